@@ -99,6 +99,21 @@ impl Provider {
         })
     }
 
+    /// The same provider at another of its addresses, for requests that belong to no lane.
+    pub fn at(&self, base_url: &str) -> LaneProvider {
+        LaneProvider {
+            api: MessagingApi::ChatApps,
+            base_url: base_url.to_owned(),
+            sub_account: self.sub_account.clone().unwrap_or_default(),
+            account_id: self.account_id.clone(),
+            api_key: self.api_key.clone(),
+            send: self.send,
+            timeout: self.timeout,
+            connections: self.connections,
+            network: self.network.clone(),
+        }
+    }
+
     /// The provider of a lane.
     pub(super) fn of_lane(&self, lane: &mut Reader<'_>, channel: Channel) -> Result<LaneProvider, Error> {
         let api = api(lane, channel)?;

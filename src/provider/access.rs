@@ -49,7 +49,7 @@ impl Http {
     /// Asks for the templates of a channel.
     pub async fn access_to_templates(&self, account: &str, channel: &str) -> Access {
         let path = ["accounts", account, "channels", channel, "templates"];
-        access(self.call(Call { method: Method::GET, path: &path, body: None }, self.timeout()).await)
+        access(self.call(Call { method: Method::GET, path: &path, query: None, body: None }, self.timeout()).await)
     }
 }
 

@@ -34,7 +34,7 @@ impl Http {
     }
 
     async fn ask(&self, method: Method, path: &[&str], body: Option<(HeaderValue, Bytes)>) -> Result<Bytes, Access> {
-        granted(self.call(Call { method, path, body }, self.timeout()).await)
+        granted(self.call(Call { method, path, query: None, body }, self.timeout()).await)
     }
 }
 

@@ -157,8 +157,9 @@ impl Address {
             headers.insert(AUTHORIZATION, bearer);
         }
         let no_address = |_| Unusable::Address { lane: self.lane.clone(), url: self.api.to_string() };
-        let of =
-            |endpoint: Endpoint| self.target(&self.of_subaccount(endpoint.path()), headers.clone()).map_err(no_address);
+        let of = |endpoint: Endpoint| {
+            self.target(&self.of_subaccount(endpoint.path()), None, headers.clone()).map_err(no_address)
+        };
         let (messages, batch) = (of(Endpoint::Messages)?, of(Endpoint::Batch)?);
         let (notifications, notification_batch) = (of(Endpoint::Notifications)?, of(Endpoint::NotificationBatch)?);
         Ok(Prepared { key, headers, messages, batch, notifications, notification_batch })
@@ -170,12 +171,15 @@ impl Address {
     }
 
     /// The target of a path below `/api/v1`. Whatever its characters, each part is one segment.
-    fn target(&self, path: &[&str], headers: HeaderMap) -> Result<Target, InvalidUri> {
+    fn target(&self, path: &[&str], query: Option<(&str, &str)>, headers: HeaderMap) -> Result<Target, InvalidUri> {
         let mut url = self.api.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.extend(path);
         }
-        let uri = if self.is_forwarded { url.as_str().parse()? } else { url.path().parse()? };
+        if let Some((name, value)) = query {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+        let uri = if self.is_forwarded { url.as_str().parse()? } else { url[Position::BeforePath..].parse()? };
         Ok(Target { uri, headers })
     }
 }
@@ -291,7 +295,7 @@ impl Transport for Http {
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
         let path = self.address.of_subaccount(&["messages", umid.as_str()]);
-        self.call(Call { method: Method::GET, path: &path, body: None }, self.timeout.min(READ)).await
+        self.call(Call { method: Method::GET, path: &path, query: None, body: None }, self.timeout.min(READ)).await
     }
 }
 

@@ -43,7 +43,7 @@ impl Http {
     pub async fn upload(&self, file: FileToUpload<'_>) -> Result<String, NotUploaded> {
         let (kind, body) = multipart(file);
         let path = ["subaccounts", self.sub_account(), "files"];
-        let call = Call { method: Method::POST, path: &path, body: Some((kind, body)) };
+        let call = Call { method: Method::POST, path: &path, query: None, body: Some((kind, body)) };
         uploaded(self.call(call, LIMIT).await, file, self.base_url())
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! In: rendered bodies of one message or many, each with a [`Gate`]; the umid of a message to query. Out: for each
 //! message one [`SendAnswer`], and for each query one [`DetailsAnswer`]. To each observer: whether the provider itself has
-//! answered ([`Reach`]). The templates of a channel ([`TemplatesClient`]).
+//! answered ([`Reach`]). The templates of a channel ([`TemplatesClient`]), and the contacts of an account
+//! ([`ContactsClient`]).
 //!
 //! An answer is one of:
 //! - accepted;
@@ -24,6 +25,7 @@ mod answer;
 mod client;
 mod connect;
 mod connection;
+mod contacts;
 mod details;
 mod fetch;
 mod files;
@@ -38,6 +40,7 @@ pub use client::{
     Unusable, install_tls,
 };
 pub use connect::Resolve;
+pub use contacts::{Added, ContactsClient, ContactsError};
 pub use details::{DetailsAnswer, details_answer};
 pub use fetch::{Looked, Reachable, Unseen, look_at};
 pub use files::{FileToUpload, NotUploaded};

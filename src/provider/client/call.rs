@@ -17,6 +17,8 @@ pub(in crate::provider) struct Call<'a> {
     pub(in crate::provider) method: Method,
     /// Below `/api/v1`, one segment each.
     pub(in crate::provider) path: &'a [&'a str],
+    /// A name and its value.
+    pub(in crate::provider) query: Option<(&'a str, &'a str)>,
     /// With its media type.
     pub(in crate::provider) body: Option<(HeaderValue, Bytes)>,
 }
@@ -33,7 +35,7 @@ impl Http {
                     GatedBody::new(body, Offer::new(Arc::new(Open)))
                 }
             };
-            let target = self.address.target(call.path, headers);
+            let target = self.address.target(call.path, call.query, headers);
             let target = target.map_err(|why| Failed { why: why.to_string() })?;
             self.exchange(target.request(call.method, body)).await
         };

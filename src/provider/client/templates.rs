@@ -110,7 +110,7 @@ impl TemplatesClient {
         let mut path = vec!["accounts", &self.account, "channels", &self.channel, "templates"];
         path.extend(below);
         let body = (!body.is_empty()).then(|| (JSON, body.into()));
-        let answer = match self.http.call(Call { method, path: &path, body }, self.http.timeout()).await {
+        let answer = match self.http.call(Call { method, path: &path, query: None, body }, self.http.timeout()).await {
             Ok(answer) => answer,
             Err(Broken::NotOffered { why } | Broken::Sent { why }) => {
                 return Err(TemplatesError::Unavailable { detail: cleaned(&why) });
