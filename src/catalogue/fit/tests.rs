@@ -80,7 +80,7 @@ fn a_missing_name_or_language_gets_a_suggestion() {
     let all = orders("APPROVED");
     one(&all, json!({"name": "order"}), "name", "did you mean \"orders\"?");
     one(&all, json!({"name": "welcome"}), "name", "volley template pull");
-    one(&all, json!({"language": "en_US"}), "language", "it exists in de, en");
+    one(&all, json!({"language": "en_US"}), "language", "it exists in en, de");
 }
 
 #[test]
