@@ -4,6 +4,7 @@
 mod account;
 mod cut;
 mod hooks;
+mod read;
 mod way;
 
 use std::collections::{HashMap, HashSet};
@@ -15,6 +16,7 @@ use tokio::sync::{Notify, oneshot};
 pub(super) use account::{Missed, Trouble, Truth};
 pub(super) use cut::Cut;
 use cut::Proof;
+use read::{channel_of, client_id, requests_of, without_name};
 use way::Asker;
 
 use super::act;
@@ -401,41 +403,6 @@ impl Net {
         let hooks = inner.hooks.iter().map(|hook| hook.at);
         hooks.chain(inner.model.next_due()).min()
     }
-}
-
-/// The same receipt without the id of our message.
-fn without_name(event: &[u8]) -> Vec<u8> {
-    let mut event: serde_json::Value = serde_json::from_slice(event).unwrap();
-    if let Some(payload) = event.get_mut("payload").and_then(serde_json::Value::as_object_mut) {
-        payload.remove("clientMessageId");
-    }
-    serde_json::to_vec(&event).unwrap()
-}
-
-fn requests_of(to: Endpoint, body: &[u8]) -> Vec<wire::SendRequest<'_>> {
-    let mut messages = match to.is_batch() {
-        false => vec![serde_json::from_slice(body).unwrap()],
-        true => serde_json::from_slice::<wire::BatchRequest<'_>>(body).unwrap().into_messages(),
-    };
-    // A notification names no channel: its address does.
-    for message in messages.iter_mut().filter(|message| message.channels.is_empty()) {
-        let channel = Channel::LineNotification.as_str().into();
-        message.channels.push(wire::ChannelStep { channel, ..wire::ChannelStep::default() });
-    }
-    messages
-}
-
-fn channel_of(event: &[u8]) -> Option<Channel> {
-    wire::parse_events(event).into_iter().find_map(|event| match event {
-        wire::WebhookEvent::Receipt(receipt) => receipt.known_channel(),
-        _ => None,
-    })
-}
-
-/// Returns our attempt id in a request.
-fn client_id(request: &wire::SendRequest<'_>) -> AttemptId {
-    let id = request.client_message_id.as_deref().and_then(|id| id.parse().ok());
-    id.unwrap_or_else(|| panic!("a request without our id: {request:?}"))
 }
 
 impl Inner {

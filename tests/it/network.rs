@@ -95,7 +95,7 @@ async fn handshakes_released_at_once_submit_no_faster_than_the_lane() {
     proxy.hold_handshakes();
     let site = Site::new(&proxy, RECIPIENTS);
     let server = site.serve().await;
-    site.volley(&["campaign", "launch", "promo.toml", "--json"]).await;
+    site.volley(&["campaign", "launch", "promo.toml", "--unchecked", "--json"]).await;
     until("a connect stalls", PATIENCE, || async { if proxy.accepted() > 0 { Ok(()) } else { Err("none") } }).await;
     clock().sleep(STALL).await;
     assert!(proxy.bodies().is_empty());
@@ -121,7 +121,7 @@ async fn handshakes_that_are_given_up_leave_nothing_unknown() {
     proxy.hold_handshakes();
     let site = Site::new(&proxy, RECIPIENTS);
     let server = site.serve().await;
-    site.volley(&["campaign", "launch", "promo.toml", "--json"]).await;
+    site.volley(&["campaign", "launch", "promo.toml", "--unchecked", "--json"]).await;
     // One request at a time waits for a connection, so the next connects once the one before has given up.
     until("another connect", PATIENCE, || async { if proxy.accepted() > 1 { Ok(()) } else { Err("none") } }).await;
     assert!(proxy.bodies().is_empty());
@@ -142,7 +142,7 @@ async fn stalled_connects_submit_nothing_after_a_cancel() {
     proxy.hold_handshakes();
     let site = Site::new(&proxy, RECIPIENTS);
     let server = site.serve().await;
-    site.volley(&["campaign", "launch", "promo.toml", "--json"]).await;
+    site.volley(&["campaign", "launch", "promo.toml", "--unchecked", "--json"]).await;
     until("a connect stalls", PATIENCE, || async { if proxy.accepted() > 0 { Ok(()) } else { Err("none") } }).await;
     site.volley(&["campaign", "cancel", "promo", "--json"]).await;
     assert!(proxy.bodies().is_empty());

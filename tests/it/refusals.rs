@@ -87,7 +87,7 @@ async fn a_constant_text_that_is_refused_holds_its_step() {
     assert_eq!((hold.step, hold.recall), (StepIndex::FIRST, None));
     assert_eq!(
         hold.origin.hold_reason(),
-        "the provider refuses its text, which is the same for every recipient: the text is too long (code 3006)"
+        "the provider refuses its text, which is the same for every recipient: Too long text (code 3006)"
     );
     audit_holds(&world, &launched).await;
     world.stop().await;
@@ -99,10 +99,7 @@ async fn twenty_equal_refusals_hold_the_step_and_recall_its_fallbacks() {
     let launched = launch(&world, "Hello {{Mobile}}").await;
     let hold = all_wait_for_viber(&world, &launched).await;
     assert_eq!(hold.recall.map(|recall| recall.code), Some(3_006));
-    assert_eq!(
-        hold.origin.hold_reason(),
-        "the provider refused the last 20 messages alike: the text is too long (code 3006)"
-    );
+    assert_eq!(hold.origin.hold_reason(), "the provider refused the last 20 messages alike: Too long text (code 3006)");
     audit_holds(&world, &launched).await;
     world.stop().await;
 }

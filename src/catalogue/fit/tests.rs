@@ -154,12 +154,13 @@ fn each_card_of_a_carousel_needs_its_values_and_a_raw_template_must_exist_too() 
     let card = r#"{"components":[{"type":"header","format":"image"},{"type":"body","text":"{{1}}"},{"type":"buttons","buttons":[{"type":"url","text":"Buy","url":"https://a.example/{{1}}"}]}]}"#;
     let parts = format!(r#"[{{"type":"body","text":"Hi"}},{{"type":"carousel","cards":[{card},{card}]}}]"#);
     let carousel = catalogue(vec![stored("orders", "en", "UTILITY", "APPROVED", &parts)]);
-    one(&carousel, json!({}), "carousel", "has 2 cards, but carousel has 0 cards; write one for each card");
+    let whole = |carousel: serde_json::Value| json!({"header": null, "body": [], "buttons": [], "carousel": carousel});
+    one(&carousel, whole(json!([])), "carousel", "has 2 cards, but carousel has 0 cards; write one for each card");
     let right =
         json!({"header": {"image": "https://a.example/a.png"}, "body": ["A"], "buttons": [{"index": 0, "url": "a"}]});
     let mut wrong = right.clone();
     wrong["body"] = json!([]);
-    one(&carousel, json!({"carousel": [right, wrong]}), "carousel", "card 2, body: the text of");
+    one(&carousel, whole(json!([right, wrong])), "carousel", "card 2, body: the text of");
     let raw = |name: &str| -> Content {
         let content = json!({"template": {"name": name, "language": "en", "components": []}});
         serde_json::from_value(json!({"raw": {"type": "template", "content": content}})).unwrap()
