@@ -27,15 +27,16 @@ CREATE TABLE catalogue_template (
 
 CREATE INDEX catalogue_template_name ON catalogue_template (name);
 
--- What was asked of the provider about a template's name.
---   kind   0 created, 1 removed, 2 refused because the name is locked
+-- What was asked of the provider about a template's name: recorded before the request, removed if the provider refuses it.
+--   kind   0 create, 1 remove
 CREATE TABLE template_request (
     id INTEGER PRIMARY KEY,
     account_id TEXT NOT NULL,
+    channel_id TEXT NOT NULL,
     name TEXT NOT NULL,
     language TEXT NOT NULL,
     kind INTEGER NOT NULL,
     at INTEGER NOT NULL
 );
 
-CREATE INDEX template_request_of_account ON template_request (account_id, at);
+CREATE INDEX template_request_of_channel ON template_request (account_id, channel_id, at);

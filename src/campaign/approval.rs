@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::route_templates::PlanTemplates;
-use crate::catalogue::{Catalogue, KnownTemplate};
-use crate::config::Problem;
+use crate::catalogue::{Catalogue, KnownTemplate, Lookup};
+use crate::config::{Config, Problem};
 use crate::domain::{BeginsWhen, Channel, Plan, Step, StepIndex, TemplateName};
 use crate::store::{self, Store};
 
@@ -39,36 +39,46 @@ impl fmt::Display for Unapproved {
     }
 }
 
-/// The WhatsApp templates of a plan.
-fn templates(plan: &Plan) -> impl Iterator<Item = TemplateName<'_>> {
-    plan.steps.iter().filter(|step| step.channel == Channel::WhatsApp).filter_map(|step| step.content.template())
+/// The steps of a plan with a WhatsApp template.
+fn templates(plan: &Plan) -> impl Iterator<Item = (&Step, TemplateName<'_>)> {
+    let of_whatsapp = plan.steps.iter().filter(|step| step.channel == Channel::WhatsApp);
+    of_whatsapp.filter_map(|step| Some((step, step.content.template()?)))
 }
 
 impl Approval {
-    /// Looks up the templates of a plan. A template that exists in several accounts must be approved in each of them.
-    pub async fn of(plan: &Plan, store: &dyn Store) -> store::Result<Self> {
+    /// Looks up the templates of a plan, each on the lanes of its step: it must be approved on every one whose templates were
+    /// fetched.
+    pub async fn of(plan: &Plan, store: &dyn Store, config: &Config) -> store::Result<Self> {
         match plan.when {
             None => return Ok(Self::Ready),
             Some(BeginsWhen::Approved) => {}
         }
-        let names = templates(plan).map(|template| template.name.to_owned()).collect();
-        let catalogue = Catalogue::read(store, Some(names)).await?;
+        let names = templates(plan).map(|(_, template)| template.name.to_owned()).collect();
+        let catalogue = Catalogue::read(store, &config.lanes, Some(names)).await?;
         let mut pending = Vec::new();
-        for TemplateName { name, language } in templates(plan) {
-            let is_it = |known: &&KnownTemplate| known.name == name && known.language == language;
-            let known: Vec<&KnownTemplate> = catalogue.templates.iter().filter(is_it).collect();
-            let unapproved = |status: Option<&str>| Unapproved {
+        for (step, TemplateName { name, language }) in templates(plan) {
+            let lanes = step.lanes.names().filter_map(|lane| config.lane(lane));
+            let found = lanes.map(|lane| catalogue.find(lane, name, language));
+            let known: Vec<Option<&KnownTemplate>> = found
+                .filter_map(|lookup| match lookup {
+                    Lookup::NotFetched => None,
+                    Lookup::Found(known) => Some(Some(known)),
+                    Lookup::InOtherLanguages(_) | Lookup::Missing { .. } => Some(None),
+                })
+                .collect();
+            let unapproved = |known: Option<&KnownTemplate>| Unapproved {
                 name: name.to_owned(),
                 language: language.to_owned(),
-                status: status.map(str::to_owned),
+                status: known.map(|known| known.status.clone()),
             };
-            if let Some(lost) = known.iter().find(|known| known.is_lost()) {
-                return Ok(Self::Lost(unapproved(Some(&lost.status))));
+            if let Some(lost) = known.iter().flatten().find(|known| known.is_lost()) {
+                return Ok(Self::Lost(unapproved(Some(lost))));
             }
-            match known.iter().find(|known| !known.is_approved()) {
-                Some(waiting) => pending.push(unapproved(Some(&waiting.status))),
-                None if known.is_empty() => pending.push(unapproved(None)),
-                None => {}
+            let is_approved = |known: &Option<&KnownTemplate>| known.is_some_and(KnownTemplate::is_approved);
+            if known.is_empty() {
+                pending.push(unapproved(None));
+            } else if let Some(waiting) = known.into_iter().find(|known| !is_approved(known)) {
+                pending.push(unapproved(waiting));
             }
         }
         Ok(if pending.is_empty() { Self::Ready } else { Self::Pending(pending) })

@@ -27,7 +27,7 @@ impl Flagged {
                 step,
                 template: template.name.to_owned(),
                 language: template.language.to_owned(),
-                disabled_at: disabled_at(template, reports)?,
+                disabled_at: rules.lanes.names().find_map(|lane| disabled_at(lane, template, reports))?,
             })
         };
         plan.indexed_steps().filter_map(of_step).collect()
@@ -55,12 +55,13 @@ impl Flagged {
     }
 }
 
-/// When the provider will disable a template. A report about all languages of a template counts for each of them.
-fn disabled_at(template: TemplateName<'_>, reports: &[ProviderReport]) -> Option<Timestamp> {
+/// When the provider will disable a template of a lane. A report about all languages of a template counts for each of them.
+fn disabled_at(lane: &str, template: TemplateName<'_>, reports: &[ProviderReport]) -> Option<Timestamp> {
     let reported = |what: &str, language: &str| {
         let about = Some((template.name, language));
-        let report = reports.iter().find(|report| report.what == what && report.template() == about);
-        report.map(|report| report.value.as_str())
+        let of_it = |report: &&ProviderReport| report.template() == about && report.applies_on(lane);
+        let latest = reports.iter().filter(|report| report.what == what).filter(of_it).max_by_key(|report| report.at);
+        latest.map(|report| report.value.as_str())
     };
     let flagged =
         [template.language, ""].into_iter().find(|language| reported("status", language) == Some("FLAGGED"))?;

@@ -7,8 +7,10 @@ use super::approval::Approval;
 use super::confirmations::OptOutConfirmations;
 use super::guards::Guards;
 use super::opt_out_walk::OptOutWalk;
+use super::repricing::Repricing;
 use crate::book::{Book, Entry};
 use crate::clock::format_time;
+use crate::config::Config;
 use crate::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present, Span, Timestamp};
 use crate::engine::{CallOff, Event, Silence};
 use crate::events::{self, EventKind, Origin, Subject};
@@ -46,7 +48,9 @@ fn missed(plan: &Plan, at: Timestamp, now: Timestamp) -> Option<(BatchState, Str
 pub struct Housekeeper {
     store: Arc<dyn Store>,
     book: Arc<Book>,
+    config: Arc<Config>,
     opt_out_walk: OptOutWalk,
+    repricing: Repricing,
     confirmations: Option<OptOutConfirmations>,
     guards: Guards,
     /// Tells which batches have changed, so that a hundred waiting batches are not counted again in each round.
@@ -81,11 +85,23 @@ struct Seen {
 }
 
 impl Housekeeper {
-    pub fn new(store: Arc<dyn Store>, book: Arc<Book>) -> Self {
+    pub fn new(store: Arc<dyn Store>, book: Arc<Book>, config: Arc<Config>) -> Self {
         let hints = Hints::of(store.as_ref());
         let (opt_out_walk, guards) = (OptOutWalk::default(), Guards::default());
         let (seen, walks) = (HashMap::new(), HashMap::new());
-        Self { store, book, opt_out_walk, confirmations: None, guards, hints, seen, walks, scheduled: (None, None) }
+        Self {
+            store,
+            book,
+            config,
+            opt_out_walk,
+            repricing: Repricing::default(),
+            confirmations: None,
+            guards,
+            hints,
+            seen,
+            walks,
+            scheduled: (None, None),
+        }
     }
 
     /// Also confirms opt-outs to their recipients, if there are confirmations.
@@ -107,6 +123,7 @@ impl Housekeeper {
         if let Some(confirmations) = &mut self.confirmations {
             confirmations.run_once(self.store.as_ref(), seq, now).await?;
         }
+        self.repricing.run_once(self.store.as_ref(), &self.book, &self.config, seq, now).await?;
         let mut moved = self.start_all(seq, now).await?;
         let touched = self.touched(now);
         let in_play = self.book.in_play();
@@ -207,7 +224,7 @@ impl Housekeeper {
     async fn start(&self, batch: &Batch, entry: Option<&Entry>, now: Timestamp) -> Result<Option<u32>> {
         let becomes = match entry {
             Some(entry) if entry.plan.when.is_some() => {
-                match Approval::of(&entry.plan, self.store.as_ref()).await? {
+                match Approval::of(&entry.plan, self.store.as_ref(), &self.config).await? {
                     Approval::Ready => None,
                     // At its end it starts, so that its messages expire.
                     Approval::Pending(_) if entry.plan.end.is_some_and(|end| end <= now) => None,
@@ -330,7 +347,6 @@ mod tests {
     use super::*;
     use crate::campaign::{Draft, Launcher};
     use crate::clock::{Chance, Clock, ManualClock};
-    use crate::config::Config;
     use crate::domain::{Channel, Step};
     use crate::store::Cursor;
 
@@ -353,14 +369,18 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
-    /// Launches a campaign file.
-    async fn launched(store: &dyn Store, clock: &dyn Clock, text: &str) -> BatchId {
-        let draft = Draft::parse("a.toml", text).unwrap();
+    fn config() -> Config {
         let text = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
                     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nsource = \"ACME\"\n";
         let none = std::iter::empty::<(&str, String)>();
         let path = std::path::Path::new("volley.toml");
-        let config = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
+        Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config
+    }
+
+    /// Launches a campaign file.
+    async fn launched(store: &dyn Store, clock: &dyn Clock, text: &str) -> BatchId {
+        let draft = Draft::parse("a.toml", text).unwrap();
+        let config = config();
         let launcher = Launcher { store, clock, chance: &Chance::seeded(1), config: &config, by: Origin::SERVER };
         launcher.launch(&draft, |_| None).await.unwrap().0.batch
     }
@@ -368,7 +388,7 @@ mod tests {
     async fn housekeeper(store: &Arc<dyn Store>) -> Housekeeper {
         let book = Arc::new(Book::new(Arc::clone(store)));
         book.refresh().await.unwrap();
-        Housekeeper::new(Arc::clone(store), book)
+        Housekeeper::new(Arc::clone(store), book, Arc::new(config()))
     }
 
     /// The state of a campaign with a start in an hour, once a server looks this many seconds after the start.

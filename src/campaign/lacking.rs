@@ -1,6 +1,6 @@
 //! Finds recipients who lack a value for a variable, before anything is sent to them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -16,7 +16,7 @@ use crate::catalogue::Catalogue;
 use crate::config::{Config, Problem};
 use crate::domain::{Countries, Msisdn, OnMissingValue, Plan, Recipient, StepIndex, grouped};
 use crate::optout::OptOuts;
-use crate::template::{self, Variables};
+use crate::template::{self, Lack, LackCause, Variables};
 
 /// The variables of a plan's steps.
 #[derive(Debug)]
@@ -33,12 +33,12 @@ impl Needs {
         Self { steps: plan.steps.iter().filter_map(of_step).collect() }
     }
 
-    /// What the recipient lacks for a step that applies to it: a column, or a value of the campaign.
-    pub(super) fn lacked_by(&self, recipient: &Recipient) -> Option<Arc<str>> {
+    /// What the recipient lacks for a step that applies to it.
+    pub(super) fn lacked_by(&self, recipient: &Recipient) -> Option<Lack> {
         // A message with unreadable fields is reported when it is to be sent.
         let fields = recipient.fields.unpack().ok()?;
         let theirs = self.steps.iter().filter(|(countries, _)| countries.contain(Some(recipient.country)));
-        theirs.filter_map(|(_, variables)| variables.first_missing(&fields)).next().cloned()
+        theirs.filter_map(|(_, variables)| variables.first_missing(&fields)).next()
     }
 
     /// Whether the empty cells of the columns do not tell who lacks a value.
@@ -52,15 +52,47 @@ impl Needs {
 pub struct Lacking {
     pub recipients: u64,
     /// A few of them, each with what it lacks.
-    pub first: Vec<(Msisdn, Arc<str>)>,
+    pub first: Vec<(Msisdn, Lack)>,
+    /// What to do about all of them.
+    remedies: BTreeSet<Remedy>,
+}
+
+/// What to do about a lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Remedy {
+    Fill,
+    StateForm,
+    AddOthers,
+}
+
+impl Remedy {
+    const fn of(cause: &LackCause) -> Self {
+        match cause {
+            LackCause::Empty => Self::Fill,
+            LackCause::Unreadable { .. } => Self::StateForm,
+            LackCause::Unmatched { .. } => Self::AddOthers,
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Fill => "fill these cells, or give the variable a default: {{Column|…}}",
+            Self::StateForm => {
+                "correct the cells that a filter cannot read, or tell it their form: number(2, \"en\", \"de\"), \
+                 date(\"%d %B %Y\", \"en\", \"%d/%m/%Y\")"
+            }
+            Self::AddOthers => "add a text for each such value, or `others` for all of them",
+        }
+    }
 }
 
 /// How many of them are named.
 const NAMED: usize = 3;
 
 impl Lacking {
-    fn add(&mut self, msisdn: Msisdn, lacked: Arc<str>) {
+    fn add(&mut self, msisdn: Msisdn, lacked: Lack) {
         self.recipients += 1;
+        self.remedies.insert(Remedy::of(&lacked.cause));
         if self.first.len() < NAMED {
             self.first.push((msisdn, lacked));
         }
@@ -75,14 +107,14 @@ impl Lacking {
         format!("{of} {verb} a value for a variable: {}{more}", named.join(", "))
     }
 
+    fn advice(&self) -> String {
+        self.remedies.iter().map(|remedy| remedy.sentence()).collect::<Vec<_>>().join("; ")
+    }
+
     /// The problem of a campaign that may not have such recipients.
     pub(super) fn problem(&self, plan: &Plan, all: u64) -> Option<Problem> {
         let refuses = plan.on_missing_value == Some(OnMissingValue::Refuse) && self.recipients > 0;
-        refuses.then(|| {
-            let sentence =
-                format!("{}; fill these cells, or give the variable a default: {{{{Column|…}}}}", self.sentence(all));
-            Problem::new(None, "on_missing_value", sentence)
-        })
+        refuses.then(|| Problem::new(None, "on_missing_value", format!("{}; {}", self.sentence(all), self.advice())))
     }
 
     pub(super) fn warning(&self, plan: &Plan, all: u64) -> Option<Warning> {
@@ -92,7 +124,7 @@ impl Lacking {
                 "a step that needs it is not sent to them, and the next step is"
             }
         };
-        let sentence = || format!("{}; {what}", self.sentence(all));
+        let sentence = || format!("{}; {what}; {}", self.sentence(all), self.advice());
         (self.recipients > 0).then(|| Warning { code: Lint::EmptyVariable, step: None, sentence: sentence() })
     }
 }

@@ -10,6 +10,7 @@ use super::lacking::Examination;
 use super::lint::{Facts, Lint, Warning, lint};
 use super::lint_hours::out_of_reach;
 use super::need_no_slot::need_no_slot;
+use super::opt_out_hint::without_opt_out;
 use super::plan_checks::{counts_from_its_launch, has_recipients, priced, too_soon};
 use super::prices::{PriceError, PriceList};
 use super::recipients::{Gathering, Recipients, RecipientsError};
@@ -188,29 +189,40 @@ impl Launcher<'_> {
         draft: &Draft,
         progress: impl FnMut(&str) -> Option<OnProgress>,
     ) -> Result<(Launched, Vec<Warning>), LaunchError> {
-        self.launch_as(draft, false, progress).await
+        self.launch_as(draft, false, progress, async |_| Ok(())).await
     }
 
     /// Launches a campaign; if `waits` is set, as a draft that an operator starts.
+    ///
+    /// `finish` does the last thing that the plan needs, such as an upload, once everything else is found right.
     pub async fn launch_as(
         &self,
         draft: &Draft,
         waits: bool,
         progress: impl FnMut(&str) -> Option<OnProgress>,
+        finish: impl AsyncFnOnce(&mut Plan) -> Result<(), LaunchError>,
     ) -> Result<(Launched, Vec<Warning>), LaunchError> {
         let mut prepared = self.prepare(draft, true, progress).await?;
-        if let Some(problem) = counts_from_its_launch(&prepared.plan).filter(|_| waits) {
-            prepared.recipients.discard(self.store).await;
-            return Err(LaunchError::Problems(vec![problem]));
-        }
         prepared.is_draft = waits;
-        match self.lay_out(&mut prepared).await {
+        match self.finish(&mut prepared, finish).await {
             Ok(launched) => Ok((launched, prepared.warnings)),
             Err(error) => {
                 prepared.recipients.discard(self.store).await;
                 Err(error)
             }
         }
+    }
+
+    async fn finish(
+        &self,
+        prepared: &mut Prepared,
+        finish: impl AsyncFnOnce(&mut Plan) -> Result<(), LaunchError>,
+    ) -> Result<Launched, LaunchError> {
+        if let Some(problem) = counts_from_its_launch(&prepared.plan).filter(|_| prepared.is_draft) {
+            return Err(LaunchError::Problems(vec![problem]));
+        }
+        finish(&mut prepared.plan).await?;
+        self.lay_out(prepared).await
     }
 
     async fn prepare(
@@ -231,7 +243,7 @@ impl Launcher<'_> {
         }
         let prices = self.config.prices.as_deref().map(PriceList::load).transpose()?;
         let chosen = draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
-        let catalogue = catalogue_for(chosen, self.store).await?;
+        let catalogue = catalogue_for(chosen, self.store, self.config).await?;
         let examination = Examination::new(draft, self.config, &schedule, prices.as_ref(), catalogue);
         let examination = Arc::new(examination);
         let gathering = Gathering { store: self.store, clock: self.clock, keep, examination };
@@ -273,7 +285,7 @@ impl Launcher<'_> {
         // Reading the recipients may have taken long.
         let now = self.clock.now();
         let chosen = draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
-        let catalogue = catalogue_for(chosen, self.store).await?;
+        let catalogue = catalogue_for(chosen, self.store, self.config).await?;
         let planned = route::plan(draft, &recipients.columns, self.config, schedule, prices, &catalogue);
         let planned = planned.and_then(|planned| has_recipients(draft, recipients, planned));
         let begun = planned.and_then(|(plan, warnings)| {
@@ -304,6 +316,7 @@ impl Launcher<'_> {
         warnings.extend(beginnings.warnings());
         warnings.extend(out_of_reach(&plan, &recipients.countries, &beginnings));
         warnings.extend(forecast.as_ref().and_then(|forecast| too_soon(forecast, recipients.recipients)));
+        warnings.extend(without_opt_out(&plan, &templates, self.config));
         warnings.extend(self.flagged(&plan, forecast.as_ref()).await?);
         warnings.extend(self.held(&plan, &recipients.countries).await?);
         Ok(LookedOver { plan, beginnings, now, forecast, warnings, windows, templates })

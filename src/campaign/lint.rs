@@ -51,6 +51,8 @@ pub enum Lint {
     TemplateTtl,
     /// The provider will have disabled a template before the campaign is done.
     TemplateFlagged,
+    /// A MARKETING template does not say how to opt out.
+    NoOptOut,
     /// A step before the last falls back only on failure.
     NoDeadline,
     /// A step's receipt window is shorter than its deadline.
@@ -108,6 +110,7 @@ impl Lint {
             Self::DeadlineMoved => "deadline_moved",
             Self::TemplateTtl => "template_ttl",
             Self::TemplateFlagged => "template_flagged",
+            Self::NoOptOut => "no_opt_out",
             Self::NoDeadline => "no_deadline",
             Self::ShortWindow => "short_window",
             Self::AfterTtl => "after_ttl",

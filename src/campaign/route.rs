@@ -1,5 +1,6 @@
 //! Makes a plan from a draft, and checks every rule of a route once.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::chosen::ChosenSteps;
@@ -12,10 +13,10 @@ use super::time::Schedule;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, DraftStep, Lane, Problem, Route, Wanted};
 use crate::domain::{
-    Channel, Content, Countries, Country, Hours, Limits, Member, Names, OnOverlap, OnTierSpent, Plan, Pool,
+    Channel, Content, Countries, Country, Hours, Limits, Member, Names, OnOverlap, OnTierSpent, Plan, Pool, Reachable,
     SmsEncoding, Span, Step, StepIndex, hint,
 };
-use crate::template;
+use crate::template::{self, Sending};
 
 /// The longest that a step may wait: no provider tries to deliver a message for longer.
 const LONGEST_WAIT: Span = Span::from_secs(30 * 86_400);
@@ -169,6 +170,7 @@ impl<'a> Building<'a> {
     /// Builds a step; `None` if its lanes are unknown.
     fn step(&mut self, index: StepIndex, step: &DraftStep) -> Option<Step> {
         let step = &*self.with_category(index, step);
+        let step = &*self.with_constants(step);
         let channel = step.channel;
         let success = step.success_status.unwrap_or(channel.default_success());
         if success > channel.best_status() {
@@ -206,6 +208,17 @@ impl<'a> Building<'a> {
         })
     }
 
+    /// The step with the campaign's constants in its texts. A file at a constant address is then checked as any other, and
+    /// a text of constants alone counts as the same for all recipients.
+    fn with_constants<'s>(&self, step: &'s DraftStep) -> Cow<'s, DraftStep> {
+        let Some(names) = self.names.filter(|names| !names.values.is_empty()) else { return Cow::Borrowed(step) };
+        let mut step = step.clone();
+        template::fill_constants(&mut step.content, names);
+        let line_user_id = step.line_user_id.as_deref().and_then(|text| template::constant_text(text, names));
+        step.line_user_id = line_user_id.or(step.line_user_id);
+        Cow::Owned(step)
+    }
+
     /// The campaign's hours, with the step's own where it has some.
     fn hours(&self, step: &DraftStep) -> Hours {
         let ours = self.hours.clone();
@@ -233,6 +246,14 @@ impl<'a> Building<'a> {
                 "line_user_id",
                 "is missing; LINE knows recipients by their ids: write line_user_id = \"{{Column}}\"",
             ),
+            (Channel::Line, Some(id)) if !id.contains("{{") => self.add_problem(
+                index,
+                "line_user_id",
+                format!(
+                    "\"{id}\" is the same for all recipients, so one of them would get every message: write line_user_id = \
+                     \"{{{{Column}}}}\""
+                ),
+            ),
             (Channel::Line, Some(_)) | (_, None) => {}
             (other, Some(_)) => {
                 self.add_problem(index, "line_user_id", format!("belongs to LINE, not to {other}; remove it"));
@@ -241,13 +262,21 @@ impl<'a> Building<'a> {
         if step.transliterate {
             self.check_transliterate(index, step);
         }
-        let mut errors = template::check(step.channel, &step.content);
+        let reachable = self.reachable(step);
+        let sending = Sending { channel: step.channel, transliterates: step.transliterate, reachable };
+        let mut errors = template::check(sending, &step.content);
         if let Some(names) = self.names.filter(|_| errors.is_empty()) {
             errors.extend(template::mark(&step.content, step.line_user_id.as_deref(), names).err());
         }
         for error in errors {
             self.add_problem(index, error.part.in_step(), error.problem);
         }
+    }
+
+    /// Where the providers of all lanes of the step can fetch files. An unknown lane is a problem of its own.
+    fn reachable(&self, step: &DraftStep) -> Reachable {
+        let is_public = self.lanes_of(step).into_iter().any(|lane| lane.provider.reachable() == Reachable::Public);
+        if is_public { Reachable::Public } else { Reachable::Any }
     }
 
     fn check_transliterate(&mut self, index: StepIndex, step: &DraftStep) {

@@ -44,26 +44,34 @@ impl PlanTemplates {
 }
 
 /// Reads the catalogue for these steps; it stays empty if none of them has a template of WhatsApp.
-pub(super) async fn catalogue_for(chosen: ChosenSteps<'_>, store: &dyn Store) -> store::Result<Catalogue> {
+pub(super) async fn catalogue_for(
+    chosen: ChosenSteps<'_>,
+    store: &dyn Store,
+    config: &Config,
+) -> store::Result<Catalogue> {
     let has_template = |step: &DraftStep| step.channel == Channel::WhatsApp && step.content.template().is_some();
     // All of it, because a misspelled name gets the nearest one as a suggestion.
-    if chosen.steps.iter().any(has_template) { Catalogue::read(store, None).await } else { Ok(Catalogue::default()) }
+    let has_any = chosen.steps.iter().any(has_template);
+    if has_any { Catalogue::read(store, &config.lanes, None).await } else { Ok(Catalogue::default()) }
 }
 
 impl<'a> Building<'a> {
-    /// The step with the category of its template, if the file leaves it to the provider.
+    /// The step with the category of its template, if the file leaves it to the provider: always for a template in `raw`, of
+    /// which it may stay unknown.
     pub(super) fn with_category<'s>(&mut self, index: StepIndex, step: &'s DraftStep) -> Cow<'s, DraftStep> {
-        let Some(templates) = self.templates.filter(|_| step.category_is_open) else { return Cow::Borrowed(step) };
+        let is_raw = matches!(step.content, Content::Raw(_)) && step.channel == Channel::WhatsApp;
+        let is_asked = step.category_is_open || is_raw;
+        let Some(templates) = self.templates.filter(|_| is_asked) else { return Cow::Borrowed(step) };
         let Some(category) = self.category(templates, step) else {
-            let sentence = "is missing; write AUTHENTICATION, UTILITY or MARKETING, as at the provider, or fetch the \
-                            templates: volley template pull";
-            self.add_problem(index, "template, category", sentence);
+            if !is_raw {
+                let sentence = "is missing; write AUTHENTICATION, UTILITY or MARKETING, as at the provider, or fetch the \
+                                templates: volley template pull";
+                self.add_problem(index, "template, category", sentence);
+            }
             return Cow::Borrowed(step);
         };
         let mut step = step.clone();
-        if let Content::Template(template) = &mut step.content {
-            template.category = category;
-        }
+        step.content.set_category(category);
         Cow::Owned(step)
     }
 
@@ -71,18 +79,18 @@ impl<'a> Building<'a> {
     /// does then.
     fn category(&self, templates: Templates<'a>, step: &DraftStep) -> Option<Category> {
         let template = step.content.template()?;
-        let found = self.lanes_of(step).into_iter().find_map(|lane| {
+        self.lanes_of(step).into_iter().find_map(|lane| {
             match templates.catalogue.find(lane, template.name, template.language) {
-                Lookup::NotFetched => None,
-                Lookup::Found(known) => Some(known.category()),
-                Lookup::Missing { .. } | Lookup::InOtherLanguages(_) => Some(Some(Category::Marketing)),
+                Lookup::NotFetched | Lookup::Found(_) => {
+                    templates.catalogue.category(lane, template.name, template.language)
+                }
+                Lookup::Missing { .. } | Lookup::InOtherLanguages(_) => Some(Category::Marketing),
             }
-        });
-        found.flatten()
+        })
     }
 
     /// The lanes of a step, as far as they are known.
-    fn lanes_of(&self, step: &DraftStep) -> Vec<&'a Lane> {
+    pub(super) fn lanes_of(&self, step: &DraftStep) -> Vec<&'a Lane> {
         let lane = |name: Option<&str>| self.lane(step.channel, name).ok();
         match &step.lanes[..] {
             [] => lane(None).into_iter().collect(),

@@ -1,4 +1,5 @@
 mod conditions;
+mod contents;
 mod operators;
 mod routes;
 mod templates;

@@ -22,15 +22,20 @@ impl Misfit {
     }
 }
 
-/// Holds the template of a step against what is known of it on a lane; nothing is wrong with a template of a channel that was
-/// never fetched.
+/// Holds the template of a step against what is known of it on a lane. Of a template of a channel that was never fetched, only a
+/// reported category is known.
 ///
 /// - `waits_for_approval`: the campaign begins once the template is approved, so a pending one is right.
 /// - A paused template is right: the provider resumes it, and its messages wait until then.
 pub fn problems(catalogue: &Catalogue, lane: &Lane, content: &Content, waits_for_approval: bool) -> Vec<Misfit> {
     let Some(TemplateName { name, language }) = content.template() else { return Vec::new() };
     match catalogue.find(lane, name, language) {
-        Lookup::NotFetched => Vec::new(),
+        Lookup::NotFetched => match (catalogue.category(lane, name, language), content.category()) {
+            (Some(real), Some(stated)) if real != stated => {
+                vec![other_category(&format!("template {name} ({language})"), real, stated)]
+            }
+            _ => Vec::new(),
+        },
         Lookup::Missing { nearest } => {
             let advice =
                 suggestion(nearest, "see `volley template list`, or fetch the list again: volley template pull");
@@ -81,9 +86,12 @@ fn status(template: &KnownTemplate, waits_for_approval: bool) -> Option<Misfit> 
 /// The category sets the price, and how long the provider tries to deliver.
 fn category(template: &KnownTemplate, stated: Category) -> Option<Misfit> {
     let real = template.category().filter(|real| *real != stated)?;
-    let sentence =
-        format!("{} is {real} at the provider, not {stated}; write {real}, or remove category", named(template));
-    Some(Misfit::new("category", sentence))
+    Some(other_category(&named(template), real, stated))
+}
+
+fn other_category(named: &str, real: Category, stated: Category) -> Misfit {
+    let sentence = format!("{named} is {real} at the provider, not {stated}; write {real}, or remove category");
+    Misfit::new("category", sentence)
 }
 
 fn parts_of(template: &KnownTemplate, shape: &Shape<'_>, content: &TemplateContent) -> Vec<Misfit> {

@@ -31,7 +31,7 @@ pub use fit::{Misfit, problems};
 pub use known::{Catalogue, KnownTemplate, Lookup, place_of};
 pub use new_template::{NewTemplateError, read_new_template};
 pub use pull::{ChangeKind, Pull, PulledChannel, TemplateChange, pull};
-pub use requests::{RequestError, push, remove};
+pub use requests::{RequestError, push, remove, room_warning};
 pub use rules::{BrokenRule, broken_rules};
 pub use views::{PullView, TemplateTextView};
 pub use whole_text::whole_text;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::known::{Catalogue, KnownTemplate, place_of};
+use super::known::{Catalogue, KnownTemplate, lanes_at, place_of};
 use crate::clock::Clock;
 use crate::config::{Config, Lane};
 use crate::domain::{Channel, Timestamp};
 use crate::provider::{TemplatesClient, TemplatesError};
-use crate::receipts::ListedStatus;
-use crate::store::{self, FetchedTemplates, Store, StoredTemplate, TemplatePlace};
+use crate::receipts::{Known, ListedStatus};
+use crate::store::{self, AccountEvent, FetchedTemplates, HeldBy, Hold, Store, StoredTemplate, TemplatePlace};
 use crate::wire::ListedTemplate;
 
 /// The result of fetching the templates of every channel.
@@ -87,35 +87,74 @@ async fn take(
 ) -> store::Result<(usize, Vec<TemplateChange>)> {
     let is_here = |template: &KnownTemplate| template.place == place;
     let stored_before = store.templates(None).await?.into_iter().find(|fetched| fetched.place == place);
-    let before: Vec<KnownTemplate> =
-        Catalogue::read(store, None).await?.templates.into_iter().filter(is_here).collect();
+    let catalogue = Catalogue::read(store, &config.lanes, None).await?;
+    let before: Vec<KnownTemplate> = catalogue.templates.into_iter().filter(is_here).collect();
     let templates: Vec<StoredTemplate> = listed.into_iter().filter_map(stored).collect();
-    let changes = changes(stored_before.as_ref().map(|fetched| &fetched.templates[..]), &before, &templates);
-    let events = templates.iter().filter_map(|template| {
-        let StoredTemplate { name, language, status, .. } = template;
-        let former = before.iter().find(|former| is_same(former, template)).map(|former| former.status.as_str());
-        let listed = ListedStatus { account_id: &place.account_id, name, language, status, listed_at: at };
-        is_news(former, status).then(|| listed.event(&config.lanes)).flatten()
+    let changes = changes(stored_before.as_ref().map(|fetched| &fetched.templates[..]), &before, &templates, at);
+    let (overrides, reports) = (store.overrides().await?, store.provider_reports().await?);
+    let holds = store.holds().await?;
+    let known = Known { overrides: &overrides, holds: &holds, reports: &reports };
+    let lanes: Vec<&Lane> = lanes_at(&config.lanes, &place).collect();
+    let effects = Effects { place: &place, lanes: &lanes, known, at };
+    let of_listed = templates.iter().filter_map(|template| {
+        let former = before.iter().find(|former| is_same(former, template));
+        let is_new = is_news(former, &template.status, at) || effects.is_held_still(template);
+        is_new.then(|| effects.of(&template.name, &template.language, &template.status)).flatten()
     });
-    let (events, count) = (events.collect::<Vec<_>>(), templates.len());
-    let is_latest = store.replace_templates(FetchedTemplates { place, fetched_at: at, templates }).await?;
-    if is_latest && !events.is_empty() {
-        store.take_business(events).await?;
-    }
+    let is_removed = |former: &&KnownTemplate| !templates.iter().any(|template| is_same(former, template));
+    let of_removed =
+        before.iter().filter(is_removed).filter_map(|gone| effects.of(&gone.name, &gone.language, DELETED));
+    let events: Vec<AccountEvent> = of_listed.chain(of_removed).collect();
+    let count = templates.len();
+    store.replace_templates(FetchedTemplates { place, fetched_at: at, templates }, events).await?;
     Ok((count, changes))
+}
+
+/// The status of a template that is no longer listed.
+const DELETED: &str = "DELETED";
+
+/// What statuses of a list do.
+struct Effects<'a> {
+    place: &'a TemplatePlace,
+    /// The lanes that send on the channel.
+    lanes: &'a [&'a Lane],
+    known: Known<'a>,
+    at: Timestamp,
+}
+
+impl Effects<'_> {
+    fn of(&self, name: &str, language: &str, status: &str) -> Option<AccountEvent> {
+        let TemplatePlace { account_id, channel_id } = self.place;
+        let listed = ListedStatus { account_id, channel_id, name, language, status, listed_at: self.at };
+        listed.event(self.lanes, self.known)
+    }
+
+    /// Whether a template that the list calls approved is still held for an earlier status.
+    fn is_held_still(&self, template: &StoredTemplate) -> bool {
+        let is_it = |hold: &Hold| {
+            hold.by == HeldBy::Event
+                && hold.template == template.name
+                && (hold.language == template.language || hold.language.is_empty())
+                && hold.since < self.at
+                && self.lanes.iter().any(|lane| lane.name == hold.lane)
+        };
+        template.status == "APPROVED" && self.known.holds.iter().any(is_it)
+    }
 }
 
 fn is_same(known: &KnownTemplate, listed: &StoredTemplate) -> bool {
     known.name == listed.name && known.language == listed.language
 }
 
-/// Whether a listed status is one that Volley does not know yet. A new template changes something only if it cannot be sent;
-/// and lists call a flagged template approved.
-fn is_news(before: Option<&str>, listed: &str) -> bool {
+/// Whether a status that is listed at a time is one that Volley does not know yet. A new template changes something only if
+/// it cannot be sent; and lists call a flagged template approved.
+fn is_news(before: Option<&KnownTemplate>, listed: &str, at: Timestamp) -> bool {
     match before {
         None => !matches!(listed, "APPROVED" | "PENDING"),
-        Some("FLAGGED") => !matches!(listed, "APPROVED" | "FLAGGED"),
-        Some(before) => before != listed,
+        Some(before) => match (before.flagged_until, listed) {
+            (Some(until), "APPROVED") => until <= at,
+            _ => before.status != listed,
+        },
     }
 }
 
@@ -138,6 +177,7 @@ fn changes(
     stored_before: Option<&[StoredTemplate]>,
     before: &[KnownTemplate],
     after: &[StoredTemplate],
+    at: Timestamp,
 ) -> Vec<TemplateChange> {
     let Some(stored_before) = stored_before else { return Vec::new() };
     let mut found = Vec::new();
@@ -150,7 +190,7 @@ fn changes(
             add(name, language, ChangeKind::Added { status: status.clone() });
             continue;
         };
-        if is_news(Some(&former.status), status) {
+        if is_news(Some(former), status, at) {
             add(name, language, ChangeKind::Status { before: former.status.clone(), after: status.clone() });
         }
         if former.category_word != *category {
@@ -175,10 +215,13 @@ mod tests {
 
     use super::*;
     use crate::clock::ManualClock;
-    use crate::store::HeldBy;
+    use crate::events::{Origin, Subject};
+    use crate::store::ProviderReport;
 
-    const LANE: &str = "[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nsub_account = \"acme\"\naccount_id = \
-                        \"acme-1\"\nchannel_id = \"wa-1\"\n";
+    const LANES: &str = "[quality]\nyellow = \"slow\"\n[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nsub_account = \
+                         \"acme\"\naccount_id = \"acme-1\"\nchannel_id = \"wa-1\"\nrate = \"80/s\"\n[[lane]]\nname = \
+                         \"other\"\nchannel = \"WhatsApp\"\nsub_account = \"acme\"\naccount_id = \"acme-1\"\nchannel_id = \
+                         \"wa-2\"\n";
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_millis(second * 1_000)
@@ -186,7 +229,7 @@ mod tests {
 
     fn config() -> Config {
         let none = std::iter::empty::<(&str, String)>();
-        let file = Some((std::path::Path::new("volley.toml"), LANE));
+        let file = Some((std::path::Path::new("volley.toml"), LANES));
         Config::read(file, std::iter::empty(), none).unwrap().config
     }
 
@@ -197,6 +240,15 @@ mod tests {
 
     /// Takes a list of names, statuses and texts at a second.
     async fn taken(store: &dyn Store, second: i64, list: &[(&str, &str, &str)]) -> Vec<TemplateChange> {
+        taken_on(store, "wa-1", second, list).await
+    }
+
+    async fn taken_on(
+        store: &dyn Store,
+        channel: &str,
+        second: i64,
+        list: &[(&str, &str, &str)],
+    ) -> Vec<TemplateChange> {
         let listed = list.iter().map(|(name, status, text)| {
             let template = serde_json::json!({
                 "templateName": name, "language": "en", "category": "UTILITY", "status": status,
@@ -204,7 +256,7 @@ mod tests {
             });
             serde_json::from_str(&template.to_string()).unwrap()
         });
-        let place = TemplatePlace { account_id: "acme-1".to_owned(), channel_id: "wa-1".to_owned() };
+        let place = TemplatePlace { account_id: "acme-1".to_owned(), channel_id: channel.to_owned() };
         take(store, &config(), place, listed.collect(), at(second)).await.unwrap().1
     }
 
@@ -254,5 +306,94 @@ mod tests {
         taken(&*store, 1, &[("bad", "REJECTED", "Hi"), ("new", "PENDING", "Hi")]).await;
         let held: Vec<String> = store.holds().await.unwrap().into_iter().map(|hold| hold.template).collect();
         assert_eq!(held, ["bad"]);
+    }
+
+    /// A webhook about the template promo, as the store keeps it.
+    fn webhook(second: i64, reports: Vec<ProviderReport>, holds: Vec<Hold>) -> AccountEvent {
+        AccountEvent {
+            id: format!("e-{second}"),
+            received: at(second),
+            happened_at: at(second),
+            kind: "template_status_update".to_owned(),
+            raw: "{}".to_owned(),
+            events: Vec::new(),
+            overrides: Vec::new(),
+            holds,
+            releases: Vec::new(),
+            ended: Vec::new(),
+            reports,
+        }
+    }
+
+    fn report(what: &str, value: &str, second: i64) -> ProviderReport {
+        let (about, what, value) = (Subject::template("promo", "en"), what.to_owned(), value.to_owned());
+        ProviderReport { about, what, value, at: at(second) }
+    }
+
+    fn paused(by: HeldBy) -> Hold {
+        let [lane, template, language] = ["wa", "promo", "en"].map(str::to_owned);
+        Hold { lane, template, language, by, code: None, origin: Origin::provider("paused"), since: at(1) }
+    }
+
+    #[tokio::test]
+    async fn the_first_list_releases_an_older_hold_of_the_provider() {
+        let store = store().await;
+        let holds = vec![paused(HeldBy::Event), paused(HeldBy::Operator)];
+        store.take_business(vec![webhook(1, Vec::new(), holds)]).await.unwrap();
+        taken(&*store, 2, &[("promo", "APPROVED", "Hi")]).await;
+        let left: Vec<HeldBy> = store.holds().await.unwrap().iter().map(|hold| hold.by).collect();
+        assert_eq!(left, [HeldBy::Operator]);
+    }
+
+    #[tokio::test]
+    async fn templates_with_one_name_on_two_channels_do_not_disturb_each_other() {
+        let store = store().await;
+        let held = async || store.holds().await.unwrap().into_iter().map(|hold| hold.lane).collect::<Vec<_>>();
+        for second in [1, 3, 5] {
+            taken_on(&*store, "wa-1", second, &[("promo", "APPROVED", "Hi")]).await;
+            taken_on(&*store, "wa-2", second + 1, &[("promo", "PAUSED", "Hi")]).await;
+            assert_eq!(held().await, ["other"], "after second {second}");
+        }
+        let holds = store.events(store::Cursor::START, 99).await.unwrap().len();
+        taken_on(&*store, "wa-1", 7, &[("promo", "APPROVED", "Hi")]).await;
+        assert_eq!(store.events(store::Cursor::START, 99).await.unwrap().len(), holds, "nothing has changed");
+    }
+
+    #[tokio::test]
+    async fn a_list_after_its_day_ends_a_flag() {
+        let store = store().await;
+        let reports = vec![report("status", "FLAGGED", 1), report("disable_date", "1970-01-01T00:01:00Z", 1)];
+        store.take_business(vec![webhook(1, reports, Vec::new())]).await.unwrap();
+        let list = [("promo", "APPROVED", "Hi")];
+        let status = async || {
+            let catalogue = Catalogue::read(&*store, &config().lanes, None).await.unwrap();
+            catalogue.templates[0].status.clone()
+        };
+        taken(&*store, 2, &list).await;
+        taken(&*store, 59, &list).await;
+        assert_eq!(status().await, "FLAGGED");
+        let [before, after] = ["FLAGGED", "APPROVED"].map(str::to_owned);
+        assert_eq!(taken(&*store, 60, &list).await, [change("promo", ChangeKind::Status { before, after })]);
+        assert_eq!(status().await, "APPROVED");
+    }
+
+    #[tokio::test]
+    async fn a_template_that_is_no_longer_listed_slows_no_lane() {
+        let store = store().await;
+        let slowed = store::Override {
+            setting: crate::domain::OverridableSetting::Rate,
+            name: "wa".to_owned(),
+            value: "40/s".to_owned(),
+            in_file: "80/s".to_owned(),
+            origin: Origin::rule("YELLOW"),
+            since: at(1),
+        };
+        let event =
+            AccountEvent { overrides: vec![slowed], ..webhook(1, vec![report("quality", "YELLOW", 1)], vec![]) };
+        store.take_business(vec![event]).await.unwrap();
+        taken(&*store, 2, &[("promo", "APPROVED", "Hi")]).await;
+        assert_eq!(store.overrides().await.unwrap().len(), 1);
+        taken(&*store, 3, &[]).await;
+        assert!(store.overrides().await.unwrap().is_empty());
     }
 }

@@ -1,18 +1,26 @@
 //! Asks the provider to create and to remove templates, within its limits.
+//!
+//! A request is recorded before it is sent, and removed if the provider refuses it. One without an answer stays recorded: it
+//! may have happened.
 
-use super::known::place_of;
+use super::known::{Catalogue, place_of};
 use crate::clock::{Clock, format_time};
 use crate::config::Lane;
 use crate::domain::{Span, Timestamp};
 use crate::provider::{TemplatesClient, TemplatesError};
-use crate::store::{self, Store, TemplateRequest, TemplateRequestKind};
+use crate::store::{self, FetchedTemplates, Store, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind};
 use crate::wire::NewTemplate;
 
-/// The most templates of an account that the provider creates in an hour.
-const CREATIONS_MAX: usize = 100;
+/// The most templates of a channel that the provider creates in an hour.
+const CREATIONS_MAX: u32 = 100;
 const HOUR: Span = Span::from_secs(3_600);
 /// How long the provider locks the name of a removed template.
 const LOCKED: Span = Span::from_secs(30 * 86_400);
+/// The most templates of a business that the provider has not verified; a verified one may have 6,000. Only the provider knows
+/// which limit applies.
+const UNVERIFIED_MAX: usize = 250;
+/// From how many templates on a warning is due.
+const NEARLY_UNVERIFIED_MAX: usize = 225;
 
 /// Why a template was not created or removed.
 #[derive(Debug, thiserror::Error)]
@@ -43,92 +51,220 @@ pub async fn push(
     template: &NewTemplate,
 ) -> Result<(), RequestError> {
     let client = TemplatesClient::new(lane)?;
-    let account_id = account_of(lane)?;
-    let now = clock.now();
-    let requests = store.template_requests(account_id.clone(), now - LOCKED).await?;
-    let name = template.name.clone().unwrap_or_default();
-    may_create(&requests, &name, now)?;
-    let created = client.create(template).await;
-    let kind = match &created {
-        // Without an answer it may have been created, so it counts.
-        Ok(()) | Err(TemplatesError::Unavailable { .. }) => TemplateRequestKind::Created,
-        Err(TemplatesError::NameLocked { .. }) => TemplateRequestKind::RefusedAsLocked,
-        Err(_) => return Ok(created?),
+    let request = TemplateRequest {
+        place: place(lane)?,
+        name: template.name.clone().unwrap_or_default(),
+        language: template.language.clone().unwrap_or_default(),
+        kind: TemplateRequestKind::Created,
+        at: clock.now(),
     };
-    let language = template.language.clone().unwrap_or_default();
-    store.record_template_request(TemplateRequest { account_id, name, language, kind, at: now }).await?;
-    Ok(created?)
+    let id = begin_creation(store, request).await?;
+    finish(store, id, client.create(template).await).await
 }
 
 /// Removes a template from a lane's channel, in every language.
 pub async fn remove(store: &dyn Store, clock: &dyn Clock, lane: &Lane, name: &str) -> Result<(), RequestError> {
     let client = TemplatesClient::new(lane)?;
-    let account_id = account_of(lane)?;
-    client.remove(name).await?;
-    let (name, language, kind) = (name.to_owned(), String::new(), TemplateRequestKind::Removed);
-    store.record_template_request(TemplateRequest { account_id, name, language, kind, at: clock.now() }).await?;
-    Ok(())
+    let (place, name, language) = (place(lane)?, name.to_owned(), String::new());
+    let request =
+        TemplateRequest { place, name: name.clone(), language, kind: TemplateRequestKind::Removed, at: clock.now() };
+    let id = store.begin_template_request(request, None).await?;
+    finish(store, id, client.remove(&name).await).await
 }
 
-/// The account of a lane. A lane with a client has one.
-fn account_of(lane: &Lane) -> Result<String, TemplatesError> {
+/// The warning that a channel has nearly as many templates as it may have while the business is not verified.
+pub fn room_warning(catalogue: &Catalogue, lane: &Lane) -> Option<String> {
+    let place = place_of(lane)?;
+    let count = catalogue.templates.iter().filter(|template| template.place == place).count();
+    (count >= NEARLY_UNVERIFIED_MAX).then(|| {
+        format!(
+            "The channel of lane {} has {count} templates. A business that the provider has not verified may have \
+             {UNVERIFIED_MAX}, a verified one 6,000; remove what is no longer used (volley template remove)",
+            lane.name
+        )
+    })
+}
+
+/// The channel of a lane. A lane with a client has one.
+fn place(lane: &Lane) -> Result<TemplatePlace, TemplatesError> {
     let no_account = || TemplatesError::NoAccountId { lane: lane.name.clone() };
-    place_of(lane).map(|place| place.account_id).ok_or_else(no_account)
+    place_of(lane).ok_or_else(no_account)
 }
 
-/// Checks the provider's limits, by what was asked of it in the last 30 days.
-fn may_create(requests: &[TemplateRequest], name: &str, now: Timestamp) -> Result<(), RequestError> {
-    let latest = requests.iter().rfind(|request| request.name == name);
-    if let Some(locked) = latest.filter(|request| request.kind != TemplateRequestKind::Created) {
-        let until = locked.at + LOCKED;
-        if now < until {
-            return Err(RequestError::NameLocked { name: name.to_owned(), until });
-        }
+/// Records a creation that the provider's limits allow, by what was asked of it in the last 30 days.
+async fn begin_creation(store: &dyn Store, request: TemplateRequest) -> Result<Option<i64>, RequestError> {
+    let requests = store.template_requests(request.place.clone(), request.at - LOCKED + Span::from_millis(1)).await?;
+    if let Some(removed) = removed(&requests, &request.name)
+        && !is_listed_since(store, removed).await?
+    {
+        return Err(RequestError::NameLocked { name: request.name, until: removed.at + LOCKED });
     }
-    let created = requests.iter().filter(|request| request.kind == TemplateRequestKind::Created);
-    let within: Vec<Timestamp> = created.map(|request| request.at).filter(|at| now.since(*at) < HOUR).collect();
-    match within.len().checked_sub(CREATIONS_MAX).and_then(|over| within.get(over)) {
-        Some(at) => Err(RequestError::TooMany { from: *at + HOUR }),
-        None => Ok(()),
+    let limit = TemplateLimit { at_most: CREATIONS_MAX, since: request.at - HOUR };
+    let place = request.place.clone();
+    if let Some(id) = store.begin_template_request(request, Some(limit)).await? {
+        return Ok(Some(id));
     }
+    // Those that fill the hour; the first of them makes room for the next.
+    let mut within = store.template_requests(place, limit.since).await?;
+    within.retain(|request| request.kind == TemplateRequestKind::Created && request.at > limit.since);
+    let first = within.len().saturating_sub(CREATIONS_MAX as usize);
+    let from = within.get(first).map_or(limit.since, |request| request.at) + HOUR;
+    Err(RequestError::TooMany { from })
+}
+
+/// The request that removed a name, unless it was created since.
+fn removed<'a>(requests: &'a [TemplateRequest], name: &str) -> Option<&'a TemplateRequest> {
+    let latest = requests.iter().rfind(|request| request.name == name)?;
+    (latest.kind == TemplateRequestKind::Removed).then_some(latest)
+}
+
+/// Whether a later list still has the template: a removal that got no answer may not have happened.
+async fn is_listed_since(store: &dyn Store, removed: &TemplateRequest) -> store::Result<bool> {
+    let listed = store.templates(Some(vec![removed.name.clone()])).await?;
+    let is_it = |fetched: &FetchedTemplates| {
+        fetched.place == removed.place && fetched.fetched_at > removed.at && !fetched.templates.is_empty()
+    };
+    Ok(listed.iter().any(is_it))
+}
+
+/// Forgets a request that the provider has certainly not carried out.
+async fn finish(store: &dyn Store, id: Option<i64>, answer: Result<(), TemplatesError>) -> Result<(), RequestError> {
+    if let (Some(id), Err(error)) = (id, &answer)
+        && !matches!(error, TemplatesError::Unavailable { .. })
+    {
+        store.forget_template_request(id).await?;
+    }
+    Ok(answer?)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::clock::ManualClock;
+    use crate::store::StoredTemplate;
+    use crate::store::TemplateRequestKind::{Created, Removed};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_millis(second * 1_000)
     }
 
-    fn request(name: &str, kind: TemplateRequestKind, second: i64) -> TemplateRequest {
-        let (account_id, name) = ("acme-1".to_owned(), name.to_owned());
-        TemplateRequest { account_id, name, language: "en".to_owned(), kind, at: at(second) }
+    fn request(channel: &str, name: &str, kind: TemplateRequestKind, second: i64) -> TemplateRequest {
+        let place = TemplatePlace { account_id: "acme-1".to_owned(), channel_id: channel.to_owned() };
+        TemplateRequest { place, name: name.to_owned(), language: "en".to_owned(), kind, at: at(second) }
     }
 
-    #[test]
-    fn a_hundred_creations_an_hour_are_allowed() {
-        let create = |n: i64| request(&format!("t_{n}"), TemplateRequestKind::Created, n);
-        let mut requests: Vec<_> = (0..99).map(create).collect();
-        may_create(&requests, "new", at(100)).unwrap();
-        requests.push(create(99));
-        let Err(RequestError::TooMany { from }) = may_create(&requests, "new", at(3_599)) else { panic!("too many") };
-        assert_eq!(from, at(3_600));
-        may_create(&requests, "new", at(3_600)).unwrap();
+    async fn store() -> Arc<dyn Store> {
+        let clock = Arc::new(ManualClock::at(at(0))) as Arc<dyn Clock>;
+        store::open("sqlite::memory:", clock).await.unwrap()
     }
 
-    #[test]
-    fn the_name_of_a_removed_template_is_locked_for_thirty_days() {
-        let month = 30 * 86_400;
-        for kind in [TemplateRequestKind::Removed, TemplateRequestKind::RefusedAsLocked] {
-            let requests = [request("promo", TemplateRequestKind::Created, 1), request("promo", kind, 10)];
-            let refused = may_create(&requests, "promo", at(10 + month - 1)).unwrap_err().to_string();
-            assert!(refused.contains("use another name"), "{refused}");
-            may_create(&requests, "promo", at(10 + month)).unwrap();
-            may_create(&requests, "other", at(11)).unwrap();
+    async fn create(store: &dyn Store, name: &str, second: i64) -> Result<Option<i64>, RequestError> {
+        begin_creation(store, request("wa-1", name, Created, second)).await
+    }
+
+    #[tokio::test]
+    async fn a_hundred_creations_an_hour_are_allowed() {
+        let store = store().await;
+        for n in 0..100 {
+            create(&*store, &format!("t_{n}"), n).await.unwrap();
         }
-        let created_again =
-            [request("promo", TemplateRequestKind::Removed, 1), request("promo", TemplateRequestKind::Created, 2)];
-        may_create(&created_again, "promo", at(3)).unwrap();
+        let Err(RequestError::TooMany { from }) = create(&*store, "new", 3_599).await else { panic!("too many") };
+        assert_eq!(from, at(3_600));
+        begin_creation(&*store, request("wa-2", "new", Created, 3_599)).await.unwrap();
+        create(&*store, "new", 3_600).await.unwrap();
+        let Err(RequestError::TooMany { from }) = create(&*store, "newer", 3_600).await else { panic!("too many") };
+        assert_eq!(from, at(3_601));
+    }
+
+    #[tokio::test]
+    async fn two_creations_at_once_do_not_pass_the_limit_together() {
+        let store = store().await;
+        for n in 0..99 {
+            create(&*store, &format!("t_{n}"), 0).await.unwrap();
+        }
+        let both = futures_util::join!(create(&*store, "one", 1), create(&*store, "two", 1));
+        assert_eq!([both.0.is_ok(), both.1.is_ok()].iter().filter(|created| **created).count(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_name_of_a_removed_template_is_locked_on_its_channel_for_thirty_days() {
+        let (store, month) = (store().await, 30 * 86_400);
+        create(&*store, "promo", 1).await.unwrap();
+        store.begin_template_request(request("wa-1", "promo", Removed, 10), None).await.unwrap();
+        let refused = create(&*store, "promo", 10 + month - 1).await.unwrap_err().to_string();
+        assert!(refused.contains("use another name"), "{refused}");
+        create(&*store, "other", 11).await.unwrap();
+        begin_creation(&*store, request("wa-2", "promo", Created, 11)).await.unwrap();
+        create(&*store, "promo", 10 + month).await.unwrap();
+        create(&*store, "promo", 11 + month).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_template_that_a_later_list_has_was_not_removed() {
+        let store = store().await;
+        let removal = request("wa-1", "promo", Removed, 10);
+        store.begin_template_request(removal.clone(), None).await.unwrap();
+        let listed =
+            |second, templates| FetchedTemplates { place: removal.place.clone(), fetched_at: at(second), templates };
+        let promo = StoredTemplate {
+            name: "promo".to_owned(),
+            language: "de".to_owned(),
+            category: "UTILITY".to_owned(),
+            status: "APPROVED".to_owned(),
+            components: "[]".to_owned(),
+            updated_at: None,
+        };
+        store.replace_templates(listed(9, vec![promo.clone()]), Vec::new()).await.unwrap();
+        create(&*store, "promo", 11).await.unwrap_err();
+        store.replace_templates(listed(12, Vec::new()), Vec::new()).await.unwrap();
+        create(&*store, "promo", 13).await.unwrap_err();
+        store.replace_templates(listed(14, vec![promo]), Vec::new()).await.unwrap();
+        create(&*store, "promo", 15).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn only_a_definite_refusal_is_forgotten() {
+        let store = store().await;
+        let detail = || "why".to_owned();
+        let errors = [
+            (TemplatesError::Unavailable { detail: detail() }, 1),
+            (TemplatesError::NotSent { detail: detail() }, 0),
+            (TemplatesError::NameLocked { detail: detail() }, 0),
+            (TemplatesError::Refused { code: None, detail: detail() }, 0),
+        ];
+        for (n, (error, kept)) in (0..).zip(errors) {
+            let kind = if n % 2 == 0 { Created } else { Removed };
+            let asked = request(&format!("wa-{n}"), "promo", kind, 1);
+            let id = store.begin_template_request(asked.clone(), None).await.unwrap();
+            finish(&*store, id, Err(error.clone())).await.unwrap_err();
+            let left = store.template_requests(asked.place, at(0)).await.unwrap();
+            assert_eq!(left.len(), kept, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_channel_that_is_nearly_full_for_an_unverified_business_is_reported() {
+        let text = "[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nsub_account = \"acme\"\naccount_id = \"acme-1\"\n\
+                    channel_id = \"wa-1\"\n[[lane]]\nname = \"other\"\nchannel = \"WhatsApp\"\nsub_account = \"acme\"\naccount_id = \
+                    \"acme-1\"\nchannel_id = \"wa-2\"\n";
+        let file = Some((std::path::Path::new("volley.toml"), text));
+        let lanes = crate::config::Config::read(file, std::iter::empty(), []).unwrap().config.lanes;
+        let warned = |count: usize, lane: &Lane| {
+            let templates = (0..count).map(|n| StoredTemplate {
+                name: format!("t_{n}"),
+                language: "en".to_owned(),
+                category: "UTILITY".to_owned(),
+                status: "APPROVED".to_owned(),
+                components: "[]".to_owned(),
+                updated_at: None,
+            });
+            let place = request("wa-1", "promo", Created, 1).place;
+            let fetched = FetchedTemplates { place, fetched_at: at(1), templates: templates.collect() };
+            room_warning(&Catalogue::of(vec![fetched], &[], &lanes), lane)
+        };
+        assert_eq!((warned(224, &lanes[0]), warned(225, &lanes[1])), (None, None));
+        assert!(warned(225, &lanes[0]).is_some_and(|text| text.contains("lane wa has 225 templates")));
     }
 }

@@ -4,8 +4,8 @@
 //! 20 in the schema of the request.
 
 use super::rules_buttons::buttons;
-use crate::domain::Category;
 use crate::domain::text::plural;
+use crate::domain::{Category, TEMPLATE_NAME_MAX, is_template_language, is_template_name};
 use crate::wire::{HeaderFormat, NewTemplate, PartKind, TemplatePart, placeholders};
 
 /// A rule that a new template breaks.
@@ -17,8 +17,6 @@ pub struct BrokenRule {
     pub sentence: String,
 }
 
-const NAME_MAX: usize = 200;
-const LANGUAGE_MAX: usize = 5;
 const HEADER_MAX: usize = 60;
 const BODY_MAX: usize = 1_024;
 const FOOTER_MAX: usize = 60;
@@ -69,18 +67,14 @@ pub fn broken_rules(template: &NewTemplate) -> Vec<BrokenRule> {
 /// Checks what is not a component, and returns the category.
 fn head(template: &NewTemplate, found: &mut Found<'_>) -> Option<Category> {
     let name = template.name.as_deref().unwrap_or_default();
-    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if name.is_empty() {
         found.add("name", "is missing; write a name of lowercase letters, digits and underscores");
-    } else if !name.chars().all(is_allowed) {
+    } else if !is_template_name(name) {
         found.add("name", format!("\"{name}\" is not allowed; use lowercase letters, digits and underscores"));
     }
-    found.at_most("name", name, NAME_MAX);
+    found.at_most("name", name, TEMPLATE_NAME_MAX);
     let language = template.language.as_deref().unwrap_or_default();
-    let (code, country) = language.split_once('_').unwrap_or((language, "XX"));
-    let is_code = (2..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_lowercase());
-    let is_country = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase());
-    if !is_code || !is_country || language.len() > LANGUAGE_MAX {
+    if !is_template_language(language) {
         found.add("language", format!("invalid language \"{language}\"; write one such as en or en_US"));
     }
     let Some(word) = template.category.as_deref() else {

@@ -10,7 +10,7 @@ use super::provider::{LaneProvider, Provider};
 use super::quality::QualityGuard;
 use super::read::{Reader, Setting};
 use super::route::unknown_country;
-use crate::domain::{Channel, Country, Msisdn, Rate, Span, Tier, hint};
+use crate::domain::{Channel, Country, Msisdn, Rate, Span, Tier, hint, is_reserved};
 
 /// One sender on one channel.
 #[derive(Debug, Clone)]
@@ -176,6 +176,9 @@ fn source(reader: &mut Reader<'_>, channel: Channel) -> Result<Option<String>, E
         Some(long) if long.chars().count() > SOURCE_LONGEST => {
             let problem = format!("\"{long}\" has more than {SOURCE_LONGEST} characters; shorten it");
             Err(reader.wrong("source", problem))
+        }
+        Some(odd) if odd.contains(is_reserved) => {
+            Err(reader.wrong("source", "characters from U+FDD0 to U+FDEF are not supported; remove them"))
         }
         Some(_) | None => Ok(source),
     }

@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use http::Uri;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use url::Url;
 
 use super::error::Error;
 use super::read::Reader;
@@ -88,13 +88,15 @@ impl ProxyUrl {
         self.0.expose()
     }
 
+    /// Reads a URL strictly: where it is connected to, one with raw special characters would count as no proxy, and
+    /// the API key would be sent without it.
     fn parse(text: &str) -> Option<Self> {
-        let url = Url::parse(text).ok()?;
-        let is_proxy = matches!(url.scheme(), "http" | "https")
-            && url.has_host()
+        let url: Uri = text.parse().ok()?;
+        let host_and_port = url.authority()?.as_str().split_once('@').map_or(text, |(_, near)| near);
+        let is_proxy = matches!(url.scheme_str(), Some("http" | "https"))
+            && host_and_port.parse::<Uri>().is_ok_and(|near| near.host().is_some_and(|host| !host.is_empty()))
             && matches!(url.path(), "" | "/")
-            && url.query().is_none()
-            && url.fragment().is_none();
+            && url.query().is_none();
         is_proxy.then(|| Self(Secret::new(text)))
     }
 }
@@ -114,7 +116,8 @@ fn roots(reader: &mut Reader<'_>) -> Result<Option<TrustedRoots>, Error> {
 fn proxy(reader: &mut Reader<'_>) -> Result<Option<ProxyUrl>, Error> {
     let Some(text) = reader.text("proxy")? else { return Ok(None) };
     // The value is not repeated: it may hold a password.
-    let problem = "invalid URL of a proxy; use http://host:port or http://user:password@host:port";
+    let problem = "invalid URL of a proxy; use http://host:port or http://user:password@host:port, and percent-encode \
+                   special characters of the password, such as %40 for @";
     ProxyUrl::parse(&text).map(Some).ok_or_else(|| reader.wrong("proxy", problem))
 }
 
@@ -159,11 +162,20 @@ mod tests {
 
     #[test]
     fn the_url_of_a_proxy_is_checked_and_never_printed() {
-        for url in ["http://proxy:3128", "https://proxy.example", "http://ann:s3cret@10.0.0.1:3128/"] {
+        for url in [
+            "http://proxy:3128",
+            "https://proxy.example",
+            "http://ann:s3cret@10.0.0.1:3128/",
+            "http://ann:a%40b%23%C3%A4@[::1]:3128",
+        ] {
             let proxy = ProxyUrl::parse(url).unwrap();
             assert_eq!((proxy.expose(), format!("{proxy:?}").as_str()), (url, "ProxyUrl(***)"));
         }
         for url in ["proxy:3128", "socks5://proxy:1080", "http://", "http://proxy/path", "http://proxy?a=b", ""] {
+            assert!(ProxyUrl::parse(url).is_none(), "{url}");
+        }
+        // Readers of URLs that encode these themselves take them, but not the one that decides about the connection.
+        for url in ["http://ann:a@b@proxy:3128", "http://ann:pä@proxy:3128", "http:proxy:3128", "http://ann@:3128"] {
             assert!(ProxyUrl::parse(url).is_none(), "{url}");
         }
     }

@@ -23,3 +23,12 @@ impl MediaAddress {
         self.text.contains("{{")
     }
 }
+
+/// Where a provider can fetch files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reachable {
+    /// Only on the internet, from https:// addresses.
+    Public,
+    /// Everywhere, as the practice provider on this machine can.
+    Any,
+}

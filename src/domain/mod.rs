@@ -55,8 +55,9 @@ pub use content::{
     Button, ButtonAction, Card, CardHeight, CardOrientation, CardWidth, Carousel, Category, Content, ContentPart,
     FlowAction, Header, Interactive, InteractiveAction, InteractiveHeader, Labelled, LinkButton, ListRow, ListSection,
     Location, Media, MediaKind, Notification, NotificationLink, ProductSection, RawContent, ReplyButton, RichCard,
-    RichMessage, SmsEncoding, Suggestion, SuggestionAction, TemplateCard, TemplateContent, TemplateName, ThumbnailSide,
-    VoiceCall, ZaloTemplate, refused_in_a_parameter,
+    RichMessage, SmsEncoding, Suggestion, SuggestionAction, TEMPLATE_NAME_MAX, TemplateCard, TemplateContent,
+    TemplateName, ThumbnailSide, VoiceCall, ZaloTemplate, is_reserved, is_template_language, is_template_name,
+    refused_in_a_parameter,
 };
 pub use countries::Countries;
 pub use doubt::DoubtCause;
@@ -69,7 +70,7 @@ pub use language::Language;
 pub use letters::base_letter;
 pub use marks::{Ending, Marks};
 pub use meaning::{Meaning, column_key, is_mark};
-pub use media::MediaAddress;
+pub use media::{MediaAddress, Reachable};
 pub use message::{Loaded, Present, State};
 pub use money::{InvalidMoney, Limits, Money, Prices};
 pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};

@@ -264,7 +264,7 @@ fn reported(report: &AccountReport) -> String {
             let used = match campaigns.as_slice() {
                 [] => "no campaign in progress uses it".to_owned(),
                 names => format!(
-                    "campaigns in progress that use it: {}; their budgets and costs still count the former price",
+                    "campaigns in progress that use it get its price for what they have not sent: {}",
                     names.join(", ")
                 ),
             };

@@ -1,9 +1,9 @@
 //! A web address: looked at as the provider will fetch it, and held against the rules of its channel.
 
-use super::format::rule;
+use super::format::Wanted;
 use crate::config::Network;
-use crate::domain::{Channel, MediaKind, Span};
-use crate::provider::{Looked, Reachable, Unseen, look_at};
+use crate::domain::{Reachable, Span};
+use crate::provider::{Looked, Unseen, look_at};
 
 /// Longer than this, and the provider may give up fetching a file.
 const SLOW: Span = Span::from_secs(2);
@@ -17,16 +17,11 @@ pub(super) enum Verdict {
     Wrong(String),
 }
 
-pub(super) async fn look(
-    address: &str,
-    (kind, channel): (MediaKind, Channel),
-    network: &Network,
-    reachable: Reachable,
-) -> Verdict {
+pub(super) async fn look(address: &str, wanted: Wanted, network: &Network, reachable: Reachable) -> Verdict {
     match look_at(address, network, reachable).await {
-        Ok(looked) => judge(&looked, kind, channel, reachable),
-        Err(Unseen::Private { host }) => Verdict::Doubtful(format!(
-            "{host} is in a private network, so the address was not checked; the provider cannot fetch a file from there"
+        Ok(looked) => judge(&looked, wanted, reachable),
+        Err(Unseen::Private { host }) => Verdict::Wrong(format!(
+            "{host} is in a private network, where the provider cannot fetch a file; use a public web address"
         )),
         Err(why @ Unseen::Redirects) => Verdict::Wrong(format!("{address} cannot be fetched: {why}; correct it")),
         // The provider may reach it nevertheless: this machine may be offline, or behind a firewall.
@@ -34,7 +29,7 @@ pub(super) async fn look(
     }
 }
 
-fn judge(looked: &Looked, kind: MediaKind, channel: Channel, reachable: Reachable) -> Verdict {
+fn judge(looked: &Looked, wanted: Wanted, reachable: Reachable) -> Verdict {
     let Looked { status, content_type, bytes, took, address } = looked;
     let wrong = |sentence: String| Verdict::Wrong(format!("{address} {sentence}"));
     if !(200..300).contains(status) {
@@ -43,15 +38,13 @@ fn judge(looked: &Looked, kind: MediaKind, channel: Channel, reachable: Reachabl
     if reachable == Reachable::Public && !address.starts_with("https://") {
         return wrong("is not encrypted; the provider fetches files from https:// addresses alone".to_owned());
     }
-    if let Some(rule) = rule(channel, kind) {
-        let checked = match content_type {
-            Some(served) => rule.check_type(served),
-            None => Err("is served without a Content-Type; add it on its server".to_owned()),
-        };
-        let checked = checked.and_then(|()| bytes.map_or(Ok(()), |bytes| rule.check_size(bytes)));
-        if let Err(sentence) = checked {
-            return wrong(sentence);
-        }
+    let checked = match content_type {
+        Some(served) => wanted.check_type(served),
+        None => Err("is served without a Content-Type; add it on its server".to_owned()),
+    };
+    let checked = checked.and_then(|()| bytes.map_or(Ok(()), |bytes| wanted.check_size(bytes)));
+    if let Err(sentence) = checked {
+        return wrong(sentence);
     }
     if *took > SLOW {
         let seconds = took.millis() / 1_000;
@@ -65,6 +58,7 @@ fn judge(looked: &Looked, kind: MediaKind, channel: Channel, reachable: Reachabl
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Channel, MediaKind};
 
     #[test]
     fn each_fault_of_an_address_has_its_sentence() {
@@ -75,7 +69,8 @@ mod tests {
             took: SLOW,
             address: "https://h.example/a.png".to_owned(),
         };
-        let judged = |looked: &Looked| judge(looked, MediaKind::Image, Channel::WhatsApp, Reachable::Public);
+        let wanted = Wanted::of(Channel::WhatsApp, MediaKind::Image);
+        let judged = |looked: &Looked| judge(looked, wanted, Reachable::Public);
         assert_eq!(judged(&good), Verdict::Good);
         assert_eq!(judged(&Looked { bytes: None, ..good.clone() }), Verdict::Good);
         for (looked, expected) in [
@@ -93,6 +88,6 @@ mod tests {
         assert!(matches!(judged(&slow), Verdict::Doubtful(sentence) if sentence.contains("answers after 3 s")));
         // The practice provider fetches also without TLS.
         let plain = Looked { address: "http://127.0.0.1:8690/files/a.png".to_owned(), ..good };
-        assert_eq!(judge(&plain, MediaKind::Image, Channel::WhatsApp, Reachable::Any), Verdict::Good);
+        assert_eq!(judge(&plain, wanted, Reachable::Any), Verdict::Good);
     }
 }

@@ -1,6 +1,6 @@
 //! What a file is, by its first bytes; and the formats that each channel documents.
 
-use crate::domain::{Channel, MediaKind, size};
+use crate::domain::{Channel, MediaAddress, MediaKind, size};
 
 /// As many bytes as tell every format apart.
 pub(super) const HEAD: usize = 512;
@@ -17,6 +17,7 @@ pub(super) enum Family {
     ThreeGp,
     QuickTime,
     Mpeg,
+    H263,
     WebM,
     Aac,
     Mp3,
@@ -46,6 +47,8 @@ impl Family {
             _ if brand == Some(b"qt  ") => Self::QuickTime,
             _ if brand.is_some() => Self::Mp4,
             [0x00, 0x00, 0x01, 0xBA | 0xB3, ..] => Self::Mpeg,
+            // The start of a picture; the two bits after it begin its number.
+            [0x00, 0x00, 0x80..=0x83, ..] => Self::H263,
             [0x1A, 0x45, 0xDF, 0xA3, ..] => Self::WebM,
             [b'I', b'D', b'3', ..] | [0xFF, 0xFB | 0xFA | 0xF3 | 0xF2, ..] => Self::Mp3,
             [0xFF, 0xF1 | 0xF9, ..] => Self::Aac,
@@ -68,9 +71,10 @@ impl Family {
             Self::Gif => "a GIF image",
             Self::WebP => "a WebP image",
             Self::Mp4 => "an MP4 file",
-            Self::ThreeGp => "a 3GP video",
+            Self::ThreeGp => "a 3GP file",
             Self::QuickTime => "a QuickTime video",
             Self::Mpeg => "an MPEG video",
+            Self::H263 => "an H.263 video",
             Self::WebM => "a WebM video",
             Self::Aac => "an AAC audio file",
             Self::Mp3 => "an MP3 audio file",
@@ -107,7 +111,12 @@ pub(super) struct Format {
 impl Format {
     /// Whether a file of the format can be of this kind at all.
     fn fits(&self, kind: MediaKind) -> bool {
-        kind == MediaKind::File || self.media_type.split('/').next() == Some(kind.as_str())
+        match kind {
+            MediaKind::File => true,
+            // Some servers name its container alone.
+            MediaKind::Audio if self.family == Family::Ogg => true,
+            kind => self.media_type.split('/').next() == Some(kind.as_str()),
+        }
     }
 }
 
@@ -115,6 +124,7 @@ const fn format(extension: &'static str, media_type: &'static str, family: Famil
     Format { extension, media_type, family }
 }
 
+/// Of several types of an extension, the first is that of a local file, and a server may send any of them.
 #[rustfmt::skip]
 static FORMATS: &[Format] = &[
     format("jpeg", "image/jpeg", Family::Jpeg),
@@ -122,17 +132,26 @@ static FORMATS: &[Format] = &[
     format("png", "image/png", Family::Png),
     format("gif", "image/gif", Family::Gif),
     format("mp4", "video/mp4", Family::Mp4),
+    format("mp4", "video/mpeg4", Family::Mp4),
+    format("mp4", "audio/mp4", Family::Mp4),
+    format("m4v", "video/m4v", Family::Mp4),
     format("m4v", "video/x-m4v", Family::Mp4),
     format("3gp", "video/3gpp", Family::ThreeGp),
+    format("3gp", "audio/3gpp", Family::ThreeGp),
     format("mpeg", "video/mpeg", Family::Mpeg),
+    format("h263", "video/h263", Family::H263),
     format("webm", "video/webm", Family::WebM),
     format("aac", "audio/aac", Family::Aac),
     format("m4a", "audio/mp4", Family::Mp4),
     format("amr", "audio/amr", Family::Amr),
     format("mp3", "audio/mpeg", Family::Mp3),
+    format("mp3", "audio/mp3", Family::Mp3),
     format("ogg", "audio/ogg", Family::Ogg),
+    format("ogg", "application/ogg", Family::Ogg),
+    format("ogx", "application/ogg", Family::Ogg),
     format("opus", "audio/ogg", Family::Ogg),
     format("pdf", "application/pdf", Family::Pdf),
+    format("pdax", "application/pdf", Family::Pdf),
     format("eps", "application/postscript", Family::PostScript),
     format("txt", "text/plain", Family::Text),
     format("csv", "text/csv", Family::Text),
@@ -156,50 +175,78 @@ static FORMATS: &[Format] = &[
     format("fods", "application/vnd.oasis.opendocument.spreadsheet-flat-xml", Family::Text),
 ];
 
-/// What a channel takes as one kind of media.
+/// What is wanted of a file: what its channel takes, as far as the provider documents it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rule {
+pub(super) struct Wanted {
     channel: Channel,
     kind: MediaKind,
-    extensions: &'static [&'static str],
+    /// Its key: the kind, or `gif`.
+    word: &'static str,
+    /// `None` if the provider documents no formats.
+    extensions: Option<&'static [&'static str]>,
     bytes_max: u64,
 }
 
 const MB: u64 = 1_000_000;
 
-/// The rule of a channel, if it documents one.
-pub(super) fn rule(channel: Channel, kind: MediaKind) -> Option<Rule> {
-    let (extensions, megabytes): (&[&str], u64) = match (channel, kind) {
-        (Channel::WhatsApp, MediaKind::Image) => (&["jpeg", "jpg", "png"], 5),
-        (Channel::WhatsApp, MediaKind::Video) => (&["mp4", "3gp"], 16),
-        (Channel::WhatsApp, MediaKind::Audio) => (&["aac", "m4a", "amr", "mp3", "ogg", "opus"], 16),
-        (Channel::WhatsApp, MediaKind::File) => (&["pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt"], 100),
-        (Channel::Viber, MediaKind::Image) => (&["png", "jpg", "jpeg", "gif"], 1),
-        (Channel::Viber, MediaKind::Video) => (&["mp4", "3gp"], 200),
-        (Channel::Viber, MediaKind::File) => (
-            &[
-                "pdf", "xps", "eps", "doc", "docx", "rtf", "dot", "dotx", "odt", "odf", "fodt", "txt", "info", "xls",
-                "xlsx", "ods", "fods", "csv", "xlsm", "xltx",
-            ],
-            200,
-        ),
-        (Channel::Rcs, MediaKind::Image) => (&["jpeg", "jpg", "png", "gif"], 100),
-        (Channel::Rcs, MediaKind::Video) => (&["mp4", "m4v", "mpeg", "webm"], 100),
-        (Channel::Rcs, MediaKind::Audio) => (&["aac", "mp3", "m4a", "ogg"], 100),
-        (Channel::Rcs, MediaKind::File) => (&["pdf"], 100),
-        _ => return None,
-    };
-    Some(Rule { channel, kind, extensions, bytes_max: megabytes * MB })
-}
+/// The largest file that any channel documents, in MB.
+const LARGEST: u64 = 200;
 
-impl Rule {
+impl Wanted {
+    /// What a channel takes at an address of a content.
+    pub(super) fn at(channel: Channel, address: &MediaAddress) -> Self {
+        let gif: &[&str] = &["gif", "mp4"];
+        if address.part.is_gif() && channel == Channel::WhatsApp {
+            // Documented as a .gif, and as the URL of a video.
+            return Self { channel, kind: MediaKind::File, word: "gif", extensions: Some(gif), bytes_max: 4 * MB };
+        }
+        Self::of(channel, address.kind)
+    }
+
+    pub(super) fn of(channel: Channel, kind: MediaKind) -> Self {
+        let (extensions, megabytes): (&[&str], u64) = match (channel, kind) {
+            (Channel::WhatsApp, MediaKind::Image) => (&["jpeg", "jpg", "png"], 5),
+            (Channel::WhatsApp, MediaKind::Video) => (&["mp4", "3gp"], 16),
+            (Channel::WhatsApp, MediaKind::Audio) => (&["aac", "m4a", "amr", "mp3", "ogg", "opus"], 16),
+            (Channel::WhatsApp, MediaKind::File) => (&["pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt"], 100),
+            (Channel::Viber, MediaKind::Image) => (&["png", "jpg", "jpeg", "gif"], 1),
+            (Channel::Viber, MediaKind::Video) => (&["mp4", "3gp"], 200),
+            (Channel::Viber, MediaKind::File) => (
+                &[
+                    "pdf", "xps", "pdax", "eps", "doc", "docx", "rtf", "dot", "dotx", "odt", "odf", "fodt", "txt",
+                    "info", "xls", "xlsx", "ods", "fods", "csv", "xlsm", "xltx",
+                ],
+                200,
+            ),
+            (Channel::Rcs, MediaKind::Image) => (&["jpeg", "jpg", "png", "gif"], 100),
+            (Channel::Rcs, MediaKind::Video) => (&["mp4", "h263", "m4v", "mpeg", "webm"], 100),
+            (Channel::Rcs, MediaKind::Audio) => (&["aac", "mp3", "mp4", "m4a", "3gp", "ogg", "ogx"], 100),
+            (Channel::Rcs, MediaKind::File) => (&["pdf"], 100),
+            _ => (&[], LARGEST),
+        };
+        let extensions = Some(extensions).filter(|extensions| !extensions.is_empty());
+        Self { channel, kind, word: kind.as_str(), extensions, bytes_max: megabytes * MB }
+    }
+
+    pub(super) const fn bytes_max(self) -> u64 {
+        self.bytes_max
+    }
+
+    fn takes(self, format: &Format) -> bool {
+        self.extensions.is_none_or(|extensions| extensions.contains(&format.extension)) && format.fits(self.kind)
+    }
+
     fn formats(self) -> impl Iterator<Item = &'static Format> {
-        FORMATS.iter().filter(move |format| self.extensions.contains(&format.extension))
+        FORMATS.iter().filter(move |format| self.takes(format))
     }
 
     /// What the channel takes, in words.
     fn words(self) -> String {
-        format!("{} takes {} as {}", self.channel, self.extensions.join(", "), self.kind)
+        let Self { channel, word, .. } = self;
+        match self.extensions {
+            Some(extensions) => format!("{channel} takes {} as {word}", extensions.join(", ")),
+            None => format!("it cannot be sent as {word}"),
+        }
     }
 
     /// Checks the size of a file.
@@ -207,9 +254,9 @@ impl Rule {
         if bytes <= self.bytes_max {
             return Ok(());
         }
-        let (channel, kind) = (self.channel, self.kind);
+        let Self { channel, word, .. } = self;
         Err(format!(
-            "has {}, and {channel} takes {kind}s of at most {}; make it smaller",
+            "has {}, and {channel} takes {word}s of at most {}; make it smaller",
             size(bytes),
             size(self.bytes_max)
         ))
@@ -218,36 +265,38 @@ impl Rule {
     /// Checks the media type that a file is served as.
     pub(super) fn check_type(self, served: &str) -> Result<(), String> {
         let plain = served.split(';').next().unwrap_or_default().trim();
-        if self.formats().any(|format| format.media_type.eq_ignore_ascii_case(plain)) {
+        if self.extensions.is_none() || self.formats().any(|format| format.media_type.eq_ignore_ascii_case(plain)) {
             return Ok(());
         }
-        let mut types: Vec<&str> = self.formats().map(|format| format.media_type).collect();
-        types.dedup();
-        let (channel, kind) = (self.channel, self.kind);
+        let mut types: Vec<&str> = Vec::new();
+        for format in self.formats() {
+            if !types.contains(&format.media_type) {
+                types.push(format.media_type);
+            }
+        }
+        let Self { channel, word, .. } = self;
         Err(format!(
-            "is served as {plain}, and {channel} takes {} as {kind}; correct its Content-Type",
+            "is served as {plain}, and {channel} takes {} as {word}; correct its Content-Type",
             types.join(", ")
         ))
     }
-}
 
-/// The format of a local file, by its content and its extension.
-pub(super) fn of_file(extension: &str, head: &[u8], kind: MediaKind, rule: Option<Rule>) -> Result<Format, String> {
-    let family = Family::of(head);
-    let allowed = |format: &&Format| match rule {
-        Some(rule) => rule.extensions.contains(&format.extension),
-        None => format.fits(kind),
-    };
-    let fitting: Vec<&Format> = FORMATS.iter().filter(|format| format.family == family).filter(allowed).collect();
-    if fitting.is_empty() {
-        let takes = rule.map_or_else(|| format!("it cannot be sent as {kind}"), Rule::words);
-        return Err(format!("is {}, and {takes}; convert it", family.name()));
-    }
-    match fitting.iter().find(|format| format.extension.eq_ignore_ascii_case(extension)) {
-        Some(format) => Ok(**format),
-        None => {
-            let extensions: Vec<String> = fitting.iter().map(|format| format!(".{}", format.extension)).collect();
-            Err(format!("is {}, but its name does not end in {}; rename it", family.name(), extensions.join(" or ")))
+    /// The format of a local file, by its content and its extension.
+    pub(super) fn format(self, extension: &str, head: &[u8]) -> Result<Format, String> {
+        let family = Family::of(head);
+        let fitting: Vec<&Format> = self.formats().filter(|format| format.family == family).collect();
+        if fitting.is_empty() {
+            return Err(format!("is {}, and {}; convert it", family.name(), self.words()));
+        }
+        match fitting.iter().find(|format| format.extension.eq_ignore_ascii_case(extension)) {
+            Some(format) => Ok(**format),
+            None => {
+                let mut extensions: Vec<String> =
+                    fitting.iter().map(|format| format!(".{}", format.extension)).collect();
+                extensions.dedup();
+                let name = family.name();
+                Err(format!("is {name}, but its name does not end in {}; rename it", extensions.join(" or ")))
+            }
         }
     }
 }
@@ -255,15 +304,17 @@ pub(super) fn of_file(extension: &str, head: &[u8], kind: MediaKind, rule: Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ContentPart;
 
     /// The first bytes of a file of each format, from the formats' own specifications.
-    const SAMPLES: [(&str, &[u8]); 16] = [
+    const SAMPLES: [(&str, &[u8]); 17] = [
         ("jpg", b"\xFF\xD8\xFF\xE0\x00\x10JFIF\x00"),
         ("png", b"\x89PNG\r\n\x1A\n\x00\x00\x00\rIHDR"),
         ("gif", b"GIF89a\x01\x00\x01\x00"),
         ("mp4", b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00"),
         ("3gp", b"\x00\x00\x00\x18ftyp3gp5\x00\x00\x00\x00"),
         ("m4a", b"\x00\x00\x00\x20ftypM4A \x00\x00\x00\x00"),
+        ("h263", b"\x00\x00\x80\x02\x08"),
         ("webm", b"\x1A\x45\xDF\xA3\x9F\x42\x86\x81"),
         ("mp3", b"ID3\x04\x00\x00\x00\x00\x00\x00"),
         ("aac", b"\xFF\xF1\x50\x80\x00\x1F\xFC"),
@@ -290,7 +341,7 @@ mod tests {
 
     #[test]
     fn each_documented_limit_holds_to_the_byte() {
-        use Channel::{Rcs, Viber, WhatsApp};
+        use Channel::{Line, Rcs, Viber, WhatsApp};
         use MediaKind::{Audio, File, Image, Video};
         for (channel, kind, most) in [
             (WhatsApp, Image, 5_000_000),
@@ -301,24 +352,37 @@ mod tests {
             (Viber, Video, 200_000_000),
             (Viber, File, 200_000_000),
             (Rcs, Image, 100_000_000),
+            // The provider documents none for LINE, and takes no larger file on any channel.
+            (Line, Video, 200_000_000),
         ] {
-            let rule = rule(channel, kind).unwrap();
+            let rule = Wanted::of(channel, kind);
             assert_eq!(rule.check_size(most), Ok(()), "{channel} {kind}");
             let sentence = rule.check_size(most + 1).unwrap_err();
             assert!(sentence.contains(&format!("{channel} takes {kind}s of at most")), "{sentence}");
         }
-        assert_eq!((rule(Channel::Line, Image), rule(Channel::Sms, Image)), (None, None));
+        let part = ContentPart::Header("gif");
+        let gif = Wanted::at(WhatsApp, &MediaAddress { kind: Video, part, text: "a.gif".to_owned() });
+        assert_eq!(gif.check_size(4_000_000), Ok(()));
+        let sentence = gif.check_size(4_000_001).unwrap_err();
+        assert!(sentence.contains("WhatsApp takes gifs of at most 4.0 MB"), "{sentence}");
+        assert_eq!((gif.check_type("image/gif"), gif.check_type("video/mp4")), (Ok(()), Ok(())));
+        assert!(gif.check_type("image/png").is_err() && Wanted::of(Line, Image).check_type("image/png").is_ok());
     }
 
     #[test]
     fn the_name_and_the_content_of_a_file_fit_together() {
         let head = |wanted: &str| SAMPLES.iter().find(|(extension, _)| *extension == wanted).unwrap().1;
-        let check = |extension, content, channel, kind| of_file(extension, content, kind, rule(channel, kind));
+        let check = |extension, content, channel, kind| Wanted::of(channel, kind).format(extension, content);
         let (whatsapp, viber) = (Channel::WhatsApp, Channel::Viber);
         let image = MediaKind::Image;
         assert!(check("txt", b"Hi", Channel::Line, image).is_err());
         assert_eq!(check("PNG", head("png"), whatsapp, image).unwrap().media_type, "image/png");
         assert_eq!(check("gif", head("gif"), viber, image).unwrap().media_type, "image/gif");
+        let of_rcs = |extension, kind| check(extension, head(extension), Channel::Rcs, kind).unwrap().media_type;
+        assert_eq!(of_rcs("3gp", MediaKind::Audio), "audio/3gpp");
+        assert_eq!(of_rcs("mp4", MediaKind::Audio), "audio/mp4");
+        assert_eq!((of_rcs("mp4", MediaKind::Video), of_rcs("h263", MediaKind::Video)), ("video/mp4", "video/h263"));
+        assert!(check("pdax", head("pdf"), viber, MediaKind::File).is_ok());
         assert_eq!(check("xlsx", head("docx"), whatsapp, MediaKind::File).unwrap().extension, "xlsx");
         for (extension, content, channel, kind, sentence) in [
             (

@@ -6,10 +6,11 @@ use url::Url;
 
 use super::address::{Verdict, look};
 use super::file::LocalFile;
+use super::format::Wanted;
 use crate::clock::Clock;
 use crate::config::{Config, DraftStep, Lane, Problem};
-use crate::domain::{Channel, MediaAddress, MediaKind, StepIndex};
-use crate::provider::{FileToUpload, Http, Reachable, look_at};
+use crate::domain::{Channel, MediaAddress, StepIndex};
+use crate::provider::{FileToUpload, Http, look_at};
 use crate::store::{self, UploadedFile, Uploads};
 
 /// When media are reviewed.
@@ -17,6 +18,8 @@ use crate::store::{self, UploadedFile, Uploads};
 pub enum At {
     /// Nothing is uploaded: a local file gets the address that it has, or will have.
     Plan,
+    /// The same, before an upload that follows at once.
+    BeforeLaunch,
     /// Local files are uploaded.
     Launch,
 }
@@ -80,8 +83,8 @@ impl Review<'_> {
             let sentence = format!("{} was not checked (--offline)", address.text);
             return found.notes.push(Note { step, sentence });
         }
-        let reachable = Reachable::from_provider(&lane.provider.base_url);
-        match look(&address.text, (address.kind, channel), &lane.provider.network, reachable).await {
+        let provider = &lane.provider;
+        match look(&address.text, Wanted::at(channel, address), &provider.network, provider.reachable()).await {
             Verdict::Good => {}
             Verdict::Doubtful(sentence) => found.notes.push(Note { step, sentence }),
             Verdict::Wrong(sentence) => found.problems.push(Problem::new(Some(step), address.part.in_step(), sentence)),
@@ -99,7 +102,7 @@ impl Review<'_> {
         let mut add = |sentence: String| {
             found.problems.push(Problem::new(Some(step), address.part.in_step(), sentence));
         };
-        let file = match read(path, address.kind, channel).await {
+        let file = match read(path, Wanted::at(channel, address)).await {
             Ok(file) => file,
             Err(sentence) => {
                 add(sentence);
@@ -108,8 +111,8 @@ impl Review<'_> {
             }
         };
         let known = self.known(lane, &file).await?;
-        if self.at == At::Plan {
-            if known.is_none() {
+        if self.at != At::Launch {
+            if known.is_none() && self.at == At::Plan {
                 let sentence = format!("{} is uploaded to the provider at the launch", file.name);
                 found.notes.push(Note { step, sentence });
             }
@@ -161,8 +164,8 @@ fn first_lane<'a>(config: &'a Config, step: &DraftStep) -> Option<&'a Lane> {
 }
 
 /// Reads a file on a thread of its own: it may be large.
-async fn read(path: std::path::PathBuf, kind: MediaKind, channel: Channel) -> Result<LocalFile, String> {
-    let reading = tokio::task::spawn_blocking(move || LocalFile::read(&path, kind, channel));
+async fn read(path: std::path::PathBuf, wanted: Wanted) -> Result<LocalFile, String> {
+    let reading = tokio::task::spawn_blocking(move || LocalFile::read(&path, wanted));
     reading.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
@@ -177,7 +180,7 @@ fn hosted(lane: &Lane, name: &str) -> String {
 
 /// Whether the provider still hosts a file: its pages do not say for how long it does.
 async fn is_hosted(url: &str, lane: &Lane) -> bool {
-    let looked = look_at(url, &lane.provider.network, Reachable::from_provider(&lane.provider.base_url)).await;
+    let looked = look_at(url, &lane.provider.network, lane.provider.reachable()).await;
     looked.is_ok_and(|looked| (200..300).contains(&looked.status))
 }
 

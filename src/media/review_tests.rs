@@ -166,12 +166,16 @@ async fn a_file_that_whatsapp_does_not_take_is_refused_before_it_is_uploaded() {
     site.write("b.png", b"\xFF\xD8\xFF\xE0\x00\x10JFIF");
     site.write("empty.png", b"");
     site.write("large.png", &[PNG, &vec![0; 5_000_001 - PNG.len()]].concat());
+    std::fs::create_dir(site.folder.path().join("folder.png")).unwrap();
     site.write("full.png", &[PNG, &vec![0; 5_000_000 - PNG.len()]].concat());
     for (name, sentence) in [
         ("none.png", "none.png cannot be read (No such file or directory"),
         ("a.gif", "a.gif is a GIF image, and WhatsApp takes jpeg, jpg, png as image; convert it"),
         ("b.png", "b.png is a JPEG image, but its name does not end in .jpeg or .jpg; rename it"),
         ("empty.png", "empty.png is empty"),
+        // As a pipe or a device, whose end may never come.
+        ("folder.png", "folder.png is no regular file; name a file"),
+        ("/dev/zero", "/dev/zero is no regular file; name a file"),
         ("large.png", "large.png has 5.0 MB, and WhatsApp takes images of at most 5.0 MB; make it smaller"),
     ] {
         let (_, problems, _) = site.review(name, At::Launch, true).await;
@@ -233,7 +237,7 @@ async fn no_private_address_is_requested_for_a_provider_on_the_internet() {
         [format!("{url}/none.png"), url.replace("127.0.0.1", "localhost"), "https://10.1.2.3/a.png".to_owned()];
     for address in private {
         let (_, problems, notes) = site.review(&address, At::Plan, true).await;
-        assert!(problems.is_empty(), "{problems:?}");
-        assert!(notes.len() == 1 && notes[0].contains("is in a private network"), "{notes:?}");
+        assert!(notes.is_empty(), "{notes:?}");
+        assert!(problems.len() == 1 && problems[0].contains("is in a private network"), "{problems:?}");
     }
 }

@@ -147,7 +147,8 @@ impl Foundation<'_> {
         let timers = Timers::new(Arc::clone(store), Arc::clone(&book), Arc::clone(clock), Arc::clone(&gaps));
         let confirmations = OptOutConfirmations::new(Arc::clone(config), Arc::clone(clock), Arc::clone(chance));
         let confirmations = Some(confirmations).filter(|_| config.opt_out.confirm.is_some());
-        let housekeeper = Housekeeper::new(Arc::clone(store), Arc::clone(&book)).confirming(confirmations);
+        let housekeeper =
+            Housekeeper::new(Arc::clone(store), Arc::clone(&book), Arc::clone(config)).confirming(confirmations);
         let decided = Arc::new(Notify::new());
         let watch = watch::Watch::new(watch::WatchParts {
             node,

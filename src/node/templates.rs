@@ -19,6 +19,9 @@ const REFRESH: Span = Span::from_secs(3_600);
 /// The pause after a fetch that failed.
 const RETRY: Span = Span::from_secs(600);
 
+/// Templates by name and language, each with the time of the latest report.
+type Reported = BTreeMap<(String, String), Timestamp>;
+
 /// Fetches the templates when the server starts, then once an hour, and after a webhook about a template that is not known. A
 /// failure is an event, and never stops the server.
 #[derive(Debug)]
@@ -35,11 +38,13 @@ impl TemplateKeeper {
             return stop.cancelled().await;
         }
         let (mut is_due, mut reported, mut fetched_at) = (true, BTreeMap::new(), self.clock.now());
+        let mut asked = Reported::new();
         while !stop.is_cancelled() {
             let mut next = LOOK;
             if is_due {
                 fetched_at = self.clock.now();
                 // The store reports its own failures, and the next round tries again.
+                asked = self.reported().await.unwrap_or(asked);
                 if matches!(self.fetch(&mut reported).await, Ok(false) | Err(_)) {
                     next = RETRY;
                 }
@@ -49,7 +54,7 @@ impl TemplateKeeper {
                 () = self.clock.sleep(next) => {}
             }
             let is_old = self.clock.now().since(fetched_at) >= REFRESH;
-            is_due = next == RETRY || is_old || self.names_unknown_template().await.unwrap_or(false);
+            is_due = next == RETRY || is_old || self.names_unknown_template(&asked).await.unwrap_or(false);
         }
     }
 
@@ -70,24 +75,34 @@ impl TemplateKeeper {
         Ok(is_whole)
     }
 
-    /// Whether a webhook that is newer than the list reports on a template that is not in it.
-    async fn names_unknown_template(&self) -> store::Result<bool> {
-        let mut named = BTreeMap::<(String, String), Timestamp>::new();
+    /// The templates that webhooks have reported on.
+    async fn reported(&self) -> store::Result<Reported> {
+        let mut named = Reported::new();
         for report in self.store.provider_reports().await? {
             let Some((name, language)) = report.template() else { continue };
             let latest = named.entry((name.to_owned(), language.to_owned())).or_insert(report.at);
             *latest = report.at.max(*latest);
         }
+        Ok(named)
+    }
+
+    /// Whether a webhook has come since the last fetch that reports on a template that is not listed. `asked` are the reports
+    /// before that fetch: each asks for one fetch only, whatever the provider's clock says and however old a list is.
+    async fn names_unknown_template(&self, asked: &Reported) -> store::Result<bool> {
+        let mut named = self.reported().await?;
+        named.retain(|template, at| asked.get(template).is_none_or(|asked| *at > *asked));
+        if named.is_empty() {
+            return Ok(false);
+        }
         let names = named.keys().map(|(name, _)| name.clone()).collect();
-        let catalogue = Catalogue::read(self.store.as_ref(), Some(names)).await?;
-        let fetched_at = catalogue.fetched.iter().map(|(_, at)| *at).min();
+        let catalogue = Catalogue::read(self.store.as_ref(), &self.config.lanes, Some(names)).await?;
         let is_known = |name: &str, language: &str| {
             catalogue
                 .templates
                 .iter()
                 .any(|known| known.name == name && (known.language == language || language.is_empty()))
         };
-        Ok(named.iter().any(|((name, language), at)| Some(*at) > fetched_at && !is_known(name, language)))
+        Ok(named.keys().any(|(name, language)| !is_known(name, language)))
     }
 }
 
@@ -122,21 +137,8 @@ mod tests {
         assert!(event.sentence().contains("add api_key_file"), "{}", event.sentence());
     }
 
-    #[tokio::test]
-    async fn only_a_newer_report_on_an_unlisted_template_asks_for_another_fetch() {
-        let keeper = keeper("").await;
-        let listed = StoredTemplate {
-            name: "promo".to_owned(),
-            language: "en".to_owned(),
-            category: "UTILITY".to_owned(),
-            status: "APPROVED".to_owned(),
-            components: "[]".to_owned(),
-            updated_at: None,
-        };
-        let place = TemplatePlace { account_id: "acme-1".to_owned(), channel_id: "wa-1".to_owned() };
-        let fetched = FetchedTemplates { place, fetched_at: at(50), templates: vec![listed] };
-        keeper.store.replace_templates(fetched).await.unwrap();
-        let report = |name: &str, second| AccountEvent {
+    fn about(name: &str, second: i64) -> AccountEvent {
+        AccountEvent {
             id: format!("{name}-{second}"),
             received: at(second),
             happened_at: at(second),
@@ -153,10 +155,37 @@ mod tests {
                 value: "APPROVED".to_owned(),
                 at: at(second),
             }],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_report_on_an_unlisted_template_asks_for_one_fetch() {
+        let keeper = keeper("account_id = \"acme-1\"\nchannel_id = \"wa-1\"\n").await;
+        let listed = StoredTemplate {
+            name: "promo".to_owned(),
+            language: "en".to_owned(),
+            category: "UTILITY".to_owned(),
+            status: "APPROVED".to_owned(),
+            components: "[]".to_owned(),
+            updated_at: None,
         };
-        keeper.store.take_business(vec![report("promo", 60), report("gone", 40)]).await.unwrap();
-        assert!(!keeper.names_unknown_template().await.unwrap(), "one is listed, the other older than the list");
-        keeper.store.take_business(vec![report("new", 60)]).await.unwrap();
-        assert!(keeper.names_unknown_template().await.unwrap());
+        let place = |channel: &str| TemplatePlace { account_id: "acme-1".to_owned(), channel_id: channel.to_owned() };
+        // The list of a channel that no lane names any more stays as old as it is.
+        for (channel, second) in [("gone", 1), ("wa-1", 50)] {
+            let fetched =
+                FetchedTemplates { place: place(channel), fetched_at: at(second), templates: vec![listed.clone()] };
+            keeper.store.replace_templates(fetched, Vec::new()).await.unwrap();
+        }
+        keeper.store.take_business(vec![about("old", 40)]).await.unwrap();
+        let asked = keeper.reported().await.unwrap();
+        keeper.store.take_business(vec![about("promo", 60)]).await.unwrap();
+        assert!(!keeper.names_unknown_template(&asked).await.unwrap(), "one is listed, the other is from before");
+        // By the provider's clock, which is an hour ahead.
+        keeper.store.take_business(vec![about("new", 3_700)]).await.unwrap();
+        assert!(keeper.names_unknown_template(&asked).await.unwrap());
+        let asked = keeper.reported().await.unwrap();
+        assert!(!keeper.names_unknown_template(&asked).await.unwrap(), "it was asked for");
+        keeper.store.take_business(vec![about("new", 3_701)]).await.unwrap();
+        assert!(keeper.names_unknown_template(&asked).await.unwrap());
     }
 }

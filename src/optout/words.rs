@@ -207,6 +207,14 @@ impl Words {
         self.known(texts, channel).map(|known| known.keyword)
     }
 
+    /// Whether a text names a word, anywhere in it, by which its reader can opt out on a channel.
+    pub fn name_stop(&self, text: &str, channel: Channel) -> bool {
+        let text = text.to_lowercase().replace('-', " ");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let opts_out = |known: &WordMeaning| known.keyword == Keyword::Stop && known.counts_on(Some(channel));
+        self.0.iter().any(|(word, known)| opts_out(known) && contains_word(&text, word.as_str()))
+    }
+
     /// The language of the word that decides the meaning of these texts, if it belongs to one alone.
     pub fn language<'a>(&self, texts: impl Iterator<Item = &'a str>, channel: Option<Channel>) -> Option<Language> {
         self.known(texts, channel)?.language
@@ -223,6 +231,15 @@ impl Words {
         }
         start
     }
+}
+
+/// Whether a text contains a word that stands alone. Some scripts have no spaces, so only letters of ASCII are compared so.
+fn contains_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| {
+        let (before, after) = (text.get(..at), text.get(at + word.len()..));
+        let beside = [before.and_then(|text| text.chars().next_back()), after.and_then(|text| text.chars().next())];
+        !word.is_ascii() || !beside.into_iter().flatten().any(char::is_alphanumeric)
+    })
 }
 
 #[cfg(test)]
@@ -434,5 +451,25 @@ mod tests {
                 assert_eq!(means_on(Channel::Sms, &capitals), Some(meaning.keyword), "{word}, in capitals");
             }
         }
+    }
+
+    #[test]
+    fn a_word_to_opt_out_is_found_anywhere_in_a_text() {
+        let words = Words::default();
+        let names = |text: &str| words.name_stop(text, Channel::WhatsApp);
+        for text in [
+            "Reply STOP to opt-out.",
+            "News. To opt-out tap below",
+            "Unsubscribe",
+            "回复停止以退订",
+            "Antworten Sie STOPP",
+        ] {
+            assert!(names(text), "{text}");
+        }
+        for text in ["Unstoppable prices", "Come to our new stopover", "Quit waiting", ""] {
+            assert!(!names(text), "{text}");
+        }
+        let own = Words::with(&["genug jetzt".parse().unwrap()], &[], &[]);
+        assert!(own.name_stop("Schreib GENUG  JETZT", Channel::WhatsApp));
     }
 }

@@ -22,8 +22,10 @@ pub enum Access {
     NotAllowed { said: String },
     /// The subaccount belongs to another account or region (code 1001).
     ForeignSubAccount { said: String },
-    /// What was asked about does not exist, or belongs to another key.
+    /// What was asked about does not exist, or belongs to another key (404, or code 1300 or 4018).
     NotFound { said: String },
+    /// The provider refuses the question itself: it takes nothing of it for valid.
+    Refused { said: String },
     /// The provider is asked too often at this time (429).
     Busy,
     /// Another host answered, such as a gateway or a login page.
@@ -34,6 +36,8 @@ pub enum Access {
 
 /// "Provided subAccountId doesn't belong to your account".
 const FOREIGN: i64 = 1_001;
+/// "Object wasn't found", and the code of its sample of an unknown message.
+const NOT_FOUND: [i64; 2] = [1_300, 4_018];
 const UNAUTHENTICATED: i64 = 1_200;
 const UNAUTHORIZED: i64 = 1_201;
 
@@ -62,7 +66,8 @@ impl fmt::Display for Access {
             Self::ForeignSubAccount { said } => {
                 write!(f, "the subaccount or account does not belong to the API key ({said})")
             }
-            Self::NotFound { said } => write!(f, "the provider does not know it, or refuses it ({said})"),
+            Self::NotFound { said } => write!(f, "the provider does not know it ({said})"),
+            Self::Refused { said } => write!(f, "the provider refuses it ({said})"),
             Self::Busy => f.write_str("the provider is asked too often at this time; try again"),
             Self::NotTheProvider { said } => {
                 write!(f, "the answer is not the provider's ({said}); check base_url and proxies")
@@ -102,7 +107,9 @@ fn access(answer: Result<RawAnswer, Broken>) -> Access {
         (_, Some(FOREIGN)) => Access::ForeignSubAccount { said },
         (403, Some(_)) | (_, Some(UNAUTHORIZED)) => Access::NotAllowed { said },
         (429, _) => Access::Busy,
-        (400 | 404 | 410, Some(_)) => Access::NotFound { said },
+        (404, Some(_)) => Access::NotFound { said },
+        (400..=499, Some(code)) if NOT_FOUND.contains(&code) => Access::NotFound { said },
+        (400..=499, Some(_)) => Access::Refused { said },
         (500.., Some(_)) => Access::Unavailable { said },
         _ => Access::NotTheProvider { said },
     }
@@ -119,6 +126,7 @@ mod tests {
             Access::NotAllowed { .. } => "not allowed",
             Access::ForeignSubAccount { .. } => "foreign subaccount",
             Access::NotFound { .. } => "not found",
+            Access::Refused { .. } => "refused",
             Access::Busy => "busy",
             Access::NotTheProvider { .. } => "not the provider",
             Access::Unavailable { .. } => "unavailable",
@@ -146,6 +154,9 @@ mod tests {
             (407, "", "not the provider"),
             (404, r#"{"code":4018,"message":"Invalid jobId"}"#, "not found"),
             (404, r#"{"code":1300}"#, "not found"),
+            (400, r#"{"code":1300}"#, "not found"),
+            (400, r#"{"code":1000,"message":"Invalid parameter"}"#, "refused"),
+            (410, r#"{"code":1000}"#, "refused"),
             (404, "<html>", "not the provider"),
             (429, r#"{"code":429,"message":"Quota exceeded. Please try again in 1 second(s)."}"#, "busy"),
             (500, r#"{"code":2000}"#, "unavailable"),

@@ -213,17 +213,26 @@ pub enum Unusable {
     },
 }
 
+fn no_client(lane: &str, source: BoxError) -> Unusable {
+    Unusable::Client { lane: lane.to_owned(), source }
+}
+
 impl Http {
     /// Creates a client that resolves the provider's name with the system.
     pub fn new(lane: &str, provider: &LaneProvider) -> Result<Self, Unusable> {
-        Self::over(lane, provider, Resolver::System, &proxies(&provider.network))
+        Self::resolved(lane, provider, Resolver::System)
     }
 
     /// Creates a client that resolves the provider's name with `resolver`.
     ///
     /// Resolving is part of opening a connection: nothing is sent before it ends.
     pub fn resolving_by(lane: &str, provider: &LaneProvider, resolver: Arc<dyn Resolve>) -> Result<Self, Unusable> {
-        Self::over(lane, provider, Resolver::Other(resolver), &proxies(&provider.network))
+        Self::resolved(lane, provider, Resolver::Other(resolver))
+    }
+
+    fn resolved(lane: &str, provider: &LaneProvider, resolver: Resolver) -> Result<Self, Unusable> {
+        let proxies = proxies(&provider.network).map_err(|source| no_client(lane, source))?;
+        Self::over(lane, provider, resolver, &proxies)
     }
 
     fn over(lane: &str, provider: &LaneProvider, resolver: Resolver, proxies: &Matcher) -> Result<Self, Unusable> {
@@ -232,8 +241,8 @@ impl Http {
         let no_address = || Unusable::Address { lane: lane.to_owned(), url: url.clone() };
         let api = Url::parse(&url).map_err(|_| no_address())?;
         let to: Uri = api.as_str().parse().map_err(|_| no_address())?;
-        let (connector, forward) = Connector::to(&to, resolver, &provider.network, proxies)
-            .map_err(|source| Unusable::Client { lane: lane.to_owned(), source })?;
+        let (connector, forward) =
+            Connector::to(&to, resolver, &provider.network, proxies).map_err(|source| no_client(lane, source))?;
         let mut headers = HeaderMap::new();
         let host = &api[Position::BeforeHost..Position::AfterPort];
         headers.insert(HOST, HeaderValue::from_str(host).map_err(|_| no_address())?);

@@ -61,7 +61,7 @@ pub(super) enum Resolver {
 }
 
 impl Resolver {
-    async fn resolve(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
+    pub(super) async fn resolve(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
         match self {
             Self::System => Ok(tokio::net::lookup_host((name, 0)).await?.collect()),
             Self::Other(other) => other.resolve(name.to_owned()).await,
@@ -130,10 +130,43 @@ pub(super) struct Forward {
 }
 
 /// The proxies of the configuration, else those of the environment.
-pub(super) fn proxies(network: &Network) -> Matcher {
-    let Some(proxy) = &network.proxy else { return Matcher::from_env() };
-    let excepted = ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| std::env::var(name).ok());
-    Matcher::builder().all(proxy.expose()).no(excepted.unwrap_or_default()).build()
+///
+/// Fails for a proxy that cannot be read: the matcher would take it for none, and the API key would be sent directly.
+pub(super) fn proxies(network: &Network) -> Result<Matcher, BoxError> {
+    proxies_beside(network, |name| std::env::var(name).ok())
+}
+
+/// The variables of the environment that name proxies, in both spellings; the first that is set counts.
+const PROXIES: [[&str; 2]; 3] =
+    [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]];
+
+fn proxies_beside(network: &Network, variable: impl Fn(&str) -> Option<String>) -> Result<Matcher, BoxError> {
+    if let Some(proxy) = &network.proxy {
+        let excepted = ["NO_PROXY", "no_proxy"].into_iter().find_map(&variable).unwrap_or_default();
+        let matcher = Matcher::builder().all(proxy.expose()).no(excepted).build();
+        return if is_readable(proxy.expose()) { Ok(matcher) } else { Err(unreadable("`proxy`")) };
+    }
+    for [upper, lower] in PROXIES {
+        let set = [upper, lower].into_iter().find_map(|name| Some((name, variable(name)?)));
+        if let Some((name, value)) = set
+            && !value.is_empty()
+            && !is_readable(&value)
+        {
+            return Err(unreadable(name));
+        }
+    }
+    Ok(Matcher::from_env())
+}
+
+fn is_readable(proxy: &str) -> bool {
+    let anywhere = Uri::from_static("http://provider.example");
+    Matcher::builder().all(proxy).build().intercept(&anywhere).is_some()
+}
+
+fn unreadable(name: &str) -> BoxError {
+    // The value is not repeated: it may hold a password.
+    format!("{name} is no URL of a proxy; use http://host:port, and percent-encode special characters of a password")
+        .into()
 }
 
 impl Connector {

@@ -35,7 +35,7 @@ fn trusting(lines: &str) -> Network {
 async fn open(url: &str, resolver: Resolver, network: &Network) -> Result<Stream, Unconnected> {
     install_tls();
     let direct = Matcher::builder().build();
-    let matcher = if network.proxy.is_some() { proxies(network) } else { direct };
+    let matcher = if network.proxy.is_some() { proxies(network).unwrap() } else { direct };
     Connector::to(&url.parse().unwrap(), resolver, network, &matcher).unwrap().0.open().await
 }
 
@@ -247,4 +247,23 @@ async fn a_name_and_a_refused_connection_are_told_apart() {
     let Err(error) = open("https://provider.test", Resolver::System, &behind).await else { panic!("opened") };
     assert_eq!(error.stage, Stage::Tcp { host: address.to_string(), is_proxy: true });
     assert!(error.to_string().contains("check `proxy` or HTTPS_PROXY"), "{error}");
+}
+
+#[test]
+fn a_proxy_that_cannot_be_read_is_an_error_and_never_ignored() {
+    let read = |name: &'static str, value: &'static str| {
+        proxies_beside(&network(""), move |asked| (asked == name).then(|| value.to_owned()))
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    for name in PROXIES.as_flattened().iter().copied() {
+        assert_eq!((read(name, "http://ann:s3cret@proxy:3128"), read(name, "")), (Ok(()), Ok(())));
+        let error = read(name, "http://ann:a@b@proxy:3128").unwrap_err();
+        assert!(error.starts_with(&format!("{name} is no URL of a proxy")) && !error.contains("a@b"), "{error}");
+    }
+    // Each that the configuration takes is used.
+    for proxy in ["http://proxy:3128", "https://ann:a%40b%23@proxy.example/", "http://ann@[::1]:3128"] {
+        let matcher = proxies_beside(&network(&format!("proxy = \"{proxy}\"")), |_| None).unwrap();
+        assert!(matcher.intercept(&Uri::from_static("https://provider.test")).is_some(), "{proxy}");
+    }
 }

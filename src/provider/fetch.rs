@@ -1,7 +1,7 @@
 //! Looks at a web address as the provider will fetch it: whether it answers, with what type and size, and how fast.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,8 +16,8 @@ use super::connect::{Connector, Resolve, Resolver, proxies};
 use super::connection::{Connection, Failure};
 use super::offer::GatedBody;
 use super::unconnected::Unconnected;
-use crate::config::Network;
-use crate::domain::Span;
+use crate::config::{Network, is_private, is_private_host};
+use crate::domain::{Reachable, Span};
 
 /// What a web address answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,35 +53,22 @@ const REDIRECTS_MAX: usize = 5;
 /// How long a look may take, redirects included.
 const LIMIT: Span = Span::from_secs(20);
 
-/// Whether addresses in private networks are fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reachable {
-    /// Only those of the internet, as for the provider.
-    Public,
-    /// Every one, as for the practice provider on this machine.
-    Any,
-}
-
-impl Reachable {
-    /// What a provider at this address can reach.
-    pub fn from_provider(base_url: &str) -> Self {
-        let host = Url::parse(base_url).ok().and_then(|url| url.host().map(|host| is_private_host(&host)));
-        if host == Some(true) { Self::Any } else { Self::Public }
-    }
-}
-
 /// Requests an address once, follows its redirects, and reads the head of the answer alone.
 pub async fn look_at(address: &str, network: &Network, reachable: Reachable) -> Result<Looked, Unseen> {
     install_tls();
-    let looking = tokio::time::timeout(LIMIT.std(), follow(address, network, reachable));
+    let looking = tokio::time::timeout(LIMIT.std(), follow(address, network, (reachable, &Resolver::System)));
     looking.await.unwrap_or_else(|_| Err(Unseen::Failed(format!("no answer within {LIMIT}"))))
 }
 
-async fn follow(address: &str, network: &Network, reachable: Reachable) -> Result<Looked, Unseen> {
+async fn follow(
+    address: &str,
+    network: &Network,
+    (reachable, names): (Reachable, &Resolver),
+) -> Result<Looked, Unseen> {
     let begun = now();
     let mut url = parsed(address)?;
     for _ in 0..=REDIRECTS_MAX {
-        let head = head_of(&url, network, reachable).await?;
+        let head = head_of(&url, network, (reachable, names)).await?;
         match head.redirect(&url) {
             Some(next) => url = parsed(&next)?,
             None => {
@@ -118,20 +105,24 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 }
 
 /// Requests an address, and drops the connection after the head of the answer.
-async fn head_of(url: &Url, network: &Network, reachable: Reachable) -> Result<Head, Unseen> {
+async fn head_of(url: &Url, network: &Network, (reachable, names): (Reachable, &Resolver)) -> Result<Head, Unseen> {
     let private = || Unseen::Private { host: url.host_str().unwrap_or_default().to_owned() };
-    if reachable == Reachable::Public && url.host().is_some_and(|host| is_private_host(&host)) {
+    let failed = |error: String| Unseen::Failed(error);
+    let to: Uri = url.as_str().parse().map_err(|_| Unseen::Invalid(url.to_string()))?;
+    let proxies = proxies(network).map_err(|error| failed(error.to_string()))?;
+    let is_direct = proxies.intercept(&to).is_none();
+    let public_only = Arc::new(PublicOnly { names: names.clone(), refused: Arc::default() });
+    if reachable == Reachable::Public && public_only.refuses(url, is_direct).await {
         return Err(private());
     }
-    let public_only = Arc::new(PublicOnly::default());
     let resolver = match reachable {
-        Reachable::Public => Resolver::Other(Arc::clone(&public_only) as Arc<dyn Resolve>),
-        Reachable::Any => Resolver::System,
+        // The name is resolved once, so that it cannot have another address afterwards.
+        Reachable::Public if is_direct => Resolver::Other(Arc::clone(&public_only) as Arc<dyn Resolve>),
+        // A proxy may well be in a private network.
+        Reachable::Public | Reachable::Any => names.clone(),
     };
-    let to: Uri = url.as_str().parse().map_err(|_| Unseen::Invalid(url.to_string()))?;
-    let failed = |error: String| Unseen::Failed(error);
     let (connector, forward) =
-        Connector::to(&to, resolver, network, &proxies(network)).map_err(|error| failed(error.to_string()))?;
+        Connector::to(&to, resolver, network, &proxies).map_err(|error| failed(error.to_string()))?;
     let stream = match connector.open().await {
         Ok(stream) => stream,
         Err(_) if public_only.has_refused() => return Err(private()),
@@ -161,9 +152,10 @@ fn target(url: &Url) -> Result<Uri, Unseen> {
     url[Position::BeforePath..Position::AfterQuery].parse().map_err(|_| Unseen::Invalid(url.to_string()))
 }
 
-/// Resolves names with the system, and refuses those with an address in a private network.
-#[derive(Debug, Default)]
+/// Resolves names, and refuses those with an address in a private network.
+#[derive(Debug)]
 struct PublicOnly {
+    names: Resolver,
     refused: Arc<AtomicBool>,
 }
 
@@ -171,13 +163,27 @@ impl PublicOnly {
     fn has_refused(&self) -> bool {
         self.refused.load(Ordering::Acquire)
     }
+
+    /// Whether the host of a URL is private. A name that a proxy resolves is resolved here as well; one that only the
+    /// proxy knows is none of a network behind it.
+    async fn refuses(&self, url: &Url, is_direct: bool) -> bool {
+        match url.host() {
+            Some(Host::Domain(name)) if !is_direct && !is_private_host(&Host::Domain(name)) => {
+                // Whether it has an address at all is for the proxy to find out.
+                let _ = self.resolve(name.to_owned()).await;
+                self.has_refused()
+            }
+            Some(host) => is_private_host(&host),
+            None => false,
+        }
+    }
 }
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
-        let refused = Arc::clone(&self.refused);
+        let (names, refused) = (self.names.clone(), Arc::clone(&self.refused));
         let found = async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
+            let found = names.resolve(&name).await?;
             if found.iter().any(|address| is_private(address.ip())) {
                 refused.store(true, Ordering::Release);
                 return Err(io::Error::other("its address is private"));
@@ -188,34 +194,11 @@ impl Resolve for PublicOnly {
     }
 }
 
-fn is_private_host(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
-        Host::Ipv4(ip) => is_private((*ip).into()),
-        Host::Ipv6(ip) => is_private((*ip).into()),
-    }
-}
-
-/// Whether an address is of this machine or of a network of its own.
-fn is_private(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_unspecified()
-                || ip.is_broadcast()
-                // 100.64.0.0/10, which providers of access share among their customers.
-                || (ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64)
-        }
-        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
-            Some(ip) => is_private(ip.into()),
-            None => ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local(),
-        },
-    }
-}
-
 #[expect(clippy::disallowed_methods, reason = "connections run on tokio's own clock")]
 fn now() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

@@ -35,8 +35,12 @@ pub enum NotUploaded {
     NoAnswer { said: String },
 }
 
-/// How long an upload may take: 100 MB at 3 Mbit/s.
-const LIMIT: Span = Span::from_secs(300);
+/// How long an upload may take: a minute, and its length at 3 Mbit/s.
+fn limit(bytes: usize) -> Span {
+    const BYTES_PER_MS: usize = 3_000_000 / 8 / 1_000;
+    let millis = i64::try_from(bytes / BYTES_PER_MS).unwrap_or(i64::MAX / 2);
+    Span::from_millis(millis + 60_000)
+}
 
 impl Http {
     /// Uploads a file, and returns the URL under which the provider hosts it.
@@ -44,7 +48,7 @@ impl Http {
         let (kind, body) = multipart(file);
         let path = ["subaccounts", self.sub_account(), "files"];
         let call = Call { method: Method::POST, path: &path, query: None, body: Some((kind, body)) };
-        uploaded(self.call(call, LIMIT).await, file, self.base_url())
+        uploaded(self.call(call, limit(file.bytes.len())).await, file, self.base_url())
     }
 }
 
@@ -119,6 +123,12 @@ mod tests {
         let expected = b"--b0\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a %22b%22.png\"\r\n\
                          Content-Type: image/png\r\n\r\n\x89PNG\r\n--b0--\r\n";
         assert_eq!(&body[..], &expected[..]);
+    }
+
+    #[test]
+    fn a_larger_file_may_take_longer() {
+        let seconds = [0, 1_000_000, 100_000_000, 200_000_000].map(|bytes| limit(bytes).millis() / 1_000);
+        assert_eq!(seconds, [60, 62, 326, 593]);
     }
 
     #[test]

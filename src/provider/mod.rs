@@ -42,7 +42,7 @@ pub use client::{
 pub use connect::Resolve;
 pub use contacts::{Added, ContactsClient, ContactsError};
 pub use details::{DetailsAnswer, details_answer};
-pub use fetch::{Looked, Reachable, Unseen, look_at};
+pub use fetch::{Looked, Unseen, look_at};
 pub use files::{FileToUpload, NotUploaded};
 pub use offer::{Gate, Open};
 pub use reach::{Observed, Observer, Reach};

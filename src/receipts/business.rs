@@ -87,10 +87,33 @@ pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timesta
     let unknown_account = account
         .filter(|_| all().any(|lane| is_ours(lane) == Some(false)) && !all().any(|lane| is_ours(lane) == Some(true)));
     let concerns = |lane: &&Lane| unknown_account.is_some() || is_ours(lane) != Some(false);
+    let lanes: Vec<&Lane> = all().filter(concerns).collect();
+    let is_by_lane = lanes.len() < all().count();
+    read_for(Concerned { lanes, is_by_lane, unknown_account }, event, raw, now)
+}
+
+/// The lanes that an event concerns.
+pub(super) struct Concerned<'a> {
+    pub(super) lanes: Vec<&'a Lane>,
+    /// Whether it concerns only these lanes.
+    pub(super) is_by_lane: bool,
+    /// The account of the event, if it is unknown.
+    pub(super) unknown_account: Option<&'a str>,
+}
+
+/// Reads an account event that concerns these lanes; `None` if its type is unknown.
+pub(super) fn read_for<'a>(
+    concerned: Concerned<'a>,
+    event: &'a Business<'a>,
+    raw: &str,
+    now: Timestamp,
+) -> Option<ReportedEvent> {
+    let Concerned { lanes, is_by_lane, unknown_account } = concerned;
     let id = event.event_id.as_deref().filter(|id| !id.is_empty()).map_or_else(|| digest(raw), str::to_owned);
     let mut reading = Reading {
         event,
-        lanes: all().filter(concerns).collect(),
+        lanes,
+        is_by_lane,
         unknown_account,
         kept: AccountEvent {
             id,
@@ -132,6 +155,8 @@ struct Reading<'a> {
     event: &'a Business<'a>,
     /// Our WhatsApp lanes that the event concerns.
     lanes: Vec<&'a Lane>,
+    /// Whether it concerns only these lanes, so that what it says of a template is recorded for each of them.
+    is_by_lane: bool,
     /// The account of the event, if it is unknown.
     unknown_account: Option<&'a str>,
     kept: AccountEvent,
@@ -165,8 +190,16 @@ impl<'a> Reading<'a> {
 
     /// Records a status, whatever account the event is of.
     fn record_restriction(&mut self, about: &Subject, what: &str, value: &str) {
-        let (about, what, value) = (about.clone(), what.to_owned(), value.to_owned());
-        self.kept.reports.push(ProviderReport { about, what, value, at: self.kept.happened_at });
+        let at = self.kept.happened_at;
+        let report = |about| ProviderReport { about, what: what.to_owned(), value: value.to_owned(), at };
+        match about {
+            Subject::Template { template, language, .. } if self.is_by_lane => {
+                let language = language.as_deref().unwrap_or_default();
+                let on = self.lanes.iter().map(|lane| Subject::held(&lane.name, template, language));
+                self.kept.reports.extend(on.map(report));
+            }
+            _ => self.kept.reports.push(report(about.clone())),
+        }
     }
 
     fn set_override(&mut self, setting: OverridableSetting, name: &str, value: String, in_file: String, why: String) {
@@ -215,10 +248,11 @@ impl<'a> Reading<'a> {
                 let reason = event.details.meta.reason.as_deref().filter(|reason| !reason.eq_ignore_ascii_case("NONE"));
                 for lane in lanes {
                     let subject = Subject::lane(&lane.name);
-                    if word == "FLAGGED" {
+                    if self.trusts(lane) {
                         self.record_restriction(&subject, QUALITY, &word);
-                    } else {
-                        self.record_status(&subject, QUALITY, &word);
+                    } else if word == "FLAGGED" {
+                        // In other words than the guard knows: nothing that this account reports would end it.
+                        self.record_restriction(&subject, QUALITY, "FLAGGED, says an unknown account");
                     }
                     if state != NumberState::Onboarding {
                         self.guard(lane, &subject, ("", ""), &word);
@@ -234,10 +268,9 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Lets the quality guard judge a report about a lane's number, or about a template on it. An unknown score says
-    /// nothing.
+    /// Lets the quality guard judge a report about a lane's number, or about a template on it.
     fn guard(&mut self, lane: &Lane, about: &Subject, (template, language): (&str, &str), word: &str) {
-        if word == "UNKNOWN" || !self.trusts(lane) {
+        if !self.trusts(lane) {
             return;
         }
         let action = guard::action(lane, word);
@@ -250,10 +283,10 @@ impl<'a> Reading<'a> {
         });
         self.qualities.push(QualityChange {
             lane: lane.clone(),
-            about: about.clone(),
             template: template.to_owned(),
             language: language.to_owned(),
             action,
+            is_score: word != "UNKNOWN" && !guard::is_gone(word),
             why: format!("the provider reports {word} for {about}{}", says.unwrap_or_default()),
         });
     }

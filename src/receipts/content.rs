@@ -102,7 +102,7 @@ pub struct OrderView {
 pub struct OrderItemView {
     pub product_id: Option<String>,
     pub quantity: Option<i64>,
-    pub price: Option<String>,
+    pub item_price: Option<String>,
     pub currency: Option<String>,
 }
 
@@ -214,7 +214,7 @@ impl OrderView {
         let item = |item: &OrderItem<'_>| OrderItemView {
             product_id: owned(item.product_retailer_id.as_deref()),
             quantity: item.quantity,
-            price: owned(item.item_price.as_deref()),
+            item_price: owned(item.item_price.as_deref()),
             currency: owned(item.currency.as_deref()),
         };
         Self {
@@ -315,8 +315,8 @@ mod tests {
                 order,
                 "2 of PRODUCT_SKU_123 · 1 of PRODUCT_SKU_7 · Ring twice",
                 r#"{"order":{"catalog_id":"c-1","note":"Ring twice","items":[
-                    {"product_id":"PRODUCT_SKU_123","quantity":2,"price":"12.5","currency":"SGD"},
-                    {"product_id":"PRODUCT_SKU_7","quantity":1,"price":null,"currency":null}]}}"#,
+                    {"product_id":"PRODUCT_SKU_123","quantity":2,"item_price":"12.5","currency":"SGD"},
+                    {"product_id":"PRODUCT_SKU_7","quantity":1,"item_price":null,"currency":null}]}}"#,
             ),
             (r#"{"contacts":[1]}"#, r#"{"contacts":[1]}"#, r#"{"content":{"contacts":[1]}}"#),
         ] {

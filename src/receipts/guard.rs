@@ -17,22 +17,22 @@ pub(super) const QUALITY: &str = "quality";
 #[derive(Debug)]
 pub(super) struct QualityChange {
     pub(super) lane: Lane,
-    /// The lane for its number, or the template.
-    pub(super) about: Subject,
-    /// Empty for a number.
+    /// Empty for the lane's number.
     pub(super) template: String,
     pub(super) language: String,
-    /// What `[quality]` says of it; `None` if the quality is good enough.
+    /// What `[quality]` says of it; `None` if that says nothing.
     pub(super) action: Option<GuardAction>,
+    /// Whether it is a score. Without one a lane is not slow, but a hold stays: nothing says that the quality is better.
+    pub(super) is_score: bool,
     pub(super) why: String,
 }
 
 /// What the store knows when an account event arrives.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Known<'a> {
-    pub(super) overrides: &'a [Override],
-    pub(super) holds: &'a [Hold],
-    pub(super) reports: &'a [ProviderReport],
+pub struct Known<'a> {
+    pub overrides: &'a [Override],
+    pub holds: &'a [Hold],
+    pub reports: &'a [ProviderReport],
 }
 
 impl<'a> Known<'a> {
@@ -50,17 +50,38 @@ impl<'a> Known<'a> {
     }
 
     /// Whether a later report about the same is known.
-    fn is_outdated(&self, about: &Subject, at: Timestamp) -> bool {
-        self.reports.iter().any(|known| known.about == *about && known.what == QUALITY && known.at > at)
+    fn is_outdated(&self, change: &QualityChange, at: Timestamp) -> bool {
+        self.reports.iter().any(|known| known.what == QUALITY && change.is_about_it(known) && known.at > at)
     }
 
     /// Whether the last report about anything else still slows the lane.
-    fn is_slowed_otherwise(&self, lane: &Lane, about: &Subject) -> bool {
-        let others = self.reports.iter().filter(|known| known.what == QUALITY && known.about != *about);
-        others
-            .filter(|known| known.about.is_template() || known.about == Subject::lane(&lane.name))
-            .any(|known| action(lane, &known.value) == Some(GuardAction::Slow))
+    fn is_slowed_otherwise(&self, change: &QualityChange) -> bool {
+        let lane = &change.lane;
+        let is_on = |known: &&ProviderReport| known.about == Subject::lane(&lane.name) || known.applies_on(&lane.name);
+        let others = self.reports.iter().filter(|known| known.what == QUALITY).filter(is_on);
+        let mut others = others.filter(|known| !change.is_about_it(known));
+        others.any(|known| {
+            action(lane, &known.value) == Some(GuardAction::Slow)
+                && known.template().is_none_or(|template| {
+                    let latest = |what| self.latest(lane, template, what);
+                    latest(QUALITY).is_some_and(|latest| latest.at <= known.at)
+                        && !latest("status").is_some_and(|status| is_gone(&status.value))
+                })
+        })
     }
+
+    /// The last report about a template on a lane.
+    fn latest(&self, lane: &Lane, template: (&str, &str), what: &str) -> Option<&'a ProviderReport> {
+        let is_it = |known: &&ProviderReport| {
+            known.what == what && known.template() == Some(template) && known.applies_on(&lane.name)
+        };
+        self.reports.iter().filter(is_it).max_by_key(|known| known.at)
+    }
+}
+
+/// Whether a template with this status is no longer sent, so its quality slows no lane.
+pub(super) fn is_gone(status: &str) -> bool {
+    matches!(status, "REJECTED" | "DISABLED" | "PENDING_DELETION" | "DELETED")
 }
 
 /// What `[quality]` says of a word of the provider's: a template's score, or a number's state.
@@ -76,19 +97,27 @@ pub(super) fn action(lane: &Lane, word: &str) -> Option<GuardAction> {
 impl QualityChange {
     /// Adds to the event what the guard does.
     pub(super) fn add_to(self, event: &mut AccountEvent, known: Known<'_>) {
-        if known.is_outdated(&self.about, event.happened_at) {
+        if known.is_outdated(&self, event.happened_at) {
             return;
         }
         if self.action == Some(GuardAction::Hold) {
             event.holds.push(self.hold(event.received));
-        } else if known.holds.iter().any(|hold| self.is_hold(hold)) {
+        } else if self.is_score && known.holds.iter().any(|hold| self.is_hold(hold)) {
             let (lane, template, language) = (self.lane.name.clone(), self.template.clone(), self.language.clone());
             event.releases.push(Release { lane, template, language, because: ReleasedBy::Quality });
         }
         if self.action == Some(GuardAction::Slow) {
             event.overrides.extend(self.slower(event.happened_at, known));
-        } else if !known.is_slowed_otherwise(&self.lane, &self.about) {
+        } else if !known.is_slowed_otherwise(&self) {
             self.restore(event, known);
+        }
+    }
+
+    /// Whether a report is about the same number or template.
+    fn is_about_it(&self, report: &ProviderReport) -> bool {
+        match self.template.as_str() {
+            "" => report.about == Subject::lane(&self.lane.name),
+            name => report.template() == Some((name, &self.language)) && report.applies_on(&self.lane.name),
         }
     }
 

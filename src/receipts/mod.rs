@@ -39,6 +39,7 @@ pub use content::{
 };
 pub use details::News;
 pub use export::ReplyExport;
+pub use guard::Known;
 pub use intake::{Intake, NotStored};
 pub use listed::ListedStatus;
 pub use proof::{FromHeaders, Proofs, Unproven};

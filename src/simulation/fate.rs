@@ -21,8 +21,9 @@ use crate::store::{
     Lanes, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
     NotedBucket, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState,
     Question, QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, ReplyCount, Result, Retention, Scope, Sender,
-    Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateRequest, TierSlot, Tiers,
-    Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
+    Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplatePlace,
+    TemplateRequest, TierSlot, Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup,
+    Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -212,10 +213,11 @@ through! {
 
 through! {
     Catalogues {
-        writes replace_templates(fetched: FetchedTemplates) -> bool;
+        writes replace_templates(fetched: FetchedTemplates, events: Vec<AccountEvent>) -> bool;
         reads templates(names: Option<Vec<String>>) -> Vec<FetchedTemplates>;
-        writes record_template_request(request: TemplateRequest) -> ();
-        reads template_requests(account_id: String, since: Timestamp) -> Vec<TemplateRequest>;
+        writes begin_template_request(request: TemplateRequest, limit: Option<TemplateLimit>) -> Option<i64>;
+        writes forget_template_request(id: i64) -> ();
+        reads template_requests(place: TemplatePlace, since: Timestamp) -> Vec<TemplateRequest>;
     }
 }
 

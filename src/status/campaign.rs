@@ -227,7 +227,7 @@ impl<'a> Watcher<'a> {
             Some(Obstacle::StepHeld(hold, channel, waiting))
         }));
         if batch.state == BatchState::Scheduled
-            && let Approval::Pending(templates) = Approval::of(&self.plan, store).await?
+            && let Approval::Pending(templates) = Approval::of(&self.plan, store, self.launcher.config).await?
         {
             obstacles.extend(templates.into_iter().map(Obstacle::Unapproved));
         }

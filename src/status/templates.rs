@@ -115,6 +115,9 @@ impl TemplateHistory {
 #[derive(Debug, Serialize)]
 pub struct TemplateReportView {
     pub language: String,
+    /// The lane whose channel or account it is about, if it is not about every lane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lane: Option<String>,
     pub what: String,
     pub value: String,
     #[serde(serialize_with = "Timestamp::as_text")]
@@ -124,10 +127,11 @@ pub struct TemplateReportView {
 impl TemplateReportView {
     /// `template promo (en): its status is PAUSED, reported by the provider at …`.
     pub fn sentence(&self, template: &str) -> String {
-        let Self { language, what, value, at } = self;
+        let Self { language, lane, what, value, at } = self;
         let language = if language.is_empty() { String::new() } else { format!(" ({language})") };
+        let lane = lane.as_ref().map(|lane| format!(" on lane {lane}")).unwrap_or_default();
         format!(
-            "template {template}{language}: its {what} is {value}, reported by the provider at {}",
+            "template {template}{language}{lane}: its {what} is {value}, reported by the provider at {}",
             format_time(*at, None)
         )
     }
@@ -200,15 +204,15 @@ impl Templates {
         holds.retain(|hold| !hold.template.is_empty());
         let waiting = QueuedMessages::everywhere(store).await?;
         let mut views = in_use(store, &holds, &waiting).await?;
-        let catalogue = Catalogue::read(store, None).await?;
+        let catalogue = Catalogue::read(store, &launcher.config.lanes, None).await?;
         let is_fetched = !catalogue.fetched.is_empty();
         add_known(&mut views, catalogue);
         for report in store.provider_reports().await?.into_iter().filter(|report| !report.value.is_empty()) {
             let Some((name, language)) = report.template() else { continue };
             // The provider also reports on templates that no campaign here uses: skip them.
             let Some(view) = views.iter_mut().find(|view| view.name == name) else { continue };
-            let (language, at) = (language.to_owned(), report.at);
-            view.reports.push(TemplateReportView { language, what: report.what, value: report.value, at });
+            let (language, lane, at) = (language.to_owned(), report.lane().map(str::to_owned), report.at);
+            view.reports.push(TemplateReportView { language, lane, what: report.what, value: report.value, at });
         }
         let flagged = launcher.flagged_everywhere().await?;
         for view in &mut views {

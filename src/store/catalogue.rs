@@ -35,7 +35,7 @@ pub struct StoredTemplate {
 /// What was asked of the provider about a template's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateRequest {
-    pub account_id: String,
+    pub place: TemplatePlace,
     pub name: String,
     /// Empty for all languages.
     pub language: String,
@@ -43,12 +43,17 @@ pub struct TemplateRequest {
     pub at: Timestamp,
 }
 
+/// The most requests of one kind that are recorded for a channel since a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TemplateLimit {
+    pub at_most: u32,
+    pub since: Timestamp,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TemplateRequestKind {
     Created = 0,
     Removed = 1,
-    /// A creation was refused, because the provider locks the name of a removed template for some time.
-    RefusedAsLocked = 2,
 }
 
 impl TemplateRequestKind {
@@ -56,7 +61,6 @@ impl TemplateRequestKind {
         match code {
             0 => Some(Self::Created),
             1 => Some(Self::Removed),
-            2 => Some(Self::RefusedAsLocked),
             _ => None,
         }
     }

@@ -219,6 +219,19 @@ impl ProviderReport {
         }
     }
 
+    /// The only lane that it is about.
+    pub fn lane(&self) -> Option<&str> {
+        match &self.about {
+            Subject::Lane { lane } | Subject::Template { lane: Some(lane), .. } => Some(lane),
+            _ => None,
+        }
+    }
+
+    /// Whether what it says of a template applies on a lane: it names the lane, or none.
+    pub fn applies_on(&self, on: &str) -> bool {
+        matches!(&self.about, Subject::Template { lane, .. } if lane.as_ref().is_none_or(|lane| lane == on))
+    }
+
     /// The account, if it was not ours when the event arrived.
     pub fn unknown_account(&self) -> Option<&str> {
         if let Subject::UnknownAccount { account } = &self.about { Some(account) } else { None }

@@ -28,7 +28,9 @@ mod verbs;
 mod walk;
 
 pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, PieceOfMessages, Start};
-pub use catalogue::{FetchedTemplates, StoredTemplate, TemplatePlace, TemplateRequest, TemplateRequestKind};
+pub use catalogue::{
+    FetchedTemplates, StoredTemplate, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind,
+};
 pub use cursor::Cursor;
 pub use error::{DiskTrouble, Error};
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};

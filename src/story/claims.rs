@@ -231,8 +231,12 @@ impl Checks {
         else {
             return;
         };
-        let last = row.marks.last_handed_over().and_then(|last| self.frame.plan.step(last));
-        let Some(window) = last.map(|last| last.receipt_window) else { return };
+        let Some(last) = row.marks.last_handed_over() else { return };
+        // The plan at its acceptance set the window. A new category of its template may have changed it since.
+        let former = self.frame.editions.iter().filter(|edition| edition.until + WRITER_WAIT >= accepted);
+        let plans = former.map(|edition| &edition.plan).chain([&self.frame.plan]);
+        let windows = plans.filter_map(|plan| plan.step(last)).map(|step| step.receipt_window);
+        let Some(window) = windows.min() else { return };
         self.looks(Of::Deadlines, 1);
         if at < accepted + window {
             let early = (accepted + window).since(at);

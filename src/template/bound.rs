@@ -3,12 +3,13 @@
 //! A colon may belong to a name or begin a filter: of the names that a variable can begin with, the longest known one
 //! counts.
 
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use super::error::ContentProblem;
 use super::filter::{self, Filter, calls};
 use super::sink::Sink;
-use super::text::{Piece, Written, filled, pieces};
+use super::text::{Piece, Written, filled, is_blank, pieces};
 use crate::domain::{Choice, ColumnError, Names, ValueRule, find_column, nearest};
 
 /// A text whose variables are bound.
@@ -25,15 +26,15 @@ pub(super) enum BoundPiece {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bound {
     /// The name of the column or of the value.
-    name: Arc<str>,
-    origin: Origin,
+    pub(super) name: Arc<str>,
+    pub(super) origin: Origin,
     filters: Box<[Filter]>,
     /// The text if there is no value.
     default: Option<Box<str>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Origin {
+pub(super) enum Origin {
     /// The index of a column in a recipient's fields.
     Cell(usize),
     /// A constant, or a text made of other variables.
@@ -42,8 +43,9 @@ enum Origin {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct BoundChoice {
-    by: Bound,
+pub(super) struct BoundChoice {
+    pub(super) by: Bound,
+    /// In the order of their values.
     texts: Vec<(Box<str>, BoundText)>,
     others: Option<BoundText>,
 }
@@ -98,7 +100,7 @@ impl BoundText {
         }
     }
 
-    fn variables(&self) -> impl Iterator<Item = &Bound> {
+    pub(super) fn variables(&self) -> impl Iterator<Item = &Bound> {
         self.0.iter().filter_map(|piece| match piece {
             BoundPiece::Literal(_) => None,
             BoundPiece::Variable(variable) => Some(variable),
@@ -153,7 +155,12 @@ impl Bound {
             out.put(value);
             return Ok(());
         }
-        filter::write(&self.filters, value, out).map_err(|_| &self.name)
+        let mut noted = NotesInk { out, has_ink: is_blank(value) };
+        match filter::write(&self.filters, value, &mut noted) {
+            // A blank text is no value, wherever it comes from.
+            Ok(()) if noted.has_ink => Ok(()),
+            _ => Err(&self.name),
+        }
     }
 
     /// Whether the value is the same for every recipient.
@@ -204,10 +211,26 @@ impl Bound {
     }
 }
 
+/// Passes a text on, and notes whether any character of it is visible.
+struct NotesInk<'a, S> {
+    out: &'a mut S,
+    has_ink: bool,
+}
+
+impl<S: Sink> Write for NotesInk<'_, S> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.has_ink = self.has_ink || !is_blank(text);
+        self.out.write_str(text)
+    }
+}
+
 impl BoundChoice {
     /// The text for a recipient; fails with the name of what has no value.
-    fn text<T: AsRef<str>>(&self, fields: &[T]) -> Result<&BoundText, &Arc<str>> {
-        let of = |value: &str| self.texts.iter().find(|(own, _)| **own == *value).map(|(_, text)| text);
+    pub(super) fn text<T: AsRef<str>>(&self, fields: &[T]) -> Result<&BoundText, &Arc<str>> {
+        let of = |value: &str| {
+            let found = self.texts.binary_search_by(|(own, _)| (**own).cmp(value)).ok();
+            found.and_then(|at| self.texts.get(at)).map(|(_, text)| text)
+        };
         let chosen = match &self.by {
             Bound { origin: Origin::Cell(column), filters, .. } if filters.is_empty() => {
                 filled(fields, *column).and_then(of)
@@ -243,8 +266,8 @@ impl<'a> Binder<'a> {
     }
 
     fn too_large(&self) -> ContentProblem {
-        let name = self.within.first().map_or_else(String::new, |name| (*name).to_owned());
-        ContentProblem::TooLarge { name, most: PIECES_MAX }
+        let what = self.within.first().map_or_else(|| "the text".to_owned(), |name| format!("\"{name}\""));
+        ContentProblem::TooLarge { what, most: PIECES_MAX }
     }
 
     fn variable(&mut self, written: Written<'_>) -> Result<Bound, ContentProblem> {

@@ -89,3 +89,50 @@ fn what_cannot_be_bound_is_refused_with_its_place() {
         assert!(error.contains(sentence), "{text}\n  gave: {error}\n  want: {sentence}");
     }
 }
+
+#[test]
+fn a_filter_that_leaves_nothing_visible_gives_no_value() {
+    let fields = ["  Dr", "Ng", "gold", "x", "1", "Ann"];
+    assert_eq!(written("{{Title:truncate(2)}}", VALUES, fields).unwrap_err(), "no Title");
+    assert_eq!(written("{{Title:truncate(2)|Dear}}", VALUES, fields).unwrap(), "Dear");
+    assert_eq!(written("{{Title:trim:truncate(2)}}", VALUES, fields).unwrap(), "Dr");
+    // A value that is meant to be empty stays so.
+    let values = r#"{"Salutation": {"text": "{{Title|}}"}}"#;
+    assert_eq!(written("Hi{{Salutation:upper}}", values, ["", "", "", "", "", ""]).unwrap(), "Hi");
+}
+
+#[test]
+fn a_lack_names_the_text_that_is_of_no_use() {
+    let lack = |text: &str, fields: [&str; 6]| {
+        let (columns, values) = names(VALUES);
+        let bound = BoundText::bind(text, Names { columns: &columns, values: &values }).unwrap();
+        let found = bound.variables().find_map(|variable| variable.lack(&fields)).map(|lack| lack.to_string());
+        assert_eq!(found.is_some(), bound.write(&fields, &mut String::new()).is_err(), "{text}");
+        found.unwrap_or_default()
+    };
+    let odd = ["", "Ng", "bronze", "x", "soon", "Ann"];
+    for (text, expected) in [
+        ("{{Title}}", "Title"),
+        ("{{Title|Dear}}", ""),
+        ("{{Amount:number}}", "Amount: \"soon\" cannot be read"),
+        ("{{Gift}}", "Gift: no text for \"BRONZE\""),
+        ("{{Discount:number}}", ""),
+        ("{{Greeting:number}}", "Greeting: \"Dear  Ng\" cannot be read"),
+    ] {
+        assert_eq!(lack(text, odd), expected, "{text}");
+    }
+    assert_eq!(lack("{{Gift}}", ["", "", "", "", "", ""]), "Tier");
+}
+
+#[test]
+fn a_choice_of_too_many_texts_is_refused_with_its_name() {
+    let texts: Vec<String> = (0..1_001).map(|n| format!("\"{n}\": \"x\"")).collect();
+    let values = format!(r#"{{"City": {{"choice": {{"by": "Tier", "texts": {{{}}}}}}}}}"#, texts.join(","));
+    let error = written("{{City}}", &values, FIELDS).unwrap_err();
+    assert_eq!(
+        error,
+        "\"City\" is made of more than 1000 parts; write it with fewer variables, or with fewer texts to choose from"
+    );
+    let many = "{{Tier}}".repeat(1_001);
+    assert!(written(&many, "{}", FIELDS).unwrap_err().starts_with("the text is made of more than 1000 parts"));
+}

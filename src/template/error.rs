@@ -30,8 +30,10 @@ pub enum ContentProblem {
     #[error("the audience has a column \"{column}\"; give the value another name")]
     IsColumn { column: String },
 
-    #[error("\"{name}\" is made of more than {most} parts; write it with fewer variables")]
-    TooLarge { name: String, most: usize },
+    #[error(
+        "{what} is made of more than {most} parts; write it with fewer variables, or with fewer texts to choose from"
+    )]
+    TooLarge { what: String, most: usize },
 
     #[error(transparent)]
     Column(#[from] ColumnError),

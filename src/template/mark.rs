@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::bound::Bound;
 use super::error::{ContentProblem, Error};
+use super::lack::Lack;
 use super::sink::Discard;
 use super::text::{Piece, pieces};
-use crate::domain::{Content, ContentPart, Names, Span};
+use crate::domain::{Content, ContentPart, Names, Span, is_reserved};
 
 // Unicode noncharacters: they never stand for text, and JSON keeps them unchanged.
 pub(super) const OPEN: char = '\u{FDD0}';
@@ -66,9 +67,10 @@ impl Variables {
         self.0.is_empty()
     }
 
-    /// The first name without a value for a recipient, if there is one.
-    pub fn first_missing<T: AsRef<str>>(&self, fields: &[T]) -> Option<&Arc<str>> {
-        self.0.iter().find_map(|variable| variable.bound.write(fields, &mut Discard).err())
+    /// The first thing that a recipient lacks, if there is one.
+    pub fn first_missing<T: AsRef<str>>(&self, fields: &[T]) -> Option<Lack> {
+        let missing = self.0.iter().find(|variable| variable.bound.write(fields, &mut Discard).is_err());
+        missing.and_then(|variable| variable.bound.lack(fields))
     }
 
     /// Replaces the variables of a text by markers.
@@ -113,9 +115,4 @@ pub fn mark(content: &Content, line_user_id: Option<&str>, names: Names<'_>) -> 
     })?;
     let line_user_id = line_user_id.map(|text| variables.mark(&ContentPart::LineUserId, text, names)).transpose()?;
     Ok(MarkedContent { content, line_user_id, variables })
-}
-
-/// Whether a character is reserved for markers.
-pub(super) fn is_reserved(c: char) -> bool {
-    ('\u{FDD0}'..='\u{FDEF}').contains(&c)
 }

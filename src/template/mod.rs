@@ -21,8 +21,10 @@
 
 mod bound;
 mod check;
+mod constant;
 mod error;
 mod filter;
+mod lack;
 mod mark;
 mod parts;
 mod pattern;
@@ -33,9 +35,11 @@ mod sms;
 mod text;
 mod values;
 
-pub use check::check;
+pub use check::{Sending, check};
+pub use constant::{constant_text, fill_constants};
 pub use error::{ContentProblem, Error, InvalidPattern, Missing};
 pub use filter::FilterProblem;
+pub use lack::{Lack, LackCause};
 pub use mark::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, Variable, Variables, expiry_mark, mark};
 pub use parts::{PartsOf, PlainText};
 pub use pattern::Pattern;

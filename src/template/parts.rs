@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use super::bound::{BoundPiece, BoundText};
 use super::error::Error;
-use super::plain::{Plain, plain, transliterated};
-use super::sms::segments;
+use super::plain::{Plain, PlainLength, as_it_is_sent, plain};
+use super::sink::Sink;
+use super::sms::{ALONE, beyond_gsm7, segments};
 use crate::domain::{ContentPart, Names, SmsEncoding, Step};
 
 /// A parsed SMS text whose parts are counted for one recipient after another.
@@ -17,6 +18,8 @@ pub struct PartsOf {
     transliterates: bool,
     /// The parts of every recipient's text, if it has no variables.
     of_all: Option<u64>,
+    /// The plain length of what is the same for every recipient.
+    literals: PlainLength,
 }
 
 impl PartsOf {
@@ -29,7 +32,13 @@ impl PartsOf {
     fn new(text: &str, encoding: SmsEncoding, transliterates: bool, names: Names<'_>) -> Result<Self, Error> {
         let at = |problem| Error { part: ContentPart::Text, problem };
         let bound = BoundText::bind(text, names).map_err(at)?;
-        let mut of = Self { text: bound, encoding, transliterates, of_all: None };
+        let mut literals = PlainLength::default();
+        for piece in &bound.0 {
+            if let BoundPiece::Literal(literal) = piece {
+                literals.put(literal);
+            }
+        }
+        let mut of = Self { text: bound, encoding, transliterates, of_all: None, literals };
         of.of_all = of.text.is_constant().then(|| of.count(&[]));
         Ok(of)
     }
@@ -54,8 +63,32 @@ impl PartsOf {
         Some(PlainText { replaced, saved: self.parts(&text).saturating_sub(self.parts(&sent)) })
     }
 
+    /// Whether a recipient's text is sent in plain characters, as [`Self::count`] counts it. Allocates only for a text of
+    /// several parts.
+    pub(super) fn is_sent_plain(&self, fields: &[Cow<'_, str>]) -> bool {
+        if !self.transliterates {
+            return false;
+        }
+        let mut length = self.literals.clone();
+        for piece in &self.text.0 {
+            if let BoundPiece::Variable(variable) = piece {
+                variable.write(fields, &mut length).unwrap_or_default();
+            }
+        }
+        match length.septets() {
+            None => false,
+            // No text has fewer parts than one.
+            Some(septets) if septets <= ALONE => true,
+            Some(_) => {
+                let text = self.written(fields);
+                // A text that is plain already is sent so.
+                beyond_gsm7(&text).is_none() || matches!(self.sent(&text), Cow::Owned(_))
+            }
+        }
+    }
+
     fn sent<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if self.transliterates { transliterated(text) } else { Cow::Borrowed(text) }
+        as_it_is_sent(text, self.transliterates)
     }
 
     fn parts(&self, text: &str) -> u64 {
@@ -119,5 +152,20 @@ mod tests {
         assert_eq!(of_name("สม"), (2, None));
         let kept = PartsOf::new(&text, SmsEncoding::Auto, false, Names::of_columns(&columns)).unwrap();
         assert_eq!((kept.count(&[Cow::Borrowed("Ann")]), kept.plain_text(&[Cow::Borrowed("Ann")])), (2, None));
+    }
+
+    #[test]
+    fn a_text_that_would_have_more_parts_is_not_transliterated() {
+        let columns = ["Name".to_owned()];
+        let of = PartsOf::new("{{Name}}", SmsEncoding::Auto, true, Names::of_columns(&columns)).unwrap();
+        let of_name = |name: String| {
+            let fields = [Cow::Owned(name)];
+            (of.count(&fields), of.plain_text(&fields).is_some(), of.is_sent_plain(&fields))
+        };
+        assert_eq!(of_name("©".repeat(53)), (1, true, true));
+        // 180 characters in GSM-7 would be 2 parts.
+        assert_eq!(of_name("©".repeat(60)), (1, false, false));
+        assert_eq!(of_name("“".repeat(161)), (2, true, true));
+        assert_eq!(of_name("x".repeat(161)), (2, false, true));
     }
 }

@@ -6,18 +6,20 @@ use std::sync::Arc;
 use super::bound::Bound;
 use super::error::{InvalidPattern, Missing};
 use super::mark::{CLOSE, EXPIRY, OPEN, Variables};
-use super::plain::{HasPlain, ToPlain};
+use super::parts::PartsOf;
+use super::plain::ToPlain;
 use super::sink::Json;
 use crate::domain::{AttemptId, Msisdn, Span, Timestamp};
 
 /// JSON in pieces, with variables between them.
 ///
-/// Rendering appends to a buffer. It allocates nothing, unless a filter cuts a text that another one has written.
+/// Rendering appends to a buffer. It allocates nothing, unless a filter cuts a text that another one has written, or a
+/// transliterated SMS has several parts.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     parts: Vec<Part>,
-    /// The same in plain characters, for recipients whose values have them.
-    plain: Option<Vec<Part>>,
+    /// The same in plain characters, and for which recipients.
+    plain: Option<(Vec<Part>, PartsOf)>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,10 +55,10 @@ impl Pattern {
         Ok(Self { parts, plain: None })
     }
 
-    /// Adds the same request in plain characters. It is rendered for recipients with a plain character for each of their
-    /// values, and this one for the others.
-    pub fn or_plain(self, plain: Self) -> Self {
-        Self { plain: Some(plain.parts), ..self }
+    /// Adds the same request in plain characters. It is rendered for the recipients whose text is sent so, and this one for
+    /// the others.
+    pub fn or_plain(self, plain: Self, text: PartsOf) -> Self {
+        Self { plain: Some((plain.parts, text)), ..self }
     }
 
     /// Appends the request of one message that is submitted at `submitted_at`.
@@ -71,7 +73,7 @@ impl Pattern {
         out: &mut Vec<u8>,
     ) -> Result<(), Missing> {
         let before = out.len();
-        let plain = self.plain.as_ref().filter(|parts| have_plain_values(parts, fields));
+        let plain = self.plain.as_ref().filter(|(_, text)| text.is_sent_plain(fields)).map(|(parts, _)| parts);
         for part in plain.unwrap_or(&self.parts) {
             match part {
                 Part::Literal(bytes) => out.extend_from_slice(bytes),
@@ -92,15 +94,6 @@ impl Pattern {
         }
         Ok(())
     }
-}
-
-/// Whether GSM-7 has something for each character of a recipient's values.
-fn have_plain_values(parts: &[Part], fields: &[Cow<'_, str>]) -> bool {
-    let mut asked = HasPlain::default();
-    parts.iter().all(|part| match part {
-        Part::Variable(variable) => variable.write(fields, &mut asked).is_ok() && !asked.lacks,
-        Part::Literal(_) | Part::Msisdn | Part::Attempt | Part::Expiry(_) => true,
-    })
 }
 
 fn part(marker: &str, variables: &Variables) -> Result<Part, InvalidPattern> {

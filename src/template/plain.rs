@@ -1,15 +1,15 @@
 //! Writes letters and punctuation that GSM-7 lacks by what it has: `ą` as `a`, `“` as `"`, `…` as `...`.
 //!
 //! Only Latin letters and punctuation are changed. Every other alphabet stays as it is, and so does the whole text: a
-//! single character beyond GSM-7 makes it UCS-2 anyway, so the changes would save nothing.
+//! single character beyond GSM-7 makes it UCS-2 anyway, so the changes would save nothing. A text also stays as it is if
+//! it would have more parts in plain characters.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use super::mark::is_reserved;
 use super::sink::Sink;
-use super::sms::is_gsm7;
-use crate::domain::{Step, base_letter};
+use super::sms::{is_gsm7, segments, septets};
+use crate::domain::{SmsEncoding, Step, base_letter, is_reserved};
 
 /// Punctuation and letters that are no base letter with marks, and what replaces them.
 const REPLACED: [(&str, &str); 34] = [
@@ -74,19 +74,26 @@ pub(super) fn plain(c: char) -> Option<Plain> {
     replaced.or_else(|| base_letter(c).filter(char::is_ascii_alphabetic).map(Plain::Letter))
 }
 
-/// A text as it is sent: in plain characters, if GSM-7 has one for each.
+/// A text as it is sent: in plain characters, if GSM-7 has one for each, and if it has no more parts so.
 pub(super) fn transliterated(text: &str) -> Cow<'_, str> {
+    let parts = |text: &str| segments(text, SmsEncoding::Auto).parts;
     if text.chars().all(is_gsm7) || !text.chars().all(|c| plain(c).is_some()) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     ToPlain(&mut out).put(text);
-    Cow::Owned(out)
+    // One character may need several plain ones.
+    if parts(&out) > parts(text) { Cow::Borrowed(text) } else { Cow::Owned(out) }
+}
+
+/// A text as it is sent, with or without transliteration.
+pub(super) fn as_it_is_sent(text: &str, transliterates: bool) -> Cow<'_, str> {
+    if transliterates { transliterated(text) } else { Cow::Borrowed(text) }
 }
 
 /// A text of a step as it is sent.
 pub fn as_sent<'a>(step: &Step, text: &'a str) -> Cow<'a, str> {
-    if step.transliterate { transliterated(text) } else { Cow::Borrowed(text) }
+    as_it_is_sent(text, step.transliterate)
 }
 
 /// A marked text in plain characters; `None` if GSM-7 lacks something outside of its variables.
@@ -135,28 +142,54 @@ impl<S: Sink> Sink for ToPlain<'_, S> {
     }
 }
 
-/// Answers whether GSM-7 has something for every character written.
-#[derive(Debug, Default)]
-pub(super) struct HasPlain {
-    pub(super) lacks: bool,
+/// Counts what is written in plain characters, and notes whether GSM-7 has something for every character.
+///
+/// Its length is that of the plain text in septets. A character that GSM-7 lacks counts as one, so that it can be taken
+/// back.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PlainLength {
+    septets: usize,
+    /// The length before the first character that GSM-7 lacks.
+    lacks_from: Option<usize>,
 }
 
-impl Write for HasPlain {
+impl PlainLength {
+    /// The septets of the text; `None` if GSM-7 lacks a character.
+    pub(super) fn septets(&self) -> Option<usize> {
+        self.lacks_from.is_none().then_some(self.septets)
+    }
+}
+
+impl Write for PlainLength {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.put(text);
         Ok(())
     }
 }
 
-impl Sink for HasPlain {
+impl Sink for PlainLength {
     fn len(&self) -> usize {
-        0
+        self.septets
     }
 
-    fn truncate(&mut self, _: usize) {}
+    fn truncate(&mut self, len: usize) {
+        self.septets = len;
+        self.lacks_from = self.lacks_from.filter(|from| *from < len);
+    }
 
     fn put(&mut self, text: &str) {
-        self.lacks |= text.chars().any(|c| plain(c).is_none());
+        let of_text = |text: &str| text.chars().map(|c| septets(c).unwrap_or(1)).sum();
+        for c in text.chars() {
+            self.septets += match plain(c) {
+                Some(Plain::Same) => septets(c).unwrap_or(1),
+                Some(Plain::Letter(_)) => 1,
+                Some(Plain::Text(written)) => of_text(written),
+                None => {
+                    self.lacks_from = self.lacks_from.or(Some(self.septets));
+                    1
+                }
+            };
+        }
     }
 }
 
@@ -164,7 +197,7 @@ impl Sink for HasPlain {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::sms::beyond_gsm7;
+    use super::super::sms::{Alphabet, beyond_gsm7};
     use super::*;
 
     #[test]
@@ -178,6 +211,13 @@ mod tests {
         ] {
             assert_eq!(transliterated(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_that_would_have_more_parts_stays_as_it_is() {
+        let text = "©".repeat(60);
+        assert_eq!(transliterated(&text), text, "180 characters would be 2 parts");
+        assert_eq!(transliterated(&"©".repeat(53)), "(C)".repeat(53));
     }
 
     #[test]
@@ -195,9 +235,22 @@ mod tests {
             if sent != text.as_str() {
                 prop_assert_eq!(beyond_gsm7(&sent), None);
             }
-            let mut asked = HasPlain::default();
-            asked.put(&text);
-            prop_assert_eq!(!asked.lacks, beyond_gsm7(&sent).is_none());
+        }
+
+        #[test]
+        fn the_length_of_a_plain_text_is_counted_and_taken_back(kept in "[a€”…ก]{0,6}", text in "[aé€[ł“”–…™©\u{300}ก]{0,12}|\\PC*") {
+            let whole = format!("{kept}{text}");
+            let mut out = String::new();
+            ToPlain(&mut out).put(&whole);
+            let counted = segments(&out, SmsEncoding::Auto);
+            let expected = (counted.alphabet == Alphabet::Gsm7).then_some(counted.units);
+            let mut length = PlainLength::default();
+            length.put(&kept);
+            let before = (length.len(), length.septets());
+            length.put(&text);
+            prop_assert_eq!(length.septets(), expected);
+            length.truncate(before.0);
+            prop_assert_eq!((length.len(), length.septets()), before);
         }
     }
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::domain::SmsEncoding;
 
+/// The most septets of a text in one part.
+pub(super) const ALONE: usize = 160;
+
 /// The most parts of one text that the provider sends.
 pub const PARTS_MAX: usize = 10;
 
@@ -41,7 +44,7 @@ const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ
 const EXTENSION: &str = "^{}\\[~]|€\u{c}";
 
 /// The length of a character in GSM-7; `None` if the alphabet does not have it.
-fn septets(c: char) -> Option<usize> {
+pub(super) fn septets(c: char) -> Option<usize> {
     if c.is_ascii_alphanumeric() || c == ' ' || BASIC.contains(c) {
         Some(1)
     } else if EXTENSION.contains(c) {
@@ -69,7 +72,7 @@ pub fn segments(text: &str, encoding: SmsEncoding) -> Segments {
         SmsEncoding::Ucs2 => false,
     };
     if gsm7 {
-        let (units, parts) = split(text, 160, 153, |c| septets(c).unwrap_or(1));
+        let (units, parts) = split(text, ALONE, 153, |c| septets(c).unwrap_or(1));
         Segments { alphabet: Alphabet::Gsm7, units, parts }
     } else {
         let (units, parts) = split(text, 70, 67, char::len_utf16);

@@ -116,7 +116,7 @@ pub(super) fn is_blank(text: &str) -> bool {
 }
 
 /// The beginning of a text, for an error message.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(24) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

@@ -169,7 +169,7 @@ async fn every_kind_of_reply_is_listed_and_exported_with_its_data() {
     let answers: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(answers[2]["location"]["latitude_deg"], json!(1.2857));
     assert_eq!(answers[5]["flow"]["answer"], json!({ "name": "@Ann", "seats": 2 }));
-    assert_eq!(answers[7]["order"]["items"][0]["price"], json!("12.5"));
+    assert_eq!(answers[7]["order"]["items"][0]["item_price"], json!("12.5"));
     let masked = run(at, &["reply", "list", "--json"]).ended(0).stdout;
     assert!(!masked.contains("Ann") && !masked.contains("PRODUCT") && !masked.contains("6591000001"), "{masked}");
 
@@ -360,4 +360,25 @@ async fn opt_outs_are_pushed_to_the_providers_blacklisted_group() {
     assert_eq!(serde_json::from_str::<Value>(&listed).unwrap(), json!(["+6591000001", "+6591000002"]));
     let rest = world.volley(&["opt-out", "push", "--group", "Opt-outs", "--after", "+6591000001", "--json"]).await;
     assert_eq!(rest.json()["numbers"], json!(1));
+}
+
+/// The token of the answer is the one that was sent, whatever it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_returns_the_token_that_its_message_was_sent_with() {
+    let world = ByHand::start("").await;
+    world.write("in-0", Channel::WhatsApp, "Hello?", |_| {}).await;
+    let text = "name = \"form\"\nnumbers = [\"+6591000001\"]\n\
+        [[step]]\nchannel = \"WhatsApp\"\nsuccess_status = \"Read\"\n\
+        [step.interactive]\nbody = \"Please fill in\"\nflow = { id = \"1\", text = \"Fill in\" }\n";
+    let launched = world.launch(text).await;
+    let key = MessageKey { batch: launched.batch, n: 0 };
+    world.until(key, "handed over", is_awaiting).await;
+    let sent = world.requests().pop().unwrap();
+    let token = sent["content"]["interactive"]["action"]["parameters"]["flowToken"].as_str().unwrap();
+    world.write("in-1", Channel::WhatsApp, "", |event| form(event, token)).await;
+    let present = world.until(key, "done", is_done).await;
+    assert_eq!(present.outcome(), Some(Outcome::Reached));
+    let report = world.report(&launched).await;
+    assert_eq!((report.steps[0].read, report.steps[0].replied), (1, 1));
+    world.stop().await;
 }

@@ -199,6 +199,19 @@ fn sample(name: &str) -> String {
     fs::read_to_string(root().join("samples").join(name)).unwrap()
 }
 
+/// Before an example of a step, and after an example of anything else that needs a step.
+const HEAD: &str = "audience = \"members.csv\"\ncountry = \"SG\"\n";
+const STEP: &str = "[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+
+/// Recipients with every column that an example of a step names.
+const MEMBERS: &str = "Mobile,FirstName,LastName,Title,Code,Pic,Slug,LineId,Tier,Event,Date,Seat\n\
+                       +6591234567,Ann,Lee,Ms,A1,a.png,sale,Ua12b345678c1de0fa1a1234567891011,gold,Fair,2 May,7\n";
+
+/// Lanes on the channels that the samples have none on.
+const MORE_LANES: &str = "[[lane]]\nname = \"rcs\"\nchannel = \"RCS\"\n[[lane]]\nname = \"line\"\nchannel = \"LINE\"\n\
+                          [[lane]]\nname = \"lon\"\nchannel = \"LineNotification\"\n\
+                          [[lane]]\nname = \"zalo\"\nchannel = \"ZaloNotification\"\n";
+
 /// Completes a fragment of a campaign file.
 const STEPS: &str = "audience = \"recipients.csv\"\ncountry = \"SG\"\n[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\n\
                      [[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
@@ -218,6 +231,12 @@ fn every_campaign_and_configuration_of_a_page_is_accepted() {
             let text = of_next_year(&text);
             let (file, whole, check): (_, _, &[&str]) = match kind.trim() {
                 "fragment" => ("page.toml", text + STEPS, &["campaign", "plan", "page.toml"]),
+                "step" => {
+                    fs::write(at.join("members.csv"), MEMBERS).unwrap();
+                    fs::write(at.join("volley.toml"), sample("volley.toml") + MORE_LANES).unwrap();
+                    let step = if text.contains("[[step]]") { "" } else { STEP };
+                    ("page.toml", [HEAD, &text, step].concat(), &["campaign", "plan", "page.toml", "--offline"])
+                }
                 "fragment-config" => ("volley.toml", sample("volley.toml") + &text, &["config", "check"]),
                 _ if text.contains("audience = ") => ("page.toml", text, &["campaign", "plan", "page.toml"]),
                 _ => ("volley.toml", text, &["config", "check"]),

@@ -42,7 +42,8 @@ impl Setup {
             "name = \"{name}\"\nnumbers = [\"+6591234567\", \"+6591234568\"]\n{keys}\n[[step]]\nchannel = \"SMS\"\n\
              text = \"Hi\"\n{of_step}\n"
         );
-        let launched = self.launcher().launch_as(&file(&text).unwrap(), is_draft, |_| None).await.unwrap().0;
+        let launched =
+            self.launcher().launch_as(&file(&text).unwrap(), is_draft, |_| None, async |_| Ok(())).await.unwrap().0;
         self.batch(launched.batch).await
     }
 
@@ -132,7 +133,7 @@ async fn the_start_of_a_scheduled_campaign_can_be_moved() {
     // It starts at the new time only.
     let book = Arc::new(crate::book::Book::new(Arc::clone(&setup.store)));
     book.refresh().await.unwrap();
-    let mut housekeeper = Housekeeper::new(Arc::clone(&setup.store), book);
+    let mut housekeeper = Housekeeper::new(Arc::clone(&setup.store), book, Arc::new(setup.config.clone()));
     housekeeper.run_once(time("2026-12-01T09:00:00Z")).await.unwrap();
     assert_eq!(setup.batch(batch.id).await.state, BatchState::Scheduled);
     housekeeper.run_once(time(later)).await.unwrap();
@@ -176,7 +177,7 @@ async fn without_its_start_time_a_scheduled_campaign_starts_at_once() {
     assert!(matches!(set, Ok(Amended::Holds { brought_forward: 2, .. })), "{set:?}");
     let book = Arc::new(crate::book::Book::new(Arc::clone(&setup.store)));
     book.refresh().await.unwrap();
-    Housekeeper::new(Arc::clone(&setup.store), book).run_once(now()).await.unwrap();
+    Housekeeper::new(Arc::clone(&setup.store), book, Arc::new(setup.config.clone())).run_once(now()).await.unwrap();
     assert_eq!(setup.batch(batch.id).await.state, BatchState::Running);
     assert_eq!(setup.first_messages_at(&batch).await, [Some(now()); 2]);
 }
@@ -224,7 +225,8 @@ async fn an_audience_recorded_by_a_newer_version_is_refused() {
     let audience = setup.store.begin_audience(new).await.unwrap();
     setup.store.publish_audience(audience, 1, "{\"version\":99}".to_owned()).await.unwrap();
     let text = "audience = \"members\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
-    let refused = setup.launcher().launch_as(&file(text).unwrap(), false, |_| None).await.unwrap_err();
+    let refused =
+        setup.launcher().launch_as(&file(text).unwrap(), false, |_| None, async |_| Ok(())).await.unwrap_err();
     let newer = "the import of people.csv was recorded by a newer version of Volley; use that version, or import the file again";
     assert_eq!(refused.to_string(), newer);
 }

@@ -3,8 +3,11 @@
 use super::*;
 use crate::book::Book;
 use crate::clock::Clock;
-use crate::domain::{BatchState, Category, Content};
-use crate::store::{Batch, FetchedTemplates, Store, StoredTemplate, TemplatePlace};
+use crate::domain::{BatchState, Category, Content, Country};
+use crate::events::Subject;
+use crate::store::{
+    AccountEvent, Batch, Cursor, FetchedTemplates, HeldBy, Hold, ProviderReport, Store, StoredTemplate, TemplatePlace,
+};
 
 const LANES: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\naccount_id = \"acme-1\"\n\
                      api_key = \"k\"\n[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nchannel_id = \"wa-1\"\n[[lane]]\n\
@@ -33,20 +36,53 @@ impl Setup {
     }
 
     async fn fetch(&self, status: &str) {
+        self.fetch_on("wa-1", status, "UTILITY").await;
+    }
+
+    async fn fetch_on(&self, channel: &str, status: &str, category: &str) {
         let components = r#"[{"type":"HEADER","format":"TEXT","text":"News"},
             {"type":"BODY","text":"Hi {{1}}, code {{2}} is yours."},{"type":"FOOTER","text":"Acme"},
             {"type":"BUTTONS","buttons":[{"type":"URL","text":"Go","url":"https://a.example/{{1}}"}]}]"#;
         let template = StoredTemplate {
             name: "promo".to_owned(),
             language: "en".to_owned(),
-            category: "UTILITY".to_owned(),
+            category: category.to_owned(),
             status: status.to_owned(),
             components: components.to_owned(),
             updated_at: None,
         };
-        let place = TemplatePlace { account_id: "acme-1".to_owned(), channel_id: "wa-1".to_owned() };
-        let fetched_at = self.clock.now();
-        self.store.replace_templates(FetchedTemplates { place, fetched_at, templates: vec![template] }).await.unwrap();
+        let place = TemplatePlace { account_id: "acme-1".to_owned(), channel_id: channel.to_owned() };
+        let fetched = FetchedTemplates { place, fetched_at: self.clock.now(), templates: vec![template] };
+        self.store.replace_templates(fetched, Vec::new()).await.unwrap();
+    }
+
+    /// A webhook that reports another category.
+    async fn report_category(&self, category: &str) {
+        self.clock.advance(Span::from_secs(1));
+        let at = self.clock.now();
+        let (about, what, value) = (Subject::template("promo", "en"), "category".to_owned(), category.to_owned());
+        let event = AccountEvent {
+            id: format!("{category} {}", at.rfc3339()),
+            received: at,
+            happened_at: at,
+            kind: "template_category_update".to_owned(),
+            raw: "{}".to_owned(),
+            events: Vec::new(),
+            overrides: Vec::new(),
+            holds: Vec::new(),
+            releases: Vec::new(),
+            ended: Vec::new(),
+            reports: vec![ProviderReport { about, what, value, at }],
+        };
+        self.store.take_business(vec![event]).await.unwrap();
+    }
+
+    /// The step of a campaign after a server that has just started has looked, with the number of its changes.
+    async fn looked_at(&self, batch: &Batch) -> (Step, u32) {
+        let (mut housekeeper, book) = self.housekeeper();
+        self.state(batch, &mut housekeeper, &book).await;
+        let plan = self.store.plan(batch.id).await.unwrap().unwrap();
+        (plan.steps[0].clone(), self.store.batch(batch.id).await.unwrap().unwrap().edition)
     }
 
     fn launcher(&self) -> Launcher<'_> {
@@ -73,7 +109,7 @@ impl Setup {
 
     fn housekeeper(&self) -> (Housekeeper, Arc<Book>) {
         let book = Arc::new(Book::new(Arc::clone(&self.store)));
-        (Housekeeper::new(Arc::clone(&self.store), Arc::clone(&book)), book)
+        (Housekeeper::new(Arc::clone(&self.store), Arc::clone(&book), Arc::new(self.config.clone())), book)
     }
 }
 
@@ -195,4 +231,108 @@ async fn a_wait_for_approval_needs_a_known_template_and_no_time_that_counts_from
         "name = \"b\"\nnumbers = [\"+6591234567\"]\nwhen = \"approved\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
     let planned = setup.launcher().plan(&file(sms).unwrap()).await.map_err(|error| error.to_string());
     refused(planned, "when: no step has a WhatsApp template");
+}
+
+#[tokio::test]
+async fn a_new_category_reprices_what_is_not_sent_yet_once() {
+    let mut setup = Setup::knowing("APPROVED").await;
+    let mut prices = tempfile::NamedTempFile::new().unwrap();
+    let list = "channel,category,country,price,currency\nWhatsApp,UTILITY,SG,0.03,EUR\nWhatsApp,UTILITY,MY,0.02,EUR\n\
+                WhatsApp,MARKETING,SG,0.08,EUR\n";
+    std::io::Write::write_all(&mut prices, list.as_bytes()).unwrap();
+    setup.config.prices = Some(prices.path().to_owned());
+    let batch = setup.launch("budget = \"10 EUR\"").await;
+    let price = |step: &Step, code| step.prices.of(Country::by_code(code).unwrap());
+    let euro = |text: &str| Some(text.parse::<Money>().unwrap());
+    let (step, changes) = setup.looked_at(&batch).await;
+    assert_eq!((step.content.category(), price(&step, "SG"), changes), (Some(Category::Utility), euro("0.03"), 0));
+    setup.report_category("MARKETING").await;
+    let (step, changes) = setup.looked_at(&batch).await;
+    assert_eq!((step.content.category(), price(&step, "SG"), changes), (Some(Category::Marketing), euro("0.08"), 1));
+    // The list names no price of this category for Malaysia. Without any, a budget would count nothing.
+    assert_eq!(price(&step, "MY"), euro("0.02"));
+    assert_eq!(setup.looked_at(&batch).await.1, 1, "a repeated look changes nothing");
+    let events = setup.store.events(Cursor::START, 99).await.unwrap();
+    let texts: Vec<String> =
+        events.iter().map(|(_, event)| event.text()).filter(|text| text.contains("step 1")).collect();
+    let change = "changed: the provider has another category for its template: step 1: category: MARKETING instead of \
+                  UTILITY; step 1: price: SG 0.08 EUR instead of SG 0.03 EUR";
+    assert_eq!(texts, [change]);
+    // A later list is the provider's word as well.
+    setup.clock.advance(Span::from_secs(1));
+    setup.fetch("APPROVED").await;
+    let (step, changes) = setup.looked_at(&batch).await;
+    assert_eq!((step.content.category(), price(&step, "SG"), changes), (Some(Category::Utility), euro("0.03"), 2));
+}
+
+#[tokio::test]
+async fn a_category_without_a_usable_price_list_changes_all_but_the_prices() {
+    let mut setup = Setup::knowing("APPROVED").await;
+    let mut prices = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut prices, b"channel,category,price\nWhatsApp,UTILITY,0.03\nWhatsApp,,0.08\n").unwrap();
+    setup.config.prices = Some(prices.path().to_owned());
+    let batch = setup.launch("budget = 10").await;
+    std::io::Write::write_all(&mut prices, b"Pigeon,,1\n").unwrap();
+    setup.report_category("AUTHENTICATION").await;
+    let (step, _) = setup.looked_at(&batch).await;
+    assert_eq!(step.content.category(), Some(Category::Authentication));
+    assert_eq!(step.prices.others, Some("0.03".parse().unwrap()));
+    // The provider tries for ten minutes to deliver a code, and for a month to deliver anything else.
+    assert_eq!(
+        (step.content.delivers_for(None), step.receipt_window),
+        (Some(Span::from_secs(600)), Span::from_secs(600))
+    );
+    let events = setup.store.events(Cursor::START, 99).await.unwrap();
+    assert!(events.iter().any(|(_, event)| event.text().contains("its prices stay, because")), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_raw_template_gets_the_category_that_becomes_known() {
+    let setup = Setup::open().await;
+    let raw = "name = \"a\"\nnumbers = [\"+6591234567\"]\n[[step]]\nchannel = \"WhatsApp\"\nraw = { type = \"template\", \
+               content = { template = { name = \"promo\", language = \"en\", components = [] } } }\n";
+    let launched = setup.launcher().launch(&file(raw).unwrap(), |_| None).await.unwrap().0;
+    let batch = setup.store.batch(launched.batch).await.unwrap().unwrap();
+    let [lane, template, language] = ["wa", "promo", "en"].map(str::to_owned);
+    let origin = Origin::rule("the provider reports RED");
+    let hold = Hold { lane, template, language, by: HeldBy::Quality, code: None, origin, since: now() };
+    let (step, _) = setup.looked_at(&batch).await;
+    assert_eq!((step.content.category(), hold.is_on("wa", &step)), (None, false));
+    setup.fetch_on("wa-1", "APPROVED", "MARKETING").await;
+    let (step, _) = setup.looked_at(&batch).await;
+    assert_eq!((step.content.category(), hold.is_on("wa", &step)), (Some(Category::Marketing), true));
+    let again = file(&raw.replacen("\"a\"", "\"b\"", 1)).unwrap();
+    let planned = setup.launcher().plan(&again).await.map_err(|error| error.to_string()).unwrap();
+    assert_eq!(planned.plan.steps[0].content.category(), Some(Category::Marketing));
+}
+
+#[tokio::test]
+async fn only_the_lanes_of_a_step_decide_whether_its_template_is_approved() {
+    let setup = Setup::knowing("PENDING").await;
+    let batch = setup.launch("when = \"approved\"").await;
+    let (mut housekeeper, book) = setup.housekeeper();
+    // Its namesake on a channel that no lane names any more.
+    setup.fetch_on("wa-9", "REJECTED", "UTILITY").await;
+    assert_eq!(setup.state(&batch, &mut housekeeper, &book).await.0, BatchState::Scheduled);
+    setup.fetch("APPROVED").await;
+    assert_eq!(setup.state(&batch, &mut housekeeper, &book).await, (BatchState::Running, None));
+}
+
+#[tokio::test]
+async fn a_plan_warns_of_marketing_that_names_no_way_to_opt_out() {
+    let setup = Setup::open().await;
+    let warned = async |of_template: &str| {
+        let planned = setup.plan("", of_template).await.unwrap();
+        planned.warnings.iter().any(|warning| warning.code == Lint::NoOptOut)
+    };
+    setup.fetch_on("wa-1", "APPROVED", "UTILITY").await;
+    assert!(!warned("").await);
+    setup.clock.advance(Span::from_secs(1));
+    setup.fetch_on("wa-1", "APPROVED", "MARKETING").await;
+    assert!(warned("").await);
+    // What the step writes into the text counts as well.
+    let says = "name = \"a\"\nnumbers = [\"+6591234567\"]\n[[step]]\nchannel = \"WhatsApp\"\n[step.template]\nname = \
+                \"promo\"\nlanguage = \"en\"\nbody = [\"Ann\", \"reply STOP to opt out\"]\nbuttons = [{ index = 0, url = \"x\" }]\n";
+    let planned = setup.launcher().plan(&file(says).unwrap()).await.map_err(|error| error.to_string()).unwrap();
+    assert!(!planned.warnings.iter().any(|warning| warning.code == Lint::NoOptOut));
 }

@@ -30,7 +30,7 @@ fn stored(name: &str, language: &str, category: &str, status: &str, components: 
 
 fn catalogue(templates: Vec<StoredTemplate>) -> Catalogue {
     let place = TemplatePlace { account_id: "acme-1".to_owned(), channel_id: "wa-1".to_owned() };
-    Catalogue::of(vec![FetchedTemplates { place, fetched_at: Timestamp::default(), templates }], &[])
+    Catalogue::of(vec![FetchedTemplates { place, fetched_at: Timestamp::default(), templates }], &[], &[lane()])
 }
 
 fn orders(status: &str) -> Catalogue {

@@ -19,7 +19,7 @@ use crate::cli::words::{count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
 use crate::clock::format_time;
 use crate::config::Lane;
-use crate::domain::BatchState;
+use crate::domain::{BatchState, Plan};
 use crate::media::At;
 use crate::provider::Http;
 use crate::store::{self, Store};
@@ -68,10 +68,16 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         reach_providers(context, &draft).await?;
     }
     let store = context.store().await?;
-    let launched = match media::review(context, store.as_ref(), &mut draft, (At::Launch, !args.unchecked)).await {
-        Ok((context, notes)) => launch(&context, store.as_ref(), &draft, (args.draft, args.json))
-            .await
-            .map(|(launched, warnings)| (launched, [warnings, notes].concat())),
+    let as_written = draft.clone();
+    let looks = !args.unchecked;
+    let launched = match media::review(context, store.as_ref(), &mut draft, (At::BeforeLaunch, looks)).await {
+        Ok((reviewed, notes)) => {
+            // Nothing is uploaded for a campaign that is refused.
+            let upload = async |plan: &mut Plan| media::upload(context, store.as_ref(), as_written, plan).await;
+            launch(&reviewed, store.as_ref(), &draft, (args.draft, args.json), upload)
+                .await
+                .map(|(launched, warnings)| (launched, [warnings, notes].concat()))
+        }
         Err(error) => Err(error),
     };
     let (launched, warnings) = match launched {
@@ -147,19 +153,19 @@ pub(in crate::cli) async fn launch(
     store: &dyn Store,
     draft: &Draft,
     (waits, quiet): (bool, bool),
+    finish: impl AsyncFnOnce(&mut Plan) -> Result<(), LaunchError>,
 ) -> Result<(Launched, Vec<Warning>), LaunchError> {
     let context = &context.with_overrides(store).await?;
     let launcher = context.launcher(store);
     let mut bars = vec![progress::spinner("creating the messages", quiet)];
-    let launched = launcher
-        .launch_as(draft, waits, |label| {
-            // One bar at a time; the last one stays full while its messages are created.
-            bars.iter().for_each(indicatif::ProgressBar::finish_and_clear);
-            let bar = progress::bar(label, quiet);
-            bars.push(bar.clone());
-            Some(progress::on_progress(&bar))
-        })
-        .await;
+    let on_label = |label: &str| {
+        // One bar at a time; the last one stays full while its messages are created.
+        bars.iter().for_each(indicatif::ProgressBar::finish_and_clear);
+        let bar = progress::bar(label, quiet);
+        bars.push(bar.clone());
+        Some(progress::on_progress(&bar))
+    };
+    let launched = launcher.launch_as(draft, waits, on_label, finish).await;
     bars.iter().for_each(indicatif::ProgressBar::finish_and_clear);
     launched
 }

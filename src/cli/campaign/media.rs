@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use crate::campaign::{Draft, DraftRoute, LaunchError, Lint, Warning};
 use crate::cli::CommandContext;
+use crate::config::DraftStep;
+use crate::domain::{Names, Plan};
 use crate::media::{At, Found, Review};
 use crate::store::Store;
+use crate::template::fill_constants;
 
 /// Replaces the local files of a draft by their addresses at the provider. Returns the context with the same done to the
 /// route that the draft uses, and what is doubtful.
@@ -18,9 +21,15 @@ pub(super) async fn review(
 ) -> Result<(CommandContext, Vec<Warning>), LaunchError> {
     let (clock, config) = (context.clock.as_ref(), context.config.as_ref());
     let review = |folder| Review { store, clock, config, folder, at, looks };
+    // The columns of the audience are not known yet, and a text with one of them is none of constants.
+    let names = Names { columns: &[], values: &draft.values };
+    let fill = |steps: &mut [DraftStep]| steps.iter_mut().for_each(|step| fill_constants(&mut step.content, names));
     let mut reviewed = context.clone();
     let found = match &mut draft.route {
-        DraftRoute::Own(steps) => review(&draft.folder).of(steps).await?,
+        DraftRoute::Own(steps) => {
+            fill(steps);
+            review(&draft.folder).of(steps).await?
+        }
         chosen => {
             let problem = |problem| LaunchError::Problems(vec![problem]);
             let name = chosen.choose(config).map_err(problem)?.route.unwrap_or_default().to_owned();
@@ -28,6 +37,7 @@ pub(super) async fn review(
             let Some(route) = routes.routes.iter_mut().find(|route| route.name == name) else {
                 return Ok((reviewed, Vec::new()));
             };
+            fill(&mut route.steps);
             let folder = context.loaded.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
             let mut found = review(folder).of(&mut route.steps).await?;
             found.problems = found.problems.into_iter().map(|problem| problem.in_route(&name)).collect();
@@ -42,4 +52,22 @@ pub(super) async fn review(
     let warning =
         |note: crate::media::Note| Warning { code: Lint::Media, step: Some(note.step), sentence: note.sentence };
     Ok((reviewed, notes.into_iter().map(warning).collect()))
+}
+
+/// Uploads the local files of a draft, and writes their addresses into the plan that was made of it.
+pub(super) async fn upload(
+    context: &CommandContext,
+    store: &dyn Store,
+    mut draft: Draft,
+    plan: &mut Plan,
+) -> Result<(), LaunchError> {
+    // What is doubtful was said before the launch.
+    let (context, _) = review(context, store, &mut draft, (At::Launch, false)).await?;
+    let chosen = draft.route.choose(&context.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
+    for (planned, uploaded) in plan.steps.iter_mut().zip(chosen.steps) {
+        for address in uploaded.content.media().iter().filter(|address| !address.has_variables()) {
+            planned.content.set_media(&address.part, &address.text);
+        }
+    }
+    Ok(())
 }

@@ -152,7 +152,8 @@ impl Demo {
         let begun = self.context.now();
         let draft = Draft::load(campaign)?;
         // The warnings are about the compressed time, which is intended: ignore them.
-        let (launched, _) = launch::launch(&self.context, self.store.as_ref(), &draft, (false, args.json)).await?;
+        let (launched, _) =
+            launch::launch(&self.context, self.store.as_ref(), &draft, (false, args.json), async |_| Ok(())).await?;
         if !args.json {
             let Launched { name, messages, .. } = &launched;
             out::talk(format_args!(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::catalogue::{self, pull, read_new_template};
+use crate::catalogue::{self, Catalogue, pull, read_new_template, room_warning};
 use crate::cli::exit::Usage;
 use crate::cli::out;
 use crate::cli::words::{list, plural};
@@ -92,6 +92,10 @@ pub(super) async fn push(context: &CommandContext, args: &PushArgs) -> anyhow::R
     spinner.finish_and_clear();
     pushed?;
     refresh(context, store.as_ref()).await?;
+    let catalogue = Catalogue::read(store.as_ref(), &context.config.lanes, None).await?;
+    if let Some(warning) = room_warning(&catalogue, lane) {
+        out::talk(warning);
+    }
     store.close().await;
     let view = NewTemplateView::new(&template, vec![lane.name.as_str()]);
     if args.json {

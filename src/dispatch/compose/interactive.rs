@@ -3,6 +3,7 @@
 use crate::domain::{
     FlowAction, Interactive, InteractiveAction, InteractiveHeader, ListRow, ListSection, ProductSection, ReplyButton,
 };
+use crate::template::ATTEMPT_MARK;
 use crate::wire::{
     ActionButton, ActionParameters, ActionReply, ActionRow, ActionSection, FlowActionData, InteractiveMessage, Linked,
     MessageAction, MessageHeader, MessageText, ProductItem,
@@ -61,7 +62,8 @@ fn kind_and_action(action: &InteractiveAction) -> (&'static str, MessageAction<'
             let parameters = ActionParameters {
                 flow_id: Some(id.as_str().into()),
                 flow_cta: Some(text.as_str().into()),
-                flow_token: token.as_deref().map(Into::into),
+                // The recipient's answers come back with it, and name the message that they answer.
+                flow_token: Some(token.as_deref().unwrap_or(ATTEMPT_MARK).into()),
                 flow_action_data: flow_action_data(opens),
                 ..ActionParameters::default()
             };

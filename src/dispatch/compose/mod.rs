@@ -8,7 +8,7 @@ mod sms;
 mod template;
 
 use crate::domain::{Channel, Content, Country, MessagingApi, Names, RawContent, SmsEncoding, Step, StepIndex};
-use crate::template::{self as texts, ATTEMPT_MARK, MSISDN_MARK, MarkedContent, Pattern, expiry_mark};
+use crate::template::{self as texts, ATTEMPT_MARK, MSISDN_MARK, MarkedContent, PartsOf, Pattern, expiry_mark};
 use crate::wire;
 
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,11 @@ pub fn compose(
         Content::Text { text, .. } if step.transliterate => {
             let Some(plain) = texts::plain_marked(text) else { return Ok(pattern) };
             *text = plain;
-            Ok(pattern.or_plain(compiled(&marked)?))
+            match PartsOf::of_step(step, names) {
+                Some(parts) => Ok(pattern.or_plain(compiled(&marked)?, parts?)),
+                // Only an SMS is transliterated.
+                None => Ok(pattern),
+            }
         }
         _ => Ok(pattern),
     }

@@ -6,21 +6,28 @@ use serde_json::{Map, Value};
 
 use super::*;
 use crate::config::{Table, steps};
-use crate::domain::{AttemptId, BatchId, MessageKey, Tag, Timestamp};
-use crate::template;
+use crate::domain::{AttemptId, BatchId, MessageKey, Reachable, Tag, Timestamp};
+use crate::template::{self, Sending};
 use crate::wire::samples::{normalised, sample};
 
 const COLUMNS: [&str; 3] = ["First", "Code", "LineId"];
 const FIELDS: [&str; 3] = ["Ann \"A\"", "A1", "Ua12b345678c1de0f"];
 
-/// The request of a step that is written in a campaign file, without its `clientMessageId`.
+/// The request of a step that is written in a campaign file, without the attempt's id.
 fn request(channel: &str, keys: &str) -> String {
+    let (json, attempt) = request_and_id(channel, keys);
+    assert!(json.contains(&format!(r#""clientMessageId":"{attempt}""#)), "{json}");
+    json.replace(&format!(r#""clientMessageId":"{attempt}","#), "").replace(&format!(r#","flowToken":"{attempt}""#), "")
+}
+
+fn request_and_id(channel: &str, keys: &str) -> (String, AttemptId) {
     let file: Map<String, Value> = toml::from_str(&format!("[[step]]\nchannel = \"{channel}\"\n{keys}")).unwrap();
     let mut problems = Vec::new();
     let draft = steps(&mut Table::new(None, "", file, &mut problems)).pop();
     assert!(problems.is_empty(), "{keys}: {problems:?}");
     let draft = draft.unwrap();
-    let errors = template::check(draft.channel, &draft.content);
+    let sending = Sending { channel: draft.channel, transliterates: draft.transliterate, reachable: Reachable::Public };
+    let errors = template::check(sending, &draft.content);
     assert!(errors.is_empty(), "{keys}: {errors:?}");
     let step = Step {
         line_user_id: draft.line_user_id,
@@ -36,9 +43,7 @@ fn request(channel: &str, keys: &str) -> String {
     let mut out = Vec::new();
     let at = Timestamp::parse_rfc3339("2026-12-01T09:00:00Z").unwrap();
     pattern.render("+6591234567".parse().unwrap(), attempt, at, &FIELDS.map(Cow::Borrowed), &mut out).unwrap();
-    let json = String::from_utf8(out).unwrap();
-    assert!(json.contains(&format!(r#""clientMessageId":"{attempt}""#)), "{json}");
-    json.replace(&format!(r#""clientMessageId":"{attempt}","#), "")
+    (String::from_utf8(out).unwrap(), attempt)
 }
 
 /// The `content` of a request with this channel and type, to the recipient's number.
@@ -253,6 +258,14 @@ flow = { id = "1", text = "Book", token = "t-{{Code}}", screen = "FORM", data = 
         "body = \"b\"\nlist = { button = \"l\", sections = [{ rows = [{ id = \"{{Code}}\", title = \"{{First}}\" }] }] }",
         r#""type":"list","body":{"text":"b"},"action":{"button":"l","sections":[{"rows":[{"id":"A1","title":"Ann \"A\""}]}]}"#,
     );
+}
+
+#[test]
+fn a_flow_without_a_token_returns_the_id_of_its_attempt() {
+    let keys = "[step.interactive]\nbody = \"b\"\nflow = { id = \"1\", text = \"Book\" }";
+    let (json, attempt) = request_and_id("WhatsApp", keys);
+    let parameters = format!(r#""parameters":{{"flowId":"1","flowCta":"Book","flowToken":"{attempt}"}}"#);
+    assert!(json.contains(&parameters), "{json}");
 }
 
 #[test]

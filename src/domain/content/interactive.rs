@@ -45,7 +45,7 @@ pub enum InteractiveAction {
         id: String,
         /// The label of the button that opens the flow.
         text: String,
-        /// Comes back with the recipient's answers.
+        /// Comes back with the recipient's answers. Without one, the attempt's id does.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<String>,
         #[serde(default, skip_serializing_if = "FlowAction::is_default")]

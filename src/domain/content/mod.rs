@@ -2,6 +2,7 @@
 //! them.
 
 mod cards;
+mod fixed;
 mod interactive;
 mod notification;
 mod part;
@@ -25,8 +26,8 @@ pub use part::ContentPart;
 pub use raw::RawContent;
 pub use rich::{LinkButton, Location, Media, MediaKind, RichMessage};
 pub use template::{
-    Button, ButtonAction, Category, FlowAction, Header, TemplateCard, TemplateContent, TemplateName, VoiceCall,
-    ZaloTemplate, refused_in_a_parameter,
+    Button, ButtonAction, Category, FlowAction, Header, TEMPLATE_NAME_MAX, TemplateCard, TemplateContent, TemplateName,
+    VoiceCall, ZaloTemplate, is_template_language, is_template_name, refused_in_a_parameter,
 };
 
 use self::template::LONGEST_TTL;
@@ -148,15 +149,25 @@ impl Content {
         }
     }
 
-    /// The category of a WhatsApp template, if it is one.
+    /// The category of a WhatsApp template, if it is one. That of a raw one may be unknown.
     pub fn category(&self) -> Option<Category> {
         match self {
             Self::Template(template) => Some(template.category),
+            Self::Raw(raw) => raw.category,
             _ => None,
         }
     }
 
-    /// Whether it is a template of the category MARKETING. Only the provider knows the category of a raw one.
+    /// Sets the category of a WhatsApp template; other contents have none.
+    pub fn set_category(&mut self, category: Category) {
+        match self {
+            Self::Template(template) => template.category = category,
+            Self::Raw(raw) if raw.template().is_some() => raw.category = Some(category),
+            _ => {}
+        }
+    }
+
+    /// Whether it is known to be a template of the category MARKETING.
     pub fn is_marketing(&self) -> bool {
         self.category() == Some(Category::Marketing)
     }
@@ -166,11 +177,15 @@ impl Content {
     pub fn delivers_for(&self, ttl: Option<Span>) -> Option<Span> {
         match self {
             Self::Template(template) => Some(template.effective_ttl()),
-            // Only the provider knows its category.
-            Self::Raw(raw) if raw.template().is_some() => Some(LONGEST_TTL),
+            Self::Raw(raw) if raw.template().is_some() => Some(raw.category.map_or(LONGEST_TTL, Category::default_ttl)),
             _ => ttl,
         }
     }
+}
+
+/// Whether a character stands for no text: such characters mark the variables of a request while it is composed.
+pub fn is_reserved(c: char) -> bool {
+    ('\u{FDD0}'..='\u{FDEF}').contains(&c)
 }
 
 /// Whether a text differs between recipients. A campaign with an unclosed variable is refused, so `{{` suffices.

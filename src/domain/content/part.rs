@@ -61,6 +61,15 @@ impl ContentPart {
         }
     }
 
+    /// Whether the text is the address of a GIF, which the provider documents as a picture and as a video.
+    pub fn is_gif(&self) -> bool {
+        match self {
+            Self::Header("gif") => true,
+            Self::Card(_, part) => part.is_gif(),
+            _ => false,
+        }
+    }
+
     /// The key of the step under which the text is written, as problems name it.
     pub fn in_step(&self) -> String {
         if self.is_of_a_template() { format!("template, {self}") } else { self.to_string() }

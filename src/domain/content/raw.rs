@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::TemplateName;
+use super::{Category, TemplateName};
 
 /// A message as the provider's API takes it: its `type` and its `content`. Strings may contain variables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,9 @@ pub struct RawContent {
     #[serde(rename = "type")]
     pub kind: String,
     pub content: Map<String, Value>,
+    /// The category of its template, as far as the provider has told it. It is not sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
 }
 
 impl RawContent {

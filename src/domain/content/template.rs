@@ -9,6 +9,24 @@ use super::super::Span;
 use super::super::word::words;
 use super::Location;
 
+/// The most characters of a WhatsApp template's name.
+pub const TEMPLATE_NAME_MAX: usize = 200;
+
+/// Whether a text has the form of a WhatsApp template's language, of 5 characters at most: `en`, `fil` or `en_US`.
+pub fn is_template_language(text: &str) -> bool {
+    let (language, region) = text.split_once('_').map_or((text, None), |(language, region)| (language, Some(region)));
+    let is_region = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    text.len() <= 5
+        && (2..=3).contains(&language.len())
+        && language.bytes().all(|byte| byte.is_ascii_lowercase())
+        && region.is_none_or(is_region)
+}
+
+/// Whether each character of a WhatsApp template's name is allowed: lowercase letters, digits and underscores.
+pub fn is_template_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
 /// The longest that the provider tries to deliver a template.
 pub(super) const LONGEST_TTL: Span = Span::from_secs(30 * 86_400);
 
@@ -43,10 +61,7 @@ pub struct TemplateContent {
 impl TemplateContent {
     /// How long after acceptance the provider may deliver the template.
     pub fn effective_ttl(&self) -> Span {
-        self.ttl.unwrap_or(match self.category {
-            Category::Authentication => Span::from_secs(600),
-            Category::Utility | Category::Marketing => LONGEST_TTL,
-        })
+        self.ttl.unwrap_or(self.category.default_ttl())
     }
 }
 
@@ -142,5 +157,15 @@ words! {
         Authentication = 0, "AUTHENTICATION";
         Utility = 1, "UTILITY";
         Marketing = 2, "MARKETING";
+    }
+}
+
+impl Category {
+    /// How long the provider tries to deliver a template without a TTL of its own.
+    pub const fn default_ttl(self) -> Span {
+        match self {
+            Self::Authentication => Span::from_secs(600),
+            Self::Utility | Self::Marketing => LONGEST_TTL,
+        }
     }
 }

@@ -55,6 +55,9 @@ pub enum TemplatesError {
     Throttled { retry_after: Option<Span> },
     #[error("the provider refuses the request: {detail}")]
     Refused { code: Option<i64>, detail: String },
+    /// The request did not reach the provider, so nothing has happened.
+    #[error("the provider cannot be reached: {detail}; check base_url and the network, and try again")]
+    NotSent { detail: String },
     /// No answer, or one that cannot be read. A creation or a removal may have happened.
     #[error("the provider did not answer: {detail}; check base_url and the network, and try again")]
     Unavailable { detail: String },
@@ -112,11 +115,10 @@ impl TemplatesClient {
         let body = (!body.is_empty()).then(|| (JSON, body.into()));
         let answer = match self.http.call(Call { method, path: &path, query: None, body }, self.http.timeout()).await {
             Ok(answer) => answer,
-            Err(Broken::NotOffered { why } | Broken::Sent { why }) => {
-                return Err(TemplatesError::Unavailable { detail: cleaned(&why) });
-            }
+            Err(Broken::NotOffered { why }) => return Err(TemplatesError::NotSent { detail: cleaned(&why) }),
+            Err(Broken::Sent { why }) => return Err(TemplatesError::Unavailable { detail: cleaned(&why) }),
             Err(Broken::Withdrawn) => {
-                return Err(TemplatesError::Unavailable { detail: "the request was not sent".to_owned() });
+                return Err(TemplatesError::NotSent { detail: "the request was withdrawn".to_owned() });
             }
         };
         if (200..300).contains(&answer.status) { Ok(answer) } else { Err(refusal(&self.lane, &answer)) }

@@ -4,7 +4,7 @@ use super::Reading;
 use crate::config::Lane;
 use crate::domain::without_numbers;
 use crate::events::{AccountReport, Origin, Subject, TemplateEffect};
-use crate::receipts::guard::QUALITY;
+use crate::receipts::guard::{self, QUALITY};
 use crate::store::{HeldBy, Hold, Release, ReleasedBy};
 use crate::wire::instant;
 
@@ -58,6 +58,12 @@ impl Reading<'_> {
             self.record_status(&about, "status", &status);
             self.record_status(&about, "disable_date", disabled_at);
         }
+        if guard::is_gone(&status) && !may_be_sent {
+            // A template that is no longer sent slows no lane.
+            for lane in self.lanes.clone() {
+                self.guard(lane, &about, (&name, &language), &status);
+            }
+        }
         if may_be_sent {
             self.report(about, report(&status, TemplateEffect::Released));
             let trusting = self.lanes.iter().filter(|lane| self.trusts(lane));
@@ -91,18 +97,17 @@ impl Reading<'_> {
     pub(super) fn read_template_quality(&mut self) {
         let (about, name, language) = self.template();
         let meta = &self.event.details.meta;
-        let quality = meta.new_quality_score.as_deref().unwrap_or("UNKNOWN").to_ascii_uppercase();
         let before = meta.previous_quality_score.as_deref().unwrap_or("UNKNOWN").to_owned();
-        self.record_status(&about, QUALITY, &quality);
-        match name.as_str() {
+        let score = meta.new_quality_score.as_deref().map(str::to_ascii_uppercase);
+        if let Some(score) = &score {
+            self.record_status(&about, QUALITY, score);
             // Without a name the guard would hold the whole lane.
-            "" => {}
-            name => {
-                for lane in self.lanes.clone() {
-                    self.guard(lane, &about, (name, &language), &quality);
-                }
+            let lanes = if name.is_empty() { Vec::new() } else { self.lanes.clone() };
+            for lane in lanes {
+                self.guard(lane, &about, (&name, &language), score);
             }
         }
+        let quality = score.unwrap_or_else(|| "UNKNOWN".to_owned());
         self.report(about, AccountReport::TemplateQuality { quality, before });
     }
 

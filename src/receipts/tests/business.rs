@@ -246,7 +246,8 @@ fn restrictions_of_an_account_with_another_name_are_obeyed() {
     }
     let flagged = template(r#"{"status":"FLAGGED","disableInfo":{"disableDate":"2025-02-01T00:00:00.00Z"}}"#);
     assert!(reports(&flagged, "FLAGGED") && reports(&flagged, "2025-02-01T00:00:00.00Z"), "{flagged:?}");
-    assert!(reports(&number(r#"{"event":"FLAGGED"}"#), "FLAGGED"));
+    // Nothing that this account reports would end it, so the guard does not know the word.
+    assert!(reports(&number(r#"{"event":"FLAGGED"}"#), "FLAGGED, says an unknown account"));
     let down = number(r#"{"event":"DOWNGRADE","currentLimit":"TIER_250"}"#);
     assert_eq!(overrides(&down), [(OverridableSetting::Tier, "acme", "250", "1K")]);
 }

@@ -29,11 +29,25 @@ struct Before {
 }
 
 impl Before {
-    /// Applies an event as the store does.
+    /// Applies an event that names no account.
     fn take(&mut self, lanes: &[Lane], kind: &str, details: &str, second: i64) -> AccountEvent {
+        self.take_from(lanes, None, kind, details, second)
+    }
+
+    /// Applies an event of an account as the store does.
+    fn take_from(
+        &mut self,
+        lanes: &[Lane],
+        account: Option<&str>,
+        kind: &str,
+        details: &str,
+        second: i64,
+    ) -> AccountEvent {
         let at = Timestamp::from_millis(second * 1_000).rfc3339();
-        let body =
-            format!(r#"{{"eventId":"{second}","timestamp":"{at}","eventType":"{kind}","eventDetails":{details}}}"#);
+        let account = account.map(|account| format!(r#""accountId":"{account}","#)).unwrap_or_default();
+        let body = format!(
+            r#"{{"eventId":"{second}","timestamp":"{at}",{account}"eventType":"{kind}","eventDetails":{details}}}"#
+        );
         let Some(wire::WebhookEvent::Business { business, raw }) = wire::parse_events(body.as_bytes()).pop() else {
             panic!("{body}")
         };
@@ -149,4 +163,77 @@ fn a_flagged_number_holds_the_marketing_of_its_lane() {
     };
     assert!(hold.is_on("wa", &step("MARKETING")) && !hold.is_on("wa", &step("UTILITY")));
     assert_eq!(before.number(&lanes, "UNFLAGGED", 11).releases.len(), 1);
+}
+
+/// Lanes of two accounts, with the rates that the guard halves.
+fn of_two_accounts() -> Vec<Lane> {
+    let text = "[provider]\nsub_account = \"acme\"\n[quality]\nyellow = \"slow\"\nflagged = \"slow\"\n\
+                [[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\naccount_id = \"acme\"\nnumber = \"+15550783881\"\nrate = \"80/s\"\n\
+                [[lane]]\nname = \"other\"\nchannel = \"WhatsApp\"\naccount_id = \"other\"\nrate = \"20/s\"\n";
+    let none = std::iter::empty::<(&str, String)>();
+    Config::read(Some((std::path::Path::new("volley.toml"), text)), std::iter::empty(), none).unwrap().config.lanes
+}
+
+#[test]
+fn a_template_that_is_no_longer_sent_slows_no_lane() {
+    for status in ["DISABLED", "REJECTED", "PENDING_DELETION"] {
+        let (lanes, mut before) = (lanes("yellow = \"slow\"\nred = \"hold\"\n"), Before::default());
+        before.score(&lanes, "promo", "YELLOW", 10);
+        before.score(&lanes, "other", "YELLOW", 11);
+        before.score(&lanes, "held", "RED", 12);
+        let status_of = |before: &mut Before, template: &str, second| {
+            let details =
+                format!(r#"{{"templateName":"{template}","templateLanguage":"en","meta":{{"status":"{status}"}}}}"#);
+            before.take(&lanes, "template_status_update", &details, second)
+        };
+        status_of(&mut before, "promo", 13);
+        assert_eq!(before.rates(), ["40/s"], "{status}: another template is YELLOW");
+        status_of(&mut before, "other", 14);
+        assert!(before.rates().is_empty(), "{status}");
+        let event = status_of(&mut before, "held", 15);
+        assert!(event.releases.is_empty(), "{status}: that is no good score");
+    }
+}
+
+#[test]
+fn an_unknown_score_ends_slow_and_no_score_changes_nothing() {
+    let (lanes, mut before) = (lanes("yellow = \"slow\"\n"), Before::default());
+    before.score(&lanes, "promo", "YELLOW", 10);
+    let none = r#"{"templateName":"promo","templateLanguage":"en","meta":{}}"#;
+    before.take(&lanes, "template_quality_update", none, 11);
+    assert_eq!(before.rates(), ["40/s"]);
+    before.score(&lanes, "promo", "UNKNOWN", 12);
+    assert!(before.rates().is_empty());
+}
+
+#[test]
+fn a_flag_that_an_unknown_account_reports_slows_nothing_and_keeps_nothing_slow() {
+    let (mut lanes, mut before) = (lanes("yellow = \"slow\"\nflagged = \"slow\"\n"), Before::default());
+    lanes[0].provider.account_id = Some("acme".to_owned());
+    let details = r#"{"displayPhoneNumber":"15550783881","meta":{"event":"FLAGGED"}}"#;
+    before.take_from(&lanes, Some("stranger"), "phone_number_quality_update", details, 10);
+    assert!(before.rates().is_empty());
+    before.score(&lanes, "promo", "YELLOW", 11);
+    before.score(&lanes, "promo", "GREEN", 12);
+    assert!(before.rates().is_empty());
+}
+
+#[test]
+fn a_template_of_another_account_slows_no_lane_of_this_one() {
+    let (lanes, mut before) = (of_two_accounts(), Before::default());
+    let score = |before: &mut Before, account: &str, score: &str, second| {
+        let details =
+            format!(r#"{{"templateName":"promo","templateLanguage":"en","meta":{{"newQualityScore":"{score}"}}}}"#);
+        before.take_from(&lanes, Some(account), "template_quality_update", &details, second)
+    };
+    score(&mut before, "other", "YELLOW", 10);
+    assert_eq!(before.rates(), ["10/s"]);
+    before.number(&lanes, "FLAGGED", 11);
+    assert_eq!(before.rates(), ["10/s", "40/s"]);
+    before.number(&lanes, "UNFLAGGED", 12);
+    assert_eq!(before.rates(), ["10/s"], "the YELLOW template is of the other account");
+    score(&mut before, "acme", "GREEN", 13);
+    assert_eq!(before.rates(), ["10/s"], "so is its namesake");
+    score(&mut before, "other", "GREEN", 14);
+    assert!(before.rates().is_empty());
 }

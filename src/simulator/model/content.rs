@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::record::ContentType;
-use crate::domain::Channel;
+use crate::domain::{Channel, TEMPLATE_NAME_MAX};
 use crate::wire::{Component, Content, Parameter, Template};
 
 /// The `type` of a request.
@@ -265,7 +265,6 @@ fn check_suggestions(suggestions: &Value, most: usize) -> Result<(), i64> {
     Ok(())
 }
 
-const NAME_MAX: usize = 512;
 const PARAMETER_MAX: usize = 1_024;
 const HEADER_MAX: usize = 60;
 
@@ -275,7 +274,7 @@ fn check_template(channel: Channel, template: &Template<'_>) -> Result<(), i64> 
         Channel::WhatsApp => c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_',
         _ => c.is_ascii_alphanumeric() || "_-".contains(c),
     };
-    if template.name.len() > NAME_MAX {
+    if template.name.len() > TEMPLATE_NAME_MAX {
         return Err(3_031);
     }
     if template.name.is_empty() || !template.name.chars().all(is_allowed) {

@@ -104,6 +104,11 @@ impl Findings {
                 format!("the subaccount {sub_account} {of} does not belong to the account of the API key ({said})"),
                 format!("check sub_account, or use the key of its account; {another_region}"),
             ),
+            Access::Refused { said } => (
+                Health::Failed,
+                format!("{address} refuses a harmless query {of} ({said})"),
+                format!("check sub_account and base_url; {another_region}"),
+            ),
             Access::NotFound { said } | Access::NotTheProvider { said } => (
                 Health::Failed,
                 format!("{address} does not answer as the provider does ({said})"),
@@ -133,7 +138,7 @@ impl Findings {
             Access::KeyRefused { said } | Access::NotAllowed { said } => {
                 (said, "account_id is of another account than the API key; copy it from the provider's portal")
             }
-            Access::ForeignSubAccount { said } | Access::NotFound { said } => {
+            Access::ForeignSubAccount { said } | Access::NotFound { said } | Access::Refused { said } => {
                 (said, "copy account_id and channel_id from the provider's portal")
             }
             // The finding about the key says it already, or another run may find more.

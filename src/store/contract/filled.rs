@@ -137,15 +137,15 @@ impl Desk {
     /// A channel with a template, and the request that created it.
     async fn fill_catalogue(&self) {
         let template = catalogue::template("promo", "en");
-        self.replace_templates(catalogue::fetched("wa-1", 7, vec![template])).await.unwrap();
+        self.replace_templates(catalogue::fetched("wa-1", 7, vec![template]), Vec::new()).await.unwrap();
         let request = TemplateRequest {
-            account_id: "acme-1".to_owned(),
+            place: catalogue::place("wa-1"),
             name: "promo".to_owned(),
             language: "en".to_owned(),
             kind: TemplateRequestKind::Created,
             at: at(7),
         };
-        self.record_template_request(request).await.unwrap();
+        self.begin_template_request(request, None).await.unwrap();
     }
 
     /// Opt-outs, an opt-in, a reply, a name, and what a batch has spent.

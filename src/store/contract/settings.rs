@@ -14,6 +14,7 @@ for_every_store!(
     the_later_of_pause_and_approval_applies_in_any_order,
     the_provider_releases_only_its_own_holds,
     the_guards_holds_and_overrides_end_by_themselves,
+    only_an_operator_keeps_an_older_bad_score_from_holding,
     the_latest_report_of_the_provider_is_stored,
     a_bucket_is_recorded_with_the_messages_that_used_it,
 );
@@ -176,11 +177,18 @@ async fn the_guards_holds_and_overrides_end_by_themselves(desk: Desk) {
         .await
         .unwrap();
     assert_eq!(desk.holds().await.unwrap().len(), 1);
-    // A pause takes the guard's place, and good quality does not release it.
+    // A pause is a hold of its own: each kind of release ends its own kind.
     let paused = Hold { since: at(6), ..held("en", HeldBy::Event) };
     desk.take_business(vec![AccountEvent { holds: vec![paused.clone()], ..event("e-3", 5) }]).await.unwrap();
+    assert_eq!(desk.holds().await.unwrap().len(), 2);
+    desk.take_business(vec![AccountEvent { releases: vec![release(ReleasedBy::Status)], ..event("e-6", 6) }])
+        .await
+        .unwrap();
+    let by = |holds: Vec<Hold>| holds.into_iter().map(|hold| hold.by).collect::<Vec<_>>();
+    assert_eq!(by(desk.holds().await.unwrap()), [HeldBy::Quality], "the template is still RED");
+    desk.take_business(vec![AccountEvent { holds: vec![paused.clone()], ..event("e-7", 7) }]).await.unwrap();
     let good =
-        AccountEvent { releases: vec![release(ReleasedBy::Quality)], ended: vec![slowed.clone()], ..event("e-4", 6) };
+        AccountEvent { releases: vec![release(ReleasedBy::Quality)], ended: vec![slowed.clone()], ..event("e-4", 8) };
     desk.take_business(vec![good.clone()]).await.unwrap();
     assert_eq!((desk.holds().await.unwrap(), values(&desk).await), (vec![paused], vec![]));
     // What an operator has changed since then stays.
@@ -188,6 +196,23 @@ async fn the_guards_holds_and_overrides_end_by_themselves(desk: Desk) {
     desk.set_override(by_hand, at(8)).await.unwrap();
     desk.take_business(vec![AccountEvent { id: "e-5".to_owned(), ..good }]).await.unwrap();
     assert_eq!(values(&desk).await, ["40/s"]);
+}
+
+async fn only_an_operator_keeps_an_older_bad_score_from_holding(desk: Desk) {
+    let red = |id, sent| {
+        let holds = vec![Hold { since: at(20), ..held("en", HeldBy::Quality) }];
+        AccountEvent { holds, received: at(20), ..event(id, sent) }
+    };
+    desk.take_business(vec![AccountEvent { releases: vec![release(ReleasedBy::Status)], ..event("e-1", 10) }])
+        .await
+        .unwrap();
+    desk.take_business(vec![red("e-2", 9)]).await.unwrap();
+    assert_eq!(desk.holds().await.unwrap().len(), 1, "an approval says nothing about the quality");
+    desk.release("wa".to_owned(), "promo".to_owned(), at(19), Origin::operator("Ann", None)).await.unwrap();
+    desk.take_business(vec![red("e-3", 18)]).await.unwrap();
+    assert!(desk.holds().await.unwrap().is_empty());
+    desk.take_business(vec![red("e-4", 20)]).await.unwrap();
+    assert_eq!(desk.holds().await.unwrap().len(), 1, "the provider has reported anew");
 }
 
 async fn the_latest_report_of_the_provider_is_stored(desk: Desk) {

@@ -5,11 +5,18 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::batches::bump;
+use super::overrides;
 use super::rows::{Bound, decoded, for_values, json_of, maybe_timestamp, timestamp};
 use crate::domain::Timestamp;
-use crate::store::{FetchedTemplates, StoredTemplate, TemplatePlace, TemplateRequest, TemplateRequestKind};
+use crate::store::{
+    AccountEvent, FetchedTemplates, StoredTemplate, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind,
+};
 
-pub(super) async fn replace(connection: &mut SqliteConnection, fetched: FetchedTemplates) -> Work<bool> {
+pub(super) async fn replace(
+    connection: &mut SqliteConnection,
+    fetched: FetchedTemplates,
+    events: Vec<AccountEvent>,
+) -> Work<bool> {
     let FetchedTemplates { place: TemplatePlace { account_id, channel_id }, fetched_at, templates } = fetched;
     let is_newer = sqlx::query(
         "INSERT INTO catalogue (account_id, channel_id, fetched_at) VALUES (?1, ?2, ?3)
@@ -51,6 +58,7 @@ pub(super) async fn replace(connection: &mut SqliteConnection, fetched: FetchedT
         },
     )
     .await?;
+    overrides::take_business(connection, events).await?;
     // Campaigns that wait for an approval look again.
     bump(connection).await?;
     Ok(true)
@@ -103,32 +111,54 @@ fn template(row: &SqliteRow) -> Work<StoredTemplate> {
     })
 }
 
-pub(super) async fn record_request(connection: &mut SqliteConnection, request: TemplateRequest) -> Work<()> {
-    sqlx::query("INSERT INTO template_request (account_id, name, language, kind, at) VALUES (?1, ?2, ?3, ?4, ?5)")
-        .bind(request.account_id)
-        .bind(request.name)
-        .bind(request.language)
-        .bind(request.kind as i64)
-        .bind(request.at.millis())
-        .execute(connection)
-        .await?;
+pub(super) async fn begin_request(
+    connection: &mut SqliteConnection,
+    request: TemplateRequest,
+    limit: Option<TemplateLimit>,
+) -> Work<Option<i64>> {
+    let TemplateRequest { place: TemplatePlace { account_id, channel_id }, name, language, kind, at } = request;
+    let recorded = sqlx::query(
+        "INSERT INTO template_request (account_id, channel_id, name, language, kind, at)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE ?7 IS NULL OR ?7 > (
+             SELECT count(*) FROM template_request
+             WHERE account_id = ?1 AND channel_id = ?2 AND kind = ?5 AND at > ?8)
+         RETURNING id",
+    )
+    .bind(account_id)
+    .bind(channel_id)
+    .bind(name)
+    .bind(language)
+    .bind(kind as i64)
+    .bind(at.millis())
+    .bind(limit.map(|limit| limit.at_most))
+    .bind(limit.map(|limit| limit.since.millis()))
+    .fetch_optional(connection)
+    .await?;
+    Ok(recorded.map(|row| row.try_get("id")).transpose()?)
+}
+
+pub(super) async fn forget_request(connection: &mut SqliteConnection, id: i64) -> Work<()> {
+    sqlx::query("DELETE FROM template_request WHERE id = ?1").bind(id).execute(connection).await?;
     Ok(())
 }
 
 pub(super) async fn requests(
     connection: &mut SqliteConnection,
-    account_id: String,
+    at: TemplatePlace,
     since: Timestamp,
 ) -> Work<Vec<TemplateRequest>> {
-    let rows = sqlx::query("SELECT * FROM template_request WHERE account_id = ?1 AND at >= ?2 ORDER BY at, id")
-        .bind(account_id)
-        .bind(since.millis())
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT * FROM template_request WHERE account_id = ?1 AND channel_id = ?2 AND at >= ?3 ORDER BY at, id",
+    )
+    .bind(at.account_id)
+    .bind(at.channel_id)
+    .bind(since.millis())
+    .fetch_all(connection)
+    .await?;
     rows.iter()
         .map(|row| {
             Ok(TemplateRequest {
-                account_id: row.try_get("account_id")?,
+                place: place(row)?,
                 name: row.try_get("name")?,
                 language: row.try_get("language")?,
                 kind: decoded(row, "kind", TemplateRequestKind::from_code)?,

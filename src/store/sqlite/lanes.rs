@@ -57,36 +57,50 @@ pub(super) async fn hold(connection: &mut SqliteConnection, hold: Hold, begun: T
     bump(connection).await
 }
 
+/// The part of a hold's key that tells who holds: the provider, an operator or the quality guard. Each has a hold of its own,
+/// and releases of one leave those of the others.
+const fn holder(by: HeldBy) -> i64 {
+    match by {
+        HeldBy::Answer | HeldBy::Receipt | HeldBy::Event => 0,
+        HeldBy::Operator => 1,
+        HeldBy::Quality => 2,
+    }
+}
+
 /// Adds a hold, unless it was released after `begun`.
 ///
 /// - The first reason stays, because it tells when the hold began.
 /// - A release with a time in the future comes from another clock and prevents no hold.
+/// - The guard's holds are prevented by an operator's release only, which is always of all languages: the provider's release
+///   says nothing about the quality.
 pub(super) async fn add_hold(connection: &mut SqliteConnection, hold: &Hold, begun: Timestamp) -> Work<()> {
-    sqlx::query("UPDATE hold SET begun = max(begun, ?4) WHERE lane = ?1 AND template = ?2 AND language = ?3")
-        .bind(&hold.lane)
-        .bind(&hold.template)
-        .bind(&hold.language)
-        .bind(begun.millis())
-        .execute(&mut *connection)
-        .await?;
-    let added = sqlx::query(
-        "INSERT INTO hold (lane, template, language, by_operator, held_by, code, origin, since, begun)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (
-             SELECT 1 FROM hold_release WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND at > ?9 AND at <= ?8)
-         ON CONFLICT DO UPDATE SET held_by = excluded.held_by, code = excluded.code, origin = excluded.origin,
-             since = excluded.since, begun = excluded.begun
-         WHERE held_by = ?10 AND excluded.held_by <> ?10",
+    sqlx::query(
+        "UPDATE hold SET begun = max(begun, ?5) WHERE lane = ?1 AND template = ?2 AND language = ?3 AND by_operator = ?4",
     )
     .bind(&hold.lane)
     .bind(&hold.template)
     .bind(&hold.language)
-    .bind(hold.by == HeldBy::Operator)
+    .bind(holder(hold.by))
+    .bind(begun.millis())
+    .execute(&mut *connection)
+    .await?;
+    let released_in = if hold.by == HeldBy::Quality { "" } else { hold.language.as_str() };
+    let added = sqlx::query(
+        "INSERT INTO hold (lane, template, language, by_operator, held_by, code, origin, since, begun)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (
+             SELECT 1 FROM hold_release WHERE lane = ?1 AND template = ?2 AND language IN (?10, '') AND at > ?9 AND at <= ?8)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(&hold.lane)
+    .bind(&hold.template)
+    .bind(&hold.language)
+    .bind(holder(hold.by))
     .bind(hold.by as i64)
     .bind(hold.code)
     .bind(to_json(&hold.origin))
     .bind(hold.since.millis())
     .bind(begun.millis())
-    .bind(HeldBy::Quality as i64)
+    .bind(released_in)
     .execute(&mut *connection)
     .await?
     .rows_affected();
@@ -108,17 +122,20 @@ pub(super) async fn release_by_provider(
     now: Timestamp,
 ) -> Work<()> {
     let Release { lane, template, language, because } = release;
+    let of = match because {
+        ReleasedBy::Status => HeldBy::Event,
+        ReleasedBy::Quality => HeldBy::Quality,
+    };
     let released = sqlx::query(
-        "DELETE FROM hold WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND by_operator = 0
-             AND (held_by = ?6) = ?7 AND NOT (held_by = ?4 AND begun > ?5)",
+        "DELETE FROM hold WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND by_operator = ?4
+             AND NOT (held_by = ?5 AND begun > ?6)",
     )
     .bind(lane)
     .bind(template)
     .bind(language)
+    .bind(holder(of))
     .bind(HeldBy::Event as i64)
     .bind(reported_at.millis())
-    .bind(HeldBy::Quality as i64)
-    .bind(*because == ReleasedBy::Quality)
     .execute(&mut *connection)
     .await?
     .rows_affected();

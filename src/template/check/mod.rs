@@ -10,28 +10,40 @@ mod rich;
 mod template;
 
 use super::error::{ContentProblem, Error};
-use super::mark::is_reserved;
+use super::plain::as_it_is_sent;
 use super::sms::{PARTS_MAX, beyond_gsm7, segments};
 use super::text::{Piece, pieces};
-use crate::domain::{Channel, Content, ContentPart, RawContent, SmsEncoding, Sources, plural};
+use crate::domain::{Channel, Content, ContentPart, RawContent, Reachable, SmsEncoding, Sources, is_reserved, plural};
 
 const URL_MAX: usize = 2_000;
 const SOURCE_MAX: usize = 16;
 
-/// Returns all errors of a content: what its channel would reject, and what cannot be rendered.
-pub fn check(channel: Channel, content: &Content) -> Vec<Error> {
-    let mut findings = Findings::default();
+/// How a content is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Sending {
+    pub channel: Channel,
+    /// Whether an SMS is written in plain characters.
+    pub transliterates: bool,
+    /// Where the provider fetches files.
+    pub reachable: Reachable,
+}
+
+/// Returns all errors of a content: what its channel would reject, and what cannot be composed or rendered.
+pub fn check(sending: Sending, content: &Content) -> Vec<Error> {
+    let channel = sending.channel;
+    let mut findings = Findings { found: Vec::new(), reachable: sending.reachable };
     findings.check_variables(content);
+    findings.check_fixed_texts(content);
     if !findings.check_fit(channel, content) {
         // The rules below are those of a channel that takes the content.
-        return findings.0;
+        return findings.found;
     }
     match content {
         Content::Template(template) => findings.check_template(template),
         Content::ZaloTemplate(template) => findings.check_zalo_template(template),
         Content::Text { text, source, encoding } => {
             if channel == Channel::Sms {
-                findings.check_sms(text, source, encoding.unwrap_or(SmsEncoding::Auto));
+                findings.check_sms(text, source, (encoding.unwrap_or(SmsEncoding::Auto), sending.transliterates));
             } else {
                 findings.check_text(channel, text);
                 findings.check_sms_only(channel, ContentPart::Source, !source.is_empty());
@@ -46,7 +58,7 @@ pub fn check(channel: Channel, content: &Content) -> Vec<Error> {
         Content::Notification(notification) => findings.check_notification(notification),
         Content::Raw(raw) => findings.check_raw(raw),
     }
-    findings.0
+    findings.found
 }
 
 /// The most characters of a text.
@@ -90,25 +102,40 @@ impl Bare {
     }
 }
 
-#[derive(Default)]
-struct Findings(Vec<Error>);
+struct Findings {
+    found: Vec<Error>,
+    reachable: Reachable,
+}
 
 impl Findings {
     fn add(&mut self, part: ContentPart, sentence: impl Into<String>) {
-        self.0.push(Error { part, problem: ContentProblem::Rule(sentence.into()) });
+        self.found.push(Error { part, problem: ContentProblem::Rule(sentence.into()) });
     }
 
     fn check_variables(&mut self, content: &Content) {
         let seen = content.each_text::<Error>(|part, text| {
             if let Err(problem) = pieces(text) {
-                self.0.push(Error { part: part.clone(), problem });
+                self.found.push(Error { part: part.clone(), problem });
             }
             if text.contains(is_reserved) {
-                self.0.push(Error { part, problem: ContentProblem::Reserved });
+                self.found.push(Error { part, problem: ContentProblem::Reserved });
             }
             Ok(())
         });
-        self.0.extend(seen.err());
+        self.found.extend(seen.err());
+    }
+
+    fn check_fixed_texts(&mut self, content: &Content) {
+        content.each_fixed_text(|part, text| {
+            if text.contains("{{") {
+                let sentence =
+                    format!("\"{text}\" is the same for every recipient, so it has no variables; remove them");
+                self.add(part.clone(), sentence);
+            }
+            if text.contains(is_reserved) {
+                self.found.push(Error { part, problem: ContentProblem::Reserved });
+            }
+        });
     }
 
     fn check_length(&mut self, part: ContentPart, text: &str, max: usize) {
@@ -147,10 +174,10 @@ impl Findings {
         }
     }
 
-    fn check_sms(&mut self, text: &str, source: &Sources, encoding: SmsEncoding) {
+    fn check_sms(&mut self, text: &str, source: &Sources, (encoding, transliterates): (SmsEncoding, bool)) {
         self.check_not_empty(ContentPart::Text, text);
         let literal = bare(text).literal;
-        let counted = segments(&literal, encoding);
+        let counted = segments(&as_it_is_sent(&literal, transliterates), encoding);
         if counted.parts > PARTS_MAX {
             self.add(
                 ContentPart::Text,
@@ -165,9 +192,9 @@ impl Findings {
                 format!("'{c}' cannot be written in GSM7; replace it, or write encoding = \"AUTO\""),
             );
         }
-        let fits = |source: &str| (1..=SOURCE_MAX).contains(&source.trim().chars().count()) && !source.contains("{{");
+        let fits = |source: &str| (1..=SOURCE_MAX).contains(&source.trim().chars().count());
         if !source.all().all(fits) {
-            let sentence = format!("a sender has from 1 to {SOURCE_MAX} characters and no variables; shorten it");
+            let sentence = format!("a sender has from 1 to {SOURCE_MAX} characters; shorten it");
             self.add(ContentPart::Source, sentence);
         }
     }
@@ -189,7 +216,11 @@ impl Findings {
 
     /// The address of a file that the provider fetches.
     fn check_media_url(&mut self, part: ContentPart, url: &str) {
-        if !begins_with(url, HOSTED) {
+        let hosted = match self.reachable {
+            Reachable::Public => &["https://"],
+            Reachable::Any => HOSTED_HERE,
+        };
+        if !begins_with(url, hosted) {
             let sentence = "must be a web address that begins with https://, where the provider can fetch the file";
             self.add(part.clone(), sentence);
         }
@@ -208,7 +239,7 @@ impl Findings {
         if bare(text).variables > 0 {
             return;
         }
-        let fits = text.trim().parse().is_ok_and(|degrees: f64| degrees.abs() <= most);
+        let fits = is_number(text) && text.parse().is_ok_and(|degrees: f64| degrees.abs() <= most);
         if !fits {
             self.add(part, format!("invalid degrees \"{text}\"; give a number from -{most} to {most}"));
         }
@@ -243,8 +274,8 @@ impl Findings {
     }
 }
 
-/// Beginnings of addresses where the provider fetches files. The practice provider hosts them on this machine.
-const HOSTED: &[&str] = &[
+/// Beginnings of addresses where a provider on this machine fetches files: the practice provider hosts them here.
+const HOSTED_HERE: &[&str] = &[
     "https://",
     "http://127.0.0.1:",
     "http://127.0.0.1/",
@@ -253,6 +284,11 @@ const HOSTED: &[&str] = &[
     "http://[::1]:",
     "http://[::1]/",
 ];
+
+/// Whether a text is a number as JSON writes it, which is how it is sent: `+1.3`, `.5` and `007` are none.
+fn is_number(text: &str) -> bool {
+    text.parse::<serde_json::Number>().is_ok()
+}
 
 /// Whether a text begins with one of these. A column may hold the whole text, and a malformed variable gets an error of
 /// its own.

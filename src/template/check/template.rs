@@ -2,14 +2,13 @@
 
 use super::{Findings, URL_MAX, bare, text_max};
 use crate::domain::{
-    Button, ButtonAction, Category, Channel, ContentPart, Header, Span, TemplateCard, TemplateContent, VoiceCall,
-    ZaloTemplate,
+    Button, ButtonAction, Category, Channel, ContentPart, Header, Span, TEMPLATE_NAME_MAX, TemplateCard,
+    TemplateContent, VoiceCall, ZaloTemplate, is_template_language, is_template_name,
 };
 
 const BUTTONS_MAX: usize = 10;
 const HEADER_TEXT_MAX: usize = 60;
 const BODY_MAX: usize = 1_024;
-const NAME_MAX: usize = 512;
 const CARDS_MAX: usize = 10;
 const CARD_BODY_MAX: usize = 160;
 const CARD_BUTTONS_MAX: usize = 2;
@@ -18,15 +17,15 @@ const CALL_TTL: std::ops::RangeInclusive<Span> = Span::from_secs(60)..=Span::fro
 
 impl Findings {
     pub(super) fn check_template(&mut self, template: &TemplateContent) {
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        if template.name.is_empty() || template.name.len() > NAME_MAX || !template.name.bytes().all(plain) {
+        if !is_template_name(&template.name) || template.name.len() > TEMPLATE_NAME_MAX {
             let sentence = format!(
-                "invalid template name \"{}\"; write it as at the provider, in lowercase letters, digits and _",
+                "invalid template name \"{}\"; write it as at the provider, in at most {TEMPLATE_NAME_MAX} lowercase letters, \
+                 digits and _",
                 template.name
             );
             self.add(ContentPart::Template("name"), sentence);
         }
-        if !is_language(&template.language) {
+        if !is_template_language(&template.language) {
             let sentence =
                 format!("invalid language \"{}\"; write it as at the provider, such as en or en_US", template.language);
             self.add(ContentPart::Template("language"), sentence);
@@ -170,9 +169,9 @@ impl Findings {
         }
         self.check_count(part(), template.carousel.len(), 1..=CARDS_MAX, "card");
         for (number, card) in (1..).zip(&template.carousel) {
-            let before = self.0.len();
+            let before = self.found.len();
             self.check_card_of_template(card, template.category);
-            for finding in self.0.iter_mut().skip(before) {
+            for finding in self.found.iter_mut().skip(before) {
                 finding.part = ContentPart::Card(number, Box::new(finding.part.clone()));
             }
             if template.carousel.first().is_some_and(|first| layout(first) != layout(card)) {
@@ -241,12 +240,4 @@ fn kind_of(action: &ButtonAction) -> &'static str {
 fn layout(card: &TemplateCard) -> (std::mem::Discriminant<Header>, usize, Vec<(u8, &'static str)>) {
     let buttons = card.buttons.iter().map(|button| (button.index, kind_of(&button.action))).collect();
     (std::mem::discriminant(&card.header), card.body.len(), buttons)
-}
-
-/// Whether a text has the form of a language code, such as `en`, `fil` or `en_US`.
-fn is_language(text: &str) -> bool {
-    let (language, region) = text.split_once('_').map_or((text, None), |(language, region)| (language, Some(region)));
-    (2..=3).contains(&language.len())
-        && language.bytes().all(|b| b.is_ascii_lowercase())
-        && region.is_none_or(|region| region.len() == 2 && region.bytes().all(|b| b.is_ascii_uppercase()))
 }

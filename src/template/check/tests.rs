@@ -14,8 +14,13 @@ fn text(text: impl Into<String>) -> Content {
     Content::Text { text: text.into(), source: Sources::default(), encoding: None }
 }
 
+/// To the provider on the internet.
+fn sending(channel: Channel) -> Sending {
+    Sending { channel, transliterates: false, reachable: Reachable::Public }
+}
+
 fn found(channel: Channel, content: &Content) -> String {
-    check(channel, content).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    check(sending(channel), content).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -78,7 +83,7 @@ fn a_content_that_its_channel_would_reject_gets_an_error() {
         (
             Channel::Sms,
             Content::Text { text: "a".to_owned(), source: Sources::of_all("{{Name}}"), encoding: None },
-            "source: a sender has from 1 to 16 characters and no variables",
+            "source: a sender has from 1 to 16 characters ",
         ),
         (
             Channel::Viber,
@@ -136,7 +141,11 @@ fn a_template_name_and_language_must_have_the_providers_form() {
     {
         template.name = name.to_owned();
         template.language = language.to_owned();
-        assert_eq!(check(Channel::WhatsApp, &Content::Template(template.clone())).len(), problems, "{name} {language}");
+        assert_eq!(
+            check(sending(Channel::WhatsApp), &Content::Template(template.clone())).len(),
+            problems,
+            "{name} {language}"
+        );
     }
 }
 
@@ -537,4 +546,42 @@ fn a_gif_and_a_call_are_refused_where_the_category_has_none() {
     assert_limit(Channel::WhatsApp, call("UTILITY", minutes(1)), call("UTILITY", Span::from_secs(90)), sentence);
     let of_authentication = call("AUTHENTICATION", minutes(1));
     assert_limit(Channel::WhatsApp, call("MARKETING", minutes(1)), of_authentication, "cannot have a call");
+}
+
+#[test]
+fn a_section_of_a_list_has_a_row() {
+    let list = |second: serde_json::Value| {
+        let row = json!({ "id": "1", "title": "t" });
+        let sections = json!([{ "title": "a", "rows": [row] }, { "title": "b", "rows": second }]);
+        let content =
+            json!({ "interactive": { "body": "b", "action": { "list": { "button": "l", "sections": sections } } } });
+        found(Channel::WhatsApp, &serde_json::from_value(content).unwrap())
+    };
+    assert_eq!(list(json!([{ "id": "2", "title": "t" }])), "");
+    assert_eq!(list(json!([])), "interactive section 2: has no row; write some in rows, or remove it");
+}
+
+#[test]
+fn an_sms_is_as_long_as_it_is_sent() {
+    let long = text("“x” ".repeat(300));
+    let sms = |transliterates| check(Sending { transliterates, ..sending(Channel::Sms) }, &long);
+    assert_eq!(sms(true), [], "1,200 characters in GSM-7 are 8 parts");
+    assert!(sms(false)[0].to_string().contains("an SMS has at most 10 parts"));
+}
+
+/// What is no number in JSON would be sent as a text.
+#[test]
+fn a_number_is_written_as_json_writes_it() {
+    for odd in ["+1.3", ".5", "007", "1.", " 1", "0x1", "NaN"] {
+        let place = json!({ "location": { "latitude": odd, "longitude": "1.3", "name": "n", "address": "a" } });
+        let place = serde_json::from_value(place).unwrap();
+        for channel in [Channel::Line, Channel::Rcs, Channel::WhatsApp] {
+            assert!(found(channel, &place).contains("latitude: invalid degrees"), "{odd}");
+        }
+        let audio = json!({ "rich": { "media": { "kind": "audio", "url": "https://h", "duration": odd } } });
+        let said = found(Channel::Line, &serde_json::from_value(audio).unwrap());
+        assert!(said.contains("audio duration: invalid number"), "{odd}: {said}");
+    }
+    let place = json!({ "location": { "latitude": "-1.5e1", "longitude": "0", "name": "n", "address": "a" } });
+    assert_eq!(found(Channel::Line, &serde_json::from_value(place).unwrap()), "");
 }

@@ -74,7 +74,7 @@ const SECTIONS: &[Section] = &[
         key("on_unknown", "`keep` or `resend`", "`keep`", "\"resend\"", "\"guess\"", "Whether a step whose result is unknown is [sent again](guarantees.md#when-a-step-is-sent-again)."),
         key("after_gap", "`ask`, `wait` or `fall_back`", "`ask`", "\"wait\"", "\"panic\"", "What happens to messages [whose receipts were lost](guarantees.md#receipts-do-not-arrive) in an outage."),
         key("on_missing_value", "`next_step`, `skip` or `refuse`", "`next_step`", "\"skip\"", "\"ignore\"", "What happens to a recipient who lacks a [value](variables.md#missing-values)."),
-        key("values", "table", "none", "{ Shop = \"Volley Store\", Discount = { by = \"Tier\", gold = \"20\", others = \"5\" } }", "{ Shop = [] }", "The campaign's own [variables](variables.md#values-of-the-campaign)."),
+        key("values", "table", "none", "{ Shop = \"Volley Store\", Discount = { by = \"Country\", SG = \"20\", others = \"5\" } }", "{ Shop = [] }", "The campaign's own [variables](variables.md#values-of-the-campaign)."),
         key("route", TEXT, "the default route of `volley.toml`", "", "5", "A `[[route]]` of `volley.toml` instead of steps."),
         key("sub_account", TEXT, "the provider's", "", "5", "The subaccount whose default route is used."),
     ] },

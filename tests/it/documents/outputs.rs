@@ -179,7 +179,8 @@ impl Scratch {
     fn until_lanes_are_reported(&self) {
         for _ in 0..LOOKS_MAX {
             let listed = crate::cli::run(self.folder.path(), &["lane", "list", "--json"]).json();
-            if listed.as_array().unwrap().iter().all(|lane| !lane["now"].is_null()) {
+            let lanes = listed.as_array().unwrap_or_else(|| panic!("no list of lanes: {listed}"));
+            if lanes.iter().all(|lane| !lane["now"].is_null()) {
                 return;
             }
         }

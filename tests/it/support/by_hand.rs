@@ -62,6 +62,7 @@ struct Provider {
     next_answer: Arc<Mutex<Option<ProviderAnswer>>>,
     /// What it knows of every message, for queries; nothing, unless a test sets it.
     knows: watch::Receiver<Option<&'static str>>,
+    requests: Arc<Mutex<Vec<Value>>>,
 }
 
 #[async_trait::async_trait]
@@ -72,6 +73,7 @@ impl Transport for Provider {
         }
         let request: Value = serde_json::from_slice(&body).unwrap();
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
+        self.requests.lock().push(request);
         let first = self.next_answer.lock().take();
         let answer = match first {
             Some(answer) => answer,
@@ -112,6 +114,7 @@ pub(crate) struct ByHand {
     answer: watch::Sender<ProviderAnswer>,
     next_answer: Arc<Mutex<Option<ProviderAnswer>>>,
     knows: watch::Sender<Option<&'static str>>,
+    requests: Arc<Mutex<Vec<Value>>>,
     closing: CancellationToken,
     folder: tempfile::TempDir,
 }
@@ -145,7 +148,8 @@ impl ByHand {
         let store = store::open(&url, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let ((answer, heard), (knows, known)) = (watch::channel(ProviderAnswer::Yes), watch::channel(None));
         let next_answer = Arc::<Mutex<Option<ProviderAnswer>>>::default();
-        let first = Arc::clone(&next_answer);
+        let (first, requests) = (Arc::clone(&next_answer), Arc::<Mutex<Vec<Value>>>::default());
+        let kept = Arc::clone(&requests);
         let parts = NodeParts {
             config: Arc::clone(&config),
             store: Arc::clone(&store),
@@ -154,12 +158,22 @@ impl ByHand {
             processes: Arc::new(Os),
         };
         let transport = |_: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
-            Ok(Box::new(Provider { answer: heard.clone(), next_answer: Arc::clone(&first), knows: known.clone() }))
+            Ok(Box::new(Provider {
+                answer: heard.clone(),
+                next_answer: Arc::clone(&first),
+                knows: known.clone(),
+                requests: Arc::clone(&kept),
+            }))
         };
         let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
         let closing = CancellationToken::new();
-        Self { store, clock, chance, config, node, intake, answer, next_answer, knows, closing, folder }
+        Self { store, clock, chance, config, node, intake, answer, next_answer, knows, requests, closing, folder }
+    }
+
+    /// The requests that the provider has read, oldest first.
+    pub(crate) fn requests(&self) -> Vec<Value> {
+        self.requests.lock().clone()
     }
 
     pub(crate) fn set_answer(&self, answer: ProviderAnswer) {

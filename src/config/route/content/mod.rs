@@ -143,7 +143,7 @@ fn raw(mut table: Table<'_>) -> Option<RawContent> {
     }
     let content = table.table("content");
     table.finish(&[]);
-    Some(RawContent { kind: kind?, content: content? })
+    Some(RawContent { kind: kind?, content: content?, category: None })
 }
 
 /// `source = "ACME"`, or `source = { SG = "ACME", others = "68886" }`.
