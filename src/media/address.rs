@@ -40,6 +40,7 @@ fn judge(looked: &Looked, wanted: Wanted, reachable: Reachable) -> Verdict {
     }
     let checked = match content_type {
         Some(served) => wanted.check_type(served),
+        None if !wanted.has_formats() => Ok(()),
         None => Err("is served without a Content-Type; add it on its server".to_owned()),
     };
     let checked = checked.and_then(|()| bytes.map_or(Ok(()), |bytes| wanted.check_size(bytes)));

@@ -228,6 +228,11 @@ impl Wanted {
         Self { channel, kind, word: kind.as_str(), extensions, bytes_max: megabytes * MB }
     }
 
+    /// Whether the provider documents what the channel takes.
+    pub(super) const fn has_formats(self) -> bool {
+        self.extensions.is_some()
+    }
+
     pub(super) const fn bytes_max(self) -> u64 {
         self.bytes_max
     }
@@ -421,7 +426,7 @@ mod tests {
 
     #[test]
     fn a_served_type_is_checked_without_its_parameters() {
-        let rule = rule(Channel::WhatsApp, MediaKind::Image).unwrap();
+        let rule = Wanted::of(Channel::WhatsApp, MediaKind::Image);
         assert_eq!(rule.check_type("image/PNG; charset=binary"), Ok(()));
         let sentence = rule.check_type("text/html; charset=utf-8").unwrap_err();
         assert_eq!(

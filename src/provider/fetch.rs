@@ -164,8 +164,8 @@ impl PublicOnly {
         self.refused.load(Ordering::Acquire)
     }
 
-    /// Whether the host of a URL is private. A name that a proxy resolves is resolved here as well; one that only the
-    /// proxy knows is none of a network behind it.
+    /// Whether the host of a URL is private. A name that a proxy will resolve is resolved here as well; one that this
+    /// machine does not know is left to the proxy, because many networks resolve public names only there.
     async fn refuses(&self, url: &Url, is_direct: bool) -> bool {
         match url.host() {
             Some(Host::Domain(name)) if !is_direct && !is_private_host(&Host::Domain(name)) => {

@@ -102,8 +102,8 @@ impl Reading<'_> {
         if let Some(score) = &score {
             self.record_status(&about, QUALITY, score);
             // Without a name the guard would hold the whole lane.
-            let lanes = if name.is_empty() { Vec::new() } else { self.lanes.clone() };
-            for lane in lanes {
+            let lanes = (!name.is_empty()).then(|| self.lanes.clone());
+            for lane in lanes.into_iter().flatten() {
                 self.guard(lane, &about, (&name, &language), score);
             }
         }

@@ -239,7 +239,7 @@ impl Findings {
         if bare(text).variables > 0 {
             return;
         }
-        let fits = is_number(text) && text.parse().is_ok_and(|degrees: f64| degrees.abs() <= most);
+        let fits = is_figure(text) && text.parse().is_ok_and(|degrees: f64| degrees.abs() <= most);
         if !fits {
             self.add(part, format!("invalid degrees \"{text}\"; give a number from -{most} to {most}"));
         }
@@ -286,7 +286,7 @@ const HOSTED_HERE: &[&str] = &[
 ];
 
 /// Whether a text is a number as JSON writes it, which is how it is sent: `+1.3`, `.5` and `007` are none.
-fn is_number(text: &str) -> bool {
+fn is_figure(text: &str) -> bool {
     text.parse::<serde_json::Number>().is_ok()
 }
 

@@ -1,6 +1,6 @@
 //! The rules of files, buttons and places.
 
-use super::{Findings, bare, is_number, text_max};
+use super::{Findings, bare, is_figure, text_max};
 use crate::domain::{Channel, ContentPart, LinkButton, Location, Media, MediaKind, RichMessage};
 
 const BUTTON_MAX: usize = 30;
@@ -90,7 +90,7 @@ impl Findings {
         if is_number {
             self.check_is_fixed(channel, part.clone(), text);
         }
-        let is_whole = is_number(text) && text.parse().is_ok_and(|number: u64| number > 0);
+        let is_whole = is_figure(text) && text.parse().is_ok_and(|number: u64| number > 0);
         if bare(text).variables == 0 && !is_whole {
             self.add(part, format!("invalid number \"{text}\"; write 1 or more, in digits"));
         }
