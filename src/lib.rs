@@ -84,6 +84,9 @@ pub mod node;
 // What servers, campaigns and lanes do now, and what keeps messages from being sent.
 pub mod status;
 
+// Pages for operators, as HTML.
+pub mod pages;
+
 // A provider simulator.
 pub mod simulator;
 

@@ -50,7 +50,7 @@ impl Gathering<'_> {
     }
 
     /// Finds the positions of recipients that are not selected, or that an earlier source already has. Takes them, and
-    /// opted-out recipients, out of the counts.
+    /// opted-out recipients, out of the counts. The observer sees the others.
     async fn leave_out(
         &self,
         audience: AudienceId,
@@ -78,7 +78,8 @@ impl Gathering<'_> {
             if rows.is_empty() && (!had.is_empty() || has_opted_out) {
                 rows = self.store.recipients(audience, from, PAGE).await?;
             }
-            for (n, recipient) in (from..).zip(&rows) {
+            let mut kept = Vec::new();
+            for (n, recipient) in (from..).zip(rows) {
                 if unselected.binary_search(&n).is_ok() {
                     recipients.not_selected += 1;
                 } else if had.binary_search(&n).is_ok() {
@@ -86,14 +87,15 @@ impl Gathering<'_> {
                 } else if known.has_opted_out(recipient.msisdn) {
                     recipients.opted_out += 1;
                 } else {
-                    known.observer.inspect(|observer| observer.observe(std::slice::from_ref(recipient)));
+                    kept.push(recipient);
                     continue;
                 }
-                survey.forget(recipient);
+                survey.forget(&recipient);
                 if let Some(count) = recipients.countries.get_mut(&recipient.country) {
                     *count = count.saturating_sub(1);
                 }
             }
+            known.observer.inspect(|observer| observer.observe(&kept));
             recipients.countries.retain(|_, count| *count > 0);
             left_out.extend(unselected.into_iter().chain(had).collect::<BTreeSet<u32>>());
             from += PAGE;

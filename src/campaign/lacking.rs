@@ -1,6 +1,8 @@
-//! Finds recipients who lack a value for a variable, before anything is sent to them.
+//! Examines the recipients of a campaign before anything is sent: who lacks a value for a variable, what transliteration
+//! changes, and what a preview shows.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -8,8 +10,10 @@ use parking_lot::Mutex;
 use super::file::Draft;
 use super::lint::{Lint, Warning};
 use super::plain_texts::{PlainTexts, Transliterated};
+use super::preview::{OnLooked, PreviewPass, PreviewRequest, Previews};
 use super::prices::PriceList;
 use super::route;
+use super::route_templates::PlanTemplates;
 use super::time::Schedule;
 use crate::audience::RecipientObserver;
 use crate::catalogue::Catalogue;
@@ -137,10 +141,24 @@ pub(super) struct Examination {
     schedule: Schedule,
     prices: Option<PriceList>,
     catalogue: Catalogue,
+    /// What to preview, and who is told of the progress; `None` if that is not wanted, or once it has begun.
+    preview: Mutex<Option<Wish>>,
     /// `None` if there is nothing to find, or if the draft has errors.
     questions: OnceLock<Option<Questions>>,
     except: OnceLock<(Arc<HashSet<Msisdn>>, Arc<OptOuts>)>,
     found: Mutex<Examined>,
+}
+
+/// A wish for previews.
+pub(super) struct Wish {
+    pub(super) request: PreviewRequest,
+    pub(super) on_looked: OnLooked,
+}
+
+impl fmt::Debug for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Wish").field(&self.request).finish()
+    }
 }
 
 /// What is asked of each recipient.
@@ -149,6 +167,8 @@ struct Questions {
     /// `None` if the empty cells by column say enough.
     needs: Option<Needs>,
     plain_texts: PlainTexts,
+    /// `None` if no previews are wanted.
+    previews: Option<Mutex<PreviewPass>>,
 }
 
 /// What was found.
@@ -156,6 +176,7 @@ struct Questions {
 pub(super) struct Examined {
     pub(super) lacking: Lacking,
     pub(super) transliterated: BTreeMap<StepIndex, Transliterated>,
+    pub(super) previews: Option<Previews>,
 }
 
 impl Examination {
@@ -165,6 +186,7 @@ impl Examination {
         schedule: &Schedule,
         prices: Option<&PriceList>,
         catalogue: Catalogue,
+        preview: Option<Wish>,
     ) -> Self {
         Self {
             draft: draft.clone(),
@@ -172,6 +194,7 @@ impl Examination {
             schedule: schedule.clone(),
             prices: prices.cloned(),
             catalogue,
+            preview: Mutex::new(preview),
             questions: OnceLock::new(),
             except: OnceLock::new(),
             found: Mutex::default(),
@@ -184,7 +207,9 @@ impl Examination {
     }
 
     pub(super) fn found(&self) -> Examined {
-        self.found.lock().clone()
+        let questions = self.questions.get().and_then(Option::as_ref);
+        let previews = questions.and_then(|questions| questions.previews.as_ref()).map(|pass| pass.lock().found());
+        Examined { previews, ..self.found.lock().clone() }
     }
 
     fn questions(&self, columns: &[String]) -> Option<Questions> {
@@ -194,7 +219,14 @@ impl Examination {
         let counts = matches!(plan.on_missing_value, Some(OnMissingValue::Skip | OnMissingValue::Refuse));
         let needs = Some(Needs::of(&plan)).filter(|needs| counts || needs.may_be_unreadable());
         let plain_texts = PlainTexts::of(&plan);
-        (needs.is_some() || !plain_texts.is_empty()).then_some(Questions { needs, plain_texts })
+        let wish = self.preview.lock().take();
+        let pass = |Wish { request, on_looked }| {
+            let templates = PlanTemplates::of(plan.indexed_steps(), config, catalogue);
+            PreviewPass::new(&plan, &templates, request, on_looked).ok()
+        };
+        let previews = wish.and_then(pass).map(Mutex::new);
+        let has_any = needs.is_some() || !plain_texts.is_empty() || previews.is_some();
+        has_any.then_some(Questions { needs, plain_texts, previews })
     }
 }
 
@@ -204,11 +236,16 @@ impl RecipientObserver for Examination {
     }
 
     fn observe(&self, recipients: &[Recipient]) {
-        let Some(Questions { needs, plain_texts }) = self.questions.get().and_then(Option::as_ref) else { return };
+        let Some(Questions { needs, plain_texts, previews }) = self.questions.get().and_then(Option::as_ref) else {
+            return;
+        };
         let gets_one = |recipient: &&Recipient| {
             let msisdn = recipient.msisdn;
             self.except.get().is_none_or(|(excluded, out)| !excluded.contains(&msisdn) && !out.contains(msisdn))
         };
+        if let Some(pass) = previews {
+            pass.lock().look(recipients.iter().filter(gets_one));
+        }
         let mut found = self.found.lock();
         for recipient in recipients.iter().filter(gets_one) {
             if let Some(lacked) = needs.as_ref().and_then(|needs| needs.lacked_by(recipient)) {

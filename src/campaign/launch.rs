@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::approval::can_wait;
 use super::beginnings::Beginnings;
 use super::file::Draft;
-use super::lacking::Examination;
+use super::lacking::{Examination, Wish};
 use super::lint::{Facts, Lint, Warning, lint};
 use super::lint_hours::out_of_reach;
 use super::need_no_slot::need_no_slot;
 use super::opt_out_hint::without_opt_out;
 use super::plan_checks::{counts_from_its_launch, has_recipients, priced, too_soon};
+use super::preview::PreviewRequest;
 use super::prices::{PriceError, PriceList};
 use super::recipients::{Gathering, Recipients, RecipientsError};
 use super::route;
@@ -179,7 +180,19 @@ impl Launcher<'_> {
 
     /// Checks and plans a campaign without storing anything.
     pub async fn plan(&self, draft: &Draft) -> Result<Prepared, LaunchError> {
-        self.prepare(draft, false, |_| None).await
+        self.prepare(draft, false, |_| None, None).await
+    }
+
+    /// Plans a campaign, and previews the messages of its recipients. `looked_at` is called with the number of recipients
+    /// looked at so far.
+    pub async fn plan_with_preview(
+        &self,
+        draft: &Draft,
+        request: PreviewRequest,
+        looked_at: impl FnMut(u64) + Send + 'static,
+    ) -> Result<Prepared, LaunchError> {
+        let wish = Wish { request, on_looked: Box::new(looked_at) };
+        self.prepare(draft, false, |_| None, Some(wish)).await
     }
 
     /// Launches or schedules a campaign. It is on disk and complete when this returns; on an error, nothing of it is
@@ -202,7 +215,7 @@ impl Launcher<'_> {
         progress: impl FnMut(&str) -> Option<OnProgress>,
         finish: impl AsyncFnOnce(&mut Plan) -> Result<(), LaunchError>,
     ) -> Result<(Launched, Vec<Warning>), LaunchError> {
-        let mut prepared = self.prepare(draft, true, progress).await?;
+        let mut prepared = self.prepare(draft, true, progress, None).await?;
         prepared.is_draft = waits;
         match self.finish(&mut prepared, finish).await {
             Ok(launched) => Ok((launched, prepared.warnings)),
@@ -230,6 +243,7 @@ impl Launcher<'_> {
         draft: &Draft,
         keep: bool,
         progress: impl FnMut(&str) -> Option<OnProgress>,
+        preview: Option<Wish>,
     ) -> Result<Prepared, LaunchError> {
         let now = self.clock.now();
         let schedule = schedule(draft, now).map_err(LaunchError::Problems)?;
@@ -244,7 +258,7 @@ impl Launcher<'_> {
         let prices = self.config.prices.as_deref().map(PriceList::load).transpose()?;
         let chosen = draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
         let catalogue = catalogue_for(chosen, self.store, self.config).await?;
-        let examination = Examination::new(draft, self.config, &schedule, prices.as_ref(), catalogue);
+        let examination = Examination::new(draft, self.config, &schedule, prices.as_ref(), catalogue, preview);
         let examination = Arc::new(examination);
         let gathering = Gathering { store: self.store, clock: self.clock, keep, examination };
         let recipients = gathering.gather(draft, progress).await?;
@@ -293,7 +307,7 @@ impl Launcher<'_> {
             if let Some(problem) = recipients.lacking.problem(&plan, recipients.recipients) {
                 return Err(vec![problem]);
             }
-            let templates = PlanTemplates::of(&plan, self.config, &catalogue);
+            let templates = PlanTemplates::of(plan.indexed_steps(), self.config, &catalogue);
             can_wait(&plan, &templates)?;
             let beginnings = Beginnings::of(&plan, schedule, &recipients.countries, now)?;
             Ok((plan, beginnings, warnings, templates))

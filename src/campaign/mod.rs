@@ -45,6 +45,7 @@ mod outlook;
 mod overlap;
 mod plain_texts;
 mod plan_checks;
+mod preview;
 mod prices;
 mod recipients;
 mod rejected_rows;
@@ -93,6 +94,9 @@ pub use named::{CampaignRow, FindError, LATEST, campaigns, find};
 pub use noted::{NODE_SILENT, Noted, noted};
 pub use outlook::countries_of;
 pub use plain_texts::Transliterated;
+pub use preview::{
+    BrokenLimit, Choice, MessagePreview, PreviewRequest, Previews, Sample, StepPreview, ValuesError, message,
+};
 pub use prices::{PriceError, PriceList};
 pub use recipients::{Recipients, RecipientsError};
 pub use rejected_rows::RejectedRows;
@@ -110,8 +114,8 @@ pub use trial::Trial;
 pub use used_up::{UsedUp, used_up};
 pub use views::{
     CalendarView, ChangeView, Dated, DecisionView, ErasureView, LaunchView, LimitsView, PlanStepView, PlanView,
-    PreviewView, PurgeView, RulesView, StepDecisionView, StepRulesView, StopsView, TemplateDecisionView, WarningView,
-    local_start, preview,
+    PreviewView, PurgeView, RulesView, StepDecisionView, StepRulesView, StopsView, TemplateDecisionView, ValuesView,
+    WarningView, local_start,
 };
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::imported::Known;
 use super::lacking::{Examination, Examined, Lacking};
 use super::launch::LaunchError;
 use super::plain_texts::Transliterated;
+use super::preview::Previews;
 use super::rejected_rows::RejectedRows;
 use crate::audience::{
     self, ImportError, Keep, Observer, OddCells, OnProgress, Options, Reason, RecipientObserver, SelectionError,
@@ -139,6 +140,8 @@ pub struct Recipients {
     pub lacking: Lacking,
     /// What transliteration changes, by step.
     pub transliterated: BTreeMap<StepIndex, Transliterated>,
+    /// What they would see, if that was asked for.
+    pub previews: Option<Previews>,
     pub first: Vec<Recipient>,
     pub excluded: Excluded,
     /// Knows their numbers; `None` for a single audience that was imported before.
@@ -195,8 +198,8 @@ impl Gathering<'_> {
         if gathered.is_err() {
             recipients.discard(self.store).await;
         }
-        let Examined { lacking, transliterated } = self.examination.found();
-        (recipients.lacking, recipients.transliterated) = (lacking, transliterated);
+        let Examined { lacking, transliterated, previews } = self.examination.found();
+        (recipients.lacking, recipients.transliterated, recipients.previews) = (lacking, transliterated, previews);
         gathered.map(|()| recipients)
     }
 

@@ -92,6 +92,19 @@ pub fn check_routes(config: &Config) -> Vec<Problem> {
     config.routes.iter().flat_map(check).collect()
 }
 
+/// Builds steps before their recipients are known, or returns every problem that they would have in any campaign. A
+/// template that is not approved yet does.
+pub(super) fn steps_of(
+    chosen: ChosenSteps<'_>,
+    config: &Config,
+    catalogue: &Catalogue,
+) -> Result<Vec<Step>, Vec<Problem>> {
+    let templates = Some(Templates { catalogue, waits_for_approval: true });
+    let mut building = Building { templates, ..Building::of(chosen, config) };
+    let steps = building.steps();
+    if building.problems.is_empty() { Ok(steps) } else { Err(building.problems()) }
+}
+
 const NOTHING_FOLLOWS: &str = "the last step has nothing to fall back to; remove it, or add a step";
 pub(super) const NOTHING_TO_HOLD: &str =
     "no step after the first costs anything, so there is nothing to hold; remove it";

@@ -7,8 +7,9 @@ use super::chosen::ChosenSteps;
 use super::route::Building;
 use crate::catalogue::{Catalogue, KnownTemplate, Lookup, problems};
 use crate::config::{Config, DraftStep, Lane};
-use crate::domain::{Category, Channel, Content, Plan, Pool, Step, StepIndex, TemplateName};
+use crate::domain::{Category, Channel, Content, Pool, Step, StepIndex, TemplateName};
 use crate::store::{self, Store};
+use crate::template::preview::ApprovedTemplate;
 
 /// What is known of the provider's templates, for a campaign.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +29,14 @@ pub struct PlanTemplates {
 }
 
 impl PlanTemplates {
-    pub(super) fn of(plan: &Plan, config: &Config, catalogue: &Catalogue) -> Self {
+    pub(super) fn of<'a>(
+        steps: impl Iterator<Item = (StepIndex, &'a Step)>,
+        config: &Config,
+        catalogue: &Catalogue,
+    ) -> Self {
         let mut templates = Self::default();
         let of_whatsapp = |(_, step): &(StepIndex, &Step)| step.channel == Channel::WhatsApp;
-        for (index, step) in plan.indexed_steps().filter(of_whatsapp) {
+        for (index, step) in steps.filter(of_whatsapp) {
             let Some(TemplateName { name, language }) = step.content.template() else { continue };
             let lanes = step.lanes.names().filter_map(|lane| config.lane(lane));
             let mut found = lanes.map(|lane| catalogue.find(lane, name, language)).peekable();
@@ -40,6 +45,11 @@ impl PlanTemplates {
             templates.known.extend(known.map(|known| (index, known.clone())));
         }
         templates
+    }
+
+    /// The text of a step's template, if it is known.
+    pub fn approved(&self, step: StepIndex) -> Option<ApprovedTemplate> {
+        self.known.get(&step)?.approved()
     }
 }
 

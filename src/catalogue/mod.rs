@@ -6,7 +6,7 @@
 //! - [`Catalogue`]: each template with its present status, category, quality and reason of rejection.
 //! - [`pull`]: fetches the lists, and says what has changed.
 //! - [`problems`]: what of a step does not fit its template.
-//! - [`whole_text`]: the message that a recipient reads.
+//! - [`KnownTemplate::approved`]: its texts and buttons, for a preview.
 //! - [`broken_rules`]: which documented rules a new template breaks; [`push`] and [`remove`] ask the provider.
 //!
 //! Promises:
@@ -16,6 +16,7 @@
 //!
 //! May not: send messages, or change a campaign.
 
+mod approved;
 mod fit;
 mod known;
 mod new_template;
@@ -25,7 +26,6 @@ mod rules;
 mod rules_buttons;
 mod shape;
 mod views;
-mod whole_text;
 
 pub use fit::{Misfit, problems};
 pub use known::{Catalogue, KnownTemplate, Lookup, place_of};
@@ -34,4 +34,3 @@ pub use pull::{ChangeKind, Pull, PulledChannel, TemplateChange, pull};
 pub use requests::{RequestError, push, remove, room_warning};
 pub use rules::{BrokenRule, broken_rules};
 pub use views::{PullView, TemplateTextView};
-pub use whole_text::whole_text;

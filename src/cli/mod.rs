@@ -31,6 +31,7 @@ mod operator;
 mod optout;
 mod optout_push;
 mod out;
+mod preview;
 mod progress;
 mod purge;
 mod reply;

@@ -80,6 +80,11 @@ impl To {
         Paint { on }
     }
 
+    /// Columns of the terminal; 80 without one.
+    pub(super) fn width(self) -> usize {
+        usize::from(self.term().size().1)
+    }
+
     fn term(self) -> Term {
         match self {
             Self::Stdout => Term::stdout(),

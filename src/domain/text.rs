@@ -1,5 +1,6 @@
 //! Text for operators: counts, durations, rates, lists, send hours and quoted names, the same in every view.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -80,6 +81,23 @@ pub fn hours(hours: &Hours) -> Option<String> {
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+}
+
+/// A text with its control characters shown as signs, such as `␛` for an escape. Line breaks stay.
+///
+/// Texts of recipient files and of the provider may hold any character, and a terminal obeys some of them.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| c.is_control() && c != '\n') {
+        return Cow::Borrowed(text);
+    }
+    let sign = |c: char| match u32::from(c) {
+        _ if c == '\n' => c,
+        code @ ..0x20 => char::from_u32(0x2400 + code).unwrap_or(char::REPLACEMENT_CHARACTER),
+        0x7f => '␡',
+        0x80..0xa0 => char::REPLACEMENT_CHARACTER,
+        _ => c,
+    };
+    Cow::Owned(text.replace("\r\n", "\n").chars().map(sign).collect())
 }
 
 /// A duration in its two largest units: `350 ms`, `2.4 s`, `28 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`.
@@ -170,6 +188,12 @@ mod tests {
         assert_eq!([plural(1, "row", "rows"), plural(2_000, "row", "rows")], ["1 row", "2,000 rows"]);
         assert_eq!([0.0, 0.4, 5.01, 497.6, 12_000.2].map(rate), ["0/s", "0.4/s", "5/s", "498/s", "12,000/s"]);
         assert_eq!([5.0 / 60.0, 1.0 / 60.0, 1.0 / 3_600.0].map(rate), ["5/min", "1/min", "1/h"]);
+    }
+
+    #[test]
+    fn control_characters_become_signs_and_line_breaks_stay() {
+        assert_eq!(visible("a\u{1b}[0m\tb\u{7f}\u{9b}\r\nc\u{0}\n"), "a␛[0m␉b␡\u{fffd}\nc␀\n");
+        assert!(matches!(visible("Grüße\nन"), Cow::Borrowed("Grüße\nन")));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A colon may belong to a name or begin a filter: of the names that a variable can begin with, the longest known one
 //! counts.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
@@ -100,6 +101,11 @@ impl BoundText {
         }
     }
 
+    /// Adds the columns that it names.
+    pub(super) fn columns(&self, found: &mut BTreeSet<usize>) {
+        self.variables().for_each(|variable| variable.columns(found));
+    }
+
     pub(super) fn variables(&self) -> impl Iterator<Item = &Bound> {
         self.0.iter().filter_map(|piece| match piece {
             BoundPiece::Literal(_) => None,
@@ -185,6 +191,18 @@ impl Bound {
                     Origin::Text(text) => text.variables().any(Self::may_be_unreadable),
                     Origin::Choice(_) => true,
                 })
+    }
+
+    /// Adds the columns that it reads, also where only its choice or its values do.
+    fn columns(&self, found: &mut BTreeSet<usize>) {
+        match &self.origin {
+            Origin::Cell(column) => _ = found.insert(*column),
+            Origin::Text(text) => text.columns(found),
+            Origin::Choice(choice) => {
+                choice.by.columns(found);
+                choice.texts.iter().map(|(_, text)| text).chain(&choice.others).for_each(|text| text.columns(found));
+            }
+        }
     }
 
     /// Adds the columns without whose cell it has no value.

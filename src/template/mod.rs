@@ -7,7 +7,7 @@
 //! - [`check`]: the errors of a content.
 //! - [`mark`]: a content with markers, whose JSON is written once.
 //! - [`Pattern`]: renders that JSON for one recipient after another.
-//! - [`preview`]: the message of a recipient for an operator to read.
+//! - [`preview`]: the message of a recipient as its handset shows it, and the limits that it breaks.
 //! - [`segments`]: the segments of an SMS.
 //!
 //! Promises:
@@ -25,11 +25,12 @@ mod constant;
 mod error;
 mod filter;
 mod lack;
+mod literals;
 mod mark;
 mod parts;
 mod pattern;
 mod plain;
-mod preview;
+pub mod preview;
 mod sink;
 mod sms;
 mod text;
@@ -40,10 +41,10 @@ pub use constant::{constant_text, fill_constants};
 pub use error::{ContentProblem, Error, InvalidPattern, Missing};
 pub use filter::FilterProblem;
 pub use lack::{Lack, LackCause};
+pub use literals::literals;
 pub use mark::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, Variable, Variables, expiry_mark, mark};
 pub use parts::{PartsOf, PlainText};
 pub use pattern::Pattern;
 pub use plain::{as_sent, plain_marked};
-pub use preview::{PreviewLine, filled_in, literals, preview};
 pub use sms::{Alphabet, PARTS_MAX, Segments, beyond_gsm7, segments};
 pub use values::check_values;

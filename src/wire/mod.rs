@@ -61,7 +61,7 @@ pub use send::{BatchDefaults, BatchRequest, ChannelStep, SendRequest, User};
 pub use sms::SmsRequest;
 pub use templates::{
     ButtonKind, HeaderFormat, ListedTemplate, NewTemplate, PartKind, TemplateButton, TemplateCardParts, TemplateList,
-    TemplatePart, placeholders, template_parts, with_parameters,
+    TemplatePart, placeholders, template_parts,
 };
 pub use text::{Hidden, Text};
 pub use webhooks::{ACCOUNT_EVENTS, WebhookScope, WebhookSetting};

@@ -291,19 +291,6 @@ pub fn placeholders(text: &str) -> Vec<&str> {
     found
 }
 
-/// A template's text with its parameters replaced: `{{1}}` by what `value` returns for `1`.
-pub fn with_parameters<'a>(text: &str, value: impl Fn(&str) -> Option<&'a str>) -> String {
-    let mut pieces = text.split("{{");
-    let mut filled = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        match piece.split_once("}}").map(|(name, rest)| (value(name.trim()), rest)) {
-            Some((Some(value), rest)) => filled.extend([value, rest]),
-            Some((None, _)) | None => filled.extend(["{{", piece]),
-        }
-    }
-    filled
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -401,11 +388,9 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_found_once_each_and_replaced() {
+    fn parameters_are_found_once_each() {
         assert_eq!(placeholders("{{2}} {{1}} {{ 2 }} {{x"), ["2", "1"]);
         assert_eq!(placeholders("{{customer_name}}, {{order_id}}"), ["customer_name", "order_id"]);
         assert!(placeholders("no {1} here").is_empty());
-        let filled = with_parameters("Hi {{1}}, {{2}} {{", |name| (name == "1").then_some("Ann {{2}}"));
-        assert_eq!(filled, "Hi Ann {{2}}, {{2}} {{");
     }
 }

@@ -158,9 +158,10 @@ async fn plan_and_launch_refuse_what_does_not_fit_the_template() {
 async fn the_preview_shows_the_whole_text_of_the_template() {
     let setup = Setup::knowing("APPROVED").await;
     let prepared = setup.plan("", "").await.unwrap();
-    let known = prepared.templates.known.get(&StepIndex::FIRST);
-    let lines = preview(&prepared.plan.steps[0], known, &prepared.plan, &prepared.recipients.first[0]);
-    let lines: Vec<String> = lines.into_iter().map(|line| format!("{}: {}", line.label, line.text)).collect();
+    let approved = prepared.templates.approved(StepIndex::FIRST);
+    let Prepared { plan, recipients, .. } = &prepared;
+    let bubble = message(&plan.steps[0], plan.names(), approved.as_ref(), &recipients.first[0]).unwrap();
+    let lines: Vec<String> = bubble.lines().into_iter().map(|line| format!("{}: {}", line.label, line.text)).collect();
     assert_eq!(
         lines,
         [
@@ -168,9 +169,29 @@ async fn the_preview_shows_the_whole_text_of_the_template() {
             "header: News",
             "body: Hi Ann, code A1 is yours.",
             "footer: Acme",
-            "button 0: [Go] https://a.example/x",
+            "button 0 title: Go",
+            "button 0 url: https://a.example/x",
         ]
     );
+}
+
+#[tokio::test]
+async fn previews_of_all_recipients_have_the_text_of_the_template() {
+    let setup = Setup::knowing("APPROVED").await;
+    let request = PreviewRequest { to: Vec::new(), seed: 1, sms_parts_max: 10 };
+    let planned = setup.launcher().plan_with_preview(&campaign("", ""), request, |_| {}).await.unwrap();
+    let previews = planned.recipients.previews.unwrap();
+    let [step] = &previews.steps[..] else { panic!("one step") };
+    assert_eq!((previews.recipients, step.breaking, step.shown.len()), (1, 0, 1));
+    let body = step.shown[0].bubble.body.text.as_ref().map(ToString::to_string);
+    assert_eq!(body.as_deref(), Some("Hi Ann, code A1 is yours."));
+    // The same without recipients.
+    let draft = campaign("", "");
+    let sample = Sample::of_draft(&draft, &setup.config, setup.store.as_ref()).await.unwrap();
+    let messages = sample.messages(|_| true, &[], 10).unwrap();
+    assert_eq!(messages[0].1.bubble.footer.as_ref().map(ToString::to_string).as_deref(), Some("Acme"));
+    // Without a wish, nothing is previewed.
+    assert!(setup.plan("", "").await.unwrap().recipients.previews.is_none());
 }
 
 #[tokio::test]

@@ -4,12 +4,14 @@ mod calendar;
 mod decision;
 mod launch;
 mod plan;
+mod preview;
 mod retention;
 mod rules;
 
 pub use calendar::{CalendarView, Dated};
 pub use decision::{ChangeView, DecisionView, StepDecisionView, TemplateDecisionView};
 pub use launch::LaunchView;
-pub use plan::{PlanStepView, PlanView, PreviewView, WarningView, preview};
+pub use plan::{PlanStepView, PlanView, PreviewView, WarningView};
+pub use preview::ValuesView;
 pub use retention::{ErasureView, PurgeView};
 pub use rules::{LimitsView, RulesView, StepRulesView, StopsView, local_start};

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::rules::{StepRulesView, StopsView};
-use crate::campaign::{Prepared, RejectedRows, Transliterated, Warning};
-use crate::catalogue::{KnownTemplate, whole_text};
+use crate::campaign::{Prepared, Previews, RejectedRows, Transliterated, Warning, message};
 use crate::config::Config;
-use crate::domain::{Content, Plan, Recipient, Step, Timestamp};
+use crate::domain::Timestamp;
 use crate::forecast::{Cost, CountryCost, ForecastView, Shares};
-use crate::template::{self, PreviewLine};
+use crate::template::preview::PreviewLine;
 
 /// A warning of a plan.
 #[derive(Debug, Serialize)]
@@ -91,6 +90,9 @@ pub struct PlanView<'a> {
     /// Whether a template could not be checked, because the provider's list was never fetched.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub templates_unchecked: bool,
+    /// The messages of some recipients, and the limits that messages break, if that was wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preview: Option<&'a Previews>,
     pub warnings: Vec<WarningView<'a>>,
 }
 
@@ -114,7 +116,9 @@ impl<'a> PlanView<'a> {
                 .filter(|recipient| step.countries.contain(Some(recipient.country)))
                 .map(|recipient| PreviewView {
                     msisdn: recipient.msisdn.to_string(),
-                    lines: preview(step, templates.known.get(&index), plan, recipient),
+                    lines: message(step, plan.names(), templates.approved(index).as_ref(), recipient)
+                        .map(|bubble| bubble.lines())
+                        .unwrap_or_default(),
                 })
                 .collect(),
         });
@@ -142,38 +146,8 @@ impl<'a> PlanView<'a> {
             stops: StopsView::from(plan),
             steps: steps.collect(),
             templates_unchecked: templates.is_unchecked,
+            preview: recipients.previews.as_ref(),
             warnings: warnings.iter().map(WarningView::new).collect(),
         }
     }
-}
-
-/// The message that one recipient would read: the whole text of its template, if that is known. The plan has been checked,
-/// so rendering it does not fail.
-pub fn preview(step: &Step, known: Option<&KnownTemplate>, plan: &Plan, recipient: &Recipient) -> Vec<PreviewLine> {
-    let fields = recipient.fields.unpack().unwrap_or_default();
-    let mut lines = template::preview(&step.content, plan.names(), &fields).unwrap_or_default();
-    if let Some(known) = known
-        && let Ok(Content::Template(content)) = template::filled_in(&step.content, plan.names(), &fields)
-        && let Some(whole) = whole_text(known, &content)
-    {
-        // The first line names the template; the whole text has the values of all others in it.
-        lines.truncate(1);
-        lines.extend(whole);
-    }
-    let Recipient { msisdn, country, .. } = recipient;
-    let lane = step.lanes.members().get(step.lanes.lane_index(*msisdn, *country));
-    if let Some(source) = lane.and_then(|member| step.source(&member.lane, *country)) {
-        lines.push(PreviewLine { label: "source".to_owned(), text: source.to_owned() });
-    }
-    let Some((_, encoding)) = step.sms() else { return lines };
-    // The length gets its own line, so the label stays short.
-    let measured = |line: PreviewLine| match line.label.as_str() {
-        "text" => {
-            let line = PreviewLine { text: template::as_sent(step, &line.text).into_owned(), ..line };
-            let length = template::segments(&line.text, encoding).to_string();
-            vec![line, PreviewLine { label: "length".to_owned(), text: length }]
-        }
-        _ => vec![line],
-    };
-    lines.into_iter().flat_map(measured).collect()
 }

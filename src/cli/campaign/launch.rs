@@ -70,7 +70,8 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let store = context.store().await?;
     let as_written = draft.clone();
     let looks = !args.unchecked;
-    let launched = match media::review(context, store.as_ref(), &mut draft, (At::BeforeLaunch, looks)).await {
+    let launched = match media::review(context, store.as_ref(), media::of(&mut draft), (At::BeforeLaunch, looks)).await
+    {
         Ok((reviewed, notes)) => {
             // Nothing is uploaded for a campaign that is refused.
             let upload = async |plan: &mut Plan| media::upload(context, store.as_ref(), as_written, plan).await;
@@ -181,7 +182,7 @@ fn launch_error(error: LaunchError, args: &Args) -> anyhow::Error {
 }
 
 /// The error of a campaign that was read from this file, with the file's name.
-pub(super) fn in_file(error: LaunchError, file: &Path) -> anyhow::Error {
+pub(in crate::cli) fn in_file(error: LaunchError, file: &Path) -> anyhow::Error {
     match error {
         LaunchError::Problems(problems) => {
             let file = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();

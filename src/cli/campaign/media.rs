@@ -6,29 +6,43 @@ use std::sync::Arc;
 use crate::campaign::{Draft, DraftRoute, LaunchError, Lint, Warning};
 use crate::cli::CommandContext;
 use crate::config::DraftStep;
-use crate::domain::{Names, Plan};
+use crate::domain::{Names, Plan, Values};
 use crate::media::{At, Found, Review};
 use crate::store::Store;
 use crate::template::fill_constants;
 
-/// Replaces the local files of a draft by their addresses at the provider. Returns the context with the same done to the
-/// route that the draft uses, and what is doubtful.
-pub(super) async fn review(
+/// Steps with media, as they are written.
+pub(in crate::cli) struct Written<'a> {
+    pub(in crate::cli) route: &'a mut DraftRoute,
+    /// The folder in which the files of own steps are.
+    pub(in crate::cli) folder: &'a Path,
+    /// The campaign's own variables.
+    pub(in crate::cli) values: &'a Values,
+}
+
+/// The steps of a campaign file.
+pub(in crate::cli) fn of(draft: &mut Draft) -> Written<'_> {
+    Written { route: &mut draft.route, folder: &draft.folder, values: &draft.values }
+}
+
+/// Replaces the local files of steps by their addresses at the provider. Returns the context
+/// with the same done to a configured route, and what is doubtful.
+pub(in crate::cli) async fn review(
     context: &CommandContext,
     store: &dyn Store,
-    draft: &mut Draft,
+    Written { route, folder, values }: Written<'_>,
     (at, looks): (At, bool),
 ) -> Result<(CommandContext, Vec<Warning>), LaunchError> {
     let (clock, config) = (context.clock.as_ref(), context.config.as_ref());
     let review = |folder| Review { store, clock, config, folder, at, looks };
     // The columns of the audience are not known yet, and a text with one of them is none of constants.
-    let names = Names { columns: &[], values: &draft.values };
+    let names = Names { columns: &[], values };
     let fill = |steps: &mut [DraftStep]| steps.iter_mut().for_each(|step| fill_constants(&mut step.content, names));
     let mut reviewed = context.clone();
-    let found = match &mut draft.route {
+    let found = match route {
         DraftRoute::Own(steps) => {
             fill(steps);
-            review(&draft.folder).of(steps).await?
+            review(folder).of(steps).await?
         }
         chosen => {
             let problem = |problem| LaunchError::Problems(vec![problem]);
@@ -62,7 +76,7 @@ pub(super) async fn upload(
     plan: &mut Plan,
 ) -> Result<(), LaunchError> {
     // What is doubtful was said before the launch.
-    let (context, _) = review(context, store, &mut draft, (At::Launch, false)).await?;
+    let (context, _) = review(context, store, of(&mut draft), (At::Launch, false)).await?;
     let chosen = draft.route.choose(&context.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
     for (planned, uploaded) in plan.steps.iter_mut().zip(chosen.steps) {
         for address in uploaded.content.media().iter().filter(|address| !address.has_variables()) {

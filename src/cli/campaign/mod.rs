@@ -7,7 +7,7 @@ mod draft;
 mod export;
 pub(super) mod launch;
 mod list;
-mod media;
+pub(super) mod media;
 mod plan;
 pub(super) mod report;
 mod retry;
@@ -16,6 +16,7 @@ mod step;
 mod test;
 
 pub(super) use crate::campaign::find;
+pub(super) use launch::in_file;
 
 use std::num::NonZeroU8;
 
@@ -39,6 +40,8 @@ pub(super) enum Command {
     #[command(after_help = "\
 Examples:
   volley campaign plan promo.toml
+  volley campaign plan promo.toml --preview
+  volley campaign plan promo.toml --to +6591234567 --html preview.html
   volley campaign plan promo.toml --json | jq .warnings")]
     Plan(plan::Args),
     /// Launch a campaign, or schedule it.
@@ -270,7 +273,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
 }
 
 /// Parses a step number, counted from 1. How many steps there are is known only with the campaign.
-fn step(text: &str) -> Result<NonZeroU8, String> {
+pub(super) fn step(text: &str) -> Result<NonZeroU8, String> {
     text.parse().map_err(|_| format!("invalid step \"{text}\"; write its number, such as 1 for the first step"))
 }
 

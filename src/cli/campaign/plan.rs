@@ -6,41 +6,53 @@ use std::path::PathBuf;
 use super::bookings;
 use super::launch::in_file;
 use super::media;
-use crate::campaign::{Draft, Lint, PlanView, Prepared, RejectedRows, Transliterated, preview, rules};
+use crate::campaign::{Draft, Lint, PlanView, Prepared, Previews, RejectedRows, Transliterated, message, rules};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::watch::worst_case_of;
 use crate::cli::words::{self, plural, shell};
-use crate::cli::{CommandContext, Exit, progress};
+use crate::cli::{CommandContext, Exit, preview, progress};
 use crate::clock::format_time;
+use crate::domain::text::visible;
 use crate::domain::{Country, Money, Plan, Step, StepIndex, Timestamp, grouped};
 use crate::forecast::{Cost, CountryCost, Shares};
 use crate::media::At;
-use crate::template::PreviewLine;
+use crate::template::preview::PreviewLine;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The campaign file, TOML or JSON.
     file: PathBuf,
+    #[command(flatten)]
+    preview: preview::Args,
     /// Do not request the web addresses of media.
     #[arg(long)]
     offline: bool,
-    /// Print one JSON object: ok, recipients, countries, steps, warnings.
+    /// Print one JSON object: ok, recipients, countries, steps, preview, warnings.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
-    let Args { file, offline, json } = args;
+    let Args { file, preview, offline, json } = args;
     let mut draft = Draft::load(&file)?;
     let store = context.store_for_reading().await?;
     let context = &context.with_overrides(store.as_ref()).await?;
-    let reviewed = media::review(context, store.as_ref(), &mut draft, (At::Plan, !offline)).await;
+    let reviewed = media::review(context, store.as_ref(), media::of(&mut draft), (At::Plan, !offline)).await;
     let (context, notes) = &reviewed.map_err(|error| in_file(error, &file))?;
     let launcher = context.launcher(store.as_ref());
     let spinner = progress::spinner("reading the recipients", json);
-    let mut planned = launcher.plan(&draft).await;
+    let mut planned = match preview.is_wanted() {
+        true => {
+            let bar = spinner.clone();
+            let looked_at = move |number: u64| {
+                bar.set_message(format!("looking at messages · {}", plural(number, "recipient", "recipients")));
+            };
+            launcher.plan_with_preview(&draft, preview.request(context), looked_at).await
+        }
+        false => launcher.plan(&draft).await,
+    };
     if let Ok(prepared) = &mut planned {
         prepared.warnings.extend_from_slice(notes);
     }
@@ -50,19 +62,35 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     };
     spinner.finish_and_clear();
     store.close().await;
-    match planned {
-        Ok(prepared) if json => out::json(&PlanView::new(&prepared, finished_by, &context.config))?,
-        Ok(prepared) => {
-            let file = file.display().to_string();
-            out::lines(lines(&prepared, finished_by, &file, To::Stdout.paint()))?;
-        }
-        Err(error) => return Err(in_file(error, &file)),
+    let prepared = planned.map_err(|error| in_file(error, &file))?;
+    let previews = prepared.recipients.previews.as_ref();
+    previews.map_or(Ok(()), preview::ensure_known)?;
+    let title = prepared.name.clone().unwrap_or_else(|| file.display().to_string());
+    if json {
+        out::json(&PlanView::new(&prepared, finished_by, &context.config))?;
+    } else {
+        out::lines(lines(&prepared, finished_by, &title, To::Stdout.paint()))?;
+    }
+    if let (Some(previews), Some(html)) = (previews, &preview.shared.html) {
+        preview::write(&page(&prepared, previews, &title, context.now()), html)?;
     }
     Ok(Exit::Done)
 }
 
 const UNCHECKED: &str =
     "the templates are not checked, because the provider's list was never fetched: volley template pull";
+
+/// The previews as a page.
+fn page<'a>(prepared: &Prepared, previews: &'a Previews, title: &'a str, now: Timestamp) -> preview::Page<'a> {
+    let recipients = plural(previews.recipients, "recipient", "recipients");
+    let facts =
+        vec![format!("{recipients} from {}. Random choice: --seed {}.", prepared.recipients.label, previews.seed)];
+    let mut page = preview::Page::new(title, facts, format_time(now, prepared.plan.time_zone));
+    for (step, previewed) in prepared.plan.steps.iter().zip(&previews.steps) {
+        page.add_step(previewed, step.channel);
+    }
+    page
+}
 
 /// When all first messages will be sent, and what limits that.
 fn sent_by(prepared: &Prepared) -> String {
@@ -80,9 +108,8 @@ fn sent_by(prepared: &Prepared) -> String {
     format!("{what} {by}, after {takes}{}", forecast.limited_by())
 }
 
-fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint: Paint) -> Vec<String> {
-    let Prepared { name, recipients, plan, forecast, country, .. } = prepared;
-    let title = name.clone().unwrap_or_else(|| file.to_owned());
+fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, title: &str, paint: Paint) -> Vec<String> {
+    let Prepared { recipients, plan, forecast, country, .. } = prepared;
     let mut lines = vec![format!(
         "{}  {}",
         paint.bold(title),
@@ -109,6 +136,12 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     for (index, step) in plan.indexed_steps() {
         lines.push(String::new());
         lines.extend(step_lines(prepared, (index, step), shares.at(index).recipients, paint));
+        let previews = recipients.previews.as_ref();
+        let previewed = previews.and_then(|previews| Some((previews.steps.get(index.index())?, previews)));
+        lines.extend(match previewed {
+            Some((step, previews)) => preview::step_lines(step, previews, paint),
+            None => first_messages(prepared, (index, step), paint),
+        });
     }
     lines.push(String::new());
     for source in &recipients.left_out {
@@ -142,9 +175,9 @@ fn starts(prepared: &Prepared) -> String {
     when
 }
 
-/// A step: its rules, and what its first recipients get.
+/// A step: its rules, and how many recipients it applies to.
 fn step_lines(prepared: &Prepared, (index, step): (StepIndex, &Step), matching: u64, paint: Paint) -> Vec<String> {
-    let Prepared { recipients, plan, templates, .. } = prepared;
+    let Prepared { recipients, plan, .. } = prepared;
     let rules_of_step = paint.dim(rules::of_step((index, step), plan));
     let mut lines = vec![format!("Step {index}: {}  {rules_of_step}", paint.bold(step.channel))];
     let share = rules::country_share(&step.countries, matching, recipients.recipients);
@@ -152,11 +185,20 @@ fn step_lines(prepared: &Prepared, (index, step): (StepIndex, &Step), matching: 
     let transliterated = recipients.transliterated.get(&index).map(Transliterated::sentence);
     lines.extend(transliterated.map(|changed| format!("  {}", paint.dim(changed))));
     lines.extend(cost_lines(plan, step, &recipients.countries, paint));
+    lines
+}
+
+/// What the first recipients of a step get.
+fn first_messages(prepared: &Prepared, (index, step): (StepIndex, &Step), paint: Paint) -> Vec<String> {
+    let Prepared { recipients, plan, templates, .. } = prepared;
+    let approved = templates.approved(index);
+    let mut lines = Vec::new();
     for recipient in recipients.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
         lines.push(format!("  to {}", recipient.msisdn));
         let mut table = Table::new(&["", ""]);
-        for PreviewLine { label, text } in preview(step, templates.known.get(&index), plan, recipient) {
-            for (row, part) in text.lines().enumerate() {
+        let message = message(step, plan.names(), approved.as_ref(), recipient).map(|bubble| bubble.lines());
+        for PreviewLine { label, text } in message.unwrap_or_default() {
+            for (row, part) in visible(&text).lines().enumerate() {
                 let label = if row == 0 { label.clone() } else { String::new() };
                 table.row([paint.dim(label), part.to_owned()]);
             }

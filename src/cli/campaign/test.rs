@@ -82,7 +82,7 @@ async fn try_file(
     mut draft: Draft,
     trial: &Trial,
 ) -> Result<Launched, LaunchError> {
-    let (context, notes) = media::review(context, store, &mut draft, (At::Launch, true)).await?;
+    let (context, notes) = media::review(context, store, media::of(&mut draft), (At::Launch, true)).await?;
     warn(notes.iter());
     context.launcher(store).try_file(&draft, trial).await
 }

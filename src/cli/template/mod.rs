@@ -1,4 +1,4 @@
-//! `volley template`: the provider's WhatsApp templates, and those that are in use or on hold.
+//! `volley template`: the provider's WhatsApp templates, those that are in use or on hold, and previews of messages.
 
 mod change;
 mod list;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use crate::cli::operator::Operator;
 use crate::cli::out;
 use crate::cli::words::{list as listed, plural, shell};
-use crate::cli::{CommandContext, Exit};
+use crate::cli::{CommandContext, Exit, preview};
 use crate::events::Origin;
 
 #[derive(Debug, clap::Subcommand)]
@@ -36,6 +36,12 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show the messages of a campaign file or a route with the given values, as a recipient would see them.
+    #[command(after_help = "\
+Examples:
+  volley template preview promo.toml --with FirstName=Ann --with Code=A1
+  volley template preview --route welcome --step 2 --html preview.html")]
+    Preview(preview::values::Args),
     /// Check a request that creates a template against the provider's documented rules.
     Check {
         /// The request, TOML or JSON, as the provider documents it.
@@ -90,6 +96,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
     match command {
         Command::Pull { json } => return pull::run(context, json).await,
         Command::List(args) => list::run(context, &args).await?,
+        Command::Preview(args) => return preview::values::run(&args, context).await,
         Command::Check { file, json } => change::check(&file, json)?,
         Command::Push(args) => change::push(context, &args).await?,
         Command::Remove(args) => change::remove(context, &args).await?,

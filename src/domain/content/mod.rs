@@ -188,6 +188,13 @@ pub fn is_reserved(c: char) -> bool {
     ('\u{FDD0}'..='\u{FDEF}').contains(&c)
 }
 
+impl FlowAction {
+    /// Calls `see` for each string of its data, with its path in it, until it fails.
+    pub fn each_string<E>(&self, mut see: impl FnMut(&str, &str) -> Result<(), E>) -> Result<(), E> {
+        texts::shared::of_object(&self.data, "", &mut |path, text| see(path, text))
+    }
+}
+
 /// Whether a text differs between recipients. A campaign with an unclosed variable is refused, so `{{` suffices.
 fn is_variable(text: &str) -> bool {
     text.contains("{{")

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::MediaKind;
 
 /// A text of a content. Prints as operators read it: `body 1`, `card 2 header image`, `interactive footer`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ContentPart {
     /// The template as a whole, or one of its keys.
     Template(&'static str),

@@ -326,7 +326,7 @@ macro_rules! traversal {
 
             /// Calls `visit` for each string of a JSON object, with its path in it, such as `body.text` or
             /// `buttons.0.title`.
-            fn of_object<E>(
+            pub(in super::super) fn of_object<E>(
                 object: &$($mutable)? Map<String, Value>,
                 path: &str,
                 visit: &mut VisitJson<'_, E>,

@@ -5,19 +5,19 @@ use crate::domain::{
     Card, CardOrientation, Carousel, Channel, ContentPart, Msisdn, RichCard, Suggestion, SuggestionAction, Timestamp,
 };
 
-const TITLE_MAX: usize = 200;
-const DESCRIPTION_MAX: usize = 2_000;
+pub(in crate::template) const TITLE_MAX: usize = 200;
+pub(in crate::template) const DESCRIPTION_MAX: usize = 2_000;
 const CARDS: std::ops::RangeInclusive<usize> = 2..=10;
 /// The most suggestions in a card, below cards, and below a text or a file: 11 in all where there is a card.
 const IN_CARD_MAX: usize = 4;
 const BELOW_CARDS_MAX: usize = 7;
 const BELOW_TEXT_MAX: usize = 10;
-const LABEL_MAX: usize = 25;
-const DATA_MAX: usize = 2_048;
-const PLACE_LABEL_MAX: usize = 100;
-const SEARCH_MAX: usize = 200;
-const EVENT_TITLE_MAX: usize = 100;
-const EVENT_DESCRIPTION_MAX: usize = 500;
+pub(in crate::template) const LABEL_MAX: usize = 25;
+pub(in crate::template) const DATA_MAX: usize = 2_048;
+pub(in crate::template) const PLACE_LABEL_MAX: usize = 100;
+pub(in crate::template) const SEARCH_MAX: usize = 200;
+pub(in crate::template) const EVENT_TITLE_MAX: usize = 100;
+pub(in crate::template) const EVENT_DESCRIPTION_MAX: usize = 500;
 
 impl Findings {
     pub(super) fn check_rich_card(&mut self, message: &RichCard) {

@@ -6,18 +6,18 @@ use crate::domain::{
     ReplyButton,
 };
 
-const HEADER_MAX: usize = 60;
-const BODY_MAX: usize = 1_024;
-const FOOTER_MAX: usize = 60;
-const BUTTON_TITLE_MAX: usize = 20;
-const BUTTON_ID_MAX: usize = 256;
+pub(in crate::template) const HEADER_MAX: usize = 60;
+pub(in crate::template) const BODY_MAX: usize = 1_024;
+pub(in crate::template) const FOOTER_MAX: usize = 60;
+pub(in crate::template) const BUTTON_TITLE_MAX: usize = 20;
+pub(in crate::template) const BUTTON_ID_MAX: usize = 256;
 const BUTTONS_MAX: usize = 3;
 const SECTIONS_MAX: usize = 10;
-const SECTION_TITLE_MAX: usize = 24;
+pub(in crate::template) const SECTION_TITLE_MAX: usize = 24;
 const ROWS_MAX: usize = 10;
-const ROW_ID_MAX: usize = 200;
-const ROW_TITLE_MAX: usize = 24;
-const ROW_DESCRIPTION_MAX: usize = 72;
+pub(in crate::template) const ROW_ID_MAX: usize = 200;
+pub(in crate::template) const ROW_TITLE_MAX: usize = 24;
+pub(in crate::template) const ROW_DESCRIPTION_MAX: usize = 72;
 const PRODUCTS_MAX: usize = 30;
 
 fn part(path: impl AsRef<str>) -> ContentPart {

@@ -2,12 +2,12 @@
 //!
 //! Lengths are those of the text without its variables: a text too long without them is too long for every recipient.
 
-mod cards;
+pub(super) mod cards;
 mod fits;
-mod interactive;
+pub(super) mod interactive;
 mod notification;
-mod rich;
-mod template;
+pub(super) mod rich;
+pub(super) mod template;
 
 use super::error::{ContentProblem, Error};
 use super::plain::as_it_is_sent;
@@ -15,7 +15,7 @@ use super::sms::{PARTS_MAX, beyond_gsm7, segments};
 use super::text::{Piece, pieces};
 use crate::domain::{Channel, Content, ContentPart, RawContent, Reachable, SmsEncoding, Sources, is_reserved, plural};
 
-const URL_MAX: usize = 2_000;
+pub(super) const URL_MAX: usize = 2_000;
 const SOURCE_MAX: usize = 16;
 
 /// How a content is sent.
@@ -62,7 +62,7 @@ pub fn check(sending: Sending, content: &Content) -> Vec<Error> {
 }
 
 /// The most characters of a text.
-fn text_max(channel: Channel) -> usize {
+pub(super) fn text_max(channel: Channel) -> usize {
     match channel {
         Channel::WhatsApp => 4_096,
         Channel::Viber => 1_000,

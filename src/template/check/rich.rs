@@ -3,7 +3,7 @@
 use super::{Findings, bare, is_figure, text_max};
 use crate::domain::{Channel, ContentPart, LinkButton, Location, Media, MediaKind, RichMessage};
 
-const BUTTON_MAX: usize = 30;
+pub(in crate::template) const BUTTON_MAX: usize = 30;
 
 /// What a channel takes beside a file.
 struct Beside {
@@ -41,6 +41,11 @@ fn beside(channel: Channel, kind: MediaKind) -> Beside {
         _ => (None, &[]),
     };
     Beside { caption, details }
+}
+
+/// The most characters of a caption; `None` if the channel shows none beside such a file.
+pub(in crate::template) fn caption_max(channel: Channel, kind: MediaKind) -> Option<usize> {
+    beside(channel, kind).caption
 }
 
 impl Findings {

@@ -7,10 +7,11 @@ use crate::domain::{
 };
 
 const BUTTONS_MAX: usize = 10;
-const HEADER_TEXT_MAX: usize = 60;
-const BODY_MAX: usize = 1_024;
+pub(in crate::template) const HEADER_TEXT_MAX: usize = 60;
+pub(in crate::template) const BODY_MAX: usize = 1_024;
+pub(in crate::template) const COPY_CODE_MAX: usize = 15;
 const CARDS_MAX: usize = 10;
-const CARD_BODY_MAX: usize = 160;
+pub(in crate::template) const CARD_BODY_MAX: usize = 160;
 const CARD_BUTTONS_MAX: usize = 2;
 /// How long the button of a voice call may work.
 const CALL_TTL: std::ops::RangeInclusive<Span> = Span::from_secs(60)..=Span::from_secs(43_200 * 60);
@@ -214,7 +215,7 @@ impl Findings {
 
     fn check_copy_code(&mut self, part: ContentPart, text: &str, category: Category) {
         let bare = bare(text);
-        if bare.len() > 15 || (bare.variables == 0 && bare.len() < 4) {
+        if bare.len() > COPY_CODE_MAX || (bare.variables == 0 && bare.len() < 4) {
             self.add(part.clone(), format!("invalid coupon code \"{text}\"; it must have 4 to 15 characters"));
         }
         if category != Category::Marketing {

@@ -166,6 +166,8 @@ fn every_key_of_a_change_is_documented() {
             "opt-out add +6591234567 1",
             "opt-out remove +6591234567",
             "campaign plan promo.toml",
+            "campaign plan promo.toml --preview --max-parts 1",
+            "template preview promo.toml --with FirstName=Ann",
             "campaign plan missing.toml",
             "campaign launch promo.toml --unchecked --name first --at 2099-12-01T09:00+08:00",
             "campaign launch promo.toml --unchecked --name second",

@@ -1,0 +1,16 @@
+//! Pages for operators, as HTML. Their templates are the files in `html`.
+//!
+//! In: typed data of other rooms, such as the [`Bubble`](crate::template::preview::Bubble) of a message.
+//!
+//! Out: [`PreviewPage`], a self-contained page of messages as handsets show them.
+//!
+//! Promises:
+//! - Every value is escaped where it is written, so a cell of a recipient file stays text.
+//! - A page loads nothing and runs no script, and its Content-Security-Policy forbids both.
+//! - Without colours, without style and to a screen reader, a page says the same.
+//!
+//! May not: use any room but `domain` and `template`; do I/O; decide anything.
+
+mod preview;
+
+pub use preview::{PreviewMessage, PreviewPage, PreviewStep};

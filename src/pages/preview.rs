@@ -1,0 +1,89 @@
+//! The page of a preview: for each step, messages as handsets show them, and the limits that they break.
+
+use askama::Template;
+
+use crate::domain::Channel;
+use crate::template::preview::{Bubble, BubbleHeader, ButtonKind, FileKind, Run};
+
+/// A preview of the messages of a campaign or a route.
+#[derive(Debug, Template)]
+#[template(path = "preview.html")]
+pub struct PreviewPage<'a> {
+    pub title: &'a str,
+    /// What the page shows, in sentences.
+    pub facts: Vec<String>,
+    /// When the page was made, with its zone.
+    pub made_at: String,
+    pub steps: Vec<PreviewStep<'a>>,
+}
+
+#[derive(Debug)]
+pub struct PreviewStep<'a> {
+    pub title: String,
+    pub facts: Vec<String>,
+    /// The limits that messages break, each with its recipients.
+    pub broken: Vec<String>,
+    pub messages: Vec<PreviewMessage<'a>>,
+}
+
+#[derive(Debug)]
+pub struct PreviewMessage<'a> {
+    /// The recipient, and why this one is shown.
+    pub title: String,
+    pub bubble: &'a Bubble,
+    pub length: String,
+    pub broken: Vec<String>,
+}
+
+impl PreviewPage<'_> {
+    pub fn html(&self) -> Result<String, askama::Error> {
+        self.render()
+    }
+}
+
+/// The class of a channel's bubbles.
+const fn class(channel: &Channel) -> &'static str {
+    match channel {
+        Channel::WhatsApp => "whatsapp",
+        Channel::Viber => "viber",
+        Channel::Sms => "sms",
+        Channel::Rcs => "rcs",
+        Channel::Line | Channel::LineNotification => "line",
+        Channel::ZaloNotification => "zalo",
+    }
+}
+
+/// The language of a template as HTML spells it: `en_US` is `en-US`.
+fn language(bubble: &Bubble) -> Option<String> {
+    bubble.template.as_ref().map(|template| template.language.replace('_', "-"))
+}
+
+const fn media_name(kind: &FileKind) -> &'static str {
+    match kind {
+        FileKind::Image => "Image",
+        FileKind::Video => "Video",
+        FileKind::Gif => "GIF",
+        FileKind::Audio => "Audio",
+        FileKind::Document => "Document",
+    }
+}
+
+/// What a button does, as its label where only the provider knows its title.
+const fn button_name(kind: &ButtonKind) -> &'static str {
+    match kind {
+        ButtonKind::Url => "Open link",
+        ButtonKind::QuickReply => "Reply",
+        ButtonKind::CopyCode => "Copy code",
+        ButtonKind::Flow => "Open form",
+        ButtonKind::Call => "Call",
+        ButtonKind::List => "Open list",
+        ButtonKind::Products => "View products",
+        ButtonKind::Place => "Show place",
+        ButtonKind::Search => "Search nearby",
+        ButtonKind::Event => "Add event",
+    }
+}
+
+#[cfg(test)]
+#[path = "preview_tests.rs"]
+mod tests;
