@@ -21,7 +21,7 @@ mod umid;
 pub use faults::{Faults, InvalidFaults, Window, explain_faults};
 pub use model::{
     Call, ChannelSeen, DelayedReply, InboundText, MessageSeen, Method, Model, Reply, SeenTotals, StepSeen, StoredFile,
-    TemplateVerdict, TemplatesProfile, Upload, Webhook, Writer,
+    TemplatesProfile, Upload, Uploaded, Webhook, Writer,
 };
 pub use post::{REPEATS, WebhookTarget};
 pub use profile::{InvalidProfile, Profile, RouteStep};

@@ -7,7 +7,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::Span;
-use crate::wire::{SIGNATURE_HEADER, sign};
+use crate::wire::{SIGNATURE_HEADER, WebhookSetting, sign};
 
 /// The provider's time limit for a receiver.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,10 +51,14 @@ impl WebhookTarget {
 pub(super) struct Post {
     client: reqwest::Client,
     target: WebhookTarget,
+    /// Whether the target has an address. Without one, its other settings apply to registered addresses.
+    has_target: bool,
 }
 
 impl Post {
-    pub(super) fn new(target: WebhookTarget) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(target: Option<WebhookTarget>) -> Result<Self, reqwest::Error> {
+        let has_target = target.is_some();
+        let target = target.unwrap_or_else(|| WebhookTarget::new(String::new()));
         // Another caller may have installed it first, which has the same effect.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
@@ -63,18 +67,27 @@ impl Post {
             .pool_max_idle_per_host(target.connections.max(1))
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { client, target })
+        Ok(Self { client, target, has_target })
     }
 
     pub(super) const fn target(&self) -> &WebhookTarget {
         &self.target
     }
 
-    /// Posts a body. Returns whether the receiver answered a 2xx within its time limit.
-    pub(super) async fn deliver(&self, url: Option<&str>, body: Bytes) -> bool {
-        let mut request = self.client.post(url.unwrap_or(&self.target.url)).header(CONTENT_TYPE, "application/json");
-        if let Some(authorization) = &self.target.authorization {
-            request = request.header(AUTHORIZATION, authorization.expose_secret());
+    /// Whether an event with this address can be posted.
+    pub(super) const fn reaches(&self, address: Option<&WebhookSetting>) -> bool {
+        self.has_target || address.is_some()
+    }
+
+    /// Posts a body to an address, or to the target if it has none. Returns whether the receiver answered a 2xx within its
+    /// time limit.
+    pub(super) async fn deliver(&self, address: Option<&WebhookSetting>, body: Bytes) -> bool {
+        let url = address.map_or(&self.target.url, |address| &address.url);
+        let mut request = self.client.post(url).header(CONTENT_TYPE, "application/json");
+        let registered = address.and_then(|address| address.http_authorization.as_deref());
+        let own = || self.target.authorization.as_ref().map(ExposeSecret::expose_secret);
+        if let Some(authorization) = registered.or_else(own) {
+            request = request.header(AUTHORIZATION, authorization);
         }
         if let Some(secret) = &self.target.secret {
             request = request.header(SIGNATURE_HEADER, sign(secret.expose_secret().as_bytes(), &body));

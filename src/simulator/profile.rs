@@ -22,6 +22,8 @@ pub struct Profile {
     pub queued_receipts: bool,
     /// Number of messages, from the first, whose whole request is kept.
     pub keep_requests: usize,
+    /// The account that events name; without it, that of the latest request that named one.
+    pub account_id: Option<String>,
     /// The subaccounts that exist; if empty, every subaccount does.
     pub sub_accounts: Vec<String>,
     /// Whether WhatsApp delivers free-form content only in the recipient's open window.
@@ -79,6 +81,7 @@ impl Default for Profile {
             answer_after: None,
             queued_receipts: false,
             keep_requests: 10_000,
+            account_id: None,
             sub_accounts: Vec::new(),
             session_window: true,
             route: Vec::new(),

@@ -58,7 +58,7 @@ pub use proof::{SIGNATURE_HEADER, same_secret, sign, signature_holds};
 pub use receipt::{Receipt, WhatsApp};
 pub use reported_status::ReportedStatus;
 pub use send::{BatchDefaults, BatchRequest, ChannelStep, SendRequest, User};
-pub use sms::SmsRequest;
+pub use sms::{SmsAnswer, SmsBatch, SmsBatchAnswer, SmsRequest, SmsStatus};
 pub use templates::{
     ButtonKind, HeaderFormat, ListedTemplate, NewTemplate, PartKind, TemplateButton, TemplateCardParts, TemplateList,
     TemplatePart, placeholders, template_parts,

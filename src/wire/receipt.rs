@@ -105,12 +105,16 @@ impl Receipt<'_> {
         }
     }
 
-    /// Appends the whole webhook event.
+    /// Appends the whole webhook event. A receipt without a channel is one of the SMS API.
     pub fn append_event(&self, body: &mut Vec<u8>) {
+        let (namespace, description) = match self.channel {
+            Some(_) => ("ChatApps", "ChatApps outbound message delivery receipt"),
+            None => ("SMS", "SMS outbound message delivery receipt"),
+        };
         let event = ReceiptEvent {
-            namespace: Some("ChatApps".into()),
+            namespace: Some(namespace.into()),
             event_type: EVENT_TYPE.into(),
-            description: Some("ChatApps outbound message delivery receipt".into()),
+            description: Some(description.into()),
             payload: self.clone(),
         };
         // Writing plain structs into memory cannot fail.

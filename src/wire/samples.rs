@@ -10,11 +10,25 @@ use super::{BatchRequest, NotificationRequest, SendRequest};
 
 const REQUESTS: &str = include_str!("samples/requests.jsonl");
 
+/// A sample request.
+pub(crate) struct Sample {
+    pub(crate) at: String,
+    /// `send`, `batch` or `notification`.
+    pub(crate) is: String,
+    pub(crate) body: Value,
+}
+
+pub(crate) fn samples() -> impl Iterator<Item = Sample> {
+    REQUESTS.lines().map(|line| {
+        let mut sample: Value = serde_json::from_str(line).unwrap();
+        let [at, is] = ["at", "is"].map(|key| sample[key].as_str().unwrap().to_owned());
+        Sample { at, is, body: sample["body"].take() }
+    })
+}
+
 /// The body of the sample at this place.
 pub(crate) fn sample(at: &str) -> Value {
-    let samples = REQUESTS.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let mut found = samples.filter(|sample| sample["at"] == at);
-    found.next().unwrap_or_else(|| panic!("no sample at {at}"))["body"].take()
+    samples().find(|sample| sample.at == at).unwrap_or_else(|| panic!("no sample at {at}")).body
 }
 
 /// Numbers as text, because the samples mix both.
@@ -41,13 +55,10 @@ fn rebuilt(kind: &str, body: &str) -> Value {
 #[test]
 fn every_documented_request_is_read_and_written_without_a_loss() {
     let mut kinds = std::collections::BTreeMap::new();
-    for line in REQUESTS.lines() {
-        let sample: Value = serde_json::from_str(line).unwrap();
-        let (at, kind) = (sample["at"].as_str().unwrap(), sample["is"].as_str().unwrap());
-        *kinds.entry(kind.to_owned()).or_insert(0) += 1;
-        let body = &sample["body"];
-        let rebuilt = rebuilt(kind, &body.to_string());
-        assert_eq!(normalised(rebuilt), normalised(body.clone()), "{at}");
+    for Sample { at, is, body } in samples() {
+        let rebuilt = rebuilt(&is, &body.to_string());
+        *kinds.entry(is).or_insert(0) += 1;
+        assert_eq!(normalised(rebuilt), normalised(body), "{at}");
     }
     assert_eq!(kinds, [("batch".into(), 1), ("notification".into(), 1), ("send".into(), 68)].into());
 }
@@ -55,16 +66,15 @@ fn every_documented_request_is_read_and_written_without_a_loss() {
 /// No text of a recipient gets into a log by accident.
 #[test]
 fn a_request_prints_without_the_texts_of_its_recipient() {
-    for line in REQUESTS.lines() {
-        let sample: Value = serde_json::from_str(line).unwrap();
-        let body = sample["body"].to_string();
-        let printed = match sample["is"].as_str().unwrap() {
+    for Sample { at, is, body: sample } in samples() {
+        let body = sample.to_string();
+        let printed = match is.as_str() {
             "send" => format!("{:#?}", serde_json::from_str::<SendRequest<'_>>(&body).unwrap()),
             "batch" => format!("{:#?}", serde_json::from_str::<BatchRequest<'_>>(&body).unwrap()),
             _ => format!("{:#?}", serde_json::from_str::<NotificationRequest<'_>>(&body).unwrap()),
         };
-        for text in ["msisdn", "lineUserId"].map(|key| sample["body"]["user"][key].as_str().unwrap_or("–")) {
-            assert!(!printed.contains(text), "{}: {printed}", sample["at"]);
+        for text in ["msisdn", "lineUserId"].map(|key| sample["user"][key].as_str().unwrap_or("–")) {
+            assert!(!printed.contains(text), "{at}: {printed}");
         }
     }
 }

@@ -31,6 +31,7 @@ mod network;
 mod operator_decisions;
 mod partitions;
 mod pipeline;
+mod practice;
 mod previews;
 mod provider_reachability;
 mod real_account;

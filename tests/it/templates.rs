@@ -58,8 +58,9 @@ async fn site() -> (tempfile::TempDir, String, CancellationToken) {
 
 async fn approve(url: &str) {
     volley::provider::install_tls();
-    let verdict = json!({"name": "shipped", "status": "APPROVED"}).to_string();
-    let posted = reqwest::Client::new().post(format!("{url}/simulator/templates")).body(verdict).send().await.unwrap();
+    let event = json!({"template": "shipped", "language": "en", "status": "APPROVED"}).to_string();
+    let post = reqwest::Client::new().post(format!("{url}/simulator/events/template_status_update"));
+    let posted = post.body(event).send().await.unwrap();
     assert!(posted.status().is_success(), "{}", posted.text().await.unwrap());
 }
 

@@ -20,6 +20,7 @@ pub(super) fn request(
         encoding: encoding.map_or("AUTO", SmsEncoding::as_str).into(),
         client_message_id: ATTEMPT_MARK.into(),
         expiry: step.ttl.map(|ttl| expiry_mark(ttl).into()),
+        ..wire::SmsRequest::default()
     };
     Ok(serde_json::to_string(&request)?)
 }

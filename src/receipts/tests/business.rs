@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::{Config, Lane};
 use crate::domain::OverridableSetting;
-use crate::events::{AccountReport, EventKind, Origin, Subject, TemplateEffect};
+use crate::events::{AccountReport, Event, EventKind, Origin, Subject, TemplateEffect};
 use crate::receipts::business::read;
 use crate::receipts::guard::Known;
 use crate::store::{AccountEvent, Override, ProviderReport, Release, ReleasedBy};
@@ -382,4 +382,74 @@ fn an_account_event_concerns_only_the_lanes_of_its_account() {
     let nameless = body(kind, details).replace("0f88f5c4-fae7-4dcf-8ff2-b2990133edea", "");
     let id = |body: &str| event_for(&lanes(""), body).unwrap().id;
     assert_eq!((id(&nameless).len(), id(&nameless) == id(&nameless.replace("10K", "2K"))), (32, false));
+}
+
+/// Every account event of the documents, one a line, with its place: a document and its line.
+const SAMPLES: &str = include_str!("account_events.jsonl");
+
+/// What follows from an event: settings, held and released lanes, and what is recorded.
+fn effects(event: &AccountEvent) -> Vec<String> {
+    let settings = overrides(event).into_iter().map(|(_, name, value, _)| format!("{name} set to {value}"));
+    let held = event.holds.iter().map(|hold| format!("{} held", hold.lane));
+    let released = event.releases.iter().map(|release| format!("{} released", release.lane));
+    let recorded = event.reports.iter().map(|report| format!("{} {}", report.what, report.value));
+    settings.chain(held).chain(released).chain(recorded).collect()
+}
+
+#[test]
+fn every_documented_account_event_has_its_effect() {
+    const HELD: [&str; 3] = ["one held", "two held", "fast held"];
+    const RELEASED: [&str; 3] = ["one released", "two released", "fast released"];
+    let rejected = [&HELD[..], &["rejection INCORRECT_CATEGORY", "status REJECTED", "disable_date "]].concat();
+    let update = |word: &'static str| vec![word];
+    let (violation, restriction) = (update("update ACCOUNT_VIOLATION"), update("update ACCOUNT_RESTRICTION"));
+    let verification = update("update BUSINESS_VERIFICATION_STATUS_UPDATE");
+    // The place, what follows, and a part of the sentence that is shown, if there is one.
+    let expected: [(&str, Vec<&str>, &str); 22] = [
+        ("002:1072", vec!["category MARKETING"], "changed its category to MARKETING, from UTILITY"),
+        ("002:1091", vec!["quality GREEN"], "quality GREEN, after UNKNOWN"),
+        ("002:1110", [&RELEASED[..], &["status APPROVED", "disable_date "]].concat(), "APPROVED: it may be sent"),
+        ("002:1129", rejected.clone(), "REJECTED (INCORRECT_CATEGORY): its messages wait"),
+        ("002:1148", vec!["status FLAGGED", "disable_date DATE"], "FLAGGED"),
+        (
+            "002:1169",
+            [&HELD[..], &["status PAUSED", "disable_date "]].concat(),
+            "PAUSED (FIRST_PAUSE: Pause description)",
+        ),
+        ("002:1197", vec!["advised_category MARKETING"], "considers it MARKETING instead of UTILITY"),
+        ("002:1274", vec!["acme set to 10K"], ""),
+        ("002:1290", vec!["one set to 1000/s", "throughput UPGRADED"], ""),
+        ("002:1308", vec!["quality ONBOARDING"], "ONBOARDING for 15550783881: it is still being registered"),
+        ("002:1323", vec!["one set to 1000/s", "throughput UPGRADED"], ""),
+        ("002:1408", verification.clone(), "FAILED, LEGAL_NAME_NOT_FOUND_IN_DOCUMENTS, BUSINESS_NOT_ELIGIBLE"),
+        ("002:1430", verification, "APPROVED, NONE"),
+        ("002:1451", violation, "for 16505552771: USER_INITIATED_CALLS_LOW_PICKUP_RATE"),
+        ("002:1470", restriction.clone(), "for 16505552771: RESTRICTED_USER_INITIATED_CALLING"),
+        ("002:1493", restriction.clone(), "DIRECT_SEND_UTILITY_CATEGORY_ABUSE_WARN"),
+        (
+            "002:1512",
+            restriction.clone(),
+            "DIRECT_SEND_UTILITY_CATEGORY_ABUSE_STRIKE_1, RESTRICTED_DIRECT_SEND_UTILITY_TEMPLATES",
+        ),
+        ("002:1537", restriction, "DIRECT_SEND_UTILITY_CATEGORY_ABUSE_UNBAN"),
+        ("004:3702", rejected, "REJECTED (INCORRECT_CATEGORY): its messages wait"),
+        ("004:3755", vec!["quality GREEN"], "quality GREEN, after UNKNOWN"),
+        ("004:3807", vec!["acme set to 10K"], ""),
+        ("004:3826", vec!["quality FLAGGED"], "FLAGGED (QUALITY_DECREASE) for 15550783881"),
+    ];
+    let lanes = lanes("");
+    assert_eq!(SAMPLES.lines().count(), expected.len());
+    for (line, (at, follows, sentence)) in SAMPLES.lines().zip(expected) {
+        let sample: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(sample["at"], at);
+        let event = event_for(&lanes, &sample["event"].to_string()).unwrap_or_else(|| panic!("{at}: unknown"));
+        assert_eq!(effects(&event), follows, "{at}");
+        let said: Vec<String> = event.events.iter().map(Event::text).collect();
+        let is_said =
+            if sentence.is_empty() { said.is_empty() } else { said.iter().any(|said| said.contains(sentence)) };
+        assert!(is_said, "{at}: {said:?}");
+        let subject = event.events.first().map(|event| event.subject.to_string()).unwrap_or_default();
+        let is_of_template = event.kind.starts_with("template");
+        assert_eq!(is_of_template, subject.contains("<TEMPLATE_NAME>"), "{at}: {subject}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Call, Method, Model, Reply};
+use super::{Model, Reply};
 use crate::domain::Timestamp;
 use crate::wire::NewContact;
 
@@ -23,22 +23,20 @@ struct Group {
 }
 
 impl Model {
-    /// Answers a request for contacts; `None` if it is for something else.
-    pub(super) fn contacts(&mut self, call: &Call<'_>, now: Timestamp) -> Option<Reply> {
-        let rest: Vec<&str> = call.path.strip_prefix("/api/v1/accounts/")?.trim_end_matches('/').split('/').collect();
-        Some(match (call.method, &rest[..]) {
-            // The query is not part of a call, and there is one group only.
-            (Method::Get, [_, "groups"]) => Reply::ok(&Groups { data: vec![Group { id: GROUP, name: NAME }] }),
-            (Method::Post, ["contacts"]) => match serde_json::from_slice::<NewContact<'_>>(call.body) {
-                Ok(contact) if contact.groups.iter().any(|group| group.id == GROUP) => {
-                    self.blacklisted.insert(contact.addresses.msisdn.to_string());
-                    Reply::ok(&serde_json::json!({}))
-                }
-                Ok(_) => self.not_found("Object wasn't found or is already expired", now),
-                Err(error) => self.unreadable(&error, now),
-            },
-            _ => return None,
-        })
+    /// Lists the groups. The query is not part of a call, and there is one group only.
+    pub(super) fn contact_groups() -> Reply {
+        Reply::ok(&Groups { data: vec![Group { id: GROUP, name: NAME }] })
+    }
+
+    pub(super) fn add_contact(&mut self, body: &[u8], now: Timestamp) -> Reply {
+        match serde_json::from_slice::<NewContact<'_>>(body) {
+            Ok(contact) if contact.groups.iter().any(|group| group.id == GROUP) => {
+                self.blacklisted.insert(contact.addresses.msisdn.to_string());
+                Reply::ok(&serde_json::json!({}))
+            }
+            Ok(_) => self.not_found("Object wasn't found or is already expired", now),
+            Err(error) => self.unreadable(&error, now),
+        }
     }
 
     /// The addresses in the blacklisted group, in their order.
@@ -49,6 +47,7 @@ impl Model {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Call, Method};
     use super::*;
     use crate::simulator::Profile;
 

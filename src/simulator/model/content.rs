@@ -107,6 +107,10 @@ const fn limits(channel: Channel) -> (usize, usize) {
     }
 }
 
+/// The most suggestions of a message; where it has cards, so many of them are below the cards, and the others in a card.
+const SUGGESTIONS_MAX: usize = 11;
+const BELOW_CARDS_MAX: usize = 7;
+
 const TEXT_MISSING: i64 = 3_005;
 const TEXT_TOO_LONG: i64 = 3_006;
 const BUTTON: i64 = 3_049;
@@ -153,7 +157,8 @@ pub(super) fn check(channel: Channel, kind: Kind, content: &Content<'_>) -> Resu
         }
         Kind::Text | Kind::Template | Kind::Image | Kind::Video | Kind::Audio | Kind::File => {}
     }
-    check_suggestions(&whole["suggestions"], 11)
+    let below = if matches!(kind, Kind::RichCard | Kind::Carousel) { BELOW_CARDS_MAX } else { SUGGESTIONS_MAX };
+    check_suggestions(&whole["suggestions"], below)
 }
 
 fn check_text(text: &str, most: usize) -> Result<(), i64> {

@@ -1,19 +1,20 @@
 //! What becomes of accepted messages: their events, in the order of their times.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use super::addressee::Addressee;
 use super::dice::{Throw, pick, throw};
 use super::record::{Attempt, ContentType, Fate, State};
-use super::{Model, words};
-use crate::domain::{Channel, Span, Status, Timestamp};
-use crate::wire::{Receipt, StatusBody, Text, User, WhatsApp};
+use super::{Model, webhooks, words};
+use crate::domain::{Channel, MessagingApi, Span, Status, Timestamp};
+use crate::wire::{Hidden, Receipt, StatusBody, Text, User, WebhookSetting, WhatsApp};
 
 /// A webhook that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
-    /// The address to post to, if it differs from the account's own.
-    pub url: Option<String>,
+    /// Where it is posted, if that differs from the target of the server.
+    pub address: Option<Arc<WebhookSetting>>,
     /// One event, as JSON.
     pub event: Vec<u8>,
 }
@@ -133,7 +134,8 @@ impl Model {
     /// Starts the present step of a message.
     pub(super) fn begin(&mut self, n: u32, now: Timestamp) {
         let Some(record) = self.records.get(n as usize) else { return };
-        let (to, step, doom, channel) = (record.to, record.step, record.doom, record.attempt.channel);
+        let (to, step, channel) = (record.to, record.step, record.attempt.channel);
+        let doomed = record.refused_media.code(channel).or_else(|| record.doom.code(channel));
         let nth = self.nth(to, channel, record.previous);
         let Some(delivery) = self.profile.delivery(channel, to.number()) else { return };
         let is_outside_window = channel == Channel::WhatsApp
@@ -147,7 +149,7 @@ impl Model {
         let undelivered_to = rejected_to + delivery.undelivered;
         let silent_to = undelivered_to + delivery.silent;
         let code = |codes: &[i64]| pick(codes, which).and_then(|code| u16::try_from(code).ok()).unwrap_or(0);
-        let (fate, code) = if let Some(code) = doom.code(channel) {
+        let (fate, code) = if let Some(code) = doomed {
             (Fate::Undelivered, code)
         } else if is_outside_window {
             (Fate::Undelivered, OUTSIDE_WINDOW)
@@ -187,9 +189,8 @@ impl Model {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
     fn sped_up(&self, span: Span) -> Span {
-        Span::from_millis((span.millis() as f64 / self.profile.speed) as i64)
+        sped_up(span, self.profile.speed)
     }
 
     fn happen(&mut self, due: Due, webhooks: &mut Vec<Webhook>) {
@@ -340,15 +341,16 @@ impl Model {
         let batch = record.batch.and_then(|batch| self.batches.get(batch as usize));
         let undelivered = state == State::Undelivered;
         let is_outside_window = undelivered && attempt.code == OUTSIDE_WINDOW;
+        let sub_account = self.sub_accounts.get(usize::from(record.sub_account)).map(String::as_str);
+        // The SMS API has one channel, which it does not name, and a number instead of a user.
+        let is_sms_api = record.api == MessagingApi::Sms;
+        let destination = record.to.number().filter(|_| is_sms_api);
         let receipt = Receipt {
             umid: Some(self.umids.of(n).to_string().into()),
-            sub_account_id: self
-                .sub_accounts
-                .get(usize::from(record.sub_account))
-                .map(|name| Text::from(name.as_str())),
-            channel: Some(webhook_name(attempt.channel).into()),
-            user: Some(self.user_of(n, attempt.channel)),
-            destination: None,
+            sub_account_id: sub_account.map(Text::from),
+            channel: (!is_sms_api).then(|| webhook_name(attempt.channel).into()),
+            user: (!is_sms_api).then(|| self.user_of(n, attempt.channel)),
+            destination: destination.map(|number| Hidden::from(number.to_string())),
             client_message_id: record.client_id.text().map(Text::from),
             client_batch_id: batch.and_then(|batch| batch.client_id.as_deref()).map(Text::from),
             batch_id: batch.map(|batch| batch.id.to_string().into()),
@@ -364,8 +366,18 @@ impl Model {
         let mut event = Vec::with_capacity(512);
         receipt.append_event(&mut event);
         self.seen.receipts += 1;
-        webhooks.push(Webhook { url: self.callbacks.get(&n).map(|url| url.to_string()), event });
+        let own = self.callbacks.get(&n).map(Arc::clone);
+        webhooks.push(Webhook {
+            address: own.or_else(|| self.registered(webhooks::Reported::Receipt, sub_account)),
+            event,
+        });
     }
+}
+
+/// A time at the speed of the profile.
+#[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
+pub(super) fn sped_up(span: Span, speed: f64) -> Span {
+    Span::from_millis((span.millis() as f64 / speed) as i64)
 }
 
 /// Webhooks write some channel names in lower case.

@@ -3,7 +3,7 @@
 use super::delivery::detail;
 use super::record::{Attempt, ContentType, Record, State};
 use super::{Model, Reply, words};
-use crate::domain::{Channel, Span, Timestamp};
+use crate::domain::{Channel, MessagingApi, Span, Timestamp};
 use crate::wire::{Detail, Details, StatusBody, Text, User};
 
 /// The provider answers one query a second for each subaccount.
@@ -25,8 +25,18 @@ impl Model {
             return fault;
         }
         match self.find(umid).filter(|n| self.is_of(*n, sub_account) && !faults.details_unknown) {
-            Some(n) => Reply::ok(&self.details_of(n)),
+            Some(n) => self.details_answer(n),
             None => self.refused(404, 4_018, now),
+        }
+    }
+
+    /// A list with a record for each channel; of the SMS API, the only record alone.
+    fn details_answer(&self, n: u32) -> Reply {
+        let details = self.details_of(n);
+        let is_sms_api = self.records.get(n as usize).is_some_and(|record| record.api == MessagingApi::Sms);
+        match details.data.first().filter(|_| is_sms_api) {
+            Some(record) => Reply::ok(record),
+            None => Reply::ok(&details),
         }
     }
 

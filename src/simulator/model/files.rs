@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Model, Reply};
+use super::record::RefusedMedia;
+use super::{DelayedReply, Model, Reply};
 use crate::domain::{Channel, Timestamp};
+use crate::wire::Content;
 
-const MB: usize = 1_024 * 1_024;
+/// Decimal, as sizes of files are written.
+const MB: usize = 1_000_000;
 
 /// The largest file that any channel takes.
 pub(in crate::simulator) const LARGEST: usize = 200 * MB;
@@ -68,6 +71,16 @@ pub struct Upload<'a> {
     pub content: &'a [u8],
 }
 
+/// The body of an upload.
+#[derive(Debug, Clone, Copy)]
+pub enum Uploaded<'a> {
+    File(Upload<'a>),
+    /// It has no file.
+    Nothing,
+    /// It is larger than any file may be.
+    TooLarge,
+}
+
 /// A kept file.
 #[derive(Debug, Clone)]
 pub struct StoredFile {
@@ -95,12 +108,45 @@ impl Files {
         self.0.iter().find(|file| file.name == name)
     }
 
+    /// Which of the channels do not take a file of the content.
+    pub(super) fn refused_by(&self, content: &Content<'_>, channels: impl Iterator<Item = Channel>) -> RefusedMedia {
+        let mut refused = RefusedMedia::default();
+        if self.0.is_empty() {
+            return refused;
+        }
+        let addresses = addresses(content);
+        for channel in channels {
+            if addresses.iter().any(|url| self.is_refused(url, channel)) {
+                refused.add(channel);
+            }
+        }
+        refused
+    }
+
     /// Whether an address is one of our files that the channel does not take. Other addresses are not fetched.
-    pub(super) fn is_refused(&self, url: &str, channel: Channel) -> bool {
+    fn is_refused(&self, url: &str, channel: Channel) -> bool {
         let name = url.rsplit('/').next().and_then(|last| last.split('?').next()).unwrap_or_default();
         let Some((file, formats)) = self.named(name).zip(formats(channel)) else { return false };
         largest_on(formats, &extension(name)).is_none_or(|largest| file.content.len() > largest)
     }
+}
+
+/// The addresses of all media in a content: its own, those of its template and its cards, that of its header.
+fn addresses<'c>(content: &'c Content<'_>) -> Vec<&'c str> {
+    let mut found: Vec<&str> = content.url.as_deref().into_iter().collect();
+    if let Some(template) = &content.template {
+        let of_cards = template.components.iter().flat_map(|part| &part.cards).flat_map(|card| &card.components);
+        let parameters = template.components.iter().chain(of_cards).flat_map(|part| &part.parameters);
+        found.extend(parameters.filter_map(|parameter| parameter.url.as_deref()));
+    }
+    if let Some(header) = content.interactive.as_ref().and_then(|message| message.header.as_ref()) {
+        let linked = [&header.image, &header.video, &header.document].into_iter().flatten();
+        found.extend(linked.map(|linked| &*linked.link));
+    }
+    let card = content.rich_card.iter().map(|card| &card.card);
+    let cards = card.chain(content.carousel.iter().flat_map(|carousel| &carousel.cards));
+    found.extend(cards.map(|card| &*card.media.content_info.file_url));
+    found
 }
 
 fn extension(name: &str) -> String {
@@ -108,36 +154,44 @@ fn extension(name: &str) -> String {
 }
 
 impl Model {
-    /// Handles an upload, as `POST …/files` does. `None` stands for a body without a file. Returns the answer, and the
-    /// address of the file for its header `Location`.
+    /// Handles an upload, as `POST …/files` does. Returns the answer, and the address of the file for its header `Location`.
     pub fn upload(
         &mut self,
         sub_account: &str,
         authorization: Option<&str>,
-        file: Option<Upload<'_>>,
+        uploaded: &Uploaded<'_>,
         now: Timestamp,
-    ) -> (Reply, Option<String>) {
+    ) -> (DelayedReply, Option<String>) {
+        self.started.get_or_insert(now);
         let faults = self.faults_now(now).clone();
         if let Some(refusal) = self.key_refusal(authorization, &faults, now) {
-            return (refusal, None);
+            return (refusal.into(), None);
         }
-        match self.stored(sub_account, file, now) {
+        let mut location = None;
+        let answer = self.with_faults(&faults, now, |model| match model.stored(sub_account, uploaded, now) {
             Ok(file) => {
                 let body = serde_json::json!({"fileName": file.name, "token": file.token}).to_string();
-                let location = format!("/files/{}?token={}", file.name, file.token);
-                self.files.keep(file);
-                (Reply::Response { status: 201, retry_after: None, body }, Some(location))
+                location = Some(format!("/files/{}?token={}", file.name, file.token));
+                model.files.keep(file);
+                Reply::Response { status: 201, retry_after: None, body }
             }
-            Err(refusal) => (refusal, None),
-        }
+            Err(refusal) => refusal,
+        });
+        let is_created = matches!(answer.reply, Reply::Response { status: 201, .. });
+        (answer, location.filter(|_| is_created))
     }
 
-    fn stored(&self, sub_account: &str, file: Option<Upload<'_>>, now: Timestamp) -> Result<StoredFile, Reply> {
+    fn stored(&self, sub_account: &str, uploaded: &Uploaded<'_>, now: Timestamp) -> Result<StoredFile, Reply> {
         if !self.has_sub_account(sub_account) {
             return Err(self.refused(400, 1_001, now));
         }
-        let file = file.filter(|file| !file.content.is_empty());
-        let file = file.ok_or_else(|| self.error(400, 1_000, "Malformed request or missing file", now))?;
+        let file = match uploaded {
+            Uploaded::File(file) if !file.content.is_empty() => file,
+            Uploaded::File(_) | Uploaded::Nothing => {
+                return Err(self.error(400, 1_000, "Malformed request or missing file", now));
+            }
+            Uploaded::TooLarge => return Err(self.too_large(now)),
+        };
         let extension = extension(file.name);
         match largest(&extension) {
             None => Err(self.error(415, 1_000, "File format not supported", now)),
@@ -151,8 +205,7 @@ impl Model {
         }
     }
 
-    /// The answer to a file that is larger than any channel takes.
-    pub fn too_large(&self, now: Timestamp) -> Reply {
+    fn too_large(&self, now: Timestamp) -> Reply {
         self.error(413, 1_000, "File exceeds maximum size limit", now)
     }
 

@@ -1,13 +1,19 @@
 //! Accepts messages: checks each one, refuses it with a code, or records it.
 
+use std::sync::Arc;
+
 use super::addressee::Addressee;
 use super::content::{self, Kind};
-use super::record::{Attempt, Batch, Chain, ChainStep, ClientId, ContentType, Doom, Record};
+use super::form::{self, Arriving, ArrivingBatch, Form};
+use super::record::{Attempt, Batch, Chain, ChainStep, ClientId, ContentType, Doom, Record, RefusedMedia};
 use super::route::{Said, line_user_id, whatsapp_user_id};
 use super::seen::Accepted;
 use super::{Model, Reply, words};
-use crate::domain::{Channel, Msisdn, Span, Timestamp};
-use crate::wire::{self, BatchAnswer, BatchRequest, Content, MessageAnswer, SendRequest, StatusBody, Text, User};
+use crate::domain::{Channel, MessagingApi, Msisdn, Span, Timestamp};
+use crate::wire::{
+    self, BatchAnswer, MessageAnswer, NotificationRequest, SendRequest, SmsBatchAnswer, StatusBody, Text, User,
+    WebhookSetting,
+};
 
 /// Why a message is refused.
 pub(super) struct Refusal {
@@ -29,92 +35,84 @@ pub(super) struct Checked {
     pub(super) content_type: ContentType,
     pub(super) steps: Vec<ChainStep>,
     pub(super) doom: Doom,
+    pub(super) refused_media: RefusedMedia,
     pub(super) scheduled: Option<Timestamp>,
     /// The time at which the message is dropped unless it has been delivered.
     pub(super) expiry: Option<Timestamp>,
 }
 
-/// A request as it arrived.
-pub(super) struct Arriving<'r, 'a> {
-    pub(super) request: &'r SendRequest<'a>,
-    /// Its JSON, if the request was written in another form.
-    pub(super) body: Option<&'r str>,
-}
-
-impl<'r, 'a> Arriving<'r, 'a> {
-    const fn of(request: &'r SendRequest<'a>) -> Self {
-        Self { request, body: None }
-    }
-}
-
-const BATCH_MAX: usize = 10_000;
 const CLIENT_ID_MAX: usize = 50;
 
 impl Model {
-    /// Handles one message, as `POST …/messages` does.
-    pub fn send(&mut self, sub_account: &str, request: &SendRequest<'_>, now: Timestamp) -> Reply {
-        self.started.get_or_insert(now);
-        if let Some(throttled) = self.over_rate(std::slice::from_ref(request), now) {
+    /// Handles one message, as `POST …/messages` and `POST …/lon` do.
+    pub(super) fn send(&mut self, sub_account: &str, message: &Arriving<'_>, now: Timestamp) -> Reply {
+        if let Some(throttled) = self.over_rate(std::slice::from_ref(message), now) {
             return throttled;
         }
-        match self.check(sub_account, request, now) {
-            Ok(checked) => {
-                let n = self.accept(sub_account, &Arriving::of(request), &checked, None, now);
-                Reply::ok(&self.accepted_answer(n, request, now))
-            }
-            Err(refusal) => {
-                self.seen.refuse(refusal.channel);
-                self.refused(400, refusal.code, now)
-            }
+        let result = self.take(sub_account, message, None, now);
+        match (&message.form, &result) {
+            (_, Err(refusal)) => self.refused(400, refusal.code, now),
+            (Form::Sms(sms), Ok(_)) => Reply::ok(&self.sms_answer(sms, &result)),
+            (Form::ChatApps | Form::Notification(_), Ok(_)) => Reply::ok(&self.answer_about(message, &result, now)),
         }
     }
 
-    /// Handles many messages, as `POST …/messages/batch` does.
-    pub fn batch(&mut self, sub_account: &str, request: BatchRequest<'_>, now: Timestamp) -> Reply {
-        self.started.get_or_insert(now);
-        let with_messages = request.include_messages_in_response;
-        let client_batch_id = request.client_batch_id.clone();
-        let code = match request.messages.len() {
-            0 => Some(3_012),
-            len if len > BATCH_MAX => Some(3_013),
-            _ => client_batch_id.as_ref().filter(|id| id.chars().count() > 100).map(|_| 3_014),
-        };
-        if let Some(code) = code {
+    /// Handles many messages, as `POST …/messages/batch` and `POST …/lon/batch` do.
+    pub(super) fn batch(&mut self, sub_account: &str, arriving: &ArrivingBatch<'_>, now: Timestamp) -> Reply {
+        let messages = &arriving.messages;
+        if let Some(code) = arriving.refusal() {
             return self.refused(400, code, now);
         }
-        let messages = request.into_messages();
-        if let Some(throttled) = self.over_rate(&messages, now) {
+        if let Some(throttled) = self.over_rate(messages, now) {
             return throttled;
         }
         self.seen.batches += 1;
-        let batch = self.open_batch(client_batch_id.as_deref());
-        let mut answers = Vec::with_capacity(if with_messages { messages.len() } else { 0 });
-        let mut rejected = 0;
-        for message in &messages {
-            let answer = match self.check(sub_account, message, now) {
-                Ok(checked) => {
-                    let n = self.accept(sub_account, &Arriving::of(message), &checked, Some(batch), now);
-                    with_messages.then(|| self.accepted_answer(n, message, now))
-                }
-                Err(refusal) => {
-                    rejected += 1;
-                    self.seen.refuse(refusal.channel);
-                    with_messages.then(|| self.rejected_answer(message, refusal, now))
-                }
-            };
-            answers.extend(answer);
+        let batch = self.open_batch(arriving.client_batch_id.as_deref());
+        let results: Vec<Result<u32, Refusal>> =
+            messages.iter().map(|message| self.take(sub_account, message, Some(batch), now)).collect();
+        let accepted = i64::from(self.batches[batch as usize].len);
+        let rejected = i64::try_from(results.len()).unwrap_or(i64::MAX) - accepted;
+        let batch_id = Text::from(self.batches[batch as usize].id.to_string());
+        let client_batch_id = arriving.client_batch_id.clone();
+        let answered = || messages.iter().zip(&results).filter(|_| arriving.include_messages_in_response);
+        if messages.first().and_then(Arriving::sms).is_some() {
+            return Reply::ok(&SmsBatchAnswer {
+                batch_id,
+                client_batch_id,
+                accepted_count: accepted,
+                rejected_count: rejected,
+                messages: answered()
+                    .filter_map(|(message, result)| Some(self.sms_answer(message.sms()?, result)))
+                    .collect(),
+            });
         }
-        let Batch { id, len, .. } = &self.batches[batch as usize];
         Reply::ok(&BatchAnswer {
-            batch_id: Some(id.to_string().into()),
+            batch_id: Some(batch_id),
             client_batch_id,
-            accepted_count: Some(i64::from(*len)),
+            accepted_count: Some(accepted),
             rejected_count: Some(rejected),
-            messages: answers,
+            messages: answered().map(|(message, result)| self.answer_about(message, result, now)).collect(),
         })
     }
 
-    pub(super) fn open_batch(&mut self, client_id: Option<&str>) -> u32 {
+    /// Checks and records a message.
+    fn take(
+        &mut self,
+        sub_account: &str,
+        message: &Arriving<'_>,
+        batch: Option<u32>,
+        now: Timestamp,
+    ) -> Result<u32, Refusal> {
+        match self.check(sub_account, message, now) {
+            Ok(checked) => Ok(self.accept(sub_account, message, &checked, batch, now)),
+            Err(refusal) => {
+                self.seen.refuse(refusal.channel);
+                Err(refusal)
+            }
+        }
+    }
+
+    fn open_batch(&mut self, client_id: Option<&str>) -> u32 {
         let batch = u32::try_from(self.batches.len()).unwrap_or(u32::MAX);
         let id = self.random_id().parse().unwrap_or_default();
         self.batch_of.insert(id, batch);
@@ -128,12 +126,12 @@ impl Model {
     }
 
     /// Refuses the whole request if it exceeds a channel's rate in the last second, as a strict gateway does.
-    fn over_rate(&mut self, requests: &[SendRequest<'_>], now: Timestamp) -> Option<Reply> {
+    fn over_rate(&mut self, messages: &[Arriving<'_>], now: Timestamp) -> Option<Reply> {
         if self.profile.channels.values().all(|delivery| delivery.rate.is_none()) {
             return None;
         }
         let mut counts = [0_u64; super::seen::CHANNELS];
-        for channel in requests.iter().filter_map(|request| request.known_channels().next()) {
+        for channel in messages.iter().filter_map(|message| message.request.known_channels().next()) {
             counts[usize::from(channel.code())] += 1;
         }
         for (channel, delivery) in &self.profile.channels {
@@ -154,13 +152,24 @@ impl Model {
         is_well_formed && (known.is_empty() || known.iter().any(|known| known == name))
     }
 
-    fn check(&self, sub_account: &str, request: &SendRequest<'_>, now: Timestamp) -> Result<Checked, Refusal> {
+    fn check(&self, sub_account: &str, message: &Arriving<'_>, now: Timestamp) -> Result<Checked, Refusal> {
         if !self.has_sub_account(sub_account) {
             return Err(1_001.into());
         }
-        if request.client_message_id.as_ref().is_some_and(|id| id.chars().count() > CLIENT_ID_MAX) {
+        if let Form::Sms(sms) = &message.form {
+            form::check_sms(sms)?;
+            return self.check_message(&message.request, now);
+        }
+        if message.request.client_message_id.as_ref().is_some_and(|id| id.chars().count() > CLIENT_ID_MAX) {
             return Err(3_009.into());
         }
+        match &message.form {
+            Form::Notification(notification) => self.check_notification(notification, now),
+            Form::ChatApps | Form::Sms(_) => self.check_message(&message.request, now),
+        }
+    }
+
+    fn check_message(&self, request: &SendRequest<'_>, now: Timestamp) -> Result<Checked, Refusal> {
         let user = request.user.as_ref().ok_or(3_001)?;
         let (to, user_id) = addressee(user)?;
         let kind = request.kind.as_deref().and_then(Kind::parse).ok_or(3_010)?;
@@ -168,13 +177,7 @@ impl Model {
         let steps = self.steps(request, Said { kind, content, user })?;
         let faults = self.faults_now(now);
         let template = content.template.as_ref().filter(|_| kind == Kind::Template);
-        let named = template.map(|template| &*template.name);
-        if named.is_some() && named == faults.template_missing.as_deref() {
-            return Err(3_038.into());
-        }
-        if let Some(code) = template.and_then(|template| self.template_refusal(template)) {
-            return Err(code.into());
-        }
+        let doom = template.map_or(Ok(Doom::None), |template| self.template_standing(template, faults))?;
         let scheduled = match request.scheduled.as_deref().map(wire::instant) {
             Some(None) => return Err(1_011.into()),
             Some(at) => at.filter(|at| *at > now),
@@ -188,38 +191,48 @@ impl Model {
             let channel = steps.first().map(|step| step.channel);
             return Err(Refusal { code: i64::from(code), channel });
         }
-        let doom = if faults.no_credit {
-            Doom::NoCredit
-        } else if named.is_some() && named == faults.template_paused.as_deref() {
-            Doom::TemplatePaused
-        } else {
-            self.doom_of(content, template, steps.first())
-        };
+        let doom = if faults.no_credit { Doom::NoCredit } else { doom };
+        let refused_media = self.files.refused_by(content, steps.iter().map(|step| step.channel));
         let content_type = content::content_type(kind, content);
-        Ok(Checked { to, user_id, content_type, steps, doom, scheduled, expiry })
+        Ok(Checked { to, user_id, content_type, steps, doom, refused_media, scheduled, expiry })
     }
 
-    /// Why the present state of the account lets a message fail.
-    fn doom_of(&self, content: &Content<'_>, template: Option<&wire::Template<'_>>, first: Option<&ChainStep>) -> Doom {
-        let headers = template.iter().flat_map(|template| &template.components).flat_map(|part| &part.parameters);
-        let mut urls = headers.filter_map(|parameter| parameter.url.as_deref()).chain(content.url.as_deref());
-        let is_refused = |url| first.is_some_and(|step| self.files.is_refused(url, step.channel));
-        if urls.any(is_refused) {
-            return Doom::MediaRefused;
+    /// A notification is an approved template, and its SMS a step of its own.
+    fn check_notification(&self, notification: &NotificationRequest<'_>, now: Timestamp) -> Result<Checked, Refusal> {
+        let (to, user_id) = addressee(notification.user.as_ref().ok_or(3_001)?)?;
+        if to.number().is_none() {
+            return Err(3_002.into());
         }
-        template.map_or(Doom::None, |template| self.template_doom(template))
+        form::check_notification(notification)?;
+        let channel = Channel::LineNotification;
+        if let Some(code) = self.rejection(to, channel) {
+            return Err(Refusal { code: code.into(), channel: Some(channel) });
+        }
+        let sms = notification.sms_fallback.as_ref().and_then(|sms| sms.text.as_ref()).filter(|text| !text.is_empty());
+        let channels = [channel].into_iter().chain(sms.map(|_| Channel::Sms));
+        let step = |channel: Channel| ChainStep { channel, fallback_after: None, success: channel.default_success() };
+        Ok(Checked {
+            to,
+            user_id,
+            content_type: ContentType::Template,
+            steps: channels.map(step).collect(),
+            doom: if self.faults_now(now).no_credit { Doom::NoCredit } else { Doom::None },
+            refused_media: RefusedMedia::default(),
+            scheduled: None,
+            expiry: None,
+        })
     }
 
     /// Records an accepted message and starts it.
-    pub(super) fn accept(
+    fn accept(
         &mut self,
         sub_account: &str,
-        arriving: &Arriving<'_, '_>,
+        message: &Arriving<'_>,
         checked: &Checked,
         batch: Option<u32>,
         now: Timestamp,
     ) -> u32 {
-        let request = arriving.request;
+        let request = &message.request;
         let n = self.next_n();
         let first = checked.steps.first().map_or(Channel::Sms, |step| step.channel);
         let mut record = Record::new(checked.to, now, first);
@@ -228,6 +241,10 @@ impl Model {
         record.previous = self.latest.insert(checked.to, n);
         record.batch = batch;
         record.doom = checked.doom;
+        record.refused_media = checked.refused_media;
+        if message.sms().is_some() {
+            record.api = MessagingApi::Sms;
+        }
         record.sub_account = self.sub_account(sub_account);
         if let Some(at) = checked.scheduled {
             record.schedule(at);
@@ -243,14 +260,14 @@ impl Model {
             self.user_ids.insert(n, id.clone());
         }
         if let Some(url) = request.dlr_callback_url.as_deref() {
-            self.callbacks.insert(n, url.into());
+            let callback = WebhookSetting { url: url.to_owned(), ..WebhookSetting::default() };
+            self.callbacks.insert(n, Arc::new(callback));
         }
         if let Some(at) = checked.expiry {
             self.expiries.insert(n, at);
         }
         if self.kept.len() < self.profile.keep_requests {
-            let kept = arriving.body.map_or_else(|| serde_json::to_string(request).unwrap_or_default(), str::to_owned);
-            self.kept.push(kept.into());
+            self.kept.push(message.kept().into());
         }
         self.note(Accepted { n, channel: first, request }, now);
         match checked.scheduled {
@@ -268,34 +285,26 @@ impl Model {
         u16::try_from(index).unwrap_or(u16::MAX)
     }
 
-    pub(super) fn accepted_answer<'a>(&self, n: u32, request: &SendRequest<'a>, now: Timestamp) -> MessageAnswer<'a> {
-        MessageAnswer {
-            umid: Some(self.umids.of(n).to_string().into()),
-            user: request.user.clone(),
-            client_message_id: request.client_message_id.clone(),
-            status: StatusBody {
-                state: "queued".into(),
-                timestamp: Some(now.rfc3339().into()),
-                ..StatusBody::default()
-            },
-        }
-    }
-
-    pub(super) fn rejected_answer<'a>(
+    /// The answer of the chat-apps API about one message.
+    fn answer_about<'a>(
         &self,
-        request: &SendRequest<'a>,
-        refusal: Refusal,
+        message: &Arriving<'a>,
+        result: &Result<u32, Refusal>,
         now: Timestamp,
     ) -> MessageAnswer<'a> {
+        let (umid, state, code) = match result {
+            Ok(n) => (self.umids.of(*n).to_string(), "queued", None),
+            Err(refusal) => (self.random_id(), "rejected", Some(refusal.code)),
+        };
         MessageAnswer {
-            umid: Some(self.random_id().into()),
-            user: request.user.clone(),
-            client_message_id: request.client_message_id.clone(),
+            umid: Some(umid.into()),
+            user: message.request.user.clone(),
+            client_message_id: message.request.client_message_id.clone(),
             status: StatusBody {
-                state: "rejected".into(),
+                state: state.into(),
                 timestamp: Some(now.rfc3339().into()),
-                error_code: Some(refusal.code),
-                error_message: Some(Text::from(words::of_answer(refusal.code))),
+                error_code: code,
+                error_message: code.map(|code| Text::from(words::of_answer(code))),
                 ..StatusBody::default()
             },
         }

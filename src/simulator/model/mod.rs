@@ -1,6 +1,6 @@
 //! The provider as a plain value: calls in, answers out, and webhooks when they are due.
 
-mod account;
+mod account_events;
 mod addressee;
 mod answer;
 mod contacts;
@@ -10,43 +10,46 @@ mod details;
 mod dice;
 mod fault;
 mod files;
+mod form;
 mod intake;
-mod line_notification;
 mod recipients;
 mod record;
+mod registry;
 mod route;
 mod seen;
 mod templates;
+mod webhooks;
 mod windows;
 mod words;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::fmt;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use uuid::Uuid;
 
-use self::account::Reported;
 use self::addressee::Addressee;
 use self::delivery::Due;
 use self::files::Files;
 use self::record::{Batch, Chain, Record};
-use self::templates::Registry;
+use self::registry::{Place, Registry};
 use self::windows::Windows;
 use super::profile::Profile;
 use super::umid::Umids;
 use crate::clock::Chance;
 use crate::domain::Timestamp;
-use crate::wire::{self, BatchRequest, SendRequest};
+use crate::wire::{self, WebhookSetting};
 
+pub(super) use self::account_events::AccountEvent;
 pub use self::answer::{DelayedReply, Reply};
 pub use self::delivery::Webhook;
 pub(super) use self::files::LARGEST as LARGEST_FILE;
-pub use self::files::{StoredFile, Upload};
+pub use self::files::{StoredFile, Upload, Uploaded};
 pub use self::recipients::{InboundText, Writer};
 pub use self::seen::{ChannelSeen, MessageSeen, SeenTotals, StepSeen};
-pub use self::templates::{TemplateVerdict, TemplatesProfile};
+pub use self::templates::TemplatesProfile;
 
 use super::faults::Faults;
 
@@ -67,8 +70,6 @@ pub struct Model {
     /// The ids on a channel of recipients of whom the request named one.
     user_ids: HashMap<u32, Box<str>>,
     windows: Windows,
-    /// What the account's events said of templates.
-    reported: Reported,
     files: Files,
     /// Digests of the accepted client ids, and whether each was accepted more than once.
     client_ids: HashMap<u64, bool>,
@@ -78,7 +79,7 @@ pub struct Model {
     /// Messages that the provider itself sends along a route.
     chains: HashMap<u32, Box<Chain>>,
     /// Messages whose receipts go to another address.
-    callbacks: HashMap<u32, Box<str>>,
+    callbacks: HashMap<u32, Arc<WebhookSetting>>,
     /// When a message with an expiry is dropped, unless it has been delivered.
     expiries: HashMap<u32, Timestamp>,
     /// The first requests, whole.
@@ -91,6 +92,12 @@ pub struct Model {
     seen: SeenTotals,
     rates: [seen::RecentRate; seen::CHANNELS],
     templates: Registry,
+    /// When templates were created, by account.
+    creations: BTreeMap<String, Vec<Timestamp>>,
+    /// What was registered, by account.
+    webhooks: BTreeMap<String, Vec<Arc<WebhookSetting>>>,
+    /// The account of the latest request that named one.
+    latest_account: Option<String>,
 }
 
 impl fmt::Debug for Model {
@@ -138,7 +145,6 @@ impl Model {
             latest: HashMap::new(),
             user_ids: HashMap::new(),
             windows: Windows::default(),
-            reported: Reported::default(),
             files: Files::default(),
             client_ids: HashMap::new(),
             batches: Vec::new(),
@@ -155,6 +161,9 @@ impl Model {
             seen: SeenTotals::default(),
             rates: Default::default(),
             templates: Registry::default(),
+            creations: BTreeMap::new(),
+            webhooks: BTreeMap::new(),
+            latest_account: None,
         }
     }
 
@@ -186,37 +195,60 @@ impl Model {
         if let Some(refusal) = self.key_refusal(call.authorization, &faults, now) {
             return refusal.into();
         }
-        if let Some(reply) = self.about_templates(call, now) {
-            return DelayedReply { after: self.slowness(&faults), reply };
-        }
-        if let Some(reply) = self.contacts(call, now) {
-            return reply.into();
-        }
-        let Some((sub_account, rest)) = address(call.path) else {
-            return self.not_found("Unknown address", now).into();
-        };
-        if call.method != Method::Post {
+        let path = address(call.path);
+        if let Some((sub_account, rest)) = path.as_ref().filter(|_| call.method != Method::Post) {
             let after = self.slowness(&faults);
-            return DelayedReply { after, reply: self.details_or_cancel(call.method, sub_account, &rest, now) };
+            return DelayedReply { after, reply: self.details_or_cancel(call.method, sub_account, rest, now) };
         }
-        self.seen.requests += 1;
-        if let Some(fault) = self.fault_before(&faults, now) {
-            return DelayedReply { after: self.slowness(&faults), reply: fault };
+        self.seen.requests += u64::from(path.is_some());
+        self.with_faults(&faults, now, |model| match path {
+            Some((sub_account, rest)) => model.post(sub_account, &rest, call.body, now),
+            None => model.about_account(call, now),
+        })
+    }
+
+    /// Handles a request, unless a fault replaces it or its answer.
+    fn with_faults(
+        &mut self,
+        faults: &Faults,
+        now: Timestamp,
+        handle: impl FnOnce(&mut Self) -> Reply,
+    ) -> DelayedReply {
+        if let Some(fault) = self.fault_before(faults, now) {
+            return DelayedReply { after: self.slowness(faults), reply: fault };
         }
-        let reply = match rest[..] {
-            ["messages"] => match serde_json::from_slice::<SendRequest<'_>>(call.body) {
-                Ok(request) => self.send(sub_account, &request, now),
-                Err(error) => self.unreadable(&error, now),
-            },
-            ["messages", "batch"] => match serde_json::from_slice::<BatchRequest<'_>>(call.body) {
-                Ok(request) => self.batch(sub_account, request, now),
-                Err(error) => self.unreadable(&error, now),
-            },
-            ["lon"] => self.line_notification(sub_account, call.body, now),
-            ["lon", "batch"] => self.line_notifications(sub_account, call.body, now),
-            _ => self.not_found("Unknown address", now),
+        let reply = handle(self);
+        DelayedReply { after: self.slowness(faults), reply: self.fault_after(faults, reply, now) }
+    }
+
+    /// Takes messages.
+    fn post(&mut self, sub_account: &str, rest: &[&str], body: &[u8], now: Timestamp) -> Reply {
+        let done = match rest {
+            ["messages"] => form::message(body).map(|message| self.send(sub_account, &message, now)),
+            ["messages", "batch"] => form::messages(body).map(|batch| self.batch(sub_account, &batch, now)),
+            ["lon"] => form::notification(body).map(|message| self.send(sub_account, &message, now)),
+            ["lon", "batch"] => form::notifications(body).map(|batch| self.batch(sub_account, &batch, now)),
+            _ => return self.not_found("Unknown address", now),
         };
-        DelayedReply { after: self.slowness(&faults), reply: self.fault_after(&faults, reply, now) }
+        done.unwrap_or_else(|error| self.unreadable(&error, now))
+    }
+
+    /// Handles a request about an account: its templates, its webhooks, its contacts.
+    fn about_account(&mut self, call: &Call<'_>, now: Timestamp) -> Reply {
+        let path = call.path.strip_prefix("/api/v1/accounts/").unwrap_or_default();
+        let (account, rest) = path.trim_end_matches('/').split_once('/').unwrap_or((path, ""));
+        if !rest.is_empty() {
+            self.latest_account = Some(account.to_owned());
+        }
+        let place = |channel: &str| Place { account: account.to_owned(), channel: channel.to_owned() };
+        match rest.split('/').collect::<Vec<_>>()[..] {
+            ["channels", channel, "templates"] => self.about_templates(place(channel), None, call, now),
+            ["channels", channel, "templates", name] => self.about_templates(place(channel), Some(name), call, now),
+            ["webhooks"] => self.about_webhooks(account, call, now),
+            ["groups"] if call.method == Method::Get => Self::contact_groups(),
+            [""] if account == "contacts" && call.method == Method::Post => self.add_contact(call.body, now),
+            _ => self.not_found("Unknown address", now),
+        }
     }
 
     fn details_or_cancel(&mut self, method: Method, sub_account: &str, rest: &[&str], now: Timestamp) -> Reply {

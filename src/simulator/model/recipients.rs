@@ -1,10 +1,10 @@
 //! Recipients who write back.
 
-use super::Model;
 use super::addressee::Addressee;
 use super::delivery::{Webhook, webhook_name};
 use super::dice::{Throw, throw};
 use super::record::Attempt;
+use super::{Model, webhooks};
 use crate::domain::{Channel, Msisdn, Timestamp};
 use crate::simulator::reach::Answers;
 use crate::wire::{Inbound, InboundContent, Interactive, Recipient, Referral, Tapped, Text, User};
@@ -170,8 +170,9 @@ impl Model {
         };
         self.open_window(&inbound, at);
         self.seen.answers += 1;
+        let address = self.registered(webhooks::Reported::Inbound, inbound.sub_account_id.as_deref());
         let event = if writing.channel == Channel::Line { line_event(&inbound) } else { chat_apps_event(&inbound) };
-        Webhook { url: None, event }
+        Webhook { address, event }
     }
 }
 

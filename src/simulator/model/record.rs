@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::addressee::Addressee;
-use crate::domain::{AttemptId, Channel, Span, Status, Timestamp};
+use crate::domain::{AttemptId, Channel, MessagingApi, Span, Status, Timestamp};
 
 /// One accepted message.
 #[derive(Debug, Clone)]
@@ -21,7 +21,11 @@ pub(super) struct Record {
     schedule: u32,
     pub(super) step: u8,
     pub(super) doom: Doom,
+    /// The channels that do not take a file of its.
+    pub(super) refused_media: RefusedMedia,
     pub(super) content_type: ContentType,
+    /// The API by which it was sent, whose receipts and details it has.
+    pub(super) api: MessagingApi,
     cancelled: bool,
 }
 
@@ -67,8 +71,28 @@ pub(super) enum Doom {
     TemplateMissing,
     ParameterCount,
     NoCredit,
-    /// The channel does not take the uploaded file.
-    MediaRefused,
+}
+
+/// The channels that do not take an uploaded file of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct RefusedMedia(u8);
+
+impl RefusedMedia {
+    pub(super) const fn add(&mut self, channel: Channel) {
+        self.0 |= 1 << channel.code();
+    }
+
+    /// The code of a message on this channel, if the channel does not take its file.
+    pub(super) const fn code(self, channel: Channel) -> Option<u16> {
+        if self.0 & (1 << channel.code()) == 0 {
+            return None;
+        }
+        Some(match channel {
+            Channel::WhatsApp => 1_027,
+            Channel::Viber => 2_015,
+            _ => 2,
+        })
+    }
 }
 
 impl Doom {
@@ -79,9 +103,6 @@ impl Doom {
             (Self::TemplateMissing, Channel::WhatsApp) => Some(1_031),
             (Self::ParameterCount, Channel::WhatsApp) => Some(1_030),
             (Self::NoCredit, _) => Some(42),
-            (Self::MediaRefused, Channel::WhatsApp) => Some(1_027),
-            (Self::MediaRefused, Channel::Viber) => Some(2_015),
-            (Self::MediaRefused, _) => Some(2),
             (
                 Self::None
                 | Self::TemplatePaused
@@ -181,6 +202,8 @@ impl Record {
             schedule: 0,
             step: 0,
             doom: Doom::None,
+            refused_media: RefusedMedia::default(),
+            api: MessagingApi::ChatApps,
             content_type: ContentType::Text,
             cancelled: false,
         }

@@ -7,6 +7,18 @@ pub(super) fn of_answer(code: i64) -> &'static str {
     known.map_or("Invalid parameter", |index| ANSWERS[index].1)
 }
 
+/// How the SMS API describes a message of a batch that it rejects. It has no codes there.
+pub(super) fn of_sms_rejection(code: i64) -> &'static str {
+    match code {
+        1_004 => "Invalid Text value. Reached max allowed limit",
+        1_005 => "Invalid Source value. Reached max allowed limit",
+        1_006 => "Expiry time already reached",
+        // The chat-apps API has another code for the same error.
+        3_002 | 3_003 => of_answer(1_002),
+        other => of_answer(other),
+    }
+}
+
 /// The message of a negative receipt.
 pub(super) fn of_receipt(code: i64) -> &'static str {
     let known = RECEIPTS.binary_search_by_key(&code, |(known, _)| *known).ok();

@@ -16,7 +16,7 @@ use super::webhooks::PostsSeen;
 use super::{Shared, json};
 use crate::domain::{Channel, Msisdn, Span};
 use crate::simulator::Faults;
-use crate::simulator::model::{InboundText, SeenTotals, TemplateVerdict, Webhook, Writer};
+use crate::simulator::model::{InboundText, SeenTotals, Webhook, Writer};
 
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
@@ -27,8 +27,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/wait", get(wait))
         .route("/inbound", post(inbound))
         .route("/webhook", post(webhook))
-        .nest("/events", super::events::router())
-        .route("/templates", post(judge_template))
+        .route("/events/{kind}", post(super::events::make))
         .route("/blacklisted", get(blacklisted))
 }
 
@@ -210,7 +209,7 @@ async fn inbound(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Bod
         Ok(text) => {
             let now = shared.now();
             let event = shared.model().inbound(&text, now);
-            post_by_hand(&shared, event)
+            post_by_hand(&shared, vec![event])
         }
         Err(error) => refused(&error),
     }
@@ -219,41 +218,23 @@ async fn inbound(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Bod
 /// Posts the body as an event, with our proofs and repeats: any event of a test. A recipient's message opens their window,
 /// as one of the model's own does.
 async fn webhook(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Body> {
-    shared.model().take_inbound(&body, shared.now());
-    post_by_hand(&shared, Webhook { url: None, event: body.to_vec() })
-}
-
-/// Changes a template's status, quality or category, and reports it.
-async fn judge_template(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Body> {
-    match serde_json::from_slice::<TemplateVerdict>(&body) {
-        Ok(verdict) => {
-            let now = shared.now();
-            let webhooks = shared.model().judge_template(&verdict, now);
-            if webhooks.is_empty() {
-                return refused(&format_args!(
-                    "nothing to change: no template {} was created, or the body names no status, quality or category",
-                    verdict.name
-                ));
-            }
-            let mut answer = json("{}");
-            for webhook in webhooks {
-                answer = post_by_hand(&shared, webhook);
-            }
-            answer
-        }
-        Err(error) => refused(&error),
-    }
+    let address = {
+        let mut model = shared.model();
+        model.take_inbound(&body, shared.now());
+        model.address_of(&body)
+    };
+    post_by_hand(&shared, vec![Webhook { address, event: body.to_vec() }])
 }
 
 /// Operators post slowly; the limit only keeps a mistake from filling the memory.
 const BY_HAND_MAX: usize = 100_000;
 
-pub(super) fn post_by_hand(shared: &Shared, event: Webhook) -> Response<Body> {
+pub(super) fn post_by_hand(shared: &Shared, events: Vec<Webhook>) -> Response<Body> {
     let mut waiting = shared.by_hand();
     if waiting.len() >= BY_HAND_MAX {
         return refused(&"too many events are waiting to be posted; try again after some were posted");
     }
-    waiting.push(event);
+    waiting.extend(events);
     drop(waiting);
     shared.nudge.notify_one();
     json("{}")

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
-use super::{Shared, response};
-use crate::simulator::model::{LARGEST_FILE, Upload};
+use super::cut::Cut;
+use super::{Shared, answered, response};
+use crate::simulator::model::{LARGEST_FILE, Upload, Uploaded};
 
 /// Room for the lines around the file.
 const AROUND: usize = 64 * 1024;
@@ -24,18 +25,21 @@ pub(super) fn router() -> Router<Arc<Shared>> {
 
 async fn upload(
     State(shared): State<Arc<Shared>>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
     Path(sub_account): Path<String>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response<Body> {
-    let now = shared.now();
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let mut model = shared.model();
-    let Ok(body) = body else { return response(model.too_large(now)) };
-    let file = text(header::CONTENT_TYPE).and_then(boundary).and_then(|boundary| file_of(&body, boundary));
-    let (reply, location) = model.upload(&sub_account, text(header::AUTHORIZATION), file, now);
-    drop(model);
-    let mut response = response(reply);
+    let boundary = text(header::CONTENT_TYPE).and_then(boundary);
+    // The body may be large, so it is read before the model is locked.
+    let uploaded = match &body {
+        Ok(body) => boundary.and_then(|boundary| file_of(body, boundary)).map_or(Uploaded::Nothing, Uploaded::File),
+        Err(_) => Uploaded::TooLarge,
+    };
+    let now = shared.now();
+    let (reply, location) = shared.model().upload(&sub_account, text(header::AUTHORIZATION), &uploaded, now);
+    let mut response = answered(&shared, &cut, reply).await;
     if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
         response.headers_mut().insert(header::LOCATION, location);
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store,no-cache"));

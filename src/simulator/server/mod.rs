@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::cut::{Cut, CuttableListener};
 pub use self::journal::Journal;
-use super::model::{Call, Method, Model, Reply, Webhook};
+use super::model::{Call, DelayedReply, Method, Model, Reply, Webhook};
 use super::post::{Post, WebhookTarget};
 use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
@@ -28,7 +28,7 @@ use crate::domain::{Span, Timestamp};
 /// What an operator chooses when starting a server, apart from the model.
 #[derive(Debug, Clone, Default)]
 pub struct SimulatorOptions {
-    /// Where events are posted; without it they are made and dropped.
+    /// Where events are posted that no registered address takes; without it they are made and dropped.
     pub webhook: Option<WebhookTarget>,
     /// Where every accepted message is recorded before its answer.
     pub journal: Option<Journal>,
@@ -94,7 +94,7 @@ pub async fn serve(
         journal: options.journal,
         shutdown: shutdown.clone(),
     });
-    let post = options.webhook.map(Post::new).transpose().map_err(ServeError::Client)?;
+    let post = Post::new(options.webhook).map_err(ServeError::Client)?;
     let poster = tokio::spawn(webhooks::run(Arc::clone(&shared), post));
     let router = Router::new()
         .fallback(provider)
@@ -141,6 +141,11 @@ async fn provider(
     };
     shared.nudge.notify_one();
     shared.changed.notify_waiters();
+    answered(&shared, &cut, answer).await
+}
+
+/// Answers after the delay, or cuts the connection.
+async fn answered(shared: &Shared, cut: &Cut, answer: DelayedReply) -> Response<Body> {
     if answer.after > Span::ZERO {
         shared.clock.sleep(answer.after).await;
     }

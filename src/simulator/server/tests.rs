@@ -271,7 +271,8 @@ async fn an_inbound_message_is_posted_on_demand() {
 async fn an_event_of_the_account_is_posted_in_its_documented_shape() {
     let (url, mut hooks) = receiver().await;
     let options = SimulatorOptions { webhook: Some(WebhookTarget::new(url)), ..SimulatorOptions::default() };
-    let world = World::new(perfect(), options).await;
+    let profile = Profile { account_id: Some("acme-1".to_owned()), ..Profile::perfect() };
+    let world = World::new(Model::new(profile, 1), options).await;
     let promo = |meta: Value| json!({"templateName": "promo", "templateLanguage": "en", "meta": meta});
     for (kind, asked, details) in [
         (
@@ -281,8 +282,8 @@ async fn an_event_of_the_account_is_posted_in_its_documented_shape() {
         ),
         (
             "template_quality_update",
-            json!({"template": "promo", "language": "en", "previous": "GREEN", "new": "RED"}),
-            promo(json!({"previousQualityScore": "GREEN", "newQualityScore": "RED"})),
+            json!({"template": "promo", "language": "en", "new": "YELLOW"}),
+            promo(json!({"previousQualityScore": "UNKNOWN", "newQualityScore": "YELLOW"})),
         ),
         (
             "template_category_update",
@@ -307,9 +308,10 @@ async fn an_event_of_the_account_is_posted_in_its_documented_shape() {
         let hook = hooks.recv().await.unwrap();
         let mut event: Value = serde_json::from_slice(&hook.body).unwrap();
         hook.answer.send(StatusCode::OK).unwrap();
-        for key in ["eventId", "timestamp", "provider", "businessAccountId", "accountId"] {
+        for key in ["eventId", "timestamp", "provider", "businessAccountId"] {
             assert!(event[key].is_string(), "{key} is missing: {event}");
         }
+        assert_eq!(event["accountId"], "acme-1");
         assert_eq!(event["eventType"], kind);
         let had_id = event["eventDetails"].as_object_mut().unwrap().remove("templateId");
         assert_eq!(had_id.is_some_and(|id| id.is_u64()), kind.starts_with("template"), "{event}");
@@ -319,6 +321,9 @@ async fn an_event_of_the_account_is_posted_in_its_documented_shape() {
     let refused = world.post("/simulator/events/template_status_update", &unknown).await.unwrap();
     assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
     assert!(refused.text().await.unwrap().contains("PENDING_DELETION"), "the known words are listed");
+    let refused = world.post("/simulator/events/flow_update", &json!({})).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert!(refused.text().await.unwrap().contains("account_update"), "the known types are listed");
     world.stop().await;
 }
 

@@ -13,6 +13,7 @@ use super::{Shared, control};
 use crate::domain::Timestamp;
 use crate::simulator::model::Webhook;
 use crate::simulator::post::{Post, WebhookTarget};
+use crate::wire::WebhookSetting;
 
 /// How many events are taken from the model under one lock.
 const TAKE: usize = 1_000;
@@ -54,7 +55,7 @@ impl Counts {
 
 /// A post, with what is needed to repeat it.
 struct Parcel {
-    url: Option<String>,
+    address: Option<Arc<WebhookSetting>>,
     body: Bytes,
     tries: usize,
 }
@@ -66,28 +67,26 @@ struct Waiting {
     parcel: Parcel,
 }
 
-/// Takes due events from the model and posts them until shutdown. Without a target it only advances the model.
-pub(super) async fn run(shared: Arc<Shared>, post: Option<Post>) {
-    let post = post.map(Arc::new);
-    let connections = post.as_ref().map_or(1, |post| post.target().connections.max(1));
+/// Takes due events from the model and posts them until shutdown. Events without an address are dropped.
+pub(super) async fn run(shared: Arc<Shared>, post: Post) {
+    let post = Arc::new(post);
+    let connections = post.target().connections.max(1);
     let mut ready: VecDeque<Webhook> = VecDeque::new();
     let mut repeats: BinaryHeap<Reverse<Waiting>> = BinaryHeap::new();
     let mut in_flight: JoinSet<(Parcel, bool)> = JoinSet::new();
     let mut number = 0;
     loop {
         while in_flight.len() < connections {
-            let Some(parcel) = next_parcel(&shared, post.as_deref(), &mut ready, &mut repeats) else { break };
-            if let Some(post) = &post {
-                in_flight.spawn(send(Arc::clone(post), parcel));
-            }
+            let Some(parcel) = next_parcel(&shared, &post, &mut ready, &mut repeats) else { break };
+            in_flight.spawn(send(Arc::clone(&post), parcel));
         }
         shared.posts.waiting.store(repeats.len() as u64, Ordering::Relaxed);
         let repeat_at = repeats.peek().map(|Reverse(waiting)| waiting.at);
-        let [next_due, next_review] = {
+        let [next_due, next_change] = {
             let model = shared.model();
-            [model.next_due(), model.next_review()]
+            [model.next_due(), model.next_template_change()]
         };
-        let next = [next_due, next_review, repeat_at].into_iter().flatten().min();
+        let next = [next_due, next_change, repeat_at].into_iter().flatten().min();
         let full = in_flight.len() >= connections;
         let sleep = async {
             match next {
@@ -98,7 +97,7 @@ pub(super) async fn run(shared: Arc<Shared>, post: Option<Post>) {
         tokio::select! {
             () = shared.shutdown.cancelled() => return,
             Some(done) = in_flight.join_next(), if !in_flight.is_empty() => {
-                if let (Ok((parcel, taken)), Some(post)) = (done, &post) {
+                if let Ok((parcel, taken)) = done {
                     number += 1;
                     settle(&shared, post.target(), &mut repeats, number, parcel, taken);
                 }
@@ -110,14 +109,14 @@ pub(super) async fn run(shared: Arc<Shared>, post: Option<Post>) {
 }
 
 async fn send(post: Arc<Post>, parcel: Parcel) -> (Parcel, bool) {
-    let taken = post.deliver(parcel.url.as_deref(), parcel.body.clone()).await;
+    let taken = post.deliver(parcel.address.as_deref(), parcel.body.clone()).await;
     (parcel, taken)
 }
 
 /// Returns the next post: a due repeat, else the events that have happened.
 fn next_parcel(
     shared: &Shared,
-    post: Option<&Post>,
+    post: &Post,
     ready: &mut VecDeque<Webhook>,
     repeats: &mut BinaryHeap<Reverse<Waiting>>,
 ) -> Option<Parcel> {
@@ -127,30 +126,27 @@ fn next_parcel(
     }
     if ready.is_empty() {
         control::take_by_hand(shared, ready);
-        ready.extend(shared.model().take_reviews(now));
+        ready.extend(shared.model().take_template_changes(now));
         let happened = shared.model().take_due(now, TAKE);
         if !happened.is_empty() {
             ready.extend(happened);
             shared.changed.notify_waiters();
         }
+        ready.retain(|webhook| post.reaches(webhook.address.as_deref()));
     }
-    let Some(post) = post else {
-        ready.clear();
-        return None;
-    };
     let first = ready.pop_front()?;
     if post.target().group <= 1 {
-        return Some(Parcel { url: first.url, body: first.event.into(), tries: 0 });
+        return Some(Parcel { address: first.address, body: first.event.into(), tries: 0 });
     }
     let mut body = vec![b'['];
     body.extend_from_slice(&first.event);
     for _ in 1..post.target().group {
-        let Some(next) = ready.pop_front_if(|next| next.url == first.url) else { break };
+        let Some(next) = ready.pop_front_if(|next| next.address == first.address) else { break };
         body.push(b',');
         body.extend_from_slice(&next.event);
     }
     body.push(b']');
-    Some(Parcel { url: first.url, body: body.into(), tries: 0 })
+    Some(Parcel { address: first.address, body: body.into(), tries: 0 })
 }
 
 fn settle(

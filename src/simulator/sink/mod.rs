@@ -97,7 +97,12 @@ impl RunningSink {
         shutdown: CancellationToken,
     ) -> Result<Self, SinkError> {
         let per_message = options.receipts.min(receipts::STATES.len());
-        let post = options.webhook.filter(|_| per_message > 0).map(Post::new).transpose().map_err(SinkError::Client)?;
+        let post = options
+            .webhook
+            .filter(|_| per_message > 0)
+            .map(|target| Post::new(Some(target)))
+            .transpose()
+            .map_err(SinkError::Client)?;
         let shared = Arc::new(Shared {
             clock,
             umids: Umids::new(seed),

@@ -11,7 +11,7 @@ const CARDS: std::ops::RangeInclusive<usize> = 2..=10;
 /// The most suggestions in a card, below cards, and below a text or a file: 11 in all where there is a card.
 const IN_CARD_MAX: usize = 4;
 const BELOW_CARDS_MAX: usize = 7;
-const BELOW_TEXT_MAX: usize = 10;
+const BELOW_TEXT_MAX: usize = 11;
 pub(in crate::template) const LABEL_MAX: usize = 25;
 pub(in crate::template) const DATA_MAX: usize = 2_048;
 pub(in crate::template) const PLACE_LABEL_MAX: usize = 100;

@@ -453,7 +453,7 @@ fn cards_and_suggestions_of_rcs_have_the_documented_limits() {
     limit(carousel(10), carousel(11), "cards: has 11 cards, but 10 are allowed");
     limit(carousel(2), carousel(1), "cards: has 1 card, but needs at least 2");
     let text = |suggestions: Vec<serde_json::Value>| json!({ "rich": { "text": "a", "suggestions": suggestions } });
-    limit(text(replies(10)), text(replies(11)), "suggestions: has 11 suggestions, but 10 are allowed");
+    limit(text(replies(11)), text(replies(12)), "suggestions: has 12 suggestions, but 11 are allowed");
     limit(text(replies(1)), text(vec![reply(26, 1)]), "suggestion 1 text: 26 characters are more than the 25 allowed");
     limit(text(replies(1)), text(vec![reply(1, 2_049)]), "suggestion 1 data: 2049");
     let does = |action: serde_json::Value| text(vec![json!({ "text": "t", "data": "d", "action": action })]);

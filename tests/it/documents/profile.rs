@@ -26,6 +26,7 @@ const SECTIONS: &[Section] = &[
         Key("answer_after", "{ median = \"20ms\", spread = 2.0 }", "Delay of the answers to posts."),
         Key("queued_receipts", "true", "Whether a receipt reports the acceptance too."),
         Key("keep_requests", "100", "The number of messages, from the first, whose whole request is kept."),
+        Key("account_id", "\"acme-1\"", "The account that events name. Without it: the account of the latest request that named one; before that, none."),
         Key("sub_accounts", "[\"acme\"]", "The subaccounts that exist; if empty, every subaccount does."),
         Key("session_window", "false", "Whether WhatsApp delivers free-form content only within 24 hours of the recipient's last message, or 72 hours after an advertisement."),
         Key("route", "[{ channel = \"SMS\" }]", "The subaccount's own route, for a request that names no channel; see `[[route]]`. If empty: WhatsApp, or the one channel that carries the content."),

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::simulator::Profile;
-use crate::simulator::model::DelayedReply;
+use crate::simulator::model::{AccountEvent, DelayedReply};
 
 const AT: &str = "/api/v1/accounts/acme-1/channels/wa-1/templates";
 
@@ -39,6 +39,17 @@ impl Provider {
         self.ask(Method::Post, AT, &template, second)
     }
 
+    /// Makes an event by hand; returns each that is posted: its type, account, and what it says of the template.
+    fn event(&mut self, kind: &str, body: &Value, second: i64) -> Vec<Value> {
+        let event = AccountEvent::read(kind, body.to_string().as_bytes()).unwrap().unwrap();
+        let posted = self.0.make_event(event, at(second));
+        posted.iter().map(|webhook| short(&serde_json::from_slice(&webhook.event).unwrap())).collect()
+    }
+
+    fn status_event(&mut self, name: &str, status: &str, second: i64) -> Vec<Value> {
+        self.event("template_status_update", &json!({"template": name, "language": "en", "status": status}), second)
+    }
+
     fn statuses(&mut self, second: i64) -> Vec<String> {
         let (status, list) = self.ask(Method::Get, AT, &Value::Null, second);
         assert_eq!(status, 200);
@@ -68,24 +79,29 @@ impl Provider {
     }
 }
 
+fn short(event: &Value) -> Value {
+    let details = &event["eventDetails"];
+    json!([event["eventType"], event["accountId"], details["templateName"], details["meta"]["status"]])
+}
+
 #[test]
 fn a_created_template_is_pending_until_its_review_and_a_webhook_reports_it() {
     let mut provider = Provider::new(|profile| profile.reject = vec!["bad".to_owned()]);
     assert_eq!(provider.create("promo", 0), (200, json!({})));
     assert_eq!(provider.create("bad", 1).0, 200);
     assert_eq!(provider.statuses(1), ["bad PENDING", "promo PENDING"]);
-    assert_eq!(provider.0.next_review(), Some(at(60)));
-    assert!(provider.0.take_reviews(at(59)).is_empty());
-    let events: Vec<Value> =
-        provider.0.take_reviews(at(61)).iter().map(|webhook| serde_json::from_slice(&webhook.event).unwrap()).collect();
-    let short = |event: &Value| {
-        let details = &event["eventDetails"];
-        json!([event["eventType"], event["accountId"], details["templateName"], details["meta"]["status"]])
-    };
+    assert_eq!(provider.0.next_template_change(), Some(at(60)));
+    assert!(provider.0.take_template_changes(at(59)).is_empty());
+    let events: Vec<Value> = provider
+        .0
+        .take_template_changes(at(61))
+        .iter()
+        .map(|webhook| serde_json::from_slice(&webhook.event).unwrap())
+        .collect();
     let wanted = |name: &str, status: &str| json!(["template_status_update", "acme-1", name, status]);
     assert_eq!(events.iter().map(short).collect::<Vec<_>>(), [wanted("bad", "REJECTED"), wanted("promo", "APPROVED")]);
     assert_eq!(
-        (provider.statuses(62), provider.0.next_review()),
+        (provider.statuses(62), provider.0.next_template_change()),
         (vec!["bad REJECTED".into(), "promo APPROVED".into()], None)
     );
 }
@@ -119,26 +135,84 @@ fn a_message_is_held_against_its_template() {
     assert_eq!(provider.sent("promo", "en", 5, 0), None, "it was never created, and the profile is not strict");
     provider.create("promo", 10);
     assert_eq!(provider.sent("promo", "en", 2, 20), Some(1_031), "it is not approved yet");
-    provider.0.take_reviews(at(100));
+    provider.0.take_template_changes(at(100));
     assert_eq!(provider.sent("promo", "en", 2, 5_000), None);
     assert_eq!(provider.sent("promo", "de", 2, 10_000), Some(3_037));
     assert_eq!(provider.sent("promo", "en", 1, 15_000), Some(1_030));
     assert_eq!(provider.sent("promo", "en", 3, 20_000), Some(1_030));
-    let verdict = |status: &str| TemplateVerdict {
-        name: "promo".to_owned(),
-        language: None,
-        status: Some(status.to_owned()),
-        reason: None,
-        quality: Some("red".to_owned()),
-        category: None,
-    };
-    assert_eq!(provider.0.judge_template(&verdict("paused"), at(25_000)).len(), 2);
-    assert_eq!(provider.sent("promo", "en", 2, 30_000), Some(1_035));
-    provider.0.judge_template(&verdict("DISABLED"), at(35_000));
-    assert_eq!(provider.sent("promo", "en", 2, 40_000), Some(1_036));
-    assert!(
-        provider.0.judge_template(&TemplateVerdict { name: "x".to_owned(), ..verdict("PAUSED") }, at(0)).is_empty()
+    for (status, code) in
+        [("PAUSED", Some(1_035)), ("DISABLED", Some(1_036)), ("REJECTED", Some(1_031)), ("FLAGGED", None)]
+    {
+        let posted = provider.status_event("promo", status, 25_000);
+        assert_eq!(posted, [json!(["template_status_update", "acme-1", "promo", status])]);
+        assert_eq!(provider.sent("promo", "en", 2, 30_000), code, "{status}");
+        assert_eq!(provider.statuses(30_000), [format!("promo {status}")]);
+    }
+}
+
+#[test]
+fn an_event_makes_known_a_template_that_was_never_created() {
+    let mut provider = Provider::new(|_| {});
+    let posted = provider.status_event("promo", "PAUSED", 0);
+    // No request has named an account, so the event names none.
+    assert_eq!(posted, [json!(["template_status_update", null, "promo", "PAUSED"])]);
+    assert_eq!(provider.sent("promo", "en", 5, 10), Some(1_035));
+    assert_eq!(provider.sent("promo", "de", 5, 5_000), None, "nothing is known of another language");
+    assert_eq!(provider.statuses(5_000), ["promo PAUSED"]);
+    let released = provider.event(
+        "template_status_update",
+        &json!({"template": "promo", "language": "en", "status": "PAUSED", "title": "UNPAUSE"}),
+        5_001,
     );
+    assert_eq!(released[0][1], "acme-1", "the account of the list");
+    assert_eq!(provider.sent("promo", "en", 5, 10_000), None);
+    // It is created after all.
+    assert_eq!(provider.create("promo", 15_000).0, 200);
+    assert_eq!(provider.statuses(15_000), ["promo PENDING"]);
+}
+
+#[test]
+fn a_removed_template_is_refused_and_no_event_brings_it_back() {
+    let mut provider = Provider::new(|_| {});
+    provider.create("promo", 0);
+    provider.status_event("promo", "APPROVED", 1);
+    assert_eq!(provider.sent("promo", "en", 2, 2), None);
+    assert_eq!(provider.ask(Method::Delete, &format!("{AT}/promo"), &Value::Null, 5_000).0, 200);
+    assert_eq!(provider.sent("promo", "en", 2, 5_001), Some(3_038));
+    assert_eq!(provider.status_event("promo", "APPROVED", 5_002).len(), 1);
+    assert_eq!(provider.sent("promo", "en", 2, 5_003), Some(3_038));
+    assert!(provider.statuses(5_004).is_empty());
+}
+
+#[test]
+fn a_red_score_pauses_a_template_for_three_hours_then_six_then_for_good() {
+    const HOURS: i64 = 3_600;
+    let mut provider = Provider::new(|_| {});
+    let mut now = 0;
+    for (lasts, status) in [(Some(3), "PAUSED"), (Some(6), "PAUSED"), (None, "DISABLED")] {
+        let posted = provider.event(
+            "template_quality_update",
+            &json!({"template": "promo", "language": "en", "new": "RED"}),
+            now,
+        );
+        let wanted = |kind: &str, status: Value| json!([kind, null, "promo", status]);
+        assert_eq!(
+            posted,
+            [wanted("template_quality_update", Value::Null), wanted("template_status_update", json!(status))]
+        );
+        let ends = lasts.map(|hours| at(now + hours * HOURS));
+        assert_eq!(provider.0.next_template_change(), ends);
+        let Some(hours) = lasts else { break };
+        now += hours * HOURS;
+        assert!(provider.0.take_template_changes(at(now - 1)).is_empty());
+        let released = provider.0.take_template_changes(at(now));
+        let released: Value = serde_json::from_slice(&released[0].event).unwrap();
+        assert_eq!(
+            released["eventDetails"]["meta"],
+            json!({"status": "APPROVED", "reason": "NONE", "otherInfo": {"title": "UNPAUSE"}})
+        );
+    }
+    assert_eq!(provider.sent("promo", "en", 2, now), Some(1_036));
 }
 
 #[test]

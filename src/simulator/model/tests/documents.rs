@@ -1,9 +1,7 @@
 //! The sample requests of the provider's documents, and what the documents say of their answers.
 
 use super::*;
-
-/// Every distinct sample send of the documents, one a line; the last is a batch.
-const SENDS: &str = include_str!("sends.jsonl");
+use crate::wire::samples::{Sample, sample, samples};
 
 /// Fills in the placeholders of a sample. Its numbers are placeholders too: some are too short for a real one.
 fn filled(value: &Value) -> Value {
@@ -29,39 +27,48 @@ fn channel_of(sample: &Value) -> Channel {
     let page = || match (sample["user"]["lineUserId"].is_string(), sample["type"].as_str()) {
         (true, _) => Channel::Line,
         (_, Some("buttons")) => Channel::Viber,
+        (_, Some("carousel" | "richCard")) => Channel::Rcs,
         _ => Channel::WhatsApp,
     };
     named.unwrap_or_else(page)
 }
 
+/// The sample as its page means it: suggestions are of RCS, which a subaccount without another channel need not name.
+fn named(at: &str, sample: &Value) -> Value {
+    let mut body = filled(sample);
+    if !body["content"]["suggestions"].is_null() && body["channels"].is_null() {
+        assert!(at.contains("rcs"), "{at}");
+        body["channels"] = json!([{"channel": "RCS"}]);
+    }
+    body
+}
+
 #[test]
 fn every_sample_send_is_accepted_on_its_channel() {
     let mut model = model(Profile::perfect());
-    let lines: Vec<&str> = SENDS.lines().collect();
-    let (batch, sends) = lines.split_last().unwrap();
-    assert_eq!(sends.len(), 59);
-    for (line, n) in sends.iter().zip(0..) {
-        let sample: Value = serde_json::from_str(line).unwrap();
-        let (status, answer) = response(&post(&mut model, MESSAGES, &filled(&sample), START));
-        assert_eq!((status, &answer["status"]["state"]), (200, &json!("queued")), "{line}\n{answer}");
+    let sends = samples().filter(|sample| sample.is == "send");
+    for (Sample { at, body, .. }, n) in sends.zip(0..) {
+        let body = named(&at, &body);
+        let (status, answer) = response(&post(&mut model, MESSAGES, &body, START));
+        assert_eq!((status, &answer["status"]["state"]), (200, &json!("queued")), "{at}\n{answer}");
         let seen = model.message(n).unwrap();
-        assert_eq!(seen.steps[0].channel, channel_of(&sample), "{line}");
+        assert_eq!(seen.steps[0].channel, channel_of(&body), "{at}");
     }
-    let batch = filled(&serde_json::from_str(batch).unwrap());
-    let (status, answer) = response(&post(&mut model, &format!("{MESSAGES}/batch"), &batch, START));
-    let count = batch["messages"].as_array().unwrap().len();
-    assert_eq!((status, &answer["acceptedCount"], &answer["rejectedCount"]), (200, &json!(count), &json!(0)));
+    for Sample { at, body, .. } in samples().filter(|sample| sample.is == "batch") {
+        let body = filled(&body);
+        let (status, answer) = response(&post(&mut model, &format!("{MESSAGES}/batch"), &body, START));
+        let count = body["messages"].as_array().unwrap().len();
+        let counts = (&answer["acceptedCount"], &answer["rejectedCount"]);
+        assert_eq!((status, counts), (200, (&json!(count), &json!(0))), "{at}");
+    }
 }
 
 #[test]
 fn the_sample_notification_is_accepted_at_its_own_address() {
     let mut model = model(Profile::perfect());
-    let mut sample = json!({"user": {"msisdn": "+6591234567"}, "clientMessageId": "mine",
-        "smsFallback": {"text": "Event reminder", "source": "ACME", "encoding": "auto"},
-        "content": {"title": "Event reminder", "company": "LINE", "icon": "calendarCheck",
-            "emphasis": {"label": "Event name", "Content": "LINE Conference 2023"},
-            "list": [{"label": "Date:", "content": "Tue 26/09/2023"}], "explanation": "",
-            "actions": [{"title": "View agenda", "url": "https://media.example/agenda"}]}});
+    let mut sample = filled(&sample("002:3344"));
+    sample["clientMessageId"] = json!("mine");
+    sample["content"]["explanation"] = json!("");
     let path = "/api/v1/subaccounts/acme/lon";
     let (status, answer) = response(&post(&mut model, path, &sample, START));
     assert_eq!(
@@ -69,8 +76,9 @@ fn the_sample_notification_is_accepted_at_its_own_address() {
         (200, &json!("mine"), &json!("queued"))
     );
     assert_eq!(model.message(0).unwrap().steps[0].channel, Channel::LineNotification);
-    sample["content"]["explanation"] =
-        json!("x".repeat(500 - "Event reminderLINEEvent nameLINE Conference 2023Date:Tue 26/09/2023View agenda".len()));
+    let shown = "Event reminderLINEEvent nameLINE Conference 2023Date:Tue 26/09/2023Time:09:00 - 16:00VenueLINE Office, \
+                 17th Fl.Seat:A-07View agendaSee direction";
+    sample["content"]["explanation"] = json!("x".repeat(500 - shown.len()));
     assert_eq!(response(&post(&mut model, path, &sample, START)).0, 200);
     sample["content"]["explanation"] = json!(format!("{}x", sample["content"]["explanation"].as_str().unwrap()));
     assert_eq!(response(&post(&mut model, path, &sample, START)).1["code"], 3_006);
@@ -80,6 +88,31 @@ fn the_sample_notification_is_accepted_at_its_own_address() {
     let (status, answer) = response(&post(&mut model, &format!("{path}/batch"), &batch, START));
     assert_eq!((status, &answer["acceptedCount"], &answer["rejectedCount"]), (200, &json!(1), &json!(1)));
     assert_eq!(answer["messages"][1]["status"]["errorCode"], 3_006);
+}
+
+#[test]
+fn notifications_have_the_limits_of_other_messages() {
+    let mut profile = Profile::perfect();
+    profile.channels.get_mut(&Channel::LineNotification).unwrap().rate = "2/s".parse().ok();
+    let mut model = model(profile);
+    let path = "/api/v1/subaccounts/acme/lon";
+    let notification = |id: usize, fallback: usize| {
+        json!({"user": {"msisdn": "+6591234567"}, "clientMessageId": "x".repeat(id), "content": {"title": "Hi"},
+            "smsFallback": {"text": "x".repeat(fallback)}})
+    };
+    let mut code = |path: &str, body: &Value| response(&post(&mut model, path, body, START)).1["code"].as_i64();
+    assert_eq!(code(path, &notification(51, 1)), Some(3_009));
+    assert_eq!(code(path, &notification(50, 35_001)), Some(3_017));
+    let batch =
+        |id: usize, count: usize| json!({"clientBatchId": "x".repeat(id), "messages": vec![notification(1, 1); count]});
+    let many = format!("{path}/batch");
+    assert_eq!(code(&many, &batch(1, 10_001)), Some(3_013));
+    assert_eq!(code(&many, &batch(101, 1)), Some(3_014));
+    assert_eq!(code(&many, &batch(1, 0)), Some(3_012));
+    assert_eq!(code(&many, &batch(1, 3)), Some(429), "the rate of the channel");
+    assert_eq!(code(&many, &batch(100, 1)), None);
+    assert_eq!(code(path, &notification(50, 35_000)), None);
+    assert_eq!(code(path, &notification(1, 1)), Some(429));
 }
 
 #[test]

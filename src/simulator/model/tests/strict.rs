@@ -43,6 +43,11 @@ fn each_limit_of_the_documents_holds_on_its_channel() {
         |count: usize| json!({"text": "Ready", "button": {"caption": long(count), "action": "https://a.example"}});
     let card = |title: usize| json!({"richCard": {"title": long(title), "media": {"height": "TALL"}}});
     let chips = |count: usize| json!({"text": "Well?", "suggestions": vec![json!({"reply": {"text": "Yes"}}); count]});
+    let below = |count: usize| {
+        let mut whole = card(1);
+        whole["suggestions"] = chips(count)["suggestions"].clone();
+        whole
+    };
     let cards = |count: usize| json!({"carousel": {"cards": vec![json!({"title": "One"}); count]}});
     // The content at its limit, and one beyond.
     for (channel, kind, at_limit, beyond, refusal) in [
@@ -65,6 +70,7 @@ fn each_limit_of_the_documents_holds_on_its_channel() {
         ("RCS", "richCard", card(200), card(201), 3_006),
         ("RCS", "carousel", cards(10), cards(11), 1_010),
         ("RCS", "text", chips(11), chips(12), 3_049),
+        ("RCS", "richCard", below(7), below(8), 3_049),
         ("ZaloNotification", "template", filled(400), filled(401), 3_006),
     ] {
         assert_eq!(code(&mut model, &send(channel, kind, &at_limit)), 0, "{channel} {kind}");
@@ -199,37 +205,22 @@ fn a_reply_names_its_writer_and_the_channels_id() {
 }
 
 #[test]
-fn an_account_event_pauses_a_template_until_another_releases_it() {
-    let mut model = model(Profile::perfect());
-    let event = |status: &str| {
-        json!({"eventId": status, "eventType": "template_status_update", "eventDetails": {"templateName": "welcome",
-            "templateLanguage": "en", "meta": {"status": status}}})
-    };
-    for (status, report) in [
-        ("PAUSED", ReportedStatus::Negative { code: Some(1_035) }),
-        ("DISABLED", ReportedStatus::Negative { code: Some(1_036) }),
-        ("APPROVED", ReportedStatus::Read),
-    ] {
-        model.take_account_events(event(status).to_string().as_bytes());
-        post(&mut model, MESSAGES, &whatsapp(NUMBER, status), START);
-        assert_eq!(reports(&mut model, START + seconds(60)).pop().unwrap().2, report, "{status}");
-    }
-}
-
-#[test]
 fn a_file_is_kept_and_checked_as_documented() {
     let mut model = model(Profile { sub_accounts: vec!["acme".to_owned()], ..Profile::perfect() })
         .with_key(Some("secret".to_owned()));
     let key = Some("Bearer secret");
-    let upload = |name: &'static str, content: &'static [u8]| Some(Upload { name, content_type: "image/png", content });
+    let upload = |name: &'static str, content: &'static [u8]| {
+        Uploaded::File(Upload { name, content_type: "image/png", content })
+    };
     let mut status = |sub_account: &str, key, file| {
-        let (reply, location) = model.upload(sub_account, key, file, START);
-        let Reply::Response { status, body, .. } = reply else { panic!("{reply:?}") };
+        let (answer, location) = model.upload(sub_account, key, &file, START);
+        let Reply::Response { status, body, .. } = answer.reply else { panic!("{answer:?}") };
         (status, serde_json::from_str::<Value>(&body).unwrap(), location)
     };
     assert_eq!(status("acme", None, upload("a.png", b"x")).0, 401);
     assert_eq!(status("other", key, upload("a.png", b"x")).1["code"], 1_001);
-    assert_eq!(status("acme", key, None).0, 400);
+    assert_eq!(status("acme", key, Uploaded::Nothing).0, 400);
+    assert_eq!(status("acme", key, Uploaded::TooLarge).0, 413);
     assert_eq!(status("acme", key, upload("a.exe", b"x")).0, 415);
     let (created, body, location) = status("acme", key, upload("A.PNG", b"x"));
     let (name, token) = (body["fileName"].as_str().unwrap(), body["token"].as_str().unwrap());
@@ -243,19 +234,131 @@ fn a_file_is_kept_and_checked_as_documented() {
     assert_eq!((refused(name, None), refused(name, Some("x")), refused("b.png", Some(token))), (400, 401, 404));
 }
 
+/// Uploads a file of so many bytes; returns its address.
+fn uploaded(model: &mut Model, name: &str, bytes: usize) -> String {
+    let content = vec![0; bytes];
+    let file = Uploaded::File(Upload { name, content_type: "image/png", content: &content });
+    format!("https://chatapps.8x8.com{}", model.upload("acme", None, &file, START).1.unwrap())
+}
+
+/// The reports about a message on every channel that it is tried on, by the last of each.
+fn codes(model: &mut Model, body: &Value) -> Vec<Option<u16>> {
+    let n = model.message_count();
+    assert_eq!(code(model, body), 0, "{body}");
+    model.tick(START + seconds(3_600));
+    model.message(n).unwrap().steps.iter().map(|step| step.error_code).collect()
+}
+
 #[test]
 fn an_uploaded_file_that_is_too_large_for_its_channel_is_undelivered() {
-    let mut model = model(Profile::perfect());
-    // Larger than WhatsApp takes, and not larger than RCS does.
-    let content = vec![0; 5 * 1_024 * 1_024 + 1];
-    let file = Upload { name: "a.png", content_type: "image/png", content: &content };
-    let (_, location) = model.upload("acme", None, Some(file), START);
-    let content = json!({"url": format!("https://chatapps.8x8.com{}", location.unwrap())});
-    write(&mut model, NUMBER, START);
-    for (channel, report) in
-        [("WhatsApp", ReportedStatus::Negative { code: Some(1_027) }), ("RCS", ReportedStatus::Read)]
-    {
-        post(&mut model, MESSAGES, &send(channel, "image", &content), START);
-        assert_eq!(reports(&mut model, START + seconds(60)).pop().unwrap().2, report, "{channel}");
+    let mut model = model(Profile { session_window: false, ..Profile::perfect() });
+    // 5 MB are 5,000,000 bytes.
+    let (fits, too_large) = (uploaded(&mut model, "a.png", 5_000_000), uploaded(&mut model, "a.png", 5_000_001));
+    for (channel, url, refusal) in [
+        ("WhatsApp", &fits, None),
+        ("WhatsApp", &too_large, Some(1_027)),
+        ("Viber", &fits, Some(2_015)),
+        ("RCS", &too_large, None),
+    ] {
+        assert_eq!(codes(&mut model, &send(channel, "image", &json!({ "url": url }))), [refusal], "{channel}");
     }
+}
+
+#[test]
+fn a_file_is_judged_by_the_channel_of_each_step_wherever_it_is() {
+    let mut model = model(Profile { session_window: false, ..Profile::perfect() });
+    let url = uploaded(&mut model, "a.png", 5_000_001);
+    // A file that WhatsApp refuses is delivered on RCS.
+    let mut both = send("WhatsApp", "image", &json!({ "url": url }));
+    both["channels"] = json!([{"channel": "WhatsApp"}, {"channel": "RCS"}]);
+    assert_eq!(codes(&mut model, &both), [Some(1_027), None]);
+    let header = json!([{"type": "header", "parameters": [{"type": "image", "url": url}]}]);
+    let template =
+        |components: Value| json!({"template": {"name": "promo", "language": "en", "components": components}});
+    let cards = json!([{"type": "carousel", "cards": [{"cardIndex": 0, "components": header}]}]);
+    let interactive = json!({"interactive": {"type": "button", "header": {"type": "image", "image": {"link": url}},
+        "body": {"text": "Well?"}}});
+    let button =
+        json!([{"type": "button", "index": 0, "subType": "url", "parameters": [{"type": "text", "text": url}]}]);
+    for (kind, content, refusal) in [
+        ("template", template(header.clone()), Some(1_027)),
+        ("template", template(cards), Some(1_027)),
+        ("interactive", interactive, Some(1_027)),
+        ("template", template(button), None),
+    ] {
+        assert_eq!(codes(&mut model, &send("WhatsApp", kind, &content)), [refusal], "{content}");
+    }
+    // RCS takes no documents of Office.
+    let url = uploaded(&mut model, "a.docx", 1);
+    let card = json!({"title": "One", "media": {"height": "short", "contentInfo": {"fileUrl": url}}});
+    let carousel = json!({"carousel": {"cardWidth": "small", "cards": [{"title": "Two"}, card]}});
+    assert_eq!(codes(&mut model, &send("RCS", "richCard", &json!({ "richCard": card }))), [Some(2)]);
+    assert_eq!(codes(&mut model, &send("RCS", "carousel", &carousel)), [Some(2)]);
+}
+
+#[test]
+fn uploads_templates_and_contacts_have_the_faults_of_requests() {
+    let mut model = model(Profile::perfect());
+    let templates = "/api/v1/accounts/acme-1/channels/wa-1/templates";
+    let contact = json!({"groups": [{"id": 11_344}], "addresses": {"msisdn": "+6591234567"}});
+    let image = Uploaded::File(Upload { name: "a.png", content_type: "image/png", content: b"x" });
+    let status = |reply: &Reply| match reply {
+        Reply::Response { status, .. } => *status,
+        Reply::CutBeforeReading => 1,
+        Reply::CutAfterReading => 2,
+    };
+    for (faults, expected) in [
+        (json!({"throttle": 1.0}), 429),
+        (json!({"error_500": 1.0}), 500),
+        (json!({"cut_before": 1.0}), 1),
+        (json!({"cut_after": 1.0}), 2),
+        (json!({}), 0),
+    ] {
+        model.set_faults(Faults::default().with(&faults).unwrap());
+        let (upload, location) = model.upload("acme", None, &image, START);
+        let list = Call { method: Method::Get, path: templates, authorization: None, body: b"" };
+        let listed = model.call(&list, START);
+        let added = post(&mut model, "/api/v1/accounts/contacts", &contact, START);
+        let statuses = [&upload, &listed, &added].map(|answer| status(&answer.reply));
+        let wanted = if expected == 0 { [201, 200, 200] } else { [expected; 3] };
+        assert_eq!((statuses, location.is_some()), (wanted, expected == 0), "{faults}");
+    }
+}
+
+#[test]
+fn the_sms_api_has_its_own_body_and_answer() {
+    let mut model = model(Profile::perfect());
+    let sms = |text: &str, source: &str| {
+        json!({"destination": format!("+{NUMBER}"), "source": source, "text": text, "encoding": "AUTO",
+            "clientMessageId": "c-1"})
+    };
+    let (status, answer) = response(&post(&mut model, MESSAGES, &sms("Hi", "ACME"), START));
+    assert_eq!((status, &answer["status"]["code"], &answer["clientMessageId"]), (200, &json!("QUEUED"), &json!("c-1")));
+    assert_eq!(answer["destination"], format!("+{NUMBER}"));
+    for (body, refusal) in [
+        (sms("", "ACME"), 1_004),
+        (sms("Hi", "AN-ALPHANUMERIC-1"), 1_005),
+        (json!({"destination": "91234567x", "text": "Hi"}), 1_002),
+        (json!({"destination": format!("+{NUMBER}"), "text": "Hi", "encoding": "MORSE"}), 1_003),
+    ] {
+        assert_eq!(code(&mut model, &body), refusal, "{body}");
+    }
+    let batch = json!({"includeMessagesInResponse": true, "messages": [sms("Hi", "ACME"), sms("", "ACME")]});
+    let (status, answer) = response(&post(&mut model, &format!("{MESSAGES}/batch"), &batch, START));
+    assert_eq!((status, &answer["acceptedCount"], &answer["rejectedCount"]), (200, &json!(1), &json!(1)));
+    let rejected = json!({"code": "REJECTED", "description": "Text value is missing"});
+    assert_eq!(
+        (&answer["messages"][1]["status"], &answer["messages"][0]["status"]["code"]),
+        (&rejected, &json!("QUEUED"))
+    );
+
+    // Receipts and details have the SMS API's form too.
+    let receipts = model.tick(START + seconds(60));
+    let event: Value = serde_json::from_slice(&receipts.last().unwrap().event).unwrap();
+    let payload = &event["payload"];
+    assert_eq!((&event["namespace"], &payload["destination"]), (&json!("SMS"), &json!(format!("+{NUMBER}"))));
+    assert_eq!((&payload["channel"], &payload["user"]), (&Value::Null, &Value::Null));
+    let details = format!("{MESSAGES}/{}", payload["umid"].as_str().unwrap());
+    let details = call(&mut model, Method::Get, &details, START + seconds(61)).1;
+    assert_eq!((&details["umid"], &details["status"]["state"]), (&payload["umid"], &json!("delivered")));
 }

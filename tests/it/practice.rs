@@ -1,0 +1,166 @@
+//! The practice provider as operators use it: with the real commands, and with webhooks that were registered there.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use volley::domain::Span;
+
+use crate::support::{Process, free_address, numbers, until};
+
+const PATIENCE: Span = Span::from_secs(60);
+
+const PROFILE: &str = r#"
+speed = 1000
+account_id = "acme-1"
+session_window = false
+[channel.WhatsApp]
+reject = 0.0
+undelivered = 0.0
+silent = 0.0
+delivered = 1.0
+[channel.SMS]
+reject = 0.0
+undelivered = 0.0
+silent = 0.0
+delivered = 1.0
+"#;
+
+const SMS: &str = "[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
+const WHATSAPP: &str = "[[step]]\nchannel = \"WhatsApp\"\n[step.template]\nname = \"promo\"\nlanguage = \"en\"\n\
+                        category = \"MARKETING\"\n";
+
+/// A folder with a practice provider that runs, and a configuration that uses it.
+struct Site {
+    folder: TempDir,
+    provider: String,
+    _simulator: Process,
+    server: Option<Process>,
+}
+
+impl Site {
+    /// `lanes` are added to the configuration; with `webhook`, the provider posts to the server from the start.
+    async fn new(lanes: &str, more: &str, webhook: bool) -> Self {
+        let folder = TempDir::new().unwrap();
+        let server = free_address();
+        fs::write(folder.path().join("profile.toml"), PROFILE).unwrap();
+        let url = format!("http://{server}/webhooks/8x8");
+        let hook = ["--webhook", &url, "--webhook-authorization", "Bearer hook"];
+        let simulate = ["simulate", "--json", "--listen", "127.0.0.1:0", "--seed", "7", "--profile", "profile.toml"];
+        let arguments = [&simulate[..], if webhook { &hook } else { &[] }].concat();
+        let mut simulator = Process::start(folder.path(), &arguments);
+        let provider = simulator.first_line().await["listen"].as_str().unwrap().to_owned();
+        let config = format!(
+            "[server]\nlisten = \"{server}\"\npublic_url = \"http://{server}\"\n\
+             [provider]\nbase_url = \"{provider}\"\nsub_account = \"acme\"\naccount_id = \"acme-1\"\napi_key = \"k\"\n\
+             webhook_authorization = \"Bearer hook\"\n{more}\n{lanes}"
+        );
+        fs::write(folder.path().join("volley.toml"), config).unwrap();
+        volley::provider::install_tls();
+        Self { folder, provider, _simulator: simulator, server: None }
+    }
+
+    async fn serve(&mut self) {
+        let mut server = Process::start(self.folder.path(), &["serve", "--json"]);
+        server.first_line().await;
+        self.server = Some(server);
+    }
+
+    async fn volley(&self, arguments: &[&str]) -> String {
+        let ended = Process::start(self.folder.path(), arguments).ended().await;
+        assert!(ended.status.success(), "{arguments:?}: {} {}", ended.stdout, ended.stderr);
+        ended.stdout
+    }
+
+    async fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.volley(arguments).await).unwrap()
+    }
+
+    async fn launch(&self, recipients: u32, route: &str) {
+        let campaign = format!("name = \"promo\"\n{}\n{route}", numbers(0..recipients));
+        fs::write(self.folder.path().join("promo.toml"), campaign).unwrap();
+        self.volley(&["campaign", "launch", "promo.toml", "--json"]).await;
+    }
+
+    async fn until_reached(&self, recipients: u32) {
+        until("every recipient is reached", PATIENCE, || async {
+            let report = self.json(&["campaign", "report", "promo", "--json"]).await;
+            if report["steps"][0]["reached"] == recipients { Ok(()) } else { Err(report) }
+        })
+        .await;
+    }
+
+    async fn post(&self, path: &str, body: &Value) {
+        let request = reqwest::Client::new().post(format!("{}/simulator/{path}", self.provider));
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// What the provider's own pages say.
+    async fn get(&self, path: &str) -> String {
+        reqwest::get(format!("{}/simulator/{path}", self.provider)).await.unwrap().text().await.unwrap()
+    }
+
+    /// Waits until the lane has so many holds, and returns them.
+    async fn until_held(&self, holds: usize) -> Vec<Value> {
+        until("the holds of the lane", PATIENCE, || async {
+            let lanes = self.json(&["lane", "list", "--json"]).await;
+            let of_lane = lanes[0]["holds"].as_array().cloned().unwrap_or_default();
+            if of_lane.len() == holds { Ok(of_lane) } else { Err(lanes) }
+        })
+        .await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_by_hand_holds_a_template_and_another_releases_it() {
+    let lanes = "[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\ntier = \"unlimited\"\n";
+    let mut site = Site::new(lanes, "", true).await;
+    site.serve().await;
+    let status = |status: &str| json!({"template": "promo", "language": "en", "status": status});
+    site.post("events/template_status_update", &status("PAUSED")).await;
+    let held = site.until_held(1).await;
+    assert_eq!((&held[0]["template"], &held[0]["language"]), (&json!("promo"), &json!("en")), "{held:?}");
+    site.launch(3, WHATSAPP).await;
+    let report = site.json(&["campaign", "report", "promo", "--json"]).await;
+    assert_eq!(report["steps"][0]["handed_over"], 0, "{report}");
+
+    site.post("events/template_status_update", &status("APPROVED")).await;
+    site.until_held(0).await;
+    site.until_reached(3).await;
+    let events = site.volley(&["events"]).await;
+    assert!(!events.contains("account \"acme-1\""), "it is the account of the lane: {events}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receipts_are_posted_to_the_webhooks_that_doctor_registered() {
+    let mut site = Site::new("[[lane]]\nname = \"sms\"\nchannel = \"SMS\"\n", "", false).await;
+    let registered = site.volley(&["doctor", "--register-webhooks", "--yes"]).await;
+    assert!(registered.contains("Account acme-1: the provider posts its webhooks to"), "{registered}");
+    site.serve().await;
+    site.launch(5, SMS).await;
+    site.until_reached(5).await;
+    let again = site.volley(&["doctor", "--register-webhooks", "--yes"]).await;
+    assert!(again.contains("now:  receipts and inbound messages of subaccount acme"), "{again}");
+    assert!(again.contains("with an Authorization"), "{again}");
+    site.volley(&["doctor", "--remove-webhooks", "--yes"]).await;
+    let none = site.volley(&["doctor", "--remove-webhooks", "--yes"]).await;
+    assert!(none.contains("no webhook is posted to"), "{none}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_of_the_sms_api_are_accepted_and_reported() {
+    let lanes = "[[lane]]\nname = \"sms\"\nchannel = \"SMS\"\napi = \"sms\"\nsource = \"ACME\"\n";
+    let mut site = Site::new(lanes, "send = \"batch\"\nbatch_size = 10\n", true).await;
+    site.serve().await;
+    site.launch(25, SMS).await;
+    site.until_reached(25).await;
+    let seen: Value = serde_json::from_str(&site.get("seen").await).unwrap();
+    assert_eq!((&seen["messages"], &seen["duplicates"]), (&json!(25), &json!(0)), "{seen}");
+    assert!(seen["batches"].as_u64().is_some_and(|batches| batches >= 3), "{seen}");
+    for line in site.get("messages").await.lines() {
+        let message: Value = serde_json::from_str(line).unwrap();
+        let request = &message["request"];
+        assert_eq!((&request["destination"], &request["source"]), (&message["msisdn"], &json!("ACME")), "{line}");
+    }
+}
