@@ -89,7 +89,7 @@ impl Binder<'_> {
         let encoding = step.sms().map(|(_, encoding)| encoding);
         // The length of an SMS is limited by its parts.
         let most = encoding.is_none().then(|| text_max(step.channel));
-        let rules = TextRules { is_transliterated: step.transliterate, ..TextRules::default() };
+        let rules = TextRules::of_text(step.transliterate);
         let body = Wording::of(self.bind(ContentPart::Text, rules, text)?, most);
         Ok(Bubble { encoding, body, ..Bubble::empty(step.channel) })
     }

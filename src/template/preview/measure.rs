@@ -32,6 +32,11 @@ impl TextRules {
     pub(super) const REPEATED: Self = Self { is_repeated: true, ..Self::NONE };
     pub(super) const ADDRESS: Self = Self::at_most(URL_MAX);
 
+    /// A text without a limit of its own.
+    pub(super) const fn of_text(is_transliterated: bool) -> Self {
+        Self { is_transliterated, ..Self::NONE }
+    }
+
     pub(super) const fn at_most(most: usize) -> Self {
         Self { most: Some(most), ..Self::NONE }
     }
