@@ -162,6 +162,7 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
     let mut lap = Lap::new("spread, 5,000 a call");
     for from in (0..messages).step_by(SPREAD_AT_ONCE as usize) {
         let spread = PieceOfMessages {
+            confirms_opt_out: false,
             batch,
             audience,
             from,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::Error;
 use super::read::{Reader, TextValue};
-use crate::domain::Language;
+use crate::domain::{Language, is_reserved};
 
 /// The key of the text for every other language.
 const OTHERS: &str = "others";
@@ -48,6 +48,9 @@ impl Confirmation {
             }
             if text.contains("{{") {
                 return Err(reader.wrong(KEY, "has a variable, but a confirmation has none; remove the double braces"));
+            }
+            if text.contains(is_reserved) {
+                return Err(reader.wrong(KEY, "characters from U+FDD0 to U+FDEF are not supported; remove them"));
             }
             if text.chars().count() > LONGEST {
                 return Err(reader.wrong(KEY, format_args!("has a text of more than {LONGEST} characters; shorten it")));

@@ -355,6 +355,7 @@ fn a_confirmation_is_one_text_or_a_text_for_each_language() {
     for (wrong, what) in [
         ("7.5", "opt_out, confirm: must be a text in quotes, or a table of texts"),
         ("{ de = 7, others = \"Bye\" }", "opt_out, confirm: must be a text in quotes, or a table of texts"),
+        ("\"Bye\u{fdd0}\"", "opt_out, confirm: characters from U+FDD0 to U+FDEF are not supported"),
         ("{ de = \"Tschüss\" }", "opt_out, confirm: has no text for every other language; add others"),
         ("{ xx = \"?\", others = \"Bye\" }", "opt_out, confirm: unknown language \"xx\""),
         ("{ de = \" \", others = \"Bye\" }", "opt_out, confirm: has an empty text"),

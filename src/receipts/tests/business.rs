@@ -341,7 +341,7 @@ fn an_event_names_reason_number_and_campaigns() {
         ),
         (
             template("template_category_update", r#"{"previousCategory":"UTILITY","newCategory":"MARKETING"}"#),
-            "campaigns in progress that use it: spring;",
+            "campaigns in progress that use it get its price for what they have not sent: spring",
         ),
     ] {
         assert!(event.events[0].text().contains(words), "{:?}", event.events[0].text());

@@ -84,6 +84,6 @@ mod tests {
         assert!(never.0 == Health::Warning && never.1.contains("lane new were never fetched"), "{never:?}");
         assert!(bare.0 == Health::Warning && bare.1.contains("lane bare has no channel_id"), "{bare:?}");
         let old = &found(now + OLD).await[0];
-        assert!(old.0 == Health::Warning && old.1.contains("the list is 1 day old"), "{old:?}");
+        assert!(old.0 == Health::Warning && old.1.contains("the list is 1 d old"), "{old:?}");
     }
 }
