@@ -25,7 +25,7 @@ pub(in crate::cli) struct Args {
     /// The campaign file, TOML or JSON.
     file: PathBuf,
     #[command(flatten)]
-    preview: preview::Args,
+    preview: preview::PreviewArgs,
     /// Do not request the web addresses of media.
     #[arg(long)]
     offline: bool,

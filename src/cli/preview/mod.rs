@@ -17,7 +17,7 @@ pub(super) use page::{Page, write};
 
 /// The options of a preview of a campaign.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct PreviewArgs {
     /// Show messages as the recipients would see them, and count the messages that break a limit.
     ///
     /// Shows the first, the shortest, the longest and a random message of each step. Reads every recipient once.
@@ -52,7 +52,7 @@ fn page_file(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-impl Args {
+impl PreviewArgs {
     /// Whether a preview is wanted.
     pub(super) fn is_wanted(&self) -> bool {
         let Self { preview, to, seed, shared } = self;
