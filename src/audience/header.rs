@@ -4,6 +4,8 @@ use super::Reason;
 use super::block::{Row, Rows};
 use super::names;
 use super::number::{self, Home};
+use super::read::Reading;
+use crate::domain::ChannelUser;
 
 /// Where the header and the data begin.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,18 +20,20 @@ pub(super) struct Head {
 const TITLES_MAX: usize = 20;
 
 /// Finds the header in the first rows of a file: it names a number column, or is above the first number. With `no_header`,
-/// the first row is data.
-pub(super) fn find(rows: &Rows, default: Home, no_header: bool) -> Head {
+/// the first row is data. If rows may have a channel's id in place of a number, an id is like a number.
+pub(super) fn find(rows: &Rows, reading: &Reading<'_>) -> Head {
     let without = Head { header: None, first: 0 };
-    if no_header {
+    let Reading { options, default } = *reading;
+    if options.no_header {
         return without;
     }
+    let is_user = |cell: &str| options.takes_users && ChannelUser::channel_of(cell.trim()).is_some();
+    let is_number = |cell: &str| is_like_a_number(cell, default) || is_user(cell);
     let rows: Vec<Row<'_>> = rows.iter().collect();
     let usual = usual_fill(&rows);
     let is_full = |row: &Row<'_>| filled(row) * 2 >= usual;
-    let holds_number = |row: &Row<'_>| row.cells().any(|cell| is_like_a_number(cell, default));
-    let numbers_below =
-        |index: usize, column: usize| rows[index + 1..].iter().any(|row| is_like_a_number(row.cell(column), default));
+    let holds_number = |row: &Row<'_>| row.cells().any(is_number);
+    let numbers_below = |index: usize, column: usize| rows[index + 1..].iter().any(|row| is_number(row.cell(column)));
     let first_data = rows.iter().take(TITLES_MAX).position(|row| is_full(row) && holds_number(row));
     for (index, row) in rows.iter().enumerate().take(TITLES_MAX).filter(|(_, row)| is_full(row)) {
         // Titles have fewer filled cells than the header, or no number where the header names one. Otherwise the row is data
@@ -38,7 +42,7 @@ pub(super) fn find(rows: &Rows, default: Home, no_header: bool) -> Head {
             rows[..index].iter().all(|above| {
                 let (less, equal) = (filled(above) < filled(row), filled(above) == filled(row));
                 let cell = above.cell(column);
-                less || (equal && names::is_whole_phone_name(row.cell(column)) && !is_like_a_number(cell, default))
+                less || (equal && names::is_whole_phone_name(row.cell(column)) && !is_number(cell))
             })
         };
         let is_sure = first_data.is_none_or(|first| index < first);
@@ -56,7 +60,7 @@ pub(super) fn find(rows: &Rows, default: Home, no_header: bool) -> Head {
         return Head { header: Some(above), first: above + 1 };
     };
     // A cell above a number that has no letter is no name: it is an invalid number.
-    let column = (0..rows[first].width()).find(|column| is_like_a_number(rows[first].cell(*column), default));
+    let column = (0..rows[first].width()).find(|column| is_number(rows[first].cell(*column)));
     let is_wrong_number = |row: &Row<'_>| {
         let cell = row.cell(column.unwrap_or_default()).trim();
         !cell.is_empty() && !cell.chars().any(char::is_alphabetic)
@@ -95,6 +99,7 @@ pub(super) fn is_like_a_number(cell: &str, home: Home) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Options;
     use super::super::block::Block;
     use super::*;
 
@@ -108,7 +113,8 @@ mod tests {
             block.end_row(index as u64 + 1);
         }
         let default = country.parse().ok().and_then(Home::of).unwrap_or(Home::Missing);
-        let Head { header, first } = find(&block.seal().unwrap(), default, false);
+        let options = Options::default();
+        let Head { header, first } = find(&block.seal().unwrap(), &Reading { options: &options, default });
         (header, first)
     }
 

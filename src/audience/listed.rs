@@ -7,10 +7,11 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::import::read_all;
-use super::{Error, Example, Halt, ImportNote, Options, Reason, Reject, Sink, Source, SourceFilter, Summary};
+use super::summary::shortened;
+use super::{Columns, Error, Example, Halt, ImportNote, Options, Reason, Reject, Sink, Source, SourceFilter, Summary};
 use crate::domain::{ChannelUser, Country, Msisdn, Recipient};
 
-/// Sentences about invalid entries that are shown.
+/// Invalid entries that are shown, each as a sentence.
 const SHOWN: usize = 3;
 
 /// The numbers and the ids of a list and of a file.
@@ -43,14 +44,14 @@ impl ListedNumbers {
             (found, whole) = read(Source::numbers(list)).await?;
         }
         let bare = |it: &Example| format!("\"{}\": {}", it.value, it.reason.sentence_of_bare_number());
-        let mut invalid: Vec<String> = invalid_of(&whole).map(bare).collect();
+        let mut invalid: Vec<String> = found.invalid.iter().map(bare).collect();
         let Some(file) = file else { return Ok(found.with(whole, invalid)) };
         filter.next_source();
         let (more, summary) = read(Source::File(file)).await?;
         found.numbers.extend(more.numbers);
         found.users.extend(more.users);
         let in_line = |it: &Example| format!("line {}, \"{}\": {}", it.line, it.value, it.reason.sentence());
-        invalid.extend(invalid_of(&summary).map(in_line));
+        invalid.extend(more.invalid.iter().map(in_line));
         whole.invalid += summary.invalid;
         whole.duplicates += summary.duplicates;
         for (country, number) in summary.countries {
@@ -95,6 +96,10 @@ struct Listed {
     /// The rejected rows with an id, by the reason for which each has no number.
     of_users: BTreeMap<Reason, u64>,
     repeated: u64,
+    /// The index of the number column.
+    number: usize,
+    /// The first rejected rows without an id.
+    invalid: Vec<Example>,
 }
 
 impl Listed {
@@ -116,33 +121,32 @@ impl Listed {
 }
 
 impl Sink for Listed {
+    fn columns(&mut self, columns: &Columns) -> Result<(), Halt> {
+        self.number = columns.names().iter().position(|name| name == columns.number()).unwrap_or_default();
+        Ok(())
+    }
+
     fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
         self.numbers.extend(recipients.into_iter().map(|recipient| recipient.msisdn));
         Ok(())
     }
 
     fn rejected(&mut self, rejects: &[Reject]) -> Result<(), Halt> {
-        for Reject { reason, fields, .. } in rejects {
-            if is_repeated(*reason) {
+        for &Reject { line, reason, ref fields } in rejects {
+            if matches!(reason, Reason::Duplicate | Reason::EarlierSource) {
                 continue;
             }
             let cells = fields.unpack().unwrap_or_default();
-            let Some(user) = cells.iter().find_map(|cell| cell.parse().ok()) else { continue };
-            *self.of_users.entry(*reason).or_default() += 1;
-            self.repeated += u64::from(!self.users.insert(user));
+            if let Some(user) = cells.iter().find_map(|cell| cell.parse().ok()) {
+                *self.of_users.entry(reason).or_default() += 1;
+                self.repeated += u64::from(!self.users.insert(user));
+            } else if self.invalid.len() < SHOWN {
+                let value = cells.get(self.number).map(|cell| shortened(cell)).unwrap_or_default();
+                self.invalid.push(Example { line, reason, value });
+            }
         }
         Ok(())
     }
-}
-
-const fn is_repeated(reason: Reason) -> bool {
-    matches!(reason, Reason::Duplicate | Reason::EarlierSource)
-}
-
-/// The first entries without a valid number and without an id.
-fn invalid_of(summary: &Summary) -> impl Iterator<Item = &Example> {
-    let is_user = |text: &str| ChannelUser::channel_of(text.trim()).is_some();
-    summary.examples.iter().filter(move |example| !is_repeated(example.reason) && !is_user(&example.value))
 }
 
 /// Listed numbers after they were opted out or in.

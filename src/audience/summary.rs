@@ -127,7 +127,7 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-fn shortened(value: &str) -> String {
+pub(super) fn shortened(value: &str) -> String {
     let value = value.trim();
     match value.char_indices().nth(EXAMPLE_CHARS) {
         Some((end, _)) => format!("{}…", &value[..end]),

@@ -128,7 +128,7 @@ fn feed_table(
     if rows.len() == 0 {
         return Err(Error::Empty { file: path.to_owned() });
     }
-    let head = header::find(&rows, reading.default, reading.options.no_header);
+    let head = header::find(&rows, reading);
     let widest = rows.iter().nth(head.header.unwrap_or(head.first)).map_or(0, |row| row.width());
     if widest > MAX_COLUMNS {
         return Err(Error::TooManyColumns { file: path.to_owned(), count: widest, max: MAX_COLUMNS });

@@ -94,6 +94,8 @@ impl ProxyUrl {
         let url: Uri = text.parse().ok()?;
         let host_and_port = url.authority()?.as_str().split_once('@').map_or(text, |(_, near)| near);
         let is_proxy = matches!(url.scheme_str(), Some("http" | "https"))
+            // A second @ may belong to the password, so the host is in doubt.
+            && !host_and_port.contains('@')
             && host_and_port.parse::<Uri>().is_ok_and(|near| near.host().is_some_and(|host| !host.is_empty()))
             && matches!(url.path(), "" | "/")
             && url.query().is_none();

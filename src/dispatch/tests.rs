@@ -381,7 +381,7 @@ async fn an_answer_that_reports_an_opt_out_records_it() {
 
 #[tokio::test]
 async fn a_confirmation_is_sent_only_while_its_recipient_is_opted_out() {
-    let mut desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let mut desk = Desk::new("rate = \"2000/s\"", "", 200, "").await;
     let steps = vec![Step::of_text(Channel::Sms, "sms", "Bye")];
     let plan = Plan { columns: vec!["code".to_owned()], confirms_opt_out: true, ..Plan::of_steps(steps) };
     let now = desk.clock.now();

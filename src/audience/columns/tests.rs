@@ -21,7 +21,7 @@ fn found(lines: &[&str], country: &str, map: &[&str]) -> Result<Columns, NoColum
     let default = country.parse().ok().and_then(Home::of).unwrap_or(Home::Missing);
     let map = map.iter().map(|mapping| mapping.parse().unwrap()).collect();
     let reading = Reading { options: &Options { map, ..Options::default() }, default };
-    let head = header::find(&rows, default, false);
+    let head = header::find(&rows, &reading);
     Columns::find(head.header.and_then(|place| rows.iter().nth(place)), &|| rows.iter().skip(head.first), &reading)
 }
 
