@@ -89,16 +89,17 @@ impl ProxyUrl {
     }
 
     /// Reads a URL strictly: where it is connected to, one with raw special characters would count as no proxy, and
-    /// the API key would be sent without it.
+    /// the API key would be sent without it, or its password would be cut off.
     fn parse(text: &str) -> Option<Self> {
         let url: Uri = text.parse().ok()?;
-        let host_and_port = url.authority()?.as_str().split_once('@').map_or(text, |(_, near)| near);
+        let (host, authority) = (url.host()?, url.authority()?.as_str());
+        let near = authority.split_once('@').map_or(authority, |(_, near)| near);
         let is_proxy = matches!(url.scheme_str(), Some("http" | "https"))
-            // A second @ may belong to the password, so the host is in doubt.
-            && !host_and_port.contains('@')
-            && host_and_port.parse::<Uri>().is_ok_and(|near| near.host().is_some_and(|host| !host.is_empty()))
+            && !host.is_empty()
+            && (near == host || url.port().is_some_and(|port| near == format!("{host}:{port}")))
             && matches!(url.path(), "" | "/")
-            && url.query().is_none();
+            && url.query().is_none()
+            && !text.contains('#');
         is_proxy.then(|| Self(Secret::new(text)))
     }
 }
@@ -177,7 +178,15 @@ mod tests {
             assert!(ProxyUrl::parse(url).is_none(), "{url}");
         }
         // Readers of URLs that encode these themselves take them, but not the one that decides about the connection.
-        for url in ["http://ann:a@b@proxy:3128", "http://ann:pä@proxy:3128", "http:proxy:3128", "http://ann@:3128"] {
+        for url in [
+            "http://ann:a@b@proxy:3128",
+            "http://ann:a#b@proxy:3128",
+            "http://ann:a/b@proxy:3128",
+            "http://ann:pä@proxy:3128",
+            "http://ann:a%@proxy:3128",
+            "http:proxy:3128",
+            "http://ann@:3128",
+        ] {
             assert!(ProxyUrl::parse(url).is_none(), "{url}");
         }
     }

@@ -158,9 +158,16 @@ fn proxies_beside(network: &Network, variable: impl Fn(&str) -> Option<String>) 
     Ok(Matcher::from_env())
 }
 
+/// Whether the matcher reads a proxy as it is meant: a raw `@` or `#` of a password would end it too early.
 fn is_readable(proxy: &str) -> bool {
     let anywhere = Uri::from_static("http://provider.example");
-    Matcher::builder().all(proxy).build().intercept(&anywhere).is_some()
+    let read = Matcher::builder().all(proxy).build().intercept(&anywhere);
+    let is_near = |uri: &Uri| match (uri.authority(), uri.port()) {
+        (Some(authority), None) => authority.as_str() == authority.host(),
+        (Some(authority), Some(port)) => authority.as_str() == format!("{}:{port}", authority.host()),
+        (None, _) => false,
+    };
+    !proxy.contains('#') && read.is_some_and(|proxy| is_near(proxy.uri()))
 }
 
 fn unreadable(name: &str) -> BoxError {

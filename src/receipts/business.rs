@@ -378,7 +378,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The texts in a value, in its order.
+/// The texts in a value, in the order of its keys.
 fn words_of(value: &serde_json::Value, words: &mut Vec<String>) {
     match value {
         serde_json::Value::String(text) => words.push(text.clone()),

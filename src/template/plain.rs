@@ -238,7 +238,7 @@ mod tests {
         }
 
         #[test]
-        fn the_length_of_a_plain_text_is_counted_and_taken_back(kept in "[a€”…ก]{0,6}", text in "[aé€[ł“”–…™©\u{300}ก]{0,12}|\\PC*") {
+        fn the_length_of_a_plain_text_is_counted_and_taken_back(kept in "[a€”…ก]{0,6}", text in "[aé€\\[ł“”–…™©\u{300}ก]{0,12}|\\PC*") {
             let whole = format!("{kept}{text}");
             let mut out = String::new();
             ToPlain(&mut out).put(&whole);

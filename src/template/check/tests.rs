@@ -83,7 +83,12 @@ fn a_content_that_its_channel_would_reject_gets_an_error() {
         (
             Channel::Sms,
             Content::Text { text: "a".to_owned(), source: Sources::of_all("{{Name}}"), encoding: None },
-            "source: a sender has from 1 to 16 characters ",
+            "source: \"{{Name}}\" is the same for every recipient, so it has no variables; remove them",
+        ),
+        (
+            Channel::Sms,
+            Content::Text { text: "a".to_owned(), source: Sources::of_all(&"x".repeat(17)), encoding: None },
+            "source: a sender has from 1 to 16 characters; shorten it",
         ),
         (
             Channel::Viber,
