@@ -44,7 +44,7 @@ impl ChannelUsers {
             let mut json = Vec::new();
             pattern.render(recipient.msisdn, attempt, Timestamp::default(), &fields, &mut json).ok()?;
             let ChannelUser { channel: of_form, id } = serde_json::from_slice::<String>(&json).ok()?.parse().ok()?;
-            (of_form == *channel).then(|| Alias { channel: *channel, called: id, msisdn: recipient.msisdn })
+            (of_form == *channel).then_some(Alias { channel: *channel, called: id, msisdn: recipient.msisdn })
         })
     }
 }

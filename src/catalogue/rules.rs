@@ -91,7 +91,7 @@ fn head(template: &NewTemplate, found: &mut Found<'_>) -> Option<Category> {
             Category::Utility => (30..=43_200, true),
             Category::Marketing => (43_200..=2_592_000, false),
         };
-        if !range.contains(&ttl) && !(may_be_whole && ttl == THIRTY_DAYS) {
+        if !range.contains(&ttl) && (!may_be_whole || ttl != THIRTY_DAYS) {
             let or = if may_be_whole { ", or -1 for 30 days" } else { "" };
             let (from, to) = range.into_inner();
             found.add("message_send_ttl_seconds", format!("is {ttl}; a {category} template allows {from} to {to}{or}"));

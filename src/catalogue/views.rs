@@ -16,7 +16,7 @@ pub struct TemplateTextView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub footer: Option<String>,
     /// Values that a message must give its text.
-    pub parameters: usize,
+    pub parameter_count: usize,
     pub buttons: Vec<TemplateButtonView>,
     /// Cards of a carousel.
     pub cards: usize,
@@ -61,7 +61,7 @@ impl TemplateTextView {
             header,
             body: shape.body.to_owned(),
             footer: shape.footer.map(str::to_owned),
-            parameters: shape.body_parameters(category),
+            parameter_count: shape.body_parameters(category),
             samples: samples.map(str::to_owned).collect(),
             cards: shape.cards.len(),
             buttons: buttons.collect(),

@@ -99,9 +99,15 @@ impl ProxyUrl {
             && (near == host || url.port().is_some_and(|port| near == format!("{host}:{port}")))
             && matches!(url.path(), "" | "/")
             && url.query().is_none()
-            && !text.contains('#');
+            && !text.contains('#')
+            && is_percent_encoded(authority);
         is_proxy.then(|| Self(Secret::new(text)))
     }
+}
+
+/// Whether each `%` starts the two hexadecimal digits of a character.
+fn is_percent_encoded(text: &str) -> bool {
+    text.split('%').skip(1).all(|after| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
 }
 
 impl fmt::Debug for ProxyUrl {

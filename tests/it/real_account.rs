@@ -343,7 +343,7 @@ async fn a_web_address_is_checked_by_the_plan_unless_it_is_offline() {
     std::fs::write(at.join("promo.toml"), campaign).unwrap();
     let refused = run(at, &["campaign", "plan", "promo.toml"], &[]).await.ended(1);
     assert!(
-        refused.stderr.contains("is served as image/png, and WhatsApp takes video/mp4, video/3gpp"),
+        refused.stderr.contains("is served as image/png, and WhatsApp takes video/mp4, video/mpeg4, video/3gpp"),
         "{}",
         refused.stderr
     );

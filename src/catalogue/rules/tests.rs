@@ -3,7 +3,9 @@ use serde_json::{Value, json};
 use super::*;
 
 fn template(category: &str, components: Value) -> Value {
-    json!({"name": "orders_2", "language": "en_US", "category": category, "components": components})
+    let mut template = json!({"name": "orders_2", "language": "en_US", "category": category});
+    template["components"] = components;
+    template
 }
 
 fn rules(template: Value) -> Vec<String> {
@@ -33,7 +35,7 @@ fn body(text: &str) -> Value {
 
 /// A template of one body and these other components.
 fn with(category: &str, more: Value) -> Value {
-    template(category, json!([more, body("Hi")]))
+    template(category, Value::Array(vec![more, body("Hi")]))
 }
 
 fn header(header: Value) -> Value {
@@ -41,7 +43,9 @@ fn header(header: Value) -> Value {
 }
 
 fn buttons(category: &str, buttons: Value) -> Value {
-    with(category, json!({"type": "BUTTONS", "buttons": buttons}))
+    let mut component = json!({"type": "BUTTONS"});
+    component["buttons"] = buttons;
+    with(category, component)
 }
 
 fn reply(text: &str) -> Value {
@@ -282,7 +286,7 @@ fn card(text: &str, more: &[Value]) -> Value {
 }
 
 fn cards(category: &str, cards: Vec<Value>) -> Value {
-    with(category, json!({"type": "carousel", "cards": cards}))
+    with(category, json!({"type": "carousel", "cards": Value::Array(cards)}))
 }
 
 #[test]

@@ -232,7 +232,8 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         Command::Plan(args) => plan::run(args, context).await,
         Command::Launch(args) => {
             let context = context.acting(&args.operator);
-            launch::run(args, &context).await
+            // A launch goes through every part of a plan; boxed, the other commands do not carry its size.
+            Box::pin(launch::run(args, &context)).await
         }
         Command::List { all, json } => list::list(context, all, json).await,
         Command::Calendar { json } => calendar::run(context, json).await,

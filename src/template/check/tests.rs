@@ -156,13 +156,14 @@ fn a_template_name_and_language_must_have_the_providers_form() {
 
 /// A content as it is stored.
 fn content(json: serde_json::Value) -> Content {
-    serde_json::from_value(json.clone()).unwrap_or_else(|error| panic!("{error}: {json}"))
+    serde_json::from_value(json).unwrap()
 }
 
 /// The first content is at a limit, the second one beyond it.
 #[track_caller]
 fn assert_limit(channel: Channel, at: serde_json::Value, beyond: serde_json::Value, sentence: &str) {
-    assert_eq!(found(channel, &content(at.clone())), "", "at the limit: {at}");
+    let at = content(at);
+    assert_eq!(found(channel, &at), "", "at the limit: {at:?}");
     let found = found(channel, &content(beyond));
     assert!(found.contains(sentence), "gave: {found}\n  want: {sentence}");
 }

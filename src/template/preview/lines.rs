@@ -14,7 +14,7 @@ pub struct PreviewLine {
 }
 
 impl PreviewLine {
-    fn new(label: impl Into<String>, text: impl ToString) -> Self {
+    fn new(label: impl Into<String>, text: &impl ToString) -> Self {
         Self { label: label.into(), text: text.to_string() }
     }
 }
@@ -28,7 +28,7 @@ impl Bubble<ShownText> {
             lines.push(PreviewLine::new(text.part.to_string(), text));
             // The length gets its own line, so the label stays short.
             let segments = self.measures().segments.filter(|_| text.part == ContentPart::Text);
-            lines.extend(segments.map(|segments| PreviewLine::new("length", segments)));
+            lines.extend(segments.map(|segments| PreviewLine::new("length", &segments)));
         }
         lines.extend(self.sender.as_ref().map(|sender| PreviewLine::new("source", sender)));
         lines

@@ -128,7 +128,7 @@ fn is_one_content(step: &mut Table<'_>, given: &[&'static str]) -> bool {
         step.wrong(second, format_args!("a message has one file, and {first} is one as well; remove one of them"));
         return false;
     }
-    if let Some(other) = given.iter().copied().find(|key| group_of(*key) != group_of(first)) {
+    if let Some(other) = given.iter().copied().find(|key| group_of(key) != group_of(first)) {
         step.wrong(other, format_args!("a step has one content, and {first} is one as well; remove one of them"));
         return false;
     }
