@@ -72,7 +72,7 @@ pub struct Report {
     pub unknown: Vec<Unknown>,
     pub unknown_count: i64,
     pub steps: Vec<StepReport>,
-    /// The replies to each step by kind and by the chosen button or list row, at most [`REPLIES_SHOWN`] rows.
+    /// The replies to each step by kind and by the chosen button or list row: the 200 commonest rows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reply_counts: Vec<ReplyReport>,
     /// The currency of `spent`.

@@ -424,7 +424,7 @@ fn every_documented_account_event_has_its_effect() {
         ("002:1408", verification.clone(), "LEGAL_NAME_NOT_FOUND_IN_DOCUMENTS, BUSINESS_NOT_ELIGIBLE, FAILED"),
         ("002:1430", verification, "NONE, APPROVED"),
         ("002:1451", violation, "USER_INITIATED_CALLS_LOW_PICKUP_RATE; nothing changes"),
-        ("002:1470", restriction.clone(), "for 16505552771: RESTRICTED_USER_INITIATED_CALLING"),
+        ("002:1470", restriction.clone(), "RESTRICTED_USER_INITIATED_CALLING; nothing changes"),
         ("002:1493", restriction.clone(), "DIRECT_SEND_UTILITY_CATEGORY_ABUSE_WARN"),
         ("002:1512", restriction.clone(), "RESTRICTED_DIRECT_SEND_UTILITY_TEMPLATES"),
         ("002:1537", restriction, "DIRECT_SEND_UTILITY_CATEGORY_ABUSE_UNBAN"),
