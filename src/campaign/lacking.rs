@@ -125,7 +125,7 @@ impl Lacking {
         let what = match plan.on_missing_value {
             Some(OnMissingValue::Skip) => "they get no message",
             Some(OnMissingValue::NextStep | OnMissingValue::Refuse) | None => {
-                "a step that needs it is not sent to them, and the next step is"
+                "a step that needs the value is not sent to them, and they get the next step"
             }
         };
         let sentence = || format!("{}; {what}; {}", self.sentence(all), self.advice());

@@ -385,8 +385,8 @@ impl Warnings {
         if step.needs_window() {
             let open = facts.windows.get(&self.step).copied().unwrap_or(0);
             let sentence = format!(
-                "is no template, so WhatsApp accepts it only within 24 hours of a recipient's last message: {} of {} \
-                 have an open window now; messages without one when they are sent fall back to the next step",
+                "is not a template, so WhatsApp accepts it only within 24 hours of a recipient's last message: {} of \
+                 {} have an open window now; messages without one when they are sent fall back to the next step",
                 grouped(open),
                 grouped(facts.recipients)
             );

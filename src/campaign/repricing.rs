@@ -109,7 +109,7 @@ fn price_list(plan: &Plan, config: &Config) -> std::result::Result<Option<PriceL
         return Ok(Some(list));
     }
     let named = |currency: &Option<String>| currency.clone().unwrap_or_else(|| "no currency".to_owned());
-    Err(format!("the price list is in {} by now, not in {}", named(&list.currency), named(&plan.currency)))
+    Err(format!("the price list is now in {}, not in {}", named(&list.currency), named(&plan.currency)))
 }
 
 /// Sets the category of a step's template, with all that follows from it.

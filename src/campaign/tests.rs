@@ -679,8 +679,8 @@ fn probable_mistakes_get_a_warning_with_a_stable_code() {
         (
             with("", &["channel = \"WhatsApp\"\ntext = \"Hi\""]),
             usual(),
-            "step 1: is no template, so WhatsApp accepts it only within 24 hours of a recipient's last message: 12 of \
-             1,000 have",
+            "step 1: is not a template, so WhatsApp accepts it only within 24 hours of a recipient's last message: 12 \
+             of 1,000 have",
         ),
         (
             with("", &[&WHATSAPP.replace("{{code}}", "100%"), SMS]),

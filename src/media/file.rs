@@ -29,7 +29,7 @@ impl LocalFile {
         let about = std::fs::metadata(path).map_err(unreadable)?;
         // Reading a device or a pipe may never end.
         if !about.is_file() {
-            return Err(of_file_named("is no regular file; name a file".to_owned()));
+            return Err(of_file_named("is not a regular file; name a file".to_owned()));
         }
         // Before it is read: a large file takes long.
         wanted.check_size(about.len()).map_err(of_file_named)?;

@@ -174,8 +174,8 @@ async fn a_file_that_whatsapp_does_not_take_is_refused_before_it_is_uploaded() {
         ("b.png", "b.png is a JPEG image, but its name does not end in .jpeg or .jpg; rename it"),
         ("empty.png", "empty.png is empty"),
         // As a pipe or a device, whose end may never come.
-        ("folder.png", "folder.png is no regular file; name a file"),
-        ("/dev/zero", "/dev/zero is no regular file; name a file"),
+        ("folder.png", "folder.png is not a regular file; name a file"),
+        ("/dev/zero", "/dev/zero is not a regular file; name a file"),
         ("large.png", "large.png has 5.0 MB, and WhatsApp takes images of at most 5.0 MB; make it smaller"),
     ] {
         let (_, problems, _) = site.review(name, At::Launch, true).await;

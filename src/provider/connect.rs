@@ -172,8 +172,10 @@ fn is_readable(proxy: &str) -> bool {
 
 fn unreadable(name: &str) -> BoxError {
     // The value is not repeated: it may hold a password.
-    format!("{name} is no URL of a proxy; use http://host:port, and percent-encode special characters of a password")
-        .into()
+    format!(
+        "{name} is not the URL of a proxy; use http://host:port, and percent-encode special characters of a password"
+    )
+    .into()
 }
 
 impl Connector {

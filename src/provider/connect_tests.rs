@@ -261,7 +261,8 @@ fn a_proxy_that_cannot_be_read_is_an_error_and_never_ignored() {
         for odd in ["http://ann:s3cret@b@proxy:3128", "http://ann:s3cret#b@proxy:3128", "http://ann:s3crét@proxy:3128"]
         {
             let error = read(name, odd).unwrap_err();
-            assert!(error.starts_with(&format!("{name} is no URL of a proxy")) && !error.contains("s3cr"), "{error}");
+            let begins = error.starts_with(&format!("{name} is not the URL of a proxy"));
+            assert!(begins && !error.contains("s3cr"), "{error}");
         }
     }
     // Each that the configuration takes is used.

@@ -32,7 +32,7 @@ fn a_campaign_skips_or_refuses_recipients_without_a_value() {
             run(at, &["campaign", command, "x.toml"]).ended(1).says(&said);
         }
         for (on_missing, consequence) in
-            [("", "the next step is"), ("on_missing_value = \"skip\"", "they get no message")]
+            [("", "they get the next step"), ("on_missing_value = \"skip\"", "they get no message")]
         {
             campaign(&format!("{source} {on_missing}").replace('"', ""), on_missing);
             let plan = run(at, &["campaign", "plan", "x.toml", "--json"]).ended(0).json();
