@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{ChannelUser, Keyword, OptOutSource};
-use crate::store::{Alias, Inbound, InboundOf, Joining, Key, OptIn, OptOut, Sender, UserOptIn, UserOptOut};
+use crate::store::{Alias, Error, Inbound, InboundOf, Joining, Key, OptIn, OptOut, Sender, UserOptIn, UserOptOut};
 
 for_every_store!(
     a_repeated_inbound_message_is_stored_and_obeyed_once,
@@ -358,7 +358,7 @@ async fn an_opt_out_by_reply_is_confirmed_once(desk: Desk) {
     assert_eq!(umids().await, ["a"]);
     let lane = desk.lane("wa", Channel::WhatsApp).await;
     let confirms = due().await.into_iter().map(|(position, _)| position).collect();
-    desk.join(Joining {
+    let joining = Joining {
         plan: Plan { confirms_opt_out: true, ..plan() },
         recipients: recipients(1..2),
         start: Start::of(&Present::queued(desk.now(), None), vec![lane]),
@@ -368,10 +368,13 @@ async fn an_opt_out_by_reply_is_confirmed_once(desk: Desk) {
         open_until: desk.now() + Span::from_secs(60),
         confirms,
         now: desk.now(),
-    })
-    .await
-    .unwrap();
+    };
+    let joined = desk.join(joining.clone()).await.unwrap();
     assert!(umids().await.is_empty());
+    // A server that was superseded after it had read the same confirmations queues none.
+    assert!(matches!(desk.join(joining).await, Err(Error::Superseded)));
+    assert_eq!(desk.batches(None).await.unwrap().iter().map(|batch| batch.messages).collect::<Vec<_>>(), [1]);
+    desk.counters_equal_rows(joined.batch, 1).await;
     // Repeated, it stays confirmed; a new opt-out is confirmed again.
     desk.take_confirming(vec![wrote("a", 1, 1, stop), wrote("f", 1, 3, stop)]).await.unwrap();
     assert!(umids().await.is_empty());

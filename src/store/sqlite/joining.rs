@@ -8,7 +8,7 @@ use super::rows::small;
 use super::{Work, audiences, batches, inbound, pieces};
 use crate::domain::{AudienceId, BatchId, BatchState, Tag, Timestamp};
 use crate::events::Origin;
-use crate::store::{Joined, Joining, KnownAs, NewAudience, NewBatch, PieceOfMessages};
+use crate::store::{Error, Joined, Joining, KnownAs, NewAudience, NewBatch, PieceOfMessages};
 
 /// A batch that messages can join.
 #[derive(Debug)]
@@ -27,8 +27,9 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
     };
     let Open { batch, tag, audience } = open;
     let Joining { recipients, start, elsewhere, confirms, now, .. } = joining;
-    if !confirms.is_empty() {
-        inbound::forget_confirmations(connection, &confirms).await?;
+    // Of two servers that read the same due confirmations, one queues them.
+    if !confirms.is_empty() && inbound::forget_confirmations(connection, &confirms).await? < confirms.len() as u64 {
+        return Err(Error::Superseded.into());
     }
     let new = audiences::append(connection, audience, &recipients, now).await?;
     let (from, until) = (new.start, new.end);

@@ -28,6 +28,8 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     /// Adds messages to an open batch of their plan, running or paused; begins and runs one if there is none.
     ///
     /// - Recipients who have opted out are skipped.
+    /// - Fails with [`crate::store::Error::Superseded`], and adds nothing, if one of the confirmations is due no more:
+    ///   another server has queued it.
     async fn join(&self, joining: Joining) -> Result<Joined>;
     /// Lists published batches in order of launch: all, or those in the given states.
     async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>>;
