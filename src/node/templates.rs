@@ -45,7 +45,12 @@ impl TemplateKeeper {
                 fetched_at = self.clock.now();
                 // The store reports its own failures, and the next round tries again.
                 asked = self.reported().await.unwrap_or(asked);
-                if matches!(self.fetch(&mut reported).await, Ok(false) | Err(_)) {
+                // A provider that does not answer must not delay the end of the server.
+                let fetched = tokio::select! {
+                    () = stop.cancelled() => return,
+                    fetched = self.fetch(&mut reported) => fetched,
+                };
+                if matches!(fetched, Ok(false) | Err(_)) {
                     next = RETRY;
                 }
             }
@@ -135,6 +140,23 @@ mod tests {
         let events = keeper.store.events(Cursor::START, 9).await.unwrap();
         let [(_, event)] = &events[..] else { panic!("{events:?}") };
         assert!(event.sentence().contains("add api_key_file"), "{}", event.sentence());
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_does_not_answer_delays_no_stop() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let lane =
+            format!("account_id = \"acme-1\"\nchannel_id = \"wa-1\"\napi_key = \"k\"\nbase_url = \"{base_url}\"\n");
+        let (keeper, stop) = (keeper(&lane).await, CancellationToken::new());
+        let asked = async {
+            let connection = listener.accept().await.unwrap();
+            stop.cancel();
+            connection
+        };
+        let stopped = async { tokio::join!(keeper.run(stop.clone()), asked) };
+        // Shorter than the 30 s for which an answer is waited for.
+        tokio::time::timeout(std::time::Duration::from_secs(20), stopped).await.unwrap();
     }
 
     fn about(name: &str, second: i64) -> AccountEvent {
