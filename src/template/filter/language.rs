@@ -95,16 +95,18 @@ impl Marks {
     }
 
     /// Whether a group of digits begins with this many digits after it.
+    ///
+    /// Its cost does not depend on their number: a cell may have a million digits, and each of them is asked about.
     pub(super) fn is_boundary(&self, after: usize) -> bool {
-        let mut end = 0;
-        let mut sizes = self.groups.iter().map_while(|size| usize::try_from(*size).ok().filter(|size| *size > 0));
-        let mut last = None;
-        while end < after {
-            last = sizes.next().or(last);
-            let Some(size) = last else { return false };
-            end += size;
+        let sizes = self.groups.iter().map_while(|size| usize::try_from(*size).ok().filter(|size| *size > 0));
+        let (mut end, mut last) = (0, None);
+        for size in sizes {
+            if end >= after {
+                break;
+            }
+            (end, last) = (end + size, Some(size));
         }
-        end == after && after > 0
+        last.is_some_and(|size| if end < after { (after - end).is_multiple_of(size) } else { end == after })
     }
 }
 
@@ -144,5 +146,14 @@ mod tests {
         assert_eq!(boundaries("en"), [3, 6, 9]);
         assert_eq!(boundaries("en_IN"), [3, 5, 7, 9]);
         assert_eq!(boundaries("fr"), [3, 6, 9]);
+    }
+
+    #[test]
+    fn a_boundary_far_from_the_decimal_mark_is_found_at_once() {
+        for (name, first, size) in [("en", 3, 3), ("en_IN", 3, 2)] {
+            let marks = Marks::of(locale(name).unwrap());
+            let far = first + size * (usize::MAX / 8);
+            assert!(marks.is_boundary(far) && !marks.is_boundary(far + 1), "{name}");
+        }
     }
 }
