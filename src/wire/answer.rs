@@ -42,20 +42,49 @@ impl MessageAnswer<'_> {
     }
 }
 
-/// A state with its details. The SMS API has other names for `state` and `errorMessage`.
+/// A state with its details.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", from = "WrittenStatus<'a>")]
 pub struct StatusBody<'a> {
-    #[serde(borrow, alias = "code")]
+    #[serde(borrow)]
     pub state: Text<'a>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Text<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Text<'a>>,
-    #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<i64>,
-    #[serde(borrow, alias = "description", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<Text<'a>>,
+}
+
+/// The keys of a status. The SMS API has other names for `state` and `errorMessage`, and a status with both is read too: it
+/// must not cost the receipt.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WrittenStatus<'a> {
+    #[serde(borrow)]
+    state: Text<'a>,
+    #[serde(borrow)]
+    code: Option<Text<'a>>,
+    #[serde(borrow)]
+    detail: Option<Text<'a>>,
+    #[serde(borrow)]
+    timestamp: Option<Text<'a>>,
+    #[serde(deserialize_with = "loose::number")]
+    error_code: Option<i64>,
+    #[serde(borrow)]
+    error_message: Option<Text<'a>>,
+    #[serde(borrow)]
+    description: Option<Text<'a>>,
+}
+
+impl<'a> From<WrittenStatus<'a>> for StatusBody<'a> {
+    fn from(written: WrittenStatus<'a>) -> Self {
+        let WrittenStatus { state, code, detail, timestamp, error_code, error_message, description } = written;
+        let state = if state.is_empty() { code.unwrap_or_default() } else { state };
+        Self { state, detail, timestamp, error_code, error_message: error_message.or(description) }
+    }
 }
 
 impl StatusBody<'_> {
@@ -224,6 +253,16 @@ mod tests {
         assert!(!answer.messages[1].is_accepted());
         assert_eq!(answer.messages[1].status.error_code, Some(3038));
         assert!(answer.messages[0].umid.as_ref().unwrap().is_borrowed());
+    }
+
+    #[test]
+    fn a_status_with_the_keys_of_both_apis_is_read() {
+        let read = |status: &'static str| -> StatusBody<'static> { serde_json::from_str(status).unwrap() };
+        let both = read(r#"{"state":"delivered","code":0,"errorMessage":"none","description":"Delivered"}"#);
+        assert_eq!((&*both.state, both.error_message.as_deref()), ("delivered", Some("none")));
+        let of_sms = read(r#"{"code":"REJECTED","description":"Invalid MSISDN format"}"#);
+        assert_eq!((&*of_sms.state, of_sms.code()), ("REJECTED", Some(1002)));
+        assert_eq!(read("{}"), StatusBody::default());
     }
 
     #[test]
