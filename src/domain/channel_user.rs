@@ -36,11 +36,13 @@ impl ChannelUser {
     }
 }
 
-/// Whether an id is a country and a user in it: `SG.13491208655302741918`.
+/// Whether an id is a country and a user in it: `SG.13491208655302741918`. A user without a digit is a name: `MR.TAN`.
 fn is_whatsapp_id(id: &str) -> bool {
     let is_country = |country: &str| country.len() == 2 && country.bytes().all(|c| c.is_ascii_uppercase());
     id.split_once('.').is_some_and(|(country, user)| {
-        is_country(country) && !user.is_empty() && user.bytes().all(|c| c.is_ascii_alphanumeric())
+        is_country(country)
+            && user.bytes().all(|c| c.is_ascii_alphanumeric())
+            && user.bytes().any(|c| c.is_ascii_digit())
     })
 }
 
@@ -88,7 +90,8 @@ mod tests {
         assert_eq!(channel("SG.13491208655302741918"), Some(Channel::WhatsApp));
         let (short, long) = ("Ua12b345678c1de0fg1a123456789101", "Ua12b345678c1de0fg1a12345678910111");
         let mask = format!("U{}", "x".repeat(32));
-        for id in ["", "+6591234567", short, long, &mask, "Ua12b345678c1de0fg1a12345678910*1", "SG.", "sg.1"] {
+        for id in ["", "+6591234567", short, long, &mask, "Ua12b345678c1de0fg1a12345678910*1", "SG.", "sg.1", "MR.TAN"]
+        {
             assert_eq!(channel(id), None, "{id}");
         }
         assert!(
