@@ -1,5 +1,7 @@
 //! What Volley knows of the provider's templates: the latest list, and the words of later webhooks.
 
+use std::collections::HashMap;
+
 use crate::config::Lane;
 use crate::domain::{Category, Channel, Span, Timestamp, nearest};
 use crate::store::{self, FetchedTemplates, ProviderReport, Store, StoredTemplate, TemplatePlace};
@@ -72,7 +74,7 @@ impl KnownTemplate {
         place: &TemplatePlace,
         fetched_at: Timestamp,
         listed: StoredTemplate,
-        reports: &[ProviderReport],
+        reports: &[&ProviderReport],
         lanes: &[&str],
     ) -> Self {
         let StoredTemplate { name, language, category, status, components, updated_at } = listed;
@@ -82,7 +84,8 @@ impl KnownTemplate {
                 && lanes.iter().any(|lane| report.applies_on(lane))
         };
         let latest = |what: &str| {
-            let found = reports.iter().filter(of_it).filter(|report| report.what == what && !report.value.is_empty());
+            let reports = reports.iter().copied().filter(of_it);
+            let found = reports.filter(|report| report.what == what && !report.value.is_empty());
             found.max_by_key(|report| report.at)
         };
         let newer = |what: &str, listed: String| match latest(what) {
@@ -144,12 +147,22 @@ impl Catalogue {
     pub(super) fn of(stored: Vec<FetchedTemplates>, reports: &[ProviderReport], lanes: &[Lane]) -> Self {
         let categories = reports.iter().filter(|report| report.what == "category" && report.template().is_some());
         let mut catalogue = Self { categories: categories.cloned().collect(), ..Self::default() };
+        // An account may have thousands of templates, and several reports about each.
+        let mut by_name: HashMap<&str, Vec<&ProviderReport>> = HashMap::new();
+        for report in reports {
+            if let Some((name, _)) = report.template() {
+                by_name.entry(name).or_default().push(report);
+            }
+        }
         for FetchedTemplates { place, fetched_at, templates } in stored {
             let here: Vec<&str> = lanes_at(lanes, &place).map(|lane| lane.name.as_str()).collect();
             if here.is_empty() {
                 continue;
             }
-            let known = |listed| KnownTemplate::of(&place, fetched_at, listed, reports, &here);
+            let known = |listed: StoredTemplate| {
+                let about_it = by_name.get(listed.name.as_str()).map(Vec::as_slice).unwrap_or_default();
+                KnownTemplate::of(&place, fetched_at, listed, about_it, &here)
+            };
             catalogue.templates.extend(templates.into_iter().map(known));
             catalogue.fetched.push((place, fetched_at));
         }
