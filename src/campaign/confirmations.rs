@@ -16,6 +16,7 @@ use crate::domain::{
 };
 use crate::events::Origin;
 use crate::store::{Cursor, Inbound, Result, Store};
+use crate::template::{self, Sending};
 
 /// Confirmations looked at in one round.
 const PAGE: u32 = 200;
@@ -101,6 +102,12 @@ impl OptOutConfirmations {
             leave_within: Some(SENT_WITHIN),
             ..Step::of_text(channel, &lane.name, confirmation.text(language))
         };
+        // Without this, the provider would refuse it, and a refusal of a content holds what sends it.
+        let sending = Sending { channel, transliterates: step.transliterate, reachable: lane.provider.reachable() };
+        if let Some(problem) = template::check(sending, &step.content).first() {
+            tracing::warn!(lane = %lane.name, %problem, "cannot confirm an opt-out");
+            return None;
+        }
         let (mut columns, mut fields) = (Vec::new(), Vec::new());
         if channel == Channel::Line {
             let ChannelUser { id, .. } = inbound.user()?;
@@ -147,7 +154,8 @@ mod tests {
     impl Desk {
         async fn new() -> Self {
             let text = "[provider]\nsub_account = \"acme\"\n[opt_out]\nconfirm = \"Bye\"\n\
-                        [[lane]]\nname = \"vb\"\nchannel = \"Viber\"\n";
+                        [[lane]]\nname = \"vb\"\nchannel = \"Viber\"\n\
+                        [[lane]]\nname = \"zl\"\nchannel = \"ZaloNotification\"\n";
             let none = std::iter::empty::<(&str, String)>();
             let read = Config::read(Some((Path::new("volley.toml"), text)), std::iter::empty(), none).unwrap();
             let clock = Arc::new(ManualClock::at(START));
@@ -157,8 +165,12 @@ mod tests {
             Self { store, clock, confirmations }
         }
 
-        /// A message from a recipient, a second after the one before.
+        /// A message from a recipient on Viber, a second after the one before.
         async fn wrote(&self, umid: &str, n: u64, keyword: Keyword) {
+            self.wrote_on(Channel::Viber, umid, n, keyword).await;
+        }
+
+        async fn wrote_on(&self, channel: Channel, umid: &str, n: u64, keyword: Keyword) {
             self.clock.advance(Span::from_secs(1));
             let now = self.clock.now();
             let inbound = Inbound {
@@ -166,7 +178,7 @@ mod tests {
                 received: now,
                 written_at: now,
                 sub_account: "acme".to_owned(),
-                channel: Some(Channel::Viber),
+                channel: Some(channel),
                 channel_id: String::new(),
                 msisdn: Some((6_591_000_000 + n).try_into().unwrap()),
                 called: None,
@@ -206,6 +218,14 @@ mod tests {
         desk.wrote("b", 2, Keyword::Stop).await;
         desk.run().await;
         assert_eq!(desk.batches().await, [(2, 2)]);
+    }
+
+    #[tokio::test]
+    async fn an_opt_out_on_a_channel_without_texts_is_not_confirmed() {
+        let mut desk = Desk::new().await;
+        desk.wrote_on(Channel::ZaloNotification, "a", 1, Keyword::Stop).await;
+        desk.run().await;
+        assert_eq!(desk.batches().await, []);
     }
 
     #[tokio::test]
