@@ -103,6 +103,10 @@ pub(super) fn can_wait(plan: &Plan, templates_of_plan: &PlanTemplates) -> Result
     if plan.over.is_some() {
         problems.push(Problem::new(None, "over", sentence));
     }
+    if plan.on_missed.is_some() {
+        let sentence = "is about a start at a known time, but the campaign begins only after an approval; remove it";
+        problems.push(Problem::new(None, "on_missed", sentence));
+    }
     let short = |(index, step): (StepIndex, &Step)| step.leave_within.map(|_| index);
     problems
         .extend(plan.indexed_steps().find_map(short).map(|index| Problem::new(Some(index), "leave_within", sentence)));
