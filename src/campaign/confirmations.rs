@@ -20,8 +20,11 @@ use crate::template::{self, Sending};
 
 /// Confirmations looked at in one round.
 const PAGE: u32 = 200;
-/// A later confirmation would puzzle its recipient.
-const SENT_WITHIN: Span = Span::from_secs(15 * 60);
+// A confirmation later than 15 minutes after the reply would puzzle its recipient.
+/// How old a reply may be when its confirmation is queued: a server may have been down.
+const QUEUED_WITHIN: Span = Span::from_secs(10 * 60);
+/// How long it may then wait to be sent.
+const SENT_WITHIN: Span = Span::from_secs(5 * 60);
 /// The column with the recipient's id on LINE.
 const LINE_ID: &str = "LineId";
 
@@ -89,7 +92,7 @@ impl OptOutConfirmations {
     async fn message(&self, inbound: &Inbound, now: Timestamp) -> Option<(Plan, Recipient)> {
         let confirmation = self.config.opt_out.confirm.as_ref()?;
         let (channel, msisdn) = (inbound.channel?, inbound.msisdn?);
-        if now.since(inbound.received) > SENT_WITHIN {
+        if now.since(inbound.received) > QUEUED_WITHIN {
             return None;
         }
         let lane = self.lane(channel, inbound)?;
@@ -242,8 +245,15 @@ mod tests {
     async fn an_opt_out_is_not_confirmed_after_a_quarter_of_an_hour() {
         let mut desk = Desk::new().await;
         desk.wrote("a", 1, Keyword::Stop).await;
-        desk.clock.advance(Span::from_secs(901));
+        desk.clock.advance(Span::from_secs(601));
         desk.run().await;
         assert_eq!(desk.batches().await, []);
+        // One that is queued late waits for its lane no longer than that, either.
+        desk.wrote("b", 2, Keyword::Stop).await;
+        desk.clock.advance(Span::from_secs(600));
+        desk.run().await;
+        let batch = desk.store.batches(None).await.unwrap().remove(0).id;
+        let plan = desk.store.plan(batch).await.unwrap().unwrap();
+        assert!(plan.steps[0].leave_within.unwrap() <= Span::from_secs(300));
     }
 }
