@@ -366,24 +366,55 @@ impl<'a> Reading<'a> {
     fn read_account(&mut self) {
         let details = &self.event.details;
         let word = details.event.as_deref().unwrap_or_default().to_ascii_uppercase();
-        let parts = [&details.business_verification_info, &details.violation_info, &details.restriction_info];
-        let mut words = Vec::new();
-        for part in parts.into_iter().flatten() {
-            words_of(part, &mut words);
-        }
-        let details = without_numbers(&words.join(", "));
+        let described = [
+            details.business_verification_info.as_ref().map(verification),
+            details.violation_info.as_ref().map(violation),
+            details.restriction_info.as_ref().map(restrictions),
+        ];
+        let described: Vec<String> = described.into_iter().flatten().filter(|text| !text.is_empty()).collect();
+        let details = without_numbers(&described.join("; "));
         let number = self.event.details.display_phone_number.as_deref().map(str::to_owned);
         self.record_status(&Subject::ProviderAccount, "update", &word);
-        self.report(Subject::ProviderAccount, AccountReport::Account { word, number, details });
+        let lanes = number.as_deref().map(|number| self.lanes_of(number)).unwrap_or_default();
+        let report = AccountReport::Account { word, number, details };
+        if lanes.is_empty() {
+            return self.report(Subject::ProviderAccount, report);
+        }
+        for lane in lanes {
+            self.report(Subject::lane(&lane.name), report.clone());
+        }
     }
 }
 
-/// The texts in a value, in the order of its keys.
-fn words_of(value: &serde_json::Value, words: &mut Vec<String>) {
-    match value {
-        serde_json::Value::String(text) => words.push(text.clone()),
-        serde_json::Value::Array(values) => values.iter().for_each(|value| words_of(value, words)),
-        serde_json::Value::Object(values) => values.values().for_each(|value| words_of(value, words)),
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
-    }
+/// A text of an object, if it is there.
+fn text_of<'a>(object: &'a serde_json::Value, key: &str) -> Option<&'a str> {
+    object[key].as_str().filter(|text| !text.is_empty())
+}
+
+/// `FAILED: LEGAL_NAME_NOT_FOUND_IN_DOCUMENTS, BUSINESS_NOT_ELIGIBLE`.
+fn verification(info: &serde_json::Value) -> String {
+    let status = text_of(info, "verificationStatus").unwrap_or("unknown status");
+    let reasons = info["rejectionReasons"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    let reasons: Vec<&str> = reasons.filter(|reason| !reason.eq_ignore_ascii_case("NONE")).collect();
+    if reasons.is_empty() { status.to_owned() } else { format!("{status}: {}", reasons.join(", ")) }
+}
+
+/// `LOW_USER_INITIATED_CALLING_QUALITY (what to do)`.
+fn violation(info: &serde_json::Value) -> String {
+    let kind = text_of(info, "violationType").unwrap_or("unknown violation");
+    kind.to_owned() + &remedy(info)
+}
+
+/// `RESTRICTED_USER_INITIATED_CALLING until 2022-01-10T20:54:17.00Z (what to do)`, for each restriction.
+fn restrictions(info: &serde_json::Value) -> String {
+    let described = info.as_array().into_iter().flatten().map(|restriction| {
+        let kind = text_of(restriction, "restrictionType").unwrap_or("unknown restriction");
+        let until = text_of(restriction, "expiration").map(|until| format!(" until {until}"));
+        format!("{kind}{}{}", until.unwrap_or_default(), remedy(restriction))
+    });
+    described.collect::<Vec<_>>().join(", ")
+}
+
+fn remedy(info: &serde_json::Value) -> String {
+    text_of(info, "remediation").map(|remedy| format!(" ({})", remedy.trim_end_matches('.'))).unwrap_or_default()
 }
