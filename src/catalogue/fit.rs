@@ -5,7 +5,7 @@ use super::shape::{ButtonNeed, HeaderNeed, Shape};
 use crate::config::Lane;
 use crate::domain::text::plural;
 use crate::domain::{Button, ButtonAction, Category, Content, Header, TemplateContent, TemplateName, suggestion};
-use crate::wire::{HeaderFormat, TemplateButton};
+use crate::wire::{HeaderFormat, TemplateButton, placeholders};
 
 /// What of a step does not fit its template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +123,12 @@ fn values(
     given_body: &[String],
     given_buttons: &[Button],
 ) -> Vec<Misfit> {
+    let named =
+        [("header", shape.header.and_then(|header| header.text.as_deref()).unwrap_or_default()), ("body", shape.body)];
+    let named: Vec<Misfit> = named.into_iter().filter_map(|(key, text)| named_parameter(template, key, text)).collect();
+    if !named.is_empty() {
+        return named;
+    }
     let mut misfits: Vec<Misfit> = header(template, shape, given_header).into_iter().collect();
     misfits.extend(body(template, shape, given_body.len()));
     misfits.extend(given_buttons.iter().filter_map(|button| given_button(template, shape, button)));
@@ -131,6 +137,17 @@ fn values(
         missing_button(template, index, button).filter(|_| !is_given)
     }));
     misfits
+}
+
+/// The provider does not document how a message fills parameters with names.
+fn named_parameter(template: &KnownTemplate, key: &'static str, text: &str) -> Option<Misfit> {
+    let name = placeholders(text).into_iter().find(|name| name.parse::<usize>().is_err())?;
+    let sentence = format!(
+        "{} has the named parameter {{{{{name}}}}}, and only numbered ones are filled in; create the template with \
+         {{{{1}}}}, or write the provider's own JSON with raw",
+        named(template)
+    );
+    Some(Misfit::new(key, sentence))
 }
 
 fn header(template: &KnownTemplate, shape: &Shape<'_>, given: Option<&Header>) -> Option<Misfit> {

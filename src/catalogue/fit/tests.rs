@@ -115,6 +115,21 @@ fn the_body_needs_one_value_for_each_variable() {
 }
 
 #[test]
+fn named_parameters_are_not_filled_in() {
+    let whole = json!({"header": {"text": "a"}, "body": ["b"], "buttons": []});
+    for (parts, key) in [
+        (
+            r#"[{"type":"HEADER","format":"TEXT","text":"Hi {{1}}"},{"type":"BODY","text":"Hi {{customer_name}}!"}]"#,
+            "body",
+        ),
+        (r#"[{"type":"HEADER","format":"TEXT","text":"Hi {{name}}"},{"type":"BODY","text":"Hi {{1}}!"}]"#, "header"),
+    ] {
+        let template = catalogue(vec![stored("orders", "en", "UTILITY", "APPROVED", parts)]);
+        one(&template, whole.clone(), key, "and only numbered ones are filled in");
+    }
+}
+
+#[test]
 fn the_header_must_be_of_the_templates_kind() {
     let all = orders("APPROVED");
     one(&all, json!({"header": null}), "header", "add header = { image = … }");
