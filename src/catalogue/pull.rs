@@ -1,6 +1,6 @@
 //! Fetches the provider's templates, stores them, and says what has changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::known::{Catalogue, KnownTemplate, lanes_at, place_of};
 use crate::clock::Clock;
@@ -96,12 +96,14 @@ async fn take(
     let known = Known { overrides: &overrides, holds: &holds, reports: &reports };
     let lanes: Vec<&Lane> = lanes_at(&config.lanes, &place).collect();
     let effects = Effects { place: &place, lanes: &lanes, known, at };
+    let known_before: HashMap<_, _> = before.iter().map(|former| (former.title(), former)).collect();
     let of_listed = templates.iter().filter_map(|template| {
-        let former = before.iter().find(|former| is_same(former, template));
+        let former = known_before.get(&template.title()).copied();
         let is_new = is_news(former, &template.status, at) || effects.is_held_still(template);
         is_new.then(|| effects.of(&template.name, &template.language, &template.status)).flatten()
     });
-    let is_removed = |former: &&KnownTemplate| !templates.iter().any(|template| is_same(former, template));
+    let listed: HashSet<_> = templates.iter().map(StoredTemplate::title).collect();
+    let is_removed = |former: &&KnownTemplate| !listed.contains(&former.title());
     let of_removed =
         before.iter().filter(is_removed).filter_map(|gone| effects.of(&gone.name, &gone.language, DELETED));
     let events: Vec<AccountEvent> = of_listed.chain(of_removed).collect();
@@ -142,8 +144,17 @@ impl Effects<'_> {
     }
 }
 
-fn is_same(known: &KnownTemplate, listed: &StoredTemplate) -> bool {
-    known.name == listed.name && known.language == listed.language
+impl KnownTemplate {
+    /// Its name and language, which tell it apart on its channel.
+    fn title(&self) -> (&str, &str) {
+        (&self.name, &self.language)
+    }
+}
+
+impl StoredTemplate {
+    fn title(&self) -> (&str, &str) {
+        (&self.name, &self.language)
+    }
 }
 
 /// Whether a status that is listed at a time is one that Volley does not know yet. A new template changes something only if
@@ -180,13 +191,17 @@ fn changes(
     at: Timestamp,
 ) -> Vec<TemplateChange> {
     let Some(stored_before) = stored_before else { return Vec::new() };
+    // An account may have thousands of templates.
+    let known_before: HashMap<_, _> = before.iter().map(|former| (former.title(), former)).collect();
+    let stored_before: HashMap<_, _> = stored_before.iter().map(|stored| (stored.title(), stored)).collect();
+    let listed: HashSet<_> = after.iter().map(StoredTemplate::title).collect();
     let mut found = Vec::new();
     let mut add = |name: &str, language: &str, what| {
         found.push(TemplateChange { name: name.to_owned(), language: language.to_owned(), what });
     };
     for template in after {
         let StoredTemplate { name, language, status, category, components, .. } = template;
-        let Some(former) = before.iter().find(|former| is_same(former, template)) else {
+        let Some(former) = known_before.get(&template.title()).copied() else {
             add(name, language, ChangeKind::Added { status: status.clone() });
             continue;
         };
@@ -196,13 +211,12 @@ fn changes(
         if former.category_word != *category {
             add(name, language, ChangeKind::Category { before: former.category_word.clone(), after: category.clone() });
         }
-        let stored = stored_before.iter().find(|stored| stored.name == *name && stored.language == *language);
-        if stored.is_some_and(|stored| stored.components != *components) {
+        if stored_before.get(&template.title()).is_some_and(|stored| stored.components != *components) {
             add(name, language, ChangeKind::Content);
         }
     }
     for former in before {
-        if !after.iter().any(|template| is_same(former, template)) {
+        if !listed.contains(&former.title()) {
             add(&former.name, &former.language, ChangeKind::Removed);
         }
     }
