@@ -308,9 +308,15 @@ impl Transport for Http {
     }
 }
 
-/// Why an exchange ended without an answer. Its offer knows how far it came.
-struct Failed {
-    why: String,
+/// Why an exchange ended without an answer. If it has an offer, that knows how far it came.
+enum Failed {
+    /// No connection was there for it, so nothing was sent.
+    Unconnected {
+        why: String,
+    },
+    Broken {
+        why: String,
+    },
 }
 
 fn no_answer(limit: Span) -> String {
@@ -319,17 +325,18 @@ fn no_answer(limit: Span) -> String {
 
 impl Failed {
     fn of(self, offer: &Offer) -> Broken {
+        let (Self::Unconnected { why } | Self::Broken { why }) = self;
         match offer.revoke() {
-            Progress::NotOffered => Broken::NotOffered { why: self.why },
+            Progress::NotOffered => Broken::NotOffered { why },
             Progress::Withdrawn => Broken::Withdrawn,
-            Progress::Sent(_) => Broken::Sent { why: self.why },
+            Progress::Sent(_) => Broken::Sent { why },
         }
     }
 }
 
 impl From<Unconnected> for Failed {
     fn from(why: Unconnected) -> Self {
-        Self { why: why.to_string() }
+        Self::Unconnected { why: why.to_string() }
     }
 }
 
@@ -340,7 +347,7 @@ impl From<BoxError> for Failed {
         while let Some(source) = cause.source() {
             cause = source;
         }
-        Self { why: cause.to_string() }
+        Self::Broken { why: cause.to_string() }
     }
 }
 
@@ -384,7 +391,7 @@ impl Http {
                 // The other side had closed it meanwhile. Nothing of the request was written.
                 Err(connection::Failure::Unused(request)) if !is_new => *request,
                 Err(connection::Failure::Unused(_)) => {
-                    return Err(Failed { why: "the connection was closed at once".to_owned() });
+                    return Err(Failed::Unconnected { why: "the connection was closed at once".to_owned() });
                 }
                 Err(connection::Failure::Failed(cause)) => return Err(cause.into()),
             };

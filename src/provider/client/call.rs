@@ -36,12 +36,15 @@ impl Http {
                 }
             };
             let target = self.address.target(call.path, call.query, headers);
-            let target = target.map_err(|why| Failed { why: why.to_string() })?;
+            let target = target.map_err(|why| Failed::Unconnected { why: why.to_string() })?;
             self.exchange(target.request(call.method, body)).await
         };
         let answered = tokio::time::timeout(limit.std(), asked).await;
-        let answered = answered.unwrap_or_else(|_| Err(Failed { why: no_answer(limit) }));
-        answered.map_err(|Failed { why }| Broken::Sent { why })
+        let answered = answered.unwrap_or_else(|_| Err(Failed::Broken { why: no_answer(limit) }));
+        answered.map_err(|failed| match failed {
+            Failed::Unconnected { why } => Broken::NotOffered { why },
+            Failed::Broken { why } => Broken::Sent { why },
+        })
     }
 
     /// How long an answer to a request may take.

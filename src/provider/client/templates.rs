@@ -246,4 +246,22 @@ mod tests {
         assert!(asked[1].ends_with(r#"{"name":"promo"}"#), "{}", asked[1]);
         assert!(asked.iter().all(|request| request.contains("authorization: Bearer secret")), "{asked:?}");
     }
+
+    #[tokio::test]
+    async fn a_request_without_a_connection_was_not_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let client = client(&base_url, "account_id = \"acme-1\"\nchannel_id = \"c\"\napi_key = \"k\"\n").unwrap();
+        // The other side reads the request, and closes without an answer.
+        let closes = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.read(&mut [0; 4_096]).await.unwrap();
+        };
+        let (broken, ()) = futures_util::join!(client.remove("promo"), closes);
+        assert!(matches!(broken, Err(TemplatesError::Unavailable { .. })), "{broken:?}");
+        drop(listener);
+        for refused in [client.remove("promo").await, client.create(&NewTemplate::default()).await] {
+            assert!(matches!(refused, Err(TemplatesError::NotSent { .. })), "{refused:?}");
+        }
+    }
 }
