@@ -9,7 +9,7 @@ use super::file::LocalFile;
 use super::format::Wanted;
 use crate::clock::Clock;
 use crate::config::{Config, DraftStep, Lane, Problem};
-use crate::domain::{Channel, MediaAddress, StepIndex};
+use crate::domain::{Channel, MediaAddress, Plan, StepIndex};
 use crate::provider::{FileToUpload, Http, look_at};
 use crate::store::{self, UploadedFile, Uploads};
 
@@ -71,6 +71,19 @@ impl Review<'_> {
             }
         }
         Ok(found)
+    }
+
+    /// Looks at the addresses of a plan whose content is fixed: the provider does not say how long it hosts a file.
+    pub async fn of_plan(&self, plan: &Plan) -> Found {
+        let mut found = Found::default();
+        for (index, step) in plan.indexed_steps() {
+            let mut lanes = step.lanes.names();
+            let Some(lane) = lanes.next().and_then(|name| self.config.lane(name)) else { continue };
+            for address in step.content.media().iter().filter(|address| !address.has_variables()) {
+                self.web(address, (index, step.channel), lane, &mut found).await;
+            }
+        }
+        found
     }
 
     async fn web(&self, address: &MediaAddress, (step, channel): (StepIndex, Channel), lane: &Lane, found: &mut Found) {

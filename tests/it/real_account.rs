@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -26,6 +27,7 @@ struct Reference {
     webhooks: Mutex<BTreeMap<(String, String), Value>>,
     uploads: Mutex<Vec<Bytes>>,
     sends: Mutex<Vec<Value>>,
+    has_lost_its_files: AtomicBool,
 }
 
 type Answer = (StatusCode, String);
@@ -51,6 +53,7 @@ impl Reference {
     fn answer(&self, method: &Method, path: &str, body: &Bytes) -> Answer {
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         match (method.as_str(), &parts[..]) {
+            (_, ["files", ..]) if self.has_lost_its_files.load(Ordering::SeqCst) => error(404, 1_300, "gone"),
             (_, ["files", ..]) => (StatusCode::OK, String::new()),
             (_, ["api", "v1", "subaccounts", sub_account, ..]) if *sub_account != "acme" => {
                 error(400, 1_001, "Provided subAccountId doesn't belongs to your account")
@@ -325,6 +328,19 @@ async fn a_local_image_is_uploaded_once_and_the_plan_has_its_url() {
     let planned = run(at, &["campaign", "plan", "promo.toml"], &[]).await.ended(0);
     let hosted = format!("http://{address}/files/f041.png?token=CfDJ8");
     assert!(planned.stdout.contains(&hosted), "{}", planned.stdout);
+
+    run(at, &["campaign", "clone", "first", "--name", "third"], &[]).await.ended(0);
+    provider.has_lost_its_files.store(true, Ordering::SeqCst);
+    let refused = run(at, &["campaign", "clone", "first"], &[]).await.ended(1);
+    assert!(refused.stderr.contains("step 1, template, header image: http"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("404") && refused.stderr.contains("launch the campaign file"),
+        "{}",
+        refused.stderr
+    );
+    // The file is uploaded again.
+    run(at, &["campaign", "launch", "promo.toml", "--name", "fourth"], &[]).await.ended(0);
+    assert_eq!(provider.uploads.lock().len(), 2);
 
     std::fs::write(at.join("a.png"), b"GIF89a").unwrap();
     let refused = run(at, &["campaign", "plan", "promo.toml"], &[]).await.ended(1);

@@ -59,13 +59,32 @@ pub(in crate::cli) async fn review(
             found
         }
     };
-    let Found { problems, notes } = found;
+    Ok((reviewed, warnings(found)?))
+}
+
+/// Looks at the files of a campaign that is sent again. Returns what is doubtful.
+pub(super) async fn look_again(
+    context: &CommandContext,
+    store: &dyn Store,
+    plan: &Plan,
+) -> Result<Vec<Warning>, LaunchError> {
+    let (clock, config) = (context.clock.as_ref(), context.config.as_ref());
+    let review = Review { store, clock, config, folder: Path::new(""), at: At::BeforeLaunch, looks: true };
+    let mut found = review.of_plan(plan).await;
+    for problem in &mut found.problems {
+        problem.sentence += "; a repetition sends the same content, so launch the campaign file instead";
+    }
+    warnings(found)
+}
+
+/// What is doubtful, unless something is wrong.
+fn warnings(Found { problems, notes }: Found) -> Result<Vec<Warning>, LaunchError> {
     if !problems.is_empty() {
         return Err(LaunchError::Problems(problems));
     }
     let warning =
         |note: crate::media::Note| Warning { code: Lint::Media, step: Some(note.step), sentence: note.sentence };
-    Ok((reviewed, notes.into_iter().map(warning).collect()))
+    Ok(notes.into_iter().map(warning).collect())
 }
 
 /// Uploads the local files of a draft, and writes their addresses into the plan that was made of it.

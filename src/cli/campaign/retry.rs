@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{find, launch};
+use super::{find, launch, media};
 use crate::campaign::{LaunchError, LaunchView, Repeat};
+use crate::cli::config::warn;
 use crate::cli::exit::WrongOptions;
 use crate::cli::operator::Operator;
 use crate::cli::watch::warn_of_obstacles;
@@ -71,6 +72,10 @@ async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Out
     let batch = find(store.as_ref(), &args.campaign).await?;
     let context = &context.with_overrides(store.as_ref()).await?;
     let launcher = context.launcher(store.as_ref());
+    let before = store.plan(batch.id).await?;
+    if let Some(before) = &before {
+        warn(media::look_again(context, store.as_ref(), before).await?.iter());
+    }
     let again = Repeat { name: args.name, at: args.at, outcomes, is_draft: args.draft };
     let launched = launcher.repeat(&batch, &again).await.map_err(|error| match error {
         LaunchError::Problems(problems) if problems.iter().all(|problem| problem.key == "at") => {
@@ -78,7 +83,6 @@ async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Out
         }
         error => anyhow::Error::from(error),
     })?;
-    let before = store.plan(batch.id).await?;
     // A repetition that was refused has nothing to note.
     again.outcomes.iter().flat_map(notes_on).for_each(out::talk);
     if args.json {
