@@ -4,22 +4,17 @@
 //! checks.
 
 use super::launch::LaunchError;
-use crate::domain::{AttemptId, BatchId, Channel, ChannelUser, MessageKey, Plan, Recipient, StepIndex, Tag, Timestamp};
+use crate::domain::{Channel, ChannelUser, Plan, Recipient};
 use crate::store::{Alias, Consent};
-use crate::template::{self, Pattern};
+use crate::template::RecipientText;
 
 /// The steps of a plan that address recipients by an id of their channel.
-pub(super) struct ChannelUsers(Vec<(Channel, Pattern)>);
+pub(super) struct ChannelUsers(Vec<(Channel, RecipientText)>);
 
 impl ChannelUsers {
     pub(super) fn of(plan: &Plan) -> Self {
-        let addressed = plan.steps.iter().filter_map(|step| {
-            let marked = template::mark(&step.content, step.line_user_id.as_deref(), plan.names()).ok()?;
-            // A JSON text, as everything that a pattern renders.
-            let json = serde_json::to_string(&marked.line_user_id?).ok()?;
-            Some((step.channel, Pattern::new(&json, &marked.variables).ok()?))
-        });
-        Self(addressed.collect())
+        let id = |step| RecipientText::line_user_id(step, plan.names());
+        Self(plan.steps.iter().filter_map(|step| Some((step.channel, id(step)?))).collect())
     }
 
     pub(super) fn are_none(&self) -> bool {
@@ -37,13 +32,8 @@ impl ChannelUsers {
 
     fn aliases<'a>(&'a self, recipient: &'a Recipient) -> impl Iterator<Item = Alias> + 'a {
         let fields = recipient.fields.unpack().unwrap_or_default();
-        self.0.iter().filter_map(move |(channel, pattern)| {
-            let key = MessageKey { batch: BatchId(0), n: 0 };
-            // An id contains none of these.
-            let attempt = AttemptId { key, step: StepIndex::FIRST, tag: Tag::from_random(0) };
-            let mut json = Vec::new();
-            pattern.render(recipient.msisdn, attempt, Timestamp::default(), &fields, &mut json).ok()?;
-            let ChannelUser { channel: of_form, id } = serde_json::from_slice::<String>(&json).ok()?.parse().ok()?;
+        self.0.iter().filter_map(move |(channel, text)| {
+            let ChannelUser { channel: of_form, id } = text.fill(&fields)?.parse().ok()?;
             (of_form == *channel).then_some(Alias { channel: *channel, called: id, msisdn: recipient.msisdn })
         })
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::approval::can_wait;
 use super::beginnings::Beginnings;
+use super::examination::{Examination, Wish};
 use super::file::Draft;
-use super::lacking::{Examination, Wish};
 use super::lint::{Facts, Lint, Warning, lint};
 use super::lint_hours::out_of_reach;
 use super::need_no_slot::need_no_slot;
@@ -307,6 +307,9 @@ impl Launcher<'_> {
             if let Some(problem) = recipients.lacking.problem(&plan, recipients.recipients) {
                 return Err(vec![problem]);
             }
+            if let Some(problem) = recipients.addresses.problem(recipients.recipients) {
+                return Err(vec![problem]);
+            }
             let templates = PlanTemplates::of(plan.indexed_steps(), self.config, &catalogue);
             can_wait(&plan, &templates)?;
             let beginnings = Beginnings::of(&plan, schedule, &recipients.countries, now)?;
@@ -326,6 +329,7 @@ impl Launcher<'_> {
         let forecast = self.forecast(&plan, &recipients.countries, &need_no_slot, &beginnings, now).await?;
         warnings.extend(lint(&plan, self.config, &facts));
         warnings.extend(recipients.lacking.warning(&plan, recipients.recipients));
+        warnings.extend(recipients.addresses.warnings(recipients.recipients));
         warnings.extend(recipients.excluded.warnings());
         warnings.extend(beginnings.warnings());
         warnings.extend(out_of_reach(&plan, &recipients.countries, &beginnings));

@@ -9,6 +9,7 @@
 //! obeys every rule of the route, so later rooms do not check it again.
 //! May not: send messages, or decide about a single message, which only the engine does.
 
+mod addresses;
 mod amend;
 mod approval;
 mod beginnings;
@@ -20,6 +21,7 @@ mod confirmations;
 mod decisions;
 mod delete;
 mod error;
+mod examination;
 mod excluded;
 mod file;
 mod flagged;
@@ -67,6 +69,7 @@ mod values;
 mod views;
 mod windows;
 
+pub use addresses::Addresses;
 #[cfg(test)]
 pub(crate) use amend::bring_forward;
 pub use amend::{Amend, Amended};

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::addresses::Addresses;
+use super::examination::{Examination, Examined};
 use super::excluded::{Excluded, NotExcluded};
 use super::file::Draft;
 use super::imported::Known;
-use super::lacking::{Examination, Examined, Lacking};
+use super::lacking::Lacking;
 use super::launch::LaunchError;
 use super::plain_texts::Transliterated;
 use super::preview::Previews;
@@ -140,6 +142,8 @@ pub struct Recipients {
     pub lacking: Lacking,
     /// What transliteration changes, by step.
     pub transliterated: BTreeMap<StepIndex, Transliterated>,
+    /// Ids that several of them have, and addresses of files that no provider can fetch.
+    pub addresses: Addresses,
     /// What they would see, if that was asked for.
     pub previews: Option<Previews>,
     pub first: Vec<Recipient>,
@@ -198,8 +202,9 @@ impl Gathering<'_> {
         if gathered.is_err() {
             recipients.discard(self.store).await;
         }
-        let Examined { lacking, transliterated, previews } = self.examination.found();
-        (recipients.lacking, recipients.transliterated, recipients.previews) = (lacking, transliterated, previews);
+        let Examined { lacking, transliterated, addresses, previews } = self.examination.found();
+        (recipients.lacking, recipients.transliterated) = (lacking, transliterated);
+        (recipients.addresses, recipients.previews) = (addresses, previews);
         gathered.map(|()| recipients)
     }
 

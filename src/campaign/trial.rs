@@ -12,9 +12,10 @@ use super::time::Schedule;
 use crate::audience::{self, Example, ImportError, ImportRecord, Keep, Options, Source, SourceFilter};
 use crate::config::Problem;
 use crate::domain::text::plural;
-use crate::domain::{Countries, Country, Fields, Hours, Limits, Plan, Recipient};
+use crate::domain::{Countries, Country, Fields, Hours, Limits, Plan, Recipient, find_column};
 use crate::optout::OptOuts;
 use crate::store::{Batch, KnownAs, NewAudience};
+use crate::template::RecipientText;
 
 /// The most numbers of a trial.
 const MOST: u32 = 10;
@@ -27,6 +28,8 @@ pub struct Trial {
     pub only: Option<NonZeroU8>,
     /// Default country for numbers without a country code.
     pub country: Option<Country>,
+    /// Values by column, instead of those of the first recipients.
+    pub with: Vec<(String, String)>,
 }
 
 /// What is tried out, with the rows whose fields fill the variables.
@@ -113,6 +116,7 @@ impl Launcher<'_> {
                 reasons.join(" ")
             )));
         }
+        let given = given(plan, &trial.with).map_err(|problem| LaunchError::Problems(vec![problem]))?;
         let empty = vec![""; plan.columns.len()];
         let mut recipients = Vec::with_capacity(found.len());
         for (index, recipient) in found.into_iter().enumerate() {
@@ -124,6 +128,7 @@ impl Launcher<'_> {
             if let Some(own) = number.and_then(|number| fields.get_mut(number)) {
                 *own = recipient.msisdn.to_string();
             }
+            given.iter().for_each(|(column, value)| fields[*column].clone_from(value));
             recipients.push(Recipient { fields: Fields::pack(fields.iter().map(String::as_str)), ..recipient });
         }
         self.store_recipients(plan, recipients).await
@@ -142,6 +147,29 @@ impl Launcher<'_> {
         let part = Part { id, recipients: count, left_out: Vec::new(), own: true };
         Ok(Recipients::of_parts(source, vec![part], countries, u64::from(count)))
     }
+}
+
+/// The given values by their columns. A step that addresses recipients by an id needs one: with the ids of the file, the
+/// trial would reach its recipients.
+fn given(plan: &Plan, with: &[(String, String)]) -> Result<BTreeMap<usize, String>, Problem> {
+    let mut given = BTreeMap::new();
+    for (name, value) in with {
+        let column = find_column(name, &plan.columns)
+            .map_err(|error| Problem::new(None, "test", format!("--with {name}: {error}")))?;
+        given.insert(column, value.clone());
+    }
+    for (index, step) in plan.indexed_steps() {
+        let needed = RecipientText::line_user_id(step, plan.names()).map(|id| id.columns()).unwrap_or_default();
+        if let Some(column) = needed.into_iter().find(|column| !given.contains_key(column)) {
+            let name = plan.columns.get(column).map_or("…", String::as_str);
+            let sentence = format!(
+                "a test does not use the ids of the recipients, because they would get its message; add --with {name}=ID \
+                 with an id of your own, or test another step with --step"
+            );
+            return Err(Problem::new(Some(index), "line_user_id", sentence));
+        }
+    }
+    Ok(given)
 }
 
 /// Changes a plan for a trial: no hours, no limits, every country that its lanes serve, and sent at once.

@@ -31,12 +31,13 @@ mod parts;
 mod pattern;
 mod plain;
 pub mod preview;
+mod recipient_text;
 mod sink;
 mod sms;
 mod text;
 mod values;
 
-pub use check::{Sending, check};
+pub use check::{Sending, check, is_fetchable};
 pub use constant::{constant_text, fill_constants};
 pub use error::{ContentProblem, Error, InvalidPattern, Missing};
 pub use filter::FilterProblem;
@@ -46,5 +47,6 @@ pub use mark::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, Variable, Variables, ex
 pub use parts::{PartsOf, PlainText};
 pub use pattern::Pattern;
 pub use plain::{as_sent, plain_marked};
+pub use recipient_text::RecipientText;
 pub use sms::{Alphabet, PARTS_MAX, Segments, beyond_gsm7, segments};
 pub use values::check_values;

@@ -26,6 +26,7 @@ mod kill;
 mod kill_commands;
 mod lanes;
 mod language;
+mod line_ids;
 mod missing_values;
 mod network;
 mod operator_decisions;

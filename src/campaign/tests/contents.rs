@@ -1,7 +1,8 @@
 //! What a plan refuses of a content because of the lane or the campaign's own values, and what it makes of constants.
 
+use super::super::addresses::{AddressPass, Addresses};
 use super::*;
-use crate::domain::RefusalSubject;
+use crate::domain::{Fields, Recipient, RefusalSubject};
 
 const LINE: &str = "\n[[lane]]\nname = \"line\"\nchannel = \"LINE\"";
 
@@ -115,4 +116,46 @@ fn template_flow(keys: &str) -> String {
     let buttons = format!("buttons = [{{ index = 0, flow = {{ {keys} }} }}]");
     let template = "[step.template]\nname = \"promo\"\nlanguage = \"en\"\ncategory = \"MARKETING\"";
     format!("channel = \"WhatsApp\"\n{template}\n{buttons}")
+}
+
+fn recipient(n: u64, code: &str) -> Recipient {
+    let fields: Vec<&str> = columns().iter().map(|column| if column == "Code" { code } else { "" }).collect();
+    let msisdn = Msisdn::try_from(6_591_234_560 + n).unwrap();
+    Recipient { msisdn, country: "SG".parse().unwrap(), client_message_id: None, fields: Fields::pack(fields) }
+}
+
+/// What is found in the column Code of recipients whose numbers end in 1, 2 and so on.
+fn addresses(text: &str, more: &str, codes: &[&str]) -> Addresses {
+    let config = config_with(more);
+    let mut pass = AddressPass::of(&through(text, &config).unwrap().0, &config).unwrap();
+    (1..).zip(codes).for_each(|(n, code)| pass.look(&recipient(n, code)));
+    pass.found()
+}
+
+#[test]
+fn recipients_who_share_an_id_are_refused() {
+    let text = with("", &["channel = \"LINE\"\nline_user_id = \"{{Code}}\"\ntext = \"x\""]);
+    let problem = |codes: &[&str]| addresses(&text, LINE, codes).problem(3).map(|problem| problem.to_string());
+    assert_eq!(problem(&["Ua", "Ub", ""]), None);
+    // Who has no id gets no message.
+    assert_eq!(problem(&["", ""]), None);
+    assert_eq!(
+        problem(&["Ua", "Ub", "Ua"]).unwrap(),
+        "step 1, line_user_id: 1 of 3 recipients has the id of an earlier row, so one person would get the message several \
+         times: +6591234563 (Ua); remove these rows, or correct their ids"
+    );
+}
+
+#[test]
+fn addresses_in_cells_that_no_provider_can_fetch_are_counted() {
+    let text = with("", &["channel = \"Viber\"\nimage = \"{{Code}}\""]);
+    let codes = ["https://h/a.png", "http://h/a.png", "", "h/a.png", "http://127.0.0.1/a.png"];
+    let sentences = |more: &str| {
+        let found: Vec<Warning> = addresses(&text, more, &codes).warnings(5).collect();
+        found.into_iter().map(|warning| warning.sentence).collect::<Vec<_>>()
+    };
+    let [here] = &sentences("")[..] else { panic!() };
+    assert!(here.starts_with("image: for 2 of 5 recipients, the address does not begin with https://"), "{here}");
+    assert!(here.contains("+6591234562 (http://h/a.png), +6591234564 (h/a.png); correct"), "{here}");
+    assert_eq!(addresses(&text, "", &codes[..1]).warnings(1).count(), 0);
 }

@@ -248,7 +248,10 @@ async fn a_wait_for_approval_needs_a_known_template_and_no_time_that_counts_from
     setup.fetch("PENDING").await;
     setup.plan("when = \"approved\"", "").await.unwrap();
     refused(setup.plan("when = \"approved\"\nover = \"1h\"", "").await, "over: counts from the launch");
-    refused(setup.plan("when = \"approved\"\non_missed = \"skip\"", "").await, "on_missed: is about a start");
+    refused(
+        setup.plan("when = \"approved\"\nat = \"2026-12-01T09:00Z\"\non_missed = \"skip\"", "").await,
+        "on_missed: is about a start",
+    );
     let sms =
         "name = \"b\"\nnumbers = [\"+6591234567\"]\nwhen = \"approved\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
     let planned = setup.launcher().plan(&file(sms).unwrap()).await.map_err(|error| error.to_string());

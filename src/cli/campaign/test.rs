@@ -11,6 +11,7 @@ use crate::cli::config::warn;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::message::results::words;
 use crate::cli::out::{self, To};
+use crate::cli::preview::values::column_and_value;
 use crate::cli::table::Table;
 use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::{CommandContext, Exit};
@@ -33,6 +34,9 @@ pub(in crate::cli) struct Args {
     /// Default country for numbers without a country code, such as SG.
     #[arg(long, value_name = "CC")]
     country: Option<Country>,
+    /// A column and its value for these messages, such as FirstName=Ann; repeatable. A step on LINE needs an id of yours.
+    #[arg(long, value_name = "COLUMN=VALUE", value_parser = column_and_value)]
+    with: Vec<(String, String)>,
     /// Wait until every message has its outcome, and print it.
     #[arg(long)]
     wait: bool,
@@ -42,7 +46,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<Exit> {
-    let trial = Trial { to: args.to, only: args.step, country: args.country };
+    let trial = Trial { to: args.to, only: args.step, country: args.country, with: args.with };
     let store = context.store().await?;
     let context = &context.with_overrides(store.as_ref()).await?;
     let launcher = context.launcher(store.as_ref());

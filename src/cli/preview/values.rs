@@ -35,7 +35,7 @@ pub(in crate::cli) struct Args {
     json: bool,
 }
 
-fn column_and_value(text: &str) -> Result<(String, String), String> {
+pub(in crate::cli) fn column_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((column, value)) if !column.trim().is_empty() => Ok((column.trim().to_owned(), value.to_owned())),
         Some(_) | None => Err(format!("\"{text}\" names no column; write COLUMN=VALUE, such as FirstName=Ann")),

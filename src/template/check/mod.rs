@@ -216,11 +216,7 @@ impl Findings {
 
     /// The address of a file that the provider fetches.
     fn check_media_url(&mut self, part: ContentPart, url: &str) {
-        let hosted = match self.reachable {
-            Reachable::Public => &["https://"],
-            Reachable::Any => HOSTED_HERE,
-        };
-        if !begins_with(url, hosted) {
+        if !begins_with(url, beginnings(self.reachable)) {
             let sentence = "must be a web address that begins with https://, where the provider can fetch the file";
             self.add(part.clone(), sentence);
         }
@@ -230,7 +226,10 @@ impl Findings {
     /// The address that a button opens.
     fn check_link(&mut self, part: ContentPart, url: &str) {
         if !begins_with(url, &["https://", "http://"]) {
-            self.add(part.clone(), "must be a web address that begins with https://, which the button opens");
+            self.add(
+                part.clone(),
+                "must be a web address that begins with https:// or http://, which the button opens",
+            );
         }
         self.check_length(part, url, URL_MAX);
     }
@@ -271,6 +270,18 @@ impl Findings {
                 self.add(part, format!("\"{text}\" is there twice; change one of them"));
             }
         }
+    }
+}
+
+/// Whether a provider can fetch a file from this whole address, as far as its beginning tells.
+pub fn is_fetchable(address: &str, reachable: Reachable) -> bool {
+    beginnings(reachable).iter().any(|beginning| address.starts_with(beginning))
+}
+
+const fn beginnings(reachable: Reachable) -> &'static [&'static str] {
+    match reachable {
+        Reachable::Public => &["https://"],
+        Reachable::Any => HOSTED_HERE,
     }
 }
 

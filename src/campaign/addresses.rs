@@ -1,0 +1,158 @@
+//! What only cells decide about where a message goes and where its files are: ids that several recipients have, and
+//! addresses that no provider can fetch.
+
+use std::collections::{BTreeMap, HashSet};
+
+use sha2::{Digest, Sha256};
+
+use super::lint::{Lint, Warning};
+use crate::config::{Config, Problem};
+use crate::domain::{ContentPart, Countries, Msisdn, Plan, Reachable, Recipient, Step, StepIndex, grouped};
+use crate::template::{RecipientText, is_fetchable};
+
+/// Recipients whose cells are wrong for a part of a step.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Wrong {
+    recipients: u64,
+    /// A few of them, each with the text.
+    first: Vec<(Msisdn, String)>,
+}
+
+/// How many of them are named.
+const NAMED: usize = 3;
+
+/// The longest text that is named whole.
+const SHOWN: usize = 60;
+
+impl Wrong {
+    fn add(&mut self, msisdn: Msisdn, text: &str) {
+        self.recipients += 1;
+        if self.first.len() < NAMED {
+            let shown: String = text.chars().take(SHOWN).collect();
+            let shown = if shown.len() < text.len() { format!("{shown}…") } else { shown };
+            self.first.push((msisdn, shown));
+        }
+    }
+
+    /// `+6591234567 (U12ab), …`.
+    fn named(&self) -> String {
+        let named: Vec<String> = self.first.iter().map(|(msisdn, text)| format!("{msisdn} ({text})")).collect();
+        let more = if self.recipients > self.first.len() as u64 { ", …" } else { "" };
+        format!("{}{more}", named.join(", "))
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// Recipients with the id of an earlier one, by step.
+    shared: BTreeMap<StepIndex, Wrong>,
+    /// Addresses that no provider can fetch, by step and part.
+    unfetchable: BTreeMap<(StepIndex, ContentPart), Wrong>,
+}
+
+impl Addresses {
+    /// Ids that several recipients have: a person would get the message once for each.
+    pub(super) fn problem(&self, all: u64) -> Option<Problem> {
+        let (step, wrong) = self.shared.first_key_value()?;
+        let have = if wrong.recipients == 1 { "has" } else { "have" };
+        let sentence = format!(
+            "{} of {} recipients {have} the id of an earlier row, so one person would get the message several times: {}; remove these \
+             rows, or correct their ids",
+            grouped(wrong.recipients),
+            grouped(all),
+            wrong.named()
+        );
+        Some(Problem::new(Some(*step), "line_user_id", sentence))
+    }
+
+    pub(super) fn warnings(&self, all: u64) -> impl Iterator<Item = Warning> {
+        self.unfetchable.iter().map(move |((step, part), wrong)| {
+            let sentence = format!(
+                "{part}: for {} of {} recipients, the address does not begin with https://, so the provider cannot fetch \
+                 the file, and the step fails: {}; correct these cells",
+                grouped(wrong.recipients),
+                grouped(all),
+                wrong.named()
+            );
+            Warning { code: Lint::Media, step: Some(*step), sentence }
+        })
+    }
+}
+
+/// Looks at the ids and the addresses of one recipient after another.
+#[derive(Debug)]
+pub(super) struct AddressPass {
+    steps: Vec<StepAddresses>,
+    /// The digests of the ids so far, each with its step: of a million ids, the ids would take four times as much.
+    seen: HashSet<(StepIndex, [u8; 16])>,
+    found: Addresses,
+}
+
+#[derive(Debug)]
+struct StepAddresses {
+    index: StepIndex,
+    countries: Countries,
+    id: Option<RecipientText>,
+    files: Vec<RecipientText>,
+    reachable: Reachable,
+}
+
+impl AddressPass {
+    /// `None` if no cell decides about these things.
+    pub(super) fn of(plan: &Plan, config: &Config) -> Option<Self> {
+        let of_step = |(index, step): (StepIndex, &Step)| {
+            let id = RecipientText::line_user_id(step, plan.names());
+            let files = RecipientText::file_addresses(step, plan.names());
+            let countries = step.countries.clone();
+            (id.is_some() || !files.is_empty()).then(|| StepAddresses {
+                index,
+                countries,
+                id,
+                files,
+                reachable: reachable(step, config),
+            })
+        };
+        let steps: Vec<StepAddresses> = plan.indexed_steps().filter_map(of_step).collect();
+        (!steps.is_empty()).then(|| Self { steps, seen: HashSet::new(), found: Addresses::default() })
+    }
+
+    pub(super) fn look(&mut self, recipient: &Recipient) {
+        // A message with unreadable fields is reported when it is to be sent.
+        let Ok(fields) = recipient.fields.unpack() else { return };
+        let Self { steps, seen, found } = self;
+        for step in steps.iter().filter(|step| step.countries.contain(Some(recipient.country))) {
+            if let Some(id) = step.id.as_ref().and_then(|id| id.fill(&fields))
+                && !seen.insert((step.index, digest(&id)))
+            {
+                found.shared.entry(step.index).or_default().add(recipient.msisdn, &id);
+            }
+            for file in &step.files {
+                if let Some(address) = file.fill(&fields)
+                    && !is_fetchable(&address, step.reachable)
+                {
+                    let place = (step.index, file.part.clone());
+                    found.unfetchable.entry(place).or_default().add(recipient.msisdn, &address);
+                }
+            }
+        }
+    }
+
+    pub(super) fn found(&self) -> Addresses {
+        self.found.clone()
+    }
+}
+
+fn digest(id: &str) -> [u8; 16] {
+    let whole: [u8; 32] = Sha256::digest(id).into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&whole[..16]);
+    half
+}
+
+/// Where the providers of all lanes of a step can fetch files.
+fn reachable(step: &Step, config: &Config) -> Reachable {
+    let mut lanes = step.lanes.members().iter().filter_map(|member| config.lane(&member.lane));
+    let is_public = lanes.any(|lane| lane.provider.reachable() == Reachable::Public);
+    if is_public { Reachable::Public } else { Reachable::Any }
+}

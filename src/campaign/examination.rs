@@ -1,0 +1,155 @@
+//! Examines the recipients of a campaign while they are gathered: who lacks a value, what transliteration changes, whose id
+//! or file is wrong, and what a preview shows.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+
+use super::addresses::{AddressPass, Addresses};
+use super::file::Draft;
+use super::lacking::{Lacking, Needs};
+use super::plain_texts::{PlainTexts, Transliterated};
+use super::preview::{OnLooked, PreviewPass, PreviewRequest, Previews};
+use super::prices::PriceList;
+use super::route;
+use super::route_templates::PlanTemplates;
+use super::time::Schedule;
+use crate::audience::RecipientObserver;
+use crate::catalogue::Catalogue;
+use crate::config::Config;
+use crate::domain::{Msisdn, OnMissingValue, Recipient, StepIndex};
+use crate::optout::OptOuts;
+
+/// Looks at the recipients of a draft while they are gathered.
+#[derive(Debug)]
+pub(super) struct Examination {
+    draft: Draft,
+    config: Config,
+    schedule: Schedule,
+    prices: Option<PriceList>,
+    catalogue: Catalogue,
+    /// What to preview, and who is told of the progress; `None` if that is not wanted, or once it has begun.
+    preview: Mutex<Option<Wish>>,
+    /// `None` if there is nothing to find, or if the draft has errors.
+    questions: OnceLock<Option<Questions>>,
+    except: OnceLock<(Arc<HashSet<Msisdn>>, Arc<OptOuts>)>,
+    found: Mutex<Examined>,
+}
+
+/// A wish for previews.
+pub(super) struct Wish {
+    pub(super) request: PreviewRequest,
+    pub(super) on_looked: OnLooked,
+}
+
+impl fmt::Debug for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Wish").field(&self.request).finish()
+    }
+}
+
+/// What is asked of each recipient.
+#[derive(Debug)]
+struct Questions {
+    /// `None` if the empty cells by column say enough.
+    needs: Option<Needs>,
+    plain_texts: PlainTexts,
+    /// `None` if no cell decides where a message goes, or where its file is.
+    addresses: Option<Mutex<AddressPass>>,
+    /// `None` if no previews are wanted.
+    previews: Option<Mutex<PreviewPass>>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Examined {
+    pub(super) lacking: Lacking,
+    pub(super) transliterated: BTreeMap<StepIndex, Transliterated>,
+    pub(super) addresses: Addresses,
+    pub(super) previews: Option<Previews>,
+}
+
+impl Examination {
+    pub(super) fn new(
+        draft: &Draft,
+        config: &Config,
+        schedule: &Schedule,
+        prices: Option<&PriceList>,
+        catalogue: Catalogue,
+        preview: Option<Wish>,
+    ) -> Self {
+        Self {
+            draft: draft.clone(),
+            config: config.clone(),
+            schedule: schedule.clone(),
+            prices: prices.cloned(),
+            catalogue,
+            preview: Mutex::new(preview),
+            questions: OnceLock::new(),
+            except: OnceLock::new(),
+            found: Mutex::default(),
+        }
+    }
+
+    /// Names recipients who get no message anyway.
+    pub(super) fn except(&self, excluded: &Arc<HashSet<Msisdn>>, opted_out: &Arc<OptOuts>) {
+        self.except.get_or_init(|| (Arc::clone(excluded), Arc::clone(opted_out)));
+    }
+
+    pub(super) fn found(&self) -> Examined {
+        let questions = self.questions.get().and_then(Option::as_ref);
+        let previews = questions.and_then(|questions| questions.previews.as_ref()).map(|pass| pass.lock().found());
+        let addresses = questions.and_then(|questions| questions.addresses.as_ref());
+        let addresses = addresses.map(|pass| pass.lock().found()).unwrap_or_default();
+        Examined { addresses, previews, ..self.found.lock().clone() }
+    }
+
+    fn questions(&self, columns: &[String]) -> Option<Questions> {
+        let Self { draft, config, schedule, prices, catalogue, .. } = self;
+        let planned = route::plan(draft, columns, config, schedule, prices.as_ref(), catalogue);
+        let (plan, _) = planned.ok()?;
+        let counts = matches!(plan.on_missing_value, Some(OnMissingValue::Skip | OnMissingValue::Refuse));
+        let needs = Some(Needs::of(&plan)).filter(|needs| counts || needs.may_be_unreadable());
+        let plain_texts = PlainTexts::of(&plan);
+        let wish = self.preview.lock().take();
+        let pass = |Wish { request, on_looked }| {
+            let templates = PlanTemplates::of(plan.indexed_steps(), config, catalogue);
+            PreviewPass::new(&plan, &templates, request, on_looked).ok()
+        };
+        let previews = wish.and_then(pass).map(Mutex::new);
+        let addresses = AddressPass::of(&plan, config).map(Mutex::new);
+        let has_any = needs.is_some() || !plain_texts.is_empty() || addresses.is_some() || previews.is_some();
+        has_any.then_some(Questions { needs, plain_texts, addresses, previews })
+    }
+}
+
+impl RecipientObserver for Examination {
+    fn wants(&self, columns: &[String]) -> bool {
+        self.questions.get_or_init(|| self.questions(columns)).is_some()
+    }
+
+    fn observe(&self, recipients: &[Recipient]) {
+        let Some(questions) = self.questions.get().and_then(Option::as_ref) else { return };
+        let Questions { needs, plain_texts, addresses, previews } = questions;
+        let gets_one = |recipient: &&Recipient| {
+            let msisdn = recipient.msisdn;
+            self.except.get().is_none_or(|(excluded, out)| !excluded.contains(&msisdn) && !out.contains(msisdn))
+        };
+        if let Some(pass) = previews {
+            pass.lock().look(recipients.iter().filter(gets_one));
+        }
+        if let Some(pass) = addresses {
+            let mut pass = pass.lock();
+            recipients.iter().filter(gets_one).for_each(|recipient| pass.look(recipient));
+        }
+        let mut found = self.found.lock();
+        for recipient in recipients.iter().filter(gets_one) {
+            if let Some(lacked) = needs.as_ref().and_then(|needs| needs.lacked_by(recipient)) {
+                found.lacking.add(recipient.msisdn, lacked);
+            }
+            plain_texts.count(recipient, &mut found.transliterated);
+        }
+    }
+}
