@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{CommandContext, Exit, out, progress};
 use crate::cli::words::plural;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::domain::{Msisdn, Span};
 use crate::provider::{Added, ContactsClient, ContactsError};
 use crate::store::Consent;
@@ -45,7 +46,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let Args { group, after, json } = args;
     let group = group.or_else(|| context.config.opt_out.group.clone());
     let group = group.context("no group is named; give --group NAME, or set `group` in [opt_out]")?;
-    let contacts = contacts(context)?;
+    let contacts = contacts(&context.config)?;
     let id = id_of(&group, &contacts.groups(&group).await?)?;
     let store = context.store_for_reading().await?;
     let bar = progress::bar("push", json);
@@ -72,10 +73,9 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     Ok(if refused > 0 { Exit::Failed } else { Exit::Done })
 }
 
-fn contacts(context: &CommandContext) -> anyhow::Result<ContactsClient> {
-    let config = &context.config;
-    let account = config.provider.account_id.as_deref();
-    let account = account.context("the contacts belong to an account; set `account_id` in [provider]")?;
+fn contacts(config: &Config) -> anyhow::Result<ContactsClient> {
+    let account = config.provider.account_name.as_deref();
+    let account = account.context("the contacts belong to an account; set `account_name` in [provider]")?;
     let key = config.provider.api_key.as_ref().context("set `api_key` or `api_key_file` in [provider]")?;
     key.valid().iter().next().context("the file of the API key is empty")?;
     Ok(ContactsClient::new(&config.provider.at(&config.opt_out.contacts_url), account)?)
@@ -166,9 +166,10 @@ mod tests {
 
     use super::*;
     use crate::clock::ManualClock;
-    use crate::config::Config;
     use crate::domain::{OptOutSource, Timestamp};
     use crate::store::{self, OptOut};
+
+    const NAMED: &str = "account_name = \"Acme\"\n";
 
     /// Answers each request on its own connection, and returns the requests.
     async fn answering(listener: TcpListener, answers: &[(&str, &str)]) -> Vec<String> {
@@ -184,15 +185,16 @@ mod tests {
         asked
     }
 
-    async fn contacts_at(listener: &TcpListener) -> ContactsClient {
+    /// The contacts of an account whose id and name differ, if `account` states the name.
+    fn contacts_at(listener: &TcpListener, account: &str) -> ContactsClient {
         let text = format!(
-            "[provider]\nsub_account = \"acme\"\naccount_id = \"Acme\"\napi_key = \"secret\"\n[opt_out]\n\
-             contacts_url = \"http://{}\"\n",
+            "[provider]\nsub_account = \"acme\"\naccount_id = \"a0b1c2d3-0000-4000-8000-a0b1c2d3e4f5\"\n\
+             {account}api_key = \"secret\"\n[opt_out]\ncontacts_url = \"http://{}\"\n",
             listener.local_addr().unwrap()
         );
         let none = std::iter::empty::<(&str, String)>();
         let read = Config::read(Some((Path::new("volley.toml"), &text)), std::iter::empty(), none).unwrap();
-        ContactsClient::new(&read.config.provider.at(&read.config.opt_out.contacts_url), "Acme").unwrap()
+        super::contacts(&read.config).unwrap()
     }
 
     /// Pushes the numbers +6591000001 and following, one for each final answer. Returns the push, its error, and the requests.
@@ -208,7 +210,7 @@ mod tests {
         };
         store.opt_out((1..=numbers).map(out).collect()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut push = Push::new(contacts_at(&listener).await, 7, None);
+        let mut push = Push::new(contacts_at(&listener, NAMED), 7, None);
         let pushing = async { push.all(store.as_ref(), clock.as_ref(), |_| {}).await.err() };
         let (error, asked) = futures_util::join!(pushing, answering(listener, answers));
         (push, error.map(|error| error.to_string()), asked)
@@ -244,9 +246,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_group_is_searched_by_its_name() {
+    async fn an_account_without_a_name_is_named_by_its_id() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let contacts = contacts_at(&listener).await;
+        let contacts = contacts_at(&listener, "");
+        let answers = [("200 OK", r#"{"data":[]}"#)];
+        let (groups, asked) = futures_util::join!(contacts.groups("Opt-outs"), answering(listener, &answers));
+        assert!(groups.is_ok_and(|groups| groups.is_empty()));
+        let path = "GET /api/v1/accounts/a0b1c2d3-0000-4000-8000-a0b1c2d3e4f5/groups?name=Opt-outs HTTP/1.1\r\n";
+        assert!(asked[0].starts_with(path), "{}", asked[0]);
+    }
+
+    #[tokio::test]
+    async fn a_group_is_searched_by_its_name_in_the_account_by_its_name() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let contacts = contacts_at(&listener, NAMED);
         let list = r#"{"data":[{"id":1,"name":"Opt-outs of 2025"},{"id":2,"name":"Opt-outs"}]}"#;
         let answers = [("200 OK", list)];
         let (groups, asked) = futures_util::join!(contacts.groups("Opt outs&"), answering(listener, &answers));

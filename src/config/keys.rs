@@ -62,6 +62,7 @@ pub(super) static PROVIDER: Section = Section {
         key("base_url"),
         key("sub_account"),
         key("account_id"),
+        key("account_name"),
         secret("api_key"),
         key("api_key_file"),
         secret("webhook_authorization"),

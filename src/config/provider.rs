@@ -19,6 +19,8 @@ pub struct Provider {
     pub base_url: String,
     pub sub_account: Option<String>,
     pub account_id: Option<String>,
+    /// The account at the API for contacts, which names it by its name and not by its id.
+    pub account_name: Option<String>,
     pub api_key: Option<Credential>,
     /// The `Authorization` that is registered with the provider for its webhooks; while it is rotated, two.
     pub webhook_authorization: Option<Credential>,
@@ -80,10 +82,12 @@ impl Provider {
             reader.assume("base_url", &Self::BASE_URL);
             Self::BASE_URL.to_owned()
         };
+        let account_id = reader.text("account_id")?;
         Ok(Self {
             base_url,
             sub_account: reader.text("sub_account")?,
-            account_id: reader.text("account_id")?,
+            account_name: reader.text("account_name")?.or_else(|| account_id.clone()),
+            account_id,
             api_key: reader.credential("api_key", "api_key_file", Form::Header)?,
             webhook_authorization: reader.credential(
                 "webhook_authorization",

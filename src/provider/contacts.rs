@@ -26,7 +26,7 @@ pub enum Added {
 /// Why a request about contacts did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContactsError {
-    #[error("the provider refuses the key for its contacts ({said}); check `api_key` and `account_id` in [provider]")]
+    #[error("the provider refuses the key for its contacts ({said}); check `api_key` and `account_name` in [provider]")]
     Key { said: String },
     /// Nothing was done: the same request can be made again after the wait.
     #[error("the provider accepts no more requests about contacts for now ({said}); try again later")]

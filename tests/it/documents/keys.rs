@@ -173,6 +173,7 @@ const SECTIONS: &[Section] = &[
         key("base_url", "URL", "`https://chatapps.8x8.com`", "\"http://127.0.0.1:8690\"", "\"chatapps\"", "The provider's address."),
         key("sub_account", TEXT, "none", "\"acme\"", "\"\"", "The subaccount that sends."),
         key("account_id", TEXT, "none", "\"acme-1\"", "\"\"", "The provider's account to which templates and webhooks belong; needed to [fetch templates](templates.md)."),
+        key("account_name", TEXT, "`account_id`", "\"Acme\"", "\"\"", "The account's name, by which the provider's API for contacts knows it; needed to [push opt-outs](opt-outs.md#the-providers-blacklist)."),
         key("api_key", TEXT, "none; needed to serve", "\"secret\"", "\"two words\"", "The API key."),
         key("api_key_file", "file", "none", "\"8x8.key\"", "\"missing.key\"", "A file with the API key. A server [reads it again](production.md#rotate-keys-and-secrets) while it runs."),
         key("webhook_authorization", TEXT, "none", "\"Bearer abc\"", "\"\"", "The `Authorization` header that you set at the provider for its webhooks."),
