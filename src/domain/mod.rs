@@ -53,9 +53,9 @@ pub use channel_user::{ChannelUser, InvalidChannelUser};
 pub use columns::{ColumnError, find_column};
 pub use content::{
     Button, ButtonAction, Card, CardHeight, CardOrientation, CardWidth, Carousel, Category, Content, ContentPart,
-    FlowAction, Header, Interactive, InteractiveAction, InteractiveHeader, Labelled, LinkButton, ListRow, ListSection,
-    Location, Media, MediaKind, Notification, NotificationLink, ProductSection, RawContent, ReplyButton, RichCard,
-    RichMessage, SmsEncoding, Suggestion, SuggestionAction, TEMPLATE_NAME_MAX, TemplateCard, TemplateContent,
+    FlowAction, FlowMode, Header, Interactive, InteractiveAction, InteractiveHeader, Labelled, LinkButton, ListRow,
+    ListSection, Location, Media, MediaKind, Notification, NotificationLink, ProductSection, RawContent, ReplyButton,
+    RichCard, RichMessage, SmsEncoding, Suggestion, SuggestionAction, TEMPLATE_NAME_MAX, TemplateCard, TemplateContent,
     TemplateName, ThumbnailSide, VoiceCall, ZaloTemplate, is_reserved, is_template_language, is_template_name,
     refused_in_a_parameter,
 };

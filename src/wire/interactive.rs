@@ -140,6 +140,11 @@ pub struct ActionParameters<'a> {
     pub flow_cta: Option<Hidden<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub flow_token: Option<Hidden<'a>>,
+    /// `draft` or `published`.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub flow_message_version: Option<Text<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub flow_action_data: Option<FlowActionData<'a>>,
 }

@@ -1,7 +1,8 @@
 //! WhatsApp's interactive messages on the wire.
 
 use crate::domain::{
-    FlowAction, Interactive, InteractiveAction, InteractiveHeader, ListRow, ListSection, ProductSection, ReplyButton,
+    FlowAction, FlowMode, Interactive, InteractiveAction, InteractiveHeader, ListRow, ListSection, ProductSection,
+    ReplyButton,
 };
 use crate::template::ATTEMPT_MARK;
 use crate::wire::{
@@ -58,12 +59,14 @@ fn kind_and_action(action: &InteractiveAction) -> (&'static str, MessageAction<'
             };
             ("cta_url", MessageAction { parameters: Some(parameters), ..none() })
         }
-        InteractiveAction::Flow { id, text, token, opens } => {
+        InteractiveAction::Flow { id, text, token, mode, message_version, opens } => {
             let parameters = ActionParameters {
                 flow_id: Some(id.as_str().into()),
                 flow_cta: Some(text.as_str().into()),
                 // The recipient's answers come back with it, and name the message that they answer.
                 flow_token: Some(token.as_deref().unwrap_or(ATTEMPT_MARK).into()),
+                mode: mode.map(FlowMode::as_str).map(Into::into),
+                flow_message_version: message_version.as_deref().map(Into::into),
                 flow_action_data: flow_action_data(opens),
                 ..ActionParameters::default()
             };

@@ -254,6 +254,12 @@ body = "b"
 flow = { id = "1", text = "Book", token = "t-{{Code}}", screen = "FORM", data = { name = "{{First}}", seats = 2 } }"#,
         r#""type":"flow","header":{"type":"video","video":{"link":"https://h/a.mp4"}},"body":{"text":"b"},"action":{"parameters":{"flowId":"1","flowCta":"Book","flowToken":"t-A1","flowActionData":{"screen":"FORM","data":{"name":"Ann \"A\"","seats":2}}}}"#,
     );
+    for mode in ["draft", "published"] {
+        let keys =
+            format!(r#"flow = {{ id = "1", text = "Book", token = "t", mode = "{mode}", message_version = "3" }}"#);
+        let content = r#""type":"flow","body":{"text":"b"},"action":{"parameters":{"flowId":"1","flowCta":"Book","flowToken":"t","mode":"@","flowMessageVersion":"3"}}"#;
+        interactive(&format!("body = \"b\"\n{keys}"), &content.replace('@', mode));
+    }
     interactive(
         "body = \"b\"\nlist = { button = \"l\", sections = [{ rows = [{ id = \"{{Code}}\", title = \"{{First}}\" }] }] }",
         r#""type":"list","body":{"text":"b"},"action":{"button":"l","sections":[{"rows":[{"id":"A1","title":"Ann \"A\""}]}]}"#,

@@ -27,8 +27,11 @@ impl Content {
             }
             Self::Text { source, .. } => source.all().for_each(|source| see(ContentPart::Source, source)),
             Self::Interactive(message) => {
-                if let InteractiveAction::Flow { opens, .. } = &message.action {
+                if let InteractiveAction::Flow { message_version, opens, .. } = &message.action {
                     let part = |path: &str| ContentPart::Key("interactive", path.into());
+                    if let Some(version) = message_version {
+                        see(part("flow message_version"), version);
+                    }
                     of_flow(opens, [part("flow screen"), part("flow data")], see);
                 }
             }

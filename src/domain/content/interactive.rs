@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::word::words;
 use super::FlowAction;
 
 /// A message with one action for the recipient.
@@ -48,6 +49,12 @@ pub enum InteractiveAction {
         /// Comes back with the recipient's answers. Without one, the attempt's id does.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<String>,
+        /// Without one, WhatsApp opens the published flow.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mode: Option<FlowMode>,
+        /// The version of the flow message. Without one, the provider chooses it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message_version: Option<String>,
         #[serde(default, skip_serializing_if = "FlowAction::is_default")]
         opens: FlowAction,
     },
@@ -62,6 +69,14 @@ pub enum InteractiveAction {
         product: Option<String>,
         sections: Vec<ProductSection>,
     },
+}
+
+words! {
+    /// Which state of a flow a message opens.
+    FlowMode, "flow mode" {
+        Draft = 0, "draft";
+        Published = 1, "published";
+    }
 }
 
 /// A button that answers with its title.

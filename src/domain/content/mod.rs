@@ -19,7 +19,7 @@ pub use cards::{
     Card, CardHeight, CardOrientation, CardWidth, Carousel, RichCard, Suggestion, SuggestionAction, ThumbnailSide,
 };
 pub use interactive::{
-    Interactive, InteractiveAction, InteractiveHeader, ListRow, ListSection, ProductSection, ReplyButton,
+    FlowMode, Interactive, InteractiveAction, InteractiveHeader, ListRow, ListSection, ProductSection, ReplyButton,
 };
 pub use notification::{Labelled, Notification, NotificationLink};
 pub use part::ContentPart;

@@ -242,7 +242,7 @@ macro_rules! traversal {
                         visit(part("link text"), text)?;
                         visit(part("link url"), url)?;
                     }
-                    InteractiveAction::Flow { id, text, token, opens } => {
+                    InteractiveAction::Flow { id, text, token, mode: _, message_version: _, opens } => {
                         visit(part("flow id"), id)?;
                         visit(part("flow text"), text)?;
                         if let Some(token) = token {

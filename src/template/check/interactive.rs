@@ -51,7 +51,7 @@ impl Findings {
                 self.check_label(part("link text"), text, BUTTON_TITLE_MAX);
                 self.check_link(part("link url"), url);
             }
-            InteractiveAction::Flow { id, text, token, opens } => {
+            InteractiveAction::Flow { id, text, token, mode: _, message_version: _, opens } => {
                 self.check_not_empty(part("flow id"), id);
                 self.check_label(part("flow text"), text, BUTTON_TITLE_MAX);
                 if let Some(token) = token {

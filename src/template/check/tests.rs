@@ -86,6 +86,12 @@ fn a_content_that_its_channel_would_reject_gets_an_error() {
             "source: \"{{Name}}\" is the same for every recipient, so it has no variables; remove them",
         ),
         (
+            Channel::WhatsApp,
+            content(json!({ "interactive": { "body": "b", "action": { "flow": { "id": "1", "text": "t",
+                "message_version": "{{Name}}" } } } })),
+            "interactive flow message_version: \"{{Name}}\" is the same for every recipient",
+        ),
+        (
             Channel::Sms,
             Content::Text { text: "a".to_owned(), source: Sources::of_all(&"x".repeat(17)), encoding: None },
             "source: a sender has from 1 to 16 characters; shorten it",

@@ -138,7 +138,7 @@ const SECTIONS: &[Section] = &[
         key("buttons", "list of tables", "one of these six", "[{ id = \"yes\", title = \"Yes\" }]", "5", "Up to three buttons. The `id` comes back when the recipient taps one."),
         key("list", "table", "one of these six", "{ button = \"Slots\", sections = [{ rows = [{ id = \"1\", title = \"9:00\" }] }] }", "5", "A list of up to ten rows in sections. The `id` comes back when the recipient chooses a row."),
         key("link", "table", "one of these six", "{ text = \"Track it\", url = \"https://orders.example/{{Slug}}\" }", "5", "A button that opens an address."),
-        key("flow", "table", "one of these six", "{ id = \"1234567890\", text = \"Book now\" }", "5", "A button that opens a flow; takes a `token`, a `screen` and its `data` as well."),
+        key("flow", "table", "one of these six", "{ id = \"1234567890\", text = \"Book now\", mode = \"draft\", message_version = \"3\" }", "{ id = \"1\", text = \"Book now\", mode = \"final\" }", "A button that opens a flow; takes a `token`, a `screen` and its `data`, a `mode` (`draft` or `published`) and a `message_version` as well."),
         key("product", "table", "one of these six", "{ catalog = \"4711\", product = \"shirt-1\" }", "5", "A product of a catalog."),
         key("products", "table", "one of these six", "{ catalog = \"4711\", sections = [{ products = [\"shirt-1\"] }] }", "5", "Products of a catalog, in sections."),
     ] },

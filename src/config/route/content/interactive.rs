@@ -86,9 +86,10 @@ fn flow(mut table: Table<'_>) -> Option<InteractiveAction> {
     let id = required(&mut table, &["id"], "the flow's id at the provider");
     let text = required(&mut table, &["text"], "the label of the button that opens the flow");
     let token = optional(&mut table, "token");
+    let (mode, message_version) = (table.parsed("mode"), table.filled_text("message_version"));
     let opens = flow_action(&mut table);
     table.finish(&[]);
-    Some(InteractiveAction::Flow { id: id?, text: text?, token: token?, opens })
+    Some(InteractiveAction::Flow { id: id?, text: text?, token: token?, mode, message_version, opens })
 }
 
 const CATALOG: &str = "the catalog's id";

@@ -70,7 +70,7 @@ impl Binder<'_> {
                 let target = Some(self.bind(part("link url"), TextRules::ADDRESS, url)?);
                 (vec![BubbleButton { title, target, ..button_of(ButtonKind::Url) }], Vec::new())
             }
-            InteractiveAction::Flow { id, text, token, opens } => {
+            InteractiveAction::Flow { id, text, token, mode: _, message_version: _, opens } => {
                 let mut data = vec![self.plain(part("flow id"), id)?];
                 data.extend(self.maybe(part("flow token"), TextRules::default(), token.as_ref())?);
                 data.extend(self.flow_data(opens, |path| part(format!("flow data.{path}")))?);
