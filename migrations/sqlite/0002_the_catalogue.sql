@@ -39,4 +39,4 @@ CREATE TABLE template_request (
     at INTEGER NOT NULL
 );
 
-CREATE INDEX template_request_of_channel ON template_request (account_id, channel_id, at);
+CREATE INDEX template_request_of_account ON template_request (account_id, at);

@@ -11,7 +11,8 @@ use crate::provider::{TemplatesClient, TemplatesError};
 use crate::store::{self, FetchedTemplates, Store, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind};
 use crate::wire::NewTemplate;
 
-/// The most templates of a channel that the provider creates in an hour.
+/// The most templates that the provider creates in an hour for a WABA. An account has a WABA or several, and the provider does
+/// not say which of them a channel belongs to, so all creations of an account count together.
 const CREATIONS_MAX: u32 = 100;
 const HOUR: Span = Span::from_secs(3_600);
 /// How long the provider locks the name of a removed template.
@@ -93,28 +94,29 @@ fn place(lane: &Lane) -> Result<TemplatePlace, TemplatesError> {
 
 /// Records a creation that the provider's limits allow, by what was asked of it in the last 30 days.
 async fn begin_creation(store: &dyn Store, request: TemplateRequest) -> Result<Option<i64>, RequestError> {
-    let requests = store.template_requests(request.place.clone(), request.at - LOCKED + Span::from_millis(1)).await?;
-    if let Some(removed) = removed(&requests, &request.name)
+    let account = request.place.account_id.clone();
+    let requests = store.template_requests(account.clone(), request.at - LOCKED + Span::from_millis(1)).await?;
+    if let Some(removed) = removed(&requests, &request)
         && !is_listed_since(store, removed).await?
     {
         return Err(RequestError::NameLocked { name: request.name, until: removed.at + LOCKED });
     }
     let limit = TemplateLimit { at_most: CREATIONS_MAX, since: request.at - HOUR };
-    let place = request.place.clone();
     if let Some(id) = store.begin_template_request(request, Some(limit)).await? {
         return Ok(Some(id));
     }
     // Those that fill the hour; the first of them makes room for the next.
-    let mut within = store.template_requests(place, limit.since).await?;
+    let mut within = store.template_requests(account, limit.since).await?;
     within.retain(|request| request.kind == TemplateRequestKind::Created && request.at > limit.since);
     let first = within.len().saturating_sub(CREATIONS_MAX as usize);
     let from = within.get(first).map_or(limit.since, |request| request.at) + HOUR;
     Err(RequestError::TooMany { from })
 }
 
-/// The request that removed a name, unless it was created since.
-fn removed<'a>(requests: &'a [TemplateRequest], name: &str) -> Option<&'a TemplateRequest> {
-    let latest = requests.iter().rfind(|request| request.name == name)?;
+/// The request that removed the name of a creation on its channel, unless it was created since.
+fn removed<'a>(requests: &'a [TemplateRequest], creation: &TemplateRequest) -> Option<&'a TemplateRequest> {
+    let is_same = |request: &&TemplateRequest| request.name == creation.name && request.place == creation.place;
+    let latest = requests.iter().rfind(is_same)?;
     (latest.kind == TemplateRequestKind::Removed).then_some(latest)
 }
 
@@ -165,14 +167,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hundred_creations_an_hour_are_allowed() {
+    async fn a_hundred_creations_an_hour_are_allowed_to_an_account() {
         let store = store().await;
         for n in 0..100 {
-            create(&*store, &format!("t_{n}"), n).await.unwrap();
+            // Two numbers of one WABA.
+            let channel = if n % 2 == 0 { "wa-1" } else { "wa-2" };
+            begin_creation(&*store, request(channel, &format!("t_{n}"), Created, n)).await.unwrap();
         }
         let Err(RequestError::TooMany { from }) = create(&*store, "new", 3_599).await else { panic!("too many") };
         assert_eq!(from, at(3_600));
-        begin_creation(&*store, request("wa-2", "new", Created, 3_599)).await.unwrap();
+        let mut elsewhere = request("wa-3", "new", Created, 3_599);
+        elsewhere.place.account_id = "acme-2".to_owned();
+        begin_creation(&*store, elsewhere).await.unwrap();
         create(&*store, "new", 3_600).await.unwrap();
         let Err(RequestError::TooMany { from }) = create(&*store, "newer", 3_600).await else { panic!("too many") };
         assert_eq!(from, at(3_601));
@@ -239,7 +245,8 @@ mod tests {
             let asked = request(&format!("wa-{n}"), "promo", kind, 1);
             let id = store.begin_template_request(asked.clone(), None).await.unwrap();
             finish(&*store, id, Err(error.clone())).await.unwrap_err();
-            let left = store.template_requests(asked.place, at(0)).await.unwrap();
+            let mut left = store.template_requests(asked.place.account_id.clone(), at(0)).await.unwrap();
+            left.retain(|request| request.place == asked.place);
             assert_eq!(left.len(), kept, "{error}");
         }
     }

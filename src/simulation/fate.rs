@@ -21,9 +21,8 @@ use crate::store::{
     Lanes, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
     NotedBucket, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState,
     Question, QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, ReplyCount, Result, Retention, Scope, Sender,
-    Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplatePlace,
-    TemplateRequest, TierSlot, Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup,
-    Whom,
+    Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest,
+    TierSlot, Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -217,7 +216,7 @@ through! {
         reads templates(names: Option<Vec<String>>) -> Vec<FetchedTemplates>;
         writes begin_template_request(request: TemplateRequest, limit: Option<TemplateLimit>) -> Option<i64>;
         writes forget_template_request(id: i64) -> ();
-        reads template_requests(place: TemplatePlace, since: Timestamp) -> Vec<TemplateRequest>;
+        reads template_requests(account_id: String, since: Timestamp) -> Vec<TemplateRequest>;
     }
 }
 

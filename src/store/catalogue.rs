@@ -43,7 +43,7 @@ pub struct TemplateRequest {
     pub at: Timestamp,
 }
 
-/// The most requests of one kind that are recorded for a channel since a time.
+/// The most requests of one kind that are recorded for an account since a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TemplateLimit {
     pub at_most: u32,

@@ -12,7 +12,7 @@ for_every_store!(
     an_earlier_list_does_not_replace_a_later_one,
     a_list_is_stored_with_what_follows_from_it,
     templates_are_read_by_name_in_all_languages,
-    requests_are_read_by_channel_and_time,
+    requests_are_read_by_account_and_time,
     a_request_over_the_limit_is_not_recorded,
 );
 
@@ -115,15 +115,21 @@ fn request(channel: &str, kind: TemplateRequestKind, second: i64) -> TemplateReq
     TemplateRequest { place: place(channel), name, language, kind, at: at(second) }
 }
 
-async fn requests_are_read_by_channel_and_time(desk: Desk) {
+/// The same request in another account.
+fn elsewhere(request: TemplateRequest) -> TemplateRequest {
+    let place = TemplatePlace { account_id: "acme-2".to_owned(), ..request.place };
+    TemplateRequest { place, ..request }
+}
+
+async fn requests_are_read_by_account_and_time(desk: Desk) {
     let created = request("wa-1", TemplateRequestKind::Created, 2);
-    let removed = request("wa-1", TemplateRequestKind::Removed, 3);
+    let removed = request("wa-2", TemplateRequestKind::Removed, 3);
     let refused = request("wa-1", TemplateRequestKind::Created, 4);
-    for request in [&created, &removed, &request("wa-2", TemplateRequestKind::Created, 3)] {
+    for request in [&created, &removed, &elsewhere(request("wa-1", TemplateRequestKind::Created, 3))] {
         assert!(desk.begin_template_request(request.clone(), None).await.unwrap().is_some());
     }
     let id = desk.begin_template_request(refused.clone(), None).await.unwrap().unwrap();
-    let of = async |since| desk.template_requests(place("wa-1"), at(since)).await.unwrap();
+    let of = async |since| desk.template_requests("acme-1".to_owned(), at(since)).await.unwrap();
     assert_eq!(of(2).await, [created, removed.clone(), refused.clone()]);
     assert_eq!(of(3).await, [removed.clone(), refused]);
     desk.forget_template_request(id).await.unwrap();
@@ -132,19 +138,20 @@ async fn requests_are_read_by_channel_and_time(desk: Desk) {
 
 async fn a_request_over_the_limit_is_not_recorded(desk: Desk) {
     let limit = TemplateLimit { at_most: 2, since: at(10) };
-    let asked = async |channel, kind, second| {
-        desk.begin_template_request(request(channel, kind, second), Some(limit)).await.unwrap().is_some()
-    };
-    // What came by the start of the time, on another channel or of another kind does not count.
-    for (channel, kind, second) in [
-        ("wa-1", TemplateRequestKind::Created, 10),
-        ("wa-2", TemplateRequestKind::Created, 11),
-        ("wa-1", TemplateRequestKind::Removed, 11),
-        ("wa-1", TemplateRequestKind::Created, 11),
-        ("wa-1", TemplateRequestKind::Created, 12),
+    let asked = async |request| desk.begin_template_request(request, Some(limit)).await.unwrap().is_some();
+    // What came by the start of the time, in another account or of another kind does not count; another channel's does.
+    for request in [
+        request("wa-1", TemplateRequestKind::Created, 10),
+        elsewhere(request("wa-1", TemplateRequestKind::Created, 11)),
+        request("wa-1", TemplateRequestKind::Removed, 11),
+        request("wa-1", TemplateRequestKind::Created, 11),
+        request("wa-2", TemplateRequestKind::Created, 12),
     ] {
-        assert!(asked(channel, kind, second).await, "{channel}, {kind:?}, second {second}");
+        assert!(asked(request.clone()).await, "{request:?}");
     }
-    assert!(!asked("wa-1", TemplateRequestKind::Created, 13).await);
-    assert!(asked("wa-1", TemplateRequestKind::Removed, 13).await);
+    for channel in ["wa-1", "wa-2"] {
+        assert!(!asked(request(channel, TemplateRequestKind::Created, 13)).await, "{channel}");
+    }
+    assert!(asked(request("wa-1", TemplateRequestKind::Removed, 13)).await);
+    assert!(asked(elsewhere(request("wa-1", TemplateRequestKind::Created, 13))).await);
 }

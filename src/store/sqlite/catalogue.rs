@@ -121,7 +121,7 @@ pub(super) async fn begin_request(
         "INSERT INTO template_request (account_id, channel_id, name, language, kind, at)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE ?7 IS NULL OR ?7 > (
              SELECT count(*) FROM template_request
-             WHERE account_id = ?1 AND channel_id = ?2 AND kind = ?5 AND at > ?8)
+             WHERE account_id = ?1 AND kind = ?5 AND at > ?8)
          RETURNING id",
     )
     .bind(account_id)
@@ -144,17 +144,14 @@ pub(super) async fn forget_request(connection: &mut SqliteConnection, id: i64) -
 
 pub(super) async fn requests(
     connection: &mut SqliteConnection,
-    at: TemplatePlace,
+    account_id: String,
     since: Timestamp,
 ) -> Work<Vec<TemplateRequest>> {
-    let rows = sqlx::query(
-        "SELECT * FROM template_request WHERE account_id = ?1 AND channel_id = ?2 AND at >= ?3 ORDER BY at, id",
-    )
-    .bind(at.account_id)
-    .bind(at.channel_id)
-    .bind(since.millis())
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query("SELECT * FROM template_request WHERE account_id = ?1 AND at >= ?2 ORDER BY at, id")
+        .bind(account_id)
+        .bind(since.millis())
+        .fetch_all(connection)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(TemplateRequest {

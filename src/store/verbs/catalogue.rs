@@ -1,5 +1,5 @@
 use crate::domain::Timestamp;
-use crate::store::{AccountEvent, FetchedTemplates, Result, TemplateLimit, TemplatePlace, TemplateRequest};
+use crate::store::{AccountEvent, FetchedTemplates, Result, TemplateLimit, TemplateRequest};
 
 /// The last known templates of the provider.
 #[async_trait::async_trait]
@@ -20,6 +20,6 @@ pub trait Catalogues: Send + Sync + std::fmt::Debug {
     ) -> Result<Option<i64>>;
     /// Removes a recorded request that the provider has refused.
     async fn forget_template_request(&self, id: i64) -> Result<()>;
-    /// Lists the requests about the templates of a channel since `since`, earliest first.
-    async fn template_requests(&self, place: TemplatePlace, since: Timestamp) -> Result<Vec<TemplateRequest>>;
+    /// Lists the requests about the templates of an account since `since`, earliest first.
+    async fn template_requests(&self, account_id: String, since: Timestamp) -> Result<Vec<TemplateRequest>>;
 }

