@@ -64,7 +64,7 @@ pub fn place_of(lane: &Lane) -> Option<TemplatePlace> {
 const FLAGGED: Span = Span::from_secs(7 * 86_400);
 
 /// The lanes that send on a channel.
-pub(super) fn lanes_at<'a>(lanes: &'a [Lane], place: &TemplatePlace) -> impl Iterator<Item = &'a Lane> {
+pub fn lanes_at<'a>(lanes: &'a [Lane], place: &TemplatePlace) -> impl Iterator<Item = &'a Lane> {
     lanes.iter().filter(move |lane| place_of(lane).as_ref() == Some(place))
 }
 

@@ -28,7 +28,7 @@ mod shape;
 mod views;
 
 pub use fit::{Misfit, problems};
-pub use known::{Catalogue, KnownTemplate, Lookup, place_of};
+pub use known::{Catalogue, KnownTemplate, Lookup, lanes_at, place_of};
 pub use new_template::{NewTemplateError, read_new_template};
 pub use pull::{ChangeKind, Pull, PulledChannel, TemplateChange, pull};
 pub use requests::{RequestError, push, remove, room_warning};

@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::error::StatusError;
 use super::holds::HoldView;
 use crate::campaign::{Flagged, Launcher};
-use crate::catalogue::{Catalogue, KnownTemplate, TemplateTextView};
+use crate::catalogue::{Catalogue, KnownTemplate, TemplateTextView, lanes_at};
 use crate::clock::format_time;
+use crate::config::Lane;
 use crate::domain::{BatchState, Timestamp, nearest, rfc3339_option};
 use crate::events::{Event, Subject};
 use crate::report::QueuedMessages;
@@ -36,6 +37,8 @@ pub struct TemplateView {
 pub struct KnownTemplateView {
     pub account_id: String,
     pub channel_id: String,
+    /// The lanes that send on the channel.
+    pub lanes: Vec<String>,
     pub language: String,
     pub category: String,
     pub status: String,
@@ -51,10 +54,16 @@ pub struct KnownTemplateView {
     pub fetched_at: Timestamp,
 }
 
-impl From<KnownTemplate> for KnownTemplateView {
-    fn from(known: KnownTemplate) -> Self {
+impl KnownTemplateView {
+    /// The account and the channel that have it.
+    pub fn channel(&self) -> (&str, &str) {
+        (&self.account_id, &self.channel_id)
+    }
+
+    fn new(known: KnownTemplate, lanes: &[Lane]) -> Self {
         let category = known.category();
         Self {
+            lanes: lanes_at(lanes, &known.place).map(|lane| lane.name.clone()).collect(),
             text: known.parts.map(|parts| TemplateTextView::of(&parts, category)).unwrap_or_default(),
             account_id: known.place.account_id,
             channel_id: known.place.channel_id,
@@ -168,13 +177,13 @@ async fn in_use(store: &dyn Batches, all: &[Hold], waiting: &QueuedMessages) -> 
 }
 
 /// Adds what the provider lists, also of templates that are not in use.
-fn add_known(views: &mut Vec<TemplateView>, catalogue: Catalogue) {
+fn add_known(views: &mut Vec<TemplateView>, catalogue: Catalogue, lanes: &[Lane]) {
     let mut views_by_name: BTreeMap<String, TemplateView> =
         std::mem::take(views).into_iter().map(|view| (view.name.clone(), view)).collect();
     for known in catalogue.templates {
         let new = || TemplateView { name: known.name.clone(), ..TemplateView::default() };
         let view = views_by_name.entry(known.name.clone()).or_insert_with(new);
-        view.at_provider.push(known.into());
+        view.at_provider.push(KnownTemplateView::new(known, lanes));
     }
     views.extend(views_by_name.into_values());
 }
@@ -206,7 +215,7 @@ impl Templates {
         let mut views = in_use(store, &holds, &waiting).await?;
         let catalogue = Catalogue::read(store, &launcher.config.lanes, None).await?;
         let is_fetched = !catalogue.fetched.is_empty();
-        add_known(&mut views, catalogue);
+        add_known(&mut views, catalogue, &launcher.config.lanes);
         for report in store.provider_reports().await?.into_iter().filter(|report| !report.value.is_empty()) {
             let Some((name, language)) = report.template() else { continue };
             // The provider also reports on templates that no campaign here uses: skip them.

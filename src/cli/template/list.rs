@@ -1,5 +1,7 @@
 //! `volley template list`: every template that is known, in use or on hold.
 
+use std::collections::BTreeSet;
+
 use crate::cli::CommandContext;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
@@ -9,6 +11,9 @@ use crate::status::{KnownTemplateView, TemplateView, Templates, holds};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
+    /// Only templates of this lane's channel, and those in use or on hold on the lane.
+    #[arg(long, value_name = "NAME")]
+    lane: Option<String>,
     /// Only templates with this status at the provider, such as APPROVED, PENDING or PAUSED.
     #[arg(long)]
     status: Option<String>,
@@ -25,7 +30,25 @@ pub(in crate::cli) struct Args {
 
 impl Args {
     const fn has_filter(&self) -> bool {
+        self.lane.is_some() || self.asks_the_provider()
+    }
+
+    /// Whether it asks for what is known of fetched templates only.
+    const fn asks_the_provider(&self) -> bool {
         self.status.is_some() || self.category.is_some() || self.language.is_some()
+    }
+
+    /// Leaves only what the filters select.
+    fn select(&self, templates: &mut Templates) {
+        let is_lane = |lane: &String| self.lane.as_ref().is_none_or(|wanted| wanted == lane);
+        templates.holds.retain(|hold| is_lane(&hold.lane));
+        for view in &mut templates.views {
+            view.holds.retain(|hold| is_lane(&hold.lane));
+            view.reports.retain(|report| report.lane.as_ref().is_none_or(is_lane));
+            view.at_provider.retain(|known| known.lanes.iter().any(is_lane) && self.selects(known));
+        }
+        let is_used = |view: &TemplateView| !self.asks_the_provider() && view.lanes.iter().any(is_lane);
+        templates.views.retain(|view| !view.at_provider.is_empty() || is_used(view));
     }
 
     fn selects(&self, known: &KnownTemplateView) -> bool {
@@ -40,14 +63,13 @@ impl Args {
 const TEXT_MAX: usize = 40;
 
 pub(super) async fn run(context: &CommandContext, args: &Args) -> anyhow::Result<()> {
+    if let Some(lane) = &args.lane {
+        context.config.named_lane(lane)?;
+    }
     let store = context.store_for_reading().await?;
     let mut templates = Templates::read(&context.launcher(store.as_ref())).await?;
     if args.has_filter() {
-        // What the filters ask for is known of fetched templates only.
-        for view in &mut templates.views {
-            view.at_provider.retain(|known| args.selects(known));
-        }
-        templates.views.retain(|view| !view.at_provider.is_empty());
+        args.select(&mut templates);
     }
     if args.json {
         return out::json(&templates.views);
@@ -95,19 +117,22 @@ fn in_use(views: &[TemplateView], paint: Paint) -> Table {
     table
 }
 
-/// Every template in each of its languages. One that is used or on hold but not listed has a row of its own.
+/// Every template in each of its languages, with its lanes if there are templates of several channels. One that is used or on
+/// hold but not listed has a row of its own.
 fn of_provider(views: &[TemplateView], paint: Paint) -> Table {
-    let columns =
-        ["template", "language", "category", "status", "quality", "text", "updated", "active campaigns", "hold"];
+    let channels: BTreeSet<(&str, &str)> =
+        views.iter().flat_map(|view| &view.at_provider).map(KnownTemplateView::channel).collect();
+    let of_lanes = |lanes: &[String]| (channels.len() > 1).then(|| lanes.join(", "));
+    let mut columns = vec!["template", "language"];
+    columns.extend((channels.len() > 1).then_some("lanes"));
+    columns.extend(["category", "status", "quality", "text", "updated", "active campaigns", "hold"]);
     let mut table = Table::new(&columns);
     for template in views {
         let campaigns = template.campaigns.join(", ");
         let hold = if template.holds.is_empty() { String::new() } else { paint.bad("on hold") };
         for known in &template.at_provider {
             let updated = known.updated_at.map(|at| format_time(at, None)).unwrap_or_default();
-            table.row([
-                template.name.clone(),
-                known.language.clone(),
+            let rest = [
                 known.category.clone(),
                 status(&known.status, paint),
                 known.quality.clone().unwrap_or_default(),
@@ -115,13 +140,16 @@ fn of_provider(views: &[TemplateView], paint: Paint) -> Table {
                 updated,
                 campaigns.clone(),
                 hold.clone(),
-            ]);
+            ];
+            let name = [template.name.clone(), known.language.clone()];
+            table.row(name.into_iter().chain(of_lanes(&known.lanes)).chain(rest));
         }
         if template.at_provider.is_empty() {
             let (languages, unknown) = (template.languages.join(", "), paint.so_so("not listed"));
-            let name = template.name.clone();
             let empty = String::new;
-            table.row([name, languages, empty(), unknown, empty(), empty(), empty(), campaigns, hold]);
+            let rest = [empty(), unknown, empty(), empty(), empty(), campaigns, hold];
+            let name = [template.name.clone(), languages];
+            table.row(name.into_iter().chain(of_lanes(&template.lanes)).chain(rest));
         }
     }
     table
@@ -168,6 +196,75 @@ fn details(context: &CommandContext, templates: &Templates, paint: Paint) -> any
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::TemplateTextView;
+    use crate::domain::Timestamp;
+    use crate::report::QueuedMessages;
+
+    /// A template that is listed on these lanes' channels, one for each, and used on `used`.
+    fn view(name: &str, listed: &[&str], used: &[&str]) -> TemplateView {
+        let known = |lane: &&str| KnownTemplateView {
+            account_id: "acme-1".to_owned(),
+            channel_id: format!("channel of {lane}"),
+            lanes: vec![(*lane).to_owned()],
+            language: "en".to_owned(),
+            category: "UTILITY".to_owned(),
+            status: "APPROVED".to_owned(),
+            quality: None,
+            rejection: None,
+            text: TemplateTextView::default(),
+            updated_at: None,
+            fetched_at: Timestamp::from_millis(0),
+        };
+        TemplateView {
+            name: name.to_owned(),
+            lanes: used.iter().map(|lane| (*lane).to_owned()).collect(),
+            at_provider: listed.iter().map(known).collect(),
+            ..TemplateView::default()
+        }
+    }
+
+    /// The rows that the filters leave, with their header.
+    fn listed(lane: Option<&str>, status: Option<&str>) -> Vec<Vec<String>> {
+        let views = vec![
+            view("both", &["one", "two"], &[]),
+            view("first", &["one"], &[]),
+            view("unlisted", &[], &["two"]),
+            view("elsewhere", &["one"], &["two"]),
+        ];
+        let (holds, waiting, flagged) = (Vec::new(), QueuedMessages::default(), Vec::new());
+        let mut templates = Templates { views, holds, waiting, is_fetched: true, flagged };
+        let [lane, status] = [lane, status].map(|text| text.map(str::to_owned));
+        Args { lane, status, category: None, language: None, json: false }.select(&mut templates);
+        let lines = of_provider(&templates.views, Paint::PLAIN).lines(Paint::PLAIN);
+        lines.iter().map(|line| line.split_whitespace().take(3).map(str::to_owned).collect()).collect()
+    }
+
+    #[test]
+    fn a_lane_selects_the_templates_of_its_channel_and_those_in_use_on_it() {
+        let of_one = [["template", "language", "category"], ["both", "en", "UTILITY"], ["first", "en", "UTILITY"]];
+        assert_eq!(listed(Some("one"), None), [&of_one[..], &[["elsewhere", "en", "UTILITY"]]].concat());
+        let of_two = [
+            ["template", "language", "category"],
+            ["both", "en", "UTILITY"],
+            ["unlisted", "–", "–"],
+            ["elsewhere", "–", "–"],
+        ];
+        assert_eq!(listed(Some("two"), None), of_two);
+        assert_eq!(listed(Some("two"), Some("approved")), of_two[..2]);
+    }
+
+    #[test]
+    fn templates_of_several_channels_are_listed_with_their_lanes() {
+        let all = [
+            ["template", "language", "lanes"],
+            ["both", "en", "one"],
+            ["both", "en", "two"],
+            ["first", "en", "one"],
+            ["unlisted", "–", "two"],
+            ["elsewhere", "en", "one"],
+        ];
+        assert_eq!(listed(None, None), all);
+    }
 
     #[test]
     fn a_long_text_is_cut_and_stays_on_one_line() {
