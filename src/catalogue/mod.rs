@@ -7,7 +7,8 @@
 //! - [`pull`]: fetches the lists, and says what has changed.
 //! - [`problems`]: what of a step does not fit its template.
 //! - [`KnownTemplate::approved`]: its texts and buttons, for a preview.
-//! - [`broken_rules`]: which documented rules a new template breaks; [`push`] and [`remove`] ask the provider.
+//! - [`broken_rules`]: which documented rules a new template breaks; [`rule_notes`]: where the rules contradict each other.
+//! - [`push`] and [`remove`]: ask the provider.
 //!
 //! Promises:
 //! - The list and the webhooks are one view: the newer word applies.
@@ -32,5 +33,5 @@ pub use known::{Catalogue, KnownTemplate, Lookup, lanes_at, place_of};
 pub use new_template::{NewTemplateError, read_new_template};
 pub use pull::{ChangeKind, Pull, PulledChannel, TemplateChange, pull};
 pub use requests::{RequestError, push, remove, room_warning};
-pub use rules::{BrokenRule, broken_rules};
+pub use rules::{BrokenRule, broken_rules, rule_notes};
 pub use views::{PullView, TemplateTextView};

@@ -16,35 +16,65 @@ pub enum NewTemplateError {
     Broken { file: String, broken: Vec<BrokenRule> },
 }
 
-/// Every key of the documented request.
-const KEYS: [&str; 26] = [
-    "add_security_recommendation",
-    "allow_category_change",
-    "buttons",
-    "cards",
-    "category",
-    "code_expiration_minutes",
-    "components",
-    "country",
-    "example",
-    "examples",
-    "flowAction",
-    "flowId",
-    "format",
-    "bodyText",
-    "headerHandle",
-    "headerText",
-    "language",
-    "message_send_ttl_seconds",
-    "name",
-    "navigateScreen",
-    "otp_type",
-    "phoneNumber",
-    "text",
-    "ttlMinutes",
-    "type",
-    "url",
-];
+/// A table of the documented request.
+#[derive(Debug, Clone, Copy)]
+enum Level {
+    Request,
+    Component,
+    Card,
+    Button,
+    /// The examples of a component, as the provider's list has them.
+    Example,
+}
+
+impl Level {
+    /// Its documented keys.
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Request => {
+                &["name", "language", "category", "allow_category_change", "message_send_ttl_seconds", "components"]
+            }
+            Self::Component => &[
+                "type",
+                "format",
+                "text",
+                "examples",
+                "example",
+                "buttons",
+                "cards",
+                "add_security_recommendation",
+                "code_expiration_minutes",
+            ],
+            Self::Card => &["components"],
+            Self::Button => &[
+                "type",
+                "text",
+                "url",
+                "examples",
+                "example",
+                "phoneNumber",
+                "country",
+                "flowId",
+                "flowAction",
+                "navigateScreen",
+                "ttlMinutes",
+                "otp_type",
+            ],
+            Self::Example => &["headerText", "bodyText", "headerHandle"],
+        }
+    }
+
+    /// The level of the tables under one of its keys.
+    fn below(self, key: &str) -> Option<Self> {
+        match (self, key) {
+            (Self::Request | Self::Card, "components") => Some(Self::Component),
+            (Self::Component, "buttons") => Some(Self::Button),
+            (Self::Component, "cards") => Some(Self::Card),
+            (Self::Component, "example") => Some(Self::Example),
+            _ => None,
+        }
+    }
+}
 
 /// Parses a file, JSON if its name ends in `.json` or it opens with a brace, else TOML, and holds it against every documented
 /// rule. `file` names it in errors.
@@ -59,7 +89,7 @@ pub fn read_new_template(file: &str, text: &str) -> Result<NewTemplate, NewTempl
         to_json(toml::Value::Table(table))
     };
     let mut broken = Vec::new();
-    unknown_keys(&value, "", &mut broken);
+    unknown_keys(&value, Level::Request, "", &mut broken);
     if broken.is_empty() {
         match serde_json::from_value::<NewTemplate>(value) {
             Ok(template) => {
@@ -75,21 +105,22 @@ pub fn read_new_template(file: &str, text: &str) -> Result<NewTemplate, NewTempl
 }
 
 /// Finds keys that are not documented. The provider would ignore them without a word.
-fn unknown_keys(value: &Value, path: &str, broken: &mut Vec<BrokenRule>) {
+fn unknown_keys(value: &Value, level: Level, path: &str, broken: &mut Vec<BrokenRule>) {
     match value {
         Value::Object(object) => {
             for (key, inner) in object {
                 let place = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                if KEYS.contains(&key.as_str()) {
-                    unknown_keys(inner, &place, broken);
-                } else {
-                    broken.push(BrokenRule { place, sentence: format!("unknown key; {}", hint(key, KEYS)) });
+                if !level.keys().contains(&key.as_str()) {
+                    let sentence = format!("unknown key; {}", hint(key, level.keys().iter().copied()));
+                    broken.push(BrokenRule { place, sentence });
+                } else if let Some(below) = level.below(key) {
+                    unknown_keys(inner, below, &place, broken);
                 }
             }
         }
         Value::Array(values) => {
             for (index, inner) in values.iter().enumerate() {
-                unknown_keys(inner, &format!("{path}.{index}"), broken);
+                unknown_keys(inner, level, &format!("{path}.{index}"), broken);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -131,6 +162,12 @@ buttons = [{ type = "QUICK_REPLY", text = "Stop" }]
     fn an_unknown_key_a_broken_rule_and_a_wrong_value_are_named_with_their_place() {
         let unknown = error("orders.toml", &TOML.replace("examples", "exampels"));
         assert_eq!(unknown, "orders.toml, components.0.exampels: unknown key; did you mean \"examples\"?");
+        let of_request = error("orders.toml", &format!("colour = 1\n{TOML}"));
+        let keys = "name, language, category, allow_category_change, message_send_ttl_seconds, components";
+        assert_eq!(of_request, format!("orders.toml, colour: unknown key; use one of {keys}"));
+        // A key of another level.
+        let url = error("orders.toml", &TOML.replacen("type = \"BODY\"", "type = \"BODY\"\nurl = \"https://a\"", 1));
+        assert!(url.starts_with("orders.toml, components.0.url: unknown key; use one of type, format, text"), "{url}");
         let broken = error("orders.toml", &TOML.replace("[\"Ann\"]", "[]"));
         assert!(broken.starts_with("orders.toml, components 1 (BODY), examples: there are 0 examples"), "{broken}");
         assert!(error("orders.toml", "name =").starts_with("orders.toml, line 1"));

@@ -1,7 +1,7 @@
 //! The provider's documented rules of a template, for a request that creates one.
 //!
 //! Where the documents contradict each other, the reference of components decides: a button's text has 25 characters there, and
-//! 20 in the schema of the request.
+//! 20 in the schema of the request. A text between them gets a note.
 
 use super::rules_buttons::buttons;
 use crate::domain::text::plural;
@@ -25,9 +25,16 @@ const CARD_BODY_MAX: usize = 160;
 /// The value of `message_send_ttl_seconds` that means 30 days.
 const THIRTY_DAYS: i64 = -1;
 
-/// Collects broken rules under a place.
+/// What is found in a new template.
+#[derive(Debug, Default)]
+struct Findings {
+    broken: Vec<BrokenRule>,
+    notes: Vec<String>,
+}
+
+/// Collects findings under a place.
 pub(super) struct Found<'a> {
-    all: &'a mut Vec<BrokenRule>,
+    all: &'a mut Findings,
     place: String,
 }
 
@@ -37,13 +44,23 @@ impl Found<'_> {
         Found { all: &mut *self.all, place }
     }
 
-    pub(super) fn add(&mut self, key: &str, sentence: impl Into<String>) {
-        let place = match (self.place.as_str(), key) {
+    fn place_of(&self, key: &str) -> String {
+        match (self.place.as_str(), key) {
             (place, "") => place.to_owned(),
             ("", key) => key.to_owned(),
             (place, key) => format!("{place}, {key}"),
-        };
-        self.all.push(BrokenRule { place, sentence: sentence.into() });
+        }
+    }
+
+    pub(super) fn add(&mut self, key: &str, sentence: impl Into<String>) {
+        let place = self.place_of(key);
+        self.all.broken.push(BrokenRule { place, sentence: sentence.into() });
+    }
+
+    /// Notes what only some of the documents allow.
+    pub(super) fn note(&mut self, key: &str, sentence: &str) {
+        let place = self.place_of(key);
+        self.all.notes.push(format!("{place}: {sentence}"));
     }
 
     /// Adds a rule about a text that is too long.
@@ -57,7 +74,16 @@ impl Found<'_> {
 
 /// Returns every documented rule that a new template breaks.
 pub fn broken_rules(template: &NewTemplate) -> Vec<BrokenRule> {
-    let mut all = Vec::new();
+    findings(template).broken
+}
+
+/// Returns what the provider may refuse of a new template, because its documents contradict each other: each with its place.
+pub fn rule_notes(template: &NewTemplate) -> Vec<String> {
+    findings(template).notes
+}
+
+fn findings(template: &NewTemplate) -> Findings {
+    let mut all = Findings::default();
     let mut found = Found { all: &mut all, place: String::new() };
     let category = head(template, &mut found);
     components(template, category, &mut found);

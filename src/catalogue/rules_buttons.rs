@@ -7,6 +7,8 @@ use crate::wire::{ButtonKind, TemplateButton, placeholders};
 
 const BUTTONS_MAX: usize = 10;
 const TEXT_MAX: usize = 25;
+/// The same by the schema of the request.
+const SCHEMA_TEXT_MAX: usize = 20;
 const URL_MAX: usize = 2_000;
 const PHONE_MAX: usize = 20;
 const COUPON: std::ops::RangeInclusive<usize> = 4..=15;
@@ -76,6 +78,14 @@ fn button(button: &TemplateButton, category: Option<Category>, found: &mut Found
         found.add("text", "is missing; write what the button shows");
     }
     found.at_most("text", text, TEXT_MAX);
+    let length = text.chars().count();
+    if (SCHEMA_TEXT_MAX + 1..=TEXT_MAX).contains(&length) {
+        let sentence = format!(
+            "has {length} characters; the provider's reference of components allows {TEXT_MAX}, but the schema of its \
+             request {SCHEMA_TEXT_MAX}; if the provider refuses the template, shorten it"
+        );
+        found.note("text", &sentence);
+    }
     match kind {
         ButtonKind::Url => url(button, found),
         ButtonKind::PhoneNumber => phone_number(button, found),

@@ -149,3 +149,11 @@ fn a_new_template_that_breaks_rules_is_refused_with_each_of_them() {
     assert!(refused.contains("broken.toml, name: \"Shipped\" is not allowed"), "{refused}");
     assert!(refused.contains("components 1 (BODY), examples: there are 0 examples"), "{refused}");
 }
+
+#[test]
+fn a_label_that_only_some_documents_allow_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("long.toml"), REQUEST.replace("\"Track\"", "\"Track your parcel here\"")).unwrap();
+    let noted = run(folder.path(), &["template", "check", "long.toml"]).ended(0).stderr;
+    assert!(noted.contains("long.toml, components 2 (BUTTONS), button 0, text: has 22 characters"), "{noted}");
+}

@@ -237,6 +237,12 @@ fn the_documented_orders_of_buttons_are_right_or_wrong_as_documented() {
 fn each_kind_of_button_has_its_own_rules() {
     right(buttons("UTILITY", json!([reply(&"a".repeat(25))])));
     wrong(buttons("UTILITY", json!([reply(&"a".repeat(26))])), "button 0, text", "the maximum is 25");
+    let notes =
+        |length| rule_notes(&serde_json::from_value(buttons("UTILITY", json!([reply(&"ä".repeat(length))]))).unwrap());
+    for (length, noted) in [(20, 0), (21, 1), (25, 1), (26, 0)] {
+        assert_eq!(notes(length).len(), noted, "{length}");
+    }
+    assert!(notes(21)[0].contains("button 0, text: has 21 characters"), "{:?}", notes(21));
     wrong(buttons("UTILITY", json!([reply("")])), "button 0, text", "is missing");
     wrong(buttons("UTILITY", json!([{"type": "PIGEON", "text": "a"}])), "button 0, type", "unknown");
     let address = |length: usize| format!("https://a.example/{}", "a".repeat(length - 18));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::catalogue::{self, Catalogue, pull, read_new_template, room_warning};
+use crate::catalogue::{self, Catalogue, pull, read_new_template, room_warning, rule_notes};
 use crate::cli::exit::Usage;
 use crate::cli::out;
 use crate::cli::words::{list, plural};
@@ -70,7 +70,11 @@ impl<'a> NewTemplateView<'a> {
 
 fn read(file: &Path) -> anyhow::Result<NewTemplate> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    Ok(read_new_template(&file.display().to_string(), &text)?)
+    let template = read_new_template(&file.display().to_string(), &text)?;
+    for note in rule_notes(&template) {
+        out::talk(format_args!("{}, {note}", file.display()));
+    }
+    Ok(template)
 }
 
 pub(super) fn check(file: &Path, json: bool) -> anyhow::Result<()> {
