@@ -327,8 +327,12 @@ impl Launcher<'_> {
             need_no_slot: &need_no_slot,
         };
         let forecast = self.forecast(&plan, &recipients.countries, &need_no_slot, &beginnings, now).await?;
-        warnings.extend(lint(&plan, self.config, &facts));
-        warnings.extend(recipients.lacking.warning(&plan, recipients.recipients));
+        let lacking = recipients.lacking.warning(&plan, recipients.recipients);
+        let mut found = lint(&plan, self.config, &facts);
+        // Where each recipient was examined, those with an empty cell are among the ones that lack a value.
+        found.retain(|warning| lacking.is_none() || warning.code != Lint::EmptyVariable);
+        warnings.extend(found);
+        warnings.extend(lacking);
         warnings.extend(recipients.addresses.warnings(recipients.recipients));
         warnings.extend(recipients.excluded.warnings());
         warnings.extend(beginnings.warnings());

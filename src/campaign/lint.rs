@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::lint_cells::EmptyCells;
 use super::overlap::Overlap;
 use crate::audience::OddCells;
 use crate::config::Config;
@@ -162,7 +163,7 @@ pub struct Facts<'a> {
 
 /// Returns the warnings about a plan.
 pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
-    let mut warnings = Warnings { found: Vec::new(), step: StepIndex::FIRST };
+    let mut warnings = Warnings { found: Vec::new(), step: StepIndex::FIRST, empty: BTreeMap::new() };
     let shares = Shares::of(plan, facts.countries);
     warnings.found.extend(without_step(&shares, facts));
     warnings.found.extend(rare(&shares, facts));
@@ -180,11 +181,12 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
                             has no effect";
             warnings.warn(Lint::NothingFollows, sentence.to_owned());
         }
-        warnings.content(plan, step, facts);
+        warnings.content(plan, step, facts, is_last);
         warnings.cells(plan, step, facts, share);
         warnings.pace((index, step), config, facts, &shares);
         deadlines = Span::from_millis(deadlines.millis() + step.fallback_after.map_or(0, Span::millis));
     }
+    warnings.empty_cells();
     warnings.found
 }
 
@@ -287,11 +289,17 @@ fn without_step(shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
 }
 
 pub(super) struct Warnings {
-    found: Vec<Warning>,
+    pub(super) found: Vec<Warning>,
     step: StepIndex,
+    /// The steps that cannot be rendered for recipients with an empty cell.
+    pub(super) empty: BTreeMap<EmptyCells, Vec<StepIndex>>,
 }
 
 impl Warnings {
+    pub(super) const fn step(&self) -> StepIndex {
+        self.step
+    }
+
     pub(super) fn warn(&mut self, code: Lint, sentence: String) {
         self.found.push(Warning { code, step: Some(self.step), sentence });
     }
@@ -366,7 +374,7 @@ impl Warnings {
         }
     }
 
-    fn content(&mut self, plan: &Plan, step: &Step, facts: &Facts<'_>) {
+    fn content(&mut self, plan: &Plan, step: &Step, facts: &Facts<'_>, is_last: bool) {
         // Invalid content was refused before the plan was made.
         let literals = template::literals(&step.content, plan.names()).unwrap_or_default();
         for (part, text) in literals.iter().filter(|(part, _)| part.is_parameter()) {
@@ -384,9 +392,14 @@ impl Warnings {
         }
         if step.needs_window() {
             let open = facts.windows.get(&self.step).copied().unwrap_or(0);
+            let without = if is_last {
+                "no later step applies, so messages without one when they are due are not sent"
+            } else {
+                "messages without one when they are due fall back to the next step"
+            };
             let sentence = format!(
                 "is not a template, so WhatsApp accepts it only within 24 hours of a recipient's last message: {} of \
-                 {} have an open window now; messages without one when they are sent fall back to the next step",
+                 {} have an open window now; {without}",
                 grouped(open),
                 grouped(facts.recipients)
             );

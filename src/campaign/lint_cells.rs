@@ -3,12 +3,38 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::lint::{Facts, Lint, Warnings};
+use super::lint::{Facts, Lint, Warning, Warnings};
 use crate::domain::{Countries, Plan, Step, grouped};
 use crate::forecast::Share;
 use crate::template::{self, Variable};
 
+/// The empty cells of a column.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct EmptyCells {
+    name: Arc<str>,
+    /// How many have one: `2 of 1,000 recipients`.
+    recipients: String,
+}
+
 impl Warnings {
+    /// Warns about empty cells: once for all steps that need the same ones.
+    pub(super) fn empty_cells(&mut self) {
+        for (EmptyCells { name, recipients }, steps) in std::mem::take(&mut self.empty) {
+            let (step, what) = match steps[..] {
+                [step] => (Some(step), "the message".to_owned()),
+                _ => {
+                    let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
+                    (None, format!("the messages of steps {}", steps.join(", ")))
+                }
+            };
+            let sentence = format!(
+                "{recipients} have an empty {name}, so {what} cannot be rendered for them; give the variable a default: \
+                 {{{{{name}|…}}}}"
+            );
+            self.found.push(Warning { code: Lint::EmptyVariable, step, sentence });
+        }
+    }
+
     pub(super) fn cells(&mut self, plan: &Plan, step: &Step, facts: &Facts<'_>, share: Share) {
         let Ok(marked) = template::mark(&step.content, step.line_user_id.as_deref(), plan.names()) else { return };
         // Cells are not counted by country.
@@ -20,12 +46,8 @@ impl Warnings {
         };
         let needed = marked.variables.iter().flat_map(Variable::needed_columns);
         for (name, cells) in columns(needed, &facts.odd.empty) {
-            let sentence = format!(
-                "{} have an empty {name}, so the message cannot be rendered for them; give the variable a default: \
-                 {{{{{name}|…}}}}",
-                of(cells)
-            );
-            self.warn(Lint::EmptyVariable, sentence);
+            let (recipients, step) = (of(cells), self.step());
+            self.empty.entry(EmptyCells { name, recipients }).or_default().push(step);
         }
         let is_parameter = |variable: &&Variable| variable.part.is_parameter();
         let shown = marked.variables.iter().filter(is_parameter).flat_map(Variable::shown_columns);

@@ -2,19 +2,24 @@
 
 use super::lint::{Lint, Warning};
 use super::route_templates::PlanTemplates;
-use crate::catalogue::{KnownTemplate, TemplateTextView};
+use crate::catalogue::KnownTemplate;
 use crate::config::Config;
-use crate::domain::{Category, Channel, Content, Plan, StepIndex};
+use crate::domain::{Category, Channel, Plan, StepIndex};
 use crate::optout::Words;
+use crate::template::preview::ApprovedTemplate;
 
-/// The steps whose template is known and names no word to opt out: not in its text, its footer, its buttons or the values that
-/// the step gives.
+/// The steps whose template is known and names no word to opt out: not in its text, its footer, its buttons, its cards or the
+/// values that the step gives.
 pub(super) fn without_opt_out(plan: &Plan, templates: &PlanTemplates, config: &Config) -> Vec<Warning> {
     let words = Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore);
     let warning = |(step, known): (&StepIndex, &KnownTemplate)| {
         let content = &plan.step(*step)?.content;
-        let parts = known.parts.as_ref().filter(|_| known.category() == Some(Category::Marketing))?;
-        let texts = texts_of(&TemplateTextView::of(parts, known.category()), content);
+        let approved = known.approved().filter(|_| known.category() == Some(Category::Marketing))?;
+        let mut texts = fixed_texts(&approved);
+        let Ok(()) = content.each_text(|_, text| {
+            texts.push(text.to_owned());
+            Ok::<_, std::convert::Infallible>(())
+        });
         let is_named = texts.iter().any(|text| words.name_stop(text, Channel::WhatsApp));
         (!is_named).then(|| {
             let (name, language) = (&known.name, &known.language);
@@ -28,13 +33,11 @@ pub(super) fn without_opt_out(plan: &Plan, templates: &PlanTemplates, config: &C
     templates.known.iter().filter_map(warning).collect()
 }
 
-fn texts_of(view: &TemplateTextView, content: &Content) -> Vec<String> {
-    let mut texts = vec![view.body.clone()];
-    texts.extend(view.footer.clone());
-    texts.extend(view.buttons.iter().map(|button| button.text.clone()));
-    let Ok(()) = content.each_text(|_, text| {
-        texts.push(text.to_owned());
-        Ok::<_, std::convert::Infallible>(())
-    });
+/// The texts of a template that every recipient sees.
+fn fixed_texts(template: &ApprovedTemplate) -> Vec<String> {
+    let ApprovedTemplate { header, body, footer, buttons, cards } = template;
+    let mut texts: Vec<String> = [header, body, footer].into_iter().flatten().cloned().collect();
+    texts.extend(buttons.iter().filter_map(|button| button.title.clone()));
+    texts.extend(cards.iter().flat_map(fixed_texts));
     texts
 }

@@ -58,11 +58,23 @@ impl Transliterated {
     pub fn sentence(&self) -> String {
         let named: Vec<String> = self.replaced.iter().take(NAMED).map(|c| c.escape_debug().to_string()).collect();
         let more = if self.replaced.len() > NAMED { " …" } else { "" };
-        format!(
-            "written in plain characters for {}, which saves {}: {}{more}",
-            plural(self.recipients, "recipient", "recipients"),
-            plural(self.parts_saved, "part", "parts"),
-            named.join(" ")
-        )
+        let saved = match self.parts_saved {
+            0 => String::new(),
+            parts => format!(", which saves {}", plural(parts, "part", "parts")),
+        };
+        let recipients = plural(self.recipients, "recipient", "recipients");
+        format!("written in plain characters for {recipients}{saved}: {}{more}", named.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transliteration_that_saves_no_part_claims_no_saving() {
+        let of = |parts_saved| Transliterated { recipients: 2, replaced: ['ą', 'ę'].into(), parts_saved }.sentence();
+        assert_eq!(of(0), "written in plain characters for 2 recipients: ą ę");
+        assert_eq!(of(1), "written in plain characters for 2 recipients, which saves 1 part: ą ę");
     }
 }

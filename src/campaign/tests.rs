@@ -96,12 +96,8 @@ fn the_samples_are_good_campaigns() {
         [
             "step 1: the provider may deliver the template for 12h, but the step falls back after 20s, so a recipient \
              may get both; shorten the template's TTL at the provider and write it as template.ttl, or set on_overlap = \"wait\" [overlap]",
-            "step 1: 2 of 1,000 recipients have an empty Code, so the message cannot be rendered for them; give the \
-             variable a default: {{Code|…}} [empty_variable]",
-            "step 2: 2 of 1,000 recipients have an empty Code, so the message cannot be rendered for them; give the \
-             variable a default: {{Code|…}} [empty_variable]",
-            "step 3: 2 of 1,000 recipients have an empty Code, so the message cannot be rendered for them; give the \
-             variable a default: {{Code|…}} [empty_variable]",
+            "2 of 1,000 recipients have an empty Code, so the messages of steps 1, 2, 3 cannot be rendered for them; give \
+             the variable a default: {{Code|…}} [empty_variable]",
         ]
     );
     let (plan, _) = through(&sample("sms.toml"), &config).unwrap();
@@ -619,7 +615,7 @@ fn on_overlap_wait_moves_the_deadline_past_the_templates_ttl() {
     let (plan, warnings) = through(&with("on_overlap = \"wait\"", &[&timed, SMS]), &config_with("")).unwrap();
     assert_eq!(plan.steps[0].fallback_after, Some(Span::from_secs(43_230)));
     let codes: Vec<&str> = warnings.iter().map(|warning| warning.code.code()).collect();
-    assert_eq!(codes, ["deadline_moved", "empty_variable", "empty_variable"]);
+    assert_eq!(codes, ["deadline_moved", "empty_variable"]);
     // A deadline that is already past the TTL stays.
     let late = timed.replace("15m", "13h");
     let (plan, _) = through(&with("on_overlap = \"wait\"", &[&late, SMS]), &config_with("")).unwrap();
@@ -680,7 +676,12 @@ fn probable_mistakes_get_a_warning_with_a_stable_code() {
             with("", &["channel = \"WhatsApp\"\ntext = \"Hi\""]),
             usual(),
             "step 1: is not a template, so WhatsApp accepts it only within 24 hours of a recipient's last message: 12 \
-             of 1,000 have",
+             of 1,000 have an open window now; no later step applies, so messages without one when they are due are not sent",
+        ),
+        (
+            with("", &["channel = \"WhatsApp\"\ntext = \"Hi\"\nfallback_after = \"15m\"", SMS]),
+            usual(),
+            "12 of 1,000 have an open window now; messages without one when they are due fall back to the next step",
         ),
         (
             with("", &[&WHATSAPP.replace("{{code}}", "100%"), SMS]),

@@ -43,6 +43,10 @@ impl Setup {
         let components = r#"[{"type":"HEADER","format":"TEXT","text":"News"},
             {"type":"BODY","text":"Hi {{1}}, code {{2}} is yours."},{"type":"FOOTER","text":"Acme"},
             {"type":"BUTTONS","buttons":[{"type":"URL","text":"Go","url":"https://a.example/{{1}}"}]}]"#;
+        self.fetch_parts(channel, status, category, components).await;
+    }
+
+    async fn fetch_parts(&self, channel: &str, status: &str, category: &str, components: &str) {
         let template = StoredTemplate {
             name: "promo".to_owned(),
             language: "en".to_owned(),
@@ -360,4 +364,25 @@ async fn a_plan_warns_of_marketing_that_names_no_way_to_opt_out() {
                 \"promo\"\nlanguage = \"en\"\nbody = [\"Ann\", \"reply STOP to opt out\"]\nbuttons = [{ index = 0, url = \"x\" }]\n";
     let planned = setup.launcher().plan(&file(says).unwrap()).await.map_err(|error| error.to_string()).unwrap();
     assert!(!planned.warnings.iter().any(|warning| warning.code == Lint::NoOptOut));
+}
+
+#[tokio::test]
+async fn a_card_of_a_carousel_may_tell_how_to_opt_out() {
+    let setup = Setup::open().await;
+    let text = "name = \"a\"\nnumbers = [\"+6591234567\"]\n[[step]]\nchannel = \"WhatsApp\"\n[step.template]\nname = \
+                \"promo\"\nlanguage = \"en\"\n[[step.template.carousel]]\nheader = { image = \"https://a.example/1.png\" }\n";
+    let warned = async |of_card: &str, button: &str| {
+        setup.clock.advance(Span::from_secs(1));
+        let components = format!(
+            r#"[{{"type":"BODY","text":"Our offers"}},{{"type":"CAROUSEL","cards":[{{"components":[
+                {{"type":"HEADER","format":"IMAGE"}},{{"type":"BODY","text":"{of_card}"}},
+                {{"type":"BUTTONS","buttons":[{{"type":"QUICK_REPLY","text":"{button}"}}]}}]}}]}}]"#
+        );
+        setup.fetch_parts("wa-1", "APPROVED", "MARKETING", &components).await;
+        let planned = setup.launcher().plan(&file(text).unwrap()).await.map_err(|error| error.to_string()).unwrap();
+        planned.warnings.iter().any(|warning| warning.code == Lint::NoOptOut)
+    };
+    assert!(warned("A shirt", "Buy").await);
+    assert!(!warned("A shirt; reply STOP to opt out", "Buy").await);
+    assert!(!warned("A shirt", "STOP").await);
 }
