@@ -194,7 +194,7 @@ mod tests {
         );
         let none = std::iter::empty::<(&str, String)>();
         let read = Config::read(Some((Path::new("volley.toml"), &text)), std::iter::empty(), none).unwrap();
-        super::contacts(&read.config).unwrap()
+        contacts(&read.config).unwrap()
     }
 
     /// Pushes the numbers +6591000001 and following, one for each final answer. Returns the push, its error, and the requests.

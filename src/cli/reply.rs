@@ -30,7 +30,7 @@ Examples:
     List(Args),
     /// Write messages from recipients to a file, one row for each, with a column for each kind of value.
     #[command(after_help = "\
-A completed form has a column for each field: answer.name, answer.seats. Without --unmasked, numbers are masked, and texts
+A completed form has a column for each field: answer.name, answer.seats. Without --unmasked, numbers are masked, and texts \
 and values are left out. In CSV, a cell that a spreadsheet program would take for a formula gets an apostrophe in front.
 
 Examples:

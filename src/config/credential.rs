@@ -50,7 +50,7 @@ pub enum Invalid {
     #[error("the file {} cannot be read; check its path and permissions: {error}", path.display())]
     Unreadable { path: PathBuf, error: std::io::Error },
     /// A pipe would block a server that reads it again.
-    #[error("the file {} is no regular file of at most 64 KiB; write the secret into a text file", path.display())]
+    #[error("the file {} is not a regular file of at most 64 KiB; write the secret into a text file", path.display())]
     NoTextFile { path: PathBuf },
     #[error("the file {} is empty; write the secret into it", path.display())]
     Empty { path: PathBuf },

@@ -286,7 +286,7 @@ fn a_file_of_webhook_secrets_holds_the_old_and_the_new_one() {
         ("old\nnew", "a", "b", "api_key_file: invalid key; it must be one line"),
         ("k", "a\nb\nc", "b", "hook has 3 lines; write one secret per line, at most two"),
         ("k", "a", " \n ", "hmac is empty; write the secret into it"),
-        ("k", "a", &"b".repeat(70_000), "hmac is no regular file of at most 64 KiB"),
+        ("k", "a", &"b".repeat(70_000), "hmac is not a regular file of at most 64 KiB"),
     ] {
         let error = load(key, hook, hmac).unwrap_err().to_string();
         assert!(error.contains(problem), "{error}");

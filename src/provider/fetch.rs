@@ -35,7 +35,7 @@ pub struct Looked {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unseen {
-    #[error("{0} is no web address")]
+    #[error("{0} is not a web address")]
     Invalid(String),
     /// Its host is in a private network, which the provider cannot reach. Nothing was sent.
     #[error("{host} has a private address")]
