@@ -41,9 +41,13 @@ struct Site {
 impl Site {
     /// `lanes` are added to the configuration; with `webhook`, the provider posts to the server from the start.
     async fn new(lanes: &str, more: &str, webhook: bool) -> Self {
+        Self::with_profile(PROFILE, lanes, more, webhook).await
+    }
+
+    async fn with_profile(profile: &str, lanes: &str, more: &str, webhook: bool) -> Self {
         let folder = TempDir::new().unwrap();
         let server = free_address();
-        fs::write(folder.path().join("profile.toml"), PROFILE).unwrap();
+        fs::write(folder.path().join("profile.toml"), profile).unwrap();
         let url = format!("http://{server}/webhooks/8x8");
         let hook = ["--webhook", &url, "--webhook-authorization", "Bearer hook"];
         let simulate = ["simulate", "--json", "--listen", "127.0.0.1:0", "--seed", "7", "--profile", "profile.toml"];
@@ -163,4 +167,134 @@ async fn batches_of_the_sms_api_are_accepted_and_reported() {
         let request = &message["request"];
         assert_eq!((&request["destination"], &request["source"]), (&message["msisdn"], &json!("ACME")), "{line}");
     }
+}
+
+/// Every message is undelivered on WhatsApp and on Viber, so each recipient gets every step.
+const SMS_ALONE_ARRIVES: &str = r#"
+speed = 1000
+account_id = "acme-1"
+[channel.WhatsApp]
+reject = 0.0
+undelivered = 1.0
+silent = 0.0
+delivered = 0.0
+[channel.Viber]
+reject = 0.0
+undelivered = 1.0
+silent = 0.0
+delivered = 0.0
+[channel.SMS]
+reject = 0.0
+undelivered = 0.0
+silent = 0.0
+delivered = 1.0
+"#;
+
+const AUTUMN_TEMPLATE: &str = r#"
+name = "autumn"
+language = "en"
+category = "MARKETING"
+[[components]]
+type = "HEADER"
+format = "IMAGE"
+examples = ["https://media.example/a.png"]
+[[components]]
+type = "BODY"
+text = "Hi {{1}}, your code is {{2}}. Reply STOP to opt out."
+examples = ["Ann", "A-1"]
+"#;
+
+const AUTUMN: &str = r#"
+name = "autumn"
+audience = "people.csv"
+[[step]]
+channel = "WhatsApp"
+fallback_after = "30s"
+[step.template]
+name = "autumn"
+language = "en"
+header = { image = "./a.png" }
+body = ["{{Name|there}}", "{{Code}}"]
+[[step]]
+channel = "Viber"
+fallback_after = "30s"
+text = "Hi {{Name|there}}, your code is {{Code}}."
+image = "./a.png"
+button = { caption = "Shop now", url = "https://shop.example/{{Code}}" }
+[[step]]
+channel = "SMS"
+text = "สวัสดี {{Name|คุณ}} รหัสของคุณคือ {{Code}}"
+receipt_window = "1m"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_campaign_of_pictures_buttons_and_thai_goes_from_the_template_to_the_report() {
+    let lanes = "[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nchannel_id = \"wa-1\"\n\
+                 [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\n\
+                 [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nsource = \"ACME\"\n";
+    let mut site = Site::with_profile(SMS_ALONE_ARRIVES, lanes, "", true).await;
+    let at = site.folder.path().to_owned();
+    fs::write(at.join("a.png"), b"\x89PNG\r\n\x1A\n\x00\x00\x00\rIHDR").unwrap();
+    fs::write(at.join("people.csv"), "Mobile,Name,Code\n+6591000001,Ann,A-1\n+66812345678,สมชาย,C-3\n").unwrap();
+    fs::write(at.join("template.toml"), AUTUMN_TEMPLATE).unwrap();
+    fs::write(at.join("autumn.toml"), AUTUMN).unwrap();
+
+    site.volley(&["template", "push", "template.toml"]).await;
+    let approved = json!({ "template": "autumn", "language": "en", "status": "APPROVED" });
+    site.post("events/template_status_update", &approved).await;
+    site.volley(&["template", "pull"]).await;
+
+    let preview = site.volley(&["campaign", "plan", "autumn.toml", "--preview", "--html", "page.html"]).await;
+    let page = fs::read_to_string(at.join("page.html")).unwrap();
+    for (shown, times) in [
+        ("Hi Ann, your code is A-1. Reply STOP to opt out.", 1),
+        ("https://shop.example/C-3", 1),
+        ("สวัสดี สมชาย รหัสของคุณคือ C-3", 1),
+        ("1 part, 30 characters in UCS-2", 1),
+        ("no limit is broken in 2 messages", 3),
+    ] {
+        assert_eq!(preview.matches(shown).count(), times, "{shown}: {preview}");
+        assert!(page.to_lowercase().contains(&shown.to_lowercase()), "{shown}: {page}");
+    }
+
+    site.serve().await;
+    site.volley(&["campaign", "launch", "autumn.toml", "--wait", "settled", "--json"]).await;
+    let report = site.json(&["campaign", "report", "autumn", "--json"]).await;
+    let steps = report["steps"].as_array().unwrap();
+    let figures = |key: &str| steps.iter().map(|step| step[key].as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!((figures("handed_over"), figures("reached")), (vec![2, 2, 2], vec![0, 0, 2]), "{report}");
+
+    let sent = site.get("messages").await;
+    let requests: Vec<Value> =
+        sent.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["request"].take()).collect();
+    let of_ann = |channel: &str| {
+        let is_it = |request: &&Value| {
+            request["user"]["msisdn"] == "+6591000001" && request["channels"][0]["channel"] == channel
+        };
+        let found: Vec<&Value> = requests.iter().filter(is_it).collect();
+        let [one] = found[..] else { panic!("{channel}: {found:?}") };
+        one.clone()
+    };
+    let (whatsapp, viber, sms) = (of_ann("WhatsApp"), of_ann("Viber"), of_ann("SMS"));
+    let components = &whatsapp["content"]["template"]["components"];
+    let image = components[0]["parameters"][0]["url"].as_str().unwrap();
+    assert!(image.starts_with(&format!("{}/files/", site.provider)), "{image}");
+    assert_eq!(
+        *components,
+        json!([
+            { "type": "header", "parameters": [{ "type": "image", "url": image }] },
+            { "type": "body", "parameters": [{ "type": "text", "text": "Ann" }, { "type": "text", "text": "A-1" }] },
+        ])
+    );
+    let button = json!({ "caption": "Shop now", "action": "https://shop.example/A-1" });
+    assert_eq!(viber["type"], "buttons");
+    assert_eq!(
+        viber["content"],
+        json!({ "text": "Hi Ann, your code is A-1.", "url": image, "button": button }),
+        "the file was uploaded once, for both steps"
+    );
+    assert_eq!(
+        sms["content"],
+        json!({ "text": "สวัสดี Ann รหัสของคุณคือ A-1", "sms": { "encoding": "AUTO", "source": "ACME" } })
+    );
 }

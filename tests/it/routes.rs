@@ -174,36 +174,6 @@ channel = "LineNotification"
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pictures_buttons_and_thai_are_sent_as_they_are_written() {
-    let profile = fates(&[("WhatsApp", SILENT), ("Viber", SILENT), ("SMS", DELIVERED)]);
-    let world = Setup { profile, ..Setup::default() }.start().await;
-    let whatsapp = WHATSAPP.replace("60s", "1s") + "header = { image = \"https://media.example/a.png\" }\n";
-    let viber = "channel = \"Viber\"\nfallback_after = \"1s\"\ntext = \"Hello\"\n\
-                 image = \"https://media.example/a.png\"\n\
-                 button = { caption = \"View\", url = \"https://shop.example\" }\n";
-    let sms = "channel = \"SMS\"\ntext = \"สวัสดี\"\n";
-    let launched = world.launch_text(&campaign_of(&numbers("6591", 6, 1), &[&whatsapp, viber, sms])).await;
-    let report = world.until_state(&launched, BatchState::Settled).await;
-    assert_eq!((report.outcome(Outcome::Reached), report.steps[2].reached), (1, 1), "{report:?}");
-    let seen = world.get("/simulator/messages").await;
-    let requests: Vec<Value> =
-        seen.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["request"].take()).collect();
-    let [whatsapp, viber, sms] = &requests[..] else { panic!("{requests:?}") };
-    assert_eq!(
-        whatsapp["content"]["template"]["components"],
-        json!([{ "type": "header", "parameters": [{ "type": "image", "url": "https://media.example/a.png" }] }])
-    );
-    assert_eq!(viber["type"], "buttons");
-    assert_eq!(
-        viber["content"],
-        json!({ "text": "Hello", "url": "https://media.example/a.png",
-            "button": { "caption": "View", "action": "https://shop.example" } })
-    );
-    assert_eq!((&sms["type"], &sms["content"]["text"]), (&json!("text"), &json!("สวัสดี")));
-    world.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_route_of_one_step_ends_with_it_in_every_case() {
     let profile = r#"
 speed = 1000.0
