@@ -134,6 +134,7 @@ static FORMATS: &[Format] = &[
     format("mp4", "video/mp4", Family::Mp4),
     format("mp4", "video/mpeg4", Family::Mp4),
     format("mp4", "audio/mp4", Family::Mp4),
+    format("mp4", "audio/mp4-latm", Family::Mp4),
     format("m4v", "video/m4v", Family::Mp4),
     format("m4v", "video/x-m4v", Family::Mp4),
     format("3gp", "video/3gpp", Family::ThreeGp),
@@ -146,6 +147,7 @@ static FORMATS: &[Format] = &[
     format("amr", "audio/amr", Family::Amr),
     format("mp3", "audio/mpeg", Family::Mp3),
     format("mp3", "audio/mp3", Family::Mp3),
+    format("mp3", "audio/mpg", Family::Mp3),
     format("ogg", "audio/ogg", Family::Ogg),
     format("ogg", "application/ogg", Family::Ogg),
     format("ogx", "application/ogg", Family::Ogg),
@@ -192,6 +194,9 @@ const MB: u64 = 1_000_000;
 /// The largest file that any channel documents, in MB.
 const LARGEST: u64 = 200;
 
+/// The size up to which the provider recommends an image on WhatsApp, in bytes.
+const LIGHT: u64 = MB;
+
 impl Wanted {
     /// What a channel takes at an address of a content.
     pub(super) fn at(channel: Channel, address: &MediaAddress) -> Self {
@@ -220,7 +225,7 @@ impl Wanted {
             ),
             (Channel::Rcs, MediaKind::Image) => (&["jpeg", "jpg", "png", "gif"], 100),
             (Channel::Rcs, MediaKind::Video) => (&["mp4", "h263", "m4v", "mpeg", "webm"], 100),
-            (Channel::Rcs, MediaKind::Audio) => (&["aac", "mp3", "mp4", "m4a", "3gp", "ogg", "ogx"], 100),
+            (Channel::Rcs, MediaKind::Audio) => (&["aac", "mp3", "mp4", "3gp", "ogg", "ogx"], 100),
             (Channel::Rcs, MediaKind::File) => (&["pdf"], 100),
             _ => (&[], LARGEST),
         };
@@ -265,6 +270,15 @@ impl Wanted {
             size(bytes),
             size(self.bytes_max)
         ))
+    }
+
+    /// Whether the channel takes a file of this size, but the provider recommends a smaller one. Follows its name.
+    pub(super) fn doubt_size(self, bytes: u64) -> Option<String> {
+        let is_heavy = self.channel == Channel::WhatsApp && self.kind == MediaKind::Image && bytes > LIGHT;
+        is_heavy.then(|| {
+            let bytes = size(bytes);
+            format!("has {bytes}, and the provider recommends images of less than 1 MB on WhatsApp; make it smaller")
+        })
     }
 
     /// Checks the media type that a file is served as.
@@ -433,5 +447,43 @@ mod tests {
             sentence,
             "is served as text/html, and WhatsApp takes image/jpeg, image/png as image; correct its Content-Type"
         );
+    }
+
+    #[test]
+    fn rcs_takes_each_documented_type_of_audio_and_no_other() {
+        let rcs = Wanted::of(Channel::Rcs, MediaKind::Audio);
+        for served in [
+            "audio/aac",
+            "audio/mp3",
+            "audio/mpeg",
+            "audio/mpg",
+            "audio/mp4",
+            "audio/mp4-latm",
+            "audio/3gpp",
+            "application/ogg",
+            "audio/ogg",
+        ] {
+            assert_eq!(rcs.check_type(served), Ok(()), "{served}");
+        }
+        assert!(rcs.check_type("audio/amr").is_err());
+        let head = |wanted: &str| SAMPLES.iter().find(|(extension, _)| *extension == wanted).unwrap().1;
+        for (extension, content) in
+            [("aac", "aac"), ("mp3", "mp3"), ("mp4", "mp4"), ("3gp", "3gp"), ("ogx", "ogg"), ("ogg", "ogg")]
+        {
+            assert!(rcs.format(extension, head(content)).is_ok(), "{extension}");
+        }
+        let refused = rcs.format("m4a", head("m4a")).unwrap_err();
+        assert_eq!(refused, "is an MP4 file, but its name does not end in .mp4; rename it");
+        assert!(Wanted::of(Channel::WhatsApp, MediaKind::Audio).format("m4a", head("m4a")).is_ok());
+    }
+
+    #[test]
+    fn an_image_of_more_than_one_megabyte_is_doubtful_on_whatsapp_alone() {
+        let whatsapp = Wanted::of(Channel::WhatsApp, MediaKind::Image);
+        assert_eq!(whatsapp.doubt_size(1_000_000), None);
+        assert!(whatsapp.doubt_size(1_000_001).is_some_and(|sentence| sentence.contains("less than 1 MB")));
+        for other in [Wanted::of(Channel::Rcs, MediaKind::Image), Wanted::of(Channel::WhatsApp, MediaKind::Video)] {
+            assert_eq!(other.doubt_size(1_000_001), None);
+        }
     }
 }
