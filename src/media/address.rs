@@ -12,7 +12,8 @@ const SLOW: Span = Span::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     Good,
-    Doubtful(String),
+    /// The provider sends the file, but each of these sentences advises against it.
+    Doubtful(Vec<String>),
     /// The provider could not send the file.
     Wrong(String),
 }
@@ -25,7 +26,7 @@ pub(super) async fn look(address: &str, wanted: Wanted, network: &Network, reach
         )),
         Err(why @ Unseen::Redirects) => Verdict::Wrong(format!("{address} cannot be fetched: {why}; correct it")),
         // The provider may reach it nevertheless: this machine may be offline, or behind a firewall.
-        Err(why) => Verdict::Doubtful(format!("{address} cannot be fetched from here: {why}")),
+        Err(why) => Verdict::Doubtful(vec![format!("{address} cannot be fetched from here: {why}")]),
     }
 }
 
@@ -47,13 +48,14 @@ fn judge(looked: &Looked, wanted: Wanted, reachable: Reachable) -> Verdict {
     if let Err(sentence) = checked {
         return wrong(sentence);
     }
-    if *took > SLOW {
+    let slow = (*took > SLOW).then(|| {
         let seconds = took.millis() / 1_000;
-        return Verdict::Doubtful(format!(
-            "{address} answers after {seconds} s, and the provider wants an answer within 2 s; use a faster server"
-        ));
-    }
-    Verdict::Good
+        format!("answers after {seconds} s, and the provider wants an answer within 2 s; use a faster server")
+    });
+    let large = bytes.and_then(|bytes| wanted.doubt_size(bytes));
+    let doubts: Vec<String> =
+        [slow, large].into_iter().flatten().map(|sentence| format!("{address} {sentence}")).collect();
+    if doubts.is_empty() { Verdict::Good } else { Verdict::Doubtful(doubts) }
 }
 
 #[cfg(test)]
@@ -66,7 +68,7 @@ mod tests {
         let good = Looked {
             status: 200,
             content_type: Some("image/png".to_owned()),
-            bytes: Some(5_000_000),
+            bytes: Some(1_000_000),
             took: SLOW,
             address: "https://h.example/a.png".to_owned(),
         };
@@ -86,7 +88,19 @@ mod tests {
             assert!(sentence.starts_with(&looked.address) && sentence.contains(expected), "{sentence}");
         }
         let slow = Looked { took: Span::from_millis(3_400), ..good.clone() };
-        assert!(matches!(judged(&slow), Verdict::Doubtful(sentence) if sentence.contains("answers after 3 s")));
+        let large = Looked { bytes: Some(1_000_001), ..good.clone() };
+        let both = Looked { took: slow.took, ..large.clone() };
+        for (looked, expected) in [
+            (slow, &["answers after 3 s"][..]),
+            (large, &["has 1.0 MB, and the provider recommends images of less than 1 MB"]),
+            (both, &["answers after 3 s", "has 1.0 MB"]),
+        ] {
+            let Verdict::Doubtful(sentences) = judged(&looked) else { panic!("{looked:?}") };
+            assert_eq!(sentences.len(), expected.len(), "{sentences:?}");
+            for (sentence, expected) in sentences.iter().zip(expected) {
+                assert!(sentence.starts_with(&looked.address) && sentence.contains(expected), "{sentence}");
+            }
+        }
         // The practice provider fetches also without TLS.
         let plain = Looked { address: "http://127.0.0.1:8690/files/a.png".to_owned(), ..good };
         assert_eq!(judge(&plain, wanted, Reachable::Any), Verdict::Good);

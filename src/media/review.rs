@@ -99,7 +99,9 @@ impl Review<'_> {
         let provider = &lane.provider;
         match look(&address.text, Wanted::at(channel, address), &provider.network, provider.reachable()).await {
             Verdict::Good => {}
-            Verdict::Doubtful(sentence) => found.notes.push(Note { step, sentence }),
+            Verdict::Doubtful(sentences) => {
+                found.notes.extend(sentences.into_iter().map(|sentence| Note { step, sentence }));
+            }
             Verdict::Wrong(sentence) => found.problems.push(Problem::new(Some(step), address.part.in_step(), sentence)),
         }
     }
@@ -112,17 +114,17 @@ impl Review<'_> {
         found: &mut Found,
     ) -> store::Result<Option<String>> {
         let path = self.folder.join(address.text.trim());
-        let mut add = |sentence: String| {
-            found.problems.push(Problem::new(Some(step), address.part.in_step(), sentence));
-        };
+        let problem = |sentence: String| Problem::new(Some(step), address.part.in_step(), sentence);
         let file = match read(path, Wanted::at(channel, address)).await {
             Ok(file) => file,
             Err(sentence) => {
-                add(sentence);
+                found.problems.push(problem(sentence));
                 // The check of the content has no second problem with it.
                 return Ok(Some(hosted(lane, "file")));
             }
         };
+        let large = Wanted::at(channel, address).doubt_size(file.bytes.len() as u64);
+        found.notes.extend(large.map(|sentence| Note { step, sentence: format!("{} {sentence}", file.name) }));
         let known = self.known(lane, &file).await?;
         if self.at != At::Launch {
             if known.is_none() && self.at == At::Plan {
@@ -142,7 +144,7 @@ impl Review<'_> {
                 Ok(Some(url))
             }
             Err(why) => {
-                add(format!("{} cannot be uploaded: {why}", file.name));
+                found.problems.push(problem(format!("{} cannot be uploaded: {why}", file.name)));
                 Ok(None)
             }
         }

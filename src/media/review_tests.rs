@@ -191,6 +191,20 @@ async fn a_file_that_whatsapp_does_not_take_is_refused_before_it_is_uploaded() {
 }
 
 #[tokio::test]
+async fn a_local_image_of_more_than_a_megabyte_has_a_note() {
+    let (_, url) = Hosting::start().await;
+    let site = Site::of(&url).await;
+    site.write("light.png", &[PNG, &vec![0; 1_000_000 - PNG.len()]].concat());
+    site.write("heavy.png", &[PNG, &vec![0; 1_000_001 - PNG.len()]].concat());
+    assert_eq!(site.review("light.png", At::Launch, true).await.2, [""; 0]);
+    let (_, problems, notes) = site.review("heavy.png", At::Launch, true).await;
+    assert_eq!(problems, [""; 0]);
+    let said =
+        "heavy.png has 1.0 MB, and the provider recommends images of less than 1 MB on WhatsApp; make it smaller";
+    assert_eq!(notes, [said]);
+}
+
+#[tokio::test]
 async fn a_refused_upload_is_a_problem_of_its_step() {
     // Not the subaccount whose files the provider hosts.
     let (_, url) = Hosting::start().await;
