@@ -22,12 +22,14 @@ struct Group {
     name: &'static str,
 }
 
-impl Model {
-    /// Lists the groups. The query is not part of a call, and there is one group only.
-    pub(super) fn contact_groups() -> Reply {
-        Reply::ok(&Groups { data: vec![Group { id: GROUP, name: NAME }] })
-    }
+/// Lists the groups whose names have the `name` of the query in them; all groups, if it has none.
+pub(super) fn groups(query: &str) -> Reply {
+    let asked = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name");
+    let is_asked = asked.is_none_or(|(_, name)| NAME.to_lowercase().contains(&name.to_lowercase()));
+    Reply::ok(&Groups { data: is_asked.then_some(Group { id: GROUP, name: NAME }).into_iter().collect() })
+}
 
+impl Model {
     pub(super) fn add_contact(&mut self, body: &[u8], now: Timestamp) -> Reply {
         match serde_json::from_slice::<NewContact<'_>>(body) {
             Ok(contact) if contact.groups.iter().any(|group| group.id == GROUP) => {
@@ -70,5 +72,21 @@ mod tests {
         assert_eq!((post(contact), post(contact), post("{}")), (200, 200, 400));
         assert_eq!(post(&contact.replace("11344", "7")), 404);
         assert_eq!(model.blacklisted().collect::<Vec<_>>(), ["+6591234567"]);
+    }
+
+    #[test]
+    fn groups_are_searched_by_a_part_of_their_name() {
+        let mut model = Model::new(Profile::perfect(), 1);
+        let mut found = |query: &str| {
+            let path = format!("/api/v1/accounts/Acme/groups{query}");
+            let call = Call { method: Method::Get, path: &path, authorization: None, body: b"" };
+            let Reply::Response { status: 200, body, .. } = model.call(&call, Timestamp::default()).reply else {
+                panic!("{query}")
+            };
+            let listed: serde_json::Value = serde_json::from_str(&body).unwrap();
+            listed["data"].as_array().unwrap().len()
+        };
+        assert_eq!(["", "?name=Opt-outs", "?name=opt", "?name=Opt%2Douts&x=1"].map(&mut found), [1; 4]);
+        assert_eq!(["?name=zzz", "?name=Opt-outs2"].map(found), [0; 2]);
     }
 }

@@ -121,7 +121,7 @@ pub enum Method {
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
     pub method: Method,
-    /// Without scheme, host and query.
+    /// With its query, if it has one, and without scheme and host.
     pub path: &'a str,
     /// The whole `Authorization` header.
     pub authorization: Option<&'a str>,
@@ -195,7 +195,9 @@ impl Model {
         if let Some(refusal) = self.key_refusal(call.authorization, &faults, now) {
             return refusal.into();
         }
-        let path = address(call.path);
+        let (path, query) = call.path.split_once('?').unwrap_or((call.path, ""));
+        let call = &Call { path, ..*call };
+        let path = address(path);
         if let Some((sub_account, rest)) = path.as_ref().filter(|_| call.method != Method::Post) {
             let after = self.slowness(&faults);
             return DelayedReply { after, reply: self.details_or_cancel(call.method, sub_account, rest, now) };
@@ -203,7 +205,7 @@ impl Model {
         self.seen.requests += u64::from(path.is_some());
         self.with_faults(&faults, now, |model| match path {
             Some((sub_account, rest)) => model.post(sub_account, &rest, call.body, now),
-            None => model.about_account(call, now),
+            None => model.about_account(call, query, now),
         })
     }
 
@@ -234,7 +236,7 @@ impl Model {
     }
 
     /// Handles a request about an account: its templates, its webhooks, its contacts.
-    fn about_account(&mut self, call: &Call<'_>, now: Timestamp) -> Reply {
+    fn about_account(&mut self, call: &Call<'_>, query: &str, now: Timestamp) -> Reply {
         let path = call.path.strip_prefix("/api/v1/accounts/").unwrap_or_default();
         let (account, rest) = path.trim_end_matches('/').split_once('/').unwrap_or((path, ""));
         if !rest.is_empty() {
@@ -245,7 +247,7 @@ impl Model {
             ["channels", channel, "templates"] => self.about_templates(place(channel), None, call, now),
             ["channels", channel, "templates", name] => self.about_templates(place(channel), Some(name), call, now),
             ["webhooks"] => self.about_webhooks(account, call, now),
-            ["groups"] if call.method == Method::Get => Self::contact_groups(),
+            ["groups"] if call.method == Method::Get => contacts::groups(query),
             [""] if account == "contacts" && call.method == Method::Post => self.add_contact(call.body, now),
             _ => self.not_found("Unknown address", now),
         }

@@ -128,7 +128,8 @@ async fn provider(
         _ => Method::Get,
     };
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let call = Call { method, path: uri.path(), authorization, body: &body };
+    let path = uri.path_and_query().map_or(uri.path(), |whole| whole.as_str());
+    let call = Call { method, path, authorization, body: &body };
     let answer = {
         let now = shared.now();
         let mut model = shared.model();
