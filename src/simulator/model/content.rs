@@ -3,12 +3,16 @@
 //! The limits are the provider's page of supported content types. A text that is too long gets 3006 wherever it is, so that
 //! it counts as this text's fault; the provider documents no code for the parts of interactive messages.
 
+mod interactive;
+mod template;
+
 use serde::Serialize;
 use serde_json::Value;
 
+pub(super) use self::template::SubType;
 use super::record::ContentType;
-use crate::domain::{Channel, TEMPLATE_NAME_MAX};
-use crate::wire::{Component, Content, Parameter, Template};
+use crate::domain::Channel;
+use crate::wire::Content;
 
 /// The `type` of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,9 +115,12 @@ const fn limits(channel: Channel) -> (usize, usize) {
 const SUGGESTIONS_MAX: usize = 11;
 const BELOW_CARDS_MAX: usize = 7;
 
+const CONTENT_MISSING: i64 = 3_004;
 const TEXT_MISSING: i64 = 3_005;
 const TEXT_TOO_LONG: i64 = 3_006;
+const UNKNOWN_TYPE: i64 = 3_010;
 const BUTTON: i64 = 3_049;
+const OUT_OF_RANGE: i64 = 1_010;
 
 /// Checks the content for one channel. The error is the provider's code.
 pub(super) fn check(channel: Channel, kind: Kind, content: &Content<'_>) -> Result<(), i64> {
@@ -121,12 +128,12 @@ pub(super) fn check(channel: Channel, kind: Kind, content: &Content<'_>) -> Resu
         return check_sms(kind, content);
     }
     if !carries(channel, kind) {
-        return Err(3_010);
+        return Err(UNKNOWN_TYPE);
     }
     let (text_max, caption_max) = limits(channel);
     let text = content.text.as_deref().unwrap_or_default();
     match kind {
-        Kind::Template => return check_template(channel, content.template.as_ref().ok_or(3_030)?),
+        Kind::Template => return template::check(channel, content.template.as_ref().ok_or(3_030)?, text_max),
         Kind::Text => check_text(text, text_max)?,
         _ if kind.is_media() => {
             check_address(content.url.as_deref())?;
@@ -139,24 +146,23 @@ pub(super) fn check(channel: Channel, kind: Kind, content: &Content<'_>) -> Resu
     }
     let whole = json(content);
     match kind {
-        Kind::Buttons => {
-            check_text(text, text_max)?;
-            if text_of(&whole["button"], "caption").chars().count() > 30 {
-                return Err(BUTTON);
-            }
-        }
+        Kind::Buttons => check_text(text, text_max)?,
         Kind::Location => check_location(&whole["location"], 3_021)?,
-        Kind::Interactive => check_interactive(&whole["interactive"])?,
+        Kind::Interactive => interactive::check(&whole["interactive"])?,
         Kind::RichCard => check_card(&whole["richCard"])?,
         Kind::Carousel => {
             let cards = list(&whole["carousel"], "cards");
             if !(2..=10).contains(&cards.len()) {
-                return Err(1_010);
+                return Err(OUT_OF_RANGE);
             }
             cards.iter().try_for_each(check_card)?;
         }
         Kind::Text | Kind::Template | Kind::Image | Kind::Video | Kind::Audio | Kind::File => {}
     }
+    if channel == Channel::Viber {
+        check_button(kind, &whole["button"])?;
+    }
+    check_details(channel, kind, &whole)?;
     let below = if matches!(kind, Kind::RichCard | Kind::Carousel) { BELOW_CARDS_MAX } else { SUGGESTIONS_MAX };
     check_suggestions(&whole["suggestions"], below)
 }
@@ -190,15 +196,40 @@ fn check_address(url: Option<&str>) -> Result<(), i64> {
     }
 }
 
-/// Coordinates are numbers in some samples and texts in others.
-fn check_location(location: &Value, code: i64) -> Result<(), i64> {
-    let degrees = |key: &str| match &location[key] {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.parse::<f64>().ok(),
-        _ => None,
+/// The button of a message on Viber. It is needed where the type is `buttons`, and may be blank.
+fn check_button(kind: Kind, button: &Value) -> Result<(), i64> {
+    let is_missing = kind == Kind::Buttons && !button.is_object();
+    if is_missing || text_of(button, "caption").chars().count() > 30 { Err(BUTTON) } else { Ok(()) }
+}
+
+/// The documented details of a file: all of a video on Viber, and the duration of an audio on LINE.
+fn check_details(channel: Channel, kind: Kind, whole: &Value) -> Result<(), i64> {
+    let (details, numbers, addresses): (_, &[&str], &[&str]) = match (channel, kind) {
+        (Channel::Viber, Kind::Video) => (&whole["video"], &["filesize", "duration"], &["thumbnail"]),
+        (Channel::Line, Kind::Audio) => (&whole["audio"], &["duration"], &[]),
+        _ => return Ok(()),
     };
-    let is_valid = degrees("latitude").is_some_and(|it| it.abs() <= 90.0)
-        && degrees("longitude").is_some_and(|it| it.abs() <= 180.0);
+    if numbers.iter().chain(addresses).any(|key| details[*key].is_null()) {
+        return Err(CONTENT_MISSING);
+    }
+    if !numbers.iter().all(|key| number(&details[*key]).is_some_and(|it| it > 0.0)) {
+        return Err(OUT_OF_RANGE);
+    }
+    addresses.iter().try_for_each(|key| check_address(details[*key].as_str()))
+}
+
+/// A number, which some samples write as a text.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+fn check_location(location: &Value, code: i64) -> Result<(), i64> {
+    let is_valid = number(&location["latitude"]).is_some_and(|it| it.abs() <= 90.0)
+        && number(&location["longitude"]).is_some_and(|it| it.abs() <= 180.0);
     if is_valid { Ok(()) } else { Err(code) }
 }
 
@@ -210,47 +241,15 @@ fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
     value[key].as_array().map_or(&[][..], Vec::as_slice)
 }
 
-/// The limits of an interactive message on WhatsApp.
-fn check_interactive(part: &Value) -> Result<(), i64> {
-    if !part.is_object() {
-        return Err(3_004);
-    }
-    at_most(text_of(&part["header"], "text"), 60)?;
-    at_most(text_of(&part["body"], "text"), 1_024)?;
-    at_most(text_of(&part["footer"], "text"), 60)?;
-    let action = &part["action"];
-    let buttons = list(action, "buttons");
-    if buttons.len() > 3 {
-        return Err(BUTTON);
-    }
-    buttons.iter().try_for_each(|button| at_most(text_of(&button["reply"], "title"), 20))?;
-    at_most(text_of(action, "button"), 20)?;
-    let parameters = &action["parameters"];
-    for label in ["display_text", "flowCta", "flow_cta"] {
-        at_most(text_of(parameters, label), 20)?;
-    }
-    let sections = list(action, "sections");
-    let mut rows = 0;
-    for section in sections {
-        at_most(text_of(section, "title"), 24)?;
-        for row in list(section, "rows") {
-            rows += 1;
-            at_most(text_of(row, "title"), 24)?;
-            at_most(text_of(row, "description"), 72)?;
-        }
-    }
-    if rows > 10 || sections.len() > 10 { Err(1_010) } else { Ok(()) }
-}
-
 /// The limits of a rich card on RCS.
 fn check_card(card: &Value) -> Result<(), i64> {
     if !card.is_object() {
-        return Err(3_004);
+        return Err(CONTENT_MISSING);
     }
     at_most(text_of(card, "title"), 200)?;
     at_most(text_of(card, "description"), 2_000)?;
     if card.to_string().len() > 250 * 1_024 {
-        return Err(1_010);
+        return Err(OUT_OF_RANGE);
     }
     check_suggestions(&card["suggestions"], 4)
 }
@@ -268,60 +267,4 @@ fn check_suggestions(suggestions: &Value, most: usize) -> Result<(), i64> {
         }
     }
     Ok(())
-}
-
-const PARAMETER_MAX: usize = 1_024;
-const HEADER_MAX: usize = 60;
-
-/// Checks how a template is filled in. A template of Zalo is named by its id, which may have capitals.
-fn check_template(channel: Channel, template: &Template<'_>) -> Result<(), i64> {
-    let is_allowed = |c: char| match channel {
-        Channel::WhatsApp => c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_',
-        _ => c.is_ascii_alphanumeric() || "_-".contains(c),
-    };
-    if template.name.len() > TEMPLATE_NAME_MAX {
-        return Err(3_031);
-    }
-    if template.name.is_empty() || !template.name.chars().all(is_allowed) {
-        return Err(3_032);
-    }
-    if template.language.is_empty() {
-        return Err(3_036);
-    }
-    template.components.iter().try_for_each(check_component)?;
-    let values = template.components.iter().flat_map(|component| &component.parameters);
-    let filled: usize = values.map(|value| value.text.as_deref().unwrap_or_default().chars().count()).sum();
-    if channel == Channel::ZaloNotification && filled > limits(channel).0 { Err(TEXT_TOO_LONG) } else { Ok(()) }
-}
-
-fn check_component(component: &Component<'_>) -> Result<(), i64> {
-    let is = |kind: &str| component.kind.eq_ignore_ascii_case(kind);
-    if !["header", "body", "button", "carousel"].iter().any(|known| is(known)) {
-        return Err(3_039);
-    }
-    if is("button") && !component.index.is_some_and(|index| (0..=9).contains(&index)) {
-        return Err(3_053);
-    }
-    let most = if is("header") { HEADER_MAX } else { PARAMETER_MAX };
-    component.parameters.iter().try_for_each(|parameter| check_parameter(parameter, most))?;
-    let texts = component.parameters.iter().filter_map(|parameter| parameter.text.as_deref());
-    if texts.map(|text| text.chars().count()).sum::<usize>() > most { Err(3_043) } else { Ok(()) }
-}
-
-fn check_parameter(parameter: &Parameter<'_>, most: usize) -> Result<(), i64> {
-    match parameter.kind.to_ascii_lowercase().as_str() {
-        "text" => match parameter.text.as_deref().unwrap_or_default().chars().count() {
-            0 => Err(3_040),
-            len if len > most => Err(3_043),
-            _ => Ok(()),
-        },
-        "image" | "video" | "document" | "gif" => check_address(parameter.url.as_deref()).map_err(|_| 3_046),
-        "location" => check_location(&json(&parameter.location), 3_044),
-        "couponcode" => match parameter.coupon_code.as_deref().unwrap_or_default().chars().count() {
-            4..=15 => Ok(()),
-            _ => Err(BUTTON),
-        },
-        "payload" | "action" | "ttlminutes" => Ok(()),
-        _ => Err(3_042),
-    }
 }

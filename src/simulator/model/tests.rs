@@ -1,5 +1,6 @@
 //! Tests of the model through its public methods.
 
+mod contents;
 mod documents;
 mod strict;
 

@@ -20,18 +20,20 @@ fn send(channel: &str, kind: &str, content: &Value) -> Value {
 fn each_limit_of_the_documents_holds_on_its_channel() {
     let mut model = model(Profile::perfect());
     let long = |count: usize| "x".repeat(count);
-    let interactive = |part: &str, value: &Value| {
-        let mut whole = json!({"type": "button", "body": {"text": "Well?"}});
-        whole[part] = value.clone();
-        json!({ "interactive": whole })
+    let reply = |title: usize| json!({"type": "reply", "reply": {"id": "1", "title": long(title)}});
+    let interactive = |kind: &str, action: &Value| {
+        let text = json!({ "text": "Well?" });
+        json!({ "interactive": {"type": kind, "body": text, "footer": text, "action": action} })
     };
     let rows = |count: usize| {
         let rows: Vec<_> = (0..count).map(|n| json!({"id": n.to_string(), "title": "Row"})).collect();
-        interactive("action", &json!({"button": "Choose", "sections": [{"title": "All", "rows": rows}]}))
+        interactive("list", &json!({"button": "Choose", "sections": [{"title": "All", "rows": rows}]}))
     };
-    let replies = |count: usize, title: usize| {
-        let reply = json!({"type": "reply", "reply": {"id": "1", "title": long(title)}});
-        interactive("action", &json!({"buttons": vec![reply; count]}))
+    let replies = |count: usize, title: usize| interactive("button", &json!({"buttons": vec![reply(title); count]}));
+    let footer = |count: usize| {
+        let mut whole = replies(1, 1);
+        whole["interactive"]["footer"]["text"] = json!(long(count));
+        whole
     };
     let filled = |count: usize| {
         json!({"template": {"name": "264577", "language": "vi", "components": [{"type": "body",
@@ -41,6 +43,11 @@ fn each_limit_of_the_documents_holds_on_its_channel() {
     let caption = |count: usize| json!({"url": "https://media.example/a.png", "text": long(count)});
     let label =
         |count: usize| json!({"text": "Ready", "button": {"caption": long(count), "action": "https://a.example"}});
+    let video = |count: usize| {
+        let details = json!({"filesize": "2700", "duration": "5", "thumbnail": "https://media.example/a.png"});
+        let button = label(count)["button"].clone();
+        json!({"url": "https://media.example/a.mp4", "video": details, "button": button})
+    };
     let card = |title: usize| json!({"richCard": {"title": long(title), "media": {"height": "TALL"}}});
     let chips = |count: usize| json!({"text": "Well?", "suggestions": vec![json!({"reply": {"text": "Yes"}}); count]});
     let below = |count: usize| {
@@ -56,15 +63,10 @@ fn each_limit_of_the_documents_holds_on_its_channel() {
         ("WhatsApp", "interactive", replies(3, 20), replies(4, 20), 3_049),
         ("WhatsApp", "interactive", replies(1, 20), replies(1, 21), 3_006),
         ("WhatsApp", "interactive", rows(10), rows(11), 1_010),
-        (
-            "WhatsApp",
-            "interactive",
-            interactive("footer", &json!({"text": long(60)})),
-            interactive("footer", &json!({"text": long(61)})),
-            3_006,
-        ),
+        ("WhatsApp", "interactive", footer(60), footer(61), 3_006),
         ("Viber", "text", text(1_000), text(1_001), 3_006),
         ("Viber", "buttons", label(30), label(31), 3_049),
+        ("Viber", "video", video(30), video(31), 3_049),
         ("RCS", "text", text(3_072), text(3_073), 3_006),
         ("RCS", "image", caption(2_000), caption(2_001), 3_006),
         ("RCS", "richCard", card(200), card(201), 3_006),
@@ -277,7 +279,7 @@ fn a_file_is_judged_by_the_channel_of_each_step_wherever_it_is() {
         |components: Value| json!({"template": {"name": "promo", "language": "en", "components": components}});
     let cards = json!([{"type": "carousel", "cards": [{"cardIndex": 0, "components": header}]}]);
     let interactive = json!({"interactive": {"type": "button", "header": {"type": "image", "image": {"link": url}},
-        "body": {"text": "Well?"}}});
+        "body": {"text": "Well?"}, "action": {"buttons": [{"type": "reply", "reply": {"id": "1", "title": "Yes"}}]}}});
     let button =
         json!([{"type": "button", "index": 0, "subType": "url", "parameters": [{"type": "text", "text": url}]}]);
     for (kind, content, refusal) in [
