@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use self::SentAs::{Audio, Document, Gif, Image, Video};
+use super::content::Kind;
 use super::record::RefusedMedia;
 use super::{DelayedReply, Model, Reply};
 use crate::domain::{Channel, Timestamp};
@@ -16,30 +18,42 @@ pub(in crate::simulator) const LARGEST: usize = 200 * MB;
 /// How much is kept; older files are dropped, as the provider keeps files only for a time.
 const KEPT: usize = 2 * LARGEST;
 
-/// Extensions with the largest size on a channel.
-type Formats = &'static [(&'static [&'static str], usize)];
+/// What a file is sent as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SentAs {
+    Image,
+    /// Only as the header of a template. It is documented as a .gif, and as the address of a video.
+    Gif,
+    Video,
+    Audio,
+    Document,
+}
+
+/// Extensions with the largest size, by what a file is sent as.
+type Formats = &'static [(SentAs, &'static [&'static str], usize)];
 
 #[rustfmt::skip]
 const WHATSAPP: Formats = &[
-    (&["jpeg", "jpg", "png"], 5 * MB),
-    (&["gif"], 4 * MB),
-    (&["mp4", "3gp"], 16 * MB),
-    (&["aac", "m4a", "amr", "mp3", "ogg", "opus"], 16 * MB),
-    (&["pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt"], 100 * MB),
+    (Image, &["jpeg", "jpg", "png"], 5 * MB),
+    (Gif, &["gif", "mp4"], 4 * MB),
+    (Video, &["mp4", "3gp"], 16 * MB),
+    (Audio, &["aac", "m4a", "amr", "mp3", "ogg", "opus"], 16 * MB),
+    (Document, &["pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt"], 100 * MB),
 ];
 #[rustfmt::skip]
 const VIBER: Formats = &[
-    (&["png", "jpg", "jpeg", "gif"], MB),
-    (&["mp4", "3gp"], LARGEST),
-    (&["pdf", "xps", "pdax", "eps"], LARGEST),
-    (&["doc", "docx", "rtf", "dot", "dotx", "odt", "odf", "fodt", "txt", "info"], LARGEST),
-    (&["xls", "xlsx", "ods", "fods", "csv", "xlsm", "xltx"], LARGEST),
+    (Image, &["png", "jpg", "jpeg", "gif"], MB),
+    (Video, &["mp4", "3gp"], LARGEST),
+    (Document, &["pdf", "xps", "pdax", "eps"], LARGEST),
+    (Document, &["doc", "docx", "rtf", "dot", "dotx", "odt", "odf", "fodt", "txt", "info"], LARGEST),
+    (Document, &["xls", "xlsx", "ods", "fods", "csv", "xlsm", "xltx"], LARGEST),
 ];
 #[rustfmt::skip]
 const RCS: Formats = &[
-    (&["jpeg", "jpg", "png", "gif"], 100 * MB),
-    (&["h263", "m4v", "mp4", "mpeg", "webm"], 100 * MB),
-    (&["aac", "mp3", "3gp", "ogx", "ogg", "pdf"], 100 * MB),
+    (Image, &["jpeg", "jpg", "png", "gif"], 100 * MB),
+    (Video, &["h263", "m4v", "mp4", "mpeg", "webm"], 100 * MB),
+    (Audio, &["aac", "mp3", "mp4", "3gp", "ogx", "ogg"], 100 * MB),
+    (Document, &["pdf"], 100 * MB),
 ];
 
 /// The formats of a channel; `None` if the documents name none.
@@ -52,15 +66,10 @@ const fn formats(channel: Channel) -> Option<Formats> {
     }
 }
 
-/// The largest size of a file with this extension on a channel; `None` if the channel does not take it.
-fn largest_on(formats: Formats, extension: &str) -> Option<usize> {
-    let takes = |(extensions, _): &&(&[&str], usize)| extensions.contains(&extension);
-    formats.iter().find(takes).map(|(_, largest)| *largest)
-}
-
 /// The largest size of a file with this extension on any channel.
 fn largest(extension: &str) -> Option<usize> {
-    [WHATSAPP, VIBER, RCS].into_iter().filter_map(|formats| largest_on(formats, extension)).max()
+    let all = [WHATSAPP, VIBER, RCS].into_iter().flatten();
+    all.filter(|(_, extensions, _)| extensions.contains(&extension)).map(|(.., largest)| *largest).max()
 }
 
 /// A file of a request.
@@ -109,44 +118,79 @@ impl Files {
     }
 
     /// Which of the channels do not take a file of the content.
-    pub(super) fn refused_by(&self, content: &Content<'_>, channels: impl Iterator<Item = Channel>) -> RefusedMedia {
+    pub(super) fn refused_by(
+        &self,
+        kind: Kind,
+        content: &Content<'_>,
+        channels: impl Iterator<Item = Channel>,
+    ) -> RefusedMedia {
         let mut refused = RefusedMedia::default();
         if self.0.is_empty() {
             return refused;
         }
-        let addresses = addresses(content);
+        let addresses = addresses(kind, content);
         for channel in channels {
-            if addresses.iter().any(|url| self.is_refused(url, channel)) {
+            if addresses.iter().any(|(url, sent_as)| self.is_refused(url, sent_as, channel)) {
                 refused.add(channel);
             }
         }
         refused
     }
 
-    /// Whether an address is one of our files that the channel does not take. Other addresses are not fetched.
-    fn is_refused(&self, url: &str, channel: Channel) -> bool {
+    /// Whether an address is one of our files that the channel does not take as one of these. Other addresses are not
+    /// fetched.
+    fn is_refused(&self, url: &str, sent_as: &[SentAs], channel: Channel) -> bool {
         let name = url.rsplit('/').next().and_then(|last| last.split('?').next()).unwrap_or_default();
         let Some((file, formats)) = self.named(name).zip(formats(channel)) else { return false };
-        largest_on(formats, &extension(name)).is_none_or(|largest| file.content.len() > largest)
+        let extension = extension(name);
+        let takes = |(of, extensions, largest): &(SentAs, &[&str], usize)| {
+            sent_as.contains(of) && extensions.contains(&extension.as_str()) && file.content.len() <= *largest
+        };
+        !formats.iter().any(takes)
     }
 }
 
-/// The addresses of all media in a content: its own, those of its template and its cards, that of its header.
-fn addresses<'c>(content: &'c Content<'_>) -> Vec<&'c str> {
-    let mut found: Vec<&str> = content.url.as_deref().into_iter().collect();
+/// The addresses of all media in a content, with what each is sent as: its own, those of its template and its cards, that
+/// of its header.
+fn addresses<'c>(kind: Kind, content: &'c Content<'_>) -> Vec<(&'c str, &'static [SentAs])> {
+    let own: &[SentAs] = match kind {
+        // Beside a text and a button stands an image.
+        Kind::Image | Kind::Buttons => &[Image],
+        Kind::Video => &[Video],
+        Kind::Audio => &[Audio],
+        Kind::File => &[Document],
+        _ => &[],
+    };
+    let mut found: Vec<_> = content.url.iter().filter(|_| !own.is_empty()).map(|url| (&**url, own)).collect();
     if let Some(template) = &content.template {
         let of_cards = template.components.iter().flat_map(|part| &part.cards).flat_map(|card| &card.components);
         let parameters = template.components.iter().chain(of_cards).flat_map(|part| &part.parameters);
-        found.extend(parameters.filter_map(|parameter| parameter.url.as_deref()));
+        found.extend(
+            parameters.filter_map(|parameter| Some((parameter.url.as_deref()?, of_parameter(&parameter.kind)?))),
+        );
     }
     if let Some(header) = content.interactive.as_ref().and_then(|message| message.header.as_ref()) {
-        let linked = [&header.image, &header.video, &header.document].into_iter().flatten();
-        found.extend(linked.map(|linked| &*linked.link));
+        let linked: [(_, &[SentAs]); 3] =
+            [(&header.image, &[Image]), (&header.video, &[Video]), (&header.document, &[Document])];
+        found.extend(linked.into_iter().filter_map(|(linked, sent_as)| Some((&*linked.as_ref()?.link, sent_as))));
     }
     let card = content.rich_card.iter().map(|card| &card.card);
     let cards = card.chain(content.carousel.iter().flat_map(|carousel| &carousel.cards));
-    found.extend(cards.map(|card| &*card.media.content_info.file_url));
+    // Audio and documents are for messages of media alone.
+    let in_card: &[SentAs] = &[Image, Video];
+    found.extend(cards.map(|card| (&*card.media.content_info.file_url, in_card)));
     found
+}
+
+/// What the file of a template's parameter is sent as.
+fn of_parameter(kind: &str) -> Option<&'static [SentAs]> {
+    match kind.to_ascii_lowercase().as_str() {
+        "image" => Some(&[Image]),
+        "gif" => Some(&[Gif]),
+        "video" => Some(&[Video]),
+        "document" => Some(&[Document]),
+        _ => None,
+    }
 }
 
 fn extension(name: &str) -> String {

@@ -192,7 +192,7 @@ impl Model {
             return Err(Refusal { code: i64::from(code), channel });
         }
         let doom = if faults.no_credit { Doom::NoCredit } else { doom };
-        let refused_media = self.files.refused_by(content, steps.iter().map(|step| step.channel));
+        let refused_media = self.files.refused_by(kind, content, steps.iter().map(|step| step.channel));
         let content_type = content::content_type(kind, content);
         Ok(Checked { to, user_id, content_type, steps, doom, refused_media, scheduled, expiry })
     }

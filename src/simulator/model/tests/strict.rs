@@ -299,6 +299,38 @@ fn a_file_is_judged_by_the_channel_of_each_step_wherever_it_is() {
 }
 
 #[test]
+fn a_file_is_taken_only_as_what_its_format_is() {
+    let mut model = model(Profile { session_window: false, ..Profile::perfect() });
+    let mut fate = |channel: &str, kind: &str, name: &str| {
+        let url = uploaded(&mut model, name, 1);
+        let details = json!({"filesize": 1, "duration": 1, "thumbnail": "https://media.example/a.png"});
+        codes(&mut model, &send(channel, kind, &json!({ "url": url, "video": details })))[0]
+    };
+    for (channel, refusal) in [("WhatsApp", 1_027), ("Viber", 2_015), ("RCS", 2)] {
+        assert_eq!((fate(channel, "image", "a.png"), fate(channel, "video", "a.mp4")), (None, None), "{channel}");
+        assert_eq!(fate(channel, "image", "a.mp4"), Some(refusal), "{channel}");
+        assert_eq!(fate(channel, "file", "a.png"), Some(refusal), "{channel}");
+    }
+    assert_eq!((fate("RCS", "audio", "a.mp4"), fate("RCS", "audio", "a.m4a")), (None, Some(2)));
+    assert_eq!((fate("WhatsApp", "audio", "a.m4a"), fate("WhatsApp", "audio", "a.mp4")), (None, Some(1_027)));
+    // A rich card shows images and videos alone.
+    let mut in_card = |name: &str| {
+        let url = uploaded(&mut model, name, 1);
+        let card = json!({"title": "One", "media": {"height": "short", "contentInfo": {"fileUrl": url}}});
+        codes(&mut model, &send("RCS", "richCard", &json!({ "richCard": card })))[0]
+    };
+    assert_eq!(["a.png", "a.mp4"].map(&mut in_card), [None; 2]);
+    assert_eq!(["a.pdf", "a.mp3"].map(in_card), [Some(2); 2]);
+    let mut as_gif = |name: &str| {
+        let url = uploaded(&mut model, name, 1);
+        let header = json!([{"type": "header", "parameters": [{"type": "gif", "url": url}]}]);
+        let template = json!({"template": {"name": "promo", "language": "en", "components": header}});
+        codes(&mut model, &send("WhatsApp", "template", &template))[0]
+    };
+    assert_eq!(["a.gif", "a.mp4", "a.png"].map(&mut as_gif), [None, None, Some(1_027)]);
+}
+
+#[test]
 fn uploads_templates_and_contacts_have_the_faults_of_requests() {
     let mut model = model(Profile::perfect());
     let templates = "/api/v1/accounts/acme-1/channels/wa-1/templates";
