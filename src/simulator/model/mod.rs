@@ -10,6 +10,7 @@ mod details;
 mod dice;
 mod fault;
 mod files;
+mod fit;
 mod form;
 mod intake;
 mod recipients;

@@ -70,6 +70,8 @@ pub(super) enum Doom {
     /// The provider has no approved template of this name and language.
     TemplateMissing,
     ParameterCount,
+    /// A value has another type than its place in the template.
+    ParameterFormat,
     NoCredit,
 }
 
@@ -102,13 +104,15 @@ impl Doom {
             (Self::TemplateDisabled, Channel::WhatsApp) => Some(1_036),
             (Self::TemplateMissing, Channel::WhatsApp) => Some(1_031),
             (Self::ParameterCount, Channel::WhatsApp) => Some(1_030),
+            (Self::ParameterFormat, Channel::WhatsApp) => Some(1_034),
             (Self::NoCredit, _) => Some(42),
             (
                 Self::None
                 | Self::TemplatePaused
                 | Self::TemplateDisabled
                 | Self::TemplateMissing
-                | Self::ParameterCount,
+                | Self::ParameterCount
+                | Self::ParameterFormat,
                 _,
             ) => None,
         }

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use super::Model;
 use super::account_events::{
     Reason, Score, StatusChange, TemplateAsked, TemplateCategory, TemplateChange, TemplateStatus, Title,
 };
 use super::delivery::Webhook;
 use super::record::Doom;
+use super::{Model, fit};
 use crate::domain::{Span, Timestamp};
 use crate::simulator::Faults;
-use crate::wire::{ButtonKind, Component, NewTemplate, PartKind, Template, TemplateButton, placeholders};
+use crate::wire::{NewTemplate, Template};
 
 /// The channel of an account that a template was created on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,44 +214,12 @@ impl Registered {
         Some(TemplateChange::Status(change))
     }
 
-    /// Whether a message has as many values as the template has parameters: in its header, its body and each button.
-    fn fits(&self, template: &Template<'_>) -> bool {
+    /// Holds the values of a message against the template. The error is how the message fails.
+    fn fits(&self, template: &Template<'_>) -> Result<(), Doom> {
         // Of a template that was never created nothing is known.
-        let Some((_, own)) = &self.created else { return true };
-        let given = |kind: &str| {
-            let of_kind = template.components.iter().filter(|component| component.kind.eq_ignore_ascii_case(kind));
-            of_kind.map(|component| component.parameters.len()).sum::<usize>()
-        };
-        let mut header = 0;
-        let mut body = usize::from(self.category == Some(TemplateCategory::Authentication));
-        let mut buttons: Vec<&TemplateButton> = Vec::new();
-        for part in &own.components {
-            let in_text = part.text.as_deref().map_or(0, |text| placeholders(text).len());
-            match part.part_kind() {
-                Some(PartKind::Header)
-                    if part.format.as_deref().is_some_and(|format| !format.eq_ignore_ascii_case("text")) =>
-                {
-                    header = 1;
-                }
-                Some(PartKind::Header) => header = in_text,
-                Some(PartKind::Body) => body = body.max(in_text),
-                Some(PartKind::Buttons) => buttons.extend(&part.buttons),
-                Some(PartKind::Footer | PartKind::Carousel | PartKind::CallPermissionRequest) | None => {}
-            }
-        }
-        let button_fits = |(index, button): (usize, &&TemplateButton)| {
-            let is_it = |component: &&Component<'_>| {
-                component.kind.eq_ignore_ascii_case("button") && component.index == i64::try_from(index).ok()
-            };
-            let given = template.components.iter().find(is_it).map_or(0, |component| component.parameters.len());
-            match button.button_kind() {
-                Some(ButtonKind::Url) => given == usize::from(button.has_variable_url()),
-                Some(ButtonKind::Otp | ButtonKind::CopyCode) => given == 1,
-                Some(ButtonKind::QuickReply | ButtonKind::Flow) => given <= 1,
-                Some(ButtonKind::PhoneNumber | ButtonKind::VoiceCall) | None => given == 0,
-            }
-        };
-        given("header") == header && given("body") == body && buttons.iter().enumerate().all(button_fits)
+        let Some((_, own)) = &self.created else { return Ok(()) };
+        let is_code = self.category == Some(TemplateCategory::Authentication);
+        fit::check(&own.components, &template.components, is_code)
     }
 }
 
@@ -331,8 +299,7 @@ impl Model {
             return Err(3_038);
         }
         Ok(match registered.status {
-            TemplateStatus::Approved | TemplateStatus::Flagged if registered.fits(template) => Doom::None,
-            TemplateStatus::Approved | TemplateStatus::Flagged => Doom::ParameterCount,
+            TemplateStatus::Approved | TemplateStatus::Flagged => registered.fits(template).err().unwrap_or(Doom::None),
             TemplateStatus::Paused => Doom::TemplatePaused,
             TemplateStatus::Disabled => Doom::TemplateDisabled,
             TemplateStatus::Rejected | TemplateStatus::Pending | TemplateStatus::PendingDeletion => {
