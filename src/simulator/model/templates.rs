@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::account_events::TemplateCategory;
 use super::registry::{Place, Registered};
-use super::{Call, Method, Model, Reply};
+use super::{Call, Method, Model, Reply, creation, languages, words};
 use crate::domain::{Span, Timestamp};
 use crate::wire::{ListedTemplate, NewTemplate, TemplateList};
 
@@ -61,12 +61,15 @@ impl Model {
             channel_name: Some("Practice channel".to_owned()),
             template_name: Some(name.to_owned()),
             language: Some(registered.language.clone()),
+            language_name: Some(languages::name_of(&registered.language).to_owned()),
             components: registered
                 .created
                 .as_ref()
                 .and_then(|(_, template)| serde_json::value::to_raw_value(&template.components).ok()),
             category: registered.category.and_then(word),
+            category_name: registered.category.and_then(friendly),
             status: word(registered.status),
+            status_name: friendly(registered.status),
             created_at: Some(registered.created_at.rfc3339()),
             updated_at: Some(registered.updated_at.rfc3339()),
             ..ListedTemplate::default()
@@ -87,11 +90,11 @@ impl Model {
         if template.components.is_empty() {
             return Err(invalid("components are required"));
         }
+        creation::check(&template, category).map_err(invalid)?;
         let removed = self.templates.removed_at(&place.account, &name);
         if removed.is_some_and(|removed| now.since(removed) < LOCKED) {
-            let message = "New content can't be added while the existing content is being deleted. Try again in 4 weeks \
-                           or consider creating a new message template.";
-            return Err(self.error(409, 3_060, message, now));
+            let message = words::of_locked_name(languages::name_of(&language));
+            return Err(self.error(409, 3_060, &message, now));
         }
         if self.templates.has(&place, &name, &language) {
             return Err(invalid("the template exists in this language"));
@@ -115,6 +118,13 @@ fn nothing() -> Reply {
 /// A word of the provider as it is written.
 fn word(word: impl Serialize) -> Option<String> {
     serde_json::to_value(word).ok()?.as_str().map(str::to_owned)
+}
+
+/// A word of the provider as its lists show it to people: `Pending deletion`.
+fn friendly(word: impl Serialize) -> Option<String> {
+    let word = self::word(word)?.to_ascii_lowercase().replace('_', " ");
+    let (first, rest) = word.split_at_checked(1)?;
+    Some(first.to_ascii_uppercase() + rest)
 }
 
 #[cfg(test)]

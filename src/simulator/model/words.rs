@@ -7,6 +7,14 @@ pub(super) fn of_answer(code: i64) -> &'static str {
     known.map_or("Invalid parameter", |index| ANSWERS[index].1)
 }
 
+/// The message of an error 3060: the name of a template is locked after its removal. It names the language.
+pub(super) fn of_locked_name(language: &str) -> String {
+    format!(
+        "New {language} content can't be added while the existing {language} content is being deleted. Try again in 4 weeks \
+         or consider creating a new message template."
+    )
+}
+
 /// How the SMS API describes a message of a batch that it rejects. It has no codes there.
 pub(super) fn of_sms_rejection(code: i64) -> &'static str {
     match code {
@@ -102,7 +110,6 @@ const ANSWERS: &[(i64, &str)] = &[
     (3051, "Invalid Fallback ChannelID"),
     (3052, "Invalid Template Component SubType"),
     (3053, "Invalid index"),
-    (3060, "New content can't be added while the existing content is being deleted. Try again in 4 weeks or consider creating a new message template."),
     (4018, "Invalid jobId"),
 ];
 

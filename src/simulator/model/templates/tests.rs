@@ -33,7 +33,7 @@ impl Provider {
         let template = json!({"name": name, "language": "en", "category": "UTILITY", "components": [
             {"type": "HEADER", "format": "image", "examples": ["https://a.example/a.png"]},
             {"type": "BODY", "text": "Hi {{1}}, {{2}} is here", "examples": ["Ann", "it"]},
-            {"type": "BUTTONS", "buttons": [{"type": "url", "text": "Go", "url": "https://a.example/{{1}}"},
+            {"type": "BUTTONS", "buttons": [{"type": "url", "text": "Go", "url": "https://a.example/{{1}}", "examples": ["a"]},
                                             {"type": "quick_reply", "text": "Stop"}]},
         ]});
         self.ask(Method::Post, AT, &template, second)
@@ -116,6 +116,9 @@ fn the_name_of_a_removed_template_is_locked_for_thirty_days() {
     assert!(provider.statuses(11).is_empty());
     let (status, error) = provider.create("promo", 10 + 30 * 86_400 - 1);
     assert_eq!((status, &error["code"]), (409, &json!(3_060)));
+    let said = "New English content can't be added while the existing English content is being deleted. Try again in 4 weeks \
+                or consider creating a new message template.";
+    assert_eq!(error["message"], said);
     assert_eq!(provider.create("promo", 10 + 30 * 86_400).0, 200);
 }
 
@@ -219,4 +222,40 @@ fn a_red_score_pauses_a_template_for_three_hours_then_six_then_for_good() {
 fn a_strict_provider_refuses_a_template_that_was_never_created() {
     let mut provider = Provider::new(|profile| profile.strict = true);
     assert_eq!(provider.sent("promo", "en", 2, 0), Some(3_038));
+}
+
+#[test]
+fn the_name_of_a_locked_templates_language_is_the_documents() {
+    let mut provider = Provider::new(|_| {});
+    let template = json!({"name": "promo", "language": "id", "category": "UTILITY",
+        "components": [{"type": "BODY", "text": "Halo"}]});
+    provider.ask(Method::Post, AT, &template, 0);
+    provider.ask(Method::Delete, &format!("{AT}/promo"), &Value::Null, 1);
+    let (_, error) = provider.ask(Method::Post, AT, &template, 2);
+    let said = "New Indonesian content can't be added while the existing Indonesian content is being deleted. Try again in 4 \
+                weeks or consider creating a new message template.";
+    assert_eq!(error["message"], said);
+}
+
+#[test]
+fn a_creation_that_breaks_a_documented_rule_is_refused_and_not_listed() {
+    let mut provider = Provider::new(|_| {});
+    let of = |name: &str, text: &str| json!({"name": name, "language": "en", "category": "UTILITY", "components": [{"type": "BODY", "text": text}]});
+    for template in [of("Has Capitals!", "Hi"), of("promo", "{{1}}")] {
+        let (status, error) = provider.ask(Method::Post, AT, &template, 0);
+        assert_eq!((status, &error["code"]), (400, &json!(1_000)), "{template}");
+        assert!(error["message"].as_str().unwrap().starts_with("Invalid parameter: "), "{error}");
+    }
+    assert!(provider.statuses(1).is_empty());
+}
+
+#[test]
+fn a_listed_template_has_its_words_for_people() {
+    let mut provider = Provider::new(|_| {});
+    provider.create("promo", 0);
+    provider.status_event("promo", "PENDING_DELETION", 1);
+    let (_, list) = provider.ask(Method::Get, AT, &Value::Null, 2);
+    let listed = &list["templates"][0];
+    let words = ["languageName", "categoryName", "statusName"].map(|key| listed[key].as_str().unwrap());
+    assert_eq!(words, ["English", "Utility", "Pending deletion"]);
 }
