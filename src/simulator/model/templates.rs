@@ -120,7 +120,7 @@ fn word(word: impl Serialize) -> Option<String> {
     serde_json::to_value(word).ok()?.as_str().map(str::to_owned)
 }
 
-/// A word of the provider as its lists show it to people: `Pending deletion`.
+/// The user-friendly name that lists have for a word of the provider: `Pending deletion`.
 fn friendly(word: impl Serialize) -> Option<String> {
     let word = self::word(word)?.to_ascii_lowercase().replace('_', " ");
     let (first, rest) = word.split_at_checked(1)?;

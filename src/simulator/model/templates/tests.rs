@@ -250,7 +250,7 @@ fn a_creation_that_breaks_a_documented_rule_is_refused_and_not_listed() {
 }
 
 #[test]
-fn a_listed_template_has_its_words_for_people() {
+fn a_listed_template_has_the_names_of_its_language_category_and_status() {
     let mut provider = Provider::new(|_| {});
     provider.create("promo", 0);
     provider.status_event("promo", "PENDING_DELETION", 1);
