@@ -91,7 +91,7 @@ fn the_name_the_language_and_the_time_to_live_have_their_form() {
 }
 
 #[test]
-fn a_template_has_one_body_whose_parameters_are_in_order_inside_the_text_and_have_examples() {
+fn a_template_has_one_body_with_parameters_in_order_and_examples() {
     let of =
         |components: Value| json!({"name": "promo", "language": "en", "category": "UTILITY", "components": components});
     let body =
@@ -160,7 +160,7 @@ fn with_buttons(category: &str, buttons: &[Value]) -> Value {
 }
 
 #[test]
-fn the_documented_combinations_of_buttons_are_accepted_and_the_others_refused() {
+fn only_the_documented_combinations_of_buttons_are_accepted() {
     const REPLY: &str = "QUICK_REPLY";
     let all = |kinds: &[&str]| kinds.iter().map(|kind| button(kind)).collect::<Vec<_>>();
     for kinds in [

@@ -67,7 +67,7 @@ fn a_button_of_a_template_has_a_known_sub_type_a_place_and_fitting_values() {
 }
 
 #[test]
-fn the_header_and_the_body_of_a_template_are_there_once_with_fitting_values() {
+fn a_header_and_a_body_are_there_once_with_fitting_values() {
     let header = |parameters: &Value| of_template(&json!([{"type": "header", "parameters": parameters}]));
     let body = |parameters: &Value| of_template(&json!([{"type": "body", "parameters": parameters}]));
     assert_eq!((header(&json!([text(60)])), header(&json!([image()]))), (0, 0));
