@@ -1,6 +1,6 @@
 //! Routes of every kind, over real HTTP: conditions of steps, a step's TTL, routes of one and of seven steps.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use volley::book::Book;
 use volley::campaign;
 use volley::domain::{BatchState, MessageKey, Outcome};

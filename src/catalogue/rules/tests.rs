@@ -313,6 +313,10 @@ fn a_carousel_has_up_to_ten_cards_of_one_layout() {
     right(cards("MARKETING", vec![card("Hi", &[link(), reply("Yes")]); 2]));
     wrong(cards("MARKETING", vec![card("Hi", &[])]), "card 1", "1 or 2");
     wrong(cards("MARKETING", vec![card("Hi", &[link(), reply("a"), reply("b")])]), "card 1", "1 or 2");
+    // As in the provider's sample.
+    let mut priced = card("Product A - Now {{1}}", &[reply("Yes")]);
+    priced["components"][1]["examples"] = json!(["$49.99"]);
+    right(cards("MARKETING", vec![priced]));
     let flow = json!({"type": "FLOW", "text": "Book", "flowId": "1"});
     wrong(cards("MARKETING", vec![card("Hi", &[flow])]), "button 0, type", "a URL or a QUICK_REPLY");
     wrong(cards("MARKETING", vec![one(), card("Hi", &[link()])]), "cards", "the same buttons");
