@@ -72,7 +72,6 @@ impl Model {
             status_name: friendly(registered.status),
             created_at: Some(registered.created_at.rfc3339()),
             updated_at: Some(registered.updated_at.rfc3339()),
-            ..ListedTemplate::default()
         };
         Reply::ok(&TemplateList { templates: self.templates.all().filter(is_here).map(listed).collect() })
     }
