@@ -98,6 +98,15 @@ impl Origin {
         if self.is_operator() { self.after(what) } else { self.reason.clone().unwrap_or_default() }
     }
 
+    /// What was done, with who did it or the reason: `paused by Ann: wrong text`, `paused: 20 refusals in a row`.
+    pub fn done(&self, what: &str) -> String {
+        match &self.reason {
+            Some(reason) if !self.is_operator() && !reason.is_empty() => format!("{what}: {reason}"),
+            _ if self.is_operator() => self.after(what),
+            _ => what.to_owned(),
+        }
+    }
+
     /// Who did it, and why: `by Ann (wrong text)`; `None` if no operator did.
     pub fn by_operator(&self) -> Option<String> {
         let name = self.operator_name()?;

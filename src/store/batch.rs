@@ -148,12 +148,22 @@ impl Batch {
 
     /// Why a paused or cancelled batch stopped. Other states need no reason.
     pub fn why(&self) -> Option<String> {
-        let done = match self.state {
-            BatchState::Paused => "paused",
-            BatchState::Cancelling | BatchState::Cancelled => "cancelled",
-            _ => return None,
-        };
-        self.origin.as_ref().map(|origin| origin.because(done)).filter(|why| !why.is_empty())
+        let stop = self.stop()?;
+        self.origin.as_ref().map(|origin| origin.because(stop)).filter(|why| !why.is_empty())
+    }
+
+    /// How a paused or cancelled batch stopped, with who did it or why: `paused by Ann`, `paused: its budget is used up`.
+    pub fn stopped(&self) -> Option<String> {
+        let stop = self.stop()?;
+        Some(self.origin.as_ref().map_or_else(|| stop.to_owned(), |origin| origin.done(stop)))
+    }
+
+    const fn stop(&self) -> Option<&'static str> {
+        match self.state {
+            BatchState::Paused => Some("paused"),
+            BatchState::Cancelling | BatchState::Cancelled => Some("cancelled"),
+            _ => None,
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct WaitReasons {
     pub(super) holds: Vec<Hold>,
     /// The hold on that step itself.
     pub(super) step_hold: Option<StepHold>,
-    /// Why the campaign is paused, if it is.
+    /// `paused by Ann`, if the campaign is paused.
     pub(super) paused: Option<String>,
     pub(super) server: bool,
     /// When a server began to doubt that the provider's webhooks arrive.
@@ -67,7 +67,7 @@ pub(super) async fn of(
         gives_up,
         holds,
         step_hold,
-        paused: batch.why().filter(|_| batch.state == BatchState::Paused),
+        paused: batch.stopped().filter(|_| batch.state == BatchState::Paused),
         server: !nodes.is_empty(),
         deaf: store.links().await?.iter().filter_map(|link| link.doubt).map(|(since, _)| since).min(),
         tier_spent: lanes.pop().map(|state| (state.lane, state.free_at)),
@@ -174,7 +174,7 @@ fn asked(now: &Present, step: StepIndex, plan: &Plan, context: &Context) -> Stri
 
 /// Why the message is not sent: every pause and hold, each with how to end it, else the most certain other reason.
 fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -> String {
-    let paused = (batch == BatchState::Paused).then(|| paused(waiting.paused.as_deref(), plan));
+    let paused = waiting.paused.as_deref().map(|is| paused(is, plan));
     let stops: Vec<String> = paused.into_iter().chain(holds(waiting, plan)).collect();
     match batch {
         BatchState::Draft => return "The campaign is a draft; to start it: `volley campaign start`.".to_owned(),
@@ -241,18 +241,13 @@ fn holds(waiting: &WaitReasons, plan: &Plan) -> impl Iterator<Item = String> {
 }
 
 /// Why a paused campaign sends nothing, and what to do about a limit that may have paused it.
-fn paused(why: Option<&str>, plan: &Plan) -> String {
-    let is = match why {
-        Some(why) if why.starts_with("paused") => format!("The campaign is {why}"),
-        Some(why) => format!("The campaign is paused: {why}"),
-        None => "The campaign is paused".to_owned(),
-    };
+fn paused(is: &str, plan: &Plan) -> String {
     let raise = match (plan.limits.budget, plan.limits.messages) {
         (None, None) => "",
         (Some(_), _) => " If its budget is used up, first raise it with `volley campaign set --budget`.",
         (None, Some(_)) => " If its limit is used up, first raise it with `volley campaign set --max-messages`.",
     };
-    format!("{is}. Nothing is sent until it is resumed with `volley campaign resume`.{raise}")
+    format!("The campaign is {is}. Nothing is sent until it is resumed with `volley campaign resume`.{raise}")
 }
 
 #[cfg(test)]
@@ -368,10 +363,10 @@ mod tests {
     #[test]
     fn a_message_of_a_campaign_at_its_budget_says_what_to_raise() {
         let mut plan = Plan::of_steps(vec![Step::of_text(Channel::Viber, "viber", "Hi")]);
-        let why = "the campaign has spent 0.98 of its budget of 1.00 EUR";
-        assert!(!paused(Some(why), &plan).contains("campaign set"));
+        let why = "paused: the campaign has spent 0.98 of its budget of 1.00 EUR";
+        assert!(!paused(why, &plan).contains("campaign set"));
         plan.limits.budget = "1".parse().ok();
-        let says = paused(Some(why), &plan);
+        let says = paused(why, &plan);
         for part in [why, "campaign set --budget", "campaign resume"] {
             assert!(says.contains(part), "{says}");
         }

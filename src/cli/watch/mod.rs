@@ -172,9 +172,8 @@ fn sentences(obstacle: &Obstacle, look: &Look) -> String {
 
 /// Why a campaign is paused and how to resume it, then each obstacle that stays after that.
 fn paused(look: &Look) -> String {
-    let why = look.batch.why().unwrap_or_else(|| "paused".to_owned());
-    let why = if why.starts_with("paused") { capital(&why) } else { format!("Paused: {why}") };
-    let mut lines = vec![format!("{why}. {}", capital(&to_resume(look)))];
+    let is = look.batch.stopped().unwrap_or_else(|| "paused".to_owned());
+    let mut lines = vec![format!("{}. {}", capital(&is), capital(&to_resume(look)))];
     let stays = look.obstacles.iter().filter(|obstacle| !matches!(obstacle, Obstacle::UsedUp(_)));
     lines.extend(stays.map(|obstacle| capital(&sentences(obstacle, look))));
     lines.join("\n")

@@ -50,12 +50,7 @@ pub(super) async fn check_campaigns(
 /// Reports why a campaign is paused, and how to resume it.
 async fn paused(store: &dyn Store, batch: &Batch, now: Timestamp, findings: &mut Findings) -> store::Result<()> {
     let name = batch.display_name();
-    let is = match batch.why() {
-        // A reason such as "paused by ann: wrong text" names the state.
-        Some(why) if why.starts_with("paused") => why,
-        Some(why) => format!("paused: {why}"),
-        None => "paused".to_owned(),
-    };
+    let is = batch.stopped().unwrap_or_else(|| "paused".to_owned());
     let used_up = used_up(store, batch).await?.into_iter().find(|used_up| used_up.step.is_none());
     let advice = match used_up {
         Some(limit) => Obstacle::UsedUp(limit).what_to_do(&name, now),
