@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::lint::{Lint, Warning};
 use crate::config::{Config, Problem};
-use crate::domain::{ContentPart, Countries, Msisdn, Plan, Reachable, Recipient, Step, StepIndex, grouped};
+use crate::domain::{
+    Channel, ChannelUser, ContentPart, Countries, Msisdn, Plan, Reachable, Recipient, Step, StepIndex, grouped,
+};
 use crate::template::{RecipientText, is_fetchable};
 
 /// Recipients whose cells are wrong for a part of a step.
@@ -45,6 +47,8 @@ impl Wrong {
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Addresses {
+    /// Recipients whose id has not the form of LINE's: a STOP of theirs could not be attributed to them.
+    malformed: BTreeMap<StepIndex, Wrong>,
     /// Recipients with the id of an earlier one, by step.
     shared: BTreeMap<StepIndex, Wrong>,
     /// Addresses that no provider can fetch, by step and part.
@@ -52,18 +56,22 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Ids that several recipients have: a person would get the message once for each.
+    /// What is wrong with ids. Neither is left to the provider: a person would get the message twice, or could not stop it.
     pub(super) fn problem(&self, all: u64) -> Option<Problem> {
-        let (step, wrong) = self.shared.first_key_value()?;
+        let malformed = (&self.malformed, "an id that LINE does not have, which is U and 32 letters or digits");
+        let shared = (&self.shared, "the id of an earlier row, so one person would get the message several times");
+        let (step, wrong, what) = [malformed, shared].into_iter().find_map(|(found, what)| {
+            let (step, wrong) = found.first_key_value()?;
+            Some((*step, wrong, what))
+        })?;
         let have = if wrong.recipients == 1 { "has" } else { "have" };
         let sentence = format!(
-            "{} of {} recipients {have} the id of an earlier row, so one person would get the message several times: {}; remove these \
-             rows, or correct their ids",
+            "{} of {} recipients {have} {what}: {}; remove these rows, or correct their ids",
             grouped(wrong.recipients),
             grouped(all),
             wrong.named()
         );
-        Some(Problem::new(Some(*step), "line_user_id", sentence))
+        Some(Problem::new(Some(step), "line_user_id", sentence))
     }
 
     pub(super) fn warnings(&self, all: u64) -> impl Iterator<Item = Warning> {
@@ -122,10 +130,15 @@ impl AddressPass {
         let Ok(fields) = recipient.fields.unpack() else { return };
         let Self { steps, seen, found } = self;
         for step in steps.iter().filter(|step| step.countries.contain(Some(recipient.country))) {
-            if let Some(id) = step.id.as_ref().and_then(|id| id.fill(&fields))
-                && !seen.insert((step.index, digest(&id)))
-            {
-                found.shared.entry(step.index).or_default().add(recipient.msisdn, &id);
+            if let Some(id) = step.id.as_ref().and_then(|id| id.fill(&fields)) {
+                let found = match ChannelUser::channel_of(&id) {
+                    Some(Channel::Line) if seen.insert((step.index, digest(&id))) => None,
+                    Some(Channel::Line) => Some(&mut found.shared),
+                    Some(_) | None => Some(&mut found.malformed),
+                };
+                if let Some(found) = found {
+                    found.entry(step.index).or_default().add(recipient.msisdn, &id);
+                }
             }
             for file in &step.files {
                 if let Some(address) = file.fill(&fields)

@@ -158,7 +158,7 @@ channel = "LineNotification"
     steps.push(SMS.to_owned());
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("recipients.csv");
-    let rows: Vec<String> = (0..10).map(|n| format!("+6591{n:06},U00a{n:x}\n")).collect();
+    let rows: Vec<String> = (0..10).map(|n| format!("+6591{n:06},U4af4980629a1b2c3d4e5f60718293a4{n:x}\n")).collect();
     std::fs::write(&file, format!("Mobile,LineId\n{}", rows.concat())).unwrap();
     let steps: Vec<String> = steps.iter().map(|step| format!("[[step]]\n{step}")).collect();
     let text = format!("audience = \"{}\"\n{}", file.display(), steps.concat());

@@ -133,17 +133,24 @@ fn addresses(text: &str, more: &str, codes: &[&str]) -> Addresses {
 }
 
 #[test]
-fn recipients_who_share_an_id_are_refused() {
+fn recipients_whose_id_is_shared_or_malformed_are_refused() {
     let text = with("", &["channel = \"LINE\"\nline_user_id = \"{{Code}}\"\ntext = \"x\""]);
+    let [ann, bob] = ["a", "b"].map(|letter| format!("U4af4980629a1b2c3d4e5f60718293a4{letter}"));
     let problem = |codes: &[&str]| addresses(&text, LINE, codes).problem(3).map(|problem| problem.to_string());
-    assert_eq!(problem(&["Ua", "Ub", ""]), None);
+    assert_eq!(problem(&[&ann, &bob, ""]), None);
     // Who has no id gets no message.
     assert_eq!(problem(&["", ""]), None);
     assert_eq!(
-        problem(&["Ua", "Ub", "Ua"]).unwrap(),
-        "step 1, line_user_id: 1 of 3 recipients has the id of an earlier row, so one person would get the message several \
-         times: +6591234563 (Ua); remove these rows, or correct their ids"
+        problem(&[&ann, &bob, &ann]).unwrap(),
+        format!(
+            "step 1, line_user_id: 1 of 3 recipients has the id of an earlier row, so one person would get the message \
+             several times: +6591234563 ({ann}); remove these rows, or correct their ids"
+        )
     );
+    let problem = problem(&["Ua", &bob, "+6591234561"]).unwrap();
+    let named =
+        "2 of 3 recipients have an id that LINE does not have, which is U and 32 letters or digits: +6591234561 (Ua)";
+    assert!(problem.contains(named), "{problem}");
 }
 
 #[test]
