@@ -77,7 +77,7 @@ impl Provider {
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let base_url = if reader.has("base_url") {
-            web_address(reader, "base_url")?.unwrap_or_default()
+            base_url(reader)?.unwrap_or_default()
         } else {
             reader.assume("base_url", &Self::BASE_URL);
             Self::BASE_URL.to_owned()
@@ -121,7 +121,7 @@ impl Provider {
     /// The provider of a lane.
     pub(super) fn of_lane(&self, lane: &mut Reader<'_>, channel: Channel) -> Result<LaneProvider, Error> {
         let api = api(lane, channel)?;
-        let base_url = web_address(lane, "base_url")?.unwrap_or_else(|| match api {
+        let base_url = base_url(lane)?.unwrap_or_else(|| match api {
             MessagingApi::ChatApps => self.base_url.clone(),
             // Each region has a host of each API.
             MessagingApi::Sms => self.base_url.replacen("://chatapps.", "://sms.", 1),
@@ -215,6 +215,18 @@ pub(super) fn web_address(reader: &mut Reader<'_>, key: &'static str) -> Result<
         None => {
             Err(reader.wrong(key, format_args!("invalid URL \"{text}\"; use https://, a host and an optional path")))
         }
+    }
+}
+
+/// The address below which the API is. The path of the API itself would be there twice.
+fn base_url(reader: &mut Reader<'_>) -> Result<Option<String>, Error> {
+    let Some(url) = web_address(reader, "base_url")? else { return Ok(None) };
+    match url.split_once("/api/v1") {
+        None => Ok(Some(url)),
+        Some((base, _)) => Err(reader.wrong(
+            "base_url",
+            format_args!("\"{url}\" has the path of the API, which Volley adds itself; write \"{base}\""),
+        )),
     }
 }
 

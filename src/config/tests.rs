@@ -89,6 +89,10 @@ fn every_error_says_what_where_and_what_to_do() {
         ("[provider]\nsend = \"bulk\"", "use single or batch"),
         ("[provider]\nbase_url = \"chatapps.8x8.com\"", "invalid URL \"chatapps.8x8.com\""),
         ("[provider]\nbase_url = \"ftp://x\"", "invalid URL"),
+        (
+            "[provider]\nbase_url = \"https://chatapps.8x8.com/api/v1/\"",
+            "has the path of the API, which Volley adds itself; write \"https://chatapps.8x8.com\"",
+        ),
         ("[provider]\napi_key = \"two words\"", "without spaces"),
         ("[provider]\napi_key = \"k\"\napi_key_file = \"f\"", "provider has both api_key and api_key_file; keep one"),
         ("[provider]\napi_key_file = \"none.key\"", "the file etc/none.key cannot be read"),
