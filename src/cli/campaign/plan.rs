@@ -104,6 +104,9 @@ fn sent_by(prepared: &Prepared) -> String {
         (true, [_, ..]) => "without the hold the first messages within the limits would be sent by",
     };
     let takes = words::about(forecast.done_at.since(prepared.beginnings.first));
+    if prepared.plan.when.is_some() {
+        return format!("all first messages will be sent within {takes} of the start{}", forecast.limited_by());
+    }
     let by = format_time(forecast.done_at, prepared.plan.time_zone);
     format!("{what} {by}, after {takes}{}", forecast.limited_by())
 }
@@ -121,7 +124,8 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, title: &str, paint
     lines.extend(prepared.templates.is_unchecked.then(|| dim(UNCHECKED.to_owned())));
     lines.push(dim(starts(prepared)));
     lines.push(dim(sent_by(prepared)));
-    if let Some(at) = finished_by {
+    // Before an approval, no time of the end is known.
+    if let Some(at) = finished_by.filter(|_| plan.when.is_none()) {
         let by = format_time(at, plan.time_zone);
         let unheld = if prepared.starts_held() { " without the hold" } else { "" };
         lines.push(dim(format!("{}{unheld}: the last message is submitted by {by}", worst_case_of(plan.has_limits()))));
