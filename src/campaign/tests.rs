@@ -128,7 +128,7 @@ fn an_invalid_file_reports_every_problem() {
         (&with("fallback_after = \"1h\"", &[SMS]), "fallback_after: belongs to a step; move it into a [[step]]"),
         (&with("[step]", &[]), "promo.toml, line 2: every step has double brackets; write [[step]] instead of [step]"),
         (&with("[steps]", &[]), "line 2: every step has double brackets; write [[step]] instead of [steps]"),
-        (&with("step = {}", &[]), "step: write [[step]] with double brackets, once for each step"),
+        (&with("step = {}", &[]), "step: write [[step]] with double brackets, one for each entry"),
         (&with("contry = \"SG\"", &[SMS]), "contry: unknown key; did you mean \"country\"?"),
         (&with("country = \"Singapore\"", &[SMS]), "country: \"Singapore\" is not a country code"),
         (&with("ttl = 24", &[SMS]), "ttl: 24 has no unit; write a length of time in quotes"),

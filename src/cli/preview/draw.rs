@@ -44,7 +44,7 @@ pub(in crate::cli) fn message_lines(message: &MessagePreview, paint: Paint) -> V
     lines
 }
 
-/// `to +6581234510 (first, shortest), by lane sms`.
+/// `to +6581234510 (first, shortest), by lane line, to U4af4980629a1b2c3d4e5f60718293a4b`.
 fn heading(message: &MessagePreview, previews: &Previews, paint: Paint) -> Option<String> {
     let choice = |choice: &Choice| match choice {
         Choice::Random => format!("random, --seed {}", previews.seed),
@@ -52,7 +52,8 @@ fn heading(message: &MessagePreview, previews: &Previews, paint: Paint) -> Optio
     };
     let choices: Vec<String> = message.chosen_as.iter().map(choice).collect();
     let lane = message.lane.as_ref().map(|lane| format!(", by lane {lane}")).unwrap_or_default();
-    let why = paint.dim(format!("({}){lane}", choices.join(", ")));
+    let id = message.bubble.recipient_id.as_ref().map(|id| one_line(&format!(", to {id}"))).unwrap_or_default();
+    let why = paint.dim(format!("({}){lane}{id}", choices.join(", ")));
     Some(format!("  to {} {why}", message.msisdn?))
 }
 

@@ -219,7 +219,7 @@ impl<'a> Table<'a> {
             Some(_) => None,
         };
         if tables.is_none() {
-            self.wrong(key, format_args!("write [[{key}]] with double brackets, once for each {key}"));
+            self.wrong(key, format_args!("write [[{key}]] with double brackets, one for each entry"));
         }
         tables
     }

@@ -30,6 +30,7 @@ impl Bubble<ShownText> {
             let segments = self.measures().segments.filter(|_| text.part == ContentPart::Text);
             lines.extend(segments.map(|segments| PreviewLine::new("length", &segments)));
         }
+        lines.extend(self.recipient_id.as_ref().map(|id| PreviewLine::new(id.part.to_string(), id)));
         lines.extend(self.sender.as_ref().map(|sender| PreviewLine::new("source", sender)));
         lines
     }

@@ -244,6 +244,8 @@ fn an_sms_is_shown_and_measured_as_it_is_sent() {
     assert_eq!(of("Žofie"), ["text: \"Hi Zofie\"", "length: 1 part, 10 characters in GSM-7"]);
     // One character without a plain one keeps the whole text.
     assert_eq!(of("สม"), ["text: “Hi สม”", "length: 1 part, 7 characters in UCS-2"]);
+    // Without its value there is no whole text.
+    assert_eq!(of("")[0], "text: “Hi ‹Name is missing›”");
 }
 
 #[test]

@@ -48,21 +48,22 @@ impl MessageText {
                 BoundPiece::Literal(literal) => text.push_str(literal),
                 BoundPiece::Variable(variable) => {
                     let Err(name) = variable.write(fields, &mut text) else { continue };
-                    runs.extend(self.run(std::mem::take(&mut text)));
+                    runs.extend(run(std::mem::take(&mut text)));
                     runs.push(Run::Missing(Arc::clone(name)));
                 }
             }
         }
-        runs.extend(self.run(text));
+        // The whole text decides whether it is transliterated, and without all values there is none.
+        if self.rules.is_transliterated && runs.is_empty() {
+            text = transliterated(&text).into_owned();
+        }
+        runs.extend(run(text));
         ShownText { part: self.part.clone(), rules: self.rules, runs }
     }
+}
 
-    /// A stretch of the text as it is sent. Without missing values it is the whole text, which decides whether it is
-    /// transliterated.
-    fn run(&self, text: String) -> Option<Run> {
-        let sent = if self.rules.is_transliterated { transliterated(&text).into_owned() } else { text };
-        (!sent.is_empty()).then_some(Run::Text(sent))
-    }
+fn run(text: String) -> Option<Run> {
+    (!text.is_empty()).then_some(Run::Text(text))
 }
 
 /// A text of one recipient's message.

@@ -83,7 +83,7 @@ const SECTIONS: &[Section] = &[
         key("lane", TEXT, "the channel's only lane", "\"sms\"", "5", "The lane that sends this step."),
         key("lanes", "list of texts", "none", "[\"sms\"]", "[5]", "A pool of lanes that share the recipients."),
         key("fallback_after", TIME, "only on failure", "\"15m\"", "\"soon\"", "A message without its `success_status` falls back this long after the provider accepted it."),
-        key("success_status", "`Sent`, `Delivered` or `Read`", "`Delivered`", "\"Sent\"", "\"Seen\"", "The status that counts as reached."),
+        key("success_status", "`Sent`, `Delivered` or `Read`", "`Delivered`, or `Sent` on LINE", "\"Sent\"", "\"Seen\"", "The status that counts as reached."),
         key("receipt_window", TIME, "by channel", "\"48h\"", "\"ever\"", "How long the last step waits for receipts. Default: 48 h on SMS, on WhatsApp the template's `ttl` (30 days by default, 10 min for AUTHENTICATION), else 7 days."),
         key("ttl", TIME, "none", "\"1h\"", "\"long\"", "How long the provider may try to deliver this step."),
         key("leave_within", TIME, "none", "\"30m\"", "\"fast\"", "A message that is not submitted within this time falls back."),
@@ -112,7 +112,7 @@ const SECTIONS: &[Section] = &[
         key("card_width", "`small` or `medium`", "`medium`", "", "\"wide\"", "The width of `cards`."),
         key("notification", "table", "none", "", "5", "On LineNotification: the texts of a LINE Official Notification."),
         key("raw", "table", "none", "", "5", "Instead of a text: the `type` and `content` of the provider's own request. Their strings may have variables: `raw = { type = \"image\", content = { url = \"https://media.example/{{Pic}}\" } }`."),
-        key("line_user_id", TEXT, "none", "", "\"U{{LineId}}\"", "On LINE: the recipient's id there, from a column."),
+        key("line_user_id", TEXT, "none", "", "\"{{LineId}}\"", "On LINE: the recipient's id there, from a column."),
     ] },
     Section { title: "A template", file: CAMPAIGN, around: "audience = \"recipients.csv\"\ncountry = \"SG\"\n[[step]]\nchannel = \"WhatsApp\"\n[step.template]\nname = \"promo\"\nlanguage = \"en\"\ncategory = \"MARKETING\"\n@\n", keys: &[
         key("name", TEXT, "needed", "\"promo\"", "5", "The template's name at the provider."),
