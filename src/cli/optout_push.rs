@@ -246,6 +246,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn contacts_that_cannot_be_reached_have_one_remedy() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let contacts = contacts_at(&listener, NAMED);
+        drop(listener);
+        let said = contacts.groups("Opt-outs").await.unwrap_err().to_string();
+        assert!(
+            said.starts_with("the provider's contacts cannot be reached: no TCP connection to 127.0.0.1"),
+            "{said}"
+        );
+        assert!(said.ends_with("; check `contacts_url` in [opt_out], the network and firewalls"), "{said}");
+        assert_eq!(said.matches("check").count(), 1, "{said}");
+    }
+
+    #[tokio::test]
     async fn an_account_without_a_name_is_named_by_its_id() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let contacts = contacts_at(&listener, "");

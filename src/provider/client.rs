@@ -19,7 +19,7 @@ use super::connect::{BoxError, Connector, Resolve, Resolver, proxies};
 use super::connection::{self, Connection, Idle};
 use super::details::{DetailsAnswer, details_answer};
 use super::offer::{Gate, GatedBody, Offer, Progress};
-use super::unconnected::Unconnected;
+use super::unconnected::{AddressOf, Unconnected};
 use crate::config::{Credential, LaneProvider, Valid};
 use crate::domain::{AttemptId, Channel, Span, Umid};
 
@@ -260,6 +260,12 @@ impl Http {
         Ok(Self { connector, idle: Idle::default(), address, prepared, timeout: provider.timeout, offer })
     }
 
+    /// The same client, whose address is that of something else than the provider's messages.
+    #[must_use]
+    pub(super) fn of(self, address: AddressOf) -> Self {
+        Self { connector: self.connector.of(address), ..self }
+    }
+
     /// Opens a connection, which the next request uses. Nothing is sent.
     pub async fn connect(&self) -> Result<(), Unconnected> {
         let stream = self.connector.open().await?;
@@ -318,6 +324,8 @@ enum Failed {
         why: String,
     },
 }
+
+const CLOSED_AT_ONCE: &str = "the connection was closed at once; check the network and firewalls";
 
 fn no_answer(limit: Span) -> String {
     format!("no answer within {limit}")
@@ -391,7 +399,7 @@ impl Http {
                 // The other side had closed it meanwhile. Nothing of the request was written.
                 Err(connection::Failure::Unused(request)) if !is_new => *request,
                 Err(connection::Failure::Unused(_)) => {
-                    return Err(Failed::Unconnected { why: "the connection was closed at once".to_owned() });
+                    return Err(Failed::Unconnected { why: CLOSED_AT_ONCE.to_owned() });
                 }
                 Err(connection::Failure::Failed(cause)) => return Err(cause.into()),
             };

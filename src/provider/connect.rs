@@ -25,7 +25,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 
-use super::unconnected::{Stage, Unconnected, Why};
+use super::unconnected::{AddressOf, Stage, Unconnected, Why};
 use crate::config::{Network, TrustedRoots};
 use crate::domain::Span;
 
@@ -107,6 +107,7 @@ impl<S> Service<Uri> for Given<S> {
 /// Connects to one address.
 #[derive(Clone)]
 pub(super) struct Connector {
+    address: AddressOf,
     /// What is connected to: the provider, or a proxy.
     near: Uri,
     is_proxy: bool,
@@ -179,7 +180,7 @@ fn unreadable(name: &str) -> BoxError {
 }
 
 impl Connector {
-    /// Creates the connector of an address, and the proxy that forwards its requests, if there is one.
+    /// Creates the connector of an address of the provider, and the proxy that forwards its requests, if there is one.
     pub(super) fn to(
         address: &Uri,
         resolver: Resolver,
@@ -207,7 +208,13 @@ impl Connector {
                 }
             }
         };
-        Ok((Self { near, is_proxy, beyond, resolver, tls, limit: network.connect_timeout }, forward))
+        let (address, limit) = (AddressOf::Provider, network.connect_timeout);
+        Ok((Self { address, near, is_proxy, beyond, resolver, tls, limit }, forward))
+    }
+
+    /// The same connector, to an address of something else.
+    pub(super) fn of(self, address: AddressOf) -> Self {
+        Self { address, ..self }
     }
 
     /// Opens a connection within the time limit.
@@ -215,7 +222,7 @@ impl Connector {
         #[expect(clippy::disallowed_methods, reason = "connections run on tokio's own clock")]
         let until = Instant::now() + self.limit.std();
         let tcp = self.tcp(until).await?;
-        let near: Near = self.secured(tcp, &self.near, until).await?;
+        let near: Near = self.secured(tcp, (&self.near, self.is_proxy), until).await?;
         let Some(Beyond { to, authorization }) = &self.beyond else { return Ok(Box::new(near)) };
         let mut tunnel = Tunnel::new(self.near.clone(), Given(Some(near)));
         if let Some(authorization) = authorization {
@@ -223,7 +230,7 @@ impl Connector {
         }
         let stage = Stage::Proxy { proxy: host_of(&self.near), host: host_of(to) };
         let far = self.stage(stage, until, tunnel.call(to.clone()), |error| self.refusal(error)).await?;
-        Ok(Box::new(self.secured(far, to, until).await?))
+        Ok(Box::new(self.secured(far, (to, false), until).await?))
     }
 
     /// Resolves the name of the near host, and connects to it.
@@ -247,12 +254,18 @@ impl Connector {
     }
 
     /// Adds TLS to a connection, if the URL says so.
-    async fn secured<S>(&self, stream: S, to: &Uri, until: Instant) -> Result<MaybeHttpsStream<S>, Unconnected>
+    async fn secured<S>(
+        &self,
+        stream: S,
+        (to, is_proxy): (&Uri, bool),
+        until: Instant,
+    ) -> Result<MaybeHttpsStream<S>, Unconnected>
     where
         S: hyper_util::client::legacy::connect::Connection + Io + 'static,
     {
         let mut tls = HttpsConnector::from((Given(Some(stream)), Arc::clone(&self.tls)));
-        self.stage(Stage::Tls { host: host_of(to) }, until, tls.call(to.clone()), |error| self.cause(error)).await
+        let stage = Stage::Tls { host: host_of(to), is_proxy };
+        self.stage(stage, until, tls.call(to.clone()), |error| self.cause(error)).await
     }
 
     async fn stage<T, E>(
@@ -264,8 +277,8 @@ impl Connector {
     ) -> Result<T, Unconnected> {
         match timeout_at(until, doing).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(Unconnected { stage, why: why(error) }),
-            Err(_) => Err(Unconnected { stage, why: Why::TimedOut(self.limit) }),
+            Ok(Err(error)) => Err(Unconnected { address: self.address, stage, why: why(error) }),
+            Err(_) => Err(Unconnected { address: self.address, stage, why: Why::TimedOut(self.limit) }),
         }
     }
 

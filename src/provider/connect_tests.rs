@@ -146,7 +146,10 @@ async fn a_server_without_tls_is_told_apart() {
         let _ = socket.read(&mut [0; 1_024]).await;
     });
     let Err(error) = open(&format!("https://{plain}"), Resolver::System, &trusting("")).await else { panic!("opened") };
-    assert!(matches!(error, Unconnected { stage: Stage::Tls { .. }, why: Why::Failed(_) }), "{error:?}");
+    let said = format!(
+        "no TLS connection to {plain} (the server speaks no TLS at this port); check scheme and port of base_url"
+    );
+    assert_eq!(error.to_string(), said);
 }
 
 #[tokio::test]
@@ -214,8 +217,8 @@ async fn a_silent_tls_server_times_out_within_connect_timeout() {
     }
     tokio::time::pause();
     let Err(error) = opening.await else { panic!("opened") };
-    let stage = Stage::Tls { host: address.to_string() };
-    assert_eq!(error, Unconnected { stage, why: Why::TimedOut(Span::from_secs(3)) });
+    let stage = Stage::Tls { host: address.to_string(), is_proxy: false };
+    assert_eq!(error, Unconnected { address: AddressOf::Provider, stage, why: Why::TimedOut(Span::from_secs(3)) });
 }
 
 /// A resolver with one answer.
@@ -247,6 +250,35 @@ async fn a_name_and_a_refused_connection_are_told_apart() {
     let Err(error) = open("https://provider.test", Resolver::System, &behind).await else { panic!("opened") };
     assert_eq!(error.stage, Stage::Tcp { host: address.to_string(), is_proxy: true });
     assert!(error.to_string().contains("check `proxy` or HTTPS_PROXY"), "{error}");
+}
+
+#[test]
+fn each_address_has_the_remedy_of_the_place_where_it_is_written() {
+    let host = || "h.example".to_owned();
+    let said = |address, stage, why| Unconnected { address, stage, why }.to_string();
+    let name = |is_proxy| Stage::Name { host: host(), is_proxy };
+    let tls = |is_proxy| Stage::Tls { host: host(), is_proxy };
+    let failed = || Why::Failed("no".to_owned());
+    for (address, key, trust) in [
+        (AddressOf::Provider, "base_url", "`ca_file`"),
+        (AddressOf::Contacts, "`contacts_url` in [opt_out]", "`ca_file`"),
+        (AddressOf::File, "the address", "a public issuer, which the provider trusts too"),
+    ] {
+        let of_name = said(address, name(false), failed());
+        assert!(of_name.ends_with(&format!("cannot be resolved (no); check {key} and DNS")), "{of_name}");
+        let of_port = said(address, tls(false), Why::NoTls);
+        assert!(
+            of_port.ends_with(&format!("speaks no TLS at this port); check scheme and port of {key}")),
+            "{of_port}"
+        );
+        let of_host = said(address, tls(false), Why::OtherHost);
+        assert!(of_host.ends_with(&format!("; check {key}")), "{of_host}");
+        let of_issuer = said(address, tls(false), Why::UnknownIssuer);
+        assert!(of_issuer.ends_with(trust), "{of_issuer}");
+        let of_proxy = said(address, tls(true), failed());
+        assert!(of_proxy.contains("; check `proxy` or HTTPS_PROXY, and whether"), "{of_proxy}");
+        assert!(said(address, name(true), failed()).ends_with("; check `proxy` or HTTPS_PROXY and DNS"));
+    }
 }
 
 #[test]

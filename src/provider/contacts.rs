@@ -4,6 +4,7 @@ use http::{HeaderValue, Method};
 
 use super::answer::{cleaned, requested_wait};
 use super::client::{Broken, Call, Http, RawAnswer, Unusable};
+use super::unconnected::AddressOf;
 use crate::config::LaneProvider;
 use crate::domain::{Msisdn, Span};
 use crate::wire::{ContactAddresses, ContactGroup, ErrorBody, GroupId, NewContact, contact_groups};
@@ -34,6 +35,9 @@ pub enum ContactsError {
     /// A refusal because of this request.
     #[error("the provider's contacts refuse it ({said})")]
     Refused { said: String },
+    /// Nothing was sent. What was said ends with what to do.
+    #[error("the provider's contacts cannot be reached: {said}")]
+    NotSent { said: String },
     #[error("the provider's contacts did not answer ({said}); check `contacts_url` in [opt_out] and the network")]
     Unavailable { said: String },
 }
@@ -41,7 +45,8 @@ pub enum ContactsError {
 impl ContactsClient {
     /// Creates a client for the contacts at the provider's address. `account` is the account whose contacts they are.
     pub fn new(provider: &LaneProvider, account: &str) -> Result<Self, Unusable> {
-        Ok(Self { http: Http::new("contacts", provider)?, account: account.to_owned() })
+        let http = Http::new("contacts", provider)?.of(AddressOf::Contacts);
+        Ok(Self { http, account: account.to_owned() })
     }
 
     /// Searches for groups by a part of their names.
@@ -74,11 +79,10 @@ impl ContactsClient {
     }
 
     async fn call(&self, call: Call<'_>) -> Result<RawAnswer, ContactsError> {
-        self.http.call(call, self.http.timeout()).await.map_err(|broken| ContactsError::Unavailable {
-            said: match broken {
-                Broken::NotOffered { why } | Broken::Sent { why } => cleaned(&why),
-                Broken::Withdrawn => "the request was not sent".to_owned(),
-            },
+        self.http.call(call, self.http.timeout()).await.map_err(|broken| match broken {
+            Broken::NotOffered { why } => ContactsError::NotSent { said: cleaned(&why) },
+            Broken::Withdrawn => ContactsError::NotSent { said: "the request was withdrawn; try again".to_owned() },
+            Broken::Sent { why } => ContactsError::Unavailable { said: cleaned(&why) },
         })
     }
 }

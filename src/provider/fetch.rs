@@ -15,7 +15,7 @@ use super::client::install_tls;
 use super::connect::{Connector, Resolve, Resolver, proxies};
 use super::connection::{Connection, Failure};
 use super::offer::GatedBody;
-use super::unconnected::Unconnected;
+use super::unconnected::{AddressOf, Unconnected};
 use crate::config::{Network, is_private, is_private_host};
 use crate::domain::{Reachable, Span};
 
@@ -123,7 +123,7 @@ async fn head_of(url: &Url, network: &Network, (reachable, names): (Reachable, &
     };
     let (connector, forward) =
         Connector::to(&to, resolver, network, &proxies).map_err(|error| failed(error.to_string()))?;
-    let stream = match connector.open().await {
+    let stream = match connector.of(AddressOf::File).open().await {
         Ok(stream) => stream,
         Err(_) if public_only.has_refused() => return Err(private()),
         Err(error) => return Err(error.into()),

@@ -65,6 +65,16 @@ async fn a_proxy_in_a_private_network_is_used_for_public_addresses() {
 }
 
 #[tokio::test]
+async fn a_failed_look_is_about_the_address_of_the_file() {
+    // It accepts a tunnel, but beyond it nobody speaks TLS.
+    let proxy = format!("http://127.0.0.1:{}", proxy().await);
+    let looked = looked("https://media.test/a.png", &proxy).await;
+    let Err(Unseen::Unconnected(error)) = looked else { panic!("{looked:?}") };
+    assert_eq!(error.address, AddressOf::File, "{error:?}");
+    assert!(error.to_string().contains("; check the address, and whether"), "{error}");
+}
+
+#[tokio::test]
 async fn no_private_host_is_requested_from_a_proxy() {
     let port = proxy().await;
     for proxy in [format!("http://proxy.test:{port}"), format!("http://127.0.0.1:{port}")] {

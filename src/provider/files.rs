@@ -31,6 +31,9 @@ pub enum NotUploaded {
     Key { said: String },
     #[error("the provider refuses it ({said})")]
     Refused { said: String },
+    /// What was said ends with what to do.
+    #[error("the provider cannot be reached: {said}")]
+    NotSent { said: String },
     #[error("the provider gave no answer that can be read ({said}); try again")]
     NoAnswer { said: String },
 }
@@ -73,10 +76,11 @@ fn uploaded(
 ) -> Result<String, NotUploaded> {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(Broken::NotOffered { why } | Broken::Sent { why }) => {
-            return Err(NotUploaded::NoAnswer { said: cleaned(&why) });
+        Err(Broken::NotOffered { why }) => return Err(NotUploaded::NotSent { said: cleaned(&why) }),
+        Err(Broken::Withdrawn) => {
+            return Err(NotUploaded::NotSent { said: "the request was withdrawn; try again".to_owned() });
         }
-        Err(Broken::Withdrawn) => return Err(NotUploaded::NoAnswer { said: "the request was not sent".to_owned() }),
+        Err(Broken::Sent { why }) => return Err(NotUploaded::NoAnswer { said: cleaned(&why) }),
     };
     if (200..300).contains(&answer.status) {
         let read = serde_json::from_slice::<UploadAnswer<'_>>(&answer.body).ok();
@@ -129,6 +133,13 @@ mod tests {
     fn a_larger_file_may_take_longer() {
         let seconds = [0, 1_000_000, 100_000_000, 200_000_000].map(|bytes| limit(bytes).millis() / 1_000);
         assert_eq!(seconds, [60, 62, 326, 593]);
+    }
+
+    #[test]
+    fn an_upload_without_a_connection_has_one_remedy() {
+        let why = "no TCP connection to h.example (refused); check base_url, the network and firewalls";
+        let said = uploaded(Err(Broken::NotOffered { why: why.to_owned() }), FILE, None).unwrap_err().to_string();
+        assert_eq!(said, format!("the provider cannot be reached: {why}"));
     }
 
     #[test]

@@ -46,4 +46,4 @@ pub use fetch::{Looked, Unseen, look_at};
 pub use files::{FileToUpload, NotUploaded};
 pub use offer::{Gate, Open};
 pub use reach::{Observed, Observer, Reach};
-pub use unconnected::{Stage, Unconnected, Why};
+pub use unconnected::{AddressOf, Stage, Unconnected, Why};

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use rustls::CertificateError;
+use rustls::{CertificateError, InvalidMessage};
 
 use super::connect::BoxError;
 use crate::domain::Span;
@@ -11,8 +11,20 @@ use crate::domain::Span;
 /// A connection that was not opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unconnected {
+    pub address: AddressOf,
     pub stage: Stage,
     pub why: Why,
+}
+
+/// Whose address was asked, which says where to correct it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressOf {
+    /// `base_url`.
+    Provider,
+    /// `contacts_url`.
+    Contacts,
+    /// A file that a message shows, which the provider will fetch as well.
+    File,
 }
 
 /// The stage that failed, with its host.
@@ -35,6 +47,7 @@ pub enum Stage {
     },
     Tls {
         host: String,
+        is_proxy: bool,
     },
 }
 
@@ -47,6 +60,8 @@ pub enum Why {
     ProxyAuthentication,
     /// The proxy answers with another status than 200.
     ProxyRefuses,
+    /// The answer to the TLS handshake is none of TLS, such as plain HTTP.
+    NoTls,
     /// The issuer of the certificate is not trusted.
     UnknownIssuer,
     /// The certificate is for other hosts.
@@ -82,6 +97,9 @@ impl Why {
 
     fn of_tls(error: &rustls::Error) -> Self {
         match error {
+            rustls::Error::InvalidMessage(
+                InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+            ) => Self::NoTls,
             rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => Self::UnknownIssuer,
             rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -102,6 +120,7 @@ impl Why {
             Self::Failed(words) => words.clone(),
             Self::ProxyAuthentication => "it asks for a user and a password".to_owned(),
             Self::ProxyRefuses => "it refuses".to_owned(),
+            Self::NoTls => "the server speaks no TLS at this port".to_owned(),
             Self::UnknownIssuer => "the issuer of its certificate is not trusted".to_owned(),
             Self::OtherHost => "its certificate is for another host".to_owned(),
             Self::Expired => "its certificate has expired or is not valid yet".to_owned(),
@@ -109,16 +128,46 @@ impl Why {
     }
 }
 
+impl Unconnected {
+    /// Where the address is written that a stage connects to.
+    const fn key(&self, is_proxy: bool) -> &'static str {
+        match self.address {
+            _ if is_proxy => "`proxy` or HTTPS_PROXY",
+            AddressOf::Provider => "base_url",
+            AddressOf::Contacts => "`contacts_url` in [opt_out]",
+            AddressOf::File => "the address",
+        }
+    }
+
+    /// What to do about a failure of TLS.
+    fn tls_advice(&self, is_proxy: bool) -> String {
+        let key = self.key(is_proxy);
+        match (&self.why, self.address) {
+            (Why::UnknownIssuer, AddressOf::File) if !is_proxy => {
+                "use an address whose certificate has a public issuer, which the provider trusts too".to_owned()
+            }
+            (Why::UnknownIssuer, _) => "name the issuer's certificate with `ca_file`".to_owned(),
+            (Why::OtherHost, _) => format!("check {key}"),
+            (Why::Expired, _) => "check the clock of this machine".to_owned(),
+            (Why::NoTls, _) => format!("check scheme and port of {key}"),
+            _ => format!("check {key}, and whether a firewall interrupts TLS"),
+        }
+    }
+}
+
 impl std::fmt::Display for Unconnected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let why = self.why.words();
-        let key = |is_proxy| if is_proxy { "`proxy` or HTTPS_PROXY" } else { "base_url" };
         match &self.stage {
             Stage::Name { host, is_proxy } => {
-                write!(f, "the name {host} cannot be resolved ({why}); check {} and DNS", key(*is_proxy))
+                write!(f, "the name {host} cannot be resolved ({why}); check {} and DNS", self.key(*is_proxy))
             }
             Stage::Tcp { host, is_proxy } => {
-                write!(f, "no TCP connection to {host} ({why}); check {}, the network and firewalls", key(*is_proxy))
+                write!(
+                    f,
+                    "no TCP connection to {host} ({why}); check {}, the network and firewalls",
+                    self.key(*is_proxy)
+                )
             }
             Stage::Proxy { proxy, host } => {
                 let advice = match self.why {
@@ -127,14 +176,8 @@ impl std::fmt::Display for Unconnected {
                 };
                 write!(f, "proxy {proxy} does not connect to {host} ({why}); {advice}")
             }
-            Stage::Tls { host } => {
-                let advice = match self.why {
-                    Why::UnknownIssuer => "name the issuer's certificate with `ca_file`",
-                    Why::OtherHost => "check base_url",
-                    Why::Expired => "check the clock of this machine",
-                    _ => "check that base_url is an https:// address",
-                };
-                write!(f, "no TLS connection to {host} ({why}); {advice}")
+            Stage::Tls { host, is_proxy } => {
+                write!(f, "no TLS connection to {host} ({why}); {}", self.tls_advice(*is_proxy))
             }
         }
     }

@@ -55,8 +55,8 @@ pub enum TemplatesError {
     Throttled { retry_after: Option<Span> },
     #[error("the provider refuses the request: {detail}")]
     Refused { code: Option<i64>, detail: String },
-    /// The request did not reach the provider, so nothing has happened.
-    #[error("the provider cannot be reached: {detail}; check base_url and the network, and try again")]
+    /// The request did not reach the provider, so nothing has happened. The detail says what to do.
+    #[error("the provider cannot be reached: {detail}")]
     NotSent { detail: String },
     /// No answer, or one that cannot be read. A creation or a removal may have happened.
     #[error("the provider did not answer: {detail}; check base_url and the network, and try again")]
@@ -118,7 +118,7 @@ impl TemplatesClient {
             Err(Broken::NotOffered { why }) => return Err(TemplatesError::NotSent { detail: cleaned(&why) }),
             Err(Broken::Sent { why }) => return Err(TemplatesError::Unavailable { detail: cleaned(&why) }),
             Err(Broken::Withdrawn) => {
-                return Err(TemplatesError::NotSent { detail: "the request was withdrawn".to_owned() });
+                return Err(TemplatesError::NotSent { detail: "the request was withdrawn; try again".to_owned() });
             }
         };
         if (200..300).contains(&answer.status) { Ok(answer) } else { Err(refusal(&self.lane, &answer)) }
@@ -261,7 +261,10 @@ mod tests {
         assert!(matches!(broken, Err(TemplatesError::Unavailable { .. })), "{broken:?}");
         drop(listener);
         for refused in [client.remove("promo").await, client.create(&NewTemplate::default()).await] {
-            assert!(matches!(refused, Err(TemplatesError::NotSent { .. })), "{refused:?}");
+            let Err(error @ TemplatesError::NotSent { .. }) = refused else { panic!("{refused:?}") };
+            let said = error.to_string();
+            assert!(said.ends_with("; check base_url, the network and firewalls"), "{said}");
+            assert_eq!(said.matches("check").count(), 1, "one remedy: {said}");
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{Findings, Health};
 use crate::config::{Config, Lane};
 use crate::domain::Channel;
 use crate::domain::text::list;
-use crate::provider::{Access, Stage, Unconnected};
+use crate::provider::{Access, Stage, Unconnected, Why};
 
 /// The hosts of the provider's regions.
 const REGIONS: [(&str, &str); 4] = [
@@ -25,13 +25,25 @@ pub struct Asking<'a> {
 /// The lanes with a key, by address, subaccount and key.
 pub fn asking(config: &Config) -> Vec<Asking<'_>> {
     grouped(config.lanes.iter(), |one, other| {
-        let (one, other) = (&one.provider, &other.provider);
-        let is_same_key = match (&one.api_key, &other.api_key) {
-            (Some(one), Some(other)) => one.is(other),
-            (one, other) => one.is_none() == other.is_none(),
-        };
-        one.base_url == other.base_url && one.sub_account == other.sub_account && is_same_key
+        has_same_key(one, other) && one.provider.sub_account == other.provider.sub_account
     })
+}
+
+/// Whether two lanes ask the same address with the same key.
+fn has_same_key(one: &Lane, other: &Lane) -> bool {
+    let (one, other) = (&one.provider, &other.provider);
+    let is_same = match (&one.api_key, &other.api_key) {
+        (Some(one), Some(other)) => one.is(other),
+        (one, other) => one.is_none() == other.is_none(),
+    };
+    one.base_url == other.base_url && is_same
+}
+
+impl Asking<'_> {
+    /// Whether both ask the same address with the same key.
+    pub fn has_key_of(&self, other: &Asking<'_>) -> bool {
+        has_same_key(self.lane, other.lane)
+    }
 }
 
 /// The WhatsApp lanes that name an account and a channel of it, by both.
@@ -68,10 +80,12 @@ impl Findings {
 
     /// Reports an address that no connection was opened to.
     pub fn add_unconnected(&mut self, address: &str, why: &Unconnected) {
-        let advice = match (&why.stage, region_of(address)) {
-            (Stage::Name { is_proxy: false, .. } | Stage::Tls { .. }, None) => Some(regions()),
-            _ => None,
+        let is_another_host = match &why.stage {
+            Stage::Name { is_proxy, .. } => !is_proxy,
+            Stage::Tls { is_proxy, .. } => !is_proxy && why.why == Why::OtherHost,
+            Stage::Tcp { .. } | Stage::Proxy { .. } => false,
         };
+        let advice = (is_another_host && region_of(address).is_none()).then(regions);
         let text = format!("{address} cannot be reached: {why}");
         self.add("provider", Health::Failed, text, advice.as_deref());
     }
@@ -165,7 +179,7 @@ fn regions() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::Why;
+    use crate::provider::AddressOf;
 
     fn config() -> Config {
         let text = "[provider]\nbase_url = \"https://chatapps.8x8.com\"\nsub_account = \"acme\"\napi_key = \"k1\"\n\
@@ -185,6 +199,8 @@ mod tests {
         assert_eq!(names, [vec!["a", "b"], vec!["c"], vec!["d"]]);
         let channels = asking_about_channels(&config);
         assert!(matches!(&channels[..], [(asking, "acc", "c1")] if asking.names == ["a"]), "{channels:?}");
+        let of_key: Vec<bool> = asking(&config).iter().map(|it| it.has_key_of(&channels[0].0)).collect();
+        assert_eq!(of_key, [true, true, false]);
     }
 
     #[test]
@@ -228,7 +244,7 @@ mod tests {
     #[test]
     fn a_name_that_is_no_region_shows_the_regions() {
         let stage = Stage::Name { host: "chatapps.8x8.eu".to_owned(), is_proxy: false };
-        let why = Unconnected { stage, why: Why::Failed("no such name".to_owned()) };
+        let why = Unconnected { address: AddressOf::Provider, stage, why: Why::Failed("no such name".to_owned()) };
         for (address, shows) in [("https://chatapps.8x8.eu", true), ("https://chatapps.8x8.uk", false)] {
             let mut findings = Findings::default();
             findings.add_unconnected(address, &why);
