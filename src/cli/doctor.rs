@@ -9,13 +9,13 @@ use super::webhooks::{self, Change};
 use super::{CommandContext, Exit};
 use crate::config::Config;
 use crate::domain::size;
-use crate::provider::{Http, Unconnected};
-use crate::status::{FindingView, Findings, Health, asking, asking_about_channels};
+use crate::provider::{Access, Http, Unconnected};
+use crate::status::{Asking, FindingView, Findings, Health, asking, asking_about_channels};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Tell the provider to post its webhooks to public_url, with webhook_authorization. Shows what was set before, and
-    /// asks first.
+    /// Tell the provider to post its webhooks to public_url, with webhook_authorization, which must be set. Shows what was
+    /// set before, and asks first.
     #[arg(long, conflicts_with = "json")]
     register_webhooks: bool,
     /// Tell the provider to post no more webhooks to public_url. Asks first.
@@ -114,12 +114,21 @@ async fn ask_providers(config: &Config, findings: &mut Findings) {
         }
     }
     let is_reached = |address: &str| matches!(unconnected.get(address), Some(None));
-    for asking in asking(config).iter().filter(|asking| is_reached(&asking.lane.provider.base_url)) {
+    let mut refused = Vec::new();
+    for asking in asking(config).into_iter().filter(|asking| is_reached(&asking.lane.provider.base_url)) {
         if let Ok(http) = Http::new(&asking.lane.name, &asking.lane.provider) {
-            findings.add_access(asking, &http.access_to_messages().await);
+            let access = http.access_to_messages().await;
+            findings.add_access(&asking, &access);
+            if matches!(access, Access::KeyRefused { .. }) {
+                refused.push(asking);
+            }
         }
     }
-    for asked in asking_about_channels(config).iter().filter(|asked| is_reached(&asked.0.lane.provider.base_url)) {
+    // A refused key gets the same refusal for every account, which says nothing about the account.
+    let may_ask = |asking: &Asking<'_>| {
+        is_reached(&asking.lane.provider.base_url) && !refused.iter().any(|refused| refused.has_key_of(asking))
+    };
+    for asked in asking_about_channels(config).iter().filter(|asked| may_ask(&asked.0)) {
         let (asking, account, channel) = asked;
         if let Ok(http) = Http::new(&asking.lane.name, &asking.lane.provider) {
             findings.add_channel_access(asked, &http.access_to_templates(account, channel).await);

@@ -111,10 +111,15 @@ fn authorization(config: &Config) -> anyhow::Result<String> {
     // While it is rotated, the new one is the last.
     let newest = valid.as_ref().and_then(|valid| valid.iter().last());
     let Some(secret) = newest else {
-        bail!(
-            "webhook_authorization is not set, so anyone could post webhooks; set webhook_authorization_file under \
-             [provider], with a line such as `Bearer` and a long random text"
-        );
+        let set =
+            "set webhook_authorization_file under [provider], with a line such as `Bearer` and a long random text";
+        if config.provider.webhook_secret.is_some() {
+            bail!(
+                "the provider's API registers webhooks with an Authorization header alone, and webhook_authorization is not \
+                 set; {set}; or register the webhook with its signing key in the provider's portal"
+            );
+        }
+        bail!("webhook_authorization is not set, so anyone could post webhooks; {set}");
     };
     Ok(secret.expose().to_owned())
 }
@@ -248,11 +253,27 @@ mod tests {
     }
 
     #[test]
+    fn a_signing_key_alone_is_registered_in_the_portal() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("hook.key");
+        std::fs::write(&key, "s3cret").unwrap();
+        let config = config(&format!("webhook_secret_file = {:?}", key.to_str().unwrap()));
+        let said = authorization(&config).unwrap_err().to_string();
+        assert!(!said.contains("anyone could post") && !said.contains("s3cret"), "{said}");
+        assert!(
+            said.contains("an Authorization header alone") && said.contains("set webhook_authorization_file"),
+            "{said}"
+        );
+        assert!(said.ends_with("or register the webhook with its signing key in the provider's portal"), "{said}");
+    }
+
+    #[test]
     fn what_is_missing_for_webhooks_is_named() {
         let said = |error: anyhow::Error| error.to_string();
         let config_without = config("");
         assert!(said(accounts(&config_without).err().unwrap()).contains("the account of wa and sms is unknown"));
-        assert!(said(authorization(&config_without).unwrap_err()).contains("set webhook_authorization_file"));
+        let open = said(authorization(&config_without).unwrap_err());
+        assert!(open.contains("anyone could post") && open.contains("set webhook_authorization_file"), "{open}");
         let mut local = config("");
         local.server.public_url = "http://127.0.0.1:8688".to_owned();
         assert!(said(address(&local).unwrap_err()).contains("set public_url under [server]"));

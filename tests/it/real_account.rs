@@ -186,6 +186,8 @@ async fn doctor_says_whether_key_subaccount_account_or_channel_is_wrong() {
                 "https://chatapps.8x8.uk (Europe)",
             )],
         ),
+        // The provider refuses the templates with the same words, which say nothing about the account.
+        (good.replace("good", "revoked"), channel, vec![("failed", "refuses the API key".to_owned(), "revoked")]),
         (
             good.replace("acme", "theirs"),
             "",
