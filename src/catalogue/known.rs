@@ -24,6 +24,7 @@ pub struct KnownTemplate {
     pub parts: Option<Vec<TemplatePart>>,
     /// While it is flagged: from when on a list that calls it approved ends that.
     pub flagged_until: Option<Timestamp>,
+    /// The last change of its status or category that is reported here, by the list or by a later webhook.
     pub updated_at: Option<Timestamp>,
     pub fetched_at: Timestamp,
 }
@@ -89,8 +90,10 @@ impl KnownTemplate {
             found.max_by_key(|report| report.at)
         };
         let newer = |what: &str, listed: String| match latest(what) {
-            Some(report) if report.at > fetched_at || is_a_warning(&report.value, &listed) => report.value.clone(),
-            Some(_) | None => listed,
+            Some(report) if report.at > fetched_at || is_a_warning(&report.value, &listed) => {
+                (report.value.to_ascii_uppercase(), Some(report.at))
+            }
+            Some(_) | None => (listed, None),
         };
         let value = |what| latest(what).map(|report| report.value.clone());
         let flagged_at = latest("status").filter(|report| report.value == "FLAGGED").map(|report| report.at);
@@ -99,16 +102,17 @@ impl KnownTemplate {
             let disabled_at = value("disable_date").and_then(|date| instant(&date));
             improved.map(|report| report.at).or(disabled_at).unwrap_or(at + FLAGGED)
         });
-        let status = newer("status", status.to_ascii_uppercase()).to_ascii_uppercase();
+        let (status, status_at) = newer("status", status.to_ascii_uppercase());
+        let (category_word, category_at) = newer("category", category.to_ascii_uppercase());
         Self {
             place: place.clone(),
-            category_word: newer("category", category.to_ascii_uppercase()).to_ascii_uppercase(),
+            category_word,
             quality: value("quality"),
             rejection: value("rejection").filter(|_| status == "REJECTED"),
             flagged_until: flagged_until.filter(|_| status == "FLAGGED"),
             status,
             parts: template_parts(&components).ok(),
-            updated_at,
+            updated_at: updated_at.max(status_at).max(category_at),
             fetched_at,
             name,
             language,
@@ -309,6 +313,23 @@ mod tests {
         assert_eq!((template.status.as_str(), template.category()), ("PAUSED", Some(Category::Utility)));
         assert_eq!(known("APPROVED", &[("de", "status", "PAUSED", 11)]).status, "APPROVED", "another language");
         assert_eq!(known("APPROVED", &[("", "status", "PAUSED", 11)]).status, "PAUSED", "every language");
+    }
+
+    #[test]
+    fn a_later_event_of_the_status_or_the_category_is_the_last_update() {
+        let updated = |listed: Option<i64>, reports: &[(&str, &str, i64)]| {
+            let mut stored = fetched("wa-1", "acme-1");
+            stored.templates[0].updated_at = listed.map(at);
+            let report = |(what, value, second): &(&str, &str, i64)| {
+                reported(Subject::template("promo", "en"), what, value, *second)
+            };
+            let reports: Vec<_> = reports.iter().map(report).collect();
+            Catalogue::of(vec![stored], &reports, &lanes()).templates.remove(0).updated_at
+        };
+        assert_eq!(updated(Some(3), &[]), Some(at(3)));
+        assert_eq!(updated(Some(3), &[("status", "PAUSED", 11)]), Some(at(11)));
+        assert_eq!(updated(None, &[("category", "MARKETING", 12), ("status", "PAUSED", 11)]), Some(at(12)));
+        assert_eq!(updated(Some(3), &[("status", "PAUSED", 9)]), Some(at(3)), "the list is newer");
     }
 
     #[test]

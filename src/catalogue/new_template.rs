@@ -113,8 +113,16 @@ fn unknown_keys(value: &Value, level: Level, path: &str, broken: &mut Vec<Broken
                 if !level.keys().contains(&key.as_str()) {
                     let sentence = format!("unknown key; {}", hint(key, level.keys().iter().copied()));
                     broken.push(BrokenRule { place, sentence });
-                } else if let Some(below) = level.below(key) {
-                    unknown_keys(inner, below, &place, broken);
+                    continue;
+                }
+                match level.below(key) {
+                    Some(Level::Example) if !inner.is_object() && !inner.is_null() => {
+                        let sentence =
+                            "is a table in the provider's list; write the list `examples = [\"…\"]`".to_owned();
+                        broken.push(BrokenRule { place, sentence });
+                    }
+                    Some(below) => unknown_keys(inner, below, &place, broken),
+                    None => {}
                 }
             }
         }
@@ -168,6 +176,11 @@ buttons = [{ type = "QUICK_REPLY", text = "Stop" }]
         // A key of another level.
         let url = error("orders.toml", &TOML.replacen("type = \"BODY\"", "type = \"BODY\"\nurl = \"https://a\"", 1));
         assert!(url.starts_with("orders.toml, components.0.url: unknown key; use one of type, format, text"), "{url}");
+        for example in ["\"https://shop.example/a.png\"", "[\"Ann\"]"] {
+            let example = error("orders.toml", &TOML.replace("examples = [\"Ann\"]", &format!("example = {example}")));
+            let to_do = "is a table in the provider's list; write the list `examples = [\"…\"]`";
+            assert_eq!(example, format!("orders.toml, components.0.example: {to_do}"));
+        }
         let broken = error("orders.toml", &TOML.replace("[\"Ann\"]", "[]"));
         assert!(broken.starts_with("orders.toml, components 1 (BODY), examples: there are 0 examples"), "{broken}");
         assert!(error("orders.toml", "name =").starts_with("orders.toml, line 1"));

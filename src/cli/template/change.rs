@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::catalogue::{self, Catalogue, pull, read_new_template, room_warning, rule_notes};
 use crate::cli::exit::Usage;
 use crate::cli::out;
-use crate::cli::words::{list, plural};
+use crate::cli::words::{list, plural, shell};
 use crate::cli::{CommandContext, progress};
 use crate::config::Lane;
 use crate::domain::Channel;
@@ -77,14 +77,27 @@ fn read(file: &Path) -> anyhow::Result<NewTemplate> {
     Ok(template)
 }
 
-pub(super) fn check(file: &Path, json: bool) -> anyhow::Result<()> {
+pub(super) fn check(context: &CommandContext, file: &Path, json: bool) -> anyhow::Result<()> {
     let template = read(file)?;
     let view = NewTemplateView::new(&template, Vec::new());
     if json {
         return out::json(&view);
     }
     let NewTemplateView { template, language, .. } = view;
-    out::data(format_args!("{template} ({language}) breaks no documented rule. To create it: volley template push"))
+    let lanes: Vec<&str> = context.config.lanes_on(Channel::WhatsApp).map(|lane| lane.name.as_str()).collect();
+    let command = push_command(file, &lanes);
+    out::data(format_args!("{template} ({language}) breaks no documented rule. To create it: {command}"))
+}
+
+/// The command that creates a template on the channel of one of these lanes.
+fn push_command(file: &Path, lanes: &[&str]) -> String {
+    let command = format!("volley template push {}", shell(&file.display().to_string()));
+    let lanes: Vec<String> = lanes.iter().map(|lane| format!("--lane {}", shell(lane))).collect();
+    match &lanes[..] {
+        [] => command,
+        [lane] => format!("{command} {lane}"),
+        [lane, others @ ..] => format!("{command} {lane} (or {})", others.join(", ")),
+    }
 }
 
 pub(super) async fn push(context: &CommandContext, args: &PushArgs) -> anyhow::Result<()> {
@@ -167,4 +180,18 @@ async fn refresh(context: &CommandContext, store: &dyn Store) -> anyhow::Result<
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_creates_a_template_names_its_file_and_the_lane() {
+        let command = |file: &str, lanes: &[&str]| push_command(Path::new(file), lanes);
+        assert_eq!(command("promo.toml", &["wa"]), "volley template push promo.toml --lane wa");
+        assert_eq!(command("my promo.toml", &[]), "volley template push 'my promo.toml'");
+        let several = "volley template push promo.toml --lane wa-sg (or --lane wa-my, --lane wa-id)";
+        assert_eq!(command("promo.toml", &["wa-sg", "wa-my", "wa-id"]), several);
+    }
 }

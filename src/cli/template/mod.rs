@@ -97,7 +97,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         Command::Pull { json } => return pull::run(context, json).await,
         Command::List(args) => list::run(context, &args).await?,
         Command::Preview(args) => return preview::values::run(&args, context).await,
-        Command::Check { file, json } => change::check(&file, json)?,
+        Command::Check { file, json } => change::check(context, &file, json)?,
         Command::Push(args) => change::push(context, &args).await?,
         Command::Remove(args) => change::remove(context, &args).await?,
         Command::Show { template, json } => show::run(context, &template, json).await?,
