@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::AccountReport;
-use crate::domain::{DoubtCause, OverridableSetting, Portion, Rate, Span, Timestamp, rfc3339, rfc3339_option};
+use crate::domain::{Channel, DoubtCause, OverridableSetting, Portion, Rate, Span, Timestamp, rfc3339, rfc3339_option};
 
 /// What happened. The subject says to what, the origin says by whom and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,7 +144,11 @@ pub enum EventKind {
 
     // Opt-outs and the provider's account.
     /// A recipient whose number is not known asked for no more messages.
-    OptOutUnidentified,
+    OptOutUnidentified {
+        /// The channel whose id of the recipient is opted out; none if the message named no id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<Channel>,
+    },
     AccountReported {
         report: AccountReport,
         /// The account that the provider named, if no lane belongs to it.

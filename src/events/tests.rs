@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{BatchId, DoubtCause, OverridableSetting, Portion, Rate, Span, StepIndex};
+use crate::domain::{BatchId, Channel, DoubtCause, OverridableSetting, Portion, Rate, Span, StepIndex};
 
 fn at() -> Timestamp {
     Timestamp::from_millis(1_800_000_000_000)
@@ -68,7 +68,8 @@ fn kinds() -> Vec<EventKind> {
         EventKind::TemplatesNotFetched,
         EventKind::CredentialReplaced { key: "api_key_file".into(), file: "8x8.key".into(), secrets: 1 },
         EventKind::CredentialReplaced { key: "webhook_secret_file".into(), file: "hook.key".into(), secrets: 2 },
-        EventKind::OptOutUnidentified,
+        EventKind::OptOutUnidentified { channel: Some(Channel::Line) },
+        EventKind::OptOutUnidentified { channel: None },
     ];
     let number = || "+65 9123 4567".to_owned();
     let word = || "UPGRADE".to_owned();

@@ -121,9 +121,13 @@ impl Event {
                 plural(*deadlines, "deadline", "deadlines")
             ),
             EventKind::AskingDone => "the server has asked the provider about every deadline in doubt".to_owned(),
-            EventKind::OptOutUnidentified => {
-                "a recipient whose number is unknown, and who answers no message of ours, opted out; it takes effect once a \
-                 receipt links the number to the name on the channel"
+            EventKind::OptOutUnidentified { channel: Some(channel) } => format!(
+                "a recipient on {channel} whose number is unknown opted out; the id is opted out at once, and a number as \
+                 soon as it is known with the id"
+            ),
+            EventKind::OptOutUnidentified { channel: None } => {
+                "a recipient whose number is unknown, and who answers no message that is known, opted out; it takes effect \
+                 once the number is known"
                     .to_owned()
             }
             EventKind::AccountReported { report, unknown_account } => {

@@ -1,5 +1,6 @@
 //! The applier: collects what is waiting, decides, commits, and only then acknowledges.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -12,13 +13,13 @@ use super::incoming::{Incoming, Ours, Parsed};
 use super::intake::{Intake, NotStored, WaitingWebhook};
 use super::naming::Naming;
 use super::outcome::Outcome;
-use super::replies::Reply;
+use super::replies::{Reply, Stop};
 use super::strays::Round;
 use super::working::latest_of_each;
 use crate::book::Book;
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
-use crate::domain::{Causes, LaneId, Loaded, MessageKey, Msisdn, Span, Step, Timestamp};
+use crate::domain::{Causes, Channel, LaneId, Loaded, MessageKey, Msisdn, Span, Step, Timestamp};
 use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
@@ -303,7 +304,7 @@ impl Applier {
             self.book.hold_step(hold, begun).await?;
         }
         aliases.extend(replies.iter().filter_map(Reply::alias));
-        let are_stops: Vec<bool> = replies.iter().map(Reply::is_stop).collect();
+        let stops: Vec<Option<Stop>> = replies.iter().map(Reply::stop).collect();
         let mut suppressed: Vec<Msisdn> = opt_outs.iter().map(|wish| wish.msisdn).collect();
         let written = replies.into_iter().map(Reply::into_stored).collect();
         let lanes = self.naming.rows_for(&naming, self.clock.now());
@@ -311,8 +312,8 @@ impl Applier {
         let taken = WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, confirms, naming: lanes };
         let Kept { stale, named, writers } = self.store.take(taken).await?;
         self.naming.add(naming, self.store.as_ref()).await?;
-        let stopped = || writers.iter().zip(&are_stops).filter(|(_, is_stop)| **is_stop).map(|(numbers, _)| numbers);
-        suppressed.extend(stopped().flatten().copied().chain(named));
+        let stopped = || writers.iter().zip(&stops).filter_map(|(numbers, stop)| Some((numbers, (*stop)?)));
+        suppressed.extend(stopped().flat_map(|(numbers, _)| numbers).copied().chain(named));
         // Before the acknowledgement: messages already claimed for these recipients are not submitted on any lane.
         if !suppressed.is_empty() {
             self.book.suppress(suppressed);
@@ -321,15 +322,17 @@ impl Applier {
             self.on_slot_change.call(change);
         }
         outcome.throttled.into_iter().for_each(|report| self.on_throttled.call(report));
-        if stopped().any(Vec::is_empty) {
-            self.report_nameless_stop().await?;
+        let nameless: BTreeSet<Option<Channel>> =
+            stopped().filter(|(numbers, _)| numbers.is_empty()).map(|(_, stop)| stop.id_on).collect();
+        for channel in nameless {
+            self.report_nameless_stop(channel).await?;
         }
         Ok(stale)
     }
 
-    /// Reports an opt-out without a number, because it has no effect until a receipt reveals the number.
-    async fn report_nameless_stop(&self) -> store::Result<()> {
-        let event = Event::by_server(self.clock.now(), Subject::OptOuts, EventKind::OptOutUnidentified);
+    /// Reports an opt-out without a number: of an id on a channel, or of nothing until a receipt reveals the number.
+    async fn report_nameless_stop(&self, channel: Option<Channel>) -> store::Result<()> {
+        let event = Event::by_server(self.clock.now(), Subject::OptOuts, EventKind::OptOutUnidentified { channel });
         tracing::warn!("{}; see `volley reply list --unmasked`", event.text());
         self.store.record_event(event).await
     }

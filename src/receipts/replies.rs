@@ -26,6 +26,13 @@ pub(super) struct Reply {
     window: Span,
 }
 
+/// A message that opts its recipient out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stop {
+    /// The channel whose id it opts out, if it names one.
+    pub(super) id_on: Option<Channel>,
+}
+
 /// What leads from a reply to the message that it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ReplyTo {
@@ -119,7 +126,8 @@ impl Reply {
         Some(Alias { channel: (*channel)?, called: called.clone()?, msisdn: (*msisdn)? })
     }
 
-    pub(super) fn is_stop(&self) -> bool {
-        self.inbound.keyword == Some(Keyword::Stop)
+    pub(super) fn stop(&self) -> Option<Stop> {
+        let is_stop = self.inbound.keyword == Some(Keyword::Stop);
+        is_stop.then(|| Stop { id_on: self.inbound.user().map(|user| user.channel) })
     }
 }

@@ -223,6 +223,11 @@ impl Desk {
         self.applier.apply(parsed).await.unwrap();
     }
 
+    async fn last_event(&self) -> String {
+        let events = self.store.events(Cursor::START, 100).await.unwrap();
+        events.last().map(|(_, event)| event.text()).unwrap_or_default()
+    }
+
     async fn strays(&self) -> usize {
         self.store.strays(StrayKind::NoAttempt, Timestamp::default(), Cursor::START, 100_000).await.unwrap().len()
     }
@@ -394,6 +399,8 @@ async fn a_reply_before_its_umid_is_known_counts_once_it_is() {
     desk.applier.retry_strays().await.unwrap();
     let msisdn = recipient().msisdn;
     assert!(desk.store.opted_out(vec![msisdn]).await.unwrap().is_empty());
+    let told = desk.last_event().await;
+    assert!(told.ends_with("opted out; it takes effect once the number is known"), "{told}");
     desk.answer(&claimed, "first").await;
     for _ in 0..2 {
         desk.applier.retry_strays().await.unwrap();
@@ -417,6 +424,11 @@ async fn a_receipt_reveals_the_number_of_an_opt_out_without_one() {
     desk.applier.apply(parse(nameless.clone().into(), Some(&ours), desk.clock.now())).await.unwrap();
     let events = async |desk: &Desk| desk.store.events(Cursor::START, 100).await.unwrap().len();
     let (msisdn, before) = (recipient().msisdn, events(&desk).await);
+    assert_eq!(
+        desk.last_event().await,
+        "a recipient on Viber whose number is unknown opted out; the id is opted out at once, and a number as soon as it is \
+         known with the id"
+    );
     assert!(desk.store.opted_out(vec![msisdn]).await.unwrap().is_empty());
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
     let suppression = desk.book.latest_suppression();
