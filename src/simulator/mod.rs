@@ -20,8 +20,8 @@ mod umid;
 
 pub use faults::{Faults, InvalidFaults, Window, explain_faults};
 pub use model::{
-    Call, ChannelSeen, DelayedReply, InboundText, MessageSeen, Method, Model, Reply, SeenTotals, StepSeen, StoredFile,
-    TemplatesProfile, Upload, Uploaded, Webhook, Writer,
+    Call, ChannelSeen, DelayedReply, InboundMessage, MessageSeen, Method, Model, Reply, SeenTotals, StepSeen,
+    StoredFile, TemplatesProfile, Upload, Uploaded, Webhook, Writer, Written,
 };
 pub use post::{REPEATS, WebhookTarget};
 pub use profile::{InvalidProfile, Profile, RouteStep};

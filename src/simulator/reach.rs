@@ -58,7 +58,8 @@ pub struct Answers {
     pub after: Latency,
     /// Share of the answers that name the message they refer to.
     pub quotes: f64,
-    /// Shares of the answers that are STOP, and a tapped button. The others are a few words.
+    /// Shares of the answers that are STOP, and that choose a button, a row or a suggestion of the message, if it has any.
+    /// The others are a few words.
     pub stops: f64,
     pub buttons: f64,
     /// Share of recipients who say START after their STOP, as long afterwards.

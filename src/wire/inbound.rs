@@ -3,6 +3,7 @@
 mod content;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use content::{
     CallPermission, CatalogOrder, FlowAnswer, FlowReply, InboundContent, Interactive, OrderItem, ReplyContent,
@@ -77,7 +78,20 @@ struct InboundEvent<'a> {
     namespace: &'static str,
     event_type: &'static str,
     description: &'static str,
-    payload: &'a Inbound<'a>,
+    payload: &'a Value,
+}
+
+/// Writes the whole webhook event around an inbound message. That is JSON, because it may have a content that is not
+/// documented.
+pub fn inbound_event(payload: &Value) -> Vec<u8> {
+    let event = InboundEvent {
+        namespace: "ChatApps",
+        event_type: EVENT_TYPE,
+        description: "ChatApps inbound message",
+        payload,
+    };
+    // Writing plain structs into memory cannot fail.
+    serde_json::to_vec(&event).unwrap_or_default()
 }
 
 pub(super) const EVENT_TYPE: &str = "inbound_message_received";
@@ -145,18 +159,6 @@ impl Inbound<'_> {
             None if self.body.is_some() || self.content.text.is_some() => "text".to_owned(),
             None => "unknown".to_owned(),
         }
-    }
-
-    /// Appends the whole webhook event.
-    pub fn append_event(&self, body: &mut Vec<u8>) {
-        let event = InboundEvent {
-            namespace: "ChatApps",
-            event_type: EVENT_TYPE,
-            description: "ChatApps inbound message",
-            payload: self,
-        };
-        // Writing plain structs into memory cannot fail.
-        let _ = serde_json::to_writer(body, &event);
     }
 }
 

@@ -45,7 +45,7 @@ pub use figure::Figure;
 pub use files::{UploadAnswer, UploadedUrl};
 pub use inbound::{
     CallPermission, CatalogOrder, FlowAnswer, FlowReply, Inbound, InboundContent, Interactive, OrderItem, Recipient,
-    Referral, ReplyContent, SharedLocation, Tapped,
+    Referral, ReplyContent, SharedLocation, Tapped, inbound_event,
 };
 pub use interactive::{
     ActionButton, ActionParameters, ActionReply, ActionRow, ActionSection, FlowActionData, InteractiveMessage, Linked,

@@ -17,6 +17,7 @@ pub(super) enum Throw {
     Answers = 9,
     AnswerAfter = 10,
     AnswerWith = 11,
+    Choice = 12,
 }
 
 /// Returns the same dice for the same recipient, channel, try and throw, whenever they are thrown.

@@ -266,6 +266,9 @@ impl Model {
         if let Some(at) = checked.expiry {
             self.expiries.insert(n, at);
         }
+        if let Some(content) = &request.content {
+            self.keep_choices(n, checked, content);
+        }
         if self.kept.len() < self.profile.keep_requests {
             self.kept.push(message.kept().into());
         }

@@ -3,6 +3,7 @@
 mod account_events;
 mod addressee;
 mod answer;
+mod choices;
 mod contacts;
 mod content;
 mod creation;
@@ -50,7 +51,7 @@ pub use self::answer::{DelayedReply, Reply};
 pub use self::delivery::Webhook;
 pub(super) use self::files::LARGEST as LARGEST_FILE;
 pub use self::files::{StoredFile, Upload, Uploaded};
-pub use self::recipients::{InboundText, Writer};
+pub use self::recipients::{InboundMessage, Writer, Written};
 pub use self::seen::{ChannelSeen, MessageSeen, SeenTotals, StepSeen};
 pub use self::templates::TemplatesProfile;
 
@@ -72,6 +73,8 @@ pub struct Model {
     latest: HashMap<Addressee, u32>,
     /// The ids on a channel of recipients of whom the request named one.
     user_ids: HashMap<u32, Box<str>>,
+    /// What the recipients of messages can choose by a tap, while recipients do.
+    choices: HashMap<u32, Box<[Written]>>,
     windows: Windows,
     files: Files,
     /// Digests of the accepted client ids, and whether each was accepted more than once.
@@ -147,6 +150,7 @@ impl Model {
             records: Vec::new(),
             latest: HashMap::new(),
             user_ids: HashMap::new(),
+            choices: HashMap::new(),
             windows: Windows::default(),
             files: Files::default(),
             client_ids: HashMap::new(),

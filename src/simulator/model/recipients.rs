@@ -1,5 +1,7 @@
 //! Recipients who write back.
 
+use serde_json::{Value, json};
+
 use super::addressee::Addressee;
 use super::delivery::{Webhook, webhook_name};
 use super::dice::{Throw, throw};
@@ -7,14 +9,16 @@ use super::record::Attempt;
 use super::{Model, webhooks};
 use crate::domain::{Channel, Msisdn, Timestamp};
 use crate::simulator::reach::Answers;
-use crate::wire::{Inbound, InboundContent, Interactive, Recipient, Referral, Tapped, Text, User};
+use crate::wire::{Inbound, Recipient, Referral, Text, User, inbound_event};
 
 /// A message that an operator writes for a recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InboundText {
+pub struct InboundMessage {
     pub from: Writer,
     pub channel: Channel,
-    pub text: String,
+    pub written: Written,
+    /// The umid of the message that it answers.
+    pub reply_to: Option<String>,
     /// The subaccount that it is for; the first that has sent if there is none.
     pub sub_account: Option<String>,
     /// Whether an advertisement led the recipient to write, which opens a longer window.
@@ -38,21 +42,19 @@ impl Writer {
     }
 }
 
-/// What a recipient writes.
-enum Written<'a> {
-    Words(&'a str),
-    Button { id: &'a str, title: &'a str },
+/// What a recipient writes or chooses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The provider's `type`.
+    pub kind: String,
+    /// The provider's `content`, which is posted as it is.
+    pub content: Value,
 }
 
-/// A written message, and what it is about.
-struct Writing<'a> {
-    from: Writer,
-    channel: Channel,
-    written: Written<'a>,
-    /// The message that is answered.
-    on: Option<u32>,
-    sub_account: Option<Text<'a>>,
-    is_from_an_ad: bool,
+impl Written {
+    pub fn text(text: &str) -> Self {
+        Self { kind: "Text".to_owned(), content: json!({ "text": text }) }
+    }
 }
 
 /// The names that recipients have on their channels.
@@ -106,96 +108,77 @@ impl Model {
                 let after = answers.after.draw(self.dice_of(n, &talk, Throw::AnswerAfter), self.profile.speed);
                 self.opt_in_at(at + after, n, step);
             }
-            Written::Words(STOP)
-        } else if with < answers.stops + answers.buttons {
-            Written::Button { id: "yes-1", title: "Yes" }
+            Written::text(STOP)
         } else {
-            Written::Words(THANKS)
+            let [which, _] = self.dice_of(n, &talk, Throw::Choice);
+            let taps = with < answers.stops + answers.buttons;
+            let tapped = if taps { self.choice(n, talk.attempt.channel, which) } else { None };
+            tapped.unwrap_or_else(|| Written::text(THANKS))
         };
-        let on = (quotes < answers.quotes).then_some(n);
-        webhooks.push(self.write(Writing { on, ..self.writing_of(n, talk, written) }, at));
+        let reply_to = (quotes < answers.quotes).then(|| self.umids.of(n).to_string());
+        let message = InboundMessage { reply_to, ..self.message_of(n, talk, written) };
+        webhooks.push(self.inbound(message, at));
     }
 
     pub(super) fn opt_in(&mut self, n: u32, step: u8, at: Timestamp, webhooks: &mut Vec<Webhook>) {
         if let Some(talk) = self.talk(n, step) {
-            webhooks.push(self.write(self.writing_of(n, talk, Written::Words(START)), at));
+            let message = self.message_of(n, talk, Written::text(START));
+            webhooks.push(self.inbound(message, at));
         }
     }
 
-    fn writing_of<'a>(&self, n: u32, talk: Talk, written: Written<'a>) -> Writing<'a> {
+    fn message_of(&self, n: u32, talk: Talk, written: Written) -> InboundMessage {
         let of = self.records.get(n as usize).and_then(|record| self.sub_accounts.get(usize::from(record.sub_account)));
-        let sub_account = of.cloned().map(Text::from);
-        Writing { from: talk.from, channel: talk.attempt.channel, written, on: None, sub_account, is_from_an_ad: false }
+        InboundMessage {
+            from: talk.from,
+            channel: talk.attempt.channel,
+            written,
+            reply_to: None,
+            sub_account: of.cloned(),
+            is_from_an_ad: false,
+        }
     }
 
     /// Returns the webhook of a message that a recipient writes to us.
-    pub fn inbound(&mut self, text: &InboundText, now: Timestamp) -> Webhook {
-        let sub_account = text.sub_account.as_ref().or_else(|| self.sub_accounts.first()).cloned();
-        let writing = Writing {
-            from: text.from.clone(),
-            channel: text.channel,
-            written: Written::Words(&text.text),
-            on: None,
-            sub_account: sub_account.map(Text::from),
-            is_from_an_ad: text.is_from_an_ad,
-        };
-        self.write(writing, now)
-    }
-
-    fn write(&mut self, writing: Writing<'_>, at: Timestamp) -> Webhook {
-        let (kind, content) = match writing.written {
-            Written::Words(text) => ("Text", InboundContent { text: Some(text.into()), ..InboundContent::default() }),
-            Written::Button { id, title } => {
-                let tapped = Tapped { id: Some(id.into()), title: Some(title.into()), description: None };
-                let interactive = Interactive {
-                    kind: Some("button_reply".into()),
-                    button_reply: Some(tapped),
-                    ..Interactive::default()
-                };
-                ("Interactive", InboundContent { interactive: Some(interactive), ..InboundContent::default() })
-            }
-        };
-        let channel_id = self.channel_id(writing.channel).map(|id| Text::from(id.to_owned()));
+    pub fn inbound(&mut self, message: InboundMessage, at: Timestamp) -> Webhook {
+        let InboundMessage { from, channel, written, reply_to, sub_account, is_from_an_ad } = message;
+        let sub_account = sub_account.or_else(|| self.sub_accounts.first().cloned());
+        let channel_id = self.channel_id(channel).map(|id| Text::from(id.to_owned()));
         let inbound = Inbound {
             umid: Some(self.random_id().into()),
-            sub_account_id: writing.sub_account,
+            sub_account_id: sub_account.map(Text::from),
             timestamp: Some(at.rfc3339().into()),
-            user: Some(writer(&writing.from)),
-            recipient: Some(Recipient { channel: Some(webhook_name(writing.channel).into()), channel_id }),
-            kind: Some(kind.into()),
-            content,
-            reply_to_umid: writing.on.map(|n| self.umids.of(n).to_string().into()),
-            referral: writing.is_from_an_ad.then(|| Referral { source_type: Some("ad".into()) }),
+            user: Some(writer(&from)),
+            recipient: Some(Recipient { channel: Some(webhook_name(channel).into()), channel_id }),
+            kind: Some(written.kind.into()),
+            reply_to_umid: reply_to.map(Text::from),
+            referral: is_from_an_ad.then(|| Referral { source_type: Some("ad".into()) }),
             ..Inbound::default()
         };
         self.open_window(&inbound, at);
         self.seen.answers += 1;
         let address = self.registered(webhooks::Reported::Inbound, inbound.sub_account_id.as_deref());
-        let event = if writing.channel == Channel::Line { line_event(&inbound) } else { chat_apps_event(&inbound) };
+        // Plain structs cannot fail to become JSON.
+        let mut payload = serde_json::to_value(&inbound).unwrap_or_default();
+        payload["content"] = written.content;
+        let event = if channel == Channel::Line { line_event(&payload) } else { inbound_event(&payload) };
         Webhook { address, event }
     }
 }
 
-fn chat_apps_event(inbound: &Inbound<'_>) -> Vec<u8> {
-    let mut event = Vec::with_capacity(512);
-    inbound.append_event(&mut event);
-    event
-}
-
 /// LINE's messages have an envelope of their own: flat, and with another name for us.
-fn line_event(inbound: &Inbound<'_>) -> Vec<u8> {
-    let user = inbound.user.as_ref().and_then(|user| user.channel_user_id.as_deref());
-    let event = serde_json::json!({
+fn line_event(payload: &Value) -> Vec<u8> {
+    let event = json!({
         "eventType": "inboundMessage",
         "channel": "line",
-        "user": { "channelUserId": user },
-        "umid": inbound.umid,
-        "subAccountId": inbound.sub_account_id,
-        "timestamp": inbound.timestamp,
-        "type": inbound.kind,
-        "content": inbound.content,
+        "user": { "channelUserId": payload["user"]["channelUserId"] },
+        "umid": payload["umid"],
+        "subAccountId": payload["subAccountId"],
+        "timestamp": payload["timestamp"],
+        "type": payload["type"],
+        "content": payload["content"],
         "version": 1,
-        "recipient": { "recipientId": inbound.recipient.as_ref().and_then(|us| us.channel_id.as_deref()) },
+        "recipient": { "recipientId": payload["recipient"]["channelId"] },
     });
     event.to_string().into_bytes()
 }

@@ -11,7 +11,7 @@ use super::record::Doom;
 use super::{Model, fit};
 use crate::domain::{Span, Timestamp};
 use crate::simulator::Faults;
-use crate::wire::{NewTemplate, Template};
+use crate::wire::{NewTemplate, Template, TemplatePart};
 
 /// The channel of an account that a template was created on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,12 @@ impl Registry {
 
     fn find(&self, template: &Template<'_>) -> Option<&Registered> {
         self.named(&template.name).iter().find(|one| one.language == *template.language)
+    }
+
+    /// The components that the template of a message was created with.
+    pub(super) fn parts_of(&self, template: &Template<'_>) -> Option<&[TemplatePart]> {
+        let (_, created) = self.find(template)?.created.as_ref()?;
+        Some(&created.components)
     }
 
     /// Whether the name was removed, and no template has it any more.

@@ -46,12 +46,15 @@ fn whatsapp(number: u64, id: &str) -> Value {
            "content": {"template": {"name": "welcome", "language": "en"}}, "channels": [{"channel": "WhatsApp"}]})
 }
 
+fn hello(from: Writer, channel: Channel) -> InboundMessage {
+    let written = Written::text("Hello");
+    InboundMessage { from, channel, written, reply_to: None, sub_account: None, is_from_an_ad: false }
+}
+
 /// Opens the recipient's window: they write on WhatsApp.
 fn write(model: &mut Model, number: u64, now: Timestamp) -> Webhook {
     let from = Writer::Number(number.try_into().unwrap());
-    let text = "Hello".to_owned();
-    let written = InboundText { from, channel: Channel::WhatsApp, text, sub_account: None, is_from_an_ad: false };
-    model.inbound(&written, now)
+    model.inbound(hello(from, Channel::WhatsApp), now)
 }
 
 fn seconds(count: i64) -> Span {

@@ -16,7 +16,7 @@ use super::webhooks::PostsSeen;
 use super::{Shared, json};
 use crate::domain::{Channel, Msisdn, Span};
 use crate::simulator::Faults;
-use crate::simulator::model::{InboundText, SeenTotals, Webhook, Writer};
+use crate::simulator::model::{InboundMessage, SeenTotals, Webhook, Writer, Written};
 
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
@@ -176,7 +176,13 @@ struct InboundBody {
     user_id: Option<String>,
     #[serde(default = "whatsapp")]
     channel: Channel,
-    text: String,
+    /// A text, or the provider's own type and content of any other message.
+    text: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    content: Option<Value>,
+    /// The umid of the message that it answers.
+    reply_to: Option<String>,
     sub_account: Option<String>,
     /// Whether an advertisement led the recipient to write.
     #[serde(default)]
@@ -184,14 +190,19 @@ struct InboundBody {
 }
 
 impl InboundBody {
-    fn text(self) -> Result<InboundText, &'static str> {
+    fn message(self) -> Result<InboundMessage, &'static str> {
         let from = match (self.msisdn, self.user_id) {
             (Some(number), None) => Writer::Number(number),
             (None, Some(id)) => Writer::UserId(id),
             _ => return Err("name the recipient either by msisdn or by user_id"),
         };
-        let Self { channel, text, sub_account, ad: is_from_an_ad, .. } = self;
-        Ok(InboundText { from, channel, text, sub_account, is_from_an_ad })
+        let written = match (self.text, self.kind, self.content) {
+            (Some(text), None, None) => Written::text(&text),
+            (None, Some(kind), Some(content)) if content.is_object() => Written { kind, content },
+            _ => return Err("write either a text, or a type with its content, which is an object"),
+        };
+        let Self { channel, reply_to, sub_account, ad: is_from_an_ad, .. } = self;
+        Ok(InboundMessage { from, channel, written, reply_to, sub_account, is_from_an_ad })
     }
 }
 
@@ -205,10 +216,10 @@ async fn inbound(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Bod
         Ok(body) => body,
         Err(error) => return refused(&error),
     };
-    match body.text() {
-        Ok(text) => {
+    match body.message() {
+        Ok(message) => {
             let now = shared.now();
-            let event = shared.model().inbound(&text, now);
+            let event = shared.model().inbound(message, now);
             post_by_hand(&shared, vec![event])
         }
         Err(error) => refused(&error),

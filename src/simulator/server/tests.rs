@@ -267,6 +267,50 @@ async fn an_inbound_message_is_posted_on_demand() {
     world.stop().await;
 }
 
+/// The sample bodies of the guide, one a line.
+fn samples_of_the_guide() -> Vec<Value> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/practice-provider.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, block) = page.split_once("```json\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    block.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn every_documented_kind_of_reply_is_posted_as_it_was_written() {
+    let (url, mut hooks) = receiver().await;
+    let options = SimulatorOptions { webhook: Some(WebhookTarget::new(url)), ..SimulatorOptions::default() };
+    let world = World::new(perfect(), options).await;
+    let mut kinds = std::collections::BTreeSet::new();
+    for sample in samples_of_the_guide() {
+        world.post("/simulator/inbound", &sample).await.unwrap();
+        let hook = hooks.recv().await.unwrap();
+        let event: Value = serde_json::from_slice(&hook.body).unwrap();
+        let payload = if event["payload"].is_object() { &event["payload"] } else { &event };
+        assert_eq!((&payload["type"], &payload["content"]), (&sample["type"], &sample["content"]), "{event}");
+        assert_eq!(payload["replyToUmid"], sample["reply_to"], "{event}");
+        let events = parse_events(&hook.body);
+        let crate::wire::WebhookEvent::Inbound { inbound, .. } = &events[0] else { panic!("{events:?}") };
+        kinds.insert(format!("{:?}", inbound.reply_content()));
+        drop(events);
+        hook.answer.send(StatusCode::OK).unwrap();
+    }
+    let known = ["Button", "CallPermission", "Flow", "ListRow", "Location", "Media", "Order"];
+    assert_eq!(kinds.iter().map(String::as_str).collect::<Vec<_>>(), known);
+    for body in [
+        json!({"msisdn": "+6591234567"}),
+        json!({"msisdn": "+6591234567", "type": "Text"}),
+        json!({"msisdn": "+6591234567", "text": "Hi", "type": "Text", "content": {"text": "Hi"}}),
+        json!({"msisdn": "+6591234567", "type": "Text", "content": "Hi"}),
+    ] {
+        let refused = world.post("/simulator/inbound", &body).await.unwrap();
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{body}");
+        let said = refused.text().await.unwrap();
+        assert!(said.contains("write either a text, or a type with its content"), "{body}: {said}");
+    }
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn an_event_of_the_account_is_posted_in_its_documented_shape() {
     let (url, mut hooks) = receiver().await;

@@ -57,7 +57,7 @@ const SECTIONS: &[Section] = &[
         Key("after", "{ median = \"10s\", spread = 2.0 }", "Time until the reply."),
         Key("quotes", "0.5", "Share of the replies that name the message."),
         Key("stops", "0.5", "Share of the replies that are STOP."),
-        Key("buttons", "0.2", "Share of the replies that are a tapped button."),
+        Key("buttons", "0.2", "Share of the replies that choose a button, a list row or a suggestion of the message. A message without one gets a text."),
         Key("returns", "0.5", "Share of the recipients who send START after their STOP."),
     ] },
     Section { title: "A time", around: "answer_after = { median = \"1s\", spread = 1.0, @ }", path: "/channel/WhatsApp/sent_after", keys: &[

@@ -130,14 +130,9 @@ fn a_line_user_is_reached_by_id_alone() {
     assert_eq!(event["payload"]["channel"], "line");
     let seen = model.messages_to_user("U4af4980629");
     assert_eq!((seen.len(), seen[0].msisdn.as_deref(), seen[0].user_id.as_deref()), (1, None, Some("U4af4980629")));
-    let text = InboundText {
-        from: Writer::UserId("U4af4980629".to_owned()),
-        channel: Channel::Line,
-        text: "STOP".to_owned(),
-        sub_account: None,
-        is_from_an_ad: false,
-    };
-    let event: Value = serde_json::from_slice(&model.inbound(&text, START).event).unwrap();
+    let written = hello(Writer::UserId("U4af4980629".to_owned()), Channel::Line);
+    let event: Value = serde_json::from_slice(&model.inbound(written, START).event).unwrap();
+    assert_eq!((&event["type"], &event["content"]), (&json!("Text"), &json!({ "text": "Hello" })));
     assert_eq!((&event["eventType"], &event["version"]), (&json!("inboundMessage"), &json!(1)));
     assert_eq!(event["user"]["channelUserId"], "U4af4980629");
     assert!(event["recipient"]["recipientId"].is_string() && event["payload"].is_null(), "{event}");
@@ -148,14 +143,8 @@ fn free_text_arrives_only_in_an_open_window() {
     let mut model = model(Profile::perfect());
     let mut fate = |written: Option<bool>, at: i64| {
         if let Some(is_from_an_ad) = written {
-            let text = InboundText {
-                from: Writer::Number(NUMBER.try_into().unwrap()),
-                channel: Channel::WhatsApp,
-                text: "Hello".to_owned(),
-                sub_account: None,
-                is_from_an_ad,
-            };
-            model.inbound(&text, START + seconds(at));
+            let written = hello(Writer::Number(NUMBER.try_into().unwrap()), Channel::WhatsApp);
+            model.inbound(InboundMessage { is_from_an_ad, ..written }, START + seconds(at));
         }
         let body = text(NUMBER, "x", &json!([{"channel": "WhatsApp"}]));
         assert_eq!(response(&post(&mut model, MESSAGES, &body, START + seconds(at))).0, 200);
