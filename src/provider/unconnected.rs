@@ -60,7 +60,7 @@ pub enum Why {
     ProxyAuthentication,
     /// The proxy answers with another status than 200.
     ProxyRefuses,
-    /// The answer to the TLS handshake is none of TLS, such as plain HTTP.
+    /// The answer to the TLS handshake is not TLS, but plain HTTP or another protocol.
     NoTls,
     /// The issuer of the certificate is not trusted.
     UnknownIssuer,
