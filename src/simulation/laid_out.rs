@@ -35,7 +35,7 @@ pub(super) async fn launch(
     }
     let nameless = campaign.recipients.clone().filter(|n| !has_name(*n)).count();
     let survey =
-        Survey { odd: OddCells { empty: vec![0, nameless as u64], ..OddCells::default() }, ..Survey::default() };
+        Survey { odd: OddCells { empty: vec![0, nameless as u64, 0], ..OddCells::default() }, ..Survey::default() };
     let record = ImportRecord::new(&summary, &survey);
     let count = u32::try_from(recipients.len()).unwrap();
     store.add_recipients(audience, 0, recipients).await.unwrap();

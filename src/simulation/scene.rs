@@ -42,7 +42,7 @@ pub(super) fn joining(MessageKey { batch, n }: MessageKey) -> u32 {
 const JOINING_MAX: u32 = 40;
 
 /// The columns of every audience.
-pub(super) const COLUMNS: [&str; 2] = ["Mobile", "name"];
+pub(super) const COLUMNS: [&str; 3] = ["Mobile", "name", "LineId"];
 
 #[derive(Debug)]
 pub(super) struct Scene {
@@ -73,7 +73,7 @@ pub(super) fn recipient(n: u32) -> Recipient {
         msisdn,
         country: country_of(msisdn),
         client_message_id: None,
-        fields: Fields::pack([number.to_string().as_str(), name]),
+        fields: Fields::pack([number.to_string().as_str(), name, &format!("U{number:0>32}")]),
     }
 }
 
@@ -291,7 +291,7 @@ fn content(channel: Channel, words: &str) -> String {
         }
         Channel::LineNotification => format!("notification = {{ title = \"{words}\" }}\n"),
         // LINE ids are hexadecimal, and so is a number.
-        Channel::Line => format!("text = \"{words}\"\nline_user_id = \"U{{{{Mobile}}}}\"\n"),
+        Channel::Line => format!("text = \"{words}\"\nline_user_id = \"{{{{LineId}}}}\"\n"),
         Channel::WhatsApp | Channel::Viber | Channel::Sms | Channel::Rcs => format!("text = \"{words}\"\n"),
     }
 }
