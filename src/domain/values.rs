@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Values(pub BTreeMap<String, ValueRule>);
 
-/// What a value stands for. Texts may contain variables; the `template` room reads them.
+/// What a value is made of. Texts may contain variables; the `template` room reads them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ValueRule {

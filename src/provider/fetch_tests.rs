@@ -66,7 +66,7 @@ async fn a_proxy_in_a_private_network_is_used_for_public_addresses() {
 
 #[tokio::test]
 async fn a_failed_look_is_about_the_address_of_the_file() {
-    // It accepts a tunnel, but beyond it nobody speaks TLS.
+    // It accepts a tunnel, but there is no TLS behind it.
     let proxy = format!("http://127.0.0.1:{}", proxy().await);
     let looked = looked("https://media.test/a.png", &proxy).await;
     let Err(Unseen::Unconnected(error)) = looked else { panic!("{looked:?}") };

@@ -2,7 +2,7 @@
 //! says, and undoes that when the quality is good again.
 //!
 //! Promises: an operator's decision stays. A rate that an operator has set is not lowered, one that they changed since is not
-//! restored, and a hold that they released does not return until the provider reports anew. A report that is older than the
+//! restored, and a hold that they released does not return until the provider reports again. A report that is older than the
 //! last known one about the same number or template changes nothing.
 
 use crate::config::{GuardAction, Lane};

@@ -183,7 +183,7 @@ impl Content {
     }
 }
 
-/// Whether a character stands for no text: such characters mark the variables of a request while it is composed.
+/// Whether a character is not part of any text: such characters mark the variables of a request while it is composed.
 pub fn is_reserved(c: char) -> bool {
     ('\u{FDD0}'..='\u{FDEF}').contains(&c)
 }

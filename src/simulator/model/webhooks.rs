@@ -27,7 +27,7 @@ impl Reported {
     }
 }
 
-/// The name that stands for every subaccount.
+/// The name that means every subaccount.
 const EVERY: &str = "*";
 
 impl Model {
