@@ -2,6 +2,7 @@ mod conditions;
 mod contents;
 mod operators;
 mod routes;
+mod setup;
 mod templates;
 
 use std::collections::BTreeMap;

@@ -1,34 +1,13 @@
 //! Tests what operators do with campaigns: find and change them.
 
+use super::setup::Setup;
 use super::*;
-use crate::clock::Clock;
 use crate::domain::{BatchId, BatchState};
-use crate::store::{Batch, KnownAs, NewAudience, Store};
-
-/// A store with a launcher, without a server.
-struct Setup {
-    store: Arc<dyn Store>,
-    clock: Arc<ManualClock>,
-    chance: Chance,
-    config: Config,
-}
+use crate::store::{Batch, KnownAs, NewAudience};
 
 impl Setup {
-    async fn open() -> Self {
-        let clock = Arc::new(ManualClock::at(now()));
-        let store = crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-        Self { store, clock, chance: Chance::seeded(1), config: config_with("") }
-    }
-
-    fn launcher(&self) -> Launcher<'_> {
-        let by = Origin::operator("Ann", None);
-        Launcher {
-            store: self.store.as_ref(),
-            clock: self.clock.as_ref(),
-            chance: &self.chance,
-            config: &self.config,
-            by,
-        }
+    async fn of_samples() -> Self {
+        Self::with(config_with("")).await
     }
 
     /// Launches an SMS to two recipients, with these further keys.
@@ -58,7 +37,7 @@ impl Setup {
 
 #[tokio::test]
 async fn a_campaign_is_found_by_name_id_and_as_the_latest() {
-    let setup = Setup::open().await;
+    let setup = Setup::of_samples().await;
     assert!(matches!(setup.find("latest").await, Err(FindError::NoneLaunched)));
     let first = setup.launch("November promo", "", false).await;
     let second = setup.launch("Advent", "", true).await;
@@ -88,7 +67,7 @@ async fn a_campaign_is_found_by_name_id_and_as_the_latest() {
 
 #[tokio::test]
 async fn an_unknown_campaign_gets_the_nearest_name() {
-    let setup = Setup::open().await;
+    let setup = Setup::of_samples().await;
     let batch = setup.launch("November promo", "", false).await;
     let error = async |text: &str| setup.find(text).await.unwrap_err().to_string();
     assert_eq!(error("november promo").await, "unknown campaign \"november promo\"; did you mean \"November promo\"?");
@@ -120,7 +99,7 @@ const AT: &str = "at = \"2026-12-01T09:00Z\"";
 
 #[tokio::test]
 async fn the_start_of_a_scheduled_campaign_can_be_moved() {
-    let setup = Setup::open().await;
+    let setup = Setup::of_samples().await;
     let batch = setup.launch("promo", AT, false).await;
     let earlier = "2026-11-20T09:00:00Z";
     assert!(matches!(setup.set(&batch, &[("at", earlier)]).await, Ok(Amended::Holds { brought_forward: 2, .. })));
@@ -145,7 +124,7 @@ async fn the_start_of_a_scheduled_campaign_can_be_moved() {
 
 #[tokio::test]
 async fn a_start_that_cannot_be_moved_is_refused_with_the_reason() {
-    let setup = Setup::open().await;
+    let setup = Setup::of_samples().await;
     let end = "end = \"2026-12-02T09:00Z\"";
     let later = "2026-12-03T09:00:00Z";
     for (name, keys, at, sentence) in [
@@ -171,7 +150,7 @@ async fn a_start_that_cannot_be_moved_is_refused_with_the_reason() {
 
 #[tokio::test]
 async fn without_its_start_time_a_scheduled_campaign_starts_at_once() {
-    let setup = Setup::open().await;
+    let setup = Setup::of_samples().await;
     let batch = setup.launch("promo", AT, false).await;
     let set = setup.set(&batch, &[("at", "none")]).await;
     assert!(matches!(set, Ok(Amended::Holds { brought_forward: 2, .. })), "{set:?}");
@@ -184,7 +163,7 @@ async fn without_its_start_time_a_scheduled_campaign_starts_at_once() {
 
 #[tokio::test]
 async fn a_running_server_learns_the_new_name_of_a_campaign() {
-    let setup = Setup::open().await;
+    let setup = Setup::of_samples().await;
     let batch = setup.launch("promo", "", false).await;
     let book = crate::book::Book::new(Arc::clone(&setup.store));
     book.refresh().await.unwrap();
@@ -197,7 +176,7 @@ async fn a_running_server_learns_the_new_name_of_a_campaign() {
 
 #[tokio::test]
 async fn a_draft_can_be_changed_renamed_and_deleted() {
-    let setup = Setup::open().await;
+    let setup = Setup::of_samples().await;
     let store = setup.store.as_ref();
     let by = Origin::operator("Ann", None);
     let batch = setup.launch("promo", "", true).await;
@@ -219,7 +198,7 @@ async fn a_draft_can_be_changed_renamed_and_deleted() {
 
 #[tokio::test]
 async fn an_audience_recorded_by_a_newer_version_is_refused() {
-    let setup = Setup::open().await;
+    let setup = Setup::of_samples().await;
     let (known_as, columns) = (KnownAs::Name("members".to_owned()), vec!["Mobile".to_owned()]);
     let new = NewAudience { known_as, source: "people.csv".to_owned(), columns, now: now() };
     let audience = setup.store.begin_audience(new).await.unwrap();

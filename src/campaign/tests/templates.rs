@@ -1,36 +1,27 @@
 //! Tests campaigns against what is known of the provider's templates.
 
+use super::setup::Setup;
 use super::*;
 use crate::book::Book;
 use crate::clock::Clock;
 use crate::domain::{BatchState, Category, Content, Country};
 use crate::events::Subject;
 use crate::store::{
-    AccountEvent, Batch, Cursor, FetchedTemplates, HeldBy, Hold, ProviderReport, Store, StoredTemplate, TemplatePlace,
+    AccountEvent, Batch, Cursor, FetchedTemplates, HeldBy, Hold, ProviderReport, StoredTemplate, TemplatePlace,
 };
 
 const LANES: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\naccount_id = \"acme-1\"\n\
                      api_key = \"k\"\n[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nchannel_id = \"wa-1\"\n[[lane]]\n\
                      name = \"sms\"\nchannel = \"SMS\"\nsource = \"ACME\"\n";
 
-struct Setup {
-    store: Arc<dyn Store>,
-    clock: Arc<ManualClock>,
-    chance: Chance,
-    config: Config,
-}
-
 impl Setup {
-    async fn open() -> Self {
-        let clock = Arc::new(ManualClock::at(now()));
-        let store = crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-        let config = Config::read(Some((Path::new("volley.toml"), LANES)), std::iter::empty(), []).unwrap().config;
-        Self { store, clock, chance: Chance::seeded(1), config }
+    async fn of_lanes() -> Self {
+        Self::with(Config::read(Some((Path::new("volley.toml"), LANES)), std::iter::empty(), []).unwrap().config).await
     }
 
     /// A store that knows the template `promo` in English, with this status.
     async fn knowing(status: &str) -> Self {
-        let setup = Self::open().await;
+        let setup = Self::of_lanes().await;
         setup.fetch(status).await;
         setup
     }
@@ -89,16 +80,11 @@ impl Setup {
         (plan.steps[0].clone(), self.store.batch(batch.id).await.unwrap().unwrap().edition)
     }
 
-    fn launcher(&self) -> Launcher<'_> {
-        let (store, clock, by) = (self.store.as_ref(), self.clock.as_ref(), Origin::operator("Ann", None));
-        Launcher { store, clock, chance: &self.chance, config: &self.config, by }
-    }
-
     async fn plan(&self, keys: &str, of_template: &str) -> Result<Prepared, String> {
         self.launcher().plan(&campaign(keys, of_template)).await.map_err(|error| error.to_string())
     }
 
-    async fn launch(&self, keys: &str) -> Batch {
+    async fn launch_promo(&self, keys: &str) -> Batch {
         let launched = self.launcher().launch(&campaign(keys, ""), |_| None).await.unwrap().0;
         self.store.batch(launched.batch).await.unwrap().unwrap()
     }
@@ -133,7 +119,7 @@ fn category(prepared: &Prepared) -> Category {
 
 #[tokio::test]
 async fn the_category_comes_from_the_provider_if_the_file_names_none() {
-    let setup = Setup::open().await;
+    let setup = Setup::of_lanes().await;
     let missing = setup.plan("", "").await.unwrap_err();
     assert!(
         missing.contains("step 1, template, category: is missing") && missing.contains("template pull"),
@@ -201,7 +187,7 @@ async fn previews_of_all_recipients_have_the_text_of_the_template() {
 #[tokio::test]
 async fn a_campaign_begins_when_its_template_is_approved() {
     let setup = Setup::knowing("PENDING").await;
-    let batch = setup.launch("when = \"approved\"").await;
+    let batch = setup.launch_promo("when = \"approved\"").await;
     assert_eq!(batch.state, BatchState::Scheduled);
     let (mut housekeeper, book) = setup.housekeeper();
     assert_eq!(setup.state(&batch, &mut housekeeper, &book).await.0, BatchState::Scheduled);
@@ -214,7 +200,7 @@ async fn a_campaign_begins_when_its_template_is_approved() {
 #[tokio::test]
 async fn a_campaign_whose_template_is_rejected_is_paused_with_the_reason() {
     let setup = Setup::knowing("PENDING").await;
-    let batch = setup.launch("when = \"approved\"").await;
+    let batch = setup.launch_promo("when = \"approved\"").await;
     let (mut housekeeper, book) = setup.housekeeper();
     setup.fetch("REJECTED").await;
     let (state, why) = setup.state(&batch, &mut housekeeper, &book).await;
@@ -230,7 +216,7 @@ async fn a_campaign_whose_template_is_rejected_is_paused_with_the_reason() {
 async fn a_campaign_that_still_waits_at_its_end_starts_and_expires() {
     let setup = Setup::knowing("PENDING").await;
     let end = (now() + Span::from_secs(3_600)).rfc3339();
-    let batch = setup.launch(&format!("when = \"approved\"\nend = \"{end}\"")).await;
+    let batch = setup.launch_promo(&format!("when = \"approved\"\nend = \"{end}\"")).await;
     let (mut housekeeper, book) = setup.housekeeper();
     assert_eq!(setup.state(&batch, &mut housekeeper, &book).await.0, BatchState::Scheduled);
     assert_eq!(housekeeper.next_start(), Some(now() + Span::from_secs(3_600)));
@@ -240,7 +226,7 @@ async fn a_campaign_that_still_waits_at_its_end_starts_and_expires() {
 
 #[tokio::test]
 async fn a_wait_for_approval_needs_a_known_template_and_no_time_that_counts_from_the_launch() {
-    let setup = Setup::open().await;
+    let setup = Setup::of_lanes().await;
     let marketing = "category = \"MARKETING\"";
     let refused = |problem: Result<Prepared, String>, says: &str| {
         let problem = problem.unwrap_err();
@@ -270,7 +256,7 @@ async fn a_new_category_reprices_what_is_not_sent_yet_once() {
                 WhatsApp,MARKETING,SG,0.08,EUR\n";
     std::io::Write::write_all(&mut prices, list.as_bytes()).unwrap();
     setup.config.prices = Some(prices.path().to_owned());
-    let batch = setup.launch("budget = \"10 EUR\"").await;
+    let batch = setup.launch_promo("budget = \"10 EUR\"").await;
     let price = |step: &Step, code| step.prices.of(Country::by_code(code).unwrap());
     let euro = |text: &str| Some(text.parse::<Money>().unwrap());
     let (step, changes) = setup.looked_at(&batch).await;
@@ -300,7 +286,7 @@ async fn a_category_without_a_usable_price_list_changes_all_but_the_prices() {
     let mut prices = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut prices, b"channel,category,price\nWhatsApp,UTILITY,0.03\nWhatsApp,,0.08\n").unwrap();
     setup.config.prices = Some(prices.path().to_owned());
-    let batch = setup.launch("budget = 10").await;
+    let batch = setup.launch_promo("budget = 10").await;
     std::io::Write::write_all(&mut prices, b"Pigeon,,1\n").unwrap();
     setup.report_category("AUTHENTICATION").await;
     let (step, _) = setup.looked_at(&batch).await;
@@ -317,7 +303,7 @@ async fn a_category_without_a_usable_price_list_changes_all_but_the_prices() {
 
 #[tokio::test]
 async fn a_raw_template_gets_the_category_that_becomes_known() {
-    let setup = Setup::open().await;
+    let setup = Setup::of_lanes().await;
     let raw = "name = \"a\"\nnumbers = [\"+6591234567\"]\n[[step]]\nchannel = \"WhatsApp\"\nraw = { type = \"template\", \
                content = { template = { name = \"promo\", language = \"en\", components = [] } } }\n";
     let launched = setup.launcher().launch(&file(raw).unwrap(), |_| None).await.unwrap().0;
@@ -338,7 +324,7 @@ async fn a_raw_template_gets_the_category_that_becomes_known() {
 #[tokio::test]
 async fn only_the_lanes_of_a_step_decide_whether_its_template_is_approved() {
     let setup = Setup::knowing("PENDING").await;
-    let batch = setup.launch("when = \"approved\"").await;
+    let batch = setup.launch_promo("when = \"approved\"").await;
     let (mut housekeeper, book) = setup.housekeeper();
     // Its namesake on a channel that no lane names any more.
     setup.fetch_on("wa-9", "REJECTED", "UTILITY").await;
@@ -349,7 +335,7 @@ async fn only_the_lanes_of_a_step_decide_whether_its_template_is_approved() {
 
 #[tokio::test]
 async fn a_plan_warns_of_marketing_that_names_no_way_to_opt_out() {
-    let setup = Setup::open().await;
+    let setup = Setup::of_lanes().await;
     let warned = async |of_template: &str| {
         let planned = setup.plan("", of_template).await.unwrap();
         planned.warnings.iter().any(|warning| warning.code == Lint::NoOptOut)
@@ -368,7 +354,7 @@ async fn a_plan_warns_of_marketing_that_names_no_way_to_opt_out() {
 
 #[tokio::test]
 async fn a_card_of_a_carousel_may_tell_how_to_opt_out() {
-    let setup = Setup::open().await;
+    let setup = Setup::of_lanes().await;
     let text = "name = \"a\"\nnumbers = [\"+6591234567\"]\n[[step]]\nchannel = \"WhatsApp\"\n[step.template]\nname = \
                 \"promo\"\nlanguage = \"en\"\n[[step.template.carousel]]\nheader = { image = \"https://a.example/1.png\" }\n";
     let warned = async |of_card: &str, button: &str| {
