@@ -1,58 +1,34 @@
 //! What only cells decide about where a message goes and where its files are: ids that several recipients have, and
 //! addresses that no provider can fetch.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
+use super::affected::Affected;
 use super::lint::{Lint, Warning};
-use crate::config::{Config, Problem};
-use crate::domain::{
-    Channel, ChannelUser, ContentPart, Countries, Msisdn, Plan, Reachable, Recipient, Step, StepIndex, grouped,
-};
+use crate::config::{Config, Problem, reachable_by_all};
+use crate::domain::{Channel, ChannelUser, ContentPart, Countries, Plan, Reachable, Recipient, Step, StepIndex};
 use crate::template::{RecipientText, is_fetchable};
-
-/// Recipients whose cells are wrong for a part of a step.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Wrong {
-    recipients: u64,
-    /// A few of them, each with the text.
-    first: Vec<(Msisdn, String)>,
-}
-
-/// How many of them are named.
-const NAMED: usize = 3;
 
 /// The longest text that is named whole.
 const SHOWN: usize = 60;
 
-impl Wrong {
-    fn add(&mut self, msisdn: Msisdn, text: &str) {
-        self.recipients += 1;
-        if self.first.len() < NAMED {
-            let shown: String = text.chars().take(SHOWN).collect();
-            let shown = if shown.len() < text.len() { format!("{shown}…") } else { shown };
-            self.first.push((msisdn, shown));
-        }
-    }
-
-    /// `+6591234567 (U12ab), …`.
-    fn named(&self) -> String {
-        let named: Vec<String> = self.first.iter().map(|(msisdn, text)| format!("{msisdn} ({text})")).collect();
-        let more = if self.recipients > self.first.len() as u64 { ", …" } else { "" };
-        format!("{}{more}", named.join(", "))
-    }
+fn shown(text: &str) -> String {
+    let shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() { format!("{shown}…") } else { shown }
 }
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Addresses {
     /// Recipients whose id has not the form of LINE's: a STOP of theirs could not be attributed to them.
-    malformed: BTreeMap<StepIndex, Wrong>,
+    malformed: BTreeMap<StepIndex, Affected<String>>,
     /// Recipients with the id of an earlier one, by step.
-    shared: BTreeMap<StepIndex, Wrong>,
+    shared: BTreeMap<StepIndex, Affected<String>>,
     /// Addresses that no provider can fetch, by step and part.
-    unfetchable: BTreeMap<(StepIndex, ContentPart), Wrong>,
+    unfetchable: BTreeMap<(StepIndex, ContentPart), Affected<String>>,
 }
 
 impl Addresses {
@@ -64,24 +40,17 @@ impl Addresses {
             let (step, wrong) = found.first_key_value()?;
             Some((*step, wrong, what))
         })?;
-        let have = if wrong.recipients == 1 { "has" } else { "have" };
-        let sentence = format!(
-            "{} of {} recipients {have} {what}: {}; remove these rows, or correct their ids",
-            grouped(wrong.recipients),
-            grouped(all),
-            wrong.named()
-        );
+        let (of, have) = (wrong.of(all), wrong.verb("has", "have"));
+        let sentence = format!("{of} {have} {what}: {wrong}; remove these rows, or correct their ids");
         Some(Problem::new(Some(step), "line_user_id", sentence))
     }
 
     pub(super) fn warnings(&self, all: u64) -> impl Iterator<Item = Warning> {
         self.unfetchable.iter().map(move |((step, part), wrong)| {
             let sentence = format!(
-                "{part}: for {} of {} recipients, the address does not begin with https://, so the provider cannot fetch \
-                 the file, and the step fails: {}; correct these cells",
-                grouped(wrong.recipients),
-                grouped(all),
-                wrong.named()
+                "{part}: for {}, the address does not begin with https://, so the provider cannot fetch the file, and the \
+                 step fails: {wrong}; correct these cells",
+                wrong.of(all)
             );
             Warning { code: Lint::Media, step: Some(*step), sentence }
         })
@@ -118,34 +87,32 @@ impl AddressPass {
                 countries,
                 id,
                 files,
-                reachable: reachable(step, config),
+                reachable: reachable_by_all(step.lanes.names().filter_map(|lane| config.lane(lane))),
             })
         };
         let steps: Vec<StepAddresses> = plan.indexed_steps().filter_map(of_step).collect();
         (!steps.is_empty()).then(|| Self { steps, seen: HashSet::new(), found: Addresses::default() })
     }
 
-    pub(super) fn look(&mut self, recipient: &Recipient) {
-        // A message with unreadable fields is reported when it is to be sent.
-        let Ok(fields) = recipient.fields.unpack() else { return };
+    pub(super) fn look(&mut self, recipient: &Recipient, fields: &[Cow<'_, str>]) {
         let Self { steps, seen, found } = self;
         for step in steps.iter().filter(|step| step.countries.contain(Some(recipient.country))) {
-            if let Some(id) = step.id.as_ref().and_then(|id| id.fill(&fields)) {
+            if let Some(id) = step.id.as_ref().and_then(|id| id.fill(fields)) {
                 let found = match ChannelUser::channel_of(&id) {
                     Some(Channel::Line) if seen.insert((step.index, digest(&id))) => None,
                     Some(Channel::Line) => Some(&mut found.shared),
                     Some(_) | None => Some(&mut found.malformed),
                 };
                 if let Some(found) = found {
-                    found.entry(step.index).or_default().add(recipient.msisdn, &id);
+                    found.entry(step.index).or_default().add(recipient.msisdn, || shown(&id));
                 }
             }
             for file in &step.files {
-                if let Some(address) = file.fill(&fields)
+                if let Some(address) = file.fill(fields)
                     && !is_fetchable(&address, step.reachable)
                 {
                     let place = (step.index, file.part.clone());
-                    found.unfetchable.entry(place).or_default().add(recipient.msisdn, &address);
+                    found.unfetchable.entry(place).or_default().add(recipient.msisdn, || shown(&address));
                 }
             }
         }
@@ -161,11 +128,4 @@ fn digest(id: &str) -> [u8; 16] {
     let mut half = [0; 16];
     half.copy_from_slice(&whole[..16]);
     half
-}
-
-/// Where the providers of all lanes of a step can fetch files.
-fn reachable(step: &Step, config: &Config) -> Reachable {
-    let mut lanes = step.lanes.members().iter().filter_map(|member| config.lane(&member.lane));
-    let is_public = lanes.any(|lane| lane.provider.reachable() == Reachable::Public);
-    if is_public { Reachable::Public } else { Reachable::Any }
 }

@@ -140,16 +140,18 @@ impl RecipientObserver for Examination {
         if let Some(pass) = previews {
             pass.lock().look(recipients.iter().filter(gets_one));
         }
-        if let Some(pass) = addresses {
-            let mut pass = pass.lock();
-            recipients.iter().filter(gets_one).for_each(|recipient| pass.look(recipient));
-        }
+        let mut addresses = addresses.as_ref().map(|pass| pass.lock());
         let mut found = self.found.lock();
         for recipient in recipients.iter().filter(gets_one) {
-            if let Some(lacked) = needs.as_ref().and_then(|needs| needs.lacked_by(recipient)) {
+            // A message with unreadable fields is reported when it is to be sent.
+            let Ok(fields) = recipient.fields.unpack() else { continue };
+            if let Some(lacked) = needs.as_ref().and_then(|needs| needs.lacked_by(recipient.country, &fields)) {
                 found.lacking.add(recipient.msisdn, lacked);
             }
-            plain_texts.count(recipient, &mut found.transliterated);
+            plain_texts.count(recipient.country, &fields, &mut found.transliterated);
+            if let Some(pass) = &mut addresses {
+                pass.look(recipient, &fields);
+            }
         }
     }
 }

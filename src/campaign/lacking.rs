@@ -1,10 +1,12 @@
 //! Recipients who lack a value for a variable.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::affected::Affected;
 use super::lint::{Lint, Warning};
 use crate::config::Problem;
-use crate::domain::{Countries, Msisdn, OnMissingValue, Plan, Recipient, grouped};
+use crate::domain::{Countries, Country, Msisdn, OnMissingValue, Plan};
 use crate::template::{self, Lack, LackCause, Variables};
 
 /// The variables of a plan's steps.
@@ -22,12 +24,10 @@ impl Needs {
         Self { steps: plan.steps.iter().filter_map(of_step).collect() }
     }
 
-    /// What the recipient lacks for a step that applies to it.
-    pub(super) fn lacked_by(&self, recipient: &Recipient) -> Option<Lack> {
-        // A message with unreadable fields is reported when it is to be sent.
-        let fields = recipient.fields.unpack().ok()?;
-        let theirs = self.steps.iter().filter(|(countries, _)| countries.contain(Some(recipient.country)));
-        theirs.filter_map(|(_, variables)| variables.first_missing(&fields)).next()
+    /// What a recipient of this country lacks for a step that applies to it.
+    pub(super) fn lacked_by(&self, country: Country, fields: &[Cow<'_, str>]) -> Option<Lack> {
+        let theirs = self.steps.iter().filter(|(countries, _)| countries.contain(Some(country)));
+        theirs.filter_map(|(_, variables)| variables.first_missing(fields)).next()
     }
 
     /// Whether the empty cells of the columns do not tell who lacks a value.
@@ -39,9 +39,7 @@ impl Needs {
 /// The recipients who lack a value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lacking {
-    pub recipients: u64,
-    /// A few of them, each with what it lacks.
-    pub first: Vec<(Msisdn, Lack)>,
+    who: Affected<Lack>,
     /// What to do about all of them.
     remedies: BTreeSet<Remedy>,
 }
@@ -75,25 +73,20 @@ impl Remedy {
     }
 }
 
-/// How many of them are named.
-const NAMED: usize = 3;
-
 impl Lacking {
     pub(super) fn add(&mut self, msisdn: Msisdn, lacked: Lack) {
-        self.recipients += 1;
         self.remedies.insert(Remedy::of(&lacked.cause));
-        if self.first.len() < NAMED {
-            self.first.push((msisdn, lacked));
-        }
+        self.who.add(msisdn, || lacked);
+    }
+
+    /// How many they are.
+    pub const fn recipients(&self) -> u64 {
+        self.who.recipients
     }
 
     /// Who lacks what: `2 of 10 recipients lack a value: +6591234567 (Code), …`.
     fn sentence(&self, all: u64) -> String {
-        let named: Vec<String> = self.first.iter().map(|(msisdn, lacked)| format!("{msisdn} ({lacked})")).collect();
-        let more = if self.recipients > self.first.len() as u64 { ", …" } else { "" };
-        let verb = if self.recipients == 1 { "lacks" } else { "lack" };
-        let of = format!("{} of {} recipients", grouped(self.recipients), grouped(all));
-        format!("{of} {verb} a value for a variable: {}{more}", named.join(", "))
+        format!("{} {} a value for a variable: {}", self.who.of(all), self.who.verb("lacks", "lack"), self.who)
     }
 
     fn advice(&self) -> String {
@@ -102,7 +95,7 @@ impl Lacking {
 
     /// The problem of a campaign that may not have such recipients.
     pub(super) fn problem(&self, plan: &Plan, all: u64) -> Option<Problem> {
-        let refuses = plan.on_missing_value == Some(OnMissingValue::Refuse) && self.recipients > 0;
+        let refuses = plan.on_missing_value == Some(OnMissingValue::Refuse) && self.recipients() > 0;
         refuses.then(|| Problem::new(None, "on_missing_value", format!("{}; {}", self.sentence(all), self.advice())))
     }
 
@@ -114,6 +107,6 @@ impl Lacking {
             }
         };
         let sentence = || format!("{}; {what}; {}", self.sentence(all), self.advice());
-        (self.recipients > 0).then(|| Warning { code: Lint::EmptyVariable, step: None, sentence: sentence() })
+        (self.recipients() > 0).then(|| Warning { code: Lint::EmptyVariable, step: None, sentence: sentence() })
     }
 }

@@ -7,7 +7,7 @@ use super::channel_users::ChannelUsers;
 use super::lacking::Needs;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::recipients::{Part, Recipients};
-use crate::domain::{BatchId, BatchState, CampaignId, Country, OnMissingValue, Plan, Tag, Timestamp};
+use crate::domain::{BatchId, BatchState, CampaignId, Country, OnMissingValue, Plan, Recipient, Tag, Timestamp};
 use crate::engine;
 use crate::store::{NewBatch, Over, PieceOfMessages, Start, StoredLane};
 
@@ -87,14 +87,14 @@ impl Launcher<'_> {
             let mut from = 0;
             while from < part.recipients {
                 let until = from.saturating_add(PIECE).min(part.recipients);
-                if !users.are_none() {
-                    users.learn(self.store, &self.store.recipients(part.id, from, until - from).await?).await?;
-                }
-                let excluded = self.excluded(recipients, part, from).await?;
-                let lacking = match &needs {
-                    Some(needs) => self.lacking(needs, part, from, until).await?,
-                    None => Vec::new(),
+                // Most campaigns need only the numbers.
+                let read = match users.are_none() && needs.is_none() {
+                    true => Vec::new(),
+                    false => self.store.recipients(part.id, from, until - from).await?,
                 };
+                users.learn(self.store, &read).await?;
+                let excluded = self.excluded(recipients, part, from).await?;
+                let lacking = needs.as_ref().map(|needs| lacking(needs, from, &read)).unwrap_or_default();
                 let left_out = part.left_out_between(from, until).to_vec();
                 // A position that is left out gets no message at all.
                 all_excluded += excluded.iter().filter(|n| left_out.binary_search(n).is_err()).count() as u64;
@@ -121,13 +121,6 @@ impl Launcher<'_> {
         Ok((messages, all_excluded))
     }
 
-    /// The recipients of one piece who lack a value, by their positions.
-    async fn lacking(&self, needs: &Needs, part: &Part, from: u32, until: u32) -> Result<Vec<u32>, LaunchError> {
-        let recipients = self.store.recipients(part.id, from, until - from).await?;
-        let lacking = (from..).zip(&recipients).filter(|(_, recipient)| needs.lacked_by(recipient).is_some());
-        Ok(lacking.map(|(n, _)| n).collect())
-    }
-
     /// The excluded recipients of one piece, by their positions. Each transaction gets only those of its own piece,
     /// however long the exclusion list is.
     async fn excluded(&self, recipients: &Recipients, part: &Part, from: u32) -> Result<Vec<u32>, LaunchError> {
@@ -138,6 +131,15 @@ impl Launcher<'_> {
         let excluded = (from..).zip(numbers).filter(|(_, msisdn)| recipients.excluded.numbers.contains(msisdn));
         Ok(excluded.map(|(n, _)| n).collect())
     }
+}
+
+/// The recipients of one piece who lack a value, by their positions.
+fn lacking(needs: &Needs, from: u32, recipients: &[Recipient]) -> Vec<u32> {
+    let lacks = |recipient: &Recipient| {
+        // A message with unreadable fields is reported when it is to be sent.
+        recipient.fields.unpack().is_ok_and(|fields| needs.lacked_by(recipient.country, &fields).is_some())
+    };
+    (from..).zip(recipients).filter(|(_, recipient)| lacks(recipient)).map(|(n, _)| n).collect()
 }
 
 /// How the messages of a plan begin: the default, and the countries that begin differently.

@@ -10,6 +10,7 @@
 //! May not: send messages, or decide about a single message, which only the engine does.
 
 mod addresses;
+mod affected;
 mod amend;
 mod approval;
 mod beginnings;

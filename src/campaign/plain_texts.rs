@@ -1,11 +1,12 @@
 //! Counts what the transliteration of SMS texts changes for the recipients of a campaign.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::domain::text::plural;
-use crate::domain::{Countries, Plan, Recipient, StepIndex};
+use crate::domain::{Countries, Country, Plan, StepIndex};
 use crate::template::PartsOf;
 
 /// The texts of the steps that transliterate.
@@ -39,11 +40,15 @@ impl PlainTexts {
         self.0.is_empty()
     }
 
-    /// Adds what changes for a recipient.
-    pub(super) fn count(&self, recipient: &Recipient, found: &mut BTreeMap<StepIndex, Transliterated>) {
-        let Ok(fields) = recipient.fields.unpack() else { return };
+    /// Adds what changes for a recipient of this country.
+    pub(super) fn count(
+        &self,
+        country: Country,
+        fields: &[Cow<'_, str>],
+        found: &mut BTreeMap<StepIndex, Transliterated>,
+    ) {
         for (index, countries, text) in &self.0 {
-            if let Some(plain) = text.plain_text(&fields).filter(|_| countries.contain(Some(recipient.country))) {
+            if let Some(plain) = text.plain_text(fields).filter(|_| countries.contain(Some(country))) {
                 let of_step = found.entry(*index).or_default();
                 of_step.recipients += 1;
                 of_step.parts_saved += plain.saved;

@@ -11,9 +11,9 @@ use super::prices::PriceList;
 use super::route_templates::Templates;
 use super::time::Schedule;
 use crate::catalogue::Catalogue;
-use crate::config::{Config, DraftStep, Lane, Problem, Route, Wanted};
+use crate::config::{Config, DraftStep, Lane, Problem, Route, Wanted, reachable_by_all};
 use crate::domain::{
-    Channel, Content, Countries, Country, Hours, Limits, Member, Names, OnOverlap, OnTierSpent, Plan, Pool, Reachable,
+    Channel, Content, Countries, Country, Hours, Limits, Member, Names, OnOverlap, OnTierSpent, Plan, Pool,
     SmsEncoding, Span, Step, StepIndex, hint,
 };
 use crate::template::{self, Sending};
@@ -275,7 +275,8 @@ impl<'a> Building<'a> {
         if step.transliterate {
             self.check_transliterate(index, step);
         }
-        let reachable = self.reachable(step);
+        // An unknown lane is a problem of its own.
+        let reachable = reachable_by_all(self.lanes_of(step).into_iter());
         let sending = Sending { channel: step.channel, transliterates: step.transliterate, reachable };
         let mut errors = template::check(sending, &step.content);
         if let Some(names) = self.names.filter(|_| errors.is_empty()) {
@@ -284,12 +285,6 @@ impl<'a> Building<'a> {
         for error in errors {
             self.add_problem(index, error.part.in_step(), error.problem);
         }
-    }
-
-    /// Where the providers of all lanes of the step can fetch files. An unknown lane is a problem of its own.
-    fn reachable(&self, step: &DraftStep) -> Reachable {
-        let is_public = self.lanes_of(step).into_iter().any(|lane| lane.provider.reachable() == Reachable::Public);
-        if is_public { Reachable::Public } else { Reachable::Any }
     }
 
     fn check_transliterate(&mut self, index: StepIndex, step: &DraftStep) {

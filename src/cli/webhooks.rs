@@ -10,7 +10,7 @@ use super::exit::Usage;
 use super::out;
 use super::words::{list, plural};
 use super::{CommandContext, Exit};
-use crate::config::{Config, Lane};
+use crate::config::{Config, Lane, reachable_by_all};
 use crate::domain::{Channel, Reachable};
 use crate::provider::Http;
 use crate::wire::{ACCOUNT_EVENTS, WebhookScope, WebhookSetting};
@@ -94,7 +94,7 @@ fn declined() -> anyhow::Result<Exit> {
 /// Where the provider is to post. It must reach that address.
 fn address(config: &Config) -> anyhow::Result<String> {
     let public_url = &config.server.public_url;
-    let is_practice = config.lanes.iter().all(|lane| lane.provider.reachable() == Reachable::Any);
+    let is_practice = reachable_by_all(config.lanes.iter()) == Reachable::Any;
     let is_https = Url::parse(public_url).is_ok_and(|url| url.scheme() == "https");
     if !is_https && !is_practice {
         bail!(

@@ -38,7 +38,7 @@ pub use layers::Source;
 pub use network::{Network, ProxyUrl, TrustedRoots};
 pub use provider::{LaneProvider, Provider, SendMode};
 pub use quality::{GuardAction, QualityGuard};
-pub use reach::{is_private, is_private_host};
+pub use reach::{is_private, is_private_host, reachable_by_all};
 pub use read::Setting;
 pub use route::{DraftStep, NotBuilt, Problem, Route, Table, Wanted, countries_named, steps, to_json};
 pub use secret::Secret;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::LaneProvider;
+use super::{Lane, LaneProvider};
 use crate::domain::Reachable;
 
 impl LaneProvider {
@@ -14,6 +14,12 @@ impl LaneProvider {
             Url::parse(&self.base_url).is_ok_and(|url| url.host().is_some_and(|host| is_private_host(&host)));
         if is_private { Reachable::Any } else { Reachable::Public }
     }
+}
+
+/// Where the providers of all these lanes can fetch files.
+pub fn reachable_by_all<'a>(mut lanes: impl Iterator<Item = &'a Lane>) -> Reachable {
+    let is_public = lanes.any(|lane| lane.provider.reachable() == Reachable::Public);
+    if is_public { Reachable::Public } else { Reachable::Any }
 }
 
 /// Whether a host is private by its name or address. Other names can be resolved to a private address as well.

@@ -146,8 +146,8 @@ pub(super) fn read_for<'a>(
     Some(ReportedEvent { event: reading.kept, lowers: reading.lowers, qualities: reading.qualities })
 }
 
-/// An id for an event without one.
-fn digest(raw: &str) -> String {
+/// An id for an event or a message without one.
+pub(super) fn digest(raw: &str) -> String {
     Sha256::digest(raw).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 

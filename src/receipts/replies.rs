@@ -1,7 +1,6 @@
 //! Inbound messages: stored whole, and read for the message that they answer, an opt-out, and the button they chose.
 
-use sha2::{Digest, Sha256};
-
+use super::business::digest;
 use super::incoming::Incoming;
 use crate::domain::text::one_line;
 use crate::domain::{AttemptId, Channel, Keyword, Span, Timestamp, Umid, without_numbers};
@@ -65,14 +64,13 @@ impl ReplyTo {
 impl Reply {
     pub(super) fn new(inbound: &wire::Inbound<'_>, raw: &str, words: &Words, now: Timestamp) -> Self {
         let own = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-        // A repeated message without an id has the same text, so the digest serves as its id.
-        let digest = || Sha256::digest(raw).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let kind: String = without_numbers(&inbound.kind()).chars().take(KIND_LONGEST).collect();
         let channel = inbound.known_channel();
         // A form is parsed here, so only once.
         let content = inbound.reply_content();
         let inbound_message = Inbound {
-            umid: own(inbound.umid.as_deref()).unwrap_or_else(digest),
+            // A repeated message without an id has the same text, so the digest serves as its id.
+            umid: own(inbound.umid.as_deref()).unwrap_or_else(|| digest(raw)),
             received: now,
             written_at: inbound.at().map_or(now, |at| at.min(now)),
             sub_account: own(inbound.sub_account_id.as_deref()).unwrap_or_default(),

@@ -128,7 +128,10 @@ fn recipient(n: u64, code: &str) -> Recipient {
 fn addresses(text: &str, more: &str, codes: &[&str]) -> Addresses {
     let config = config_with(more);
     let mut pass = AddressPass::of(&through(text, &config).unwrap().0, &config).unwrap();
-    (1..).zip(codes).for_each(|(n, code)| pass.look(&recipient(n, code)));
+    for (n, code) in (1..).zip(codes) {
+        let recipient = recipient(n, code);
+        pass.look(&recipient, &recipient.fields.unpack().unwrap());
+    }
     pass.found()
 }
 

@@ -134,7 +134,7 @@ impl<'a> PlanView<'a> {
             duplicates_across: recipients.across,
             opted_out: recipients.opted_out,
             not_selected: recipients.not_selected,
-            lacking_value: recipients.lacking.recipients,
+            lacking_value: recipients.lacking.recipients(),
             left_out: &recipients.left_out,
             countries: recipients.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect(),
             starts_at: (prepared.waits() || schedule.at.is_some()).then(|| beginnings.first.rfc3339()),
