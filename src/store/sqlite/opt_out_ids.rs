@@ -10,7 +10,7 @@ use super::Work;
 use super::aliases::NUMBERS_OF;
 use super::opt_outs;
 use super::rows::{decoded, json_of, msisdn, small, timestamp};
-use crate::domain::{Channel, ChannelUser, Keyword, Msisdn, OptOutSource};
+use crate::domain::{Channel, ChannelUser, Msisdn, OptOutSource};
 use crate::store::{OptIn, OptOut, OptOutRecord, UserOptIn, UserOptOut};
 
 /// An entry of the history as it is bound: channel, id, time, who asked for it, and the words that are shown.
@@ -207,13 +207,5 @@ pub(super) const HISTORY: &str = "SELECT * FROM opt_out_id_record WHERE channel 
 /// Reads the opt-outs and opt-ins of one id, in the order of arrival.
 pub(super) async fn history(connection: &mut SqliteConnection, user: &ChannelUser) -> Work<Vec<OptOutRecord>> {
     let rows = sqlx::query(HISTORY).bind(user.channel.code()).bind(user.id.clone()).fetch_all(connection).await?;
-    let of = |row: &SqliteRow| {
-        Ok(OptOutRecord {
-            at: timestamp(row, "at")?,
-            wants: decoded(row, "wants", Keyword::from_code)?,
-            from: decoded(row, "source", OptOutSource::from_code)?,
-            source: row.try_get("words")?,
-        })
-    };
-    rows.iter().map(of).collect()
+    rows.iter().map(opt_outs::record).collect()
 }

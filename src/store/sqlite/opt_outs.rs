@@ -156,15 +156,17 @@ pub(super) async fn history(connection: &mut SqliteConnection, recipient: Msisdn
         .bind(number(recipient))
         .fetch_all(connection)
         .await?;
-    let of = |row: &SqliteRow| {
-        Ok(OptOutRecord {
-            at: timestamp(row, "at")?,
-            wants: decoded(row, "wants", Keyword::from_code)?,
-            from: decoded(row, "source", OptOutSource::from_code)?,
-            source: row.try_get("words")?,
-        })
-    };
-    rows.iter().map(of).collect()
+    rows.iter().map(record).collect()
+}
+
+/// An opt-out or an opt-in, of a number or of an id.
+pub(super) fn record(row: &SqliteRow) -> Work<OptOutRecord> {
+    Ok(OptOutRecord {
+        at: timestamp(row, "at")?,
+        wants: decoded(row, "wants", Keyword::from_code)?,
+        from: decoded(row, "source", OptOutSource::from_code)?,
+        source: row.try_get("words")?,
+    })
 }
 
 /// Uses an index of the opt-outs alone: servers poll this, and the last opt-out may be followed by many opt-ins.
