@@ -76,7 +76,7 @@ pub use filter::SourceFilter;
 pub use import::{ImportError, Imported, Keep, OnProgress, STORING, Source, each_number, import, numbers, survey};
 pub use listed::{ListedNumbers, OptOutChangeView};
 pub use note::ImportNote;
-pub use number::example as example_number;
+pub use number::{example as example_number, of_program as number_of_program};
 pub use open::{Packed, is_stdin};
 pub use outputs::Outputs;
 pub use pipeline::{Halt, ReadingProgress, Sink};

@@ -82,6 +82,11 @@ impl Entry {
         self.open_until.is_some_and(|until| now < until + JOIN_TAKES)
     }
 
+    /// Whether it consists of single messages, which have joined it one by one.
+    pub const fn takes_single_messages(&self) -> bool {
+        self.open_until.is_some()
+    }
+
     /// Whether it is cancelled, and no message of it may be sent any more.
     pub fn is_called_off(&self) -> bool {
         matches!(self.state(), BatchState::Cancelling | BatchState::Cancelled)

@@ -33,11 +33,27 @@ pub struct Joining {
     pub tag: Tag,
     /// The audience's name for operators, for a new batch.
     pub audience: String,
-    /// Until when messages may join a new batch.
-    pub open_until: Timestamp,
+    /// Until when messages may join a new batch; `None` begins a batch that no other messages join.
+    pub open_until: Option<Timestamp>,
     /// The due confirmations that these messages are; from then on they are due no more.
     pub confirms: Vec<Cursor>,
     pub now: Timestamp,
+}
+
+/// One call of the API that sends many messages at once.
+#[derive(Debug, Clone)]
+pub struct NewCall {
+    /// The caller's own id for it.
+    pub client_batch_id: Option<String>,
+    /// Its messages, by their plans. Each plan gets a batch of its own.
+    pub parts: Vec<Joining>,
+}
+
+/// A call of the API that sent many messages at once. The first of its batches names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    pub batches: Vec<BatchId>,
+    pub client_batch_id: Option<String>,
 }
 
 /// The batch that messages have joined. The first of them has number `first`; the others follow in order.

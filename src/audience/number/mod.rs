@@ -136,6 +136,25 @@ pub(super) fn warm_up() {
     let _ = (Plans::shared(), country_names::named(""));
 }
 
+/// Reads a number as a program writes it: E.164 with or without its `+`, or a national number of `country`. Also returns its
+/// country: that of its calling code, even if no such number is known to exist.
+pub fn of_program(text: &str, country: Option<Country>) -> Option<(Msisdn, Country)> {
+    if let Some(home) = country.and_then(Home::of)
+        && let Ok(number) = read(text, home.coded())
+    {
+        return Some((number.msisdn, number.country));
+    }
+    let msisdn: Msisdn = text.trim().parse().ok()?;
+    let plans = Plans::shared();
+    if let Ok(number) = plans.international(&msisdn.to_string()) {
+        return Some((msisdn, number.country));
+    }
+    let digits = msisdn.get().to_string();
+    // No calling code begins with another one.
+    let region = (1..=3).find_map(|length| plans.of_calling_code(digits.get(..length)?));
+    Some((msisdn, region.and_then(|region| plans.country(region)).unwrap_or(Country::WORLD)))
+}
+
 /// An example mobile number of a country.
 pub fn example(country: Country) -> Option<Msisdn> {
     Plans::shared().example(country)

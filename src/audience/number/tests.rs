@@ -291,3 +291,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_number_of_a_program_needs_no_known_numbering_plan() {
+    let read = |text, country: &str| {
+        of_program(text, country.parse().ok()).map(|(msisdn, country)| format!("{msisdn} {country}"))
+    };
+    assert_eq!(read("+6581234567", "").as_deref(), Some("+6581234567 SG"));
+    assert_eq!(read("6581234567", "").as_deref(), Some("+6581234567 SG"));
+    assert_eq!(read("81234567", "sg").as_deref(), Some("+6581234567 SG"));
+    // The documents' own samples.
+    assert_eq!(read("+6500000000", "").as_deref(), Some("+6500000000 SG"));
+    assert_eq!(read("+60000000", "").as_deref(), Some("+60000000 MY"));
+    assert_eq!(read("+99912345678", "").as_deref(), Some("+99912345678 ZZ"));
+    for wrong in ["", "+65 8123 4567", "abc", "+0123456789"] {
+        assert_eq!(read(wrong, ""), None, "{wrong}");
+    }
+}

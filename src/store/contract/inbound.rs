@@ -365,7 +365,7 @@ async fn an_opt_out_by_reply_is_confirmed_once(desk: Desk) {
         elsewhere: Vec::new(),
         tag: tag(),
         audience: "confirmations".to_owned(),
-        open_until: desk.now() + Span::from_secs(60),
+        open_until: Some(desk.now() + Span::from_secs(60)),
         confirms,
         now: desk.now(),
     };

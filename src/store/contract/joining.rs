@@ -29,7 +29,7 @@ impl Desk {
             elsewhere: Vec::new(),
             tag: tag(),
             audience: "singles".to_owned(),
-            open_until: self.now() + Span::from_secs(60),
+            open_until: Some(self.now() + Span::from_secs(60)),
             confirms: Vec::new(),
             now: self.now(),
         }

@@ -8,7 +8,7 @@ use super::rows::small;
 use super::{Work, audiences, batches, inbound, pieces};
 use crate::domain::{AudienceId, BatchId, BatchState, Tag, Timestamp};
 use crate::events::Origin;
-use crate::store::{Error, Joined, Joining, KnownAs, NewAudience, NewBatch, PieceOfMessages};
+use crate::store::{Call, Error, Joined, Joining, KnownAs, NewAudience, NewBatch, NewCall, PieceOfMessages};
 
 /// A batch that messages can join.
 #[derive(Debug)]
@@ -21,7 +21,11 @@ struct Open {
 pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) -> Work<Joined> {
     let confirms_opt_out = joining.plan.confirms_opt_out;
     let plan = batches::store_plan(connection, &joining.plan).await?;
-    let open = match find(connection, plan, joining.now).await? {
+    let open = match joining.open_until {
+        Some(_) => find(connection, plan, joining.now).await?,
+        None => None,
+    };
+    let open = match open {
         Some(open) => open,
         None => begin(connection, &joining).await?,
     };
@@ -51,6 +55,38 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
     };
     pieces::spread(connection, spread).await?;
     Ok(Joined { batch, tag, first: from })
+}
+
+/// Begins the batches of a call of the API, with their messages. The first of them names the call.
+pub(super) async fn begin_call(connection: &mut SqliteConnection, call: NewCall) -> Work<Vec<Joined>> {
+    let mut begun: Vec<Joined> = Vec::with_capacity(call.parts.len());
+    for part in call.parts {
+        let joined = join(connection, Joining { open_until: None, ..part }).await?;
+        let first = begun.first().unwrap_or(&joined).batch;
+        sqlx::query("INSERT INTO api_batch (first, batch, client_batch_id) VALUES (?1, ?2, ?3)")
+            .bind(first.0)
+            .bind(joined.batch.0)
+            .bind(&call.client_batch_id)
+            .execute(&mut *connection)
+            .await?;
+        begun.push(joined);
+    }
+    Ok(begun)
+}
+
+/// Finds the call that a batch belongs to, if a call of the API began it.
+pub(super) async fn call_of(connection: &mut SqliteConnection, batch: BatchId) -> Work<Option<Call>> {
+    let rows = sqlx::query(
+        "SELECT batch, client_batch_id FROM api_batch
+         WHERE first = (SELECT first FROM api_batch WHERE batch = ?1) ORDER BY batch",
+    )
+    .bind(batch.0)
+    .fetch_all(connection)
+    .await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let client_batch_id = row.try_get("client_batch_id")?;
+    let batches = rows.iter().map(|row| Ok(BatchId(small(row, "batch")?))).collect::<Work<_>>()?;
+    Ok(Some(Call { batches, client_batch_id }))
 }
 
 /// Finds the open batch of a plan.
@@ -88,7 +124,7 @@ async fn begin(connection: &mut SqliteConnection, joining: &Joining) -> Work<Ope
         audience: joining.audience.clone(),
         audience_ids: vec![audience],
         starts_at: None,
-        open_until: Some(joining.open_until),
+        open_until: joining.open_until,
         now,
     };
     let batch = batches::begin(connection, new).await?;

@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 
 use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
-use crate::store::{Amendment, Batch, Edition, Joined, Joining, NewBatch, PieceOfMessages, Result, StepHold};
+use crate::store::{
+    Amendment, Batch, Call, Edition, Joined, Joining, NewBatch, NewCall, PieceOfMessages, Result, StepHold,
+};
 
 /// Batches: from a launch to their end, with the holds on their steps.
 #[async_trait::async_trait]
@@ -31,6 +33,12 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     /// - Fails with [`crate::store::Error::Superseded`], and adds nothing, if one of the confirmations is due no more:
     ///   another server has queued it.
     async fn join(&self, joining: Joining) -> Result<Joined>;
+    /// Begins the batches of one call of the API with their messages, running at once; no other messages join them.
+    ///
+    /// - Returns them in the order of the parts.
+    async fn begin_call(&self, call: NewCall) -> Result<Vec<Joined>>;
+    /// Finds the call that a batch belongs to, if a call of the API began it.
+    async fn call_of(&self, batch: BatchId) -> Result<Option<Call>>;
     /// Lists published batches in order of launch: all, or those in the given states.
     async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>>;
     /// Lists the batches that are test sends.

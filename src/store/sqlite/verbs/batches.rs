@@ -6,7 +6,9 @@ use super::super::{Sqlite, batches, drafts, editions, joining, limits, pieces};
 use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
 use crate::store::signal::JoinedQueues;
-use crate::store::{Amendment, Batch, Batches, Edition, Joined, Joining, NewBatch, PieceOfMessages, Result, StepHold};
+use crate::store::{
+    Amendment, Batch, Batches, Call, Edition, Joined, Joining, NewBatch, NewCall, PieceOfMessages, Result, StepHold,
+};
 
 #[async_trait::async_trait]
 impl Batches for Sqlite {
@@ -27,6 +29,19 @@ impl Batches for Sqlite {
         let joined = self.write("add messages to an open batch", move |c| Box::pin(joining::join(c, joining))).await?;
         self.signals.send(&queues.signals_in(joined.batch));
         Ok(joined)
+    }
+
+    async fn begin_call(&self, call: NewCall) -> Result<Vec<Joined>> {
+        let queues: Vec<JoinedQueues> = call.parts.iter().map(JoinedQueues::of).collect();
+        let begun = self.write("begin the batches of a call", move |c| Box::pin(joining::begin_call(c, call))).await?;
+        for (queues, joined) in queues.iter().zip(&begun) {
+            self.signals.send(&queues.signals_in(joined.batch));
+        }
+        Ok(begun)
+    }
+
+    async fn call_of(&self, batch: BatchId) -> Result<Option<Call>> {
+        self.read("find the call of a batch", move |c| Box::pin(joining::call_of(c, batch))).await
     }
 
     async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>> {
