@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::Refusal;
+use super::origin::Origin;
 use super::slots::Slots;
-use crate::config::{Config, Lane};
 use crate::domain::{
-    ApiCalls, Channel, Content, Country, Fields, Member, Msisdn, Plan, Pool, RawContent, Recipient, SmsEncoding,
-    Sources, Span, Status, Step, Timestamp,
+    ApiCalls, Channel, Content, Country, Fields, Msisdn, Plan, RawContent, Recipient, SmsEncoding, Sources, Step,
+    Timestamp,
 };
+use crate::wire::rules::NamedStep;
 
 /// No lane of the subaccount sends on the channel.
 const NO_SUCH_CHANNEL: i64 = 3_027;
@@ -17,29 +17,20 @@ const NO_SUCH_SENDER: i64 = 3_051;
 const INVALID_CHANNEL: i64 = 3_022;
 const TEXT_MISSING: i64 = 3_005;
 
-/// A request that the provider's rules accept.
+/// What is read of a request that the provider's rules accept.
 #[derive(Debug)]
-pub(super) struct Checked<'r> {
+pub(super) struct Read<'r> {
     pub(super) msisdn: Msisdn,
     pub(super) country: Country,
-    pub(super) line_user_id: Option<&'r str>,
+    pub(super) user_id: Option<&'r str>,
     pub(super) client_message_id: Option<&'r str>,
     /// The provider's `type`.
     pub(super) kind: &'r str,
     pub(super) content: Map<String, Value>,
-    pub(super) steps: Vec<WantedStep<'r>>,
+    pub(super) steps: Vec<NamedStep<'r>>,
     pub(super) callback: Option<&'r str>,
     pub(super) scheduled: Option<Timestamp>,
     pub(super) expiry: Option<Timestamp>,
-}
-
-/// A step as the request names it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct WantedStep<'r> {
-    pub(super) channel: Channel,
-    pub(super) channel_id: Option<&'r str>,
-    pub(super) fallback_after: Option<Span>,
-    pub(super) success: Option<Status>,
 }
 
 /// A message as it is stored: the plan that it shares with others of its kind, and everything that is its own.
@@ -51,71 +42,24 @@ pub(super) struct Outlined {
     pub(super) expiry: Option<Timestamp>,
 }
 
-/// Who calls: the subaccount that the request names, and the lanes that the key may use.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct From<'a> {
-    pub(super) config: &'a Config,
-    pub(super) sub_account: &'a str,
-    pub(super) lanes: Option<&'a [String]>,
-}
-
-impl From<'_> {
-    /// The lanes of the subaccount on a channel; if it has none, the installation's only lane on it. A chat subaccount never
-    /// sends SMS itself.
-    fn lanes(&self, channel: Channel) -> Vec<&Lane> {
-        let may_use = |lane: &&Lane| self.lanes.is_none_or(|allowed| allowed.contains(&lane.name));
-        let of_channel: Vec<&Lane> =
-            self.config.lanes.iter().filter(|lane| lane.channel == channel).filter(may_use).collect();
-        let own: Vec<&Lane> =
-            of_channel.iter().copied().filter(|lane| lane.provider.sub_account == self.sub_account).collect();
-        match (own.is_empty(), &of_channel[..]) {
-            (true, [only]) => vec![only],
-            _ => own,
-        }
-    }
-
-    /// Whether any lane sends for the subaccount.
-    pub(super) fn is_known(&self) -> bool {
-        self.config.lanes.iter().any(|lane| lane.provider.sub_account == self.sub_account)
-    }
-
-    pub(super) fn has(&self, channel: Channel) -> bool {
-        !self.lanes(channel).is_empty()
-    }
-
-    fn pool(&self, step: &WantedStep<'_>) -> Result<Pool, Refusal> {
-        let lanes = self.lanes(step.channel);
-        if lanes.is_empty() {
-            return Err(NO_SUCH_CHANNEL.into());
-        }
-        let named = |lane: &&&Lane| step.channel_id.is_none() || lane.channel_id.as_deref() == step.channel_id;
-        let member = |lane: &&Lane| Member {
-            lane: lane.name.clone(),
-            countries: lane.countries.clone(),
-            source: lane.source.clone(),
-        };
-        let members: Vec<Member> = lanes.iter().filter(named).map(member).take(Pool::MOST).collect();
-        Pool::try_from(members).map_err(|_| Refusal::from(NO_SUCH_SENDER))
-    }
-}
-
 /// Outlines a message.
-pub(super) fn outline(from: From<'_>, checked: Checked<'_>) -> Result<Outlined, Refusal> {
+pub(super) fn outline(from: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i64> {
     let mut slots = Slots::default();
-    let Checked { msisdn, country, line_user_id, client_message_id, kind, steps: wanted, callback, .. } = checked;
-    let mut writing = Writing { kind, content: checked.content, taken: None };
+    let Read { msisdn, country, user_id, client_message_id, kind, content, steps: wanted, callback, scheduled, expiry } =
+        read;
+    let mut writing = Writing { kind, content, taken: None };
     let mut steps: Vec<Step> = Vec::with_capacity(wanted.len());
     for named in &wanted {
         // A receipt names the channel and no step.
         if steps.iter().any(|step| step.channel == named.channel) {
-            return Err(INVALID_CHANNEL.into());
+            return Err(INVALID_CHANNEL);
         }
         let is_last = steps.len() + 1 == wanted.len();
-        let line_user_id = line_user_id.filter(|_| named.channel == Channel::Line).map(|id| slots.add("lineUserId", id));
+        let line_user_id = user_id.filter(|_| named.channel == Channel::Line).map(|id| slots.add("lineUserId", id));
         steps.push(Step {
-            lanes: from.pool(named)?,
+            lanes: from.pool(*named).ok_or(if named.channel_id.is_some() { NO_SUCH_SENDER } else { NO_SUCH_CHANNEL })?,
             fallback_after: named.fallback_after.filter(|_| !is_last),
-            success: named.success.unwrap_or(named.channel.default_success()),
+            success: named.success,
             line_user_id,
             content: writing.content_on(named.channel, &mut slots)?,
             ..Step::of_text(named.channel, "", "")
@@ -131,7 +75,7 @@ pub(super) fn outline(from: From<'_>, checked: Checked<'_>) -> Result<Outlined, 
     let client_message_id = client_message_id.filter(|id| !id.is_empty()).map(Into::into);
     let fields = Fields::pack(fields.iter().map(String::as_str));
     let recipient = Recipient { msisdn, country, client_message_id, fields };
-    Ok(Outlined { plan, recipient, scheduled: checked.scheduled, expiry: checked.expiry })
+    Ok(Outlined { plan, recipient, scheduled, expiry })
 }
 
 /// The content of a message, as each of its steps sends it.
@@ -143,7 +87,7 @@ struct Writing<'r> {
 }
 
 impl Writing<'_> {
-    fn content_on(&mut self, channel: Channel, slots: &mut Slots) -> Result<Content, Refusal> {
+    fn content_on(&mut self, channel: Channel, slots: &mut Slots) -> Result<Content, i64> {
         if channel == Channel::Sms {
             return self.sms(slots);
         }
@@ -166,7 +110,7 @@ impl Writing<'_> {
     }
 
     /// The text of an SMS: the fallback text, else that of the message.
-    fn sms(&self, slots: &mut Slots) -> Result<Content, Refusal> {
+    fn sms(&self, slots: &mut Slots) -> Result<Content, i64> {
         let text = |key| self.content.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
         let text = text("fallbackText").or_else(|| text("text")).ok_or(TEXT_MISSING)?;
         let setting = |key| self.content.get("sms")?.get(key)?.as_str().filter(|text| !text.is_empty());

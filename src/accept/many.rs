@@ -1,0 +1,77 @@
+//! Many messages in a call.
+
+use super::outline::Outlined;
+use super::{Desk, Refusal, reading};
+use crate::access::Caller;
+use crate::domain::{MessageId, MessageKey, Plan, Recipient};
+use crate::wire::rules::{self, ArrivingBatch, BatchSendAnswer};
+
+/// The messages of one plan, by their positions in the call.
+type Alike = (Plan, Vec<Recipient>, Vec<usize>);
+
+impl Desk {
+    /// Accepts the messages of a call, each by itself: a refused one does not keep the others. They are on disk when this
+    /// returns the answer.
+    pub async fn send_batch<'b>(
+        &self,
+        caller: &Caller,
+        sub_account: &str,
+        body: &'b [u8],
+    ) -> Result<BatchSendAnswer<'b>, Refusal> {
+        let from = self.from(caller, sub_account)?;
+        let call = ArrivingBatch::messages(body)?;
+        if let Some(code) = call.refusal() {
+            return Err(Refusal::Code(code));
+        }
+        let now = self.stores.clock.now();
+        let read = call.messages.iter().map(|message| reading::read(&from, message, now));
+        let (mut results, mut plans) = (Vec::with_capacity(call.messages.len()), Vec::<Alike>::new());
+        for (at, read) in read.enumerate() {
+            results.push(read.map(|outlined| {
+                add(&mut plans, at, outlined);
+                None
+            }));
+        }
+        let client_batch_id = call.client_batch_id.as_deref().map(str::to_owned);
+        let batch_id = self.launch(client_batch_id, plans, &mut results).await?;
+        let umid = |result: &Result<Option<MessageId>, rules::Refusal>| match result {
+            Ok(Some(id)) => id.uuid().to_string(),
+            // A refused message has an id that leads nowhere.
+            Ok(None) | Err(_) => self.random_id(),
+        };
+        Ok(call.answer(batch_id, &results, umid, now))
+    }
+
+    /// Launches the messages, and enters their ids into the results. Returns the id of the call.
+    async fn launch(
+        &self,
+        client_batch_id: Option<String>,
+        plans: Vec<Alike>,
+        results: &mut [Result<Option<MessageId>, rules::Refusal>],
+    ) -> Result<String, Refusal> {
+        if plans.is_empty() {
+            return Ok(self.random_id());
+        }
+        let (parts, positions): (Vec<_>, Vec<_>) =
+            plans.into_iter().map(|(plan, recipients, positions)| ((plan, recipients), positions)).unzip();
+        let launched = self.stores.launcher().launch_call(client_batch_id, parts).await?;
+        for (joined, positions) in launched.iter().zip(positions) {
+            for (n, at) in (joined.first..).zip(positions) {
+                let key = MessageKey { batch: joined.batch, n };
+                results[at] = Ok(Some(MessageId { key, tag: joined.tag }));
+            }
+        }
+        let first = launched.first().map(|joined| joined.public_id().uuid().to_string());
+        Ok(first.unwrap_or_else(|| self.random_id()))
+    }
+}
+
+fn add(plans: &mut Vec<Alike>, at: usize, Outlined { plan, recipient, .. }: Outlined) {
+    match plans.iter_mut().find(|(known, ..)| *known == plan) {
+        Some((_, recipients, positions)) => {
+            recipients.push(recipient);
+            positions.push(at);
+        }
+        None => plans.push((plan, vec![recipient], vec![at])),
+    }
+}

@@ -1,0 +1,65 @@
+//! Where a call comes from: the subaccount that it names, and the lanes that its key may use.
+
+use crate::config::{Config, Lane};
+use crate::domain::{Channel, Member, Pool};
+use crate::wire::rules::{NamedStep, Subaccount};
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin<'a> {
+    pub(super) config: &'a Config,
+    pub(super) sub_account: &'a str,
+    /// The lanes that the key may use; `None` means all.
+    pub(super) lanes: Option<&'a [String]>,
+}
+
+impl<'a> Origin<'a> {
+    /// Whether any lane sends for the subaccount.
+    pub(super) fn is_known(&self) -> bool {
+        self.config.lanes.iter().any(|lane| lane.provider.sub_account == self.sub_account)
+    }
+
+    /// The lanes of the subaccount on a channel; if it has none, the installation's only lane on it. A chat subaccount never
+    /// sends SMS itself.
+    fn lanes(&self, channel: Channel) -> Vec<&'a Lane> {
+        let may_use = |lane: &&Lane| self.lanes.is_none_or(|allowed| allowed.contains(&lane.name));
+        let of_channel: Vec<&Lane> =
+            self.config.lanes.iter().filter(|lane| lane.channel == channel).filter(may_use).collect();
+        let own: Vec<&Lane> =
+            of_channel.iter().copied().filter(|lane| lane.provider.sub_account == self.sub_account).collect();
+        match (own.is_empty(), &of_channel[..]) {
+            (true, [only]) => vec![only],
+            _ => own,
+        }
+    }
+
+    fn named(&self, channel: Channel, channel_id: Option<&str>) -> impl Iterator<Item = &'a Lane> {
+        let is_named = move |lane: &&Lane| channel_id.is_none() || lane.channel_id.as_deref() == channel_id;
+        self.lanes(channel).into_iter().filter(is_named)
+    }
+
+    /// The lanes that send a step; `None` if there are none.
+    pub(super) fn pool(&self, step: NamedStep<'_>) -> Option<Pool> {
+        let member = |lane: &Lane| Member {
+            lane: lane.name.clone(),
+            countries: lane.countries.clone(),
+            source: lane.source.clone(),
+        };
+        let members: Vec<Member> = self.named(step.channel, step.channel_id).map(member).take(Pool::MOST).collect();
+        Pool::try_from(members).ok()
+    }
+}
+
+impl Subaccount for Origin<'_> {
+    fn has_channel(&self, channel: Channel) -> bool {
+        !self.lanes(channel).is_empty()
+    }
+
+    fn has_sender(&self, channel: Channel, channel_id: &str) -> bool {
+        self.named(channel, Some(channel_id)).next().is_some()
+    }
+
+    /// Volley has no route of a subaccount: the one channel that carries the content, or the request's own.
+    fn route(&self) -> Vec<NamedStep<'_>> {
+        Vec::new()
+    }
+}
