@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attempt_state::AttemptState;
+use super::codes::words;
 use super::loose;
 use super::send::User;
 use super::text::{Hidden, Text};
-use crate::domain::{Channel, Span, Timestamp};
+use crate::domain::{Channel, Timestamp};
 
 const REJECTED: &str = "rejected";
 
@@ -88,6 +90,17 @@ impl<'a> From<WrittenStatus<'a>> for StatusBody<'a> {
 }
 
 impl StatusBody<'_> {
+    /// The status of an attempt as receipts and details report it. The code is that of an undelivered attempt.
+    pub fn reported(state: AttemptState, at: Timestamp, code: Option<i64>) -> Self {
+        Self {
+            state: state.as_str().into(),
+            detail: state.detail().map(Text::from),
+            timestamp: Some(at.rfc3339().into()),
+            error_code: code,
+            error_message: code.map(|code| words::of_receipt(code).into()),
+        }
+    }
+
     pub fn at(&self) -> Option<Timestamp> {
         self.timestamp.as_deref().and_then(super::instant)
     }
@@ -126,32 +139,6 @@ pub struct BatchAnswer<'a> {
 pub struct Cancelled {
     #[serde(deserialize_with = "loose::number")]
     pub cancelled_count: Option<i64>,
-}
-
-/// The body of every answer with a status of 400 or more.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ErrorBody<'a> {
-    #[serde(deserialize_with = "loose::number")]
-    pub code: Option<i64>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub message: Option<Text<'a>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub error_id: Option<Text<'a>>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    pub timestamp: Option<Text<'a>>,
-}
-
-impl ErrorBody<'_> {
-    /// How long a throttled request should wait, from "Quota exceeded. Please try again in 1 second(s).". The provider
-    /// documents `Retry-After` only for SMS, and writes a sentence elsewhere.
-    pub fn retry_after(&self) -> Option<Span> {
-        let message = self.message.as_deref()?;
-        let unit = message.find("second")?;
-        let digits = message[..unit].trim_end();
-        let start = digits.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-        digits[start..].parse().ok().map(Span::from_secs)
-    }
 }
 
 /// The answer of `GET …/messages/{umid}`: one record for each channel that was tried, all under the same umid.
@@ -222,6 +209,15 @@ pub struct Detail<'a> {
     /// Counted from 1.
     #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
     pub step: Option<i64>,
+}
+
+/// What details show in place of a content.
+pub const MASKED: &str = "**MASKED**";
+
+/// A number or an id as details show it: with its last four characters hidden (`+63922110xxxx`).
+pub fn masked(text: &str) -> String {
+    let kept = text.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
+    format!("{}xxxx", &text[..kept])
 }
 
 impl Detail<'_> {
@@ -320,28 +316,25 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_of_a_throttled_request_is_read_from_its_message() {
-        let body = r#"{"code":429,"message":"Quota exceeded. Please try again in 12 second(s).",
-            "errorId":"c8a41b47-57bf-ea11-8273-00155d466a31","timestamp":"2020-07-06T07:07:00.30Z"}"#;
-        let error: ErrorBody<'_> = serde_json::from_str(body).unwrap();
-        assert_eq!(error.retry_after(), Some(Span::from_secs(12)));
-        for silent in [r#"{"code":429}"#, r#"{"message":"seconds"}"#, r#"{"message":"Quota exceeded."}"#] {
-            assert_eq!(serde_json::from_str::<ErrorBody<'_>>(silent).unwrap().retry_after(), None, "{silent}");
+    fn the_last_four_characters_are_masked() {
+        for (text, shown) in
+            [("+639221101234", "+63922110xxxx"), ("Ua1é2b3c4", "Ua1é2xxxx"), ("1234", "xxxx"), ("12", "xxxx")]
+        {
+            assert_eq!(masked(text), shown);
         }
     }
 
     #[test]
-    fn messages_of_a_gateway_may_contain_any_characters() {
-        for (words, seconds) in [
-            ("Try again in\u{a0}30 seconds", Some(30)),
-            ("Try again in \u{201c}30\u{201d} seconds", None),
-            ("Unavailable \u{2014} second attempt refused", None),
-            ("\u{ff13}\u{ff10} seconds", None),
-            ("99999999999999999999 seconds", None),
-        ] {
-            let error = ErrorBody { message: Some(words.into()), ..ErrorBody::default() };
-            assert_eq!(error.retry_after(), seconds.map(Span::from_secs), "{words}");
-        }
+    fn a_reported_status_is_read_as_it_was_meant() {
+        let at = Timestamp::from_millis(1_592_367_921_060);
+        let json = |state, code| serde_json::to_value(StatusBody::reported(state, at, code)).unwrap();
+        let time = "2020-06-17T04:25:21.060Z";
+        assert_eq!(json(AttemptState::Read, None), serde_json::json!({ "state": "read", "timestamp": time }));
+        assert_eq!(
+            json(AttemptState::Undelivered, Some(15)),
+            serde_json::json!({ "state": "undelivered", "detail": "rejected_by_operator", "timestamp": time,
+                "errorCode": 15, "errorMessage": "Invalid destination" })
+        );
     }
 
     #[test]

@@ -1,19 +1,23 @@
 //! The 8x8 JSON shapes, shared by the client, the server API and the simulator.
 //!
 //! In: bodies of requests, answers and webhooks as the provider and its customers write them. Out: the same as types, with
-//! the cause of each code and the meaning of each receipt; and bodies, spelled as in the provider's schema.
+//! the cause of each code and the meaning of each receipt; bodies, spelled as in the provider's schema; and whether the
+//! provider takes a request ([`rules`]), with the words of its errors.
 //! Promises: lenient in reading (numbers as text, text as numbers, any letter case, unknown words and keys), strict in
 //! writing; webhook events borrow from the body, and an unreadable event loses no other; recipients' numbers and texts
 //! never print through `Debug`.
-//! May not: send, store or decide anything; read the clock; use rooms other than `domain`, `config` and `clock`.
+//! May not: send or store anything; read the clock; use rooms other than `domain`, `config` and `clock`.
 
 pub mod codes;
+pub mod rules;
 
 mod answer;
+mod attempt_state;
 mod business;
 mod cards;
 mod contacts;
 mod content;
+mod error;
 mod event;
 mod figure;
 mod files;
@@ -28,11 +32,13 @@ mod reported_status;
 pub(crate) mod samples;
 mod send;
 mod sms;
+mod spelling;
 mod templates;
 mod text;
 mod webhooks;
 
-pub use answer::{BatchAnswer, Cancelled, Detail, Details, ErrorBody, MessageAnswer, StatusBody};
+pub use answer::{BatchAnswer, Cancelled, Detail, Details, MASKED, MessageAnswer, StatusBody, masked};
+pub use attempt_state::AttemptState;
 pub use business::{Business, BusinessDetails, BusinessMeta, DisableInfo, OtherInfo};
 pub use cards::{
     CalendarEventAction, CardContent, CardMedia, Carousel, ContentInfo, DialAction, LatLong, OpenUrlAction, RichCard,
@@ -40,6 +46,7 @@ pub use cards::{
 };
 pub use contacts::{ContactAddresses, ContactGroup, GroupId, NewContact, contact_groups};
 pub use content::{Component, Content, FileDetails, LinkButton, Location, Parameter, Sms, Template, TemplateCard};
+pub use error::{ErrorAnswer, ErrorBody};
 pub use event::{WebhookEvent, event_places, first_receipts, parse_events, raw_content};
 pub use figure::Figure;
 pub use files::{UploadAnswer, UploadedUrl};
@@ -59,6 +66,7 @@ pub use receipt::{Receipt, WhatsApp};
 pub use reported_status::ReportedStatus;
 pub use send::{BatchDefaults, BatchRequest, ChannelStep, SendRequest, User};
 pub use sms::{SmsAnswer, SmsBatch, SmsBatchAnswer, SmsRequest, SmsStatus};
+pub use spelling::{channel, detail_channel, webhook_channel};
 pub use templates::{
     ButtonKind, HeaderFormat, ListedTemplate, NewTemplate, PartKind, TemplateButton, TemplateCardParts, TemplateList,
     TemplatePart, placeholders, template_parts,
@@ -66,16 +74,7 @@ pub use templates::{
 pub use text::{Hidden, Text};
 pub use webhooks::{ACCOUNT_EVENTS, WebhookScope, WebhookSetting};
 
-use crate::domain::{Channel, Timestamp};
-
-/// Reads a channel in any of the provider's spellings: `WhatsApp` in requests, `whatsapp` in webhooks, `Zalo` in its schema.
-pub fn channel(spelling: &str) -> Option<Channel> {
-    match spelling.parse() {
-        Ok(channel) => Some(channel),
-        Err(_) if spelling.eq_ignore_ascii_case("zalo") => Some(Channel::ZaloNotification),
-        Err(_) => None,
-    }
-}
+use crate::domain::Timestamp;
 
 /// Reads a time as the provider writes it: RFC 3339. Some samples lack the zone and mean UTC.
 pub fn instant(text: &str) -> Option<Timestamp> {

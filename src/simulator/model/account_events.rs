@@ -321,7 +321,7 @@ impl Model {
 
     fn account_event(&self, account: Option<&str>, kind: &str, details: &Value, now: Timestamp) -> Webhook {
         let event = without_nulls(json!({
-            "eventId": self.random_id(),
+            "eventId": self.random_id().to_string(),
             "timestamp": now.rfc3339(),
             "provider": "WhatsApp",
             "businessAccountId": BUSINESS_ACCOUNT,

@@ -1,10 +1,11 @@
 //! The result of a call, including the ways in which a connection can fail.
 
 use serde::Serialize;
+use uuid::Uuid;
 
-use super::{Model, words};
+use super::Model;
 use crate::domain::{Span, Timestamp};
-use crate::wire::{Cancelled, ErrorBody, Text};
+use crate::wire::{Cancelled, ErrorAnswer};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DelayedReply {
@@ -47,45 +48,19 @@ impl Reply {
 }
 
 impl Model {
-    pub(super) fn error(&self, status: u16, code: i64, message: &str, now: Timestamp) -> Reply {
-        let body = ErrorBody {
-            code: Some(code),
-            message: Some(Text::from(message)),
-            error_id: Some(self.random_id().into()),
-            timestamp: Some(now.rfc3339().into()),
-        };
-        match Reply::ok(&body) {
-            Reply::Response { body, .. } => Reply::Response { status, retry_after: None, body },
-            other => other,
-        }
-    }
-
-    /// An error in the provider's words.
-    pub(super) fn refused(&self, status: u16, code: i64, now: Timestamp) -> Reply {
-        self.error(status, code, words::of_answer(code), now)
-    }
-
-    pub(super) fn not_found(&self, message: &str, now: Timestamp) -> Reply {
-        self.error(404, 1_300, message, now)
-    }
-
-    pub(super) fn unreadable(&self, error: &serde_json::Error, now: Timestamp) -> Reply {
-        self.error(400, 1_000, &format!("Invalid parameter: {error}"), now)
+    pub(super) fn error(&self, error: &ErrorAnswer<'_>, now: Timestamp) -> Reply {
+        // Plain structs and texts cannot fail to serialize.
+        let body = serde_json::to_string(&error.body(self.random_id(), now)).unwrap_or_default();
+        Reply::Response { status: error.status(), retry_after: error.retry_after(), body }
     }
 
     pub(super) fn throttled(&mut self, seconds: u32, now: Timestamp) -> Reply {
         self.seen.throttled += 1;
-        let message = format!("Quota exceeded. Please try again in {} second(s).", seconds.max(1));
-        match self.error(429, 429, &message, now) {
-            Reply::Response { status, body, .. } => {
-                Reply::Response { status, retry_after: (seconds > 0).then_some(seconds), body }
-            }
-            other => other,
-        }
+        self.error(&ErrorAnswer::Throttled { seconds }, now)
     }
 
-    pub(super) fn random_id(&self) -> String {
+    pub(super) fn random_id(&self) -> Uuid {
         let bits = (u128::from(self.chance.bits()) << 64) | u128::from(self.chance.bits());
-        uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().to_string()
+        uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
     }
 }

@@ -4,11 +4,11 @@
 use serde_json::{Value, json};
 
 use super::Model;
-use super::content::SubType;
 use super::dice::pick;
 use super::intake::Checked;
 use super::recipients::Written;
 use crate::domain::Channel;
+use crate::wire::rules::SubType;
 use crate::wire::{ActionRow, ButtonKind, Component, Content, PartKind, Suggestion, TemplatePart};
 
 impl Model {

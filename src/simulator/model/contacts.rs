@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Model, Reply};
 use crate::domain::Timestamp;
-use crate::wire::NewContact;
+use crate::wire::{ErrorAnswer, NewContact};
 
 /// The id of the only group, as in the provider's tutorial.
 const GROUP: i64 = 11_344;
@@ -36,8 +36,8 @@ impl Model {
                 self.blacklisted.insert(contact.addresses.msisdn.to_string());
                 Reply::ok(&serde_json::json!({}))
             }
-            Ok(_) => self.not_found("Object wasn't found or is already expired", now),
-            Err(error) => self.unreadable(&error, now),
+            Ok(_) => self.error(&ErrorAnswer::NotFound, now),
+            Err(error) => self.error(&ErrorAnswer::unreadable(&error), now),
         }
     }
 

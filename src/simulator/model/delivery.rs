@@ -3,12 +3,13 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::addressee::Addressee;
 use super::dice::{Throw, pick, throw};
-use super::record::{Attempt, ContentType, Fate, State};
-use super::{Model, webhooks, words};
+use super::recipient_key::RecipientKey;
+use super::record::{Attempt, Fate};
+use super::{Model, webhooks};
 use crate::domain::{Channel, MessagingApi, Span, Status, Timestamp};
-use crate::wire::{Hidden, Receipt, StatusBody, Text, User, WebhookSetting, WhatsApp};
+use crate::wire::rules::ContentType;
+use crate::wire::{AttemptState, Hidden, Receipt, StatusBody, Text, User, WebhookSetting, WhatsApp, webhook_channel};
 
 /// A webhook that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,11 +53,12 @@ enum What {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Happened {
     at: Timestamp,
-    /// The index of the state in [`STATES`]; events need an order, and `State` has none.
+    /// The index of the state in [`STATES`]; events need an order, and `AttemptState` has none.
     state: u8,
 }
 
-const STATES: [State; 5] = [State::Queued, State::Sent, State::Undelivered, State::Delivered, State::Read];
+const STATES: [AttemptState; 5] =
+    [AttemptState::Queued, AttemptState::Sent, AttemptState::Undelivered, AttemptState::Delivered, AttemptState::Read];
 
 impl Model {
     /// Carries out every event that is due by now and returns its webhooks.
@@ -106,7 +108,7 @@ impl Model {
     }
 
     /// Returns the code with which the channel refuses this recipient at once, if the dice draw a refusal.
-    pub(super) fn rejection(&self, to: Addressee, channel: Channel) -> Option<u16> {
+    pub(super) fn rejection(&self, to: RecipientKey, channel: Channel) -> Option<u16> {
         let delivery = self.profile.delivery(channel, to.number())?;
         let nth = self.nth(to, channel, self.latest.get(&to).copied());
         let [fate] = throw(self.seed, to.seed(), channel, nth, Throw::Fate as u64);
@@ -116,7 +118,7 @@ impl Model {
     }
 
     /// Returns how many messages the recipient was sent on the channel, up to and including the given one.
-    fn nth(&self, to: Addressee, channel: Channel, mut from: Option<u32>) -> u8 {
+    fn nth(&self, to: RecipientKey, channel: Channel, mut from: Option<u32>) -> u8 {
         let mut count = 0_u8;
         // The dice need not distinguish the hundredth message from the next one.
         while let Some(record) = from.and_then(|n| self.records.get(n as usize)).filter(|_| count < 100) {
@@ -210,13 +212,13 @@ impl Model {
             What::FallBack => {
                 let success = self.chains.get(&n).and_then(|chain| chain.steps.get(usize::from(step)));
                 let met = attempt.state.status().zip(success).is_some_and(|(status, step)| status >= step.success);
-                if present == step && !met && attempt.state != State::Undelivered {
+                if present == step && !met && attempt.state != AttemptState::Undelivered {
                     self.next_step(n, at);
                 }
             }
             What::Sent => {
                 let after = delivery.map(|delivery| delivery.delivered_after.draw(dice(Throw::EndedAfter), speed));
-                self.reach(n, step, State::Sent, at, webhooks);
+                self.reach(n, step, AttemptState::Sent, at, webhooks);
                 if fate == Fate::Delivered && channel.best_status() >= Status::Delivered {
                     self.schedule_unless_expired(at + after.unwrap_or_default(), n, step, What::Delivered);
                 }
@@ -224,7 +226,7 @@ impl Model {
             What::Delivered => {
                 let reads = delivery.is_some_and(|delivery| dice(Throw::Reads)[0] < delivery.read);
                 let after = delivery.map(|delivery| delivery.read_after.draw(dice(Throw::ReadAfter), speed));
-                self.reach(n, step, State::Delivered, at, webhooks);
+                self.reach(n, step, AttemptState::Delivered, at, webhooks);
                 if channel.best_status() < Status::Read {
                     self.draw_answer(n, step, at);
                 } else if reads {
@@ -232,7 +234,7 @@ impl Model {
                 }
             }
             What::Read => {
-                self.reach(n, step, State::Read, at, webhooks);
+                self.reach(n, step, AttemptState::Read, at, webhooks);
                 self.draw_answer(n, step, at);
             }
             What::Answered => self.answer(n, step, at, webhooks),
@@ -241,10 +243,10 @@ impl Model {
                 if let Some(record) = self.records.get_mut(n as usize).filter(|record| record.step == step) {
                     record.attempt.code = EXPIRED;
                 }
-                self.reach(n, step, State::Undelivered, at, webhooks);
+                self.reach(n, step, AttemptState::Undelivered, at, webhooks);
             }
             What::Undelivered => {
-                self.reach(n, step, State::Undelivered, at, webhooks);
+                self.reach(n, step, AttemptState::Undelivered, at, webhooks);
                 if present == step {
                     self.next_step(n, at);
                 }
@@ -261,7 +263,7 @@ impl Model {
         self.chains.get(&n)?.before.get(usize::from(step)).copied()
     }
 
-    fn reach(&mut self, n: u32, step: u8, state: State, at: Timestamp, webhooks: &mut Vec<Webhook>) {
+    fn reach(&mut self, n: u32, step: u8, state: AttemptState, at: Timestamp, webhooks: &mut Vec<Webhook>) {
         let Some(record) = self.records.get_mut(n as usize) else { return };
         let offset = record.offset(at);
         let attempt = if record.step == step {
@@ -272,10 +274,10 @@ impl Model {
         let Some(attempt) = attempt else { return };
         attempt.state = state;
         match state {
-            State::Queued => {}
-            State::Sent => attempt.sent = offset,
-            State::Undelivered | State::Delivered => attempt.ended = offset,
-            State::Read => attempt.read = offset,
+            AttemptState::Queued => {}
+            AttemptState::Sent => attempt.sent = offset,
+            AttemptState::Undelivered | AttemptState::Delivered => attempt.ended = offset,
+            AttemptState::Read => attempt.read = offset,
         }
         let (to, channel, nth) = (record.to.seed(), attempt.channel, attempt.nth);
         self.seen.reach(channel, state);
@@ -332,14 +334,14 @@ impl Model {
     }
 
     /// Writes the receipt.
-    fn write_receipt(&mut self, n: u32, step: u8, state: State, at: Timestamp, webhooks: &mut Vec<Webhook>) {
+    fn write_receipt(&mut self, n: u32, step: u8, state: AttemptState, at: Timestamp, webhooks: &mut Vec<Webhook>) {
         if self.faults_now(at).silent_receipts {
             self.seen.receipts_lost += 1;
             return;
         }
         let (Some(record), Some(attempt)) = (self.records.get(n as usize), self.attempt(n, step)) else { return };
         let batch = record.batch.and_then(|batch| self.batches.get(batch as usize));
-        let undelivered = state == State::Undelivered;
+        let undelivered = state == AttemptState::Undelivered;
         let is_outside_window = undelivered && attempt.code == OUTSIDE_WINDOW;
         let sub_account = self.sub_accounts.get(usize::from(record.sub_account)).map(String::as_str);
         // The SMS API has one channel, which it does not name, and a number instead of a user.
@@ -348,19 +350,13 @@ impl Model {
         let receipt = Receipt {
             umid: Some(self.umids.of(n).to_string().into()),
             sub_account_id: sub_account.map(Text::from),
-            channel: (!is_sms_api).then(|| webhook_name(attempt.channel).into()),
+            channel: (!is_sms_api).then(|| webhook_channel(attempt.channel).into()),
             user: (!is_sms_api).then(|| self.user_of(n, attempt.channel)),
             destination: destination.map(|number| Hidden::from(number.to_string())),
             client_message_id: record.client_id.text().map(Text::from),
             client_batch_id: batch.and_then(|batch| batch.client_id.as_deref()).map(Text::from),
             batch_id: batch.map(|batch| batch.id.to_string().into()),
-            status: StatusBody {
-                state: state.as_str().into(),
-                detail: detail(state).map(Text::from),
-                timestamp: Some(at.rfc3339().into()),
-                error_code: undelivered.then_some(i64::from(attempt.code)),
-                error_message: undelivered.then(|| words::of_receipt(i64::from(attempt.code)).into()),
-            },
+            status: StatusBody::reported(state, at, undelivered.then_some(i64::from(attempt.code))),
             whatsapp: is_outside_window.then_some(WhatsApp { provider_error_code: Some(META_OUTSIDE_WINDOW) }),
         };
         let mut event = Vec::with_capacity(512);
@@ -378,25 +374,6 @@ impl Model {
 #[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
 pub(super) fn sped_up(span: Span, speed: f64) -> Span {
     Span::from_millis((span.millis() as f64 / speed) as i64)
-}
-
-/// Webhooks write some channel names in lower case.
-pub(super) const fn webhook_name(channel: Channel) -> &'static str {
-    match channel {
-        Channel::WhatsApp => "whatsapp",
-        Channel::Viber => "viber",
-        Channel::Sms => "sms",
-        Channel::Line => "line",
-        Channel::Rcs | Channel::ZaloNotification | Channel::LineNotification => channel.as_str(),
-    }
-}
-
-pub(super) const fn detail(state: State) -> Option<&'static str> {
-    match state {
-        State::Delivered => Some("delivered_to_recipient"),
-        State::Undelivered => Some("rejected_by_operator"),
-        State::Queued | State::Sent | State::Read => None,
-    }
 }
 
 /// The code of a message that expired.

@@ -1,10 +1,9 @@
 //! The details of a message, as its sender may query them: masked, one record for each channel that was tried.
 
-use super::delivery::detail;
-use super::record::{Attempt, ContentType, Record, State};
-use super::{Model, Reply, words};
+use super::record::{Attempt, Record};
+use super::{Model, NOT_OURS, Reply};
 use crate::domain::{Channel, MessagingApi, Span, Timestamp};
-use crate::wire::{Detail, Details, StatusBody, Text, User};
+use crate::wire::{AttemptState, Detail, Details, ErrorAnswer, MASKED, StatusBody, Text, User, detail_channel, masked};
 
 /// The provider answers one query a second for each subaccount.
 const PAUSE: Span = Span::from_secs(1);
@@ -13,7 +12,7 @@ impl Model {
     /// Answers a query about a message.
     pub fn details(&mut self, sub_account: &str, umid: &str, now: Timestamp) -> Reply {
         if !self.has_sub_account(sub_account) {
-            return self.refused(400, 1_001, now);
+            return self.error(&NOT_OURS, now);
         }
         match self.details_asked.get(sub_account) {
             Some(asked) if now.since(*asked) < PAUSE => return self.throttled(1, now),
@@ -26,7 +25,7 @@ impl Model {
         }
         match self.find(umid).filter(|n| self.is_of(*n, sub_account) && !faults.details_unknown) {
             Some(n) => self.details_answer(n),
-            None => self.refused(404, 4_018, now),
+            None => self.error(&ErrorAnswer::UnknownMessage, now),
         }
     }
 
@@ -49,13 +48,13 @@ impl Model {
                 .sub_accounts
                 .get(usize::from(record.sub_account))
                 .map(|name| Text::from(name.as_str())),
-            channel: name(attempt.channel).into(),
+            channel: detail_channel(attempt.channel).into(),
             channel_id: self.channel_id(attempt.channel).map(Text::from),
             direction: Some("outbound".into()),
             status: status(record, &attempt),
             user: Some(self.masked_user(n)),
-            content_type: Some(content_type(record, attempt.channel).as_str().into()),
-            content: Some("**MASKED**".into()),
+            content_type: Some(record.content_type.on(attempt.channel).as_str().into()),
+            content: Some(MASKED.into()),
             created_at: Some(record.accepted.rfc3339().into()),
             client_message_id: record.client_id.text().map(Text::from),
             client_batch_id: batch.and_then(|batch| batch.client_id.as_deref()).map(Text::from),
@@ -82,35 +81,9 @@ impl Model {
     }
 }
 
-/// A number or an id with its last four characters hidden.
-fn masked(text: &str) -> String {
-    let kept = text.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
-    format!("{}xxxx", &text[..kept])
-}
-
-/// The channel as details spell it: "SMS, WhatsApp, RCS, Viber, Line, Facebook, WeChat, Zalo or Kakao".
-const fn name(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Line | Channel::LineNotification => "Line",
-        Channel::ZaloNotification => "Zalo",
-        Channel::Sms | Channel::WhatsApp | Channel::Rcs | Channel::Viber => channel.as_str(),
-    }
-}
-
-/// An SMS carries text, whatever the message contains.
-fn content_type(record: &Record, channel: Channel) -> ContentType {
-    if channel == Channel::Sms { ContentType::Text } else { record.content_type }
-}
-
 fn status(record: &Record, attempt: &Attempt) -> StatusBody<'static> {
-    let code = (attempt.state == State::Undelivered).then_some(i64::from(attempt.code));
-    StatusBody {
-        state: attempt.state.as_str().into(),
-        detail: detail(attempt.state).map(Text::from),
-        timestamp: Some(last_time(record, attempt).rfc3339().into()),
-        error_code: code,
-        error_message: code.map(|code| words::of_receipt(code).into()),
-    }
+    let code = (attempt.state == AttemptState::Undelivered).then_some(i64::from(attempt.code));
+    StatusBody::reported(attempt.state, last_time(record, attempt), code)
 }
 
 fn last_time(record: &Record, attempt: &Attempt) -> Timestamp {

@@ -2,6 +2,7 @@
 
 use super::{Faults, Model, Reply};
 use crate::domain::{Span, Timestamp};
+use crate::wire::ErrorAnswer;
 
 impl Model {
     /// Returns the faults that are on at a time.
@@ -27,7 +28,7 @@ impl Model {
         }
         if self.throw(faults.error_500) {
             self.seen.errors += 1;
-            return Some(self.refused(500, 2_000, now));
+            return Some(self.error(&ErrorAnswer::Internal, now));
         }
         None
     }
@@ -40,7 +41,7 @@ impl Model {
         }
         if self.throw(faults.details_500) {
             self.seen.errors += 1;
-            return Some(self.refused(500, 2_000, now));
+            return Some(self.error(&ErrorAnswer::Internal, now));
         }
         None
     }
@@ -53,7 +54,7 @@ impl Model {
         }
         if self.throw(faults.error_500_after) {
             self.seen.errors += 1;
-            return self.refused(500, 2_000, now);
+            return self.error(&ErrorAnswer::Internal, now);
         }
         reply
     }

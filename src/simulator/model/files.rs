@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use self::SentAs::{Audio, Document, Gif, Image, Video};
-use super::content::Kind;
 use super::record::RefusedMedia;
-use super::{DelayedReply, Model, Reply};
+use super::{DelayedReply, Model, NOT_OURS, Reply};
 use crate::domain::{Channel, Timestamp};
-use crate::wire::Content;
+use crate::wire::rules::Kind;
+use crate::wire::{Content, ErrorAnswer};
 
 /// Decimal, as sizes of files are written.
 const MB: usize = 1_000_000;
@@ -227,36 +227,32 @@ impl Model {
 
     fn stored(&self, sub_account: &str, uploaded: &Uploaded<'_>, now: Timestamp) -> Result<StoredFile, Reply> {
         if !self.has_sub_account(sub_account) {
-            return Err(self.refused(400, 1_001, now));
+            return Err(self.error(&NOT_OURS, now));
         }
         let file = match uploaded {
             Uploaded::File(file) if !file.content.is_empty() => file,
             Uploaded::File(_) | Uploaded::Nothing => {
-                return Err(self.error(400, 1_000, "Malformed request or missing file", now));
+                return Err(self.error(&ErrorAnswer::MissingFile, now));
             }
-            Uploaded::TooLarge => return Err(self.too_large(now)),
+            Uploaded::TooLarge => return Err(self.error(&ErrorAnswer::FileTooLarge, now)),
         };
         let extension = extension(file.name);
         match largest(&extension) {
-            None => Err(self.error(415, 1_000, "File format not supported", now)),
-            Some(largest) if file.content.len() > largest => Err(self.too_large(now)),
+            None => Err(self.error(&ErrorAnswer::FileFormat, now)),
+            Some(largest) if file.content.len() > largest => Err(self.error(&ErrorAnswer::FileTooLarge, now)),
             Some(_) => Ok(StoredFile {
                 content_type: file.content_type.to_owned(),
                 content: file.content.into(),
-                name: format!("{}.{extension}", self.random_id().replace('-', "")),
-                token: [self.random_id(), self.random_id()].concat().replace('-', ""),
+                name: format!("{}.{extension}", self.random_id().simple()),
+                token: format!("{}{}", self.random_id().simple(), self.random_id().simple()),
             }),
         }
     }
 
-    fn too_large(&self, now: Timestamp) -> Reply {
-        self.error(413, 1_000, "File exceeds maximum size limit", now)
-    }
-
     /// Returns a kept file. Its token is all the proof that is needed.
     pub fn file(&self, name: &str, token: Option<&str>, now: Timestamp) -> Result<StoredFile, Reply> {
-        let token = token.ok_or_else(|| self.error(400, 1_000, "Malformed request", now))?;
-        let file = self.files.named(name).ok_or_else(|| self.refused(404, 1_300, now))?;
-        if file.token == token { Ok(file.clone()) } else { Err(self.refused(401, 1_200, now)) }
+        let token = token.ok_or_else(|| self.error(&ErrorAnswer::MissingToken, now))?;
+        let file = self.files.named(name).ok_or_else(|| self.error(&ErrorAnswer::NotFound, now))?;
+        if file.token == token { Ok(file.clone()) } else { Err(self.error(&ErrorAnswer::Unauthenticated, now)) }
     }
 }

@@ -1,8 +1,8 @@
 //! Whether the values of a message fit its template: as many and of the same types, in its header, its body, each of its
 //! buttons and each card of its carousel.
 
-use super::content::SubType;
 use super::record::Doom;
+use crate::wire::rules::SubType;
 use crate::wire::{
     ButtonKind, Component, HeaderFormat, Parameter, PartKind, TemplateButton, TemplateCardParts, TemplatePart,
     placeholders,

@@ -1,11 +1,9 @@
 //! The provider as a plain value: calls in, answers out, and webhooks when they are due.
 
 mod account_events;
-mod addressee;
 mod answer;
 mod choices;
 mod contacts;
-mod content;
 mod creation;
 mod delivery;
 mod details;
@@ -13,18 +11,16 @@ mod dice;
 mod fault;
 mod files;
 mod fit;
-mod form;
 mod intake;
 mod languages;
+mod recipient_key;
 mod recipients;
 mod record;
 mod registry;
-mod route;
 mod seen;
 mod templates;
 mod webhooks;
 mod windows;
-mod words;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -34,9 +30,9 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use uuid::Uuid;
 
-use self::addressee::Addressee;
 use self::delivery::Due;
 use self::files::Files;
+use self::recipient_key::RecipientKey;
 use self::record::{Batch, Chain, Record};
 use self::registry::{Place, Registry};
 use self::windows::Windows;
@@ -44,7 +40,8 @@ use super::profile::Profile;
 use super::umid::Umids;
 use crate::clock::Chance;
 use crate::domain::Timestamp;
-use crate::wire::{self, WebhookSetting};
+use crate::wire::rules::{Arriving, ArrivingBatch};
+use crate::wire::{self, ErrorAnswer, WebhookSetting};
 
 pub(super) use self::account_events::AccountEvent;
 pub use self::answer::{DelayedReply, Reply};
@@ -70,7 +67,7 @@ pub struct Model {
     started: Option<Timestamp>,
     records: Vec<Record>,
     /// The latest message to a recipient; each record names the one before it.
-    latest: HashMap<Addressee, u32>,
+    latest: HashMap<RecipientKey, u32>,
     /// The ids on a channel of recipients of whom the request named one.
     user_ids: HashMap<u32, Box<str>>,
     /// What the recipients of messages can choose by a tap, while recipients do.
@@ -233,13 +230,13 @@ impl Model {
     /// Takes messages.
     fn post(&mut self, sub_account: &str, rest: &[&str], body: &[u8], now: Timestamp) -> Reply {
         let done = match rest {
-            ["messages"] => form::message(body).map(|message| self.send(sub_account, &message, now)),
-            ["messages", "batch"] => form::messages(body).map(|batch| self.batch(sub_account, &batch, now)),
-            ["lon"] => form::notification(body).map(|message| self.send(sub_account, &message, now)),
-            ["lon", "batch"] => form::notifications(body).map(|batch| self.batch(sub_account, &batch, now)),
-            _ => return self.not_found("Unknown address", now),
+            ["messages"] => Arriving::message(body).map(|message| self.send(sub_account, &message, now)),
+            ["messages", "batch"] => ArrivingBatch::messages(body).map(|batch| self.batch(sub_account, &batch, now)),
+            ["lon"] => Arriving::notification(body).map(|message| self.send(sub_account, &message, now)),
+            ["lon", "batch"] => ArrivingBatch::notifications(body).map(|batch| self.batch(sub_account, &batch, now)),
+            _ => return self.error(&ErrorAnswer::UnknownAddress, now),
         };
-        done.unwrap_or_else(|error| self.unreadable(&error, now))
+        done.unwrap_or_else(|error| self.error(&ErrorAnswer::unreadable(&error), now))
     }
 
     /// Handles a request about an account: its templates, its webhooks, its contacts.
@@ -256,7 +253,7 @@ impl Model {
             ["webhooks"] => self.about_webhooks(account, call, now),
             ["groups"] if call.method == Method::Get => contacts::groups(query),
             [""] if account == "contacts" && call.method == Method::Post => self.add_contact(call.body, now),
-            _ => self.not_found("Unknown address", now),
+            _ => self.error(&ErrorAnswer::UnknownAddress, now),
         }
     }
 
@@ -265,14 +262,14 @@ impl Model {
             (Method::Get, ["messages", umid]) => self.details(sub_account, umid, now),
             (Method::Delete, ["messages", "batch", batch]) => self.cancel_batch(sub_account, batch, now),
             (Method::Delete, ["messages", umid]) => self.cancel_message(sub_account, umid, now),
-            _ => self.not_found("Unknown address", now),
+            _ => self.error(&ErrorAnswer::UnknownAddress, now),
         }
     }
 
     /// Cancels the scheduled messages of a batch that have not been sent.
     fn cancel_batch(&mut self, sub_account: &str, batch: &str, now: Timestamp) -> Reply {
         if !self.has_sub_account(sub_account) {
-            return self.refused(400, 1_001, now);
+            return self.error(&NOT_OURS, now);
         }
         let known = batch.parse().ok().and_then(|id: Uuid| self.batch_of.get(&id).copied());
         let Some(batch) = known else { return Reply::cancelled(0) };
@@ -284,11 +281,11 @@ impl Model {
 
     fn cancel_message(&mut self, sub_account: &str, umid: &str, now: Timestamp) -> Reply {
         if !self.has_sub_account(sub_account) {
-            return self.refused(400, 1_001, now);
+            return self.error(&NOT_OURS, now);
         }
         match self.find(umid).filter(|n| self.is_of(*n, sub_account)) {
             Some(n) => Reply::cancelled(usize::from(self.cancel_record(n, now))),
-            None => self.refused(404, 1_300, now),
+            None => self.error(&ErrorAnswer::NotFound, now),
         }
     }
 
@@ -326,9 +323,12 @@ impl Model {
             return None;
         }
         self.seen.keys_refused += 1;
-        Some(self.refused(401, 1_200, now))
+        Some(self.error(&ErrorAnswer::Unauthenticated, now))
     }
 }
+
+/// The error about a subaccount that does not exist.
+const NOT_OURS: ErrorAnswer<'static> = ErrorAnswer::Refused(1_001);
 
 /// Splits `/api/v1/subaccounts/{sub}/…` into the subaccount and the parts after it.
 fn address(path: &str) -> Option<(&str, Vec<&str>)> {

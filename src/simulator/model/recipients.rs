@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::addressee::Addressee;
-use super::delivery::{Webhook, webhook_name};
+use super::delivery::Webhook;
 use super::dice::{Throw, throw};
+use super::recipient_key::RecipientKey;
 use super::record::Attempt;
 use super::{Model, webhooks};
 use crate::domain::{Channel, Msisdn, Timestamp};
 use crate::simulator::reach::Answers;
-use crate::wire::{Inbound, Recipient, Referral, Text, User, inbound_event};
+use crate::wire::{Inbound, Recipient, Referral, Text, User, inbound_event, webhook_channel};
 
 /// A message that an operator writes for a recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +34,10 @@ pub enum Writer {
 }
 
 impl Writer {
-    fn addressee(&self) -> Addressee {
+    fn key(&self) -> RecipientKey {
         match self {
             Self::Number(number) => (*number).into(),
-            Self::UserId(id) => Addressee::of_user_id(id),
+            Self::UserId(id) => RecipientKey::of_user_id(id),
         }
     }
 }
@@ -145,11 +145,11 @@ impl Model {
         let sub_account = sub_account.or_else(|| self.sub_accounts.first().cloned());
         let channel_id = self.channel_id(channel).map(|id| Text::from(id.to_owned()));
         let inbound = Inbound {
-            umid: Some(self.random_id().into()),
+            umid: Some(self.random_id().to_string().into()),
             sub_account_id: sub_account.map(Text::from),
             timestamp: Some(at.rfc3339().into()),
             user: Some(writer(&from)),
-            recipient: Some(Recipient { channel: Some(webhook_name(channel).into()), channel_id }),
+            recipient: Some(Recipient { channel: Some(webhook_channel(channel).into()), channel_id }),
             kind: Some(written.kind.into()),
             reply_to_umid: reply_to.map(Text::from),
             referral: is_from_an_ad.then(|| Referral { source_type: Some("ad".into()) }),
@@ -192,7 +192,7 @@ fn writer(from: &Writer) -> User<'static> {
         }
         Writer::UserId(id) => (id.clone(), None),
     };
-    let which = usize::try_from(from.addressee().seed() % NAMES.len() as u64).unwrap_or_default();
+    let which = usize::try_from(from.key().seed() % NAMES.len() as u64).unwrap_or_default();
     User {
         channel_user_id: Some(id.into()),
         msisdn: number.map(Into::into),

@@ -2,13 +2,15 @@
 
 use uuid::Uuid;
 
-use super::addressee::Addressee;
+use super::recipient_key::RecipientKey;
 use crate::domain::{AttemptId, Channel, MessagingApi, Span, Status, Timestamp};
+use crate::wire::AttemptState;
+use crate::wire::rules::{ContentType, NamedStep};
 
 /// One accepted message.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
-    pub(super) to: Addressee,
+    pub(super) to: RecipientKey,
     pub(super) accepted: Timestamp,
     pub(super) client_id: ClientId,
     /// The message before it to the same recipient.
@@ -27,38 +29,6 @@ pub(super) struct Record {
     /// The API by which it was sent, whose receipts and details it has.
     pub(super) api: MessagingApi,
     cancelled: bool,
-}
-
-/// The type of content that the details of a message show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ContentType {
-    Text,
-    Audio,
-    Video,
-    Image,
-    Location,
-    File,
-    Carousel,
-    List,
-    Buttons,
-    Template,
-}
-
-impl ContentType {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "Text",
-            Self::Audio => "Audio",
-            Self::Video => "Video",
-            Self::Image => "Image",
-            Self::Location => "Location",
-            Self::File => "File",
-            Self::Carousel => "Carousel",
-            Self::List => "List",
-            Self::Buttons => "Buttons",
-            Self::Template => "Template",
-        }
-    }
 }
 
 /// Why a message is undelivered regardless of its dice.
@@ -124,7 +94,7 @@ impl Doom {
 pub(super) struct Attempt {
     pub(super) channel: Channel,
     pub(super) fate: Fate,
-    pub(super) state: State,
+    pub(super) state: AttemptState,
     /// The code of an undelivered attempt.
     pub(super) code: u16,
     /// How many messages the recipient was sent on this channel before. A second try has dice of its own.
@@ -146,44 +116,12 @@ pub(super) enum Fate {
     Delivered,
 }
 
-/// The latest state of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    Queued,
-    Sent,
-    Undelivered,
-    Delivered,
-    Read,
-}
-
-impl State {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Sent => "sent",
-            Self::Undelivered => "undelivered",
-            Self::Delivered => "delivered",
-            Self::Read => "read",
-        }
-    }
-
-    pub(super) const fn status(self) -> Option<Status> {
-        match self {
-            Self::Queued => Some(Status::Accepted),
-            Self::Sent => Some(Status::Sent),
-            Self::Undelivered => None,
-            Self::Delivered => Some(Status::Delivered),
-            Self::Read => Some(Status::Read),
-        }
-    }
-}
-
 impl Attempt {
     pub(super) const fn on(channel: Channel) -> Self {
         Self {
             channel,
             fate: Fate::Silent,
-            state: State::Queued,
+            state: AttemptState::Queued,
             code: 0,
             nth: 0,
             sent: NEVER,
@@ -194,7 +132,7 @@ impl Attempt {
 }
 
 impl Record {
-    pub(super) fn new(to: Addressee, accepted: Timestamp, channel: Channel) -> Self {
+    pub(super) fn new(to: RecipientKey, accepted: Timestamp, channel: Channel) -> Self {
         Self {
             to,
             accepted,
@@ -287,6 +225,13 @@ pub(super) struct ChainStep {
     pub(super) channel: Channel,
     pub(super) fallback_after: Option<Span>,
     pub(super) success: Status,
+}
+
+impl From<NamedStep<'_>> for ChainStep {
+    fn from(step: NamedStep<'_>) -> Self {
+        let NamedStep { channel, channel_id: _, fallback_after, success } = step;
+        Self { channel, fallback_after, success }
+    }
 }
 
 #[cfg(test)]

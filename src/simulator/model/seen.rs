@@ -4,10 +4,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Model;
-use super::addressee::Addressee;
-use super::record::{Attempt, Record, State};
+use super::recipient_key::RecipientKey;
+use super::record::{Attempt, Record};
 use crate::domain::{Channel, Msisdn, Timestamp};
-use crate::wire::SendRequest;
+use crate::wire::{AttemptState, SendRequest};
 
 pub(super) const CHANNELS: usize = Channel::ALL.len();
 
@@ -135,7 +135,7 @@ fn slot(tenth: i64) -> usize {
 
 /// A message that was just accepted.
 #[derive(Clone, Copy)]
-pub(super) struct Accepted<'r, 'a> {
+pub(super) struct Taken<'r, 'a> {
     pub(super) n: u32,
     pub(super) channel: Channel,
     pub(super) request: &'r SendRequest<'a>,
@@ -167,21 +167,21 @@ impl SeenTotals {
         }
     }
 
-    pub(super) fn reach(&mut self, channel: Channel, state: State) {
+    pub(super) fn reach(&mut self, channel: Channel, state: AttemptState) {
         let seen = self.channel(channel);
         match state {
-            State::Queued => {}
-            State::Sent => seen.sent += 1,
-            State::Undelivered => seen.undelivered += 1,
-            State::Delivered => seen.delivered += 1,
-            State::Read => seen.read += 1,
+            AttemptState::Queued => {}
+            AttemptState::Sent => seen.sent += 1,
+            AttemptState::Undelivered => seen.undelivered += 1,
+            AttemptState::Delivered => seen.delivered += 1,
+            AttemptState::Read => seen.read += 1,
         }
     }
 }
 
 impl Model {
-    pub(super) fn note(&mut self, accepted: Accepted<'_, '_>, now: Timestamp) {
-        let Accepted { n, channel, request } = accepted;
+    pub(super) fn note(&mut self, taken: Taken<'_, '_>, now: Timestamp) {
+        let Taken { n, channel, request } = taken;
         let index = usize::from(channel.code());
         self.rates[index].note(now);
         let most = self.rates[index].most;
@@ -248,10 +248,10 @@ impl Model {
 
     /// The same for a recipient whom requests name by an id alone.
     pub fn messages_to_user(&self, id: &str) -> Vec<MessageSeen> {
-        self.messages_of(Addressee::of_user_id(id))
+        self.messages_of(RecipientKey::of_user_id(id))
     }
 
-    fn messages_of(&self, to: Addressee) -> Vec<MessageSeen> {
+    fn messages_of(&self, to: RecipientKey) -> Vec<MessageSeen> {
         let mut found = Vec::new();
         let mut next = self.latest.get(&to).copied();
         while let Some(n) = next {
@@ -273,7 +273,7 @@ impl Model {
 
 fn step_seen(record: &Record, attempt: &Attempt) -> StepSeen {
     let time = |offset| record.at(offset).map(Timestamp::rfc3339);
-    let undelivered = attempt.state == State::Undelivered;
+    let undelivered = attempt.state == AttemptState::Undelivered;
     StepSeen {
         channel: attempt.channel,
         state: attempt.state.as_str(),

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::account_events::TemplateCategory;
 use super::registry::{Place, Registered};
-use super::{Call, Method, Model, Reply, creation, languages, words};
+use super::{Call, Method, Model, Reply, creation, languages};
 use crate::domain::{Span, Timestamp};
-use crate::wire::{ListedTemplate, NewTemplate, TemplateList};
+use crate::wire::{ErrorAnswer, ListedTemplate, NewTemplate, TemplateList};
 
 /// How the practice provider treats templates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,11 +46,11 @@ impl Model {
             (Method::Get, None) => self.list_templates(&place),
             (Method::Post, None) => match serde_json::from_slice::<NewTemplate>(call.body) {
                 Ok(template) => self.create_template(place, template, now).err().unwrap_or_else(nothing),
-                Err(error) => self.unreadable(&error, now),
+                Err(error) => self.error(&ErrorAnswer::unreadable(&error), now),
             },
             (Method::Delete, Some(name)) if self.templates.remove(&place, name, now) => nothing(),
-            (Method::Delete, Some(_)) => self.error(400, 1_000, "Invalid parameter: unknown template", now),
-            _ => self.not_found("Unknown address", now),
+            (Method::Delete, Some(_)) => self.error(&ErrorAnswer::Invalid("unknown template".into()), now),
+            _ => self.error(&ErrorAnswer::UnknownAddress, now),
         }
     }
 
@@ -78,7 +78,7 @@ impl Model {
 
     /// Adds a template to the registry. The error is the refusal.
     fn create_template(&mut self, place: Place, template: NewTemplate, now: Timestamp) -> Result<(), Reply> {
-        let invalid = |what: &str| self.error(400, 1_000, &format!("Invalid parameter: {what}"), now);
+        let invalid = |what: &str| self.error(&ErrorAnswer::Invalid(what.into()), now);
         let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let (name, language, category) = (text(&template.name), text(&template.language), text(&template.category));
         let (Some(name), Some(language), Some(category)) = (name, language, category) else {
@@ -92,8 +92,8 @@ impl Model {
         creation::check(&template, category).map_err(invalid)?;
         let removed = self.templates.removed_at(&place.account, &name);
         if removed.is_some_and(|removed| now.since(removed) < LOCKED) {
-            let message = words::of_locked_name(languages::name_of(&language));
-            return Err(self.error(409, 3_060, &message, now));
+            let language = languages::name_of(&language);
+            return Err(self.error(&ErrorAnswer::LockedTemplateName { language }, now));
         }
         if self.templates.has(&place, &name, &language) {
             return Err(invalid("the template exists in this language"));

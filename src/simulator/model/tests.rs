@@ -1,6 +1,5 @@
 //! Tests of the model through its public methods.
 
-mod contents;
 mod documents;
 mod strict;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Call, Method, Model, Reply};
 use crate::domain::Timestamp;
-use crate::wire::{ACCOUNT_EVENTS, WebhookEvent, WebhookSetting, parse_events};
+use crate::wire::{ACCOUNT_EVENTS, ErrorAnswer, WebhookEvent, WebhookSetting, parse_events};
 
 /// What a webhook reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +39,10 @@ impl Model {
         }
         let named = match serde_json::from_slice::<Vec<WebhookSetting>>(call.body) {
             Ok(named) => named,
-            Err(error) => return self.unreadable(&error, now),
+            Err(error) => return self.error(&ErrorAnswer::unreadable(&error), now),
         };
         if call.method == Method::Post && named.iter().any(|setting| url::Url::parse(&setting.url).is_err()) {
-            return self.error(400, 1_000, "Invalid parameter: url", now);
+            return self.error(&ErrorAnswer::Invalid("url".into()), now);
         }
         let known = self.webhooks.entry(account.to_owned()).or_default();
         let is_named = |known: &WebhookSetting| {

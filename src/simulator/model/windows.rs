@@ -4,7 +4,7 @@
 use hashbrown::HashMap;
 
 use super::Model;
-use super::addressee::Addressee;
+use super::recipient_key::RecipientKey;
 use crate::domain::{Channel, Span, Timestamp};
 use crate::wire::{Inbound, WebhookEvent, parse_events};
 
@@ -13,15 +13,15 @@ const OF_AN_AD: Span = Span::from_secs(72 * 3_600);
 
 /// The end of each recipient's window with a subaccount. Without a subaccount it is one with all of them.
 #[derive(Debug, Default)]
-pub(super) struct Windows(HashMap<(Addressee, Option<u16>), Timestamp>);
+pub(super) struct Windows(HashMap<(RecipientKey, Option<u16>), Timestamp>);
 
 impl Windows {
-    fn open(&mut self, recipient: Addressee, sub_account: Option<u16>, until: Timestamp) {
+    fn open(&mut self, recipient: RecipientKey, sub_account: Option<u16>, until: Timestamp) {
         let end = self.0.entry((recipient, sub_account)).or_insert(until);
         *end = until.max(*end);
     }
 
-    pub(super) fn is_open(&self, recipient: Addressee, sub_account: u16, at: Timestamp) -> bool {
+    pub(super) fn is_open(&self, recipient: RecipientKey, sub_account: u16, at: Timestamp) -> bool {
         [Some(sub_account), None]
             .iter()
             .any(|sub_account| self.0.get(&(recipient, *sub_account)).is_some_and(|until| at < *until))
@@ -42,8 +42,8 @@ impl Model {
         if inbound.known_channel() != Some(Channel::WhatsApp) {
             return;
         }
-        let by_id = || inbound.user_id().map(Addressee::of_user_id);
-        let Some(recipient) = inbound.msisdn().map(Addressee::from).or_else(by_id) else { return };
+        let by_id = || inbound.user_id().map(RecipientKey::of_user_id);
+        let Some(recipient) = inbound.msisdn().map(RecipientKey::from).or_else(by_id) else { return };
         let named = inbound.sub_account_id.as_deref().filter(|name| !name.is_empty()).map(str::to_owned);
         let sub_account = named.map(|name| self.sub_account(&name));
         let span = if inbound.is_from_an_ad() { OF_AN_AD } else { USUAL };

@@ -24,6 +24,7 @@ mod answers;
 mod meta;
 mod receipts;
 pub mod remedies;
+pub mod words;
 
 use crate::domain::{Fault, RefusalSubject, SenderPart, Step};
 

@@ -6,74 +6,16 @@
 mod interactive;
 mod template;
 
+#[cfg(test)]
+mod tests;
+
 use serde::Serialize;
 use serde_json::Value;
 
-pub(super) use self::template::SubType;
-use super::record::ContentType;
+pub use self::template::SubType;
+use super::kind::Kind;
 use crate::domain::Channel;
 use crate::wire::Content;
-
-/// The `type` of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Text,
-    Image,
-    Video,
-    Audio,
-    File,
-    Location,
-    Interactive,
-    Template,
-    Buttons,
-    Carousel,
-    RichCard,
-}
-
-/// Spellings in lower case. The documents also write `document` for a file.
-const KINDS: [(&str, Kind); 12] = [
-    ("text", Kind::Text),
-    ("image", Kind::Image),
-    ("video", Kind::Video),
-    ("audio", Kind::Audio),
-    ("file", Kind::File),
-    ("document", Kind::File),
-    ("location", Kind::Location),
-    ("interactive", Kind::Interactive),
-    ("template", Kind::Template),
-    ("buttons", Kind::Buttons),
-    ("carousel", Kind::Carousel),
-    ("richcard", Kind::RichCard),
-];
-
-impl Kind {
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        KINDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, kind)| *kind)
-    }
-
-    const fn is_media(self) -> bool {
-        matches!(self, Self::Image | Self::Video | Self::Audio | Self::File)
-    }
-}
-
-/// The type that the details of a message show.
-pub(super) fn content_type(kind: Kind, content: &Content<'_>) -> ContentType {
-    match kind {
-        Kind::Text => ContentType::Text,
-        Kind::Image => ContentType::Image,
-        Kind::Video => ContentType::Video,
-        Kind::Audio => ContentType::Audio,
-        Kind::File => ContentType::File,
-        Kind::Location => ContentType::Location,
-        Kind::Template => ContentType::Template,
-        Kind::Carousel | Kind::RichCard => ContentType::Carousel,
-        Kind::Buttons => ContentType::Buttons,
-        Kind::Interactive => match text_of(&json(content)["interactive"], "type") {
-            kind if kind.eq_ignore_ascii_case("list") => ContentType::List,
-            _ => ContentType::Buttons,
-        },
-    }
-}
 
 /// A part of a request as JSON, whose limits are checked by the documented keys.
 fn json(part: &impl Serialize) -> Value {

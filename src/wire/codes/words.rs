@@ -2,13 +2,13 @@
 //! description in the provider's list of codes.
 
 /// The message of an error.
-pub(super) fn of_answer(code: i64) -> &'static str {
+pub fn of_answer(code: i64) -> &'static str {
     let known = ANSWERS.binary_search_by_key(&code, |(known, _)| *known).ok();
     known.map_or("Invalid parameter", |index| ANSWERS[index].1)
 }
 
 /// The message of an error 3060: the name of a template is locked after its removal. It names the language.
-pub(super) fn of_locked_name(language: &str) -> String {
+pub fn of_locked_name(language: &str) -> String {
     format!(
         "New {language} content can't be added while the existing {language} content is being deleted. Try again in 4 weeks \
          or consider creating a new message template."
@@ -16,7 +16,7 @@ pub(super) fn of_locked_name(language: &str) -> String {
 }
 
 /// How the SMS API describes a message of a batch that it rejects. It has no codes there.
-pub(super) fn of_sms_rejection(code: i64) -> &'static str {
+pub fn of_sms_rejection(code: i64) -> &'static str {
     match code {
         1_004 => "Invalid Text value. Reached max allowed limit",
         1_005 => "Invalid Source value. Reached max allowed limit",
@@ -28,7 +28,7 @@ pub(super) fn of_sms_rejection(code: i64) -> &'static str {
 }
 
 /// The message of a negative receipt.
-pub(super) fn of_receipt(code: i64) -> &'static str {
+pub fn of_receipt(code: i64) -> &'static str {
     let known = RECEIPTS.binary_search_by_key(&code, |(known, _)| *known).ok();
     known.map_or("An unknown error occurred with no more specific reason available", |index| RECEIPTS[index].1)
 }

@@ -1,16 +1,17 @@
-//! Whom a message is for: a phone number, or a user id of a channel.
+//! The key of a recipient: of a phone number, or of a user id of a channel.
 
 use super::seen::digest;
 use crate::domain::Msisdn;
+use crate::wire::rules::Addressee;
 
 /// A recipient in one integer, which also seeds their dice: the number, or a digest of the user id. No number equals a
 /// digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Addressee(u64);
+pub(super) struct RecipientKey(u64);
 
 const IS_DIGEST: u64 = 1 << 63;
 
-impl Addressee {
+impl RecipientKey {
     pub(super) fn of_user_id(id: &str) -> Self {
         Self(digest(id) | IS_DIGEST)
     }
@@ -24,7 +25,16 @@ impl Addressee {
     }
 }
 
-impl From<Msisdn> for Addressee {
+impl From<&Addressee<'_>> for RecipientKey {
+    fn from(to: &Addressee<'_>) -> Self {
+        match to {
+            Addressee::Number { number, .. } => (*number).into(),
+            Addressee::UserId(id) => Self::of_user_id(id),
+        }
+    }
+}
+
+impl From<Msisdn> for RecipientKey {
     fn from(number: Msisdn) -> Self {
         Self(number.get())
     }

@@ -6,7 +6,7 @@ use crate::wire::{Component, Parameter, Template, TemplateCard};
 
 /// What a button does, as its component says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::simulator::model) enum SubType {
+pub enum SubType {
     Url,
     QuickReply,
     CopyCode,
@@ -26,7 +26,7 @@ const SUB_TYPES: [(&str, SubType); 6] = [
 
 impl SubType {
     /// That of a component; `None` if it has none, or an unknown one.
-    pub(in crate::simulator::model) fn of(component: &Component<'_>) -> Option<Self> {
+    pub fn of(component: &Component<'_>) -> Option<Self> {
         let word = component.sub_type.as_deref()?;
         SUB_TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, sub_type)| *sub_type)
     }

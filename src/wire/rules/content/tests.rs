@@ -1,13 +1,14 @@
 //! What the provider refuses of a content because a part of it is unknown, missing or in the wrong place.
 
-use super::*;
+use serde_json::{Value, json};
 
-/// The code of the answer to one content on one channel; 0 if the message was accepted.
+use crate::wire::rules::tests::refusal;
+
+/// The code that one content is refused with on one channel; 0 if it is accepted.
 fn code(channel: &str, kind: &str, content: &Value) -> i64 {
     let body = json!({"user": {"msisdn": "+6591234567", "lineUserId": "U1"}, "type": kind, "content": content,
         "channels": [{"channel": channel}]});
-    let (_, answer) = response(&post(&mut model(Profile::perfect()), MESSAGES, &body, START));
-    answer["code"].as_i64().unwrap_or(0)
+    refusal(&body).unwrap_or(0)
 }
 
 fn of_template(components: &Value) -> i64 {

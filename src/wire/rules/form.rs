@@ -1,0 +1,152 @@
+//! The forms in which messages arrive: of the chat-apps API, of the SMS API, and LINE notifications. Each is also read as a
+//! message of the first form, in which it is counted, kept and sent.
+
+use crate::domain::Channel;
+use crate::wire::{
+    BatchRequest, ChannelStep, Content, NotificationBatch, NotificationRequest, SendRequest, Sms, SmsBatch, SmsRequest,
+    Text, User,
+};
+
+/// A message as it arrived.
+#[derive(Debug)]
+pub struct Arriving<'a> {
+    /// As a message of the chat-apps API.
+    pub request: SendRequest<'a>,
+    pub form: Form<'a>,
+}
+
+#[derive(Debug)]
+pub enum Form<'a> {
+    ChatApps,
+    Sms(Box<SmsRequest<'a>>),
+    Notification(Box<NotificationRequest<'a>>),
+}
+
+/// The messages of a batch.
+#[derive(Debug)]
+pub struct ArrivingBatch<'a> {
+    pub client_batch_id: Option<Text<'a>>,
+    pub include_messages_in_response: bool,
+    pub messages: Vec<Arriving<'a>>,
+}
+
+impl<'a> Arriving<'a> {
+    /// Reads one message of the chat-apps API or of the SMS API, which have the same path. Only the first names a `user`.
+    pub fn message(body: &'a [u8]) -> serde_json::Result<Self> {
+        let request: SendRequest<'_> = serde_json::from_slice(body)?;
+        let of_sms = || serde_json::from_slice::<SmsRequest<'_>>(body).ok().filter(SmsRequest::is_addressed);
+        let sms = if request.user.is_none() { of_sms() } else { None };
+        Ok(sms.map_or_else(|| Self::from(request), Self::from))
+    }
+
+    /// Reads one LINE notification.
+    pub fn notification(body: &'a [u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice::<NotificationRequest<'_>>(body).map(Self::from)
+    }
+
+    /// The message as the SMS API has it, if that took it.
+    pub fn sms(&self) -> Option<&SmsRequest<'a>> {
+        match &self.form {
+            Form::Sms(sms) => Some(sms),
+            Form::ChatApps | Form::Notification(_) => None,
+        }
+    }
+
+    /// Its JSON, in its own form.
+    pub fn json(&self) -> serde_json::Result<String> {
+        match &self.form {
+            Form::ChatApps => serde_json::to_string(&self.request),
+            Form::Sms(sms) => serde_json::to_string(sms),
+            Form::Notification(notification) => serde_json::to_string(notification),
+        }
+    }
+}
+
+impl<'a> ArrivingBatch<'a> {
+    /// Reads the messages of a batch, each as [`Arriving::message`] does.
+    pub fn messages(body: &'a [u8]) -> serde_json::Result<Self> {
+        let batch: BatchRequest<'_> = serde_json::from_slice(body)?;
+        if batch.messages.first().is_some_and(|first| first.user.is_none())
+            && let Ok(batch) = serde_json::from_slice::<SmsBatch<'_>>(body)
+            && batch.messages.iter().any(SmsRequest::is_addressed)
+        {
+            let SmsBatch { client_batch_id, include_messages_in_response, messages } = batch;
+            return Ok(Self::of(client_batch_id, include_messages_in_response, messages));
+        }
+        let (client_batch_id, include) = (batch.client_batch_id.clone(), batch.include_messages_in_response);
+        Ok(Self::of(client_batch_id, include, batch.into_messages()))
+    }
+
+    /// Reads a batch of LINE notifications.
+    pub fn notifications(body: &'a [u8]) -> serde_json::Result<Self> {
+        let NotificationBatch { client_batch_id, include_messages_in_response, messages } =
+            serde_json::from_slice(body)?;
+        Ok(Self::of(client_batch_id, include_messages_in_response, messages))
+    }
+
+    fn of<M: Into<Arriving<'a>>>(client_batch_id: Option<Text<'a>>, include: bool, messages: Vec<M>) -> Self {
+        let messages = messages.into_iter().map(Into::into).collect();
+        Self { client_batch_id, include_messages_in_response: include, messages }
+    }
+
+    /// Why the whole batch is refused, as the provider's code.
+    pub fn refusal(&self) -> Option<i64> {
+        let (id_max, code) = if self.is_sms() { (20, 1_008) } else { (100, 3_014) };
+        match self.messages.len() {
+            0 => Some(3_012),
+            len if len > BATCH_MAX => Some(3_013),
+            _ => self.client_batch_id.as_ref().filter(|id| id.chars().count() > id_max).map(|_| code),
+        }
+    }
+
+    /// Whether the SMS API took it.
+    pub(super) fn is_sms(&self) -> bool {
+        self.messages.first().and_then(Arriving::sms).is_some()
+    }
+}
+
+const BATCH_MAX: usize = 10_000;
+
+impl<'a> From<SendRequest<'a>> for Arriving<'a> {
+    fn from(request: SendRequest<'a>) -> Self {
+        Self { request, form: Form::ChatApps }
+    }
+}
+
+impl<'a> From<SmsRequest<'a>> for Arriving<'a> {
+    fn from(sms: SmsRequest<'a>) -> Self {
+        let encoding = Some(sms.encoding.clone()).filter(|encoding| !encoding.is_empty());
+        let settings = Sms { encoding, source: sms.source.clone() };
+        let request = SendRequest {
+            user: Some(User { msisdn: Some(sms.destination.clone()), ..User::default() }),
+            client_message_id: Some(sms.client_message_id.clone()).filter(|id| !id.is_empty()),
+            kind: Some("text".into()),
+            content: Some(Content { text: Some(sms.text.clone()), sms: Some(settings), ..Content::default() }),
+            channels: vec![step(Channel::Sms)],
+            scheduled: sms.scheduled.clone(),
+            expiry: sms.expiry.clone(),
+            dlr_callback_url: sms.dlr_callback_url.clone(),
+            ..SendRequest::default()
+        };
+        Self { request, form: Form::Sms(Box::new(sms)) }
+    }
+}
+
+impl<'a> From<NotificationRequest<'a>> for Arriving<'a> {
+    fn from(notification: NotificationRequest<'a>) -> Self {
+        let fallback_text = notification.sms_fallback.as_ref().and_then(|sms| sms.text.clone());
+        let request = SendRequest {
+            user: notification.user.clone(),
+            client_message_id: notification.client_message_id.clone(),
+            dlr_callback_url: notification.dlr_callback_url.clone(),
+            content: Some(Content { fallback_text, ..Content::default() }),
+            channels: vec![step(Channel::LineNotification)],
+            ..SendRequest::default()
+        };
+        Self { request, form: Form::Notification(Box::new(notification)) }
+    }
+}
+
+fn step(channel: Channel) -> ChannelStep<'static> {
+    ChannelStep { channel: channel.as_str().into(), ..ChannelStep::default() }
+}
