@@ -5,7 +5,6 @@
 
 mod interactive;
 mod template;
-
 #[cfg(test)]
 mod tests;
 
