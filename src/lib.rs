@@ -39,6 +39,9 @@ pub mod book;
 // Opt-outs: which recipients, from which source and since when.
 pub mod optout;
 
+// Who may call the API, and what each caller may do.
+pub mod access;
+
 // Submits an attempt to the provider and reports what happened.
 pub mod provider;
 

@@ -70,6 +70,7 @@ pub fn plan(
         is_again: false,
         is_test: false,
         confirms_opt_out: false,
+        api: None,
     };
     Ok((plan, building.warnings))
 }

@@ -9,7 +9,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::CommandContext;
-use crate::api;
+use crate::api::{self, ApiParts};
 use crate::node::{Node, NodeParts, Os};
 use crate::store::Store;
 
@@ -39,14 +39,15 @@ impl Server {
         let node = node.await?;
         let intake = node.intake().context("the server no longer accepts webhooks")?;
         let stop_api = CancellationToken::new();
-        let api = tokio::spawn(api::serve(
-            listener,
-            intake,
-            node.door(),
+        let parts = ApiParts {
+            config: Arc::clone(&context.config),
             store,
-            Arc::clone(&context.clock),
-            stop_api.clone(),
-        ));
+            clock: Arc::clone(&context.clock),
+            chance: Arc::clone(&context.chance),
+            intake,
+            verifier: node.door(),
+        };
+        let api = tokio::spawn(api::serve(listener, parts, stop_api.clone()));
         let api = Some(api);
         Ok(Self { node, api, stop_api, address })
     }

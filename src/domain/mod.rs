@@ -35,6 +35,7 @@ mod pool;
 mod queue;
 mod recipient;
 mod region;
+mod scope;
 mod suggest;
 mod tally;
 pub mod text;
@@ -77,11 +78,14 @@ pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};
 pub use outcome::{BatchState, Fault, Outcome, RefusalSubject, SenderPart, SkipReason};
 pub use pace::{InvalidPace, OverridableSetting, Portion, Rate, Tier};
 pub use phrase::{InvalidPhrase, Phrase};
-pub use plan::{AfterGap, BeginsWhen, OnMissed, OnMissingValue, OnOverlap, OnTierSpent, OnUnknown, Plan, Step};
+pub use plan::{
+    AfterGap, ApiCalls, BeginsWhen, OnMissed, OnMissingValue, OnOverlap, OnTierSpent, OnUnknown, Plan, Step,
+};
 pub use pool::{InvalidPool, Member, Pool, Sources};
 pub use queue::Queue;
 pub use recipient::Recipient;
 pub use region::{countries_with_regions, usual_zone, zone_of, zones_of};
+pub use scope::Scope;
 pub use suggest::{hint, nearest, suggestion};
 pub use tally::{Count, Tallies};
 pub use text::{grouped, plural, size};

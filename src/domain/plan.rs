@@ -246,6 +246,19 @@ pub struct Plan {
     /// Whether it confirms opt-outs: its messages go to recipients who have just opted out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub confirms_opt_out: bool,
+    /// Whose messages these are, if calls of the API sent them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<ApiCalls>,
+}
+
+/// The calls of the API whose messages share a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiCalls {
+    /// The subaccount that they named.
+    pub sub_account: String,
+    /// The index of the column with the address for the receipts of a message, if they named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<usize>,
 }
 
 impl Plan {
@@ -272,6 +285,7 @@ impl Plan {
             is_again: false,
             is_test: false,
             confirms_opt_out: false,
+            api: None,
         }
     }
 

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Load;
 use super::rules::Rules;
-use crate::api;
+use crate::api::{self, ApiParts};
 use crate::bench::sink::AUTHORIZATION;
 use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run, SinkProcess};
@@ -55,14 +55,21 @@ pub async fn product(
         config: Arc::clone(&config),
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
-        chance,
+        chance: Arc::clone(&chance),
         processes,
     };
     let mut node = Node::start(parts).await?;
     let stop_api = CancellationToken::new();
     let intake = node.intake().ok_or("the node accepts no receipts")?;
-    let serving = api::serve(listener, intake, node.door(), Arc::clone(&store), Arc::clone(&clock), stop_api.clone());
-    let serving = tokio::spawn(serving);
+    let parts = ApiParts {
+        config,
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        chance,
+        intake,
+        verifier: node.door(),
+    };
+    let serving = tokio::spawn(api::serve(listener, parts, stop_api.clone()));
     let all = i64::from(load.messages);
     loop {
         let tallies = store.tallies(batch).await?;

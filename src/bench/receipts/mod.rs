@@ -23,7 +23,7 @@ use super::dispatch::{self, config};
 use super::figures::{Begun, Run};
 use super::sink::AUTHORIZATION;
 use super::{Error, Stock};
-use crate::api;
+use crate::api::{self, ApiParts};
 use crate::clock::{Chance, Clock};
 use crate::domain::{Count, Timestamp};
 use crate::node::{Node, NodeParts, Os};
@@ -65,14 +65,27 @@ pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance
     let nothing = dispatch::Load { messages: 0, connections: ONE, batch: ONE, receipts: 0, with_rules: false };
     let config = Arc::new(config(&nothing, "http://127.0.0.1:9")?);
     let processes = Arc::new(Os);
-    let parts = NodeParts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
+    let parts = NodeParts {
+        config: Arc::clone(&config),
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        chance: Arc::clone(&chance),
+        processes,
+    };
     let mut node = Node::start(parts).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let stop_api = CancellationToken::new();
     let intake = node.intake().ok_or("the node accepts no receipts")?;
-    let serving = api::serve(listener, intake, node.door(), Arc::clone(&store), Arc::clone(&clock), stop_api.clone());
-    let serving = tokio::spawn(serving);
+    let parts = ApiParts {
+        config,
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        chance,
+        intake,
+        verifier: node.door(),
+    };
+    let serving = tokio::spawn(api::serve(listener, parts, stop_api.clone()));
     let measured = from_another_process(load, &address.to_string(), clock.as_ref()).await?;
     node.stop_sending().await;
     stop_api.cancel();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use volley::api::ApiParts;
 use volley::book::Book;
 use volley::campaign::{self, Decided, Draft, Launched, Launcher};
 use volley::clock::{Chance, Clock, ManualClock};
@@ -124,8 +125,15 @@ impl ByHand {
     pub(crate) async fn open_door(&self) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/webhooks/8x8", listener.local_addr().unwrap());
-        let (intake, door, store) = (self.intake.clone(), self.node.door(), Arc::clone(&self.store));
-        let serving = volley::api::serve(listener, intake, door, store, super::clock(), self.closing.clone());
+        let parts = ApiParts {
+            config: Arc::clone(&self.config),
+            store: Arc::clone(&self.store),
+            clock: super::clock(),
+            chance: Arc::clone(&self.chance),
+            intake: self.intake.clone(),
+            verifier: self.node.door(),
+        };
+        let serving = volley::api::serve(listener, parts, self.closing.clone());
         tokio::spawn(async move { serving.await.unwrap() });
         url
     }

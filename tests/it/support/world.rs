@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use volley::api;
+use volley::api::{self, ApiParts};
 use volley::campaign::{Draft, Launched, Launcher};
 use volley::clock::{Chance, Clock, RealClock};
 use volley::config::{self, Config};
@@ -197,12 +197,16 @@ impl World {
             Ok(Box::new(Behind { http, way: self.way, clock: Arc::clone(&self.clock) }))
         };
         let node = Node::start_over(parts, transport).await.unwrap();
-        let intake = node.intake().unwrap();
-        let door = node.door();
-        let (store, clock, stop) = (Arc::clone(&self.store), Arc::clone(&self.clock), self.stop_api.clone());
-        self.serving = Some(tokio::spawn(async move {
-            api::serve(listener, intake, door, store, clock, stop).await.unwrap();
-        }));
+        let parts = ApiParts {
+            config: Arc::clone(&self.config),
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            chance: Arc::clone(&self.chance),
+            intake: node.intake().unwrap(),
+            verifier: node.door(),
+        };
+        let stop = self.stop_api.clone();
+        self.serving = Some(tokio::spawn(async move { api::serve(listener, parts, stop).await.unwrap() }));
         self.node = Some(node);
     }
 
