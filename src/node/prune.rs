@@ -1,4 +1,4 @@
-//! Removes old strays and tier slots at a node's start and once a day, and then the campaigns past their retention.
+//! Removes old strays, tier slots and audit entries at a node's start and once a day, and then the campaigns past their retention.
 
 use std::sync::Arc;
 
@@ -21,13 +21,20 @@ pub(super) struct Pruner {
     store: Arc<dyn Store>,
     /// How long a settled campaign is kept.
     retention: Option<Span>,
+    /// How long an entry of the audit log is kept.
+    audit_retention: Option<Span>,
     next: Timestamp,
 }
 
 impl Pruner {
     /// A pruner that is due at once.
-    pub(super) const fn new(store: Arc<dyn Store>, retention: Option<Span>, now: Timestamp) -> Self {
-        Self { store, retention, next: now }
+    pub(super) const fn new(
+        store: Arc<dyn Store>,
+        retention: Option<Span>,
+        audit_retention: Option<Span>,
+        now: Timestamp,
+    ) -> Self {
+        Self { store, retention, audit_retention, next: now }
     }
 
     /// Prunes if a day has passed since the last time. Returns the time of the next run.
@@ -35,6 +42,9 @@ impl Pruner {
         if now >= self.next {
             self.store.forget_slots(now - Tier::HELD).await?;
             self.store.forget_old_strays(now - STRAYS_KEPT).await?;
+            if let Some(after) = self.audit_retention {
+                self.store.forget_audit(now - after).await?;
+            }
             self.next = now + EVERY;
         }
         Ok(self.next)
@@ -121,7 +131,7 @@ mod tests {
         let young = settled(store.as_ref(), clock.now() - day(89)).await;
         let purged_at = async |batch| store.batch(batch).await.unwrap().unwrap().purged_at;
         for (retention, wanted) in [(None, None), (Some(day(90)), Some(clock.now()))] {
-            Pruner::new(Arc::clone(&store), retention, clock.now()).purge(clock.as_ref()).await.unwrap();
+            Pruner::new(Arc::clone(&store), retention, None, clock.now()).purge(clock.as_ref()).await.unwrap();
             assert_eq!((purged_at(old).await, purged_at(young).await), (wanted, None));
         }
     }
