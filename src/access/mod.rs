@@ -94,7 +94,7 @@ impl Access {
         let is_former = presented.secret.matches(&former) & (now < former_until);
         let known = known.filter(|_| is_current | is_former).ok_or(Denied::Unknown)?;
         check(&known.key, peer, now)?;
-        self.uses.note(presented.id, peer, now);
+        self.uses.note(presented.id, peer.to_canonical(), now);
         Ok(Arc::clone(&known.caller))
     }
 

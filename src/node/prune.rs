@@ -95,9 +95,9 @@ impl Pruner {
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
-    use crate::domain::{BatchId, BatchState, Channel, Plan, Step, Tag};
+    use crate::domain::{AuditAction, BatchId, BatchState, Channel, Plan, Step, Tag};
     use crate::events::Origin;
-    use crate::store::{self, KnownAs, NewAudience, NewBatch};
+    use crate::store::{self, AuditActor, AuditEntry, Cursor, KnownAs, NewAudience, NewBatch};
 
     async fn settled(store: &dyn Store, at: Timestamp) -> BatchId {
         let (known_as, source) = (KnownAs::Nothing, "recipients.csv".to_owned());
@@ -120,6 +120,26 @@ mod tests {
             store.move_batch(batch, vec![from], to, None, at).await.unwrap();
         }
         batch
+    }
+
+    #[tokio::test]
+    async fn audit_entries_are_deleted_once_their_retention_is_over() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        let day = |days: i64| Span::from_secs(days * 86_400);
+        let entry = |age: i64| AuditEntry {
+            at: clock.now() - day(age),
+            actor: AuditActor::Command { name: "Ann".to_owned() },
+            request: None,
+            action: AuditAction::KeyCreated,
+            object: None,
+            http_status: None,
+        };
+        store.record_audit(vec![entry(401), entry(399), entry(0)]).await.unwrap();
+        for (retention, kept) in [(None, 3), (Some(day(400)), 2)] {
+            Pruner::new(Arc::clone(&store), None, retention, clock.now()).run_once(clock.now()).await.unwrap();
+            assert_eq!(store.audit_entries(Cursor::START, 9).await.unwrap().len(), kept);
+        }
     }
 
     #[tokio::test]
