@@ -17,6 +17,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use futures_util::future::try_join;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -95,12 +96,21 @@ pub async fn serve(listener: TcpListener, parts: ApiParts, stop: CancellationTok
     let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
     let clock = Arc::clone(&parts.clock);
     let access = Access::new(Arc::clone(&parts.store));
+    let uses = access.uses();
     let unproven = Budget::new(Arc::clone(&clock));
     let routes = routes().with_state(Shared(Arc::new(Inner { parts, access, unproven })));
-    axum::serve(LimitedListener::new(listener, clock), routes)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-        .map_err(|source| ServeError::Failed { address, source })
+    let serving = async {
+        axum::serve(LimitedListener::new(listener, Arc::clone(&clock)), routes)
+            .with_graceful_shutdown(stop.clone().cancelled_owned())
+            .await
+            .map_err(|source| ServeError::Failed { address, source })
+    };
+    // Ends only with `stop`, so a failure is answered first.
+    let recording = async {
+        uses.record_until(clock.as_ref(), &stop).await;
+        Ok(())
+    };
+    try_join(serving, recording).await.map(drop)
 }
 
 fn routes() -> Router<Shared> {

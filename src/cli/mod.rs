@@ -14,6 +14,7 @@
 
 mod audience;
 mod audit;
+mod audit_log;
 mod backup;
 mod bench;
 mod campaign;
@@ -25,9 +26,11 @@ mod doctor;
 mod events;
 mod exit;
 mod interrupt;
+mod key;
 mod lane;
 mod message;
 mod operator;
+mod operators;
 mod optout;
 mod optout_push;
 mod out;
@@ -139,6 +142,14 @@ enum Command {
     /// Messages that recipients sent back.
     #[command(subcommand)]
     Reply(reply::Command),
+    /// Keys of the API: create, list, rotate, revoke.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Operators who sign in with a password: create, list, disable, enable.
+    #[command(subcommand)]
+    Operator(operators::Command),
+    /// Show who changed something over the API, and who changed keys and operators.
+    AuditLog(audit_log::Args),
     /// Remove campaigns that settled long ago, or erase one recipient everywhere.
     Purge(purge::Args),
     /// Copy the whole database to a new file, also while a server is running.
@@ -201,6 +212,9 @@ impl Cli {
             Command::Audit(args) => audit::run(args, &context()?).await,
             Command::OptOut(command) => optout::run(command, &context()?).await,
             Command::Reply(command) => reply::run(command, &context()?).await,
+            Command::Key(command) => key::run(command, &context()?).await,
+            Command::Operator(command) => operators::run(command, &context()?).await,
+            Command::AuditLog(args) => audit_log::run(args, &context()?).await,
             Command::Purge(args) => purge::run(args, &context()?).await,
             Command::Backup(args) => backup::run(args, &context()?).await,
             Command::Bench(command) => bench::run(command).await,

@@ -83,7 +83,8 @@ pub(super) static OPT_OUT: Section = Section {
     keys: &[list("stop"), list("start"), list("ignore"), texts("confirm"), key("group"), key("contacts_url")],
 };
 pub(super) static PRICES: Section = Section { name: "prices", named: false, keys: &[key("file")] };
-pub(super) static RETENTION: Section = Section { name: "retention", named: false, keys: &[key("after")] };
+pub(super) static RETENTION: Section =
+    Section { name: "retention", named: false, keys: &[key("after"), key("audit_log")] };
 pub(super) static QUALITY: Section =
     Section { name: "quality", named: false, keys: &[key("yellow"), key("red"), key("flagged")] };
 pub(super) static ACCOUNT: Section = Section { name: "account", named: true, keys: &[key("name"), key("rate")] };

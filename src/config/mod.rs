@@ -69,6 +69,8 @@ pub struct Config {
     pub prices: Option<PathBuf>,
     /// How long a settled campaign is kept; `None` means forever.
     pub retention: Option<Span>,
+    /// How long an entry of the audit log is kept; `None` means forever.
+    pub audit_retention: Option<Span>,
 }
 
 /// A configuration with its sources.
@@ -91,13 +93,15 @@ fn prices(reader: &mut Reader<'_>) -> Result<Option<PathBuf>, Error> {
 /// The shortest retention. Windows of up to 72 hours, tier slots and questions to the provider need younger data.
 pub const SHORTEST_RETENTION: Span = Span::from_secs(4 * 86_400);
 
-/// Reads `[retention]`.
-fn retention(reader: &mut Reader<'_>) -> Result<Option<Span>, Error> {
-    let Some(after) = reader.parsed::<Span>("after")? else { return Ok(None) };
-    if after < SHORTEST_RETENTION {
-        let problem =
-            format!("{after} is too short, because purged data cannot be restored; use {SHORTEST_RETENTION} or more");
-        return Err(reader.wrong("after", problem));
+/// The shortest retention of the audit log, which the database holds too.
+pub const SHORTEST_AUDIT_RETENTION: Span = Span::from_secs(30 * 86_400);
+
+/// Reads one key of `[retention]`.
+fn retention(reader: &mut Reader<'_>, key: &'static str, shortest: Span) -> Result<Option<Span>, Error> {
+    let Some(after) = reader.parsed::<Span>(key)? else { return Ok(None) };
+    if after < shortest {
+        let problem = format!("{after} is too short, because purged data cannot be restored; use {shortest} or more");
+        return Err(reader.wrong(key, problem));
     }
     Ok(Some(after))
 }
@@ -148,7 +152,9 @@ impl Config {
         let provider = Provider::read(&mut Reader::new(layers.plain(&keys::PROVIDER), &mut settings))?;
         let opt_out = Keywords::read(&mut Reader::new(layers.plain(&keys::OPT_OUT), &mut settings))?;
         let prices = prices(&mut Reader::new(layers.plain(&keys::PRICES), &mut settings))?;
-        let retention = retention(&mut Reader::new(layers.plain(&keys::RETENTION), &mut settings))?;
+        let mut kept = Reader::new(layers.plain(&keys::RETENTION), &mut settings);
+        let campaigns_kept = retention(&mut kept, "after", SHORTEST_RETENTION)?;
+        let audit_retention = retention(&mut kept, "audit_log", SHORTEST_AUDIT_RETENTION)?;
         let quality = QualityGuard::read(&mut Reader::new(layers.plain(&keys::QUALITY), &mut settings))?;
         let found = lanes::read(&layers, &provider, quality, &mut settings)?;
         let routes = route::read(layers.routes(), provider.sub_account.as_deref(), &found.lanes, &mut settings)?;
@@ -163,7 +169,8 @@ impl Config {
             routes,
             opt_out,
             prices,
-            retention,
+            retention: campaigns_kept,
+            audit_retention,
         };
         Ok(Loaded { config, file: file.map(|(path, _)| path.to_owned()), settings, warnings })
     }

@@ -7,6 +7,7 @@
 //! May not: use any other room.
 
 mod api;
+mod audit;
 mod causes;
 mod channel;
 mod channel_user;
@@ -19,6 +20,8 @@ mod fields;
 mod guard;
 mod hours;
 mod id;
+mod ip_network;
+mod key_id;
 mod language;
 mod letters;
 mod marks;
@@ -48,6 +51,7 @@ mod word;
 mod zone;
 
 pub use api::MessagingApi;
+pub use audit::AuditAction;
 pub use causes::Causes;
 pub use channel::{Channel, Status};
 pub use channel_user::{ChannelUser, InvalidChannelUser};
@@ -67,6 +71,8 @@ pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};
 pub use guard::{InvalidStopRule, StopRule};
 pub use hours::{ClosedBy, Hours, InvalidStretch, Stretch, instant, local};
 pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
+pub use ip_network::{InvalidIpNetwork, IpNetwork};
+pub use key_id::{InvalidKeyId, KeyId};
 pub use language::Language;
 pub use letters::base_letter;
 pub use marks::{Ending, Marks};
@@ -85,7 +91,7 @@ pub use pool::{InvalidPool, Member, Pool, Sources};
 pub use queue::Queue;
 pub use recipient::Recipient;
 pub use region::{countries_with_regions, usual_zone, zone_of, zones_of};
-pub use scope::Scope;
+pub use scope::{Scope, Scopes};
 pub use suggest::{hint, nearest, suggestion};
 pub use tally::{Count, Tallies};
 pub use text::{grouped, plural, size};

@@ -81,7 +81,7 @@ impl Components {
         let NodeParts { config, store, clock, chance, .. } = &parts;
         let (now, listened_until) = (clock.now(), started.listened_until);
         store.sweep_unpublished(now - HALF_DONE).await?;
-        let mut pruner = Pruner::new(Arc::clone(store), config.retention, now);
+        let mut pruner = Pruner::new(Arc::clone(store), config.retention, config.audit_retention, now);
         pruner.run_once(now).await?;
         let Restored { gaps, mut missed, book, holds, in_effect, in_flight } =
             Restored::load(config, store, started.epoch, now).await?;

@@ -9,20 +9,21 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, ChannelUser, LaneId, Loaded, MessageKey, Money, Msisdn,
+    AudienceId, BatchId, BatchState, Channel, ChannelUser, KeyId, LaneId, Loaded, MessageKey, Money, Msisdn,
     OverridableSetting, Plan, Queue, Recipient, Span, StepIndex, Tallies, Timestamp,
 };
 use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
-    AccountEvent, Alias, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Catalogues,
-    Change, Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, FetchedTemplates,
-    FoundAttempt, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState,
-    Lanes, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
-    NotedBucket, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState,
-    Question, QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, ReplyCount, Result, Retention, Scope, Sender,
-    Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest,
-    TierSlot, Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
+    AccountEvent, Alias, Amendment, ApiKey, Attempt, Audience, AudiencePart, Audiences, AuditEntry, Batch, Batches,
+    Beat, Catalogues, Change, Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events,
+    FetchedTemplates, FoundAttempt, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap,
+    Key, Keys, LaneState, Lanes, LastUse, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane, NewAudience,
+    NewBatch, Node, NodeStart, Nodes, NotedBucket, OperatorAccount, OptIn, OptOut, OptOutRecord, Override,
+    PasswordHash, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
+    RejectedWebhooks, Replies, ReplyCount, Result, Retention, Scope, SecretDigest, Sender, SetupToken, Signals,
+    Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest, TierSlot,
+    Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -395,6 +396,28 @@ through! {
         writes record_event(event: Event) -> ();
         reads events(after: Cursor, limit: u32) -> Vec<(Cursor, Event)>;
         reads events_of(batch: BatchId, lanes: Vec<String>, limit: u32) -> Vec<Event>;
+    }
+}
+
+through! {
+    Keys {
+        reads api_key(id: KeyId) -> Option<ApiKey>;
+        reads api_key_named(name: String) -> Option<ApiKey>;
+        reads api_keys(after: Option<KeyId>, limit: u32) -> Vec<ApiKey>;
+        writes create_api_key(key: ApiKey, setup: Option<SecretDigest>, entry: AuditEntry) -> bool;
+        writes rotate_api_key(id: KeyId, secret: SecretDigest, former_until: Option<Timestamp>, entry: AuditEntry) -> bool;
+        writes revoke_api_key(id: KeyId, now: Timestamp, entry: AuditEntry) -> bool;
+        writes record_key_uses(uses: Vec<(KeyId, LastUse)>) -> ();
+        reads operator(name: String) -> Option<OperatorAccount>;
+        reads operators(after: Option<String>, limit: u32) -> Vec<OperatorAccount>;
+        writes create_operator(operator: OperatorAccount, entry: AuditEntry) -> ();
+        writes set_password(name: String, password: PasswordHash, entry: AuditEntry) -> bool;
+        writes set_operator_disabled(name: String, since: Option<Timestamp>, entry: AuditEntry) -> bool;
+        writes offer_setup(token: SetupToken, now: Timestamp) -> bool;
+        reads setup_token() -> Option<SetupToken>;
+        writes record_audit(entries: Vec<AuditEntry>) -> ();
+        reads audit_entries(after: Cursor, limit: u32) -> Vec<(Cursor, AuditEntry)>;
+        writes forget_audit(before: Timestamp) -> ();
     }
 }
 

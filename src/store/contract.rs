@@ -11,6 +11,7 @@ mod filled;
 mod hours;
 mod inbound;
 mod joining;
+mod keys;
 mod lanes;
 mod leases;
 mod limits;

@@ -8,6 +8,7 @@
 //! May not: decide. The engine decides about messages, through the book; the planner decides what is sent next. Other
 //! rooms know only the traits of the verbs, and take the one that they need; [`open`] alone chooses the database.
 
+mod access;
 mod batch;
 mod catalogue;
 #[cfg(test)]
@@ -27,6 +28,10 @@ mod uploads;
 mod verbs;
 mod walk;
 
+pub use access::{
+    ApiKey, AuditActor, AuditEntry, AuditRequest, KeyLimits, LastUse, OperatorAccount, PasswordHash, SecretDigest,
+    SetupToken,
+};
 pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, PieceOfMessages, Start};
 pub use catalogue::{
     FetchedTemplates, StoredTemplate, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind,
@@ -55,7 +60,7 @@ pub use sqlite::Sqlite;
 pub(crate) use sqlite::tests::run_sql;
 pub use uploads::UploadedFile;
 pub use verbs::{
-    Audiences, Batches, Catalogues, Consent, Dispatch, Events, Kept, Lanes, Messages, Nodes, Queries, Receipts,
+    Audiences, Batches, Catalogues, Consent, Dispatch, Events, Kept, Keys, Lanes, Messages, Nodes, Queries, Receipts,
     Replies, Retention, Store, Tiers, Uploads, WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};

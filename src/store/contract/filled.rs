@@ -1,12 +1,12 @@
 //! Fills a store with something of everything that it can hold, for databases that are opened by later versions.
 
 use super::*;
-use crate::domain::{ChannelUser, DoubtCause, Keyword, OptOutSource, OverridableSetting, Portion};
+use crate::domain::{AuditAction, ChannelUser, DoubtCause, Keyword, OptOutSource, OverridableSetting, Portion, Scope};
 use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
-    AccountEvent, Amendment, Beat, BucketOf, Direction, HeldBy, Hold, KeptGap, LaneState, LinkState, NotedBucket,
-    OptIn, OptOut, Override, ProviderReport, Query, QueryState, RejectedWebhooks, RejectionReason, StepHeldBy,
-    StepHold, StrayKind, TemplateRequest, TemplateRequestKind, UploadedFile, UserOptOut, started,
+    AccountEvent, Amendment, ApiKey, Beat, BucketOf, Direction, HeldBy, Hold, KeptGap, LaneState, LinkState,
+    NotedBucket, OptIn, OptOut, Override, ProviderReport, Query, QueryState, RejectedWebhooks, RejectionReason,
+    StepHeldBy, StepHold, StrayKind, TemplateRequest, TemplateRequestKind, UploadedFile, UserOptOut, started,
 };
 
 impl Desk {
@@ -16,6 +16,15 @@ impl Desk {
         self.fill_lanes(batch).await;
         self.fill_recipients(batch).await;
         self.fill_server().await;
+        self.fill_access().await;
+    }
+
+    /// A key, an operator and the audit log of both. A setup token is there before them.
+    async fn fill_access(&self) {
+        self.offer_setup(keys::token(3, 86_400), at(23)).await.unwrap();
+        let key = ApiKey { scopes: [Scope::Send].into_iter().collect(), ..keys::key(1, "shop") };
+        self.create_api_key(key, None, keys::entry(AuditAction::KeyCreated, 23)).await.unwrap();
+        self.create_operator(keys::operator("ann"), keys::entry(AuditAction::OperatorCreated, 24)).await.unwrap();
     }
 
     /// A campaign with messages in several states, a changed plan, attempts and receipts.

@@ -4,8 +4,10 @@
 //! SQLite's strictest setting, so an acknowledged verb survives a power cut.
 
 mod aliases;
+mod api_keys;
 mod asking;
 mod audiences;
+mod audit;
 mod batches;
 mod catalogue;
 mod claim;
@@ -22,6 +24,7 @@ mod messages;
 mod naming;
 mod nodes;
 mod numbers;
+mod operators;
 mod opt_out_ids;
 mod opt_outs;
 mod overrides;
@@ -71,6 +74,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (2, "the catalogue", include_str!("../../../migrations/sqlite/0002_the_catalogue.sql")),
         (3, "answers", include_str!("../../../migrations/sqlite/0003_answers.sql")),
         (4, "uploaded files", include_str!("../../../migrations/sqlite/0004_uploaded_files.sql")),
+        (5, "access", include_str!("../../../migrations/sqlite/0005_access.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

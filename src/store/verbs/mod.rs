@@ -14,6 +14,7 @@ mod catalogue;
 mod consent;
 mod dispatch;
 mod events;
+mod keys;
 mod lanes;
 mod messages;
 mod nodes;
@@ -30,6 +31,7 @@ pub use catalogue::Catalogues;
 pub use consent::Consent;
 pub use dispatch::Dispatch;
 pub use events::Events;
+pub use keys::Keys;
 pub use lanes::Lanes;
 pub use messages::Messages;
 pub use nodes::Nodes;
@@ -49,6 +51,7 @@ pub trait Store:
     + Consent
     + Dispatch
     + Events
+    + Keys
     + Lanes
     + Messages
     + Nodes

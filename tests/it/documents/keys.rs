@@ -223,6 +223,7 @@ const SECTIONS: &[Section] = &[
     ] },
     Section { title: "`[retention]`", file: CONFIG, around: "[retention]\n@\n", keys: &[
         key("after", TIME, "keep everything", "\"90d\"", "\"1d\"", "Once a day, Volley removes the messages of campaigns that settled longer ago."),
+        key("audit_log", TIME, "keep everything", "\"400d\"", "\"7d\"", "Once a day, Volley removes older entries of the [audit log](access.md#the-audit-log)."),
     ] },
     Section { title: "`[quality]`", file: CONFIG, around: "[quality]\n@\n", keys: &[
         key("yellow", GUARD, "nothing", "\"slow\"", "\"stop\"", "What happens while the provider scores a template YELLOW; see [Quality](rates.md#quality)."),

@@ -4,7 +4,8 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::TempDatabase;
 use crate::store::sqlite::{
-    aliases, asking, audiences, claim, facts, inbound, opt_out_ids, opt_outs, reads, receipts, shapes, tiers, walk,
+    aliases, api_keys, asking, audiences, audit, claim, facts, inbound, operators, opt_out_ids, opt_outs, reads,
+    receipts, shapes, tiers, walk,
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
@@ -109,6 +110,13 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (opt_out_ids::OPT_IN, &["opt_out_id USING PRIMARY KEY (channel=? AND called=?)"]),
         (opt_out_ids::LIST, &["opt_out_id USING PRIMARY KEY"]),
         (opt_out_ids::HISTORY, &["opt_out_id_record_recipient (channel=? AND called=?)"]),
+        (api_keys::FIND, &["api_key USING INTEGER PRIMARY KEY (rowid=?)"]),
+        (api_keys::NAMED, &["api_key USING INDEX api_key_name (name=?)"]),
+        (api_keys::LIST, &["api_key USING INTEGER PRIMARY KEY (rowid>?)"]),
+        (operators::FIND, &["operator USING PRIMARY KEY (name=?)"]),
+        (operators::LIST, &["operator USING PRIMARY KEY (name>?)"]),
+        (audit::LIST, &["audit_entry USING INTEGER PRIMARY KEY (rowid>?)"]),
+        (audit::FORGET, &["audit_entry USING COVERING INDEX audit_entry_at"]),
         (inbound::CONFIRM, &["SEARCH inbound USING COVERING INDEX"]),
         (inbound::DUE_CONFIRMATIONS, &["c USING INTEGER PRIMARY KEY (rowid>?)", "i USING INTEGER PRIMARY KEY"]),
         (inbound::REPLY_COUNTS, &["COVERING INDEX inbound_choice (batch=?)"]),
