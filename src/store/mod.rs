@@ -27,7 +27,7 @@ mod uploads;
 mod verbs;
 mod walk;
 
-pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, PieceOfMessages, Start};
+pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, OwnTimes, PieceOfMessages, Start};
 pub use catalogue::{
     FetchedTemplates, StoredTemplate, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind,
 };

@@ -4,11 +4,11 @@
 
 use sqlx::{Row, SqliteConnection};
 
-use super::rows::small;
+use super::rows::{json_of, small, state};
 use super::{Work, audiences, batches, inbound, pieces};
 use crate::domain::{AudienceId, BatchId, BatchState, Tag, Timestamp};
 use crate::events::Origin;
-use crate::store::{Error, Joined, Joining, KnownAs, NewAudience, NewBatch, PieceOfMessages};
+use crate::store::{Error, Joined, Joining, KnownAs, NewAudience, NewBatch, OwnTimes, PieceOfMessages};
 
 /// A batch that messages can join.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
         None => begin(connection, &joining).await?,
     };
     let Open { batch, tag, audience } = open;
-    let Joining { recipients, start, elsewhere, confirms, now, .. } = joining;
+    let Joining { recipients, start, elsewhere, own_times, confirms, now, .. } = joining;
     // Of two servers that read the same due confirmations, one queues them.
     if !confirms.is_empty() && inbound::forget_confirmations(connection, &confirms).await? < confirms.len() as u64 {
         return Err(Error::Superseded.into());
@@ -50,7 +50,33 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
         now,
     };
     pieces::spread(connection, spread).await?;
+    if !own_times.is_empty() {
+        set_own_times(connection, batch, from, &own_times).await?;
+    }
     Ok(Joined { batch, tag, first: from })
+}
+
+/// Gives messages that have just joined times of their own. A message that is skipped needs none.
+pub(super) const OWN_TIMES: &str = "UPDATE message
+     SET not_before = own.value ->> 1, due = own.value ->> 2, expires = own.value ->> 3
+     FROM json_each(?3) own
+     WHERE message.batch = ?1 AND message.n = ?2 + (own.value ->> 0) AND message.state = ?4";
+
+async fn set_own_times(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    first: u32,
+    own_times: &[OwnTimes],
+) -> Work<()> {
+    let rows: Vec<_> = own_times
+        .iter()
+        .map(|OwnTimes { index, not_before, gives_up, expires }| {
+            (index, not_before.millis(), gives_up.map(Timestamp::millis), expires.map(Timestamp::millis))
+        })
+        .collect();
+    let query = sqlx::query(OWN_TIMES).bind(batch.0).bind(first).bind(json_of(&rows, "message.not_before")?);
+    query.bind(state::QUEUED).execute(connection).await?;
+    Ok(())
 }
 
 /// Finds the open batch of a plan.
