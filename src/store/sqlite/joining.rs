@@ -57,10 +57,12 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
 }
 
 /// Gives messages that have just joined times of their own. A message that is skipped needs none.
+///
+/// The set names the batch too: otherwise SQLite would read the whole batch first.
 pub(super) const OWN_TIMES: &str = "UPDATE message
-     SET not_before = own.value ->> 1, due = own.value ->> 2, expires = own.value ->> 3
-     FROM json_each(?3) own
-     WHERE message.batch = ?1 AND message.n = ?2 + (own.value ->> 0) AND message.state = ?4";
+     SET not_before = own.value ->> 2, due = own.value ->> 3, expires = own.value ->> 4
+     FROM json_each(?1) own
+     WHERE message.batch = own.value ->> 0 AND message.n = own.value ->> 1 AND message.state = ?2";
 
 async fn set_own_times(
     connection: &mut SqliteConnection,
@@ -68,14 +70,13 @@ async fn set_own_times(
     first: u32,
     own_times: &[OwnTimes],
 ) -> Work<()> {
-    let rows: Vec<_> = own_times
-        .iter()
-        .map(|OwnTimes { index, not_before, gives_up, expires }| {
-            (index, not_before.millis(), gives_up.map(Timestamp::millis), expires.map(Timestamp::millis))
-        })
-        .collect();
-    let query = sqlx::query(OWN_TIMES).bind(batch.0).bind(first).bind(json_of(&rows, "message.not_before")?);
-    query.bind(state::QUEUED).execute(connection).await?;
+    let row = |OwnTimes { index, not_before, gives_up, expires }: &OwnTimes| {
+        let [gives_up, expires] = [gives_up, expires].map(|at| at.map(Timestamp::millis));
+        (batch.0, first + index, not_before.millis(), gives_up, expires)
+    };
+    let rows: Vec<_> = own_times.iter().map(row).collect();
+    let query = sqlx::query(OWN_TIMES).bind(json_of(&rows, "message.not_before")?).bind(state::QUEUED);
+    query.execute(connection).await?;
     Ok(())
 }
 
