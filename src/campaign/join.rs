@@ -4,8 +4,9 @@
 use super::channel_users::ChannelUsers;
 use super::launch::{LaunchError, Launcher};
 use super::lay_out::starts;
-use crate::domain::{Plan, Recipient, Span, Tag};
-use crate::store::{Cursor, Joined, Joining};
+use crate::domain::{Plan, Recipient, Span, Tag, Timestamp};
+use crate::engine;
+use crate::store::{Cursor, Joined, Joining, OwnTimes};
 
 /// How long messages may join a batch after its start. Messages of one hour are paused, cancelled and reported
 /// together.
@@ -17,10 +18,31 @@ pub(super) const AT_ONCE: usize = 5_000;
 const AUDIENCE: &str = "single messages";
 const CONFIRMATIONS: &str = "confirmations of opt-outs";
 
+/// A message that joins: its recipient, and the times that it does not share with the others of its plan.
+#[derive(Debug, Clone)]
+pub struct SingleMessage {
+    pub recipient: Recipient,
+    /// Its earliest submission; at once if `None` or past.
+    pub not_before: Option<Timestamp>,
+    /// Its own expiry: from then on none of its steps is submitted.
+    pub expires: Option<Timestamp>,
+}
+
+/// `not_before` and `expires` of a [`SingleMessage`].
+type AskedTimes = [Option<Timestamp>; 2];
+
+impl From<Recipient> for SingleMessage {
+    fn from(recipient: Recipient) -> Self {
+        Self { recipient, not_before: None, expires: None }
+    }
+}
+
 impl Launcher<'_> {
     /// Adds messages to the open batch of their plan. They are on disk when this returns; on an error, none of them is.
-    pub async fn join(&self, plan: Plan, recipients: Vec<Recipient>) -> Result<Joined, LaunchError> {
-        self.join_as(AUDIENCE, plan, recipients, Vec::new()).await
+    ///
+    /// A message without times of its own is given as its [`Recipient`].
+    pub async fn join<M: Into<SingleMessage>>(&self, plan: Plan, messages: Vec<M>) -> Result<Joined, LaunchError> {
+        self.join_as(AUDIENCE, plan, messages, Vec::new()).await
     }
 
     /// The same for confirmations of opt-outs, which are due no more from then on.
@@ -33,23 +55,39 @@ impl Launcher<'_> {
         self.join_as(CONFIRMATIONS, plan, recipients, confirms).await
     }
 
-    async fn join_as(
+    async fn join_as<M: Into<SingleMessage>>(
         &self,
         audience: &str,
         plan: Plan,
-        recipients: Vec<Recipient>,
+        messages: Vec<M>,
         confirms: Vec<Cursor>,
     ) -> Result<Joined, LaunchError> {
-        if recipients.len() > AT_ONCE {
-            return Err(LaunchError::TooManyToJoin(recipients.len()));
+        if messages.len() > AT_ONCE {
+            return Err(LaunchError::TooManyToJoin(messages.len()));
         }
+        let messages = messages.into_iter().map(Into::into);
+        let (recipients, asked): (Vec<Recipient>, Vec<AskedTimes>) =
+            messages.map(|SingleMessage { recipient, not_before, expires }| (recipient, [not_before, expires])).unzip();
         ChannelUsers::of(&plan).learn(self.store, &recipients).await?;
         let lanes = self.store.lanes(plan.lanes()).await?;
         let now = self.clock.now();
+        let own_times = own_times(&plan, &recipients, &asked, now);
         let (start, elsewhere) = starts(&plan, &lanes, std::iter::empty(), &|_| now)?;
         let (tag, audience) = (Tag::from_random(self.chance.bits()), audience.to_owned());
         let open_until = now + OPEN_FOR;
-        let joining = Joining { plan, recipients, start, elsewhere, tag, audience, open_until, confirms, now };
+        let joining =
+            Joining { plan, recipients, start, elsewhere, own_times, tag, audience, open_until, confirms, now };
         Ok(self.store.join(joining).await?)
     }
+}
+
+/// The times of the messages that have some of their own, as the engine decides for messages that join at `now`.
+fn own_times(plan: &Plan, recipients: &[Recipient], asked: &[AskedTimes], now: Timestamp) -> Vec<OwnTimes> {
+    let begun = |(index, (recipient, [not_before, expires])): (u32, (&Recipient, &AskedTimes))| {
+        not_before.or(*expires)?;
+        let marks = plan.marks_at_first(Some(recipient.country));
+        let begun = engine::begin(plan, marks, not_before.map_or(now, |at| at.max(now)), *expires);
+        OwnTimes::of(index, &begun)
+    };
+    (0..).zip(recipients.iter().zip(asked)).filter_map(begun).collect()
 }

@@ -88,6 +88,7 @@ pub use file::{Draft, refuse_campaign_file};
 pub use flagged::Flagged;
 pub use held::{held, what_is_held};
 pub use housekeeper::Housekeeper;
+pub use join::SingleMessage;
 pub use lacking::Lacking;
 pub use lane_decisions::{
     LaneCarriedOut, LaneDecision, LaneDecisionError, SettingChange, SettingError, carry_out_on_lane,

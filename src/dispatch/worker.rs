@@ -13,6 +13,7 @@ use crate::domain::{AttemptId, Causes, Fault, Msisdn, RefusalSubject, SenderPart
 use crate::engine::{self, CallOff};
 use crate::provider::{BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal, SendAnswer};
 use crate::store::{Replies, Verdict};
+use crate::template::SubmissionTimes;
 use crate::throttle::{End, Permit};
 
 #[derive(Debug)]
@@ -165,11 +166,12 @@ impl Worker {
         let pattern = self
             .lane
             .compiled
-            .pattern(&job.entry, job.step(), message.country, &self.lane.config)
+            .pattern(&job.entry, message, &self.lane.config)
             .map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
         let fields =
             job.claimed.fields.unpack().map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
-        match pattern.render(message.msisdn, attempt, job.ttl_starts_at(), &fields, body) {
+        let times = SubmissionTimes { at: job.ttl_starts_at(), expires: message.present.expires };
+        match pattern.render(message.msisdn, attempt, times, &fields, body) {
             Ok(()) => Ok(attempt),
             Err(missing) => Err(Unsendable::MissingVariable(missing.column.to_string())),
         }

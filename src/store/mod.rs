@@ -32,7 +32,7 @@ pub use access::{
     ApiKey, AuditActor, AuditEntry, AuditRequest, KeyLimits, LastUse, OperatorAccount, PasswordHash, SecretDigest,
     SetupToken,
 };
-pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, PieceOfMessages, Start};
+pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, OwnTimes, PieceOfMessages, Start};
 pub use catalogue::{
     FetchedTemplates, StoredTemplate, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind,
 };

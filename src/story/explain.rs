@@ -12,7 +12,7 @@ use crate::book::Entry;
 use crate::clock::format_time_short;
 use crate::domain::{
     BatchState, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, OptOutSource, Outcome, Plan, SkipReason, Span,
-    State, Timestamp,
+    State, Timestamp, rfc3339_option,
 };
 use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::events::{Event, EventKind, Subject};
@@ -47,6 +47,9 @@ pub struct Story {
     pub state: &'static str,
     pub step: u8,
     pub outcome: Option<Outcome>,
+    /// The message's own expiry: from then on no step is submitted.
+    #[serde(serialize_with = "rfc3339_option::serialize", skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Timestamp>,
     /// Each submission, as it is on disk.
     pub attempts: Vec<FactLine>,
     /// Each receipt, as it is on disk.
@@ -98,6 +101,7 @@ pub async fn explain(
         state: message.present.state.name(),
         step: message.present.step.get() + 1,
         outcome: message.present.outcome(),
+        expiry: message.present.expires,
         proven: replay.refuted.is_none(),
         contradiction: replay.refuted.clone(),
         attempts: attempts.iter().map(|attempt| words::attempt(attempt, entry)).collect(),

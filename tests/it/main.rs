@@ -31,6 +31,7 @@ mod line_ids;
 mod missing_values;
 mod network;
 mod operator_decisions;
+mod own_times;
 mod partitions;
 mod pipeline;
 mod practice;

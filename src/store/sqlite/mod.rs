@@ -75,6 +75,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (3, "answers", include_str!("../../../migrations/sqlite/0003_answers.sql")),
         (4, "uploaded files", include_str!("../../../migrations/sqlite/0004_uploaded_files.sql")),
         (5, "access", include_str!("../../../migrations/sqlite/0005_access.sql")),
+        (7, "own times of messages", include_str!("../../../migrations/sqlite/0007_own_times.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

@@ -10,16 +10,16 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use volley::api::ApiParts;
 use volley::book::Book;
-use volley::campaign::{self, Decided, Draft, Launched, Launcher};
+use volley::campaign::{self, Decided, Draft, Launched, Launcher, SingleMessage};
 use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
-use volley::domain::{AttemptId, Channel, Loaded, MessageKey, Present, Span, State, StepIndex, Timestamp, Umid};
+use volley::domain::{AttemptId, Channel, Loaded, MessageKey, Plan, Present, Span, State, StepIndex, Timestamp, Umid};
 use volley::events::Origin;
 use volley::node::{Node, NodeParts, Os, StartError};
 use volley::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use volley::receipts::{Intake, NotStored};
 use volley::report::Report;
-use volley::store::{self, Batch, Direction, LinkState, Store};
+use volley::store::{self, Batch, Direction, Joined, LinkState, Store};
 use volley::story::{self, Story};
 
 use super::until;
@@ -205,6 +205,13 @@ impl ByHand {
         launcher.launch(&draft, |_| None).await.unwrap().0
     }
 
+    /// Sends single messages, as calls of the API do.
+    pub(crate) async fn join(&self, plan: Plan, messages: Vec<SingleMessage>) -> Joined {
+        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
+        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config, by: Origin::SERVER };
+        launcher.join(plan, messages).await.unwrap()
+    }
+
     pub(crate) async fn batch(&self, launched: &Launched) -> Batch {
         self.store.batch(launched.batch).await.unwrap().unwrap()
     }
@@ -326,7 +333,10 @@ impl ByHand {
     }
 
     pub(crate) async fn story(&self, launched: &Launched, key: MessageKey) -> Story {
-        let batch = self.batch(launched).await;
+        self.story_in(self.batch(launched).await, key).await
+    }
+
+    pub(crate) async fn story_in(&self, batch: Batch, key: MessageKey) -> Story {
         let entry = Book::new(Arc::clone(&self.store)).get(batch.id).await.unwrap().unwrap();
         story::explain(self.store.as_ref(), &batch, &entry, key, self.clock.now()).await.unwrap().unwrap()
     }
