@@ -1,12 +1,16 @@
 //! The HTTP API. Thin: extract, call one room, answer.
 //!
-//! In: requests. Out: answers, and verified webhooks for the intake of the room `receipts`.
+//! In: requests. Out: answers, and verified webhooks for the intake of the room `receipts`. The operations of Volley's own
+//! API are in [`native`], with their document.
 //! Promises: a webhook is answered with 200 once it is on disk, and with an error otherwise, so that the provider repeats
 //! it; every path but the health checks requires a proof; bodies are bounded, and unverified ones share one bound.
 //! May not: decide anything, or build SQL.
 
 mod connections;
 mod health;
+mod native;
+#[cfg(test)]
+mod tests;
 mod unproven;
 mod webhook;
 
@@ -25,7 +29,8 @@ use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::receipts::{Intake, Verifier};
 use crate::store::Store;
-use connections::LimitedListener;
+use connections::{LimitedListener, Peer};
+use native::Native;
 use unproven::Budget;
 use webhook::WEBHOOK_MAX;
 
@@ -62,6 +67,7 @@ struct Inner {
     parts: ApiParts,
     access: Access,
     unproven: Budget,
+    native: Native,
 }
 
 /// The parts of the API as each operation holds them.
@@ -96,16 +102,20 @@ pub async fn serve(listener: TcpListener, parts: ApiParts, stop: CancellationTok
     let clock = Arc::clone(&parts.clock);
     let access = Access::new(Arc::clone(&parts.store));
     let unproven = Budget::new(Arc::clone(&clock));
-    let routes = routes().with_state(Shared(Arc::new(Inner { parts, access, unproven })));
+    let native = Native::new(&parts);
+    let routes = routes(Shared(Arc::new(Inner { parts, access, unproven, native })));
+    let routes = routes.into_make_service_with_connect_info::<Peer>();
     axum::serve(LimitedListener::new(listener, clock), routes)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
         .map_err(|source| ServeError::Failed { address, source })
 }
 
-fn routes() -> Router<Shared> {
+fn routes(shared: Shared) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/webhooks/8x8", post(webhook::webhook).layer(DefaultBodyLimit::max(WEBHOOK_MAX)))
+        .merge(native::routes(&shared))
+        .with_state(shared)
 }

@@ -35,6 +35,7 @@ mod pool;
 mod queue;
 mod recipient;
 mod region;
+mod schema;
 mod scope;
 mod suggest;
 mod tally;

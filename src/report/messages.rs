@@ -8,7 +8,7 @@ use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReaso
 use crate::store::{Batch, Result, Store};
 
 /// A message of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct MessageView {
     pub id: String,
     pub msisdn: Msisdn,

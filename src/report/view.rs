@@ -7,7 +7,7 @@ use crate::domain::Timestamp;
 use crate::store::Batch;
 
 /// The report of a campaign with its times, and with the breakdowns that were asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ReportView<'a> {
     #[serde(flatten)]
     pub report: &'a Report,

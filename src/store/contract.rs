@@ -16,6 +16,7 @@ mod leases;
 mod limits;
 mod nodes;
 mod receipts;
+mod requests;
 mod retention;
 mod round_trip;
 mod settings;

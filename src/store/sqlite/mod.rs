@@ -30,6 +30,7 @@ mod pieces;
 mod reads;
 mod receipts;
 mod recount;
+mod requests;
 mod retention;
 mod rows;
 mod script;
@@ -71,6 +72,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (2, "the catalogue", include_str!("../../../migrations/sqlite/0002_the_catalogue.sql")),
         (3, "answers", include_str!("../../../migrations/sqlite/0003_answers.sql")),
         (4, "uploaded files", include_str!("../../../migrations/sqlite/0004_uploaded_files.sql")),
+        (9, "requests", include_str!("../../../migrations/sqlite/0009_requests.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

@@ -20,6 +20,7 @@ mod nodes;
 mod queries;
 mod receipts;
 mod replies;
+mod requests;
 mod retention;
 mod tiers;
 mod uploads;
@@ -36,6 +37,7 @@ pub use nodes::Nodes;
 pub use queries::Queries;
 pub use receipts::{Kept, Receipts, WebhookGroup};
 pub use replies::Replies;
+pub use requests::Requests;
 pub use retention::Retention;
 pub use tiers::Tiers;
 pub use uploads::Uploads;
@@ -55,6 +57,7 @@ pub trait Store:
     + Queries
     + Receipts
     + Replies
+    + Requests
     + Retention
     + Tiers
     + Uploads

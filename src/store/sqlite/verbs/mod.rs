@@ -12,6 +12,7 @@ mod nodes;
 mod queries;
 mod receipts;
 mod replies;
+mod requests;
 mod retention;
 mod tiers;
 mod uploads;
