@@ -24,6 +24,11 @@ pub(in crate::api) struct Call {
 }
 
 impl Call {
+    /// Whether it may use a lane, and what is queued on it.
+    pub(in crate::api) fn may_use_lane(&self, name: &str) -> bool {
+        self.caller.lanes.as_ref().is_none_or(|allowed| allowed.iter().any(|lane| lane == name))
+    }
+
     /// The caller, as recorded with its decisions.
     pub(in crate::api) fn origin(&self, reason: Option<&str>) -> Origin {
         self.caller.origin(reason.map(str::trim).filter(|reason| !reason.is_empty()))

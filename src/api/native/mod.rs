@@ -5,18 +5,24 @@
 //! `once` (idempotency keys), `page` (cursors), and `document` (OpenAPI).
 
 mod admit;
+mod batches;
 mod campaigns;
 mod document;
 mod events;
 mod extract;
 mod frame;
+mod lanes;
+mod messages;
 mod of_rooms;
 mod once;
+mod opt_outs;
 mod page;
 mod problem;
 mod rate;
 mod reference;
+mod replies;
 mod rules;
+mod templates;
 #[cfg(test)]
 mod tests;
 
@@ -77,6 +83,29 @@ fn operations() -> Operations {
         .add(manage, routes!(campaigns::pause))
         .add(manage, routes!(campaigns::resume))
         .add(manage, routes!(campaigns::cancel))
+        .add(read, routes!(batches::list))
+        .add(read, routes!(batches::get))
+        .add(manage, routes!(batches::pause))
+        .add(manage, routes!(batches::resume))
+        .add(manage, routes!(batches::cancel))
+        .add(read, routes!(messages::list))
+        .add(read, routes!(messages::get))
+        .add(read, routes!(lanes::list))
+        .add(read, routes!(lanes::get))
+        .add(manage, routes!(lanes::change))
+        .add(manage, routes!(lanes::pause))
+        .add(manage, routes!(lanes::resume))
+        .add(read, routes!(templates::list))
+        .add(read, routes!(templates::get))
+        .add(manage, routes!(templates::hold))
+        .add(manage, routes!(templates::release))
+        .add(read, routes!(opt_outs::list))
+        .add(read, routes!(opt_outs::get))
+        .add(read, routes!(opt_outs::list_users))
+        .add(read, routes!(opt_outs::get_user))
+        .add(manage, routes!(opt_outs::add))
+        .add(manage, routes!(opt_outs::remove))
+        .add(read, routes!(replies::list))
         .add(read, routes!(events::list))
 }
 

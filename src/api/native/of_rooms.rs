@@ -1,7 +1,7 @@
 //! The errors of other rooms as problems: each with the sentence that its command would print.
 
 use super::problem::{FieldProblem, Kind, Problem};
-use crate::campaign::{DecisionError, FindError, LaunchError, StepDecisionError};
+use crate::campaign::{DecisionError, FindError, LaneDecisionError, LaunchError, StepDecisionError, TemplateError};
 use crate::config;
 use crate::domain::Span;
 use crate::status::StatusError;
@@ -57,6 +57,25 @@ impl From<LaunchError> for Problem {
             LaunchError::Problems(problems) => of_problems(&problems),
             LaunchError::Store(error) => error.into(),
             error => Self::new(Kind::Conflict, error),
+        }
+    }
+}
+
+impl From<LaneDecisionError> for Problem {
+    fn from(error: LaneDecisionError) -> Self {
+        match error {
+            LaneDecisionError::Store(error) => error.into(),
+            error @ LaneDecisionError::Outdated(_) => Self::new(Kind::Conflict, error),
+        }
+    }
+}
+
+impl From<TemplateError> for Problem {
+    fn from(error: TemplateError) -> Self {
+        match error {
+            TemplateError::Store(error) => error.into(),
+            TemplateError::Unknown { .. } => Self::new(Kind::NotFound, error),
+            error => Self::new(Kind::Invalid, error),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Pages of lists: a limit, and a sealed cursor to the next page.
 
-use axum::http::{HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -89,6 +89,21 @@ fn link(uri: &Uri, next: &str) -> Option<HeaderValue> {
     query.extend_pairs(pairs.filter(|(name, _)| name != "cursor"));
     query.append_pair("cursor", next);
     HeaderValue::try_from(format!("<{PREFIX}{}?{}>; rel=\"next\"", uri.path(), query.finish())).ok()
+}
+
+/// Checks that a change was decided on the present state of an object, whose tag this is (RFC 9110, If-Match).
+pub(super) fn ensure_unchanged(headers: &HeaderMap, tag: &str) -> Answer<()> {
+    let Some(wanted) = headers.get(header::IF_MATCH) else {
+        let sentence =
+            "a change needs the header If-Match with the ETag of what it was decided on; get the object first";
+        return Err(Problem::new(Kind::NoPrecondition, sentence));
+    };
+    let is_meant = |one: &str| one.trim() == tag || one.trim() == "*";
+    if wanted.to_str().is_ok_and(|wanted| wanted.split(',').any(is_meant)) {
+        return Ok(());
+    }
+    let sentence = "it was changed meanwhile; get it again, and repeat the change if it still applies";
+    Err(Problem::new(Kind::Changed, sentence))
 }
 
 /// The key that seals cursors. It is stored, so cursors stay valid after a restart.
@@ -185,6 +200,17 @@ mod tests {
         for wrong in ["", "A", "é", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
             assert!(own.read::<u32>(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_change_needs_the_present_tag() {
+        let kind = |named: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.extend(named.map(|named| (header::IF_MATCH, HeaderValue::try_from(named).unwrap())));
+            ensure_unchanged(&headers, "\"7\"").err().map(|problem| problem.kind)
+        };
+        assert_eq!([kind(Some("\"7\"")), kind(Some("\"6\", \"7\"")), kind(Some("*"))], [None; 3]);
+        assert_eq!((kind(None), kind(Some("\"6\""))), (Some(Kind::NoPrecondition), Some(Kind::Changed)));
     }
 
     #[test]

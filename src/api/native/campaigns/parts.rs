@@ -1,13 +1,13 @@
 //! What the operations about campaigns have in common.
 
 use axum::Json;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::api::Shared;
 use crate::api::native::extract::Call;
-use crate::api::native::problem::{Answer, Kind, Problem};
+use crate::api::native::problem::Answer;
 use crate::campaign::{FindError, Launcher, find_exactly};
 use crate::config::Config;
 use crate::store::Batch;
@@ -34,7 +34,7 @@ pub(in crate::api::native) fn launcher<'a>(shared: &'a Shared, config: &'a Confi
 }
 
 /// The tag of a campaign's plan: it changes with each edition.
-fn tag_of(batch: &Batch) -> String {
+pub(super) fn tag_of(batch: &Batch) -> String {
     format!("\"{}-{}\"", batch.public_id(), batch.edition)
 }
 
@@ -45,24 +45,4 @@ pub(super) fn tagged(batch: &Batch, view: &impl Serialize) -> Response {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
-}
-
-/// Checks that a change was decided on the present plan.
-#[expect(dead_code, reason = "the change of a plan follows")]
-pub(super) fn ensure_unchanged(headers: &HeaderMap, batch: &Batch) -> Answer<()> {
-    let Some(wanted) = headers.get(header::IF_MATCH) else {
-        return Err(Problem::new(
-            Kind::NoPrecondition,
-            "a change needs the header If-Match with the ETag of the campaign that it was decided on; get the campaign first",
-        ));
-    };
-    let tag = tag_of(batch);
-    let matches = wanted.to_str().is_ok_and(|wanted| wanted == "*" || wanted.split(',').any(|one| one.trim() == tag));
-    if matches {
-        return Ok(());
-    }
-    Err(Problem::new(
-        Kind::Changed,
-        "the campaign was changed meanwhile; get it again, and repeat the change if it still applies",
-    ))
 }
