@@ -118,8 +118,8 @@ pub use trial::Trial;
 pub use used_up::{UsedUp, used_up};
 pub use views::{
     CalendarView, ChangeView, Dated, DecisionView, ErasureView, LaunchView, LimitsView, PlanStepView, PlanView,
-    PreviewView, PurgeView, RulesView, StepDecisionView, StepRulesView, StopsView, TemplateDecisionView, ValuesView,
-    WarningView, local_start,
+    PreviewView, PurgeView, RenameView, RulesView, StepDecisionView, StepRulesView, StopsView, TemplateDecisionView,
+    ValuesView, WarningView, local_start,
 };
 
 #[cfg(test)]

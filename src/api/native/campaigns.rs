@@ -1,6 +1,10 @@
 //! `/campaigns`: lists campaigns, shows one, and carries out decisions about it.
 
+pub(super) mod change;
+pub(super) mod file;
+pub(super) mod launch;
 mod parts;
+pub(super) mod results;
 
 use axum::Json as JsonAnswer;
 use axum::extract::State;

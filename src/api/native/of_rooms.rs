@@ -1,7 +1,9 @@
 //! The errors of other rooms as problems: each with the sentence that its command would print.
 
 use super::problem::{FieldProblem, Kind, Problem};
-use crate::campaign::{DecisionError, FindError, LaneDecisionError, LaunchError, StepDecisionError, TemplateError};
+use crate::campaign::{
+    DecisionError, FindError, LaneDecisionError, LaunchError, RenameError, StepDecisionError, TemplateError,
+};
 use crate::config;
 use crate::domain::Span;
 use crate::status::StatusError;
@@ -76,6 +78,16 @@ impl From<TemplateError> for Problem {
             TemplateError::Store(error) => error.into(),
             TemplateError::Unknown { .. } => Self::new(Kind::NotFound, error),
             error => Self::new(Kind::Invalid, error),
+        }
+    }
+}
+
+impl From<RenameError> for Problem {
+    fn from(error: RenameError) -> Self {
+        match error {
+            RenameError::Store(error) => error.into(),
+            RenameError::NameTaken { .. } => Self::new(Kind::NameTaken, error),
+            RenameError::Nameless => Self::new(Kind::Conflict, error),
         }
     }
 }

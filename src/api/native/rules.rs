@@ -39,11 +39,7 @@ impl Rule {
         Self { time_max: Some(LONG), ..self }
     }
 
-    /// For an operation that has many numbers in its body.
-    pub(super) const fn with_body(self, body_max: usize) -> Self {
-        Self { body_max, ..self }
-    }
-
+    /// For a stream of events.
     pub(super) const fn stream(self) -> Self {
         Self { time_max: None, ..self }
     }

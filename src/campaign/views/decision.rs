@@ -77,6 +77,22 @@ impl<'a> TemplateDecisionView<'a> {
     }
 }
 
+/// A campaign with a new name.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RenameView {
+    pub id: String,
+    pub name: String,
+    /// The former name.
+    pub before: String,
+}
+
+impl RenameView {
+    /// `batch` is the campaign before.
+    pub fn new(batch: &Batch, name: String) -> Self {
+        Self { id: batch.public_id().to_string(), name, before: batch.display_name() }
+    }
+}
+
 /// A campaign after a change of its rules.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ChangeView<'a> {
