@@ -336,3 +336,20 @@ async fn the_reference_page_shows_every_operation_and_loads_only_its_style() {
     let style = bench.send(None, Request::get("/docs/reference.css").body(Body::empty()).unwrap()).await;
     assert_eq!((style.status, &style.headers["content-type"]), (StatusCode::OK, &"text/css".parse().unwrap()));
 }
+
+#[tokio::test]
+async fn the_page_of_the_api_lists_every_operation_with_its_scope() {
+    let bench = Bench::new().await;
+    let mut wanted = BTreeSet::new();
+    for (path, item) in document(&bench).await["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let (method, scope) = (method.to_uppercase(), operation["security"][0]["key"][0].as_str().unwrap());
+            wanted.insert(format!("| `{method} /v1{path}` | {scope} | {} |", operation["summary"].as_str().unwrap()));
+        }
+    }
+    let page = include_str!("../../../docs/api.md");
+    let is_row =
+        |line: &&str| ["GET", "POST", "PUT", "PATCH", "DELETE"].iter().any(|of| line.starts_with(&format!("| `{of} ")));
+    let listed: BTreeSet<String> = page.lines().filter(is_row).map(str::to_owned).collect();
+    assert_eq!(listed, wanted);
+}
