@@ -103,6 +103,6 @@ mod tests {
         };
         let html = page.html().unwrap();
         assert!(!html.contains("<script>"), "{html}");
-        assert_eq!(html.matches("alert(1)").count(), 24, "{html}");
+        assert_eq!(html.matches("alert(1)").count(), 32, "{html}");
     }
 }

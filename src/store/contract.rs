@@ -15,6 +15,7 @@ mod lanes;
 mod leases;
 mod limits;
 mod nodes;
+mod pages;
 mod receipts;
 mod requests;
 mod retention;

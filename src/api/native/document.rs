@@ -102,6 +102,12 @@ fn add_common(operation: &mut Operation, method: &Method, has_parameters: bool) 
         add_problem(operation, StatusCode::UNSUPPORTED_MEDIA_TYPE);
         add_problem(operation, StatusCode::UNPROCESSABLE_ENTITY);
     }
+    // Problems that the operation has declared by their status alone.
+    let declared: Vec<StatusCode> =
+        operation.responses.responses.keys().filter_map(|status| status.parse().ok()).collect();
+    for status in declared.into_iter().filter(|status| status.is_client_error()) {
+        add_problem(operation, status);
+    }
     add_problem(operation, StatusCode::TOO_MANY_REQUESTS);
     add_problem(operation, StatusCode::INTERNAL_SERVER_ERROR);
     add_problem(operation, StatusCode::SERVICE_UNAVAILABLE);
@@ -125,7 +131,12 @@ fn add_problem(operation: &mut Operation, status: StatusCode) {
     let description = DESCRIPTIONS.iter().find(|(of, _)| *of == status).map_or("", |(_, sentences)| sentences);
     let problem = problem(status, description);
     match operation.responses.responses.get_mut(status.as_str()) {
-        Some(RefOr::T(declared)) if declared.content.is_empty() => declared.content = problem.content,
+        Some(RefOr::T(declared)) if declared.content.is_empty() => {
+            declared.content = problem.content;
+            if declared.description.is_empty() {
+                declared.description = problem.description;
+            }
+        }
         Some(_) => {}
         None => {
             operation.responses.responses.insert(status.as_str().to_owned(), problem.into());

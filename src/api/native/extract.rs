@@ -239,11 +239,12 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_refused_as_such() {
-        let deep = format!(r#"{{"name":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
-        for text in ["", "{", r#"{"name":"x"} x"#, "\u{feff}{}", &deep] {
+        for text in ["", "{", r#"{"name":"x"} x"#, "\u{feff}{}"] {
             let wrong = problem(text);
             assert_eq!((&wrong["status"], &wrong["code"]), (&json!(400), &json!("invalid_json")), "{wrong}");
         }
+        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+        assert_eq!(parse::<Value>(deep.as_bytes()).unwrap_err().kind, Kind::InvalidJson);
         let wrong = parse::<Outer>(b"{\"name\":\"\xff\"}").unwrap_err();
         assert_eq!(wrong.kind, Kind::InvalidJson);
     }

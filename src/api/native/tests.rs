@@ -241,15 +241,16 @@ async fn parameters_and_bodies_are_checked() {
     assert!(unknown.body["detail"].as_str().unwrap().contains("unknown field `colour`"), "{}", unknown.text);
     assert_eq!(code(&bench.get("/v1/campaigns/a%00b").await), (400, "invalid_parameter"));
     let pause = "/v1/campaigns/unknown/pause";
-    for (body, wanted) in [
+    let bodies = [
         ("{", (400, "invalid_json")),
         (r#"{"reason": 1}"#, (422, "invalid")),
         (r#"{"why": "x"}"#, (422, "invalid")),
         (r#"{"reason": "a\u0000"}"#, (422, "invalid")),
         (r#"{"reason": "x"}"#, (404, "not_found")),
         ("", (404, "not_found")),
-    ] {
-        assert_eq!(code(&bench.post(pause, body, body).await), wanted, "{body}");
+    ];
+    for (n, (body, wanted)) in bodies.into_iter().enumerate() {
+        assert_eq!(code(&bench.post(pause, &format!("k{n}"), body).await), wanted, "{body}");
     }
     let large = bench.post(pause, "large", &format!("{{\"reason\": \"{}\"}}", "x".repeat(rules::BODY_MAX))).await;
     assert_eq!(code(&large), (413, "too_large"));
@@ -352,4 +353,174 @@ async fn the_page_of_the_api_lists_every_operation_with_its_scope() {
         |line: &&str| ["GET", "POST", "PUT", "PATCH", "DELETE"].iter().any(|of| line.starts_with(&format!("| `{of} ")));
     let listed: BTreeSet<String> = page.lines().filter(is_row).map(str::to_owned).collect();
     assert_eq!(listed, wanted);
+}
+
+/// A campaign of two SMS.
+const CAMPAIGN: &str = r#"{"name": "Promo", "numbers": ["+6591234567", "+6598765432"],
+    "step": [{"channel": "SMS", "lane": "LANE", "text": "Your code is 1."}]}"#;
+
+impl Bench {
+    /// Launches the campaign under a name.
+    async fn launch(&self, name: &str) -> Answered {
+        let lane = config().lanes.iter().find(|lane| lane.channel == crate::domain::Channel::Sms).unwrap().name.clone();
+        self.post("/v1/campaigns", name, &CAMPAIGN.replace("LANE", &lane).replace("Promo", name)).await
+    }
+
+    async fn patch(&self, path: &str, tag: Option<&str>, body: &str) -> Answered {
+        let request = Request::patch(path).header("content-type", "application/json");
+        let request = tag.into_iter().fold(request, |request, tag| request.header("if-match", tag));
+        self.send(Some(caller("a", &[Scope::Manage])), request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+}
+
+#[tokio::test]
+async fn a_campaign_is_launched_once_changed_and_cancelled() {
+    let bench = Bench::new().await;
+    let launched = bench.launch("Promo").await;
+    assert_eq!((launched.status, &launched.body["messages"]), (StatusCode::CREATED, &json!(2)), "{}", launched.text);
+    let place = launched.headers["location"].to_str().unwrap().to_owned();
+    assert_eq!(bench.launch("Promo").await.headers["idempotency-replayed"], "true");
+    let taken =
+        bench.post("/v1/campaigns", "other", r#"{"name": "Promo", "numbers": ["+6591234567"], "step": []}"#).await;
+    assert!([409, 422].contains(&taken.status.as_u16()), "{}", taken.text);
+
+    let shown = bench.get(&place).await;
+    assert_eq!((&shown.body["name"], &shown.body["counts"]["queued"]), (&json!("Promo"), &json!(2)), "{}", shown.text);
+    let tag = shown.headers["etag"].to_str().unwrap();
+    let end = r#"{"max_messages": "1"}"#;
+    assert_eq!(code(&bench.patch(&place, None, end).await), (428, "if_match_required"));
+    let changed = bench.patch(&place, Some(tag), end).await;
+    assert_eq!(
+        (changed.status, &changed.body["changes"][0]["key"]),
+        (StatusCode::OK, &json!("max_messages")),
+        "{}",
+        changed.text
+    );
+    assert_eq!(code(&bench.patch(&place, Some(tag), end).await), (412, "changed_meanwhile"));
+
+    let paused = bench.post(&format!("{place}/pause"), "p", r#"{"reason": "wrong text"}"#).await;
+    assert_eq!(paused.body["state"], "paused", "{}", paused.text);
+    let events = bench.get(&format!("{place}/events?limit=1")).await;
+    let latest = &events.body["items"][0];
+    assert_eq!((&latest["operator"], &latest["reason"]), (&json!("ann"), &json!("wrong text")), "{}", events.text);
+    let cancelled = bench.post("/v1/campaigns/Promo/cancel", "c", "").await;
+    assert!(cancelled.body["certificate"]["never_sent"] == 2, "{}", cancelled.text);
+    assert_eq!(bench.get(&format!("{place}/report")).await.body["audience"], 2);
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_to_the_end_and_keep_their_filters() {
+    let bench = Bench::new().await;
+    for name in ["a1", "a2", "a3", "b1"] {
+        assert_eq!(bench.launch(name).await.status, StatusCode::CREATED);
+    }
+    let (mut path, mut names) = ("/v1/campaigns?limit=2&name=A".to_owned(), Vec::new());
+    loop {
+        let page = bench.get(&path).await;
+        names.extend(page.body["items"].as_array().unwrap().iter().map(|item| item["name"].clone()));
+        let Some(next) = page.body["next"].as_str() else { break };
+        let link = page.headers["link"].to_str().unwrap();
+        path = link.strip_prefix('<').unwrap().split('>').next().unwrap().to_owned();
+        assert!(path.contains(next) && path.contains("name=A"), "{link}");
+        // A cursor belongs to its filters.
+        let other = bench.get(&format!("/v1/campaigns?limit=2&cursor={next}")).await;
+        assert_eq!(code(&other), (400, "invalid_cursor"));
+    }
+    assert_eq!(names, ["a3", "a2", "a1"]);
+    let batches = bench.get("/v1/batches?campaign=true&limit=500").await;
+    assert_eq!(batches.body["items"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_message_is_found_by_its_number_and_explained_by_its_id() {
+    let bench = Bench::new().await;
+    bench.launch("Promo").await;
+    let all = bench.get("/v1/messages?campaign=Promo&limit=1").await;
+    assert_eq!(all.body["items"].as_array().unwrap().len(), 1, "{}", all.text);
+    let next = all.body["next"].as_str().unwrap();
+    let rest = bench.get(&format!("/v1/messages?campaign=Promo&limit=1&cursor={next}")).await;
+    assert_ne!(rest.body["items"][0]["id"], all.body["items"][0]["id"]);
+    let found = bench.get("/v1/messages?campaign=Promo&number=%2B6598765432").await;
+    let id = found.body["items"][0]["id"].as_str().unwrap();
+    let story = bench.get(&format!("/v1/messages/{id}")).await;
+    assert_eq!(
+        (&story.body["msisdn"], &story.body["state"]),
+        (&json!("+6598765432"), &json!("queued")),
+        "{}",
+        story.text
+    );
+    assert_eq!(code(&bench.get("/v1/messages/msg_00000000000000000000000000000000").await), (404, "not_found"));
+    assert_eq!(code(&bench.get("/v1/messages").await), (400, "invalid_parameter"));
+    assert_eq!(bench.get("/v1/messages?umid=unknown").await.body["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_lane_is_changed_on_its_present_settings_only() {
+    let bench = Bench::new().await;
+    let name = config().lanes[0].name.clone();
+    let path = format!("/v1/lanes/{name}");
+    let lane = bench.get(&path).await;
+    let tag = lane.headers["etag"].to_str().unwrap();
+    let wrong = bench.patch(&path, Some(tag), r#"{"rate": "fast"}"#).await;
+    assert_eq!((code(&wrong), &wrong.body["errors"][0]["pointer"]), ((422, "invalid"), &json!("/rate")));
+    let changed = bench.patch(&path, Some(tag), r#"{"rate": "7/s", "reason": "gently"}"#).await;
+    assert_eq!(changed.body["rate"], "7/s", "{}", changed.text);
+    assert_eq!(code(&bench.patch(&path, Some(tag), r#"{"rate": "8/s"}"#).await), (412, "changed_meanwhile"));
+    assert_ne!(bench.get(&path).await.headers["etag"].to_str().unwrap(), tag);
+    // A key for another lane sees and changes nothing of this one.
+    let other =
+        Arc::new(Caller { lanes: Some(vec!["other".to_owned()]), ..caller("b", &[Scope::Read]).as_ref().clone() });
+    let request = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+    assert_eq!(code(&bench.send(Some(Arc::clone(&other)), request(&path)).await), (403, "forbidden"));
+    assert_eq!(bench.send(Some(other), request("/v1/lanes")).await.body["items"], json!([]));
+}
+
+#[tokio::test]
+async fn opt_outs_are_added_listed_and_removed() {
+    let bench = Bench::new().await;
+    let body = r#"{"numbers": ["+6591234567", "+6598765432", "nonsense"], "reason": "asked"}"#;
+    let added = bench.post("/v1/opt-outs", "add", body).await;
+    assert_eq!((&added.body["changed"], &added.body["invalid"]), (&json!(2), &json!(1)), "{}", added.text);
+    let first = bench.get("/v1/opt-outs?limit=1").await;
+    assert_eq!(
+        (&first.body["items"][0]["msisdn"], &first.body["items"][0]["how"]),
+        (&json!("+6591234567"), &json!("by ann: asked"))
+    );
+    let removed = bench.post("/v1/opt-outs/remove", "remove", r#"{"numbers": ["+6591234567"]}"#).await;
+    assert_eq!(removed.body["changed"], 1, "{}", removed.text);
+    assert_eq!(bench.get("/v1/opt-outs/%2B6591234567").await.body["is_opted_out"], false);
+    let nobody = bench.post("/v1/opt-outs", "none", r#"{"numbers": ["nonsense"]}"#).await;
+    assert_eq!((code(&nobody), &nobody.body["errors"][0]["pointer"]), ((422, "invalid"), &json!("/numbers")));
+}
+
+#[tokio::test]
+async fn a_request_names_no_file_of_the_server() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret.csv");
+    std::fs::write(&file, "number\n+6591234567\n").unwrap();
+    let body = json!({"audience": [file], "step": [{"channel": "SMS", "text": "Hi"}]});
+    let refused = bench.post("/v1/campaigns/plan", "plan", &body.to_string()).await;
+    assert_eq!(
+        (code(&refused), &refused.body["errors"][0]["pointer"]),
+        ((422, "invalid"), &json!("/audience")),
+        "{}",
+        refused.text
+    );
+    assert!(!refused.text.contains("6591234567"));
+}
+
+#[tokio::test]
+async fn a_watch_sends_the_campaign_at_once_and_ends_with_it() {
+    let bench = Bench::new().await;
+    let place = bench.launch("Promo").await.headers["location"].to_str().unwrap().to_owned();
+    bench.post(&format!("{place}/cancel"), "c", "").await;
+    // A cancelled campaign of which nothing is open: the stream has its state, and ends.
+    let watched = bench.get(&format!("{place}/watch")).await;
+    assert_eq!(watched.headers["content-type"], "text/event-stream");
+    assert_eq!(watched.text.matches("event: campaign").count(), 1, "{}", watched.text);
+    let id = watched.text.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
+    let request = Request::get(format!("{place}/watch")).header("last-event-id", id).body(Body::empty()).unwrap();
+    let again = bench.send(Some(caller("a", &[Scope::Read])), request).await;
+    assert_eq!((again.status, again.text.as_str()), (StatusCode::OK, ""));
 }
