@@ -82,7 +82,8 @@ impl Bench {
     async fn post(&self, path: &str, key: &str, body: &str) -> Answered {
         let request = Request::post(path).header("content-type", "application/json").header("idempotency-key", key);
         let request = request.body(Body::from(body.to_owned())).unwrap();
-        self.send(Some(caller("a", &[Scope::Manage])), request).await
+        // A scope does not include another: a plan is read, and a launch is managed.
+        self.send(Some(caller("a", &[Scope::Read, Scope::Manage])), request).await
     }
 }
 
