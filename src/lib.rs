@@ -78,9 +78,6 @@ pub mod timers;
 // Asks the provider for the status of attempts of which no receipt has come.
 pub mod ask;
 
-// The server's HTTP API.
-pub mod api;
-
 // One running server: starts, watches and stops the rooms in order.
 pub mod node;
 
@@ -89,6 +86,9 @@ pub mod status;
 
 // Pages for operators, as HTML.
 pub mod pages;
+
+// The server's HTTP API.
+pub mod api;
 
 // A provider simulator.
 pub mod simulator;

@@ -1,12 +1,16 @@
 //! The HTTP API. Thin: extract, call one room, answer.
 //!
-//! In: requests. Out: answers, and verified webhooks for the intake of the room `receipts`.
+//! In: requests. Out: answers, and verified webhooks for the intake of the room `receipts`. The operations of Volley's own
+//! API are in [`native`], with their document.
 //! Promises: a webhook is answered with 200 once it is on disk, and with an error otherwise, so that the provider repeats
 //! it; every path but the health checks requires a proof; bodies are bounded, and unverified ones share one bound.
 //! May not: decide anything, or build SQL.
 
 mod connections;
 mod health;
+mod native;
+#[cfg(test)]
+mod tests;
 mod unproven;
 mod webhook;
 
@@ -26,7 +30,8 @@ use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::receipts::{Intake, Verifier};
 use crate::store::Store;
-use connections::LimitedListener;
+use connections::{LimitedListener, Peer};
+use native::Native;
 use unproven::Budget;
 use webhook::WEBHOOK_MAX;
 
@@ -63,6 +68,7 @@ struct Inner {
     parts: ApiParts,
     access: Access,
     unproven: Budget,
+    native: Native,
 }
 
 /// The parts of the API as each operation holds them.
@@ -98,12 +104,16 @@ pub async fn serve(listener: TcpListener, parts: ApiParts, stop: CancellationTok
     let access = Access::new(Arc::clone(&parts.store));
     let uses = access.uses();
     let unproven = Budget::new(Arc::clone(&clock));
-    let routes = routes().with_state(Shared(Arc::new(Inner { parts, access, unproven })));
+    let native = Native::new(&parts);
+    let routes = routes(Shared(Arc::new(Inner { parts, access, unproven, native })));
     let serving = async {
-        axum::serve(LimitedListener::new(listener, Arc::clone(&clock)), routes)
-            .with_graceful_shutdown(stop.clone().cancelled_owned())
-            .await
-            .map_err(|source| ServeError::Failed { address, source })
+        axum::serve(
+            LimitedListener::new(listener, Arc::clone(&clock)),
+            routes.into_make_service_with_connect_info::<Peer>(),
+        )
+        .with_graceful_shutdown(stop.clone().cancelled_owned())
+        .await
+        .map_err(|source| ServeError::Failed { address, source })
     };
     // Ends only with `stop`, so a failure is answered first.
     let recording = async {
@@ -113,9 +123,11 @@ pub async fn serve(listener: TcpListener, parts: ApiParts, stop: CancellationTok
     try_join(serving, recording).await.map(drop)
 }
 
-fn routes() -> Router<Shared> {
+fn routes(shared: Shared) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/webhooks/8x8", post(webhook::webhook).layer(DefaultBodyLimit::max(WEBHOOK_MAX)))
+        .merge(native::routes(&shared))
+        .with_state(shared)
 }

@@ -38,6 +38,7 @@ mod pool;
 mod queue;
 mod recipient;
 mod region;
+mod schema;
 mod scope;
 mod suggest;
 mod tally;

@@ -166,7 +166,7 @@ pub enum EventKind {
 }
 
 /// One changed key of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChangedKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<u8>,
@@ -176,7 +176,7 @@ pub struct ChangedKey {
 }
 
 /// The messages of a campaign by state; the parts sum to all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Certificate {
     pub never_sent: i64,
     /// Being submitted at that moment; they could not be recalled.

@@ -1,4 +1,4 @@
-//! Removes old strays, tier slots and audit entries at a node's start and once a day, and then the campaigns past their retention.
+//! Removes old strays, tier slots, audit entries and answers of the API at a node's start and once a day, and then the campaigns past their retention.
 
 use std::sync::Arc;
 
@@ -11,6 +11,8 @@ use crate::store::{Result, Store};
 
 /// How long strays are kept: as long as the longest usual receipt window.
 pub(super) const STRAYS_KEPT: Span = Span::from_secs(30 * 86_400);
+/// How long the answers to requests with an idempotency key are kept.
+const REQUESTS_KEPT: Span = Span::from_secs(86_400);
 const EVERY: Span = Span::from_secs(86_400);
 /// Pause after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_secs(60);
@@ -45,6 +47,7 @@ impl Pruner {
             if let Some(after) = self.audit_retention {
                 self.store.forget_audit(now - after).await?;
             }
+            self.store.forget_old_requests(now - REQUESTS_KEPT).await?;
             self.next = now + EVERY;
         }
         Ok(self.next)

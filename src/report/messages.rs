@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::store::{Batch, Result, Store};
 
 /// A message of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct MessageView {
     pub id: String,
     pub msisdn: Msisdn,

@@ -15,15 +15,16 @@ use crate::domain::{
 use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
-    AccountEvent, Alias, Amendment, ApiKey, Attempt, Audience, AudiencePart, Audiences, AuditEntry, Batch, Batches,
-    Beat, Catalogues, Change, Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events,
-    FetchedTemplates, FoundAttempt, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap,
-    Key, Keys, LaneState, Lanes, LastUse, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane, NewAudience,
-    NewBatch, Node, NodeStart, Nodes, NotedBucket, OperatorAccount, OptIn, OptOut, OptOutRecord, Override,
-    PasswordHash, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
-    RejectedWebhooks, Replies, ReplyCount, Result, Retention, Scope, SecretDigest, Sender, SetupToken, Signals,
-    Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest, TierSlot,
-    Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
+    AccountEvent, Alias, Amendment, ApiKey, Attempt, Audience, AudiencePart, Audiences, AuditEntry, Batch, BatchFilter,
+    BatchPage, Batches, Beat, Begun, Catalogues, Change, Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition,
+    Epoch, Error, Events, FetchedTemplates, FoundAttempt, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined,
+    Joining, Kept, KeptGap, Key, Keys, LaneState, Lanes, LastUse, Latest, Lease, LinkState, MessageFacts, Messages,
+    NamingLane, NewAudience, NewBatch, NewRequest, Node, NodeStart, Nodes, NotedBucket, OperatorAccount, OptIn, OptOut,
+    OptOutRecord, Override, PasswordHash, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question,
+    QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, ReplyCount, RequestKey, Requests, Result, Retention,
+    Scope, SecretDigest, Sender, SetupToken, Signals, Started, StepHold, Store, StoredAnswer, StoredLane, Stray,
+    StrayCount, StrayKind, TemplateLimit, TemplateRequest, TierSlot, Tiers, Unwritable, UploadedFile, Uploads,
+    UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -268,6 +269,7 @@ through! {
         writes publish_batch(batch: BatchId, state: BatchState, origin: Origin, now: Timestamp) -> ();
         changes join(joining: Joining) -> Joined;
         reads batches(states: Option<Vec<BatchState>>) -> Vec<Batch>;
+        reads batch_page(filter: BatchFilter, before: Option<BatchId>, limit: u32) -> BatchPage;
         reads test_batches() -> BTreeSet<BatchId>;
         reads batch(id: BatchId) -> Option<Batch>;
         reads batch_named(name: &str) -> Option<Batch>;
@@ -395,6 +397,7 @@ through! {
         reads seq() -> u64;
         writes record_event(event: Event) -> ();
         reads events(after: Cursor, limit: u32) -> Vec<(Cursor, Event)>;
+        reads events_before(of: Option<BatchId>, before: Option<Cursor>, limit: u32) -> Vec<(Cursor, Event)>;
         reads events_of(batch: BatchId, lanes: Vec<String>, limit: u32) -> Vec<Event>;
     }
 }
@@ -418,6 +421,16 @@ through! {
         writes record_audit(entries: Vec<AuditEntry>) -> ();
         reads audit_entries(after: Cursor, limit: u32) -> Vec<(Cursor, AuditEntry)>;
         writes forget_audit(before: Timestamp) -> ();
+    }
+}
+
+through! {
+    Requests {
+        writes begin_request(new: NewRequest) -> Begun;
+        writes finish_request(of: RequestKey, answer: StoredAnswer) -> ();
+        writes forget_request(of: RequestKey) -> ();
+        writes forget_old_requests(before: Timestamp) -> ();
+        writes own_secret(purpose: &'static str, new: [u8; 32]) -> [u8; 32];
     }
 }
 

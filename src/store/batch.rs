@@ -21,6 +21,28 @@ pub struct NewBatch {
     pub now: Timestamp,
 }
 
+/// Which batches a page has.
+#[derive(Debug, Clone, Default)]
+pub struct BatchFilter {
+    /// Their states; `None` means all.
+    pub states: Option<Vec<BatchState>>,
+    /// A part of their names, in any letter case.
+    pub name: Option<String>,
+    /// Whether they are campaigns, which have names, or batches of API calls; `None` means both.
+    pub is_campaign: Option<bool>,
+    /// Whether test sends are included.
+    pub tests: bool,
+}
+
+/// A page of batches, latest first.
+#[derive(Debug, Clone)]
+pub struct BatchPage {
+    /// Each batch, and whether it is a test send.
+    pub batches: Vec<(Batch, bool)>,
+    /// Where the next page begins; `None` on the last page.
+    pub next: Option<BatchId>,
+}
+
 /// Messages that join an open batch of their plan, or begin one if none is open.
 #[derive(Debug, Clone)]
 pub struct Joining {

@@ -2,7 +2,7 @@
 
 /// A position in a list of rows in the order in which they arrived, such as events. Only the store that returned it knows
 /// what it contains; nobody else counts on numbers or on their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Cursor(pub(super) i64, pub(super) i64);
 
 impl Cursor {

@@ -21,6 +21,7 @@ mod lanes;
 mod lease;
 mod limits;
 mod model;
+mod requests;
 mod sieve;
 mod signal;
 mod sqlite;
@@ -32,7 +33,10 @@ pub use access::{
     ApiKey, AuditActor, AuditEntry, AuditRequest, KeyLimits, LastUse, OperatorAccount, PasswordHash, SecretDigest,
     SetupToken,
 };
-pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, OwnTimes, PieceOfMessages, Start};
+pub use batch::{
+    Amendment, Batch, BatchFilter, BatchPage, Edition, Joined, Joining, NewBatch, Over, OwnTimes, PieceOfMessages,
+    Start,
+};
 pub use catalogue::{
     FetchedTemplates, StoredTemplate, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind,
 };
@@ -53,6 +57,7 @@ pub use model::{
     Key, KnownAs, LinkState, NewAudience, Node, Query, QueryState, Question, QueueTimes, RejectedWebhooks,
     RejectionReason, StoredLane, TierSlot, TierUse, Unwritable,
 };
+pub use requests::{Begun, NewRequest, RequestKey, StoredAnswer};
 pub use sieve::Whom;
 pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;
@@ -61,7 +66,7 @@ pub(crate) use sqlite::tests::run_sql;
 pub use uploads::UploadedFile;
 pub use verbs::{
     Audiences, Batches, Catalogues, Consent, Dispatch, Events, Kept, Keys, Lanes, Messages, Nodes, Queries, Receipts,
-    Replies, Retention, Store, Tiers, Uploads, WebhookGroup,
+    Replies, Requests, Retention, Store, Tiers, Uploads, WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

@@ -19,7 +19,7 @@ use crate::events::{Event, EventKind, Subject};
 use crate::store::{Batch, Consent, KeptGap, MessageFacts, OptOutRecord, Receipt, Result, Store, Verdict};
 
 /// One decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Line {
     #[serde(serialize_with = "Timestamp::as_text")]
     pub at: Timestamp,
@@ -29,7 +29,7 @@ pub struct Line {
 }
 
 /// One fact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FactLine {
     pub step: u8,
     #[serde(serialize_with = "Timestamp::as_text")]
@@ -38,7 +38,7 @@ pub struct FactLine {
 }
 
 /// Everything about one message.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Story {
     pub id: String,
     pub campaign: Option<String>,

@@ -5,8 +5,9 @@ use crate::domain::{AuditAction, ChannelUser, DoubtCause, Keyword, OptOutSource,
 use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
     AccountEvent, Amendment, ApiKey, Beat, BucketOf, Direction, HeldBy, Hold, KeptGap, LaneState, LinkState,
-    NotedBucket, OptIn, OptOut, Override, ProviderReport, Query, QueryState, RejectedWebhooks, RejectionReason,
-    StepHeldBy, StepHold, StrayKind, TemplateRequest, TemplateRequestKind, UploadedFile, UserOptOut, started,
+    NewRequest, NotedBucket, OptIn, OptOut, Override, ProviderReport, Query, QueryState, RejectedWebhooks,
+    RejectionReason, RequestKey, StepHeldBy, StepHold, StrayKind, TemplateRequest, TemplateRequestKind, UploadedFile,
+    UserOptOut, started,
 };
 
 impl Desk {
@@ -179,7 +180,8 @@ impl Desk {
         self.claim_with_costs(batch, 1).await;
     }
 
-    /// A server with the states of its lanes and of a provider address, a gap, rejected webhooks, and an uploaded file.
+    /// A server with the states of its lanes and of a provider address, a gap, rejected webhooks, an uploaded file, a request and a
+    /// secret.
     async fn fill_server(&self) {
         let node = started(&**self, at(20)).await.node;
         let lane = LaneState {
@@ -204,5 +206,8 @@ impl Desk {
         let (sub_account, url) = ("acme".to_owned(), format!("{address}/files/a.png?token=t"));
         let file = UploadedFile { base_url: address, sub_account, digest: [7; 32], url, uploaded_at: at(22) };
         self.record_uploads(vec![file]).await.unwrap();
+        let of = RequestKey { caller: "k-1".to_owned(), key: "once".to_owned() };
+        self.begin_request(NewRequest { of, digest: [7; 32], run: 1, now: at(22) }).await.unwrap();
+        self.own_secret("cursors", [7; 32]).await.unwrap();
     }
 }

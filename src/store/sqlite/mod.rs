@@ -33,6 +33,7 @@ mod pieces;
 mod reads;
 mod receipts;
 mod recount;
+mod requests;
 mod retention;
 mod rows;
 mod script;
@@ -76,6 +77,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (4, "uploaded files", include_str!("../../../migrations/sqlite/0004_uploaded_files.sql")),
         (5, "access", include_str!("../../../migrations/sqlite/0005_access.sql")),
         (7, "own times of messages", include_str!("../../../migrations/sqlite/0007_own_times.sql")),
+        (9, "requests", include_str!("../../../migrations/sqlite/0009_requests.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

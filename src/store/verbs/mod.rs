@@ -21,6 +21,7 @@ mod nodes;
 mod queries;
 mod receipts;
 mod replies;
+mod requests;
 mod retention;
 mod tiers;
 mod uploads;
@@ -38,6 +39,7 @@ pub use nodes::Nodes;
 pub use queries::Queries;
 pub use receipts::{Kept, Receipts, WebhookGroup};
 pub use replies::Replies;
+pub use requests::Requests;
 pub use retention::Retention;
 pub use tiers::Tiers;
 pub use uploads::Uploads;
@@ -58,6 +60,7 @@ pub trait Store:
     + Queries
     + Receipts
     + Replies
+    + Requests
     + Retention
     + Tiers
     + Uploads

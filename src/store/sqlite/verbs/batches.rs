@@ -6,7 +6,10 @@ use super::super::{Sqlite, batches, drafts, editions, joining, limits, pieces};
 use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
 use crate::store::signal::JoinedQueues;
-use crate::store::{Amendment, Batch, Batches, Edition, Joined, Joining, NewBatch, PieceOfMessages, Result, StepHold};
+use crate::store::{
+    Amendment, Batch, BatchFilter, BatchPage, Batches, Edition, Joined, Joining, NewBatch, PieceOfMessages, Result,
+    StepHold,
+};
 
 #[async_trait::async_trait]
 impl Batches for Sqlite {
@@ -31,6 +34,10 @@ impl Batches for Sqlite {
 
     async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>> {
         self.read("list batches", move |c| Box::pin(batches::all(c, states))).await
+    }
+
+    async fn batch_page(&self, filter: BatchFilter, before: Option<BatchId>, limit: u32) -> Result<BatchPage> {
+        self.read("list batches", move |c| Box::pin(batches::page(c, filter, before, limit))).await
     }
 
     async fn test_batches(&self) -> Result<BTreeSet<BatchId>> {

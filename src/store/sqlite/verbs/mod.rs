@@ -13,6 +13,7 @@ mod nodes;
 mod queries;
 mod receipts;
 mod replies;
+mod requests;
 mod retention;
 mod tiers;
 mod uploads;
