@@ -5,7 +5,7 @@
 //! it; every path but the health checks requires a proof; bodies are bounded, and unverified ones share one bound.
 //! May not: decide anything, or build SQL.
 
-mod connections;
+mod door;
 mod health;
 mod unproven;
 mod webhook;
@@ -14,37 +14,22 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
+use futures_util::future::{Either, join, select};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::receipts::{Intake, Verifier};
 use crate::store::Store;
-use connections::LimitedListener;
+use door::{LimitedListener, Peer, Renewal};
 use unproven::Budget;
 use webhook::WEBHOOK_MAX;
 
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    #[error("cannot listen on {address}: {hint}")]
-    Listen {
-        address: SocketAddr,
-        hint: &'static str,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("the HTTP server on {address} has failed")]
-    Failed {
-        address: SocketAddr,
-        #[source]
-        source: std::io::Error,
-    },
-}
+pub use door::{Certificate, Door, DoorFigures, NoCertificate, ServeError, listen};
 
 /// What the operations of the API work with.
 #[derive(Debug)]
@@ -55,6 +40,7 @@ pub struct ApiParts {
     pub chance: Arc<Chance>,
     pub intake: Intake,
     pub verifier: Arc<Verifier>,
+    pub door: Arc<Door>,
 }
 
 #[derive(Debug)]
@@ -76,31 +62,35 @@ impl Deref for Shared {
     }
 }
 
-/// Binds an address. An error says what to do.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| {
-        let hint = match source.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                "the port is in use; stop its process, or set server.listen to another port"
-            }
-            std::io::ErrorKind::PermissionDenied => "this port needs more privileges; use one above 1023",
-            _ => "check server.listen",
-        };
-        ServeError::Listen { address, hint, source }
-    })
-}
-
-/// Serves until `stop`, then finishes the requests in progress.
-pub async fn serve(listener: TcpListener, parts: ApiParts, stop: CancellationToken) -> Result<(), ServeError> {
+/// Serves until the door is closed, then finishes the requests in progress.
+pub async fn serve(listener: TcpListener, parts: ApiParts) -> Result<(), ServeError> {
     let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
-    let clock = Arc::clone(&parts.clock);
+    let (clock, door) = (Arc::clone(&parts.clock), Arc::clone(&parts.door));
+    let renewal = door.certificate().map(|certificate| Renewal::new(Arc::clone(certificate), parts.store.clone()));
     let access = Access::new(Arc::clone(&parts.store));
     let unproven = Budget::new(Arc::clone(&clock));
-    let routes = routes().with_state(Shared(Arc::new(Inner { parts, access, unproven })));
-    axum::serve(LimitedListener::new(listener, clock), routes)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-        .map_err(|source| ServeError::Failed { address, source })
+    let routes = routes()
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), door::visit))
+        .with_state(Shared(Arc::new(Inner { parts, access, unproven })));
+    let stop = door.stopping();
+    let serving = axum::serve(
+        LimitedListener::new(listener, Arc::clone(&door)),
+        routes.into_make_service_with_connect_info::<Peer>(),
+    )
+    .with_graceful_shutdown(stop.clone().cancelled_owned());
+    let renewing = async {
+        if let Some(renewal) = renewal {
+            renewal.run(clock, stop).await;
+        }
+    };
+    let beside = join(renewing, door.cut_rest());
+    tokio::pin!(beside);
+    let serving = serving.into_future();
+    match select(serving, beside).await {
+        Either::Left((served, _)) => served.map_err(|source| ServeError::Failed { address, source }),
+        // All connections were cut.
+        Either::Right((_, serving)) => serving.await.map_err(|source| ServeError::Failed { address, source }),
+    }
 }
 
 fn routes() -> Router<Shared> {

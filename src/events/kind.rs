@@ -112,6 +112,15 @@ pub enum EventKind {
         /// How many are valid now.
         secrets: u32,
     },
+    /// The files of the server's certificate have changed, and new connections use it.
+    CertificateReplaced {
+        file: String,
+    },
+    /// They have changed and cannot be used, so the former certificate stays in effect.
+    CertificateRejected {
+        file: String,
+        why: String,
+    },
     /// Receipts could not arrive. Deadlines wait until `repeats_until` for the provider's repeats; without it, receipts
     /// of that time are lost.
     GapEnded {
@@ -209,6 +218,13 @@ impl EventKind {
 
     /// Whether sending stops or slows because of it, so that logs warn.
     pub const fn is_bad(&self) -> bool {
-        matches!(self, Self::Held { .. } | Self::Throttled { .. } | Self::OutageBegan { .. } | Self::TierSpent { .. })
+        matches!(
+            self,
+            Self::Held { .. }
+                | Self::Throttled { .. }
+                | Self::OutageBegan { .. }
+                | Self::TierSpent { .. }
+                | Self::CertificateRejected { .. }
+        )
     }
 }

@@ -101,6 +101,12 @@ impl Event {
             EventKind::CredentialReplaced { key, file, secrets } => {
                 format!("{key} ({file}) has changed: {secrets} secrets are valid now")
             }
+            EventKind::CertificateReplaced { file } => {
+                format!("the certificate {file} has changed: new connections use it")
+            }
+            EventKind::CertificateRejected { file, why } => {
+                format!("the certificate {file} has changed and cannot be used, so the former one stays in effect: {why}")
+            }
             EventKind::GapEnded { from, lasted, doubt, address, repeats_until } => {
                 // The gap ended at the time of the event. The repeats of receipts come after its end.
                 let time = |at| format_time_of_day(at, None);
