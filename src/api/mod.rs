@@ -2,11 +2,12 @@
 //!
 //! In: requests. Out: answers, and verified webhooks for the intake of the room `receipts`.
 //! Promises: a webhook is answered with 200 once it is on disk, and with an error otherwise, so that the provider repeats
-//! it; every path but the health checks requires a proof; bodies are bounded, and unverified ones share one bound.
+//! it; every path but the health checks requires a proof (`/metrics` unless it is open); bodies are bounded, and unverified ones share one bound.
 //! May not: decide anything, or build SQL.
 
 mod door;
 mod health;
+mod metrics;
 mod unproven;
 mod webhook;
 
@@ -23,13 +24,14 @@ use tokio::net::TcpListener;
 use crate::access::Access;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
+use crate::metrics::Sources;
 use crate::receipts::{Intake, Verifier};
 use crate::store::Store;
 use door::{LimitedListener, Peer, Renewal};
 use unproven::Budget;
 use webhook::WEBHOOK_MAX;
 
-pub use door::{Certificate, Door, DoorFigures, NoCertificate, ServeError, listen};
+pub use door::{Certificate, Door, NoCertificate, ServeError, listen};
 
 /// What the operations of the API work with.
 #[derive(Debug)]
@@ -41,6 +43,7 @@ pub struct ApiParts {
     pub intake: Intake,
     pub verifier: Arc<Verifier>,
     pub door: Arc<Door>,
+    pub sources: Arc<Sources>,
 }
 
 #[derive(Debug)]
@@ -97,5 +100,6 @@ fn routes() -> Router<Shared> {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/webhooks/8x8", post(webhook::webhook).layer(DefaultBodyLimit::max(WEBHOOK_MAX)))
 }

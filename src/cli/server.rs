@@ -47,6 +47,7 @@ impl Server {
             intake,
             verifier: node.door(),
             door: Arc::clone(&door),
+            sources: node.sources(),
         };
         let api = tokio::spawn(api::serve(listener, parts));
         let api = Some(api);

@@ -17,12 +17,13 @@ use crate::node::Processes;
 use crate::store::{
     AccountEvent, Alias, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Catalogues,
     Change, Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, FetchedTemplates,
-    FoundAttempt, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState,
-    Lanes, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
-    NotedBucket, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState,
-    Question, QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, ReplyCount, Result, Retention, Scope, Sender,
-    Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest,
-    TierSlot, Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
+    FlowCount, FoundAttempt, Health, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap,
+    Key, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane, NewAudience, NewBatch, Node,
+    NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries,
+    Query, QueryState, Question, QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, ReplyCount, Result,
+    Retention, SchemaVersion, Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount,
+    StrayKind, TemplateLimit, TemplateRequest, TierSlot, Tiers, Unwritable, UploadedFile, Uploads, UserOptIn,
+    UserOptOut, Walk, WebhookGroup, Whom, WriterFigures,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -395,6 +396,25 @@ through! {
         writes record_event(event: Event) -> ();
         reads events(after: Cursor, limit: u32) -> Vec<(Cursor, Event)>;
         reads events_of(batch: BatchId, lanes: Vec<String>, limit: u32) -> Vec<Event>;
+    }
+}
+
+#[async_trait::async_trait]
+impl Health for Mortal {
+    async fn schema_version(&self) -> Result<SchemaVersion> {
+        self.reads(self.store.schema_version()).await
+    }
+
+    fn free_space(&self) -> Option<u64> {
+        self.store.free_space()
+    }
+
+    fn writer_figures(&self) -> WriterFigures {
+        self.store.writer_figures()
+    }
+
+    fn flow_counts(&self) -> Vec<FlowCount> {
+        self.store.flow_counts()
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod json;
 mod keys;
+mod metrics;
 mod normalise;
 mod outputs;
 mod profile;

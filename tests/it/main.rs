@@ -29,6 +29,7 @@ mod language;
 mod line_ids;
 mod missing_values;
 mod network;
+mod operations;
 mod operator_decisions;
 mod partitions;
 mod pipeline;

@@ -106,7 +106,11 @@ impl Renewal {
             }
             Err(why) if self.reported.as_ref() == Some(&why) => {}
             Err(why) => {
-                tracing::error!(file, why, "the new certificate cannot be used; the former one stays in effect");
+                tracing::error!(
+                    file,
+                    reason = why,
+                    "the new certificate cannot be used; the former one stays in effect"
+                );
                 self.reported = Some(why.clone());
                 self.record(now, EventKind::CertificateRejected { file, why }).await;
             }

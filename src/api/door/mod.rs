@@ -12,6 +12,7 @@ mod connection;
 mod listener;
 #[cfg_attr(not(test), expect(dead_code, reason = "the API has no upload and no event stream yet"))]
 mod patience;
+mod traceparent;
 mod visit;
 
 pub(super) use certificate::Renewal;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::Span;
+use crate::metrics::HttpFigures;
 
 /// Connections at a time. With the usual limit of 1,024 file descriptors, enough are left for the database and the
 /// provider.
@@ -69,21 +71,6 @@ pub struct Door {
     failed_handshakes: AtomicU64,
     /// Answers by route and status.
     answers: Mutex<HashMap<String, BTreeMap<u16, u64>>>,
-}
-
-/// What the door counts.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DoorFigures {
-    /// Connections that are open now.
-    pub connections: u64,
-    pub connections_max: u64,
-    /// Connections since the start.
-    pub accepted: u64,
-    pub failed_handshakes: u64,
-    /// Requests that are not answered yet.
-    pub requests: u64,
-    /// Answers since the start: route, status, number.
-    pub answers: Vec<(String, u16, u64)>,
 }
 
 impl Door {
@@ -137,7 +124,7 @@ impl Door {
         self.requests.load(Ordering::Relaxed)
     }
 
-    pub fn figures(&self) -> DoorFigures {
+    pub fn figures(&self) -> HttpFigures {
         let open = CONNECTIONS_MAX - self.slots.available_permits();
         let by_route = self.answers.lock();
         let answers = by_route
@@ -145,7 +132,7 @@ impl Door {
             .flat_map(|(route, answers)| answers.iter().map(|(status, count)| (route.clone(), *status, *count)));
         let mut answers: Vec<_> = answers.collect();
         answers.sort_unstable();
-        DoorFigures {
+        HttpFigures {
             connections: open as u64,
             connections_max: CONNECTIONS_MAX as u64,
             accepted: self.accepted.load(Ordering::Relaxed),

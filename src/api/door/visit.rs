@@ -1,5 +1,6 @@
 //! One request on its way through the door: its time limit, and its answer for the counts.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body::{Frame, SizeHint};
 
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
+
 use super::listener::Peer;
+use super::traceparent::{TRACEPARENT, Traceparent};
 use super::{Door, Patience, REQUEST_MAX};
 use crate::domain::Timestamp;
 
@@ -82,13 +87,33 @@ pub(in crate::api) async fn visit(State(door): State<Arc<Door>>, mut request: Re
     } else {
         request.map(|body| Body::new(Arriving { body, visit: Arc::clone(&visit) }))
     };
+    let span = span(&request, visit.peer.address, route.as_ref());
     let response = tokio::select! {
         biased;
-        response = next.run(request) => response,
+        response = next.run(request).instrument(span) => response,
         () = visit.overdue() => visit.too_late(),
     };
     visit.door.count_answer(route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str), response.status().as_u16());
     response.map(|body| Body::new(Leaving { body, _visit: visit }))
+}
+
+/// The span in which a request is logged.
+fn span(request: &Request, peer: SocketAddr, route: Option<&MatchedPath>) -> Span {
+    let span = tracing::info_span!(
+        "request",
+        method = %request.method(),
+        route = route.map_or(NO_ROUTE, MatchedPath::as_str),
+        %peer,
+        trace_id = Empty,
+        parent_id = Empty,
+    );
+    if !span.is_disabled()
+        && let Some(trace) = request.headers().get(TRACEPARENT).and_then(Traceparent::read)
+    {
+        span.record("trace_id", trace.trace_id);
+        span.record("parent_id", trace.parent_id);
+    }
+    span
 }
 
 /// The body of a request, which notes its end.

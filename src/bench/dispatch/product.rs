@@ -67,6 +67,7 @@ pub async fn product(
         intake,
         verifier: node.door(),
         door: Arc::clone(&door),
+        sources: node.sources(),
     };
     let serving = tokio::spawn(api::serve(listener, parts));
     let all = i64::from(load.messages);

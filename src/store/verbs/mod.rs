@@ -14,6 +14,7 @@ mod catalogue;
 mod consent;
 mod dispatch;
 mod events;
+mod health;
 mod lanes;
 mod messages;
 mod nodes;
@@ -30,6 +31,7 @@ pub use catalogue::Catalogues;
 pub use consent::Consent;
 pub use dispatch::Dispatch;
 pub use events::Events;
+pub use health::Health;
 pub use lanes::Lanes;
 pub use messages::Messages;
 pub use nodes::Nodes;
@@ -49,6 +51,7 @@ pub trait Store:
     + Consent
     + Dispatch
     + Events
+    + Health
     + Lanes
     + Messages
     + Nodes

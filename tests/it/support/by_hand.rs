@@ -132,6 +132,7 @@ impl ByHand {
             intake: self.intake.clone(),
             verifier: self.node.door(),
             door: Arc::clone(&self.door),
+            sources: self.node.sources(),
         };
         let serving = volley::api::serve(listener, parts);
         tokio::spawn(async move { serving.await.unwrap() });

@@ -205,6 +205,7 @@ impl World {
             intake: node.intake().unwrap(),
             verifier: node.door(),
             door: Arc::clone(&self.door),
+            sources: node.sources(),
         };
         self.serving = Some(tokio::spawn(async move { api::serve(listener, parts).await.unwrap() }));
         self.node = Some(node);
