@@ -104,6 +104,12 @@ pub enum EventKind {
     FoundInFlight {
         messages: u64,
     },
+    /// The database was a backup, so its first server paused what it would have sent.
+    BackupRestored {
+        #[serde(with = "rfc3339")]
+        copied_at: Timestamp,
+        campaigns: u64,
+    },
     /// The file of a credential has changed, and its secrets are in effect.
     CredentialReplaced {
         /// The key of the configuration that names the file.
@@ -225,6 +231,7 @@ impl EventKind {
                 | Self::OutageBegan { .. }
                 | Self::TierSpent { .. }
                 | Self::CertificateRejected { .. }
+                | Self::BackupRestored { .. }
         )
     }
 }

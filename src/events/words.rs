@@ -95,6 +95,11 @@ impl Event {
                 "{} in flight when the last server stopped; it is unknown which of them the provider accepted",
                 if *messages == 1 { "1 message was".to_owned() } else { format!("{} messages were", grouped(*messages)) }
             ),
+            EventKind::BackupRestored { copied_at, campaigns } => format!(
+                "the database is a backup of {}: {} paused, because it does not know what was sent since",
+                format_time(*copied_at, None),
+                if *campaigns == 1 { "1 campaign was".to_owned() } else { format!("{} campaigns were", grouped(*campaigns)) }
+            ),
             EventKind::CredentialReplaced { key, file, secrets: 1 } => {
                 format!("{key} ({file}) has changed: the new secret is in effect")
             }

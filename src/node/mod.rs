@@ -20,6 +20,7 @@ mod notices;
 mod overrides;
 mod process;
 mod prune;
+mod restored;
 mod templates;
 mod watch;
 

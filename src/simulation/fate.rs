@@ -229,6 +229,8 @@ through! {
         changes erase(recipient: Msisdn, rows: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>, known: Vec<(BatchId, u32)>) -> bool;
         writes compact() -> ();
         reads back_up(into: &Path) -> u64;
+        reads copied_at() -> Option<Timestamp>;
+        writes accept_copy() -> ();
     }
 }
 

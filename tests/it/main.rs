@@ -40,6 +40,7 @@ mod real_account;
 mod refusals;
 mod replies;
 mod report_breakdowns;
+mod restore;
 mod rotation;
 mod route_commands;
 mod routes;

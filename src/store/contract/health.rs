@@ -1,4 +1,4 @@
-//! Tests what a store tells of itself: its schema, its writer and its flows.
+//! Tests what a store tells of itself: its schema, its writer, its flows, and whether it is a copy.
 
 use super::*;
 use crate::domain::{Ending, Outcome};
@@ -8,6 +8,7 @@ for_every_store!(
     the_schema_of_a_new_store_is_current,
     the_writer_counts_its_commits_and_nothing_waits_at_rest,
     flows_count_what_was_committed_and_nothing_stale,
+    a_copy_says_when_it_was_made_until_it_is_accepted,
 );
 
 async fn the_schema_of_a_new_store_is_current(desk: Desk) {
@@ -64,4 +65,26 @@ async fn flows_count_what_was_committed_and_nothing_stale(desk: Desk) {
     counted.sort_by_key(in_order);
     expected.sort_by_key(in_order);
     assert_eq!(counted, expected);
+}
+
+async fn a_copy_says_when_it_was_made_until_it_is_accepted(desk: Desk) {
+    assert_eq!(desk.copied_at().await.unwrap(), None, "a database is no copy of itself");
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first.db"), folder.path().join("second.db"));
+    desk.back_up(&first).await.unwrap();
+    assert_eq!(desk.copied_at().await.unwrap(), None, "and is none afterwards");
+    let url = |path: &std::path::Path| format!("sqlite://{}", path.display());
+    let copy = Desk::at(&url(&first), None).await;
+    let made = copy.copied_at().await.unwrap().unwrap();
+    assert!(made <= desk.now() && desk.now().since(made) < Span::from_secs(60), "{made:?}");
+    copy.clock.advance(Span::from_secs(3_600));
+    copy.back_up(&second).await.unwrap();
+    let of_copy = Desk::at(&url(&second), None).await;
+    assert_eq!(
+        of_copy.copied_at().await.unwrap(),
+        Some(made),
+        "what was sent since the first copy is not in it either"
+    );
+    copy.accept_copy().await.unwrap();
+    assert_eq!(copy.copied_at().await.unwrap(), None);
 }

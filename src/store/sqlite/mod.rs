@@ -9,6 +9,7 @@ mod audiences;
 mod batches;
 mod catalogue;
 mod claim;
+mod copies;
 mod drafts;
 mod editions;
 mod facts;
