@@ -108,7 +108,7 @@ pub enum EventKind {
     BackupRestored {
         #[serde(with = "rfc3339")]
         copied_at: Timestamp,
-        campaigns: u64,
+        paused_count: u64,
     },
     /// The file of a credential has changed, and its secrets are in effect.
     CredentialReplaced {
@@ -125,7 +125,7 @@ pub enum EventKind {
     /// They have changed and cannot be used, so the former certificate stays in effect.
     CertificateRejected {
         file: String,
-        why: String,
+        problem: String,
     },
     /// Receipts could not arrive. Deadlines wait until `repeats_until` for the provider's repeats; without it, receipts
     /// of that time are lost.

@@ -33,7 +33,7 @@ pub(super) async fn pause_all(store: &dyn Store, now: Timestamp) -> Result<Optio
         }
         store.forget_confirmations(due).await?;
     }
-    let kind = EventKind::BackupRestored { copied_at, campaigns: paused };
+    let kind = EventKind::BackupRestored { copied_at, paused_count: paused };
     store.record_event(Event::by_server(now, Subject::Server, kind)).await?;
     store.accept_copy().await?;
     Ok(Some((copied_at, paused)))

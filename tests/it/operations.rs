@@ -142,7 +142,7 @@ async fn metrics_tell_what_the_campaign_did_and_need_a_key_unless_open() {
     assert!(sample(&page, "volley_writer_commit_seconds_count").unwrap() > 0.0);
     let webhooks = "volley_http_requests_total{route=\"/webhooks/8x8\",status=\"200\"}";
     assert!(sample(&page, webhooks).unwrap() > 0.0, "{page}");
-    assert!(!page.contains("promo") && !page.contains("6591"), "no campaign and no recipient: {page}");
+    assert!(!page.contains("promo") && !page.contains("\"6591"), "no campaign and no recipient: {page}");
 
     let (status, text) = get(&address, "/readyz").await;
     assert_eq!((status, text.as_str()), (200, "ready\n"));

@@ -112,7 +112,7 @@ impl Renewal {
                     "the new certificate cannot be used; the former one stays in effect"
                 );
                 self.reported = Some(why.clone());
-                self.record(now, EventKind::CertificateRejected { file, why }).await;
+                self.record(now, EventKind::CertificateRejected { file, problem: why }).await;
             }
         }
     }
