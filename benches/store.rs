@@ -304,6 +304,7 @@ fn change(message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {
         version,
         before: present,
         after,
+        lane_before: lane,
         lane,
         steps: 2,
         fact,

@@ -78,6 +78,9 @@ pub mod timers;
 // Asks the provider for the status of attempts of which no receipt has come.
 pub mod ask;
 
+// The figures of a running server.
+pub mod metrics;
+
 // One running server: starts, watches and stops the rooms in order.
 pub mod node;
 

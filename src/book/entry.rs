@@ -176,6 +176,7 @@ impl Entry {
             version: message.version,
             before: message.present,
             after,
+            lane_before: message.lane,
             lane: lane.unwrap_or(message.lane),
             steps: u8::try_from(self.plan.steps.len()).unwrap_or(StepIndex::COUNT_MAX),
             fact: None,

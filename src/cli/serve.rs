@@ -196,7 +196,8 @@ async fn warn_of_stranded(context: &CommandContext, store: &dyn Batches) -> anyh
 }
 
 fn listening(context: &CommandContext, server: &Server, json: bool) -> anyhow::Result<()> {
-    let address = format!("http://{}", server.address);
+    let scheme = if context.config.server.tls.is_some() { "https" } else { "http" };
+    let address = format!("{scheme}://{}", server.address);
     let database = context.database().display().to_string();
     let lanes: Vec<&str> = context.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
     if json {

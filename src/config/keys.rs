@@ -24,6 +24,8 @@ pub(super) enum Takes {
     List,
     /// A text, or a table of texts by name.
     Texts,
+    /// `true` or `false`.
+    Switch,
 }
 
 impl Takes {
@@ -33,6 +35,7 @@ impl Takes {
             Self::Text => "must be a text in quotes",
             Self::List => "must be a list of texts in quotes",
             Self::Texts => "must be a text in quotes, or a table of texts",
+            Self::Switch => "must be true or false",
         }
     }
 }
@@ -49,12 +52,20 @@ const fn list(name: &'static str) -> Key {
     Key { name, secret: false, takes: Takes::List }
 }
 
+const fn switch(name: &'static str) -> Key {
+    Key { name, secret: false, takes: Takes::Switch }
+}
+
 const fn texts(name: &'static str) -> Key {
     Key { name, secret: false, takes: Takes::Texts }
 }
 
 pub(super) static DATABASE: Section = Section { name: "database", named: false, keys: &[key("url")] };
-pub(super) static SERVER: Section = Section { name: "server", named: false, keys: &[key("listen"), key("public_url")] };
+pub(super) static SERVER: Section = Section {
+    name: "server",
+    named: false,
+    keys: &[key("listen"), key("public_url"), key("tls_certificate"), key("tls_key"), switch("metrics_open")],
+};
 pub(super) static PROVIDER: Section = Section {
     name: "provider",
     named: false,

@@ -180,6 +180,7 @@ impl Layers {
                 },
                 toml::Value::String(text) => text,
                 toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Boolean(is_on) if takes == Takes::Switch => is_on.to_string(),
                 toml::Value::Boolean(_)
                 | toml::Value::Float(_)
                 | toml::Value::Datetime(_)

@@ -24,6 +24,7 @@ mod route;
 mod secret;
 mod server;
 mod syntax;
+mod tls;
 
 use std::path::{Path, PathBuf};
 
@@ -44,6 +45,7 @@ pub use route::{DraftStep, NotBuilt, Problem, Route, Table, Wanted, countries_na
 pub use secret::Secret;
 pub use server::{Database, Server};
 pub use syntax::{NotToml, parse_toml};
+pub use tls::{InvalidTls, TlsFiles, TlsIdentity};
 
 use layers::Layers;
 use read::Reader;

@@ -76,6 +76,7 @@ impl Worker {
         }
         let pending = self.turnstile.pending_request(&permit, vec![job], tokens);
         let answer = self.lane.client.send(body, Arc::clone(&pending) as Arc<dyn Gate>).await;
+        self.answered(at);
         let jobs = pending.end();
         self.report_end(permit, end_of(&answer));
         for job in jobs {
@@ -111,6 +112,7 @@ impl Worker {
         body.extend_from_slice(BATCH_CLOSE);
         let pending = self.turnstile.pending_request(&permit, jobs, tokens);
         let answers = self.lane.client.send_batch(body, &attempts, Arc::clone(&pending) as Arc<dyn Gate>).await;
+        self.answered(at);
         let jobs = pending.end();
         let end = match &answers {
             // A success that names none of them proves as little as no answer.
@@ -143,6 +145,11 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Measures a request that began at `begun` and has ended.
+    fn answered(&self, begun: Timestamp) {
+        self.lane.request_ms.add(self.lane.clock.now().since(begun).millis().unsigned_abs());
     }
 
     /// Reports to the circuit how a request ended, unless it was never sent.

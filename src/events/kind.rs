@@ -104,6 +104,12 @@ pub enum EventKind {
     FoundInFlight {
         messages: u64,
     },
+    /// The database was a backup, so its first server paused what it would have sent.
+    BackupRestored {
+        #[serde(with = "rfc3339")]
+        copied_at: Timestamp,
+        paused_count: u64,
+    },
     /// The file of a credential has changed, and its secrets are in effect.
     CredentialReplaced {
         /// The key of the configuration that names the file.
@@ -111,6 +117,15 @@ pub enum EventKind {
         file: String,
         /// How many are valid now.
         secrets: u32,
+    },
+    /// The files of the server's certificate have changed, and new connections use it.
+    CertificateReplaced {
+        file: String,
+    },
+    /// They have changed and cannot be used, so the former certificate stays in effect.
+    CertificateRejected {
+        file: String,
+        problem: String,
     },
     /// Receipts could not arrive. Deadlines wait until `repeats_until` for the provider's repeats; without it, receipts
     /// of that time are lost.
@@ -209,6 +224,14 @@ impl EventKind {
 
     /// Whether sending stops or slows because of it, so that logs warn.
     pub const fn is_bad(&self) -> bool {
-        matches!(self, Self::Held { .. } | Self::Throttled { .. } | Self::OutageBegan { .. } | Self::TierSpent { .. })
+        matches!(
+            self,
+            Self::Held { .. }
+                | Self::Throttled { .. }
+                | Self::OutageBegan { .. }
+                | Self::TierSpent { .. }
+                | Self::CertificateRejected { .. }
+                | Self::BackupRestored { .. }
+        )
     }
 }

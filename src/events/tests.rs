@@ -68,6 +68,9 @@ fn kinds() -> Vec<EventKind> {
         EventKind::TemplatesNotFetched,
         EventKind::CredentialReplaced { key: "api_key_file".into(), file: "8x8.key".into(), secrets: 1 },
         EventKind::CredentialReplaced { key: "webhook_secret_file".into(), file: "hook.key".into(), secrets: 2 },
+        EventKind::BackupRestored { copied_at: at(), paused_count: 2 },
+        EventKind::CertificateReplaced { file: "server.pem".into() },
+        EventKind::CertificateRejected { file: "server.pem".into(), problem: "it has no certificate".into() },
         EventKind::OptOutUnidentified { channel: Some(Channel::Line) },
         EventKind::OptOutUnidentified { channel: None },
     ];

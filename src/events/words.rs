@@ -95,11 +95,22 @@ impl Event {
                 "{} in flight when the last server stopped; it is unknown which of them the provider accepted",
                 if *messages == 1 { "1 message was".to_owned() } else { format!("{} messages were", grouped(*messages)) }
             ),
+            EventKind::BackupRestored { copied_at, paused_count } => format!(
+                "the database is a backup of {}: {} paused, because it does not know what was sent since",
+                format_time(*copied_at, None),
+                if *paused_count == 1 { "1 campaign was".to_owned() } else { format!("{} campaigns were", grouped(*paused_count)) }
+            ),
             EventKind::CredentialReplaced { key, file, secrets: 1 } => {
                 format!("{key} ({file}) has changed: the new secret is in effect")
             }
             EventKind::CredentialReplaced { key, file, secrets } => {
                 format!("{key} ({file}) has changed: {secrets} secrets are valid now")
+            }
+            EventKind::CertificateReplaced { file } => {
+                format!("the certificate {file} has changed: new connections use it")
+            }
+            EventKind::CertificateRejected { file, problem } => {
+                format!("the certificate {file} has changed and cannot be used, so the former one stays in effect: {problem}")
             }
             EventKind::GapEnded { from, lasted, doubt, address, repeats_until } => {
                 // The gap ended at the time of the event. The repeats of receipts come after its end.

@@ -20,6 +20,7 @@ mod notices;
 mod overrides;
 mod process;
 mod prune;
+mod restored;
 mod templates;
 mod watch;
 
@@ -39,7 +40,8 @@ use crate::campaign::Housekeeper;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::dispatch::{self, Crew, LaneStatus, Panicked, RunningLane};
-use crate::domain::{Causes, FaultReport, Span, Timestamp};
+use crate::domain::{Causes, FaultReport, Histogram, Span, Timestamp};
+use crate::metrics::Sources;
 use crate::provider::{Http, Transport};
 use crate::receipts::{Intake, Verifier};
 use crate::store::{self, Store};
@@ -103,6 +105,7 @@ pub struct Node {
     verifier: Arc<Verifier>,
     gaps: Arc<Gaps>,
     lanes: Vec<Arc<RunningLane>>,
+    lateness: Arc<Histogram>,
     dispatching: tokio::task::JoinHandle<Result<(), Panicked>>,
     tasks: Crew,
     /// Ends after the other tasks, once no webhook can arrive any more.
@@ -164,6 +167,7 @@ impl Node {
         let dispatching =
             tokio::spawn(dispatch::run(lanes.clone(), Arc::clone(&store), Arc::clone(&clock), stop_dispatch.clone()));
         let mut tasks = Crew::default();
+        let lateness = Arc::clone(timers.lateness());
         tasks.spawn("timers", timers.run(stop.clone()));
         tasks.spawn("housekeeping", keep_house(housekeeper, decided, Arc::clone(&clock), stop.clone()));
         tasks.spawn("watch", watch.run(stop.clone()));
@@ -183,6 +187,7 @@ impl Node {
             verifier,
             gaps,
             lanes,
+            lateness,
             dispatching,
             tasks,
             receiving,
@@ -206,6 +211,11 @@ impl Node {
     /// The longest time from claim to record, over all lanes, of this percentile of messages.
     pub fn latency(&self, percent: u64) -> Span {
         self.lanes.iter().map(|lane| lane.latency.percentile(percent)).max().unwrap_or(Span::ZERO)
+    }
+
+    /// The parts that know figures, for the HTTP server.
+    pub fn sources(&self) -> Arc<Sources> {
+        Arc::new(Sources { lanes: self.lanes.clone(), lateness: Arc::clone(&self.lateness) })
     }
 
     pub fn lanes(&self) -> Vec<LaneStatus> {

@@ -17,14 +17,14 @@ use crate::node::Processes;
 use crate::store::{
     AccountEvent, Alias, Amendment, ApiKey, Attempt, Audience, AudiencePart, Audiences, AuditEntry, Batch, BatchFilter,
     BatchPage, Batches, Beat, Begun, Catalogues, Change, Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition,
-    Epoch, Error, Events, FetchedTemplates, FoundAttempt, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined,
-    Joining, Kept, KeptGap, Key, Keys, LaneState, Lanes, LastUse, Latest, Lease, LinkState, MessageFacts, Messages,
-    NamingLane, NewAudience, NewBatch, NewRequest, Node, NodeStart, Nodes, NotedBucket, OperatorAccount, OptIn, OptOut,
-    OptOutRecord, Override, PasswordHash, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question,
-    QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, ReplyCount, RequestKey, Requests, Result, Retention,
-    Scope, SecretDigest, Sender, SetupToken, Signals, Started, StepHold, Store, StoredAnswer, StoredLane, Stray,
-    StrayCount, StrayKind, TemplateLimit, TemplateRequest, TierSlot, Tiers, Unwritable, UploadedFile, Uploads,
-    UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
+    Epoch, Error, Events, FetchedTemplates, FlowCount, FoundAttempt, Health, HighestStatus, Hold, Holder, Inbound,
+    InboundOf, Joined, Joining, Kept, KeptGap, Key, Keys, LaneState, Lanes, LastUse, Latest, Lease, LinkState,
+    MessageFacts, Messages, NamingLane, NewAudience, NewBatch, NewRequest, Node, NodeStart, Nodes, NotedBucket,
+    OperatorAccount, OptIn, OptOut, OptOutRecord, Override, PasswordHash, PieceOfMessages, ProviderReport, Queries,
+    Query, QueryState, Question, QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, ReplyCount, RequestKey,
+    Requests, Result, Retention, SchemaVersion, Scope, SecretDigest, Sender, SetupToken, Signals, Started, StepHold,
+    Store, StoredAnswer, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest, TierSlot, Tiers,
+    Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom, WriterFigures,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -230,6 +230,8 @@ through! {
         changes erase(recipient: Msisdn, rows: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>, known: Vec<(BatchId, u32)>) -> bool;
         writes compact() -> ();
         reads back_up(into: &Path) -> u64;
+        reads copied_at() -> Option<Timestamp>;
+        writes accept_copy() -> ();
     }
 }
 
@@ -431,6 +433,25 @@ through! {
         writes forget_request(of: RequestKey) -> ();
         writes forget_old_requests(before: Timestamp) -> ();
         writes own_secret(purpose: &'static str, new: [u8; 32]) -> [u8; 32];
+    }
+}
+
+#[async_trait::async_trait]
+impl Health for Mortal {
+    async fn schema_version(&self) -> Result<SchemaVersion> {
+        self.reads(self.store.schema_version()).await
+    }
+
+    fn free_space(&self) -> Option<u64> {
+        self.store.free_space()
+    }
+
+    fn writer_figures(&self) -> WriterFigures {
+        self.store.writer_figures()
+    }
+
+    fn flow_counts(&self) -> Vec<FlowCount> {
+        self.store.flow_counts()
     }
 }
 

@@ -8,6 +8,7 @@ mod changes;
 mod claims;
 mod counters;
 mod filled;
+mod health;
 mod hours;
 mod inbound;
 mod joining;
@@ -275,6 +276,7 @@ fn change(message: &Loaded, after: Present) -> Change {
         version: message.version,
         before: message.present,
         after,
+        lane_before: message.lane,
         lane: message.lane,
         steps: STEPS,
         fact: None,

@@ -7,7 +7,7 @@ use crate::domain::{Channel, LaneId, MessageKey, Money, Msisdn, Present, StepInd
 use crate::engine::{Note, Ruling};
 
 /// The final result of one try of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     Accepted = 0,
     Rejected = 1,
@@ -86,6 +86,8 @@ pub struct Change {
     pub version: u32,
     pub before: Present,
     pub after: Present,
+    /// The lane of the step that the message was at before the decision.
+    pub lane_before: LaneId,
     /// The lane of the step that the message is at after the decision.
     pub lane: LaneId,
     /// The number of steps of the route, for the counters.

@@ -16,6 +16,8 @@ mod contract;
 mod cursor;
 mod error;
 mod fact;
+mod flow;
+mod health;
 mod inbound;
 mod lanes;
 mod lease;
@@ -43,6 +45,8 @@ pub use catalogue::{
 pub use cursor::Cursor;
 pub use error::{DiskTrouble, Error};
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
+pub use flow::{Flow, FlowCount, FlowPlace};
+pub use health::{LOW_SPACE, SchemaVersion, WriterFigures, free_space};
 pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, ReplyCount, Sender, UserOptIn, UserOptOut};
 pub use lanes::{
     AccountEvent, BucketOf, HeldBy, Hold, LaneStandstill, LaneState, NotedBucket, Override, ProviderReport, Release,
@@ -65,8 +69,8 @@ pub use sqlite::Sqlite;
 pub(crate) use sqlite::tests::run_sql;
 pub use uploads::UploadedFile;
 pub use verbs::{
-    Audiences, Batches, Catalogues, Consent, Dispatch, Events, Kept, Keys, Lanes, Messages, Nodes, Queries, Receipts,
-    Replies, Requests, Retention, Store, Tiers, Uploads, WebhookGroup,
+    Audiences, Batches, Catalogues, Consent, Dispatch, Events, Health, Kept, Keys, Lanes, Messages, Nodes, Queries,
+    Receipts, Replies, Requests, Retention, Store, Tiers, Uploads, WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

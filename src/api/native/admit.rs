@@ -18,7 +18,7 @@ use super::rate;
 use super::rules::{Rule, Rules};
 use super::{PREFIX, Shared};
 use crate::access::{Caller, Denied};
-use crate::api::connections::Peer;
+use crate::api::door::Peer;
 use crate::api::unproven::{Held, NotRead};
 use crate::domain::Span;
 
@@ -83,7 +83,7 @@ fn claimed(request: &Request) -> Claimed {
     let peer = request.extensions().get::<ConnectInfo<Peer>>();
     Claimed::ByKey {
         authorization: request.headers().get(header::AUTHORIZATION).cloned(),
-        peer: peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Peer(address))| address.ip()),
+        peer: peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Peer { address, .. })| address.ip()),
     }
 }
 

@@ -11,6 +11,7 @@ mod audit;
 mod batches;
 mod catalogue;
 mod claim;
+mod copies;
 mod drafts;
 mod editions;
 mod facts;
@@ -61,6 +62,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{ConnectOptions, Connection, Row, SqlStr, SqliteConnection};
 use tokio::sync::Mutex;
 
+use super::flow::Flows;
 use super::{Error, Result, Signals};
 use crate::clock::Clock;
 use fair_lock::FairLock;
@@ -145,6 +147,8 @@ pub struct Sqlite {
     poller: Option<Mutex<Option<SqliteConnection>>>,
     path: Option<PathBuf>,
     serve_file: Arc<ServeFile>,
+    /// What has happened to messages since it was opened.
+    flows: Flows,
 }
 
 impl Sqlite {
@@ -189,7 +193,8 @@ impl Sqlite {
             }
         };
         let writer = Writer::start(connection, lock, Arc::clone(&serve_file), Arc::clone(&clock));
-        Ok(Self { writer, clock, signals: Signals::default(), readers, poller, path, serve_file })
+        let (signals, flows) = (Signals::default(), Flows::default());
+        Ok(Self { writer, clock, signals, readers, poller, path, serve_file, flows })
     }
 
     /// Opens a connection with the store's settings, for benchmarks that bypass the verbs.

@@ -14,6 +14,7 @@ mod catalogue;
 mod consent;
 mod dispatch;
 mod events;
+mod health;
 mod keys;
 mod lanes;
 mod messages;
@@ -32,6 +33,7 @@ pub use catalogue::Catalogues;
 pub use consent::Consent;
 pub use dispatch::Dispatch;
 pub use events::Events;
+pub use health::Health;
 pub use keys::Keys;
 pub use lanes::Lanes;
 pub use messages::Messages;
@@ -54,6 +56,7 @@ pub trait Store:
     + Dispatch
     + Events
     + Keys
+    + Health
     + Lanes
     + Messages
     + Nodes

@@ -165,9 +165,12 @@ const SECTIONS: &[Section] = &[
     Section { title: "`[database]`", file: CONFIG, around: "[database]\n@\n", keys: &[
         key("url", TEXT, "`sqlite://volley.db`", "\"sqlite://volley.db\"", "\"mysql://x\"", "The database file; a relative path starts at the folder of this file."),
     ] },
-    Section { title: "`[server]`", file: CONFIG, around: "[server]\n@\n", keys: &[
+    Section { title: "`[server]`", file: CONFIG, around: "[server]\ntls_certificate = \"server.pem\"\ntls_key = \"server.key\"\n@\n", keys: &[
         key("listen", "address", "`127.0.0.1:8688`", "\"127.0.0.1:9000\"", "\"here\"", "Where the server listens."),
         key("public_url", "URL", "made from `listen`", "\"https://volley.example\"", "\"volley\"", "Where the provider posts its webhooks."),
+        key("tls_certificate", "file", "none", "\"server.pem\"", "\"missing.pem\"", "A PEM file with the server's certificate and its chain. With it and `tls_key`, the server speaks TLS itself; see [In production](production.md#tls)."),
+        key("tls_key", "file", "none", "\"server.key\"", "\"missing.key\"", "A PEM file with the private key of `tls_certificate`, without a passphrase."),
+        key("metrics_open", "`true` or `false`", "`false`", "true", "\"yes\"", "Whether [`/metrics`](monitoring.md) needs no API key."),
     ] },
     Section { title: "`[provider]`", file: CONFIG, around: "[provider]\n@\n", keys: &[
         key("base_url", "URL", "`https://chatapps.8x8.com`", "\"http://127.0.0.1:8690\"", "\"chatapps\"", "The provider's address."),

@@ -7,8 +7,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use volley::api::ApiParts;
+use volley::api::{ApiParts, Door};
 use volley::book::Book;
 use volley::campaign::{self, Decided, Draft, Launched, Launcher, SingleMessage};
 use volley::clock::{Chance, Clock, ManualClock};
@@ -116,7 +115,7 @@ pub(crate) struct ByHand {
     next_answer: Arc<Mutex<Option<ProviderAnswer>>>,
     knows: watch::Sender<Option<&'static str>>,
     requests: Arc<Mutex<Vec<Value>>>,
-    closing: CancellationToken,
+    door: Arc<Door>,
     folder: tempfile::TempDir,
 }
 
@@ -132,8 +131,10 @@ impl ByHand {
             chance: Arc::clone(&self.chance),
             intake: self.intake.clone(),
             verifier: self.node.door(),
+            door: Arc::clone(&self.door),
+            sources: self.node.sources(),
         };
-        let serving = volley::api::serve(listener, parts, self.closing.clone());
+        let serving = volley::api::serve(listener, parts);
         tokio::spawn(async move { serving.await.unwrap() });
         url
     }
@@ -175,8 +176,8 @@ impl ByHand {
         };
         let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
-        let closing = CancellationToken::new();
-        Self { store, clock, chance, config, node, intake, answer, next_answer, knows, requests, closing, folder }
+        let door = Door::new(super::clock(), None);
+        Self { store, clock, chance, config, node, intake, answer, next_answer, knows, requests, door, folder }
     }
 
     /// The requests that the provider has read, oldest first.
@@ -382,8 +383,8 @@ impl ByHand {
 
     /// Stops everything in order.
     pub(crate) async fn stop(self) {
-        let Self { node, intake, clock, closing, .. } = self;
-        closing.cancel();
+        let Self { node, intake, clock, door, .. } = self;
+        door.close();
         drop(intake);
         while_time_passes(&clock, node.stop()).await.unwrap();
     }

@@ -6,6 +6,7 @@ mod catalogue;
 mod consent;
 mod dispatch;
 mod events;
+mod health;
 mod keys;
 mod lanes;
 mod messages;
