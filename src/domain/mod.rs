@@ -32,6 +32,7 @@ mod pace;
 mod phrase;
 mod plan;
 mod pool;
+mod progress;
 mod queue;
 mod recipient;
 mod region;
@@ -82,6 +83,7 @@ pub use plan::{
     AfterGap, ApiCalls, BeginsWhen, OnMissed, OnMissingValue, OnOverlap, OnTierSpent, OnUnknown, Plan, Step,
 };
 pub use pool::{InvalidPool, Member, Pool, Sources};
+pub use progress::Progress;
 pub use queue::Queue;
 pub use recipient::Recipient;
 pub use region::{countries_with_regions, usual_zone, zone_of, zones_of};

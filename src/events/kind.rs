@@ -159,6 +159,17 @@ pub enum EventKind {
     /// The provider's templates could not be fetched; the last known ones apply.
     TemplatesNotFetched,
 
+    // Receivers of webhooks.
+    SubscriptionCreated,
+    SubscriptionEnabled,
+    SubscriptionDisabled,
+    SubscriptionRemoved,
+    /// It has a new signing secret; the former one signs as well until then.
+    SecretRotated {
+        #[serde(with = "rfc3339")]
+        former_until: Timestamp,
+    },
+
     /// A kind that this version does not know.
     Other {
         unknown_kind: String,

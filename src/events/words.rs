@@ -142,6 +142,13 @@ impl Event {
             EventKind::TemplatesNotFetched => {
                 "the provider's templates could not be fetched, so the last known ones apply".to_owned()
             }
+            EventKind::SubscriptionCreated => "created".to_owned(),
+            EventKind::SubscriptionEnabled => "enabled".to_owned(),
+            EventKind::SubscriptionDisabled => "disabled".to_owned(),
+            EventKind::SubscriptionRemoved => "removed".to_owned(),
+            EventKind::SecretRotated { former_until } => {
+                format!("signing secret rotated (the former one is valid until {})", format_time(*former_until, None))
+            }
             EventKind::Other { unknown_kind } => format!("event of a later version ({unknown_kind})"),
         }
     }

@@ -181,7 +181,7 @@ impl Desk {
         let present = self.message().await;
         let event = Event::Answered { step: StepIndex::FIRST, answer };
         let mut case = entry.case(&present);
-        let ruling = case.apply(&case.decide(&entry.plan, event, now));
+        let ruling = case.apply(&case.decide(&entry.plan, event, now), now);
         let fact = fact.map(|(verdict, umid)| Attempt {
             step: StepIndex::FIRST,
             lane: self.lane,

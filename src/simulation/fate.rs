@@ -15,14 +15,16 @@ use crate::domain::{
 use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
-    AccountEvent, Alias, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat, Catalogues,
-    Change, Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error, Events, FetchedTemplates,
-    FoundAttempt, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState,
-    Lanes, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
-    NotedBucket, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState,
-    Question, QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, ReplyCount, Result, Retention, Scope, Sender,
-    Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest,
-    TierSlot, Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
+    AccountEvent, AlertKey, Alias, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, Batches, Beat,
+    Catalogues, Change, Claim, ClaimedSet, Consent, Copied, Cursor, Deliveries, Delivery, Dispatch, Edition, Epoch,
+    Error, EventRow, Events, FanOut, FeedRow, FeedState, FetchedTemplates, FoundAttempt, HighestStatus, Hold, Holder,
+    Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts,
+    Messages, NamingLane, NewAudience, NewBatch, NewDelivery, NewSubscription, Node, NodeStart, Nodes, NotedBucket,
+    ObservedMessage, OpenAlert, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query,
+    QueryState, Question, QueueTimes, Receipt, Receipts, Receiver, ReceiverHealth, RejectedWebhooks, Replay, Replies,
+    ReplyCount, Result, Retention, Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount,
+    StrayKind, Subscription, SubscriptionChange, SubscriptionId, TemplateLimit, TemplateRequest, TierSlot, Tiers,
+    Tried, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -395,6 +397,31 @@ through! {
         writes record_event(event: Event) -> ();
         reads events(after: Cursor, limit: u32) -> Vec<(Cursor, Event)>;
         reads events_of(batch: BatchId, lanes: Vec<String>, limit: u32) -> Vec<Event>;
+    }
+}
+
+through! {
+    Deliveries {
+        writes create_subscription(new: NewSubscription, origin: Origin, now: Timestamp) -> Option<Subscription>;
+        reads subscriptions() -> Vec<Subscription>;
+        writes change_subscription(id: SubscriptionId, change: SubscriptionChange, origin: Origin, now: Timestamp) -> bool;
+        reads observes_messages() -> bool;
+        reads feeds() -> Vec<FeedState>;
+        reads events_after(after: Cursor, limit: u32) -> Vec<EventRow>;
+        reads inbound_after(after: Cursor, limit: u32) -> Vec<FeedRow<Inbound>>;
+        reads observed_after(after: Cursor, limit: u32) -> Vec<FeedRow<ObservedMessage>>;
+        writes fan_out(fan_out: FanOut) -> bool;
+        writes add_deliveries(deliveries: Vec<NewDelivery>, now: Timestamp) -> Vec<i64>;
+        reads waiting_receivers(limit: u32) -> Vec<(Receiver, Timestamp)>;
+        reads due_deliveries(receiver: Receiver, now: Timestamp, limit: u32) -> Vec<Delivery>;
+        writes record_tries(tries: Vec<Tried>) -> ();
+        reads receiver_health() -> Vec<ReceiverHealth>;
+        reads deliveries(receiver: Receiver, before: Option<i64>, limit: u32) -> Vec<Delivery>;
+        reads delivery(id: i64) -> Option<Delivery>;
+        writes replay(receiver: Receiver, what: Replay, now: Timestamp) -> u64;
+        writes forget_deliveries(before: Timestamp) -> ();
+        reads open_alerts() -> Vec<OpenAlert>;
+        writes end_alerts(ended: Vec<(AlertKey, NewDelivery)>, before: Timestamp, now: Timestamp) -> ();
     }
 }
 

@@ -20,6 +20,7 @@ mod lanes;
 mod lease;
 mod limits;
 mod model;
+mod outgoing;
 mod sieve;
 mod signal;
 mod sqlite;
@@ -33,7 +34,9 @@ pub use catalogue::{
 };
 pub use cursor::Cursor;
 pub use error::{DiskTrouble, Error};
-pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
+pub use fact::{
+    Attempt, Change, Nameless, NamingLane, Observed, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict,
+};
 pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, ReplyCount, Sender, UserOptIn, UserOptOut};
 pub use lanes::{
     AccountEvent, BucketOf, HeldBy, Hold, LaneStandstill, LaneState, NotedBucket, Override, ProviderReport, Release,
@@ -48,6 +51,11 @@ pub use model::{
     Key, KnownAs, LinkState, NewAudience, Node, Query, QueryState, Question, QueueTimes, RejectedWebhooks,
     RejectionReason, StoredLane, TierSlot, TierUse, Unwritable,
 };
+pub use outgoing::{
+    AfterTrial, AlertKey, Delivery, DeliveryState, EventRow, FanOut, Feed, FeedRow, FeedState, NewDelivery,
+    NewSubscription, ObservedMessage, ObservedRecipient, OpenAlert, Receiver, ReceiverHealth, Replay, SigningSecret,
+    Subscription, SubscriptionChange, SubscriptionId, Trial, Tried, WebhookFormat,
+};
 pub use sieve::Whom;
 pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;
@@ -55,8 +63,8 @@ pub use sqlite::Sqlite;
 pub(crate) use sqlite::tests::run_sql;
 pub use uploads::UploadedFile;
 pub use verbs::{
-    Audiences, Batches, Catalogues, Consent, Dispatch, Events, Kept, Lanes, Messages, Nodes, Queries, Receipts,
-    Replies, Retention, Store, Tiers, Uploads, WebhookGroup,
+    Audiences, Batches, Catalogues, Consent, Deliveries, Dispatch, Events, Kept, Lanes, Messages, Nodes, Queries,
+    Receipts, Replies, Retention, Store, Tiers, Uploads, WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

@@ -9,6 +9,7 @@ mod audiences;
 mod batches;
 mod catalogue;
 mod claim;
+mod deliveries;
 mod drafts;
 mod editions;
 mod facts;
@@ -24,6 +25,7 @@ mod nodes;
 mod numbers;
 mod opt_out_ids;
 mod opt_outs;
+mod outbox;
 mod overrides;
 mod paths;
 mod pieces;
@@ -37,6 +39,7 @@ mod serve_file;
 mod shapes;
 mod sieves;
 mod spool;
+mod subscriptions;
 mod sweep;
 #[cfg(test)]
 pub(super) mod tests;
@@ -71,6 +74,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (2, "the catalogue", include_str!("../../../migrations/sqlite/0002_the_catalogue.sql")),
         (3, "answers", include_str!("../../../migrations/sqlite/0003_answers.sql")),
         (4, "uploaded files", include_str!("../../../migrations/sqlite/0004_uploaded_files.sql")),
+        (6, "outgoing webhooks", include_str!("../../../migrations/sqlite/0006_outgoing.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
