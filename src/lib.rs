@@ -78,6 +78,9 @@ pub mod timers;
 // Asks the provider for the status of attempts of which no receipt has come.
 pub mod ask;
 
+// Webhooks that Volley sends, and alerts.
+pub mod outgoing;
+
 // The server's HTTP API.
 pub mod api;
 

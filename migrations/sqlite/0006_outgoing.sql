@@ -13,7 +13,8 @@ CREATE TABLE outbox (
     value INTEGER,
     skipped INTEGER,
     code INTEGER,
-    detail TEXT
+    detail TEXT,
+    message TEXT
 );
 
 -- Up to which row each feed is made into deliveries: 0 events, 1 replies, 2 changes of messages.
@@ -85,16 +86,18 @@ CREATE TABLE receiver_health (
 
 -- Alerts that are not over, each once for what it is about. An alert that has ended stays for a minute, in case it returns.
 --   name       of the alert in the configuration
---   subject    what it is about, as operators read it
---   event      the event that began it
+--   subject    JSON of events::Subject
+--   detail     what else tells two alerts about one subject apart
+--   event      the id of the webhook that told of it
 CREATE TABLE alert (
     name TEXT NOT NULL,
     kind INTEGER NOT NULL,
     subject TEXT NOT NULL,
+    detail TEXT NOT NULL,
     began_at INTEGER NOT NULL,
     ended_at INTEGER,
-    event INTEGER NOT NULL,
+    event TEXT NOT NULL,
     text TEXT NOT NULL,
-    PRIMARY KEY (name, kind, subject)
+    PRIMARY KEY (name, kind, subject, detail)
 ) WITHOUT ROWID;
 CREATE INDEX alert_ended ON alert (ended_at) WHERE ended_at IS NOT NULL;

@@ -104,6 +104,7 @@ impl Case {
             at: report.map_or(self.decided_at, |report| report.at.min(self.decided_at)),
             code: report.and_then(|report| report.code),
             detail: report.and_then(|report| report.detail.clone()),
+            message: None,
         }
     }
 }

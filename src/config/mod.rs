@@ -16,6 +16,7 @@ mod keywords;
 mod lanes;
 mod layers;
 mod network;
+mod outgoing;
 mod provider;
 mod quality;
 mod reach;
@@ -36,6 +37,7 @@ pub use keywords::Keywords;
 pub use lanes::{Account, Lane};
 pub use layers::Source;
 pub use network::{Network, ProxyUrl, TrustedRoots};
+pub use outgoing::{Alert, AlertTarget, Outgoing};
 pub use provider::{LaneProvider, Provider, SendMode};
 pub use quality::{GuardAction, QualityGuard};
 pub use reach::{is_private, is_private_host, reachable_by_all};
@@ -69,6 +71,10 @@ pub struct Config {
     pub prices: Option<PathBuf>,
     /// How long a settled campaign is kept; `None` means forever.
     pub retention: Option<Span>,
+    /// Where webhooks may go.
+    pub outgoing: Outgoing,
+    /// In the order of the file.
+    pub alerts: Vec<Alert>,
 }
 
 /// A configuration with its sources.
@@ -150,6 +156,8 @@ impl Config {
         let prices = prices(&mut Reader::new(layers.plain(&keys::PRICES), &mut settings))?;
         let retention = retention(&mut Reader::new(layers.plain(&keys::RETENTION), &mut settings))?;
         let quality = QualityGuard::read(&mut Reader::new(layers.plain(&keys::QUALITY), &mut settings))?;
+        let outgoing = Outgoing::read(&mut Reader::new(layers.plain(&keys::OUTGOING), &mut settings))?;
+        let alerts = outgoing::alerts(&layers, &mut settings)?;
         let found = lanes::read(&layers, &provider, quality, &mut settings)?;
         let routes = route::read(layers.routes(), provider.sub_account.as_deref(), &found.lanes, &mut settings)?;
         let mut warnings = found.warnings;
@@ -164,6 +172,8 @@ impl Config {
             opt_out,
             prices,
             retention,
+            outgoing,
+            alerts,
         };
         Ok(Loaded { config, file: file.map(|(path, _)| path.to_owned()), settings, warnings })
     }

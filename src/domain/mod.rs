@@ -6,6 +6,7 @@
 //! Promises: no I/O, no clock, no async, no SQL; every type prints in a readable form and parses what it prints.
 //! May not: use any other room.
 
+mod alert;
 mod api;
 mod causes;
 mod channel;
@@ -19,6 +20,7 @@ mod fields;
 mod guard;
 mod hours;
 mod id;
+mod ip_network;
 mod language;
 mod letters;
 mod marks;
@@ -48,6 +50,7 @@ mod wish;
 mod word;
 mod zone;
 
+pub use alert::{AlertForm, AlertKind};
 pub use api::MessagingApi;
 pub use causes::Causes;
 pub use channel::{Channel, Status};
@@ -68,6 +71,7 @@ pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};
 pub use guard::{InvalidStopRule, StopRule};
 pub use hours::{ClosedBy, Hours, InvalidStretch, Stretch, instant, local};
 pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
+pub use ip_network::{InvalidIpNetwork, IpNetwork};
 pub use language::Language;
 pub use letters::base_letter;
 pub use marks::{Ending, Marks};

@@ -142,6 +142,14 @@ pub enum EventKind {
     },
     AskingDone,
 
+    /// The disk of the database has little space left.
+    DiskFilling {
+        free_mib: u64,
+    },
+    DiskFreed {
+        free_mib: u64,
+    },
+
     // Opt-outs and the provider's account.
     /// A recipient whose number is not known asked for no more messages.
     OptOutUnidentified {
@@ -220,6 +228,13 @@ impl EventKind {
 
     /// Whether sending stops or slows because of it, so that logs warn.
     pub const fn is_bad(&self) -> bool {
-        matches!(self, Self::Held { .. } | Self::Throttled { .. } | Self::OutageBegan { .. } | Self::TierSpent { .. })
+        matches!(
+            self,
+            Self::Held { .. }
+                | Self::Throttled { .. }
+                | Self::OutageBegan { .. }
+                | Self::TierSpent { .. }
+                | Self::DiskFilling { .. }
+        )
     }
 }

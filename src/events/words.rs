@@ -121,6 +121,12 @@ impl Event {
                 plural(*deadlines, "deadline", "deadlines")
             ),
             EventKind::AskingDone => "the server has asked the provider about every deadline in doubt".to_owned(),
+            EventKind::DiskFilling { free_mib } => {
+                format!("the disk of the database has only {} MiB left; free some space", grouped(*free_mib))
+            }
+            EventKind::DiskFreed { free_mib } => {
+                format!("the disk of the database has space again: {} MiB", grouped(*free_mib))
+            }
             EventKind::OptOutUnidentified { channel: Some(channel) } => format!(
                 "a recipient on {channel} whose number is unknown opted out; the id is opted out at once, and a number as \
                  soon as it is known with the id"

@@ -1,4 +1,4 @@
-//! Removes old strays and tier slots at a node's start and once a day, and then the campaigns past their retention.
+//! Removes old strays, tier slots and deliveries at a node's start and once a day, and then the campaigns past their retention.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::campaign;
 use crate::clock::Clock;
 use crate::domain::{Causes, FaultReport, Span, Tier, Timestamp};
+use crate::outgoing;
 use crate::store::{Result, Store};
 
 /// How long strays are kept: as long as the longest usual receipt window.
@@ -35,6 +36,7 @@ impl Pruner {
         if now >= self.next {
             self.store.forget_slots(now - Tier::HELD).await?;
             self.store.forget_old_strays(now - STRAYS_KEPT).await?;
+            self.store.forget_deliveries(now - outgoing::KEPT).await?;
             self.next = now + EVERY;
         }
         Ok(self.next)

@@ -109,7 +109,10 @@ pub struct Observed {
     pub at: Timestamp,
     /// The code of a failure, as the provider reported it.
     pub code: Option<u32>,
+    /// The provider's word for the details, in receipts.
     pub detail: Option<String>,
+    /// The provider's sentence, in answers.
+    pub message: Option<String>,
 }
 
 impl Change {
@@ -131,7 +134,7 @@ impl Change {
             };
             Observed {
                 code: observed.code.or_else(|| failed?.code),
-                detail: observed.detail.clone().or_else(|| failed?.detail.clone()),
+                message: failed.and_then(|fact| fact.detail.clone()),
                 ..observed.clone()
             }
         })

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Cursor, Observed};
-use crate::domain::{Country, Fields, MessageKey, Msisdn, Span, Tag, Timestamp, Umid};
-use crate::events::{Event, Origin};
+use crate::domain::{AlertKind, Country, Fields, MessageKey, Msisdn, Span, Tag, Timestamp, Umid};
+use crate::events::{Event, Origin, Subject};
 
 /// A list of rows that deliveries are made of, in the order of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -311,9 +311,10 @@ pub enum Replay {
 pub struct AlertKey {
     /// The name of the alert in the configuration.
     pub name: String,
-    /// The kind, as `outgoing` numbers them.
-    pub kind: u8,
-    pub subject: String,
+    pub kind: AlertKind,
+    pub subject: Subject,
+    /// What else tells two alerts about the same subject apart: an address of the provider.
+    pub detail: String,
 }
 
 /// An alert that is not over, or has just ended.
@@ -322,8 +323,8 @@ pub struct OpenAlert {
     pub key: AlertKey,
     pub began_at: Timestamp,
     pub ended_at: Option<Timestamp>,
-    /// The position of the event that began it.
-    pub event: i64,
+    /// The id of the webhook that told of it.
+    pub event: String,
     /// What happened, as a sentence.
     pub text: String,
 }

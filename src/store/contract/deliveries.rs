@@ -1,7 +1,7 @@
 //! Webhooks that Volley sends: subscriptions, feeds, deliveries and alerts.
 
 use super::*;
-use crate::domain::{Outcome, Progress, SkipReason};
+use crate::domain::{AlertKind, Outcome, Progress, SkipReason};
 use crate::events::{Event, EventKind, Subject};
 use crate::store::{
     AfterTrial, AlertKey, Delivery, DeliveryState, FanOut, Feed, FeedState, NewDelivery, NewSubscription, Observed,
@@ -51,6 +51,11 @@ pub(super) fn tried(delivery: &Delivery, now: Timestamp, then: AfterTrial) -> Tr
     let (what, error) = (&delivery.what, (then != AfterTrial::Delivered).then(|| "no answer".to_owned()));
     let trial = Trial { at: now, took: Span::from_millis(12), status: Some(500), error, answer: Some("?".to_owned()) };
     Tried { id: delivery.id, receiver: what.receiver.clone(), order_key: what.order_key.clone(), trial, then }
+}
+
+pub(super) fn alert_key() -> AlertKey {
+    let (kind, subject) = (AlertKind::LaneHeld, Subject::lane("wa"));
+    AlertKey { name: "ops".to_owned(), kind, subject, detail: String::new() }
 }
 
 fn ann() -> Origin {
@@ -134,7 +139,7 @@ async fn a_rotated_secret_stays_valid_for_its_overlap(desk: Desk) {
 }
 
 fn told(progress: Progress, second: i64) -> Observed {
-    Observed { progress, at: at(second), code: None, detail: None }
+    Observed { progress, at: at(second), code: None, detail: None, message: None }
 }
 
 fn sent() -> Progress {
@@ -160,7 +165,7 @@ async fn changes_of_observed_messages_come_in_their_order(desk: Desk) {
     assert_eq!(progress, [(sent(), at(3)), (failed, at(4)), (ended, at(6))]);
     assert!(rows.is_sorted_by(|(one, _), (other, _)| one < other));
     // The code and the words of a rejected attempt are in its fact.
-    assert_eq!((rows[1].1.observed.code, rows[1].1.observed.detail.as_deref()), (Some(21), Some("a detail")));
+    assert_eq!((rows[1].1.observed.code, rows[1].1.observed.message.as_deref()), (Some(21), Some("a detail")));
     assert_eq!((rows[2].1.observed.code, rows[2].1.observed.detail.as_deref()), (None, Some("it's \"over\"")));
     let row = &rows[0].1;
     let recipient = row.recipient.as_ref().unwrap();
@@ -319,8 +324,14 @@ async fn old_deliveries_are_forgotten(desk: Desk) {
 }
 
 async fn an_alert_that_returns_is_not_ended(desk: Desk) {
-    let key = AlertKey { name: "ops".to_owned(), kind: 3, subject: "lane wa".to_owned() };
-    let alert = |ended_at| OpenAlert { key: key.clone(), began_at: at(1), ended_at, event: 1, text: "held".to_owned() };
+    let key = alert_key();
+    let alert = |ended_at| OpenAlert {
+        key: key.clone(),
+        began_at: at(1),
+        ended_at,
+        event: "evt_1".to_owned(),
+        text: "held".to_owned(),
+    };
     let keep = async |alert: OpenAlert| {
         let position = desk.state(Feed::Events).await.position;
         let (deliveries, alerts) = (Vec::new(), vec![alert]);

@@ -4,9 +4,9 @@ use super::*;
 use crate::domain::{ChannelUser, DoubtCause, Keyword, OptOutSource, OverridableSetting, Portion, Progress};
 use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
-    AccountEvent, AfterTrial, AlertKey, Amendment, Beat, BucketOf, Direction, FanOut, Feed, HeldBy, Hold, KeptGap,
-    LaneState, LinkState, NotedBucket, Observed, OpenAlert, OptIn, OptOut, Override, ProviderReport, Query, QueryState,
-    Receiver, RejectedWebhooks, RejectionReason, StepHeldBy, StepHold, StrayKind, SubscriptionChange, TemplateRequest,
+    AccountEvent, AfterTrial, Amendment, Beat, BucketOf, Direction, FanOut, Feed, HeldBy, Hold, KeptGap, LaneState,
+    LinkState, NotedBucket, Observed, OpenAlert, OptIn, OptOut, Override, ProviderReport, Query, QueryState, Receiver,
+    RejectedWebhooks, RejectionReason, StepHeldBy, StepHold, StrayKind, SubscriptionChange, TemplateRequest,
     TemplateRequestKind, UploadedFile, UserOptOut, started,
 };
 
@@ -207,10 +207,10 @@ impl Desk {
         self.change_subscription(created.id, SubscriptionChange::Disable, origin, now).await.unwrap();
         let receiver = Receiver::Subscription(created.id);
         let alert = OpenAlert {
-            key: AlertKey { name: "ops".to_owned(), kind: 1, subject: "lane wa".to_owned() },
+            key: deliveries::alert_key(),
             began_at: now,
             ended_at: Some(now),
-            event: 1,
+            event: "evt_1".to_owned(),
             text: "lane wa: held".to_owned(),
         };
         let fan_out = FanOut {
@@ -226,7 +226,7 @@ impl Desk {
         self.record_tries(vec![deliveries::tried(&due[0], now, AfterTrial::Retry(at(40)))]).await.unwrap();
         let row = self.one(batch, 0).await;
         let progress = Progress::Reached { step: StepIndex::FIRST, status: Status::Sent };
-        let observed = vec![Observed { progress, at: now, code: None, detail: None }];
+        let observed = vec![Observed { progress, at: now, code: None, detail: None, message: None }];
         self.record(vec![Change { observed, ..change(&row, row.present) }]).await.unwrap();
     }
 }

@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{Bound, decoded, for_values, from_json, maybe_small, maybe_timestamp, small, timestamp, to_json};
-use crate::domain::{Span, Timestamp};
+use crate::domain::{AlertKind, Span, Timestamp};
 use crate::store::{
     AfterTrial, AlertKey, Delivery, DeliveryState, NewDelivery, OpenAlert, Receiver, ReceiverHealth, Replay, Trial,
     Tried,
@@ -259,19 +259,28 @@ pub(super) const FORGET: &str = "DELETE FROM delivery WHERE id IN
 /// Removes one piece of the deliveries from before a time. Returns how many.
 pub(super) async fn forget(connection: &mut SqliteConnection, before: Timestamp) -> Work<u64> {
     let query = sqlx::query(FORGET).bind(before.millis()).bind(AT_ONCE);
-    Ok(query.execute(connection).await?.rows_affected())
+    let forgotten = query.execute(&mut *connection).await?.rows_affected();
+    if forgotten == 0 {
+        // Clients may name any number of servers, each of which would leave a row.
+        sqlx::query(FORGET_HEALTH).bind(before.millis()).execute(connection).await?;
+    }
+    Ok(forgotten)
 }
+
+const FORGET_HEALTH: &str = "DELETE FROM receiver_health
+     WHERE receiver ->> '$.callback' IS NOT NULL AND max(ifnull(succeeded_at, 0), ifnull(failing_since, 0)) < ?1";
 
 pub(super) async fn keep_alerts(connection: &mut SqliteConnection, alerts: &[OpenAlert]) -> Work<()> {
     for OpenAlert { key, began_at, ended_at, event, text } in alerts {
         sqlx::query(
-            "INSERT INTO alert (name, kind, subject, began_at, ended_at, event, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO alert (name, kind, subject, detail, began_at, ended_at, event, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT DO UPDATE SET began_at = excluded.began_at, ended_at = excluded.ended_at, event = excluded.event,
                  text = excluded.text",
         )
         .bind(&key.name)
-        .bind(key.kind)
-        .bind(&key.subject)
+        .bind(key.kind.code())
+        .bind(to_json(&key.subject))
+        .bind(&key.detail)
         .bind(began_at.millis())
         .bind(ended_at.map(Timestamp::millis))
         .bind(event)
@@ -286,7 +295,12 @@ pub(super) async fn alerts(connection: &mut SqliteConnection) -> Work<Vec<OpenAl
     let rows = sqlx::query("SELECT * FROM alert ORDER BY name, kind, subject").fetch_all(connection).await?;
     let alert = |row: &SqliteRow| {
         Ok(OpenAlert {
-            key: AlertKey { name: row.try_get("name")?, kind: small(row, "kind")?, subject: row.try_get("subject")? },
+            key: AlertKey {
+                name: row.try_get("name")?,
+                kind: decoded(row, "kind", AlertKind::from_code)?,
+                subject: from_json(row, "subject")?,
+                detail: row.try_get("detail")?,
+            },
             began_at: timestamp(row, "began_at")?,
             ended_at: maybe_timestamp(row, "ended_at")?,
             event: row.try_get("event")?,
@@ -296,6 +310,8 @@ pub(super) async fn alerts(connection: &mut SqliteConnection) -> Work<Vec<OpenAl
     rows.iter().map(alert).collect()
 }
 
+const END: &str = "DELETE FROM alert WHERE name = ?1 AND kind = ?2 AND subject = ?3 AND detail = ?4 AND ended_at <= ?5";
+
 pub(super) async fn end_alerts(
     connection: &mut SqliteConnection,
     ended: Vec<(AlertKey, NewDelivery)>,
@@ -303,14 +319,14 @@ pub(super) async fn end_alerts(
     now: Timestamp,
 ) -> Work<()> {
     for (key, delivery) in ended {
-        let removed =
-            sqlx::query("DELETE FROM alert WHERE name = ?1 AND kind = ?2 AND subject = ?3 AND ended_at <= ?4")
-                .bind(key.name)
-                .bind(key.kind)
-                .bind(key.subject)
-                .bind(before.millis())
-                .execute(&mut *connection)
-                .await?;
+        let removed = sqlx::query(END)
+            .bind(key.name)
+            .bind(key.kind.code())
+            .bind(to_json(&key.subject))
+            .bind(key.detail)
+            .bind(before.millis())
+            .execute(&mut *connection)
+            .await?;
         if removed.rows_affected() > 0 {
             add(connection, &[delivery], now).await?;
         }

@@ -20,8 +20,8 @@ const REACHED: u8 = 0;
 const FAILED: u8 = 1;
 const ENDED: u8 = 2;
 
-const WRITE: &str = "INSERT INTO outbox (at, batch, n, step, kind, value, skipped, code, detail)
-     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8
+const WRITE: &str = "INSERT INTO outbox (at, batch, n, step, kind, value, skipped, code, detail, message)
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9
      FROM json_each(?1)";
 
 /// Adds what the observers of these changes are told, in the order of the changes. Without observers it adds no statement.
@@ -40,7 +40,7 @@ pub(super) fn write(script: &mut Script, changes: &[&Change]) {
 }
 
 fn append(all: &mut String, key: MessageKey, observed: &Observed) {
-    let Observed { progress, at, code, detail } = observed;
+    let Observed { progress, at, code, detail, message } = observed;
     let (kind, step, value, skipped) = match *progress {
         Progress::Reached { step, status } => (REACHED, Some(step.get()), Some(status.code()), None),
         Progress::Failed { step } => (FAILED, Some(step.get()), None, None),
@@ -51,11 +51,17 @@ fn append(all: &mut String, key: MessageKey, observed: &Observed) {
         (number(step.map(u32::from)), number(value.map(u32::from)), number(skipped.map(u32::from)));
     let (batch, n, code) = (key.batch, key.n, number(*code));
     let _ = write!(all, "[{},{batch},{n},{step},{kind},{value},{skipped},{code},", at.millis());
-    match detail {
-        Some(detail) => push_json_string(all, detail),
+    push_text(all, detail.as_deref());
+    all.push(',');
+    push_text(all, message.as_deref());
+    all.push(']');
+}
+
+fn push_text(all: &mut String, text: Option<&str>) {
+    match text {
+        Some(text) => push_json_string(all, text),
         None => all.push_str("null"),
     }
-    all.push(']');
 }
 
 /// The messages that a piece of a batch or a call of the API skipped: nothing else will change them.
@@ -135,6 +141,7 @@ fn message(row: &SqliteRow) -> Work<ObservedMessage> {
             at: timestamp(row, "at")?,
             code: maybe_small(row, "code")?,
             detail: row.try_get("detail")?,
+            message: row.try_get("message")?,
         },
         tag: Tag::from_random(row.try_get::<i64, _>("tag")?.cast_unsigned()),
         campaign: row.try_get("name")?,

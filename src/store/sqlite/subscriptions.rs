@@ -66,11 +66,12 @@ fn subscription(row: &SqliteRow) -> Work<Subscription> {
     })
 }
 
-/// Whether an enabled subscription wants changes of messages. Types are few words, so each is compared.
+/// Whether an enabled subscription wants changes of messages. One for the provider's webhooks wants only those of calls of
+/// the API, which are always observed.
 pub(super) async fn observes_messages(connection: &mut SqliteConnection) -> Work<bool> {
     let row = sqlx::query(
         "SELECT EXISTS (SELECT 1 FROM subscription, json_each(types) wanted
-         WHERE disabled IS NULL AND (wanted.value = '*' OR wanted.value LIKE 'message.%')) AS observes",
+         WHERE disabled IS NULL AND format = 0 AND (wanted.value = '*' OR wanted.value LIKE 'message.%')) AS observes",
     )
     .fetch_one(connection)
     .await?;

@@ -22,7 +22,7 @@ const FROZEN: [(i64, &str); 5] = [
     (2, "7bbdc20e0f77c9ebe9f9759ef552fc72023e89fd8b6560acaff0be0ca3a15aaa"),
     (3, "48c8dad21a434075d633304c4290f66fbf6c0d080fa7e9f9937df9d04c187242"),
     (4, "0edb40fd31e44da72b2ea63001ec100d11408896907ec9d27cc36ea71c0b80ef"),
-    (6, "23bd0da1882917c48eae295d301aa8aecf79fb57d5e585e1eb656f19e2a349d3"),
+    (6, "6af38fa4d2ed8d4c015376977e4eb2d8a41f9c37326baf173ca6f583ed75243b"),
 ];
 
 fn rows_file() -> PathBuf {
