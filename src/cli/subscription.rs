@@ -79,7 +79,7 @@ Examples:
         /// Number of webhooks to show.
         #[arg(long, value_name = "NUMBER", default_value_t = 20)]
         limit: u32,
-        /// Print one JSON object per line: id, event, type, state, tries, status, error, answer, body and times.
+        /// Print one JSON object per line: delivery, event, type, state, tries, http_status, error, answer, body and times.
         #[arg(long)]
         json: bool,
     },
@@ -93,7 +93,7 @@ Examples:
     Test {
         /// Name of the subscription.
         name: String,
-        /// Print one JSON object: id, event, type, state, status, error, answer and others.
+        /// Print one JSON object: delivery, event, type, state, http_status, error, answer and others.
         #[arg(long)]
         json: bool,
     },
@@ -120,7 +120,7 @@ pub(super) struct CreateArgs {
     authorization_file: Option<PathBuf>,
     #[command(flatten)]
     operator: Operator,
-    /// Print one JSON object: the subscription, and its secret.
+    /// Print one JSON object: id, name, secret; with the format 8x8 the subscription as `show` prints it.
     #[arg(long)]
     json: bool,
 }
@@ -134,7 +134,7 @@ pub(super) struct ChangeArgs {
     reason: Option<String>,
     #[command(flatten)]
     operator: Operator,
-    /// Print one JSON object: name, enabled, removed.
+    /// Print one JSON object: id, name, url, format, types, enabled, delivered, given_up and others.
     #[arg(long)]
     json: bool,
 }
@@ -310,7 +310,7 @@ fn deliveries(all: &[DeliveryView], json: bool) -> anyhow::Result<()> {
     }
     let mut table = Table::new(&["number", "created", "type", "state", ">tries", "answer"]);
     for view in all {
-        let answer = match (&view.error, view.status) {
+        let answer = match (&view.error, view.http_status) {
             (Some(error), _) => error.clone(),
             (None, Some(status)) => status.to_string(),
             (None, None) => String::new(),
@@ -370,7 +370,7 @@ async fn test(desk: &Desk, context: &CommandContext, name: &str, json: bool) -> 
     } else if view.tries == 0 {
         out::talk("Not sent yet: is a server running? The test is sent as soon as one does.");
     } else {
-        match (&view.error, view.status) {
+        match (&view.error, view.http_status) {
             (Some(error), _) => out::talk(format_args!("Not delivered: {error}. The server repeats it.")),
             (None, status) => {
                 let status = status.map(|status| status.to_string()).unwrap_or_default();

@@ -11,6 +11,7 @@
 mod confirmation;
 mod credential;
 mod error;
+mod ip_network;
 mod keys;
 mod keywords;
 mod lanes;
@@ -33,6 +34,7 @@ use crate::domain::{Channel, Plan, Span, Step, Tier, hint};
 pub use confirmation::Confirmation;
 pub use credential::{Credential, Invalid, SecretFile, Valid};
 pub use error::{At, Error, UnknownLane};
+pub use ip_network::{InvalidIpNetwork, IpNetwork};
 pub use keywords::Keywords;
 pub use lanes::{Account, Lane};
 pub use layers::Source;

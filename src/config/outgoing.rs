@@ -3,11 +3,12 @@
 use url::Url;
 
 use super::error::Error;
+use super::ip_network::IpNetwork;
 use super::keys::ALERT;
 use super::layers::Layers;
 use super::read::{Reader, Setting};
 use super::secret::Secret;
-use crate::domain::{AlertForm, AlertKind, IpNetwork};
+use crate::domain::{AlertForm, AlertKind};
 
 /// Where webhooks may go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use super::event_types::{self, EVENT_TYPES, is_pattern};
 use super::view::{DeliveryView, NewSecretView, SubscriptionView};
 use super::{native, sign};
 use crate::clock::{Clock, NoRandomBytes};
-use crate::domain::{IpNetwork, Span, hint};
+use crate::config::IpNetwork;
+use crate::domain::{Span, hint};
 use crate::events::Origin;
 use crate::store::{
     self, NewDelivery, NewSubscription, Receiver, Replay, Store, Subscription, SubscriptionChange, WebhookFormat,
@@ -124,7 +125,7 @@ impl Desk {
     }
 
     pub async fn show(&self, name: &str) -> Result<SubscriptionView, Failed> {
-        let id = self.find(name).await?.id.0;
+        let id = self.find(name).await?.id.to_string();
         let all = self.list().await?;
         all.into_iter().find(|view| view.id == id).ok_or_else(|| unknown(name, &[]))
     }
@@ -175,7 +176,7 @@ impl Desk {
         let secret = sign::new_secret()?;
         let change = SubscriptionChange::Rotate { secret: secret.clone(), overlap };
         self.store.change_subscription(found.id, change, origin, self.clock.now()).await?;
-        Ok(NewSecretView { id: found.id.0, name: found.name, secret })
+        Ok(NewSecretView { id: found.id.to_string(), name: found.name, secret })
     }
 
     /// The latest deliveries of a subscription, before a delivery if one is given.

@@ -133,7 +133,7 @@ impl Outgoing {
     /// Does everything that is to be done now, and waits until it is done.
     pub async fn run_once(&self) -> Result<()> {
         let work = self.look(&BTreeSet::new()).await?;
-        let all = work.iter().map(|(receiver, endpoint)| self.send_due(receiver, endpoint));
+        let all = work.into_iter().map(|(receiver, endpoint)| async move { self.send_due(&receiver, &endpoint).await });
         let done: Vec<Result<Sent>> = stream::iter(all).buffer_unordered(ALL).collect().await;
         done.into_iter().collect::<Result<Vec<_>>>().map(drop)
     }

@@ -8,7 +8,7 @@ use crate::store::{Delivery, ReceiverHealth, Subscription, WebhookFormat};
 /// A subscription, without its secrets.
 #[derive(Debug, Serialize)]
 pub struct SubscriptionView {
-    pub id: i64,
+    pub id: String,
     pub name: String,
     pub url: String,
     pub format: &'static str,
@@ -31,7 +31,7 @@ pub struct SubscriptionView {
 /// A secret, shown once.
 #[derive(Debug, Serialize)]
 pub struct NewSecretView {
-    pub id: i64,
+    pub id: String,
     pub name: String,
     pub secret: String,
 }
@@ -45,7 +45,8 @@ pub struct ReplayView {
 /// A delivery, with its latest try.
 #[derive(Debug, Serialize)]
 pub struct DeliveryView {
-    pub id: i64,
+    /// Its number.
+    pub delivery: i64,
     /// The id of the event, as the header `webhook-id` has it.
     pub event: String,
     #[serde(rename = "type")]
@@ -57,8 +58,7 @@ pub struct DeliveryView {
     pub next_at: Option<String>,
     pub tried_at: Option<String>,
     pub took_ms: Option<i64>,
-    /// The HTTP status of the answer.
-    pub status: Option<u16>,
+    pub http_status: Option<u16>,
     pub error: Option<String>,
     /// The beginning of the answer.
     pub answer: Option<String>,
@@ -71,7 +71,7 @@ impl SubscriptionView {
         let enabled = subscription.is_enabled();
         let (disabled_at, origin) = subscription.disabled.unzip();
         Self {
-            id: subscription.id.0,
+            id: subscription.id.to_string(),
             name: subscription.name,
             url: subscription.url,
             format: match subscription.format {
@@ -99,7 +99,7 @@ impl DeliveryView {
         let latest = delivery.latest.unwrap_or_default();
         let was_tried = delivery.begun_at.is_some() || latest.at > Timestamp::default();
         Self {
-            id: delivery.id,
+            delivery: delivery.id,
             event: delivery.what.event,
             kind: delivery.what.kind,
             state: delivery.state.as_str(),
@@ -108,7 +108,7 @@ impl DeliveryView {
             next_at: is_waiting.then(|| delivery.next_at.rfc3339()),
             tried_at: was_tried.then(|| latest.at.rfc3339()),
             took_ms: was_tried.then_some(latest.took).map(Span::millis),
-            status: latest.status,
+            http_status: latest.status,
             error: latest.error,
             answer: latest.answer,
             body: delivery.what.body,

@@ -3,6 +3,7 @@
 mod business;
 mod guard;
 mod naming;
+mod observed;
 mod samples;
 mod tries;
 mod verifier;

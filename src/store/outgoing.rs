@@ -75,6 +75,12 @@ impl fmt::Debug for ObservedRecipient {
 #[serde(transparent)]
 pub struct SubscriptionId(pub i64);
 
+impl fmt::Display for SubscriptionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "whk_{}", self.0)
+    }
+}
+
 /// Who gets deliveries.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -117,7 +117,7 @@ const RECORD: &str = "UPDATE delivery SET state = ?2, next_at = coalesce(?3, nex
      WHERE id = ?1 AND state = 0";
 
 /// Deliveries about the same wait with it: if they stayed due, each look would read all of them.
-pub(super) const POSTPONE: &str = "UPDATE delivery SET next_at = ?3
+pub(super) const POSTPONE: &str = "UPDATE delivery INDEXED BY delivery_order SET next_at = ?3
      WHERE state = 0 AND receiver = ?1 AND order_key = ?2 AND next_at < ?3";
 
 const COUNT: &str = "INSERT INTO receiver_health (receiver, delivered, given_up, succeeded_at, failing_since)

@@ -65,7 +65,7 @@ fn push_text(all: &mut String, text: Option<&str>) {
 }
 
 /// The messages that a piece of a batch or a call of the API skipped: nothing else will change them.
-const WRITE_SKIPPED: &str = "INSERT INTO outbox (at, batch, n, kind, value, skipped)
+pub(super) const WRITE_SKIPPED: &str = "INSERT INTO outbox (at, batch, n, kind, value, skipped)
      SELECT at, batch, n, ?4, outcome, skipped FROM message
      WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND state = 3 ORDER BY n";
 
