@@ -317,7 +317,7 @@ fn deliveries(all: &[DeliveryView], json: bool) -> anyhow::Result<()> {
         };
         let state = view.state.to_owned();
         table.row([
-            view.id.to_string(),
+            view.delivery.to_string(),
             view.created_at.clone(),
             view.kind.clone(),
             state,
