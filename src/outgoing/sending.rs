@@ -24,14 +24,16 @@ use crate::store::{
 
 /// How often feeds and receivers are looked at.
 const LOOK: Span = Span::from_millis(250);
-/// Requests to one receiver at once, while it answers.
+/// Requests to one receiver at once, while it answers. One that has not answered yet, or failed last, gets one at a time.
 const EACH: usize = 8;
 /// Deliveries to one receiver that are recorded together.
 const PAGE: u32 = 32;
 /// Requests in all at once.
-const ALL: usize = 64;
+const ALL: usize = 128;
 /// Receivers that are looked at.
 const RECEIVERS_MAX: u32 = 1_000;
+/// Receivers whose behaviour is remembered, more or less.
+const KNOWN_MAX: usize = 10_000;
 /// Volley's own webhooks are repeated for this long.
 const REPEATED_FOR: Span = Span::from_secs(86_400);
 const SHORTEST_PAUSE: Span = Span::from_secs(5);
@@ -52,9 +54,19 @@ pub struct Outgoing {
     alerts: Arc<[Alert]>,
     fan: Fan,
     requests: Semaphore,
-    /// The receivers that failed last, with the number of failures and the end of their rest.
-    resting: Mutex<BTreeMap<Receiver, (u32, Timestamp)>>,
+    known: Mutex<BTreeMap<Receiver, Standing>>,
     failure: FaultReport,
+}
+
+/// How a receiver has behaved since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Answers,
+    /// It failed so many times, once more after each other, and rests until then.
+    Fails {
+        times: u32,
+        rests_until: Timestamp,
+    },
 }
 
 /// What was delivered of a page.
@@ -95,8 +107,8 @@ impl Outgoing {
         alerts: Arc<[Alert]>,
     ) -> Self {
         let fan = Fan::new(Arc::clone(&store), Arc::clone(&alerts));
-        let (requests, resting, failure) = (Semaphore::new(ALL), Mutex::default(), FaultReport::default());
-        Self { store, clock, chance, client, alerts, fan, requests, resting, failure }
+        let (requests, known, failure) = (Semaphore::new(ALL), Mutex::default(), FaultReport::default());
+        Self { store, clock, chance, client, alerts, fan, requests, known, failure }
     }
 
     /// Makes deliveries of the feeds, and sends what is due, until `stop`. Then it finishes the requests in flight.
@@ -112,7 +124,10 @@ impl Outgoing {
                     for (receiver, endpoint) in work {
                         busy.insert(receiver.clone());
                         let (sender, stop) = (Arc::clone(&this), stop.clone());
-                        senders.spawn(async move { sender.send_while_due(receiver, endpoint, stop).await });
+                        senders.spawn(async move {
+                            sender.send_while_due(&receiver, &endpoint, &stop).await;
+                            receiver
+                        });
                     }
                 }
                 Err(error) => this.report(&error),
@@ -144,6 +159,7 @@ impl Outgoing {
         let subscriptions = self.store.subscriptions().await?;
         while self.fan.run_once(&subscriptions, now).await? {}
         let waiting = self.store.waiting_receivers(RECEIVERS_MAX).await?;
+        self.forget_idle(&waiting);
         let is_free = |receiver: &Receiver| !busy.contains(receiver) && !self.is_resting(receiver, now);
         let due = waiting.into_iter().filter(|(receiver, at)| *at <= now && is_free(receiver));
         let endpoint = |receiver: Receiver| Some((receiver.clone(), self.endpoint(&receiver, &subscriptions)?));
@@ -167,10 +183,10 @@ impl Outgoing {
 
     /// Sends what is due to a receiver, page after page, until nothing is or a delivery fails. A decision about the receiver
     /// takes effect with the next look, so a look must not wait long.
-    async fn send_while_due(&self, receiver: Receiver, endpoint: Endpoint, stop: CancellationToken) -> Receiver {
+    async fn send_while_due(&self, receiver: &Receiver, endpoint: &Endpoint, stop: &CancellationToken) {
         let until = self.clock.now() + LOOK;
         while !stop.is_cancelled() && self.clock.now() < until {
-            match self.send_due(&receiver, &endpoint).await {
+            match self.send_due(receiver, endpoint).await {
                 Ok(Sent::All) => {}
                 Ok(Sent::Nothing | Sent::NotAll) => break,
                 Err(error) => {
@@ -179,13 +195,12 @@ impl Outgoing {
                 }
             }
         }
-        receiver
     }
 
     /// Sends one page of what is due to a receiver.
     async fn send_due(&self, receiver: &Receiver, endpoint: &Endpoint) -> Result<Sent> {
-        // One that failed last is tried with a single request.
-        let (each, limit) = if self.resting.lock().contains_key(receiver) { (1, 1) } else { (EACH, PAGE) };
+        let answers = self.known.lock().get(receiver) == Some(&Standing::Answers);
+        let (each, limit) = if answers { (EACH, PAGE) } else { (1, 1) };
         let due = self.store.due_deliveries(receiver.clone(), self.clock.now(), limit).await?;
         if due.is_empty() {
             return Ok(Sent::Nothing);
@@ -193,7 +208,7 @@ impl Outgoing {
         let tries = due.into_iter().map(|delivery| self.send(delivery, endpoint));
         let tried: Vec<Tried> = stream::iter(tries).buffer_unordered(each).collect().await;
         let all_delivered = tried.iter().all(|tried| tried.then == AfterTrial::Delivered);
-        self.rest(receiver, &tried);
+        self.learn(receiver, &tried);
         let disables = self.disables(receiver, endpoint, &tried).await?;
         self.store.record_tries(tried).await?;
         if let (Some(reason), Endpoint::Subscription(subscription)) = (disables, endpoint) {
@@ -267,21 +282,34 @@ impl Outgoing {
     }
 
     /// Lets a receiver rest after a failure; a success ends that.
-    fn rest(&self, receiver: &Receiver, tried: &[Tried]) {
-        let mut resting = self.resting.lock();
+    fn learn(&self, receiver: &Receiver, tried: &[Tried]) {
+        let mut known = self.known.lock();
         if tried.iter().any(|tried| tried.then == AfterTrial::Delivered) {
-            resting.remove(receiver);
-        } else if !tried.is_empty() {
-            let failures = resting.get(receiver).map_or(0, |(failures, _)| failures.saturating_add(1));
-            // The repeats of the provider's webhooks have times of their own.
-            let longest = if matches!(receiver, Receiver::Callback(_)) { SHORTEST_REST } else { LONGEST_REST };
-            let pause = SHORTEST_REST.millis().saturating_mul(1 << failures.min(10)).min(longest.millis());
-            resting.insert(receiver.clone(), (failures, self.clock.now() + Span::from_millis(pause)));
+            known.insert(receiver.clone(), Standing::Answers);
+            return;
         }
+        let times = match known.get(receiver) {
+            Some(Standing::Fails { times, .. }) => times.saturating_add(1),
+            Some(Standing::Answers) | None => 0,
+        };
+        // The repeats of the provider's webhooks have times of their own.
+        let longest = if matches!(receiver, Receiver::Callback(_)) { SHORTEST_REST } else { LONGEST_REST };
+        let rest = SHORTEST_REST.millis().saturating_mul(1 << times.min(10)).min(longest.millis());
+        let rests_until = self.clock.now() + Span::from_millis(rest);
+        known.insert(receiver.clone(), Standing::Fails { times, rests_until });
     }
 
     fn is_resting(&self, receiver: &Receiver, now: Timestamp) -> bool {
-        self.resting.lock().get(receiver).is_some_and(|(_, until)| now < *until)
+        matches!(self.known.lock().get(receiver), Some(Standing::Fails { rests_until, .. }) if now < *rests_until)
+    }
+
+    /// Forgets receivers that wait for nothing: clients may name any number of them.
+    fn forget_idle(&self, waiting: &[(Receiver, Timestamp)]) {
+        let mut known = self.known.lock();
+        if known.len() > KNOWN_MAX {
+            let waiting: BTreeSet<&Receiver> = waiting.iter().map(|(receiver, _)| receiver).collect();
+            known.retain(|receiver, _| waiting.contains(receiver));
+        }
     }
 
     /// Why a subscription is to be disabled, if it is: it is gone, or nothing has succeeded while a delivery was repeated.
