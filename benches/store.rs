@@ -311,6 +311,7 @@ fn change(message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {
         ruling: Ruling::default(),
         notes: Vec::new(),
         refund: None,
+        observed: Vec::new(),
     }
 }
 

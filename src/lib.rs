@@ -80,6 +80,8 @@ pub mod ask;
 
 // The figures of a running server.
 pub mod metrics;
+// Webhooks that Volley sends, and alerts.
+pub mod outgoing;
 
 // One running server: starts, watches and stops the rooms in order.
 pub mod node;

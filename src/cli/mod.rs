@@ -42,6 +42,7 @@ mod serve;
 mod server;
 mod shell;
 mod simulate;
+mod subscription;
 mod table;
 mod template;
 mod usage;
@@ -162,6 +163,9 @@ enum Command {
     Config(config::Command),
     /// Recorded events: holds and releases, slowdowns, outages, spent tiers, gaps.
     Events(events::Args),
+    /// Webhooks that Volley sends: create receivers, show what they got, send it once more.
+    #[command(subcommand)]
+    Subscription(subscription::Command),
     /// Check the installation: configuration, database, lanes, holds, server.
     ///
     /// It checks whether the configuration is valid, the database and the providers can be reached, every lane has a
@@ -220,6 +224,7 @@ impl Cli {
             Command::Bench(command) => bench::run(command).await,
             Command::Config(command) => config::run(&command, &context()?),
             Command::Events(args) => events::run(args, &context()?).await,
+            Command::Subscription(command) => subscription::run(command, &context()?).await,
             Command::Doctor(args) => doctor::run(args, context()).await,
             Command::Completions(args) => shell::completions(&args),
             Command::Man(args) => shell::man(&args),

@@ -9,6 +9,7 @@
 mod format;
 mod manual;
 mod real;
+mod secure;
 mod tick;
 
 use std::future::Future;
@@ -21,6 +22,7 @@ use crate::domain::{Span, Timestamp};
 pub use format::{format_time, format_time_exactly, format_time_of_day, format_time_short};
 pub use manual::ManualClock;
 pub use real::RealClock;
+pub use secure::{NoRandomBytes, random_bytes};
 pub use tick::Tick;
 
 /// A future that completes at its time.

@@ -98,6 +98,12 @@ pub(super) static RETENTION: Section =
     Section { name: "retention", named: false, keys: &[key("after"), key("audit_log")] };
 pub(super) static QUALITY: Section =
     Section { name: "quality", named: false, keys: &[key("yellow"), key("red"), key("flagged")] };
+pub(super) static OUTGOING: Section = Section { name: "outgoing", named: false, keys: &[list("allow")] };
+pub(super) static ALERT: Section = Section {
+    name: "alert",
+    named: true,
+    keys: &[key("name"), secret("url"), key("format"), list("command"), list("kinds")],
+};
 pub(super) static ACCOUNT: Section = Section { name: "account", named: true, keys: &[key("name"), key("rate")] };
 pub(super) static LANE: Section = Section {
     name: "lane",
@@ -126,8 +132,8 @@ pub(super) static LANE: Section = Section {
 /// Written `[[route]]` with `[[route.step]]`, only in the file.
 pub(super) const ROUTE: &str = "route";
 
-pub(super) static SECTIONS: [&Section; 9] =
-    [&DATABASE, &SERVER, &PROVIDER, &OPT_OUT, &PRICES, &RETENTION, &QUALITY, &ACCOUNT, &LANE];
+pub(super) static SECTIONS: [&Section; 11] =
+    [&DATABASE, &SERVER, &PROVIDER, &OPT_OUT, &PRICES, &RETENTION, &QUALITY, &OUTGOING, &ALERT, &ACCOUNT, &LANE];
 
 impl Section {
     pub(super) fn find(name: &str) -> Option<&'static Self> {

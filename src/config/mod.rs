@@ -11,11 +11,13 @@
 mod confirmation;
 mod credential;
 mod error;
+mod ip_network;
 mod keys;
 mod keywords;
 mod lanes;
 mod layers;
 mod network;
+mod outgoing;
 mod provider;
 mod quality;
 mod reach;
@@ -33,10 +35,12 @@ use crate::domain::{Channel, Plan, Span, Step, Tier, hint};
 pub use confirmation::Confirmation;
 pub use credential::{Credential, Invalid, SecretFile, Valid};
 pub use error::{At, Error, UnknownLane};
+pub use ip_network::{InvalidIpNetwork, IpNetwork};
 pub use keywords::Keywords;
 pub use lanes::{Account, Lane};
 pub use layers::Source;
 pub use network::{Network, ProxyUrl, TrustedRoots};
+pub use outgoing::{Alert, AlertTarget, Outgoing};
 pub use provider::{LaneProvider, Provider, SendMode};
 pub use quality::{GuardAction, QualityGuard};
 pub use reach::{is_private, is_private_host, reachable_by_all};
@@ -73,6 +77,10 @@ pub struct Config {
     pub retention: Option<Span>,
     /// How long an entry of the audit log is kept; `None` means forever.
     pub audit_retention: Option<Span>,
+    /// Where webhooks may go.
+    pub outgoing: Outgoing,
+    /// In the order of the file.
+    pub alerts: Vec<Alert>,
 }
 
 /// A configuration with its sources.
@@ -158,6 +166,8 @@ impl Config {
         let campaigns_kept = retention(&mut kept, "after", SHORTEST_RETENTION)?;
         let audit_retention = retention(&mut kept, "audit_log", SHORTEST_AUDIT_RETENTION)?;
         let quality = QualityGuard::read(&mut Reader::new(layers.plain(&keys::QUALITY), &mut settings))?;
+        let outgoing = Outgoing::read(&mut Reader::new(layers.plain(&keys::OUTGOING), &mut settings))?;
+        let alerts = outgoing::alerts(&layers, &mut settings)?;
         let found = lanes::read(&layers, &provider, quality, &mut settings)?;
         let routes = route::read(layers.routes(), provider.sub_account.as_deref(), &found.lanes, &mut settings)?;
         let mut warnings = found.warnings;
@@ -173,6 +183,9 @@ impl Config {
             prices,
             retention: campaigns_kept,
             audit_retention,
+            retention,
+            outgoing,
+            alerts,
         };
         Ok(Loaded { config, file: file.map(|(path, _)| path.to_owned()), settings, warnings })
     }

@@ -6,6 +6,7 @@
 //! Promises: no I/O, no clock, no async, no SQL; every type prints in a readable form and parses what it prints.
 //! May not: use any other room.
 
+mod alert;
 mod api;
 mod audit;
 mod causes;
@@ -36,6 +37,7 @@ mod pace;
 mod phrase;
 mod plan;
 mod pool;
+mod progress;
 mod queue;
 mod recipient;
 mod region;
@@ -52,6 +54,7 @@ mod wish;
 mod word;
 mod zone;
 
+pub use alert::{AlertForm, AlertKind};
 pub use api::MessagingApi;
 pub use audit::AuditAction;
 pub use causes::Causes;
@@ -91,6 +94,7 @@ pub use plan::{
     AfterGap, ApiCalls, BeginsWhen, OnMissed, OnMissingValue, OnOverlap, OnTierSpent, OnUnknown, Plan, Step,
 };
 pub use pool::{InvalidPool, Member, Pool, Sources};
+pub use progress::Progress;
 pub use queue::Queue;
 pub use recipient::Recipient;
 pub use region::{countries_with_regions, usual_zone, zone_of, zones_of};

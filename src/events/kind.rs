@@ -157,6 +157,14 @@ pub enum EventKind {
     },
     AskingDone,
 
+    /// The disk of the database has little space left.
+    DiskFilling {
+        free_mib: u64,
+    },
+    DiskFreed {
+        free_mib: u64,
+    },
+
     // Opt-outs and the provider's account.
     /// A recipient whose number is not known asked for no more messages.
     OptOutUnidentified {
@@ -173,6 +181,17 @@ pub enum EventKind {
 
     /// The provider's templates could not be fetched; the last known ones apply.
     TemplatesNotFetched,
+
+    // Receivers of webhooks.
+    SubscriptionCreated,
+    SubscriptionEnabled,
+    SubscriptionDisabled,
+    SubscriptionRemoved,
+    /// It has a new signing secret; the former one signs as well until then.
+    SecretRotated {
+        #[serde(with = "rfc3339")]
+        former_until: Timestamp,
+    },
 
     /// A kind that this version does not know.
     Other {
@@ -232,6 +251,7 @@ impl EventKind {
                 | Self::TierSpent { .. }
                 | Self::CertificateRejected { .. }
                 | Self::BackupRestored { .. }
+                | Self::DiskFilling { .. }
         )
     }
 }

@@ -132,6 +132,12 @@ impl Event {
                 plural(*deadlines, "deadline", "deadlines")
             ),
             EventKind::AskingDone => "the server has asked the provider about every deadline in doubt".to_owned(),
+            EventKind::DiskFilling { free_mib } => {
+                format!("the disk of the database has only {} MiB left; free some space", grouped(*free_mib))
+            }
+            EventKind::DiskFreed { free_mib } => {
+                format!("the disk of the database has space again: {} MiB", grouped(*free_mib))
+            }
             EventKind::OptOutUnidentified { channel: Some(channel) } => format!(
                 "a recipient on {channel} whose number is unknown opted out; the id is opted out at once, and a number as \
                  soon as it is known with the id"
@@ -152,6 +158,13 @@ impl Event {
             }
             EventKind::TemplatesNotFetched => {
                 "the provider's templates could not be fetched, so the last known ones apply".to_owned()
+            }
+            EventKind::SubscriptionCreated => "created".to_owned(),
+            EventKind::SubscriptionEnabled => "enabled".to_owned(),
+            EventKind::SubscriptionDisabled => "disabled".to_owned(),
+            EventKind::SubscriptionRemoved => "removed".to_owned(),
+            EventKind::SecretRotated { former_until } => {
+                format!("signing secret rotated (the former one is valid until {})", format_time(*former_until, None))
             }
             EventKind::Other { unknown_kind } => format!("event of a later version ({unknown_kind})"),
         }

@@ -14,6 +14,7 @@ mod build;
 mod by_hand;
 mod components;
 mod credentials;
+mod disk;
 mod gaps;
 mod lease;
 mod notices;
@@ -42,6 +43,7 @@ use crate::config::Config;
 use crate::dispatch::{self, Crew, LaneStatus, Panicked, RunningLane};
 use crate::domain::{Causes, FaultReport, Histogram, Span, Timestamp};
 use crate::metrics::Sources;
+use crate::outgoing::{Outgoing, UnusableClient};
 use crate::provider::{Http, Transport};
 use crate::receipts::{Intake, Verifier};
 use crate::store::{self, Store};
@@ -62,6 +64,8 @@ pub enum StartError {
     Store(#[from] store::Error),
     #[error(transparent)]
     Provider(#[from] crate::provider::Unusable),
+    #[error(transparent)]
+    Webhooks(#[from] UnusableClient),
     /// Another server has just renewed the lease.
     #[error(
         "another volley serve is running on {} (process {pid}, since {}); stop it, or start this one with another database",
@@ -129,8 +133,13 @@ impl Node {
             clock: Arc::clone(&parts.clock),
             config: Arc::clone(&parts.config),
         };
+        let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
+        let outgoing = Outgoing::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&parts.chance), &parts.config)?;
+        let database = parts.config.database.clone();
         let mut node = Self::start_over(parts, transport).await?;
         node.tasks.spawn("templates", keeper.run(node.stop.clone()));
+        node.tasks.spawn("outgoing webhooks", outgoing.run(node.stop.clone()));
+        node.tasks.spawn("the watch of the disk", disk::watch(store, clock, database, node.stop.clone()));
         Ok(node)
     }
 

@@ -1,4 +1,4 @@
-//! Removes old strays, tier slots, audit entries and answers of the API at a node's start and once a day, and then the campaigns past their retention.
+//! Removes old strays, tier slots, audit entries, deliveries and answers of the API at a node's start and once a day, and then the campaigns past their retention.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::campaign;
 use crate::clock::Clock;
 use crate::domain::{Causes, FaultReport, Span, Tier, Timestamp};
+use crate::outgoing;
 use crate::store::{Result, Store};
 
 /// How long strays are kept: as long as the longest usual receipt window.
@@ -48,6 +49,7 @@ impl Pruner {
                 self.store.forget_audit(now - after).await?;
             }
             self.store.forget_old_requests(now - REQUESTS_KEPT).await?;
+            self.store.forget_deliveries(now - outgoing::KEPT).await?;
             self.next = now + EVERY;
         }
         Ok(self.next)

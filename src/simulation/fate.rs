@@ -15,16 +15,18 @@ use crate::domain::{
 use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
-    AccountEvent, Alias, Amendment, ApiKey, Attempt, Audience, AudiencePart, Audiences, AuditEntry, Batch, BatchFilter,
-    BatchPage, Batches, Beat, Begun, Catalogues, Change, Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition,
-    Epoch, Error, Events, FetchedTemplates, FlowCount, FoundAttempt, Health, HighestStatus, Hold, Holder, Inbound,
-    InboundOf, Joined, Joining, Kept, KeptGap, Key, Keys, LaneState, Lanes, LastUse, Latest, Lease, LinkState,
-    MessageFacts, Messages, NamingLane, NewAudience, NewBatch, NewRequest, Node, NodeStart, Nodes, NotedBucket,
-    OperatorAccount, OptIn, OptOut, OptOutRecord, Override, PasswordHash, PieceOfMessages, ProviderReport, Queries,
-    Query, QueryState, Question, QueueTimes, Receipt, Receipts, RejectedWebhooks, Replies, ReplyCount, RequestKey,
-    Requests, Result, Retention, SchemaVersion, Scope, SecretDigest, Sender, SetupToken, Signals, Started, StepHold,
-    Store, StoredAnswer, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest, TierSlot, Tiers,
-    Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom, WriterFigures,
+    AccountEvent, AlertKey, Alias, Amendment, ApiKey, Attempt, Audience, AudiencePart, Audiences, AuditEntry, Batch,
+    BatchFilter, BatchPage, Batches, Beat, Begun, Catalogues, Change, Claim, ClaimedSet, Consent, Copied, Cursor,
+    Deliveries, Delivery, Dispatch, Edition, Epoch, Error, EventRow, Events, FanOut, FeedRow, FeedState,
+    FetchedTemplates, FlowCount, FoundAttempt, Health, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined,
+    Joining, Kept, KeptGap, Key, Keys, LaneState, Lanes, LastUse, Latest, Lease, LinkState, MessageFacts, Messages,
+    NamingLane, NewAudience, NewBatch, NewDelivery, NewRequest, NewSubscription, Node, NodeStart, Nodes, NotedBucket,
+    ObservedMessage, OpenAlert, OperatorAccount, OptIn, OptOut, OptOutRecord, Override, PasswordHash, PieceOfMessages,
+    ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts, Receiver, ReceiverHealth,
+    RejectedWebhooks, Replay, Replies, ReplyCount, RequestKey, Requests, Result, Retention, SchemaVersion, Scope,
+    SecretDigest, Sender, SetupToken, Signals, Started, StepHold, Store, StoredAnswer, StoredLane, Stray, StrayCount,
+    StrayKind, Subscription, SubscriptionChange, SubscriptionId, TemplateLimit, TemplateRequest, TierSlot, Tiers,
+    Tried, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom, WriterFigures,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -452,6 +454,31 @@ impl Health for Mortal {
 
     fn flow_counts(&self) -> Vec<FlowCount> {
         self.store.flow_counts()
+    }
+}
+
+through! {
+    Deliveries {
+        writes create_subscription(new: NewSubscription, origin: Origin, now: Timestamp) -> Option<Subscription>;
+        reads subscriptions() -> Vec<Subscription>;
+        writes change_subscription(id: SubscriptionId, change: SubscriptionChange, origin: Origin, now: Timestamp) -> bool;
+        reads observes_messages() -> bool;
+        reads feeds() -> Vec<FeedState>;
+        reads events_after(after: Cursor, limit: u32) -> Vec<EventRow>;
+        reads inbound_after(after: Cursor, limit: u32) -> Vec<FeedRow<Inbound>>;
+        reads observed_after(after: Cursor, limit: u32) -> Vec<FeedRow<ObservedMessage>>;
+        writes fan_out(fan_out: FanOut) -> bool;
+        writes add_deliveries(deliveries: Vec<NewDelivery>, now: Timestamp) -> Vec<i64>;
+        reads waiting_receivers(limit: u32) -> Vec<(Receiver, Timestamp)>;
+        reads due_deliveries(receiver: Receiver, now: Timestamp, limit: u32) -> Vec<Delivery>;
+        writes record_tries(tries: Vec<Tried>) -> ();
+        reads receiver_health() -> Vec<ReceiverHealth>;
+        reads deliveries(receiver: Receiver, before: Option<i64>, limit: u32) -> Vec<Delivery>;
+        reads delivery(id: i64) -> Option<Delivery>;
+        writes replay(receiver: Receiver, what: Replay, now: Timestamp) -> u64;
+        writes forget_deliveries(before: Timestamp) -> ();
+        reads open_alerts() -> Vec<OpenAlert>;
+        writes end_alerts(ended: Vec<(AlertKey, NewDelivery)>, before: Timestamp, now: Timestamp) -> ();
     }
 }
 

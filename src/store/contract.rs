@@ -7,6 +7,7 @@ mod catalogue;
 mod changes;
 mod claims;
 mod counters;
+mod deliveries;
 mod filled;
 mod health;
 mod hours;
@@ -283,6 +284,7 @@ fn change(message: &Loaded, after: Present) -> Change {
         ruling: Ruling::default(),
         notes: Vec::new(),
         refund: None,
+        observed: Vec::new(),
     }
 }
 

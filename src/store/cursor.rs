@@ -17,4 +17,9 @@ impl Cursor {
     pub(super) const fn id(self) -> i64 {
         self.0
     }
+
+    /// The number of the row, by which others name it where ids alone give the order.
+    pub const fn row(self) -> i64 {
+        self.0
+    }
 }

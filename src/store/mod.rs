@@ -23,6 +23,7 @@ mod lanes;
 mod lease;
 mod limits;
 mod model;
+mod outgoing;
 mod requests;
 mod sieve;
 mod signal;
@@ -44,7 +45,9 @@ pub use catalogue::{
 };
 pub use cursor::Cursor;
 pub use error::{DiskTrouble, Error};
-pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
+pub use fact::{
+    Attempt, Change, Nameless, NamingLane, Observed, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict,
+};
 pub use flow::{Flow, FlowCount, FlowPlace};
 pub use health::{LOW_SPACE, SchemaVersion, WriterFigures, free_space};
 pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, ReplyCount, Sender, UserOptIn, UserOptOut};
@@ -61,6 +64,11 @@ pub use model::{
     Key, KnownAs, LinkState, NewAudience, Node, Query, QueryState, Question, QueueTimes, RejectedWebhooks,
     RejectionReason, StoredLane, TierSlot, TierUse, Unwritable,
 };
+pub use outgoing::{
+    AfterTrial, AlertKey, Delivery, DeliveryState, EventRow, FanOut, Feed, FeedRow, FeedState, NewDelivery,
+    NewSubscription, ObservedMessage, ObservedRecipient, OpenAlert, Receiver, ReceiverHealth, Replay, SigningSecret,
+    Subscription, SubscriptionChange, SubscriptionId, Trial, Tried, WebhookFormat,
+};
 pub use requests::{Begun, NewRequest, RequestKey, StoredAnswer};
 pub use sieve::Whom;
 pub use signal::{Hints, Signal, Signals};
@@ -69,8 +77,8 @@ pub use sqlite::Sqlite;
 pub(crate) use sqlite::tests::run_sql;
 pub use uploads::UploadedFile;
 pub use verbs::{
-    Audiences, Batches, Catalogues, Consent, Dispatch, Events, Health, Kept, Keys, Lanes, Messages, Nodes, Queries,
-    Receipts, Replies, Requests, Retention, Store, Tiers, Uploads, WebhookGroup,
+    Audiences, Batches, Catalogues, Consent, Deliveries, Dispatch, Events, Health, Kept, Keys, Lanes, Messages, Nodes,
+    Queries, Receipts, Replies, Requests, Retention, Store, Tiers, Uploads, WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

@@ -1,13 +1,15 @@
 //! Fills a store with something of everything that it can hold, for databases that are opened by later versions.
 
 use super::*;
-use crate::domain::{AuditAction, ChannelUser, DoubtCause, Keyword, OptOutSource, OverridableSetting, Portion, Scope};
+use crate::domain::{
+    AuditAction, ChannelUser, DoubtCause, Keyword, OptOutSource, OverridableSetting, Portion, Progress, Scope,
+};
 use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
-    AccountEvent, Amendment, ApiKey, Beat, BucketOf, Direction, HeldBy, Hold, KeptGap, LaneState, LinkState,
-    NewRequest, NotedBucket, OptIn, OptOut, Override, ProviderReport, Query, QueryState, RejectedWebhooks,
-    RejectionReason, RequestKey, StepHeldBy, StepHold, StrayKind, TemplateRequest, TemplateRequestKind, UploadedFile,
-    UserOptOut, started,
+    AccountEvent, AfterTrial, Amendment, ApiKey, Beat, BucketOf, Direction, FanOut, Feed, HeldBy, Hold, KeptGap,
+    LaneState, LinkState, NewRequest, NotedBucket, Observed, OpenAlert, OptIn, OptOut, Override, ProviderReport, Query,
+    QueryState, Receiver, RejectedWebhooks, RejectionReason, RequestKey, StepHeldBy, StepHold, StrayKind,
+    SubscriptionChange, TemplateRequest, TemplateRequestKind, UploadedFile, UserOptOut, started,
 };
 
 impl Desk {
@@ -18,6 +20,7 @@ impl Desk {
         self.fill_recipients(batch).await;
         self.fill_server().await;
         self.fill_access().await;
+        self.fill_outgoing(batch).await;
     }
 
     /// A key, an operator and the audit log of both. A setup token is there before them.
@@ -209,5 +212,36 @@ impl Desk {
         let of = RequestKey { caller: "k-1".to_owned(), key: "once".to_owned() };
         self.begin_request(NewRequest { of, digest: [7; 32], run: 1, now: at(22) }).await.unwrap();
         self.own_secret("cursors", [7; 32]).await.unwrap();
+    }
+
+    /// A subscription with deliveries, an alert, and a change of an observed message.
+    async fn fill_outgoing(&self, batch: BatchId) {
+        let (now, origin) = (at(30), Origin::operator("Ann", None));
+        let new = deliveries::new_subscription("crm", &["*"]);
+        let created = self.create_subscription(new, origin.clone(), now).await.unwrap().unwrap();
+        self.change_subscription(created.id, SubscriptionChange::Disable, origin, now).await.unwrap();
+        let receiver = Receiver::Subscription(created.id);
+        let alert = OpenAlert {
+            key: deliveries::alert_key(),
+            began_at: now,
+            ended_at: Some(now),
+            event: "evt_1".to_owned(),
+            text: "lane wa: held".to_owned(),
+        };
+        let fan_out = FanOut {
+            feed: Feed::Events,
+            from: self.feeds().await.unwrap()[0].position,
+            until: Cursor::of_id(1),
+            deliveries: vec![deliveries::new_delivery(&receiver, "evt_1", "lane wa")],
+            alerts: vec![alert],
+            now,
+        };
+        assert!(self.fan_out(fan_out).await.unwrap());
+        let due = self.due_deliveries(receiver, now, 9).await.unwrap();
+        self.record_tries(vec![deliveries::tried(&due[0], now, AfterTrial::Retry(at(40)))]).await.unwrap();
+        let row = self.one(batch, 0).await;
+        let progress = Progress::Reached { step: StepIndex::FIRST, status: Status::Sent };
+        let observed = vec![Observed { progress, at: now, code: None, detail: None, message: None }];
+        self.record(vec![Change { observed, ..change(&row, row.present) }]).await.unwrap();
     }
 }

@@ -5,7 +5,7 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::rows::{json_of, small, state};
-use super::{Work, audiences, batches, inbound, pieces};
+use super::{Work, audiences, batches, inbound, outbox, pieces};
 use crate::domain::{AudienceId, BatchId, BatchState, Tag, Timestamp};
 use crate::events::Origin;
 use crate::store::{Error, Joined, Joining, KnownAs, NewAudience, NewBatch, OwnTimes, PieceOfMessages};
@@ -19,7 +19,7 @@ struct Open {
 }
 
 pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) -> Work<Joined> {
-    let confirms_opt_out = joining.plan.confirms_opt_out;
+    let (confirms_opt_out, is_observed) = (joining.plan.confirms_opt_out, joining.plan.api.is_some());
     let plan = batches::store_plan(connection, &joining.plan).await?;
     let open = match find(connection, plan, joining.now).await? {
         Some(open) => open,
@@ -52,6 +52,9 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
     pieces::spread(connection, spread).await?;
     if !own_times.is_empty() {
         set_own_times(connection, batch, from, &own_times).await?;
+    }
+    if is_observed {
+        outbox::write_skipped(connection, batch, (from, until)).await?;
     }
     Ok(Joined { batch, tag, first: from })
 }

@@ -12,6 +12,7 @@ mod batches;
 mod catalogue;
 mod claim;
 mod copies;
+mod deliveries;
 mod drafts;
 mod editions;
 mod facts;
@@ -28,6 +29,7 @@ mod numbers;
 mod operators;
 mod opt_out_ids;
 mod opt_outs;
+mod outbox;
 mod overrides;
 mod paths;
 mod pieces;
@@ -42,6 +44,7 @@ mod serve_file;
 mod shapes;
 mod sieves;
 mod spool;
+mod subscriptions;
 mod sweep;
 #[cfg(test)]
 pub(super) mod tests;
@@ -78,6 +81,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (3, "answers", include_str!("../../../migrations/sqlite/0003_answers.sql")),
         (4, "uploaded files", include_str!("../../../migrations/sqlite/0004_uploaded_files.sql")),
         (5, "access", include_str!("../../../migrations/sqlite/0005_access.sql")),
+        (6, "outgoing webhooks", include_str!("../../../migrations/sqlite/0006_outgoing.sql")),
         (7, "own times of messages", include_str!("../../../migrations/sqlite/0007_own_times.sql")),
         (9, "requests", include_str!("../../../migrations/sqlite/0009_requests.sql")),
     ];

@@ -311,7 +311,7 @@ pub(super) async fn events_of(
     rows.iter().map(event).collect()
 }
 
-fn event(row: &SqliteRow) -> Work<Event> {
+pub(super) fn event(row: &SqliteRow) -> Work<Event> {
     let kind: String = row.try_get("kind")?;
     Ok(Event {
         at: timestamp(row, "at")?,

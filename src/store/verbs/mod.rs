@@ -12,6 +12,7 @@ mod audiences;
 mod batches;
 mod catalogue;
 mod consent;
+mod deliveries;
 mod dispatch;
 mod events;
 mod health;
@@ -31,6 +32,7 @@ pub use audiences::Audiences;
 pub use batches::Batches;
 pub use catalogue::Catalogues;
 pub use consent::Consent;
+pub use deliveries::Deliveries;
 pub use dispatch::Dispatch;
 pub use events::Events;
 pub use health::Health;
@@ -53,6 +55,7 @@ pub trait Store:
     + Batches
     + Catalogues
     + Consent
+    + Deliveries
     + Dispatch
     + Events
     + Keys

@@ -233,6 +233,16 @@ const SECTIONS: &[Section] = &[
         key("red", GUARD, "nothing", "\"hold\"", "\"stop\"", "The same while it scores a template RED."),
         key("flagged", GUARD, "nothing", "\"hold\"", "\"stop\"", "The same while it has FLAGGED a lane's number."),
     ] },
+    Section { title: "`[outgoing]`", file: CONFIG, around: "[outgoing]\n@\n", keys: &[
+        key("allow", "list of texts", "none", "[\"10.0.0.0/8\"]", "[\"10.1.0.0/8\"]", "Networks without public addresses to which [webhooks](webhooks.md#where-webhooks-may-go) may go."),
+    ] },
+    Section { title: "`[[alert]]`", file: CONFIG, around: "[[alert]]\nname = \"ops\"\nurl = \"https://hooks.example/ops\"\n@\n", keys: &[
+        key("name", TEXT, "none; needed", "\"ops\"", "\"on call\"", "The name of the alert."),
+        key("url", "URL", "none; needed, or `command`", "\"https://hooks.example/T000/B000\"", "\"hooks.example\"", "Where the alert is posted to. It is secret, because it may hold a token."),
+        key("format", "`json` or `slack`", "`json`", "\"slack\"", "\"teams\"", "The form of the body."),
+        key("command", "list of texts", "none", "", "[\"page\"]", "A program with its arguments, instead of a URL; it gets the alert as JSON on its standard input."),
+        key("kinds", "list of texts", "all", "[\"lane_held\", \"outage\"]", "[\"lane_hold\"]", "The [kinds of alerts](webhooks.md#alerts) that it tells of."),
+    ] },
 ];
 
 /// The program's answer to a file with this line in it.

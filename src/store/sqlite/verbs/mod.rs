@@ -4,6 +4,7 @@ mod audiences;
 mod batches;
 mod catalogue;
 mod consent;
+mod deliveries;
 mod dispatch;
 mod events;
 mod health;
