@@ -11,7 +11,6 @@
 mod confirmation;
 mod credential;
 mod error;
-mod ip_network;
 mod keys;
 mod keywords;
 mod lanes;
@@ -35,7 +34,6 @@ use crate::domain::{Channel, Plan, Span, Step, Tier, hint};
 pub use confirmation::Confirmation;
 pub use credential::{Credential, Invalid, SecretFile, Valid};
 pub use error::{At, Error, UnknownLane};
-pub use ip_network::{InvalidIpNetwork, IpNetwork};
 pub use keywords::Keywords;
 pub use lanes::{Account, Lane};
 pub use layers::Source;
@@ -183,7 +181,6 @@ impl Config {
             prices,
             retention: campaigns_kept,
             audit_retention,
-            retention,
             outgoing,
             alerts,
         };

@@ -3,11 +3,11 @@
 use url::Url;
 
 use super::error::Error;
-use super::ip_network::IpNetwork;
 use super::keys::ALERT;
 use super::layers::Layers;
 use super::read::{Reader, Setting};
 use super::secret::Secret;
+use crate::domain::IpNetwork;
 use crate::domain::{AlertForm, AlertKind};
 
 /// Where webhooks may go.

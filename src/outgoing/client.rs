@@ -11,7 +11,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderName, HeaderValue};
 use url::{Host, Url};
 
-use crate::config::{IpNetwork, Network, is_private};
+use crate::config::{Network, is_private};
+use crate::domain::IpNetwork;
 
 /// How long a request may take, from the name to the last byte of the answer.
 const LIMIT: Duration = Duration::from_secs(5);

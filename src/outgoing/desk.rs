@@ -7,7 +7,7 @@ use super::event_types::{self, EVENT_TYPES, is_pattern};
 use super::view::{DeliveryView, NewSecretView, SubscriptionView};
 use super::{native, sign};
 use crate::clock::{Clock, NoRandomBytes};
-use crate::config::IpNetwork;
+use crate::domain::IpNetwork;
 use crate::domain::{Span, hint};
 use crate::events::Origin;
 use crate::store::{
