@@ -228,6 +228,7 @@ async fn join_messages(
             .collect(),
         start: Start::of(&Present::queued(now(), None), vec![lane]),
         elsewhere: Vec::new(),
+        own_times: Vec::new(),
         tag: tag(),
         audience: "single messages".to_owned(),
         open_until: now() + Span::from_secs(3_600),
@@ -303,12 +304,14 @@ fn change(message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {
         version,
         before: present,
         after,
+        lane_before: lane,
         lane,
         steps: 2,
         fact,
         ruling: Ruling::default(),
         notes: Vec::new(),
         refund: None,
+        observed: Vec::new(),
     }
 }
 

@@ -78,8 +78,10 @@ pub mod timers;
 // Asks the provider for the status of attempts of which no receipt has come.
 pub mod ask;
 
-// The server's HTTP API.
-pub mod api;
+// The figures of a running server.
+pub mod metrics;
+// Webhooks that Volley sends, and alerts.
+pub mod outgoing;
 
 // One running server: starts, watches and stops the rooms in order.
 pub mod node;
@@ -89,6 +91,9 @@ pub mod status;
 
 // Pages for operators, as HTML.
 pub mod pages;
+
+// The server's HTTP API.
+pub mod api;
 
 // A provider simulator.
 pub mod simulator;

@@ -79,7 +79,7 @@ fn no_arrow_that_messages_go_along_takes_any_memory() {
     ];
     let plan = plan();
     for (life, events) in lives {
-        let mut message: Present = begin(&plan, Marks::default(), START);
+        let mut message: Present = begin(&plan, Marks::default(), START, None);
         let taken = allocation_counter::measure(|| {
             for (secs, event) in events {
                 let decision = advance(&plan, Standing::Live, &message, *event, START + Span::from_secs(*secs));

@@ -27,7 +27,7 @@ fn rendering_allocates_nothing() {
         let mut out = Vec::with_capacity(4_096);
         let msisdn = "+6591234567".parse().unwrap();
         let allocations =
-            allocation_counter::measure(|| pattern.render(msisdn, attempt, at, &fields, &mut out).unwrap());
+            allocation_counter::measure(|| pattern.render(msisdn, attempt, at.into(), &fields, &mut out).unwrap());
         assert_eq!(allocations.count_total, 0, "{}", String::from_utf8_lossy(&out));
         let name = if transliterate { "ann" } else { "ąnn" };
         let sent: serde_json::Value = serde_json::from_slice(&out).unwrap();

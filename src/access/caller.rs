@@ -1,22 +1,10 @@
 //! A caller of the API: its key, its scopes and its limits.
 
-use crate::domain::Scope;
+use std::num::NonZeroU32;
+
+use crate::domain::{Scope, Scopes};
 use crate::events::Origin;
-
-/// A set of scopes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Scopes(u8);
-
-impl Scopes {
-    #[must_use]
-    pub const fn with(self, scope: Scope) -> Self {
-        Self(self.0 | 1 << scope as u8)
-    }
-
-    pub const fn contain(self, scope: Scope) -> bool {
-        self.0 & (1 << scope as u8 | 1 << Scope::Admin as u8) != 0
-    }
-}
+use crate::store::{ApiKey, AuditActor, OperatorAccount};
 
 /// Who calls, and what it may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +17,33 @@ pub struct Caller {
     pub sub_accounts: Option<Vec<String>>,
     /// The lanes that it may use; `None` means all.
     pub lanes: Option<Vec<String>>,
+    /// The most requests that it may make in a second; `None` means as many as any caller.
+    pub requests_per_s: Option<NonZeroU32>,
 }
 
 impl Caller {
+    pub(super) fn of_key(key: &ApiKey) -> Self {
+        Self {
+            id: key.id.to_string(),
+            name: key.name.clone(),
+            scopes: key.scopes,
+            sub_accounts: key.limits.sub_accounts.clone(),
+            lanes: key.limits.lanes.clone(),
+            requests_per_s: key.limits.requests_per_s,
+        }
+    }
+
+    pub(super) fn of_operator(operator: &OperatorAccount) -> Self {
+        Self {
+            id: format!("operator:{}", operator.name),
+            name: operator.name.clone(),
+            scopes: operator.scopes,
+            sub_accounts: None,
+            lanes: None,
+            requests_per_s: None,
+        }
+    }
+
     pub fn check(&self, scope: Scope) -> Result<(), Denied> {
         if self.scopes.contain(scope) { Ok(()) } else { Err(Denied::Scope(scope)) }
     }
@@ -45,9 +57,16 @@ impl Caller {
     pub fn origin(&self, reason: Option<&str>) -> Origin {
         Origin::operator(self.name.clone(), reason)
     }
+
+    /// The caller, as the audit log records it.
+    pub fn actor(&self) -> AuditActor {
+        AuditActor::Caller { id: self.id.clone(), name: self.name.clone() }
+    }
 }
 
 /// Why a request is refused before it is looked at.
+///
+/// A key is named only to its owner: the request proved its secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     #[error("no API key; send `Authorization: Bearer KEY` with a key of `volley key create`")]
@@ -56,8 +75,17 @@ pub enum Denied {
     Unknown,
     #[error("the API key \"{name}\" was revoked; create another with `volley key create`")]
     Revoked { name: String },
+    #[error("the API key \"{name}\" has expired; create another with `volley key create`")]
+    Expired { name: String },
     #[error("the API key \"{name}\" may not be used from this address; see `volley key list`")]
     Address { name: String },
     #[error("this needs a key with the scope \"{0}\"")]
     Scope(Scope),
+    #[error("unknown name, or wrong password")]
+    SignIn,
+    #[error("the operator \"{name}\" is disabled; `volley operator enable` ends that")]
+    Disabled { name: String },
+    /// It is not known whether the caller may call: the request can be repeated.
+    #[error("the caller cannot be checked now: {why}")]
+    Unavailable { why: String },
 }

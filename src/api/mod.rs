@@ -1,12 +1,18 @@
 //! The HTTP API. Thin: extract, call one room, answer.
 //!
-//! In: requests. Out: answers, and verified webhooks for the intake of the room `receipts`.
+//! In: requests. Out: answers, and verified webhooks for the intake of the room `receipts`. The operations of Volley's own
+//! API are in [`native`], with their document.
 //! Promises: a webhook is answered with 200 once it is on disk, and with an error otherwise, so that the provider repeats
-//! it; every path but the health checks requires a proof; bodies are bounded, and unverified ones share one bound.
+//! it; every path but the health checks requires a proof (`/metrics` unless it is open); bodies
+//! are bounded, and unverified ones share one bound.
 //! May not: decide anything, or build SQL.
 
-mod connections;
+mod door;
 mod health;
+mod metrics;
+mod native;
+#[cfg(test)]
+mod tests;
 mod unproven;
 mod webhook;
 
@@ -14,37 +20,24 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
+use futures_util::future::{Either, join, select, try_join};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
+use crate::metrics::Sources;
 use crate::receipts::{Intake, Verifier};
 use crate::store::Store;
-use connections::LimitedListener;
+use door::{LimitedListener, Peer, Renewal};
+use native::Native;
 use unproven::Budget;
 use webhook::WEBHOOK_MAX;
 
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    #[error("cannot listen on {address}: {hint}")]
-    Listen {
-        address: SocketAddr,
-        hint: &'static str,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("the HTTP server on {address} has failed")]
-    Failed {
-        address: SocketAddr,
-        #[source]
-        source: std::io::Error,
-    },
-}
+pub use door::{Certificate, Door, NoCertificate, ServeError, listen};
 
 /// What the operations of the API work with.
 #[derive(Debug)]
@@ -55,6 +48,8 @@ pub struct ApiParts {
     pub chance: Arc<Chance>,
     pub intake: Intake,
     pub verifier: Arc<Verifier>,
+    pub door: Arc<Door>,
+    pub sources: Arc<Sources>,
 }
 
 #[derive(Debug)]
@@ -62,6 +57,7 @@ struct Inner {
     parts: ApiParts,
     access: Access,
     unproven: Budget,
+    native: Native,
 }
 
 /// The parts of the API as each operation holds them.
@@ -76,36 +72,52 @@ impl Deref for Shared {
     }
 }
 
-/// Binds an address. An error says what to do.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| {
-        let hint = match source.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                "the port is in use; stop its process, or set server.listen to another port"
-            }
-            std::io::ErrorKind::PermissionDenied => "this port needs more privileges; use one above 1023",
-            _ => "check server.listen",
-        };
-        ServeError::Listen { address, hint, source }
-    })
-}
-
-/// Serves until `stop`, then finishes the requests in progress.
-pub async fn serve(listener: TcpListener, parts: ApiParts, stop: CancellationToken) -> Result<(), ServeError> {
+/// Serves until the door is closed, then finishes the requests in progress.
+pub async fn serve(listener: TcpListener, parts: ApiParts) -> Result<(), ServeError> {
     let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
-    let clock = Arc::clone(&parts.clock);
+    let (clock, door) = (Arc::clone(&parts.clock), Arc::clone(&parts.door));
+    let renewal = door.certificate().map(|certificate| Renewal::new(Arc::clone(certificate), parts.store.clone()));
     let access = Access::new(Arc::clone(&parts.store));
+    let uses = access.uses();
     let unproven = Budget::new(Arc::clone(&clock));
-    let routes = routes().with_state(Shared(Arc::new(Inner { parts, access, unproven })));
-    axum::serve(LimitedListener::new(listener, clock), routes)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    let native = Native::new(&parts);
+    let routes = routes(Shared(Arc::new(Inner { parts, access, unproven, native })))
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), door::visit));
+    let stop = door.stopping();
+    let serving = axum::serve(
+        LimitedListener::new(listener, Arc::clone(&door)),
+        routes.into_make_service_with_connect_info::<Peer>(),
+    )
+    .with_graceful_shutdown(stop.clone().cancelled_owned());
+    let renewing = async {
+        if let Some(renewal) = renewal {
+            renewal.run(Arc::clone(&clock), stop.clone()).await;
+        }
+    };
+    let serving = async {
+        let beside = join(renewing, door.cut_rest());
+        tokio::pin!(beside);
+        match select(serving.into_future(), beside).await {
+            Either::Left((served, _)) => served,
+            // All connections were cut.
+            Either::Right((_, serving)) => serving.await,
+        }
         .map_err(|source| ServeError::Failed { address, source })
+    };
+    // Ends only with `stop`, so a failure is answered first.
+    let recording = async {
+        uses.record_until(clock.as_ref(), &stop).await;
+        Ok(())
+    };
+    try_join(serving, recording).await.map(drop)
 }
 
-fn routes() -> Router<Shared> {
+fn routes(shared: Shared) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/webhooks/8x8", post(webhook::webhook).layer(DefaultBodyLimit::max(WEBHOOK_MAX)))
+        .merge(native::routes(&shared))
+        .with_state(shared)
 }

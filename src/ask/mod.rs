@@ -195,7 +195,11 @@ impl Asker {
         }
         self.free_at = now + SPACING;
         if let Reach::Failed { why } = self.client.probe().await {
-            tracing::debug!(sub_account = self.sub_account, why, "the provider does not answer a harmless read");
+            tracing::debug!(
+                sub_account = self.sub_account,
+                reason = why,
+                "the provider does not answer a harmless read"
+            );
         }
         Ok(next)
     }

@@ -150,7 +150,7 @@ impl Sink for Listed {
 }
 
 /// Listed numbers after they were opted out or in.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct OptOutChangeView<'a> {
     pub numbers: usize,
     pub channel_users: usize,

@@ -71,7 +71,7 @@ const SAMPLES: usize = 3;
 pub(super) const SAMPLED_ROWS: usize = 100;
 
 /// A rejected row for display: its line and the shortened text of its number cell.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Example {
     pub line: u64,
     pub reason: Reason,

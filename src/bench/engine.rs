@@ -28,7 +28,7 @@ pub struct MessageLife {
 pub fn lives() -> Vec<MessageLife> {
     let steps: Vec<StepIndex> = StepIndex::all().take(3).collect();
     let (second, third) = (steps[1], steps[2]);
-    let begins = begin(&plan(), Marks::default(), START);
+    let begins = begin(&plan(), Marks::default(), START, None);
     let clean = vec![
         (0, Event::Claimed),
         (1, answered(FIRST)),

@@ -65,7 +65,7 @@ impl Stock {
     /// Returns a message that the provider accepted at `now` and that awaits its deadline.
     pub(super) fn handed_over(plan: &Plan, now: Timestamp) -> Result<Present, Error> {
         let events = [Event::Claimed, Event::Answered { step: StepIndex::FIRST, answer: Answer::Accepted }];
-        events.into_iter().try_fold(begin(plan, Marks::default(), now), |present, event| {
+        events.into_iter().try_fold(begin(plan, Marks::default(), now, None), |present, event| {
             let decision = advance(plan, Standing::Live, &present, event, now);
             decision.next().copied().ok_or_else(|| "the engine lets no message await its deadline".into())
         })
@@ -101,7 +101,7 @@ pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>)
     let (audience, lane) = publish(store.as_ref(), &plan, messages, now).await?;
     store.close().await;
 
-    let present = if has_left { Stock::handed_over(&plan, now)? } else { begin(&plan, Marks::default(), now) };
+    let present = if has_left { Stock::handed_over(&plan, now)? } else { begin(&plan, Marks::default(), now, None) };
     let rows = Rows { audience, lane, present, now };
     let mut connection = Sqlite::bare(path).await?;
     // A power failure would lose nothing of value here.
@@ -281,7 +281,7 @@ mod tests {
         let store = store::open(&format!("sqlite://{}", path.display()), Arc::clone(&clock)).await.unwrap();
         let keys = (0..30).map(|n| MessageKey { batch: Stock::BATCH, n }).collect();
         let (waiting, mut counted) =
-            (begin(&Stock::plan_of_queued(), Marks::default(), clock.now()), Tallies::default());
+            (begin(&Stock::plan_of_queued(), Marks::default(), clock.now(), None), Tallies::default());
         let messages = store.load(keys).await.unwrap();
         assert!(messages.iter().all(|message| message.present == waiting && message.version == 1), "{:?}", messages[0]);
         messages.iter().for_each(|message| counted.weigh(1, &message.present, 1));

@@ -1,7 +1,8 @@
 //! Collects the decisions about one message, from when it is read until they are stored.
 
-use crate::domain::{Loaded, Plan, Present, Timestamp};
-use crate::engine::{Cause, Decision, Event, Made, Note, Ruling, Standing, advance, is_more_than_a_time};
+use crate::domain::{Loaded, Plan, Present, Progress, StepIndex, Timestamp};
+use crate::engine::{Cause, Decision, Event, Made, Note, Ruling, Standing, advance, is_more_than_a_time, progress};
+use crate::store::Observed;
 
 /// A message, and the decisions about it since it was read.
 #[derive(Debug, Clone)]
@@ -13,12 +14,28 @@ pub struct Case {
     moves: u8,
     pub(super) ruling: Ruling,
     pub(super) notes: Vec<Note>,
+    /// The time of the latest decision.
+    decided_at: Timestamp,
+    /// What the provider reported meanwhile, for observers.
+    reports: Vec<StepReport>,
+}
+
+/// A report of the provider about a step, as observers are told of it.
+#[derive(Debug, Clone)]
+pub struct StepReport {
+    pub step: StepIndex,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The code of a failure.
+    pub code: Option<u32>,
+    pub detail: Option<String>,
 }
 
 impl Case {
     pub(super) fn new(message: Loaded, standing: Standing) -> Self {
         let now = message.present;
-        Self { message, now, standing, moves: 0, ruling: Ruling::default(), notes: Vec::new() }
+        let (decided_at, reports) = (Timestamp::default(), Vec::new());
+        Self { message, now, standing, moves: 0, ruling: Ruling::default(), notes: Vec::new(), decided_at, reports }
     }
 
     /// What the engine decides about an event; changes nothing.
@@ -26,8 +43,9 @@ impl Case {
         advance(plan, self.standing, &self.now, event, at)
     }
 
-    /// Applies a decision that a fact will record.
-    pub fn apply(&mut self, decision: &Decision) -> Ruling {
+    /// Applies a decision of this time that a fact will record.
+    pub fn apply(&mut self, decision: &Decision, at: Timestamp) -> Ruling {
+        self.decided_at = at;
         let ruling = self.rule(Made::of(decision));
         if let Decision::Moved { next, .. } = decision {
             self.moves = self.moves.saturating_add(1);
@@ -55,7 +73,7 @@ impl Case {
     /// Applies the engine's decision about an event that no fact records, and notes it.
     pub fn apply_event(&mut self, plan: &Plan, event: Event, at: Timestamp) -> Decision {
         let (before, decision) = (self.now, self.decide(plan, event, at));
-        let ruling = self.apply(&decision);
+        let ruling = self.apply(&decision, at);
         if let Some(cause) = Cause::of(&event).filter(|_| is_more_than_a_time(&before, &self.now)) {
             self.notes.push(Note { at, cause, ruling });
         }
@@ -64,5 +82,29 @@ impl Case {
 
     pub fn has_moved(&self) -> bool {
         self.now != self.message.present
+    }
+
+    /// Keeps a report for the observers of the message.
+    pub fn add_report(&mut self, report: StepReport) {
+        self.reports.push(report);
+    }
+
+    /// What its observers are told about the decisions so far, in order.
+    pub(super) fn observed(&self) -> Vec<Observed> {
+        progress(&self.message.present, &self.now).map(|progress| self.observation(progress)).collect()
+    }
+
+    fn observation(&self, progress: Progress) -> Observed {
+        // Of several reports about a step the latest counts, and the latest failure for a failure.
+        let is_failure = matches!(progress, Progress::Failed { .. });
+        let about = |report: &&StepReport| Some(report.step) == progress.step() && report.code.is_some() == is_failure;
+        let report = self.reports.iter().rev().find(about);
+        Observed {
+            progress,
+            at: report.map_or(self.decided_at, |report| report.at.min(self.decided_at)),
+            code: report.and_then(|report| report.code),
+            detail: report.and_then(|report| report.detail.clone()),
+            message: None,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
@@ -36,6 +36,8 @@ pub struct Entry {
     pub(super) lanes: Vec<Vec<LaneId>>,
     pub(super) course: Arc<Course>,
     pub(super) suppressed: Arc<Suppressed>,
+    /// Whether a subscription wants changes of messages, of whatever batch.
+    pub(super) observers: Arc<AtomicBool>,
 }
 
 /// The state that all editions of a batch's plan share, so that holders of an entry of an earlier edition see it too.
@@ -170,6 +172,7 @@ impl Entry {
 
     /// The decisions about a message of this batch, ready for the store.
     pub fn change(&self, case: Case) -> Change {
+        let observed = if self.is_observed() { case.observed() } else { Vec::new() };
         let Case { message, now: after, ruling, notes, .. } = case;
         // The lane that submitted a step keeps it. A message that returns to a queue returns to its own lane's, even if
         // another lane had replaced that one.
@@ -181,13 +184,20 @@ impl Entry {
             version: message.version,
             before: message.present,
             after,
+            lane_before: message.lane,
             lane: lane.unwrap_or(message.lane),
             steps: u8::try_from(self.plan.steps.len()).unwrap_or(StepIndex::COUNT_MAX),
             fact: None,
             ruling,
             notes,
             refund: None,
+            observed,
         }
+    }
+
+    /// Whether somebody is told about its messages: the client of the API whose calls they are, or a subscription.
+    pub fn is_observed(&self) -> bool {
+        self.plan.api.is_some() || self.observers.load(Ordering::Acquire)
     }
 
     /// The fact that the message's present step was not submitted, and why.

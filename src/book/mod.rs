@@ -14,7 +14,7 @@ mod marked;
 mod refusals;
 mod suppressed;
 
-pub use case::Case;
+pub use case::{Case, StepReport};
 pub use entry::Entry;
 pub use expected::WaitingReceipt;
 pub use marked::MarkedMessages;
@@ -23,7 +23,7 @@ pub use suppressed::Suppression;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, Notify};
@@ -45,6 +45,8 @@ pub struct Book {
     settled: RwLock<HashMap<BatchId, Arc<Entry>>>,
     /// Recipients who have opted out after messages for them may have been claimed. A claim reads earlier opt-outs itself.
     suppressed: Arc<Suppressed>,
+    /// Whether a subscription wants changes of messages.
+    observers: Arc<AtomicBool>,
     /// Receipts that wait before they may adopt an attempt.
     expected: Expected,
     /// The latest decision when the states were read.
@@ -76,6 +78,7 @@ impl Book {
             entries: RwLock::default(),
             settled: RwLock::default(),
             suppressed: Arc::default(),
+            observers: Arc::default(),
             expected: Expected::default(),
             as_of: AtomicU64::new(0),
             refreshing: Mutex::default(),
@@ -142,6 +145,7 @@ impl Book {
     pub async fn refresh(&self) -> Result<Vec<Arc<Entry>>> {
         let mut stops_seen = self.refreshing.lock().await;
         let as_of = self.store.seq().await?;
+        self.observers.store(self.store.observes_messages().await?, Ordering::Release);
         *stops_seen = Some(self.suppress_new_opt_outs(*stops_seen).await?);
         let mut held: HashMap<BatchId, (u8, BTreeMap<StepIndex, Recall>)> = HashMap::new();
         for hold in self.store.step_holds().await? {
@@ -257,6 +261,7 @@ impl Book {
             lanes,
             course,
             suppressed: Arc::clone(&self.suppressed),
+            observers: Arc::clone(&self.observers),
         })))
     }
 }

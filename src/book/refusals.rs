@@ -95,6 +95,7 @@ pub fn hold_for_refusal(
         RefusalSubject::Text => "its text, which is the same for every recipient",
         RefusalSubject::Media => "its media, which are the same for every recipient",
         RefusalSubject::Parameter => "its parameters, which are the same for every recipient",
+        RefusalSubject::Expiry => "its `ttl`, which is the same for every recipient",
         RefusalSubject::Number
         | RefusalSubject::Operator
         | RefusalSubject::Template

@@ -114,7 +114,8 @@ impl Amend {
 }
 
 /// Brings messages forward that wait for an hour, so that the next claim checks them by the new hours. Does nothing for
-/// a campaign that is spread over a time or starts by each recipient's own clock.
+/// a campaign that is spread over a time or starts by each recipient's own clock, nor for messages of API calls, which may
+/// have starts of their own.
 pub(crate) async fn bring_forward(
     store: &dyn Store,
     clock: &dyn Clock,
@@ -153,9 +154,9 @@ fn starts_at(batch: &Batch, plan: &Plan, amend: &Amend, begins: Timestamp, now: 
     batch.starts_at.map(|at| if has_begun { at } else { at.min(begins) })
 }
 
-/// Whether the launch has fixed a time for each message.
+/// Whether the launch, or the call that sent it, may have fixed a time for each message.
 fn has_fixed_times(plan: &Plan) -> bool {
-    plan.over.is_some() || plan.steps.iter().any(|step| step.hours.since.is_some())
+    plan.api.is_some() || plan.over.is_some() || plan.steps.iter().any(|step| step.hours.since.is_some())
 }
 
 /// The changed plan, and when it starts if it has not; or every problem with the change.

@@ -108,7 +108,7 @@ impl OptOutConfirmations {
         // Without this, the provider would refuse it, and a refusal of a content holds what sends it.
         let sending = Sending { channel, transliterates: step.transliterate, reachable: lane.provider.reachable() };
         if let Some(problem) = template::check(sending, &step.content).first() {
-            tracing::warn!(lane = %lane.name, %problem, "cannot confirm an opt-out");
+            tracing::warn!(lane = %lane.name, reason = %problem, "cannot confirm an opt-out");
             return None;
         }
         let (mut columns, mut fields) = (Vec::new(), Vec::new());

@@ -110,7 +110,7 @@ impl Gathering<'_> {
         if is_like_a_number {
             return Ok(NotExcluded::Unreadable { entry: entry.to_owned(), reason });
         }
-        let path = draft.folder.join(entry);
+        let path = draft.path_of(entry).unwrap_or_else(|| entry.into());
         let nearest = self.nearest(entry, &path).await?;
         Ok(NotExcluded::NotThere { name: entry.to_owned(), path, nearest })
     }

@@ -56,8 +56,9 @@ pub struct Draft {
     /// Its own variables.
     pub values: Values,
     pub route: DraftRoute,
-    /// The folder of the file; paths in `audience` and `exclude` are relative to it.
-    pub folder: PathBuf,
+    /// The folder of the file; paths in `audience` and `exclude` are relative to it. `None` for a campaign that came over
+    /// the API, which cannot name files of the server.
+    pub folder: Option<PathBuf>,
 }
 
 /// The clock that the times of a campaign refer to.
@@ -104,7 +105,7 @@ impl Draft {
         let file =
             path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
         let mut draft = Self::parse(&file, &text)?;
-        draft.folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        draft.folder = Some(path.parent().unwrap_or(Path::new("")).to_owned());
         Ok(draft)
     }
 
@@ -119,7 +120,14 @@ impl Draft {
             let table = parse_toml(text).map_err(|error| syntax(error.line, error.message))?;
             to_json(toml::Value::Table(table))
         };
-        Self::from_json(value).map_err(|problems| FileError::Problems { file: file.to_owned(), problems })
+        let draft =
+            Self::from_json(value).map_err(|problems| FileError::Problems { file: file.to_owned(), problems })?;
+        Ok(Self { folder: Some(PathBuf::new()), ..draft })
+    }
+
+    /// The path of a file that the campaign may name, relative to its own file.
+    pub(super) fn path_of(&self, name: &str) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(name))
     }
 
     /// Parses the JSON of the API, or returns every problem in it.
@@ -181,7 +189,7 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
         after_gap: table.parsed("after_gap").unwrap_or(AfterGap::Ask),
         values: values::read(&mut table),
         route: route(&mut table),
-        folder: PathBuf::new(),
+        folder: None,
     };
     if draft.audience.is_empty() && draft.numbers.is_empty() {
         table.missing(

@@ -4,8 +4,9 @@
 use super::channel_users::ChannelUsers;
 use super::launch::{LaunchError, Launcher};
 use super::lay_out::starts;
-use crate::domain::{Plan, Recipient, Span, Tag};
-use crate::store::{Cursor, Joined, Joining, NewCall};
+use crate::domain::{Plan, Recipient, Span, Tag, Timestamp};
+use crate::engine;
+use crate::store::{Cursor, Joined, Joining, NewCall, OwnTimes};
 
 /// How long messages may join a batch after its start. Messages of one hour are paused, cancelled and reported
 /// together.
@@ -19,10 +20,31 @@ const AUDIENCE: &str = "single messages";
 const CALL: &str = "API batch";
 const CONFIRMATIONS: &str = "confirmations of opt-outs";
 
+/// A message that joins: its recipient, and the times that it does not share with the others of its plan.
+#[derive(Debug, Clone)]
+pub struct SingleMessage {
+    pub recipient: Recipient,
+    /// Its earliest submission; at once if `None` or past.
+    pub not_before: Option<Timestamp>,
+    /// Its own expiry: from then on none of its steps is submitted.
+    pub expires: Option<Timestamp>,
+}
+
+/// `not_before` and `expires` of a [`SingleMessage`].
+type AskedTimes = [Option<Timestamp>; 2];
+
+impl From<Recipient> for SingleMessage {
+    fn from(recipient: Recipient) -> Self {
+        Self { recipient, not_before: None, expires: None }
+    }
+}
+
 impl Launcher<'_> {
     /// Adds messages to the open batch of their plan. They are on disk when this returns; on an error, none of them is.
-    pub async fn join(&self, plan: Plan, recipients: Vec<Recipient>) -> Result<Joined, LaunchError> {
-        let joining = self.joining(AUDIENCE, plan, recipients, Vec::new()).await?;
+    ///
+    /// A message without times of its own is given as its [`Recipient`].
+    pub async fn join<M: Into<SingleMessage>>(&self, plan: Plan, messages: Vec<M>) -> Result<Joined, LaunchError> {
+        let joining = self.joining(AUDIENCE, plan, messages, Vec::new()).await?;
         Ok(self.store.join(joining).await?)
     }
 
@@ -42,32 +64,47 @@ impl Launcher<'_> {
     pub async fn launch_call(
         &self,
         client_batch_id: Option<String>,
-        plans: Vec<(Plan, Vec<Recipient>)>,
+        plans: Vec<(Plan, Vec<SingleMessage>)>,
     ) -> Result<Vec<Joined>, LaunchError> {
         let audience = client_batch_id.as_deref().unwrap_or(CALL);
         let mut parts = Vec::with_capacity(plans.len());
-        for (plan, recipients) in plans {
-            parts.push(self.joining(audience, plan, recipients, Vec::new()).await?);
+        for (plan, messages) in plans {
+            parts.push(self.joining(audience, plan, messages, Vec::new()).await?);
         }
         Ok(self.store.begin_call(NewCall { client_batch_id, parts }).await?)
     }
 
-    async fn joining(
+    async fn joining<M: Into<SingleMessage>>(
         &self,
         audience: &str,
         plan: Plan,
-        recipients: Vec<Recipient>,
+        messages: Vec<M>,
         confirms: Vec<Cursor>,
     ) -> Result<Joining, LaunchError> {
-        if recipients.len() > AT_ONCE {
-            return Err(LaunchError::TooManyToJoin(recipients.len()));
+        if messages.len() > AT_ONCE {
+            return Err(LaunchError::TooManyToJoin(messages.len()));
         }
+        let messages = messages.into_iter().map(Into::into);
+        let (recipients, asked): (Vec<Recipient>, Vec<AskedTimes>) =
+            messages.map(|SingleMessage { recipient, not_before, expires }| (recipient, [not_before, expires])).unzip();
         ChannelUsers::of(&plan).learn(self.store, &recipients).await?;
         let lanes = self.store.lanes(plan.lanes()).await?;
         let now = self.clock.now();
+        let own_times = own_times(&plan, &recipients, &asked, now);
         let (start, elsewhere) = starts(&plan, &lanes, std::iter::empty(), &|_| now)?;
         let (tag, audience) = (Tag::from_random(self.chance.bits()), audience.to_owned());
         let open_until = Some(now + OPEN_FOR);
-        Ok(Joining { plan, recipients, start, elsewhere, tag, audience, open_until, confirms, now })
+        Ok(Joining { plan, recipients, start, elsewhere, own_times, tag, audience, open_until, confirms, now })
     }
+}
+
+/// The times of the messages that have some of their own, as the engine decides for messages that join at `now`.
+fn own_times(plan: &Plan, recipients: &[Recipient], asked: &[AskedTimes], now: Timestamp) -> Vec<OwnTimes> {
+    let begun = |(index, (recipient, [not_before, expires])): (u32, (&Recipient, &AskedTimes))| {
+        not_before.or(*expires)?;
+        let marks = plan.marks_at_first(Some(recipient.country));
+        let begun = engine::begin(plan, marks, not_before.map_or(now, |at| at.max(now)), *expires);
+        OwnTimes::of(index, &begun)
+    };
+    (0..).zip(recipients.iter().zip(asked)).filter_map(begun).collect()
 }

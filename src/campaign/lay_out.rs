@@ -150,7 +150,7 @@ pub(super) fn starts(
     at: &(dyn Fn(Option<Country>) -> Timestamp + Sync),
 ) -> Result<(Start, Vec<(Country, Start)>), LaunchError> {
     let begins = |country| {
-        let present = engine::begin(plan, plan.marks_at_first(country), at(country));
+        let present = engine::begin(plan, plan.marks_at_first(country), at(country), None);
         let pool = &plan.step(present.step).ok_or(LaunchError::NoLane)?.lanes;
         let id = |position: usize| {
             let name = pool.members().get(position).map(|member| &member.lane);

@@ -88,13 +88,14 @@ pub use file::{Draft, refuse_campaign_file};
 pub use flagged::Flagged;
 pub use held::{held, what_is_held};
 pub use housekeeper::Housekeeper;
+pub use join::SingleMessage;
 pub use lacking::Lacking;
 pub use lane_decisions::{
     LaneCarriedOut, LaneDecision, LaneDecisionError, SettingChange, SettingError, carry_out_on_lane,
 };
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use lint::{Facts, Lint, Warning, lint};
-pub use named::{CampaignRow, FindError, LATEST, campaigns, find};
+pub use named::{CampaignRow, FindError, LATEST, campaigns, find, find_exactly};
 pub use noted::{NODE_SILENT, Noted, noted};
 pub use outlook::countries_of;
 pub use plain_texts::Transliterated;
@@ -118,8 +119,8 @@ pub use trial::Trial;
 pub use used_up::{UsedUp, used_up};
 pub use views::{
     CalendarView, ChangeView, Dated, DecisionView, ErasureView, LaunchView, LimitsView, PlanStepView, PlanView,
-    PreviewView, PurgeView, RulesView, StepDecisionView, StepRulesView, StopsView, TemplateDecisionView, ValuesView,
-    WarningView, local_start,
+    PreviewView, PurgeView, RenameView, RulesView, StepDecisionView, StepRulesView, StopsView, TemplateDecisionView,
+    ValuesView, WarningView, local_start,
 };
 
 #[cfg(test)]

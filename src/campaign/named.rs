@@ -49,13 +49,8 @@ pub enum FindError {
 /// - A name comes first, so a campaign that is called `latest` is found by its name.
 /// - A draft may be the latest campaign; a test send is not.
 pub async fn find(store: &dyn Store, text: &str) -> Result<Batch, FindError> {
-    if let Some(batch) = store.batch_named(text).await? {
+    if let Some(batch) = find_exactly(store, text).await? {
         return Ok(batch);
-    }
-    if text.starts_with(ID) {
-        let id: CampaignId = text.parse()?;
-        let found = store.batch(id.batch).await?.filter(|batch| batch.tag == id.tag);
-        return found.ok_or(FindError::UnknownId { id });
     }
     if text == LATEST {
         return latest(store).await?.ok_or(FindError::NoneLaunched);
@@ -63,6 +58,19 @@ pub async fn find(store: &dyn Store, text: &str) -> Result<Batch, FindError> {
     let known: Vec<String> = store.batches(None).await?.into_iter().filter_map(|batch| batch.name).collect();
     let nearest = nearest(text, known.iter().map(String::as_str).chain([LATEST])).map(str::to_owned);
     Err(FindError::Unknown { name: text.to_owned(), nearest })
+}
+
+/// Finds a campaign by its name or by its `cmp_…` id, at a cost that does not grow with the number of campaigns.
+pub async fn find_exactly(store: &dyn Store, text: &str) -> Result<Option<Batch>, FindError> {
+    if let Some(batch) = store.batch_named(text).await? {
+        return Ok(Some(batch));
+    }
+    if !text.starts_with(ID) {
+        return Ok(None);
+    }
+    let id: CampaignId = text.parse()?;
+    let found = store.batch(id.batch).await?.filter(|batch| batch.tag == id.tag);
+    found.map(Some).ok_or(FindError::UnknownId { id })
 }
 
 /// The campaign that was launched last. Messages of API calls form batches without a name, which are no campaigns.

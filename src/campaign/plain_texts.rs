@@ -14,7 +14,7 @@ use crate::template::PartsOf;
 pub(super) struct PlainTexts(Vec<(StepIndex, Countries, PartsOf)>);
 
 /// What transliteration changes on a step.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Transliterated {
     /// Recipients whose text is changed.
     pub recipients: u64,

@@ -280,7 +280,7 @@ impl Gathering<'_> {
         for name in &draft.audience {
             let origin = self.origin(draft, name).await?;
             let Some(origin) = origin else {
-                let (name, path) = (name.clone(), draft.folder.join(name));
+                let (name, path) = (name.clone(), draft.path_of(name).unwrap_or_else(|| name.into()));
                 let nearest = self.nearest(&name, &path).await?;
                 return Err(RecipientsError::NotThere { name, path, nearest });
             };
@@ -329,8 +329,7 @@ impl Gathering<'_> {
 
     /// Finds a file of that name, else an imported audience.
     pub(super) async fn origin(&self, draft: &Draft, name: &str) -> Result<Option<Origin>, store::Error> {
-        let path = draft.folder.join(name);
-        if path.is_file() {
+        if let Some(path) = draft.path_of(name).filter(|path| path.is_file()) {
             return Ok(Some(Origin::File(path)));
         }
         let audience = self.store.audience_named(name).await?;

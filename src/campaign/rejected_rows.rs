@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::audience::{Example, Reason, Source, Summary};
 
 /// The rejected rows of one file, or of the numbers in the campaign file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct RejectedRows {
     /// The name of the source, for operators.
     pub source: String,

@@ -8,7 +8,7 @@ use crate::domain::Category;
 use crate::wire::{HeaderFormat, TemplatePart};
 
 /// The text of a template as the provider keeps it, with its parameters as `{{1}}`.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct TemplateTextView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<TemplateHeaderView>,
@@ -24,13 +24,13 @@ pub struct TemplateTextView {
     pub samples: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct TemplateHeaderView {
     pub kind: String,
     pub text: String,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct TemplateButtonView {
     pub index: usize,
     pub kind: String,

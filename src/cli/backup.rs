@@ -12,8 +12,8 @@ use crate::domain::size;
 A copy of volley.db alone is not a backup: recent commits are in the file beside it, volley.db-wal.
 
 To restore: stop the server, replace the database with the copy, delete the files -wal and -shm beside it, and start \
-the server. The copy does not contain what was sent after the backup: cancel the campaigns that ran then before you \
-start it.
+the server. The copy does not contain what was sent after the backup, so the server starts with all campaigns paused, \
+and says why.
 
 Examples:
   volley backup /backups/volley-2026-11-20.db")]

@@ -3,10 +3,10 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use crate::store::{LOW_SPACE, free_space};
+
 /// Size of the test file: more than the server writes at once.
 const TEST_BYTES: usize = 1024 * 1024;
-/// With less than this, a campaign may fill the disk before an operator notices.
-const LOW_BYTES: u64 = 100 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) enum Space {
@@ -23,14 +23,11 @@ pub(super) fn space_beside(database: &Path) -> Space {
     let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
     let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let test_file = tempfile::tempfile_in(folder).and_then(|mut file| file.write_all(&vec![0; TEST_BYTES]));
-    match (test_file, rustix::fs::statvfs(folder)) {
+    match (test_file, free_space(folder).ok()) {
         (Err(error), _) => Space::Unwritable(error),
-        (Ok(()), Ok(found)) => match found.f_bavail.saturating_mul(found.f_frsize) {
-            bytes if bytes < LOW_BYTES => Space::Low(bytes),
-            bytes => Space::Enough(Some(bytes)),
-        },
-        // The file system does not report its free space, but accepted the test file.
-        (Ok(()), Err(_)) => Space::Enough(None),
+        (Ok(()), Some(bytes)) if bytes < LOW_SPACE => Space::Low(bytes),
+        // The file system may not report its free space, but it accepted the test file.
+        (Ok(()), free) => Space::Enough(free),
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod audience;
 mod audit;
+mod audit_log;
 mod backup;
 mod bench;
 mod campaign;
@@ -25,9 +26,11 @@ mod doctor;
 mod events;
 mod exit;
 mod interrupt;
+mod key;
 mod lane;
 mod message;
 mod operator;
+mod operators;
 mod optout;
 mod optout_push;
 mod out;
@@ -39,6 +42,7 @@ mod serve;
 mod server;
 mod shell;
 mod simulate;
+mod subscription;
 mod table;
 mod template;
 mod usage;
@@ -139,6 +143,14 @@ enum Command {
     /// Messages that recipients sent back.
     #[command(subcommand)]
     Reply(reply::Command),
+    /// Keys of the API: create, list, rotate, revoke.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Operators who sign in with a password: create, list, disable, enable.
+    #[command(subcommand)]
+    Operator(operators::Command),
+    /// Show who changed something over the API, and who changed keys and operators.
+    AuditLog(audit_log::Args),
     /// Remove campaigns that settled long ago, or erase one recipient everywhere.
     Purge(purge::Args),
     /// Copy the whole database to a new file, also while a server is running.
@@ -151,6 +163,9 @@ enum Command {
     Config(config::Command),
     /// Recorded events: holds and releases, slowdowns, outages, spent tiers, gaps.
     Events(events::Args),
+    /// Webhooks that Volley sends: create receivers, show what they got, send it once more.
+    #[command(subcommand)]
+    Subscription(subscription::Command),
     /// Check the installation: configuration, database, lanes, holds, server.
     ///
     /// It checks whether the configuration is valid, the database and the providers can be reached, every lane has a
@@ -201,11 +216,15 @@ impl Cli {
             Command::Audit(args) => audit::run(args, &context()?).await,
             Command::OptOut(command) => optout::run(command, &context()?).await,
             Command::Reply(command) => reply::run(command, &context()?).await,
+            Command::Key(command) => key::run(command, &context()?).await,
+            Command::Operator(command) => operators::run(command, &context()?).await,
+            Command::AuditLog(args) => audit_log::run(args, &context()?).await,
             Command::Purge(args) => purge::run(args, &context()?).await,
             Command::Backup(args) => backup::run(args, &context()?).await,
             Command::Bench(command) => bench::run(command).await,
             Command::Config(command) => config::run(&command, &context()?),
             Command::Events(args) => events::run(args, &context()?).await,
+            Command::Subscription(command) => subscription::run(command, &context()?).await,
             Command::Doctor(args) => doctor::run(args, context()).await,
             Command::Completions(args) => shell::completions(&args),
             Command::Man(args) => shell::man(&args),

@@ -11,6 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 
 use super::exit::Usage;
+use crate::config::Secret;
 use crate::report::Sheets;
 
 /// Prints a line of data.
@@ -45,6 +46,13 @@ pub(super) fn talk(line: impl Display) {
     live.erase();
     // Without a stderr the line is lost.
     let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Asks for a secret on the terminal, which does not show it.
+pub(super) fn ask_secret(question: &str) -> anyhow::Result<Secret> {
+    let term = Term::stderr();
+    term.write_str(question)?;
+    Ok(Secret::new(term.read_secure_line()?))
 }
 
 /// The stream that output goes to.

@@ -23,7 +23,7 @@ A purged campaign keeps its name, plan, counters and report, with the counts of 
 attempts, receipts and texts are removed, and so are audiences that no other campaign uses.
 
 An erased recipient's opt-out stays, under the number and under each channel's id of it, and so does the fact that there \
-was a message; its number reads +999999999999999. Slots of a messaging tier keep numbers for a day.
+was a message; its number reads +999999999999999. Slots of a messaging tier keep numbers for a day, and the log of webhooks that were sent for seven.
 
 Removed rows can remain in the database's free pages until they are overwritten: --compact rewrites the file without \
 them. Remove backups, exported files and copies that `campaign test` sent yourself.

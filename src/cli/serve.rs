@@ -11,9 +11,10 @@ use super::out;
 use super::server::Server;
 use super::words::{list, plural};
 use super::{CommandContext, Exit};
+use crate::access::Access;
 use crate::api;
 use crate::clock::{Set, set};
-use crate::domain::Span;
+use crate::domain::{Causes, Span};
 use crate::node;
 use crate::report::Stranded;
 use crate::store::{Batches, Store};
@@ -102,7 +103,23 @@ async fn start(context: &CommandContext, address: Option<SocketAddr>) -> anyhow:
     if address.is_none() {
         warn_of_stranded(context, store.as_ref()).await?;
     }
-    Ok((Server::start(context, Arc::clone(&store), listener).await?, store))
+    let server = Server::start(context, Arc::clone(&store), listener).await?;
+    offer_setup(context, &store).await;
+    Ok((server, store))
+}
+
+/// Prints how the first admin gets a key, if there is none. Without it the server serves all the same.
+async fn offer_setup(context: &CommandContext, store: &Arc<dyn Store>) {
+    match Access::new(Arc::clone(store)).offer_setup(context.now()).await {
+        Ok(None) => {}
+        Ok(Some(token)) => out::talk(format_args!(
+            "There is no key for the API yet. To create the first one: volley{} key create --name admin --scope admin\n\
+             Or over the API, within 24 hours and once, with this token: {}",
+            context.config_flag(),
+            token.expose()
+        )),
+        Err(error) => tracing::warn!(error = %Causes(&error), "cannot make a token for the first admin key"),
+    }
 }
 
 /// Serves until an interrupt or a failure. Returns `None` if the server must restart.
@@ -179,7 +196,8 @@ async fn warn_of_stranded(context: &CommandContext, store: &dyn Batches) -> anyh
 }
 
 fn listening(context: &CommandContext, server: &Server, json: bool) -> anyhow::Result<()> {
-    let address = format!("http://{}", server.address);
+    let scheme = if context.config.server.tls.is_some() { "https" } else { "http" };
+    let address = format!("{scheme}://{}", server.address);
     let database = context.database().display().to_string();
     let lanes: Vec<&str> = context.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
     if json {

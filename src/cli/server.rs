@@ -6,10 +6,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
-use tokio_util::sync::CancellationToken;
 
 use super::CommandContext;
-use crate::api::{self, ApiParts};
+use crate::api::{self, ApiParts, Certificate, Door};
 use crate::node::{Node, NodeParts, Os};
 use crate::store::Store;
 
@@ -18,7 +17,7 @@ pub(super) struct Server {
     node: Node,
     /// `None` once its end has been reported.
     api: Option<JoinHandle<Result<(), api::ServeError>>>,
-    stop_api: CancellationToken,
+    door: Arc<Door>,
     pub(super) address: SocketAddr,
 }
 
@@ -29,6 +28,7 @@ impl Server {
         listener: TcpListener,
     ) -> anyhow::Result<Self> {
         let address = listener.local_addr()?;
+        let certificate = context.config.server.tls.as_ref().map(Certificate::load).transpose()?;
         let node = Node::start(NodeParts {
             config: Arc::clone(&context.config),
             store: Arc::clone(&store),
@@ -38,7 +38,7 @@ impl Server {
         });
         let node = node.await?;
         let intake = node.intake().context("the server no longer accepts webhooks")?;
-        let stop_api = CancellationToken::new();
+        let door = Door::new(Arc::clone(&context.clock), certificate);
         let parts = ApiParts {
             config: Arc::clone(&context.config),
             store,
@@ -46,10 +46,12 @@ impl Server {
             chance: Arc::clone(&context.chance),
             intake,
             verifier: node.door(),
+            door: Arc::clone(&door),
+            sources: node.sources(),
         };
-        let api = tokio::spawn(api::serve(listener, parts, stop_api.clone()));
+        let api = tokio::spawn(api::serve(listener, parts));
         let api = Some(api);
-        Ok(Self { node, api, stop_api, address })
+        Ok(Self { node, api, door, address })
     }
 
     /// Number of messages that were in flight when the last server was killed.
@@ -76,7 +78,12 @@ impl Server {
         say("recording the last webhooks");
         // First: webhooks that the closed API rejects must not fall into a time that the node records as listening.
         self.node.stop_listening().await;
-        self.stop_api.cancel();
+        self.door.close();
+        match self.door.requests() {
+            0 => {}
+            1 => say("waiting for 1 request to end, 10 s at most"),
+            several => say(&format!("waiting for {several} requests to end, 10 s at most")),
+        }
         let served = match self.api {
             Some(api) => api.await.context("the HTTP API has failed"),
             None => Ok(Ok(())),

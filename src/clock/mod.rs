@@ -1,6 +1,6 @@
 //! Now, sleep and chance: the only real ones.
 //!
-//! In: nothing. Out: a [`Clock`] and a [`Chance`], passed to every component that needs one.
+//! In: nothing. Out: a [`Clock`] and a [`Chance`], passed to every component that needs one; random bytes for secrets.
 //! Promises: while the process runs, time is the wall clock at its start plus the time elapsed since, including the
 //! time for which the machine slept. It never runs backwards, and setting the wall clock does not change it. Tests move
 //! a [`ManualClock`] by hand and never sleep.
@@ -9,6 +9,7 @@
 mod format;
 mod manual;
 mod real;
+mod secure;
 mod tick;
 
 use std::future::Future;
@@ -21,6 +22,7 @@ use crate::domain::{Span, Timestamp};
 pub use format::{format_time, format_time_exactly, format_time_of_day, format_time_short};
 pub use manual::ManualClock;
 pub use real::RealClock;
+pub use secure::{NoRandomBytes, random_bytes};
 pub use tick::Tick;
 
 /// A future that completes at its time.
@@ -154,6 +156,15 @@ impl Chance {
         // A draw cannot panic halfway, so the generator behind a poisoned lock is intact.
         draw(&mut self.0.lock())
     }
+}
+
+/// Random bytes from the operating system, for secrets.
+///
+/// A secret that a seed can repeat is no secret, so this has no seam for tests.
+pub fn secret_bytes<const N: usize>() -> std::io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::from)?;
+    Ok(bytes)
 }
 
 /// Sixty-four bits from the operating system.

@@ -24,6 +24,8 @@ pub(super) enum Takes {
     List,
     /// A text, or a table of texts by name.
     Texts,
+    /// `true` or `false`.
+    Switch,
 }
 
 impl Takes {
@@ -33,6 +35,7 @@ impl Takes {
             Self::Text => "must be a text in quotes",
             Self::List => "must be a list of texts in quotes",
             Self::Texts => "must be a text in quotes, or a table of texts",
+            Self::Switch => "must be true or false",
         }
     }
 }
@@ -49,12 +52,20 @@ const fn list(name: &'static str) -> Key {
     Key { name, secret: false, takes: Takes::List }
 }
 
+const fn switch(name: &'static str) -> Key {
+    Key { name, secret: false, takes: Takes::Switch }
+}
+
 const fn texts(name: &'static str) -> Key {
     Key { name, secret: false, takes: Takes::Texts }
 }
 
 pub(super) static DATABASE: Section = Section { name: "database", named: false, keys: &[key("url")] };
-pub(super) static SERVER: Section = Section { name: "server", named: false, keys: &[key("listen"), key("public_url")] };
+pub(super) static SERVER: Section = Section {
+    name: "server",
+    named: false,
+    keys: &[key("listen"), key("public_url"), key("tls_certificate"), key("tls_key"), switch("metrics_open")],
+};
 pub(super) static PROVIDER: Section = Section {
     name: "provider",
     named: false,
@@ -83,9 +94,16 @@ pub(super) static OPT_OUT: Section = Section {
     keys: &[list("stop"), list("start"), list("ignore"), texts("confirm"), key("group"), key("contacts_url")],
 };
 pub(super) static PRICES: Section = Section { name: "prices", named: false, keys: &[key("file")] };
-pub(super) static RETENTION: Section = Section { name: "retention", named: false, keys: &[key("after")] };
+pub(super) static RETENTION: Section =
+    Section { name: "retention", named: false, keys: &[key("after"), key("audit_log")] };
 pub(super) static QUALITY: Section =
     Section { name: "quality", named: false, keys: &[key("yellow"), key("red"), key("flagged")] };
+pub(super) static OUTGOING: Section = Section { name: "outgoing", named: false, keys: &[list("allow")] };
+pub(super) static ALERT: Section = Section {
+    name: "alert",
+    named: true,
+    keys: &[key("name"), secret("url"), key("format"), list("command"), list("kinds")],
+};
 pub(super) static ACCOUNT: Section = Section { name: "account", named: true, keys: &[key("name"), key("rate")] };
 pub(super) static LANE: Section = Section {
     name: "lane",
@@ -114,8 +132,8 @@ pub(super) static LANE: Section = Section {
 /// Written `[[route]]` with `[[route.step]]`, only in the file.
 pub(super) const ROUTE: &str = "route";
 
-pub(super) static SECTIONS: [&Section; 9] =
-    [&DATABASE, &SERVER, &PROVIDER, &OPT_OUT, &PRICES, &RETENTION, &QUALITY, &ACCOUNT, &LANE];
+pub(super) static SECTIONS: [&Section; 11] =
+    [&DATABASE, &SERVER, &PROVIDER, &OPT_OUT, &PRICES, &RETENTION, &QUALITY, &OUTGOING, &ALERT, &ACCOUNT, &LANE];
 
 impl Section {
     pub(super) fn find(name: &str) -> Option<&'static Self> {

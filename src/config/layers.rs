@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{At, Error};
-use super::keys::{ACCOUNT, LANE, ROUTE, SECTIONS, Section, Takes};
+use super::keys::{ACCOUNT, ALERT, LANE, ROUTE, SECTIONS, Section, Takes};
 use super::route::{STEP_KEYS, Written};
 use super::syntax::{NotToml, parse_toml};
 use crate::domain::{hint, nearest};
@@ -180,6 +180,7 @@ impl Layers {
                 },
                 toml::Value::String(text) => text,
                 toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Boolean(is_on) if takes == Takes::Switch => is_on.to_string(),
                 toml::Value::Boolean(_)
                 | toml::Value::Float(_)
                 | toml::Value::Datetime(_)
@@ -249,7 +250,20 @@ impl Layers {
             }
         }
         self.add_lane_variables(named.remove(LANE.name).unwrap_or_default())?;
-        self.add_account_variables(named.remove(ACCOUNT.name).unwrap_or_default())
+        self.add_account_variables(named.remove(ACCOUNT.name).unwrap_or_default())?;
+        self.add_alert_variables(named.remove(ALERT.name).unwrap_or_default())
+    }
+
+    fn add_alert_variables(&mut self, variables: BTreeMap<String, (String, String)>) -> Result<(), Error> {
+        for (variable, (rest, text)) in variables {
+            let names = self.named(&ALERT).map(|alert| alert.name.clone()).collect();
+            let Some((name, key)) = split_name(&rest, &ALERT, names) else {
+                let hint = "use VOLLEY_ALERT_<NAME>_<KEY> with the name of an [[alert]] of the file".to_owned();
+                return Err(Error::UnknownName { variable, section: ALERT.name, hint });
+            };
+            self.entry(&ALERT, &name).put(key, text, Source::Environment(variable))?;
+        }
+        Ok(())
     }
 
     fn add_lane_variables(&mut self, variables: BTreeMap<String, (String, String)>) -> Result<(), Error> {

@@ -16,6 +16,7 @@ mod keywords;
 mod lanes;
 mod layers;
 mod network;
+mod outgoing;
 mod provider;
 mod quality;
 mod reach;
@@ -24,6 +25,7 @@ mod route;
 mod secret;
 mod server;
 mod syntax;
+mod tls;
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +38,7 @@ pub use keywords::Keywords;
 pub use lanes::{Account, Lane};
 pub use layers::Source;
 pub use network::{Network, ProxyUrl, TrustedRoots};
+pub use outgoing::{Alert, AlertTarget, Outgoing};
 pub use provider::{LaneProvider, Provider, SendMode};
 pub use quality::{GuardAction, QualityGuard};
 pub use reach::{is_private, is_private_host, reachable_by_all};
@@ -44,6 +47,7 @@ pub use route::{DraftStep, NotBuilt, Problem, Route, Table, Wanted, countries_na
 pub use secret::Secret;
 pub use server::{Database, Server};
 pub use syntax::{NotToml, parse_toml};
+pub use tls::{InvalidTls, TlsFiles, TlsIdentity};
 
 use layers::Layers;
 use read::Reader;
@@ -69,6 +73,12 @@ pub struct Config {
     pub prices: Option<PathBuf>,
     /// How long a settled campaign is kept; `None` means forever.
     pub retention: Option<Span>,
+    /// How long an entry of the audit log is kept; `None` means forever.
+    pub audit_retention: Option<Span>,
+    /// Where webhooks may go.
+    pub outgoing: Outgoing,
+    /// In the order of the file.
+    pub alerts: Vec<Alert>,
 }
 
 /// A configuration with its sources.
@@ -91,13 +101,15 @@ fn prices(reader: &mut Reader<'_>) -> Result<Option<PathBuf>, Error> {
 /// The shortest retention. Windows of up to 72 hours, tier slots and questions to the provider need younger data.
 pub const SHORTEST_RETENTION: Span = Span::from_secs(4 * 86_400);
 
-/// Reads `[retention]`.
-fn retention(reader: &mut Reader<'_>) -> Result<Option<Span>, Error> {
-    let Some(after) = reader.parsed::<Span>("after")? else { return Ok(None) };
-    if after < SHORTEST_RETENTION {
-        let problem =
-            format!("{after} is too short, because purged data cannot be restored; use {SHORTEST_RETENTION} or more");
-        return Err(reader.wrong("after", problem));
+/// The shortest retention of the audit log, which the database holds too.
+pub const SHORTEST_AUDIT_RETENTION: Span = Span::from_secs(30 * 86_400);
+
+/// Reads one key of `[retention]`.
+fn retention(reader: &mut Reader<'_>, key: &'static str, shortest: Span) -> Result<Option<Span>, Error> {
+    let Some(after) = reader.parsed::<Span>(key)? else { return Ok(None) };
+    if after < shortest {
+        let problem = format!("{after} is too short, because purged data cannot be restored; use {shortest} or more");
+        return Err(reader.wrong(key, problem));
     }
     Ok(Some(after))
 }
@@ -148,8 +160,12 @@ impl Config {
         let provider = Provider::read(&mut Reader::new(layers.plain(&keys::PROVIDER), &mut settings))?;
         let opt_out = Keywords::read(&mut Reader::new(layers.plain(&keys::OPT_OUT), &mut settings))?;
         let prices = prices(&mut Reader::new(layers.plain(&keys::PRICES), &mut settings))?;
-        let retention = retention(&mut Reader::new(layers.plain(&keys::RETENTION), &mut settings))?;
+        let mut kept = Reader::new(layers.plain(&keys::RETENTION), &mut settings);
+        let campaigns_kept = retention(&mut kept, "after", SHORTEST_RETENTION)?;
+        let audit_retention = retention(&mut kept, "audit_log", SHORTEST_AUDIT_RETENTION)?;
         let quality = QualityGuard::read(&mut Reader::new(layers.plain(&keys::QUALITY), &mut settings))?;
+        let outgoing = Outgoing::read(&mut Reader::new(layers.plain(&keys::OUTGOING), &mut settings))?;
+        let alerts = outgoing::alerts(&layers, &mut settings)?;
         let found = lanes::read(&layers, &provider, quality, &mut settings)?;
         let routes = route::read(layers.routes(), provider.sub_account.as_deref(), &found.lanes, &mut settings)?;
         let mut warnings = found.warnings;
@@ -163,7 +179,10 @@ impl Config {
             routes,
             opt_out,
             prices,
-            retention,
+            retention: campaigns_kept,
+            audit_retention,
+            outgoing,
+            alerts,
         };
         Ok(Loaded { config, file: file.map(|(path, _)| path.to_owned()), settings, warnings })
     }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::Secret;
 use super::credential::{Credential, Form, Invalid, SecretFile};
 use super::error::{At, Error};
+use super::keys::Takes;
 use super::layers::{Entry, Source, Value};
 
 /// One line of `config show`.
@@ -118,6 +119,16 @@ impl<'a> Reader<'a> {
         }
         self.assume(key, &default);
         Ok(default)
+    }
+
+    /// Whether a switch is on.
+    pub(super) fn switch(&mut self, key: &'static str, default: bool) -> Result<bool, Error> {
+        if !self.has(key) {
+            self.assume(key, &default);
+            return Ok(default);
+        }
+        let text = self.text(key)?.unwrap_or_default();
+        text.parse().map_err(|_| self.wrong(key, Takes::Switch.must_be()))
     }
 
     /// Records a default.

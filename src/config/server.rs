@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::error::Error;
 use super::provider::web_address;
 use super::read::Reader;
+use super::tls::TlsFiles;
 
 /// The database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,10 @@ pub struct Server {
     pub listen: SocketAddr,
     /// The base of webhook URLs and of links in pages; without a trailing slash.
     pub public_url: String,
+    /// Set if the server itself speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// Whether `/metrics` needs no key.
+    pub metrics_open: bool,
 }
 
 impl Database {
@@ -59,15 +64,18 @@ impl Server {
             reader.assume("listen", &DEFAULT);
             DEFAULT
         };
+        let tls = TlsFiles::read(reader)?;
         let public_url = if reader.has("public_url") {
             web_address(reader, "public_url")?.unwrap_or_default()
         } else {
             // The unspecified address cannot be posted to.
             let ip = if listen.ip().is_unspecified() { DEFAULT.ip() } else { listen.ip() };
-            let url = format!("http://{}", SocketAddr::new(ip, listen.port()));
+            let scheme = if tls.is_some() { "https" } else { "http" };
+            let url = format!("{scheme}://{}", SocketAddr::new(ip, listen.port()));
             reader.assume("public_url", &url);
             url
         };
-        Ok(Self { listen, public_url })
+        let metrics_open = reader.switch("metrics_open", false)?;
+        Ok(Self { listen, public_url, tls, metrics_open })
     }
 }

@@ -1,7 +1,7 @@
 mod routes;
 
 use super::*;
-use crate::domain::{Language, Phrase, Span};
+use crate::domain::{AlertForm, AlertKind, Language, Phrase, Span};
 
 fn read(text: &str) -> Result<Loaded, Error> {
     Config::read(Some((Path::new("etc/volley.toml"), text)), std::iter::empty(), [])
@@ -140,6 +140,25 @@ fn every_error_says_what_where_and_what_to_do() {
             ),
             "account a belongs to one portfolio, but lane x says p and lane y says q",
         ),
+        (
+            "[outgoing]\nallow = [\"10.1.0.0/8\"]",
+            "outgoing, allow: invalid \"10.1.0.0/8\": it has bits behind its prefix",
+        ),
+        ("[outgoing]\nallow = [\"intranet\"]", "outgoing, allow: invalid \"intranet\": it is no network"),
+        ("[[alert]]\nname = \"ops\"", "alert ops, url: an alert needs a target; add a url or a command"),
+        ("[[alert]]\nname = \"ops\"\nurl = \"T0/B0\"", "alert ops, url: invalid URL; use https://"),
+        (
+            "[[alert]]\nname = \"ops\"\nurl = \"https://x/\"\ncommand = [\"page\"]",
+            "alert ops, command: the alert has a url, too; keep one of them",
+        ),
+        (
+            "[[alert]]\nname = \"ops\"\ncommand = [\"page\"]\nformat = \"slack\"",
+            "alert ops, format: a command always gets JSON; remove it",
+        ),
+        (
+            "[[alert]]\nname = \"ops\"\nurl = \"https://x/\"\nkinds = [\"lane_hold\"]",
+            "unknown kind of alert \"lane_hold\"",
+        ),
         (&lane("account = \"waba-1\"\n[[account]]\nname = \"waba1\""), "have no effect; did you mean \"waba-1\"?"),
     ];
     for (text, sentence) in cases {
@@ -174,6 +193,27 @@ fn variables_override_the_file_and_flags_override_both() {
     assert_eq!(source("lane promo-sg", "rate"), "VOLLEY_LANE_PROMO_SG_RATE");
     assert_eq!(source("lane promo-sg", "channel"), "volley.toml");
     assert_eq!(source("lane promo-sg", "burst"), "default");
+}
+
+#[test]
+fn an_alert_has_a_target_and_kinds_and_hides_its_address() {
+    let text = "[[alert]]\nname = \"chat\"\nurl = \"https://hooks.example/T0/s3cret\"\nformat = \"slack\"\n\
+                [[alert]]\nname = \"pager\"\ncommand = [\"page\", \"--team\", \"ops\"]\nkinds = [\"outage\", \"disk_full\"]";
+    let loaded = read(text).unwrap();
+    let [chat, pager] = &loaded.config.alerts[..] else { panic!("{:?}", loaded.config.alerts) };
+    let AlertTarget::Webhook { url, form: AlertForm::Slack } = &chat.target else { panic!("{chat:?}") };
+    assert_eq!((url.expose(), chat.kinds.len()), ("https://hooks.example/T0/s3cret", AlertKind::ALL.len()));
+    let AlertTarget::Command(command) = &pager.target else { panic!("{pager:?}") };
+    assert_eq!(
+        (command.join(" ").as_str(), &pager.kinds[..]),
+        ("page --team ops", &[AlertKind::Outage, AlertKind::DiskFull][..])
+    );
+    assert!(!format!("{:?} {:?}", loaded.config, loaded.settings).contains("s3cret"));
+    let by_variable = read_env(text, &[("VOLLEY_ALERT_CHAT_URL", "https://hooks.example/other")]).unwrap().config;
+    let AlertTarget::Webhook { url, .. } = &by_variable.alerts[0].target else { panic!() };
+    assert_eq!(url.expose(), "https://hooks.example/other");
+    let unknown = read_env(text, &[("VOLLEY_ALERT_CHATS_URL", "https://x/")]).unwrap_err().to_string();
+    assert!(unknown.contains("use VOLLEY_ALERT_<NAME>_<KEY>"), "{unknown}");
 }
 
 #[test]

@@ -9,12 +9,23 @@ use super::compose::{Uncomposable, compose};
 use super::tariff;
 use crate::book::Entry;
 use crate::config::Lane;
-use crate::domain::{BatchId, Country, StepIndex};
+use crate::domain::{BatchId, Country, Loaded, Span, Step, StepIndex};
 use crate::planner::Cap;
 use crate::template::Pattern;
 
-/// `None` is for all countries in which the step has its default content.
-type PatternKey = (BatchId, StepIndex, Option<Country>);
+/// Messages whose requests have one pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct PatternKey {
+    batch: BatchId,
+    step: StepIndex,
+    /// `None` is for all countries in which the step has its default content.
+    country: Option<Country>,
+    /// Whether they have an expiry of their own.
+    expires: bool,
+}
+
+/// A TTL that ends later than any expiry.
+const LONGEST: Span = Span::from_millis(i64::MAX);
 
 /// `None` if the step has neither limits nor prices.
 type MaybeCap = Option<Arc<Cap>>;
@@ -27,21 +38,17 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    /// The request of a step by this lane to recipients of a country.
-    pub(super) fn pattern(
-        &self,
-        entry: &Entry,
-        step: StepIndex,
-        country: Country,
-        lane: &Lane,
-    ) -> Result<Arc<Pattern>, Uncomposable> {
+    /// The request of a message's present step by this lane.
+    pub(super) fn pattern(&self, entry: &Entry, message: &Loaded, lane: &Lane) -> Result<Arc<Pattern>, Uncomposable> {
+        let (step, country, expires) = (message.present.step, message.country, message.present.expires.is_some());
         let differs = entry.plan.step(step).is_some_and(|step| step.differs_in(country));
-        let key = (entry.id, step, differs.then_some(country));
+        let key = PatternKey { batch: entry.id, step, country: differs.then_some(country), expires };
         if let Some(pattern) = self.patterns.read().get(&key) {
             return Ok(Arc::clone(pattern));
         }
         let rules = entry.plan.step(step).ok_or(Uncomposable::NoStep { step })?;
-        let pattern = compose(lane.provider.api, rules, &lane.name, country, entry.plan.names())?;
+        let compose = |rules| compose(lane.provider.api, rules, &lane.name, country, entry.plan.names());
+        let pattern = if expires { compose(&naming_expiry(rules))? } else { compose(rules)? };
         let pattern = Arc::new(pattern);
         self.patterns.write().insert(key, Arc::clone(&pattern));
         Ok(pattern)
@@ -62,7 +69,13 @@ impl Compiled {
 
     /// Drops everything of other batches.
     pub(super) fn retain(&self, is_current: impl Fn(BatchId) -> bool) {
-        self.patterns.write().retain(|(batch, _, _), _| is_current(*batch));
+        self.patterns.write().retain(|key, _| is_current(key.batch));
         self.caps.write().retain(|(batch, _), _| is_current(*batch));
     }
+}
+
+/// The step for messages with an expiry of their own, whose requests always name one: without a TTL, the message's own is
+/// the earlier.
+fn naming_expiry(step: &Step) -> Step {
+    Step { ttl: step.ttl.or(Some(LONGEST)), ..step.clone() }
 }

@@ -15,7 +15,7 @@ use super::under_way::{Begun, UnderWay};
 use crate::book::{Book, Entry, MarkedMessages};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, SendMode};
-use crate::domain::{BatchId, LaneId, MessageKey, Msisdn, Queue, Rate, Span, Timestamp};
+use crate::domain::{BatchId, Histogram, LaneId, MessageKey, Msisdn, Queue, Rate, Span, Timestamp};
 use crate::provider::{Client, Reach};
 use crate::store::{BucketOf, LaneState, NotedBucket, Sender, Trouble};
 use crate::throttle::{
@@ -31,6 +31,9 @@ const UNRECORDED_MAX: u32 = 2_000;
 const CLAIM_MAX: u32 = 1_000;
 /// A claim takes no more messages than the rate allows in this time.
 const CLAIM_AHEAD: Span = Span::from_millis(100);
+
+/// Bounds of the times of requests, in milliseconds.
+const REQUEST_MS: &[u64] = &[5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 
 /// One sender on one channel, running in this node.
 #[derive(Debug)]
@@ -56,6 +59,8 @@ pub struct RunningLane {
     pub(super) chance: Arc<Chance>,
     /// From claim to record.
     pub latency: LatencyHistogram,
+    /// Milliseconds from the beginning of each request to its answer.
+    pub request_ms: Histogram,
     unrecorded: AtomicU32,
     /// Whether results cannot be recorded now. Then nothing is sent.
     unrecordable: AtomicBool,
@@ -106,6 +111,7 @@ impl RunningLane {
             clock,
             chance,
             latency: LatencyHistogram::default(),
+            request_ms: Histogram::new(REQUEST_MS),
             unrecorded: AtomicU32::new(0),
             unrecordable: AtomicBool::new(false),
             submitted: AtomicU64::new(0),
@@ -162,7 +168,12 @@ impl RunningLane {
         let size = self.request_size().get();
         // The batches that all connections carry at once, and one that is being gathered.
         let carried = if size > 1 { size.saturating_mul(self.connections().saturating_add(1)) } else { 0 };
-        UNRECORDED_MAX.max(carried).saturating_sub(self.unrecorded.load(Ordering::Acquire))
+        UNRECORDED_MAX.max(carried).saturating_sub(self.unrecorded())
+    }
+
+    /// Messages that are claimed and not recorded yet.
+    pub fn unrecorded(&self) -> u32 {
+        self.unrecorded.load(Ordering::Acquire)
     }
 
     pub(super) fn claimed(&self, count: u32) {

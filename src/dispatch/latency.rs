@@ -3,12 +3,14 @@
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
-use crate::domain::Span;
+use crate::domain::{HistogramFigures, Span};
 
 /// Longer times count as this long: a message that takes a minute has timed out.
 const LONGEST_MS: u64 = 60_000;
 /// Times up to two seconds are exact, longer ones to a thousandth. The histogram then takes 56 KiB, however many it counts.
 const DIGITS: u8 = 3;
+/// The bounds of the times in [`LatencyHistogram::figures`].
+const BOUNDS_MS: &[u64] = &[5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
 
 #[derive(Debug)]
 pub struct LatencyHistogram(Mutex<Histogram<u64>>);
@@ -27,6 +29,17 @@ impl LatencyHistogram {
         for span in spans {
             histogram.saturating_record(span.millis().unsigned_abs());
         }
+    }
+
+    /// The times by size, in milliseconds. Their sum is exact to a thousandth.
+    pub fn figures(&self) -> HistogramFigures {
+        let histogram = self.0.lock();
+        let up_to = |bound: u64| histogram.count_between(0, bound);
+        let below = std::iter::once(0).chain(BOUNDS_MS.iter().map(|bound| up_to(*bound)));
+        let buckets = BOUNDS_MS.iter().zip(below).map(|(bound, below)| (*bound, up_to(*bound) - below)).collect();
+        let longest = BOUNDS_MS.last().copied().unwrap_or_default();
+        let sum = histogram.iter_recorded().map(|times| times.value_iterated_to() * times.count_at_value()).sum();
+        HistogramFigures { buckets, above: histogram.len() - up_to(longest), sum }
     }
 
     /// The smallest time such that at least `percent` of all messages took at most that long; zero without messages.
@@ -73,6 +86,15 @@ mod tests {
             }
         }
         assert_eq!(of(1..=100).percentile(50), Span::from_millis(50));
+    }
+
+    #[test]
+    fn figures_count_each_time_in_its_bucket() {
+        let figures = of([0, 5, 6, 1_000, 1_001, 40_000].into_iter()).figures();
+        let in_bucket = |bound| figures.buckets.iter().find(|(known, _)| *known == bound).unwrap().1;
+        assert_eq!([5, 10, 1_000, 2_000].map(in_bucket), [2, 1, 1, 1]);
+        assert_eq!((figures.above, figures.count()), (1, 6));
+        assert!((42_012..42_052).contains(&figures.sum), "{}", figures.sum);
     }
 
     #[test]

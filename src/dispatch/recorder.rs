@@ -291,7 +291,7 @@ fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) 
     let fact = settled.fact.clone().filter(|_| !is_recalled);
     let mut case = entry.case(message);
     match (is_ours, &fact) {
-        (true, Some(_)) => _ = case.apply(&case.decide(&entry.plan, answered, now)),
+        (true, Some(_)) => _ = case.apply(&case.decide(&entry.plan, answered, now), now),
         (true, None) => _ = case.apply_event(&entry.plan, answered, now),
         (false, _) => _ = case.rule(Made::Nothing),
     }

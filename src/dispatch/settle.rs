@@ -97,9 +97,13 @@ fn refused(job: Job, lane: &Arc<RunningLane>, refusal: Refusal, begun: Timestamp
 fn fault_of(job: &Job, refusal: &Refusal, now: Timestamp) -> (Fault, Option<Recall>) {
     let Refusal { fault, subject, code, .. } = *refusal;
     let Some(step) = job.entry.plan.step(job.step()) else { return (fault, None) };
+    let message = &job.claimed.message;
+    if subject == RefusalSubject::Expiry && message.present.expires.is_some() {
+        // The expiry is the message's own. It may have come while the request was on its way.
+        return (fault, None);
+    }
     let fault = codes::fault_in(step, fault, subject);
     let counted = code.filter(|_| fault == Fault::Recipient && subject != RefusalSubject::Number);
-    let message = &job.claimed.message;
     let recall = counted.and_then(|code| job.entry.refused(message, job.step(), ReportedBy::Answer, code, now));
     (recall.map_or(fault, |_| Fault::Sender(SenderPart::Step)), recall)
 }

@@ -13,6 +13,7 @@ use crate::domain::{AttemptId, Causes, Fault, Msisdn, RefusalSubject, SenderPart
 use crate::engine::{self, CallOff};
 use crate::provider::{BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal, SendAnswer};
 use crate::store::{Replies, Verdict};
+use crate::template::SubmissionTimes;
 use crate::throttle::{End, Permit};
 
 #[derive(Debug)]
@@ -75,6 +76,7 @@ impl Worker {
         }
         let pending = self.turnstile.pending_request(&permit, vec![job], tokens);
         let answer = self.lane.client.send(body, Arc::clone(&pending) as Arc<dyn Gate>).await;
+        self.answered(at);
         let jobs = pending.end();
         self.report_end(permit, end_of(&answer));
         for job in jobs {
@@ -110,6 +112,7 @@ impl Worker {
         body.extend_from_slice(BATCH_CLOSE);
         let pending = self.turnstile.pending_request(&permit, jobs, tokens);
         let answers = self.lane.client.send_batch(body, &attempts, Arc::clone(&pending) as Arc<dyn Gate>).await;
+        self.answered(at);
         let jobs = pending.end();
         let end = match &answers {
             // A success that names none of them proves as little as no answer.
@@ -144,6 +147,11 @@ impl Worker {
         }
     }
 
+    /// Measures a request that began at `begun` and has ended.
+    fn answered(&self, begun: Timestamp) {
+        self.lane.request_ms.add(self.lane.clock.now().since(begun).millis().unsigned_abs());
+    }
+
     /// Reports to the circuit how a request ended, unless it was never sent.
     fn report_end(&self, permit: Permit, end: Option<End<'_>>) {
         if let Some(end) = end {
@@ -165,11 +173,12 @@ impl Worker {
         let pattern = self
             .lane
             .compiled
-            .pattern(&job.entry, job.step(), message.country, &self.lane.config)
+            .pattern(&job.entry, message, &self.lane.config)
             .map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
         let fields =
             job.claimed.fields.unpack().map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
-        match pattern.render(message.msisdn, attempt, job.ttl_starts_at(), &fields, body) {
+        let times = SubmissionTimes { at: job.ttl_starts_at(), expires: message.present.expires };
+        match pattern.render(message.msisdn, attempt, times, &fields, body) {
             Ok(()) => Ok(attempt),
             Err(missing) => Err(Unsendable::MissingVariable(missing.column.to_string())),
         }

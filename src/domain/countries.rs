@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Country;
 
 /// The countries to which a rule applies.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Countries {
     #[default]

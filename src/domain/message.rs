@@ -54,6 +54,8 @@ pub struct Present {
     pub accepted: Option<Timestamp>,
     /// How often the provider has given back the present step, for whatever reason.
     pub tries: u16,
+    /// The message's own expiry: from then on no step is submitted, whatever the plan allows. It never changes.
+    pub expires: Option<Timestamp>,
 }
 
 impl Present {
@@ -83,6 +85,7 @@ impl Present {
             first_submitted_at: None,
             accepted: None,
             tries: 0,
+            expires: None,
         }
     }
 

@@ -6,7 +6,9 @@
 //! Promises: no I/O, no clock, no async, no SQL; every type prints in a readable form and parses what it prints.
 //! May not: use any other room.
 
+mod alert;
 mod api;
+mod audit;
 mod causes;
 mod channel;
 mod channel_user;
@@ -17,8 +19,11 @@ mod doubt;
 mod fault_report;
 mod fields;
 mod guard;
+mod histogram;
 mod hours;
 mod id;
+mod ip_network;
+mod key_id;
 mod language;
 mod letters;
 mod marks;
@@ -32,9 +37,11 @@ mod pace;
 mod phrase;
 mod plan;
 mod pool;
+mod progress;
 mod queue;
 mod recipient;
 mod region;
+mod schema;
 mod scope;
 mod suggest;
 mod tally;
@@ -47,7 +54,9 @@ mod wish;
 mod word;
 mod zone;
 
+pub use alert::{AlertForm, AlertKind};
 pub use api::MessagingApi;
+pub use audit::AuditAction;
 pub use causes::Causes;
 pub use channel::{Channel, Status};
 pub use channel_user::{ChannelUser, InvalidChannelUser};
@@ -65,8 +74,11 @@ pub use doubt::DoubtCause;
 pub use fault_report::FaultReport;
 pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};
 pub use guard::{InvalidStopRule, StopRule};
+pub use histogram::{Histogram, HistogramFigures};
 pub use hours::{ClosedBy, Hours, InvalidStretch, Stretch, instant, local};
 pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
+pub use ip_network::{InvalidIpNetwork, IpNetwork};
+pub use key_id::{InvalidKeyId, KeyId};
 pub use language::Language;
 pub use letters::base_letter;
 pub use marks::{Ending, Marks};
@@ -82,10 +94,11 @@ pub use plan::{
     AfterGap, ApiCalls, BeginsWhen, OnMissed, OnMissingValue, OnOverlap, OnTierSpent, OnUnknown, Plan, Step,
 };
 pub use pool::{InvalidPool, Member, Pool, Sources};
+pub use progress::Progress;
 pub use queue::Queue;
 pub use recipient::Recipient;
 pub use region::{countries_with_regions, usual_zone, zone_of, zones_of};
-pub use scope::Scope;
+pub use scope::{Scope, Scopes};
 pub use suggest::{hint, nearest, suggestion};
 pub use tally::{Count, Tallies};
 pub use text::{grouped, plural, size};

@@ -84,6 +84,8 @@ pub enum RefusalSubject {
     Media,
     /// A value that fills a variable.
     Parameter,
+    /// The time at which the provider is to give up: the step's `ttl`, or the message's own expiry.
+    Expiry,
     Template,
     /// The account, its key, its sender, or the shape of our requests.
     Account,

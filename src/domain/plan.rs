@@ -175,7 +175,7 @@ impl Step {
             RefusalSubject::Number | RefusalSubject::Operator | RefusalSubject::Unsaid => true,
             RefusalSubject::Text | RefusalSubject::Parameter => self.content.has_variables(),
             RefusalSubject::Media => self.content.has_variable_media(),
-            RefusalSubject::Template | RefusalSubject::Account => false,
+            RefusalSubject::Expiry | RefusalSubject::Template | RefusalSubject::Account => false,
         }
     }
 

@@ -81,6 +81,7 @@ macro_rules! words {
         }
 
         crate::domain::word::serde_as_text!($name);
+        crate::domain::schema::schema_of_words!($name);
     };
 }
 

@@ -24,14 +24,15 @@ impl Standing {
 
 /// Creates a message at the start of its life.
 ///
-/// `marks` say which steps do not apply to it. The first step that applies may be submitted from `not_before` on, until
-/// its `leave_within` is over. If no step applies, the message is done at once.
-pub fn begin(plan: &Plan, marks: Marks, not_before: Timestamp) -> Present {
-    let message = Present { marks: marks.at_first(), ..Present::queued(not_before, None) };
+/// `marks` say which steps do not apply to it, and `expires` is its own expiry, if it has one. The first step that applies
+/// may be submitted from `not_before` on, until its `leave_within` is over or the message expires. If no step applies, the
+/// message is done at once.
+pub fn begin(plan: &Plan, marks: Marks, not_before: Timestamp, expires: Option<Timestamp>) -> Present {
+    let message = Present { marks: marks.at_first(), expires, ..Present::queued(not_before, None) };
     let machine = Machine { plan, standing: Standing::Live, now: not_before };
     match plan.first(marks) {
         Some(step) => {
-            let gives_up = machine.submit_by(step, not_before);
+            let gives_up = machine.gives_up(&message, step);
             Present { step, state: State::Queued { not_before, gives_up }, ..message }
         }
         None => machine.done(message, Outcome::Skipped, Some(SkipReason::NoStep)),
@@ -194,7 +195,7 @@ impl Machine<'_> {
         // that could be sent at once.
         let begins = message.first_submitted_at.is_none() && message.tries == 0;
         let is_first = self.plan.first(message.marks) == Some(message.step);
-        let gives_up = if begins && is_first { self.submit_by(message.step, until) } else { gives_up };
+        let gives_up = if begins && is_first { self.gives_up_from(&message, message.step, until) } else { gives_up };
         Ok(self.requeue(message, until, gives_up, Rule::Postponed))
     }
 

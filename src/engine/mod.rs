@@ -18,6 +18,7 @@ mod event;
 mod gap;
 mod machine;
 mod news;
+mod progress;
 mod ruling;
 mod times;
 mod ways;
@@ -37,4 +38,5 @@ pub use event::{Answer, AttemptReport, CallOff, Decision, Event, Ignored, Rule, 
 pub use gap::{Gap, KnownGaps, REPEATED_FOR};
 pub use machine::{Standing, advance, begin};
 pub use news::{OnRecord, counts};
+pub use progress::progress;
 pub use ruling::{Cause, Made, Met, Note, Ruling, Worth, is_more_than_a_time};

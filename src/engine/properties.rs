@@ -58,6 +58,11 @@ fn conditions() -> impl Strategy<Value = Marks> {
     prop_oneof![2 => Just(Marks::default()), 1 => of_some]
 }
 
+/// A message's own expiry. Most messages have none.
+fn expiries() -> impl Strategy<Value = Option<Timestamp>> {
+    prop_oneof![2 => Just(None), 1 => spans()].prop_map(|span| span.map(|span| START + span))
+}
+
 /// The next happening. Most happenings concern the present step, because most changes start there.
 #[derive(Debug, Clone, Copy)]
 enum Happening {
@@ -205,15 +210,16 @@ struct Watched {
     at_first: Marks,
     /// The steps that it entered and that were not taken back.
     entered: Vec<StepIndex>,
+    expires: Option<Timestamp>,
 }
 
 impl Watched {
-    fn of(plan: Plan, marks: Marks) -> Self {
-        let story = Story::passing_over(plan, marks);
+    fn of(plan: Plan, marks: Marks, expires: Option<Timestamp>) -> Self {
+        let story = Story::with(plan, marks, expires);
         let at_first = story.message.marks.at_first();
         let first = story.message.step;
         let entered = if at_first.passed_over(first) { Vec::new() } else { vec![first] };
-        Self { may_submit: [true; 7], called_off: false, at_first, entered, story }
+        Self { may_submit: [true; 7], called_off: false, at_first, entered, expires, story }
     }
 
     fn live(&mut self, life: Vec<(i64, Happening)>) {
@@ -329,7 +335,7 @@ impl Watched {
             Some(first) => plan.ttl.map(|ttl| first + ttl),
             None => plan.end,
         };
-        ends.is_some_and(|at| at <= self.story.now)
+        [ends, message.expires].into_iter().flatten().any(|at| at <= self.story.now)
     }
 
     /// Checks that steps follow one another, and only for a valid reason.
@@ -403,6 +409,12 @@ impl Watched {
         let skipped = State::Done { outcome: Outcome::Skipped, skipped: Some(SkipReason::NoStep), at: START };
         assert_eq!(applies_nowhere, *state == skipped, "{message:?}");
         assert!(!matches!(state, State::Queued { .. }) || !marks.cut(), "queued although cut: {message:?}");
+        assert_eq!(message.expires, self.expires, "its own expiry has changed");
+        if let State::Queued { gives_up, .. } | State::Sending { gives_up, .. } = *state
+            && let Some(expires) = message.expires
+        {
+            assert!(gives_up.is_some_and(|at| at <= expires), "no timer looks when it expires: {message:?}");
+        }
         let met = |index| marks.status(index) >= plan.step(index).map(|step| step.success);
         let all_met = plan.indexed_steps().filter(|(index, _)| met(*index)).count();
         assert!(!marks.delivered_twice() || all_met >= 2, "not twice: {message:?}");
@@ -503,25 +515,31 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_invariants_hold_in_every_life(plan in plans(), marks in conditions(), life in lives()) {
-        Watched::of(plan, marks).live(life);
+    fn the_invariants_hold_in_every_life(
+        plan in plans(),
+        marks in conditions(),
+        expires in expiries(),
+        life in lives(),
+    ) {
+        Watched::of(plan, marks, expires).live(life);
     }
 
     #[test]
     fn every_message_ends_after_any_life(
         plan in plans(),
         marks in conditions(),
+        expires in expiries(),
         life in lives(),
         answers in prop::collection::vec(answers(), 0..40),
     ) {
-        let mut watched = Watched::of(plan, marks);
+        let mut watched = Watched::of(plan, marks, expires);
         watched.live(life);
         watched.goes_on_until_done(&answers);
     }
 
     #[test]
     fn the_same_input_gives_the_same_decision(plan in plans(), marks in conditions(), life in lives()) {
-        let (mut one, mut other) = (Watched::of(plan.clone(), marks), Watched::of(plan, marks));
+        let (mut one, mut other) = (Watched::of(plan.clone(), marks, None), Watched::of(plan, marks, None));
         one.live(life.clone());
         other.live(life);
         prop_assert_eq!(one.story.message, other.story.message);
@@ -529,8 +547,12 @@ proptest! {
 
     /// Waiting consumes nothing, as long as the plan allows it.
     #[test]
-    fn an_unclaimed_message_waits_until_its_time_is_over(plan in plans(), secs in 0_i64..10_000) {
-        let mut story = Story::of(plan);
+    fn an_unclaimed_message_waits_until_its_time_is_over(
+        plan in plans(),
+        expires in expiries(),
+        secs in 0_i64..10_000,
+    ) {
+        let mut story = Story::with(plan, Marks::default(), expires);
         story.now = at(secs);
         let due = story.decide(Event::Due { silence: Silence::Trusted });
         // No row stores the campaign's end.
@@ -544,6 +566,7 @@ proptest! {
     fn a_passed_over_step_is_as_if_it_were_not_in_the_route(
         plan in plans(),
         marks in conditions(),
+        expires in expiries(),
         life in lives(),
     ) {
         let shorter = Plan {
@@ -557,7 +580,7 @@ proptest! {
         let is_about_present =
             |(_, happening): &(i64, Happening)| !matches!(happening, Happening::Event { of: Some(_), .. });
         let life: Vec<_> = life.into_iter().filter(is_about_present).collect();
-        let (mut whole, mut short) = (Watched::of(plan, marks), Watched::of(shorter, Marks::default()));
+        let (mut whole, mut short) = (Watched::of(plan, marks, expires), Watched::of(shorter, Marks::default(), expires));
         whole.live(life.clone());
         short.live(life);
         let (whole, short) = (whole.story.message, short.story.message);

@@ -63,7 +63,16 @@ impl Story {
 
     /// A message to which some steps of the plan do not apply.
     pub(super) fn passing_over(plan: Plan, marks: Marks) -> Self {
-        let message = begin(&plan, marks, START);
+        Self::with(plan, marks, None)
+    }
+
+    /// A message with an expiry of its own, so many seconds after the start.
+    pub(super) fn expiring(plan: Plan, secs: i64) -> Self {
+        Self::with(plan, Marks::default(), Some(at(secs)))
+    }
+
+    pub(super) fn with(plan: Plan, marks: Marks, expires: Option<Timestamp>) -> Self {
+        let message = begin(&plan, marks, START, expires);
         let mut tallies = Tallies::default();
         tallies.weigh(plan.steps.len(), &message, 1);
         Self { plan, standing: Standing::Live, message, now: START, tallies }

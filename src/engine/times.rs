@@ -57,30 +57,39 @@ impl Machine<'_> {
         expires.map_or_else(|| self.closes(message), |at| at.min(self.closes(message)))
     }
 
-    /// The latest time at which a step may be submitted.
+    /// The latest time at which a step may be submitted: by the plan, or by the message's own expiry if that is earlier.
     ///
     /// The campaign's `end` limits only the first submission. Later steps are limited by the TTL; otherwise a message
     /// sent shortly before the end could not fall back.
     pub(super) fn expires(self, message: &Present) -> Option<Timestamp> {
-        match message.first_submitted_at {
+        let planned = match message.first_submitted_at {
             Some(first) => self.plan.ttl.map(|ttl| first + ttl),
             None => self.plan.end,
-        }
+        };
+        planned.into_iter().chain(message.expires).min()
     }
 
     pub(super) fn is_expired(self, message: &Present) -> bool {
         self.expires(message).is_some_and(|at| at <= self.now)
     }
 
-    /// When the wait for the submission of `step` ends, as stored in the message's row. The campaign's end is in no
-    /// row, so it can be changed at any time.
+    /// When the wait for the submission of `step` ends if it is queued now.
     pub(super) fn gives_up(self, message: &Present, step: StepIndex) -> Option<Timestamp> {
-        let expires = message.first_submitted_at.and_then(|_| self.expires(message));
-        [self.submit_by(step, self.now), expires].into_iter().flatten().min()
+        self.gives_up_from(message, step, self.now)
+    }
+
+    /// When the wait for the submission of `step` ends if it is queued at `from`, as stored in the message's row. The
+    /// campaign's end is in no row, so it can be changed at any time.
+    pub(super) fn gives_up_from(self, message: &Present, step: StepIndex, from: Timestamp) -> Option<Timestamp> {
+        let expires = match message.first_submitted_at {
+            Some(_) => self.expires(message),
+            None => message.expires,
+        };
+        [self.submit_by(step, from), expires].into_iter().flatten().min()
     }
 
     /// Until when a step that is queued at `from` may be submitted, if it has a `leave_within`.
-    pub(super) fn submit_by(self, step: StepIndex, from: Timestamp) -> Option<Timestamp> {
+    fn submit_by(self, step: StepIndex, from: Timestamp) -> Option<Timestamp> {
         Some(from + self.plan.step(step)?.leave_within?)
     }
 

@@ -104,6 +104,12 @@ pub enum EventKind {
     FoundInFlight {
         messages: u64,
     },
+    /// The database was a backup, so its first server paused what it would have sent.
+    BackupRestored {
+        #[serde(with = "rfc3339")]
+        copied_at: Timestamp,
+        paused_count: u64,
+    },
     /// The file of a credential has changed, and its secrets are in effect.
     CredentialReplaced {
         /// The key of the configuration that names the file.
@@ -111,6 +117,15 @@ pub enum EventKind {
         file: String,
         /// How many are valid now.
         secrets: u32,
+    },
+    /// The files of the server's certificate have changed, and new connections use it.
+    CertificateReplaced {
+        file: String,
+    },
+    /// They have changed and cannot be used, so the former certificate stays in effect.
+    CertificateRejected {
+        file: String,
+        problem: String,
     },
     /// Receipts could not arrive. Deadlines wait until `repeats_until` for the provider's repeats; without it, receipts
     /// of that time are lost.
@@ -142,6 +157,14 @@ pub enum EventKind {
     },
     AskingDone,
 
+    /// The disk of the database has little space left.
+    DiskFilling {
+        free_mib: u64,
+    },
+    DiskFreed {
+        free_mib: u64,
+    },
+
     // Opt-outs and the provider's account.
     /// A recipient whose number is not known asked for no more messages.
     OptOutUnidentified {
@@ -159,6 +182,17 @@ pub enum EventKind {
     /// The provider's templates could not be fetched; the last known ones apply.
     TemplatesNotFetched,
 
+    // Receivers of webhooks.
+    SubscriptionCreated,
+    SubscriptionEnabled,
+    SubscriptionDisabled,
+    SubscriptionRemoved,
+    /// It has a new signing secret; the former one signs as well until then.
+    SecretRotated {
+        #[serde(with = "rfc3339")]
+        former_until: Timestamp,
+    },
+
     /// A kind that this version does not know.
     Other {
         unknown_kind: String,
@@ -166,7 +200,7 @@ pub enum EventKind {
 }
 
 /// One changed key of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChangedKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<u8>,
@@ -176,7 +210,7 @@ pub struct ChangedKey {
 }
 
 /// The messages of a campaign by state; the parts sum to all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Certificate {
     pub never_sent: i64,
     /// Being submitted at that moment; they could not be recalled.
@@ -209,6 +243,15 @@ impl EventKind {
 
     /// Whether sending stops or slows because of it, so that logs warn.
     pub const fn is_bad(&self) -> bool {
-        matches!(self, Self::Held { .. } | Self::Throttled { .. } | Self::OutageBegan { .. } | Self::TierSpent { .. })
+        matches!(
+            self,
+            Self::Held { .. }
+                | Self::Throttled { .. }
+                | Self::OutageBegan { .. }
+                | Self::TierSpent { .. }
+                | Self::CertificateRejected { .. }
+                | Self::BackupRestored { .. }
+                | Self::DiskFilling { .. }
+        )
     }
 }

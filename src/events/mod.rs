@@ -130,4 +130,4 @@ impl Origin {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -46,6 +46,10 @@ pub enum Subject {
         number: String,
     },
     OptOuts,
+    /// A receiver of webhooks.
+    Subscription {
+        subscription: String,
+    },
 }
 
 impl Subject {
@@ -67,6 +71,10 @@ impl Subject {
 
     pub fn portfolio(portfolio: &str) -> Self {
         Self::Portfolio { portfolio: portfolio.to_owned() }
+    }
+
+    pub fn subscription(name: &str) -> Self {
+        Self::Subscription { subscription: name.to_owned() }
     }
 
     /// A template wherever it is used. An empty language is none.
@@ -130,6 +138,7 @@ impl fmt::Display for Subject {
             Self::UnknownAccount { account } => write!(f, "unknown account {account}"),
             Self::UnknownNumber { number } => write!(f, "unknown number {number}"),
             Self::OptOuts => f.write_str("opt-outs"),
+            Self::Subscription { subscription } => write!(f, "subscription {subscription}"),
         }
     }
 }

@@ -10,7 +10,7 @@ fn rate() -> Rate {
 }
 
 /// One of each kind.
-fn kinds() -> Vec<EventKind> {
+pub(crate) fn kinds() -> Vec<EventKind> {
     let changes = vec![ChangedKey { step: Some(2), key: "ttl".into(), before: "1h".into(), after: "2h".into() }];
     let certificate = Certificate {
         never_sent: 7,
@@ -65,9 +65,19 @@ fn kinds() -> Vec<EventKind> {
         EventKind::ReceiptsDoubted { since: at(), doubt: DoubtCause::SecretMismatch, address: address() },
         EventKind::AskingBegan { deadlines: 3, takes: Span::from_secs(3) },
         EventKind::AskingDone,
+        EventKind::DiskFilling { free_mib: 212 },
+        EventKind::DiskFreed { free_mib: 9_001 },
         EventKind::TemplatesNotFetched,
+        EventKind::SubscriptionCreated,
+        EventKind::SubscriptionEnabled,
+        EventKind::SubscriptionDisabled,
+        EventKind::SubscriptionRemoved,
+        EventKind::SecretRotated { former_until: at() },
         EventKind::CredentialReplaced { key: "api_key_file".into(), file: "8x8.key".into(), secrets: 1 },
         EventKind::CredentialReplaced { key: "webhook_secret_file".into(), file: "hook.key".into(), secrets: 2 },
+        EventKind::BackupRestored { copied_at: at(), paused_count: 2 },
+        EventKind::CertificateReplaced { file: "server.pem".into() },
+        EventKind::CertificateRejected { file: "server.pem".into(), problem: "it has no certificate".into() },
         EventKind::OptOutUnidentified { channel: Some(Channel::Line) },
         EventKind::OptOutUnidentified { channel: None },
     ];

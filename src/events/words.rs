@@ -95,11 +95,22 @@ impl Event {
                 "{} in flight when the last server stopped; it is unknown which of them the provider accepted",
                 if *messages == 1 { "1 message was".to_owned() } else { format!("{} messages were", grouped(*messages)) }
             ),
+            EventKind::BackupRestored { copied_at, paused_count } => format!(
+                "the database is a backup of {}: {} paused, because it does not know what was sent since",
+                format_time(*copied_at, None),
+                if *paused_count == 1 { "1 campaign was".to_owned() } else { format!("{} campaigns were", grouped(*paused_count)) }
+            ),
             EventKind::CredentialReplaced { key, file, secrets: 1 } => {
                 format!("{key} ({file}) has changed: the new secret is in effect")
             }
             EventKind::CredentialReplaced { key, file, secrets } => {
                 format!("{key} ({file}) has changed: {secrets} secrets are valid now")
+            }
+            EventKind::CertificateReplaced { file } => {
+                format!("the certificate {file} has changed: new connections use it")
+            }
+            EventKind::CertificateRejected { file, problem } => {
+                format!("the certificate {file} has changed and cannot be used, so the former one stays in effect: {problem}")
             }
             EventKind::GapEnded { from, lasted, doubt, address, repeats_until } => {
                 // The gap ended at the time of the event. The repeats of receipts come after its end.
@@ -121,6 +132,12 @@ impl Event {
                 plural(*deadlines, "deadline", "deadlines")
             ),
             EventKind::AskingDone => "the server has asked the provider about every deadline in doubt".to_owned(),
+            EventKind::DiskFilling { free_mib } => {
+                format!("the disk of the database has only {} MiB left; free some space", grouped(*free_mib))
+            }
+            EventKind::DiskFreed { free_mib } => {
+                format!("the disk of the database has space again: {} MiB", grouped(*free_mib))
+            }
             EventKind::OptOutUnidentified { channel: Some(channel) } => format!(
                 "a recipient on {channel} whose number is unknown opted out; the id is opted out at once, and a number as \
                  soon as it is known with the id"
@@ -141,6 +158,13 @@ impl Event {
             }
             EventKind::TemplatesNotFetched => {
                 "the provider's templates could not be fetched, so the last known ones apply".to_owned()
+            }
+            EventKind::SubscriptionCreated => "created".to_owned(),
+            EventKind::SubscriptionEnabled => "enabled".to_owned(),
+            EventKind::SubscriptionDisabled => "disabled".to_owned(),
+            EventKind::SubscriptionRemoved => "removed".to_owned(),
+            EventKind::SecretRotated { former_until } => {
+                format!("signing secret rotated (the former one is valid until {})", format_time(*former_until, None))
             }
             EventKind::Other { unknown_kind } => format!("event of a later version ({unknown_kind})"),
         }

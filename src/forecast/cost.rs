@@ -8,7 +8,7 @@ use crate::domain::{Country, Money, Names, Plan, Step};
 use crate::template;
 
 /// An estimate: the parts of an SMS are counted by its fixed text, without what variables add.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Cost {
     /// The cost if no message falls back.
     pub first: Money,
@@ -41,7 +41,7 @@ impl Cost {
 }
 
 /// The cost of a step in one country, if every message to it is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct CountryCost {
     pub country: Country,
     pub messages: u64,

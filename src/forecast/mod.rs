@@ -66,7 +66,7 @@ impl fmt::Display for Bottleneck {
 }
 
 /// What stops a campaign before all first messages are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
     End,
@@ -75,7 +75,7 @@ pub enum Stop {
 }
 
 /// First messages that are not sent, and what stops them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct NotSent {
     pub messages: u64,
     pub by: Stop,
@@ -111,7 +111,7 @@ impl Forecast {
 }
 
 /// The slots of a portfolio's tier that a campaign uses, and those that other campaigns use meanwhile.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Booking {
     pub portfolio: String,
     /// New recipients a day that the tier allows.
@@ -123,7 +123,7 @@ pub struct Booking {
 }
 
 /// The forecast number of recipients that use a slot on one day, in the campaign's time zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct BookedDay {
     pub day: NaiveDate,
     pub recipients: u64,

@@ -6,7 +6,7 @@ use super::{Booking, Forecast, NotSent};
 use crate::domain::Timestamp;
 
 /// What a forecast says of the messages that are queued, or that a launch would queue.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ForecastView {
     /// When all of them will be submitted. `None` if that is never.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use super::gaps::add_gap;
 use super::overrides::{Overrides, load_overrides};
 use super::prune::Pruner;
-use super::{HALF_DONE, NodeParts, StartError, build, lease, watch};
+use super::{HALF_DONE, NodeParts, StartError, build, lease, restored, watch};
 use crate::ask::Asker;
 use crate::book::Book;
 use crate::campaign::{Housekeeper, OptOutConfirmations};
@@ -81,7 +81,9 @@ impl Components {
         let NodeParts { config, store, clock, chance, .. } = &parts;
         let (now, listened_until) = (clock.now(), started.listened_until);
         store.sweep_unpublished(now - HALF_DONE).await?;
-        let mut pruner = Pruner::new(Arc::clone(store), config.retention, now);
+        // Before anything is claimed or due.
+        restored::pause_all(store.as_ref(), now).await?;
+        let mut pruner = Pruner::new(Arc::clone(store), config.retention, config.audit_retention, now);
         pruner.run_once(now).await?;
         let Restored { gaps, mut missed, book, holds, in_effect, in_flight } =
             Restored::load(config, store, started.epoch, now).await?;

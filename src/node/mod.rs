@@ -14,12 +14,14 @@ mod build;
 mod by_hand;
 mod components;
 mod credentials;
+mod disk;
 mod gaps;
 mod lease;
 mod notices;
 mod overrides;
 mod process;
 mod prune;
+mod restored;
 mod templates;
 mod watch;
 
@@ -39,7 +41,9 @@ use crate::campaign::Housekeeper;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::dispatch::{self, Crew, LaneStatus, Panicked, RunningLane};
-use crate::domain::{Causes, FaultReport, Span, Timestamp};
+use crate::domain::{Causes, FaultReport, Histogram, Span, Timestamp};
+use crate::metrics::Sources;
+use crate::outgoing::{Outgoing, UnusableClient};
 use crate::provider::{Http, Transport};
 use crate::receipts::{Intake, Verifier};
 use crate::store::{self, Store};
@@ -60,6 +64,8 @@ pub enum StartError {
     Store(#[from] store::Error),
     #[error(transparent)]
     Provider(#[from] crate::provider::Unusable),
+    #[error(transparent)]
+    Webhooks(#[from] UnusableClient),
     /// Another server has just renewed the lease.
     #[error(
         "another volley serve is running on {} (process {pid}, since {}); stop it, or start this one with another database",
@@ -103,6 +109,7 @@ pub struct Node {
     verifier: Arc<Verifier>,
     gaps: Arc<Gaps>,
     lanes: Vec<Arc<RunningLane>>,
+    lateness: Arc<Histogram>,
     dispatching: tokio::task::JoinHandle<Result<(), Panicked>>,
     tasks: Crew,
     /// Ends after the other tasks, once no webhook can arrive any more.
@@ -126,8 +133,13 @@ impl Node {
             clock: Arc::clone(&parts.clock),
             config: Arc::clone(&parts.config),
         };
+        let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
+        let outgoing = Outgoing::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&parts.chance), &parts.config)?;
+        let database = parts.config.database.clone();
         let mut node = Self::start_over(parts, transport).await?;
         node.tasks.spawn("templates", keeper.run(node.stop.clone()));
+        node.tasks.spawn("outgoing webhooks", outgoing.run(node.stop.clone()));
+        node.tasks.spawn("the watch of the disk", disk::watch(store, clock, database, node.stop.clone()));
         Ok(node)
     }
 
@@ -164,6 +176,7 @@ impl Node {
         let dispatching =
             tokio::spawn(dispatch::run(lanes.clone(), Arc::clone(&store), Arc::clone(&clock), stop_dispatch.clone()));
         let mut tasks = Crew::default();
+        let lateness = Arc::clone(timers.lateness());
         tasks.spawn("timers", timers.run(stop.clone()));
         tasks.spawn("housekeeping", keep_house(housekeeper, decided, Arc::clone(&clock), stop.clone()));
         tasks.spawn("watch", watch.run(stop.clone()));
@@ -183,6 +196,7 @@ impl Node {
             verifier,
             gaps,
             lanes,
+            lateness,
             dispatching,
             tasks,
             receiving,
@@ -206,6 +220,11 @@ impl Node {
     /// The longest time from claim to record, over all lanes, of this percentile of messages.
     pub fn latency(&self, percent: u64) -> Span {
         self.lanes.iter().map(|lane| lane.latency.percentile(percent)).max().unwrap_or(Span::ZERO)
+    }
+
+    /// The parts that know figures, for the HTTP server.
+    pub fn sources(&self) -> Arc<Sources> {
+        Arc::new(Sources { lanes: self.lanes.clone(), lateness: Arc::clone(&self.lateness) })
     }
 
     pub fn lanes(&self) -> Vec<LaneStatus> {

@@ -1,4 +1,4 @@
-//! Removes old strays and tier slots at a node's start and once a day, and then the campaigns past their retention.
+//! Removes old strays, tier slots, audit entries, deliveries and answers of the API at a node's start and once a day, and then the campaigns past their retention.
 
 use std::sync::Arc;
 
@@ -7,10 +7,13 @@ use tokio_util::sync::CancellationToken;
 use crate::campaign;
 use crate::clock::Clock;
 use crate::domain::{Causes, FaultReport, Span, Tier, Timestamp};
+use crate::outgoing;
 use crate::store::{Result, Store};
 
 /// How long strays are kept: as long as the longest usual receipt window.
 pub(super) const STRAYS_KEPT: Span = Span::from_secs(30 * 86_400);
+/// How long the answers to requests with an idempotency key are kept.
+const REQUESTS_KEPT: Span = Span::from_secs(86_400);
 const EVERY: Span = Span::from_secs(86_400);
 /// Pause after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_secs(60);
@@ -21,13 +24,20 @@ pub(super) struct Pruner {
     store: Arc<dyn Store>,
     /// How long a settled campaign is kept.
     retention: Option<Span>,
+    /// How long an entry of the audit log is kept.
+    audit_retention: Option<Span>,
     next: Timestamp,
 }
 
 impl Pruner {
     /// A pruner that is due at once.
-    pub(super) const fn new(store: Arc<dyn Store>, retention: Option<Span>, now: Timestamp) -> Self {
-        Self { store, retention, next: now }
+    pub(super) const fn new(
+        store: Arc<dyn Store>,
+        retention: Option<Span>,
+        audit_retention: Option<Span>,
+        now: Timestamp,
+    ) -> Self {
+        Self { store, retention, audit_retention, next: now }
     }
 
     /// Prunes if a day has passed since the last time. Returns the time of the next run.
@@ -35,6 +45,11 @@ impl Pruner {
         if now >= self.next {
             self.store.forget_slots(now - Tier::HELD).await?;
             self.store.forget_old_strays(now - STRAYS_KEPT).await?;
+            if let Some(after) = self.audit_retention {
+                self.store.forget_audit(now - after).await?;
+            }
+            self.store.forget_old_requests(now - REQUESTS_KEPT).await?;
+            self.store.forget_deliveries(now - outgoing::KEPT).await?;
             self.next = now + EVERY;
         }
         Ok(self.next)
@@ -85,9 +100,9 @@ impl Pruner {
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
-    use crate::domain::{BatchId, BatchState, Channel, Plan, Step, Tag};
+    use crate::domain::{AuditAction, BatchId, BatchState, Channel, Plan, Step, Tag};
     use crate::events::Origin;
-    use crate::store::{self, KnownAs, NewAudience, NewBatch};
+    use crate::store::{self, AuditActor, AuditEntry, Cursor, KnownAs, NewAudience, NewBatch};
 
     async fn settled(store: &dyn Store, at: Timestamp) -> BatchId {
         let (known_as, source) = (KnownAs::Nothing, "recipients.csv".to_owned());
@@ -113,6 +128,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn audit_entries_are_deleted_once_their_retention_is_over() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        let day = |days: i64| Span::from_secs(days * 86_400);
+        let entry = |age: i64| AuditEntry {
+            at: clock.now() - day(age),
+            actor: AuditActor::Command { name: "Ann".to_owned() },
+            request: None,
+            action: AuditAction::KeyCreated,
+            object: None,
+            http_status: None,
+        };
+        store.record_audit(vec![entry(401), entry(399), entry(0)]).await.unwrap();
+        for (retention, kept) in [(None, 3), (Some(day(400)), 2)] {
+            Pruner::new(Arc::clone(&store), None, retention, clock.now()).run_once(clock.now()).await.unwrap();
+            assert_eq!(store.audit_entries(Cursor::START, 9).await.unwrap().len(), kept);
+        }
+    }
+
+    #[tokio::test]
     async fn a_campaign_is_purged_when_its_retention_is_over() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
@@ -121,7 +156,7 @@ mod tests {
         let young = settled(store.as_ref(), clock.now() - day(89)).await;
         let purged_at = async |batch| store.batch(batch).await.unwrap().unwrap().purged_at;
         for (retention, wanted) in [(None, None), (Some(day(90)), Some(clock.now()))] {
-            Pruner::new(Arc::clone(&store), retention, clock.now()).purge(clock.as_ref()).await.unwrap();
+            Pruner::new(Arc::clone(&store), retention, None, clock.now()).purge(clock.as_ref()).await.unwrap();
             assert_eq!((purged_at(old).await, purged_at(young).await), (wanted, None));
         }
     }

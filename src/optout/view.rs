@@ -9,7 +9,7 @@ use crate::store::{Cursor, InboundOf, OptOut, OptOutRecord, Result, Store, UserO
 const COUNTED: u32 = 1_000;
 
 /// A number that has opted out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct OptOutView<'a> {
     pub msisdn: Msisdn,
     pub since: String,
@@ -25,7 +25,7 @@ impl<'a> OptOutView<'a> {
 }
 
 /// A channel user who has opted out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct UserOptOutView<'a> {
     pub channel: Channel,
     pub channel_user: &'a str,
@@ -42,7 +42,7 @@ impl<'a> UserOptOutView<'a> {
 }
 
 /// Whether a channel user has opted out, with the history and the known numbers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ChannelUserView {
     pub channel: Channel,
     pub channel_user: String,
@@ -76,7 +76,7 @@ impl ChannelUserView {
 }
 
 /// Whether a number has opted out, and its history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct NumberView {
     pub msisdn: Msisdn,
     pub is_opted_out: bool,
@@ -91,7 +91,7 @@ pub struct NumberView {
 }
 
 /// An opt-out or an opt-in.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct WishView {
     #[serde(serialize_with = "Timestamp::as_text")]
     pub at: Timestamp,

@@ -2,7 +2,8 @@
 //!
 //! In: typed data of other rooms, such as the [`Bubble`](crate::template::preview::Bubble) of a message.
 //!
-//! Out: [`PreviewPage`], a self-contained page of messages as handsets show them.
+//! Out: [`PreviewPage`], a self-contained page of messages as handsets show them, and [`ReferencePage`], the reference of
+//! the API.
 //!
 //! Promises:
 //! - Every value is escaped where it is written, so a cell of a recipient file stays text.
@@ -12,5 +13,7 @@
 //! May not: use any room but `domain` and `template`; do I/O; decide anything.
 
 mod preview;
+mod reference;
 
 pub use preview::{PreviewMessage, PreviewPage, PreviewStep};
+pub use reference::{Operation, OperationGroup, Parameter, PossibleAnswer, ReferencePage, SchemaText};

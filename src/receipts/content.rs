@@ -21,7 +21,7 @@ pub struct ContentView {
 }
 
 /// What a message has beside or instead of a text.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ContentData {
     Media(MediaView),
@@ -32,17 +32,18 @@ pub enum ContentData {
     CallPermission(CallPermissionView),
     Order(OrderView),
     /// Any other content, as it came.
+    #[schema(value_type = Object)]
     Content(Box<RawValue>),
 }
 
 /// A file, at an address that the provider deletes after a day.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct MediaView {
     pub url: String,
     pub caption: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct LocationView {
     pub latitude_deg: f64,
     pub longitude_deg: f64,
@@ -51,7 +52,7 @@ pub struct LocationView {
 }
 
 /// A tapped button.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ButtonView {
     pub id: Option<String>,
     pub title: Option<String>,
@@ -59,7 +60,7 @@ pub struct ButtonView {
 }
 
 /// A chosen row of a list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct RowView {
     pub id: Option<String>,
     pub title: Option<String>,
@@ -67,7 +68,7 @@ pub struct RowView {
 }
 
 /// A completed form.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct FlowView {
     pub token: Option<String>,
     pub name: Option<String>,
@@ -79,7 +80,7 @@ pub struct FlowView {
 }
 
 /// Whether the business may call the recipient.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct CallPermissionView {
     pub response: Option<String>,
     pub is_permanent: Option<bool>,
@@ -91,14 +92,14 @@ pub struct CallPermissionView {
 }
 
 /// An order from a catalogue.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct OrderView {
     pub catalog_id: Option<String>,
     pub note: Option<String>,
     pub items: Vec<OrderItemView>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct OrderItemView {
     pub product_id: Option<String>,
     pub quantity: Option<i64>,

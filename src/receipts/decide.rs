@@ -12,7 +12,7 @@ use super::naming::Naming;
 use super::outcome::{Outcome, advance_by, slot_change};
 use super::tries::{Tries, Try};
 use super::working::Working;
-use crate::book::{Book, Entry};
+use crate::book::{Book, Entry, StepReport};
 use crate::clock::Chance;
 use crate::domain::{BatchId, MessageKey, Msisdn, OptOutSource, Span, Status, StepIndex, Timestamp};
 use crate::engine::{self, Made, Ruling};
@@ -116,6 +116,9 @@ impl Group<'_> {
                 message.is_first_submitted = tries.show_none_submitted(key, found.step).await?;
             }
         }
+        if message.entry.is_observed() {
+            message.case.add_report(step_report(incoming, found.step));
+        }
         let lived = message.case.now.marks.may_live(found.step);
         let ruling = match report {
             Some(report) => advance_by(message, incoming, found, report, *now, outcome),
@@ -171,6 +174,12 @@ fn report(
     let fault = rules.map_or(failure.fault, |rules| codes::fault_in(rules, failure.fault, failure.subject));
     let again = now + chance.back_off(SHORTEST_REST, message.case.now.tries.into(), LONGEST_REST);
     Some(engine::AttemptReport::Failed { fault, again })
+}
+
+fn step_report(incoming: &Incoming, step: StepIndex) -> StepReport {
+    let code = incoming.failure().map(|_| incoming.code);
+    let detail = Some(incoming.detail.clone()).filter(|detail| !detail.is_empty());
+    StepReport { step, at: incoming.stamp, code, detail }
 }
 
 fn opted_out(incoming: &Incoming, msisdn: Msisdn, now: Timestamp) -> OptOut {

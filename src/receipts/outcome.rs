@@ -41,7 +41,7 @@ pub(super) fn advance_by(
     let decide =
         |report| message.case.decide(&message.entry.plan, Event::Receipt { step, report }, incoming.counts_from);
     let mut decision = decide(report);
-    let Decision::Moved { mut rule, .. } = decision else { return message.case.apply(&decision) };
+    let Decision::Moved { mut rule, .. } = decision else { return message.case.apply(&decision, now) };
     let recall = is_counted(incoming, report, rule).and_then(|code| {
         message.entry.refused(&message.case.message, step, ReportedBy::Receipt, code, incoming.counts_from)
     });
@@ -57,7 +57,7 @@ pub(super) fn advance_by(
         message.entry.taken(step, ReportedBy::Receipt);
     }
     let before = message.case.now;
-    let ruling = message.case.apply(&decision);
+    let ruling = message.case.apply(&decision, now);
     outcome.throttled.extend(throttled(message, found, incoming, submitted_at(&before, now)));
     if let Rule::KeptForSender(part) = rule {
         let begun = submitted_at(&before, now);

@@ -3,6 +3,7 @@
 mod business;
 mod guard;
 mod naming;
+mod observed;
 mod samples;
 mod tries;
 mod verifier;
@@ -181,7 +182,7 @@ impl Desk {
         let present = self.message().await;
         let event = Event::Answered { step: StepIndex::FIRST, answer };
         let mut case = entry.case(&present);
-        let ruling = case.apply(&case.decide(&entry.plan, event, now));
+        let ruling = case.apply(&case.decide(&entry.plan, event, now), now);
         let fact = fact.map(|(verdict, umid)| Attempt {
             step: StepIndex::FIRST,
             lane: self.lane,

@@ -12,7 +12,7 @@ use crate::wire::{WebhookEvent, parse_events};
 const ID_SHOWN: usize = 80;
 
 /// A message from a recipient, with the campaign message that it answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ReplyView<'a> {
     pub umid: &'a str,
     pub received_at: String,

@@ -21,7 +21,7 @@ pub struct Breakdown {
 }
 
 /// The messages of one country; `None` for messages whose recipient is gone.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct CountryReport {
     pub country: Option<Country>,
     pub audience: i64,
@@ -33,7 +33,7 @@ pub struct CountryReport {
 }
 
 /// A reason that the provider gave on one step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct CodeReport {
     pub step: u8,
     pub channel: Option<Channel>,

@@ -29,6 +29,7 @@ enum Column {
     State,
     Outcome,
     Reason,
+    Expiry,
     Own(usize),
     OfStep(StepIndex, usize),
 }
@@ -51,7 +52,8 @@ pub struct NoColumn {
 }
 
 impl ExportColumns {
-    /// All columns: Volley's own, those of the recipient file, and ten for each step.
+    /// All columns: Volley's own, those of the recipient file, and ten for each step. Only messages of API calls have an
+    /// expiry of their own.
     pub fn of(plan: &Plan, tag: Tag, zone: Option<Zone>) -> Self {
         let mut columns = vec![
             ("message".to_owned(), Column::Message),
@@ -62,6 +64,9 @@ impl ExportColumns {
             ("outcome".to_owned(), Column::Outcome),
             ("reason".to_owned(), Column::Reason),
         ];
+        if plan.api.is_some() {
+            columns.push(("expiry".to_owned(), Column::Expiry));
+        }
         // The id of the file is one of Volley's own columns already.
         let own = plan.columns.iter().enumerate().filter(|(_, name)| !name.eq_ignore_ascii_case("ClientMessageId"));
         columns.extend(own.map(|(n, name)| (name.clone(), Column::Own(n))));
@@ -115,6 +120,7 @@ impl ExportColumns {
             Column::State => row.state.name().to_owned(),
             Column::Outcome => row.outcome().map(|outcome| outcome.to_string()).unwrap_or_default(),
             Column::Reason => self.reason(whole),
+            Column::Expiry => self.time(row.expires),
             Column::Own(n) => own.get(n).map(|field| field.clone().into_owned()).unwrap_or_default(),
             Column::OfStep(index, n) => {
                 self.plan.step(index).map(|step| self.of_step(step, index, n, whole)).unwrap_or_default()
@@ -261,7 +267,7 @@ pub async fn export<E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Channel;
+    use crate::domain::{ApiCalls, Channel};
 
     #[test]
     fn a_column_of_the_file_is_found_by_its_exact_name_and_its_id_is_written_once() {
@@ -275,5 +281,15 @@ mod tests {
             [Column::Own(1), Column::Country, Column::Country]
         );
         assert_eq!(only("clientmessageid"), Column::ClientMessageId);
+    }
+
+    #[test]
+    fn messages_of_api_calls_have_a_column_for_their_expiry() {
+        let launched = Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]);
+        let api = Some(ApiCalls { sub_account: "acme".to_owned(), callback: None });
+        for (plan, has) in [(Plan { api, ..launched.clone() }, true), (launched, false)] {
+            let columns = ExportColumns::of(&plan, Tag::from_random(1), None);
+            assert_eq!(columns.names().any(|name| name == "expiry"), has);
+        }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) const UNKNOWN_SHOWN: u32 = 1_000;
 const REPLIES_SHOWN: u32 = 200;
 
 /// The present state of a campaign.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Show {
     pub id: String,
     pub name: String,
@@ -30,7 +30,7 @@ pub struct Show {
     pub stranded: Vec<Stranded>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Counts {
     pub queued: i64,
     pub sending: i64,
@@ -38,7 +38,7 @@ pub struct Counts {
     pub done: i64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct RateNow {
     /// Submissions a second, as last measured.
     pub now: f64,
@@ -47,10 +47,10 @@ pub struct RateNow {
 }
 
 /// How messages ended. The outcomes and `open` sum to the audience.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Outcomes(pub BTreeMap<String, i64>);
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Report {
     pub id: String,
     pub name: String,
@@ -84,7 +84,7 @@ pub struct Report {
 }
 
 /// How many replies to a step are alike.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ReplyReport {
     pub step: u8,
     /// The provider's word for the kind of message, in lower case.
@@ -94,7 +94,7 @@ pub struct ReplyReport {
     pub count: u32,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Unknown {
     pub message: String,
     pub msisdn: Msisdn,

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{AudienceId, BatchId, Loaded, MessageKey, Msisdn};
-use crate::store::{AudiencePart, Audiences, Batch, Messages, Result, Store, Whom};
+use crate::domain::{AttemptId, AudienceId, BatchId, Loaded, MessageId, MessageKey, Msisdn, Umid};
+use crate::store::{AudiencePart, Audiences, Batch, Key, Messages, Result, Store, Whom};
 
 /// Messages read at once.
 const PAGE: u32 = 5_000;
@@ -18,6 +18,51 @@ pub async fn lookup(store: &dyn Store, batch: &Batch, whom: &str) -> Result<Vec<
 pub async fn lookup_everywhere(store: &dyn Store, whom: &str) -> Result<Vec<(Batch, Vec<Loaded>)>> {
     let positions = positions_of(store, whom, None).await?;
     messages_everywhere(store, store.batches(None).await?, &positions).await
+}
+
+/// Finds the message with this public id: of the message (`msg_…`, or its UUID), of an attempt (`att_…`), or the
+/// provider's umid of one.
+pub async fn message_by_id(store: &dyn Store, text: &str) -> Result<Option<(Batch, MessageKey)>> {
+    let message = text.parse::<MessageId>().map(|id| (id.key, id.tag));
+    let named = message.or_else(|_| text.parse::<AttemptId>().map(|id| (id.key, id.tag)));
+    let (key, tag) = match named {
+        Ok((key, tag)) => (key, Some(tag)),
+        Err(_) => match store.find(vec![Key::Umid(Umid::new(text))]).await?.pop().flatten() {
+            Some(found) => (found.message.key, None),
+            None => return Ok(None),
+        },
+    };
+    // The tag tells an id of this database from one of another.
+    let batch = store.batch(key.batch).await?.filter(|batch| tag.is_none_or(|tag| batch.tag == tag));
+    let Some(batch) = batch.filter(|batch| batch.purged_at.is_none()) else { return Ok(None) };
+    Ok((!store.load(vec![key]).await?.is_empty()).then_some((batch, key)))
+}
+
+/// Lists messages of a batch from number `from` on that are `wanted`, at most `limit`. Also returns where to go on.
+///
+/// - Looks at a few thousand numbers at most, so there may be fewer than `limit` although others follow.
+pub async fn messages_from(
+    store: &dyn Store,
+    batch: &Batch,
+    from: u32,
+    limit: u32,
+    wanted: impl Fn(&Loaded) -> bool,
+) -> Result<(Vec<Loaded>, Option<u32>)> {
+    let until = from.saturating_add(PAGE);
+    let keys = (from..until).map(|n| MessageKey { batch: batch.id, n }).collect();
+    let page = store.load(keys).await?;
+    let mut found = Vec::new();
+    for message in page {
+        if found.len() == limit as usize {
+            return Ok((found, Some(message.key.n)));
+        }
+        if wanted(&message) {
+            found.push(message);
+        }
+    }
+    // Left-out recipients leave gaps, so there are more numbers than messages.
+    let numbers = store.parts_of(batch.id).await?.iter().map(|part| part.recipients).sum::<u32>();
+    Ok((found, (until < numbers.max(batch.messages)).then_some(until)))
 }
 
 /// Finds the messages of these batches at the positions.

@@ -4,11 +4,13 @@ use serde::Serialize;
 
 use super::figures::as_counted;
 use super::lookup::ClientIds;
-use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};
+use crate::domain::{
+    Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex, Timestamp, rfc3339_option,
+};
 use crate::store::{Batch, Result, Store};
 
 /// A message of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct MessageView {
     pub id: String,
     pub msisdn: Msisdn,
@@ -20,6 +22,9 @@ pub struct MessageView {
     /// The `ClientMessageId` of the recipient file, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_message_id: Option<Box<str>>,
+    /// The message's own expiry: from then on no step is submitted.
+    #[serde(serialize_with = "rfc3339_option::serialize", skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<SkipReason>,
     /// Steps for which it is unknown whether they were submitted.
@@ -62,6 +67,7 @@ impl<'a> MessageViews<'a> {
             outcome: present.outcome(),
             campaign: self.batch.display_name(),
             client_message_id,
+            expiry: present.expires,
             skipped,
             unknown_steps: unknown.map(|step| step.get() + 1).collect(),
         }

@@ -8,7 +8,7 @@ use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReaso
 use crate::store::{Batch, Result, Store};
 
 /// What became of a message so far.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct MessageResult {
     /// The message's id.
     pub id: String,

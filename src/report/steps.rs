@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::figures::Report;
 use crate::domain::{BatchState, Channel, Count, Money, Plan, StepIndex, Tallies};
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct StepReport {
     pub step: u8,
     pub channel: Channel,
@@ -45,7 +45,7 @@ pub struct StepReport {
 /// - `entered` = the step's `fell_back` + `open` + `ended`
 ///
 /// A fallback that was recalled, because an earlier step had arrived after all, counts in neither.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct StepCourse {
     pub entered: Entered,
     /// Messages that are queued or being sent, and were not submitted on this step before.
@@ -58,7 +58,7 @@ pub struct StepCourse {
 }
 
 /// How messages came to a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Entered {
     /// It is the first step that applies to them.
     pub first: i64,
@@ -72,7 +72,7 @@ impl Entered {
 }
 
 /// Why messages that entered a step were never submitted on it, whether they fell back or ended there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct NotSubmitted {
     pub rejected: i64,
     pub could_not_leave: i64,
@@ -96,7 +96,7 @@ impl NotSubmitted {
 }
 
 /// Why messages went on to their next step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FellBack {
     pub deadline: i64,
     pub undelivered: i64,

@@ -8,7 +8,7 @@ use crate::domain::{BatchState, Channel, Count, Member, Plan, Step, StepIndex, T
 use crate::store::{Batch, Batches, Result};
 
 /// A step of a campaign whose lane is gone, and no other lane takes over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Stranded {
     pub lane: String,
     pub channel: Channel,

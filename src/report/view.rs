@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::{CodeReport, CountryReport, Report};
-use crate::domain::Timestamp;
+use super::{CodeReport, CountryReport, Counts, Report};
+use crate::domain::{BatchState, Tallies, Timestamp, rfc3339_option};
 use crate::store::Batch;
 
 /// The report of a campaign with its times, and with the breakdowns that were asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ReportView<'a> {
     #[serde(flatten)]
     pub report: &'a Report,
@@ -31,6 +31,38 @@ impl<'a> ReportView<'a> {
             settled_at: when(batch.settled_at),
             by_country: None,
             by_code: None,
+        }
+    }
+}
+
+/// A batch of a list: of a campaign, or of calls of the API.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct BatchView {
+    pub id: String,
+    /// The campaign's name, or a name that is made of the number.
+    pub name: String,
+    pub state: BatchState,
+    /// Whether it belongs to a campaign.
+    pub is_campaign: bool,
+    pub messages: u32,
+    pub counts: Counts,
+    #[serde(serialize_with = "Timestamp::as_text")]
+    pub created_at: Timestamp,
+    #[serde(serialize_with = "rfc3339_option::serialize")]
+    pub finished_at: Option<Timestamp>,
+}
+
+impl BatchView {
+    pub fn new(batch: &Batch, tallies: &Tallies) -> Self {
+        Self {
+            id: batch.public_id().to_string(),
+            name: batch.display_name(),
+            state: batch.state,
+            is_campaign: batch.name.is_some(),
+            messages: batch.messages,
+            counts: Counts::of(batch.state, tallies),
+            created_at: batch.created_at,
+            finished_at: batch.finished_at,
         }
     }
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::act::PlanChange;
 use super::operators::by;
-use super::scene::{COLUMNS, Campaign, has_name, joining, recipient};
+use super::scene::{COLUMNS, Campaign, expires_after, has_name, joining, recipient};
 use super::world::{OPERATOR, World};
 use crate::audience::{ImportRecord, OddCells, Summary, Survey};
-use crate::campaign::{Draft, Launcher, bring_forward};
+use crate::campaign::{Draft, Launcher, SingleMessage, bring_forward};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchId, MessageKey, Present};
+use crate::domain::{BatchId, MessageKey, Present, Recipient};
 use crate::events::Origin;
 use crate::store::{Amendment, Joined, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store};
 
@@ -122,10 +122,15 @@ impl World {
         let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
         let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config, by: Origin::SERVER };
         // Their numbers depend on where they join, and no other act runs meanwhile.
-        let Joined { batch, first, .. } = launcher.join(self.plan.clone(), Vec::new()).await.unwrap();
-        let recipient_of = |n| recipient(joining(MessageKey { batch, n }));
-        let recipients: Vec<_> = (first..first + count).map(recipient_of).collect();
-        let joined = launcher.join(self.plan.clone(), recipients).await.unwrap();
+        let Joined { batch, first, .. } = launcher.join(self.plan.clone(), Vec::<Recipient>::new()).await.unwrap();
+        let now = clock.now();
+        let message = |n| SingleMessage {
+            recipient: recipient(joining(MessageKey { batch, n })),
+            not_before: None,
+            expires: expires_after(n).map(|after| now + after),
+        };
+        let messages: Vec<_> = (first..first + count).map(message).collect();
+        let joined = launcher.join(self.plan.clone(), messages).await.unwrap();
         assert_eq!((joined.batch, joined.first), (batch, first));
         self.invariants.join(batch).await;
     }

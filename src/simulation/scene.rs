@@ -38,6 +38,16 @@ pub(super) fn joining(MessageKey { batch, n }: MessageKey) -> u32 {
     RECIPIENTS + batch.0 * JOINING_MAX + n
 }
 
+/// How long after its join a message with an expiry of its own expires. Some expire in the queue, some while they wait for
+/// receipts.
+pub(super) fn expires_after(n: u32) -> Option<Span> {
+    match n % 4 {
+        1 => Some(Span::from_secs(10)),
+        3 => Some(Span::from_secs(100)),
+        _ => None,
+    }
+}
+
 /// Maximum number of messages that join one batch.
 const JOINING_MAX: u32 = 40;
 

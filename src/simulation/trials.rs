@@ -64,7 +64,7 @@ async fn a_trial_uses_fields_of_the_first_rows_and_its_own_number() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.csv"), "phone,Name\n+6591000001,Ann\n+6591000002,Bob\n").unwrap();
     let text = "audience = \"a.csv\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi {{Name}}, {{phone}}\"\n";
-    let draft = Draft { folder: folder.path().to_owned(), ..Draft::parse("a.toml", text).unwrap() };
+    let draft = Draft { folder: Some(folder.path().to_owned()), ..Draft::parse("a.toml", text).unwrap() };
     let trial = to(&["+6598765431", "+6598765432", "+6598765433"]);
     let launched = world.launcher().try_file(&draft, &trial).await.unwrap();
     let part = world.store.parts_of(launched.batch).await.unwrap().remove(0);

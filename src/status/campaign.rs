@@ -62,7 +62,7 @@ impl Look {
 }
 
 /// The present rate of a lane. Other campaigns on the lane count too.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct LaneRateView {
     pub lane: String,
     /// Submissions a second, as last measured; `None` if no running server has reported it.

@@ -11,9 +11,10 @@ use crate::campaign::{CampaignRow, Launcher, RulesView, campaigns};
 use crate::domain::{Channel, Outcome, Timestamp};
 use crate::forecast::ForecastView;
 use crate::report::{FellBack, Show, StepReport};
+use crate::store::Batch;
 
 /// The present state of a campaign.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct CampaignView<'a> {
     #[serde(flatten)]
     pub show: &'a Show,
@@ -48,7 +49,7 @@ pub struct CampaignView<'a> {
 }
 
 /// The progress of a step, with the keys of `campaign report`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct StepView<'a> {
     pub step: u8,
     pub channel: Channel,
@@ -111,7 +112,7 @@ pub struct Listed {
 }
 
 /// A campaign of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ListedView<'a> {
     #[serde(flatten)]
     pub campaign: CampaignView<'a>,
@@ -126,12 +127,18 @@ impl Listed {
     pub async fn all(launcher: &Launcher<'_>, tests: bool) -> Result<(Vec<Self>, usize), StatusError> {
         let rows = campaigns(launcher.store).await?;
         let (listed, left_out): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| tests || !row.is_test);
+        let listed = listed.into_iter().map(|CampaignRow { batch, is_test }| (batch, is_test));
+        Ok((Self::of(launcher, listed.collect()).await?, left_out.len()))
+    }
+
+    /// Looks at these campaigns. Each comes with whether it is a test send.
+    pub async fn of(launcher: &Launcher<'_>, campaigns: Vec<(Batch, bool)>) -> Result<Vec<Self>, StatusError> {
         let mut all = Vec::new();
-        for CampaignRow { batch, is_test } in listed {
+        for (batch, is_test) in campaigns {
             let mut watcher = Watcher::new(launcher, batch.id).await?.without_forecast();
             all.push(Self { look: watcher.look().await?, is_test });
         }
-        Ok((all, left_out.len()))
+        Ok(all)
     }
 
     pub fn view(&self) -> ListedView<'_> {

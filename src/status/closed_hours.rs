@@ -16,7 +16,7 @@ use crate::store::{Batch, Result, Store};
 const SOON: Span = Span::from_secs(2);
 
 /// A step of a running campaign whose waiting messages may not be sent before `until`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ClosedHours {
     /// Counted from 1.
     pub step: u8,

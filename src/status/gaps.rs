@@ -13,7 +13,7 @@ use crate::engine::{Gap, KnownGaps};
 use crate::store::{KeptGap, Nodes, Result, Store};
 
 /// A short gap whose receipts the provider still repeats; deadlines wait for them.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Repeated {
     #[serde(serialize_with = "Timestamp::as_text")]
     from: Timestamp,
@@ -60,7 +60,7 @@ impl Repeated {
 }
 
 /// Deadlines of a campaign that passed during a gap, so that no message falls back by them.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Waived {
     deadlines: i64,
     /// Deadlines that the provider cannot be asked about, because its id for the attempt is unknown.

@@ -10,7 +10,7 @@ use crate::store::{HeldBy, Hold};
 use crate::wire::codes::remedies::{self, Remedy};
 
 /// A hold.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct HoldView {
     pub lane: String,
     #[serde(skip_serializing_if = "Option::is_none")]

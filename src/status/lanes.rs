@@ -19,7 +19,7 @@ use crate::store::{Hold, Override, ProviderReport, Result, StepHold, Store};
 use crate::throttle::is_over;
 
 /// The tier of a lane's portfolio.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct TierView {
     pub portfolio: String,
     pub tier: String,
@@ -28,7 +28,7 @@ pub struct TierView {
 }
 
 /// A lane: its settings and its present state.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct LaneView<'a> {
     pub name: &'a str,
     pub channel: Channel,
@@ -55,7 +55,7 @@ pub struct LaneView<'a> {
 }
 
 /// A lane after an operator's decision.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct LaneDecisionView<'a> {
     #[serde(flatten)]
     pub lane: LaneView<'a>,

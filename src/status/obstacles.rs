@@ -72,7 +72,7 @@ const fn write_again(trouble: DiskTrouble) -> &'static str {
 }
 
 /// An obstacle, with what to do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ObstacleView {
     pub kind: &'static str,
     pub what: String,

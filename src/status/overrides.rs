@@ -8,7 +8,7 @@ use crate::domain::{OverridableSetting, Timestamp};
 use crate::store::Override;
 
 /// A setting that differs from the file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct OverrideView {
     pub setting: OverridableSetting,
     pub value: String,

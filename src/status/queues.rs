@@ -14,7 +14,7 @@ use crate::events::Origin;
 use crate::store::{Batch, Hold, QueueTimes, Result, Store};
 
 /// The waiting messages of one step of a campaign on a lane.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct QueueView {
     pub campaign: String,
     pub step: u8,
@@ -28,7 +28,7 @@ pub struct QueueView {
 }
 
 /// A lane with its queues.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct LaneWithQueuesView<'a> {
     #[serde(flatten)]
     pub lane: LaneView<'a>,

@@ -7,7 +7,7 @@ use crate::domain::text::about;
 use crate::store::ProviderReport;
 
 /// What the provider reports about a lane.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ReportedView {
     pub about: String,
     pub what: String,

@@ -10,7 +10,7 @@ use crate::domain::{Portion, Tier, Timestamp};
 use crate::store::{LaneStandstill, LaneState, Trouble};
 
 /// What a running server reports about a lane.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct LaneNowView {
     /// Submissions a second, as last measured.
     pub rate_per_s: f64,
@@ -31,14 +31,14 @@ pub struct LaneNowView {
 }
 
 /// A complaint of the provider.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ComplaintView {
     pub at: String,
     pub reason: String,
 }
 
 /// Why a lane is stopped.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct StandingView {
     pub kind: &'static str,
     pub since: String,

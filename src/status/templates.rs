@@ -16,7 +16,7 @@ use crate::report::QueuedMessages;
 use crate::store::{self, Batch, Batches, Cursor, Hold};
 
 /// A template that an active campaign uses, or that is on hold.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct TemplateView {
     pub name: String,
     pub languages: Vec<String>,
@@ -33,7 +33,7 @@ pub struct TemplateView {
 }
 
 /// A template in one language as the provider lists it, and as its webhooks have reported since.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct KnownTemplateView {
     pub account_id: String,
     pub channel_id: String,
@@ -79,7 +79,7 @@ impl KnownTemplateView {
 }
 
 /// A template with its history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct TemplateHistory {
     #[serde(flatten)]
     pub template: TemplateView,
@@ -90,7 +90,7 @@ pub struct TemplateHistory {
 }
 
 /// An event about a template.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct TemplateEventView {
     #[serde(serialize_with = "Timestamp::as_text")]
     pub at: Timestamp,
@@ -121,7 +121,7 @@ impl TemplateHistory {
 }
 
 /// What the provider reports about a template.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct TemplateReportView {
     pub language: String,
     /// The lane whose channel or account it is about, if it is not about every lane.

@@ -21,6 +21,28 @@ pub struct NewBatch {
     pub now: Timestamp,
 }
 
+/// Which batches a page has.
+#[derive(Debug, Clone, Default)]
+pub struct BatchFilter {
+    /// Their states; `None` means all.
+    pub states: Option<Vec<BatchState>>,
+    /// A part of their names, in any letter case.
+    pub name: Option<String>,
+    /// Whether they are campaigns, which have names, or batches of API calls; `None` means both.
+    pub is_campaign: Option<bool>,
+    /// Whether test sends are included.
+    pub tests: bool,
+}
+
+/// A page of batches, latest first.
+#[derive(Debug, Clone)]
+pub struct BatchPage {
+    /// Each batch, and whether it is a test send.
+    pub batches: Vec<(Batch, bool)>,
+    /// Where the next page begins; `None` on the last page.
+    pub next: Option<BatchId>,
+}
+
 /// Messages that join an open batch of their plan, or begin one if none is open.
 #[derive(Debug, Clone)]
 pub struct Joining {
@@ -29,6 +51,8 @@ pub struct Joining {
     pub start: Start,
     /// The countries whose messages begin differently.
     pub elsewhere: Vec<(Country, Start)>,
+    /// The messages with times of their own.
+    pub own_times: Vec<OwnTimes>,
     /// The tag for a new batch.
     pub tag: Tag,
     /// The audience's name for operators, for a new batch.
@@ -120,6 +144,29 @@ impl Start {
             State::Done { skipped, at, .. } => (at, None, skipped),
         };
         Self { step: present.step, marks: present.marks, lanes, not_before, gives_up, skipped }
+    }
+}
+
+/// The times of one of the messages that join, instead of those of its [`Start`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnTimes {
+    /// The position of its recipient among those who join.
+    pub index: u32,
+    pub not_before: Timestamp,
+    pub gives_up: Option<Timestamp>,
+    /// Its own expiry.
+    pub expires: Option<Timestamp>,
+}
+
+impl OwnTimes {
+    /// The times of a message that waits; `None` if it was skipped.
+    pub const fn of(index: u32, begun: &Present) -> Option<Self> {
+        match begun.state {
+            State::Queued { not_before, gives_up } => {
+                Some(Self { index, not_before, gives_up, expires: begun.expires })
+            }
+            State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
+        }
     }
 }
 

@@ -7,15 +7,20 @@ mod catalogue;
 mod changes;
 mod claims;
 mod counters;
+mod deliveries;
 mod filled;
+mod health;
 mod hours;
 mod inbound;
 mod joining;
+mod keys;
 mod lanes;
 mod leases;
 mod limits;
 mod nodes;
+mod pages;
 mod receipts;
+mod requests;
 mod retention;
 mod round_trip;
 mod settings;
@@ -272,12 +277,14 @@ fn change(message: &Loaded, after: Present) -> Change {
         version: message.version,
         before: message.present,
         after,
+        lane_before: message.lane,
         lane: message.lane,
         steps: STEPS,
         fact: None,
         ruling: Ruling::default(),
         notes: Vec::new(),
         refund: None,
+        observed: Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// A position in a list of rows in the order in which they arrived, such as events. Only the store that returned it knows
 /// what it contains; nobody else counts on numbers or on their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Cursor(pub(super) i64, pub(super) i64);
 
 impl Cursor {
@@ -15,6 +15,11 @@ impl Cursor {
     }
 
     pub(super) const fn id(self) -> i64 {
+        self.0
+    }
+
+    /// The number of the row, by which others name it where ids alone give the order.
+    pub const fn row(self) -> i64 {
         self.0
     }
 }

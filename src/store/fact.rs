@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{Channel, LaneId, MessageKey, Money, Msisdn, Present, StepIndex, Timestamp, Umid};
+use crate::domain::{Channel, LaneId, MessageKey, Money, Msisdn, Present, Progress, StepIndex, Timestamp, Umid};
 use crate::engine::{Note, Ruling};
 
 /// The final result of one try of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     Accepted = 0,
     Rejected = 1,
@@ -86,6 +86,8 @@ pub struct Change {
     pub version: u32,
     pub before: Present,
     pub after: Present,
+    /// The lane of the step that the message was at before the decision.
+    pub lane_before: LaneId,
     /// The lane of the step that the message is at after the decision.
     pub lane: LaneId,
     /// The number of steps of the route, for the counters.
@@ -97,6 +99,22 @@ pub struct Change {
     pub notes: Vec<Note>,
     /// The cost that a claim counted for a message that was not submitted after all.
     pub refund: Option<Refund>,
+    /// What the observers of the message are told about it, in order; nothing if nobody observes its batch.
+    pub observed: Vec<Observed>,
+}
+
+/// Something that observers of a message are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    pub progress: Progress,
+    /// When it happened: by the provider's clock if it was reported, but never later than it was recorded.
+    pub at: Timestamp,
+    /// The code of a failure, as the provider reported it.
+    pub code: Option<u32>,
+    /// The provider's word for the details, in receipts.
+    pub detail: Option<String>,
+    /// The provider's sentence, in answers.
+    pub message: Option<String>,
 }
 
 impl Change {
@@ -107,6 +125,21 @@ impl Change {
             Some(fact) => Self { fact: Some(Attempt { ruling: self.ruling, ..fact }), notes: Vec::new(), ..self },
             None => self,
         }
+    }
+
+    /// What observers are told. The fact of a rejected attempt has the code and the words of its failure.
+    pub(super) fn observations(&self) -> impl Iterator<Item = Observed> + '_ {
+        self.observed.iter().map(|observed| {
+            let failed = match observed.progress {
+                Progress::Failed { step } => self.fact.as_ref().filter(|fact| fact.step == step),
+                Progress::Reached { .. } | Progress::Ended { .. } => None,
+            };
+            Observed {
+                code: observed.code.or_else(|| failed?.code),
+                message: failed.and_then(|fact| fact.detail.clone()),
+                ..observed.clone()
+            }
+        })
     }
 }
 

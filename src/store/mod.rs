@@ -8,6 +8,7 @@
 //! May not: decide. The engine decides about messages, through the book; the planner decides what is sent next. Other
 //! rooms know only the traits of the verbs, and take the one that they need; [`open`] alone chooses the database.
 
+mod access;
 mod batch;
 mod catalogue;
 #[cfg(test)]
@@ -15,11 +16,15 @@ mod contract;
 mod cursor;
 mod error;
 mod fact;
+mod flow;
+mod health;
 mod inbound;
 mod lanes;
 mod lease;
 mod limits;
 mod model;
+mod outgoing;
+mod requests;
 mod sieve;
 mod signal;
 mod sqlite;
@@ -27,13 +32,18 @@ mod uploads;
 mod verbs;
 mod walk;
 
-pub use batch::{Amendment, Batch, Call, Edition, Joined, Joining, NewBatch, NewCall, Over, PieceOfMessages, Start};
+pub use batch::{Amendment, Batch, BatchFilter, BatchPage, Call, Edition, Joined, Joining, NewBatch, NewCall, Over, OwnTimes, PieceOfMessages, Start};
+pub use access::{ApiKey, AuditActor, AuditEntry, AuditRequest, KeyLimits, LastUse, OperatorAccount, PasswordHash, SecretDigest, SetupToken};
 pub use catalogue::{
     FetchedTemplates, StoredTemplate, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind,
 };
 pub use cursor::Cursor;
 pub use error::{DiskTrouble, Error};
-pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
+pub use fact::{
+    Attempt, Change, Nameless, NamingLane, Observed, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict,
+};
+pub use flow::{Flow, FlowCount, FlowPlace};
+pub use health::{LOW_SPACE, SchemaVersion, WriterFigures, free_space};
 pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, ReplyCount, Sender, UserOptIn, UserOptOut};
 pub use lanes::{
     AccountEvent, BucketOf, HeldBy, Hold, LaneStandstill, LaneState, NotedBucket, Override, ProviderReport, Release,
@@ -48,6 +58,12 @@ pub use model::{
     Key, KnownAs, LinkState, NewAudience, Node, Query, QueryState, Question, QueueTimes, RejectedWebhooks,
     RejectionReason, StoredLane, TierSlot, TierUse, Unwritable,
 };
+pub use outgoing::{
+    AfterTrial, AlertKey, Delivery, DeliveryState, EventRow, FanOut, Feed, FeedRow, FeedState, NewDelivery,
+    NewSubscription, ObservedMessage, ObservedRecipient, OpenAlert, Receiver, ReceiverHealth, Replay, SigningSecret,
+    Subscription, SubscriptionChange, SubscriptionId, Trial, Tried, WebhookFormat,
+};
+pub use requests::{Begun, NewRequest, RequestKey, StoredAnswer};
 pub use sieve::Whom;
 pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;
@@ -55,8 +71,8 @@ pub use sqlite::Sqlite;
 pub(crate) use sqlite::tests::run_sql;
 pub use uploads::UploadedFile;
 pub use verbs::{
-    Audiences, Batches, Catalogues, Consent, Dispatch, Events, Kept, Lanes, Messages, Nodes, Queries, Receipts,
-    Replies, Retention, Store, Tiers, Uploads, WebhookGroup,
+    Audiences, Batches, Catalogues, Consent, Deliveries, Dispatch, Events, Health, Kept, Keys, Lanes, Messages, Nodes,
+    Queries, Receipts, Replies, Requests, Retention, Store, Tiers, Uploads, WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

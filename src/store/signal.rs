@@ -116,10 +116,16 @@ pub(super) struct JoinedQueues {
 impl JoinedQueues {
     pub(super) fn of(joining: &Joining) -> Self {
         let starts = || [&joining.start].into_iter().chain(joining.elsewhere.iter().map(|(_, start)| start));
-        let queues =
-            |start: &Start| start.lanes.iter().map(|lane| (start.step, *lane, start.not_before)).collect::<Vec<_>>();
+        // If all of them have times of their own, the first of these counts.
+        let own = joining.own_times.iter().filter(|_| joining.own_times.len() == joining.recipients.len());
+        let first = own.map(|own| own.not_before).min();
+        let queues = |start: &Start| {
+            let at = first.unwrap_or(start.not_before);
+            start.lanes.iter().map(|lane| (start.step, *lane, at)).collect::<Vec<_>>()
+        };
         let waits = |start: &&Start| start.skipped.is_none();
-        let due = starts().filter(waits).filter_map(|start| start.gives_up).min();
+        let own = joining.own_times.iter().filter_map(|own| own.gives_up);
+        let due = starts().filter(waits).filter_map(|start| start.gives_up).chain(own).min();
         Self { queues: starts().filter(waits).flat_map(queues).collect(), due }
     }
 

@@ -271,6 +271,8 @@ impl Checks {
                 format!("step {step} was submitted {} before the campaign began", begun.since(intent))
             } else if let Some(until) = ttl_up.filter(|until| intent >= *until) {
                 format!("step {step} was submitted {} after the TTL of its message", late(until))
+            } else if let Some(until) = row.expires.filter(|until| intent >= *until) {
+                format!("step {step} was submitted {} after its message had expired", late(until))
             } else if let Some(until) = end_up.filter(|until| intent >= *until) {
                 format!("step {step} was submitted {} after the campaign's end", late(until))
             } else if let Some(until) = leave_by.filter(|until| intent >= *until) {

@@ -72,15 +72,28 @@ impl Context {
 
 /// Whether the message falls back to another step at the deadline.
 pub(super) fn falls_back(after: &Present, plan: &Plan) -> bool {
+    has_fallback(after, plan) && expires_first(after).is_none()
+}
+
+/// The same, whether or not it expires before.
+fn has_fallback(after: &Present, plan: &Plan) -> bool {
     let has_deadline = plan.step(after.step).is_some_and(|step| step.fallback_after.is_some());
     has_deadline && !after.marks.cut() && !after.marks.opted_out() && plan.after(after.step, after.marks).is_some()
+}
+
+/// The message's own expiry, if it comes before the message falls back.
+fn expires_first(after: &Present) -> Option<Timestamp> {
+    let State::Awaiting { due } = after.state else { return None };
+    after.expires.filter(|expires| *expires <= due)
 }
 
 /// What the message waits for next, and until when.
 pub(super) fn awaits(after: &Present, plan: &Plan) -> String {
     let State::Awaiting { due } = after.state else { return String::new() };
     if !falls_back(after, plan) {
-        return awaits_only(after, plan);
+        let expires = expires_first(after).filter(|_| has_fallback(after, plan));
+        let expires = expires.map(|at| format!(" No other step is submitted after its expiry, {}.", clock(at, plan)));
+        return format!("{}{}", awaits_only(after, plan), expires.unwrap_or_default());
     }
     let success = plan.step(after.step).map_or(Status::Delivered, |step| step.success);
     let (next, due, success) = (next_or(after, plan), clock(due, plan), spoken_status(success));
@@ -303,6 +316,17 @@ pub(super) fn expired(before: &Present, plan: &Plan) -> String {
         State::Queued { .. } | State::Sending { .. } => channel(plan, before.step),
         State::Awaiting { .. } | State::Done { .. } => next_or(before, plan),
     };
+    let planned = match before.first_submitted_at {
+        Some(first) => plan.ttl.map(|ttl| first + ttl),
+        None => plan.end,
+    };
+    if let Some(own) = before.expires.filter(|own| planned.is_none_or(|planned| *own <= planned)) {
+        return format!(
+            "The message's own expiry came at {}, and {unsent} had not been submitted by then: expired. A later expiry \
+             would have allowed it.",
+            clock(own, plan)
+        );
+    }
     match (before.first_submitted_at, plan.ttl, plan.end) {
         (Some(first), Some(ttl), _) => format!(
             "The message's `ttl` ended at {}, {} after its first submission, and {unsent} had not been submitted by \

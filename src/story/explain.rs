@@ -12,14 +12,14 @@ use crate::book::Entry;
 use crate::clock::format_time_short;
 use crate::domain::{
     BatchState, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, OptOutSource, Outcome, Plan, SkipReason, Span,
-    State, Timestamp,
+    State, Timestamp, rfc3339_option,
 };
 use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::events::{Event, EventKind, Subject};
 use crate::store::{Batch, Consent, KeptGap, MessageFacts, OptOutRecord, Receipt, Result, Store, Verdict};
 
 /// One decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Line {
     #[serde(serialize_with = "Timestamp::as_text")]
     pub at: Timestamp,
@@ -29,7 +29,7 @@ pub struct Line {
 }
 
 /// One fact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FactLine {
     pub step: u8,
     #[serde(serialize_with = "Timestamp::as_text")]
@@ -38,7 +38,7 @@ pub struct FactLine {
 }
 
 /// Everything about one message.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Story {
     pub id: String,
     pub campaign: Option<String>,
@@ -47,6 +47,9 @@ pub struct Story {
     pub state: &'static str,
     pub step: u8,
     pub outcome: Option<Outcome>,
+    /// The message's own expiry: from then on no step is submitted.
+    #[serde(serialize_with = "rfc3339_option::serialize", skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Timestamp>,
     /// Each submission, as it is on disk.
     pub attempts: Vec<FactLine>,
     /// Each receipt, as it is on disk.
@@ -98,6 +101,7 @@ pub async fn explain(
         state: message.present.state.name(),
         step: message.present.step.get() + 1,
         outcome: message.present.outcome(),
+        expiry: message.present.expires,
         proven: replay.refuted.is_none(),
         contradiction: replay.refuted.clone(),
         attempts: attempts.iter().map(|attempt| words::attempt(attempt, entry)).collect(),

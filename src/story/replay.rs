@@ -111,7 +111,8 @@ fn is_left_out(row: &Present, begun: &Present) -> bool {
 
 /// Replays the decisions about a message.
 pub(super) fn replay(life: Life<'_>) -> Replay<'_> {
-    let mut begun = engine::begin(life.plan, life.row.marks, begun_at(life.batch));
+    let Life { plan, row, batch, .. } = life;
+    let mut begun = engine::begin(plan, row.marks, begun_at(batch), row.expires);
     if is_left_out(life.row, &begun) || begun.outcome().is_some() {
         // A message that is skipped from the beginning has been skipped since the launch; only the row records it.
         begun = Present { state: life.row.state, ..begun };

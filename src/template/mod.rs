@@ -45,7 +45,7 @@ pub use lack::{Lack, LackCause};
 pub use literals::literals;
 pub use mark::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, Variable, Variables, expiry_mark, mark};
 pub use parts::{PartsOf, PlainText};
-pub use pattern::Pattern;
+pub use pattern::{Pattern, SubmissionTimes};
 pub use plain::{as_sent, plain_marked};
 pub use recipient_text::RecipientText;
 pub use sms::{Alphabet, PARTS_MAX, Segments, beyond_gsm7, segments};

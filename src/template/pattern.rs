@@ -27,9 +27,33 @@ enum Part {
     Literal(Box<[u8]>),
     Msisdn,
     Attempt,
-    /// The submission time plus this TTL.
+    /// The submission time plus this TTL, or the message's own expiry if that is earlier.
     Expiry(Span),
     Variable(Bound),
+}
+
+/// The times of a submission, for the expiry that its request names.
+#[derive(Debug, Clone, Copy)]
+pub struct SubmissionTimes {
+    /// When it is submitted.
+    pub at: Timestamp,
+    /// The message's own expiry.
+    pub expires: Option<Timestamp>,
+}
+
+impl From<Timestamp> for SubmissionTimes {
+    /// The times of a message without an expiry of its own.
+    fn from(at: Timestamp) -> Self {
+        Self { at, expires: None }
+    }
+}
+
+impl SubmissionTimes {
+    /// When the provider gives up, by the TTL of the step and the message's own expiry.
+    fn expiry(self, ttl: Span) -> Timestamp {
+        let by_ttl = self.at + ttl;
+        self.expires.map_or(by_ttl, |own| own.min(by_ttl))
+    }
 }
 
 impl Pattern {
@@ -61,14 +85,14 @@ impl Pattern {
         Self { plain: Some((plain.parts, text)), ..self }
     }
 
-    /// Appends the request of one message that is submitted at `submitted_at`.
+    /// Appends the request of one message that is submitted at these times.
     ///
     /// If a variable has neither value nor default, `out` is unchanged.
     pub fn render(
         &self,
         msisdn: Msisdn,
         attempt: AttemptId,
-        submitted_at: Timestamp,
+        times: SubmissionTimes,
         fields: &[Cow<'_, str>],
         out: &mut Vec<u8>,
     ) -> Result<(), Missing> {
@@ -79,7 +103,7 @@ impl Pattern {
                 Part::Literal(bytes) => out.extend_from_slice(bytes),
                 Part::Msisdn => msisdn.append_to(out),
                 Part::Attempt => attempt.append_to(out),
-                Part::Expiry(ttl) => (submitted_at + *ttl).append_to(out),
+                Part::Expiry(ttl) => times.expiry(*ttl).append_to(out),
                 Part::Variable(variable) => {
                     let written = match plain {
                         Some(_) => variable.write(fields, &mut ToPlain(&mut Json(out))),
@@ -145,7 +169,7 @@ mod tests {
     fn render(pattern: &Pattern, fields: &[&str]) -> Result<serde_json::Value, Missing> {
         let fields: Vec<Cow<'_, str>> = fields.iter().map(|field| Cow::Borrowed(*field)).collect();
         let mut out = Vec::new();
-        pattern.render(number(), attempt(), submitted_at(), &fields, &mut out)?;
+        pattern.render(number(), attempt(), submitted_at().into(), &fields, &mut out)?;
         Ok(serde_json::from_slice(&out).unwrap())
     }
 
@@ -160,11 +184,24 @@ mod tests {
     }
 
     #[test]
+    fn the_earlier_of_ttl_and_own_expiry_is_written() {
+        let pattern = pattern("Hi", &[]);
+        for (secs, wanted) in [(89, "2026-12-01T09:01:29.000Z"), (91, "2026-12-01T09:01:30.000Z")] {
+            let expires = Some(submitted_at() + Span::from_secs(secs));
+            let mut out = Vec::new();
+            let times = SubmissionTimes { at: submitted_at(), expires };
+            pattern.render(number(), attempt(), times, &[], &mut out).unwrap();
+            let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            assert_eq!(json["expiry"], wanted);
+        }
+    }
+
+    #[test]
     fn a_missing_value_names_its_column_and_keeps_the_buffer() {
         let pattern = pattern("{{Name|you}} {{Code}}", &["Code", "Name"]);
         for fields in [&[Cow::Borrowed("")][..], &[]] {
             let mut out = b"before".to_vec();
-            let missing = pattern.render(number(), attempt(), submitted_at(), fields, &mut out).unwrap_err();
+            let missing = pattern.render(number(), attempt(), submitted_at().into(), fields, &mut out).unwrap_err();
             assert_eq!((&*missing.column, &out[..]), ("Code", &b"before"[..]));
         }
     }

@@ -28,7 +28,8 @@ use tokio_util::sync::CancellationToken;
 use crate::book::{Book, Entry};
 use crate::clock::{Clock, Jumps};
 use crate::domain::{
-    AfterGap, BatchId, Causes, Ending, FaultReport, Loaded, MessageKey, Present, Span, State, StepIndex, Timestamp,
+    AfterGap, BatchId, Causes, Ending, FaultReport, Histogram, Loaded, MessageKey, Present, Span, State, StepIndex,
+    Timestamp,
 };
 use crate::engine::{Decision, Event, Rule, Silence};
 use crate::store::{Result, Signal, Store, Verdict};
@@ -50,6 +51,8 @@ const RECHECK: Span = Span::from_secs(5);
 const WHILE_APPLYING: Span = Span::from_millis(5);
 /// Rest of a deadline while a receipt is stored that may belong to its attempt.
 const WHILE_EXPECTED: Span = Span::from_secs(1);
+/// Bounds of the lateness of deadlines, in milliseconds.
+const LATENESS_MS: &[u64] = &[10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 60_000, 600_000];
 /// Rest after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
@@ -69,11 +72,19 @@ pub struct Timers {
     /// The next due time of each batch; a batch that is not in it has to be read.
     next: HashMap<BatchId, Option<Timestamp>>,
     recalls: Recalls,
+    /// How late deadlines were applied, in milliseconds.
+    lateness: Arc<Histogram>,
 }
 
 impl Timers {
     pub fn new(store: Arc<dyn Store>, book: Arc<Book>, clock: Arc<dyn Clock>, gaps: Arc<Gaps>) -> Self {
-        Self { store, book, clock, gaps, next: HashMap::new(), recalls: Recalls::default() }
+        let lateness = Arc::new(Histogram::new(LATENESS_MS));
+        Self { store, book, clock, gaps, next: HashMap::new(), recalls: Recalls::default(), lateness }
+    }
+
+    /// How late deadlines were applied, in milliseconds, for those who do not run it.
+    pub const fn lateness(&self) -> &Arc<Histogram> {
+        &self.lateness
     }
 
     /// Fires due messages until `stop`, and sleeps until the next one.
@@ -332,6 +343,9 @@ impl Timers {
         now: Timestamp,
     ) -> Option<crate::store::Change> {
         let change = entry.decide(message, Event::Due { silence }, now)?;
+        if let State::Awaiting { due } = message.present.state {
+            self.lateness.add(now.since(due).millis().unsigned_abs());
+        }
         let goes_on = change.after.step != change.before.step;
         Some(change.told_by(entry.not_submitted(message, Verdict::CouldNotLeave, now).filter(|_| goes_on)))
     }

@@ -5,6 +5,7 @@
 
 pub(crate) mod json;
 mod keys;
+mod metrics;
 mod normalise;
 mod outputs;
 mod profile;
@@ -189,6 +190,9 @@ fn practice() -> tempfile::TempDir {
         fs::write(at.join(key), "secret").unwrap();
     }
     fs::copy(crate::support::proxy::AUTHORITY, at.join("ca.pem")).unwrap();
+    let tls = Path::new(crate::support::proxy::AUTHORITY).parent().unwrap();
+    fs::copy(tls.join("provider.pem"), at.join("server.pem")).unwrap();
+    fs::copy(tls.join("provider.key"), at.join("server.key")).unwrap();
     let config = sample("volley.toml").replace("# [prices]", "[prices]").replace("# file =", "file =");
     fs::write(at.join("volley.toml"), config).unwrap();
     fs::write(at.join("prices.csv"), sample("prices.csv")).unwrap();

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod access;
 mod answers;
 mod architecture;
 mod asking;
@@ -29,7 +30,9 @@ mod language;
 mod line_ids;
 mod missing_values;
 mod network;
+mod operations;
 mod operator_decisions;
+mod own_times;
 mod partitions;
 mod pipeline;
 mod practice;
@@ -39,6 +42,7 @@ mod real_account;
 mod refusals;
 mod replies;
 mod report_breakdowns;
+mod restore;
 mod rotation;
 mod route_commands;
 mod routes;

@@ -4,11 +4,9 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use super::Load;
 use super::rules::Rules;
-use crate::api::{self, ApiParts};
+use crate::api::{self, ApiParts, Door};
 use crate::bench::sink::AUTHORIZATION;
 use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run, SinkProcess};
@@ -59,7 +57,7 @@ pub async fn product(
         processes,
     };
     let mut node = Node::start(parts).await?;
-    let stop_api = CancellationToken::new();
+    let door = Door::new(Arc::clone(&clock), None);
     let intake = node.intake().ok_or("the node accepts no receipts")?;
     let parts = ApiParts {
         config,
@@ -68,8 +66,10 @@ pub async fn product(
         chance,
         intake,
         verifier: node.door(),
+        door: Arc::clone(&door),
+        sources: node.sources(),
     };
-    let serving = tokio::spawn(api::serve(listener, parts, stop_api.clone()));
+    let serving = tokio::spawn(api::serve(listener, parts));
     let all = i64::from(load.messages);
     loop {
         let tallies = store.tallies(batch).await?;
@@ -92,7 +92,7 @@ pub async fn product(
         run.peak_mib = whole.peak_mib;
     }
     node.stop_sending().await;
-    stop_api.cancel();
+    door.close();
     drop(sink);
     serving.await??;
     node.stop().await?;

@@ -23,7 +23,7 @@ use super::dispatch::{self, config};
 use super::figures::{Begun, Run};
 use super::sink::AUTHORIZATION;
 use super::{Error, Stock};
-use crate::api::{self, ApiParts};
+use crate::api::{self, ApiParts, Door};
 use crate::clock::{Chance, Clock};
 use crate::domain::{Count, Timestamp};
 use crate::node::{Node, NodeParts, Os};
@@ -75,7 +75,7 @@ pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance
     let mut node = Node::start(parts).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let stop_api = CancellationToken::new();
+    let door = Door::new(Arc::clone(&clock), None);
     let intake = node.intake().ok_or("the node accepts no receipts")?;
     let parts = ApiParts {
         config,
@@ -84,11 +84,13 @@ pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance
         chance,
         intake,
         verifier: node.door(),
+        door: Arc::clone(&door),
+        sources: node.sources(),
     };
-    let serving = tokio::spawn(api::serve(listener, parts, stop_api.clone()));
+    let serving = tokio::spawn(api::serve(listener, parts));
     let measured = from_another_process(load, &address.to_string(), clock.as_ref()).await?;
     node.stop_sending().await;
-    stop_api.cancel();
+    door.close();
     serving.await??;
     node.stop().await?;
     // Everything that was acknowledged has to be applied, with none of it among the strays.

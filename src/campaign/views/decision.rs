@@ -9,7 +9,7 @@ use crate::report::Counts;
 use crate::store::Batch;
 
 /// A campaign after a decision.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct DecisionView {
     pub id: String,
     pub name: String,
@@ -38,7 +38,7 @@ impl DecisionView {
 }
 
 /// A step after it was held or released.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct StepDecisionView {
     pub id: String,
     pub name: String,
@@ -62,7 +62,7 @@ impl StepDecisionView {
 }
 
 /// A template after a decision about it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct TemplateDecisionView<'a> {
     pub template: &'a str,
     pub lanes: &'a [String],
@@ -77,8 +77,24 @@ impl<'a> TemplateDecisionView<'a> {
     }
 }
 
+/// A campaign with a new name.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RenameView {
+    pub id: String,
+    pub name: String,
+    /// The former name.
+    pub before: String,
+}
+
+impl RenameView {
+    /// `batch` is the campaign before.
+    pub fn new(batch: &Batch, name: String) -> Self {
+        Self { id: batch.public_id().to_string(), name, before: batch.display_name() }
+    }
+}
+
 /// A campaign after a change of its rules.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ChangeView<'a> {
     pub id: String,
     pub name: String,

@@ -8,7 +8,7 @@ use crate::domain::BatchState;
 use crate::report::MessageResult;
 
 /// A launched campaign.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct LaunchView<'a> {
     pub id: String,
     pub name: &'a str,

@@ -9,7 +9,7 @@ mod retention;
 mod rules;
 
 pub use calendar::{CalendarView, Dated};
-pub use decision::{ChangeView, DecisionView, StepDecisionView, TemplateDecisionView};
+pub use decision::{ChangeView, DecisionView, RenameView, StepDecisionView, TemplateDecisionView};
 pub use launch::LaunchView;
 pub use plan::{PlanStepView, PlanView, PreviewView, WarningView};
 pub use preview::ValuesView;

@@ -12,7 +12,7 @@ use crate::forecast::{Cost, CountryCost, ForecastView, Shares};
 use crate::template::preview::PreviewLine;
 
 /// A warning of a plan.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct WarningView<'a> {
     pub code: &'static str,
     pub step: Option<u8>,
@@ -26,7 +26,7 @@ impl<'a> WarningView<'a> {
 }
 
 /// A step of a plan.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct PlanStepView<'a> {
     #[serde(flatten)]
     pub rules: StepRulesView<'a>,
@@ -48,14 +48,14 @@ pub struct PlanStepView<'a> {
 }
 
 /// What one of the first recipients would read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct PreviewView {
     pub msisdn: String,
     pub lines: Vec<PreviewLine>,
 }
 
 /// What a campaign would send, and when.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct PlanView<'a> {
     pub ok: bool,
     pub name: Option<&'a str>,
@@ -92,6 +92,7 @@ pub struct PlanView<'a> {
     pub templates_unchecked: bool,
     /// The messages of some recipients, and the limits that messages break, if that was wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub preview: Option<&'a Previews>,
     pub warnings: Vec<WarningView<'a>>,
 }

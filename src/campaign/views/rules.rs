@@ -10,7 +10,7 @@ use crate::domain::{
 };
 
 /// Limits of a campaign or a step.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct LimitsView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_messages: Option<u64>,
@@ -25,7 +25,7 @@ impl From<&Limits> for LimitsView {
 }
 
 /// Limits and rules that stop a campaign.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct StopsView {
     #[serde(flatten)]
     pub limits: LimitsView,
@@ -46,7 +46,7 @@ impl From<&Plan> for StopsView {
 }
 
 /// The rules of a step.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct StepRulesView<'a> {
     pub step: u8,
     pub channel: Channel,
@@ -91,7 +91,7 @@ impl<'a> StepRulesView<'a> {
 }
 
 /// All rules of a launched campaign.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RulesView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<String>,

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use serde_json::json;
 
 use super::find;
-use crate::campaign::{self, Deleted, why_not};
+use crate::campaign::{self, Deleted, RenameView, why_not};
 use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit, out};
 use crate::domain::BatchState;
@@ -17,7 +17,7 @@ pub(super) async fn rename(context: &CommandContext, text: &str, name: &str, jso
     renamed.with_context(|| format!("\"{before}\" cannot be renamed"))?;
     store.close().await;
     if json {
-        out::json(&json!({ "id": batch.public_id().to_string(), "name": name, "before": before }))?;
+        out::json(&RenameView::new(&batch, name.to_owned()))?;
     } else {
         let did = if before == name { "already has that name".to_owned() } else { format!("is renamed to \"{name}\"") };
         out::data(format_args!("\"{before}\" {did}"))?;

@@ -22,7 +22,8 @@ pub(in crate::cli) struct Written<'a> {
 
 /// The steps of a campaign file.
 pub(in crate::cli) fn of(draft: &mut Draft) -> Written<'_> {
-    Written { route: &mut draft.route, folder: &draft.folder, values: &draft.values }
+    let folder = draft.folder.as_deref().unwrap_or(Path::new(""));
+    Written { route: &mut draft.route, folder, values: &draft.values }
 }
 
 /// Replaces the local files of steps by their addresses at the provider. Returns the context

@@ -28,7 +28,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     unknown: bool,
     /// Print one JSON object per line: id, msisdn, step, channel, state, outcome, campaign,
-    /// client_message_id, skipped, unknown_steps.
+    /// client_message_id, expiry, skipped, unknown_steps.
     #[arg(long)]
     json: bool,
 }

@@ -68,7 +68,7 @@ const RULES: [&str; 10] = [
     "Cause: a failure of the recipient falls back to the next step; a failure of the sender is held, and waits.",
     "Possible statuses: a step never waits for a status that its channel does not report.",
     "Last step: it has no deadline; it ends with success, failure, or the end of its receipt window.",
-    "TTL: nothing is submitted after the campaign's ttl or end; a message not submitted by then expires.",
+    "TTL: nothing is submitted after the campaign's ttl or end, or the message's own expiry; what is unsent then expires.",
     "Late success: it recalls a step not yet submitted, and changes a failed outcome to reached, never back.",
     "Unknown is not failed: a step that may have been submitted counts as submitted, and is not resent.",
     "Pause and cancel: once the command returns, nothing is sent; after a cancel the present step is the last.",
@@ -117,8 +117,9 @@ fn heading(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {
     let outcome = story.outcome.map(|outcome| format!(", {outcome}")).unwrap_or_default();
     out::data(format!("{}  {}", paint.bold(&story.id), paint.dim(story.campaign.as_deref().unwrap_or(""))))?;
     let client = story.client_message_id.as_deref().map(|id| format!("  ClientMessageId {id}")).unwrap_or_default();
+    let expiry = story.expiry.map(|at| format!("  expiry {}", format_time_exactly(at, zone))).unwrap_or_default();
     let zone = zone.map(|zone| format!("  times in {zone}")).unwrap_or_default();
-    out::data(format!("to {}  step {}  {}{outcome}{client}{zone}", story.msisdn, story.step, story.state))
+    out::data(format!("to {}  step {}  {}{outcome}{client}{expiry}{zone}", story.msisdn, story.step, story.state))
 }
 
 fn show(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {

@@ -10,6 +10,7 @@ mod template;
 use crate::domain::{Channel, Content, Country, MessagingApi, Names, RawContent, SmsEncoding, Step, StepIndex};
 use crate::template::{self as texts, ATTEMPT_MARK, MSISDN_MARK, MarkedContent, PartsOf, Pattern, expiry_mark};
 use crate::wire;
+use crate::wire::rules::Kind;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Uncomposable {
@@ -60,33 +61,36 @@ pub fn compose(
 fn request(step: &Step, lane: &str, country: Country, marked: &MarkedContent) -> Result<String, serde_json::Error> {
     let (channel, envelope) = (step.channel, envelope(step, marked.line_user_id.as_deref()));
     let (kind, content) = match &marked.content {
-        Content::Template(content) => ("template", template::content(content)),
-        Content::ZaloTemplate(content) => ("template", template::zalo_content(content)),
+        Content::Template(content) => (Kind::Template, template::content(content)),
+        Content::ZaloTemplate(content) => (Kind::Template, template::zalo_content(content)),
         Content::Text { text, source: _, encoding } => {
             let sms = (channel == Channel::Sms).then(|| wire::Sms {
                 encoding: Some(encoding.map_or("AUTO", SmsEncoding::as_str).into()),
                 source: step.source(lane, country).map(Into::into),
             });
-            let kind = rich::spelled(channel, rich::Kind::Text);
-            (kind, wire::Content { text: Some(text.as_str().into()), sms, ..wire::Content::default() })
+            (Kind::Text, wire::Content { text: Some(text.as_str().into()), sms, ..wire::Content::default() })
         }
         Content::Rich(message) => rich::content(channel, message),
         Content::Location(location) => {
             let location = Some(rich::location(location, channel));
-            (rich::spelled(channel, rich::Kind::Location), wire::Content { location, ..wire::Content::default() })
+            (Kind::Location, wire::Content { location, ..wire::Content::default() })
         }
         Content::Interactive(message) => {
             let interactive = Some(interactive::message(message));
-            ("interactive", wire::Content { interactive, ..wire::Content::default() })
+            (Kind::Interactive, wire::Content { interactive, ..wire::Content::default() })
         }
-        Content::Card(message) => ("richCard", cards::rich_card(message)),
-        Content::Carousel(message) => ("carousel", cards::carousel(message)),
+        Content::Card(message) => (Kind::RichCard, cards::rich_card(message)),
+        Content::Carousel(message) => (Kind::Carousel, cards::carousel(message)),
         Content::Notification(notification) => {
             return serde_json::to_string(&notification::request(notification, envelope));
         }
         Content::Raw(raw) => return raw_request(raw, envelope),
     };
-    serde_json::to_string(&wire::SendRequest { kind: Some(kind.into()), content: Some(content), ..envelope })
+    serde_json::to_string(&wire::SendRequest {
+        kind: Some(kind.spelled(channel).into()),
+        content: Some(content),
+        ..envelope
+    })
 }
 
 /// What requests of all contents have in common.

@@ -4,49 +4,19 @@ use super::cards;
 use crate::domain::{Channel, LinkButton, Location, Media, MediaKind, RichMessage};
 use crate::wire;
 use crate::wire::Figure;
-
-/// The `type` of a request, before its channel spells it.
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
-    Text,
-    Image,
-    Video,
-    Audio,
-    File,
-    Location,
-}
-
-/// The `type` as the samples of the channel spell it. The provider reads any letter case.
-///
-/// The sample of a file on RCS has the type `Text`, where the schema knows `file`; it is taken for a mistake.
-pub(super) fn spelled(channel: Channel, kind: Kind) -> &'static str {
-    match (channel, kind) {
-        (Channel::Line | Channel::Rcs, Kind::Text) => "Text",
-        (_, Kind::Text) => "text",
-        (Channel::WhatsApp | Channel::Line | Channel::Rcs, Kind::Image) => "Image",
-        (_, Kind::Image) => "image",
-        (Channel::Line | Channel::Rcs, Kind::Video) => "Video",
-        (_, Kind::Video) => "video",
-        (Channel::Line | Channel::Rcs, Kind::Audio) => "Audio",
-        (_, Kind::Audio) => "audio",
-        (Channel::WhatsApp | Channel::Rcs, Kind::File) => "File",
-        (_, Kind::File) => "file",
-        (Channel::Line, Kind::Location) => "Location",
-        (_, Kind::Location) => "location",
-    }
-}
+use crate::wire::rules::Kind;
 
 /// The `type` and the `content` of a text with a file, a button or suggestions.
-pub(super) fn content(channel: Channel, message: &RichMessage) -> (&'static str, wire::Content<'_>) {
+pub(super) fn content(channel: Channel, message: &RichMessage) -> (Kind, wire::Content<'_>) {
     let RichMessage { text, media, button, suggestions } = message;
     let kind = match media.as_ref().map(|media| media.kind) {
-        Some(MediaKind::Video) => spelled(channel, Kind::Video),
+        Some(MediaKind::Video) => Kind::Video,
         // A text with a button, also with an image.
-        _ if button.is_some() => "buttons",
-        Some(MediaKind::Image) => spelled(channel, Kind::Image),
-        Some(MediaKind::Audio) => spelled(channel, Kind::Audio),
-        Some(MediaKind::File) => spelled(channel, Kind::File),
-        None => spelled(channel, Kind::Text),
+        _ if button.is_some() => Kind::Buttons,
+        Some(MediaKind::Image) => Kind::Image,
+        Some(MediaKind::Audio) => Kind::Audio,
+        Some(MediaKind::File) => Kind::File,
+        None => Kind::Text,
     };
     let mut content = wire::Content {
         text: text.as_deref().map(Into::into),

@@ -6,7 +6,7 @@ use super::{Hours, Stretch, local};
 use crate::domain::{Timestamp, Zone};
 
 /// The rule that closes send hours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClosedBy {
     /// The local time of the start has not come.

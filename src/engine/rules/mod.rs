@@ -4,4 +4,5 @@
 mod conditions;
 mod going_on;
 mod late;
+mod own_expiry;
 mod stopping;

@@ -244,6 +244,20 @@ fn presents() -> Vec<(&'static str, Story)> {
         s.falls_back_to(3).claim().answer(Answer::CannotLeave(StepObstacle::MissingVariable));
         s.at(minutes(30));
     });
+    let mut add_expiring = |name, secs: i64, story: &dyn Fn(&mut Story)| {
+        let mut result = Story::expiring(table_plan(), secs);
+        story(&mut result);
+        presents.push((name, result));
+    };
+    add_expiring("queued, first step, its own expiry is over", HOUR, &|s| {
+        s.at(HOUR);
+    });
+    add_expiring("queued, second step, its own expiry in 10 minutes", minutes(25), &|s| {
+        s.falls_back_to(2);
+    });
+    add_expiring("awaiting, first step, at its deadline after its own expiry", minutes(10), &|s| {
+        s.submit().at(minutes(15));
+    });
     let mut add_passing_over = |name, steps: &[u8], story: &dyn Fn(&mut Story)| {
         let passed_over = steps.iter().fold(Marks::default(), |marks, number| marks.with_passed_over(step_at(*number)));
         let mut result = Story::passing_over(table_plan(), passed_over);

@@ -100,7 +100,14 @@ fn outcome_name(outcome: Outcome, skipped: Option<SkipReason>) -> String {
 }
 
 pub(super) fn present(message: &Present) -> String {
-    let blank = Present { marks: Marks::default(), first_submitted_at: None, accepted: None, tries: 0, ..*message };
+    let blank = Present {
+        marks: Marks::default(),
+        first_submitted_at: None,
+        accepted: None,
+        tries: 0,
+        expires: None,
+        ..*message
+    };
     let known = changes(&blank, message);
     format!("{}{}{known}", present_state(message), if known.is_empty() { "" } else { "; " })
 }
@@ -129,6 +136,7 @@ fn changes(before: &Present, after: &Present) -> String {
     for (word, was, is) in [
         ("first submitted", before.first_submitted_at, after.first_submitted_at),
         ("runs from", before.accepted, after.accepted),
+        ("expires", before.expires, after.expires),
     ] {
         if was != is {
             parts.push(format!("{word} {}", is.map_or("nothing".to_owned(), time)));

@@ -135,7 +135,8 @@ impl Invariants {
                 let ttl = plan.ttl.zip(first).is_some_and(|(ttl, first)| first + ttl <= now);
                 let end = first.is_none() && campaign.plans().any(|plan| plan.end.is_some_and(|end| end <= now));
                 let waited = marks.ending(after.present.step) == Ending::CouldNotLeave;
-                assert!(ttl || end || waited, "its time was not up: {}", about());
+                let own = after.present.expires.is_some_and(|expires| expires <= now);
+                assert!(ttl || end || own || waited, "its time was not up: {}", about());
             }
             Outcome::Cancelled => {
                 assert!(campaign.cancelled, "no operator cancelled this campaign: {}", about());

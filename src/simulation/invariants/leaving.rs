@@ -59,6 +59,7 @@ impl Invariants {
         let ends = campaign.plans().map(|plan| plan.end.unwrap_or(Timestamp::MAX)).max();
         let expires = expires.or(ends.filter(|_| row.first_submitted_at.is_none()));
         assert!(expires.is_none_or(|expires| at < expires), "sent after the campaign's time: {}", about());
+        assert!(row.expires.is_none_or(|expires| at < expires), "sent after its own expiry: {}", about());
         let since = campaign.waiting_since.get(&attempt.key.n).copied().unwrap_or(START);
         // A first message that was put off counts from the time to which it was put off.
         let since = if row.first_submitted_at.is_none() && plan.first(row.marks) == Some(row.step) {

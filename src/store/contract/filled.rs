@@ -1,12 +1,15 @@
 //! Fills a store with something of everything that it can hold, for databases that are opened by later versions.
 
 use super::*;
-use crate::domain::{ChannelUser, DoubtCause, Keyword, OptOutSource, OverridableSetting, Portion};
+use crate::domain::{
+    AuditAction, ChannelUser, DoubtCause, Keyword, OptOutSource, OverridableSetting, Portion, Progress, Scope,
+};
 use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
-    AccountEvent, Amendment, Beat, BucketOf, Direction, HeldBy, Hold, KeptGap, LaneState, LinkState, NotedBucket,
-    OptIn, OptOut, Override, ProviderReport, Query, QueryState, RejectedWebhooks, RejectionReason, StepHeldBy,
-    StepHold, StrayKind, TemplateRequest, TemplateRequestKind, UploadedFile, UserOptOut, started,
+    AccountEvent, AfterTrial, Amendment, ApiKey, Beat, BucketOf, Direction, FanOut, Feed, HeldBy, Hold, KeptGap,
+    LaneState, LinkState, NewRequest, NotedBucket, Observed, OpenAlert, OptIn, OptOut, Override, ProviderReport, Query,
+    QueryState, Receiver, RejectedWebhooks, RejectionReason, RequestKey, StepHeldBy, StepHold, StrayKind,
+    SubscriptionChange, TemplateRequest, TemplateRequestKind, UploadedFile, UserOptOut, started,
 };
 
 impl Desk {
@@ -16,6 +19,16 @@ impl Desk {
         self.fill_lanes(batch).await;
         self.fill_recipients(batch).await;
         self.fill_server().await;
+        self.fill_access().await;
+        self.fill_outgoing(batch).await;
+    }
+
+    /// A key, an operator and the audit log of both. A setup token is there before them.
+    async fn fill_access(&self) {
+        self.offer_setup(keys::token(3, 86_400), at(23)).await.unwrap();
+        let key = ApiKey { scopes: [Scope::Send].into_iter().collect(), ..keys::key(1, "shop") };
+        self.create_api_key(key, None, keys::entry(AuditAction::KeyCreated, 23)).await.unwrap();
+        self.create_operator(keys::operator("ann"), keys::entry(AuditAction::OperatorCreated, 24)).await.unwrap();
     }
 
     /// A campaign with messages in several states, a changed plan, attempts and receipts.
@@ -170,7 +183,8 @@ impl Desk {
         self.claim_with_costs(batch, 1).await;
     }
 
-    /// A server with the states of its lanes and of a provider address, a gap, rejected webhooks, and an uploaded file.
+    /// A server with the states of its lanes and of a provider address, a gap, rejected webhooks, an uploaded file, a request and a
+    /// secret.
     async fn fill_server(&self) {
         let node = started(&**self, at(20)).await.node;
         let lane = LaneState {
@@ -195,5 +209,39 @@ impl Desk {
         let (sub_account, url) = ("acme".to_owned(), format!("{address}/files/a.png?token=t"));
         let file = UploadedFile { base_url: address, sub_account, digest: [7; 32], url, uploaded_at: at(22) };
         self.record_uploads(vec![file]).await.unwrap();
+        let of = RequestKey { caller: "k-1".to_owned(), key: "once".to_owned() };
+        self.begin_request(NewRequest { of, digest: [7; 32], run: 1, now: at(22) }).await.unwrap();
+        self.own_secret("cursors", [7; 32]).await.unwrap();
+    }
+
+    /// A subscription with deliveries, an alert, and a change of an observed message.
+    async fn fill_outgoing(&self, batch: BatchId) {
+        let (now, origin) = (at(30), Origin::operator("Ann", None));
+        let new = deliveries::new_subscription("crm", &["*"]);
+        let created = self.create_subscription(new, origin.clone(), now).await.unwrap().unwrap();
+        self.change_subscription(created.id, SubscriptionChange::Disable, origin, now).await.unwrap();
+        let receiver = Receiver::Subscription(created.id);
+        let alert = OpenAlert {
+            key: deliveries::alert_key(),
+            began_at: now,
+            ended_at: Some(now),
+            event: "evt_1".to_owned(),
+            text: "lane wa: held".to_owned(),
+        };
+        let fan_out = FanOut {
+            feed: Feed::Events,
+            from: self.feeds().await.unwrap()[0].position,
+            until: Cursor::of_id(1),
+            deliveries: vec![deliveries::new_delivery(&receiver, "evt_1", "lane wa")],
+            alerts: vec![alert],
+            now,
+        };
+        assert!(self.fan_out(fan_out).await.unwrap());
+        let due = self.due_deliveries(receiver, now, 9).await.unwrap();
+        self.record_tries(vec![deliveries::tried(&due[0], now, AfterTrial::Retry(at(40)))]).await.unwrap();
+        let row = self.one(batch, 0).await;
+        let progress = Progress::Reached { step: StepIndex::FIRST, status: Status::Sent };
+        let observed = vec![Observed { progress, at: now, code: None, detail: None, message: None }];
+        self.record(vec![Change { observed, ..change(&row, row.present) }]).await.unwrap();
     }
 }

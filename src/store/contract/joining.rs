@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{Count, OptOutSource, Outcome, SkipReason};
 use crate::events::Origin;
-use crate::store::{Amendment, Joined, Joining, OptOut, Whom};
+use crate::store::{Amendment, Joined, Joining, OptOut, OwnTimes, Signal, Whom};
 
 for_every_store!(
     messages_of_a_plan_join_one_batch_while_it_is_open,
@@ -17,6 +17,10 @@ for_every_store!(
     a_batch_that_was_opened_in_the_future_is_not_joined,
     a_launched_batch_is_never_joined,
     a_recipient_who_joined_meanwhile_is_not_erased,
+    messages_with_times_of_their_own_keep_them_and_are_claimed_in_their_order,
+    a_join_signals_the_first_time_at_which_it_has_something_to_do,
+    an_own_expiry_outlives_every_change_of_its_row,
+    an_expiring_message_that_is_brought_forward_keeps_the_earlier_limit,
 );
 
 impl Desk {
@@ -27,6 +31,7 @@ impl Desk {
             recipients: recipients(numbers),
             start: Start::of(&Present::queued(self.now(), None), vec![lane]),
             elsewhere: Vec::new(),
+            own_times: Vec::new(),
             tag: tag(),
             audience: "singles".to_owned(),
             open_until: Some(self.now() + Span::from_secs(60)),
@@ -187,4 +192,83 @@ async fn a_recipient_who_joined_meanwhile_is_not_erased(desk: Desk) {
     }
     assert!(!desk.erase(msisdn(2), Vec::new(), Vec::new(), Vec::new()).await.unwrap());
     assert!(desk.erase(msisdn(3), Vec::new(), Vec::new(), Vec::new()).await.unwrap(), "a recipient who has not joined");
+}
+
+impl Desk {
+    /// Joins messages, some with times of their own: by position, when it starts and when it expires, in seconds.
+    async fn joined_at(&self, messages: u32, times: &[(u32, i64, Option<i64>)]) -> Joined {
+        let own_times = times.iter().map(|(index, starts, expires)| {
+            let expires = expires.map(at);
+            OwnTimes { index: *index, not_before: at(*starts), gives_up: expires, expires }
+        });
+        let own_times = own_times.collect();
+        self.join(Joining { own_times, ..self.joining(0..messages).await }).await.unwrap()
+    }
+}
+
+async fn messages_with_times_of_their_own_keep_them_and_are_claimed_in_their_order(desk: Desk) {
+    let (since, source) = (desk.now(), "STOP".to_owned());
+    desk.opt_out(vec![OptOut { msisdn: msisdn(4), since, from: OptOutSource::Recipient, source }]).await.unwrap();
+    desk.joined(5..7).await;
+    let times = [(0, 30, None), (1, 20, Some(40)), (3, 0, Some(25)), (4, 0, Some(25))];
+    let joined = desk.joined_at(5, &times).await;
+    assert_eq!(joined.first, 2);
+    let present = desk.all(joined.batch, 7).await.into_iter().map(|row| row.present).collect::<Vec<_>>();
+    let queued = |starts, expires: Option<i64>| Present {
+        expires: expires.map(at),
+        ..Present::queued(at(starts), expires.map(at))
+    };
+    let expected = [(0, None), (0, None), (30, None), (20, Some(40)), (0, None), (0, Some(25))];
+    assert_eq!(present[..6], expected.map(|(starts, expires)| queued(starts, expires)));
+    assert_eq!(present[6].outcome(), Some(Outcome::Skipped), "it has opted out");
+    desk.counters_equal_rows(joined.batch, 7).await;
+    // The timers see each expiry, and claims take what has started, in the order of their starts.
+    assert_eq!(desk.next_due(vec![joined.batch]).await.unwrap().remove(&joined.batch), Some(at(25)));
+    assert_eq!(numbers(&desk.due(joined.batch, at(40), None, 9).await.unwrap()), [5, 3]);
+    let first = messages(&desk.claimed(joined.batch, 2).await);
+    assert_eq!(numbers(&first), [0, 1]);
+    let second = messages(&desk.claimed(joined.batch, 9).await);
+    assert_eq!((numbers(&second), second[1].present.expires), (vec![4, 5], Some(at(25))));
+    desk.clock.advance(Span::from_secs(20));
+    let third = messages(&desk.claimed(joined.batch, 9).await);
+    assert_eq!((numbers(&third), third[0].present.expires), (vec![3], Some(at(40))));
+    desk.clock.advance(Span::from_secs(10));
+    assert_eq!(numbers(&messages(&desk.claimed(joined.batch, 9).await)), [2]);
+}
+
+async fn a_join_signals_the_first_time_at_which_it_has_something_to_do(desk: Desk) {
+    let signals = async |messages, times: &[(u32, i64, Option<i64>)]| {
+        let mut heard = desk.signals().subscribe();
+        desk.joined_at(messages, times).await;
+        let all: Vec<Signal> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+        let queued =
+            all.iter().find_map(|signal| if let Signal::Queued { at, .. } = signal { Some(*at) } else { None });
+        let due = all.iter().find_map(|signal| if let Signal::Due { at, .. } = signal { Some(*at) } else { None });
+        (queued, due)
+    };
+    assert_eq!(signals(2, &[]).await, (Some(at(0)), None));
+    assert_eq!(signals(2, &[(1, 30, None)]).await, (Some(at(0)), None));
+    assert_eq!(signals(2, &[(0, 30, Some(50)), (1, 20, Some(60))]).await, (Some(at(20)), Some(at(50))));
+}
+
+async fn an_own_expiry_outlives_every_change_of_its_row(desk: Desk) {
+    let joined = desk.joined_at(1, &[(0, 0, Some(90))]).await;
+    let expires = async || desk.one(joined.batch, 0).await.present.expires;
+    let claimed = messages(&desk.claimed(joined.batch, 1).await);
+    assert_eq!((claimed[0].present.expires, expires().await), (Some(at(90)), Some(at(90))));
+    desk.record(vec![accepted(&claimed[0], at(1))]).await.unwrap();
+    let awaiting = desk.one(joined.batch, 0).await;
+    assert_eq!((awaiting.present.timer(), awaiting.present.expires), (Some(at(901)), Some(at(90))));
+    let done = State::Done { outcome: Outcome::Expired, skipped: None, at: at(901) };
+    desk.record(vec![change(&awaiting, Present { state: done, ..awaiting.present })]).await.unwrap();
+    assert_eq!(expires().await, Some(at(90)));
+}
+
+async fn an_expiring_message_that_is_brought_forward_keeps_the_earlier_limit(desk: Desk) {
+    // Put off until second 100, with a `leave_within` of ten seconds from there, unless it expires before.
+    let joined = desk.joined_at(3, &[(0, 100, Some(105)), (1, 100, Some(12)), (2, 100, None)]).await;
+    let queue = desk.claim_of(joined.batch, 1).await.queues[0];
+    assert_eq!(desk.bring_forward(queue, at(5), Some(Span::from_secs(10)), 9).await.unwrap(), 3);
+    let due: Vec<_> = desk.all(joined.batch, 3).await.iter().map(|row| row.present.timer()).collect();
+    assert_eq!(due, [Some(at(15)), Some(at(12)), None]);
 }

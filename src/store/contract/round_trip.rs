@@ -85,6 +85,8 @@ fn present() -> impl Strategy<Value = Present> {
             first_submitted_at,
             accepted,
             tries,
+            // It never changes; a join sets it.
+            expires: None,
         },
     )
 }

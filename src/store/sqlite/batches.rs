@@ -7,10 +7,10 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::rows::{decoded, json_list, maybe_json, maybe_timestamp, small, step, timestamp, to_json};
-use super::{Error, Work, nodes};
+use super::{Error, Fault, Work, nodes};
 use crate::domain::{AudienceId, BatchId, BatchState, Count, Plan, Tag, Tallies, Timestamp};
 use crate::events::{Event, EventKind, Origin, Subject};
-use crate::store::{Batch, NewBatch};
+use crate::store::{Batch, BatchFilter, BatchPage, NewBatch};
 
 pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> Work<BatchId> {
     if let Some(name) = &new.name {
@@ -170,6 +170,51 @@ pub(super) async fn all(connection: &mut SqliteConnection, states: Option<Vec<Ba
     };
     let rows = sqlx::query(text).bind(json_list(codes)).fetch_all(connection).await?;
     rows.iter().map(batch).collect()
+}
+
+/// Batches that one page looks at, so that a filter with few matches costs no more than another.
+const LOOKED_AT: u32 = 5_000;
+
+pub(super) async fn page(
+    connection: &mut SqliteConnection,
+    filter: BatchFilter,
+    before: Option<BatchId>,
+    limit: u32,
+) -> Work<BatchPage> {
+    let states = filter.states.as_deref().unwrap_or(BatchState::ALL);
+    let states = json_list(states.iter().map(|state| i64::from(state.code())));
+    let before = before.map_or(i64::MAX, |before| i64::from(before.0));
+    // The plan of a batch is read only after the other conditions, because it is long.
+    let rows = sqlx::query(
+        "SELECT *, (SELECT body->>'$.is_test' FROM plan WHERE digest = candidate.plan) AS is_test
+         FROM (SELECT * FROM batch WHERE id < ?1 AND state > 0 ORDER BY id DESC LIMIT ?2) AS candidate
+         WHERE state IN (SELECT value FROM json_each(?3))
+             AND (?4 IS NULL OR instr(lower(name), lower(?4)) > 0)
+             AND (?5 IS NULL OR (name IS NOT NULL) = ?5)
+             AND (?6 OR NOT coalesce((SELECT body->>'$.is_test' FROM plan WHERE digest = candidate.plan), 0))
+         ORDER BY id DESC LIMIT ?7",
+    )
+    .bind(before)
+    .bind(LOOKED_AT)
+    .bind(states)
+    .bind(&filter.name)
+    .bind(filter.is_campaign)
+    .bind(filter.tests)
+    .bind(limit)
+    .fetch_all(&mut *connection)
+    .await?;
+    let read = |row: &SqliteRow| Ok((batch(row)?, row.try_get::<Option<bool>, _>("is_test")?.unwrap_or(false)));
+    let batches: Vec<(Batch, bool)> = rows.iter().map(read).collect::<Work<_>>()?;
+    if batches.len() == limit as usize {
+        return Ok(BatchPage { next: batches.last().map(|(last, _)| last.id), batches });
+    }
+    // The last batch that was looked at, if there are more behind it.
+    let last = sqlx::query("SELECT id FROM batch WHERE id < ?1 AND state > 0 ORDER BY id DESC LIMIT 1 OFFSET ?2")
+        .bind(before)
+        .bind(LOOKED_AT - 1)
+        .fetch_optional(connection)
+        .await?;
+    Ok(BatchPage { batches, next: last.map(|row| Ok::<_, Fault>(BatchId(small(&row, "id")?))).transpose()? })
 }
 
 /// The test sends: one read of the plans, of which many batches share one.

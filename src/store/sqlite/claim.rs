@@ -83,11 +83,13 @@ async fn batches_at_claim(
 /// One page of a queue.
 ///
 /// Most messages are unchanged since the launch, so the values that only a change sets are left out of their lines:
-/// formatting a number costs more than reading it.
+/// formatting a number costs more than reading it. A queued message with an expiry of its own is due at that time at the
+/// latest.
 pub(super) const PAGE: &str = packed!(
     "concat_ws(' ', m.n, m.msisdn, not_before, m.country, iif(o.msisdn IS NULL, '', 1),
                iif(version = 0 AND due IS NULL AND marks = 0, '',
-                   concat_ws(' ', version, ifnull(due, ''), ifnull(first_submitted_at, ''), ifnull(accepted, ''), tries, marks)),
+                   concat_ws(' ', version, ifnull(due, ''), ifnull(first_submitted_at, ''), ifnull(accepted, ''),
+                             ifnull(expires, ''), tries, marks)),
                r.fields)",
     "message m INDEXED BY message_queue
      LEFT JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
@@ -133,6 +135,7 @@ fn candidate(line: &mut Line<'_>, request: &PageRequest) -> Work<Candidate> {
         present.state = State::Queued { not_before, gives_up: line.timestamp("due")? };
         (present.first_submitted_at, present.accepted) =
             (line.timestamp("first_submitted_at")?, line.timestamp("accepted")?);
+        present.expires = line.timestamp("expires")?;
         (present.tries, present.marks) = (line.small("tries")?, Marks::from_bits(line.small("marks")?));
     }
     present.step = step;

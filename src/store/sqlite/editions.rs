@@ -65,9 +65,10 @@ pub(super) async fn editions(connection: &mut SqliteConnection, batch: BatchId) 
     rows.iter().map(edition).collect()
 }
 
-/// A message that was to start at `not_before` gets its full `leave_within` from the earlier time on.
+/// A message that has not begun gets its full `leave_within` from the earlier time on, unless it expires before.
 pub(super) const BRING_FORWARD: &str = "UPDATE message
-     SET not_before = ?2, version = version + 1, due = iif(due = not_before + ?6, ?2 + ?6, due)
+     SET not_before = ?2, version = version + 1, due = iif(due = not_before + ?6 OR due = expires AND first_submitted_at IS NULL AND tries = 0,
+                   ifnull(min(due, ?2 + ?6), due), due)
      WHERE batch = ?1 AND n IN (SELECT m.n FROM message m INDEXED BY message_queue
          WHERE m.lane = ?3 AND m.batch = ?1 AND m.step = ?4 AND m.state = 0 AND m.not_before > ?2 LIMIT ?5)";
 

@@ -301,7 +301,7 @@ pub(super) async fn list(
         .collect()
 }
 
-fn message(row: &SqliteRow) -> Work<Inbound> {
+pub(super) fn message(row: &SqliteRow) -> Work<Inbound> {
     let has = |column| Ok::<_, super::Fault>(row.try_get::<Option<i64>, _>(column)?.is_some());
     Ok(Inbound {
         umid: row.try_get("umid")?,

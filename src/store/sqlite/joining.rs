@@ -4,11 +4,11 @@
 
 use sqlx::{Row, SqliteConnection};
 
-use super::rows::small;
-use super::{Work, audiences, batches, inbound, pieces};
+use super::rows::{json_of, small, state};
+use super::{Work, audiences, batches, inbound, outbox, pieces};
 use crate::domain::{AudienceId, BatchId, BatchState, Tag, Timestamp};
 use crate::events::Origin;
-use crate::store::{Call, Error, Joined, Joining, KnownAs, NewAudience, NewBatch, NewCall, PieceOfMessages};
+use crate::store::{Call, Error, Joined, Joining, KnownAs, NewAudience, NewBatch, NewCall, OwnTimes, PieceOfMessages};
 
 /// A batch that messages can join.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ struct Open {
 }
 
 pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) -> Work<Joined> {
-    let confirms_opt_out = joining.plan.confirms_opt_out;
+    let (confirms_opt_out, is_observed) = (joining.plan.confirms_opt_out, joining.plan.api.is_some());
     let plan = batches::store_plan(connection, &joining.plan).await?;
     let open = match joining.open_until {
         Some(_) => find(connection, plan, joining.now).await?,
@@ -30,7 +30,7 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
         None => begin(connection, &joining).await?,
     };
     let Open { batch, tag, audience } = open;
-    let Joining { recipients, start, elsewhere, confirms, now, .. } = joining;
+    let Joining { recipients, start, elsewhere, own_times, confirms, now, .. } = joining;
     // Of two servers that read the same due confirmations, one queues them.
     if !confirms.is_empty() && inbound::forget_confirmations(connection, &confirms).await? < confirms.len() as u64 {
         return Err(Error::Superseded.into());
@@ -54,6 +54,12 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
         now,
     };
     pieces::spread(connection, spread).await?;
+    if !own_times.is_empty() {
+        set_own_times(connection, batch, from, &own_times).await?;
+    }
+    if is_observed {
+        outbox::write_skipped(connection, batch, (from, until)).await?;
+    }
     Ok(Joined { batch, tag, first: from })
 }
 
@@ -87,6 +93,30 @@ pub(super) async fn call_of(connection: &mut SqliteConnection, batch: BatchId) -
     let client_batch_id = row.try_get("client_batch_id")?;
     let batches = rows.iter().map(|row| Ok(BatchId(small(row, "batch")?))).collect::<Work<_>>()?;
     Ok(Some(Call { batches, client_batch_id }))
+}
+
+/// Gives messages that have just joined times of their own. A message that is skipped needs none.
+///
+/// The set names the batch too: otherwise SQLite would read the whole batch first.
+pub(super) const OWN_TIMES: &str = "UPDATE message
+     SET not_before = own.value ->> 2, due = own.value ->> 3, expires = own.value ->> 4
+     FROM json_each(?1) own
+     WHERE message.batch = own.value ->> 0 AND message.n = own.value ->> 1 AND message.state = ?2";
+
+async fn set_own_times(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    first: u32,
+    own_times: &[OwnTimes],
+) -> Work<()> {
+    let row = |OwnTimes { index, not_before, gives_up, expires }: &OwnTimes| {
+        let [gives_up, expires] = [gives_up, expires].map(|at| at.map(Timestamp::millis));
+        (batch.0, first + index, not_before.millis(), gives_up, expires)
+    };
+    let rows: Vec<_> = own_times.iter().map(row).collect();
+    let query = sqlx::query(OWN_TIMES).bind(json_of(&rows, "message.not_before")?).bind(state::QUEUED);
+    query.execute(connection).await?;
+    Ok(())
 }
 
 /// Finds the open batch of a plan.

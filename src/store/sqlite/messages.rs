@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::Work;
 use super::limits::refund;
+use super::outbox;
 use super::overrides::record_buckets;
 use super::reads::load;
 use super::receipts::{Learned, keep, learn};
@@ -73,6 +74,7 @@ fn finish(script: &mut Script, changes: &[&Change]) {
     }
     count_in(script, &moves);
     refund(script, changes);
+    outbox::write(script, changes);
     let facts: Vec<_> = changes.iter().filter_map(|change| change.fact.as_ref().map(|fact| (*change, fact))).collect();
     write_attempts(script, &facts);
 }

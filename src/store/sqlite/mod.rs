@@ -4,11 +4,15 @@
 //! SQLite's strictest setting, so an acknowledged verb survives a power cut.
 
 mod aliases;
+mod api_keys;
 mod asking;
 mod audiences;
+mod audit;
 mod batches;
 mod catalogue;
 mod claim;
+mod copies;
+mod deliveries;
 mod drafts;
 mod editions;
 mod facts;
@@ -22,14 +26,17 @@ mod messages;
 mod naming;
 mod nodes;
 mod numbers;
+mod operators;
 mod opt_out_ids;
 mod opt_outs;
+mod outbox;
 mod overrides;
 mod paths;
 mod pieces;
 mod reads;
 mod receipts;
 mod recount;
+mod requests;
 mod retention;
 mod rows;
 mod script;
@@ -37,6 +44,7 @@ mod serve_file;
 mod shapes;
 mod sieves;
 mod spool;
+mod subscriptions;
 mod sweep;
 #[cfg(test)]
 pub(super) mod tests;
@@ -57,6 +65,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{ConnectOptions, Connection, Row, SqlStr, SqliteConnection};
 use tokio::sync::Mutex;
 
+use super::flow::Flows;
 use super::{Error, Result, Signals};
 use crate::clock::Clock;
 use fair_lock::FairLock;
@@ -71,7 +80,11 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (2, "the catalogue", include_str!("../../../migrations/sqlite/0002_the_catalogue.sql")),
         (3, "answers", include_str!("../../../migrations/sqlite/0003_answers.sql")),
         (4, "uploaded files", include_str!("../../../migrations/sqlite/0004_uploaded_files.sql")),
+        (5, "access", include_str!("../../../migrations/sqlite/0005_access.sql")),
+        (6, "outgoing webhooks", include_str!("../../../migrations/sqlite/0006_outgoing.sql")),
+        (7, "own times of messages", include_str!("../../../migrations/sqlite/0007_own_times.sql")),
         (8, "calls of the API", include_str!("../../../migrations/sqlite/0008_calls_of_the_api.sql")),
+        (9, "requests", include_str!("../../../migrations/sqlite/0009_requests.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
@@ -139,6 +152,8 @@ pub struct Sqlite {
     poller: Option<Mutex<Option<SqliteConnection>>>,
     path: Option<PathBuf>,
     serve_file: Arc<ServeFile>,
+    /// What has happened to messages since it was opened.
+    flows: Flows,
 }
 
 impl Sqlite {
@@ -183,7 +198,8 @@ impl Sqlite {
             }
         };
         let writer = Writer::start(connection, lock, Arc::clone(&serve_file), Arc::clone(&clock));
-        Ok(Self { writer, clock, signals: Signals::default(), readers, poller, path, serve_file })
+        let (signals, flows) = (Signals::default(), Flows::default());
+        Ok(Self { writer, clock, signals, readers, poller, path, serve_file, flows })
     }
 
     /// Opens a connection with the store's settings, for benchmarks that bypass the verbs.

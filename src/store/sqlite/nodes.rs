@@ -270,6 +270,26 @@ pub(super) async fn events(connection: &mut SqliteConnection, after: Cursor, lim
     rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), event(row)?))).collect()
 }
 
+pub(super) async fn events_before(
+    connection: &mut SqliteConnection,
+    of: Option<BatchId>,
+    before: Option<Cursor>,
+    limit: u32,
+) -> Work<Vec<(Cursor, Event)>> {
+    // Each is a walk of one index.
+    let text = match of {
+        None => "SELECT * FROM event WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+        Some(_) => "SELECT * FROM event WHERE batch = ?3 AND id < ?1 ORDER BY id DESC LIMIT ?2",
+    };
+    let rows = sqlx::query(text)
+        .bind(before.map_or(i64::MAX, Cursor::id))
+        .bind(limit)
+        .bind(of.map(|batch| batch.0))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), event(row)?))).collect()
+}
+
 /// Two reads by index: each set has its own order of ids.
 pub(super) async fn events_of(
     connection: &mut SqliteConnection,
@@ -291,7 +311,7 @@ pub(super) async fn events_of(
     rows.iter().map(event).collect()
 }
 
-fn event(row: &SqliteRow) -> Work<Event> {
+pub(super) fn event(row: &SqliteRow) -> Work<Event> {
     let kind: String = row.try_get("kind")?;
     Ok(Event {
         at: timestamp(row, "at")?,

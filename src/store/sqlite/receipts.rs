@@ -17,6 +17,7 @@ use super::{Error, Work};
 use super::{aliases, inbound, naming, opt_outs};
 use crate::domain::{AttemptId, BatchId, Loaded, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
 use crate::engine::Ruling;
+use crate::store::flow::FlowCounts;
 use crate::store::{Cursor, FoundAttempt, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, WebhookGroup};
 
 pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<FoundAttempt>>> {
@@ -220,7 +221,7 @@ pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &
 }
 
 /// Stores what the provider posted together, and applies what was decided about it.
-pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup) -> Work<Kept> {
+pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup) -> Work<(Kept, FlowCounts)> {
     let WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, confirms, naming } = taken;
     let named = if aliases.is_empty() { Vec::new() } else { aliases::learn(connection, aliases).await? };
     if !opt_outs.is_empty() {
@@ -232,6 +233,7 @@ pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup)
     }
     keep_strays(connection, &strays).await?;
     let stale = record(connection, &receipts, &changes, &[]).await?;
+    let flows = FlowCounts::of(&changes, &stale);
     // Last, because the changes may have stored the attempts.
     let learned: Vec<_> = receipts
         .into_iter()
@@ -242,7 +244,7 @@ pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup)
         })
         .collect();
     learn(connection, &learned).await?;
-    Ok(Kept { stale, named, writers })
+    Ok((Kept { stale, named, writers }, flows))
 }
 
 pub(super) async fn keep_strays(connection: &mut SqliteConnection, strays: &[Stray]) -> Work<()> {

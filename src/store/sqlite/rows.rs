@@ -151,7 +151,7 @@ macro_rules! message_line {
         "concat_ws(' ', message.batch, message.n, message.msisdn, message.country, message.version, message.state, message.step,
                    message.lane, message.not_before, ifnull(message.at, ''), ifnull(message.due, ''),
                    ifnull(message.outcome, ''), ifnull(message.skipped, ''), ifnull(message.first_submitted_at, ''),
-                   ifnull(message.accepted, ''), message.tries, message.marks)"
+                   ifnull(message.accepted, ''), ifnull(message.expires, ''), message.tries, message.marks)"
     };
 }
 pub(super) use message_line;
@@ -240,9 +240,10 @@ pub(super) fn loaded(line: &mut Line<'_>) -> Work<Loaded> {
         other => return Err(nonsense(&format!("state {other}"), "message").into()),
     };
     let (first_submitted_at, accepted) = (line.timestamp("first_submitted_at")?, line.timestamp("accepted")?);
+    let expires = line.timestamp("expires")?;
     let tries = line.small("tries")?;
     let marks = Marks::from_bits(line.small("marks")?);
-    let present = Present { state, step, marks, first_submitted_at, accepted, tries };
+    let present = Present { state, step, marks, first_submitted_at, accepted, tries, expires };
     Ok(Loaded { key, msisdn, country, version, lane, present })
 }
 

@@ -11,6 +11,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader};
 
 use super::{Error, Work};
+use crate::store::free_space;
 
 /// Bytes that are held in memory before they are written to the file.
 const HELD: usize = 8 << 20;
@@ -31,7 +32,7 @@ pub(super) struct Disk {
 impl Disk {
     pub(super) fn at(folder: PathBuf) -> Self {
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-        Self { folder, free: free_at }
+        Self { folder, free: free_space }
     }
 
     /// How many bytes a copy may use.
@@ -43,11 +44,6 @@ impl Disk {
         let folder = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
         Error::NoRoom { folder: folder.display().to_string(), needs, spare }
     }
-}
-
-fn free_at(folder: &Path) -> io::Result<u64> {
-    let found = rustix::fs::statvfs(folder)?;
-    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 /// Texts, in the order in which they are pushed.
@@ -178,7 +174,7 @@ mod tests {
     #[tokio::test]
     async fn parts_come_back_in_order_from_memory_and_from_a_file() {
         for length in [10, 3 << 20] {
-            let (folder, mut spool) = spool(free_at);
+            let (folder, mut spool) = spool(free_space);
             let parts: Vec<String> = ["a", "", "ü", "d", "e"].map(|part| part.repeat(length)).to_vec();
             for part in &parts {
                 spool.push(part).await.ok().unwrap();

@@ -5,6 +5,7 @@
 //! verb. It never waits for a group to fill: the next group gathers while this one is written to disk.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -17,9 +18,9 @@ use super::Fault;
 use super::fair_lock::FairLock;
 use super::serve_file::ServeFile;
 use crate::clock::Clock;
-use crate::domain::Span;
+use crate::domain::{Histogram, Span, Timestamp};
 use crate::store::error::Failure;
-use crate::store::{Error, Result};
+use crate::store::{Error, Result, WriterFigures};
 
 /// Verbs in one commit. More make a commit no cheaper, only longer.
 const GROUP_MAX: usize = 64;
@@ -30,6 +31,33 @@ const SLOW: Span = Span::from_secs(1);
 /// Verbs that may be queued. Beyond that, callers wait to enqueue: this is the back-pressure on import and dispatch.
 const QUEUE: usize = 256;
 
+/// Bounds of the sizes of groups, and of the milliseconds that a group takes.
+const GROUP_SIZES: &[u64] = &[1, 2, 4, 8, 16, 32, GROUP_MAX as u64];
+const COMMIT_MS: &[u64] = &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
+/// In place of a time: nothing is being written.
+const NOTHING: i64 = i64::MIN;
+
+/// What the writer does, for those who do not wait for it.
+#[derive(Debug)]
+struct Progress {
+    /// When the oldest verb was queued that is not on disk yet, in milliseconds.
+    oldest: AtomicI64,
+    group_sizes: Histogram,
+    commit_ms: Histogram,
+    failed: AtomicU64,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            oldest: AtomicI64::new(NOTHING),
+            group_sizes: Histogram::new(GROUP_SIZES),
+            commit_ms: Histogram::new(COMMIT_MS),
+            failed: AtomicU64::new(0),
+        }
+    }
+}
+
 /// A queued verb with the channel for its result.
 trait Job: Send {
     /// Runs the verb. Returns whether its work is to be kept.
@@ -38,6 +66,8 @@ trait Job: Send {
     fn failure(&self) -> Option<Failure>;
     fn is_read_only(&self) -> bool;
     fn verb(&self) -> &'static str;
+    /// When its caller asked for it.
+    fn asked(&self) -> Timestamp;
     fn answer(self: Box<Self>, committed: std::result::Result<(), &Failure>);
 }
 
@@ -47,6 +77,7 @@ struct Task<T, W> {
     result: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
     wanted: Wanted,
+    asked: Timestamp,
 }
 
 /// When a queued verb is run.
@@ -92,6 +123,10 @@ where
         self.verb
     }
 
+    fn asked(&self) -> Timestamp {
+        self.asked
+    }
+
     fn answer(self: Box<Self>, committed: std::result::Result<(), &Failure>) {
         let answer = match (self.result, committed) {
             (Some(Err(error)), _) => Err(error),
@@ -113,6 +148,8 @@ pub(super) struct Writer {
     task: Mutex<Option<JoinHandle<()>>>,
     /// Cancelled when the task ends, however it ends.
     ended: CancellationToken,
+    progress: Arc<Progress>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Writer {
@@ -125,11 +162,13 @@ impl Writer {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let ended = CancellationToken::new();
         let at_the_end = ended.clone().drop_guard();
+        let progress = Arc::<Progress>::default();
+        let (for_loop, loop_clock) = (Arc::clone(&progress), Arc::clone(&clock));
         let task = tokio::spawn(async move {
             let _at_the_end = at_the_end;
-            WriterLoop { connection, jobs, lock, serve_file, clock }.run().await;
+            WriterLoop { connection, jobs, lock, serve_file, clock: loop_clock, progress: for_loop }.run().await;
         });
-        Self { queue: Mutex::new(Some(queue)), task: Mutex::new(Some(task)), ended }
+        Self { queue: Mutex::new(Some(queue)), task: Mutex::new(Some(task)), ended, progress, clock }
     }
 
     /// Runs `work` in the next group; returns after its commit.
@@ -139,10 +178,23 @@ impl Writer {
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, std::result::Result<T, Fault>> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Task { verb, work: Some(work), result: None, reply, wanted };
+        let task = Task { verb, work: Some(work), result: None, reply, wanted, asked: self.clock.now() };
         let queue = self.queue.lock().clone();
         queue.ok_or(Error::Closed { verb })?.send(Box::new(task)).await.map_err(|_| Error::Closed { verb })?;
         answer.await.map_err(|_| Error::Closed { verb })?
+    }
+
+    pub(super) fn figures(&self) -> WriterFigures {
+        let Progress { oldest, group_sizes, commit_ms, failed } = self.progress.as_ref();
+        let oldest = Some(oldest.load(Ordering::Relaxed)).filter(|oldest| *oldest != NOTHING);
+        let queue = self.queue.lock();
+        WriterFigures {
+            oldest: oldest.map(Timestamp::from_millis),
+            queued: queue.as_ref().map_or(0, |queue| (queue.max_capacity() - queue.capacity()) as u64),
+            group_sizes: group_sizes.figures(),
+            commit_ms: commit_ms.figures(),
+            failed: failed.load(Ordering::Relaxed),
+        }
     }
 
     /// Waits until the writer has ended: it was closed, or a verb has panicked.
@@ -167,6 +219,7 @@ struct WriterLoop {
     lock: Option<FairLock>,
     serve_file: Arc<ServeFile>,
     clock: Arc<dyn Clock>,
+    progress: Arc<Progress>,
 }
 
 impl WriterLoop {
@@ -178,7 +231,10 @@ impl WriterLoop {
                 first.answer(Ok(()));
                 continue;
             }
+            // Verbs are written in the order of the queue, so all others were asked for later.
+            self.progress.oldest.store(first.asked().millis(), Ordering::Relaxed);
             group.push(first);
+            let begun = self.clock.now();
             if let Some(lock) = &mut self.lock {
                 lock.acquire().await;
             }
@@ -186,6 +242,7 @@ impl WriterLoop {
             if let Some(lock) = &mut self.lock {
                 lock.release();
             }
+            self.note(&committed, group.len(), begun);
             self.report_disk_trouble(&committed, &group);
             for job in group.drain(..) {
                 job.answer(committed.as_ref().copied());
@@ -193,6 +250,19 @@ impl WriterLoop {
         }
         // A clean close moves the log into the file. An unclean one loses nothing.
         let _ = self.connection.close().await;
+    }
+
+    /// Notes what became of a group.
+    fn note(&self, committed: &std::result::Result<(), Failure>, verbs: usize, begun: Timestamp) {
+        let Progress { oldest, group_sizes, commit_ms, failed } = self.progress.as_ref();
+        oldest.store(NOTHING, Ordering::Relaxed);
+        match committed {
+            Ok(()) => {
+                group_sizes.add(verbs as u64);
+                commit_ms.add(self.clock.now().since(begun).millis().unsigned_abs());
+            }
+            Err(_) => _ = failed.fetch_add(1, Ordering::Relaxed),
+        }
     }
 
     /// Reports a failure of the disk, so that other processes see why the server writes nothing.

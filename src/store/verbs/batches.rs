@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
 use crate::store::{
-    Amendment, Batch, Call, Edition, Joined, Joining, NewBatch, NewCall, PieceOfMessages, Result, StepHold,
+    Amendment, Batch, BatchFilter, BatchPage, Call, Edition, Joined, Joining, NewBatch, NewCall, PieceOfMessages, Result, StepHold,
 };
 
 /// Batches: from a launch to their end, with the holds on their steps.
@@ -41,6 +41,10 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     async fn call_of(&self, batch: BatchId) -> Result<Option<Call>>;
     /// Lists published batches in order of launch: all, or those in the given states.
     async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>>;
+    /// Lists published batches that were begun before `before`, latest first.
+    ///
+    /// - Looks at a few thousand batches at most, so a page may have fewer than `limit` although another follows.
+    async fn batch_page(&self, filter: BatchFilter, before: Option<BatchId>, limit: u32) -> Result<BatchPage>;
     /// Lists the batches that are test sends.
     async fn test_batches(&self) -> Result<BTreeSet<BatchId>>;
     /// Finds a published batch by its id.

@@ -12,14 +12,18 @@ mod audiences;
 mod batches;
 mod catalogue;
 mod consent;
+mod deliveries;
 mod dispatch;
 mod events;
+mod health;
+mod keys;
 mod lanes;
 mod messages;
 mod nodes;
 mod queries;
 mod receipts;
 mod replies;
+mod requests;
 mod retention;
 mod tiers;
 mod uploads;
@@ -28,14 +32,18 @@ pub use audiences::Audiences;
 pub use batches::Batches;
 pub use catalogue::Catalogues;
 pub use consent::Consent;
+pub use deliveries::Deliveries;
 pub use dispatch::Dispatch;
 pub use events::Events;
+pub use health::Health;
+pub use keys::Keys;
 pub use lanes::Lanes;
 pub use messages::Messages;
 pub use nodes::Nodes;
 pub use queries::Queries;
 pub use receipts::{Kept, Receipts, WebhookGroup};
 pub use replies::Replies;
+pub use requests::Requests;
 pub use retention::Retention;
 pub use tiers::Tiers;
 pub use uploads::Uploads;
@@ -47,14 +55,18 @@ pub trait Store:
     + Batches
     + Catalogues
     + Consent
+    + Deliveries
     + Dispatch
     + Events
+    + Keys
+    + Health
     + Lanes
     + Messages
     + Nodes
     + Queries
     + Receipts
     + Replies
+    + Requests
     + Retention
     + Tiers
     + Uploads

@@ -41,6 +41,13 @@ pub trait Retention: Send + Sync + std::fmt::Debug {
     ///
     /// - The file appears once it is complete.
     /// - Others may read and write meanwhile.
+    /// - The copy says that it is one: see [`Retention::copied_at`].
     /// - Fails with [`Error::Backup`](crate::store::Error::Backup) if the file exists already or cannot be written.
     async fn back_up(&self, into: &Path) -> Result<u64>;
+    /// Returns when this database was copied, to the minute before, if it is a copy that is not accepted yet.
+    ///
+    /// - A copy of such a copy has the time of the first one.
+    async fn copied_at(&self) -> Result<Option<Timestamp>>;
+    /// Accepts a copy: from now on it is a database like any other.
+    async fn accept_copy(&self) -> Result<()>;
 }

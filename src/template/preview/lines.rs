@@ -7,7 +7,7 @@ use super::text::ShownText;
 use crate::domain::ContentPart;
 
 /// One part of a message, such as `body 1` or `header image`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PreviewLine {
     pub label: String,
     pub text: String,

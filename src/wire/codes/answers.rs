@@ -1,6 +1,6 @@
 //! Codes of answers to requests, from the provider's list of API errors.
 
-use super::{Entry, LANE, MEDIA, PARAMETER, RECIPIENT, TEMPLATE, TEMPORARY, TEXT, UNSAID};
+use super::{EXPIRY, Entry, LANE, MEDIA, PARAMETER, RECIPIENT, TEMPLATE, TEMPORARY, TEXT, UNSAID};
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[Entry] = &[
@@ -12,7 +12,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(1003, LANE, "invalid encoding"),
     Entry::about(1004, TEXT, "invalid text"),
     Entry::new(1005, LANE, "invalid source"),
-    Entry::new(1006, LANE, "invalid expiry"),
+    Entry::about(1006, EXPIRY, "invalid expiry"),
     Entry::new(1007, TEMPLATE, "invalid SMS template"),
     Entry::new(1008, LANE, "invalid id"),
     Entry::new(1009, RECIPIENT, "invalid country code"),

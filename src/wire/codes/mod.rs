@@ -87,6 +87,7 @@ const TEMPORARY: Fault = Fault::Temporary;
 const TEXT: RefusalSubject = RefusalSubject::Text;
 const MEDIA: RefusalSubject = RefusalSubject::Media;
 const OPERATOR: RefusalSubject = RefusalSubject::Operator;
+const EXPIRY: RefusalSubject = RefusalSubject::Expiry;
 const PARAMETER: RefusalSubject = RefusalSubject::Parameter;
 const UNSAID: RefusalSubject = RefusalSubject::Unsaid;
 
@@ -257,6 +258,8 @@ mod tests {
             (3_041, template(serde_json::json!({ "body": ["Ann"] })), step),
             (3_049, template(serde_json::json!({ "buttons": [{ "index": 0, "url": "{{slug}}" }] })), Fault::Recipient),
             (3_038, text("Hello"), TEMPLATE),
+            // The `ttl` of the step. A message's own expiry is not its content.
+            (1_006, text("Hello {{Name}}"), step),
         ] {
             let entry = of_answer(400, Some(code));
             assert_eq!(fault_in(&sent, entry.fault, entry.subject), fault, "{code} of {sent:?}");

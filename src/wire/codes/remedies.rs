@@ -86,7 +86,7 @@ use Remedy::{
 #[rustfmt::skip]
 pub(super) const ANSWERS: &[(i64, Remedy)] = &[
     (401, Key), (403, Key), (404, Address), (405, Address), (410, Address),
-    (1000, Request), (1001, SubAccount), (1003, Request), (1005, Source), (1006, Request), (1007, TemplateMissing),
+    (1000, Request), (1001, SubAccount), (1003, Request), (1005, Source), (1007, TemplateMissing),
     (1008, Request), (1010, Request), (1011, Request), (1012, AsItSays), (1014, AsItSays), (1200, Key), (1201, Key),
     (1300, Address), (2001, Address), (2002, Address), (2003, AsItSays),
     (3001, Request), (3004, Request), (3009, Request), (3010, Request), (3011, Source),

@@ -5,7 +5,6 @@
 
 mod interactive;
 mod template;
-
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +13,7 @@ use serde_json::Value;
 
 pub use self::template::SubType;
 use super::kind::Kind;
+use super::sms;
 use crate::domain::Channel;
 use crate::wire::Content;
 
@@ -49,7 +49,7 @@ const fn limits(channel: Channel) -> (usize, usize) {
         Channel::ZaloNotification => (400, 400),
         Channel::LineNotification => (500, 500),
         // By the schema; the page of content types names no limit.
-        Channel::Line | Channel::Sms => (35_000, 35_000),
+        Channel::Line | Channel::Sms => (sms::TEXT_MAX, sms::TEXT_MAX),
     }
 }
 
@@ -119,7 +119,8 @@ fn at_most(text: &str, most: usize) -> Result<(), i64> {
 
 /// The fallback text, else the text. Other content has no text for SMS.
 fn check_sms(kind: Kind, content: &Content<'_>) -> Result<(), i64> {
-    if content.sms.as_ref().and_then(|sms| sms.source.as_deref()).is_some_and(|source| source.chars().count() > 16) {
+    let source = content.sms.as_ref().and_then(|sms| sms.source.as_deref());
+    if source.is_some_and(|source| source.chars().count() > sms::SOURCE_MAX) {
         return Err(3_011);
     }
     let most = limits(Channel::Sms).0;

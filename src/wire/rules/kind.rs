@@ -41,6 +41,31 @@ impl Kind {
         KINDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, kind)| *kind)
     }
 
+    /// The `type` as the samples of the channel spell it. The provider reads any letter case.
+    ///
+    /// The sample of a file on RCS has the type `Text`, where the schema knows `file`; it is taken for a mistake.
+    pub const fn spelled(self, channel: Channel) -> &'static str {
+        match (channel, self) {
+            (Channel::Line | Channel::Rcs, Self::Text) => "Text",
+            (_, Self::Text) => "text",
+            (Channel::WhatsApp | Channel::Line | Channel::Rcs, Self::Image) => "Image",
+            (_, Self::Image) => "image",
+            (Channel::Line | Channel::Rcs, Self::Video) => "Video",
+            (_, Self::Video) => "video",
+            (Channel::Line | Channel::Rcs, Self::Audio) => "Audio",
+            (_, Self::Audio) => "audio",
+            (Channel::WhatsApp | Channel::Rcs, Self::File) => "File",
+            (_, Self::File) => "file",
+            (Channel::Line, Self::Location) => "Location",
+            (_, Self::Location) => "location",
+            (_, Self::Interactive) => "interactive",
+            (_, Self::Template) => "template",
+            (_, Self::Buttons) => "buttons",
+            (_, Self::Carousel) => "carousel",
+            (_, Self::RichCard) => "richCard",
+        }
+    }
+
     pub(super) const fn is_media(self) -> bool {
         matches!(self, Self::Image | Self::Video | Self::Audio | Self::File)
     }

@@ -165,9 +165,12 @@ const SECTIONS: &[Section] = &[
     Section { title: "`[database]`", file: CONFIG, around: "[database]\n@\n", keys: &[
         key("url", TEXT, "`sqlite://volley.db`", "\"sqlite://volley.db\"", "\"mysql://x\"", "The database file; a relative path starts at the folder of this file."),
     ] },
-    Section { title: "`[server]`", file: CONFIG, around: "[server]\n@\n", keys: &[
+    Section { title: "`[server]`", file: CONFIG, around: "[server]\ntls_certificate = \"server.pem\"\ntls_key = \"server.key\"\n@\n", keys: &[
         key("listen", "address", "`127.0.0.1:8688`", "\"127.0.0.1:9000\"", "\"here\"", "Where the server listens."),
         key("public_url", "URL", "made from `listen`", "\"https://volley.example\"", "\"volley\"", "Where the provider posts its webhooks."),
+        key("tls_certificate", "file", "none", "\"server.pem\"", "\"missing.pem\"", "A PEM file with the server's certificate and its chain. With it and `tls_key`, the server speaks TLS itself; see [In production](production.md#tls)."),
+        key("tls_key", "file", "none", "\"server.key\"", "\"missing.key\"", "A PEM file with the private key of `tls_certificate`, without a passphrase."),
+        key("metrics_open", "`true` or `false`", "`false`", "true", "\"yes\"", "Whether [`/metrics`](monitoring.md) needs no API key."),
     ] },
     Section { title: "`[provider]`", file: CONFIG, around: "[provider]\n@\n", keys: &[
         key("base_url", "URL", "`https://chatapps.8x8.com`", "\"http://127.0.0.1:8690\"", "\"chatapps\"", "The provider's address."),
@@ -223,11 +226,22 @@ const SECTIONS: &[Section] = &[
     ] },
     Section { title: "`[retention]`", file: CONFIG, around: "[retention]\n@\n", keys: &[
         key("after", TIME, "keep everything", "\"90d\"", "\"1d\"", "Once a day, Volley removes the messages of campaigns that settled longer ago."),
+        key("audit_log", TIME, "keep everything", "\"400d\"", "\"7d\"", "Once a day, Volley removes older entries of the [audit log](access.md#the-audit-log)."),
     ] },
     Section { title: "`[quality]`", file: CONFIG, around: "[quality]\n@\n", keys: &[
         key("yellow", GUARD, "nothing", "\"slow\"", "\"stop\"", "What happens while the provider scores a template YELLOW; see [Quality](rates.md#quality)."),
         key("red", GUARD, "nothing", "\"hold\"", "\"stop\"", "The same while it scores a template RED."),
         key("flagged", GUARD, "nothing", "\"hold\"", "\"stop\"", "The same while it has FLAGGED a lane's number."),
+    ] },
+    Section { title: "`[outgoing]`", file: CONFIG, around: "[outgoing]\n@\n", keys: &[
+        key("allow", "list of texts", "none", "[\"10.0.0.0/8\"]", "[\"10.1.0.0/8\"]", "Networks without public addresses to which [webhooks](webhooks.md#where-webhooks-may-go) may go."),
+    ] },
+    Section { title: "`[[alert]]`", file: CONFIG, around: "[[alert]]\nname = \"ops\"\nurl = \"https://hooks.example/ops\"\n@\n", keys: &[
+        key("name", TEXT, "none; needed", "\"ops\"", "\"on call\"", "The name of the alert."),
+        key("url", "URL", "none; needed, or `command`", "\"https://hooks.example/T000/B000\"", "\"hooks.example\"", "Where the alert is posted to. It is secret, because it may hold a token."),
+        key("format", "`json` or `slack`", "`json`", "\"slack\"", "\"teams\"", "The form of the body."),
+        key("command", "list of texts", "none", "", "[\"page\"]", "A program with its arguments, instead of a URL; it gets the alert as JSON on its standard input."),
+        key("kinds", "list of texts", "all", "[\"lane_held\", \"outage\"]", "[\"lane_hold\"]", "The [kinds of alerts](webhooks.md#alerts) that it tells of."),
     ] },
 ];
 

@@ -7,19 +7,18 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use volley::api::ApiParts;
+use volley::api::{ApiParts, Door};
 use volley::book::Book;
-use volley::campaign::{self, Decided, Draft, Launched, Launcher};
+use volley::campaign::{self, Decided, Draft, Launched, Launcher, SingleMessage};
 use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
-use volley::domain::{AttemptId, Channel, Loaded, MessageKey, Present, Span, State, StepIndex, Timestamp, Umid};
+use volley::domain::{AttemptId, Channel, Loaded, MessageKey, Plan, Present, Span, State, StepIndex, Timestamp, Umid};
 use volley::events::Origin;
 use volley::node::{Node, NodeParts, Os, StartError};
 use volley::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use volley::receipts::{Intake, NotStored};
 use volley::report::Report;
-use volley::store::{self, Batch, Direction, LinkState, Store};
+use volley::store::{self, Batch, Direction, Joined, LinkState, Store};
 use volley::story::{self, Story};
 
 use super::until;
@@ -116,7 +115,7 @@ pub(crate) struct ByHand {
     next_answer: Arc<Mutex<Option<ProviderAnswer>>>,
     knows: watch::Sender<Option<&'static str>>,
     requests: Arc<Mutex<Vec<Value>>>,
-    closing: CancellationToken,
+    door: Arc<Door>,
     folder: tempfile::TempDir,
 }
 
@@ -132,8 +131,10 @@ impl ByHand {
             chance: Arc::clone(&self.chance),
             intake: self.intake.clone(),
             verifier: self.node.door(),
+            door: Arc::clone(&self.door),
+            sources: self.node.sources(),
         };
-        let serving = volley::api::serve(listener, parts, self.closing.clone());
+        let serving = volley::api::serve(listener, parts);
         tokio::spawn(async move { serving.await.unwrap() });
         url
     }
@@ -175,8 +176,8 @@ impl ByHand {
         };
         let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
-        let closing = CancellationToken::new();
-        Self { store, clock, chance, config, node, intake, answer, next_answer, knows, requests, closing, folder }
+        let door = Door::new(super::clock(), None);
+        Self { store, clock, chance, config, node, intake, answer, next_answer, knows, requests, door, folder }
     }
 
     /// The requests that the provider has read, oldest first.
@@ -203,6 +204,13 @@ impl ByHand {
         let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
         let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config, by: Origin::SERVER };
         launcher.launch(&draft, |_| None).await.unwrap().0
+    }
+
+    /// Sends single messages, as calls of the API do.
+    pub(crate) async fn join(&self, plan: Plan, messages: Vec<SingleMessage>) -> Joined {
+        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
+        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config, by: Origin::SERVER };
+        launcher.join(plan, messages).await.unwrap()
     }
 
     pub(crate) async fn batch(&self, launched: &Launched) -> Batch {
@@ -326,7 +334,10 @@ impl ByHand {
     }
 
     pub(crate) async fn story(&self, launched: &Launched, key: MessageKey) -> Story {
-        let batch = self.batch(launched).await;
+        self.story_in(self.batch(launched).await, key).await
+    }
+
+    pub(crate) async fn story_in(&self, batch: Batch, key: MessageKey) -> Story {
         let entry = Book::new(Arc::clone(&self.store)).get(batch.id).await.unwrap().unwrap();
         story::explain(self.store.as_ref(), &batch, &entry, key, self.clock.now()).await.unwrap().unwrap()
     }
@@ -372,8 +383,8 @@ impl ByHand {
 
     /// Stops everything in order.
     pub(crate) async fn stop(self) {
-        let Self { node, intake, clock, closing, .. } = self;
-        closing.cancel();
+        let Self { node, intake, clock, door, .. } = self;
+        door.close();
         drop(intake);
         while_time_passes(&clock, node.stop()).await.unwrap();
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use volley::api::{self, ApiParts};
+use volley::api::{self, ApiParts, Door};
 use volley::campaign::{Draft, Launched, Launcher};
 use volley::clock::{Chance, Clock, RealClock};
 use volley::config::{self, Config};
@@ -40,7 +40,7 @@ pub(crate) struct World {
     client: reqwest::Client,
     node: Option<Node>,
     serving: Option<tokio::task::JoinHandle<()>>,
-    stop_api: CancellationToken,
+    door: Arc<Door>,
     stop_simulator: CancellationToken,
     _folder: tempfile::TempDir,
 }
@@ -174,7 +174,7 @@ impl Setup {
             client: reqwest::Client::new(),
             node: None,
             serving: None,
-            stop_api: CancellationToken::new(),
+            door: Door::new(super::clock(), None),
             stop_simulator,
             _folder: folder,
         };
@@ -204,9 +204,10 @@ impl World {
             chance: Arc::clone(&self.chance),
             intake: node.intake().unwrap(),
             verifier: node.door(),
+            door: Arc::clone(&self.door),
+            sources: node.sources(),
         };
-        let stop = self.stop_api.clone();
-        self.serving = Some(tokio::spawn(async move { api::serve(listener, parts, stop).await.unwrap() }));
+        self.serving = Some(tokio::spawn(async move { api::serve(listener, parts).await.unwrap() }));
         self.node = Some(node);
     }
 
@@ -234,7 +235,7 @@ impl World {
         node.stop_sending().await;
         node.stop_listening().await;
         self.stop_simulator.cancel();
-        self.stop_api.cancel();
+        self.door.close();
         self.serving.take().unwrap().await.unwrap();
         node.stop().await.unwrap();
         self.store.close().await;

@@ -103,6 +103,20 @@ fn a_channel_refuses_content_that_it_does_not_carry() {
 }
 
 #[test]
+fn receipts_go_only_to_an_address_and_any_sender_is_known() {
+    let mut model = model(Profile::perfect());
+    let mut sms = send("SMS", "text", &json!({"text": "hello"}));
+    sms["channels"][0]["channelId"] = json!("of-the-real-account");
+    sms["dlrCallbackUrl"] = json!("shop.example/receipts");
+    assert_eq!(code(&mut model, &sms), 3_020);
+    sms["dlrCallbackUrl"] = json!("https://shop.example/receipts");
+    assert_eq!(code(&mut model, &sms), 0);
+    let webhooks = model.tick(START + seconds(60));
+    let address = webhooks[0].address.as_ref().map(|address| address.url.as_str());
+    assert_eq!(address, Some("https://shop.example/receipts"));
+}
+
+#[test]
 fn an_own_route_skips_what_cannot_be_written() {
     let own = |channel, fallback_after| RouteStep { channel, fallback_after, success_status: None };
     let route = vec![own(Channel::WhatsApp, Some(seconds(60))), own(Channel::Sms, None)];

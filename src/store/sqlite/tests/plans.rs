@@ -4,11 +4,12 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::TempDatabase;
 use crate::store::sqlite::{
-    aliases, asking, audiences, claim, facts, inbound, opt_out_ids, opt_outs, reads, receipts, shapes, tiers, walk,
+    aliases, api_keys, asking, audiences, audit, claim, deliveries, facts, inbound, joining, operators, opt_out_ids,
+    opt_outs, outbox, reads, receipts, shapes, tiers, walk,
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
-const BOUND_SETS: [&str; 4] = [" VIRTUAL TABLE ", " CONSTANT ROW", "(subquery-", "SCAN lesson"];
+const BOUND_SETS: [&str; 5] = [" VIRTUAL TABLE ", " CONSTANT ROW", "(subquery-", "SCAN lesson", "SCAN waiting"];
 
 #[tokio::test]
 async fn every_statement_of_the_hot_path_uses_its_index() {
@@ -29,6 +30,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (shapes::WRITE.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (shapes::WRITE_ATTEMPTS.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (shapes::WRITE_ATTEMPTS.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
+        (joining::OWN_TIMES, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (reads::IN_FLIGHT, &["SEARCH message USING PRIMARY KEY (batch=? AND n>?)"]),
         (claim::NEXT, &["SEARCH message USING", "message_queue (lane=? AND batch=? AND step=? AND not_before>?)"]),
         (tiers::HOLDERS, &["SEARCH tier_slot USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
@@ -109,11 +111,41 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (opt_out_ids::OPT_IN, &["opt_out_id USING PRIMARY KEY (channel=? AND called=?)"]),
         (opt_out_ids::LIST, &["opt_out_id USING PRIMARY KEY"]),
         (opt_out_ids::HISTORY, &["opt_out_id_record_recipient (channel=? AND called=?)"]),
+        (api_keys::FIND, &["api_key USING INTEGER PRIMARY KEY (rowid=?)"]),
+        (api_keys::NAMED, &["api_key USING INDEX api_key_name (name=?)"]),
+        (api_keys::LIST, &["api_key USING INTEGER PRIMARY KEY (rowid>?)"]),
+        (operators::FIND, &["operator USING PRIMARY KEY (name=?)"]),
+        (operators::LIST, &["operator USING PRIMARY KEY (name>?)"]),
+        (audit::LIST, &["audit_entry USING INTEGER PRIMARY KEY (rowid>?)"]),
+        (audit::FORGET, &["audit_entry USING COVERING INDEX audit_entry_at"]),
         (inbound::CONFIRM, &["SEARCH inbound USING COVERING INDEX"]),
         (inbound::DUE_CONFIRMATIONS, &["c USING INTEGER PRIMARY KEY (rowid>?)", "i USING INTEGER PRIMARY KEY"]),
         (inbound::REPLY_COUNTS, &["COVERING INDEX inbound_choice (batch=?)"]),
         (inbound::REPLIED, &["inbound_message (batch=?)"]),
         (inbound::WINDOWS, &["inbound_recipient (msisdn=? AND written_at>?)"]),
+        (deliveries::RECEIVERS, &["delivery_due (receiver>?)", "delivery_due (receiver=?)"]),
+        (
+            deliveries::DUE,
+            &["delivery_due (receiver=? AND next_at<?)", "delivery_order (receiver=? AND order_key=? AND id<?)"],
+        ),
+        (deliveries::POSTPONE, &["delivery_order (receiver=? AND order_key=?)"]),
+        (deliveries::LOG, &["delivery_receiver (receiver=? AND id<?)"]),
+        (deliveries::IN_TIME, &["delivery_receiver (receiver=? AND id>?)"]),
+        (deliveries::REPLAY, &["delivery USING INTEGER PRIMARY KEY"]),
+        (deliveries::FORGET, &["delivery_created (created_at<?)"]),
+        (outbox::EVENTS, &["event USING INTEGER PRIMARY KEY (rowid>?)"]),
+        (outbox::REPLIES, &["inbound USING INTEGER PRIMARY KEY (rowid>?)"]),
+        (
+            outbox::MESSAGES,
+            &[
+                "outbox USING INTEGER PRIMARY KEY (rowid>?)",
+                "m USING PRIMARY KEY",
+                "r USING PRIMARY KEY",
+                "a USING PRIMARY KEY",
+            ],
+        ),
+        (outbox::WRITE_SKIPPED, &["message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (outbox::FEEDS, &["c USING INTEGER PRIMARY KEY"]),
         (&learn, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n=? AND step=? AND tries>? AND tries<?)"]),
     ] {
         let explained = format!("EXPLAIN QUERY PLAN {text}");

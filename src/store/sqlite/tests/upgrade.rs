@@ -17,11 +17,16 @@ use crate::store::sqlite::MIGRATIONS;
 use crate::store::{Audiences, Batches, Consent, Cursor, Events, InboundOf, Lanes, Messages, Replies, Scope};
 
 /// The digest of each released migration.
-const FROZEN: [(i64, &str); 4] = [
+const FROZEN: [(i64, &str); 9] = [
     (1, "903b1ee76dec596566ea8152864816ab9aad8d6378de13738b440040b03574a0"),
     (2, "7bbdc20e0f77c9ebe9f9759ef552fc72023e89fd8b6560acaff0be0ca3a15aaa"),
     (3, "48c8dad21a434075d633304c4290f66fbf6c0d080fa7e9f9937df9d04c187242"),
     (4, "0edb40fd31e44da72b2ea63001ec100d11408896907ec9d27cc36ea71c0b80ef"),
+    (5, "1de27a56ae8be0668b65d4852d4e51632f3af1db2ff84e54ed73f34353a01bb1"),
+    (6, "6af38fa4d2ed8d4c015376977e4eb2d8a41f9c37326baf173ca6f583ed75243b"),
+    (7, "56f54f4cc6134aacc6aec992844fc9ea6279acb9ac4e40fd1800ee5fe262a4a2"),
+    (8, "80444dfe855a3f2880ec8c829708b51e08007088178fe04b34ac1a376220e910"),
+    (9, "6200e1ad63f66401347df2953283571f4977531e4566067a1a0f8ab2c195425d"),
 ];
 
 fn rows_file() -> PathBuf {

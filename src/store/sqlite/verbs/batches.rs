@@ -7,7 +7,7 @@ use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Ta
 use crate::events::Origin;
 use crate::store::signal::JoinedQueues;
 use crate::store::{
-    Amendment, Batch, Batches, Call, Edition, Joined, Joining, NewBatch, NewCall, PieceOfMessages, Result, StepHold,
+    Amendment, Batch, BatchFilter, BatchPage, Batches, Call, Edition, Joined, Joining, NewBatch, NewCall, PieceOfMessages, Result, StepHold,
 };
 
 #[async_trait::async_trait]
@@ -46,6 +46,10 @@ impl Batches for Sqlite {
 
     async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>> {
         self.read("list batches", move |c| Box::pin(batches::all(c, states))).await
+    }
+
+    async fn batch_page(&self, filter: BatchFilter, before: Option<BatchId>, limit: u32) -> Result<BatchPage> {
+        self.read("list batches", move |c| Box::pin(batches::page(c, filter, before, limit))).await
     }
 
     async fn test_batches(&self) -> Result<BTreeSet<BatchId>> {

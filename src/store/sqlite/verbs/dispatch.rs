@@ -2,6 +2,7 @@
 
 use super::super::{Sqlite, claim, messages, reads, tiers};
 use crate::domain::{Loaded, MessageKey, Msisdn, Timestamp};
+use crate::store::flow::FlowCounts;
 use crate::store::signal::signals_of;
 use crate::store::{Change, Claim, ClaimedSet, Dispatch, Epoch, NotedBucket, Result};
 
@@ -13,11 +14,16 @@ impl Dispatch for Sqlite {
 
     async fn record_noting(&self, changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Result<Vec<MessageKey>> {
         let signals = signals_of(&changes);
-        let stale = self
+        let (stale, flows) = self
             .write("record changes", move |c| {
-                Box::pin(async move { messages::record(c, &[], &changes, &buckets).await })
+                Box::pin(async move {
+                    let stale = messages::record(c, &[], &changes, &buckets).await?;
+                    let flows = FlowCounts::of(&changes, &stale);
+                    Ok((stale, flows))
+                })
             })
             .await?;
+        self.flows.add(&flows);
         self.signals.send(&signals);
         Ok(stale)
     }

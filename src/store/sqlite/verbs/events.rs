@@ -19,6 +19,15 @@ impl Events for Sqlite {
         self.read("read events", move |c| Box::pin(nodes::events(c, after, limit))).await
     }
 
+    async fn events_before(
+        &self,
+        of: Option<BatchId>,
+        before: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Vec<(Cursor, Event)>> {
+        self.read("read earlier events", move |c| Box::pin(nodes::events_before(c, of, before, limit))).await
+    }
+
     async fn events_of(&self, batch: BatchId, lanes: Vec<String>, limit: u32) -> Result<Vec<Event>> {
         self.read("read the events of a campaign", move |c| Box::pin(nodes::events_of(c, batch, lanes, limit))).await
     }

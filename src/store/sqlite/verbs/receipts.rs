@@ -12,7 +12,8 @@ use crate::store::{
 impl Receipts for Sqlite {
     async fn take(&self, taken: WebhookGroup) -> Result<Kept> {
         let signals = signals_of(&taken.changes);
-        let kept = self.write("store receipts", move |c| Box::pin(receipts::take(c, taken))).await?;
+        let (kept, flows) = self.write("store receipts", move |c| Box::pin(receipts::take(c, taken))).await?;
+        self.flows.add(&flows);
         self.signals.send(&signals);
         Ok(kept)
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sqlx::Connection;
 
-use super::super::{Sqlite, retention};
+use super::super::{Sqlite, copies, retention};
 use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
 use crate::store::{Error, Result, Retention};
 
@@ -69,6 +69,7 @@ impl Retention for Sqlite {
                 .await?;
             }
         }
+        copies::mark(file.path(), self.clock.now()).await?;
         let into = into.to_owned();
         let kept = tokio::task::spawn_blocking(move || {
             // The copy was written through another handle; syncing this one puts its bytes on disk too.
@@ -77,6 +78,14 @@ impl Retention for Sqlite {
             Ok(file.metadata()?.len())
         });
         kept.await.map_err(|error| failed(error.into()))?.map_err(failed)
+    }
+
+    async fn copied_at(&self) -> Result<Option<Timestamp>> {
+        self.read("read whether it is a copy", |c| Box::pin(copies::copied_at(c))).await
+    }
+
+    async fn accept_copy(&self) -> Result<()> {
+        self.write("accept a copy", |c| Box::pin(copies::accept(c))).await
     }
 }
 

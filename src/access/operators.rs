@@ -1,0 +1,97 @@
+//! Creates operators, sets their passwords, disables and enables them.
+
+use super::error::check_name;
+use super::passwords;
+use super::{Access, AccessError, By, InvalidKey};
+use crate::config::Secret;
+use crate::domain::{AuditAction, Scopes, Timestamp};
+use crate::store::{Error, Keys, OperatorAccount, Result};
+
+/// Operators that one store call reads.
+const PAGE: u32 = 500;
+
+/// An operator to create.
+#[derive(Debug, Clone)]
+pub struct NewOperator {
+    pub name: String,
+    pub scopes: Scopes,
+    pub password: Secret,
+}
+
+/// Lists every operator, by name.
+pub async fn all_operators(store: &dyn Keys) -> Result<Vec<OperatorAccount>> {
+    let mut all: Vec<OperatorAccount> = Vec::new();
+    loop {
+        let page = store.operators(all.last().map(|operator| operator.name.clone()), PAGE).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
+}
+
+impl Access {
+    pub async fn create_operator(
+        &self,
+        new: NewOperator,
+        by: &By,
+        now: Timestamp,
+    ) -> std::result::Result<OperatorAccount, AccessError> {
+        check_name(&new.name)?;
+        if new.scopes.is_empty() {
+            return Err(InvalidKey::NoScope.into());
+        }
+        passwords::check(&new.password)?;
+        let operator = OperatorAccount {
+            password: self.passwords.hash(new.password).await?,
+            password_set_at: now,
+            name: new.name,
+            scopes: new.scopes,
+            created_at: now,
+            created_by: by.name(),
+            disabled_at: None,
+        };
+        let entry = by.did(AuditAction::OperatorCreated, &operator.name, now);
+        match self.store.create_operator(operator.clone(), entry).await {
+            Ok(()) => Ok(operator),
+            Err(Error::NameTaken { name }) => Err(AccessError::OperatorExists { name }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sets the password of an operator, who need not know the one so far.
+    pub async fn set_password(
+        &self,
+        name: &str,
+        password: Secret,
+        by: &By,
+        now: Timestamp,
+    ) -> std::result::Result<OperatorAccount, AccessError> {
+        passwords::check(&password)?;
+        // Before the work of the hash.
+        self.operator(name).await?;
+        let hash = self.passwords.hash(password).await?;
+        let entry = by.did(AuditAction::PasswordSet, name, now);
+        self.store.set_password(name.to_owned(), hash, entry).await?;
+        self.operator(name).await
+    }
+
+    /// Disables or enables an operator. Returns the operator, and whether that changed anything.
+    pub async fn set_disabled(
+        &self,
+        name: &str,
+        is_disabled: bool,
+        by: &By,
+        now: Timestamp,
+    ) -> std::result::Result<(OperatorAccount, bool), AccessError> {
+        let action = if is_disabled { AuditAction::OperatorDisabled } else { AuditAction::OperatorEnabled };
+        let since = is_disabled.then_some(now);
+        let is_changed = self.store.set_operator_disabled(name.to_owned(), since, by.did(action, name, now)).await?;
+        Ok((self.operator(name).await?, is_changed))
+    }
+
+    pub async fn operator(&self, name: &str) -> std::result::Result<OperatorAccount, AccessError> {
+        let found = self.store.operator(name.to_owned()).await?;
+        found.ok_or_else(|| AccessError::UnknownOperator { name: name.to_owned() })
+    }
+}

@@ -1,0 +1,347 @@
+//! One connection, and until when it may keep its slot.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::server::TlsStream;
+
+use super::{Door, IDLE_MAX, REQUEST_MAX};
+use crate::clock::Clock;
+use crate::domain::{Span, Timestamp};
+
+/// What a connection and its requests know of each other.
+#[derive(Debug)]
+pub(super) struct Occupancy {
+    /// Requests whose answers are not sent yet; over HTTP/2 these may be several.
+    requests: AtomicU32,
+    has_answered: AtomicBool,
+    /// Since when no request is in progress, in milliseconds.
+    idle_since: AtomicI64,
+}
+
+impl Occupancy {
+    fn since(now: Timestamp) -> Self {
+        Self {
+            requests: AtomicU32::new(0),
+            has_answered: AtomicBool::new(false),
+            idle_since: AtomicI64::new(now.millis()),
+        }
+    }
+
+    pub(super) fn begin(&self) {
+        self.requests.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn end(&self, now: Timestamp) {
+        self.has_answered.store(true, Ordering::Release);
+        self.idle_since.store(now.millis(), Ordering::Release);
+        self.requests.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.requests.load(Ordering::Acquire) == 0
+    }
+
+    fn idle_since(&self) -> Timestamp {
+        Timestamp::from_millis(self.idle_since.load(Ordering::Acquire))
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+macro_rules! of_stream {
+    ($this:expr, $stream:ident => $done:expr) => {
+        match $this {
+            Stream::Plain($stream) => $done,
+            Stream::Tls($stream) => $done,
+        }
+    };
+}
+
+type Sleeping = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A timer that wakes its task. It can be set again, also to an earlier time.
+#[derive(Default)]
+pub(super) struct Alarm(Option<(Timestamp, Sleeping)>);
+
+impl Alarm {
+    /// Whether `at` has come. If not, the task is woken then.
+    pub(super) fn poll_at(&mut self, clock: &Arc<dyn Clock>, at: Timestamp, cx: &mut Context<'_>) -> bool {
+        loop {
+            if clock.now() >= at {
+                return true;
+            }
+            // An earlier alarm is kept: most are set later by every request, and never ring.
+            let (set, sleeping) = self.0.take().filter(|(set, _)| *set <= at).unwrap_or_else(|| {
+                let clock = Arc::clone(clock);
+                (at, Box::pin(async move { clock.sleep_until(at).await }))
+            });
+            let (_, sleeping) = self.0.insert((set, sleeping));
+            if sleeping.as_mut().poll(cx).is_pending() {
+                return false;
+            }
+            self.0 = None;
+        }
+    }
+}
+
+/// A connection with its slot.
+pub(in crate::api) struct Connection {
+    stream: Stream,
+    _slot: OwnedSemaphorePermit,
+    door: Arc<Door>,
+    occupancy: Arc<Occupancy>,
+    /// When the first part of a request arrived, if that was after the last answer.
+    arriving_since: Timestamp,
+    /// Since when the client reads nothing of an answer.
+    stalled_since: Option<Timestamp>,
+    alarm: Alarm,
+    cut: Sleeping,
+}
+
+impl Connection {
+    pub(super) fn new(stream: Stream, slot: OwnedSemaphorePermit, door: Arc<Door>) -> Self {
+        let occupancy = Arc::new(Occupancy::since(door.clock.now()));
+        let cut = Box::pin(door.cut.clone().cancelled_owned());
+        let arriving_since = Timestamp::default();
+        Self { stream, _slot: slot, door, occupancy, arriving_since, stalled_since: None, alarm: Alarm::default(), cut }
+    }
+
+    pub(super) const fn occupancy(&self) -> &Arc<Occupancy> {
+        &self.occupancy
+    }
+
+    /// Until when it may do nothing; `None` while a request is in progress, whose own limits then apply.
+    fn until(&self) -> Option<Timestamp> {
+        let occupancy = &self.occupancy;
+        let idle = occupancy.is_idle().then(|| {
+            let since = occupancy.idle_since();
+            if self.arriving_since > since {
+                return self.arriving_since + REQUEST_MAX;
+            }
+            let most = if occupancy.has_answered.load(Ordering::Acquire) { IDLE_MAX } else { REQUEST_MAX };
+            since + self.door.idle_limit(most)
+        });
+        let stalled = self.stalled_since.map(|since| since + REQUEST_MAX);
+        idle.into_iter().chain(stalled).min()
+    }
+
+    /// Whether it is to be closed: its time is up, or the server has stopped. If not, the task is woken when it is.
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return true;
+        }
+        loop {
+            // A request in progress may end without a further look, so it is looked at again.
+            let until = self.until();
+            let look = until.unwrap_or_else(|| self.door.clock.now() + REQUEST_MAX);
+            if !self.alarm.poll_at(&self.door.clock, look, cx) {
+                return false;
+            }
+            if until.is_some() {
+                return true;
+            }
+        }
+    }
+
+    /// Notes that bytes arrived. A request that arrives byte by byte has the time of any other.
+    fn arrived(&mut self) -> io::Result<()> {
+        if !self.occupancy.is_idle() {
+            return Ok(());
+        }
+        let (now, idle_since) = (self.door.clock.now(), self.occupancy.idle_since());
+        if self.arriving_since <= idle_since {
+            self.arriving_since = now.max(idle_since + Span::from_millis(1));
+        }
+        if now >= self.arriving_since + REQUEST_MAX { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
+    }
+
+    fn wrote<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            if self.stalled_since.take().is_some() && self.occupancy.is_idle() {
+                // The rest of an answer that the client reads slowly.
+                self.occupancy.idle_since.store(self.door.clock.now().millis(), Ordering::Release);
+            }
+            return written;
+        }
+        self.stalled_since.get_or_insert(self.door.clock.now());
+        if self.poll_expired(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = of_stream!(&mut self.stream, stream => Pin::new(stream).poll_read(cx, buf));
+        match read {
+            Poll::Ready(Ok(())) if buf.filled().len() > before => Poll::Ready(self.arrived()),
+            Poll::Ready(read) => Poll::Ready(read),
+            Poll::Pending if self.poll_expired(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = of_stream!(&mut self.stream, stream => Pin::new(stream).poll_write(cx, buf));
+        self.wrote(written, cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = of_stream!(&mut self.stream, stream => Pin::new(stream).poll_write_vectored(cx, bufs));
+        self.wrote(written, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        of_stream!(&self.stream, stream => stream.is_write_vectored())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Only what TLS still holds back can be left.
+        let flushed = of_stream!(&mut self.stream, stream => Pin::new(stream).poll_flush(cx));
+        self.wrote(flushed, cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let shut = of_stream!(&mut self.stream, stream => Pin::new(stream).poll_shutdown(cx));
+        self.wrote(shut, cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::serve::Listener as _;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::super::listener::LimitedListener;
+    use super::super::{CONNECTIONS_MAX, CROWDED, CROWDED_IDLE_MAX};
+    use super::*;
+    use crate::clock::ManualClock;
+
+    async fn connect(limited: &mut LimitedListener) -> (Connection, TcpStream) {
+        let address = limited.local_addr().unwrap();
+        let ((connection, _), client) = tokio::join!(limited.accept(), TcpStream::connect(address));
+        (connection, client.unwrap())
+    }
+
+    async fn limited() -> (LimitedListener, Arc<Door>, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let door = Door::new(Arc::clone(&clock) as Arc<dyn Clock>, None);
+        (LimitedListener::new(listener, Arc::clone(&door)), door, clock)
+    }
+
+    async fn read(connection: &mut Connection) -> io::Result<usize> {
+        connection.read(&mut [0; 64]).await
+    }
+
+    async fn is_closed_after(connection: &mut Connection, clock: &ManualClock, span: Span) -> bool {
+        let (over, ()) = tokio::join!(read(connection), async { clock.advance(span) });
+        over.unwrap_err().kind() == io::ErrorKind::TimedOut
+    }
+
+    #[tokio::test]
+    async fn a_silent_connection_is_closed() {
+        let (mut limited, _, clock) = limited().await;
+        let (mut silent, _client) = connect(&mut limited).await;
+        assert!(is_closed_after(&mut silent, &clock, REQUEST_MAX).await);
+    }
+
+    #[tokio::test]
+    async fn a_slow_request_is_closed_and_an_answer_restarts_the_time() {
+        let (mut limited, _, clock) = limited().await;
+        let (mut connection, mut client) = connect(&mut limited).await;
+        for _ in 0..3 {
+            client.write_all(b"POST").await.unwrap();
+            assert_eq!(read(&mut connection).await.unwrap(), 4);
+            clock.advance(Span::from_secs(20));
+            connection.occupancy.begin();
+            connection.write_all(b"200").await.unwrap();
+            connection.occupancy.end(clock.now());
+            clock.advance(Span::from_secs(20));
+        }
+        for _ in 0..2 {
+            client.write_all(b"P").await.unwrap();
+            assert_eq!(read(&mut connection).await.unwrap(), 1);
+            clock.advance(Span::from_secs(14));
+        }
+        clock.advance(Span::from_secs(2));
+        client.write_all(b"P").await.unwrap();
+        assert_eq!(read(&mut connection).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_connection_stays_while_a_request_is_in_progress() {
+        let (mut limited, _, clock) = limited().await;
+        let (mut connection, mut client) = connect(&mut limited).await;
+        connection.occupancy.begin();
+        clock.advance(Span::from_secs(3_600));
+        let (arrived, ()) = tokio::join!(read(&mut connection), async { client.write_all(b"x").await.unwrap() });
+        assert_eq!(arrived.unwrap(), 1);
+        connection.occupancy.end(clock.now());
+        assert!(is_closed_after(&mut connection, &clock, IDLE_MAX).await);
+    }
+
+    #[tokio::test]
+    async fn a_silent_connection_is_closed_early_when_crowded() {
+        let (mut limited, door, clock) = limited().await;
+        let mut crowd = Vec::new();
+        for _ in 0..=CROWDED {
+            crowd.push(connect(&mut limited).await);
+        }
+        let (last, _client) = crowd.last_mut().unwrap();
+        assert!(is_closed_after(last, &clock, CROWDED_IDLE_MAX).await);
+        crowd.pop();
+        assert_eq!(door.slots.available_permits(), CONNECTIONS_MAX - CROWDED, "its slot is free");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_nothing_of_its_answer_is_closed() {
+        let (mut limited, _, clock) = limited().await;
+        let (mut connection, _client) = connect(&mut limited).await;
+        connection.occupancy.begin();
+        let endless = async { while connection.write_all(&[0; 1 << 16]).await.is_ok() {} };
+        let time_passes = async {
+            loop {
+                tokio::task::yield_now().await;
+                clock.advance(Span::from_secs(1));
+            }
+        };
+        tokio::select! {
+            () = endless => {}
+            () = time_passes => {}
+        }
+        assert!(connection.stalled_since.is_some_and(|since| clock.now().since(since) >= REQUEST_MAX));
+    }
+
+    #[tokio::test]
+    async fn a_stopped_server_cuts_what_is_still_open() {
+        let (mut limited, door, clock) = limited().await;
+        let (mut connection, _client) = connect(&mut limited).await;
+        connection.occupancy.begin();
+        door.close();
+        let (over, (), ()) = tokio::join!(read(&mut connection), door.cut_rest(), async {
+            while clock.next_sleeper().is_none() {
+                tokio::task::yield_now().await;
+            }
+            clock.advance(super::super::LAST_REQUESTS_MAX);
+        });
+        assert_eq!(over.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}

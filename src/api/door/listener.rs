@@ -1,0 +1,128 @@
+//! Accepts connections while slots are free, each with its TLS handshake in a task of its own.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::Door;
+use super::connection::{Connection, Occupancy, Stream};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("cannot listen on {address}: {hint}")]
+    Listen {
+        address: SocketAddr,
+        hint: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the HTTP server on {address} has failed")]
+    Failed {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Binds an address. An error says what to do.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| {
+        let hint = match source.kind() {
+            io::ErrorKind::AddrInUse => "the port is in use; stop its process, or set server.listen to another port",
+            io::ErrorKind::PermissionDenied => "this port needs more privileges; use one above 1023",
+            _ => "check server.listen",
+        };
+        ServeError::Listen { address, hint, source }
+    })
+}
+
+/// The other end of a connection.
+#[derive(Debug, Clone)]
+pub(in crate::api) struct Peer {
+    pub(in crate::api) address: SocketAddr,
+    pub(super) occupancy: Arc<Occupancy>,
+}
+
+impl Connected<IncomingStream<'_, LimitedListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, LimitedListener>) -> Self {
+        Self { address: *stream.remote_addr(), occupancy: Arc::clone(stream.io().occupancy()) }
+    }
+}
+
+/// Accepts connections while slots are free.
+pub(in crate::api) struct LimitedListener {
+    listener: TcpListener,
+    door: Arc<Door>,
+    /// TLS handshakes under way. A slow one delays no other connection.
+    handshakes: JoinSet<Option<(Connection, SocketAddr)>>,
+}
+
+impl LimitedListener {
+    pub(in crate::api) fn new(listener: TcpListener, door: Arc<Door>) -> Self {
+        Self { listener, door, handshakes: JoinSet::new() }
+    }
+
+    /// Waits for a slot, and then for a connection. Without a slot none is accepted.
+    async fn next(listener: &mut TcpListener, door: &Door) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+        // The semaphore is never closed.
+        let Ok(slot) = Arc::clone(&door.slots).acquire_owned().await else { return std::future::pending().await };
+        let (stream, from) = Listener::accept(listener).await;
+        door.accepted.fetch_add(1, Ordering::Relaxed);
+        (stream, from, slot)
+    }
+}
+
+impl Listener for LimitedListener {
+    type Io = Connection;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
+        loop {
+            let (stream, from, slot) = tokio::select! {
+                Some(done) = self.handshakes.join_next() => match done {
+                    Ok(Some(ready)) => return ready,
+                    Ok(None) | Err(_) => continue,
+                },
+                next = Self::next(&mut self.listener, &self.door) => next,
+            };
+            let door = Arc::clone(&self.door);
+            match self.door.certificate() {
+                None => return (Connection::new(Stream::Plain(stream), slot, door), from),
+                Some(certificate) => {
+                    let acceptor = certificate.acceptor();
+                    self.handshakes
+                        .spawn(async move { Some((shake_hands(stream, slot, acceptor, door).await?, from)) });
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+async fn shake_hands(
+    stream: TcpStream,
+    slot: OwnedSemaphorePermit,
+    acceptor: TlsAcceptor,
+    door: Arc<Door>,
+) -> Option<Connection> {
+    let shaken = tokio::select! {
+        shaken = acceptor.accept(stream) => shaken.ok(),
+        () = door.clock.sleep(door.handshake_limit()) => None,
+        () = door.stopping.cancelled() => None,
+    };
+    if shaken.is_none() {
+        door.failed_handshakes.fetch_add(1, Ordering::Relaxed);
+    }
+    Some(Connection::new(Stream::Tls(Box::new(shaken?)), slot, door))
+}

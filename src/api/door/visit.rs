@@ -1,0 +1,167 @@
+//! One request on its way through the door: its time limit, and its answer for the counts.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http_body::{Frame, SizeHint};
+
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
+
+use super::listener::Peer;
+use super::traceparent::{TRACEPARENT, Traceparent};
+use super::{Door, Patience, REQUEST_MAX};
+use crate::domain::Timestamp;
+
+/// The route in the counts of a request to no route.
+const NO_ROUTE: &str = "none";
+
+/// One request, until its answer is sent.
+#[derive(Debug)]
+pub(super) struct Visit {
+    pub(super) door: Arc<Door>,
+    peer: Peer,
+    begun: Timestamp,
+    /// Whether its body has arrived.
+    has_arrived: AtomicBool,
+    /// Whether its handler has asked for more time.
+    pub(super) is_long: AtomicBool,
+}
+
+impl Visit {
+    fn begin(door: Arc<Door>, peer: Peer) -> Arc<Self> {
+        peer.occupancy.begin();
+        door.requests.fetch_add(1, Ordering::Relaxed);
+        let begun = door.clock.now();
+        Arc::new(Self { door, peer, begun, has_arrived: AtomicBool::new(false), is_long: AtomicBool::new(false) })
+    }
+
+    /// Completes when its time is up. A request with a patience of its own has no end here.
+    async fn overdue(&self) {
+        self.door.clock.sleep_until(self.begun + REQUEST_MAX).await;
+        if self.is_long.load(Ordering::Acquire) {
+            std::future::pending().await
+        }
+    }
+
+    fn too_late(&self) -> Response {
+        let (status, why) = if self.has_arrived.load(Ordering::Acquire) {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("the server had no answer within {REQUEST_MAX}; retry\n"))
+        } else {
+            (StatusCode::REQUEST_TIMEOUT, format!("the request did not arrive within {REQUEST_MAX}\n"))
+        };
+        (status, why).into_response()
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.peer.occupancy.end(self.door.clock.now());
+        self.door.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Limits the time of each request, tells its handler where it comes from, and counts its answer.
+///
+/// A handler finds the address in `ConnectInfo<SocketAddr>`, and asks for more time by [`Patience`].
+pub(in crate::api) async fn visit(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
+    let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>().cloned() else {
+        return next.run(request).await;
+    };
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let visit = Visit::begin(door, peer);
+    let extensions = request.extensions_mut();
+    extensions.insert(ConnectInfo(visit.peer.address));
+    extensions.insert(Patience::new(Arc::clone(&visit)));
+    let request = if request.body().is_end_stream() {
+        visit.has_arrived.store(true, Ordering::Release);
+        request
+    } else {
+        request.map(|body| Body::new(Arriving { body, visit: Arc::clone(&visit) }))
+    };
+    let span = span(&request, visit.peer.address, route.as_ref());
+    let response = tokio::select! {
+        biased;
+        response = next.run(request).instrument(span) => response,
+        () = visit.overdue() => visit.too_late(),
+    };
+    visit.door.count_answer(route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str), response.status().as_u16());
+    response.map(|body| Body::new(Leaving { body, _visit: visit }))
+}
+
+/// The span in which a request is logged.
+fn span(request: &Request, peer: SocketAddr, route: Option<&MatchedPath>) -> Span {
+    let span = tracing::info_span!(
+        "request",
+        method = %request.method(),
+        route = route.map_or(NO_ROUTE, MatchedPath::as_str),
+        %peer,
+        trace_id = Empty,
+        parent_id = Empty,
+    );
+    if !span.is_disabled()
+        && let Some(trace) = request.headers().get(TRACEPARENT).and_then(Traceparent::read)
+    {
+        span.record("trace_id", trace.trace_id);
+        span.record("parent_id", trace.parent_id);
+    }
+    span
+}
+
+/// The body of a request, which notes its end.
+struct Arriving {
+    body: Body,
+    visit: Arc<Visit>,
+}
+
+impl HttpBody for Arriving {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.visit.has_arrived.store(true, Ordering::Release);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body of an answer. The request is in progress until it is sent.
+struct Leaving {
+    body: Body,
+    _visit: Arc<Visit>,
+}
+
+impl HttpBody for Leaving {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

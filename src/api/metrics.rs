@@ -1,0 +1,43 @@
+//! `GET /metrics`, for Prometheus.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::Shared;
+use crate::access::Denied;
+use crate::domain::{Causes, Scope};
+use crate::metrics::{CONTENT_TYPE, scrape};
+
+pub(super) async fn metrics(
+    State(shared): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    if !shared.config.server.metrics_open
+        && let Err(denied) = may_read(&shared, &headers, peer).await
+    {
+        return refused(&denied);
+    }
+    let now = shared.clock.now();
+    match scrape(&shared.sources, shared.store.as_ref(), shared.door.figures(), now).await {
+        Ok(page) => ([(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))], page).into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", Causes(&why))).into_response(),
+    }
+}
+
+async fn may_read(shared: &Shared, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Denied> {
+    let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let caller = shared.0.access.caller(authorization, peer.ip(), shared.clock.now()).await?;
+    caller.check(Scope::Read)
+}
+
+fn refused(denied: &Denied) -> Response {
+    let why = format!("{denied}\n");
+    match denied {
+        Denied::Scope(_) => (StatusCode::FORBIDDEN, why).into_response(),
+        _ => (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], why).into_response(),
+    }
+}

@@ -1,0 +1,137 @@
+//! `/batches`: messages that were launched together, by a campaign or by calls of the API.
+
+use axum::Json as JsonAnswer;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use super::campaigns::DecisionReason;
+use super::extract::{Call, OptionalJson, Path, Query};
+use super::page::{Limit, Page};
+use super::problem::{Answer, Kind, Problem};
+use crate::api::Shared;
+use crate::campaign::{CampaignDecision, DecisionView, carry_out};
+use crate::domain::{BatchId, BatchState, CampaignId};
+use crate::report::BatchView;
+use crate::store::{Batch, BatchFilter};
+
+/// A page of batches.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct BatchQuery {
+    /// Number of batches of a page.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
+    limit: Limit,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Only batches in this state.
+    state: Option<BatchState>,
+    /// Only batches of campaigns, or only batches of calls of the API.
+    campaign: Option<bool>,
+}
+
+/// What the pages of a list of batches have in common.
+#[derive(Serialize)]
+struct Filters {
+    state: Option<BatchState>,
+    campaign: Option<bool>,
+}
+
+/// List batches, latest first, with test sends.
+///
+/// A page may have fewer batches than its limit although another follows: `next` tells.
+#[utoipa::path(get, path = "/batches", operation_id = "list_batches", tag = "batches", params(BatchQuery),
+    responses((status = 200, description = "The batches of the page.", body = Page<BatchView>)))]
+pub(super) async fn list(State(shared): State<Shared>, Query(query): Query<BatchQuery>, uri: Uri) -> Answer<Response> {
+    let filters = Filters { state: query.state, campaign: query.campaign };
+    let cursors = shared.cursors("batches", &filters).await?;
+    let before = query.cursor.map(|cursor| cursors.read::<u32>(&cursor)).transpose()?.map(BatchId);
+    let filter = BatchFilter {
+        states: query.state.map(|state| vec![state]),
+        name: None,
+        is_campaign: query.campaign,
+        tests: true,
+    };
+    let page = shared.store.batch_page(filter, before, query.limit.items()).await?;
+    let next = page.next.map(|next| cursors.write(&next.0)).transpose()?;
+    let mut items = Vec::new();
+    for (batch, _) in &page.batches {
+        items.push(BatchView::new(batch, &shared.store.tallies(batch.id).await?));
+    }
+    Ok(Page { items, next }.answer(&uri))
+}
+
+async fn found(shared: &Shared, text: &str) -> Answer<Batch> {
+    let unknown = || Problem::new(Kind::NotFound, format_args!("unknown batch \"{text}\""));
+    let id: CampaignId = text.parse().map_err(|_| unknown())?;
+    shared.store.batch(id.batch).await?.filter(|batch| batch.tag == id.tag).ok_or_else(unknown)
+}
+
+/// Get a batch with its counts.
+#[utoipa::path(get, path = "/batches/{batch}", operation_id = "get_batch", tag = "batches",
+    params(("batch" = String, Path, description = "Id of the batch.", pattern = "^(cmp_)?[0-9a-fA-F-]{32,36}$")),
+    responses((status = 200, description = "The batch.", body = BatchView), (status = 404)))]
+pub(super) async fn get(State(shared): State<Shared>, Path(id): Path<String>) -> Answer<JsonAnswer<BatchView>> {
+    let batch = found(&shared, &id).await?;
+    Ok(JsonAnswer(BatchView::new(&batch, &shared.store.tallies(batch.id).await?)))
+}
+
+async fn decide(
+    (shared, call): (&Shared, &Call),
+    id: &str,
+    decision: CampaignDecision,
+    reason: &DecisionReason,
+) -> Answer<JsonAnswer<DecisionView>> {
+    let batch = found(shared, id).await?;
+    let by = call.origin(reason.text()?);
+    let done = carry_out(shared.store.as_ref(), shared.clock.as_ref(), &batch, decision, &by).await?;
+    Ok(JsonAnswer(DecisionView::new(&batch, &done)))
+}
+
+/// Stop sending a batch for now.
+#[utoipa::path(post, path = "/batches/{batch}/pause", operation_id = "pause_batch", tag = "batches",
+    params(("batch" = String, Path, description = "Id of the batch.", pattern = "^(cmp_)?[0-9a-fA-F-]{32,36}$")),
+    request_body = DecisionReason,
+    responses((status = 200, description = "The batch after the decision.", body = DecisionView), (status = 404),
+        (status = 409)))]
+pub(super) async fn pause(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    call: Call,
+    OptionalJson(reason): OptionalJson<DecisionReason>,
+) -> Answer<JsonAnswer<DecisionView>> {
+    decide((&shared, &call), &id, CampaignDecision::Pause, &reason).await
+}
+
+/// Resume a paused batch and its held steps.
+#[utoipa::path(post, path = "/batches/{batch}/resume", operation_id = "resume_batch", tag = "batches",
+    params(("batch" = String, Path, description = "Id of the batch.", pattern = "^(cmp_)?[0-9a-fA-F-]{32,36}$")),
+    request_body = DecisionReason,
+    responses((status = 200, description = "The batch after the decision.", body = DecisionView), (status = 404),
+        (status = 409)))]
+pub(super) async fn resume(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    call: Call,
+    OptionalJson(reason): OptionalJson<DecisionReason>,
+) -> Answer<JsonAnswer<DecisionView>> {
+    decide((&shared, &call), &id, CampaignDecision::Resume, &reason).await
+}
+
+/// Cancel a batch. Once this answers, nothing more is sent. Cannot be undone.
+#[utoipa::path(post, path = "/batches/{batch}/cancel", operation_id = "cancel_batch", tag = "batches",
+    params(("batch" = String, Path, description = "Id of the batch.", pattern = "^(cmp_)?[0-9a-fA-F-]{32,36}$")),
+    request_body = DecisionReason,
+    responses((status = 200, description = "The batch after the decision.", body = DecisionView), (status = 404),
+        (status = 409)))]
+pub(super) async fn cancel(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    call: Call,
+    OptionalJson(reason): OptionalJson<DecisionReason>,
+) -> Answer<JsonAnswer<DecisionView>> {
+    decide((&shared, &call), &id, CampaignDecision::Cancel, &reason).await
+}

@@ -1,0 +1,186 @@
+//! `/campaigns`: lists campaigns, shows one, and carries out decisions about it.
+
+pub(super) mod change;
+pub(super) mod file;
+pub(super) mod launch;
+mod parts;
+pub(super) mod results;
+
+use axum::Json as JsonAnswer;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::extract::{Call, OptionalJson, Path, Query};
+use super::page::{Limit, Page};
+use super::problem::{Answer, Kind, Problem};
+use crate::api::Shared;
+use crate::campaign::{CampaignDecision, DecisionView, RulesView, carry_out};
+use crate::domain::{BatchId, BatchState};
+use crate::status::{CampaignView, Listed, ListedView, Watcher};
+use crate::store::BatchFilter;
+pub(super) use parts::{found, launcher};
+
+/// A page of campaigns.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CampaignQuery {
+    /// Number of campaigns of a page.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
+    limit: Limit,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Only campaigns in this state.
+    state: Option<BatchState>,
+    /// Only campaigns with this part in their name, in any letter case.
+    #[param(max_length = 200)]
+    name: Option<String>,
+    /// Also test sends.
+    #[serde(default)]
+    tests: bool,
+}
+
+/// What the pages of a list of campaigns have in common.
+#[derive(Serialize)]
+struct Filters<'a> {
+    state: Option<BatchState>,
+    name: Option<&'a str>,
+    tests: bool,
+}
+
+/// List campaigns, latest first.
+///
+/// A page may have fewer campaigns than its limit although another follows: `next` tells.
+#[utoipa::path(get, path = "/campaigns", operation_id = "list_campaigns", tag = "campaigns", params(CampaignQuery),
+    responses((status = 200, description = "The campaigns of the page.", body = Page<ListedView>)))]
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    Query(query): Query<CampaignQuery>,
+    call: Call,
+    uri: Uri,
+) -> Answer<Response> {
+    let filters = Filters { state: query.state, name: query.name.as_deref(), tests: query.tests };
+    let cursors = shared.cursors("campaigns", &filters).await?;
+    let before = query.cursor.map(|cursor| cursors.read::<u32>(&cursor)).transpose()?.map(BatchId);
+    let filter = BatchFilter {
+        states: query.state.map(|state| vec![state]),
+        name: query.name.clone(),
+        is_campaign: Some(true),
+        tests: query.tests,
+    };
+    let page = shared.store.batch_page(filter, before, query.limit.items()).await?;
+    let next = page.next.map(|next| cursors.write(&next.0)).transpose()?;
+    let launcher = launcher(&shared, &shared.config, &call);
+    let listed = Listed::of(&launcher, page.batches).await?;
+    Ok(Page { items: listed.iter().map(Listed::view).collect(), next }.answer(&uri))
+}
+
+/// Get the present state of a campaign, with its rules.
+#[utoipa::path(get, path = "/campaigns/{campaign}", operation_id = "get_campaign", tag = "campaigns",
+    params(("campaign" = String, Path, description = "Id or name of the campaign.")),
+    responses((status = 200, description = "The campaign.", body = CampaignView<'static>), (status = 404)))]
+pub(super) async fn get(State(shared): State<Shared>, Path(name): Path<String>, call: Call) -> Answer<Response> {
+    let batch = found(&shared, &name).await?;
+    let launcher = launcher(&shared, &shared.config, &call);
+    let mut watcher = Watcher::new(&launcher, batch.id).await?;
+    let look = watcher.look().await?;
+    let rules = Some(RulesView::of(watcher.plan()));
+    Ok(parts::tagged(&batch, &CampaignView { rules, ..CampaignView::new(&look) }))
+}
+
+/// The reason for a decision.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DecisionReason {
+    /// DecisionReason, shown in events.
+    #[schema(max_length = 1000, example = "wrong text")]
+    #[serde(default)]
+    pub(super) reason: Option<String>,
+}
+
+impl DecisionReason {
+    /// The reason, if it is short enough to be shown.
+    pub(super) fn text(&self) -> Answer<Option<&str>> {
+        match self.reason.as_deref() {
+            Some(reason) if reason.chars().count() > 1_000 => {
+                Err(Problem::new(Kind::Invalid, "a reason has at most 1,000 characters; shorten it").at("/reason"))
+            }
+            reason => Ok(reason),
+        }
+    }
+}
+
+async fn decide(
+    shared: &Shared,
+    call: &Call,
+    name: &str,
+    decision: CampaignDecision,
+    reason: &DecisionReason,
+) -> Answer<JsonAnswer<DecisionView>> {
+    let batch = found(shared, name).await?;
+    let by = call.origin(reason.text()?);
+    let done = carry_out(shared.store.as_ref(), shared.clock.as_ref(), &batch, decision, &by).await?;
+    Ok(JsonAnswer(DecisionView::new(&batch, &done)))
+}
+
+/// Start a draft: at its start time if that is in the future, else now.
+#[utoipa::path(post, path = "/campaigns/{campaign}/start", operation_id = "start_campaign", tag = "campaigns",
+    params(("campaign" = String, Path, description = "Id or name of the campaign.")), request_body = DecisionReason,
+    responses((status = 200, description = "The campaign after the decision.", body = DecisionView), (status = 404),
+        (status = 409)))]
+pub(super) async fn start(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    call: Call,
+    OptionalJson(reason): OptionalJson<DecisionReason>,
+) -> Answer<JsonAnswer<DecisionView>> {
+    decide(&shared, &call, &name, CampaignDecision::Start, &reason).await
+}
+
+/// Stop sending for now. Submitted messages stay submitted; fallbacks wait.
+#[utoipa::path(post, path = "/campaigns/{campaign}/pause", operation_id = "pause_campaign", tag = "campaigns",
+    params(("campaign" = String, Path, description = "Id or name of the campaign.")), request_body = DecisionReason,
+    responses((status = 200, description = "The campaign after the decision.", body = DecisionView), (status = 404),
+        (status = 409)))]
+pub(super) async fn pause(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    call: Call,
+    OptionalJson(reason): OptionalJson<DecisionReason>,
+) -> Answer<JsonAnswer<DecisionView>> {
+    decide(&shared, &call, &name, CampaignDecision::Pause, &reason).await
+}
+
+/// Resume a paused campaign and its held steps.
+#[utoipa::path(post, path = "/campaigns/{campaign}/resume", operation_id = "resume_campaign", tag = "campaigns",
+    params(("campaign" = String, Path, description = "Id or name of the campaign.")), request_body = DecisionReason,
+    responses((status = 200, description = "The campaign after the decision.", body = DecisionView), (status = 404),
+        (status = 409)))]
+pub(super) async fn resume(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    call: Call,
+    OptionalJson(reason): OptionalJson<DecisionReason>,
+) -> Answer<JsonAnswer<DecisionView>> {
+    decide(&shared, &call, &name, CampaignDecision::Resume, &reason).await
+}
+
+/// Cancel a campaign. Once this answers, nothing more is sent. Cannot be undone.
+///
+/// A message that awaits its receipts keeps its present step as the last: no fallback is sent.
+#[utoipa::path(post, path = "/campaigns/{campaign}/cancel", operation_id = "cancel_campaign", tag = "campaigns",
+    params(("campaign" = String, Path, description = "Id or name of the campaign.")), request_body = DecisionReason,
+    responses((status = 200, description = "The campaign after the decision.", body = DecisionView), (status = 404),
+        (status = 409)))]
+pub(super) async fn cancel(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    call: Call,
+    OptionalJson(reason): OptionalJson<DecisionReason>,
+) -> Answer<JsonAnswer<DecisionView>> {
+    decide(&shared, &call, &name, CampaignDecision::Cancel, &reason).await
+}

@@ -1,0 +1,189 @@
+//! Plans, launches, repeats and tests campaigns.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU8;
+
+use axum::Json as JsonAnswer;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::file::CampaignBody;
+use super::parts::{found, launcher};
+use crate::api::Shared;
+use crate::api::native::PREFIX;
+use crate::api::native::extract::{Call, Json, OptionalJson, Path, Query};
+use crate::api::native::problem::{Answer, Kind, Problem};
+use crate::campaign::{LaunchView, Launched, PlanView, Repeat, Trial, Warning};
+use crate::config::Config;
+use crate::domain::{Country, Outcome};
+use crate::throttle::with_overrides;
+
+/// The configuration with the overrides that apply now.
+async fn current(shared: &Shared) -> Answer<Config> {
+    Ok(with_overrides(&shared.config, &shared.store.overrides().await?))
+}
+
+/// The answer to a launch: the new campaign, and where it is.
+fn created(launched: &Launched, warnings: &[Warning]) -> Response {
+    let view = JsonAnswer(LaunchView::new(launched, launched.state, warnings));
+    let mut response = (StatusCode::CREATED, view).into_response();
+    if let Ok(place) = HeaderValue::try_from(format!("{PREFIX}/campaigns/{}", launched.id)) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    response
+}
+
+/// Check a campaign: show what each recipient would get, and list problems. Nothing is stored or sent.
+#[utoipa::path(post, path = "/campaigns/plan", operation_id = "plan_campaign", tag = "campaigns",
+    request_body = CampaignBody,
+    responses((status = 200, description = "What the campaign would send, and when.", body = PlanView)))]
+pub(in crate::api::native) async fn plan(
+    State(shared): State<Shared>,
+    call: Call,
+    Json(body): Json<CampaignBody>,
+) -> Answer<Response> {
+    let draft = body.draft(&shared)?;
+    let config = current(&shared).await?;
+    let launcher = launcher(&shared, &config, &call);
+    let prepared = launcher.plan(&draft).await?;
+    let finished_by = launcher.finished_by(&prepared).await?;
+    Ok(JsonAnswer(PlanView::new(&prepared, finished_by, &config)).into_response())
+}
+
+/// How to launch.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in crate::api::native) struct LaunchQuery {
+    /// Create it as a draft; nothing is sent before it is started.
+    #[serde(default)]
+    draft: bool,
+}
+
+/// Launch a campaign, or schedule it with `at`, or create it as a draft.
+///
+/// On success, the whole campaign is on disk; on an error, nothing of it is. Media are web addresses, which are not
+/// requested before the launch.
+#[utoipa::path(post, path = "/campaigns", operation_id = "launch_campaign", tag = "campaigns", params(LaunchQuery),
+    request_body = CampaignBody,
+    responses((status = 201, description = "The campaign.", body = LaunchView,
+        headers(("Location" = String, description = "Address of the campaign.")))))]
+pub(in crate::api::native) async fn launch(
+    State(shared): State<Shared>,
+    Query(query): Query<LaunchQuery>,
+    call: Call,
+    Json(body): Json<CampaignBody>,
+) -> Answer<Response> {
+    let draft = body.draft(&shared)?;
+    let config = current(&shared).await?;
+    let launcher = launcher(&shared, &config, &call);
+    let (launched, warnings) = launcher.launch_as(&draft, query.draft, |_| None, async |_| Ok(())).await?;
+    Ok(created(&launched, &warnings))
+}
+
+/// How to send a campaign again.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({"name": "Second try", "draft": true}))]
+pub(in crate::api::native) struct CloneBody {
+    /// The new name; by default the old name with a number.
+    name: Option<String>,
+    /// Start time; by default it starts at once.
+    at: Option<String>,
+    /// Create it as a draft.
+    draft: bool,
+}
+
+/// How to send a campaign again to some of its recipients.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"outcomes": ["undelivered", "expired"]}))]
+pub(in crate::api::native) struct RetryBody {
+    /// Only recipients with these outcomes.
+    #[schema(min_items = 1)]
+    outcomes: BTreeSet<Outcome>,
+    /// The new name; by default the old name with a number.
+    #[serde(default)]
+    name: Option<String>,
+    /// Start time; by default it starts at once.
+    #[serde(default)]
+    at: Option<String>,
+    /// Create it as a draft.
+    #[serde(default)]
+    draft: bool,
+}
+
+async fn repeat(shared: &Shared, call: &Call, campaign: &str, again: Repeat) -> Answer<Response> {
+    let batch = found(shared, campaign).await?;
+    let config = current(shared).await?;
+    let launched = launcher(shared, &config, call).repeat(&batch, &again).await?;
+    Ok(created(&launched, &[]))
+}
+
+/// Send a campaign again to all its recipients, as a new campaign.
+#[utoipa::path(post, path = "/campaigns/{campaign}/clone", operation_id = "clone_campaign", tag = "campaigns",
+    params(("campaign" = String, Path, description = "Id or name of the campaign.")), request_body = CloneBody,
+    responses((status = 201, description = "The new campaign.", body = LaunchView), (status = 404), (status = 409)))]
+pub(in crate::api::native) async fn clone(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    call: Call,
+    OptionalJson(body): OptionalJson<CloneBody>,
+) -> Answer<Response> {
+    let again = Repeat { name: body.name, at: body.at, outcomes: None, is_draft: body.draft };
+    repeat(&shared, &call, &name, again).await
+}
+
+/// Send a campaign again to the recipients with the given outcomes, as a new campaign.
+#[utoipa::path(post, path = "/campaigns/{campaign}/retry", operation_id = "retry_campaign", tag = "campaigns",
+    params(("campaign" = String, Path, description = "Id or name of the campaign.")), request_body = RetryBody,
+    responses((status = 201, description = "The new campaign.", body = LaunchView), (status = 404), (status = 409)))]
+pub(in crate::api::native) async fn retry(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    call: Call,
+    Json(body): Json<RetryBody>,
+) -> Answer<Response> {
+    if body.outcomes.is_empty() {
+        return Err(Problem::new(Kind::Invalid, "name at least one outcome").at("/outcomes"));
+    }
+    let again = Repeat { name: body.name, at: body.at, outcomes: Some(body.outcomes), is_draft: body.draft };
+    repeat(&shared, &call, &name, again).await
+}
+
+/// Test numbers, and what they get.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"to": ["+6591234567"]}))]
+pub(in crate::api::native) struct TestBody {
+    /// Test numbers. Each gets the message of one of the first recipients.
+    #[schema(min_items = 1, max_items = 10)]
+    to: Vec<String>,
+    /// Send only this step, instead of the whole route.
+    #[serde(default)]
+    #[schema(value_type = Option<u8>, minimum = 1, maximum = 7)]
+    step: Option<NonZeroU8>,
+    /// Default country for numbers without a country code.
+    #[serde(default)]
+    country: Option<Country>,
+}
+
+/// Send a campaign's messages to a few test numbers, as a separate small campaign.
+#[utoipa::path(post, path = "/campaigns/{campaign}/test", operation_id = "test_campaign", tag = "campaigns",
+    params(("campaign" = String, Path, description = "Id or name of the campaign.")), request_body = TestBody,
+    responses((status = 201, description = "The test send.", body = LaunchView), (status = 404), (status = 409)))]
+pub(in crate::api::native) async fn test(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    call: Call,
+    Json(body): Json<TestBody>,
+) -> Answer<Response> {
+    let batch = found(&shared, &name).await?;
+    let config = current(&shared).await?;
+    let trial = Trial { to: body.to, only: body.step, country: body.country, with: Vec::new() };
+    let launched = launcher(&shared, &config, &call).try_campaign(&batch, &trial).await?;
+    Ok(created(&launched, &[]))
+}

@@ -1,0 +1,183 @@
+//! `/lanes`: lists lanes, shows one, and carries out decisions about it.
+
+use axum::Json as JsonAnswer;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use super::campaigns::DecisionReason;
+use super::extract::{Call, Json, OptionalJson, Path};
+use super::page::{Page, ensure_unchanged};
+use super::problem::{Answer, Kind, Problem};
+use crate::api::Shared;
+use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
+use crate::config::{Config, Lane};
+use crate::domain::OverridableSetting;
+use crate::status::{LaneDecisionView, LaneView, LaneWithQueuesView, Lanes, queues};
+use crate::throttle::with_overrides;
+
+/// The value that restores the setting of the file.
+const FILE: &str = "file";
+
+/// The configuration with the overrides that apply now.
+async fn current(shared: &Shared) -> Answer<Config> {
+    Ok(with_overrides(&shared.config, &shared.store.overrides().await?))
+}
+
+/// Finds a lane that the caller may use.
+fn found<'a>(config: &'a Config, call: &Call, name: &str) -> Answer<&'a Lane> {
+    let lane = config.named_lane(name).map_err(|error| Problem::new(Kind::NotFound, error))?;
+    if call.may_use_lane(name) {
+        return Ok(lane);
+    }
+    Err(Problem::new(Kind::Forbidden, format_args!("the API key \"{}\" may not use lane {name}", call.caller.name)))
+}
+
+/// List the lanes of the configuration: rates, tiers and holds.
+#[utoipa::path(get, path = "/lanes", operation_id = "list_lanes", tag = "lanes",
+    responses((status = 200, description = "All lanes that the key may use.", body = Page<LaneView>)))]
+pub(super) async fn list(State(shared): State<Shared>, call: Call, uri: Uri) -> Answer<Response> {
+    let known = Lanes::read(shared.store.as_ref(), &shared.config, call.at).await?;
+    let config = current(&shared).await?;
+    let lanes = config.lanes.iter().filter(|lane| call.may_use_lane(&lane.name));
+    Ok(Page { items: lanes.map(|lane| known.view(&config, lane)).collect(), next: None }.answer(&uri))
+}
+
+/// Get a lane: its state, its settings, its waiting messages, and what the provider reports.
+#[utoipa::path(get, path = "/lanes/{lane}", operation_id = "get_lane", tag = "lanes",
+    params(("lane" = String, Path, description = "Name of the lane.")),
+    responses((status = 200, description = "The lane.", body = LaneWithQueuesView,
+        headers(("ETag" = String, description = "Tag of the settings."))), (status = 404)))]
+pub(super) async fn get(State(shared): State<Shared>, Path(name): Path<String>, call: Call) -> Answer<Response> {
+    let store = shared.store.as_ref();
+    let known = Lanes::read(store, &shared.config, call.at).await?;
+    let config = current(&shared).await?;
+    let lane = found(&config, &call, &name)?;
+    let queues = queues(store, (&config, lane), &known, call.at).await?;
+    let tag = tag_of(&known, lane);
+    let mut response = JsonAnswer(LaneWithQueuesView { lane: known.view(&config, lane), queues }).into_response();
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// The tag of a lane's settings: it changes with each override.
+fn tag_of(known: &Lanes, lane: &Lane) -> String {
+    let mut digest = Sha256::new();
+    digest.update(format!("{}\n{}\n{:?}\n", lane.rate, lane.burst, lane.tier));
+    for overridden in known.overrides(lane) {
+        digest.update(format!("{}\n{}\n{}\n", overridden.setting, overridden.value, overridden.since.millis()));
+    }
+    digest.finalize().iter().take(8).fold("\"".to_owned(), |tag, byte| format!("{tag}{byte:02x}")) + "\""
+}
+
+async fn decide(
+    shared: &Shared,
+    call: &Call,
+    name: &str,
+    decision: LaneDecision,
+    reason: Option<&str>,
+) -> Answer<Response> {
+    let (store, config) = (shared.store.as_ref(), shared.config.as_ref());
+    let lane = found(config, call, name)?;
+    let done = carry_out_on_lane(store, shared.clock.as_ref(), config, lane, &decision, &call.origin(reason)).await?;
+    let known = Lanes::read(store, config, shared.clock.now()).await?;
+    let current = current(shared).await?;
+    let view = LaneDecisionView::new(known.view(&current, found(&current, call, name)?), &done);
+    Ok(JsonAnswer(view).into_response())
+}
+
+/// Pause a lane. Its queued messages wait; a step with `leave_within` falls back after that time.
+#[utoipa::path(post, path = "/lanes/{lane}/pause", operation_id = "pause_lane", tag = "lanes",
+    params(("lane" = String, Path, description = "Name of the lane.")), request_body = DecisionReason,
+    responses((status = 200, description = "The lane after the decision.", body = LaneDecisionView), (status = 404)))]
+pub(super) async fn pause(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    call: Call,
+    OptionalJson(reason): OptionalJson<DecisionReason>,
+) -> Answer<Response> {
+    decide(&shared, &call, &name, LaneDecision::Pause, reason.text()?).await
+}
+
+/// Resume a lane: release the holds of operators and those of Volley itself.
+#[utoipa::path(post, path = "/lanes/{lane}/resume", operation_id = "resume_lane", tag = "lanes",
+    params(("lane" = String, Path, description = "Name of the lane.")), request_body = DecisionReason,
+    responses((status = 200, description = "The lane after the decision.", body = LaneDecisionView), (status = 404)))]
+pub(super) async fn resume(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    call: Call,
+    OptionalJson(reason): OptionalJson<DecisionReason>,
+) -> Answer<Response> {
+    decide(&shared, &call, &name, LaneDecision::Resume, reason.text()?).await
+}
+
+/// New settings of a lane. A missing key keeps its value; `file` restores the value of the file.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"rate": "40/s", "reason": "a gentle start"}))]
+pub(super) struct LaneChange {
+    /// Rate limit, such as `80/s`.
+    rate: Option<String>,
+    /// Messages that may be sent at once after a pause.
+    burst: Option<String>,
+    /// Rate limit that all lanes of its account share.
+    account_rate: Option<String>,
+    /// Recipients in 24 hours for the whole portfolio.
+    tier: Option<String>,
+    /// Reason, shown in events and with the lane.
+    reason: Option<String>,
+}
+
+impl LaneChange {
+    fn settings(&self, config: &Config, lane: &Lane) -> Answer<Vec<SettingChange>> {
+        let mut all = Vec::new();
+        for (setting, key, value) in [
+            (OverridableSetting::Rate, "rate", &self.rate),
+            (OverridableSetting::Burst, "burst", &self.burst),
+            (OverridableSetting::AccountRate, "account_rate", &self.account_rate),
+            (OverridableSetting::Tier, "tier", &self.tier),
+        ] {
+            let Some(text) = value.as_deref() else { continue };
+            let value = Some(text).filter(|text| !text.eq_ignore_ascii_case(FILE));
+            let change = SettingChange::new(config, lane, setting, value);
+            all.push(change.map_err(|error: SettingError| Problem::new(Kind::Invalid, error).at(format!("/{key}")))?);
+        }
+        if all.is_empty() {
+            let sentence = "specify what to change: rate, burst, account_rate or tier";
+            return Err(Problem::new(Kind::Invalid, sentence));
+        }
+        Ok(all)
+    }
+}
+
+/// Override a lane's rate or burst, its account's rate, or its portfolio's tier, also while it sends.
+///
+/// An override takes effect at once, survives restarts, and ends when the value in the file changes.
+#[utoipa::path(patch, path = "/lanes/{lane}", operation_id = "change_lane", tag = "lanes",
+    params(("lane" = String, Path, description = "Name of the lane."),
+        ("If-Match" = String, Header, description = "ETag of the settings that the change was decided on.")),
+    request_body = LaneChange,
+    responses((status = 200, description = "The lane after the change.", body = LaneDecisionView), (status = 404),
+        (status = 409), (status = 412), (status = 428)))]
+pub(super) async fn change(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    call: Call,
+    headers: HeaderMap,
+    Json(change): Json<LaneChange>,
+) -> Answer<Response> {
+    let config = shared.config.as_ref();
+    let lane = found(config, &call, &name)?;
+    let settings = change.settings(config, lane)?;
+    let known = Lanes::read(shared.store.as_ref(), config, call.at).await?;
+    let current = current(&shared).await?;
+    ensure_unchanged(&headers, &tag_of(&known, found(&current, &call, &name)?))?;
+    let reason = DecisionReason { reason: change.reason };
+    decide(&shared, &call, &name, LaneDecision::Set(settings), reason.text()?).await
+}

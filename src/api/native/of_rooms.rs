@@ -1,0 +1,116 @@
+//! The errors of other rooms as problems: each with the sentence that its command would print.
+
+use super::problem::{FieldProblem, Kind, Problem};
+use crate::campaign::{
+    DecisionError, FindError, LaneDecisionError, LaunchError, RenameError, StepDecisionError, TemplateError,
+};
+use crate::config;
+use crate::domain::Span;
+use crate::status::StatusError;
+use crate::store;
+
+/// When a database that is locked or full may be written again.
+const LATER: Span = Span::from_secs(5);
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::NameTaken { .. } => Self::new(Kind::NameTaken, error),
+            store::Error::Gone { .. } | store::Error::InUse { .. } => Self::new(Kind::Conflict, error),
+            store::Error::Closed { .. } => Self::new(Kind::Busy, error).retry_after(LATER),
+            error if error.is_passing() => Self::new(Kind::Busy, error).retry_after(LATER),
+            error => Self::failed(&error),
+        }
+    }
+}
+
+impl From<FindError> for Problem {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Store(error) => error.into(),
+            error => Self::new(Kind::NotFound, error),
+        }
+    }
+}
+
+impl From<DecisionError> for Problem {
+    fn from(error: DecisionError) -> Self {
+        match error {
+            DecisionError::Store(error) => error.into(),
+            DecisionError::NotCertified { .. } => Self::failed(&error),
+            error => Self::new(Kind::Conflict, error),
+        }
+    }
+}
+
+impl From<StepDecisionError> for Problem {
+    fn from(error: StepDecisionError) -> Self {
+        match error {
+            StepDecisionError::Store(error) => error.into(),
+            StepDecisionError::NoStep { .. } => Self::new(Kind::NotFound, error),
+            error => Self::new(Kind::Conflict, error),
+        }
+    }
+}
+
+impl From<LaunchError> for Problem {
+    fn from(error: LaunchError) -> Self {
+        match error {
+            LaunchError::Problems(problems) => of_problems(&problems),
+            LaunchError::Store(error) => error.into(),
+            error => Self::new(Kind::Conflict, error),
+        }
+    }
+}
+
+impl From<LaneDecisionError> for Problem {
+    fn from(error: LaneDecisionError) -> Self {
+        match error {
+            LaneDecisionError::Store(error) => error.into(),
+            error @ LaneDecisionError::Outdated(_) => Self::new(Kind::Conflict, error),
+        }
+    }
+}
+
+impl From<TemplateError> for Problem {
+    fn from(error: TemplateError) -> Self {
+        match error {
+            TemplateError::Store(error) => error.into(),
+            TemplateError::Unknown { .. } => Self::new(Kind::NotFound, error),
+            error => Self::new(Kind::Invalid, error),
+        }
+    }
+}
+
+impl From<RenameError> for Problem {
+    fn from(error: RenameError) -> Self {
+        match error {
+            RenameError::Store(error) => error.into(),
+            RenameError::NameTaken { .. } => Self::new(Kind::NameTaken, error),
+            RenameError::Nameless => Self::new(Kind::Conflict, error),
+        }
+    }
+}
+
+impl From<StatusError> for Problem {
+    fn from(error: StatusError) -> Self {
+        match error {
+            StatusError::Store(error) => error.into(),
+            error => Self::new(Kind::NotFound, error),
+        }
+    }
+}
+
+/// The problems of a campaign, each with the place of its key.
+fn of_problems(problems: &[config::Problem]) -> Problem {
+    let sentences: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let errors = problems.iter().zip(&sentences).map(|(problem, sentence)| FieldProblem {
+        pointer: problem.route.is_none().then(|| match problem.step {
+            Some(step) => format!("/step/{}", step.index()),
+            None => format!("/{}", super::extract::escaped(&problem.key)),
+        }),
+        parameter: None,
+        detail: sentence.clone(),
+    });
+    Problem::new(Kind::Invalid, sentences.join("\n")).with_errors(errors.collect())
+}

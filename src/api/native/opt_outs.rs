@@ -1,0 +1,142 @@
+//! `/opt-outs`: recipients who have opted out.
+
+use axum::Json as JsonAnswer;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::campaigns::DecisionReason;
+use super::extract::{Call, Json, Path, Query};
+use super::page::{Limit, Page};
+use super::problem::{Answer, Kind, Problem};
+use crate::api::Shared;
+use crate::audience::{ListedNumbers, OptOutChangeView, Options};
+use crate::campaign::noted;
+use crate::domain::{ChannelUser, Country, Keyword, Msisdn};
+use crate::optout::{self, ChannelUserView, NumberView, OptOutView, UserOptOutView};
+
+/// The most numbers of one change.
+const NUMBERS_MAX: usize = 10_000;
+
+/// A page of opt-outs.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OptOutQuery {
+    /// Number of opt-outs of a page.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
+    limit: Limit,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// List the numbers that have opted out, in order of the number.
+#[utoipa::path(get, path = "/opt-outs", operation_id = "list_opt_outs", tag = "opt-outs", params(OptOutQuery),
+    responses((status = 200, description = "The opt-outs of the page.", body = Page<OptOutView>)))]
+pub(super) async fn list(State(shared): State<Shared>, Query(query): Query<OptOutQuery>, uri: Uri) -> Answer<Response> {
+    let cursors = shared.cursors("opt-outs", &()).await?;
+    let after = query.cursor.map(|cursor| cursors.read::<Msisdn>(&cursor)).transpose()?;
+    let mut wishes = shared.store.opt_out_list(after, query.limit.rows()).await?;
+    let next = query.limit.cut(&mut wishes).map(|last| cursors.write(&last.msisdn)).transpose()?;
+    Ok(Page { items: wishes.iter().map(OptOutView::new).collect(), next }.answer(&uri))
+}
+
+/// List the ids of channels that have opted out, in order of the id.
+#[utoipa::path(get, path = "/opt-outs/channel-users", operation_id = "list_channel_user_opt_outs", tag = "opt-outs",
+    params(OptOutQuery),
+    responses((status = 200, description = "The opt-outs of the page.", body = Page<UserOptOutView>)))]
+pub(super) async fn list_users(
+    State(shared): State<Shared>,
+    Query(query): Query<OptOutQuery>,
+    uri: Uri,
+) -> Answer<Response> {
+    let cursors = shared.cursors("channel-user-opt-outs", &()).await?;
+    let after = query.cursor.map(|cursor| cursors.read(&cursor)).transpose()?;
+    let after = after.map(|(channel, id)| ChannelUser { channel, id });
+    let mut wishes = shared.store.user_opt_outs(after, query.limit.rows()).await?;
+    let last = query.limit.cut(&mut wishes).map(|last| (last.user.channel, last.user.id.clone()));
+    let next = last.map(|last| cursors.write(&last)).transpose()?;
+    Ok(Page { items: wishes.iter().map(UserOptOutView::new).collect(), next }.answer(&uri))
+}
+
+/// Get whether a number has opted out, and its history.
+#[utoipa::path(get, path = "/opt-outs/{number}", operation_id = "get_opt_out", tag = "opt-outs",
+    params(("number" = Msisdn, Path, description = "Number with its country code.")),
+    responses((status = 200, description = "The number.", body = NumberView)))]
+pub(super) async fn get(State(shared): State<Shared>, Path(number): Path<Msisdn>) -> Answer<Response> {
+    Ok(JsonAnswer(NumberView::read(shared.store.as_ref(), number).await?).into_response())
+}
+
+/// Get whether an id of a channel has opted out, with its history and its known numbers.
+#[utoipa::path(get, path = "/opt-outs/channel-users/{id}", operation_id = "get_channel_user_opt_out", tag = "opt-outs",
+    params(("id" = String, Path, description = "The channel's id of the recipient, of LINE or WhatsApp.")),
+    responses((status = 200, description = "The id.", body = ChannelUserView)))]
+pub(super) async fn get_user(State(shared): State<Shared>, Path(id): Path<String>) -> Answer<Response> {
+    let user =
+        id.parse::<ChannelUser>().map_err(|error| Problem::new(Kind::InvalidParameter, error).of_parameter("id"))?;
+    Ok(JsonAnswer(ChannelUserView::read(shared.store.as_ref(), user).await?).into_response())
+}
+
+/// Numbers and ids of channels to opt out or in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"numbers": ["+6591234567"], "reason": "asked on the phone"}))]
+pub(super) struct OptOutChange {
+    /// Numbers, and ids of channels.
+    #[schema(min_items = 1, max_items = 10_000)]
+    numbers: Vec<String>,
+    /// Default country for numbers without a country code.
+    #[serde(default)]
+    country: Option<Country>,
+    /// Reason, shown in the history of the number.
+    #[serde(default)]
+    #[schema(max_length = 1000)]
+    reason: Option<String>,
+}
+
+/// Opt numbers out of all campaigns, on all channels. Their waiting messages are cancelled.
+///
+/// An opt-out that an operator adds ends only with a removal, not with the recipient's START.
+#[utoipa::path(post, path = "/opt-outs", operation_id = "add_opt_outs", tag = "opt-outs", request_body = OptOutChange,
+    responses((status = 200, description = "How many have changed.", body = OptOutChangeView)))]
+pub(super) async fn add(State(shared): State<Shared>, call: Call, Json(body): Json<OptOutChange>) -> Answer<Response> {
+    change(&shared, &call, body, Keyword::Stop).await
+}
+
+/// Remove opt-outs, whatever their source. Cancelled messages stay cancelled.
+#[utoipa::path(post, path = "/opt-outs/remove", operation_id = "remove_opt_outs", tag = "opt-outs",
+    request_body = OptOutChange,
+    responses((status = 200, description = "How many have changed.", body = OptOutChangeView)))]
+pub(super) async fn remove(
+    State(shared): State<Shared>,
+    call: Call,
+    Json(body): Json<OptOutChange>,
+) -> Answer<Response> {
+    change(&shared, &call, body, Keyword::Start).await
+}
+
+async fn change(shared: &Shared, call: &Call, body: OptOutChange, wants: Keyword) -> Answer<Response> {
+    if body.numbers.is_empty() || body.numbers.len() > NUMBERS_MAX {
+        let sentence = format!("numbers has 1 to {NUMBERS_MAX} entries; split a longer list");
+        return Err(Problem::new(Kind::Invalid, sentence).at("/numbers"));
+    }
+    let reason = DecisionReason { reason: body.reason };
+    let why = reason.text()?.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let how = format!("by {}{why}", call.caller.name);
+    // An opt-out applies to every possible reading of a number. A removal applies only to a certain one.
+    let options = Options { country: body.country, takes_all: wants == Keyword::Stop, ..Options::default() };
+    let listed = ListedNumbers::read(body.numbers, None, options).await.map_err(|error| Problem::failed(&error))?;
+    if listed.numbers.is_empty() && listed.users.is_empty() {
+        let sentence = format!("no valid number found; {}", listed.first_invalid());
+        return Err(Problem::new(Kind::Invalid, sentence).at("/numbers"));
+    }
+    let store = shared.store.as_ref();
+    let now = shared.clock.now();
+    let mut changed = optout::change(store, &listed.numbers, wants, now, &how).await?;
+    changed += optout::change_users(store, &listed.users, wants, now, &how).await?;
+    let noted = noted(store, shared.clock.as_ref(), store.seq().await?).await?;
+    Ok(JsonAnswer(OptOutChangeView::new(&listed, changed, noted.by_all())).into_response())
+}

@@ -1,0 +1,230 @@
+//! Problems: what an operation answers if it cannot do what it was asked (RFC 9457).
+//!
+//! An operation returns a [`Problem`]. The frame renders it, because only the frame knows the request id.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::domain::Span;
+
+/// The media type of a problem.
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Declares the kinds of problems: `Variant = status, "code", "title";`.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $status:ident, $code:literal, $title:literal;)+) => {
+        /// A kind of problem. Its code is stable.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(in crate::api) enum Kind { $($(#[$doc])* $kind,)+ }
+
+        impl Kind {
+            pub(super) const ALL: &'static [Self] = &[$(Self::$kind,)+];
+
+            pub(super) const fn status(self) -> StatusCode {
+                match self { $(Self::$kind => StatusCode::$status,)+ }
+            }
+
+            pub(super) const fn code(self) -> &'static str {
+                match self { $(Self::$kind => $code,)+ }
+            }
+
+            pub(super) const fn title(self) -> &'static str {
+                match self { $(Self::$kind => $title,)+ }
+            }
+
+            const fn urn(self) -> &'static str {
+                match self { $(Self::$kind => concat!("urn:volley:problem:", $code),)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    InvalidJson = BAD_REQUEST, "invalid_json", "The body is not valid JSON";
+    InvalidParameter = BAD_REQUEST, "invalid_parameter", "A parameter of the request is invalid";
+    InvalidCursor = BAD_REQUEST, "invalid_cursor", "The cursor is not one of this list";
+    Unauthorized = UNAUTHORIZED, "unauthorized", "The API key is missing or invalid";
+    Forbidden = FORBIDDEN, "forbidden", "The API key does not permit this";
+    NotFound = NOT_FOUND, "not_found", "The object does not exist";
+    NoPath = NOT_FOUND, "no_such_path", "The API has no such path";
+    MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "The path does not have this method";
+    Conflict = CONFLICT, "conflict", "The state of the object does not permit this";
+    NameTaken = CONFLICT, "name_taken", "The name is taken";
+    RequestInProgress = CONFLICT, "request_in_progress", "A request with this idempotency key is in progress";
+    RequestInterrupted = CONFLICT, "request_interrupted", "A request with this idempotency key was interrupted";
+    Changed = PRECONDITION_FAILED, "changed_meanwhile", "The object was changed meanwhile";
+    TooLarge = PAYLOAD_TOO_LARGE, "too_large", "The body is too large";
+    MediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be JSON";
+    Invalid = UNPROCESSABLE_ENTITY, "invalid", "The body has invalid values";
+    KeyReused = UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The idempotency key belongs to another request";
+    NoPrecondition = PRECONDITION_REQUIRED, "if_match_required", "The header If-Match is required";
+    TooManyRequests = TOO_MANY_REQUESTS, "too_many_requests", "The rate limit of the API key is exceeded";
+    Failed = INTERNAL_SERVER_ERROR, "failed", "The server failed";
+    Busy = SERVICE_UNAVAILABLE, "busy", "The server cannot do this now";
+}
+
+/// A problem with one field of the body, or with one parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub(in crate::api) struct FieldProblem {
+    /// JSON pointer to the value in the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/step/0/fallback_after")]
+    pub(in crate::api) pointer: Option<String>,
+    /// Name of the parameter of the path or the query, or of the header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::api) parameter: Option<String>,
+    #[schema(example = "step 1, fallback_after: must be at least 1s")]
+    pub(in crate::api) detail: String,
+}
+
+/// Why an operation did not do what it was asked.
+#[derive(Debug, Clone)]
+pub(in crate::api) struct Problem {
+    pub(super) kind: Kind,
+    detail: String,
+    errors: Vec<FieldProblem>,
+    headers: HeaderMap,
+}
+
+pub(in crate::api) type Answer<T> = Result<T, Problem>;
+
+impl Problem {
+    /// A problem with the sentence that a command would print.
+    pub(in crate::api) fn new(kind: Kind, detail: impl ToString) -> Self {
+        Self { kind, detail: detail.to_string(), errors: Vec::new(), headers: HeaderMap::new() }
+    }
+
+    /// A failure that the caller cannot correct. The cause goes into the log, and not to the caller.
+    pub(in crate::api) fn failed(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error = %crate::domain::Causes(error), "a request of the API has failed");
+        Self::new(Kind::Failed, error)
+    }
+
+    #[must_use]
+    pub(in crate::api) fn with_errors(self, errors: Vec<FieldProblem>) -> Self {
+        Self { errors, ..self }
+    }
+
+    /// A problem with the value at `pointer` of the body.
+    #[must_use]
+    pub(in crate::api) fn at(mut self, pointer: impl Into<String>) -> Self {
+        let detail = self.detail.clone();
+        self.errors.push(FieldProblem { pointer: Some(pointer.into()), parameter: None, detail });
+        self
+    }
+
+    /// A problem with a parameter of the path, the query or a header.
+    #[must_use]
+    pub(in crate::api) fn of_parameter(mut self, name: &str) -> Self {
+        let detail = self.detail.clone();
+        self.errors.push(FieldProblem { pointer: None, parameter: Some(name.to_owned()), detail });
+        self
+    }
+
+    /// The caller may repeat the request after this time.
+    #[must_use]
+    pub(in crate::api) fn retry_after(self, after: Span) -> Self {
+        let seconds = after.millis().max(1).unsigned_abs().div_ceil(1_000);
+        self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    #[must_use]
+    pub(in crate::api) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The answer to the request with this id.
+    pub(super) fn render(&self, request_id: &str) -> Vec<u8> {
+        let body = ProblemBody {
+            r#type: self.kind.urn(),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
+            code: self.kind.code(),
+            detail: &self.detail,
+            instance: request_id,
+            errors: &self.errors,
+        };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+/// A problem as its receiver reads it (RFC 9457).
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Problem, example = json!({
+    "type": "urn:volley:problem:not_found",
+    "title": "The object does not exist",
+    "status": 404,
+    "code": "not_found",
+    "detail": "unknown campaign \"Promo\"; see `volley campaign list`",
+    "instance": "req_01890a5d5c7d7a10b7c4d3a1f0e2b3c4"
+}))]
+pub(super) struct ProblemBody<'a> {
+    /// URN of the kind of problem.
+    r#type: &'a str,
+    /// The kind of problem in words.
+    title: &'a str,
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// Stable code of the kind of problem.
+    code: &'a str,
+    /// What is wrong, and what to do: the sentence that the command would print.
+    detail: &'a str,
+    /// Id of the request.
+    instance: &'a str,
+    /// The fields that are wrong, if the problem is about fields.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldProblem],
+}
+
+impl IntoResponse for Problem {
+    /// The answer without its body, which the frame renders.
+    fn into_response(self) -> Response {
+        let mut response = self.kind.status().into_response();
+        response.headers_mut().extend(self.headers.clone());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_has_its_own_code() {
+        let codes: BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.code()).collect();
+        assert_eq!(codes.len(), Kind::ALL.len());
+        assert!(Kind::ALL.iter().all(|kind| kind.status().is_client_error() || kind.status().is_server_error()));
+    }
+
+    #[test]
+    fn a_problem_has_the_members_of_rfc_9457() {
+        let problem = Problem::new(Kind::Invalid, "name: is empty").at("/name");
+        let body: serde_json::Value = serde_json::from_slice(&problem.render("req_1")).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!({
+                "type": "urn:volley:problem:invalid",
+                "title": "The body has invalid values",
+                "status": 422,
+                "code": "invalid",
+                "detail": "name: is empty",
+                "instance": "req_1",
+                "errors": [{"pointer": "/name", "detail": "name: is empty"}],
+            })
+        );
+    }
+
+    #[test]
+    fn a_pause_is_rounded_up_to_whole_seconds() {
+        let after = |millis| {
+            let problem = Problem::new(Kind::Busy, "later").retry_after(Span::from_millis(millis)).into_response();
+            problem.headers()[header::RETRY_AFTER].to_str().unwrap().to_owned()
+        };
+        assert_eq!([after(0), after(1_000), after(1_001)], ["1", "1", "2"]);
+    }
+}

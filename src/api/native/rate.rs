@@ -1,0 +1,124 @@
+//! The rate of requests of each API key, and the headers that report it.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use governor::clock::Reference;
+use governor::middleware::StateInformationMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use parking_lot::Mutex;
+
+use super::problem::{Kind, Problem};
+use crate::clock::Clock;
+use crate::domain::Span;
+
+/// Requests of a key per second, if the key has no limit of its own.
+pub(super) const USUAL: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// Our clock for governor, as the time since 1970.
+#[derive(Debug, Clone)]
+struct Elapsed(Arc<dyn Clock>);
+
+impl governor::clock::Clock for Elapsed {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.0.tick().nanos())
+    }
+}
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, Elapsed, StateInformationMiddleware>;
+
+/// A limiter for each key that has called. Only valid keys get one, so there are never more than keys.
+#[derive(Debug)]
+pub(super) struct Rates {
+    clock: Arc<dyn Clock>,
+    of: Mutex<HashMap<String, (NonZeroU32, Arc<Limiter>)>>,
+}
+
+impl Rates {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, of: Mutex::default() }
+    }
+
+    /// Counts a request of a key with a limit of `per_s` requests per second. Returns the headers for its answer.
+    pub(super) fn check(&self, key: &str, per_s: NonZeroU32) -> Result<HeaderMap, Problem> {
+        let limiter = self.limiter(key, per_s);
+        match limiter.check() {
+            Ok(state) => Ok(headers(per_s, state.remaining_burst_capacity(), None)),
+            Err(not_until) => {
+                let now = governor::clock::Clock::now(limiter.clock());
+                let wait: Duration = not_until.earliest_possible().duration_since(now).into();
+                let wait = Span::from_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).saturating_add(1));
+                let sentence = format!("the API key may send {per_s} requests a second; repeat the request later");
+                let problem = Problem::new(Kind::TooManyRequests, sentence).retry_after(wait);
+                Err(headers(per_s, 0, Some(wait)).into_iter().fold(problem, |problem, (name, value)| match name {
+                    Some(name) => problem.with_header(name, value),
+                    None => problem,
+                }))
+            }
+        }
+    }
+
+    fn limiter(&self, key: &str, per_s: NonZeroU32) -> Arc<Limiter> {
+        let mut all = self.of.lock();
+        if let Some((limit, limiter)) = all.get(key)
+            && *limit == per_s
+        {
+            return Arc::clone(limiter);
+        }
+        let clock = Elapsed(Arc::clone(&self.clock));
+        let limiter = RateLimiter::direct_with_clock(Quota::per_second(per_s), clock);
+        let limiter = Arc::new(limiter.with_middleware::<StateInformationMiddleware>());
+        all.insert(key.to_owned(), (per_s, Arc::clone(&limiter)));
+        limiter
+    }
+}
+
+/// `RateLimit` and `RateLimit-Policy`, as of draft-ietf-httpapi-ratelimit-headers-11.
+fn headers(per_s: NonZeroU32, remaining: u32, wait: Option<Span>) -> HeaderMap {
+    let seconds = wait.map_or(1, |wait| wait.millis().unsigned_abs().div_ceil(1_000).max(1));
+    let policy = format!("\"key\";q={per_s};w=1");
+    let limit = format!("\"key\";r={remaining};t={seconds}");
+    let named = [(POLICY, policy), (LIMIT, limit)];
+    named.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use axum::response::IntoResponse;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::domain::Timestamp;
+
+    #[test]
+    fn each_key_has_its_own_rate_and_the_headers_report_it() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let rates = Rates::new(Arc::clone(&clock) as Arc<dyn Clock>);
+        let two = NonZeroU32::new(2).unwrap();
+        let left = |headers: &HeaderMap| headers[LIMIT].to_str().unwrap().to_owned();
+        let first = rates.check("a", two).unwrap();
+        assert_eq!(first[POLICY].to_str().unwrap(), "\"key\";q=2;w=1");
+        assert_eq!(left(&first), "\"key\";r=1;t=1");
+        assert_eq!(left(&rates.check("a", two).unwrap()), "\"key\";r=0;t=1");
+        let refused = rates.check("a", two).unwrap_err().into_response();
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(
+            (refused.headers()["retry-after"].to_str().unwrap(), left(refused.headers())),
+            ("1", "\"key\";r=0;t=1".to_owned())
+        );
+        rates.check("b", two).unwrap();
+        clock.advance(Span::from_millis(500));
+        rates.check("a", two).unwrap();
+        rates.check("a", two).unwrap_err();
+    }
+}

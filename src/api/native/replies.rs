@@ -1,0 +1,67 @@
+//! `/replies`: messages from recipients.
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use super::campaigns::found;
+use super::extract::Query;
+use super::page::{Limit, Page};
+use super::problem::{Answer, Problem};
+use crate::api::Shared;
+use crate::domain::Msisdn;
+use crate::receipts::{ReplyView, ReplyViews};
+use crate::store::{Cursor, InboundOf};
+
+/// A page of messages from recipients.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ReplyQuery {
+    /// Number of messages of a page.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
+    limit: Limit,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Only replies to messages of this campaign (id or name).
+    campaign: Option<String>,
+    /// Only messages from this number, unless a campaign is given.
+    from: Option<Msisdn>,
+    /// Show full numbers, texts and values. Without it, numbers are masked, and texts are left out.
+    #[serde(default)]
+    unmasked: bool,
+}
+
+/// What the pages of a list of replies have in common.
+#[derive(Serialize)]
+struct Filters {
+    batch: Option<u32>,
+    from: Option<Msisdn>,
+}
+
+/// List messages from recipients in order of arrival, each with the campaign message that it answers.
+#[utoipa::path(get, path = "/replies", operation_id = "list_replies", tag = "replies", params(ReplyQuery),
+    responses((status = 200, description = "The messages of the page.", body = Page<ReplyView>), (status = 404)))]
+pub(super) async fn list(State(shared): State<Shared>, Query(query): Query<ReplyQuery>, uri: Uri) -> Answer<Response> {
+    let batch = match &query.campaign {
+        Some(campaign) => Some(found(&shared, campaign).await?.id),
+        None => None,
+    };
+    let of = match (batch, query.from) {
+        (Some(batch), _) => InboundOf::Batch(batch),
+        (None, Some(msisdn)) => InboundOf::Recipient(msisdn),
+        (None, None) => InboundOf::All,
+    };
+    let cursors = shared.cursors("replies", &Filters { batch: batch.map(|batch| batch.0), from: query.from }).await?;
+    let after = query.cursor.map(|cursor| cursors.read::<Cursor>(&cursor)).transpose()?.unwrap_or(Cursor::START);
+    let mut replies = shared.store.inbound(of, after, query.limit.rows()).await?;
+    let next = query.limit.cut(&mut replies).map(|(last, _)| cursors.write(last)).transpose()?;
+    let mut views = ReplyViews::new(shared.store.as_ref(), query.unmasked);
+    let mut items = Vec::new();
+    for (_, reply) in &replies {
+        items.push(views.of(reply).await.map_err(Problem::from)?);
+    }
+    Ok(Page { items, next }.answer(&uri))
+}

@@ -1,0 +1,122 @@
+//! What an operation requires: its scope, and its limits. Declared where the operation is added to the routes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::http::Method;
+use utoipa::openapi::PathItem;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+
+use crate::api::Shared;
+use crate::domain::{Scope, Span};
+
+/// The name of the security scheme in the document.
+pub(super) const SCHEME: &str = "key";
+/// The largest usual body.
+pub(super) const BODY_MAX: usize = 1 << 20;
+const TIME_MAX: Span = Span::from_secs(30);
+/// The time in which recipients are read and messages are written.
+const LONG: Span = Span::from_secs(600);
+
+/// What an operation requires of its caller and of its request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rule {
+    pub(super) scope: Scope,
+    pub(super) body_max: usize,
+    /// How long the operation may take; `None` for a stream of events, which ends with its caller.
+    pub(super) time_max: Option<Span>,
+}
+
+impl Rule {
+    pub(super) const fn of(scope: Scope) -> Self {
+        Self { scope, body_max: BODY_MAX, time_max: Some(TIME_MAX) }
+    }
+
+    /// For an operation that reads or writes many messages.
+    pub(super) const fn long(self) -> Self {
+        Self { time_max: Some(LONG), ..self }
+    }
+
+    /// For a stream of events.
+    pub(super) const fn stream(self) -> Self {
+        Self { time_max: None, ..self }
+    }
+}
+
+/// The rules of all operations, by the path as it is written in the document, such as `/campaigns/{campaign}`.
+#[derive(Debug, Default)]
+pub(super) struct Rules(HashMap<String, Vec<(Method, Rule)>>);
+
+impl Rules {
+    pub(super) fn of(&self, path: &str, method: &Method) -> Option<Rule> {
+        // A path that answers GET answers HEAD too.
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        self.0.get(path)?.iter().find(|(own, _)| own == method).map(|(_, rule)| *rule)
+    }
+}
+
+/// The operations with their rules, their routes and their document.
+pub(super) struct Operations {
+    router: OpenApiRouter<Shared>,
+    rules: Rules,
+    /// Names of schemas that two different types have.
+    #[cfg(test)]
+    pub(super) overwritten: Vec<String>,
+}
+
+impl Operations {
+    pub(super) fn new() -> Self {
+        Self {
+            router: OpenApiRouter::new(),
+            rules: Rules::default(),
+            #[cfg(test)]
+            overwritten: Vec::new(),
+        }
+    }
+
+    /// Adds operations of one path that have the same rule.
+    pub(super) fn add(mut self, rule: Rule, mut routes: UtoipaMethodRouter<Shared>) -> Self {
+        for (path, item) in &mut routes.1.paths {
+            let of_path = self.rules.0.entry(path.clone()).or_default();
+            for (method, operation) in operations_mut(item) {
+                operation.security = Some(vec![SecurityRequirement::new(SCHEME, [rule.scope.as_str()])]);
+                of_path.push((method, rule));
+            }
+        }
+        #[cfg(test)]
+        self.find_overwritten(&routes);
+        self.router = self.router.routes(routes);
+        self
+    }
+
+    #[cfg(test)]
+    fn find_overwritten(&mut self, routes: &UtoipaMethodRouter<Shared>) {
+        let known = self.router.get_openapi().components.clone().unwrap_or_default().schemas;
+        let mut seen: HashMap<&String, _> = known.iter().collect();
+        for (name, schema) in &routes.0 {
+            if seen.insert(name, schema).is_some_and(|other| other != schema) {
+                self.overwritten.push(name.clone());
+            }
+        }
+    }
+
+    pub(super) fn into_parts(self) -> (axum::Router<Shared>, utoipa::openapi::OpenApi, Arc<Rules>) {
+        let (router, document) = self.router.split_for_parts();
+        (router, document, Arc::new(self.rules))
+    }
+}
+
+/// The operations of a path, each with its method.
+pub(super) fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+    [
+        (Method::GET, item.get.as_mut()),
+        (Method::PUT, item.put.as_mut()),
+        (Method::POST, item.post.as_mut()),
+        (Method::DELETE, item.delete.as_mut()),
+        (Method::PATCH, item.patch.as_mut()),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation?)))
+}

@@ -1,0 +1,527 @@
+//! Tests of what all operations have in common, over the whole router.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::routing::post;
+use serde_json::{Value, json};
+use tower_service::Service as _;
+
+use super::*;
+use crate::access::{Access, Caller, Scopes};
+use crate::api::Inner;
+use crate::clock::{Chance, Clock, ManualClock};
+use crate::config::Config;
+use crate::domain::Timestamp;
+use crate::store::{Store, open};
+
+/// The API over a database in memory, and the clock that moves it.
+struct Bench {
+    router: Router,
+    store: Arc<dyn Store>,
+    clock: Arc<ManualClock>,
+}
+
+/// The configuration of the samples.
+fn config() -> Arc<Config> {
+    let text = include_str!("../../../samples/volley.toml");
+    Arc::new(Config::read(Some((Path::new("volley.toml"), text)), std::iter::empty(), []).unwrap().config)
+}
+
+fn caller(id: &str, scopes: &[Scope]) -> Arc<Caller> {
+    let scopes = scopes.iter().fold(Scopes::default(), |all, scope| all.with(*scope));
+    Arc::new(Caller { id: id.to_owned(), name: "ann".to_owned(), scopes, sub_accounts: None, lanes: None })
+}
+
+struct Answered {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Value,
+    text: String,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let store = open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        Self::on(store, clock, 1)
+    }
+
+    /// Another start of the server on the same store.
+    fn on(store: Arc<dyn Store>, clock: Arc<ManualClock>, seed: u64) -> Self {
+        let parts = crate::api::tests::parts(config(), &store, &clock, Arc::new(Chance::seeded(seed)));
+        let access = Access::new(Arc::clone(&store));
+        let unproven = Budget::new(Arc::clone(&clock) as Arc<dyn Clock>);
+        let native = Native::new(&parts);
+        let shared = Shared(Arc::new(Inner { parts, access, unproven, native }));
+        Self { router: crate::api::routes(shared), store, clock }
+    }
+
+    async fn send(&self, by: Option<Arc<Caller>>, request: Request<Body>) -> Answered {
+        let mut request = request;
+        if let Some(by) = by {
+            request.extensions_mut().insert(by);
+        }
+        let response = self.router.clone().call(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answered { status: parts.status, headers: parts.headers, body, text }
+    }
+
+    async fn get(&self, path: &str) -> Answered {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        self.send(Some(caller("a", &[Scope::Read])), request).await
+    }
+
+    /// A POST of the operator with an idempotency key.
+    async fn post(&self, path: &str, key: &str, body: &str) -> Answered {
+        let request = Request::post(path).header("content-type", "application/json").header("idempotency-key", key);
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        // A scope does not include another: a plan is read, and a launch is managed.
+        self.send(Some(caller("a", &[Scope::Read, Scope::Manage])), request).await
+    }
+}
+
+fn code(answered: &Answered) -> (u16, &str) {
+    (answered.status.as_u16(), answered.body["code"].as_str().unwrap_or(&answered.text))
+}
+
+async fn document(bench: &Bench) -> Value {
+    bench.send(None, Request::get("/openapi.json").body(Body::empty()).unwrap()).await.body
+}
+
+/// Every operation of the document: method, path with values for its parameters, and scope.
+fn all_operations(document: &Value) -> Vec<(Method, String, Scope, Value)> {
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let mut path = format!("/v1{path}");
+            while let (Some(from), Some(until)) = (path.find('{'), path.find('}')) {
+                path.replace_range(from..=until, "unknown");
+            }
+            let scope = operation["security"][0]["key"][0].as_str().unwrap().parse().unwrap();
+            all.push((method.to_uppercase().parse().unwrap(), path, scope, operation.clone()));
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn every_operation_wants_a_key_with_its_scope_and_answers_as_documented() {
+    let bench = Bench::new().await;
+    let document = document(&bench).await;
+    let all = all_operations(&document);
+    assert!(!all.is_empty());
+    for (method, path, scope, operation) in all {
+        let request = || {
+            let request = Request::builder().method(method.clone()).uri(&path);
+            let body = if operation.get("requestBody").is_some() { Body::from("{}") } else { Body::empty() };
+            request.header("content-type", "application/json").body(body).unwrap()
+        };
+        let without = bench.send(None, request()).await;
+        assert_eq!(
+            (without.status, without.headers["www-authenticate"].to_str().unwrap()),
+            (StatusCode::UNAUTHORIZED, "Bearer"),
+            "{path}"
+        );
+        let others: Vec<Scope> =
+            Scope::ALL.iter().copied().filter(|other| ![scope, Scope::Admin].contains(other)).collect();
+        let denied = bench.send(Some(caller("other", &others)), request()).await;
+        assert_eq!(code(&denied), (403, "forbidden"), "{method} {path}");
+        let answered = bench.send(Some(caller("a", &[scope])), request()).await;
+        let declared = &operation["responses"][answered.status.as_str()];
+        assert!(declared.is_object(), "{method} {path} answers {}: {}", answered.status, answered.text);
+        let media_type = answered.headers["content-type"].to_str().unwrap().split(';').next().unwrap();
+        assert!(declared["content"].get(media_type).is_some(), "{method} {path}: {media_type} is not declared");
+        assert_eq!(bench.send(Some(caller("b", &[Scope::Admin])), request()).await.status, answered.status, "{path}");
+        for status in ["401", "403", "429", "500", "503"] {
+            assert!(operation["responses"].get(status).is_some(), "{method} {path} does not declare {status}");
+        }
+        // Every status has a description, and a body that is declared.
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            assert!(response["content"].is_object() || status == "204", "{method} {path}: {status} has no body");
+        }
+    }
+}
+
+/// Every `$ref` of the document, and the names of its schemas.
+fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str));
+            members.values().for_each(|value| references(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_complete_and_its_names_are_unique() {
+    let bench = Bench::new().await;
+    let document = document(&bench).await;
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference} is not in the document");
+    }
+    // Two types with one name would overwrite each other silently.
+    assert_eq!(operations().overwritten, Vec::<String>::new());
+    let mut ids = BTreeMap::new();
+    for (method, path, _, operation) in all_operations(&document) {
+        let id = operation["operationId"].as_str().unwrap().to_owned();
+        assert_eq!(ids.insert(id, (method.clone(), path.clone())), None, "{method} {path} has the id of another");
+        assert!(operation["summary"].is_string(), "{method} {path} has no summary");
+        let tag = operation["tags"][0].as_str().unwrap();
+        assert!(document["tags"].as_array().unwrap().iter().any(|known| known["name"] == tag), "{tag}");
+    }
+}
+
+#[tokio::test]
+async fn paths_and_methods_that_do_not_exist_are_problems() {
+    let bench = Bench::new().await;
+    let unknown = bench.get("/v1/unknown").await;
+    assert_eq!(code(&unknown), (404, "no_such_path"));
+    assert_eq!(unknown.headers["content-type"], "application/problem+json");
+    let wrong = bench.send(None, Request::delete("/v1/events").body(Body::empty()).unwrap()).await;
+    assert_eq!((code(&wrong), wrong.headers["allow"].to_str().unwrap()), ((405, "method_not_allowed"), "GET,HEAD"));
+}
+
+#[tokio::test]
+async fn every_answer_has_its_request_id_and_is_not_stored_by_caches() {
+    let bench = Bench::new().await;
+    let request = Request::get("/v1/nothing").header("x-request-id", "job-7").body(Body::empty()).unwrap();
+    let answered = bench.send(None, request).await;
+    assert_eq!(
+        (&answered.headers["x-request-id"], &answered.body["instance"]),
+        (&"job-7".parse().unwrap(), &json!("job-7"))
+    );
+    let answered = bench.get("/v1/events").await;
+    assert_eq!((answered.status, &answered.headers["cache-control"]), (StatusCode::OK, &"no-store".parse().unwrap()));
+    assert!(answered.headers["x-request-id"].to_str().unwrap().starts_with("req_"));
+    assert_eq!(answered.headers["ratelimit-policy"], "\"key\";q=100;w=1");
+}
+
+#[tokio::test]
+async fn the_requests_of_a_key_are_limited_and_another_key_is_not_slowed() {
+    let bench = Bench::new().await;
+    let mut last = None;
+    for _ in 0..=100 {
+        last = Some(bench.get("/v1/events").await);
+    }
+    let refused = last.unwrap();
+    assert_eq!((code(&refused), refused.headers["retry-after"].to_str().unwrap()), ((429, "too_many_requests"), "1"));
+    let other = Request::get("/v1/events").body(Body::empty()).unwrap();
+    assert_eq!(bench.send(Some(caller("b", &[Scope::Read])), other).await.status, StatusCode::OK);
+    bench.clock.advance(crate::domain::Span::from_secs(1));
+    assert_eq!(bench.get("/v1/events").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn parameters_and_bodies_are_checked() {
+    let bench = Bench::new().await;
+    for (query, parameter) in [
+        ("limit=0", "limit"),
+        ("limit=501", "limit"),
+        ("limit=x", "limit"),
+        ("cursor=x", "cursor"),
+        ("state=%00", "state"),
+    ] {
+        let path = if query.starts_with("state") { "campaigns" } else { "events" };
+        let wrong = bench.get(&format!("/v1/{path}?{query}")).await;
+        assert_eq!((wrong.status.as_u16(), &wrong.body["errors"][0]["parameter"]), (400, &json!(parameter)), "{query}");
+    }
+    let unknown = bench.get("/v1/events?colour=red").await;
+    assert!(unknown.body["detail"].as_str().unwrap().contains("unknown field `colour`"), "{}", unknown.text);
+    assert_eq!(code(&bench.get("/v1/campaigns/a%00b").await), (400, "invalid_parameter"));
+    let pause = "/v1/campaigns/unknown/pause";
+    let bodies = [
+        ("{", (400, "invalid_json")),
+        (r#"{"reason": 1}"#, (422, "invalid")),
+        (r#"{"why": "x"}"#, (422, "invalid")),
+        (r#"{"reason": "a\u0000"}"#, (422, "invalid")),
+        (r#"{"reason": "x"}"#, (404, "not_found")),
+        ("", (404, "not_found")),
+    ];
+    for (n, (body, wanted)) in bodies.into_iter().enumerate() {
+        assert_eq!(code(&bench.post(pause, &format!("k{n}"), body).await), wanted, "{body}");
+    }
+    let large = bench.post(pause, "large", &format!("{{\"reason\": \"{}\"}}", "x".repeat(rules::BODY_MAX))).await;
+    assert_eq!(code(&large), (413, "too_large"));
+    let form = Request::post(pause).header("content-type", "text/plain").body(Body::from("reason")).unwrap();
+    assert_eq!(code(&bench.send(Some(caller("a", &[Scope::Manage])), form).await), (415, "unsupported_media_type"));
+}
+
+#[tokio::test]
+async fn a_request_with_a_key_is_answered_once_and_repeated() {
+    let bench = Bench::new().await;
+    let path = "/v1/campaigns/unknown/pause";
+    let first = bench.post(path, "k1", "{}").await;
+    assert_eq!((code(&first), first.headers.get("idempotency-replayed")), ((404, "not_found"), None));
+    // Another start of the server on the same database.
+    let next = Bench::on(Arc::clone(&bench.store), Arc::clone(&bench.clock), 2);
+    let again = next.post(path, "k1", "{}").await;
+    assert_eq!((again.status, &again.text), (first.status, &first.text));
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(again.headers["content-type"], "application/problem+json");
+    for (path, body) in [(path, r#"{"reason":"x"}"#), ("/v1/campaigns/unknown/resume", "{}")] {
+        assert_eq!(code(&next.post(path, "k1", body).await), (422, "idempotency_key_reused"));
+    }
+    assert_eq!(code(&next.post(path, &"k".repeat(256), "{}").await), (400, "invalid_parameter"));
+}
+
+#[tokio::test]
+async fn a_request_in_progress_is_a_conflict_until_its_server_is_gone() {
+    use crate::store::{NewRequest, RequestKey};
+    let bench = Bench::new().await;
+    let path = "/v1/campaigns/unknown/pause";
+    bench.post(path, "k1", "{}").await;
+    // The same request, begun by this start and by another, which never finished it.
+    let run = Chance::seeded(1).bits();
+    let digest = {
+        use sha2::{Digest, Sha256};
+        Sha256::digest("POST\n/campaigns/unknown/pause\n{}").into()
+    };
+    for (key, run, wanted) in [("k2", run, "request_in_progress"), ("k3", run ^ 1, "request_interrupted")] {
+        let of = RequestKey { caller: "a".to_owned(), key: key.to_owned() };
+        let new = NewRequest { of, digest, run, now: bench.clock.now() };
+        bench.store.begin_request(new).await.unwrap();
+        let conflict = bench.post(path, key, "{}").await;
+        assert_eq!(code(&conflict), (409, wanted), "{}", conflict.text);
+        assert_eq!(conflict.headers.contains_key("retry-after"), wanted == "request_in_progress");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_a_problem_and_the_server_goes_on() {
+    let bench = Bench::new().await;
+    #[expect(clippy::panic, reason = "the panic is what is tested")]
+    async fn broken() {
+        panic!("broken");
+    }
+    let chance = Arc::new(Chance::seeded(1));
+    let router = Router::new().route("/", post(broken)).layer(from_fn_with_state(chance, frame::frame));
+    let broken = Bench { router, ..bench };
+    let answered = broken.send(None, Request::post("/").body(Body::empty()).unwrap()).await;
+    assert_eq!(code(&answered), (500, "failed"));
+    assert!(!answered.text.contains("broken"), "{}", answered.text);
+}
+
+#[tokio::test]
+async fn long_answers_are_compressed_and_short_ones_are_not() {
+    let bench = Bench::new().await;
+    for (path, wanted) in [("/openapi.json", Some("gzip")), ("/v1/events", None)] {
+        let request = Request::get(path).header("accept-encoding", "gzip").body(Body::empty()).unwrap();
+        let answered = bench.send(Some(caller("a", &[Scope::Read])), request).await;
+        assert_eq!(answered.headers.get("content-encoding").map(|coding| coding.to_str().unwrap()), wanted, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_reference_page_shows_every_operation_and_loads_only_its_style() {
+    let bench = Bench::new().await;
+    let page = bench.send(None, Request::get("/docs").body(Body::empty()).unwrap()).await;
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'self'"), "{policy}");
+    for (_, _, _, operation) in all_operations(&document(&bench).await) {
+        let id = operation["operationId"].as_str().unwrap();
+        assert!(page.text.contains(&format!("id=\"{id}\"")), "{id} is not on the page");
+    }
+    assert!(!page.text.contains("<script") && !page.text.contains("style="));
+    let style = bench.send(None, Request::get("/docs/reference.css").body(Body::empty()).unwrap()).await;
+    assert_eq!((style.status, &style.headers["content-type"]), (StatusCode::OK, &"text/css".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn the_page_of_the_api_lists_every_operation_with_its_scope() {
+    let bench = Bench::new().await;
+    let mut wanted = BTreeSet::new();
+    for (path, item) in document(&bench).await["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let (method, scope) = (method.to_uppercase(), operation["security"][0]["key"][0].as_str().unwrap());
+            wanted.insert(format!("| `{method} /v1{path}` | {scope} | {} |", operation["summary"].as_str().unwrap()));
+        }
+    }
+    let page = include_str!("../../../docs/api.md");
+    let is_row =
+        |line: &&str| ["GET", "POST", "PUT", "PATCH", "DELETE"].iter().any(|of| line.starts_with(&format!("| `{of} ")));
+    let listed: BTreeSet<String> = page.lines().filter(is_row).map(str::to_owned).collect();
+    assert_eq!(listed, wanted);
+}
+
+/// A campaign of two SMS.
+const CAMPAIGN: &str = r#"{"name": "Promo", "numbers": ["+6591234567", "+6598765432"],
+    "step": [{"channel": "SMS", "lane": "LANE", "text": "Your code is 1."}]}"#;
+
+impl Bench {
+    /// Launches the campaign under a name.
+    async fn launch(&self, name: &str) -> Answered {
+        let lane = config().lanes.iter().find(|lane| lane.channel == crate::domain::Channel::Sms).unwrap().name.clone();
+        self.post("/v1/campaigns", name, &CAMPAIGN.replace("LANE", &lane).replace("Promo", name)).await
+    }
+
+    async fn patch(&self, path: &str, tag: Option<&str>, body: &str) -> Answered {
+        let request = Request::patch(path).header("content-type", "application/json");
+        let request = tag.into_iter().fold(request, |request, tag| request.header("if-match", tag));
+        self.send(Some(caller("a", &[Scope::Manage])), request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+}
+
+#[tokio::test]
+async fn a_campaign_is_launched_once_changed_and_cancelled() {
+    let bench = Bench::new().await;
+    let launched = bench.launch("Promo").await;
+    assert_eq!((launched.status, &launched.body["messages"]), (StatusCode::CREATED, &json!(2)), "{}", launched.text);
+    let place = launched.headers["location"].to_str().unwrap().to_owned();
+    assert_eq!(bench.launch("Promo").await.headers["idempotency-replayed"], "true");
+    let taken =
+        bench.post("/v1/campaigns", "other", r#"{"name": "Promo", "numbers": ["+6591234567"], "step": []}"#).await;
+    assert!([409, 422].contains(&taken.status.as_u16()), "{}", taken.text);
+
+    let shown = bench.get(&place).await;
+    assert_eq!((&shown.body["name"], &shown.body["counts"]["queued"]), (&json!("Promo"), &json!(2)), "{}", shown.text);
+    let tag = shown.headers["etag"].to_str().unwrap();
+    let end = r#"{"max_messages": "1"}"#;
+    assert_eq!(code(&bench.patch(&place, None, end).await), (428, "if_match_required"));
+    let changed = bench.patch(&place, Some(tag), end).await;
+    assert_eq!(
+        (changed.status, &changed.body["changes"][0]["key"]),
+        (StatusCode::OK, &json!("max_messages")),
+        "{}",
+        changed.text
+    );
+    assert_eq!(code(&bench.patch(&place, Some(tag), end).await), (412, "changed_meanwhile"));
+
+    let paused = bench.post(&format!("{place}/pause"), "p", r#"{"reason": "wrong text"}"#).await;
+    assert_eq!(paused.body["state"], "paused", "{}", paused.text);
+    let events = bench.get(&format!("{place}/events?limit=1")).await;
+    let latest = &events.body["items"][0];
+    assert_eq!((&latest["operator"], &latest["reason"]), (&json!("ann"), &json!("wrong text")), "{}", events.text);
+    let cancelled = bench.post("/v1/campaigns/Promo/cancel", "c", "").await;
+    assert!(cancelled.body["certificate"]["never_sent"] == 2, "{}", cancelled.text);
+    assert_eq!(bench.get(&format!("{place}/report")).await.body["audience"], 2);
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_to_the_end_and_keep_their_filters() {
+    let bench = Bench::new().await;
+    for name in ["a1", "a2", "a3", "b1"] {
+        assert_eq!(bench.launch(name).await.status, StatusCode::CREATED);
+    }
+    let (mut path, mut names) = ("/v1/campaigns?limit=2&name=A".to_owned(), Vec::new());
+    loop {
+        let page = bench.get(&path).await;
+        names.extend(page.body["items"].as_array().unwrap().iter().map(|item| item["name"].clone()));
+        let Some(next) = page.body["next"].as_str() else { break };
+        let link = page.headers["link"].to_str().unwrap();
+        path = link.strip_prefix('<').unwrap().split('>').next().unwrap().to_owned();
+        assert!(path.contains(next) && path.contains("name=A"), "{link}");
+        // A cursor belongs to its filters.
+        let other = bench.get(&format!("/v1/campaigns?limit=2&cursor={next}")).await;
+        assert_eq!(code(&other), (400, "invalid_cursor"));
+    }
+    assert_eq!(names, ["a3", "a2", "a1"]);
+    let batches = bench.get("/v1/batches?campaign=true&limit=500").await;
+    assert_eq!(batches.body["items"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_message_is_found_by_its_number_and_explained_by_its_id() {
+    let bench = Bench::new().await;
+    bench.launch("Promo").await;
+    let all = bench.get("/v1/messages?campaign=Promo&limit=1").await;
+    assert_eq!(all.body["items"].as_array().unwrap().len(), 1, "{}", all.text);
+    let next = all.body["next"].as_str().unwrap();
+    let rest = bench.get(&format!("/v1/messages?campaign=Promo&limit=1&cursor={next}")).await;
+    assert_ne!(rest.body["items"][0]["id"], all.body["items"][0]["id"]);
+    let found = bench.get("/v1/messages?campaign=Promo&number=%2B6598765432").await;
+    let id = found.body["items"][0]["id"].as_str().unwrap();
+    let story = bench.get(&format!("/v1/messages/{id}")).await;
+    assert_eq!(
+        (&story.body["msisdn"], &story.body["state"]),
+        (&json!("+6598765432"), &json!("queued")),
+        "{}",
+        story.text
+    );
+    assert_eq!(code(&bench.get("/v1/messages/msg_00000000000000000000000000000000").await), (404, "not_found"));
+    assert_eq!(code(&bench.get("/v1/messages").await), (400, "invalid_parameter"));
+    assert_eq!(bench.get("/v1/messages?umid=unknown").await.body["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_lane_is_changed_on_its_present_settings_only() {
+    let bench = Bench::new().await;
+    let name = config().lanes[0].name.clone();
+    let path = format!("/v1/lanes/{name}");
+    let lane = bench.get(&path).await;
+    let tag = lane.headers["etag"].to_str().unwrap();
+    let wrong = bench.patch(&path, Some(tag), r#"{"rate": "fast"}"#).await;
+    assert_eq!((code(&wrong), &wrong.body["errors"][0]["pointer"]), ((422, "invalid"), &json!("/rate")));
+    let changed = bench.patch(&path, Some(tag), r#"{"rate": "7/s", "reason": "gently"}"#).await;
+    assert_eq!(changed.body["rate"], "7/s", "{}", changed.text);
+    assert_eq!(code(&bench.patch(&path, Some(tag), r#"{"rate": "8/s"}"#).await), (412, "changed_meanwhile"));
+    assert_ne!(bench.get(&path).await.headers["etag"].to_str().unwrap(), tag);
+    // A key for another lane sees and changes nothing of this one.
+    let other =
+        Arc::new(Caller { lanes: Some(vec!["other".to_owned()]), ..caller("b", &[Scope::Read]).as_ref().clone() });
+    let request = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+    assert_eq!(code(&bench.send(Some(Arc::clone(&other)), request(&path)).await), (403, "forbidden"));
+    assert_eq!(bench.send(Some(other), request("/v1/lanes")).await.body["items"], json!([]));
+}
+
+#[tokio::test]
+async fn opt_outs_are_added_listed_and_removed() {
+    let bench = Bench::new().await;
+    let body = r#"{"numbers": ["+6591234567", "+6598765432", "nonsense"], "reason": "asked"}"#;
+    let added = bench.post("/v1/opt-outs", "add", body).await;
+    assert_eq!((&added.body["changed"], &added.body["invalid"]), (&json!(2), &json!(1)), "{}", added.text);
+    let first = bench.get("/v1/opt-outs?limit=1").await;
+    assert_eq!(
+        (&first.body["items"][0]["msisdn"], &first.body["items"][0]["how"]),
+        (&json!("+6591234567"), &json!("by ann: asked"))
+    );
+    let removed = bench.post("/v1/opt-outs/remove", "remove", r#"{"numbers": ["+6591234567"]}"#).await;
+    assert_eq!(removed.body["changed"], 1, "{}", removed.text);
+    assert_eq!(bench.get("/v1/opt-outs/%2B6591234567").await.body["is_opted_out"], false);
+    let nobody = bench.post("/v1/opt-outs", "none", r#"{"numbers": ["nonsense"]}"#).await;
+    assert_eq!((code(&nobody), &nobody.body["errors"][0]["pointer"]), ((422, "invalid"), &json!("/numbers")));
+}
+
+#[tokio::test]
+async fn a_request_names_no_file_of_the_server() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret.csv");
+    std::fs::write(&file, "number\n+6591234567\n").unwrap();
+    let body = json!({"audience": [file], "step": [{"channel": "SMS", "text": "Hi"}]});
+    let refused = bench.post("/v1/campaigns/plan", "plan", &body.to_string()).await;
+    assert_eq!(
+        (code(&refused), &refused.body["errors"][0]["pointer"]),
+        ((422, "invalid"), &json!("/audience")),
+        "{}",
+        refused.text
+    );
+    assert!(!refused.text.contains("6591234567"));
+}
+
+#[tokio::test]
+async fn a_watch_sends_the_campaign_at_once_and_ends_with_it() {
+    let bench = Bench::new().await;
+    let place = bench.launch("Promo").await.headers["location"].to_str().unwrap().to_owned();
+    bench.post(&format!("{place}/cancel"), "c", "").await;
+    // A cancelled campaign of which nothing is open: the stream has its state, and ends.
+    let watched = bench.get(&format!("{place}/watch")).await;
+    assert_eq!(watched.headers["content-type"], "text/event-stream");
+    assert_eq!(watched.text.matches("event: campaign").count(), 1, "{}", watched.text);
+    let id = watched.text.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
+    let request = Request::get(format!("{place}/watch")).header("last-event-id", id).body(Body::empty()).unwrap();
+    let again = bench.send(Some(caller("a", &[Scope::Read])), request).await;
+    assert_eq!((again.status, again.text.as_str()), (StatusCode::OK, ""));
+}

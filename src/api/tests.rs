@@ -1,0 +1,37 @@
+//! What the tests of the API build on: the parts of a server, without its loops.
+
+use std::sync::Arc;
+
+use super::ApiParts;
+use crate::book::Book;
+use crate::clock::{Chance, Clock, ManualClock};
+use crate::config::Config;
+use crate::optout::Words;
+use crate::receipts::{Applier, ApplierOptions, Callback, Proofs, Verifier};
+use crate::store::Store;
+
+/// The parts over a store. Webhooks are taken, and applied by nobody.
+pub(super) fn parts(
+    config: Arc<Config>,
+    store: &Arc<dyn Store>,
+    clock: &Arc<ManualClock>,
+    chance: Arc<Chance>,
+) -> ApiParts {
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    let options = ApplierOptions {
+        subaccounts: Vec::new(),
+        lanes: Vec::new(),
+        words: Words::default(),
+        confirms: false,
+        missed: Vec::new(),
+        on_slot_change: Callback::new(|_| {}),
+        on_webhook: Callback::new(|_| {}),
+        on_throttled: Callback::new(|_| {}),
+    };
+    let book = Arc::new(Book::new(Arc::clone(store)));
+    let (_, intake) = Applier::new(Arc::clone(store), book, options, Arc::clone(&clock), Arc::clone(&chance));
+    let proofs = Proofs::new(&config.provider);
+    let report = Arc::new(|_| {});
+    let verifier = Verifier::new(proofs, Arc::clone(store), Arc::clone(&clock), Arc::clone(&chance), report);
+    ApiParts { config, store: Arc::clone(store), clock, chance, intake, verifier: Arc::new(verifier) }
+}

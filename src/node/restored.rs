@@ -1,0 +1,106 @@
+//! A restored backup: its first server pauses every campaign, because it does not know what was sent since the copy.
+
+use crate::clock::format_time;
+use crate::domain::{BatchState, Timestamp};
+use crate::events::{Event, EventKind, Origin, Subject};
+use crate::store::{Result, Store};
+
+/// Confirmations that are forgotten at once.
+const PAGE: u32 = 1_000;
+
+/// Pauses the campaigns of a copy, once. Returns when the copy was made, and how many were paused; `None` if the
+/// database is no copy.
+///
+/// A crash on the way repeats it: the copy counts as accepted only at the end.
+pub(super) async fn pause_all(store: &dyn Store, now: Timestamp) -> Result<Option<(Timestamp, u64)>> {
+    let Some(copied_at) = store.copied_at().await? else { return Ok(None) };
+    let why = format!(
+        "the database is a backup of {}, which does not know what was sent since, and would send it again",
+        format_time(copied_at, None)
+    );
+    let from = vec![BatchState::Scheduled, BatchState::Running];
+    let mut paused = 0;
+    for batch in store.batches(Some(from.clone())).await? {
+        let origin = Origin::rule(why.as_str());
+        let moved = store.move_batch(batch.id, from.clone(), BatchState::Paused, Some(origin), now).await?;
+        paused += u64::from(moved.is_some());
+    }
+    // They may have been sent as well.
+    loop {
+        let due: Vec<_> = store.due_confirmations(PAGE).await?.into_iter().map(|(position, _)| position).collect();
+        if due.is_empty() {
+            break;
+        }
+        store.forget_confirmations(due).await?;
+    }
+    let kind = EventKind::BackupRestored { copied_at, paused_count: paused };
+    store.record_event(Event::by_server(now, Subject::Server, kind)).await?;
+    store.accept_copy().await?;
+    Ok(Some((copied_at, paused)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::{Clock, ManualClock};
+    use crate::domain::{Channel, Plan, Step, Tag};
+    use crate::store::{self, Cursor, KnownAs, NewAudience, NewBatch};
+
+    async fn open(path: &std::path::Path, clock: &Arc<ManualClock>) -> Arc<dyn Store> {
+        let clock = Arc::clone(clock) as Arc<dyn Clock>;
+        store::open(&format!("sqlite://{}", path.display()), clock).await.unwrap()
+    }
+
+    async fn launch(store: &dyn Store, tag: u64, state: BatchState, now: Timestamp) -> crate::domain::BatchId {
+        let (known_as, source) = (KnownAs::Nothing, "recipients.csv".to_owned());
+        let audience = NewAudience { known_as, source, columns: Vec::new(), now };
+        let audience = store.begin_audience(audience).await.unwrap();
+        store.publish_audience(audience, 0, "{}".to_owned()).await.unwrap();
+        let new = NewBatch {
+            tag: Tag::from_random(tag),
+            plan: Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]),
+            name: None,
+            audience: "recipients".to_owned(),
+            audience_ids: vec![audience],
+            starts_at: None,
+            open_until: None,
+            now,
+        };
+        let batch = store.begin_batch(new).await.unwrap();
+        store.publish_batch(batch, state, Origin::SERVER, now).await.unwrap();
+        batch
+    }
+
+    #[tokio::test]
+    async fn a_copy_pauses_what_it_would_send_once_and_the_original_nothing() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let folder = tempfile::tempdir().unwrap();
+        let original = open(&folder.path().join("volley.db"), &clock).await;
+        let now = clock.now();
+        let running = launch(original.as_ref(), 1, BatchState::Running, now).await;
+        let scheduled = launch(original.as_ref(), 2, BatchState::Scheduled, now).await;
+        let finished = launch(original.as_ref(), 3, BatchState::Running, now).await;
+        original.move_batch(finished, vec![BatchState::Running], BatchState::Finished, None, now).await.unwrap();
+        let copy = folder.path().join("copy.db");
+        original.back_up(&copy).await.unwrap();
+        assert_eq!(pause_all(original.as_ref(), now).await.unwrap(), None);
+
+        let copy = open(&copy, &clock).await;
+        let state = async |store: &Arc<dyn Store>, batch| store.batch(batch).await.unwrap().unwrap().state;
+        assert_eq!(pause_all(copy.as_ref(), now).await.unwrap().map(|(_, paused)| paused), Some(2));
+        assert_eq!(state(&copy, running).await, BatchState::Paused);
+        assert_eq!(state(&copy, scheduled).await, BatchState::Paused);
+        assert_eq!(state(&copy, finished).await, BatchState::Finished);
+        assert_eq!(state(&original, running).await, BatchState::Running);
+        let events = copy.events(Cursor::START, 10).await.unwrap();
+        let texts: Vec<String> = events.into_iter().map(|(_, event)| event.text()).collect();
+        assert!(texts.iter().any(|text| text.contains("2 campaigns were paused")), "{texts:?}");
+
+        // An operator who resumes a campaign has decided; the next start pauses it no more.
+        copy.move_batch(running, vec![BatchState::Paused], BatchState::Running, None, now).await.unwrap();
+        assert_eq!(pause_all(copy.as_ref(), now).await.unwrap(), None);
+        assert_eq!(state(&copy, running).await, BatchState::Running);
+    }
+}

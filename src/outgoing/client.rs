@@ -1,0 +1,256 @@
+//! The HTTP client of webhooks: it reaches public addresses, and the networks that the configuration allows.
+
+use std::error::Error as _;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{HeaderName, HeaderValue};
+use url::{Host, Url};
+
+use crate::config::{Network, is_private};
+use crate::domain::IpNetwork;
+
+/// How long a request may take, from the name to the last byte of the answer.
+const LIMIT: Duration = Duration::from_secs(5);
+/// Bytes of an answer that are kept.
+const ANSWER_MAX: usize = 1_024;
+/// Connections that stay open to one receiver.
+const IDLE: usize = 4;
+
+/// Why an address gets no webhooks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unsendable {
+    #[error("it is no web address; use https:// with a host and a path")]
+    Invalid,
+    #[error("it has a user or a password in it; name an authorization instead")]
+    Credentials,
+    #[error("it does not use TLS; use https://, or allow the receiver's network in outgoing.allow")]
+    Plain,
+    #[error("{0} is not a public address; allow its network in outgoing.allow if the receiver is yours")]
+    Private(IpAddr),
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the client for webhooks cannot be started: {0}; check the system's certificates and ca_file")]
+pub struct UnusableClient(#[source] reqwest::Error);
+
+/// Finds the addresses of a name.
+pub(super) trait Names: Send + Sync + fmt::Debug {
+    fn addresses(&self, name: String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>>;
+}
+
+/// The names that the system knows.
+#[derive(Debug)]
+struct SystemNames;
+
+impl Names for SystemNames {
+    fn addresses(&self, name: String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+    }
+}
+
+/// The addresses that webhooks may go to.
+#[derive(Debug, Clone)]
+struct Reach {
+    allowed: Arc<[IpNetwork]>,
+    /// Whether public addresses are reached as well.
+    public: bool,
+}
+
+impl Reach {
+    fn includes(&self, ip: IpAddr) -> bool {
+        (self.public && !is_private(ip)) || self.allowed.iter().any(|network| network.contains(ip))
+    }
+}
+
+/// Resolves names, and drops addresses that webhooks may not go to. It is asked for each connection, which then uses exactly
+/// what was checked: a name cannot have another address afterwards.
+#[derive(Debug)]
+struct Checked {
+    names: Arc<dyn Names>,
+    reach: Reach,
+}
+
+impl Resolve for Checked {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (names, reach, host) = (Arc::clone(&self.names), self.reach.clone(), name.as_str().to_owned());
+        Box::pin(async move {
+            let found = names.addresses(host.clone()).await?;
+            let first = found.first().map(SocketAddr::ip);
+            let reached: Vec<SocketAddr> = found.into_iter().filter(|address| reach.includes(address.ip())).collect();
+            match first {
+                Some(refused) if reached.is_empty() => Err(Box::from(NotReached { host, refused })),
+                _ => Ok(Box::new(reached.into_iter()) as Addrs),
+            }
+        })
+    }
+}
+
+/// The name of a receiver has no address that may be reached.
+#[derive(Debug, thiserror::Error)]
+#[error("{host} is at {refused}, which outgoing.allow does not name")]
+struct NotReached {
+    host: String,
+    refused: IpAddr,
+}
+
+/// What a receiver answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// The beginning of its body.
+    pub(super) body: String,
+}
+
+/// Posts webhooks.
+#[derive(Debug)]
+pub(super) struct Client {
+    /// For addresses with TLS, and for those without, which only allowed networks have.
+    secure: reqwest::Client,
+    plain: reqwest::Client,
+    allowed: Arc<[IpNetwork]>,
+    limit: Duration,
+}
+
+impl Client {
+    pub(super) fn new(allow: &[IpNetwork], network: &Network) -> Result<Self, UnusableClient> {
+        Self::over(Arc::new(SystemNames), allow, network, LIMIT)
+    }
+
+    pub(super) fn over(
+        names: Arc<dyn Names>,
+        allow: &[IpNetwork],
+        network: &Network,
+        limit: Duration,
+    ) -> Result<Self, UnusableClient> {
+        // Another caller may have installed it first, which has the same effect.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let allowed: Arc<[IpNetwork]> = allow.into();
+        let roots = network.roots.iter().flat_map(|roots| roots.certificates());
+        let roots: Result<Vec<_>, _> = roots.map(|root| reqwest::Certificate::from_der(&root)).collect();
+        let roots = roots.map_err(UnusableClient)?;
+        let build = |public| {
+            let resolver =
+                Checked { names: Arc::clone(&names), reach: Reach { allowed: Arc::clone(&allowed), public } };
+            reqwest::Client::builder()
+                .dns_resolver(resolver)
+                .tls_certs_merge(roots.clone())
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .timeout(limit)
+                .pool_max_idle_per_host(IDLE)
+                .user_agent(concat!("Volley/", env!("CARGO_PKG_VERSION")))
+                .build()
+                .map_err(UnusableClient)
+        };
+        Ok(Self { secure: build(true)?, plain: build(false)?, allowed, limit })
+    }
+
+    /// Checks an address as far as its text tells. A name is checked when it is resolved.
+    pub(super) fn check(&self, text: &str) -> Result<Url, Unsendable> {
+        check(text, &self.allowed)
+    }
+
+    /// Posts a body. The error is a sentence.
+    pub(super) async fn post(
+        &self,
+        url: &str,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: String,
+    ) -> Result<Answer, String> {
+        let url = self.check(url).map_err(|refused| refused.to_string())?;
+        let client = if url.scheme() == "https" { &self.secure } else { &self.plain };
+        let mut request = client.post(url).header(reqwest::header::CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let response = request.body(body).send().await.map_err(|error| self.describe(&error))?;
+        let status = response.status().as_u16();
+        Ok(Answer { status, body: beginning(response).await })
+    }
+
+    fn describe(&self, error: &reqwest::Error) -> String {
+        if error.is_timeout() {
+            return format!("no answer within {} s", self.limit.as_secs_f32());
+        }
+        // The innermost cause says what happened; the address is in the log already.
+        let mut cause = error.source();
+        while let Some(next) = cause.and_then(std::error::Error::source) {
+            cause = Some(next);
+        }
+        cause.map_or_else(|| "the request failed".to_owned(), ToString::to_string)
+    }
+}
+
+/// The beginning of an answer. A receiver that does not end its answer has answered all the same.
+async fn beginning(mut response: reqwest::Response) -> String {
+    let mut body = Vec::new();
+    while body.len() < ANSWER_MAX
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        body.extend_from_slice(&chunk[..chunk.len().min(ANSWER_MAX - body.len())]);
+    }
+    String::from_utf8_lossy(&body).replace('\0', "\u{fffd}")
+}
+
+/// Checks an address as far as its text tells, given the networks that are allowed.
+pub(super) fn check(text: &str, allowed: &[IpNetwork]) -> Result<Url, Unsendable> {
+    let url = Url::parse(text).map_err(|_| Unsendable::Invalid)?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(Unsendable::Invalid);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Unsendable::Credentials);
+    }
+    let ip = match url.host() {
+        Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+        Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+        Some(Host::Domain(_)) | None => None,
+    };
+    let is_allowed = |ip: IpAddr| allowed.iter().any(|network| network.contains(ip));
+    // No resolver is asked for an address that is written in digits.
+    if let Some(ip) = ip.filter(|ip| is_private(*ip) && !is_allowed(*ip)) {
+        return Err(Unsendable::Private(ip));
+    }
+    let may_be_plain = ip.map_or(!allowed.is_empty(), is_allowed);
+    if url.scheme() == "http" && !may_be_plain {
+        return Err(Unsendable::Plain);
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_public_and_encrypted_unless_its_network_is_allowed() {
+        let allowed: [IpNetwork; 1] = ["10.0.0.0/8".parse().unwrap()];
+        let checked = |url: &str, allowed: &[IpNetwork]| check(url, allowed).map(|url| url.to_string());
+        let private = |ip: &str| Err(Unsendable::Private(ip.parse().unwrap()));
+        for (url, without, with) in [
+            ("https://crm.example/hooks?a=b", Ok(()), Ok(())),
+            ("http://crm.example/hooks", Err(Unsendable::Plain), Ok(())),
+            ("https://127.0.0.1/", private("127.0.0.1"), private("127.0.0.1")),
+            ("https://0x7f.1/", private("127.0.0.1"), private("127.0.0.1")),
+            ("https://2130706433/", private("127.0.0.1"), private("127.0.0.1")),
+            ("https://[::1]/", private("::1"), private("::1")),
+            ("https://[::ffff:169.254.169.254]/", private("::ffff:169.254.169.254"), private("::ffff:169.254.169.254")),
+            ("https://10.1.2.3/", private("10.1.2.3"), Ok(())),
+            ("http://10.1.2.3/", private("10.1.2.3"), Ok(())),
+            ("http://8.8.8.8/", Err(Unsendable::Plain), Err(Unsendable::Plain)),
+            ("https://8.8.8.8/", Ok(()), Ok(())),
+            ("ftp://crm.example/", Err(Unsendable::Invalid), Err(Unsendable::Invalid)),
+            ("file:///etc/passwd", Err(Unsendable::Invalid), Err(Unsendable::Invalid)),
+            ("crm.example", Err(Unsendable::Invalid), Err(Unsendable::Invalid)),
+            ("https://ann:pw@crm.example/", Err(Unsendable::Credentials), Err(Unsendable::Credentials)),
+        ] {
+            assert_eq!(checked(url, &[]).map(drop), without, "{url}");
+            assert_eq!(checked(url, &allowed).map(drop), with, "{url} where 10.0.0.0/8 is allowed");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Makes deliveries of the rows of feeds: one for each receiver that wants a row.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use url::Url;
+
+use super::alerts::{Alerts, SETTLES, ended};
+use super::event_types::{self, is_wanted};
+use super::{native, provider_form};
+use crate::config::Alert;
+use crate::domain::{BatchId, MessageId, MessageKey, Plan, Timestamp};
+use crate::events::Subject;
+use crate::receipts::ReplyViews;
+use crate::store::{
+    Cursor, FanOut, Feed, FeedState, Inbound, NewDelivery, ObservedMessage, ObservedRecipient, Receiver, Result, Store,
+    Subscription, WebhookFormat,
+};
+
+/// Deliveries of one transaction, about; it stays well below 50 ms.
+const DELIVERIES_MAX: usize = 2_000;
+/// Rows that are read at once.
+const ROWS_MAX: usize = 500;
+/// Plans that are remembered.
+const PLANS_MAX: usize = 256;
+
+/// The plan of a batch in one edition.
+type KnownPlan = (u32, Arc<Plan>);
+
+/// Makes deliveries of the feeds.
+#[derive(Debug)]
+pub(super) struct Fan {
+    store: Arc<dyn Store>,
+    alerts: Arc<[Alert]>,
+    plans: Mutex<HashMap<BatchId, KnownPlan>>,
+    /// Whether the alerts of an earlier server are looked through.
+    has_restarted: Mutex<bool>,
+}
+
+impl Fan {
+    pub(super) fn new(store: Arc<dyn Store>, alerts: Arc<[Alert]>) -> Self {
+        Self { store, alerts, plans: Mutex::default(), has_restarted: Mutex::new(false) }
+    }
+
+    /// Makes deliveries of one page of each feed, and tells of alerts that ended. Returns whether a feed has more rows.
+    pub(super) async fn run_once(&self, subscriptions: &[Subscription], now: Timestamp) -> Result<bool> {
+        let states = self.store.feeds().await?;
+        let has_receivers = !subscriptions.is_empty() || !self.alerts.is_empty();
+        if !self.alerts.is_empty() {
+            self.restart_alerts(&states, now).await?;
+            self.end_alerts(now).await?;
+        }
+        let mut has_more = false;
+        for state in states.into_iter().filter(FeedState::is_behind) {
+            // Addresses of messages get changes of messages alone.
+            if !has_receivers && state.feed != Feed::Messages {
+                continue;
+            }
+            let page = self.page(state, subscriptions, now).await?;
+            has_more |= page.until < state.latest;
+            // If another process was faster, the next look reads what is left.
+            self.store.fan_out(page).await?;
+        }
+        Ok(has_more)
+    }
+
+    async fn page(&self, state: FeedState, subscriptions: &[Subscription], now: Timestamp) -> Result<FanOut> {
+        let limit = (DELIVERIES_MAX / subscriptions.len().max(1)).clamp(1, ROWS_MAX);
+        let limit = u32::try_from(limit).unwrap_or(1);
+        let FeedState { feed, position: from, .. } = state;
+        let empty = FanOut { feed, from, until: from, deliveries: Vec::new(), alerts: Vec::new(), now };
+        let page = match feed {
+            Feed::Events => self.events(empty, subscriptions, limit).await?,
+            Feed::Replies => self.replies(empty, subscriptions, limit).await?,
+            Feed::Messages => self.messages(empty, subscriptions, limit).await?,
+        };
+        // A row that was removed meanwhile leaves a gap in the numbers.
+        let until = if page.until == from { state.latest } else { page.until };
+        Ok(FanOut { until, ..page })
+    }
+
+    async fn events(&self, page: FanOut, subscriptions: &[Subscription], limit: u32) -> Result<FanOut> {
+        let rows = self.store.events_after(page.from, limit).await?;
+        let open = if self.alerts.is_empty() { Vec::new() } else { self.store.open_alerts().await? };
+        let mut alerts = Alerts::new(&self.alerts, open, page.now);
+        let mut deliveries = Vec::new();
+        for (position, event) in &rows {
+            let id = event_id('c', *position);
+            alerts.add(&id, event);
+            let Some(kind) = event_types::of_event(event) else { continue };
+            let wanting = wanting(subscriptions, kind, event.at);
+            let to = |subscription: &Subscription| NewDelivery {
+                receiver: Receiver::Subscription(subscription.id),
+                event: id.clone(),
+                kind: kind.to_owned(),
+                order_key: order_of(&event.subject),
+                url: None,
+                body: native::of_event(kind, event),
+            };
+            deliveries.extend(wanting.filter(|it| it.format == WebhookFormat::Volley).map(to));
+        }
+        let (of_alerts, alerts) = alerts.finish();
+        deliveries.extend(of_alerts);
+        Ok(FanOut { until: last(&rows, page.from), deliveries, alerts, ..page })
+    }
+
+    async fn replies(&self, page: FanOut, subscriptions: &[Subscription], limit: u32) -> Result<FanOut> {
+        let rows = self.store.inbound_after(page.from, limit).await?;
+        let mut views = ReplyViews::new(self.store.as_ref(), true);
+        let mut deliveries = Vec::new();
+        for (position, inbound) in &rows {
+            let wanting: Vec<_> = wanting(subscriptions, event_types::REPLY, inbound.received)
+                .filter(|it| it.format == WebhookFormat::Volley || is_of(it, &inbound.sub_account))
+                .collect();
+            if wanting.is_empty() {
+                continue;
+            }
+            let own = native::of_reply(inbound.received, &views.of(inbound).await?);
+            let answers = self.answered(inbound).await?;
+            for subscription in wanting {
+                let body = match subscription.format {
+                    WebhookFormat::Volley => Some(own.clone()),
+                    WebhookFormat::Provider => provider_form::inbound(inbound, answers),
+                };
+                // A purged message has nothing left to tell.
+                let Some(body) = body else { continue };
+                deliveries.push(NewDelivery {
+                    receiver: Receiver::Subscription(subscription.id),
+                    event: event_id('r', *position),
+                    kind: event_types::REPLY.to_owned(),
+                    order_key: inbound.msisdn.map_or_else(|| inbound.umid.clone(), |number| format!("from {number}")),
+                    url: None,
+                    body,
+                });
+            }
+        }
+        Ok(FanOut { until: last(&rows, page.from), deliveries, ..page })
+    }
+
+    /// The message that a recipient has answered.
+    async fn answered(&self, inbound: &Inbound) -> Result<Option<MessageId>> {
+        let Some((key, _)) = inbound.on else { return Ok(None) };
+        Ok(self.store.batch(key.batch).await?.map(|batch| MessageId { key, tag: batch.tag }))
+    }
+
+    async fn messages(&self, page: FanOut, subscriptions: &[Subscription], limit: u32) -> Result<FanOut> {
+        let rows = self.store.observed_after(page.from, limit).await?;
+        let mut deliveries = Vec::new();
+        for (position, row) in &rows {
+            // The message is purged, or its recipient erased.
+            let Some(recipient) = &row.recipient else { continue };
+            let Some(plan) = self.plan(row.key.batch, row.edition).await? else { continue };
+            let id = event_id('m', *position);
+            let kind = event_types::of_progress(row.observed.progress);
+            let told = Change { id, kind, row, recipient, plan: &plan };
+            deliveries.extend(told.to_client(subscriptions));
+            let own = wanting(subscriptions, kind, row.observed.at).filter(|it| it.format == WebhookFormat::Volley);
+            deliveries.extend(own.map(|subscription| told.to(subscription)));
+        }
+        Ok(FanOut { until: last(&rows, page.from), deliveries, ..page })
+    }
+
+    async fn plan(&self, batch: BatchId, edition: u32) -> Result<Option<Arc<Plan>>> {
+        let known = self.plans.lock().get(&batch).filter(|(of, _)| *of == edition).map(|(_, plan)| Arc::clone(plan));
+        if known.is_some() {
+            return Ok(known);
+        }
+        let Some(plan) = self.store.plan(batch).await? else { return Ok(None) };
+        let (plan, mut plans) = (Arc::new(plan), self.plans.lock());
+        if plans.len() >= PLANS_MAX {
+            plans.clear();
+        }
+        plans.insert(batch, (edition, Arc::clone(&plan)));
+        Ok(Some(plan))
+    }
+
+    /// Ends, once after the start, the alerts whose end an earlier server may have missed.
+    async fn restart_alerts(&self, states: &[FeedState], now: Timestamp) -> Result<()> {
+        if *self.has_restarted.lock() {
+            return Ok(());
+        }
+        let mut restarted = Alerts::new(&self.alerts, self.store.open_alerts().await?, now);
+        restarted.restart();
+        let (deliveries, alerts) = restarted.finish();
+        if let Some(events) = states.iter().find(|state| state.feed == Feed::Events).filter(|_| !alerts.is_empty()) {
+            let (feed, position) = (events.feed, events.position);
+            let page = FanOut { feed, from: position, until: position, deliveries, alerts, now };
+            if !self.store.fan_out(page).await? {
+                return Ok(());
+            }
+        }
+        *self.has_restarted.lock() = true;
+        Ok(())
+    }
+
+    async fn end_alerts(&self, now: Timestamp) -> Result<()> {
+        let over = ended(&self.alerts, &self.store.open_alerts().await?, now);
+        if over.is_empty() {
+            return Ok(());
+        }
+        self.store.end_alerts(over, now - SETTLES, now).await
+    }
+}
+
+/// A change of a message, with what is known of the message.
+struct Change<'a> {
+    id: String,
+    kind: &'static str,
+    row: &'a ObservedMessage,
+    recipient: &'a ObservedRecipient,
+    plan: &'a Plan,
+}
+
+impl Change<'_> {
+    fn to(&self, subscription: &Subscription) -> NewDelivery {
+        let body = native::of_message(self.row, self.recipient, self.plan);
+        self.delivery(Receiver::Subscription(subscription.id), None, body)
+    }
+
+    fn delivery(&self, receiver: Receiver, url: Option<String>, body: String) -> NewDelivery {
+        let MessageKey { batch, n } = self.row.key;
+        let (event, kind, order_key) = (self.id.clone(), self.kind.to_owned(), format!("message {batch}/{n}"));
+        NewDelivery { receiver, event, kind, order_key, url, body }
+    }
+
+    /// The provider's receipt for the client of the API whose message it is: to the address that the message named, else to
+    /// the subscriptions for its subaccount.
+    fn to_client(&self, subscriptions: &[Subscription]) -> Vec<NewDelivery> {
+        let Some(calls) = &self.plan.api else { return Vec::new() };
+        let Some(body) = provider_form::receipt(self.row, self.recipient, self.plan) else { return Vec::new() };
+        if let Some((origin, url)) = calls.callback.and_then(|column| self.callback(column)) {
+            return vec![self.delivery(Receiver::Callback(origin), Some(url), body)];
+        }
+        let is_for_it = |it: &&Subscription| it.format == WebhookFormat::Provider && is_of(it, &calls.sub_account);
+        let wanting = wanting(subscriptions, self.kind, self.row.observed.at).filter(is_for_it);
+        wanting.map(|it| self.delivery(Receiver::Subscription(it.id), None, body.clone())).collect()
+    }
+
+    /// The address that the message named, with its server.
+    fn callback(&self, column: usize) -> Option<(String, String)> {
+        let fields = self.recipient.fields.unpack().ok()?;
+        let text = fields.get(column).filter(|text| !text.is_empty())?;
+        // An address that is none was refused with its call.
+        let url = Url::parse(text).ok()?;
+        Some((url.origin().ascii_serialization(), text.to_string()))
+    }
+}
+
+/// The enabled subscriptions that want a type, of what happened after they were created.
+fn wanting<'a>(
+    subscriptions: &'a [Subscription],
+    kind: &'a str,
+    at: Timestamp,
+) -> impl Iterator<Item = &'a Subscription> {
+    subscriptions.iter().filter(move |subscription| {
+        subscription.is_enabled()
+            && at >= subscription.created_at
+            && subscription.types.iter().any(|pattern| is_wanted(pattern, kind))
+    })
+}
+
+/// Whether a subscription for the provider's webhooks wants those of a subaccount.
+fn is_of(subscription: &Subscription, sub_account: &str) -> bool {
+    subscription.sub_account.as_deref().is_none_or(|wanted| wanted == sub_account)
+}
+
+fn event_id(feed: char, position: Cursor) -> String {
+    format!("evt_{feed}{}", position.row())
+}
+
+fn last<T>(rows: &[(Cursor, T)], from: Cursor) -> Cursor {
+    rows.last().map_or(from, |(position, _)| *position)
+}
+
+/// What events about a subject are ordered by: a campaign with its steps, or a lane with its templates.
+fn order_of(subject: &Subject) -> String {
+    match subject {
+        Subject::Campaign { batch, .. } => format!("campaign {batch}"),
+        Subject::Template { lane: Some(lane), .. } | Subject::Lane { lane } => format!("lane {lane}"),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,387 @@
+//! What each feed becomes: events, replies, changes of messages, alerts.
+
+use serde_json::{Value, json};
+use standardwebhooks::Webhook;
+
+use super::receiver::{Reaction, Request, Target};
+use super::*;
+use crate::domain::{
+    ApiCalls, BatchId, Channel, Country, Fields, MessageId, MessageKey, Msisdn, Outcome, Plan, Present, Progress,
+    Recipient, SkipReason, Status, Step, StepIndex, Tag,
+};
+use crate::store::{Change, DeliveryState, Inbound, Joining, Observed, Start, WebhookGroup};
+
+fn kinds(target: &Target) -> Vec<String> {
+    target.requests().iter().map(|request| request.json()["type"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_event_is_sent_signed_to_whoever_wants_it() {
+    let site = Site::new().await;
+    site.hold("before").await;
+    site.wait(1);
+    let (crm, other) = (Target::new([]).await, Target::new([]).await);
+    let created = site.subscribe("crm", &crm.url()).await;
+    site.subscribe_to("other", &other.url(), &["campaign.*"]).await;
+    site.hold("sms").await;
+    site.server().run_once().await.unwrap();
+    assert!(other.requests().is_empty());
+    // What happened before the subscription was created is not sent.
+    let [request] = &crm.requests()[..] else { panic!("{:?}", crm.requests()) };
+    let expected = json!({
+        "type": "lane.held",
+        "timestamp": "2027-01-15T08:00:01.000Z",
+        "data": {
+            "at": "2027-01-15T08:00:01.000Z", "subject": "lane sms", "text": "held: the key was refused (code 1200)",
+            "about": "lane", "lane": "sms", "by": "provider", "reason": "the key was refused", "kind": "held", "code": 1200
+        }
+    });
+    assert_eq!((request.path.as_str(), request.json()), ("/hooks", expected));
+    assert_eq!(request.header("content-type"), Some("application/json"));
+    assert_eq!(request.header("authorization"), Some("Bearer crm"));
+    assert_signed(request, &[&created.secret.unwrap()]);
+}
+
+/// Compares the signatures with those of another implementation.
+fn assert_signed(request: &Request, secrets: &[&str]) {
+    let id = request.header("webhook-id").unwrap();
+    let timestamp = request.header("webhook-timestamp").unwrap().parse().unwrap();
+    let sign = |secret: &&str| Webhook::new(secret).unwrap().sign(id, timestamp, request.body.as_bytes()).unwrap();
+    let expected: Vec<String> = secrets.iter().map(sign).collect();
+    assert_eq!(request.header("webhook-signature").unwrap(), expected.join(" "));
+}
+
+#[tokio::test]
+async fn both_secrets_sign_during_a_rotation() {
+    let site = Site::new().await;
+    let crm = Target::new([]).await;
+    let first = site.subscribe("crm", &crm.url()).await.secret.unwrap();
+    let ann = || Origin::operator("Ann", None);
+    let second = site.desk.rotate("crm", Span::from_secs(3_600), ann()).await.unwrap().secret;
+    assert_ne!(first, second);
+    let server = site.server();
+    site.hold("a").await;
+    server.run_once().await.unwrap();
+    site.wait(3_600);
+    site.hold("b").await;
+    server.run_once().await.unwrap();
+    let requests = crm.requests();
+    assert_signed(&requests[0], &[&second, &first]);
+    assert_signed(&requests[1], &[&second]);
+}
+
+#[tokio::test]
+async fn a_test_and_a_replay_reach_their_subscription() {
+    let site = Site::new().await;
+    let crm = Target::new([]).await;
+    site.subscribe("crm", &crm.url()).await;
+    let server = site.server();
+    let id = site.desk.test("crm").await.unwrap();
+    server.run_once().await.unwrap();
+    let shown = site.desk.delivery("crm", id).await.unwrap();
+    assert_eq!((shown.state, shown.http_status, shown.answer.as_deref()), ("delivered", Some(200), Some("thanks")));
+    let (from, until) = (site.clock.now(), site.clock.now() + Span::from_secs(1));
+    assert_eq!(site.desk.replay("crm", store::Replay::Between { from, until }).await.unwrap(), 1);
+    server.run_once().await.unwrap();
+    let requests = crm.requests();
+    assert_eq!((requests.len(), requests[0].header("webhook-id")), (2, requests[1].header("webhook-id")));
+    assert_eq!(kinds(&crm), ["webhook.test", "webhook.test"]);
+    let unknown = site.desk.replay("crm", store::Replay::One(99)).await.unwrap_err();
+    assert!(unknown.to_string().contains("unknown delivery 99"), "{unknown}");
+}
+
+/// A plan of calls of the API: a message may name the address for its receipts.
+fn plan() -> Plan {
+    let api = Some(ApiCalls { sub_account: "acme".to_owned(), callback: Some(1) });
+    let steps = vec![Step::of_text(Channel::Viber, "vb", "Hi"), Step::of_text(Channel::Sms, "sms", "Hi")];
+    Plan { columns: vec!["Mobile".to_owned(), "dlr".to_owned()], api, ..Plan::of_steps(steps) }
+}
+
+impl Site {
+    /// Messages of the API, each with its address; one that is skipped, if it says why.
+    async fn messages(&self, addresses: &[&str], skipped: Option<SkipReason>) -> (BatchId, Tag) {
+        let lanes = vec![("vb".to_owned(), Channel::Viber), ("sms".to_owned(), Channel::Sms)];
+        let lane = self.store.lanes(lanes).await.unwrap()[0].id;
+        let number = |n: usize| Msisdn::try_from(6_591_000_001_u64 + n as u64).unwrap();
+        let recipient = |(n, address): (usize, &&str)| Recipient {
+            msisdn: number(n),
+            country: "SG".parse::<Country>().unwrap(),
+            client_message_id: Some(format!("order-{n}").into()),
+            fields: Fields::pack([number(n).to_string().as_str(), *address]),
+        };
+        let start = Start { skipped, ..Start::of(&Present::queued(self.clock.now(), None), vec![lane]) };
+        let joining = Joining {
+            plan: plan(),
+            recipients: addresses.iter().enumerate().map(recipient).collect(),
+            start,
+            elsewhere: Vec::new(),
+            tag: Tag::from_random(7),
+            audience: "api".to_owned(),
+            open_until: self.clock.now() + Span::from_secs(60),
+            confirms: Vec::new(),
+            now: self.clock.now(),
+        };
+        let joined = self.store.join(joining).await.unwrap();
+        (joined.batch, joined.tag)
+    }
+
+    async fn progress(&self, batch: BatchId, n: u32, told: &[(Progress, Option<u32>)]) {
+        let message = self.store.load(vec![MessageKey { batch, n }]).await.unwrap()[0];
+        let now = self.clock.now();
+        let observe = |(progress, code): &(Progress, Option<u32>)| Observed {
+            progress: *progress,
+            at: now,
+            code: *code,
+            detail: code.map(|_| "rejected_by_operator".to_owned()),
+            message: None,
+        };
+        let change = Change {
+            key: message.key,
+            msisdn: message.msisdn,
+            version: message.version,
+            before: message.present,
+            after: message.present,
+            lane: message.lane,
+            steps: 2,
+            fact: None,
+            ruling: Default::default(),
+            notes: Vec::new(),
+            refund: None,
+            observed: told.iter().map(observe).collect(),
+        };
+        assert!(self.store.record(vec![change]).await.unwrap().is_empty());
+    }
+}
+
+fn reached(status: Status) -> (Progress, Option<u32>) {
+    (Progress::Reached { step: StepIndex::FIRST, status }, None)
+}
+
+#[tokio::test]
+async fn a_change_of_a_message_reaches_its_client_and_the_subscriptions() {
+    let site = Site::new().await;
+    let (client, crm) = (Target::new([]).await, Target::new([]).await);
+    site.subscribe_to("crm", &crm.url(), &["message.*"]).await;
+    let (batch, tag) = site.messages(&[&format!("{}?a=b", client.url()), ""], None).await;
+    let second = StepIndex::new(1).unwrap();
+    let told = [
+        (Progress::Failed { step: StepIndex::FIRST }, Some(15)),
+        (Progress::Reached { step: second, status: Status::Delivered }, None),
+        (Progress::Ended { outcome: Outcome::Reached, skipped: None }, None),
+    ];
+    site.progress(batch, 0, &told).await;
+    let server = site.server();
+    for _ in 0..4 {
+        server.run_once().await.unwrap();
+    }
+    let id = MessageId { key: MessageKey { batch, n: 0 }, tag };
+    let bodies: Vec<Value> = client.requests().iter().map(Request::json).collect();
+    // As the provider documents its receipts; the end of a message is no news after those of its steps.
+    let receipt = |channel: &str, status: Value| {
+        json!({
+            "namespace": "ChatApps",
+            "eventType": "outbound_message_status_changed",
+            "description": "ChatApps outbound message delivery receipt",
+            "payload": {
+                "umid": id.uuid().to_string(), "subAccountId": "acme", "channel": channel,
+                "user": {"msisdn": "+6591000001"}, "clientMessageId": "order-0", "status": status
+            }
+        })
+    };
+    let at = "2027-01-15T08:00:00.000Z";
+    assert_eq!(bodies.len(), 2);
+    let failed = &bodies[0]["payload"]["status"];
+    assert_eq!((failed["state"].as_str(), failed["errorCode"].as_i64()), (Some("undelivered"), Some(15)));
+    assert_eq!((failed["detail"].as_str(), failed["errorMessage"].is_string()), (Some("rejected_by_operator"), true));
+    assert_eq!(bodies[0]["payload"]["channel"], "Viber");
+    let delivered = json!({"state": "delivered", "detail": "delivered_to_recipient", "timestamp": at});
+    assert_eq!(bodies[1], receipt("SMS", delivered));
+    assert_eq!(client.requests()[0].path, "/hooks?a=b");
+    assert_eq!(client.requests()[0].header("webhook-signature"), None);
+    assert_eq!(kinds(&crm), ["message.undelivered", "message.delivered", "message.done"]);
+    let done = crm.requests()[2].json();
+    let expected = json!({
+        "message": id.to_string(), "batch": batch.0, "campaign": null, "sub_account": "acme", "msisdn": "+6591000001",
+        "country": "SG", "client_message_id": "order-0", "outcome": "reached"
+    });
+    assert_eq!(done["data"], expected);
+}
+
+#[tokio::test]
+async fn receipts_without_an_address_go_to_the_subscription_of_their_subaccount() {
+    let site = Site::new().await;
+    let (acme, other, all) = (Target::new([]).await, Target::new([]).await, Target::new([]).await);
+    for (name, url, sub_account) in
+        [("acme", acme.url(), Some("acme")), ("other", other.url(), Some("other")), ("all", all.url(), Some("*"))]
+    {
+        let wanted = Wanted {
+            name: name.to_owned(),
+            url,
+            format: WebhookFormat::Provider,
+            types: Vec::new(),
+            sub_account: sub_account.map(str::to_owned),
+            authorization: None,
+        };
+        assert!(site.desk.create(wanted, Origin::SERVER).await.unwrap().secret.is_none());
+    }
+    let (batch, _) = site.messages(&[""], None).await;
+    site.progress(batch, 0, &[reached(Status::Sent)]).await;
+    site.server().run_once().await.unwrap();
+    assert_eq!((acme.requests().len(), other.requests().len(), all.requests().len()), (1, 0, 1));
+    assert_eq!(acme.requests()[0].json()["payload"]["status"]["state"], "sent");
+}
+
+#[tokio::test]
+async fn a_message_that_was_never_sent_gets_one_receipt_that_says_so() {
+    let site = Site::new().await;
+    let client = Target::new([]).await;
+    site.messages(&[&client.url()], Some(SkipReason::NoStep)).await;
+    let server = site.server();
+    server.run_once().await.unwrap();
+    server.run_once().await.unwrap();
+    let [request] = &client.requests()[..] else { panic!("{:?}", client.requests()) };
+    let status = &request.json()["payload"]["status"];
+    assert_eq!(
+        (status["state"].as_str(), status["errorMessage"].as_str()),
+        (Some("undelivered"), Some("the message was not sent"))
+    );
+}
+
+#[tokio::test]
+async fn a_receipt_is_repeated_at_the_providers_times_and_then_given_up() {
+    let site = Site::new().await;
+    let client = Target::new(std::iter::repeat_n(Reaction::Answers(500, ""), 9)).await;
+    let (batch, _) = site.messages(&[&client.url()], None).await;
+    site.progress(batch, 0, &[reached(Status::Sent)]).await;
+    let server = site.server();
+    let mut at = Vec::new();
+    for second in 0..200 {
+        let before = client.requests().len();
+        server.run_once().await.unwrap();
+        at.extend((client.requests().len() > before).then_some(second));
+        site.wait(1);
+    }
+    // After 1, 10, 30 and 90 seconds, each counted from the one before.
+    assert_eq!(at, [0, 1, 11, 41, 131]);
+    let health = site.store.receiver_health().await.unwrap();
+    let origin = format!("http://{}", client.address);
+    assert_eq!((&health[0].receiver, health[0].given_up), (&Receiver::Callback(origin.clone()), 1));
+    let log = site.store.deliveries(Receiver::Callback(origin), None, 9).await.unwrap();
+    assert_eq!((log[0].state, log[0].tries), (DeliveryState::GivenUp, 5));
+}
+
+#[tokio::test]
+async fn a_reply_is_sent_in_both_forms() {
+    let site = Site::new().await;
+    let (crm, client) = (Target::new([]).await, Target::new([]).await);
+    site.subscribe_to("crm", &crm.url(), &["reply.received"]).await;
+    let format = WebhookFormat::Provider;
+    let wanted = Wanted { format, types: Vec::new(), ..retries::wanted(&client.url()) };
+    site.desk.create(Wanted { name: "client".to_owned(), ..wanted }, Origin::SERVER).await.unwrap();
+    let (batch, tag) = site.messages(&[""], None).await;
+    let key = MessageKey { batch, n: 0 };
+    let raw = json!({
+        "namespace": "ChatApps", "eventType": "inbound_message_received", "description": "ChatApps inbound message",
+        "payload": {
+            "umid": "in-1", "subAccountId": "acme", "timestamp": "2027-01-15T08:00:00.000Z",
+            "user": {"msisdn": "+6591000001"}, "recipient": {"channel": "Viber", "channelId": "vb-1"},
+            "type": "Text", "content": {"text": "Yes"}, "replyToUmid": "the-providers"
+        }
+    });
+    let now = site.clock.now();
+    let inbound = Inbound {
+        umid: "in-1".to_owned(),
+        received: now,
+        written_at: now,
+        sub_account: "acme".to_owned(),
+        channel: Some(Channel::Viber),
+        channel_id: "vb-1".to_owned(),
+        msisdn: Some(Msisdn::try_from(6_591_000_001_u64).unwrap()),
+        called: None,
+        kind: "text".to_owned(),
+        choice: None,
+        keyword: None,
+        language: None,
+        window: None,
+        on: Some((key, StepIndex::FIRST)),
+        raw: raw.to_string(),
+    };
+    site.store.take(WebhookGroup { written: vec![inbound], ..WebhookGroup::default() }).await.unwrap();
+    site.server().run_once().await.unwrap();
+    let data = crm.requests()[0].json()["data"].clone();
+    assert_eq!((data["text"].as_str(), data["msisdn"].as_str()), (Some("Yes"), Some("+6591000001")));
+    let id = MessageId { key, tag };
+    assert_eq!(data["message"], id.to_string());
+    // The client knows the message under our id.
+    let mut expected = raw;
+    expected["payload"]["replyToUmid"] = json!(id.uuid().to_string());
+    assert_eq!(client.requests()[0].json(), expected);
+}
+
+#[tokio::test]
+async fn an_alert_is_told_with_its_end_by_webhook_and_by_command() {
+    let target = Target::new([]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("alert.sh");
+    let told = folder.path().join("told");
+    std::fs::write(&script, format!("cat >> '{0}'\necho >> '{0}'\n", told.display())).unwrap();
+    let text = format!(
+        "[outgoing]\nallow = [\"127.0.0.0/8\"]\n[[alert]]\nname = \"slack\"\nurl = \"{}\"\nformat = \"slack\"\n\
+         kinds = [\"lane_held\"]\n[[alert]]\nname = \"pager\"\ncommand = [\"sh\", \"{}\"]\nkinds = [\"lane_held\", \"outage\"]",
+        target.url(),
+        script.display()
+    );
+    let site = Site::with(&text).await;
+    let server = site.server();
+    site.hold("sms").await;
+    site.hold("sms").await;
+    site.happens(Subject::lane("sms"), EventKind::OutageBegan { in_flight: 1 }).await;
+    server.run_once().await.unwrap();
+    site.release("sms").await;
+    server.run_once().await.unwrap();
+    assert_eq!(target.requests().len(), 1, "the end has to last a minute");
+    site.wait(60);
+    server.run_once().await.unwrap();
+    server.run_once().await.unwrap();
+    let texts: Vec<String> =
+        target.requests().iter().map(|it| it.json()["text"].as_str().unwrap().to_owned()).collect();
+    let expected = [
+        "Volley: lane sms: held: the key was refused (code 1200)",
+        "Volley: resolved after 0s: lane sms: held: the key was refused (code 1200)",
+    ];
+    assert_eq!(texts, expected);
+    let told = std::fs::read_to_string(told).unwrap();
+    let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut states: Vec<(&str, &str)> =
+        told.iter().map(|it| (it["kind"].as_str().unwrap(), it["state"].as_str().unwrap())).collect();
+    states.sort_unstable();
+    assert_eq!(states, [("lane_held", "firing"), ("lane_held", "resolved"), ("outage", "firing")]);
+}
+
+#[tokio::test]
+async fn a_subscription_is_refused_with_what_is_wrong() {
+    let site = Site::new().await;
+    let good = || retries::wanted("https://crm.example/hooks");
+    let refused = async |wanted: Wanted| site.desk.create(wanted, Origin::SERVER).await.unwrap_err().to_string();
+    let types = |kind: &str| vec![kind.to_owned()];
+    for (wanted, expected) in [
+        (Wanted { name: "a b".to_owned(), ..good() }, "invalid name \"a b\""),
+        (
+            Wanted { types: types("message.seen"), ..good() },
+            "unknown type \"message.seen\"; did you mean message.sent?",
+        ),
+        (Wanted { url: "crm.example".to_owned(), ..good() }, "it is no web address"),
+        (Wanted { sub_account: Some("acme".to_owned()), ..good() }, "only a subscription with the format 8x8"),
+        (Wanted { authorization: Some("a\nb".to_owned()), ..good() }, "characters that are invalid in a header"),
+        (Wanted { format: WebhookFormat::Provider, types: types("lane.held"), ..good() }, "messages and replies alone"),
+    ] {
+        let error = refused(wanted).await;
+        assert!(error.contains(expected), "{error}");
+    }
+    site.desk.create(good(), Origin::SERVER).await.unwrap();
+    assert!(refused(good()).await.contains("exists already"));
+    let unknown = site.desk.show("crmm").await.unwrap_err().to_string();
+    assert_eq!(unknown, "unknown subscription \"crmm\"; did you mean crm?");
+    let again = site.desk.enable("crm", Origin::SERVER).await.unwrap_err().to_string();
+    assert_eq!(again, "the subscription \"crm\" is enabled already");
+}

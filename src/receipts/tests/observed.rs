@@ -1,0 +1,107 @@
+//! What the observers of a message are told of its receipts.
+
+use super::*;
+use crate::domain::{ApiCalls, Progress, Status};
+use crate::store::{Change, NewSubscription, Observed, WebhookFormat};
+
+fn api_plan() -> Plan {
+    Plan { api: Some(ApiCalls { sub_account: "acme".to_owned(), callback: None }), ..plan() }
+}
+
+async fn observed(desk: &Desk) -> Vec<Observed> {
+    let rows = desk.store.observed_after(Cursor::START, 99).await.unwrap();
+    rows.into_iter().map(|(_, row)| row.observed).collect()
+}
+
+fn told(observed: &[Observed]) -> Vec<Progress> {
+    observed.iter().map(|observed| observed.progress).collect()
+}
+
+#[tokio::test]
+async fn each_change_of_a_call_of_the_api_is_told_once() {
+    let desk = Desk::of(api_plan()).await;
+    let (first, second) = (StepIndex::FIRST, StepIndex::new(1).unwrap());
+    let reached = |step, status| Progress::Reached { step, status };
+    desk.answer(&desk.claim().await, "first").await;
+    assert!(observed(&desk).await.is_empty(), "an accepted message is no news for its sender");
+    desk.receive("first", "sent", None).await;
+    desk.receive("first", "sent", None).await;
+    desk.wait(60);
+    let failed_at = desk.clock.now();
+    desk.receive("first", "undelivered", Some(2_008)).await;
+    desk.receive("first", "undelivered", Some(2_008)).await;
+    let all = observed(&desk).await;
+    assert_eq!(told(&all), [reached(first, Status::Sent), Progress::Failed { step: first }]);
+    assert_eq!((all[1].at, all[1].code), (failed_at, Some(2_008)));
+    // A late success of the first step ends the message, whatever step it waits for.
+    desk.receive("first", "read", None).await;
+    let all = told(&observed(&desk).await);
+    let expected = [
+        reached(first, Status::Delivered),
+        reached(first, Status::Read),
+        Progress::Ended { outcome: Outcome::Reached, skipped: None },
+    ];
+    assert_eq!(all[2..], expected);
+    assert!(!all.iter().any(|progress| progress.step() == Some(second)));
+}
+
+#[tokio::test]
+async fn a_campaign_is_told_only_while_a_subscription_wants_it() {
+    let desk = Desk::new().await;
+    desk.book.refresh().await.unwrap();
+    desk.answer(&desk.claim().await, "first").await;
+    desk.receive("first", "sent", None).await;
+    assert!(observed(&desk).await.is_empty());
+    let new = |name: &str, format, types: &str| NewSubscription {
+        name: name.to_owned(),
+        url: "https://crm.example/".to_owned(),
+        format,
+        types: vec![types.to_owned()],
+        sub_account: None,
+        authorization: None,
+        secret: "whsec_b25l".to_owned(),
+    };
+    // Neither is about messages of campaigns.
+    for (name, format, types) in
+        [("lanes", WebhookFormat::Volley, "lane.*"), ("client", WebhookFormat::Provider, "message.*")]
+    {
+        desk.store.create_subscription(new(name, format, types), Origin::SERVER, desk.clock.now()).await.unwrap();
+    }
+    desk.book.refresh().await.unwrap();
+    desk.receive("first", "delivered", None).await;
+    assert!(observed(&desk).await.is_empty());
+    let new = new("crm", WebhookFormat::Volley, "message.*");
+    desk.store.create_subscription(new, Origin::SERVER, desk.clock.now()).await.unwrap();
+    desk.book.refresh().await.unwrap();
+    desk.receive("first", "read", None).await;
+    let read = Progress::Reached { step: StepIndex::FIRST, status: Status::Read };
+    assert_eq!(told(&observed(&desk).await), [read]);
+}
+
+#[tokio::test]
+async fn a_rejected_attempt_is_told_with_the_words_of_its_answer() {
+    let desk = Desk::of(api_plan()).await;
+    let (claimed, now) = (desk.claim().await, desk.clock.now());
+    let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
+    let mut case = entry.case(&claimed);
+    let refused = Answer::Refused { fault: crate::domain::Fault::Recipient, again: now };
+    let event = Event::Answered { step: StepIndex::FIRST, answer: refused };
+    let ruling = case.apply(&case.decide(&entry.plan, event, now), now);
+    let fact = Attempt {
+        step: StepIndex::FIRST,
+        lane: desk.lane,
+        queued: now,
+        intent: Some(now),
+        answered: now,
+        verdict: Verdict::Rejected,
+        tries: 0,
+        code: Some(1_002),
+        detail: Some("Invalid MSISDN format".to_owned()),
+        umid: None,
+        ruling,
+    };
+    desk.store.record(vec![Change { fact: Some(fact), ..entry.change(case) }]).await.unwrap();
+    let all = observed(&desk).await;
+    assert_eq!(told(&all), [Progress::Failed { step: StepIndex::FIRST }]);
+    assert_eq!((all[0].code, all[0].message.as_deref(), all[0].at), (Some(1_002), Some("Invalid MSISDN format"), now));
+}

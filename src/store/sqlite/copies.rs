@@ -1,0 +1,41 @@
+//! Marks a copy of the database as one, in the `user_version` of its header, which nothing else uses.
+
+use std::path::Path;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+
+use super::{Work, open_error};
+use crate::domain::Timestamp;
+use crate::store::Result;
+
+/// The mark is a signed number of 32 bits, so it counts minutes.
+const MINUTE_MS: i64 = 60_000;
+
+/// Marks a copy that no other process uses yet, unless it is a copy of a copy.
+pub(super) async fn mark(copy: &Path, now: Timestamp) -> Result<()> {
+    let place = copy.display().to_string();
+    let failed = |source| open_error(&place, source);
+    // Without files beside the copy, which would be left over.
+    let options = SqliteConnectOptions::new().filename(copy).journal_mode(SqliteJournalMode::Memory);
+    let mut connection = options.disable_statement_logging().connect().await.map_err(failed)?;
+    if minutes(&mut connection).await.map_err(failed)? == 0 {
+        let statement = format!("PRAGMA user_version = {}", now.millis() / MINUTE_MS);
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.map_err(failed)?;
+    }
+    connection.close().await.map_err(failed)
+}
+
+async fn minutes(connection: &mut SqliteConnection) -> std::result::Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT user_version FROM pragma_user_version").fetch_one(connection).await
+}
+
+pub(super) async fn copied_at(connection: &mut SqliteConnection) -> Work<Option<Timestamp>> {
+    let minutes = minutes(connection).await?;
+    Ok((minutes != 0).then(|| Timestamp::from_millis(minutes * MINUTE_MS)))
+}
+
+pub(super) async fn accept(connection: &mut SqliteConnection) -> Work<()> {
+    sqlx::query("PRAGMA user_version = 0").execute(connection).await?;
+    Ok(())
+}

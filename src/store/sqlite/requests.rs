@@ -1,0 +1,101 @@
+//! Stores the requests of the API that are carried out once, and the server's own secrets.
+
+use sqlx::{Row, SqliteConnection};
+
+use super::Work;
+use super::facts::nonsense;
+use super::rows::timestamp;
+use crate::domain::Timestamp;
+use crate::store::{Begun, NewRequest, RequestKey, StoredAnswer};
+
+/// Requests forgotten in one transaction.
+const PIECE: u32 = 1_000;
+
+pub(super) async fn begin(connection: &mut SqliteConnection, new: NewRequest) -> Work<Begun> {
+    let begun = sqlx::query(
+        "INSERT INTO idempotent (caller, key, digest, run, begun_at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+    )
+    .bind(&new.of.caller)
+    .bind(&new.of.key)
+    .bind(&new.digest[..])
+    .bind(new.run.cast_signed())
+    .bind(new.now.millis())
+    .execute(&mut *connection)
+    .await?;
+    if begun.rows_affected() == 1 {
+        return Ok(Begun::New);
+    }
+    let row = sqlx::query(
+        "SELECT digest, run, begun_at, status, headers, body FROM idempotent WHERE caller = ?1 AND key = ?2",
+    )
+    .bind(&new.of.caller)
+    .bind(&new.of.key)
+    .fetch_one(connection)
+    .await?;
+    if row.try_get::<Vec<u8>, _>("digest")? != new.digest {
+        return Ok(Begun::Other);
+    }
+    if let Some(status) = row.try_get::<Option<u16>, _>("status")? {
+        let headers: String = row.try_get("headers")?;
+        let headers = serde_json::from_str(&headers).map_err(|_| nonsense("idempotent.headers"))?;
+        return Ok(Begun::Finished(StoredAnswer { status, headers, body: row.try_get("body")? }));
+    }
+    if row.try_get::<i64, _>("run")? == new.run.cast_signed() {
+        return Ok(Begun::InProgress);
+    }
+    Ok(Begun::Interrupted { begun_at: timestamp(&row, "begun_at")? })
+}
+
+/// Stores an answer. A verb that carries a request out calls it too, so that effect and answer are one transaction.
+pub(super) async fn finish(connection: &mut SqliteConnection, of: &RequestKey, answer: &StoredAnswer) -> Work<()> {
+    let headers = serde_json::to_string(&answer.headers).map_err(|_| nonsense("idempotent.headers"))?;
+    sqlx::query(
+        "UPDATE idempotent SET status = ?3, headers = ?4, body = ?5 WHERE caller = ?1 AND key = ?2 AND status IS NULL",
+    )
+    .bind(&of.caller)
+    .bind(&of.key)
+    .bind(answer.status)
+    .bind(headers)
+    .bind(&answer.body)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn forget(connection: &mut SqliteConnection, of: &RequestKey) -> Work<()> {
+    sqlx::query("DELETE FROM idempotent WHERE caller = ?1 AND key = ?2 AND status IS NULL")
+        .bind(&of.caller)
+        .bind(&of.key)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Forgets one piece of the old requests. Returns whether there may be more.
+pub(super) async fn forget_old(connection: &mut SqliteConnection, before: Timestamp) -> Work<bool> {
+    let gone = sqlx::query(
+        "DELETE FROM idempotent WHERE id IN (SELECT id FROM idempotent WHERE begun_at < ?1 ORDER BY begun_at LIMIT ?2)",
+    )
+    .bind(before.millis())
+    .bind(PIECE)
+    .execute(connection)
+    .await?;
+    Ok(gone.rows_affected() == u64::from(PIECE))
+}
+
+pub(super) async fn own_secret(
+    connection: &mut SqliteConnection,
+    purpose: &'static str,
+    new: [u8; 32],
+) -> Work<[u8; 32]> {
+    sqlx::query("INSERT INTO own_secret (purpose, secret) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+        .bind(purpose)
+        .bind(&new[..])
+        .execute(&mut *connection)
+        .await?;
+    let secret: Vec<u8> = sqlx::query_scalar("SELECT secret FROM own_secret WHERE purpose = ?1")
+        .bind(purpose)
+        .fetch_one(connection)
+        .await?;
+    secret.try_into().map_err(|_| nonsense("own_secret.secret").into())
+}
