@@ -66,6 +66,9 @@ pub mod catalogue;
 // Plan, launch, schedule, pause, resume, cancel, finish.
 pub mod campaign;
 
+// Requests of the 8x8 API as messages of ours.
+pub mod accept;
+
 // What happened to a message, and whether it holds.
 pub mod story;
 

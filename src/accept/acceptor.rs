@@ -10,12 +10,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::outline::Outlined;
-use crate::campaign::{Launcher, LaunchError};
+use crate::campaign::{LaunchError, Launcher, SingleMessage};
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
-use crate::domain::{MessageId, MessageKey, Plan, Recipient};
+use crate::domain::{MessageId, Plan};
 use crate::events::Origin;
-use crate::store::{Joined, Store};
+use crate::store::Store;
 
 /// Messages of one group.
 const GROUP_MAX: usize = 1_000;
@@ -90,27 +90,27 @@ async fn run(stores: Stores, mut waiting: mpsc::Receiver<Waiting>, stop: Cancell
 }
 
 /// The messages of a plan, with the calls that wait for them.
-type Alike = (Plan, Vec<Recipient>, Vec<oneshot::Sender<Result<MessageId, NotStored>>>);
+type Alike = (Plan, Vec<SingleMessage>, Vec<oneshot::Sender<Result<MessageId, NotStored>>>);
 
 async fn store_group(stores: &Stores, group: &mut Vec<Waiting>) {
     let mut plans: Vec<Alike> = Vec::new();
-    for Waiting { message: Outlined { plan, recipient, .. }, answer } in group.drain(..) {
+    for Waiting { message: Outlined { plan, message }, answer } in group.drain(..) {
         match plans.iter_mut().find(|(known, ..)| *known == plan) {
-            Some((_, recipients, answers)) => {
-                recipients.push(recipient);
+            Some((_, messages, answers)) => {
+                messages.push(message);
                 answers.push(answer);
             }
-            None => plans.push((plan, vec![recipient], vec![answer])),
+            None => plans.push((plan, vec![message], vec![answer])),
         }
     }
     let launcher = stores.launcher();
     // The store commits them together.
-    join_all(plans.into_iter().map(async |(plan, recipients, answers)| {
-        match launcher.join(plan, recipients).await {
-            Ok(Joined { batch, tag, first }) => {
-                for (n, answer) in (first..).zip(answers) {
+    join_all(plans.into_iter().map(async |(plan, messages, answers)| {
+        match launcher.join(plan, messages).await {
+            Ok(joined) => {
+                for (position, answer) in (0..).zip(answers) {
                     // A caller may have gone; its message is sent all the same.
-                    let _ = answer.send(Ok(MessageId { key: MessageKey { batch, n }, tag }));
+                    let _ = answer.send(Ok(joined.message_id(position)));
                 }
             }
             Err(error) => {

@@ -1,12 +1,13 @@
 //! What became of a message, as the provider tells it: one record for each channel that was tried.
 
+use serde::Deserialize;
+use serde_json::Value;
+
 use crate::config::Config;
-use crate::domain::{
-    BatchId, Channel, Content, MessageId, Msisdn, Outcome, Plan, State, Status, StepIndex, Timestamp,
-};
+use crate::domain::{Channel, Content, Ending, MessageId, Outcome, Plan, State, Status, StepIndex, Timestamp};
 use crate::store::{Attempt, Call, MessageFacts, StoredLane, Verdict};
-use crate::wire::rules::{self, masked};
-use crate::wire::{Detail, Details, StatusBody, User};
+use crate::wire::rules::{ContentType, Kind};
+use crate::wire::{self, AttemptState, Detail, Details, MASKED, StatusBody, User, detail_channel, masked};
 
 /// Everything that the records of a message are made of.
 pub(super) struct Known<'a> {
@@ -46,14 +47,14 @@ impl Known<'_> {
         Detail {
             umid: self.id.uuid().to_string().into(),
             sub_account_id: self.plan.api.as_ref().map(|api| api.sub_account.clone().into()),
-            channel: rules::channel_in_details(channel).into(),
-            channel_id: Some(self.channel_id(attempt).into()),
+            channel: detail_channel(channel).into(),
+            channel_id: self.channel_id(attempt).map(Into::into),
             direction: Some("outbound".into()),
             country: self.facts.country.map(|country| country.to_string().into()),
             status: self.status(step, attempt),
-            user: number.map(|number| User { msisdn: Some(masked_number(number).into()), ..User::default() }),
-            content_type: self.plan.step(step).map(|step| content_type(&step.content).into()),
-            content: Some("**MASKED**".to_owned().into()),
+            user: number.map(|number| User { msisdn: Some(masked(&number.to_string()).into()), ..User::default() }),
+            content_type: self.plan.step(step).map(|step| content_type(&step.content).on(channel).as_str().into()),
+            content: Some(MASKED.into()),
             created_at: Some(self.created_at().rfc3339().into()),
             client_message_id: recipient
                 .and_then(|recipient| recipient.client_message_id.clone())
@@ -64,11 +65,11 @@ impl Known<'_> {
         }
     }
 
-    fn channel_id(&self, attempt: Option<&Attempt>) -> String {
+    fn channel_id(&self, attempt: Option<&Attempt>) -> Option<String> {
         let lane = attempt.map_or(self.facts.message.lane, |attempt| attempt.lane);
         let name = self.lanes.iter().find(|known| known.id == lane).map(|known| known.name.as_str());
         let lane = self.config.lanes.iter().find(|lane| Some(lane.name.as_str()) == name);
-        lane.and_then(|lane| lane.channel_id.clone()).unwrap_or_default()
+        lane.and_then(|lane| lane.channel_id.clone())
     }
 
     /// When its first step was queued.
@@ -85,69 +86,46 @@ impl Known<'_> {
         let marks = self.facts.message.present.marks;
         let receipt = self.facts.receipts.iter().rfind(|receipt| receipt.step == step);
         let reported = receipt.map(|receipt| receipt.stamp);
-        let answered = attempt.map(|attempt| attempt.answered);
-        let at = reported.or(answered).unwrap_or_else(|| self.created_at());
-        let failed = |code: Option<i64>| StatusBody {
-            error_code: code,
-            error_message: code.map(|code| rules::words_of_receipt(code).into()),
-            ..status("undelivered", Some("undelivered_to_recipient"), at)
+        let at = reported.or(attempt.map(|attempt| attempt.answered)).unwrap_or_else(|| self.created_at());
+        let is_rejected = attempt.is_some_and(|attempt| attempt.verdict == Verdict::Rejected);
+        let has_failed = is_rejected || marks.failed(step) || marks.ending(step) == Ending::Undelivered;
+        let state = match marks.status(step) {
+            Some(Status::Read) => AttemptState::Read,
+            Some(Status::Delivered) => AttemptState::Delivered,
+            _ if has_failed => AttemptState::Undelivered,
+            Some(Status::Sent) => AttemptState::Sent,
+            _ if attempt.is_none() => return self.unsent(at),
+            _ => AttemptState::Queued,
         };
-        match (marks.status(step), attempt.map(|attempt| attempt.verdict)) {
-            (Some(Status::Read), _) => status("read", None, at),
-            (Some(Status::Delivered), _) => status("delivered", Some("delivered_to_recipient"), at),
-            _ if marks.failed(step) => failed(receipt.map(|receipt| i64::from(receipt.code)).filter(|code| *code > 0)),
-            (Some(Status::Sent), _) => status("sent", Some("delivered_to_operator"), at),
-            (_, Some(Verdict::Rejected)) => {
-                let code = attempt.and_then(|attempt| attempt.code).map(i64::from);
-                let message = code.map(|code| rules::words_of_answer(code).into());
-                StatusBody { error_code: code, error_message: message, ..status("failed", None, at) }
-            }
-            (_, Some(Verdict::Unknown)) => status("unknown", None, at),
-            (_, Some(_)) => status("queued", None, at),
-            (_, None) => self.unsent(at),
-        }
+        let code = receipt.map(|receipt| receipt.code).filter(|code| *code > 0);
+        let code = code.or_else(|| attempt?.code).filter(|_| state == AttemptState::Undelivered);
+        StatusBody::reported(state, at, code.map(i64::from))
     }
 
-    /// The status of a step that was never submitted.
+    /// The status of a message that was never submitted.
     fn unsent(&self, at: Timestamp) -> StatusBody<'static> {
         /// "Message expired (not delivered at the requested time)".
         const EXPIRED: i64 = 36;
-        let State::Done { outcome, at: ended, .. } = self.facts.message.present.state else {
-            return status("queued", None, at);
-        };
-        match outcome {
-            Outcome::Expired => StatusBody {
-                error_code: Some(EXPIRED),
-                error_message: Some(rules::words_of_receipt(EXPIRED).into()),
-                ..status("undelivered", Some("undelivered_to_recipient"), ended)
-            },
-            _ => status("failed", None, ended),
+        match self.facts.message.present.state {
+            State::Done { outcome, at, .. } => {
+                let code = (outcome == Outcome::Expired).then_some(EXPIRED);
+                StatusBody::reported(AttemptState::Undelivered, at, code)
+            }
+            _ => StatusBody::reported(AttemptState::Queued, at, None),
         }
     }
 }
 
-fn status(state: &'static str, detail: Option<&'static str>, at: Timestamp) -> StatusBody<'static> {
-    StatusBody {
-        state: state.into(),
-        detail: detail.map(Into::into),
-        timestamp: Some(at.rfc3339().into()),
-        ..StatusBody::default()
-    }
-}
-
-fn masked_number(number: Msisdn) -> String {
-    masked(&number.to_string())
-}
-
 /// The content's type as details spell it.
-fn content_type(content: &Content) -> String {
+fn content_type(content: &Content) -> ContentType {
+    let of_raw = |kind: &str, content: Value| {
+        let content = wire::Content::deserialize(&content).ok()?;
+        Some(ContentType::of(Kind::parse(kind)?, &content))
+    };
     match content {
-        Content::Raw(raw) => rules::content_type(&raw.kind, &raw.content).to_owned(),
-        _ => "Text".to_owned(),
+        Content::Raw(raw) => of_raw(&raw.kind, Value::Object(raw.content.clone())).unwrap_or(ContentType::Text),
+        // A LINE notification is an approved template.
+        Content::Notification(_) => ContentType::Template,
+        _ => ContentType::Text,
     }
-}
-
-/// The id of a call for its caller: that of its first batch.
-pub(super) fn first_of(call: &Call) -> Option<BatchId> {
-    call.batches.first().copied()
 }

@@ -3,11 +3,13 @@
 use super::outline::Outlined;
 use super::{Desk, Refusal, reading};
 use crate::access::Caller;
-use crate::domain::{MessageId, MessageKey, Plan, Recipient};
+use crate::campaign::SingleMessage;
+use crate::domain::{MessageId, Plan};
+use crate::wire::ErrorAnswer;
 use crate::wire::rules::{self, ArrivingBatch, BatchSendAnswer};
 
 /// The messages of one plan, by their positions in the call.
-type Alike = (Plan, Vec<Recipient>, Vec<usize>);
+type Alike = (Plan, Vec<SingleMessage>, Vec<usize>);
 
 impl Desk {
     /// Accepts the messages of a call, each by itself: a refused one does not keep the others. They are on disk when this
@@ -18,13 +20,31 @@ impl Desk {
         sub_account: &str,
         body: &'b [u8],
     ) -> Result<BatchSendAnswer<'b>, Refusal> {
-        let from = self.from(caller, sub_account)?;
-        let call = ArrivingBatch::messages(body)?;
+        self.accept_batch(caller, sub_account, ArrivingBatch::messages(body)?).await
+    }
+
+    /// The same for LINE notifications.
+    pub async fn notify_batch<'b>(
+        &self,
+        caller: &Caller,
+        sub_account: &str,
+        body: &'b [u8],
+    ) -> Result<BatchSendAnswer<'b>, Refusal> {
+        self.accept_batch(caller, sub_account, ArrivingBatch::notifications(body)?).await
+    }
+
+    async fn accept_batch<'b>(
+        &self,
+        caller: &Caller,
+        sub_account: &str,
+        call: ArrivingBatch<'b>,
+    ) -> Result<BatchSendAnswer<'b>, Refusal> {
+        let origin = self.origin(caller, sub_account)?;
         if let Some(code) = call.refusal() {
-            return Err(Refusal::Code(code));
+            return Err(ErrorAnswer::Refused(code).into());
         }
         let now = self.stores.clock.now();
-        let read = call.messages.iter().map(|message| reading::read(&from, message, now));
+        let read = call.messages.iter().map(|message| reading::read(&origin, message, now));
         let (mut results, mut plans) = (Vec::with_capacity(call.messages.len()), Vec::<Alike>::new());
         for (at, read) in read.enumerate() {
             results.push(read.map(|outlined| {
@@ -53,25 +73,24 @@ impl Desk {
             return Ok(self.random_id());
         }
         let (parts, positions): (Vec<_>, Vec<_>) =
-            plans.into_iter().map(|(plan, recipients, positions)| ((plan, recipients), positions)).unzip();
+            plans.into_iter().map(|(plan, messages, positions)| ((plan, messages), positions)).unzip();
         let launched = self.stores.launcher().launch_call(client_batch_id, parts).await?;
         for (joined, positions) in launched.iter().zip(positions) {
-            for (n, at) in (joined.first..).zip(positions) {
-                let key = MessageKey { batch: joined.batch, n };
-                results[at] = Ok(Some(MessageId { key, tag: joined.tag }));
+            for (position, at) in (0..).zip(positions) {
+                results[at] = Ok(Some(joined.message_id(position)));
             }
         }
-        let first = launched.first().map(|joined| joined.public_id().uuid().to_string());
+        let first = launched.first().map(|joined| joined.batch_id().uuid().to_string());
         Ok(first.unwrap_or_else(|| self.random_id()))
     }
 }
 
-fn add(plans: &mut Vec<Alike>, at: usize, Outlined { plan, recipient, .. }: Outlined) {
+fn add(plans: &mut Vec<Alike>, at: usize, Outlined { plan, message }: Outlined) {
     match plans.iter_mut().find(|(known, ..)| *known == plan) {
-        Some((_, recipients, positions)) => {
-            recipients.push(recipient);
+        Some((_, messages, positions)) => {
+            messages.push(message);
             positions.push(at);
         }
-        None => plans.push((plan, vec![recipient], vec![at])),
+        None => plans.push((plan, vec![message], vec![at])),
     }
 }

@@ -10,6 +10,7 @@
 mod acceptor;
 mod details;
 mod many;
+mod origin;
 mod outline;
 mod reading;
 mod single;
@@ -20,30 +21,26 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use self::acceptor::{Acceptor, Stores};
-use self::details::{Known, first_of};
 pub use self::acceptor::NotStored;
+use self::acceptor::{Acceptor, Stores};
+use self::details::Known;
+use self::origin::Origin;
 use crate::access::Caller;
 use crate::campaign::{CampaignDecision, DecisionError, LaunchError, carry_out};
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::domain::{CampaignId, MessageId, Plan, Span, Timestamp};
 use crate::store::{self, Batch, Call, Store};
-use crate::wire::{Cancelled, Details};
+use crate::wire::{Cancelled, Details, ErrorAnswer, rules};
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// With this code of the provider.
-    #[error("code {0}")]
-    Code(i64),
-    /// The body is not what the provider documents.
-    #[error("Invalid parameter: {0}")]
-    Unreadable(String),
-    /// Too many queries; the next one after this time.
-    #[error("Quota exceeded")]
-    Throttled(Span),
+    /// For a reason of the provider's, with its code and words.
+    #[error("{}", .0.message())]
+    Provider(ErrorAnswer<'static>),
     #[error(transparent)]
     NotStored(#[from] NotStored),
     #[error(transparent)]
@@ -56,16 +53,26 @@ pub enum Refusal {
     Stopping,
 }
 
-impl From<i64> for Refusal {
-    fn from(code: i64) -> Self {
-        Self::Code(code)
+impl From<ErrorAnswer<'static>> for Refusal {
+    fn from(error: ErrorAnswer<'static>) -> Self {
+        Self::Provider(error)
+    }
+}
+
+impl From<rules::Refusal> for Refusal {
+    fn from(refusal: rules::Refusal) -> Self {
+        Self::Provider(ErrorAnswer::Refused(refusal.code))
+    }
+}
+
+impl From<serde_json::Error> for Refusal {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Provider(ErrorAnswer::unreadable(&error))
     }
 }
 
 /// The subaccount is not ours, or not for this key.
-const UNKNOWN_SUB_ACCOUNT: i64 = 1_001;
-/// No such message or batch.
-const UNKNOWN_ID: i64 = 4_018;
+const NOT_OURS: ErrorAnswer<'static> = ErrorAnswer::Refused(1_001);
 
 /// The provider answers one query about a message a second for each subaccount.
 const QUERY_EACH: Span = Span::from_secs(1);
@@ -93,41 +100,45 @@ impl Desk {
         Self { stores, acceptor, queried: Mutex::default() }
     }
 
-    /// Who calls, if the subaccount is ours and the key may use it.
-    fn from<'a>(&'a self, caller: &'a Caller, sub_account: &'a str) -> Result<outline::From<'a>, Refusal> {
-        let from = outline::From { config: &self.stores.config, sub_account, lanes: caller.lanes.as_deref() };
-        if from.is_known() && caller.may_use(sub_account) { Ok(from) } else { Err(UNKNOWN_SUB_ACCOUNT.into()) }
+    /// Where a call comes from, if the subaccount is ours and the key may use it.
+    fn origin<'a>(&'a self, caller: &'a Caller, sub_account: &'a str) -> Result<Origin<'a>, Refusal> {
+        let origin = Origin { config: &self.stores.config, sub_account, lanes: caller.lanes.as_deref() };
+        if origin.is_known() && caller.may_use(sub_account) { Ok(origin) } else { Err(NOT_OURS.into()) }
     }
 
     /// Cancels what a call with many messages has not sent yet, and answers how many messages that are.
     pub async fn cancel_batch(&self, caller: &Caller, sub_account: &str, batch: &str) -> Result<Cancelled, Refusal> {
-        self.from(caller, sub_account)?;
+        self.origin(caller, sub_account)?;
         let Stores { store, clock, .. } = &self.stores;
-        let id: CampaignId = batch.parse().map_err(|_| Refusal::from(UNKNOWN_ID))?;
-        let (first, _) = self.batch(id, sub_account).await?;
-        let call = store.call_of(first.id).await?.ok_or(Refusal::from(UNKNOWN_ID))?;
+        let id: CampaignId = batch.parse().map_err(|_| ErrorAnswer::NotFound)?;
+        let (first, _) = self.batch(id, sub_account).await?.ok_or(ErrorAnswer::NotFound)?;
+        // Single messages share batches, which have no id for callers.
+        let call = store.call_of(first.id).await?.filter(|call| call.batches.first() == Some(&first.id));
+        let call = call.ok_or(ErrorAnswer::NotFound)?;
         let mut count = 0;
         for batch in &call.batches {
             let Some(batch) = store.batch(*batch).await? else { continue };
-            match carry_out(store.as_ref(), clock.as_ref(), &batch, CampaignDecision::Cancel, &caller.origin(None)).await {
+            match carry_out(store.as_ref(), clock.as_ref(), &batch, CampaignDecision::Cancel, &caller.origin(None))
+                .await
+            {
                 Ok(done) => count += done.certificate.map_or(0, |certificate| certificate.never_sent),
                 // Everything was sent, or cancelled before: 0 is a normal answer.
                 Err(DecisionError::Refused { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Cancelled { cancelled_count: Some(count) })
+        Ok(Cancelled { cancelled_count: i64::try_from(count).ok() })
     }
 
     /// What became of a message: a record for each channel that was tried.
     pub async fn details(&self, caller: &Caller, sub_account: &str, umid: &str) -> Result<Details<'static>, Refusal> {
-        self.from(caller, sub_account)?;
+        self.origin(caller, sub_account)?;
         self.query(sub_account)?;
         let Stores { store, config, .. } = &self.stores;
-        let id: MessageId = umid.parse().map_err(|_| Refusal::from(UNKNOWN_ID))?;
+        let id: MessageId = umid.parse().map_err(|_| ErrorAnswer::UnknownMessage)?;
         let of_batch = CampaignId { batch: id.key.batch, tag: id.tag };
-        let (batch, plan) = self.batch(of_batch, sub_account).await?;
-        let facts = store.message_facts(id.key).await?.ok_or(Refusal::from(UNKNOWN_ID))?;
+        let (batch, plan) = self.batch(of_batch, sub_account).await?.ok_or(ErrorAnswer::UnknownMessage)?;
+        let facts = store.message_facts(id.key).await?.ok_or(ErrorAnswer::UnknownMessage)?;
         let call = store.call_of(batch.id).await?;
         let call_id = match &call {
             Some(call) => self.call_id(call).await?,
@@ -141,7 +152,7 @@ impl Desk {
         let now = self.stores.clock.now();
         let mut queried = self.queried.lock();
         match queried.get(sub_account) {
-            Some(last) if now.since(*last) < QUERY_EACH => Err(Refusal::Throttled(QUERY_EACH)),
+            Some(last) if now.since(*last) < QUERY_EACH => Err(ErrorAnswer::Throttled { seconds: 1 }.into()),
             _ => {
                 queried.insert(sub_account.to_owned(), now);
                 Ok(())
@@ -149,19 +160,29 @@ impl Desk {
         }
     }
 
-    /// A batch of API calls with its plan, if it is one of this subaccount.
-    async fn batch(&self, id: CampaignId, sub_account: &str) -> Result<(Batch, Plan), Refusal> {
+    /// A batch of calls with its plan, if it is one of this subaccount.
+    async fn batch(&self, id: CampaignId, sub_account: &str) -> Result<Option<(Batch, Plan)>, Refusal> {
         let store = &self.stores.store;
-        let batch = store.batch(id.batch).await?.filter(|batch| batch.tag == id.tag);
-        let batch = batch.ok_or(Refusal::from(UNKNOWN_ID))?;
-        let plan = store.plan(batch.id).await?;
+        let Some(batch) = store.batch(id.batch).await?.filter(|batch| batch.tag == id.tag) else { return Ok(None) };
         let is_of = |plan: &Plan| plan.api.as_ref().is_some_and(|api| api.sub_account == sub_account);
-        Ok((batch, plan.filter(is_of).ok_or(Refusal::from(UNKNOWN_ID))?))
+        Ok(store.plan(batch.id).await?.filter(is_of).map(|plan| (batch, plan)))
     }
 
+    /// The id of a call for its caller: that of its first batch.
     async fn call_id(&self, call: &Call) -> Result<Option<String>, Refusal> {
-        let Some(first) = first_of(call) else { return Ok(None) };
-        let batch = self.stores.store.batch(first).await?;
+        let Some(first) = call.batches.first() else { return Ok(None) };
+        let batch = self.stores.store.batch(*first).await?;
         Ok(batch.map(|batch| batch.public_id().uuid().to_string()))
     }
+
+    /// An id that leads nowhere, as a refused message has one.
+    fn random_id(&self) -> String {
+        random_id(&self.stores.chance).to_string()
+    }
+}
+
+/// A random id.
+pub fn random_id(chance: &Chance) -> Uuid {
+    let bits = (u128::from(chance.bits()) << 64) | u128::from(chance.bits());
+    uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
 }

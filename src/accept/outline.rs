@@ -4,10 +4,12 @@ use serde_json::{Map, Value};
 
 use super::origin::Origin;
 use super::slots::Slots;
+use crate::campaign::SingleMessage;
 use crate::domain::{
-    ApiCalls, Channel, Content, Country, Fields, Msisdn, Plan, RawContent, Recipient, SmsEncoding, Sources, Step,
-    Timestamp,
+    ApiCalls, Channel, Content, Country, Fields, Labelled, Msisdn, Notification, NotificationLink, Plan, RawContent,
+    Recipient, SmsEncoding, Sources, Step, Timestamp,
 };
+use crate::wire::NotificationContent;
 use crate::wire::rules::NamedStep;
 
 /// No lane of the subaccount sends on the channel.
@@ -24,30 +26,46 @@ pub(super) struct Read<'r> {
     pub(super) country: Country,
     pub(super) user_id: Option<&'r str>,
     pub(super) client_message_id: Option<&'r str>,
-    /// The provider's `type`.
-    pub(super) kind: &'r str,
-    pub(super) content: Map<String, Value>,
+    pub(super) body: Body<'r>,
+    pub(super) sms: SmsText<'r>,
     pub(super) steps: Vec<NamedStep<'r>>,
     pub(super) callback: Option<&'r str>,
     pub(super) scheduled: Option<Timestamp>,
     pub(super) expiry: Option<Timestamp>,
 }
 
+/// What the steps send that are no SMS.
+#[derive(Debug)]
+pub(super) enum Body<'r> {
+    Message {
+        /// The provider's `type`.
+        kind: &'r str,
+        content: Map<String, Value>,
+    },
+    Notification(&'r NotificationContent<'r>),
+}
+
+/// What an SMS step sends.
+#[derive(Debug, Default)]
+pub(super) struct SmsText<'r> {
+    pub(super) text: Option<&'r str>,
+    pub(super) source: Option<&'r str>,
+    pub(super) encoding: Option<SmsEncoding>,
+}
+
 /// A message as it is stored: the plan that it shares with others of its kind, and everything that is its own.
 #[derive(Debug)]
 pub(super) struct Outlined {
     pub(super) plan: Plan,
-    pub(super) recipient: Recipient,
-    pub(super) scheduled: Option<Timestamp>,
-    pub(super) expiry: Option<Timestamp>,
+    pub(super) message: SingleMessage,
 }
 
 /// Outlines a message.
-pub(super) fn outline(from: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i64> {
+pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i64> {
     let mut slots = Slots::default();
-    let Read { msisdn, country, user_id, client_message_id, kind, content, steps: wanted, callback, scheduled, expiry } =
+    let Read { msisdn, country, user_id, client_message_id, body, sms, steps: wanted, callback, scheduled, expiry } =
         read;
-    let mut writing = Writing { kind, content, taken: None };
+    let mut writing = Writing { body, sms, taken: None };
     let mut steps: Vec<Step> = Vec::with_capacity(wanted.len());
     for named in &wanted {
         // A receipt names the channel and no step.
@@ -57,7 +75,11 @@ pub(super) fn outline(from: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i64
         let is_last = steps.len() + 1 == wanted.len();
         let line_user_id = user_id.filter(|_| named.channel == Channel::Line).map(|id| slots.add("lineUserId", id));
         steps.push(Step {
-            lanes: from.pool(*named).ok_or(if named.channel_id.is_some() { NO_SUCH_SENDER } else { NO_SUCH_CHANNEL })?,
+            lanes: origin.pool(*named).ok_or(if named.channel_id.is_some() {
+                NO_SUCH_SENDER
+            } else {
+                NO_SUCH_CHANNEL
+            })?,
             fallback_after: named.fallback_after.filter(|_| !is_last),
             success: named.success,
             line_user_id,
@@ -70,18 +92,18 @@ pub(super) fn outline(from: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i64
         slots.last()
     });
     let (columns, fields) = slots.into_parts();
-    let api = Some(ApiCalls { sub_account: from.sub_account.to_owned(), callback });
+    let api = Some(ApiCalls { sub_account: origin.sub_account.to_owned(), callback });
     let plan = Plan { columns, api, ..Plan::of_steps(steps) };
     let client_message_id = client_message_id.filter(|id| !id.is_empty()).map(Into::into);
     let fields = Fields::pack(fields.iter().map(String::as_str));
     let recipient = Recipient { msisdn, country, client_message_id, fields };
-    Ok(Outlined { plan, recipient, scheduled, expiry })
+    Ok(Outlined { plan, message: SingleMessage { recipient, not_before: scheduled, expires: expiry } })
 }
 
 /// The content of a message, as each of its steps sends it.
 struct Writing<'r> {
-    kind: &'r str,
-    content: Map<String, Value>,
+    body: Body<'r>,
+    sms: SmsText<'r>,
     /// The content of the steps that are no SMS, without its texts.
     taken: Option<Content>,
 }
@@ -94,34 +116,58 @@ impl Writing<'_> {
         if let Some(taken) = &self.taken {
             return Ok(taken.clone());
         }
-        let mut content = self.content.clone();
-        // Volley decides fallbacks, never the provider.
-        content.remove("fallbackText");
-        content.remove("sms");
-        slots.take_from(&mut content);
-        let text = content.get("text").and_then(Value::as_str).map(str::to_owned);
-        let taken = match text {
-            Some(text) if self.kind.eq_ignore_ascii_case("text") && content.len() == 1 => {
-                Content::Text { text, source: Sources::default(), encoding: None }
-            }
-            _ => Content::Raw(RawContent { kind: self.kind.to_owned(), content, category: None }),
+        let taken = match &self.body {
+            Body::Message { kind, content } => message(kind, content.clone(), slots),
+            Body::Notification(content) => Content::Notification(notification(content, slots)),
         };
         Ok(self.taken.insert(taken).clone())
     }
 
-    /// The text of an SMS: the fallback text, else that of the message.
     fn sms(&self, slots: &mut Slots) -> Result<Content, i64> {
-        let text = |key| self.content.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
-        let text = text("fallbackText").or_else(|| text("text")).ok_or(TEXT_MISSING)?;
-        let setting = |key| self.content.get("sms")?.get(key)?.as_str().filter(|text| !text.is_empty());
-        let encoding = setting("encoding").and_then(sms_encoding);
-        let source = setting("source").map(Sources::of_all).unwrap_or_default();
-        Ok(Content::Text { text: slots.add("sms", text), source, encoding })
+        let SmsText { text, source, encoding } = self.sms;
+        let text = slots.add("sms", text.ok_or(TEXT_MISSING)?);
+        Ok(Content::Text { text, source: source.map(Sources::of_all).unwrap_or_default(), encoding })
     }
 }
 
-/// The documents also write `GSM` and `UNICODE`.
-fn sms_encoding(text: &str) -> Option<SmsEncoding> {
+fn message(kind: &str, mut content: Map<String, Value>, slots: &mut Slots) -> Content {
+    // Volley decides fallbacks, never the provider.
+    content.remove("fallbackText");
+    content.remove("sms");
+    slots.take_from(&mut content);
+    match content.get("text").and_then(Value::as_str) {
+        Some(text) if kind.eq_ignore_ascii_case("text") && content.len() == 1 => {
+            Content::Text { text: text.to_owned(), source: Sources::default(), encoding: None }
+        }
+        _ => Content::Raw(RawContent { kind: kind.to_owned(), content, category: None }),
+    }
+}
+
+fn notification(content: &NotificationContent<'_>, slots: &mut Slots) -> Notification {
+    let NotificationContent { title, company, icon, emphasis, list, explanation, greeting, actions } = content;
+    let mut slot = |name: &str, text: &str| slots.text(name, text);
+    Notification {
+        title: slot("title", title.as_deref().unwrap_or_default()),
+        company: company.as_deref().map(|text| slot("company", text)),
+        icon: icon.as_deref().map(str::to_owned),
+        emphasis: emphasis
+            .as_ref()
+            .map(|pair| Labelled { label: slot("label", &pair.label), content: slot("content", &pair.content) }),
+        list: list
+            .iter()
+            .map(|pair| Labelled { label: slot("label", &pair.label), content: slot("content", &pair.content) })
+            .collect(),
+        explanation: explanation.as_deref().map(|text| slot("explanation", text)),
+        greeting: greeting.as_deref().map(|text| slot("greeting", text)),
+        actions: actions
+            .iter()
+            .map(|link| NotificationLink { title: slot("action", &link.title), url: slot("url", &link.url) })
+            .collect(),
+    }
+}
+
+/// Reads an encoding of the SMS API. The documents also write `GSM` and `UNICODE`.
+pub(super) fn sms_encoding(text: &str) -> Option<SmsEncoding> {
     match text.to_ascii_uppercase().as_str() {
         "GSM" => Some(SmsEncoding::Gsm7),
         "UNICODE" => Some(SmsEncoding::Ucs2),

@@ -3,37 +3,67 @@
 use serde_json::{Map, Value};
 
 use super::origin::Origin;
-use super::outline::{Outlined, Read, outline};
+use super::outline::{Body, Outlined, Read, SmsText, outline, sms_encoding};
 use crate::audience::number_of_program;
 use crate::domain::{Channel, Country, Msisdn, Timestamp};
 use crate::wire::rules::{self, Accepted, AcceptedContent, Addressee, Arriving, NamedStep, Refusal};
-use crate::wire::{Content, SendRequest};
+use crate::wire::{Content, NotificationRequest, SendRequest, SmsFallback};
 
 const INVALID_NUMBER: i64 = 1_002;
 const NUMBER_MISSING: i64 = 3_002;
+const CONTENT_MISSING: i64 = 3_004;
 
 /// Checks a message, and outlines it.
-pub(super) fn read(from: &Origin<'_>, message: &Arriving<'_>, now: Timestamp) -> Result<Outlined, Refusal> {
-    let accepted = rules::check(message, from, now)?;
+pub(super) fn read(origin: &Origin<'_>, message: &Arriving<'_>, now: Timestamp) -> Result<Outlined, Refusal> {
+    let accepted = rules::check(message, origin, now)?;
     let request = &message.request;
     let (msisdn, country) = recipient(&accepted, request)?;
-    let content = match accepted.content {
-        AcceptedContent::Message { content, .. } => written(content),
-        AcceptedContent::Notification(notification) => notification_content(notification),
+    let (body, sms) = match accepted.content {
+        AcceptedContent::Message { content, .. } => {
+            let kind = request.kind.as_deref().unwrap_or("text");
+            (Body::Message { kind, content: written(content) }, sms_of(content))
+        }
+        AcceptedContent::Notification(notification) => {
+            let content = notification.content.as_ref().ok_or(CONTENT_MISSING)?;
+            (Body::Notification(content), sms_after(notification))
+        }
     };
     let read = Read {
         msisdn,
         country,
         user_id: accepted.to.user_id(),
         client_message_id: request.client_message_id.as_deref(),
-        kind: request.kind.as_deref().unwrap_or("template"),
-        content,
-        steps: with_sms(from, &accepted.steps, request),
+        body,
+        sms,
+        steps: with_sms(origin, &accepted.steps, request),
         callback: request.dlr_callback_url.as_deref(),
         scheduled: accepted.scheduled,
         expiry: accepted.expiry,
     };
-    outline(from, read).map_err(Refusal::from)
+    outline(origin, read).map_err(Refusal::from)
+}
+
+/// The SMS of a message: the fallback text, else its own text.
+fn sms_of<'r>(content: &'r Content<'_>) -> SmsText<'r> {
+    let filled = |text: &&str| !text.trim().is_empty();
+    let text = content.fallback_text.as_deref().filter(filled).or(content.text.as_deref()).filter(filled);
+    let sms = content.sms.as_ref();
+    SmsText {
+        text,
+        source: sms.and_then(|sms| sms.source.as_deref()).filter(filled),
+        encoding: sms.and_then(|sms| sms_encoding(sms.encoding.as_deref()?)),
+    }
+}
+
+/// The SMS after a notification.
+fn sms_after<'r>(notification: &'r NotificationRequest<'_>) -> SmsText<'r> {
+    let Some(SmsFallback { text, source, encoding }) = &notification.sms_fallback else { return SmsText::default() };
+    let filled = |text: &&str| !text.trim().is_empty();
+    SmsText {
+        text: text.as_deref().filter(filled),
+        source: source.as_deref().filter(filled),
+        encoding: encoding.as_deref().and_then(sms_encoding),
+    }
 }
 
 /// The number of the recipient, and its country. A recipient whom only a channel's id names gets a number that stands in.
@@ -48,12 +78,12 @@ fn recipient(accepted: &Accepted<'_>, request: &SendRequest<'_>) -> Result<(Msis
 }
 
 /// The steps of a message. Without `channels`, a fallback text is an SMS that follows a failure.
-fn with_sms<'r>(from: &Origin<'_>, steps: &[NamedStep<'r>], request: &SendRequest<'_>) -> Vec<NamedStep<'r>> {
+fn with_sms<'r>(origin: &Origin<'_>, steps: &[NamedStep<'r>], request: &SendRequest<'_>) -> Vec<NamedStep<'r>> {
     let mut steps = steps.to_vec();
     let has_text = request.content.as_ref().and_then(|content| content.fallback_text.as_deref());
     let is_unnamed = request.channels.is_empty() && steps.iter().all(|step| step.channel != Channel::Sms);
     let sms = NamedStep::on(Channel::Sms);
-    if is_unnamed && has_text.is_some_and(|text| !text.trim().is_empty()) && from.pool(sms).is_some() {
+    if is_unnamed && has_text.is_some_and(|text| !text.trim().is_empty()) && origin.pool(sms).is_some() {
         steps.push(sms);
     }
     steps

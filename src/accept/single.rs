@@ -13,10 +13,28 @@ impl Desk {
         sub_account: &str,
         body: &'b [u8],
     ) -> Result<SendAnswer<'b>, Refusal> {
-        let from = self.from(caller, sub_account)?;
-        let message = Arriving::message(body)?;
+        self.accept(caller, sub_account, Arriving::message(body)?).await
+    }
+
+    /// The same for a LINE notification.
+    pub async fn notify<'b>(
+        &self,
+        caller: &Caller,
+        sub_account: &str,
+        body: &'b [u8],
+    ) -> Result<SendAnswer<'b>, Refusal> {
+        self.accept(caller, sub_account, Arriving::notification(body)?).await
+    }
+
+    async fn accept<'b>(
+        &self,
+        caller: &Caller,
+        sub_account: &str,
+        message: Arriving<'b>,
+    ) -> Result<SendAnswer<'b>, Refusal> {
+        let origin = self.origin(caller, sub_account)?;
         let now = self.stores.clock.now();
-        let outlined = reading::read(&from, &message, now)?;
+        let outlined = reading::read(&origin, &message, now)?;
         let id = self.acceptor.store(outlined).await.ok_or(Refusal::Stopping)??;
         Ok(message.answer(id.uuid().to_string(), None, now))
     }

@@ -37,6 +37,11 @@ impl Slots {
         variable
     }
 
+    /// The same for a text that may be empty: an empty value would be a missing one.
+    pub(super) fn text(&mut self, name: &str, text: &str) -> String {
+        if text.trim().is_empty() { text.to_owned() } else { self.add(name, text) }
+    }
+
     /// The position of the column that was added last.
     pub(super) fn last(&self) -> Option<usize> {
         self.columns.len().checked_sub(1)
@@ -55,11 +60,9 @@ impl Slots {
 
     fn take_from_value(&mut self, key: &str, value: &mut Value, parent: &str) {
         match value {
-            // An empty value would be a missing one.
-            Value::String(text) if text.trim().is_empty() => {}
             // Braces in the plan would be a variable.
             Value::String(text) if is_choice(key, parent) && !text.contains("{{") => {}
-            Value::String(text) => *text = self.add(key, text),
+            Value::String(text) => *text = self.text(key, text),
             Value::Number(number) if FIGURES.contains(&key) => {
                 let text = number.to_string();
                 *value = Value::String(self.add(key, &text));
@@ -107,7 +110,8 @@ mod tests {
 
     #[test]
     fn places_and_their_figures_are_texts_of_the_message() {
-        let (plan, fields) = taken(&json!({ "location": { "latitude": 1.28, "longitude": "103.8", "name": "Shop", "address": "" } }));
+        let (plan, fields) =
+            taken(&json!({ "location": { "latitude": 1.28, "longitude": "103.8", "name": "Shop", "address": "" } }));
         assert_eq!(
             plan,
             json!({ "location": { "latitude": "{{latitude1}}", "longitude": "{{longitude2}}", "name": "{{name3}}", "address": "" } })

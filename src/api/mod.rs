@@ -1,16 +1,18 @@
 //! The HTTP API. Thin: extract, call one room, answer.
 //!
 //! In: requests. Out: answers, and verified webhooks for the intake of the room `receipts`. The operations of Volley's own
-//! API are in [`native`], with their document.
+//! API are in [`native`], with their document; those of the 8x8 API in [`compatible`].
 //! Promises: a webhook is answered with 200 once it is on disk, and with an error otherwise, so that the provider repeats
 //! it; every path but the health checks requires a proof (`/metrics` unless it is open); bodies
 //! are bounded, and unverified ones share one bound.
 //! May not: decide anything, or build SQL.
 
+mod compatible;
 mod door;
 mod health;
 mod metrics;
 mod native;
+mod once;
 #[cfg(test)]
 mod tests;
 mod unproven;
@@ -26,6 +28,7 @@ use axum::{Router, middleware};
 use futures_util::future::{Either, join, select, try_join};
 use tokio::net::TcpListener;
 
+use crate::accept::Desk;
 use crate::access::Access;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
@@ -56,13 +59,36 @@ pub struct ApiParts {
 struct Inner {
     parts: ApiParts,
     access: Access,
+    /// Accepts requests of the 8x8 API.
+    desk: Desk,
     unproven: Budget,
+    /// The memory for the bodies of callers.
+    bodies: Budget,
     native: Native,
+    /// The start of this server, among all starts.
+    run: u64,
 }
 
 /// The parts of the API as each operation holds them.
 #[derive(Debug, Clone)]
 struct Shared(Arc<Inner>);
+
+impl Shared {
+    /// Starts what accepts messages. It ends with the door.
+    fn new(parts: ApiParts, access: Access) -> Self {
+        let budget = || Budget::new(Arc::clone(&parts.clock));
+        let desk = Desk::start(
+            Arc::clone(&parts.config),
+            Arc::clone(&parts.store),
+            Arc::clone(&parts.clock),
+            Arc::clone(&parts.chance),
+            parts.door.stopping(),
+        );
+        let (unproven, bodies, native) = (budget(), budget(), Native::new(&parts));
+        let run = parts.chance.bits();
+        Self(Arc::new(Inner { parts, access, desk, unproven, bodies, native, run }))
+    }
+}
 
 impl Deref for Shared {
     type Target = ApiParts;
@@ -79,10 +105,8 @@ pub async fn serve(listener: TcpListener, parts: ApiParts) -> Result<(), ServeEr
     let renewal = door.certificate().map(|certificate| Renewal::new(Arc::clone(certificate), parts.store.clone()));
     let access = Access::new(Arc::clone(&parts.store));
     let uses = access.uses();
-    let unproven = Budget::new(Arc::clone(&clock));
-    let native = Native::new(&parts);
-    let routes = routes(Shared(Arc::new(Inner { parts, access, unproven, native })))
-        .layer(middleware::from_fn_with_state(Arc::clone(&door), door::visit));
+    let routes =
+        routes(Shared::new(parts, access)).layer(middleware::from_fn_with_state(Arc::clone(&door), door::visit));
     let stop = door.stopping();
     let serving = axum::serve(
         LimitedListener::new(listener, Arc::clone(&door)),
@@ -119,5 +143,6 @@ fn routes(shared: Shared) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/webhooks/8x8", post(webhook::webhook).layer(DefaultBodyLimit::max(WEBHOOK_MAX)))
         .merge(native::routes(&shared))
+        .merge(compatible::routes(&shared))
         .with_state(shared)
 }

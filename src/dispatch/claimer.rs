@@ -287,7 +287,12 @@ impl Claimer {
         let known = |queue: Queue| {
             let entry = in_play.get(&queue.batch)?;
             let may_send = self.lane.serves(entry, &queue, now);
-            Some(Ready { queue, is_campaign: !entry.takes_single_messages(), may_send, hours: entry.timing(queue.step) })
+            Some(Ready {
+                queue,
+                is_campaign: !entry.takes_single_messages(),
+                may_send,
+                hours: entry.timing(queue.step),
+            })
         };
         let ready = ready.into_iter().filter_map(known).collect();
         let ChosenQueues { queues, later } = self.order().choose(ready, now);

@@ -28,9 +28,9 @@ impl Msisdn {
     /// step sends to it: it only keeps the messages of one recipient together.
     pub fn stand_in(user_id: &str) -> Self {
         // FNV-1a. Never change it: what a recipient has opted out of would be forgotten.
-        let hash = user_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let hash = user_id
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         NonZeroU64::new(Self::STAND_INS + hash % Self::STAND_INS_COUNT).map_or(Self::ERASED, Self)
     }
 

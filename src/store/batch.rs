@@ -2,8 +2,8 @@
 
 use super::Cursor;
 use crate::domain::{
-    AudienceId, BatchId, BatchState, CampaignId, Country, LaneId, Marks, Plan, Present, Recipient, SkipReason, Span,
-    State, StepIndex, Tag, Timestamp,
+    AudienceId, BatchId, BatchState, CampaignId, Country, LaneId, Marks, MessageId, MessageKey, Plan, Present,
+    Recipient, SkipReason, Span, State, StepIndex, Tag, Timestamp,
 };
 use crate::events::{ChangedKey, Origin};
 
@@ -86,6 +86,18 @@ pub struct Joined {
     pub batch: BatchId,
     pub tag: Tag,
     pub first: u32,
+}
+
+impl Joined {
+    /// The id of the batch for callers.
+    pub const fn batch_id(&self) -> CampaignId {
+        CampaignId { batch: self.batch, tag: self.tag }
+    }
+
+    /// The id of the message at this position among those that joined together.
+    pub const fn message_id(&self, position: u32) -> MessageId {
+        MessageId { key: MessageKey { batch: self.batch, n: self.first + position }, tag: self.tag }
+    }
 }
 
 /// A piece of an audience to write as messages.

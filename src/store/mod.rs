@@ -32,8 +32,14 @@ mod uploads;
 mod verbs;
 mod walk;
 
-pub use batch::{Amendment, Batch, BatchFilter, BatchPage, Call, Edition, Joined, Joining, NewBatch, NewCall, Over, OwnTimes, PieceOfMessages, Start};
-pub use access::{ApiKey, AuditActor, AuditEntry, AuditRequest, KeyLimits, LastUse, OperatorAccount, PasswordHash, SecretDigest, SetupToken};
+pub use access::{
+    ApiKey, AuditActor, AuditEntry, AuditRequest, KeyLimits, LastUse, OperatorAccount, PasswordHash, SecretDigest,
+    SetupToken,
+};
+pub use batch::{
+    Amendment, Batch, BatchFilter, BatchPage, Call, Edition, Joined, Joining, NewBatch, NewCall, Over, OwnTimes,
+    PieceOfMessages, Start,
+};
 pub use catalogue::{
     FetchedTemplates, StoredTemplate, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind,
 };

@@ -1,91 +1,112 @@
 //! Answers and errors as the provider writes them.
 
+use std::error::Error;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::super::Shared;
-use crate::accept::Refusal;
+use crate::accept::{Refusal, random_id};
 use crate::access::Denied;
+use crate::api::Shared;
+use crate::api::once::{LATER, NotOnce};
+use crate::api::unproven::NotRead;
 use crate::domain::{Causes, Span};
-use crate::wire::rules::{self, error_body, status_of};
+use crate::wire::ErrorAnswer;
 
-const NOT_AUTHENTICATED: i64 = 1_200;
-const FORBIDDEN: i64 = 1_201;
-const INVALID_PARAMETER: i64 = 1_000;
-const INTERNAL: i64 = 2_000;
+/// When to repeat a request that the server cannot carry out now.
+const BUSY: Span = Span::from_secs(5);
 
 /// An error on its way to the caller.
 #[derive(Debug)]
-pub(super) enum Failed {
-    Denied(Denied),
-    Refused(Refusal),
-    /// The body is too long, or did not arrive.
-    Body(StatusCode),
-}
-
-impl From<Denied> for Failed {
-    fn from(denied: Denied) -> Self {
-        Self::Denied(denied)
-    }
-}
-
-impl From<Refusal> for Failed {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
+pub(super) struct Failed {
+    error: ErrorAnswer<'static>,
+    status: StatusCode,
+    retry_after: Option<Span>,
 }
 
 impl Failed {
-    /// The HTTP status, the provider's code and its message.
-    fn parts(&self) -> (StatusCode, i64, String) {
-        let of_code = |code: i64| {
-            let status = StatusCode::from_u16(status_of(code)).unwrap_or(StatusCode::BAD_REQUEST);
-            (status, code, rules::words_of_answer(code).to_owned())
-        };
-        match self {
-            Self::Denied(Denied::Scope(_)) => of_code(FORBIDDEN),
-            Self::Denied(_) => of_code(NOT_AUTHENTICATED),
-            Self::Refused(Refusal::Code(code)) => of_code(*code),
-            Self::Refused(refusal @ Refusal::Unreadable(_)) => {
-                (StatusCode::BAD_REQUEST, INVALID_PARAMETER, refusal.to_string())
-            }
-            Self::Refused(Refusal::Throttled(again)) => (StatusCode::TOO_MANY_REQUESTS, 429, quota_exceeded(*again)),
-            Self::Refused(Refusal::Stopping) => {
-                (StatusCode::SERVICE_UNAVAILABLE, INTERNAL, Refusal::Stopping.to_string())
-            }
-            Self::Refused(error) => {
-                tracing::error!(error = %Causes(error), "a request of the 8x8 API failed");
-                of_code(INTERNAL)
-            }
-            Self::Body(status) => (*status, INVALID_PARAMETER, rules::words_of_answer(INVALID_PARAMETER).to_owned()),
-        }
+    /// An error of ours. Its cause goes into the log, and not to the caller.
+    fn of_server(cause: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error = %Causes(cause), "a request of the 8x8 API has failed");
+        ErrorAnswer::Internal.into()
+    }
+
+    /// The server cannot carry the request out now. The caller may repeat it.
+    fn busy() -> Self {
+        Self { error: ErrorAnswer::Internal, status: StatusCode::SERVICE_UNAVAILABLE, retry_after: Some(BUSY) }
+    }
+
+    /// An error for which the provider has no status.
+    fn of_status(status: StatusCode, sentence: String) -> Self {
+        Self { status, ..ErrorAnswer::Invalid(sentence.into()).into() }
     }
 
     pub(super) fn answer(&self, shared: &Shared) -> Response {
-        let (status, code, message) = self.parts();
-        let body = error_body(code, &message, random_id(shared), shared.clock.now());
-        let mut response = json(status, &body);
-        if let Self::Refused(Refusal::Throttled(again)) = self
-            && let Ok(seconds) = HeaderValue::from_str(&seconds(*again).to_string())
-        {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        let mut response = json(self.status, &self.error.body(random_id(&shared.chance), shared.clock.now()));
+        let seconds = self.retry_after.map(|again| ((again.millis() + 999) / 1_000).max(1));
+        if let Some(seconds) = seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
 }
 
-fn seconds(again: Span) -> i64 {
-    ((again.millis() + 999) / 1_000).max(1)
+impl From<ErrorAnswer<'static>> for Failed {
+    fn from(error: ErrorAnswer<'static>) -> Self {
+        let retry_after = error.retry_after().map(|seconds| Span::from_secs(seconds.into()));
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { error, status, retry_after }
+    }
 }
 
-fn quota_exceeded(again: Span) -> String {
-    format!("Quota exceeded. Please try again in {} second(s).", seconds(again))
+impl From<Denied> for Failed {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Scope(_) | Denied::Address { .. } => ErrorAnswer::Forbidden.into(),
+            Denied::Unavailable { .. } => Self::busy(),
+            _ => ErrorAnswer::Unauthenticated.into(),
+        }
+    }
 }
 
-fn random_id(shared: &Shared) -> uuid::Uuid {
-    let bits = (u128::from(shared.chance.bits()) << 64) | u128::from(shared.chance.bits());
-    uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Provider(error) => error.into(),
+            Refusal::Stopping => Self::busy(),
+            refusal => Self::of_server(&refusal),
+        }
+    }
+}
+
+impl From<NotOnce> for Failed {
+    fn from(error: NotOnce) -> Self {
+        match &error {
+            NotOnce::InvalidKey => Self::of_status(StatusCode::BAD_REQUEST, error.to_string()),
+            NotOnce::Reused => Self::of_status(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+            NotOnce::InProgress => {
+                Self { retry_after: Some(LATER), ..Self::of_status(StatusCode::CONFLICT, error.to_string()) }
+            }
+            NotOnce::Interrupted { .. } => Self::of_status(StatusCode::CONFLICT, error.to_string()),
+            NotOnce::Store(_) | NotOnce::Answer(_) => Self::of_server(&error),
+        }
+    }
+}
+
+impl From<NotRead> for Failed {
+    fn from(error: NotRead) -> Self {
+        match error {
+            NotRead::TooLong => {
+                let sentence = format!("the body is longer than {} MiB", super::BODY_MAX >> 20);
+                Self::of_status(StatusCode::PAYLOAD_TOO_LARGE, sentence)
+            }
+            NotRead::Busy => Self::busy(),
+            NotRead::Broken => {
+                Self::of_status(StatusCode::BAD_REQUEST, "the body ended before it was complete".to_owned())
+            }
+        }
+    }
 }
 
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {

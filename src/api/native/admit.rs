@@ -11,14 +11,14 @@ use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
 
 use super::extract::Call;
-use super::frame::panicked;
-use super::once;
+use super::frame::{RequestId, panicked, render_problem};
 use super::problem::{Answer, Kind, Problem};
 use super::rate;
 use super::rules::{Rule, Rules};
 use super::{PREFIX, Shared};
 use crate::access::{Caller, Denied};
 use crate::api::door::Peer;
+use crate::api::once::{self, LATER, NotOnce};
 use crate::api::unproven::{Held, NotRead};
 use crate::domain::Span;
 
@@ -110,7 +110,17 @@ async fn carry_out(shared: &Shared, rule: Rule, caller: &Caller, request: Reques
         // The body keeps its part of the budget for as long as it is in memory.
         let _held = held;
         match once {
-            Some(once) => once.run(&shared_with_task, request, next).await,
+            Some(once) => {
+                let id = request.extensions().get::<RequestId>().cloned();
+                let carry_out = async {
+                    let mut response = next.run(request).await;
+                    if let Some(id) = &id {
+                        render_problem(&mut response, id);
+                    }
+                    response
+                };
+                once.run(&shared_with_task, carry_out).await.map_err(Problem::from)
+            }
             None => Ok(next.run(request).await),
         }
     };
@@ -118,9 +128,22 @@ async fn carry_out(shared: &Shared, rule: Rule, caller: &Caller, request: Reques
     in_time(shared, rule, async { task.await.unwrap_or_else(|_| Err(panicked())) }).await
 }
 
+impl From<NotOnce> for Problem {
+    fn from(error: NotOnce) -> Self {
+        match error {
+            NotOnce::InvalidKey => Self::new(Kind::InvalidParameter, error).of_parameter("Idempotency-Key"),
+            NotOnce::Reused => Self::new(Kind::KeyReused, error),
+            NotOnce::InProgress => Self::new(Kind::RequestInProgress, error).retry_after(LATER),
+            NotOnce::Interrupted { .. } => Self::new(Kind::RequestInterrupted, error),
+            NotOnce::Store(error) => Self::from(error),
+            NotOnce::Answer(_) => Self::failed(&error),
+        }
+    }
+}
+
 async fn read(shared: &Shared, rule: Rule, headers: &HeaderMap, body: Body) -> Answer<Held> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    shared.0.native.bodies.read(body, declared, rule.body_max).await.map_err(|error| match error {
+    shared.0.bodies.read(body, declared, rule.body_max).await.map_err(|error| match error {
         NotRead::TooLong => {
             let most = rule.body_max >> 10;
             Problem::new(Kind::TooLarge, format_args!("the body is longer than {most} KiB"))

@@ -15,9 +15,9 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::PREFIX;
-use super::once::KEY_MAX;
 use super::problem::{FieldProblem, Kind, MEDIA_TYPE, ProblemBody};
 use super::rules::{SCHEME, operations_mut};
+use crate::api::once::KEY_MAX;
 
 const DESCRIPTION: &str = "\
 Volley sends bulk messaging campaigns. Every operation needs an API key with the scope that the operation names: send \

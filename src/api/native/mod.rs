@@ -14,7 +14,6 @@ mod frame;
 mod lanes;
 mod messages;
 mod of_rooms;
-mod once;
 mod opt_outs;
 mod page;
 mod problem;
@@ -38,7 +37,6 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use utoipa_axum::routes;
 
-use super::unproven::Budget;
 use super::{ApiParts, Shared};
 use crate::domain::Scope;
 use admit::Gate;
@@ -55,21 +53,12 @@ const COMPRESSED_FROM: u16 = 1_024;
 #[derive(Debug)]
 pub(super) struct Native {
     rates: Rates,
-    /// The memory for the bodies of requests.
-    bodies: Budget,
-    /// The start of this server, among all starts.
-    run: u64,
     cursor_key: CursorKey,
 }
 
 impl Native {
     pub(super) fn new(parts: &ApiParts) -> Self {
-        Self {
-            rates: Rates::new(Arc::clone(&parts.clock)),
-            bodies: Budget::new(Arc::clone(&parts.clock)),
-            run: parts.chance.bits(),
-            cursor_key: CursorKey::default(),
-        }
+        Self { rates: Rates::new(Arc::clone(&parts.clock)), cursor_key: CursorKey::default() }
     }
 }
 

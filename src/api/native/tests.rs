@@ -54,10 +54,7 @@ impl Bench {
     fn on(store: Arc<dyn Store>, clock: Arc<ManualClock>, seed: u64) -> Self {
         let parts = crate::api::tests::parts(config(), &store, &clock, Arc::new(Chance::seeded(seed)));
         let access = Access::new(Arc::clone(&store));
-        let unproven = Budget::new(Arc::clone(&clock) as Arc<dyn Clock>);
-        let native = Native::new(&parts);
-        let shared = Shared(Arc::new(Inner { parts, access, unproven, native }));
-        Self { router: crate::api::routes(shared), store, clock }
+        Self { router: crate::api::routes(Shared::new(parts, access)), store, clock }
     }
 
     async fn send(&self, by: Option<Arc<Caller>>, request: Request<Body>) -> Answered {

@@ -7,7 +7,8 @@ use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Ta
 use crate::events::Origin;
 use crate::store::signal::JoinedQueues;
 use crate::store::{
-    Amendment, Batch, BatchFilter, BatchPage, Batches, Call, Edition, Joined, Joining, NewBatch, NewCall, PieceOfMessages, Result, StepHold,
+    Amendment, Batch, BatchFilter, BatchPage, Batches, Call, Edition, Joined, Joining, NewBatch, NewCall,
+    PieceOfMessages, Result, StepHold,
 };
 
 #[async_trait::async_trait]

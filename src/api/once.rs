@@ -1,27 +1,23 @@
 //! Requests with an `Idempotency-Key`: carried out once, and answered as often as they are sent.
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use sha2::{Digest, Sha256};
 
 use super::Shared;
-use super::frame::{RequestId, render_problem};
-use super::problem::{Answer, Kind, Problem};
 use crate::access::Caller;
 use crate::clock::format_time;
-use crate::domain::Span;
-use crate::store::{Begun, NewRequest, RequestKey, StoredAnswer};
+use crate::domain::{Span, Timestamp};
+use crate::store::{self, Begun, NewRequest, RequestKey, StoredAnswer};
 
 pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The longest key.
 pub(super) const KEY_MAX: usize = 255;
 /// When to repeat a request that is in progress.
-const LATER: Span = Span::from_secs(1);
+pub(super) const LATER: Span = Span::from_secs(1);
 /// The largest answer that is stored.
 const ANSWER_MAX: usize = 8 << 20;
 /// The headers of an answer that are repeated with it.
@@ -32,63 +28,66 @@ const REPEATED: [HeaderName; 4] = [header::CONTENT_TYPE, header::ETAG, header::L
 pub(super) struct Once {
     of: RequestKey,
     digest: [u8; 32],
-    id: Option<RequestId>,
+}
+
+/// Why a request with a key is not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotOnce {
+    #[error("an Idempotency-Key is 1 to {KEY_MAX} visible ASCII characters, such as a UUID")]
+    InvalidKey,
+    #[error("the Idempotency-Key belongs to a request with another path or body; use another key")]
+    Reused,
+    #[error("a request with this Idempotency-Key is in progress; repeat the request for its answer")]
+    InProgress,
+    #[error(
+        "the server was stopped while it carried out this request, begun at {}, so its result is not known; check whether \
+         the object exists or has the new state, and repeat the request with another Idempotency-Key if not",
+        format_time(*begun_at, None)
+    )]
+    Interrupted { begun_at: Timestamp },
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("the answer to a request with an Idempotency-Key cannot be stored")]
+    Answer(#[source] axum::Error),
 }
 
 /// The key of a request, if it names one. Only POST has keys: the other methods may be repeated as they are.
-pub(super) fn named(caller: &Caller, parts: &Parts, body: &Bytes) -> Answer<Option<Once>> {
+pub(super) fn named(caller: &Caller, parts: &Parts, body: &Bytes) -> Result<Option<Once>, NotOnce> {
     let Some(key) = parts.headers.get(KEY).filter(|_| parts.method == Method::POST) else { return Ok(None) };
-    let key = key.to_str().ok().map(str::trim).filter(|key| (1..=KEY_MAX).contains(&key.len())).ok_or_else(|| {
-        let sentence = format!("an Idempotency-Key is 1 to {KEY_MAX} visible ASCII characters, such as a UUID");
-        Problem::new(Kind::InvalidParameter, sentence).of_parameter("Idempotency-Key")
-    })?;
+    let key = key.to_str().ok().map(str::trim).filter(|key| (1..=KEY_MAX).contains(&key.len()));
+    let key = key.ok_or(NotOnce::InvalidKey)?;
     let mut digest = Sha256::new();
     // Neither a method nor a path and query contains a line end.
     digest.update(format!("{}\n{}\n", parts.method, parts.uri));
     digest.update(body);
     let of = RequestKey { caller: caller.id.clone(), key: key.to_owned() };
-    Ok(Some(Once { of, digest: digest.finalize().into(), id: parts.extensions.get::<RequestId>().cloned() }))
+    Ok(Some(Once { of, digest: digest.finalize().into() }))
 }
 
 impl Once {
     /// Carries the request out, unless it was carried out before.
-    pub(super) async fn run(self, shared: &Shared, request: Request, next: Next) -> Answer<Response> {
+    pub(super) async fn run(
+        self,
+        shared: &Shared,
+        carry_out: impl Future<Output = Response>,
+    ) -> Result<Response, NotOnce> {
         let (store, now) = (&shared.store, shared.clock.now());
-        let new = NewRequest { of: self.of.clone(), digest: self.digest, run: shared.0.native.run, now };
+        let new = NewRequest { of: self.of.clone(), digest: self.digest, run: shared.0.run, now };
         match store.begin_request(new).await? {
             Begun::New => {}
             Begun::Finished(answer) => return Ok(repeated(answer)),
-            Begun::Other => {
-                let sentence = "the Idempotency-Key belongs to a request with another path or body; use another key";
-                return Err(Problem::new(Kind::KeyReused, sentence));
-            }
-            Begun::InProgress => {
-                let sentence = "a request with this Idempotency-Key is in progress; repeat the request for its answer";
-                return Err(Problem::new(Kind::RequestInProgress, sentence).retry_after(LATER));
-            }
-            Begun::Interrupted { begun_at } => {
-                let begun = format_time(begun_at, None);
-                return Err(Problem::new(
-                    Kind::RequestInterrupted,
-                    format_args!(
-                        "the server was stopped while it carried out this request, begun at {begun}, so its result is not \
-                         known; check whether the object exists or has the new state, and repeat the request with another \
-                         Idempotency-Key if not"
-                    ),
-                ));
-            }
+            Begun::Other => return Err(NotOnce::Reused),
+            Begun::InProgress => return Err(NotOnce::InProgress),
+            Begun::Interrupted { begun_at } => return Err(NotOnce::Interrupted { begun_at }),
         }
-        let mut response = next.run(request).await;
+        let response = carry_out.await;
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             // The verb that could not run has changed nothing, and every operation may be repeated.
             store.forget_request(self.of).await?;
             return Ok(response);
         }
-        if let Some(id) = &self.id {
-            render_problem(&mut response, id);
-        }
         let (parts, body) = response.into_parts();
-        let body = to_bytes(body, ANSWER_MAX).await.map_err(|error| Problem::failed(&error))?;
+        let body = to_bytes(body, ANSWER_MAX).await.map_err(NotOnce::Answer)?;
         let answer = StoredAnswer {
             status: parts.status.as_u16(),
             headers: stored_headers(&parts.headers),
