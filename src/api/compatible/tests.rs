@@ -1,1 +1,457 @@
-//! Tests of the 8x8 API.
+//! The 8x8 API, over the whole router and a real store: its answers are those of the provider's documents.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request};
+use serde_json::{Value, json};
+use tower_service::Service as _;
+
+use crate::access::{Access, Caller};
+use crate::api::Shared;
+use crate::clock::{Chance, Clock, ManualClock};
+use crate::config::Config;
+use crate::domain::{
+    BatchId, CampaignId, Channel, Content, MessageId, MessageKey, Plan, Scope, Scopes, Span, State, Timestamp,
+};
+use crate::store::{Batch, Loaded, Store, open};
+use crate::wire::samples::{Sample, sample, samples};
+
+const MESSAGES: &str = "/api/v1/subaccounts/acme/messages";
+const CHANNELS: [Channel; 7] = [
+    Channel::WhatsApp,
+    Channel::Viber,
+    Channel::Sms,
+    Channel::Rcs,
+    Channel::Line,
+    Channel::ZaloNotification,
+    Channel::LineNotification,
+];
+const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+/// The server's API over a database in memory, with a lane on every channel.
+struct Bench {
+    router: Router,
+    store: Arc<dyn Store>,
+    clock: Arc<ManualClock>,
+}
+
+fn config() -> Arc<Config> {
+    let mut text = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+                    webhook_authorization = \"Bearer h\"\n"
+        .to_owned();
+    for channel in CHANNELS {
+        let channel = channel.as_str();
+        write!(text, "[[lane]]\nname = \"{channel}\"\nchannel = \"{channel}\"\nrate = \"10/s\"\n").unwrap();
+    }
+    text += "[[lane]]\nname = \"other\"\nchannel = \"SMS\"\nrate = \"10/s\"\nsub_account = \"other\"\n";
+    Arc::new(Config::read(Some((Path::new("volley.toml"), &text)), std::iter::empty(), []).unwrap().config)
+}
+
+fn caller(id: &str, scopes: &[Scope], sub_accounts: Option<&[&str]>) -> Arc<Caller> {
+    let scopes = scopes.iter().fold(Scopes::default(), |all, scope| all.with(*scope));
+    let sub_accounts = sub_accounts.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+    Arc::new(Caller { id: id.to_owned(), name: id.to_owned(), scopes, sub_accounts, lanes: None, requests_per_s: None })
+}
+
+/// The program that most tests are.
+fn shop() -> Arc<Caller> {
+    caller("shop", &[Scope::Read, Scope::Send], None)
+}
+
+fn text(text: &str) -> Value {
+    json!({ "user": { "msisdn": "+6591234567" }, "type": "text", "content": { "text": text },
+        "channels": [{ "channel": "SMS" }] })
+}
+
+#[derive(Debug)]
+struct Answered {
+    status: u16,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl Answered {
+    fn umid(&self) -> MessageId {
+        self.body["umid"].as_str().unwrap_or_else(|| panic!("no umid: {self:?}")).parse().unwrap()
+    }
+
+    /// The status and the provider's code.
+    fn error(&self) -> (u16, i64) {
+        (self.status, self.body["code"].as_i64().unwrap_or_default())
+    }
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(START));
+        let store = open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        let parts = crate::api::tests::parts(config(), &store, &clock, Arc::new(Chance::seeded(1)));
+        let access = Access::new(Arc::clone(&store));
+        Self { router: crate::api::routes(Shared::new(parts, access)), store, clock }
+    }
+
+    async fn send(&self, by: Option<Arc<Caller>>, mut request: Request<Body>) -> Answered {
+        if let Some(by) = by {
+            request.extensions_mut().insert(by);
+        }
+        let response = self.router.clone().call(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answered { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    async fn call(&self, method: Method, path: &str, body: &str) -> Answered {
+        let request = Request::builder().method(method).uri(path).body(Body::from(body.to_owned())).unwrap();
+        self.send(Some(shop()), request).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Answered {
+        self.call(Method::POST, path, &body.to_string()).await
+    }
+
+    async fn once(&self, by: &Arc<Caller>, key: &str, body: &Value) -> Answered {
+        let request = Request::post(MESSAGES).header("idempotency-key", key).body(Body::from(body.to_string()));
+        self.send(Some(Arc::clone(by)), request.unwrap()).await
+    }
+
+    async fn details(&self, umid: &str) -> Answered {
+        self.clock.advance(Span::from_secs(1));
+        self.call(Method::GET, &format!("{MESSAGES}/{umid}"), "").await
+    }
+
+    async fn message(&self, id: MessageId) -> Loaded {
+        self.store.load(vec![id.key]).await.unwrap().pop().unwrap()
+    }
+
+    async fn plan(&self, batch: BatchId) -> Plan {
+        self.store.plan(batch).await.unwrap().unwrap()
+    }
+
+    async fn batches(&self) -> Vec<Batch> {
+        self.store.batches(None).await.unwrap()
+    }
+}
+
+/// Fills in the placeholders of a sample. Its numbers are placeholders too.
+fn filled(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.starts_with('<') => json!("promo"),
+        Value::String(text) if text == "{{language_code}}" => json!("en"),
+        Value::String(text) if text.starts_with("{{") => json!("promo"),
+        Value::Array(values) => values.iter().map(filled).collect(),
+        Value::Object(parts) => {
+            let part = |(key, value): (&String, &Value)| {
+                (key.clone(), if key == "msisdn" { json!("+6591234567") } else { filled(value) })
+            };
+            Value::Object(parts.iter().map(part).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+#[tokio::test]
+async fn every_sample_request_of_the_documents_is_accepted_and_stored() {
+    let bench = Bench::new().await;
+    let mut umids = BTreeSet::new();
+    for Sample { at, is, body } in samples() {
+        let mut body = filled(&body);
+        // Suggestions are of RCS, which a subaccount with no other channel need not name.
+        if is == "send" && !body["content"]["suggestions"].is_null() && body["channels"].is_null() {
+            body["channels"] = json!([{ "channel": "RCS" }]);
+        }
+        match is.as_str() {
+            "batch" => {
+                let answer = bench.post(&format!("{MESSAGES}/batch"), &body).await;
+                let count = body["messages"].as_array().unwrap().len();
+                let counts = (&answer.body["acceptedCount"], &answer.body["rejectedCount"]);
+                assert_eq!((answer.status, counts), (200, (&json!(count), &json!(0))), "{at}: {}", answer.body);
+            }
+            _ => {
+                let path = if is == "notification" { "/api/v1/subaccounts/acme/lon" } else { MESSAGES };
+                let answer = bench.post(path, &body).await;
+                assert_eq!(
+                    (answer.status, &answer.body["status"]["state"]),
+                    (200, &json!("queued")),
+                    "{at}: {}",
+                    answer.body
+                );
+                let id = answer.umid();
+                assert!(umids.insert(id.uuid()), "{at}: the same umid twice");
+                assert!(matches!(bench.message(id).await.present.state, State::Queued { .. }), "{at}");
+            }
+        }
+    }
+    assert!(umids.len() > 50, "{}", umids.len());
+}
+
+#[tokio::test]
+async fn an_answer_has_the_keys_of_the_documents_and_the_callers_own_id() {
+    let bench = Bench::new().await;
+    let mut body = text("Hello");
+    body["clientMessageId"] = json!("order-42");
+    let answer = bench.post(MESSAGES, &body).await;
+    let umid = answer.body["umid"].clone();
+    let wanted = json!({
+        "umid": umid,
+        "user": { "msisdn": "+6591234567" },
+        "clientMessageId": "order-42",
+        "status": { "state": "queued", "timestamp": "2027-01-15T08:00:00.000Z" },
+    });
+    assert_eq!((answer.status, &answer.body), (200, &wanted));
+    assert_eq!(answer.headers["content-type"], "application/json; charset=utf-8");
+    let sms = json!({ "destination": "+6591234567", "text": "Hello", "clientMessageId": "a" });
+    let answer = bench.post(MESSAGES, &sms).await;
+    assert_eq!(answer.body["status"]["code"], "QUEUED", "the SMS API answers in its own form: {}", answer.body);
+}
+
+#[tokio::test]
+async fn errors_have_the_codes_words_and_statuses_of_the_documents() {
+    let bench = Bench::new().await;
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut body = text("Hello");
+        change(&mut body);
+        body
+    };
+    let number = with(&|body| body["user"]["msisdn"] = json!("91234567x"));
+    let answer = bench.post(MESSAGES, &number).await;
+    assert_eq!(answer.error(), (400, 1_002));
+    assert_eq!(answer.body["message"], "Invalid MSISDN format (not E.164 international number)");
+    assert_eq!(answer.body["timestamp"], "2027-01-15T08:00:00.000Z");
+    assert!(answer.body["errorId"].as_str().unwrap().parse::<uuid::Uuid>().is_ok());
+    for (change, code) in [
+        (&(|body: &mut Value| body["type"] = json!("fax")) as &dyn Fn(&mut Value), 3_010),
+        (&|body| body["content"] = Value::Null, 3_004),
+        (&|body| body["user"] = json!({}), 3_002),
+        (&|body| body["channels"][0]["channel"] = json!("Pigeon"), 3_022),
+        (&|body| body["channels"][0]["fallbackAfter"] = json!(5), 3_023),
+        (&|body| body["channels"][0]["successStatus"] = json!("Read"), 3_026),
+        (&|body| body["channels"][0]["channelId"] = json!("unknown"), 3_051),
+        (&|body| body["clientMessageId"] = json!("x".repeat(51)), 3_009),
+        (&|body| body["dlrCallbackUrl"] = json!("ftp://a"), 3_020),
+        (&|body| body["expiry"] = json!("2020-01-01T00:00:00Z"), 1_006),
+        (&|body| body["scheduled"] = json!("tomorrow"), 1_011),
+    ] {
+        let body = with(change);
+        assert_eq!(bench.post(MESSAGES, &body).await.error(), (400, code), "{body}");
+    }
+    for body in ["", "{", "[1]", "\u{0}", "{\"user\": 7}", &"[".repeat(100_000)] {
+        let answer = bench.call(Method::POST, MESSAGES, body).await;
+        assert_eq!(answer.error(), (400, 1_000), "{}", &body[..body.len().min(20)]);
+        assert!(answer.body["message"].as_str().unwrap().starts_with("Invalid parameter: "));
+    }
+    let foreign = bench.post("/api/v1/subaccounts/unknown/messages", &text("a")).await;
+    assert_eq!(foreign.error(), (400, 1_001));
+    let unknown = bench.details("91b106f0-c0da-4aba-a43a-7af9c5893a80").await;
+    assert_eq!((unknown.error(), &unknown.body["message"]), ((404, 4_018), &json!("Invalid jobId")));
+    let again = bench.call(Method::GET, &format!("{MESSAGES}/91b106f0-c0da-4aba-a43a-7af9c5893a80"), "").await;
+    assert_eq!((again.error(), again.headers["retry-after"].to_str().unwrap()), ((429, 429), "1"));
+    assert_eq!(again.body["message"], "Quota exceeded. Please try again in 1 second(s).");
+    for (method, path) in [(Method::GET, format!("{MESSAGES}/a/b")), (Method::PUT, MESSAGES.to_owned())] {
+        assert_eq!(bench.call(method, &path, "").await.error(), (404, 1_300), "{path}");
+    }
+    assert_eq!(bench.batches().await, [], "a refused request stores nothing");
+}
+
+#[tokio::test]
+async fn a_key_needs_its_scope_and_sees_its_own_subaccounts_alone() {
+    let bench = Bench::new().await;
+    let request = || Request::post(MESSAGES).body(Body::from(text("a").to_string())).unwrap();
+    assert_eq!(bench.send(None, request()).await.error(), (401, 1_200));
+    let reader = caller("reader", &[Scope::Read], None);
+    assert_eq!(bench.send(Some(reader), request()).await.error(), (403, 1_201));
+    let of_other = caller("other", &[Scope::Read, Scope::Send], Some(&["other"]));
+    assert_eq!(bench.send(Some(Arc::clone(&of_other)), request()).await.error(), (400, 1_001));
+
+    // A message of one subaccount is not found under another, even by a key of both.
+    let sent = bench.post(MESSAGES, &text("a")).await;
+    let batch = bench.post(&format!("{MESSAGES}/batch"), &json!({ "messages": [text("b")] })).await;
+    let umid = sent.body["umid"].as_str().unwrap().to_owned();
+    let batch = batch.body["batchId"].as_str().unwrap().to_owned();
+    for by in [shop(), of_other] {
+        bench.clock.advance(Span::from_secs(1));
+        let of_other = |path: String| format!("/api/v1/subaccounts/other/messages/{path}");
+        let details = Request::get(of_other(umid.clone())).body(Body::empty()).unwrap();
+        assert_eq!(bench.send(Some(Arc::clone(&by)), details).await.error(), (404, 4_018));
+        let cancel = Request::delete(of_other(format!("batch/{batch}"))).body(Body::empty()).unwrap();
+        assert_eq!(bench.send(Some(by), cancel).await.error(), (404, 1_300));
+    }
+}
+
+#[tokio::test]
+async fn each_message_of_a_batch_is_accepted_by_itself() {
+    let bench = Bench::new().await;
+    let body = json!({
+        "clientBatchId": "november",
+        "includeMessagesInResponse": true,
+        "template": { "type": "text", "content": { "text": "Hi" }, "channels": [{ "channel": "SMS" }] },
+        "messages": [
+            { "user": { "msisdn": "+6591234567" }, "clientMessageId": "a" },
+            { "user": { "msisdn": "not a number" }, "clientMessageId": "b" },
+            { "user": { "msisdn": "+6591234568" }, "clientMessageId": "c", "content": { "text": "Hello {{you}}" } },
+        ],
+    });
+    let answer = bench.post(&format!("{MESSAGES}/batch"), &body).await;
+    let counts = (&answer.body["acceptedCount"], &answer.body["rejectedCount"], &answer.body["clientBatchId"]);
+    assert_eq!((answer.status, counts), (200, (&json!(2), &json!(1), &json!("november"))));
+    let listed = answer.body["messages"].as_array().unwrap();
+    let ids: Vec<_> = listed.iter().map(|message| message["clientMessageId"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["a", "b", "c"]);
+    let states: Vec<_> = listed.iter().map(|message| message["status"]["state"].as_str().unwrap()).collect();
+    assert_eq!(
+        (states.as_slice(), &listed[1]["status"]["errorCode"]),
+        (["queued", "rejected", "queued"].as_slice(), &json!(1_002))
+    );
+    let batch: CampaignId = answer.body["batchId"].as_str().unwrap().parse().unwrap();
+    assert_eq!(bench.batches().await[0].public_id(), batch, "its id is that of a batch");
+
+    // A text with braces of its own is no template.
+    let third: MessageId = listed[2]["umid"].as_str().unwrap().parse().unwrap();
+    let details = bench.details(&third.uuid().to_string()).await;
+    let record = &details.body["data"][0];
+    assert_eq!((&record["clientMessageId"], &record["clientBatchId"]), (&json!("c"), &json!("november")));
+    assert_eq!(record["batchId"], answer.body["batchId"]);
+
+    let cancel = format!("{MESSAGES}/batch/{}", answer.body["batchId"].as_str().unwrap());
+    let cancelled = bench.call(Method::DELETE, &cancel, "").await;
+    assert_eq!((cancelled.status, cancelled.body), (200, json!({ "cancelledCount": 2 })));
+    let again = bench.call(Method::DELETE, &cancel, "").await;
+    assert_eq!((again.status, again.body), (200, json!({ "cancelledCount": 0 })));
+    assert_eq!(bench.call(Method::DELETE, &format!("{MESSAGES}/batch/nothing"), "").await.error(), (404, 1_300));
+}
+
+#[tokio::test]
+async fn a_batch_has_the_documented_size_and_no_more() {
+    let bench = Bench::new().await;
+    let path = format!("{MESSAGES}/batch");
+    let batch = |count: usize| json!({ "messages": vec![text("a"); count] });
+    assert_eq!(bench.post(&path, &batch(0)).await.error(), (400, 3_012));
+    assert_eq!(bench.post(&path, &batch(10_001)).await.error(), (400, 3_013));
+    let answer = bench.post(&path, &batch(10_000)).await;
+    assert_eq!((answer.status, &answer.body["acceptedCount"]), (200, &json!(10_000)), "{}", answer.body);
+    assert!(answer.body.get("messages").is_none(), "they are listed on request");
+    let long = vec![b' '; super::BODY_MAX + 1];
+    let request = Request::post(&path).body(Body::from(long)).unwrap();
+    assert_eq!(bench.send(Some(shop()), request).await.error(), (413, 1_000));
+}
+
+#[tokio::test]
+async fn single_messages_that_differ_in_their_texts_share_a_batch() {
+    let bench = Bench::new().await;
+    let umids = futures_util::future::join_all((0..50).map(|n| {
+        let bench = &bench;
+        async move { bench.post(MESSAGES, &text(&format!("Your code is {n}"))).await.umid() }
+    }));
+    let umids: BTreeSet<MessageKey> = umids.await.into_iter().map(|id| id.key).collect();
+    assert_eq!(umids.len(), 50);
+    let batches: BTreeSet<BatchId> = umids.iter().map(|key| key.batch).collect();
+    assert_eq!(batches.len(), 1);
+    // After an hour, messages begin another batch.
+    bench.clock.advance(Span::from_secs(3_601));
+    let later = bench.post(MESSAGES, &text("Your code is 51")).await.umid();
+    assert!(!batches.contains(&later.key.batch));
+}
+
+#[tokio::test]
+async fn channels_and_a_fallback_text_become_steps() {
+    let bench = Bench::new().await;
+    let body = json!({
+        "user": { "msisdn": "+6591234567" },
+        "type": "template",
+        "content": {
+            "template": { "name": "order", "language": "en_US", "components": [] },
+            "fallbackText": "Your order was shipped.",
+            "sms": { "encoding": "GSM7", "source": "SHOP" },
+        },
+        "channels": [
+            { "channel": "WhatsApp", "fallbackAfter": 60, "successStatus": "Read" },
+            { "channel": "SMS", "fallbackAfter": 90 },
+        ],
+        "scheduled": "2027-01-15T09:00:00Z",
+        "expiry": "2027-01-15T10:00:00Z",
+    });
+    let id = bench.post(MESSAGES, &body).await.umid();
+    let plan = bench.plan(id.key.batch).await;
+    let steps: Vec<_> =
+        plan.steps.iter().map(|step| (step.channel, step.fallback_after, step.success.as_str())).collect();
+    // After the last step nothing follows.
+    assert_eq!(
+        steps,
+        [(Channel::WhatsApp, Some(Span::from_secs(60)), "read"), (Channel::Sms, None, "delivered")],
+        "{steps:?}"
+    );
+    assert!(matches!(plan.steps[0].content, Content::Raw(_)));
+    let Content::Text { source, .. } = &plan.steps[1].content else { panic!("{:?}", plan.steps[1]) };
+    assert!(format!("{source:?}").contains("SHOP"));
+    let hour = Span::from_secs(3_600);
+    let State::Queued { not_before, .. } = bench.message(id).await.present.state else { panic!("not queued") };
+    assert_eq!(not_before, START + hour);
+    let facts = bench.store.message_facts(id.key).await.unwrap().unwrap();
+    assert_eq!(facts.message.expires, Some(START + hour + hour));
+
+    // Without channels, a fallback text follows a failure of the message's own channel.
+    let mut without = body;
+    without.as_object_mut().unwrap().remove("channels");
+    let id = bench.post(MESSAGES, &without).await.umid();
+    let channels: Vec<_> = bench.plan(id.key.batch).await.steps.iter().map(|step| step.channel).collect();
+    assert_eq!(channels, [Channel::WhatsApp, Channel::Sms]);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_carried_out_once() {
+    let bench = Bench::new().await;
+    let (by, body) = (shop(), text("Hello"));
+    let first = bench.once(&by, "k1", &body).await;
+    let again = bench.once(&by, "k1", &body).await;
+    assert_eq!((again.status, &again.body), (200, &first.body));
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    let other = bench.once(&by, "k1", &text("Bye")).await;
+    assert_eq!(other.error(), (422, 1_000));
+    assert_eq!(bench.once(&by, "", &body).await.error(), (400, 1_000));
+    let stranger = bench.once(&caller("stranger", &[Scope::Send], None), "k1", &body).await;
+    assert_ne!(stranger.body["umid"], first.body["umid"], "keys belong to a caller");
+
+    // Of many equal requests at once, one is carried out; the others are told to repeat, or get its answer.
+    let all = futures_util::future::join_all((0..20).map(|_| bench.once(&by, "k2", &body))).await;
+    let umids: BTreeSet<_> =
+        all.iter().filter(|answer| answer.status == 200).map(|answer| answer.umid().uuid()).collect();
+    assert_eq!(umids.len(), 1);
+    for answer in all.iter().filter(|answer| answer.status != 200) {
+        assert_eq!((answer.error(), answer.headers["retry-after"].to_str().unwrap()), ((409, 1_000), "1"));
+    }
+}
+
+#[tokio::test]
+async fn a_line_user_without_a_number_is_reached_by_the_id() {
+    let bench = Bench::new().await;
+    let answer = bench.post(MESSAGES, &sample("002:3421")).await;
+    let plan = bench.plan(answer.umid().key.batch).await;
+    assert!(plan.steps[0].line_user_id.is_some());
+    let details = bench.details(answer.body["umid"].as_str().unwrap()).await;
+    let record = &details.body["data"][0];
+    assert_eq!((&record["channel"], record["user"].get("msisdn")), (&json!("Line"), None), "{record}");
+    let mut with_sms = sample("002:3421");
+    with_sms["channels"] = json!([{ "channel": "Line" }, { "channel": "SMS" }]);
+    assert_eq!(bench.post(MESSAGES, &with_sms).await.error(), (400, 3_002), "an SMS needs a number");
+}
+
+#[tokio::test]
+async fn details_of_a_waiting_message_are_those_of_its_first_channel() {
+    let bench = Bench::new().await;
+    let umid = bench.post(MESSAGES, &text("Hello")).await.body["umid"].clone();
+    let details = bench.details(umid.as_str().unwrap()).await;
+    assert_eq!(
+        details.body,
+        json!({ "data": [{
+            "umid": umid, "subAccountId": "acme", "channel": "SMS", "direction": "outbound", "country": "SG",
+            "status": { "state": "queued", "timestamp": "2027-01-15T08:00:00.000Z" },
+            "user": { "msisdn": "+659123xxxx" }, "contentType": "Text", "content": "**MASKED**",
+            "createdAt": "2027-01-15T08:00:00.000Z", "step": 1,
+        }]})
+    );
+}
