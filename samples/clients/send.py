@@ -11,6 +11,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
+from datetime import datetime, timedelta, timezone
 
 BASE_URL = os.environ.get("BASE_URL", "https://chatapps.8x8.com")
 SUB_ACCOUNT = os.environ["SUB_ACCOUNT"]
@@ -38,6 +39,10 @@ def call(method, path, body=None):
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
+
+
+def in_an_hour():
+    return (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat(timespec="seconds")
 
 
 def show(what, answer):
@@ -80,8 +85,8 @@ def main():
         "includeMessagesInResponse": True,
         "template": {**text, "channels": channels},
         "messages": [
-            {"user": {"msisdn": "+6591234567"}, "clientMessageId": "a"},
-            {"user": {"msisdn": "not a number"}, "clientMessageId": "b"},
+            {"user": {"msisdn": "+6591234567"}, "clientMessageId": "a", "scheduled": in_an_hour()},
+            {"user": {"msisdn": "not a number"}, "clientMessageId": "b", "scheduled": in_an_hour()},
         ],
     }))
 

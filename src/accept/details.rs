@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::origin::id_of;
 use crate::config::Config;
 use crate::domain::{Channel, Content, Ending, MessageId, Outcome, Plan, State, Status, StepIndex, Timestamp};
 use crate::store::{Attempt, Call, MessageFacts, StoredLane, Verdict};
@@ -69,7 +70,7 @@ impl Known<'_> {
         let lane = attempt.map_or(self.facts.message.lane, |attempt| attempt.lane);
         let name = self.lanes.iter().find(|known| known.id == lane).map(|known| known.name.as_str());
         let lane = self.config.lanes.iter().find(|lane| Some(lane.name.as_str()) == name);
-        lane.and_then(|lane| lane.channel_id.clone())
+        lane.map(|lane| id_of(lane).to_owned())
     }
 
     /// When its first step was queued.

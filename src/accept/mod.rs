@@ -4,8 +4,9 @@
 //! Out: answers as the provider documents them, or the code of a refusal ([`Refusal`]).
 //! Promises: an accepted message is on disk; a request is refused for the reasons and with the codes of the provider; single
 //! messages share batches, and each call with many messages is batches of its own, so that all decisions about campaigns
-//! work on both. Volley alone decides fallbacks: the caller's `channels` become steps.
-//! May not: know HTTP, or send anything.
+//! work on both. Volley alone decides fallbacks: the caller's `channels` become steps. Files and templates are the provider's:
+//! requests for them are sent on.
+//! May not: serve HTTP, or send a message.
 
 mod acceptor;
 mod details;
@@ -13,6 +14,7 @@ mod many;
 mod origin;
 mod outline;
 mod reading;
+mod relay;
 mod single;
 mod slots;
 
@@ -27,6 +29,8 @@ pub use self::acceptor::NotStored;
 use self::acceptor::{Acceptor, Stores};
 use self::details::Known;
 use self::origin::Origin;
+use self::relay::Templates;
+pub use self::relay::{Relay, TemplateChange};
 use crate::access::Caller;
 use crate::campaign::{CampaignDecision, DecisionError, LaunchError, carry_out};
 use crate::clock::{Chance, Clock};
@@ -51,6 +55,8 @@ pub enum Refusal {
     Store(#[from] store::Error),
     #[error("the server stops; send the request again")]
     Stopping,
+    #[error("the provider cannot be reached: {0}")]
+    Unreachable(String),
 }
 
 impl From<ErrorAnswer<'static>> for Refusal {
@@ -84,6 +90,7 @@ pub struct Desk {
     acceptor: Acceptor,
     /// When each subaccount last asked about a message.
     queried: Mutex<HashMap<String, Timestamp>>,
+    templates: Templates,
 }
 
 impl Desk {
@@ -97,7 +104,7 @@ impl Desk {
     ) -> Self {
         let stores = Stores { config, store, clock, chance };
         let acceptor = Acceptor::start(stores.clone(), stop);
-        Self { stores, acceptor, queried: Mutex::default() }
+        Self { stores, acceptor, queried: Mutex::default(), templates: Templates::default() }
     }
 
     /// Where a call comes from, if the subaccount is ours and the key may use it.

@@ -12,6 +12,11 @@ pub(super) struct Origin<'a> {
     pub(super) lanes: Option<&'a [String]>,
 }
 
+/// The id of a lane's channel for callers: the provider's if the configuration has it, else the lane's name.
+pub(super) fn id_of(lane: &Lane) -> &str {
+    lane.channel_id.as_deref().unwrap_or(&lane.name)
+}
+
 impl<'a> Origin<'a> {
     /// Whether any lane sends for the subaccount.
     pub(super) fn is_known(&self) -> bool {
@@ -33,7 +38,7 @@ impl<'a> Origin<'a> {
     }
 
     fn named(&self, channel: Channel, channel_id: Option<&str>) -> impl Iterator<Item = &'a Lane> {
-        let is_named = move |lane: &&Lane| channel_id.is_none() || lane.channel_id.as_deref() == channel_id;
+        let is_named = move |lane: &&Lane| channel_id.is_none_or(|id| id == id_of(lane));
         self.lanes(channel).into_iter().filter(is_named)
     }
 

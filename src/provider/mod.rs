@@ -3,7 +3,7 @@
 //! In: rendered bodies of one message or many, each with a [`Gate`]; the umid of a message to query. Out: for each
 //! message one [`SendAnswer`], and for each query one [`DetailsAnswer`]. To each observer: whether the provider itself has
 //! answered ([`Reach`]). The templates of a channel ([`TemplatesClient`]), and the contacts of an account
-//! ([`ContactsClient`]).
+//! ([`ContactsClient`]). Requests of other programs, sent on as they are ([`Relayed`]).
 //!
 //! An answer is one of:
 //! - accepted;
@@ -31,6 +31,7 @@ mod fetch;
 mod files;
 mod offer;
 mod reach;
+mod relay;
 mod unconnected;
 
 pub use access::Access;
@@ -46,4 +47,5 @@ pub use fetch::{Looked, Unseen, look_at};
 pub use files::{FileToUpload, NotUploaded};
 pub use offer::{Gate, Open};
 pub use reach::{Observed, Observer, Reach};
+pub use relay::Relayed;
 pub use unconnected::{AddressOf, Stage, Unconnected, Why};

@@ -16,17 +16,18 @@ use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
     AccountEvent, AlertKey, Alias, Amendment, ApiKey, Attempt, Audience, AudiencePart, Audiences, AuditEntry, Batch,
-    BatchFilter, BatchPage, Batches, Beat, Begun, Catalogues, Change, Claim, ClaimedSet, Consent, Copied, Cursor,
+    BatchFilter, BatchPage, Batches, Beat, Begun, Call, Catalogues, Change, Claim, ClaimedSet, Consent, Copied, Cursor,
     Deliveries, Delivery, Dispatch, Edition, Epoch, Error, EventRow, Events, FanOut, FeedRow, FeedState,
     FetchedTemplates, FlowCount, FoundAttempt, Health, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined,
     Joining, Kept, KeptGap, Key, Keys, LaneState, Lanes, LastUse, Latest, Lease, LinkState, MessageFacts, Messages,
-    NamingLane, NewAudience, NewBatch, NewDelivery, NewRequest, NewSubscription, Node, NodeStart, Nodes, NotedBucket,
-    ObservedMessage, OpenAlert, OperatorAccount, OptIn, OptOut, OptOutRecord, Override, PasswordHash, PieceOfMessages,
-    ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts, Receiver, ReceiverHealth,
-    RejectedWebhooks, Replay, Replies, ReplyCount, RequestKey, Requests, Result, Retention, SchemaVersion, Scope,
-    SecretDigest, Sender, SetupToken, Signals, Started, StepHold, Store, StoredAnswer, StoredLane, Stray, StrayCount,
-    StrayKind, Subscription, SubscriptionChange, SubscriptionId, TemplateLimit, TemplateRequest, TierSlot, Tiers,
-    Tried, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom, WriterFigures,
+    NamingLane, NewAudience, NewBatch, NewCall, NewDelivery, NewRequest, NewSubscription, Node, NodeStart, Nodes,
+    NotedBucket, ObservedMessage, OpenAlert, OperatorAccount, OptIn, OptOut, OptOutRecord, Override, PasswordHash,
+    PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts, Receiver,
+    ReceiverHealth, RejectedWebhooks, Replay, Replies, ReplyCount, RequestKey, Requests, Result, Retention,
+    SchemaVersion, Scope, SecretDigest, Sender, SetupToken, Signals, Started, StepHold, Store, StoredAnswer,
+    StoredLane, Stray, StrayCount, StrayKind, Subscription, SubscriptionChange, SubscriptionId, TemplateLimit,
+    TemplateRequest, TierSlot, Tiers, Tried, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk,
+    WebhookGroup, Whom, WriterFigures,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -269,6 +270,8 @@ through! {
 through! {
     Batches {
         writes begin_batch(new: NewBatch) -> BatchId;
+        writes begin_call(call: NewCall) -> Vec<Joined>;
+        reads call_of(batch: BatchId) -> Option<Call>;
         writes write_messages(spread: PieceOfMessages) -> u32;
         writes publish_batch(batch: BatchId, state: BatchState, origin: Origin, now: Timestamp) -> ();
         changes join(joining: Joining) -> Joined;

@@ -13,6 +13,7 @@ mod benches;
 mod campaigns;
 mod circuit;
 mod cli;
+mod clients;
 mod command_output;
 mod documents;
 mod epochs;

@@ -23,21 +23,34 @@ use crate::api::unproven::Held;
 use crate::domain::Scope;
 use crate::wire::ErrorAnswer;
 
+/// What admits calls.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    pub(super) shared: Shared,
+    /// The scope of every call that is no query.
+    pub(super) changes: Scope,
+}
+
 /// Carries an admitted call out. It finds its caller in the extension `Arc<Caller>`.
-pub(super) async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    match AssertUnwindSafe(admitted(&shared, parts, body, next)).catch_unwind().await {
+    match AssertUnwindSafe(admitted(&gate, parts, body, next)).catch_unwind().await {
         Ok(Ok(response)) => response,
-        Ok(Err(failed)) => failed.answer(&shared),
+        Ok(Err(failed)) => failed.answer(&gate.shared),
         // The panic itself is in the log.
-        Err(_) => Failed::from(ErrorAnswer::Internal).answer(&shared),
+        Err(_) => Failed::from(ErrorAnswer::Internal).answer(&gate.shared),
     }
 }
 
-async fn admitted(shared: &Shared, mut parts: Parts, body: Body, next: Next) -> Result<Response, Failed> {
+async fn admitted(
+    Gate { shared, changes }: &Gate,
+    mut parts: Parts,
+    body: Body,
+    next: Next,
+) -> Result<Response, Failed> {
     let caller = caller(shared, &parts).await?;
-    let reads = [Method::GET, Method::HEAD].contains(&parts.method);
-    caller.check(if reads { Scope::Read } else { Scope::Send })?;
+    let is_query = [Method::GET, Method::HEAD].contains(&parts.method);
+    caller.check(if is_query { Scope::Read } else { *changes })?;
     let body = read(shared, &parts, body).await?;
     let once = once::named(&caller, &parts, &body.body)?;
     parts.extensions.insert(caller);

@@ -75,6 +75,10 @@ impl From<Refusal> for Failed {
         match refusal {
             Refusal::Provider(error) => error.into(),
             Refusal::Stopping => Self::busy(),
+            Refusal::Unreachable(_) => {
+                tracing::warn!(error = %refusal, "a request for the provider was not answered");
+                Self { status: StatusCode::BAD_GATEWAY, ..Self::busy() }
+            }
             refusal => Self::of_server(&refusal),
         }
     }

@@ -5,6 +5,7 @@
 mod admit;
 mod answers;
 mod messages;
+mod relays;
 #[cfg(test)]
 mod tests;
 
@@ -15,13 +16,16 @@ use axum::response::Response;
 use axum::routing::{delete, get, post};
 
 use super::Shared;
+use crate::domain::Scope;
 use crate::wire::ErrorAnswer;
+use admit::Gate;
 use answers::Failed;
 
 /// The largest body: a batch of ten thousand messages with long texts.
 const BODY_MAX: usize = 32 << 20;
 
 pub(super) fn routes(shared: &Shared) -> Router<Shared> {
+    let gate = |changes| from_fn_with_state(Gate { shared: shared.clone(), changes }, admit::admit);
     let of_subaccount = Router::new()
         .route("/messages", post(messages::send))
         .route("/messages/batch", post(messages::send_batch))
@@ -29,12 +33,20 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/messages/{umid}", get(messages::details))
         .route("/lon", post(messages::notify))
         .route("/lon/batch", post(messages::notify_batch))
-        .route_layer(from_fn_with_state(shared.clone(), admit::admit))
+        .route("/files", post(relays::upload))
+        .route_layer(gate(Scope::Send));
+    let of_account = Router::new()
+        .route("/templates", get(relays::templates).post(relays::create_template))
+        .route("/templates/{name}", delete(relays::remove_template))
+        .route_layer(gate(Scope::Manage));
+    let api = Router::new()
+        .nest("/subaccounts/{sub_account}", of_subaccount)
+        .nest("/accounts/{account}/channels/{channel}", of_account)
         .fallback(unknown_address)
         .method_not_allowed_fallback(unknown_address)
         // The body is read with its part of the budget.
         .layer(DefaultBodyLimit::disable());
-    Router::new().nest("/api/v1/subaccounts/{sub_account}", of_subaccount)
+    Router::new().nest("/api/v1", api).route("/files/{name}", get(relays::file))
 }
 
 async fn unknown_address(State(shared): State<Shared>) -> Response {

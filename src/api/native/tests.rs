@@ -12,7 +12,6 @@ use tower_service::Service as _;
 
 use super::*;
 use crate::access::{Access, Caller, Scopes};
-use crate::api::Inner;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::Timestamp;

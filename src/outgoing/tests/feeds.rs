@@ -118,7 +118,7 @@ impl Site {
             own_times: Vec::new(),
             tag: Tag::from_random(7),
             audience: "api".to_owned(),
-            open_until: self.clock.now() + Span::from_secs(60),
+            open_until: Some(self.clock.now() + Span::from_secs(60)),
             confirms: Vec::new(),
             now: self.clock.now(),
         };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{Count, OptOutSource, Outcome, SkipReason};
 use crate::events::Origin;
-use crate::store::{Amendment, Joined, Joining, OptOut, OwnTimes, Signal, Whom};
+use crate::store::{Amendment, Call, Joined, Joining, NewCall, OptOut, OwnTimes, Signal, Whom};
 
 for_every_store!(
     messages_of_a_plan_join_one_batch_while_it_is_open,
@@ -11,6 +11,7 @@ for_every_store!(
     nothing_joins_a_cancelled_or_finished_batch,
     messages_join_a_paused_batch_and_wait_with_it,
     messages_of_another_plan_join_another_batch,
+    a_call_with_many_messages_is_batches_of_its_own,
     recipients_who_opted_out_are_skipped_when_they_join,
     a_confirmation_is_queued_for_a_recipient_who_opted_out,
     recipients_who_joined_are_found_by_number_and_by_their_own_id,
@@ -62,6 +63,33 @@ async fn messages_of_a_plan_join_one_batch_while_it_is_open(desk: Desk) {
     assert_ne!(later.batch, first.batch);
     assert_eq!(later.first, 0);
     assert_eq!(desk.batches(None).await.unwrap().len(), 2);
+}
+
+async fn a_call_with_many_messages_is_batches_of_its_own(desk: Desk) {
+    let open = desk.joined(0..1).await;
+    let parts = vec![
+        desk.joining(1..3).await,
+        Joining { plan: Plan { end: Some(at(1_000)), ..plan() }, ..desk.joining(3..4).await },
+    ];
+    let begun = desk.begin_call(NewCall { client_batch_id: Some("mine".to_owned()), parts }).await.unwrap();
+    let [first, second] = begun[..] else { panic!("{begun:?}") };
+    assert!(first.batch != open.batch && second.batch != first.batch, "{begun:?}");
+    assert_eq!((first.first, second.first), (0, 0));
+    let call = Call { batches: vec![first.batch, second.batch], client_batch_id: Some("mine".to_owned()) };
+    for batch in [first.batch, second.batch] {
+        assert_eq!(desk.call_of(batch).await.unwrap(), Some(call.clone()));
+        assert_eq!(desk.batch(batch).await.unwrap().unwrap().open_until, None);
+    }
+    assert_eq!(desk.call_of(open.batch).await.unwrap(), None);
+    // Another message with the same plan joins none of them.
+    assert_eq!(desk.joined(4..5).await.batch, open.batch);
+    desk.counters_equal_rows(first.batch, 2).await;
+    // A part that cannot be stored keeps the others out, too.
+    let confirms = vec![Cursor::of_id(1)];
+    let parts = vec![desk.joining(5..6).await, Joining { confirms, ..desk.joining(6..7).await }];
+    let before = desk.batches(None).await.unwrap().len();
+    desk.begin_call(NewCall { client_batch_id: None, parts }).await.unwrap_err();
+    assert_eq!(desk.batches(None).await.unwrap().len(), before);
 }
 
 async fn joined_messages_equal_launched_messages(desk: Desk) {
