@@ -229,6 +229,7 @@ async fn join_messages(
         start: Start::of(&Present::queued(now(), None), vec![lane]),
         elsewhere: Vec::new(),
         own_times: Vec::new(),
+        client_ids: None,
         tag: tag(),
         audience: "single messages".to_owned(),
         open_until: now() + Span::from_secs(3_600),

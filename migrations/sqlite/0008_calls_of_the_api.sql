@@ -9,3 +9,14 @@ CREATE TABLE api_batch (
     PRIMARY KEY (first, batch)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX api_batch_call ON api_batch (batch);
+
+-- Messages under their callers' own ids, where such an id is accepted once within a day.
+CREATE TABLE api_client_id (
+    sub_account TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    batch INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    accepted_at INTEGER NOT NULL,
+    PRIMARY KEY (sub_account, client_id)
+) WITHOUT ROWID;
+CREATE INDEX api_client_id_age ON api_client_id (accepted_at);

@@ -80,7 +80,9 @@ impl Desk {
                 results[at] = Ok(Some(joined.message_id(position)));
             }
         }
-        let first = launched.first().map(|joined| joined.batch_id().uuid().to_string());
+        // Messages that were accepted before belong to an earlier call.
+        let first = launched.iter().find(|joined| joined.added > 0).or(launched.first());
+        let first = first.map(|joined| joined.batch_id().uuid().to_string());
         Ok(first.unwrap_or_else(|| self.random_id()))
     }
 }

@@ -6,11 +6,13 @@ use super::launch::{LaunchError, Launcher};
 use super::lay_out::starts;
 use crate::domain::{Plan, Recipient, Span, Tag, Timestamp};
 use crate::engine;
-use crate::store::{Cursor, Joined, Joining, NewCall, OwnTimes};
+use crate::store::{ClientIds, Cursor, Joined, Joining, NewCall, OwnTimes};
 
 /// How long messages may join a batch after its start. Messages of one hour are paused, cancelled and reported
 /// together.
 const OPEN_FOR: Span = Span::from_secs(3_600);
+/// How long the id of a caller is remembered, where it is accepted once.
+const ONCE_FOR: Span = Span::from_secs(24 * 3_600);
 /// Messages that may join with one call. A call is one transaction, and no transaction may occupy the database for
 /// long.
 pub(super) const AT_ONCE: usize = 10_000;
@@ -94,7 +96,32 @@ impl Launcher<'_> {
         let (start, elsewhere) = starts(&plan, &lanes, std::iter::empty(), &|_| now)?;
         let (tag, audience) = (Tag::from_random(self.chance.bits()), audience.to_owned());
         let open_until = Some(now + OPEN_FOR);
-        Ok(Joining { plan, recipients, start, elsewhere, own_times, tag, audience, open_until, confirms, now })
+        let client_ids = self.client_ids(&plan, &recipients, now);
+        Ok(Joining {
+            plan,
+            recipients,
+            start,
+            elsewhere,
+            own_times,
+            client_ids,
+            tag,
+            audience,
+            open_until,
+            confirms,
+            now,
+        })
+    }
+
+    /// The ids of the callers, if each is accepted once.
+    fn client_ids(&self, plan: &Plan, recipients: &[Recipient], now: Timestamp) -> Option<ClientIds> {
+        if !self.config.server.once_per_client_id || plan.api.is_none() {
+            return None;
+        }
+        let id = |(position, recipient): (u32, &Recipient)| {
+            Some((position, recipient.client_message_id.as_deref()?.to_owned()))
+        };
+        let of: Vec<_> = (0..).zip(recipients).filter_map(id).collect();
+        (!of.is_empty()).then(|| ClientIds { of, since: now - ONCE_FOR })
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Server {
     pub tls: Option<TlsFiles>,
     /// Whether `/metrics` needs no key.
     pub metrics_open: bool,
+    /// Whether the same `clientMessageId` of the 8x8 API is accepted once within a day.
+    pub once_per_client_id: bool,
 }
 
 impl Database {
@@ -76,6 +78,7 @@ impl Server {
             url
         };
         let metrics_open = reader.switch("metrics_open", false)?;
-        Ok(Self { listen, public_url, tls, metrics_open })
+        let once_per_client_id = reader.switch("once_per_client_id", false)?;
+        Ok(Self { listen, public_url, tls, metrics_open, once_per_client_id })
     }
 }

@@ -53,6 +53,8 @@ pub struct Joining {
     pub elsewhere: Vec<(Country, Start)>,
     /// The messages with times of their own.
     pub own_times: Vec<OwnTimes>,
+    /// The ids of the callers, where such an id is accepted once.
+    pub client_ids: Option<ClientIds>,
     /// The tag for a new batch.
     pub tag: Tag,
     /// The audience's name for operators, for a new batch.
@@ -62,6 +64,14 @@ pub struct Joining {
     /// The due confirmations that these messages are; from then on they are due no more.
     pub confirms: Vec<Cursor>,
     pub now: Timestamp,
+}
+
+/// The callers' own ids of messages, by the positions of the messages.
+#[derive(Debug, Clone)]
+pub struct ClientIds {
+    pub of: Vec<(u32, String)>,
+    /// A message that was accepted before this time is forgotten.
+    pub since: Timestamp,
 }
 
 /// One call of the API that sends many messages at once.
@@ -81,11 +91,18 @@ pub struct Call {
 }
 
 /// The batch that messages have joined. The first of them has number `first`; the others follow in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// Messages that were accepted before under the callers' ids are in no row of this batch: they are listed with their places
+/// among those that were given.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Joined {
     pub batch: BatchId,
     pub tag: Tag,
     pub first: u32,
+    /// The number of messages that have joined.
+    pub added: u32,
+    /// In order of their positions.
+    pub repeated: Vec<(u32, MessageId)>,
 }
 
 impl Joined {
@@ -95,8 +112,14 @@ impl Joined {
     }
 
     /// The id of the message at this position among those that joined together.
-    pub const fn message_id(&self, position: u32) -> MessageId {
-        MessageId { key: MessageKey { batch: self.batch, n: self.first + position }, tag: self.tag }
+    pub fn message_id(&self, position: u32) -> MessageId {
+        match self.repeated.binary_search_by_key(&position, |(at, _)| *at) {
+            Ok(known) => self.repeated[known].1,
+            Err(before) => {
+                let n = self.first + position - u32::try_from(before).unwrap_or(position);
+                MessageId { key: MessageKey { batch: self.batch, n }, tag: self.tag }
+            }
+        }
     }
 }
 

@@ -37,8 +37,8 @@ pub use access::{
     SetupToken,
 };
 pub use batch::{
-    Amendment, Batch, BatchFilter, BatchPage, Call, Edition, Joined, Joining, NewBatch, NewCall, Over, OwnTimes,
-    PieceOfMessages, Start,
+    Amendment, Batch, BatchFilter, BatchPage, Call, ClientIds, Edition, Joined, Joining, NewBatch, NewCall, Over,
+    OwnTimes, PieceOfMessages, Start,
 };
 pub use catalogue::{
     FetchedTemplates, StoredTemplate, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind,

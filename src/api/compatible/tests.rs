@@ -40,10 +40,11 @@ struct Bench {
     clock: Arc<ManualClock>,
 }
 
-fn config() -> Arc<Config> {
-    let mut text = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
-                    webhook_authorization = \"Bearer h\"\n"
-        .to_owned();
+/// A configuration with more lines under `[server]`.
+fn config(server: &str) -> Arc<Config> {
+    let mut text = format!("[server]\n{server}\n");
+    text += "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+                    webhook_authorization = \"Bearer h\"\n";
     for channel in CHANNELS {
         let channel = channel.as_str();
         write!(text, "[[lane]]\nname = \"{channel}\"\nchannel = \"{channel}\"\nrate = \"10/s\"\n").unwrap();
@@ -88,9 +89,13 @@ impl Answered {
 
 impl Bench {
     async fn new() -> Self {
+        Self::of(config("")).await
+    }
+
+    async fn of(config: Arc<Config>) -> Self {
         let clock = Arc::new(ManualClock::at(START));
         let store = open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-        let parts = crate::api::tests::parts(config(), &store, &clock, Arc::new(Chance::seeded(1)));
+        let parts = crate::api::tests::parts(config, &store, &clock, Arc::new(Chance::seeded(1)));
         let access = Access::new(Arc::clone(&store));
         Self { router: crate::api::routes(Shared::new(parts, access)), store, clock }
     }
@@ -423,6 +428,32 @@ async fn an_idempotency_key_is_carried_out_once() {
     assert_eq!(umids.len(), 1);
     for answer in all.iter().filter(|answer| answer.status != 200) {
         assert_eq!((answer.error(), answer.headers["retry-after"].to_str().unwrap()), ((409, 1_000), "1"));
+    }
+}
+
+#[tokio::test]
+async fn a_clients_own_id_is_accepted_once_if_the_configuration_says_so() {
+    let with_id = |id: &str, words: &str| {
+        let mut body = text(words);
+        body["clientMessageId"] = json!(id);
+        body
+    };
+    for (lines, is_once) in [("", false), ("once_per_client_id = true", true)] {
+        let bench = Bench::of(config(lines)).await;
+        let first = bench.post(MESSAGES, &with_id("order-1", "Hello")).await;
+        bench.clock.advance(Span::from_secs(5_000));
+        let again = bench.post(MESSAGES, &with_id("order-1", "Hello once more")).await;
+        assert_eq!(first.body["umid"] == again.body["umid"], is_once, "{lines}");
+        let batch = json!({ "includeMessagesInResponse": true,
+            "messages": [with_id("order-1", "a"), with_id("order-2", "b"), with_id("order-2", "c")] });
+        let answer = bench.post(&format!("{MESSAGES}/batch"), &batch).await;
+        let umids: Vec<_> = answer.body["messages"].as_array().unwrap().iter().map(|one| &one["umid"]).collect();
+        assert_eq!((umids[0] == &first.body["umid"], umids[1] == umids[2]), (is_once, is_once), "{lines}");
+        let stored: u32 = bench.batches().await.iter().map(|batch| batch.messages).sum();
+        assert_eq!(stored, if is_once { 2 } else { 5 });
+        bench.clock.advance(Span::from_secs(24 * 3_600));
+        let later = bench.post(MESSAGES, &with_id("order-1", "Hello")).await;
+        assert_ne!(later.body["umid"], first.body["umid"], "a day later");
     }
 }
 

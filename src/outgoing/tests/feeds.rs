@@ -116,6 +116,7 @@ impl Site {
             start,
             elsewhere: Vec::new(),
             own_times: Vec::new(),
+            client_ids: None,
             tag: Tag::from_random(7),
             audience: "api".to_owned(),
             open_until: Some(self.clock.now() + Span::from_secs(60)),

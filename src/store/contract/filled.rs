@@ -7,9 +7,9 @@ use crate::domain::{
 use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
     AccountEvent, AfterTrial, Amendment, ApiKey, Beat, BucketOf, Direction, FanOut, Feed, HeldBy, Hold, KeptGap,
-    LaneState, LinkState, NewRequest, NotedBucket, Observed, OpenAlert, OptIn, OptOut, Override, ProviderReport, Query,
-    QueryState, Receiver, RejectedWebhooks, RejectionReason, RequestKey, StepHeldBy, StepHold, StrayKind,
-    SubscriptionChange, TemplateRequest, TemplateRequestKind, UploadedFile, UserOptOut, started,
+    LaneState, LinkState, NewCall, NewRequest, NotedBucket, Observed, OpenAlert, OptIn, OptOut, Override,
+    ProviderReport, Query, QueryState, Receiver, RejectedWebhooks, RejectionReason, RequestKey, StepHeldBy, StepHold,
+    StrayKind, SubscriptionChange, TemplateRequest, TemplateRequestKind, UploadedFile, UserOptOut, started,
 };
 
 impl Desk {
@@ -21,6 +21,13 @@ impl Desk {
         self.fill_server().await;
         self.fill_access().await;
         self.fill_outgoing(batch).await;
+        self.fill_calls().await;
+    }
+
+    /// A call of the API with messages under their callers' ids.
+    async fn fill_calls(&self) {
+        let parts = vec![self.joining_once(40..42, &["a", "b"], 0).await];
+        self.begin_call(NewCall { client_batch_id: Some("november".to_owned()), parts }).await.unwrap();
     }
 
     /// A key, an operator and the audit log of both. A setup token is there before them.

@@ -364,6 +364,7 @@ async fn an_opt_out_by_reply_is_confirmed_once(desk: Desk) {
         start: Start::of(&Present::queued(desk.now(), None), vec![lane]),
         elsewhere: Vec::new(),
         own_times: Vec::new(),
+        client_ids: None,
         tag: tag(),
         audience: "confirmations".to_owned(),
         open_until: Some(desk.now() + Span::from_secs(60)),

@@ -1,9 +1,9 @@
 //! Tests joins: messages join an open batch of their plan, and begin one if none is open.
 
 use super::*;
-use crate::domain::{Count, OptOutSource, Outcome, SkipReason};
+use crate::domain::{ApiCalls, Count, OptOutSource, Outcome, SkipReason};
 use crate::events::Origin;
-use crate::store::{Amendment, Call, Joined, Joining, NewCall, OptOut, OwnTimes, Signal, Whom};
+use crate::store::{Amendment, Call, ClientIds, Joined, Joining, NewCall, OptOut, OwnTimes, Signal, Whom};
 
 for_every_store!(
     messages_of_a_plan_join_one_batch_while_it_is_open,
@@ -12,6 +12,7 @@ for_every_store!(
     messages_join_a_paused_batch_and_wait_with_it,
     messages_of_another_plan_join_another_batch,
     a_call_with_many_messages_is_batches_of_its_own,
+    a_message_is_accepted_once_under_its_callers_id,
     recipients_who_opted_out_are_skipped_when_they_join,
     a_confirmation_is_queued_for_a_recipient_who_opted_out,
     recipients_who_joined_are_found_by_number_and_by_their_own_id,
@@ -33,6 +34,7 @@ impl Desk {
             start: Start::of(&Present::queued(self.now(), None), vec![lane]),
             elsewhere: Vec::new(),
             own_times: Vec::new(),
+            client_ids: None,
             tag: tag(),
             audience: "singles".to_owned(),
             open_until: Some(self.now() + Span::from_secs(60)),
@@ -53,8 +55,8 @@ async fn messages_of_a_plan_join_one_batch_while_it_is_open(desk: Desk) {
     assert_eq!((found.open_until, found.started_at, found.name), (Some(at(60)), Some(at(0)), None));
     desk.clock.advance(Span::from_secs(59));
     let second = desk.joined(2..5).await;
-    assert_eq!(second, Joined { first: 2, ..first });
-    assert_eq!(desk.joined(5..5).await, Joined { first: 5, ..first });
+    assert_eq!(second, Joined { first: 2, added: 3, ..first.clone() });
+    assert_eq!(desk.joined(5..5).await, Joined { first: 5, added: 0, ..first.clone() });
     let found = desk.batch(first.batch).await.unwrap().unwrap();
     // A join does not move the close.
     assert_eq!((found.messages, found.open_until), (5, Some(at(60))));
@@ -72,7 +74,7 @@ async fn a_call_with_many_messages_is_batches_of_its_own(desk: Desk) {
         Joining { plan: Plan { end: Some(at(1_000)), ..plan() }, ..desk.joining(3..4).await },
     ];
     let begun = desk.begin_call(NewCall { client_batch_id: Some("mine".to_owned()), parts }).await.unwrap();
-    let [first, second] = begun[..] else { panic!("{begun:?}") };
+    let [first, second] = &begun[..] else { panic!("{begun:?}") };
     assert!(first.batch != open.batch && second.batch != first.batch, "{begun:?}");
     assert_eq!((first.first, second.first), (0, 0));
     let call = Call { batches: vec![first.batch, second.batch], client_batch_id: Some("mine".to_owned()) };
@@ -90,6 +92,44 @@ async fn a_call_with_many_messages_is_batches_of_its_own(desk: Desk) {
     let before = desk.batches(None).await.unwrap().len();
     desk.begin_call(NewCall { client_batch_id: None, parts }).await.unwrap_err();
     assert_eq!(desk.batches(None).await.unwrap().len(), before);
+}
+
+impl Desk {
+    /// Joins messages of calls of the API, with ids of the caller.
+    pub(super) async fn joining_once(&self, numbers: std::ops::Range<u32>, ids: &[&str], since: i64) -> Joining {
+        let api = Some(ApiCalls { sub_account: "acme".to_owned(), callback: None });
+        let of = (0..).zip(ids).map(|(position, id)| (position, (*id).to_owned())).collect();
+        let client_ids = Some(ClientIds { of, since: at(since) });
+        Joining { plan: Plan { api, ..plan() }, client_ids, ..self.joining(numbers).await }
+    }
+}
+
+async fn a_message_is_accepted_once_under_its_callers_id(desk: Desk) {
+    let first = desk.join(desk.joining_once(0..3, &["a", "b", "a"], 0).await).await.unwrap();
+    let ids: Vec<u32> = (0..3).map(|position| first.message_id(position).key.n).collect();
+    assert_eq!((first.added, ids), (2, vec![0, 1, 0]), "twice in one call");
+    desk.clock.advance(Span::from_secs(10));
+    let again = desk.join(desk.joining_once(3..6, &["c", "b", "d"], 0).await).await.unwrap();
+    let ids: Vec<u32> = (0..3).map(|position| again.message_id(position).key.n).collect();
+    assert_eq!((again.batch, again.added, ids), (first.batch, 2, vec![2, 1, 3]));
+    // All of them are known: no batch begins.
+    let call = NewCall { client_batch_id: None, parts: vec![desk.joining_once(6..8, &["d", "a"], 0).await] };
+    let begun = desk.begin_call(call).await.unwrap();
+    assert_eq!(
+        (begun[0].added, begun[0].message_id(0), begun[0].message_id(1)),
+        (0, again.message_id(2), first.message_id(0))
+    );
+    assert_eq!(desk.batches(None).await.unwrap().len(), 1);
+    // Another subaccount has ids of its own.
+    let mut other = desk.joining_once(8..9, &["a"], 0).await;
+    other.plan.api = Some(ApiCalls { sub_account: "other".to_owned(), callback: None });
+    assert_eq!(desk.join(other).await.unwrap().added, 1);
+    // The first are forgotten, and so is what was pruned.
+    let later = desk.join(desk.joining_once(9..11, &["a", "c"], 10).await).await.unwrap();
+    assert_eq!((later.added, later.message_id(1)), (1, again.message_id(0)));
+    desk.forget_old_requests(at(11)).await.unwrap();
+    assert_eq!(desk.join(desk.joining_once(11..12, &["d"], 0).await).await.unwrap().added, 1);
+    desk.counters_equal_rows(first.batch, 6).await;
 }
 
 async fn joined_messages_equal_launched_messages(desk: Desk) {

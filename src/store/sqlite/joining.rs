@@ -5,7 +5,7 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::rows::{json_of, small, state};
-use super::{Work, audiences, batches, inbound, outbox, pieces};
+use super::{Work, audiences, batches, client_ids, inbound, outbox, pieces};
 use crate::domain::{AudienceId, BatchId, BatchState, Tag, Timestamp};
 use crate::events::Origin;
 use crate::store::{Call, Error, Joined, Joining, KnownAs, NewAudience, NewBatch, NewCall, OwnTimes, PieceOfMessages};
@@ -18,7 +18,11 @@ struct Open {
     audience: AudienceId,
 }
 
-pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) -> Work<Joined> {
+pub(super) async fn join(connection: &mut SqliteConnection, mut joining: Joining) -> Work<Joined> {
+    let sieved = client_ids::sieve(connection, &mut joining).await?;
+    if let Some(known) = sieved.is_all_known(&joining) {
+        return Ok(known);
+    }
     let (confirms_opt_out, is_observed) = (joining.plan.confirms_opt_out, joining.plan.api.is_some());
     let plan = batches::store_plan(connection, &joining.plan).await?;
     let open = match joining.open_until {
@@ -60,15 +64,21 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
     if is_observed {
         outbox::write_skipped(connection, batch, (from, until)).await?;
     }
-    Ok(Joined { batch, tag, first: from })
+    sieved.note(connection, Joined { batch, tag, first: from, added: until - from, repeated: Vec::new() }, now).await
 }
 
 /// Begins the batches of a call of the API, with their messages. The first of them names the call.
 pub(super) async fn begin_call(connection: &mut SqliteConnection, call: NewCall) -> Work<Vec<Joined>> {
     let mut begun: Vec<Joined> = Vec::with_capacity(call.parts.len());
+    let mut first = None;
     for part in call.parts {
         let joined = join(connection, Joining { open_until: None, ..part }).await?;
-        let first = begun.first().unwrap_or(&joined).batch;
+        if joined.added == 0 {
+            // All of its messages were accepted before, so it begins no batch.
+            begun.push(joined);
+            continue;
+        }
+        let first = *first.get_or_insert(joined.batch);
         sqlx::query("INSERT INTO api_batch (first, batch, client_batch_id) VALUES (?1, ?2, ?3)")
             .bind(first.0)
             .bind(joined.batch.0)

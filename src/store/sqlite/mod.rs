@@ -11,6 +11,7 @@ mod audit;
 mod batches;
 mod catalogue;
 mod claim;
+mod client_ids;
 mod copies;
 mod deliveries;
 mod drafts;

@@ -78,9 +78,17 @@ pub(super) async fn forget_old(connection: &mut SqliteConnection, before: Timest
     )
     .bind(before.millis())
     .bind(PIECE)
+    .execute(&mut *connection)
+    .await?;
+    let ids = sqlx::query(
+        "DELETE FROM api_client_id WHERE (sub_account, client_id) IN
+         (SELECT sub_account, client_id FROM api_client_id WHERE accepted_at < ?1 ORDER BY accepted_at LIMIT ?2)",
+    )
+    .bind(before.millis())
+    .bind(PIECE)
     .execute(connection)
     .await?;
-    Ok(gone.rows_affected() == u64::from(PIECE))
+    Ok(gone.rows_affected().max(ids.rows_affected()) == u64::from(PIECE))
 }
 
 pub(super) async fn own_secret(

@@ -4,8 +4,8 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::TempDatabase;
 use crate::store::sqlite::{
-    aliases, api_keys, asking, audiences, audit, claim, deliveries, facts, inbound, joining, operators, opt_out_ids,
-    opt_outs, outbox, reads, receipts, shapes, tiers, walk,
+    aliases, api_keys, asking, audiences, audit, claim, client_ids, deliveries, facts, inbound, joining, operators,
+    opt_out_ids, opt_outs, outbox, reads, receipts, shapes, tiers, walk,
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
@@ -30,6 +30,10 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (shapes::WRITE.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (shapes::WRITE_ATTEMPTS.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (shapes::WRITE_ATTEMPTS.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
+        (
+            client_ids::KNOWN,
+            &["SEARCH known USING PRIMARY KEY (sub_account=? AND client_id=?)", "SEARCH batch USING INTEGER"],
+        ),
         (joining::OWN_TIMES, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (reads::IN_FLIGHT, &["SEARCH message USING PRIMARY KEY (batch=? AND n>?)"]),
         (claim::NEXT, &["SEARCH message USING", "message_queue (lane=? AND batch=? AND step=? AND not_before>?)"]),
