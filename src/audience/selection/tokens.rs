@@ -63,7 +63,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, SelectionError> {
     let (mut rest, mut at) = (text, 1);
     loop {
         let trimmed = rest.trim_start();
-        at += rest.chars().count() - trimmed.chars().count();
+        // Only what was skipped: counting the rest would take the square of the length.
+        at += rest[..rest.len() - trimmed.len()].chars().count();
         rest = trimmed;
         if rest.is_empty() {
             tokens.push(Placed { token: Token::End, at, written: String::new() });
