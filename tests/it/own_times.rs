@@ -27,8 +27,8 @@ fn single(n: u64, not_before: Option<Timestamp>, expires: Option<Timestamp>) -> 
     SingleMessage { recipient, not_before, expires }
 }
 
-const fn key(joined: Joined, n: u32) -> MessageKey {
-    MessageKey { batch: joined.batch, n: joined.first + n }
+fn key(joined: &Joined, n: u32) -> MessageKey {
+    joined.message_id(n).key
 }
 
 fn is_done(present: &Present) -> bool {
@@ -61,13 +61,13 @@ async fn a_message_that_expires_in_its_queue_ends_without_a_claim() {
     let now = world.clock.now();
     let (starts, expires) = (now + Span::from_secs(3_600), now + Span::from_secs(1_800));
     let joined = world.join(plan(), vec![single(0, Some(starts), Some(expires))]).await;
-    assert_story(&world, key(joined, 0), &["It stops waiting at "]).await;
+    assert_story(&world, key(&joined, 0), &["It stops waiting at "]).await;
     world.advance_to(expires - Span::from_secs(5)).await;
-    assert!(!is_done(&world.message(key(joined, 0)).await.present));
-    let ended = world.until(key(joined, 0), "it has expired", is_done).await;
+    assert!(!is_done(&world.message(key(&joined, 0)).await.present));
+    let ended = world.until(key(&joined, 0), "it has expired", is_done).await;
     assert_eq!((ended.outcome(), ended.expires), (Some(Outcome::Expired), Some(expires)));
     assert!(world.requests().is_empty());
-    assert_story(&world, key(joined, 0), &["The message's own expiry came at "]).await;
+    assert_story(&world, key(&joined, 0), &["The message's own expiry came at "]).await;
     world.stop().await;
 }
 
@@ -79,21 +79,21 @@ async fn its_own_expiry_decides_whether_a_message_falls_back() {
     let messages = vec![single(0, None, Some(later)), single(1, None, Some(sooner)), single(2, None, None)];
     let joined = world.join(plan(), messages).await;
     for n in 0..3 {
-        world.until(key(joined, n), "the provider has accepted it", is_awaiting).await;
+        world.until(key(&joined, n), "the provider has accepted it", is_awaiting).await;
     }
-    assert_story(&world, key(joined, 1), &["No other step is submitted after its expiry, "]).await;
+    assert_story(&world, key(&joined, 1), &["No other step is submitted after its expiry, "]).await;
     world.advance_to(now + Span::from_secs(58)).await;
     for n in [0, 2] {
-        world.until(key(joined, n), "it has fallen back", awaits_sms).await;
+        world.until(key(&joined, n), "it has fallen back", awaits_sms).await;
     }
-    let ended = world.until(key(joined, 1), "it has expired", is_done).await;
+    let ended = world.until(key(&joined, 1), "it has expired", is_done).await;
     assert_eq!(ended.outcome(), Some(Outcome::Expired));
     let sent = |channel: &str, expiry: Option<Timestamp>| (channel.to_owned(), expiry.map(Timestamp::rfc3339));
     assert_eq!(requests(&world, 0), [sent("Viber", Some(later)), sent("SMS", Some(later))]);
     assert_eq!(requests(&world, 1), [sent("Viber", Some(sooner))]);
     assert_eq!(requests(&world, 2), [sent("Viber", None), sent("SMS", None)]);
     for n in 0..3 {
-        assert_story(&world, key(joined, n), &[]).await;
+        assert_story(&world, key(&joined, n), &[]).await;
     }
     world.stop().await;
 }
@@ -105,13 +105,13 @@ async fn a_scheduled_message_starts_after_those_that_joined_later() {
     let scheduled = world.join(plan(), vec![single(0, Some(starts), None)]).await;
     let at_once = world.join(plan(), vec![single(1, None, None)]).await;
     assert_eq!(scheduled.batch, at_once.batch);
-    world.until(key(at_once, 0), "the provider has accepted it", is_awaiting).await;
+    world.until(key(&at_once, 0), "the provider has accepted it", is_awaiting).await;
     assert!(requests(&world, 0).is_empty());
     world.advance_to(starts - Span::from_secs(5)).await;
     assert!(requests(&world, 0).is_empty());
-    let sent = world.until(key(scheduled, 0), "the provider has accepted it", is_awaiting).await;
+    let sent = world.until(key(&scheduled, 0), "the provider has accepted it", is_awaiting).await;
     assert!(sent.first_submitted_at >= Some(starts), "{sent:?}");
-    assert_story(&world, key(scheduled, 0), &["the provider accepted it"]).await;
+    assert_story(&world, key(&scheduled, 0), &["the provider accepted it"]).await;
     world.stop().await;
 }
 
@@ -121,10 +121,10 @@ async fn an_expiry_that_the_provider_refuses_concerns_one_message() {
     world.set_next_answer(ProviderAnswer::Refuses(400, 1_006));
     let expires = world.clock.now() + Span::from_secs(300);
     let refused = world.join(plan(), vec![single(0, None, Some(expires))]).await;
-    world.until(key(refused, 0), "it has fallen back", awaits_sms).await;
+    world.until(key(&refused, 0), "it has fallen back", awaits_sms).await;
     assert!(world.store.holds().await.unwrap().is_empty() && world.store.step_holds().await.unwrap().is_empty());
     let next = world.join(plan(), vec![single(1, None, None)]).await;
-    world.until(key(next, 0), "the provider has accepted it", is_awaiting).await;
-    assert_story(&world, key(refused, 0), &["1006"]).await;
+    world.until(key(&next, 0), "the provider has accepted it", is_awaiting).await;
+    assert_story(&world, key(&refused, 0), &["1006"]).await;
     world.stop().await;
 }
