@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn braces_of_a_caller_are_never_a_variable() {
         let (plan, fields) = taken(&json!({ "type": "{{type}}", "odd }} key": "a", "language": "en" }));
-        assert_eq!(plan, json!({ "type": "{{type1}}", "odd }} key": "{{oddkey2}}", "language": "en" }));
-        assert_eq!(fields[0].1, "{{type}}");
+        assert_eq!(plan, json!({ "odd }} key": "{{oddkey1}}", "type": "{{type2}}", "language": "en" }));
+        assert_eq!(fields[1].1, "{{type}}");
     }
 }

@@ -736,9 +736,9 @@ async fn a_call_joins_no_more_messages_than_a_transaction_may_hold() {
         fields: Fields::pack(Vec::<&str>::new()),
     };
     let plan = || Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hello")]);
-    let refused = launcher.join(plan(), (0..5_001).map(recipient).collect()).await.unwrap_err().to_string();
-    assert!(refused.contains("5,001") && refused.contains("5,000"), "{refused}");
+    let refused = launcher.join(plan(), (0..10_001).map(recipient).collect()).await.unwrap_err().to_string();
+    assert!(refused.contains("10,001") && refused.contains("10,000"), "{refused}");
     assert!(store.batches(None).await.unwrap().is_empty());
-    let joined = launcher.join(plan(), (0..5_000).map(recipient).collect()).await.unwrap();
-    assert_eq!(store.batch(joined.batch).await.unwrap().unwrap().messages, 5_000);
+    let joined = launcher.join(plan(), (0..10_000).map(recipient).collect()).await.unwrap();
+    assert_eq!(store.batch(joined.batch).await.unwrap().unwrap().messages, 10_000);
 }

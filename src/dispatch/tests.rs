@@ -208,7 +208,8 @@ impl Desk {
             audience: String::new(),
             audience_ids: vec![audience],
             starts_at: None,
-            open_until: None,
+            // Single messages join a batch without a name.
+            open_until: name.is_none().then(|| self.clock.now() + Span::from_secs(3_600)),
             now,
         };
         let batch = store.begin_batch(new).await.unwrap();

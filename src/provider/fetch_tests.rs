@@ -15,7 +15,7 @@ impl Resolve for Names {
         let found = match name.as_str() {
             "proxy.test" => Ok(vec![SocketAddr::from(([127, 0, 0, 1], 0))]),
             "intranet.test" => Ok(vec![SocketAddr::from(([10, 1, 2, 3], 0))]),
-            "media.test" => Ok(vec![SocketAddr::from(([192, 0, 2, 1], 0))]),
+            "media.test" => Ok(vec![SocketAddr::from(([8, 8, 8, 8], 0))]),
             _ => Err(io::Error::other("unknown name")),
         };
         std::future::ready(found).boxed()
