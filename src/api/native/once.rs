@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::Shared;
 use super::frame::{RequestId, render_problem};
 use super::problem::{Answer, Kind, Problem};
+use super::rules::Rule;
 use crate::access::Caller;
 use crate::clock::format_time;
 use crate::domain::Span;
@@ -35,14 +36,24 @@ pub(super) struct Once {
     id: Option<RequestId>,
 }
 
+/// The body with which an answer is stored and repeated, because its own body shows a secret once.
+#[derive(Debug, Clone)]
+pub(super) struct RepeatedBody(pub(super) Vec<u8>);
+
 /// The key of a request, if it names one. Only POST has keys: the other methods may be repeated as they are.
-pub(super) fn named(caller: &Caller, parts: &Parts, body: &Bytes) -> Answer<Option<Once>> {
+///
+/// - The digest of a body with a password is salted by this start of the server: nobody can guess the password from what is
+///   stored, and after a restart the same request counts as another.
+pub(super) fn named(shared: &Shared, rule: Rule, caller: &Caller, parts: &Parts, body: &Bytes) -> Answer<Option<Once>> {
     let Some(key) = parts.headers.get(KEY).filter(|_| parts.method == Method::POST) else { return Ok(None) };
     let key = key.to_str().ok().map(str::trim).filter(|key| (1..=KEY_MAX).contains(&key.len())).ok_or_else(|| {
         let sentence = format!("an Idempotency-Key is 1 to {KEY_MAX} visible ASCII characters, such as a UUID");
         Problem::new(Kind::InvalidParameter, sentence).of_parameter("Idempotency-Key")
     })?;
     let mut digest = Sha256::new();
+    if rule.has_secret {
+        digest.update(shared.0.native.salt);
+    }
     // Neither a method nor a path and query contains a line end.
     digest.update(format!("{}\n{}\n", parts.method, parts.uri));
     digest.update(body);
@@ -87,12 +98,13 @@ impl Once {
         if let Some(id) = &self.id {
             render_problem(&mut response, id);
         }
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
         let body = to_bytes(body, ANSWER_MAX).await.map_err(|error| Problem::failed(&error))?;
+        let repeated = parts.extensions.remove::<RepeatedBody>();
         let answer = StoredAnswer {
             status: parts.status.as_u16(),
             headers: stored_headers(&parts.headers),
-            body: body.to_vec(),
+            body: repeated.map_or_else(|| body.to_vec(), |repeated| repeated.0),
         };
         store.finish_request(self.of, answer).await?;
         Ok(Response::from_parts(parts, Body::from(body)))
