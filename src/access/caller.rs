@@ -44,8 +44,23 @@ impl Caller {
         }
     }
 
+    /// Checks the limits of lanes and subaccounts for what is about all of them.
+    pub fn ensure_unlimited(&self) -> Result<(), Denied> {
+        if self.is_limited() { Err(Denied::Limited { name: self.name.clone() }) } else { Ok(()) }
+    }
+
     pub fn check(&self, scope: Scope) -> Result<(), Denied> {
         if self.scopes.contain(scope) { Ok(()) } else { Err(Denied::Scope(scope)) }
+    }
+
+    /// Whether it may not use every lane or not every subaccount.
+    pub const fn is_limited(&self) -> bool {
+        self.sub_accounts.is_some() || self.lanes.is_some()
+    }
+
+    /// Whether its limit of lanes permits a lane.
+    pub fn may_use_lane(&self, lane: &str) -> bool {
+        self.lanes.as_ref().is_none_or(|allowed| allowed.iter().any(|name| name == lane))
     }
 
     /// Whether it may use a subaccount, and what belongs to it.
@@ -81,6 +96,11 @@ pub enum Denied {
     Address { name: String },
     #[error("this needs a key with the scope \"{0}\"")]
     Scope(Scope),
+    #[error(
+        "the API key \"{name}\" is limited to some lanes or subaccounts, and this is about more than these; use a key \
+         without such a limit"
+    )]
+    Limited { name: String },
     #[error("unknown name, or wrong password")]
     SignIn,
     #[error("the operator \"{name}\" is disabled; `volley operator enable` ends that")]

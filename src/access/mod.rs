@@ -98,6 +98,14 @@ impl Access {
         Ok(Arc::clone(&known.caller))
     }
 
+    /// Checks that the key of a caller that was admitted may still be used. An answer that goes on for long asks.
+    pub async fn recheck(&self, caller: &Caller, now: Timestamp) -> Result<(), Denied> {
+        // An operator has no key.
+        let Ok(id) = caller.id.parse::<KeyId>() else { return Ok(()) };
+        let known = self.known(id, now).await?.ok_or(Denied::Unknown)?;
+        ensure_valid(&known.key, now)
+    }
+
     async fn known(&self, id: KeyId, now: Timestamp) -> Result<Option<Arc<Known>>, Denied> {
         let (reading, _permit) = match self.keys.look(id, now) {
             Look::Fresh(known) => return Ok(Some(known)),
@@ -128,15 +136,21 @@ impl Access {
 
 /// Checks a key whose secret was proven.
 fn check(key: &ApiKey, peer: IpAddr, now: Timestamp) -> Result<(), Denied> {
+    ensure_valid(key, now)?;
+    let is_allowed = |networks: &Vec<IpNetwork>| networks.iter().any(|network| network.contains(peer));
+    if key.limits.addresses.as_ref().is_none_or(is_allowed) {
+        Ok(())
+    } else {
+        Err(Denied::Address { name: key.name.clone() })
+    }
+}
+
+fn ensure_valid(key: &ApiKey, now: Timestamp) -> Result<(), Denied> {
     let name = || key.name.clone();
     if key.revoked_at.is_some() {
         return Err(Denied::Revoked { name: name() });
     }
-    if key.limits.expires_at.is_some_and(|at| at <= now) {
-        return Err(Denied::Expired { name: name() });
-    }
-    let is_allowed = |networks: &Vec<IpNetwork>| networks.iter().any(|network| network.contains(peer));
-    if key.limits.addresses.as_ref().is_none_or(is_allowed) { Ok(()) } else { Err(Denied::Address { name: name() }) }
+    if key.limits.expires_at.is_some_and(|at| at <= now) { Err(Denied::Expired { name: name() }) } else { Ok(()) }
 }
 
 fn unavailable(error: &(dyn std::error::Error + 'static)) -> Denied {

@@ -139,6 +139,19 @@ async fn a_revocation_is_in_effect_at_once_and_in_other_processes_within_250_ms(
 }
 
 #[tokio::test]
+async fn a_caller_that_was_admitted_is_refused_once_its_key_ends() {
+    let access = in_memory().await;
+    let limits = KeyLimits { expires_at: Some(at(60)), ..KeyLimits::default() };
+    let issued = access.create_key(NewKey { limits, ..new_key("shop", Scope::Read) }, &ann(), at(0)).await.unwrap();
+    let caller = call(&access, &issued.text, at(1)).await.unwrap();
+    let name = "shop".to_owned();
+    assert_eq!(access.recheck(&caller, at(59)).await, Ok(()));
+    assert_eq!(access.recheck(&caller, at(60)).await, Err(Denied::Expired { name: name.clone() }));
+    access.revoke_key("shop", &ann(), at(2)).await.unwrap();
+    assert_eq!(access.recheck(&caller, at(2)).await, Err(Denied::Revoked { name }));
+}
+
+#[tokio::test]
 async fn a_read_that_began_before_a_revocation_is_not_kept() {
     let access = in_memory().await;
     let issued = access.create_key(new_key("shop", Scope::Send), &ann(), at(0)).await.unwrap();

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Issued;
 use crate::domain::{AuditAction, IpNetwork, KeyId, Scopes, Timestamp, rfc3339, rfc3339_option};
 use crate::store::{ApiKey, AuditActor, AuditEntry, OperatorAccount};
 
 /// Whether a key or an operator may call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {
     Active,
@@ -39,15 +40,19 @@ impl KeyState {
 }
 
 /// A key.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct KeyView<'a> {
     pub id: KeyId,
     pub name: &'a str,
     pub state: KeyState,
     pub scopes: Scopes,
+    #[schema(value_type = Option<Vec<String>>)]
     pub sub_accounts: Option<&'a [String]>,
+    #[schema(value_type = Option<Vec<String>>)]
     pub lanes: Option<&'a [String]>,
+    #[schema(value_type = Option<Vec<IpNetwork>>)]
     pub addresses: Option<&'a [IpNetwork]>,
+    #[schema(value_type = Option<u32>, minimum = 1)]
     pub requests_per_s: Option<NonZeroU32>,
     #[serde(with = "rfc3339")]
     pub created_at: Timestamp,
@@ -61,6 +66,7 @@ pub struct KeyView<'a> {
     pub revoked_at: Option<Timestamp>,
     #[serde(with = "rfc3339_option")]
     pub last_used_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>)]
     pub last_used_from: Option<IpAddr>,
 }
 
@@ -88,11 +94,13 @@ impl<'a> KeyView<'a> {
 }
 
 /// A key with its secret, at the only moment at which that is known.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct IssuedView<'a> {
     #[serde(flatten)]
     pub of: KeyView<'a>,
-    pub key: &'a str,
+    /// The key itself, shown once: a repeated answer does not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<&'a str>,
 }
 
 impl std::fmt::Debug for IssuedView<'_> {
@@ -102,13 +110,19 @@ impl std::fmt::Debug for IssuedView<'_> {
 }
 
 impl<'a> IssuedView<'a> {
+    /// The view for all times after that moment.
+    #[must_use]
+    pub fn without_secret(&self) -> Self {
+        Self { of: self.of.clone(), key: None }
+    }
+
     pub fn new(issued: &'a Issued, now: Timestamp) -> Self {
-        Self { of: KeyView::new(&issued.key, now), key: issued.text.expose() }
+        Self { of: KeyView::new(&issued.key, now), key: Some(issued.text.expose()) }
     }
 }
 
 /// An operator.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct OperatorView<'a> {
     pub name: &'a str,
     pub state: KeyState,
@@ -137,7 +151,7 @@ impl<'a> OperatorView<'a> {
 }
 
 /// An entry of the audit log.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AuditEntryView<'a> {
     #[serde(with = "rfc3339")]
     pub at: Timestamp,
@@ -146,6 +160,7 @@ pub struct AuditEntryView<'a> {
     pub actor: &'static str,
     pub actor_id: Option<&'a str>,
     pub actor_name: Option<&'a str>,
+    #[schema(value_type = Option<String>)]
     pub peer: Option<IpAddr>,
     pub request_id: Option<&'a str>,
     pub method: Option<&'a str>,

@@ -31,13 +31,17 @@ pub(super) async fn metrics(
 async fn may_read(shared: &Shared, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Denied> {
     let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     let caller = shared.0.access.caller(authorization, peer.ip(), shared.clock.now()).await?;
-    caller.check(Scope::Read)
+    caller.check(Scope::Read)?;
+    // The figures are of all lanes.
+    caller.ensure_unlimited()
 }
 
 fn refused(denied: &Denied) -> Response {
     let why = format!("{denied}\n");
     match denied {
-        Denied::Scope(_) => (StatusCode::FORBIDDEN, why).into_response(),
+        Denied::Scope(_) | Denied::Address { .. } | Denied::Limited { .. } => {
+            (StatusCode::FORBIDDEN, why).into_response()
+        }
         _ => (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], why).into_response(),
     }
 }

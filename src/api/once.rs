@@ -51,12 +51,25 @@ pub(super) enum NotOnce {
     Answer(#[source] axum::Error),
 }
 
+/// The body with which an answer is stored and repeated, because its own body shows a secret once.
+#[derive(Debug, Clone)]
+pub(super) struct RepeatedBody(pub(super) Vec<u8>);
+
 /// The key of a request, if it names one. Only POST has keys: the other methods may be repeated as they are.
-pub(super) fn named(caller: &Caller, parts: &Parts, body: &Bytes) -> Result<Option<Once>, NotOnce> {
+///
+/// - The digest of a body with a password is salted by this start of the server: nobody can guess the password from what is
+///   stored, and after a restart the same request counts as another.
+pub(super) fn named(
+    caller: &Caller,
+    parts: &Parts,
+    body: &Bytes,
+    salt: Option<&[u8]>,
+) -> Result<Option<Once>, NotOnce> {
     let Some(key) = parts.headers.get(KEY).filter(|_| parts.method == Method::POST) else { return Ok(None) };
     let key = key.to_str().ok().map(str::trim).filter(|key| (1..=KEY_MAX).contains(&key.len()));
     let key = key.ok_or(NotOnce::InvalidKey)?;
     let mut digest = Sha256::new();
+    digest.update(salt.unwrap_or_default());
     // Neither a method nor a path and query contains a line end.
     digest.update(format!("{}\n{}\n", parts.method, parts.uri));
     digest.update(body);
@@ -86,12 +99,13 @@ impl Once {
             store.forget_request(self.of).await?;
             return Ok(response);
         }
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
         let body = to_bytes(body, ANSWER_MAX).await.map_err(NotOnce::Answer)?;
+        let repeated = parts.extensions.remove::<RepeatedBody>();
         let answer = StoredAnswer {
             status: parts.status.as_u16(),
             headers: stored_headers(&parts.headers),
-            body: body.to_vec(),
+            body: repeated.map_or_else(|| body.to_vec(), |repeated| repeated.0),
         };
         store.finish_request(self.of, answer).await?;
         Ok(Response::from_parts(parts, Body::from(body)))

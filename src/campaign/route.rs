@@ -134,6 +134,15 @@ pub(super) struct Building<'a> {
     warnings: Vec<Warning>,
 }
 
+impl Draft {
+    /// The lanes that its steps would use, as far as they are known.
+    pub fn lanes<'a>(&'a self, config: &'a Config) -> Vec<&'a Lane> {
+        let Ok(chosen) = self.route.choose(config) else { return Vec::new() };
+        let building = Building::of(chosen, config);
+        chosen.steps.iter().flat_map(|step| building.lanes_of(step)).collect()
+    }
+}
+
 impl<'a> Building<'a> {
     fn of(chosen: ChosenSteps<'a>, config: &'a Config) -> Self {
         Self {

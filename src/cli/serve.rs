@@ -114,7 +114,7 @@ async fn offer_setup(context: &CommandContext, store: &Arc<dyn Store>) {
         Ok(None) => {}
         Ok(Some(token)) => out::talk(format_args!(
             "There is no key for the API yet. To create the first one: volley{} key create --name admin --scope admin\n\
-             Or over the API, within 24 hours and once, with this token: {}",
+             Or over the API, within 24 hours and once, by POST /v1/setup with this token: {}",
             context.config_flag(),
             token.expose()
         )),

@@ -144,7 +144,7 @@ fn every_error_says_what_where_and_what_to_do() {
             "[outgoing]\nallow = [\"10.1.0.0/8\"]",
             "outgoing, allow: invalid \"10.1.0.0/8\": it has bits behind its prefix",
         ),
-        ("[outgoing]\nallow = [\"intranet\"]", "outgoing, allow: invalid \"intranet\": it is no network"),
+        ("[outgoing]\nallow = [\"intranet\"]", "outgoing, allow: invalid \"intranet\": it is not a network"),
         ("[[alert]]\nname = \"ops\"", "alert ops, url: an alert needs a target; add a url or a command"),
         ("[[alert]]\nname = \"ops\"\nurl = \"T0/B0\"", "alert ops, url: invalid URL; use https://"),
         (

@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{Country, Money, Msisdn, Rate, Span, StepIndex, StopRule, Stretch, Tier, Timestamp, Zone};
+use super::{
+    Country, IpNetwork, KeyId, Money, Msisdn, Rate, Scope, Scopes, Span, StepIndex, StopRule, Stretch, Tier, Timestamp,
+    Zone,
+};
 
 /// Gives a closed set of words its schema.
 macro_rules! schema_of_words {
@@ -49,6 +52,8 @@ macro_rules! schema_of_text {
 
 schema_of_text! {
     Country, "Country, as two letters of ISO 3166.", "SG";
+    IpNetwork, "IP address, or a network of them.", "10.0.0.0/8";
+    KeyId, "Id of an API key; it is no secret.", "vk_0123456789abcdef";
     Money, "Amount of money, in the currency of the price list.", "0.0512";
     Msisdn, "Phone number with its country code (E.164).", "+6591234567";
     Rate, "Rate: a number and a unit.", "80/s";
@@ -57,6 +62,18 @@ schema_of_text! {
     Stretch, "Hours of days.", "Mon-Fri 09:00-18:00";
     Tier, "Recipients in 24 hours.", "10K";
     Zone, "Time zone.", "Asia/Singapore";
+}
+
+impl PartialSchema for Scopes {
+    fn schema() -> RefOr<Schema> {
+        ArrayBuilder::new().items(Scope::schema()).unique_items(true).examples([["read", "send"]]).into()
+    }
+}
+
+impl ToSchema for Scopes {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Scopes")
+    }
 }
 
 impl PartialSchema for Timestamp {

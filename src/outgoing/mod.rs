@@ -30,7 +30,7 @@ pub use desk::{Created, Desk, Failed, Wanted};
 pub use event_types::{EVENT_TYPES, EventType};
 pub use sending::Outgoing;
 pub use sign::signature;
-pub use view::{DeliveryView, NewSecretView, ReplayView, SubscriptionView};
+pub use view::{CreatedView, DeliveryView, NewSecretView, ReplayView, SubscriptionView};
 
 use crate::domain::Span;
 

@@ -1,12 +1,13 @@
 //! Subscriptions and deliveries as JSON.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::{Span, Timestamp};
 use crate::store::{Delivery, ReceiverHealth, Subscription, WebhookFormat};
 
 /// A subscription, without its secrets.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct SubscriptionView {
     pub id: String,
     pub name: String,
@@ -29,21 +30,38 @@ pub struct SubscriptionView {
 }
 
 /// A secret, shown once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct NewSecretView {
     pub id: String,
     pub name: String,
     pub secret: String,
 }
 
+/// A new subscription.
+#[derive(Serialize, ToSchema)]
+pub struct CreatedView {
+    #[serde(flatten)]
+    pub of: SubscriptionView,
+    /// The signing secret, shown once: a repeated answer does not have it, and neither has a subscription for the provider's
+    /// webhooks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+impl std::fmt::Debug for CreatedView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreatedView").field("of", &self.of).finish_non_exhaustive()
+    }
+}
+
 /// How many deliveries are sent once more.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ReplayView {
     pub replayed: u64,
 }
 
 /// A delivery, with its latest try.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DeliveryView {
     /// Its number.
     pub delivery: i64,

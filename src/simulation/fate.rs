@@ -427,6 +427,7 @@ through! {
         reads setup_token() -> Option<SetupToken>;
         writes record_audit(entries: Vec<AuditEntry>) -> ();
         reads audit_entries(after: Cursor, limit: u32) -> Vec<(Cursor, AuditEntry)>;
+        reads audit_entries_before(before: Option<Cursor>, limit: u32) -> Vec<(Cursor, AuditEntry)>;
         writes forget_audit(before: Timestamp) -> ();
     }
 }

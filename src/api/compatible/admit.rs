@@ -52,7 +52,7 @@ async fn admitted(
     let is_query = [Method::GET, Method::HEAD].contains(&parts.method);
     caller.check(if is_query { Scope::Read } else { *changes })?;
     let body = read(shared, &parts, body).await?;
-    let once = once::named(&caller, &parts, &body.body)?;
+    let once = once::named(&caller, &parts, &body.body, None)?;
     parts.extensions.insert(caller);
     let request = Request::from_parts(parts, Body::from(body.body.clone()));
     match once {

@@ -387,7 +387,7 @@ async fn channels_and_a_fallback_text_become_steps() {
     // After the last step nothing follows.
     assert_eq!(
         steps,
-        [(Channel::WhatsApp, Some(Span::from_secs(60)), "read"), (Channel::Sms, None, "delivered")],
+        [(Channel::WhatsApp, Some(Span::from_secs(60)), "Read"), (Channel::Sms, None, "Delivered")],
         "{steps:?}"
     );
     assert!(matches!(plan.steps[0].content, Content::Raw(_)));

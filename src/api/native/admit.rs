@@ -1,26 +1,30 @@
 //! Admits a request to its operation: the caller, its scope and its rate, the body and the time.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::extract::Call;
+use super::extract::{Asked, Call};
 use super::frame::{RequestId, panicked, render_problem};
 use super::problem::{Answer, Kind, Problem};
-use super::rate;
+use super::rate::Counted;
+use super::recorded::{self, Entry};
 use super::rules::{Rule, Rules};
 use super::{PREFIX, Shared};
-use crate::access::{Caller, Denied};
+use crate::access::Caller;
 use crate::api::door::Peer;
 use crate::api::once::{self, LATER, NotOnce};
 use crate::api::unproven::{Held, NotRead};
-use crate::domain::Span;
+use crate::domain::{Scope, Span};
 
 /// What admits requests.
 #[derive(Debug, Clone)]
@@ -42,34 +46,57 @@ pub(super) async fn admit(State(gate): State<Gate>, request: Request, next: Next
     }
 }
 
-async fn admitted(shared: &Shared, rule: Rule, mut request: Request, next: Next) -> Answer<Response> {
+async fn admitted(shared: &Shared, rule: Rule, request: Request, next: Next) -> Answer<Response> {
     if request.uri().path().contains("%00") {
         return Err(Problem::new(Kind::InvalidParameter, "the path contains the character U+0000; remove it"));
     }
-    let caller = match claimed(&request) {
-        Claimed::Injected(caller) => caller,
-        Claimed::ByKey { authorization, peer } => {
-            let authorization = authorization.as_ref().map(HeaderValue::as_bytes);
-            shared.0.access.caller(authorization, peer, shared.clock.now()).await.map_err(refused)?
-        }
+    let peer = peer(&request);
+    let caller = match rule.scope {
+        Some(scope) => Some(proven(shared, (scope, rule), claimed(&request), peer).await?),
+        None => None,
     };
-    caller.check(rule.scope).map_err(refused)?;
-    let limits = shared.0.native.rates.check(&caller.id, rate::USUAL)?;
-    request.extensions_mut().insert(Call { caller: Arc::clone(&caller), at: shared.clock.now() });
-    let mut response = match carry_out(shared, rule, &caller, request, next).await {
-        Ok(response) => response,
-        Err(problem) => problem.into_response(),
+    let counted = caller.as_deref().map_or(Counted::Setup, Counted::Key);
+    let limits = shared.0.native.rates.check(counted)?;
+    let (mut parts, body) = request.into_parts();
+    if let Some(caller) = &caller {
+        parts.extensions.insert(Call { caller: Arc::clone(caller), at: shared.clock.now() });
+    }
+    let answered = if [Method::GET, Method::HEAD].contains(&parts.method) {
+        in_time(shared, rule, async { Ok(next.run(Request::from_parts(parts, body)).await) }).await
+    } else {
+        change(shared, rule, (caller, peer), (parts, body), next).await
     };
+    let mut response = answered.unwrap_or_else(IntoResponse::into_response);
     response.headers_mut().extend(limits);
     Ok(response)
 }
 
+/// The caller, if its key permits the operation.
+async fn proven(shared: &Shared, (scope, rule): (Scope, Rule), claimed: Claimed, peer: IpAddr) -> Answer<Arc<Caller>> {
+    let caller = match claimed {
+        Claimed::Injected(caller) => caller,
+        Claimed::ByKey(authorization) => {
+            let authorization = authorization.as_ref().map(HeaderValue::as_bytes);
+            shared.0.access.caller(authorization, peer, shared.clock.now()).await?
+        }
+    };
+    caller.check(scope)?;
+    if !rule.is_by_lane {
+        caller.ensure_unlimited()?;
+    }
+    Ok(caller)
+}
+
+/// The address of the connection.
+fn peer(request: &Request) -> IpAddr {
+    let peer = request.extensions().get::<ConnectInfo<Peer>>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Peer { address, .. })| address.ip())
+}
+
 /// Who a request says that it comes from.
 enum Claimed {
-    ByKey {
-        authorization: Option<HeaderValue>,
-        peer: IpAddr,
-    },
+    /// The value of `Authorization`.
+    ByKey(Option<HeaderValue>),
     /// A test's caller. Nothing in a request from the network becomes an extension.
     #[cfg_attr(not(test), expect(dead_code, reason = "tests alone inject callers"))]
     Injected(Arc<Caller>),
@@ -80,52 +107,57 @@ fn claimed(request: &Request) -> Claimed {
     if let Some(caller) = request.extensions().get::<Arc<Caller>>() {
         return Claimed::Injected(Arc::clone(caller));
     }
-    let peer = request.extensions().get::<ConnectInfo<Peer>>();
-    Claimed::ByKey {
-        authorization: request.headers().get(header::AUTHORIZATION).cloned(),
-        peer: peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Peer { address, .. })| address.ip()),
-    }
+    Claimed::ByKey(request.headers().get(header::AUTHORIZATION).cloned())
 }
 
-fn refused(denied: Denied) -> Problem {
-    match denied {
-        Denied::Scope(_) | Denied::Address { .. } => Problem::new(Kind::Forbidden, denied),
-        denied => Problem::new(Kind::Unauthorized, denied)
-            .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-    }
-}
-
-/// Reads the body and runs the operation, within the limits of its rule.
-async fn carry_out(shared: &Shared, rule: Rule, caller: &Caller, request: Request, next: Next) -> Answer<Response> {
-    if [Method::GET, Method::HEAD].contains(request.method()) {
-        return in_time(shared, rule, async { Ok(next.run(request).await) }).await;
-    }
-    let (parts, body) = request.into_parts();
+/// Reads the body and runs an operation that may change something, within the limits of its rule.
+async fn change(
+    shared: &Shared,
+    rule: Rule,
+    (caller, peer): (Option<Arc<Caller>>, IpAddr),
+    (mut parts, body): (Parts, Body),
+    next: Next,
+) -> Answer<Response> {
+    let asked = Asked(recorded::asked(&parts, peer));
+    parts.extensions.insert(asked);
     let held = read(shared, rule, &parts.headers, body).await?;
-    let once = once::named(caller, &parts, &held.body)?;
+    let salt = rule.has_secret.then_some(shared.0.native.salt.as_slice());
+    let once = caller.as_ref().map(|caller| once::named(caller, &parts, &held.body, salt)).transpose()?.flatten();
+    let entry = match caller.filter(|_| rule.is_audited(&parts.method)) {
+        Some(caller) => Some(Entry::of(caller, &mut parts).await?),
+        None => None,
+    };
     let request = Request::from_parts(parts, Body::from(held.body.clone()));
     let shared_with_task = shared.clone();
     // A change goes on to its end, even if its caller is gone or has waited too long.
     let task = async move {
         // The body keeps its part of the budget for as long as it is in memory.
         let _held = held;
-        match once {
-            Some(once) => {
-                let id = request.extensions().get::<RequestId>().cloned();
-                let carry_out = async {
-                    let mut response = next.run(request).await;
-                    if let Some(id) = &id {
-                        render_problem(&mut response, id);
-                    }
-                    response
-                };
-                once.run(&shared_with_task, carry_out).await.map_err(Problem::from)
+        let work = async {
+            match once {
+                Some(once) => once.run(&shared_with_task, rendered(request, next)).await.map_err(Problem::from),
+                None => Ok(next.run(request).await),
             }
-            None => Ok(next.run(request).await),
+        };
+        let answered = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(panicked()));
+        let response = answered.unwrap_or_else(IntoResponse::into_response);
+        match entry {
+            Some(entry) => entry.record(&shared_with_task, response).await,
+            None => Ok(response),
         }
     };
     let task = tokio::spawn(task.in_current_span());
     in_time(shared, rule, async { task.await.unwrap_or_else(|_| Err(panicked())) }).await
+}
+
+/// Runs the operation. A problem gets its body here, because it is stored with it.
+async fn rendered(request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(id) = &id {
+        render_problem(&mut response, id);
+    }
+    response
 }
 
 impl From<NotOnce> for Problem {

@@ -45,7 +45,12 @@ struct Filters {
 /// A page may have fewer batches than its limit although another follows: `next` tells.
 #[utoipa::path(get, path = "/batches", operation_id = "list_batches", tag = "batches", params(BatchQuery),
     responses((status = 200, description = "The batches of the page.", body = Page<BatchView>)))]
-pub(super) async fn list(State(shared): State<Shared>, Query(query): Query<BatchQuery>, uri: Uri) -> Answer<Response> {
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    Query(query): Query<BatchQuery>,
+    call: Call,
+    uri: Uri,
+) -> Answer<Response> {
     let filters = Filters { state: query.state, campaign: query.campaign };
     let cursors = shared.cursors("batches", &filters).await?;
     let before = query.cursor.map(|cursor| cursors.read::<u32>(&cursor)).transpose()?.map(BatchId);
@@ -59,23 +64,32 @@ pub(super) async fn list(State(shared): State<Shared>, Query(query): Query<Batch
     let next = page.next.map(|next| cursors.write(&next.0)).transpose()?;
     let mut items = Vec::new();
     for (batch, _) in &page.batches {
+        if !call.may_use_batch(&shared, batch.id).await? {
+            continue;
+        }
         items.push(BatchView::new(batch, &shared.store.tallies(batch.id).await?));
     }
     Ok(Page { items, next }.answer(&uri))
 }
 
-async fn found(shared: &Shared, text: &str) -> Answer<Batch> {
+async fn found(shared: &Shared, call: &Call, text: &str) -> Answer<Batch> {
     let unknown = || Problem::new(Kind::NotFound, format_args!("unknown batch \"{text}\""));
     let id: CampaignId = text.parse().map_err(|_| unknown())?;
-    shared.store.batch(id.batch).await?.filter(|batch| batch.tag == id.tag).ok_or_else(unknown)
+    let batch = shared.store.batch(id.batch).await?.filter(|batch| batch.tag == id.tag).ok_or_else(unknown)?;
+    call.ensure_batch(shared, &batch).await?;
+    Ok(batch)
 }
 
 /// Get a batch with its counts.
 #[utoipa::path(get, path = "/batches/{batch}", operation_id = "get_batch", tag = "batches",
     params(("batch" = String, Path, description = "Id of the batch.", pattern = "^(cmp_)?[0-9a-fA-F-]{32,36}$")),
     responses((status = 200, description = "The batch.", body = BatchView), (status = 404)))]
-pub(super) async fn get(State(shared): State<Shared>, Path(id): Path<String>) -> Answer<JsonAnswer<BatchView>> {
-    let batch = found(&shared, &id).await?;
+pub(super) async fn get(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    call: Call,
+) -> Answer<JsonAnswer<BatchView>> {
+    let batch = found(&shared, &call, &id).await?;
     Ok(JsonAnswer(BatchView::new(&batch, &shared.store.tallies(batch.id).await?)))
 }
 
@@ -85,7 +99,7 @@ async fn decide(
     decision: CampaignDecision,
     reason: &DecisionReason,
 ) -> Answer<JsonAnswer<DecisionView>> {
-    let batch = found(shared, id).await?;
+    let batch = found(shared, call, id).await?;
     let by = call.origin(reason.text()?);
     let done = carry_out(shared.store.as_ref(), shared.clock.as_ref(), &batch, decision, &by).await?;
     Ok(JsonAnswer(DecisionView::new(&batch, &done)))

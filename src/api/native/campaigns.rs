@@ -75,7 +75,13 @@ pub(super) async fn list(
     let page = shared.store.batch_page(filter, before, query.limit.items()).await?;
     let next = page.next.map(|next| cursors.write(&next.0)).transpose()?;
     let launcher = launcher(&shared, &shared.config, &call);
-    let listed = Listed::of(&launcher, page.batches).await?;
+    let mut own = Vec::new();
+    for (batch, is_test) in page.batches {
+        if call.may_use_batch(&shared, batch.id).await? {
+            own.push((batch, is_test));
+        }
+    }
+    let listed = Listed::of(&launcher, own).await?;
     Ok(Page { items: listed.iter().map(Listed::view).collect(), next }.answer(&uri))
 }
 
@@ -84,7 +90,7 @@ pub(super) async fn list(
     params(("campaign" = String, Path, description = "Id or name of the campaign.")),
     responses((status = 200, description = "The campaign.", body = CampaignView<'static>), (status = 404)))]
 pub(super) async fn get(State(shared): State<Shared>, Path(name): Path<String>, call: Call) -> Answer<Response> {
-    let batch = found(&shared, &name).await?;
+    let batch = found(&shared, &call, &name).await?;
     let launcher = launcher(&shared, &shared.config, &call);
     let mut watcher = Watcher::new(&launcher, batch.id).await?;
     let look = watcher.look().await?;
@@ -121,7 +127,7 @@ async fn decide(
     decision: CampaignDecision,
     reason: &DecisionReason,
 ) -> Answer<JsonAnswer<DecisionView>> {
-    let batch = found(shared, name).await?;
+    let batch = found(shared, call, name).await?;
     let by = call.origin(reason.text()?);
     let done = carry_out(shared.store.as_ref(), shared.clock.as_ref(), &batch, decision, &by).await?;
     Ok(JsonAnswer(DecisionView::new(&batch, &done)))

@@ -29,7 +29,7 @@ gets the same answer. Lists have pages: `next` is the `cursor` of the next page.
 their unit.";
 
 /// The groups of operations, in the order of the reference page.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 12] = [
     ("campaigns", "Campaigns: plan, launch, watch, change, stop and report them."),
     ("batches", "Batches: messages that were launched together, by a campaign or by calls of the API."),
     ("messages", "Messages: find them, and see what happened to each."),
@@ -38,6 +38,10 @@ const TAGS: [(&str, &str); 8] = [
     ("opt-outs", "Recipients who have opted out."),
     ("replies", "Messages from recipients."),
     ("events", "What servers, operators and the provider did."),
+    ("keys", "Keys of the API."),
+    ("operators", "Operators, who sign in with a password."),
+    ("webhooks", "Webhooks that Volley sends: their receivers, and what became of each."),
+    ("audit-log", "Who did what over the API, and who changed keys and operators."),
 ];
 
 /// Completes the document that the operations have made.
@@ -75,9 +79,13 @@ fn add_common(operation: &mut Operation, method: &Method, has_parameters: bool) 
     if has_parameters {
         add_problem(operation, StatusCode::BAD_REQUEST);
     }
-    add_problem(operation, StatusCode::UNAUTHORIZED);
-    add_problem(operation, StatusCode::FORBIDDEN);
-    if *method == Method::POST {
+    let has_caller = operation.security.as_ref().is_none_or(|security| !security.is_empty());
+    if has_caller {
+        add_problem(operation, StatusCode::UNAUTHORIZED);
+        add_problem(operation, StatusCode::FORBIDDEN);
+    }
+    // Idempotency keys belong to a caller.
+    if has_caller && *method == Method::POST {
         let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(KEY_MAX));
         let parameter = ParameterBuilder::new()
             .name("Idempotency-Key")

@@ -8,13 +8,29 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use memchr::memmem;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use super::problem::{Answer, Kind, Problem};
 use crate::access::Caller;
+use crate::config::Secret;
 use crate::domain::Timestamp;
 use crate::events::Origin;
+use crate::store::AuditRequest;
+
+/// The request itself, as the audit log records it.
+#[derive(Debug, Clone)]
+pub(in crate::api) struct Asked(pub(in crate::api) AuditRequest);
+
+impl<S: Sync> FromRequestParts<S> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
+        // As for a call: every operation is admitted first.
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::new(Kind::Unauthorized, "no caller"))
+    }
+}
 
 /// Who calls, and when.
 #[derive(Debug, Clone)]
@@ -24,11 +40,6 @@ pub(in crate::api) struct Call {
 }
 
 impl Call {
-    /// Whether it may use a lane, and what is queued on it.
-    pub(in crate::api) fn may_use_lane(&self, name: &str) -> bool {
-        self.caller.lanes.as_ref().is_none_or(|allowed| allowed.iter().any(|lane| lane == name))
-    }
-
     /// The caller, as recorded with its decisions.
     pub(in crate::api) fn origin(&self, reason: Option<&str>) -> Origin {
         self.caller.origin(reason.map(str::trim).filter(|reason| !reason.is_empty()))
@@ -76,6 +87,16 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
             None => Err(wrong_media_type()),
         }
     }
+}
+
+/// Reads a secret of a body.
+pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::new)
+}
+
+/// The same for one that may be missing.
+pub(super) fn secret_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
 }
 
 async fn bytes_of(request: Request, state: &(impl Send + Sync)) -> Answer<Bytes> {

@@ -30,10 +30,8 @@ async fn current(shared: &Shared) -> Answer<Config> {
 /// Finds a lane that the caller may use.
 fn found<'a>(config: &'a Config, call: &Call, name: &str) -> Answer<&'a Lane> {
     let lane = config.named_lane(name).map_err(|error| Problem::new(Kind::NotFound, error))?;
-    if call.may_use_lane(name) {
-        return Ok(lane);
-    }
-    Err(Problem::new(Kind::Forbidden, format_args!("the API key \"{}\" may not use lane {name}", call.caller.name)))
+    call.ensure_lane(lane)?;
+    Ok(lane)
 }
 
 /// List the lanes of the configuration: rates, tiers and holds.
@@ -42,7 +40,7 @@ fn found<'a>(config: &'a Config, call: &Call, name: &str) -> Answer<&'a Lane> {
 pub(super) async fn list(State(shared): State<Shared>, call: Call, uri: Uri) -> Answer<Response> {
     let known = Lanes::read(shared.store.as_ref(), &shared.config, call.at).await?;
     let config = current(&shared).await?;
-    let lanes = config.lanes.iter().filter(|lane| call.may_use_lane(&lane.name));
+    let lanes = config.lanes.iter().filter(|lane| call.may_use_lane(lane));
     Ok(Page { items: lanes.map(|lane| known.view(&config, lane)).collect(), next: None }.answer(&uri))
 }
 
@@ -135,7 +133,12 @@ pub(super) struct LaneChange {
 }
 
 impl LaneChange {
-    fn settings(&self, config: &Config, lane: &Lane) -> Answer<Vec<SettingChange>> {
+    fn settings(&self, config: &Config, call: &Call, lane: &Lane) -> Answer<Vec<SettingChange>> {
+        // The rate of an account and the tier of a portfolio limit all its lanes.
+        let of_account =
+            config.lanes.iter().filter(|other| self.account_rate.is_some() && other.account == lane.account);
+        let of_portfolio = config.lanes.iter().filter(|other| self.tier.is_some() && other.portfolio == lane.portfolio);
+        of_account.chain(of_portfolio).try_for_each(|other| call.ensure_lane(other))?;
         let mut all = Vec::new();
         for (setting, key, value) in [
             (OverridableSetting::Rate, "rate", &self.rate),
@@ -174,7 +177,7 @@ pub(super) async fn change(
 ) -> Answer<Response> {
     let config = shared.config.as_ref();
     let lane = found(config, &call, &name)?;
-    let settings = change.settings(config, lane)?;
+    let settings = change.settings(config, &call, lane)?;
     let known = Lanes::read(shared.store.as_ref(), config, call.at).await?;
     let current = current(&shared).await?;
     ensure_unchanged(&headers, &tag_of(&known, found(&current, &call, &name)?))?;

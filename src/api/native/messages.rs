@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::campaigns::found;
-use super::extract::{Path, Query};
+use super::extract::{Call, Path, Query};
 use super::page::{Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
@@ -57,6 +57,7 @@ struct Filters {
 pub(super) async fn list(
     State(shared): State<Shared>,
     Query(query): Query<MessageQuery>,
+    call: Call,
     uri: Uri,
 ) -> Answer<Response> {
     let store = shared.store.as_ref();
@@ -64,6 +65,7 @@ pub(super) async fn list(
         let Some((batch, key)) = message_by_id(store, umid).await? else {
             return Ok(Page::<MessageView> { items: Vec::new(), next: None }.answer(&uri));
         };
+        call.ensure_batch(&shared, &batch).await?;
         let messages = store.load(vec![key]).await?;
         return Ok(Page { items: views(&shared, &batch, &messages).await?, next: None }.answer(&uri));
     }
@@ -71,7 +73,7 @@ pub(super) async fn list(
         let sentence = "name the `campaign` of the messages, or the `umid` of one";
         return Err(Problem::new(Kind::InvalidParameter, sentence).of_parameter("campaign"));
     };
-    let batch = found(&shared, campaign).await?;
+    let batch = found(&shared, &call, campaign).await?;
     let wanted = |message: &Loaded| {
         query.outcome.is_none_or(|outcome| as_counted(&batch, &message.present).outcome() == Some(outcome))
     };
@@ -98,10 +100,11 @@ async fn views(shared: &Shared, batch: &Batch, messages: &[Loaded]) -> Answer<Ve
     params(("message" = String, Path,
         description = "Id of the message (`msg_…`, or its UUID), id of a submission (`att_…`), or the provider's umid.")),
     responses((status = 200, description = "The message.", body = Story), (status = 404)))]
-pub(super) async fn get(State(shared): State<Shared>, Path(id): Path<String>) -> Answer<JsonAnswer<Story>> {
+pub(super) async fn get(State(shared): State<Shared>, Path(id): Path<String>, call: Call) -> Answer<JsonAnswer<Story>> {
     let unknown = || Problem::new(Kind::NotFound, format_args!("unknown message \"{id}\""));
     let store = shared.store.as_ref();
     let (batch, key) = message_by_id(store, &id).await?.ok_or_else(unknown)?;
+    call.ensure_batch(&shared, &batch).await?;
     let entry = Book::new(Arc::clone(&shared.store)).get(batch.id).await?.ok_or_else(unknown)?;
     let story = story::explain(store, &batch, &entry, key, shared.clock.now()).await?;
     story.map(JsonAnswer).ok_or_else(unknown)

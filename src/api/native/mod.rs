@@ -5,25 +5,31 @@
 //! `once` (idempotency keys), `page` (cursors), and `document` (OpenAPI).
 
 mod admit;
+mod audit_log;
 mod batches;
 mod campaigns;
 mod document;
 mod events;
 mod extract;
 mod frame;
+mod keys;
 mod lanes;
+mod limits;
 mod messages;
 mod of_rooms;
+mod operators;
 mod opt_outs;
 mod page;
 mod problem;
 mod rate;
+mod recorded;
 mod reference;
 mod replies;
 mod rules;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -54,49 +60,58 @@ const COMPRESSED_FROM: u16 = 1_024;
 pub(super) struct Native {
     rates: Rates,
     cursor_key: CursorKey,
+    /// Salts the digests of requests with guessable secrets, and is stored nowhere.
+    salt: [u8; 32],
 }
 
 impl Native {
     pub(super) fn new(parts: &ApiParts) -> Self {
-        Self { rates: Rates::new(Arc::clone(&parts.clock)), cursor_key: CursorKey::default() }
+        let mut salt = [0; 32];
+        for word in salt.chunks_exact_mut(8) {
+            word.copy_from_slice(&parts.chance.bits().to_le_bytes());
+        }
+        Self { rates: Rates::new(Arc::clone(&parts.clock)), cursor_key: CursorKey::default(), salt }
     }
 }
 
 /// Every operation with its rule.
 fn operations() -> Operations {
     let (read, manage) = (Rule::of(Scope::Read), Rule::of(Scope::Manage));
+    let admin = Rule::of(Scope::Admin);
+    // Operations about lanes, and about batches, which have lanes.
+    let (find, decide) = (read.by_lane(), manage.by_lane());
     Operations::new()
-        .add(read, routes!(campaigns::list))
-        .add(read, routes!(campaigns::get))
-        .add(read.long(), routes!(campaigns::launch::plan))
-        .add(manage.long(), routes!(campaigns::launch::launch))
-        .add(manage, routes!(campaigns::change::change))
-        .add(manage, routes!(campaigns::change::delete))
-        .add(manage, routes!(campaigns::change::rename))
-        .add(manage.long(), routes!(campaigns::launch::clone))
-        .add(manage.long(), routes!(campaigns::launch::retry))
-        .add(manage, routes!(campaigns::launch::test))
-        .add(manage, routes!(campaigns::change::pause_step))
-        .add(manage, routes!(campaigns::change::resume_step))
-        .add(read, routes!(campaigns::results::report))
-        .add(read, routes!(campaigns::results::events))
-        .add(read.stream(), routes!(campaigns::results::watch))
-        .add(manage, routes!(campaigns::start))
-        .add(manage, routes!(campaigns::pause))
-        .add(manage, routes!(campaigns::resume))
-        .add(manage, routes!(campaigns::cancel))
-        .add(read, routes!(batches::list))
-        .add(read, routes!(batches::get))
-        .add(manage, routes!(batches::pause))
-        .add(manage, routes!(batches::resume))
-        .add(manage, routes!(batches::cancel))
-        .add(read, routes!(messages::list))
-        .add(read, routes!(messages::get))
-        .add(read, routes!(lanes::list))
-        .add(read, routes!(lanes::get))
-        .add(manage, routes!(lanes::change))
-        .add(manage, routes!(lanes::pause))
-        .add(manage, routes!(lanes::resume))
+        .add(find, routes!(campaigns::list))
+        .add(find, routes!(campaigns::get))
+        .add(find.long(), routes!(campaigns::launch::plan))
+        .add(decide.long(), routes!(campaigns::launch::launch))
+        .add(decide, routes!(campaigns::change::change))
+        .add(decide, routes!(campaigns::change::delete))
+        .add(decide, routes!(campaigns::change::rename))
+        .add(decide.long(), routes!(campaigns::launch::clone))
+        .add(decide.long(), routes!(campaigns::launch::retry))
+        .add(decide, routes!(campaigns::launch::test))
+        .add(decide, routes!(campaigns::change::pause_step))
+        .add(decide, routes!(campaigns::change::resume_step))
+        .add(find, routes!(campaigns::results::report))
+        .add(find, routes!(campaigns::results::events))
+        .add(find.stream(), routes!(campaigns::results::watch))
+        .add(decide, routes!(campaigns::start))
+        .add(decide, routes!(campaigns::pause))
+        .add(decide, routes!(campaigns::resume))
+        .add(decide, routes!(campaigns::cancel))
+        .add(find, routes!(batches::list))
+        .add(find, routes!(batches::get))
+        .add(decide, routes!(batches::pause))
+        .add(decide, routes!(batches::resume))
+        .add(decide, routes!(batches::cancel))
+        .add(find, routes!(messages::list))
+        .add(find, routes!(messages::get))
+        .add(find, routes!(lanes::list))
+        .add(find, routes!(lanes::get))
+        .add(decide, routes!(lanes::change))
+        .add(decide, routes!(lanes::pause))
+        .add(decide, routes!(lanes::resume))
         .add(read, routes!(templates::list))
         .add(read, routes!(templates::get))
         .add(manage, routes!(templates::hold))
@@ -107,8 +122,32 @@ fn operations() -> Operations {
         .add(read, routes!(opt_outs::get_user))
         .add(manage, routes!(opt_outs::add))
         .add(manage, routes!(opt_outs::remove))
-        .add(read, routes!(replies::list))
+        .add(find, routes!(replies::list))
         .add(read, routes!(events::list))
+        .add(admin, routes!(keys::list))
+        .add(admin, routes!(keys::get))
+        .add(admin, routes!(keys::create))
+        .add(admin, routes!(keys::rotate))
+        .add(admin, routes!(keys::revoke))
+        .add(Rule::open(), routes!(keys::set_up))
+        .add(admin, routes!(operators::list))
+        .add(admin, routes!(operators::get))
+        .add(admin.with_secret(), routes!(operators::create))
+        .add(admin.with_secret(), routes!(operators::set_password))
+        .add(admin, routes!(operators::disable))
+        .add(admin, routes!(operators::enable))
+        .add(admin, routes!(webhooks::list))
+        .add(admin, routes!(webhooks::get))
+        .add(admin.with_secret(), routes!(webhooks::create))
+        .add(admin, routes!(webhooks::enable))
+        .add(admin, routes!(webhooks::disable))
+        .add(admin, routes!(webhooks::rotate))
+        .add(admin, routes!(webhooks::remove))
+        .add(admin, routes!(webhooks::test))
+        .add(admin, routes!(webhooks::replay))
+        .add(admin, routes!(webhooks::deliveries))
+        .add(admin, routes!(webhooks::delivery))
+        .add(admin, routes!(audit_log::list))
 }
 
 /// The routes of the operations, of their document and of its page.

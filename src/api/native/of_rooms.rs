@@ -1,16 +1,68 @@
 //! The errors of other rooms as problems: each with the sentence that its command would print.
 
+use axum::http::{HeaderValue, header};
+
 use super::problem::{FieldProblem, Kind, Problem};
+use crate::access::{AccessError, Denied};
 use crate::campaign::{
     DecisionError, FindError, LaneDecisionError, LaunchError, RenameError, StepDecisionError, TemplateError,
 };
 use crate::config;
 use crate::domain::Span;
+use crate::outgoing;
 use crate::status::StatusError;
 use crate::store;
 
 /// When a database that is locked or full may be written again.
 const LATER: Span = Span::from_secs(5);
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Scope(_) | Denied::Address { .. } | Denied::Limited { .. } => Self::new(Kind::Forbidden, denied),
+            Denied::Unavailable { .. } => Self::new(Kind::Busy, denied).retry_after(LATER),
+            denied => {
+                let bearer = HeaderValue::from_static("Bearer");
+                Self::new(Kind::Unauthorized, denied).with_header(header::WWW_AUTHENTICATE, bearer)
+            }
+        }
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Name(_) => Self::new(Kind::Invalid, error).at("/name"),
+            AccessError::Password(_) => Self::new(Kind::Invalid, error).at("/password"),
+            AccessError::Key(_) => Self::new(Kind::Invalid, error),
+            AccessError::KeyExists { .. } | AccessError::OperatorExists { .. } => Self::new(Kind::NameTaken, error),
+            AccessError::UnknownKey { .. } | AccessError::UnknownOperator { .. } => Self::new(Kind::NotFound, error),
+            AccessError::Revoked { .. } => Self::new(Kind::Conflict, error),
+            AccessError::SetupToken => Self::new(Kind::Forbidden, error),
+            AccessError::Store(error) => error.into(),
+            AccessError::Random(_) | AccessError::Hash(_) => Self::failed(&error),
+        }
+    }
+}
+
+impl From<outgoing::Failed> for Problem {
+    fn from(error: outgoing::Failed) -> Self {
+        use outgoing::Failed;
+        match error {
+            Failed::Name(_) => Self::new(Kind::Invalid, error).at("/name"),
+            Failed::Url { .. } => Self::new(Kind::Invalid, error).at("/url"),
+            Failed::Type { .. } | Failed::NoProviderForm => Self::new(Kind::Invalid, error).at("/types"),
+            Failed::SubAccount => Self::new(Kind::Invalid, error).at("/sub_account"),
+            Failed::Authorization => Self::new(Kind::Invalid, error).at("/authorization"),
+            Failed::Overlap(_) => Self::new(Kind::Invalid, error).at("/overlap"),
+            Failed::Taken(_) => Self::new(Kind::NameTaken, error),
+            Failed::Unknown { .. } | Failed::Delivery { .. } => Self::new(Kind::NotFound, error),
+            Failed::TooMany | Failed::Already(..) | Failed::Unsigned(_) => Self::new(Kind::Conflict, error),
+            Failed::Store(error) => error.into(),
+            Failed::Random(_) => Self::failed(&error),
+        }
+    }
+}
 
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {

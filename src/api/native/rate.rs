@@ -13,11 +13,14 @@ use governor::{Quota, RateLimiter};
 use parking_lot::Mutex;
 
 use super::problem::{Kind, Problem};
+use crate::access::Caller;
 use crate::clock::Clock;
 use crate::domain::Span;
 
 /// Requests of a key per second, if the key has no limit of its own.
-pub(super) const USUAL: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+const USUAL: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+/// Requests per second of all callers together that present a setup token: each reads the database.
+const SETUP: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -31,6 +34,39 @@ impl governor::clock::Clock for Elapsed {
 
     fn now(&self) -> Duration {
         Duration::from_nanos(self.0.tick().nanos())
+    }
+}
+
+/// Whose requests are counted together.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Counted<'a> {
+    Key(&'a Caller),
+    /// All requests with a setup token.
+    Setup,
+}
+
+impl<'a> Counted<'a> {
+    /// Its name in the policy, and the id of its limiter. No caller has the id of the setup.
+    const fn names(self) -> (&'static str, &'a str) {
+        match self {
+            Self::Key(caller) => ("key", caller.id.as_str()),
+            Self::Setup => ("setup", "setup"),
+        }
+    }
+
+    fn per_s(self) -> NonZeroU32 {
+        match self {
+            Self::Key(caller) => caller.requests_per_s.unwrap_or(USUAL),
+            Self::Setup => SETUP,
+        }
+    }
+
+    fn exceeded(self, per_s: NonZeroU32) -> String {
+        let whose = match self {
+            Self::Key(_) => "the API key may send",
+            Self::Setup => "with a setup token, all callers together may send",
+        };
+        format!("{whose} {per_s} requests a second; repeat the request later")
     }
 }
 
@@ -48,21 +84,24 @@ impl Rates {
         Self { clock, of: Mutex::default() }
     }
 
-    /// Counts a request of a key with a limit of `per_s` requests per second. Returns the headers for its answer.
-    pub(super) fn check(&self, key: &str, per_s: NonZeroU32) -> Result<HeaderMap, Problem> {
-        let limiter = self.limiter(key, per_s);
+    /// Counts a request. Returns the headers for its answer.
+    pub(super) fn check(&self, counted: Counted<'_>) -> Result<HeaderMap, Problem> {
+        let ((policy, id), per_s) = (counted.names(), counted.per_s());
+        let limiter = self.limiter(id, per_s);
         match limiter.check() {
-            Ok(state) => Ok(headers(per_s, state.remaining_burst_capacity(), None)),
+            Ok(state) => Ok(headers(policy, per_s, state.remaining_burst_capacity(), None)),
             Err(not_until) => {
                 let now = governor::clock::Clock::now(limiter.clock());
                 let wait: Duration = not_until.earliest_possible().duration_since(now).into();
                 let wait = Span::from_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).saturating_add(1));
-                let sentence = format!("the API key may send {per_s} requests a second; repeat the request later");
-                let problem = Problem::new(Kind::TooManyRequests, sentence).retry_after(wait);
-                Err(headers(per_s, 0, Some(wait)).into_iter().fold(problem, |problem, (name, value)| match name {
-                    Some(name) => problem.with_header(name, value),
-                    None => problem,
-                }))
+                let problem = Problem::new(Kind::TooManyRequests, counted.exceeded(per_s)).retry_after(wait);
+                Err(headers(policy, per_s, 0, Some(wait)).into_iter().fold(
+                    problem,
+                    |problem, (name, value)| match name {
+                        Some(name) => problem.with_header(name, value),
+                        None => problem,
+                    },
+                ))
             }
         }
     }
@@ -83,10 +122,10 @@ impl Rates {
 }
 
 /// `RateLimit` and `RateLimit-Policy`, as of draft-ietf-httpapi-ratelimit-headers-11.
-fn headers(per_s: NonZeroU32, remaining: u32, wait: Option<Span>) -> HeaderMap {
+fn headers(name: &str, per_s: NonZeroU32, remaining: u32, wait: Option<Span>) -> HeaderMap {
     let seconds = wait.map_or(1, |wait| wait.millis().unsigned_abs().div_ceil(1_000).max(1));
-    let policy = format!("\"key\";q={per_s};w=1");
-    let limit = format!("\"key\";r={remaining};t={seconds}");
+    let policy = format!("\"{name}\";q={per_s};w=1");
+    let limit = format!("\"{name}\";r={remaining};t={seconds}");
     let named = [(POLICY, policy), (LIMIT, limit)];
     named.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?))).collect()
 }
@@ -97,6 +136,7 @@ mod tests {
     use axum::response::IntoResponse;
 
     use super::*;
+    use crate::access::Scopes;
     use crate::clock::ManualClock;
     use crate::domain::Timestamp;
 
@@ -104,21 +144,32 @@ mod tests {
     fn each_key_has_its_own_rate_and_the_headers_report_it() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let rates = Rates::new(Arc::clone(&clock) as Arc<dyn Clock>);
-        let two = NonZeroU32::new(2).unwrap();
+        let caller = |id: &str, requests_per_s| Caller {
+            id: id.to_owned(),
+            name: "ann".to_owned(),
+            scopes: Scopes::default(),
+            sub_accounts: None,
+            lanes: None,
+            requests_per_s,
+        };
+        let (a, b) = (caller("a", NonZeroU32::new(2)), caller("b", NonZeroU32::new(2)));
+        let (a, b) = (Counted::Key(&a), Counted::Key(&b));
         let left = |headers: &HeaderMap| headers[LIMIT].to_str().unwrap().to_owned();
-        let first = rates.check("a", two).unwrap();
+        let first = rates.check(a).unwrap();
         assert_eq!(first[POLICY].to_str().unwrap(), "\"key\";q=2;w=1");
         assert_eq!(left(&first), "\"key\";r=1;t=1");
-        assert_eq!(left(&rates.check("a", two).unwrap()), "\"key\";r=0;t=1");
-        let refused = rates.check("a", two).unwrap_err().into_response();
+        assert_eq!(left(&rates.check(a).unwrap()), "\"key\";r=0;t=1");
+        let refused = rates.check(a).unwrap_err().into_response();
         assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(
             (refused.headers()["retry-after"].to_str().unwrap(), left(refused.headers())),
             ("1", "\"key\";r=0;t=1".to_owned())
         );
-        rates.check("b", two).unwrap();
+        rates.check(b).unwrap();
         clock.advance(Span::from_millis(500));
-        rates.check("a", two).unwrap();
-        rates.check("a", two).unwrap_err();
+        rates.check(a).unwrap();
+        rates.check(a).unwrap_err();
+        assert_eq!(rates.check(Counted::Key(&caller("c", None))).unwrap()[POLICY], "\"key\";q=100;w=1");
+        assert_eq!(rates.check(Counted::Setup).unwrap()[POLICY], "\"setup\";q=5;w=1");
     }
 }

@@ -86,16 +86,14 @@ fn of_group(path: String, method: &str, operation: &Value) -> Operation {
     });
     let body = schema_of(&operation["requestBody"]["content"]);
     let example = members(&operation["requestBody"]["content"]).find_map(|(_, body)| body.get("example"));
-    let curl = curl(method, &path, example);
+    let scope = list(&operation["security"]).flat_map(members).find_map(|(_, scopes)| scopes[0].as_str());
+    let curl = curl(method, &path, scope.is_some(), example);
     let sentences = [text(operation, "/summary"), text(operation, "/description")];
     Operation {
         id: text(operation, "/operationId"),
         method: method.to_owned(),
         sentences: sentences.into_iter().filter(|sentence| !sentence.is_empty()).collect(),
-        scope: list(&operation["security"])
-            .flat_map(members)
-            .find_map(|(_, scopes)| scopes[0].as_str())
-            .map_or_else(String::new, str::to_owned),
+        scope: scope.unwrap_or("none").to_owned(),
         parameters: parameters.collect(),
         body,
         answers: answers.collect(),
@@ -112,9 +110,12 @@ fn schema_of(content: &Value) -> Option<String> {
     of.rsplit('/').next().map(str::to_owned)
 }
 
-fn curl(method: &str, path: &str, example: Option<&Value>) -> String {
-    let mut command = format!("curl -X {method} \"$VOLLEY_URL{path}\" \\\n  -H \"Authorization: Bearer $VOLLEY_KEY\"");
-    if method == "POST" {
+fn curl(method: &str, path: &str, has_key: bool, example: Option<&Value>) -> String {
+    let mut command = format!("curl -X {method} \"$VOLLEY_URL{path}\"");
+    if has_key {
+        command += " \\\n  -H \"Authorization: Bearer $VOLLEY_KEY\"";
+    }
+    if has_key && method == "POST" {
         command += " \\\n  -H \"Idempotency-Key: $(uuidgen)\"";
     }
     if let Some(example) = example {

@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::campaigns::found;
-use super::extract::Query;
+use super::extract::{Call, Query};
 use super::page::{Limit, Page};
 use super::problem::{Answer, Problem};
 use crate::api::Shared;
@@ -44,10 +44,18 @@ struct Filters {
 /// List messages from recipients in order of arrival, each with the campaign message that it answers.
 #[utoipa::path(get, path = "/replies", operation_id = "list_replies", tag = "replies", params(ReplyQuery),
     responses((status = 200, description = "The messages of the page.", body = Page<ReplyView>), (status = 404)))]
-pub(super) async fn list(State(shared): State<Shared>, Query(query): Query<ReplyQuery>, uri: Uri) -> Answer<Response> {
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    Query(query): Query<ReplyQuery>,
+    call: Call,
+    uri: Uri,
+) -> Answer<Response> {
     let batch = match &query.campaign {
-        Some(campaign) => Some(found(&shared, campaign).await?.id),
-        None => None,
+        Some(campaign) => Some(found(&shared, &call, campaign).await?.id),
+        None => {
+            call.caller.ensure_unlimited()?;
+            None
+        }
     };
     let of = match (batch, query.from) {
         (Some(batch), _) => InboundOf::Batch(batch),

@@ -23,7 +23,12 @@ const LONG: Span = Span::from_secs(600);
 /// What an operation requires of its caller and of its request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rule {
-    pub(super) scope: Scope,
+    /// The scope of the caller's key; `None` if it needs no key.
+    pub(super) scope: Option<Scope>,
+    /// Whether it checks the lanes of what it is about, so that a key with limits may call it.
+    pub(super) is_by_lane: bool,
+    /// Whether its body has a secret that could be guessed.
+    pub(super) has_secret: bool,
     pub(super) body_max: usize,
     /// How long the operation may take; `None` for a stream of events, which ends with its caller.
     pub(super) time_max: Option<Span>,
@@ -31,12 +36,33 @@ pub(super) struct Rule {
 
 impl Rule {
     pub(super) const fn of(scope: Scope) -> Self {
-        Self { scope, body_max: BODY_MAX, time_max: Some(TIME_MAX) }
+        Self { scope: Some(scope), is_by_lane: false, has_secret: false, body_max: BODY_MAX, time_max: Some(TIME_MAX) }
+    }
+
+    /// For an operation that needs no key, because its body has a proof.
+    pub(super) const fn open() -> Self {
+        Self { scope: None, ..Self::of(Scope::Admin) }
+    }
+
+    /// For an operation that checks, by [`Call`](super::extract::Call), each lane and each batch that it is about. Every
+    /// other operation refuses keys that are limited to lanes or subaccounts.
+    pub(super) const fn by_lane(self) -> Self {
+        Self { is_by_lane: true, ..self }
+    }
+
+    /// For a body with a password, or with another secret that could be guessed from its digest.
+    pub(super) const fn with_secret(self) -> Self {
+        Self { has_secret: true, ..self }
     }
 
     /// For an operation that reads or writes many messages.
     pub(super) const fn long(self) -> Self {
         Self { time_max: Some(LONG), ..self }
+    }
+
+    /// Whether requests are recorded in the audit log: those that may change something.
+    pub(super) fn is_audited(&self, method: &Method) -> bool {
+        ![Method::GET, Method::HEAD].contains(method) && self.scope.is_some_and(|scope| scope != Scope::Read)
     }
 
     /// For a stream of events.
@@ -81,7 +107,8 @@ impl Operations {
         for (path, item) in &mut routes.1.paths {
             let of_path = self.rules.0.entry(path.clone()).or_default();
             for (method, operation) in operations_mut(item) {
-                operation.security = Some(vec![SecurityRequirement::new(SCHEME, [rule.scope.as_str()])]);
+                let needed = |scope: Scope| SecurityRequirement::new(SCHEME, [scope.as_str()]);
+                operation.security = Some(rule.scope.map(needed).into_iter().collect());
                 of_path.push((method, rule));
             }
         }

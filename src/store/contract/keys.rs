@@ -23,6 +23,7 @@ for_every_store!(
     the_setup_token_ends_with_the_first_admin_only,
     every_change_is_in_the_audit_log_once_and_a_failed_one_is_not,
     audit_entries_are_listed_from_any_position,
+    audit_entries_come_in_pages_latest_first,
     an_audit_entry_is_deleted_only_30_days_before_the_latest,
 );
 
@@ -281,6 +282,22 @@ async fn audit_entries_are_listed_from_any_position(desk: Desk) {
     assert_eq!(latest.iter().map(|(_, entry)| entry).collect::<Vec<_>>(), written[1..].iter().collect::<Vec<_>>());
     let rest = desk.audit_entries(latest[0].0, 9).await.unwrap();
     assert_eq!(rest, latest[1..]);
+}
+
+async fn audit_entries_come_in_pages_latest_first(desk: Desk) {
+    desk.record_audit((1..=5).map(request).collect()).await.unwrap();
+    let page = async |before| {
+        let entries = desk.audit_entries_before(before, 2).await.unwrap();
+        let times: Vec<_> = entries.iter().map(|(_, entry)| entry.at).collect();
+        (times, entries.last().map(|(position, _)| *position))
+    };
+    let (first, last) = page(None).await;
+    // An entry that is added meanwhile moves no page.
+    desk.record_audit(vec![request(6)]).await.unwrap();
+    let (second, last) = page(last).await;
+    let (third, last) = page(last).await;
+    assert_eq!((first, second, third), (vec![at(5), at(4)], vec![at(3), at(2)], vec![at(1)]));
+    assert_eq!(page(last).await, (Vec::new(), None));
 }
 
 async fn an_audit_entry_is_deleted_only_30_days_before_the_latest(desk: Desk) {

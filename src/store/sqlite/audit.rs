@@ -60,7 +60,21 @@ pub(super) async fn list(
     after: Cursor,
     limit: u32,
 ) -> Work<Vec<(Cursor, AuditEntry)>> {
-    let rows = sqlx::query(LIST).bind(after.id()).bind(limit).fetch_all(connection).await?;
+    positioned(&sqlx::query(LIST).bind(after.id()).bind(limit).fetch_all(connection).await?)
+}
+
+pub(super) const LIST_BEFORE: &str = "SELECT * FROM audit_entry WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+
+pub(super) async fn list_before(
+    connection: &mut SqliteConnection,
+    before: Option<Cursor>,
+    limit: u32,
+) -> Work<Vec<(Cursor, AuditEntry)>> {
+    let before = before.map_or(i64::MAX, Cursor::id);
+    positioned(&sqlx::query(LIST_BEFORE).bind(before).bind(limit).fetch_all(connection).await?)
+}
+
+fn positioned(rows: &[SqliteRow]) -> Work<Vec<(Cursor, AuditEntry)>> {
     rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), entry(row)?))).collect()
 }
 

@@ -57,6 +57,8 @@ pub trait Keys: Send + Sync + std::fmt::Debug {
     async fn record_audit(&self, entries: Vec<AuditEntry>) -> Result<()>;
     /// Lists the `limit` latest entries after `after`, latest last, each with its position.
     async fn audit_entries(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, AuditEntry)>>;
+    /// Lists the `limit` latest entries before `before`, latest first; without it, the latest of all.
+    async fn audit_entries_before(&self, before: Option<Cursor>, limit: u32) -> Result<Vec<(Cursor, AuditEntry)>>;
     /// Deletes, in pieces, entries from before `before`.
     ///
     /// - Keeps every entry that is at most 30 days older than the latest one. The database itself refuses to delete these,

@@ -89,7 +89,7 @@ pub(in crate::api::native) async fn change(
     headers: HeaderMap,
     Json(body): Json<CampaignChange>,
 ) -> Answer<Response> {
-    let batch = found(&shared, &campaign).await?;
+    let batch = found(&shared, &call, &campaign).await?;
     ensure_unchanged(&headers, &tag_of(&batch))?;
     let step = body.step.map(step_of).transpose()?;
     let keys = body.keys();
@@ -135,7 +135,7 @@ pub(in crate::api::native) async fn rename(
         let sentence = "a name is one line of 1 to 200 characters";
         return Err(Problem::new(Kind::Invalid, sentence).at("/name"));
     }
-    let batch = found(&shared, &campaign).await?;
+    let batch = found(&shared, &call, &campaign).await?;
     let now = shared.clock.now();
     crate::campaign::rename(shared.store.as_ref(), &batch, &name, &call.origin(None), now).await?;
     Ok(JsonAnswer(RenameView::new(&batch, name)))
@@ -150,7 +150,7 @@ pub(in crate::api::native) async fn delete(
     Path(campaign): Path<String>,
     call: Call,
 ) -> Answer<StatusCode> {
-    let batch = found(&shared, &campaign).await?;
+    let batch = found(&shared, &call, &campaign).await?;
     match delete_draft(shared.store.as_ref(), &batch, &call.origin(None), shared.clock.now()).await? {
         Deleted::Gone => Ok(StatusCode::NO_CONTENT),
         Deleted::Refused(state) => {
@@ -167,7 +167,7 @@ async fn decide(
     decision: StepDecision,
     reason: &DecisionReason,
 ) -> Answer<JsonAnswer<StepDecisionView>> {
-    let batch = found(shared, &campaign).await?;
+    let batch = found(shared, call, &campaign).await?;
     let (step, by) = (step_of(number)?, call.origin(reason.text()?));
     let done = carry_out_on_step(shared.store.as_ref(), shared.clock.as_ref(), &batch, (step, decision), &by).await?;
     Ok(JsonAnswer(StepDecisionView::new(&batch, step, &done)))

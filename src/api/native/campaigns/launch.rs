@@ -47,6 +47,7 @@ pub(in crate::api::native) async fn plan(
 ) -> Answer<Response> {
     let draft = body.draft(&shared)?;
     let config = current(&shared).await?;
+    call.ensure_draft(&config, &draft)?;
     let launcher = launcher(&shared, &config, &call);
     let prepared = launcher.plan(&draft).await?;
     let finished_by = launcher.finished_by(&prepared).await?;
@@ -79,6 +80,7 @@ pub(in crate::api::native) async fn launch(
 ) -> Answer<Response> {
     let draft = body.draft(&shared)?;
     let config = current(&shared).await?;
+    call.ensure_draft(&config, &draft)?;
     let launcher = launcher(&shared, &config, &call);
     let (launched, warnings) = launcher.launch_as(&draft, query.draft, |_| None, async |_| Ok(())).await?;
     Ok(created(&launched, &warnings))
@@ -117,7 +119,7 @@ pub(in crate::api::native) struct RetryBody {
 }
 
 async fn repeat(shared: &Shared, call: &Call, campaign: &str, again: Repeat) -> Answer<Response> {
-    let batch = found(shared, campaign).await?;
+    let batch = found(shared, call, campaign).await?;
     let config = current(shared).await?;
     let launched = launcher(shared, &config, call).repeat(&batch, &again).await?;
     Ok(created(&launched, &[]))
@@ -181,7 +183,7 @@ pub(in crate::api::native) async fn test(
     call: Call,
     Json(body): Json<TestBody>,
 ) -> Answer<Response> {
-    let batch = found(&shared, &name).await?;
+    let batch = found(&shared, &call, &name).await?;
     let config = current(&shared).await?;
     let trial = Trial { to: body.to, only: body.step, country: body.country, with: Vec::new() };
     let launched = launcher(&shared, &config, &call).try_campaign(&batch, &trial).await?;

@@ -12,14 +12,16 @@ use crate::campaign::{FindError, Launcher, find_exactly};
 use crate::config::Config;
 use crate::store::Batch;
 
-/// Finds a campaign by its id or its name. A batch of API calls is none.
-pub(in crate::api::native) async fn found(shared: &Shared, name: &str) -> Answer<Batch> {
+/// Finds a campaign by its id or its name that the caller may use. A batch of API calls is none.
+pub(in crate::api::native) async fn found(shared: &Shared, call: &Call, name: &str) -> Answer<Batch> {
     let unknown = || FindError::Unknown { name: name.to_owned(), nearest: None };
     let batch = find_exactly(shared.store.as_ref(), name).await.map_err(|error| match error {
         FindError::InvalidId(_) => unknown(),
         error => error,
     })?;
-    Ok(batch.ok_or_else(unknown)?)
+    let batch = batch.ok_or_else(unknown)?;
+    call.ensure_batch(shared, &batch).await?;
+    Ok(batch)
 }
 
 /// The launcher of a caller, with a configuration.

@@ -33,8 +33,9 @@ const LOOK: Span = Span::from_secs(1);
 pub(in crate::api::native) async fn report(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
+    call: Call,
 ) -> Answer<Response> {
-    let batch = found(&shared, &campaign).await?;
+    let batch = found(&shared, &call, &campaign).await?;
     let report = Report::read(shared.store.as_ref(), &batch).await?;
     Ok(JsonAnswer(ReportView::new(&report, &batch)).into_response())
 }
@@ -47,9 +48,10 @@ pub(in crate::api::native) async fn events(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
     Query(query): Query<EventQuery>,
+    call: Call,
     uri: Uri,
 ) -> Answer<Response> {
-    let batch = found(&shared, &campaign).await?;
+    let batch = found(&shared, &call, &campaign).await?;
     let cursors = shared.cursors("campaign-events", &batch.id.0).await?;
     let before = query.cursor.map(|cursor| cursors.read::<Cursor>(&cursor)).transpose()?;
     let mut events = shared.store.events_before(Some(batch.id), before, query.limit.rows()).await?;
@@ -72,7 +74,7 @@ pub(in crate::api::native) async fn watch(
     call: Call,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    let batch = found(&shared, &campaign).await?.id;
+    let batch = found(&shared, &call, &campaign).await?.id;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let watched = Watched { shared, call, batch, last, is_first: true, is_over: false };
     let changes = stream::unfold(watched, |mut watched| async move {
@@ -103,7 +105,8 @@ impl Watched {
             match self.look().await {
                 Ok(Some(event)) => return Some(event),
                 Ok(None) => {}
-                // The campaign is gone, or the database fails: the caller connects again, and gets the problem.
+                // The campaign is gone, the key has ended, or the database fails: the caller connects again, and gets the
+                // problem.
                 Err(_) => return None,
             }
         }
@@ -112,6 +115,7 @@ impl Watched {
 
     /// The campaign, if it has changed since the last event.
     async fn look(&mut self) -> Answer<Option<StreamEvent>> {
+        self.shared.0.access.recheck(&self.call.caller, self.shared.clock.now()).await?;
         let launcher = launcher(&self.shared, &self.shared.config, &self.call);
         let mut watcher = Watcher::new(&launcher, self.batch).await?.without_forecast();
         let look = watcher.look().await?;

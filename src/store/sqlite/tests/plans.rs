@@ -121,6 +121,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (operators::FIND, &["operator USING PRIMARY KEY (name=?)"]),
         (operators::LIST, &["operator USING PRIMARY KEY (name>?)"]),
         (audit::LIST, &["audit_entry USING INTEGER PRIMARY KEY (rowid>?)"]),
+        (audit::LIST_BEFORE, &["audit_entry USING INTEGER PRIMARY KEY (rowid<?)"]),
         (audit::FORGET, &["audit_entry USING COVERING INDEX audit_entry_at"]),
         (inbound::CONFIRM, &["SEARCH inbound USING COVERING INDEX"]),
         (inbound::DUE_CONFIRMATIONS, &["c USING INTEGER PRIMARY KEY (rowid>?)", "i USING INTEGER PRIMARY KEY"]),

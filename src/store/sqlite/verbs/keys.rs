@@ -79,6 +79,10 @@ impl Keys for Sqlite {
         self.read("read the audit log", move |c| Box::pin(audit::list(c, after, limit))).await
     }
 
+    async fn audit_entries_before(&self, before: Option<Cursor>, limit: u32) -> Result<Vec<(Cursor, AuditEntry)>> {
+        self.read("read earlier audit entries", move |c| Box::pin(audit::list_before(c, before, limit))).await
+    }
+
     async fn forget_audit(&self, before: Timestamp) -> Result<()> {
         while self.write("delete old audit entries", move |c| Box::pin(audit::forget(c, before))).await? > 0 {}
         Ok(())
