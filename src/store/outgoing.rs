@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Cursor, Observed};
-use crate::domain::{AlertKind, Country, Fields, MessageKey, Msisdn, Span, Tag, Timestamp, Umid};
+use crate::domain::{AlertKind, CampaignId, Country, Fields, MessageKey, Msisdn, Span, Tag, Timestamp, Umid};
 use crate::events::{Event, Origin, Subject};
 
 /// A list of rows that deliveries are made of, in the order of its rows.
@@ -51,8 +51,20 @@ pub struct ObservedMessage {
     pub edition: u32,
     /// The recipient; `None` if the message is purged or the recipient erased.
     pub recipient: Option<ObservedRecipient>,
+    /// Whether any step of it was submitted.
+    pub was_submitted: bool,
     /// The provider's id of the step's latest attempt.
     pub umid: Option<Umid>,
+    /// The call of the API that it was sent with, if that call sent many messages.
+    pub call: Option<CallIds>,
+}
+
+/// How the client of the API knows a call that sent many messages at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallIds {
+    /// Its first batch, which names it.
+    pub id: CampaignId,
+    pub client_batch_id: Option<String>,
 }
 
 /// The recipient of an observed message.
