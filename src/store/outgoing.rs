@@ -169,6 +169,8 @@ pub struct Subscription {
     /// The newest first.
     pub secrets: Vec<SigningSecret>,
     pub created_at: Timestamp,
+    /// When it was created, or enabled again. The day of repeats does not begin earlier.
+    pub enabled_at: Timestamp,
     /// Since when it is disabled, by whom and why.
     pub disabled: Option<(Timestamp, Origin)>,
 }
@@ -188,7 +190,7 @@ impl fmt::Debug for Subscription {
 /// A decision about a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubscriptionChange {
-    /// Sends again, also what waited meanwhile.
+    /// Sends again, also what waited meanwhile. The day of repeats begins anew.
     Enable,
     Disable,
     /// Signs with this secret from now on, and with the former ones until `overlap` is over.
@@ -300,6 +302,34 @@ pub struct Tried {
     pub order_key: String,
     pub trial: Trial,
     pub then: AfterTrial,
+}
+
+/// What came of tries since the store was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WebhookCounts {
+    pub delivered: u64,
+    /// Failed, to be repeated.
+    pub failed: u64,
+    pub given_up: u64,
+}
+
+impl WebhookCounts {
+    pub(super) fn add(&mut self, tries: &[Tried]) {
+        for tried in tries {
+            let count = match tried.then {
+                AfterTrial::Delivered => &mut self.delivered,
+                AfterTrial::Retry(_) => &mut self.failed,
+                AfterTrial::GiveUp => &mut self.given_up,
+            };
+            *count += 1;
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.failed += other.failed;
+        self.given_up += other.given_up;
+    }
 }
 
 /// What became of the deliveries of a receiver.

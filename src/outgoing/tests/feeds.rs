@@ -267,10 +267,10 @@ async fn a_receipt_is_repeated_at_the_providers_times_and_then_given_up() {
     }
     // After 1, 10, 30 and 90 seconds, each counted from the one before.
     assert_eq!(at, [0, 1, 11, 41, 131]);
-    let health = site.store.receiver_health().await.unwrap();
-    let origin = format!("http://{}", client.address);
-    assert_eq!((&health[0].receiver, health[0].given_up), (&Receiver::Callback(origin.clone()), 1));
-    let log = site.store.deliveries(Receiver::Callback(origin), None, 9).await.unwrap();
+    let receiver = Receiver::Callback(format!("http://{}", client.address));
+    let health = site.store.receiver_health(vec![receiver.clone()]).await.unwrap();
+    assert_eq!((&health[0].receiver, health[0].given_up), (&receiver, 1));
+    let log = site.store.deliveries(receiver, None, 9).await.unwrap();
     assert_eq!((log[0].state, log[0].tries), (DeliveryState::GivenUp, 5));
 }
 
