@@ -28,6 +28,7 @@ CREATE TABLE feed_cursor (
 --   types         the types of events that it wants, as a JSON array of patterns
 --   sub_account   of whose messages it wants the provider's events; null means all
 --   secrets       JSON of the secrets that sign, the newest first; an old one has an end
+--   enabled_at    when it was created or enabled; it is disabled after a day without success since then
 --   disabled      JSON of events::Origin: who disabled it, and why; null while it is enabled
 CREATE TABLE subscription (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -39,6 +40,7 @@ CREATE TABLE subscription (
     authorization TEXT,
     secrets TEXT NOT NULL,
     created_at INTEGER NOT NULL,
+    enabled_at INTEGER NOT NULL,
     disabled TEXT,
     disabled_at INTEGER
 );

@@ -39,9 +39,14 @@ pub fn is_private(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => is_private_v4(ip),
         IpAddr::V6(ip) => match inner_v4(ip) {
             Some(inner) => is_private_v4(inner),
-            None => RESERVED_V6.iter().any(|(prefix, bits)| ip.to_bits() >> (128 - bits) == prefix >> (128 - bits)),
+            None => is_private_v6(ip),
         },
     }
+}
+
+fn is_private_v6(ip: Ipv6Addr) -> bool {
+    let starts = |prefix: u128, bits: u32| ip.to_bits() >> (128 - bits) == prefix >> (128 - bits);
+    ip.to_bits() >> 125 != PUBLIC_V6 || RESERVED_V6.iter().any(|(prefix, bits)| starts(*prefix, *bits))
 }
 
 fn is_private_v4(ip: Ipv4Addr) -> bool {
@@ -72,20 +77,16 @@ const RESERVED_V4: [([u8; 4], u32); 15] = [
     ([240, 0, 0, 0], 4),
 ];
 
-const RESERVED_V6: [(u128, u32); 9] = [
-    // Unspecified, this machine, and old forms of IPv4 addresses.
-    (0, 96),
-    // NAT64 of one network, and addresses to be discarded.
-    (0x0064_ff9b_0001 << 80, 48),
-    (0x0100 << 112, 64),
+/// The first three bits of the addresses of the public internet. All others are reserved, local, or for many receivers.
+const PUBLIC_V6: u128 = 0b001;
+
+/// The networks among them that are not reachable from everywhere.
+const RESERVED_V6: [(u128, u32); 3] = [
     // Protocol assignments, with Teredo, which hides an IPv4 address behind a server's.
     (0x2001 << 112, 23),
+    // Documents.
     (0x2001_0db8 << 96, 32),
     (0x3fff << 112, 20),
-    (0xfc00 << 112, 7),
-    // Of one link, and what was meant for one site.
-    (0xfe80 << 112, 9),
-    (0xff00 << 112, 8),
 ];
 
 /// The IPv4 address that an IPv6 address leads to: written as one, or by NAT64 or 6to4.
@@ -145,6 +146,12 @@ mod tests {
             "fe80::1",
             "fec0::1",
             "ff02::1",
+            "::ffff:0:10.0.0.1",
+            "::ffff:0:8.8.8.8",
+            "64:ff9b::100.64.0.1",
+            "200::1",
+            "4000::1",
+            "5f00::1",
         ] {
             assert!(is_private(ip), "{ip}");
         }

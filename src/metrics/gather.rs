@@ -57,6 +57,12 @@ pub async fn scrape(sources: &Sources, store: &dyn Store, http: HttpFigures, now
     page.histogram(&table::LATENESS, [], sources.lateness.figures(), MILLIS);
     add_campaigns(&mut page, store).await?;
     add_writer(&mut page, store.writer_figures(), now);
+    let webhooks = store.webhook_counts();
+    for (result, count) in
+        [("delivered", webhooks.delivered), ("failed", webhooks.failed), ("given_up", webhooks.given_up)]
+    {
+        page.count(&table::WEBHOOKS, [result], count);
+    }
     if let Some(free) = store.free_space() {
         page.count(&table::DISK_FREE, [], free);
     }

@@ -81,6 +81,7 @@ metrics! {
     WRITER_QUEUE = Gauge "writer_queued_writes" None, [], "Writes that wait for the database";
     WRITER_LAG = Gauge "writer_lag" Some(Unit::Seconds), [], "How long the oldest write has waited";
     WRITER_FAILED = Counter "writer_failed_commits" None, [], "Groups of writes that could not be committed";
+    WEBHOOKS = Counter "webhooks" None, ["result"], "Tries of outgoing webhooks and alerts by their result: delivered, failed (to be repeated) or given_up";
     DISK_FREE = Gauge "disk_free" Some(Unit::Bytes), [], "Free space on the disk of the database";
     CONNECTIONS = Gauge "http_connections" None, [], "Open connections to the server";
     CONNECTIONS_MAX = Gauge "http_connections_limit" None, [], "Connections that the server accepts at a time";

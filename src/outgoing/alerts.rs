@@ -67,20 +67,29 @@ impl<'a> Alerts<'a> {
 
     fn begin(&mut self, kind: AlertKind, detail: String, id: &str, event: &Event) {
         for alert in self.wanting(kind) {
-            let key = key(alert, kind, event, detail.clone());
+            let mut key = key(alert, kind, event, detail.clone());
             let is_same = |known: &OpenAlert| {
                 (&known.key.name, known.key.kind, &known.key.detail) == (&key.name, kind, &key.detail)
                     && concerns(&event.subject, &known.key.subject)
                     && concerns(&known.key.subject, &event.subject)
             };
-            if let Some(known) = self.open.iter_mut().find(|known| is_same(known)) {
-                if known.ended_at.take().is_some() {
-                    self.changed.push(known.key.clone());
+            let known = self.open.iter().position(is_same);
+            let is_over = |known: &OpenAlert| known.ended_at.is_some_and(|at| event.at.since(at) >= SETTLES);
+            match known {
+                // Many events are read at once after the server was down: it had ended long before it returned.
+                Some(at) if is_over(&self.open[at]) && !self.is_too_old(event) => {
+                    let over = self.open.swap_remove(at);
+                    self.deliveries.push(end_of(&over, Some(alert)));
+                    key = over.key;
                 }
-                continue;
-            }
-            if self.is_too_old(event) {
-                continue;
+                Some(at) => {
+                    if self.open[at].ended_at.take().is_some() {
+                        self.changed.push(self.open[at].key.clone());
+                    }
+                    continue;
+                }
+                None if self.is_too_old(event) => continue,
+                None => {}
             }
             let text = event.sentence();
             let told = Told { key: &key, began_at: event.at, ended_at: None, id, text: &text };
@@ -113,17 +122,20 @@ impl<'a> Alerts<'a> {
 pub(super) fn ended(configured: &[Alert], open: &[OpenAlert], now: Timestamp) -> Vec<(AlertKey, NewDelivery)> {
     let mut ended = Vec::new();
     for alert in open {
-        let Some(ended_at) = alert.ended_at.filter(|at| now.since(*at) >= SETTLES) else { continue };
-        let OpenAlert { key, began_at, event, text, .. } = alert;
-        let told = Told { key, began_at: *began_at, ended_at: Some(ended_at), id: event, text };
-        // An alert that is configured no more has nobody to tell; its delivery is given up and shows that.
-        let named = configured.iter().find(|known| known.name == key.name);
-        ended.push((
-            key.clone(),
-            named.map_or_else(|| told.delivery_to(AlertForm::Json, None), |it| told.delivery(it, None)),
-        ));
+        if alert.ended_at.is_some_and(|at| now.since(at) >= SETTLES) {
+            let named = configured.iter().find(|known| known.name == alert.key.name);
+            ended.push((alert.key.clone(), end_of(alert, named)));
+        }
     }
     ended
+}
+
+/// The delivery that tells of an end. An alert that is configured no more has nobody to tell; its delivery is given up and
+/// shows that.
+fn end_of(alert: &OpenAlert, named: Option<&Alert>) -> NewDelivery {
+    let OpenAlert { key, began_at, ended_at, event, text } = alert;
+    let told = Told { key, began_at: *began_at, ended_at: *ended_at, id: event, text };
+    named.map_or_else(|| told.delivery_to(AlertForm::Json, None), |it| told.delivery(it, None))
 }
 
 fn key(alert: &Alert, kind: AlertKind, event: &Event, detail: String) -> AlertKey {
@@ -291,6 +303,21 @@ mod tests {
             [("evt_0_lane_slowed", "firing"), ("evt_0_lane_slowed_end", "resolved"), ("evt_8_lane_slowed", "firing")];
         let expected = expected.map(|(id, state)| (id.to_owned(), format!("\"{state}\"")));
         assert_eq!(told(&events), expected);
+    }
+
+    #[test]
+    fn an_alert_that_ended_long_before_it_returned_is_two_even_if_they_are_read_at_once() {
+        let alerts = configured(AlertForm::Json);
+        let mut page = Alerts::new(&alerts, Vec::new(), second(999));
+        for (id, event) in [("evt_1", slowed(0)), ("evt_2", full(10)), ("evt_3", slowed(69)), ("evt_4", full(80))] {
+            page.add(id, &event);
+        }
+        page.add("evt_5", &slowed(140));
+        let (deliveries, open) = page.finish();
+        let told: Vec<&str> = deliveries.iter().map(|it| it.event.as_str()).collect();
+        assert_eq!(told, ["evt_1_lane_slowed", "evt_1_lane_slowed_end", "evt_5_lane_slowed"]);
+        let open: Vec<_> = open.iter().map(|it| (it.began_at, it.ended_at)).collect();
+        assert_eq!(open, [(second(140), None)]);
     }
 
     #[test]

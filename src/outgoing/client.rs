@@ -20,6 +20,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 const ANSWER_MAX: usize = 1_024;
 /// Connections that stay open to one receiver.
 const IDLE: usize = 4;
+/// How long they stay open. Clients may name any number of receivers, each of which would keep one.
+const IDLE_FOR: Duration = Duration::from_secs(10);
 
 /// Why an address gets no webhooks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -143,6 +145,7 @@ impl Client {
                 .no_proxy()
                 .timeout(limit)
                 .pool_max_idle_per_host(IDLE)
+                .pool_idle_timeout(IDLE_FOR)
                 .user_agent(concat!("Volley/", env!("CARGO_PKG_VERSION")))
                 .build()
                 .map_err(UnusableClient)

@@ -4,10 +4,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStderr, Command};
 
 /// How long a command may run before it is killed.
 const LIMIT: Duration = Duration::from_secs(10);
+/// How long its standard error is read after its end. A process that it left behind may hold that open.
+const AFTERWARDS: Duration = Duration::from_millis(200);
 /// Bytes of its standard error that are kept.
 const KEPT: u64 = 1_024;
 
@@ -48,29 +50,38 @@ async fn run_within(command: &[String], body: &str, limit: Duration) -> Ended {
 
 async fn finish(child: &mut Child, body: &str) -> Ended {
     let (input, errors) = (child.stdin.take(), child.stderr.take());
-    let write = async {
-        if let Some(mut input) = input {
-            // A command that does not read its input may succeed all the same.
-            let _ = input.write_all(body.as_bytes()).await;
+    let mut kept = Vec::new();
+    let status = {
+        let write = async {
+            if let Some(mut input) = input {
+                // A command that does not read its input may succeed all the same.
+                let _ = input.write_all(body.as_bytes()).await;
+            }
+        };
+        let mut pipes = std::pin::pin!(futures_util::future::join(write, read(errors, &mut kept)));
+        tokio::select! {
+            _ = &mut pipes => child.wait().await,
+            status = child.wait() => {
+                let _ = tokio::time::timeout(AFTERWARDS, pipes).await;
+                status
+            }
         }
     };
-    let read = async {
-        let mut kept = Vec::new();
-        if let Some(errors) = errors {
-            let mut beginning = errors.take(KEPT);
-            let _ = beginning.read_to_end(&mut kept).await;
-            // The rest must be read as well, or the command would wait.
-            let _ = tokio::io::copy(&mut beginning.into_inner(), &mut tokio::io::sink()).await;
-        }
-        String::from_utf8_lossy(&kept).into_owned()
-    };
-    let ((), output) = tokio::join!(write, read);
-    let error = match child.wait().await {
+    let error = match status {
         Ok(status) if status.success() => None,
         Ok(status) => Some(format!("the command failed: {status}")),
         Err(error) => Some(format!("the command failed: {error}")),
     };
-    Ended { error, output }
+    Ended { error, output: String::from_utf8_lossy(&kept).into_owned() }
+}
+
+/// Reads all of a pipe, and keeps its beginning. A command whose pipe is not read would wait.
+async fn read(errors: Option<ChildStderr>, kept: &mut Vec<u8>) {
+    if let Some(errors) = errors {
+        let mut beginning = errors.take(KEPT);
+        let _ = beginning.read_to_end(kept).await;
+        let _ = tokio::io::copy(&mut beginning.into_inner(), &mut tokio::io::sink()).await;
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +114,17 @@ mod tests {
         let ended = run_within(&shell("exec sleep 600"), &large, Duration::from_millis(50)).await;
         assert!(ended.error.unwrap().contains("did not end within"));
         let ended = run_within(&shell("exit 0"), &large, Duration::from_secs(60)).await;
+        assert_eq!(ended.error, None);
+    }
+
+    #[tokio::test]
+    async fn a_command_may_write_much_and_leave_a_process_behind() {
+        // Much more than a pipe holds, on both outputs.
+        let script = "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero | tr '\\0' x >&2";
+        let ended = run_within(&shell(script), "{}", Duration::from_secs(60)).await;
+        assert_eq!(ended, Ended { error: None, output: "x".repeat(1_024) });
+        // The process that it leaves behind holds its standard error open.
+        let ended = run_within(&shell("sleep 100 & exit 0"), "{}", Duration::from_secs(60)).await;
         assert_eq!(ended.error, None);
     }
 }

@@ -116,12 +116,14 @@ impl Desk {
     }
 
     pub async fn list(&self) -> Result<Vec<SubscriptionView>, Failed> {
-        let health = self.store.receiver_health().await?;
+        let subscriptions = self.store.subscriptions().await?;
+        let receivers = subscriptions.iter().map(|known| Receiver::Subscription(known.id)).collect();
+        let health = self.store.receiver_health(receivers).await?;
         let view = |subscription: Subscription| {
             let receiver = Receiver::Subscription(subscription.id);
             SubscriptionView::of(subscription, health.iter().find(|known| known.receiver == receiver))
         };
-        Ok(self.store.subscriptions().await?.into_iter().map(view).collect())
+        Ok(subscriptions.into_iter().map(view).collect())
     }
 
     pub async fn show(&self, name: &str) -> Result<SubscriptionView, Failed> {

@@ -86,10 +86,10 @@ impl Fan {
         let mut alerts = Alerts::new(&self.alerts, open, page.now);
         let mut deliveries = Vec::new();
         for (position, event) in &rows {
-            let id = event_id('c', *position);
+            let id = event_id('c', *position, event.at);
             alerts.add(&id, event);
             let Some(kind) = event_types::of_event(event) else { continue };
-            let wanting = wanting(subscriptions, kind, event.at);
+            let wanting = wanting(subscriptions, kind).filter(|it| event.at >= it.created_at);
             let to = |subscription: &Subscription| NewDelivery {
                 receiver: Receiver::Subscription(subscription.id),
                 event: id.clone(),
@@ -110,7 +110,8 @@ impl Fan {
         let mut views = ReplyViews::new(self.store.as_ref(), true);
         let mut deliveries = Vec::new();
         for (position, inbound) in &rows {
-            let wanting: Vec<_> = wanting(subscriptions, event_types::REPLY, inbound.received)
+            let wanting: Vec<_> = wanting(subscriptions, event_types::REPLY)
+                .filter(|it| inbound.received >= it.created_at)
                 .filter(|it| it.format == WebhookFormat::Volley || is_of(it, &inbound.sub_account))
                 .collect();
             if wanting.is_empty() {
@@ -127,7 +128,7 @@ impl Fan {
                 let Some(body) = body else { continue };
                 deliveries.push(NewDelivery {
                     receiver: Receiver::Subscription(subscription.id),
-                    event: event_id('r', *position),
+                    event: event_id('r', *position, inbound.received),
                     kind: event_types::REPLY.to_owned(),
                     order_key: inbound.msisdn.map_or_else(|| inbound.umid.clone(), |number| format!("from {number}")),
                     url: None,
@@ -151,11 +152,11 @@ impl Fan {
             // The message is purged, or its recipient erased.
             let Some(recipient) = &row.recipient else { continue };
             let Some(plan) = self.plan(row.key.batch, row.edition).await? else { continue };
-            let id = event_id('m', *position);
+            let id = event_id('m', *position, row.observed.at);
             let kind = event_types::of_progress(row.observed.progress);
             let told = Change { id, kind, row, recipient, plan: &plan };
             deliveries.extend(told.to_client(subscriptions));
-            let own = wanting(subscriptions, kind, row.observed.at).filter(|it| it.format == WebhookFormat::Volley);
+            let own = wanting(subscriptions, kind).filter(|it| it.format == WebhookFormat::Volley);
             deliveries.extend(own.map(|subscription| told.to(subscription)));
         }
         Ok(FanOut { until: last(&rows, page.from), deliveries, ..page })
@@ -233,7 +234,7 @@ impl Change<'_> {
             return vec![self.delivery(Receiver::Callback(origin), Some(url), body)];
         }
         let is_for_it = |it: &&Subscription| it.format == WebhookFormat::Provider && is_of(it, &calls.sub_account);
-        let wanting = wanting(subscriptions, self.kind, self.row.observed.at).filter(is_for_it);
+        let wanting = wanting(subscriptions, self.kind).filter(is_for_it);
         wanting.map(|it| self.delivery(Receiver::Subscription(it.id), None, body.clone())).collect()
     }
 
@@ -247,17 +248,10 @@ impl Change<'_> {
     }
 }
 
-/// The enabled subscriptions that want a type, of what happened after they were created.
-fn wanting<'a>(
-    subscriptions: &'a [Subscription],
-    kind: &'a str,
-    at: Timestamp,
-) -> impl Iterator<Item = &'a Subscription> {
-    subscriptions.iter().filter(move |subscription| {
-        subscription.is_enabled()
-            && at >= subscription.created_at
-            && subscription.types.iter().any(|pattern| is_wanted(pattern, kind))
-    })
+/// The enabled subscriptions that want a type.
+fn wanting<'a>(subscriptions: &'a [Subscription], kind: &'a str) -> impl Iterator<Item = &'a Subscription> {
+    let wants = move |it: &&Subscription| it.types.iter().any(|pattern| is_wanted(pattern, kind));
+    subscriptions.iter().filter(|it| it.is_enabled()).filter(wants)
 }
 
 /// Whether a subscription for the provider's webhooks wants those of a subaccount.
@@ -265,8 +259,9 @@ fn is_of(subscription: &Subscription, sub_account: &str) -> bool {
     subscription.sub_account.as_deref().is_none_or(|wanted| wanted == sub_account)
 }
 
-fn event_id(feed: char, position: Cursor) -> String {
-    format!("evt_{feed}{}", position.row())
+/// The id of an event. The time keeps it apart from another event with this number, before a backup was restored.
+fn event_id(feed: char, position: Cursor, at: Timestamp) -> String {
+    format!("evt_{feed}{}_{}", position.row(), at.millis())
 }
 
 fn last<T>(rows: &[(Cursor, T)], from: Cursor) -> Cursor {

@@ -20,6 +20,7 @@ mod native;
 mod provider_form;
 mod sending;
 mod sign;
+mod standing;
 mod view;
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use crate::domain::{MessageId, Outcome, Plan, Progress, SkipReason, Span, Status};
-use crate::store::{Inbound, ObservedMessage, ObservedRecipient};
-use crate::wire::{self, codes};
+use crate::domain::{Marks, MessageId, Outcome, Plan, Progress, SkipReason, Span, Status};
+use crate::store::{Inbound, Observed, ObservedMessage, ObservedRecipient};
+use crate::wire::codes::{self, words};
+use crate::wire::{self, AttemptState, StatusBody};
 
 /// The pauses before a webhook is repeated. After the last one it is given up.
 pub(super) const REPEATS: [Span; 4] =
@@ -16,34 +17,27 @@ pub(super) const REPEATS: [Span; 4] =
 /// - A message that ended without being submitted gets one receipt that says so. After a submission, the receipts of its
 ///   steps have told everything.
 pub(super) fn receipt(row: &ObservedMessage, recipient: &ObservedRecipient, plan: &Plan) -> Option<String> {
-    let observed = &row.observed;
-    let (state, detail, failure) = match observed.progress {
-        Progress::Reached { status: Status::Read, .. } => ("read", None, None),
-        Progress::Reached { status: Status::Delivered, .. } => ("delivered", Some("delivered_to_recipient"), None),
-        Progress::Reached { .. } => ("sent", None, None),
-        Progress::Failed { .. } => ("undelivered", observed.detail.as_deref(), Some(failed(row))),
-        Progress::Ended { outcome, skipped } => {
-            ("undelivered", None, Some((None, unsent(outcome, skipped)?.to_owned())))
-        }
-    };
-    let step = observed.progress.step().or_else(|| plan.first(crate::domain::Marks::default()));
-    let channel = step.and_then(|step| plan.step(step)).map(|step| step.channel.as_str());
-    let (code, message) = failure.map_or((None, None), |(code, message)| (code, Some(message)));
+    let (status, whatsapp) = status(row)?;
+    let step = row.observed.progress.step().or_else(|| plan.first(Marks::default()));
+    let channel = step.and_then(|step| plan.step(step)).map(|step| wire::webhook_channel(step.channel));
     let umid = MessageId { key: row.key, tag: row.tag }.uuid().to_string();
     let number = recipient.msisdn.to_string();
+    let batch_id = row.call.as_ref().map(|call| call.id.uuid().to_string());
+    let client_batch_id = row.call.as_ref().and_then(|call| call.client_batch_id.as_deref());
     let receipt = wire::Receipt {
         umid: Some(umid.as_str().into()),
         sub_account_id: plan.api.as_ref().map(|calls| calls.sub_account.as_str().into()),
         channel: channel.map(Into::into),
-        user: Some(wire::User { msisdn: Some(number.as_str().into()), ..wire::User::default() }),
+        user: Some(wire::User {
+            msisdn: Some(number.as_str().into()),
+            channel_user_id: Some(number.trim_start_matches('+').into()),
+            ..wire::User::default()
+        }),
         client_message_id: recipient.client_message_id.as_deref().map(Into::into),
-        status: wire::StatusBody {
-            state: state.into(),
-            detail: detail.map(Into::into),
-            timestamp: Some(observed.at.rfc3339().into()),
-            error_code: code,
-            error_message: message.as_deref().map(Into::into),
-        },
+        client_batch_id: client_batch_id.map(Into::into),
+        batch_id: batch_id.map(Into::into),
+        status,
+        whatsapp,
         ..wire::Receipt::default()
     };
     let mut body = Vec::new();
@@ -51,22 +45,76 @@ pub(super) fn receipt(row: &ObservedMessage, recipient: &ObservedRecipient, plan
     String::from_utf8(body).ok()
 }
 
-/// The code and the words of a failure: the provider's own words if it had some, else the meaning of the code.
-fn failed(row: &ObservedMessage) -> (Option<i64>, String) {
-    let code = row.observed.code.map(i64::from).filter(|code| *code != 0);
-    let meaning = || codes::of_receipt(code).meaning.to_owned();
-    (code, row.observed.message.clone().unwrap_or_else(meaning))
+/// The status of a receipt, and WhatsApp's own code for a failure.
+fn status(row: &ObservedMessage) -> Option<(StatusBody<'_>, Option<wire::WhatsApp>)> {
+    let observed = &row.observed;
+    let state = match observed.progress {
+        Progress::Reached { status: Status::Read, .. } => AttemptState::Read,
+        Progress::Reached { status: Status::Delivered, .. } => AttemptState::Delivered,
+        Progress::Reached { .. } => AttemptState::Sent,
+        Progress::Failed { .. } | Progress::Ended { .. } => AttemptState::Undelivered,
+    };
+    let (code, message, whatsapp) = match observed.progress {
+        Progress::Reached { .. } => (None, None, None),
+        Progress::Failed { .. } => failed(observed),
+        Progress::Ended { .. } if row.was_submitted => return None,
+        Progress::Ended { outcome, skipped } => {
+            let (code, message) = unsent(outcome, skipped)?;
+            (code, Some(message), None)
+        }
+    };
+    let mut status = StatusBody::reported(state, observed.at, code);
+    if state == AttemptState::Undelivered
+        && let Some(detail) = observed.detail.as_deref()
+    {
+        status.detail = Some(detail.into());
+    }
+    status.error_message = message.map(Into::into).or(status.error_message);
+    Some((status, whatsapp.map(|code| wire::WhatsApp { provider_error_code: Some(code) })))
 }
 
-/// Why a message ended without a submission; `None` if there was one.
-const fn unsent(outcome: Outcome, skipped: Option<SkipReason>) -> Option<&'static str> {
-    match (outcome, skipped) {
-        (Outcome::Expired, _) => Some("the message expired before it was sent"),
-        (Outcome::Cancelled, _) => Some("the message was cancelled before it was sent"),
-        (Outcome::Skipped, Some(SkipReason::OptedOut)) => Some("the recipient has opted out"),
-        (Outcome::Skipped, _) => Some("the message was not sent"),
-        (Outcome::Reached | Outcome::Undelivered | Outcome::Silent | Outcome::Unknown, _) => None,
+/// Codes of receipts.
+const INVALID_DESTINATION: i64 = 15;
+const INVALID_VALUE: i64 = 29;
+const EXPIRED: i64 = 36;
+const REJECTED_BY_CHANNEL: i64 = 41;
+const UNKNOWN: i64 = 57;
+/// The code of an answer for an invalid number.
+const INVALID_NUMBER: i64 = 1_002;
+/// From here on, codes mean the same in answers and in receipts.
+const SHARED: i64 = 3_000;
+
+/// The code and the words of a failure, and WhatsApp's own code if that decided.
+///
+/// The client has no answer of the provider, only receipts. Where the two number their codes differently, the code of an
+/// answer becomes one of a receipt; its words stay.
+fn failed(observed: &Observed) -> (Option<i64>, Option<&str>, Option<i64>) {
+    let unnamed = if observed.message.is_some() { INVALID_VALUE } else { UNKNOWN };
+    let code = observed.code.map(i64::from).filter(|code| *code != 0).unwrap_or(unnamed);
+    if codes::is_whatsapps(code) {
+        return (Some(REJECTED_BY_CHANNEL), Some(codes::of_receipt(Some(code)).meaning), Some(code));
     }
+    if code >= SHARED {
+        return (Some(code), observed.message.as_deref().or_else(|| Some(words::of_answer(code))), None);
+    }
+    let code = match observed.message {
+        Some(_) if code == INVALID_NUMBER => INVALID_DESTINATION,
+        Some(_) => INVALID_VALUE,
+        None => code,
+    };
+    (Some(code), observed.message.as_deref(), None)
+}
+
+/// The code and the words for a message that ended without a submission.
+const fn unsent(outcome: Outcome, skipped: Option<SkipReason>) -> Option<(Option<i64>, &'static str)> {
+    Some(match (outcome, skipped) {
+        (Outcome::Expired, _) => (Some(EXPIRED), "the message expired before it was sent"),
+        (Outcome::Cancelled, _) => (None, "the message was cancelled before it was sent"),
+        // The provider rejects recipients on its blacklist with this code.
+        (Outcome::Skipped, Some(SkipReason::OptedOut)) => (Some(INVALID_DESTINATION), "the recipient has opted out"),
+        (Outcome::Skipped, _) => (None, "the message was not sent"),
+        (Outcome::Reached | Outcome::Undelivered | Outcome::Silent | Outcome::Unknown, _) => return None,
+    })
 }
 
 /// A message from a recipient: the event as it came, but the message that it answers is named as the caller knows it.
@@ -81,9 +129,150 @@ pub(super) fn inbound(inbound: &Inbound, answers: Option<MessageId>) -> Option<S
             Some(payload @ Value::Object(_)) => Some(payload),
             _ => Some(&mut event),
         };
-        if let Some(Value::Object(payload)) = payload {
-            payload.insert("replyToUmid".to_owned(), Value::String(id.uuid().to_string()));
+        // An event that quotes no message stays without.
+        if let Some(quoted) = payload.and_then(|payload| payload.get_mut("replyToUmid")) {
+            *quoted = Value::String(id.uuid().to_string());
         }
     }
     Some(event.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::{
+        ApiCalls, BatchId, CampaignId, Channel, Fields, MessageKey, Msisdn, Step, StepIndex, Tag, Timestamp,
+    };
+
+    const FIRST: StepIndex = StepIndex::FIRST;
+
+    fn plan() -> Plan {
+        let api = Some(ApiCalls { sub_account: "<SUBACCOUNT_ID>".to_owned(), callback: None });
+        let steps = vec![Step::of_text(Channel::WhatsApp, "wa", "Hi"), Step::of_text(Channel::Sms, "sms", "Hi")];
+        Plan { api, ..Plan::of_steps(steps) }
+    }
+
+    fn row(progress: Progress, at: &str) -> ObservedMessage {
+        let at = Timestamp::parse_rfc3339(at).unwrap();
+        ObservedMessage {
+            key: MessageKey { batch: BatchId(3), n: 4 },
+            observed: Observed { progress, at, code: None, detail: None, message: None },
+            tag: Tag::from_random(5),
+            campaign: None,
+            edition: 0,
+            recipient: None,
+            was_submitted: true,
+            umid: None,
+            call: None,
+        }
+    }
+
+    fn failed(code: Option<u32>, detail: Option<&str>, message: Option<&str>) -> ObservedMessage {
+        let row = row(Progress::Failed { step: FIRST }, "2016-01-01T00:00:00Z");
+        let (detail, message) = (detail.map(str::to_owned), message.map(str::to_owned));
+        ObservedMessage { observed: Observed { code, detail, message, ..row.observed }, ..row }
+    }
+
+    fn ended(outcome: Outcome, skipped: Option<SkipReason>, was_submitted: bool) -> ObservedMessage {
+        ObservedMessage { was_submitted, ..row(Progress::Ended { outcome, skipped }, "2016-01-01T00:00:00Z") }
+    }
+
+    fn sent(row: &ObservedMessage) -> Option<Value> {
+        let recipient = ObservedRecipient {
+            msisdn: Msisdn::try_from(6_512_345_678_u64).unwrap(),
+            country: "SG".parse().unwrap(),
+            client_message_id: None,
+            fields: Fields::pack([""; 0]),
+        };
+        receipt(row, &recipient, &plan()).map(|body| serde_json::from_str(&body).unwrap())
+    }
+
+    #[test]
+    fn receipts_are_those_of_the_provider_s_documents() {
+        // From "WhatsApp Webhooks Reference": delivered, read, undelivered. The fractions of seconds are ours.
+        let reached = |status| Progress::Reached { step: FIRST, status };
+        let document = |umid: String, status: Value| {
+            json!({
+                "namespace": "ChatApps",
+                "eventType": "outbound_message_status_changed",
+                "description": "ChatApps outbound message delivery receipt",
+                "payload": {
+                    "umid": umid, "subAccountId": "<SUBACCOUNT_ID>", "channel": "whatsapp",
+                    "user": {"msisdn": "+6512345678", "channelUserId": "6512345678"}, "status": status
+                }
+            })
+        };
+        let delivered = json!({
+            "state": "delivered", "detail": "delivered_to_recipient", "timestamp": "2025-05-05T09:15:57.000Z"
+        });
+        let read = json!({"state": "read", "timestamp": "2025-05-17T06:27:52.450Z"});
+        let undelivered = json!({
+            "state": "undelivered", "detail": "rejected_by_operator", "timestamp": "2016-01-01T00:00:00.000Z",
+            "errorCode": 15, "errorMessage": "Invalid destination"
+        });
+        let sending = json!({"state": "sent", "timestamp": "2025-05-05T09:15:57.000Z"});
+        for (row, status) in [
+            (row(reached(Status::Sent), "2025-05-05T09:15:57.00Z"), sending),
+            (row(reached(Status::Delivered), "2025-05-05T09:15:57.00Z"), delivered),
+            (row(reached(Status::Read), "2025-05-17T06:27:52.45Z"), read),
+            (failed(Some(15), Some("rejected_by_operator"), None), undelivered),
+        ] {
+            let umid = MessageId { key: row.key, tag: row.tag }.uuid().to_string();
+            assert_eq!(sent(&row), Some(document(umid, status)));
+        }
+    }
+
+    #[test]
+    fn the_ids_of_a_call_are_in_its_receipts() {
+        let id = CampaignId { batch: BatchId(3), tag: Tag::from_random(5) };
+        let call = Some(crate::store::CallIds { id, client_batch_id: Some("spring".to_owned()) });
+        let second = Progress::Reached { step: StepIndex::new(1).unwrap(), status: Status::Delivered };
+        let payload = sent(&ObservedMessage { call, ..row(second, "2016-01-01T00:00:00Z") }).unwrap()["payload"].take();
+        assert_eq!((&payload["clientBatchId"], &payload["channel"]), (&json!("spring"), &json!("sms")));
+        assert_eq!(payload["batchId"], json!(id.uuid().to_string()));
+    }
+
+    #[test]
+    fn a_failure_has_a_code_of_receipts_whoever_found_it() {
+        let too_many = "API Too Many Calls - App rate limit reached (WhatsApp: 4)";
+        let unknown = "An unknown error occurred with no more specific reason available";
+        for (row, code, words) in [
+            // The provider's codes for answers are others than those for receipts.
+            (failed(Some(1_002), None, Some("Invalid MSISDN format")), 15, "Invalid MSISDN format"),
+            (failed(Some(1_002), Some("rejected_by_operator"), None), 1_002, too_many),
+            (failed(Some(1_004), None, Some("Too long")), 29, "Too long"),
+            (failed(None, None, Some("Bad request")), 29, "Bad request"),
+            (failed(None, None, None), 57, unknown),
+            // From 3000 on they are the same.
+            (failed(Some(3_041), None, Some("Wrong parameter")), 3_041, "Wrong parameter"),
+            (failed(Some(3_041), Some("rejected_by_operator"), None), 3_041, "Invalid Template parameter"),
+        ] {
+            let payload = sent(&row).unwrap()["payload"].take();
+            let status = &payload["status"];
+            assert_eq!((&status["errorCode"], &status["errorMessage"]), (&json!(code), &json!(words)));
+            assert_eq!((&status["detail"], payload.get("whatsapp")), (&json!("rejected_by_operator"), None));
+        }
+        let payload = sent(&failed(Some(131_049), Some("rejected_by_operator"), None)).unwrap()["payload"].take();
+        assert_eq!(payload["status"]["errorCode"], 41);
+        assert_eq!(payload["whatsapp"], json!({"providerErrorCode": 131_049}));
+    }
+
+    #[test]
+    fn only_the_end_of_an_unsubmitted_message_is_told() {
+        let status = |row: &ObservedMessage| sent(row).map(|mut body| body["payload"]["status"].take());
+        let told = status(&ended(Outcome::Expired, None, false)).unwrap();
+        assert_eq!((&told["state"], &told["errorCode"]), (&json!("undelivered"), &json!(36)));
+        let told = status(&ended(Outcome::Skipped, Some(SkipReason::OptedOut), false)).unwrap();
+        assert_eq!((&told["errorCode"], &told["errorMessage"]), (&json!(15), &json!("the recipient has opted out")));
+        let told = status(&ended(Outcome::Cancelled, None, false)).unwrap();
+        assert_eq!(told["errorMessage"], "the message was cancelled before it was sent");
+        // An earlier step was submitted, and its receipts tell what became of it.
+        assert_eq!(status(&ended(Outcome::Expired, None, true)), None);
+        assert_eq!(status(&ended(Outcome::Skipped, Some(SkipReason::OptedOut), true)), None);
+        for outcome in [Outcome::Reached, Outcome::Undelivered, Outcome::Silent, Outcome::Unknown] {
+            assert_eq!(status(&ended(outcome, None, true)), None);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, UnusableClient};
 use super::fan_out::Fan;
+use super::standing::{Pace, Standings};
 use super::{command, provider_form, sign};
 use crate::clock::{Chance, Clock};
 use crate::config::{Alert, AlertTarget, Config};
@@ -24,23 +26,20 @@ use crate::store::{
 
 /// How often feeds and receivers are looked at.
 const LOOK: Span = Span::from_millis(250);
-/// Requests to one receiver at once, while it answers. One that has not answered yet, or failed last, gets one at a time.
-const EACH: usize = 8;
-/// Deliveries to one receiver that are recorded together.
-const PAGE: u32 = 32;
-/// Requests in all at once.
-const ALL: usize = 128;
-/// Receivers that are looked at.
+/// How long a sender goes on before its receiver is looked at again.
+const TURN: Span = Span::from_secs(1);
+/// Pages of feeds that one look makes deliveries of. Between looks, deliveries are sent.
+const PAGES: usize = 8;
+/// Requests at once, beside the one that each receiver is always granted.
+const EXTRA: usize = 128;
+/// Receivers that one look reads. The next look reads on.
 const RECEIVERS_MAX: u32 = 1_000;
-/// Receivers whose behaviour is remembered, more or less.
-const KNOWN_MAX: usize = 10_000;
 /// Volley's own webhooks are repeated for this long.
 const REPEATED_FOR: Span = Span::from_secs(86_400);
 const SHORTEST_PAUSE: Span = Span::from_secs(5);
 const LONGEST_PAUSE: Span = Span::from_secs(3_600);
-/// After a failure a receiver rests, so that one that is down gets no stream of requests.
-const SHORTEST_REST: Span = Span::from_secs(1);
-const LONGEST_REST: Span = Span::from_secs(60);
+/// A request that fails after this time or later ends its page: the next ones would take as long.
+const SLOW: Span = Span::from_secs(1);
 /// The status by which a receiver says that it is gone for good.
 const GONE: u16 = 410;
 
@@ -53,28 +52,28 @@ pub struct Outgoing {
     client: Client,
     alerts: Arc<[Alert]>,
     fan: Fan,
-    requests: Semaphore,
-    known: Mutex<BTreeMap<Receiver, Standing>>,
+    extra: Semaphore,
+    standings: Standings,
+    /// The receiver after which the next look begins.
+    looked: Mutex<Option<Receiver>>,
     failure: FaultReport,
 }
 
-/// How a receiver has behaved since the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Answers,
-    /// It failed so many times, once more after each other, and rests until then.
-    Fails {
-        times: u32,
-        rests_until: Timestamp,
-    },
+/// What a look has found.
+#[derive(Debug)]
+struct Work {
+    due: Vec<(Receiver, Endpoint)>,
+    /// Whether there is more to look at.
+    has_more: bool,
 }
 
-/// What was delivered of a page.
+/// What became of a page of deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sent {
     Nothing,
-    All,
-    NotAll,
+    Some,
+    /// There were deliveries, and none of them was delivered.
+    Failed,
 }
 
 /// Where the deliveries of a receiver go.
@@ -86,6 +85,17 @@ enum Endpoint {
     Alert(Alert),
     /// An alert that is configured no more.
     Gone,
+}
+
+impl Endpoint {
+    /// Whether its deliveries are repeated at the provider's times.
+    fn is_scheduled(&self) -> bool {
+        match self {
+            Self::Callback => true,
+            Self::Subscription(to) => to.format == WebhookFormat::Provider,
+            Self::Alert(_) | Self::Gone => false,
+        }
+    }
 }
 
 impl Outgoing {
@@ -107,8 +117,9 @@ impl Outgoing {
         alerts: Arc<[Alert]>,
     ) -> Self {
         let fan = Fan::new(Arc::clone(&store), Arc::clone(&alerts));
-        let (requests, known, failure) = (Semaphore::new(ALL), Mutex::default(), FaultReport::default());
-        Self { store, clock, chance, client, alerts, fan, requests, known, failure }
+        let (extra, standings, looked) = (Semaphore::new(EXTRA), Standings::default(), Mutex::default());
+        let failure = FaultReport::default();
+        Self { store, clock, chance, client, alerts, fan, extra, standings, looked, failure }
     }
 
     /// Makes deliveries of the feeds, and sends what is due, until `stop`. Then it finishes the requests in flight.
@@ -117,17 +128,20 @@ impl Outgoing {
         let mut senders = JoinSet::new();
         let mut busy = BTreeSet::new();
         while !stop.is_cancelled() {
-            let next = this.clock.now() + LOOK;
+            let mut next = this.clock.now() + LOOK;
             match this.look(&busy).await {
-                Ok(work) => {
+                Ok(Work { due, has_more }) => {
                     this.failure.ends();
-                    for (receiver, endpoint) in work {
+                    for (receiver, endpoint) in due {
                         busy.insert(receiver.clone());
                         let (sender, stop) = (Arc::clone(&this), stop.clone());
                         senders.spawn(async move {
                             sender.send_while_due(&receiver, &endpoint, &stop).await;
                             receiver
                         });
+                    }
+                    if has_more {
+                        next = this.clock.now();
                     }
                 }
                 Err(error) => this.report(&error),
@@ -147,23 +161,35 @@ impl Outgoing {
 
     /// Does everything that is to be done now, and waits until it is done.
     pub async fn run_once(&self) -> Result<()> {
-        let work = self.look(&BTreeSet::new()).await?;
-        let all = work.into_iter().map(|(receiver, endpoint)| async move { self.send_due(&receiver, &endpoint).await });
-        let done: Vec<Result<Sent>> = stream::iter(all).buffer_unordered(ALL).collect().await;
-        done.into_iter().collect::<Result<Vec<_>>>().map(drop)
+        let Work { due, .. } = self.look(&BTreeSet::new()).await?;
+        let stop = &CancellationToken::new();
+        let all = due.into_iter().map(async |(receiver, endpoint)| self.send_due(&receiver, &endpoint, stop).await);
+        futures_util::future::try_join_all(all).await.map(drop)
     }
 
-    /// Makes deliveries of the feeds, and finds the receivers that have something to get now.
-    async fn look(&self, busy: &BTreeSet<Receiver>) -> Result<Vec<(Receiver, Endpoint)>> {
+    /// Makes deliveries of the feeds, and finds the receivers that get something now.
+    async fn look(&self, busy: &BTreeSet<Receiver>) -> Result<Work> {
         let now = self.clock.now();
         let subscriptions = self.store.subscriptions().await?;
-        while self.fan.run_once(&subscriptions, now).await? {}
-        let waiting = self.store.waiting_receivers(RECEIVERS_MAX).await?;
-        self.forget_idle(&waiting);
-        let is_free = |receiver: &Receiver| !busy.contains(receiver) && !self.is_resting(receiver, now);
-        let due = waiting.into_iter().filter(|(receiver, at)| *at <= now && is_free(receiver));
-        let endpoint = |receiver: Receiver| Some((receiver.clone(), self.endpoint(&receiver, &subscriptions)?));
-        Ok(due.filter_map(|(receiver, _)| endpoint(receiver)).collect())
+        let (mut has_more, mut pages) = (true, 0);
+        while has_more && pages < PAGES {
+            has_more = self.fan.run_once(&subscriptions, now).await?;
+            pages += 1;
+        }
+        let after = self.looked.lock().clone();
+        let waiting = self.store.waiting_receivers(after, RECEIVERS_MAX).await?;
+        let is_full = waiting.len() >= usize::try_from(RECEIVERS_MAX).unwrap_or(usize::MAX);
+        *self.looked.lock() = waiting.last().filter(|_| is_full).map(|(receiver, _)| receiver.clone());
+        self.standings.forget_idle(&waiting);
+        // A receiver that cannot get anything must not take the place of another.
+        let mut endpoints: BTreeMap<Receiver, Endpoint> = waiting
+            .into_iter()
+            .filter(|(_, at)| *at <= now)
+            .filter_map(|(receiver, _)| self.endpoint(&receiver, &subscriptions).map(|endpoint| (receiver, endpoint)))
+            .collect();
+        let chosen = self.standings.choose(endpoints.keys().cloned().collect(), busy, now);
+        let due = chosen.into_iter().filter_map(|receiver| endpoints.remove_entry(&receiver)).collect();
+        Ok(Work { due, has_more })
     }
 
     /// Where the deliveries of a receiver go; `None` if they have to wait.
@@ -181,14 +207,14 @@ impl Outgoing {
         }
     }
 
-    /// Sends what is due to a receiver, page after page, until nothing is or a delivery fails. A decision about the receiver
-    /// takes effect with the next look, so a look must not wait long.
+    /// Sends what is due to a receiver, page after page, until nothing is or nothing is delivered. A decision about the
+    /// receiver takes effect with its next turn, so a turn must not be long.
     async fn send_while_due(&self, receiver: &Receiver, endpoint: &Endpoint, stop: &CancellationToken) {
-        let until = self.clock.now() + LOOK;
+        let until = self.clock.now() + TURN;
         while !stop.is_cancelled() && self.clock.now() < until {
-            match self.send_due(receiver, endpoint).await {
-                Ok(Sent::All) => {}
-                Ok(Sent::Nothing | Sent::NotAll) => break,
+            match self.send_due(receiver, endpoint, stop).await {
+                Ok(Sent::Some) => {}
+                Ok(Sent::Nothing | Sent::Failed) => break,
                 Err(error) => {
                     self.report(&error);
                     break;
@@ -197,31 +223,53 @@ impl Outgoing {
         }
     }
 
-    /// Sends one page of what is due to a receiver.
-    async fn send_due(&self, receiver: &Receiver, endpoint: &Endpoint) -> Result<Sent> {
-        let answers = self.known.lock().get(receiver) == Some(&Standing::Answers);
-        let (each, limit) = if answers { (EACH, PAGE) } else { (1, 1) };
-        let due = self.store.due_deliveries(receiver.clone(), self.clock.now(), limit).await?;
+    /// Sends one page of what is due to a receiver. The page ends early if the server stops or the receiver hangs.
+    async fn send_due(&self, receiver: &Receiver, endpoint: &Endpoint, stop: &CancellationToken) -> Result<Sent> {
+        let Pace { each, page } = self.standings.pace(receiver, endpoint.is_scheduled());
+        let due = self.store.due_deliveries(receiver.clone(), self.clock.now(), page).await?;
         if due.is_empty() {
             return Ok(Sent::Nothing);
         }
-        let tries = due.into_iter().map(|delivery| self.send(delivery, endpoint));
-        let tried: Vec<Tried> = stream::iter(tries).buffer_unordered(each).collect().await;
-        let all_delivered = tried.iter().all(|tried| tried.then == AfterTrial::Delivered);
-        self.learn(receiver, &tried);
+        // Each receiver has one request for sure, so it waits for no other.
+        let extra: Vec<_> = (1..each.min(due.len())).map_while(|_| self.extra.try_acquire().ok()).collect();
+        let hangs = AtomicBool::new(false);
+        let tries = due.into_iter().map(async |delivery| {
+            if hangs.load(Ordering::Relaxed) || stop.is_cancelled() {
+                return None;
+            }
+            let tried = self.send(delivery, endpoint).await;
+            if tried.trial.error.is_some() && tried.trial.took >= SLOW {
+                hangs.store(true, Ordering::Relaxed);
+            }
+            Some(tried)
+        });
+        let tried: Vec<Option<Tried>> = stream::iter(tries).buffer_unordered(1 + extra.len()).collect().await;
+        drop(extra);
+        self.record(receiver, endpoint, tried.into_iter().flatten().collect()).await
+    }
+
+    /// Records the tries of a page, and what they tell about its receiver.
+    async fn record(&self, receiver: &Receiver, endpoint: &Endpoint, tried: Vec<Tried>) -> Result<Sent> {
+        if tried.is_empty() {
+            return Ok(Sent::Nothing);
+        }
+        let is_delivered = tried.iter().any(|tried| tried.then == AfterTrial::Delivered);
+        if is_delivered {
+            self.standings.succeeds(receiver);
+        } else {
+            self.standings.fails(receiver, endpoint.is_scheduled(), self.clock.now());
+        }
         let disables = self.disables(receiver, endpoint, &tried).await?;
         self.store.record_tries(tried).await?;
         if let (Some(reason), Endpoint::Subscription(subscription)) = (disables, endpoint) {
             let (change, origin) = (SubscriptionChange::Disable, Origin::rule(reason));
             self.store.change_subscription(subscription.id, change, origin, self.clock.now()).await?;
         }
-        Ok(if all_delivered { Sent::All } else { Sent::NotAll })
+        Ok(if is_delivered { Sent::Some } else { Sent::Failed })
     }
 
     /// Sends one delivery, and decides what follows.
     async fn send(&self, delivery: Delivery, endpoint: &Endpoint) -> Tried {
-        // The semaphore is never closed, so there is always a permit in the end.
-        let _permit = self.requests.acquire().await;
         let at = self.clock.now();
         let mut trial = self.request(&delivery, endpoint, at).await;
         trial.at = at;
@@ -262,72 +310,41 @@ impl Outgoing {
         if trial.error.is_none() {
             return AfterTrial::Delivered;
         }
-        let tries = usize::try_from(delivery.tries).unwrap_or(usize::MAX);
-        let in_providers_way = || match provider_form::REPEATS.get(tries) {
-            Some(pause) => AfterTrial::Retry(now + *pause),
-            None => AfterTrial::GiveUp,
+        if endpoint.is_scheduled() {
+            let tries = usize::try_from(delivery.tries).unwrap_or(usize::MAX);
+            return match provider_form::REPEATS.get(tries) {
+                Some(pause) => AfterTrial::Retry(now + *pause),
+                None => AfterTrial::GiveUp,
+            };
+        }
+        let enabled_at = match endpoint {
+            Endpoint::Gone => return AfterTrial::GiveUp,
+            Endpoint::Subscription(to) => to.enabled_at,
+            Endpoint::Callback | Endpoint::Alert(_) => Timestamp::default(),
         };
-        match endpoint {
-            Endpoint::Gone => AfterTrial::GiveUp,
-            Endpoint::Callback => in_providers_way(),
-            Endpoint::Subscription(to) if to.format == WebhookFormat::Provider => in_providers_way(),
-            Endpoint::Subscription(_) | Endpoint::Alert(_) => {
-                let begun = delivery.begun_at.unwrap_or(now);
-                if now.since(begun) >= REPEATED_FOR || trial.status == Some(GONE) {
-                    return AfterTrial::GiveUp;
-                }
-                AfterTrial::Retry(now + self.chance.back_off(SHORTEST_PAUSE, delivery.tries, LONGEST_PAUSE))
-            }
+        let begun = delivery.begun_at.unwrap_or(now).max(enabled_at);
+        if now.since(begun) >= REPEATED_FOR || trial.status == Some(GONE) {
+            return AfterTrial::GiveUp;
         }
+        AfterTrial::Retry(now + self.chance.back_off(SHORTEST_PAUSE, delivery.tries, LONGEST_PAUSE))
     }
 
-    /// Lets a receiver rest after a failure; a success ends that.
-    fn learn(&self, receiver: &Receiver, tried: &[Tried]) {
-        let mut known = self.known.lock();
-        if tried.iter().any(|tried| tried.then == AfterTrial::Delivered) {
-            known.insert(receiver.clone(), Standing::Answers);
-            return;
-        }
-        let times = match known.get(receiver) {
-            Some(Standing::Fails { times, .. }) => times.saturating_add(1),
-            Some(Standing::Answers) | None => 0,
-        };
-        // The repeats of the provider's webhooks have times of their own.
-        let longest = if matches!(receiver, Receiver::Callback(_)) { SHORTEST_REST } else { LONGEST_REST };
-        let rest = SHORTEST_REST.millis().saturating_mul(1 << times.min(10)).min(longest.millis());
-        let rests_until = self.clock.now() + Span::from_millis(rest);
-        known.insert(receiver.clone(), Standing::Fails { times, rests_until });
-    }
-
-    fn is_resting(&self, receiver: &Receiver, now: Timestamp) -> bool {
-        matches!(self.known.lock().get(receiver), Some(Standing::Fails { rests_until, .. }) if now < *rests_until)
-    }
-
-    /// Forgets receivers that wait for nothing: clients may name any number of them.
-    fn forget_idle(&self, waiting: &[(Receiver, Timestamp)]) {
-        let mut known = self.known.lock();
-        if known.len() > KNOWN_MAX {
-            let waiting: BTreeSet<&Receiver> = waiting.iter().map(|(receiver, _)| receiver).collect();
-            known.retain(|receiver, _| waiting.contains(receiver));
-        }
-    }
-
-    /// Why a subscription is to be disabled, if it is: it is gone, or nothing has succeeded while a delivery was repeated.
+    /// Why a subscription is to be disabled, if it is: it is gone, or nothing was delivered to it for a day.
     async fn disables(&self, receiver: &Receiver, endpoint: &Endpoint, tried: &[Tried]) -> Result<Option<String>> {
-        let Endpoint::Subscription(Subscription { format: WebhookFormat::Volley, .. }) = endpoint else {
+        let Endpoint::Subscription(to @ Subscription { format: WebhookFormat::Volley, .. }) = endpoint else {
             return Ok(None);
         };
-        let Some(given_up) = tried.iter().find(|tried| tried.then == AfterTrial::GiveUp) else { return Ok(None) };
-        if given_up.trial.status == Some(GONE) {
+        if tried.iter().any(|tried| tried.trial.status == Some(GONE)) {
             return Ok(Some("the receiver answered 410: it wants no more webhooks".to_owned()));
         }
         if tried.iter().any(|tried| tried.then == AfterTrial::Delivered) {
             return Ok(None);
         }
-        let health = self.store.receiver_health().await?.into_iter().find(|known| known.receiver == *receiver);
-        let fails_since = health.and_then(|known| known.failing_since);
-        let is_dead = fails_since.is_some_and(|since| given_up.trial.at.since(since) >= REPEATED_FOR);
-        let error = given_up.trial.error.as_deref().unwrap_or_default();
+        let Some(Tried { trial, .. }) = tried.last() else { return Ok(None) };
+        let health = self.store.receiver_health(vec![receiver.clone()]).await?;
+        let fails_since = health.first().and_then(|known| known.failing_since);
+        let is_dead = fails_since.is_some_and(|since| trial.at.since(since.max(to.enabled_at)) >= REPEATED_FOR);
+        let error = trial.error.as_deref().unwrap_or_default();
         Ok(is_dead.then(|| format!("no webhook was delivered for a day; the last error: {error}")))
     }
 

@@ -1,5 +1,6 @@
 //! Tests of sending: receivers on this machine, a database in memory and a clock by hand.
 
+mod crowds;
 mod feeds;
 mod receiver;
 mod retries;

@@ -27,7 +27,7 @@ use crate::store::{
     SchemaVersion, Scope, SecretDigest, Sender, SetupToken, Signals, Started, StepHold, Store, StoredAnswer,
     StoredLane, Stray, StrayCount, StrayKind, Subscription, SubscriptionChange, SubscriptionId, TemplateLimit,
     TemplateRequest, TierSlot, Tiers, Tried, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk,
-    WebhookGroup, Whom, WriterFigures,
+    WebhookCounts, WebhookGroup, Whom, WriterFigures,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -459,6 +459,10 @@ impl Health for Mortal {
     fn flow_counts(&self) -> Vec<FlowCount> {
         self.store.flow_counts()
     }
+
+    fn webhook_counts(&self) -> WebhookCounts {
+        self.store.webhook_counts()
+    }
 }
 
 through! {
@@ -473,10 +477,10 @@ through! {
         reads observed_after(after: Cursor, limit: u32) -> Vec<FeedRow<ObservedMessage>>;
         writes fan_out(fan_out: FanOut) -> bool;
         writes add_deliveries(deliveries: Vec<NewDelivery>, now: Timestamp) -> Vec<i64>;
-        reads waiting_receivers(limit: u32) -> Vec<(Receiver, Timestamp)>;
+        reads waiting_receivers(after: Option<Receiver>, limit: u32) -> Vec<(Receiver, Timestamp)>;
         reads due_deliveries(receiver: Receiver, now: Timestamp, limit: u32) -> Vec<Delivery>;
         writes record_tries(tries: Vec<Tried>) -> ();
-        reads receiver_health() -> Vec<ReceiverHealth>;
+        reads receiver_health(receivers: Vec<Receiver>) -> Vec<ReceiverHealth>;
         reads deliveries(receiver: Receiver, before: Option<i64>, limit: u32) -> Vec<Delivery>;
         reads delivery(id: i64) -> Option<Delivery>;
         writes replay(receiver: Receiver, what: Replay, now: Timestamp) -> u64;

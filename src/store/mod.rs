@@ -65,9 +65,9 @@ pub use model::{
     RejectionReason, StoredLane, TierSlot, TierUse, Unwritable,
 };
 pub use outgoing::{
-    AfterTrial, AlertKey, Delivery, DeliveryState, EventRow, FanOut, Feed, FeedRow, FeedState, NewDelivery,
+    AfterTrial, AlertKey, CallIds, Delivery, DeliveryState, EventRow, FanOut, Feed, FeedRow, FeedState, NewDelivery,
     NewSubscription, ObservedMessage, ObservedRecipient, OpenAlert, Receiver, ReceiverHealth, Replay, SigningSecret,
-    Subscription, SubscriptionChange, SubscriptionId, Trial, Tried, WebhookFormat,
+    Subscription, SubscriptionChange, SubscriptionId, Trial, Tried, WebhookCounts, WebhookFormat,
 };
 pub use requests::{Begun, NewRequest, RequestKey, StoredAnswer};
 pub use sieve::Whom;

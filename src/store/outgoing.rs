@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Cursor, Observed};
-use crate::domain::{AlertKind, Country, Fields, MessageKey, Msisdn, Span, Tag, Timestamp, Umid};
+use crate::domain::{AlertKind, CampaignId, Country, Fields, MessageKey, Msisdn, Span, Tag, Timestamp, Umid};
 use crate::events::{Event, Origin, Subject};
 
 /// A list of rows that deliveries are made of, in the order of its rows.
@@ -51,8 +51,20 @@ pub struct ObservedMessage {
     pub edition: u32,
     /// The recipient; `None` if the message is purged or the recipient erased.
     pub recipient: Option<ObservedRecipient>,
+    /// Whether any step of it was submitted.
+    pub was_submitted: bool,
     /// The provider's id of the step's latest attempt.
     pub umid: Option<Umid>,
+    /// The call of the API that it was sent with, if that call sent many messages.
+    pub call: Option<CallIds>,
+}
+
+/// How the client of the API knows a call that sent many messages at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallIds {
+    /// Its first batch, which names it.
+    pub id: CampaignId,
+    pub client_batch_id: Option<String>,
 }
 
 /// The recipient of an observed message.
@@ -157,6 +169,8 @@ pub struct Subscription {
     /// The newest first.
     pub secrets: Vec<SigningSecret>,
     pub created_at: Timestamp,
+    /// When it was created, or enabled again. The day of repeats does not begin earlier.
+    pub enabled_at: Timestamp,
     /// Since when it is disabled, by whom and why.
     pub disabled: Option<(Timestamp, Origin)>,
 }
@@ -176,7 +190,7 @@ impl fmt::Debug for Subscription {
 /// A decision about a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubscriptionChange {
-    /// Sends again, also what waited meanwhile.
+    /// Sends again, also what waited meanwhile. The day of repeats begins anew.
     Enable,
     Disable,
     /// Signs with this secret from now on, and with the former ones until `overlap` is over.
@@ -288,6 +302,34 @@ pub struct Tried {
     pub order_key: String,
     pub trial: Trial,
     pub then: AfterTrial,
+}
+
+/// What came of tries since the store was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WebhookCounts {
+    pub delivered: u64,
+    /// Failed, to be repeated.
+    pub failed: u64,
+    pub given_up: u64,
+}
+
+impl WebhookCounts {
+    pub(super) fn add(&mut self, tries: &[Tried]) {
+        for tried in tries {
+            let count = match tried.then {
+                AfterTrial::Delivered => &mut self.delivered,
+                AfterTrial::Retry(_) => &mut self.failed,
+                AfterTrial::GiveUp => &mut self.given_up,
+            };
+            *count += 1;
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.failed += other.failed;
+        self.given_up += other.given_up;
+    }
 }
 
 /// What became of the deliveries of a receiver.

@@ -187,7 +187,8 @@ async fn a_change_of_a_message_reaches_its_client_and_the_subscriptions() {
             "description": "ChatApps outbound message delivery receipt",
             "payload": {
                 "umid": id.uuid().to_string(), "subAccountId": "acme", "channel": channel,
-                "user": {"msisdn": "+6591000001"}, "clientMessageId": "order-0", "status": status
+                "user": {"msisdn": "+6591000001", "channelUserId": "6591000001"}, "clientMessageId": "order-0",
+                "status": status
             }
         })
     };
@@ -195,10 +196,11 @@ async fn a_change_of_a_message_reaches_its_client_and_the_subscriptions() {
     assert_eq!(bodies.len(), 2);
     let failed = &bodies[0]["payload"]["status"];
     assert_eq!((failed["state"].as_str(), failed["errorCode"].as_i64()), (Some("undelivered"), Some(15)));
-    assert_eq!((failed["detail"].as_str(), failed["errorMessage"].is_string()), (Some("rejected_by_operator"), true));
-    assert_eq!(bodies[0]["payload"]["channel"], "Viber");
+    let words = (failed["detail"].as_str(), failed["errorMessage"].as_str());
+    assert_eq!(words, (Some("rejected_by_operator"), Some("Invalid destination")));
+    assert_eq!(bodies[0]["payload"]["channel"], "viber");
     let delivered = json!({"state": "delivered", "detail": "delivered_to_recipient", "timestamp": at});
-    assert_eq!(bodies[1], receipt("SMS", delivered));
+    assert_eq!(bodies[1], receipt("sms", delivered));
     assert_eq!(client.requests()[0].path, "/hooks?a=b");
     assert_eq!(client.requests()[0].header("webhook-signature"), None);
     assert_eq!(kinds(&crm), ["message.undelivered", "message.delivered", "message.done"]);
@@ -266,10 +268,10 @@ async fn a_receipt_is_repeated_at_the_providers_times_and_then_given_up() {
     }
     // After 1, 10, 30 and 90 seconds, each counted from the one before.
     assert_eq!(at, [0, 1, 11, 41, 131]);
-    let health = site.store.receiver_health().await.unwrap();
-    let origin = format!("http://{}", client.address);
-    assert_eq!((&health[0].receiver, health[0].given_up), (&Receiver::Callback(origin.clone()), 1));
-    let log = site.store.deliveries(Receiver::Callback(origin), None, 9).await.unwrap();
+    let receiver = Receiver::Callback(format!("http://{}", client.address));
+    let health = site.store.receiver_health(vec![receiver.clone()]).await.unwrap();
+    assert_eq!((&health[0].receiver, health[0].given_up), (&receiver, 1));
+    let log = site.store.deliveries(receiver, None, 9).await.unwrap();
     assert_eq!((log[0].state, log[0].tries), (DeliveryState::GivenUp, 5));
 }
 
@@ -371,7 +373,7 @@ async fn a_subscription_is_refused_with_what_is_wrong() {
         (Wanted { name: "a b".to_owned(), ..good() }, "invalid name \"a b\""),
         (
             Wanted { types: types("message.seen"), ..good() },
-            "unknown type \"message.seen\"; did you mean message.sent?",
+            "unknown type \"message.seen\"; did you mean \"message.sent\"?",
         ),
         (Wanted { url: "crm.example".to_owned(), ..good() }, "it is no web address"),
         (Wanted { sub_account: Some("acme".to_owned()), ..good() }, "only a subscription with the format 8x8"),
@@ -384,7 +386,7 @@ async fn a_subscription_is_refused_with_what_is_wrong() {
     site.desk.create(good(), Origin::SERVER).await.unwrap();
     assert!(refused(good()).await.contains("exists already"));
     let unknown = site.desk.show("crmm").await.unwrap_err().to_string();
-    assert_eq!(unknown, "unknown subscription \"crmm\"; did you mean crm?");
+    assert_eq!(unknown, "unknown subscription \"crmm\"; did you mean \"crm\"?");
     let again = site.desk.enable("crm", Origin::SERVER).await.unwrap_err().to_string();
     assert_eq!(again, "the subscription \"crm\" is enabled already");
 }

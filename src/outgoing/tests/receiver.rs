@@ -20,6 +20,8 @@ pub(super) enum Reaction {
     Hangs,
     /// Answers with a head, and never ends the body.
     HangsInTheBody(u16),
+    /// Answers with a body that has no end, until the client leaves.
+    AnswersEndlessly(u16),
 }
 
 #[derive(Debug, Clone)]
@@ -44,6 +46,8 @@ struct Shared {
     reactions: Mutex<VecDeque<Reaction>>,
     requests: Mutex<Vec<Request>>,
     came: Notify,
+    /// A client left in the middle of an answer.
+    left: Notify,
 }
 
 /// Answers 200 to whatever no reaction is given for.
@@ -82,6 +86,11 @@ impl Target {
         self.shared.requests.lock().clone()
     }
 
+    /// Waits until a client has left an answer without an end.
+    pub(super) async fn is_left_by_its_client(&self) {
+        self.shared.left.notified().await;
+    }
+
     /// Waits until so many requests have come.
     pub(super) async fn gets(&self, count: usize) {
         loop {
@@ -107,6 +116,14 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             Reaction::RedirectsTo(url) => format!("HTTP/1.1 302 X\r\nlocation: {url}\r\ncontent-length: 0\r\n\r\n"),
             Reaction::HangsInTheBody(status) => format!("HTTP/1.1 {status} X\r\ncontent-length: 900\r\n\r\nbegin"),
             Reaction::Hangs => String::new(),
+            Reaction::AnswersEndlessly(status) => {
+                let mut piece = format!("HTTP/1.1 {status} X\r\ncontent-length: 99999999999\r\n\r\n");
+                while stream.write_all(piece.as_bytes()).await.is_ok() {
+                    piece = "x".repeat(10_000);
+                }
+                shared.left.notify_one();
+                return;
+            }
         };
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;

@@ -19,6 +19,7 @@ for_every_store!(
     a_failure_postpones_what_waits_behind_it,
     a_try_of_a_removed_subscription_changes_nothing,
     receivers_with_waiting_deliveries_are_listed_once,
+    an_enabled_subscription_begins_its_day_anew,
     a_replay_sends_the_same_event_again,
     old_deliveries_are_forgotten,
     an_alert_that_returns_is_not_ended,
@@ -240,8 +241,9 @@ async fn a_delivery_waits_for_an_earlier_one_about_the_same(desk: Desk) {
     let done = desk.find(ids[0]).await;
     assert_eq!((done.state, done.tries, done.begun_at), (DeliveryState::Delivered, 1, Some(at(2))));
     assert_eq!(done.latest.unwrap().answer.as_deref(), Some("?"));
-    let health = desk.receiver_health().await.unwrap().remove(0);
+    let health = desk.receiver_health(vec![to(1)]).await.unwrap().remove(0);
     assert_eq!((health.receiver, health.delivered, health.succeeded_at), (to(1), 1, Some(at(2))));
+    assert!(desk.receiver_health(vec![to(2)]).await.unwrap().is_empty(), "it was never tried");
 }
 
 async fn a_failure_postpones_what_waits_behind_it(desk: Desk) {
@@ -250,15 +252,15 @@ async fn a_failure_postpones_what_waits_behind_it(desk: Desk) {
     desk.record_tries(vec![tried(&first, at(2), AfterTrial::Retry(at(9)))]).await.unwrap();
     assert!(desk.due_ids(&to(1), at(8)).await.is_empty());
     assert_eq!(desk.find(ids[1]).await.next_at, at(9));
-    assert_eq!(desk.waiting_receivers(9).await.unwrap(), [(to(1), at(9))]);
+    assert_eq!(desk.waiting_receivers(None, 9).await.unwrap(), [(to(1), at(9))]);
     assert_eq!(desk.due_ids(&to(1), at(9)).await, [ids[0]]);
     desk.record_tries(vec![tried(&first, at(9), AfterTrial::GiveUp)]).await.unwrap();
     assert_eq!(desk.due_ids(&to(1), at(9)).await, [ids[1]]);
-    let health = desk.receiver_health().await.unwrap().remove(0);
+    let health = desk.receiver_health(vec![to(1)]).await.unwrap().remove(0);
     assert_eq!((health.given_up, health.failing_since), (1, Some(at(2))));
     let second = desk.find(ids[1]).await;
     desk.record_tries(vec![tried(&second, at(10), AfterTrial::Delivered)]).await.unwrap();
-    assert_eq!(desk.receiver_health().await.unwrap().remove(0).failing_since, None);
+    assert_eq!(desk.receiver_health(vec![to(1)]).await.unwrap().remove(0).failing_since, None);
 }
 
 async fn a_try_of_a_removed_subscription_changes_nothing(desk: Desk) {
@@ -278,20 +280,41 @@ async fn a_try_of_a_removed_subscription_changes_nothing(desk: Desk) {
     assert_eq!(desk.deliveries(receiver, None, 9).await.unwrap().len(), 2, "the log stays");
 }
 
+async fn an_enabled_subscription_begins_its_day_anew(desk: Desk) {
+    let created = desk.create_subscription(new_subscription("crm", &["*"]), ann(), at(1)).await.unwrap().unwrap();
+    assert_eq!(created.enabled_at, at(1));
+    let receiver = Receiver::Subscription(created.id);
+    let ids = desk.add(&[new_delivery(&receiver, "evt_1", "a")]).await;
+    let first = desk.find(ids[0]).await;
+    desk.record_tries(vec![tried(&first, at(2), AfterTrial::Retry(at(900)))]).await.unwrap();
+    desk.change_subscription(created.id, SubscriptionChange::Disable, ann(), at(3)).await.unwrap();
+    desk.change_subscription(created.id, SubscriptionChange::Enable, ann(), at(500)).await.unwrap();
+    assert_eq!(desk.due_ids(&receiver, at(500)).await, ids);
+    assert_eq!(desk.find(ids[0]).await.tries, 0);
+    assert_eq!(desk.subscriptions().await.unwrap()[0].enabled_at, at(500));
+    assert_eq!(desk.receiver_health(vec![receiver]).await.unwrap()[0].failing_since, None);
+}
+
 async fn receivers_with_waiting_deliveries_are_listed_once(desk: Desk) {
-    assert!(desk.waiting_receivers(9).await.unwrap().is_empty());
+    assert!(desk.waiting_receivers(None, 9).await.unwrap().is_empty());
     let callback = Receiver::Callback("https://client.example".to_owned());
     let alert = Receiver::Alert("ops".to_owned());
     let three = |receiver: &Receiver| ["a", "b", "c"].map(|about| new_delivery(receiver, "evt_1", about));
     for receiver in [&to(3), &callback, &alert] {
         desk.add(&three(receiver)).await;
     }
-    let mut found = desk.waiting_receivers(9).await.unwrap();
+    let mut found = desk.waiting_receivers(None, 9).await.unwrap();
     found.sort();
     let mut expected = vec![(to(3), at(1)), (callback, at(1)), (alert, at(1))];
     expected.sort();
     assert_eq!(found, expected);
-    assert_eq!(desk.waiting_receivers(2).await.unwrap().len(), 2);
+    // The next page begins after the last receiver of this one.
+    let first = desk.waiting_receivers(None, 2).await.unwrap();
+    let last = first.last().map(|(receiver, _)| receiver.clone());
+    let rest = desk.waiting_receivers(last, 2).await.unwrap();
+    let mut found = [first, rest].concat();
+    found.sort();
+    assert_eq!(found, expected);
 }
 
 async fn a_replay_sends_the_same_event_again(desk: Desk) {
@@ -347,9 +370,9 @@ async fn an_alert_that_returns_is_not_ended(desk: Desk) {
     keep(alert(None)).await;
     end(at(99)).await;
     assert_eq!(desk.open_alerts().await.unwrap(), [alert(None)]);
-    assert!(desk.waiting_receivers(9).await.unwrap().is_empty());
+    assert!(desk.waiting_receivers(None, 9).await.unwrap().is_empty());
     keep(alert(Some(at(30)))).await;
     end(at(30)).await;
     assert!(desk.open_alerts().await.unwrap().is_empty());
-    assert_eq!(desk.waiting_receivers(9).await.unwrap().len(), 1);
+    assert_eq!(desk.waiting_receivers(None, 9).await.unwrap().len(), 1);
 }

@@ -53,7 +53,7 @@ pub(super) async fn add_few(
 
 /// Steps from one receiver to the next along the index, however many deliveries each has.
 pub(super) const RECEIVERS: &str = "WITH RECURSIVE waiting (receiver) AS (
-         SELECT min(receiver) FROM delivery INDEXED BY delivery_due WHERE state = 0
+         SELECT min(receiver) FROM delivery INDEXED BY delivery_due WHERE state = 0 AND receiver > ?2
          UNION ALL
          SELECT (SELECT min(receiver) FROM delivery INDEXED BY delivery_due WHERE state = 0 AND receiver > waiting.receiver)
          FROM waiting WHERE waiting.receiver IS NOT NULL)
@@ -61,8 +61,13 @@ pub(super) const RECEIVERS: &str = "WITH RECURSIVE waiting (receiver) AS (
                        WHERE state = 0 AND receiver = waiting.receiver) AS next_at
      FROM waiting WHERE receiver IS NOT NULL LIMIT ?1";
 
-pub(super) async fn receivers(connection: &mut SqliteConnection, limit: u32) -> Work<Vec<(Receiver, Timestamp)>> {
-    let rows = sqlx::query(RECEIVERS).bind(limit).fetch_all(connection).await?;
+pub(super) async fn receivers(
+    connection: &mut SqliteConnection,
+    after: Option<Receiver>,
+    limit: u32,
+) -> Work<Vec<(Receiver, Timestamp)>> {
+    let after = after.as_ref().map(to_json).unwrap_or_default();
+    let rows = sqlx::query(RECEIVERS).bind(limit).bind(after).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((from_json(row, "receiver")?, timestamp(row, "next_at")?))).collect()
 }
 
@@ -162,8 +167,12 @@ pub(super) async fn record(connection: &mut SqliteConnection, tries: Vec<Tried>)
     Ok(())
 }
 
-pub(super) async fn health(connection: &mut SqliteConnection) -> Work<Vec<ReceiverHealth>> {
-    let rows = sqlx::query("SELECT * FROM receiver_health ORDER BY receiver").fetch_all(connection).await?;
+pub(super) const HEALTH: &str =
+    "SELECT h.* FROM json_each(?1) named CROSS JOIN receiver_health h ON h.receiver = named.value";
+
+pub(super) async fn health(connection: &mut SqliteConnection, receivers: Vec<Receiver>) -> Work<Vec<ReceiverHealth>> {
+    let names: Vec<String> = receivers.iter().map(to_json).collect();
+    let rows = sqlx::query(HEALTH).bind(to_json(&names)).fetch_all(connection).await?;
     let health = |row: &SqliteRow| {
         Ok(ReceiverHealth {
             receiver: from_json(row, "receiver")?,
@@ -232,25 +241,27 @@ pub(super) async fn replay(
     Ok(Replayed { count: again.execute(connection).await?.rows_affected(), last: ids.last().copied() })
 }
 
+/// What waits for a repeat is tried at once.
+pub(super) const BEGIN_AGAIN: &str = "UPDATE delivery INDEXED BY delivery_due SET next_at = ?2, tries = 0
+     WHERE state = 0 AND receiver = ?1 AND next_at > ?2";
+
 /// Lets what waits for a receiver be tried anew, from now on.
 pub(super) async fn begin_again(connection: &mut SqliteConnection, receiver: &Receiver, now: Timestamp) -> Work<()> {
     let receiver = to_json(receiver);
-    sqlx::query("UPDATE delivery SET next_at = ?2, tries = 0, begun_at = NULL WHERE state = 0 AND receiver = ?1")
-        .bind(&receiver)
-        .bind(now.millis())
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(BEGIN_AGAIN).bind(&receiver).bind(now.millis()).execute(&mut *connection).await?;
     let query = sqlx::query("UPDATE receiver_health SET failing_since = NULL WHERE receiver = ?1").bind(receiver);
     query.execute(connection).await?;
     Ok(())
 }
 
-pub(super) async fn give_up_waiting(connection: &mut SqliteConnection, receiver: &Receiver) -> Work<()> {
-    let why = "the subscription was removed";
-    let query = sqlx::query("UPDATE delivery SET state = ?2, error = ?3 WHERE state = 0 AND receiver = ?1");
-    let query = query.bind(to_json(receiver)).bind(DeliveryState::GivenUp as i64).bind(why);
-    query.execute(connection).await?;
-    Ok(())
+pub(super) const GIVE_UP: &str = "UPDATE delivery SET state = ?2, error = ?3 WHERE id IN
+     (SELECT id FROM delivery INDEXED BY delivery_due WHERE state = 0 AND receiver = ?1 LIMIT ?4)";
+
+/// Gives up one piece of what waits for a removed subscription. Returns how many.
+pub(super) async fn give_up(connection: &mut SqliteConnection, receiver: Receiver) -> Work<u64> {
+    let query = sqlx::query(GIVE_UP).bind(to_json(&receiver)).bind(DeliveryState::GivenUp as i64);
+    let query = query.bind("the subscription was removed").bind(AT_ONCE);
+    Ok(query.execute(connection).await?.rows_affected())
 }
 
 pub(super) const FORGET: &str = "DELETE FROM delivery WHERE id IN

@@ -67,7 +67,7 @@ use sqlx::{ConnectOptions, Connection, Row, SqlStr, SqliteConnection};
 use tokio::sync::Mutex;
 
 use super::flow::Flows;
-use super::{Error, Result, Signals};
+use super::{Error, Result, Signals, WebhookCounts};
 use crate::clock::Clock;
 use fair_lock::FairLock;
 use serve_file::ServeFile;
@@ -155,6 +155,7 @@ pub struct Sqlite {
     serve_file: Arc<ServeFile>,
     /// What has happened to messages since it was opened.
     flows: Flows,
+    webhooks: parking_lot::Mutex<WebhookCounts>,
 }
 
 impl Sqlite {
@@ -199,8 +200,8 @@ impl Sqlite {
             }
         };
         let writer = Writer::start(connection, lock, Arc::clone(&serve_file), Arc::clone(&clock));
-        let (signals, flows) = (Signals::default(), Flows::default());
-        Ok(Self { writer, clock, signals, readers, poller, path, serve_file, flows })
+        let (signals, flows, webhooks) = (Signals::default(), Flows::default(), parking_lot::Mutex::default());
+        Ok(Self { writer, clock, signals, readers, poller, path, serve_file, flows, webhooks })
     }
 
     /// Opens a connection with the store's settings, for benchmarks that bypass the verbs.

@@ -10,7 +10,7 @@ use super::rows::{decoded, maybe_small, msisdn, small, step, timestamp};
 use super::script::Script;
 use super::{Work, deliveries, inbound, nodes};
 use crate::domain::{
-    BatchId, Fields, MessageKey, Msisdn, Outcome, Progress, SkipReason, Status, Tag, Umid, push_json_string,
+    BatchId, Fields, Marks, MessageKey, Msisdn, Outcome, Progress, SkipReason, Status, Tag, Umid, push_json_string,
 };
 use crate::store::{
     Change, Cursor, EventRow, FanOut, Feed, FeedRow, FeedState, Inbound, Observed, ObservedMessage, ObservedRecipient,
@@ -64,7 +64,7 @@ fn push_text(all: &mut String, text: Option<&str>) {
     }
 }
 
-/// The messages that a piece of a batch or a call of the API skipped: nothing else will change them.
+/// The messages that a call of the API has skipped: nothing else will change them.
 pub(super) const WRITE_SKIPPED: &str = "INSERT INTO outbox (at, batch, n, kind, value, skipped)
      SELECT at, batch, n, ?4, outcome, skipped FROM message
      WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND state = 3 ORDER BY n";
@@ -114,7 +114,7 @@ pub(super) async fn replies(
     rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), inbound::message(row)?))).collect()
 }
 
-pub(super) const MESSAGES: &str = "SELECT outbox.*, batch.tag, batch.name, batch.edition, m.msisdn, m.country,
+pub(super) const MESSAGES: &str = "SELECT outbox.*, batch.tag, batch.name, batch.edition, m.msisdn, m.country, m.marks,
          r.client_message_id, r.fields,
          (SELECT umid FROM attempt a WHERE a.batch = outbox.batch AND a.n = outbox.n AND a.step = outbox.step
           ORDER BY a.tries DESC LIMIT 1) AS umid
@@ -133,7 +133,7 @@ pub(super) async fn messages(
 }
 
 fn message(row: &SqliteRow) -> Work<ObservedMessage> {
-    let umid: Option<Vec<u8>> = row.try_get("umid")?;
+    let (umid, marks): (Option<Vec<u8>>, Option<i64>) = (row.try_get("umid")?, row.try_get("marks")?);
     Ok(ObservedMessage {
         key: MessageKey { batch: BatchId(small(row, "batch")?), n: small(row, "n")? },
         observed: Observed {
@@ -147,7 +147,9 @@ fn message(row: &SqliteRow) -> Work<ObservedMessage> {
         campaign: row.try_get("name")?,
         edition: small(row, "edition")?,
         recipient: recipient(row)?,
+        was_submitted: marks.is_some_and(|marks| Marks::from_bits(marks).last_handed_over().is_some()),
         umid: umid.as_deref().and_then(Umid::from_bytes),
+        call: None,
     })
 }
 
@@ -206,4 +208,48 @@ pub(super) async fn fan_out(connection: &mut SqliteConnection, fan_out: FanOut) 
     deliveries::keep_alerts(connection, &alerts).await?;
     deliveries::add(connection, &deliveries, now).await?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{LaneId, Present, StepIndex, Timestamp};
+    use crate::engine::Ruling;
+
+    fn change(told: &[Progress]) -> Change {
+        let present = Present::queued(Timestamp::default(), None);
+        let observed = |progress: &Progress| Observed {
+            progress: *progress,
+            at: Timestamp::default(),
+            code: None,
+            detail: None,
+            message: None,
+        };
+        Change {
+            key: MessageKey { batch: BatchId(1), n: 2 },
+            msisdn: Msisdn::ERASED,
+            version: 0,
+            before: present,
+            after: present,
+            lane_before: LaneId(1),
+            lane: LaneId(1),
+            steps: 1,
+            fact: None,
+            ruling: Ruling::default(),
+            notes: Vec::new(),
+            refund: None,
+            observed: told.iter().map(observed).collect(),
+        }
+    }
+
+    #[test]
+    fn changes_that_nobody_observes_add_no_statement_and_others_share_one() {
+        let failed = [Progress::Failed { step: StepIndex::FIRST }];
+        let (unobserved, observed) = (change(&[]), change(&failed));
+        let mut script = Script::default();
+        write(&mut script, &[&unobserved, &unobserved]);
+        assert_eq!(script.len(), 0);
+        write(&mut script, &[&observed, &unobserved, &observed]);
+        assert_eq!(script.len(), 1);
+    }
 }

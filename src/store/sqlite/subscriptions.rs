@@ -21,8 +21,9 @@ pub(super) async fn create(
 ) -> Work<Option<Subscription>> {
     let secrets = vec![SigningSecret { secret: new.secret, until: None }];
     let row = sqlx::query(
-        "INSERT INTO subscription (name, url, format, types, sub_account, authorization, secrets, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING RETURNING *",
+        "INSERT INTO subscription
+             (name, url, format, types, sub_account, authorization, secrets, created_at, enabled_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8) ON CONFLICT DO NOTHING RETURNING *",
     )
     .bind(&new.name)
     .bind(&new.url)
@@ -62,6 +63,7 @@ fn subscription(row: &SqliteRow) -> Work<Subscription> {
         authorization: row.try_get("authorization")?,
         secrets: from_json(row, "secrets")?,
         created_at: timestamp(row, "created_at")?,
+        enabled_at: timestamp(row, "enabled_at")?,
         disabled: maybe_timestamp(row, "disabled_at")?.zip(disabled),
     })
 }
@@ -92,13 +94,13 @@ pub(super) async fn change(
         SubscriptionChange::Enable if before.is_enabled() => return Ok(false),
         SubscriptionChange::Disable if !before.is_enabled() => return Ok(false),
         SubscriptionChange::Enable => {
-            set_disabled(connection, id, None).await?;
+            enable(connection, id, now).await?;
             // A day of failures before the pause must not disable it again at once.
             deliveries::begin_again(connection, &Receiver::Subscription(id), now).await?;
             EventKind::SubscriptionEnabled
         }
         SubscriptionChange::Disable => {
-            set_disabled(connection, id, Some((&origin, now))).await?;
+            disable(connection, id, &origin, now).await?;
             EventKind::SubscriptionDisabled
         }
         SubscriptionChange::Rotate { secret, overlap } => {
@@ -108,7 +110,6 @@ pub(super) async fn change(
         }
         SubscriptionChange::Remove => {
             sqlx::query("DELETE FROM subscription WHERE id = ?1").bind(id.0).execute(&mut *connection).await?;
-            deliveries::give_up_waiting(connection, &Receiver::Subscription(id)).await?;
             EventKind::SubscriptionRemoved
         }
     };
@@ -116,15 +117,20 @@ pub(super) async fn change(
     Ok(true)
 }
 
-async fn set_disabled(
-    connection: &mut SqliteConnection,
-    id: SubscriptionId,
-    disabled: Option<(&Origin, Timestamp)>,
-) -> Work<()> {
+async fn enable(connection: &mut SqliteConnection, id: SubscriptionId, now: Timestamp) -> Work<()> {
+    sqlx::query("UPDATE subscription SET disabled = NULL, disabled_at = NULL, enabled_at = ?2 WHERE id = ?1")
+        .bind(id.0)
+        .bind(now.millis())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn disable(connection: &mut SqliteConnection, id: SubscriptionId, origin: &Origin, now: Timestamp) -> Work<()> {
     sqlx::query("UPDATE subscription SET disabled = ?2, disabled_at = ?3 WHERE id = ?1")
         .bind(id.0)
-        .bind(disabled.map(|(origin, _)| to_json(origin)))
-        .bind(disabled.map(|(_, at)| at.millis()))
+        .bind(to_json(origin))
+        .bind(now.millis())
         .execute(connection)
         .await?;
     Ok(())

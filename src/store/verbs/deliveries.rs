@@ -23,6 +23,7 @@ pub trait Deliveries: Send + Sync + std::fmt::Debug {
     /// Changes a subscription, with an event. Returns whether it exists and the change changes something.
     ///
     /// - A delivery that is in flight meanwhile is recorded as usual.
+    /// - A removal gives up the waiting deliveries afterwards, in pieces.
     async fn change_subscription(
         &self,
         id: SubscriptionId,
@@ -46,8 +47,10 @@ pub trait Deliveries: Send + Sync + std::fmt::Debug {
     /// Stores deliveries that no feed led to.
     async fn add_deliveries(&self, deliveries: Vec<NewDelivery>, now: Timestamp) -> Result<Vec<i64>>;
 
-    /// Lists who has waiting deliveries, each with the time of its first one.
-    async fn waiting_receivers(&self, limit: u32) -> Result<Vec<(Receiver, Timestamp)>>;
+    /// Lists who has waiting deliveries, each with the time of its first one, in an order of their own.
+    ///
+    /// - Clients may name any number of receivers, so they come in pages: the next one begins after the last receiver.
+    async fn waiting_receivers(&self, after: Option<Receiver>, limit: u32) -> Result<Vec<(Receiver, Timestamp)>>;
     /// Lists deliveries of a receiver that are due, oldest first.
     ///
     /// - A delivery waits while an earlier one with the same order key does.
@@ -56,8 +59,8 @@ pub trait Deliveries: Send + Sync + std::fmt::Debug {
     ///
     /// - After a failure, later deliveries with the same order key become due with it.
     async fn record_tries(&self, tries: Vec<Tried>) -> Result<()>;
-    /// Returns what became of the deliveries of each receiver.
-    async fn receiver_health(&self) -> Result<Vec<ReceiverHealth>>;
+    /// Returns what became of the deliveries of these receivers. One that was never tried has no entry.
+    async fn receiver_health(&self, receivers: Vec<Receiver>) -> Result<Vec<ReceiverHealth>>;
     /// Lists deliveries of a receiver before a position, the latest first.
     async fn deliveries(&self, receiver: Receiver, before: Option<i64>, limit: u32) -> Result<Vec<Delivery>>;
     async fn delivery(&self, id: i64) -> Result<Option<Delivery>>;

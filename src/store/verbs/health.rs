@@ -1,6 +1,6 @@
 //! The part of the contract that is about the database itself.
 
-use crate::store::{FlowCount, Result, SchemaVersion, WriterFigures};
+use crate::store::{FlowCount, Result, SchemaVersion, WebhookCounts, WriterFigures};
 
 /// How the database is, and what this process has done with it.
 #[async_trait::async_trait]
@@ -13,4 +13,6 @@ pub trait Health: Send + Sync + std::fmt::Debug {
     fn writer_figures(&self) -> WriterFigures;
     /// Returns what has happened to messages since the store was opened, by what this process has committed.
     fn flow_counts(&self) -> Vec<FlowCount>;
+    /// Returns what has come of webhooks since the store was opened, by what this process has recorded.
+    fn webhook_counts(&self) -> WebhookCounts;
 }

@@ -137,6 +137,11 @@ pub fn most_specific(code: Option<i64>, underlying: Option<i64>) -> Option<i64> 
     underlying.filter(|underlying| is_vague && find(meta::TABLE, *underlying).is_some()).or(code)
 }
 
+/// Whether a code of a receipt is WhatsApp's own.
+pub const fn is_whatsapps(code: i64) -> bool {
+    code >= meta::FIRST
+}
+
 /// WhatsApp's own codes, in order.
 pub fn whatsapps() -> &'static [Entry] {
     meta::TABLE

@@ -128,6 +128,9 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (inbound::REPLY_COUNTS, &["COVERING INDEX inbound_choice (batch=?)"]),
         (inbound::REPLIED, &["inbound_message (batch=?)"]),
         (inbound::WINDOWS, &["inbound_recipient (msisdn=? AND written_at>?)"]),
+        (deliveries::BEGIN_AGAIN, &["delivery_due (receiver=? AND next_at>?)"]),
+        (deliveries::GIVE_UP, &["delivery_due (receiver=?)"]),
+        (deliveries::HEALTH, &["h USING PRIMARY KEY (receiver=?)"]),
         (deliveries::RECEIVERS, &["delivery_due (receiver>?)", "delivery_due (receiver=?)"]),
         (
             deliveries::DUE,

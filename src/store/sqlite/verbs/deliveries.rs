@@ -6,7 +6,7 @@ use crate::events::Origin;
 use crate::store::{
     AlertKey, Cursor, Deliveries, Delivery, EventRow, FanOut, FeedRow, FeedState, Inbound, NewDelivery,
     NewSubscription, ObservedMessage, OpenAlert, Receiver, ReceiverHealth, Replay, Result, Subscription,
-    SubscriptionChange, SubscriptionId, Tried,
+    SubscriptionChange, SubscriptionId, Tried, WebhookCounts,
 };
 
 #[async_trait::async_trait]
@@ -31,7 +31,18 @@ impl Deliveries for Sqlite {
         origin: Origin,
         now: Timestamp,
     ) -> Result<bool> {
-        self.write("change a subscription", move |c| Box::pin(subscriptions::change(c, id, change, origin, now))).await
+        let is_removal = change == SubscriptionChange::Remove;
+        let changed = self
+            .write("change a subscription", move |c| Box::pin(subscriptions::change(c, id, change, origin, now)))
+            .await?;
+        if changed && is_removal {
+            while self
+                .write("give up deliveries", move |c| Box::pin(deliveries::give_up(c, Receiver::Subscription(id))))
+                .await?
+                > 0
+            {}
+        }
+        Ok(changed)
     }
 
     async fn observes_messages(&self) -> Result<bool> {
@@ -62,8 +73,8 @@ impl Deliveries for Sqlite {
         self.write("store deliveries", move |c| Box::pin(deliveries::add_few(c, deliveries, now))).await
     }
 
-    async fn waiting_receivers(&self, limit: u32) -> Result<Vec<(Receiver, Timestamp)>> {
-        self.poll("find receivers of deliveries", move |c| Box::pin(deliveries::receivers(c, limit))).await
+    async fn waiting_receivers(&self, after: Option<Receiver>, limit: u32) -> Result<Vec<(Receiver, Timestamp)>> {
+        self.poll("find receivers of deliveries", move |c| Box::pin(deliveries::receivers(c, after, limit))).await
     }
 
     async fn due_deliveries(&self, receiver: Receiver, now: Timestamp, limit: u32) -> Result<Vec<Delivery>> {
@@ -71,11 +82,15 @@ impl Deliveries for Sqlite {
     }
 
     async fn record_tries(&self, tries: Vec<Tried>) -> Result<()> {
-        self.write("record deliveries", move |c| Box::pin(deliveries::record(c, tries))).await
+        let mut counts = WebhookCounts::default();
+        counts.add(&tries);
+        self.write("record deliveries", move |c| Box::pin(deliveries::record(c, tries))).await?;
+        self.webhooks.lock().merge(counts);
+        Ok(())
     }
 
-    async fn receiver_health(&self) -> Result<Vec<ReceiverHealth>> {
-        self.read("read the health of receivers", move |c| Box::pin(deliveries::health(c))).await
+    async fn receiver_health(&self, receivers: Vec<Receiver>) -> Result<Vec<ReceiverHealth>> {
+        self.read("read the health of receivers", move |c| Box::pin(deliveries::health(c, receivers))).await
     }
 
     async fn deliveries(&self, receiver: Receiver, before: Option<i64>, limit: u32) -> Result<Vec<Delivery>> {

@@ -1,7 +1,7 @@
 //! Implements [`Health`].
 
 use super::super::{MIGRATIONS, Sqlite};
-use crate::store::{FlowCount, Health, Result, SchemaVersion, WriterFigures, free_space};
+use crate::store::{FlowCount, Health, Result, SchemaVersion, WebhookCounts, WriterFigures, free_space};
 
 #[async_trait::async_trait]
 impl Health for Sqlite {
@@ -29,5 +29,9 @@ impl Health for Sqlite {
 
     fn flow_counts(&self) -> Vec<FlowCount> {
         self.flows.counts()
+    }
+
+    fn webhook_counts(&self) -> WebhookCounts {
+        *self.webhooks.lock()
     }
 }
