@@ -28,7 +28,7 @@ pub(super) fn display_path(path: &Path) -> &Path {
 }
 
 /// How a file was packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Packed {
     Gzip,

@@ -15,10 +15,10 @@ use super::frame::panicked;
 use super::once;
 use super::problem::{Answer, Kind, Problem};
 use super::rate;
-use super::rules::{Rule, Rules};
+use super::rules::{Rule, Rules, Transfer};
 use super::{PREFIX, Shared};
 use crate::access::{Caller, Denied};
-use crate::api::door::Peer;
+use crate::api::door::{Crowded, Patience, Peer};
 use crate::api::unproven::{Held, NotRead};
 use crate::domain::Span;
 
@@ -95,13 +95,45 @@ fn refused(denied: Denied) -> Problem {
     }
 }
 
-/// Reads the body and runs the operation, within the limits of its rule.
+/// Runs the operation within the limits of its rule, and lets a transfer take as long as it makes progress.
 async fn carry_out(shared: &Shared, rule: Rule, caller: &Caller, request: Request, next: Next) -> Answer<Response> {
+    // A request that did not come through the door, as in tests, has no limits there.
+    let patience = request.extensions().get::<Patience>().cloned();
+    match (rule.transfer, patience) {
+        (Transfer::Events, Some(patience)) => {
+            let response = next.run(request).await;
+            if response.status().is_success() { Ok(patience.stream(response)?) } else { Ok(response) }
+        }
+        (Transfer::Upload, Some(patience)) => {
+            let (parts, body) = request.into_parts();
+            Ok(next.run(Request::from_parts(parts, patience.upload(body)?)).await)
+        }
+        (Transfer::Events | Transfer::Upload, None) => Ok(next.run(request).await),
+        (Transfer::Whole, patience) => carry_out_whole(shared, rule, caller, patience, request, next).await,
+    }
+}
+
+impl From<Crowded> for Problem {
+    fn from(crowded: Crowded) -> Self {
+        Self::new(Kind::Busy, crowded).retry_after(Span::from_secs(5))
+    }
+}
+
+/// Reads the body and runs the operation.
+async fn carry_out_whole(
+    shared: &Shared,
+    rule: Rule,
+    caller: &Caller,
+    patience: Option<Patience>,
+    request: Request,
+    next: Next,
+) -> Answer<Response> {
     if [Method::GET, Method::HEAD].contains(request.method()) {
         return in_time(shared, rule, async { Ok(next.run(request).await) }).await;
     }
     let (parts, body) = request.into_parts();
     let held = read(shared, rule, &parts.headers, body).await?;
+    let _patience = patience.filter(|_| rule.is_long()).map(|patience| patience.work()).transpose()?;
     let once = once::named(caller, &parts, &held.body)?;
     let request = Request::from_parts(parts, Body::from(held.body.clone()));
     let shared_with_task = shared.clone();

@@ -29,8 +29,9 @@ gets the same answer. Lists have pages: `next` is the `cursor` of the next page.
 their unit.";
 
 /// The groups of operations, in the order of the reference page.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("campaigns", "Campaigns: plan, launch, watch, change, stop and report them."),
+    ("audiences", "Audiences: imported recipient files."),
     ("batches", "Batches: messages that were launched together, by a campaign or by calls of the API."),
     ("messages", "Messages: find them, and see what happened to each."),
     ("lanes", "Lanes: senders with their rates and holds."),

@@ -5,6 +5,7 @@
 //! `once` (idempotency keys), `page` (cursors), and `document` (OpenAPI).
 
 mod admit;
+mod audiences;
 mod batches;
 mod campaigns;
 mod document;
@@ -22,6 +23,7 @@ mod rate;
 mod reference;
 mod replies;
 mod rules;
+mod table;
 mod templates;
 #[cfg(test)]
 mod tests;
@@ -45,6 +47,7 @@ use admit::Gate;
 use page::CursorKey;
 use rate::Rates;
 use rules::{Operations, Rule};
+use table::Tables;
 
 /// Where the operations are.
 const PREFIX: &str = "/v1";
@@ -57,6 +60,7 @@ pub(super) struct Native {
     rates: Rates,
     /// The memory for the bodies of requests.
     bodies: Budget,
+    tables: Tables,
     /// The start of this server, among all starts.
     run: u64,
     cursor_key: CursorKey,
@@ -67,6 +71,7 @@ impl Native {
         Self {
             rates: Rates::new(Arc::clone(&parts.clock)),
             bodies: Budget::new(Arc::clone(&parts.clock)),
+            tables: Tables::default(),
             run: parts.chance.bits(),
             cursor_key: CursorKey::default(),
         }
@@ -96,6 +101,12 @@ fn operations() -> Operations {
         .add(manage, routes!(campaigns::pause))
         .add(manage, routes!(campaigns::resume))
         .add(manage, routes!(campaigns::cancel))
+        .add(read, routes!(campaigns::export::export))
+        .add(read, routes!(audiences::list))
+        .add(read, routes!(audiences::get))
+        .add(read, routes!(audiences::sample))
+        .add(read, routes!(audiences::export))
+        .add(manage.long(), routes!(audiences::delete))
         .add(read, routes!(batches::list))
         .add(read, routes!(batches::get))
         .add(manage, routes!(batches::pause))

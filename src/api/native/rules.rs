@@ -25,13 +25,25 @@ const LONG: Span = Span::from_secs(600);
 pub(super) struct Rule {
     pub(super) scope: Scope,
     pub(super) body_max: usize,
-    /// How long the operation may take; `None` for a stream of events, which ends with its caller.
+    /// How long the operation may take, if it is not as long as its transfer.
     pub(super) time_max: Option<Span>,
+    pub(super) transfer: Transfer,
+}
+
+/// How the body and the answer of an operation are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transfer {
+    /// The body is read before the operation begins, and the answer ends.
+    Whole,
+    /// The answer is a stream of events, which ends with its caller or with the server.
+    Events,
+    /// The operation reads the body as it arrives, for as long as it does.
+    Upload,
 }
 
 impl Rule {
     pub(super) const fn of(scope: Scope) -> Self {
-        Self { scope, body_max: BODY_MAX, time_max: Some(TIME_MAX) }
+        Self { scope, body_max: BODY_MAX, time_max: Some(TIME_MAX), transfer: Transfer::Whole }
     }
 
     /// For an operation that reads or writes many messages.
@@ -41,7 +53,18 @@ impl Rule {
 
     /// For a stream of events.
     pub(super) const fn stream(self) -> Self {
-        Self { time_max: None, ..self }
+        Self { time_max: None, transfer: Transfer::Events, ..self }
+    }
+
+    /// For a body of any length.
+    #[expect(dead_code, reason = "no operation has an upload yet")]
+    pub(super) const fn upload(self) -> Self {
+        Self { time_max: None, transfer: Transfer::Upload, ..self }
+    }
+
+    /// Whether the operation may take longer than the door gives a request.
+    pub(super) fn is_long(self) -> bool {
+        self.time_max.is_some_and(|most| most > TIME_MAX)
     }
 }
 

@@ -84,6 +84,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (6, "outgoing webhooks", include_str!("../../../migrations/sqlite/0006_outgoing.sql")),
         (7, "own times of messages", include_str!("../../../migrations/sqlite/0007_own_times.sql")),
         (9, "requests", include_str!("../../../migrations/sqlite/0009_requests.sql")),
+        (10, "search", include_str!("../../../migrations/sqlite/0010_search.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
