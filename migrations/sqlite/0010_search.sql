@@ -14,3 +14,7 @@ INSERT OR IGNORE INTO audience_use (audience, batch, base)
     SELECT used.value, batch.id, coalesce(sum(audience.recipients) OVER (
         PARTITION BY batch.id ORDER BY used.key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
     FROM batch, json_each(batch.audience_ids) used JOIN audience ON audience.id = used.value;
+
+-- Pages of the replies to a batch, and of the messages of a recipient, in order of arrival: an index ends with the id.
+CREATE INDEX inbound_batch ON inbound (batch) WHERE batch IS NOT NULL;
+CREATE INDEX inbound_from ON inbound (msisdn) WHERE msisdn IS NOT NULL;

@@ -28,10 +28,11 @@ use tokio::net::TcpListener;
 
 use crate::access::Access;
 use crate::clock::{Chance, Clock};
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::metrics::Sources;
 use crate::receipts::{Intake, Verifier};
 use crate::store::Store;
+use crate::uploads::UploadFolder;
 use door::{LimitedListener, Peer, Renewal};
 use native::Native;
 use unproven::Budget;
@@ -80,7 +81,12 @@ pub async fn serve(listener: TcpListener, parts: ApiParts) -> Result<(), ServeEr
     let access = Access::new(Arc::clone(&parts.store));
     let uses = access.uses();
     let unproven = Budget::new(Arc::clone(&clock));
-    let native = Native::new(&parts);
+    let Database::Sqlite { path } = &parts.config.database;
+    let (folder, most) = (UploadFolder::beside(path), parts.config.server.uploads_max);
+    let uploads = UploadFolder::open(folder.clone(), most, Arc::clone(&clock), Arc::clone(&parts.chance))
+        .map_err(|source| ServeError::Uploads { folder, source })?;
+    let native = Native::new(&parts, uploads);
+    let imports = native.imports().clone();
     let routes = routes(Shared(Arc::new(Inner { parts, access, unproven, native })))
         .layer(middleware::from_fn_with_state(Arc::clone(&door), door::visit));
     let stop = door.stopping();
@@ -104,9 +110,9 @@ pub async fn serve(listener: TcpListener, parts: ApiParts) -> Result<(), ServeEr
         }
         .map_err(|source| ServeError::Failed { address, source })
     };
-    // Ends only with `stop`, so a failure is answered first.
+    // Both end only with `stop`, so a failure is answered first.
     let recording = async {
-        uses.record_until(clock.as_ref(), &stop).await;
+        join(uses.record_until(clock.as_ref(), &stop), imports.run()).await;
         Ok(())
     };
     try_join(serving, recording).await.map(drop)

@@ -64,7 +64,14 @@ pub(super) static DATABASE: Section = Section { name: "database", named: false, 
 pub(super) static SERVER: Section = Section {
     name: "server",
     named: false,
-    keys: &[key("listen"), key("public_url"), key("tls_certificate"), key("tls_key"), switch("metrics_open")],
+    keys: &[
+        key("listen"),
+        key("public_url"),
+        key("tls_certificate"),
+        key("tls_key"),
+        switch("metrics_open"),
+        key("uploads_max"),
+    ],
 };
 pub(super) static PROVIDER: Section = Section {
     name: "provider",

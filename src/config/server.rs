@@ -7,6 +7,10 @@ use super::error::Error;
 use super::provider::web_address;
 use super::read::Reader;
 use super::tls::TlsFiles;
+use crate::domain::ByteSize;
+
+/// Ten files of 2 GB.
+const UPLOADS_MAX: ByteSize = ByteSize::from_bytes(20_000_000_000);
 
 /// The database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub struct Server {
     pub tls: Option<TlsFiles>,
     /// Whether `/metrics` needs no key.
     pub metrics_open: bool,
+    /// The size of all uploads together.
+    pub uploads_max: ByteSize,
 }
 
 impl Database {
@@ -76,6 +82,7 @@ impl Server {
             url
         };
         let metrics_open = reader.switch("metrics_open", false)?;
-        Ok(Self { listen, public_url, tls, metrics_open })
+        let uploads_max = reader.parsed_or("uploads_max", UPLOADS_MAX)?;
+        Ok(Self { listen, public_url, tls, metrics_open, uploads_max })
     }
 }

@@ -17,7 +17,7 @@ mod visit;
 pub(super) use certificate::Renewal;
 pub use certificate::{Certificate, NoCertificate};
 pub use listener::{ServeError, listen};
-pub(super) use patience::{Crowded, Patience};
+pub(super) use patience::{Crowded, Patience, UploadEnded};
 pub(super) use visit::visit;
 
 pub(super) use listener::{LimitedListener, Peer};

@@ -106,11 +106,18 @@ async fn carry_out(shared: &Shared, rule: Rule, caller: &Caller, request: Reques
         }
         (Transfer::Upload, Some(patience)) => {
             let (parts, body) = request.into_parts();
-            Ok(next.run(Request::from_parts(parts, patience.upload(body)?)).await)
+            take_upload(Request::from_parts(parts, patience.upload(body)?), next).await
         }
-        (Transfer::Events | Transfer::Upload, None) => Ok(next.run(request).await),
+        (Transfer::Upload, None) => take_upload(request, next).await,
+        (Transfer::Events, None) => Ok(next.run(request).await),
         (Transfer::Whole, patience) => carry_out_whole(shared, rule, caller, patience, request, next).await,
     }
+}
+
+/// Runs an operation that reads its body as it arrives. If the connection ends, the operation stores what has arrived.
+async fn take_upload(request: Request, next: Next) -> Answer<Response> {
+    let task = tokio::spawn(async move { next.run(request).await }.in_current_span());
+    task.await.map_err(|_| panicked())
 }
 
 impl From<Crowded> for Problem {

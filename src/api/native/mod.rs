@@ -8,6 +8,7 @@ mod admit;
 mod audiences;
 mod batches;
 mod campaigns;
+mod contacts;
 mod document;
 mod events;
 mod extract;
@@ -27,6 +28,7 @@ mod table;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -43,6 +45,7 @@ use utoipa_axum::routes;
 use super::unproven::Budget;
 use super::{ApiParts, Shared};
 use crate::domain::Scope;
+use crate::uploads::{Imports, UploadFolder};
 use admit::Gate;
 use page::CursorKey;
 use rate::Rates;
@@ -61,17 +64,31 @@ pub(super) struct Native {
     /// The memory for the bodies of requests.
     bodies: Budget,
     tables: Tables,
+    uploads: Arc<UploadFolder>,
+    imports: Imports,
     /// The start of this server, among all starts.
     run: u64,
     cursor_key: CursorKey,
 }
 
 impl Native {
-    pub(super) fn new(parts: &ApiParts) -> Self {
+    /// The imports of uploads, which go on while the server runs.
+    pub(super) const fn imports(&self) -> &Imports {
+        &self.imports
+    }
+
+    pub(super) fn new(parts: &ApiParts, uploads: Arc<UploadFolder>) -> Self {
         Self {
             rates: Rates::new(Arc::clone(&parts.clock)),
             bodies: Budget::new(Arc::clone(&parts.clock)),
             tables: Tables::default(),
+            imports: Imports::new(
+                Arc::clone(&uploads),
+                Arc::clone(&parts.store),
+                Arc::clone(&parts.clock),
+                parts.door.stopping(),
+            ),
+            uploads,
             run: parts.chance.bits(),
             cursor_key: CursorKey::default(),
         }
@@ -107,6 +124,13 @@ fn operations() -> Operations {
         .add(read, routes!(audiences::sample))
         .add(read, routes!(audiences::export))
         .add(manage.long(), routes!(audiences::delete))
+        .add(manage, routes!(uploads::begin))
+        .add(manage, routes!(uploads::list))
+        .add(manage, routes!(uploads::get))
+        .add(manage.upload(), routes!(uploads::send))
+        .add(manage, routes!(uploads::delete))
+        .add(manage.long(), routes!(uploads::check))
+        .add(manage, routes!(uploads::import))
         .add(read, routes!(batches::list))
         .add(read, routes!(batches::get))
         .add(manage, routes!(batches::pause))
@@ -114,6 +138,7 @@ fn operations() -> Operations {
         .add(manage, routes!(batches::cancel))
         .add(read, routes!(messages::list))
         .add(read, routes!(messages::get))
+        .add(read, routes!(contacts::get))
         .add(read, routes!(lanes::list))
         .add(read, routes!(lanes::get))
         .add(manage, routes!(lanes::change))

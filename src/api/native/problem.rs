@@ -46,6 +46,8 @@ kinds! {
     InvalidCursor = BAD_REQUEST, "invalid_cursor", "The cursor is not one of this list";
     Unauthorized = UNAUTHORIZED, "unauthorized", "The API key is missing or invalid";
     Forbidden = FORBIDDEN, "forbidden", "The API key does not permit this";
+    Incomplete = BAD_REQUEST, "incomplete", "The body ended before it was complete";
+    TooSlow = REQUEST_TIMEOUT, "too_slow", "The body was sent too slowly";
     NotFound = NOT_FOUND, "not_found", "The object does not exist";
     NoPath = NOT_FOUND, "no_such_path", "The API has no such path";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "The path does not have this method";
@@ -55,7 +57,7 @@ kinds! {
     RequestInterrupted = CONFLICT, "request_interrupted", "A request with this idempotency key was interrupted";
     Changed = PRECONDITION_FAILED, "changed_meanwhile", "The object was changed meanwhile";
     TooLarge = PAYLOAD_TOO_LARGE, "too_large", "The body is too large";
-    MediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be JSON";
+    MediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The media type of the body is another one";
     Invalid = UNPROCESSABLE_ENTITY, "invalid", "The body has invalid values";
     KeyReused = UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The idempotency key belongs to another request";
     NoPrecondition = PRECONDITION_REQUIRED, "if_match_required", "The header If-Match is required";

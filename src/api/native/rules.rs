@@ -57,7 +57,6 @@ impl Rule {
     }
 
     /// For a body of any length.
-    #[expect(dead_code, reason = "no operation has an upload yet")]
     pub(super) const fn upload(self) -> Self {
         Self { time_max: None, transfer: Transfer::Upload, ..self }
     }

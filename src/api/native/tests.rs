@@ -1,5 +1,7 @@
 //! Tests of what all operations have in common, over the whole router.
 
+mod audiences;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +25,10 @@ struct Bench {
     router: Router,
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
+    uploads: Arc<UploadFolder>,
+    imports: Imports,
+    /// Where its uploads are.
+    folder: Arc<tempfile::TempDir>,
 }
 
 /// The configuration of the samples.
@@ -54,17 +60,25 @@ impl Bench {
     async fn new() -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let store = open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-        Self::on(store, clock, 1)
+        Self::on(store, clock, 1, Arc::new(tempfile::tempdir().unwrap()))
+    }
+
+    /// The next start of the server.
+    fn next_start(&self) -> Self {
+        Self::on(Arc::clone(&self.store), Arc::clone(&self.clock), 2, Arc::clone(&self.folder))
     }
 
     /// Another start of the server on the same store.
-    fn on(store: Arc<dyn Store>, clock: Arc<ManualClock>, seed: u64) -> Self {
+    fn on(store: Arc<dyn Store>, clock: Arc<ManualClock>, seed: u64, folder: Arc<tempfile::TempDir>) -> Self {
         let parts = crate::api::tests::parts(config(), &store, &clock, Arc::new(Chance::seeded(seed)));
         let access = Access::new(Arc::clone(&store));
         let unproven = Budget::new(Arc::clone(&clock) as Arc<dyn Clock>);
-        let native = Native::new(&parts);
+        let (path, most) = (folder.path().join("uploads"), parts.config.server.uploads_max);
+        let uploads = UploadFolder::open(path, most, Arc::clone(&parts.clock), Arc::clone(&parts.chance)).unwrap();
+        let native = Native::new(&parts, Arc::clone(&uploads));
+        let imports = native.imports().clone();
         let shared = Shared(Arc::new(Inner { parts, access, unproven, native }));
-        Self { router: crate::api::routes(shared), store, clock }
+        Self { router: crate::api::routes(shared), store, clock, uploads, imports, folder }
     }
 
     async fn send(&self, by: Option<Arc<Caller>>, request: Request<Body>) -> Answered {
@@ -273,7 +287,7 @@ async fn a_request_with_a_key_is_answered_once_and_repeated() {
     let first = bench.post(path, "k1", "{}").await;
     assert_eq!((code(&first), first.headers.get("idempotency-replayed")), ((404, "not_found"), None));
     // Another start of the server on the same database.
-    let next = Bench::on(Arc::clone(&bench.store), Arc::clone(&bench.clock), 2);
+    let next = bench.next_start();
     let again = next.post(path, "k1", "{}").await;
     assert_eq!((again.status, &again.text), (first.status, &first.text));
     assert_eq!(again.headers["idempotency-replayed"], "true");

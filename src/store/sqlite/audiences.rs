@@ -241,6 +241,8 @@ macro_rules! published {
     };
 }
 
+pub(super) const NAMED: &str = published!(" AND first.name = ?1");
+
 pub(super) async fn all(connection: &mut SqliteConnection) -> Work<Vec<Audience>> {
     gathered(&sqlx::query(published!("")).fetch_all(connection).await?)
 }
@@ -258,7 +260,7 @@ pub(super) async fn page(connection: &mut SqliteConnection, after: Option<String
 }
 
 pub(super) async fn named(connection: &mut SqliteConnection, name: &str) -> Work<Option<Audience>> {
-    let rows = sqlx::query(published!(" AND first.name = ?1")).bind(name).fetch_all(connection).await?;
+    let rows = sqlx::query(NAMED).bind(name).fetch_all(connection).await?;
     Ok(gathered(&rows)?.pop())
 }
 
