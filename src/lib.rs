@@ -63,6 +63,9 @@ pub mod receipts;
 // The provider's templates: what is known of them, and their rules.
 pub mod catalogue;
 
+// Recipient files that clients upload, and their imports.
+pub mod uploads;
+
 // Plan, launch, schedule, pause, resume, cancel, finish.
 pub mod campaign;
 

@@ -134,7 +134,7 @@ impl Desk {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Cancelled { cancelled_count: i64::try_from(count).ok() })
+        Ok(Cancelled { cancelled_count: Some(count) })
     }
 
     /// What became of a message: a record for each channel that was tried.

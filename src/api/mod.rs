@@ -31,10 +31,11 @@ use tokio::net::TcpListener;
 use crate::accept::Desk;
 use crate::access::Access;
 use crate::clock::{Chance, Clock};
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::metrics::Sources;
 use crate::receipts::{Intake, Verifier};
 use crate::store::Store;
+use crate::uploads::UploadFolder;
 use door::{LimitedListener, Peer, Renewal};
 use native::Native;
 use unproven::Budget;
@@ -75,7 +76,8 @@ struct Shared(Arc<Inner>);
 
 impl Shared {
     /// Starts what accepts messages. It ends with the door.
-    fn new(parts: ApiParts, access: Access) -> Self {
+    fn new(parts: ApiParts, access: Access, uploads: Arc<UploadFolder>) -> Self {
+        let run = parts.chance.bits();
         let budget = || Budget::new(Arc::clone(&parts.clock));
         let desk = Desk::start(
             Arc::clone(&parts.config),
@@ -84,8 +86,7 @@ impl Shared {
             Arc::clone(&parts.chance),
             parts.door.stopping(),
         );
-        let (unproven, bodies, native) = (budget(), budget(), Native::new(&parts));
-        let run = parts.chance.bits();
+        let (unproven, bodies, native) = (budget(), budget(), Native::new(&parts, uploads));
         Self(Arc::new(Inner { parts, access, desk, unproven, bodies, native, run }))
     }
 }
@@ -105,8 +106,13 @@ pub async fn serve(listener: TcpListener, parts: ApiParts) -> Result<(), ServeEr
     let renewal = door.certificate().map(|certificate| Renewal::new(Arc::clone(certificate), parts.store.clone()));
     let access = Access::new(Arc::clone(&parts.store));
     let uses = access.uses();
-    let routes =
-        routes(Shared::new(parts, access)).layer(middleware::from_fn_with_state(Arc::clone(&door), door::visit));
+    let Database::Sqlite { path } = &parts.config.database;
+    let (folder, most) = (UploadFolder::beside(path), parts.config.server.uploads_max);
+    let uploads = UploadFolder::open(folder.clone(), most, Arc::clone(&clock), Arc::clone(&parts.chance))
+        .map_err(|source| ServeError::Uploads { folder, source })?;
+    let shared = Shared::new(parts, access, uploads);
+    let imports = shared.0.native.imports().clone();
+    let routes = routes(shared).layer(middleware::from_fn_with_state(Arc::clone(&door), door::visit));
     let stop = door.stopping();
     let serving = axum::serve(
         LimitedListener::new(listener, Arc::clone(&door)),
@@ -128,9 +134,9 @@ pub async fn serve(listener: TcpListener, parts: ApiParts) -> Result<(), ServeEr
         }
         .map_err(|source| ServeError::Failed { address, source })
     };
-    // Ends only with `stop`, so a failure is answered first.
+    // Both end only with `stop`, so a failure is answered first.
     let recording = async {
-        uses.record_until(clock.as_ref(), &stop).await;
+        join(uses.record_until(clock.as_ref(), &stop), imports.run()).await;
         Ok(())
     };
     try_join(serving, recording).await.map(drop)

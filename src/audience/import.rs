@@ -1,12 +1,13 @@
 //! Imports a file into the store; the audience stays hidden until it is complete.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use tokio::sync::mpsc;
 
 use super::align::Alignment;
 use super::open::display_path;
+use super::read::read_named;
 use super::survey::{Observer, Survey};
 use super::{
     Columns, Error, Halt, ImportRecord, Options, ReadingProgress, Reject, Sink, SourceFilter, Summary,
@@ -20,7 +21,18 @@ use crate::store::{self, Audience, Audiences, KnownAs, NewAudience};
 #[derive(Debug, Clone)]
 pub enum Source {
     File(PathBuf),
+    Upload(UploadedSource),
     Numbers { numbers: Vec<String>, columns: Columns },
+}
+
+/// A file that a client has uploaded.
+#[derive(Debug, Clone)]
+pub struct UploadedSource {
+    pub path: PathBuf,
+    /// Its name, for operators.
+    pub name: String,
+    /// The id of the upload.
+    pub id: String,
 }
 
 /// The column name of plain numbers.
@@ -45,7 +57,16 @@ impl Source {
                 let path = display_path(path);
                 path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
             }
+            Self::Upload(upload) => upload.name.clone(),
             Self::Numbers { numbers, .. } => format!("{} numbers", numbers.len()),
+        }
+    }
+
+    /// The id of the upload, if it is one.
+    fn upload_id(&self) -> Option<String> {
+        match self {
+            Self::Upload(upload) => Some(upload.id.clone()),
+            Self::File(_) | Self::Numbers { .. } => None,
         }
     }
 
@@ -54,6 +75,10 @@ impl Source {
         let mut known = filter.known();
         match self {
             Self::File(path) => read(path, options, &opted_out, &mut known, sink),
+            Self::Upload(upload) => {
+                let shown = Path::new(&upload.name);
+                read_named(&upload.path, shown, options, &opted_out, &mut known, sink)
+            }
             Self::Numbers { numbers, columns } => read_numbers(numbers, columns, options, &opted_out, &mut known, sink),
         }
     }
@@ -130,7 +155,7 @@ pub async fn import(
     progress: Option<OnProgress>,
 ) -> Result<Imported, ImportError> {
     let begun = clock.now();
-    let label = source.label();
+    let (label, upload) = (source.label(), source.upload_id());
     let alignment = match keep {
         Keep::AddTo(audience) => {
             if !options.keep_duplicates {
@@ -178,7 +203,9 @@ pub async fn import(
             Err(ImportError::NothingNew { source_name: source_name(), name, took, summary })
         }
         (Ok(count), Ok((summary, survey)), _) => {
-            let published = publish(store, audience, &label, count, &summary, &survey).await;
+            let mut record = ImportRecord::new(&summary, &survey);
+            record.upload = upload;
+            let published = publish(store, audience, &label, count, &record).await;
             published.map(|id| Imported { id, took: clock.now().since(begun), summary, survey })
         }
     };
@@ -275,11 +302,10 @@ async fn publish(
     audience: Option<AudienceId>,
     label: &str,
     count: u32,
-    summary: &Summary,
-    survey: &Survey,
+    record: &ImportRecord,
 ) -> Result<AudienceId, ImportError> {
     let Some(audience) = audience else { return Err(Error::Internal { file: PathBuf::from(label) }.into()) };
-    store.publish_audience(audience, count, ImportRecord::new(summary, survey).json()).await?;
+    store.publish_audience(audience, count, record.json()).await?;
     Ok(audience)
 }
 

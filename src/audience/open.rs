@@ -28,7 +28,7 @@ pub(super) fn display_path(path: &Path) -> &Path {
 }
 
 /// How a file was packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Packed {
     Gzip,
@@ -66,9 +66,8 @@ const GROWTH_MAX: u64 = 100;
 /// Bytes up to which any growth is allowed.
 const SMALL: u64 = 64 << 20;
 
-/// Opens a path or standard input, and unpacks it.
-pub(super) fn open(path: &Path) -> Result<Opened, Error> {
-    let (given, path) = (path, display_path(path));
+/// Opens a path or standard input, and unpacks it. Errors call it `path`.
+pub(super) fn open(given: &Path, path: &Path) -> Result<Opened, Error> {
     let unreadable = |source| Error::Read { file: path.to_owned(), source };
     let spool = is_stdin(given).then(|| copy_to_spool(&mut io::stdin().lock(), None)).transpose();
     let spool = spool.map_err(|error| error.into_error(path, unreadable))?;
@@ -237,7 +236,7 @@ mod tests {
     fn opened(bytes: &[u8]) -> Result<Opened, Error> {
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
-        open(file.path())
+        open(file.path(), file.path())
     }
 
     /// The unpacked text, and how it was packed.

@@ -10,6 +10,7 @@ use super::collect::collect;
 use super::columns::{Columns, Mapping};
 use super::delimiter::is_delimiter;
 use super::number::Home;
+use super::open::display_path;
 use super::pipeline::{self, Feed, Layout, Sink};
 use super::seen::SeenNumbers;
 use super::selection::{BoundSelection, Selection};
@@ -122,9 +123,21 @@ pub fn read(
     known: &mut SeenNumbers,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
+    read_named(file, display_path(file), options, opted_out, known, sink)
+}
+
+/// The same, with another name of the file in errors.
+pub(super) fn read_named(
+    file: &Path,
+    shown: &Path,
+    options: &Options,
+    opted_out: &dyn Fn(Msisdn) -> bool,
+    known: &mut SeenNumbers,
+    sink: &mut dyn Sink,
+) -> Result<Summary, Error> {
     let reading = Reading::of(options)?;
-    let read = |feed: &mut Feed| table::feed_file(file, &reading, feed);
-    pipeline::run(file, reading.rules(), sink.threads(), read, |rows| collect(rows, options, opted_out, known, sink))
+    let read = |feed: &mut Feed| table::feed_file(file, shown, &reading, feed);
+    pipeline::run(shown, reading.rules(), sink.threads(), read, |rows| collect(rows, options, opted_out, known, sink))
 }
 
 /// Reads inline numbers of a campaign file: recipients with only a number, in the given columns. Their line is their position

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ImportNote, OddCells, Summary, Survey};
-use crate::store::AudiencePart;
+use crate::domain::Timestamp;
+use crate::store::{Audience, AudiencePart};
 
 /// Raise it with every change that this version could not read, such as another kind of note.
 ///
@@ -21,6 +22,9 @@ pub struct ImportRecord {
     notes: Vec<ImportNote>,
     #[serde(flatten)]
     pub odd: OddCells,
+    /// The upload that was imported, by its id, so that it is imported once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upload: Option<String>,
 }
 
 /// Why the record of an import cannot be read. Its recipients are unaffected.
@@ -37,7 +41,7 @@ pub enum UnreadableRecord {
 impl ImportRecord {
     pub fn new(summary: &Summary, survey: &Survey) -> Self {
         let (notes, odd) = (summary.notes.clone(), survey.odd.clone());
-        Self { version: VERSION, summary: Some(summary.clone()), notes, odd }
+        Self { version: VERSION, summary: Some(summary.clone()), notes, odd, upload: None }
     }
 
     /// The text of its column in the database.
@@ -72,12 +76,28 @@ impl ImportRecord {
     }
 }
 
+/// Finds the first audience into which the same file was imported before, by the digest of the file, and when that was. The
+/// part of the import itself, if it `added` one, is the last.
+pub fn imported_before<'a>(audiences: &'a [Audience], digest: &str, added: bool) -> Option<(&'a str, Timestamp)> {
+    let parts = audiences.iter().flat_map(|audience| audience.parts.iter().map(|part| (audience.name.as_str(), part)));
+    let of_same_file = |part: &AudiencePart| {
+        let summary = ImportRecord::of(part).unwrap_or_default().summary;
+        summary.is_some_and(|summary| summary.sha256.as_deref() == Some(digest))
+    };
+    let mut same: Vec<_> = parts.filter(|(_, part)| of_same_file(part)).collect();
+    same.sort_by_key(|(_, part)| part.id);
+    if added {
+        same.pop();
+    }
+    same.first().map(|(name, part)| (*name, part.begun_at))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::note::RowCount;
     use super::super::{Options, Outputs, Packed, Reason, SeenNumbers, read};
     use super::*;
-    use crate::domain::{AudienceId, Timestamp};
+    use crate::domain::AudienceId;
 
     fn part(summary: Option<&str>) -> AudiencePart {
         let (source, begun_at) = ("people.csv".to_owned(), Timestamp::from_millis(0));

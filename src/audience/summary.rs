@@ -9,7 +9,7 @@ use super::{ImportNote, Packed, Reason};
 use crate::domain::{Country, Fields, Meaning};
 
 /// The summary of a file. `volley audience check --json` prints it, with its notes as sentences and the time it took.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct Summary {
     pub rows: u64,
@@ -21,16 +21,20 @@ pub struct Summary {
     #[serde(skip_serializing_if = "is_zero")]
     pub not_selected: u64,
     /// Accepted rows by the country of their number.
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub countries: BTreeMap<Country, u64>,
     pub columns: Vec<String>,
     /// The columns again, with their meaning and samples.
     pub fields: Vec<Field>,
     /// `None` without text to decode: spreadsheets and inline numbers.
+    #[schema(value_type = Option<String>, example = "UTF-8")]
     pub encoding: Option<&'static Encoding>,
+    #[schema(value_type = Option<String>, example = ",")]
     pub delimiter: Option<char>,
     pub sheet: Option<String>,
     pub number_column: String,
     /// Rejected rows by reason; the sum is `rows - valid - not_selected`.
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub reasons: BTreeMap<Reason, u64>,
     /// Digest of the file's bytes as given; `None` without a file.
     pub sha256: Option<String>,
@@ -45,10 +49,12 @@ pub struct Summary {
 }
 
 /// A column and its detected meaning.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = RecipientFileColumn)]
 pub struct Field {
     pub name: String,
     #[serde(rename = "is")]
+    #[schema(value_type = Option<String>, example = "number")]
     pub meaning: Option<ColumnMeaning>,
     /// Rows with text in this column.
     pub filled: u64,

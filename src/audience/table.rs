@@ -60,10 +60,9 @@ pub(super) struct Form {
     pub(super) notes: Vec<ImportNote>,
 }
 
-/// Reads a whole file into `feed`.
-pub(super) fn feed_file(path: &Path, reading: &Reading<'_>, feed: &mut Feed) -> Result<(), Error> {
-    let Opened { mut file, another, bytes, packed, digest, book } = open::open(path)?;
-    let path = open::display_path(path);
+/// Reads a whole file into `feed`. Errors call it `path`.
+pub(super) fn feed_file(file: &Path, path: &Path, reading: &Reading<'_>, feed: &mut Feed) -> Result<(), Error> {
+    let Opened { mut file, another, bytes, packed, digest, book } = open::open(file, path)?;
     let form = Form { packed, digest, bytes_total: bytes, ..Form::default() };
     let format = match book {
         Some(Book::Xlsx) => Format::Xlsx,

@@ -1,13 +1,15 @@
 //! Audiences, checks and imports as JSON.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::{ImportNote, Summary};
-use crate::domain::Span;
+use crate::domain::{Country, Msisdn, Recipient, Span};
 use crate::store::{Audience, AudiencePart};
 
 /// An imported audience.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct AudienceView<'a> {
     pub name: &'a str,
     pub recipients: u32,
@@ -16,7 +18,7 @@ pub struct AudienceView<'a> {
 }
 
 /// One file of an audience.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct PartView<'a> {
     pub source: &'a str,
     pub recipients: u32,
@@ -26,14 +28,14 @@ pub struct PartView<'a> {
 }
 
 /// The counts of a file, with its notes as sentences.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct SummaryView<'a> {
     #[serde(flatten)]
     pub summary: &'a Summary,
     pub notes: Vec<NoteView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct NoteView {
     pub kind: &'static str,
     pub text: String,
@@ -65,7 +67,7 @@ impl<'a> AudienceView<'a> {
 }
 
 /// The counts of a checked file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct CheckView<'a> {
     #[serde(flatten)]
     pub summary: SummaryView<'a>,
@@ -80,7 +82,7 @@ impl<'a> CheckView<'a> {
 }
 
 /// The counts of an imported file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ImportView<'a> {
     pub name: &'a str,
     /// Number of new recipients.
@@ -91,4 +93,44 @@ pub struct ImportView<'a> {
     pub same_as: Option<&'a str>,
     #[serde(flatten)]
     pub summary: SummaryView<'a>,
+}
+
+/// A recipient with the fields of its row.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RecipientView<'a> {
+    pub msisdn: Msisdn,
+    pub country: Country,
+    pub client_message_id: Option<&'a str>,
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    pub fields: OrderedFields<'a>,
+}
+
+/// The fields of a row, in the order of the columns.
+#[derive(Debug)]
+pub struct OrderedFields<'a>(Vec<(&'a str, Cow<'a, str>)>);
+
+impl Serialize for OrderedFields<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, field)| (name, field)))
+    }
+}
+
+impl<'a> RecipientView<'a> {
+    /// `columns` are those of its audience.
+    pub fn new(recipient: &'a Recipient, columns: &'a [String]) -> Self {
+        let fields = recipient.fields.unpack().unwrap_or_default();
+        Self {
+            msisdn: recipient.msisdn,
+            country: recipient.country,
+            client_message_id: recipient.client_message_id.as_deref(),
+            fields: OrderedFields(columns.iter().map(String::as_str).zip(fields).collect()),
+        }
+    }
+}
+
+/// An audience that was removed.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RemovedView<'a> {
+    pub name: &'a str,
+    pub recipients: u32,
 }

@@ -30,7 +30,7 @@ impl RejectedRows {
         let examples = summary.examples.iter().filter(|example| of_source(example.reason)).cloned().collect();
         let file = match source {
             Source::File(path) => Some(path.clone()),
-            Source::Numbers { .. } => None,
+            Source::Upload(_) | Source::Numbers { .. } => None,
         };
         (!reasons.is_empty()).then(|| Self { source: source.label(), file, reasons, examples })
     }

@@ -71,6 +71,7 @@ pub(super) static SERVER: Section = Section {
         key("tls_key"),
         switch("metrics_open"),
         switch("once_per_client_id"),
+        key("uploads_max"),
     ],
 };
 pub(super) static PROVIDER: Section = Section {

@@ -7,6 +7,10 @@ use super::error::Error;
 use super::provider::web_address;
 use super::read::Reader;
 use super::tls::TlsFiles;
+use crate::domain::ByteSize;
+
+/// Ten files of 2 GB.
+const UPLOADS_MAX: ByteSize = ByteSize::from_bytes(20_000_000_000);
 
 /// The database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub struct Server {
     pub metrics_open: bool,
     /// Whether the same `clientMessageId` of the 8x8 API is accepted once within a day.
     pub once_per_client_id: bool,
+    /// The size of all uploads together.
+    pub uploads_max: ByteSize,
 }
 
 impl Database {
@@ -79,6 +85,7 @@ impl Server {
         };
         let metrics_open = reader.switch("metrics_open", false)?;
         let once_per_client_id = reader.switch("once_per_client_id", false)?;
-        Ok(Self { listen, public_url, tls, metrics_open, once_per_client_id })
+        let uploads_max = reader.parsed_or("uploads_max", UPLOADS_MAX)?;
+        Ok(Self { listen, public_url, tls, metrics_open, once_per_client_id, uploads_max })
     }
 }

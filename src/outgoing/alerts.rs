@@ -44,7 +44,7 @@ impl<'a> Alerts<'a> {
     /// Adds an event with the id of its webhook.
     pub(super) fn add(&mut self, id: &str, event: &Event) {
         match effect(event) {
-            Some(Effect::Begins { kind, detail }) => self.begin(kind, detail, id, event),
+            Some(Effect::Begins { kind, detail }) => self.begin(kind, &detail, id, event),
             Some(Effect::Ends { kinds, detail }) => self.end(kinds, &detail, event),
             Some(Effect::Happened(kind)) if !self.is_too_old(event) => {
                 for alert in self.wanting(kind) {
@@ -65,9 +65,9 @@ impl<'a> Alerts<'a> {
         self.now.since(event.at) > TOO_OLD
     }
 
-    fn begin(&mut self, kind: AlertKind, detail: String, id: &str, event: &Event) {
+    fn begin(&mut self, kind: AlertKind, detail: &str, id: &str, event: &Event) {
         for alert in self.wanting(kind) {
-            let mut key = key(alert, kind, event, detail.clone());
+            let mut key = key(alert, kind, event, detail.to_owned());
             let is_same = |known: &OpenAlert| {
                 (&known.key.name, known.key.kind, &known.key.detail) == (&key.name, kind, &key.detail)
                     && concerns(&event.subject, &known.key.subject)

@@ -120,11 +120,11 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(allow: &[IpNetwork], network: &Network) -> Result<Self, UnusableClient> {
-        Self::over(Arc::new(SystemNames), allow, network, LIMIT)
+        Self::over(&(Arc::new(SystemNames) as Arc<dyn Names>), allow, network, LIMIT)
     }
 
     pub(super) fn over(
-        names: Arc<dyn Names>,
+        names: &Arc<dyn Names>,
         allow: &[IpNetwork],
         network: &Network,
         limit: Duration,
@@ -136,8 +136,7 @@ impl Client {
         let roots: Result<Vec<_>, _> = roots.map(|root| reqwest::Certificate::from_der(&root)).collect();
         let roots = roots.map_err(UnusableClient)?;
         let build = |public| {
-            let resolver =
-                Checked { names: Arc::clone(&names), reach: Reach { allowed: Arc::clone(&allowed), public } };
+            let resolver = Checked { names: Arc::clone(names), reach: Reach { allowed: Arc::clone(&allowed), public } };
             reqwest::Client::builder()
                 .dns_resolver(resolver)
                 .tls_certs_merge(roots.clone())

@@ -70,7 +70,7 @@ impl Site {
     fn server(&self) -> Outgoing {
         let network = config("").provider.network;
         let names = Arc::new(Given(self.names.clone()));
-        let client = Client::over(names, &self.allow, &network, self.limit).unwrap();
+        let client = Client::over(&names, &self.allow, &network, self.limit).unwrap();
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock) as Arc<dyn Clock>);
         Outgoing::over(client, store, clock, Arc::new(Chance::seeded(1)), Arc::clone(&self.alerts))
     }

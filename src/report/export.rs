@@ -12,7 +12,7 @@ use crate::domain::{
     BatchId, Ending, MessageId, Outcome, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone,
 };
 use crate::engine::AttemptReport;
-use crate::store::{Attempt, MessageFacts, Messages, Receipt, Result, Scope, Verdict};
+use crate::store::{Attempt, MessageFacts, Messages, Receipt, Result, Scope, Verdict, Walk};
 use crate::wire::codes;
 
 /// The columns of each step; the column names also contain the step's number and channel.
@@ -239,10 +239,38 @@ const fn ended(ending: Ending) -> &'static str {
     }
 }
 
+/// The rows of a batch as it stood at one moment, page by page.
+///
+/// They come from a copy, so a slow reader keeps no transaction open.
+#[derive(Debug)]
+pub struct ExportRows {
+    walk: Walk,
+    columns: ExportColumns,
+}
+
+impl ExportRows {
+    /// Copies the batch; `None` if it does not exist. Calls `seen` now and then with the number of messages copied and
+    /// the total.
+    pub async fn copy(
+        store: &dyn Messages,
+        batch: BatchId,
+        columns: ExportColumns,
+        mut seen: impl FnMut(CopyProgress, u64),
+    ) -> Result<Option<Self>> {
+        let walk = copied(store, batch, Scope::FactsAndRecipients, &mut seen).await?;
+        Ok(walk.map(|walk| Self { walk, columns }))
+    }
+
+    /// The next rows, in the order of the messages; `None` after the last.
+    pub async fn next(&mut self) -> Result<Option<Vec<Vec<String>>>> {
+        let page = self.walk.next().await?;
+        Ok(page.map(|page| page.iter().map(|whole| self.columns.row(whole)).collect()))
+    }
+}
+
 /// Passes every message of a batch to `row`, in order. Stops at the first row for which `row` returns an error.
 ///
-/// - Calls `seen` now and then with the number of messages copied, and later passed on, and the total.
-/// - Rows come from a copy, so a slow reader keeps no transaction open.
+/// Calls `seen` now and then with the number of messages copied, and later passed on, and the total.
 pub async fn export<E>(
     store: &dyn Messages,
     batch: BatchId,
@@ -250,15 +278,15 @@ pub async fn export<E>(
     mut row: impl FnMut(Vec<String>) -> std::result::Result<(), E>,
     mut seen: impl FnMut(CopyProgress, u64),
 ) -> Result<std::result::Result<u64, E>> {
-    let Some(mut walk) = copied(store, batch, Scope::FactsAndRecipients, &mut seen).await? else { return Ok(Ok(0)) };
-    let (all, mut so_far) = (u64::from(walk.frame.batch.messages), 0);
-    while let Some(page) = walk.next().await? {
-        for whole in &page {
-            if let Err(error) = row(columns.row(whole)) {
+    let Some(mut rows) = ExportRows::copy(store, batch, columns.clone(), &mut seen).await? else { return Ok(Ok(0)) };
+    let (all, mut so_far) = (u64::from(rows.walk.frame.batch.messages), 0);
+    while let Some(page) = rows.next().await? {
+        so_far += page.len() as u64;
+        for cells in page {
+            if let Err(error) = row(cells) {
                 return Ok(Err(error));
             }
         }
-        so_far += page.len() as u64;
         seen(CopyProgress::Seen(so_far), all);
     }
     Ok(Ok(so_far))

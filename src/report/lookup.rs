@@ -6,7 +6,7 @@ use crate::domain::{AttemptId, AudienceId, BatchId, Loaded, MessageId, MessageKe
 use crate::store::{AudiencePart, Audiences, Batch, Key, Messages, Result, Store, Whom};
 
 /// Messages read at once.
-const PAGE: u32 = 5_000;
+pub(super) const PAGE: u32 = 5_000;
 
 /// Finds the messages of a batch to `whom`: a number, or a `ClientMessageId` of the recipient file.
 pub async fn lookup(store: &dyn Store, batch: &Batch, whom: &str) -> Result<Vec<Loaded>> {
@@ -44,25 +44,28 @@ pub async fn message_by_id(store: &dyn Store, text: &str) -> Result<Option<(Batc
 pub async fn messages_from(
     store: &dyn Store,
     batch: &Batch,
-    from: u32,
+    mut from: u32,
     limit: u32,
     wanted: impl Fn(&Loaded) -> bool,
 ) -> Result<(Vec<Loaded>, Option<u32>)> {
-    let until = from.saturating_add(PAGE);
-    let keys = (from..until).map(|n| MessageKey { batch: batch.id, n }).collect();
-    let page = store.load(keys).await?;
-    let mut found = Vec::new();
-    for message in page {
-        if found.len() == limit as usize {
-            return Ok((found, Some(message.key.n)));
-        }
-        if wanted(&message) {
-            found.push(message);
-        }
-    }
     // Left-out recipients leave gaps, so there are more numbers than messages.
-    let numbers = store.parts_of(batch.id).await?.iter().map(|part| part.recipients).sum::<u32>();
-    Ok((found, (until < numbers.max(batch.messages)).then_some(until)))
+    let numbers = store.parts_of(batch.id).await?.iter().map(|part| part.recipients).sum::<u32>().max(batch.messages);
+    let end = from.saturating_add(PAGE).min(numbers);
+    let (mut found, mut size) = (Vec::new(), limit);
+    while from < end {
+        // Most pages are full after the first numbers.
+        let until = from.saturating_add(size.max(1)).min(end);
+        for message in store.load((from..until).map(|n| MessageKey { batch: batch.id, n }).collect()).await? {
+            if found.len() == limit as usize {
+                return Ok((found, Some(message.key.n)));
+            }
+            if wanted(&message) {
+                found.push(message);
+            }
+        }
+        (from, size) = (until, size.saturating_mul(2));
+    }
+    Ok((found, (end < numbers).then_some(end)))
 }
 
 /// Finds the messages of these batches at the positions.

@@ -16,6 +16,7 @@ mod lookup;
 mod messages;
 mod reading;
 mod results;
+mod search;
 mod sheets;
 mod steps;
 mod stranded;
@@ -25,7 +26,7 @@ mod waiting;
 pub use breakdown::{Breakdown, CodeReport, CountryReport, breakdown};
 pub use copied::CopyProgress;
 pub(crate) use copied::copied;
-pub use export::{ExportColumns, NoColumn, export};
+pub use export::{ExportColumns, ExportRows, NoColumn, export};
 pub(crate) use figures::UNKNOWN_SHOWN;
 pub use figures::{Counts, Outcomes, RateNow, ReplyReport, Report, Show, Unknown, as_counted};
 pub use lookup::{Pages, lookup, lookup_everywhere, message_by_id, messages_from};
@@ -33,7 +34,10 @@ pub(crate) use lookup::{messages_everywhere, positions};
 pub use messages::{MessageView, MessageViews};
 pub(crate) use reading::{failure, report_of};
 pub use results::{MessageResult, results_in, results_of};
-pub use sheets::{Sheets, WriteError};
+pub use search::{
+    FoundMessages, MessageCursor, MessageFilter, RecipientCursor, StateName, messages_in_all, messages_to,
+};
+pub use sheets::{Sheets, WriteError, csv_text};
 pub use steps::{Entered, FellBack, NotSubmitted, StepCourse, StepReport};
 pub use stranded::Stranded;
 pub use view::{BatchView, ReportView};

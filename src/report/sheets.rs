@@ -170,6 +170,15 @@ impl Form {
     }
 }
 
+/// The text of rows of a CSV file.
+pub fn csv_text(rows: &[Vec<String>]) -> io::Result<Vec<u8>> {
+    let mut csv = csv::WriterBuilder::new().buffer_capacity(BUFFER_BYTES).from_writer(Vec::new());
+    for cells in rows {
+        csv.write_record(cells.iter().map(|cell| harmless(cell).into_owned()))?;
+    }
+    csv.into_inner().map_err(csv::IntoInnerError::into_error)
+}
+
 /// The operating system's own error, so that the caller recognizes a closed pipe.
 fn unwrapped(error: csv::Error) -> Broken {
     match error.into_kind() {

@@ -18,16 +18,16 @@ use crate::store::{
     AccountEvent, AlertKey, Alias, Amendment, ApiKey, Attempt, Audience, AudiencePart, Audiences, AuditEntry, Batch,
     BatchFilter, BatchPage, Batches, Beat, Begun, Call, Catalogues, Change, Claim, ClaimedSet, Consent, Copied, Cursor,
     Deliveries, Delivery, Dispatch, Edition, Epoch, Error, EventRow, Events, FanOut, FeedRow, FeedState,
-    FetchedTemplates, FlowCount, FoundAttempt, Health, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined,
-    Joining, Kept, KeptGap, Key, Keys, LaneState, Lanes, LastUse, Latest, Lease, LinkState, MessageFacts, Messages,
-    NamingLane, NewAudience, NewBatch, NewCall, NewDelivery, NewRequest, NewSubscription, Node, NodeStart, Nodes,
-    NotedBucket, ObservedMessage, OpenAlert, OperatorAccount, OptIn, OptOut, OptOutRecord, Override, PasswordHash,
-    PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts, Receiver,
-    ReceiverHealth, RejectedWebhooks, Replay, Replies, ReplyCount, RequestKey, Requests, Result, Retention,
-    SchemaVersion, Scope, SecretDigest, Sender, SetupToken, Signals, Started, StepHold, Store, StoredAnswer,
-    StoredLane, Stray, StrayCount, StrayKind, Subscription, SubscriptionChange, SubscriptionId, TemplateLimit,
-    TemplateRequest, TierSlot, Tiers, Tried, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk,
-    WebhookCounts, WebhookGroup, Whom, WriterFigures,
+    FetchedTemplates, FlowCount, FoundAttempt, FoundRecipient, Health, HighestStatus, Hold, Holder, Inbound, InboundOf,
+    Joined, Joining, Kept, KeptGap, Key, Keys, LaneState, Lanes, LastUse, Latest, Lease, LinkState, MessageFacts,
+    Messages, NamingLane, NewAudience, NewBatch, NewCall, NewDelivery, NewRequest, NewSubscription, Node, NodeStart,
+    Nodes, NotedBucket, ObservedMessage, OpenAlert, OperatorAccount, OptIn, OptOut, OptOutRecord, Override,
+    PasswordHash, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
+    Receiver, ReceiverHealth, RecipientPlace, RejectedWebhooks, Replay, Replies, ReplyCount, RequestKey, Requests,
+    Result, Retention, SchemaVersion, Scope, SecretDigest, Sender, SetupToken, Signals, Started, StepHold, Store,
+    StoredAnswer, StoredLane, Stray, StrayCount, StrayKind, Subscription, SubscriptionChange, SubscriptionId,
+    TemplateLimit, TemplateRequest, TierSlot, Tiers, Tried, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut,
+    Walk, WebhookCounts, WebhookGroup, Whom, WriterFigures,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -259,11 +259,13 @@ through! {
         writes remove_audience(audience: AudienceId) -> ();
         writes sweep_unpublished(before: Timestamp) -> u32;
         reads audiences() -> Vec<Audience>;
+        reads audience_page(after: Option<String>, limit: u32) -> Vec<Audience>;
         reads audience_named(name: &str) -> Option<Audience>;
         reads parts_of(batch: BatchId) -> Vec<AudiencePart>;
         reads recipients(audience: AudienceId, from: u32, limit: u32) -> Vec<Recipient>;
         reads numbers(audience: AudienceId, from: u32, limit: u32) -> Vec<Msisdn>;
         reads find_recipient(whom: Whom, within: Option<Vec<AudienceId>>) -> Vec<(AudienceId, u32)>;
+        reads find_recipient_from(whom: Whom, from: Option<RecipientPlace>) -> FoundRecipient;
     }
 }
 
@@ -277,6 +279,7 @@ through! {
         changes join(joining: Joining) -> Joined;
         reads batches(states: Option<Vec<BatchState>>) -> Vec<Batch>;
         reads batch_page(filter: BatchFilter, before: Option<BatchId>, limit: u32) -> BatchPage;
+        reads batches_of_audience(audience: AudienceId, before: Option<BatchId>, limit: u32) -> Vec<(Batch, u32)>;
         reads test_batches() -> BTreeSet<BatchId>;
         reads batch(id: BatchId) -> Option<Batch>;
         reads batch_named(name: &str) -> Option<Batch>;

@@ -151,12 +151,16 @@ impl Desk {
     }
 
     async fn begin_batch_of(&self, name: Option<&str>, audience: AudienceId) -> BatchId {
+        self.begin_batch_of_all(name, vec![audience]).await
+    }
+
+    async fn begin_batch_of_all(&self, name: Option<&str>, audience_ids: Vec<AudienceId>) -> BatchId {
         self.begin_batch(NewBatch {
             tag: tag(),
             plan: plan(),
             name: name.map(str::to_owned),
             audience: "people".to_owned(),
-            audience_ids: vec![audience],
+            audience_ids,
             starts_at: None,
             open_until: None,
             now: self.now(),

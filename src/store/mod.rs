@@ -70,7 +70,7 @@ pub use outgoing::{
     Subscription, SubscriptionChange, SubscriptionId, Trial, Tried, WebhookCounts, WebhookFormat,
 };
 pub use requests::{Begun, NewRequest, RequestKey, StoredAnswer};
-pub use sieve::Whom;
+pub use sieve::{FoundRecipient, RecipientPlace, Whom};
 pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;
 #[cfg(test)]

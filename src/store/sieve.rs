@@ -4,7 +4,7 @@
 //! their file. An index by number would have to be sorted while it grows, which takes as long as the import itself.
 //! Instead, a search reads the pieces that may contain the recipient, and hardly any others.
 
-use crate::domain::{Msisdn, Recipient};
+use crate::domain::{AudienceId, Msisdn, Recipient};
 
 /// With 12 bits for each key and 8 probes, one in three hundred pieces is read in vain.
 const BITS: usize = 12;
@@ -16,6 +16,22 @@ pub enum Whom {
     Number(Msisdn),
     /// A `ClientMessageId` of the recipient file.
     ClientId(String),
+}
+
+/// A recipient in the audiences: the number in its audience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct RecipientPlace {
+    pub audience: AudienceId,
+    pub n: u32,
+}
+
+/// Where a bounded search found a recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FoundRecipient {
+    /// Latest first.
+    pub places: Vec<RecipientPlace>,
+    /// Where the search goes on; `None` at its end.
+    pub next: Option<RecipientPlace>,
 }
 
 impl Whom {

@@ -142,7 +142,8 @@ fn commands(text: &str) -> Vec<(String, bool)> {
     let text = prose(text);
     let in_text = text.split('`').skip(1).step_by(2).map(str::to_owned);
     let own = |(line, is_whole): (String, bool)| {
-        line.starts_with("volley ").then(|| (line.split(" | ").next().unwrap().to_owned(), is_whole))
+        line.starts_with("volley ")
+            .then(|| (line.split(" | ").next().unwrap().split(" > ").next().unwrap().to_owned(), is_whole))
     };
     lines.map(|line| (line, true)).chain(in_text.map(|line| (line, false))).filter_map(own).collect()
 }

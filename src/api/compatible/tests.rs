@@ -19,6 +19,7 @@ use crate::domain::{
     BatchId, CampaignId, Channel, Content, Loaded, MessageId, MessageKey, Plan, Scope, Scopes, Span, State, Timestamp,
 };
 use crate::store::{Batch, Store, open};
+use crate::uploads::UploadFolder;
 use crate::wire::samples::{Sample, sample, samples};
 
 const MESSAGES: &str = "/api/v1/subaccounts/acme/messages";
@@ -38,6 +39,7 @@ struct Bench {
     router: Router,
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
+    _folder: tempfile::TempDir,
 }
 
 /// A configuration with more lines under `[server]`.
@@ -97,7 +99,10 @@ impl Bench {
         let store = open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let parts = crate::api::tests::parts(config, &store, &clock, Arc::new(Chance::seeded(1)));
         let access = Access::new(Arc::clone(&store));
-        Self { router: crate::api::routes(Shared::new(parts, access)), store, clock }
+        let folder = tempfile::tempdir().unwrap();
+        let (path, most) = (folder.path().join("uploads"), parts.config.server.uploads_max);
+        let uploads = UploadFolder::open(path, most, Arc::clone(&parts.clock), Arc::clone(&parts.chance)).unwrap();
+        Self { router: crate::api::routes(Shared::new(parts, access, uploads)), store, clock, _folder: folder }
     }
 
     async fn send(&self, by: Option<Arc<Caller>>, mut request: Request<Body>) -> Answered {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,6 +22,12 @@ pub enum ServeError {
     Listen {
         address: SocketAddr,
         hint: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot read the uploads in {}; check that the folder may be read and written", folder.display())]
+    Uploads {
+        folder: PathBuf,
         #[source]
         source: io::Error,
     },

@@ -10,7 +10,6 @@
 mod certificate;
 mod connection;
 mod listener;
-#[cfg_attr(not(test), expect(dead_code, reason = "the API has no upload and no event stream yet"))]
 mod patience;
 mod traceparent;
 mod visit;
@@ -18,7 +17,7 @@ mod visit;
 pub(super) use certificate::Renewal;
 pub use certificate::{Certificate, NoCertificate};
 pub use listener::{ServeError, listen};
-pub(super) use patience::Patience;
+pub(super) use patience::{Crowded, Patience, UploadEnded};
 pub(super) use visit::visit;
 
 pub(super) use listener::{LimitedListener, Peer};

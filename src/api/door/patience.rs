@@ -28,7 +28,7 @@ pub(in crate::api) struct Patience(Arc<Visit>);
 
 /// Too many long requests are in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many uploads and event streams at once; close some, or retry later")]
+#[error("too many uploads, event streams and long operations at once; close some, or retry later")]
 pub(in crate::api) struct Crowded;
 
 impl IntoResponse for Crowded {
@@ -65,6 +65,11 @@ impl Patience {
         let permit = self.ask()?;
         let stopping = self.stopping();
         Ok(answer.into_response().map(|body| Body::new(Endless { body, stopping, _permit: permit })))
+    }
+
+    /// Lets the handler take longer than [`super::REQUEST_MAX`] for its answer, while it holds the permit.
+    pub(in crate::api) fn work(&self) -> Result<OwnedSemaphorePermit, Crowded> {
+        self.ask()
     }
 
     fn ask(&self) -> Result<OwnedSemaphorePermit, Crowded> {

@@ -48,7 +48,7 @@ impl Visit {
     async fn overdue(&self) {
         self.door.clock.sleep_until(self.begun + REQUEST_MAX).await;
         if self.is_long.load(Ordering::Acquire) {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

@@ -18,10 +18,10 @@ use super::frame::{RequestId, panicked, render_problem};
 use super::problem::{Answer, Kind, Problem};
 use super::rate::Counted;
 use super::recorded::{self, Entry};
-use super::rules::{Rule, Rules};
+use super::rules::{Rule, Rules, Transfer};
 use super::{PREFIX, Shared};
 use crate::access::Caller;
-use crate::api::door::Peer;
+use crate::api::door::{Crowded, Patience, Peer};
 use crate::api::once::{self, LATER, NotOnce};
 use crate::api::unproven::{Held, NotRead};
 use crate::domain::{Scope, Span};
@@ -61,11 +61,7 @@ async fn admitted(shared: &Shared, rule: Rule, request: Request, next: Next) -> 
     if let Some(caller) = &caller {
         parts.extensions.insert(Call { caller: Arc::clone(caller), at: shared.clock.now() });
     }
-    let answered = if [Method::GET, Method::HEAD].contains(&parts.method) {
-        in_time(shared, rule, async { Ok(next.run(Request::from_parts(parts, body)).await) }).await
-    } else {
-        change(shared, rule, (caller, peer), (parts, body), next).await
-    };
+    let answered = carry_out(shared, rule, (caller, peer), (parts, body), next).await;
     let mut response = answered.unwrap_or_else(IntoResponse::into_response);
     response.headers_mut().extend(limits);
     Ok(response)
@@ -110,6 +106,49 @@ fn claimed(request: &Request) -> Claimed {
     Claimed::ByKey(request.headers().get(header::AUTHORIZATION).cloned())
 }
 
+/// Runs the operation within the limits of its rule, and lets a transfer take as long as it makes progress.
+async fn carry_out(
+    shared: &Shared,
+    rule: Rule,
+    by: (Option<Arc<Caller>>, IpAddr),
+    (parts, body): (Parts, Body),
+    next: Next,
+) -> Answer<Response> {
+    let patience = parts.extensions.get::<Patience>().cloned();
+    match rule.transfer {
+        Transfer::Events => {
+            let response = next.run(Request::from_parts(parts, body)).await;
+            match patience.filter(|_| response.status().is_success()) {
+                Some(patience) => Ok(patience.stream(response)?),
+                None => Ok(response),
+            }
+        }
+        Transfer::Upload => {
+            let body = match patience {
+                Some(patience) => patience.upload(body)?,
+                None => body,
+            };
+            take_upload(Request::from_parts(parts, body), next).await
+        }
+        Transfer::Whole if [Method::GET, Method::HEAD].contains(&parts.method) => {
+            in_time(shared, rule, async { Ok(next.run(Request::from_parts(parts, body)).await) }).await
+        }
+        Transfer::Whole => change(shared, rule, by, (parts, body), next).await,
+    }
+}
+
+/// Runs an operation that reads its body as it arrives. If the connection ends, the operation stores what has arrived.
+async fn take_upload(request: Request, next: Next) -> Answer<Response> {
+    let task = tokio::spawn(async move { next.run(request).await }.in_current_span());
+    task.await.map_err(|_| panicked())
+}
+
+impl From<Crowded> for Problem {
+    fn from(crowded: Crowded) -> Self {
+        Self::new(Kind::Busy, crowded).retry_after(Span::from_secs(5))
+    }
+}
+
 /// Reads the body and runs an operation that may change something, within the limits of its rule.
 async fn change(
     shared: &Shared,
@@ -121,6 +160,9 @@ async fn change(
     let asked = Asked(recorded::asked(&parts, peer));
     parts.extensions.insert(asked);
     let held = read(shared, rule, &parts.headers, body).await?;
+    // A request that did not come through the door, as in tests, has no limits there.
+    let patience = parts.extensions.get::<Patience>().filter(|_| rule.is_long());
+    let _patience = patience.map(Patience::work).transpose()?;
     let salt = rule.has_secret.then_some(shared.0.native.salt.as_slice());
     let once = caller.as_ref().map(|caller| once::named(caller, &parts, &held.body, salt)).transpose()?.flatten();
     let entry = match caller.filter(|_| rule.is_audited(&parts.method)) {

@@ -1,6 +1,7 @@
 //! `/campaigns`: lists campaigns, shows one, and carries out decisions about it.
 
 pub(super) mod change;
+pub(super) mod export;
 pub(super) mod file;
 pub(super) mod launch;
 mod parts;

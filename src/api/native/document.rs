@@ -29,10 +29,12 @@ gets the same answer. Lists have pages: `next` is the `cursor` of the next page.
 their unit.";
 
 /// The groups of operations, in the order of the reference page.
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 14] = [
     ("campaigns", "Campaigns: plan, launch, watch, change, stop and report them."),
+    ("audiences", "Audiences: recipient files, uploaded in parts and imported."),
     ("batches", "Batches: messages that were launched together, by a campaign or by calls of the API."),
     ("messages", "Messages: find them, and see what happened to each."),
+    ("contacts", "Contacts: the history of a recipient."),
     ("lanes", "Lanes: senders with their rates and holds."),
     ("templates", "Templates of the provider: what is known of them, and holds on them."),
     ("opt-outs", "Recipients who have opted out."),

@@ -6,20 +6,23 @@ use axum::Json as JsonAnswer;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::campaigns::found;
 use super::extract::{Call, Path, Query};
-use super::page::{Limit, Page};
+use super::page::{Cursors, Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::book::Book;
 use crate::domain::{Loaded, Msisdn, Outcome};
-use crate::report::{MessageView, MessageViews, as_counted, lookup, message_by_id, messages_from};
-use crate::store::Batch;
+use crate::report::{
+    MessageCursor, MessageFilter, MessageView, MessageViews, RecipientCursor, StateName, lookup, message_by_id,
+    messages_from, messages_in_all, messages_to,
+};
+use crate::store::{Batch, Whom};
 use crate::story::{self, Story};
 
-/// Which messages a page has: of a campaign, or one by its id.
+/// Which messages a page has. Without any filter: all, those of the latest campaign first.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -30,28 +33,51 @@ pub(super) struct MessageQuery {
     limit: Limit,
     /// `next` of the page before.
     cursor: Option<String>,
-    /// Id or name of the campaign. Needed unless `umid` is given.
+    /// Only messages of this campaign (id or name).
     campaign: Option<String>,
-    /// The provider's id of a submission.
+    /// Only the message with this id of the provider for a submission.
     umid: Option<String>,
     /// Only messages to this number.
     number: Option<Msisdn>,
     /// Only messages with this `ClientMessageId` of the recipient file.
     client_message_id: Option<String>,
+    /// Only messages in this state.
+    #[param(inline)]
+    state: Option<StateName>,
     /// Only messages with this outcome.
     outcome: Option<Outcome>,
 }
 
-/// What the pages of a list of messages have in common.
-#[derive(Serialize)]
-struct Filters {
-    batch: u32,
-    outcome: Option<Outcome>,
+impl MessageQuery {
+    const fn filter(&self) -> MessageFilter {
+        MessageFilter { state: self.state, outcome: self.outcome }
+    }
+
+    /// Whether the message is to the recipient and in the state that are asked for.
+    fn wants(&self, batch: &Batch, message: &Loaded) -> bool {
+        self.number.is_none_or(|number| message.msisdn == number) && self.filter().wants(batch, message)
+    }
+
+    /// The recipient that is asked for.
+    fn whom(&self) -> Option<Whom> {
+        let id = self.client_message_id.clone().map(Whom::ClientId);
+        id.or(self.number.map(Whom::Number))
+    }
 }
 
-/// Find messages of a campaign, or the message of a umid.
+/// The cursors of the messages to a recipient in all campaigns.
+pub(super) async fn cursors_to(
+    shared: &Shared,
+    number: Option<Msisdn>,
+    client_message_id: Option<&str>,
+    filter: MessageFilter,
+) -> Answer<Cursors> {
+    shared.cursors("messages-to", &(number, client_message_id, filter)).await
+}
+
+/// Find messages: of a campaign or of all, by number, client id, umid, state and outcome.
 ///
-/// A page may have fewer messages than its limit although another follows: `next` tells.
+/// A page may have fewer messages than its limit, or none, although another follows: `next` tells.
 #[utoipa::path(get, path = "/messages", operation_id = "list_messages", tag = "messages", params(MessageQuery),
     responses((status = 200, description = "The messages of the page.", body = Page<MessageView>), (status = 404)))]
 pub(super) async fn list(
@@ -61,38 +87,74 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Answer<Response> {
     let store = shared.store.as_ref();
-    if let Some(umid) = &query.umid {
-        let Some((batch, key)) = message_by_id(store, umid).await? else {
-            return Ok(Page::<MessageView> { items: Vec::new(), next: None }.answer(&uri));
-        };
-        call.ensure_batch(&shared, &batch).await?;
-        let messages = store.load(vec![key]).await?;
-        return Ok(Page { items: views(&shared, &batch, &messages).await?, next: None }.answer(&uri));
+    let (items, next) = if let Some(umid) = &query.umid {
+        (by_umid(&shared, &call, &query, umid).await?, None)
+    } else if let Some(campaign) = &query.campaign {
+        let batch = found(&shared, &call, campaign).await?;
+        of_campaign(&shared, &query, &batch).await?
+    } else if let Some(whom) = query.whom() {
+        let cursors = cursors_to(&shared, query.number, query.client_message_id.as_deref(), query.filter()).await?;
+        let from = query.cursor.as_ref().map(|cursor| cursors.read::<RecipientCursor>(cursor)).transpose()?;
+        let wanted = |batch: &Batch, message: &Loaded| query.wants(batch, message);
+        let page = messages_to(store, whom, from, query.limit.items(), wanted).await?;
+        (all_views(&shared, &call, &page.messages).await?, page.next.map(|next| cursors.write(&next)).transpose()?)
+    } else {
+        let cursors = shared.cursors("all-messages", &query.filter()).await?;
+        let from = query.cursor.as_ref().map(|cursor| cursors.read::<MessageCursor>(cursor)).transpose()?;
+        let page = messages_in_all(store, query.filter(), from, query.limit.items()).await?;
+        (all_views(&shared, &call, &page.messages).await?, page.next.map(|next| cursors.write(&next)).transpose()?)
+    };
+    Ok(Page { items, next }.answer(&uri))
+}
+
+async fn by_umid(shared: &Shared, call: &Call, query: &MessageQuery, umid: &str) -> Answer<Vec<MessageView>> {
+    let store = shared.store.as_ref();
+    let Some((batch, key)) = message_by_id(store, umid).await? else { return Ok(Vec::new()) };
+    call.ensure_batch(shared, &batch).await?;
+    if let Some(campaign) = &query.campaign
+        && found(shared, call, campaign).await?.id != batch.id
+    {
+        return Ok(Vec::new());
     }
-    let Some(campaign) = &query.campaign else {
-        let sentence = "name the `campaign` of the messages, or the `umid` of one";
-        return Err(Problem::new(Kind::InvalidParameter, sentence).of_parameter("campaign"));
-    };
-    let batch = found(&shared, &call, campaign).await?;
-    let wanted = |message: &Loaded| {
-        query.outcome.is_none_or(|outcome| as_counted(&batch, &message.present).outcome() == Some(outcome))
-    };
-    let of_recipient = query.number.map(|number| number.to_string()).or_else(|| query.client_message_id.clone());
+    let mut messages = store.load(vec![key]).await?;
+    messages.retain(|message| query.wants(&batch, message));
+    views(shared, &batch, &messages).await
+}
+
+/// The page of a campaign, and the cursor of the next one.
+async fn of_campaign(
+    shared: &Shared,
+    query: &MessageQuery,
+    batch: &Batch,
+) -> Answer<(Vec<MessageView>, Option<String>)> {
+    let store = shared.store.as_ref();
+    let wanted = |message: &Loaded| query.wants(batch, message);
+    let of_recipient = query.client_message_id.clone().or_else(|| query.number.map(|number| number.to_string()));
     if let Some(recipient) = of_recipient {
-        let mut messages = lookup(store, &batch, &recipient).await?;
+        let mut messages = lookup(store, batch, &recipient).await?;
         messages.retain(wanted);
-        return Ok(Page { items: views(&shared, &batch, &messages).await?, next: None }.answer(&uri));
+        return Ok((views(shared, batch, &messages).await?, None));
     }
-    let filters = Filters { batch: batch.id.0, outcome: query.outcome };
-    let cursors = shared.cursors("messages", &filters).await?;
+    let cursors = shared.cursors("messages", &(batch.id.0, query.filter())).await?;
     let from = query.cursor.as_ref().map(|cursor| cursors.read::<u32>(cursor)).transpose()?.unwrap_or(0);
-    let (messages, next) = messages_from(store, &batch, from, query.limit.items(), wanted).await?;
-    let next = next.map(|next| cursors.write(&next)).transpose()?;
-    Ok(Page { items: views(&shared, &batch, &messages).await?, next }.answer(&uri))
+    let (messages, next) = messages_from(store, batch, from, query.limit.items(), wanted).await?;
+    Ok((views(shared, batch, &messages).await?, next.map(|next| cursors.write(&next)).transpose()?))
 }
 
 async fn views(shared: &Shared, batch: &Batch, messages: &[Loaded]) -> Answer<Vec<MessageView>> {
     Ok(MessageViews::of(shared.store.as_ref(), batch).await?.read(messages).await?)
+}
+
+/// The messages that the caller may see.
+async fn all_views(shared: &Shared, call: &Call, found: &[(Batch, Vec<Loaded>)]) -> Answer<Vec<MessageView>> {
+    let mut all = Vec::new();
+    for (batch, messages) in found {
+        if !call.may_use_batch(shared, batch.id).await? {
+            continue;
+        }
+        all.extend(views(shared, batch, messages).await?);
+    }
+    Ok(all)
 }
 
 /// Explain one message: its submissions, its receipts, and the rule behind each decision.

@@ -5,9 +5,11 @@
 //! `once` (idempotency keys), `page` (cursors), and `document` (OpenAPI).
 
 mod admit;
+mod audiences;
 mod audit_log;
 mod batches;
 mod campaigns;
+mod contacts;
 mod document;
 mod events;
 mod extract;
@@ -26,9 +28,11 @@ mod recorded;
 mod reference;
 mod replies;
 mod rules;
+mod table;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod webhooks;
 
 use std::sync::Arc;
@@ -45,10 +49,12 @@ use utoipa_axum::routes;
 
 use super::{ApiParts, Shared};
 use crate::domain::Scope;
+use crate::uploads::{Imports, UploadFolder};
 use admit::Gate;
 use page::CursorKey;
 use rate::Rates;
 use rules::{Operations, Rule};
+use table::Tables;
 
 /// Where the operations are.
 const PREFIX: &str = "/v1";
@@ -59,18 +65,34 @@ const COMPRESSED_FROM: u16 = 1_024;
 #[derive(Debug)]
 pub(super) struct Native {
     rates: Rates,
+    tables: Tables,
+    uploads: Arc<UploadFolder>,
+    imports: Imports,
     cursor_key: CursorKey,
     /// Salts the digests of requests with guessable secrets, and is stored nowhere.
     salt: [u8; 32],
 }
 
 impl Native {
-    pub(super) fn new(parts: &ApiParts) -> Self {
+    /// The imports of uploads, which go on while the server runs.
+    pub(super) const fn imports(&self) -> &Imports {
+        &self.imports
+    }
+
+    pub(super) fn new(parts: &ApiParts, uploads: Arc<UploadFolder>) -> Self {
         let mut salt = [0; 32];
         for word in salt.chunks_exact_mut(8) {
             word.copy_from_slice(&parts.chance.bits().to_le_bytes());
         }
-        Self { rates: Rates::new(Arc::clone(&parts.clock)), cursor_key: CursorKey::default(), salt }
+        let (store, clock, stop) = (Arc::clone(&parts.store), Arc::clone(&parts.clock), parts.door.stopping());
+        Self {
+            rates: Rates::new(Arc::clone(&parts.clock)),
+            tables: Tables::default(),
+            imports: Imports::new(Arc::clone(&uploads), store, clock, stop),
+            uploads,
+            cursor_key: CursorKey::default(),
+            salt,
+        }
     }
 }
 
@@ -100,6 +122,19 @@ fn operations() -> Operations {
         .add(decide, routes!(campaigns::pause))
         .add(decide, routes!(campaigns::resume))
         .add(decide, routes!(campaigns::cancel))
+        .add(find, routes!(campaigns::export::export))
+        .add(read, routes!(audiences::list))
+        .add(read, routes!(audiences::get))
+        .add(read, routes!(audiences::sample))
+        .add(read, routes!(audiences::export))
+        .add(manage.long(), routes!(audiences::delete))
+        .add(manage, routes!(uploads::begin))
+        .add(manage, routes!(uploads::list))
+        .add(manage, routes!(uploads::get))
+        .add(manage.upload(), routes!(uploads::send))
+        .add(manage, routes!(uploads::delete))
+        .add(manage.long(), routes!(uploads::check))
+        .add(manage, routes!(uploads::import))
         .add(find, routes!(batches::list))
         .add(find, routes!(batches::get))
         .add(decide, routes!(batches::pause))
@@ -107,6 +142,7 @@ fn operations() -> Operations {
         .add(decide, routes!(batches::cancel))
         .add(find, routes!(messages::list))
         .add(find, routes!(messages::get))
+        .add(read, routes!(contacts::get))
         .add(find, routes!(lanes::list))
         .add(find, routes!(lanes::get))
         .add(decide, routes!(lanes::change))

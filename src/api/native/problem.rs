@@ -2,7 +2,7 @@
 //!
 //! An operation returns a [`Problem`]. The frame renders it, because only the frame knows the request id.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -46,6 +46,8 @@ kinds! {
     InvalidCursor = BAD_REQUEST, "invalid_cursor", "The cursor is not one of this list";
     Unauthorized = UNAUTHORIZED, "unauthorized", "The API key is missing or invalid";
     Forbidden = FORBIDDEN, "forbidden", "The API key does not permit this";
+    Incomplete = BAD_REQUEST, "incomplete", "The body ended before it was complete";
+    TooSlow = REQUEST_TIMEOUT, "too_slow", "The body was sent too slowly";
     NotFound = NOT_FOUND, "not_found", "The object does not exist";
     NoPath = NOT_FOUND, "no_such_path", "The API has no such path";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "The path does not have this method";
@@ -55,7 +57,7 @@ kinds! {
     RequestInterrupted = CONFLICT, "request_interrupted", "A request with this idempotency key was interrupted";
     Changed = PRECONDITION_FAILED, "changed_meanwhile", "The object was changed meanwhile";
     TooLarge = PAYLOAD_TOO_LARGE, "too_large", "The body is too large";
-    MediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be JSON";
+    MediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The media type of the body is another one";
     Invalid = UNPROCESSABLE_ENTITY, "invalid", "The body has invalid values";
     KeyReused = UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The idempotency key belongs to another request";
     NoPrecondition = PRECONDITION_REQUIRED, "if_match_required", "The header If-Match is required";
@@ -84,15 +86,16 @@ pub(in crate::api) struct Problem {
     pub(super) kind: Kind,
     detail: String,
     errors: Vec<FieldProblem>,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 pub(in crate::api) type Answer<T> = Result<T, Problem>;
 
 impl Problem {
     /// A problem with the sentence that a command would print.
+    #[expect(clippy::needless_pass_by_value, reason = "most callers pass `format_args!`")]
     pub(in crate::api) fn new(kind: Kind, detail: impl ToString) -> Self {
-        Self { kind, detail: detail.to_string(), errors: Vec::new(), headers: HeaderMap::new() }
+        Self { kind, detail: detail.to_string(), errors: Vec::new(), headers: Vec::new() }
     }
 
     /// A failure that the caller cannot correct. The cause goes into the log, and not to the caller.
@@ -131,7 +134,7 @@ impl Problem {
 
     #[must_use]
     pub(in crate::api) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 

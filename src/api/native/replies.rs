@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::campaigns::found;
 use super::extract::{Call, Query};
-use super::page::{Limit, Page};
+use super::page::{Cursors, Limit, Page};
 use super::problem::{Answer, Problem};
 use crate::api::Shared;
-use crate::domain::Msisdn;
+use crate::domain::{BatchId, Msisdn};
 use crate::receipts::{ReplyView, ReplyViews};
 use crate::store::{Cursor, InboundOf};
 
@@ -41,6 +41,11 @@ struct Filters {
     from: Option<Msisdn>,
 }
 
+/// The cursors of the list of replies.
+pub(super) async fn cursors_of(shared: &Shared, batch: Option<BatchId>, from: Option<Msisdn>) -> Answer<Cursors> {
+    shared.cursors("replies", &Filters { batch: batch.map(|batch| batch.0), from }).await
+}
+
 /// List messages from recipients in order of arrival, each with the campaign message that it answers.
 #[utoipa::path(get, path = "/replies", operation_id = "list_replies", tag = "replies", params(ReplyQuery),
     responses((status = 200, description = "The messages of the page.", body = Page<ReplyView>), (status = 404)))]
@@ -62,7 +67,7 @@ pub(super) async fn list(
         (None, Some(msisdn)) => InboundOf::Recipient(msisdn),
         (None, None) => InboundOf::All,
     };
-    let cursors = shared.cursors("replies", &Filters { batch: batch.map(|batch| batch.0), from: query.from }).await?;
+    let cursors = cursors_of(&shared, batch, query.from).await?;
     let after = query.cursor.map(|cursor| cursors.read::<Cursor>(&cursor)).transpose()?.unwrap_or(Cursor::START);
     let mut replies = shared.store.inbound(of, after, query.limit.rows()).await?;
     let next = query.limit.cut(&mut replies).map(|(last, _)| cursors.write(last)).transpose()?;

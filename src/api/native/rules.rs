@@ -30,13 +30,32 @@ pub(super) struct Rule {
     /// Whether its body has a secret that could be guessed.
     pub(super) has_secret: bool,
     pub(super) body_max: usize,
-    /// How long the operation may take; `None` for a stream of events, which ends with its caller.
+    /// How long the operation may take, if it is not as long as its transfer.
     pub(super) time_max: Option<Span>,
+    pub(super) transfer: Transfer,
+}
+
+/// How the body and the answer of an operation are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transfer {
+    /// The body is read before the operation begins, and the answer ends.
+    Whole,
+    /// The answer is a stream of events, which ends with its caller or with the server.
+    Events,
+    /// The operation reads the body as it arrives, for as long as it does.
+    Upload,
 }
 
 impl Rule {
     pub(super) const fn of(scope: Scope) -> Self {
-        Self { scope: Some(scope), is_by_lane: false, has_secret: false, body_max: BODY_MAX, time_max: Some(TIME_MAX) }
+        Self {
+            scope: Some(scope),
+            is_by_lane: false,
+            has_secret: false,
+            body_max: BODY_MAX,
+            time_max: Some(TIME_MAX),
+            transfer: Transfer::Whole,
+        }
     }
 
     /// For an operation that needs no key, because its body has a proof.
@@ -67,7 +86,17 @@ impl Rule {
 
     /// For a stream of events.
     pub(super) const fn stream(self) -> Self {
-        Self { time_max: None, ..self }
+        Self { time_max: None, transfer: Transfer::Events, ..self }
+    }
+
+    /// For a body of any length.
+    pub(super) const fn upload(self) -> Self {
+        Self { time_max: None, transfer: Transfer::Upload, ..self }
+    }
+
+    /// Whether the operation may take longer than the door gives a request.
+    pub(super) fn is_long(self) -> bool {
+        self.time_max.is_some_and(|most| most > TIME_MAX)
     }
 }
 

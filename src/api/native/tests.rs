@@ -1,5 +1,7 @@
 //! Tests of what all operations have in common, over the whole router.
 
+mod audiences;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +29,10 @@ struct Bench {
     shared: Shared,
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
+    uploads: Arc<UploadFolder>,
+    imports: Imports,
+    /// Where its uploads are.
+    folder: Arc<tempfile::TempDir>,
 }
 
 /// The configuration of the samples.
@@ -62,19 +68,28 @@ impl Bench {
     async fn with(config: Arc<Config>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let store = open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-        Self::of(config, store, clock, 1)
+        Self::of(config, (store, clock), 1, Arc::new(tempfile::tempdir().unwrap()))
     }
 
-    /// Another start of the server on the same store.
-    fn on(store: Arc<dyn Store>, clock: Arc<ManualClock>, seed: u64) -> Self {
-        Self::of(config(), store, clock, seed)
+    /// The next start of the server.
+    fn next_start(&self) -> Self {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        Self::of(config(), (store, clock), 2, Arc::clone(&self.folder))
     }
 
-    fn of(config: Arc<Config>, store: Arc<dyn Store>, clock: Arc<ManualClock>, seed: u64) -> Self {
+    fn of(
+        config: Arc<Config>,
+        (store, clock): (Arc<dyn Store>, Arc<ManualClock>),
+        seed: u64,
+        folder: Arc<tempfile::TempDir>,
+    ) -> Self {
         let parts = crate::api::tests::parts(config, &store, &clock, Arc::new(Chance::seeded(seed)));
         let access = Access::new(Arc::clone(&store));
-        let shared = Shared::new(parts, access);
-        Self { router: crate::api::routes(shared.clone()), shared, store, clock }
+        let (path, most) = (folder.path().join("uploads"), parts.config.server.uploads_max);
+        let uploads = UploadFolder::open(path, most, Arc::clone(&parts.clock), Arc::clone(&parts.chance)).unwrap();
+        let shared = Shared::new(parts, access, Arc::clone(&uploads));
+        let imports = shared.0.native.imports().clone();
+        Self { router: crate::api::routes(shared.clone()), shared, store, clock, uploads, imports, folder }
     }
 
     async fn send(&self, by: Option<Arc<Caller>>, request: Request<Body>) -> Answered {
@@ -290,7 +305,7 @@ async fn a_request_with_a_key_is_answered_once_and_repeated() {
     let first = bench.post(path, "k1", "{}").await;
     assert_eq!((code(&first), first.headers.get("idempotency-replayed")), ((404, "not_found"), None));
     // Another start of the server on the same database.
-    let next = Bench::on(Arc::clone(&bench.store), Arc::clone(&bench.clock), 2);
+    let next = bench.next_start();
     let again = next.post(path, "k1", "{}").await;
     assert_eq!((again.status, &again.text), (first.status, &first.text));
     assert_eq!(again.headers["idempotency-replayed"], "true");
@@ -326,7 +341,6 @@ async fn a_request_in_progress_is_a_conflict_until_its_server_is_gone() {
 #[tokio::test]
 async fn a_panic_is_a_problem_and_the_server_goes_on() {
     let bench = Bench::new().await;
-    #[expect(clippy::panic, reason = "the panic is what is tested")]
     async fn broken() {
         panic!("broken");
     }

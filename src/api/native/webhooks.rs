@@ -123,9 +123,9 @@ async fn enabled(
 ) -> Answer<Response> {
     let (desk, origin) = (desk(shared), call.origin(reason.text()?));
     if enable {
-        desk.enable(name, origin).await?
+        desk.enable(name, origin).await?;
     } else {
-        desk.disable(name, origin).await?
+        desk.disable(name, origin).await?;
     }
     Ok(JsonAnswer(desk.show(name).await?).into_response())
 }

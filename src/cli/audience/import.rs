@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use super::list::named;
 use super::{Reading, classify, summary};
-use crate::audience::{self, ImportError, ImportRecord, ImportView, Keep, Source, SourceFilter, SummaryView};
+use crate::audience::{self, ImportError, ImportView, Keep, Source, SourceFilter, SummaryView, imported_before};
 use crate::campaign::refuse_campaign_file;
 use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
-use crate::domain::Timestamp;
 use crate::optout::OptOuts;
-use crate::store::{Audience, AudiencePart};
+use crate::store::Audience;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -24,7 +23,7 @@ pub(in crate::cli) struct Args {
 #[group(required = true, multiple = false)]
 struct Target {
     /// Name of the new audience, for campaigns.
-    #[arg(long, value_parser = super::name)]
+    #[arg(long, value_parser = crate::domain::object_name)]
     name: Option<String>,
     /// Add new recipients to this audience. Campaigns launched before do not include them.
     #[arg(long, value_name = "NAME")]
@@ -67,7 +66,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         Err(ImportError::Read(error)) => return Err(classify(error)),
         Err(error) => return Err(error.into()),
     };
-    let before = summary.sha256.as_deref().and_then(|digest| kept_before(&others, digest, added));
+    let before = summary.sha256.as_deref().and_then(|digest| imported_before(&others, digest, added));
     if reading.json {
         let same_as = before.map(|(name, _)| name);
         out::json(&ImportView {
@@ -104,19 +103,4 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     }
     context.print_database(was_there);
     Ok(reading.exit(&summary))
-}
-
-/// Finds the first audience into which the same file was imported before. The part of this import (`added`) is the last.
-fn kept_before<'a>(audiences: &'a [Audience], digest: &str, added: bool) -> Option<(&'a str, Timestamp)> {
-    let parts = audiences.iter().flat_map(|audience| audience.parts.iter().map(|part| (audience.name.as_str(), part)));
-    let of_same_file = |part: &AudiencePart| {
-        let summary = ImportRecord::of(part).unwrap_or_default().summary;
-        summary.is_some_and(|summary| summary.sha256.as_deref() == Some(digest))
-    };
-    let mut same: Vec<_> = parts.filter(|(_, part)| of_same_file(part)).collect();
-    same.sort_by_key(|(_, part)| part.id);
-    if added {
-        same.pop();
-    }
-    same.first().map(|(name, part)| (*name, part.begun_at))
 }

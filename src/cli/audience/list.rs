@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::bail;
-use serde_json::Value;
 
 use super::summary::country_lines;
-use crate::audience::{AudienceView, ImportRecord, Summary};
+use crate::audience::{
+    AudienceRows, AudienceView, ImportRecord, RecipientView, RemovedView, Summary, sample as sample_of,
+};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
@@ -18,8 +19,6 @@ use crate::store::{Audience, AudiencePart, Audiences};
 
 /// Recipients that `show` prints.
 const FIRST: u32 = 5;
-/// Recipients that one store call reads.
-const PAGE: u32 = 5_000;
 
 /// The summaries of the parts. One that cannot be read is missing, which is reported on stderr.
 fn summaries(audience: &Audience) -> Vec<Option<Summary>> {
@@ -117,31 +116,13 @@ fn print_recipients(audience: &Audience, recipients: &[Recipient], paint: Paint)
 pub(super) async fn sample(context: &CommandContext, name: &str, number: u32, json: bool) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let audience = named(store.as_ref(), name).await?;
-    let all = audience.recipients();
-    let mut some = Vec::new();
-    for nth in 0..number.min(all) {
-        let index = u64::from(nth) * u64::from(all) / u64::from(number.min(all));
-        let mut index = u32::try_from(index).unwrap_or(u32::MAX);
-        for part in &audience.parts {
-            if index < part.recipients {
-                some.extend(store.recipients(part.id, index, 1).await?);
-                break;
-            }
-            index -= part.recipients;
-        }
-    }
+    let some = sample_of(store.as_ref(), &audience, number).await?;
     if !json {
         print_recipients(&audience, &some, out::To::Stdout.paint())?;
         return Ok(Exit::Done);
     }
     for recipient in &some {
-        let fields = recipient.fields.unpack().unwrap_or_default();
-        let fields: serde_json::Map<String, Value> =
-            audience.columns.iter().cloned().zip(fields.into_iter().map(|field| Value::String(field.into()))).collect();
-        out::json(&serde_json::json!({
-            "msisdn": recipient.msisdn, "country": recipient.country,
-            "client_message_id": recipient.client_message_id, "fields": fields,
-        }))?;
+        out::json(&RecipientView::new(recipient, &audience.columns))?;
     }
     Ok(Exit::Done)
 }
@@ -151,32 +132,21 @@ pub(super) async fn export(context: &CommandContext, name: &str, file: &Path) ->
     out::is_table(file)?;
     let store = context.existing_store().await?;
     let audience = named(store.as_ref(), name).await?;
-    let header = ["msisdn", "country"].into_iter().map(str::to_owned).chain(audience.columns.iter().cloned()).collect();
-    let mut sheets = out::table_into(file, header)?;
+    let mut sheets = out::table_into(file, AudienceRows::header(&audience))?;
     let bar = progress::bar("export", out::is_stdout(file));
     bar.set_length(u64::from(audience.recipients()));
     let mut interrupts = Interrupts::listen();
-    let mut rows = 0_u64;
-    for part in &audience.parts {
-        let mut from = 0;
-        loop {
-            let page = tokio::select! {
-                page = store.recipients(part.id, from, PAGE) => page?,
-                () = interrupts.next() => bail!("interrupted before the export was complete"),
-            };
-            if page.is_empty() {
-                break;
-            }
-            for recipient in &page {
-                let fields = recipient.fields.unpack()?;
-                let own = [recipient.msisdn.to_string(), recipient.country.to_string()];
-                sheets.row(&own.into_iter().chain(fields.into_iter().map(Into::into)).collect::<Vec<_>>())?;
-            }
-            from += PAGE;
-            rows += page.len() as u64;
-            bar.set_position(rows);
-            bar.set_message(words::plural(rows, "row", "rows"));
-        }
+    let (mut pages, mut rows) = (AudienceRows::of(&audience), 0_u64);
+    loop {
+        let page = tokio::select! {
+            page = pages.next(store.as_ref()) => page?,
+            () = interrupts.next() => bail!("interrupted before the export was complete"),
+        };
+        let Some(page) = page else { break };
+        page.iter().try_for_each(|cells| sheets.row(cells))?;
+        rows += page.len() as u64;
+        bar.set_position(rows);
+        bar.set_message(words::plural(rows, "row", "rows"));
     }
     bar.finish_and_clear();
     sheets.finish()?;
@@ -192,7 +162,7 @@ pub(super) async fn delete(context: &CommandContext, name: &str, json: bool) -> 
     store.remove_audience(audience.id()).await?;
     store.close().await;
     if json {
-        out::json(&serde_json::json!({ "name": name, "recipients": audience.recipients() }))?;
+        out::json(&RemovedView { name, recipients: audience.recipients() })?;
         return Ok(Exit::Done);
     }
     let recipients = words::plural(audience.recipients(), "recipient", "recipients");

@@ -175,17 +175,6 @@ fn classify(error: audience::Error) -> anyhow::Error {
     }
 }
 
-/// Parses the name of a campaign or an audience.
-pub(super) fn name(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("a name needs at least one visible character".to_owned()),
-        _ if text.chars().count() > 200 || text.chars().any(char::is_control) => {
-            Err("a name must be one line of at most 200 characters".to_owned())
-        }
-        name => Ok(name.to_owned()),
-    }
-}
-
 pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
     match command {
         Command::Check(args) => check::run(args, context).await,

@@ -36,7 +36,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, conflicts_with = "wait")]
     draft: bool,
     /// Launch under this name instead of the file's.
-    #[arg(long, value_parser = crate::cli::audience::name)]
+    #[arg(long, value_parser = crate::domain::object_name)]
     name: Option<String>,
     /// Wait until the campaign is finished, or settled, and show its progress.
     #[arg(long, value_enum, value_name = "UNTIL", num_args = 0..=1, default_missing_value = "finished")]

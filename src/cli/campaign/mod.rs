@@ -119,7 +119,7 @@ Examples:
         /// Name or id of the campaign, or `latest`.
         campaign: String,
         /// The new name.
-        #[arg(value_parser = crate::cli::audience::name)]
+        #[arg(value_parser = crate::domain::object_name)]
         name: String,
         #[command(flatten)]
         operator: Operator,

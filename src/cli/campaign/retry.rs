@@ -17,7 +17,7 @@ pub(in crate::cli) struct Args {
     /// Name or id of the campaign, or `latest`.
     campaign: String,
     /// Name of the new campaign; by default the same name with a number appended.
-    #[arg(long, value_parser = crate::cli::audience::name)]
+    #[arg(long, value_parser = crate::domain::object_name)]
     name: Option<String>,
     /// Start at this time instead of now: 2026-12-01T09:00 or '2026-12-01 09:00' in the campaign's time zone, or with
     /// an offset, 2026-12-01T09:00+08:00 or 2026-12-01T01:00Z.

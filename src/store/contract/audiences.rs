@@ -16,6 +16,9 @@ for_every_store!(
     a_removed_audience_loses_its_recipients_and_frees_its_name,
     a_removed_audience_accepts_no_recipients_and_no_batch,
     a_recipient_is_found_at_every_position_in_every_audience,
+    audiences_come_in_pages_in_order_of_their_names,
+    a_bounded_search_finds_every_place_latest_first,
+    the_batches_of_an_audience_come_latest_first,
     a_sweep_removes_abandoned_audiences_and_batches_only,
 );
 
@@ -214,4 +217,76 @@ async fn a_recipient_is_found_at_every_position_in_every_audience(desk: Desk) {
     assert_eq!(desk.find_recipient(nobody, None).await.unwrap(), []);
     desk.remove_audience(second).await.unwrap();
     assert_eq!(desk.find_recipient(number(), None).await.unwrap(), [(first, 40)]);
+}
+
+async fn audiences_come_in_pages_in_order_of_their_names(desk: Desk) {
+    for name in ["c", "a", "b"] {
+        desk.audience(Some(name), 1).await;
+    }
+    // Neither unnamed audiences nor parts are on a page of their own.
+    desk.audience(None, 1).await;
+    let a = desk.audience_named("a").await.unwrap().unwrap();
+    let part = begin_part(&desk, a.id()).await.unwrap();
+    desk.publish_audience(part, 0, "{}".to_owned()).await.unwrap();
+    let page = async |after: Option<&str>, limit| {
+        let page = desk.audience_page(after.map(str::to_owned), limit).await.unwrap();
+        page.into_iter().map(|audience| (audience.name, audience.parts.len())).collect::<Vec<_>>()
+    };
+    assert_eq!(page(None, 2).await, [("a".to_owned(), 2), ("b".to_owned(), 1)]);
+    assert_eq!(page(Some("b"), 2).await, [("c".to_owned(), 1)]);
+    assert_eq!(page(Some("c"), 2).await, []);
+}
+
+async fn a_bounded_search_finds_every_place_latest_first(desk: Desk) {
+    let whom = recipients(2..3).pop().unwrap();
+    let mut wanted = Vec::new();
+    // More pieces with the recipient than one search reads, some of them in the same audience.
+    for _ in 0..10 {
+        let audience = desk.begin(None).await;
+        for piece in 0..4 {
+            desk.add_recipients(audience, piece * 2, recipients(2..4)).await.unwrap();
+            wanted.push((audience, piece * 2));
+        }
+        desk.publish_audience(audience, 8, "{}".to_owned()).await.unwrap();
+    }
+    wanted.reverse();
+    let search = async |whom: Whom| {
+        let (mut from, mut found, mut searches) = (None, Vec::new(), 0);
+        loop {
+            let page = desk.find_recipient_from(whom.clone(), from).await.unwrap();
+            found.extend(page.places.iter().map(|place| (place.audience, place.n)));
+            searches += 1;
+            match page.next {
+                Some(next) => from = Some(next),
+                None => return (found, searches),
+            }
+        }
+    };
+    assert_eq!(search(Whom::Number(whom.msisdn)).await, (wanted.clone(), 3));
+    assert_eq!(search(Whom::ClientId("theirs-2".to_owned())).await, (wanted.clone(), 3));
+    // From a place on, it and the earlier ones.
+    let (audience, n) = wanted[5];
+    let from = crate::store::RecipientPlace { audience, n };
+    let page = desk.find_recipient_from(Whom::Number(whom.msisdn), Some(from)).await.unwrap();
+    assert_eq!((page.places[0].audience, page.places[0].n), wanted[5]);
+}
+
+async fn the_batches_of_an_audience_come_latest_first(desk: Desk) {
+    let (people, others) = (desk.audience(None, 3).await, desk.audience(None, 2).await);
+    let first = desk.begin_batch_of(Some("first"), people).await;
+    // It is not published.
+    desk.begin_batch_of(Some("hidden"), people).await;
+    let second = desk.begin_batch_of_all(Some("second"), vec![others, people]).await;
+    for batch in [first, second] {
+        desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
+    }
+    let of = async |audience, before, limit| {
+        let found = desk.batches_of_audience(audience, before, limit).await.unwrap();
+        found.into_iter().map(|(batch, base)| (batch.id, base)).collect::<Vec<_>>()
+    };
+    // The messages to its recipients follow those of the audiences before it.
+    assert_eq!(of(people, None, 9).await, [(second, 2), (first, 0)]);
+    assert_eq!(of(people, None, 1).await, [(second, 2)]);
+    assert_eq!(of(people, Some(second), 9).await, [(first, 0)]);
+    assert_eq!(of(others, None, 9).await, [(second, 0)]);
 }

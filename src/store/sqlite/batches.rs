@@ -33,9 +33,34 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> W
     .bind(new.now.millis())
     .bind(new.plan.end.map(Timestamp::millis))
     .bind(new.open_until.map(Timestamp::millis))
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
-    Ok(BatchId(small(&row, "id")?))
+    let batch = BatchId(small(&row, "id")?);
+    // Of an audience that is named twice, the first messages are the recipient's.
+    sqlx::query(USE_AUDIENCES).bind(batch.0).execute(connection).await?;
+    Ok(batch)
+}
+
+const USE_AUDIENCES: &str = "INSERT OR IGNORE INTO audience_use (audience, batch, base)
+     SELECT used.value, batch.id, coalesce(sum(audience.recipients) OVER (
+         ORDER BY used.key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
+     FROM batch, json_each(batch.audience_ids) used JOIN audience ON audience.id = used.value
+     WHERE batch.id = ?1 ORDER BY used.key";
+
+pub(super) const OF_AUDIENCE: &str = "SELECT batch.*, used.base FROM audience_use used
+     CROSS JOIN batch ON batch.id = used.batch
+     WHERE used.audience = ?1 AND used.batch < ?2 AND batch.state > 0 AND batch.purged_at IS NULL
+     ORDER BY used.batch DESC LIMIT ?3";
+
+pub(super) async fn of_audience(
+    connection: &mut SqliteConnection,
+    audience: AudienceId,
+    before: Option<BatchId>,
+    limit: u32,
+) -> Work<Vec<(Batch, u32)>> {
+    let before = before.map_or(i64::MAX, |before| i64::from(before.0));
+    let rows = sqlx::query(OF_AUDIENCE).bind(audience.0).bind(before).bind(limit).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((batch(row)?, small(row, "base")?))).collect()
 }
 
 /// Stores a plan, once, and returns its key: the digest of its JSON.
@@ -175,6 +200,14 @@ pub(super) async fn all(connection: &mut SqliteConnection, states: Option<Vec<Ba
 /// Batches that one page looks at, so that a filter with few matches costs no more than another.
 const LOOKED_AT: u32 = 5_000;
 
+pub(super) const PAGE: &str = "SELECT *, (SELECT body->>'$.is_test' FROM plan WHERE digest = candidate.plan) AS is_test
+     FROM (SELECT * FROM batch WHERE id < ?1 AND state > 0 ORDER BY id DESC LIMIT ?2) AS candidate
+     WHERE state IN (SELECT value FROM json_each(?3))
+         AND (?4 IS NULL OR instr(lower(name), lower(?4)) > 0)
+         AND (?5 IS NULL OR (name IS NOT NULL) = ?5)
+         AND (?6 OR NOT coalesce((SELECT body->>'$.is_test' FROM plan WHERE digest = candidate.plan), 0))
+     ORDER BY id DESC LIMIT ?7";
+
 pub(super) async fn page(
     connection: &mut SqliteConnection,
     filter: BatchFilter,
@@ -185,24 +218,16 @@ pub(super) async fn page(
     let states = json_list(states.iter().map(|state| i64::from(state.code())));
     let before = before.map_or(i64::MAX, |before| i64::from(before.0));
     // The plan of a batch is read only after the other conditions, because it is long.
-    let rows = sqlx::query(
-        "SELECT *, (SELECT body->>'$.is_test' FROM plan WHERE digest = candidate.plan) AS is_test
-         FROM (SELECT * FROM batch WHERE id < ?1 AND state > 0 ORDER BY id DESC LIMIT ?2) AS candidate
-         WHERE state IN (SELECT value FROM json_each(?3))
-             AND (?4 IS NULL OR instr(lower(name), lower(?4)) > 0)
-             AND (?5 IS NULL OR (name IS NOT NULL) = ?5)
-             AND (?6 OR NOT coalesce((SELECT body->>'$.is_test' FROM plan WHERE digest = candidate.plan), 0))
-         ORDER BY id DESC LIMIT ?7",
-    )
-    .bind(before)
-    .bind(LOOKED_AT)
-    .bind(states)
-    .bind(&filter.name)
-    .bind(filter.is_campaign)
-    .bind(filter.tests)
-    .bind(limit)
-    .fetch_all(&mut *connection)
-    .await?;
+    let rows = sqlx::query(PAGE)
+        .bind(before)
+        .bind(LOOKED_AT)
+        .bind(states)
+        .bind(&filter.name)
+        .bind(filter.is_campaign)
+        .bind(filter.tests)
+        .bind(limit)
+        .fetch_all(&mut *connection)
+        .await?;
     let read = |row: &SqliteRow| Ok((batch(row)?, row.try_get::<Option<bool>, _>("is_test")?.unwrap_or(false)));
     let batches: Vec<(Batch, bool)> = rows.iter().map(read).collect::<Work<_>>()?;
     if batches.len() == limit as usize {

@@ -100,12 +100,12 @@ impl Sieved {
     pub(super) fn is_all_known(&self, joining: &Joining) -> Option<Joined> {
         let first = self.known.values().next().filter(|_| joining.recipients.is_empty())?;
         let joined = Joined { batch: first.key.batch, tag: first.tag, first: 0, added: 0, repeated: Vec::new() };
-        Some(self.with_repeated(joined))
+        Some(self.with_repeated(&joined))
     }
 
     /// Notes the ids of the new messages, and adds the repeated ones to what has joined.
     pub(super) async fn note(self, connection: &mut SqliteConnection, joined: Joined, now: Timestamp) -> Work<Joined> {
-        let joined = self.with_repeated(joined);
+        let joined = self.with_repeated(&joined);
         if self.new.is_empty() {
             return Ok(joined);
         }
@@ -125,13 +125,13 @@ impl Sieved {
         Ok(joined)
     }
 
-    fn with_repeated(&self, joined: Joined) -> Joined {
+    fn with_repeated(&self, joined: &Joined) -> Joined {
         let mut repeated = self.known.clone();
         for (at, first) in &self.within {
             let before = self.known.range(..first).count() + self.within.range(..first).count();
             let n = joined.first + first - u32::try_from(before).unwrap_or(*first);
             repeated.insert(*at, MessageId { key: MessageKey { batch: joined.batch, n }, tag: joined.tag });
         }
-        Joined { repeated: repeated.into_iter().collect(), ..joined }
+        Joined { repeated: repeated.into_iter().collect(), ..joined.clone() }
     }
 }

@@ -269,11 +269,11 @@ fn attempt(row: &SqliteRow) -> Work<Option<(MessageKey, StepIndex)>> {
     Ok(Some((MessageKey { batch: BatchId(batch), n: small(row, "n")? }, step(row, "step")?)))
 }
 
-const ALL: &str = "SELECT * FROM inbound WHERE id > ?1 ORDER BY id LIMIT ?2";
+pub(super) const ALL: &str = "SELECT * FROM inbound WHERE id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const OF_RECIPIENT: &str =
-    "SELECT * FROM inbound INDEXED BY inbound_recipient WHERE msisdn = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
+    "SELECT * FROM inbound INDEXED BY inbound_from WHERE msisdn = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const OF_BATCH: &str =
-    "SELECT * FROM inbound INDEXED BY inbound_message WHERE batch = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
+    "SELECT * FROM inbound INDEXED BY inbound_batch WHERE batch = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const UNATTACHED: &str =
     "SELECT * FROM inbound INDEXED BY inbound_not_reply WHERE batch IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const OF_MESSAGE: &str =

@@ -86,6 +86,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (7, "own times of messages", include_str!("../../../migrations/sqlite/0007_own_times.sql")),
         (8, "calls of the API", include_str!("../../../migrations/sqlite/0008_calls_of_the_api.sql")),
         (9, "requests", include_str!("../../../migrations/sqlite/0009_requests.sql")),
+        (10, "search", include_str!("../../../migrations/sqlite/0010_search.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

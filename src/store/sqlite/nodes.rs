@@ -270,18 +270,17 @@ pub(super) async fn events(connection: &mut SqliteConnection, after: Cursor, lim
     rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), event(row)?))).collect()
 }
 
+pub(super) const EVENTS_BEFORE: &str = "SELECT * FROM event WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+pub(super) const EVENTS_OF_BATCH_BEFORE: &str =
+    "SELECT * FROM event WHERE batch = ?3 AND id < ?1 ORDER BY id DESC LIMIT ?2";
+
 pub(super) async fn events_before(
     connection: &mut SqliteConnection,
     of: Option<BatchId>,
     before: Option<Cursor>,
     limit: u32,
 ) -> Work<Vec<(Cursor, Event)>> {
-    // Each is a walk of one index.
-    let text = match of {
-        None => "SELECT * FROM event WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
-        Some(_) => "SELECT * FROM event WHERE batch = ?3 AND id < ?1 ORDER BY id DESC LIMIT ?2",
-    };
-    let rows = sqlx::query(text)
+    let rows = sqlx::query(if of.is_some() { EVENTS_OF_BATCH_BEFORE } else { EVENTS_BEFORE })
         .bind(before.map_or(i64::MAX, Cursor::id))
         .bind(limit)
         .bind(of.map(|batch| batch.0))

@@ -133,12 +133,10 @@ pub(super) async fn opt_outs(
     rows.iter().map(|row| msisdn(row, "msisdn")).collect()
 }
 
+pub(super) const LIST: &str = "SELECT * FROM opt_out WHERE msisdn > ?1 ORDER BY msisdn LIMIT ?2";
+
 pub(super) async fn list(connection: &mut SqliteConnection, after: Option<Msisdn>, limit: u32) -> Work<Vec<OptOut>> {
-    let rows = sqlx::query("SELECT * FROM opt_out WHERE msisdn > ?1 ORDER BY msisdn LIMIT ?2")
-        .bind(after.map_or(0, number))
-        .bind(limit)
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query(LIST).bind(after.map_or(0, number)).bind(limit).fetch_all(connection).await?;
     let of = |row: &SqliteRow| {
         Ok(OptOut {
             msisdn: msisdn(row, "msisdn")?,

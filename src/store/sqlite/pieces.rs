@@ -174,6 +174,9 @@ pub(super) async fn remove(connection: &mut SqliteConnection, batch: BatchId) ->
         return Ok(false);
     }
     sqlx::query("DELETE FROM tally WHERE batch = ?1").bind(batch.0).execute(&mut *connection).await?;
+    let unuse = "DELETE FROM audience_use WHERE (audience, batch) IN
+         (SELECT used.value, batch.id FROM batch, json_each(batch.audience_ids) used WHERE batch.id = ?1 AND state = 0)";
+    sqlx::query(unuse).bind(batch.0).execute(&mut *connection).await?;
     sqlx::query("DELETE FROM batch WHERE id = ?1 AND state = 0").bind(batch.0).execute(connection).await?;
     Ok(true)
 }

@@ -1,5 +1,5 @@
 use crate::domain::{AudienceId, BatchId, Msisdn, Recipient, Timestamp};
-use crate::store::{Audience, AudiencePart, NewAudience, Result, Whom};
+use crate::store::{Audience, AudiencePart, FoundRecipient, NewAudience, RecipientPlace, Result, Whom};
 
 /// Audiences. They are hidden while they are imported. Once published, they never change.
 #[async_trait::async_trait]
@@ -28,6 +28,8 @@ pub trait Audiences: Send + Sync + std::fmt::Debug {
     async fn sweep_unpublished(&self, before: Timestamp) -> Result<u32>;
     /// Lists the audiences that have a name, in the order in which they were begun.
     async fn audiences(&self) -> Result<Vec<Audience>>;
+    /// Lists the audiences that have a name, in order of the name, after the name `after`.
+    async fn audience_page(&self, after: Option<String>, limit: u32) -> Result<Vec<Audience>>;
     /// Finds a published audience by its name.
     async fn audience_named(&self, name: &str) -> Result<Option<Audience>>;
     /// Lists the audience parts of a batch, in the order of its messages.
@@ -40,4 +42,9 @@ pub trait Audiences: Send + Sync + std::fmt::Debug {
     ///
     /// - Reads the filter of every piece, and then the few pieces that may contain the recipient.
     async fn find_recipient(&self, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Vec<(AudienceId, u32)>>;
+    /// Finds a recipient's positions in all audiences, latest first, from the position `from` on.
+    ///
+    /// - The cost is bounded: it looks at a part of the filters and of the pieces, so it may find nothing although more
+    ///   follows.
+    async fn find_recipient_from(&self, whom: Whom, from: Option<RecipientPlace>) -> Result<FoundRecipient>;
 }

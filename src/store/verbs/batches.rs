@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
+use crate::domain::{AudienceId, BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
 use crate::store::{
     Amendment, Batch, BatchFilter, BatchPage, Call, Edition, Joined, Joining, NewBatch, NewCall, PieceOfMessages,
@@ -46,6 +46,14 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     ///
     /// - Looks at a few thousand batches at most, so a page may have fewer than `limit` although another follows.
     async fn batch_page(&self, filter: BatchFilter, before: Option<BatchId>, limit: u32) -> Result<BatchPage>;
+    /// Lists published batches that use an audience and were begun before `before`, latest first, each with the number of
+    /// the audience's first message in it. Omits batches whose messages were purged.
+    async fn batches_of_audience(
+        &self,
+        audience: AudienceId,
+        before: Option<BatchId>,
+        limit: u32,
+    ) -> Result<Vec<(Batch, u32)>>;
     /// Lists the batches that are test sends.
     async fn test_batches(&self) -> Result<BTreeSet<BatchId>>;
     /// Finds a published batch by its id.

@@ -171,6 +171,8 @@ const SECTIONS: &[Section] = &[
         key("tls_certificate", "file", "none", "\"server.pem\"", "\"missing.pem\"", "A PEM file with the server's certificate and its chain. With it and `tls_key`, the server speaks TLS itself; see [In production](production.md#tls)."),
         key("tls_key", "file", "none", "\"server.key\"", "\"missing.key\"", "A PEM file with the private key of `tls_certificate`, without a passphrase."),
         key("metrics_open", "`true` or `false`", "`false`", "true", "\"yes\"", "Whether [`/metrics`](monitoring.md) needs no API key."),
+        key("once_per_client_id", "`true` or `false`", "`false`", "true", "\"yes\"", "Whether the [8x8 API](compatible-api.md) accepts the same `clientMessageId` of a subaccount once within 24 hours. A later message with it gets the answer of the first, whatever its content."),
+        key("uploads_max", "size", "`20GB`", "\"500MB\"", "\"20\"", "The size of all [uploads](api.md#uploading-recipient-files) together. They are files beside the database."),
     ] },
     Section { title: "`[provider]`", file: CONFIG, around: "[provider]\n@\n", keys: &[
         key("base_url", "URL", "`https://chatapps.8x8.com`", "\"http://127.0.0.1:8690\"", "\"chatapps\"", "The provider's address."),

@@ -118,6 +118,9 @@ impl Scratch {
         let folder = tempfile::tempdir().unwrap();
         for entry in fs::read_dir(root().join("samples")).unwrap() {
             let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                continue;
+            }
             fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
         }
         let (server, provider) = (free_address().to_string(), free_address().to_string());

@@ -130,7 +130,7 @@ async fn an_operator_is_created_changed_and_disabled() {
     assert!(!created.text.contains("horse") && !created.text.contains("argon2"), "{}", created.text);
     assert_eq!(bench.admin_post("/v1/operators", "o1", &new).await.headers["idempotency-replayed"], "true");
     // What is stored of the request cannot be compared by another start, nor with a guessed password.
-    let next = Bench::on(Arc::clone(&bench.store), Arc::clone(&bench.clock), 2);
+    let next = bench.next_start();
     assert_eq!(code(&next.admin_post("/v1/operators", "o1", &new).await), (422, "idempotency_key_reused"));
 
     let sign_in = async |password: &str| {

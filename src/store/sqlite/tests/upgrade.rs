@@ -17,7 +17,7 @@ use crate::store::sqlite::MIGRATIONS;
 use crate::store::{Audiences, Batches, Consent, Cursor, Events, InboundOf, Lanes, Messages, Replies, Scope};
 
 /// The digest of each released migration.
-const FROZEN: [(i64, &str); 9] = [
+const FROZEN: [(i64, &str); 10] = [
     (1, "903b1ee76dec596566ea8152864816ab9aad8d6378de13738b440040b03574a0"),
     (2, "7bbdc20e0f77c9ebe9f9759ef552fc72023e89fd8b6560acaff0be0ca3a15aaa"),
     (3, "48c8dad21a434075d633304c4290f66fbf6c0d080fa7e9f9937df9d04c187242"),
@@ -27,6 +27,7 @@ const FROZEN: [(i64, &str); 9] = [
     (7, "56f54f4cc6134aacc6aec992844fc9ea6279acb9ac4e40fd1800ee5fe262a4a2"),
     (8, "34acf010be1361470094670dd1d357e4b3136c25ded3d15872ee443dff2de71f"),
     (9, "6200e1ad63f66401347df2953283571f4977531e4566067a1a0f8ab2c195425d"),
+    (10, "c2656f807b279134920dfc6a0badde6be590547efa86c6d00357cc438f5ed9b6"),
 ];
 
 fn rows_file() -> PathBuf {
@@ -123,7 +124,8 @@ async fn a_database_of_the_first_version_opens_with_everything_in_it() {
     // Nothing was lost on the way.
     let mut file = SqliteConnection::connect(&database.url()).await.unwrap();
     let mut kept = 0;
-    for table in tables(&mut file).await {
+    // A later version derives the rows of the last table from those of batches.
+    for table in tables(&mut file).await.into_iter().filter(|table| table != "audience_use") {
         let count = sqlx::query(AssertSqlSafe(format!("SELECT count(*) FROM \"{table}\""))).fetch_one(&mut file).await;
         kept += usize::try_from(count.unwrap().get::<i64, _>(0)).unwrap();
     }

@@ -2,7 +2,7 @@
 
 use super::super::{Sqlite, audiences};
 use crate::domain::{AudienceId, BatchId, Msisdn, Recipient, Timestamp};
-use crate::store::{Audience, AudiencePart, Audiences, NewAudience, Result, Whom};
+use crate::store::{Audience, AudiencePart, Audiences, FoundRecipient, NewAudience, RecipientPlace, Result, Whom};
 
 #[async_trait::async_trait]
 impl Audiences for Sqlite {
@@ -34,6 +34,10 @@ impl Audiences for Sqlite {
         self.read("list audiences", move |c| Box::pin(audiences::all(c))).await
     }
 
+    async fn audience_page(&self, after: Option<String>, limit: u32) -> Result<Vec<Audience>> {
+        self.read("list audiences", move |c| Box::pin(audiences::page(c, after, limit))).await
+    }
+
     async fn audience_named(&self, name: &str) -> Result<Option<Audience>> {
         let name = name.to_owned();
         self.read("find an audience", move |c| Box::pin(async move { audiences::named(c, &name).await })).await
@@ -54,6 +58,13 @@ impl Audiences for Sqlite {
     async fn find_recipient(&self, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Vec<(AudienceId, u32)>> {
         self.read("find a recipient", move |c| {
             Box::pin(async move { audiences::find_recipient(c, &whom, within).await })
+        })
+        .await
+    }
+
+    async fn find_recipient_from(&self, whom: Whom, from: Option<RecipientPlace>) -> Result<FoundRecipient> {
+        self.read("find a recipient", move |c| {
+            Box::pin(async move { audiences::find_recipient_from(c, &whom, from).await })
         })
         .await
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::{Sqlite, batches, drafts, editions, joining, limits, pieces};
-use crate::domain::{BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
+use crate::domain::{AudienceId, BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
 use crate::store::signal::JoinedQueues;
 use crate::store::{
@@ -51,6 +51,15 @@ impl Batches for Sqlite {
 
     async fn batch_page(&self, filter: BatchFilter, before: Option<BatchId>, limit: u32) -> Result<BatchPage> {
         self.read("list batches", move |c| Box::pin(batches::page(c, filter, before, limit))).await
+    }
+
+    async fn batches_of_audience(
+        &self,
+        audience: AudienceId,
+        before: Option<BatchId>,
+        limit: u32,
+    ) -> Result<Vec<(Batch, u32)>> {
+        self.read("list batches", move |c| Box::pin(batches::of_audience(c, audience, before, limit))).await
     }
 
     async fn test_batches(&self) -> Result<BTreeSet<BatchId>> {

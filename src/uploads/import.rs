@@ -1,0 +1,243 @@
+//! Checks uploads, and imports them one after another in the background.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::folder::Entry;
+use super::record::{ImportEnd, ImportJob, ImportTarget};
+use super::{ImportRefused, UploadError, UploadFolder, UploadId, UploadView};
+use crate::audience::{
+    self, FileSettings, ImportError, ImportRecord, ImportView, Keep, Options, ReadingProgress, Source, SourceFilter,
+    Summary, SummaryView, UploadedSource, imported_before,
+};
+use crate::domain::{Causes, Span};
+use crate::optout::OptOuts;
+use crate::store::{self, Store};
+
+/// How often old uploads are looked for.
+const SWEEP: Span = Span::from_secs(3_600);
+
+/// The imports of uploads.
+#[derive(Debug, Clone)]
+pub struct Imports {
+    folder: Arc<UploadFolder>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn crate::clock::Clock>,
+    /// An import uses all processors, so the next one waits.
+    one: Arc<tokio::sync::Mutex<()>>,
+    /// The same for checks, which wait for no import.
+    one_check: Arc<tokio::sync::Mutex<()>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Imports {
+    /// Imports end with `stop`. What has not ended then is imported by the next start.
+    pub fn new(
+        folder: Arc<UploadFolder>,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn crate::clock::Clock>,
+        stop: CancellationToken,
+    ) -> Self {
+        let (one, one_check) = Default::default();
+        Self { folder, store, clock, one, one_check, tasks: TaskTracker::new(), stop }
+    }
+
+    /// The upload, if it is complete.
+    fn complete(&self, id: UploadId) -> Result<Arc<Entry>, ImportRefused> {
+        let entry = self.folder.entry(id)?;
+        let length = {
+            let record = entry.record.lock();
+            if record.is_imported() {
+                return Err(ImportRefused::Imported(id));
+            }
+            record.length
+        };
+        let received = entry.received();
+        match length.filter(|length| received < *length) {
+            Some(length) => Err(ImportRefused::Incomplete { id, received, length }),
+            None => Ok(entry),
+        }
+    }
+
+    /// Reads an upload without storing its recipients. Returns the counts, and how long it took.
+    pub async fn check(
+        &self,
+        id: UploadId,
+        options: Options,
+    ) -> Result<Result<(Summary, Span), audience::Error>, ImportRefused> {
+        let entry = self.complete(id)?;
+        let _one = self.one_check.lock().await;
+        let begun = self.clock.now();
+        let opted_out = Arc::new(OptOuts::load(self.store.as_ref()).await?);
+        let read = audience::survey(self.source(&entry), options, SourceFilter::new(opted_out)).await;
+        Ok(read.map(|(summary, _)| (summary, self.clock.now().since(begun))))
+    }
+
+    fn source(&self, entry: &Entry) -> Source {
+        let name = entry.record.lock().name.clone();
+        Source::Upload(UploadedSource { path: self.folder.data_path(entry.id), name, id: entry.id.to_string() })
+    }
+
+    /// Accepts an import. Once this returns, it is carried out, whatever happens to this process.
+    pub async fn begin(
+        &self,
+        id: UploadId,
+        target: ImportTarget,
+        settings: FileSettings,
+    ) -> Result<UploadView, ImportRefused> {
+        let entry = self.complete(id)?;
+        let name = target.name();
+        match (&target, self.store.audience_named(name).await?) {
+            (ImportTarget::Named(_), Some(_)) => return Err(ImportRefused::NameTaken(name.to_owned())),
+            (ImportTarget::AddTo(_), None) => return Err(ImportRefused::UnknownAudience(name.to_owned())),
+            _ => {}
+        }
+        // A part that is being sent, or another import, holds the turn.
+        let Ok(_turn) = entry.turn.try_lock() else { return Err(ImportRefused::InUse(id)) };
+        // The state may have changed while the name was looked up.
+        self.complete(id)?;
+        if entry.record.lock().is_importing() {
+            return Err(UploadError::Importing(id).into());
+        }
+        let job = ImportJob { target, settings, accepted_at: self.clock.now(), end: None };
+        self.folder.change(&entry, |record| record.import = Some(job)).await.map_err(UploadError::from)?;
+        self.spawn(Arc::clone(&entry));
+        Ok(UploadView::of(&entry))
+    }
+
+    fn spawn(&self, entry: Arc<Entry>) {
+        let imports = self.clone();
+        self.tasks.spawn(async move {
+            let stop = imports.stop.clone();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = imports.carry_out(&entry) => {}
+            }
+        });
+    }
+
+    /// Carries the accepted imports of earlier starts out, and removes old uploads, until the stop. Then waits for the
+    /// imports to be interrupted.
+    pub async fn run(&self) {
+        self.resume();
+        while !self.stop.is_cancelled() {
+            if let Err(error) = self.folder.sweep().await {
+                tracing::warn!(error = %Causes(&error), "cannot remove old uploads");
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = self.clock.sleep(SWEEP) => {}
+            }
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Begins the imports that an earlier start has accepted.
+    pub(super) fn resume(&self) {
+        for entry in self.folder.entries() {
+            if entry.record.lock().is_importing() {
+                self.spawn(entry);
+            }
+        }
+    }
+
+    /// Waits until no import is in progress.
+    #[cfg(test)]
+    pub(crate) async fn ended(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.tasks.reopen();
+    }
+
+    async fn carry_out(&self, entry: &Arc<Entry>) {
+        let _one = self.one.lock().await;
+        let Some(job) = entry.record.lock().import.clone().filter(|job| job.end.is_none()) else { return };
+        entry.progress.has_begun.store(true, Ordering::Release);
+        let end = match self.import(entry, &job).await {
+            Ok(end) => end,
+            // The server stops; the next start imports it.
+            Err(store::Error::Closed { .. }) => return,
+            Err(error) => ImportEnd::Failed(error.to_string()),
+        };
+        let is_done = matches!(end, ImportEnd::Done(_));
+        let ended = self.folder.change(entry, |record| {
+            if let Some(job) = &mut record.import {
+                job.end = Some(end);
+            }
+        });
+        let removed = match ended.await {
+            Ok(()) if is_done => self.folder.remove_data(entry.id).await,
+            ended => ended,
+        };
+        if let Err(error) = removed {
+            // The next start finds the import in the database.
+            tracing::error!(upload = %entry.id, error = %Causes(&error), "cannot record the end of an import");
+        }
+        entry.progress.has_begun.store(false, Ordering::Release);
+    }
+
+    async fn import(&self, entry: &Arc<Entry>, job: &ImportJob) -> store::Result<ImportEnd> {
+        let name = job.target.name();
+        let known = self.store.audience_named(name).await?;
+        if let Some(summary) = known.as_ref().and_then(|audience| {
+            let mut records = audience.parts.iter().filter_map(|part| ImportRecord::of(part).ok());
+            records.find(|record| record.upload.as_deref() == Some(entry.id.to_string().as_str()))?.summary
+        }) {
+            // The process ended between the import and its record.
+            return self.done(name, &summary, self.clock.now().since(job.accepted_at), true).await;
+        }
+        let keep = match (&job.target, &known) {
+            (ImportTarget::Named(name), _) => Keep::Named(name),
+            (ImportTarget::AddTo(_), Some(audience)) => Keep::AddTo(audience),
+            (ImportTarget::AddTo(name), None) => {
+                return Ok(ImportEnd::Failed(ImportRefused::UnknownAudience(name.clone()).to_string()));
+            }
+        };
+        let options = match job.settings.options() {
+            Ok(options) => options,
+            Err(invalid) => return Ok(ImportEnd::Failed(invalid.to_string())),
+        };
+        let opted_out = Arc::new(OptOuts::load(self.store.as_ref()).await?);
+        let shown = Arc::clone(entry);
+        let on_progress = Box::new(move |progress: ReadingProgress| {
+            shown.progress.bytes_done.store(progress.bytes_done, Ordering::Relaxed);
+            shown.progress.bytes_total.store(progress.bytes_total, Ordering::Relaxed);
+            shown.progress.rows.store(progress.rows, Ordering::Relaxed);
+        });
+        let imported = audience::import(
+            self.store.as_ref(),
+            self.clock.as_ref(),
+            self.source(entry),
+            keep,
+            options,
+            SourceFilter::new(opted_out),
+            Some(on_progress),
+        );
+        match imported.await {
+            Ok(imported) => self.done(name, &imported.summary, imported.took, true).await,
+            Err(ImportError::NothingNew { summary, took, .. }) => self.done(name, &summary, took, false).await,
+            Err(ImportError::Store(error @ store::Error::Closed { .. })) => Err(error),
+            Err(error) => Ok(ImportEnd::Failed(error.to_string())),
+        }
+    }
+
+    async fn done(&self, name: &str, summary: &Summary, took: Span, added: bool) -> store::Result<ImportEnd> {
+        let audiences = self.store.audiences().await?;
+        let before = summary.sha256.as_deref().and_then(|digest| imported_before(&audiences, digest, added));
+        let view = ImportView {
+            name,
+            added: if added { summary.valid } else { 0 },
+            took_ms: took.millis(),
+            same_as: before.map(|(name, _)| name),
+            summary: SummaryView::new(summary),
+        };
+        // Our own types always have a JSON form.
+        Ok(ImportEnd::Done(serde_json::to_value(view).unwrap_or_default()))
+    }
+}
