@@ -36,7 +36,7 @@ pub(super) struct ContactQuery {
 
 /// The history of a recipient: opt-outs, campaign messages and replies.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ContactView {
+pub(super) struct ContactView<'a> {
     /// Whether the number has opted out, and its history.
     #[serde(flatten)]
     number: NumberView,
@@ -46,7 +46,7 @@ pub(super) struct ContactView {
     #[serde(skip_serializing_if = "Option::is_none")]
     more_messages: Option<String>,
     /// The recipient's messages, in order of arrival.
-    inbound: Vec<ReplyView>,
+    inbound: Vec<ReplyView<'a>>,
     /// Address of more of the recipient's messages, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     more_inbound: Option<String>,
@@ -64,7 +64,7 @@ fn rest(list: &str, parameter: &str, number: Msisdn, cursor: &str) -> String {
 /// There may be fewer messages than the limit, or none, although others follow: `more_messages` tells.
 #[utoipa::path(get, path = "/contacts/{number}", operation_id = "get_contact", tag = "contacts",
     params(("number" = Msisdn, Path, description = "Number with its country code."), ContactQuery),
-    responses((status = 200, description = "The history. That of an unknown number is empty.", body = ContactView)))]
+    responses((status = 200, description = "The history. That of an unknown number is empty.", body = ContactView<'static>)))]
 pub(super) async fn get(
     State(shared): State<Shared>,
     Path(number): Path<Msisdn>,

@@ -278,7 +278,7 @@ async fn the_batches_of_an_audience_come_latest_first(desk: Desk) {
     desk.begin_batch_of(Some("hidden"), people).await;
     let second = desk.begin_batch_of_all(Some("second"), vec![others, people]).await;
     for batch in [first, second] {
-        desk.publish_batch(batch, crate::domain::BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
+        desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     }
     let of = async |audience, before, limit| {
         let found = desk.batches_of_audience(audience, before, limit).await.unwrap();
