@@ -145,6 +145,8 @@ impl UploadFolder {
         let (folder, id) = (Arc::clone(self), entry.id);
         let written = blocking(move || {
             DirBuilder::new().recursive(true).mode(0o700).create(&folder.path)?;
+            // An upload without any byte is an empty file.
+            folder.append(id)?;
             record.write(&folder.record_path(id))
         });
         if let Err(error) = written.await {
@@ -162,8 +164,7 @@ impl UploadFolder {
             return Err(UploadError::TooMany);
         }
         entries.insert(entry.id, Arc::clone(entry));
-        let fits = self.fits(&entries, entry.claimed.load(Ordering::Acquire));
-        if !fits {
+        if !self.fits(&entries) {
             entries.remove(&entry.id);
             return Err(UploadError::NoRoom { most: self.most });
         }
@@ -174,21 +175,25 @@ impl UploadFolder {
     pub(super) fn claim(&self, entry: &Entry, bytes: u64) -> Result<(), UploadError> {
         let entries = self.entries.lock();
         let before = entry.claimed.fetch_max(bytes, Ordering::AcqRel);
-        if self.fits(&entries, bytes.saturating_sub(entry.received())) {
+        if self.fits(&entries) {
             return Ok(());
         }
         entry.claimed.store(before, Ordering::Release);
         Err(UploadError::NoRoom { most: self.most })
     }
 
-    /// Whether all claims are within the limit, and the disk has room for `more` bytes.
-    fn fits(&self, entries: &HashMap<UploadId, Arc<Entry>>, more: u64) -> bool {
-        let open = entries.values().filter(|entry| !entry.is_imported());
-        let claimed = open.map(|entry| entry.claimed.load(Ordering::Acquire)).fold(0, u64::saturating_add);
+    /// Whether all claims are within the limit, and the disk has room for what has not arrived yet.
+    fn fits(&self, entries: &HashMap<UploadId, Arc<Entry>>) -> bool {
+        let (mut claimed, mut awaited) = (0_u64, 0_u64);
+        for entry in entries.values().filter(|entry| !entry.is_imported()) {
+            let own = entry.claimed.load(Ordering::Acquire);
+            claimed = claimed.saturating_add(own);
+            awaited = awaited.saturating_add(own.saturating_sub(entry.received()));
+        }
         // The folder is created with the first upload. Not every file system reports its free space.
         let folder = if self.path.exists() { &self.path } else { self.path.parent().unwrap_or(&self.path) };
         let free = free_space(folder).unwrap_or(u64::MAX);
-        claimed <= self.most.bytes() && free >= more.saturating_add(LOW_SPACE)
+        claimed <= self.most.bytes() && free >= awaited.saturating_add(LOW_SPACE)
     }
 
     pub fn get(&self, id: UploadId) -> Result<UploadView, UploadError> {

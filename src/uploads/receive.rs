@@ -36,11 +36,8 @@ impl UploadFolder {
         });
         let mut requests = entry.requests.subscribe();
         let superseded = async { requests.wait_for(|requests| *requests != mine).await.is_ok() };
-        let receiving = async {
-            let _turn = entry.turn.lock().await;
-            self.receive_in_turn(&entry, offset, declared, body, superseded).await
-        };
-        receiving.await
+        let _turn = entry.turn.lock().await;
+        self.receive_in_turn(&entry, offset, declared, body, superseded).await
     }
 
     async fn receive_in_turn<E: Send>(

@@ -224,6 +224,7 @@ async fn what_a_crash_has_left_is_removed_or_completed() {
     let folder = desk.folder.path().join("uploads");
     std::fs::remove_file(folder.join(format!("{bytes_only}.json"))).unwrap();
     std::fs::write(folder.join(format!("{damaged}.json")), "{").unwrap();
+    // A record that was being written.
     std::fs::write(folder.join(".tmpHalf"), "{").unwrap();
     let desk = desk.restarted();
     assert_eq!(desk.uploads.list().iter().map(|upload| upload.id.clone()).collect::<Vec<_>>(), [id.to_string()]);

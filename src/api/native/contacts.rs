@@ -64,7 +64,7 @@ fn rest(list: &str, parameter: &str, number: Msisdn, cursor: &str) -> String {
 /// There may be fewer messages than the limit, or none, although others follow: `more_messages` tells.
 #[utoipa::path(get, path = "/contacts/{number}", operation_id = "get_contact", tag = "contacts",
     params(("number" = Msisdn, Path, description = "Number with its country code."), ContactQuery),
-    responses((status = 200, description = "The history. That of an unknown number is empty.", body = ContactView)))]
+    responses((status = 200, description = "The history. That of an unknown number is empty.", body = ContactView<'static>)))]
 pub(super) async fn get(
     State(shared): State<Shared>,
     Path(number): Path<Msisdn>,

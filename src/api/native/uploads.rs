@@ -32,6 +32,11 @@ impl From<UploadError> for Problem {
             UploadError::TooMany | UploadError::NoRoom { .. } => {
                 return Self::new(Kind::Busy, error).retry_after(Span::from_secs(60));
             }
+            UploadError::Disk(cause) if cause.kind() == std::io::ErrorKind::StorageFull => {
+                let sentence =
+                    "the disk of the uploads is full; what has arrived is stored: send the rest once there is room";
+                return Self::new(Kind::Busy, sentence).retry_after(Span::from_secs(60));
+            }
             UploadError::Disk(_) => return Self::failed(&error),
         };
         Self::new(kind, error)

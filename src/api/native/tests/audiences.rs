@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::api::door::{Door, LimitedListener, visit};
+use crate::api::door::{Door, LimitedListener, Peer};
 use crate::domain::Span;
 
 const FILE: &str = "number,ClientMessageId,FirstName\n+6591234567,c-1,Ann\n+6598765432,c-2,=1+1\n+6590000001,c-3,Cem\n";
@@ -242,9 +242,9 @@ async fn served(bench: &Bench) -> (SocketAddr, Arc<Door>) {
         request.extensions_mut().insert(both());
         next.run(request).await
     });
-    let router = bench.router.clone().layer(by).layer(from_fn_with_state(Arc::clone(&door), visit));
+    let router = bench.router.clone().layer(by).layer(from_fn_with_state(Arc::clone(&door), crate::api::door::visit));
     let limited = LimitedListener::new(listener, Arc::clone(&door));
-    let serving = axum::serve(limited, router.into_make_service_with_connect_info::<crate::api::door::Peer>());
+    let serving = axum::serve(limited, router.into_make_service_with_connect_info::<Peer>());
     tokio::spawn(async move { serving.await });
     (at, door)
 }
@@ -316,7 +316,7 @@ async fn a_watched_campaign_ends_with_the_server() {
     bench.launch("Promo").await;
     let (at, door) = served(&bench).await;
     let mut client = TcpStream::connect(at).await.unwrap();
-    client.write_all(b"GET /v1/campaigns/Promo/watch HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    client.write_all(b"GET /v1/campaigns/Promo/watch HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut text = String::new();
     while !text.contains("event: campaign") {
         let mut bytes = [0; 4_096];
