@@ -29,7 +29,7 @@ gets the same answer. Lists have pages: `next` is the `cursor` of the next page.
 their unit.";
 
 /// The groups of operations, in the order of the reference page.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("campaigns", "Campaigns: plan, launch, watch, change, stop and report them."),
     ("batches", "Batches: messages that were launched together, by a campaign or by calls of the API."),
     ("messages", "Messages: find them, and see what happened to each."),
@@ -38,6 +38,7 @@ const TAGS: [(&str, &str); 8] = [
     ("opt-outs", "Recipients who have opted out."),
     ("replies", "Messages from recipients."),
     ("events", "What servers, operators and the provider did."),
+    ("commands", "Command lines of `volley --server`."),
 ];
 
 /// Completes the document that the operations have made.

@@ -7,6 +7,7 @@
 mod admit;
 mod batches;
 mod campaigns;
+mod commands;
 mod document;
 mod events;
 mod extract;
@@ -34,6 +35,7 @@ use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use utoipa_axum::routes;
@@ -60,6 +62,8 @@ pub(super) struct Native {
     /// The start of this server, among all starts.
     run: u64,
     cursor_key: CursorKey,
+    /// Bounds the commands that run for callers.
+    commands: Arc<Semaphore>,
 }
 
 impl Native {
@@ -69,6 +73,7 @@ impl Native {
             bodies: Budget::new(Arc::clone(&parts.clock)),
             run: parts.chance.bits(),
             cursor_key: CursorKey::default(),
+            commands: Arc::new(Semaphore::new(commands::RUNNING_MAX)),
         }
     }
 }
@@ -120,6 +125,7 @@ fn operations() -> Operations {
         .add(manage, routes!(opt_outs::remove))
         .add(read, routes!(replies::list))
         .add(read, routes!(events::list))
+        .add(read.stream(), routes!(commands::run))
 }
 
 /// The routes of the operations, of their document and of its page.
@@ -140,7 +146,8 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/openapi.json", get(async move || ([(header::CONTENT_TYPE, "application/json")], document.clone())))
         .route("/docs", get(async move || reference::answer(page.clone())))
         .route("/docs/reference.css", get(async || ([(header::CONTENT_TYPE, "text/css")], reference::STYLE)));
-    let compressed = SizeAbove::new(COMPRESSED_FROM).and(NotForContentType::SSE);
+    let compressed =
+        SizeAbove::new(COMPRESSED_FROM).and(NotForContentType::SSE).and(NotForContentType::const_new(commands::LINES));
     Router::new()
         .nest(PREFIX, operations)
         .merge(documents)

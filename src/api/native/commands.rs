@@ -1,0 +1,99 @@
+//! `/commands`: runs a command line on the server, for a client that prints what the command prints.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tracing::Instrument;
+use utoipa::ToSchema;
+
+use super::campaigns::file::CampaignBody;
+use super::extract::{Call, Json};
+use super::problem::{Answer, Kind, Problem};
+use crate::access::Denied;
+use crate::api::Shared;
+use crate::api::commands::{CommandLine, Printed, Terminal};
+use crate::domain::Span;
+
+/// The media type of the answer: one JSON object a line.
+pub(super) const LINES: &str = "application/x-ndjson";
+/// Commands that run at the same time.
+pub(super) const RUNNING_MAX: usize = 16;
+/// Pieces of output that wait for a caller who reads slowly. Then the command waits.
+const WAITING_MAX: usize = 1_024;
+/// When to repeat a command that found too many others.
+const LATER: Span = Span::from_secs(2);
+
+/// A command line.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"words": ["campaign", "report", "November promo"]}))]
+pub(super) struct CommandBody {
+    /// The words after `volley`.
+    #[schema(min_items = 1)]
+    words: Vec<String>,
+    /// The campaign file that the words name, as JSON.
+    #[serde(default)]
+    campaign: Option<CampaignBody>,
+    #[serde(default)]
+    terminal: Terminal,
+}
+
+/// Run a command line on the server, and get what it prints.
+///
+/// This is what `volley --server` calls. A program finds its operations above: they answer with objects, not with text.
+///
+/// Commands about campaigns, audiences, lanes, templates, messages, opt-outs, replies and events can run here, unless they read
+/// or write a file of the caller's computer. A command that changes something also needs the scope `manage`. It goes on to its
+/// end if its caller is gone; a command that only reads then ends.
+///
+/// The answer has one JSON object on each line, as soon as it is printed; with an `Idempotency-Key` it is complete before it is
+/// sent. The last line is the exit code.
+#[utoipa::path(post, path = "/commands", operation_id = "run_command", tag = "commands", request_body = CommandBody,
+    responses((status = 200, description = "What the command prints, one object on each line.", body = Printed,
+        content_type = "application/x-ndjson", example = json!({"text": {"stream": "stdout", "text": "…\n"}})),
+        (status = 404)))]
+pub(super) async fn run(State(shared): State<Shared>, call: Call, Json(body): Json<CommandBody>) -> Answer<Response> {
+    let caller = &call.caller;
+    if caller.lanes.is_some() || caller.sub_accounts.is_some() {
+        let sentence = "a key that is limited to lanes or subaccounts cannot run commands, which are about all of them; use the \
+                        operations of the API, or another key";
+        return Err(Problem::new(Kind::Forbidden, sentence));
+    }
+    let Some(commands) = shared.commands.clone() else {
+        return Err(Problem::new(Kind::NotFound, "this server runs no commands for callers"));
+    };
+    let scope = commands.scope(&body.words).map_err(|error| Problem::new(Kind::Invalid, error).at("/words"))?;
+    caller.check(scope).map_err(|denied: Denied| Problem::new(Kind::Forbidden, denied))?;
+    let line = CommandLine {
+        words: body.words,
+        campaign: body.campaign.map(|campaign| campaign.draft(&shared)).transpose()?,
+        terminal: body.terminal,
+        caller: caller.name.clone(),
+    };
+    let running = Arc::clone(&shared.0.native.commands).try_acquire_owned().map_err(|_| {
+        let sentence = format!("{RUNNING_MAX} commands run at the same time, which is the most; repeat this one later");
+        Problem::new(Kind::Busy, sentence).retry_after(LATER)
+    })?;
+    let (printed, output) = mpsc::channel(WAITING_MAX);
+    let task = async move {
+        let _running = running;
+        let exit = commands.run(line, printed.clone()).await;
+        // Without a reader, the exit code is for nobody.
+        let _ = printed.send(Printed::Exit(exit)).await;
+    };
+    tokio::spawn(task.in_current_span());
+    let lines = stream::unfold(output, |mut output| async move {
+        let printed = output.recv().await?;
+        let mut line = serde_json::to_vec(&printed).unwrap_or_default();
+        line.push(b'\n');
+        Some((Ok::<_, Infallible>(Bytes::from(line)), output))
+    });
+    Ok(([(header::CONTENT_TYPE, LINES)], Body::from_stream(lines)).into_response())
+}
