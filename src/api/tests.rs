@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::ApiParts;
+use super::{ApiParts, Door};
 use crate::book::Book;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
+use crate::domain::Histogram;
+use crate::metrics::Sources;
 use crate::optout::Words;
 use crate::receipts::{Applier, ApplierOptions, Callback, Proofs, Verifier};
 use crate::store::Store;
@@ -33,5 +35,7 @@ pub(super) fn parts(
     let proofs = Proofs::new(&config.provider);
     let report = Arc::new(|_| {});
     let verifier = Verifier::new(proofs, Arc::clone(store), Arc::clone(&clock), Arc::clone(&chance), report);
-    ApiParts { config, store: Arc::clone(store), clock, chance, intake, verifier: Arc::new(verifier) }
+    let door = Door::new(Arc::clone(&clock), None);
+    let sources = Arc::new(Sources { lanes: Vec::new(), lateness: Arc::new(Histogram::new(&[])) });
+    ApiParts { config, store: Arc::clone(store), clock, chance, intake, verifier: Arc::new(verifier), door, sources }
 }

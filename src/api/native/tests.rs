@@ -33,7 +33,14 @@ fn config() -> Arc<Config> {
 
 fn caller(id: &str, scopes: &[Scope]) -> Arc<Caller> {
     let scopes = scopes.iter().fold(Scopes::default(), |all, scope| all.with(*scope));
-    Arc::new(Caller { id: id.to_owned(), name: "ann".to_owned(), scopes, sub_accounts: None, lanes: None })
+    Arc::new(Caller {
+        id: id.to_owned(),
+        name: "ann".to_owned(),
+        scopes,
+        sub_accounts: None,
+        lanes: None,
+        requests_per_s: None,
+    })
 }
 
 struct Answered {
