@@ -1,11 +1,14 @@
 //! `/commands`: runs a command line on the server, for a client that prints what the command prints.
 
+#[cfg(test)]
+mod tests;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::header;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
@@ -15,10 +18,12 @@ use utoipa::ToSchema;
 
 use super::campaigns::file::CampaignBody;
 use super::extract::{Call, Json};
+use super::once;
 use super::problem::{Answer, Kind, Problem};
 use crate::access::Denied;
 use crate::api::Shared;
 use crate::api::commands::{CommandLine, Printed, Terminal};
+use crate::api::door::Patience;
 use crate::domain::Span;
 
 /// The media type of the answer: one JSON object a line.
@@ -27,6 +32,8 @@ pub(super) const LINES: &str = "application/x-ndjson";
 pub(super) const RUNNING_MAX: usize = 16;
 /// Pieces of output that wait for a caller who reads slowly. Then the command waits.
 const WAITING_MAX: usize = 1_024;
+/// An empty line comes after this time without output, so that nothing between server and caller takes the connection for dead.
+const HEARTBEAT: Span = Span::from_secs(15);
 /// When to repeat a command that found too many others.
 const LATER: Span = Span::from_secs(2);
 
@@ -53,13 +60,19 @@ pub(super) struct CommandBody {
 /// or write a file of the caller's computer. A command that changes something also needs the scope `manage`. It goes on to its
 /// end if its caller is gone; a command that only reads then ends.
 ///
-/// The answer has one JSON object on each line, as soon as it is printed; with an `Idempotency-Key` it is complete before it is
-/// sent. The last line is the exit code.
+/// The answer has one JSON object on each line, as soon as it is printed, and an empty line now and then. With an
+/// `Idempotency-Key` it is complete before it is sent. The last line is the exit code.
 #[utoipa::path(post, path = "/commands", operation_id = "run_command", tag = "commands", request_body = CommandBody,
     responses((status = 200, description = "What the command prints, one object on each line.", body = Printed,
         content_type = "application/x-ndjson", example = json!({"text": {"stream": "stdout", "text": "…\n"}})),
         (status = 404)))]
-pub(super) async fn run(State(shared): State<Shared>, call: Call, Json(body): Json<CommandBody>) -> Answer<Response> {
+pub(super) async fn run(
+    State(shared): State<Shared>,
+    call: Call,
+    patience: Option<Extension<Patience>>,
+    headers: HeaderMap,
+    Json(body): Json<CommandBody>,
+) -> Answer<Response> {
     let caller = &call.caller;
     if caller.lanes.is_some() || caller.sub_accounts.is_some() {
         let sentence = "a key that is limited to lanes or subaccounts cannot run commands, which are about all of them; use the \
@@ -89,11 +102,29 @@ pub(super) async fn run(State(shared): State<Shared>, call: Call, Json(body): Js
         let _ = printed.send(Printed::Exit(exit)).await;
     };
     tokio::spawn(task.in_current_span());
-    let lines = stream::unfold(output, |mut output| async move {
-        let printed = output.recv().await?;
-        let mut line = serde_json::to_vec(&printed).unwrap_or_default();
+    // With a key, the answer is sent once it is complete.
+    let is_sent_at_once = !headers.contains_key(once::KEY);
+    let answer = ([(header::CONTENT_TYPE, LINES)], lines(output, &shared, is_sent_at_once));
+    match patience.filter(|_| is_sent_at_once) {
+        // The caller reads for as long as the command runs.
+        Some(Extension(patience)) => {
+            patience.stream(answer).map_err(|crowded| Problem::new(Kind::Busy, crowded).retry_after(LATER))
+        }
+        None => Ok(answer.into_response()),
+    }
+}
+
+/// The output as the body of an answer, with a heartbeat if it is sent as it is printed.
+fn lines(output: mpsc::Receiver<Printed>, shared: &Shared, has_heartbeat: bool) -> Body {
+    let clock = Arc::clone(&shared.clock);
+    Body::from_stream(stream::unfold((output, clock), move |(mut output, clock)| async move {
+        let printed = tokio::select! {
+            biased;
+            printed = output.recv() => Some(printed?),
+            () = clock.sleep(HEARTBEAT), if has_heartbeat => None,
+        };
+        let mut line = printed.map(|printed| serde_json::to_vec(&printed).unwrap_or_default()).unwrap_or_default();
         line.push(b'\n');
-        Some((Ok::<_, Infallible>(Bytes::from(line)), output))
-    });
-    Ok(([(header::CONTENT_TYPE, LINES)], Body::from_stream(lines)).into_response())
+        Some((Ok::<_, Infallible>(Bytes::from(line)), (output, clock)))
+    }))
 }

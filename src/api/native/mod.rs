@@ -125,7 +125,7 @@ fn operations() -> Operations {
         .add(manage, routes!(opt_outs::remove))
         .add(read, routes!(replies::list))
         .add(read, routes!(events::list))
-        .add(read.stream(), routes!(commands::run))
+        .add(read.long(), routes!(commands::run))
 }
 
 /// The routes of the operations, of their document and of its page.

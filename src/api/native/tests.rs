@@ -12,14 +12,14 @@ use tower_service::Service as _;
 
 use super::*;
 use crate::access::{Access, Caller, Scopes};
-use crate::api::Inner;
+use crate::api::{CommandLines, Inner};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::store::{Store, open};
 
 /// The API over a database in memory, and the clock that moves it.
-struct Bench {
+pub(super) struct Bench {
     router: Router,
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
@@ -31,7 +31,7 @@ fn config() -> Arc<Config> {
     Arc::new(Config::read(Some((Path::new("volley.toml"), text)), std::iter::empty(), []).unwrap().config)
 }
 
-fn caller(id: &str, scopes: &[Scope]) -> Arc<Caller> {
+pub(super) fn caller(id: &str, scopes: &[Scope]) -> Arc<Caller> {
     let scopes = scopes.iter().fold(Scopes::default(), |all, scope| all.with(*scope));
     Arc::new(Caller {
         id: id.to_owned(),
@@ -43,23 +43,35 @@ fn caller(id: &str, scopes: &[Scope]) -> Arc<Caller> {
     })
 }
 
-struct Answered {
-    status: StatusCode,
-    headers: HeaderMap,
+pub(super) struct Answered {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
     body: Value,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let store = open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         Self::on(store, clock, 1)
     }
 
+    /// A server that runs these commands for its callers.
+    pub(super) async fn running(commands: Arc<dyn CommandLines>) -> Self {
+        let Self { store, clock, .. } = Self::new().await;
+        let parts = crate::api::tests::parts(config(), &store, &clock, Arc::new(Chance::seeded(1)));
+        Self::of(ApiParts { commands: Some(commands), ..parts }, clock)
+    }
+
     /// Another start of the server on the same store.
     fn on(store: Arc<dyn Store>, clock: Arc<ManualClock>, seed: u64) -> Self {
         let parts = crate::api::tests::parts(config(), &store, &clock, Arc::new(Chance::seeded(seed)));
+        Self::of(parts, clock)
+    }
+
+    fn of(parts: ApiParts, clock: Arc<ManualClock>) -> Self {
+        let store = Arc::clone(&parts.store);
         let access = Access::new(Arc::clone(&store));
         let unproven = Budget::new(Arc::clone(&clock) as Arc<dyn Clock>);
         let native = Native::new(&parts);
@@ -67,7 +79,7 @@ impl Bench {
         Self { router: crate::api::routes(shared), store, clock }
     }
 
-    async fn send(&self, by: Option<Arc<Caller>>, request: Request<Body>) -> Answered {
+    pub(super) async fn send(&self, by: Option<Arc<Caller>>, request: Request<Body>) -> Answered {
         let mut request = request;
         if let Some(by) = by {
             request.extensions_mut().insert(by);
@@ -94,7 +106,7 @@ impl Bench {
     }
 }
 
-fn code(answered: &Answered) -> (u16, &str) {
+pub(super) fn code(answered: &Answered) -> (u16, &str) {
     (answered.status.as_u16(), answered.body["code"].as_str().unwrap_or(&answered.text))
 }
 

@@ -20,8 +20,9 @@ use crate::domain::Span;
 const CONNECT: Duration = Duration::from_secs(10);
 /// Repetitions of a request whose answer was lost, or that the server could not carry out yet.
 const REPEATS: u32 = 5;
-/// The pause before a repetition, if the server names none.
+/// The pause before a repetition, if the server names none, and the longest.
 const PAUSE: Span = Span::from_secs(1);
+const PAUSE_MAX: Span = Span::from_secs(10);
 /// The longest line of an answer. A longer one is not from a server of this kind.
 const LINE_MAX: usize = 64 << 20;
 
@@ -151,11 +152,16 @@ impl<'a> Client<'a> {
         let seconds = answer.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok()?.parse().ok());
         let problem = answer.bytes().await.ok().and_then(|body| serde_json::from_slice::<Problem>(&body).ok());
         let Some(problem) = problem else {
-            let (server, status) = (self.server, status.as_u16());
+            let (server, may_have_arrived, status) = (self.server, status.is_server_error(), status.as_u16());
+            // Something between here and the server has lost the answer, or has not waited for it.
+            if may_have_arrived {
+                let sentence = self.lost(&format!("HTTP status {status}"));
+                return Err(Unanswered { sentence, may_have_arrived }.into());
+            }
             bail!("{server} answers with HTTP status {status}, and not as a server of Volley; check the address");
         };
         match seconds {
-            Some(seconds) => Ok(Sent::Later(Span::from_secs(seconds).max(PAUSE), problem)),
+            Some(seconds) => Ok(Sent::Later(Span::from_secs(seconds).clamp(PAUSE, PAUSE_MAX), problem)),
             None if problem.code == "no_such_path" => {
                 bail!("the server {} is of an older version, which runs no commands for others", self.server)
             }
@@ -245,6 +251,11 @@ impl Lines {
             if let Some(end) = memchr::memchr(b'\n', &self.buffer[searched..]) {
                 let rest = self.buffer.split_off(searched + end + 1);
                 let line = std::mem::replace(&mut self.buffer, rest);
+                searched = 0;
+                // A heartbeat.
+                if line == b"\n" {
+                    continue;
+                }
                 return serde_json::from_slice(&line)
                     .map_err(|error| Lost(format!("the answer cannot be read ({error})")));
             }
