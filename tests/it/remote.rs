@@ -132,13 +132,12 @@ fn a_command_prints_there_what_it_prints_here() {
         &["campaign", "resume", "Promo", "--step", "9"],
     ] {
         // The server works meanwhile: compare once nothing has changed between two looks from here.
-        let (before, remote) = loop {
+        let looks = (0..100).find_map(|_| {
             let before = comparable(&server.here(args));
             let remote = comparable(&there(&server.url, &key, args));
-            if before == comparable(&server.here(args)) {
-                break (before, remote);
-            }
-        };
+            (before == comparable(&server.here(args))).then_some((before, remote))
+        });
+        let (before, remote) = looks.unwrap_or_else(|| panic!("{args:?} prints something else each time"));
         assert_eq!(remote, before, "{args:?}");
     }
     server.stop();

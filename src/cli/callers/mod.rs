@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 
 use super::{Cli, Command, CommandContext, Exit, SharedCommand, exit, has_json, usage};
-use crate::api::{CommandLine, CommandLines, Printed};
+use crate::api::{CommandLine, CommandLines, Printed, Stream};
 use crate::campaign::Draft;
 use crate::domain::Scope;
 
@@ -60,11 +60,15 @@ impl CommandLines for CallersCommands {
         let context = self.context.for_caller(ForCaller { name: caller, campaign });
         let runtime = Handle::current();
         // A command is made for a thread of its own: what it holds need not go from one thread to another.
-        let on_thread =
-            move || runtime.block_on(printing_for(terminal, printed.clone(), run(&words, &context, &printed)));
-        let exit = tokio::task::spawn_blocking(on_thread).await;
-        // A panic is in the log.
-        exit.unwrap_or(Exit::Failed) as u8
+        let to = printed.clone();
+        let on_thread = move || runtime.block_on(printing_for(terminal, to.clone(), run(&words, &context, &to)));
+        if let Ok(exit) = tokio::task::spawn_blocking(on_thread).await {
+            return exit as u8;
+        }
+        let text = "volley: the command has failed on the server, whose log says why\n".to_owned();
+        // A caller that is gone needs no reason.
+        let _ = printed.send(Printed::Text { stream: Stream::Stderr, text }).await;
+        Exit::Failed as u8
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Value> {
     let (file, folder) = (path.display(), draft.folder.as_deref().unwrap_or(Path::new("")));
     if let Some(name) = draft.audience.iter().chain(&draft.exclude).find(|name| folder.join(name).is_file()) {
         bail!(
-            "{file}: \"{name}\" is a file of this computer, and the server has it not; import it there (`volley audience \
+            "{file}: \"{name}\" is a file of this computer, which the server does not have; import it there (`volley audience \
              import`), and write the name of the audience"
         );
     }
@@ -35,7 +35,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Value> {
     for (index, step) in steps.iter().enumerate() {
         if let Some(media) = step.content.media().into_iter().find(|address| address.is_path()) {
             bail!(
-                "{file}: step {}: \"{}\" is a file of this computer, and the server has it not; write its web address",
+                "{file}: step {}: \"{}\" is a file of this computer, which the server does not have; write its web address",
                 index + 1,
                 media.text
             );

@@ -77,22 +77,24 @@ pub(in crate::cli) async fn run(server: &Server, command: &SharedCommand) -> any
         Reach::Server(scope) => scope,
         Reach::Here(why) => return Err(not_there(why)),
     };
+    let changes = scope != Scope::Read;
     let key = key::read(server.key_file.as_deref())?;
     let request = Request {
         words: words::of_server(std::env::args_os().skip(1))?,
         campaign: command.campaign_file().map(campaign_file::read).transpose()?,
-        terminal: terminal(),
+        terminal: terminal(changes),
     };
     let client = Client::new(&server.address, key)?;
     let mut shown = Shown::default();
-    client.run(&request, scope != Scope::Read, &RealClock::new(), |printed| shown.add(printed)).await
+    client.run(&request, changes, &RealClock::new(), |printed| shown.add(printed)).await
 }
 
-/// Where this process prints.
-fn terminal() -> Terminal {
+/// Where this process prints. The output of a change comes at its end, so it has lines instead of a view that is redrawn.
+fn terminal(changes: bool) -> Terminal {
     let output = |to: To| Output { terminal: to.is_terminal(), colours: to.paint().is_on() };
     let columns = u16::try_from(To::Stdout.width()).unwrap_or(u16::MAX);
-    Terminal { columns, stdout: output(To::Stdout), stderr: output(To::Stderr) }
+    let stderr = output(To::Stderr);
+    Terminal { columns, stdout: output(To::Stdout), stderr: Output { terminal: stderr.terminal && !changes, ..stderr } }
 }
 
 /// What a command on the server prints, shown here.
