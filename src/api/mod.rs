@@ -7,6 +7,7 @@
 //! are bounded, and unverified ones share one bound.
 //! May not: decide anything, or build SQL.
 
+mod commands;
 mod compatible;
 mod door;
 mod health;
@@ -41,6 +42,7 @@ use native::Native;
 use unproven::Budget;
 use webhook::WEBHOOK_MAX;
 
+pub use commands::{CommandLine, CommandLines, Output, Printed, Stream, Terminal};
 pub use door::{Certificate, Door, NoCertificate, ServeError, listen};
 
 /// What the operations of the API work with.
@@ -54,6 +56,8 @@ pub struct ApiParts {
     pub verifier: Arc<Verifier>,
     pub door: Arc<Door>,
     pub sources: Arc<Sources>,
+    /// Runs command lines for callers; `None` if it runs none.
+    pub commands: Option<Arc<dyn CommandLines>>,
 }
 
 #[derive(Debug)]

@@ -37,5 +37,6 @@ pub(super) fn parts(
     let verifier = Verifier::new(proofs, Arc::clone(store), Arc::clone(&clock), Arc::clone(&chance), report);
     let door = Door::new(Arc::clone(&clock), None);
     let sources = Arc::new(Sources { lanes: Vec::new(), lateness: Arc::new(Histogram::new(&[])) });
-    ApiParts { config, store: Arc::clone(store), clock, chance, intake, verifier: Arc::new(verifier), door, sources }
+    let (store, verifier) = (Arc::clone(store), Arc::new(verifier));
+    ApiParts { config, store, clock, chance, intake, verifier, door, sources, commands: None }
 }

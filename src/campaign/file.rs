@@ -97,6 +97,11 @@ const RECIPIENT_FILES: [&str; 7] = ["csv", "ods", "tsv", "xls", "xlsb", "xlsx", 
 impl Draft {
     /// Reads a campaign file.
     pub fn load(path: &Path) -> Result<Self, FileError> {
+        Self::load_as_json(path).map(|(draft, _)| draft)
+    }
+
+    /// Reads a campaign file. Returns also the same as the JSON of the API.
+    pub fn load_as_json(path: &Path) -> Result<(Self, Value), FileError> {
         if path.extension().is_some_and(|ending| RECIPIENT_FILES.iter().any(|known| ending.eq_ignore_ascii_case(known)))
         {
             return Err(FileError::Recipients { path: path.to_owned() });
@@ -104,22 +109,18 @@ impl Draft {
         let text = std::fs::read_to_string(path).map_err(|source| FileError::Read { path: path.to_owned(), source })?;
         let file =
             path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-        let mut draft = Self::parse(&file, &text)?;
+        let value = parse_value(&file, &text)?;
+        let mut draft = Self::parse_json(&file, value.clone())?;
         draft.folder = Some(path.parent().unwrap_or(Path::new("")).to_owned());
-        Ok(draft)
+        Ok((draft, value))
     }
 
     /// Parses a text: JSON if its name ends in `.json` or it opens with a brace, else TOML. `file` names it in errors.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
-        let text = text.trim_start_matches('\u{feff}');
-        let syntax = |line, message: String| FileError::Syntax { file: file.to_owned(), line, message };
-        let json = file.to_lowercase().ends_with(".json") || text.trim_start().starts_with('{');
-        let value = if json {
-            serde_json::from_str(text).map_err(|error| syntax(error.line(), format!("invalid JSON: {error}")))?
-        } else {
-            let table = parse_toml(text).map_err(|error| syntax(error.line, error.message))?;
-            to_json(toml::Value::Table(table))
-        };
+        Self::parse_json(file, parse_value(file, text)?)
+    }
+
+    fn parse_json(file: &str, value: Value) -> Result<Self, FileError> {
         let draft =
             Self::from_json(value).map_err(|problems| FileError::Problems { file: file.to_owned(), problems })?;
         Ok(Self { folder: Some(PathBuf::new()), ..draft })
@@ -139,6 +140,17 @@ impl Draft {
         let draft = campaign(table, &mut problems);
         if problems.is_empty() { Ok(draft) } else { Err(problems) }
     }
+}
+
+/// Parses the text of a campaign file, before its keys are looked at.
+fn parse_value(file: &str, text: &str) -> Result<Value, FileError> {
+    let text = text.trim_start_matches('\u{feff}');
+    let syntax = |line, message: String| FileError::Syntax { file: file.to_owned(), line, message };
+    if file.to_lowercase().ends_with(".json") || text.trim_start().starts_with('{') {
+        return serde_json::from_str(text).map_err(|error| syntax(error.line(), format!("invalid JSON: {error}")));
+    }
+    let table = parse_toml(text).map_err(|error| syntax(error.line, error.message))?;
+    Ok(to_json(toml::Value::Table(table)))
 }
 
 /// Fails if a file is a campaign file, which was given where its recipients were meant.

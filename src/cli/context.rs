@@ -1,13 +1,15 @@
 //! The context of a command: the configuration, the store, the clock and the operator.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::bail;
 
+use super::callers::ForCaller;
 use super::exit::Usage;
 use super::operator::Operator;
-use crate::campaign::Launcher;
+use crate::campaign::{Draft, FileError, Launcher};
 use crate::clock::{Chance, Clock, RealClock};
 use crate::config::{self, Config, Database, Keywords, Loaded, Source};
 use crate::domain::Timestamp;
@@ -24,6 +26,8 @@ pub(super) struct CommandContext {
     pub(super) chance: Arc<Chance>,
     /// The operator, as recorded with decisions.
     pub(super) by: String,
+    /// The caller of the API that the command runs for; `None` for a command of this process.
+    caller: Option<Arc<ForCaller>>,
 }
 
 impl CommandContext {
@@ -49,13 +53,42 @@ impl CommandContext {
             clock: Arc::new(RealClock::new()),
             chance: Arc::new(Chance::from_entropy()),
             by: by.unwrap_or_else(|| "an operator".to_owned()),
+            caller: None,
         }
     }
 
     /// The same context for a command that names its operator.
     pub(super) fn acting(&self, operator: &Operator) -> Self {
-        let by = operator.name().map_or_else(|| self.by.clone(), str::to_owned);
+        let by = match (operator.name(), &self.caller) {
+            (Some(name), None) => name.to_owned(),
+            // A caller may name an operator, but not hide whose key it is.
+            (Some(name), Some(caller)) => format!("{name} (key {})", caller.name),
+            (None, _) => self.by.clone(),
+        };
         Self { by, ..self.clone() }
+    }
+
+    /// The same context for a command that runs for a caller of the API.
+    pub(super) fn for_caller(&self, caller: ForCaller) -> Self {
+        Self { by: caller.name.clone(), caller: Some(Arc::new(caller)), ..self.clone() }
+    }
+
+    /// Whether the command may request addresses that its words name. A server does not do that for its callers: they could
+    /// reach what only the server can.
+    pub(super) const fn may_request(&self) -> bool {
+        self.caller.is_none()
+    }
+
+    /// Reads the campaign file that the command names. A caller has sent it along.
+    pub(super) fn campaign_file(&self, path: &Path) -> Result<Draft, FileError> {
+        let Some(caller) = &self.caller else { return Draft::load(path) };
+        let missing = || FileError::Read { path: path.to_owned(), source: ErrorKind::NotFound.into() };
+        caller.campaign.clone().ok_or_else(missing)
+    }
+
+    /// Whether the command names a campaign file, and not a campaign.
+    pub(super) fn is_campaign_file(&self, path: &Path) -> bool {
+        self.caller.as_ref().map_or_else(|| path.is_file(), |caller| caller.campaign.is_some())
     }
 
     /// The operator, with the reason given.
@@ -138,6 +171,8 @@ impl CommandContext {
     /// The `--config` flag that another command needs; empty for the default file.
     pub(super) fn config_flag(&self) -> String {
         match &self.loaded.file {
+            // The file of the server is none of the caller's.
+            Some(_) if self.caller.is_some() => String::new(),
             Some(file) if file != &PathBuf::from(config::DEFAULT_PATH) => {
                 format!(" --config {}", super::words::shell(&file.display().to_string()))
             }

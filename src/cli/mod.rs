@@ -10,13 +10,15 @@
 //!
 //! May not: decide anything, or know what a thing looks like as JSON, but for errors, the configuration, backups and
 //! benchmarks. A command calls the rooms' public verbs, which the server uses too, and prints the views that they return.
-//! A command and a running server share only the store.
+//! A command and a running server share only the store. A command on another server (`remote`) is run by that server
+//! (`callers`), and prints here.
 
 mod audience;
 mod audit;
 mod audit_log;
 mod backup;
 mod bench;
+mod callers;
 mod campaign;
 mod config;
 mod context;
@@ -37,6 +39,7 @@ mod out;
 mod preview;
 mod progress;
 mod purge;
+mod remote;
 mod reply;
 mod serve;
 mod server;
@@ -85,6 +88,9 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
+    #[command(flatten)]
+    remote: remote::Options,
+
     #[command(subcommand)]
     command: Command,
 
@@ -120,6 +126,46 @@ enum Command {
     ///
     /// GET /simulator/seen returns what it has received; POST /simulator/faults injects faults.
     Simulate(simulate::Args),
+    #[command(flatten)]
+    Shared(SharedCommand),
+    /// Keys of the API: create, list, rotate, revoke.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Operators who sign in with a password: create, list, disable, enable.
+    #[command(subcommand)]
+    Operator(operators::Command),
+    /// Show who changed something over the API, and who changed keys and operators.
+    AuditLog(audit_log::Args),
+    /// Remove campaigns that settled long ago, or erase one recipient everywhere.
+    Purge(purge::Args),
+    /// Copy the whole database to a new file, also while a server is running.
+    Backup(backup::Args),
+    /// Measure this machine's throughput, each figure against a limit measured in the same run.
+    #[command(subcommand)]
+    Bench(bench::Command),
+    /// Configuration: show each value in effect with its source, or check it.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Webhooks that Volley sends: create receivers, show what they got, send it once more.
+    #[command(subcommand)]
+    Subscription(subscription::Command),
+    /// Check the installation: configuration, database, lanes, holds, server.
+    ///
+    /// It checks whether the configuration is valid, the database and the providers can be reached, every lane has a
+    /// key, the provider accepts each key with its subaccount, and a server is running. It names each hold, slow lane and
+    /// paused campaign, and gaps in receiving.
+    ///
+    /// Each finding says what to do. The exit code is 1 if something prevents Volley from sending.
+    Doctor(doctor::Args),
+    /// Print a completion script for a shell.
+    Completions(shell::Completions),
+    /// Print a manual page.
+    Man(shell::Man),
+}
+
+/// The commands that also work on another server.
+#[derive(Debug, Subcommand)]
+enum SharedCommand {
     /// Recipient files: check, import, show, export.
     #[command(subcommand)]
     Audience(audience::Command),
@@ -143,41 +189,24 @@ enum Command {
     /// Messages that recipients sent back.
     #[command(subcommand)]
     Reply(reply::Command),
-    /// Keys of the API: create, list, rotate, revoke.
-    #[command(subcommand)]
-    Key(key::Command),
-    /// Operators who sign in with a password: create, list, disable, enable.
-    #[command(subcommand)]
-    Operator(operators::Command),
-    /// Show who changed something over the API, and who changed keys and operators.
-    AuditLog(audit_log::Args),
-    /// Remove campaigns that settled long ago, or erase one recipient everywhere.
-    Purge(purge::Args),
-    /// Copy the whole database to a new file, also while a server is running.
-    Backup(backup::Args),
-    /// Measure this machine's throughput, each figure against a limit measured in the same run.
-    #[command(subcommand)]
-    Bench(bench::Command),
-    /// Configuration: show each value in effect with its source, or check it.
-    #[command(subcommand)]
-    Config(config::Command),
     /// Recorded events: holds and releases, slowdowns, outages, spent tiers, gaps.
     Events(events::Args),
-    /// Webhooks that Volley sends: create receivers, show what they got, send it once more.
-    #[command(subcommand)]
-    Subscription(subscription::Command),
-    /// Check the installation: configuration, database, lanes, holds, server.
-    ///
-    /// It checks whether the configuration is valid, the database and the providers can be reached, every lane has a
-    /// key, the provider accepts each key with its subaccount, and a server is running. It names each hold, slow lane and
-    /// paused campaign, and gaps in receiving.
-    ///
-    /// Each finding says what to do. The exit code is 1 if something prevents Volley from sending.
-    Doctor(doctor::Args),
-    /// Print a completion script for a shell.
-    Completions(shell::Completions),
-    /// Print a manual page.
-    Man(shell::Man),
+}
+
+impl SharedCommand {
+    async fn run(self, context: &CommandContext) -> anyhow::Result<Exit> {
+        match self {
+            Self::Audience(command) => audience::run(command, context).await,
+            Self::Campaign(command) => campaign::run(command, context).await,
+            Self::Lane(command) => lane::run(command, context).await,
+            Self::Template(command) => template::run(command, context).await,
+            Self::Message(command) => message::run(command, context).await,
+            Self::Audit(args) => audit::run(args, context).await,
+            Self::OptOut(command) => optout::run(command, context).await,
+            Self::Reply(command) => reply::run(command, context).await,
+            Self::Events(args) => events::run(args, context).await,
+        }
+    }
 }
 
 impl Cli {
@@ -202,20 +231,20 @@ impl Cli {
     }
 
     async fn execute(self) -> anyhow::Result<Exit> {
+        if let Some(server) = self.remote.server()? {
+            match self.command {
+                Command::Shared(command) => return remote::run(&server, &command).await,
+                Command::Completions(_) | Command::Man(_) => {}
+                _ => return Err(remote::not_there(callers::LOCAL)),
+            }
+        }
         let file = self.config.as_deref();
         let context = || CommandContext::new(file, Vec::new());
         match self.command {
             Command::Demo(args) => demo::run(args).await,
             Command::Serve(args) => serve::run(args, file).await,
             Command::Simulate(args) => simulate::run(args).await,
-            Command::Audience(command) => audience::run(command, &context()?).await,
-            Command::Campaign(command) => campaign::run(command, &context()?).await,
-            Command::Lane(command) => lane::run(command, &context()?).await,
-            Command::Template(command) => template::run(command, &context()?).await,
-            Command::Message(command) => message::run(command, &context()?).await,
-            Command::Audit(args) => audit::run(args, &context()?).await,
-            Command::OptOut(command) => optout::run(command, &context()?).await,
-            Command::Reply(command) => reply::run(command, &context()?).await,
+            Command::Shared(command) => command.run(&context()?).await,
             Command::Key(command) => key::run(command, &context()?).await,
             Command::Operator(command) => operators::run(command, &context()?).await,
             Command::AuditLog(args) => audit_log::run(args, &context()?).await,
@@ -223,7 +252,6 @@ impl Cli {
             Command::Backup(args) => backup::run(args, &context()?).await,
             Command::Bench(command) => bench::run(command).await,
             Command::Config(command) => config::run(&command, &context()?),
-            Command::Events(args) => events::run(args, &context()?).await,
             Command::Subscription(command) => subscription::run(command, &context()?).await,
             Command::Doctor(args) => doctor::run(args, context()).await,
             Command::Completions(args) => shell::completions(&args),

@@ -91,6 +91,13 @@ pub(super) struct Args {
     json: bool,
 }
 
+impl Args {
+    /// Whether the numbers are in a file.
+    pub(super) const fn has_file(&self) -> bool {
+        self.file.is_some()
+    }
+}
+
 pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
     match command {
         Command::List { json } => list(context, json).await,

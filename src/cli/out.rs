@@ -1,6 +1,7 @@
 //! Prints data to stdout, messages to stderr, and a live view on either. No other module prints.
 //!
-//! Log lines appear above the live view and do not break it.
+//! Log lines appear above the live view and do not break it. A command that runs for a caller of the API prints there
+//! instead (`callers::printer`).
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -10,21 +11,41 @@ use console::{Style, Term};
 use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 
+use super::callers::{Printer, printer};
 use super::exit::Usage;
 use crate::config::Secret;
 use crate::report::Sheets;
 
 /// Prints a line of data.
 pub(super) fn data(line: impl Display) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}")?;
-    // A reader of the pipe gets the line at once.
-    stdout.flush()?;
-    Ok(())
+    Ok(text(To::Stdout, format!("{line}\n"))?)
+}
+
+/// Prints text that has its line ends.
+pub(super) fn text(to: To, text: String) -> io::Result<()> {
+    if let Some(printer) = printer() {
+        return printer.text(to, text);
+    }
+    match to {
+        To::Stdout => {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(text.as_bytes())?;
+            // A reader of the pipe gets the text at once.
+            stdout.flush()
+        }
+        To::Stderr => {
+            let mut live = live();
+            live.erase();
+            io::stderr().lock().write_all(text.as_bytes())
+        }
+    }
 }
 
 /// Prints lines of data.
 pub(super) fn lines<T: Display>(lines: impl IntoIterator<Item = T>) -> anyhow::Result<()> {
+    if printer().is_some() {
+        return lines.into_iter().try_for_each(data);
+    }
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     for line in lines {
         writeln!(stdout, "{line}")?;
@@ -36,16 +57,14 @@ pub(super) fn lines<T: Display>(lines: impl IntoIterator<Item = T>) -> anyhow::R
 /// Prints JSON: indented on a terminal, else on one line.
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let text =
-        if io::stdout().is_terminal() { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+        if To::Stdout.is_terminal() { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
     data(text?)
 }
 
 /// Prints a line for the operator, on stderr.
 pub(super) fn talk(line: impl Display) {
-    let mut live = live();
-    live.erase();
     // Without a stderr the line is lost.
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = text(To::Stderr, format!("{line}\n"));
 }
 
 /// Asks for a secret on the terminal, which does not show it.
@@ -64,6 +83,9 @@ pub(super) enum To {
 
 impl To {
     pub(super) fn is_terminal(self) -> bool {
+        if let Some(printer) = printer() {
+            return printer.output(self).terminal;
+        }
         match self {
             Self::Stdout => io::stdout().is_terminal(),
             Self::Stderr => io::stderr().is_terminal(),
@@ -81,16 +103,17 @@ impl To {
     }
 
     pub(super) fn paint(self) -> Paint {
-        let on = match self {
-            Self::Stdout => console::colors_enabled(),
-            Self::Stderr => console::colors_enabled_stderr(),
+        let on = match (printer(), self) {
+            (Some(printer), to) => printer.output(to).colours,
+            (None, Self::Stdout) => console::colors_enabled(),
+            (None, Self::Stderr) => console::colors_enabled_stderr(),
         };
         Paint { on }
     }
 
     /// Columns of the terminal; 80 without one.
     pub(super) fn width(self) -> usize {
-        usize::from(self.term().size().1)
+        printer().map_or_else(|| usize::from(self.term().size().1), |printer| printer.width())
     }
 
     fn term(self) -> Term {
@@ -167,24 +190,32 @@ impl Live {
 /// A view that is redrawn in the same place.
 #[derive(Debug)]
 pub(super) struct Screen {
+    to: To,
     term: Term,
+    /// The caller who sees the view.
+    printer: Option<Printer>,
 }
 
 impl Screen {
     pub(super) fn new(to: To) -> Self {
-        let term = to.term();
-        let _ = term.hide_cursor();
-        *live() = Live { term: Some(term.clone()), drawn: 0 };
-        Self { term }
+        let (term, printer) = (to.term(), printer());
+        if printer.is_none() {
+            let _ = term.hide_cursor();
+            *live() = Live { term: Some(term.clone()), drawn: 0 };
+        }
+        Self { to, term, printer }
     }
 
     /// Width of the terminal, in columns.
     pub(super) fn width(&self) -> usize {
-        usize::from(self.term.size().1)
+        self.to.width()
     }
 
     /// Replaces the previous frame in one write, to avoid flicker.
     pub(super) fn draw(&self, lines: &[String]) {
+        if let Some(printer) = &self.printer {
+            return printer.view(self.to, lines);
+        }
         let (height, width) = self.term.size();
         let shown = lines.len().min(usize::from(height).saturating_sub(1));
         let mut live = live();
@@ -204,12 +235,18 @@ impl Screen {
 
     /// Removes the view.
     pub(super) fn clear(&self) {
-        live().erase();
+        match &self.printer {
+            Some(printer) => printer.clear(),
+            None => live().erase(),
+        }
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        if self.printer.is_some() {
+            return;
+        }
         *live() = Live::default();
         let _ = self.term.show_cursor();
     }

@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::callers::printer;
 use super::out::To;
 use super::words;
 use crate::audience::{OnProgress, ReadingProgress};
@@ -10,27 +11,26 @@ use crate::report;
 
 /// A progress bar on stderr; hidden without a terminal.
 pub(super) fn bar(label: &str, quiet: bool) -> ProgressBar {
-    let target = if quiet || !To::Stderr.is_terminal() {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr_with_hz(10)
-    };
-    let bar = ProgressBar::with_draw_target(Some(0), target).with_prefix(label.to_owned());
+    let bar = ProgressBar::with_draw_target(Some(0), target(quiet)).with_prefix(label.to_owned());
     bar.set_style(style("{prefix}  {bar:32}  {percent:>3} %  {msg}"));
     bar
 }
 
 /// A spinner on stderr for an operation of unknown length; hidden without a terminal.
 pub(super) fn spinner(text: &str, quiet: bool) -> ProgressBar {
-    let target = if quiet || !To::Stderr.is_terminal() {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr_with_hz(10)
-    };
-    let spinner = ProgressBar::with_draw_target(None, target).with_message(text.to_owned());
+    let spinner = ProgressBar::with_draw_target(None, target(quiet)).with_message(text.to_owned());
     spinner.set_style(style("{spinner} {msg}"));
     spinner.enable_steady_tick(std::time::Duration::from_millis(100));
     spinner
+}
+
+/// A bar is drawn on the terminal of this process alone, not on that of a caller.
+fn target(quiet: bool) -> ProgressDrawTarget {
+    if quiet || printer().is_some() || !To::Stderr.is_terminal() {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr_with_hz(10)
+    }
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::CommandContext;
+use super::callers::CallersCommands;
 use crate::api::{self, ApiParts, Certificate, Door};
 use crate::node::{Node, NodeParts, Os};
 use crate::store::Store;
@@ -48,6 +49,7 @@ impl Server {
             verifier: node.door(),
             door: Arc::clone(&door),
             sources: node.sources(),
+            commands: Some(CallersCommands::new(context)),
         };
         let api = tokio::spawn(api::serve(listener, parts));
         let api = Some(api);

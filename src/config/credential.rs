@@ -110,6 +110,12 @@ impl Valid {
     }
 }
 
+/// Reads a file with one key, for a command that sends it.
+pub fn key_in(path: &Path) -> Result<Secret, Invalid> {
+    let valid = SecretFile::new("key_file", path.to_owned(), Form::Header).read()?;
+    valid.0.into_iter().next().ok_or_else(|| Invalid::Empty { path: path.to_owned() })
+}
+
 impl SecretFile {
     pub(super) fn new(key: &'static str, path: PathBuf, form: Form) -> Self {
         Self { key, path, form }

@@ -321,7 +321,8 @@ impl Layers {
 }
 
 /// Variables that other code reads: the path of the file, and the log settings.
-const OUTSIDE: [&str; 4] = ["VOLLEY_CONFIG", "VOLLEY_OPERATOR", "VOLLEY_LOG", "VOLLEY_LOG_FORMAT"];
+const OUTSIDE: [&str; 6] =
+    ["VOLLEY_CONFIG", "VOLLEY_OPERATOR", "VOLLEY_LOG", "VOLLEY_LOG_FORMAT", "VOLLEY_SERVER", "VOLLEY_KEY"];
 
 /// Whether `VOLLEY_<name>` does not belong to the configuration: Kubernetes sets some for a service named volley.
 fn is_foreign(name: &str) -> bool {

@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::{Channel, Plan, Span, Step, Tier, hint};
 
 pub use confirmation::Confirmation;
-pub use credential::{Credential, Invalid, SecretFile, Valid};
+pub use credential::{Credential, Invalid, SecretFile, Valid, key_in};
 pub use error::{At, Error, UnknownLane};
 pub use keywords::Keywords;
 pub use lanes::{Account, Lane};

@@ -42,6 +42,7 @@ mod previews;
 mod provider_reachability;
 mod real_account;
 mod refusals;
+mod remote;
 mod replies;
 mod report_breakdowns;
 mod restore;

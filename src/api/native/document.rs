@@ -29,7 +29,7 @@ gets the same answer. Lists have pages: `next` is the `cursor` of the next page.
 their unit.";
 
 /// The groups of operations, in the order of the reference page.
-const TAGS: [(&str, &str); 14] = [
+const TAGS: [(&str, &str); 15] = [
     ("campaigns", "Campaigns: plan, launch, watch, change, stop and report them."),
     ("audiences", "Audiences: recipient files, uploaded in parts and imported."),
     ("batches", "Batches: messages that were launched together, by a campaign or by calls of the API."),
@@ -44,6 +44,7 @@ const TAGS: [(&str, &str); 14] = [
     ("operators", "Operators, who sign in with a password."),
     ("webhooks", "Webhooks that Volley sends: their receivers, and what became of each."),
     ("audit-log", "Who did what over the API, and who changed keys and operators."),
+    ("commands", "Command lines of `volley --server`."),
 ];
 
 /// Completes the document that the operations have made.

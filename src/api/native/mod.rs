@@ -9,6 +9,7 @@ mod audiences;
 mod audit_log;
 mod batches;
 mod campaigns;
+mod commands;
 mod contacts;
 mod document;
 mod events;
@@ -43,6 +44,7 @@ use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use utoipa_axum::routes;
@@ -71,6 +73,8 @@ pub(super) struct Native {
     cursor_key: CursorKey,
     /// Salts the digests of requests with guessable secrets, and is stored nowhere.
     salt: [u8; 32],
+    /// Bounds the commands that run for callers.
+    commands: Arc<Semaphore>,
 }
 
 impl Native {
@@ -92,6 +96,7 @@ impl Native {
             uploads,
             cursor_key: CursorKey::default(),
             salt,
+            commands: Arc::new(Semaphore::new(commands::RUNNING_MAX)),
         }
     }
 }
@@ -184,6 +189,7 @@ fn operations() -> Operations {
         .add(admin, routes!(webhooks::deliveries))
         .add(admin, routes!(webhooks::delivery))
         .add(admin, routes!(audit_log::list))
+        .add(read.long().recorded(), routes!(commands::run))
 }
 
 /// The routes of the operations, of their document and of its page.
@@ -204,7 +210,8 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/openapi.json", get(async move || ([(header::CONTENT_TYPE, "application/json")], document.clone())))
         .route("/docs", get(async move || reference::answer(page.clone())))
         .route("/docs/reference.css", get(async || ([(header::CONTENT_TYPE, "text/css")], reference::STYLE)));
-    let compressed = SizeAbove::new(COMPRESSED_FROM).and(NotForContentType::SSE);
+    let compressed =
+        SizeAbove::new(COMPRESSED_FROM).and(NotForContentType::SSE).and(NotForContentType::const_new(commands::LINES));
     Router::new()
         .nest(PREFIX, operations)
         .merge(documents)

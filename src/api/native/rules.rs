@@ -29,6 +29,8 @@ pub(super) struct Rule {
     pub(super) is_by_lane: bool,
     /// Whether its body has a secret that could be guessed.
     pub(super) has_secret: bool,
+    /// Whether each request is recorded in the audit log, whatever the scope: its body decides what it does.
+    pub(super) is_recorded: bool,
     pub(super) body_max: usize,
     /// How long the operation may take, if it is not as long as its transfer.
     pub(super) time_max: Option<Span>,
@@ -52,6 +54,7 @@ impl Rule {
             scope: Some(scope),
             is_by_lane: false,
             has_secret: false,
+            is_recorded: false,
             body_max: BODY_MAX,
             time_max: Some(TIME_MAX),
             transfer: Transfer::Whole,
@@ -81,7 +84,13 @@ impl Rule {
 
     /// Whether requests are recorded in the audit log: those that may change something.
     pub(super) fn is_audited(&self, method: &Method) -> bool {
-        ![Method::GET, Method::HEAD].contains(method) && self.scope.is_some_and(|scope| scope != Scope::Read)
+        ![Method::GET, Method::HEAD].contains(method)
+            && (self.is_recorded || self.scope.is_some_and(|scope| scope != Scope::Read))
+    }
+
+    /// For a body that decides what the operation does.
+    pub(super) const fn recorded(self) -> Self {
+        Self { is_recorded: true, ..self }
     }
 
     /// For a stream of events.

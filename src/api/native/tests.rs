@@ -14,6 +14,7 @@ use tower_service::Service as _;
 
 use super::*;
 use crate::access::{Access, Caller, Scopes};
+use crate::api::CommandLines;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::Timestamp;
@@ -24,7 +25,7 @@ mod limits;
 mod webhooks;
 
 /// The API over a database in memory, and the clock that moves it.
-struct Bench {
+pub(super) struct Bench {
     router: Router,
     shared: Shared,
     store: Arc<dyn Store>,
@@ -41,7 +42,7 @@ fn config() -> Arc<Config> {
     Arc::new(Config::read(Some((Path::new("volley.toml"), text)), std::iter::empty(), []).unwrap().config)
 }
 
-fn caller(id: &str, scopes: &[Scope]) -> Arc<Caller> {
+pub(super) fn caller(id: &str, scopes: &[Scope]) -> Arc<Caller> {
     let scopes = scopes.iter().fold(Scopes::default(), |all, scope| all.with(*scope));
     Arc::new(Caller {
         id: id.to_owned(),
@@ -53,37 +54,42 @@ fn caller(id: &str, scopes: &[Scope]) -> Arc<Caller> {
     })
 }
 
-struct Answered {
-    status: StatusCode,
-    headers: HeaderMap,
+pub(super) struct Answered {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
     body: Value,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::with(config()).await
     }
 
     async fn with(config: Arc<Config>) -> Self {
+        Self::begun(config, |parts| parts).await
+    }
+
+    /// A server that runs these commands for its callers.
+    pub(super) async fn running(commands: Arc<dyn CommandLines>) -> Self {
+        Self::begun(config(), |parts| ApiParts { commands: Some(commands), ..parts }).await
+    }
+
+    async fn begun(config: Arc<Config>, change: impl FnOnce(ApiParts) -> ApiParts) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let store = open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-        Self::of(config, (store, clock), 1, Arc::new(tempfile::tempdir().unwrap()))
+        let parts = crate::api::tests::parts(config, &store, &clock, Arc::new(Chance::seeded(1)));
+        Self::of(change(parts), clock, Arc::new(tempfile::tempdir().unwrap()))
     }
 
     /// The next start of the server.
     fn next_start(&self) -> Self {
-        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
-        Self::of(config(), (store, clock), 2, Arc::clone(&self.folder))
+        let parts = crate::api::tests::parts(config(), &self.store, &self.clock, Arc::new(Chance::seeded(2)));
+        Self::of(parts, Arc::clone(&self.clock), Arc::clone(&self.folder))
     }
 
-    fn of(
-        config: Arc<Config>,
-        (store, clock): (Arc<dyn Store>, Arc<ManualClock>),
-        seed: u64,
-        folder: Arc<tempfile::TempDir>,
-    ) -> Self {
-        let parts = crate::api::tests::parts(config, &store, &clock, Arc::new(Chance::seeded(seed)));
+    fn of(parts: ApiParts, clock: Arc<ManualClock>, folder: Arc<tempfile::TempDir>) -> Self {
+        let store = Arc::clone(&parts.store);
         let access = Access::new(Arc::clone(&store));
         let (path, most) = (folder.path().join("uploads"), parts.config.server.uploads_max);
         let uploads = UploadFolder::open(path, most, Arc::clone(&parts.clock), Arc::clone(&parts.chance)).unwrap();
@@ -92,7 +98,7 @@ impl Bench {
         Self { router: crate::api::routes(shared.clone()), shared, store, clock, uploads, imports, folder }
     }
 
-    async fn send(&self, by: Option<Arc<Caller>>, request: Request<Body>) -> Answered {
+    pub(super) async fn send(&self, by: Option<Arc<Caller>>, request: Request<Body>) -> Answered {
         let mut request = request;
         if let Some(by) = by {
             request.extensions_mut().insert(by);
@@ -119,7 +125,7 @@ impl Bench {
     }
 }
 
-fn code(answered: &Answered) -> (u16, &str) {
+pub(super) fn code(answered: &Answered) -> (u16, &str) {
     (answered.status.as_u16(), answered.body["code"].as_str().unwrap_or(&answered.text))
 }
 

@@ -68,6 +68,7 @@ pub async fn product(
         verifier: node.door(),
         door: Arc::clone(&door),
         sources: node.sources(),
+        commands: None,
     };
     let serving = tokio::spawn(api::serve(listener, parts));
     let all = i64::from(load.messages);

@@ -86,6 +86,7 @@ pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance
         verifier: node.door(),
         door: Arc::clone(&door),
         sources: node.sources(),
+        commands: None,
     };
     let serving = tokio::spawn(api::serve(listener, parts));
     let measured = from_another_process(load, &address.to_string(), clock.as_ref()).await?;

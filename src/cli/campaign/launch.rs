@@ -54,8 +54,14 @@ pub(in crate::cli) struct Args {
     json: bool,
 }
 
+impl Args {
+    pub(in crate::cli) fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
-    let mut draft = Draft::load(&args.file)?;
+    let mut draft = context.campaign_file(&args.file)?;
     if let Some(at) = args.at.clone() {
         draft.at = Some(at);
     }
@@ -69,7 +75,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     }
     let store = context.store().await?;
     let as_written = draft.clone();
-    let looks = !args.unchecked;
+    let looks = !args.unchecked && context.may_request();
     let launched = match media::review(context, store.as_ref(), media::of(&mut draft), (At::BeforeLaunch, looks)).await
     {
         Ok((reviewed, notes)) => {

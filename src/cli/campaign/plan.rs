@@ -1,12 +1,12 @@
 //! `volley campaign plan`: shows what a campaign would send, before anything is sent.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::bookings;
 use super::launch::in_file;
 use super::media;
-use crate::campaign::{Draft, Lint, PlanView, Prepared, Previews, RejectedRows, Transliterated, message, rules};
+use crate::campaign::{Lint, PlanView, Prepared, Previews, RejectedRows, Transliterated, message, rules};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
@@ -34,12 +34,25 @@ pub(in crate::cli) struct Args {
     json: bool,
 }
 
+impl Args {
+    pub(in crate::cli) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Whether it writes a page to a file.
+    pub(in crate::cli) const fn writes_page(&self) -> bool {
+        self.preview.shared.html.is_some()
+    }
+}
+
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let Args { file, preview, offline, json } = args;
-    let mut draft = Draft::load(&file)?;
+    let mut draft = context.campaign_file(&file)?;
     let store = context.store_for_reading().await?;
     let context = &context.with_overrides(store.as_ref()).await?;
-    let reviewed = media::review(context, store.as_ref(), media::of(&mut draft), (At::Plan, !offline)).await;
+    let reviewed =
+        media::review(context, store.as_ref(), media::of(&mut draft), (At::Plan, !offline && context.may_request()))
+            .await;
     let (context, notes) = &reviewed.map_err(|error| in_file(error, &file))?;
     let launcher = context.launcher(store.as_ref());
     let spinner = progress::spinner("reading the recipients", json);

@@ -45,14 +45,23 @@ pub(in crate::cli) struct Args {
     json: bool,
 }
 
+impl Args {
+    /// A path, if the campaign is a file.
+    pub(in crate::cli) fn campaign_or_file(&self) -> &Path {
+        Path::new(&self.campaign)
+    }
+}
+
 pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<Exit> {
     let trial = Trial { to: args.to, only: args.step, country: args.country, with: args.with };
     let store = context.store().await?;
     let context = &context.with_overrides(store.as_ref()).await?;
     let launcher = context.launcher(store.as_ref());
     let file = Path::new(&args.campaign);
-    let launched = if file.is_file() {
-        try_file(context, store.as_ref(), Draft::load(file)?, &trial).await.map_err(|error| in_file(error, file))?
+    let launched = if context.is_campaign_file(file) {
+        try_file(context, store.as_ref(), context.campaign_file(file)?, &trial)
+            .await
+            .map_err(|error| in_file(error, file))?
     } else {
         launcher.try_campaign(&find(store.as_ref(), &args.campaign).await?, &trial).await?
     };
@@ -86,7 +95,8 @@ async fn try_file(
     mut draft: Draft,
     trial: &Trial,
 ) -> Result<Launched, LaunchError> {
-    let (context, notes) = media::review(context, store, media::of(&mut draft), (At::Launch, true)).await?;
+    let (context, notes) =
+        media::review(context, store, media::of(&mut draft), (At::Launch, context.may_request())).await?;
     warn(notes.iter());
     context.launcher(store).try_file(&draft, trial).await
 }

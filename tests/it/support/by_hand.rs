@@ -133,6 +133,7 @@ impl ByHand {
             verifier: self.node.door(),
             door: Arc::clone(&self.door),
             sources: self.node.sources(),
+            commands: None,
         };
         let serving = volley::api::serve(listener, parts);
         tokio::spawn(async move { serving.await.unwrap() });

@@ -206,6 +206,7 @@ impl World {
             verifier: node.door(),
             door: Arc::clone(&self.door),
             sources: node.sources(),
+            commands: None,
         };
         self.serving = Some(tokio::spawn(async move { api::serve(listener, parts).await.unwrap() }));
         self.node = Some(node);

@@ -22,7 +22,7 @@ impl CampaignBody {
     /// The campaign, or every problem with it.
     ///
     /// It names imported audiences and web addresses, never files of the server.
-    pub(super) fn draft(self, shared: &Shared) -> Answer<Draft> {
+    pub(in crate::api::native) fn draft(self, shared: &Shared) -> Answer<Draft> {
         let draft = Draft::from_json(Value::Object(self.0)).map_err(LaunchError::Problems)?;
         let chosen = draft.route.choose(&shared.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
         for (index, step) in chosen.steps.iter().enumerate() {

@@ -1,0 +1,128 @@
+//! Tests of the operation, with commands that print what they are told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::Sender;
+
+use crate::access::Caller;
+use crate::api::native::tests::{Answered, Bench, caller, code};
+use crate::api::{CommandLine, CommandLines, Printed, Stream};
+use crate::domain::Scope;
+
+/// `say` prints its words, the caller and the campaign's name; `change` does so with another scope.
+#[derive(Debug, Default)]
+struct Echo {
+    runs: AtomicUsize,
+}
+
+#[async_trait]
+impl CommandLines for Echo {
+    fn scope(&self, words: &[String]) -> Result<Scope, String> {
+        match words.first().map(String::as_str) {
+            Some("say") => Ok(Scope::Read),
+            Some("change") => Ok(Scope::Manage),
+            _ => Err("unknown command".to_owned()),
+        }
+    }
+
+    async fn run(&self, line: CommandLine, printed: Sender<Printed>) -> u8 {
+        let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
+        let name = line.campaign.and_then(|campaign| campaign.name).unwrap_or_default();
+        let text = format!("{run}: {} by {} {name} {}\n", line.words.join(" "), line.caller, line.terminal.columns);
+        let _ = printed.send(Printed::Text { stream: Stream::Stderr, text }).await;
+        let _ = printed.send(Printed::View { stream: Stream::Stdout, lines: vec!["a".to_owned()] }).await;
+        let _ = printed.send(Printed::Clear {}).await;
+        3
+    }
+}
+
+async fn post(bench: &Bench, by: Arc<Caller>, key: Option<&str>, body: &Value) -> Answered {
+    let mut request = Request::post("/v1/commands").header("content-type", "application/json");
+    if let Some(key) = key {
+        request = request.header("idempotency-key", key);
+    }
+    bench.send(Some(by), request.body(Body::from(body.to_string())).unwrap()).await
+}
+
+fn lines(answered: &Answered) -> Vec<Value> {
+    answered.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn each_piece_of_output_is_a_line_and_the_exit_code_is_the_last() {
+    let bench = Bench::running(Arc::new(Echo::default())).await;
+    let body = json!({
+        "words": ["say", "hi"],
+        "campaign": {"name": "Promo", "numbers": ["+6591234567"], "step": [{"channel": "SMS", "text": "Hi"}]},
+        "terminal": {"columns": 120},
+    });
+    let answered = post(&bench, caller("a", &[Scope::Read]), None, &body).await;
+    assert_eq!(
+        (answered.status.as_u16(), answered.headers["content-type"].to_str().unwrap()),
+        (200, "application/x-ndjson")
+    );
+    assert_eq!(
+        lines(&answered),
+        [
+            json!({"text": {"stream": "stderr", "text": "1: say hi by ann Promo 120\n"}}),
+            json!({"view": {"stream": "stdout", "lines": ["a"]}}),
+            json!({"clear": {}}),
+            json!({"exit": 3}),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_command_needs_its_own_scope_and_an_unlimited_key() {
+    let commands = Arc::new(Echo::default());
+    let bench = Bench::running(Arc::clone(&commands) as Arc<dyn CommandLines>).await;
+    let change = json!({"words": ["change"]});
+    let denied = post(&bench, caller("a", &[Scope::Read]), None, &change).await;
+    assert_eq!(code(&denied), (403, "forbidden"));
+    assert!(denied.text.contains(r#"scope \"manage\""#), "{}", denied.text);
+    for limited in [
+        Caller { lanes: Some(vec!["sms".to_owned()]), ..Caller::clone(&caller("a", &[Scope::Admin])) },
+        Caller { sub_accounts: Some(vec!["acme".to_owned()]), ..Caller::clone(&caller("a", &[Scope::Admin])) },
+    ] {
+        let denied = post(&bench, Arc::new(limited), None, &change).await;
+        assert_eq!(code(&denied), (403, "forbidden"));
+    }
+    let unknown = post(&bench, caller("a", &[Scope::Admin]), None, &json!({"words": ["lunch"]})).await;
+    assert_eq!(code(&unknown), (422, "invalid"));
+    let file = json!({
+        "words": ["say"],
+        "campaign": {"numbers": ["+6591234567"], "step": [{"channel": "WhatsApp", "image": "/etc/passwd"}]},
+    });
+    let refused = post(&bench, caller("a", &[Scope::Admin]), None, &file).await;
+    assert_eq!(refused.status.as_u16(), 422, "{}", refused.text);
+    assert_eq!(commands.runs.load(Ordering::SeqCst), 0);
+    let done = post(&bench, caller("a", &[Scope::Read, Scope::Manage]), None, &change).await;
+    assert_eq!(lines(&done).last(), Some(&json!({"exit": 3})));
+}
+
+#[tokio::test]
+async fn a_repeated_change_runs_once_and_prints_the_same() {
+    let commands = Arc::new(Echo::default());
+    let bench = Bench::running(Arc::clone(&commands) as Arc<dyn CommandLines>).await;
+    let by = || caller("a", &[Scope::Read, Scope::Manage]);
+    let change = json!({"words": ["change"]});
+    let first = post(&bench, by(), Some("k1"), &change).await;
+    let again = post(&bench, by(), Some("k1"), &change).await;
+    assert_eq!((&again.text, again.headers["idempotency-replayed"].to_str().unwrap()), (&first.text, "true"));
+    assert_eq!(again.headers["content-type"], first.headers["content-type"]);
+    assert_eq!(commands.runs.load(Ordering::SeqCst), 1);
+    let other = post(&bench, by(), Some("k1"), &json!({"words": ["change", "more"]})).await;
+    assert_eq!(code(&other), (422, "idempotency_key_reused"));
+}
+
+#[tokio::test]
+async fn a_server_without_commands_says_so() {
+    let bench = Bench::new().await;
+    let answered = post(&bench, caller("a", &[Scope::Admin]), None, &json!({"words": ["say"]})).await;
+    assert_eq!(code(&answered), (404, "not_found"));
+}
