@@ -54,7 +54,7 @@ async fn admitted(shared: &Shared, rule: Rule, mut request: Request, next: Next)
         }
     };
     caller.check(rule.scope).map_err(refused)?;
-    let limits = shared.0.native.rates.check(&caller.id, rate::USUAL)?;
+    let limits = shared.0.native.rates.check(&caller.id, caller.requests_per_s.unwrap_or(rate::USUAL))?;
     request.extensions_mut().insert(Call { caller: Arc::clone(&caller), at: shared.clock.now() });
     let mut response = match carry_out(shared, rule, &caller, request, next).await {
         Ok(response) => response,
