@@ -12,7 +12,7 @@ use super::page::{Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::campaign::{CampaignDecision, DecisionView, carry_out};
-use crate::domain::{BatchId, BatchState, CampaignId};
+use crate::domain::{BatchId, BatchState, CampaignId, Tallies};
 use crate::report::BatchView;
 use crate::store::{Batch, BatchFilter};
 
@@ -57,10 +57,10 @@ pub(super) async fn list(State(shared): State<Shared>, Query(query): Query<Batch
     };
     let page = shared.store.batch_page(filter, before, query.limit.items()).await?;
     let next = page.next.map(|next| cursors.write(&next.0)).transpose()?;
-    let mut items = Vec::new();
-    for (batch, _) in &page.batches {
-        items.push(BatchView::new(batch, &shared.store.tallies(batch.id).await?));
-    }
+    let all = shared.store.tallies_of(page.batches.iter().map(|(batch, _)| batch.id).collect()).await?;
+    let none = Tallies::default();
+    let view = |(batch, _): &(Batch, bool)| BatchView::new(batch, all.get(&batch.id).unwrap_or(&none));
+    let items = page.batches.iter().map(view).collect();
     Ok(Page { items, next }.answer(&uri))
 }
 
