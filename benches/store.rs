@@ -232,7 +232,7 @@ async fn join_messages(
         client_ids: None,
         tag: tag(),
         audience: "single messages".to_owned(),
-        open_until: now() + Span::from_secs(3_600),
+        open_until: Some(now() + Span::from_secs(3_600)),
         confirms: Vec::new(),
         now: now(),
     };

@@ -7,13 +7,17 @@
 //!   their ratios.
 //! - May not: omit the durable writes, or leave anything on disk when it is done.
 
+pub mod api;
 pub mod cancel;
 pub mod dispatch;
 pub mod engine;
 mod figures;
+mod http;
 pub mod import;
+mod journal;
 pub mod pace;
 pub mod receipts;
+mod served;
 mod sink;
 mod stock;
 pub mod timers;

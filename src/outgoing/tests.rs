@@ -69,7 +69,7 @@ impl Site {
     /// What a server has in memory. A second one is the server after a crash of the first.
     fn server(&self) -> Outgoing {
         let network = config("").provider.network;
-        let names = Arc::new(Given(self.names.clone()));
+        let names: Arc<dyn Names> = Arc::new(Given(self.names.clone()));
         let client = Client::over(&names, &self.allow, &network, self.limit).unwrap();
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock) as Arc<dyn Clock>);
         Outgoing::over(client, store, clock, Arc::new(Chance::seeded(1)), Arc::clone(&self.alerts))

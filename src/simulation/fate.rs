@@ -285,11 +285,13 @@ through! {
         reads batch_named(name: &str) -> Option<Batch>;
         writes rename_batch(batch: BatchId, name: String, origin: Origin, now: Timestamp) -> Option<u64>;
         writes remove_draft(batch: BatchId, origin: Origin, now: Timestamp) -> bool;
+        reads plans(batches: Vec<BatchId>) -> BTreeMap<BatchId, Plan>;
         reads plan(batch: BatchId) -> Option<Plan>;
         writes amend(amendment: Amendment) -> Option<u64>;
         reads editions(batch: BatchId) -> Vec<Edition>;
         changes bring_forward(queue: Queue, to: Timestamp, within: Option<Span>, limit: u32) -> u32;
         reads tallies(batch: BatchId) -> Tallies;
+        reads tallies_of(batches: Vec<BatchId>) -> BTreeMap<BatchId, Tallies>;
         writes move_batch(
             batch: BatchId,
             from: Vec<BatchState>,

@@ -103,6 +103,53 @@ struct Present<'a> {
     is_over: bool,
 }
 
+/// What all campaigns have in common at one time.
+#[derive(Debug)]
+struct Surroundings {
+    at: Timestamp,
+    servers: Servers,
+    /// The configuration with overrides.
+    turned: Config,
+    holds: Vec<Hold>,
+    step_holds: Vec<StepHold>,
+}
+
+impl Surroundings {
+    async fn read(launcher: &Launcher<'_>) -> Result<Self, StatusError> {
+        let Launcher { store, config, clock, .. } = *launcher;
+        let at = clock.now();
+        let servers = Servers::look(store, at).await?;
+        let turned = with_overrides(config, &store.overrides().await?);
+        Ok(Self { at, servers, turned, holds: store.holds().await?, step_holds: store.step_holds().await? })
+    }
+}
+
+/// A campaign with its counters, and its next deadline.
+struct Counted {
+    batch: Batch,
+    tallies: Tallies,
+    next_due: Option<Timestamp>,
+}
+
+/// Looks at these campaigns without their forecasts, which are slow to make. What they have in common is read once.
+pub(super) async fn look_at_all(launcher: &Launcher<'_>, campaigns: Vec<Batch>) -> Result<Vec<Look>, StatusError> {
+    let store = launcher.store;
+    let ids: Vec<BatchId> = campaigns.iter().map(|batch| batch.id).collect();
+    let mut tallies = store.tallies_of(ids.clone()).await?;
+    let around = Surroundings::read(launcher).await?;
+    let mut next_due = store.next_due(ids.clone()).await?;
+    let mut plans = store.plans(ids).await?;
+    let mut looks = Vec::with_capacity(campaigns.len());
+    for batch in campaigns {
+        let id = batch.id;
+        let plan = plans.remove(&id).ok_or(StatusError::NoPlan)?;
+        let mut watcher = Watcher { launcher, id, plan, has_forecast: false, forecast: None };
+        let (tallies, next_due) = (tallies.remove(&id).unwrap_or_default(), next_due.remove(&id));
+        looks.push(watcher.look_at(Counted { batch, tallies, next_due }, &around).await?);
+    }
+    Ok(looks)
+}
+
 /// Whether a campaign in this state sends or will send. A finished campaign waits for no lane.
 const fn sends(state: BatchState) -> bool {
     matches!(state, BatchState::Scheduled | BatchState::Running | BatchState::Paused)
@@ -138,25 +185,34 @@ impl<'a> Watcher<'a> {
     }
 
     pub async fn look(&mut self) -> Result<Look, StatusError> {
-        let Launcher { store, config, clock, .. } = *self.launcher;
+        let store = self.launcher.store;
         // The state is read first, so the counts are never older than the state.
         let batch = store.batch(self.id).await?.ok_or(StatusError::Gone)?;
         let tallies = store.tallies(self.id).await?;
-        let at = clock.now();
-        let servers = Servers::look(store, at).await?;
+        let around = Surroundings::read(self.launcher).await?;
+        let next_due = store.next_due(vec![self.id]).await?.remove(&self.id);
+        self.look_at(Counted { batch, tallies, next_due }, &around).await
+    }
+
+    async fn look_at(
+        &mut self,
+        Counted { batch, tallies, next_due }: Counted,
+        around: &Surroundings,
+    ) -> Result<Look, StatusError> {
+        let Launcher { store, config, .. } = *self.launcher;
+        let Surroundings { at, servers, turned, holds, step_holds } = around;
+        let at = *at;
         let server = servers.is_running();
         let stranded = Stranded::of(&batch, &self.plan, &tallies, config);
-        let turned = with_overrides(config, &store.overrides().await?);
         let mut show = Show::new(&batch, &tallies, turned.allowed_per_s(&self.plan), stranded);
         if !server || servers.unwritable.is_some() {
             show.rate.now = 0.0;
         }
         let report = Report::of(&batch, Some(&self.plan), &tallies);
-        let lanes = self.lanes(&turned, &servers);
-        let holds = store.holds().await?;
-        let of_it = |hold: &StepHold| sends(batch.state) && hold.batch == self.id;
-        let step_holds: Vec<StepHold> = store.step_holds().await?.into_iter().filter(of_it).collect();
-        let is_held = self.is_held(&holds, &step_holds, &show.stranded, &tallies);
+        let lanes = self.lanes(turned, servers);
+        let of_it = |hold: &&StepHold| sends(batch.state) && hold.batch == self.id;
+        let step_holds: Vec<StepHold> = step_holds.iter().filter(of_it).cloned().collect();
+        let is_held = self.is_held(holds, &step_holds, &show.stranded, &tallies);
         let is_over = match batch.state {
             BatchState::Settled => true,
             BatchState::Cancelled => report.open == 0,
@@ -166,20 +222,19 @@ impl<'a> Watcher<'a> {
             at,
             batch: &batch,
             tallies: &tallies,
-            config: &turned,
-            servers: &servers,
-            holds: &holds,
+            config: turned,
+            servers,
+            holds,
             step_holds: &step_holds,
             stranded: &show.stranded,
             is_over,
         };
         let obstacles = self.obstacles(&present).await?;
         let is_unwritable = servers.unwritable.is_some();
-        let next_due = store.next_due(vec![self.id]).await?.remove(&self.id);
         let has_queued = matches!(batch.state, BatchState::Running | BatchState::Scheduled) && show.counts.queued > 0;
         // Nothing can be forecast while the database cannot be written.
         let makes_forecast = self.has_forecast && has_queued && !is_unwritable;
-        let foreseen = if makes_forecast { self.forecast(&turned, &batch, &tallies, at).await? } else { (None, None) };
+        let foreseen = if makes_forecast { self.forecast(turned, &batch, &tallies, at).await? } else { (None, None) };
         let (forecast, finished_by) = foreseen;
         let last_submission = last_submission(&batch, forecast.as_ref().filter(|_| !is_held), finished_by);
         let settled_by = last_submission.and_then(|last| settled_by(&self.plan, &tallies, batch.state, last));

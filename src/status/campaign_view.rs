@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::campaign::{LaneRateView, Look, Watcher};
+use super::campaign::{LaneRateView, Look, look_at_all};
 use super::closed_hours::ClosedHours;
 use super::error::StatusError;
 use super::gaps::{Repeated, Waived};
@@ -133,12 +133,9 @@ impl Listed {
 
     /// Looks at these campaigns. Each comes with whether it is a test send.
     pub async fn of(launcher: &Launcher<'_>, campaigns: Vec<(Batch, bool)>) -> Result<Vec<Self>, StatusError> {
-        let mut all = Vec::new();
-        for (batch, is_test) in campaigns {
-            let mut watcher = Watcher::new(launcher, batch.id).await?.without_forecast();
-            all.push(Self { look: watcher.look().await?, is_test });
-        }
-        Ok(all)
+        let (batches, tests): (Vec<Batch>, Vec<bool>) = campaigns.into_iter().unzip();
+        let looks = look_at_all(launcher, batches).await?;
+        Ok(looks.into_iter().zip(tests).map(|(look, is_test)| Self { look, is_test }).collect())
     }
 
     pub fn view(&self) -> ListedView<'_> {

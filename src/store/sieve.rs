@@ -49,18 +49,40 @@ pub(super) fn sieve(recipients: &[Recipient]) -> Vec<u8> {
     of(&numbers, recipients.iter().filter_map(|recipient| recipient.client_message_id.as_deref()))
 }
 
+/// The filter of a piece that grows, before its first recipient, with room for so many keys.
+pub(super) fn growing(keys: usize) -> Vec<u8> {
+    vec![0; (keys * BITS).div_ceil(8)]
+}
+
+/// Adds recipients to the filter of a piece that grows.
+pub(super) fn grow(sieve: &mut [u8], recipients: &[Recipient]) {
+    for recipient in recipients {
+        add(sieve, mixed(recipient.msisdn.get()));
+        recipient.client_message_id.iter().for_each(|id| add(sieve, of_text(id)));
+    }
+}
+
+/// Whether a filter has as many keys as it has room for: then about half of its bits are set.
+pub(super) fn is_full(sieve: &[u8]) -> bool {
+    sieve.iter().map(|byte| byte.count_ones() as usize).sum::<usize>() >= sieve.len() * 4
+}
+
 /// The filter of these numbers and ids.
 pub(super) fn of<'a>(numbers: &[Msisdn], ids: impl Iterator<Item = &'a str> + Clone) -> Vec<u8> {
     let keys = numbers.len() + ids.clone().count();
     let mut bytes = vec![0_u8; (keys * BITS).div_ceil(8)];
     for key in numbers.iter().map(|number| mixed(number.get())).chain(ids.map(of_text)) {
-        for (byte, bit) in probes(key, bytes.len()) {
-            if let Some(byte) = bytes.get_mut(byte) {
-                *byte |= bit;
-            }
-        }
+        add(&mut bytes, key);
     }
     bytes
+}
+
+fn add(sieve: &mut [u8], key: u64) {
+    for (byte, bit) in probes(key, sieve.len()) {
+        if let Some(byte) = sieve.get_mut(byte) {
+            *byte |= bit;
+        }
+    }
 }
 
 /// Whether a piece with this filter may contain the recipient.
@@ -116,6 +138,22 @@ mod tests {
         let others = (2_000..102_000).filter(|n| may_hold(&sieve, &Whom::Number(recipient(*n).msisdn))).count();
         assert!(others < 600, "{others} of 100,000 pass");
         assert!(!may_hold(&super::sieve(&[]), &Whom::ClientId("spring-0".to_owned())));
+    }
+
+    #[test]
+    fn a_growing_filter_passes_what_was_added_and_is_full_before_it_passes_all() {
+        let (mut sieve, mut added) = (growing(512), 0);
+        while !is_full(&sieve) {
+            grow(&mut sieve, &[recipient(added)]);
+            added += 1;
+        }
+        // Every other recipient has an id too, so two of them are three keys.
+        assert!((300..400).contains(&added), "{added}");
+        assert!((0..added).all(|n| may_hold(&sieve, &Whom::Number(recipient(n).msisdn))));
+        assert!(may_hold(&sieve, &Whom::ClientId("spring-0".to_owned())));
+        let others = (2_000..102_000).filter(|n| may_hold(&sieve, &Whom::Number(recipient(*n).msisdn))).count();
+        assert!(others < 600, "{others} of 100,000 pass");
+        assert!(!is_full(&growing(64)) && is_full(&[]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod audiences;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -267,6 +268,22 @@ async fn the_requests_of_a_key_are_limited_and_another_key_is_not_slowed() {
     assert_eq!(bench.send(Some(caller("b", &[Scope::Read])), other).await.status, StatusCode::OK);
     bench.clock.advance(crate::domain::Span::from_secs(1));
     assert_eq!(bench.get("/v1/events").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_key_with_a_rate_of_its_own_is_held_to_it() {
+    let bench = Bench::new().await;
+    let slow = Arc::new(Caller { requests_per_s: Some(NonZeroU32::MIN), ..(*caller("slow", &[Scope::Read])).clone() });
+    let get = async || {
+        let request = Request::get("/v1/events").body(Body::empty()).unwrap();
+        bench.send(Some(Arc::clone(&slow)), request).await
+    };
+    let first = get().await;
+    assert_eq!(
+        (first.status, &first.headers["ratelimit-policy"]),
+        (StatusCode::OK, &"\"key\";q=1;w=1".parse().unwrap())
+    );
+    assert_eq!(code(&get().await), (429, "too_many_requests"));
 }
 
 #[tokio::test]

@@ -6,14 +6,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
 use super::{AUTHORIZATION, PATH};
 use crate::bench::figures::percentile;
+use crate::bench::http::{Connection, due};
+use crate::bench::served::Sending;
 use crate::bench::{Begun, Error, Run, Stock};
 use crate::clock::Clock;
-use crate::domain::{Span, Timestamp};
+use crate::domain::Timestamp;
 
 /// The receipts to post.
 #[derive(Debug, Clone)]
@@ -31,6 +30,10 @@ pub struct Load {
 impl Load {
     pub(super) fn arrivals(&self) -> Arrivals {
         Arrivals { receipts: self.receipts, spread: self.spread.get() }
+    }
+
+    pub(super) fn sending(&self) -> Sending {
+        Sending { command: "load", arguments: self.arguments(), count: self.receipts.into() }
     }
 
     /// Returns the command line arguments of this load.
@@ -96,10 +99,8 @@ async fn send(address: SocketAddr, load: &Load, clock: &Arc<dyn Clock>) -> Resul
     for _ in 0..load.connections.get() {
         let (next, load, clock) = (Arc::clone(&next), load.clone(), Arc::clone(clock));
         connections.spawn(async move {
-            // The server drops silent connections when it has many, so each connection sends at once.
-            let stream = TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
-            Connection::new(stream, begun_at).run(&load, &next, clock.as_ref()).await
+            let connection = Connection::open(address).await?;
+            Sender::new(connection, begun_at).run(&load, &next, clock.as_ref()).await
         });
     }
     let mut late = Vec::new();
@@ -112,20 +113,18 @@ async fn send(address: SocketAddr, load: &Load, clock: &Arc<dyn Clock>) -> Resul
     Ok(measured)
 }
 
-struct Connection {
-    stream: TcpStream,
+/// Posts receipts over one connection.
+struct Sender {
+    connection: Connection,
     begun: Timestamp,
-    request: Vec<u8>,
     body: Vec<u8>,
-    answer: Vec<u8>,
     /// The time of the latest receipts, and the same as text.
     stamp: (Timestamp, String),
 }
 
-impl Connection {
-    fn new(stream: TcpStream, begun: Timestamp) -> Self {
-        let (request, body, answer) = (Vec::new(), Vec::new(), vec![0; 4_096]);
-        Self { stream, begun, request, body, answer, stamp: (begun, begun.rfc3339()) }
+impl Sender {
+    fn new(connection: Connection, begun: Timestamp) -> Self {
+        Self { connection, begun, body: Vec::new(), stamp: (begun, begun.rfc3339()) }
     }
 
     /// Returns how long each request took, in milliseconds. With a rate, a request counts from when it was due.
@@ -136,17 +135,9 @@ impl Connection {
             if first >= load.receipts {
                 return Ok(took);
             }
-            let due = match load.rate {
-                Some(rate) => {
-                    let due = self.begun + Span::from_millis(i64::from(first) * 1_000 / i64::from(rate.get()));
-                    clock.sleep_until(due).await;
-                    due
-                }
-                None => clock.now(),
-            };
+            let due = due(self.begun, first, load.rate, clock).await;
             self.write(load, first, due);
-            self.stream.write_all(&self.request).await?;
-            self.read().await?;
+            self.connection.post(PATH, AUTHORIZATION, &self.body).await?;
             took.push(clock.now().since(due).millis());
         }
     }
@@ -170,30 +161,6 @@ impl Connection {
         }
         if load.array.get() > 1 {
             self.body.push(b']');
-        }
-        self.request.clear();
-        for part in ["POST ", PATH, " HTTP/1.1\r\nhost: localhost\r\nauthorization: ", AUTHORIZATION] {
-            self.request.extend_from_slice(part.as_bytes());
-        }
-        self.request.extend_from_slice(b"\r\ncontent-type: application/json\r\ncontent-length: ");
-        self.request.extend_from_slice(self.body.len().to_string().as_bytes());
-        self.request.extend_from_slice(b"\r\n\r\n");
-        self.request.extend_from_slice(&self.body);
-    }
-
-    /// Reads the answer, which has no body if it is a success.
-    async fn read(&mut self) -> Result<(), Error> {
-        let mut read = 0;
-        loop {
-            let more = self.stream.read(&mut self.answer[read..]).await?;
-            read += more;
-            let answer = &self.answer[..read];
-            if more == 0 || (read >= 12 && !answer.starts_with(b"HTTP/1.1 200")) {
-                return Err(format!("answered {:?}", String::from_utf8_lossy(answer)).into());
-            }
-            if answer.ends_with(b"\r\n\r\n") {
-                return Ok(());
-            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::api::Api;
 use super::campaign::Campaign;
 use super::cancel::Cancel;
 use super::dispatch::Dispatch;
@@ -19,7 +20,7 @@ use crate::clock::Clock;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Runs every benchmark with the sizes of benches/README.md. This takes about forty minutes on two cores, and 10 \
+    after_help = "Runs every benchmark with the sizes of benches/README.md. This takes about fifty minutes on two cores, and 10 \
                   GB in the folder for temporary files."
 )]
 pub(in crate::cli) struct All {
@@ -46,6 +47,7 @@ impl All {
         self.campaign().run(clock.as_ref()).await?;
         self.import().run().await?;
         self.receipts().run(Arc::clone(&clock)).await?;
+        self.api().run(Arc::clone(&clock)).await?;
         self.pace().run().await?;
         self.timers().run(Arc::clone(&clock)).await?;
         self.cancel().run(Arc::clone(&clock)).await?;
@@ -84,6 +86,16 @@ impl All {
             connections: count(256),
             messages: 1_000_000,
             spread: count(1_000),
+            rounds: self.rounds(3),
+        }
+    }
+
+    fn api(&self) -> Api {
+        Api {
+            messages: 200_000,
+            connections: count(64),
+            batched: 1_000_000,
+            stored: 10_000_000,
             rounds: self.rounds(3),
         }
     }

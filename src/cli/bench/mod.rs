@@ -1,6 +1,7 @@
 //! `volley bench`: measures throughput, latency and memory.
 
 mod all;
+mod api;
 mod campaign;
 mod cancel;
 mod dispatch;
@@ -44,6 +45,8 @@ pub(super) enum Command {
     Timers(timers::Timers),
     /// Receipts over HTTP, stored before the acknowledgement, against a handler that stores nothing
     Receipts(receipts::Receipts),
+    /// Messages accepted by the API, stored before the answer, against a handler that stores nothing; and pages of its lists
+    Api(api::Api),
     /// Accuracy of the rate limit, delay of scheduled campaigns, and cost of an idle server
     Pace(pace::Pace),
     /// Time to launch a campaign on a file, to find one of its messages, and to export it
@@ -68,6 +71,26 @@ pub(super) enum Command {
         address: std::net::SocketAddr,
         #[command(flatten)]
         load: part::ReceiptsArgs,
+    },
+    /// A program that sends messages
+    #[command(hide = true)]
+    Send {
+        #[arg(long)]
+        address: std::net::SocketAddr,
+        #[arg(long)]
+        authorization: String,
+        #[command(flatten)]
+        load: part::SendsArgs,
+    },
+    /// A program that reads a list
+    #[command(hide = true)]
+    Walk {
+        #[arg(long)]
+        address: std::net::SocketAddr,
+        #[arg(long)]
+        authorization: String,
+        #[arg(long)]
+        list: bench::api::List,
     },
     /// One measured run, in a process of its own
     #[command(hide = true, subcommand)]
@@ -163,6 +186,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Engine(engine) => engine.run(clock.as_ref())?,
         Command::Timers(timers) => timers.run(clock).await?,
         Command::Receipts(receipts) => receipts.run(clock).await?,
+        Command::Api(api) => api.run(clock).await?,
         Command::Pace(pace) => pace.run().await?,
         Command::Campaign(campaign) => campaign.run(clock.as_ref()).await?,
         Command::Cancel(cancel) => cancel.run(clock).await?,
@@ -185,6 +209,15 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
         }
         Command::Load { address, load } => {
             let run = bench::receipts::load(address, load.load(), clock).await;
+            out::json(&run.map_err(anyhow::Error::from_boxed)?)?;
+        }
+        Command::Send { address, authorization, load } => {
+            let run = bench::api::send(address, authorization, load.load(), clock).await;
+            out::json(&run.map_err(anyhow::Error::from_boxed)?)?;
+        }
+        Command::Walk { address, authorization, list } => {
+            let walk = bench::api::Walk { address, authorization, list };
+            let run = bench::api::walk(walk, clock.as_ref()).await;
             out::json(&run.map_err(anyhow::Error::from_boxed)?)?;
         }
         Command::Run(part) => out::json(&part.run(clock, chance).await.map_err(anyhow::Error::from_boxed)?)?,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
+use crate::bench::api::{self, List, Sends};
 use crate::bench::dispatch::{self, Load};
 use crate::bench::pace::{self, Paced};
 use crate::bench::{Error, Run, cancel, import, receipts, timers};
@@ -86,6 +87,15 @@ pub(in crate::cli) enum Part {
         #[command(flatten)]
         load: ReceiptsArgs,
     },
+    BareSends(SendsArgs),
+    KeptSends(SendsArgs),
+    Sends(SendsArgs),
+    Pages {
+        #[arg(long)]
+        database: PathBuf,
+        #[arg(long)]
+        list: List,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -157,6 +167,25 @@ impl ReceiptsArgs {
     }
 }
 
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SendsArgs {
+    #[arg(long)]
+    messages: u32,
+    #[arg(long)]
+    connections: NonZeroU32,
+    #[arg(long)]
+    batch: NonZeroU32,
+    #[arg(long)]
+    rate: Option<NonZeroU32>,
+}
+
+impl SendsArgs {
+    pub(super) fn load(&self) -> Sends {
+        let &Self { messages, connections, batch, rate } = self;
+        Sends { messages, connections, batch, rate }
+    }
+}
+
 impl Part {
     pub(super) async fn run(self, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
         match self {
@@ -193,6 +222,10 @@ impl Part {
             Self::Bare(load) => receipts::bare(&load.load(), clock.as_ref()).await,
             Self::Journal(load) => receipts::journal(&load.load(), clock.as_ref()).await,
             Self::Receipts { database, load } => receipts::product(&database, &load.load(), clock, chance).await,
+            Self::BareSends(load) => api::bare(&load.load(), clock).await,
+            Self::KeptSends(load) => api::kept(&load.load(), clock.as_ref()).await,
+            Self::Sends(load) => api::sends(&load.load(), clock, chance).await,
+            Self::Pages { database, list } => api::pages(&database, list, clock, chance).await,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Tests counters: they always equal a count of the rows.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::clock::Chance;
 use crate::domain::{Count, Ending, Outcome};
@@ -66,6 +68,11 @@ fn any_change(chance: &Chance, message: &Loaded, now: Timestamp) -> Change {
 }
 
 async fn counters_of_an_unknown_batch_are_zero(desk: Desk) {
+    let known = desk.batch_of(3).await;
+    let of_all = desk.tallies_of(vec![BatchId(999), known]).await.unwrap();
+    assert_eq!(of_all, BTreeMap::from([(known, desk.tallies(known).await.unwrap())]));
+    let plans = desk.plans(vec![BatchId(999), known]).await.unwrap();
+    assert_eq!(plans, BTreeMap::from([(known, desk.plan(known).await.unwrap().unwrap())]));
     assert_eq!(desk.tallies(BatchId(999)).await.unwrap(), Tallies::default());
 }
 

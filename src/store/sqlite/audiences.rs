@@ -98,7 +98,7 @@ pub(super) async fn append(
     let until: u32 = small(&row.ok_or_else(|| gone(audience))?, "recipients")?;
     let added = until - more..until;
     insert(connection, audience, added.start, recipients).await?;
-    sieves::append(connection, audience, added.clone()).await?;
+    sieves::append(connection, audience, added.start, recipients).await?;
     Ok(added)
 }
 

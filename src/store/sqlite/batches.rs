@@ -1,6 +1,6 @@
 //! Stores batches: begun, filled with messages (see `pieces`), then published at once; later their state changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
@@ -63,11 +63,16 @@ pub(super) async fn of_audience(
     rows.iter().map(|row| Ok((batch(row)?, small(row, "base")?))).collect()
 }
 
-/// Stores a plan, once, and returns its key: the digest of its JSON.
-pub(super) async fn store_plan(connection: &mut SqliteConnection, plan: &Plan) -> Work<Vec<u8>> {
+/// The key of a plan, the digest of its JSON; and that JSON.
+pub(super) fn key_of(plan: &Plan) -> Work<(Vec<u8>, String)> {
     let body = serde_json::to_string(plan)
         .map_err(|error| Error::InvalidRow { what: error.to_string(), place: "the plan".into() })?;
-    let digest = Sha256::digest(&body).to_vec();
+    Ok((Sha256::digest(&body).to_vec(), body))
+}
+
+/// Stores a plan, once, and returns its key.
+pub(super) async fn store_plan(connection: &mut SqliteConnection, plan: &Plan) -> Work<Vec<u8>> {
+    let (digest, body) = key_of(plan)?;
     sqlx::query("INSERT INTO plan (digest, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
         .bind(&digest)
         .bind(body)
@@ -290,6 +295,23 @@ fn batch(row: &SqliteRow) -> Work<Batch> {
     })
 }
 
+fn ids(batches: &[BatchId]) -> String {
+    json_list(batches.iter().map(|batch| i64::from(batch.0)))
+}
+
+pub(super) async fn plans(connection: &mut SqliteConnection, batches: Vec<BatchId>) -> Work<BTreeMap<BatchId, Plan>> {
+    let rows = sqlx::query(
+        "SELECT batch.id, plan.body FROM json_each(?1) wanted JOIN batch ON batch.id = wanted.value
+         JOIN plan ON plan.digest = batch.plan",
+    );
+    let rows = rows.bind(ids(&batches)).fetch_all(connection).await?;
+    let plan = |row: &SqliteRow| {
+        let batch = BatchId(small(row, "id")?);
+        Ok((batch, read_plan(row, batch)?))
+    };
+    rows.iter().map(plan).collect()
+}
+
 pub(super) async fn plan(connection: &mut SqliteConnection, batch: BatchId) -> Work<Option<Plan>> {
     let row = sqlx::query("SELECT body FROM plan WHERE digest = (SELECT plan FROM batch WHERE id = ?1)")
         .bind(batch.0)
@@ -318,6 +340,22 @@ pub(super) async fn tallies(connection: &mut SqliteConnection, batch: BatchId) -
         tallies.add(step(row, "step")?, decoded(row, "count", Count::from_code)?, row.try_get("n")?);
     }
     Ok(tallies)
+}
+
+pub(super) async fn tallies_of(
+    connection: &mut SqliteConnection,
+    batches: Vec<BatchId>,
+) -> Work<BTreeMap<BatchId, Tallies>> {
+    let rows = sqlx::query(
+        "SELECT batch, step, count, sum(n) AS n FROM tally WHERE batch IN (SELECT value FROM json_each(?1))
+         GROUP BY batch, step, count",
+    );
+    let mut all = BTreeMap::<BatchId, Tallies>::new();
+    for row in &rows.bind(ids(&batches)).fetch_all(connection).await? {
+        let tallies = all.entry(BatchId(small(row, "batch")?)).or_default();
+        tallies.add(step(row, "step")?, decoded(row, "count", Count::from_code)?, row.try_get("n")?);
+    }
+    Ok(all)
 }
 
 pub(super) async fn move_on(

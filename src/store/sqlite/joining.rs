@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::rows::{json_of, small, state};
 use super::{Work, audiences, batches, client_ids, inbound, outbox, pieces};
-use crate::domain::{AudienceId, BatchId, BatchState, Tag, Timestamp};
+use crate::domain::{AudienceId, BatchId, BatchState, Plan, Tag, Timestamp};
 use crate::events::Origin;
 use crate::store::{Call, Error, Joined, Joining, KnownAs, NewAudience, NewBatch, NewCall, OwnTimes, PieceOfMessages};
 
@@ -24,9 +24,8 @@ pub(super) async fn join(connection: &mut SqliteConnection, mut joining: Joining
         return Ok(known);
     }
     let (confirms_opt_out, is_observed) = (joining.plan.confirms_opt_out, joining.plan.api.is_some());
-    let plan = batches::store_plan(connection, &joining.plan).await?;
     let open = match joining.open_until {
-        Some(_) => find(connection, plan, joining.now).await?,
+        Some(_) => find(connection, &joining.plan, joining.now).await?,
         None => None,
     };
     let open = match open {
@@ -57,7 +56,7 @@ pub(super) async fn join(connection: &mut SqliteConnection, mut joining: Joining
         confirms_opt_out,
         now,
     };
-    pieces::spread(connection, spread).await?;
+    pieces::spread_new(connection, spread).await?;
     if !own_times.is_empty() {
         set_own_times(connection, batch, from, &own_times).await?;
     }
@@ -134,12 +133,12 @@ async fn set_own_times(
 /// - A batch that has ended or is being cancelled is no longer open.
 /// - A batch created after `now` was opened by a server with another clock. It is skipped, because a message in it would
 ///   be older than its batch.
-async fn find(connection: &mut SqliteConnection, plan: Vec<u8>, now: Timestamp) -> Work<Option<Open>> {
+async fn find(connection: &mut SqliteConnection, plan: &Plan, now: Timestamp) -> Work<Option<Open>> {
     let row = sqlx::query(
         "SELECT id, tag, audience_ids->>0 AS audience FROM batch
          WHERE plan = ?1 AND open_until > ?2 AND created_at <= ?2 AND state IN (?3, ?4) ORDER BY open_until LIMIT 1",
     )
-    .bind(plan)
+    .bind(batches::key_of(plan)?.0)
     .bind(now.millis())
     .bind(BatchState::Running.code())
     .bind(BatchState::Paused.code())

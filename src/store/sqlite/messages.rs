@@ -128,13 +128,6 @@ const COUNT: &str = "INSERT INTO tally (batch, step, count, n, writer)
      ON CONFLICT DO UPDATE SET n = n + excluded.n";
 
 /// Updates the counters, in the same transaction as the rows that they count.
-pub(super) async fn count(connection: &mut SqliteConnection, moves: &Moves) -> Work<()> {
-    let mut script = Script::default();
-    count_in(&mut script, moves);
-    script.run(connection).await?;
-    Ok(())
-}
-
 pub(super) fn count_in(script: &mut Script, moves: &Moves) {
     let mut all = String::from("[");
     for (batch, tallies) in moves {

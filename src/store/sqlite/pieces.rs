@@ -5,8 +5,9 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::audiences::REMOVED_AT_ONCE;
 use super::batches::gone;
-use super::messages::{Moves, count, number};
+use super::messages::{Moves, count_in, number};
 use super::rows::{decoded, json_list, step};
+use super::script::Script;
 use crate::domain::{
     BatchId, Count, LaneId, Marks, Msisdn, Outcome, Present, SkipReason, State, StepIndex, Tallies, Timestamp,
 };
@@ -18,8 +19,21 @@ use crate::store::{PieceOfMessages, Start};
 ///   skipped: totals add up to the audience. A confirmation of the opt-out itself is not skipped.
 /// - A recipient who is left out gets none and leaves a gap in the numbering.
 pub(super) async fn spread(connection: &mut SqliteConnection, spread: PieceOfMessages) -> Work<u32> {
-    let piece = (spread.batch, spread.base.saturating_add(spread.from), spread.base.saturating_add(spread.until));
-    let before = tallies_of_piece(connection, &spread.start, piece, -1).await?;
+    let before = tallies_of_piece(connection, &spread.start, piece(&spread), -1).await?;
+    create(connection, spread, before).await
+}
+
+/// The same for recipients who have no messages yet: they have just been stored.
+pub(super) async fn spread_new(connection: &mut SqliteConnection, spread: PieceOfMessages) -> Work<u32> {
+    create(connection, spread, Tallies::default()).await
+}
+
+fn piece(spread: &PieceOfMessages) -> Piece {
+    (spread.batch, spread.base.saturating_add(spread.from), spread.base.saturating_add(spread.until))
+}
+
+/// Creates messages. `before` are the counters of those that were there before, negative.
+async fn create(connection: &mut SqliteConnection, spread: PieceOfMessages, before: Tallies) -> Work<u32> {
     // Each row looks up the start of its country; countries without one of their own use the default start. `LIMIT -1`
     // limits nothing: it keeps SQLite from computing the skip reason again for each column that uses it.
     sqlx::query(
@@ -67,19 +81,15 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: PieceOfMes
     .bind(spread.confirms_opt_out)
     .execute(&mut *connection)
     .await?;
-    let mut created = tallies_of_piece(connection, &spread.start, piece, 1).await?;
+    let mut created = tallies_of_piece(connection, &spread.start, piece(&spread), 1).await?;
     created.merge(&before);
     let all = created.total(Count::Queued) + created.done();
-    count(connection, &Moves::from([(spread.batch, created)])).await?;
-    let touched =
-        sqlx::query("UPDATE batch SET messages = messages + ?2, touched_at = ?3 WHERE id = ?1 AND touched_at >= 0")
-            .bind(spread.batch.0)
-            .bind(all)
-            .bind(spread.now.millis())
-            .execute(connection)
-            .await?
-            .rows_affected();
-    if touched == 0 {
+    let mut script = Script::default();
+    script.statement("UPDATE batch SET messages = messages + ?2, touched_at = ?3 WHERE id = ?1 AND touched_at >= 0");
+    script.bind(spread.batch.0).bind(all).bind(spread.now.millis());
+    count_in(&mut script, &Moves::from([(spread.batch, created)]));
+    let touched = script.run(connection).await?;
+    if touched.first() == Some(&0) {
         return Err(gone(spread.batch).into());
     }
     Ok(u32::try_from(all).unwrap_or(u32::MAX))
@@ -116,6 +126,9 @@ fn lettered(slots: &[LaneId]) -> (Vec<u32>, String) {
     (lanes, letters)
 }
 
+/// A batch, and the first number of a piece and the one behind it.
+type Piece = (BatchId, u32, u32);
+
 /// Returns the counters of one piece of a batch, multiplied by `times`.
 ///
 /// - `spread` subtracts the counters before its insert from those after it. Counting along the key is much cheaper than
@@ -125,7 +138,7 @@ fn lettered(slots: &[LaneId]) -> (Vec<u32>, String) {
 async fn tallies_of_piece(
     connection: &mut SqliteConnection,
     most: &Start,
-    (batch, from, until): (BatchId, u32, u32),
+    (batch, from, until): Piece,
     times: i64,
 ) -> Work<Tallies> {
     let rows = sqlx::query(

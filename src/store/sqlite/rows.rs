@@ -16,7 +16,7 @@ pub(super) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 /// Rows of one statement; SQLite's limit is 32,766 values. With only a few sizes, each statement is prepared once and
 /// stays in the cache.
-const CHUNKS: [usize; 6] = [2_048, 512, 128, 32, 8, 1];
+const CHUNKS: [usize; 10] = [2_048, 512, 128, 64, 32, 16, 8, 4, 2, 1];
 
 /// Runs `{before} VALUES (?, …), … {after}` over all rows, in few statements. Returns how many rows were affected.
 pub(super) async fn for_values<R>(

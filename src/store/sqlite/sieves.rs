@@ -1,49 +1,66 @@
-//! Rebuilds the sieves (Bloom filters) of stored pieces when an audience grows or a recipient is erased.
+//! Extends the sieves (Bloom filters) of an audience when it grows, and rebuilds one when a recipient is erased.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::messages::number;
 use super::rows::{msisdn, small};
-use crate::domain::{AudienceId, Msisdn};
+use crate::domain::{AudienceId, Msisdn, Recipient};
 use crate::store::sieve;
 
-/// The most recipients of a piece that has grown: about as many as an import puts into one.
-const PIECE_MAX: u32 = 4_096;
-/// How many of the last pieces are considered for a merge.
-///
-/// A growing piece is merged with the one before it if that is no larger. So each small piece is larger than the next,
-/// and most are much larger.
-const GROWING_MAX: u32 = PIECE_MAX.ilog2() + 1;
+/// So many new recipients are a piece of their own. Fewer are added to the last piece until its sieve is full.
+const OWN_PIECE: usize = 256;
+/// Keys for which a piece that grows has room: more in a large audience, so a small one needs little space.
+const ROOM: RangeInclusive<usize> = 64..=512;
 
-/// Adds the recipients with the numbers `new` to the sieves. The cost is bounded: a recipient is read again only when its
-/// piece has doubled.
-pub(super) async fn append(connection: &mut SqliteConnection, audience: AudienceId, new: Range<u32>) -> Work<()> {
-    if new.is_empty() {
+/// Adds recipients, the first of them with the number `first`, to the sieves of an audience. No recipient is read again.
+pub(super) async fn append(
+    connection: &mut SqliteConnection,
+    audience: AudienceId,
+    first: u32,
+    recipients: &[Recipient],
+) -> Work<()> {
+    if recipients.is_empty() {
         return Ok(());
     }
-    let rows = sqlx::query("SELECT first FROM sieve WHERE audience = ?1 ORDER BY first DESC LIMIT ?2")
+    let (piece, bits) = match last(connection, audience).await? {
+        _ if recipients.len() >= OWN_PIECE => (first, sieve::sieve(recipients)),
+        Some((piece, bits)) if !sieve::is_full(&bits) => (piece, grown(bits, recipients)),
+        _ => (first, grown(sieve::growing(room(first, recipients.len())), recipients)),
+    };
+    store(connection, audience, piece.into(), bits).await
+}
+
+fn room(before: u32, new: usize) -> usize {
+    (before as usize).max(new).clamp(*ROOM.start(), *ROOM.end())
+}
+
+fn grown(mut bits: Vec<u8>, recipients: &[Recipient]) -> Vec<u8> {
+    sieve::grow(&mut bits, recipients);
+    bits
+}
+
+/// The last piece of an audience, with its sieve.
+async fn last(connection: &mut SqliteConnection, audience: AudienceId) -> Work<Option<(u32, Vec<u8>)>> {
+    let row = sqlx::query("SELECT first, bits FROM sieve WHERE audience = ?1 ORDER BY first DESC LIMIT 1")
         .bind(audience.0)
-        .bind(GROWING_MAX)
-        .fetch_all(&mut *connection)
+        .fetch_optional(connection)
         .await?;
-    let mut first = new.start;
-    for row in &rows {
-        let before: u32 = small(row, "first")?;
-        if first - before > new.end - first || new.end - before > PIECE_MAX {
-            break;
-        }
-        first = before;
-    }
-    // The merged pieces.
-    sqlx::query("DELETE FROM sieve WHERE audience = ?1 AND first > ?2")
-        .bind(audience.0)
-        .bind(first)
-        .execute(&mut *connection)
-        .await?;
-    build(connection, audience, i64::from(first)..i64::from(new.end)).await
+    row.as_ref().map(|row| Ok((small(row, "first")?, row.try_get("bits")?))).transpose()
+}
+
+async fn store(connection: &mut SqliteConnection, audience: AudienceId, first: i64, bits: Vec<u8>) -> Work<()> {
+    sqlx::query(
+        "INSERT INTO sieve (audience, first, bits) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET bits = excluded.bits",
+    )
+    .bind(audience.0)
+    .bind(first)
+    .bind(bits)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Rebuilds the sieve of the piece with recipient `n`, who has changed.
@@ -68,13 +85,6 @@ async fn build(connection: &mut SqliteConnection, audience: AudienceId, piece: R
         numbers.push(msisdn(&row, "msisdn")?);
         ids.extend(row.try_get::<Option<String>, _>("client_message_id")?);
     }
-    sqlx::query(
-        "INSERT INTO sieve (audience, first, bits) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET bits = excluded.bits",
-    )
-    .bind(audience.0)
-    .bind(piece.start)
-    .bind(sieve::of(&numbers, ids.iter().map(String::as_str)))
-    .execute(connection)
-    .await?;
-    Ok(())
+    let bits = sieve::of(&numbers, ids.iter().map(String::as_str));
+    store(connection, audience, piece.start, bits).await
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{AudienceId, BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
@@ -72,6 +72,8 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     /// - Returns `false` and changes nothing if the batch is no draft.
     /// - Keeps the audiences, which the batch no longer uses.
     async fn remove_draft(&self, batch: BatchId, origin: Origin, now: Timestamp) -> Result<bool>;
+    /// Reads the current plans of batches; those of unknown batches are missing.
+    async fn plans(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Plan>>;
     /// Reads the current plan of a batch.
     async fn plan(&self, batch: BatchId) -> Result<Option<Plan>>;
     /// Changes the plan of a batch that may still send, and notifies the nodes.
@@ -89,6 +91,8 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     async fn bring_forward(&self, queue: Queue, to: Timestamp, leave_within: Option<Span>, limit: u32) -> Result<u32>;
     /// Reads the counters of a batch; it counts no rows.
     async fn tallies(&self, batch: BatchId) -> Result<Tallies>;
+    /// Reads the counters of batches; those of batches without messages are missing.
+    async fn tallies_of(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Tallies>>;
     /// Moves a batch into another state if it is in one of the states `from`, and notifies the nodes.
     ///
     /// - Returns the number of the decision: a node that has noted it obeys it. Also records an event.

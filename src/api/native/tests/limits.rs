@@ -156,8 +156,7 @@ async fn a_limited_key_calls_no_operation_that_checks_no_lane() {
 #[tokio::test]
 async fn a_key_has_its_own_rate() {
     let bench = Bench::new().await;
-    let slow =
-        Caller { requests_per_s: std::num::NonZeroU32::new(2), ..caller("slow", &[Scope::Read]).as_ref().clone() };
+    let slow = Caller { requests_per_s: NonZeroU32::new(2), ..caller("slow", &[Scope::Read]).as_ref().clone() };
     for (wanted, left) in [(200, 1), (200, 0), (429, 0)] {
         let answered = bench.by(&slow, Method::GET, "/v1/events", "").await;
         assert_eq!(answered.status.as_u16(), wanted);

@@ -1,6 +1,6 @@
 //! Implements [`Batches`]: each verb runs the statements of its module.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Sqlite, batches, drafts, editions, joining, limits, pieces};
 use crate::domain::{AudienceId, BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
@@ -87,6 +87,10 @@ impl Batches for Sqlite {
         Ok(true)
     }
 
+    async fn plans(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Plan>> {
+        self.read("read plans", move |c| Box::pin(batches::plans(c, batches))).await
+    }
+
     async fn plan(&self, batch: BatchId) -> Result<Option<Plan>> {
         self.read("read a plan", move |c| Box::pin(batches::plan(c, batch))).await
     }
@@ -106,6 +110,10 @@ impl Batches for Sqlite {
 
     async fn tallies(&self, batch: BatchId) -> Result<Tallies> {
         self.read("read counters", move |c| Box::pin(batches::tallies(c, batch))).await
+    }
+
+    async fn tallies_of(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Tallies>> {
+        self.read("read the counters of batches", move |c| Box::pin(batches::tallies_of(c, batches))).await
     }
 
     async fn move_batch(

@@ -11,9 +11,9 @@ use axum::routing::post;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Load, PATH, is_understood, served};
-use crate::bench::stock::run;
-use crate::bench::{Error, Run};
+use super::served::{Sending, served};
+use super::stock::run;
+use super::{Error, Run};
 use crate::clock::Clock;
 use crate::store::Sqlite;
 
@@ -23,8 +23,18 @@ const GROUP: usize = 1_000;
 /// A body, and the request that waits until it is on disk.
 type Kept = (Bytes, oneshot::Sender<()>);
 
+/// What a journal keeps.
+pub(super) struct Journal {
+    pub(super) path: &'static str,
+    /// Parses a body. Returns whether it is of the expected kind.
+    pub(super) is_understood: fn(&[u8]) -> bool,
+}
+
+/// Where bodies are checked, and the way to the disk.
+type Keeper = (fn(&[u8]) -> bool, mpsc::Sender<Kept>);
+
 /// Stores every body in a new database before it answers.
-pub async fn journal(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
+pub(super) async fn journal(of: Journal, sending: &Sending, clock: &dyn Clock) -> Result<Run, Error> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("journal.db");
     std::fs::File::create_new(&path)?;
@@ -32,14 +42,15 @@ pub async fn journal(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
     run(&mut connection, "CREATE TABLE journal (id INTEGER PRIMARY KEY, body BLOB NOT NULL)").await?;
     let (keep, bodies) = mpsc::channel(GROUP);
     let writing = tokio::spawn(write(connection, bodies));
-    let routes = Router::new().route(PATH, post(receive).layer(DefaultBodyLimit::disable())).with_state(Arc::new(keep));
-    let measured = served(routes, load, clock).await?;
+    let routes = Router::new().route(of.path, post(receive).layer(DefaultBodyLimit::disable()));
+    let measured = served(routes.with_state(Arc::new((of.is_understood, keep))), sending, clock).await?;
     // The routes are dropped, and with them the last sender.
     writing.await??;
     Ok(measured)
 }
 
-async fn receive(State(keep): State<Arc<mpsc::Sender<Kept>>>, body: Bytes) -> StatusCode {
+async fn receive(State(keeper): State<Arc<Keeper>>, body: Bytes) -> StatusCode {
+    let (is_understood, keep) = keeper.as_ref();
     if !is_understood(&body) {
         return StatusCode::BAD_REQUEST;
     }
