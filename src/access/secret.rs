@@ -84,9 +84,8 @@ impl Presented {
             return None;
         }
         let (id, secret) = str::from_utf8(key).ok()?.split_at_checked(KeyId::LENGTH)?;
-        let secret = secret.strip_prefix('_')?;
-        let is_hex = secret.bytes().all(|byte| byte.is_ascii_hexdigit());
-        Some(Self { id: id.parse().ok()?, secret: is_hex.then(|| digest(secret))? })
+        let secret = secret.strip_prefix('_').filter(|secret| secret.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        Some(Self { id: id.parse().ok()?, secret: digest(secret) })
     }
 }
 

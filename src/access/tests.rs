@@ -42,8 +42,9 @@ impl Installation {
 
     async fn open(&self) -> Arc<dyn Store> {
         let url = format!("sqlite://{}", self.folder.path().join("volley.db").display());
-        // Stores of the same file wait for each other, so their clock has to move.
-        store::open(&url, Arc::new(RealClock::new())).await.unwrap()
+        // Processes wait for each other by the clock.
+        let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+        store::open(&url, clock).await.unwrap()
     }
 
     /// Access of another process.
