@@ -1,6 +1,6 @@
 //! Collects the decisions about one message, from when it is read until they are stored.
 
-use crate::domain::{Loaded, Plan, Present, Progress, StepIndex, Timestamp};
+use crate::domain::{Loaded, Plan, Present, Progress, Status, StepIndex, Timestamp};
 use crate::engine::{Cause, Decision, Event, Made, Note, Ruling, Standing, advance, is_more_than_a_time, progress};
 use crate::store::Observed;
 
@@ -26,6 +26,8 @@ pub struct StepReport {
     pub step: StepIndex,
     /// When it happened.
     pub at: Timestamp,
+    /// The status that it reports, unless it is a failure.
+    pub status: Option<Status>,
     /// The code of a failure.
     pub code: Option<u32>,
     pub detail: Option<String>,
@@ -95,10 +97,16 @@ impl Case {
     }
 
     fn observation(&self, progress: Progress) -> Observed {
-        // Of several reports about a step the latest counts, and the latest failure for a failure.
-        let is_failure = matches!(progress, Progress::Failed { .. });
-        let about = |report: &&StepReport| Some(report.step) == progress.step() && report.code.is_some() == is_failure;
-        let report = self.reports.iter().rev().find(about);
+        let of_step = |report: &&StepReport| Some(report.step) == progress.step();
+        let reports = self.reports.iter().filter(of_step);
+        let report = match progress {
+            // A later status implies it, but its own report has its time.
+            Progress::Reached { status, .. } => {
+                reports.filter(|report| report.status >= Some(status)).min_by_key(|report| report.at)
+            }
+            Progress::Failed { .. } => reports.rev().find(|report| report.code.is_some()),
+            Progress::Ended { .. } => None,
+        };
         Observed {
             progress,
             at: report.map_or(self.decided_at, |report| report.at.min(self.decided_at)),

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use crate::domain::{Marks, MessageId, Outcome, Plan, Progress, SkipReason, Span, Status};
+use crate::domain::{Marks, MessageId, Outcome, Plan, Progress, SkipReason, Span, Status, Step};
 use crate::store::{Inbound, Observed, ObservedMessage, ObservedRecipient};
+use crate::template::RecipientText;
 use crate::wire::codes::{self, words};
 use crate::wire::{self, AttemptState, StatusBody};
 
@@ -19,20 +20,15 @@ pub(super) const REPEATS: [Span; 4] =
 pub(super) fn receipt(row: &ObservedMessage, recipient: &ObservedRecipient, plan: &Plan) -> Option<String> {
     let (status, whatsapp) = status(row)?;
     let step = row.observed.progress.step().or_else(|| plan.first(Marks::default()));
-    let channel = step.and_then(|step| plan.step(step)).map(|step| wire::webhook_channel(step.channel));
+    let step = step.and_then(|step| plan.step(step));
     let umid = MessageId { key: row.key, tag: row.tag }.uuid().to_string();
-    let number = recipient.msisdn.to_string();
     let batch_id = row.call.as_ref().map(|call| call.id.uuid().to_string());
     let client_batch_id = row.call.as_ref().and_then(|call| call.client_batch_id.as_deref());
     let receipt = wire::Receipt {
         umid: Some(umid.as_str().into()),
         sub_account_id: plan.api.as_ref().map(|calls| calls.sub_account.as_str().into()),
-        channel: channel.map(Into::into),
-        user: Some(wire::User {
-            msisdn: Some(number.as_str().into()),
-            channel_user_id: Some(number.trim_start_matches('+').into()),
-            ..wire::User::default()
-        }),
+        channel: step.map(|step| wire::webhook_channel(step.channel).into()),
+        user: Some(user(recipient, plan, step)),
         client_message_id: recipient.client_message_id.as_deref().map(Into::into),
         client_batch_id: client_batch_id.map(Into::into),
         batch_id: batch_id.map(Into::into),
@@ -43,6 +39,15 @@ pub(super) fn receipt(row: &ObservedMessage, recipient: &ObservedRecipient, plan
     let mut body = Vec::new();
     receipt.append_event(&mut body);
     String::from_utf8(body).ok()
+}
+
+/// The recipient as the channel of a step knows them: by an id of the channel, or by the digits of the number.
+fn user(recipient: &ObservedRecipient, plan: &Plan, step: Option<&Step>) -> wire::User<'static> {
+    let number = recipient.msisdn.to_string();
+    let called = step.and_then(|step| RecipientText::line_user_id(step, plan.names()));
+    let id = called.and_then(|text| text.fill(&recipient.fields.unpack().ok()?));
+    let id = id.unwrap_or_else(|| number.trim_start_matches('+').to_owned());
+    wire::User { msisdn: Some(number.into()), channel_user_id: Some(id.into()), ..wire::User::default() }
 }
 
 /// The status of a receipt, and WhatsApp's own code for a failure.
@@ -143,7 +148,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        ApiCalls, BatchId, CampaignId, Channel, Fields, MessageKey, Msisdn, Step, StepIndex, Tag, Timestamp,
+        ApiCalls, BatchId, CampaignId, Channel, Fields, MessageKey, Msisdn, StepIndex, Tag, Timestamp,
     };
 
     const FIRST: StepIndex = StepIndex::FIRST;
@@ -179,14 +184,17 @@ mod tests {
         ObservedMessage { was_submitted, ..row(Progress::Ended { outcome, skipped }, "2016-01-01T00:00:00Z") }
     }
 
-    fn sent(row: &ObservedMessage) -> Option<Value> {
-        let recipient = ObservedRecipient {
+    fn recipient() -> ObservedRecipient {
+        ObservedRecipient {
             msisdn: Msisdn::try_from(6_512_345_678_u64).unwrap(),
             country: "SG".parse().unwrap(),
             client_message_id: None,
             fields: Fields::pack([""; 0]),
-        };
-        receipt(row, &recipient, &plan()).map(|body| serde_json::from_str(&body).unwrap())
+        }
+    }
+
+    fn sent(row: &ObservedMessage) -> Option<Value> {
+        receipt(row, &recipient(), &plan()).map(|body| serde_json::from_str(&body).unwrap())
     }
 
     #[test]
@@ -232,6 +240,17 @@ mod tests {
         let payload = sent(&ObservedMessage { call, ..row(second, "2016-01-01T00:00:00Z") }).unwrap()["payload"].take();
         assert_eq!((&payload["clientBatchId"], &payload["channel"]), (&json!("spring"), &json!("sms")));
         assert_eq!(payload["batchId"], json!(id.uuid().to_string()));
+    }
+
+    #[test]
+    fn a_recipient_on_line_is_named_by_their_id() {
+        let step = Step { line_user_id: Some("{{Id}}".to_owned()), ..Step::of_text(Channel::Line, "line", "Hi") };
+        let plan = Plan { columns: vec!["Id".to_owned()], ..Plan::of_steps(vec![step]) };
+        let reached = Progress::Reached { step: FIRST, status: Status::Sent };
+        let recipient = ObservedRecipient { fields: Fields::pack(["U4af4980629"]), ..recipient() };
+        let body = receipt(&row(reached, "2016-01-01T00:00:00Z"), &recipient, &plan).unwrap();
+        let payload = serde_json::from_str::<Value>(&body).unwrap()["payload"].take();
+        assert_eq!((&payload["channel"], &payload["user"]["channelUserId"]), (&json!("line"), &json!("U4af4980629")));
     }
 
     #[test]

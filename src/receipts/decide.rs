@@ -179,7 +179,7 @@ fn report(
 fn step_report(incoming: &Incoming, step: StepIndex) -> StepReport {
     let code = incoming.failure().map(|_| incoming.code);
     let detail = Some(incoming.detail.clone()).filter(|detail| !detail.is_empty());
-    StepReport { step, at: incoming.stamp, code, detail }
+    StepReport { step, at: incoming.stamp, status: incoming.report.status(), code, detail }
 }
 
 fn opted_out(incoming: &Incoming, msisdn: Msisdn, now: Timestamp) -> OptOut {

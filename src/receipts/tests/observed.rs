@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::{ApiCalls, Progress, Status};
+use crate::engine::CallOff;
 use crate::store::{Change, NewSubscription, Observed, WebhookFormat};
 
 fn api_plan() -> Plan {
@@ -43,6 +44,47 @@ async fn each_change_of_a_call_of_the_api_is_told_once() {
     ];
     assert_eq!(all[2..], expected);
     assert!(!all.iter().any(|progress| progress.step() == Some(second)));
+}
+
+#[tokio::test]
+async fn reports_that_come_at_once_are_told_with_their_own_times() {
+    let desk = Desk::of(api_plan()).await;
+    desk.answer(&desk.claim().await, "first").await;
+    let begun = desk.clock.now();
+    desk.wait(60);
+    let report = |state: &str, second: i64| {
+        let timestamp = (begun + Span::from_secs(second)).rfc3339();
+        let payload = serde_json::json!({"umid": "first", "channel": "viber", "status": {"state": state, "timestamp": timestamp}});
+        serde_json::json!({"eventType": "outbound_message_status_changed", "payload": payload})
+    };
+    let body = serde_json::json!([report("delivered", 20), report("sent", 10), report("queued", 5)]).to_string();
+    desk.applier.apply(parse(body.into(), None, desk.clock.now())).await.unwrap();
+    let told: Vec<_> = observed(&desk).await.into_iter().map(|it| (it.progress, it.at.since(begun))).collect();
+    let reached = |status| Progress::Reached { step: StepIndex::FIRST, status };
+    let second = Span::from_secs;
+    let ended = Progress::Ended { outcome: Outcome::Reached, skipped: None };
+    let expected = [(reached(Status::Sent), second(10)), (reached(Status::Delivered), second(20)), (ended, second(60))];
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn an_end_without_a_receipt_is_told_with_whether_anything_was_submitted() {
+    let cancelled = Progress::Ended { outcome: Outcome::Cancelled, skipped: None };
+    let undelivered = Progress::Ended { outcome: Outcome::Undelivered, skipped: None };
+    for (is_submitted, expected) in [(false, cancelled), (true, undelivered)] {
+        let desk = Desk::of(api_plan()).await;
+        if is_submitted {
+            // The first step failed, and the second one waits in its queue.
+            desk.answer(&desk.claim().await, "first").await;
+            desk.receive("first", "undelivered", Some(2_008)).await;
+        }
+        let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
+        let called_off = Event::CalledOff(CallOff::Cancel);
+        let change = entry.decide(&desk.message().await, called_off, desk.clock.now()).unwrap();
+        desk.store.record(vec![change]).await.unwrap();
+        let (_, last) = desk.store.observed_after(Cursor::START, 99).await.unwrap().pop().unwrap();
+        assert_eq!((last.observed.progress, last.was_submitted), (expected, is_submitted));
+    }
 }
 
 #[tokio::test]
