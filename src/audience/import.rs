@@ -203,8 +203,7 @@ pub async fn import(
             Err(ImportError::NothingNew { source_name: source_name(), name, took, summary })
         }
         (Ok(count), Ok((summary, survey)), _) => {
-            let mut record = ImportRecord::new(&summary, &survey);
-            record.upload = upload;
+            let record = ImportRecord::new(&summary, &survey).of_upload(upload);
             let published = publish(store, audience, &label, count, &record).await;
             published.map(|id| Imported { id, took: clock.now().since(begun), summary, survey })
         }

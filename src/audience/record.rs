@@ -44,6 +44,12 @@ impl ImportRecord {
         Self { version: VERSION, summary: Some(summary.clone()), notes, odd, upload: None }
     }
 
+    /// The same, of the import of an upload, if it is one.
+    #[must_use]
+    pub fn of_upload(self, upload: Option<String>) -> Self {
+        Self { upload, ..self }
+    }
+
     /// The text of its column in the database.
     pub fn json(&self) -> String {
         serde_json::json!(self).to_string()

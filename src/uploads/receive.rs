@@ -75,6 +75,8 @@ impl UploadFolder {
         let found = file.get_ref().metadata().await.map_err(UploadError::from)?;
         let on_disk = found.len();
         entry.received.store(on_disk, Ordering::Release);
+        // What was claimed ahead is free again for other uploads.
+        entry.claimed.store(length.unwrap_or(0).max(on_disk), Ordering::Release);
         flushed.map_err(UploadError::from)?;
         file.get_ref().sync_data().await.map_err(UploadError::from)?;
         self.change(entry, |_| ()).await.map_err(UploadError::from)?;
@@ -106,8 +108,12 @@ impl UploadFolder {
             }
             if end > checked {
                 // A claim also looks at the free space of the disk, so declared bytes are claimed in steps too.
-                checked = end.saturating_add(STEP).min(length.unwrap_or(u64::MAX)).max(end);
-                self.claim(entry, checked.min(self.most().bytes()).max(end))?;
+                checked = end.saturating_add(STEP).min(length.unwrap_or(u64::MAX));
+                if self.claim(entry, checked).is_err() {
+                    // Close to the limit, each chunk asks for itself.
+                    checked = end;
+                    self.claim(entry, end)?;
+                }
             }
             file.write_all(&chunk).await.map_err(UploadError::from)?;
             entry.received.store(end, Ordering::Release);

@@ -513,7 +513,7 @@ async fn a_message_is_found_by_its_number_and_explained_by_its_id() {
         story.text
     );
     assert_eq!(code(&bench.get("/v1/messages/msg_00000000000000000000000000000000").await), (404, "not_found"));
-    assert_eq!(code(&bench.get("/v1/messages").await), (400, "invalid_parameter"));
+    assert_eq!(bench.get("/v1/messages").await.body["items"].as_array().unwrap().len(), 2);
     assert_eq!(bench.get("/v1/messages?umid=unknown").await.body["items"], json!([]));
 }
 
