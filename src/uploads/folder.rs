@@ -28,7 +28,8 @@ const NAME_MAX: usize = 200;
 #[derive(Debug)]
 pub struct UploadFolder {
     path: PathBuf,
-    most: ByteSize,
+    /// The size of all uploads together.
+    pub(super) most: ByteSize,
     entries: Mutex<HashMap<UploadId, Arc<Entry>>>,
     clock: Arc<dyn Clock>,
     chance: Arc<Chance>,
@@ -105,10 +106,6 @@ impl UploadFolder {
         let mut path = database.as_os_str().to_owned();
         path.push("-uploads");
         path.into()
-    }
-
-    pub(super) const fn most(&self) -> ByteSize {
-        self.most
     }
 
     pub(super) fn now(&self) -> crate::domain::Timestamp {

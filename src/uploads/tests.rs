@@ -47,7 +47,7 @@ impl Desk {
     /// The next start after a crash: nothing in memory is left.
     fn restarted(self) -> Self {
         let Self { uploads, store, clock, folder, .. } = self;
-        Self::start(uploads.most(), store, clock, folder, 2)
+        Self::start(uploads.most, store, clock, folder, 2)
     }
 
     async fn begin(&self, length: Option<u64>) -> UploadId {
