@@ -24,7 +24,7 @@ impl Msisdn {
         None => unreachable!(),
     };
 
-    /// Stands in for the number of a recipient whom only a channel's id names. No country has the calling code 999, and no
+    /// Replaces the number of a recipient whom only a channel's id names. No country has the calling code 999, and no
     /// step sends to it: it only keeps the messages of one recipient together.
     pub fn stand_in(user_id: &str) -> Self {
         // FNV-1a. Never change it: what a recipient has opted out of would be forgotten.
@@ -34,7 +34,7 @@ impl Msisdn {
         NonZeroU64::new(Self::STAND_INS + hash % Self::STAND_INS_COUNT).map_or(Self::ERASED, Self)
     }
 
-    /// Whether it is no phone number, but stands in for one.
+    /// Whether it is no phone number, but replaces one that is missing.
     pub fn is_stand_in(self) -> bool {
         (Self::STAND_INS..Self::STAND_INS + Self::STAND_INS_COUNT).contains(&self.get())
     }

@@ -27,7 +27,7 @@ impl SchemaVersion {
     }
 }
 
-/// What the writer has done since the store was opened, and what waits for it.
+/// What the writer has done since the store was opened, and the writes that wait for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriterFigures {
     /// When the oldest write that is not on disk yet was asked for.

@@ -190,7 +190,7 @@ impl fmt::Debug for Subscription {
 /// A decision about a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubscriptionChange {
-    /// Sends again, also what waited meanwhile. The day of repeats begins anew.
+    /// Sends again, also the webhooks that have waited. The day of repeats restarts.
     Enable,
     Disable,
     /// Signs with this secret from now on, and with the former ones until `overlap` is over.

@@ -135,7 +135,7 @@ async fn a_dead_receiver_is_disabled_after_a_day_whatever_waits_for_it() {
         site.wait(600);
     }
     assert!(site.clock.now().since(begun) >= Span::from_secs(86_400));
-    // Nothing is lost: what waits is sent when it is enabled again.
+    // Nothing is lost: the waiting webhooks are sent when it is enabled again.
     let (all, before) = (site.store.subscriptions().await.unwrap(), target.requests().len());
     let receiver = Receiver::Subscription(all.iter().find(|known| known.name == crm.view.name).unwrap().id);
     let waiting = site.store.due_deliveries(receiver, site.clock.now(), 999).await.unwrap().len();
@@ -143,7 +143,7 @@ async fn a_dead_receiver_is_disabled_after_a_day_whatever_waits_for_it() {
     site.desk.enable("crm", Origin::SERVER).await.unwrap();
     server.run_once().await.unwrap();
     assert_eq!(target.requests().len(), before + 1);
-    assert!(site.desk.show("crm").await.unwrap().enabled, "the day begins anew");
+    assert!(site.desk.show("crm").await.unwrap().enabled, "the day restarts");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Stores the webhooks that Volley sends: what waits, what came of it, and the alerts that are not over.
+//! Stores the webhooks that Volley sends: those that wait, their results, and the alerts that are not over.
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -245,7 +245,7 @@ pub(super) async fn replay(
 pub(super) const BEGIN_AGAIN: &str = "UPDATE delivery INDEXED BY delivery_due SET next_at = ?2, tries = 0
      WHERE state = 0 AND receiver = ?1 AND next_at > ?2";
 
-/// Lets what waits for a receiver be tried anew, from now on.
+/// Lets the webhooks that wait for a receiver be tried again, from now on.
 pub(super) async fn begin_again(connection: &mut SqliteConnection, receiver: &Receiver, now: Timestamp) -> Work<()> {
     let receiver = to_json(receiver);
     sqlx::query(BEGIN_AGAIN).bind(&receiver).bind(now.millis()).execute(&mut *connection).await?;
@@ -257,7 +257,7 @@ pub(super) async fn begin_again(connection: &mut SqliteConnection, receiver: &Re
 pub(super) const GIVE_UP: &str = "UPDATE delivery SET state = ?2, error = ?3 WHERE id IN
      (SELECT id FROM delivery INDEXED BY delivery_due WHERE state = 0 AND receiver = ?1 LIMIT ?4)";
 
-/// Gives up one piece of what waits for a removed subscription. Returns how many.
+/// Gives up one piece of the webhooks that wait for a removed subscription. Returns how many.
 pub(super) async fn give_up(connection: &mut SqliteConnection, receiver: Receiver) -> Work<u64> {
     let query = sqlx::query(GIVE_UP).bind(to_json(&receiver)).bind(DeliveryState::GivenUp as i64);
     let query = query.bind("the subscription was removed").bind(AT_ONCE);
