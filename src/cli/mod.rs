@@ -224,7 +224,7 @@ impl Cli {
     pub async fn run(self) -> Exit {
         let json = self.json;
         let result = match init_log() {
-            Ok(()) => self.execute().await,
+            Ok(()) => Box::pin(self.execute()).await,
             Err(error) => Err(error),
         };
         result.unwrap_or_else(|error| exit::of_error(&error, json))

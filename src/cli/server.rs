@@ -49,7 +49,7 @@ impl Server {
             verifier: node.door(),
             door: Arc::clone(&door),
             sources: node.sources(),
-            commands: Some(CallersCommands::new(context)),
+            commands: Some(CallersCommands::shared(context)),
         };
         let api = tokio::spawn(api::serve(listener, parts));
         let api = Some(api);

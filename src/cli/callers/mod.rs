@@ -40,7 +40,7 @@ pub(super) struct CallersCommands {
 }
 
 impl CallersCommands {
-    pub(super) fn new(context: &CommandContext) -> Arc<dyn CommandLines> {
+    pub(super) fn shared(context: &CommandContext) -> Arc<dyn CommandLines> {
         Arc::new(Self { context: context.clone() })
     }
 }

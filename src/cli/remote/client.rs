@@ -72,7 +72,7 @@ struct Unanswered {
 struct Lost(String);
 
 impl<'a> Client<'a> {
-    pub(super) fn new(server: &'a Address, key: Secret) -> anyhow::Result<Self> {
+    pub(super) fn new(server: &'a Address, key: &Secret) -> anyhow::Result<Self> {
         // Another caller may have installed it first, which has the same effect.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()

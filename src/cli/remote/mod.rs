@@ -84,7 +84,7 @@ pub(in crate::cli) async fn run(server: &Server, command: &SharedCommand) -> any
         campaign: command.campaign_file().map(campaign_file::read).transpose()?,
         terminal: terminal(changes),
     };
-    let client = Client::new(&server.address, key)?;
+    let client = Client::new(&server.address, &key)?;
     let mut shown = Shown::default();
     client.run(&request, changes, &RealClock::new(), |printed| shown.add(printed)).await
 }
