@@ -92,6 +92,8 @@ async fn the_server_speaks_tls_and_renews_its_certificate_without_a_restart() {
     std::fs::write(site.path("server.pem"), "no certificate").unwrap();
     site.server().wait_for_output("the former one stays in effect").await;
     assert!(open_tls(&address, &[]).await.is_ok());
+    // Commands check the files of the configuration, too.
+    std::fs::write(site.path("server.pem"), &certificate).unwrap();
     let events = site.volley(&["events"]).await.stdout;
     assert!(events.contains("new connections use it") && events.contains("cannot be used"), "{events}");
 }
