@@ -47,7 +47,9 @@ fn user(recipient: &ObservedRecipient, plan: &Plan, step: Option<&Step>) -> wire
     let called = step.and_then(|step| RecipientText::line_user_id(step, plan.names()));
     let id = called.and_then(|text| text.fill(&recipient.fields.unpack().ok()?));
     let id = id.unwrap_or_else(|| number.trim_start_matches('+').to_owned());
-    wire::User { msisdn: Some(number.into()), channel_user_id: Some(id.into()), ..wire::User::default() }
+    // A recipient whom only an id names has no number.
+    let number = Some(number).filter(|_| !recipient.msisdn.is_stand_in());
+    wire::User { msisdn: number.map(Into::into), channel_user_id: Some(id.into()), ..wire::User::default() }
 }
 
 /// The status of a receipt, and WhatsApp's own code for a failure.

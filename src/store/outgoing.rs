@@ -198,7 +198,7 @@ pub enum SubscriptionChange {
         secret: String,
         overlap: Span,
     },
-    /// What waits for it is given up.
+    /// Webhooks that wait for it are given up.
     Remove,
 }
 

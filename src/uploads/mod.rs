@@ -7,7 +7,7 @@
 //! - What is acknowledged is on disk. A broken upload keeps what has arrived, also after a crash.
 //! - An accepted import is carried out exactly once, also after a crash.
 //! - A file is removed once it is imported, or a day after its last use. Only its owner can read it, and its name on disk
-//!   is none that a client chose.
+//!   is not chosen by a client.
 //! - Number and size of all files are bounded, and so is the memory that they take.
 //!
 //! May not: decide what an import accepts (the room `audience` does), or know HTTP.

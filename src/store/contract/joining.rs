@@ -1,9 +1,9 @@
 //! Tests joins: messages join an open batch of their plan, and begin one if none is open.
 
 use super::*;
-use crate::domain::{ApiCalls, Count, OptOutSource, Outcome, SkipReason};
+use crate::domain::{ApiCalls, Count, OptOutSource, Outcome, Progress, SkipReason};
 use crate::events::Origin;
-use crate::store::{Amendment, Call, ClientIds, Joined, Joining, NewCall, OptOut, OwnTimes, Signal, Whom};
+use crate::store::{Amendment, Call, ClientIds, Joined, Joining, NewCall, Observed, OptOut, OwnTimes, Signal, Whom};
 
 for_every_store!(
     messages_of_a_plan_join_one_batch_while_it_is_open,
@@ -13,6 +13,7 @@ for_every_store!(
     messages_of_another_plan_join_another_batch,
     a_call_with_many_messages_is_batches_of_its_own,
     a_message_is_accepted_once_under_its_callers_id,
+    observers_of_a_message_learn_its_call,
     recipients_who_opted_out_are_skipped_when_they_join,
     a_confirmation_is_queued_for_a_recipient_who_opted_out,
     recipients_who_joined_are_found_by_number_and_by_their_own_id,
@@ -130,6 +131,26 @@ async fn a_message_is_accepted_once_under_its_callers_id(desk: Desk) {
     desk.forget_old_requests(at(11)).await.unwrap();
     assert_eq!(desk.join(desk.joining_once(11..12, &["d"], 0).await).await.unwrap().added, 1);
     desk.counters_equal_rows(first.batch, 6).await;
+}
+
+async fn observers_of_a_message_learn_its_call(desk: Desk) {
+    let other = desk.joining_once(1..2, &[], 0).await;
+    let other = Joining { plan: Plan { end: Some(at(1_000)), ..other.plan }, ..other };
+    let parts = vec![desk.joining_once(0..1, &[], 0).await, other];
+    let begun = desk.begin_call(NewCall { client_batch_id: Some("mine".to_owned()), parts }).await.unwrap();
+    let single = desk.join(desk.joining_once(2..3, &[], 0).await).await.unwrap();
+    for batch in [begun[1].batch, single.batch] {
+        let row = desk.one(batch, 0).await;
+        let progress = Progress::Reached { step: StepIndex::FIRST, status: Status::Sent };
+        let observed = vec![Observed { progress, at: desk.now(), code: None, detail: None, message: None }];
+        desk.record(vec![Change { observed, ..change(&row, row.present) }]).await.unwrap();
+    }
+    let told = desk.observed_after(Cursor::START, 9).await.unwrap();
+    let [(_, of_call), (_, of_single)] = &told[..] else { panic!("{told:?}") };
+    let call = of_call.call.as_ref().unwrap();
+    // The first batch of the call names it.
+    assert_eq!((call.id, call.client_batch_id.as_deref()), (begun[0].batch_id(), Some("mine")));
+    assert!(of_single.call.is_none());
 }
 
 async fn joined_messages_equal_launched_messages(desk: Desk) {

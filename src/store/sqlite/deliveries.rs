@@ -241,7 +241,7 @@ pub(super) async fn replay(
     Ok(Replayed { count: again.execute(connection).await?.rows_affected(), last: ids.last().copied() })
 }
 
-/// What waits for a repeat is tried at once.
+/// Webhooks that wait for a repeat are tried at once.
 pub(super) const BEGIN_AGAIN: &str = "UPDATE delivery INDEXED BY delivery_due SET next_at = ?2, tries = 0
      WHERE state = 0 AND receiver = ?1 AND next_at > ?2";
 

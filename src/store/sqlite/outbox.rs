@@ -10,10 +10,12 @@ use super::rows::{decoded, maybe_small, msisdn, small, step, timestamp};
 use super::script::Script;
 use super::{Work, deliveries, inbound, nodes};
 use crate::domain::{
-    BatchId, Fields, Marks, MessageKey, Msisdn, Outcome, Progress, SkipReason, Status, Tag, Umid, push_json_string,
+    BatchId, CampaignId, Fields, Marks, MessageKey, Msisdn, Outcome, Progress, SkipReason, Status, Tag, Umid,
+    push_json_string,
 };
 use crate::store::{
-    Change, Cursor, EventRow, FanOut, Feed, FeedRow, FeedState, Inbound, Observed, ObservedMessage, ObservedRecipient,
+    CallIds, Change, Cursor, EventRow, FanOut, Feed, FeedRow, FeedState, Inbound, Observed, ObservedMessage,
+    ObservedRecipient,
 };
 
 const REACHED: u8 = 0;
@@ -115,12 +117,14 @@ pub(super) async fn replies(
 }
 
 pub(super) const MESSAGES: &str = "SELECT outbox.*, batch.tag, batch.name, batch.edition, m.msisdn, m.country, m.marks,
-         r.client_message_id, r.fields,
+         r.client_message_id, r.fields, call.first AS call_first, head.tag AS call_tag, call.client_batch_id,
          (SELECT umid FROM attempt a WHERE a.batch = outbox.batch AND a.n = outbox.n AND a.step = outbox.step
           ORDER BY a.tries DESC LIMIT 1) AS umid
      FROM outbox JOIN batch ON batch.id = outbox.batch
      LEFT JOIN message m ON m.batch = outbox.batch AND m.n = outbox.n
      LEFT JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
+     LEFT JOIN api_batch call ON call.batch = outbox.batch
+     LEFT JOIN batch head ON head.id = call.first
      WHERE outbox.id > ?1 ORDER BY outbox.id LIMIT ?2";
 
 pub(super) async fn messages(
@@ -149,8 +153,17 @@ fn message(row: &SqliteRow) -> Work<ObservedMessage> {
         recipient: recipient(row)?,
         was_submitted: marks.is_some_and(|marks| Marks::from_bits(marks).last_handed_over().is_some()),
         umid: umid.as_deref().and_then(Umid::from_bytes),
-        call: None,
+        call: call(row)?,
     })
+}
+
+/// The call of the API that sent the message with others, if one did.
+fn call(row: &SqliteRow) -> Work<Option<CallIds>> {
+    let (Some(first), Some(tag)) = (maybe_small(row, "call_first")?, row.try_get::<Option<i64>, _>("call_tag")?) else {
+        return Ok(None);
+    };
+    let id = CampaignId { batch: BatchId(first), tag: Tag::from_random(tag.cast_unsigned()) };
+    Ok(Some(CallIds { id, client_batch_id: row.try_get("client_batch_id")? }))
 }
 
 fn progress(row: &SqliteRow) -> Work<Progress> {

@@ -46,7 +46,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewRequest) ->
     Ok(Begun::Interrupted { begun_at: timestamp(&row, "begun_at")? })
 }
 
-/// Stores an answer. A verb that carries a request out calls it too, so that effect and answer are one transaction.
+/// Stores an answer.
 pub(super) async fn finish(connection: &mut SqliteConnection, of: &RequestKey, answer: &StoredAnswer) -> Work<()> {
     let headers = serde_json::to_string(&answer.headers).map_err(|_| nonsense("idempotent.headers"))?;
     sqlx::query(
