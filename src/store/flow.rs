@@ -63,7 +63,9 @@ impl FlowCounts {
             },
             step,
         };
-        if let Some(fact) = &change.fact {
+        // A receipt that overtakes the answer records the submission, and the answer then records it once more.
+        let is_known = !matches!(before.state, State::Sending { .. });
+        if let Some(fact) = change.fact.as_ref().filter(|fact| !(fact.verdict.was_begun() && is_known)) {
             self.add(FlowPlace { lane: Some(fact.lane), step: fact.step }, Flow::Tried(fact.verdict));
         }
         if before.marks != after.marks {
