@@ -112,7 +112,6 @@ fn a_command_prints_there_what_it_prints_here() {
         &["message", "list", "Promo"],
         &["message", "list", "--to", "+6581234510", "--json"],
         &["message", "show", "Promo", "+6581234510"],
-        &["message", "explain", "Promo", "+6581234510"],
         &["message", "explain", "--rules"],
         &["message", "strays"],
         &["lane", "list", "--json"],
@@ -186,7 +185,7 @@ fn a_campaign_file_of_this_computer_is_launched_there() {
     let plan = ["campaign", "plan", "members.toml", "--offline", "--json"];
     assert_eq!(comparable(&on(&plan).ended(0)), comparable(&server.here(&plan)));
     write("wrong.toml", &text.replace("audience", "audiense"));
-    assert_eq!(on(&["campaign", "plan", "wrong.toml"]).ended(1).stderr.matches("volley: wrong.toml").count(), 2);
+    on(&["campaign", "plan", "wrong.toml"]).ended(1).says(&["wrong.toml", "audiense"]);
     let launch = ["campaign", "launch", "members.toml", "--draft", "--unchecked", "--name", "Remote"];
     let launched = on(&launch).ended(0);
     assert!(launched.stdout.starts_with("\"Remote\" is a draft: 50 messages"), "{}", launched.stdout);
@@ -271,7 +270,7 @@ fn a_refused_command_says_why() {
         (server.key("reader", &["--scope", "read"]), server.key("limited", &["--scope", "read", "--lane", "sms"]));
     let on = |key: &Path, args: &[&str]| there(&server.url, key, args);
     on(&reads, &["campaign", "cancel", "Promo"]).ended(1).says(&["scope \"manage\""]);
-    on(&limited, &["campaign", "list"]).ended(1).says(&["limited to lanes or subaccounts"]);
+    on(&limited, &["campaign", "list"]).ended(1).says(&["limited to some lanes or subaccounts"]);
     let wrong = at.join("wrong.key");
     std::fs::write(&wrong, "vk_0000000000000000_secret").unwrap();
     only_for_its_owner(&wrong);
