@@ -9,6 +9,7 @@ Needs Python 3.9 or newer, and no package. Each answer is printed as one line: t
 import json
 import os
 import sys
+import time
 import urllib.error
 import urllib.request
 from datetime import datetime, timedelta, timezone
@@ -27,7 +28,7 @@ def api_key():
 
 
 def call(method, path, body=None):
-    """Makes one request. Returns the status and the JSON of the answer, also of an error."""
+    """Makes one request, again if it came too early. Returns the status and the JSON of the answer, also of an error."""
     request = urllib.request.Request(
         f"{BASE_URL}/api/v1/subaccounts/{SUB_ACCOUNT}{path}",
         method=method,
@@ -38,7 +39,11 @@ def call(method, path, body=None):
         with urllib.request.urlopen(request, timeout=30) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
+        if error.code != 429:
+            return error.code, json.load(error)
+        # A message may be queried once a second.
+        time.sleep(int(error.headers.get("Retry-After", 1)))
+        return call(method, path, body)
 
 
 def in_an_hour():

@@ -29,6 +29,8 @@ sent=$(call --request POST "$base/messages" --data "{
 }")
 printf '%s\n' "$sent"
 
+# A message may be queried once a second.
+sleep 1
 umid=${sent#*\"umid\":\"}
 call "$base/messages/${umid%%\"*}"
 printf '\n'

@@ -29,7 +29,7 @@ interface ApiError {
 const base = `${env.BASE_URL ?? "https://chatapps.8x8.com"}/api/v1/subaccounts/${env.SUB_ACCOUNT}`;
 const key = readFileSync(env.API_KEY_FILE ?? "volley.key", "utf8").trim();
 
-/** Makes one request. Throws with the provider's code and message if it is refused. */
+/** Makes one request, again if it came too early. Throws with the provider's code and message if it is refused. */
 async function call<Answer>(method: string, path: string, body?: object): Promise<Answer> {
     const response = await fetch(base + path, {
         method,
@@ -37,6 +37,12 @@ async function call<Answer>(method: string, path: string, body?: object): Promis
         body: body && JSON.stringify(body),
         signal: AbortSignal.timeout(30_000),
     });
+    if (response.status === 429) {
+        // A message may be queried once a second.
+        const seconds = Number(response.headers.get("retry-after") ?? 1);
+        await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+        return call(method, path, body);
+    }
     if (!response.ok) {
         const error = (await response.json()) as ApiError;
         throw new Error(`${response.status}: ${error.code} ${error.message ?? ""} (${error.errorId})`);
