@@ -1,7 +1,7 @@
 //! The HTTP API. Thin: extract, call one room, answer.
 //!
 //! In: requests. Out: answers, and verified webhooks for the intake of the room `receipts`. The operations of Volley's own
-//! API are in [`native`], with their document; those of the 8x8 API in [`compatible`].
+//! API are in `native`, with their document; those of the 8x8 API in `compatible`.
 //! Promises: a webhook is answered with 200 once it is on disk, and with an error otherwise, so that the provider repeats
 //! it; every path but the health checks requires a proof (`/metrics` unless it is open); bodies
 //! are bounded, and unverified ones share one bound.
