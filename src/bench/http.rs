@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
 
 const HEAD_END: &[u8] = b"\r\n\r\n";
+const NO_CONTENT: &str = "HTTP/1.1 204";
 const LENGTH: &str = "content-length:";
 
 pub(super) struct Connection {
@@ -27,12 +28,24 @@ impl Connection {
         Ok(Self { stream, request: Vec::new(), answer: vec![0; 4_096] })
     }
 
-    /// Posts JSON, and returns the body of the answer. Fails unless it is a 200.
+    /// Posts JSON, and returns the body of the answer. Fails unless it succeeded.
     pub(super) async fn post(&mut self, path: &str, authorization: &str, body: &[u8]) -> Result<&[u8], Error> {
+        self.send(["POST ", path], authorization, "content-type: application/json", body).await
+    }
+
+    /// Sends a body to a path, and returns the body of the answer. Fails unless it succeeded. `headers` are those of the
+    /// body, in lines.
+    pub(super) async fn send(
+        &mut self,
+        [method, path]: [&str; 2],
+        authorization: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> Result<&[u8], Error> {
         let length = body.len().to_string();
         self.request.clear();
-        let head = ["POST ", path, " HTTP/1.1\r\nhost: localhost\r\nauthorization: ", authorization];
-        let content = ["\r\ncontent-type: application/json\r\ncontent-length: ", &length, "\r\n\r\n"];
+        let head = [method, path, " HTTP/1.1\r\nhost: localhost\r\nauthorization: ", authorization];
+        let content = ["\r\n", headers, "\r\ncontent-length: ", &length, "\r\n\r\n"];
         for part in head.into_iter().chain(content) {
             self.request.extend_from_slice(part.as_bytes());
         }
@@ -40,7 +53,7 @@ impl Connection {
         self.exchange().await
     }
 
-    /// Gets a path, and returns the body of the answer. Fails unless it is a 200.
+    /// Gets a path, and returns the body of the answer. Fails unless it succeeded.
     pub(super) async fn get(&mut self, path: &str, authorization: &str) -> Result<&[u8], Error> {
         self.request.clear();
         for part in ["GET ", path, " HTTP/1.1\r\nhost: localhost\r\nauthorization: ", authorization, "\r\n\r\n"] {
@@ -59,7 +72,7 @@ impl Connection {
             let more = self.stream.read(&mut self.answer[read..]).await?;
             read += more;
             let answer = &self.answer[..read];
-            if more == 0 || (read >= 12 && !answer.starts_with(b"HTTP/1.1 200")) {
+            if more == 0 || (read >= 12 && !answer.starts_with(b"HTTP/1.1 2")) {
                 return Err(format!("answered {:?}", String::from_utf8_lossy(answer)).into());
             }
             if let Some((from, until)) = body_of(answer)?
@@ -83,9 +96,12 @@ pub(super) async fn due(begun: Timestamp, number: u32, rate: Option<NonZeroU32>,
 fn body_of(answer: &[u8]) -> Result<Option<(usize, usize)>, Error> {
     let Some(end) = answer.windows(HEAD_END.len()).position(|bytes| bytes == HEAD_END) else { return Ok(None) };
     let head = str::from_utf8(&answer[..end])?;
+    let from = end + HEAD_END.len();
+    if head.starts_with(NO_CONTENT) {
+        return Ok(Some((from, from)));
+    }
     let named = |line: &&str| line.get(..LENGTH.len()).is_some_and(|name| name.eq_ignore_ascii_case(LENGTH));
     let length = head.lines().find(named).ok_or("the answer has no content-length")?;
-    let from = end + HEAD_END.len();
     Ok(Some((from, from + length[LENGTH.len()..].trim().parse::<usize>()?)))
 }
 
@@ -100,6 +116,8 @@ mod tests {
             assert_eq!(body_of(&answer[..cut]).unwrap(), None, "{cut} bytes");
         }
         assert_eq!(body_of(answer).unwrap(), Some((answer.len() - 2, answer.len())));
+        let nothing = b"HTTP/1.1 204 No Content\r\n\r\n";
+        assert_eq!(body_of(nothing).unwrap(), Some((nothing.len(), nothing.len())));
         assert!(body_of(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").is_err());
     }
 }

@@ -1,13 +1,16 @@
-//! The API over HTTP: messages that a program sends, and lists that it reads. The load comes from another process.
+//! The API over HTTP: messages that a program sends, files that it uploads, and lists that it
+//! reads. The load comes from another process.
 //!
 //! The product is a whole server whose one lane is paused, so it stores every message and sends none. Each request has an
 //! API key, as in production.
 
 mod pages;
 mod sends;
+mod uploads;
 
 pub use pages::{List, Walk, add_rows, pages, walk};
 pub use sends::{Sends, bare, kept, send, sends};
+pub use uploads::{Upload, upload, uploads};
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -36,7 +39,7 @@ fn config() -> Result<Arc<Config>, Error> {
 async fn prepare(store: &Arc<dyn Store>, clock: &dyn Clock) -> Result<String, Error> {
     let now = clock.now();
     store.hold(Hold::by_operator(LANE, "", Origin::SERVER, now), now).await?;
-    let scopes = Scopes::default().with(Scope::Send).with(Scope::Read);
+    let scopes = Scopes::default().with(Scope::Send).with(Scope::Read).with(Scope::Manage);
     let limits = KeyLimits { requests_per_s: Some(NonZeroU32::MAX), ..KeyLimits::default() };
     let new = NewKey { name: "bench".to_owned(), scopes, limits };
     let issued = Access::new(Arc::clone(store)).create_key(new, &By::command("bench"), now).await?;

@@ -95,6 +95,7 @@ impl All {
             messages: 200_000,
             connections: count(64),
             batched: 1_000_000,
+            uploaded: 30_000_000,
             stored: 10_000_000,
             rounds: self.rounds(3),
         }

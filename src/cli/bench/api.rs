@@ -1,6 +1,7 @@
 //! `volley bench api`.
 
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
@@ -18,16 +19,20 @@ use crate::domain::grouped;
 const BATCH: u32 = 1_000;
 const BATCH_CONNECTIONS: u32 = 4;
 
+/// 150 MB.
+const UPLOAD_MIB: f64 = 143.0;
+
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The table shows the medians of all runs: messages accepted per second, or rows listed; the ratio to \
+    after_help = "The table shows the medians of all runs: messages accepted per second, or rows imported or listed; the ratio to \
                   the limit of the same run, in a row above; processor time of the server per message or row; p50 and \
                   p99 of the requests; peak memory of the server. Every message is a text on SMS with a number of its \
                   own, stored before its answer, and every request has an API key. The lane is paused, so nothing is \
                   sent. A run fails unless each answered message is stored once. The limit of single sends is a \
                   handler that parses the same JSON and stores nothing; `kept, not accepted` only stores every body on \
                   disk. Batches are compared with the import's bulk insert of recipients. At half load, requests are \
-                  sent at a fixed rate. Lists are read to their end in pages of 500; p99 is that of the slowest third. \
+                  sent at a fixed rate. A file is uploaded in \
+                  parts of 64 MiB and then imported. Lists are read to their end in pages of 500; p99 is that of the slowest third. \
                   --json has every run."
 )]
 pub(in crate::cli) struct Api {
@@ -40,6 +45,9 @@ pub(in crate::cli) struct Api {
     /// Messages of each run with batches, and recipients of the bulk insert
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=9_000_000))]
     pub(super) batched: u32,
+    /// Rows of the file that is uploaded; 30 million are 2 GB
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(super) uploaded: u32,
     /// Messages stored before lists are read; ten million take a minute to prepare, and 5 GB
     #[arg(long, default_value_t = 1_000_000)]
     pub(super) stored: u32,
@@ -54,6 +62,10 @@ impl Api {
         let (file, rows) = (recipients.clone(), self.batched);
         let writing = tokio::task::spawn_blocking(move || write_csv(&file, rows, From::Some));
         writing.await?.map_err(anyhow::Error::from_boxed)?;
+        let file = folder.path().join("upload.csv");
+        let (written, rows) = (file.clone(), self.uploaded);
+        let writing = tokio::task::spawn_blocking(move || write_csv(&written, rows, From::Some));
+        writing.await?.map_err(anyhow::Error::from_boxed)?;
         let stock = Stock::new(self.stored, Laid::HandedOver, clock).await?;
         add_rows(&stock.original()).await.map_err(anyhow::Error::from_boxed)?;
         let single =
@@ -65,7 +77,7 @@ impl Api {
             rate: None,
         };
         let (mut bare, mut kept, mut singles, mut half) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut inserts, mut batched) = (Vec::new(), Vec::new());
+        let (mut inserts, mut batched, mut uploads) = (Vec::new(), Vec::new(), Vec::new());
         let mut lists = List::ALL.map(|list| (list, Vec::new()));
         for _ in self.rounds.iter("api") {
             bare.push(run_part("the bare handler", &arguments("bare-sends", &single)).await?);
@@ -75,6 +87,7 @@ impl Api {
             singles.push(run);
             inserts.push(insert(&recipients, folder.path()).await?);
             batched.push(run_part("the server", &arguments("sends", &batches)).await?);
+            uploads.push(upload(&file, self.uploaded, folder.path()).await?);
             for (list, runs) in &mut lists {
                 let database = text(&stock.copy().await?);
                 let arguments = ["pages", "--database", &database, "--list", list.name()].map(str::to_owned);
@@ -89,11 +102,13 @@ impl Api {
             Figures::new("recipients: bulk insert alone", inserts.clone(), None),
             Figures::new(&format!("batches of {}: volley", grouped(BATCH)), batched, Some(&inserts))
                 .held_against(Target::PerSecond(100_000)),
+            Figures::new("upload and import of a file: volley", uploads, None)
+                .held_against(Target::PeakMib(UPLOAD_MIB)),
         ];
         api.extend(lists.into_iter().map(|(list, runs)| {
             Figures::new(&format!("list of {}: volley", list.name()), runs, None).held_against(Target::P99Ms(20))
         }));
-        let sizes = [("messages", self.stored)];
+        let sizes = [("stored", self.stored), ("uploaded", self.uploaded)];
         self.rounds.print("api", &sizes, &api, "messages/s", &[CPU, P50, P99, PEAK])
     }
 }
@@ -102,8 +117,17 @@ fn arguments(part: &str, load: &Sends) -> Vec<String> {
     std::iter::once(part.to_owned()).chain(load.arguments()).collect()
 }
 
+/// Uploads a file to a server that imports it.
+async fn upload(file: &Path, rows: u32, folder: &Path) -> anyhow::Result<Run> {
+    let folder = tempfile::tempdir_in(folder)?;
+    let [file, database] = [file, &folder.path().join("bench.db")].map(text);
+    let arguments =
+        ["uploads", "--file", &file, "--database", &database, "--rows", &rows.to_string()].map(str::to_owned);
+    run_part("the server", &arguments).await
+}
+
 /// Stores the recipients of a file as the import does.
-async fn insert(recipients: &std::path::Path, folder: &std::path::Path) -> anyhow::Result<Run> {
+async fn insert(recipients: &Path, folder: &Path) -> anyhow::Result<Run> {
     let folder = tempfile::tempdir_in(folder)?;
     let database = text(&folder.path().join("bench.db"));
     let arguments = ["bulk-insert", "--file", &text(recipients), "--database", &database].map(str::to_owned);

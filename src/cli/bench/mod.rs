@@ -82,6 +82,16 @@ pub(super) enum Command {
         #[command(flatten)]
         load: part::SendsArgs,
     },
+    /// A program that uploads a recipient file
+    #[command(hide = true)]
+    Upload {
+        #[arg(long)]
+        address: std::net::SocketAddr,
+        #[arg(long)]
+        authorization: String,
+        #[arg(long)]
+        file: PathBuf,
+    },
     /// A program that reads a list
     #[command(hide = true)]
     Walk {
@@ -213,6 +223,11 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
         }
         Command::Send { address, authorization, load } => {
             let run = bench::api::send(address, authorization, load.load(), clock).await;
+            out::json(&run.map_err(anyhow::Error::from_boxed)?)?;
+        }
+        Command::Upload { address, authorization, file } => {
+            let upload = bench::api::Upload { address, authorization, file };
+            let run = bench::api::upload(upload, clock.as_ref()).await;
             out::json(&run.map_err(anyhow::Error::from_boxed)?)?;
         }
         Command::Walk { address, authorization, list } => {

@@ -90,6 +90,12 @@ pub(in crate::cli) enum Part {
     BareSends(SendsArgs),
     KeptSends(SendsArgs),
     Sends(SendsArgs),
+    Uploads {
+        #[command(flatten)]
+        stored: StoredArgs,
+        #[arg(long)]
+        rows: u32,
+    },
     Pages {
         #[arg(long)]
         database: PathBuf,
@@ -225,6 +231,9 @@ impl Part {
             Self::BareSends(load) => api::bare(&load.load(), clock).await,
             Self::KeptSends(load) => api::kept(&load.load(), clock.as_ref()).await,
             Self::Sends(load) => api::sends(&load.load(), clock, chance).await,
+            Self::Uploads { stored: StoredArgs { file, database }, rows } => {
+                api::uploads(&file, rows, &database, clock, chance).await
+            }
             Self::Pages { database, list } => api::pages(&database, list, clock, chance).await,
         }
     }
