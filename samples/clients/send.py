@@ -41,7 +41,7 @@ def call(method, path, body=None):
     except urllib.error.HTTPError as error:
         if error.code != 429:
             return error.code, json.load(error)
-        # A message may be queried once a second.
+        # Messages may be queried once a second for each subaccount.
         time.sleep(int(error.headers.get("Retry-After", 1)))
         return call(method, path, body)
 

@@ -29,7 +29,7 @@ sent=$(call --request POST "$base/messages" --data "{
 }")
 printf '%s\n' "$sent"
 
-# A message may be queried once a second.
+# Messages may be queried once a second for each subaccount.
 sleep 1
 umid=${sent#*\"umid\":\"}
 call "$base/messages/${umid%%\"*}"

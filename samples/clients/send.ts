@@ -38,7 +38,7 @@ async function call<Answer>(method: string, path: string, body?: object): Promis
         signal: AbortSignal.timeout(30_000),
     });
     if (response.status === 429) {
-        // A message may be queried once a second.
+        // Messages may be queried once a second for each subaccount.
         const seconds = Number(response.headers.get("retry-after") ?? 1);
         await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
         return call(method, path, body);
