@@ -363,6 +363,48 @@ async fn an_alert_is_told_with_its_end_by_webhook_and_by_command() {
     assert_eq!(states, [("lane_held", "firing"), ("lane_held", "resolved"), ("outage", "firing")]);
 }
 
+/// The alert `ops` for one kind, with a webhook.
+fn alerts_to(target: &Target, kind: &str) -> String {
+    let url = target.url();
+    format!(
+        "[outgoing]\nallow = [\"127.0.0.0/8\"]\n[[alert]]\nname = \"ops\"\nurl = \"{url}\"\nkinds = [\"{kind}\"]\n"
+    )
+}
+
+/// The states that an alert told of, in order.
+fn told_states(target: &Target) -> Vec<String> {
+    target.requests().iter().map(|request| request.json()["state"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_resumed_template_ends_the_alerts_of_its_languages() {
+    let target = Target::new([]).await;
+    let site = Site::with(&alerts_to(&target, "lane_held")).await;
+    let server = site.server();
+    let hold = |second| store::Hold {
+        lane: "wa".to_owned(),
+        template: "promo".to_owned(),
+        language: "en".to_owned(),
+        by: store::HeldBy::Event,
+        code: None,
+        origin: Origin::provider("the template is paused"),
+        since: second,
+    };
+    for _ in 0..2 {
+        let now = site.clock.now();
+        site.store.hold(hold(now), now).await.unwrap();
+        server.run_once().await.unwrap();
+        site.wait(1);
+        let ann = Origin::operator("Ann", None);
+        site.store.release("wa".to_owned(), "promo".to_owned(), site.clock.now(), ann).await.unwrap();
+        server.run_once().await.unwrap();
+        site.wait(60);
+        server.run_once().await.unwrap();
+        server.run_once().await.unwrap();
+    }
+    assert_eq!(told_states(&target), ["firing", "resolved", "firing", "resolved"]);
+}
+
 #[tokio::test]
 async fn a_subscription_is_refused_with_what_is_wrong() {
     let site = Site::new().await;

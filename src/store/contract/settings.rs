@@ -13,6 +13,7 @@ for_every_store!(
     an_account_event_is_stored_and_applied_once,
     the_later_of_pause_and_approval_applies_in_any_order,
     the_provider_releases_only_its_own_holds,
+    a_release_is_told_in_each_language_with_its_last_hold,
     the_guards_holds_and_overrides_end_by_themselves,
     only_an_operator_keeps_an_older_bad_score_from_holding,
     the_latest_report_of_the_provider_is_stored,
@@ -164,6 +165,29 @@ async fn the_provider_releases_only_its_own_holds(desk: Desk) {
     let lift = release(ReleasedBy::Status);
     desk.take_business(vec![AccountEvent { releases: vec![lift], ..event("e-1", 3) }]).await.unwrap();
     assert_eq!(desk.holds().await.unwrap(), [ours, other]);
+}
+
+async fn a_release_is_told_in_each_language_with_its_last_hold(desk: Desk) {
+    let released = async || {
+        let events = desk.events(Cursor::START, 99).await.unwrap().into_iter().map(|(_, event)| event);
+        let released = events.filter(|event| event.kind == EventKind::Released);
+        released.map(|event| event.subject).collect::<Vec<_>>()
+    };
+    let holds = vec![held("en", HeldBy::Event), held("en", HeldBy::Quality), held("de", HeldBy::Event)];
+    desk.take_business(vec![AccountEvent { holds: holds.clone(), ..event("held", 1) }]).await.unwrap();
+    let releases = |because| vec![release(because)];
+    let good = AccountEvent { releases: releases(ReleasedBy::Quality), ..event("good", 2) };
+    desk.take_business(vec![good]).await.unwrap();
+    assert_eq!((released().await, desk.holds().await.unwrap().len()), (Vec::new(), 2), "it is still paused");
+    let approved = AccountEvent { releases: releases(ReleasedBy::Status), ..event("approved", 3) };
+    desk.take_business(vec![approved]).await.unwrap();
+    let [english, german] = ["en", "de"].map(|language| Subject::held("wa", "promo", language));
+    assert_eq!(released().await, std::slice::from_ref(&english));
+    // An operator releases all languages, and each holder's hold.
+    desk.take_business(vec![AccountEvent { holds, ..event("again", 4) }]).await.unwrap();
+    let ann = Origin::operator("Ann", None);
+    assert_eq!(desk.release("wa".to_owned(), "promo".to_owned(), at(9), ann).await.unwrap(), 3);
+    assert_eq!(released().await, [english.clone(), german, english]);
 }
 
 async fn the_guards_holds_and_overrides_end_by_themselves(desk: Desk) {

@@ -1,5 +1,8 @@
 //! Stores lanes, and the holds that keep them from sending.
 
+use std::collections::BTreeSet;
+
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
@@ -115,6 +118,7 @@ pub(super) async fn add_hold(connection: &mut SqliteConnection, hold: &Hold, beg
 /// - A hold that a later event has confirmed stays.
 /// - A release by the provider also keeps its earlier events from holding again. The guard judges events in the order of
 ///   their times by itself.
+/// - Another hold on the same, whoever placed it, remains; then there is no event yet.
 pub(super) async fn release_by_provider(
     connection: &mut SqliteConnection,
     release: &Release,
@@ -128,7 +132,7 @@ pub(super) async fn release_by_provider(
     };
     let released = sqlx::query(
         "DELETE FROM hold WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND by_operator = ?4
-             AND NOT (held_by = ?5 AND begun > ?6)",
+             AND NOT (held_by = ?5 AND begun > ?6) RETURNING language",
     )
     .bind(lane)
     .bind(template)
@@ -136,9 +140,8 @@ pub(super) async fn release_by_provider(
     .bind(holder(of))
     .bind(HeldBy::Event as i64)
     .bind(reported_at.millis())
-    .execute(&mut *connection)
-    .await?
-    .rows_affected();
+    .fetch_all(&mut *connection)
+    .await?;
     let origin = match because {
         ReleasedBy::Status => {
             record_release(connection, lane, template, language, reported_at).await?;
@@ -146,9 +149,29 @@ pub(super) async fn release_by_provider(
         }
         ReleasedBy::Quality => Origin::rule("the quality is good again"),
     };
-    if released > 0 {
-        let subject = Subject::held(lane, template, language);
-        super::nodes::record_event(connection, Event { at: now, subject, origin, kind: EventKind::Released }).await?;
+    record_releases(connection, lane, template, &released, &origin, now).await
+}
+
+/// Records an event for each language whose last hold is removed, given the removed holds.
+///
+/// Each hold was recorded in its own language, so each one ends in its own language too.
+async fn record_releases(
+    connection: &mut SqliteConnection,
+    lane: &str,
+    template: &str,
+    removed: &[SqliteRow],
+    origin: &Origin,
+    now: Timestamp,
+) -> Work<()> {
+    let languages = removed.iter().map(|row| row.try_get("language")).collect::<Result<BTreeSet<String>, _>>()?;
+    for language in languages {
+        let others = sqlx::query("SELECT 1 FROM hold WHERE lane = ?1 AND template = ?2 AND language = ?3 LIMIT 1");
+        let others = others.bind(lane).bind(template).bind(&language).fetch_optional(&mut *connection).await?;
+        if others.is_none() {
+            let (subject, origin) = (Subject::held(lane, template, &language), origin.clone());
+            super::nodes::record_event(connection, Event { at: now, subject, origin, kind: EventKind::Released })
+                .await?;
+        }
     }
     Ok(())
 }
@@ -180,17 +203,15 @@ pub(super) async fn release(
     now: Timestamp,
     origin: Origin,
 ) -> Work<u32> {
-    let released = sqlx::query("DELETE FROM hold WHERE lane = ?1 AND template = ?2")
+    let released = sqlx::query("DELETE FROM hold WHERE lane = ?1 AND template = ?2 RETURNING language")
         .bind(&lane)
         .bind(&template)
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    if released > 0 {
+        .fetch_all(&mut *connection)
+        .await?;
+    if !released.is_empty() {
         record_release(connection, &lane, &template, "", now).await?;
-        let subject = Subject::held(&lane, &template, "");
-        super::nodes::record_event(connection, Event { at: now, subject, origin, kind: EventKind::Released }).await?;
+        record_releases(connection, &lane, &template, &released, &origin, now).await?;
         bump(connection).await?;
     }
-    Ok(u32::try_from(released).unwrap_or(u32::MAX))
+    Ok(u32::try_from(released.len()).unwrap_or(u32::MAX))
 }
