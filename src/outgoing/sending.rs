@@ -1,6 +1,7 @@
 //! Sends deliveries: one sender for each receiver, so that none delays another.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -42,6 +43,10 @@ const LONGEST_PAUSE: Span = Span::from_secs(3_600);
 const SLOW: Span = Span::from_secs(1);
 /// The status by which a receiver says that it is gone for good.
 const GONE: u16 = 410;
+/// The status by which a receiver asks for fewer requests.
+const TOO_MANY: u16 = 429;
+/// The statuses by which a receiver, or a gateway in front of it, says that it is down.
+const DOWN: RangeInclusive<u16> = 502..=504;
 
 /// Sends the webhooks of an installation.
 #[derive(Debug)]
@@ -72,8 +77,15 @@ struct Work {
 enum Sent {
     Nothing,
     Some,
-    /// There were deliveries, and none of them was delivered.
+    /// There were deliveries, and the receiver did not deal with any of them.
     Failed,
+}
+
+/// Whether a try shows that its receiver works: it has taken this webhook, or promptly refused
+/// it alone.
+fn is_dealt_with(trial: &Trial) -> bool {
+    let refuses = |status: u16| status != TOO_MANY && !DOWN.contains(&status);
+    trial.error.is_none() || (trial.status.is_some_and(refuses) && trial.took < SLOW)
 }
 
 /// Where the deliveries of a receiver go.
@@ -207,7 +219,7 @@ impl Outgoing {
         }
     }
 
-    /// Sends what is due to a receiver, page after page, until nothing is or nothing is delivered. A decision about the
+    /// Sends what is due to a receiver, page after page, until nothing is or the receiver fails. A decision about the
     /// receiver takes effect with its next turn, so a turn must not be long.
     async fn send_while_due(&self, receiver: &Receiver, endpoint: &Endpoint, stop: &CancellationToken) {
         let until = self.clock.now() + TURN;
@@ -253,8 +265,9 @@ impl Outgoing {
         if tried.is_empty() {
             return Ok(Sent::Nothing);
         }
-        let is_delivered = tried.iter().any(|tried| tried.then == AfterTrial::Delivered);
-        if is_delivered {
+        // One webhook that a receiver refuses must not delay the others.
+        let works = tried.iter().any(|tried| is_dealt_with(&tried.trial));
+        if works {
             self.standings.succeeds(receiver);
         } else {
             self.standings.fails(receiver, endpoint.is_scheduled(), self.clock.now());
@@ -265,7 +278,7 @@ impl Outgoing {
             let (change, origin) = (SubscriptionChange::Disable, Origin::rule(reason));
             self.store.change_subscription(subscription.id, change, origin, self.clock.now()).await?;
         }
-        Ok(if is_delivered { Sent::Some } else { Sent::Failed })
+        Ok(if works { Sent::Some } else { Sent::Failed })
     }
 
     /// Sends one delivery, and decides what follows.

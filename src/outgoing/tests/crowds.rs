@@ -119,7 +119,7 @@ async fn each_receipt_is_repeated_at_its_own_times_while_its_receiver_is_down() 
 #[tokio::test]
 async fn a_dead_receiver_is_disabled_after_a_day_whatever_waits_for_it() {
     let site = Site::new().await;
-    let target = Target::new(std::iter::repeat_n(Reaction::Answers(500, ""), 9_999)).await;
+    let target = Target::new(std::iter::repeat_n(Reaction::Answers(503, ""), 9_999)).await;
     let crm = site.subscribe("crm", &target.url()).await;
     let server = site.server();
     let begun = site.clock.now();

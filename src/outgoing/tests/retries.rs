@@ -231,12 +231,32 @@ async fn a_webhook_that_one_receiver_never_takes_does_not_disable_it() {
     server.run_once().await.unwrap();
     site.wait(43_200);
     site.hold("b").await;
-    // Of two that are due, the failing one is tried alone; then its receiver answers again.
     for _ in 0..3 {
         server.run_once().await.unwrap();
     }
     assert!(site.log(&crm).await.iter().all(|delivery| delivery.state == DeliveryState::Delivered));
     assert!(site.desk.show("crm").await.unwrap().failing_since.is_none());
+}
+
+#[tokio::test]
+async fn webhooks_that_a_receiver_refuses_delay_no_others_to_it() {
+    let (refused, count) = (20, 60);
+    for (status, is_prompt) in [(500, true), (404, true), (429, false), (502, false), (503, false)] {
+        let site = Site::new().await;
+        let target = Target::new(std::iter::repeat_n(Reaction::Answers(status, ""), refused)).await;
+        let crm = site.subscribe("crm", &target.url()).await;
+        let server = site.server();
+        for n in 0..count {
+            site.hold(&format!("lane-{n}")).await;
+        }
+        for _ in 0..6 {
+            server.run_once().await.unwrap();
+        }
+        let log = site.log(&crm).await;
+        let delivered = log.iter().filter(|delivery| delivery.state == DeliveryState::Delivered).count();
+        let expected = if is_prompt { count - refused } else { 0 };
+        assert_eq!(delivered, expected, "after {status}");
+    }
 }
 
 #[tokio::test]
