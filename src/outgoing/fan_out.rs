@@ -14,8 +14,8 @@ use crate::domain::{BatchId, MessageId, MessageKey, Plan, Timestamp};
 use crate::events::Subject;
 use crate::receipts::ReplyViews;
 use crate::store::{
-    Cursor, FanOut, Feed, FeedState, Inbound, NewDelivery, ObservedMessage, ObservedRecipient, Receiver, Result, Store,
-    Subscription, WebhookFormat,
+    Cursor, FanOut, Feed, FeedRow, FeedState, Inbound, NewDelivery, ObservedMessage, ObservedRecipient, Receiver,
+    Result, Store, Subscription, WebhookFormat,
 };
 
 /// Deliveries of one transaction, about; it stays well below 50 ms.
@@ -27,6 +27,13 @@ const PLANS_MAX: usize = 256;
 
 /// The plan of a batch in one edition.
 type KnownPlan = (u32, Arc<Plan>);
+
+/// The rows that one look makes deliveries of, and who may get them.
+#[derive(Debug)]
+pub(super) struct Round {
+    states: Vec<FeedState>,
+    pub(super) subscriptions: Vec<Subscription>,
+}
 
 /// Makes deliveries of the feeds.
 #[derive(Debug)]
@@ -43,24 +50,30 @@ impl Fan {
         Self { store, alerts, plans: Mutex::default(), has_restarted: Mutex::new(false) }
     }
 
-    /// Makes deliveries of one page of each feed, and tells of alerts that ended. Returns whether a feed has more rows.
-    pub(super) async fn run_once(&self, subscriptions: &[Subscription], now: Timestamp) -> Result<bool> {
+    /// Reads where the feeds are, and then the subscriptions. A row up to there is newer than no subscription that it may
+    /// concern, so none is missing.
+    pub(super) async fn begin(&self) -> Result<Round> {
         let states = self.store.feeds().await?;
+        Ok(Round { states, subscriptions: self.store.subscriptions().await? })
+    }
+
+    /// Makes deliveries of one page of each feed, and tells of alerts that ended. Returns whether a feed has more rows.
+    pub(super) async fn run_once(&self, round: &mut Round, now: Timestamp) -> Result<bool> {
+        let Round { states, subscriptions } = round;
         let has_receivers = !subscriptions.is_empty() || !self.alerts.is_empty();
         if !self.alerts.is_empty() {
-            self.restart_alerts(&states, now).await?;
+            self.restart_alerts(states, now).await?;
             self.end_alerts(now).await?;
         }
+        // Addresses of messages get changes of messages alone.
+        let is_read = |state: &&mut FeedState| state.is_behind() && (has_receivers || state.feed == Feed::Messages);
         let mut has_more = false;
-        for state in states.into_iter().filter(FeedState::is_behind) {
-            // Addresses of messages get changes of messages alone.
-            if !has_receivers && state.feed != Feed::Messages {
-                continue;
-            }
-            let page = self.page(state, subscriptions, now).await?;
-            has_more |= page.until < state.latest;
-            // If another process was faster, the next look reads what is left.
-            self.store.fan_out(page).await?;
+        for state in states.iter_mut().filter(is_read) {
+            let page = self.page(*state, subscriptions, now).await?;
+            let until = page.until;
+            // If another process was faster, the next round reads what is left.
+            state.position = if self.store.fan_out(page).await? { until } else { state.latest };
+            has_more |= state.is_behind();
         }
         Ok(has_more)
     }
@@ -68,20 +81,17 @@ impl Fan {
     async fn page(&self, state: FeedState, subscriptions: &[Subscription], now: Timestamp) -> Result<FanOut> {
         let limit = (DELIVERIES_MAX / subscriptions.len().max(1)).clamp(1, ROWS_MAX);
         let limit = u32::try_from(limit).unwrap_or(1);
-        let FeedState { feed, position: from, .. } = state;
-        let empty = FanOut { feed, from, until: from, deliveries: Vec::new(), alerts: Vec::new(), now };
-        let page = match feed {
-            Feed::Events => self.events(empty, subscriptions, limit).await?,
-            Feed::Replies => self.replies(empty, subscriptions, limit).await?,
-            Feed::Messages => self.messages(empty, subscriptions, limit).await?,
-        };
-        // A row that was removed meanwhile leaves a gap in the numbers.
-        let until = if page.until == from { state.latest } else { page.until };
-        Ok(FanOut { until, ..page })
+        let FeedState { feed, position: from, latest } = state;
+        let empty = FanOut { feed, from, until: latest, deliveries: Vec::new(), alerts: Vec::new(), now };
+        match feed {
+            Feed::Events => self.events(empty, subscriptions, limit).await,
+            Feed::Replies => self.replies(empty, subscriptions, limit).await,
+            Feed::Messages => self.messages(empty, subscriptions, limit).await,
+        }
     }
 
     async fn events(&self, page: FanOut, subscriptions: &[Subscription], limit: u32) -> Result<FanOut> {
-        let rows = self.store.events_after(page.from, limit).await?;
+        let rows = until(page.until, self.store.events_after(page.from, limit).await?);
         let open = if self.alerts.is_empty() { Vec::new() } else { self.store.open_alerts().await? };
         let mut alerts = Alerts::new(&self.alerts, open, page.now);
         let mut deliveries = Vec::new();
@@ -89,7 +99,7 @@ impl Fan {
             let id = event_id('c', *position, event.at);
             alerts.add(&id, event);
             let Some(kind) = event_types::of_event(event) else { continue };
-            let wanting = wanting(subscriptions, kind).filter(|it| event.at >= it.created_at);
+            let wanting = wanting(subscriptions, kind, event.at).filter(|it| event.at >= it.created_at);
             let to = |subscription: &Subscription| NewDelivery {
                 receiver: Receiver::Subscription(subscription.id),
                 event: id.clone(),
@@ -102,15 +112,15 @@ impl Fan {
         }
         let (of_alerts, alerts) = alerts.finish();
         deliveries.extend(of_alerts);
-        Ok(FanOut { until: last(&rows, page.from), deliveries, alerts, ..page })
+        Ok(FanOut { until: last(&rows, page.until), deliveries, alerts, ..page })
     }
 
     async fn replies(&self, page: FanOut, subscriptions: &[Subscription], limit: u32) -> Result<FanOut> {
-        let rows = self.store.inbound_after(page.from, limit).await?;
+        let rows = until(page.until, self.store.inbound_after(page.from, limit).await?);
         let mut views = ReplyViews::new(self.store.as_ref(), true);
         let mut deliveries = Vec::new();
         for (position, inbound) in &rows {
-            let wanting: Vec<_> = wanting(subscriptions, event_types::REPLY)
+            let wanting: Vec<_> = wanting(subscriptions, event_types::REPLY, inbound.received)
                 .filter(|it| inbound.received >= it.created_at)
                 .filter(|it| it.format == WebhookFormat::Volley || is_of(it, &inbound.sub_account))
                 .collect();
@@ -136,7 +146,7 @@ impl Fan {
                 });
             }
         }
-        Ok(FanOut { until: last(&rows, page.from), deliveries, ..page })
+        Ok(FanOut { until: last(&rows, page.until), deliveries, ..page })
     }
 
     /// The message that a recipient has answered.
@@ -146,7 +156,7 @@ impl Fan {
     }
 
     async fn messages(&self, page: FanOut, subscriptions: &[Subscription], limit: u32) -> Result<FanOut> {
-        let rows = self.store.observed_after(page.from, limit).await?;
+        let rows = until(page.until, self.store.observed_after(page.from, limit).await?);
         let mut deliveries = Vec::new();
         for (position, row) in &rows {
             // The message is purged, or its recipient erased.
@@ -156,10 +166,10 @@ impl Fan {
             let kind = event_types::of_progress(row.observed.progress);
             let told = Change { id, kind, row, recipient, plan: &plan };
             deliveries.extend(told.to_client(subscriptions));
-            let own = wanting(subscriptions, kind).filter(|it| it.format == WebhookFormat::Volley);
+            let own = wanting(subscriptions, kind, row.observed.at).filter(|it| it.format == WebhookFormat::Volley);
             deliveries.extend(own.map(|subscription| told.to(subscription)));
         }
-        Ok(FanOut { until: last(&rows, page.from), deliveries, ..page })
+        Ok(FanOut { until: last(&rows, page.until), deliveries, ..page })
     }
 
     async fn plan(&self, batch: BatchId, edition: u32) -> Result<Option<Arc<Plan>>> {
@@ -234,7 +244,7 @@ impl Change<'_> {
             return vec![self.delivery(Receiver::Callback(origin), Some(url), body)];
         }
         let is_for_it = |it: &&Subscription| it.format == WebhookFormat::Provider && is_of(it, &calls.sub_account);
-        let wanting = wanting(subscriptions, self.kind).filter(is_for_it);
+        let wanting = wanting(subscriptions, self.kind, self.row.observed.at).filter(is_for_it);
         wanting.map(|it| self.delivery(Receiver::Subscription(it.id), None, body.clone())).collect()
     }
 
@@ -248,10 +258,15 @@ impl Change<'_> {
     }
 }
 
-/// The enabled subscriptions that want a type.
-fn wanting<'a>(subscriptions: &'a [Subscription], kind: &'a str) -> impl Iterator<Item = &'a Subscription> {
+/// The subscriptions that want a type, and were enabled at that time.
+fn wanting<'a>(
+    subscriptions: &'a [Subscription],
+    kind: &'a str,
+    at: Timestamp,
+) -> impl Iterator<Item = &'a Subscription> {
+    let was_enabled = move |it: &&Subscription| it.disabled.as_ref().is_none_or(|(since, _)| at < *since);
     let wants = move |it: &&Subscription| it.types.iter().any(|pattern| is_wanted(pattern, kind));
-    subscriptions.iter().filter(|it| it.is_enabled()).filter(wants)
+    subscriptions.iter().filter(was_enabled).filter(wants)
 }
 
 /// Whether a subscription for the provider's webhooks wants those of a subaccount.
@@ -264,8 +279,15 @@ fn event_id(feed: char, position: Cursor, at: Timestamp) -> String {
     format!("evt_{feed}{}_{}", position.row(), at.millis())
 }
 
-fn last<T>(rows: &[(Cursor, T)], from: Cursor) -> Cursor {
-    rows.last().map_or(from, |(position, _)| *position)
+/// The rows of a round.
+fn until<T>(latest: Cursor, mut rows: Vec<FeedRow<T>>) -> Vec<FeedRow<T>> {
+    rows.retain(|(position, _)| *position <= latest);
+    rows
+}
+
+/// Where a page ends. Without rows that is the latest one: a row that was removed leaves a gap in the numbers.
+fn last<T>(rows: &[FeedRow<T>], latest: Cursor) -> Cursor {
+    rows.last().map_or(latest, |(position, _)| *position)
 }
 
 /// What events about a subject are ordered by: a campaign with its steps, or a lane with its templates.

@@ -182,10 +182,10 @@ impl Outgoing {
     /// Makes deliveries of the feeds, and finds the receivers that get something now.
     async fn look(&self, busy: &BTreeSet<Receiver>) -> Result<Work> {
         let now = self.clock.now();
-        let subscriptions = self.store.subscriptions().await?;
+        let mut round = self.fan.begin().await?;
         let (mut has_more, mut pages) = (true, 0);
         while has_more && pages < PAGES {
-            has_more = self.fan.run_once(&subscriptions, now).await?;
+            has_more = self.fan.run_once(&mut round, now).await?;
             pages += 1;
         }
         let after = self.looked.lock().clone();
@@ -197,7 +197,9 @@ impl Outgoing {
         let mut endpoints: BTreeMap<Receiver, Endpoint> = waiting
             .into_iter()
             .filter(|(_, at)| *at <= now)
-            .filter_map(|(receiver, _)| self.endpoint(&receiver, &subscriptions).map(|endpoint| (receiver, endpoint)))
+            .filter_map(|(receiver, _)| {
+                self.endpoint(&receiver, &round.subscriptions).map(|endpoint| (receiver, endpoint))
+            })
             .collect();
         let chosen = self.standings.choose(endpoints.keys().cloned().collect(), busy, now);
         let due = chosen.into_iter().filter_map(|receiver| endpoints.remove_entry(&receiver)).collect();

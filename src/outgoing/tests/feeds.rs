@@ -42,6 +42,21 @@ async fn an_event_is_sent_signed_to_whoever_wants_it() {
     assert_signed(request, &[&created.secret.unwrap()]);
 }
 
+#[tokio::test]
+async fn an_event_right_after_the_creation_of_a_subscription_reaches_it() {
+    let site = Site::new().await;
+    let (crm, other) = (Target::new([]).await, Target::new([]).await);
+    site.subscribe("other", &other.url()).await;
+    // A look has read the subscriptions, and makes deliveries of several pages.
+    let fan = super::super::fan_out::Fan::new(Arc::clone(&site.store), Arc::clone(&site.alerts));
+    let mut round = fan.begin().await.unwrap();
+    site.subscribe("crm", &crm.url()).await;
+    site.hold("sms").await;
+    while fan.run_once(&mut round, site.clock.now()).await.unwrap() {}
+    site.server().run_once().await.unwrap();
+    assert_eq!((kinds(&crm), kinds(&other)), (vec!["lane.held".to_owned()], vec!["lane.held".to_owned()]));
+}
+
 /// Compares the signatures with those of another implementation.
 fn assert_signed(request: &Request, secrets: &[&str]) {
     let id = request.header("webhook-id").unwrap();
@@ -366,9 +381,7 @@ async fn an_alert_is_told_with_its_end_by_webhook_and_by_command() {
 /// The alert `ops` for one kind, with a webhook.
 fn alerts_to(target: &Target, kind: &str) -> String {
     let url = target.url();
-    format!(
-        "[outgoing]\nallow = [\"127.0.0.0/8\"]\n[[alert]]\nname = \"ops\"\nurl = \"{url}\"\nkinds = [\"{kind}\"]\n"
-    )
+    format!("[outgoing]\nallow = [\"127.0.0.0/8\"]\n[[alert]]\nname = \"ops\"\nurl = \"{url}\"\nkinds = [\"{kind}\"]\n")
 }
 
 /// The states that an alert told of, in order.

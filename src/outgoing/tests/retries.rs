@@ -163,7 +163,8 @@ async fn a_crash_after_the_fan_out_loses_nothing() {
     site.hold("sms").await;
     // The feed has moved, and no request has left.
     let fan = super::super::fan_out::Fan::new(Arc::clone(&site.store), Arc::clone(&site.alerts));
-    while fan.run_once(&site.store.subscriptions().await.unwrap(), site.clock.now()).await.unwrap() {}
+    let mut round = fan.begin().await.unwrap();
+    while fan.run_once(&mut round, site.clock.now()).await.unwrap() {}
     drop(fan);
     site.server().run_once().await.unwrap();
     site.server().run_once().await.unwrap();
@@ -268,6 +269,25 @@ async fn a_receiver_that_is_gone_is_disabled_at_once() {
     site.server().run_once().await.unwrap();
     let shown = site.desk.show("crm").await.unwrap();
     assert!(!shown.enabled && shown.disabled_because.unwrap().contains("410"));
+}
+
+#[tokio::test]
+async fn what_happened_before_a_subscription_was_disabled_is_kept_for_it() {
+    let site = Site::new().await;
+    let target = Target::new([]).await;
+    let crm = site.subscribe("crm", &target.url()).await;
+    site.hold("before").await;
+    site.wait(1);
+    // No server runs until then.
+    site.desk.disable("crm", Origin::operator("Ann", Some("maintenance"))).await.unwrap();
+    site.hold("after").await;
+    let server = site.server();
+    server.run_once().await.unwrap();
+    assert_eq!(states(&site.log(&crm).await), [(DeliveryState::Waiting, 0)]);
+    site.desk.enable("crm", Origin::operator("Ann", None)).await.unwrap();
+    server.run_once().await.unwrap();
+    let lanes: Vec<_> = target.requests().iter().map(|it| it.json()["data"]["lane"].clone()).collect();
+    assert_eq!(lanes, ["before"]);
 }
 
 #[tokio::test]
