@@ -135,6 +135,7 @@ impl Node {
         };
         let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
         let outgoing = Outgoing::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&parts.chance), &parts.config)?;
+        outgoing.note_start().await?;
         let database = parts.config.database.clone();
         let mut node = Self::start_over(parts, transport).await?;
         node.tasks.spawn("templates", keeper.run(node.stop.clone()));

@@ -41,18 +41,38 @@ pub(super) struct Fan {
     store: Arc<dyn Store>,
     alerts: Arc<[Alert]>,
     plans: Mutex<HashMap<BatchId, KnownPlan>>,
-    /// Whether the alerts of an earlier server are looked through.
-    has_restarted: Mutex<bool>,
+    restart: Mutex<Restart>,
+}
+
+/// Whether the alerts are ended whose end an earlier server may have missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Restart {
+    /// It is not known yet which events are of this server.
+    Unknown,
+    /// Not until these events of earlier servers are read: they may begin such alerts.
+    After(Cursor),
+    Done,
 }
 
 impl Fan {
     pub(super) fn new(store: Arc<dyn Store>, alerts: Arc<[Alert]>) -> Self {
-        Self { store, alerts, plans: Mutex::default(), has_restarted: Mutex::new(false) }
+        Self { store, alerts, plans: Mutex::default(), restart: Mutex::new(Restart::Unknown) }
+    }
+
+    /// Notes which events are there before this server records one.
+    pub(super) async fn note_start(&self) -> Result<()> {
+        if *self.restart.lock() == Restart::Unknown {
+            let states = self.store.feeds().await?;
+            let events = states.iter().find(|state| state.feed == Feed::Events);
+            *self.restart.lock() = events.map_or(Restart::Done, |events| Restart::After(events.latest));
+        }
+        Ok(())
     }
 
     /// Reads where the feeds are, and then the subscriptions. A row up to there is newer than no subscription that it may
     /// concern, so none is missing.
     pub(super) async fn begin(&self) -> Result<Round> {
+        self.note_start().await?;
         let states = self.store.feeds().await?;
         Ok(Round { states, subscriptions: self.store.subscriptions().await? })
     }
@@ -66,16 +86,29 @@ impl Fan {
             self.end_alerts(now).await?;
         }
         // Addresses of messages get changes of messages alone.
-        let is_read = |state: &&mut FeedState| state.is_behind() && (has_receivers || state.feed == Feed::Messages);
-        let mut has_more = false;
-        for state in states.iter_mut().filter(is_read) {
-            let page = self.page(*state, subscriptions, now).await?;
+        let is_read = |state: &FeedState| state.is_behind() && (has_receivers || state.feed == Feed::Messages);
+        for state in states.iter_mut() {
+            let readable = self.until_restart(*state);
+            if !is_read(&readable) {
+                continue;
+            }
+            let page = self.page(readable, subscriptions, now).await?;
             let until = page.until;
             // If another process was faster, the next round reads what is left.
             state.position = if self.store.fan_out(page).await? { until } else { state.latest };
-            has_more |= state.is_behind();
         }
-        Ok(has_more)
+        Ok(states.iter().any(is_read))
+    }
+
+    /// The feed, for now without the events that follow the restart of alerts.
+    fn until_restart(&self, state: FeedState) -> FeedState {
+        let restart = *self.restart.lock();
+        match restart {
+            Restart::After(start) if state.feed == Feed::Events && !self.alerts.is_empty() => {
+                FeedState { latest: state.latest.min(start), ..state }
+            }
+            Restart::Unknown | Restart::After(_) | Restart::Done => state,
+        }
     }
 
     async fn page(&self, state: FeedState, subscriptions: &[Subscription], now: Timestamp) -> Result<FanOut> {
@@ -92,8 +125,8 @@ impl Fan {
 
     async fn events(&self, page: FanOut, subscriptions: &[Subscription], limit: u32) -> Result<FanOut> {
         let rows = until(page.until, self.store.events_after(page.from, limit).await?);
-        let open = if self.alerts.is_empty() { Vec::new() } else { self.store.open_alerts().await? };
-        let mut alerts = Alerts::new(&self.alerts, open, page.now);
+        // Also alerts that are not configured for now: once they are again, they must not mute the next ones.
+        let mut alerts = Alerts::new(&self.alerts, self.store.open_alerts().await?, page.now);
         let mut deliveries = Vec::new();
         for (position, event) in &rows {
             let id = event_id('c', *position, event.at);
@@ -188,20 +221,22 @@ impl Fan {
 
     /// Ends, once after the start, the alerts whose end an earlier server may have missed.
     async fn restart_alerts(&self, states: &[FeedState], now: Timestamp) -> Result<()> {
-        if *self.has_restarted.lock() {
+        let restart = *self.restart.lock();
+        let events = states.iter().find(|state| state.feed == Feed::Events && restart != Restart::Done);
+        let Some(&FeedState { feed, position, .. }) = events.filter(|state| !self.until_restart(**state).is_behind())
+        else {
             return Ok(());
-        }
+        };
         let mut restarted = Alerts::new(&self.alerts, self.store.open_alerts().await?, now);
         restarted.restart();
         let (deliveries, alerts) = restarted.finish();
-        if let Some(events) = states.iter().find(|state| state.feed == Feed::Events).filter(|_| !alerts.is_empty()) {
-            let (feed, position) = (events.feed, events.position);
+        if !alerts.is_empty() {
             let page = FanOut { feed, from: position, until: position, deliveries, alerts, now };
             if !self.store.fan_out(page).await? {
                 return Ok(());
             }
         }
-        *self.has_restarted.lock() = true;
+        *self.restart.lock() = Restart::Done;
         Ok(())
     }
 

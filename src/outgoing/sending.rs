@@ -134,6 +134,12 @@ impl Outgoing {
         Self { store, clock, chance, client, alerts, fan, extra, standings, looked, failure }
     }
 
+    /// Notes which events are of earlier servers. A server calls it before it records one, because it ends the alerts of
+    /// those, and begins its own.
+    pub async fn note_start(&self) -> Result<()> {
+        self.fan.note_start().await
+    }
+
     /// Makes deliveries of the feeds, and sends what is due, until `stop`. Then it finishes the requests in flight.
     pub async fn run(self, stop: CancellationToken) {
         let this = Arc::new(self);

@@ -353,6 +353,7 @@ async fn an_alert_is_told_with_its_end_by_webhook_and_by_command() {
     );
     let site = Site::with(&text).await;
     let server = site.server();
+    server.note_start().await.unwrap();
     site.hold("sms").await;
     site.hold("sms").await;
     site.happens(Subject::lane("sms"), EventKind::OutageBegan { in_flight: 1 }).await;
@@ -416,6 +417,56 @@ async fn a_resumed_template_ends_the_alerts_of_its_languages() {
         server.run_once().await.unwrap();
     }
     assert_eq!(told_states(&target), ["firing", "resolved", "firing", "resolved"]);
+}
+
+/// The events of a dead server have no end, and a later server may read them first.
+#[tokio::test]
+async fn an_alert_of_an_earlier_servers_event_ends_unless_it_returns() {
+    let began = || EventKind::OutageBegan { in_flight: 1 };
+    for returns in [false, true] {
+        let target = Target::new([]).await;
+        let site = Site::with(&alerts_to(&target, "outage")).await;
+        // A backlog of several pages.
+        for n in 0..600 {
+            site.hold(&format!("lane-{n}")).await;
+        }
+        site.happens(Subject::lane("sms"), began()).await;
+        site.wait(3_600);
+        let server = site.server();
+        server.note_start().await.unwrap();
+        if returns {
+            site.happens(Subject::lane("sms"), began()).await;
+        }
+        for _ in 0..3 {
+            server.run_once().await.unwrap();
+        }
+        site.wait(60);
+        server.run_once().await.unwrap();
+        server.run_once().await.unwrap();
+        let expected: &[&str] = if returns { &["firing"] } else { &["firing", "resolved"] };
+        assert_eq!(told_states(&target), expected, "returns: {returns}");
+    }
+}
+
+#[tokio::test]
+async fn an_alert_ends_while_it_is_not_configured() {
+    let target = Target::new([]).await;
+    let mut site = Site::with(&alerts_to(&target, "lane_held")).await;
+    site.subscribe("crm", "https://crm.example/").await;
+    site.hold("sms").await;
+    site.server().run_once().await.unwrap();
+    let configured = std::mem::replace(&mut site.alerts, Arc::from([]));
+    site.release("sms").await;
+    site.server().run_once().await.unwrap();
+    site.wait(60);
+    site.alerts = configured;
+    let server = site.server();
+    server.run_once().await.unwrap();
+    site.hold("sms").await;
+    for _ in 0..3 {
+        server.run_once().await.unwrap();
+    }
+    assert_eq!(told_states(&target), ["firing", "resolved", "firing"]);
 }
 
 #[tokio::test]
