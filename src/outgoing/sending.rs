@@ -22,7 +22,7 @@ use crate::config::{Alert, AlertTarget, Config};
 use crate::domain::{Causes, FaultReport, Span, Timestamp};
 use crate::events::Origin;
 use crate::store::{
-    AfterTrial, Delivery, Receiver, Result, Store, Subscription, SubscriptionChange, Trial, Tried, WebhookFormat,
+    AfterTrial, Delivery, Receiver, ReceiverKind, Result, Store, Subscription, SubscriptionChange, Trial, Tried, WebhookFormat,
 };
 
 /// How often feeds and receivers are looked at.
@@ -33,8 +33,8 @@ const TURN: Span = Span::from_secs(1);
 const PAGES: usize = 8;
 /// Requests at once, beside the one that each receiver is always granted.
 const EXTRA: usize = 128;
-/// Receivers that one look reads. The next look reads on.
-const RECEIVERS_MAX: u32 = 1_000;
+/// Callbacks that one look reads. The next look reads on.
+const CALLBACKS_MAX: u32 = 1_000;
 /// Volley's own webhooks are repeated for this long.
 const REPEATED_FOR: Span = Span::from_secs(86_400);
 const SHORTEST_PAUSE: Span = Span::from_secs(5);
@@ -59,7 +59,7 @@ pub struct Outgoing {
     fan: Fan,
     extra: Semaphore,
     standings: Standings,
-    /// The receiver after which the next look begins.
+    /// The callback after which the next look begins.
     looked: Mutex<Option<Receiver>>,
     failure: FaultReport,
 }
@@ -194,10 +194,7 @@ impl Outgoing {
             has_more = self.fan.run_once(&mut round, now).await?;
             pages += 1;
         }
-        let after = self.looked.lock().clone();
-        let waiting = self.store.waiting_receivers(after, RECEIVERS_MAX).await?;
-        let is_full = waiting.len() >= usize::try_from(RECEIVERS_MAX).unwrap_or(usize::MAX);
-        *self.looked.lock() = waiting.last().filter(|_| is_full).map(|(receiver, _)| receiver.clone());
+        let waiting = self.waiting().await?;
         self.standings.forget_idle(&waiting);
         // A receiver that cannot get anything must not take the place of another.
         let mut endpoints: BTreeMap<Receiver, Endpoint> = waiting
@@ -210,6 +207,18 @@ impl Outgoing {
         let chosen = self.standings.choose(endpoints.keys().cloned().collect(), busy, now);
         let due = chosen.into_iter().filter_map(|receiver| endpoints.remove_entry(&receiver)).collect();
         Ok(Work { due, has_more })
+    }
+
+    /// The receivers with waiting deliveries: one page of the callbacks, and all others.
+    async fn waiting(&self) -> Result<Vec<(Receiver, Timestamp)>> {
+        let after = self.looked.lock().clone();
+        let mut waiting = self.store.waiting_receivers(ReceiverKind::Callback, after, CALLBACKS_MAX).await?;
+        let is_full = waiting.len() >= usize::try_from(CALLBACKS_MAX).unwrap_or(usize::MAX);
+        *self.looked.lock() = waiting.last().filter(|_| is_full).map(|(receiver, _)| receiver.clone());
+        for kind in [ReceiverKind::Subscription, ReceiverKind::Alert] {
+            waiting.extend(self.store.waiting_receivers(kind, None, u32::MAX).await?);
+        }
+        Ok(waiting)
     }
 
     /// Where the deliveries of a receiver go; `None` if they have to wait.

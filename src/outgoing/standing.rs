@@ -7,9 +7,9 @@ use parking_lot::Mutex;
 use crate::domain::{Span, Timestamp};
 use crate::store::Receiver;
 
-/// Receivers that get something at once, beside the strangers.
-const SENDERS_MAX: usize = 256;
-/// Strangers that get something at once. They may be many, and all of them may hang.
+/// Callbacks that answer and get something at once. They may be many, and all of them may be slow.
+const CALLBACKS_MAX: usize = 256;
+/// Strangers that get something at once: callbacks that have not answered, or failed last. All of them may hang.
 const STRANGERS_MAX: usize = 64;
 /// Receivers whose behaviour is remembered, more or less.
 const KNOWN_MAX: usize = 10_000;
@@ -76,35 +76,41 @@ impl Standings {
 
     /// Chooses who gets something now, given who does already.
     ///
-    /// - Strangers have an allowance of their own: however many hang, the others do not wait for them.
+    /// - Subscriptions and alerts always do: operators have created them, so they are few.
+    /// - Strangers have an allowance of their own: however many hang, the callbacks that answer do not wait for them.
     /// - Among strangers, those that failed the longest time ago come first, and new ones before them.
     pub(super) fn choose(&self, due: Vec<Receiver>, busy: &BTreeSet<Receiver>, now: Timestamp) -> Vec<Receiver> {
         let known = self.0.lock();
-        let is_stranger = |receiver: &Receiver| {
-            matches!(receiver, Receiver::Callback(_)) && known.get(receiver) != Some(&Standing::Answers)
-        };
+        let is_stranger = |receiver: &Receiver| known.get(receiver) != Some(&Standing::Answers);
         let rested_at = |receiver: &Receiver| match known.get(receiver) {
             Some(Standing::Fails { rests_until, .. }) => Some(*rests_until),
             Some(Standing::Answers) | None => None,
         };
         let is_free = |receiver: &Receiver| !busy.contains(receiver) && rested_at(receiver).is_none_or(|at| at <= now);
-        let busy_strangers = busy.iter().filter(|receiver| is_stranger(receiver)).count();
-        let (mut strangers, mut others): (Vec<_>, Vec<_>) = due.into_iter().filter(is_free).partition(is_stranger);
+        let (busy_strangers, busy_callbacks): (Vec<_>, Vec<_>) =
+            busy.iter().filter(|receiver| is_callback(receiver)).partition(|receiver| is_stranger(receiver));
+        let (callbacks, mut chosen): (Vec<_>, Vec<_>) = due.into_iter().filter(is_free).partition(is_callback);
+        let (mut strangers, mut callbacks): (Vec<_>, Vec<_>) = callbacks.into_iter().partition(is_stranger);
         strangers.sort_by_key(rested_at);
-        strangers.truncate(STRANGERS_MAX.saturating_sub(busy_strangers));
-        others.truncate(SENDERS_MAX.saturating_sub(busy.len() - busy_strangers));
-        others.extend(strangers);
-        others
+        strangers.truncate(STRANGERS_MAX.saturating_sub(busy_strangers.len()));
+        callbacks.truncate(CALLBACKS_MAX.saturating_sub(busy_callbacks.len()));
+        chosen.extend(callbacks);
+        chosen.extend(strangers);
+        chosen
     }
 
-    /// Forgets receivers that wait for nothing: clients may name any number of them.
+    /// Forgets callbacks that are not among the waiting ones: clients may name any number of them.
     pub(super) fn forget_idle(&self, waiting: &[(Receiver, Timestamp)]) {
         let mut known = self.0.lock();
         if known.len() > KNOWN_MAX {
             let waiting: BTreeSet<&Receiver> = waiting.iter().map(|(receiver, _)| receiver).collect();
-            known.retain(|receiver, _| waiting.contains(receiver));
+            known.retain(|receiver, _| !is_callback(receiver) || waiting.contains(receiver));
         }
     }
+}
+
+const fn is_callback(receiver: &Receiver) -> bool {
+    matches!(receiver, Receiver::Callback(_))
 }
 
 #[cfg(test)]
@@ -128,10 +134,10 @@ mod tests {
         let due: Vec<Receiver> = (0..1_000).map(callback).chain([trusted.clone(), crm.clone()]).collect();
         let first = standings.choose(due.clone(), &BTreeSet::new(), at(0));
         assert_eq!(first.len(), STRANGERS_MAX + 2);
-        assert_eq!(first[..2], [trusted.clone(), crm.clone()]);
+        assert_eq!(first[..2], [crm.clone(), trusted.clone()]);
         // While they hang, no other stranger gets something, and the others do.
         let busy: BTreeSet<Receiver> = first[2..].iter().cloned().collect();
-        assert_eq!(standings.choose(due.clone(), &busy, at(1)), [trusted, crm.clone()]);
+        assert_eq!(standings.choose(due.clone(), &busy, at(1)), [crm.clone(), trusted]);
         // After they failed, the next ones have their turn.
         for stranger in &busy {
             standings.fails(stranger, true, at(5));
@@ -139,6 +145,21 @@ mod tests {
         let next = standings.choose(due, &BTreeSet::from([crm]), at(5));
         assert!(next[1..].iter().all(|receiver| !busy.contains(receiver)));
         assert_eq!(next.len(), STRANGERS_MAX + 1);
+    }
+
+    #[test]
+    fn slow_callbacks_leave_room_for_subscriptions_and_alerts() {
+        let (standings, crm) = (Standings::default(), Receiver::Subscription(SubscriptionId(1)));
+        let ops = Receiver::Alert("ops".to_owned());
+        let callbacks: Vec<Receiver> = (0..1_000).map(callback).collect();
+        for callback in &callbacks {
+            standings.succeeds(callback);
+        }
+        let due: Vec<Receiver> = callbacks.into_iter().chain([ops.clone(), crm.clone()]).collect();
+        let first = standings.choose(due.clone(), &BTreeSet::new(), at(0));
+        assert_eq!((first.len(), &first[..2]), (CALLBACKS_MAX + 2, &[ops.clone(), crm.clone()][..]));
+        let busy: BTreeSet<Receiver> = first[2..].iter().cloned().collect();
+        assert_eq!(standings.choose(due, &busy, at(1)), [ops, crm]);
     }
 
     #[test]

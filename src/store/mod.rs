@@ -66,8 +66,8 @@ pub use model::{
 };
 pub use outgoing::{
     AfterTrial, AlertKey, CallIds, Delivery, DeliveryState, EventRow, FanOut, Feed, FeedRow, FeedState, NewDelivery,
-    NewSubscription, ObservedMessage, ObservedRecipient, OpenAlert, Receiver, ReceiverHealth, Replay, SigningSecret,
-    Subscription, SubscriptionChange, SubscriptionId, Trial, Tried, WebhookCounts, WebhookFormat,
+    NewSubscription, ObservedMessage, ObservedRecipient, OpenAlert, Receiver, ReceiverHealth, ReceiverKind, Replay,
+    SigningSecret, Subscription, SubscriptionChange, SubscriptionId, Trial, Tried, WebhookCounts, WebhookFormat,
 };
 pub use requests::{Begun, NewRequest, RequestKey, StoredAnswer};
 pub use sieve::{FoundRecipient, RecipientPlace, Whom};

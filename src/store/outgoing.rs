@@ -104,6 +104,14 @@ pub enum Receiver {
     Alert(String),
 }
 
+/// The kinds of receivers. Operators create subscriptions and alerts, so these are few. Clients name any number of callbacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReceiverKind {
+    Subscription,
+    Callback,
+    Alert,
+}
+
 /// The form of the bodies that a subscription gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WebhookFormat {

@@ -100,6 +100,27 @@ async fn a_receiver_that_answers_gets_many_at_once_until_it_hangs() {
 }
 
 #[tokio::test]
+async fn a_subscription_and_an_alert_wait_for_no_page_of_callbacks() {
+    let (crm, ops) = (Target::new([]).await, Target::new([]).await);
+    let alert = format!("[[alert]]\nname = \"ops\"\nurl = \"{}\"\nkinds = [\"lane_held\"]", ops.url());
+    let site = Site::with(&format!("[outgoing]\nallow = [\"127.0.0.0/8\"]\n{alert}")).await;
+    site.subscribe("crm", &crm.url()).await;
+    let server = site.server();
+    let to_stranger = |n: usize| NewDelivery {
+        receiver: Receiver::Callback(format!("https://client-{n}.example")),
+        url: Some(format!("https://client-{n}.example/")),
+        ..to_callback(&crm, n)
+    };
+    site.queue((0..1_001).map(to_stranger).collect()).await;
+    // The second look reads the last page.
+    for lane in ["a", "b"] {
+        site.hold(lane).await;
+        server.run_once().await.unwrap();
+    }
+    assert_eq!((crm.requests().len(), ops.requests().len()), (2, 2));
+}
+
+#[tokio::test]
 async fn each_receipt_is_repeated_at_its_own_times_while_its_receiver_is_down() {
     let site = Site::new().await;
     let target = Target::new(std::iter::repeat_n(Reaction::Answers(503, ""), 40)).await;

@@ -6,9 +6,9 @@ use crate::events::Origin;
 use crate::store::{
     AlertKey, ApiKey, AuditEntry, Begun, Cursor, Deliveries, Delivery, EventRow, FanOut, FeedRow, FeedState, FlowCount,
     Health, Inbound, Keys, LastUse, NewDelivery, NewRequest, NewSubscription, ObservedMessage, OpenAlert,
-    OperatorAccount, PasswordHash, Receiver, ReceiverHealth, Replay, RequestKey, Requests, Result, SchemaVersion,
-    SecretDigest, SetupToken, StoredAnswer, Subscription, SubscriptionChange, SubscriptionId, Tried, WebhookCounts,
-    WriterFigures,
+    OperatorAccount, PasswordHash, Receiver, ReceiverHealth, ReceiverKind, Replay, RequestKey, Requests, Result,
+    SchemaVersion, SecretDigest, SetupToken, StoredAnswer, Subscription, SubscriptionChange, SubscriptionId, Tried,
+    WebhookCounts, WriterFigures,
 };
 
 through! {
@@ -79,7 +79,7 @@ through! {
         reads observed_after(after: Cursor, limit: u32) -> Vec<FeedRow<ObservedMessage>>;
         writes fan_out(fan_out: FanOut) -> bool;
         writes add_deliveries(deliveries: Vec<NewDelivery>, now: Timestamp) -> Vec<i64>;
-        reads waiting_receivers(after: Option<Receiver>, limit: u32) -> Vec<(Receiver, Timestamp)>;
+        reads waiting_receivers(kind: ReceiverKind, after: Option<Receiver>, limit: u32) -> Vec<(Receiver, Timestamp)>;
         reads due_deliveries(receiver: Receiver, now: Timestamp, limit: u32) -> Vec<Delivery>;
         writes record_tries(tries: Vec<Tried>) -> ();
         reads receiver_health(receivers: Vec<Receiver>) -> Vec<ReceiverHealth>;

@@ -7,8 +7,8 @@ use super::Work;
 use super::rows::{Bound, decoded, for_values, from_json, maybe_small, maybe_timestamp, small, timestamp, to_json};
 use crate::domain::{AlertKind, Span, Timestamp};
 use crate::store::{
-    AfterTrial, AlertKey, Delivery, DeliveryState, NewDelivery, OpenAlert, Receiver, ReceiverHealth, Replay, Trial,
-    Tried,
+    AfterTrial, AlertKey, Delivery, DeliveryState, NewDelivery, OpenAlert, Receiver, ReceiverHealth, ReceiverKind,
+    Replay, Trial, Tried,
 };
 
 /// Deliveries that are replayed or removed in one transaction.
@@ -53,9 +53,10 @@ pub(super) async fn add_few(
 
 /// Steps from one receiver to the next along the index, however many deliveries each has.
 pub(super) const RECEIVERS: &str = "WITH RECURSIVE waiting (receiver) AS (
-         SELECT min(receiver) FROM delivery INDEXED BY delivery_due WHERE state = 0 AND receiver > ?2
+         SELECT min(receiver) FROM delivery INDEXED BY delivery_due WHERE state = 0 AND receiver > ?2 AND receiver < ?3
          UNION ALL
-         SELECT (SELECT min(receiver) FROM delivery INDEXED BY delivery_due WHERE state = 0 AND receiver > waiting.receiver)
+         SELECT (SELECT min(receiver) FROM delivery INDEXED BY delivery_due
+                 WHERE state = 0 AND receiver > waiting.receiver AND receiver < ?3)
          FROM waiting WHERE waiting.receiver IS NOT NULL)
      SELECT receiver, (SELECT min(next_at) FROM delivery INDEXED BY delivery_due
                        WHERE state = 0 AND receiver = waiting.receiver) AS next_at
@@ -63,11 +64,18 @@ pub(super) const RECEIVERS: &str = "WITH RECURSIVE waiting (receiver) AS (
 
 pub(super) async fn receivers(
     connection: &mut SqliteConnection,
+    kind: ReceiverKind,
     after: Option<Receiver>,
     limit: u32,
 ) -> Work<Vec<(Receiver, Timestamp)>> {
-    let after = after.as_ref().map(to_json).unwrap_or_default();
-    let rows = sqlx::query(RECEIVERS).bind(limit).bind(after).fetch_all(connection).await?;
+    // The JSON of a receiver begins with its kind, and `;` follows `:`.
+    let (first, end) = match kind {
+        ReceiverKind::Subscription => ("{\"subscription\":", "{\"subscription\";"),
+        ReceiverKind::Callback => ("{\"callback\":", "{\"callback\";"),
+        ReceiverKind::Alert => ("{\"alert\":", "{\"alert\";"),
+    };
+    let after = after.as_ref().map_or_else(|| first.to_owned(), to_json);
+    let rows = sqlx::query(RECEIVERS).bind(limit).bind(after).bind(end).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((from_json(row, "receiver")?, timestamp(row, "next_at")?))).collect()
 }
 

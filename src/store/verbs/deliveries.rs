@@ -4,8 +4,8 @@ use crate::domain::Timestamp;
 use crate::events::Origin;
 use crate::store::{
     AlertKey, Cursor, Delivery, EventRow, FanOut, FeedRow, FeedState, Inbound, NewDelivery, NewSubscription,
-    ObservedMessage, OpenAlert, Receiver, ReceiverHealth, Replay, Result, Subscription, SubscriptionChange,
-    SubscriptionId, Tried,
+    ObservedMessage, OpenAlert, Receiver, ReceiverHealth, ReceiverKind, Replay, Result, Subscription,
+    SubscriptionChange, SubscriptionId, Tried,
 };
 
 /// What outgoing webhooks ask of a store.
@@ -47,10 +47,16 @@ pub trait Deliveries: Send + Sync + std::fmt::Debug {
     /// Stores deliveries that no feed led to.
     async fn add_deliveries(&self, deliveries: Vec<NewDelivery>, now: Timestamp) -> Result<Vec<i64>>;
 
-    /// Lists who has waiting deliveries, each with the time of its first one, in an order of their own.
+    /// Lists the receivers of a kind that have waiting deliveries, each with the time of its first one, in an order of
+    /// their own.
     ///
-    /// - Clients may name any number of receivers, so they come in pages: the next one begins after the last receiver.
-    async fn waiting_receivers(&self, after: Option<Receiver>, limit: u32) -> Result<Vec<(Receiver, Timestamp)>>;
+    /// - Clients may name any number of callbacks, so they come in pages: the next one begins after the last receiver.
+    async fn waiting_receivers(
+        &self,
+        kind: ReceiverKind,
+        after: Option<Receiver>,
+        limit: u32,
+    ) -> Result<Vec<(Receiver, Timestamp)>>;
     /// Lists deliveries of a receiver that are due, oldest first.
     ///
     /// - A delivery waits while an earlier one with the same order key does.

@@ -158,7 +158,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (deliveries::BEGIN_AGAIN, &["delivery_due (receiver=? AND next_at>?)"]),
         (deliveries::GIVE_UP, &["delivery_due (receiver=?)"]),
         (deliveries::HEALTH, &["h USING PRIMARY KEY (receiver=?)"]),
-        (deliveries::RECEIVERS, &["delivery_due (receiver>?)", "delivery_due (receiver=?)"]),
+        (deliveries::RECEIVERS, &["delivery_due (receiver>? AND receiver<?)", "delivery_due (receiver=?)"]),
         (
             deliveries::DUE,
             &["delivery_due (receiver=? AND next_at<?)", "delivery_order (receiver=? AND order_key=? AND id<?)"],

@@ -5,7 +5,7 @@ use crate::domain::Timestamp;
 use crate::events::Origin;
 use crate::store::{
     AlertKey, Cursor, Deliveries, Delivery, EventRow, FanOut, FeedRow, FeedState, Inbound, NewDelivery,
-    NewSubscription, ObservedMessage, OpenAlert, Receiver, ReceiverHealth, Replay, Result, Subscription,
+    NewSubscription, ObservedMessage, OpenAlert, Receiver, ReceiverHealth, ReceiverKind, Replay, Result, Subscription,
     SubscriptionChange, SubscriptionId, Tried, WebhookCounts,
 };
 
@@ -73,8 +73,13 @@ impl Deliveries for Sqlite {
         self.write("store deliveries", move |c| Box::pin(deliveries::add_few(c, deliveries, now))).await
     }
 
-    async fn waiting_receivers(&self, after: Option<Receiver>, limit: u32) -> Result<Vec<(Receiver, Timestamp)>> {
-        self.poll("find receivers of deliveries", move |c| Box::pin(deliveries::receivers(c, after, limit))).await
+    async fn waiting_receivers(
+        &self,
+        kind: ReceiverKind,
+        after: Option<Receiver>,
+        limit: u32,
+    ) -> Result<Vec<(Receiver, Timestamp)>> {
+        self.poll("find receivers of deliveries", move |c| Box::pin(deliveries::receivers(c, kind, after, limit))).await
     }
 
     async fn due_deliveries(&self, receiver: Receiver, now: Timestamp, limit: u32) -> Result<Vec<Delivery>> {
