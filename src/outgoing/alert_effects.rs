@@ -1,6 +1,6 @@
 //! Which events begin and end which alerts.
 
-use crate::domain::AlertKind;
+use crate::domain::{AlertKind, DoubtCause};
 use crate::events::{Event, EventKind, Subject};
 
 /// What an event does to alerts.
@@ -26,6 +26,11 @@ const fn ends(kinds: &'static [AlertKind]) -> Option<Effect> {
     Some(Effect::Ends { kinds, detail: String::new() })
 }
 
+/// Requests to an address and webhooks from it may be in doubt at once. Each doubt ends by itself.
+fn detail_of_doubt(address: &str, cause: DoubtCause) -> String {
+    format!("{address}: {cause}")
+}
+
 /// The effect of an event, if it has one. What an operator did on purpose begins no alert.
 pub(super) fn effect(event: &Event) -> Option<Effect> {
     let by_operator = event.origin.is_operator();
@@ -46,11 +51,11 @@ pub(super) fn effect(event: &Event) -> Option<Effect> {
         (EventKind::FullRate { .. }, _) => ends(&[AlertKind::LaneSlowed]),
         (EventKind::OutageBegan { .. }, _) => begins(AlertKind::Outage),
         (EventKind::OutageEnded { .. }, _) => ends(&[AlertKind::Outage]),
-        (EventKind::ReceiptsDoubted { address, .. }, _) => {
-            Some(Effect::Begins { kind: AlertKind::DeafServer, detail: address.clone() })
+        (EventKind::ReceiptsDoubted { address, doubt, .. }, _) => {
+            Some(Effect::Begins { kind: AlertKind::DeafServer, detail: detail_of_doubt(address, *doubt) })
         }
-        (EventKind::GapEnded { doubt: Some(_), address: Some(address), .. }, _) => {
-            Some(Effect::Ends { kinds: &[AlertKind::DeafServer], detail: address.clone() })
+        (EventKind::GapEnded { doubt: Some(doubt), address: Some(address), .. }, _) => {
+            Some(Effect::Ends { kinds: &[AlertKind::DeafServer], detail: detail_of_doubt(address, *doubt) })
         }
         (EventKind::TierSpent { .. }, _) => begins(AlertKind::TierFull),
         (EventKind::TierFreed { .. }, _) => ends(&[AlertKind::TierFull]),

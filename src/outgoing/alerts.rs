@@ -236,7 +236,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::domain::{Portion, Rate};
+    use crate::domain::{DoubtCause, Portion, Rate};
     use crate::events::{EventKind, Origin};
 
     fn second(second: i64) -> Timestamp {
@@ -318,6 +318,31 @@ mod tests {
         assert_eq!(told, ["evt_1_lane_slowed", "evt_1_lane_slowed_end", "evt_5_lane_slowed"]);
         let open: Vec<_> = open.iter().map(|it| (it.began_at, it.ended_at)).collect();
         assert_eq!(open, [(second(140), None)]);
+    }
+
+    #[test]
+    fn each_doubt_about_an_address_ends_by_itself() {
+        let address = || "https://chatapps.8x8.com".to_owned();
+        let doubted = |at, doubt| {
+            let kind = EventKind::ReceiptsDoubted { since: second(at), doubt, address: address() };
+            Event::by_server(second(at), Subject::Server, kind)
+        };
+        let over = |at, doubt| {
+            let (from, lasted, doubt, address) = (second(0), None, Some(doubt), Some(address()));
+            let kind = EventKind::GapEnded { from, lasted, doubt, address, repeats_until: None };
+            Event::by_server(second(at), Subject::Server, kind)
+        };
+        let events = [
+            (0, Some(doubted(0, DoubtCause::SecretMismatch))),
+            (1, Some(doubted(1, DoubtCause::Unreachable))),
+            (2, Some(over(2, DoubtCause::Unreachable))),
+            (62, None),
+            (90, Some(over(90, DoubtCause::SecretMismatch))),
+            (150, None),
+        ];
+        let ids: Vec<String> = told(&events).into_iter().map(|(id, _)| id).collect();
+        let expected = ["evt_0_deaf_server", "evt_1_deaf_server", "evt_1_deaf_server_end", "evt_0_deaf_server_end"];
+        assert_eq!(ids, expected);
     }
 
     #[test]

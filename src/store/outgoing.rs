@@ -369,7 +369,8 @@ pub struct AlertKey {
     pub name: String,
     pub kind: AlertKind,
     pub subject: Subject,
-    /// What else tells two alerts about the same subject apart: an address of the provider.
+    /// What else tells two alerts about the same subject apart: an address of the provider, and the
+    /// cause of a doubt about it.
     pub detail: String,
 }
 
