@@ -1,14 +1,15 @@
 //! The HTTP client of webhooks: it reaches public addresses, and the networks that the configuration allows.
 
 use std::error::Error as _;
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderName, HeaderValue};
+use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 use crate::config::{Network, is_private};
@@ -18,6 +19,8 @@ use crate::domain::IpNetwork;
 const LIMIT: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are kept.
 const ANSWER_MAX: usize = 1_024;
+/// Names that one client looks up at once.
+const LOOK_UPS: usize = 32;
 /// Connections that stay open to one receiver.
 const IDLE: usize = 4;
 /// How long they stay open. Clients may name any number of receivers, each of which would keep one.
@@ -42,17 +45,37 @@ pub struct UnusableClient(#[source] reqwest::Error);
 
 /// Finds the addresses of a name.
 pub(super) trait Names: Send + Sync + fmt::Debug {
-    fn addresses(&self, name: String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>>;
+    fn addresses(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
 }
 
 /// The names that the system knows.
 #[derive(Debug)]
-struct SystemNames;
+struct SystemNames {
+    look_ups: Arc<Semaphore>,
+}
 
 impl Names for SystemNames {
-    fn addresses(&self, name: String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> {
-        Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+    fn addresses(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        let look_up = move || Ok((name.as_str(), 0).to_socket_addrs()?.collect());
+        Box::pin(in_thread(Arc::clone(&self.look_ups), look_up))
     }
+}
+
+/// Looks up a name in a thread, for which it waits for a permit.
+///
+/// The thread goes on after its request has given up, and keeps its permit until it ends: slow names must not use up the
+/// threads of the server.
+async fn in_thread<T: Send + 'static>(
+    permits: Arc<Semaphore>,
+    look_up: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let permit = permits.acquire_owned().await.map_err(io::Error::other)?;
+    let in_thread = move || {
+        let found = look_up();
+        drop(permit);
+        found
+    };
+    tokio::task::spawn_blocking(in_thread).await.map_err(io::Error::other)?
 }
 
 /// The addresses that webhooks may go to.
@@ -109,7 +132,7 @@ pub(super) struct Answer {
 }
 
 /// Posts webhooks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Client {
     /// For addresses with TLS, and for those without, which only allowed networks have.
     secure: reqwest::Client,
@@ -120,7 +143,8 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(allow: &[IpNetwork], network: &Network) -> Result<Self, UnusableClient> {
-        Self::over(&(Arc::new(SystemNames) as Arc<dyn Names>), allow, network, LIMIT)
+        let names: Arc<dyn Names> = Arc::new(SystemNames { look_ups: Arc::new(Semaphore::new(LOOK_UPS)) });
+        Self::over(&names, allow, network, LIMIT)
     }
 
     pub(super) fn over(
@@ -228,6 +252,21 @@ pub(super) fn check(text: &str, allowed: &[IpNetwork]) -> Result<Url, Unsendable
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_slow_look_up_keeps_its_permit_after_its_request_gave_up() {
+        let permits = Arc::new(Semaphore::new(1));
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let slow = in_thread(Arc::clone(&permits), move || ended.recv().map_err(io::Error::other));
+        let pause = Duration::from_millis(50);
+        assert!(tokio::time::timeout(pause, slow).await.is_err());
+        let next = in_thread(Arc::clone(&permits), || Ok(7));
+        let mut next = Box::pin(next);
+        assert!(tokio::time::timeout(pause, &mut next).await.is_err(), "it waits for a permit");
+        end.send(()).unwrap();
+        assert_eq!(next.await.unwrap(), 7);
+        assert_eq!(permits.available_permits(), 1);
+    }
 
     #[test]
     fn an_address_is_public_and_encrypted_unless_its_network_is_allowed() {

@@ -22,7 +22,8 @@ use crate::config::{Alert, AlertTarget, Config};
 use crate::domain::{Causes, FaultReport, Span, Timestamp};
 use crate::events::Origin;
 use crate::store::{
-    AfterTrial, Delivery, Receiver, ReceiverKind, Result, Store, Subscription, SubscriptionChange, Trial, Tried, WebhookFormat,
+    AfterTrial, Delivery, Receiver, ReceiverKind, Result, Store, Subscription, SubscriptionChange, Trial, Tried,
+    WebhookFormat,
 };
 
 /// How often feeds and receivers are looked at.
@@ -55,6 +56,8 @@ pub struct Outgoing {
     clock: Arc<dyn Clock>,
     chance: Arc<Chance>,
     client: Client,
+    /// For addresses of messages. Clients may name any, so looking them up must not delay others.
+    callbacks: Client,
     alerts: Arc<[Alert]>,
     fan: Fan,
     extra: Semaphore,
@@ -117,8 +120,8 @@ impl Outgoing {
         chance: Arc<Chance>,
         config: &Config,
     ) -> std::result::Result<Self, UnusableClient> {
-        let client = Client::new(&config.outgoing.allow, &config.provider.network)?;
-        Ok(Self::over(client, store, clock, chance, config.alerts.clone().into()))
+        let client = || Client::new(&config.outgoing.allow, &config.provider.network);
+        Ok(Self { callbacks: client()?, ..Self::over(client()?, store, clock, chance, config.alerts.clone().into()) })
     }
 
     pub(super) fn over(
@@ -131,7 +134,8 @@ impl Outgoing {
         let fan = Fan::new(Arc::clone(&store), Arc::clone(&alerts));
         let (extra, standings, looked) = (Semaphore::new(EXTRA), Standings::default(), Mutex::default());
         let failure = FaultReport::default();
-        Self { store, clock, chance, client, alerts, fan, extra, standings, looked, failure }
+        let callbacks = client.clone();
+        Self { store, clock, chance, client, callbacks, alerts, fan, extra, standings, looked, failure }
     }
 
     /// Notes which events are of earlier servers. A server calls it before it records one, because it ends the alerts of
@@ -326,7 +330,8 @@ impl Outgoing {
                 return Trial { error, ..Trial::default() };
             }
         };
-        match self.client.post(&url, headers, what.body.clone()).await {
+        let client = if matches!(endpoint, Endpoint::Callback) { &self.callbacks } else { &self.client };
+        match client.post(&url, headers, what.body.clone()).await {
             Ok(answer) => {
                 let is_success = (200..300).contains(&answer.status);
                 let error = (!is_success).then(|| format!("the receiver answered {}", answer.status));
