@@ -7,7 +7,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::messages::number;
-use super::rows::{Bound, Line, for_values, json_list, lines, msisdn, packed, small, timestamp};
+use super::rows::{Bound, Line, for_values, json_list, json_of, lines, msisdn, packed, small, timestamp};
+use super::script::Script;
 use super::{Error, Work, sieves};
 use crate::domain::{AudienceId, BatchId, Country, Fields, Msisdn, Recipient, Timestamp};
 use crate::store::sieve::{may_hold, sieve};
@@ -90,16 +91,47 @@ pub(super) async fn append(
     now: Timestamp,
 ) -> Work<Range<u32>> {
     let more = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
-    let row = sqlx::query(
+    let mut script = Script::default();
+    script.statement(
         "UPDATE audience SET recipients = recipients + ?2, touched_at = ?3 WHERE id = ?1 AND touched_at >= 0
-         RETURNING recipients",
+         RETURNING recipients, NULL AS first, NULL AS bits",
     );
-    let row = row.bind(audience.0).bind(more).bind(now.millis()).fetch_optional(&mut *connection).await?;
-    let until: u32 = small(&row.ok_or_else(|| gone(audience))?, "recipients")?;
+    script.bind(audience.0).bind(more).bind(now.millis());
+    sieves::last(&mut script, audience);
+    let mut rows = script.rows(connection).await?.into_iter();
+    let counted = rows.next().filter(|row| row.try_get::<Option<i64>, _>("recipients").is_ok_and(|n| n.is_some()));
+    let until: u32 = small(&counted.ok_or_else(|| gone(audience))?, "recipients")?;
     let added = until - more..until;
-    insert(connection, audience, added.start, recipients).await?;
-    sieves::append(connection, audience, added.start, recipients).await?;
+    let last = rows.next().as_ref().map(sieves::read).transpose()?;
+    let mut script = Script::default();
+    // SQLite ends a text of JSON at a NUL.
+    let has_nul = |of: &Recipient| of.client_message_id.as_deref().is_some_and(|id| id.contains('\0'));
+    if recipients.len() < SMALL && !recipients.iter().any(has_nul) {
+        insert_few(&mut script, audience, added.start, recipients)?;
+    } else {
+        insert(connection, audience, added.start, recipients).await?;
+    }
+    sieves::append(&mut script, audience, added.start, recipients, last);
+    script.run(connection).await?;
     Ok(added)
+}
+
+/// Recipients that are inserted as one JSON text. More of them are inserted sooner as values, in a few statements.
+const SMALL: usize = 128;
+
+/// The same as `insert`, as one statement for any number.
+fn insert_few(script: &mut Script, audience: AudienceId, first: u32, recipients: &[Recipient]) -> Work<()> {
+    let rows: Vec<_> = (first..)
+        .zip(recipients)
+        .map(|(n, of)| (n, number(of.msisdn), of.country.as_str(), of.client_message_id.as_deref(), of.fields.as_str()))
+        .collect();
+    script.statement(
+        "INSERT INTO recipient (audience, n, msisdn, country, client_message_id, fields)
+         SELECT ?1, value->>0, value->>1, value->>2, value->>3, value->>4 FROM json_each(?2)
+         WHERE true ON CONFLICT DO NOTHING",
+    );
+    script.bind(audience.0).bind(json_of(&rows, "recipient.fields")?);
+    Ok(())
 }
 
 async fn insert(
@@ -352,9 +384,12 @@ pub(super) async fn find_recipient(
     whom: &Whom,
     within: Option<Vec<AudienceId>>,
 ) -> Work<Vec<(AudienceId, u32)>> {
-    let within = within.map(|audiences| json_list(audiences.iter().map(|id| i64::from(id.0))));
     let mut pieces = Vec::new();
-    let mut rows = sqlx::query(SIEVES).bind(within).fetch(&mut *connection);
+    let query = match within {
+        Some(audiences) => sqlx::query(SIEVES_WITHIN).bind(json_list(audiences.iter().map(|id| i64::from(id.0)))),
+        None => sqlx::query(SIEVES),
+    };
+    let mut rows = query.fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
         if may_hold(row.try_get("bits")?, whom) {
             pieces.push((AudienceId(small(&row, "audience")?), small::<u32>(&row, "first")?));
@@ -418,8 +453,9 @@ pub(super) async fn find_recipient_from(
     Ok(FoundRecipient { places, next })
 }
 
-const SIEVES: &str = "SELECT audience, first, bits FROM sieve
-     WHERE ?1 IS NULL OR audience IN (SELECT value FROM json_each(?1)) ORDER BY audience, first";
+const SIEVES: &str = "SELECT audience, first, bits FROM sieve ORDER BY audience, first";
+pub(super) const SIEVES_WITHIN: &str = "SELECT audience, first, bits FROM sieve
+     WHERE audience IN (SELECT value FROM json_each(?1)) ORDER BY audience, first";
 
 macro_rules! in_piece {
     ($condition:literal) => {

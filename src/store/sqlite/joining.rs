@@ -5,7 +5,7 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::rows::{json_of, small, state};
-use super::{Work, audiences, batches, client_ids, inbound, outbox, pieces};
+use super::{Work, audiences, batches, client_ids, inbound, pieces};
 use crate::domain::{AudienceId, BatchId, BatchState, Plan, Tag, Timestamp};
 use crate::events::Origin;
 use crate::store::{Call, Error, Joined, Joining, KnownAs, NewAudience, NewBatch, NewCall, OwnTimes, PieceOfMessages};
@@ -56,12 +56,9 @@ pub(super) async fn join(connection: &mut SqliteConnection, mut joining: Joining
         confirms_opt_out,
         now,
     };
-    pieces::spread_new(connection, spread).await?;
+    pieces::spread_new(connection, spread, is_observed).await?;
     if !own_times.is_empty() {
         set_own_times(connection, batch, from, &own_times).await?;
-    }
-    if is_observed {
-        outbox::write_skipped(connection, batch, (from, until)).await?;
     }
     sieved.note(connection, Joined { batch, tag, first: from, added: until - from, repeated: Vec::new() }, now).await
 }

@@ -72,14 +72,8 @@ pub(super) const WRITE_SKIPPED: &str = "INSERT INTO outbox (at, batch, n, kind, 
      WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND state = 3 ORDER BY n";
 
 /// Tells the observers of new messages which of them were skipped.
-pub(super) async fn write_skipped(
-    connection: &mut SqliteConnection,
-    batch: BatchId,
-    (from, until): (u32, u32),
-) -> Work<()> {
-    let query = sqlx::query(WRITE_SKIPPED).bind(batch.0).bind(from).bind(until).bind(ENDED);
-    query.execute(connection).await?;
-    Ok(())
+pub(super) fn write_skipped(script: &mut Script, batch: BatchId, (from, until): (u32, u32)) {
+    script.statement(WRITE_SKIPPED).bind(batch.0).bind(from).bind(until).bind(ENDED);
 }
 
 /// A few look-ups by key.

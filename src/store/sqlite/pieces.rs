@@ -1,13 +1,14 @@
 //! The messages of a batch before it is published: created, counted and removed in pieces.
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::Work;
 use super::audiences::REMOVED_AT_ONCE;
 use super::batches::gone;
 use super::messages::{Moves, count_in, number};
 use super::rows::{decoded, json_list, step};
 use super::script::Script;
+use super::{Work, outbox};
 use crate::domain::{
     BatchId, Count, LaneId, Marks, Msisdn, Outcome, Present, SkipReason, State, StepIndex, Tallies, Timestamp,
 };
@@ -19,13 +20,20 @@ use crate::store::{PieceOfMessages, Start};
 ///   skipped: totals add up to the audience. A confirmation of the opt-out itself is not skipped.
 /// - A recipient who is left out gets none and leaves a gap in the numbering.
 pub(super) async fn spread(connection: &mut SqliteConnection, spread: PieceOfMessages) -> Work<u32> {
-    let before = tallies_of_piece(connection, &spread.start, piece(&spread), -1).await?;
-    create(connection, spread, before).await
+    let mut script = Script::default();
+    count_piece(&mut script, &spread);
+    let before = tallies_of(&script.rows(connection).await?, -1)?;
+    create(connection, spread, before, false).await
 }
 
-/// The same for recipients who have no messages yet: they have just been stored.
-pub(super) async fn spread_new(connection: &mut SqliteConnection, spread: PieceOfMessages) -> Work<u32> {
-    create(connection, spread, Tallies::default()).await
+/// The same for recipients who have no messages yet: they have just been stored. If the batch is observed, its observers
+/// are told who of them is skipped.
+pub(super) async fn spread_new(
+    connection: &mut SqliteConnection,
+    spread: PieceOfMessages,
+    is_observed: bool,
+) -> Work<u32> {
+    create(connection, spread, Tallies::default(), is_observed).await
 }
 
 fn piece(spread: &PieceOfMessages) -> Piece {
@@ -33,10 +41,16 @@ fn piece(spread: &PieceOfMessages) -> Piece {
 }
 
 /// Creates messages. `before` are the counters of those that were there before, negative.
-async fn create(connection: &mut SqliteConnection, spread: PieceOfMessages, before: Tallies) -> Work<u32> {
+async fn create(
+    connection: &mut SqliteConnection,
+    spread: PieceOfMessages,
+    before: Tallies,
+    is_observed: bool,
+) -> Work<u32> {
     // Each row looks up the start of its country; countries without one of their own use the default start. `LIMIT -1`
     // limits nothing: it keeps SQLite from computing the skip reason again for each column that uses it.
-    sqlx::query(
+    let mut script = Script::default();
+    script.statement(
         "WITH start (country, step, marks, lane, lanes, places, not_before, due, skipped) AS MATERIALIZED
             (SELECT value->>0, value->>1, value->>2, iif(length(value->>4) = 1, value->>'$[3][0]', NULL), value->>3,
                     value->>4, value->>5, value->>6, value->>7
@@ -60,34 +74,38 @@ async fn create(connection: &mut SqliteConnection, spread: PieceOfMessages, befo
                WHERE audience = ?2 AND n >= ?3 AND n < ?4
                  AND n NOT IN (SELECT value FROM json_each(?13)) AND recipient.msisdn <> ?15 LIMIT -1) r
          WHERE true ON CONFLICT DO NOTHING",
-    )
-    .bind(spread.batch.0)
-    .bind(spread.audience.0)
-    .bind(spread.from)
-    .bind(spread.until)
-    .bind(spread.base)
-    .bind(starts(&spread))
-    .bind(spread.over.map_or(0, |over| over.span.millis()))
-    .bind(spread.now.millis())
-    .bind(json_list(spread.excluded.iter().copied().map(i64::from)))
-    .bind(Outcome::Skipped.code())
-    .bind(SkipReason::OptedOut.code())
-    .bind(SkipReason::Excluded.code())
-    .bind(json_list(spread.left_out.iter().copied().map(i64::from)))
-    .bind(spread.over.map_or(1, |over| over.messages.max(1)))
-    .bind(number(Msisdn::ERASED))
-    .bind(json_list(spread.lacking.iter().copied().map(i64::from)))
-    .bind(SkipReason::MissingVariable.code())
-    .bind(spread.confirms_opt_out)
-    .execute(&mut *connection)
-    .await?;
-    let mut created = tallies_of_piece(connection, &spread.start, piece(&spread), 1).await?;
+    );
+    script
+        .bind(spread.batch.0)
+        .bind(spread.audience.0)
+        .bind(spread.from)
+        .bind(spread.until)
+        .bind(spread.base)
+        .bind(starts(&spread))
+        .bind(spread.over.map_or(0, |over| over.span.millis()))
+        .bind(spread.now.millis())
+        .bind(json_list(spread.excluded.iter().copied().map(i64::from)))
+        .bind(Outcome::Skipped.code())
+        .bind(SkipReason::OptedOut.code())
+        .bind(SkipReason::Excluded.code())
+        .bind(json_list(spread.left_out.iter().copied().map(i64::from)))
+        .bind(spread.over.map_or(1, |over| over.messages.max(1)))
+        .bind(number(Msisdn::ERASED))
+        .bind(json_list(spread.lacking.iter().copied().map(i64::from)))
+        .bind(SkipReason::MissingVariable.code())
+        .bind(spread.confirms_opt_out);
+    count_piece(&mut script, &spread);
+    let mut created = tallies_of(&script.rows(connection).await?, 1)?;
     created.merge(&before);
     let all = created.total(Count::Queued) + created.done();
     let mut script = Script::default();
     script.statement("UPDATE batch SET messages = messages + ?2, touched_at = ?3 WHERE id = ?1 AND touched_at >= 0");
     script.bind(spread.batch.0).bind(all).bind(spread.now.millis());
     count_in(&mut script, &Moves::from([(spread.batch, created)]));
+    if is_observed {
+        let (batch, from, until) = piece(&spread);
+        outbox::write_skipped(&mut script, batch, (from, until));
+    }
     let touched = script.run(connection).await?;
     if touched.first() == Some(&0) {
         return Err(gone(spread.batch).into());
@@ -129,35 +147,29 @@ fn lettered(slots: &[LaneId]) -> (Vec<u32>, String) {
 /// A batch, and the first number of a piece and the one behind it.
 type Piece = (BatchId, u32, u32);
 
-/// Returns the counters of one piece of a batch, multiplied by `times`.
+/// Counts one piece of a batch.
 ///
 /// - `spread` subtracts the counters before its insert from those after it. Counting along the key is much cheaper than
 ///   reading every row.
 /// - Until the batch is published, its messages do not change, so a few columns determine the counters.
 /// - Messages with the start `most` are counted separately: grouping 5,000 rows took a quarter of a launch.
-async fn tallies_of_piece(
-    connection: &mut SqliteConnection,
-    most: &Start,
-    (batch, from, until): Piece,
-    times: i64,
-) -> Work<Tallies> {
-    let rows = sqlx::query(
+fn count_piece(script: &mut Script, spread: &PieceOfMessages) {
+    let ((batch, from, until), most) = (piece(spread), &spread.start);
+    script.statement(
         "SELECT ?4 AS step, ?5 AS marks, NULL AS skipped, count(*) AS n FROM message
          WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND skipped IS NULL AND step = ?4 AND marks = ?5
          UNION ALL
          SELECT step, marks, skipped, count(*) AS n FROM message
          WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND NOT (skipped IS NULL AND step = ?4 AND marks = ?5)
          GROUP BY step, marks, skipped",
-    )
-    .bind(batch.0)
-    .bind(from)
-    .bind(until)
-    .bind(most.step.get())
-    .bind(most.marks.bits())
-    .fetch_all(connection)
-    .await?;
+    );
+    script.bind(batch.0).bind(from).bind(until).bind(most.step.get()).bind(most.marks.bits());
+}
+
+/// Reads the counters of a piece, multiplied by `times`.
+fn tallies_of(rows: &[SqliteRow], times: i64) -> Work<Tallies> {
     let mut tallies = Tallies::default();
-    for row in &rows {
+    for row in rows {
         let queued = Present::queued(Timestamp::default(), None);
         let state = match row.try_get::<Option<u8>, _>("skipped")? {
             None => queued.state,

@@ -80,6 +80,17 @@ impl Script {
         Ok(texts)
     }
 
+    /// Runs statements of which some return rows, and returns the rows of all.
+    pub(super) async fn rows(self, connection: &mut SqliteConnection) -> Work<Vec<SqliteRow>> {
+        let mut rows = Vec::new();
+        self.run_with(connection, |result| {
+            rows.extend(result.right());
+            Ok(())
+        })
+        .await?;
+        Ok(rows)
+    }
+
     async fn run_with(
         self,
         connection: &mut SqliteConnection,

@@ -2,11 +2,13 @@
 
 use std::ops::{Range, RangeInclusive};
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::messages::number;
 use super::rows::{msisdn, small};
+use super::script::Script;
 use crate::domain::{AudienceId, Msisdn, Recipient};
 use crate::store::sieve;
 
@@ -15,22 +17,27 @@ const OWN_PIECE: usize = 256;
 /// Keys for which a piece that grows has room: more in a large audience, so a small one needs little space.
 const ROOM: RangeInclusive<usize> = 64..=512;
 
-/// Adds recipients, the first of them with the number `first`, to the sieves of an audience. No recipient is read again.
-pub(super) async fn append(
-    connection: &mut SqliteConnection,
+/// The last piece of an audience, with its sieve.
+pub(super) type LastPiece = (u32, Vec<u8>);
+
+/// Adds recipients, the first of them with the number `first`, to the sieves of an audience, whose `last` piece was read
+/// before. No recipient is read again.
+pub(super) fn append(
+    script: &mut Script,
     audience: AudienceId,
     first: u32,
     recipients: &[Recipient],
-) -> Work<()> {
+    last: Option<LastPiece>,
+) {
     if recipients.is_empty() {
-        return Ok(());
+        return;
     }
-    let (piece, bits) = match last(connection, audience).await? {
+    let (piece, bits) = match last {
         _ if recipients.len() >= OWN_PIECE => (first, sieve::sieve(recipients)),
         Some((piece, bits)) if !sieve::is_full(&bits) => (piece, grown(bits, recipients)),
         _ => (first, grown(sieve::growing(room(first, recipients.len())), recipients)),
     };
-    store(connection, audience, piece.into(), bits).await
+    script.statement(STORE).bind(audience.0).bind(i64::from(piece)).bind(bits);
 }
 
 fn room(before: u32, new: usize) -> usize {
@@ -42,24 +49,22 @@ fn grown(mut bits: Vec<u8>, recipients: &[Recipient]) -> Vec<u8> {
     bits
 }
 
-/// The last piece of an audience, with its sieve.
-async fn last(connection: &mut SqliteConnection, audience: AudienceId) -> Work<Option<(u32, Vec<u8>)>> {
-    let row = sqlx::query("SELECT first, bits FROM sieve WHERE audience = ?1 ORDER BY first DESC LIMIT 1")
-        .bind(audience.0)
-        .fetch_optional(connection)
-        .await?;
-    row.as_ref().map(|row| Ok((small(row, "first")?, row.try_get("bits")?))).transpose()
+/// Reads the last piece of an audience.
+pub(super) fn last(script: &mut Script, audience: AudienceId) {
+    script
+        .statement("SELECT NULL AS recipients, first, bits FROM sieve WHERE audience = ?1 ORDER BY first DESC LIMIT 1")
+        .bind(audience.0);
 }
 
+pub(super) fn read(row: &SqliteRow) -> Work<LastPiece> {
+    Ok((small(row, "first")?, row.try_get("bits")?))
+}
+
+const STORE: &str =
+    "INSERT INTO sieve (audience, first, bits) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET bits = excluded.bits";
+
 async fn store(connection: &mut SqliteConnection, audience: AudienceId, first: i64, bits: Vec<u8>) -> Work<()> {
-    sqlx::query(
-        "INSERT INTO sieve (audience, first, bits) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET bits = excluded.bits",
-    )
-    .bind(audience.0)
-    .bind(first)
-    .bind(bits)
-    .execute(connection)
-    .await?;
+    sqlx::query(STORE).bind(audience.0).bind(first).bind(bits).execute(connection).await?;
     Ok(())
 }
 

@@ -119,8 +119,12 @@ pub fn check<'r>(
 }
 
 fn check_client_id(request: &SendRequest<'_>) -> Result<(), i64> {
-    let is_too_long = request.client_message_id.as_ref().is_some_and(|id| id.chars().count() > CLIENT_ID_MAX);
-    if is_too_long { Err(3_009) } else { Ok(()) }
+    if request.client_message_id.as_deref().is_none_or(is_client_id) { Ok(()) } else { Err(3_009) }
+}
+
+/// Whether a text may be the id of a program for its message. A NUL is no character of a text: databases end it there.
+fn is_client_id(id: &str) -> bool {
+    id.chars().count() <= CLIENT_ID_MAX && !id.contains('\0')
 }
 
 fn check_message<'r>(

@@ -22,5 +22,6 @@ pub(super) fn check(sms: &SmsRequest<'_>) -> Result<(), i64> {
     if sms.source.as_deref().is_some_and(|source| len(source) > SOURCE_MAX) {
         return Err(1_005);
     }
-    if len(&sms.client_message_id) > CLIENT_ID_MAX { Err(1_008) } else { Ok(()) }
+    let id = &sms.client_message_id;
+    if len(id) > CLIENT_ID_MAX || id.contains('\0') { Err(1_008) } else { Ok(()) }
 }
