@@ -128,4 +128,7 @@ pub enum Error {
          or VOLLEY_PROVIDER_API_KEY"
     )]
     NoKey { lane: String },
+
+    #[error(transparent)]
+    Tls(#[from] super::InvalidTls),
 }

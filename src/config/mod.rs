@@ -246,7 +246,8 @@ impl Config {
         found
     }
 
-    /// Checks what only a server needs: a webhook secret unless it listens on loopback, and a key on every lane.
+    /// Checks what only a server needs: a webhook secret unless it listens on loopback, a key on every lane, and its
+    /// certificate.
     pub fn check_serve(&self) -> Result<(), Error> {
         let listen = self.server.listen;
         let proven = self.provider.webhook_authorization.is_some() || self.provider.webhook_secret.is_some();
@@ -256,7 +257,8 @@ impl Config {
         match self.lanes.iter().find(|lane| lane.provider.api_key.is_none()) {
             Some(lane) => Err(Error::NoKey { lane: lane.name.clone() }),
             None => Ok(()),
-        }
+        }?;
+        self.server.tls.as_ref().map_or(Ok(()), |files| Ok(files.load().map(drop)?))
     }
 }
 

@@ -48,52 +48,23 @@ pub enum InvalidTls {
     NoPair { certificate: PathBuf, key: PathBuf, why: rustls::Error },
 }
 
-impl InvalidTls {
-    /// The key of the configuration that it concerns.
-    const fn key(&self, is_of_key: bool) -> &'static str {
-        match self {
-            Self::NoKey { .. } => TlsFiles::KEY,
-            Self::NoCertificate { .. } | Self::NoPair { .. } => TlsFiles::CERTIFICATE,
-            Self::Unreadable { .. } | Self::NoTextFile { .. } | Self::Malformed { .. } if is_of_key => TlsFiles::KEY,
-            Self::Unreadable { .. } | Self::NoTextFile { .. } | Self::Malformed { .. } => TlsFiles::CERTIFICATE,
-        }
-    }
-
-    const fn path(&self) -> &PathBuf {
-        match self {
-            Self::Unreadable { path, .. }
-            | Self::NoTextFile { path }
-            | Self::NoCertificate { path }
-            | Self::NoKey { path }
-            | Self::Malformed { path, .. }
-            | Self::NoPair { certificate: path, .. } => path,
-        }
-    }
-}
-
 impl TlsFiles {
     const CERTIFICATE: &'static str = "tls_certificate";
     const KEY: &'static str = "tls_key";
 
-    /// Reads the names of both files, and checks what is in them.
+    /// Reads the names of both files. [`Config::check_serve`](super::Config::check_serve) checks what is in them: a damaged
+    /// certificate keeps no operator from cancelling a campaign.
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, Error> {
         let certificate = reader.text(Self::CERTIFICATE)?.map(|path| reader.resolve(Self::CERTIFICATE, &path));
         let key = reader.text(Self::KEY)?.map(|path| reader.resolve(Self::KEY, &path));
-        let files = match (certificate, key) {
-            (Some(certificate), Some(key)) => Self { certificate, key },
-            (None, None) => return Ok(None),
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => Ok(Some(Self { certificate, key })),
+            (None, None) => Ok(None),
             (Some(_), None) => {
-                return Err(reader.wrong(Self::CERTIFICATE, "a certificate needs its private key; set tls_key as well"));
+                Err(reader.wrong(Self::CERTIFICATE, "a certificate needs its private key; set tls_key as well"))
             }
             (None, Some(_)) => {
-                return Err(reader.wrong(Self::KEY, "a private key needs its certificate; set tls_certificate as well"));
-            }
-        };
-        match files.load() {
-            Ok(_) => Ok(Some(files)),
-            Err(invalid) => {
-                let key = invalid.key(*invalid.path() == files.key);
-                Err(reader.wrong(key, invalid))
+                Err(reader.wrong(Self::KEY, "a private key needs its certificate; set tls_certificate as well"))
             }
         }
     }

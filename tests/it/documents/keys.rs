@@ -168,8 +168,8 @@ const SECTIONS: &[Section] = &[
     Section { title: "`[server]`", file: CONFIG, around: "[server]\ntls_certificate = \"server.pem\"\ntls_key = \"server.key\"\n@\n", keys: &[
         key("listen", "address", "`127.0.0.1:8688`", "\"127.0.0.1:9000\"", "\"here\"", "Where the server listens."),
         key("public_url", "URL", "made from `listen`", "\"https://volley.example\"", "\"volley\"", "Where the provider posts its webhooks."),
-        key("tls_certificate", "file", "none", "\"server.pem\"", "\"missing.pem\"", "A PEM file with the server's certificate and its chain. With it and `tls_key`, the server speaks TLS itself; see [In production](production.md#tls)."),
-        key("tls_key", "file", "none", "\"server.key\"", "\"missing.key\"", "A PEM file with the private key of `tls_certificate`, without a passphrase."),
+        key("tls_certificate", "file", "none", "\"server.pem\"", "[1]", "A PEM file with the server's certificate and its chain. With it and `tls_key`, the server speaks TLS itself; see [In production](production.md#tls)."),
+        key("tls_key", "file", "none", "\"server.key\"", "[1]", "A PEM file with the private key of `tls_certificate`, without a passphrase."),
         key("metrics_open", "`true` or `false`", "`false`", "true", "\"yes\"", "Whether [`/metrics`](monitoring.md) needs no API key."),
         key("once_per_client_id", "`true` or `false`", "`false`", "true", "\"yes\"", "Whether the [8x8 API](compatible-api.md) accepts the same `clientMessageId` of a subaccount once within 24 hours. A later message with it gets the answer of the first, whatever its content."),
         key("uploads_max", "size", "`20GB`", "\"500MB\"", "\"20\"", "The size of all [uploads](api.md#uploading-recipient-files) together. They are files beside the database."),
@@ -243,7 +243,7 @@ const SECTIONS: &[Section] = &[
         key("url", "URL", "none; needed, or `command`", "\"https://hooks.example/T000/B000\"", "\"hooks.example\"", "Where the alert is posted to. It is secret, because it may hold a token."),
         key("format", "`json` or `slack`", "`json`", "\"slack\"", "\"teams\"", "The form of the body."),
         key("command", "list of texts", "none", "", "[\"page\"]", "A program with its arguments, instead of a URL; it gets the alert as JSON on its standard input."),
-        key("kinds", "list of texts", "all", "[\"lane_held\", \"outage\"]", "[\"lane_hold\"]", "The [kinds of alerts](webhooks.md#alerts) that it tells of."),
+        key("kinds", "list of texts", "all", "[\"lane_held\", \"outage\"]", "[\"lane_hold\"]", "The [kinds of alerts](webhooks.md#alerts) that it reports."),
     ] },
 ];
 
