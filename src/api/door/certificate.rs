@@ -52,7 +52,7 @@ impl fmt::Debug for Certificate {
 }
 
 impl Certificate {
-    /// Reads the files. Clients may choose HTTP/2.
+    /// Reads the files. Connections speak HTTP/1.1: with many requests at a time on each, their bodies would have no bound.
     pub fn load(files: &TlsFiles) -> Result<Arc<Self>, NoCertificate> {
         let current = Arc::new(Current(ArcSwap::from_pointee(files.load()?)));
         let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
@@ -60,7 +60,7 @@ impl Certificate {
             .map_err(NoCertificate::Protocols)?;
         let resolver = Arc::clone(&current) as Arc<dyn ResolvesServerCert>;
         let mut config = builder.with_no_client_auth().with_cert_resolver(resolver);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(Self { files: files.clone(), current, config: Arc::new(config) }))
     }
 

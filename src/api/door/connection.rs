@@ -18,7 +18,7 @@ use crate::domain::{Span, Timestamp};
 /// What a connection and its requests know of each other.
 #[derive(Debug)]
 pub(super) struct Occupancy {
-    /// Requests whose answers are not sent yet; over HTTP/2 these may be several.
+    /// Requests whose answers are not sent yet.
     requests: AtomicU32,
     has_answered: AtomicBool,
     /// Since when no request is in progress, in milliseconds.

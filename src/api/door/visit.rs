@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body::{Frame, SizeHint};
@@ -58,7 +58,7 @@ impl Visit {
         } else {
             (StatusCode::REQUEST_TIMEOUT, format!("the request did not arrive within {REQUEST_MAX}\n"))
         };
-        (status, why).into_response()
+        (status, [(header::RETRY_AFTER, HeaderValue::from_static("1"))], why).into_response()
     }
 }
 
