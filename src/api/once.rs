@@ -1,15 +1,19 @@
 //! Requests with an `Idempotency-Key`: carried out once, and answered as often as they are sent.
 
+use std::panic::AssertUnwindSafe;
+
 use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::OriginalUri;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
+use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 
 use super::Shared;
 use crate::access::Caller;
 use crate::clock::format_time;
-use crate::domain::{Span, Timestamp};
+use crate::domain::{Causes, Span, Timestamp};
 use crate::store::{self, Begun, NewRequest, RequestKey, StoredAnswer};
 
 pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -18,8 +22,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 pub(super) const KEY_MAX: usize = 255;
 /// When to repeat a request that is in progress.
 pub(super) const LATER: Span = Span::from_secs(1);
-/// The largest answer that is stored.
-const ANSWER_MAX: usize = 8 << 20;
+/// The largest answer that is stored: that to ten thousand messages is smaller.
+const ANSWER_MAX: usize = 32 << 20;
 /// The headers of an answer that are repeated with it.
 const REPEATED: [HeaderName; 4] = [header::CONTENT_TYPE, header::ETAG, header::LINK, header::LOCATION];
 
@@ -40,8 +44,8 @@ pub(super) enum NotOnce {
     #[error("a request with this Idempotency-Key is in progress; repeat the request for its answer")]
     InProgress,
     #[error(
-        "the server was stopped while it carried out this request, begun at {}, so its result is not known; check whether \
-         the object exists or has the new state, and repeat the request with another Idempotency-Key if not",
+        "the server was stopped or has failed while it carried out this request, begun at {}, so its result is not known; \
+         check whether the object exists or has the new state, and repeat the request with another Idempotency-Key if not",
         format_time(*begun_at, None)
     )]
     Interrupted { begun_at: Timestamp },
@@ -49,6 +53,8 @@ pub(super) enum NotOnce {
     Store(#[from] store::Error),
     #[error("the answer to a request with an Idempotency-Key cannot be stored")]
     Answer(#[source] axum::Error),
+    #[error("a request with an Idempotency-Key has panicked")]
+    Panicked,
 }
 
 /// The body with which an answer is stored and repeated, because its own body shows a secret once.
@@ -66,15 +72,21 @@ pub(super) fn named(
     salt: Option<&[u8]>,
 ) -> Result<Option<Once>, NotOnce> {
     let Some(key) = parts.headers.get(KEY).filter(|_| parts.method == Method::POST) else { return Ok(None) };
-    let key = key.to_str().ok().map(str::trim).filter(|key| (1..=KEY_MAX).contains(&key.len()));
+    let key = key.to_str().ok().map(str::trim).filter(|key| is_key(key));
     let key = key.ok_or(NotOnce::InvalidKey)?;
     let mut digest = Sha256::new();
     digest.update(salt.unwrap_or_default());
-    // Neither a method nor a path and query contains a line end.
-    digest.update(format!("{}\n{}\n", parts.method, parts.uri));
+    // The whole path: a nested router strips what it has matched, such as the subaccount. Neither a method nor a path and
+    // query contains a line end.
+    let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
+    digest.update(format!("{}\n{uri}\n", parts.method));
     digest.update(body);
     let of = RequestKey { caller: caller.id.clone(), key: key.to_owned() };
     Ok(Some(Once { of, digest: digest.finalize().into() }))
+}
+
+fn is_key(text: &str) -> bool {
+    (1..=KEY_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 impl Once {
@@ -93,12 +105,24 @@ impl Once {
             Begun::InProgress => return Err(NotOnce::InProgress),
             Begun::Interrupted { begun_at } => return Err(NotOnce::Interrupted { begun_at }),
         }
-        let response = carry_out.await;
-        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-            // The verb that could not run has changed nothing, and every operation may be repeated.
-            store.forget_request(self.of).await?;
-            return Ok(response);
+        let answered = match AssertUnwindSafe(carry_out).catch_unwind().await {
+            Ok(response) if may_be_repeated(response.status()) => {
+                store.forget_request(self.of).await?;
+                return Ok(response);
+            }
+            Ok(response) => self.finish(shared, response).await,
+            // The panic itself is in the log.
+            Err(_) => Err(NotOnce::Panicked),
+        };
+        if answered.is_err()
+            && let Err(error) = store.interrupt_request(self.of).await
+        {
+            tracing::warn!(error = %Causes(&error), "a request without an answer stays in progress until the next start");
         }
+        answered
+    }
+
+    async fn finish(&self, shared: &Shared, response: Response) -> Result<Response, NotOnce> {
         let (mut parts, body) = response.into_parts();
         let body = to_bytes(body, ANSWER_MAX).await.map_err(NotOnce::Answer)?;
         let repeated = parts.extensions.remove::<RepeatedBody>();
@@ -107,9 +131,15 @@ impl Once {
             headers: stored_headers(&parts.headers),
             body: repeated.map_or_else(|| body.to_vec(), |repeated| repeated.0),
         };
-        store.finish_request(self.of, answer).await?;
+        shared.store.finish_request(self.of.clone(), answer, shared.clock.now()).await?;
         Ok(Response::from_parts(parts, Body::from(body)))
     }
+}
+
+/// Whether a request with this answer was not carried out, so that its repetition is not a second one. The provider's own
+/// answers are passed on with these statuses too.
+fn may_be_repeated(status: StatusCode) -> bool {
+    [StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE].contains(&status)
 }
 
 fn stored_headers(headers: &HeaderMap) -> Vec<(String, String)> {

@@ -93,9 +93,9 @@ impl Error {
         }
     }
 
-    /// Whether the same call may soon succeed.
+    /// Whether the same call may soon succeed. A store is closed when its server stops, and another start opens it.
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Locked { .. } | Self::Full { .. })
+        matches!(self, Self::Locked { .. } | Self::Full { .. } | Self::Closed { .. })
     }
 }
 

@@ -69,7 +69,6 @@ impl From<store::Error> for Problem {
         match error {
             store::Error::NameTaken { .. } => Self::new(Kind::NameTaken, error),
             store::Error::Gone { .. } | store::Error::InUse { .. } => Self::new(Kind::Conflict, error),
-            store::Error::Closed { .. } => Self::new(Kind::Busy, error).retry_after(LATER),
             error if error.is_passing() => Self::new(Kind::Busy, error).retry_after(LATER),
             error => Self::failed(&error),
         }

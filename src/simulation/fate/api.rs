@@ -37,7 +37,8 @@ through! {
 through! {
     Requests {
         writes begin_request(new: NewRequest) -> Begun;
-        writes finish_request(of: RequestKey, answer: StoredAnswer) -> ();
+        writes finish_request(of: RequestKey, answer: StoredAnswer, now: Timestamp) -> ();
+        writes interrupt_request(of: RequestKey) -> ();
         writes forget_request(of: RequestKey) -> ();
         writes forget_old_requests(before: Timestamp) -> ();
         writes own_secret(purpose: &'static str, new: [u8; 32]) -> [u8; 32];

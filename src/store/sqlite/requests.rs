@@ -5,9 +5,11 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::facts::nonsense;
 use super::rows::timestamp;
-use crate::domain::Timestamp;
+use crate::domain::{Span, Timestamp};
 use crate::store::{Begun, NewRequest, RequestKey, StoredAnswer};
 
+/// How much longer a request without an answer is kept.
+const UNANSWERED_FOR: Span = Span::from_secs(90 * 86_400);
 /// Requests forgotten in one transaction.
 const PIECE: u32 = 1_000;
 
@@ -46,19 +48,36 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewRequest) ->
     Ok(Begun::Interrupted { begun_at: timestamp(&row, "begun_at")? })
 }
 
-/// Stores an answer.
-pub(super) async fn finish(connection: &mut SqliteConnection, of: &RequestKey, answer: &StoredAnswer) -> Work<()> {
+/// Stores an answer. It is kept from now on: a request may take longer than its answer is kept.
+pub(super) async fn finish(
+    connection: &mut SqliteConnection,
+    of: &RequestKey,
+    answer: &StoredAnswer,
+    now: Timestamp,
+) -> Work<()> {
     let headers = serde_json::to_string(&answer.headers).map_err(|_| nonsense("idempotent.headers"))?;
     sqlx::query(
-        "UPDATE idempotent SET status = ?3, headers = ?4, body = ?5 WHERE caller = ?1 AND key = ?2 AND status IS NULL",
+        "UPDATE idempotent SET status = ?3, headers = ?4, body = ?5, begun_at = ?6
+         WHERE caller = ?1 AND key = ?2 AND status IS NULL",
     )
     .bind(&of.caller)
     .bind(&of.key)
     .bind(answer.status)
     .bind(headers)
     .bind(&answer.body)
+    .bind(now.millis())
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Notes that nothing is known of the result of a request. No start of the server has the number 0.
+pub(super) async fn interrupt(connection: &mut SqliteConnection, of: &RequestKey) -> Work<()> {
+    sqlx::query("UPDATE idempotent SET run = 0 WHERE caller = ?1 AND key = ?2 AND status IS NULL")
+        .bind(&of.caller)
+        .bind(&of.key)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -72,12 +91,17 @@ pub(super) async fn forget(connection: &mut SqliteConnection, of: &RequestKey) -
 }
 
 /// Forgets one piece of the old requests. Returns whether there may be more.
+///
+/// A request without an answer may still be carried out, and would be carried out again if it were forgotten. It is kept for
+/// longer than any request takes.
 pub(super) async fn forget_old(connection: &mut SqliteConnection, before: Timestamp) -> Work<bool> {
     let gone = sqlx::query(
-        "DELETE FROM idempotent WHERE id IN (SELECT id FROM idempotent WHERE begun_at < ?1 ORDER BY begun_at LIMIT ?2)",
+        "DELETE FROM idempotent WHERE id IN (SELECT id FROM idempotent WHERE begun_at < ?1
+             AND (status IS NOT NULL OR begun_at < ?3) ORDER BY begun_at LIMIT ?2)",
     )
     .bind(before.millis())
     .bind(PIECE)
+    .bind((before - UNANSWERED_FOR).millis())
     .execute(&mut *connection)
     .await?;
     let ids = sqlx::query(

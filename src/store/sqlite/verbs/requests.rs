@@ -10,9 +10,13 @@ impl Requests for Sqlite {
         self.write("begin a request", move |c| Box::pin(requests::begin(c, new))).await
     }
 
-    async fn finish_request(&self, of: RequestKey, answer: StoredAnswer) -> Result<()> {
+    async fn finish_request(&self, of: RequestKey, answer: StoredAnswer, now: Timestamp) -> Result<()> {
         let verb = "store the answer to a request";
-        self.write(verb, move |c| Box::pin(async move { requests::finish(c, &of, &answer).await })).await
+        self.write(verb, move |c| Box::pin(async move { requests::finish(c, &of, &answer, now).await })).await
+    }
+
+    async fn interrupt_request(&self, of: RequestKey) -> Result<()> {
+        self.write("interrupt a request", move |c| Box::pin(async move { requests::interrupt(c, &of).await })).await
     }
 
     async fn forget_request(&self, of: RequestKey) -> Result<()> {
