@@ -37,6 +37,8 @@ pub struct Amend {
     /// Changes only this step's hours and limits; `None` changes the campaign.
     pub step: Option<StepIndex>,
     pub keys: Map<String, Value>,
+    /// The edition of the campaign that the change was decided on; `None` changes any.
+    pub edition: Option<u32>,
 }
 
 /// The result of a change.
@@ -50,6 +52,8 @@ pub enum Amended {
     Over(BatchState),
     /// The campaign's end has passed.
     Ended(Timestamp),
+    /// Another operator was faster.
+    Outdated,
 }
 
 impl Launcher<'_> {
@@ -59,6 +63,9 @@ impl Launcher<'_> {
         loop {
             let now = self.clock.now();
             let batch = self.store.batch(batch.id).await?.ok_or(LaunchError::NoPlan)?;
+            if amend.edition.is_some_and(|edition| edition != batch.edition) {
+                return Ok(Amended::Outdated);
+            }
             let before = self.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
             if !BatchState::OPEN.contains(&batch.state) {
                 return Ok(Amended::Over(batch.state));
@@ -79,7 +86,7 @@ impl Launcher<'_> {
             let (id, edition) = (batch.id, batch.edition);
             let (origin, changes) = (self.by.clone(), changed.clone());
             let amendment = Amendment { batch: id, edition, plan: plan.clone(), starts_at, origin, changes, now };
-            // Another operator was faster. Their change stays, and this one is applied on top of it.
+            // Another operator was faster. Their change stays, and this one is applied on top of it, or refused.
             let Some(seq) = self.store.amend(amendment).await? else { continue };
             let noted = noted(self.store, self.clock, seq).await?;
             let brought_forward = self.bring_forward(&batch, &plan, amend, noted).await?;

@@ -24,7 +24,7 @@ impl World {
     ) -> Result<Amended, LaunchError> {
         let Value::Object(keys) = keys else { panic!("keys and values") };
         let batch = self.store.batch(launched.batch).await.unwrap().unwrap();
-        let amend = Amend { step: step.and_then(StepIndex::new), keys };
+        let amend = Amend { step: step.and_then(StepIndex::new), keys, edition: None };
         self.complete(self.launcher().amend(&batch, &amend)).await
     }
 

@@ -178,6 +178,8 @@ pub(super) async fn change(
     let config = shared.config.as_ref();
     let lane = found(config, &call, &name)?;
     let settings = change.settings(config, &call, lane)?;
+    // Of two requests that were decided on the same state, the second one finds another.
+    let _turn = shared.0.native.lane_changes.lock().await;
     let known = Lanes::read(shared.store.as_ref(), config, call.at).await?;
     let current = current(&shared).await?;
     ensure_unchanged(&headers, &tag_of(&known, found(&current, &call, &name)?))?;

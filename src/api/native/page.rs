@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::Sha256;
 use tokio::sync::OnceCell;
 use url::form_urlencoded;
@@ -91,6 +91,11 @@ fn link(uri: &Uri, next: &str) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("<{PREFIX}{}?{}>; rel=\"next\"", uri.path(), query.finish())).ok()
 }
 
+/// Reads a cursor. An empty one is none: the first page.
+pub(super) fn cursor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Some(String::deserialize(deserializer)?).filter(|cursor| !cursor.is_empty()))
+}
+
 /// Checks that a change was decided on the present state of an object, whose tag this is (RFC 9110, If-Match).
 pub(super) fn ensure_unchanged(headers: &HeaderMap, tag: &str) -> Answer<()> {
     let Some(wanted) = headers.get(header::IF_MATCH) else {
@@ -102,8 +107,12 @@ pub(super) fn ensure_unchanged(headers: &HeaderMap, tag: &str) -> Answer<()> {
     if wanted.to_str().is_ok_and(|wanted| wanted.split(',').any(is_meant)) {
         return Ok(());
     }
+    Err(changed_meanwhile())
+}
+
+pub(super) fn changed_meanwhile() -> Problem {
     let sentence = "it was changed meanwhile; get it again, and repeat the change if it still applies";
-    Err(Problem::new(Kind::Changed, sentence))
+    Problem::new(Kind::Changed, sentence)
 }
 
 /// The key that seals cursors. It is stored, so cursors stay valid after a restart.

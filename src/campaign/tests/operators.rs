@@ -81,7 +81,7 @@ async fn an_unknown_campaign_gets_the_nearest_name() {
 impl Setup {
     async fn set(&self, batch: &Batch, keys: &[(&str, &str)]) -> Result<Amended, String> {
         let keys = keys.iter().map(|(key, value)| ((*key).to_owned(), serde_json::Value::from(*value))).collect();
-        let amended = self.launcher().amend(batch, &Amend { step: None, keys }).await;
+        let amended = self.launcher().amend(batch, &Amend { keys, ..Amend::default() }).await;
         amended.map_err(|error| error.to_string())
     }
 

@@ -118,7 +118,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
         Some(number) => Some(step_of(store.as_ref(), &batch, number).await?),
         None => None,
     };
-    let amend = Amend { step, keys };
+    let amend = Amend { step, keys, edition: None };
     let amended = context.launcher(store.as_ref()).amend(&batch, &amend).await.map_err(|error| match error {
         LaunchError::Problems(problems) => WrongOptions { undone: "nothing was changed: ", problems }.into(),
         error => anyhow::Error::from(error),
@@ -126,6 +126,10 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let (changed, noted, brought_forward) = match amended {
         Amended::Holds { changed, noted, brought_forward } => (changed, noted, brought_forward),
         Amended::AsItWas(noted) => (Vec::new(), noted, 0),
+        // Only a change that names an edition can be outdated.
+        Amended::Outdated => {
+            bail!("\"{name}\" was changed meanwhile; look at it, and repeat the change if it still applies")
+        }
         Amended::Over(state) => bail!("\"{name}\" cannot be changed: {}", why_not(state)),
         Amended::Ended(end) => {
             let zone = store.plan(batch.id).await?.and_then(|plan| plan.time_zone);

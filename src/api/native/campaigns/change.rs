@@ -12,7 +12,7 @@ use super::DecisionReason;
 use super::parts::{found, launcher, tag_of};
 use crate::api::Shared;
 use crate::api::native::extract::{Call, Json, OptionalJson, Path};
-use crate::api::native::page::ensure_unchanged;
+use crate::api::native::page::{changed_meanwhile, ensure_unchanged};
 use crate::api::native::problem::{Answer, Kind, Problem};
 use crate::campaign::{
     Amend, Amended, ChangeView, Deleted, RenameView, StepDecision, StepDecisionView, carry_out_on_step, delete_draft,
@@ -96,12 +96,14 @@ pub(in crate::api::native) async fn change(
     if keys.is_empty() {
         return Err(Problem::new(Kind::Invalid, "nothing to change; name at least one setting"));
     }
-    let amended = launcher(&shared, &shared.config, &call).amend(&batch, &Amend { step, keys }).await?;
+    let amend = Amend { step, keys, edition: Some(batch.edition) };
+    let amended = launcher(&shared, &shared.config, &call).amend(&batch, &amend).await?;
     let name = batch.display_name();
     let cannot = |why: String| Problem::new(Kind::Conflict, format_args!("\"{name}\" cannot be changed: {why}"));
     let (changed, noted, brought_forward) = match amended {
         Amended::Holds { changed, noted, brought_forward } => (changed, noted, brought_forward),
         Amended::AsItWas(noted) => (Vec::new(), noted, 0),
+        Amended::Outdated => return Err(changed_meanwhile()),
         Amended::Over(state) => return Err(cannot(why_not(state))),
         Amended::Ended(end) => return Err(cannot(format!("its end was {}", format_time(end, None)))),
     };
