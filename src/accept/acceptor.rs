@@ -29,6 +29,12 @@ pub struct NotStored {
     why: Arc<LaunchError>,
 }
 
+impl NotStored {
+    pub(super) fn why(&self) -> &LaunchError {
+        &self.why
+    }
+}
+
 #[derive(Debug)]
 struct Waiting {
     message: Outlined,
@@ -95,7 +101,7 @@ type Alike = (Plan, Vec<SingleMessage>, Vec<oneshot::Sender<Result<MessageId, No
 async fn store_group(stores: &Stores, group: &mut Vec<Waiting>) {
     let mut plans: Vec<Alike> = Vec::new();
     for Waiting { message: Outlined { plan, message }, answer } in group.drain(..) {
-        match plans.iter_mut().find(|(known, ..)| *known == plan) {
+        match plans.iter_mut().rev().find(|(known, ..)| *known == plan) {
             Some((_, messages, answers)) => {
                 messages.push(message);
                 answers.push(answer);

@@ -8,6 +8,11 @@ use crate::domain::{MessageId, Plan};
 use crate::wire::ErrorAnswer;
 use crate::wire::rules::{self, ArrivingBatch, BatchSendAnswer};
 
+/// Kinds of messages in one call. Each becomes a batch, with queues of its own, and all of them are one transaction.
+const KINDS_MAX: usize = 100;
+const TOO_MANY_KINDS: &str = "The messages of a call may differ in their recipients, texts and times, and otherwise be of 100 \
+                              kinds at most. Send the others in further calls.";
+
 /// The messages of one plan, by their positions in the call.
 type Alike = (Plan, Vec<SingleMessage>, Vec<usize>);
 
@@ -51,6 +56,9 @@ impl Desk {
                 add(&mut plans, at, outlined);
                 None
             }));
+            if plans.len() > KINDS_MAX {
+                return Err(ErrorAnswer::Invalid(TOO_MANY_KINDS.into()).into());
+            }
         }
         let client_batch_id = call.client_batch_id.as_deref().map(str::to_owned);
         let batch_id = self.launch(client_batch_id, plans, &mut results).await?;
@@ -88,7 +96,8 @@ impl Desk {
 }
 
 fn add(plans: &mut Vec<Alike>, at: usize, Outlined { plan, message }: Outlined) {
-    match plans.iter_mut().find(|(known, ..)| *known == plan) {
+    // Messages of one kind often follow each other.
+    match plans.iter_mut().rev().find(|(known, ..)| *known == plan) {
         Some((_, messages, positions)) => {
             messages.push(message);
             positions.push(at);

@@ -31,10 +31,10 @@ use self::details::Known;
 use self::origin::Origin;
 use self::relay::Templates;
 pub use self::relay::{Relay, TemplateChange};
-use crate::access::Caller;
+use crate::access::{Caller, Denied};
 use crate::campaign::{CampaignDecision, DecisionError, LaunchError, carry_out};
 use crate::clock::{Chance, Clock};
-use crate::config::Config;
+use crate::config::{Config, Lane};
 use crate::domain::{CampaignId, MessageId, Plan, Span, Timestamp};
 use crate::store::{self, Batch, Call, Store};
 use crate::wire::{Cancelled, Details, ErrorAnswer, rules};
@@ -53,10 +53,29 @@ pub enum Refusal {
     Decision(#[from] DecisionError),
     #[error(transparent)]
     Store(#[from] store::Error),
+    #[error(transparent)]
+    Denied(#[from] Denied),
     #[error("the server stops; send the request again")]
     Stopping,
     #[error("the provider cannot be reached: {0}")]
     Unreachable(String),
+}
+
+impl Refusal {
+    /// Whether the same request may soon be accepted, and has changed nothing yet.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Stopping => true,
+            Self::NotStored(not_stored) => is_passing(not_stored.why()),
+            Self::Launch(error) => is_passing(error),
+            Self::Decision(DecisionError::Store(error)) | Self::Store(error) => error.is_passing(),
+            Self::Decision(_) | Self::Denied(_) | Self::Provider(_) | Self::Unreachable(_) => false,
+        }
+    }
+}
+
+const fn is_passing(error: &LaunchError) -> bool {
+    matches!(error, LaunchError::Store(error) if error.is_passing())
 }
 
 impl From<ErrorAnswer<'static>> for Refusal {
@@ -109,7 +128,7 @@ impl Desk {
 
     /// Where a call comes from, if the subaccount is ours and the key may use it.
     fn origin<'a>(&'a self, caller: &'a Caller, sub_account: &'a str) -> Result<Origin<'a>, Refusal> {
-        let origin = Origin { config: &self.stores.config, sub_account, lanes: caller.lanes.as_deref() };
+        let origin = Origin { config: &self.stores.config, sub_account, caller };
         if origin.is_known() && caller.may_use(sub_account) { Ok(origin) } else { Err(NOT_OURS.into()) }
     }
 
@@ -118,7 +137,7 @@ impl Desk {
         self.origin(caller, sub_account)?;
         let Stores { store, clock, .. } = &self.stores;
         let id: CampaignId = batch.parse().map_err(|_| ErrorAnswer::NotFound)?;
-        let (first, _) = self.batch(id, sub_account).await?.ok_or(ErrorAnswer::NotFound)?;
+        let (first, _) = self.batch(caller, id, sub_account).await?.ok_or(ErrorAnswer::NotFound)?;
         // Single messages share batches, which have no id for callers.
         let call = store.call_of(first.id).await?.filter(|call| call.batches.first() == Some(&first.id));
         let call = call.ok_or(ErrorAnswer::NotFound)?;
@@ -144,7 +163,7 @@ impl Desk {
         let Stores { store, config, .. } = &self.stores;
         let id: MessageId = umid.parse().map_err(|_| ErrorAnswer::UnknownMessage)?;
         let of_batch = CampaignId { batch: id.key.batch, tag: id.tag };
-        let (batch, plan) = self.batch(of_batch, sub_account).await?.ok_or(ErrorAnswer::UnknownMessage)?;
+        let (batch, plan) = self.batch(caller, of_batch, sub_account).await?.ok_or(ErrorAnswer::UnknownMessage)?;
         let facts = store.message_facts(id.key).await?.ok_or(ErrorAnswer::UnknownMessage)?;
         let call = store.call_of(batch.id).await?;
         let call_id = match &call {
@@ -167,11 +186,18 @@ impl Desk {
         }
     }
 
-    /// A batch of calls with its plan, if it is one of this subaccount.
-    async fn batch(&self, id: CampaignId, sub_account: &str) -> Result<Option<(Batch, Plan)>, Refusal> {
-        let store = &self.stores.store;
+    /// A batch of calls with its plan, if it is one of this subaccount and the key may use its lanes.
+    async fn batch(
+        &self,
+        caller: &Caller,
+        id: CampaignId,
+        sub_account: &str,
+    ) -> Result<Option<(Batch, Plan)>, Refusal> {
+        let Stores { store, config, .. } = &self.stores;
         let Some(batch) = store.batch(id.batch).await?.filter(|batch| batch.tag == id.tag) else { return Ok(None) };
-        let is_of = |plan: &Plan| plan.api.as_ref().is_some_and(|api| api.sub_account == sub_account);
+        let is_of = |plan: &Plan| {
+            plan.api.as_ref().is_some_and(|api| api.sub_account == sub_account) && may_use_plan(caller, config, plan)
+        };
         Ok(store.plan(batch.id).await?.filter(is_of).map(|plan| (batch, plan)))
     }
 
@@ -186,6 +212,22 @@ impl Desk {
     fn random_id(&self) -> String {
         random_id(&self.stores.chance).to_string()
     }
+}
+
+/// Whether a key may use a plan: every lane of its steps, and the subaccount of its calls.
+pub fn may_use_plan(caller: &Caller, config: &Config, plan: &Plan) -> bool {
+    if !caller.is_limited() {
+        return true;
+    }
+    // The subaccount of a lane that is no longer configured is not known.
+    let is_own = |lane: &Lane| may_use_lane(caller, lane);
+    plan.lanes().iter().all(|(name, _)| config.lane(name).is_some_and(is_own))
+        && plan.api.as_ref().is_none_or(|calls| caller.may_use(&calls.sub_account))
+}
+
+/// Whether a key may use a lane, and what is queued on it.
+pub fn may_use_lane(caller: &Caller, lane: &Lane) -> bool {
+    caller.may_use_lane(&lane.name) && caller.may_use(&lane.provider.sub_account)
 }
 
 /// A random id.

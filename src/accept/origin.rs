@@ -1,5 +1,7 @@
 //! Where a call comes from: the subaccount that it names, and the lanes that its key may use.
 
+use super::may_use_lane;
+use crate::access::Caller;
 use crate::config::{Config, Lane};
 use crate::domain::{Channel, Member, Pool};
 use crate::wire::rules::{NamedStep, Subaccount};
@@ -8,8 +10,7 @@ use crate::wire::rules::{NamedStep, Subaccount};
 pub(super) struct Origin<'a> {
     pub(super) config: &'a Config,
     pub(super) sub_account: &'a str,
-    /// The lanes that the key may use; `None` means all.
-    pub(super) lanes: Option<&'a [String]>,
+    pub(super) caller: &'a Caller,
 }
 
 /// The id of a lane's channel for callers: the provider's if the configuration has it, else the lane's name.
@@ -24,9 +25,9 @@ impl<'a> Origin<'a> {
     }
 
     /// The lanes of the subaccount on a channel; if it has none, the installation's only lane on it. A chat subaccount never
-    /// sends SMS itself.
+    /// sends SMS itself. A key that is limited to subaccounts uses no lane of another one.
     fn lanes(&self, channel: Channel) -> Vec<&'a Lane> {
-        let may_use = |lane: &&Lane| self.lanes.is_none_or(|allowed| allowed.contains(&lane.name));
+        let may_use = |lane: &&Lane| may_use_lane(self.caller, lane);
         let of_channel: Vec<&Lane> =
             self.config.lanes.iter().filter(|lane| lane.channel == channel).filter(may_use).collect();
         let own: Vec<&Lane> =

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method};
 use parking_lot::Mutex;
 use url::Url;
 
-use super::{Desk, NOT_OURS, Refusal};
+use super::{Desk, NOT_OURS, Refusal, may_use_lane};
 use crate::access::Caller;
 use crate::config::Lane;
 use crate::domain::{Span, Timestamp};
@@ -78,7 +78,8 @@ impl Desk {
     /// The templates of a channel: those of the last minute, or older ones while the provider cannot be reached.
     pub async fn templates(&self, caller: &Caller, account: &str, channel: &str) -> Result<Relay, Refusal> {
         let of = (account.to_owned(), channel.to_owned());
-        // The caller may use the account: otherwise, nothing kept is shown.
+        // Templates belong to a whole account. Nothing kept is shown to those who may not use it.
+        caller.ensure_unlimited()?;
         self.lane(caller, |lane| is_of_account(lane, account))?;
         let (known, now) = (self.templates.get(&of), self.stores.clock.now());
         if let Some((at, relay)) = &known
@@ -113,6 +114,7 @@ impl Desk {
                 (Method::DELETE, None)
             }
         };
+        caller.ensure_unlimited()?;
         let request = Relayed { method, path: &path, body };
         let relay = self.relay(caller, |lane| is_of_account(lane, account), request).await;
         // It may be done even without an answer.
@@ -138,10 +140,7 @@ impl Desk {
 
     /// A lane that the caller may use.
     fn lane(&self, caller: &Caller, is_for: impl Fn(&&Lane) -> bool) -> Result<&Lane, Refusal> {
-        let may_use = |lane: &&Lane| {
-            caller.may_use(&lane.provider.sub_account)
-                && caller.lanes.as_ref().is_none_or(|allowed| allowed.contains(&lane.name))
-        };
+        let may_use = |lane: &&Lane| may_use_lane(caller, lane);
         let lane = self.stores.config.lanes.iter().filter(may_use).find(is_for);
         lane.ok_or(Refusal::Provider(NOT_OURS))
     }

@@ -30,7 +30,8 @@ impl Slots {
     /// Adds a column with this text, and returns the variable that stands for it.
     pub(super) fn add(&mut self, name: &str, text: &str) -> String {
         let name: String = name.chars().filter(char::is_ascii_alphanumeric).take(30).collect();
-        let column = format!("{name}{}", self.columns.len() + 1);
+        // A name has no underscore, so no two columns have the same one.
+        let column = format!("{name}_{}", self.columns.len() + 1);
         let variable = format!("{{{{{column}}}}}");
         self.columns.push(column);
         self.fields.push(text.to_owned());
@@ -103,9 +104,9 @@ mod tests {
         };
         let ((one, fields), (other, _)) = (of("Ann", "a1"), of("Ben {{x}}", "b\"2"));
         assert_eq!(one, other);
-        assert_eq!(fields, [("text1".to_owned(), "Ann".to_owned()), ("text2".to_owned(), "a1".to_owned())]);
+        assert_eq!(fields, [("text_1".to_owned(), "Ann".to_owned()), ("text_2".to_owned(), "a1".to_owned())]);
         assert_eq!(one["template"]["name"], "order");
-        assert_eq!(one["template"]["components"][1]["parameters"][0]["text"], "{{text2}}");
+        assert_eq!(one["template"]["components"][1]["parameters"][0]["text"], "{{text_2}}");
     }
 
     #[test]
@@ -114,7 +115,7 @@ mod tests {
             taken(&json!({ "location": { "latitude": 1.28, "longitude": "103.8", "name": "Shop", "address": "" } }));
         assert_eq!(
             plan,
-            json!({ "location": { "latitude": "{{latitude1}}", "longitude": "{{longitude2}}", "name": "{{name3}}", "address": "" } })
+            json!({ "location": { "latitude": "{{latitude_1}}", "longitude": "{{longitude_2}}", "name": "{{name_3}}", "address": "" } })
         );
         assert_eq!(fields.iter().map(|(_, field)| field.as_str()).collect::<Vec<_>>(), ["1.28", "103.8", "Shop"]);
     }
@@ -122,7 +123,7 @@ mod tests {
     #[test]
     fn braces_of_a_caller_are_never_a_variable() {
         let (plan, fields) = taken(&json!({ "type": "{{type}}", "odd }} key": "a", "language": "en" }));
-        assert_eq!(plan, json!({ "odd }} key": "{{oddkey1}}", "type": "{{type2}}", "language": "en" }));
+        assert_eq!(plan, json!({ "odd }} key": "{{oddkey_1}}", "type": "{{type_2}}", "language": "en" }));
         assert_eq!(fields[1].1, "{{type}}");
     }
 }

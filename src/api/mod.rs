@@ -14,6 +14,7 @@ mod health;
 mod metrics;
 mod native;
 mod once;
+mod rate;
 #[cfg(test)]
 mod tests;
 mod unproven;
@@ -39,6 +40,7 @@ use crate::store::Store;
 use crate::uploads::UploadFolder;
 use door::{LimitedListener, Peer, Renewal};
 use native::Native;
+use rate::Rates;
 use unproven::Budget;
 use webhook::WEBHOOK_MAX;
 
@@ -70,6 +72,8 @@ struct Inner {
     /// The memory for the bodies of callers.
     bodies: Budget,
     native: Native,
+    /// The requests of each key in the last second.
+    rates: Rates,
     /// The start of this server, among all starts.
     run: u64,
 }
@@ -81,7 +85,8 @@ struct Shared(Arc<Inner>);
 impl Shared {
     /// Starts what accepts messages. It ends with the door.
     fn new(parts: ApiParts, access: Access, uploads: Arc<UploadFolder>) -> Self {
-        let run = parts.chance.bits();
+        // 0 is the start of a request whose result is not known.
+        let run = parts.chance.bits().max(1);
         let budget = || Budget::new(Arc::clone(&parts.clock));
         let desk = Desk::start(
             Arc::clone(&parts.config),
@@ -91,7 +96,8 @@ impl Shared {
             parts.door.stopping(),
         );
         let (unproven, bodies, native) = (budget(), budget(), Native::new(&parts, uploads));
-        Self(Arc::new(Inner { parts, access, desk, unproven, bodies, native, run }))
+        let rates = Rates::new(Arc::clone(&parts.clock));
+        Self(Arc::new(Inner { parts, access, desk, unproven, bodies, native, rates, run }))
     }
 }
 

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, OriginalUri, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
@@ -19,8 +19,10 @@ use crate::access::{Caller, Denied};
 use crate::api::Shared;
 use crate::api::door::Peer;
 use crate::api::once::{self, Once};
+use crate::api::rate::Counted;
 use crate::api::unproven::Held;
-use crate::domain::Scope;
+use crate::domain::{Causes, Scope};
+use crate::store::AuditRequest;
 use crate::wire::ErrorAnswer;
 
 /// What admits calls.
@@ -51,26 +53,78 @@ async fn admitted(
     let caller = caller(shared, &parts).await?;
     let is_query = [Method::GET, Method::HEAD].contains(&parts.method);
     caller.check(if is_query { Scope::Read } else { *changes })?;
+    // Campaigns are sent as fast as their lanes permit, so only a limit of its own slows a key here.
+    if caller.requests_per_s.is_some() {
+        shared.0.rates.check(Counted::Key(&caller))?;
+    }
     let body = read(shared, &parts, body).await?;
     let once = once::named(&caller, &parts, &body.body, None)?;
+    let audited = is_audited(&parts).then(|| Audited { caller: Arc::clone(&caller), request: asked(&parts) });
     parts.extensions.insert(caller);
     let request = Request::from_parts(parts, Body::from(body.body.clone()));
-    match once {
-        None => Ok(next.run(request).await),
-        Some(once) => to_its_end(shared.clone(), once, request, body, next).await,
+    match (once, audited) {
+        (None, None) => Ok(next.run(request).await),
+        (once, audited) => to_its_end(shared.clone(), (once, audited), request, body, next).await,
     }
 }
 
-/// A call with a key goes on to its end, even if its caller is gone: a repeated one waits for its answer.
-async fn to_its_end(shared: Shared, once: Once, request: Request, body: Held, next: Next) -> Result<Response, Failed> {
+/// A call goes on to its end, even if its caller is gone: a repeated one waits for its answer, or its entry of the audit log
+/// is to be written.
+async fn to_its_end(
+    shared: Shared,
+    (once, audited): (Option<Once>, Option<Audited>),
+    request: Request,
+    body: Held,
+    next: Next,
+) -> Result<Response, Failed> {
     let task = async move {
         // The body keeps its part of the budget for as long as it is in memory.
         let _held = body;
-        once.run(&shared, next.run(request)).await
+        let response = match once {
+            Some(once) => once.run(&shared, next.run(request)).await?,
+            None => next.run(request).await,
+        };
+        match audited {
+            Some(audited) => audited.record(&shared, response).await,
+            None => Ok(response),
+        }
     };
-    match tokio::spawn(task.in_current_span()).await {
-        Ok(done) => Ok(done?),
-        Err(_) => Err(ErrorAnswer::Internal.into()),
+    tokio::spawn(task.in_current_span()).await.unwrap_or_else(|_| Err(ErrorAnswer::Internal.into()))
+}
+
+/// Whether a call has an entry in the audit log: it changes a batch, a template or a file. Messages are records of their own.
+fn is_audited(parts: &Parts) -> bool {
+    let ends = |with: &str| parts.uri.path().ends_with(with);
+    match parts.method {
+        Method::DELETE => true,
+        Method::POST => ends("/files") || ends("/templates"),
+        _ => false,
+    }
+}
+
+/// The call, as the audit log records it. Calls of the provider's API have no ids.
+fn asked(parts: &Parts) -> AuditRequest {
+    let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
+    AuditRequest { id: String::new(), peer: peer(parts), method: parts.method.to_string(), path: uri.path().to_owned() }
+}
+
+/// A call that gets an entry in the audit log.
+struct Audited {
+    caller: Arc<Caller>,
+    request: AuditRequest,
+}
+
+impl Audited {
+    /// Records the call with its answer. A success without its entry is no success.
+    async fn record(self, shared: &Shared, response: Response) -> Result<Response, Failed> {
+        let (status, now) = (response.status(), shared.clock.now());
+        match shared.0.access.record_request(&self.caller, self.request, None, status.as_u16(), now).await {
+            Ok(()) => Ok(response),
+            Err(error) => {
+                tracing::error!(error = %Causes(&error), %status, "cannot write the audit log");
+                if status.is_success() { Err(ErrorAnswer::Internal.into()) } else { Ok(response) }
+            }
+        }
     }
 }
 
@@ -79,10 +133,14 @@ async fn caller(shared: &Shared, parts: &Parts) -> Result<Arc<Caller>, Denied> {
     if let Some(caller) = parts.extensions.get::<Arc<Caller>>() {
         return Ok(Arc::clone(caller));
     }
-    let peer = parts.extensions.get::<ConnectInfo<Peer>>();
-    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Peer { address, .. })| address.ip());
     let authorization = parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    shared.0.access.caller(authorization, peer, shared.clock.now()).await
+    shared.0.access.caller(authorization, peer(parts), shared.clock.now()).await
+}
+
+/// The address of the connection.
+fn peer(parts: &Parts) -> IpAddr {
+    let peer = parts.extensions.get::<ConnectInfo<Peer>>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Peer { address, .. })| address.ip())
 }
 
 async fn read(shared: &Shared, parts: &Parts, body: Body) -> Result<Held, Failed> {

@@ -2,14 +2,18 @@
 
 use std::error::Error;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::accept::{Refusal, random_id};
 use crate::access::Denied;
 use crate::api::Shared;
 use crate::api::once::{LATER, NotOnce};
+use crate::api::rate::TooMany;
 use crate::api::unproven::NotRead;
 use crate::domain::{Causes, Span};
 use crate::wire::ErrorAnswer;
@@ -60,10 +64,17 @@ impl From<ErrorAnswer<'static>> for Failed {
     }
 }
 
+impl From<TooMany> for Failed {
+    fn from(TooMany { wait, .. }: TooMany) -> Self {
+        let seconds = u32::try_from(wait.millis().unsigned_abs().div_ceil(1_000).max(1)).unwrap_or(u32::MAX);
+        ErrorAnswer::Throttled { seconds }.into()
+    }
+}
+
 impl From<Denied> for Failed {
     fn from(denied: Denied) -> Self {
         match denied {
-            Denied::Scope(_) | Denied::Address { .. } => ErrorAnswer::Forbidden.into(),
+            Denied::Scope(_) | Denied::Address { .. } | Denied::Limited { .. } => ErrorAnswer::Forbidden.into(),
             Denied::Unavailable { .. } => Self::busy(),
             _ => ErrorAnswer::Unauthenticated.into(),
         }
@@ -74,7 +85,8 @@ impl From<Refusal> for Failed {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Provider(error) => error.into(),
-            Refusal::Stopping => Self::busy(),
+            Refusal::Denied(denied) => denied.into(),
+            refusal if refusal.is_passing() => Self::busy(),
             Refusal::Unreachable(_) => {
                 tracing::warn!(error = %refusal, "a request for the provider was not answered");
                 Self { status: StatusCode::BAD_GATEWAY, ..Self::busy() }
@@ -93,7 +105,8 @@ impl From<NotOnce> for Failed {
                 Self { retry_after: Some(LATER), ..Self::of_status(StatusCode::CONFLICT, error.to_string()) }
             }
             NotOnce::Interrupted { .. } => Self::of_status(StatusCode::CONFLICT, error.to_string()),
-            NotOnce::Store(_) | NotOnce::Answer(_) => Self::of_server(&error),
+            NotOnce::Store(store) if store.is_passing() => Self::busy(),
+            NotOnce::Store(_) | NotOnce::Answer(_) | NotOnce::Panicked => Self::of_server(&error),
         }
     }
 }
@@ -118,4 +131,18 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     // Plain structs and texts cannot fail to serialize.
     let body = serde_json::to_vec(body).unwrap_or_default();
     (status, [(header::CONTENT_TYPE, JSON)], body).into_response()
+}
+
+/// The names in a path. One that cannot be read is part of no address.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Path<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Response> {
+        match axum::extract::Path::from_request_parts(parts, shared).await {
+            Ok(axum::extract::Path(names)) => Ok(Self(names)),
+            Err(_) => Err(Failed::from(ErrorAnswer::UnknownAddress).answer(shared)),
+        }
+    }
 }

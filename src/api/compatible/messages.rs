@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::answers::{Failed, json};
+use super::answers::{Failed, Path, json};
 use crate::accept::Refusal;
 use crate::access::Caller;
 use crate::api::Shared;

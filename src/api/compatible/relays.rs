@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::answers::Failed;
+use super::answers::{Failed, Path};
 use crate::accept::{Refusal, Relay, TemplateChange};
 use crate::access::Caller;
 use crate::api::Shared;

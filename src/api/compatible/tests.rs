@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::domain::{
     BatchId, CampaignId, Channel, Content, Loaded, MessageId, MessageKey, Plan, Scope, Scopes, Span, State, Timestamp,
 };
-use crate::store::{Batch, Store, open};
+use crate::store::{Batch, Cursor, Store, open};
 use crate::uploads::UploadFolder;
 use crate::wire::samples::{Sample, sample, samples};
 
@@ -294,6 +294,83 @@ async fn a_key_needs_its_scope_and_sees_its_own_subaccounts_alone() {
 }
 
 #[tokio::test]
+async fn a_key_with_lanes_reaches_no_batch_of_other_lanes_and_no_templates() {
+    let bench = Bench::new().await;
+    let scopes = [Scope::Read, Scope::Send, Scope::Manage];
+    let of_whatsapp =
+        Caller { lanes: Some(vec!["WhatsApp".to_owned()]), ..(*caller("limited", &scopes, None)).clone() };
+    let of_whatsapp = Arc::new(of_whatsapp);
+    let sent = bench.post(&format!("{MESSAGES}/batch"), &json!({ "messages": [text("b")] })).await;
+    let (batch, umid) = (&sent.body["batchId"], bench.post(MESSAGES, &text("a")).await.umid().uuid());
+    let request = |method, path: String| Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    let cancel = request(Method::DELETE, format!("{MESSAGES}/batch/{}", batch.as_str().unwrap()));
+    assert_eq!(bench.send(Some(Arc::clone(&of_whatsapp)), cancel).await.error(), (404, 1_300));
+    let details = request(Method::GET, format!("{MESSAGES}/{umid}"));
+    assert_eq!(bench.send(Some(Arc::clone(&of_whatsapp)), details).await.error(), (404, 4_018));
+    for (method, path) in [(Method::GET, ""), (Method::POST, ""), (Method::DELETE, "/promo")] {
+        let path = format!("/api/v1/accounts/acme/channels/c/templates{path}");
+        let of_account = bench.send(Some(Arc::clone(&of_whatsapp)), request(method, path)).await;
+        assert_eq!(of_account.error(), (403, 1_201));
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_slowed_by_its_own_limit_alone() {
+    let bench = Bench::new().await;
+    let slow =
+        Caller { requests_per_s: std::num::NonZeroU32::new(2), ..(*caller("slow", &[Scope::Send], None)).clone() };
+    let slow = Arc::new(slow);
+    let request = || Request::post(MESSAGES).body(Body::from(text("a").to_string())).unwrap();
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(bench.send(Some(Arc::clone(&slow)), request()).await.status);
+    }
+    assert_eq!(statuses, [200, 200, 429]);
+    bench.clock.advance(Span::from_secs(1));
+    assert_eq!(bench.send(Some(slow), request()).await.status, 200);
+    for _ in 0..200 {
+        assert_eq!(bench.post(MESSAGES, &text("a")).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_call_has_a_bounded_number_of_kinds_of_messages() {
+    let bench = Bench::new().await;
+    let messages = |kinds: usize| -> Vec<Value> {
+        let of = |kind: usize| {
+            json!({ "user": { "msisdn": "+6591234567" }, "type": "text", "content": { "text": "a" },
+                "channels": [{ "channel": "WhatsApp", "fallbackAfter": 60 + kind }, { "channel": "SMS" }] })
+        };
+        (0..200).map(|n| of(n % kinds)).collect()
+    };
+    let path = format!("{MESSAGES}/batch");
+    let many = bench.post(&path, &json!({ "messages": messages(100) })).await;
+    assert_eq!((many.status, &many.body["acceptedCount"]), (200, &json!(200)), "{}", many.body);
+    assert_eq!(bench.batches().await.len(), 100);
+    let more = bench.post(&path, &json!({ "messages": messages(101) })).await;
+    assert_eq!((more.status, bench.batches().await.len()), (400, 100), "{}", more.body);
+    assert!(more.body["message"].as_str().unwrap().contains("100 kinds"), "{}", more.body);
+}
+
+#[tokio::test]
+async fn what_changes_a_batch_has_an_entry_in_the_audit_log() {
+    let bench = Bench::new().await;
+    let sent = bench.post(&format!("{MESSAGES}/batch"), &json!({ "messages": [text("b")] })).await;
+    let path = format!("{MESSAGES}/batch/{}", sent.body["batchId"].as_str().unwrap());
+    assert_eq!(bench.call(Method::DELETE, &path, "").await.body["cancelledCount"], 1);
+    let entries = bench.store.audit_entries(Cursor::START, 10).await.unwrap();
+    let [(_, entry)] = &entries[..] else { panic!("{entries:?}") };
+    let request = entry.request.as_ref().unwrap();
+    assert_eq!((&*request.method, &*request.path, entry.http_status), ("DELETE", &*path, Some(200)));
+}
+
+#[tokio::test]
+async fn a_path_that_cannot_be_read_is_an_unknown_address() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.call(Method::GET, "/api/v1/subaccounts/%FF/messages/x", "").await.error(), (404, 1_300));
+}
+
+#[tokio::test]
 async fn each_message_of_a_batch_is_accepted_by_itself() {
     let bench = Bench::new().await;
     let body = json!({
@@ -425,6 +502,9 @@ async fn an_idempotency_key_is_carried_out_once() {
     assert_eq!(bench.once(&by, "", &body).await.error(), (400, 1_000));
     let stranger = bench.once(&caller("stranger", &[Scope::Send], None), "k1", &body).await;
     assert_ne!(stranger.body["umid"], first.body["umid"], "keys belong to a caller");
+    let elsewhere = Request::post("/api/v1/subaccounts/other/messages").header("idempotency-key", "k1");
+    let elsewhere = bench.send(Some(Arc::clone(&by)), elsewhere.body(Body::from(body.to_string())).unwrap()).await;
+    assert_eq!(elsewhere.error(), (422, 1_000), "another subaccount is another request");
 
     // Of many equal requests at once, one is carried out; the others are told to repeat, or get its answer.
     let all = futures_util::future::join_all((0..20).map(|_| bench.once(&by, "k2", &body))).await;

@@ -16,13 +16,13 @@ use tracing::Instrument;
 use super::extract::{Asked, Call};
 use super::frame::{RequestId, panicked, render_problem};
 use super::problem::{Answer, Kind, Problem};
-use super::rate::Counted;
 use super::recorded::{self, Entry};
 use super::rules::{Rule, Rules, Transfer};
 use super::{PREFIX, Shared};
 use crate::access::Caller;
 use crate::api::door::{Crowded, Patience, Peer};
 use crate::api::once::{self, LATER, NotOnce};
+use crate::api::rate::{Counted, TooMany};
 use crate::api::unproven::{Held, NotRead};
 use crate::domain::{Scope, Span};
 
@@ -56,7 +56,7 @@ async fn admitted(shared: &Shared, rule: Rule, request: Request, next: Next) -> 
         None => None,
     };
     let counted = caller.as_deref().map_or(Counted::Setup, Counted::Key);
-    let limits = shared.0.native.rates.check(counted)?;
+    let limits = shared.0.rates.check(counted)?;
     let (mut parts, body) = request.into_parts();
     if let Some(caller) = &caller {
         parts.extensions.insert(Call { caller: Arc::clone(caller), at: shared.clock.now() });
@@ -143,6 +143,14 @@ async fn take_upload(request: Request, next: Next) -> Answer<Response> {
     task.await.map_err(|_| panicked())
 }
 
+impl From<TooMany> for Problem {
+    fn from(TooMany { sentence, wait, headers }: TooMany) -> Self {
+        let problem = Self::new(Kind::TooManyRequests, sentence).retry_after(wait);
+        let named = headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
+        named.fold(problem, |problem, (name, value)| problem.with_header(name, value))
+    }
+}
+
 impl From<Crowded> for Problem {
     fn from(crowded: Crowded) -> Self {
         Self::new(Kind::Busy, crowded).retry_after(Span::from_secs(5))
@@ -210,7 +218,7 @@ impl From<NotOnce> for Problem {
             NotOnce::InProgress => Self::new(Kind::RequestInProgress, error).retry_after(LATER),
             NotOnce::Interrupted { .. } => Self::new(Kind::RequestInterrupted, error),
             NotOnce::Store(error) => Self::from(error),
-            NotOnce::Answer(_) => Self::failed(&error),
+            NotOnce::Answer(_) | NotOnce::Panicked => Self::failed(&error),
         }
     }
 }
@@ -237,7 +245,7 @@ async fn in_time(shared: &Shared, rule: Rule, work: impl Future<Output = Answer<
         done = work => done,
         () = shared.clock.sleep(most) => Err(Problem::new(
             Kind::Busy,
-            format_args!("the operation takes longer than {most}; a change goes on, so look at its object before you repeat it"),
+            format_args!("the operation takes longer than {most}; a change continues; repeat the request with the same Idempotency-Key, or look at its object first"),
         )
         .retry_after(most)),
     }

@@ -5,16 +5,17 @@
 
 use super::extract::Call;
 use super::problem::{Answer, Kind, Problem};
+use crate::accept::{may_use_lane, may_use_plan};
 use crate::api::Shared;
 use crate::campaign::Draft;
 use crate::config::{Config, Lane};
-use crate::domain::{BatchId, Plan};
+use crate::domain::BatchId;
 use crate::store::Batch;
 
 impl Call {
     /// Whether it may use a lane, and what is queued on it.
     pub(in crate::api) fn may_use_lane(&self, lane: &Lane) -> bool {
-        self.caller.may_use_lane(&lane.name) && self.caller.may_use(&lane.provider.sub_account)
+        may_use_lane(&self.caller, lane)
     }
 
     pub(in crate::api) fn ensure_lane(&self, lane: &Lane) -> Answer<()> {
@@ -28,15 +29,7 @@ impl Call {
         }
         let plan = shared.store.plan(batch).await?;
         // Of a batch without a plan it is not known whose it is.
-        Ok(plan.is_some_and(|plan| self.may_use_plan(&shared.config, &plan)))
-    }
-
-    fn may_use_plan(&self, config: &Config, plan: &Plan) -> bool {
-        let lanes = plan.lanes();
-        // The subaccount of a lane that is no longer configured is not known.
-        let mut lanes = lanes.iter().map(|(name, _)| config.lane(name));
-        let is_own = lanes.all(|lane| lane.is_some_and(|lane| self.may_use_lane(lane)));
-        is_own && plan.api.as_ref().is_none_or(|calls| self.caller.may_use(&calls.sub_account))
+        Ok(plan.is_some_and(|plan| may_use_plan(&self.caller, &shared.config, &plan)))
     }
 
     pub(in crate::api) async fn ensure_batch(&self, shared: &Shared, batch: &Batch) -> Answer<()> {
