@@ -1,9 +1,12 @@
 //! Command lines that the server runs for callers. The room `cli` runs them, because only that room prints.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Sender;
 
+use crate::audience::UploadedSource;
 use crate::campaign::Draft;
 use crate::domain::Scope;
 
@@ -25,6 +28,8 @@ pub struct CommandLine {
     pub words: Vec<String>,
     /// The campaign file that the words name.
     pub campaign: Option<Draft>,
+    /// Other files that the words name, under these names.
+    pub files: HashMap<String, UploadedSource>,
     pub terminal: Terminal,
     /// The name of the caller's key.
     pub caller: String,
@@ -75,6 +80,8 @@ pub enum Printed {
     View { stream: Stream, lines: Vec<String> },
     /// Removes the view.
     Clear {},
+    /// The next piece of a file that the words name, in Base64.
+    File { name: String, bytes: String },
     /// The exit code: 0 done, 1 failed, 2 wrong usage, 3 finished with rejects or undelivered messages.
     Exit(u8),
 }

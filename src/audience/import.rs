@@ -6,7 +6,7 @@ use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use tokio::sync::mpsc;
 
 use super::align::Alignment;
-use super::open::display_path;
+use super::open::{display_path, is_stdin};
 use super::read::read_named;
 use super::survey::{Observer, Survey};
 use super::{
@@ -70,7 +70,17 @@ impl Source {
         }
     }
 
-    fn read(&self, options: &Options, filter: &SourceFilter, sink: &mut dyn Sink) -> Result<Summary, Error> {
+    /// The file on this computer; `None` if it is none, or standard input.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path).filter(|path| !is_stdin(path)).map(PathBuf::as_path),
+            Self::Upload(upload) => Some(&upload.path),
+            Self::Numbers { .. } => None,
+        }
+    }
+
+    /// Reads its rows. Blocking.
+    pub fn read(&self, options: &Options, filter: &SourceFilter, sink: &mut dyn Sink) -> Result<Summary, Error> {
         let opted_out = |msisdn| filter.is_opted_out(msisdn);
         let mut known = filter.known();
         match self {

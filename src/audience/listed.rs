@@ -1,7 +1,6 @@
 //! Numbers and ids of channels that an operator lists to opt them out or in.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -30,7 +29,7 @@ pub struct ListedNumbers {
 impl ListedNumbers {
     /// Reads the numbers and the ids of a list and of a file. In a file, a row without a valid number may have an id in any
     /// cell.
-    pub async fn read(list: Vec<String>, file: Option<PathBuf>, options: Options) -> Result<Self, Error> {
+    pub async fn read(list: Vec<String>, file: Option<Source>, options: Options) -> Result<Self, Error> {
         // One filter for both sources: a number of the list is a duplicate in the file.
         let filter = SourceFilter::new(Arc::default());
         let options = Options { takes_users: true, ..options };
@@ -47,7 +46,7 @@ impl ListedNumbers {
         let mut invalid: Vec<String> = found.invalid.iter().map(bare).collect();
         let Some(file) = file else { return Ok(found.with(whole, invalid)) };
         filter.next_source();
-        let (more, summary) = read(Source::File(file)).await?;
+        let (more, summary) = read(file).await?;
         found.numbers.extend(more.numbers);
         found.users.extend(more.users);
         let in_line = |it: &Example| format!("line {}, \"{}\": {}", it.line, it.value, it.reason.sentence());
@@ -197,7 +196,7 @@ mod tests {
         }
         let options = Options { takes_all, ..Options::default() };
         let list = list.iter().map(|&text| text.to_owned()).collect();
-        ListedNumbers::read(list, file.map(|_| path), options).await
+        ListedNumbers::read(list, file.map(|_| Source::File(path)), options).await
     }
 
     /// The numbers, and the ids in their order.

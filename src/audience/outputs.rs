@@ -30,13 +30,13 @@ pub struct Outputs {
 impl Outputs {
     /// Creates the files; neither may be `input`. `accepted` gets `msisdn,country` and the file's own columns, `rejects` gets
     /// the file's own columns and `line,reason`.
-    pub fn create(input: &Path, accepted: Option<&Path>, rejects: Option<&Path>) -> Result<Self, Error> {
+    pub fn create(input: Option<&Path>, accepted: Option<&Path>, rejects: Option<&Path>) -> Result<Self, Error> {
         for output in accepted.into_iter().chain(rejects) {
             let ending = output.extension().unwrap_or_default().to_string_lossy().to_lowercase();
             if ["xlsx", "xlsm", "xlsb", "xls", "ods", "gz", "zip"].contains(&ending.as_str()) {
                 return Err(Error::OnlyCsv { file: output.to_owned() });
             }
-            if is_one_file(input, output) {
+            if input.is_some_and(|input| is_one_file(input, output)) {
                 return Err(Error::OverInput { file: output.to_owned() });
             }
         }

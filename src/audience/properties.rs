@@ -364,7 +364,7 @@ fn outputs_contain_every_row_once_and_appear_when_finished() {
     let folder = tempfile::tempdir().unwrap();
     let (accepted, rejects) = (folder.path().join("accepted.csv"), folder.path().join("rejects.csv"));
     let source = file("Name;Mobile\n\"A;\"\"\";81234567\nB;x\nC;81234568;more;\nD;8123 4567\n");
-    let mut outputs = Outputs::create(source.path(), Some(&accepted), Some(&rejects)).unwrap();
+    let mut outputs = Outputs::create(Some(source.path()), Some(&accepted), Some(&rejects)).unwrap();
     read(source.path(), &in_singapore(), &|_| false, &mut SeenNumbers::default(), &mut outputs).unwrap();
     assert!(!accepted.exists() && !rejects.exists());
     outputs.finish().unwrap();
@@ -382,9 +382,9 @@ fn unfinished_outputs_leave_no_files() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("accepted.csv");
     let input = file("Mobile\n");
-    drop(Outputs::create(input.path(), Some(&target), None).unwrap());
+    drop(Outputs::create(Some(input.path()), Some(&target), None).unwrap());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    assert!(matches!(Outputs::create(input.path(), Some(folder.path()), None), Err(Error::Write { .. })));
+    assert!(matches!(Outputs::create(Some(input.path()), Some(folder.path()), None), Err(Error::Write { .. })));
 }
 
 /// Valid and invalid cells as in real files.
@@ -470,7 +470,7 @@ fn no_output_overwrites_the_input_or_the_other_output() {
     std::fs::write(path("in.csv"), "Mobile\n").unwrap();
     std::fs::create_dir(path("sub")).unwrap();
     let create = |accepted: &str, rejects: &str| {
-        Outputs::create(&path("in.csv"), Some(&path(accepted)), Some(&path(rejects))).map(|_| ())
+        Outputs::create(Some(&path("in.csv")), Some(&path(accepted)), Some(&path(rejects))).map(|_| ())
     };
     assert!(matches!(create("in.csv", "r.csv"), Err(Error::OverInput { .. })));
     assert!(matches!(create("a.csv", "sub/../in.csv"), Err(Error::OverInput { .. })));

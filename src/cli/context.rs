@@ -4,11 +4,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use tokio::sync::mpsc::Sender;
 
 use super::callers::ForCaller;
 use super::exit::Usage;
 use super::operator::Operator;
+use crate::api::Printed;
+use crate::audience::{self, UploadedSource};
 use crate::campaign::{Draft, FileError, Launcher};
 use crate::clock::{Chance, Clock, RealClock};
 use crate::config::{self, Config, Database, Keywords, Loaded, Source};
@@ -28,6 +31,10 @@ pub(super) struct CommandContext {
     pub(super) by: String,
     /// The caller of the API that the command runs for; `None` for a command of this process.
     caller: Option<Arc<ForCaller>>,
+}
+
+fn sent<'a>(caller: &'a ForCaller, path: &Path) -> anyhow::Result<&'a UploadedSource> {
+    caller.files.sent(path).with_context(|| format!("{} was not sent along with the command", path.display()))
 }
 
 impl CommandContext {
@@ -84,6 +91,36 @@ impl CommandContext {
         let Some(caller) = &self.caller else { return Draft::load(path) };
         let missing = || FileError::Read { path: path.to_owned(), source: ErrorKind::NotFound.into() };
         caller.campaign.clone().ok_or_else(missing)
+    }
+
+    /// The file that the command names, as a source of recipients. A caller has sent it along.
+    pub(super) fn source(&self, path: &Path) -> anyhow::Result<audience::Source> {
+        Ok(match &self.caller {
+            None => audience::Source::File(path.to_owned()),
+            Some(caller) => audience::Source::Upload(sent(caller, path)?.clone()),
+        })
+    }
+
+    /// The text of a file that the command names.
+    pub(super) fn text(&self, path: &Path) -> anyhow::Result<String> {
+        let at = match &self.caller {
+            None => path,
+            Some(caller) => &sent(caller, path)?.path,
+        };
+        std::fs::read_to_string(at).with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    /// Where to write a file that the command names. A caller gets it when the command has succeeded.
+    pub(super) fn output(&self, path: &Path) -> PathBuf {
+        self.caller.as_ref().map_or_else(|| path.to_owned(), |caller| caller.files.output(path))
+    }
+
+    /// Sends a caller what the command has written.
+    pub(super) async fn deliver(&self, printed: &Sender<Printed>) -> std::io::Result<()> {
+        match &self.caller {
+            Some(caller) => caller.files.deliver(printed).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether the command names a campaign file, and not a campaign.

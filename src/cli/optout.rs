@@ -1,6 +1,6 @@
 //! `volley opt-out`: numbers and channel ids that opted out, and their history.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
@@ -92,9 +92,18 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// Whether the numbers are in a file.
-    pub(super) const fn has_file(&self) -> bool {
-        self.file.is_some()
+    fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+}
+
+impl Command {
+    /// The file with the numbers.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Add(args) | Self::Remove(args) => args.file(),
+            Self::List { .. } | Self::Push(_) | Self::Show { .. } => None,
+        }
     }
 }
 
@@ -153,7 +162,8 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
 async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow::Result<Exit> {
     let Args { numbers, file, file_options, reason, strict, json, operator } = args;
     let context = context.acting(&operator);
-    let label = file.clone().map(|file| Source::File(file).label());
+    let file = file.map(|file| context.source(&file)).transpose()?;
+    let label = file.as_ref().map(Source::label);
     // An opt-out applies to every possible reading of a number. A removal applies only to a certain one.
     let options = Options { takes_all: wants == Keyword::Stop, ..file_options.options() };
     let listed = ListedNumbers::read(numbers, file, options).await?;

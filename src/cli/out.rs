@@ -11,6 +11,7 @@ use console::{Style, Term};
 use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 
+use super::CommandContext;
 use super::callers::{Printer, printer};
 use super::exit::Usage;
 use crate::config::Secret;
@@ -283,7 +284,12 @@ pub(super) fn is_table(file: &Path) -> anyhow::Result<()> {
 }
 
 /// Opens a table for writing, in a file or on standard output.
-pub(super) fn table_into(file: &Path, header: Vec<String>) -> anyhow::Result<Sheets> {
+pub(super) fn table_into(context: &CommandContext, file: &Path, header: Vec<String>) -> anyhow::Result<Sheets> {
     is_table(file)?;
-    Ok(if is_stdout(file) { Sheets::straight(Box::new(io::stdout()), header)? } else { Sheets::create(file, header)? })
+    let is_own = printer().is_none();
+    Ok(if is_stdout(file) && is_own {
+        Sheets::straight(Box::new(io::stdout()), header)?
+    } else {
+        Sheets::create(&context.output(file), header)?
+    })
 }

@@ -1,6 +1,6 @@
 //! `volley reply`: messages from recipients.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::campaign::find;
 use super::out::{self, To};
@@ -71,6 +71,12 @@ pub(super) struct ExportArgs {
     of: ReplyFilter,
 }
 
+impl ExportArgs {
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -94,7 +100,7 @@ async fn export(ExportArgs { file, of }: ExportArgs, context: &CommandContext) -
     let store = context.existing_store().await?;
     let messages = of.messages(store.as_ref()).await?;
     let export = ReplyExport::read(store.as_ref(), messages).await?;
-    let mut sheets = out::table_into(&file, export.names())?;
+    let mut sheets = out::table_into(context, &file, export.names())?;
     let rows = export.rows(store.as_ref(), of.unmasked, |cells| sheets.row(&cells)).await??;
     sheets.finish()?;
     store.close().await;

@@ -77,9 +77,18 @@ impl Imports {
         Ok(read.map(|(summary, _)| (summary, self.clock.now().since(begun))))
     }
 
-    fn source(&self, entry: &Entry) -> Source {
+    /// The file of a complete upload.
+    pub fn file(&self, id: UploadId) -> Result<UploadedSource, ImportRefused> {
+        Ok(self.file_of(self.complete(id)?.as_ref()))
+    }
+
+    fn file_of(&self, entry: &Entry) -> UploadedSource {
         let name = entry.record.lock().name.clone();
-        Source::Upload(UploadedSource { path: self.folder.data_path(entry.id), name, id: entry.id.to_string() })
+        UploadedSource { path: self.folder.data_path(entry.id), name, id: entry.id.to_string() }
+    }
+
+    fn source(&self, entry: &Entry) -> Source {
+        Source::Upload(self.file_of(entry))
     }
 
     /// Accepts an import. Once this returns, it is carried out, whatever happens to this process.

@@ -199,6 +199,67 @@ fn a_campaign_file_of_this_computer_is_launched_there() {
     server.stop();
 }
 
+#[test]
+fn files_are_read_from_this_computer_and_written_to_it() {
+    let server = There::start();
+    let key = server.key("laptop", &["--scope", "read,manage"]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let on = |args: &[&str]| {
+        let named = ["--server", server.url.as_str(), "--key-file", key.to_str().unwrap()];
+        run(elsewhere.path(), &[&named, args].concat())
+    };
+    let rows = "Mobile,FirstName\n+6591234567,Ann\n12,Bob\n+6598765432,Cleo\n";
+    for folder in [elsewhere.path(), server.at()] {
+        std::fs::write(folder.join("list.csv"), rows).unwrap();
+    }
+    let same = |name: &str| {
+        let [far, near] =
+            [elsewhere.path(), server.at()].map(|folder| std::fs::read_to_string(folder.join(name)).unwrap());
+        assert_eq!(far, near, "{name}");
+        far
+    };
+
+    let check = ["audience", "check", "list.csv", "--rejects", "bad.csv", "--json"];
+    let counts = |ran: Ran| {
+        let mut counts = ran.ended(0).json();
+        counts.as_object_mut().unwrap().remove("seconds");
+        counts
+    };
+    assert_eq!(counts(on(&check)), counts(server.here(&check)));
+    assert!(same("bad.csv").contains("12,Bob"));
+    on(&["audience", "check", "list.csv", "--rejects", "list.csv"])
+        .ended(2)
+        .says(&["list.csv is the file that is read"]);
+    let imported = on(&["audience", "import", "list.csv", "--name", "far"]).ended(0).stdout;
+    assert!(imported.contains("Imported 2 recipients as \"far\""), "{imported}");
+    let shown = server.here(&["audience", "show", "far"]).ended(0).stdout;
+    assert!(shown.contains("list.csv"), "{shown}");
+
+    for export in [&["campaign", "export", "Promo", "out.csv"][..], &["audience", "export", "far", "far.csv"]] {
+        let (far, near) = (on(export).ended(0), server.here(export).ended(0));
+        assert_eq!((far.stdout, far.stderr), (near.stdout, near.stderr), "{export:?}");
+        same(export[3]);
+    }
+    on(&["reply", "export", "replies.xlsx"]).ended(0);
+    assert!(std::fs::read(elsewhere.path().join("replies.xlsx")).unwrap().starts_with(b"PK"));
+    let to_stdout = ["audience", "export", "far", "-"];
+    assert_eq!(on(&to_stdout).ended(0).stdout, server.here(&to_stdout).ended(0).stdout);
+
+    on(&["opt-out", "add", "--file", "list.csv"]).ended(0);
+    assert!(server.here(&["opt-out", "show", "+6598765432"]).ended(0).stdout.contains("from list.csv"));
+    let text = std::fs::read_to_string(server.at().join("promo.toml")).unwrap();
+    let members = text.replace("audience = \"recipients.csv\"", "audience = \"members\"");
+    std::fs::write(elsewhere.path().join("members.toml"), members).unwrap();
+    on(&["campaign", "plan", "members.toml", "--offline", "--html", "page.html"]).ended(0);
+    assert!(std::fs::read_to_string(elsewhere.path().join("page.html")).unwrap().contains("<html"));
+    // A failed command writes nothing, and no upload is left behind.
+    on(&["campaign", "export", "Prom", "none.csv"]).ended(1);
+    assert!(!elsewhere.path().join("none.csv").exists());
+    let uploads = std::fs::read_dir(server.at().join("volley.db-uploads")).map_or(0, Iterator::count);
+    assert_eq!(uploads, 0);
+    server.stop();
+}
+
 /// Posts a command line, and returns the whole answer.
 fn post(url: &str, key: &str, body: &str) -> String {
     let address = url.trim_start_matches("http://");
@@ -275,8 +336,9 @@ fn a_refused_command_says_why() {
     std::fs::write(&wrong, "vk_0000000000000000_secret").unwrap();
     only_for_its_owner(&wrong);
     on(&wrong, &["campaign", "list"]).ended(1).says(&["API key"]);
-    on(&reads, &["campaign", "export", "Promo", "x.csv"]).ended(2).says(&["--server", "it writes a file"]);
-    on(&reads, &["audience", "import", "x.csv", "--name", "x"]).ended(2).says(&["--server", "it reads a file"]);
+    let file = at.join("recipients.csv");
+    on(&reads, &["audience", "import", file.to_str().unwrap(), "--name", "x"]).ended(1).says(&["scope \"manage\""]);
+    on(&reads, &["audience", "import", "missing.csv", "--name", "x"]).ended(1).says(&["cannot read missing.csv"]);
     for args in [&["bench", "engine"][..], &["serve"], &["backup", "x.db"], &["key", "list"], &["demo"]] {
         on(&reads, args).ended(2).says(&["--server", "about the computer"]);
     }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -12,30 +13,70 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::Instrument;
 use utoipa::ToSchema;
 
 use super::campaigns::file::CampaignBody;
 use super::extract::{Call, Json};
 use super::problem::{Answer, Kind, Problem};
-use crate::access::Denied;
+use super::recorded::About;
+use crate::access::{Caller, Denied};
 use crate::api::Shared;
-use crate::api::commands::{CommandLine, Printed, Terminal};
+use crate::api::commands::{CommandLine, Printed, Stream, Terminal};
 use crate::api::door::Patience;
 use crate::api::once;
-use crate::domain::Span;
+use crate::audience::UploadedSource;
+use crate::domain::{Scope, Span, Timestamp};
 
 /// The media type of the answer: one JSON object a line.
 pub(super) const LINES: &str = "application/x-ndjson";
-/// Commands that run at the same time.
-pub(super) const RUNNING_MAX: usize = 16;
+/// Commands that run at the same time, of each kind.
+const RUNNING_MAX: usize = 16;
+/// How long a command that only reads may take if its answer is kept: its end cannot wait for a caller who is gone.
+const KEPT_FOR: Span = Span::from_secs(60);
 /// Pieces of output that wait for a caller who reads slowly. Then the command waits.
 const WAITING_MAX: usize = 1_024;
 /// An empty line comes after this time without output, so that nothing between server and caller takes the connection for dead.
 const HEARTBEAT: Span = Span::from_secs(15);
+/// Digits of a word that may be a phone number.
+const NUMBER_DIGITS: usize = 6;
 /// When to repeat a command that found too many others.
 const LATER: Span = Span::from_secs(2);
+
+/// Bounds the commands that run for callers. Those that read, some of them for hours, do not hinder those that change
+/// something.
+#[derive(Debug)]
+pub(super) struct Turns {
+    reads: Arc<Semaphore>,
+    changes: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let [reads, changes] = [(); 2].map(|()| Arc::new(Semaphore::new(RUNNING_MAX)));
+        Self { reads, changes }
+    }
+}
+
+impl Turns {
+    pub(super) fn take(&self, scope: Scope) -> Answer<OwnedSemaphorePermit> {
+        let turns = if scope == Scope::Read { &self.reads } else { &self.changes };
+        Arc::clone(turns).try_acquire_owned().map_err(|_| {
+            let sentence =
+                format!("{RUNNING_MAX} such commands run at the same time, which is the most; repeat this one later");
+            Problem::new(Kind::Busy, sentence).retry_after(LATER)
+        })
+    }
+}
+
+/// What the audit log shows of a command: its words up to the first option, without numbers of recipients.
+fn about(words: &[String]) -> About {
+    let is_number = |word: &str| word.chars().filter(char::is_ascii_digit).count() >= NUMBER_DIGITS;
+    let shown = words.iter().take_while(|word| !word.starts_with('-'));
+    let shown: Vec<&str> = shown.map(|word| if is_number(word) { "…" } else { word.as_str() }).collect();
+    About(shown.join(" "))
+}
 
 /// A command line.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -48,6 +89,9 @@ pub(super) struct CommandBody {
     /// The campaign file that the words name, as JSON.
     #[serde(default)]
     campaign: Option<CampaignBody>,
+    /// Other files that the words name, each with the id of its upload.
+    #[serde(default)]
+    files: HashMap<String, String>,
     #[serde(default)]
     terminal: Terminal,
 }
@@ -56,9 +100,9 @@ pub(super) struct CommandBody {
 ///
 /// This is what `volley --server` calls. A program finds its operations above: they answer with objects, not with text.
 ///
-/// Commands about campaigns, audiences, lanes, templates, messages, opt-outs, replies and events can run here, unless they read
-/// or write a file of the caller's computer. A command that changes something also needs the scope `manage`. It goes on to its
-/// end if its caller is gone; a command that only reads then ends.
+/// Commands about campaigns, audiences, lanes, templates, messages, opt-outs, replies and events can run here. A file that the
+/// words name is uploaded before, for which the key needs `manage`. A file that the command writes is in the answer. A command that changes something also needs the scope `manage`. It is
+/// completed even if its caller is gone; a command that only reads ends then.
 ///
 /// The answer has one JSON object on each line, as soon as it is printed, and an empty line now and then. With an
 /// `Idempotency-Key` it is complete before it is sent. The last line is the exit code.
@@ -79,16 +123,16 @@ pub(super) async fn run(
     };
     let scope = commands.scope(&body.words).map_err(|error| Problem::new(Kind::Invalid, error).at("/words"))?;
     caller.check(scope).map_err(|denied: Denied| Problem::new(Kind::Forbidden, denied))?;
+    let files = files(&shared, caller, body.files)?;
     let line = CommandLine {
         words: body.words,
+        files,
         campaign: body.campaign.map(|campaign| campaign.draft(&shared)).transpose()?,
         terminal: body.terminal,
         caller: caller.name.clone(),
     };
-    let running = Arc::clone(&shared.0.native.commands).try_acquire_owned().map_err(|_| {
-        let sentence = format!("{RUNNING_MAX} commands run at the same time, which is the most; repeat this one later");
-        Problem::new(Kind::Busy, sentence).retry_after(LATER)
-    })?;
+    let running = shared.0.native.commands.take(scope)?;
+    let about = about(&line.words);
     let (printed, output) = mpsc::channel(WAITING_MAX);
     let task = async move {
         let _running = running;
@@ -96,30 +140,77 @@ pub(super) async fn run(
         // Without a reader, the exit code is for nobody.
         let _ = printed.send(Printed::Exit(exit)).await;
     };
-    tokio::spawn(task.in_current_span());
     // With a key, the answer is sent once it is complete.
     let is_sent_at_once = !headers.contains_key(once::KEY);
-    let answer = ([(header::CONTENT_TYPE, LINES)], lines(output, &shared, is_sent_at_once));
-    match patience.filter(|_| is_sent_at_once) {
+    let sent = match (is_sent_at_once, scope) {
+        (true, _) => Sent::AtOnce,
+        (false, Scope::Read) => Sent::Kept { until: shared.clock.now() + KEPT_FOR },
+        (false, _) => Sent::Whole,
+    };
+    let answer = ([(header::CONTENT_TYPE, LINES)], lines(output, &shared, sent));
+    let mut answer = match patience.filter(|_| is_sent_at_once) {
         // The caller reads for as long as the command runs.
-        Some(Extension(patience)) => {
-            patience.stream(answer).map_err(|crowded| Problem::new(Kind::Busy, crowded).retry_after(LATER))
-        }
-        None => Ok(answer.into_response()),
-    }
+        Some(Extension(patience)) => patience.stream(answer)?,
+        None => answer.into_response(),
+    };
+    answer.extensions_mut().insert(about);
+    // Nothing runs for a caller who is refused.
+    tokio::spawn(task.in_current_span());
+    Ok(answer)
 }
 
-/// The output as the body of an answer, with a heartbeat if it is sent as it is printed.
-fn lines(output: mpsc::Receiver<Printed>, shared: &Shared, has_heartbeat: bool) -> Body {
+/// The uploads of the files that a command names.
+fn files(shared: &Shared, caller: &Caller, named: HashMap<String, String>) -> Answer<HashMap<String, UploadedSource>> {
+    if named.is_empty() {
+        return Ok(HashMap::new());
+    }
+    caller.check(Scope::Manage)?;
+    let imports = shared.0.native.imports();
+    let file = |(name, id): (String, String)| {
+        let id = id.parse().map_err(|error| Problem::new(Kind::Invalid, error).at("/files"))?;
+        Ok((name, imports.file(id)?))
+    };
+    named.into_iter().map(file).collect()
+}
+
+/// How the output of a command is sent.
+#[derive(Debug, Clone, Copy)]
+enum Sent {
+    /// As it is printed, with heartbeats.
+    AtOnce,
+    /// Once the command has ended.
+    Whole,
+    /// Once the command has ended, or at this time, which ends it.
+    Kept { until: Timestamp },
+}
+
+/// The output as the body of an answer. A command that only reads ends once its output is dropped.
+fn lines(output: mpsc::Receiver<Printed>, shared: &Shared, sent: Sent) -> Body {
     let clock = Arc::clone(&shared.clock);
-    Body::from_stream(stream::unfold((output, clock), move |(mut output, clock)| async move {
-        let printed = tokio::select! {
-            biased;
-            printed = output.recv() => Some(printed?),
-            () = clock.sleep(HEARTBEAT), if has_heartbeat => None,
+    Body::from_stream(stream::unfold((Some(output), clock), move |(output, clock)| async move {
+        let mut output = output?;
+        let wait = async {
+            match sent {
+                Sent::AtOnce => clock.sleep(HEARTBEAT).await,
+                Sent::Kept { until } => clock.sleep_until(until).await,
+                Sent::Whole => std::future::pending().await,
+            }
         };
-        let mut line = printed.map(|printed| serde_json::to_vec(&printed).unwrap_or_default()).unwrap_or_default();
-        line.push(b'\n');
-        Some((Ok::<_, Infallible>(Bytes::from(line)), (output, clock)))
+        let (printed, rest) = tokio::select! {
+            biased;
+            printed = output.recv() => (vec![printed?], Some(output)),
+            () = wait => match sent {
+                Sent::AtOnce => (Vec::new(), Some(output)),
+                Sent::Kept { .. } | Sent::Whole => (vec![too_long(), Printed::Exit(1)], None),
+            },
+        };
+        let texts: Vec<String> = printed.iter().map(|one| serde_json::to_string(one).unwrap_or_default()).collect();
+        Some((Ok::<_, Infallible>(Bytes::from(texts.join("\n") + "\n")), (rest, clock)))
     }))
+}
+
+/// The error of a command that goes on although its answer is to be kept.
+fn too_long() -> Printed {
+    let text = format!("volley: the command was ended after {KEPT_FOR}; without an Idempotency-Key it goes on\n");
+    Printed::Text { stream: Stream::Stderr, text }
 }

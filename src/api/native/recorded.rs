@@ -20,6 +20,10 @@ use crate::store::AuditRequest;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Recorded;
 
+/// What a request was about that its path does not name.
+#[derive(Debug, Clone)]
+pub(super) struct About(pub(super) String);
+
 /// The request, as the audit log records it.
 pub(super) fn asked(parts: &Parts, peer: IpAddr) -> AuditRequest {
     AuditRequest {
@@ -53,7 +57,7 @@ impl Entry {
         if response.extensions().get::<Recorded>().is_some() {
             return Ok(response);
         }
-        let (status, object) = (response.status(), created(&response).or(self.named));
+        let (status, object) = (response.status(), created(&response).or_else(|| about(&response)).or(self.named));
         let now = shared.clock.now();
         let recorded = shared.0.access.record_request(&self.caller, self.request, object, status.as_u16(), now).await;
         match recorded {
@@ -79,6 +83,10 @@ fn named(params: &RawPathParams) -> Option<String> {
     let mut params = params.iter();
     let (_, first) = params.next()?;
     Some(params.fold(first.to_owned(), |named, (name, value)| format!("{named} {name} {value}")))
+}
+
+fn about(response: &Response) -> Option<String> {
+    response.extensions().get::<About>().map(|About(about)| about.clone())
 }
 
 /// The id of what was created.

@@ -1,12 +1,12 @@
 //! `volley audience check`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indicatif::ProgressBar;
 
 use super::{Reading, classify, summary};
-use crate::audience::{CheckView, Columns, Halt, Outputs, ReadingProgress, Reject, SeenNumbers, Sink, read};
+use crate::audience::{CheckView, Columns, Halt, Outputs, ReadingProgress, Reject, Sink, SourceFilter};
 use crate::campaign::refuse_campaign_file;
 use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Recipient;
@@ -24,6 +24,16 @@ pub(in crate::cli) struct Args {
     rejects: Option<PathBuf>,
 }
 
+impl Args {
+    pub(in crate::cli) fn file(&self) -> &Path {
+        &self.reading.file
+    }
+
+    pub(in crate::cli) fn files_to_write(&self) -> impl Iterator<Item = &Path> {
+        self.accepted.iter().chain(&self.rejects).map(PathBuf::as_path)
+    }
+}
+
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let begun = context.now();
     refuse_campaign_file(&args.reading.file)?;
@@ -31,14 +41,16 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let opted_out = Arc::new(OptOuts::load(store.as_ref()).await?);
     store.close().await;
     let Args { reading, accepted, rejects } = args;
-    let bar = progress::bar(&reading.label(), reading.json);
+    let source = context.source(&reading.file)?;
+    let label = source.label();
+    let bar = progress::bar(&label, reading.json);
     let shown = bar.clone();
-    let (file, options) = (reading.file.clone(), reading.options());
+    let options = reading.options();
+    let [accepted, rejects] = [accepted, rejects].map(|file| file.map(|file| context.output(&file)));
     let whole = tokio::task::spawn_blocking(move || {
-        let outputs = Outputs::create(&file, accepted.as_deref(), rejects.as_deref())?;
+        let outputs = Outputs::create(source.path(), accepted.as_deref(), rejects.as_deref())?;
         let mut sink = Checking { outputs, bar: shown };
-        let summary =
-            read(&file, &options, &|msisdn| opted_out.contains(msisdn), &mut SeenNumbers::default(), &mut sink)?;
+        let summary = source.read(&options, &SourceFilter::new(opted_out), &mut sink)?;
         sink.outputs.finish()?;
         Ok::<_, crate::audience::Error>(summary)
     });
@@ -49,7 +61,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     if reading.json {
         out::json(&CheckView::new(&summary, took))?;
     } else {
-        out::lines(summary::lines(&summary, took, &reading.label(), out::To::Stdout.paint()))?;
+        out::lines(summary::lines(&summary, took, &label, out::To::Stdout.paint()))?;
     }
     Ok(reading.exit(&summary))
 }

@@ -1,10 +1,11 @@
 //! `volley audience import`.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::list::named;
 use super::{Reading, classify, summary};
-use crate::audience::{self, ImportError, ImportView, Keep, Source, SourceFilter, SummaryView, imported_before};
+use crate::audience::{self, ImportError, ImportView, Keep, SourceFilter, SummaryView, imported_before};
 use crate::campaign::refuse_campaign_file;
 use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
@@ -30,6 +31,12 @@ struct Target {
     append: Option<String>,
 }
 
+impl Args {
+    pub(in crate::cli) fn file(&self) -> &Path {
+        &self.reading.file
+    }
+}
+
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let Args { reading, target } = args;
     refuse_campaign_file(&reading.file)?;
@@ -46,11 +53,13 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         anyhow::bail!("an audience \"{name}\" exists; choose another name, or use --append {append}");
     }
     let opted_out = Arc::new(OptOuts::load(store.as_ref()).await?);
-    let bar = progress::bar(&reading.label(), reading.json);
+    let source = context.source(&reading.file)?;
+    let label = source.label();
+    let bar = progress::bar(&label, reading.json);
     let imported = audience::import(
         store.as_ref(),
         context.clock.as_ref(),
-        Source::File(reading.file.clone()),
+        source,
         to.as_ref().map_or(Keep::Named(&name), Keep::AddTo),
         reading.options(),
         SourceFilter::new(opted_out),
@@ -77,7 +86,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
             summary: SummaryView::new(&summary),
         })?;
     } else {
-        out::lines(summary::lines(&summary, took, &reading.label(), out::To::Stdout.paint()))?;
+        out::lines(summary::lines(&summary, took, &label, out::To::Stdout.paint()))?;
         out::data("")?;
         let recipients = words::plural(summary.valid, "recipient", "recipients");
         match to.as_ref().map(Audience::recipients) {

@@ -132,7 +132,7 @@ pub(super) async fn export(context: &CommandContext, name: &str, file: &Path) ->
     out::is_table(file)?;
     let store = context.existing_store().await?;
     let audience = named(store.as_ref(), name).await?;
-    let mut sheets = out::table_into(file, AudienceRows::header(&audience))?;
+    let mut sheets = out::table_into(context, file, AudienceRows::header(&audience))?;
     let bar = progress::bar("export", out::is_stdout(file));
     bar.set_length(u64::from(audience.recipients()));
     let mut interrupts = Interrupts::listen();

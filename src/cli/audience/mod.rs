@@ -150,10 +150,6 @@ impl Reading {
     fn exit(&self, summary: &audience::Summary) -> Exit {
         if self.strict && summary.valid < summary.rows { Exit::Incomplete } else { Exit::Done }
     }
-
-    fn label(&self) -> String {
-        audience::Source::File(self.file.clone()).label()
-    }
 }
 
 /// Turns an error of the command line, as opposed to one of the file, into wrong usage.

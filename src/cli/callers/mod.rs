@@ -1,10 +1,12 @@
 //! Command lines that a server runs for callers of its API: `volley --server` on another computer.
 //!
 //! A command reads and prints as it does beside the server. It opens the database for itself, acts in the name of the caller's
-//! key, and never touches a file that its words name.
+//! key, and never touches a file of the server that its words name: it reads what the caller has sent along, and what it
+//! writes is sent to the caller.
 
+mod files;
 mod printing;
-mod reach;
+mod scopes;
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -19,9 +21,10 @@ use crate::api::{CommandLine, CommandLines, Printed, Stream};
 use crate::campaign::Draft;
 use crate::domain::Scope;
 
+pub(super) use files::CallerFiles;
 use printing::printing_for;
 pub(super) use printing::{Printer, printer};
-pub(super) use reach::{LOCAL, Reach};
+pub(super) use scopes::LOCAL;
 
 /// Who a command runs for.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub(super) struct ForCaller {
     pub(super) name: String,
     /// The campaign file that the words name.
     pub(super) campaign: Option<Draft>,
+    /// The other files that the words name.
+    pub(super) files: CallerFiles,
 }
 
 /// The commands of a server's callers.
@@ -49,15 +54,18 @@ impl CallersCommands {
 impl CommandLines for CallersCommands {
     fn scope(&self, words: &[String]) -> Result<Scope, String> {
         let (command, _) = read(words)?;
-        match command.reach() {
-            Reach::Server(scope) => Ok(scope),
-            Reach::Here(why) => Err(format!("a server does not run this command for others: {why}")),
-        }
+        Ok(command.scope())
     }
 
     async fn run(&self, line: CommandLine, printed: Sender<Printed>) -> u8 {
-        let CommandLine { words, campaign, terminal, caller } = line;
-        let context = self.context.for_caller(ForCaller { name: caller, campaign });
+        let CommandLine { words, campaign, files, terminal, caller } = line;
+        let files = match CallerFiles::new(files) {
+            Ok(files) => files,
+            Err(error) => {
+                return failed(&printed, format!("the server has no room for the files of the command: {error}")).await;
+            }
+        };
+        let context = self.context.for_caller(ForCaller { name: caller, campaign, files });
         let runtime = Handle::current();
         // A command is made for a thread of its own: what it holds need not go from one thread to another.
         let to = printed.clone();
@@ -65,11 +73,15 @@ impl CommandLines for CallersCommands {
         if let Ok(exit) = tokio::task::spawn_blocking(on_thread).await {
             return exit as u8;
         }
-        let text = "volley: the command has failed on the server, whose log says why\n".to_owned();
-        // A caller that is gone needs no reason.
-        let _ = printed.send(Printed::Text { stream: Stream::Stderr, text }).await;
-        Exit::Failed as u8
+        failed(&printed, "the command has failed on the server, whose log says why".to_owned()).await
     }
+}
+
+async fn failed(printed: &Sender<Printed>, why: String) -> u8 {
+    let text = format!("volley: {why}\n");
+    // A caller that is gone needs no reason.
+    let _ = printed.send(Printed::Text { stream: Stream::Stderr, text }).await;
+    Exit::Failed as u8
 }
 
 /// Runs a command, and prints its error. A command that only reads ends once nothing reads its output; a change is carried out.
@@ -78,9 +90,14 @@ async fn run(words: &[String], context: &CommandContext, printed: &Sender<Printe
         Ok(read) => read,
         Err(sentence) => return exit::of_error(&exit::Usage(sentence).into(), false),
     };
-    let only_reads = command.reach() == Reach::Server(Scope::Read);
+    let only_reads = command.scope() == Scope::Read;
+    let ran = async {
+        let exit = command.run(context).await?;
+        context.deliver(printed).await?;
+        Ok(exit)
+    };
     tokio::select! {
-        ran = command.run(context) => ran.unwrap_or_else(|error| exit::of_error(&error, json)),
+        ran = ran => ran.unwrap_or_else(|error: anyhow::Error| exit::of_error(&error, json)),
         () = printed.closed(), if only_reads => Exit::Failed,
     }
 }

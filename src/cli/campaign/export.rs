@@ -1,6 +1,6 @@
 //! `volley campaign export`: writes a row for each recipient, with the result of every step.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -28,6 +28,12 @@ pub(in crate::cli) struct Args {
     time_zone: Option<Zone>,
 }
 
+impl Args {
+    pub(in crate::cli) fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     out::is_table(&args.file)?;
     let store = context.existing_store().await?;
@@ -41,7 +47,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let columns = columns.only(&args.columns).map_err(|error| Usage(format!("--columns: {error}")))?;
     let header = columns.names().map(str::to_owned).collect();
     let to_stdout = out::is_stdout(&args.file);
-    let mut sheets = out::table_into(&args.file, header)?;
+    let mut sheets = out::table_into(context, &args.file, header)?;
     let (copying, bar) = (progress::bar("copy", false), progress::bar("export", to_stdout));
     let mut interrupts = Interrupts::listen();
     let exporting = report::export(

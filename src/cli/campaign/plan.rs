@@ -39,9 +39,9 @@ impl Args {
         &self.file
     }
 
-    /// Whether it writes a page to a file.
-    pub(in crate::cli) const fn writes_page(&self) -> bool {
-        self.preview.shared.html.is_some()
+    /// The page that it writes.
+    pub(in crate::cli) fn page(&self) -> Option<&Path> {
+        self.preview.shared.html.as_deref()
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         out::lines(lines(&prepared, finished_by, &title, To::Stdout.paint()))?;
     }
     if let (Some(previews), Some(html)) = (previews, &preview.shared.html) {
-        preview::write(&page(&prepared, previews, &title, context.now()), html)?;
+        preview::write(&page(&prepared, previews, &title, context.now()), (context, html))?;
     }
     Ok(Exit::Done)
 }

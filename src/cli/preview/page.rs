@@ -7,8 +7,8 @@ use anyhow::Context;
 
 use super::draw::limit_line;
 use crate::campaign::{MessagePreview, StepPreview};
-use crate::cli::out;
 use crate::cli::words::{capital, count, plural};
+use crate::cli::{CommandContext, out};
 use crate::domain::{Channel, StepIndex};
 use crate::pages::{PreviewMessage, PreviewPage, PreviewStep};
 
@@ -61,13 +61,14 @@ fn message(message: &MessagePreview) -> PreviewMessage<'_> {
 }
 
 /// Writes the page to a file, which appears when it is complete. Only its owner may read it: it holds phone numbers.
-pub(in crate::cli) fn write(page: &Page<'_>, file: &Path) -> anyhow::Result<()> {
+pub(in crate::cli) fn write(page: &Page<'_>, (context, file): (&CommandContext, &Path)) -> anyhow::Result<()> {
     let html = page.0.html()?;
     let cannot = || format!("cannot write {}", file.display());
-    let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let target = context.output(file);
+    let folder = target.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let mut written = tempfile::NamedTempFile::new_in(folder).with_context(cannot)?;
     written.write_all(html.as_bytes()).with_context(cannot)?;
-    written.persist(file).with_context(cannot)?;
+    written.persist(&target).with_context(cannot)?;
     out::talk(format_args!("Wrote the preview to {}.", file.display()));
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 
 use super::{Page, SharedArgs, message_lines, write};
-use crate::campaign::{Draft, DraftRoute, LaunchError, MessagePreview, Sample, ValuesError, ValuesView};
+use crate::campaign::{DraftRoute, LaunchError, MessagePreview, Sample, ValuesError, ValuesView};
 use crate::cli::campaign::{in_file, media, step};
 use crate::cli::exit::Usage;
 use crate::cli::out::{self, To};
@@ -35,6 +35,16 @@ pub(in crate::cli) struct Args {
     json: bool,
 }
 
+impl Args {
+    pub(in crate::cli) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    pub(in crate::cli) fn page(&self) -> Option<&Path> {
+        self.shared.html.as_deref()
+    }
+}
+
 pub(in crate::cli) fn column_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((column, value)) if !column.trim().is_empty() => Ok((column.trim().to_owned(), value.to_owned())),
@@ -61,7 +71,7 @@ pub(in crate::cli) async fn run(args: &Args, context: &CommandContext) -> anyhow
     if let Some(html) = &args.shared.html {
         let mut page = Page::new(&title, Vec::new(), format_time(context.now(), None));
         messages.iter().for_each(|(index, message)| page.add_message(*index, message));
-        write(&page, html)?;
+        write(&page, (context, html))?;
     }
     Ok(Exit::Done)
 }
@@ -78,7 +88,7 @@ async fn sample(args: &Args, context: &CommandContext, store: &dyn Store) -> any
         let (context, _) = media::review(context, store, written, (At::Plan, false)).await?;
         return Ok((title, Sample::of_route(&route, &context.config, store).await?));
     };
-    let mut draft = Draft::load(file)?;
+    let mut draft = context.campaign_file(file)?;
     let sample = async {
         let (context, _) = media::review(context, store, media::of(&mut draft), (At::Plan, false)).await?;
         Sample::of_draft(&draft, &context.config, store).await

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::campaign::{Draft, DraftRoute};
 use crate::cli::SharedCommand;
 use crate::cli::campaign::Command;
+use crate::cli::template;
 
 impl SharedCommand {
     /// The campaign file of this computer that the command names.
@@ -15,6 +16,7 @@ impl SharedCommand {
         match self {
             Self::Campaign(Command::Plan(args)) => Some(args.file()),
             Self::Campaign(Command::Launch(args)) => Some(args.file()),
+            Self::Template(template::Command::Preview(args)) => args.file(),
             Self::Campaign(Command::Test(args)) => Some(args.campaign_or_file()).filter(|path| path.is_file()),
             _ => None,
         }

@@ -1,17 +1,19 @@
 //! Sends a command line to a server, and reads what the command prints.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Response, StatusCode};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::address::Address;
+use super::files::Upload;
 use crate::api::{Printed, Terminal};
-use crate::cli::Exit;
+use crate::cli::{Exit, progress};
 use crate::clock::{Chance, Clock};
 use crate::config::Secret;
 use crate::domain::Span;
@@ -26,12 +28,19 @@ const PAUSE_MAX: Span = Span::from_secs(10);
 /// The longest line of an answer. A longer one is not from a server of this kind.
 const LINE_MAX: usize = 64 << 20;
 
+/// Bytes of one part of an upload.
+const PART: u64 = 8 << 20;
+const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+
 /// A command line for a server.
 #[derive(Debug, Serialize)]
 pub(super) struct Request {
     pub(super) words: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) campaign: Option<Value>,
+    /// The other files that the words name, each with the id of its upload.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) files: BTreeMap<String, String>,
     pub(super) terminal: Terminal,
 }
 
@@ -128,6 +137,64 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// Uploads a file in parts, and returns the id of the upload. A part whose answer is lost is sent again, from where the
+    /// server has it.
+    pub(super) async fn upload(&self, mut file: Upload, clock: &dyn Clock) -> anyhow::Result<String> {
+        #[derive(Deserialize)]
+        struct Begun {
+            id: String,
+        }
+        let new = serde_json::json!({ "name": file.name, "length": file.length });
+        let begin = self.http.post(self.server.join("v1/uploads")).header(CONTENT_TYPE, "application/json");
+        let begin = self.answered(begin.body(new.to_string())).await?;
+        let Begun { id } = serde_json::from_slice(&begin.bytes().await?).context("the server began no upload")?;
+        let place = self.server.join(&format!("v1/uploads/{id}"));
+        let bar = progress::bar(&format!("upload {}", file.name), false);
+        bar.set_length(file.length);
+        let (mut offset, mut repeats) = (0, 0);
+        while offset < file.length {
+            let part = file.part(offset, PART)?;
+            let patch = self.http.patch(place.clone()).header(CONTENT_TYPE, "application/offset+octet-stream");
+            match self.answered(patch.header(OFFSET, offset).body(part)).await {
+                Ok(answer) => (offset, repeats) = (offset_of(&answer)?, 0),
+                Err(error) if repeats == REPEATS => return Err(error),
+                Err(_) => {
+                    repeats += 1;
+                    clock.sleep(PAUSE).await;
+                    offset = offset_of(&self.answered(self.http.head(place.clone())).await?)?;
+                }
+            }
+            bar.set_position(offset);
+        }
+        bar.finish_and_clear();
+        Ok(id)
+    }
+
+    /// Removes an upload that is no longer needed. One that stays is removed by the server after a day.
+    pub(super) async fn forget(&self, upload: &str) {
+        let _ = self.answered(self.http.delete(self.server.join(&format!("v1/uploads/{upload}")))).await;
+    }
+
+    /// Sends a request, and returns its answer if it has succeeded.
+    async fn answered(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let answer = request.header(AUTHORIZATION, self.authorization.clone()).send().await;
+        let answer = answer.map_err(|error| {
+            anyhow!(
+                "the server {} gives no answer: {}; check the address and the network",
+                self.server,
+                innermost(&error)
+            )
+        })?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status().as_u16();
+        match answer.bytes().await.ok().and_then(|body| serde_json::from_slice::<Problem>(&body).ok()) {
+            Some(problem) => bail!(problem.detail),
+            None => bail!("{} answers with HTTP status {status}", self.server),
+        }
+    }
+
     async fn send(&self, request: &Request, once: Option<&str>) -> anyhow::Result<Sent> {
         let post = self.http.post(self.server.join("v1/commands"));
         let post = post.header(AUTHORIZATION, self.authorization.clone()).header(CONTENT_TYPE, "application/json");
@@ -187,6 +254,12 @@ impl<'a> Client<'a> {
     fn lost(&self, why: &str) -> String {
         format!("the connection to the server {} has ended before the command: {why}; run it again", self.server)
     }
+}
+
+/// How much of an upload has arrived.
+fn offset_of(answer: &Response) -> anyhow::Result<u64> {
+    let offset = answer.headers().get(OFFSET).and_then(|offset| offset.to_str().ok()?.parse().ok());
+    offset.context("the server does not tell how much of the file has arrived")
 }
 
 async fn read_all(answer: Response) -> Result<Vec<Printed>, Lost> {

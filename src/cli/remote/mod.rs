@@ -3,13 +3,13 @@
 mod address;
 mod campaign_file;
 mod client;
+mod files;
 mod key;
 mod words;
 
 use std::path::PathBuf;
 
 use crate::api::{Output, Printed, Stream, Terminal};
-use crate::cli::callers::Reach;
 use crate::cli::exit::Usage;
 use crate::cli::out::{Screen, To, text};
 use crate::cli::{Exit, SharedCommand};
@@ -17,6 +17,7 @@ use crate::clock::RealClock;
 use crate::domain::Scope;
 use address::Address;
 use client::{Client, Request};
+use files::{Upload, Written};
 
 /// The variable that names the server.
 const SERVER: &str = "VOLLEY_SERVER";
@@ -73,20 +74,26 @@ pub(in crate::cli) fn not_there(why: &str) -> anyhow::Error {
 /// Runs the command of this process on a server. Every command that changes something runs there once, however often its
 /// answer is lost.
 pub(in crate::cli) async fn run(server: &Server, command: &SharedCommand) -> anyhow::Result<Exit> {
-    let scope = match command.reach() {
-        Reach::Server(scope) => scope,
-        Reach::Here(why) => return Err(not_there(why)),
-    };
-    let changes = scope != Scope::Read;
+    let changes = command.scope() != Scope::Read;
     let key = key::read(server.key_file.as_deref())?;
-    let request = Request {
-        words: words::of_server(std::env::args_os().skip(1))?,
-        campaign: command.campaign_file().map(campaign_file::read).transpose()?,
-        terminal: terminal(changes),
+    let words = words::of_server(std::env::args_os().skip(1))?;
+    let campaign = command.campaign_file().map(campaign_file::read).transpose()?;
+    let mut shown = Shown { screen: None, written: Written::of(command)? };
+    let (client, clock) = (Client::new(&server.address, &key)?, RealClock::new());
+    let sent = match command.file_to_read() {
+        Some(path) => Some((path.display().to_string(), client.upload(Upload::open(path)?, &clock).await?)),
+        None => None,
     };
-    let client = Client::new(&server.address, &key)?;
-    let mut shown = Shown::default();
-    client.run(&request, changes, &RealClock::new(), |printed| shown.add(printed)).await
+    let request = Request { words, campaign, files: sent.iter().cloned().collect(), terminal: terminal(changes) };
+    let exit = client.run(&request, changes, &clock, |printed| shown.add(printed)).await;
+    if let Some((_, id)) = sent {
+        client.forget(&id).await;
+    }
+    let exit = exit?;
+    if matches!(exit, Exit::Done | Exit::Incomplete) {
+        shown.written.finish()?;
+    }
+    Ok(exit)
 }
 
 /// Where this process prints. The output of a change comes at its end, so it has lines instead of a view that is redrawn.
@@ -98,10 +105,12 @@ fn terminal(changes: bool) -> Terminal {
 }
 
 /// What a command on the server prints, shown here.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shown {
     /// The view that is redrawn in place.
     screen: Option<Screen>,
+    /// The files that it writes.
+    written: Written,
 }
 
 impl Shown {
@@ -113,6 +122,7 @@ impl Shown {
         match printed {
             Printed::Text { stream, text: printed } => text(to(stream), printed)?,
             Printed::View { stream, lines } => self.screen.get_or_insert_with(|| Screen::new(to(stream))).draw(&lines),
+            Printed::File { name, bytes } => self.written.add(&name, &bytes)?,
             Printed::Clear {} => self.screen.iter().for_each(Screen::clear),
             Printed::Exit(_) => {}
         }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use serde::Serialize;
 
 use crate::catalogue::{self, Catalogue, pull, read_new_template, room_warning, rule_notes};
@@ -68,8 +67,14 @@ impl<'a> NewTemplateView<'a> {
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<NewTemplate> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+impl PushArgs {
+    pub(in crate::cli) fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
+fn read(context: &CommandContext, file: &Path) -> anyhow::Result<NewTemplate> {
+    let text = context.text(file)?;
     let template = read_new_template(&file.display().to_string(), &text)?;
     for note in rule_notes(&template) {
         out::talk(format_args!("{}, {note}", file.display()));
@@ -78,7 +83,7 @@ fn read(file: &Path) -> anyhow::Result<NewTemplate> {
 }
 
 pub(super) fn check(context: &CommandContext, file: &Path, json: bool) -> anyhow::Result<()> {
-    let template = read(file)?;
+    let template = read(context, file)?;
     let view = NewTemplateView::new(&template, Vec::new());
     if json {
         return out::json(&view);
@@ -101,7 +106,7 @@ fn push_command(file: &Path, lanes: &[&str]) -> String {
 }
 
 pub(super) async fn push(context: &CommandContext, args: &PushArgs) -> anyhow::Result<()> {
-    let template = read(&args.file)?;
+    let template = read(context, &args.file)?;
     let lane = lane_of(context, args.lane.as_deref())?;
     let store = context.store().await?;
     let spinner = progress::spinner("creating the template", args.json);

@@ -7,24 +7,28 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
 
 use crate::access::Caller;
 use crate::api::native::tests::{Answered, Bench, caller, code};
 use crate::api::{CommandLine, CommandLines, Printed, Stream};
-use crate::domain::Scope;
+use crate::domain::{Scope, Span};
+use crate::store::Cursor;
 
 /// `say` prints its words, the caller and the campaign's name; `change` does so with another scope.
 #[derive(Debug, Default)]
 struct Echo {
     runs: AtomicUsize,
+    /// Notified once `follow` has begun.
+    follows: Notify,
 }
 
 #[async_trait]
 impl CommandLines for Echo {
     fn scope(&self, words: &[String]) -> Result<Scope, String> {
         match words.first().map(String::as_str) {
-            Some("say") => Ok(Scope::Read),
+            Some("say" | "follow") => Ok(Scope::Read),
             Some("change") => Ok(Scope::Manage),
             _ => Err("unknown command".to_owned()),
         }
@@ -37,6 +41,10 @@ impl CommandLines for Echo {
         let _ = printed.send(Printed::Text { stream: Stream::Stderr, text }).await;
         let _ = printed.send(Printed::View { stream: Stream::Stdout, lines: vec!["a".to_owned()] }).await;
         let _ = printed.send(Printed::Clear {}).await;
+        if line.words[0] == "follow" {
+            self.follows.notify_one();
+            printed.closed().await;
+        }
         3
     }
 }
@@ -118,6 +126,43 @@ async fn a_repeated_change_runs_once_and_prints_the_same() {
     assert_eq!(commands.runs.load(Ordering::SeqCst), 1);
     let other = post(&bench, by(), Some("k1"), &json!({"words": ["change", "more"]})).await;
     assert_eq!(code(&other), (422, "idempotency_key_reused"));
+}
+
+#[tokio::test]
+async fn a_kept_answer_of_a_command_that_reads_ends() {
+    let commands = Arc::new(Echo::default());
+    let bench = Bench::running(Arc::clone(&commands) as Arc<dyn CommandLines>).await;
+    let body = json!({"words": ["follow"]});
+    let (answered, ()) = tokio::join!(post(&bench, caller("a", &[Scope::Read]), Some("k"), &body), async {
+        commands.follows.notified().await;
+        bench.clock.advance(Span::from_secs(60));
+    });
+    let lines = lines(&answered);
+    assert_eq!(lines.last(), Some(&json!({"exit": 1})), "{}", answered.text);
+    assert!(answered.text.contains("was ended after 1m"), "{}", answered.text);
+}
+
+#[tokio::test]
+async fn commands_that_read_do_not_hinder_those_that_change_something() {
+    let bench = Bench::running(Arc::new(Echo::default())).await;
+    let turns: Vec<_> = std::iter::from_fn(|| bench.turns().take(Scope::Read).ok()).collect();
+    assert!(!turns.is_empty());
+    let by = || caller("a", &[Scope::Read, Scope::Manage]);
+    let refused = post(&bench, by(), None, &json!({"words": ["say"]})).await;
+    assert_eq!((code(&refused), refused.headers["retry-after"].to_str().unwrap()), ((503, "busy"), "2"));
+    let done = post(&bench, by(), None, &json!({"words": ["change"]})).await;
+    assert_eq!(lines(&done).last(), Some(&json!({"exit": 3})));
+}
+
+#[tokio::test]
+async fn the_audit_log_shows_a_command_without_its_options_and_numbers() {
+    let bench = Bench::running(Arc::new(Echo::default())).await;
+    for words in [json!(["change", "members", "--yes"]), json!(["say", "+6591234567", "now", "--json", "x"])] {
+        post(&bench, caller("a", &[Scope::Read, Scope::Manage]), None, &json!({ "words": words })).await;
+    }
+    let entries = bench.store.audit_entries(Cursor::START, 10).await.unwrap();
+    let objects: Vec<_> = entries.iter().map(|(_, entry)| entry.object.as_deref()).collect();
+    assert_eq!(objects, [Some("change members"), Some("say … now")]);
 }
 
 #[tokio::test]
