@@ -93,7 +93,7 @@ pub(super) struct CreateArgs {
     /// End of the key: a duration from now, such as 90d, or a time, such as 2027-01-31T00:00+08:00.
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
-    /// The most requests in a second.
+    /// The most requests a second, over /v1 and the 8x8 API. Default: 100 over /v1, no limit over the 8x8 API.
     #[arg(long, value_name = "NUMBER")]
     requests_per_s: Option<NonZeroU32>,
     #[command(flatten)]

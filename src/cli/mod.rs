@@ -131,7 +131,7 @@ enum Command {
     /// Keys of the API: create, list, rotate, revoke.
     #[command(subcommand)]
     Key(key::Command),
-    /// Operators who sign in with a password: create, list, disable, enable.
+    /// Operators with a password for the web pages: create, list, disable, enable.
     #[command(subcommand)]
     Operator(operators::Command),
     /// Show who changed something over the API, and who changed keys and operators.
@@ -146,7 +146,7 @@ enum Command {
     /// Configuration: show each value in effect with its source, or check it.
     #[command(subcommand)]
     Config(config::Command),
-    /// Webhooks that Volley sends: create receivers, show what they got, send it once more.
+    /// Webhooks that Volley sends: create subscriptions, list deliveries, resend them.
     #[command(subcommand)]
     Subscription(subscription::Command),
     /// Check the installation: configuration, database, lanes, holds, server.

@@ -23,11 +23,11 @@ const LOOK: Span = Span::from_millis(250);
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Create a receiver of webhooks, and print its signing secret, once.
+    /// Create a subscription to webhooks, and print its signing secret, once.
     #[command(after_help = "\
 Types are message.sent, message.delivered, message.read, message.undelivered, message.done, reply.received, campaign.started,
 lane.held and others; see the guide's page about webhooks. A type may end in * for a whole group. Without --type, the
-receiver gets all of them.
+subscription gets all types.
 
 A subscription with --format 8x8 gets the receipts of messages that were sent over the 8x8 API, and replies, in the
 provider's own form and unsigned.
@@ -36,13 +36,13 @@ Examples:
   volley subscription create crm --url https://crm.example/hooks --type 'message.*' --type reply.received
   volley subscription create old-client --url https://client.example/dlr --format 8x8 --sub-account acme")]
     Create(CreateArgs),
-    /// List the receivers of webhooks.
+    /// List the subscriptions.
     List {
         /// Print one JSON object per line: id, name, url, format, types, enabled, delivered, given_up and others.
         #[arg(long)]
         json: bool,
     },
-    /// Show one receiver.
+    /// Show one subscription.
     Show {
         /// Name of the subscription.
         name: String,
@@ -50,7 +50,7 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Give a receiver a new signing secret, and print it, once. The former secret signs as well for a while.
+    /// Give a subscription a new signing secret, and print it, once. For a while, the former secret signs too.
     Rotate {
         /// Name of the subscription.
         name: String,
@@ -63,13 +63,13 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Stop sending to a receiver. Webhooks that wait are kept; what happens meanwhile is not sent later.
+    /// Disable a subscription. Waiting webhooks are kept; later events are not.
     Disable(ChangeArgs),
-    /// Send to a receiver again, first what has waited.
+    /// Enable a subscription. Waiting webhooks are sent first.
     Enable(ChangeArgs),
-    /// Remove a receiver. Webhooks that wait are given up; their log stays for seven days.
+    /// Remove a subscription. Waiting webhooks are given up; their log stays for seven days.
     Remove(ChangeArgs),
-    /// Show the latest webhooks of a receiver, with what it answered.
+    /// Show the latest webhooks of a subscription, with what the receiver answered.
     Deliveries {
         /// Name of the subscription.
         name: String,
@@ -83,7 +83,7 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Send webhooks of the last seven days once more: one, or those of a time.
+    /// Resend webhooks of the last seven days: one, or all of a period.
     #[command(after_help = "\
 Examples:
   volley subscription replay crm --delivery 4711
@@ -346,7 +346,7 @@ async fn replay(desk: &Desk, context: &CommandContext, args: ReplayArgs) -> anyh
     if json {
         return out::json(&ReplayView { replayed });
     }
-    out::talk(format_args!("{} sent once more.", are(replayed)));
+    out::talk(format_args!("{} resent.", are(replayed)));
     Ok(())
 }
 

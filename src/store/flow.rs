@@ -24,7 +24,7 @@ pub enum Flow {
     Ended(Outcome),
 }
 
-/// Where it happens. The lane is unknown for late reports about a step before the last one.
+/// Where it happens. The lane is unknown for late receipts about a step that the message has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FlowPlace {
     pub lane: Option<LaneId>,
