@@ -119,6 +119,8 @@ pub async fn walk(Walk { address, authorization, list }: Walk, clock: &dyn Clock
     let mut connection = Connection::open(address).await?;
     let first = list.path();
     let (mut took, mut rows, mut next) = (Vec::new(), 0, None::<String>);
+    // The first request of a new server opens its connections to the database and prepares its statements.
+    connection.get(&first, &authorization).await?;
     let begun = Begun::now(clock);
     loop {
         let asked = clock.now();

@@ -27,11 +27,15 @@ pub struct Upload {
     pub address: SocketAddr,
     pub authorization: String,
     pub file: PathBuf,
+    /// The rows of the file.
+    pub rows: u32,
+    /// Whether it is imported, too.
+    pub is_imported: bool,
 }
 
-/// Serves `database` to a process that uploads `file` and imports it as an audience. The counted rows are all of the file.
+/// Serves `database` to a process that uploads `file`, and imports it as an audience if that is wanted.
 pub async fn uploads(
-    file: &Path,
+    (file, is_imported): (&Path, bool),
     rows: u32,
     database: &Path,
     clock: Arc<dyn Clock>,
@@ -41,7 +45,10 @@ pub async fn uploads(
     let authorization = prepare(&store, clock.as_ref()).await?;
     let server = Server::start(config()?, Arc::clone(&store), Arc::clone(&clock), chance).await?;
     let file = file.display().to_string();
-    let arguments = ["--authorization", &authorization, "--file", &file].map(str::to_owned).to_vec();
+    let rows_of_file = rows.to_string();
+    let arguments = ["--authorization", &authorization, "--file", &file, "--rows", &rows_of_file];
+    let imported = is_imported.then_some("--import");
+    let arguments = arguments.into_iter().chain(imported).map(str::to_owned).collect();
     let sending = Sending { command: "upload", arguments, count: rows.into() };
     let measured = from_another_process(&sending, &server.address, clock.as_ref()).await?;
     server.stop().await?;
@@ -68,8 +75,9 @@ struct Import {
     rows: u64,
 }
 
-/// Uploads a file, and waits until it is imported. Returns its rows, in the time of both.
-pub async fn upload(Upload { address, authorization, file }: Upload, clock: &dyn Clock) -> Result<Run, Error> {
+/// Uploads a file, and waits until it is imported if that is wanted. Returns its rows, in the time of all that.
+pub async fn upload(upload: Upload, clock: &dyn Clock) -> Result<Run, Error> {
+    let Upload { address, authorization, file, rows, is_imported } = upload;
     let mut connection = Connection::open(address).await?;
     let mut file = File::open(file)?;
     let length = file.metadata()?.len();
@@ -84,6 +92,9 @@ pub async fn upload(Upload { address, authorization, file }: Upload, clock: &dyn
         let headers = format!("content-type: application/offset+octet-stream\r\nupload-offset: {offset}");
         connection.send(["PATCH ", &path], &authorization, &headers, &part).await?;
         offset += read as u64;
+    }
+    if !is_imported {
+        return Ok(Run::since(begun, rows.into(), clock));
     }
     let audience = format!(r#"{{"upload":"{id}","name":"uploaded"}}"#);
     connection.post("/v1/audiences", &authorization, audience.as_bytes()).await?;

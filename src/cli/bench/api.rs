@@ -31,9 +31,9 @@ const UPLOAD_MIB: f64 = 143.0;
                   sent. A run fails unless each answered message is stored once. The limit of single sends is a \
                   handler that parses the same JSON and stores nothing; `kept, not accepted` only stores every body on \
                   disk. Batches are compared with the import's bulk insert of recipients. At half load, requests are \
-                  sent at a fixed rate. A file is uploaded in \
-                  parts of 64 MiB and then imported. Lists are read to their end in pages of 500; p99 is that of the slowest third. \
-                  --json has every run."
+                  sent at a fixed rate. A file is uploaded in parts of 64 MiB, without and with its import. Lists are \
+                  read to their end in pages of 500, after one page that is not counted; p99 is that of the slowest \
+                  third. --json has every run."
 )]
 pub(in crate::cli) struct Api {
     /// Single sends in each run
@@ -77,7 +77,8 @@ impl Api {
             rate: None,
         };
         let (mut bare, mut kept, mut singles, mut half) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut inserts, mut batched, mut uploads) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut inserts, mut batched) = (Vec::new(), Vec::new());
+        let (mut uploads, mut imports) = (Vec::new(), Vec::new());
         let mut lists = List::ALL.map(|list| (list, Vec::new()));
         for _ in self.rounds.iter("api") {
             bare.push(run_part("the bare handler", &arguments("bare-sends", &single)).await?);
@@ -87,7 +88,8 @@ impl Api {
             singles.push(run);
             inserts.push(insert(&recipients, folder.path()).await?);
             batched.push(run_part("the server", &arguments("sends", &batches)).await?);
-            uploads.push(upload(&file, self.uploaded, folder.path()).await?);
+            uploads.push(upload((&file, false), self.uploaded, folder.path()).await?);
+            imports.push(upload((&file, true), self.uploaded, folder.path()).await?);
             for (list, runs) in &mut lists {
                 let database = text(&stock.copy().await?);
                 let arguments = ["pages", "--database", &database, "--list", list.name()].map(str::to_owned);
@@ -102,8 +104,8 @@ impl Api {
             Figures::new("recipients: bulk insert alone", inserts.clone(), None),
             Figures::new(&format!("batches of {}: volley", grouped(BATCH)), batched, Some(&inserts))
                 .held_against(Target::PerSecond(100_000)),
-            Figures::new("upload and import of a file: volley", uploads, None)
-                .held_against(Target::PeakMib(UPLOAD_MIB)),
+            Figures::new("upload of a file: volley", uploads, None).held_against(Target::PeakMib(UPLOAD_MIB)),
+            Figures::new("upload and import: volley", imports, None),
         ];
         api.extend(lists.into_iter().map(|(list, runs)| {
             Figures::new(&format!("list of {}: volley", list.name()), runs, None).held_against(Target::P99Ms(20))
@@ -117,12 +119,14 @@ fn arguments(part: &str, load: &Sends) -> Vec<String> {
     std::iter::once(part.to_owned()).chain(load.arguments()).collect()
 }
 
-/// Uploads a file to a server that imports it.
-async fn upload(file: &Path, rows: u32, folder: &Path) -> anyhow::Result<Run> {
+/// Uploads a file to a server, which imports it if that is wanted.
+async fn upload((file, is_imported): (&Path, bool), rows: u32, folder: &Path) -> anyhow::Result<Run> {
     let folder = tempfile::tempdir_in(folder)?;
     let [file, database] = [file, &folder.path().join("bench.db")].map(text);
-    let arguments =
-        ["uploads", "--file", &file, "--database", &database, "--rows", &rows.to_string()].map(str::to_owned);
+    let rows = rows.to_string();
+    let arguments = ["uploads", "--file", &file, "--database", &database, "--rows", &rows];
+    let imported = is_imported.then_some("--import");
+    let arguments: Vec<String> = arguments.into_iter().chain(imported).map(str::to_owned).collect();
     run_part("the server", &arguments).await
 }
 

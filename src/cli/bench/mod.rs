@@ -91,6 +91,10 @@ pub(super) enum Command {
         authorization: String,
         #[arg(long)]
         file: PathBuf,
+        #[arg(long)]
+        rows: u32,
+        #[arg(long)]
+        import: bool,
     },
     /// A program that reads a list
     #[command(hide = true)]
@@ -225,8 +229,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
             let run = bench::api::send(address, authorization, load.load(), clock).await;
             out::json(&run.map_err(anyhow::Error::from_boxed)?)?;
         }
-        Command::Upload { address, authorization, file } => {
-            let upload = bench::api::Upload { address, authorization, file };
+        Command::Upload { address, authorization, file, rows, import } => {
+            let upload = bench::api::Upload { address, authorization, file, rows, is_imported: import };
             let run = bench::api::upload(upload, clock.as_ref()).await;
             out::json(&run.map_err(anyhow::Error::from_boxed)?)?;
         }

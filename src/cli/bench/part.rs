@@ -95,6 +95,8 @@ pub(in crate::cli) enum Part {
         stored: StoredArgs,
         #[arg(long)]
         rows: u32,
+        #[arg(long)]
+        import: bool,
     },
     Pages {
         #[arg(long)]
@@ -231,8 +233,8 @@ impl Part {
             Self::BareSends(load) => api::bare(&load.load(), clock).await,
             Self::KeptSends(load) => api::kept(&load.load(), clock.as_ref()).await,
             Self::Sends(load) => api::sends(&load.load(), clock, chance).await,
-            Self::Uploads { stored: StoredArgs { file, database }, rows } => {
-                api::uploads(&file, rows, &database, clock, chance).await
+            Self::Uploads { stored: StoredArgs { file, database }, rows, import } => {
+                api::uploads((&file, import), rows, &database, clock, chance).await
             }
             Self::Pages { database, list } => api::pages(&database, list, clock, chance).await,
         }
