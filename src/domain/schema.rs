@@ -34,10 +34,11 @@ pub(super) use schema_of_words;
 
 /// Gives types that are written as text their schemas: a description, and an example.
 macro_rules! schema_of_text {
-    ($($name:ident, $description:literal, $example:literal;)+) => {$(
+    ($($name:ident, $description:literal, $example:literal $(, $pattern:literal)?;)+) => {$(
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
                 let text = ObjectBuilder::new().schema_type(Type::String);
+                $(let text = text.pattern(Some($pattern));)?
                 text.description(Some($description)).examples([$example]).into()
             }
         }
@@ -55,7 +56,7 @@ schema_of_text! {
     IpNetwork, "IP address, or a network of them.", "10.0.0.0/8";
     KeyId, "Id of an API key; it is no secret.", "vk_0123456789abcdef";
     Money, "Amount of money, in the currency of the price list.", "0.0512";
-    Msisdn, "Phone number with its country code (E.164).", "+6591234567";
+    Msisdn, "Phone number with its country code (E.164).", "+6591234567", "^\\+[1-9][0-9]{6,14}$";
     Rate, "Rate: a number and a unit.", "80/s";
     Span, "Length of time.", "15m";
     StopRule, "Rule that stops a campaign.", "undelivered > 20% of the last 1000";

@@ -68,6 +68,27 @@ pub async fn messages_from(
     Ok((found, (end < numbers).then_some(end)))
 }
 
+/// One page of the messages of a batch to a recipient, from message `from` on, and where the next page begins. `limit`
+/// messages are looked at.
+pub async fn messages_to_within(
+    store: &dyn Store,
+    batch: &Batch,
+    whom: Whom,
+    from: u32,
+    limit: u32,
+    wanted: impl Fn(&Loaded) -> bool,
+) -> Result<(Vec<Loaded>, Option<u32>)> {
+    let positions = positions(store, whom, Some(batch.audience_ids.clone())).await?;
+    let mut keys = keys_at(store, batch, &positions).await?;
+    keys.retain(|key| key.n >= from);
+    keys.sort_unstable_by_key(|key| key.n);
+    let next = keys.get(limit as usize).map(|key| key.n);
+    keys.truncate(limit as usize);
+    let mut messages = store.load(keys).await?;
+    messages.retain(wanted);
+    Ok((messages, next))
+}
+
 /// Finds the messages of these batches at the positions.
 pub(crate) async fn messages_everywhere(
     store: &dyn Store,
@@ -109,13 +130,17 @@ pub(crate) async fn positions(store: &dyn Audiences, whom: Whom, within: Option<
 /// The messages of a batch at these positions. The numbers of an audience's messages follow those of the audiences
 /// before it. A position may have no message.
 async fn messages_at(store: &dyn Store, batch: &Batch, positions: &Positions) -> Result<Vec<Loaded>> {
+    store.load(keys_at(store, batch, positions).await?).await
+}
+
+async fn keys_at(store: &dyn Store, batch: &Batch, positions: &Positions) -> Result<Vec<MessageKey>> {
     let (mut keys, mut base) = (Vec::new(), 0);
     for part in store.parts_of(batch.id).await? {
         let here = positions.get(&part.id).into_iter().flatten();
         keys.extend(here.map(|n| MessageKey { batch: batch.id, n: base + n }));
         base += part.recipients;
     }
-    store.load(keys).await
+    Ok(keys)
 }
 
 /// Reads the `ClientMessageId` of the recipients of one batch.

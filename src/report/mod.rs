@@ -29,7 +29,7 @@ pub(crate) use copied::copied;
 pub use export::{ExportColumns, ExportRows, NoColumn, export};
 pub(crate) use figures::UNKNOWN_SHOWN;
 pub use figures::{Counts, Outcomes, RateNow, ReplyReport, Report, Show, Unknown, as_counted};
-pub use lookup::{Pages, lookup, lookup_everywhere, message_by_id, messages_from};
+pub use lookup::{Pages, lookup, lookup_everywhere, message_by_id, messages_from, messages_to_within};
 pub(crate) use lookup::{messages_everywhere, positions};
 pub use messages::{MessageView, MessageViews};
 pub(crate) use reading::{failure, report_of};

@@ -29,6 +29,7 @@ pub(super) struct AudienceQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Limit,
     /// `next` of the page before.
+    #[serde(default, deserialize_with = "super::page::cursor")]
     cursor: Option<String>,
 }
 

@@ -26,6 +26,7 @@ pub(super) struct BatchQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Limit,
     /// `next` of the page before.
+    #[serde(default, deserialize_with = "super::page::cursor")]
     cursor: Option<String>,
     /// Only batches in this state.
     state: Option<BatchState>,

@@ -34,11 +34,11 @@ pub(super) struct CampaignQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Limit,
     /// `next` of the page before.
+    #[serde(default, deserialize_with = "super::page::cursor")]
     cursor: Option<String>,
     /// Only campaigns in this state.
     state: Option<BatchState>,
     /// Only campaigns with this part in their name, in any letter case.
-    #[param(max_length = 200)]
     name: Option<String>,
     /// Also test sends.
     #[serde(default)]

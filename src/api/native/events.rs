@@ -22,6 +22,7 @@ pub(super) struct EventQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     pub(super) limit: Limit,
     /// `next` of the page before.
+    #[serde(default, deserialize_with = "super::page::cursor")]
     pub(super) cursor: Option<String>,
 }
 

@@ -130,6 +130,10 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
         }
     })?;
     deserializer.end().map_err(|error| invalid_json(&error))?;
+    // A struct takes its members from an array too.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::new(Kind::Invalid, "the body is an array; send an object"));
+    }
     Ok(parsed)
 }
 
@@ -268,6 +272,12 @@ mod tests {
         assert_eq!(parse::<Value>(deep.as_bytes()).unwrap_err().kind, Kind::InvalidJson);
         let wrong = parse::<Outer>(b"{\"name\":\"\xff\"}").unwrap_err();
         assert_eq!(wrong.kind, Kind::InvalidJson);
+    }
+
+    #[test]
+    fn a_body_is_no_array_of_its_members() {
+        let wrong = problem(r#" ["x"]"#);
+        assert_eq!((&wrong["status"], &wrong["code"]), (&json!(422), &json!("invalid")), "{wrong}");
     }
 
     #[test]

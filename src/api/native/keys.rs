@@ -31,6 +31,7 @@ pub(super) struct KeyQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Limit,
     /// `next` of the page before.
+    #[serde(default, deserialize_with = "super::page::cursor")]
     cursor: Option<String>,
 }
 
@@ -71,16 +72,19 @@ pub(super) struct KeyBody {
     scopes: Scopes,
     /// The subaccounts that it may use; by default all.
     #[serde(default)]
+    #[schema(min_items = 1)]
     sub_accounts: Option<Vec<String>>,
     /// The lanes that it may use; by default all.
     #[serde(default)]
+    #[schema(min_items = 1)]
     lanes: Option<Vec<String>>,
     /// The addresses and networks from which it may be used; by default all.
     #[serde(default)]
+    #[schema(min_items = 1)]
     addresses: Option<Vec<IpNetwork>>,
     /// The most requests in a second.
     #[serde(default)]
-    #[schema(value_type = Option<u32>, minimum = 1)]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 4_294_967_295_u64)]
     requests_per_s: Option<NonZeroU32>,
     /// Its end; by default it has none.
     #[serde(default, deserialize_with = "rfc3339_option::deserialize")]
@@ -120,7 +124,8 @@ fn shown_once(status: StatusCode, issued: &Issued, now: Timestamp) -> Answer<Res
 /// key: if the first answer was lost, rotate the key.
 #[utoipa::path(post, path = "/keys", operation_id = "create_key", tag = "keys", request_body = KeyBody,
     responses((status = 201, description = "The key.", body = IssuedView,
-        headers(("Location" = String, description = "Address of the key."))), (status = 409)))]
+        headers(("Location" = String, description = "Address of the key.")),
+        links(("key" = (operation_id = "get_key", parameters(("key" = "$response.body#/id")))))), (status = 409)))]
 pub(super) async fn create(
     State(shared): State<Shared>,
     call: Call,

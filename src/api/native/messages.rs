@@ -16,8 +16,8 @@ use crate::api::Shared;
 use crate::book::Book;
 use crate::domain::{Loaded, Msisdn, Outcome};
 use crate::report::{
-    MessageCursor, MessageFilter, MessageView, MessageViews, RecipientCursor, StateName, lookup, message_by_id,
-    messages_from, messages_in_all, messages_to,
+    MessageCursor, MessageFilter, MessageView, MessageViews, RecipientCursor, StateName, message_by_id, messages_from,
+    messages_in_all, messages_to, messages_to_within,
 };
 use crate::store::{Batch, Whom};
 use crate::story::{self, Story};
@@ -32,6 +32,7 @@ pub(super) struct MessageQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Limit,
     /// `next` of the page before.
+    #[serde(default, deserialize_with = "super::page::cursor")]
     cursor: Option<String>,
     /// Only messages of this campaign (id or name).
     campaign: Option<String>,
@@ -129,15 +130,13 @@ async fn of_campaign(
 ) -> Answer<(Vec<MessageView>, Option<String>)> {
     let store = shared.store.as_ref();
     let wanted = |message: &Loaded| query.wants(batch, message);
-    let of_recipient = query.client_message_id.clone().or_else(|| query.number.map(|number| number.to_string()));
-    if let Some(recipient) = of_recipient {
-        let mut messages = lookup(store, batch, &recipient).await?;
-        messages.retain(wanted);
-        return Ok((views(shared, batch, &messages).await?, None));
-    }
-    let cursors = shared.cursors("messages", &(batch.id.0, query.filter())).await?;
+    let of = (query.number, query.client_message_id.as_deref());
+    let cursors = shared.cursors("messages", &(batch.id.0, of, query.filter())).await?;
     let from = query.cursor.as_ref().map(|cursor| cursors.read::<u32>(cursor)).transpose()?.unwrap_or(0);
-    let (messages, next) = messages_from(store, batch, from, query.limit.items(), wanted).await?;
+    let (messages, next) = match query.whom() {
+        Some(whom) => messages_to_within(store, batch, whom, from, query.limit.items(), wanted).await?,
+        None => messages_from(store, batch, from, query.limit.items(), wanted).await?,
+    };
     Ok((views(shared, batch, &messages).await?, next.map(|next| cursors.write(&next)).transpose()?))
 }
 

@@ -24,7 +24,6 @@ mod operators;
 mod opt_outs;
 mod page;
 mod problem;
-mod rate;
 mod recorded;
 mod reference;
 mod replies;
@@ -36,7 +35,7 @@ mod tests;
 mod uploads;
 mod webhooks;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -44,17 +43,17 @@ use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
 use super::{ApiParts, Shared};
 use crate::domain::Scope;
 use crate::uploads::{Imports, UploadFolder};
 use admit::Gate;
+use commands::Turns;
 use page::CursorKey;
-use rate::Rates;
 use rules::{Operations, Rule};
 use table::Tables;
 
@@ -66,15 +65,15 @@ const COMPRESSED_FROM: u16 = 1_024;
 /// What the operations keep in memory.
 #[derive(Debug)]
 pub(super) struct Native {
-    rates: Rates,
     tables: Tables,
     uploads: Arc<UploadFolder>,
     imports: Imports,
     cursor_key: CursorKey,
     /// Salts the digests of requests with guessable secrets, and is stored nowhere.
     salt: [u8; 32],
-    /// Bounds the commands that run for callers.
-    commands: Arc<Semaphore>,
+    /// Held while a lane is changed, from the look at its tag on.
+    lane_changes: tokio::sync::Mutex<()>,
+    commands: Turns,
 }
 
 impl Native {
@@ -90,24 +89,24 @@ impl Native {
         }
         let (store, clock, stop) = (Arc::clone(&parts.store), Arc::clone(&parts.clock), parts.door.stopping());
         Self {
-            rates: Rates::new(Arc::clone(&parts.clock)),
             tables: Tables::default(),
             imports: Imports::new(Arc::clone(&uploads), store, clock, stop),
             uploads,
             cursor_key: CursorKey::default(),
             salt,
-            commands: Arc::new(Semaphore::new(commands::RUNNING_MAX)),
+            lane_changes: tokio::sync::Mutex::default(),
+            commands: Turns::default(),
         }
     }
 }
 
-/// Every operation with its rule.
-fn operations() -> Operations {
+/// Every operation with its rule, and with its document added to this one, if there is one.
+fn operations(document: Option<OpenApi>) -> Operations {
     let (read, manage) = (Rule::of(Scope::Read), Rule::of(Scope::Manage));
     let admin = Rule::of(Scope::Admin);
     // Operations about lanes, and about batches, which have lanes.
     let (find, decide) = (read.by_lane(), manage.by_lane());
-    Operations::new()
+    Operations::new(document)
         .add(find, routes!(campaigns::list))
         .add(find, routes!(campaigns::get))
         .add(find.long(), routes!(campaigns::launch::plan))
@@ -156,7 +155,7 @@ fn operations() -> Operations {
         .add(read, routes!(templates::list))
         .add(read, routes!(templates::get))
         .add(manage, routes!(templates::hold))
-        .add(manage, routes!(templates::release))
+        .add(manage, routes!(templates::resume))
         .add(read, routes!(opt_outs::list))
         .add(read, routes!(opt_outs::get))
         .add(read, routes!(opt_outs::list_users))
@@ -192,13 +191,23 @@ fn operations() -> Operations {
         .add(read.long().recorded(), routes!(commands::run))
 }
 
-/// The routes of the operations, of their document and of its page.
-pub(super) fn routes(shared: &Shared) -> Router<Shared> {
-    let (router, document, rules) = operations().into_parts();
-    let document = document::complete(document);
+/// The document of the operations, and its page.
+struct Documents {
+    json: Bytes,
+    page: Bytes,
+}
+
+/// Made when the first caller asks.
+static DOCUMENTS: LazyLock<Documents> = LazyLock::new(|| {
+    let document = document::complete(operations(Some(OpenApi::default())).into_document());
     let page = Bytes::from(reference::page(&document));
     // A document of our own types always has a JSON form.
-    let document = Bytes::from(document.to_json().unwrap_or_default());
+    Documents { json: Bytes::from(document.to_json().unwrap_or_default()), page }
+});
+
+/// The routes of the operations, of their document and of its page.
+pub(super) fn routes(shared: &Shared) -> Router<Shared> {
+    let (router, rules) = operations(None).into_routes();
     let gate = Gate { shared: shared.clone(), rules };
     let operations = router
         .route_layer(from_fn_with_state(gate, admit::admit))
@@ -207,8 +216,8 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         // Each operation bounds its body by its own rule.
         .layer(DefaultBodyLimit::disable());
     let documents = Router::new()
-        .route("/openapi.json", get(async move || ([(header::CONTENT_TYPE, "application/json")], document.clone())))
-        .route("/docs", get(async move || reference::answer(page.clone())))
+        .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], DOCUMENTS.json.clone())))
+        .route("/docs", get(async || reference::answer(DOCUMENTS.page.clone())))
         .route("/docs/reference.css", get(async || ([(header::CONTENT_TYPE, "text/css")], reference::STYLE)));
     let compressed =
         SizeAbove::new(COMPRESSED_FROM).and(NotForContentType::SSE).and(NotForContentType::const_new(commands::LINES));

@@ -26,6 +26,7 @@ pub(super) struct OperatorQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Limit,
     /// `next` of the page before.
+    #[serde(default, deserialize_with = "super::page::cursor")]
     cursor: Option<String>,
 }
 
@@ -137,7 +138,7 @@ pub(super) async fn disable(
     set_disabled(&shared, &name, true, &By::caller(&call.caller, asked)).await
 }
 
-/// Enable an operator again.
+/// Enable a disabled operator.
 #[utoipa::path(post, path = "/operators/{operator}/enable", operation_id = "enable_operator", tag = "operators",
     params(("operator" = String, Path, description = "Name of the operator.")),
     responses((status = 200, description = "The operator.", body = OperatorView), (status = 404)))]

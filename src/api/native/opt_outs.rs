@@ -30,6 +30,7 @@ pub(super) struct OptOutQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Limit,
     /// `next` of the page before.
+    #[serde(default, deserialize_with = "super::page::cursor")]
     cursor: Option<String>,
 }
 
@@ -73,10 +74,9 @@ pub(super) async fn get(State(shared): State<Shared>, Path(number): Path<Msisdn>
 /// Get whether an id of a channel has opted out, with its history and its known numbers.
 #[utoipa::path(get, path = "/opt-outs/channel-users/{id}", operation_id = "get_channel_user_opt_out", tag = "opt-outs",
     params(("id" = String, Path, description = "The channel's id of the recipient, of LINE or WhatsApp.")),
-    responses((status = 200, description = "The id.", body = ChannelUserView)))]
+    responses((status = 200, description = "The id.", body = ChannelUserView), (status = 404)))]
 pub(super) async fn get_user(State(shared): State<Shared>, Path(id): Path<String>) -> Answer<Response> {
-    let user =
-        id.parse::<ChannelUser>().map_err(|error| Problem::new(Kind::InvalidParameter, error).of_parameter("id"))?;
+    let user = id.parse::<ChannelUser>().map_err(|error| Problem::new(Kind::NotFound, error))?;
     Ok(JsonAnswer(ChannelUserView::read(shared.store.as_ref(), user).await?).into_response())
 }
 

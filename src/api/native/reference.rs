@@ -1,4 +1,4 @@
-//! `/docs`: the reference page, made of the document once, when the server starts.
+//! `/docs`: the reference page, made of the document once, when the first caller asks.
 
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};

@@ -24,6 +24,7 @@ pub(super) struct ReplyQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Limit,
     /// `next` of the page before.
+    #[serde(default, deserialize_with = "super::page::cursor")]
     cursor: Option<String>,
     /// Only replies to messages of this campaign (id or name).
     campaign: Option<String>,

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::http::Method;
-use utoipa::openapi::PathItem;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa::openapi::{OpenApi, PathItem};
+use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::api::Shared;
 use crate::domain::{Scope, Span};
@@ -16,7 +17,8 @@ use crate::domain::{Scope, Span};
 pub(super) const SCHEME: &str = "key";
 /// The largest usual body.
 pub(super) const BODY_MAX: usize = 1 << 20;
-const TIME_MAX: Span = Span::from_secs(30);
+/// Less than the door gives a request, so that the answer is a problem.
+const TIME_MAX: Span = Span::from_secs(25);
 /// The time in which recipients are read and messages are written.
 const LONG: Span = Span::from_secs(600);
 
@@ -121,28 +123,32 @@ impl Rules {
     }
 }
 
-/// The operations with their rules, their routes and their document.
+/// The operations with their rules and their routes, and with their document if it is wanted: it takes twenty megabytes to
+/// make.
 pub(super) struct Operations {
-    router: OpenApiRouter<Shared>,
+    router: Router<Shared>,
     rules: Rules,
+    document: Option<OpenApi>,
     /// Names of schemas that two different types have.
     #[cfg(test)]
     pub(super) overwritten: Vec<String>,
 }
 
 impl Operations {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(document: Option<OpenApi>) -> Self {
         Self {
-            router: OpenApiRouter::new(),
+            router: Router::new(),
             rules: Rules::default(),
+            document,
             #[cfg(test)]
             overwritten: Vec::new(),
         }
     }
 
     /// Adds operations of one path that have the same rule.
-    pub(super) fn add(mut self, rule: Rule, mut routes: UtoipaMethodRouter<Shared>) -> Self {
-        for (path, item) in &mut routes.1.paths {
+    pub(super) fn add(mut self, rule: Rule, (schemas, mut paths, routes): UtoipaMethodRouter<Shared>) -> Self {
+        for (path, item) in &mut paths.paths {
+            self.router = self.router.route(path, routes.clone());
             let of_path = self.rules.0.entry(path.clone()).or_default();
             for (method, operation) in operations_mut(item) {
                 let needed = |scope: Scope| SecurityRequirement::new(SCHEME, [scope.as_str()]);
@@ -150,26 +156,30 @@ impl Operations {
                 of_path.push((method, rule));
             }
         }
-        #[cfg(test)]
-        self.find_overwritten(&routes);
-        self.router = self.router.routes(routes);
+        let Some(document) = &mut self.document else { return self };
+        let known = &mut document.components.get_or_insert_default().schemas;
+        for (name, schema) in schemas {
+            #[cfg(test)]
+            if known.get(&name).is_some_and(|other| *other != schema) {
+                self.overwritten.push(name.clone());
+            }
+            known.insert(name, schema);
+        }
+        for (path, item) in paths.paths {
+            match document.paths.paths.get_mut(&path) {
+                Some(known) => known.merge_operations(item),
+                None => drop(document.paths.paths.insert(path, item)),
+            }
+        }
         self
     }
 
-    #[cfg(test)]
-    fn find_overwritten(&mut self, routes: &UtoipaMethodRouter<Shared>) {
-        let known = self.router.get_openapi().components.clone().unwrap_or_default().schemas;
-        let mut seen: HashMap<&String, _> = known.iter().collect();
-        for (name, schema) in &routes.0 {
-            if seen.insert(name, schema).is_some_and(|other| other != schema) {
-                self.overwritten.push(name.clone());
-            }
-        }
+    pub(super) fn into_routes(self) -> (Router<Shared>, Arc<Rules>) {
+        (self.router, Arc::new(self.rules))
     }
 
-    pub(super) fn into_parts(self) -> (axum::Router<Shared>, utoipa::openapi::OpenApi, Arc<Rules>) {
-        let (router, document) = self.router.split_for_parts();
-        (router, document, Arc::new(self.rules))
+    pub(super) fn into_document(self) -> OpenApi {
+        self.document.unwrap_or_default()
     }
 }
 

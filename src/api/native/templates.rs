@@ -61,12 +61,12 @@ pub(super) async fn hold(
     decide(&shared, &call, &name, TemplateDecision::Hold { lanes: &lanes }, &reason).await
 }
 
-/// Release the holds of a template.
-#[utoipa::path(post, path = "/templates/{template}/release", operation_id = "release_template", tag = "templates",
+/// Resume a template: release its holds.
+#[utoipa::path(post, path = "/templates/{template}/resume", operation_id = "resume_template", tag = "templates",
     params(("template" = String, Path, description = "Name of the template.")), request_body = TemplateDecisionBody,
     responses((status = 200, description = "The template after the decision.", body = TemplateDecisionView),
         (status = 404)))]
-pub(super) async fn release(
+pub(super) async fn resume(
     State(shared): State<Shared>,
     Path(name): Path<String>,
     call: Call,

@@ -28,10 +28,7 @@ impl From<UploadError> for Problem {
             UploadError::Unknown(_) => Kind::NotFound,
             UploadError::Name(_) => return Self::new(Kind::Invalid, error).at("/name"),
             UploadError::TooLarge { .. } => Kind::TooLarge,
-            UploadError::Importing(_) => Kind::Conflict,
-            UploadError::TooMany | UploadError::NoRoom { .. } => {
-                return Self::new(Kind::Busy, error).retry_after(Span::from_secs(60));
-            }
+            UploadError::Importing(_) | UploadError::TooMany | UploadError::NoRoom { .. } => Kind::Conflict,
             UploadError::Disk(cause) if cause.kind() == std::io::ErrorKind::StorageFull => {
                 let sentence =
                     "the disk of the uploads is full; what has arrived is stored: send the rest once there is room";
@@ -126,6 +123,12 @@ pub(super) struct NewUpload {
     length: Option<u64>,
 }
 
+/// The bytes of a part.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "it describes a body that is read as it arrives")]
+pub(super) struct Binary(Vec<u8>);
+
 /// All uploads.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Uploads {
@@ -135,7 +138,7 @@ pub(super) struct Uploads {
 /// Begin the upload of a recipient file.
 #[utoipa::path(post, path = "/uploads", operation_id = "begin_upload", tag = "audiences", request_body = NewUpload,
     responses((status = 201, description = "The upload, with no byte yet.", body = UploadView,
-        headers(("Location" = String, description = "Address of the upload.")))))]
+        headers(("Location" = String, description = "Address of the upload."))), (status = 409)))]
 pub(super) async fn begin(State(shared): State<Shared>, Json(new): Json<NewUpload>) -> Answer<Response> {
     let upload = shared.0.native.uploads.begin(&new.name, new.length).await?;
     Ok(at_its_place(StatusCode::CREATED, upload))
@@ -165,7 +168,7 @@ pub(super) async fn get(State(shared): State<Shared>, Path(upload): Path<String>
 #[utoipa::path(patch, path = "/uploads/{upload}", operation_id = "send_part", tag = "audiences",
     params(("upload" = String, Path, description = "Id of the upload."),
         ("Upload-Offset" = u64, Header, description = "Where the part begins: the bytes that have arrived.")),
-    request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
+    request_body(content = Binary, content_type = "application/offset+octet-stream"),
     responses((status = 204, description = "The part is on disk.",
         headers(("Upload-Offset" = u64, description = "Bytes that have arrived."))), (status = 404), (status = 408),
         (status = 409)))]
@@ -259,7 +262,7 @@ impl NewImport {
 
 /// Import an upload as a named audience, or add its recipients to one.
 ///
-/// The import goes on after the answer, also after a restart of the server. The upload shows its progress and its result.
+/// The import continues after the answer, also after a restart of the server. The upload shows its progress and its result.
 #[utoipa::path(post, path = "/audiences", operation_id = "import_audience", tag = "audiences", request_body = NewImport,
     responses((status = 202, description = "The upload with its import.", body = UploadView,
         headers(("Location" = String, description = "Address of the upload."))), (status = 404), (status = 409)))]

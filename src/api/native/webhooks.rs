@@ -28,14 +28,14 @@ fn desk(shared: &Shared) -> Desk {
     Desk::new(Arc::clone(&shared.store), Arc::clone(&shared.clock), shared.config.outgoing.allow.clone())
 }
 
-/// List the receivers of webhooks.
+/// List the webhooks (subscriptions).
 #[utoipa::path(get, path = "/webhooks", operation_id = "list_webhooks", tag = "webhooks",
     responses((status = 200, description = "All subscriptions.", body = Page<SubscriptionView>)))]
 pub(super) async fn list(State(shared): State<Shared>, uri: Uri) -> Answer<Response> {
     Ok(Page { items: desk(&shared).list().await?, next: None }.answer(&uri))
 }
 
-/// Get a receiver of webhooks, and whether it answers.
+/// Get a webhook, and whether its receiver answers.
 #[utoipa::path(get, path = "/webhooks/{webhook}", operation_id = "get_webhook", tag = "webhooks",
     params(("webhook" = String, Path, description = "Name of the subscription.")),
     responses((status = 200, description = "The subscription.", body = SubscriptionView), (status = 404)))]
@@ -89,7 +89,7 @@ fn shown_once(status: StatusCode, view: CreatedView) -> Answer<Response> {
     Ok(response)
 }
 
-/// Create a receiver of webhooks. The answer shows its signing secret, once.
+/// Create a webhook. The answer shows its signing secret, once.
 ///
 /// A repeated request with the same `Idempotency-Key` gets the answer without the secret: if the first answer was lost,
 /// rotate the secret.
@@ -130,7 +130,7 @@ async fn enabled(
     Ok(JsonAnswer(desk.show(name).await?).into_response())
 }
 
-/// Send to a receiver again, first what has waited.
+/// Enable a webhook. Waiting deliveries are sent first.
 #[utoipa::path(post, path = "/webhooks/{webhook}/enable", operation_id = "enable_webhook", tag = "webhooks",
     params(("webhook" = String, Path, description = "Name of the subscription.")), request_body = DecisionReason,
     responses((status = 200, description = "The subscription.", body = SubscriptionView), (status = 404),
@@ -144,7 +144,7 @@ pub(super) async fn enable(
     enabled(&shared, &call, &name, (true, reason)).await
 }
 
-/// Stop sending to a receiver. Webhooks that wait are kept; what happens meanwhile is not sent later.
+/// Disable a webhook. Waiting deliveries are kept; later events are not.
 #[utoipa::path(post, path = "/webhooks/{webhook}/disable", operation_id = "disable_webhook", tag = "webhooks",
     params(("webhook" = String, Path, description = "Name of the subscription.")), request_body = DecisionReason,
     responses((status = 200, description = "The subscription.", body = SubscriptionView), (status = 404),
@@ -173,7 +173,7 @@ impl Default for SecretRotation {
     }
 }
 
-/// Give a receiver a new signing secret. The answer shows it, once. The former secret signs as well for a while.
+/// Give a webhook a new signing secret. The answer shows it, once. For a while, the former secret signs too.
 #[utoipa::path(post, path = "/webhooks/{webhook}/rotate", operation_id = "rotate_webhook_secret", tag = "webhooks",
     params(("webhook" = String, Path, description = "Name of the subscription.")), request_body = SecretRotation,
     responses((status = 200, description = "The subscription.", body = CreatedView), (status = 404), (status = 409)))]
@@ -188,7 +188,7 @@ pub(super) async fn rotate(
     shown_once(StatusCode::OK, CreatedView { of: desk.show(&name).await?, secret: Some(secret) })
 }
 
-/// Remove a receiver. Webhooks that wait are given up; their log stays for seven days.
+/// Remove a webhook. Waiting deliveries are given up; their log stays for seven days.
 #[utoipa::path(delete, path = "/webhooks/{webhook}", operation_id = "remove_webhook", tag = "webhooks",
     params(("webhook" = String, Path, description = "Name of the subscription.")),
     responses((status = 204, description = "The subscription is removed."), (status = 404), (status = 409)))]
@@ -197,7 +197,7 @@ pub(super) async fn remove(State(shared): State<Shared>, Path(name): Path<String
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Send a test webhook. The answer is its delivery, which shows the answer of the receiver once it is there.
+/// Send a test. The answer is its delivery; get the delivery to see what the receiver answered.
 #[utoipa::path(post, path = "/webhooks/{webhook}/test", operation_id = "test_webhook", tag = "webhooks",
     params(("webhook" = String, Path, description = "Name of the subscription.")),
     responses((status = 202, description = "The delivery, which waits.", body = DeliveryView), (status = 404)))]
@@ -207,7 +207,7 @@ pub(super) async fn test(State(shared): State<Shared>, Path(name): Path<String>)
     Ok((StatusCode::ACCEPTED, JsonAnswer(desk.delivery(&name, delivery).await?)).into_response())
 }
 
-/// Which webhooks to send once more: one, or those of a time.
+/// Which deliveries to resend: one, or those of a period.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"since": "2026-12-01T01:00:00Z", "until": "2026-12-01T02:00:00Z"}))]
@@ -235,10 +235,10 @@ impl ReplayBody {
     }
 }
 
-/// Send webhooks of the last seven days once more: one, or those of a time.
+/// Resend deliveries of the last seven days: one, or all of a period.
 #[utoipa::path(post, path = "/webhooks/{webhook}/replay", operation_id = "replay_webhooks", tag = "webhooks",
     params(("webhook" = String, Path, description = "Name of the subscription.")), request_body = ReplayBody,
-    responses((status = 200, description = "How many are sent once more.", body = ReplayView), (status = 404)))]
+    responses((status = 200, description = "How many are resent.", body = ReplayView), (status = 404)))]
 pub(super) async fn replay(
     State(shared): State<Shared>,
     Path(name): Path<String>,
@@ -258,10 +258,11 @@ pub(super) struct DeliveryQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Limit,
     /// `next` of the page before.
+    #[serde(default, deserialize_with = "super::page::cursor")]
     cursor: Option<String>,
 }
 
-/// List the webhooks to a receiver in the last seven days, latest first, with what it answered.
+/// List the deliveries of a webhook in the last seven days, latest first, with what the receiver answered.
 #[utoipa::path(get, path = "/webhooks/{webhook}/deliveries", operation_id = "list_deliveries", tag = "webhooks",
     params(("webhook" = String, Path, description = "Name of the subscription."), DeliveryQuery),
     responses((status = 200, description = "The webhooks of the page.", body = Page<DeliveryView>), (status = 404)))]
@@ -278,7 +279,7 @@ pub(super) async fn deliveries(
     Ok(Page { items, next }.answer(&uri))
 }
 
-/// Get one webhook to a receiver, with its latest try.
+/// Get one delivery of a webhook, with its latest try.
 #[utoipa::path(get, path = "/webhooks/{webhook}/deliveries/{delivery}", operation_id = "get_delivery", tag = "webhooks",
     params(("webhook" = String, Path, description = "Name of the subscription."),
         ("delivery" = i64, Path, description = "Number of the delivery.", minimum = 1)),

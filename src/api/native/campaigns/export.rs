@@ -54,7 +54,13 @@ pub(in crate::api::native) async fn export(
     }
     let gone = || Problem::new(Kind::Conflict, format_args!("the plan of \"{name}\" is no longer stored"));
     let plan = shared.store.plan(batch.id).await?.ok_or_else(gone)?;
-    let names: Vec<String> = query.columns.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
+    let names: Vec<String> = query
+        .columns
+        .iter()
+        .flat_map(|names| names.split(','))
+        .map(str::to_owned)
+        .filter(|name| !name.is_empty())
+        .collect();
     let columns = ExportColumns::of(&plan, batch.tag, query.time_zone).only(&names);
     let columns = columns.map_err(|error| Problem::new(Kind::InvalidParameter, error).of_parameter("columns"))?;
     let (header, store) = (columns.names().map(str::to_owned).collect(), Arc::clone(&shared.store));

@@ -86,7 +86,7 @@ pub(in crate::api::native) async fn launch(
     Ok(created(&launched, &warnings))
 }
 
-/// How to send a campaign again.
+/// How to resend a campaign.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({"name": "Second try", "draft": true}))]
@@ -99,7 +99,7 @@ pub(in crate::api::native) struct CloneBody {
     draft: bool,
 }
 
-/// How to send a campaign again to some of its recipients.
+/// How to resend a campaign to some of its recipients.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"outcomes": ["undelivered", "expired"]}))]
@@ -125,7 +125,7 @@ async fn repeat(shared: &Shared, call: &Call, campaign: &str, again: Repeat) -> 
     Ok(created(&launched, &[]))
 }
 
-/// Send a campaign again to all its recipients, as a new campaign.
+/// Resend a campaign to all its recipients, as a new campaign.
 #[utoipa::path(post, path = "/campaigns/{campaign}/clone", operation_id = "clone_campaign", tag = "campaigns",
     params(("campaign" = String, Path, description = "Id or name of the campaign.")), request_body = CloneBody,
     responses((status = 201, description = "The new campaign.", body = LaunchView), (status = 404), (status = 409)))]
@@ -139,7 +139,7 @@ pub(in crate::api::native) async fn clone(
     repeat(&shared, &call, &name, again).await
 }
 
-/// Send a campaign again to the recipients with the given outcomes, as a new campaign.
+/// Resend a campaign to the recipients with the given outcomes, as a new campaign.
 #[utoipa::path(post, path = "/campaigns/{campaign}/retry", operation_id = "retry_campaign", tag = "campaigns",
     params(("campaign" = String, Path, description = "Id or name of the campaign.")), request_body = RetryBody,
     responses((status = 201, description = "The new campaign.", body = LaunchView), (status = 404), (status = 409)))]
