@@ -136,6 +136,10 @@ pub struct BatchDefaults<'a> {
     pub content: Option<Content<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub dlr_callback_url: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Text<'a>>,
     #[serde(borrow, skip_serializing_if = "Vec::is_empty", deserialize_with = "loose::nothing_is_default")]
     pub channels: Vec<ChannelStep<'a>>,
 }
@@ -154,6 +158,12 @@ impl<'a> BatchRequest<'a> {
             }
             if message.dlr_callback_url.is_none() {
                 message.dlr_callback_url.clone_from(&defaults.dlr_callback_url);
+            }
+            if message.scheduled.is_none() {
+                message.scheduled.clone_from(&defaults.scheduled);
+            }
+            if message.expiry.is_none() {
+                message.expiry.clone_from(&defaults.expiry);
             }
             if message.channels.is_empty() {
                 message.channels.clone_from(&defaults.channels);

@@ -43,8 +43,38 @@ pub struct SmsBatch<'a> {
     /// Without it the answer has only counts.
     #[serde(deserialize_with = "loose::nothing_is_default")]
     pub include_messages_in_response: bool,
+    /// Defaults for keys that a message lacks.
+    #[serde(borrow)]
+    pub template: Option<SmsRequest<'a>>,
     #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
     pub messages: Vec<SmsRequest<'a>>,
+}
+
+impl<'a> SmsBatch<'a> {
+    /// The messages, each with the batch's defaults for the keys that it lacks.
+    pub fn into_messages(self) -> Vec<SmsRequest<'a>> {
+        let Some(defaults) = self.template else { return self.messages };
+        let mut messages = self.messages;
+        for message in &mut messages {
+            for (own, default) in [
+                (&mut message.source, &defaults.source),
+                (&mut message.scheduled, &defaults.scheduled),
+                (&mut message.expiry, &defaults.expiry),
+                (&mut message.dlr_callback_url, &defaults.dlr_callback_url),
+            ] {
+                if own.is_none() {
+                    own.clone_from(default);
+                }
+            }
+            if message.text.is_empty() {
+                message.text.clone_from(&defaults.text);
+            }
+            if message.encoding.is_empty() {
+                message.encoding.clone_from(&defaults.encoding);
+            }
+        }
+        messages
+    }
 }
 
 /// The SMS API's answer about one message.

@@ -353,6 +353,25 @@ async fn a_call_has_a_bounded_number_of_kinds_of_messages() {
 }
 
 #[tokio::test]
+async fn the_defaults_of_a_batch_apply_to_messages_that_lack_them() {
+    let bench = Bench::new().await;
+    let sms = json!({ "template": { "text": "Hello", "source": "ACME", "scheduled": "2027-01-15T09:00:00Z" }, "messages": [
+        { "destination": "+6591234567" }, { "destination": "+6598765432", "text": "Bye", "scheduled": "2027-01-15T10:00:00Z" }] });
+    let chat = json!({ "template": { "type": "text", "content": { "text": "Hello" }, "scheduled": "2027-01-15T09:00:00Z",
+        "channels": [{ "channel": "SMS" }] }, "messages": [{ "user": { "msisdn": "+6591234567" } }] });
+    for (body, hours) in [(sms, &[1, 2][..]), (chat, &[1])] {
+        let answer = bench.post(&format!("{MESSAGES}/batch"), &body).await;
+        assert_eq!((answer.status, &answer.body["acceptedCount"]), (200, &json!(hours.len())), "{}", answer.body);
+        let batch = bench.batches().await.into_iter().max_by_key(|batch| batch.id).unwrap().id;
+        for (n, hours) in (0..).zip(hours) {
+            let loaded = bench.store.load(vec![MessageKey { batch, n }]).await.unwrap().pop().unwrap();
+            let State::Queued { not_before, .. } = loaded.present.state else { panic!("{loaded:?}") };
+            assert_eq!(not_before.since(START).millis() / 3_600_000, *hours, "{body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_changes_a_batch_has_an_entry_in_the_audit_log() {
     let bench = Bench::new().await;
     let sent = bench.post(&format!("{MESSAGES}/batch"), &json!({ "messages": [text("b")] })).await;

@@ -70,8 +70,8 @@ impl<'a> ArrivingBatch<'a> {
             && let Ok(batch) = serde_json::from_slice::<SmsBatch<'_>>(body)
             && batch.messages.iter().any(SmsRequest::is_addressed)
         {
-            let SmsBatch { client_batch_id, include_messages_in_response, messages } = batch;
-            return Ok(Self::of(client_batch_id, include_messages_in_response, messages));
+            let (client_batch_id, include) = (batch.client_batch_id.clone(), batch.include_messages_in_response);
+            return Ok(Self::of(client_batch_id, include, batch.into_messages()));
         }
         let (client_batch_id, include) = (batch.client_batch_id.clone(), batch.include_messages_in_response);
         Ok(Self::of(client_batch_id, include, batch.into_messages()))
