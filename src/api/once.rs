@@ -22,6 +22,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 pub(super) const KEY_MAX: usize = 255;
 /// When to repeat a request that is in progress.
 pub(super) const LATER: Span = Span::from_secs(1);
+/// How often a request is tried to be forgotten.
+const FORGET_TRIES: u32 = 5;
 /// The largest answer that is stored: that to ten thousand messages is smaller.
 const ANSWER_MAX: usize = 32 << 20;
 /// The headers of an answer that are repeated with it.
@@ -106,10 +108,10 @@ impl Once {
             Begun::Interrupted { begun_at } => return Err(NotOnce::Interrupted { begun_at }),
         }
         let answered = match AssertUnwindSafe(carry_out).catch_unwind().await {
-            Ok(response) if may_be_repeated(response.status()) => {
-                store.forget_request(self.of).await?;
-                return Ok(response);
-            }
+            Ok(response) if may_be_repeated(response.status()) => match self.forget(shared).await {
+                Ok(()) => return Ok(response),
+                Err(error) => Err(error.into()),
+            },
             Ok(response) => self.finish(shared, response).await,
             // The panic itself is in the log.
             Err(_) => Err(NotOnce::Panicked),
@@ -120,6 +122,17 @@ impl Once {
             tracing::warn!(error = %Causes(&error), "a request without an answer stays in progress until the next start");
         }
         answered
+    }
+
+    /// Forgets the request. What kept it from being carried out, such as a locked database, may keep it from this too.
+    async fn forget(&self, shared: &Shared) -> store::Result<()> {
+        for _ in 1..FORGET_TRIES {
+            match shared.store.forget_request(self.of.clone()).await {
+                Err(error) if error.is_passing() => shared.clock.sleep(LATER).await,
+                done => return done,
+            }
+        }
+        shared.store.forget_request(self.of.clone()).await
     }
 
     async fn finish(&self, shared: &Shared, response: Response) -> Result<Response, NotOnce> {
@@ -136,10 +149,9 @@ impl Once {
     }
 }
 
-/// Whether a request with this answer was not carried out, so that its repetition is not a second one. The provider's own
-/// answers are passed on with these statuses too.
+/// Whether a request with this answer was not carried out, so that its repetition is not a second one.
 fn may_be_repeated(status: StatusCode) -> bool {
-    [StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE].contains(&status)
+    [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&status)
 }
 
 fn stored_headers(headers: &HeaderMap) -> Vec<(String, String)> {
