@@ -57,7 +57,7 @@ impl Entry {
         if response.extensions().get::<Recorded>().is_some() {
             return Ok(response);
         }
-        let (status, object) = (response.status(), created(&response).or_else(|| about(&response)).or(self.named));
+        let (status, object) = (response.status(), about(&response).or_else(|| created(&response)).or(self.named));
         let now = shared.clock.now();
         let recorded = shared.0.access.record_request(&self.caller, self.request, object, status.as_u16(), now).await;
         match recorded {

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::PREFIX;
 use super::extract::{Json, Path};
 use super::problem::{Answer, Kind, Problem};
+use super::recorded::About;
 use crate::api::Shared;
 use crate::api::door::UploadEnded;
 use crate::audience::{self, CheckView, FileSettings, InvalidSetting};
@@ -267,9 +268,12 @@ impl NewImport {
     responses((status = 202, description = "The upload with its import.", body = UploadView,
         headers(("Location" = String, description = "Address of the upload."))), (status = 404), (status = 409)))]
 pub(super) async fn import(State(shared): State<Shared>, Json(body): Json<NewImport>) -> Answer<Response> {
+    let about = About(body.name.clone().or_else(|| body.append.clone()).unwrap_or_default());
     let (id, target) = (id(&body.upload)?, body.target()?);
     // Fail before the import, not in its middle.
     body.options.options()?;
     let upload = shared.0.native.imports.begin(id, target, body.options).await?;
-    Ok(at_its_place(StatusCode::ACCEPTED, upload))
+    let mut answer = at_its_place(StatusCode::ACCEPTED, upload);
+    answer.extensions_mut().insert(about);
+    Ok(answer)
 }
