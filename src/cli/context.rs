@@ -12,7 +12,7 @@ use super::exit::Usage;
 use super::operator::Operator;
 use crate::api::Printed;
 use crate::audience::{self, UploadedSource};
-use crate::campaign::{Draft, FileError, Launcher};
+use crate::campaign::{Draft, FileError, Launcher, refuse_campaign_file};
 use crate::clock::{Chance, Clock, RealClock};
 use crate::config::{self, Config, Database, Keywords, Loaded, Source};
 use crate::domain::Timestamp;
@@ -32,6 +32,9 @@ pub(super) struct CommandContext {
     /// The caller of the API that the command runs for; `None` for a command of this process.
     caller: Option<Arc<ForCaller>>,
 }
+
+/// The largest file that is read as a text.
+const TEXT_MAX: u64 = 1 << 20;
 
 fn sent<'a>(caller: &'a ForCaller, path: &Path) -> anyhow::Result<&'a UploadedSource> {
     caller.files.sent(path).with_context(|| format!("{} was not sent along with the command", path.display()))
@@ -93,6 +96,11 @@ impl CommandContext {
         caller.campaign.clone().ok_or_else(missing)
     }
 
+    /// Refuses a campaign file in place of a recipient file. A caller's file was looked at before it was sent.
+    pub(super) fn refuse_campaign_file(&self, path: &Path) -> Result<(), FileError> {
+        if self.caller.is_none() { refuse_campaign_file(path) } else { Ok(()) }
+    }
+
     /// The file that the command names, as a source of recipients. A caller has sent it along.
     pub(super) fn source(&self, path: &Path) -> anyhow::Result<audience::Source> {
         Ok(match &self.caller {
@@ -107,7 +115,12 @@ impl CommandContext {
             None => path,
             Some(caller) => &sent(caller, path)?.path,
         };
-        std::fs::read_to_string(at).with_context(|| format!("cannot read {}", path.display()))
+        let cannot = || format!("cannot read {}", path.display());
+        // A caller may have sent anything.
+        if std::fs::metadata(at).with_context(cannot)?.len() > TEXT_MAX {
+            bail!("{} is larger than 1 MiB, and no request for a template is", path.display());
+        }
+        std::fs::read_to_string(at).with_context(cannot)
     }
 
     /// Where to write a file that the command names. A caller gets it when the command has succeeded.
@@ -155,6 +168,10 @@ impl CommandContext {
 
     /// Prints on stderr which database was written to: it may be a new one, or not the one that the operator meant.
     pub(super) fn print_database(&self, was_there: bool) {
+        // The path of the server's database means nothing on the computer of a caller.
+        if self.caller.is_some() {
+            return;
+        }
         let path = self.database();
         let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let created = if was_there { "" } else { " (created)" };

@@ -227,9 +227,16 @@ fn files_are_read_from_this_computer_and_written_to_it() {
     };
     assert_eq!(counts(on(&check)), counts(server.here(&check)));
     assert!(same("bad.csv").contains("12,Bob"));
-    on(&["audience", "check", "list.csv", "--rejects", "list.csv"])
-        .ended(2)
-        .says(&["list.csv is the file that is read"]);
+    for (outputs, named) in [
+        (["--rejects", "./list.csv", "--accepted", "a.csv"], "./list.csv"),
+        (["--accepted", "a.csv", "--rejects", "./a.csv"], "./a.csv"),
+    ] {
+        let args = [&["audience", "check", "list.csv"], &outputs[..]].concat();
+        on(&args).ended(2).says(&[named, "is named twice"]);
+    }
+    on(&["audience", "check", "list.csv", "--rejects", "none/bad.csv"]).ended(1).says(&["cannot write none/bad.csv"]);
+    on(&["audience", "check", "list.csv", "--rejects", "/dev/null"]).ended(0);
+    assert!(!Path::new("/dev/null").is_file());
     let imported = on(&["audience", "import", "list.csv", "--name", "far"]).ended(0).stdout;
     assert!(imported.contains("Imported 2 recipients as \"far\""), "{imported}");
     let shown = server.here(&["audience", "show", "far"]).ended(0).stdout;

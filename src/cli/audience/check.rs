@@ -7,7 +7,6 @@ use indicatif::ProgressBar;
 
 use super::{Reading, classify, summary};
 use crate::audience::{CheckView, Columns, Halt, Outputs, ReadingProgress, Reject, Sink, SourceFilter};
-use crate::campaign::refuse_campaign_file;
 use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Recipient;
 use crate::optout::OptOuts;
@@ -36,7 +35,7 @@ impl Args {
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let begun = context.now();
-    refuse_campaign_file(&args.reading.file)?;
+    context.refuse_campaign_file(&args.reading.file)?;
     let store = context.store_for_reading().await?;
     let opted_out = Arc::new(OptOuts::load(store.as_ref()).await?);
     store.close().await;

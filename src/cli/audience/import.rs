@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::list::named;
 use super::{Reading, classify, summary};
 use crate::audience::{self, ImportError, ImportView, Keep, SourceFilter, SummaryView, imported_before};
-use crate::campaign::refuse_campaign_file;
 use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
 use crate::optout::OptOuts;
@@ -39,7 +38,7 @@ impl Args {
 
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let Args { reading, target } = args;
-    refuse_campaign_file(&reading.file)?;
+    context.refuse_campaign_file(&reading.file)?;
     let was_there = context.database().exists();
     let store = context.store().await?;
     let to = match &target.append {

@@ -13,8 +13,8 @@ use tokio::sync::mpsc::Sender;
 use crate::api::Printed;
 use crate::audience::UploadedSource;
 
-/// Bytes of one piece of a file on its way to the caller.
-const PIECE: usize = 192 * 1_024;
+/// Bytes of one piece of a file on its way to the caller. A thousand of them may wait for one who reads slowly.
+const PIECE: usize = 12 * 1_024;
 
 /// The files of one command, under the names that its words have.
 #[derive(Debug)]

@@ -154,6 +154,9 @@ impl<'a> Client<'a> {
         let (mut offset, mut repeats) = (0, 0);
         while offset < file.length {
             let part = file.part(offset, PART)?;
+            if part.is_empty() {
+                bail!("{} has become shorter while it was sent; run the command again", file.name);
+            }
             let patch = self.http.patch(place.clone()).header(CONTENT_TYPE, "application/offset+octet-stream");
             match self.answered(patch.header(OFFSET, offset).body(part)).await {
                 Ok(answer) => (offset, repeats) = (offset_of(&answer)?, 0),
@@ -161,7 +164,10 @@ impl<'a> Client<'a> {
                 Err(_) => {
                     repeats += 1;
                     clock.sleep(PAUSE).await;
-                    offset = offset_of(&self.answered(self.http.head(place.clone())).await?)?;
+                    // Without an answer here, the next part is refused or lost as well.
+                    if let Ok(known) = self.answered(self.http.head(place.clone())).await {
+                        offset = offset_of(&known)?;
+                    }
                 }
             }
             bar.set_position(offset);

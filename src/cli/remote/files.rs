@@ -78,53 +78,95 @@ impl Upload {
 
 /// The files that a command writes. Each is complete, or as it was.
 #[derive(Debug)]
-pub(super) struct Written {
-    /// What the server has sent of each.
-    files: Vec<(PathBuf, Option<NamedTempFile>)>,
+pub(super) struct Written(Vec<Target>);
+
+/// A file that the words name, and what the server has sent of it.
+#[derive(Debug)]
+struct Target {
+    path: PathBuf,
+    to: Destination,
+    has_begun: bool,
+}
+
+#[derive(Debug)]
+enum Destination {
+    Stdout,
+    /// A device or a pipe: no file can take its place.
+    Special(File),
+    Temporary(NamedTempFile),
+}
+
+impl Target {
+    /// Opens the file for writing, before anything is asked of the server.
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        let cannot = || format!("cannot write {}; check that its folder exists and may be written", path.display());
+        let found = path.metadata().ok();
+        let to = if out::is_stdout(path) {
+            Destination::Stdout
+        } else if found.as_ref().is_some_and(std::fs::Metadata::is_dir) {
+            bail!("cannot write {}: it is a folder; name a file", path.display());
+        } else if found.is_some_and(|found| !found.is_file()) {
+            Destination::Special(File::options().write(true).open(path).with_context(cannot)?)
+        } else {
+            Destination::Temporary(NamedTempFile::new_in(folder_of(path)).with_context(cannot)?)
+        };
+        Ok(Self { path: path.to_owned(), to, has_begun: false })
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The file itself, whatever way leads to it. It need not exist, but its folder has to.
+fn resolved(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok().or_else(|| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?)))
 }
 
 impl Written {
     /// Only the files that the words name are written, whatever the server sends.
     pub(super) fn of(command: &SharedCommand) -> anyhow::Result<Self> {
-        let files: Vec<PathBuf> = command.files_to_write().into_iter().map(Path::to_owned).collect();
-        let resolved = |path: &Path| path.canonicalize().ok();
-        if let Some(read) = command.file_to_read().and_then(resolved)
-            && let Some(over) = files.iter().find(|file| resolved(file).as_ref() == Some(&read))
-        {
-            let sentence = format!("{} is the file that is read; choose another name for the output", over.display());
-            return Err(Usage(sentence).into());
+        let files = command.files_to_write();
+        let mut known = Vec::from_iter(command.file_to_read().and_then(resolved));
+        for file in &files {
+            let Some(whole) = resolved(file) else { continue };
+            if known.contains(&whole) {
+                let sentence = format!("{} is named twice; choose another name for the output", file.display());
+                return Err(Usage(sentence).into());
+            }
+            known.push(whole);
         }
-        Ok(Self { files: files.into_iter().map(|path| (path, None)).collect() })
+        Ok(Self(files.into_iter().map(Target::open).collect::<anyhow::Result<_>>()?))
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Adds a piece of a file.
     pub(super) fn add(&mut self, name: &str, bytes: &str) -> anyhow::Result<()> {
-        let file = self.files.iter_mut().find(|(path, _)| path.display().to_string() == name);
-        let Some((path, begun)) = file else {
-            bail!("the server has sent a file that the command does not name: {name}")
-        };
+        let target = self.0.iter_mut().find(|target| target.path.display().to_string() == name);
+        let Some(target) = target else { bail!("the server has sent a file that the command does not name: {name}") };
         let bytes = STANDARD.decode(bytes).context("the server has sent a file that cannot be read")?;
-        if out::is_stdout(path) {
-            return Ok(io::stdout().lock().write_all(&bytes)?);
-        }
-        let cannot = || format!("cannot write {}", path.display());
-        let begun = match begun {
-            Some(begun) => begun,
-            None => {
-                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                begun.insert(NamedTempFile::new_in(folder).with_context(cannot)?)
-            }
+        target.has_begun = true;
+        let written = match &mut target.to {
+            Destination::Stdout => io::stdout().lock().write_all(&bytes),
+            Destination::Special(file) => file.write_all(&bytes),
+            Destination::Temporary(file) => file.write_all(&bytes),
         };
-        begun.write_all(&bytes).with_context(cannot)
+        written.with_context(|| format!("cannot write {}", target.path.display()))
     }
 
     /// Puts the files in their places.
     pub(super) fn finish(self) -> anyhow::Result<()> {
-        for (path, begun) in self.files {
-            let Some(begun) = begun else { continue };
-            let cannot = || format!("cannot write {}", path.display());
-            begun.as_file().sync_all().with_context(cannot)?;
-            begun.persist(&path).with_context(cannot)?;
+        for Target { path, to, has_begun } in self.0 {
+            if let Destination::Temporary(file) = to
+                && has_begun
+            {
+                let cannot = || format!("cannot write {}", path.display());
+                file.as_file().sync_all().with_context(cannot)?;
+                file.persist(&path).with_context(cannot)?;
+            }
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ mod words;
 use std::path::PathBuf;
 
 use crate::api::{Output, Printed, Stream, Terminal};
+use crate::campaign::refuse_campaign_file;
 use crate::cli::exit::Usage;
 use crate::cli::out::{Screen, To, text};
 use crate::cli::{Exit, SharedCommand};
@@ -78,6 +79,9 @@ pub(in crate::cli) async fn run(server: &Server, command: &SharedCommand) -> any
     let key = key::read(server.key_file.as_deref())?;
     let words = words::of_server(std::env::args_os().skip(1))?;
     let campaign = command.campaign_file().map(campaign_file::read).transpose()?;
+    if let SharedCommand::Audience(_) = command {
+        command.file_to_read().map_or(Ok(()), refuse_campaign_file)?;
+    }
     let mut shown = Shown { screen: None, written: Written::of(command)? };
     let (client, clock) = (Client::new(&server.address, &key)?, RealClock::new());
     let sent = match command.file_to_read() {
@@ -120,7 +124,11 @@ impl Shown {
             Stream::Stderr => To::Stderr,
         };
         match printed {
-            Printed::Text { stream, text: printed } => text(to(stream), printed)?,
+            // A reader that is gone, such as `head`, keeps no file from being written.
+            Printed::Text { stream, text: printed } => match text(to(stream), printed) {
+                Err(_) if !self.written.is_empty() => {}
+                printed => printed?,
+            },
             Printed::View { stream, lines } => self.screen.get_or_insert_with(|| Screen::new(to(stream))).draw(&lines),
             Printed::File { name, bytes } => self.written.add(&name, &bytes)?,
             Printed::Clear {} => self.screen.iter().for_each(Screen::clear),
