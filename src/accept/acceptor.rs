@@ -9,11 +9,11 @@ use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::outline::Outlined;
-use crate::campaign::{LaunchError, Launcher, SingleMessage};
+use super::outline::{Outlined, add};
+use crate::campaign::{LaunchError, Launcher};
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
-use crate::domain::{MessageId, Plan};
+use crate::domain::MessageId;
 use crate::events::Origin;
 use crate::store::Store;
 
@@ -95,19 +95,11 @@ async fn run(stores: Stores, mut waiting: mpsc::Receiver<Waiting>, stop: Cancell
     }
 }
 
-/// The messages of a plan, with the calls that wait for them.
-type Alike = (Plan, Vec<SingleMessage>, Vec<oneshot::Sender<Result<MessageId, NotStored>>>);
-
 async fn store_group(stores: &Stores, group: &mut Vec<Waiting>) {
-    let mut plans: Vec<Alike> = Vec::new();
-    for Waiting { message: Outlined { plan, message }, answer } in group.drain(..) {
-        match plans.iter_mut().rev().find(|(known, ..)| *known == plan) {
-            Some((_, messages, answers)) => {
-                messages.push(message);
-                answers.push(answer);
-            }
-            None => plans.push((plan, vec![message], vec![answer])),
-        }
+    // The messages of each plan, with the calls that wait for them.
+    let mut plans = Vec::new();
+    for Waiting { message, answer } in group.drain(..) {
+        add(&mut plans, message, answer);
     }
     let launcher = stores.launcher();
     // The store commits them together.

@@ -1,10 +1,9 @@
 //! Many messages in a call.
 
-use super::outline::Outlined;
+use super::outline::{Alike, add};
 use super::{Desk, Refusal, reading};
 use crate::access::Caller;
-use crate::campaign::SingleMessage;
-use crate::domain::{MessageId, Plan};
+use crate::domain::MessageId;
 use crate::wire::ErrorAnswer;
 use crate::wire::rules::{self, ArrivingBatch, BatchSendAnswer};
 
@@ -12,9 +11,6 @@ use crate::wire::rules::{self, ArrivingBatch, BatchSendAnswer};
 const KINDS_MAX: usize = 100;
 const TOO_MANY_KINDS: &str = "The messages of a call may differ in their recipients, texts and times, and otherwise be of 100 \
                               kinds at most. Send the others in further calls.";
-
-/// The messages of one plan, by their positions in the call.
-type Alike = (Plan, Vec<SingleMessage>, Vec<usize>);
 
 impl Desk {
     /// Accepts the messages of a call, each by itself: a refused one does not keep the others. They are on disk when this
@@ -50,10 +46,10 @@ impl Desk {
         }
         let now = self.stores.clock.now();
         let read = call.messages.iter().map(|message| reading::read(&origin, message, now));
-        let (mut results, mut plans) = (Vec::with_capacity(call.messages.len()), Vec::<Alike>::new());
+        let (mut results, mut plans) = (Vec::with_capacity(call.messages.len()), Vec::<Alike<usize>>::new());
         for (at, read) in read.enumerate() {
             results.push(read.map(|outlined| {
-                add(&mut plans, at, outlined);
+                add(&mut plans, outlined, at);
                 None
             }));
             if plans.len() > KINDS_MAX {
@@ -74,7 +70,7 @@ impl Desk {
     async fn launch(
         &self,
         client_batch_id: Option<String>,
-        plans: Vec<Alike>,
+        plans: Vec<Alike<usize>>,
         results: &mut [Result<Option<MessageId>, rules::Refusal>],
     ) -> Result<String, Refusal> {
         if plans.is_empty() {
@@ -92,16 +88,5 @@ impl Desk {
         let first = launched.iter().find(|joined| joined.added > 0).or(launched.first());
         let first = first.map(|joined| joined.batch_id().uuid().to_string());
         Ok(first.unwrap_or_else(|| self.random_id()))
-    }
-}
-
-fn add(plans: &mut Vec<Alike>, at: usize, Outlined { plan, message }: Outlined) {
-    // Messages of one kind often follow each other.
-    match plans.iter_mut().rev().find(|(known, ..)| *known == plan) {
-        Some((_, messages, positions)) => {
-            messages.push(message);
-            positions.push(at);
-        }
-        None => plans.push((plan, vec![message], vec![at])),
     }
 }

@@ -60,6 +60,21 @@ pub(super) struct Outlined {
     pub(super) message: SingleMessage,
 }
 
+/// The messages of one plan, with what belongs to each.
+pub(super) type Alike<T> = (Plan, Vec<SingleMessage>, Vec<T>);
+
+/// Adds a message to those of its plan.
+pub(super) fn add<T>(plans: &mut Vec<Alike<T>>, Outlined { plan, message }: Outlined, own: T) {
+    // Messages of one plan often follow each other.
+    match plans.iter_mut().rev().find(|(known, ..)| *known == plan) {
+        Some((_, messages, all)) => {
+            messages.push(message);
+            all.push(own);
+        }
+        None => plans.push((plan, vec![message], vec![own])),
+    }
+}
+
 /// Outlines a message.
 pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i64> {
     let mut slots = Slots::default();
