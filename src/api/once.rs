@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::OriginalUri;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
@@ -78,13 +78,16 @@ pub(super) fn named(
     let key = key.ok_or(NotOnce::InvalidKey)?;
     let mut digest = Sha256::new();
     digest.update(salt.unwrap_or_default());
-    // The whole path: a nested router strips what it has matched, such as the subaccount. Neither a method nor a path and
-    // query contains a line end.
-    let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
-    digest.update(format!("{}\n{uri}\n", parts.method));
+    // Neither a method nor a path and query contains a line end.
+    digest.update(format!("{}\n{}\n", parts.method, whole_uri(parts)));
     digest.update(body);
     let of = RequestKey { caller: caller.id.clone(), key: key.to_owned() };
     Ok(Some(Once { of, digest: digest.finalize().into() }))
+}
+
+/// What the caller has asked for: a nested router strips what it has matched, such as the subaccount.
+pub(super) fn whole_uri(parts: &Parts) -> &Uri {
+    parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri)
 }
 
 fn is_key(text: &str) -> bool {

@@ -1,11 +1,10 @@
 //! Admits a call of the 8x8 API: its caller and scope, its body, and that it is carried out once.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, OriginalUri, Request, State};
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
@@ -104,8 +103,8 @@ fn is_audited(parts: &Parts) -> bool {
 
 /// The call, as the audit log records it. Calls of the provider's API have no ids.
 fn asked(parts: &Parts) -> AuditRequest {
-    let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
-    AuditRequest { id: String::new(), peer: peer(parts), method: parts.method.to_string(), path: uri.path().to_owned() }
+    let (peer, path) = (Peer::address_of(&parts.extensions), once::whole_uri(parts).path().to_owned());
+    AuditRequest { id: String::new(), peer, method: parts.method.to_string(), path }
 }
 
 /// A call that gets an entry in the audit log.
@@ -134,13 +133,7 @@ async fn caller(shared: &Shared, parts: &Parts) -> Result<Arc<Caller>, Denied> {
         return Ok(Arc::clone(caller));
     }
     let authorization = parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    shared.0.access.caller(authorization, peer(parts), shared.clock.now()).await
-}
-
-/// The address of the connection.
-fn peer(parts: &Parts) -> IpAddr {
-    let peer = parts.extensions.get::<ConnectInfo<Peer>>();
-    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Peer { address, .. })| address.ip())
+    shared.0.access.caller(authorization, Peer::address_of(&parts.extensions), shared.clock.now()).await
 }
 
 async fn read(shared: &Shared, parts: &Parts, body: Body) -> Result<Held, Failed> {

@@ -1,12 +1,13 @@
 //! Accepts connections while slots are free, each with its TLS handshake in a task of its own.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::extract::connect_info::Connected;
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::http::Extensions;
 use axum::serve::{IncomingStream, Listener};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
@@ -56,6 +57,14 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 pub(in crate::api) struct Peer {
     pub(in crate::api) address: SocketAddr,
     pub(super) occupancy: Arc<Occupancy>,
+}
+
+impl Peer {
+    /// The address of the connection of a request.
+    pub(in crate::api) fn address_of(extensions: &Extensions) -> IpAddr {
+        let peer = extensions.get::<ConnectInfo<Self>>();
+        peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Self { address, .. })| address.ip())
+    }
 }
 
 impl Connected<IncomingStream<'_, LimitedListener>> for Peer {

@@ -1,11 +1,11 @@
 //! Admits a request to its operation: the caller, its scope and its rate, the body and the time.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
@@ -50,7 +50,7 @@ async fn admitted(shared: &Shared, rule: Rule, request: Request, next: Next) -> 
     if request.uri().path().contains("%00") {
         return Err(Problem::new(Kind::InvalidParameter, "the path contains the character U+0000; remove it"));
     }
-    let peer = peer(&request);
+    let peer = Peer::address_of(request.extensions());
     let caller = match rule.scope {
         Some(scope) => Some(proven(shared, (scope, rule), claimed(&request), peer).await?),
         None => None,
@@ -81,12 +81,6 @@ async fn proven(shared: &Shared, (scope, rule): (Scope, Rule), claimed: Claimed,
         caller.ensure_unlimited()?;
     }
     Ok(caller)
-}
-
-/// The address of the connection.
-fn peer(request: &Request) -> IpAddr {
-    let peer = request.extensions().get::<ConnectInfo<Peer>>();
-    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Peer { address, .. })| address.ip())
 }
 
 /// Who a request says that it comes from.

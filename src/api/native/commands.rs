@@ -101,8 +101,9 @@ pub(super) struct CommandBody {
 /// This is what `volley --server` calls. A program finds its operations above: they answer with objects, not with text.
 ///
 /// Commands about campaigns, audiences, lanes, templates, messages, opt-outs, replies and events can run here. A file that the
-/// words name is uploaded before, for which the key needs `manage`. A file that the command writes is in the answer. A command that changes something also needs the scope `manage`. It is
-/// completed even if its caller is gone; a command that only reads ends then.
+/// words name is uploaded before, for which the key needs `manage`. A file that the command writes is in the answer. A command
+/// that changes something also needs the scope `manage`. It is completed even if its caller is gone; a command that only reads
+/// ends then.
 ///
 /// The answer has one JSON object on each line, as soon as it is printed, and an empty line now and then. With an
 /// `Idempotency-Key` it is complete before it is sent. The last line is the exit code.
