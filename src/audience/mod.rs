@@ -82,7 +82,7 @@ pub use listed::{ListedNumbers, OptOutChangeView};
 pub use note::ImportNote;
 pub use number::{example as example_number, of_program as number_of_program};
 pub use open::{Packed, is_stdin};
-pub use outputs::Outputs;
+pub use outputs::{Outputs, folder_of, resolved};
 pub use pipeline::{Halt, ReadingProgress, Sink};
 pub use read::{Lines, Options, delimiter, encoding, read, read_numbers};
 pub use reason::Reason;

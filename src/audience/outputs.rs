@@ -177,13 +177,16 @@ impl Output {
 /// several outputs may share one.
 fn is_one_file(one: &Path, other: &Path) -> bool {
     let is_special = |path: &Path| path.metadata().is_ok_and(|found| !found.is_file());
-    let resolved = |path: &Path| {
-        path.canonicalize().ok().or_else(|| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?)))
-    };
     !is_special(one) && resolved(one).is_some_and(|one| resolved(other) == Some(one))
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// A path without links and dots. The file need not exist, but its folder has to.
+pub fn resolved(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok().or_else(|| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?)))
+}
+
+/// The folder of a file.
+pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

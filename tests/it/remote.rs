@@ -62,8 +62,12 @@ fn only_for_its_owner(file: &Path) {
 
 /// Runs a command on a server, from a folder that has nothing.
 fn there(url: &str, key: &Path, args: &[&str]) -> Ran {
-    let elsewhere = tempfile::tempdir().unwrap();
-    run(elsewhere.path(), &[&["--server", url, "--key-file", key.to_str().unwrap()], args].concat())
+    there_from(tempfile::tempdir().unwrap().path(), url, key, args)
+}
+
+/// The same, from a folder that has files.
+fn there_from(folder: &Path, url: &str, key: &Path, args: &[&str]) -> Ran {
+    run(folder, &[&["--server", url, "--key-file", key.to_str().unwrap()], args].concat())
 }
 
 /// What a command printed, without the time at which it looked.
@@ -166,10 +170,7 @@ fn a_campaign_file_of_this_computer_is_launched_there() {
     let server = There::start();
     let key = server.key("laptop", &["--scope", "read,manage"]);
     let elsewhere = tempfile::tempdir().unwrap();
-    let on = |args: &[&str]| {
-        let named = ["--server", server.url.as_str(), "--key-file", key.to_str().unwrap()];
-        run(elsewhere.path(), &[&named, args].concat())
-    };
+    let on = |args: &[&str]| there_from(elsewhere.path(), &server.url, &key, args);
     let text = std::fs::read_to_string(server.at().join("promo.toml")).unwrap();
     let recipients = "audience = \"recipients.csv\"";
     assert!(text.contains(recipients), "the sample has changed");
@@ -204,10 +205,7 @@ fn files_are_read_from_this_computer_and_written_to_it() {
     let server = There::start();
     let key = server.key("laptop", &["--scope", "read,manage"]);
     let elsewhere = tempfile::tempdir().unwrap();
-    let on = |args: &[&str]| {
-        let named = ["--server", server.url.as_str(), "--key-file", key.to_str().unwrap()];
-        run(elsewhere.path(), &[&named, args].concat())
-    };
+    let on = |args: &[&str]| there_from(elsewhere.path(), &server.url, &key, args);
     let rows = "Mobile,FirstName\n+6591234567,Ann\n12,Bob\n+6598765432,Cleo\n";
     for folder in [elsewhere.path(), server.at()] {
         std::fs::write(folder.join("list.csv"), rows).unwrap();

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::draw::limit_line;
+use crate::audience::folder_of;
 use crate::campaign::{MessagePreview, StepPreview};
 use crate::cli::words::{capital, count, plural};
 use crate::cli::{CommandContext, out};
@@ -65,8 +66,7 @@ pub(in crate::cli) fn write(page: &Page<'_>, (context, file): (&CommandContext, 
     let html = page.0.html()?;
     let cannot = || format!("cannot write {}", file.display());
     let target = context.output(file);
-    let folder = target.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let mut written = tempfile::NamedTempFile::new_in(folder).with_context(cannot)?;
+    let mut written = tempfile::NamedTempFile::new_in(folder_of(&target)).with_context(cannot)?;
     written.write_all(html.as_bytes()).with_context(cannot)?;
     written.persist(&target).with_context(cannot)?;
     out::talk(format_args!("Wrote the preview to {}.", file.display()));

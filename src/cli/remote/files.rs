@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tempfile::NamedTempFile;
 
-use crate::audience::is_stdin;
+use crate::audience::{folder_of, is_stdin, resolved};
 use crate::cli::exit::Usage;
 use crate::cli::{SharedCommand, audience, campaign, out, reply, template};
 
@@ -112,15 +112,6 @@ impl Target {
         };
         Ok(Self { path: path.to_owned(), to, has_begun: false })
     }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// The file itself, whatever way leads to it. It need not exist, but its folder has to.
-fn resolved(path: &Path) -> Option<PathBuf> {
-    path.canonicalize().ok().or_else(|| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?)))
 }
 
 impl Written {
