@@ -1,5 +1,5 @@
-//! The API over HTTP: messages that a program sends, files that it uploads, and lists that it
-//! reads. The load comes from another process.
+//! The API over HTTP: messages that a program sends, files that it uploads, and lists that it reads. The load comes from
+//! another process.
 //!
 //! The product is a whole server whose one lane is paused, so it stores every message and sends none. Each request has an
 //! API key, as in production.

@@ -1,7 +1,7 @@
 //! `volley bench api`.
 
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -58,14 +58,8 @@ pub(in crate::cli) struct Api {
 impl Api {
     pub(super) async fn run(self, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
-        let recipients = folder.path().join("recipients.csv");
-        let (file, rows) = (recipients.clone(), self.batched);
-        let writing = tokio::task::spawn_blocking(move || write_csv(&file, rows, From::Some));
-        writing.await?.map_err(anyhow::Error::from_boxed)?;
-        let file = folder.path().join("upload.csv");
-        let (written, rows) = (file.clone(), self.uploaded);
-        let writing = tokio::task::spawn_blocking(move || write_csv(&written, rows, From::Some));
-        writing.await?.map_err(anyhow::Error::from_boxed)?;
+        let recipients = written(folder.path().join("recipients.csv"), self.batched).await?;
+        let file = written(folder.path().join("upload.csv"), self.uploaded).await?;
         let stock = Stock::new(self.stored, Laid::HandedOver, clock).await?;
         add_rows(&stock.original()).await.map_err(anyhow::Error::from_boxed)?;
         let single =
@@ -117,6 +111,12 @@ impl Api {
 
 fn arguments(part: &str, load: &Sends) -> Vec<String> {
     std::iter::once(part.to_owned()).chain(load.arguments()).collect()
+}
+
+/// Writes a recipient file, and returns its path.
+async fn written(file: PathBuf, rows: u32) -> anyhow::Result<PathBuf> {
+    let writing = tokio::task::spawn_blocking(move || write_csv(&file, rows, From::Some).map(|()| file));
+    writing.await?.map_err(anyhow::Error::from_boxed)
 }
 
 /// Uploads a file to a server, which imports it if that is wanted.
