@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::event_types;
-use crate::domain::{Channel, MessageId, Outcome, Plan, Progress, SkipReason, StepIndex, Timestamp};
+use crate::domain::{CampaignId, Channel, MessageId, Outcome, Plan, Progress, SkipReason, StepIndex, Timestamp};
 use crate::events::{Event, EventView};
 use crate::receipts::ReplyView;
 use crate::store::{ObservedMessage, ObservedRecipient};
@@ -20,7 +20,7 @@ struct Envelope<'a, T> {
 #[derive(Serialize)]
 struct MessageData<'a> {
     message: String,
-    batch: u32,
+    batch: String,
     campaign: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sub_account: Option<&'a str>,
@@ -78,7 +78,7 @@ pub(super) fn of_message(row: &ObservedMessage, recipient: &ObservedRecipient, p
     };
     let data = MessageData {
         message: MessageId { key: row.key, tag: row.tag }.to_string(),
-        batch: row.key.batch.0,
+        batch: CampaignId { batch: row.key.batch, tag: row.tag }.to_string(),
         campaign: row.campaign.as_deref(),
         sub_account: plan.api.as_ref().map(|calls| calls.sub_account.as_str()),
         msisdn: recipient.msisdn.to_string(),

@@ -6,8 +6,8 @@ use standardwebhooks::Webhook;
 use super::receiver::{Reaction, Request, Target};
 use super::*;
 use crate::domain::{
-    ApiCalls, BatchId, Channel, Country, Fields, MessageId, MessageKey, Msisdn, Outcome, Plan, Present, Progress,
-    Recipient, SkipReason, Status, Step, StepIndex, Tag,
+    ApiCalls, BatchId, CampaignId, Channel, Country, Fields, MessageId, MessageKey, Msisdn, Outcome, Plan, Present,
+    Progress, Recipient, SkipReason, Status, Step, StepIndex, Tag,
 };
 use crate::store::{Change, DeliveryState, Inbound, Joining, Observed, Start, WebhookGroup};
 
@@ -220,8 +220,9 @@ async fn a_change_of_a_message_reaches_its_client_and_the_subscriptions() {
     assert_eq!(client.requests()[0].header("webhook-signature"), None);
     assert_eq!(kinds(&crm), ["message.undelivered", "message.delivered", "message.done"]);
     let done = crm.requests()[2].json();
+    let batch = CampaignId { batch, tag }.to_string();
     let expected = json!({
-        "message": id.to_string(), "batch": batch.0, "campaign": null, "sub_account": "acme", "msisdn": "+6591000001",
+        "message": id.to_string(), "batch": batch, "campaign": null, "sub_account": "acme", "msisdn": "+6591000001",
         "country": "SG", "client_message_id": "order-0", "outcome": "reached"
     });
     assert_eq!(done["data"], expected);
