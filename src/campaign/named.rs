@@ -44,7 +44,7 @@ pub enum FindError {
     Store(#[from] store::Error),
 }
 
-/// Finds a campaign by its name, by its `cmp_…` id, or as `latest`: the campaign that was launched last.
+/// Finds a campaign by its name, by its id (`cmp_…`, or the `batchId` of the 8x8 API), or as `latest`: the campaign that was launched last.
 ///
 /// - A name comes first, so a campaign that is called `latest` is found by its name.
 /// - A draft may be the latest campaign; a test send is not.
@@ -60,15 +60,16 @@ pub async fn find(store: &dyn Store, text: &str) -> Result<Batch, FindError> {
     Err(FindError::Unknown { name: text.to_owned(), nearest })
 }
 
-/// Finds a campaign by its name or by its `cmp_…` id, at a cost that does not grow with the number of campaigns.
+/// Finds a campaign by its name or by its id, at a cost that does not grow with the number of campaigns.
 pub async fn find_exactly(store: &dyn Store, text: &str) -> Result<Option<Batch>, FindError> {
     if let Some(batch) = store.batch_named(text).await? {
         return Ok(Some(batch));
     }
-    if !text.starts_with(ID) {
-        return Ok(None);
-    }
-    let id: CampaignId = text.parse()?;
+    let id: CampaignId = match text.parse() {
+        Ok(id) => id,
+        Err(error) if text.starts_with(ID) => return Err(error.into()),
+        Err(_) => return Ok(None),
+    };
     let found = store.batch(id.batch).await?.filter(|batch| batch.tag == id.tag);
     found.map(Some).ok_or(FindError::UnknownId { id })
 }

@@ -44,6 +44,7 @@ async fn a_campaign_is_found_by_name_id_and_as_the_latest() {
     let id = crate::domain::CampaignId { batch: first.id, tag: first.tag };
     assert_eq!(setup.find("November promo").await.unwrap(), first.id);
     assert_eq!(setup.find(&id.to_string()).await.unwrap(), first.id);
+    assert_eq!(setup.find(&id.uuid().to_string()).await.unwrap(), first.id, "as `batchId` of the 8x8 API");
     assert_eq!(setup.find("latest").await.unwrap(), second.id);
     let plan = Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hello")]);
     let recipient = Recipient {
