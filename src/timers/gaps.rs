@@ -287,7 +287,8 @@ impl Gaps {
 
     /// Ends a doubt with this gap.
     fn end(&self, inner: &mut Inner, address: usize, gap: Gap, cause: DoubtCause) {
-        let is_brief = gap.length().is_some_and(|length| length < BRIEF);
+        // A doubt about webhooks lasts ten seconds at least, whatever its gap, and was reported meanwhile.
+        let is_brief = cause == DoubtCause::Unreachable && gap.length().is_some_and(|length| length < BRIEF);
         let known = &mut inner.known[address];
         if is_brief {
             // A connection that keeps failing for a short time must not fill the memory.

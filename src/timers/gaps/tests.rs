@@ -129,6 +129,17 @@ fn an_authentic_webhook_ends_a_doubt_unless_others_are_still_rejected() {
 }
 
 #[test]
+fn each_doubt_about_webhooks_has_an_end_even_if_its_gap_is_brief() {
+    let gaps = at_two_addresses(second(0));
+    for begins in [100, 200] {
+        gaps.turned_away(LANE, second(begins));
+        gaps.webhook_arrived(&[], second(begins) + Span::from_millis(400));
+        assert!(matches!(gaps.first_doubt(second(begins + 5)), Some(DoubtState::Since(..))), "it may be reported now");
+        assert!(matches!(gaps.first_doubt(second(begins + 10)), Some(DoubtState::EndedDoubt(..))));
+    }
+}
+
+#[test]
 fn statuses_repeatedly_known_only_by_query_show_missing_webhooks() {
     let gaps = at_two_addresses(second(0));
     gaps.webhook_arrived(&[], second(100));
