@@ -235,7 +235,7 @@ impl Cli {
             match self.command {
                 Command::Shared(command) => return remote::run(&server, &command).await,
                 Command::Completions(_) | Command::Man(_) => {}
-                _ => return Err(remote::not_there(callers::LOCAL)),
+                command => return Err(remote::not_there(command.stays_here())),
             }
         }
         let file = self.config.as_deref();

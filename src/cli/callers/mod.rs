@@ -24,7 +24,6 @@ use crate::domain::Scope;
 pub(super) use files::CallerFiles;
 use printing::printing_for;
 pub(super) use printing::{Printer, printer};
-pub(super) use scopes::LOCAL;
 
 /// Who a command runs for.
 #[derive(Debug)]
@@ -115,6 +114,6 @@ fn read(words: &[String]) -> Result<(SharedCommand, bool), String> {
     }
     match cli.command {
         Command::Shared(command) => Ok((command, has_json(&matches))),
-        _ => Err(format!("a server does not run this command for others: {LOCAL}")),
+        command => Err(format!("a server does not run this command for others: {}", command.stays_here())),
     }
 }

@@ -1,10 +1,20 @@
 //! The scope that each command needs which a server runs for its callers.
 
-use crate::cli::{SharedCommand, audience, campaign, lane, message, optout, template};
+use crate::cli::{Command, SharedCommand, audience, campaign, lane, message, optout, template};
 use crate::domain::Scope;
 
-/// Why the commands about an installation run on its computer alone.
-pub(in crate::cli) const LOCAL: &str = "it is about the computer on which it runs; run it there";
+impl Command {
+    /// Why this command does not run on another server.
+    pub(in crate::cli) const fn stays_here(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "run it beside the server, or use its API: /v1/keys",
+            Self::Operator(_) => "run it beside the server, or use its API: /v1/operators",
+            Self::Subscription(_) => "run it beside the server, or use its API: /v1/webhooks",
+            Self::AuditLog(_) => "run it beside the server, or use its API: /v1/audit-log",
+            _ => "it is about the computer on which it runs; run it there",
+        }
+    }
+}
 
 const READ: Scope = Scope::Read;
 const MANAGE: Scope = Scope::Manage;
@@ -142,9 +152,20 @@ mod tests {
 
     #[test]
     fn other_commands_and_options_of_this_computer_are_refused() {
-        for line in ["serve", "backup x.db", "bench engine", "key list", "demo", "config show", "doctor", "man"] {
+        let refused = |line: &str| {
             let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            assert!(read(&words).unwrap_err().contains("about the computer"), "{line}");
+            read(&words).unwrap_err()
+        };
+        for line in ["serve", "backup x.db", "bench engine", "demo", "config show", "doctor", "man"] {
+            assert!(refused(line).contains("about the computer"), "{line}");
+        }
+        for (line, path) in [
+            ("key list", "/v1/keys"),
+            ("operator list", "/v1/operators"),
+            ("subscription list", "/v1/webhooks"),
+            ("audit-log", "/v1/audit-log"),
+        ] {
+            assert!(refused(line).ends_with(path), "{line}");
         }
         for line in ["--config x.toml campaign list", "campaign list --server http://127.0.0.1", "campaign list --help"]
         {
