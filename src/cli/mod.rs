@@ -55,12 +55,15 @@ mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use futures_util::future::LocalBoxFuture;
 use tracing_subscriber::EnvFilter;
 
+use crate::audience::hush_stumbling_readers;
 use context::CommandContext;
-pub use exit::Exit;
+use exit::Exit;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -194,24 +197,49 @@ enum SharedCommand {
 }
 
 impl SharedCommand {
-    async fn run(self, context: &CommandContext) -> anyhow::Result<Exit> {
-        match self {
-            Self::Audience(command) => audience::run(command, context).await,
-            Self::Campaign(command) => campaign::run(command, context).await,
-            Self::Lane(command) => lane::run(command, context).await,
-            Self::Template(command) => template::run(command, context).await,
-            Self::Message(command) => message::run(command, context).await,
-            Self::Audit(args) => audit::run(args, context).await,
-            Self::OptOut(command) => optout::run(command, context).await,
-            Self::Reply(command) => reply::run(command, context).await,
-            Self::Events(args) => events::run(args, context).await,
-        }
+    /// Runs the command. Its future is boxed, because each unit of code that polls a future compiles it again.
+    #[inline(never)]
+    fn run(self, context: &CommandContext) -> LocalBoxFuture<'_, anyhow::Result<Exit>> {
+        Box::pin(async {
+            match self {
+                Self::Audience(command) => audience::run(command, context).await,
+                Self::Campaign(command) => campaign::run(command, context).await,
+                Self::Lane(command) => lane::run(command, context).await,
+                Self::Template(command) => template::run(command, context).await,
+                Self::Message(command) => message::run(command, context).await,
+                Self::Audit(args) => audit::run(args, context).await,
+                Self::OptOut(command) => optout::run(command, context).await,
+                Self::Reply(command) => reply::run(command, context).await,
+                Self::Events(args) => events::run(args, context).await,
+            }
+        })
     }
+}
+
+/// Parses the command line of this process, runs the command and returns its exit code.
+///
+/// The runtime starts here and not in the binary: a crate that polls a future compiles all futures that it awaits, and the
+/// library has compiled them already.
+#[inline(never)]
+pub fn main() -> ExitCode {
+    let cli = Cli::from_command_line();
+    hush_stumbling_readers();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "cannot start the worker threads");
+            return Exit::Failed.into();
+        }
+    };
+    let exit = runtime.block_on(cli.run());
+    // Tasks that still read a file or wait for a response do not delay the exit.
+    runtime.shutdown_background();
+    exit.into()
 }
 
 impl Cli {
     /// Reads the command line of this process. Prints help and usage errors, and exits then.
-    pub fn from_command_line() -> Self {
+    fn from_command_line() -> Self {
         let words: Vec<OsString> = std::env::args_os().collect();
         let read = Self::command().try_get_matches_from(&words).and_then(|matches| {
             let cli = Self::from_arg_matches(&matches)?;
@@ -221,7 +249,7 @@ impl Cli {
     }
 
     /// Runs the command and prints its result, or its error.
-    pub async fn run(self) -> Exit {
+    async fn run(self) -> Exit {
         let json = self.json;
         let result = match init_log() {
             Ok(()) => Box::pin(self.execute()).await,
