@@ -44,8 +44,9 @@ pub enum FindError {
     Store(#[from] store::Error),
 }
 
-/// Finds a campaign by its name, by its id (`cmp_…`, or the `batchId` of the 8x8 API), or as `latest`: the campaign that was launched last.
+/// Finds a campaign by its name, by its id, or as `latest`: the campaign that was launched last.
 ///
+/// - An id is `cmp_…`, or the `batchId` of the 8x8 API.
 /// - A name comes first, so a campaign that is called `latest` is found by its name.
 /// - A draft may be the latest campaign; a test send is not.
 pub async fn find(store: &dyn Store, text: &str) -> Result<Batch, FindError> {

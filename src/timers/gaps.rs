@@ -35,7 +35,7 @@ const PROOF: u32 = 3;
 const SILENT: Span = Span::from_secs(30);
 /// How often fallbacks are taken back while a doubt lasts.
 const TAKE_BACK: Span = Span::from_secs(5);
-/// Shorter doubts are not stored: they may be many, and a restart does not need them.
+/// Shorter doubts about requests are not stored: they may be many, and a restart does not need them.
 const BRIEF: Span = Span::from_secs(1);
 
 /// The gaps and doubts in which silence proves nothing, as this node knows them.

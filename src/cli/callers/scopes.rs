@@ -1,4 +1,4 @@
-//! The scope that each command needs which a server runs for its callers.
+//! The scope that each command needs which a server runs for its callers, and why it does not run the others.
 
 use crate::cli::{Command, SharedCommand, audience, campaign, lane, message, optout, template};
 use crate::domain::Scope;

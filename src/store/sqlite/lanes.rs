@@ -118,7 +118,7 @@ pub(super) async fn add_hold(connection: &mut SqliteConnection, hold: &Hold, beg
 /// - A hold that a later event has confirmed stays.
 /// - A release by the provider also keeps its earlier events from holding again. The guard judges events in the order of
 ///   their times by itself.
-/// - While another hold on the same remains, whoever placed it, no event is recorded.
+/// - Records no event while another hold on the same subject remains.
 pub(super) async fn release_by_provider(
     connection: &mut SqliteConnection,
     release: &Release,
