@@ -32,7 +32,7 @@ use self::origin::Origin;
 use self::relay::Templates;
 pub use self::relay::{Relay, TemplateChange};
 use crate::access::{Caller, Denied};
-use crate::campaign::{CampaignDecision, DecisionError, LaunchError, carry_out};
+use crate::campaign::{CampaignDecision, DecisionError, LaunchError, carry_out, find_by_id};
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Lane};
 use crate::domain::{CampaignId, MessageId, Plan, Span, Timestamp};
@@ -194,7 +194,7 @@ impl Desk {
         sub_account: &str,
     ) -> Result<Option<(Batch, Plan)>, Refusal> {
         let Stores { store, config, .. } = &self.stores;
-        let Some(batch) = store.batch(id.batch).await?.filter(|batch| batch.tag == id.tag) else { return Ok(None) };
+        let Some(batch) = find_by_id(store.as_ref(), id).await? else { return Ok(None) };
         let is_of = |plan: &Plan| {
             plan.api.as_ref().is_some_and(|api| api.sub_account == sub_account) && may_use_plan(caller, config, plan)
         };

@@ -95,7 +95,7 @@ pub use lane_decisions::{
 };
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use lint::{Facts, Lint, Warning, lint};
-pub use named::{CampaignRow, FindError, LATEST, campaigns, find, find_exactly};
+pub use named::{CampaignRow, FindError, LATEST, campaigns, find, find_by_id, find_exactly};
 pub use noted::{NODE_SILENT, Noted, noted};
 pub use outlook::countries_of;
 pub use plain_texts::Transliterated;

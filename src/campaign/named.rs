@@ -71,8 +71,12 @@ pub async fn find_exactly(store: &dyn Store, text: &str) -> Result<Option<Batch>
         Err(error) if text.starts_with(ID) => return Err(error.into()),
         Err(_) => return Ok(None),
     };
-    let found = store.batch(id.batch).await?.filter(|batch| batch.tag == id.tag);
-    found.map(Some).ok_or(FindError::UnknownId { id })
+    find_by_id(store, id).await?.map(Some).ok_or(FindError::UnknownId { id })
+}
+
+/// Finds a campaign, or a batch of API calls, by its id.
+pub async fn find_by_id(store: &dyn Store, id: CampaignId) -> store::Result<Option<Batch>> {
+    Ok(store.batch(id.batch).await?.filter(|batch| batch.public_id() == id))
 }
 
 /// The campaign that was launched last. Messages of API calls form batches without a name, which are no campaigns.

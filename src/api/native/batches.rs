@@ -11,7 +11,7 @@ use super::extract::{Call, OptionalJson, Path, Query};
 use super::page::{Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
-use crate::campaign::{CampaignDecision, DecisionView, carry_out};
+use crate::campaign::{CampaignDecision, DecisionView, carry_out, find_by_id};
 use crate::domain::{BatchId, BatchState, CampaignId, Tallies};
 use crate::report::BatchView;
 use crate::store::{Batch, BatchFilter};
@@ -77,7 +77,7 @@ pub(super) async fn list(
 async fn found(shared: &Shared, call: &Call, text: &str) -> Answer<Batch> {
     let unknown = || Problem::new(Kind::NotFound, format_args!("unknown batch \"{text}\""));
     let id: CampaignId = text.parse().map_err(|_| unknown())?;
-    let batch = shared.store.batch(id.batch).await?.filter(|batch| batch.tag == id.tag).ok_or_else(unknown)?;
+    let batch = find_by_id(shared.store.as_ref(), id).await?.ok_or_else(unknown)?;
     call.ensure_batch(shared, &batch).await?;
     Ok(batch)
 }
