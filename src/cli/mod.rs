@@ -1,6 +1,6 @@
 //! Commands, progress, tables.
 //!
-//! In: a command line. Out: data on stdout, messages on stderr, and an exit code ([`Exit`]).
+//! In: a command line. Out: data on stdout, messages on stderr, and an exit code (`Exit`).
 //!
 //! Promises:
 //! - stdout carries only data.
