@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use crate::domain::{Scope, Scopes};
 use crate::events::Origin;
-use crate::store::{ApiKey, AuditActor, OperatorAccount};
+use crate::store::{ApiKey, AuditActor, OperatorAccount, SecretDigest};
 
 /// Who calls, and what it may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Caller {
     pub lanes: Option<Vec<String>>,
     /// The most requests that it may make in a second; `None` means as many as any caller.
     pub requests_per_s: Option<NonZeroU32>,
+    /// The session of an operator.
+    pub session: Option<SecretDigest>,
 }
 
 impl Caller {
@@ -30,10 +32,11 @@ impl Caller {
             sub_accounts: key.limits.sub_accounts.clone(),
             lanes: key.limits.lanes.clone(),
             requests_per_s: key.limits.requests_per_s,
+            session: None,
         }
     }
 
-    pub(super) fn of_operator(operator: &OperatorAccount) -> Self {
+    pub fn of_operator(operator: &OperatorAccount) -> Self {
         Self {
             id: format!("operator:{}", operator.name),
             name: operator.name.clone(),
@@ -41,6 +44,7 @@ impl Caller {
             sub_accounts: None,
             lanes: None,
             requests_per_s: None,
+            session: None,
         }
     }
 
@@ -103,6 +107,8 @@ pub enum Denied {
     Limited { name: String },
     #[error("unknown name, or wrong password")]
     SignIn,
+    #[error("the session has ended; sign in again")]
+    NoSession,
     #[error("the operator \"{name}\" is disabled; `volley operator enable` ends that")]
     Disabled { name: String },
     /// It is not known whether the caller may call: the request can be repeated.

@@ -1,10 +1,11 @@
 //! Who may call the API, and what each caller may do: keys and operators with scopes, and the log of what they did.
 //!
-//! In: the `Authorization` of a request, and where it came from; names and passwords; changes of keys and operators, each
-//! with who asks for it.
+//! In: the `Authorization` of a request, or the secret of a session, and where it came from; names and passwords; changes
+//! of keys and operators, each with who asks for it.
 //! Out: the caller with its scopes and limits ([`Caller`]), or why it is refused ([`Denied`]); each new secret, once; views.
 //! Promises: a secret is stored as a digest, a password as argon2id, and both are compared in constant time. A key that was
-//! revoked is refused at once by this server and within [`IN_EFFECT`] by every other. A use of a key writes nothing while
+//! revoked is refused at once by this server and within [`IN_EFFECT`] by every other. A session ends with a new password of
+//! its operator. A use of a key writes nothing while
 //! its request waits. Every change of keys and operators is in the audit log, in the same transaction.
 //! May not: answer requests, or decide what an operation needs.
 
@@ -16,6 +17,7 @@ mod known;
 mod operators;
 mod passwords;
 mod secret;
+mod sessions;
 mod setup;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ pub use error::{AccessError, InvalidKey, InvalidName};
 pub use keys::{Issued, NewKey, all_keys};
 pub use operators::{NewOperator, all_operators};
 pub use passwords::{InvalidPassword, PasswordFault};
+pub use sessions::{FormToken, SESSION_MAX, SignedIn};
 pub use uses::Uses;
 pub use views::{AuditEntryView, IssuedView, KeyState, KeyView, OperatorView};
 
@@ -98,9 +101,13 @@ impl Access {
         Ok(Arc::clone(&known.caller))
     }
 
-    /// Checks that the key of a caller that was admitted may still be used. An answer that goes on for long asks.
+    /// Checks that the key or the session of a caller that was admitted may still be used. An answer that goes on for long
+    /// asks.
     pub async fn recheck(&self, caller: &Caller, now: Timestamp) -> Result<(), Denied> {
-        // An operator has no key.
+        if let Some(session) = caller.session {
+            return self.valid_session(session, now).await.map(drop);
+        }
+        // The caller of a test has no key.
         let Ok(id) = caller.id.parse::<KeyId>() else { return Ok(()) };
         let known = self.known(id, now).await?.ok_or(Denied::Unknown)?;
         ensure_valid(&known.key, now)

@@ -5,7 +5,7 @@ use super::passwords;
 use super::{Access, AccessError, By, InvalidKey};
 use crate::config::Secret;
 use crate::domain::{AuditAction, Scopes, Timestamp};
-use crate::store::{Error, Keys, OperatorAccount, Result};
+use crate::store::{Error, Keys, OperatorAccount, Result, SecretDigest};
 
 /// Operators that one store call reads.
 const PAGE: u32 = 500;
@@ -37,6 +37,17 @@ impl Access {
         by: &By,
         now: Timestamp,
     ) -> std::result::Result<OperatorAccount, AccessError> {
+        self.add_operator(new, by, now, None).await
+    }
+
+    /// With `setup`, only if that setup token is still stored, which ends with it.
+    pub(super) async fn add_operator(
+        &self,
+        new: NewOperator,
+        by: &By,
+        now: Timestamp,
+        setup: Option<SecretDigest>,
+    ) -> std::result::Result<OperatorAccount, AccessError> {
         check_name(&new.name)?;
         if new.scopes.is_empty() {
             return Err(InvalidKey::NoScope.into());
@@ -52,8 +63,9 @@ impl Access {
             disabled_at: None,
         };
         let entry = by.did(AuditAction::OperatorCreated, &operator.name, now);
-        match self.store.create_operator(operator.clone(), entry).await {
-            Ok(()) => Ok(operator),
+        match self.store.create_operator(operator.clone(), setup, entry).await {
+            Ok(true) => Ok(operator),
+            Ok(false) => Err(AccessError::SetupToken),
             Err(Error::NameTaken { name }) => Err(AccessError::OperatorExists { name }),
             Err(error) => Err(error.into()),
         }

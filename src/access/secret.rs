@@ -1,4 +1,4 @@
-//! The secrets of keys and of the setup token: how they are made, written and read.
+//! The secrets of keys, of sessions and of the setup token: how they are made, written and read.
 
 use std::fmt::Write as _;
 use std::io;
@@ -37,6 +37,11 @@ pub(super) fn make_setup_token() -> io::Result<Made> {
     make(SETUP_PREFIX)
 }
 
+/// Makes the secret of a session.
+pub(super) fn make_session() -> io::Result<Made> {
+    make("")
+}
+
 pub(super) fn make_key_id() -> io::Result<KeyId> {
     Ok(KeyId::new(u64::from_be_bytes(secret_bytes()?)))
 }
@@ -59,6 +64,12 @@ fn digest(secret: &str) -> SecretDigest {
 pub(super) fn setup_digest(token: &Secret) -> Option<SecretDigest> {
     let secret = token.expose().trim().strip_prefix(SETUP_PREFIX)?;
     (secret.len() == SECRET_LENGTH).then(|| digest(secret))
+}
+
+/// The digest of a session's secret; `None` for a text of another form.
+pub(super) fn session_digest(secret: &str) -> Option<SecretDigest> {
+    let is_one = secret.len() == SECRET_LENGTH && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_one.then(|| digest(secret))
 }
 
 /// The key that a request presents.

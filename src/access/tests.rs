@@ -388,3 +388,86 @@ async fn a_store_that_cannot_be_read_admits_no_caller() {
     assert!(matches!(call(&access, &issued.text, at(1)).await, Err(Denied::Unavailable { .. })));
     assert!(matches!(access.sign_in("ann", Secret::new(PASSWORD)).await, Err(Denied::Unavailable { .. })));
 }
+
+/// Ann, who is signed in, with the secret of her browser.
+async fn signed_in(access: &Access, now: Timestamp) -> Secret {
+    let ann = access.sign_in("ann", Secret::new(PASSWORD)).await.unwrap();
+    access.begin_session(&ann, None, request(), now).await.unwrap()
+}
+
+async fn with_ann() -> Access {
+    let access = in_memory().await;
+    let scopes = Scopes::default().with(Scope::Manage);
+    let new = NewOperator { name: "ann".to_owned(), scopes, password: Secret::new(PASSWORD) };
+    access.create_operator(new, &ann(), at(0)).await.unwrap();
+    access
+}
+
+#[tokio::test]
+async fn a_session_lasts_while_it_is_used_and_a_week_at_most() {
+    let access = with_ann().await;
+    let hours = |hours: i64| Span::from_secs(hours * 3_600);
+    let begun = at(0);
+    let secret = signed_in(&access, begun).await;
+    let mut now = begun;
+    // Eleven hours between two uses.
+    while now + hours(11) < begun + SESSION_MAX {
+        now = now + hours(11);
+        let session = access.session(secret.expose(), now).await.unwrap();
+        assert_eq!(session.caller.check(Scope::Manage), Ok(()));
+        assert_eq!(access.recheck(&session.caller, now).await, Ok(()));
+    }
+    assert_eq!(access.session(secret.expose(), begun + SESSION_MAX).await.map(drop), Err(Denied::NoSession));
+    let idle = signed_in(&access, now).await;
+    assert_eq!(access.session(idle.expose(), now + hours(12)).await.map(drop), Err(Denied::NoSession));
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_operator_and_for_answers_that_go_on() {
+    let access = with_ann().await;
+    let (first, second) = (signed_in(&access, at(0)).await, signed_in(&access, at(0)).await);
+    assert_ne!(first, second);
+    let session = access.session(first.expose(), at(1)).await.unwrap();
+    access.end_session(&session, request(), at(2)).await.unwrap();
+    assert_eq!(access.session(first.expose(), at(3)).await.map(drop), Err(Denied::NoSession));
+    assert_eq!(access.recheck(&session.caller, at(3)).await, Err(Denied::NoSession));
+    let other = access.session(second.expose(), at(3)).await.unwrap();
+    access.set_disabled("ann", true, &ann(), at(4)).await.unwrap();
+    access.set_disabled("ann", false, &ann(), at(4)).await.unwrap();
+    assert_eq!(access.recheck(&other.caller, at(5)).await, Err(Denied::NoSession));
+    for wrong in ["", "0", &"0".repeat(64), &"é".repeat(32), &"0".repeat(1 << 20)] {
+        assert_eq!(access.session(wrong, at(5)).await.map(drop), Err(Denied::NoSession));
+    }
+}
+
+#[tokio::test]
+async fn the_form_token_belongs_to_one_session() {
+    let access = with_ann().await;
+    let (first, second) = (signed_in(&access, at(0)).await, signed_in(&access, at(0)).await);
+    let token = async |secret: &Secret| access.session(secret.expose(), at(1)).await.unwrap().form_token;
+    let own = token(&first).await;
+    assert!(own.matches(own.as_str()) && own == token(&first).await);
+    for wrong in [token(&second).await.as_str(), "", first.expose()] {
+        assert!(!own.matches(wrong));
+    }
+}
+
+#[tokio::test]
+async fn the_setup_token_creates_one_admin_who_signs_in() {
+    let access = in_memory().await;
+    let token = access.offer_setup(at(0)).await.unwrap().unwrap();
+    assert!(access.awaits_setup(at(1)).await.unwrap());
+    let first = async |scope| {
+        let new = NewOperator {
+            name: "ann".to_owned(),
+            scopes: Scopes::default().with(scope),
+            password: Secret::new(PASSWORD),
+        };
+        access.create_first_operator(&token, new, request(), at(1)).await
+    };
+    assert!(first(Scope::Manage).await.unwrap_err().to_string().contains("must have the scope admin"));
+    assert!(first(Scope::Admin).await.is_ok());
+    assert!(access.sign_in("ann", Secret::new(PASSWORD)).await.unwrap().check(Scope::Admin).is_ok());
+    assert!(matches!(first(Scope::Admin).await, Err(AccessError::SetupToken)));
+    assert!(!access.awaits_setup(at(1)).await.unwrap());
+}

@@ -154,6 +154,7 @@ mod tests {
             sub_accounts: None,
             lanes: None,
             requests_per_s,
+            session: None,
         };
         let (a, b) = (caller("a", NonZeroU32::new(2)), caller("b", NonZeroU32::new(2)));
         let (a, b) = (Counted::Key(&a), Counted::Key(&b));

@@ -14,5 +14,7 @@ words! {
         PasswordSet = 5, "password set";
         OperatorDisabled = 6, "operator disabled";
         OperatorEnabled = 7, "operator enabled";
+        SignedIn = 8, "signed in";
+        SignedOut = 9, "signed out";
     }
 }

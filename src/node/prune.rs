@@ -1,4 +1,5 @@
-//! Removes old strays, tier slots, audit entries, deliveries and answers of the API at a node's start and once a day, and then the campaigns past their retention.
+//! Removes old strays, tier slots, audit entries, deliveries, sessions and answers of the API at a node's start and once a
+//! day, and then the campaigns past their retention.
 
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ use crate::store::{Result, Store};
 pub(super) const STRAYS_KEPT: Span = Span::from_secs(30 * 86_400);
 /// How long the answers to requests with an idempotency key are kept.
 const REQUESTS_KEPT: Span = Span::from_secs(86_400);
+/// How long sessions that are not used are kept; they end long before.
+const SESSIONS_KEPT: Span = Span::from_secs(30 * 86_400);
 const EVERY: Span = Span::from_secs(86_400);
 /// Pause after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_secs(60);
@@ -49,6 +52,7 @@ impl Pruner {
                 self.store.forget_audit(now - after).await?;
             }
             self.store.forget_old_requests(now - REQUESTS_KEPT).await?;
+            self.store.forget_sessions(now - SESSIONS_KEPT).await?;
             self.store.forget_deliveries(now - outgoing::KEPT).await?;
             self.next = now + EVERY;
         }

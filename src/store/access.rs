@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 use subtle::ConstantTimeEq as _;
 
-use crate::domain::{AuditAction, IpNetwork, KeyId, Scopes, Timestamp};
+use crate::domain::{AuditAction, IpNetwork, KeyId, Scopes, Timestamp, Zone};
 
 /// SHA-256 of a secret.
 #[derive(Clone, Copy)]
@@ -89,7 +89,20 @@ pub struct OperatorAccount {
     pub disabled_at: Option<Timestamp>,
 }
 
-/// The one-time token for the first admin key.
+/// An operator who is signed in to the pages with one browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    pub secret: SecretDigest,
+    /// The name of the operator.
+    pub operator: String,
+    /// The zone in which the browser shows times.
+    pub zone: Option<Zone>,
+    pub begun_at: Timestamp,
+    /// The last use that was recorded.
+    pub used_at: Timestamp,
+}
+
+/// The one-time token for the first admin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SetupToken {
     pub secret: SecretDigest,

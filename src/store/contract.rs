@@ -23,6 +23,7 @@ mod receipts;
 mod requests;
 mod retention;
 mod round_trip;
+mod sessions;
 mod settings;
 mod tiers;
 mod timers;

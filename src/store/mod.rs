@@ -34,7 +34,7 @@ mod walk;
 
 pub use access::{
     ApiKey, AuditActor, AuditEntry, AuditRequest, KeyLimits, LastUse, OperatorAccount, PasswordHash, SecretDigest,
-    SetupToken,
+    Session, SetupToken,
 };
 pub use batch::{
     Amendment, Batch, BatchFilter, BatchPage, Call, ClientIds, Edition, Joined, Joining, NewBatch, NewCall, Over,
@@ -78,7 +78,7 @@ pub(crate) use sqlite::tests::run_sql;
 pub use uploads::UploadedFile;
 pub use verbs::{
     Audiences, Batches, Catalogues, Consent, Deliveries, Dispatch, Events, Health, Kept, Keys, Lanes, Messages, Nodes,
-    Queries, Receipts, Replies, Requests, Retention, Store, Tiers, Uploads, WebhookGroup,
+    Queries, Receipts, Replies, Requests, Retention, Sessions, Store, Tiers, Uploads, WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

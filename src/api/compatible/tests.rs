@@ -58,7 +58,15 @@ fn config(server: &str) -> Arc<Config> {
 fn caller(id: &str, scopes: &[Scope], sub_accounts: Option<&[&str]>) -> Arc<Caller> {
     let scopes = scopes.iter().fold(Scopes::default(), |all, scope| all.with(*scope));
     let sub_accounts = sub_accounts.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-    Arc::new(Caller { id: id.to_owned(), name: id.to_owned(), scopes, sub_accounts, lanes: None, requests_per_s: None })
+    Arc::new(Caller {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        scopes,
+        sub_accounts,
+        lanes: None,
+        requests_per_s: None,
+        session: None,
+    })
 }
 
 /// The program that most tests are.

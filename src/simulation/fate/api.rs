@@ -1,14 +1,14 @@
 //! The verbs of the API and of webhooks.
 
 use super::Mortal;
-use crate::domain::{KeyId, Timestamp};
+use crate::domain::{KeyId, Timestamp, Zone};
 use crate::events::Origin;
 use crate::store::{
     AlertKey, ApiKey, AuditEntry, Begun, Cursor, Deliveries, Delivery, EventRow, FanOut, FeedRow, FeedState, FlowCount,
     Health, Inbound, Keys, LastUse, NewDelivery, NewRequest, NewSubscription, ObservedMessage, OpenAlert,
     OperatorAccount, PasswordHash, Receiver, ReceiverHealth, ReceiverKind, Replay, RequestKey, Requests, Result,
-    SchemaVersion, SecretDigest, SetupToken, StoredAnswer, Subscription, SubscriptionChange, SubscriptionId, Tried,
-    WebhookCounts, WriterFigures,
+    SchemaVersion, SecretDigest, Session, Sessions, SetupToken, StoredAnswer, Subscription, SubscriptionChange,
+    SubscriptionId, Tried, WebhookCounts, WriterFigures,
 };
 
 through! {
@@ -22,7 +22,7 @@ through! {
         writes record_key_uses(uses: Vec<(KeyId, LastUse)>) -> ();
         reads operator(name: String) -> Option<OperatorAccount>;
         reads operators(after: Option<String>, limit: u32) -> Vec<OperatorAccount>;
-        writes create_operator(operator: OperatorAccount, entry: AuditEntry) -> ();
+        writes create_operator(operator: OperatorAccount, setup: Option<SecretDigest>, entry: AuditEntry) -> bool;
         writes set_password(name: String, password: PasswordHash, entry: AuditEntry) -> bool;
         writes set_operator_disabled(name: String, since: Option<Timestamp>, entry: AuditEntry) -> bool;
         writes offer_setup(token: SetupToken, now: Timestamp) -> bool;
@@ -31,6 +31,17 @@ through! {
         reads audit_entries(after: Cursor, limit: u32) -> Vec<(Cursor, AuditEntry)>;
         reads audit_entries_before(before: Option<Cursor>, limit: u32) -> Vec<(Cursor, AuditEntry)>;
         writes forget_audit(before: Timestamp) -> ();
+    }
+}
+
+through! {
+    Sessions {
+        writes begin_session(session: Session, entry: AuditEntry) -> bool;
+        reads session(secret: SecretDigest) -> Option<(Session, OperatorAccount)>;
+        writes record_session_use(secret: SecretDigest, at: Timestamp) -> ();
+        writes set_session_zone(secret: SecretDigest, zone: Zone) -> ();
+        writes end_session(secret: SecretDigest, entry: AuditEntry) -> bool;
+        writes forget_sessions(before: Timestamp) -> ();
     }
 }
 

@@ -35,7 +35,7 @@ impl Desk {
         self.offer_setup(keys::token(3, 86_400), at(23)).await.unwrap();
         let key = ApiKey { scopes: [Scope::Send].into_iter().collect(), ..keys::key(1, "shop") };
         self.create_api_key(key, None, keys::entry(AuditAction::KeyCreated, 23)).await.unwrap();
-        self.create_operator(keys::operator("ann"), keys::entry(AuditAction::OperatorCreated, 24)).await.unwrap();
+        self.create_operator(keys::operator("ann"), None, keys::entry(AuditAction::OperatorCreated, 24)).await.unwrap();
     }
 
     /// A campaign with messages in several states, a changed plan, attempts and receipts.

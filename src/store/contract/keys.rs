@@ -178,9 +178,9 @@ async fn the_last_use_never_goes_back(desk: Desk) {
 
 async fn an_operator_is_read_as_created_and_changed(desk: Desk) {
     for name in ["ben", "ann"] {
-        desk.create_operator(operator(name), entry(AuditAction::OperatorCreated, 1)).await.unwrap();
+        desk.create_operator(operator(name), None, entry(AuditAction::OperatorCreated, 1)).await.unwrap();
     }
-    let again = desk.create_operator(operator("ann"), entry(AuditAction::OperatorCreated, 2)).await;
+    let again = desk.create_operator(operator("ann"), None, entry(AuditAction::OperatorCreated, 2)).await;
     assert!(matches!(again, Err(Error::NameTaken { name }) if name == "ann"));
     let ann = || "ann".to_owned();
     let new = PasswordHash("$argon2id$new".to_owned());
@@ -211,7 +211,7 @@ async fn a_setup_token_is_offered_only_before_the_first_key_or_operator(desk: De
     assert!(!desk.offer_setup(token(1, DAY), at(0)).await.unwrap(), "a revoked key is a key");
 
     let other = Desk::in_memory().await;
-    other.create_operator(operator("ann"), entry(AuditAction::OperatorCreated, 1)).await.unwrap();
+    other.create_operator(operator("ann"), None, entry(AuditAction::OperatorCreated, 1)).await.unwrap();
     assert!(!other.offer_setup(token(1, DAY), at(0)).await.unwrap());
     assert_eq!(other.setup_token().await.unwrap(), None);
 }
@@ -241,10 +241,10 @@ async fn the_setup_token_ends_with_the_first_admin_only(desk: Desk) {
     desk.offer_setup(token(9, DAY), at(0)).await.unwrap();
     let sender = ApiKey { scopes: Scopes::default().with(Scope::Send), ..key(1, "shop") };
     desk.create_api_key(sender, None, entry(AuditAction::KeyCreated, 1)).await.unwrap();
-    desk.create_operator(operator("ann"), entry(AuditAction::OperatorCreated, 1)).await.unwrap();
+    desk.create_operator(operator("ann"), None, entry(AuditAction::OperatorCreated, 1)).await.unwrap();
     assert!(desk.setup_token().await.unwrap().is_some());
     let admin = OperatorAccount { scopes: Scopes::default().with(Scope::Admin), ..operator("ben") };
-    desk.create_operator(admin, entry(AuditAction::OperatorCreated, 2)).await.unwrap();
+    desk.create_operator(admin, None, entry(AuditAction::OperatorCreated, 2)).await.unwrap();
     assert_eq!(desk.setup_token().await.unwrap(), None);
     let late = desk.create_api_key(key(2, "late"), Some(SecretDigest([9; 32])), entry(AuditAction::KeyCreated, 3));
     assert!(!late.await.unwrap());
@@ -257,7 +257,7 @@ async fn every_change_is_in_the_audit_log_once_and_a_failed_one_is_not(desk: Des
     desk.rotate_api_key(first.id, SecretDigest([2; 32]), None, entry(AuditAction::KeyRotated, 3)).await.unwrap();
     for _ in 0..2 {
         desk.revoke_api_key(first.id, at(4), entry(AuditAction::KeyRevoked, 4)).await.unwrap();
-        let _ = desk.create_operator(operator("ann"), entry(AuditAction::OperatorCreated, 5)).await;
+        let _ = desk.create_operator(operator("ann"), None, entry(AuditAction::OperatorCreated, 5)).await;
         desk.set_operator_disabled("ann".to_owned(), Some(at(6)), entry(AuditAction::OperatorDisabled, 6))
             .await
             .unwrap();

@@ -45,11 +45,8 @@ pub(super) async fn create(
     if named(&mut *connection, key.name.clone()).await?.is_some() {
         return Err(Error::NameTaken { name: key.name }.into());
     }
-    if let Some(setup) = setup {
-        let used = sqlx::query("DELETE FROM setup_token WHERE secret = ?1").bind(&setup.0[..]);
-        if used.execute(&mut *connection).await?.rows_affected() == 0 {
-            return Ok(false);
-        }
+    if !uses_setup(&mut *connection, setup).await? {
+        return Ok(false);
     }
     let KeyLimits { sub_accounts, lanes, addresses, requests_per_s, expires_at } = &key.limits;
     sqlx::query(
@@ -143,6 +140,13 @@ pub(super) async fn setup_token(connection: &mut SqliteConnection) -> Work<Optio
     row.as_ref().map(token).transpose()
 }
 
+/// Removes the setup token that creates something; `false` if it is not stored. Without one, there is nothing to remove.
+pub(super) async fn uses_setup(connection: &mut SqliteConnection, setup: Option<SecretDigest>) -> Work<bool> {
+    let Some(setup) = setup else { return Ok(true) };
+    let used = sqlx::query("DELETE FROM setup_token WHERE secret = ?1").bind(&setup.0[..]);
+    Ok(used.execute(connection).await?.rows_affected() > 0)
+}
+
 /// Removes the setup token if there is an admin from now on.
 pub(super) async fn end_setup(connection: &mut SqliteConnection, scopes: Scopes) -> Work<()> {
     if scopes.contain(Scope::Admin) {
@@ -159,7 +163,7 @@ fn json<T: Serialize>(list: &Option<T>) -> Option<String> {
     list.as_ref().map(to_json)
 }
 
-fn digest(row: &SqliteRow, column: &'static str) -> Work<SecretDigest> {
+pub(super) fn digest(row: &SqliteRow, column: &'static str) -> Work<SecretDigest> {
     let digest: Vec<u8> = row.try_get(column)?;
     Ok(SecretDigest(digest.try_into().map_err(|_| nonsense(column))?))
 }

@@ -42,6 +42,7 @@ mod retention;
 mod rows;
 mod script;
 mod serve_file;
+mod sessions;
 mod shapes;
 mod sieves;
 mod spool;
@@ -87,6 +88,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (8, "calls of the API", include_str!("../../../migrations/sqlite/0008_calls_of_the_api.sql")),
         (9, "requests", include_str!("../../../migrations/sqlite/0009_requests.sql")),
         (10, "search", include_str!("../../../migrations/sqlite/0010_search.sql")),
+        (11, "sessions", include_str!("../../../migrations/sqlite/0011_sessions.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

@@ -3,11 +3,11 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::api_keys::{end_setup, recorded};
+use super::api_keys::{end_setup, recorded, uses_setup};
 use super::rows::{decoded, maybe_timestamp, timestamp};
-use super::{Error, Work, audit};
+use super::{Error, Work, audit, sessions};
 use crate::domain::{Scopes, Timestamp};
-use crate::store::{AuditEntry, OperatorAccount, PasswordHash};
+use crate::store::{AuditEntry, OperatorAccount, PasswordHash, SecretDigest};
 
 pub(super) const FIND: &str = "SELECT * FROM operator WHERE name = ?1";
 pub(super) const LIST: &str = "SELECT * FROM operator WHERE name > ?1 ORDER BY name LIMIT ?2";
@@ -30,11 +30,18 @@ pub(super) async fn list(
 pub(super) async fn create(
     connection: &mut SqliteConnection,
     operator: OperatorAccount,
+    setup: Option<SecretDigest>,
     entry: AuditEntry,
-) -> Work<()> {
-    let created = sqlx::query(
+) -> Work<bool> {
+    if find(&mut *connection, operator.name.clone()).await?.is_some() {
+        return Err(Error::NameTaken { name: operator.name }.into());
+    }
+    if !uses_setup(&mut *connection, setup).await? {
+        return Ok(false);
+    }
+    sqlx::query(
         "INSERT INTO operator (name, scopes, password, created_at, created_by, password_set_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )
     .bind(&operator.name)
     .bind(operator.scopes.bits())
@@ -44,11 +51,9 @@ pub(super) async fn create(
     .bind(operator.password_set_at.millis())
     .execute(&mut *connection)
     .await?;
-    if created.rows_affected() == 0 {
-        return Err(Error::NameTaken { name: operator.name }.into());
-    }
     end_setup(&mut *connection, operator.scopes).await?;
-    audit::record(connection, &[entry]).await
+    audit::record(connection, &[entry]).await?;
+    Ok(true)
 }
 
 pub(super) async fn set_password(
@@ -58,7 +63,8 @@ pub(super) async fn set_password(
     entry: AuditEntry,
 ) -> Work<bool> {
     let set = sqlx::query("UPDATE operator SET password = ?2, password_set_at = ?3 WHERE name = ?1");
-    let set = set.bind(name).bind(password.0).bind(entry.at.millis()).execute(&mut *connection).await?;
+    let set = set.bind(&name).bind(password.0).bind(entry.at.millis()).execute(&mut *connection).await?;
+    sessions::end_all(&mut *connection, &name).await?;
     recorded(connection, set.rows_affected() > 0, entry).await
 }
 
@@ -70,11 +76,14 @@ pub(super) async fn set_disabled(
 ) -> Work<bool> {
     let set =
         sqlx::query("UPDATE operator SET disabled_at = ?2 WHERE name = ?1 AND (disabled_at IS NULL) <> (?2 IS NULL)");
-    let set = set.bind(name).bind(since.map(Timestamp::millis)).execute(&mut *connection).await?;
+    let set = set.bind(&name).bind(since.map(Timestamp::millis)).execute(&mut *connection).await?;
+    if since.is_some() {
+        sessions::end_all(&mut *connection, &name).await?;
+    }
     recorded(connection, set.rows_affected() > 0, entry).await
 }
 
-fn operator(row: &SqliteRow) -> Work<OperatorAccount> {
+pub(super) fn operator(row: &SqliteRow) -> Work<OperatorAccount> {
     Ok(OperatorAccount {
         name: row.try_get("name")?,
         scopes: decoded(row, "scopes", Scopes::from_bits)?,

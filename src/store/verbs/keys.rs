@@ -40,10 +40,16 @@ pub trait Keys: Send + Sync + std::fmt::Debug {
     async fn operator(&self, name: String) -> Result<Option<OperatorAccount>>;
     /// Lists operators in the order of their names.
     async fn operators(&self, after: Option<String>, limit: u32) -> Result<Vec<OperatorAccount>>;
-    /// Stores a new operator.
+    /// Stores a new operator; returns whether it did.
     ///
+    /// - With `setup`, it does so only if that setup token is still stored, and removes the token.
     /// - Fails with [`Error::NameTaken`](crate::store::Error::NameTaken) if there is one with the name.
-    async fn create_operator(&self, operator: OperatorAccount, entry: AuditEntry) -> Result<()>;
+    async fn create_operator(
+        &self,
+        operator: OperatorAccount,
+        setup: Option<SecretDigest>,
+        entry: AuditEntry,
+    ) -> Result<bool>;
     /// Replaces the password of an operator; returns whether there is one with the name.
     async fn set_password(&self, name: String, password: PasswordHash, entry: AuditEntry) -> Result<bool>;
     /// Disables an operator since a moment, or enables it; returns whether that changed anything.

@@ -25,6 +25,7 @@ mod receipts;
 mod replies;
 mod requests;
 mod retention;
+mod sessions;
 mod tiers;
 mod uploads;
 
@@ -45,6 +46,7 @@ pub use receipts::{Kept, Receipts, WebhookGroup};
 pub use replies::Replies;
 pub use requests::Requests;
 pub use retention::Retention;
+pub use sessions::Sessions;
 pub use tiers::Tiers;
 pub use uploads::Uploads;
 
@@ -68,6 +70,7 @@ pub trait Store:
     + Replies
     + Requests
     + Retention
+    + Sessions
     + Tiers
     + Uploads
 {

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::TempDatabase;
 use crate::store::sqlite::{
     aliases, api_keys, asking, audiences, audit, batches, claim, client_ids, deliveries, facts, inbound, joining,
-    nodes, operators, opt_out_ids, opt_outs, outbox, reads, receipts, shapes, tiers, walk,
+    nodes, operators, opt_out_ids, opt_outs, outbox, reads, receipts, sessions, shapes, tiers, walk,
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
@@ -147,6 +147,9 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (api_keys::LIST, &["api_key USING INTEGER PRIMARY KEY (rowid>?)"]),
         (operators::FIND, &["operator USING PRIMARY KEY (name=?)"]),
         (operators::LIST, &["operator USING PRIMARY KEY (name>?)"]),
+        (sessions::FIND, &["session USING PRIMARY KEY (secret=?)", "operator USING PRIMARY KEY (name=?)"]),
+        (sessions::END_ALL, &["session_operator (operator=?)"]),
+        (sessions::FORGET, &["session_used_at (used_at<?)"]),
         (audit::LIST, &["audit_entry USING INTEGER PRIMARY KEY (rowid>?)"]),
         (audit::LIST_BEFORE, &["audit_entry USING INTEGER PRIMARY KEY (rowid<?)"]),
         (audit::FORGET, &["audit_entry USING COVERING INDEX audit_entry_at"]),

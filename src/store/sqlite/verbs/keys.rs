@@ -50,8 +50,13 @@ impl Keys for Sqlite {
         self.read("list operators", move |c| Box::pin(operators::list(c, after, limit))).await
     }
 
-    async fn create_operator(&self, operator: OperatorAccount, entry: AuditEntry) -> Result<()> {
-        self.write("create an operator", move |c| Box::pin(operators::create(c, operator, entry))).await
+    async fn create_operator(
+        &self,
+        operator: OperatorAccount,
+        setup: Option<SecretDigest>,
+        entry: AuditEntry,
+    ) -> Result<bool> {
+        self.write("create an operator", move |c| Box::pin(operators::create(c, operator, setup, entry))).await
     }
 
     async fn set_password(&self, name: String, password: PasswordHash, entry: AuditEntry) -> Result<bool> {

@@ -17,6 +17,7 @@ mod receipts;
 mod replies;
 mod requests;
 mod retention;
+mod sessions;
 mod tiers;
 mod uploads;
 
