@@ -1,9 +1,9 @@
 //! The HTTP API. Thin: extract, call one room, answer.
 //!
 //! In: requests. Out: answers, and verified webhooks for the intake of the room `receipts`. The operations of Volley's own
-//! API are in `native`, with their document; those of the 8x8 API in `compatible`.
+//! API are in `native`, with their document; those of the 8x8 API in `compatible`; the pages for operators in `web`.
 //! Promises: a webhook is answered with 200 once it is on disk, and with an error otherwise, so that the provider repeats
-//! it; every path but the health checks requires a proof (`/metrics` unless it is open); bodies
+//! it; every path but the health checks requires a proof (`/metrics` unless it is open) or a session; bodies
 //! are bounded, and unverified ones share one bound.
 //! May not: decide anything, or build SQL.
 
@@ -18,6 +18,7 @@ mod rate;
 #[cfg(test)]
 mod tests;
 mod unproven;
+mod web;
 mod webhook;
 
 use std::net::SocketAddr;
@@ -74,6 +75,10 @@ struct Inner {
     native: Native,
     /// The requests of each key in the last second.
     rates: Rates,
+    /// The campaigns that somebody looks at now.
+    hub: web::Hub,
+    /// The failed attempts to sign in.
+    sign_ins: web::SignIns,
     /// The start of this server, among all starts.
     run: u64,
 }
@@ -97,7 +102,8 @@ impl Shared {
         );
         let (unproven, bodies, native) = (budget(), budget(), Native::new(&parts, uploads));
         let rates = Rates::new(Arc::clone(&parts.clock));
-        Self(Arc::new(Inner { parts, access, desk, unproven, bodies, native, rates, run }))
+        let (hub, sign_ins) = (web::Hub::default(), web::SignIns::default());
+        Self(Arc::new(Inner { parts, access, desk, unproven, bodies, native, rates, hub, sign_ins, run }))
     }
 }
 
@@ -160,5 +166,6 @@ fn routes(shared: Shared) -> Router {
         .route("/webhooks/8x8", post(webhook::webhook).layer(DefaultBodyLimit::max(WEBHOOK_MAX)))
         .merge(native::routes(&shared))
         .merge(compatible::routes(&shared))
+        .merge(web::routes(&shared))
         .with_state(shared)
 }

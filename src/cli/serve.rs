@@ -104,19 +104,21 @@ async fn start(context: &CommandContext, address: Option<SocketAddr>) -> anyhow:
         warn_of_stranded(context, store.as_ref()).await?;
     }
     let server = Server::start(context, Arc::clone(&store), listener).await?;
-    offer_setup(context, &store).await;
+    offer_setup(context, &server, &store).await;
     Ok((server, store))
 }
 
-/// Prints how the first admin gets a key, if there is none. Without it the server serves all the same.
-async fn offer_setup(context: &CommandContext, store: &Arc<dyn Store>) {
+/// Prints how the first admin is created, if there is none. Without it the server serves all the same.
+async fn offer_setup(context: &CommandContext, server: &Server, store: &Arc<dyn Store>) {
     match Access::new(Arc::clone(store)).offer_setup(context.now()).await {
         Ok(None) => {}
         Ok(Some(token)) => out::talk(format_args!(
-            "There is no key for the API yet. To create the first one: volley{} key create --name admin --scope admin\n\
-             Or over the API, within 24 hours and once, by POST /v1/setup with this token: {}",
-            context.config_flag(),
-            token.expose()
+            "There is no operator and no key yet. To create the first operator, open {}/setup and enter this token, which is \
+             valid for 24 hours: {}\n\
+             For a key of the API instead: volley{} key create --name admin --scope admin; or POST /v1/setup with the token.",
+            address_of(context, server),
+            token.expose(),
+            context.config_flag()
         )),
         Err(error) => tracing::warn!(error = %Causes(&error), "cannot make a token for the first admin key"),
     }
@@ -195,9 +197,13 @@ async fn warn_of_stranded(context: &CommandContext, store: &dyn Batches) -> anyh
     Ok(())
 }
 
-fn listening(context: &CommandContext, server: &Server, json: bool) -> anyhow::Result<()> {
+fn address_of(context: &CommandContext, server: &Server) -> String {
     let scheme = if context.config.server.tls.is_some() { "https" } else { "http" };
-    let address = format!("{scheme}://{}", server.address);
+    format!("{scheme}://{}", server.address)
+}
+
+fn listening(context: &CommandContext, server: &Server, json: bool) -> anyhow::Result<()> {
+    let address = address_of(context, server);
     let database = context.database().display().to_string();
     let lanes: Vec<&str> = context.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
     if json {

@@ -1,19 +1,54 @@
-//! Pages for operators, as HTML. Their templates are the files in `html`.
+//! Pages for operators, as HTML. Their templates are the files in `html`, their style and script those in `assets`.
 //!
-//! In: typed data of other rooms, such as the [`Bubble`](crate::template::preview::Bubble) of a message.
+//! In: typed data of other rooms, such as the [`Bubble`](crate::template::preview::Bubble) of a message, the
+//! [`Look`](crate::status::Look) of a campaign or the [`Story`](crate::story::Story) of a message.
 //!
-//! Out: [`PreviewPage`], a self-contained page of messages as handsets show them, and [`ReferencePage`], the reference of
-//! the API.
+//! Out: the pages of the server, each a type such as [`HomePage`]; [`PreviewPage`], a self-contained page of messages as
+//! handsets show them; and [`ReferencePage`], the reference of the API.
 //!
 //! Promises:
 //! - Every value is escaped where it is written, so a cell of a recipient file stays text.
-//! - A page loads nothing and runs no script, and its Content-Security-Policy forbids both.
+//! - A page of the server loads its own style, icon and script, and nothing else. The other two run no script.
+//! - Every page of the server works without its script: by links and forms.
 //! - Without colours, without style and to a screen reader, a page says the same.
+//! - Every text of the server's pages is in `texts`.
 //!
-//! May not: use any room but `domain` and `template`; do I/O; decide anything.
+//! May not: do I/O, read the store or decide anything.
 
+mod assets;
+mod campaign;
+mod campaigns;
+mod events;
+mod figures;
+mod frame;
+mod home;
+mod messages;
 mod preview;
 mod reference;
+mod show;
+mod sign_in;
+mod texts;
+mod trouble;
 
+pub use assets::{ASSETS, Asset, Assets};
+pub use campaign::{CampaignPage, CancelPage, Done, LivePart, ReportPage};
+pub use campaigns::{CampaignsPage, Row, campaign_path};
+pub use events::EventsPage;
+pub use frame::{Frame, Place};
+pub use home::{Attention, HomePage};
+pub use messages::{FoundPage, MessagePage, RecipientFilter, RecipientsPage};
 pub use preview::{PreviewMessage, PreviewPage, PreviewStep};
 pub use reference::{Operation, OperationGroup, Parameter, PossibleAnswer, ReferencePage, SchemaText};
+pub use sign_in::{SetupPage, SignInPage};
+pub use trouble::TroublePage;
+
+/// A page, or a part of one, that becomes HTML.
+pub trait Page {
+    fn html(&self) -> Result<String, askama::Error>;
+}
+
+impl<T: askama::Template> Page for T {
+    fn html(&self) -> Result<String, askama::Error> {
+        self.render()
+    }
+}

@@ -35,12 +35,6 @@ pub struct PreviewMessage<'a> {
     pub broken: Vec<String>,
 }
 
-impl PreviewPage<'_> {
-    pub fn html(&self) -> Result<String, askama::Error> {
-        self.render()
-    }
-}
-
 /// The class of a channel's bubbles.
 const fn class(channel: &Channel) -> &'static str {
     match channel {

@@ -64,15 +64,10 @@ pub struct SchemaText {
     pub text: String,
 }
 
-impl ReferencePage {
-    pub fn html(&self) -> Result<String, askama::Error> {
-        self.render()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pages::Page as _;
 
     #[test]
     fn every_text_of_the_reference_is_escaped() {

@@ -53,6 +53,11 @@ pub struct Look {
 }
 
 impl Look {
+    /// Whether every message has its outcome.
+    pub fn is_over(&self) -> bool {
+        self.batch.state == BatchState::Settled || self.batch.state.is_cancelled() && self.report.open == 0
+    }
+
     /// What its messages wait for without an operator: send hours, and the effects of gaps. One sentence each.
     pub fn waits(&self) -> impl Iterator<Item = String> {
         let closed = self.closed_hours.iter().map(ClosedHours::sentence);

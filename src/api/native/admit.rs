@@ -24,6 +24,7 @@ use crate::api::door::{Crowded, Patience, Peer};
 use crate::api::once::{self, LATER, NotOnce};
 use crate::api::rate::{Counted, TooMany};
 use crate::api::unproven::{Held, NotRead};
+use crate::api::web;
 use crate::domain::{Scope, Span};
 
 /// What admits requests.
@@ -52,7 +53,7 @@ async fn admitted(shared: &Shared, rule: Rule, request: Request, next: Next) -> 
     }
     let peer = Peer::address_of(request.extensions());
     let caller = match rule.scope {
-        Some(scope) => Some(proven(shared, (scope, rule), claimed(&request), peer).await?),
+        Some(scope) => Some(proven(shared, (scope, rule), claimed(shared, &request), peer).await?),
         None => None,
     };
     let counted = caller.as_deref().map_or(Counted::Setup, Counted::Key);
@@ -67,13 +68,18 @@ async fn admitted(shared: &Shared, rule: Rule, request: Request, next: Next) -> 
     Ok(response)
 }
 
-/// The caller, if its key permits the operation.
+/// The caller, if its key or its session permits the operation.
 async fn proven(shared: &Shared, (scope, rule): (Scope, Rule), claimed: Claimed, peer: IpAddr) -> Answer<Arc<Caller>> {
     let caller = match claimed {
         Claimed::Injected(caller) => caller,
         Claimed::ByKey(authorization) => {
             let authorization = authorization.as_ref().map(HeaderValue::as_bytes);
             shared.0.access.caller(authorization, peer, shared.clock.now()).await?
+        }
+        Claimed::BySession(secret, method, headers) => {
+            let session = shared.0.access.session(&secret, shared.clock.now()).await?;
+            web::proven_by_page(&session, &method, &headers)?;
+            session.caller
         }
     };
     caller.check(scope)?;
@@ -87,17 +93,23 @@ async fn proven(shared: &Shared, (scope, rule): (Scope, Rule), claimed: Claimed,
 enum Claimed {
     /// The value of `Authorization`.
     ByKey(Option<HeaderValue>),
+    /// The secret of a session, with what proves that a script of one of our pages sends the request.
+    BySession(String, Method, HeaderMap),
     /// A test's caller. Nothing in a request from the network becomes an extension.
     #[cfg_attr(not(test), expect(dead_code, reason = "tests alone inject callers"))]
     Injected(Arc<Caller>),
 }
 
-fn claimed(request: &Request) -> Claimed {
+fn claimed(shared: &Shared, request: &Request) -> Claimed {
     #[cfg(test)]
     if let Some(caller) = request.extensions().get::<Arc<Caller>>() {
         return Claimed::Injected(Arc::clone(caller));
     }
-    Claimed::ByKey(request.headers().get(header::AUTHORIZATION).cloned())
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    match authorization.is_none().then(|| web::presented(shared, request.headers())).flatten() {
+        Some(secret) => Claimed::BySession(secret, request.method().clone(), request.headers().clone()),
+        None => Claimed::ByKey(authorization.cloned()),
+    }
 }
 
 /// Runs the operation within the limits of its rule, and lets a transfer take as long as it makes progress.

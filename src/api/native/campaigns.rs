@@ -22,7 +22,7 @@ use crate::campaign::{CampaignDecision, DecisionView, RulesView, carry_out};
 use crate::domain::{BatchId, BatchState};
 use crate::status::{CampaignView, Listed, ListedView, Watcher};
 use crate::store::BatchFilter;
-pub(super) use parts::{found, launcher};
+pub(in crate::api) use parts::{found, launcher};
 
 /// A page of campaigns.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

@@ -15,16 +15,16 @@ use tracing::Instrument;
 use super::problem::{Kind, MEDIA_TYPE, Problem};
 use crate::clock::Chance;
 
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(in crate::api) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken from a caller.
 const ID_MAX: usize = 128;
 
 /// The id of a request: the caller's, or one of ours.
 #[derive(Debug, Clone)]
-pub(super) struct RequestId(Arc<str>);
+pub(in crate::api) struct RequestId(Arc<str>);
 
 impl RequestId {
-    fn of(headers: &HeaderMap, chance: &Chance) -> Self {
+    pub(in crate::api) fn of(headers: &HeaderMap, chance: &Chance) -> Self {
         let named = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
         // An id goes into logs and into headers, so it is one plain word.
         let is_plain = |id: &&str| {
@@ -37,7 +37,7 @@ impl RequestId {
         }
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(in crate::api) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -57,7 +57,7 @@ pub(super) fn render_problem(response: &mut Response, id: &RequestId) {
 }
 
 /// The answer to a request whose handler has panicked. The panic itself is in the log of the server.
-pub(super) fn panicked() -> Problem {
+pub(in crate::api) fn panicked() -> Problem {
     Problem::new(Kind::Failed, "the server failed while it carried out the request; its log says why")
 }
 

@@ -31,7 +31,7 @@ mod rules;
 mod table;
 mod templates;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod uploads;
 mod webhooks;
 
@@ -56,6 +56,13 @@ use commands::Turns;
 use page::CursorKey;
 use rules::{Operations, Rule};
 use table::Tables;
+
+// What the pages share with the operations.
+pub(super) use campaigns::{found, launcher};
+pub(super) use extract::{Asked, Call, Path, Query};
+pub(super) use frame::{REQUEST_ID, RequestId, panicked};
+pub(super) use problem::{Answer, Kind, Problem};
+pub(super) use recorded::Entry;
 
 /// Where the operations are.
 const PREFIX: &str = "/v1";

@@ -138,6 +138,11 @@ impl Problem {
         self
     }
 
+    /// What is wrong, and what to do: the sentence that a command would print.
+    pub(in crate::api) fn sentence(&self) -> &str {
+        &self.detail
+    }
+
     /// The answer to the request with this id.
     pub(super) fn render(&self, request_id: &str) -> Vec<u8> {
         let body = ProblemBody {

@@ -35,7 +35,7 @@ pub(super) fn asked(parts: &Parts, peer: IpAddr) -> AuditRequest {
 }
 
 /// An entry of the audit log that waits for the answer.
-pub(super) struct Entry {
+pub(in crate::api) struct Entry {
     caller: Arc<Caller>,
     request: AuditRequest,
     /// What the path names, such as `Promo step 2`.
@@ -43,7 +43,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) async fn of(caller: Arc<Caller>, parts: &mut Parts) -> Answer<Self> {
+    pub(in crate::api) async fn of(caller: Arc<Caller>, parts: &mut Parts) -> Answer<Self> {
         let Asked(request) = Asked::from_request_parts(parts, &()).await?;
         let named = RawPathParams::from_request_parts(parts, &()).await.ok().and_then(|params| named(&params));
         Ok(Self { caller, request, named })
@@ -53,7 +53,7 @@ impl Entry {
     ///
     /// - Costs one transaction, which the writer groups with others. Requests that change something are few: messages that
     ///   are sent one by one are not recorded.
-    pub(super) async fn record(self, shared: &Shared, response: Response) -> Answer<Response> {
+    pub(in crate::api) async fn record(self, shared: &Shared, response: Response) -> Answer<Response> {
         if response.extensions().get::<Recorded>().is_some() {
             return Ok(response);
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
 use super::PREFIX;
-use crate::pages::{Operation, OperationGroup, Parameter, PossibleAnswer, ReferencePage, SchemaText};
+use crate::pages::{Operation, OperationGroup, Page as _, Parameter, PossibleAnswer, ReferencePage, SchemaText};
 
 /// The style of the page.
 pub(super) const STYLE: &str = include_str!("../../pages/html/reference.css");

@@ -26,11 +26,11 @@ mod limits;
 mod webhooks;
 
 /// The API over a database in memory, and the clock that moves it.
-pub(super) struct Bench {
+pub(in crate::api) struct Bench {
     router: Router,
-    shared: Shared,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) clock: Arc<ManualClock>,
+    pub(in crate::api) shared: Shared,
+    pub(in crate::api) store: Arc<dyn Store>,
+    pub(in crate::api) clock: Arc<ManualClock>,
     uploads: Arc<UploadFolder>,
     imports: Imports,
     /// Where its uploads are.
@@ -52,18 +52,19 @@ pub(super) fn caller(id: &str, scopes: &[Scope]) -> Arc<Caller> {
         sub_accounts: None,
         lanes: None,
         requests_per_s: None,
+        session: None,
     })
 }
 
-pub(super) struct Answered {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    body: Value,
-    pub(super) text: String,
+pub(in crate::api) struct Answered {
+    pub(in crate::api) status: StatusCode,
+    pub(in crate::api) headers: HeaderMap,
+    pub(in crate::api) body: Value,
+    pub(in crate::api) text: String,
 }
 
 impl Bench {
-    pub(super) async fn new() -> Self {
+    pub(in crate::api) async fn new() -> Self {
         Self::with(config()).await
     }
 
@@ -99,7 +100,7 @@ impl Bench {
         Self { router: crate::api::routes(shared.clone()), shared, store, clock, uploads, imports, folder }
     }
 
-    pub(super) async fn send(&self, by: Option<Arc<Caller>>, request: Request<Body>) -> Answered {
+    pub(in crate::api) async fn send(&self, by: Option<Arc<Caller>>, request: Request<Body>) -> Answered {
         let mut request = request;
         if let Some(by) = by {
             request.extensions_mut().insert(by);
@@ -428,7 +429,7 @@ impl Bench {
     }
 
     /// Launches the campaign under a name.
-    async fn launch(&self, name: &str) -> Answered {
+    pub(in crate::api) async fn launch(&self, name: &str) -> Answered {
         let lane = config().lanes.iter().find(|lane| lane.channel == crate::domain::Channel::Sms).unwrap().name.clone();
         self.post("/v1/campaigns", name, &CAMPAIGN.replace("LANE", &lane).replace("Promo", name)).await
     }

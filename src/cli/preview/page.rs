@@ -11,7 +11,7 @@ use crate::campaign::{MessagePreview, StepPreview};
 use crate::cli::words::{capital, count, plural};
 use crate::cli::{CommandContext, out};
 use crate::domain::{Channel, StepIndex};
-use crate::pages::{PreviewMessage, PreviewPage, PreviewStep};
+use crate::pages::{Page as _, PreviewMessage, PreviewPage, PreviewStep};
 
 /// A page that is being put together.
 pub(in crate::cli) struct Page<'a>(PreviewPage<'a>);

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::store::Batch;
 
 /// Finds a campaign by its id or its name that the caller may use. A batch of API calls is none.
-pub(in crate::api::native) async fn found(shared: &Shared, call: &Call, name: &str) -> Answer<Batch> {
+pub(in crate::api) async fn found(shared: &Shared, call: &Call, name: &str) -> Answer<Batch> {
     let unknown = || FindError::Unknown { name: name.to_owned(), nearest: None };
     let batch = find_exactly(shared.store.as_ref(), name).await.map_err(|error| match error {
         FindError::InvalidId(_) => unknown(),
@@ -25,7 +25,7 @@ pub(in crate::api::native) async fn found(shared: &Shared, call: &Call, name: &s
 }
 
 /// The launcher of a caller, with a configuration.
-pub(in crate::api::native) fn launcher<'a>(shared: &'a Shared, config: &'a Config, call: &Call) -> Launcher<'a> {
+pub(in crate::api) fn launcher<'a>(shared: &'a Shared, config: &'a Config, call: &Call) -> Launcher<'a> {
     Launcher {
         store: shared.store.as_ref(),
         clock: shared.clock.as_ref(),

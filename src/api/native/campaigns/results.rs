@@ -17,10 +17,10 @@ use crate::api::native::events::{EventQuery, page};
 use crate::api::native::extract::{Call, Path, Query};
 use crate::api::native::page::Page;
 use crate::api::native::problem::{Answer, Problem};
-use crate::domain::{BatchId, BatchState, Span};
+use crate::domain::{BatchId, Span};
 use crate::events::EventView;
 use crate::report::{Report, ReportView};
-use crate::status::{CampaignView, Look, Watcher};
+use crate::status::{CampaignView, Watcher};
 use crate::store::Cursor;
 
 /// The time between two looks at a campaign that is watched.
@@ -119,7 +119,7 @@ impl Watched {
         let launcher = launcher(&self.shared, &self.shared.config, &self.call);
         let mut watcher = Watcher::new(&launcher, self.batch).await?.without_forecast();
         let look = watcher.look().await?;
-        self.is_over = is_over(&look);
+        self.is_over = look.is_over();
         let mut view = serde_json::to_value(CampaignView::new(&look)).map_err(|error| Problem::failed(&error))?;
         let data = view.to_string();
         // The time of the look and the present rate are no changes of the campaign.
@@ -134,9 +134,4 @@ impl Watched {
         self.last = Some(id.clone());
         Ok(Some(StreamEvent::default().event("campaign").id(id).data(data)))
     }
-}
-
-/// Whether every message has its outcome.
-fn is_over(look: &Look) -> bool {
-    look.batch.state == BatchState::Settled || look.batch.state.is_cancelled() && look.report.open == 0
 }

@@ -1,0 +1,106 @@
+//! Admits a request of an operator to its page: the session, the rate, the form and the entry of the audit log.
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{Method, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tracing::Instrument;
+use url::form_urlencoded;
+
+use super::form::{Form, read};
+use super::session;
+use crate::access::{Denied, SignedIn};
+use crate::api::Shared;
+use crate::api::door::Peer;
+use crate::api::native::{Answer, Asked, Call, Entry, Kind, Problem, RequestId, panicked};
+use crate::api::rate::Counted;
+use crate::domain::Scope;
+use crate::pages::{Frame, Place};
+use crate::store::AuditRequest;
+
+/// Carries an admitted request out, or sends the operator to sign in.
+pub(super) async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let admitted = match session::of(&shared, request.headers()).await {
+        Ok(session) => admitted(&shared, session, request, next).await,
+        Err(Denied::Unavailable { why }) => Err(Denied::Unavailable { why }.into()),
+        // A form that was filled in while the session ended is lost, and the browser can go back to it.
+        Err(_) => Ok(to_sign_in(request.method(), request.uri())),
+    };
+    admitted.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// Sends the operator to sign in, and then to the page.
+fn to_sign_in(method: &Method, uri: &Uri) -> Response {
+    let next = if *method == Method::GET { uri.path_and_query().map_or("/", |path| path.as_str()) } else { "/" };
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+    Redirect::to(&if next == "/" { "/sign-in".to_owned() } else { format!("/sign-in?{query}") }).into_response()
+}
+
+async fn admitted(shared: &Shared, session: SignedIn, request: Request, next: Next) -> Answer<Response> {
+    let caller = Arc::clone(&session.caller);
+    caller.check(Scope::Read)?;
+    shared.0.rates.check(Counted::Key(&caller))?;
+    let peer = Peer::address_of(request.extensions());
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(Call { caller: Arc::clone(&caller), at: shared.clock.now() });
+    parts.extensions.insert(session.clone());
+    if [Method::GET, Method::HEAD].contains(&parts.method) {
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    }
+    let form = read(&shared.0.bodies, &parts.headers, body).await?;
+    session::ensure_own(&session, &parts.headers, form.get("form_token").unwrap_or_default())?;
+    let id = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+    let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
+    parts.extensions.insert(Asked(AuditRequest { id, peer, method, path }));
+    parts.extensions.insert(form);
+    let entry = Entry::of(caller, &mut parts).await?;
+    let shared = shared.clone();
+    // A change goes on to its end, even if its operator has left the page.
+    let change = async move {
+        let request = Request::from_parts(parts, Body::empty());
+        let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        entry.record(&shared, answered.unwrap_or_else(|_| panicked().into_response())).await
+    };
+    tokio::spawn(change.in_current_span()).await.unwrap_or_else(|_| Err(panicked()))
+}
+
+/// The session of an admitted request.
+#[derive(Debug, Clone)]
+pub(super) struct Session(pub(super) SignedIn);
+
+impl<S: Sync> FromRequestParts<S> for Session {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
+        let session = parts.extensions.get::<SignedIn>().cloned();
+        session.map(Self).ok_or_else(|| Problem::new(Kind::Unauthorized, "no session"))
+    }
+}
+
+impl Session {
+    /// The frame of a page of this session.
+    pub(super) fn frame(&self, place: Place) -> Frame {
+        let SignedIn { caller, zone, form_token, .. } = &self.0;
+        Frame {
+            operator: caller.name.clone(),
+            scopes: caller.scopes,
+            zone: *zone,
+            form_token: form_token.as_str().to_owned(),
+            place,
+            notice: None,
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Form {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::new(Kind::Failed, "no form"))
+    }
+}

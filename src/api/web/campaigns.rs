@@ -1,0 +1,125 @@
+//! The list of campaigns, the page of one, and its report.
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
+
+use super::admit::Session;
+use super::frame::page;
+use super::home::rows;
+use crate::api::Shared;
+use crate::api::native::{Answer, Call, Path, Query, found, launcher};
+use crate::domain::{BatchId, BatchState};
+use crate::events::Event;
+use crate::pages::{CampaignPage, CampaignsPage, Done, LivePart, Place, ReportPage};
+use crate::report::Report;
+use crate::status::{Listed, Watcher};
+use crate::store::{Batch, BatchFilter};
+
+/// Campaigns of a page.
+const SHOWN: u32 = 50;
+/// Events on the page of a campaign.
+pub(super) const EVENTS_SHOWN: u32 = 8;
+
+/// Which campaigns are listed. An empty field of the form is none.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub(super) struct CampaignsQuery {
+    name: String,
+    #[serde(deserialize_with = "super::form::known")]
+    state: Option<BatchState>,
+    tests: bool,
+    #[serde(skip_serializing)]
+    cursor: String,
+}
+
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    Query(query): Query<CampaignsQuery>,
+    session: Session,
+    call: Call,
+    uri: Uri,
+) -> Answer<Response> {
+    let name = Some(query.name.trim().to_owned()).filter(|name| !name.is_empty());
+    let cursors = shared.cursors("campaign-pages", &query).await?;
+    let before = match query.cursor.as_str() {
+        "" => None,
+        cursor => Some(BatchId(cursors.read::<u32>(cursor)?)),
+    };
+    let filter = BatchFilter {
+        states: query.state.map(|state| vec![state]),
+        name: name.clone(),
+        is_campaign: Some(true),
+        tests: query.tests,
+    };
+    let found = shared.store.batch_page(filter, before, SHOWN).await?;
+    let next = found.next.map(|next| cursors.write(&next.0)).transpose()?;
+    let listed = Listed::of(&launcher(&shared, &shared.config, &call), found.batches).await?;
+    page(&CampaignsPage {
+        frame: session.frame(Place::Campaigns),
+        rows: rows(&listed),
+        name,
+        state: query.state,
+        tests: query.tests,
+        is_later: before.is_some(),
+        next: next.map(|next| with_cursor(&uri, &next)),
+    })
+}
+
+/// The address of the next page: the same filters, and the cursor.
+pub(super) fn with_cursor(uri: &Uri, cursor: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    query.extend_pairs(pairs.filter(|(name, _)| name != "cursor"));
+    query.append_pair("cursor", cursor);
+    format!("{}?{}", uri.path(), query.finish())
+}
+
+/// What was just done, for a sentence on the page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DoneQuery {
+    #[serde(deserialize_with = "super::form::known")]
+    done: Option<Done>,
+}
+
+pub(super) async fn show(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    Query(query): Query<DoneQuery>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    let batch = found(&shared, &call, &campaign).await?;
+    let launcher = launcher(&shared, &shared.config, &call);
+    let look = Watcher::new(&launcher, batch.id).await?.look().await?;
+    let events = latest_events(&shared, &batch).await?;
+    let mut frame = session.frame(Place::Campaigns);
+    frame.notice = query.done.map(|done| frame.texts().done(done).to_owned());
+    let live = LivePart { look: &look, events: &events, zone: frame.zone };
+    page(&CampaignPage { frame, live })
+}
+
+pub(super) async fn latest_events(shared: &Shared, batch: &Batch) -> Answer<Vec<Event>> {
+    let events = shared.store.events_before(Some(batch.id), None, EVENTS_SHOWN).await?;
+    Ok(events.into_iter().map(|(_, event)| event).collect())
+}
+
+pub(super) async fn report(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    let batch = found(&shared, &call, &campaign).await?;
+    let report = Report::read(shared.store.as_ref(), &batch).await?;
+    page(&ReportPage {
+        frame: session.frame(Place::Campaigns),
+        report: &report,
+        started_at: batch.started_at,
+        finished_at: batch.finished_at,
+        made_at: shared.clock.now(),
+    })
+}

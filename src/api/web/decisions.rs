@@ -1,0 +1,89 @@
+//! Starts, pauses, resumes and cancels campaigns.
+
+use axum::extract::State;
+use axum::response::{Redirect, Response};
+
+use super::admit::Session;
+use super::form::Form;
+use super::frame::page;
+use crate::api::Shared;
+use crate::api::native::{Answer, Call, Kind, Path, Problem, found, launcher};
+use crate::campaign::{CampaignDecision, carry_out};
+use crate::domain::Scope;
+use crate::pages::{CancelPage, Done, Place, campaign_path};
+use crate::status::Watcher;
+
+const REASON_MAX: usize = 1_000;
+
+async fn decide(
+    shared: &Shared,
+    call: &Call,
+    campaign: &str,
+    decision: CampaignDecision,
+    form: &Form,
+) -> Answer<Redirect> {
+    call.caller.check(Scope::Manage)?;
+    let reason = form.entered("reason");
+    if reason.is_some_and(|reason| reason.chars().count() > REASON_MAX) {
+        return Err(Problem::new(Kind::Invalid, "a reason has at most 1,000 characters; shorten it"));
+    }
+    let batch = found(shared, call, campaign).await?;
+    carry_out(shared.store.as_ref(), shared.clock.as_ref(), &batch, decision, &call.origin(reason)).await?;
+    let done = match decision {
+        CampaignDecision::Start => Done::Started,
+        CampaignDecision::Pause => Done::Paused,
+        CampaignDecision::Resume => Done::Resumed,
+        CampaignDecision::Cancel => Done::Cancelled,
+    };
+    Ok(Redirect::to(&format!("{}?done={}", campaign_path(&batch.public_id().to_string()), done.as_str())))
+}
+
+pub(super) async fn start(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    call: Call,
+    form: Form,
+) -> Answer<Redirect> {
+    decide(&shared, &call, &campaign, CampaignDecision::Start, &form).await
+}
+
+pub(super) async fn pause(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    call: Call,
+    form: Form,
+) -> Answer<Redirect> {
+    decide(&shared, &call, &campaign, CampaignDecision::Pause, &form).await
+}
+
+pub(super) async fn resume(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    call: Call,
+    form: Form,
+) -> Answer<Redirect> {
+    decide(&shared, &call, &campaign, CampaignDecision::Resume, &form).await
+}
+
+pub(super) async fn cancel(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    call: Call,
+    form: Form,
+) -> Answer<Redirect> {
+    decide(&shared, &call, &campaign, CampaignDecision::Cancel, &form).await
+}
+
+/// Asks before a cancel, which cannot be undone, and says what it does.
+pub(super) async fn ask_cancel(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let batch = found(&shared, &call, &campaign).await?;
+    let launcher = launcher(&shared, &shared.config, &call);
+    let look = Watcher::new(&launcher, batch.id).await?.without_forecast().look().await?;
+    page(&CancelPage { frame: session.frame(Place::Campaigns), look: &look })
+}

@@ -1,0 +1,250 @@
+//! The parts of pages that change while they are open, as streams of server-sent events.
+//!
+//! All who look at one campaign share one look a second: a task reads and renders, and each stream sends the result on. It
+//! ends with the last of them. Without scripts, a page is what it was when it was loaded.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Weak};
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event as StreamEvent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use tokio::sync::watch::{Receiver, Sender};
+
+use super::campaigns::latest_events;
+use crate::api::Shared;
+use crate::api::door::Patience;
+use crate::api::native::{Answer, Call, Path, Problem, Query, found};
+use crate::campaign::Launcher;
+use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Zone};
+use crate::events::Origin;
+use crate::pages::{LivePart, Page as _};
+use crate::status::Watcher;
+
+/// The time between two looks.
+const LOOK: Span = Span::from_secs(1);
+/// How often a stream checks that its session goes on.
+const RECHECK: Span = Span::from_secs(5);
+
+/// A campaign as it was at the last look.
+#[derive(Debug, Clone, Default)]
+struct Shown {
+    /// Changes with the content.
+    id: String,
+    html: Arc<str>,
+    /// `None` before the first look.
+    state: Option<BatchState>,
+    is_over: bool,
+    /// The campaign cannot be read any more.
+    is_gone: bool,
+}
+
+/// Times are written in the zone of the reader, so those of another zone see another text.
+type Key = (BatchId, Option<Zone>);
+
+/// The campaigns that somebody looks at now.
+#[derive(Debug, Default)]
+pub(in crate::api) struct Hub(Mutex<HashMap<Key, Weak<Sender<Shown>>>>);
+
+impl Hub {
+    /// Joins those who look at a campaign, or begins to look.
+    fn join(shared: &Shared, key: Key) -> Receiver<Shown> {
+        let mut watched = shared.0.hub.0.lock();
+        if let Some(sender) = watched.get(&key).and_then(Weak::upgrade) {
+            return sender.subscribe();
+        }
+        let sender = Arc::new(Sender::new(Shown::default()));
+        let receiver = sender.subscribe();
+        watched.insert(key, Arc::downgrade(&sender));
+        tokio::spawn(look_on(shared.clone(), key, sender));
+        receiver
+    }
+
+    /// Ends a look that nobody shares any more; whether it did.
+    fn leave(&self, key: Key, sender: &Sender<Shown>) -> bool {
+        // Under the lock, nobody joins meanwhile.
+        let mut watched = self.0.lock();
+        let is_last = sender.receiver_count() == 0;
+        if is_last {
+            watched.remove(&key);
+        }
+        is_last
+    }
+
+    /// Ends a look for those who join later: they begin another one.
+    fn end(&self, key: Key) {
+        self.0.lock().remove(&key);
+    }
+}
+
+/// Looks at a campaign for as long as somebody shares it.
+async fn look_on(shared: Shared, key: Key, sender: Arc<Sender<Shown>>) {
+    let (batch, zone) = key;
+    let stopping = shared.door.stopping();
+    // A look reads, so nothing is recorded about who looks.
+    let launcher = Launcher {
+        store: shared.store.as_ref(),
+        clock: shared.clock.as_ref(),
+        chance: &shared.chance,
+        config: &shared.config,
+        by: Origin::SERVER,
+    };
+    let looked = async {
+        let mut watcher = Watcher::new(&launcher, batch).await?;
+        loop {
+            let look = watcher.look().await?;
+            let events = latest_events(&shared, &look.batch).await?;
+            let html = LivePart { look: &look, events: &events, zone }.html();
+            let html: Arc<str> = html.map_err(|error| Problem::failed(&error))?.into();
+            let digest = Sha256::digest(html.as_bytes());
+            let id = digest.iter().take(8).fold(String::new(), |id, byte| format!("{id}{byte:02x}"));
+            let shown = Shown { id, html, state: Some(look.batch.state), is_over: look.is_over(), is_gone: false };
+            sender.send_if_modified(|last| {
+                let is_new = last.id != shown.id;
+                *last = shown;
+                is_new
+            });
+            if look.is_over() || shared.0.hub.leave(key, &sender) {
+                return Ok::<_, Problem>(());
+            }
+            tokio::select! {
+                () = shared.clock.sleep(LOOK) => {}
+                () = stopping.cancelled() => return Ok(()),
+            }
+        }
+    };
+    let looked = looked.await;
+    shared.0.hub.end(key);
+    if let Err(problem) = looked {
+        tracing::warn!(error = problem.sentence(), "cannot look at a campaign for its page");
+        sender.send_modify(|last| last.is_gone = true);
+    }
+}
+
+/// The state of the campaign on the page that asks.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LiveQuery {
+    #[serde(deserialize_with = "super::form::known")]
+    state: Option<BatchState>,
+}
+
+pub(super) async fn live(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    Query(query): Query<LiveQuery>,
+    call: Call,
+    session: super::admit::Session,
+    patience: Option<axum::Extension<Patience>>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let batch = found(&shared, &call, &campaign).await?;
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    let receiver = Hub::join(&shared, (batch.id, session.0.zone));
+    let checked_at = shared.clock.now();
+    let viewer = Viewer {
+        shared,
+        call,
+        receiver,
+        state: query.state,
+        last,
+        checked_at,
+        is_first: true,
+        is_over: false,
+        has_ended: false,
+    };
+    let changes = stream::unfold(viewer, |mut viewer| async move {
+        let event = viewer.next().await?;
+        Some((Ok::<_, Infallible>(event), viewer))
+    });
+    let answer = Sse::new(changes).keep_alive(KeepAlive::default()).into_response();
+    match patience {
+        Some(axum::Extension(patience)) => Ok(patience.stream(answer)?),
+        // A request that did not come through the door, as in tests, has no limits there.
+        None => Ok(answer),
+    }
+}
+
+/// One open page.
+struct Viewer {
+    shared: Shared,
+    call: Call,
+    receiver: Receiver<Shown>,
+    /// The state for which the page has its controls.
+    state: Option<BatchState>,
+    /// The id of what the page shows.
+    last: String,
+    checked_at: Timestamp,
+    is_first: bool,
+    /// Every message has its outcome, and the page shows it.
+    is_over: bool,
+    has_ended: bool,
+}
+
+impl Viewer {
+    /// The next change; `None` at the end.
+    async fn next(&mut self) -> Option<StreamEvent> {
+        loop {
+            if self.has_ended {
+                return None;
+            }
+            if self.is_over {
+                // Without it, the browser would connect again.
+                self.has_ended = true;
+                return Some(StreamEvent::default().event("over").data(""));
+            }
+            // A look that was made before this page joined counts as well.
+            if !(std::mem::take(&mut self.is_first) && self.receiver.borrow().state.is_some()) {
+                tokio::select! {
+                    // The look has ended: the browser connects again, and begins another one.
+                    changed = self.receiver.changed() => changed.ok()?,
+                    () = self.shared.clock.sleep(RECHECK) => {
+                        self.recheck().await?;
+                        continue;
+                    }
+                }
+            }
+            self.recheck().await?;
+            let shown = self.receiver.borrow_and_update().clone();
+            if shown.is_gone {
+                return None;
+            }
+            if self.state.is_some() && shown.state != self.state {
+                self.has_ended = true;
+                return Some(StreamEvent::default().event("reload").data(""));
+            }
+            self.is_over = shown.is_over;
+            if shown.id != self.last {
+                self.last.clone_from(&shown.id);
+                return Some(StreamEvent::default().event("live").id(shown.id).data(shown.html));
+            }
+        }
+    }
+
+    /// `None` if the session has ended: the page asks again, and is sent to sign in.
+    async fn recheck(&mut self) -> Option<()> {
+        let now = self.shared.clock.now();
+        if now.since(self.checked_at) >= RECHECK {
+            self.checked_at = now;
+            if let Err(denied) = self.shared.0.access.recheck(&self.call.caller, now).await {
+                tracing::debug!(error = %Causes(&denied), "a live page ends");
+                return None;
+            }
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+impl Hub {
+    /// The number of campaigns that somebody looks at.
+    pub(super) fn watched(&self) -> usize {
+        self.0.lock().len()
+    }
+}

@@ -1,0 +1,159 @@
+//! The recipients of a campaign, one message with its story, and the messages to a number.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::{Deserialize, Serialize};
+
+use super::admit::Session;
+use super::campaigns::with_cursor;
+use super::frame::page;
+use crate::api::Shared;
+use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
+use crate::book::Book;
+use crate::campaign::find_exactly;
+use crate::domain::{Loaded, Msisdn, Outcome};
+use crate::pages::{FoundPage, MessagePage, Place, RecipientFilter, RecipientsPage, campaign_path};
+use crate::report::{
+    MessageFilter, MessageView, MessageViews, RecipientCursor, StateName, message_by_id, messages_from, messages_to,
+    messages_to_within,
+};
+use crate::store::{Batch, Whom};
+use crate::story;
+
+/// Messages of a page.
+const SHOWN: u32 = 50;
+
+/// Which recipients are listed. An empty field of the form is none.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub(super) struct RecipientsQuery {
+    whom: String,
+    #[serde(deserialize_with = "super::form::known")]
+    state: Option<StateName>,
+    #[serde(deserialize_with = "super::form::known")]
+    outcome: Option<Outcome>,
+    /// Every outcome but `reached`.
+    missed: bool,
+    #[serde(skip_serializing)]
+    cursor: String,
+}
+
+impl RecipientsQuery {
+    fn filter(&self) -> RecipientFilter {
+        RecipientFilter {
+            whom: Some(self.whom.trim().to_owned()).filter(|whom| !whom.is_empty()),
+            state: self.state,
+            outcome: self.outcome,
+            is_missed: self.missed,
+        }
+    }
+}
+
+impl RecipientFilter {
+    fn wants(&self, batch: &Batch, message: &Loaded) -> bool {
+        let by = MessageFilter { state: self.state, outcome: self.outcome };
+        let reached = MessageFilter { state: None, outcome: Some(Outcome::Reached) };
+        by.wants(batch, message) && !(self.is_missed && reached.wants(batch, message))
+    }
+}
+
+/// A number, or the client id of a recipient.
+fn whom(text: &str) -> Whom {
+    text.parse::<Msisdn>().map_or_else(|_| Whom::ClientId(text.to_owned()), Whom::Number)
+}
+
+pub(super) async fn of_campaign(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    Query(query): Query<RecipientsQuery>,
+    session: Session,
+    call: Call,
+    uri: Uri,
+) -> Answer<Response> {
+    let store = shared.store.as_ref();
+    let batch = found(&shared, &call, &campaign).await?;
+    let filter = query.filter();
+    let cursors = shared.cursors("recipient-pages", &(batch.id.0, &query)).await?;
+    let from = if query.cursor.is_empty() { 0 } else { cursors.read::<u32>(&query.cursor)? };
+    let wanted = |message: &Loaded| filter.wants(&batch, message);
+    let (messages, next) = match filter.whom.as_deref().map(whom) {
+        Some(whom) => messages_to_within(store, &batch, whom, from, SHOWN, wanted).await?,
+        None => messages_from(store, &batch, from, SHOWN, wanted).await?,
+    };
+    let next = next.map(|next| cursors.write(&next)).transpose()?;
+    page(&RecipientsPage {
+        frame: session.frame(Place::Campaigns),
+        campaign: batch.display_name(),
+        campaign_id: batch.public_id().to_string(),
+        rows: MessageViews::of(store, &batch).await?.read(&messages).await?,
+        filter,
+        is_later: from > 0,
+        next: next.map(|next| with_cursor(&uri, &next)),
+    })
+}
+
+pub(super) async fn show(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    let unknown = || Problem::new(Kind::NotFound, format_args!("unknown message \"{id}\""));
+    let store = shared.store.as_ref();
+    let (batch, key) = message_by_id(store, &id).await?.ok_or_else(unknown)?;
+    call.ensure_batch(&shared, &batch).await?;
+    let entry = Book::new(Arc::clone(&shared.store)).get(batch.id).await?.ok_or_else(unknown)?;
+    let story = story::explain(store, &batch, &entry, key, shared.clock.now()).await?.ok_or_else(unknown)?;
+    page(&MessagePage {
+        frame: session.frame(Place::Campaigns),
+        story: &story,
+        campaign: batch.display_name(),
+        campaign_id: batch.public_id().to_string(),
+    })
+}
+
+/// What an operator looks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct FindQuery {
+    whom: String,
+    cursor: String,
+}
+
+/// Finds a campaign by its name, a message by its id, or the messages to a number or a client id.
+pub(super) async fn find(
+    State(shared): State<Shared>,
+    Query(query): Query<FindQuery>,
+    session: Session,
+    uri: Uri,
+) -> Answer<Response> {
+    let store = shared.store.as_ref();
+    let text = query.whom.trim();
+    // An id of another installation is not found; the page says so.
+    if let Ok(Some(batch)) = find_exactly(store, text).await {
+        return Ok(Redirect::to(&campaign_path(&batch.public_id().to_string())).into_response());
+    }
+    if message_by_id(store, text).await?.is_some() {
+        return Ok(Redirect::to(&format!("/messages/{text}")).into_response());
+    }
+    let cursors = shared.cursors("found-pages", &text).await?;
+    let from = match query.cursor.as_str() {
+        "" => None,
+        cursor => Some(cursors.read::<RecipientCursor>(cursor)?),
+    };
+    let found = messages_to(store, whom(text), from, SHOWN, |_, _| true).await?;
+    let mut rows: Vec<MessageView> = Vec::new();
+    for (batch, messages) in &found.messages {
+        rows.extend(MessageViews::of(store, batch).await?.read(messages).await?);
+    }
+    let next = found.next.map(|next| cursors.write(&next)).transpose()?;
+    page(&FoundPage {
+        frame: session.frame(Place::Elsewhere),
+        whom: text.to_owned(),
+        rows,
+        next: next.map(|next| with_cursor(&uri, &next)),
+    })
+}

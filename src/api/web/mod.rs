@@ -1,0 +1,82 @@
+//! The pages of the server: each handler reads what the operation of its name in `/v1` reads, and shows it as HTML.
+//!
+//! What all pages need is around them: `frame` (headers, problems as pages), `admit` (sessions, forms, the audit log), and
+//! `live` (the parts that change while a page is open).
+
+mod admit;
+mod campaigns;
+mod decisions;
+mod events;
+mod form;
+mod frame;
+mod home;
+mod live;
+mod messages;
+mod own_origin;
+mod session;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::header;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+
+use super::Shared;
+use crate::pages::{ASSETS, Asset, Assets};
+pub(super) use live::Hub;
+pub(super) use session::{presented, proven_by_page};
+pub(super) use sign_in::SignIns;
+
+/// Shorter answers are not compressed.
+const COMPRESSED_FROM: u16 = 1_024;
+
+/// The routes of the pages.
+pub(super) fn routes(shared: &Shared) -> Router<Shared> {
+    let signed_in = Router::new()
+        .route("/", get(home::home))
+        .route("/campaigns", get(campaigns::list))
+        .route("/campaigns/{campaign}", get(campaigns::show))
+        .route("/campaigns/{campaign}/live", get(live::live))
+        .route("/campaigns/{campaign}/recipients", get(messages::of_campaign))
+        .route("/campaigns/{campaign}/report", get(campaigns::report))
+        .route("/campaigns/{campaign}/events", get(events::of_campaign))
+        .route("/campaigns/{campaign}/start", post(decisions::start))
+        .route("/campaigns/{campaign}/pause", post(decisions::pause))
+        .route("/campaigns/{campaign}/resume", post(decisions::resume))
+        .route("/campaigns/{campaign}/cancel", get(decisions::ask_cancel).post(decisions::cancel))
+        .route("/messages/{message}", get(messages::show))
+        .route("/find", get(messages::find))
+        .route("/events", get(events::list))
+        .route("/zone", post(sign_in::set_zone))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route_layer(from_fn_with_state(shared.clone(), admit::admit));
+    let compressed = SizeAbove::new(COMPRESSED_FROM).and(NotForContentType::SSE);
+    Router::new()
+        .merge(signed_in)
+        .route("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
+        .route("/setup", get(sign_in::ask_setup).post(sign_in::set_up))
+        .route("/assets/{file}", get(asset))
+        .fallback(frame::no_such_page)
+        .method_not_allowed_fallback(frame::no_such_method)
+        .layer(from_fn_with_state(Arc::clone(&shared.chance), frame::frame))
+        .layer(CompressionLayer::new().gzip(true).compress_when(compressed))
+}
+
+/// A file that pages load. Its name changes with its content, so a browser may keep it.
+async fn asset(axum::extract::Path(file): axum::extract::Path<String>) -> Response {
+    match Assets::all().find(&format!("{ASSETS}{file}")) {
+        Some(Asset { media_type, content, .. }) => {
+            let headers =
+                [(header::CONTENT_TYPE, *media_type), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+            (headers, *content).into_response()
+        }
+        None => frame::no_such_page().await.into_response(),
+    }
+}

@@ -1,0 +1,248 @@
+//! Signs operators in and out, and creates the first one.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use parking_lot::Mutex;
+use serde::Deserialize;
+
+use super::admit::Session;
+use super::form::{Form, read};
+use super::frame::page;
+use super::own_origin::is_own;
+use super::session;
+use crate::access::{AccessError, Caller, Denied, NewOperator, Scopes};
+use crate::api::Shared;
+use crate::api::door::Peer;
+use crate::api::native::{Answer, Asked, Kind, Problem, Query, RequestId};
+use crate::config::Secret;
+use crate::domain::{Scope, Span, Timestamp};
+use crate::pages::{SetupPage, SignInPage};
+use crate::store::AuditRequest;
+
+/// Failed attempts from one address, after which it has to wait.
+const ATTEMPTS: u32 = 10;
+/// How long it has to wait, and after which its failures are forgotten.
+const WAIT: Span = Span::from_secs(60);
+/// Addresses whose failures are remembered at most. More than these are slowed by the hashing of passwords alone.
+const ADDRESSES: usize = 10_000;
+
+/// The failed attempts to sign in, by address.
+#[derive(Debug, Default)]
+pub(in crate::api) struct SignIns(Mutex<HashMap<IpAddr, (u32, Timestamp)>>);
+
+impl SignIns {
+    /// Whether an address has failed too often lately.
+    fn must_wait(&self, peer: IpAddr, now: Timestamp) -> bool {
+        let failures = self.0.lock();
+        failures.get(&place(peer)).is_some_and(|(count, last)| *count >= ATTEMPTS && now.since(*last) < WAIT)
+    }
+
+    fn failed(&self, peer: IpAddr, now: Timestamp) {
+        let mut failures = self.0.lock();
+        if failures.len() >= ADDRESSES {
+            failures.retain(|_, (_, last)| now.since(*last) < WAIT);
+        }
+        if failures.len() < ADDRESSES || failures.contains_key(&place(peer)) {
+            let (count, last) = failures.entry(place(peer)).or_insert((0, now));
+            *count = if now.since(*last) < WAIT { *count + 1 } else { 1 };
+            *last = now;
+        }
+    }
+
+    fn succeeded(&self, peer: IpAddr) {
+        self.0.lock().remove(&place(peer));
+    }
+}
+
+/// The network that counts as one place: a host of IPv6 has as many addresses as it likes.
+fn place(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+/// Where an operator wanted to go.
+#[derive(Debug, Deserialize)]
+pub(super) struct NextQuery {
+    next: Option<String>,
+}
+
+pub(super) async fn ask(
+    State(shared): State<Shared>,
+    Query(query): Query<NextQuery>,
+    request: Request,
+) -> Answer<Response> {
+    let next = local(query.next.as_deref()).to_owned();
+    if session::of(&shared, request.headers()).await.is_ok() {
+        return Ok(Redirect::to(&next).into_response());
+    }
+    let awaits_setup = shared.0.access.awaits_setup(shared.clock.now()).await?;
+    page(&SignInPage { name: String::new(), next, problem: None, awaits_setup })
+}
+
+/// The page to go to, if it is one of ours.
+fn local(next: Option<&str>) -> &str {
+    let is_local = |next: &&str| {
+        next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control)
+    };
+    next.filter(is_local).unwrap_or("/")
+}
+
+/// A form of somebody who is not signed in.
+struct Stranger {
+    form: Form,
+    asked: AuditRequest,
+}
+
+impl Stranger {
+    async fn read(shared: &Shared, request: Request) -> Answer<Self> {
+        let peer = Peer::address_of(request.extensions());
+        let (parts, body) = request.into_parts();
+        if !is_own(&parts.headers) {
+            return Err(Problem::new(Kind::Forbidden, "this form is from another site; open the page again"));
+        }
+        let id = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+        let asked = AuditRequest { id, peer, method: parts.method.to_string(), path: parts.uri.path().to_owned() };
+        Ok(Self { form: read(&shared.0.unproven, &parts.headers, body).await?, asked })
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.form.get(name).unwrap_or_default().to_owned()
+    }
+}
+
+pub(super) async fn sign_in(State(shared): State<Shared>, request: Request) -> Answer<Response> {
+    let stranger = Stranger::read(&shared, request).await?;
+    let (peer, now) = (stranger.asked.peer, shared.clock.now());
+    let name = stranger.form.entered("name").unwrap_or_default().to_owned();
+    let next = local(stranger.form.get("next")).to_owned();
+    let refused = async |status: StatusCode, problem: String| {
+        let awaits_setup = shared.0.access.awaits_setup(now).await?;
+        let shown = page(&SignInPage { name: name.clone(), next: next.clone(), problem: Some(problem), awaits_setup })?;
+        Ok((status, shown).into_response())
+    };
+    if shared.0.sign_ins.must_wait(peer, now) {
+        let sentence = format!("too many attempts from this address; wait {WAIT} and try again");
+        return refused(StatusCode::TOO_MANY_REQUESTS, sentence).await;
+    }
+    match shared.0.access.sign_in(&name, Secret::new(stranger.text("password"))).await {
+        Ok(operator) => {
+            shared.0.sign_ins.succeeded(peer);
+            begin(&shared, &operator, stranger, &next).await
+        }
+        Err(denied @ Denied::Unavailable { .. }) => Err(denied.into()),
+        Err(denied) => {
+            shared.0.sign_ins.failed(peer, now);
+            tracing::warn!(%peer, "somebody could not sign in");
+            refused(StatusCode::UNAUTHORIZED, denied.to_string()).await
+        }
+    }
+}
+
+/// Begins the session of an operator, and shows the page.
+async fn begin(shared: &Shared, operator: &Arc<Caller>, stranger: Stranger, next: &str) -> Answer<Response> {
+    let zone = stranger.form.entered("zone").and_then(|zone| zone.parse().ok());
+    let secret = shared.0.access.begin_session(operator, zone, stranger.asked, shared.clock.now()).await?;
+    let mut response = Redirect::to(next).into_response();
+    response.headers_mut().insert(header::SET_COOKIE, session::cookie(shared, secret.expose())?);
+    Ok(response)
+}
+
+pub(super) async fn sign_out(
+    State(shared): State<Shared>,
+    Session(session): Session,
+    Asked(asked): Asked,
+) -> Answer<Response> {
+    shared.0.access.end_session(&session, asked, shared.clock.now()).await?;
+    let mut response = Redirect::to("/sign-in").into_response();
+    response.headers_mut().insert(header::SET_COOKIE, session::no_cookie(&shared)?);
+    Ok(response)
+}
+
+/// Shows the times of this browser in another zone.
+pub(super) async fn set_zone(State(shared): State<Shared>, Session(session): Session, form: Form) -> Answer<Redirect> {
+    let text = form.entered("zone").unwrap_or_default();
+    let unknown = |_| {
+        let sentence = format!("unknown time zone \"{text}\"; write one such as Asia/Singapore or Europe/Berlin");
+        Problem::new(Kind::Invalid, sentence)
+    };
+    shared.0.access.set_session_zone(&session, text.parse().map_err(unknown)?).await?;
+    Ok(Redirect::to("/"))
+}
+
+pub(super) async fn ask_setup(State(shared): State<Shared>) -> Answer<Response> {
+    if !shared.0.access.awaits_setup(shared.clock.now()).await? {
+        return Ok(Redirect::to("/sign-in").into_response());
+    }
+    page(&SetupPage { name: String::new(), problem: None })
+}
+
+pub(super) async fn set_up(State(shared): State<Shared>, request: Request) -> Answer<Response> {
+    let stranger = Stranger::read(&shared, request).await?;
+    let (access, now) = (&shared.0.access, shared.clock.now());
+    // Each attempt reads the database.
+    shared.0.rates.check(crate::api::rate::Counted::Setup)?;
+    let name = stranger.form.entered("name").unwrap_or_default().to_owned();
+    let new = NewOperator {
+        name: name.clone(),
+        scopes: Scopes::default().with(Scope::Admin),
+        password: Secret::new(stranger.text("password")),
+    };
+    let token = Secret::new(stranger.text("token"));
+    match access.create_first_operator(&token, new, stranger.asked.clone(), now).await {
+        Ok(operator) => begin(&shared, &Arc::new(Caller::of_operator(&operator)), stranger, "/").await,
+        Err(error @ (AccessError::Store(_) | AccessError::Random(_) | AccessError::Hash(_))) => Err(error.into()),
+        Err(error) => {
+            let shown = page(&SetupPage { name, problem: Some(error.to_string()) })?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_ours_follow_a_sign_in() {
+        for own in ["/", "/campaigns?state=running", "/campaigns/cmp_1"] {
+            assert_eq!(local(Some(own)), own);
+        }
+        for other in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "/a\nb"] {
+            assert_eq!(local(Some(other)), "/", "{other}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_fails_too_often_waits() {
+        let sign_ins = SignIns::default();
+        let at = |second: i64| Timestamp::from_millis(second * 1_000);
+        let peer = |last: u16| IpAddr::V6(format!("2001:db8::{last:x}").parse().unwrap());
+        for attempt in 0..ATTEMPTS {
+            assert!(!sign_ins.must_wait(peer(1), at(1)), "{attempt}");
+            sign_ins.failed(peer(u16::try_from(attempt).unwrap()), at(1));
+        }
+        assert!(sign_ins.must_wait(peer(99), at(2)), "one network is one place");
+        assert!(!sign_ins.must_wait("2001:db8:0:1::1".parse().unwrap(), at(2)));
+        assert!(!sign_ins.must_wait(peer(1), at(62)), "it waits a minute");
+        sign_ins.failed(peer(1), at(62));
+        assert!(!sign_ins.must_wait(peer(1), at(62)), "older failures are forgotten");
+        sign_ins.succeeded(peer(1));
+        assert!(sign_ins.0.lock().is_empty());
+    }
+
+    #[test]
+    fn the_memory_of_failures_is_bounded() {
+        let sign_ins = SignIns::default();
+        for number in 0..u32::try_from(ADDRESSES).unwrap() + 10 {
+            sign_ins.failed(IpAddr::V4(number.into()), Timestamp::from_millis(1));
+        }
+        assert_eq!(sign_ins.0.lock().len(), ADDRESSES);
+    }
+}

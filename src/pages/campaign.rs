@@ -1,0 +1,277 @@
+//! The page of one campaign, its live part, its report, and the question before a cancel.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use serde::{Deserialize, Serialize};
+
+use super::campaigns::{campaign_path, progress};
+use super::figures::{Bar, Portion};
+use super::frame::Frame;
+use super::show::Plain;
+use super::texts::{ENGLISH, Texts};
+use crate::clock::format_time_short;
+use crate::domain::text::{about, grouped, list, rate};
+use crate::domain::{BatchState, Outcome, Timestamp, Zone};
+use crate::events::Event;
+use crate::report::{FellBack, Report, StepReport};
+use crate::status::Look;
+
+/// What the operator has just done to a campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Done {
+    Started,
+    Paused,
+    Resumed,
+    Cancelled,
+}
+
+impl Done {
+    /// Its word in an address.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// The page of a campaign.
+#[derive(Debug, Template)]
+#[template(path = "campaign.html")]
+pub struct CampaignPage<'a> {
+    pub frame: Frame,
+    pub live: LivePart<'a>,
+}
+
+impl CampaignPage<'_> {
+    fn look(&self) -> &Look {
+        self.live.look
+    }
+
+    fn state(&self) -> BatchState {
+        self.look().batch.state
+    }
+
+    fn path(&self) -> String {
+        campaign_path(&self.look().show.id)
+    }
+
+    /// Whether it may still be cancelled.
+    fn may_cancel(&self) -> bool {
+        use BatchState::{Draft, Finished, Paused, Running, Scheduled};
+        matches!(self.look().batch.state, Draft | Scheduled | Running | Paused | Finished)
+    }
+
+    /// Whether its figures may still change.
+    fn changes(&self) -> bool {
+        !self.look().is_over()
+    }
+}
+
+/// The part of a campaign's page that changes while it runs. It has no controls, so that replacing it takes nothing from
+/// the hands of its reader.
+#[derive(Debug, Template)]
+#[template(path = "campaign_live.html")]
+pub struct LivePart<'a> {
+    pub look: &'a Look,
+    /// The latest events, latest first.
+    pub events: &'a [Event],
+    pub zone: Option<Zone>,
+}
+
+// The part is a template itself: its values are escaped where it writes them.
+impl HtmlSafe for LivePart<'_> {}
+
+/// An outcome with the recipients who have it.
+#[derive(Debug)]
+struct OutcomeRow {
+    outcome: Outcome,
+    portion: Portion,
+    /// The reasons, for those who were skipped.
+    why: Option<String>,
+}
+
+impl LivePart<'_> {
+    fn texts(&self) -> &'static Texts {
+        &ENGLISH
+    }
+
+    fn path(&self) -> String {
+        campaign_path(&self.look.show.id)
+    }
+
+    fn recipients(&self) -> String {
+        format!("{}/recipients", self.path())
+    }
+
+    fn time(&self, at: impl Plain<Timestamp>) -> String {
+        format_time_short(at.plain(), self.zone)
+    }
+
+    fn open(&self) -> Portion {
+        Portion::of(self.look.report.open, self.look.report.audience)
+    }
+
+    fn bar(&self) -> Bar {
+        progress(self.look, Some(&self.recipients()))
+    }
+
+    fn reached(&self) -> Portion {
+        Portion::of(self.look.report.outcome(Outcome::Reached), self.look.report.audience)
+    }
+
+    /// What keeps its messages from being sent, each with what to do.
+    fn obstacles(&self) -> Vec<(String, String)> {
+        let Look { obstacles, show, at, .. } = self.look;
+        obstacles.iter().map(|obstacle| (obstacle.what(), obstacle.what_to_do(&show.name, *at))).collect()
+    }
+
+    fn rate_now(&self) -> String {
+        rate(self.look.show.rate.now)
+    }
+
+    fn rate_allowed(&self) -> String {
+        rate(self.look.show.rate.allowed)
+    }
+
+    /// The present rate as a part of the allowed one.
+    fn rate_portion(&self) -> Portion {
+        // Thousandths, because slow lanes send less than one message a second.
+        Portion::of(thousandths(self.look.show.rate.now), thousandths(self.look.show.rate.allowed))
+    }
+
+    fn is_sending(&self) -> bool {
+        matches!(self.look.batch.state, BatchState::Running)
+            && self.look.show.counts.to_hand_over(self.look.batch.state) > 0
+    }
+
+    /// When the remaining messages are sent, in a sentence.
+    fn forecast(&self) -> Option<String> {
+        let forecast = self.look.forecast.as_ref().filter(|_| !self.look.is_held && self.look.server)?;
+        let left = about(forecast.done_at.since(self.look.at));
+        Some(format!("{} (in {left}){}", self.time(forecast.done_at), forecast.limited_by()))
+    }
+
+    fn latest(&self) -> Option<String> {
+        Some(self.time(self.look.finished_by.filter(|_| !self.look.is_held)?))
+    }
+
+    fn known_by(&self) -> Option<String> {
+        Some(self.time(self.look.settled_by.filter(|at| *at > self.look.at)?))
+    }
+
+    fn outcomes(&self) -> Vec<OutcomeRow> {
+        outcomes(&self.look.report)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates, and no rate comes near the limit")]
+fn thousandths(each_second: f64) -> i64 {
+    (each_second * 1_000.0) as i64
+}
+
+fn outcomes(report: &Report) -> Vec<OutcomeRow> {
+    let row = |outcome: &Outcome| {
+        let number = report.outcome(*outcome);
+        let reasons = report.skipped.iter().map(|(reason, number)| format!("{} {reason}", grouped(*number)));
+        let why =
+            (*outcome == Outcome::Skipped).then(|| list(&reasons.collect::<Vec<_>>())).filter(|why| !why.is_empty());
+        OutcomeRow { outcome: *outcome, portion: Portion::of(number, report.audience), why }
+    };
+    Outcome::ALL.iter().map(row).filter(|row| row.portion.part > 0 || row.outcome == Outcome::Reached).collect()
+}
+
+/// Why messages fell back: `365 not in time, 247 undelivered`.
+fn fell_back(fell: &FellBack) -> String {
+    let parts = [
+        (fell.deadline, "not in time"),
+        (fell.undelivered, "undelivered"),
+        (fell.rejected, "rejected"),
+        (fell.could_not_leave, "could not be submitted"),
+        (fell.outside_window, "outside the window"),
+        (fell.missing_variable, "without a value"),
+    ];
+    let parts = parts.into_iter().filter(|(number, _)| *number != 0);
+    parts.map(|(number, why)| format!("{} {why}", grouped(number))).collect::<Vec<_>>().join(", ")
+}
+
+/// The bars of a step: what was submitted, delivered and read, to one scale for all steps.
+fn step_bars(step: &StepReport, audience: &i64) -> Vec<(&'static str, &'static str, Portion)> {
+    let whole = step.handed_over.max(*audience);
+    let mut bars =
+        vec![("submitted", ENGLISH.submitted, step.handed_over), ("delivered", ENGLISH.delivered, step.delivered)];
+    if step.read > 0 {
+        bars.push(("read", ENGLISH.read, step.read));
+    }
+    bars.into_iter().map(|(class, label, number)| (class, label, Portion::of(number, whole))).collect()
+}
+
+/// The report of a campaign, as a page to read or to print.
+#[derive(Debug, Template)]
+#[template(path = "report.html")]
+pub struct ReportPage<'a> {
+    pub frame: Frame,
+    pub report: &'a Report,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub made_at: Timestamp,
+}
+
+impl ReportPage<'_> {
+    fn path(&self) -> String {
+        campaign_path(&self.report.id)
+    }
+
+    fn outcomes(&self) -> Vec<OutcomeRow> {
+        outcomes(self.report)
+    }
+
+    fn open(&self) -> Portion {
+        Portion::of(self.report.open, self.report.audience)
+    }
+
+    fn has_costs(&self) -> bool {
+        self.report.steps.iter().any(|step| step.spent.is_some())
+    }
+
+    fn spent(&self, step: &StepReport) -> String {
+        let currency = self.report.currency.as_deref().unwrap_or_default();
+        step.spent.map(|spent| format!("{spent} {currency}").trim_end().to_owned()).unwrap_or_default()
+    }
+}
+
+/// The question before a cancel.
+#[derive(Debug, Template)]
+#[template(path = "cancel.html")]
+pub struct CancelPage<'a> {
+    pub frame: Frame,
+    pub look: &'a Look,
+}
+
+impl CancelPage<'_> {
+    fn path(&self) -> String {
+        campaign_path(&self.look.show.id)
+    }
+
+    /// What a cancel does to the messages, one sentence each.
+    fn effects(&self) -> Vec<String> {
+        let (counts, state) = (self.look.show.counts, self.look.batch.state);
+        let to_submit = counts.to_hand_over(state);
+        let to_come = counts.to_come(state);
+        let recipients = |number| ENGLISH.recipients_count(number);
+        vec![
+            format!("{} get no message any more, as far as none is on its way to them.", recipients(to_submit)),
+            format!(
+                "{} have a message whose receipts may still come. No fallback is sent to them.",
+                recipients(to_come)
+            ),
+            format!(
+                "{} have been reached; nothing changes for them.",
+                recipients(self.look.report.outcome(Outcome::Reached))
+            ),
+        ]
+    }
+}

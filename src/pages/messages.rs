@@ -1,0 +1,107 @@
+//! The recipients of a campaign, one message with its story, and the messages to a number.
+
+use askama::Template;
+
+use super::campaigns::campaign_path;
+use super::frame::Frame;
+use super::show::Plain;
+use crate::clock::format_time_exactly;
+use crate::domain::{Outcome, Timestamp};
+use crate::report::{MessageView, StateName};
+use crate::story::{FactLine, Story};
+
+/// The recipients of a campaign.
+#[derive(Debug, Template)]
+#[template(path = "recipients.html")]
+pub struct RecipientsPage {
+    pub frame: Frame,
+    pub campaign: String,
+    pub campaign_id: String,
+    pub rows: Vec<MessageView>,
+    pub filter: RecipientFilter,
+    /// Whether it is not the first page.
+    pub is_later: bool,
+    pub next: Option<String>,
+}
+
+/// Which recipients are listed.
+#[derive(Debug, Default)]
+pub struct RecipientFilter {
+    /// A number, or the client id of a recipient.
+    pub whom: Option<String>,
+    pub state: Option<StateName>,
+    pub outcome: Option<Outcome>,
+    /// Every outcome but `reached`.
+    pub is_missed: bool,
+}
+
+impl RecipientFilter {
+    pub const fn is_set(&self) -> bool {
+        self.whom.is_some() || self.state.is_some() || self.outcome.is_some() || self.is_missed
+    }
+}
+
+impl RecipientsPage {
+    fn path(&self) -> String {
+        campaign_path(&self.campaign_id)
+    }
+
+    fn is_chosen(&self, outcome: impl Plain<Outcome>) -> bool {
+        self.filter.outcome == Some(outcome.plain())
+    }
+
+    /// The first page of the same list.
+    fn first(&self) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        let whom = self.filter.whom.clone().map(|whom| ("whom", whom));
+        let outcome = self.filter.outcome.map(|outcome| ("outcome", outcome.to_string()));
+        query.extend_pairs(whom.into_iter().chain(outcome));
+        format!("{}/recipients?{}", self.path(), query.finish())
+    }
+}
+
+/// One message, with what happened to it.
+#[derive(Debug, Template)]
+#[template(path = "message.html")]
+pub struct MessagePage<'a> {
+    pub frame: Frame,
+    pub story: &'a Story,
+    pub campaign: String,
+    pub campaign_id: String,
+}
+
+impl MessagePage<'_> {
+    fn path(&self) -> String {
+        campaign_path(&self.campaign_id)
+    }
+
+    /// Whether a line names one of the ten rules, by its number.
+    fn has_number(&self, rule: &str) -> bool {
+        rule.starts_with(|c: char| c.is_ascii_digit())
+    }
+
+    /// The number as a part of an address.
+    fn number(&self) -> String {
+        url::form_urlencoded::byte_serialize(self.story.msisdn.to_string().as_bytes()).collect()
+    }
+
+    /// What is on disk, by kind.
+    fn facts(&self) -> [(&'static str, &[FactLine]); 3] {
+        let (t, story) = (self.frame.texts(), self.story);
+        [(t.attempts, &story.attempts[..]), (t.receipts, &story.receipts[..]), (t.asked, &story.asked[..])]
+    }
+
+    fn exactly(&self, at: impl Plain<Timestamp>) -> String {
+        format_time_exactly(at.plain(), self.frame.zone)
+    }
+}
+
+/// The messages that a search has found.
+#[derive(Debug, Template)]
+#[template(path = "found.html")]
+pub struct FoundPage {
+    pub frame: Frame,
+    pub whom: String,
+    pub rows: Vec<MessageView>,
+    pub next: Option<String>,
+}
