@@ -1,7 +1,5 @@
 //! Folds functions of equal machine code in release builds: generic code is compiled once for each type, often to the same.
 
-#![expect(clippy::print_stdout, reason = "this is how a build script tells cargo")]
-
 use std::env;
 
 fn main() {
