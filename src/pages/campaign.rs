@@ -20,6 +20,10 @@ use crate::status::Look;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Done {
+    Launched,
+    Scheduled,
+    /// It was kept as a draft.
+    Kept,
     Started,
     Paused,
     Resumed,
@@ -30,6 +34,9 @@ impl Done {
     /// Its word in an address.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Launched => "launched",
+            Self::Scheduled => "scheduled",
+            Self::Kept => "kept",
             Self::Started => "started",
             Self::Paused => "paused",
             Self::Resumed => "resumed",
@@ -47,6 +54,10 @@ pub struct CampaignPage<'a> {
 }
 
 impl CampaignPage<'_> {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
     fn look(&self) -> &Look {
         self.live.look
     }
@@ -221,6 +232,10 @@ pub struct ReportPage<'a> {
 }
 
 impl ReportPage<'_> {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
     fn path(&self) -> String {
         campaign_path(&self.report.id)
     }
@@ -252,6 +267,10 @@ pub struct CancelPage<'a> {
 }
 
 impl CancelPage<'_> {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
     fn path(&self) -> String {
         campaign_path(&self.look.show.id)
     }

@@ -6,7 +6,7 @@ use super::figures::{Bar, Portion};
 use super::frame::Frame;
 use super::show::Plain;
 use super::texts::ENGLISH;
-use crate::domain::{BatchState, Outcome};
+use crate::domain::{BatchState, Outcome, Timestamp};
 use crate::status::Look;
 
 /// The list of campaigns, latest first.
@@ -15,6 +15,8 @@ use crate::status::Look;
 pub struct CampaignsPage<'a> {
     pub frame: Frame,
     pub rows: Vec<Row<'a>>,
+    /// Campaigns that are being written: name, address, last change and who made it.
+    pub unfinished: Vec<(String, String, Timestamp, String)>,
     /// What the list was filtered by.
     pub name: Option<String>,
     pub state: Option<BatchState>,
@@ -26,6 +28,10 @@ pub struct CampaignsPage<'a> {
 }
 
 impl CampaignsPage<'_> {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
     fn is_filtered(&self) -> bool {
         self.name.is_some() || self.state.is_some() || self.tests
     }

@@ -17,3 +17,9 @@ pub struct EventsPage<'a> {
     pub next: Option<String>,
     pub path: String,
 }
+
+impl EventsPage<'_> {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+}

@@ -27,6 +27,10 @@ pub struct Attention {
 }
 
 impl HomePage<'_> {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
     /// Whether no campaign was ever launched.
     pub fn is_new(&self) -> bool {
         self.running.is_empty() && self.next.is_empty() && self.finished.is_empty()

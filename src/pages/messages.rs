@@ -42,6 +42,10 @@ impl RecipientFilter {
 }
 
 impl RecipientsPage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
     fn path(&self) -> String {
         campaign_path(&self.campaign_id)
     }
@@ -71,6 +75,10 @@ pub struct MessagePage<'a> {
 }
 
 impl MessagePage<'_> {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
     fn path(&self) -> String {
         campaign_path(&self.campaign_id)
     }
@@ -104,4 +112,10 @@ pub struct FoundPage {
     pub whom: String,
     pub rows: Vec<MessageView>,
     pub next: Option<String>,
+}
+
+impl FoundPage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
 }

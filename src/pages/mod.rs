@@ -29,6 +29,7 @@ mod show;
 mod sign_in;
 mod texts;
 mod trouble;
+mod writing;
 
 pub use assets::{ASSETS, Asset, Assets};
 pub use campaign::{CampaignPage, CancelPage, Done, LivePart, ReportPage};
@@ -40,7 +41,17 @@ pub use messages::{FoundPage, MessagePage, RecipientFilter, RecipientsPage};
 pub use preview::{PreviewMessage, PreviewPage, PreviewStep};
 pub use reference::{Operation, OperationGroup, Parameter, PossibleAnswer, ReferencePage, SchemaText};
 pub use sign_in::{SetupPage, SignInPage};
+pub use texts::Texts;
 pub use trouble::TroublePage;
+pub use writing::{
+    Field, FieldKind, Outlook, StepFields, WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteReview,
+    WriteRoute, WriteTime, Writing, WritingPage,
+};
+
+/// The texts of the pages.
+pub const fn texts() -> &'static Texts {
+    &texts::ENGLISH
+}
 
 /// A page, or a part of one, that becomes HTML.
 pub trait Page {

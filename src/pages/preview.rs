@@ -36,7 +36,7 @@ pub struct PreviewMessage<'a> {
 }
 
 /// The class of a channel's bubbles.
-const fn class(channel: &Channel) -> &'static str {
+pub(super) const fn class(channel: &Channel) -> &'static str {
     match channel {
         Channel::WhatsApp => "whatsapp",
         Channel::Viber => "viber",
@@ -48,11 +48,11 @@ const fn class(channel: &Channel) -> &'static str {
 }
 
 /// The language of a template as HTML spells it: `en_US` is `en-US`.
-fn language(bubble: &Bubble) -> Option<String> {
+pub(super) fn language(bubble: &Bubble) -> Option<String> {
     bubble.template.as_ref().map(|template| template.language.replace('_', "-"))
 }
 
-const fn media_name(kind: &FileKind) -> &'static str {
+pub(super) const fn media_name(kind: &FileKind) -> &'static str {
     match kind {
         FileKind::Image => "Image",
         FileKind::Video => "Video",
@@ -63,7 +63,7 @@ const fn media_name(kind: &FileKind) -> &'static str {
 }
 
 /// What a button does, as its label where only the provider knows its title.
-const fn button_name(kind: &ButtonKind) -> &'static str {
+pub(super) const fn button_name(kind: &ButtonKind) -> &'static str {
     match kind {
         ButtonKind::Url => "Open link",
         ButtonKind::QuickReply => "Reply",

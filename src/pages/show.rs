@@ -27,7 +27,7 @@ macro_rules! plain {
     )+};
 }
 
-plain!(i64, u64, BatchState, Outcome, Timestamp);
+plain!(i64, u64, BatchState, Outcome, Timestamp, super::writing::WritingPage);
 
 impl Plain<i64> for u32 {
     fn plain(&self) -> i64 {

@@ -27,6 +27,7 @@ mod outgoing;
 mod requests;
 mod sieve;
 mod signal;
+mod sketch;
 mod sqlite;
 mod uploads;
 mod verbs;
@@ -72,13 +73,14 @@ pub use outgoing::{
 pub use requests::{Begun, NewRequest, RequestKey, StoredAnswer};
 pub use sieve::{FoundRecipient, RecipientPlace, Whom};
 pub use signal::{Hints, Signal, Signals};
+pub use sketch::Sketch;
 pub use sqlite::Sqlite;
 #[cfg(test)]
 pub(crate) use sqlite::tests::run_sql;
 pub use uploads::UploadedFile;
 pub use verbs::{
     Audiences, Batches, Catalogues, Consent, Deliveries, Dispatch, Events, Health, Kept, Keys, Lanes, Messages, Nodes,
-    Queries, Receipts, Replies, Requests, Retention, Sessions, Store, Tiers, Uploads, WebhookGroup,
+    Queries, Receipts, Replies, Requests, Retention, Sessions, Sketches, Store, Tiers, Uploads, WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

@@ -22,6 +22,8 @@ use crate::campaign::{CampaignDecision, DecisionView, RulesView, carry_out};
 use crate::domain::{BatchId, BatchState};
 use crate::status::{CampaignView, Listed, ListedView, Watcher};
 use crate::store::BatchFilter;
+pub(in crate::api) use file::draft_of;
+pub(in crate::api) use launch::current;
 pub(in crate::api) use parts::{found, launcher};
 
 /// A page of campaigns.

@@ -58,7 +58,7 @@ use rules::{Operations, Rule};
 use table::Tables;
 
 // What the pages share with the operations.
-pub(super) use campaigns::{found, launcher};
+pub(super) use campaigns::{current, draft_of, found, launcher};
 pub(super) use extract::{Asked, Call, Path, Query};
 pub(super) use frame::{REQUEST_ID, RequestId, panicked};
 pub(super) use problem::{Answer, Kind, Problem};
@@ -84,6 +84,10 @@ pub(super) struct Native {
 }
 
 impl Native {
+    pub(super) const fn uploads(&self) -> &Arc<UploadFolder> {
+        &self.uploads
+    }
+
     /// The imports of uploads, which go on while the server runs.
     pub(super) const fn imports(&self) -> &Imports {
         &self.imports

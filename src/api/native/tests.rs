@@ -32,7 +32,7 @@ pub(in crate::api) struct Bench {
     pub(in crate::api) store: Arc<dyn Store>,
     pub(in crate::api) clock: Arc<ManualClock>,
     uploads: Arc<UploadFolder>,
-    imports: Imports,
+    pub(in crate::api) imports: Imports,
     /// Where its uploads are.
     folder: Arc<tempfile::TempDir>,
 }

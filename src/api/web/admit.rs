@@ -13,6 +13,7 @@ use tracing::Instrument;
 use url::form_urlencoded;
 
 use super::form::{Form, read};
+use super::own_origin::is_own;
 use super::session;
 use crate::access::{Denied, SignedIn};
 use crate::api::Shared;
@@ -32,6 +33,28 @@ pub(super) async fn admit(State(shared): State<Shared>, request: Request, next: 
         Err(_) => Ok(to_sign_in(request.method(), request.uri())),
     };
     admitted.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// The same for a form with a file, which is read as it arrives. Its handler checks the token of the form.
+pub(super) async fn admit_upload(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
+    let session = match session::of(&shared, request.headers()).await {
+        Ok(session) => session,
+        Err(Denied::Unavailable { why }) => return Problem::from(Denied::Unavailable { why }).into_response(),
+        Err(_) => return to_sign_in(request.method(), request.uri()),
+    };
+    if !is_own(request.headers()) {
+        return Problem::new(Kind::Forbidden, "this form is from another site; open the page again").into_response();
+    }
+    let counted = shared.0.rates.check(Counted::Key(&session.caller)).map_err(Problem::from);
+    if let Err(problem) = counted.and(session.caller.check(Scope::Read).map_err(Problem::from)) {
+        return problem.into_response();
+    }
+    request.extensions_mut().insert(Call { caller: Arc::clone(&session.caller), at: shared.clock.now() });
+    request.extensions_mut().insert(session);
+    // What has arrived stays, even if the operator has left the page.
+    tokio::spawn(async move { next.run(request).await }.in_current_span())
+        .await
+        .unwrap_or_else(|_| panicked().into_response())
 }
 
 /// Sends the operator to sign in, and then to the page.

@@ -11,15 +11,17 @@ use super::frame::page;
 use super::home::rows;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Query, found, launcher};
-use crate::domain::{BatchId, BatchState};
+use crate::domain::{BatchId, BatchState, Scope, Timestamp};
 use crate::events::Event;
 use crate::pages::{CampaignPage, CampaignsPage, Done, LivePart, Place, ReportPage};
 use crate::report::Report;
 use crate::status::{Listed, Watcher};
-use crate::store::{Batch, BatchFilter};
+use crate::store::{Batch, BatchFilter, Sketch};
 
 /// Campaigns of a page.
 const SHOWN: u32 = 50;
+/// Campaigns that are being written, in the list: the latest.
+const UNFINISHED_SHOWN: u32 = 20;
 /// Events on the page of a campaign.
 pub(super) const EVENTS_SHOWN: u32 = 8;
 
@@ -57,8 +59,15 @@ pub(super) async fn list(
     let found = shared.store.batch_page(filter, before, SHOWN).await?;
     let next = found.next.map(|next| cursors.write(&next.0)).transpose()?;
     let listed = Listed::of(&launcher(&shared, &shared.config, &call), found.batches).await?;
+    let is_first = before.is_none() && name.is_none() && query.state.is_none();
+    let unfinished = if is_first && call.caller.check(Scope::Manage).is_ok() {
+        shared.store.sketches(UNFINISHED_SHOWN).await?.iter().map(unfinished).collect()
+    } else {
+        Vec::new()
+    };
     page(&CampaignsPage {
         frame: session.frame(Place::Campaigns),
+        unfinished,
         rows: rows(&listed),
         name,
         state: query.state,
@@ -66,6 +75,13 @@ pub(super) async fn list(
         is_later: before.is_some(),
         next: next.map(|next| with_cursor(&uri, &next)),
     })
+}
+
+/// A campaign that is being written: name, address, last change and who made it.
+fn unfinished(sketch: &Sketch) -> (String, String, Timestamp, String) {
+    let keys: serde_json::Value = serde_json::from_str(&sketch.campaign).unwrap_or_default();
+    let name = keys["name"].as_str().or_else(|| keys["audience"][0].as_str()).unwrap_or_default().to_owned();
+    (name, format!("/new/{}/recipients", sketch.id), sketch.changed_at, sketch.changed_by.clone())
 }
 
 /// The address of the next page: the same filters, and the cursor.

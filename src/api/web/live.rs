@@ -195,9 +195,9 @@ impl Viewer {
                 return None;
             }
             if self.is_over {
-                // Without it, the browser would connect again.
+                // Without it, the browser would connect again. An event without data is none.
                 self.has_ended = true;
-                return Some(StreamEvent::default().event("over").data(""));
+                return Some(StreamEvent::default().event("over").data("over"));
             }
             // A look that was made before this page joined counts as well.
             if !(std::mem::take(&mut self.is_first) && self.receiver.borrow().state.is_some()) {
@@ -217,7 +217,7 @@ impl Viewer {
             }
             if self.state.is_some() && shown.state != self.state {
                 self.has_ended = true;
-                return Some(StreamEvent::default().event("reload").data(""));
+                return Some(StreamEvent::default().event("reload").data("reload"));
             }
             self.is_over = shown.is_over;
             if shown.id != self.last {

@@ -17,10 +17,12 @@ mod session;
 mod sign_in;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -54,12 +56,30 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/messages/{message}", get(messages::show))
         .route("/find", get(messages::find))
         .route("/events", get(events::list))
+        .route("/new", post(writing::begin))
+        .route("/new/{sketch}/recipients", get(writing::recipients).post(writing::change_recipients))
+        .route("/new/{sketch}/import", post(writing::import))
+        .route("/new/{sketch}/importing", get(writing::importing))
+        .route("/new/{sketch}/check", get(writing::check).post(writing::change_check))
+        .route("/new/{sketch}/route", get(writing::route).post(writing::change_route))
+        .route("/new/{sketch}/content", get(writing::content).post(writing::change_content))
+        .route("/new/{sketch}/time", get(writing::time).post(writing::change_time))
+        .route("/new/{sketch}/review", get(writing::review))
+        .route("/new/{sketch}/test", post(writing::test))
+        .route("/new/{sketch}/launch", post(writing::launch))
+        .route("/new/{sketch}/delete", post(writing::discard))
         .route("/zone", post(sign_in::set_zone))
         .route("/sign-out", post(sign_in::sign_out))
         .route_layer(from_fn_with_state(shared.clone(), admit::admit));
+    // A file is read as it arrives, and so are the fields before it.
+    let upload = Router::new()
+        .route("/new/{sketch}/upload", post(writing::upload))
+        .layer(DefaultBodyLimit::disable())
+        .route_layer(from_fn_with_state(shared.clone(), admit::admit_upload));
     let compressed = SizeAbove::new(COMPRESSED_FROM).and(NotForContentType::SSE);
     Router::new()
         .merge(signed_in)
+        .merge(upload)
         .route("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
         .route("/setup", get(sign_in::ask_setup).post(sign_in::set_up))
         .route("/assets/{file}", get(asset))

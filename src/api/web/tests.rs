@@ -18,10 +18,10 @@ const EVIL: &str = "<script>alert(1)</script>'&";
 const OF_CAMPAIGN: [&str; 5] = ["", "/recipients", "/report", "/events", "/cancel"];
 
 /// A browser of an operator.
-struct Browser<'a> {
+pub(super) struct Browser<'a> {
     bench: &'a Bench,
     cookie: String,
-    form_token: String,
+    pub(super) form_token: String,
 }
 
 async fn create(bench: &Bench, name: &str, scopes: &[Scope]) {
@@ -40,18 +40,18 @@ async fn sign_in(bench: &Bench, name: &str, password: &str) -> Answered {
     bench.send(None, posted("/sign-in", &[("name", name), ("password", password), ("next", "/campaigns")])).await
 }
 
-fn place(answered: &Answered) -> &str {
+pub(super) fn place(answered: &Answered) -> &str {
     answered.headers.get(header::LOCATION).map_or("", |place| place.to_str().unwrap())
 }
 
 /// The value of the hidden field in a page.
-fn form_token(page: &str) -> String {
+pub(super) fn form_token(page: &str) -> String {
     let (_, rest) = page.split_once("name=\"form_token\" value=\"").unwrap();
     rest.split('"').next().unwrap().to_owned()
 }
 
 impl<'a> Browser<'a> {
-    async fn of(bench: &'a Bench, name: &str, scopes: &[Scope]) -> Self {
+    pub(super) async fn of(bench: &'a Bench, name: &str, scopes: &[Scope]) -> Self {
         create(bench, name, scopes).await;
         let signed_in = sign_in(bench, name, PASSWORD).await;
         assert_eq!((signed_in.status, place(&signed_in)), (StatusCode::SEE_OTHER, "/campaigns"), "{}", signed_in.text);
@@ -63,22 +63,22 @@ impl<'a> Browser<'a> {
         browser
     }
 
-    async fn manager(bench: &'a Bench) -> Self {
+    pub(super) async fn manager(bench: &'a Bench) -> Self {
         Self::of(bench, "mia", &[Scope::Read, Scope::Manage]).await
     }
 
-    async fn get(&self, path: &str) -> Answered {
+    pub(super) async fn get(&self, path: &str) -> Answered {
         let request = Request::get(path).header(header::COOKIE, &self.cookie).body(Body::empty()).unwrap();
         self.bench.send(None, request).await
     }
 
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answered {
+    pub(super) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answered {
         let mut all = vec![("form_token", self.form_token.as_str())];
         all.extend(fields);
         self.send(posted(path, &all)).await
     }
 
-    async fn send(&self, mut request: Request<Body>) -> Answered {
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Answered {
         request.headers_mut().insert(header::COOKIE, self.cookie.parse().unwrap());
         self.bench.send(None, request).await
     }

@@ -21,8 +21,12 @@ use super::server::Server;
 use super::watch::{How, follow};
 use super::words::{count, shell};
 use super::{CommandContext, Exit};
+use crate::access::{Access, AccessError, By, NewOperator, Scopes};
 use crate::audience::MAX_DEMO_RECIPIENTS;
 use crate::campaign::{Draft, Launched};
+use crate::clock::Chance;
+use crate::config::Secret;
+use crate::domain::Scope;
 use crate::simulator;
 use crate::store::Store;
 use outcome::Outcome;
@@ -39,7 +43,7 @@ pub(super) struct Args {
     /// Number of recipients in the sample spreadsheet.
     #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(1..=MAX_DEMO_RECIPIENTS))]
     recipients: u64,
-    /// Keep the server running after the report, until Ctrl-C.
+    /// Keep the server running after the report, until Ctrl-C, and print an address to watch the campaign in a browser.
     #[arg(long)]
     stay: bool,
     /// Folder for all files. Default: a temporary folder, removed at the end.
@@ -67,7 +71,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
             provider.address, server.address
         ));
     }
-    let mut demo = Demo { context, store, provider, server };
+    let visitor = if args.stay { Some(visitor(&context, &store).await?) } else { None };
+    let mut demo = Demo { context, store, provider, server, visitor };
     let outcome = tokio::select! {
         outcome = demo.run_campaign(&setup.campaign, &args) => Some(outcome),
         () = interrupts.next() => None,
@@ -116,6 +121,27 @@ fn remove(folder: TempDir, is_quiet: bool) {
     }
 }
 
+/// The operator who looks at the pages of a demonstration.
+const VISITOR: &str = "demo";
+
+/// Creates the operator for the pages, or gives the one of an earlier demonstration a new password. Returns the password.
+async fn visitor(context: &CommandContext, store: &Arc<dyn Store>) -> anyhow::Result<Secret> {
+    let access = Access::new(Arc::clone(store));
+    let (by, now) = (By::command("volley demo"), context.now());
+    let password = Secret::new(format!("{:016x}", Chance::from_entropy().bits()));
+    let scopes = Scopes::default().with(Scope::Admin);
+    let new = NewOperator { name: VISITOR.to_owned(), scopes, password: password.clone() };
+    match access.create_operator(new, &by, now).await {
+        Err(AccessError::OperatorExists { .. }) => {
+            access.set_password(VISITOR, password.clone(), &by, now).await?;
+        }
+        created => {
+            created?;
+        }
+    }
+    Ok(password)
+}
+
 /// The practice provider as a task.
 #[derive(Debug)]
 struct Provider {
@@ -144,6 +170,8 @@ struct Demo {
     store: Arc<dyn Store>,
     provider: Provider,
     server: Server,
+    /// The password of the operator for the pages, if the server stays.
+    visitor: Option<Secret>,
 }
 
 impl Demo {
@@ -157,9 +185,11 @@ impl Demo {
         if !args.json {
             let Launched { name, messages, .. } = &launched;
             out::talk(format_args!(
-                "Launched \"{name}\" to {} recipients: WhatsApp, then Viber, then SMS.\n",
+                "Launched \"{name}\" to {} recipients: WhatsApp, then Viber, then SMS.",
                 count(*messages)
             ));
+            self.print_address(&launched);
+            out::talk("");
         }
         let how = if args.json { How::Silent } else { How::Passing(To::Stderr) };
         let following = follow(&self.context, self.store.as_ref(), launched.batch, Until::Settled, how);
@@ -172,6 +202,17 @@ impl Demo {
             }
         }
         outcome::read(&self.context, self.store.as_ref(), launched.batch, &self.provider.address, begun).await
+    }
+
+    /// Prints where the campaign can be watched in a browser.
+    fn print_address(&self, launched: &Launched) {
+        let Some(password) = &self.visitor else { return };
+        out::talk(format_args!(
+            "Watch it in a browser, signed in as {VISITOR} with the password {}:\n  http://{}/campaigns/{}",
+            password.expose(),
+            self.server.address,
+            launched.id
+        ));
     }
 
     /// Prints commands to try next.

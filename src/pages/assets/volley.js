@@ -60,6 +60,88 @@ if (live) {
     });
   };
 
+  say("");
   document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else open(); });
   open();
+}
+
+// A click on a column writes it where the cursor is.
+let field = null;
+document.addEventListener("focusin", (event) => {
+  if (event.target.matches("textarea, input:not([type])")) field = event.target;
+});
+for (const chip of document.querySelectorAll("[data-insert]")) {
+  chip.addEventListener("click", () => {
+    const target = field || document.querySelector("textarea");
+    if (!target) return;
+    target.setRangeText(chip.dataset.insert, target.selectionStart, target.selectionEnd, "end");
+    target.focus();
+  });
+}
+
+// A file is sent in parts, so that a broken upload goes on where it stopped.
+for (const form of document.querySelectorAll("form[data-upload]")) {
+  const PART = 8 << 20;
+  const token = form.elements.form_token.value;
+  const [bar] = form.getElementsByTagName("progress");
+  const says = form.querySelector("[role=status]");
+  let begun = null;
+
+  const ask = async (path, options = {}) => {
+    const headers = { "X-Form-Token": token, ...options.headers };
+    const answer = await fetch(path, { ...options, headers });
+    if (!answer.ok) {
+      const problem = await answer.json().catch(() => ({}));
+      throw new Error(problem.detail || form.dataset.failed);
+    }
+    return answer;
+  };
+
+  const send = async (file) => {
+    if (!begun || begun.file !== file) {
+      const body = JSON.stringify({ name: file.name, length: file.size });
+      const headers = { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() };
+      const upload = await (await ask("/v1/uploads", { method: "POST", body, headers })).json();
+      begun = { file, id: upload.id };
+    }
+    const path = `/v1/uploads/${begun.id}`;
+    let offset = Number((await ask(path)).headers.get("Upload-Offset"));
+    while (offset < file.size) {
+      bar.value = offset / file.size;
+      const headers = { "Content-Type": "application/offset+octet-stream", "Upload-Offset": offset };
+      const part = await ask(path, { method: "PATCH", headers, body: file.slice(offset, offset + PART) });
+      offset = Number(part.headers.get("Upload-Offset"));
+    }
+    bar.value = 1;
+    return begun.id;
+  };
+
+  form.addEventListener("submit", async (event) => {
+    // Without randomUUID, as over plain HTTP from another machine, the form itself sends the file.
+    if (!crypto.randomUUID) return;
+    event.preventDefault();
+    const [button] = form.querySelectorAll("button");
+    button.disabled = true;
+    bar.classList.remove("hidden");
+    says.textContent = "";
+    try {
+      const id = await send(form.elements.file.files[0]);
+      const fields = { form_token: token, version: form.elements.version.value, country: form.elements.country.value, upload: id };
+      const next = document.createElement("form");
+      next.method = "post";
+      next.action = form.dataset.next;
+      for (const [name, value] of Object.entries(fields)) {
+        const input = document.createElement("input");
+        input.type = "hidden";
+        input.name = name;
+        input.value = value;
+        next.append(input);
+      }
+      document.body.append(next);
+      next.submit();
+    } catch (error) {
+      says.textContent = navigator.onLine && error.message !== "Failed to fetch" ? error.message : form.dataset.failed;
+      button.disabled = false;
+    }
+  });
 }

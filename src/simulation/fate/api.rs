@@ -1,14 +1,14 @@
 //! The verbs of the API and of webhooks.
 
 use super::Mortal;
-use crate::domain::{KeyId, Timestamp, Zone};
+use crate::domain::{KeyId, SketchId, Timestamp, Zone};
 use crate::events::Origin;
 use crate::store::{
     AlertKey, ApiKey, AuditEntry, Begun, Cursor, Deliveries, Delivery, EventRow, FanOut, FeedRow, FeedState, FlowCount,
     Health, Inbound, Keys, LastUse, NewDelivery, NewRequest, NewSubscription, ObservedMessage, OpenAlert,
     OperatorAccount, PasswordHash, Receiver, ReceiverHealth, ReceiverKind, Replay, RequestKey, Requests, Result,
-    SchemaVersion, SecretDigest, Session, Sessions, SetupToken, StoredAnswer, Subscription, SubscriptionChange,
-    SubscriptionId, Tried, WebhookCounts, WriterFigures,
+    SchemaVersion, SecretDigest, Session, Sessions, SetupToken, Sketch, Sketches, StoredAnswer, Subscription,
+    SubscriptionChange, SubscriptionId, Tried, WebhookCounts, WriterFigures,
 };
 
 through! {
@@ -42,6 +42,16 @@ through! {
         writes set_session_zone(secret: SecretDigest, zone: Zone) -> ();
         writes end_session(secret: SecretDigest, entry: AuditEntry) -> bool;
         writes forget_sessions(before: Timestamp) -> ();
+    }
+}
+
+through! {
+    Sketches {
+        writes create_sketch(sketch: Sketch) -> ();
+        reads sketch(id: SketchId) -> Option<Sketch>;
+        reads sketches(limit: u32) -> Vec<Sketch>;
+        writes change_sketch(sketch: Sketch) -> bool;
+        writes remove_sketch(id: SketchId) -> bool;
     }
 }
 

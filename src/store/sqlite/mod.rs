@@ -45,6 +45,7 @@ mod serve_file;
 mod sessions;
 mod shapes;
 mod sieves;
+mod sketches;
 mod spool;
 mod subscriptions;
 mod sweep;
@@ -89,6 +90,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (9, "requests", include_str!("../../../migrations/sqlite/0009_requests.sql")),
         (10, "search", include_str!("../../../migrations/sqlite/0010_search.sql")),
         (11, "sessions", include_str!("../../../migrations/sqlite/0011_sessions.sql")),
+        (12, "campaigns being written", include_str!("../../../migrations/sqlite/0012_sketches.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

@@ -26,6 +26,7 @@ mod replies;
 mod requests;
 mod retention;
 mod sessions;
+mod sketches;
 mod tiers;
 mod uploads;
 
@@ -47,6 +48,7 @@ pub use replies::Replies;
 pub use requests::Requests;
 pub use retention::Retention;
 pub use sessions::Sessions;
+pub use sketches::Sketches;
 pub use tiers::Tiers;
 pub use uploads::Uploads;
 
@@ -71,6 +73,7 @@ pub trait Store:
     + Requests
     + Retention
     + Sessions
+    + Sketches
     + Tiers
     + Uploads
 {

@@ -18,10 +18,14 @@ use crate::domain::Channel;
 #[serde(transparent)]
 pub(in crate::api::native) struct CampaignBody(Map<String, Value>);
 
+/// The campaign with these keys, or every problem with it.
+///
+/// It names imported audiences and web addresses, never files of the server.
+pub(in crate::api) fn draft_of(keys: Map<String, Value>, shared: &Shared) -> Answer<Draft> {
+    CampaignBody(keys).draft(shared)
+}
+
 impl CampaignBody {
-    /// The campaign, or every problem with it.
-    ///
-    /// It names imported audiences and web addresses, never files of the server.
     pub(in crate::api::native) fn draft(self, shared: &Shared) -> Answer<Draft> {
         let draft = Draft::from_json(Value::Object(self.0)).map_err(LaunchError::Problems)?;
         let chosen = draft.route.choose(&shared.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;

@@ -22,7 +22,7 @@ use crate::domain::{Country, Outcome};
 use crate::throttle::with_overrides;
 
 /// The configuration with the overrides that apply now.
-async fn current(shared: &Shared) -> Answer<Config> {
+pub(in crate::api) async fn current(shared: &Shared) -> Answer<Config> {
     Ok(with_overrides(&shared.config, &shared.store.overrides().await?))
 }
 

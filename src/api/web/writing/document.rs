@@ -1,0 +1,161 @@
+//! A campaign that is being written: an object with the keys of a campaign file, of which some may be missing.
+
+use serde_json::{Map, Value};
+
+use crate::api::web::form::Form;
+use crate::campaign::Draft;
+use crate::config::Problem;
+
+/// Keys of a campaign or of a step, as a form shows them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Keys(pub(super) Map<String, Value>);
+
+/// A campaign that is being written.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Document {
+    pub(super) keys: Keys,
+    pub(super) steps: Vec<Keys>,
+}
+
+const STEP: &str = "step";
+
+impl Document {
+    /// Reads what is stored. It was written by [`Document::to_json`], so it is an object.
+    pub(super) fn read(text: &str) -> Self {
+        let mut keys: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+        let steps = match keys.remove(STEP) {
+            Some(Value::Array(steps)) => steps,
+            _ => Vec::new(),
+        };
+        let of_step = |step| if let Value::Object(keys) = step { Some(Keys(keys)) } else { None };
+        Self { keys: Keys(keys), steps: steps.into_iter().filter_map(of_step).collect() }
+    }
+
+    /// The campaign as the API takes it.
+    pub(super) fn to_value(&self) -> Map<String, Value> {
+        let mut all = self.keys.0.clone();
+        if !self.steps.is_empty() {
+            let steps = self.steps.iter().map(|Keys(keys)| Value::Object(keys.clone())).collect();
+            all.insert(STEP.to_owned(), Value::Array(steps));
+        }
+        all
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        Value::Object(self.to_value()).to_string()
+    }
+
+    /// The campaign, or every problem with what is written.
+    pub(super) fn draft(&self) -> Result<Draft, Vec<Problem>> {
+        Draft::from_json(Value::Object(self.to_value()))
+    }
+
+    /// The audience that is chosen.
+    pub(super) fn audience(&self) -> Option<String> {
+        Some(self.keys.text("audience")).filter(|name| !name.is_empty())
+    }
+}
+
+impl Keys {
+    /// A value as a field shows it: a list with commas.
+    pub(super) fn text(&self, key: &str) -> String {
+        let word = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        match self.0.get(key) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::Array(list)) => list.iter().map(word).collect::<Vec<_>>().join(", "),
+            Some(value) => word(value),
+        }
+    }
+
+    /// The keys of an object within, such as a template.
+    pub(super) fn within(&self, key: &str) -> Self {
+        match self.0.get(key) {
+            Some(Value::Object(keys)) => Self(keys.clone()),
+            _ => Self::default(),
+        }
+    }
+
+    /// Sets a text. An empty one is none.
+    pub(super) fn put(&mut self, key: &str, text: &str) {
+        match text.trim() {
+            "" => drop(self.0.remove(key)),
+            _ => drop(self.0.insert(key.to_owned(), Value::String(text.replace("\r\n", "\n")))),
+        }
+    }
+
+    /// Sets a list from a text with commas.
+    pub(super) fn put_list(&mut self, key: &str, text: &str) {
+        self.put_all(key, text.split(',').map(str::trim).filter(|item| !item.is_empty()));
+    }
+
+    /// Sets a list. An empty one is none.
+    pub(super) fn put_all<'a>(&mut self, key: &str, items: impl Iterator<Item = &'a str>) {
+        let items: Vec<Value> = items.map(|item| Value::String(item.to_owned())).collect();
+        match items.is_empty() {
+            true => drop(self.0.remove(key)),
+            false => drop(self.0.insert(key.to_owned(), Value::Array(items))),
+        }
+    }
+
+    pub(super) fn put_object(&mut self, key: &str, Self(object): Self) {
+        match object.is_empty() {
+            true => drop(self.0.remove(key)),
+            false => drop(self.0.insert(key.to_owned(), Value::Object(object))),
+        }
+    }
+
+    /// Takes these texts from a form. A field that the form does not have stays.
+    pub(super) fn take(&mut self, form: &Form, prefix: &str, keys: &[&str]) {
+        for key in keys {
+            if let Some(text) = form.get(&format!("{prefix}{key}")) {
+                self.put(key, text);
+            }
+        }
+    }
+
+    /// The same for lists.
+    pub(super) fn take_lists(&mut self, form: &Form, prefix: &str, keys: &[&str]) {
+        for key in keys {
+            if let Some(text) = form.get(&format!("{prefix}{key}")) {
+                self.put_list(key, text);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_keeps_what_it_does_not_know() {
+        let text = r#"{"audience":["members"],"name":"Promo","odd":{"a":[1]},"step":[{"channel":"SMS","text":"Hi"},{"channel":"Viber"}]}"#;
+        let mut document = Document::read(text);
+        assert_eq!(document.to_json(), text);
+        assert_eq!((document.audience(), document.steps.len()), (Some("members".to_owned()), 2));
+        document.steps[1].put("text", "two\r\nlines");
+        document.keys.put("name", " ");
+        assert_eq!(document.steps[1].text("text"), "two\nlines");
+        assert_eq!(document.keys.text("name"), "");
+        assert_eq!(document.draft().unwrap_err().len(), 1, "it names an unknown key");
+    }
+
+    #[test]
+    fn lists_are_written_with_commas() {
+        let mut keys = Keys::default();
+        keys.put_list("quiet_hours", " 21:00-08:00 ,, 12:00-13:00");
+        assert_eq!(keys.text("quiet_hours"), "21:00-08:00, 12:00-13:00");
+        keys.put_list("quiet_hours", " , ");
+        assert!(keys.0.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_object_is_an_empty_campaign() {
+        for text in ["", "[]", "7", r#"{"step":7}"#] {
+            assert_eq!(Document::read(text), Document::default(), "{text}");
+        }
+    }
+}

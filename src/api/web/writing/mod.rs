@@ -1,0 +1,143 @@
+//! The pages on which a campaign is written, one after the other. Each is saved before the next, so nothing is lost.
+//!
+//! What is written is a campaign file in the database ([`Document`]): each page sets some of its keys, and what is planned
+//! and launched is what the API and the commands would read.
+
+mod content;
+mod document;
+mod fields;
+mod problems;
+mod recipients;
+mod review;
+mod route;
+#[cfg(test)]
+mod tests;
+mod time;
+mod upload;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::admit::Session;
+use super::form::Form;
+use crate::api::Shared;
+use crate::api::native::{Answer, Call, Kind, Path, Problem};
+use crate::domain::{Scope, SketchId};
+use crate::pages::{Place, Writing, WritingPage};
+use crate::store::Sketch;
+pub(super) use content::{change_content, content};
+use document::Document;
+pub(super) use recipients::{change_check, change_recipients, check, recipients};
+pub(super) use review::{launch, review, test};
+pub(super) use route::{change_route, route};
+pub(super) use time::{change_time, time};
+pub(super) use upload::{import, importing, upload};
+
+/// Begins to write a campaign.
+pub(super) async fn begin(State(shared): State<Shared>, call: Call) -> Answer<Redirect> {
+    call.caller.check(Scope::Manage)?;
+    let sketch = Sketch {
+        id: SketchId::new(shared.chance.bits()),
+        campaign: Document::default().to_json(),
+        version: 1,
+        created_at: call.at,
+        changed_at: call.at,
+        changed_by: call.caller.name.clone(),
+    };
+    let path = path(sketch.id, WritingPage::Recipients);
+    shared.store.create_sketch(sketch).await?;
+    Ok(Redirect::to(&path))
+}
+
+/// Discards what was written.
+pub(super) async fn discard(State(shared): State<Shared>, Path(id): Path<String>, call: Call) -> Answer<Redirect> {
+    call.caller.check(Scope::Manage)?;
+    let opened = Opened::of(&shared, &call, &id).await?;
+    shared.store.remove_sketch(opened.sketch.id).await?;
+    Ok(Redirect::to("/campaigns"))
+}
+
+fn path(id: SketchId, page: WritingPage) -> String {
+    format!("/new/{id}/{}", page.as_str())
+}
+
+/// A campaign that is being written, as it was read.
+struct Opened {
+    sketch: Sketch,
+    document: Document,
+}
+
+impl Opened {
+    async fn of(shared: &Shared, call: &Call, id: &str) -> Answer<Self> {
+        call.caller.check(Scope::Manage)?;
+        let unknown = || {
+            let sentence = "this campaign is not being written any more: it was launched or discarded";
+            Problem::new(Kind::NotFound, sentence)
+        };
+        let id: SketchId = id.parse().map_err(|_| unknown())?;
+        let sketch = shared.store.sketch(id).await?.ok_or_else(unknown)?;
+        Ok(Self { document: Document::read(&sketch.campaign), sketch })
+    }
+
+    /// The same for a change that was decided on one version.
+    async fn to_change(shared: &Shared, call: &Call, id: &str, form: &Form) -> Answer<Self> {
+        let opened = Self::of(shared, call, id).await?;
+        opened.ensure_version(form.get("version").unwrap_or_default())?;
+        Ok(opened)
+    }
+
+    fn ensure_version(&self, version: &str) -> Answer<()> {
+        if version.parse() == Ok(self.sketch.version) { Ok(()) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> Problem {
+        let who = &self.sketch.changed_by;
+        let sentence =
+            format!("{who} has changed this campaign meanwhile; go back, load the page again, and repeat your change");
+        Problem::new(Kind::Changed, sentence)
+    }
+
+    /// Stores the document, unless somebody else was faster.
+    async fn save(&mut self, shared: &Shared, call: &Call) -> Answer<()> {
+        let campaign = self.document.to_json();
+        if campaign == self.sketch.campaign {
+            return Ok(());
+        }
+        self.sketch.campaign = campaign;
+        self.claim(shared, call).await
+    }
+
+    /// Makes the next version. Of two who do so with the same one, one succeeds.
+    async fn claim(&mut self, shared: &Shared, call: &Call) -> Answer<()> {
+        self.sketch.version = self.sketch.version.saturating_add(1);
+        self.sketch.changed_at = call.at;
+        self.sketch.changed_by.clone_from(&call.caller.name);
+        match shared.store.change_sketch(self.sketch.clone()).await? {
+            true => Ok(()),
+            false => match shared.store.sketch(self.sketch.id).await? {
+                Some(sketch) => Err(Self { sketch, document: Document::default() }.changed()),
+                None => Err(Problem::new(Kind::NotFound, "this campaign was launched or discarded meanwhile")),
+            },
+        }
+    }
+
+    /// What the pages have in common.
+    fn writing(&self, session: &Session, page: WritingPage) -> Writing {
+        Writing {
+            frame: session.frame(Place::Campaigns),
+            id: self.sketch.id.to_string(),
+            page,
+            version: self.sketch.version,
+            name: self.document.keys.text("name"),
+            changed_at: self.sketch.changed_at,
+            changed_by: self.sketch.changed_by.clone(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Where a page leads: to itself after `save`, else to the next one.
+    fn after(&self, page: WritingPage, form: &Form) -> Response {
+        let next = if form.get("do") == Some("next") { page.next() } else { page };
+        Redirect::to(&path(self.sketch.id, next)).into_response()
+    }
+}

@@ -1,0 +1,242 @@
+//! The review: what a launch would do, a test of it, and the launch.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::fields::field;
+use super::problems::page_of;
+use super::{Document, Opened};
+use crate::api::Shared;
+use crate::api::native::{Answer, Call, Kind, Path, Problem as ApiProblem, current, draft_of, launcher};
+use crate::api::web::admit::Session;
+use crate::api::web::form::Form;
+use crate::api::web::frame::page;
+use crate::campaign::{LaunchError, Prepared, PreviewRequest, Previews, Trial, Warning};
+use crate::config::Problem;
+use crate::domain::text::{about, capital, list};
+use crate::domain::{BatchState, StepIndex};
+use crate::forecast::{Cost, Shares};
+use crate::pages::{
+    Done, Field, FieldKind, Outlook, PreviewMessage, PreviewStep, WriteReview, Writing, WritingPage, campaign_path,
+};
+use crate::template::PARTS_MAX;
+
+/// Plans what is written, with previews. Recipients are chosen by chance, but always the same.
+pub(super) async fn planned(shared: &Shared, call: &Call, document: &Document) -> Result<Prepared, LaunchError> {
+    let draft = document.draft().map_err(LaunchError::Problems)?;
+    let config = crate::throttle::with_overrides(&shared.config, &shared.store.overrides().await?);
+    let request = PreviewRequest { to: Vec::new(), seed: 1, sms_parts_max: PARTS_MAX };
+    launcher(shared, &config, call).plan_with_preview(&draft, request, |_| ()).await
+}
+
+/// The messages of some recipients, by step.
+pub(super) fn previews(prepared: &Prepared) -> Vec<PreviewStep<'_>> {
+    let Some(Previews { steps, .. }) = &prepared.recipients.previews else { return Vec::new() };
+    let of_step = |step: &crate::campaign::StepPreview| {
+        let channel = StepIndex::new(step.step.saturating_sub(1)).and_then(|index| prepared.plan.step(index));
+        let channel = channel.map(|step| step.channel.to_string()).unwrap_or_default();
+        (step.step, channel)
+    };
+    steps
+        .iter()
+        .map(|step| {
+            let (number, channel) = of_step(step);
+            PreviewStep {
+                title: format!("{number} · {channel}"),
+                facts: Vec::new(),
+                broken: step
+                    .broken
+                    .iter()
+                    .map(|limit| {
+                        let recipients = crate::domain::text::plural(limit.recipients, "recipient", "recipients");
+                        format!("{}: {recipients}", capital(&limit.broken.to_string()))
+                    })
+                    .collect(),
+                messages: step
+                    .shown
+                    .iter()
+                    .map(|message| PreviewMessage {
+                        title: message.msisdn.map(|msisdn| msisdn.to_string()).unwrap_or_default(),
+                        bubble: &message.bubble,
+                        length: message.measures.to_string(),
+                        broken: message.broken.iter().map(|broken| capital(&broken.to_string())).collect(),
+                    })
+                    .collect(),
+            }
+        })
+        .collect()
+}
+
+pub(in crate::api::web) async fn review(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    let opened = Opened::of(&shared, &call, &id).await?;
+    let writing = opened.writing(&session, WritingPage::Review);
+    shown(&shared, &call, &opened, writing).await
+}
+
+/// The page of the review, also with what went wrong.
+async fn shown(shared: &Shared, call: &Call, opened: &Opened, mut writing: Writing) -> Answer<Response> {
+    let texts = writing.frame.texts();
+    let mut name =
+        field(&opened.document.keys, "", "name", (texts.campaign_name, texts.campaign_name_hint), FieldKind::Text);
+    if name.value.is_empty() {
+        name.value = opened.document.audience().unwrap_or_default();
+    }
+    let test = Field {
+        name: "to".to_owned(),
+        label: texts.test_numbers,
+        hint: texts.test_numbers_hint,
+        value: String::new(),
+        kind: FieldKind::Text,
+        problem: None,
+    };
+    let (prepared, to_mend) = match planned(shared, call, &opened.document).await {
+        Ok(prepared) => (Some(prepared), Vec::new()),
+        Err(LaunchError::Problems(problems)) => (None, mended(&problems)),
+        Err(error) => {
+            writing.problems.push(error.to_string());
+            (None, Vec::new())
+        }
+    };
+    let outlook = match &prepared {
+        Some(prepared) => Some(outlook(shared, call, prepared, &writing).await?),
+        None => None,
+    };
+    let previews = prepared.as_ref().map(previews).unwrap_or_default();
+    page(&WriteReview { writing, name, outlook, to_mend, previews, test })
+}
+
+fn mended(problems: &[Problem]) -> Vec<(String, WritingPage)> {
+    problems.iter().map(|problem| (problem.to_string(), page_of(problem))).collect()
+}
+
+async fn outlook(shared: &Shared, call: &Call, prepared: &Prepared, writing: &Writing) -> Answer<Outlook> {
+    let (texts, frame) = (writing.frame.texts(), &writing.frame);
+    let Prepared { plan, recipients, forecast, warnings, beginnings, now, .. } = prepared;
+    let mut facts = Vec::new();
+    let begins = if beginnings.first > *now { frame.full_time(beginnings.first) } else { texts.at_once.to_owned() };
+    facts.push((texts.begins, begins));
+    if let Some(forecast) = forecast {
+        let by = format!("{}{}", frame.time(forecast.done_at), forecast.limited_by());
+        facts.push((texts.first_message_by, by));
+    }
+    let config = current(shared).await?;
+    if let Some(by) = launcher(shared, &config, call).finished_by(prepared).await? {
+        facts.push((texts.all_by, frame.time(by)));
+    }
+    if let Some(cost) = Cost::of(plan, &recipients.countries) {
+        let currency = cost.currency.clone().unwrap_or_default();
+        facts.push((texts.cost_first, format!("{} {currency}", cost.first).trim_end().to_owned()));
+        facts.push((texts.cost_most, format!("{} {currency}", cost.at_most).trim_end().to_owned()));
+    }
+    let shares = Shares::of(plan, &recipients.countries);
+    let last = plan.steps.len();
+    let steps = plan.indexed_steps().map(|(index, step)| {
+        let lanes: Vec<&str> = step.lanes.names().collect();
+        let falls_back = match step.fallback_after {
+            Some(after) => about(after),
+            None if index.index() + 1 < last => texts.undelivered.to_lowercase(),
+            None => String::new(),
+        };
+        (index.index() + 1, step.channel.to_string(), list(&lanes), shares.at(index).recipients, falls_back)
+    });
+    let rejected = recipients.left_out.iter().flat_map(|rows| rows.reasons.iter());
+    let rejected = rejected.map(|(reason, count)| (reason.to_string(), *count));
+    let others = [(texts.not_selected, recipients.not_selected), (texts.opted_out, recipients.opted_out)];
+    let others = others.into_iter().map(|(reason, count)| (reason.to_owned(), count));
+    let left_out = rejected.chain(others).filter(|(_, count)| *count > 0);
+    let warning = |warning: &Warning| {
+        let step = warning.step.map(|step| format!("step {step}: ")).unwrap_or_default();
+        let page = match warning.step {
+            Some(_) => WritingPage::Content,
+            None => WritingPage::Time,
+        };
+        (format!("{step}{}", warning.sentence), page)
+    };
+    Ok(Outlook {
+        recipients: recipients.recipients,
+        facts,
+        steps: steps.collect(),
+        left_out: left_out.collect(),
+        warnings: warnings.iter().map(warning).collect(),
+    })
+}
+
+/// Launches what is written, or keeps it as a draft of the engine.
+///
+/// - Claims its version first, so that of two clicks one launches. Its name keeps a crash in between from launching twice:
+///   a name belongs to one campaign.
+pub(in crate::api::web) async fn launch(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    session: Session,
+    call: Call,
+    form: Form,
+) -> Answer<Response> {
+    let mut opened = Opened::to_change(&shared, &call, &id, &form).await?;
+    let Some(name) = form.entered("name") else {
+        let sentence = "a campaign needs a name; go back and write one";
+        return Err(ApiProblem::new(Kind::Invalid, sentence));
+    };
+    opened.document.keys.put("name", name);
+    opened.sketch.campaign = opened.document.to_json();
+    opened.claim(&shared, &call).await?;
+    let draft = draft_of(opened.document.to_value(), &shared)?;
+    let config = current(&shared).await?;
+    let is_draft = form.get("do") == Some("draft");
+    let launched = launcher(&shared, &config, &call).launch_as(&draft, is_draft, |_| None, async |_| Ok(())).await;
+    match launched {
+        Ok((launched, _)) => {
+            shared.store.remove_sketch(opened.sketch.id).await?;
+            let done = match launched.state {
+                BatchState::Draft => Done::Kept,
+                BatchState::Scheduled => Done::Scheduled,
+                _ => Done::Launched,
+            };
+            let place = format!("{}?done={}", campaign_path(&launched.id.to_string()), done.as_str());
+            Ok(Redirect::to(&place).into_response())
+        }
+        Err(LaunchError::Problems(_)) => {
+            let writing = opened.writing(&session, WritingPage::Review);
+            shown(&shared, &call, &opened, writing).await
+        }
+        Err(error) => {
+            let mut writing = opened.writing(&session, WritingPage::Review);
+            writing.problems.push(error.to_string());
+            shown(&shared, &call, &opened, writing).await
+        }
+    }
+}
+
+/// Sends a test to the operator's own numbers, and shows how it goes.
+pub(in crate::api::web) async fn test(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    session: Session,
+    call: Call,
+    form: Form,
+) -> Answer<Response> {
+    let opened = Opened::of(&shared, &call, &id).await?;
+    let to: Vec<String> =
+        form.get("to").unwrap_or_default().split(',').map(|number| number.trim().to_owned()).collect();
+    let to: Vec<String> = to.into_iter().filter(|number| !number.is_empty()).collect();
+    let mut writing = opened.writing(&session, WritingPage::Review);
+    if to.is_empty() {
+        writing.problems.push("a test needs a number; write one of your own".to_owned());
+        return shown(&shared, &call, &opened, writing).await;
+    }
+    let draft = draft_of(opened.document.to_value(), &shared)?;
+    let config = current(&shared).await?;
+    let trial = Trial { to, ..Trial::default() };
+    match launcher(&shared, &config, &call).try_file(&draft, &trial).await {
+        Ok(launched) => Ok(Redirect::to(&campaign_path(&launched.id.to_string())).into_response()),
+        Err(error) => {
+            writing.problems.push(error.to_string());
+            shown(&shared, &call, &opened, writing).await
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Tests of the way to a campaign, over the whole router.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+
+use crate::api::native::tests::{Answered, Bench};
+use crate::api::web::tests::{Browser, form_token, place};
+use crate::domain::Scope;
+
+const FILE: &str =
+    "Mobile,FirstName,Code\n+6591234567,Ann,A1\n+6591234569,<b>Eve</b>,=1+1\n12,Nobody,C3\n+6591234568,Ben,B2\n";
+
+/// The value of a hidden field of a page.
+fn version(page: &str) -> String {
+    let (_, rest) = page.split_once("name=\"version\" value=\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+/// A form with a file, as a browser sends it.
+fn with_file(path: &str, fields: &[(&str, &str)], name: &str, content: &str) -> Request<Body> {
+    let mut body = String::new();
+    for (field, value) in fields {
+        body += &format!("--x\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
+    }
+    body += &format!(
+        "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{content}\r\n--x--\r\n"
+    );
+    let request = Request::post(path).header("sec-fetch-site", "same-origin");
+    request.header(header::CONTENT_TYPE, "multipart/form-data; boundary=x").body(Body::from(body)).unwrap()
+}
+
+/// A campaign that an operator is writing.
+struct Author<'a> {
+    browser: Browser<'a>,
+    bench: &'a Bench,
+    /// Its address, without a page.
+    at: String,
+}
+
+impl<'a> Author<'a> {
+    async fn begin(bench: &'a Bench) -> Self {
+        let browser = Browser::manager(bench).await;
+        let begun = browser.post("/new", &[]).await;
+        assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
+        let at = place(&begun).strip_suffix("/recipients").unwrap().to_owned();
+        Self { browser, bench, at }
+    }
+
+    async fn get(&self, page: &str) -> String {
+        let shown = self.browser.get(&format!("{}/{page}", self.at)).await;
+        assert_eq!(shown.status, StatusCode::OK, "{page}: {} {}", place(&shown), shown.text);
+        shown.text
+    }
+
+    /// Sends the form of a page with the present version.
+    async fn fill(&self, page: &str, fields: &[(&str, &str)]) -> Answered {
+        let version = version(&self.get(page).await);
+        self.send(page, &version, fields).await
+    }
+
+    async fn send(&self, page: &str, version: &str, fields: &[(&str, &str)]) -> Answered {
+        let mut all = vec![("version", version)];
+        all.extend(fields);
+        self.browser.post(&format!("{}/{page}", self.at), &all).await
+    }
+
+    async fn upload(&self, name: &str, content: &str) -> Answered {
+        let page = self.get("recipients").await;
+        let (token, version) = (form_token(&page), version(&page));
+        let fields = [("form_token", token.as_str()), ("version", &version), ("country", "SG")];
+        let sent = self.browser.send(with_file(&format!("{}/upload", self.at), &fields, name, content)).await;
+        self.bench.imports.ended().await;
+        sent
+    }
+
+    /// Uploads the file, and writes two steps.
+    async fn written(bench: &'a Bench) -> Self {
+        let author = Self::begin(bench).await;
+        author.upload("Members.csv", FILE).await;
+        author.fill("route", &[("1-channel", "Viber"), ("do", "add")]).await;
+        let route = [("1-channel", "Viber"), ("1-fallback_after", "15m"), ("2-channel", "SMS"), ("do", "next")];
+        author.fill("route", &route).await;
+        let content = [("1-text", "Hi {{FirstName}}"), ("2-text", "Hi {{FirstName}}, {{Code}}"), ("2-source", "ACME")];
+        author.fill("content", &content).await;
+        author
+    }
+}
+
+#[tokio::test]
+async fn a_campaign_is_written_page_by_page_and_launched_once() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    let sent = author.upload("Members.csv", FILE).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
+    let imported = author.browser.get(place(&sent)).await;
+    assert_eq!(place(&imported), format!("{}/check", author.at));
+
+    let check = author.get("check").await;
+    for says in ["Members", "FirstName", "&#60;b&#62;Eve", "too short", ">3<"] {
+        assert!(check.contains(says), "{says} in {check}");
+    }
+    author.fill("check", &[("where", "Code != \"A1\""), ("do", "save")]).await;
+    assert!(author.get("check").await.contains("selected by the filter"));
+    let wrong = author.fill("check", &[("where", "Cod = \"A1\""), ("do", "save")]).await;
+    assert_eq!(wrong.status, StatusCode::SEE_OTHER);
+    assert!(author.get("check").await.contains("did you mean &#34;Code&#34;?"), "{}", author.get("check").await);
+    author.fill("check", &[("where", ""), ("do", "next")]).await;
+
+    author.fill("route", &[("1-channel", "Viber"), ("do", "add")]).await;
+    let too_short = [("1-channel", "Viber"), ("1-fallback_after", "soon"), ("2-channel", "SMS"), ("do", "next")];
+    author.fill("route", &too_short).await;
+    assert!(author.get("route").await.contains("is not a length of time"));
+    let route = [("1-channel", "Viber"), ("1-fallback_after", "15m"), ("2-channel", "SMS"), ("do", "next")];
+    let next = author.fill("route", &route).await;
+    assert_eq!(place(&next), format!("{}/content", author.at));
+
+    let incomplete = author.get("review").await;
+    assert!(incomplete.contains("Before the launch") && incomplete.contains("/content\">"), "{incomplete}");
+    author.fill("content", &[("1-text", "Hi {{FirstNam}}"), ("2-text", "Hi"), ("2-source", "ACME")]).await;
+    assert!(author.get("content").await.contains("nknown column &#34;FirstNam&#34;"));
+    author.fill("content", &[("1-text", "Hi {{FirstName}}"), ("2-text", "Hi"), ("2-source", "ACME")]).await;
+    let content = author.get("content").await;
+    assert!(content.contains("Hi Ann") && content.contains("Hi &#60;b&#62;Eve"), "{content}");
+    author.fill("time", &[("quiet_hours", "21-8"), ("do", "next")]).await;
+    assert!(author.get("time").await.contains("21-8"));
+    author.fill("time", &[("quiet_hours", ""), ("max_messages", "2"), ("do", "next")]).await;
+
+    let review = author.get("review").await;
+    assert!(review.contains("Launch to 3 recipients") && review.contains("15 min"), "{review}");
+    let version = version(&review);
+    let launch = [("name", "First"), ("do", "launch")];
+    let launched = author.send("launch", &version, &launch).await;
+    assert_eq!(launched.status, StatusCode::SEE_OTHER, "{}", launched.text);
+    let campaign = author.browser.get(place(&launched)).await.text;
+    assert!(campaign.contains("The campaign is launched.") && campaign.contains("3 recipients"), "{campaign}");
+    // The second click.
+    let again = author.send("launch", &version, &launch).await;
+    assert_eq!(again.status, StatusCode::NOT_FOUND, "{}", again.text);
+    assert_eq!(bench.store.batches(None).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn of_two_operators_who_change_the_same_version_one_is_refused() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let other = Browser::of(&bench, "max", &[Scope::Read, Scope::Manage]).await;
+    let version = version(&author.get("time").await);
+    let first = author.send("time", &version, &[("ttl", "2h"), ("do", "next")]).await;
+    assert_eq!(first.status, StatusCode::SEE_OTHER);
+    let path = format!("{}/time", author.at);
+    let second = other.post(&path, &[("version", version.as_str()), ("ttl", "3h")]).await;
+    assert_eq!(second.status, StatusCode::PRECONDITION_FAILED);
+    assert!(second.text.contains("Mia has changed this campaign meanwhile"), "{}", second.text);
+    assert!(author.get("time").await.contains("value=\"2h\""));
+    let listed = other.get("/campaigns").await.text;
+    assert!(listed.contains("Being written") && listed.contains("Members"), "{listed}");
+}
+
+#[tokio::test]
+async fn two_launches_of_one_version_make_one_campaign() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let version = version(&author.get("review").await);
+    let launch = [("name", "Promo"), ("do", "launch")];
+    let (first, second) =
+        futures_util::future::join(author.send("launch", &version, &launch), author.send("launch", &version, &launch))
+            .await;
+    let mut statuses = [first.status, second.status];
+    statuses.sort();
+    assert_eq!(statuses[0], StatusCode::SEE_OTHER);
+    assert_ne!(statuses[1], StatusCode::SEE_OTHER, "{} {}", first.text, second.text);
+    assert_eq!(bench.store.batches(None).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_and_a_missing_one_launch_nothing() {
+    let bench = Bench::new().await;
+    bench.launch("Promo").await;
+    let author = Author::written(&bench).await;
+    let unnamed = author.fill_review(&[("name", " "), ("do", "launch")]).await;
+    assert_eq!(unnamed.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let taken = author.fill_review(&[("name", "Promo"), ("do", "launch")]).await;
+    assert!(taken.text.contains("Promo") && taken.text.contains("role=\"alert\""), "{}", taken.text);
+    let kept = author.fill_review(&[("name", "Second"), ("do", "draft")]).await;
+    assert!(place(&kept).ends_with("?done=kept"), "{} {}", place(&kept), kept.text);
+    assert_eq!(bench.store.batches(None).await.unwrap().len(), 2);
+}
+
+impl Author<'_> {
+    async fn fill_review(&self, fields: &[(&str, &str)]) -> Answered {
+        let version = version(&self.get("review").await);
+        self.send("launch", &version, fields).await
+    }
+}
+
+#[tokio::test]
+async fn a_test_goes_to_the_operators_numbers_alone() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let none = author.fill_test("").await;
+    assert!(none.text.contains("A test needs a number"), "{}", none.text);
+    let wrong = author.fill_test("12").await;
+    assert!(wrong.text.contains("role=\"alert\""), "{}", wrong.text);
+    let sent = author.fill_test("+6598765432").await;
+    let campaign = author.browser.get(place(&sent)).await.text;
+    assert!(campaign.contains("1 recipient<") || campaign.contains("1 recipient\n"), "{campaign}");
+    assert!(author.get("review").await.contains("Launch to 3 recipients"), "the campaign is still being written");
+}
+
+impl Author<'_> {
+    async fn fill_test(&self, to: &str) -> Answered {
+        let version = version(&self.get("review").await);
+        self.send("test", &version, &[("to", to)]).await
+    }
+}
+
+#[tokio::test]
+async fn a_file_without_the_token_of_the_session_is_not_taken() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    let path = format!("{}/upload", author.at);
+    for fields in [&[][..], &[("form_token", "wrong")]] {
+        let refused = author.browser.send(with_file(&path, fields, "x.csv", FILE)).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+    }
+    let mut foreign = with_file(&path, &[("form_token", &author.browser.form_token)], "x.csv", FILE);
+    foreign.headers_mut().insert("sec-fetch-site", "cross-site".parse().unwrap());
+    assert_eq!(author.browser.send(foreign).await.status, StatusCode::FORBIDDEN);
+    assert!(bench.store.audiences().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_says_why_and_another_can_be_chosen() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    let sent = author.upload("..\\evil/names.csv", "Name\nAnn\n").await;
+    let failed = author.browser.get(place(&sent)).await.text;
+    assert!(
+        failed.contains("names.csv") && failed.contains("role=\"alert\"") && failed.contains("Choose another file"),
+        "{failed}"
+    );
+    let again = author.upload("Members.csv", FILE).await;
+    assert_eq!(again.status, StatusCode::SEE_OTHER, "{}", again.text);
+    author.fill("recipients", &[("audience", "Members")]).await;
+    assert!(author.get("check").await.contains("Members"));
+}
+
+#[tokio::test]
+async fn an_operator_who_may_only_read_writes_no_campaign() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    let reader = Browser::of(&bench, "rio", &[Scope::Read]).await;
+    assert_eq!(reader.post("/new", &[]).await.status, StatusCode::FORBIDDEN);
+    for page in ["recipients", "check", "route", "content", "time", "review"] {
+        assert_eq!(reader.get(&format!("{}/{page}", author.at)).await.status, StatusCode::FORBIDDEN, "{page}");
+    }
+    assert!(!reader.get("/campaigns").await.text.contains("Being written"));
+}
+
+#[tokio::test]
+async fn what_was_discarded_is_gone() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    let gone = author.send("delete", "1", &[]).await;
+    assert_eq!(place(&gone), "/campaigns");
+    let later = author.browser.get(&format!("{}/route", author.at)).await;
+    assert_eq!(later.status, StatusCode::NOT_FOUND);
+    assert!(later.text.contains("it was launched or discarded"), "{}", later.text);
+}

@@ -1,0 +1,325 @@
+//! The pages on which a campaign is written, one after the other.
+
+use askama::Template;
+
+use super::figures::Portion;
+use super::frame::Frame;
+use super::preview::{PreviewStep, button_name, class, language, media_name};
+use super::show::Plain;
+use super::texts::{ENGLISH, Texts};
+use crate::audience::{ColumnMeaning, Field as ColumnSummary, Summary};
+use crate::domain::Timestamp;
+use crate::template::preview::{BubbleHeader, Run};
+
+/// A page of the way to a campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WritingPage {
+    Recipients,
+    Check,
+    Route,
+    Content,
+    Time,
+    Review,
+}
+
+impl WritingPage {
+    /// In the order in which they are filled in.
+    pub const ALL: [Self; 6] = [Self::Recipients, Self::Check, Self::Route, Self::Content, Self::Time, Self::Review];
+
+    /// Its part of the address.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Recipients => "recipients",
+            Self::Check => "check",
+            Self::Route => "route",
+            Self::Content => "content",
+            Self::Time => "time",
+            Self::Review => "review",
+        }
+    }
+
+    /// The page after it.
+    pub fn next(self) -> Self {
+        let at = Self::ALL.iter().position(|page| *page == self).unwrap_or_default();
+        Self::ALL.get(at + 1).copied().unwrap_or(Self::Review)
+    }
+
+    const fn title(self, texts: &Texts) -> &'static str {
+        match self {
+            Self::Recipients => texts.step_recipients,
+            Self::Check => texts.step_check,
+            Self::Route => texts.step_route,
+            Self::Content => texts.step_content,
+            Self::Time => texts.step_time,
+            Self::Review => texts.step_review,
+        }
+    }
+}
+
+/// What all pages of one campaign have in common.
+#[derive(Debug)]
+pub struct Writing {
+    pub frame: Frame,
+    pub id: String,
+    pub page: WritingPage,
+    pub version: u32,
+    /// The name so far.
+    pub name: String,
+    pub changed_at: Timestamp,
+    pub changed_by: String,
+    /// What is wrong and belongs to no field of the page.
+    pub problems: Vec<String>,
+}
+
+impl Writing {
+    pub fn path(&self, page: impl Plain<WritingPage>) -> String {
+        format!("/new/{}/{}", self.id, page.plain().as_str())
+    }
+
+    fn own_path(&self) -> String {
+        self.path(self.page)
+    }
+
+    /// Each page: its number, title, address, and whether it is this one.
+    fn trail(&self) -> Vec<(usize, &'static str, String, &'static str)> {
+        let each = |(number, page): (usize, &WritingPage)| {
+            let current = if *page == self.page { "step" } else { "false" };
+            (number + 1, page.title(&ENGLISH), self.path(*page), current)
+        };
+        WritingPage::ALL.iter().enumerate().map(each).collect()
+    }
+
+    fn title(&self) -> &'static str {
+        self.page.title(&ENGLISH)
+    }
+}
+
+/// A field of a form.
+#[derive(Debug)]
+pub struct Field {
+    pub name: String,
+    pub label: &'static str,
+    pub hint: &'static str,
+    pub value: String,
+    pub kind: FieldKind,
+    /// What is wrong with its value: the sentence that a command would print.
+    pub problem: Option<String>,
+}
+
+#[derive(Debug)]
+pub enum FieldKind {
+    Text,
+    /// A date with a time.
+    Instant,
+    /// Several lines.
+    Area,
+    /// One of these: value and label of each.
+    Choice(Vec<(String, String)>),
+}
+
+/// The choice of the recipients.
+#[derive(Debug, Template)]
+#[template(path = "new_recipients.html")]
+pub struct WriteRecipients {
+    pub writing: Writing,
+    /// The imported audiences: name, recipients, and when it was imported.
+    pub audiences: Vec<(String, u32, Timestamp)>,
+    pub chosen: Option<String>,
+    pub country: Field,
+}
+
+/// What the base of all pages asks for.
+macro_rules! framed {
+    ($($page:ident),+) => {$(
+        impl $page {
+            const fn frame(&self) -> &Frame {
+                &self.writing.frame
+            }
+        }
+    )+};
+}
+
+framed!(WriteRecipients, WriteImport, WriteCheck, WriteRoute, WriteTime);
+
+impl WriteContent<'_> {
+    const fn frame(&self) -> &Frame {
+        &self.writing.frame
+    }
+
+    /// The preview of a step, by its number.
+    fn preview(&self, number: &usize) -> Option<&PreviewStep<'_>> {
+        self.previews.get(number.checked_sub(1)?)
+    }
+}
+
+impl WriteReview<'_> {
+    const fn frame(&self) -> &Frame {
+        &self.writing.frame
+    }
+
+    fn test_path(&self) -> String {
+        format!("/new/{}/test", self.writing.id)
+    }
+
+    fn launch_path(&self) -> String {
+        format!("/new/{}/launch", self.writing.id)
+    }
+
+    fn delete_path(&self) -> String {
+        format!("/new/{}/delete", self.writing.id)
+    }
+
+    /// The label of the button: it says to how many.
+    fn launch_label(&self) -> String {
+        let recipients = self.outlook.as_ref().map_or(0, |outlook| outlook.recipients);
+        format!("{} {}", ENGLISH.launch_to, ENGLISH.recipients_count(i64::try_from(recipients).unwrap_or(i64::MAX)))
+    }
+}
+
+impl WriteRecipients {
+    fn upload_path(&self) -> String {
+        format!("/new/{}/upload", self.writing.id)
+    }
+
+    fn import_path(&self) -> String {
+        format!("/new/{}/import", self.writing.id)
+    }
+
+    fn is_chosen(&self, name: &str) -> bool {
+        self.chosen.as_deref() == Some(name)
+    }
+}
+
+/// An import that is running, or has failed.
+#[derive(Debug, Template)]
+#[template(path = "new_import.html")]
+pub struct WriteImport {
+    pub writing: Writing,
+    pub file: String,
+    pub rows: u64,
+    pub bytes_done: u64,
+    pub bytes_total: u64,
+    pub failed: Option<String>,
+}
+
+impl WriteImport {
+    fn done(&self) -> String {
+        let part = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        Portion::of(part(self.bytes_done), part(self.bytes_total)).width()
+    }
+}
+
+/// What the file has: columns, countries, rejected rows; and whom of it to send to.
+#[derive(Debug, Template)]
+#[template(path = "new_check.html")]
+pub struct WriteCheck {
+    pub writing: Writing,
+    pub audience: String,
+    pub recipients: u32,
+    /// Those that the filter selects, if there is one.
+    pub selected: Option<u64>,
+    pub summary: Option<Summary>,
+    pub filter: Field,
+}
+
+impl WriteCheck {
+    /// The countries with most recipients first.
+    fn countries(&self) -> Vec<(String, u64)> {
+        let all = self.summary.iter().flat_map(|summary| &summary.countries);
+        let mut all: Vec<(String, u64)> = all.map(|(country, count)| (country.to_string(), *count)).collect();
+        all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        all
+    }
+
+    /// What the import takes a column for.
+    fn meaning(&self, field: &ColumnSummary) -> String {
+        match &field.meaning {
+            None => String::new(),
+            Some(ColumnMeaning::Number) => ENGLISH.number.to_owned(),
+            Some(ColumnMeaning::Named(meaning)) => meaning.name().to_owned(),
+        }
+    }
+
+    fn fill_rate(&self, field: &ColumnSummary) -> String {
+        let rows = self.summary.as_ref().map_or(0, |summary| summary.valid);
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        Portion::of(number(field.filled), number(rows)).percent()
+    }
+
+    fn samples(&self, field: &ColumnSummary) -> String {
+        field.samples.iter().map(super::show::visible).collect::<Vec<_>>().join(" · ")
+    }
+
+    /// Why rows were rejected, the commonest reason first.
+    fn reasons(&self) -> Vec<(String, u64)> {
+        let all = self.summary.iter().flat_map(|summary| &summary.reasons);
+        let mut all: Vec<(String, u64)> = all.map(|(reason, count)| (reason.to_string(), *count)).collect();
+        all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        all
+    }
+}
+
+/// A step with the fields of a page.
+#[derive(Debug)]
+pub struct StepFields {
+    /// From 1.
+    pub number: usize,
+    pub title: String,
+    pub fields: Vec<Field>,
+    /// What is wrong and belongs to none of the fields.
+    pub problems: Vec<String>,
+}
+
+/// The steps: channels, deadlines, countries.
+#[derive(Debug, Template)]
+#[template(path = "new_route.html")]
+pub struct WriteRoute {
+    pub writing: Writing,
+    pub steps: Vec<StepFields>,
+}
+
+/// The contents of the steps, with previews.
+#[derive(Debug, Template)]
+#[template(path = "new_content.html")]
+pub struct WriteContent<'a> {
+    pub writing: Writing,
+    pub columns: Vec<String>,
+    pub steps: Vec<StepFields>,
+    pub previews: Vec<PreviewStep<'a>>,
+}
+
+/// When and how fast.
+#[derive(Debug, Template)]
+#[template(path = "new_time.html")]
+pub struct WriteTime {
+    pub writing: Writing,
+    pub groups: Vec<(&'static str, Vec<Field>)>,
+}
+
+/// What will happen: who gets what by when, at what cost, and what to think about before.
+#[derive(Debug, Template)]
+#[template(path = "new_review.html")]
+pub struct WriteReview<'a> {
+    pub writing: Writing,
+    pub name: Field,
+    /// `None` if it cannot be planned yet; then the problems say why.
+    pub outlook: Option<Outlook>,
+    /// What is missing or wrong, each with the page where it is mended.
+    pub to_mend: Vec<(String, WritingPage)>,
+    pub previews: Vec<PreviewStep<'a>>,
+    pub test: Field,
+}
+
+/// What a launch would do.
+#[derive(Debug)]
+pub struct Outlook {
+    pub recipients: u64,
+    /// What happens when, and what it costs: a label and a value each.
+    pub facts: Vec<(&'static str, String)>,
+    /// The steps: number, channel, lanes, recipients it applies to, when it falls back.
+    pub steps: Vec<(usize, String, String, u64, String)>,
+    /// Rows that get no message, by reason.
+    pub left_out: Vec<(String, u64)>,
+    /// Each with the page where it can be changed.
+    pub warnings: Vec<(String, WritingPage)>,
+}
