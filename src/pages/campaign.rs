@@ -248,6 +248,13 @@ impl ReportPage<'_> {
         Portion::of(self.report.open, self.report.audience)
     }
 
+    /// The zone of the page, as a part of the address of the export.
+    fn zone_query(&self) -> String {
+        let Some(zone) = self.frame.zone else { return String::new() };
+        let zone: String = url::form_urlencoded::byte_serialize(zone.to_string().as_bytes()).collect();
+        format!("&time_zone={zone}")
+    }
+
     fn has_costs(&self) -> bool {
         self.report.steps.iter().any(|step| step.spent.is_some())
     }

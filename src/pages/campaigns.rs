@@ -23,6 +23,8 @@ pub struct CampaignsPage<'a> {
     pub tests: bool,
     /// Whether it is not the first page.
     pub is_later: bool,
+    /// The address of the first page with the same filters.
+    pub first: String,
     /// The address of the next page.
     pub next: Option<String>,
 }

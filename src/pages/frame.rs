@@ -11,6 +11,7 @@ use crate::domain::{Scope, Scopes, Timestamp, Zone};
 pub enum Place {
     Home,
     Campaigns,
+    Lanes,
     Events,
     /// In no part of it.
     Elsewhere,

@@ -21,6 +21,8 @@ pub struct RecipientsPage {
     pub filter: RecipientFilter,
     /// Whether it is not the first page.
     pub is_later: bool,
+    /// The address of the first page of the same list.
+    pub first: String,
     pub next: Option<String>,
 }
 
@@ -54,13 +56,9 @@ impl RecipientsPage {
         self.filter.outcome == Some(outcome.plain())
     }
 
-    /// The first page of the same list.
-    fn first(&self) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let whom = self.filter.whom.clone().map(|whom| ("whom", whom));
-        let outcome = self.filter.outcome.map(|outcome| ("outcome", outcome.to_string()));
-        query.extend_pairs(whom.into_iter().chain(outcome));
-        format!("{}/recipients?{}", self.path(), query.finish())
+    /// The word of the state that is listed.
+    fn state_word(&self) -> &'static str {
+        self.filter.state.map_or("", StateName::as_str)
     }
 }
 

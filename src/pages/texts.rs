@@ -65,7 +65,7 @@ texts! {
     nothing_scheduled = "Nothing is scheduled.";
     nothing_finished = "No campaign has finished yet.";
     no_campaigns = "There are no campaigns yet.";
-    no_campaigns_hint = "Launch the first one with: volley campaign launch promo.toml";
+    no_campaigns_hint = "Write the first one here, or launch a campaign file with: volley campaign launch FILE";
     all_campaigns = "All campaigns";
     what_to_do = "What to do:";
 
@@ -174,6 +174,14 @@ texts! {
     messages_to = "Messages to";
     no_messages = "No message is known for this.";
     no_messages_hint = "Search by a number with its country code, such as +6591234567, a message id, or the name of a campaign.";
+    // Lanes.
+    no_lanes = "There are no lanes yet.";
+    no_lanes_hint = "A lane is one sender on one channel. Add it to volley.toml as [[lane]].";
+    tier = "Tier";
+    in_24h = "recipients in the last 24 hours";
+    wait_for_it = "messages wait for it";
+    provider_says = "The provider reports";
+
     // Writing a campaign.
     new_campaign = "New campaign";
     unfinished = "Being written";
@@ -370,6 +378,11 @@ impl Texts {
 
     pub fn recipients_count(&self, number: impl Plain<i64>) -> String {
         plural(number.plain(), "recipient", "recipients")
+    }
+
+    /// `44/s of 80/s`.
+    pub fn of_rate(&self, now: &str, allowed: &str) -> String {
+        format!("{now} of {allowed}")
     }
 
     /// `2,061 of 5,239`.

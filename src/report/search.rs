@@ -28,6 +28,15 @@ pub enum StateName {
 }
 
 impl StateName {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sending => "sending",
+            Self::Awaiting => "awaiting",
+            Self::Done => "done",
+        }
+    }
+
     const fn of(state: State) -> Self {
         match state {
             State::Queued { .. } => Self::Queued,

@@ -14,4 +14,6 @@ pub struct Sketch {
     pub changed_at: Timestamp,
     /// The name of the operator.
     pub changed_by: String,
+    /// The name under which a launch has begun. Whether it was completed, the campaign of this name tells.
+    pub launch: Option<String>,
 }

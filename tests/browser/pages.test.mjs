@@ -91,6 +91,8 @@ for (const [device, options] of [['desktop', DESKTOP], ['phone', PHONE], ['wide'
     await examine(page, `${device}-report`);
     await page.getByRole('link', { name: 'Events' }).last().click();
     await examine(page, `${device}-campaign-events`);
+    await page.goto('/lanes');
+    await examine(page, `${device}-lanes`);
     await page.goto('/events');
     await examine(page, `${device}-events`);
     await page.goto('/find?whom=%2B000');

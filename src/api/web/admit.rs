@@ -7,6 +7,7 @@ use axum::http::{Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::FutureExt;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tracing::Instrument;
@@ -17,7 +18,7 @@ use super::own_origin::is_own;
 use super::session;
 use crate::access::{Denied, SignedIn};
 use crate::api::Shared;
-use crate::api::door::Peer;
+use crate::api::door::{Patience, Peer};
 use crate::api::native::{Answer, Asked, Call, Entry, Kind, Problem, RequestId, panicked};
 use crate::api::rate::Counted;
 use crate::domain::Scope;
@@ -36,25 +37,39 @@ pub(super) async fn admit(State(shared): State<Shared>, request: Request, next: 
 }
 
 /// The same for a form with a file, which is read as it arrives. Its handler checks the token of the form.
-pub(super) async fn admit_upload(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
-    let session = match session::of(&shared, request.headers()).await {
-        Ok(session) => session,
-        Err(Denied::Unavailable { why }) => return Problem::from(Denied::Unavailable { why }).into_response(),
-        Err(_) => return to_sign_in(request.method(), request.uri()),
+pub(super) async fn admit_upload(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let admitted = match session::of(&shared, request.headers()).await {
+        Ok(session) => admitted_upload(&shared, session, request, next).await,
+        Err(Denied::Unavailable { why }) => Err(Denied::Unavailable { why }.into()),
+        Err(_) => Ok(to_sign_in(request.method(), request.uri())),
     };
+    admitted.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn admitted_upload(shared: &Shared, session: SignedIn, request: Request, next: Next) -> Answer<Response> {
     if !is_own(request.headers()) {
-        return Problem::new(Kind::Forbidden, "this form is from another site; open the page again").into_response();
+        return Err(Problem::new(Kind::Forbidden, "this form is from another site; open the page again"));
     }
-    let counted = shared.0.rates.check(Counted::Key(&session.caller)).map_err(Problem::from);
-    if let Err(problem) = counted.and(session.caller.check(Scope::Read).map_err(Problem::from)) {
-        return problem.into_response();
+    let caller = Arc::clone(&session.caller);
+    // Whoever is signed in can sign out.
+    if request.uri().path() != "/sign-out" {
+        caller.check(Scope::Read)?;
     }
-    request.extensions_mut().insert(Call { caller: Arc::clone(&session.caller), at: shared.clock.now() });
-    request.extensions_mut().insert(session);
+    shared.0.rates.check(Counted::Key(&caller))?;
+    let peer = Peer::address_of(request.extensions());
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(Call { caller: Arc::clone(&caller), at: shared.clock.now() });
+    parts.extensions.insert(session);
+    let asked = asked(&parts, peer);
+    parts.extensions.insert(asked);
+    let entry = Entry::of(caller, &mut parts).await?;
+    let shared = shared.clone();
     // What has arrived stays, even if the operator has left the page.
-    tokio::spawn(async move { next.run(request).await }.in_current_span())
-        .await
-        .unwrap_or_else(|_| panicked().into_response())
+    let upload = async move {
+        let answered = next.run(Request::from_parts(parts, body)).await;
+        entry.record(&shared, answered).await
+    };
+    tokio::spawn(upload.in_current_span()).await.unwrap_or_else(|_| Err(panicked()))
 }
 
 /// Sends the operator to sign in, and then to the page.
@@ -70,6 +85,10 @@ async fn admitted(shared: &Shared, session: SignedIn, request: Request, next: Ne
     shared.0.rates.check(Counted::Key(&caller))?;
     let peer = Peer::address_of(request.extensions());
     let (mut parts, body) = request.into_parts();
+    // A plan and a launch read every recipient. A request that did not come through the door, as in tests, has no limits.
+    let is_long = parts.uri.path().starts_with("/new/");
+    let patience = parts.extensions.get::<Patience>().filter(|_| is_long);
+    let _patience = patience.map(Patience::work).transpose()?;
     parts.extensions.insert(Call { caller: Arc::clone(&caller), at: shared.clock.now() });
     parts.extensions.insert(session.clone());
     if [Method::GET, Method::HEAD].contains(&parts.method) {
@@ -77,9 +96,8 @@ async fn admitted(shared: &Shared, session: SignedIn, request: Request, next: Ne
     }
     let form = read(&shared.0.bodies, &parts.headers, body).await?;
     session::ensure_own(&session, &parts.headers, form.get("form_token").unwrap_or_default())?;
-    let id = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-    let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
-    parts.extensions.insert(Asked(AuditRequest { id, peer, method, path }));
+    let asked = asked(&parts, peer);
+    parts.extensions.insert(asked);
     parts.extensions.insert(form);
     let entry = Entry::of(caller, &mut parts).await?;
     let shared = shared.clone();
@@ -90,6 +108,12 @@ async fn admitted(shared: &Shared, session: SignedIn, request: Request, next: Ne
         entry.record(&shared, answered.unwrap_or_else(|_| panicked().into_response())).await
     };
     tokio::spawn(change.in_current_span()).await.unwrap_or_else(|_| Err(panicked()))
+}
+
+/// The request, as the audit log records it.
+fn asked(parts: &Parts, peer: IpAddr) -> Asked {
+    let id = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+    Asked(AuditRequest { id, peer, method: parts.method.to_string(), path: parts.uri.path().to_owned() })
 }
 
 /// The session of an admitted request.

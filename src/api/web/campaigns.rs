@@ -73,6 +73,7 @@ pub(super) async fn list(
         state: query.state,
         tests: query.tests,
         is_later: before.is_some(),
+        first: without_cursor(&uri),
         next: next.map(|next| with_cursor(&uri, &next)),
     })
 }
@@ -86,11 +87,19 @@ fn unfinished(sketch: &Sketch) -> (String, String, Timestamp, String) {
 
 /// The address of the next page: the same filters, and the cursor.
 pub(super) fn with_cursor(uri: &Uri, cursor: &str) -> String {
+    format!("{}?{}", uri.path(), filters(uri).append_pair("cursor", cursor).finish())
+}
+
+/// The address of the first page with the same filters.
+pub(super) fn without_cursor(uri: &Uri) -> String {
+    format!("{}?{}", uri.path(), filters(uri).finish())
+}
+
+fn filters(uri: &Uri) -> form_urlencoded::Serializer<'static, String> {
     let mut query = form_urlencoded::Serializer::new(String::new());
     let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     query.extend_pairs(pairs.filter(|(name, _)| name != "cursor"));
-    query.append_pair("cursor", cursor);
-    format!("{}?{}", uri.path(), query.finish())
+    query
 }
 
 /// What was just done, for a sentence on the page.

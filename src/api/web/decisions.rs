@@ -7,13 +7,11 @@ use super::admit::Session;
 use super::form::Form;
 use super::frame::page;
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Kind, Path, Problem, found, launcher};
+use crate::api::native::{Answer, Call, Path, found, launcher};
 use crate::campaign::{CampaignDecision, carry_out};
 use crate::domain::Scope;
 use crate::pages::{CancelPage, Done, Place, campaign_path};
 use crate::status::Watcher;
-
-const REASON_MAX: usize = 1_000;
 
 async fn decide(
     shared: &Shared,
@@ -23,10 +21,7 @@ async fn decide(
     form: &Form,
 ) -> Answer<Redirect> {
     call.caller.check(Scope::Manage)?;
-    let reason = form.entered("reason");
-    if reason.is_some_and(|reason| reason.chars().count() > REASON_MAX) {
-        return Err(Problem::new(Kind::Invalid, "a reason has at most 1,000 characters; shorten it"));
-    }
+    let reason = form.reason()?;
     let batch = found(shared, call, campaign).await?;
     carry_out(shared.store.as_ref(), shared.clock.as_ref(), &batch, decision, &call.origin(reason)).await?;
     let done = match decision {

@@ -13,6 +13,8 @@ use crate::domain::Span;
 
 /// The largest form of a page.
 const FORM_MAX: usize = 64 << 10;
+/// The longest reason, in characters.
+const REASON_MAX: usize = 1_000;
 
 /// The fields of a form, in its order.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +29,15 @@ impl Form {
     /// The same without spaces around it; `None` if nothing was entered.
     pub(super) fn entered(&self, name: &str) -> Option<&str> {
         self.get(name).map(str::trim).filter(|value| !value.is_empty())
+    }
+
+    /// The reason for a decision, if one was given.
+    pub(super) fn reason(&self) -> Answer<Option<&str>> {
+        let reason = self.entered("reason");
+        if reason.is_some_and(|reason| reason.chars().count() > REASON_MAX) {
+            return Err(Problem::new(Kind::Invalid, "a reason has at most 1,000 characters; shorten it"));
+        }
+        Ok(reason)
     }
 
     fn parse(body: &[u8]) -> Answer<Self> {

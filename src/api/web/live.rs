@@ -77,9 +77,12 @@ impl Hub {
         is_last
     }
 
-    /// Ends a look for those who join later: they begin another one.
-    fn end(&self, key: Key) {
-        self.0.lock().remove(&key);
+    /// Ends a look for those who join later: they begin another one. One that has begun meanwhile stays.
+    fn end(&self, key: Key, sender: &Arc<Sender<Shown>>) {
+        let mut watched = self.0.lock();
+        if watched.get(&key).is_some_and(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(sender))) {
+            watched.remove(&key);
+        }
     }
 }
 
@@ -120,7 +123,7 @@ async fn look_on(shared: Shared, key: Key, sender: Arc<Sender<Shown>>) {
         }
     };
     let looked = looked.await;
-    shared.0.hub.end(key);
+    shared.0.hub.end(key, &sender);
     if let Err(problem) = looked {
         tracing::warn!(error = problem.sentence(), "cannot look at a campaign for its page");
         sender.send_modify(|last| last.is_gone = true);
@@ -199,25 +202,31 @@ impl Viewer {
                 self.has_ended = true;
                 return Some(StreamEvent::default().event("over").data("over"));
             }
-            // A look that was made before this page joined counts as well.
-            if !(std::mem::take(&mut self.is_first) && self.receiver.borrow().state.is_some()) {
+            // A look that was made before this page joined counts as well, unless it is older than the page.
+            let is_fresh = |state: Option<BatchState>| state.is_some() && (self.state.is_none() || state == self.state);
+            let has_first = self.is_first && is_fresh(self.receiver.borrow().state);
+            self.is_first = false;
+            if !has_first {
                 tokio::select! {
                     // The look has ended: the browser connects again, and begins another one.
                     changed = self.receiver.changed() => changed.ok()?,
                     () = self.shared.clock.sleep(RECHECK) => {
-                        self.recheck().await?;
+                        if !self.goes_on().await {
+                            return Some(self.reload());
+                        }
                         continue;
                     }
                 }
             }
-            self.recheck().await?;
+            if !self.goes_on().await {
+                return Some(self.reload());
+            }
             let shown = self.receiver.borrow_and_update().clone();
             if shown.is_gone {
                 return None;
             }
             if self.state.is_some() && shown.state != self.state {
-                self.has_ended = true;
-                return Some(StreamEvent::default().event("reload").data("reload"));
+                return Some(self.reload());
             }
             self.is_over = shown.is_over;
             if shown.id != self.last {
@@ -227,17 +236,23 @@ impl Viewer {
         }
     }
 
-    /// `None` if the session has ended: the page asks again, and is sent to sign in.
-    async fn recheck(&mut self) -> Option<()> {
+    /// Ends the stream. The page is loaded again: for other controls, or for the sign-in.
+    fn reload(&mut self) -> StreamEvent {
+        self.has_ended = true;
+        StreamEvent::default().event("reload").data("reload")
+    }
+
+    /// Whether the session goes on.
+    async fn goes_on(&mut self) -> bool {
         let now = self.shared.clock.now();
         if now.since(self.checked_at) >= RECHECK {
             self.checked_at = now;
             if let Err(denied) = self.shared.0.access.recheck(&self.call.caller, now).await {
                 tracing::debug!(error = %Causes(&denied), "a live page ends");
-                return None;
+                return false;
             }
         }
-        Some(())
+        true
     }
 }
 

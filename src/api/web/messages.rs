@@ -8,13 +8,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 
 use super::admit::Session;
-use super::campaigns::with_cursor;
+use super::campaigns::{with_cursor, without_cursor};
 use super::frame::page;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::book::Book;
 use crate::campaign::find_exactly;
-use crate::domain::{Loaded, Msisdn, Outcome};
+use crate::domain::{Loaded, MessageId, Msisdn, Outcome};
 use crate::pages::{FoundPage, MessagePage, Place, RecipientFilter, RecipientsPage, campaign_path};
 use crate::report::{
     MessageFilter, MessageView, MessageViews, RecipientCursor, StateName, message_by_id, messages_from, messages_to,
@@ -91,6 +91,7 @@ pub(super) async fn of_campaign(
         rows: MessageViews::of(store, &batch).await?.read(&messages).await?,
         filter,
         is_later: from > 0,
+        first: without_cursor(&uri),
         next: next.map(|next| with_cursor(&uri, &next)),
     })
 }
@@ -136,8 +137,8 @@ pub(super) async fn find(
     if let Ok(Some(batch)) = find_exactly(store, text).await {
         return Ok(Redirect::to(&campaign_path(&batch.public_id().to_string())).into_response());
     }
-    if message_by_id(store, text).await?.is_some() {
-        return Ok(Redirect::to(&format!("/messages/{text}")).into_response());
+    if let Some((batch, key)) = message_by_id(store, text).await? {
+        return Ok(Redirect::to(&format!("/messages/{}", MessageId { key, tag: batch.tag })).into_response());
     }
     let cursors = shared.cursors("found-pages", &text).await?;
     let from = match query.cursor.as_str() {

@@ -10,6 +10,7 @@ mod events;
 mod form;
 mod frame;
 mod home;
+mod lanes;
 mod live;
 mod messages;
 mod own_origin;
@@ -55,6 +56,9 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/campaigns/{campaign}/cancel", get(decisions::ask_cancel).post(decisions::cancel))
         .route("/messages/{message}", get(messages::show))
         .route("/find", get(messages::find))
+        .route("/lanes", get(lanes::list))
+        .route("/lanes/{lane}/pause", post(lanes::pause))
+        .route("/lanes/{lane}/resume", post(lanes::resume))
         .route("/events", get(events::list))
         .route("/new", post(writing::begin))
         .route("/new/{sketch}/recipients", get(writing::recipients).post(writing::change_recipients))

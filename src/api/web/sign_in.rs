@@ -42,6 +42,7 @@ impl SignIns {
         failures.get(&place(peer)).is_some_and(|(count, last)| *count >= ATTEMPTS && now.since(*last) < WAIT)
     }
 
+    /// Counts an attempt as failed. A successful one takes it back.
     fn failed(&self, peer: IpAddr, now: Timestamp) {
         let mut failures = self.0.lock();
         if failures.len() >= ADDRESSES {
@@ -131,6 +132,8 @@ pub(super) async fn sign_in(State(shared): State<Shared>, request: Request) -> A
         let sentence = format!("too many attempts from this address; wait {WAIT} and try again");
         return refused(StatusCode::TOO_MANY_REQUESTS, sentence).await;
     }
+    // Before the password is hashed, so that many requests at once are counted too.
+    shared.0.sign_ins.failed(peer, now);
     match shared.0.access.sign_in(&name, Secret::new(stranger.text("password"))).await {
         Ok(operator) => {
             shared.0.sign_ins.succeeded(peer);
@@ -138,7 +141,6 @@ pub(super) async fn sign_in(State(shared): State<Shared>, request: Request) -> A
         }
         Err(denied @ Denied::Unavailable { .. }) => Err(denied.into()),
         Err(denied) => {
-            shared.0.sign_ins.failed(peer, now);
             tracing::warn!(%peer, "somebody could not sign in");
             refused(StatusCode::UNAUTHORIZED, denied.to_string()).await
         }

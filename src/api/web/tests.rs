@@ -103,7 +103,8 @@ async fn every_page_wants_a_session_and_answers() {
     let campaign = launched(&bench, "Promo").await;
     let browser = Browser::manager(&bench).await;
     let message = first_message(&browser.get(&format!("{campaign}/recipients")).await.text);
-    let mut pages: Vec<String> = ["/", "/campaigns", "/events", "/find?whom=%2B6591234567"].map(str::to_owned).into();
+    let mut pages: Vec<String> =
+        ["/", "/campaigns", "/lanes", "/events", "/find?whom=%2B6591234567"].map(str::to_owned).into();
     pages.extend(OF_CAMPAIGN.map(|page| format!("{campaign}{page}")));
     pages.push(message);
     for path in pages {
@@ -374,6 +375,24 @@ async fn a_path_or_a_method_that_does_not_exist_is_a_page_that_says_so() {
             "{path}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_lane_is_paused_and_resumed_with_who() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    let reader = Browser::of(&bench, "rio", &[Scope::Read]).await;
+    let lane = &bench.shared.config.lanes[0].name;
+    let button = format!("{lane}/pause\"");
+    assert!(browser.get("/lanes").await.text.contains(&button) && !reader.get("/lanes").await.text.contains(&button));
+    assert_eq!(reader.post(&format!("/lanes/{lane}/pause"), &[]).await.status, StatusCode::FORBIDDEN);
+    let paused = browser.post(&format!("/lanes/{lane}/pause"), &[("reason", "a <b>wrong</b> sender")]).await;
+    assert_eq!(place(&paused), "/lanes", "{}", paused.text);
+    let shown = browser.get("/lanes").await.text;
+    assert!(shown.contains("by mia") && shown.contains("a &#60;b&#62;wrong&#60;/b&#62; sender"), "{shown}");
+    browser.post(&format!("/lanes/{lane}/resume"), &[]).await;
+    assert!(!browser.get("/lanes").await.text.contains("by mia"));
+    assert_eq!(browser.post("/lanes/unknown/pause", &[]).await.status, StatusCode::NOT_FOUND);
 }
 
 /// Opens the live part of a campaign's page, and reads its events one by one.

@@ -52,10 +52,10 @@ if (live) {
     source.addEventListener("over", close);
     source.addEventListener("error", () => {
       lost = setTimeout(() => say(state.dataset.lost), 2000);
-      // After an answer that is no stream, a browser does not try again by itself.
+      // The answer was no stream: the session has ended, or the server is busy. A lost connection is tried again.
       if (source && source.readyState === EventSource.CLOSED) {
         close();
-        setTimeout(open, 3000);
+        setTimeout(() => location.reload(), 5000);
       }
     });
   };

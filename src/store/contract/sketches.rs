@@ -19,6 +19,7 @@ fn sketch(number: u64, second: i64) -> Sketch {
         created_at: at(second),
         changed_at: at(second),
         changed_by: "ann".to_owned(),
+        launch: None,
     }
 }
 
@@ -38,6 +39,7 @@ async fn of_two_changes_of_one_version_one_is_refused(desk: Desk) {
         version: 2,
         changed_at: at(2),
         changed_by: by.to_owned(),
+        launch: Some("Promo".to_owned()),
         ..new.clone()
     };
     assert!(desk.change_sketch(changed("ben")).await.unwrap());

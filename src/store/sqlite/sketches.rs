@@ -12,7 +12,8 @@ pub(super) const LIST: &str = "SELECT * FROM sketch ORDER BY changed_at DESC, id
 
 pub(super) async fn create(connection: &mut SqliteConnection, sketch: Sketch) -> Work<()> {
     sqlx::query(
-        "INSERT INTO sketch (id, campaign, version, created_at, changed_at, changed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO sketch (id, campaign, version, created_at, changed_at, changed_by, launch)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )
     .bind(number(sketch.id))
     .bind(&sketch.campaign)
@@ -20,6 +21,7 @@ pub(super) async fn create(connection: &mut SqliteConnection, sketch: Sketch) ->
     .bind(sketch.created_at.millis())
     .bind(sketch.changed_at.millis())
     .bind(&sketch.changed_by)
+    .bind(&sketch.launch)
     .execute(connection)
     .await?;
     Ok(())
@@ -37,13 +39,15 @@ pub(super) async fn list(connection: &mut SqliteConnection, limit: u32) -> Work<
 
 pub(super) async fn change(connection: &mut SqliteConnection, sketch: Sketch) -> Work<bool> {
     let changed = sqlx::query(
-        "UPDATE sketch SET campaign = ?2, version = ?3, changed_at = ?4, changed_by = ?5 WHERE id = ?1 AND version = ?3 - 1",
+        "UPDATE sketch SET campaign = ?2, version = ?3, changed_at = ?4, changed_by = ?5, launch = ?6
+         WHERE id = ?1 AND version = ?3 - 1",
     )
     .bind(number(sketch.id))
     .bind(&sketch.campaign)
     .bind(sketch.version)
     .bind(sketch.changed_at.millis())
     .bind(&sketch.changed_by)
+    .bind(&sketch.launch)
     .execute(connection)
     .await?;
     Ok(changed.rows_affected() > 0)
@@ -66,5 +70,6 @@ fn sketch(row: &SqliteRow) -> Work<Sketch> {
         created_at: timestamp(row, "created_at")?,
         changed_at: timestamp(row, "changed_at")?,
         changed_by: row.try_get("changed_by")?,
+        launch: row.try_get("launch")?,
     })
 }

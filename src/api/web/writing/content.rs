@@ -159,18 +159,13 @@ fn take_template(step: &mut Keys, form: &Form, number: usize) {
             }
         }
     }
-    if template.text("name").is_empty() {
-        step.put_object("template", Keys::default());
-        return;
-    }
     if let Some(lines) = get("template_body") {
         template.put_all("body", lines.lines().map(str::trim).filter(|line| !line.is_empty()));
     }
     set(&mut template, "header", get("template_header"), |url| json!({"image": url}));
     set(&mut template, "buttons", get("template_buttons"), |end| json!([{"index": 0, "url": end}]));
+    // What is incomplete, or too much, is kept: the plan says what is wrong with it.
     step.put_object("template", template);
-    // A step has one content.
-    step.put("text", "");
 }
 
 fn set(template: &mut Keys, key: &str, text: Option<&str>, value: impl Fn(&str) -> Value) {

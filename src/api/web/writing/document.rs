@@ -20,7 +20,7 @@ pub(super) struct Document {
 const STEP: &str = "step";
 
 impl Document {
-    /// Reads what is stored. It was written by [`Document::to_json`], so it is an object.
+    /// Reads what is stored. It was written by [`Document::stored`], so it is an object.
     pub(super) fn read(text: &str) -> Self {
         let mut keys: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
         let steps = match keys.remove(STEP) {
@@ -31,18 +31,27 @@ impl Document {
         Self { keys: Keys(keys), steps: steps.into_iter().filter_map(of_step).collect() }
     }
 
-    /// The campaign as the API takes it.
+    /// The campaign as the API takes it. The deadline of a step that is the last for now is kept, but does not count.
     pub(super) fn to_value(&self) -> Map<String, Value> {
-        let mut all = self.keys.0.clone();
-        if !self.steps.is_empty() {
-            let steps = self.steps.iter().map(|Keys(keys)| Value::Object(keys.clone())).collect();
+        let mut all = self.clone();
+        if let Some(last) = all.steps.last_mut() {
+            last.put("fallback_after", "");
+        }
+        all.into_keys()
+    }
+
+    fn into_keys(self) -> Map<String, Value> {
+        let Self { keys: Keys(mut all), steps } = self;
+        if !steps.is_empty() {
+            let steps = steps.into_iter().map(|Keys(keys)| Value::Object(keys)).collect();
             all.insert(STEP.to_owned(), Value::Array(steps));
         }
         all
     }
 
-    pub(super) fn to_json(&self) -> String {
-        Value::Object(self.to_value()).to_string()
+    /// The campaign as it is stored.
+    pub(super) fn stored(&self) -> String {
+        Value::Object(self.clone().into_keys()).to_string()
     }
 
     /// The campaign, or every problem with what is written.
@@ -134,7 +143,7 @@ mod tests {
     fn a_document_keeps_what_it_does_not_know() {
         let text = r#"{"audience":["members"],"name":"Promo","odd":{"a":[1]},"step":[{"channel":"SMS","text":"Hi"},{"channel":"Viber"}]}"#;
         let mut document = Document::read(text);
-        assert_eq!(document.to_json(), text);
+        assert_eq!(document.stored(), text);
         assert_eq!((document.audience(), document.steps.len()), (Some("members".to_owned()), 2));
         document.steps[1].put("text", "two\r\nlines");
         document.keys.put("name", " ");

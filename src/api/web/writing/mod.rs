@@ -38,11 +38,12 @@ pub(super) async fn begin(State(shared): State<Shared>, call: Call) -> Answer<Re
     call.caller.check(Scope::Manage)?;
     let sketch = Sketch {
         id: SketchId::new(shared.chance.bits()),
-        campaign: Document::default().to_json(),
+        campaign: Document::default().stored(),
         version: 1,
         created_at: call.at,
         changed_at: call.at,
         changed_by: call.caller.name.clone(),
+        launch: None,
     };
     let path = path(sketch.id, WritingPage::Recipients);
     shared.store.create_sketch(sketch).await?;
@@ -50,9 +51,15 @@ pub(super) async fn begin(State(shared): State<Shared>, call: Call) -> Answer<Re
 }
 
 /// Discards what was written.
-pub(super) async fn discard(State(shared): State<Shared>, Path(id): Path<String>, call: Call) -> Answer<Redirect> {
-    call.caller.check(Scope::Manage)?;
-    let opened = Opened::of(&shared, &call, &id).await?;
+pub(super) async fn discard(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    call: Call,
+    form: Form,
+) -> Answer<Redirect> {
+    let mut opened = Opened::to_change(&shared, &call, &id, &form).await?;
+    // Nobody changes it meanwhile.
+    opened.claim(&shared, &call).await?;
     shared.store.remove_sketch(opened.sketch.id).await?;
     Ok(Redirect::to("/campaigns"))
 }
@@ -99,7 +106,7 @@ impl Opened {
 
     /// Stores the document, unless somebody else was faster.
     async fn save(&mut self, shared: &Shared, call: &Call) -> Answer<()> {
-        let campaign = self.document.to_json();
+        let campaign = self.document.stored();
         if campaign == self.sketch.campaign {
             return Ok(());
         }

@@ -17,8 +17,8 @@ use crate::config::Problem;
 use crate::pages::{FieldKind, WriteCheck, WriteRecipients, WritingPage};
 use crate::store::Audience;
 
-/// Audiences that can be chosen from: the latest.
-const SHOWN: usize = 50;
+/// Audiences that can be chosen from, by name.
+const SHOWN: u32 = 100;
 
 pub(in crate::api::web) async fn recipients(
     State(shared): State<Shared>,
@@ -27,9 +27,8 @@ pub(in crate::api::web) async fn recipients(
     call: Call,
 ) -> Answer<Response> {
     let opened = Opened::of(&shared, &call, &id).await?;
-    let mut all = shared.store.audiences().await?;
-    all.reverse();
-    let listed = all.iter().take(SHOWN).map(|audience| {
+    let all = shared.store.audience_page(None, SHOWN).await?;
+    let listed = all.iter().map(|audience| {
         let at = audience.parts.last().map_or(opened.sketch.created_at, |part| part.begun_at);
         (audience.name.clone(), audience.recipients(), at)
     });

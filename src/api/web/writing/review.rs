@@ -14,7 +14,7 @@ use crate::api::web::frame::page;
 use crate::campaign::{LaunchError, Prepared, PreviewRequest, Previews, Trial, Warning};
 use crate::config::Problem;
 use crate::domain::text::{about, capital, list};
-use crate::domain::{BatchState, StepIndex};
+use crate::domain::{BatchState, Causes, StepIndex};
 use crate::forecast::{Cost, Shares};
 use crate::pages::{
     Done, Field, FieldKind, Outlook, PreviewMessage, PreviewStep, WriteReview, Writing, WritingPage, campaign_path,
@@ -168,8 +168,9 @@ async fn outlook(shared: &Shared, call: &Call, prepared: &Prepared, writing: &Wr
 
 /// Launches what is written, or keeps it as a draft of the engine.
 ///
-/// - Claims its version first, so that of two clicks one launches. Its name keeps a crash in between from launching twice:
-///   a name belongs to one campaign.
+/// - Claims its version first, and notes the name, so that of two clicks one launches.
+/// - After a crash, the campaign of the noted name tells whether it was launched. Under another name it is not launched
+///   again.
 pub(in crate::api::web) async fn launch(
     State(shared): State<Shared>,
     Path(id): Path<String>,
@@ -182,34 +183,63 @@ pub(in crate::api::web) async fn launch(
         let sentence = "a campaign needs a name; go back and write one";
         return Err(ApiProblem::new(Kind::Invalid, sentence));
     };
+    if let Some(begun) = opened.sketch.launch.clone() {
+        if let Some(batch) =
+            shared.store.batch_named(&begun).await?.filter(|batch| batch.created_at >= opened.sketch.created_at)
+        {
+            return Ok(launched(&shared, &opened, &batch.public_id().to_string(), Done::Launched).await);
+        }
+        if begun != name {
+            let sentence = format!(
+                "a launch of this campaign as \"{begun}\" has begun and may still be running; launch it under this name, or \
+                 wait until it is done"
+            );
+            return Err(ApiProblem::new(Kind::Conflict, sentence));
+        }
+    }
     opened.document.keys.put("name", name);
-    opened.sketch.campaign = opened.document.to_json();
-    opened.claim(&shared, &call).await?;
+    let is_draft = match form.get("do") {
+        Some("launch") => false,
+        Some("draft") => true,
+        // The Enter key in the field of the name.
+        _ => {
+            opened.save(&shared, &call).await?;
+            return Ok(opened.after(WritingPage::Review, &form));
+        }
+    };
     let draft = draft_of(opened.document.to_value(), &shared)?;
     let config = current(&shared).await?;
-    let is_draft = form.get("do") == Some("draft");
-    let launched = launcher(&shared, &config, &call).launch_as(&draft, is_draft, |_| None, async |_| Ok(())).await;
-    match launched {
-        Ok((launched, _)) => {
-            shared.store.remove_sketch(opened.sketch.id).await?;
-            let done = match launched.state {
+    opened.sketch.campaign = opened.document.stored();
+    opened.sketch.launch = Some(name.to_owned());
+    opened.claim(&shared, &call).await?;
+    let done = launcher(&shared, &config, &call).launch_as(&draft, is_draft, |_| None, async |_| Ok(())).await;
+    let error = match done {
+        Ok((done, _)) => {
+            let what = match done.state {
                 BatchState::Draft => Done::Kept,
                 BatchState::Scheduled => Done::Scheduled,
                 _ => Done::Launched,
             };
-            let place = format!("{}?done={}", campaign_path(&launched.id.to_string()), done.as_str());
-            Ok(Redirect::to(&place).into_response())
+            return Ok(launched(&shared, &opened, &done.id.to_string(), what).await);
         }
-        Err(LaunchError::Problems(_)) => {
-            let writing = opened.writing(&session, WritingPage::Review);
-            shown(&shared, &call, &opened, writing).await
-        }
-        Err(error) => {
-            let mut writing = opened.writing(&session, WritingPage::Review);
-            writing.problems.push(error.to_string());
-            shown(&shared, &call, &opened, writing).await
-        }
+        Err(error) => error,
+    };
+    // Nothing of a failed launch is stored.
+    opened.sketch.launch = None;
+    opened.claim(&shared, &call).await?;
+    let mut writing = opened.writing(&session, WritingPage::Review);
+    if !matches!(error, LaunchError::Problems(_)) {
+        writing.problems.push(error.to_string());
     }
+    shown(&shared, &call, &opened, writing).await
+}
+
+/// Leads to the campaign. What was written is not needed any more; if it cannot be removed, it still knows its campaign.
+async fn launched(shared: &Shared, opened: &Opened, campaign: &str, done: Done) -> Response {
+    if let Err(error) = shared.store.remove_sketch(opened.sketch.id).await {
+        tracing::warn!(error = %Causes(&error), "cannot remove a campaign that was being written and is launched");
+    }
+    Redirect::to(&format!("{}?done={}", campaign_path(campaign), done.as_str())).into_response()
 }
 
 /// Sends a test to the operator's own numbers, and shows how it goes.

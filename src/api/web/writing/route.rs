@@ -130,16 +130,19 @@ pub(in crate::api::web) async fn change_route(
         let before = step.text("channel");
         step.take(&form, &prefix, &TEXTS);
         step.take_lists(&form, &prefix, &["only"]);
-        if step.text("channel") != before {
-            // Lanes belong to their channel.
+        let channel = step.text("channel");
+        if channel != before {
+            // Lanes, templates and senders belong to their channel.
             step.put("lane", "");
+            if channel != Channel::WhatsApp.as_str() {
+                step.put_object("template", Keys::default());
+            }
+            if channel != Channel::Sms.as_str() {
+                step.put("source", "");
+            }
         }
     }
     rearrange(steps, form.get("do").unwrap_or_default(), &shared.config);
-    // The last step has no deadline.
-    if let Some(last) = steps.last_mut() {
-        last.put("fallback_after", "");
-    }
     opened.save(&shared, &call).await?;
     Ok(opened.after(WritingPage::Route, &form))
 }

@@ -6,6 +6,7 @@ use axum::http::{Request, StatusCode, header};
 use crate::api::native::tests::{Answered, Bench};
 use crate::api::web::tests::{Browser, form_token, place};
 use crate::domain::Scope;
+use crate::store::Sketch;
 
 const FILE: &str =
     "Mobile,FirstName,Code\n+6591234567,Ann,A1\n+6591234569,<b>Eve</b>,=1+1\n12,Nobody,C3\n+6591234568,Ben,B2\n";
@@ -70,6 +71,8 @@ impl<'a> Author<'a> {
         let fields = [("form_token", token.as_str()), ("version", &version), ("country", "SG")];
         let sent = self.browser.send(with_file(&format!("{}/upload", self.at), &fields, name, content)).await;
         self.bench.imports.ended().await;
+        // The page of the progress, as the browser loads it.
+        self.browser.get(place(&sent)).await;
         sent
     }
 
@@ -170,6 +173,66 @@ async fn two_launches_of_one_version_make_one_campaign() {
     assert_eq!(statuses[0], StatusCode::SEE_OTHER);
     assert_ne!(statuses[1], StatusCode::SEE_OTHER, "{} {}", first.text, second.text);
     assert_eq!(bench.store.batches(None).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn after_a_crash_the_campaign_of_the_noted_name_tells_whether_it_was_launched() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let id = author.at.rsplit('/').next().unwrap().parse().unwrap();
+    // The server was killed right after the claim.
+    let claimed = async || {
+        let sketch = bench.store.sketch(id).await.unwrap().unwrap();
+        let noted = Sketch { launch: Some("Promo".to_owned()), version: sketch.version + 1, ..sketch };
+        assert!(bench.store.change_sketch(noted).await.unwrap());
+    };
+    claimed().await;
+    let other = author.fill_review(&[("name", "Other"), ("do", "launch")]).await;
+    assert_eq!(other.status, StatusCode::CONFLICT, "{}", other.text);
+    assert!(bench.store.batches(None).await.unwrap().is_empty());
+    // It was killed later: the campaign is there.
+    bench.launch("Promo").await;
+    let again = author.fill_review(&[("name", "Other"), ("do", "launch")]).await;
+    assert!(place(&again).ends_with("?done=launched"), "{} {}", place(&again), again.text);
+    assert_eq!(bench.store.batches(None).await.unwrap().len(), 1);
+    assert_eq!(bench.store.sketch(id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_enter_key_saves_and_neither_launches_nor_moves_a_step() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    for page in ["route", "review"] {
+        let shown = author.get(page).await;
+        let (_, form) = shown.split_once("name=\"version\"").unwrap();
+        let first = form.split_once("<button").unwrap().1.split_once('>').unwrap().0;
+        if page == "route" {
+            assert!(first.contains("value=\"save\""), "{first}");
+        }
+    }
+    let saved = author.fill_review(&[("name", "Later"), ("do", "save")]).await;
+    assert_eq!(place(&saved), format!("{}/review", author.at));
+    assert!(
+        author.get("review").await.contains("value=\"Later\"") && bench.store.batches(None).await.unwrap().is_empty()
+    );
+}
+
+#[tokio::test]
+async fn another_channel_takes_the_content_away_that_it_cannot_have() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let steps = |channel| [("1-channel", channel), ("1-fallback_after", "15m"), ("2-channel", "SMS"), ("do", "next")];
+    author.fill("route", &steps("WhatsApp")).await;
+    let template = [
+        ("1-template_name", "promo"),
+        ("1-template_language", "en"),
+        ("1-template_category", "MARKETING"),
+        ("1-text", ""),
+    ];
+    author.fill("content", &template).await;
+    author.fill("route", &steps("Viber")).await;
+    author.fill("content", &[("1-text", "Hi"), ("2-text", "Hi"), ("2-source", "ACME")]).await;
+    assert!(author.get("review").await.contains("Launch to 3 recipients"), "{}", author.get("review").await);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Uploads a recipient file, and imports it. A script sends large files in parts over `/v1/uploads` instead, and then asks
 //! for their import here.
 
-use axum::extract::{FromRequest, Multipart, Query as RawQuery, State};
+use axum::extract::{FromRequest, Multipart, State};
 use axum::http::Request;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -9,12 +9,12 @@ use serde::Deserialize;
 use super::Opened;
 use crate::api::Shared;
 use crate::api::door::Patience;
-use crate::api::native::{Answer, Call, Kind, Path, Problem};
+use crate::api::native::{Answer, Call, Kind, Path, Problem, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::audience::FileSettings;
-use crate::domain::object_name;
+use crate::domain::{Country, object_name};
 use crate::pages::{WriteImport, WritingPage};
 use crate::uploads::{ImportState, ImportTarget, UploadId, UploadView};
 
@@ -67,7 +67,11 @@ pub(in crate::api::web) async fn upload(
                 match name.as_str() {
                     "form_token" => is_own = session.form_token.matches(&text),
                     "version" => opened.ensure_version(&text)?,
-                    _ => opened.document.keys.put("country", &text),
+                    _ => {
+                        // Before the file has arrived.
+                        country_of(&text)?;
+                        opened.document.keys.put("country", &text);
+                    }
                 }
             }
             _ => {}
@@ -99,16 +103,17 @@ fn file_name(sent: &str) -> String {
 
 /// Begins the import of an upload as an audience of its own.
 async fn begin(shared: &Shared, call: &Call, opened: &mut Opened, id: UploadId, file: &str) -> Answer<Response> {
-    let country = match opened.document.keys.text("country") {
-        text if text.is_empty() => None,
-        text => Some(text.parse().map_err(|error| Problem::new(Kind::Invalid, error))?),
-    };
+    let country = country_of(&opened.document.keys.text("country"))?;
     let name = free_name(shared, file).await?;
     let settings = FileSettings { country, ..FileSettings::default() };
-    shared.0.native.imports().begin(id, ImportTarget::Named(name.clone()), settings).await?;
-    opened.document.keys.put_all("audience", std::iter::once(name.as_str()));
     opened.save(shared, call).await?;
+    shared.0.native.imports().begin(id, ImportTarget::Named(name), settings).await?;
     Ok(Redirect::to(&format!("/new/{}/importing?upload={id}", opened.sketch.id)).into_response())
+}
+
+fn country_of(text: &str) -> Answer<Option<Country>> {
+    let known = Some(text).filter(|text| !text.is_empty()).map(str::parse).transpose();
+    known.map_err(|error| Problem::new(Kind::Invalid, error))
 }
 
 /// The name of the file without its ending, with a number if that is taken.
@@ -117,7 +122,11 @@ async fn free_name(shared: &Shared, file: &str) -> Answer<String> {
     let stem = object_name(stem).unwrap_or_else(|_| "recipients".to_owned());
     let mut name = stem.clone();
     for number in 2.. {
-        if shared.store.audience_named(&name).await?.is_none() {
+        // An import that is waiting has its name as well.
+        let is_pending = shared.0.native.uploads().list().iter().any(|upload| {
+            upload.import.as_ref().is_some_and(|import| import.audience == name && import.state != ImportState::Failed)
+        });
+        if !is_pending && shared.store.audience_named(&name).await?.is_none() {
             break;
         }
         name = format!("{stem} {number}");
@@ -148,15 +157,18 @@ pub(in crate::api::web) struct ImportQuery {
 pub(in crate::api::web) async fn importing(
     State(shared): State<Shared>,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery<ImportQuery>,
+    Query(query): Query<ImportQuery>,
     session: Session,
     call: Call,
 ) -> Answer<Response> {
-    let opened = Opened::of(&shared, &call, &id).await?;
+    let mut opened = Opened::of(&shared, &call, &id).await?;
     let upload: UploadId = query.upload.parse().map_err(|_| unknown_upload())?;
     let UploadView { name, import, .. } = shared.0.native.uploads().get(upload)?;
     let import = import.ok_or_else(unknown_upload)?;
     if import.state == ImportState::Done {
+        // Only now is the name that of this file's audience.
+        opened.document.keys.put_all("audience", std::iter::once(import.audience.as_str()));
+        opened.save(&shared, &call).await?;
         return Ok(Redirect::to(&super::path(opened.sketch.id, WritingPage::Check)).into_response());
     }
     page(&WriteImport {
