@@ -30,12 +30,15 @@ impl Desk {
         self.begin_call(NewCall { client_batch_id: Some("november".to_owned()), parts }).await.unwrap();
     }
 
-    /// A key, an operator and the audit log of both. A setup token is there before them.
+    /// A key, an operator who is signed in and writes a campaign, and the audit log of them. A setup token is there before.
     async fn fill_access(&self) {
         self.offer_setup(keys::token(3, 86_400), at(23)).await.unwrap();
         let key = ApiKey { scopes: [Scope::Send].into_iter().collect(), ..keys::key(1, "shop") };
         self.create_api_key(key, None, keys::entry(AuditAction::KeyCreated, 23)).await.unwrap();
         self.create_operator(keys::operator("ann"), None, keys::entry(AuditAction::OperatorCreated, 24)).await.unwrap();
+        let begun = self.begin_session(sessions::session(1, "ann"), keys::entry(AuditAction::SignedIn, 25));
+        assert!(begun.await.unwrap());
+        self.create_sketch(sketches::sketch(1, 26)).await.unwrap();
     }
 
     /// A campaign with messages in several states, a changed plan, attempts and receipts.

@@ -12,7 +12,7 @@ for_every_store!(
     old_sessions_are_forgotten,
 );
 
-fn session(number: u8, operator: &str) -> Session {
+pub(super) fn session(number: u8, operator: &str) -> Session {
     Session {
         secret: SecretDigest([number; 32]),
         operator: operator.to_owned(),

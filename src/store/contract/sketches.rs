@@ -10,7 +10,7 @@ for_every_store!(
     sketches_are_listed_latest_first
 );
 
-fn sketch(number: u64, second: i64) -> Sketch {
+pub(super) fn sketch(number: u64, second: i64) -> Sketch {
     Sketch {
         // The highest bit of its id is the sign of the row's.
         id: SketchId::new(number << 56),
