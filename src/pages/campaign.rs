@@ -195,18 +195,9 @@ fn outcomes(report: &Report) -> Vec<OutcomeRow> {
     Outcome::ALL.iter().map(row).filter(|row| row.portion.part > 0 || row.outcome == Outcome::Reached).collect()
 }
 
-/// Why messages fell back: `365 not in time, 247 undelivered`.
+/// Why messages fell back.
 fn fell_back(fell: &FellBack) -> String {
-    let parts = [
-        (fell.deadline, "not in time"),
-        (fell.undelivered, "undelivered"),
-        (fell.rejected, "rejected"),
-        (fell.could_not_leave, "could not be submitted"),
-        (fell.outside_window, "outside the window"),
-        (fell.missing_variable, "without a value"),
-    ];
-    let parts = parts.into_iter().filter(|(number, _)| *number != 0);
-    parts.map(|(number, why)| format!("{} {why}", grouped(number))).collect::<Vec<_>>().join(", ")
+    ENGLISH.fell_back_because(fell)
 }
 
 /// The bars of a step: what was submitted, delivered and read, to one scale for all steps.
@@ -283,21 +274,9 @@ impl CancelPage<'_> {
     }
 
     /// What a cancel does to the messages, one sentence each.
-    fn effects(&self) -> Vec<String> {
+    fn effects(&self) -> [String; 3] {
         let (counts, state) = (self.look.show.counts, self.look.batch.state);
-        let to_submit = counts.to_hand_over(state);
-        let to_come = counts.to_come(state);
-        let recipients = |number| ENGLISH.recipients_count(number);
-        vec![
-            format!("{} get no message any more, as far as none is on its way to them.", recipients(to_submit)),
-            format!(
-                "{} have a message whose receipts may still come. No fallback is sent to them.",
-                recipients(to_come)
-            ),
-            format!(
-                "{} have been reached; nothing changes for them.",
-                recipients(self.look.report.outcome(Outcome::Reached))
-            ),
-        ]
+        let reached = self.look.report.outcome(Outcome::Reached);
+        ENGLISH.cancel_effects(counts.to_hand_over(state), counts.to_come(state), reached)
     }
 }

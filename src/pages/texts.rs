@@ -3,7 +3,8 @@
 use super::campaign::Done;
 use super::show::Plain;
 use crate::domain::text::{grouped, plural};
-use crate::domain::{BatchState, Channel, Outcome};
+use crate::domain::{BatchState, Channel, Outcome, StepIndex};
+use crate::report::FellBack;
 
 /// Declares the texts of a language by name, and the English ones.
 macro_rules! texts {
@@ -378,6 +379,35 @@ impl Texts {
 
     pub fn recipients_count(&self, number: impl Plain<i64>) -> String {
         plural(number.plain(), "recipient", "recipients")
+    }
+
+    /// What a cancel does to the messages to submit, to those whose receipts may still come, and to those that arrived.
+    pub fn cancel_effects(&self, to_submit: i64, to_come: i64, reached: i64) -> [String; 3] {
+        let recipients = |number| self.recipients_count(number);
+        [
+            format!("{}: no message any more, unless one is on its way.", recipients(to_submit)),
+            format!("{}: receipts may still come; no fallback is sent.", recipients(to_come)),
+            format!("{}: reached; nothing changes.", recipients(reached)),
+        ]
+    }
+
+    /// Why messages fell back: `365 not in time, 247 undelivered`.
+    pub fn fell_back_because(&self, fell: &FellBack) -> String {
+        let parts = [
+            (fell.deadline, "not in time"),
+            (fell.undelivered, "undelivered"),
+            (fell.rejected, "rejected"),
+            (fell.could_not_leave, "could not be submitted"),
+            (fell.outside_window, "outside the window"),
+            (fell.missing_variable, "without a value"),
+        ];
+        let parts = parts.into_iter().filter(|(number, _)| *number != 0);
+        parts.map(|(number, why)| format!("{} {why}", grouped(number))).collect::<Vec<_>>().join(", ")
+    }
+
+    /// A sentence about a step.
+    pub fn about_step(&self, step: StepIndex, sentence: &str) -> String {
+        format!("step {step}: {sentence}")
     }
 
     /// `44/s of 80/s`.

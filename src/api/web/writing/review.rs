@@ -149,13 +149,9 @@ async fn outlook(shared: &Shared, call: &Call, prepared: &Prepared, writing: &Wr
     let others = [(texts.not_selected, recipients.not_selected), (texts.opted_out, recipients.opted_out)];
     let others = others.into_iter().map(|(reason, count)| (reason.to_owned(), count));
     let left_out = rejected.chain(others).filter(|(_, count)| *count > 0);
-    let warning = |warning: &Warning| {
-        let step = warning.step.map(|step| format!("step {step}: ")).unwrap_or_default();
-        let page = match warning.step {
-            Some(_) => WritingPage::Content,
-            None => WritingPage::Time,
-        };
-        (format!("{step}{}", warning.sentence), page)
+    let warning = |warning: &Warning| match warning.step {
+        Some(step) => (texts.about_step(step, &warning.sentence), WritingPage::Content),
+        None => (warning.sentence.clone(), WritingPage::Time),
     };
     Ok(Outlook {
         recipients: recipients.recipients,
