@@ -54,15 +54,6 @@ impl Frame {
         format_time(at.plain(), self.zone)
     }
 
-    /// The name of the zone, as far as there is one.
-    pub fn zone_name(&self, now: Timestamp) -> String {
-        match self.zone {
-            Some(zone) => zone.to_string(),
-            // The last word of a time is its offset.
-            None => format_time_short(now, None).rsplit(' ').next().unwrap_or_default().to_owned(),
-        }
-    }
-
     /// The attribute of the link to a part of the navigation.
     pub fn current(&self, place: Place) -> &'static str {
         if self.place == place { "page" } else { "false" }

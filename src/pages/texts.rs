@@ -32,7 +32,6 @@ texts! {
     find_label = "Number, message or campaign";
     find = "Find";
     signed_in_as = "Signed in as";
-    times_in = "Times in";
     change_zone = "Show times in";
     save = "Save";
     sign_out = "Sign out";
@@ -62,7 +61,6 @@ texts! {
     lately_finished = "Lately finished";
     nothing_runs = "Nothing is being sent.";
     nothing_runs_hint = "A campaign that is launched appears here, with its progress.";
-    nothing_needs_attention = "Nothing needs your attention.";
     nothing_scheduled = "Nothing is scheduled.";
     nothing_finished = "No campaign has finished yet.";
     no_campaigns = "There are no campaigns yet.";
@@ -99,7 +97,6 @@ texts! {
     report = "Report";
     overview = "Overview";
     resume_hint = "A message that was submitted is never sent again.";
-    live = "Live";
     live_off = "This page does not update itself. Reload it to see more.";
     live_lost = "The connection is lost; connecting again…";
     outcomes = "Outcomes";
@@ -132,17 +129,14 @@ texts! {
     all_known = "Outcomes known";
     latest_events = "Latest events";
     no_events = "Nothing has happened yet.";
-    all_events = "All events";
     left_out = "Rows left out";
     left_out_lead = "Rows of the recipient file that became no message.";
     reason = "Reason";
     rows = "Rows";
-    skipped = "Skipped";
     delivered_twice = "delivered twice";
     late = "reached late";
     unknown_submissions = "submissions with an unknown result";
     download_csv = "Download CSV";
-    print = "Print";
     replies = "Replies";
     choice = "Reply";
     count = "Count";
@@ -227,7 +221,6 @@ texts! {
     success_status = "Counts as reached when";
     success_status_hint = "Falls back unless this status comes in time.";
     success_usual = "delivered, or the best that the channel reports";
-    any_lane = "The channel's only lane";
     only_countries = "Only in countries";
     only_countries_hint = "Such as SG, MY. Empty: everywhere.";
     add_step = "Add a step";
@@ -301,9 +294,6 @@ texts! {
     not_selected = "not selected";
     opted_out = "opted out";
     discard = "Discard this campaign";
-    subject = "About";
-    what_happened = "What happened";
-    time = "Time";
 }
 
 impl Texts {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::campaigns::DecisionReason;
+use super::campaigns::{DecisionReason, current};
 use super::extract::{Call, Json, OptionalJson, Path};
 use super::page::{Page, ensure_unchanged};
 use super::problem::{Answer, Kind, Problem};
@@ -17,15 +17,9 @@ use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_la
 use crate::config::{Config, Lane};
 use crate::domain::OverridableSetting;
 use crate::status::{LaneDecisionView, LaneView, LaneWithQueuesView, Lanes, queues};
-use crate::throttle::with_overrides;
 
 /// The value that restores the setting of the file.
 const FILE: &str = "file";
-
-/// The configuration with the overrides that apply now.
-async fn current(shared: &Shared) -> Answer<Config> {
-    Ok(with_overrides(&shared.config, &shared.store.overrides().await?))
-}
 
 /// Finds a lane that the caller may use.
 fn found<'a>(config: &'a Config, call: &Call, name: &str) -> Answer<&'a Lane> {

@@ -3,11 +3,10 @@
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{Method, Uri};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::FutureExt;
-use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tracing::Instrument;
@@ -27,49 +26,31 @@ use crate::store::AuditRequest;
 
 /// Carries an admitted request out, or sends the operator to sign in.
 pub(super) async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let admitted = match session::of(&shared, request.headers()).await {
-        Ok(session) => admitted(&shared, session, request, next).await,
-        Err(Denied::Unavailable { why }) => Err(Denied::Unavailable { why }.into()),
-        // A form that was filled in while the session ended is lost, and the browser can go back to it.
-        Err(_) => Ok(to_sign_in(request.method(), request.uri())),
+    let asked = session_of(&shared, request.method().clone(), request.uri().clone(), request.headers().clone());
+    let session = match asked.await {
+        Ok(session) => session,
+        Err(answer) => return answer,
     };
-    admitted.unwrap_or_else(IntoResponse::into_response)
+    admitted(&shared, session, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 /// The same for a form with a file, which is read as it arrives. Its handler checks the token of the form.
 pub(super) async fn admit_upload(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let admitted = match session::of(&shared, request.headers()).await {
-        Ok(session) => admitted_upload(&shared, session, request, next).await,
-        Err(Denied::Unavailable { why }) => Err(Denied::Unavailable { why }.into()),
-        Err(_) => Ok(to_sign_in(request.method(), request.uri())),
+    let asked = session_of(&shared, request.method().clone(), request.uri().clone(), request.headers().clone());
+    let session = match asked.await {
+        Ok(session) => session,
+        Err(answer) => return answer,
     };
-    admitted.unwrap_or_else(IntoResponse::into_response)
+    admitted_upload(&shared, session, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn admitted_upload(shared: &Shared, session: SignedIn, request: Request, next: Next) -> Answer<Response> {
-    if !is_own(request.headers()) {
-        return Err(Problem::new(Kind::Forbidden, "this form is from another site; open the page again"));
-    }
-    let caller = Arc::clone(&session.caller);
-    // Whoever is signed in can sign out.
-    if request.uri().path() != "/sign-out" {
-        caller.check(Scope::Read)?;
-    }
-    shared.0.rates.check(Counted::Key(&caller))?;
-    let peer = Peer::address_of(request.extensions());
-    let (mut parts, body) = request.into_parts();
-    parts.extensions.insert(Call { caller: Arc::clone(&caller), at: shared.clock.now() });
-    parts.extensions.insert(session);
-    let asked = asked(&parts, peer);
-    parts.extensions.insert(asked);
-    let entry = Entry::of(caller, &mut parts).await?;
-    let shared = shared.clone();
-    // What has arrived stays, even if the operator has left the page.
-    let upload = async move {
-        let answered = next.run(Request::from_parts(parts, body)).await;
-        entry.record(&shared, answered).await
-    };
-    tokio::spawn(upload.in_current_span()).await.unwrap_or_else(|_| Err(panicked()))
+/// The session, or the answer to those who have none.
+async fn session_of(shared: &Shared, method: Method, uri: Uri, headers: HeaderMap) -> Result<SignedIn, Response> {
+    session::of(shared, &headers).await.map_err(|denied| match denied {
+        Denied::Unavailable { .. } => Problem::from(denied).into_response(),
+        // A form that was filled in while the session ended is lost, and the browser can go back to it.
+        _ => to_sign_in(&method, &uri),
+    })
 }
 
 /// Sends the operator to sign in, and then to the page.
@@ -79,41 +60,61 @@ fn to_sign_in(method: &Method, uri: &Uri) -> Response {
     Redirect::to(&if next == "/" { "/sign-in".to_owned() } else { format!("/sign-in?{query}") }).into_response()
 }
 
-async fn admitted(shared: &Shared, session: SignedIn, request: Request, next: Next) -> Answer<Response> {
-    let caller = Arc::clone(&session.caller);
-    caller.check(Scope::Read)?;
-    shared.0.rates.check(Counted::Key(&caller))?;
+/// Checks what every request of a session needs, and tells its handler who asks.
+fn begin(shared: &Shared, session: &SignedIn, request: Request) -> Answer<(Parts, Body)> {
+    let caller = &session.caller;
+    // Whoever is signed in can sign out.
+    if request.uri().path() != "/sign-out" {
+        caller.check(Scope::Read)?;
+    }
+    shared.0.rates.check(Counted::Key(caller))?;
     let peer = Peer::address_of(request.extensions());
     let (mut parts, body) = request.into_parts();
+    let id = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+    let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
+    parts.extensions.insert(Asked(AuditRequest { id, peer, method, path }));
+    parts.extensions.insert(Call { caller: Arc::clone(caller), at: shared.clock.now() });
+    parts.extensions.insert(session.clone());
+    Ok((parts, body))
+}
+
+async fn admitted(shared: &Shared, session: SignedIn, request: Request, next: Next) -> Answer<Response> {
+    let (mut parts, body) = begin(shared, &session, request)?;
     // A plan and a launch read every recipient. A request that did not come through the door, as in tests, has no limits.
     let is_long = parts.uri.path().starts_with("/new/");
     let patience = parts.extensions.get::<Patience>().filter(|_| is_long);
     let _patience = patience.map(Patience::work).transpose()?;
-    parts.extensions.insert(Call { caller: Arc::clone(&caller), at: shared.clock.now() });
-    parts.extensions.insert(session.clone());
     if [Method::GET, Method::HEAD].contains(&parts.method) {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     }
     let form = read(&shared.0.bodies, &parts.headers, body).await?;
     session::ensure_own(&session, &parts.headers, form.get("form_token").unwrap_or_default())?;
-    let asked = asked(&parts, peer);
-    parts.extensions.insert(asked);
     parts.extensions.insert(form);
-    let entry = Entry::of(caller, &mut parts).await?;
+    recorded(shared, session, (parts, Body::empty()), next).await
+}
+
+async fn admitted_upload(shared: &Shared, session: SignedIn, request: Request, next: Next) -> Answer<Response> {
+    if !is_own(request.headers()) {
+        return Err(Problem::new(Kind::Forbidden, "this form is from another site; open the page again"));
+    }
+    let whole = begin(shared, &session, request)?;
+    recorded(shared, session, whole, next).await
+}
+
+/// Carries a change out, with its entry of the audit log. It goes on to its end, even if its operator has left the page.
+async fn recorded(
+    shared: &Shared,
+    session: SignedIn,
+    (mut parts, body): (Parts, Body),
+    next: Next,
+) -> Answer<Response> {
+    let entry = Entry::of(session.caller, &mut parts).await?;
     let shared = shared.clone();
-    // A change goes on to its end, even if its operator has left the page.
     let change = async move {
-        let request = Request::from_parts(parts, Body::empty());
-        let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        let answered = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind().await;
         entry.record(&shared, answered.unwrap_or_else(|_| panicked().into_response())).await
     };
     tokio::spawn(change.in_current_span()).await.unwrap_or_else(|_| Err(panicked()))
-}
-
-/// The request, as the audit log records it.
-fn asked(parts: &Parts, peer: IpAddr) -> Asked {
-    let id = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-    Asked(AuditRequest { id, peer, method: parts.method.to_string(), path: parts.uri.path().to_owned() })
 }
 
 /// The session of an admitted request.

@@ -300,6 +300,19 @@ async fn a_session_ends_by_sign_out_and_its_forms_lead_to_the_sign_in() {
 }
 
 #[tokio::test]
+async fn an_operator_without_the_scope_read_sees_no_page_and_can_sign_out() {
+    let bench = Bench::new().await;
+    create(&bench, "max", &[Scope::Manage]).await;
+    let signed_in = sign_in(&bench, "max", PASSWORD).await;
+    let cookie = signed_in.headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let secret = cookie.split_once('=').unwrap().1;
+    let session = bench.shared.0.access.session(secret, bench.shared.clock.now()).await.unwrap();
+    let browser = Browser { bench: &bench, cookie, form_token: session.form_token.as_str().to_owned() };
+    assert_eq!(browser.get("/").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(place(&browser.post("/sign-out", &[]).await), "/sign-in");
+}
+
+#[tokio::test]
 async fn times_are_shown_in_the_zone_of_the_session() {
     let bench = Bench::new().await;
     let campaign = launched(&bench, "Promo").await;
