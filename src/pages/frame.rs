@@ -11,10 +11,101 @@ use crate::domain::{Scope, Scopes, Timestamp, Zone};
 pub enum Place {
     Home,
     Campaigns,
+    Calendar,
+    Audiences,
+    Replies,
+    OptOuts,
     Lanes,
+    Templates,
+    Prices,
     Events,
+    Doctor,
+    Settings,
+    Operators,
+    Keys,
+    Webhooks,
+    AuditLog,
+    /// A page below one of a part, with a trail of its own.
+    Below(Part),
     /// In no part of it.
     Elsewhere,
+}
+
+/// A part of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Home,
+    Campaigns,
+    Audiences,
+    Sending,
+    Events,
+    Server,
+}
+
+impl Part {
+    const ALL: [Self; 6] = [Self::Home, Self::Campaigns, Self::Audiences, Self::Sending, Self::Events, Self::Server];
+
+    /// Its pages. The link to the part opens the first.
+    const fn places(self) -> &'static [Place] {
+        match self {
+            Self::Home => &[Place::Home],
+            Self::Campaigns => &[Place::Campaigns, Place::Calendar],
+            Self::Audiences => &[Place::Audiences, Place::Replies, Place::OptOuts],
+            Self::Sending => &[Place::Lanes, Place::Templates, Place::Prices],
+            Self::Events => &[Place::Events],
+            Self::Server => {
+                &[Place::Doctor, Place::Settings, Place::Operators, Place::Keys, Place::Webhooks, Place::AuditLog]
+            }
+        }
+    }
+
+    fn of(place: Place) -> Option<Self> {
+        match place {
+            Place::Below(part) => Some(part),
+            _ => Self::ALL.into_iter().find(|part| part.places().contains(&place)),
+        }
+    }
+}
+
+impl Place {
+    /// The address of its page.
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Campaigns => "/campaigns",
+            Self::Calendar => "/calendar",
+            Self::Audiences => "/audiences",
+            Self::Replies => "/replies",
+            Self::OptOuts => "/opt-outs",
+            Self::Lanes => "/lanes",
+            Self::Templates => "/templates",
+            Self::Prices => "/prices",
+            Self::Events => "/events",
+            Self::Doctor => "/doctor",
+            Self::Settings => "/settings",
+            Self::Operators => "/operators",
+            Self::Keys => "/keys",
+            Self::Webhooks => "/webhooks",
+            Self::AuditLog => "/audit-log",
+            Self::Home | Self::Below(_) | Self::Elsewhere => "/",
+        }
+    }
+
+    /// What an operator needs to see it.
+    const fn scope(self) -> Scope {
+        match self {
+            Self::Operators | Self::Keys | Self::Webhooks | Self::AuditLog => Scope::Admin,
+            _ => Scope::Read,
+        }
+    }
+}
+
+/// A link of the navigation.
+#[derive(Debug)]
+pub struct NavigationLink {
+    pub path: &'static str,
+    pub text: &'static str,
+    /// The value of `aria-current`.
+    pub current: &'static str,
 }
 
 /// The frame of a page, for the operator who sees it.
@@ -44,6 +135,10 @@ impl Frame {
         self.scopes.contain(Scope::Manage)
     }
 
+    pub fn may_administer(&self) -> bool {
+        self.scopes.contain(Scope::Admin)
+    }
+
     /// A time with its offset: `2026-12-01 09:00 +08`.
     pub fn time(&self, at: impl Plain<Timestamp>) -> String {
         format_time_short(at.plain(), self.zone)
@@ -54,8 +149,34 @@ impl Frame {
         format_time(at.plain(), self.zone)
     }
 
-    /// The attribute of the link to a part of the navigation.
-    pub fn current(&self, place: Place) -> &'static str {
-        if self.place == place { "page" } else { "false" }
+    /// The links to the parts of the navigation.
+    pub fn parts(&self) -> Vec<NavigationLink> {
+        let link = |part: Part| NavigationLink {
+            path: part.places()[0].path(),
+            text: self.texts().part(part),
+            current: match (part.places() == [self.place], Part::of(self.place) == Some(part)) {
+                (true, _) => "page",
+                (_, true) => "true",
+                _ => "false",
+            },
+        };
+        Part::ALL.into_iter().map(link).collect()
+    }
+
+    /// The links to the other pages of the part, for one that has several and a page that is one of them.
+    pub fn siblings(&self) -> Vec<NavigationLink> {
+        if matches!(self.place, Place::Below(_)) {
+            return Vec::new();
+        }
+        let places = Part::of(self.place).map_or(&[][..], Part::places);
+        let seen = places.iter().filter(|place| self.scopes.contain(place.scope()));
+        let links: Vec<NavigationLink> = seen
+            .map(|place| NavigationLink {
+                path: place.path(),
+                text: self.texts().place(*place),
+                current: if *place == self.place { "page" } else { "false" },
+            })
+            .collect();
+        if links.len() > 1 { links } else { Vec::new() }
     }
 }

@@ -36,7 +36,7 @@ pub use assets::{ASSETS, Asset, Assets};
 pub use campaign::{CampaignPage, CancelPage, Done, LivePart, ReportPage};
 pub use campaigns::{CampaignsPage, Row, campaign_path};
 pub use events::EventsPage;
-pub use frame::{Frame, Place};
+pub use frame::{Frame, Part, Place};
 pub use home::{Attention, HomePage};
 pub use lanes::LanesPage;
 pub use messages::{FoundPage, MessagePage, RecipientFilter, RecipientsPage};

@@ -13,7 +13,7 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Query, found, launcher};
 use crate::domain::{BatchId, BatchState, Scope, Timestamp};
 use crate::events::Event;
-use crate::pages::{CampaignPage, CampaignsPage, Done, LivePart, Place, ReportPage};
+use crate::pages::{CampaignPage, CampaignsPage, Done, LivePart, Part, Place, ReportPage};
 use crate::report::Report;
 use crate::status::{Listed, Watcher};
 use crate::store::{Batch, BatchFilter, Sketch};
@@ -121,7 +121,7 @@ pub(super) async fn show(
     let launcher = launcher(&shared, &shared.config, &call);
     let look = Watcher::new(&launcher, batch.id).await?.look().await?;
     let events = latest_events(&shared, &batch).await?;
-    let mut frame = session.frame(Place::Campaigns);
+    let mut frame = session.frame(Place::Below(Part::Campaigns));
     frame.notice = query.done.map(|done| frame.texts().done(done).to_owned());
     let live = LivePart { look: &look, events: &events, zone: frame.zone };
     page(&CampaignPage { frame, live })
@@ -141,7 +141,7 @@ pub(super) async fn report(
     let batch = found(&shared, &call, &campaign).await?;
     let report = Report::read(shared.store.as_ref(), &batch).await?;
     page(&ReportPage {
-        frame: session.frame(Place::Campaigns),
+        frame: session.frame(Place::Below(Part::Campaigns)),
         report: &report,
         started_at: batch.started_at,
         finished_at: batch.finished_at,

@@ -10,7 +10,7 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, found, launcher};
 use crate::campaign::{CampaignDecision, carry_out};
 use crate::domain::Scope;
-use crate::pages::{CancelPage, Done, Place, campaign_path};
+use crate::pages::{CancelPage, Done, Part, Place, campaign_path};
 use crate::status::Watcher;
 
 async fn decide(
@@ -80,5 +80,5 @@ pub(super) async fn ask_cancel(
     let batch = found(&shared, &call, &campaign).await?;
     let launcher = launcher(&shared, &shared.config, &call);
     let look = Watcher::new(&launcher, batch.id).await?.without_forecast().look().await?;
-    page(&CancelPage { frame: session.frame(Place::Campaigns), look: &look })
+    page(&CancelPage { frame: session.frame(Place::Below(Part::Campaigns)), look: &look })
 }

@@ -11,7 +11,7 @@ use super::frame::page;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Query, found};
 use crate::domain::BatchId;
-use crate::pages::{EventsPage, Place, campaign_path};
+use crate::pages::{EventsPage, Part, Place, campaign_path};
 use crate::store::Cursor;
 
 /// Events of a page.
@@ -63,7 +63,7 @@ async fn shown(
     events.truncate(SHOWN as usize);
     let next = events.last().filter(|_| follows).map(|(last, _)| cursors.write(last)).transpose()?;
     page(&EventsPage {
-        frame: session.frame(if of.is_some() { Place::Campaigns } else { Place::Events }),
+        frame: session.frame(if of.is_some() { Place::Below(Part::Campaigns) } else { Place::Events }),
         campaign: of.map(|(_, named)| named),
         events: events.iter().map(|(_, event)| event).collect(),
         is_later: before.is_some(),

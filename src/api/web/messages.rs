@@ -15,7 +15,7 @@ use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::book::Book;
 use crate::campaign::find_exactly;
 use crate::domain::{Loaded, MessageId, Msisdn, Outcome};
-use crate::pages::{FoundPage, MessagePage, Place, RecipientFilter, RecipientsPage, campaign_path};
+use crate::pages::{FoundPage, MessagePage, Part, Place, RecipientFilter, RecipientsPage, campaign_path};
 use crate::report::{
     MessageFilter, MessageView, MessageViews, RecipientCursor, StateName, message_by_id, messages_from, messages_to,
     messages_to_within,
@@ -85,7 +85,7 @@ pub(super) async fn of_campaign(
     };
     let next = next.map(|next| cursors.write(&next)).transpose()?;
     page(&RecipientsPage {
-        frame: session.frame(Place::Campaigns),
+        frame: session.frame(Place::Below(Part::Campaigns)),
         campaign: batch.display_name(),
         campaign_id: batch.public_id().to_string(),
         rows: MessageViews::of(store, &batch).await?.read(&messages).await?,
@@ -109,7 +109,7 @@ pub(super) async fn show(
     let entry = Book::new(Arc::clone(&shared.store)).get(batch.id).await?.ok_or_else(unknown)?;
     let story = story::explain(store, &batch, &entry, key, shared.clock.now()).await?.ok_or_else(unknown)?;
     page(&MessagePage {
-        frame: session.frame(Place::Campaigns),
+        frame: session.frame(Place::Below(Part::Campaigns)),
         story: &story,
         campaign: batch.display_name(),
         campaign_id: batch.public_id().to_string(),

@@ -3,7 +3,9 @@
 //! What all pages need is around them: `frame` (headers, problems as pages), `admit` (sessions, forms, the audit log), and
 //! `live` (the parts that change while a page is open).
 
+mod access;
 mod admit;
+mod audiences;
 mod campaigns;
 mod decisions;
 mod events;
@@ -14,6 +16,10 @@ mod lanes;
 mod live;
 mod messages;
 mod own_origin;
+mod recipients;
+mod results;
+mod sending;
+mod server;
 mod session;
 mod sign_in;
 #[cfg(test)]
@@ -74,6 +80,12 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/new/{sketch}/delete", post(writing::discard))
         .route("/zone", post(sign_in::set_zone))
         .route("/sign-out", post(sign_in::sign_out))
+        .merge(access::routes())
+        .merge(audiences::routes())
+        .merge(recipients::routes())
+        .merge(results::routes())
+        .merge(sending::routes())
+        .merge(server::routes())
         .route_layer(from_fn_with_state(shared.clone(), admit::admit));
     // A file is read as it arrives, and so are the fields before it.
     let upload = Router::new()

@@ -23,7 +23,7 @@ use super::form::Form;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem};
 use crate::domain::{Scope, SketchId};
-use crate::pages::{Place, Writing, WritingPage};
+use crate::pages::{Part, Place, Writing, WritingPage};
 use crate::store::Sketch;
 pub(super) use content::{change_content, content};
 use document::Document;
@@ -131,7 +131,7 @@ impl Opened {
     /// What the pages have in common.
     fn writing(&self, session: &Session, page: WritingPage) -> Writing {
         Writing {
-            frame: session.frame(Place::Campaigns),
+            frame: session.frame(Place::Below(Part::Campaigns)),
             id: self.sketch.id.to_string(),
             page,
             version: self.sketch.version,

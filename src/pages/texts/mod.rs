@@ -1,31 +1,58 @@
 //! Every text of the pages, in one language. A translation is another value of [`Texts`].
+//!
+//! Texts of one page or a few are in a module of their own; those of all pages are here.
+
+mod access;
+mod audiences;
+mod progress;
+mod recipients;
+mod results;
+mod sending;
+mod server;
+mod wizard;
 
 use super::campaign::Done;
+use super::frame::{Part, Place};
 use super::show::Plain;
 use crate::domain::text::{grouped, plural};
 use crate::domain::{BatchState, Channel, Outcome, StepIndex};
 use crate::report::FellBack;
 
-/// Declares the texts of a language by name, and the English ones.
+/// Declares the texts of a language by name, and the English ones. In braces are those of other modules.
 macro_rules! texts {
-    ($($name:ident = $english:literal;)+) => {
-        /// The texts of one language.
+    ($(#[$doc:meta])* $type:ident $({ $($area:ident: $of:ty = $value:expr;)+ })?; $($name:ident = $english:literal;)*) => {
+        $(#[$doc])*
         #[derive(Debug)]
-        pub struct Texts {
-            /// The language, as HTML names it.
-            pub language: &'static str,
-            $(pub $name: &'static str,)+
+        pub struct $type {
+            $(pub $name: &'static str,)*
+            $($(pub $area: $of,)+)?
         }
 
         /// The texts in English.
-        pub(super) static ENGLISH: Texts = Texts { language: "en", $($name: $english,)+ };
+        pub(in crate::pages) static ENGLISH: $type = $type { $($name: $english,)* $($($area: $value,)+)? };
     };
 }
+use texts;
 
 texts! {
+    /// The texts of one language.
+    Texts {
+        access: &'static access::AccessTexts = &access::ENGLISH;
+        audiences: &'static audiences::AudienceTexts = &audiences::ENGLISH;
+        on_progress: &'static progress::ProgressTexts = &progress::ENGLISH;
+        on_recipients: &'static recipients::RecipientTexts = &recipients::ENGLISH;
+        results: &'static results::ResultTexts = &results::ENGLISH;
+        sending: &'static sending::SendingTexts = &sending::ENGLISH;
+        server: &'static server::ServerTexts = &server::ENGLISH;
+        wizard: &'static wizard::WizardTexts = &wizard::ENGLISH;
+    };
+    // As HTML names it.
+    language = "en";
+
     // The frame of every page.
     skip_to_content = "Skip to the content";
     main_navigation = "Main";
+    part_navigation = "Pages of this part";
     home = "Home";
     campaigns = "Campaigns";
     events = "Events";
@@ -297,6 +324,38 @@ texts! {
 }
 
 impl Texts {
+    pub(super) const fn part(&self, part: Part) -> &'static str {
+        match part {
+            Part::Home => self.home,
+            Part::Campaigns => self.campaigns,
+            Part::Audiences => self.audiences.title,
+            Part::Sending => "Sending",
+            Part::Events => self.events,
+            Part::Server => "Server",
+        }
+    }
+
+    pub(super) const fn place(&self, place: Place) -> &'static str {
+        match place {
+            Place::Home | Place::Below(_) | Place::Elsewhere => self.home,
+            Place::Campaigns => self.campaigns,
+            Place::Calendar => "Calendar",
+            Place::Audiences => self.audiences.title,
+            Place::Replies => self.replies,
+            Place::OptOuts => "Opt-outs",
+            Place::Lanes => self.lanes,
+            Place::Templates => "Templates",
+            Place::Prices => "Prices",
+            Place::Events => self.events,
+            Place::Doctor => "Health",
+            Place::Settings => "Settings",
+            Place::Operators => "Operators",
+            Place::Keys => "API keys",
+            Place::Webhooks => "Webhooks",
+            Place::AuditLog => "Audit log",
+        }
+    }
+
     pub fn batch_state(&self, state: impl Plain<BatchState>) -> &'static str {
         match state.plain() {
             BatchState::Launching => "Being launched",

@@ -1,0 +1,8 @@
+//! The texts about figures over time.
+
+use super::texts;
+
+texts! {
+    /// The texts about figures over time.
+    ProgressTexts;
+}

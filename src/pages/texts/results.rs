@@ -1,0 +1,8 @@
+//! The texts about reports, and about sending again.
+
+use super::texts;
+
+texts! {
+    /// The texts about reports, and about sending again.
+    ResultTexts;
+}

@@ -1,0 +1,8 @@
+//! The texts about templates, prices and the calendar.
+
+use super::texts;
+
+texts! {
+    /// The texts about templates, prices and the calendar.
+    SendingTexts;
+}
