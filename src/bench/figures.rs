@@ -40,6 +40,9 @@ pub struct Run {
     pub early_ms: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_second_share: Option<f64>,
+    /// Size of a page with all that it loads, in KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_kib: Option<f64>,
     /// Processor time of the process for each message, in microseconds; the figure that a shared machine changes least.
     #[serde(default)]
     pub cpu_us: f64,
@@ -72,6 +75,7 @@ pub enum Target {
     /// At most.
     PeakMib(f64),
     IdleMs(f64),
+    PageKib(f64),
 }
 
 /// A target as text, and whether it was met.
@@ -136,6 +140,7 @@ impl Target {
             Self::AnsweredMs(most) => format!("answered < {} ms", grouped(most)),
             Self::PeakMib(most) => format!("peak <= {most:.0} MiB"),
             Self::IdleMs(most) => format!("idle <= {most:.0} ms/s"),
+            Self::PageKib(most) => format!("page <= {most:.0} KiB"),
         }
     }
 
@@ -152,6 +157,7 @@ impl Target {
             Self::AnsweredMs(most) => below(most, |run| run.answered_ms),
             Self::PeakMib(most) => figures.median(|run| Some(run.peak_mib)).is_some_and(|median| median <= most),
             Self::IdleMs(most) => figures.median(|run| run.idle_ms_per_s).is_some_and(|median| median <= most),
+            Self::PageKib(most) => figures.median(|run| run.page_kib).is_some_and(|median| median <= most),
         }
     }
 }

@@ -53,10 +53,10 @@ impl Connection {
         self.exchange().await
     }
 
-    /// Gets a path, and returns the body of the answer. Fails unless it succeeded.
-    pub(super) async fn get(&mut self, path: &str, authorization: &str) -> Result<&[u8], Error> {
+    /// Gets a path, and returns the body of the answer. Fails unless it succeeded. `credentials` is a header, as a line.
+    pub(super) async fn get(&mut self, path: &str, credentials: &str) -> Result<&[u8], Error> {
         self.request.clear();
-        for part in ["GET ", path, " HTTP/1.1\r\nhost: localhost\r\nauthorization: ", authorization, "\r\n\r\n"] {
+        for part in ["GET ", path, " HTTP/1.1\r\nhost: localhost\r\n", credentials, "\r\n\r\n"] {
             self.request.extend_from_slice(part.as_bytes());
         }
         self.exchange().await

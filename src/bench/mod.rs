@@ -8,6 +8,7 @@
 //! - May not: omit the durable writes, or leave anything on disk when it is done.
 
 pub mod api;
+pub mod browse;
 pub mod cancel;
 pub mod dispatch;
 pub mod engine;

@@ -11,8 +11,8 @@ use sqlx::{Connection, SqliteConnection};
 use super::Error;
 use crate::clock::Clock;
 use crate::domain::{
-    AfterGap, AttemptId, AudienceId, BatchId, BatchState, Channel, LaneId, Marks, MessageKey, Plan, Present, Span,
-    State, Step, StepIndex, Tag, Tallies, Timestamp,
+    AfterGap, AttemptId, AudienceId, BatchId, BatchState, Channel, LaneId, Marks, MessageId, MessageKey, Plan, Present,
+    Span, State, Step, StepIndex, Tag, Tallies, Timestamp,
 };
 use crate::engine::{Answer, Event, Made, Met, Rule, Ruling, Standing, advance, begin};
 use crate::events::Origin;
@@ -73,6 +73,10 @@ impl Stock {
 
     pub(super) fn msisdn(n: u32) -> u64 {
         FIRST_NUMBER + u64::from(n)
+    }
+
+    pub(super) fn message(n: u32) -> MessageId {
+        MessageId { key: MessageKey { batch: Self::BATCH, n }, tag: TAG }
     }
 
     pub(super) fn attempt(n: u32) -> AttemptId {

@@ -199,7 +199,7 @@ pub async fn start(
 ) -> Result<Run, Error> {
     let store = store::open(&url(database), Arc::clone(&clock)).await?;
     let mut signals = store.signals().subscribe();
-    let load = Load { messages: 0, connections: ONE, batch: ONE, receipts: 0, with_rules: false };
+    let load = Load { messages: 0, connections: ONE, batch: ONE, receipts: 0, with_rules: false, viewers: 0 };
     let config = Arc::new(config(&load, "http://127.0.0.1:9")?);
     let begun = Begun::now(clock.as_ref());
     let processes = Arc::new(Os);

@@ -120,12 +120,13 @@ pub async fn walk(Walk { address, authorization, list }: Walk, clock: &dyn Clock
     let first = list.path();
     let (mut took, mut rows, mut next) = (Vec::new(), 0, None::<String>);
     // The first request of a new server opens its connections to the database and prepares its statements.
-    connection.get(&first, &authorization).await?;
+    let credentials = format!("authorization: {authorization}");
+    connection.get(&first, &credentials).await?;
     let begun = Begun::now(clock);
     loop {
         let asked = clock.now();
         let path = next.as_ref().map_or_else(|| first.clone(), |next| format!("{first}&cursor={next}"));
-        let page = connection.get(&path, &authorization).await?;
+        let page = connection.get(&path, &credentials).await?;
         took.push(clock.now().since(asked).millis());
         let page: Page = serde_json::from_slice(page)?;
         rows += page.items.len() as u64;

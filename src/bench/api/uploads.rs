@@ -98,8 +98,9 @@ pub async fn upload(upload: Upload, clock: &dyn Clock) -> Result<Run, Error> {
     }
     let audience = format!(r#"{{"upload":"{id}","name":"uploaded"}}"#);
     connection.post("/v1/audiences", &authorization, audience.as_bytes()).await?;
+    let credentials = format!("authorization: {authorization}");
     loop {
-        let Progress { import } = serde_json::from_slice(connection.get(&path, &authorization).await?)?;
+        let Progress { import } = serde_json::from_slice(connection.get(&path, &credentials).await?)?;
         match &*import.state {
             "done" => return Ok(Run::since(begun, import.rows, clock)),
             "failed" => return Err("the import of the uploaded file failed".into()),

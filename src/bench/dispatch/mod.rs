@@ -26,4 +26,6 @@ pub struct Load {
     pub receipts: usize,
     /// Whether the campaign has every kind of rule: a tier, hours, limits, prices, two countries.
     pub with_rules: bool,
+    /// How many look at the page of the campaign meanwhile.
+    pub viewers: u32,
 }

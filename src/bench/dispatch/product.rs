@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Load;
 use super::rules::Rules;
 use crate::api::{self, ApiParts, Door};
+use crate::bench::browse::{Viewers, signed_in};
 use crate::bench::sink::AUTHORIZATION;
 use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run, SinkProcess};
@@ -30,7 +31,8 @@ pub async fn product(
     chance: Arc<Chance>,
 ) -> Result<Run, Error> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let webhook = format!("http://{}/webhooks/8x8", listener.local_addr()?);
+    let address = listener.local_addr()?.to_string();
+    let webhook = format!("http://{address}/webhooks/8x8");
     let sink = SinkProcess::start((load.receipts > 0).then_some(webhook.as_str()), load.receipts).await?;
     let (folder, store) = match database {
         Some(database) => (None, store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?),
@@ -47,6 +49,7 @@ pub async fn product(
     store_audience(load.messages, &launcher).await?;
     let batch = launch_with(LANE, rules.as_ref().map_or("", Rules::of_campaign), &launcher).await?;
 
+    let viewer = if load.viewers == 0 { None } else { Some(signed_in(&store, clock.as_ref()).await?) };
     let begun = Begun::now(clock.as_ref());
     let processes = Arc::new(Os);
     let parts = NodeParts {
@@ -71,6 +74,13 @@ pub async fn product(
         commands: None,
     };
     let serving = tokio::spawn(api::serve(listener, parts));
+    let watching = match &viewer {
+        Some(credentials) => {
+            let page = format!("/campaigns/{LANE}/live?state=running");
+            Some(Viewers::start(&address, credentials, &page, load.viewers).await?)
+        }
+        None => None,
+    };
     let all = i64::from(load.messages);
     loop {
         let tallies = store.tallies(batch).await?;
@@ -94,7 +104,7 @@ pub async fn product(
     }
     node.stop_sending().await;
     door.close();
-    drop(sink);
+    drop((sink, watching));
     serving.await??;
     node.stop().await?;
     store.close().await;

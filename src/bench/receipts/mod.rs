@@ -49,7 +49,8 @@ fn is_understood(body: &[u8]) -> bool {
 /// The product: a whole server on a [`Stock`], which gets receipts for its messages.
 pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
     let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
-    let nothing = dispatch::Load { messages: 0, connections: ONE, batch: ONE, receipts: 0, with_rules: false };
+    let nothing =
+        dispatch::Load { messages: 0, connections: ONE, batch: ONE, receipts: 0, with_rules: false, viewers: 0 };
     let config = Arc::new(config(&nothing, "http://127.0.0.1:9")?);
     let server = Server::start(config, Arc::clone(&store), Arc::clone(&clock), chance).await?;
     let measured = from_another_process(&load.sending(), &server.address, clock.as_ref()).await?;

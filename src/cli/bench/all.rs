@@ -13,6 +13,7 @@ use super::engine::Engine;
 use super::import::Import;
 use super::memory::Memory;
 use super::pace::Pace;
+use super::pages::Pages;
 use super::receipts::Receipts;
 use super::timers::Timers;
 use super::{Rounds, machine, out};
@@ -20,7 +21,7 @@ use crate::clock::Clock;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Runs every benchmark with the sizes of benches/README.md. This takes about fifty minutes on two cores, and 10 \
+    after_help = "Runs every benchmark with the sizes of benches/README.md. This takes about an hour on two cores, and 10 \
                   GB in the folder for temporary files."
 )]
 pub(in crate::cli) struct All {
@@ -51,6 +52,7 @@ impl All {
         self.pace().run().await?;
         self.timers().run(Arc::clone(&clock)).await?;
         self.cancel().run(Arc::clone(&clock)).await?;
+        self.pages().run(Arc::clone(&clock)).await?;
         Engine { rounds: self.rounds(5) }.run(clock.as_ref())
     }
 
@@ -115,6 +117,10 @@ impl All {
 
     fn timers(&self) -> Timers {
         Timers { burst: 100_000, steady: 1_000, pending: 10_000_000, rounds: self.rounds(3) }
+    }
+
+    fn pages(&self) -> Pages {
+        Pages { stored: 10_000_000, viewers: 100, messages: 200_000, rounds: self.rounds(3) }
     }
 
     fn cancel(&self) -> Cancel {

@@ -66,12 +66,13 @@ impl Measured {
 
 /// The arguments of a part for this load.
 pub(super) fn arguments(part: &str, load: &Load) -> Vec<String> {
-    let Load { messages, connections, batch, receipts, with_rules } = load;
+    let Load { messages, connections, batch, receipts, with_rules, viewers } = load;
     let flags = [
         ("--messages", messages.to_string()),
         ("--connections", connections.to_string()),
         ("--batch", batch.to_string()),
         ("--receipts", receipts.to_string()),
+        ("--viewers", viewers.to_string()),
     ];
     let flags = flags.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
     let rules = with_rules.then(|| "--with-rules".to_owned());
@@ -86,6 +87,7 @@ impl Dispatch {
             batch: NonZeroU32::MIN,
             receipts: 0,
             with_rules: false,
+            viewers: 0,
         };
         let messages = self.messages.saturating_mul(5);
         let batch = Load { messages, connections: self.batch_connections, batch: self.batch, ..single.clone() };

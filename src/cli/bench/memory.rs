@@ -48,7 +48,7 @@ impl Memory {
         let mut measured: Vec<(String, Load, Vec<Run>)> = Vec::new();
         for messages in sizes {
             for (kind, connections, batch, receipts) in KINDS {
-                let load = Load { messages, connections, batch, receipts, with_rules: false };
+                let load = Load { messages, connections, batch, receipts, with_rules: false, viewers: 0 };
                 measured.push((format!("{}: {kind}", grouped(messages)), load, Vec::new()));
             }
         }

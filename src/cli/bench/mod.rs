@@ -9,6 +9,7 @@ mod engine;
 mod import;
 mod memory;
 mod pace;
+mod pages;
 mod part;
 mod receipts;
 mod table;
@@ -53,6 +54,8 @@ pub(super) enum Command {
     Campaign(campaign::Campaign),
     /// Time to cancel a campaign of millions, and memory of its server
     Cancel(cancel::Cancel),
+    /// Time and size of each page of the server beside a running campaign, and the cost of its viewers
+    Pages(pages::Pages),
     /// A provider that accepts everything, for the other commands
     #[command(hide = true)]
     Sink {
@@ -105,6 +108,30 @@ pub(super) enum Command {
         authorization: String,
         #[arg(long)]
         list: bench::api::List,
+    },
+    /// A browser that loads one page again and again
+    #[command(hide = true)]
+    LoadPage {
+        #[arg(long)]
+        address: std::net::SocketAddr,
+        /// A header, as a line
+        #[arg(long)]
+        credentials: String,
+        #[arg(long)]
+        page: String,
+    },
+    /// Browsers that show a live page
+    #[command(hide = true)]
+    View {
+        #[arg(long)]
+        address: std::net::SocketAddr,
+        /// A header, as a line
+        #[arg(long)]
+        credentials: String,
+        #[arg(long)]
+        page: String,
+        #[arg(long)]
+        viewers: u32,
     },
     /// One measured run, in a process of its own
     #[command(hide = true, subcommand)]
@@ -204,6 +231,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Pace(pace) => pace.run().await?,
         Command::Campaign(campaign) => campaign.run(clock.as_ref()).await?,
         Command::Cancel(cancel) => cancel.run(clock).await?,
+        Command::Pages(pages) => pages.run(clock).await?,
         Command::Sink { webhook, receipts, arrivals } => {
             let mut printed = Ok(());
             let (sender, mut requests) = tokio::sync::mpsc::channel(ARRIVALS);
@@ -238,6 +266,17 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
             let walk = bench::api::Walk { address, authorization, list };
             let run = bench::api::walk(walk, clock.as_ref()).await;
             out::json(&run.map_err(anyhow::Error::from_boxed)?)?;
+        }
+        Command::LoadPage { address, credentials, page } => {
+            let run = bench::browse::load(address, &credentials, &page, clock.as_ref()).await;
+            out::json(&run.map_err(anyhow::Error::from_boxed)?)?;
+        }
+        Command::View { address, credentials, page, viewers } => {
+            let mut printed = Ok(());
+            let seen = || printed = out::data("seen");
+            let viewed = bench::browse::view(address, &credentials, &page, viewers, seen).await;
+            viewed.map_err(anyhow::Error::from_boxed)?;
+            printed?;
         }
         Command::Run(part) => out::json(&part.run(clock, chance).await.map_err(anyhow::Error::from_boxed)?)?,
     }

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use crate::bench::api::{self, List, Sends};
 use crate::bench::dispatch::{self, Load};
 use crate::bench::pace::{self, Paced};
-use crate::bench::{Error, Run, cancel, import, receipts, timers};
+use crate::bench::{Error, Run, browse, cancel, import, receipts, timers};
 use crate::clock::{Chance, Clock};
 use crate::domain::Timestamp;
 
@@ -104,6 +104,22 @@ pub(in crate::cli) enum Part {
         #[arg(long)]
         list: List,
     },
+    PrepareBrowse {
+        #[arg(long)]
+        database: PathBuf,
+    },
+    Browse {
+        #[arg(long)]
+        database: PathBuf,
+        #[arg(long)]
+        page: String,
+    },
+    Viewers {
+        #[arg(long)]
+        database: PathBuf,
+        #[arg(long)]
+        viewers: u32,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -132,12 +148,14 @@ pub(in crate::cli) struct LoadArgs {
     receipts: usize,
     #[arg(long)]
     with_rules: bool,
+    #[arg(long, default_value_t = 0)]
+    viewers: u32,
 }
 
 impl LoadArgs {
     fn load(&self) -> Load {
-        let &Self { messages, connections, batch, receipts, with_rules } = self;
-        Load { messages, connections, batch, receipts, with_rules }
+        let &Self { messages, connections, batch, receipts, with_rules, viewers } = self;
+        Load { messages, connections, batch, receipts, with_rules, viewers }
     }
 }
 
@@ -237,6 +255,12 @@ impl Part {
                 api::uploads((&file, import), rows, &database, clock, chance).await
             }
             Self::Pages { database, list } => api::pages(&database, list, clock, chance).await,
+            Self::PrepareBrowse { database } => {
+                browse::prepare(&database, clock, &chance).await?;
+                Ok(Run::default())
+            }
+            Self::Browse { database, page } => browse::browse(&database, &page, clock, chance).await,
+            Self::Viewers { database, viewers } => browse::viewers(&database, viewers, clock, chance).await,
         }
     }
 }

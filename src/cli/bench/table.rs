@@ -39,6 +39,7 @@ pub(super) const IDLE: Column = median("idle ms/s", 1, |run| run.idle_ms_per_s);
 pub(super) const EARLY: Column = worst("early ms", 2, |run| run.early_ms);
 pub(super) const WORST: Column = worst("worst sec", 2, |run| run.worst_second_share);
 pub(super) const PEAK: Column = median("peak MiB", 0, |run| Some(run.peak_mib));
+pub(super) const SIZE: Column = median("page KiB", 0, |run| run.page_kib);
 pub(super) const RECEIPTS: Column = median("receipts/s", 0, |run| run.receipts_per_s);
 
 impl Column {
