@@ -85,16 +85,18 @@ pub fn capital(text: &str) -> String {
 
 /// A text with its control characters shown as signs, such as `␛` for an escape. Line breaks stay.
 ///
-/// Texts of recipient files and of the provider may hold any character, and a terminal obeys some of them.
+/// Texts of recipient files and of the provider may hold any character, and a terminal obeys some of them. Others turn the
+/// order of the letters around, so that `gpj.exe` reads as a picture.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|c| c.is_control() && c != '\n') {
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}');
+    if !text.chars().any(|c| (c.is_control() && c != '\n') || turns(c)) {
         return Cow::Borrowed(text);
     }
     let sign = |c: char| match u32::from(c) {
         _ if c == '\n' => c,
         code @ ..0x20 => char::from_u32(0x2400 + code).unwrap_or(char::REPLACEMENT_CHARACTER),
         0x7f => '␡',
-        0x80..0xa0 => char::REPLACEMENT_CHARACTER,
+        0x80..0xa0 | 0x202a..=0x202e => char::REPLACEMENT_CHARACTER,
         _ => c,
     };
     Cow::Owned(text.replace("\r\n", "\n").chars().map(sign).collect())
@@ -193,6 +195,7 @@ mod tests {
     #[test]
     fn control_characters_become_signs_and_line_breaks_stay() {
         assert_eq!(visible("a\u{1b}[0m\tb\u{7f}\u{9b}\r\nc\u{0}\n"), "a␛[0m␉b␡\u{fffd}\nc␀\n");
+        assert_eq!(visible("\u{202e}gpj.exe"), "\u{fffd}gpj.exe");
         assert!(matches!(visible("Grüße\nन"), Cow::Borrowed("Grüße\nन")));
     }
 
