@@ -1,6 +1,5 @@
 //! The secrets of keys, of sessions and of the setup token: how they are made, written and read.
 
-use std::fmt::Write as _;
 use std::io;
 
 use sha2::{Digest, Sha256};
@@ -9,6 +8,7 @@ use super::Denied;
 use crate::clock::secret_bytes;
 use crate::config::Secret;
 use crate::domain::KeyId;
+use crate::domain::text::hex;
 use crate::store::SecretDigest;
 
 /// The length of a secret's text: 256 bits as hexadecimal digits.
@@ -48,12 +48,9 @@ pub(super) fn make_key_id() -> io::Result<KeyId> {
 
 fn make(prefix: &str) -> io::Result<Made> {
     let bytes: [u8; SECRET_LENGTH / 2] = secret_bytes()?;
-    let mut text = prefix.to_owned();
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    let digest = digest(&text[prefix.len()..]);
-    Ok(Made { text: Secret::new(text), digest })
+    let secret = hex(bytes);
+    let digest = digest(&secret);
+    Ok(Made { text: Secret::new(format!("{prefix}{secret}")), digest })
 }
 
 fn digest(secret: &str) -> SecretDigest {

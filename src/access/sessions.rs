@@ -1,6 +1,5 @@
 //! Sessions: an operator signs in with a password, and the browser keeps a secret.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -9,6 +8,7 @@ use subtle::ConstantTimeEq as _;
 use super::secret::{make_session, session_digest};
 use super::{Access, AccessError, By, Caller, Denied, unavailable};
 use crate::config::Secret;
+use crate::domain::text::hex;
 use crate::domain::{AuditAction, Span, Timestamp, Zone};
 use crate::store::{AuditRequest, OperatorAccount, SecretDigest, Session};
 
@@ -38,10 +38,7 @@ pub struct FormToken(String);
 impl FormToken {
     fn of(secret: &str) -> Self {
         let digest = Sha256::new().chain_update("form of ").chain_update(secret).finalize();
-        Self(digest.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }))
+        Self(hex(digest))
     }
 
     pub fn as_str(&self) -> &str {

@@ -8,6 +8,8 @@ use std::thread::{self, JoinHandle};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::text::hex;
+
 /// The result of a background task. Clones share it.
 #[derive(Debug)]
 pub(super) struct Background<T>(Arc<Mutex<Option<Pending<T>>>>);
@@ -83,7 +85,7 @@ pub(super) fn digest(mut file: File) -> Background<String> {
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
             match file.read(&mut buffer) {
-                Ok(0) => return Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+                Ok(0) => return Ok(hex(digest.finalize())),
                 Ok(count) => digest.update(&buffer[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

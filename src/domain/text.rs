@@ -102,6 +102,12 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.replace("\r\n", "\n").chars().map(sign).collect())
 }
 
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: impl AsRef<[u8]>) -> String {
+    let digits = bytes.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
 /// A duration in its two largest units: `350 ms`, `2.4 s`, `28 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`.
 pub fn span(span: Span) -> String {
     let millis = span.millis();
@@ -195,6 +201,7 @@ mod tests {
     #[test]
     fn control_characters_become_signs_and_line_breaks_stay() {
         assert_eq!(visible("a\u{1b}[0m\tb\u{7f}\u{9b}\r\nc\u{0}\n"), "a␛[0m␉b␡\u{fffd}\nc␀\n");
+        assert_eq!(hex([0x00, 0x0f, 0xa5]), "000fa5");
         assert_eq!(visible("\u{202e}gpj.exe"), "\u{fffd}gpj.exe");
         assert!(matches!(visible("Grüße\nन"), Cow::Borrowed("Grüße\nन")));
     }

@@ -9,6 +9,7 @@ use super::file::LocalFile;
 use super::format::Wanted;
 use crate::clock::Clock;
 use crate::config::{Config, DraftStep, Lane, Problem};
+use crate::domain::text::hex;
 use crate::domain::{Channel, MediaAddress, Plan, StepIndex};
 use crate::provider::{FileToUpload, Http, look_at};
 use crate::store::{self, UploadedFile, Uploads};
@@ -204,7 +205,7 @@ async fn upload(lane: &Lane, file: &LocalFile) -> Result<String, String> {
         return Err(format!("lane {} has no API key; set api_key_file or api_key", lane.name));
     }
     let http = Http::new(&lane.name, &lane.provider).map_err(|error| error.to_string())?;
-    let boundary = file.digest.iter().fold("volley-".to_owned(), |text, byte| format!("{text}{byte:02x}"));
+    let boundary = format!("volley-{}", hex(&file.digest));
     let LocalFile { name, media_type, bytes, .. } = file;
     let file = FileToUpload { name, media_type, bytes, boundary: &boundary };
     http.upload(file).await.map_err(|error| error.to_string())

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
+use crate::domain::text::hex;
+
 /// A file that pages load.
 #[derive(Debug)]
 pub struct Asset {
@@ -43,8 +45,7 @@ impl Assets {
 
 impl Asset {
     fn new(name: &str, ending: &str, media_type: &'static str, content: &'static [u8]) -> Self {
-        let digest = Sha256::digest(content);
-        let digest = digest.iter().take(8).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let digest = hex(&Sha256::digest(content)[..8]);
         Self { path: format!("{ASSETS}{name}-{digest}.{ending}"), media_type, content }
     }
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::guard::{self, Known, QUALITY, QualityChange};
 use crate::config::{GuardAction, Lane};
+use crate::domain::text::hex;
 use crate::domain::{Channel, Msisdn, OverridableSetting, Rate, Tier, Timestamp, without_numbers};
 use crate::events::{AccountReport, Actor, Event, EventKind, LimitEffect, NumberState, Origin, Subject};
 use crate::store::{AccountEvent, Override, ProviderReport};
@@ -148,7 +149,7 @@ pub(super) fn read_for<'a>(
 
 /// An id for an event or a message without one.
 pub(super) fn digest(raw: &str) -> String {
-    Sha256::digest(raw).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(raw)[..16])
 }
 
 struct Reading<'a> {

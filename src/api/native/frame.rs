@@ -62,13 +62,23 @@ pub(in crate::api) fn panicked() -> Problem {
 }
 
 /// Gives a request its id, and its answer what all answers have.
-pub(super) async fn frame(State(chance): State<Arc<Chance>>, mut request: Request, next: Next) -> Response {
-    let id = RequestId::of(request.headers(), &chance);
+pub(super) async fn frame(State(chance): State<Arc<Chance>>, request: Request, next: Next) -> Response {
+    framed(&chance, request, next, render_problem).await
+}
+
+/// The same for every kind of answer: `render` writes the body of a problem.
+pub(in crate::api) async fn framed(
+    chance: &Chance,
+    mut request: Request,
+    next: Next,
+    render: impl FnOnce(&mut Response, &RequestId),
+) -> Response {
+    let id = RequestId::of(request.headers(), chance);
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span).await;
     let mut response = answered.unwrap_or_else(|_| panicked().into_response());
-    render_problem(&mut response, &id);
+    render(&mut response, &id);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         headers.insert(REQUEST_ID, id);

@@ -16,6 +16,7 @@ use crate::api::Shared;
 use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
 use crate::config::{Config, Lane};
 use crate::domain::OverridableSetting;
+use crate::domain::text::hex;
 use crate::status::{LaneDecisionView, LaneView, LaneWithQueuesView, Lanes, queues};
 
 /// The value that restores the setting of the file.
@@ -64,7 +65,7 @@ fn tag_of(known: &Lanes, lane: &Lane) -> String {
     for overridden in known.overrides(lane) {
         digest.update(format!("{}\n{}\n{}\n", overridden.setting, overridden.value, overridden.since.millis()));
     }
-    digest.finalize().iter().take(8).fold("\"".to_owned(), |tag, byte| format!("{tag}{byte:02x}")) + "\""
+    format!("\"{}\"", hex(&digest.finalize()[..8]))
 }
 
 async fn decide(

@@ -1,6 +1,5 @@
 //! The frame around every page: headers, request ids, and problems as pages.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -8,10 +7,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
-use futures_util::FutureExt;
-use tracing::Instrument;
 
-use crate::api::native::{Answer, Kind, Problem, REQUEST_ID, RequestId, panicked};
+use crate::api::native::{Answer, Kind, Problem, RequestId, framed};
 use crate::clock::Chance;
 use crate::pages::{Page, TroublePage};
 
@@ -26,27 +23,22 @@ pub(super) fn page(page: &impl Page) -> Answer<Response> {
 }
 
 /// Gives a request its id, and its answer what all pages have.
-pub(super) async fn frame(State(chance): State<Arc<Chance>>, mut request: Request, next: Next) -> Response {
-    let id = RequestId::of(request.headers(), &chance);
-    request.extensions_mut().insert(id.clone());
-    let span = tracing::info_span!("page", %id, method = %request.method(), path = request.uri().path());
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span).await;
-    let mut response = answered.unwrap_or_else(|_| panicked().into_response());
+pub(super) async fn frame(State(chance): State<Arc<Chance>>, request: Request, next: Next) -> Response {
+    let mut response = framed(&chance, request, next, render_problem).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    response
+}
+
+/// Writes a problem into its answer, as a page.
+fn render_problem(response: &mut Response, id: &RequestId) {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let status = response.status().as_u16();
         let page = TroublePage { status, sentence: problem.sentence(), request_id: id.as_str() };
         *response.body_mut() = Body::from(page.html().unwrap_or_default());
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(HTML));
     }
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-        headers.insert(REQUEST_ID, id);
-    }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    response
 }
 
 pub(super) async fn no_such_page() -> Problem {

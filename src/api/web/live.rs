@@ -22,6 +22,7 @@ use crate::api::Shared;
 use crate::api::door::Patience;
 use crate::api::native::{Answer, Call, Path, Problem, Query, found};
 use crate::campaign::Launcher;
+use crate::domain::text::hex;
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Zone};
 use crate::events::Origin;
 use crate::pages::{LivePart, Page as _};
@@ -106,7 +107,7 @@ async fn look_on(shared: Shared, key: Key, sender: Arc<Sender<Shown>>) {
             let html = LivePart { look: &look, events: &events, zone }.html();
             let html: Arc<str> = html.map_err(|error| Problem::failed(&error))?.into();
             let digest = Sha256::digest(html.as_bytes());
-            let id = digest.iter().take(8).fold(String::new(), |id, byte| format!("{id}{byte:02x}"));
+            let id = hex(&digest[..8]);
             let shown = Shown { id, html, state: Some(look.batch.state), is_over: look.is_over(), is_gone: false };
             sender.send_if_modified(|last| {
                 let is_new = last.id != shown.id;

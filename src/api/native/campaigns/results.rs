@@ -17,6 +17,7 @@ use crate::api::native::events::{EventQuery, page};
 use crate::api::native::extract::{Call, Path, Query};
 use crate::api::native::page::Page;
 use crate::api::native::problem::{Answer, Problem};
+use crate::domain::text::hex;
 use crate::domain::{BatchId, Span};
 use crate::events::EventView;
 use crate::report::{Report, ReportView};
@@ -127,7 +128,7 @@ impl Watched {
             members.retain(|key, _| !["at", "rate", "lanes"].contains(&key.as_str()));
         }
         let digest = Sha256::digest(view.to_string());
-        let id = digest.iter().take(8).fold(String::new(), |id, byte| format!("{id}{byte:02x}"));
+        let id = hex(&digest[..8]);
         if self.last.as_ref() == Some(&id) {
             return Ok(None);
         }

@@ -11,6 +11,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use super::TempDatabase;
+use crate::domain::text::hex;
 use crate::domain::{Channel, ChannelUser, Keyword, Msisdn, StepIndex};
 use crate::store::contract::Desk;
 use crate::store::sqlite::MIGRATIONS;
@@ -61,7 +62,7 @@ async fn dumped(file: &mut SqliteConnection) -> String {
 
 #[test]
 fn a_released_migration_is_never_changed() {
-    let digest = |sql: &str| Sha256::digest(sql).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    let digest = |sql: &str| hex(Sha256::digest(sql));
     let frozen = FROZEN.map(|(version, digest)| (version, digest.to_owned()));
     let now: Vec<_> = MIGRATIONS.iter().map(|migration| (migration.version, digest(migration.sql.as_str()))).collect();
     assert!(now.starts_with(&frozen), "a change of the schema is a new file: {now:?}");
