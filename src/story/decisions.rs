@@ -1,8 +1,8 @@
 //! Writes the engine's decisions as sentences.
 
 use super::endings::{self, TimedDecision};
-use super::words::{capital, channel, in_brackets, skipped, spoken_status};
-use crate::domain::{Outcome, Plan, Present, SkipReason, State, Status};
+use super::words::{Told, capital, channel, in_brackets, skipped, spoken_status};
+use crate::domain::{Outcome, Present, SkipReason, State, Status};
 use crate::engine::Rule;
 
 /// A decision as a sentence, and its rule in a few words.
@@ -16,7 +16,7 @@ const UNKNOWN: &str = "7: unknown is not failed";
 const SILENCE: &str = "9: silence counts only while receipts can arrive";
 
 /// Writes a decision that `fact` led to.
-pub(super) fn decision(decision: &TimedDecision<'_>, rule: Rule, plan: &Plan, fact: &str) -> Sentence {
+pub(super) fn decision(decision: &TimedDecision<'_>, rule: Rule, plan: &Told<'_>, fact: &str) -> Sentence {
     let (before, after) = (decision.before, decision.after);
     let (step, on, start) = (before.step, channel(plan, before.step), capital(fact));
     let by = |rule: &'static str, text: String| (text, rule);
@@ -78,13 +78,13 @@ pub(super) fn decision(decision: &TimedDecision<'_>, rule: Rule, plan: &Plan, fa
     }
 }
 
-fn submitted(decision: &TimedDecision<'_>, plan: &Plan, fact: &str) -> Sentence {
+fn submitted(decision: &TimedDecision<'_>, plan: &Told<'_>, fact: &str) -> Sentence {
     let (step, after) = (decision.before.step, decision.after);
     let rule = if endings::falls_back(after, plan) { ACCEPTANCE } else { "4: the last step waits for its receipts" };
     (format!("Step {step}, {}: {fact}. {}", channel(plan, step), endings::awaits(after, plan)), rule)
 }
 
-fn counted_as_submitted(decision: &TimedDecision<'_>, plan: &Plan, fact: &str) -> String {
+fn counted_as_submitted(decision: &TimedDecision<'_>, plan: &Told<'_>, fact: &str) -> String {
     let (step, awaits) = (decision.before.step, endings::awaits(decision.after, plan));
     let on = channel(plan, step);
     if fact.is_empty() {
@@ -99,7 +99,7 @@ fn counted_as_submitted(decision: &TimedDecision<'_>, plan: &Plan, fact: &str) -
     )
 }
 
-fn resent(before: &Present, plan: &Plan, fact: &str) -> String {
+fn resent(before: &Present, plan: &Told<'_>, fact: &str) -> String {
     let on = channel(plan, before.step);
     format!(
         "Step {}, {on}: {fact}. The campaign resends it in this case (`on_unknown = \"resend\"`), so a second copy is \
@@ -118,7 +118,7 @@ fn recalled(on: &str, because: &str) -> String {
     format!("{on} was still queued and is not sent for now, because {because}.")
 }
 
-fn reached(before: &Present, plan: &Plan, start: &str) -> String {
+fn reached(before: &Present, plan: &Told<'_>, start: &str) -> String {
     let no_more = match plan.after(before.step, before.marks) {
         Some(_) if !before.marks.cut() => ", and no further step is sent",
         _ => "",
@@ -134,13 +134,13 @@ fn suppressed(start: &str) -> String {
     format!("{start}. The recipient has opted out: nothing more is sent to this number, on any channel.")
 }
 
-fn adopted(before: &Present, after: &Present, plan: &Plan, start: &str) -> String {
+fn adopted(before: &Present, after: &Present, plan: &Told<'_>, start: &str) -> String {
     let open = still_open(before, after, plan);
     format!("{start}. This settles the unknown submission: it had taken place.{open}")
 }
 
 /// The cancel of a campaign: the submitted step is the last, and the first step that is not sent is named.
-pub(super) fn cancelled(before: &Present, plan: &Plan) -> Sentence {
+pub(super) fn cancelled(before: &Present, plan: &Told<'_>) -> Sentence {
     const CURRENT_IS_LAST: &str = "8: the current step becomes the last";
     if matches!(before.state, State::Sending { .. }) && before.first_submitted_at.is_none() {
         let on = channel(plan, before.step);
@@ -156,7 +156,7 @@ pub(super) fn cancelled(before: &Present, plan: &Plan) -> Sentence {
     (text, CURRENT_IS_LAST)
 }
 
-fn still_open(before: &Present, after: &Present, plan: &Plan) -> String {
+fn still_open(before: &Present, after: &Present, plan: &Told<'_>) -> String {
     if before.outcome().is_some() || after.outcome().is_some() {
         return String::new();
     }

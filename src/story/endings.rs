@@ -1,6 +1,6 @@
 //! Sentences about deadlines, receipt windows that close, and steps that fall back or end.
 
-use super::words::{capital, channel, clock, next_or, spoken, spoken_status};
+use super::words::{Told, capital, channel, clock, next_or, spoken, spoken_status};
 use crate::domain::{AfterGap, Ending, Plan, Present, Span, State, Status, StepIndex, Timestamp};
 use crate::engine::REPEATED_FOR;
 use crate::events::{Event, EventKind, Subject};
@@ -38,7 +38,14 @@ impl Context {
 
     /// Lists the events of the campaign, the step and its lanes while it waited, with a hold or pause from before that
     /// still applied.
-    fn meanwhile(&self, step: StepIndex, lanes: &[&str], since: Timestamp, until: Timestamp, plan: &Plan) -> String {
+    fn meanwhile(
+        &self,
+        step: StepIndex,
+        lanes: &[&str],
+        since: Timestamp,
+        until: Timestamp,
+        plan: &Told<'_>,
+    ) -> String {
         let concerns = |event: &&Event| match &event.subject {
             Subject::Campaign { step: other, .. } => other.is_none_or(|other| other == step),
             subject => lanes.iter().any(|lane| subject.is_on_lane(lane)),
@@ -88,7 +95,7 @@ fn expires_first(after: &Present) -> Option<Timestamp> {
 }
 
 /// What the message waits for next, and until when.
-pub(super) fn awaits(after: &Present, plan: &Plan) -> String {
+pub(super) fn awaits(after: &Present, plan: &Told<'_>) -> String {
     let State::Awaiting { due } = after.state else { return String::new() };
     if !falls_back(after, plan) {
         let expires = expires_first(after).filter(|_| has_fallback(after, plan));
@@ -101,13 +108,13 @@ pub(super) fn awaits(after: &Present, plan: &Plan) -> String {
 }
 
 /// Until when the message waits for receipts, whether or not a step follows.
-fn awaits_only(after: &Present, plan: &Plan) -> String {
+fn awaits_only(after: &Present, plan: &Told<'_>) -> String {
     let State::Awaiting { due } = after.state else { return String::new() };
     format!("It waits for receipts until {}.", clock(due, plan))
 }
 
 /// A deadline that fell into a gap whose receipts are lost.
-pub(super) fn waived(decision: &TimedDecision<'_>, plan: &Plan) -> String {
+pub(super) fn waived(decision: &TimedDecision<'_>, plan: &Told<'_>) -> String {
     let (before, after) = (decision.before, decision.after);
     let on = channel(plan, before.step);
     let when = match before.state {
@@ -139,12 +146,12 @@ pub(super) fn waived(decision: &TimedDecision<'_>, plan: &Plan) -> String {
     )
 }
 
-pub(super) fn between((from, until): (Timestamp, Timestamp), plan: &Plan) -> String {
+pub(super) fn between((from, until): (Timestamp, Timestamp), plan: &Told<'_>) -> String {
     format!("receipts may be missing from {} until {}", clock(from, plan), clock(until, plan))
 }
 
 /// Why a deadline was decided late, or that the provider's answer decided it.
-fn delayed(decision: &TimedDecision<'_>, plan: &Plan) -> String {
+fn delayed(decision: &TimedDecision<'_>, plan: &Told<'_>) -> String {
     let (State::Awaiting { due }, State::Queued { .. }) = (decision.before.state, decision.after.state) else {
         return String::new();
     };
@@ -181,7 +188,7 @@ fn delayed(decision: &TimedDecision<'_>, plan: &Plan) -> String {
 }
 
 /// Whether the provider may still deliver a step that falls back.
-fn overlaps(decision: &TimedDecision<'_>, plan: &Plan) -> String {
+fn overlaps(decision: &TimedDecision<'_>, plan: &Told<'_>) -> String {
     let before = decision.before;
     let Some(accepted) = before.accepted else { return String::new() };
     let Some(ttl) = plan.step(before.step).and_then(|rules| rules.delivers_for()) else { return String::new() };
@@ -202,7 +209,7 @@ fn best(before: &Present, step: StepIndex) -> String {
 pub(super) fn fell_back(
     decision: &TimedDecision<'_>,
     ending: Ending,
-    plan: &Plan,
+    plan: &Told<'_>,
     fact: &str,
 ) -> (String, &'static str) {
     let before = decision.before;
@@ -272,7 +279,7 @@ pub(super) fn fell_back(
     (format!("{why} Fell back to step {next}, {}.", channel(plan, next)), rule)
 }
 
-pub(super) fn ended(before: &Present, ending: Ending, plan: &Plan, fact: &str) -> String {
+pub(super) fn ended(before: &Present, ending: Ending, plan: &Told<'_>, fact: &str) -> String {
     let on = channel(plan, before.step);
     let undelivered = if before.marks.cut() {
         format!("No step may follow {on}, so the message is undelivered.")
@@ -292,7 +299,7 @@ pub(super) fn ended(before: &Present, ending: Ending, plan: &Plan, fact: &str) -
     }
 }
 
-pub(super) fn closed(before: &Present, plan: &Plan) -> String {
+pub(super) fn closed(before: &Present, plan: &Told<'_>) -> String {
     let last = before.marks.last_handed_over().unwrap_or(before.step);
     let rules = plan.step(last);
     let window = spoken(rules.map_or(Span::ZERO, |rules| rules.receipt_window));
@@ -311,7 +318,7 @@ pub(super) fn closed(before: &Present, plan: &Plan) -> String {
 }
 
 /// A message whose time ran out before its step could be submitted.
-pub(super) fn expired(before: &Present, plan: &Plan) -> String {
+pub(super) fn expired(before: &Present, plan: &Told<'_>) -> String {
     let unsent = match before.state {
         State::Queued { .. } | State::Sending { .. } => channel(plan, before.step),
         State::Awaiting { .. } | State::Done { .. } => next_or(before, plan),
@@ -374,7 +381,7 @@ mod tests {
         let context = Context { events, ..Context::default() };
         let steps = vec![Step::of_text(Channel::Sms, "sms", "Hello"); 2];
         let plan = Plan::of_steps(steps);
-        let text = context.meanwhile(second, &["sms"], at(10), at(20), &plan);
+        let text = context.meanwhile(second, &["sms"], at(10), at(20), &Told::new(&plan, None));
         let listed: Vec<&str> = text.split("; ").collect();
         assert_eq!(listed.len(), 2, "{text}");
         assert!(listed[0].contains("campaign Plane tickets, step 2: paused by Ann"), "{text}");

@@ -7,12 +7,12 @@ use serde::Serialize;
 use super::endings::{self, Context};
 use super::replay::{Life, Moment, Replay, Replayed, replay};
 use super::unsent::{self, WaitReasons};
+use super::words::Told;
 use super::{decisions, words};
 use crate::book::Entry;
-use crate::clock::format_time_short;
 use crate::domain::{
     BatchState, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, OptOutSource, Outcome, Plan, SkipReason, Span,
-    State, Timestamp, rfc3339_option,
+    State, Timestamp, Zone, rfc3339_option,
 };
 use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::events::{Event, EventKind, Subject};
@@ -64,13 +64,15 @@ pub struct Story {
     pub contradiction: Option<String>,
 }
 
-/// Explains a message in its state at `now`. Returns `None` if the message does not exist.
+/// Explains a message in its state at `now`. Times in sentences are in `zone`, or in that of the campaign. Returns `None`
+/// if the message does not exist.
 pub async fn explain(
     store: &dyn Store,
     batch: &Batch,
     entry: &Entry,
     key: MessageKey,
     now: Timestamp,
+    zone: Option<Zone>,
 ) -> Result<Option<Story>> {
     let Some(whole) = store.message_facts(key).await? else { return Ok(None) };
     let MessageFacts { message, recipient, notes, attempts, receipts, .. } = whole;
@@ -82,7 +84,7 @@ pub async fn explain(
     events.retain(|event| is_relevant(event, &entry.plan));
     let gaps = store.gaps().await?.iter().map(KeptGap::span).collect();
     let context = Context { gaps, asked, events };
-    let plan = &entry.plan;
+    let (plan, told) = (&entry.plan, &Told::new(&entry.plan, zone));
     let editions = &store.editions(batch.id).await?;
     let (attempts, receipts) = (&attempts, &receipts);
     let replay = replay(Life { batch, plan, editions, row: &message.present, notes: &notes, attempts, receipts });
@@ -104,15 +106,15 @@ pub async fn explain(
         expiry: message.present.expires,
         proven: replay.refuted.is_none(),
         contradiction: replay.refuted.clone(),
-        attempts: attempts.iter().map(|attempt| words::attempt(attempt, entry)).collect(),
+        attempts: attempts.iter().map(|attempt| words::attempt(attempt, entry, told)).collect(),
         receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, plan)).collect(),
         asked: context.asked.iter().map(words::asked).collect(),
         lines: {
             let opt_out =
-                opt_out(store, &message, &replay).await?.map(|wish| in_words(&wish, plan)).unwrap_or_default();
+                opt_out(store, &message, &replay).await?.map(|wish| in_words(&wish, told)).unwrap_or_default();
             lines(
                 batch,
-                entry,
+                told,
                 &message,
                 country,
                 &replay,
@@ -171,8 +173,8 @@ fn in_effect(wishes: &[OptOutRecord], at: Timestamp) -> Option<&OptOutRecord> {
 }
 
 /// `stop by message on WhatsApp, 14:15:02`.
-fn in_words(wish: &OptOutRecord, plan: &Plan) -> String {
-    format!("{}, {}", wish.source, format_time_short(wish.at, plan.time_zone))
+fn in_words(wish: &OptOutRecord, plan: &Told<'_>) -> String {
+    format!("{}, {}", wish.source, words::clock(wish.at, plan))
 }
 
 /// What the story needs in addition to the message's own facts.
@@ -200,14 +202,14 @@ fn began(batch: &Batch) -> Timestamp {
 
 fn lines(
     batch: &Batch,
-    entry: &Entry,
+    plan: &Told<'_>,
     message: &Loaded,
     country: Option<Country>,
     replay: &Replay<'_>,
     waiting: Option<&WaitReasons>,
     background: &Background<'_>,
 ) -> Vec<Line> {
-    let (plan, row) = (&entry.plan, &message.present);
+    let row = &message.present;
     let mut lines: Vec<Line> = Vec::new();
     let mut say = |at: Timestamp, text: String, rule: &str| {
         // Facts of one moment may be written in an order that differs from their times.
@@ -254,7 +256,7 @@ fn lines(
 }
 
 /// The sentence and the rule of a decision; `None` if the story does not mention it.
-fn line(decided: &Replayed<'_>, plan: &Plan, background: &Background<'_>) -> Option<(String, &'static str)> {
+fn line(decided: &Replayed<'_>, plan: &Told<'_>, background: &Background<'_>) -> Option<(String, &'static str)> {
     let fact = match decided.moment {
         Moment::Claimed | Moment::HandedBack => return None,
         Moment::Answered(attempt) => match attempt.verdict {

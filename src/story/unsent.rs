@@ -1,9 +1,9 @@
 //! Tells what an open message waits for.
 
 use super::endings::{Context, awaits, between, falls_back};
-use super::words::{channel, clock};
+use super::words::{Told, channel, clock};
 use crate::book::Entry;
-use crate::domain::{BatchState, Count, Loaded, Plan, Present, Span, State, StepIndex, Timestamp, grouped};
+use crate::domain::{BatchState, Count, Loaded, Present, Span, State, StepIndex, Timestamp, grouped};
 use crate::store::{Batch, HeldBy, Hold, Result, StepHeldBy, StepHold, Store};
 
 /// A server whose last sign of life is older than this does not count as running.
@@ -78,7 +78,7 @@ pub(super) async fn of(
 /// The state of an open message, and what it waits for.
 pub(super) fn sentence(
     now: &Present,
-    plan: &Plan,
+    plan: &Told<'_>,
     batch: BatchState,
     waiting: Option<&WaitReasons>,
     context: &Context,
@@ -141,7 +141,7 @@ pub(super) fn sentence(
 }
 
 /// Why no decision has been made although it is due; the most certain reason comes first.
-fn undecided(waiting: &WaitReasons, due: Timestamp, plan: &Plan, context: &Context) -> String {
+fn undecided(waiting: &WaitReasons, due: Timestamp, plan: &Told<'_>, context: &Context) -> String {
     if !waiting.server {
         return "No server is running, so nothing is decided; the next server decides it.".to_owned();
     }
@@ -161,7 +161,7 @@ fn undecided(waiting: &WaitReasons, due: Timestamp, plan: &Plan, context: &Conte
 }
 
 /// The result of asking the provider about a waived deadline.
-fn asked(now: &Present, step: StepIndex, plan: &Plan, context: &Context) -> String {
+fn asked(now: &Present, step: StepIndex, plan: &Told<'_>, context: &Context) -> String {
     let Some(asked) = context.asked_about(step).filter(|asked| now.marks.waived() && !asked.is_answered) else {
         return String::new();
     };
@@ -173,7 +173,7 @@ fn asked(now: &Present, step: StepIndex, plan: &Plan, context: &Context) -> Stri
 }
 
 /// Why the message is not sent: every pause and hold, each with how to end it, else the most certain other reason.
-fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -> String {
+fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Told<'_>, tries: u16) -> String {
     let paused = waiting.paused.as_deref().map(|is| paused(is, plan));
     let stops: Vec<String> = paused.into_iter().chain(holds(waiting, plan)).collect();
     match batch {
@@ -209,7 +209,7 @@ fn obstacle(waiting: &WaitReasons, batch: BatchState, plan: &Plan, tries: u16) -
 }
 
 /// What holds a step, its template and its lane; each with how to release it.
-fn holds(waiting: &WaitReasons, plan: &Plan) -> impl Iterator<Item = String> {
+fn holds(waiting: &WaitReasons, plan: &Told<'_>) -> impl Iterator<Item = String> {
     let of_step = waiting.step_hold.iter().map(|hold| {
         let (step, since) = (hold.step, clock(hold.since, plan));
         let first = if hold.by == StepHeldBy::Limit { "raise its limit, then: " } else { "" };
@@ -241,7 +241,7 @@ fn holds(waiting: &WaitReasons, plan: &Plan) -> impl Iterator<Item = String> {
 }
 
 /// Why a paused campaign sends nothing, and what to do about a limit that may have paused it.
-fn paused(is: &str, plan: &Plan) -> String {
+fn paused(is: &str, plan: &Told<'_>) -> String {
     let raise = match (plan.limits.budget, plan.limits.messages) {
         (None, None) => "",
         (Some(_), _) => " If its budget is used up, first raise it with `volley campaign set --budget`.",
@@ -253,7 +253,7 @@ fn paused(is: &str, plan: &Plan) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, Step};
+    use crate::domain::{Channel, Plan, Step};
     use crate::events::Origin;
 
     fn at(second: i64) -> Timestamp {
@@ -281,7 +281,7 @@ mod tests {
         };
         let gaps = gaps.iter().map(|(from, until)| (at(*from), at(*until))).collect();
         let context = Context { gaps, ..Context::default() };
-        sentence(&present, &plan, BatchState::Running, Some(&waiting), &context)
+        sentence(&present, &Told::new(&plan, None), BatchState::Running, Some(&waiting), &context)
     }
 
     #[test]
@@ -324,7 +324,7 @@ mod tests {
         let waiting = WaitReasons { since: at(960), ..nothing_in_the_way() };
         let says = |tries| {
             let present = Present { tries, ..Present::queued(at(960), None) };
-            sentence(&present, &plan, BatchState::Running, Some(&waiting), &Context::default())
+            sentence(&present, &Told::new(&plan, None), BatchState::Running, Some(&waiting), &Context::default())
         };
         assert!(says(0).contains("It is not due yet"), "{}", says(0));
         assert!(says(1).contains("backs off after a failed try"), "{}", says(1));
@@ -335,7 +335,7 @@ mod tests {
         let plan = Plan::of_steps(vec![Step::of_text(Channel::WhatsApp, "wa", "Hi")]);
         let tier_spent = Some(("wa".to_owned(), Some(at(960))));
         let waiting = WaitReasons { now: at(60), tier_spent, queue: 2_683, ..nothing_in_the_way() };
-        let says = obstacle(&waiting, BatchState::Running, &plan, 0);
+        let says = obstacle(&waiting, BatchState::Running, &Told::new(&plan, None), 0);
         for part in ["The tier of lane wa is spent; the next slot frees up at ", "2,683 messages", "No fallback"] {
             assert!(says.contains(part), "{says}");
         }
@@ -352,7 +352,7 @@ mod tests {
             paused: Some("paused by bob".to_owned()),
             ..nothing_in_the_way()
         };
-        let says = obstacle(&waiting, BatchState::Paused, &plan, 0);
+        let says = obstacle(&waiting, BatchState::Paused, &Told::new(&plan, None), 0);
         for part in
             ["paused by bob", "`volley campaign resume`", "`volley lane resume viber`", "resume promo --lane viber`"]
         {
@@ -364,9 +364,9 @@ mod tests {
     fn a_message_of_a_campaign_at_its_budget_says_what_to_raise() {
         let mut plan = Plan::of_steps(vec![Step::of_text(Channel::Viber, "viber", "Hi")]);
         let why = "paused: the campaign has spent 0.98 of its budget of 1.00 EUR";
-        assert!(!paused(why, &plan).contains("campaign set"));
+        assert!(!paused(why, &Told::new(&plan, None)).contains("campaign set"));
         plan.limits.budget = "1".parse().ok();
-        let says = paused(why, &plan);
+        let says = paused(why, &Told::new(&plan, None));
         for part in [why, "campaign set --budget", "campaign resume"] {
             assert!(says.contains(part), "{says}");
         }

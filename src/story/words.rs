@@ -1,15 +1,40 @@
 //! Writes facts as sentences, and the parts that sentences are made of.
 
+use std::ops::Deref;
+
 use super::explain::FactLine;
 use crate::book::Entry;
 use crate::clock::format_time_short;
 pub(super) use crate::domain::text::capital;
 use crate::domain::{
-    BatchState, Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
+    BatchState, Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp, Zone,
 };
 use crate::engine::Ignored;
 use crate::store::{Attempt, Batch, Query, Receipt, Verdict};
 use crate::wire::codes;
+
+/// A plan as sentences tell it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told<'a> {
+    plan: &'a Plan,
+    /// The zone of the times in sentences.
+    zone: Option<Zone>,
+}
+
+impl<'a> Told<'a> {
+    /// With times in this zone, else in that of the campaign.
+    pub(super) fn new(plan: &'a Plan, zone: Option<Zone>) -> Self {
+        Self { plan, zone: zone.or(plan.time_zone) }
+    }
+}
+
+impl Deref for Told<'_> {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        self.plan
+    }
+}
 
 pub(super) fn channel(plan: &Plan, step: StepIndex) -> &'static str {
     plan.step(step).map_or("the step", |step| step.channel.as_str())
@@ -53,8 +78,7 @@ pub(super) fn skipped(reason: Option<SkipReason>, how: &str) -> String {
 pub(super) const TIER_SPENT: &str = "the portfolio had reached its tier's limit of recipients per day";
 
 /// A submission as a fact, without the decision that it led to.
-pub(super) fn attempt(attempt: &Attempt, entry: &Entry) -> FactLine {
-    let plan = &entry.plan;
+pub(super) fn attempt(attempt: &Attempt, entry: &Entry, plan: &Told<'_>) -> FactLine {
     let by = entry.member(attempt.step, attempt.lane).filter(|(pool, _)| pool.is_shared());
     let by = by.map(|(_, member)| format!(" by lane {}", member.lane)).unwrap_or_default();
     let on = channel(plan, attempt.step);
@@ -160,9 +184,9 @@ pub(super) fn next_or(before: &Present, plan: &Plan) -> &'static str {
     plan.after(before.step, before.marks).map_or("it", |next| channel(plan, next))
 }
 
-/// A time within a sentence, on the clock of the plan's zone.
-pub(super) fn clock(at: Timestamp, plan: &Plan) -> String {
-    format_time_short(at, plan.time_zone)
+/// A time within a sentence.
+pub(super) fn clock(at: Timestamp, plan: &Told<'_>) -> String {
+    format_time_short(at, plan.zone)
 }
 
 /// A status within a sentence.

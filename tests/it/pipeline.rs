@@ -84,7 +84,8 @@ async fn unreached_recipients_fall_back_for_the_reported_reason() {
     let batch = world.batch(&launched).await;
     let entry = Book::new(world.store.clone()).get(batch.id).await.unwrap().unwrap();
     let key = MessageKey { batch: batch.id, n: 0 };
-    let story = story::explain(world.store.as_ref(), &batch, &entry, key, world.clock.now()).await.unwrap().unwrap();
+    let story =
+        story::explain(world.store.as_ref(), &batch, &entry, key, world.clock.now(), None).await.unwrap().unwrap();
     assert!(story.proven, "{story:#?}");
     assert!(story.lines.iter().any(|line| line.text.contains("SMS")), "{story:#?}");
     world.stop().await;

@@ -34,7 +34,8 @@ async fn lines_of(world: &World, launched: &campaign::Launched, n: u32) -> Vec<S
     let batch = world.batch(launched).await;
     let entry = Book::new(world.store.clone()).get(batch.id).await.unwrap().unwrap();
     let key = MessageKey { batch: batch.id, n };
-    let story = story::explain(world.store.as_ref(), &batch, &entry, key, world.clock.now()).await.unwrap().unwrap();
+    let story =
+        story::explain(world.store.as_ref(), &batch, &entry, key, world.clock.now(), None).await.unwrap().unwrap();
     assert!(story.proven, "{story:#?}");
     story.lines.into_iter().map(|line| line.text).collect()
 }

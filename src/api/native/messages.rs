@@ -167,6 +167,6 @@ pub(super) async fn get(State(shared): State<Shared>, Path(id): Path<String>, ca
     let (batch, key) = message_by_id(store, &id).await?.ok_or_else(unknown)?;
     call.ensure_batch(&shared, &batch).await?;
     let entry = Book::new(Arc::clone(&shared.store)).get(batch.id).await?.ok_or_else(unknown)?;
-    let story = story::explain(store, &batch, &entry, key, shared.clock.now()).await?;
+    let story = story::explain(store, &batch, &entry, key, shared.clock.now(), None).await?;
     story.map(JsonAnswer).ok_or_else(unknown)
 }

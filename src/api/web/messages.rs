@@ -107,7 +107,8 @@ pub(super) async fn show(
     let (batch, key) = message_by_id(store, &id).await?.ok_or_else(unknown)?;
     call.ensure_batch(&shared, &batch).await?;
     let entry = Book::new(Arc::clone(&shared.store)).get(batch.id).await?.ok_or_else(unknown)?;
-    let story = story::explain(store, &batch, &entry, key, shared.clock.now()).await?.ok_or_else(unknown)?;
+    let story =
+        story::explain(store, &batch, &entry, key, shared.clock.now(), session.0.zone).await?.ok_or_else(unknown)?;
     page(&MessagePage {
         frame: session.frame(Place::Below(Part::Campaigns)),
         story: &story,

@@ -107,7 +107,7 @@ async fn story(context: &CommandContext, which: &find::Which) -> anyhow::Result<
     let (batch, key) = which.find(context, store.as_ref()).await?;
     let gone = || format!("the message is no longer in {}", context.database().display());
     let entry = Book::new(store.clone()).get(batch.id).await?.with_context(gone)?;
-    let story = story::explain(store.as_ref(), &batch, &entry, key, context.now()).await?;
+    let story = story::explain(store.as_ref(), &batch, &entry, key, context.now(), None).await?;
     store.close().await;
     Ok((story.with_context(gone)?, entry.plan.time_zone))
 }

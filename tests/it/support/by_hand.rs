@@ -340,7 +340,7 @@ impl ByHand {
 
     pub(crate) async fn story_in(&self, batch: Batch, key: MessageKey) -> Story {
         let entry = Book::new(Arc::clone(&self.store)).get(batch.id).await.unwrap().unwrap();
-        story::explain(self.store.as_ref(), &batch, &entry, key, self.clock.now()).await.unwrap().unwrap()
+        story::explain(self.store.as_ref(), &batch, &entry, key, self.clock.now(), None).await.unwrap().unwrap()
     }
 
     /// Changes the database as only a test or a failing disk does.
