@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 
 use super::{Hours, Span, Stretch};
 
@@ -92,14 +92,21 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| (c.is_control() && c != '\n') || turns(c)) {
         return Cow::Borrowed(text);
     }
-    let sign = |c: char| match u32::from(c) {
-        _ if c == '\n' => c,
-        code @ ..0x20 => char::from_u32(0x2400 + code).unwrap_or(char::REPLACEMENT_CHARACTER),
-        0x7f => '␡',
-        0x80..0xa0 | 0x202a..=0x202e => char::REPLACEMENT_CHARACTER,
-        _ => c,
-    };
-    Cow::Owned(text.replace("\r\n", "\n").chars().map(sign).collect())
+    let mut shown = String::with_capacity(text.len());
+    for c in text.replace("\r\n", "\n").chars() {
+        match u32::from(c) {
+            _ if c == '\n' => shown.push(c),
+            code @ ..0x20 => shown.push(char::from_u32(0x2400 + code).unwrap_or(char::REPLACEMENT_CHARACTER)),
+            0x7f => shown.push('␡'),
+            0x80..0xa0 => shown.push(char::REPLACEMENT_CHARACTER),
+            code if turns(c) => {
+                // A string takes every write.
+                let _ = write!(shown, "‹U+{code:04X}›");
+            }
+            _ => shown.push(c),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// Bytes as hexadecimal digits.
@@ -202,7 +209,7 @@ mod tests {
     fn control_characters_become_signs_and_line_breaks_stay() {
         assert_eq!(visible("a\u{1b}[0m\tb\u{7f}\u{9b}\r\nc\u{0}\n"), "a␛[0m␉b␡\u{fffd}\nc␀\n");
         assert_eq!(hex([0x00, 0x0f, 0xa5]), "000fa5");
-        assert_eq!(visible("\u{202e}gpj.exe"), "\u{fffd}gpj.exe");
+        assert_eq!(visible("\u{202e}gpj.exe"), "‹U+202E›gpj.exe");
         assert!(matches!(visible("Grüße\nन"), Cow::Borrowed("Grüße\nन")));
     }
 

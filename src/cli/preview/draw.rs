@@ -259,7 +259,7 @@ fn wrapped_line(line: &str, width: usize) -> Vec<String> {
 /// A text that cannot move the cursor or reorder the line: control characters and direction marks show as signs.
 fn harmless(text: &str) -> String {
     let sign = |c: char| match c {
-        '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+        '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2066}'..='\u{2069}' => {
             format!("‹U+{:04X}›", u32::from(c))
         }
         c => c.to_string(),
