@@ -383,6 +383,7 @@ through! {
         reads opt_out_of_user(user: ChannelUser) -> Option<UserOptOut>;
         reads user_wishes(user: ChannelUser) -> Vec<OptOutRecord>;
         reads numbers_of_user(user: ChannelUser) -> Vec<Msisdn>;
+        reads users_of_number(number: Msisdn) -> Vec<ChannelUser>;
         opts learn_users(aliases: Vec<Alias>) -> Vec<Msisdn>;
         reads last_stop() -> Cursor;
         reads stops(after: Cursor, limit: u32) -> Vec<(Cursor, Msisdn)>;
@@ -393,6 +394,7 @@ through! {
 through! {
     Replies {
         reads inbound(of: InboundOf, after: Cursor, limit: u32) -> Vec<(Cursor, Inbound)>;
+        reads inbound_before(of: InboundOf, before: Option<Cursor>, limit: u32) -> Vec<(Cursor, Inbound)>;
         reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
         reads reply_counts(batch: BatchId, limit: u32) -> Vec<ReplyCount>;
         reads due_confirmations(limit: u32) -> Vec<(Cursor, Inbound)>;

@@ -227,6 +227,16 @@ async fn replies_are_listed_by_owner_and_counted_once_per_recipient(desk: Desk) 
     let everybody = desk.inbound(InboundOf::All, Cursor::START, 10).await.unwrap();
     assert_eq!(everybody.iter().map(|(_, inbound)| inbound.clone()).collect::<Vec<_>>(), all);
     assert_eq!(listed(InboundOf::All, everybody[3].0).await, ["e", "f"]);
+    let latest = async |of, before| -> Vec<String> {
+        desk.inbound_before(of, before, 3).await.unwrap().into_iter().map(|(_, inbound)| inbound.umid).collect()
+    };
+    assert_eq!(latest(InboundOf::All, None).await, ["f", "e", "d"]);
+    assert_eq!(latest(InboundOf::All, Some(everybody[3].0)).await, ["c", "b", "a"]);
+    assert_eq!(latest(InboundOf::Batch(batch), None).await, ["d", "c", "b"]);
+    assert_eq!(latest(InboundOf::Batch(batch), Some(everybody[1].0)).await, ["a"]);
+    assert_eq!(latest(InboundOf::Recipient(msisdn(0)), None).await, ["e", "b", "a"]);
+    assert_eq!(latest(InboundOf::Message(MessageKey { batch, n: 1 }), None).await, ["d", "c"]);
+    assert_eq!(latest(InboundOf::NotReplies, None).await, ["f"]);
 }
 
 async fn replies_are_counted_by_kind_and_choice(desk: Desk) {
@@ -279,6 +289,8 @@ async fn an_opt_out_of_a_channel_user_reaches_its_numbers_now_and_later(desk: De
     assert_eq!(desk.learn_users(vec![alias("SG.2", 2), alias("SG.2", 3)]).await.unwrap(), [msisdn(2), msisdn(3)]);
     assert_eq!(desk.wishes(msisdn(2)).await.unwrap().len(), 1, "applied once");
     assert_eq!(desk.numbers_of_user(user("SG.2")).await.unwrap(), [msisdn(2), msisdn(3)]);
+    assert_eq!(desk.users_of_number(msisdn(3)).await.unwrap(), [user("SG.2")]);
+    assert_eq!(desk.users_of_number(msisdn(4)).await.unwrap(), []);
     // An older "start" changes nothing, a later one ends the opt-out, for one number alone if there are several.
     desk.take_inbound(vec![called("c", "SG.1", 0, start)]).await.unwrap();
     assert_eq!(users_out(&desk).await, ["SG.1", "SG.2"]);

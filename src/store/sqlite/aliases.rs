@@ -8,11 +8,22 @@ use super::Work;
 use super::messages::number;
 use super::opt_outs::{by_message, opt_in, opt_out};
 use super::rows::{decoded, json_of, msisdn, small, timestamp};
-use crate::domain::{Channel, Keyword, Msisdn, OptOutSource};
+use crate::domain::{Channel, ChannelUser, Keyword, Msisdn, OptOutSource};
 use crate::store::{Alias, Inbound, OptIn, OptOut};
 
 pub(super) const NUMBERS_OF: &str = "SELECT asked.key AS index_of, alias.msisdn FROM json_each(?1) asked
      CROSS JOIN alias ON alias.channel = asked.value ->> 0 AND alias.called = asked.value ->> 1";
+
+pub(super) const OF_NUMBER: &str =
+    "SELECT channel, called FROM alias INDEXED BY alias_recipient WHERE msisdn = ?1 ORDER BY channel, called";
+
+/// The names that channels use for a number.
+pub(super) async fn of_number(connection: &mut SqliteConnection, recipient: Msisdn) -> Work<Vec<ChannelUser>> {
+    let rows = sqlx::query(OF_NUMBER).bind(number(recipient)).fetch_all(connection).await?;
+    let user =
+        |row| Ok(ChannelUser { channel: decoded(row, "channel", Channel::from_code)?, id: row.try_get("called")? });
+    rows.iter().map(user).collect()
+}
 
 /// Returns the known numbers of each message's sender: the one that it carries, and those that its channel calls by the
 /// same name.

@@ -269,15 +269,36 @@ fn attempt(row: &SqliteRow) -> Work<Option<(MessageKey, StepIndex)>> {
     Ok(Some((MessageKey { batch: BatchId(batch), n: small(row, "n")? }, step(row, "step")?)))
 }
 
-pub(super) const ALL: &str = "SELECT * FROM inbound WHERE id > ?1 ORDER BY id LIMIT ?2";
-pub(super) const OF_RECIPIENT: &str =
-    "SELECT * FROM inbound INDEXED BY inbound_from WHERE msisdn = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
-pub(super) const OF_BATCH: &str =
-    "SELECT * FROM inbound INDEXED BY inbound_batch WHERE batch = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
-pub(super) const UNATTACHED: &str =
-    "SELECT * FROM inbound INDEXED BY inbound_not_reply WHERE batch IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
-pub(super) const OF_MESSAGE: &str =
-    "SELECT * FROM inbound INDEXED BY inbound_message WHERE batch = ?3 AND n = ?4 AND id > ?1 ORDER BY id LIMIT ?2";
+/// The messages from recipients that are wanted, in both orders of arrival.
+macro_rules! selected {
+    ($order:literal) => {
+        Selected {
+            all: concat!("SELECT * FROM inbound WHERE id ", $order),
+            of_recipient: concat!("SELECT * FROM inbound INDEXED BY inbound_from WHERE msisdn = ?3 AND id ", $order),
+            of_batch: concat!("SELECT * FROM inbound INDEXED BY inbound_batch WHERE batch = ?3 AND id ", $order),
+            unattached: concat!(
+                "SELECT * FROM inbound INDEXED BY inbound_not_reply WHERE batch IS NULL AND id ",
+                $order
+            ),
+            of_message: concat!(
+                "SELECT * FROM inbound INDEXED BY inbound_message WHERE batch = ?3 AND n = ?4 AND id ",
+                $order
+            ),
+        }
+    };
+}
+
+/// A statement for each [`InboundOf`].
+pub(super) struct Selected {
+    pub(super) all: &'static str,
+    pub(super) of_recipient: &'static str,
+    pub(super) of_batch: &'static str,
+    pub(super) unattached: &'static str,
+    pub(super) of_message: &'static str,
+}
+
+pub(super) const AFTER: Selected = selected!("> ?1 ORDER BY id LIMIT ?2");
+pub(super) const BEFORE: Selected = selected!("< ?1 ORDER BY id DESC LIMIT ?2");
 
 pub(super) async fn list(
     connection: &mut SqliteConnection,
@@ -285,13 +306,33 @@ pub(super) async fn list(
     after: Cursor,
     limit: u32,
 ) -> Work<Vec<(Cursor, Inbound)>> {
-    let after = after.id();
+    selection(connection, &AFTER, of, after.id(), limit).await
+}
+
+/// Lists messages in the reverse order of arrival.
+pub(super) async fn list_before(
+    connection: &mut SqliteConnection,
+    of: InboundOf,
+    before: Option<Cursor>,
+    limit: u32,
+) -> Work<Vec<(Cursor, Inbound)>> {
+    selection(connection, &BEFORE, of, before.map_or(i64::MAX, Cursor::id), limit).await
+}
+
+async fn selection(
+    connection: &mut SqliteConnection,
+    selected: &Selected,
+    of: InboundOf,
+    from: i64,
+    limit: u32,
+) -> Work<Vec<(Cursor, Inbound)>> {
+    let query = |text: &'static str| sqlx::query(text).bind(from).bind(limit);
     let query = match of {
-        InboundOf::All => sqlx::query(ALL).bind(after).bind(limit),
-        InboundOf::NotReplies => sqlx::query(UNATTACHED).bind(after).bind(limit),
-        InboundOf::Recipient(recipient) => sqlx::query(OF_RECIPIENT).bind(after).bind(limit).bind(number(recipient)),
-        InboundOf::Batch(batch) => sqlx::query(OF_BATCH).bind(after).bind(limit).bind(batch.0),
-        InboundOf::Message(key) => sqlx::query(OF_MESSAGE).bind(after).bind(limit).bind(key.batch.0).bind(key.n),
+        InboundOf::All => query(selected.all),
+        InboundOf::NotReplies => query(selected.unattached),
+        InboundOf::Recipient(recipient) => query(selected.of_recipient).bind(number(recipient)),
+        InboundOf::Batch(batch) => query(selected.of_batch).bind(batch.0),
+        InboundOf::Message(key) => query(selected.of_message).bind(key.batch.0).bind(key.n),
     };
     query
         .fetch_all(connection)

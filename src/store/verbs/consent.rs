@@ -35,6 +35,8 @@ pub trait Consent: Send + Sync + std::fmt::Debug {
     async fn user_wishes(&self, user: ChannelUser) -> Result<Vec<OptOutRecord>>;
     /// Lists the numbers that are known with a channel user.
     async fn numbers_of_user(&self, user: ChannelUser) -> Result<Vec<Msisdn>>;
+    /// Lists the channel users that are known with a number, in order.
+    async fn users_of_number(&self, number: Msisdn) -> Result<Vec<ChannelUser>>;
     /// Stores which numbers channel users have; returns the numbers that this opts out, because their user has opted out.
     async fn learn_users(&self, aliases: Vec<Alias>) -> Result<Vec<Msisdn>>;
     /// Reads the position of the latest opt-out of all recipients; the start if there is none.

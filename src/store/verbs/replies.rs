@@ -6,6 +6,9 @@ use crate::store::{Cursor, Inbound, InboundOf, ReplyCount, Result, Sender};
 pub trait Replies: Send + Sync + std::fmt::Debug {
     /// Lists messages from recipients after `after`, in order of arrival.
     async fn inbound(&self, of: InboundOf, after: Cursor, limit: u32) -> Result<Vec<(Cursor, Inbound)>>;
+    /// Lists messages from recipients before `before`, or from the latest on: the latest arrival first.
+    async fn inbound_before(&self, of: InboundOf, before: Option<Cursor>, limit: u32)
+    -> Result<Vec<(Cursor, Inbound)>>;
     /// Counts the messages of a batch that have a reply, by the step that was replied to.
     async fn replied(&self, batch: BatchId) -> Result<Vec<(StepIndex, u32)>>;
     /// Counts the replies to a batch by step, kind and choice: for each step the most frequent first, at most `limit` rows.

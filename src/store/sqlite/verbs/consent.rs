@@ -60,6 +60,10 @@ impl Consent for Sqlite {
         self.read(verb, move |c| Box::pin(async move { opt_out_ids::numbers_of(c, &user).await })).await
     }
 
+    async fn users_of_number(&self, number: Msisdn) -> Result<Vec<ChannelUser>> {
+        self.read("read the channel users of a number", move |c| Box::pin(aliases::of_number(c, number))).await
+    }
+
     async fn learn_users(&self, aliases: Vec<Alias>) -> Result<Vec<Msisdn>> {
         self.write("store channel users", move |c| Box::pin(aliases::learn(c, aliases))).await
     }

@@ -10,6 +10,15 @@ impl Replies for Sqlite {
         self.read("read inbound messages", move |c| Box::pin(inbound::list(c, of, after, limit))).await
     }
 
+    async fn inbound_before(
+        &self,
+        of: InboundOf,
+        before: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Vec<(Cursor, Inbound)>> {
+        self.read("read latest inbound messages", move |c| Box::pin(inbound::list_before(c, of, before, limit))).await
+    }
+
     async fn replied(&self, batch: BatchId) -> Result<Vec<(StepIndex, u32)>> {
         self.read("count replies", move |c| Box::pin(inbound::replied(c, batch))).await
     }
