@@ -12,6 +12,8 @@ use crate::domain::{ChannelUser, Country, Msisdn, Recipient};
 
 /// Invalid entries that are shown, each as a sentence.
 const SHOWN: usize = 3;
+/// Invalid entries whose positions are kept.
+const POSITIONS: usize = 10_000;
 
 /// The numbers and the ids of a list and of a file.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct ListedNumbers {
     pub summary: Summary,
     /// A sentence for each of the first invalid entries.
     invalid: Vec<String>,
+    /// Positions of the invalid entries of the list, from 1 and in order.
+    pub invalid_entries: Vec<u64>,
 }
 
 impl ListedNumbers {
@@ -44,6 +48,7 @@ impl ListedNumbers {
         }
         let bare = |it: &Example| format!("\"{}\": {}", it.value, it.reason.sentence_of_bare_number());
         let mut invalid: Vec<String> = found.invalid.iter().map(bare).collect();
+        found.entries.sort_unstable();
         let Some(file) = file else { return Ok(found.with(whole, invalid)) };
         filter.next_source();
         let (more, summary) = read(file).await?;
@@ -99,6 +104,8 @@ struct Listed {
     number: usize,
     /// The first rejected rows without an id.
     invalid: Vec<Example>,
+    /// Where each of these rows begins.
+    entries: Vec<u64>,
 }
 
 impl Listed {
@@ -115,7 +122,8 @@ impl Listed {
     }
 
     fn with(self, summary: Summary, invalid: Vec<String>) -> ListedNumbers {
-        ListedNumbers { numbers: self.numbers, users: self.users.into_iter().collect(), summary, invalid }
+        let Self { numbers, users, entries: invalid_entries, .. } = self;
+        ListedNumbers { numbers, users: users.into_iter().collect(), summary, invalid, invalid_entries }
     }
 }
 
@@ -139,9 +147,14 @@ impl Sink for Listed {
             if let Some(user) = cells.iter().find_map(|cell| cell.parse().ok()) {
                 *self.of_users.entry(reason).or_default() += 1;
                 self.repeated += u64::from(!self.users.insert(user));
-            } else if self.invalid.len() < SHOWN {
-                let value = cells.get(self.number).map(|cell| shortened(cell)).unwrap_or_default();
-                self.invalid.push(Example { line, reason, value });
+            } else {
+                if self.entries.len() < POSITIONS {
+                    self.entries.push(line);
+                }
+                if self.invalid.len() < SHOWN {
+                    let value = cells.get(self.number).map(|cell| shortened(cell)).unwrap_or_default();
+                    self.invalid.push(Example { line, reason, value });
+                }
             }
         }
         Ok(())

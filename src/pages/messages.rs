@@ -86,11 +86,6 @@ impl MessagePage<'_> {
         rule.starts_with(|c: char| c.is_ascii_digit())
     }
 
-    /// The number as a part of an address.
-    fn number(&self) -> String {
-        url::form_urlencoded::byte_serialize(self.story.msisdn.to_string().as_bytes()).collect()
-    }
-
     /// What is on disk, by kind.
     fn facts(&self) -> [(&'static str, &[FactLine]); 3] {
         let (t, story) = (self.frame.texts(), self.story);

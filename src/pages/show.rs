@@ -3,8 +3,9 @@
 //! A template passes a field by reference and a result by value, and a loop adds a reference. So these take any number of
 //! references.
 
+use super::texts::Texts;
 use crate::domain::text;
-use crate::domain::{BatchState, Outcome, Timestamp};
+use crate::domain::{BatchState, Keyword, OptOutSource, Outcome, Timestamp};
 
 /// A value behind any number of references.
 pub trait Plain<T> {
@@ -27,7 +28,7 @@ macro_rules! plain {
     )+};
 }
 
-plain!(i64, u64, BatchState, Outcome, Timestamp, super::writing::WritingPage);
+plain!(i64, u64, BatchState, Keyword, OptOutSource, Outcome, Timestamp, super::writing::WritingPage);
 
 impl Plain<i64> for u32 {
     fn plain(&self) -> i64 {
@@ -55,8 +56,24 @@ pub(super) fn capital(sentence: impl AsRef<str>) -> String {
     text::capital(sentence.as_ref())
 }
 
+/// A text as a part of an address.
+pub(super) fn percent_encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
 pub(super) fn list(names: &[String]) -> String {
     text::list(names)
+}
+
+/// The tabs of a campaign: the end of the address, the text and the name.
+pub(super) fn campaign_tabs(texts: &Texts) -> [(&'static str, &'static str, &'static str); 5] {
+    [
+        ("", texts.overview, "overview"),
+        ("/recipients", texts.recipients, "recipients"),
+        ("/replies", texts.replies, "replies"),
+        ("/report", texts.report, "report"),
+        ("/events", texts.events, "events"),
+    ]
 }
 
 /// The class of the badge of an outcome.
@@ -65,6 +82,14 @@ pub(super) fn outcome_class(outcome: impl Plain<Outcome>) -> &'static str {
         Outcome::Reached => "reached",
         Outcome::Undelivered | Outcome::Silent | Outcome::Unknown => "missed",
         Outcome::Expired | Outcome::Cancelled | Outcome::Skipped => "unsent",
+    }
+}
+
+/// The class of the badge of a word in a reply.
+pub(super) fn keyword_class(keyword: impl Plain<Keyword>) -> &'static str {
+    match keyword.plain() {
+        Keyword::Stop => "cancelled",
+        Keyword::Start => "reached",
     }
 }
 

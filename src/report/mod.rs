@@ -2,7 +2,7 @@
 //!
 //! In: a batch in the store.
 //! Out: figures from the counters ([`Report`], [`Show`]), by country and code ([`breakdown`]), a row for each recipient
-//! ([`export`]), the messages of a number ([`lookup`]) and their results ([`results_of`]), and how many messages wait for
+//! ([`export`]), the messages of a number ([`lookup`]), with what it wrote ([`history_of`]), and their results ([`results_of`]), and how many messages wait for
 //! a hold or a removed lane ([`QueuedMessages`], [`Stranded`]).
 //! Promises: figures of the counters cost the same for any size. A breakdown and an export read one copy, as of one
 //! instant. An export is complete, or not there.
@@ -12,6 +12,7 @@ mod breakdown;
 mod copied;
 mod export;
 mod figures;
+mod history;
 mod lookup;
 mod messages;
 mod reading;
@@ -29,6 +30,7 @@ pub(crate) use copied::copied;
 pub use export::{ExportColumns, ExportRows, NoColumn, export};
 pub(crate) use figures::UNKNOWN_SHOWN;
 pub use figures::{Counts, Outcomes, RateNow, ReplyReport, Report, Show, Unknown, as_counted};
+pub use history::{History, HistoryCounts, HistoryCursor, HistoryEntry, history_of};
 pub use lookup::{Pages, lookup, lookup_everywhere, message_by_id, messages_from, messages_to_within};
 pub(crate) use lookup::{messages_everywhere, positions};
 pub use messages::{MessageView, MessageViews};

@@ -97,6 +97,21 @@ pub async fn messages_to(
     limit: u32,
     wanted: impl Fn(&Batch, &Loaded) -> bool,
 ) -> Result<FoundMessages<RecipientCursor>> {
+    let (found, next) = messages_with_cursors(store, whom, from, limit, wanted).await?;
+    Ok(FoundMessages { messages: found.into_iter().map(|(_, batch, to)| (batch, to)).collect(), next })
+}
+
+/// The messages of a batch to a recipient, and where a search goes on after them.
+pub(super) type WithCursor = (RecipientCursor, Batch, Vec<Loaded>);
+
+/// The same, each with its own cursor.
+pub(super) async fn messages_with_cursors(
+    store: &dyn Store,
+    whom: Whom,
+    from: Option<RecipientCursor>,
+    limit: u32,
+    wanted: impl Fn(&Batch, &Loaded) -> bool,
+) -> Result<(Vec<WithCursor>, Option<RecipientCursor>)> {
     let found = store.find_recipient_from(whom, from.map(|from| from.place)).await?;
     let (mut messages, mut count, mut looked) = (Vec::new(), 0, 0);
     for place in found.places {
@@ -108,15 +123,14 @@ pub async fn messages_to(
             to.retain(|message| wanted(&batch, message));
             if !to.is_empty() {
                 count += 1;
-                messages.push((batch, to));
+                messages.push((here, batch, to));
             }
             if count == limit || looked == BATCHES {
-                return Ok(FoundMessages { messages, next: Some(here) });
+                return Ok((messages, Some(here)));
             }
         }
     }
-    let next = found.next.map(|place| RecipientCursor { place, before: u32::MAX });
-    Ok(FoundMessages { messages, next })
+    Ok((messages, found.next.map(|place| RecipientCursor { place, before: u32::MAX })))
 }
 
 /// Where a search through all messages goes on.

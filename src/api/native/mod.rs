@@ -61,8 +61,10 @@ use table::Tables;
 pub(super) use campaigns::{current, draft_of, found, launcher};
 pub(super) use extract::{Asked, Call, Path, Query};
 pub(super) use frame::{RequestId, framed, panicked};
+pub(super) use opt_outs::{change_listed, decided_how, list_options};
 pub(super) use problem::{Answer, Kind, Problem};
 pub(super) use recorded::Entry;
+pub(super) use table::TableFormat;
 
 /// Where the operations are.
 const PREFIX: &str = "/v1";
@@ -84,6 +86,11 @@ pub(super) struct Native {
 }
 
 impl Native {
+    /// The permits for tables as answers.
+    pub(super) const fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
     pub(super) const fn uploads(&self) -> &Arc<UploadFolder> {
         &self.uploads
     }

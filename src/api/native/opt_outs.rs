@@ -124,19 +124,40 @@ async fn change(shared: &Shared, call: &Call, body: OptOutChange, wants: Keyword
         return Err(Problem::new(Kind::Invalid, sentence).at("/numbers"));
     }
     let reason = DecisionReason { reason: body.reason };
-    let why = reason.text()?.map(|reason| format!(": {reason}")).unwrap_or_default();
-    let how = format!("by {}{why}", call.caller.name);
-    // An opt-out applies to every possible reading of a number. A removal applies only to a certain one.
-    let options = Options { country: body.country, takes_all: wants == Keyword::Stop, ..Options::default() };
+    let how = decided_how(call, None, reason.text()?);
+    let options = list_options(body.country, wants);
     let listed = ListedNumbers::read(body.numbers, None, options).await.map_err(|error| Problem::failed(&error))?;
     if listed.numbers.is_empty() && listed.users.is_empty() {
         let sentence = format!("no valid number found; {}", listed.first_invalid());
         return Err(Problem::new(Kind::Invalid, sentence).at("/numbers"));
     }
     let store = shared.store.as_ref();
-    let now = shared.clock.now();
-    let mut changed = optout::change(store, &listed.numbers, wants, now, &how).await?;
-    changed += optout::change_users(store, &listed.users, wants, now, &how).await?;
+    let changed = change_listed(shared, &listed, wants, &how).await?;
     let noted = noted(store, shared.clock.as_ref(), store.seq().await?).await?;
     Ok(JsonAnswer(OptOutChangeView::new(&listed, changed, noted.by_all())).into_response())
+}
+
+/// How numbers are read that are to be opted out or in. An opt-out applies to every possible reading of a number. A removal
+/// applies only to a certain one.
+pub(in crate::api) fn list_options(country: Option<Country>, wants: Keyword) -> Options {
+    Options { country, takes_all: wants == Keyword::Stop, ..Options::default() }
+}
+
+/// Who decided, from which list and why, for the history of the numbers.
+pub(in crate::api) fn decided_how(call: &Call, list: Option<&str>, reason: Option<&str>) -> String {
+    let from = list.map(|list| format!(" from {list}")).unwrap_or_default();
+    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("by {}{from}{why}", call.caller.name)
+}
+
+/// Opts numbers and ids out or in. Returns how many have changed.
+pub(in crate::api) async fn change_listed(
+    shared: &Shared,
+    listed: &ListedNumbers,
+    wants: Keyword,
+    how: &str,
+) -> Answer<u64> {
+    let (store, now) = (shared.store.as_ref(), shared.clock.now());
+    let numbers = optout::change(store, &listed.numbers, wants, now, how).await?;
+    Ok(numbers + optout::change_users(store, &listed.users, wants, now, how).await?)
 }

@@ -21,7 +21,7 @@ const AT_ONCE: usize = 4;
 
 /// The permits for tables.
 #[derive(Debug)]
-pub(super) struct Tables(Arc<Semaphore>);
+pub(in crate::api) struct Tables(Arc<Semaphore>);
 
 impl Default for Tables {
     fn default() -> Self {
@@ -32,7 +32,7 @@ impl Default for Tables {
 /// The format of a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum TableFormat {
+pub(in crate::api) enum TableFormat {
     /// CSV with a header. A cell that a spreadsheet program would take for a formula gets a ' before it.
     #[default]
     Csv,
@@ -47,7 +47,7 @@ impl Tables {
     /// The answer with a table. Its pages are read as its caller takes them.
     ///
     /// If a page cannot be read, the connection is cut: a caller never takes a part of the table for the whole.
-    pub(super) fn answer(
+    pub(in crate::api) fn answer(
         &self,
         format: TableFormat,
         header: Vec<String>,

@@ -1,4 +1,4 @@
-//! The recipients of a campaign, one message with its story, and the messages to a number.
+//! The recipients of a campaign, one message with its story, and the search for anything.
 
 use std::sync::Arc;
 
@@ -10,12 +10,15 @@ use serde::{Deserialize, Serialize};
 use super::admit::Session;
 use super::campaigns::{with_cursor, without_cursor};
 use super::frame::page;
+use super::recipients::{is_known, number_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::book::Book;
 use crate::campaign::find_exactly;
 use crate::domain::{Loaded, MessageId, Msisdn, Outcome};
-use crate::pages::{FoundPage, MessagePage, Part, Place, RecipientFilter, RecipientsPage, campaign_path};
+use crate::pages::{
+    FoundPage, MessagePage, Part, Place, RecipientFilter, RecipientsPage, campaign_path, recipient_path,
+};
 use crate::report::{
     MessageFilter, MessageView, MessageViews, RecipientCursor, StateName, message_by_id, messages_from, messages_to,
     messages_to_within,
@@ -125,7 +128,7 @@ pub(super) struct FindQuery {
     cursor: String,
 }
 
-/// Finds a campaign by its name, a message by its id, or the messages to a number or a client id.
+/// Finds a campaign by its name, a message by its id, a recipient by the number, or the messages to a client id.
 pub(super) async fn find(
     State(shared): State<Shared>,
     Query(query): Query<FindQuery>,
@@ -141,12 +144,17 @@ pub(super) async fn find(
     if let Some((batch, key)) = message_by_id(store, text).await? {
         return Ok(Redirect::to(&format!("/messages/{}", MessageId { key, tag: batch.tag })).into_response());
     }
+    if let Some(number) = number_of(text)
+        && (text.starts_with('+') || !is_client_id(&shared, number, text).await?)
+    {
+        return Ok(Redirect::to(&recipient_path(number)).into_response());
+    }
     let cursors = shared.cursors("found-pages", &text).await?;
     let from = match query.cursor.as_str() {
         "" => None,
         cursor => Some(cursors.read::<RecipientCursor>(cursor)?),
     };
-    let found = messages_to(store, whom(text), from, SHOWN, |_, _| true).await?;
+    let found = messages_to(store, Whom::ClientId(text.to_owned()), from, SHOWN, |_, _| true).await?;
     let mut rows: Vec<MessageView> = Vec::new();
     for (batch, messages) in &found.messages {
         rows.extend(MessageViews::of(store, batch).await?.read(messages).await?);
@@ -158,4 +166,9 @@ pub(super) async fn find(
         rows,
         next: next.map(|next| with_cursor(&uri, &next)),
     })
+}
+
+/// Whether digits are the client id of a recipient, and the number of none.
+async fn is_client_id(shared: &Shared, number: Msisdn, text: &str) -> Answer<bool> {
+    Ok(!is_known(shared, Whom::Number(number)).await? && is_known(shared, Whom::ClientId(text.to_owned())).await?)
 }

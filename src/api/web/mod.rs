@@ -90,6 +90,7 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
     // A file is read as it arrives, and so are the fields before it.
     let upload = Router::new()
         .route("/new/{sketch}/upload", post(writing::upload))
+        .merge(recipients::uploads())
         .layer(DefaultBodyLimit::disable())
         .route_layer(from_fn_with_state(shared.clone(), admit::admit_upload));
     let compressed = SizeAbove::new(COMPRESSED_FROM).and(NotForContentType::SSE);

@@ -31,7 +31,7 @@ pub(super) use recipients::{change_check, change_recipients, check, recipients};
 pub(super) use review::{launch, review, test};
 pub(super) use route::{change_route, route};
 pub(super) use time::{change_time, time};
-pub(super) use upload::{import, importing, upload};
+pub(super) use upload::{broken, foreign, form_with_file, import, importing, no_file, received, short, upload};
 
 /// Begins to write a campaign.
 pub(super) async fn begin(State(shared): State<Shared>, call: Call) -> Answer<Redirect> {

@@ -17,19 +17,6 @@ fn version(page: &str) -> String {
     rest.split('"').next().unwrap().to_owned()
 }
 
-/// A form with a file, as a browser sends it.
-fn with_file(path: &str, fields: &[(&str, &str)], name: &str, content: &str) -> Request<Body> {
-    let mut body = String::new();
-    for (field, value) in fields {
-        body += &format!("--x\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
-    }
-    body += &format!(
-        "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{content}\r\n--x--\r\n"
-    );
-    let request = Request::post(path).header("sec-fetch-site", "same-origin");
-    request.header(header::CONTENT_TYPE, "multipart/form-data; boundary=x").body(Body::from(body)).unwrap()
-}
-
 /// A campaign that an operator is writing.
 struct Author<'a> {
     browser: Browser<'a>,

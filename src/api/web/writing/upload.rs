@@ -1,6 +1,7 @@
 //! Uploads a recipient file, and imports it. A script sends large files in parts over `/v1/uploads` instead, and then asks
 //! for their import here.
 
+use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, State};
 use axum::http::Request;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -30,36 +31,16 @@ pub(in crate::api::web) async fn upload(
     request: Request<axum::body::Body>,
 ) -> Answer<Response> {
     let mut opened = Opened::of(&shared, &call, &id).await?;
-    let broken = |_| Problem::new(Kind::Incomplete, "the upload broke off; send the file again");
-    let patience = request.extensions().get::<Patience>().cloned();
-    let request = match patience {
-        Some(patience) => {
-            let (parts, body) = request.into_parts();
-            Request::from_parts(parts, patience.upload(body)?)
-        }
-        None => request,
-    };
-    let no_form = |_| Problem::new(Kind::Invalid, "this is no form with a file; go back and choose one");
-    let mut form = Multipart::from_request(request, &shared).await.map_err(no_form)?;
+    let mut form = form_with_file(&shared, request).await?;
     let mut is_own = false;
     while let Some(mut part) = form.next_field().await.map_err(broken)? {
         match part.name().unwrap_or_default() {
             "file" => {
                 // The token comes first, so nothing of a foreign form is stored.
                 if !is_own {
-                    return Err(Problem::new(
-                        Kind::Forbidden,
-                        "this form is from another session; open the page again",
-                    ));
+                    return Err(foreign());
                 }
-                let name = file_name(part.file_name().unwrap_or_default());
-                let uploads = &shared.0.native.uploads();
-                let begun: UploadId = uploads.begin(&name, None).await?.id.parse().map_err(|_| unknown_upload())?;
-                let chunks = futures_util::stream::poll_fn(move |cx| {
-                    futures_util::Stream::poll_next(std::pin::Pin::new(&mut part), cx)
-                        .map(|next| next.map(|chunk| chunk.map_err(axum::Error::new)))
-                });
-                uploads.receive(begun, 0, None, chunks).await?;
+                let (begun, name) = received(&shared, part).await?;
                 return begin(&shared, &call, &mut opened, begun, &name).await;
             }
             name @ ("form_token" | "version" | "country") => {
@@ -77,10 +58,54 @@ pub(in crate::api::web) async fn upload(
             _ => {}
         }
     }
-    Err(Problem::new(Kind::Invalid, "the form has no file; go back and choose one"))
+    Err(no_file())
 }
 
-async fn short(part: &mut axum::extract::multipart::Field<'_>) -> Answer<String> {
+/// The parts of a form with a file, within the limits of an upload.
+pub(in crate::api::web) async fn form_with_file(
+    shared: &Shared,
+    request: Request<axum::body::Body>,
+) -> Answer<Multipart> {
+    let patience = request.extensions().get::<Patience>().cloned();
+    let request = match patience {
+        Some(patience) => {
+            let (parts, body) = request.into_parts();
+            Request::from_parts(parts, patience.upload(body)?)
+        }
+        None => request,
+    };
+    let no_form = |_| Problem::new(Kind::Invalid, "this is no form with a file; go back and choose one");
+    Multipart::from_request(request, shared).await.map_err(no_form)
+}
+
+/// Takes the file of a form as it arrives. Returns its upload and its name.
+pub(in crate::api::web) async fn received(shared: &Shared, mut part: Field<'_>) -> Answer<(UploadId, String)> {
+    let name = file_name(part.file_name().unwrap_or_default());
+    let uploads = shared.0.native.uploads();
+    let begun: UploadId = uploads.begin(&name, None).await?.id.parse().map_err(|_| unknown_upload())?;
+    let chunks = futures_util::stream::poll_fn(move |cx| {
+        futures_util::Stream::poll_next(std::pin::Pin::new(&mut part), cx)
+            .map(|next| next.map(|chunk| chunk.map_err(axum::Error::new)))
+    });
+    uploads.receive(begun, 0, None, chunks).await?;
+    Ok((begun, name))
+}
+
+pub(in crate::api::web) fn foreign() -> Problem {
+    Problem::new(Kind::Forbidden, "this form is from another session; open the page again")
+}
+
+pub(in crate::api::web) fn no_file() -> Problem {
+    Problem::new(Kind::Invalid, "the form has no file; go back and choose one")
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "an argument of map_err")]
+pub(in crate::api::web) fn broken(_: axum::extract::multipart::MultipartError) -> Problem {
+    Problem::new(Kind::Incomplete, "the upload broke off; send the file again")
+}
+
+/// The text of a field before the file.
+pub(in crate::api::web) async fn short(part: &mut Field<'_>) -> Answer<String> {
     let mut text = Vec::new();
     while let Some(chunk) = part.chunk().await.map_err(|_| Problem::new(Kind::Incomplete, "the form broke off"))? {
         text.extend_from_slice(&chunk);

@@ -1,0 +1,40 @@
+//! A recipient, the opt-outs and the replies.
+
+mod consent;
+mod opt_outs;
+mod replies;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::api::Shared;
+use crate::domain::Msisdn;
+pub(super) use show::is_known;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/recipients/{number}", get(show::show))
+        .route("/recipients/{number}/opt-out", get(consent::ask_opt_out).post(consent::opt_out))
+        .route("/recipients/{number}/opt-in", get(consent::ask_opt_in).post(consent::opt_in))
+        .route("/opt-outs", get(opt_outs::list))
+        .route("/opt-outs/ids", get(opt_outs::list_users))
+        .route("/opt-outs/ids/{id}/remove", get(consent::ask_remove_user).post(consent::remove_user))
+        .route("/opt-outs/add", get(opt_outs::ask).post(opt_outs::add))
+        .route("/opt-outs/export", get(opt_outs::export))
+        .route("/replies", get(replies::list))
+        .route("/campaigns/{campaign}/replies", get(replies::of_campaign))
+}
+
+/// The forms with a file.
+pub(super) fn uploads() -> Router<Shared> {
+    Router::new().route("/opt-outs/file", post(opt_outs::add_file))
+}
+
+/// Reads a number as an operator writes it: with its country code, and with any separators.
+pub(super) fn number_of(text: &str) -> Option<Msisdn> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace() && !"-()./".contains(*c)).collect();
+    text.strip_prefix("00").unwrap_or(&text).parse().ok()
+}

@@ -1,0 +1,335 @@
+//! The lists of opt-outs: search, export, and new ones by hand or with a file.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use futures_util::stream;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use super::super::admit::Session;
+use super::super::campaigns::with_cursor;
+use super::super::form::Form;
+use super::super::frame::page;
+use super::super::writing::{broken, foreign, form_with_file, no_file, received, short};
+use super::number_of;
+use super::show::present;
+use crate::api::Shared;
+use crate::api::native::{Answer, Call, Kind, Problem, Query, TableFormat, change_listed, decided_how, list_options};
+use crate::audience::{ListedNumbers, OptOutChangeView, Source};
+use crate::domain::{ChannelUser, Country, Keyword, Msisdn, Scope};
+use crate::optout::NumberView;
+use crate::pages::{AddOptOutsPage, ConsentDone, OptOutRow, OptOutsPage, Opted, OptedOut, Part, Place, WishLine};
+use crate::store::{self, OptOut, UserOptOut};
+
+/// Opt-outs of a page.
+const SHOWN: u32 = 50;
+/// Lines of the form.
+const LINES: usize = 3_000;
+/// Opt-outs of an export that are read at once.
+const EXPORTED: u32 = 5_000;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct OptOutsQuery {
+    number: String,
+    cursor: String,
+    #[serde(deserialize_with = "crate::api::web::form::known")]
+    done: Option<ConsentDone>,
+    /// How many were just opted out.
+    #[serde(flatten)]
+    opted: OptedQuery,
+}
+
+/// The same as [`Opted`], in an address, where everything is text.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct OptedQuery {
+    changed: String,
+    unchanged: String,
+    duplicates: String,
+    invalid: String,
+}
+
+impl OptedQuery {
+    fn read(&self) -> Option<Opted> {
+        let number = |text: &str| text.parse().unwrap_or_default();
+        Some(Opted {
+            changed: self.changed.parse().ok()?,
+            unchanged: number(&self.unchanged),
+            duplicates: number(&self.duplicates),
+            invalid: number(&self.invalid),
+        })
+    }
+}
+
+/// The address of the list, with what was done.
+fn after(opted: &Opted) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, number) in [
+        ("changed", opted.changed),
+        ("unchanged", opted.unchanged),
+        ("duplicates", opted.duplicates),
+        ("invalid", opted.invalid),
+    ] {
+        query.append_pair(name, &number.to_string());
+    }
+    format!("/opt-outs?{}", query.finish())
+}
+
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    Query(query): Query<OptOutsQuery>,
+    session: Session,
+    uri: Uri,
+) -> Answer<Response> {
+    let number = query.number.trim().to_owned();
+    let searched = number_of(&number);
+    let cursors = shared.cursors("opt-out-pages", &()).await?;
+    let from = match query.cursor.as_str() {
+        "" => None,
+        cursor => Some(cursors.read::<Msisdn>(cursor)?),
+    };
+    let (mut rows, mut next) = (Vec::new(), None);
+    if let Some(number) = searched {
+        let wish = present(&NumberView::read(shared.store.as_ref(), number).await?);
+        rows.extend(wish.map(|wish| OptOutRow { whom: OptedOut::Number(number), wish }));
+    } else if number.is_empty() {
+        let mut found = shared.store.opt_out_list(from, SHOWN + 1).await?;
+        let follows = found.len() > SHOWN as usize;
+        found.truncate(SHOWN as usize);
+        next = found.last().filter(|_| follows).map(|last| cursors.write(&last.msisdn)).transpose()?;
+        rows = found.into_iter().map(row_of_number).collect();
+    }
+    let mut frame = session.frame(Place::OptOuts);
+    frame.notice = query.opted.read().map(|opted| frame.texts().on_recipients.opted(&opted));
+    page(&OptOutsPage {
+        frame,
+        of_users: false,
+        rows,
+        number,
+        searched,
+        is_later: from.is_some(),
+        next: next.map(|next| with_cursor(&without_notice(&uri), &next)),
+    })
+}
+
+/// A later page does not say again what was done.
+fn without_notice(uri: &Uri) -> Uri {
+    uri.path().parse().unwrap_or_default()
+}
+
+fn row_of_number(opt_out: OptOut) -> OptOutRow {
+    let OptOut { msisdn, since, from, source } = opt_out;
+    let wish = WishLine { at: since, wants: Keyword::Stop, by: from, how: source };
+    OptOutRow { whom: OptedOut::Number(msisdn), wish }
+}
+
+fn row_of_user(opt_out: UserOptOut) -> OptOutRow {
+    let UserOptOut { user, since, from, source } = opt_out;
+    let wish = WishLine { at: since, wants: Keyword::Stop, by: from, how: source };
+    OptOutRow { whom: OptedOut::User(user.channel, user.id), wish }
+}
+
+pub(super) async fn list_users(
+    State(shared): State<Shared>,
+    Query(query): Query<OptOutsQuery>,
+    session: Session,
+    uri: Uri,
+) -> Answer<Response> {
+    let cursors = shared.cursors("user-opt-out-pages", &()).await?;
+    let from = match query.cursor.as_str() {
+        "" => None,
+        cursor => Some(cursors.read(cursor).map(|(channel, id)| ChannelUser { channel, id })?),
+    };
+    let is_later = from.is_some();
+    let mut found = shared.store.user_opt_outs(from, SHOWN + 1).await?;
+    let follows = found.len() > SHOWN as usize;
+    found.truncate(SHOWN as usize);
+    let last = found.last().filter(|_| follows).map(|last| (last.user.channel, last.user.id.clone()));
+    let next = last.map(|last| cursors.write(&last)).transpose()?;
+    let mut frame = session.frame(Place::OptOuts);
+    frame.notice = query.done.map(|done| frame.texts().on_recipients.consent_done(done).to_owned());
+    page(&OptOutsPage {
+        frame,
+        of_users: true,
+        rows: found.into_iter().map(row_of_user).collect(),
+        number: String::new(),
+        searched: None,
+        is_later,
+        next: next.map(|next| with_cursor(&without_notice(&uri), &next)),
+    })
+}
+
+pub(super) async fn ask(session: Session, call: Call) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    page(&AddOptOutsPage::new(session.frame(Place::Below(Part::Audiences))))
+}
+
+/// A form that was not taken, or not as a whole, as it was filled in.
+fn again(shown: &AddOptOutsPage, status: StatusCode) -> Answer<Response> {
+    Ok((status, page(shown)?).into_response())
+}
+
+fn country_of(text: &str) -> Result<Option<Country>, String> {
+    let text = Some(text.trim()).filter(|text| !text.is_empty());
+    text.map(str::parse).transpose().map_err(|error: <Country as std::str::FromStr>::Err| error.to_string())
+}
+
+/// Opts out what was entered. Lines that are no numbers stay in the form.
+pub(super) async fn add(State(shared): State<Shared>, session: Session, call: Call, form: Form) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let reason = form.reason()?;
+    let text = form.get("numbers").unwrap_or_default();
+    let lines: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let mut shown = AddOptOutsPage {
+        numbers: text.to_owned(),
+        country: form.get("country").unwrap_or_default().to_owned(),
+        reason: reason.unwrap_or_default().to_owned(),
+        ..AddOptOutsPage::new(session.frame(Place::Below(Part::Audiences)))
+    };
+    let own = shown.frame.texts().on_recipients;
+    if lines.is_empty() || lines.len() > LINES {
+        let problem = if lines.is_empty() { own.none_entered.to_owned() } else { own.too_many(LINES) };
+        shown.numbers_problem = Some(problem);
+        return again(&shown, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    let country = match country_of(&shown.country) {
+        Ok(country) => country,
+        Err(problem) => {
+            shown.country_problem = Some(problem);
+            return again(&shown, StatusCode::UNPROCESSABLE_ENTITY);
+        }
+    };
+    let options = list_options(country, Keyword::Stop);
+    let listed = ListedNumbers::read(lines.clone(), None, options).await.map_err(|error| Problem::failed(&error))?;
+    let opted = carried_out(&shared, &listed, &decided_how(&call, None, reason)).await?;
+    if listed.invalid_entries.is_empty() {
+        return Ok(Redirect::to(&after(&opted)).into_response());
+    }
+    let invalid: Vec<&str> = listed.invalid_entries.iter().filter_map(|entry| line_at(&lines, *entry)).collect();
+    shown.numbers = invalid.join("\n");
+    shown.numbers_problem = Some(own.unread(listed.summary.invalid, &listed.first_invalid()));
+    // What could be read is opted out, so the form is no failure.
+    let is_some = opted.changed + opted.unchanged > 0;
+    shown.frame.notice = is_some.then(|| own.opted(&Opted { invalid: 0, ..opted }));
+    again(&shown, if is_some { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY })
+}
+
+/// The line at a position from 1.
+fn line_at(lines: &[String], position: u64) -> Option<&str> {
+    lines.get(usize::try_from(position).ok()?.checked_sub(1)?).map(String::as_str)
+}
+
+async fn carried_out(shared: &Shared, listed: &ListedNumbers, how: &str) -> Answer<Opted> {
+    let changed = change_listed(shared, listed, Keyword::Stop, how).await?;
+    let OptOutChangeView { unchanged, invalid, duplicates, .. } = OptOutChangeView::new(listed, changed, None);
+    Ok(Opted { changed, unchanged, duplicates, invalid })
+}
+
+/// Opts out the numbers of a file. The file itself is not kept.
+pub(super) async fn add_file(
+    State(shared): State<Shared>,
+    session: Session,
+    call: Call,
+    request: Request<axum::body::Body>,
+) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let mut form = form_with_file(&shared, request).await?;
+    let (mut is_own, mut country, mut reason) = (false, String::new(), String::new());
+    while let Some(mut part) = form.next_field().await.map_err(broken)? {
+        let name = part.name().unwrap_or_default().to_owned();
+        match name.as_str() {
+            "file" => {
+                // The token comes first, so nothing of a foreign form is stored.
+                if !is_own {
+                    return Err(foreign());
+                }
+                let country = country_of(&country).map_err(|error| Problem::new(Kind::Invalid, error))?;
+                let (upload, name) = received(&shared, part).await?;
+                let read = match shared.0.native.imports().file(upload) {
+                    Ok(file) => {
+                        let options = list_options(country, Keyword::Stop);
+                        Ok(ListedNumbers::read(Vec::new(), Some(Source::Upload(file)), options).await)
+                    }
+                    Err(refused) => Err(refused),
+                };
+                shared.0.native.uploads().remove(upload).await?;
+                let reason = Some(reason.as_str()).filter(|reason| !reason.is_empty());
+                return taken(&shared, &session, &decided_how(&call, Some(&name), reason), read?).await;
+            }
+            "form_token" => is_own = session.0.form_token.matches(&short(&mut part).await?),
+            "country" => country = short(&mut part).await?,
+            "reason" => reason = short(&mut part).await?,
+            _ => {}
+        }
+    }
+    Err(no_file())
+}
+
+/// The answer to a file that was read, or could not be.
+async fn taken(
+    shared: &Shared,
+    session: &Session,
+    how: &str,
+    read: Result<ListedNumbers, crate::audience::Error>,
+) -> Answer<Response> {
+    let problem = match read {
+        Ok(listed) if listed.numbers.is_empty() && listed.users.is_empty() => listed.first_invalid(),
+        Ok(listed) => {
+            let opted = carried_out(shared, &listed, how).await?;
+            return Ok(Redirect::to(&after(&opted)).into_response());
+        }
+        Err(error) => error.to_string(),
+    };
+    let mut shown = AddOptOutsPage::new(session.frame(Place::Below(Part::Audiences)));
+    shown.file_problem = Some(problem);
+    again(&shown, StatusCode::UNPROCESSABLE_ENTITY)
+}
+
+/// Where an export goes on.
+enum Rest {
+    Numbers(Option<Msisdn>),
+    Users(Option<ChannelUser>),
+}
+
+/// Every opt-out as CSV: the numbers, and then the ids of channels.
+pub(super) async fn export(State(shared): State<Shared>) -> Answer<Response> {
+    let header = ["number or id", "channel", "since", "by", "how"].map(str::to_owned).to_vec();
+    let store = std::sync::Arc::clone(&shared.store);
+    let pages = stream::try_unfold(Rest::Numbers(None), move |rest| {
+        let store = std::sync::Arc::clone(&store);
+        async move { exported(store.as_ref(), rest).await }
+    });
+    let mut response = shared.0.native.tables().answer(TableFormat::Csv, header, pages)?;
+    let attachment = HeaderValue::from_static("attachment; filename=\"opt-outs.csv\"");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment);
+    Ok(response)
+}
+
+async fn exported(store: &dyn store::Store, rest: Rest) -> store::Result<Option<(Vec<Vec<String>>, Rest)>> {
+    let after = match rest {
+        Rest::Numbers(after) => {
+            let page = store.opt_out_list(after, EXPORTED).await?;
+            if let Some(last) = page.last() {
+                let rest = Rest::Numbers(Some(last.msisdn));
+                return Ok(Some((page.into_iter().map(|it| cells(row_of_number(it))).collect(), rest)));
+            }
+            None
+        }
+        Rest::Users(after) => after,
+    };
+    let page = store.user_opt_outs(after, EXPORTED).await?;
+    let Some(last) = page.last() else { return Ok(None) };
+    let rest = Rest::Users(Some(last.user.clone()));
+    Ok(Some((page.into_iter().map(|it| cells(row_of_user(it))).collect(), rest)))
+}
+
+fn cells(row: OptOutRow) -> Vec<String> {
+    let OptOutRow { whom, wish } = row;
+    let (whom, channel) = match whom {
+        OptedOut::Number(number) => (number.to_string(), String::new()),
+        OptedOut::User(channel, id) => (id, channel.to_string()),
+    };
+    vec![whom, channel, wish.at.rfc3339(), wish.by.to_string(), wish.how]
+}

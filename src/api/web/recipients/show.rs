@@ -1,0 +1,129 @@
+//! The page of a recipient.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::super::admit::Session;
+use super::super::campaigns::with_cursor;
+use super::super::frame::page;
+use super::replies::Reader;
+use crate::api::Shared;
+use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, current};
+use crate::domain::{Channel, Keyword, Msisdn, Timestamp};
+use crate::optout::{NumberView, WishView};
+use crate::pages::{ConsentDone, Contact, Part, Place, RecipientPage, WishLine, campaign_path};
+use crate::report::{HistoryCounts, HistoryCursor, HistoryEntry, MessageViews, history_of};
+use crate::store::{Sender, Whom};
+
+/// Entries of a page of the history.
+const SHOWN: u32 = 40;
+/// Entries of the history of opt-outs: the latest.
+const WISHES_SHOWN: usize = 20;
+/// Ids of channels: the first.
+const USERS_SHOWN: usize = 20;
+/// The most replies that are counted.
+const REPLIES_COUNTED: usize = 1_000;
+/// Characters of a reply, more than any channel takes.
+const TEXT_SHOWN: usize = 5_000;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RecipientQuery {
+    cursor: String,
+    #[serde(deserialize_with = "crate::api::web::form::known")]
+    done: Option<ConsentDone>,
+}
+
+/// The number of an address.
+pub(super) fn known(number: &str) -> Answer<Msisdn> {
+    number.parse().map_err(|error| Problem::new(Kind::NotFound, error))
+}
+
+pub(super) fn wish_line(wish: WishView) -> WishLine {
+    WishLine { at: wish.at, wants: wish.wants, by: wish.by, how: wish.how }
+}
+
+/// The present opt-out.
+pub(super) fn present(view: &NumberView) -> Option<WishLine> {
+    let (at, by) = (view.since?, view.by?);
+    Some(WishLine { at, wants: Keyword::Stop, by, how: view.how.clone().unwrap_or_default() })
+}
+
+/// Whether a message to the recipient is found at once.
+pub(in crate::api::web) async fn is_known(shared: &Shared, whom: Whom) -> Answer<bool> {
+    Ok(!shared.store.find_recipient_from(whom, None).await?.places.is_empty())
+}
+
+pub(super) async fn show(
+    State(shared): State<Shared>,
+    Path(number): Path<String>,
+    Query(query): Query<RecipientQuery>,
+    session: Session,
+    call: Call,
+    uri: Uri,
+) -> Answer<Response> {
+    let number = known(&number)?;
+    let store = shared.store.as_ref();
+    let cursors = shared.cursors("recipient-history", &number).await?;
+    let from = match query.cursor.as_str() {
+        "" => None,
+        cursor => Some(cursors.read::<HistoryCursor>(cursor)?),
+    };
+    let history = history_of(store, number, from, SHOWN).await?;
+    let next = history.next.map(|next| cursors.write(&next)).transpose()?;
+    let view = NumberView::read(store, number).await?;
+    let users = store.users_of_number(number).await?.into_iter().take(USERS_SHOWN);
+    let mut frame = session.frame(Place::Below(Part::Audiences));
+    frame.notice = query.done.map(|done| frame.texts().on_recipients.consent_done(done).to_owned());
+    page(&RecipientPage {
+        frame,
+        number,
+        opt_out: present(&view),
+        replies: u32::try_from(view.replies).unwrap_or(u32::MAX),
+        has_more_replies: view.replies >= REPLIES_COUNTED,
+        wishes: view.wishes.into_iter().rev().take(WISHES_SHOWN).map(wish_line).collect(),
+        users: users.map(|user| (user.channel, user.id)).collect(),
+        windows: windows(&shared, number, call.at).await?,
+        counts: HistoryCounts::of(store, number).await?,
+        contacts: contacts(&shared, history.entries).await?,
+        is_later: from.is_some(),
+        next: next.map(|next| with_cursor(&uri, &next)),
+    })
+}
+
+async fn contacts(shared: &Shared, entries: Vec<HistoryEntry>) -> Answer<Vec<Contact>> {
+    let store = shared.store.as_ref();
+    let (mut reader, mut contacts) = (Reader::new(store, TEXT_SHOWN), Vec::new());
+    for entry in entries {
+        match entry {
+            HistoryEntry::Message { at, batch, message } => {
+                let campaign_path = campaign_path(&batch.public_id().to_string());
+                let views = MessageViews::of(store, &batch).await?.read(&[message]).await?;
+                let contact = |view| Contact::Message { at, campaign_path: campaign_path.clone(), view };
+                contacts.extend(views.into_iter().map(contact));
+            }
+            HistoryEntry::Reply(reply) => contacts.push(Contact::Reply(reader.read(&reply).await?)),
+        }
+    }
+    Ok(contacts)
+}
+
+/// The open windows of the number: the lanes of each sender, and the end. `None` without a WhatsApp lane.
+async fn windows(shared: &Shared, number: Msisdn, now: Timestamp) -> Answer<Option<Vec<(String, Timestamp)>>> {
+    let config = current(shared).await?;
+    let mut senders: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for lane in config.lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp) {
+        senders.entry((&lane.provider.sub_account, &lane.channel_id)).or_default().push(&lane.name);
+    }
+    let mut open = Vec::new();
+    for ((sub_account, channel_id), lanes) in &senders {
+        let sender = Sender { sub_account: (*sub_account).clone(), channel_id: (*channel_id).clone() };
+        let found = shared.store.open_windows(vec![number], sender, now).await?;
+        open.extend(found.into_iter().map(|(_, until)| (lanes.join(", "), until)));
+    }
+    Ok((!senders.is_empty()).then_some(open))
+}

@@ -1,0 +1,119 @@
+//! The lists of opt-outs, and the page that adds some.
+
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use super::frame::Frame;
+use super::recipient::{WishLine, recipient_path};
+use super::show::percent_encoded;
+use crate::domain::{Channel, Msisdn};
+
+/// The numbers that have opted out, or the ids of channels.
+#[derive(Debug, Template)]
+#[template(path = "opt_outs.html")]
+pub struct OptOutsPage {
+    pub frame: Frame,
+    /// Whether it lists ids of channels.
+    pub of_users: bool,
+    pub rows: Vec<OptOutRow>,
+    /// What was searched for.
+    pub number: String,
+    /// The number that this is; `None` if it is no number.
+    pub searched: Option<Msisdn>,
+    /// Whether it is not the first page.
+    pub is_later: bool,
+    pub next: Option<String>,
+}
+
+/// A recipient who has opted out.
+#[derive(Debug)]
+pub struct OptOutRow {
+    pub whom: OptedOut,
+    pub wish: WishLine,
+}
+
+/// Who has opted out.
+#[derive(Debug)]
+pub enum OptedOut {
+    Number(Msisdn),
+    User(Channel, String),
+}
+
+impl OptOutRow {
+    fn name(&self) -> String {
+        match &self.whom {
+            OptedOut::Number(number) => number.to_string(),
+            OptedOut::User(_, id) => id.clone(),
+        }
+    }
+
+    fn remove_path(&self) -> String {
+        match &self.whom {
+            OptedOut::Number(number) => format!("{}/opt-in", recipient_path(*number)),
+            OptedOut::User(_, id) => user_path(id),
+        }
+    }
+}
+
+/// The address of the question before an opt-out of a channel's id ends.
+pub fn user_path(id: &str) -> String {
+    format!("/opt-outs/ids/{}/remove", percent_encoded(id))
+}
+
+impl OptOutsPage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn is_searched(&self) -> bool {
+        !self.number.is_empty()
+    }
+
+    /// The first page of the list.
+    fn first(&self) -> &'static str {
+        if self.of_users { "/opt-outs/ids" } else { "/opt-outs" }
+    }
+}
+
+/// How many were opted out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Opted {
+    pub changed: u64,
+    pub unchanged: u64,
+    pub duplicates: u64,
+    pub invalid: u64,
+}
+
+/// Adds opt-outs: by hand, or with a file.
+#[derive(Debug, Template)]
+#[template(path = "add_opt_outs.html")]
+pub struct AddOptOutsPage {
+    pub frame: Frame,
+    /// What was entered and not taken.
+    pub numbers: String,
+    pub country: String,
+    pub reason: String,
+    /// What is wrong with the numbers, with the country and with the file.
+    pub numbers_problem: Option<String>,
+    pub country_problem: Option<String>,
+    pub file_problem: Option<String>,
+}
+
+impl AddOptOutsPage {
+    pub const fn new(frame: Frame) -> Self {
+        Self {
+            frame,
+            numbers: String::new(),
+            country: String::new(),
+            reason: String::new(),
+            numbers_problem: None,
+            country_problem: None,
+            file_problem: None,
+        }
+    }
+
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+}

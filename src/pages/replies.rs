@@ -1,0 +1,80 @@
+//! What recipients wrote to us, latest first.
+
+use askama::Template;
+
+use super::frame::Frame;
+use super::recipient::recipient_path;
+use crate::domain::{Channel, Keyword, Msisdn, Timestamp};
+
+/// A message from a recipient.
+#[derive(Debug)]
+pub struct Reply {
+    pub at: Timestamp,
+    /// The number of the writer, if it is known.
+    pub number: Option<Msisdn>,
+    /// The channel's id of the writer, if the number is unknown.
+    pub user: Option<String>,
+    pub channel: Option<Channel>,
+    /// The provider's word.
+    pub kind: String,
+    /// Whether the recipient chose a button or a row of a list.
+    pub is_choice: bool,
+    pub keyword: Option<Keyword>,
+    pub text: String,
+    /// Whether the text goes on.
+    pub is_cut: bool,
+    /// The message that it answers.
+    pub on: Option<AnsweredMessage>,
+}
+
+/// A message that was answered.
+#[derive(Debug)]
+pub struct AnsweredMessage {
+    pub campaign: String,
+    pub campaign_path: String,
+    pub message: String,
+    pub step: u8,
+}
+
+impl Reply {
+    /// The writer, as an operator knows them.
+    fn writer(&self) -> Option<String> {
+        self.number.map(|number| number.to_string()).or_else(|| self.user.clone())
+    }
+
+    fn recipient_path(&self) -> Option<String> {
+        self.number.map(recipient_path)
+    }
+}
+
+/// The replies to everything, or to one campaign.
+#[derive(Debug, Template)]
+#[template(path = "replies.html")]
+pub struct RepliesPage {
+    pub frame: Frame,
+    /// The campaign, with its address, if the page belongs to one.
+    pub of: Option<(String, String)>,
+    pub rows: Vec<Reply>,
+    /// What the list was filtered by.
+    pub campaign: String,
+    pub is_unknown_campaign: bool,
+    pub text: String,
+    pub is_later: bool,
+    pub first: String,
+    pub next: Option<String>,
+}
+
+impl RepliesPage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn is_filtered(&self) -> bool {
+        !self.campaign.is_empty() || !self.text.is_empty()
+    }
+
+    /// The page without filters.
+    fn path(&self) -> String {
+        self.of.as_ref().map_or_else(|| "/replies".to_owned(), |(_, path)| format!("{path}/replies"))
+    }
+}
