@@ -17,6 +17,16 @@ pub(super) const EVIL: &str = "<script>alert(1)</script>'&";
 /// Every page of one campaign, after its address.
 const OF_CAMPAIGN: [&str; 6] = ["", "/recipients", "/replies", "/report", "/events", "/cancel"];
 
+/// The pages about recipients.
+const OF_RECIPIENTS: [&str; 6] = [
+    "/recipients/+6591234567",
+    "/recipients/+6591234567/opt-out",
+    "/opt-outs",
+    "/opt-outs/ids",
+    "/opt-outs/add",
+    "/replies",
+];
+
 /// A browser of an operator.
 pub(super) struct Browser<'a> {
     bench: &'a Bench,
@@ -118,6 +128,7 @@ async fn every_page_wants_a_session_and_answers() {
     let message = first_message(&browser.get(&format!("{campaign}/recipients")).await.text);
     let mut pages: Vec<String> =
         ["/", "/campaigns", "/lanes", "/events", "/find?whom=nothing"].map(str::to_owned).into();
+    pages.extend(OF_RECIPIENTS.map(str::to_owned));
     pages.extend(OF_CAMPAIGN.map(|page| format!("{campaign}{page}")));
     pages.push(message);
     for path in pages {

@@ -1,1 +1,351 @@
+//! Tests of the pages of a recipient, of the opt-outs and of the replies.
 
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+
+use crate::api::native::tests::Bench;
+use crate::api::web::tests::{Browser, EVIL, launched, place, with_file};
+use crate::domain::{
+    BatchId, Channel, ChannelUser, Keyword, MessageKey, Msisdn, OptOutSource, Scope, Span, StepIndex, Timestamp,
+};
+use crate::store::{Alias, Inbound, OptOut, UserOptOut, WebhookGroup};
+
+const NUMBER: &str = "+6591234567";
+const USER: &str = "SG.13491208655302741918";
+
+fn number() -> Msisdn {
+    NUMBER.parse().unwrap()
+}
+
+/// A text from the number, `seconds` after the begin of the test.
+fn wrote(bench: &Bench, umid: &str, text: &str, seconds: i64) -> Inbound {
+    let at = bench.shared.clock.now() + Span::from_secs(seconds);
+    let content = serde_json::json!({"text": text});
+    let raw = serde_json::json!({"namespace": "ChatApps", "eventType": "inbound_message_received",
+        "payload": {"umid": umid, "recipient": {"channel": "whatsapp"}, "type": "Text", "content": content}});
+    Inbound {
+        umid: umid.to_owned(),
+        received: at,
+        written_at: at,
+        sub_account: String::new(),
+        channel: Some(Channel::WhatsApp),
+        channel_id: String::new(),
+        msisdn: Some(number()),
+        called: None,
+        kind: "Text".to_owned(),
+        choice: None,
+        keyword: None,
+        language: None,
+        window: Some(at + Span::from_secs(86_400)),
+        on: None,
+        raw: raw.to_string(),
+    }
+}
+
+/// The same as an answer to the message of a campaign to the number.
+fn answered(bench: &Bench, batch: u32, umid: &str, text: &str, seconds: i64) -> Inbound {
+    let key = MessageKey { batch: BatchId(batch), n: 0 };
+    Inbound { on: Some((key, StepIndex::FIRST)), ..wrote(bench, umid, text, seconds) }
+}
+
+/// Stores messages from recipients.
+async fn take(bench: &Bench, written: Vec<Inbound>) {
+    bench.store.take(WebhookGroup { written, ..WebhookGroup::default() }).await.unwrap();
+}
+
+async fn shown(browser: &Browser<'_>, path: &str) -> String {
+    let shown = browser.get(path).await;
+    assert_eq!(shown.status, StatusCode::OK, "{path}: {}", shown.text);
+    assert!(shown.text.len() < 100_000, "{path} has {} bytes", shown.text.len());
+    shown.text
+}
+
+/// The address of the next page.
+fn next(page: &str) -> String {
+    let (before, _) = page.split_once("\" rel=\"next\"").unwrap();
+    before.rsplit_once("href=\"").unwrap().1.replace("&#38;", "&")
+}
+
+#[tokio::test]
+async fn a_recipient_has_messages_and_replies_in_the_order_of_time() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, EVIL).await;
+    let replies = vec![
+        answered(&bench, 1, "a", EVIL, 5),
+        Inbound { keyword: Some(Keyword::Stop), ..wrote(&bench, "b", "STOP", 9) },
+        wrote(&bench, "c", "too early", -60),
+    ];
+    take(&bench, replies).await;
+    let alias = Alias { channel: Channel::WhatsApp, called: USER.to_owned(), msisdn: number() };
+    bench.store.learn_users(vec![alias]).await.unwrap();
+    let browser = Browser::manager(&bench).await;
+    let page = shown(&browser, "/recipients/+6591234567").await;
+    assert!(!page.contains("<script>alert"), "{page}");
+    let parts =
+        ["Opted out</span>", USER, "class=\"timeline\"", ">STOP</p>", "&#60;script&#62;", &campaign, "too early"];
+    let places: Vec<usize> = parts
+        .iter()
+        .scan(0, |from, part| Some(*from + page[*from..].find(part).unwrap_or_else(|| panic!("{part}: {page}"))))
+        .collect();
+    assert!(places.is_sorted(), "{places:?}");
+    // The window is open until a day after the last message.
+    assert!(page.contains(">Open</p>") && page.contains("opts out"), "{page}");
+    bench.clock.advance(Span::from_secs(2 * 86_400));
+    assert!(shown(&browser, "/recipients/6591234567").await.contains(">Closed</p>"));
+}
+
+#[tokio::test]
+async fn an_unknown_number_has_a_page_that_says_so() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    let page = shown(&browser, "/recipients/+6598888888").await;
+    assert!(page.contains("Nothing was sent to this number") && page.contains("Not opted out"), "{page}");
+    assert_eq!(browser.get("/recipients/nobody").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_long_history_has_pages_with_each_entry_once() {
+    let bench = Bench::new().await;
+    launched(&bench, "Promo").await;
+    let all = (0..100).map(|n| wrote(&bench, &format!("u{n}"), &format!("text {n}."), n)).collect();
+    take(&bench, all).await;
+    let browser = Browser::manager(&bench).await;
+    let (mut path, mut texts, mut messages) = (format!("/recipients/{NUMBER}"), Vec::new(), 0);
+    loop {
+        let page = shown(&browser, &path).await;
+        texts.extend(page.split(">text ").skip(1).map(|rest| rest.split('.').next().unwrap().parse::<u32>().unwrap()));
+        messages += page.matches("href=\"/messages/").count();
+        if !page.contains("rel=\"next\"") {
+            break;
+        }
+        path = next(&page);
+    }
+    assert_eq!((texts, messages), ((0..100).rev().collect(), 1));
+}
+
+#[tokio::test]
+async fn a_number_is_found_however_it_is_written_and_a_client_id_as_before() {
+    let bench = Bench::new().await;
+    launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    for text in ["%2B6591234567", "6591234567", "0065+9123-4567", "%2B65+(9123)+4567"] {
+        assert_eq!(place(&browser.get(&format!("/find?whom={text}")).await), "/recipients/+6591234567", "{text}");
+    }
+    assert!(shown(&browser, "/find?whom=order-7").await.contains("No message is known for this."));
+}
+
+#[tokio::test]
+async fn a_recipient_is_opted_out_and_in_with_who_and_why() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    let page = format!("/recipients/{NUMBER}");
+    assert!(shown(&browser, &page).await.contains(&format!("{page}/opt-out\"")));
+    assert!(shown(&browser, &format!("{page}/opt-out")).await.contains("Opt this recipient out?"));
+    let done = browser.post(&format!("{page}/opt-out"), &[("reason", EVIL)]).await;
+    assert_eq!(place(&done), format!("{page}?done=out"), "{}", done.text);
+    let out = shown(&browser, place(&done)).await;
+    assert!(out.contains("Waiting messages are cancelled.") && out.contains("by mia: &#60;script"), "{out}");
+    assert_eq!(bench.store.opted_out(vec![number()]).await.unwrap(), [number()]);
+    let asked = shown(&browser, &format!("{page}/opt-in")).await;
+    assert!(asked.contains("Remove this opt-out?") && asked.contains("an operator"), "{asked}");
+    let done = browser.post(&format!("{page}/opt-in"), &[("reason", "a mistake")]).await;
+    assert_eq!(place(&done), format!("{page}?done=in"));
+    let history = shown(&browser, place(&done)).await;
+    assert!(history.contains("Opt-out removed, By an operator: by mia: a mistake"), "{history}");
+    assert_eq!(place(&browser.post(&format!("{page}/opt-in"), &[]).await), format!("{page}?done=unchanged"));
+}
+
+#[tokio::test]
+async fn an_opt_out_by_the_recipient_is_not_removed_without_a_caution() {
+    let bench = Bench::new().await;
+    let stop = Inbound { keyword: Some(Keyword::Stop), ..wrote(&bench, "a", "STOP", 0) };
+    take(&bench, vec![stop]).await;
+    let browser = Browser::manager(&bench).await;
+    let asked = shown(&browser, &format!("/recipients/{NUMBER}/opt-in")).await;
+    assert!(asked.contains("The recipient asked for this opt-out."), "{asked}");
+}
+
+#[tokio::test]
+async fn an_operator_who_may_only_read_changes_no_opt_out() {
+    let bench = Bench::new().await;
+    let browser = Browser::of(&bench, "rio", &[Scope::Read]).await;
+    for page in [format!("/recipients/{NUMBER}"), "/opt-outs".to_owned()] {
+        let text = shown(&browser, &page).await;
+        assert!(!text.contains("/opt-out\"") && !text.contains("/opt-outs/add"), "{text}");
+    }
+    let remove = format!("/opt-outs/ids/{USER}/remove");
+    let changes = [format!("/recipients/{NUMBER}/opt-out"), format!("/recipients/{NUMBER}/opt-in"), remove];
+    for path in changes.iter().map(String::as_str).chain(["/opt-outs/add"]) {
+        assert_eq!(browser.get(path).await.status, StatusCode::FORBIDDEN, "{path}");
+        assert_eq!(browser.post(path, &[("numbers", NUMBER)]).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    let fields = [("form_token", browser.form_token.as_str())];
+    let sent = browser.send(with_file("/opt-outs/file", &fields, "list.csv", NUMBER)).await;
+    assert_eq!(sent.status, StatusCode::FORBIDDEN);
+    assert!(bench.store.opt_outs(None, 10).await.unwrap().is_empty());
+}
+
+fn opted_out(n: u64) -> OptOut {
+    let (msisdn, since) = (Msisdn::try_from(6_590_000_000 + n).unwrap(), Timestamp::from_millis(1_700_000_000_000));
+    OptOut { msisdn, since, from: OptOutSource::Provider, source: "a <b>list</b>".to_owned() }
+}
+
+#[tokio::test]
+async fn opt_outs_are_listed_page_by_page_and_found_by_number() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    assert!(shown(&browser, "/opt-outs").await.contains("No number has opted out."));
+    bench.store.opt_out((0..70).map(opted_out).collect()).await.unwrap();
+    let first = shown(&browser, "/opt-outs?changed=70").await;
+    assert!(first.contains("70 numbers and ids opted out.") && first.contains("a &#60;b&#62;list"), "{first}");
+    let second = shown(&browser, &next(&first)).await;
+    let count = |page: &str| page.matches("href=\"/recipients/+65900000").count() / 2;
+    assert_eq!((count(&first), count(&second)), (50, 20));
+    assert!(!second.contains("opted out."), "{second}");
+    let found = shown(&browser, "/opt-outs?number=%2B65+9000+0069").await;
+    assert_eq!(count(&found), 1, "{found}");
+    assert!(shown(&browser, "/opt-outs?number=%2B6590000070").await.contains("has not opted out."));
+    assert!(shown(&browser, "/opt-outs?number=nobody").await.contains("Not a number."));
+}
+
+#[tokio::test]
+async fn ids_of_channels_are_listed_and_removed() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    assert!(shown(&browser, "/opt-outs/ids").await.contains("No id of a channel has opted out."));
+    let user: ChannelUser = USER.parse().unwrap();
+    let opt_out = UserOptOut {
+        user,
+        since: bench.shared.clock.now(),
+        from: OptOutSource::Recipient,
+        source: "stop by message".to_owned(),
+    };
+    bench.store.opt_out_users(vec![opt_out]).await.unwrap();
+    let remove = format!("/opt-outs/ids/{USER}/remove");
+    assert!(shown(&browser, "/opt-outs/ids").await.contains(&remove));
+    assert!(shown(&browser, &remove).await.contains("The recipient asked for this opt-out."));
+    let done = browser.post(&remove, &[]).await;
+    assert_eq!(place(&done), "/opt-outs/ids?done=in", "{}", done.text);
+    assert!(shown(&browser, place(&done)).await.contains("The opt-out is removed."));
+    assert_eq!(browser.get("/opt-outs/ids/nobody/remove").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn numbers_are_opted_out_and_wrong_lines_stay_in_the_form() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    shown(&browser, "/opt-outs/add").await;
+    let all = [("numbers", "+6591234567\r\n91234568\r\n"), ("country", "sg"), ("reason", "asked on the phone")];
+    let done = browser.post("/opt-outs/add", &all).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+    let listed = shown(&browser, place(&done)).await;
+    assert!(listed.contains("2 numbers and ids opted out."), "{listed}");
+    assert!(listed.contains("+6591234568") && listed.contains("by mia: asked on the phone"), "{listed}");
+    let some = [("numbers", "+6591234567\nnobody\n\n+6591234569\n<b>x\n")];
+    let kept = browser.post("/opt-outs/add", &some).await;
+    assert_eq!(kept.status, StatusCode::OK, "{}", kept.text);
+    assert!(kept.text.contains("1 number or id opted out; 1 had opted out before."), "{}", kept.text);
+    assert!(kept.text.contains(">nobody\n&#60;b&#62;x</textarea>"), "{}", kept.text);
+    for (fields, says) in [
+        ([("numbers", "nobody"), ("country", "")], "neither a number nor an id"),
+        ([("numbers", " \n"), ("country", "")], "Enter at least one number."),
+        ([("numbers", "+6591234560"), ("country", "Mars")], "is not a country code"),
+    ] {
+        let refused = browser.post("/opt-outs/add", &fields).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{fields:?}");
+        assert!(refused.text.contains(says), "{says}: {}", refused.text);
+    }
+    assert_eq!(bench.store.opt_outs(None, 10).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_file_of_opt_outs_is_taken_and_not_kept() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    let send = async |token: &str, content: &str| {
+        let fields = [("form_token", token), ("country", "SG"), ("reason", "blocked")];
+        browser.send(with_file("/opt-outs/file", &fields, "list.csv", content)).await
+    };
+    assert_eq!(send("wrong", NUMBER).await.status, StatusCode::FORBIDDEN);
+    let done = send(&browser.form_token, "Phone,Name\n+6591234567,Ann\n91234568,Bob\n,Eve\n").await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+    let listed = shown(&browser, place(&done)).await;
+    assert!(listed.contains("2 numbers and ids opted out; 1 row could not be read."), "{listed}");
+    assert!(listed.contains("by mia from list.csv: blocked"), "{listed}");
+    let refused = send(&browser.form_token, "Name\nAnn\n").await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text.contains("id=\"file-problem\""), "{}", refused.text);
+    assert!(bench.shared.0.native.uploads().list().is_empty());
+}
+
+#[tokio::test]
+async fn all_opt_outs_are_downloaded_as_csv() {
+    let bench = Bench::new().await;
+    bench.store.opt_out(vec![opted_out(1)]).await.unwrap();
+    let user = UserOptOut {
+        user: USER.parse().unwrap(),
+        since: bench.shared.clock.now(),
+        from: OptOutSource::Recipient,
+        source: "=1".to_owned(),
+    };
+    bench.store.opt_out_users(vec![user]).await.unwrap();
+    let browser = Browser::of(&bench, "rio", &[Scope::Read]).await;
+    let table = browser.get("/opt-outs/export").await;
+    assert_eq!(table.headers[header::CONTENT_DISPOSITION], "attachment; filename=\"opt-outs.csv\"");
+    let lines: Vec<&str> = table.text.lines().collect();
+    assert_eq!(lines[0], "number or id,channel,since,by,how");
+    assert!(lines[1].contains("6590000001,,2023-11-14T22:13:20.000Z,provider,a <b>list</b>"), "{lines:?}");
+    assert!(
+        lines[2].starts_with(USER) && lines[2].ends_with(",WhatsApp,2027-01-15T08:00:00.000Z,recipient,'=1"),
+        "{lines:?}"
+    );
+    let stranger = bench.send(None, Request::get("/opt-outs/export").body(Body::empty()).unwrap()).await;
+    assert_eq!(stranger.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn replies_are_listed_latest_first_by_campaign_and_by_text() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    for path in ["/replies", &format!("{campaign}/replies")] {
+        assert!(shown(&browser, path).await.contains("No recipient has replied yet."));
+    }
+    let choice = Inbound {
+        choice: Some("Yes".to_owned()),
+        msisdn: None,
+        called: Some(USER.to_owned()),
+        ..answered(&bench, 1, "a", "Yes, please", 1)
+    };
+    take(&bench, vec![choice, wrote(&bench, "b", EVIL, 2), wrote(&bench, "c", "", 3)]).await;
+    let all = shown(&browser, "/replies").await;
+    let places: Vec<usize> =
+        ["No text (Text)", "&#60;script&#62;", "Yes, please"].iter().map(|text| all.find(text).unwrap()).collect();
+    assert!(places.is_sorted() && !all.contains("<script>alert"), "{all}");
+    assert!(all.contains(&format!("href=\"{campaign}\"")) && all.contains(USER) && all.contains(">choice<"), "{all}");
+    let rows = async |path: &str| shown(&browser, path).await.matches("class=\"reply\"").count();
+    assert_eq!((rows("/replies?campaign=Promo").await, rows("/replies?text=SCRIPT").await), (1, 1));
+    assert_eq!((rows(&format!("{campaign}/replies")).await, rows("/replies?text=nothing").await), (1, 0));
+    assert!(shown(&browser, "/replies?text=nothing").await.contains("No reply was found."));
+    assert!(shown(&browser, "/replies?campaign=Other").await.contains("No campaign has this name or id."));
+    assert!(shown(&browser, &campaign).await.contains(&format!("href=\"{campaign}/replies\"")));
+}
+
+#[tokio::test]
+async fn many_long_replies_have_pages_of_bounded_size() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    let long = "<".repeat(3_000);
+    let all = (0..120).map(|n| wrote(&bench, &format!("u{n}"), &format!("no {n}. {long}"), n)).collect();
+    take(&bench, all).await;
+    let (mut path, mut rows) = ("/replies?text=no".to_owned(), Vec::new());
+    loop {
+        let page = shown(&browser, &path).await;
+        rows.extend(page.split(">no ").skip(1).map(|rest| rest.split('.').next().unwrap().parse::<u32>().unwrap()));
+        if !page.contains("rel=\"next\"") {
+            break;
+        }
+        path = next(&page);
+    }
+    assert_eq!(rows, (0..120).rev().collect::<Vec<_>>());
+}

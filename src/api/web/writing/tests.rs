@@ -1,10 +1,9 @@
 //! Tests of the way to a campaign, over the whole router.
 
-use axum::body::Body;
-use axum::http::{Request, StatusCode, header};
+use axum::http::StatusCode;
 
 use crate::api::native::tests::{Answered, Bench};
-use crate::api::web::tests::{Browser, form_token, place};
+use crate::api::web::tests::{Browser, form_token, place, with_file};
 use crate::domain::Scope;
 use crate::store::Sketch;
 
