@@ -8,6 +8,7 @@ mod show;
 mod tests;
 
 use axum::Router;
+use axum::http::Uri;
 use axum::routing::{get, post};
 
 use crate::api::Shared;
@@ -37,4 +38,9 @@ pub(super) fn uploads() -> Router<Shared> {
 pub(super) fn number_of(text: &str) -> Option<Msisdn> {
     let text: String = text.chars().filter(|c| !c.is_whitespace() && !"-()./".contains(*c)).collect();
     text.strip_prefix("00").unwrap_or(&text).parse().ok()
+}
+
+/// The address of the next page of a list without filters. It does not say again what was done.
+fn after_cursor(uri: &Uri, cursor: &str) -> String {
+    format!("{}?cursor={cursor}", uri.path())
 }

@@ -8,12 +8,11 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::super::admit::Session;
-use super::super::campaigns::with_cursor;
 use super::super::form::Form;
 use super::super::frame::page;
 use super::super::writing::{broken, foreign, form_with_file, no_file, received, short};
-use super::number_of;
 use super::show::present;
+use super::{after_cursor, number_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Problem, Query, TableFormat, change_listed, decided_how, list_options};
 use crate::audience::{ListedNumbers, OptOutChangeView, Source};
@@ -110,13 +109,8 @@ pub(super) async fn list(
         number,
         searched,
         is_later: from.is_some(),
-        next: next.map(|next| with_cursor(&without_notice(&uri), &next)),
+        next: next.map(|next| after_cursor(&uri, &next)),
     })
-}
-
-/// A later page does not say again what was done.
-fn without_notice(uri: &Uri) -> Uri {
-    uri.path().parse().unwrap_or_default()
 }
 
 fn row_of_number(opt_out: OptOut) -> OptOutRow {
@@ -157,7 +151,7 @@ pub(super) async fn list_users(
         number: String::new(),
         searched: None,
         is_later,
-        next: next.map(|next| with_cursor(&without_notice(&uri), &next)),
+        next: next.map(|next| after_cursor(&uri, &next)),
     })
 }
 

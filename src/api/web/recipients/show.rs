@@ -8,8 +8,8 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::super::admit::Session;
-use super::super::campaigns::with_cursor;
 use super::super::frame::page;
+use super::after_cursor;
 use super::replies::Reader;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, current};
@@ -91,7 +91,7 @@ pub(super) async fn show(
         counts: HistoryCounts::of(store, number).await?,
         contacts: contacts(&shared, history.entries).await?,
         is_later: from.is_some(),
-        next: next.map(|next| with_cursor(&uri, &next)),
+        next: next.map(|next| after_cursor(&uri, &next)),
     })
 }
 
