@@ -15,9 +15,10 @@ texts! {
     not_opted_out = "Not opted out";
     since = "Since";
     by = "By";
+    since_then = "since";
+    by_whom = "by";
     how = "How";
     messages = "Messages";
-    messages_hint = "From campaigns and the API";
     replies = "Replies";
     replies_hint = "Messages from this recipient";
     window = "WhatsApp window";
@@ -36,7 +37,6 @@ texts! {
     not_shown = "No text";
     on_step = "step";
     answers = "answers";
-    story_of = "What happened to the message of";
     everything_about = "Everything about";
 
     // Opting out and in.
@@ -59,7 +59,6 @@ texts! {
     of_users = "Ids of channels";
     lists = "Lists of opt-outs";
     search_number = "Number";
-    search_hint = "With its country code.";
     not_a_number = "Not a number. Write it with its country code, such as +6591234567.";
     id = "Id";
     remove = "Remove…";
@@ -83,20 +82,16 @@ texts! {
     file = "File with numbers or ids";
     file_hint = "A recipient file, or one number a line: CSV or a spreadsheet. Every number of a row is opted out.";
     upload = "Upload and opt out";
+    none_in_file = "No row of the file has a number or an id that can be read. Check the file and the country.";
     none_entered = "Enter at least one number.";
 
     // Replies.
     no_replies = "No recipient has replied yet.";
     no_replies_hint = "What recipients write or choose appears here.";
     no_replies_found = "No reply was found.";
-    from = "From";
-    received = "Received";
-    text = "Text";
-    answer_to = "Answers";
     contains = "Text contains";
     campaign_name = "Campaign, by name or id";
     no_such_campaign = "No campaign has this name or id.";
-    no_answer = "No message of ours";
     unknown_writer = "Unknown";
     choice = "choice";
     whole_text = "Whole text";
@@ -167,9 +162,9 @@ impl RecipientTexts {
     }
 
     /// What stands beside the field with the lines that could not be read.
-    pub fn unread(&self, lines: u64, first: &str) -> String {
-        let which = if lines == 1 { "The line below is" } else { "The lines below are" };
-        format!("{which} neither a number nor an id ({} in all): {first}.", grouped(lines))
+    pub fn unread(&self, lines: u64) -> String {
+        let is = if lines == 1 { "is neither a number nor an id" } else { "are neither numbers nor ids" };
+        format!("{} {is}. Correct or remove what is left below.", plural(lines, "line", "lines"))
     }
 
     pub fn too_many(&self, most: usize) -> String {

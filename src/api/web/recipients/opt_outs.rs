@@ -16,6 +16,7 @@ use super::{after_cursor, number_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Problem, Query, TableFormat, change_listed, decided_how, list_options};
 use crate::audience::{ListedNumbers, OptOutChangeView, Source};
+use crate::domain::text::capital;
 use crate::domain::{ChannelUser, Country, Keyword, Msisdn, Scope};
 use crate::optout::NumberView;
 use crate::pages::{AddOptOutsPage, ConsentDone, OptOutRow, OptOutsPage, Opted, OptedOut, Part, Place, WishLine};
@@ -203,7 +204,7 @@ pub(super) async fn add(State(shared): State<Shared>, session: Session, call: Ca
     }
     let invalid: Vec<&str> = listed.invalid_entries.iter().filter_map(|entry| line_at(&lines, *entry)).collect();
     shown.numbers = invalid.join("\n");
-    shown.numbers_problem = Some(own.unread(listed.summary.invalid, &listed.first_invalid()));
+    shown.numbers_problem = Some(own.unread(listed.summary.invalid));
     // What could be read is opted out, so the form is no failure.
     let is_some = opted.changed + opted.unchanged > 0;
     shown.frame.notice = is_some.then(|| own.opted(&Opted { invalid: 0, ..opted }));
@@ -268,15 +269,17 @@ async fn taken(
     how: &str,
     read: Result<ListedNumbers, crate::audience::Error>,
 ) -> Answer<Response> {
+    let mut shown = AddOptOutsPage::new(session.frame(Place::Below(Part::Audiences)));
     let problem = match read {
-        Ok(listed) if listed.numbers.is_empty() && listed.users.is_empty() => listed.first_invalid(),
+        Ok(listed) if listed.numbers.is_empty() && listed.users.is_empty() => {
+            shown.frame.texts().on_recipients.none_in_file.to_owned()
+        }
         Ok(listed) => {
             let opted = carried_out(shared, &listed, how).await?;
             return Ok(Redirect::to(&after(&opted)).into_response());
         }
-        Err(error) => error.to_string(),
+        Err(error) => format!("{}.", capital(&error.to_string())),
     };
-    let mut shown = AddOptOutsPage::new(session.frame(Place::Below(Part::Audiences)));
     shown.file_problem = Some(problem);
     again(&shown, StatusCode::UNPROCESSABLE_ENTITY)
 }
