@@ -19,7 +19,7 @@ use crate::receipts::ContentView;
 use crate::store::{Batch, Cursor, Inbound, InboundOf, Store};
 
 /// Replies of a page.
-const SHOWN: usize = 50;
+const SHOWN: u32 = 50;
 /// Replies that are read at once, and by one page at most.
 const READ: u32 = 200;
 const READ_MOST: u32 = 2_000;
@@ -109,12 +109,12 @@ async fn read(
 ) -> Answer<(Vec<Reply>, Option<Cursor>)> {
     let wanted = text.to_lowercase();
     let (mut reader, mut rows) = (Reader::new(store, TEXT_SHOWN), Vec::new());
-    let size = if wanted.is_empty() { SHOWN as u32 + 1 } else { READ };
+    let size = if wanted.is_empty() { SHOWN + 1 } else { READ };
     for _ in 0..READ_MOST / READ {
         let replies = store.inbound_before(of, before, size).await?;
         let is_last = replies.len() < size as usize;
         for (cursor, inbound) in replies {
-            if rows.len() == SHOWN {
+            if rows.len() == SHOWN as usize {
                 return Ok((rows, before));
             }
             before = Some(cursor);

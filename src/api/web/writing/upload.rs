@@ -99,7 +99,6 @@ pub(in crate::api::web) fn no_file() -> Problem {
     Problem::new(Kind::Invalid, "the form has no file; go back and choose one")
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "an argument of map_err")]
 pub(in crate::api::web) fn broken(_: axum::extract::multipart::MultipartError) -> Problem {
     Problem::new(Kind::Incomplete, "the upload broke off; send the file again")
 }
