@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 
 use super::extract::Asked;
@@ -18,11 +18,11 @@ use crate::store::AuditRequest;
 
 /// Marks an answer whose change has its entry already, in the transaction of the change.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Recorded;
+pub(in crate::api) struct Recorded;
 
 /// What a request was about that its path does not name.
 #[derive(Debug, Clone)]
-pub(super) struct About(pub(super) String);
+pub(in crate::api) struct About(pub(in crate::api) String);
 
 /// The request, as the audit log records it.
 pub(super) fn asked(parts: &Parts, peer: IpAddr) -> AuditRequest {
@@ -89,8 +89,11 @@ fn about(response: &Response) -> Option<String> {
     response.extensions().get::<About>().map(|About(about)| about.clone())
 }
 
-/// The id of what was created.
+/// The id of what was created. A page answers with a redirect to where its operator goes on.
 fn created(response: &Response) -> Option<String> {
+    if response.status() != StatusCode::CREATED {
+        return None;
+    }
     let place = response.headers().get(header::LOCATION)?.to_str().ok()?;
     place.rsplit('/').next().map(str::to_owned)
 }

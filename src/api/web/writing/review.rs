@@ -7,7 +7,7 @@ use super::fields::field;
 use super::problems::page_of;
 use super::{Document, Opened};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Kind, Path, Problem as ApiProblem, current, draft_of, launcher};
+use crate::api::native::{About, Answer, Call, Kind, Path, Problem as ApiProblem, current, draft_of, launcher};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
@@ -235,7 +235,9 @@ async fn launched(shared: &Shared, opened: &Opened, campaign: &str, done: Done) 
     if let Err(error) = shared.store.remove_sketch(opened.sketch.id).await {
         tracing::warn!(error = %Causes(&error), "cannot remove a campaign that was being written and is launched");
     }
-    Redirect::to(&format!("{}?done={}", campaign_path(campaign), done.as_str())).into_response()
+    let mut response = Redirect::to(&format!("{}?done={}", campaign_path(campaign), done.as_str())).into_response();
+    response.extensions_mut().insert(About(campaign.to_owned()));
+    response
 }
 
 /// Sends a test to the operator's own numbers, and shows how it goes.
