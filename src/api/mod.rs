@@ -79,6 +79,8 @@ struct Inner {
     hub: web::Hub,
     /// The failed attempts to sign in.
     sign_ins: web::SignIns,
+    /// New secrets whose operators have not seen them yet.
+    new_secrets: web::NewSecrets,
     /// The start of this server, among all starts.
     run: u64,
 }
@@ -103,7 +105,8 @@ impl Shared {
         let (unproven, bodies, native) = (budget(), budget(), Native::new(&parts, uploads));
         let rates = Rates::new(Arc::clone(&parts.clock));
         let (hub, sign_ins) = (web::Hub::default(), web::SignIns::default());
-        Self(Arc::new(Inner { parts, access, desk, unproven, bodies, native, rates, hub, sign_ins, run }))
+        let new_secrets = web::NewSecrets::default();
+        Self(Arc::new(Inner { parts, access, desk, unproven, bodies, native, rates, hub, sign_ins, new_secrets, run }))
     }
 }
 

@@ -15,6 +15,7 @@
 //!
 //! May not: do I/O, read the store or decide anything.
 
+mod access;
 mod assets;
 mod campaign;
 mod campaigns;
@@ -35,6 +36,11 @@ mod texts;
 mod trouble;
 mod writing;
 
+pub use access::{
+    AccessDone, AccessState, AskPage, AuditLogPage, AuditRow, Choices, DeliveryPage, DeliveryRow, KeyRow, KeysPage,
+    NewKeyPage, NewOperatorPage, NewWebhookPage, OperatorRow, OperatorsPage, PasswordPage, ScopeChoices, SecretKind,
+    SecretPage, ShownSecret, TryRow, TypeGroup, WebhookPage, WebhookRow, WebhooksPage,
+};
 pub use assets::{ASSETS, Asset, Assets};
 pub use campaign::{CampaignPage, CancelPage, Done, LivePart, ReportPage};
 pub use campaigns::{CampaignsPage, Row, campaign_path};

@@ -63,8 +63,9 @@ pub(super) use extract::{Asked, Call, Path, Query};
 pub(super) use frame::{RequestId, framed, panicked};
 pub(super) use opt_outs::{change_listed, decided_how, list_options};
 pub(super) use problem::{Answer, Kind, Problem};
+pub(super) use recorded::{About, Entry, Recorded};
 pub(super) use table::TableFormat;
-pub(super) use recorded::{About, Entry};
+pub(super) use webhooks::desk;
 
 /// Where the operations are.
 const PREFIX: &str = "/v1";

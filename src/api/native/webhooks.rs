@@ -24,7 +24,8 @@ use crate::store::{Replay, WebhookFormat};
 /// How long the former secret of a subscription signs as well.
 const OVERLAP: Span = Span::from_secs(86_400);
 
-fn desk(shared: &Shared) -> Desk {
+/// Decides about the webhooks of this installation.
+pub(in crate::api) fn desk(shared: &Shared) -> Desk {
     Desk::new(Arc::clone(&shared.store), Arc::clone(&shared.clock), shared.config.outgoing.allow.clone())
 }
 

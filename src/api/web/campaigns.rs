@@ -98,7 +98,7 @@ pub(super) fn without_cursor(uri: &Uri) -> String {
 fn filters(uri: &Uri) -> form_urlencoded::Serializer<'static, String> {
     let mut query = form_urlencoded::Serializer::new(String::new());
     let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-    query.extend_pairs(pairs.filter(|(name, _)| name != "cursor"));
+    query.extend_pairs(pairs.filter(|(name, _)| name != "cursor" && name != "done"));
     query
 }
 

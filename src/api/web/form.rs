@@ -31,6 +31,11 @@ impl Form {
         self.get(name).map(str::trim).filter(|value| !value.is_empty())
     }
 
+    /// Every value of a field that occurs several times, such as boxes that are checked.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(of, _)| of == name).map(|(_, value)| value.as_str())
+    }
+
     /// The reason for a decision, if one was given.
     pub(super) fn reason(&self) -> Answer<Option<&str>> {
         let reason = self.entered("reason");

@@ -37,13 +37,13 @@ pub(in crate::api) struct SignIns(Mutex<HashMap<IpAddr, (u32, Timestamp)>>);
 
 impl SignIns {
     /// Whether an address has failed too often lately.
-    fn must_wait(&self, peer: IpAddr, now: Timestamp) -> bool {
+    pub(super) fn must_wait(&self, peer: IpAddr, now: Timestamp) -> bool {
         let failures = self.0.lock();
         failures.get(&place(peer)).is_some_and(|(count, last)| *count >= ATTEMPTS && now.since(*last) < WAIT)
     }
 
     /// Counts an attempt as failed. A successful one takes it back.
-    fn failed(&self, peer: IpAddr, now: Timestamp) {
+    pub(super) fn failed(&self, peer: IpAddr, now: Timestamp) {
         let mut failures = self.0.lock();
         if failures.len() >= ADDRESSES {
             failures.retain(|_, (_, last)| now.since(*last) < WAIT);
@@ -55,9 +55,14 @@ impl SignIns {
         }
     }
 
-    fn succeeded(&self, peer: IpAddr) {
+    pub(super) fn succeeded(&self, peer: IpAddr) {
         self.0.lock().remove(&place(peer));
     }
+}
+
+/// What an address is told that has to wait.
+pub(super) fn too_many_attempts() -> String {
+    format!("too many attempts from this address; wait {WAIT} and try again")
 }
 
 /// The network that counts as one place: a host of IPv6 has as many addresses as it likes.
@@ -129,8 +134,7 @@ pub(super) async fn sign_in(State(shared): State<Shared>, request: Request) -> A
         Ok((status, shown).into_response())
     };
     if shared.0.sign_ins.must_wait(peer, now) {
-        let sentence = format!("too many attempts from this address; wait {WAIT} and try again");
-        return refused(StatusCode::TOO_MANY_REQUESTS, sentence).await;
+        return refused(StatusCode::TOO_MANY_REQUESTS, too_many_attempts()).await;
     }
     // Before the password is hashed, so that many requests at once are counted too.
     shared.0.sign_ins.failed(peer, now);

@@ -10,7 +10,7 @@ use crate::api::native::tests::{Answered, Bench};
 use crate::config::Secret;
 use crate::domain::{Scope, Span};
 
-const PASSWORD: &str = "correct horse battery";
+pub(super) const PASSWORD: &str = "correct horse battery";
 /// A name and an id that would be HTML if they were not escaped.
 pub(super) const EVIL: &str = "<script>alert(1)</script>'&";
 
@@ -59,7 +59,7 @@ pub(super) fn with_file(path: &str, fields: &[(&str, &str)], name: &str, content
     request.header(header::CONTENT_TYPE, "multipart/form-data; boundary=x").body(Body::from(body)).unwrap()
 }
 
-async fn sign_in(bench: &Bench, name: &str, password: &str) -> Answered {
+pub(super) async fn sign_in(bench: &Bench, name: &str, password: &str) -> Answered {
     bench.send(None, posted("/sign-in", &[("name", name), ("password", password), ("next", "/campaigns")])).await
 }
 
@@ -78,6 +78,11 @@ impl<'a> Browser<'a> {
         create(bench, name, scopes).await;
         let signed_in = sign_in(bench, name, PASSWORD).await;
         assert_eq!((signed_in.status, place(&signed_in)), (StatusCode::SEE_OTHER, "/campaigns"), "{}", signed_in.text);
+        Self::with(bench, &signed_in).await
+    }
+
+    /// The browser with the cookie of an answer.
+    pub(super) async fn with(bench: &'a Bench, signed_in: &Answered) -> Self {
         let set = signed_in.headers[header::SET_COOKIE].to_str().unwrap();
         assert!(set.contains("; HttpOnly; SameSite=Lax"), "{set}");
         let cookie = set.split(';').next().unwrap().to_owned();

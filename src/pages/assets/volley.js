@@ -145,3 +145,12 @@ for (const form of document.querySelectorAll("form[data-upload]")) {
     }
   });
 }
+
+// A secret is copied with one click. The clipboard is there over TLS and on this machine only.
+for (const button of navigator.clipboard ? document.querySelectorAll("[data-copy]") : []) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = button.dataset.copied;
+  });
+}
