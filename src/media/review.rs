@@ -205,7 +205,7 @@ async fn upload(lane: &Lane, file: &LocalFile) -> Result<String, String> {
         return Err(format!("lane {} has no API key; set api_key_file or api_key", lane.name));
     }
     let http = Http::new(&lane.name, &lane.provider).map_err(|error| error.to_string())?;
-    let boundary = format!("volley-{}", hex(&file.digest));
+    let boundary = format!("volley-{}", hex(file.digest));
     let LocalFile { name, media_type, bytes, .. } = file;
     let file = FileToUpload { name, media_type, bytes, boundary: &boundary };
     http.upload(file).await.map_err(|error| error.to_string())
