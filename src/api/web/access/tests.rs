@@ -163,7 +163,7 @@ async fn a_key_is_rotated_with_an_overlap_and_revoked_for_good() {
     let again = browser.post(&format!("{path}/rotate"), &[("overlap", "1h")]).await;
     assert_eq!((place(&rotated), place(&again)), (format!("{path}/secret").as_str(), place(&rotated)));
     let shown = ok(browser.get(place(&rotated)).await);
-    assert!(shown.contains("former secret valid until"), "{shown}");
+    assert!(shown.contains("Former secret valid until"), "{shown}");
     let second = secret(&shown).to_owned();
     assert!(first != second && works(&bench, &first).await && works(&bench, &second).await);
     assert!(ok(browser.get("/keys").await).contains("former secret valid until"));
@@ -338,7 +338,7 @@ async fn a_webhook_is_created_disabled_enabled_rotated_and_removed() {
     assert!(ok(browser.get(&format!("{path}/rotate")).await).contains("Rotate the secret of crm?"));
     let rotated = browser.post(&format!("{path}/rotate"), &[("overlap", "1d")]).await;
     let shown = ok(browser.get(place(&rotated)).await);
-    assert!(secret(&shown).starts_with("whsec_") && shown.contains("former secret valid until"), "{shown}");
+    assert!(secret(&shown).starts_with("whsec_") && shown.contains("Former secret valid until"), "{shown}");
     assert!(ok(browser.get(&format!("{path}/remove")).await).contains("Remove the webhook crm?"));
     let removed = browser.post(&format!("{path}/remove"), &[]).await;
     assert_eq!(place(&removed), "/webhooks?done=removed", "{}", removed.text);
