@@ -135,7 +135,7 @@ impl Desk {
     /// Cancels what a call with many messages has not sent yet, and answers how many messages that are.
     pub async fn cancel_batch(&self, caller: &Caller, sub_account: &str, batch: &str) -> Result<Cancelled, Refusal> {
         self.origin(caller, sub_account)?;
-        let Stores { store, clock, .. } = &self.stores;
+        let Stores { store, clock, config, .. } = &self.stores;
         let id: CampaignId = batch.parse().map_err(|_| ErrorAnswer::NotFound)?;
         let (first, _) = self.batch(caller, id, sub_account).await?.ok_or(ErrorAnswer::NotFound)?;
         // Single messages share batches, which have no id for callers.
@@ -144,8 +144,14 @@ impl Desk {
         let mut count = 0;
         for batch in &call.batches {
             let Some(batch) = store.batch(*batch).await? else { continue };
-            match carry_out(store.as_ref(), clock.as_ref(), &batch, CampaignDecision::Cancel, &caller.origin(None))
-                .await
+            match carry_out(
+                (store.as_ref(), config),
+                clock.as_ref(),
+                &batch,
+                CampaignDecision::Cancel,
+                &caller.origin(None),
+            )
+            .await
             {
                 Ok(done) => count += done.certificate.map_or(0, |certificate| certificate.never_sent),
                 // Everything was sent, or cancelled before: 0 is a normal answer.

@@ -4,8 +4,10 @@
 use super::certificate::certify;
 use super::decisions::{Decided, Released, cancel, pause, release_steps, resume, start};
 use super::noted::{Noted, noted};
+use super::second_operator::NeedsApproval;
 use super::used_up::UsedUp;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::domain::{BatchState, StepIndex, Tallies};
 use crate::events::{Certificate, Origin};
 use crate::report::Counts;
@@ -50,6 +52,9 @@ pub enum DecisionError {
     #[error("\"{name}\" cannot be {}: {}", decision.participle(), decision.why_not(*state))]
     Refused { name: String, decision: CampaignDecision, state: BatchState },
 
+    #[error("\"{name}\" cannot be started by {by}: {}", needs.what())]
+    NeedsAnother { name: String, by: String, needs: NeedsApproval },
+
     #[error("\"{name}\" is cancelled, but the state of its messages at that time could not be recorded")]
     NotCertified {
         name: String,
@@ -91,14 +96,22 @@ impl CampaignDecision {
 }
 
 /// Carries out a decision. A repeated decision succeeds.
+///
+/// - A draft that needs an approval is started by another operator than its authors.
 pub async fn carry_out(
-    store: &dyn Store,
+    (store, config): (&dyn Store, &Config),
     clock: &dyn Clock,
     batch: &Batch,
     decision: CampaignDecision,
     by: &Origin,
 ) -> Result<CarriedOut, DecisionError> {
     let name = || batch.display_name();
+    if decision == CampaignDecision::Start
+        && let Some(needs) = NeedsApproval::of(store, config, batch).await?.filter(|needs| !needs.may_be_given_by(by))
+    {
+        let by = by.operator_name().unwrap_or("the server").to_owned();
+        return Err(DecisionError::NeedsAnother { name: name(), by, needs });
+    }
     let before = store.tallies(batch.id).await?;
     let decided = match decision {
         CampaignDecision::Start => start(store, clock, batch, by).await?,

@@ -17,6 +17,7 @@ use super::prices::{PriceError, PriceList};
 use super::recipients::{Gathering, Recipients, RecipientsError};
 use super::route;
 use super::route_templates::{PlanTemplates, catalogue_for};
+use super::second_operator::{limit_below, will_wait};
 use super::time::{Schedule, schedule};
 use super::windows::open_windows;
 use crate::audience::OnProgress;
@@ -205,7 +206,8 @@ impl Launcher<'_> {
         self.launch_as(draft, false, progress, async |_| Ok(())).await
     }
 
-    /// Launches a campaign; if `waits` is set, as a draft that an operator starts.
+    /// Launches a campaign; if `waits` is set, or if it has so many recipients that it needs the approval of another
+    /// operator, as a draft that an operator starts.
     ///
     /// `finish` does the last thing that the plan needs, such as an upload, once everything else is found right.
     pub async fn launch_as(
@@ -216,7 +218,7 @@ impl Launcher<'_> {
         finish: impl AsyncFnOnce(&mut Plan) -> Result<(), LaunchError>,
     ) -> Result<(Launched, Vec<Warning>), LaunchError> {
         let mut prepared = self.prepare(draft, true, progress, None).await?;
-        prepared.is_draft = waits;
+        prepared.is_draft = waits || limit_below(self.config, prepared.recipients.recipients).is_some();
         match self.finish(&mut prepared, finish).await {
             Ok(launched) => Ok((launched, prepared.warnings)),
             Err(error) => {
@@ -340,6 +342,7 @@ impl Launcher<'_> {
         warnings.extend(forecast.as_ref().and_then(|forecast| too_soon(forecast, recipients.recipients)));
         warnings.extend(without_opt_out(&plan, &templates, self.config));
         warnings.extend(self.flagged(&plan, forecast.as_ref()).await?);
+        warnings.extend(will_wait(self.config, recipients.recipients));
         warnings.extend(self.held(&plan, &recipients.countries).await?);
         Ok(LookedOver { plan, beginnings, now, forecast, warnings, windows, templates })
     }

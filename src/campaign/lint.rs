@@ -100,6 +100,8 @@ pub enum Lint {
     Media,
     /// A lane, or a template on it, is held.
     Held,
+    /// It has so many recipients that another operator starts it.
+    NeedsApproval,
     /// Another campaign has the name. Only this one prevents the launch.
     NameTaken,
 }
@@ -135,6 +137,7 @@ impl Lint {
             Self::UnreadableExclude => "unreadable_exclude",
             Self::Media => "media",
             Self::Held => "held",
+            Self::NeedsApproval => "needs_approval",
             Self::NameTaken => "name_taken",
         }
     }

@@ -6,6 +6,7 @@ use super::beginnings::Beginnings;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::plan_checks::counts_from_its_launch;
 use super::recipients::{PAGE, Part, Recipients};
+use super::second_operator::limit_below;
 use super::time::{PRESENT, Schedule, instant, roughly};
 use crate::config::Problem;
 use crate::domain::{Country, Loaded, MessageKey, Msisdn, Outcome, Plan, Present, SkipReason, State, StepIndex};
@@ -52,19 +53,20 @@ impl Launcher<'_> {
         plan.on_missed = None;
         plan.is_again = true;
         plan.steps.iter_mut().for_each(|step| step.hours.since = None);
-        if let Some(problem) = counts_from_its_launch(&plan).filter(|_| again.is_draft) {
-            return Err(LaunchError::Problems(vec![problem]));
-        }
         let recipients = self.people_of(batch, again).await;
         if self.store.batch(batch.id).await?.is_none_or(|batch| batch.purged_at.is_some()) {
             // The purge may have begun during the look-up, so some recipients may have been missing already.
             return Err(LaunchError::Purged);
         }
         let recipients = recipients?;
+        let is_draft = again.is_draft || limit_below(self.config, recipients.recipients).is_some();
+        if let Some(problem) = counts_from_its_launch(&plan).filter(|_| is_draft) {
+            return Err(LaunchError::Problems(vec![problem]));
+        }
         let beginnings = Beginnings::of(&plan, &schedule, &recipients.countries, now).map_err(LaunchError::Problems)?;
         let name = self.name_of(batch, again).await?;
         let prepared = Prepared::unwarned(name, recipients, plan, schedule, beginnings, now);
-        self.lay_out(&mut Prepared { is_draft: again.is_draft, ..prepared }).await
+        self.lay_out(&mut Prepared { is_draft, ..prepared }).await
     }
 
     /// Checks that all lanes of the plan are still configured.

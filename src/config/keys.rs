@@ -104,6 +104,7 @@ pub(super) static OPT_OUT: Section = Section {
 pub(super) static PRICES: Section = Section { name: "prices", named: false, keys: &[key("file")] };
 pub(super) static RETENTION: Section =
     Section { name: "retention", named: false, keys: &[key("after"), key("audit_log")] };
+pub(super) static CAMPAIGNS: Section = Section { name: "campaigns", named: false, keys: &[key("approval_above")] };
 pub(super) static QUALITY: Section =
     Section { name: "quality", named: false, keys: &[key("yellow"), key("red"), key("flagged")] };
 pub(super) static OUTGOING: Section = Section { name: "outgoing", named: false, keys: &[list("allow")] };
@@ -140,8 +141,10 @@ pub(super) static LANE: Section = Section {
 /// Written `[[route]]` with `[[route.step]]`, only in the file.
 pub(super) const ROUTE: &str = "route";
 
-pub(super) static SECTIONS: [&Section; 11] =
-    [&DATABASE, &SERVER, &PROVIDER, &OPT_OUT, &PRICES, &RETENTION, &QUALITY, &OUTGOING, &ALERT, &ACCOUNT, &LANE];
+pub(super) static SECTIONS: [&Section; 12] = [
+    &DATABASE, &SERVER, &PROVIDER, &OPT_OUT, &PRICES, &RETENTION, &CAMPAIGNS, &QUALITY, &OUTGOING, &ALERT, &ACCOUNT,
+    &LANE,
+];
 
 impl Section {
     pub(super) fn find(name: &str) -> Option<&'static Self> {

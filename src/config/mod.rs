@@ -75,6 +75,8 @@ pub struct Config {
     pub retention: Option<Span>,
     /// How long an entry of the audit log is kept; `None` means forever.
     pub audit_retention: Option<Span>,
+    /// A campaign with more recipients is started by another operator than its author; `None` means by any.
+    pub approval_above: Option<u32>,
     /// Where webhooks may go.
     pub outgoing: Outgoing,
     /// In the order of the file.
@@ -112,6 +114,16 @@ fn retention(reader: &mut Reader<'_>, key: &'static str, shortest: Span) -> Resu
         return Err(reader.wrong(key, problem));
     }
     Ok(Some(after))
+}
+
+/// Reads `[campaigns]`: the most recipients of a campaign that needs no second operator.
+fn approval_above(reader: &mut Reader<'_>) -> Result<Option<u32>, Error> {
+    let Some(text) = reader.text("approval_above")? else { return Ok(None) };
+    let number = text.parse().map(Some);
+    number.map_err(|_| {
+        let problem = format!("invalid number \"{text}\"; use a whole number, such as 10000");
+        reader.wrong("approval_above", problem)
+    })
 }
 
 impl Config {
@@ -163,6 +175,7 @@ impl Config {
         let mut kept = Reader::new(layers.plain(&keys::RETENTION), &mut settings);
         let campaigns_kept = retention(&mut kept, "after", SHORTEST_RETENTION)?;
         let audit_retention = retention(&mut kept, "audit_log", SHORTEST_AUDIT_RETENTION)?;
+        let approval_above = approval_above(&mut Reader::new(layers.plain(&keys::CAMPAIGNS), &mut settings))?;
         let quality = QualityGuard::read(&mut Reader::new(layers.plain(&keys::QUALITY), &mut settings))?;
         let outgoing = Outgoing::read(&mut Reader::new(layers.plain(&keys::OUTGOING), &mut settings))?;
         let alerts = outgoing::alerts(&layers, &mut settings)?;
@@ -181,6 +194,7 @@ impl Config {
             prices,
             retention: campaigns_kept,
             audit_retention,
+            approval_above,
             outgoing,
             alerts,
         };

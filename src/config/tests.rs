@@ -60,6 +60,18 @@ fn every_error_says_what_where_and_what_to_do() {
             "[provider]\nbase_ulr = \"x\"",
             "etc/volley.toml: provider: unknown key \"base_ulr\"; did you mean \"base_url\"?",
         ),
+        (
+            "[campaign]\napproval_above = 5",
+            "etc/volley.toml: unknown section \"campaign\"; did you mean \"campaigns\"?",
+        ),
+        (
+            "[campaigns]\napproval_abov = 5",
+            "etc/volley.toml: campaigns: unknown key \"approval_abov\"; did you mean \"approval_above\"?",
+        ),
+        (
+            "[campaigns]\napproval_above = \"many\"",
+            "etc/volley.toml, campaigns, approval_above: invalid number \"many\"; use a whole number, such as 10000",
+        ),
         ("[providers]", "etc/volley.toml: unknown section \"providers\"; did you mean \"provider\"?"),
         ("[databas", "etc/volley.toml, line 1: invalid TOML"),
         ("lane = 3", "`lane` must be a repeated section with double brackets, [[lane]]"),

@@ -10,7 +10,7 @@ use super::gaps::{Repeated, Waived};
 use super::obstacles::Obstacle;
 use super::servers::Servers;
 use super::slow::Slow;
-use crate::campaign::{Approval, Launcher, settled_by, used_up};
+use crate::campaign::{Approval, Launcher, NeedsApproval, settled_by, used_up};
 use crate::config::{Config, Lane};
 use crate::domain::{BatchId, BatchState, Count, Plan, Span, Step, StepIndex, Tallies, Timestamp};
 use crate::forecast::Forecast;
@@ -303,6 +303,8 @@ impl<'a> Watcher<'a> {
             let used_up = used_up(store, batch).await?.into_iter().filter(|used_up| used_up.step.is_none());
             obstacles.extend(used_up.map(Obstacle::UsedUp));
         }
+        let needed = NeedsApproval::of(store, self.launcher.config, batch).await?;
+        obstacles.extend(needed.map(Obstacle::NeedsApproval));
         // A draft does not send, whatever the state of the servers.
         if is_over || batch.state == BatchState::Draft {
             return Ok(obstacles);

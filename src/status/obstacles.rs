@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::holds;
 use super::slow::Slow;
 use crate::ask;
-use crate::campaign::{Unapproved, UsedUp, held};
+use crate::campaign::{NeedsApproval, Unapproved, UsedUp, held};
 use crate::config::{self, Config};
 use crate::domain::text::{about, plural, shell};
 use crate::domain::{Channel, Count, DoubtCause, StepIndex, Timestamp};
@@ -37,6 +37,8 @@ pub enum Obstacle {
     Unwritable(Unwritable),
     /// Its start waits for the approval of a template.
     Unapproved(Unapproved),
+    /// It is a draft that another operator must start.
+    NeedsApproval(NeedsApproval),
     /// It is paused, and an operator has to raise a limit before it can resume.
     UsedUp(UsedUp),
     /// There is no proof that a provider address can be reached, or that its receipts arrive, so deadlines are held.
@@ -129,6 +131,7 @@ impl Obstacle {
             Self::SilentServer(_) => SILENT.to_owned(),
             Self::Unwritable(Unwritable { trouble, .. }) => unwritable(*trouble).to_owned(),
             Self::Unapproved(template) => format!("its start waits for the approval of {template}"),
+            Self::NeedsApproval(needs) => needs.what(),
             Self::UsedUp(limit) => limit.what(),
             Self::Doubt { address, cause, waiting, .. } => {
                 let waiting = waiting.unsigned_abs();
@@ -156,7 +159,9 @@ impl Obstacle {
             Self::Doubt { since, .. } => format!("for {}: {}", about(now.since(*since)), self.what()),
             Self::Unwritable(Unwritable { since, .. }) => format!("{}, for {}", self.what(), about(now.since(*since))),
             Self::SilentServer(since) => format!("{}; last seen {} ago", self.what(), about(now.since(*since))),
-            Self::Gone(_) | Self::NoServer | Self::Unapproved(_) | Self::UsedUp(_) => self.what(),
+            Self::Gone(_) | Self::NoServer | Self::Unapproved(_) | Self::NeedsApproval(_) | Self::UsedUp(_) => {
+                self.what()
+            }
         }
     }
 
@@ -188,6 +193,10 @@ impl Obstacle {
                  template show {}",
                 shell(&template.name)
             ),
+            Self::NeedsApproval(_) => format!(
+                "another operator with the scope manage approves and starts it on its page, or with: volley campaign start {}",
+                shell(campaign)
+            ),
             Self::UsedUp(limit) => limit.what_to_do(campaign),
             Self::Doubt { cause, .. } => doubt_remedy(*cause).to_owned(),
         }
@@ -208,6 +217,7 @@ impl Obstacle {
             Self::SilentServer(since) => ("server silent", Some(*since), None),
             Self::Unwritable(Unwritable { since, .. }) => ("database not writable", Some(*since), None),
             Self::Unapproved(_) => ("template not approved", None, None),
+            Self::NeedsApproval(_) => ("approval needed", None, None),
             Self::UsedUp(_) => ("limit used up", None, None),
             Self::Doubt { since, cause, waiting, .. } => {
                 let kind = match cause {

@@ -132,7 +132,7 @@ async fn decide(
 ) -> Answer<JsonAnswer<DecisionView>> {
     let batch = found(shared, call, name).await?;
     let by = call.origin(reason.text()?);
-    let done = carry_out(shared.store.as_ref(), shared.clock.as_ref(), &batch, decision, &by).await?;
+    let done = carry_out((shared.store.as_ref(), &shared.config), shared.clock.as_ref(), &batch, decision, &by).await?;
     Ok(JsonAnswer(DecisionView::new(&batch, &done)))
 }
 

@@ -23,7 +23,8 @@ async fn decide(
     call.caller.check(Scope::Manage)?;
     let reason = form.reason()?;
     let batch = found(shared, call, campaign).await?;
-    carry_out(shared.store.as_ref(), shared.clock.as_ref(), &batch, decision, &call.origin(reason)).await?;
+    carry_out((shared.store.as_ref(), &shared.config), shared.clock.as_ref(), &batch, decision, &call.origin(reason))
+        .await?;
     let done = match decision {
         CampaignDecision::Start => Done::Started,
         CampaignDecision::Pause => Done::Paused,

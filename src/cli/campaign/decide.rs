@@ -18,7 +18,7 @@ pub(super) async fn run(
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
     let (name, clock, by) = (batch.display_name(), context.clock.as_ref(), &context.origin(reason));
-    let done = carry_out(store.as_ref(), clock, &batch, decision, by).await?;
+    let done = carry_out((store.as_ref(), &context.config), clock, &batch, decision, by).await?;
     if json {
         store.close().await;
         out::json(&DecisionView::new(&batch, &done))?;

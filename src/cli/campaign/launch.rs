@@ -96,12 +96,14 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         Err(error) => return Err(launch_error(error, &args)),
     };
     // `warn_of_obstacles` reports holds below, with what to do, unless the command waits or creates a draft.
-    let holds_follow = args.wait.is_none() && !args.draft;
+    let is_draft = launched.state == BatchState::Draft;
+    let wait = args.wait.filter(|_| !is_draft);
+    let holds_follow = wait.is_none() && !is_draft;
     warn(warnings.iter().filter(|warning| !(holds_follow && warning.code == Lint::Held)));
     let mut is_over = true;
     let mut state = launched.state;
     let mut exit = if args.strict && launched.rejected > 0 { Exit::Incomplete } else { Exit::Done };
-    if let Some(until) = args.wait {
+    if let Some(until) = wait {
         if !args.json {
             out::talk(headline(&launched, state));
         }
@@ -142,10 +144,10 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         let file = shell(&args.file.display().to_string());
         out::talk(format_args!("To see which rows were left out, and why: volley{config} campaign plan {file}"));
     }
-    if args.draft {
+    if is_draft {
         out::talk(format_args!("To test it on your own phone: volley{config} campaign test {name} --to NUMBER"));
         out::talk(format_args!("To start it: volley{config} campaign start {name}"));
-    } else if args.wait.is_some() {
+    } else if wait.is_some() {
         out::talk(format_args!("Full report: volley{config} campaign report {name}"));
     } else {
         warn_of_obstacles(context, store.as_ref(), launched.batch).await?;

@@ -161,7 +161,11 @@ fn stops_all(obstacle: &Obstacle, look: &Look) -> bool {
             Obstacle::NoServer | Obstacle::SilentServer(_) | Obstacle::Unwritable(_) => true,
             Obstacle::Held(_, waiting) | Obstacle::StepHeld(_, _, waiting) => is_for_all(*waiting),
             Obstacle::Gone(gone) => is_for_all(gone.queued),
-            Obstacle::Slow(..) | Obstacle::Unapproved(_) | Obstacle::UsedUp(_) | Obstacle::Doubt { .. } => false,
+            Obstacle::Slow(..)
+            | Obstacle::Unapproved(_)
+            | Obstacle::NeedsApproval(_)
+            | Obstacle::UsedUp(_)
+            | Obstacle::Doubt { .. } => false,
         }
 }
 

@@ -230,6 +230,9 @@ const SECTIONS: &[Section] = &[
         key("after", TIME, "keep everything", "\"90d\"", "\"1d\"", "Once a day, Volley removes the messages of campaigns that settled longer ago."),
         key("audit_log", TIME, "keep everything", "\"400d\"", "\"7d\"", "Once a day, Volley removes older entries of the [audit log](access.md#the-audit-log)."),
     ] },
+    Section { title: "`[campaigns]`", file: CONFIG, around: "[campaigns]\n@\n", keys: &[
+        key("approval_above", WHOLE, "no approval", "10000", "\"many\"", "A campaign with more recipients is [started by another operator](pages.md#a-second-operator) than those who have written it."),
+    ] },
     Section { title: "`[quality]`", file: CONFIG, around: "[quality]\n@\n", keys: &[
         key("yellow", GUARD, "nothing", "\"slow\"", "\"stop\"", "What happens while the provider scores a template YELLOW; see [Quality](rates.md#quality)."),
         key("red", GUARD, "nothing", "\"hold\"", "\"stop\"", "The same while it scores a template RED."),

@@ -1,0 +1,86 @@
+//! Campaigns with many recipients, which one operator launches and another one starts.
+
+use std::collections::BTreeSet;
+
+use super::lint::{Lint, Warning};
+use crate::config::Config;
+use crate::domain::text::list;
+use crate::domain::{BatchState, grouped};
+use crate::events::{EventKind, Origin};
+use crate::store::{Batch, Result, Store};
+
+/// Events of a draft that are read at once.
+const PAGE: u32 = 100;
+
+/// A draft that only another operator may start than those who have written it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeedsApproval {
+    pub recipients: u64,
+    /// The most recipients of a campaign that needs no approval.
+    pub above: u32,
+    /// The operators who have launched or changed it.
+    pub authors: BTreeSet<String>,
+}
+
+/// The most recipients without an approval, if a campaign with this many needs one.
+pub(super) fn limit_below(config: &Config, recipients: u64) -> Option<u32> {
+    config.approval_above.filter(|above| recipients > u64::from(*above))
+}
+
+/// Warns that a launch waits for another operator.
+pub(super) fn will_wait(config: &Config, recipients: u64) -> Option<Warning> {
+    let above = limit_below(config, recipients)?;
+    let sentence = format!(
+        "it has {} recipients, more than {} (`approval_above`): the launch keeps it as a draft until another operator starts it",
+        grouped(recipients),
+        grouped(u64::from(above))
+    );
+    Some(Warning { code: Lint::NeedsApproval, step: None, sentence })
+}
+
+impl NeedsApproval {
+    /// What a draft waits for; `None` if its author may start it.
+    pub async fn of(store: &dyn Store, config: &Config, batch: &Batch) -> Result<Option<Self>> {
+        let recipients = u64::from(batch.messages);
+        let (BatchState::Draft, Some(above)) = (batch.state, limit_below(config, recipients)) else { return Ok(None) };
+        let author = |origin: &Origin| origin.operator_name().map(str::to_owned);
+        let mut authors: BTreeSet<String> = batch.origin.iter().filter_map(author).collect();
+        let mut before = None;
+        loop {
+            let events = store.events_before(Some(batch.id), before, PAGE).await?;
+            let written =
+                events.iter().filter(|(_, event)| matches!(event.kind, EventKind::Drafted | EventKind::Changed { .. }));
+            authors.extend(written.filter_map(|(_, event)| author(&event.origin)));
+            match events.last() {
+                Some((last, _)) if events.len() >= PAGE as usize => before = Some(*last),
+                _ => return Ok(Some(Self { recipients, above, authors })),
+            }
+        }
+    }
+
+    /// Whether this is one of those who have written it.
+    pub fn is_author(&self, operator: &str) -> bool {
+        self.authors.contains(operator)
+    }
+
+    /// Whether the decision may be this one's.
+    pub(super) fn may_be_given_by(&self, by: &Origin) -> bool {
+        by.operator_name().is_some_and(|operator| !self.is_author(operator))
+    }
+
+    /// `ann and ben`.
+    pub fn authors(&self) -> String {
+        let authors: Vec<&str> = self.authors.iter().map(String::as_str).collect();
+        list(&authors)
+    }
+
+    /// What keeps the draft from being started by its authors.
+    pub fn what(&self) -> String {
+        let written = if self.authors.is_empty() { String::new() } else { format!(", written by {}", self.authors()) };
+        format!(
+            "its start waits for another operator: it has {} recipients, more than {}{written}",
+            grouped(self.recipients),
+            grouped(u64::from(self.above))
+        )
+    }
+}
