@@ -20,6 +20,7 @@
 mod approved;
 mod fit;
 mod known;
+mod needs;
 mod new_template;
 mod pull;
 mod requests;
@@ -30,6 +31,7 @@ mod views;
 
 pub use fit::{Misfit, problems};
 pub use known::{Catalogue, KnownTemplate, Lookup, lanes_at, place_of};
+pub use needs::{ButtonValue, NeededButton, NeededHeader, TemplateNeeds};
 pub use new_template::{NewTemplateError, read_new_template};
 pub use pull::{ChangeKind, Pull, PulledChannel, TemplateChange, pull};
 pub use requests::{RequestError, push, remove, room_warning};

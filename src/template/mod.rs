@@ -22,6 +22,7 @@
 mod bound;
 mod check;
 mod constant;
+mod count;
 mod error;
 mod filter;
 mod lack;
@@ -39,6 +40,7 @@ mod values;
 
 pub use check::{Sending, check, is_fetchable};
 pub use constant::{constant_text, fill_constants};
+pub use count::{CountedText, TextCount};
 pub use error::{ContentProblem, Error, InvalidPattern, Missing};
 pub use filter::FilterProblem;
 pub use lack::{Lack, LackCause};

@@ -92,6 +92,12 @@ fn bare(text: &str) -> Bare {
     bare
 }
 
+/// A text without its variables, and whether it has some.
+pub(super) fn without_variables(text: &str) -> (String, bool) {
+    let bare = bare(text);
+    (bare.literal, bare.variables > 0)
+}
+
 impl Bare {
     fn is_empty(&self) -> bool {
         self.variables == 0 && self.literal.trim().is_empty()
