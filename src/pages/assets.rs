@@ -26,8 +26,12 @@ pub struct Assets {
 /// Where the files are.
 pub const ASSETS: &str = "/assets/";
 
+/// The style of the pages, with that of the messages on them, which the page of a preview has too.
+const STYLE: &str =
+    concat!(include_str!("assets/volley.css"), "\n@layer handset {\n", include_str!("html/handset.css"), "}\n");
+
 static ALL: LazyLock<Assets> = LazyLock::new(|| Assets {
-    style: Asset::new("volley", "css", "text/css; charset=utf-8", include_bytes!("assets/volley.css")),
+    style: Asset::new("volley", "css", "text/css; charset=utf-8", STYLE.as_bytes()),
     script: Asset::new("volley", "js", "text/javascript; charset=utf-8", include_bytes!("assets/volley.js")),
     icon: Asset::new("icon", "svg", "image/svg+xml", include_bytes!("assets/icon.svg")),
 });

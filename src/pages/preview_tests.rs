@@ -99,7 +99,7 @@ fn each_channel_has_its_own_look() {
         let (_, rest) = html.split_once("<div class=\"bubble ").unwrap();
         rest.split_once('"').unwrap().0.to_owned()
     };
-    let css = include_str!("html/preview.css");
+    let css = include_str!("html/handset.css");
     for channel in Channel::ALL {
         let own = class(*channel);
         // In the light and in the dark.
@@ -219,39 +219,56 @@ fn contrast(one: &str, other: &str) -> f64 {
     (one.max(other) + 0.05) / (one.min(other) + 0.05)
 }
 
-/// The colours that a rule of the style sheet sets, over those of the root.
-fn colours(css: &str, rule: &str, root: &[(String, String)]) -> Vec<(String, String)> {
+/// The colours that a rule of a style sheet sets; of a pair, the one for the light or for the dark.
+fn colours(css: &str, rule: &str, is_dark: bool) -> Vec<(String, String)> {
     let (_, rest) = css.split_once(rule).unwrap();
     let (_, body) = rest.split_once('{').unwrap();
     let set = body.split_once('}').unwrap().0.split(';').filter_map(|pair| pair.trim().split_once(": "));
-    let mut all: Vec<(String, String)> = set
-        .filter(|(name, value)| name.starts_with("--") && value.starts_with('#'))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    let inherited = root.iter().filter(|(name, _)| all.iter().all(|(own, _)| own != name)).cloned();
-    let inherited: Vec<_> = inherited.collect();
-    all.extend(inherited);
-    all
+    let chosen = |value: &str| match value.strip_prefix("light-dark(").and_then(|pair| pair.strip_suffix(')')) {
+        Some(pair) => pair.split(", ").nth(usize::from(is_dark)).unwrap().to_owned(),
+        None => value.to_owned(),
+    };
+    let set = set.filter(|(name, _)| name.starts_with("--")).map(|(name, value)| (name.to_owned(), chosen(value)));
+    set.filter(|(_, value)| value.starts_with('#')).collect()
+}
+
+/// The same over those of another rule.
+fn over(mut own: Vec<(String, String)>, others: &[(String, String)]) -> Vec<(String, String)> {
+    let inherited: Vec<_> = others.iter().filter(|(name, _)| own.iter().all(|(of, _)| of != name)).cloned().collect();
+    own.extend(inherited);
+    own
 }
 
 #[test]
 fn every_text_has_the_contrast_that_wcag_asks_for() {
-    let css = include_str!("html/preview.css");
-    let (light, dark) = css.split_once("@media (max-width").unwrap().0.split_at(css.rfind("@media (prefers").unwrap());
-    let dark_root = css.split_once("@media (prefers").unwrap().1;
-    for (rules, root) in [(light, colours(css, ":root", &[])), (dark, colours(dark_root, ":root", &[]))] {
+    let handset = include_str!("html/handset.css");
+    let (light, dark) = handset.split_at(handset.rfind("@media (prefers").unwrap());
+    let dark_of = |css: &'static str| css.split_once("@media (prefers").unwrap().1;
+    let (preview, pages) = (include_str!("html/preview.css"), include_str!("assets/volley.css"));
+    for (place, rules, root) in [
+        ("preview", light, over(colours(handset, ":root", false), &colours(preview, ":root", false))),
+        ("preview", dark, over(colours(dark_of(handset), ":root", true), &colours(dark_of(preview), ":root", true))),
+        ("pages", light, over(colours(handset, ":root", false), &colours(pages, ":root", false))),
+        ("pages", dark, over(colours(dark_of(handset), ":root", true), &colours(pages, ":root", true))),
+    ] {
         let of = |colours: &[(String, String)], name: &str| {
             colours.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone()).unwrap()
         };
         let mut pairs = vec![
-            ("page".to_owned(), root.clone(), "--ink", "--page"),
-            ("page".to_owned(), root.clone(), "--quiet", "--page"),
+            (place, root.clone(), "--ink", "--page"),
+            (place, root.clone(), "--quiet", "--page"),
+            (place, root.clone(), "--alarm-text", "--alarm-back"),
+            (place, root.clone(), "--gap-ink", "--gap-back"),
         ];
-        for (text, back) in [("--alarm", "--alarm-back"), ("--gap", "--gap-back")] {
-            pairs.push(("page".to_owned(), root.clone(), text, back));
+        if place == "pages" {
+            for text in ["--ink", "--quiet", "--accent", "--danger", "--good", "--warn"] {
+                pairs.push((place, root.clone(), text, "--card"));
+            }
+            pairs.push((place, root.clone(), "--ink", "--raised"));
+            pairs.push((place, root.clone(), "--on-accent", "--accent"));
         }
         for class in ["whatsapp", "viber", "sms", "rcs", "line", "zalo"] {
-            let own = colours(rules, &format!(".phone:has(.{class})"), &root);
+            let own = over(colours(rules, &format!(".phone:has(.{class})"), false), &root);
             for (text, back) in [
                 ("--ink", "--bubble"),
                 ("--quiet", "--bubble"),
@@ -259,12 +276,12 @@ fn every_text_has_the_contrast_that_wcag_asks_for() {
                 ("--ink", "--screen"),
                 ("--quiet", "--screen"),
             ] {
-                pairs.push((class.to_owned(), own.clone(), text, back));
+                pairs.push((class, own.clone(), text, back));
             }
         }
         for (class, colours, text, back) in pairs {
             let found = contrast(&of(&colours, text), &of(&colours, back));
-            assert!(found >= 4.5, "{class}: {text} on {back} has a contrast of {found:.2}");
+            assert!(found >= 4.5, "{place}, {class}: {text} on {back} has a contrast of {found:.2}");
         }
     }
 }
