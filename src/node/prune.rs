@@ -1,4 +1,4 @@
-//! Removes old strays, tier slots, audit entries, deliveries, sessions and answers of the API at a node's start and once a
+//! Removes old strays, tier slots, audit entries, deliveries, sessions, unfinished campaigns and answers of the API at a node's start and once a
 //! day, and then the campaigns past their retention.
 
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub(super) const STRAYS_KEPT: Span = Span::from_secs(30 * 86_400);
 const REQUESTS_KEPT: Span = Span::from_secs(86_400);
 /// How long sessions that are not used are kept; they end long before.
 const SESSIONS_KEPT: Span = Span::from_secs(30 * 86_400);
+/// How long a campaign that is being written is kept after its last change.
+const SKETCHES_KEPT: Span = Span::from_secs(90 * 86_400);
 const EVERY: Span = Span::from_secs(86_400);
 /// Pause after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_secs(60);
@@ -53,6 +55,7 @@ impl Pruner {
             }
             self.store.forget_old_requests(now - REQUESTS_KEPT).await?;
             self.store.forget_sessions(now - SESSIONS_KEPT).await?;
+            self.store.forget_sketches(now - SKETCHES_KEPT).await?;
             self.store.forget_deliveries(now - outgoing::KEPT).await?;
             self.next = now + EVERY;
         }
@@ -104,9 +107,9 @@ impl Pruner {
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
-    use crate::domain::{AuditAction, BatchId, BatchState, Channel, Plan, Step, Tag};
+    use crate::domain::{AuditAction, BatchId, BatchState, Channel, Plan, SketchId, Step, Tag};
     use crate::events::Origin;
-    use crate::store::{self, AuditActor, AuditEntry, Cursor, KnownAs, NewAudience, NewBatch};
+    use crate::store::{self, AuditActor, AuditEntry, Cursor, KnownAs, NewAudience, NewBatch, Sketch};
 
     async fn settled(store: &dyn Store, at: Timestamp) -> BatchId {
         let (known_as, source) = (KnownAs::Nothing, "recipients.csv".to_owned());
@@ -149,6 +152,28 @@ mod tests {
             Pruner::new(Arc::clone(&store), None, retention, clock.now()).run_once(clock.now()).await.unwrap();
             assert_eq!(store.audit_entries(Cursor::START, 9).await.unwrap().len(), kept);
         }
+    }
+
+    #[tokio::test]
+    async fn an_unfinished_campaign_is_kept_for_90_days_after_its_last_change() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        for days in [89_u64, 91] {
+            let changed_at = clock.now() - Span::from_secs(i64::try_from(days).unwrap() * 86_400);
+            let sketch = Sketch {
+                id: SketchId::new(days),
+                campaign: "{}".to_owned(),
+                version: 1,
+                created_at: changed_at,
+                changed_at,
+                changed_by: "ann".to_owned(),
+                launch: None,
+            };
+            store.create_sketch(sketch).await.unwrap();
+        }
+        Pruner::new(Arc::clone(&store), None, None, clock.now()).run_once(clock.now()).await.unwrap();
+        let kept: Vec<u64> = store.sketches(None, 9).await.unwrap().iter().map(|sketch| sketch.id.get()).collect();
+        assert_eq!(kept, [89]);
     }
 
     #[tokio::test]

@@ -49,9 +49,10 @@ through! {
     Sketches {
         writes create_sketch(sketch: Sketch) -> ();
         reads sketch(id: SketchId) -> Option<Sketch>;
-        reads sketches(limit: u32) -> Vec<Sketch>;
+        reads sketches(before: Option<(Timestamp, SketchId)>, limit: u32) -> Vec<Sketch>;
         writes change_sketch(sketch: Sketch) -> bool;
         writes remove_sketch(id: SketchId) -> bool;
+        writes forget_sketches(before: Timestamp) -> ();
     }
 }
 

@@ -7,7 +7,8 @@ use crate::store::Sketch;
 for_every_store!(
     a_sketch_is_read_as_it_was_written,
     of_two_changes_of_one_version_one_is_refused,
-    sketches_are_listed_latest_first
+    sketches_are_listed_latest_first,
+    sketches_not_changed_since_then_are_removed
 );
 
 pub(super) fn sketch(number: u64, second: i64) -> Sketch {
@@ -52,6 +53,19 @@ async fn sketches_are_listed_latest_first(desk: Desk) {
     for (number, second) in [(1, 10), (2, 30), (3, 20)] {
         desk.create_sketch(sketch(number, second)).await.unwrap();
     }
-    let listed = desk.sketches(2).await.unwrap();
-    assert_eq!(listed, [sketch(2, 30), sketch(3, 20)]);
+    desk.create_sketch(sketch(4, 20)).await.unwrap();
+    let listed = desk.sketches(None, 2).await.unwrap();
+    assert_eq!(listed, [sketch(2, 30), sketch(4, 20)]);
+    let last = |sketches: &[Sketch]| sketches.last().map(|sketch| (sketch.changed_at, sketch.id));
+    let listed = desk.sketches(last(&listed), 1).await.unwrap();
+    assert_eq!(listed, [sketch(3, 20)], "of one time, each is listed once");
+    assert_eq!(desk.sketches(last(&listed), 9).await.unwrap(), [sketch(1, 10)]);
+}
+
+async fn sketches_not_changed_since_then_are_removed(desk: Desk) {
+    for (number, second) in [(1, 10), (2, 30), (3, 20)] {
+        desk.create_sketch(sketch(number, second)).await.unwrap();
+    }
+    desk.forget_sketches(at(20)).await.unwrap();
+    assert_eq!(desk.sketches(None, 9).await.unwrap(), [sketch(2, 30), sketch(3, 20)]);
 }

@@ -5,10 +5,13 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{small, timestamp};
-use crate::domain::SketchId;
+use crate::domain::{SketchId, Timestamp};
 use crate::store::Sketch;
 
-pub(super) const LIST: &str = "SELECT * FROM sketch ORDER BY changed_at DESC, id DESC LIMIT ?1";
+pub(super) const LIST: &str = "SELECT * FROM sketch WHERE changed_at <= ?1 AND (changed_at < ?1 OR id < ?2)
+     ORDER BY changed_at DESC, id DESC LIMIT ?3";
+pub(super) const FORGET: &str =
+    "DELETE FROM sketch WHERE id IN (SELECT id FROM sketch WHERE changed_at < ?1 LIMIT 500)";
 
 pub(super) async fn create(connection: &mut SqliteConnection, sketch: Sketch) -> Work<()> {
     sqlx::query(
@@ -32,8 +35,13 @@ pub(super) async fn find(connection: &mut SqliteConnection, id: SketchId) -> Wor
     found.as_ref().map(sketch).transpose()
 }
 
-pub(super) async fn list(connection: &mut SqliteConnection, limit: u32) -> Work<Vec<Sketch>> {
-    let rows = sqlx::query(LIST).bind(limit).fetch_all(connection).await?;
+pub(super) async fn list(
+    connection: &mut SqliteConnection,
+    before: Option<(Timestamp, SketchId)>,
+    limit: u32,
+) -> Work<Vec<Sketch>> {
+    let (at, id) = before.map_or((i64::MAX, i64::MAX), |(at, id)| (at.millis(), number(id)));
+    let rows = sqlx::query(LIST).bind(at).bind(id).bind(limit).fetch_all(connection).await?;
     rows.iter().map(sketch).collect()
 }
 
@@ -56,6 +64,11 @@ pub(super) async fn change(connection: &mut SqliteConnection, sketch: Sketch) ->
 pub(super) async fn remove(connection: &mut SqliteConnection, id: SketchId) -> Work<bool> {
     let removed = sqlx::query("DELETE FROM sketch WHERE id = ?1").bind(number(id)).execute(connection).await?;
     Ok(removed.rows_affected() > 0)
+}
+
+/// Removes some of the sketches that were last changed before then; returns how many.
+pub(super) async fn forget(connection: &mut SqliteConnection, before: Timestamp) -> Work<u64> {
+    Ok(sqlx::query(FORGET).bind(before.millis()).execute(connection).await?.rows_affected())
 }
 
 fn number(id: SketchId) -> i64 {

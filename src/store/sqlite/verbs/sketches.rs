@@ -1,7 +1,7 @@
 //! Implements [`Sketches`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, sketches};
-use crate::domain::SketchId;
+use crate::domain::{SketchId, Timestamp};
 use crate::store::{Result, Sketch, Sketches};
 
 #[async_trait::async_trait]
@@ -14,8 +14,8 @@ impl Sketches for Sqlite {
         self.read("read a campaign that is being written", move |c| Box::pin(sketches::find(c, id))).await
     }
 
-    async fn sketches(&self, limit: u32) -> Result<Vec<Sketch>> {
-        self.read("list campaigns that are being written", move |c| Box::pin(sketches::list(c, limit))).await
+    async fn sketches(&self, before: Option<(Timestamp, SketchId)>, limit: u32) -> Result<Vec<Sketch>> {
+        self.read("list campaigns that are being written", move |c| Box::pin(sketches::list(c, before, limit))).await
     }
 
     async fn change_sketch(&self, sketch: Sketch) -> Result<bool> {
@@ -24,5 +24,11 @@ impl Sketches for Sqlite {
 
     async fn remove_sketch(&self, id: SketchId) -> Result<bool> {
         self.write("remove a campaign that was being written", move |c| Box::pin(sketches::remove(c, id))).await
+    }
+
+    async fn forget_sketches(&self, before: Timestamp) -> Result<()> {
+        while self.write("remove old unfinished campaigns", move |c| Box::pin(sketches::forget(c, before))).await? > 0 {
+        }
+        Ok(())
     }
 }
