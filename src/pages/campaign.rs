@@ -14,7 +14,7 @@ use crate::domain::text::{about, grouped, list, rate};
 use crate::domain::{BatchState, Outcome, Timestamp, Zone};
 use crate::events::Event;
 use crate::report::{FellBack, Report, StepReport};
-use crate::status::Look;
+use crate::status::{Look, Obstacle};
 
 /// What the operator has just done to a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub enum Done {
     Scheduled,
     /// It was kept as a draft.
     Kept,
+    /// It waits for the approval of another operator.
+    Asked,
     Started,
     Paused,
     Resumed,
@@ -37,6 +39,7 @@ impl Done {
             Self::Launched => "launched",
             Self::Scheduled => "scheduled",
             Self::Kept => "kept",
+            Self::Asked => "asked",
             Self::Started => "started",
             Self::Paused => "paused",
             Self::Resumed => "resumed",
@@ -68,6 +71,19 @@ impl CampaignPage<'_> {
 
     fn path(&self) -> String {
         campaign_path(&self.look().show.id)
+    }
+
+    /// Whether another operator must start it than those who have written it.
+    fn needs_approval(&self) -> bool {
+        self.look().obstacles.iter().any(|obstacle| matches!(obstacle, Obstacle::NeedsApproval(_)))
+    }
+
+    /// Those who have written it, if the reader is one of them and another one must start it.
+    fn own_authors(&self) -> Option<String> {
+        self.look().obstacles.iter().find_map(|obstacle| match obstacle {
+            Obstacle::NeedsApproval(needs) if needs.is_author(&self.frame.operator) => Some(needs.authors()),
+            _ => None,
+        })
     }
 
     /// Whether it may still be cancelled.

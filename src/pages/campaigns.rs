@@ -6,7 +6,8 @@ use super::figures::{Bar, Portion};
 use super::frame::Frame;
 use super::show::Plain;
 use super::texts::ENGLISH;
-use crate::domain::{BatchState, Outcome, Timestamp};
+use super::writing::Unfinished;
+use crate::domain::{BatchState, Outcome};
 use crate::status::Look;
 
 /// The list of campaigns, latest first.
@@ -15,8 +16,10 @@ use crate::status::Look;
 pub struct CampaignsPage<'a> {
     pub frame: Frame,
     pub rows: Vec<Row<'a>>,
-    /// Campaigns that are being written: name, address, last change and who made it.
-    pub unfinished: Vec<(String, String, Timestamp, String)>,
+    /// Campaigns that are being written: the latest.
+    pub unfinished: Vec<Unfinished>,
+    /// Whether there are more of them.
+    pub more_unfinished: bool,
     /// What the list was filtered by.
     pub name: Option<String>,
     pub state: Option<BatchState>,

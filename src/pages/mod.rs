@@ -58,8 +58,8 @@ pub use sign_in::{SetupPage, SignInPage};
 pub use texts::Texts;
 pub use trouble::TroublePage;
 pub use writing::{
-    Field, FieldKind, Outlook, StepFields, WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteReview,
-    WriteRoute, WriteTime, Writing, WritingPage,
+    Count, DiscardPage, Field, FieldKind, LineStep, Outlook, Pattern, StepFields, Unfinished, UnfinishedPage,
+    WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteReview, WriteRoute, WriteTime, Writing, WritingPage,
 };
 
 /// The texts of the pages.

@@ -1,5 +1,7 @@
 //! The pages on which a campaign is written, one after the other.
 
+use std::borrow::Cow;
+
 use askama::Template;
 
 use super::figures::Portion;
@@ -69,6 +71,8 @@ pub struct Writing {
     pub changed_by: String,
     /// What is wrong and belongs to no field of the page.
     pub problems: Vec<String>,
+    /// The operator who was faster, if the page shows a change that came too late and is not saved.
+    pub late: Option<String>,
 }
 
 impl Writing {
@@ -89,6 +93,10 @@ impl Writing {
         WritingPage::ALL.iter().enumerate().map(each).collect()
     }
 
+    fn discard_path(&self) -> String {
+        format!("/new/{}/delete", self.id)
+    }
+
     fn title(&self) -> &'static str {
         self.page.title(&ENGLISH)
     }
@@ -98,12 +106,79 @@ impl Writing {
 #[derive(Debug)]
 pub struct Field {
     pub name: String,
-    pub label: &'static str,
-    pub hint: &'static str,
+    pub label: Cow<'static, str>,
+    pub hint: Cow<'static, str>,
     pub value: String,
     pub kind: FieldKind,
     /// What is wrong with its value: the sentence that a command would print.
     pub problem: Option<String>,
+    /// The length of its value.
+    pub count: Option<Count>,
+}
+
+impl Field {
+    /// The ids of what describes it.
+    fn about(&self) -> String {
+        let count = if self.count.is_some() { format!("{}-count ", self.name) } else { String::new() };
+        format!("{count}{}-hint", self.name)
+    }
+
+    /// The step that it belongs to, and its own name.
+    fn in_step(&self) -> Option<(&str, &str)> {
+        self.name.split_once('-')
+    }
+
+    fn step(&self) -> &str {
+        self.in_step().map_or("", |(step, _)| step)
+    }
+
+    /// Whether it chooses a template, on which other fields depend.
+    fn is_template(&self) -> bool {
+        self.in_step().is_some_and(|(_, name)| name == "template")
+    }
+}
+
+/// The length of a text.
+#[derive(Debug)]
+pub struct Count {
+    /// What is counted, for the script.
+    pub of: String,
+    pub sentence: String,
+    /// Whether it is too long.
+    pub is_over: bool,
+}
+
+/// The texts of a template, each in parts: whether it is the place of a variable, and the text.
+#[derive(Debug)]
+pub struct Pattern {
+    pub texts: Vec<Vec<(bool, String)>>,
+    /// Whether it has cards, which the page cannot fill.
+    pub has_cards: bool,
+}
+
+impl Pattern {
+    pub fn of<'a>(texts: impl Iterator<Item = &'a str>, has_cards: bool) -> Self {
+        Self { texts: texts.filter(|text| !text.is_empty()).map(parts).collect(), has_cards }
+    }
+}
+
+/// Splits a text at the places of its variables: `Hi {{1}}` is `Hi ` and `{{1}}`.
+fn parts(text: &str) -> Vec<(bool, String)> {
+    let mut found = Vec::new();
+    for (number, piece) in text.split("{{").enumerate() {
+        let literal = match piece.split_once("}}").filter(|_| number > 0) {
+            Some((name, literal)) => {
+                found.push((true, format!("{{{{{name}}}}}")));
+                literal.to_owned()
+            }
+            None if number > 0 => format!("{{{{{piece}"),
+            None => piece.to_owned(),
+        };
+        if !literal.is_empty() {
+            found.push((false, literal));
+        }
+    }
+    found
 }
 
 #[derive(Debug)]
@@ -139,7 +214,7 @@ macro_rules! framed {
     )+};
 }
 
-framed!(WriteRecipients, WriteImport, WriteCheck, WriteRoute, WriteTime);
+framed!(WriteRecipients, WriteImport, WriteCheck, WriteRoute, WriteTime, DiscardPage);
 
 impl WriteContent<'_> {
     const fn frame(&self) -> &Frame {
@@ -165,14 +240,24 @@ impl WriteReview<'_> {
         format!("/new/{}/launch", self.writing.id)
     }
 
-    fn delete_path(&self) -> String {
-        format!("/new/{}/delete", self.writing.id)
-    }
-
     /// The label of the button: it says to how many.
     fn launch_label(&self) -> String {
-        let recipients = self.outlook.as_ref().map_or(0, |outlook| outlook.recipients);
-        format!("{} {}", ENGLISH.launch_to, ENGLISH.recipients_count(i64::try_from(recipients).unwrap_or(i64::MAX)))
+        let Some(outlook) = &self.outlook else { return ENGLISH.launch.to_owned() };
+        let recipients = ENGLISH.recipients_count(i64::try_from(outlook.recipients).unwrap_or(i64::MAX));
+        match outlook.needs_approval {
+            Some(_) => ENGLISH.wizard.ask_for(&recipients),
+            None => format!("{} {recipients}", ENGLISH.launch_to),
+        }
+    }
+
+    /// Why another operator must start it.
+    fn needs_approval(&self) -> Option<&str> {
+        self.outlook.as_ref()?.needs_approval.as_deref()
+    }
+
+    /// Whether it may be launched, as far as is known.
+    fn may_launch(&self) -> bool {
+        self.outlook.is_some() || self.name.problem.is_some()
     }
 }
 
@@ -268,6 +353,20 @@ pub struct StepFields {
     pub fields: Vec<Field>,
     /// What is wrong and belongs to none of the fields.
     pub problems: Vec<String>,
+    /// The texts of its template.
+    pub pattern: Option<Pattern>,
+}
+
+/// A step at a glance.
+#[derive(Debug)]
+pub struct LineStep {
+    /// From 1.
+    pub number: usize,
+    pub channel: String,
+    pub success: String,
+    pub countries: String,
+    /// When the next step follows; `None` for the last.
+    pub falls_back: Option<String>,
 }
 
 /// The steps: channels, deadlines, countries.
@@ -275,6 +374,7 @@ pub struct StepFields {
 #[template(path = "new_route.html")]
 pub struct WriteRoute {
     pub writing: Writing,
+    pub line: Vec<LineStep>,
     pub steps: Vec<StepFields>,
 }
 
@@ -322,4 +422,57 @@ pub struct Outlook {
     pub left_out: Vec<(String, u64)>,
     /// Each with the page where it can be changed.
     pub warnings: Vec<(String, WritingPage)>,
+    /// Why another operator must start it.
+    pub needs_approval: Option<String>,
+}
+
+/// The question before a campaign that is being written is discarded.
+#[derive(Debug, Template)]
+#[template(path = "new_discard.html")]
+pub struct DiscardPage {
+    pub writing: Writing,
+}
+
+/// A campaign that is being written, in a list.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// Empty if it has none so far.
+    pub name: String,
+    pub path: String,
+    pub changed_at: Timestamp,
+    pub changed_by: String,
+}
+
+/// The campaigns that are being written, latest change first.
+#[derive(Debug, Template)]
+#[template(path = "new_list.html")]
+pub struct UnfinishedPage {
+    pub frame: Frame,
+    pub rows: Vec<Unfinished>,
+    pub is_later: bool,
+    /// The address of the first page.
+    pub first: String,
+    /// The address of the next page.
+    pub next: Option<String>,
+}
+
+impl UnfinishedPage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_split_at_the_places_of_its_variables() {
+        let split =
+            |text| parts(text).into_iter().map(|(is_place, part)| format!("{is_place}:{part}")).collect::<Vec<_>>();
+        assert_eq!(split("Hi {{1}}, {{ 2 }}"), ["false:Hi ", "true:{{1}}", "false:, ", "true:{{ 2 }}"]);
+        assert_eq!(split("{{1}}"), ["true:{{1}}"]);
+        assert_eq!(split("a }} b {{ c"), ["false:a }} b ", "false:{{ c"]);
+        assert!(split("").is_empty());
+    }
 }

@@ -83,7 +83,7 @@ pub(in crate::api) struct FieldProblem {
 /// Why an operation did not do what it was asked.
 #[derive(Debug, Clone)]
 pub(in crate::api) struct Problem {
-    pub(super) kind: Kind,
+    pub(in crate::api) kind: Kind,
     detail: String,
     errors: Vec<FieldProblem>,
     headers: Vec<(HeaderName, HeaderValue)>,

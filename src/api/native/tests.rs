@@ -68,6 +68,13 @@ impl Bench {
         Self::with(config()).await
     }
 
+    /// A server with a changed configuration of the samples.
+    pub(in crate::api) async fn configured(change: impl FnOnce(&str) -> String) -> Self {
+        let text = change(include_str!("../../../samples/volley.toml"));
+        let read = Config::read(Some((Path::new("volley.toml"), &text)), std::iter::empty(), []);
+        Self::with(Arc::new(read.unwrap().config)).await
+    }
+
     async fn with(config: Arc<Config>) -> Self {
         Self::begun(config, |parts| parts).await
     }

@@ -9,19 +9,20 @@ use url::form_urlencoded;
 use super::admit::Session;
 use super::frame::page;
 use super::home::rows;
+use super::writing::unfinished;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Query, found, launcher};
-use crate::domain::{BatchId, BatchState, Scope, Timestamp};
+use crate::domain::{BatchId, BatchState, Scope};
 use crate::events::Event;
 use crate::pages::{CampaignPage, CampaignsPage, Done, LivePart, Part, Place, ReportPage};
 use crate::report::Report;
 use crate::status::{Listed, Watcher};
-use crate::store::{Batch, BatchFilter, Sketch};
+use crate::store::{Batch, BatchFilter};
 
 /// Campaigns of a page.
 const SHOWN: u32 = 50;
 /// Campaigns that are being written, in the list: the latest.
-const UNFINISHED_SHOWN: u32 = 20;
+const UNFINISHED_SHOWN: u32 = 5;
 /// Events on the page of a campaign.
 pub(super) const EVENTS_SHOWN: u32 = 8;
 
@@ -60,14 +61,17 @@ pub(super) async fn list(
     let next = found.next.map(|next| cursors.write(&next.0)).transpose()?;
     let listed = Listed::of(&launcher(&shared, &shared.config, &call), found.batches).await?;
     let is_first = before.is_none() && name.is_none() && query.state.is_none();
-    let unfinished = if is_first && call.caller.check(Scope::Manage).is_ok() {
-        shared.store.sketches(UNFINISHED_SHOWN).await?.iter().map(unfinished).collect()
+    let mut sketches = if is_first && call.caller.check(Scope::Manage).is_ok() {
+        shared.store.sketches(None, UNFINISHED_SHOWN + 1).await?
     } else {
         Vec::new()
     };
+    let more_unfinished = sketches.len() > UNFINISHED_SHOWN as usize;
+    sketches.truncate(UNFINISHED_SHOWN as usize);
     page(&CampaignsPage {
         frame: session.frame(Place::Campaigns),
-        unfinished,
+        unfinished: sketches.iter().map(unfinished).collect(),
+        more_unfinished,
         rows: rows(&listed),
         name,
         state: query.state,
@@ -76,13 +80,6 @@ pub(super) async fn list(
         first: without_cursor(&uri),
         next: next.map(|next| with_cursor(&uri, &next)),
     })
-}
-
-/// A campaign that is being written: name, address, last change and who made it.
-fn unfinished(sketch: &Sketch) -> (String, String, Timestamp, String) {
-    let keys: serde_json::Value = serde_json::from_str(&sketch.campaign).unwrap_or_default();
-    let name = keys["name"].as_str().or_else(|| keys["audience"][0].as_str()).unwrap_or_default().to_owned();
-    (name, format!("/new/{}/recipients", sketch.id), sketch.changed_at, sketch.changed_by.clone())
 }
 
 /// The address of the next page: the same filters, and the cursor.

@@ -79,6 +79,99 @@ for (const chip of document.querySelectorAll("[data-insert]")) {
   });
 }
 
+// The length of a text while it is written. The server counts, as it does when the page is saved.
+for (const says of document.querySelectorAll("[data-count]")) {
+  const input = document.getElementById(says.id.slice(0, -"-count".length));
+  let waits = null;
+  let asked = 0;
+  const ask = async () => {
+    const number = ++asked;
+    const query = new URLSearchParams({ of: says.dataset.count, text: input.value });
+    // A longer address might be refused; saving counts such a text.
+    if (query.toString().length > 16000) return;
+    const answer = await fetch(`/new/count?${query}`).catch(() => null);
+    const count = answer && answer.ok ? await answer.json() : null;
+    // An earlier question may be answered later.
+    if (!count || number !== asked) return;
+    says.textContent = count.is_over ? `${says.dataset.over} ${count.sentence}` : count.sentence;
+    says.classList.toggle("problem", count.is_over);
+  };
+  input.addEventListener("input", () => {
+    clearTimeout(waits);
+    waits = setTimeout(ask, 250);
+  });
+}
+
+// Another template has other fields: what was entered is saved, and they are shown.
+for (const choice of document.querySelectorAll("select[data-chosen]")) {
+  choice.addEventListener("change", () => submitAs(choice.form, choice.dataset.chosen));
+}
+
+// Sends a form as one of its buttons would.
+function submitAs(form, what) {
+  const button = document.createElement("button");
+  button.name = "do";
+  button.value = what;
+  button.hidden = true;
+  form.append(button);
+  form.requestSubmit(button);
+}
+
+// Steps are moved with the pointer; with the keyboard, by their buttons. The fields move along, and the drop saves them.
+for (const list of document.querySelectorAll("[data-reorder]")) {
+  const order = () => [...list.children].map((step) => step.dataset.step).join(",");
+  if (list.children.length < 2) break;
+  for (const step of list.children) {
+    const grip = document.createElement("span");
+    grip.className = "grip";
+    grip.textContent = "⠿";
+    grip.title = `${list.dataset.reorder} ${step.dataset.step}`;
+    grip.setAttribute("aria-hidden", "true");
+    step.querySelector("h2").append(grip);
+    let before = null;
+
+    const end = (isDropped) => {
+      if (before === null) return;
+      const was = before;
+      before = null;
+      step.classList.remove("dragged");
+      if (!isDropped) {
+        // As it was: each step in the order of its number.
+        list.append(...[...list.children].sort((a, b) => a.dataset.step - b.dataset.step));
+      } else if (order() !== was) {
+        submitAs(list.closest("form"), `order-${order()}`);
+      }
+    };
+
+    grip.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      event.preventDefault();
+      before = order();
+      step.classList.add("dragged");
+      grip.setPointerCapture(event.pointerId);
+    });
+    grip.addEventListener("pointermove", (event) => {
+      if (before === null) return;
+      const under = document.elementFromPoint(event.clientX, event.clientY);
+      const other = under && under.closest("[data-step]");
+      if (!other || other === step || other.parentElement !== list) return;
+      const follows = step.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING;
+      // Beyond its middle, so that steps of different heights do not change places again and again.
+      const { left, top, width, height } = other.getBoundingClientRect();
+      const own = step.getBoundingClientRect();
+      const isBeside = Math.abs(own.top - top) < 10;
+      const passed = isBeside ? (event.clientX - left) / width : (event.clientY - top) / height;
+      // The others move, because the pointer stays with an element only while that is not moved.
+      let moved = null;
+      while (follows && passed > 0.5 && moved !== other) step.before(moved = step.nextElementSibling);
+      while (!follows && passed < 0.5 && moved !== other) step.after(moved = step.previousElementSibling);
+    });
+    grip.addEventListener("pointerup", () => end(true));
+    grip.addEventListener("pointercancel", () => end(false));
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape") end(false); });
+  }
+}
+
 // A file is sent in parts, so that a broken upload goes on where it stopped.
 for (const form of document.querySelectorAll("form[data-upload]")) {
   const PART = 8 << 20;

@@ -390,6 +390,7 @@ impl Texts {
             Done::Launched => "The campaign is launched.",
             Done::Scheduled => "The campaign is scheduled. It starts by itself.",
             Done::Kept => "The campaign is kept as a draft. Nothing is sent before it is started.",
+            Done::Asked => self.wizard.approval_asked,
             Done::Started => "The campaign is started.",
             Done::Paused => "The campaign is paused. Submitted messages stay submitted; nothing else is sent.",
             Done::Resumed => "The campaign is resumed. No message that was submitted is sent again.",

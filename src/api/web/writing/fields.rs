@@ -11,7 +11,15 @@ pub(super) fn field(
     (label, hint): (&'static str, &'static str),
     kind: FieldKind,
 ) -> Field {
-    Field { name: format!("{prefix}{key}"), label, hint, value: keys.text(key), kind, problem: None }
+    Field {
+        name: format!("{prefix}{key}"),
+        label: label.into(),
+        hint: hint.into(),
+        value: keys.text(key),
+        kind,
+        problem: None,
+        count: None,
+    }
 }
 
 /// A choice whose values are their labels; an empty one means `usual`.

@@ -4,29 +4,36 @@
 //! and launched is what the API and the commands would read.
 
 mod content;
+mod count;
 mod document;
 mod fields;
+mod list;
 mod problems;
 mod recipients;
 mod review;
 mod route;
+mod template;
 #[cfg(test)]
 mod tests;
 mod time;
 mod upload;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::admit::Session;
 use super::form::Form;
+use super::frame::page;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem};
 use crate::domain::{Scope, SketchId};
-use crate::pages::{Part, Place, Writing, WritingPage};
+use crate::pages::{DiscardPage, Part, Place, Writing, WritingPage};
 use crate::store::Sketch;
 pub(super) use content::{change_content, content};
+pub(super) use count::count;
 use document::Document;
+pub(super) use list::{list, unfinished};
 pub(super) use recipients::{change_check, change_recipients, check, recipients};
 pub(super) use review::{launch, review, test};
 pub(super) use route::{change_route, route};
@@ -50,6 +57,17 @@ pub(super) async fn begin(State(shared): State<Shared>, call: Call) -> Answer<Re
     Ok(Redirect::to(&path))
 }
 
+/// Asks before what was written is discarded.
+pub(super) async fn ask_discard(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    let opened = Opened::of(&shared, &call, &id).await?;
+    page(&DiscardPage { writing: opened.writing(&session, WritingPage::Review) })
+}
+
 /// Discards what was written.
 pub(super) async fn discard(
     State(shared): State<Shared>,
@@ -61,11 +79,18 @@ pub(super) async fn discard(
     // Nobody changes it meanwhile.
     opened.claim(&shared, &call).await?;
     shared.store.remove_sketch(opened.sketch.id).await?;
-    Ok(Redirect::to("/campaigns"))
+    Ok(Redirect::to("/new"))
 }
 
 fn path(id: SketchId, page: WritingPage) -> String {
     format!("/new/{id}/{}", page.as_str())
+}
+
+/// A change of a page.
+enum Changed {
+    Saved(Opened),
+    /// Another operator was faster: the campaign as it is now, with the change in it, which is not saved.
+    Late(Opened),
 }
 
 /// A campaign that is being written, as it was read.
@@ -91,6 +116,34 @@ impl Opened {
         let opened = Self::of(shared, call, id).await?;
         opened.ensure_version(form.get("version").unwrap_or_default())?;
         Ok(opened)
+    }
+
+    /// Makes the change of a form, if it was decided on the present version.
+    async fn change(
+        shared: &Shared,
+        call: &Call,
+        (id, form): (&str, &Form),
+        mut apply: impl FnMut(&mut Document) + Send,
+    ) -> Answer<Changed> {
+        let mut opened = Self::of(shared, call, id).await?;
+        let is_present = opened.ensure_version(form.get("version").unwrap_or_default()).is_ok();
+        apply(&mut opened.document);
+        if is_present {
+            match opened.save(shared, call).await {
+                Ok(()) => return Ok(Changed::Saved(opened)),
+                Err(problem) if problem.kind == Kind::Changed => {
+                    opened = Self::of(shared, call, id).await?;
+                    apply(&mut opened.document);
+                }
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(Changed::Late(opened))
+    }
+
+    /// What the pages have in common, for one whose change came too late: it shows what was entered.
+    fn late(&self, session: &Session, page: WritingPage) -> Writing {
+        Writing { late: Some(self.sketch.changed_by.clone()), ..self.writing(session, page) }
     }
 
     fn ensure_version(&self, version: &str) -> Answer<()> {
@@ -139,7 +192,13 @@ impl Opened {
             changed_at: self.sketch.changed_at,
             changed_by: self.sketch.changed_by.clone(),
             problems: Vec::new(),
+            late: None,
         }
+    }
+
+    /// Leads to a step of the same page.
+    fn to_step(&self, page: WritingPage, number: usize) -> Response {
+        Redirect::to(&format!("{}#step-{number}", path(self.sketch.id, page))).into_response()
     }
 
     /// Where a page leads: to itself after `save`, else to the next one.
@@ -147,4 +206,10 @@ impl Opened {
         let next = if form.get("do") == Some("next") { page.next() } else { page };
         Redirect::to(&path(self.sketch.id, next)).into_response()
     }
+}
+
+/// The answer to a change that came too late: the page with what was entered.
+fn too_late(mut shown: Response) -> Response {
+    *shown.status_mut() = StatusCode::PRECONDITION_FAILED;
+    shown
 }

@@ -105,11 +105,12 @@ mod tests {
     fn a_problem_stands_beside_its_field() {
         let field = |name: &str| Field {
             name: name.to_owned(),
-            label: "",
-            hint: "",
+            label: "".into(),
+            hint: "".into(),
             value: String::new(),
             kind: FieldKind::Text,
             problem: None,
+            count: None,
         };
         let mut fields = [field("1-template"), field("1-template_body"), field("1-text")];
         let problems = [problem(true, "template, body 2"), problem(true, "text"), problem(true, "media")];

@@ -3,30 +3,36 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::document::Keys;
 use super::fields::field;
 use super::problems::page_of;
-use super::{Document, Opened};
+use super::{Document, Opened, too_late};
 use crate::api::Shared;
 use crate::api::native::{About, Answer, Call, Kind, Path, Problem as ApiProblem, current, draft_of, launcher};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
-use crate::campaign::{LaunchError, Prepared, PreviewRequest, Previews, Trial, Warning};
-use crate::config::Problem;
+use crate::campaign::{LaunchError, Lint, Prepared, PreviewRequest, Previews, Trial, Warning};
+use crate::config::{Config, Problem};
 use crate::domain::text::{about, capital, list};
-use crate::domain::{BatchState, Causes, StepIndex};
+use crate::domain::{BatchState, Causes, StepIndex, Timestamp};
 use crate::forecast::{Cost, Shares};
 use crate::pages::{
-    Done, Field, FieldKind, Outlook, PreviewMessage, PreviewStep, WriteReview, Writing, WritingPage, campaign_path,
+    Done, FieldKind, Outlook, PreviewMessage, PreviewStep, WriteReview, Writing, WritingPage, campaign_path,
 };
+use crate::store;
 use crate::template::PARTS_MAX;
 
 /// Plans what is written, with previews. Recipients are chosen by chance, but always the same.
-pub(super) async fn planned(shared: &Shared, call: &Call, document: &Document) -> Result<Prepared, LaunchError> {
+pub(super) async fn planned(
+    shared: &Shared,
+    config: &Config,
+    call: &Call,
+    document: &Document,
+) -> Result<Prepared, LaunchError> {
     let draft = document.draft().map_err(LaunchError::Problems)?;
-    let config = crate::throttle::with_overrides(&shared.config, &shared.store.overrides().await?);
     let request = PreviewRequest { to: Vec::new(), seed: 1, sms_parts_max: PARTS_MAX };
-    launcher(shared, &config, call).plan_with_preview(&draft, request, |_| ()).await
+    launcher(shared, config, call).plan_with_preview(&draft, request, |_| ()).await
 }
 
 /// The messages of some recipients, by step.
@@ -75,35 +81,46 @@ pub(in crate::api::web) async fn review(
 ) -> Answer<Response> {
     let opened = Opened::of(&shared, &call, &id).await?;
     let writing = opened.writing(&session, WritingPage::Review);
-    shown(&shared, &call, &opened, writing).await
+    planned_page(&shared, &call, &opened, writing).await
 }
 
-/// The page of the review, also with what went wrong.
-async fn shown(shared: &Shared, call: &Call, opened: &Opened, mut writing: Writing) -> Answer<Response> {
+/// The page of the review with a plan of what is written.
+async fn planned_page(shared: &Shared, call: &Call, opened: &Opened, writing: Writing) -> Answer<Response> {
+    let config = current(shared).await?;
+    let planned = planned(shared, &config, call, &opened.document).await;
+    shown((shared, &config), call, (opened, planned), writing).await
+}
+
+/// The page of the review: with the plan, or with what went wrong instead.
+async fn shown(
+    (shared, config): (&Shared, &Config),
+    call: &Call,
+    (opened, planned): (&Opened, Result<Prepared, LaunchError>),
+    mut writing: Writing,
+) -> Answer<Response> {
     let texts = writing.frame.texts();
     let mut name =
         field(&opened.document.keys, "", "name", (texts.campaign_name, texts.campaign_name_hint), FieldKind::Text);
     if name.value.is_empty() {
         name.value = opened.document.audience().unwrap_or_default();
     }
-    let test = Field {
-        name: "to".to_owned(),
-        label: texts.test_numbers,
-        hint: texts.test_numbers_hint,
-        value: String::new(),
-        kind: FieldKind::Text,
-        problem: None,
-    };
-    let (prepared, to_mend) = match planned(shared, call, &opened.document).await {
+    let test = field(&Keys::default(), "", "to", (texts.test_numbers, texts.test_numbers_hint), FieldKind::Text);
+    let (prepared, to_mend) = match planned {
         Ok(prepared) => (Some(prepared), Vec::new()),
         Err(LaunchError::Problems(problems)) => (None, mended(&problems)),
         Err(error) => {
             writing.problems.push(error.to_string());
+            if let LaunchError::Store(store::Error::NameTaken { .. }) = error {
+                name.problem = Some(error.to_string());
+            }
             (None, Vec::new())
         }
     };
     let outlook = match &prepared {
-        Some(prepared) => Some(outlook(shared, call, prepared, &writing).await?),
+        Some(prepared) => {
+            let finished_by = launcher(shared, config, call).finished_by(prepared).await?;
+            Some(outlook(prepared, finished_by, &writing))
+        }
         None => None,
     };
     let previews = prepared.as_ref().map(previews).unwrap_or_default();
@@ -114,7 +131,7 @@ fn mended(problems: &[Problem]) -> Vec<(String, WritingPage)> {
     problems.iter().map(|problem| (problem.to_string(), page_of(problem))).collect()
 }
 
-async fn outlook(shared: &Shared, call: &Call, prepared: &Prepared, writing: &Writing) -> Answer<Outlook> {
+fn outlook(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Writing) -> Outlook {
     let (texts, frame) = (writing.frame.texts(), &writing.frame);
     let Prepared { plan, recipients, forecast, warnings, beginnings, now, .. } = prepared;
     let mut facts = Vec::new();
@@ -124,8 +141,7 @@ async fn outlook(shared: &Shared, call: &Call, prepared: &Prepared, writing: &Wr
         let by = format!("{}{}", frame.time(forecast.done_at), forecast.limited_by());
         facts.push((texts.first_message_by, by));
     }
-    let config = current(shared).await?;
-    if let Some(by) = launcher(shared, &config, call).finished_by(prepared).await? {
+    if let Some(by) = finished_by {
         facts.push((texts.all_by, frame.time(by)));
     }
     if let Some(cost) = Cost::of(plan, &recipients.countries) {
@@ -146,20 +162,42 @@ async fn outlook(shared: &Shared, call: &Call, prepared: &Prepared, writing: &Wr
     });
     let rejected = recipients.left_out.iter().flat_map(|rows| rows.reasons.iter());
     let rejected = rejected.map(|(reason, count)| (reason.to_string(), *count));
-    let others = [(texts.not_selected, recipients.not_selected), (texts.opted_out, recipients.opted_out)];
-    let others = others.into_iter().map(|(reason, count)| (reason.to_owned(), count));
-    let left_out = rejected.chain(others).filter(|(_, count)| *count > 0);
+    let chosen = [(texts.not_selected, recipients.not_selected), (texts.opted_out, recipients.opted_out)];
+    let chosen = chosen.into_iter().map(|(reason, count)| (reason.to_owned(), count));
+    let left_out = rejected.chain(chosen).filter(|(_, count)| *count > 0);
+    let needs_approval = warnings.iter().find(|warning| warning.code == Lint::NeedsApproval);
+    let others = warnings.iter().filter(|warning| warning.code != Lint::NeedsApproval);
     let warning = |warning: &Warning| match warning.step {
-        Some(step) => (texts.about_step(step, &warning.sentence), WritingPage::Content),
-        None => (warning.sentence.clone(), WritingPage::Time),
+        Some(step) => (texts.about_step(step, &warning.sentence), page_of_warning(warning)),
+        None => (warning.sentence.clone(), page_of_warning(warning)),
     };
-    Ok(Outlook {
+    Outlook {
         recipients: recipients.recipients,
         facts,
         steps: steps.collect(),
         left_out: left_out.collect(),
-        warnings: warnings.iter().map(warning).collect(),
-    })
+        warnings: others.map(warning).collect(),
+        needs_approval: needs_approval.map(|warning| warning.sentence.clone()),
+    }
+}
+
+/// The page on which the cause of a warning can be changed.
+const fn page_of_warning(warning: &Warning) -> WritingPage {
+    match warning.code {
+        Lint::Overlap
+        | Lint::DeadlineMoved
+        | Lint::NoDeadline
+        | Lint::ShortWindow
+        | Lint::NoStep
+        | Lint::StepForNoRecipient
+        | Lint::UnusedCountry
+        | Lint::NothingFollows
+        | Lint::UnevenPool => WritingPage::Route,
+        Lint::RareCountry | Lint::UnreadableExclude => WritingPage::Check,
+        Lint::NameTaken => WritingPage::Review,
+        _ if warning.step.is_some() => WritingPage::Content,
+        _ => WritingPage::Time,
+    }
 }
 
 /// Launches what is written, or keeps it as a draft of the engine.
@@ -174,24 +212,18 @@ pub(in crate::api::web) async fn launch(
     call: Call,
     form: Form,
 ) -> Answer<Response> {
-    let mut opened = Opened::to_change(&shared, &call, &id, &form).await?;
+    let mut opened = Opened::of(&shared, &call, &id).await?;
+    if opened.ensure_version(form.get("version").unwrap_or_default()).is_err() {
+        opened.document.keys.take(&form, "", &["name"]);
+        let writing = opened.late(&session, WritingPage::Review);
+        return planned_page(&shared, &call, &opened, writing).await.map(too_late);
+    }
     let Some(name) = form.entered("name") else {
         let sentence = "a campaign needs a name; go back and write one";
         return Err(ApiProblem::new(Kind::Invalid, sentence));
     };
-    if let Some(begun) = opened.sketch.launch.clone() {
-        if let Some(batch) =
-            shared.store.batch_named(&begun).await?.filter(|batch| batch.created_at >= opened.sketch.created_at)
-        {
-            return Ok(launched(&shared, &opened, &batch.public_id().to_string(), Done::Launched).await);
-        }
-        if begun != name {
-            let sentence = format!(
-                "a launch of this campaign as \"{begun}\" has begun and may still be running; launch it under this name, or \
-                 wait until it is done"
-            );
-            return Err(ApiProblem::new(Kind::Conflict, sentence));
-        }
+    if let Some(done) = begun(&shared, &opened, name).await? {
+        return Ok(done);
     }
     opened.document.keys.put("name", name);
     let is_draft = match form.get("do") {
@@ -211,11 +243,7 @@ pub(in crate::api::web) async fn launch(
     let done = launcher(&shared, &config, &call).launch_as(&draft, is_draft, |_| None, async |_| Ok(())).await;
     let error = match done {
         Ok((done, _)) => {
-            let what = match done.state {
-                BatchState::Draft => Done::Kept,
-                BatchState::Scheduled => Done::Scheduled,
-                _ => Done::Launched,
-            };
+            let what = done_as(done.state, is_draft);
             return Ok(launched(&shared, &opened, &done.id.to_string(), what).await);
         }
         Err(error) => error,
@@ -223,11 +251,36 @@ pub(in crate::api::web) async fn launch(
     // Nothing of a failed launch is stored.
     opened.sketch.launch = None;
     opened.claim(&shared, &call).await?;
-    let mut writing = opened.writing(&session, WritingPage::Review);
-    if !matches!(error, LaunchError::Problems(_)) {
-        writing.problems.push(error.to_string());
+    let writing = opened.writing(&session, WritingPage::Review);
+    shown((&shared, &config), &call, (&opened, Err(error)), writing).await
+}
+
+/// Leads to the campaign of a launch that has begun before; `None` if there is none, so that another may begin.
+async fn begun(shared: &Shared, opened: &Opened, name: &str) -> Answer<Option<Response>> {
+    let Some(begun) = &opened.sketch.launch else { return Ok(None) };
+    let batch = shared.store.batch_named(begun).await?.filter(|batch| batch.created_at >= opened.sketch.created_at);
+    if let Some(batch) = batch {
+        let what = done_as(batch.state, true);
+        return Ok(Some(launched(shared, opened, &batch.public_id().to_string(), what).await));
     }
-    shown(&shared, &call, &opened, writing).await
+    if begun != name {
+        let sentence = format!(
+            "a launch of this campaign as \"{begun}\" has begun and may still be running; launch it under this name, or \
+             wait until it is done"
+        );
+        return Err(ApiProblem::new(Kind::Conflict, sentence));
+    }
+    Ok(None)
+}
+
+/// What a launch has done; `kept` if it was to keep a draft.
+const fn done_as(state: BatchState, kept: bool) -> Done {
+    match state {
+        BatchState::Draft if kept => Done::Kept,
+        BatchState::Draft => Done::Asked,
+        BatchState::Scheduled => Done::Scheduled,
+        _ => Done::Launched,
+    }
 }
 
 /// Leads to the campaign. What was written is not needed any more; if it cannot be removed, it still knows its campaign.
@@ -255,7 +308,7 @@ pub(in crate::api::web) async fn test(
     let mut writing = opened.writing(&session, WritingPage::Review);
     if to.is_empty() {
         writing.problems.push("a test needs a number; write one of your own".to_owned());
-        return shown(&shared, &call, &opened, writing).await;
+        return planned_page(&shared, &call, &opened, writing).await;
     }
     let draft = draft_of(opened.document.to_value(), &shared)?;
     let config = current(&shared).await?;
@@ -264,7 +317,7 @@ pub(in crate::api::web) async fn test(
         Ok(launched) => Ok(Redirect::to(&campaign_path(&launched.id.to_string())).into_response()),
         Err(error) => {
             writing.problems.push(error.to_string());
-            shown(&shared, &call, &opened, writing).await
+            planned_page(&shared, &call, &opened, writing).await
         }
     }
 }

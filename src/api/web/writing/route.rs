@@ -6,15 +6,16 @@ use axum::response::Response;
 use super::document::Keys;
 use super::fields::{choice, field};
 use super::problems::beside_steps;
-use super::{Document, Opened};
+use super::{Changed, Document, Opened, too_late};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::config::Config;
-use crate::domain::{Channel, Status};
-use crate::pages::{FieldKind, StepFields, WriteRoute, WritingPage};
+use crate::domain::text::about;
+use crate::domain::{Channel, Span, Status};
+use crate::pages::{FieldKind, LineStep, StepFields, Texts, WriteRoute, Writing, WritingPage};
 
 /// The most steps of a route.
 const STEPS: usize = 7;
@@ -49,12 +50,36 @@ pub(in crate::api::web) async fn route(
         let first = new_step(&shared.config, &[]);
         opened.document.steps.push(first);
     }
-    let writing = opened.writing(&session, WritingPage::Route);
+    shown(&shared, &opened, opened.writing(&session, WritingPage::Route))
+}
+
+fn shown(shared: &Shared, opened: &Opened, writing: Writing) -> Answer<Response> {
     let mut steps = fields(&opened.document, &shared.config);
     if let Err(problems) = opened.document.draft() {
         beside_steps(&mut steps, &problems, WritingPage::Route);
     }
-    page(&WriteRoute { writing, steps })
+    let line = line(&opened.document, writing.frame.texts());
+    page(&WriteRoute { writing, line, steps })
+}
+
+/// The steps at a glance.
+fn line(document: &Document, texts: &Texts) -> Vec<LineStep> {
+    let last = document.steps.len();
+    let of_step = |(index, keys): (usize, &Keys)| {
+        let channel: Option<Channel> = keys.text("channel").parse().ok();
+        let usual = channel.map_or(Status::Delivered, Channel::default_success);
+        let success = keys.text("success_status").parse().unwrap_or(usual);
+        let after = keys.text("fallback_after");
+        let after = after.parse::<Span>().map(about).unwrap_or(after);
+        LineStep {
+            number: index + 1,
+            channel: keys.text("channel"),
+            success: success.to_string(),
+            countries: texts.wizard.countries(&keys.text("only"), &keys.text("except")),
+            falls_back: (index + 1 < last).then(|| texts.wizard.falls_back(&after, success)),
+        }
+    };
+    document.steps.iter().enumerate().map(of_step).collect()
 }
 
 fn fields(document: &Document, config: &Config) -> Vec<StepFields> {
@@ -87,49 +112,63 @@ fn fields(document: &Document, config: &Config) -> Vec<StepFields> {
         fields.push(field(keys, &prefix, "success_status", label, choice(texts.success_usual, possible)));
         let label = (texts.only_countries, texts.only_countries_hint);
         fields.push(field(keys, &prefix, "only", label, FieldKind::Text));
-        StepFields { number, title: keys.text("channel"), fields, problems: Vec::new() }
+        StepFields { number, title: keys.text("channel"), fields, problems: Vec::new(), pattern: None }
     };
     document.steps.iter().enumerate().map(of_step).collect()
 }
 
-/// What a button of the page does to the steps.
-fn rearrange(steps: &mut Vec<Keys>, wanted: &str, config: &Config) {
+/// What a button of the page does to the steps. Returns the step to show then, from 1.
+fn rearrange(steps: &mut Vec<Keys>, wanted: &str, config: &Config) -> Option<usize> {
     if wanted == "add" {
         if steps.len() < STEPS {
             let new = new_step(config, steps);
             steps.push(new);
         }
-        return;
+        return Some(steps.len());
     }
-    let Some((what, Ok(number))) = wanted.split_once('-').map(|(what, number)| (what, number.parse::<usize>())) else {
-        return;
+    let (what, where_to) = wanted.split_once('-')?;
+    if what == "order" {
+        return reorder(steps, where_to);
+    }
+    let index = where_to.parse::<usize>().ok()?.checked_sub(1).filter(|index| *index < steps.len())?;
+    let to = match what {
+        "up" if index > 0 => index - 1,
+        "down" if index + 1 < steps.len() => index + 1,
+        "remove" => {
+            steps.remove(index);
+            return Some(index.max(1));
+        }
+        _ => return None,
     };
-    let Some(index) = number.checked_sub(1).filter(|index| *index < steps.len()) else { return };
-    match what {
-        "up" if index > 0 => steps.swap(index, index - 1),
-        "down" if index + 1 < steps.len() => steps.swap(index, index + 1),
-        "remove" => drop(steps.remove(index)),
-        _ => {}
-    }
+    steps.swap(index, to);
+    Some(to + 1)
 }
 
-pub(in crate::api::web) async fn change_route(
-    State(shared): State<Shared>,
-    Path(id): Path<String>,
-    call: Call,
-    form: Form,
-) -> Answer<Response> {
-    let mut opened = Opened::to_change(&shared, &call, &id, &form).await?;
-    let steps = &mut opened.document.steps;
-    // The page shows a first step before there is one.
-    if steps.is_empty() && form.get("1-channel").is_some() {
+/// Brings the steps into an order of their numbers, such as `2,1,3`. One that leaves a step out changes nothing.
+fn reorder(steps: &mut Vec<Keys>, order: &str) -> Option<usize> {
+    let order: Vec<usize> = order.split(',').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+    let mut all = order.clone();
+    all.sort_unstable();
+    if !all.into_iter().eq(1..=steps.len()) {
+        return None;
+    }
+    let first_moved = (1..).zip(&order).find(|(place, number)| place != *number).map(|(place, _)| place);
+    *steps = order.iter().filter_map(|number| steps.get(number - 1)).cloned().collect();
+    first_moved
+}
+
+/// Takes the steps from a form.
+fn take(document: &mut Document, form: &Form) {
+    let steps = &mut document.steps;
+    // The page shows a first step before there is one. Another operator may have removed the last ones meanwhile.
+    while steps.len() < STEPS && form.get(&format!("{}-channel", steps.len() + 1)).is_some() {
         steps.push(Keys::default());
     }
     for (index, step) in steps.iter_mut().enumerate() {
         let prefix = format!("{}-", index + 1);
         let before = step.text("channel");
-        step.take(&form, &prefix, &TEXTS);
-        step.take_lists(&form, &prefix, &["only"]);
+        step.take(form, &prefix, &TEXTS);
+        step.take_lists(form, &prefix, &["only"]);
         let channel = step.text("channel");
         if channel != before {
             // Lanes, templates and senders belong to their channel.
@@ -142,9 +181,28 @@ pub(in crate::api::web) async fn change_route(
             }
         }
     }
-    rearrange(steps, form.get("do").unwrap_or_default(), &shared.config);
-    opened.save(&shared, &call).await?;
-    Ok(opened.after(WritingPage::Route, &form))
+}
+
+pub(in crate::api::web) async fn change_route(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    session: Session,
+    call: Call,
+    form: Form,
+) -> Answer<Response> {
+    let wanted = form.get("do").unwrap_or_default();
+    let mut to_show = None;
+    let changed = Opened::change(&shared, &call, (&id, &form), |document| {
+        take(document, &form);
+        to_show = rearrange(&mut document.steps, wanted, &shared.config);
+    });
+    match changed.await? {
+        Changed::Saved(opened) => Ok(match to_show {
+            Some(number) => opened.to_step(WritingPage::Route, number),
+            None => opened.after(WritingPage::Route, &form),
+        }),
+        Changed::Late(opened) => shown(&shared, &opened, opened.late(&session, WritingPage::Route)).map(too_late),
+    }
 }
 
 #[cfg(test)]
@@ -174,6 +232,10 @@ mod tests {
             steps.iter().map(|step| step.text("channel")).collect::<Vec<_>>().join("")
         };
         assert_eq!((after("up-2"), after("down-1"), after("remove-3")), ("bac".into(), "bac".into(), "ab".into()));
+        assert_eq!((after("order-3,1,2"), after("order-1,2,3")), ("cab".into(), "abc".into()));
+        for nothing in ["order-1,2", "order-1,2,2", "order-0,1,2", "order-", "order-a,b,c", "order-1,2,3,4"] {
+            assert_eq!(after(nothing), "abc", "{nothing}");
+        }
         for nothing in ["", "next", "up-1", "down-3", "up-9", "remove-0", "remove-x", "up-", "-1"] {
             assert_eq!(after(nothing), "abc", "{nothing}");
         }

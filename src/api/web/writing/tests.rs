@@ -1,5 +1,9 @@
 //! Tests of the way to a campaign, over the whole router.
 
+mod approval;
+mod content;
+mod lists;
+
 use axum::http::StatusCode;
 
 use crate::api::native::tests::{Answered, Bench};
@@ -139,8 +143,15 @@ async fn of_two_operators_who_change_the_same_version_one_is_refused() {
     let path = format!("{}/time", author.at);
     let second = other.post(&path, &[("version", version.as_str()), ("ttl", "3h")]).await;
     assert_eq!(second.status, StatusCode::PRECONDITION_FAILED);
-    assert!(second.text.contains("Mia has changed this campaign meanwhile"), "{}", second.text);
+    // What was entered is still there, on the present version, and can be saved again.
+    assert!(second.text.contains("mia has changed this campaign meanwhile."), "{}", second.text);
+    assert!(second.text.contains("value=\"3h\"") && second.text.contains("They are not saved"), "{}", second.text);
+    let present = self::version(&second.text);
+    assert_ne!(present, version);
     assert!(author.get("time").await.contains("value=\"2h\""));
+    let third = other.post(&path, &[("version", present.as_str()), ("ttl", "3h")]).await;
+    assert_eq!(third.status, StatusCode::SEE_OTHER, "{}", third.text);
+    assert!(author.get("time").await.contains("value=\"3h\""));
     let listed = other.get("/campaigns").await.text;
     assert!(listed.contains("Being written") && listed.contains("Members"), "{listed}");
 }
@@ -310,8 +321,10 @@ async fn an_operator_who_may_only_read_writes_no_campaign() {
 async fn what_was_discarded_is_gone() {
     let bench = Bench::new().await;
     let author = Author::begin(&bench).await;
-    let gone = author.send("delete", "1", &[]).await;
-    assert_eq!(place(&gone), "/campaigns");
+    let asks = author.get("delete").await;
+    assert!(asks.contains("Discard this campaign?") && asks.contains("Keep writing"), "{asks}");
+    let gone = author.send("delete", &version(&asks), &[]).await;
+    assert_eq!(place(&gone), "/new");
     let later = author.browser.get(&format!("{}/route", author.at)).await;
     assert_eq!(later.status, StatusCode::NOT_FOUND);
     assert!(later.text.contains("it was launched or discarded"), "{}", later.text);

@@ -3,16 +3,16 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::Opened;
 use super::fields::field;
 use super::problems::{beside, page_of};
+use super::{Changed, Document, Opened, too_late};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::campaign::schedule;
-use crate::pages::{Field, FieldKind, WriteTime, WritingPage};
+use crate::pages::{Field, FieldKind, WriteTime, Writing, WritingPage};
 
 const TEXTS: [&str; 8] = ["at", "time_zone", "over", "end", "ttl", "max_messages", "budget", "pause_when"];
 const LISTS: [&str; 1] = ["quiet_hours"];
@@ -24,7 +24,10 @@ pub(in crate::api::web) async fn time(
     call: Call,
 ) -> Answer<Response> {
     let opened = Opened::of(&shared, &call, &id).await?;
-    let mut writing = opened.writing(&session, WritingPage::Time);
+    shown(&shared, &session, &opened, opened.writing(&session, WritingPage::Time))
+}
+
+fn shown(shared: &Shared, session: &Session, opened: &Opened, mut writing: Writing) -> Answer<Response> {
     let (texts, keys) = (writing.frame.texts(), &opened.document.keys);
     let text = |key: &str, label, hint| field(keys, "", key, (label, hint), FieldKind::Text);
     let instant = |key: &str, label, hint| field(keys, "", key, (label, hint), FieldKind::Instant);
@@ -76,20 +79,27 @@ pub(in crate::api::web) async fn time(
     page(&WriteTime { writing, groups })
 }
 
-pub(in crate::api::web) async fn change_time(
-    State(shared): State<Shared>,
-    Path(id): Path<String>,
-    call: Call,
-    form: Form,
-) -> Answer<Response> {
-    let mut opened = Opened::to_change(&shared, &call, &id, &form).await?;
-    let keys = &mut opened.document.keys;
-    keys.take(&form, "", &TEXTS);
-    keys.take_lists(&form, "", &LISTS);
+fn take(document: &mut Document, form: &Form) {
+    let keys = &mut document.keys;
+    keys.take(form, "", &TEXTS);
+    keys.take_lists(form, "", &LISTS);
     if ["at", "end", "quiet_hours"].iter().all(|key| keys.text(key).is_empty()) {
         // A zone without a time says nothing.
         keys.put("time_zone", "");
     }
-    opened.save(&shared, &call).await?;
-    Ok(opened.after(WritingPage::Time, &form))
+}
+
+pub(in crate::api::web) async fn change_time(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    session: Session,
+    call: Call,
+    form: Form,
+) -> Answer<Response> {
+    match Opened::change(&shared, &call, (&id, &form), |document| take(document, &form)).await? {
+        Changed::Saved(opened) => Ok(opened.after(WritingPage::Time, &form)),
+        Changed::Late(opened) => {
+            shown(&shared, &session, &opened, opened.late(&session, WritingPage::Time)).map(too_late)
+        }
+    }
 }

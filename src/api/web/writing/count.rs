@@ -1,0 +1,90 @@
+//! Counts a text while an operator writes it, for the script of the page.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::api::native::{Answer, Call, Query};
+use crate::domain::{Scope, SmsEncoding};
+use crate::pages::Count;
+use crate::template::{CountedText, TextCount};
+
+/// A text, and what of a message it is.
+#[derive(Debug, Deserialize)]
+pub(in crate::api::web) struct CountQuery {
+    /// As [`Count`] names it.
+    of: String,
+    text: String,
+}
+
+#[derive(Debug, Serialize)]
+struct CountView {
+    sentence: String,
+    is_over: bool,
+}
+
+pub(in crate::api::web) async fn count(Query(query): Query<CountQuery>, call: Call) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let counted = read(&query.of).map(|counted| TextCount::of(counted, &query.text));
+    let view = counted.map(|count| CountView { sentence: count.to_string(), is_over: count.is_over() });
+    Ok(Json(view).into_response())
+}
+
+/// The count of a text of a field.
+pub(super) fn counted(of: CountedText, text: &str) -> Option<Count> {
+    let count = TextCount::of(of, text);
+    Some(Count { of: written(of), sentence: count.to_string(), is_over: count.is_over() })
+}
+
+/// The name of a kind of text in a request.
+fn written(of: CountedText) -> String {
+    match of {
+        CountedText::Text(channel) => channel.to_string(),
+        CountedText::Sms { encoding, transliterates: false } => format!("SMS {encoding}"),
+        CountedText::Sms { encoding, transliterates: true } => format!("SMS {encoding} plain"),
+        CountedText::HeaderText => "header".to_owned(),
+        CountedText::BodyValue => "body".to_owned(),
+        CountedText::Address => "address".to_owned(),
+        CountedText::CopyCode => "code".to_owned(),
+    }
+}
+
+fn read(of: &str) -> Option<CountedText> {
+    let mut words = of.split(' ');
+    let (first, encoding, plain) = (words.next()?, words.next(), words.next());
+    Some(match first {
+        "header" => CountedText::HeaderText,
+        "body" => CountedText::BodyValue,
+        "address" => CountedText::Address,
+        "code" => CountedText::CopyCode,
+        "SMS" => CountedText::Sms {
+            encoding: encoding.map_or(Some(SmsEncoding::Auto), |word| word.parse().ok())?,
+            transliterates: plain.is_some(),
+        },
+        channel => CountedText::Text(channel.parse().ok()?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Channel;
+
+    #[test]
+    fn every_kind_of_text_is_read_as_it_is_written() {
+        let sms = |encoding, transliterates| CountedText::Sms { encoding, transliterates };
+        for kind in [
+            CountedText::Text(Channel::Viber),
+            CountedText::Text(Channel::LineNotification),
+            sms(SmsEncoding::Auto, false),
+            sms(SmsEncoding::Gsm7, true),
+            CountedText::HeaderText,
+            CountedText::BodyValue,
+            CountedText::Address,
+            CountedText::CopyCode,
+        ] {
+            assert_eq!(read(&written(kind)), Some(kind));
+        }
+        assert_eq!((read("Pigeon"), read(""), read("SMS UTF-8")), (None, None, None));
+    }
+}

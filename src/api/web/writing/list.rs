@@ -1,0 +1,66 @@
+//! The list of the campaigns that are being written.
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+use serde::Deserialize;
+
+use crate::api::Shared;
+use crate::api::native::{Answer, Call, Query};
+use crate::api::web::admit::Session;
+use crate::api::web::campaigns::{with_cursor, without_cursor};
+use crate::api::web::frame::page;
+use crate::domain::{Scope, SketchId, Timestamp};
+use crate::pages::{Part, Place, Unfinished, UnfinishedPage};
+use crate::store::Sketch;
+
+/// Campaigns of a page.
+const SHOWN: u32 = 50;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::api::web) struct ListQuery {
+    cursor: String,
+}
+
+pub(in crate::api::web) async fn list(
+    State(shared): State<Shared>,
+    Query(query): Query<ListQuery>,
+    session: Session,
+    call: Call,
+    uri: Uri,
+) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let cursors = shared.cursors("sketch-pages", &()).await?;
+    let before = match query.cursor.as_str() {
+        "" => None,
+        cursor => {
+            let (at, id): (i64, u64) = cursors.read(cursor)?;
+            Some((Timestamp::from_millis(at), SketchId::new(id)))
+        }
+    };
+    // One more tells whether another page follows.
+    let mut found = shared.store.sketches(before, SHOWN + 1).await?;
+    let has_more = found.len() > SHOWN as usize;
+    found.truncate(SHOWN as usize);
+    let last = found.last().filter(|_| has_more);
+    let next = last.map(|last| cursors.write(&(last.changed_at.millis(), last.id.get()))).transpose()?;
+    page(&UnfinishedPage {
+        frame: session.frame(Place::Below(Part::Campaigns)),
+        rows: found.iter().map(unfinished).collect(),
+        is_later: before.is_some(),
+        first: without_cursor(&uri),
+        next: next.map(|next| with_cursor(&uri, &next)),
+    })
+}
+
+/// A campaign that is being written, in a list.
+pub(in crate::api::web) fn unfinished(sketch: &Sketch) -> Unfinished {
+    let keys: serde_json::Value = serde_json::from_str(&sketch.campaign).unwrap_or_default();
+    Unfinished {
+        name: keys["name"].as_str().or_else(|| keys["audience"][0].as_str()).unwrap_or_default().to_owned(),
+        path: format!("/new/{}/recipients", sketch.id),
+        changed_at: sketch.changed_at,
+        changed_by: sketch.changed_by.clone(),
+    }
+}

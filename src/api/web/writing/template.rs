@@ -1,0 +1,379 @@
+//! The template of a step: the fields that it needs, and their values.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+
+use super::count::counted;
+use super::document::Keys;
+use crate::api::Shared;
+use crate::api::native::Answer;
+use crate::api::web::form::Form;
+use crate::catalogue::{ButtonValue, Catalogue, KnownTemplate, NeededHeader, TemplateNeeds};
+use crate::domain::ContentPart;
+use crate::pages::{Field, FieldKind, Pattern, Texts, texts};
+use crate::template::CountedText;
+
+/// Separates the parts of a template in the value of a choice. No name of a template has it.
+const BETWEEN: char = '|';
+/// The keys of a location.
+const LOCATION: [&str; 4] = ["latitude", "longitude", "name", "address"];
+/// The most values of a body in a form; no template has as many.
+const VALUES_MAX: usize = 100;
+
+/// The templates that a campaign may use.
+#[derive(Debug)]
+pub(super) struct Known(Vec<KnownTemplate>);
+
+impl Known {
+    pub(super) async fn read(shared: &Shared) -> Answer<Self> {
+        let read = Catalogue::read(shared.store.as_ref(), &shared.config.lanes, None).await?;
+        let mut templates = read.templates;
+        templates.retain(KnownTemplate::is_approved);
+        templates.sort_by(|a, b| (&a.name, &a.language).cmp(&(&b.name, &b.language)));
+        templates.dedup_by(|a, b| (&a.name, &a.language) == (&b.name, &b.language));
+        Ok(Self(templates))
+    }
+
+    /// What the template of a step needs; `None` if it is not known.
+    fn needs(&self, template: &Keys) -> Option<TemplateNeeds> {
+        let (name, language) = (template.text("name"), template.text("language"));
+        self.0.iter().find(|known| known.name == name && known.language == language)?.needs()
+    }
+
+    /// Value and label of each.
+    fn choices(&self) -> impl Iterator<Item = (String, String)> {
+        self.0.iter().map(|known| {
+            let KnownTemplate { name, language, category_word, .. } = known;
+            let value = format!("{name}{BETWEEN}{language}{BETWEEN}{category_word}");
+            (value, format!("{name} ({language}, {})", category_word.to_lowercase()))
+        })
+    }
+}
+
+/// Makes the fields of one template.
+struct Maker<'a> {
+    number: usize,
+    template: &'a Keys,
+    whole: Value,
+}
+
+impl Maker<'_> {
+    fn field(&self, name: &str, label: impl Into<String>, hint: impl Into<String>, kind: FieldKind) -> Field {
+        Field {
+            name: format!("{}-{name}", self.number),
+            label: Cow::Owned(label.into()),
+            hint: Cow::Owned(hint.into()),
+            value: String::new(),
+            kind,
+            problem: None,
+            count: None,
+        }
+    }
+
+    /// A text of the template, by its place.
+    fn text(&self, pointer: &str) -> String {
+        match self.whole.pointer(pointer) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
+        }
+    }
+
+    fn counted(&self, field: Field, pointer: &str, of: CountedText) -> Field {
+        let value = self.text(pointer);
+        Field { count: counted(of, &value), value, ..field }
+    }
+
+    /// The place of a button in the list.
+    fn button(&self, index: u8) -> Option<usize> {
+        let buttons = self.template.0.get("buttons")?.as_array()?;
+        buttons.iter().position(|button| button["index"] == json!(index))
+    }
+}
+
+/// The fields of a step with a template, and the template's texts with the places of its variables.
+pub(super) fn fields(keys: &Keys, number: usize, known: &Known) -> (Vec<Field>, Option<Pattern>) {
+    let template = keys.within("template");
+    let maker = Maker { number, template: &template, whole: Value::Object(template.0.clone()) };
+    let texts = texts();
+    let mut fields = chosen(&maker, known, texts);
+    match known.needs(&template) {
+        Some(needs) => {
+            fields.extend(of_needs(&maker, &needs, texts));
+            (fields, Some(pattern(&needs)))
+        }
+        None => {
+            fields.extend(of_unknown(&maker, texts));
+            (fields, None)
+        }
+    }
+}
+
+/// Which template it is.
+fn chosen(maker: &Maker<'_>, known: &Known, texts: &Texts) -> Vec<Field> {
+    let template = maker.template;
+    if known.0.is_empty() {
+        let named = [
+            ("name", texts.template_name, texts.template_hint),
+            ("language", texts.template_language, texts.template_language_hint),
+        ];
+        let named = named.into_iter().map(|(key, label, hint)| {
+            let field = maker.field(&format!("template_{key}"), label, hint, FieldKind::Text);
+            Field { value: template.text(key), ..field }
+        });
+        let categories = ["MARKETING", "UTILITY", "AUTHENTICATION"].map(|word| (word.to_owned(), word.to_lowercase()));
+        let kind = FieldKind::Choice(std::iter::once((String::new(), String::new())).chain(categories).collect());
+        let category = maker.field("template_category", texts.template_category, "", kind);
+        return named.chain([Field { value: template.text("category"), ..category }]).collect();
+    }
+    let (name, language) = (template.text("name"), template.text("language"));
+    let mut choices = vec![(String::new(), texts.no_template.to_owned())];
+    choices.extend(known.choices());
+    let start = format!("{name}{BETWEEN}{language}{BETWEEN}");
+    let value = match choices.iter().find(|(value, _)| !name.is_empty() && value.starts_with(&start)) {
+        Some((value, _)) => value.clone(),
+        None if name.is_empty() => String::new(),
+        None => {
+            let value = format!("{start}{}", template.text("category"));
+            choices.push((value.clone(), name));
+            value
+        }
+    };
+    let field = maker.field("template", texts.template, texts.template_hint, FieldKind::Choice(choices));
+    vec![Field { value, ..field }]
+}
+
+/// The texts of a template with the places of its variables.
+fn pattern(needs: &TemplateNeeds) -> Pattern {
+    let header = match &needs.header {
+        Some(NeededHeader::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let texts = header.into_iter().chain([needs.body.as_str()]).chain(needs.footer.as_deref());
+    Pattern::of(texts, needs.cards > 0)
+}
+
+/// The fields of exactly what a template needs.
+fn of_needs(maker: &Maker<'_>, needs: &TemplateNeeds, texts: &Texts) -> Vec<Field> {
+    let own = texts.wizard;
+    let mut fields = Vec::new();
+    match &needs.header {
+        None => {}
+        Some(NeededHeader::Text(text)) => {
+            let field = maker.field("template_header_text", own.header_text, text.as_str(), FieldKind::Text);
+            fields.push(maker.counted(field, "/header/text", CountedText::HeaderText));
+        }
+        Some(NeededHeader::File(kind)) => {
+            let field = maker.field(
+                &format!("template_header_{kind}"),
+                own.header_file(kind),
+                own.header_file_hint,
+                FieldKind::Text,
+            );
+            fields.push(maker.counted(field, &format!("/header/{kind}"), CountedText::Address));
+        }
+        Some(NeededHeader::Location) => fields.extend(LOCATION.map(|key| {
+            let field =
+                maker.field(&format!("template_header_location_{key}"), own.location_part(key), "", FieldKind::Text);
+            Field { value: maker.text(&format!("/header/location/{key}")), ..field }
+        })),
+    }
+    for (index, name) in needs.body_values.iter().enumerate() {
+        let field = maker.field(&format!("template_body_{}", index + 1), own.value_of(name), "", FieldKind::Text);
+        fields.push(maker.counted(field, &format!("/body/{index}"), CountedText::BodyValue));
+    }
+    for button in &needs.buttons {
+        let key = button.value.key();
+        let label = own.button_value(key, &button.title);
+        let hint = match &button.address {
+            Some(address) => address.clone(),
+            None => own.button_hint(key).to_owned(),
+        };
+        let field = maker.field(&format!("template_button_{}_{key}", button.index), label, hint, FieldKind::Text);
+        let place = maker.button(button.index);
+        let pointer = place.map(|place| match button.value {
+            ButtonValue::Flow => format!("/buttons/{place}/flow/screen"),
+            _ => format!("/buttons/{place}/{key}"),
+        });
+        let pointer = pointer.unwrap_or_else(|| "/none".to_owned());
+        fields.push(match button.value {
+            ButtonValue::Url => maker.counted(field, &pointer, CountedText::Address),
+            ButtonValue::CopyCode => maker.counted(field, &pointer, CountedText::CopyCode),
+            ButtonValue::Payload | ButtonValue::Flow => Field { value: maker.text(&pointer), ..field },
+        });
+    }
+    fields
+}
+
+/// The fields of a template that was never fetched.
+fn of_unknown(maker: &Maker<'_>, texts: &Texts) -> Vec<Field> {
+    let lines = match maker.template.0.get("body") {
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"),
+        _ => String::new(),
+    };
+    let body = maker.field("template_body", texts.template_body, texts.template_body_hint, FieldKind::Area);
+    let header = maker.field("template_header", texts.template_header, texts.template_header_hint, FieldKind::Text);
+    let button = maker.field("template_buttons", texts.template_button, texts.template_button_hint, FieldKind::Text);
+    vec![
+        Field { value: lines, ..body },
+        maker.counted(header, "/header/image", CountedText::Address),
+        maker.counted(button, "/buttons/0/url", CountedText::Address),
+    ]
+}
+
+/// Takes the template of a step from a form. What the page does not show stays as it is.
+pub(super) fn take(step: &mut Keys, form: &Form, number: usize, known: &Known) {
+    let get = |name: &str| form.get(&format!("{number}-{name}")).map(str::trim);
+    let mut template = step.within("template");
+    let was = (template.text("name"), template.text("language"));
+    match get("template") {
+        Some(chosen) => {
+            let mut parts = chosen.split(BETWEEN);
+            for key in ["name", "language", "category"] {
+                template.put(key, parts.next().unwrap_or_default());
+            }
+        }
+        None => {
+            for key in ["name", "language", "category"] {
+                if let Some(text) = get(&format!("template_{key}")) {
+                    template.put(key, text);
+                }
+            }
+        }
+    }
+    take_body(&mut template, &get);
+    take_header(&mut template, &get);
+    take_buttons(&mut template, &get);
+    let is_another = (template.text("name"), template.text("language")) != was;
+    if is_another && let Some(needs) = known.needs(&template) {
+        keep_what_fits(&mut template, &needs);
+    }
+    // Without a template, its values say nothing.
+    if template.text("name").is_empty() && get("template").is_some() {
+        template = Keys::default();
+    }
+    // What is incomplete, or too much, is kept: the plan says what is wrong with it.
+    step.put_object("template", template);
+}
+
+fn take_body<'a>(template: &mut Keys, get: &impl Fn(&str) -> Option<&'a str>) {
+    if let Some(lines) = get("template_body") {
+        template.put_all("body", lines.lines().map(str::trim).filter(|line| !line.is_empty()));
+        return;
+    }
+    let values: Vec<&str> = (1..=VALUES_MAX).map_while(|number| get(&format!("template_body_{number}"))).collect();
+    if values.is_empty() {
+        return;
+    }
+    // An empty value between others keeps its place.
+    let filled = values.iter().rposition(|value| !value.is_empty()).map_or(0, |last| last + 1);
+    template.put_all("body", values.into_iter().take(filled));
+}
+
+fn take_header<'a>(template: &mut Keys, get: &impl Fn(&str) -> Option<&'a str>) {
+    if let Some(image) = get("template_header") {
+        let mut header = Keys::default();
+        header.put("image", image);
+        return template.put_object("header", header);
+    }
+    for kind in ["text", "image", "video", "gif", "document"] {
+        if let Some(text) = get(&format!("template_header_{kind}")) {
+            let mut header = Keys::default();
+            header.put(kind, text);
+            return template.put_object("header", header);
+        }
+    }
+    if get("template_header_location_latitude").is_some() {
+        let mut location = Keys::default();
+        for key in LOCATION {
+            location.put(key, get(&format!("template_header_location_{key}")).unwrap_or_default());
+        }
+        let mut header = Keys::default();
+        header.put_object("location", location);
+        template.put_object("header", header);
+    }
+}
+
+fn take_buttons<'a>(template: &mut Keys, get: &impl Fn(&str) -> Option<&'a str>) {
+    if let Some(end) = get("template_buttons") {
+        put_button(template, 0, ButtonValue::Url, end);
+    }
+    for index in 0..=9 {
+        for value in [ButtonValue::Url, ButtonValue::CopyCode, ButtonValue::Payload, ButtonValue::Flow] {
+            if let Some(text) = get(&format!("template_button_{index}_{}", value.key())) {
+                put_button(template, index, value, text);
+            }
+        }
+    }
+}
+
+/// Sets the value of one button. An empty one is none, and the data of a flow stay.
+fn put_button(template: &mut Keys, index: u8, value: ButtonValue, text: &str) {
+    let mut buttons = match template.0.remove("buttons") {
+        Some(Value::Array(buttons)) => buttons,
+        _ => Vec::new(),
+    };
+    let place = buttons.iter().position(|button| button["index"] == json!(index));
+    let mut button = place.map_or(Value::Null, |place| buttons.remove(place));
+    let content = match value {
+        ButtonValue::Flow => {
+            let mut flow = button["flow"].as_object_mut().map(std::mem::take).unwrap_or_default();
+            flow.remove("screen");
+            if !text.is_empty() {
+                flow.insert("screen".to_owned(), json!(text));
+            }
+            Some(Value::Object(flow)).filter(|flow| flow.as_object().is_some_and(|flow| !flow.is_empty()))
+        }
+        _ => Some(json!(text)).filter(|_| !text.is_empty()),
+    };
+    if let Some(content) = content {
+        let mut keys = Map::new();
+        keys.insert("index".to_owned(), json!(index));
+        keys.insert(value.key().to_owned(), content);
+        buttons.insert(place.unwrap_or(buttons.len()), Value::Object(keys));
+    }
+    if !buttons.is_empty() {
+        template.0.insert("buttons".to_owned(), Value::Array(buttons));
+    }
+}
+
+/// Removes the values of the template that was chosen before which another one has no field for.
+fn keep_what_fits(template: &mut Keys, needs: &TemplateNeeds) {
+    if let Some(Value::Array(body)) = template.0.get_mut("body") {
+        body.truncate(needs.body_values.len());
+    }
+    let header = match &needs.header {
+        None => None,
+        Some(NeededHeader::Text(_)) => Some("text"),
+        Some(NeededHeader::File(kind)) => Some(*kind),
+        Some(NeededHeader::Location) => Some("location"),
+    };
+    if header.is_none_or(|kind| !template.within("header").0.contains_key(kind)) {
+        template.0.remove("header");
+    }
+    if let Some(Value::Array(buttons)) = template.0.get_mut("buttons") {
+        buttons.retain(|button| {
+            needs
+                .buttons
+                .iter()
+                .any(|needed| button["index"] == json!(needed.index) && button.get(needed.value.key()).is_some())
+        });
+    }
+    for key in ["body", "buttons"] {
+        if template.0.get(key).and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            template.0.remove(key);
+        }
+    }
+    if needs.cards == 0 {
+        template.0.remove("carousel");
+    }
+}
+
+/// The name of the field for a part of a content.
+pub(super) fn name_of(part: &ContentPart) -> String {
+    match part {
+        ContentPart::Text | ContentPart::Source => part.to_string(),
+        part => format!("template_{}", part.to_string().replace(' ', "_")),
+    }
+}

@@ -1,0 +1,109 @@
+//! A campaign with many recipients is started by another operator than those who have written it.
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+
+use super::{Author, version};
+use crate::api::native::tests::{Answered, Bench};
+use crate::api::web::tests::{Browser, place};
+use crate::domain::{BatchState, Scope};
+
+async fn bench_above(most: u32) -> Bench {
+    Bench::configured(|text| format!("{text}\n[campaigns]\napproval_above = {most}\n")).await
+}
+
+/// Calls the API as a script of a page does.
+async fn call(browser: &Browser<'_>, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answered {
+    let request = Request::builder().method(method).uri(path).header("sec-fetch-site", "same-origin");
+    let request = request.header("content-type", "application/json").header("x-form-token", &browser.form_token);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    browser.send(request.body(Body::from(body.to_owned())).unwrap()).await
+}
+
+/// The campaign after its launch from the pages: its address, and the answer.
+async fn launched(author: &Author<'_>, name: &str) -> (String, Answered) {
+    let version = version(&author.get("review").await);
+    let launched = author.send("launch", &version, &[("name", name), ("do", "launch")]).await;
+    (place(&launched).split('?').next().unwrap().to_owned(), launched)
+}
+
+async fn state(bench: &Bench, name: &str) -> BatchState {
+    bench.store.batch_named(name).await.unwrap().unwrap().state
+}
+
+#[tokio::test]
+async fn a_large_campaign_waits_until_another_operator_starts_it() {
+    let bench = bench_above(2).await;
+    let author = Author::written(&bench).await;
+    let review = author.get("review").await;
+    assert!(review.contains("Ask for approval to send to 3 recipients"), "{review}");
+    let (campaign, asked) = launched(&author, "Promo").await;
+    assert!(place(&asked).ends_with("?done=asked"), "{} {}", place(&asked), asked.text);
+    assert_eq!(state(&bench, "Promo").await, BatchState::Draft);
+
+    let own = author.browser.get(&campaign).await.text;
+    assert!(own.contains("Written by mia. Another operator has to approve and start it."), "{own}");
+    assert!(!own.contains(&format!("{campaign}/start")), "{own}");
+    let refused = author.browser.post(&format!("{campaign}/start"), &[]).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert!(refused.text.contains("annot be started by mia"), "{}", refused.text);
+    let refused = call(&author.browser, Method::POST, &format!("/v1{campaign}/start"), &[], "").await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+    assert_eq!(state(&bench, "Promo").await, BatchState::Draft);
+
+    let other = Browser::of(&bench, "max", &[Scope::Read, Scope::Manage]).await;
+    let home = other.get("/").await.text;
+    assert!(home.contains("Its start waits for another operator: it has 3 recipients, more than 2"), "{home}");
+    let page = other.get(&campaign).await.text;
+    assert!(page.contains("Approve and start") && page.contains("written by mia"), "{page}");
+    let reader = Browser::of(&bench, "rio", &[Scope::Read]).await;
+    assert!(!reader.get(&campaign).await.text.contains("Approve and start"));
+    assert_eq!(reader.post(&format!("{campaign}/start"), &[]).await.status, StatusCode::FORBIDDEN);
+    let started = other.post(&format!("{campaign}/start"), &[]).await;
+    assert!(place(&started).ends_with("?done=started"), "{}", started.text);
+    assert_eq!(state(&bench, "Promo").await, BatchState::Running);
+    let events = other.get(&format!("{campaign}/events")).await.text;
+    assert!(events.contains("mia") && events.contains("max"), "{events}");
+}
+
+#[tokio::test]
+async fn a_campaign_of_exactly_as_many_recipients_needs_no_approval() {
+    let bench = bench_above(3).await;
+    let author = Author::written(&bench).await;
+    assert!(author.get("review").await.contains("Launch to 3 recipients"));
+    let (_, done) = launched(&author, "Promo").await;
+    assert!(place(&done).ends_with("?done=launched"), "{}", done.text);
+    assert_eq!(state(&bench, "Promo").await, BatchState::Running);
+}
+
+#[tokio::test]
+async fn an_approved_campaign_starts_at_its_time() {
+    let bench = bench_above(2).await;
+    let author = Author::written(&bench).await;
+    let at = [("at", "2027-02-01T09:00"), ("time_zone", "Asia/Singapore"), ("do", "next")];
+    author.fill("time", &at).await;
+    let (campaign, done) = launched(&author, "Promo").await;
+    assert!(place(&done).ends_with("?done=asked"), "{}", done.text);
+    let other = Browser::of(&bench, "max", &[Scope::Read, Scope::Manage]).await;
+    other.post(&format!("{campaign}/start"), &[]).await;
+    assert_eq!(state(&bench, "Promo").await, BatchState::Scheduled);
+}
+
+#[tokio::test]
+async fn a_draft_that_an_operator_has_changed_is_started_by_a_third_one() {
+    let bench = bench_above(1).await;
+    let launched = bench.launch("Promo").await;
+    assert_eq!(launched.body["state"], "draft", "{}", launched.text);
+    let campaign = format!("/v1/campaigns/{}", launched.body["id"].as_str().unwrap());
+    let max = Browser::of(&bench, "max", &[Scope::Read, Scope::Manage]).await;
+    let changed = call(&max, Method::PATCH, &campaign, &[("if-match", "*")], r#"{"max_messages": "9"}"#).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    let refused = call(&max, Method::POST, &format!("{campaign}/start"), &[], "").await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+    let eva = Browser::of(&bench, "eva", &[Scope::Read, Scope::Manage]).await;
+    let started = call(&eva, Method::POST, &format!("{campaign}/start"), &[], "").await;
+    assert_eq!(started.body["state"], "running", "{}", started.text);
+    // A clone is another campaign, which needs an approval of its own.
+    let cloned = call(&eva, Method::POST, &format!("{campaign}/clone"), &[("idempotency-key", "c")], "").await;
+    assert_eq!((cloned.status, &cloned.body["state"]), (StatusCode::CREATED, &"draft".into()), "{}", cloned.text);
+}
