@@ -114,6 +114,31 @@ test('of two operators on one campaign, the second is told who was faster, and l
   assert.equal(await mia.getByLabel('Channel').inputValue(), 'SMS', 'what the first has saved stays');
 });
 
+test('a step is dragged to another place, with what was typed, and a text is counted while it is written', async (t) => {
+  const page = await visitor(t);
+  await signIn(page);
+  await begin(page, 'drag.csv', ['+6591110001,Ann']);
+  await page.getByRole('button', { name: 'Save and go on' }).click();
+  await page.getByLabel('Channel').selectOption('SMS');
+  await page.getByRole('button', { name: 'Add a step' }).click();
+  await page.getByLabel('Channel').nth(1).selectOption('Viber');
+  await page.getByLabel('Falls back after').fill('20m');
+  const grip = await page.locator('.grip').nth(1).boundingBox();
+  const first = await page.locator('[data-step="1"]').boundingBox();
+  await page.mouse.move(grip.x + 5, grip.y + 5);
+  await page.mouse.down();
+  await page.mouse.move(first.x + 10, first.y + 10, { steps: 8 });
+  await page.mouse.up();
+  await page.waitForURL('**/route#step-1');
+  const channels = await page.getByLabel('Channel').evaluateAll((all) => all.map((choice) => choice.value));
+  assert.deepEqual(channels, ['Viber', 'SMS']);
+  await page.getByLabel('Falls back after').fill('15m');
+  await page.getByRole('button', { name: 'Save and go on' }).click();
+  await page.getByLabel('Text', { exact: true }).nth(1).fill('\u0142'.repeat(71));
+  await page.getByText('2 parts, 71 characters in UCS-2').waitFor();
+  await examine(page, 'desktop-new-counts');
+});
+
 test('cells that are HTML, formulas and directions stay text, from the upload to the download', async (t) => {
   const page = await visitor(t);
   const elsewhere = [];
