@@ -34,7 +34,7 @@ use tokio::net::TcpListener;
 use crate::accept::Desk;
 use crate::access::Access;
 use crate::clock::{Chance, Clock};
-use crate::config::{Config, Database};
+use crate::config::{Config, Database, Loaded};
 use crate::metrics::Sources;
 use crate::receipts::{Intake, Verifier};
 use crate::store::Store;
@@ -52,6 +52,8 @@ pub use door::{Certificate, Door, NoCertificate, ServeError, listen};
 #[derive(Debug)]
 pub struct ApiParts {
     pub config: Arc<Config>,
+    /// The same configuration as it was read at the start, with the source of each value.
+    pub loaded: Arc<Loaded>,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub chance: Arc<Chance>,
@@ -81,6 +83,8 @@ struct Inner {
     sign_ins: web::SignIns,
     /// New secrets whose operators have not seen them yet.
     new_secrets: web::NewSecrets,
+    /// The latest answers of the provider to questions of operators.
+    asked: web::LatestAnswers,
     /// The start of this server, among all starts.
     run: u64,
 }
@@ -105,8 +109,21 @@ impl Shared {
         let (unproven, bodies, native) = (budget(), budget(), Native::new(&parts, uploads));
         let rates = Rates::new(Arc::clone(&parts.clock));
         let (hub, sign_ins) = (web::Hub::default(), web::SignIns::default());
-        let new_secrets = web::NewSecrets::default();
-        Self(Arc::new(Inner { parts, access, desk, unproven, bodies, native, rates, hub, sign_ins, new_secrets, run }))
+        let (new_secrets, asked) = (web::NewSecrets::default(), web::LatestAnswers::default());
+        Self(Arc::new(Inner {
+            parts,
+            access,
+            desk,
+            unproven,
+            bodies,
+            native,
+            rates,
+            hub,
+            sign_ins,
+            new_secrets,
+            asked,
+            run,
+        }))
     }
 }
 

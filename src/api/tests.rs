@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{ApiParts, Door};
 use crate::book::Book;
 use crate::clock::{Chance, Clock, ManualClock};
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::domain::Histogram;
 use crate::metrics::Sources;
 use crate::optout::Words;
@@ -38,5 +38,6 @@ pub(super) fn parts(
     let door = Door::new(Arc::clone(&clock), None);
     let sources = Arc::new(Sources { lanes: Vec::new(), lateness: Arc::new(Histogram::new(&[])) });
     let (store, verifier) = (Arc::clone(store), Arc::new(verifier));
-    ApiParts { config, store, clock, chance, intake, verifier, door, sources, commands: None }
+    let loaded = Arc::new(Loaded::without_sources(Config::clone(&config)));
+    ApiParts { config, loaded, store, clock, chance, intake, verifier, door, sources, commands: None }
 }

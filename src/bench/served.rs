@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Begun, Error, Run};
 use crate::api::{self, ApiParts, Door, ServeError};
 use crate::clock::{Chance, Clock};
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::node::{Node, NodeParts, Os};
 use crate::store::Store;
 
@@ -85,9 +85,20 @@ impl Server {
         let address = listener.local_addr()?.to_string();
         let door = Door::new(Arc::clone(&clock), None);
         let intake = node.intake().ok_or("the node accepts no receipts")?;
-        let (verifier, sources, door_of_api) = (node.door(), node.sources(), Arc::clone(&door));
-        let parts =
-            ApiParts { config, store, clock, chance, intake, verifier, door: door_of_api, sources, commands: None };
+        let loaded = Arc::new(Loaded::without_sources(Config::clone(&config)));
+        let door_of_api = Arc::clone(&door);
+        let parts = ApiParts {
+            config,
+            loaded,
+            store,
+            clock,
+            chance,
+            intake,
+            verifier: node.door(),
+            door: door_of_api,
+            sources: node.sources(),
+            commands: None,
+        };
         let serving = tokio::spawn(api::serve(listener, parts));
         Ok(Self { node, door, serving, address })
     }

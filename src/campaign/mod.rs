@@ -103,7 +103,7 @@ pub use plain_texts::Transliterated;
 pub use preview::{
     BrokenLimit, Choice, MessagePreview, PreviewRequest, Previews, Sample, StepPreview, ValuesError, message,
 };
-pub use prices::{PriceError, PriceList};
+pub use prices::{PriceError, PriceLine, PriceList};
 pub use recipients::{Recipients, RecipientsError};
 pub use rejected_rows::RejectedRows;
 pub use rename::{RenameError, rename};

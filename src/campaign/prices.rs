@@ -6,12 +6,13 @@ use crate::domain::{Category, Channel, Content, Country, Money, Prices};
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Line {
-    channel: Channel,
+pub struct PriceLine {
+    pub channel: Channel,
     /// The template category; `None` for every category without a line of its own.
-    category: Option<Category>,
-    country: Option<Country>,
-    price: Money,
+    pub category: Option<Category>,
+    /// `None` for every country without a line of its own.
+    pub country: Option<Country>,
+    pub price: Money,
 }
 
 /// A price list, as in its file.
@@ -19,7 +20,8 @@ struct Line {
 pub struct PriceList {
     pub file: PathBuf,
     pub currency: Option<String>,
-    lines: Vec<Line>,
+    /// In the order of the file.
+    pub lines: Vec<PriceLine>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -75,13 +77,13 @@ impl PriceList {
             let cell =
                 |column: Option<usize>| column.and_then(|n| row.get(n)).filter(|cell| !matches!(*cell, "" | "*"));
             let wrong = |error: &dyn std::fmt::Display| wrong(line, error.to_string());
-            let read = Line {
+            let read = PriceLine {
                 channel: cell(Some(channel)).unwrap_or_default().parse().map_err(|error| wrong(&error))?,
                 category: cell(category).map(str::parse).transpose().map_err(|error| wrong(&error))?,
                 country: cell(country).map(country_of).transpose().map_err(|error| wrong(&error))?,
                 price: cell(Some(price)).unwrap_or_default().parse().map_err(|error| wrong(&error))?,
             };
-            let twice = |other: &&Line| {
+            let twice = |other: &&PriceLine| {
                 (other.channel, other.category, other.country) == (read.channel, read.category, read.country)
             };
             if list.lines.iter().any(|other| twice(&other)) {
@@ -107,7 +109,7 @@ impl PriceList {
         let category = content.category();
         let mut prices = Prices::default();
         for precise in [false, true] {
-            let fits = |line: &&Line| {
+            let fits = |line: &&PriceLine| {
                 line.channel == channel
                     && if precise {
                         line.category.is_some() && line.category == category

@@ -2,13 +2,107 @@
 
 use super::known::KnownTemplate;
 use super::shape::Shape;
-use crate::template::preview::{ApprovedButton, ApprovedTemplate, ButtonKind as Shown};
-use crate::wire::{ButtonKind, HeaderFormat, TemplateButton};
+use crate::domain::{Channel, ContentPart};
+use crate::template::preview::{
+    ApprovedButton, ApprovedTemplate, Bubble, BubbleButton, BubbleCard, BubbleFile, BubbleHeader, ButtonKind as Shown,
+    FileKind, ShownText, TemplateLabel, TemplateParameter, Wording,
+};
+use crate::wire::{ButtonKind, HeaderFormat, TemplateButton, TemplatePart, placeholders};
 
 impl KnownTemplate {
     /// Its texts and buttons for a preview; `None` if its components cannot be read.
     pub fn approved(&self) -> Option<ApprovedTemplate> {
         Some(approved(&Shape::of(self.parts.as_ref()?)))
+    }
+
+    /// The template as a handset shows it, with the names of its parameters; `None` if its components cannot be read.
+    pub fn bubble(&self) -> Option<Bubble> {
+        let shape = Shape::of(self.parts.as_ref()?);
+        let (name, language, category) = (self.name.clone(), self.language.clone(), self.category());
+        Some(Bubble {
+            template: Some(TemplateLabel { name, language, category }),
+            header: bubble_header(&shape),
+            body: wording("body", shape.body),
+            footer: shape.footer.map(|text| shown("footer", text)),
+            buttons: shape.buttons.iter().map(|button| bubble_button(button)).collect(),
+            cards: shape.cards.iter().map(bubble_card).collect(),
+            ..Bubble::empty(Channel::WhatsApp)
+        })
+    }
+
+    /// What a message fills in, part by part.
+    pub fn parameters(&self) -> Vec<TemplateParameter> {
+        let mut found = Vec::new();
+        add_parameters("", self.parts.as_deref().unwrap_or_default(), &mut found);
+        found
+    }
+}
+
+fn add_parameters(within: &str, parts: &[TemplatePart], found: &mut Vec<TemplateParameter>) {
+    let mut add = |part: String, text: &str, examples: Vec<&str>| {
+        let examples = examples.into_iter().map(Some).chain(std::iter::repeat(None));
+        found.extend(placeholders(text).into_iter().zip(examples).map(|(name, example)| TemplateParameter {
+            part: part.clone(),
+            name: name.to_owned(),
+            example: example.map(str::to_owned),
+        }));
+    };
+    for part in parts {
+        let kind = part.kind.as_deref().unwrap_or_default().to_lowercase();
+        add(format!("{within}{kind}"), part.text.as_deref().unwrap_or_default(), part.all_examples());
+        for (number, button) in (1..).zip(&part.buttons) {
+            let url = button.url.as_deref().unwrap_or_default();
+            add(format!("{within}button {number}"), url, button.all_examples());
+        }
+    }
+    for (number, card) in (1..).zip(parts.iter().flat_map(|part| &part.cards)) {
+        add_parameters(&format!("{within}card {number}, "), &card.components, found);
+    }
+}
+
+fn shown(part: &'static str, text: &str) -> ShownText {
+    ShownText::new(ContentPart::Template(part), text)
+}
+
+/// A text of the template; the fixed text of an authentication template is not listed.
+fn wording(part: &'static str, text: &str) -> Wording<ShownText> {
+    if text.is_empty() { Wording::none() } else { Wording::of(shown(part, text), None) }
+}
+
+fn bubble_header(shape: &Shape<'_>) -> Option<BubbleHeader<ShownText>> {
+    if let Some(file) = bubble_file(shape) {
+        return Some(BubbleHeader::Media(file));
+    }
+    let text = shape.header?.text.as_deref().filter(|text| !text.is_empty())?;
+    Some(BubbleHeader::Text(wording("header", text)))
+}
+
+/// The file of the header, with its example as the address.
+fn bubble_file(shape: &Shape<'_>) -> Option<BubbleFile<ShownText>> {
+    let header = shape.header?;
+    let kind = match header.header_format()? {
+        HeaderFormat::Image => FileKind::Image,
+        HeaderFormat::Gif => FileKind::Gif,
+        HeaderFormat::Video => FileKind::Video,
+        HeaderFormat::Document => FileKind::Document,
+        HeaderFormat::Text | HeaderFormat::Location => return None,
+    };
+    let address = header.all_examples().first().copied().unwrap_or_default();
+    Some(BubbleFile { kind, address: shown("header", address), details: Vec::new() })
+}
+
+fn bubble_button(button: &TemplateButton) -> BubbleButton<ShownText> {
+    let ApprovedButton { kind, title, target } = approved_button(button);
+    let text = |text: String| shown("buttons", &text);
+    BubbleButton { kind, title: title.map(text), target: target.map(text), data: Vec::new() }
+}
+
+fn bubble_card(card: &Shape<'_>) -> BubbleCard<ShownText> {
+    BubbleCard {
+        media: bubble_file(card),
+        title: None,
+        body: wording("body", card.body),
+        buttons: card.buttons.iter().map(|button| bubble_button(button)).collect(),
     }
 }
 
@@ -78,6 +172,44 @@ mod tests {
             cards: vec![card],
         };
         assert_eq!(approved(&Shape::of(&parts.unwrap())), expected);
+    }
+
+    fn known(components: &str) -> KnownTemplate {
+        KnownTemplate {
+            place: crate::store::TemplatePlace { account_id: "acme-1".to_owned(), channel_id: "wa-1".to_owned() },
+            name: "promo".to_owned(),
+            language: "en".to_owned(),
+            category_word: "MARKETING".to_owned(),
+            status: "APPROVED".to_owned(),
+            quality: None,
+            rejection: None,
+            parts: template_parts(components).ok(),
+            flagged_until: None,
+            updated_at: None,
+            fetched_at: crate::domain::Timestamp::default(),
+        }
+    }
+
+    #[test]
+    fn a_template_shows_its_parameters_by_name_with_their_examples() {
+        let template = known(
+            r#"[{"type":"HEADER","format":"IMAGE","example":{"headerHandle":["https://a.example/x.png"]}},
+                {"type":"BODY","text":"Hi {{1}}, {{2}}","example":{"bodyText":["Ann"]}},
+                {"type":"BUTTONS","buttons":[{"type":"URL","text":"Go","url":"https://a.example/{{1}}","examples":["z"]}]},
+                {"type":"CAROUSEL","cards":[{"components":[{"type":"BODY","text":"Card {{1}}"}]}]}]"#,
+        );
+        let parameters: Vec<_> = template
+            .parameters()
+            .into_iter()
+            .map(|TemplateParameter { part, name, example }| (part, name, example.unwrap_or_default()))
+            .collect();
+        let expected = [("body", "1", "Ann"), ("body", "2", ""), ("button 1", "1", "z"), ("card 1, body", "1", "")];
+        assert_eq!(parameters, expected.map(|(part, name, example)| (part.into(), name.into(), example.into())));
+        let bubble = template.bubble().unwrap();
+        let shown: Vec<String> = bubble.shown().into_iter().map(ToString::to_string).collect();
+        let texts = ["https://a.example/x.png", "Hi {{1}}, {{2}}", "Go", "https://a.example/{{1}}", "Card {{1}}"];
+        assert_eq!(shown, texts);
+        assert!(known("not JSON").bubble().is_none() && known("not JSON").parameters().is_empty());
     }
 
     #[test]

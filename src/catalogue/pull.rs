@@ -1,10 +1,12 @@
 //! Fetches the provider's templates, stores them, and says what has changed.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 
 use super::known::{Catalogue, KnownTemplate, lanes_at, place_of};
 use crate::clock::Clock;
 use crate::config::{Config, Lane};
+use crate::domain::text::plural;
 use crate::domain::{Channel, Timestamp};
 use crate::provider::{TemplatesClient, TemplatesError};
 use crate::receipts::{Known, ListedStatus};
@@ -44,6 +46,37 @@ pub enum ChangeKind {
     Status { before: String, after: String },
     Category { before: String, after: String },
     Content,
+}
+
+/// `promo (en): PAUSED instead of APPROVED`.
+impl fmt::Display for TemplateChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, language, what } = self;
+        write!(f, "{name} ({language}): ")?;
+        match what {
+            ChangeKind::Added { status } => write!(f, "new, {status}"),
+            ChangeKind::Removed => f.write_str("no longer at the provider"),
+            ChangeKind::Status { before, after } => write!(f, "{after} instead of {before}"),
+            ChangeKind::Category { before, after } => write!(f, "category {after} instead of {before}"),
+            ChangeKind::Content => f.write_str("its content has changed"),
+        }
+    }
+}
+
+impl PulledChannel {
+    /// `12 templates; 3 changes`, or why they were not fetched.
+    pub fn outcome(&self) -> Result<String, &TemplatesError> {
+        let (templates, changes) = self.result.as_ref()?;
+        let changed = match changes.len() {
+            0 => "nothing has changed".to_owned(),
+            changes => plural(small(changes), "change", "changes"),
+        };
+        Ok(format!("{}; {changed}", plural(small(*templates), "template", "templates")))
+    }
+}
+
+fn small(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Fetches the templates of every channel that the configuration names, each once with the key of its first lane.

@@ -54,9 +54,8 @@ struct SettingView<'a> {
 }
 
 fn show(context: &CommandContext, json: bool) -> anyhow::Result<()> {
-    let settings = &context.loaded.settings;
     if json {
-        let shown = settings.iter().map(|setting| SettingView {
+        let shown = context.loaded.settings.iter().map(|setting| SettingView {
             section: &setting.section,
             key: setting.key,
             value: setting.value.as_deref(),
@@ -66,17 +65,15 @@ fn show(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     }
     let paint = To::Stdout.paint();
     let mut table = Table::new(&["", "", ""]);
-    let mut section = "";
-    for Setting { section: of, key, value, source } in settings {
-        if of != section {
-            if !section.is_empty() {
-                table.row([""]);
-            }
-            table.row([paint.bold(of)]);
-            section = of;
+    for (index, settings) in context.loaded.sections().enumerate() {
+        if index > 0 {
+            table.row([""]);
         }
-        let value = value.clone().unwrap_or_else(|| paint.dim("–"));
-        table.row([format!("  {key}"), value, paint.dim(source)]);
+        table.row(settings.iter().take(1).map(|first| paint.bold(&first.section)));
+        for Setting { key, value, source, .. } in settings {
+            let value = value.clone().unwrap_or_else(|| paint.dim("–"));
+            table.row([format!("  {key}"), value, paint.dim(source)]);
+        }
     }
     out::lines(table.lines(paint))
 }

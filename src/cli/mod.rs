@@ -23,7 +23,6 @@ mod campaign;
 mod config;
 mod context;
 mod demo;
-mod disk;
 mod doctor;
 mod events;
 mod exit;

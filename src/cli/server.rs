@@ -42,6 +42,7 @@ impl Server {
         let door = Door::new(Arc::clone(&context.clock), certificate);
         let parts = ApiParts {
             config: Arc::clone(&context.config),
+            loaded: Arc::new(context.loaded.clone()),
             store,
             clock: Arc::clone(&context.clock),
             chance: Arc::clone(&context.chance),

@@ -95,6 +95,18 @@ pub struct Loaded {
     pub warnings: Vec<String>,
 }
 
+impl Loaded {
+    /// A configuration that was made and not read, so that its values have no sources.
+    pub const fn without_sources(config: Config) -> Self {
+        Self { config, file: None, settings: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// The settings of each section, in the order of the configuration.
+    pub fn sections(&self) -> impl Iterator<Item = &[Setting]> {
+        self.settings.chunk_by(|one, next| one.section == next.section)
+    }
+}
+
 /// Reads `[prices]`: the path of the price list.
 fn prices(reader: &mut Reader<'_>) -> Result<Option<PathBuf>, Error> {
     Ok(reader.text("file")?.map(|path| reader.resolve("file", &path)))

@@ -18,6 +18,7 @@ pub struct Setting {
     pub key: &'static str,
     /// As text, a secret as `***`; `None` without value and default.
     pub value: Option<String>,
+    pub is_secret: bool,
     pub source: Source,
 }
 
@@ -58,9 +59,9 @@ impl<'a> Reader<'a> {
     }
 
     fn record(&mut self, key: &'static str, value: Option<String>, source: Source) {
-        let secret = self.entry.section.key(key).is_some_and(|key| key.secret);
-        let value = if secret { value.map(|_| "***".to_owned()) } else { value };
-        self.settings.push(Setting { section: self.entry.title(), key, value, source });
+        let is_secret = self.entry.section.key(key).is_some_and(|key| key.secret);
+        let value = if is_secret { value.map(|_| "***".to_owned()) } else { value };
+        self.settings.push(Setting { section: self.entry.title(), key, value, is_secret, source });
     }
 
     fn take(&mut self, key: &'static str) -> Option<&'a Value> {

@@ -28,7 +28,7 @@ pub use campaign_view::{CampaignView, Listed, ListedView, StepView};
 pub use closed_hours::ClosedHours;
 pub use error::StatusError;
 pub use gaps::{Repeated, Waived};
-pub use health::{Asking, FindingView, Findings, Health, HealthView, asking, asking_about_channels};
+pub use health::{FindingView, Findings, Health, HealthView};
 pub use holds::HoldView;
 pub use lanes::{LaneDecisionView, LaneView, Lanes, TierView};
 pub use obstacles::{Obstacle, ObstacleView};

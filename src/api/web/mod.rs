@@ -5,6 +5,7 @@
 
 mod access;
 mod admit;
+mod asked;
 mod audiences;
 mod campaigns;
 mod decisions;
@@ -40,6 +41,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use super::Shared;
 use crate::pages::{ASSETS, Asset, Assets};
 pub(super) use access::NewSecrets;
+pub(super) use asked::LatestAnswers;
 pub(super) use live::Hub;
 pub(super) use session::{presented, proven_by_page};
 pub(super) use sign_in::SignIns;

@@ -13,7 +13,7 @@ use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run, SinkProcess};
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock};
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::domain::{BatchId, Count, Country, Fields, Msisdn, Recipient, Span};
 use crate::events::Origin;
 use crate::node::{Node, NodeParts, Os};
@@ -62,8 +62,10 @@ pub async fn product(
     let mut node = Node::start(parts).await?;
     let door = Door::new(Arc::clone(&clock), None);
     let intake = node.intake().ok_or("the node accepts no receipts")?;
+    let loaded = Arc::new(Loaded::without_sources(Config::clone(&config)));
     let parts = ApiParts {
         config,
+        loaded,
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
         chance,

@@ -1,8 +1,8 @@
 //! `volley template pull`: fetches the provider's templates.
 
-use crate::catalogue::{ChangeKind, Pull, PullView, TemplateChange, pull};
+use crate::catalogue::{Pull, PullView, pull};
 use crate::cli::out::{self, To};
-use crate::cli::words::{list, plural};
+use crate::cli::words::list;
 use crate::cli::{CommandContext, Exit, progress};
 
 pub(super) async fn run(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
@@ -25,19 +25,12 @@ fn print(pulled: &Pull) -> anyhow::Result<()> {
     let paint = To::Stdout.paint();
     for channel in &pulled.channels {
         let lanes = list(&channel.lanes);
-        match &channel.result {
-            Ok((templates, changes)) => {
-                let templates = plural(*templates as u64, "template", "templates");
-                let changed = match changes.len() {
-                    0 => "nothing has changed".to_owned(),
-                    changes => plural(changes as u64, "change", "changes"),
-                };
-                out::data(format_args!("{lanes}: {templates}; {changed}"))?;
-                for change in changes {
-                    out::data(paint.dim(format!("  {}", sentence(change))))?;
-                }
-            }
+        match channel.outcome() {
+            Ok(outcome) => out::data(format_args!("{lanes}: {outcome}"))?,
             Err(error) => out::talk(format_args!("volley: {lanes}: {error}")),
+        }
+        for change in channel.result.iter().flat_map(|(_, changes)| changes) {
+            out::data(paint.dim(format!("  {change}")))?;
         }
     }
     for error in &pulled.skipped {
@@ -47,17 +40,4 @@ fn print(pulled: &Pull) -> anyhow::Result<()> {
         out::talk("volley: no lane is on WhatsApp, the only channel with templates to fetch; add one to volley.toml");
     }
     Ok(())
-}
-
-/// `promo (en): PAUSED instead of APPROVED`.
-fn sentence(change: &TemplateChange) -> String {
-    let TemplateChange { name, language, what } = change;
-    let what = match what {
-        ChangeKind::Added { status } => format!("new, {status}"),
-        ChangeKind::Removed => "no longer at the provider".to_owned(),
-        ChangeKind::Status { before, after } => format!("{after} instead of {before}"),
-        ChangeKind::Category { before, after } => format!("category {after} instead of {before}"),
-        ChangeKind::Content => "its content has changed".to_owned(),
-    };
-    format!("{name} ({language}): {what}")
 }

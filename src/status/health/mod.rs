@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod configuration;
+mod disk;
 mod provider;
 mod receiving;
 mod server;
@@ -10,8 +11,6 @@ mod templates;
 use std::path::Path;
 
 use serde::Serialize;
-
-pub use provider::{Asking, asking, asking_about_channels};
 
 use super::error::StatusError;
 use super::holds;

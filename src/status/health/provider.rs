@@ -1,10 +1,12 @@
 //! Checks what the provider says about the lanes' keys, subaccounts, accounts and channels.
 
+use std::collections::BTreeMap;
+
 use super::{Findings, Health};
 use crate::config::{Config, Lane};
 use crate::domain::Channel;
 use crate::domain::text::list;
-use crate::provider::{Access, Stage, Unconnected, Why};
+use crate::provider::{Access, Http, Stage, Unconnected, Why};
 
 /// The hosts of the provider's regions.
 const REGIONS: [(&str, &str); 4] = [
@@ -16,14 +18,14 @@ const REGIONS: [(&str, &str); 4] = [
 
 /// Lanes that ask the provider the same question.
 #[derive(Debug)]
-pub struct Asking<'a> {
+struct Asking<'a> {
     /// The lane whose client asks.
-    pub lane: &'a Lane,
+    lane: &'a Lane,
     names: Vec<&'a str>,
 }
 
 /// The lanes with a key, by address, subaccount and key.
-pub fn asking(config: &Config) -> Vec<Asking<'_>> {
+fn asking(config: &Config) -> Vec<Asking<'_>> {
     grouped(config.lanes.iter(), |one, other| {
         has_same_key(one, other) && one.provider.sub_account == other.provider.sub_account
     })
@@ -41,13 +43,13 @@ fn has_same_key(one: &Lane, other: &Lane) -> bool {
 
 impl Asking<'_> {
     /// Whether both ask the same address with the same key.
-    pub fn has_key_of(&self, other: &Asking<'_>) -> bool {
+    fn has_key_of(&self, other: &Asking<'_>) -> bool {
         has_same_key(self.lane, other.lane)
     }
 }
 
 /// The WhatsApp lanes that name an account and a channel of it, by both.
-pub fn asking_about_channels(config: &Config) -> Vec<(Asking<'_>, &str, &str)> {
+fn asking_about_channels(config: &Config) -> Vec<(Asking<'_>, &str, &str)> {
     let of = |lane: &Lane| lane.provider.account_id.clone().zip(lane.channel_id.clone());
     let named = config.lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp && of(lane).is_some());
     let groups = grouped(named, |one, other| one.provider.base_url == other.provider.base_url && of(one) == of(other));
@@ -70,8 +72,51 @@ fn grouped<'a>(lanes: impl Iterator<Item = &'a Lane>, is_same: impl Fn(&Lane, &L
 }
 
 impl Findings {
+    /// Asks the provider of each lane whether it accepts the key and the subaccount.
+    pub async fn ask_providers(&mut self, config: &Config) {
+        let mut unconnected: BTreeMap<&str, Option<Unconnected>> = BTreeMap::new();
+        for lane in &config.lanes {
+            let address = lane.provider.base_url.as_str();
+            if unconnected.contains_key(address) {
+                continue;
+            }
+            match Http::new(&lane.name, &lane.provider) {
+                Ok(http) => {
+                    let why = http.connect().await.err();
+                    match &why {
+                        Some(why) => self.add_unconnected(address, why),
+                        None => self.add_reached(config, address),
+                    }
+                    unconnected.insert(address, why);
+                }
+                Err(error) => self.add("provider", Health::Failed, error.to_string(), None),
+            }
+        }
+        let is_reached = |address: &str| matches!(unconnected.get(address), Some(None));
+        let mut refused = Vec::new();
+        for asking in asking(config).into_iter().filter(|asking| is_reached(&asking.lane.provider.base_url)) {
+            if let Ok(http) = Http::new(&asking.lane.name, &asking.lane.provider) {
+                let access = http.access_to_messages().await;
+                self.add_access(&asking, &access);
+                if matches!(access, Access::KeyRefused { .. }) {
+                    refused.push(asking);
+                }
+            }
+        }
+        // A refused key gets the same refusal for every account, which says nothing about the account.
+        let may_ask = |asking: &Asking<'_>| {
+            is_reached(&asking.lane.provider.base_url) && !refused.iter().any(|refused| refused.has_key_of(asking))
+        };
+        for asked in asking_about_channels(config).iter().filter(|asked| may_ask(&asked.0)) {
+            let (asking, account, channel) = asked;
+            if let Ok(http) = Http::new(&asking.lane.name, &asking.lane.provider) {
+                self.add_channel_access(asked, &http.access_to_templates(account, channel).await);
+            }
+        }
+    }
+
     /// Reports an address that a connection was opened to. With a key, the provider's answer says more.
-    pub fn add_reached(&mut self, config: &Config, address: &str) {
+    fn add_reached(&mut self, config: &Config, address: &str) {
         let mut lanes = config.lanes.iter().filter(|lane| lane.provider.base_url == address);
         if lanes.all(|lane| lane.provider.api_key.is_none()) {
             self.add_ok("provider", format!("{address} can be reached"));
@@ -79,7 +124,7 @@ impl Findings {
     }
 
     /// Reports an address that no connection was opened to.
-    pub fn add_unconnected(&mut self, address: &str, why: &Unconnected) {
+    fn add_unconnected(&mut self, address: &str, why: &Unconnected) {
         let is_another_host = match &why.stage {
             Stage::Name { is_proxy, .. } => !is_proxy,
             Stage::Tls { is_proxy, .. } => !is_proxy && why.why == Why::OtherHost,
@@ -91,7 +136,7 @@ impl Findings {
     }
 
     /// Reports what the provider says about a key and its subaccount.
-    pub fn add_access(&mut self, asking: &Asking<'_>, access: &Access) {
+    fn add_access(&mut self, asking: &Asking<'_>, access: &Access) {
         let provider = &asking.lane.provider;
         let (address, sub_account) = (&provider.base_url, &provider.sub_account);
         let of = format!("of {}", list(&asking.names));
@@ -143,7 +188,7 @@ impl Findings {
     }
 
     /// Reports what the provider says about an account and its channel. Sending needs neither, so nothing fails.
-    pub fn add_channel_access(&mut self, (asking, account, channel): &(Asking<'_>, &str, &str), access: &Access) {
+    fn add_channel_access(&mut self, (asking, account, channel): &(Asking<'_>, &str, &str), access: &Access) {
         let of = format!("of {}", list(&asking.names));
         let (said, advice) = match access {
             Access::Granted => {

@@ -22,6 +22,17 @@ pub struct ApprovedTemplate {
     pub cards: Vec<Self>,
 }
 
+/// A parameter of a template, which a message fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateParameter {
+    /// The part that has it: `body`, or `card 2, button 1`.
+    pub part: String,
+    /// As in the text: `1`, or a name.
+    pub name: String,
+    /// The example that was given when the template was created.
+    pub example: Option<String>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApprovedButton {
     pub kind: ButtonKind,

@@ -12,7 +12,7 @@ mod lines;
 mod measure;
 mod text;
 
-pub use bound::{ApprovedButton, ApprovedTemplate, BoundMessage};
+pub use bound::{ApprovedButton, ApprovedTemplate, BoundMessage, TemplateParameter};
 pub use bubble::{
     Bubble, BubbleButton, BubbleCard, BubbleFile, BubbleHeader, BubbleNotice, BubbleOption, BubblePlace, BubbleSection,
     BubbleValue, ButtonKind, FileKind, TemplateLabel, Wording,

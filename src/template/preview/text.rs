@@ -84,6 +84,11 @@ pub enum Run {
 }
 
 impl ShownText {
+    /// A text as it is, whatever it contains.
+    pub fn new(part: ContentPart, text: &str) -> Self {
+        Self { part, rules: TextRules::default(), runs: run(text.to_owned()).into_iter().collect() }
+    }
+
     /// The number of characters, without missing values.
     pub fn characters(&self) -> usize {
         self.texts().map(|text| text.chars().count()).sum()
