@@ -28,7 +28,7 @@ pub enum TemplateError {
 }
 
 /// Checks that a template is known: a draft or a campaign in play uses it, a route of the configuration uses it, it is on
-/// hold, or the provider has reported about it. A hold of any other name would hold nothing.
+/// hold, or the provider lists it or has reported about it. A hold of any other name would hold nothing.
 pub(super) async fn check_template(store: &dyn Store, config: &Config, name: &str) -> Result<(), TemplateError> {
     let known = known(store, config).await?;
     if known.contains(name) {
@@ -48,6 +48,9 @@ async fn known(store: &dyn Store, config: &Config) -> store::Result<BTreeSet<Str
         known.extend(plan.iter().flat_map(|plan| &plan.steps).filter_map(|step| template(&step.content)));
     }
     known.extend(store.holds().await?.into_iter().map(|hold| hold.template).filter(|name| !name.is_empty()));
+    known.extend(
+        store.templates(None).await?.into_iter().flat_map(|fetched| fetched.templates).map(|listed| listed.name),
+    );
     let reports = store.provider_reports().await?;
     known.extend(reports.iter().filter_map(|report| Some(report.template()?.0.to_owned())));
     Ok(known)

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use chrono::{DateTime, Local, Offset, TimeZone};
+use chrono::{DateTime, Local, NaiveDate, NaiveTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
 use crate::domain::{Timestamp, Zone};
@@ -24,6 +24,34 @@ fn machine_zone() -> Option<Zone> {
         let name = std::env::var("TZ").ok().or_else(|| iana_time_zone::get_timezone().ok());
         name?.trim_start_matches(':').parse().ok()
     })
+}
+
+/// The name of a zone, or of this machine's; empty if that has no name.
+pub fn zone_name(zone: Option<Zone>) -> String {
+    zone.or_else(machine_zone).map(|zone| zone.to_string()).unwrap_or_default()
+}
+
+/// The day that the clock of a zone shows.
+pub fn day_of(at: Timestamp, zone: Option<Zone>) -> NaiveDate {
+    let utc = DateTime::from_timestamp_millis(at.millis()).unwrap_or_default();
+    match zone {
+        Some(Zone(zone)) => utc.with_timezone(&zone).date_naive(),
+        None => utc.with_timezone(&Local).date_naive(),
+    }
+}
+
+/// When a day begins on the clock of a zone. Where the clock skips midnight, the day begins with its first moment.
+pub fn start_of_day(day: NaiveDate, zone: Option<Zone>) -> Timestamp {
+    let at_quarter = |quarter: u32| {
+        let local = day.and_time(NaiveTime::from_num_seconds_from_midnight_opt(quarter * 900, 0)?);
+        let utc = match zone {
+            Some(Zone(zone)) => zone.from_local_datetime(&local).earliest()?.to_utc(),
+            None => Local.from_local_datetime(&local).earliest()?.to_utc(),
+        };
+        Some(Timestamp::from_millis(utc.timestamp_millis()))
+    };
+    let midnight = || Timestamp::from_millis(day.and_time(NaiveTime::MIN).and_utc().timestamp_millis());
+    (0..96).find_map(at_quarter).unwrap_or_else(midnight)
 }
 
 /// Formats a time without the name of its zone: `2026-12-01 09:00 +08`.
@@ -71,6 +99,23 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_begins_when_the_clock_of_its_zone_says_so() {
+        let at = |text| Timestamp::parse_rfc3339(text).unwrap();
+        for (zone, day, begins) in [
+            ("Asia/Singapore", "2026-12-01", "2026-11-30T16:00:00Z"),
+            ("UTC", "2026-12-01", "2026-12-01T00:00:00Z"),
+            // The clock goes from 23:59 to 01:00.
+            ("Africa/Cairo", "2026-04-24", "2026-04-23T22:00:00Z"),
+        ] {
+            let (zone, day) = (Some(zone.parse().unwrap()), day.parse().unwrap());
+            let start = start_of_day(day, zone);
+            assert_eq!(start, at(begins), "{day}");
+            let before = Timestamp::from_millis(start.millis() - 1);
+            assert_eq!((day_of(start, zone), day_of(before, zone)), (day, day.pred_opt().unwrap()));
+        }
+    }
 
     #[test]
     fn a_moment_names_its_zone() {

@@ -17,6 +17,7 @@
 
 mod access;
 mod assets;
+mod calendar;
 mod campaign;
 mod campaigns;
 mod events;
@@ -30,6 +31,7 @@ mod preview;
 mod recipient;
 mod reference;
 mod replies;
+mod sending;
 mod server;
 mod show;
 mod sign_in;
@@ -43,6 +45,7 @@ pub use access::{
     SecretPage, ShownSecret, TryRow, TypeGroup, WebhookPage, WebhookRow, WebhooksPage,
 };
 pub use assets::{ASSETS, Asset, Assets};
+pub use calendar::{CalendarEntry, CalendarPage, DayPage, Month};
 pub use campaign::{CampaignPage, CancelPage, Done, LivePart, ReportPage};
 pub use campaigns::{CampaignsPage, Row, campaign_path};
 pub use events::EventsPage;
@@ -55,6 +58,10 @@ pub use preview::{PreviewMessage, PreviewPage, PreviewStep};
 pub use recipient::{ConsentDone, ConsentPage, Contact, RecipientPage, WishLine, recipient_path};
 pub use reference::{Operation, OperationGroup, Parameter, PossibleAnswer, ReferencePage, SchemaText};
 pub use replies::{AnsweredMessage, RepliesPage, Reply};
+pub use sending::{
+    FetchedTemplates, PriceRow, PricesPage, TemplateDone, TemplateHold, TemplateInLanguage, TemplatePage, TemplateRow,
+    TemplatesPage, template_path,
+};
 pub use server::{DoctorPage, SettingChange, SettingRow, SettingSection, SettingsPage};
 pub use sign_in::{SetupPage, SignInPage};
 pub use texts::Texts;

@@ -79,6 +79,13 @@ impl Bench {
         Self::begun(config, |parts| parts).await
     }
 
+    /// A server with the configuration of this text.
+    pub(in crate::api) async fn configured(text: &str) -> Self {
+        let loaded = Config::read(Some((Path::new("volley.toml"), text)), std::iter::empty(), []).unwrap();
+        let config = Arc::new(loaded.config.clone());
+        Self::begun(config, |parts| ApiParts { loaded: Arc::new(loaded), ..parts }).await
+    }
+
     /// A server that runs these commands for its callers.
     pub(super) async fn running(commands: Arc<dyn CommandLines>) -> Self {
         Self::begun(config(), |parts| ApiParts { commands: Some(commands), ..parts }).await

@@ -1,8 +1,154 @@
 //! The texts about templates, prices and the calendar.
 
+use chrono::{Datelike as _, NaiveDate};
+
 use super::texts;
+use crate::domain::text::grouped;
+use crate::pages::sending::TemplateDone;
 
 texts! {
     /// The texts about templates, prices and the calendar.
     SendingTexts;
+
+    // Templates.
+    templates = "Templates";
+    template = "Template";
+    fetch = "Fetch from the provider";
+    never_fetched = "The provider's list was never fetched. Fetch it to see texts, languages and the latest status.";
+    none_listed = "The provider lists no template for these lanes.";
+    fetched_at = "Fetched:";
+    last_fetch = "Latest answer of the provider";
+    not_fetched = "Not fetched";
+    no_whatsapp = "No lane is on WhatsApp, the only channel with templates. Add one to the configuration.";
+    status = "Status";
+    only_held = "Only on hold";
+    languages = "Languages";
+    category = "Category";
+    quality = "Quality";
+    active_campaigns = "Active campaigns";
+    waiting = "Messages waiting";
+    on_hold = "On hold";
+    not_listed = "not listed";
+    nothing_found = "No template matches.";
+    nothing_found_hint = "Shorten the name, or clear the filter.";
+    no_templates = "No template is known.";
+    no_templates_hint = "Fetch the provider's list, or launch a campaign that uses a template.";
+    not_used = "No active campaign uses it.";
+    used_by = "Used by";
+    runs_past = "These campaigns would still send it when the provider disables it:";
+    hold_title = "Hold or resume";
+    hold_lead = "While a template is on hold, messages with it wait, and their deadlines go on. Other messages are sent. Resume releases every hold on the chosen lane, also those of the provider.";
+    on_lane = "Lane";
+    every_lane = "Every WhatsApp lane";
+    reason = "Reason";
+    reason_hint = "Shown in events and with the template.";
+    hold = "Hold";
+    text_unknown = "Its text is unknown.";
+    text_unknown_hint = "Fetch the provider's list. If the template is still missing then, the provider does not have it on these lanes.";
+    rejected_because = "Rejected because of";
+    account = "Account";
+    channel_id = "Channel id";
+    updated = "Updated";
+    fetched = "Fetched";
+    variables = "Variables";
+    variable = "Variable";
+    part = "Part";
+    example = "Example";
+    no_variables = "It has no variables.";
+    unreadable = "The provider's description of this template cannot be read.";
+    reports = "Reports of the provider";
+
+    // Prices.
+    prices = "Prices";
+    prices_from = "Plans read";
+    prices_lead = "A launched campaign keeps the prices of its launch. An SMS costs its price for each part.";
+    prices_broken = "No campaign can be planned or launched:";
+    no_prices = "No price list is set, so plans show no costs and campaigns have no budget.";
+    no_prices_hint = "Write a CSV file with the columns channel and price, and also country, category and currency where prices differ. Name it as file under [prices] in volley.toml, then restart the server.";
+    unpriced = "Lanes without a price:";
+    unpriced_hint = "their messages count as free in plans and budgets.";
+    channel = "Channel";
+    country = "Country";
+    price = "Price of a message";
+    other_countries = "All other countries";
+    other_categories = "All other categories";
+    prices_empty = "The price list has no lines.";
+    prices_empty_hint = "Add a line for each channel, such as: SMS,SG,0.04";
+    no_price_found = "No price matches.";
+    no_price_found_hint = "Clear the filter. A country without a line of its own has the price of all other countries.";
+
+    // The calendar.
+    calendar = "Calendar";
+    calendar_caption = "Campaigns of the month, one column for each weekday";
+    other_months = "Other months";
+    today = "Today";
+    times_in = "Days and times are those of";
+    month_empty = "No campaign is sent or scheduled in this month.";
+    month_empty_hint = "A campaign with a start appears on its day. One that runs appears on each of its days.";
+    day_empty = "No campaign is sent or scheduled on this day.";
+    undated = "Without a date";
+    undated_lead = "They start when an operator starts them, or once their templates are approved.";
+    whole_month = "Whole month";
+    starts_at = "starts";
+    started_at = "started";
+    until = "until";
+    goes_on = "continues";
+}
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+impl SendingTexts {
+    /// What was just done, and what it means.
+    pub const fn done(&self, done: TemplateDone) -> &'static str {
+        match done {
+            TemplateDone::Held => "The template is on hold. Messages with it wait.",
+            TemplateDone::Resumed => "The template is resumed. Messages that waited for it are sent.",
+        }
+    }
+
+    /// `December 2026`; the first month is 0.
+    pub fn month(&self, month0: u32, year: i32) -> String {
+        let name = usize::try_from(month0).ok().and_then(|month| MONTHS.get(month)).copied().unwrap_or_default();
+        format!("{name} {year}")
+    }
+
+    /// The weekdays, from Monday.
+    pub const fn weekdays(&self) -> [&'static str; 7] {
+        WEEKDAYS
+    }
+
+    pub fn weekday(&self, day: &NaiveDate) -> &'static str {
+        WEEKDAYS[day.weekday().num_days_from_monday() as usize % WEEKDAYS.len()]
+    }
+
+    /// `Saturday, December 5, 2026`.
+    pub fn day(&self, day: NaiveDate) -> String {
+        let month = MONTHS[day.month0() as usize % MONTHS.len()];
+        format!("{}, {month} {}, {}", self.weekday(&day), day.day(), day.year())
+    }
+
+    /// How many of a list are not shown.
+    pub fn and_more(&self, more: usize) -> String {
+        format!("and {} more", grouped(i64::try_from(more).unwrap_or(i64::MAX)))
+    }
+
+    /// The link to the campaigns of a day that the month does not show.
+    pub fn more(&self, more: &usize, day: &NaiveDate) -> String {
+        let month = MONTHS[day.month0() as usize % MONTHS.len()];
+        format!("{} more on {month} {}", grouped(i64::try_from(*more).unwrap_or(i64::MAX)), day.day())
+    }
 }

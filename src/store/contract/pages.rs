@@ -1,7 +1,7 @@
 //! Pages of batches and of events, latest first.
 
 use super::{Desk, at, for_every_store};
-use crate::domain::{BatchId, BatchState, Channel, Plan, Step, Tag};
+use crate::domain::{BatchId, BatchState, Channel, Plan, Span, Step, Tag};
 use crate::events::{Event, EventKind, Origin, Subject};
 use crate::store::{BatchFilter, NewBatch};
 
@@ -9,6 +9,7 @@ for_every_store!(
     batches_come_in_pages_latest_first,
     a_page_of_batches_has_what_its_filter_wants,
     events_come_in_pages_latest_first,
+    campaigns_are_found_by_the_time_in_which_they_are_sent,
 );
 
 impl Desk {
@@ -77,6 +78,43 @@ async fn a_page_of_batches_has_what_its_filter_wants(desk: Desk) {
     let page = desk.batch_page(all, None, 9).await.unwrap();
     let tests: Vec<BatchId> = page.batches.iter().filter(|(_, is_test)| *is_test).map(|(batch, _)| batch.id).collect();
     assert_eq!(tests, [trial]);
+}
+
+async fn campaigns_are_found_by_the_time_in_which_they_are_sent(desk: Desk) {
+    let begun = desk.now();
+    let running = desk.batch_in(Some("Running"), BatchState::Running, false).await;
+    desk.batch_in(Some("A test"), BatchState::Running, true).await;
+    desk.batch_in(None, BatchState::Running, false).await;
+    desk.batch_in(Some("Without a date"), BatchState::Draft, false).await;
+    let audience = desk.audience(None, 1).await;
+    let new = NewBatch {
+        tag: Tag::from_random(7),
+        plan: Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]),
+        name: Some("Scheduled".to_owned()),
+        audience: "recipients".to_owned(),
+        audience_ids: vec![audience],
+        starts_at: Some(begun + Span::from_secs(1_000)),
+        open_until: None,
+        now: desk.now(),
+    };
+    let scheduled = desk.begin_batch(new).await.unwrap();
+    desk.publish_batch(scheduled, BatchState::Scheduled, Origin::SERVER, desk.now()).await.unwrap();
+    let between = async |from: i64, until: i64, limit: u32| {
+        let (from, until) = (begun + Span::from_secs(from), begun + Span::from_secs(until));
+        let found = desk.campaigns_between(from, until, limit).await.unwrap();
+        found.into_iter().map(|batch| batch.id).collect::<Vec<_>>()
+    };
+    let earlier = begun - Span::from_secs(50);
+    assert!(desk.campaigns_between(earlier, begun, 9).await.unwrap().is_empty());
+    assert_eq!(between(0, 1_001, 9).await, [running, scheduled]);
+    assert_eq!(between(500, 1_000, 9).await, [running], "it has not finished");
+    assert_eq!(between(1_000, 2_000, 9).await, [running, scheduled]);
+    assert_eq!(between(1_001, 2_000, 0).await, []);
+    let at = begun + Span::from_secs(60);
+    let from = vec![BatchState::Running];
+    desk.move_batch(running, from, BatchState::Cancelling, Some(Origin::SERVER), at).await.unwrap();
+    assert_eq!(between(0, 61, 9).await, [running]);
+    assert_eq!(between(61, 1_001, 9).await, [scheduled]);
 }
 
 async fn events_come_in_pages_latest_first(desk: Desk) {

@@ -247,6 +247,35 @@ pub(super) async fn page(
     Ok(BatchPage { batches, next: last.map(|row| Ok::<_, Fault>(BatchId(small(&row, "id")?))).transpose()? })
 }
 
+pub(super) const SENT_BETWEEN: &str = "SELECT * FROM batch INDEXED BY batch_sent
+     WHERE name IS NOT NULL AND started_at IS NOT NULL AND started_at < ?2
+         AND (coalesce(finished_at, cancelled_at) IS NULL OR coalesce(finished_at, cancelled_at) >= ?1) AND state > 0
+         AND NOT coalesce((SELECT body->>'$.is_test' FROM plan WHERE digest = batch.plan), 0)
+     ORDER BY started_at DESC LIMIT ?3";
+
+pub(super) const TO_START_BETWEEN: &str = "SELECT * FROM batch INDEXED BY batch_open
+     WHERE state < 8 AND state IN (SELECT value FROM json_each(?4))
+         AND name IS NOT NULL AND started_at IS NULL AND starts_at >= ?1 AND starts_at < ?2
+         AND NOT coalesce((SELECT body->>'$.is_test' FROM plan WHERE digest = batch.plan), 0)
+     ORDER BY starts_at DESC LIMIT ?3";
+
+pub(super) async fn between(
+    connection: &mut SqliteConnection,
+    from: Timestamp,
+    until: Timestamp,
+    limit: u32,
+) -> Work<Vec<Batch>> {
+    let (from, until) = (from.millis(), until.millis());
+    let sent = sqlx::query(SENT_BETWEEN).bind(from).bind(until).bind(limit).fetch_all(&mut *connection).await?;
+    let to_start = [BatchState::Draft, BatchState::Scheduled, BatchState::Paused];
+    let to_start = json_list(to_start.iter().map(|state| i64::from(state.code())));
+    let query = sqlx::query(TO_START_BETWEEN).bind(from).bind(until).bind(limit).bind(to_start);
+    let to_start = query.fetch_all(connection).await?;
+    let mut all = sent.iter().chain(&to_start).map(batch).collect::<Work<Vec<_>>>()?;
+    all.sort_by_key(|batch| (batch.started_at.or(batch.starts_at), batch.id));
+    Ok(all)
+}
+
 /// The test sends: one read of the plans, of which many batches share one.
 pub(super) async fn tests(connection: &mut SqliteConnection) -> Work<BTreeSet<BatchId>> {
     let rows = sqlx::query(

@@ -91,6 +91,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (10, "search", include_str!("../../../migrations/sqlite/0010_search.sql")),
         (11, "sessions", include_str!("../../../migrations/sqlite/0011_sessions.sql")),
         (12, "campaigns being written", include_str!("../../../migrations/sqlite/0012_sketches.sql")),
+        (19, "the calendar", include_str!("../../../migrations/sqlite/0019_the_calendar.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

@@ -46,6 +46,11 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     ///
     /// - Looks at a few thousand batches at most, so a page may have fewer than `limit` although another follows.
     async fn batch_page(&self, filter: BatchFilter, before: Option<BatchId>, limit: u32) -> Result<BatchPage>;
+    /// Lists campaigns without test sends, by start: those that were sent at some time from `from` on and before `until`,
+    /// and those that are to start then.
+    ///
+    /// - Of more than `limit` that were sent, and of more than `limit` that are to start, the latest are listed.
+    async fn campaigns_between(&self, from: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Batch>>;
     /// Lists published batches that use an audience and were begun before `before`, latest first, each with the number of
     /// the audience's first message in it. Omits batches whose messages were purged.
     async fn batches_of_audience(

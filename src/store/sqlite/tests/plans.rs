@@ -136,6 +136,8 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (nodes::EVENTS_OF_BATCH_BEFORE, &["event_batch (batch=? AND id<?)"]),
         (opt_outs::LIST, &["opt_out USING INTEGER PRIMARY KEY (rowid>?)"]),
         (batches::PAGE, &["batch USING INTEGER PRIMARY KEY (rowid<?)"]),
+        (batches::SENT_BETWEEN, &["SEARCH batch USING INDEX batch_sent (started_at>? AND started_at<?)"]),
+        (batches::TO_START_BETWEEN, &["SEARCH batch USING INDEX batch_open (state=?)"]),
         (batches::OF_AUDIENCE, &["used USING PRIMARY KEY (audience=? AND batch<?)", "batch USING INTEGER PRIMARY KEY"]),
         (
             audiences::PAGE,

@@ -53,6 +53,10 @@ impl Batches for Sqlite {
         self.read("list batches", move |c| Box::pin(batches::page(c, filter, before, limit))).await
     }
 
+    async fn campaigns_between(&self, from: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Batch>> {
+        self.read("list campaigns by time", move |c| Box::pin(batches::between(c, from, until, limit))).await
+    }
+
     async fn batches_of_audience(
         &self,
         audience: AudienceId,
