@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::frame::Frame;
+use super::show::{capital, visible};
 use super::texts::ENGLISH;
 use crate::domain::Timestamp;
 use crate::status::{FindingView, Health};
@@ -48,6 +49,13 @@ impl<'a> DoctorPage<'a> {
             ("paused", count(self.troubles.len() - failed), ENGLISH.server.warnings),
             ("over", count(self.passed.len()), ENGLISH.server.passed),
         ]
+    }
+
+    /// The text of a finding. A name or an address at its beginning stays as it is.
+    fn sentence(finding: &FindingView) -> String {
+        let text = visible(&finding.text);
+        let first = text.split_whitespace().next().unwrap_or_default();
+        if first.chars().all(char::is_alphabetic) { capital(text) } else { text }
     }
 
     /// The class and the label of a finding's badge.

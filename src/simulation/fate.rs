@@ -277,6 +277,7 @@ through! {
         changes join(joining: Joining) -> Joined;
         reads batches(states: Option<Vec<BatchState>>) -> Vec<Batch>;
         reads batch_page(filter: BatchFilter, before: Option<BatchId>, limit: u32) -> BatchPage;
+        reads campaigns_between(from: Timestamp, until: Timestamp, limit: u32) -> Vec<Batch>;
         reads batches_of_audience(audience: AudienceId, before: Option<BatchId>, limit: u32) -> Vec<(Batch, u32)>;
         reads test_batches() -> BTreeSet<BatchId>;
         reads batch(id: BatchId) -> Option<Batch>;

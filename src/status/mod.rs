@@ -5,7 +5,7 @@
 //! ([`queues`]), and at the templates ([`Templates`]); each obstacle with what to do ([`Obstacle`]); findings about the
 //! whole installation ([`Findings`]); and each of these as JSON.
 //! Promises: the same words for every command and page. Each look reads the state once.
-//! May not: change anything, or print.
+//! May not: change anything, or print. A check of the disk writes a file without a name, which is gone at once.
 
 mod campaign;
 mod campaign_view;
