@@ -87,6 +87,8 @@ pub struct Prepared {
     pub templates: PlanTemplates,
     /// Whether an operator starts it later.
     pub is_draft: bool,
+    /// The campaign that it sends again.
+    pub repeats: Option<BatchId>,
 }
 
 impl Prepared {
@@ -119,6 +121,7 @@ impl Prepared {
             windows: BTreeMap::new(),
             templates: PlanTemplates::default(),
             is_draft: false,
+            repeats: None,
         }
     }
 
@@ -281,6 +284,7 @@ impl Launcher<'_> {
                     windows,
                     templates,
                     is_draft: false,
+                    repeats: None,
                 })
             }
             Err(error) => {

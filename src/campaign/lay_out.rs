@@ -37,6 +37,9 @@ impl Launcher<'_> {
             now,
         };
         let batch = self.store.begin_batch(new).await?;
+        if let Some(origin) = prepared.repeats {
+            self.store.note_repetition(batch, origin).await?;
+        }
         let begins = |country| beginnings.in_country(country).max(now);
         let (messages, excluded) =
             self.write_all_messages(batch, plan, recipients, &lanes, (beginnings, &begins)).await?;

@@ -41,7 +41,7 @@ impl Repeat {
 
 impl Launcher<'_> {
     /// Launches a campaign again, with the same frozen steps, for all or some of its recipients. The repetition is a
-    /// separate campaign without a link to the first.
+    /// separate campaign, which names the first as its origin.
     pub async fn repeat(&self, batch: &Batch, again: &Repeat) -> Result<Launched, LaunchError> {
         let now = self.clock.now();
         let mut plan = self.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
@@ -66,7 +66,8 @@ impl Launcher<'_> {
         let beginnings = Beginnings::of(&plan, &schedule, &recipients.countries, now).map_err(LaunchError::Problems)?;
         let name = self.name_of(batch, again).await?;
         let prepared = Prepared::unwarned(name, recipients, plan, schedule, beginnings, now);
-        self.lay_out(&mut Prepared { is_draft, ..prepared }).await
+        let repeats = Some(batch.id);
+        self.lay_out(&mut Prepared { is_draft, repeats, ..prepared }).await
     }
 
     /// Checks that all lanes of the plan are still configured.

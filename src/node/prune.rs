@@ -56,6 +56,7 @@ impl Pruner {
             self.store.forget_old_requests(now - REQUESTS_KEPT).await?;
             self.store.forget_sessions(now - SESSIONS_KEPT).await?;
             self.store.forget_sketches(now - SKETCHES_KEPT).await?;
+            self.store.forget_shared_reports(now).await?;
             self.store.forget_deliveries(now - outgoing::KEPT).await?;
             self.next = now + EVERY;
         }

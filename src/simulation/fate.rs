@@ -21,7 +21,7 @@ use crate::store::{
     Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane,
     NewAudience, NewBatch, NewCall, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord, Override,
     PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
-    RecipientPlace, RejectedWebhooks, Replies, ReplyCount, Result, Retention, Scope, Sender, Signals, Started,
+    RecipientPlace, RejectedWebhooks, Repetitions, Replies, ReplyCount, Result, Retention, Scope, Sender, Signals, Started,
     StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest, TierSlot, Tiers,
     Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
 };
@@ -282,6 +282,8 @@ through! {
         reads test_batches() -> BTreeSet<BatchId>;
         reads batch(id: BatchId) -> Option<Batch>;
         reads batch_named(name: &str) -> Option<Batch>;
+        writes note_repetition(batch: BatchId, of: BatchId) -> ();
+        reads repetitions(of: BatchId, limit: u32) -> Repetitions;
         writes rename_batch(batch: BatchId, name: String, origin: Origin, now: Timestamp) -> Option<u64>;
         writes remove_draft(batch: BatchId, origin: Origin, now: Timestamp) -> bool;
         reads plans(batches: Vec<BatchId>) -> BTreeMap<BatchId, Plan>;

@@ -25,6 +25,7 @@ mod retention;
 mod round_trip;
 mod sessions;
 mod settings;
+mod shared_reports;
 mod sketches;
 mod tiers;
 mod timers;

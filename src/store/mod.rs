@@ -27,6 +27,7 @@ mod outgoing;
 mod requests;
 mod sieve;
 mod signal;
+mod shared_report;
 mod sketch;
 mod sqlite;
 mod uploads;
@@ -73,6 +74,7 @@ pub use outgoing::{
 pub use requests::{Begun, NewRequest, RequestKey, StoredAnswer};
 pub use sieve::{FoundRecipient, RecipientPlace, Whom};
 pub use signal::{Hints, Signal, Signals};
+pub use shared_report::{Repetitions, SharedReport};
 pub use sketch::Sketch;
 pub use sqlite::Sqlite;
 #[cfg(test)]
@@ -80,7 +82,7 @@ pub(crate) use sqlite::tests::run_sql;
 pub use uploads::UploadedFile;
 pub use verbs::{
     Audiences, Batches, Catalogues, Consent, Deliveries, Dispatch, Events, Health, Kept, Keys, Lanes, Messages, Nodes,
-    Queries, Receipts, Replies, Requests, Retention, Sessions, Sketches, Store, Tiers, Uploads, WebhookGroup,
+    Queries, Receipts, Replies, Requests, Retention, Sessions, SharedReports, Sketches, Store, Tiers, Uploads, WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

@@ -1,13 +1,13 @@
 //! The verbs of the API and of webhooks.
 
 use super::Mortal;
-use crate::domain::{KeyId, SketchId, Timestamp, Zone};
+use crate::domain::{BatchId, KeyId, SketchId, Timestamp, Zone};
 use crate::events::Origin;
 use crate::store::{
     AlertKey, ApiKey, AuditEntry, Begun, Cursor, Deliveries, Delivery, EventRow, FanOut, FeedRow, FeedState, FlowCount,
     Health, Inbound, Keys, LastUse, NewDelivery, NewRequest, NewSubscription, ObservedMessage, OpenAlert,
     OperatorAccount, PasswordHash, Receiver, ReceiverHealth, ReceiverKind, Replay, RequestKey, Requests, Result,
-    SchemaVersion, SecretDigest, Session, Sessions, SetupToken, Sketch, Sketches, StoredAnswer, Subscription,
+    SchemaVersion, SecretDigest, Session, Sessions, SetupToken, SharedReport, SharedReports, Sketch, Sketches, StoredAnswer, Subscription,
     SubscriptionChange, SubscriptionId, Tried, WebhookCounts, WriterFigures,
 };
 
@@ -42,6 +42,16 @@ through! {
         writes set_session_zone(secret: SecretDigest, zone: Zone) -> ();
         writes end_session(secret: SecretDigest, entry: AuditEntry) -> bool;
         writes forget_sessions(before: Timestamp) -> ();
+    }
+}
+
+through! {
+    SharedReports {
+        writes share_report(shared: SharedReport) -> ();
+        reads shared_report(secret: SecretDigest) -> Option<SharedReport>;
+        reads shared_reports(batch: BatchId, now: Timestamp, limit: u32) -> Vec<SharedReport>;
+        writes end_shared_report(batch: BatchId, secret: SecretDigest) -> bool;
+        writes forget_shared_reports(before: Timestamp) -> ();
     }
 }
 

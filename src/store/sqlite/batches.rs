@@ -10,7 +10,7 @@ use super::rows::{decoded, json_list, maybe_json, maybe_timestamp, small, step, 
 use super::{Error, Fault, Work, nodes};
 use crate::domain::{AudienceId, BatchId, BatchState, Count, Plan, Tag, Tallies, Timestamp};
 use crate::events::{Event, EventKind, Origin, Subject};
-use crate::store::{Batch, BatchFilter, BatchPage, NewBatch};
+use crate::store::{Batch, BatchFilter, BatchPage, NewBatch, Repetitions};
 
 pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> Work<BatchId> {
     if let Some(name) = &new.name {
@@ -321,6 +321,27 @@ fn batch(row: &SqliteRow) -> Work<Batch> {
         settled_at: maybe_timestamp(row, "settled_at")?,
         purged_at: maybe_timestamp(row, "purged_at")?,
         pace: (row.try_get("pace")?, timestamp(row, "pace_at")?),
+    })
+}
+
+/// Notes which batch a hidden batch sends again.
+pub(super) async fn note_repetition(connection: &mut SqliteConnection, batch: BatchId, of: BatchId) -> Work<()> {
+    sqlx::query("UPDATE batch SET repeats = ?2 WHERE id = ?1").bind(batch.0).bind(of.0).execute(connection).await?;
+    Ok(())
+}
+
+pub(super) const REPETITIONS: &str =
+    "SELECT * FROM batch WHERE repeats = ?1 AND state > 0 ORDER BY id DESC LIMIT ?2";
+
+pub(super) async fn repetitions(connection: &mut SqliteConnection, of: BatchId, limit: u32) -> Work<Repetitions> {
+    let origin = sqlx::query("SELECT * FROM batch WHERE id = (SELECT repeats FROM batch WHERE id = ?1) AND state > 0")
+        .bind(of.0)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let later = sqlx::query(REPETITIONS).bind(of.0).bind(limit).fetch_all(connection).await?;
+    Ok(Repetitions {
+        origin: origin.as_ref().map(batch).transpose()?,
+        later: later.iter().map(batch).collect::<Work<_>>()?,
     })
 }
 

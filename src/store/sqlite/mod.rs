@@ -44,6 +44,7 @@ mod script;
 mod serve_file;
 mod sessions;
 mod shapes;
+mod shared_reports;
 mod sieves;
 mod sketches;
 mod spool;
@@ -91,7 +92,8 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (10, "search", include_str!("../../../migrations/sqlite/0010_search.sql")),
         (11, "sessions", include_str!("../../../migrations/sqlite/0011_sessions.sql")),
         (12, "campaigns being written", include_str!("../../../migrations/sqlite/0012_sketches.sql")),
-        (19, "the calendar", include_str!("../../../migrations/sqlite/0019_the_calendar.sql")),
+        (15, "links to reports", include_str!("../../../migrations/sqlite/0015_shared_reports.sql")),
+        (16, "the calendar", include_str!("../../../migrations/sqlite/0016_the_calendar.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

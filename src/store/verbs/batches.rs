@@ -4,7 +4,7 @@ use crate::domain::{AudienceId, BatchId, BatchState, Money, Plan, Queue, Span, S
 use crate::events::Origin;
 use crate::store::{
     Amendment, Batch, BatchFilter, BatchPage, Call, Edition, Joined, Joining, NewBatch, NewCall, PieceOfMessages,
-    Result, StepHold,
+    Repetitions, Result, StepHold,
 };
 
 /// Batches: from a launch to their end, with the holds on their steps.
@@ -40,6 +40,10 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     async fn begin_call(&self, call: NewCall) -> Result<Vec<Joined>>;
     /// Finds the call that a batch belongs to, if a call of the API began it.
     async fn call_of(&self, batch: BatchId) -> Result<Option<Call>>;
+    /// Notes which batch a hidden batch sends again.
+    async fn note_repetition(&self, batch: BatchId, of: BatchId) -> Result<()>;
+    /// Finds the published batch that a batch sends again, and lists those that send it again, latest first.
+    async fn repetitions(&self, of: BatchId, limit: u32) -> Result<Repetitions>;
     /// Lists published batches in order of launch: all, or those in the given states.
     async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>>;
     /// Lists published batches that were begun before `before`, latest first.

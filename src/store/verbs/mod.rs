@@ -26,6 +26,7 @@ mod replies;
 mod requests;
 mod retention;
 mod sessions;
+mod shared_reports;
 mod sketches;
 mod tiers;
 mod uploads;
@@ -48,6 +49,7 @@ pub use replies::Replies;
 pub use requests::Requests;
 pub use retention::Retention;
 pub use sessions::Sessions;
+pub use shared_reports::SharedReports;
 pub use sketches::Sketches;
 pub use tiers::Tiers;
 pub use uploads::Uploads;
@@ -73,6 +75,7 @@ pub trait Store:
     + Requests
     + Retention
     + Sessions
+    + SharedReports
     + Sketches
     + Tiers
     + Uploads

@@ -5,7 +5,8 @@ use sqlx::{AssertSqlSafe, Row};
 use super::TempDatabase;
 use crate::store::sqlite::{
     aliases, api_keys, asking, audiences, audit, batches, claim, client_ids, deliveries, facts, inbound, joining,
-    nodes, operators, opt_out_ids, opt_outs, outbox, reads, receipts, sessions, shapes, sketches, tiers, walk,
+    nodes, operators, opt_out_ids, opt_outs, outbox, reads, receipts, sessions, shapes, shared_reports, sketches, tiers,
+    walk,
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
@@ -163,6 +164,10 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (sessions::FORGET, &["session_used_at (used_at<?)"]),
         (sketches::LIST, &["sketch USING INDEX sketch_changed_at (changed_at<?)"]),
         (sketches::FORGET, &["sketch_changed_at (changed_at<?)"]),
+        (shared_reports::FIND, &["shared_report USING PRIMARY KEY (secret=?)"]),
+        (shared_reports::LIST, &["shared_report_batch (batch=?)"]),
+        (shared_reports::FORGET, &["shared_report_expires_at (expires_at<?)"]),
+        (batches::REPETITIONS, &["batch USING INDEX batch_repeats (repeats=?)"]),
         (audit::LIST, &["audit_entry USING INTEGER PRIMARY KEY (rowid>?)"]),
         (audit::LIST_BEFORE, &["audit_entry USING INTEGER PRIMARY KEY (rowid<?)"]),
         (audit::FORGET, &["audit_entry USING COVERING INDEX audit_entry_at"]),

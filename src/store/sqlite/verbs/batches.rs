@@ -8,7 +8,7 @@ use crate::events::Origin;
 use crate::store::signal::JoinedQueues;
 use crate::store::{
     Amendment, Batch, BatchFilter, BatchPage, Batches, Call, Edition, Joined, Joining, NewBatch, NewCall,
-    PieceOfMessages, Result, StepHold,
+    PieceOfMessages, Repetitions, Result, StepHold,
 };
 
 #[async_trait::async_trait]
@@ -77,6 +77,14 @@ impl Batches for Sqlite {
     async fn batch_named(&self, name: &str) -> Result<Option<Batch>> {
         let name = name.to_owned();
         self.read("find a campaign", move |c| Box::pin(async move { batches::named(c, &name).await })).await
+    }
+
+    async fn note_repetition(&self, batch: BatchId, of: BatchId) -> Result<()> {
+        self.write("note a repetition", move |c| Box::pin(batches::note_repetition(c, batch, of))).await
+    }
+
+    async fn repetitions(&self, of: BatchId, limit: u32) -> Result<Repetitions> {
+        self.read("list the repetitions of a campaign", move |c| Box::pin(batches::repetitions(c, of, limit))).await
     }
 
     async fn rename_batch(&self, batch: BatchId, name: String, origin: Origin, now: Timestamp) -> Result<Option<u64>> {

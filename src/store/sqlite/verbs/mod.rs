@@ -18,6 +18,7 @@ mod replies;
 mod requests;
 mod retention;
 mod sessions;
+mod shared_reports;
 mod sketches;
 mod tiers;
 mod uploads;
