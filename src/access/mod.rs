@@ -19,6 +19,7 @@ mod passwords;
 mod secret;
 mod sessions;
 mod setup;
+mod shared_reports;
 #[cfg(test)]
 mod tests;
 mod uses;

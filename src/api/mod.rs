@@ -79,6 +79,8 @@ struct Inner {
     rates: Rates,
     /// The campaigns that somebody looks at now.
     hub: web::Hub,
+    /// The campaigns that are counted by country and code.
+    countings: web::Countings,
     /// The failed attempts to sign in.
     sign_ins: web::SignIns,
     /// New secrets whose operators have not seen them yet.
@@ -108,8 +110,7 @@ impl Shared {
         );
         let (unproven, bodies, native) = (budget(), budget(), Native::new(&parts, uploads));
         let rates = Rates::new(Arc::clone(&parts.clock));
-        let (hub, sign_ins) = (web::Hub::default(), web::SignIns::default());
-        let (new_secrets, asked) = (web::NewSecrets::default(), web::LatestAnswers::default());
+        let (hub, countings, sign_ins, new_secrets, asked) = Default::default();
         Self(Arc::new(Inner {
             parts,
             access,
@@ -119,6 +120,7 @@ impl Shared {
             native,
             rates,
             hub,
+            countings,
             sign_ins,
             new_secrets,
             asked,

@@ -21,6 +21,9 @@ const USUAL: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 /// Requests per second of all callers together that present a setup token: each reads the database.
 const SETUP: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
+/// Requests per second of all readers together who open links to reports.
+const SHARED: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
+
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
@@ -42,14 +45,17 @@ pub(super) enum Counted<'a> {
     Key(&'a Caller),
     /// All requests with a setup token.
     Setup,
+    /// All requests with the secret of a link to a report.
+    SharedReport,
 }
 
 impl<'a> Counted<'a> {
-    /// Its name in the policy, and the id of its limiter. No caller has the id of the setup.
+    /// Its name in the policy, and the id of its limiter. No caller has the id of the setup or of the links.
     const fn names(self) -> (&'static str, &'a str) {
         match self {
             Self::Key(caller) => ("key", caller.id.as_str()),
             Self::Setup => ("setup", "setup"),
+            Self::SharedReport => ("shared", "shared"),
         }
     }
 
@@ -57,6 +63,7 @@ impl<'a> Counted<'a> {
         match self {
             Self::Key(caller) => caller.requests_per_s.unwrap_or(USUAL),
             Self::Setup => SETUP,
+            Self::SharedReport => SHARED,
         }
     }
 
@@ -64,6 +71,7 @@ impl<'a> Counted<'a> {
         let whose = match self {
             Self::Key(_) => "the API key may send",
             Self::Setup => "with a setup token, all callers together may send",
+            Self::SharedReport => "by links to reports, all readers together may send",
         };
         format!("{whose} {per_s} requests a second; repeat the request later")
     }

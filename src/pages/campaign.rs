@@ -1,4 +1,4 @@
-//! The page of one campaign, its live part, its report, and the question before a cancel.
+//! The page of one campaign, its live part, and the question before a cancel.
 
 use askama::Template;
 use askama::filters::HtmlSafe;
@@ -30,6 +30,9 @@ pub enum Done {
     Paused,
     Resumed,
     Cancelled,
+    Changed,
+    /// It was changed to what it was.
+    Unchanged,
 }
 
 impl Done {
@@ -44,6 +47,8 @@ impl Done {
             Self::Paused => "paused",
             Self::Resumed => "resumed",
             Self::Cancelled => "cancelled",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
         }
     }
 }
@@ -54,6 +59,9 @@ impl Done {
 pub struct CampaignPage<'a> {
     pub frame: Frame,
     pub live: LivePart<'a>,
+    /// The campaign that it sends again, and those that send it again: name and address of each.
+    pub origin: Option<(String, String)>,
+    pub repetitions: Vec<(String, String)>,
 }
 
 impl CampaignPage<'_> {
@@ -92,6 +100,11 @@ impl CampaignPage<'_> {
         matches!(self.look().batch.state, Draft | Scheduled | Running | Paused | Finished)
     }
 
+    /// Whether it can be sent again to some of its recipients.
+    fn may_repeat(&self) -> bool {
+        self.state() != BatchState::Draft && self.look().batch.purged_at.is_none()
+    }
+
     /// Whether its figures may still change.
     fn changes(&self) -> bool {
         !self.look().is_over()
@@ -114,11 +127,11 @@ impl HtmlSafe for LivePart<'_> {}
 
 /// An outcome with the recipients who have it.
 #[derive(Debug)]
-struct OutcomeRow {
-    outcome: Outcome,
-    portion: Portion,
+pub(super) struct OutcomeRow {
+    pub(super) outcome: Outcome,
+    pub(super) portion: Portion,
     /// The reasons, for those who were skipped.
-    why: Option<String>,
+    pub(super) why: Option<String>,
 }
 
 impl LivePart<'_> {
@@ -200,7 +213,8 @@ fn thousandths(each_second: f64) -> i64 {
     (each_second * 1_000.0) as i64
 }
 
-fn outcomes(report: &Report) -> Vec<OutcomeRow> {
+/// The outcomes that recipients have; `reached` also if none has it.
+pub(super) fn outcomes(report: &Report) -> Vec<OutcomeRow> {
     let row = |outcome: &Outcome| {
         let number = report.outcome(*outcome);
         let reasons = report.skipped.iter().map(|(reason, number)| format!("{} {reason}", grouped(*number)));
@@ -212,7 +226,7 @@ fn outcomes(report: &Report) -> Vec<OutcomeRow> {
 }
 
 /// Why messages fell back.
-fn fell_back(fell: &FellBack) -> String {
+pub(super) fn fell_back(fell: &FellBack) -> String {
     ENGLISH.fell_back_because(fell)
 }
 
@@ -225,51 +239,6 @@ fn step_bars(step: &StepReport, audience: &i64) -> Vec<(&'static str, &'static s
         bars.push(("read", ENGLISH.read, step.read));
     }
     bars.into_iter().map(|(class, label, number)| (class, label, Portion::of(number, whole))).collect()
-}
-
-/// The report of a campaign, as a page to read or to print.
-#[derive(Debug, Template)]
-#[template(path = "report.html")]
-pub struct ReportPage<'a> {
-    pub frame: Frame,
-    pub report: &'a Report,
-    pub started_at: Option<Timestamp>,
-    pub finished_at: Option<Timestamp>,
-    pub made_at: Timestamp,
-}
-
-impl ReportPage<'_> {
-    const fn frame(&self) -> &Frame {
-        &self.frame
-    }
-
-    fn path(&self) -> String {
-        campaign_path(&self.report.id)
-    }
-
-    fn outcomes(&self) -> Vec<OutcomeRow> {
-        outcomes(self.report)
-    }
-
-    fn open(&self) -> Portion {
-        Portion::of(self.report.open, self.report.audience)
-    }
-
-    /// The zone of the page, as a part of the address of the export.
-    fn zone_query(&self) -> String {
-        let Some(zone) = self.frame.zone else { return String::new() };
-        let zone: String = url::form_urlencoded::byte_serialize(zone.to_string().as_bytes()).collect();
-        format!("&time_zone={zone}")
-    }
-
-    fn has_costs(&self) -> bool {
-        self.report.steps.iter().any(|step| step.spent.is_some())
-    }
-
-    fn spent(&self, step: &StepReport) -> String {
-        let currency = self.report.currency.as_deref().unwrap_or_default();
-        step.spent.map(|spent| format!("{spent} {currency}").trim_end().to_owned()).unwrap_or_default()
-    }
 }
 
 /// The question before a cancel.

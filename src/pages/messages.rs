@@ -19,6 +19,8 @@ pub struct RecipientsPage {
     pub campaign_id: String,
     pub rows: Vec<MessageView>,
     pub filter: RecipientFilter,
+    /// Whether the campaign can be sent again to some of them.
+    pub may_repeat: bool,
     /// Whether it is not the first page.
     pub is_later: bool,
     /// The address of the first page of the same list.
@@ -35,17 +37,36 @@ pub struct RecipientFilter {
     pub outcome: Option<Outcome>,
     /// Every outcome but `reached`.
     pub is_missed: bool,
+    /// Without an outcome so far.
+    pub is_open: bool,
 }
 
 impl RecipientFilter {
     pub const fn is_set(&self) -> bool {
-        self.whom.is_some() || self.state.is_some() || self.outcome.is_some() || self.is_missed
+        self.whom.is_some() || self.state.is_some() || self.outcome.is_some() || self.is_missed || self.is_open
+    }
+}
+
+impl RecipientFilter {
+    /// The address at which these recipients are sent to again, after that of the campaign. A repetition is for whole
+    /// outcomes: not for one number, for those without an outcome, or for those who were reached.
+    fn repetition(&self) -> Option<String> {
+        let is_over = matches!(self.state, None | Some(StateName::Done));
+        let is_one = self.whom.is_some() || self.is_open || self.outcome == Some(Outcome::Reached);
+        let outcome = self.outcome.map(|outcome| format!("?outcome={outcome}")).unwrap_or_default();
+        (is_over && !is_one).then(|| format!("/again{outcome}"))
     }
 }
 
 impl RecipientsPage {
     const fn frame(&self) -> &Frame {
         &self.frame
+    }
+
+    /// The address at which the listed recipients are sent to again.
+    fn repetition(&self) -> Option<String> {
+        let may = self.frame.may_manage() && self.may_repeat;
+        self.filter.repetition().filter(|_| may).map(|query| format!("{}{query}", self.path()))
     }
 
     fn path(&self) -> String {

@@ -16,10 +16,12 @@
 //! May not: do I/O, read the store or decide anything.
 
 mod access;
+mod again;
 mod assets;
 mod calendar;
 mod campaign;
 mod campaigns;
+mod change;
 mod events;
 mod figures;
 mod frame;
@@ -33,6 +35,7 @@ mod reference;
 mod replies;
 mod sending;
 mod server;
+mod report;
 mod show;
 mod sign_in;
 mod texts;
@@ -44,10 +47,12 @@ pub use access::{
     NewKeyPage, NewOperatorPage, NewWebhookPage, OperatorRow, OperatorsPage, PasswordPage, ScopeChoices, SecretKind,
     SecretPage, ShownSecret, TryRow, TypeGroup, WebhookPage, WebhookRow, WebhooksPage,
 };
+pub use again::{AgainOutcome, AgainPage, UseAgainPage};
 pub use assets::{ASSETS, Asset, Assets};
 pub use calendar::{CalendarEntry, CalendarPage, DayPage, Month};
-pub use campaign::{CampaignPage, CancelPage, Done, LivePart, ReportPage};
+pub use campaign::{CampaignPage, CancelPage, Done, LivePart};
 pub use campaigns::{CampaignsPage, Row, campaign_path};
+pub use change::{ChangePage, ChangeStep, DeleteDraftPage};
 pub use events::EventsPage;
 pub use frame::{Frame, Part, Place};
 pub use home::{Attention, HomePage};
@@ -63,6 +68,9 @@ pub use sending::{
     TemplatesPage, template_path,
 };
 pub use server::{DoctorPage, SettingChange, SettingRow, SettingSection, SettingsPage};
+pub use report::{
+    ReportPage, ShareLink, SharePage, SharedReportPage, Tables, TablesPage, TablesStage, outcomes_besides_reached,
+};
 pub use sign_in::{SetupPage, SignInPage};
 pub use texts::Texts;
 pub use trouble::TroublePage;

@@ -9,7 +9,7 @@ use super::copied::{CopyProgress, copied};
 use super::figures::{Outcomes, Report};
 use super::reading::failure;
 use super::steps::StepReport;
-use crate::domain::{BatchId, Channel, Country, Ending, Fault, StepIndex, Tallies};
+use crate::domain::{BatchId, Channel, Country, Ending, Fault, Money, Outcome, Step, StepIndex, Tallies};
 use crate::store::{Frame, MessageFacts, Messages, Result, Scope, Verdict};
 use crate::wire::codes;
 
@@ -30,6 +30,19 @@ pub struct CountryReport {
     pub delivered_twice: i64,
     pub late: i64,
     pub steps: Vec<StepReport>,
+}
+
+impl CountryReport {
+    pub fn outcome(&self, outcome: Outcome) -> i64 {
+        self.outcomes.0.get(outcome.as_str()).copied().unwrap_or(0)
+    }
+
+    /// What its messages have cost; `None` if a step was submitted whose cost is unknown, or none was.
+    pub fn spent(&self) -> Option<Money> {
+        let submitted = || self.steps.iter().filter(|step| step.handed_over > 0);
+        submitted().next()?;
+        submitted().map(|step| step.spent).sum()
+    }
 }
 
 /// A reason that the provider gave on one step.
@@ -83,6 +96,12 @@ pub async fn breakdown(
     Ok(Some(counted.breakdown(&walk.frame)))
 }
 
+/// What messages of a step to a country have cost. A price of SMS is for one part, and the parts are not counted.
+fn cost(step: &Step, country: Option<Country>, submitted: i64) -> Option<Money> {
+    let price = step.prices.of(country?).filter(|_| step.channel != Channel::Sms)?;
+    Some(price.times(u64::try_from(submitted).unwrap_or(0)))
+}
+
 impl Counted {
     fn add(&mut self, frame: &Frame, whole: &MessageFacts) {
         let row = &whole.message.present;
@@ -119,8 +138,11 @@ impl Counted {
     fn breakdown(self, frame: &Frame) -> Breakdown {
         let country = |(country, (tallies, recipients)): (Option<Country>, (Tallies, u32))| {
             let batch = crate::store::Batch { messages: recipients, ..frame.batch.clone() };
-            let Report { audience, open, outcomes, delivered_twice, late, steps, .. } =
+            let Report { audience, open, outcomes, delivered_twice, late, mut steps, .. } =
                 Report::of(&batch, Some(&frame.plan), &tallies);
+            for (figures, step) in steps.iter_mut().zip(&frame.plan.steps) {
+                figures.spent = cost(step, country, figures.handed_over);
+            }
             CountryReport { country, audience, open, outcomes, delivered_twice, late, steps }
         };
         let mut countries: Vec<CountryReport> = self.countries.into_iter().map(country).collect();

@@ -21,9 +21,9 @@ use crate::store::{
     Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane,
     NewAudience, NewBatch, NewCall, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord, Override,
     PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
-    RecipientPlace, RejectedWebhooks, Repetitions, Replies, ReplyCount, Result, Retention, Scope, Sender, Signals, Started,
-    StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest, TierSlot, Tiers,
-    Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
+    RecipientPlace, RejectedWebhooks, Repetitions, Replies, ReplyCount, Result, Retention, Scope, Sender, Signals,
+    Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest, TierSlot,
+    Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.

@@ -25,9 +25,9 @@ mod limits;
 mod model;
 mod outgoing;
 mod requests;
+mod shared_report;
 mod sieve;
 mod signal;
-mod shared_report;
 mod sketch;
 mod sqlite;
 mod uploads;
@@ -72,9 +72,9 @@ pub use outgoing::{
     SigningSecret, Subscription, SubscriptionChange, SubscriptionId, Trial, Tried, WebhookCounts, WebhookFormat,
 };
 pub use requests::{Begun, NewRequest, RequestKey, StoredAnswer};
+pub use shared_report::{Repetitions, SharedReport};
 pub use sieve::{FoundRecipient, RecipientPlace, Whom};
 pub use signal::{Hints, Signal, Signals};
-pub use shared_report::{Repetitions, SharedReport};
 pub use sketch::Sketch;
 pub use sqlite::Sqlite;
 #[cfg(test)]
@@ -82,7 +82,8 @@ pub(crate) use sqlite::tests::run_sql;
 pub use uploads::UploadedFile;
 pub use verbs::{
     Audiences, Batches, Catalogues, Consent, Deliveries, Dispatch, Events, Health, Kept, Keys, Lanes, Messages, Nodes,
-    Queries, Receipts, Replies, Requests, Retention, Sessions, SharedReports, Sketches, Store, Tiers, Uploads, WebhookGroup,
+    Queries, Receipts, Replies, Requests, Retention, Sessions, SharedReports, Sketches, Store, Tiers, Uploads,
+    WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

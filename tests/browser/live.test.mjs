@@ -19,6 +19,7 @@ test('a live page changes by itself, and pause and resume give it other buttons'
   await examine(page, 'desktop-paused');
   await page.getByRole('button', { name: 'Resume' }).click();
   await page.getByRole('status').getByText('No message that was submitted is sent again.').waitFor();
+  await page.getByText('More', { exact: true }).click();
   await page.getByRole('link', { name: 'Cancel…' }).click();
   await examine(page, 'desktop-cancel');
   await page.getByLabel('Reason').fill('the wrong <b>list</b>');

@@ -36,6 +36,13 @@ for (const [device, options] of [['desktop', DESKTOP], ['phone', PHONE], ['wide'
     await examine(page, `${device}-campaign-replies`);
     await page.getByRole('link', { name: 'Report' }).click();
     await examine(page, `${device}-report`);
+    const report = page.url();
+    const campaign = report.slice(0, report.lastIndexOf('/'));
+    for (const path of ['report/tables', 'report/share', 'again', 'use-again', 'change']) {
+      await page.goto(`${campaign}/${path}`);
+      await examine(page, `${device}-${path.replace('/', '-')}`);
+    }
+    await page.goto(report);
     await page.getByRole('link', { name: 'Events' }).last().click();
     await examine(page, `${device}-campaign-events`);
     await page.goto('/replies');

@@ -60,7 +60,7 @@ use table::Tables;
 // What the pages share with the operations.
 pub(super) use campaigns::{current, draft_of, found, launcher};
 pub(super) use extract::{Asked, Call, Path, Query};
-pub(super) use frame::{RequestId, framed, panicked};
+pub(super) use frame::{RequestId, SHARED_REPORTS, framed, panicked};
 pub(super) use opt_outs::{change_listed, decided_how, list_options};
 pub(super) use problem::{Answer, Kind, Problem};
 pub(super) use recorded::{About, Entry, Recorded};

@@ -1,4 +1,4 @@
-//! The list of campaigns, the page of one, and its report.
+//! The list of campaigns, and the page of one.
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -14,8 +14,7 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Query, found, launcher};
 use crate::domain::{BatchId, BatchState, Scope};
 use crate::events::Event;
-use crate::pages::{CampaignPage, CampaignsPage, Done, LivePart, Part, Place, ReportPage};
-use crate::report::Report;
+use crate::pages::{CampaignPage, CampaignsPage, Done, LivePart, Part, Place, campaign_path};
 use crate::status::{Listed, Watcher};
 use crate::store::{Batch, BatchFilter};
 
@@ -23,6 +22,8 @@ use crate::store::{Batch, BatchFilter};
 const SHOWN: u32 = 50;
 /// Campaigns that are being written, in the list: the latest.
 const UNFINISHED_SHOWN: u32 = 5;
+/// Campaigns that send one again, on its page: the latest.
+const REPETITIONS_SHOWN: u32 = 10;
 /// Events on the page of a campaign.
 pub(super) const EVENTS_SHOWN: u32 = 8;
 
@@ -36,6 +37,9 @@ pub(super) struct CampaignsQuery {
     tests: bool,
     #[serde(skip_serializing)]
     cursor: String,
+    /// `deleted` after the deletion of a draft.
+    #[serde(skip_serializing)]
+    done: String,
 }
 
 pub(super) async fn list(
@@ -68,8 +72,10 @@ pub(super) async fn list(
     };
     let more_unfinished = sketches.len() > UNFINISHED_SHOWN as usize;
     sketches.truncate(UNFINISHED_SHOWN as usize);
+    let mut frame = session.frame(Place::Campaigns);
+    frame.notice = (query.done == "deleted").then(|| frame.texts().results.draft_deleted.to_owned());
     page(&CampaignsPage {
-        frame: session.frame(Place::Campaigns),
+        frame,
         unfinished: sketches.iter().map(unfinished).collect(),
         more_unfinished,
         rows: rows(&listed),
@@ -121,27 +127,21 @@ pub(super) async fn show(
     let mut frame = session.frame(Place::Below(Part::Campaigns));
     frame.notice = query.done.map(|done| frame.texts().done(done).to_owned());
     let live = LivePart { look: &look, events: &events, zone: frame.zone };
-    page(&CampaignPage { frame, live })
+    let repetitions = shared.store.repetitions(batch.id, REPETITIONS_SHOWN).await?;
+    page(&CampaignPage {
+        frame,
+        live,
+        origin: repetitions.origin.as_ref().map(named),
+        repetitions: repetitions.later.iter().map(named).collect(),
+    })
+}
+
+/// The name of a campaign, and the address of its page.
+fn named(batch: &Batch) -> (String, String) {
+    (batch.display_name(), campaign_path(&batch.public_id().to_string()))
 }
 
 pub(super) async fn latest_events(shared: &Shared, batch: &Batch) -> Answer<Vec<Event>> {
     let events = shared.store.events_before(Some(batch.id), None, EVENTS_SHOWN).await?;
     Ok(events.into_iter().map(|(_, event)| event).collect())
-}
-
-pub(super) async fn report(
-    State(shared): State<Shared>,
-    Path(campaign): Path<String>,
-    session: Session,
-    call: Call,
-) -> Answer<Response> {
-    let batch = found(&shared, &call, &campaign).await?;
-    let report = Report::read(shared.store.as_ref(), &batch).await?;
-    page(&ReportPage {
-        frame: session.frame(Place::Below(Part::Campaigns)),
-        report: &report,
-        started_at: batch.started_at,
-        finished_at: batch.finished_at,
-        made_at: shared.clock.now(),
-    })
 }

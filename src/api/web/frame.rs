@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
-use crate::api::native::{Answer, Kind, Problem, RequestId, framed};
+use crate::api::native::{Answer, Kind, Problem, RequestId, SHARED_REPORTS, framed};
 use crate::clock::Chance;
 use crate::pages::{Page, TroublePage};
 
@@ -24,10 +24,13 @@ pub(super) fn page(page: &impl Page) -> Answer<Response> {
 
 /// Gives a request its id, and its answer what all pages have.
 pub(super) async fn frame(State(chance): State<Arc<Chance>>, request: Request, next: Next) -> Response {
+    // The address of a shared report is a secret, so no other server hears it.
+    let is_secret = request.uri().path().starts_with(SHARED_REPORTS);
+    let referrer = if is_secret { "no-referrer" } else { "same-origin" };
     let mut response = framed(&chance, request, next, render_problem).await;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static(referrer));
     response
 }
 

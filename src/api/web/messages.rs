@@ -40,6 +40,8 @@ pub(super) struct RecipientsQuery {
     outcome: Option<Outcome>,
     /// Every outcome but `reached`.
     missed: bool,
+    /// Without an outcome.
+    open: bool,
     #[serde(skip_serializing)]
     cursor: String,
 }
@@ -51,6 +53,7 @@ impl RecipientsQuery {
             state: self.state,
             outcome: self.outcome,
             is_missed: self.missed,
+            is_open: self.open,
         }
     }
 }
@@ -59,7 +62,10 @@ impl RecipientFilter {
     fn wants(&self, batch: &Batch, message: &Loaded) -> bool {
         let by = MessageFilter { state: self.state, outcome: self.outcome };
         let reached = MessageFilter { state: None, outcome: Some(Outcome::Reached) };
-        by.wants(batch, message) && !(self.is_missed && reached.wants(batch, message))
+        let done = MessageFilter { state: Some(StateName::Done), outcome: None };
+        by.wants(batch, message)
+            && !(self.is_missed && reached.wants(batch, message))
+            && !(self.is_open && done.wants(batch, message))
     }
 }
 
@@ -93,6 +99,7 @@ pub(super) async fn of_campaign(
         campaign_id: batch.public_id().to_string(),
         rows: MessageViews::of(store, &batch).await?.read(&messages).await?,
         filter,
+        may_repeat: super::results::may_repeat(&batch),
         is_later: from > 0,
         first: without_cursor(&uri),
         next: next.map(|next| with_cursor(&uri, &next)),

@@ -43,6 +43,7 @@ use crate::pages::{ASSETS, Asset, Assets};
 pub(super) use access::NewSecrets;
 pub(super) use asked::LatestAnswers;
 pub(super) use live::Hub;
+pub(super) use results::Countings;
 pub(super) use session::{presented, proven_by_page};
 pub(super) use sign_in::SignIns;
 
@@ -57,7 +58,6 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/campaigns/{campaign}", get(campaigns::show))
         .route("/campaigns/{campaign}/live", get(live::live))
         .route("/campaigns/{campaign}/recipients", get(messages::of_campaign))
-        .route("/campaigns/{campaign}/report", get(campaigns::report))
         .route("/campaigns/{campaign}/events", get(events::of_campaign))
         .route("/campaigns/{campaign}/start", post(decisions::start))
         .route("/campaigns/{campaign}/pause", post(decisions::pause))
@@ -103,6 +103,7 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .merge(upload)
         .route("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
         .route("/setup", get(sign_in::ask_setup).post(sign_in::set_up))
+        .route("/shared/{secret}", get(results::shared))
         .route("/assets/{file}", get(asset))
         .fallback(frame::no_such_page)
         .method_not_allowed_fallback(frame::no_such_method)

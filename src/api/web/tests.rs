@@ -15,7 +15,19 @@ pub(super) const PASSWORD: &str = "correct horse battery";
 pub(super) const EVIL: &str = "<script>alert(1)</script>'&";
 
 /// Every page of one campaign, after its address.
-const OF_CAMPAIGN: [&str; 6] = ["", "/recipients", "/replies", "/report", "/events", "/cancel"];
+const OF_CAMPAIGN: [&str; 11] = [
+    "",
+    "/recipients",
+    "/replies",
+    "/report",
+    "/events",
+    "/cancel",
+    "/report/tables",
+    "/report/share",
+    "/again",
+    "/use-again",
+    "/change",
+];
 
 /// The pages about recipients.
 const OF_RECIPIENTS: [&str; 6] = [
@@ -30,7 +42,7 @@ const OF_RECIPIENTS: [&str; 6] = [
 /// A browser of an operator.
 pub(super) struct Browser<'a> {
     bench: &'a Bench,
-    cookie: String,
+    pub(super) cookie: String,
     pub(super) form_token: String,
 }
 

@@ -395,6 +395,8 @@ impl Texts {
             Done::Paused => "The campaign is paused. Submitted messages stay submitted; nothing else is sent.",
             Done::Resumed => "The campaign is resumed. No message that was submitted is sent again.",
             Done::Cancelled => "The campaign is cancelled. The events below have its certificate.",
+            Done::Changed => "The campaign is changed. The change applies to every message that was not submitted.",
+            Done::Unchanged => self.results.nothing_changed,
         }
     }
 

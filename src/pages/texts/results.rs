@@ -1,8 +1,232 @@
 //! The texts about reports, and about sending again.
 
 use super::texts;
+use crate::domain::Outcome;
+use crate::domain::text::{grouped, list, plural};
+use crate::pages::show::Plain;
 
 texts! {
     /// The texts about reports, and about sending again.
     ResultTexts;
+
+    // The report.
+    submissions = "Submissions, over all steps";
+    replied = "Recipients who replied";
+    download = "Download";
+    recipients_csv = "Recipients as CSV";
+    recipients_xlsx = "Recipients as XLSX";
+    outcomes_csv = "Outcomes as CSV";
+    steps_csv = "Steps as CSV";
+    countries_csv = "Countries as CSV";
+    codes_csv = "Codes as CSV";
+    by_country_and_code = "By country and code";
+    by_country_and_code_lead = "The outcomes of each country, and the reasons that the provider gave.";
+    open_tables = "Open these tables";
+
+    // By country and code.
+    count_now = "Count now";
+    count_again = "Count again";
+    counting = "Counting…";
+    counting_hint = "You can leave this page; the count goes on.";
+    counted = "Counted";
+    not_final = "The campaign is not settled, so the figures still change.";
+    by_country = "By country";
+    by_code = "By code of the provider";
+    by_code_lead = "Why the provider did not accept or deliver messages.";
+    no_country = "not known any more";
+    no_codes = "The provider reported no errors.";
+    no_code = "none";
+    code = "Code";
+    code_means = "Meaning";
+    cause = "Cause";
+    messages = "Messages";
+    ended = "Ended the step";
+    ended_hint = "Ended the step: messages whose step ended by this reason. For the others, the step was retried or already over.";
+    country_costs_hint = "By the prices at the launch. The cost of a country with SMS is not known here, because an SMS is priced by its parts.";
+
+    // A link to the report.
+    share = "Share this report";
+    share_lead = "A link shows the figures and tables of this report to readers without an account. It shows no number of a recipient and no other page.";
+    works_for = "The link works for";
+    one_day = "1 day";
+    one_week = "1 week";
+    thirty_days = "30 days";
+    make_link = "Make a link";
+    new_link = "The link";
+    new_link_hint = "Copy it now: it is not shown again. Anyone who has it can read the report.";
+    works_until = "Works until";
+    links = "Links to this report";
+    no_links = "There is no link.";
+    no_links_hint = "A link that you make is listed here until it expires.";
+    too_many_links = "This campaign has as many links as it can have. End one to make another.";
+    made = "Made";
+    made_by = "By";
+    end_now = "End now";
+    link_ended = "The link has ended. It shows nothing any more.";
+    shared_until = "This link works until";
+
+    // Sending again.
+    send_again = "Send to these again";
+    again_title = "Send again";
+    again_lead = "This makes a new campaign for recipients of this one. The first campaign and its report do not change.";
+    whom = "Recipients with these outcomes";
+    none_again = "No recipient has an outcome that can be sent again.";
+    new_name = "Name of the new campaign";
+    new_name_hint = "Two campaigns cannot have one name, so a second click sends nothing more.";
+    send_now = "Send again now";
+    do_not = "Go back";
+    what_they_get = "What they get";
+    same_route = "The same contents, by the same steps and lanes:";
+    not_sent_again = "Not sent to again";
+    choose_an_outcome = "choose at least one outcome";
+    limits_again = "Its limits, budget and stop rules apply again, from zero.";
+    no_times_again = "Its start and its end do not apply again.";
+    one_clock_again = "It starts at the same time for all, not by each recipient's clock.";
+    opted_out_again = "Recipients who have opted out since get no message.";
+    repeats = "Sends again to recipients of";
+    repeated_by = "Sent again as";
+
+    // Using it again.
+    use_again = "Use again";
+    use_again_lead = "Writes a new campaign like this one. You can change everything before the launch.";
+    taken_over = "Taken over";
+    not_taken_over = "Not taken over";
+    write_it = "Write the new campaign";
+    kept_rules = "Hours, limits and rules";
+    lost_recipients = "The recipients: they were imported for this campaign alone, so choose or upload them again";
+    lost_selection = "The selection and the exclusion of recipients, if there were any";
+    lost_values = "The campaign's own variables";
+    lost_times = "Start and end";
+
+    // Changing it.
+    change_title = "Change this campaign";
+    change_lead = "A change applies at once to every message that was not submitted. Empty a field to remove its rule.";
+    change_name_hint = "The former name is free again.";
+    change_start_hint = "Only before it has started. Empty: at once.";
+    change_end_hint = "No first message is sent later.";
+    with_offset = "With an offset, such as 2026-12-01T09:00+08:00.";
+    hours_of_all = "They replace those of every step.";
+    send_window = "Send only in";
+    send_window_hint = "Such as Mon-Fri 09:00-18:00. Empty: at any time.";
+    holidays = "Days without messages";
+    holidays_hint = "Such as 2026-12-25, 2026-12-26.";
+    hold_paid_when = "Hold the next paid step when";
+    hold_paid_when_hint = "Such as: delivered < 60% after 1000.";
+    rules_group = "Rules";
+    save_changes = "Save the changes";
+    save_step = "Save step";
+    steps_lead = "The other steps go on while one is paused. Hours and limits of a step apply to it alone.";
+    pause_step = "Pause step";
+    resume_step = "Resume step";
+    changed_meanwhile = "the campaign was changed meanwhile; its present values are below, and yours were not saved";
+    nothing_changed = "Nothing was changed.";
+    step_paused = "The step is paused. The other steps go on.";
+    step_resumed = "The step is resumed.";
+
+    // Deleting a draft.
+    delete_draft = "Delete…";
+    delete_title = "Delete this draft?";
+    delete_confirm = "Delete the draft";
+    keep_draft = "Keep it";
+    draft_deleted = "The draft is deleted.";
+
+    more = "More";
+    change = "Change…";
+}
+
+impl ResultTexts {
+    /// The cost, and that of each recipient who was reached.
+    pub fn cost_with(&self, each: Option<&str>) -> String {
+        each.map_or_else(|| "Cost".to_owned(), |each| format!("Cost; {each} for each recipient reached"))
+    }
+
+    pub fn count_lead(&self, messages: impl Plain<i64>) -> String {
+        let messages = plural(messages.plain(), "message", "messages");
+        format!(
+            "These tables are made by reading every message of the campaign: {messages}. Sending goes on meanwhile."
+        )
+    }
+
+    pub fn more_rows(&self, rows: impl Plain<i64>) -> String {
+        format!("{}; the file has all.", plural(rows.plain(), "more row", "more rows"))
+    }
+
+    /// Where a code comes from.
+    pub fn where_from(&self, result: &str) -> &'static str {
+        match result {
+            "rejected" => "refused when it was submitted",
+            _ => "reported after it was submitted",
+        }
+    }
+
+    /// The cause of a code, in plain words.
+    pub fn cause_of<'a>(&self, cause: &'a str) -> &'a str {
+        match cause {
+            "recipient" => "the number cannot get the message",
+            "sender" => "content, sender or account",
+            "opted out" => "the recipient opted out",
+            "temporary" => "a passing fault",
+            other => other,
+        }
+    }
+
+    /// What to know before recipients with an outcome are sent to again.
+    pub fn again_note(&self, outcome: impl Plain<Outcome>) -> &'static str {
+        match outcome.plain() {
+            Outcome::Silent | Outcome::Unknown => "may have got the message: some may get it twice",
+            Outcome::Skipped => "skipped again, unless the reason is over",
+            Outcome::Undelivered => "the last step failed",
+            Outcome::Expired => "its time was over before it was sent",
+            Outcome::Cancelled => "cancelled before it was sent",
+            Outcome::Reached => "has got the message",
+        }
+    }
+
+    pub fn up_to(&self, recipients: impl Plain<i64>) -> String {
+        let recipients = plural(recipients.plain(), "recipient", "recipients");
+        format!("As chosen here: {recipients} at most. Those who have opted out are taken out when it is sent.")
+    }
+
+    pub fn reached_left_out(&self, recipients: i64) -> String {
+        let recipients = plural(recipients, "recipient was reached", "recipients were reached");
+        format!("{recipients}, and would get the message a second time. To send to everyone, use the campaign again.")
+    }
+
+    pub fn open_left_out(&self, recipients: i64) -> String {
+        let recipients = plural(recipients, "recipient has no outcome yet", "recipients have no outcome yet");
+        format!("{recipients}, and may still be reached.")
+    }
+
+    pub fn excluded_left_out(&self, recipients: i64) -> String {
+        let recipients = plural(recipients, "skipped recipient was excluded", "skipped recipients were excluded");
+        format!("{recipients} by the campaign, and stay so.")
+    }
+
+    pub fn kept_recipients(&self, audience: &str) -> String {
+        format!("The recipients: the audience \"{audience}\" as it is now")
+    }
+
+    pub fn kept_step(&self, number: usize, channel: &str, has_content: bool) -> String {
+        let content = if has_content { "with its content" } else { "without its content" };
+        format!("Step {number}: {channel}, {content}")
+    }
+
+    pub fn lost_contents(&self, steps: &[String]) -> String {
+        let what = if steps.len() == 1 { "The content of step" } else { "The contents of steps" };
+        format!("{what} {}: the pages have no fields for contents of this kind", list(steps))
+    }
+
+    pub fn wait_for_step(&self, messages: impl Plain<i64>) -> String {
+        let messages = messages.plain();
+        format!("{} for it.", plural(messages, "message waits", "messages wait"))
+    }
+
+    pub fn delete_lead(&self, messages: impl Plain<i64>) -> String {
+        let messages = messages.plain();
+        format!(
+            "the draft with its {} and the recipients that were imported for it alone are removed. Nothing of it was sent. \
+             This cannot be undone.",
+            if messages == 1 { "1 message".to_owned() } else { format!("{} messages", grouped(messages)) }
+        )
+    }
 }

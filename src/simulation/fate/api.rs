@@ -7,8 +7,8 @@ use crate::store::{
     AlertKey, ApiKey, AuditEntry, Begun, Cursor, Deliveries, Delivery, EventRow, FanOut, FeedRow, FeedState, FlowCount,
     Health, Inbound, Keys, LastUse, NewDelivery, NewRequest, NewSubscription, ObservedMessage, OpenAlert,
     OperatorAccount, PasswordHash, Receiver, ReceiverHealth, ReceiverKind, Replay, RequestKey, Requests, Result,
-    SchemaVersion, SecretDigest, Session, Sessions, SetupToken, SharedReport, SharedReports, Sketch, Sketches, StoredAnswer, Subscription,
-    SubscriptionChange, SubscriptionId, Tried, WebhookCounts, WriterFigures,
+    SchemaVersion, SecretDigest, Session, Sessions, SetupToken, SharedReport, SharedReports, Sketch, Sketches,
+    StoredAnswer, Subscription, SubscriptionChange, SubscriptionId, Tried, WebhookCounts, WriterFigures,
 };
 
 through! {

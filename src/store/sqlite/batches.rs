@@ -330,8 +330,7 @@ pub(super) async fn note_repetition(connection: &mut SqliteConnection, batch: Ba
     Ok(())
 }
 
-pub(super) const REPETITIONS: &str =
-    "SELECT * FROM batch WHERE repeats = ?1 AND state > 0 ORDER BY id DESC LIMIT ?2";
+pub(super) const REPETITIONS: &str = "SELECT * FROM batch WHERE repeats = ?1 AND state > 0 ORDER BY id DESC LIMIT ?2";
 
 pub(super) async fn repetitions(connection: &mut SqliteConnection, of: BatchId, limit: u32) -> Work<Repetitions> {
     let origin = sqlx::query("SELECT * FROM batch WHERE id = (SELECT repeats FROM batch WHERE id = ?1) AND state > 0")

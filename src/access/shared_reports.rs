@@ -1,0 +1,36 @@
+//! Links to reports: whoever has the secret of one may read one report until it expires.
+
+use super::secret::{make_session, session_digest};
+use super::{Access, AccessError, Caller, Denied, unavailable};
+use crate::config::Secret;
+use crate::domain::{BatchId, Span, Timestamp};
+use crate::store::SharedReport;
+
+impl Access {
+    /// Makes a link to the report of a campaign. Returns its secret, which is not stored.
+    pub async fn share_report(
+        &self,
+        batch: BatchId,
+        by: &Caller,
+        lasts: Span,
+        now: Timestamp,
+    ) -> Result<Secret, AccessError> {
+        let made = make_session().map_err(AccessError::Random)?;
+        let shared = SharedReport {
+            secret: made.digest,
+            batch,
+            made_by: by.name.clone(),
+            made_at: now,
+            expires_at: now + lasts,
+        };
+        self.store.share_report(shared).await?;
+        Ok(made.text)
+    }
+
+    /// Finds the link with this secret. A wrong, an ended and an expired one are the same: none.
+    pub async fn shared_report(&self, secret: &str, now: Timestamp) -> Result<Option<SharedReport>, Denied> {
+        let Some(digest) = session_digest(secret) else { return Ok(None) };
+        let found = self.store.shared_report(digest).await.map_err(|error| unavailable(&error))?;
+        Ok(found.filter(|shared| now < shared.expires_at))
+    }
+}

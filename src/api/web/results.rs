@@ -1,9 +1,0 @@
-//! Reports as files and by links for others, and sending again.
-
-use axum::Router;
-
-use crate::api::Shared;
-
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-}

@@ -1,0 +1,283 @@
+//! Sends a campaign again to some of its recipients, or begins to write another campaign like it.
+
+use std::collections::BTreeSet;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::report::ensure_kept;
+use crate::api::Shared;
+use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, current, found, launcher};
+use crate::api::web::admit::Session;
+use crate::api::web::form::Form;
+use crate::api::web::frame::page;
+use crate::campaign::{LaunchError, Repeat, Rewritten};
+use crate::domain::text::list;
+use crate::domain::{BatchState, Outcome, Plan, Scope, SketchId, SkipReason, object_name};
+use crate::pages::{AgainOutcome, AgainPage, Done, Part, Place, UseAgainPage, campaign_path, texts};
+use crate::report::Report;
+use crate::store::{self, Batch, Sketch};
+
+/// Repetitions among which that of a first click is found.
+const LOOKED_AT: u32 = 50;
+
+/// Whether a campaign can be sent again to some of its recipients.
+pub(in crate::api::web) fn may_repeat(batch: &Batch) -> bool {
+    batch.state != BatchState::Draft && batch.purged_at.is_none()
+}
+
+/// The outcomes that are chosen when the page is opened: one, or all that can be.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct AgainQuery {
+    #[serde(deserialize_with = "crate::api::web::form::known")]
+    outcome: Option<Outcome>,
+}
+
+/// What an operator has chosen.
+struct Chosen {
+    outcomes: BTreeSet<Outcome>,
+    /// `None` for a name that is free.
+    name: Option<String>,
+}
+
+impl Chosen {
+    fn of(form: &Form) -> Self {
+        let is_chosen = |outcome: &Outcome| form.get(&format!("outcome-{outcome}")).is_some();
+        // A page never offers those who were reached.
+        let outcomes = Outcome::ALL.iter().copied().filter(|outcome| *outcome != Outcome::Reached);
+        let outcomes = outcomes.filter(is_chosen).collect();
+        Self { outcomes, name: Some(form.get("name").unwrap_or_default().to_owned()) }
+    }
+}
+
+/// A campaign that can be repeated.
+async fn repeatable(shared: &Shared, call: &Call, campaign: &str) -> Answer<Batch> {
+    call.caller.check(Scope::Manage)?;
+    let batch = found(shared, call, campaign).await?;
+    ensure_kept(&batch)?;
+    if batch.state == BatchState::Draft {
+        return Err(Problem::new(Kind::Conflict, "a draft was not sent yet; start it, or use it again"));
+    }
+    Ok(batch)
+}
+
+pub(super) async fn ask(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    Query(query): Query<AgainQuery>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    let batch = repeatable(&shared, &call, &campaign).await?;
+    let outcomes = match query.outcome {
+        Some(outcome) => [outcome].into(),
+        None => Outcome::ALL.iter().copied().collect(),
+    };
+    page(&shown(&shared, &session, &batch, Chosen { outcomes, name: None }).await?)
+}
+
+/// The page with what is chosen.
+async fn shown(shared: &Shared, session: &Session, batch: &Batch, chosen: Chosen) -> Answer<AgainPage> {
+    let plan = shared.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
+    let report = Report::read(shared.store.as_ref(), batch).await?;
+    let name = match chosen.name {
+        Some(name) => name,
+        None => free_name(shared, &batch.display_name()).await?,
+    };
+    let excluded = report.skipped.get(&SkipReason::Excluded.to_string()).copied().unwrap_or(0);
+    let outcomes = Outcome::ALL.iter().copied().filter(|outcome| *outcome != Outcome::Reached);
+    let outcomes = outcomes.map(|outcome| AgainOutcome {
+        outcome,
+        recipients: report.outcome(outcome) - if outcome == Outcome::Skipped { excluded } else { 0 },
+        is_chosen: chosen.outcomes.contains(&outcome),
+    });
+    let own = texts().results;
+    let left_out = [
+        (report.outcome(Outcome::Reached), own.reached_left_out(report.outcome(Outcome::Reached))),
+        (report.open, own.open_left_out(report.open)),
+        (excluded, own.excluded_left_out(excluded)),
+    ];
+    let steps = plan.indexed_steps().map(|(index, step)| {
+        let lanes: Vec<&str> = step.lanes.names().collect();
+        (index.index() + 1, step.channel.to_string(), list(&lanes))
+    });
+    Ok(AgainPage {
+        frame: session.frame(Place::Below(Part::Campaigns)),
+        campaign: batch.display_name(),
+        campaign_id: batch.public_id().to_string(),
+        name,
+        name_problem: None,
+        problems: Vec::new(),
+        outcomes: outcomes.filter(|row| row.recipients > 0).collect(),
+        left_out: left_out.into_iter().filter(|(number, _)| *number > 0).map(|(_, sentence)| sentence).collect(),
+        steps: steps.collect(),
+        differences: differences(&plan),
+    })
+}
+
+/// What differs from the first campaign.
+fn differences(plan: &Plan) -> Vec<&'static str> {
+    let own = texts().results;
+    let has_limits = !plan.limits.are_none() || plan.steps.iter().any(|step| !step.limits.are_none());
+    let has_rules = has_limits || plan.pause_when.is_some() || plan.hold_paid_when.is_some();
+    let has_times = plan.at.is_some() || plan.end.is_some();
+    let is_local = plan.steps.iter().any(|step| step.hours.since.is_some());
+    let all = [
+        (true, own.opted_out_again),
+        (has_rules, own.limits_again),
+        (has_times, own.no_times_again),
+        (is_local, own.one_clock_again),
+    ];
+    all.into_iter().filter(|(applies, _)| *applies).map(|(_, sentence)| sentence).collect()
+}
+
+/// The name with a number that no campaign has.
+async fn free_name(shared: &Shared, name: &str) -> Answer<String> {
+    let mut number = 2_u32;
+    loop {
+        let candidate = format!("{name} {number}");
+        if shared.store.batch_named(&candidate).await?.is_none() {
+            return Ok(candidate);
+        }
+        number += 1;
+    }
+}
+
+/// Launches the repetition, or keeps it as a draft. Two campaigns cannot have one name, so of two clicks one launches.
+pub(super) async fn repeat(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    session: Session,
+    call: Call,
+    form: Form,
+) -> Answer<Response> {
+    let batch = repeatable(&shared, &call, &campaign).await?;
+    let chosen = Chosen::of(&form);
+    let own = texts().results;
+    let is_draft = match form.get("do") {
+        Some("launch") => false,
+        Some("draft") => true,
+        // The Enter key in the field of the name.
+        _ => return page(&shown(&shared, &session, &batch, chosen).await?),
+    };
+    let outcomes = chosen.outcomes.clone();
+    let mut again = shown(&shared, &session, &batch, chosen).await?;
+    let name = match object_name(&again.name) {
+        Ok(name) => name,
+        Err(problem) => {
+            again.name_problem = Some(problem);
+            return page(&again);
+        }
+    };
+    if outcomes.is_empty() {
+        again.problems.push(own.choose_an_outcome.to_owned());
+        return page(&again);
+    }
+    let config = current(&shared).await?;
+    let repeat = Repeat { name: Some(name), at: None, outcomes: Some(outcomes), is_draft };
+    match launcher(&shared, &config, &call).repeat(&batch, &repeat).await {
+        Ok(launched) => {
+            let done = match launched.state {
+                BatchState::Draft => Done::Kept,
+                BatchState::Scheduled => Done::Scheduled,
+                _ => Done::Launched,
+            };
+            Ok(Redirect::to(&format!("{}?done={}", campaign_path(&launched.id.to_string()), done.as_str()))
+                .into_response())
+        }
+        Err(LaunchError::Store(error @ store::Error::NameTaken { .. })) => {
+            // A second click leads to what the first has launched.
+            if let Some(first) = repetition_named(&shared, &batch, &again.name).await? {
+                return Ok(Redirect::to(&campaign_path(&first.public_id().to_string())).into_response());
+            }
+            again.name_problem = Some(error.to_string());
+            page(&again)
+        }
+        Err(LaunchError::Problems(problems)) => {
+            again.problems.extend(problems.iter().map(ToString::to_string));
+            page(&again)
+        }
+        Err(LaunchError::Store(error)) => Err(error.into()),
+        Err(error) => {
+            again.problems.push(error.to_string());
+            page(&again)
+        }
+    }
+}
+
+/// The campaign of this name, if it sends this one again.
+async fn repetition_named(shared: &Shared, batch: &Batch, name: &str) -> Answer<Option<Batch>> {
+    let later = shared.store.repetitions(batch.id, LOOKED_AT).await?.later;
+    Ok(later.into_iter().find(|other| other.name.as_deref() == Some(name.trim())))
+}
+
+/// Asks before a campaign is written again, and says what is taken over.
+pub(super) async fn ask_use(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let batch = found(&shared, &call, &campaign).await?;
+    let rewritten = launcher(&shared, &shared.config, &call).rewrite(&batch).await?;
+    let (kept, lost) = sentences(&rewritten);
+    page(&UseAgainPage {
+        frame: session.frame(Place::Below(Part::Campaigns)),
+        campaign: batch.display_name(),
+        campaign_id: batch.public_id().to_string(),
+        kept,
+        lost,
+    })
+}
+
+/// What is taken over, and what is not.
+fn sentences(rewritten: &Rewritten) -> (Vec<String>, Vec<String>) {
+    let own = texts().results;
+    let mut kept: Vec<String> = rewritten.audience.iter().map(|audience| own.kept_recipients(audience)).collect();
+    let steps = rewritten.keys.get("step").and_then(|steps| steps.as_array());
+    for (index, step) in crate::domain::StepIndex::all().zip(steps.into_iter().flatten()) {
+        let channel = step["channel"].as_str().unwrap_or_default();
+        kept.push(own.kept_step(index.index() + 1, channel, !rewritten.lost_contents.contains(&index)));
+    }
+    kept.push(own.kept_rules.to_owned());
+    let mut lost = Vec::new();
+    if rewritten.audience.is_none() {
+        lost.push(own.lost_recipients.to_owned());
+    }
+    lost.push(own.lost_selection.to_owned());
+    if !rewritten.lost_contents.is_empty() {
+        let steps: Vec<String> = rewritten.lost_contents.iter().map(ToString::to_string).collect();
+        lost.push(own.lost_contents(&steps));
+    }
+    if rewritten.lost_values {
+        lost.push(own.lost_values.to_owned());
+    }
+    lost.push(own.lost_times.to_owned());
+    (kept, lost)
+}
+
+/// Begins to write a campaign like this one.
+pub(super) async fn use_again(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    call: Call,
+) -> Answer<Redirect> {
+    call.caller.check(Scope::Manage)?;
+    let batch = found(&shared, &call, &campaign).await?;
+    let rewritten = launcher(&shared, &shared.config, &call).rewrite(&batch).await?;
+    let sketch = Sketch {
+        id: SketchId::new(shared.chance.bits()),
+        campaign: serde_json::Value::Object(rewritten.keys).to_string(),
+        version: 1,
+        created_at: call.at,
+        changed_at: call.at,
+        changed_by: call.caller.name.clone(),
+        launch: None,
+    };
+    let path = format!("/new/{}/recipients", sketch.id);
+    shared.store.create_sketch(sketch).await?;
+    Ok(Redirect::to(&path))
+}

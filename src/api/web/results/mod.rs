@@ -1,0 +1,34 @@
+//! Reports as pages, as files and by links for others; sending again; changes after the launch.
+
+mod again;
+mod change;
+mod counting;
+mod files;
+mod report;
+mod share;
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::api::Shared;
+pub(super) use again::may_repeat;
+pub(in crate::api) use counting::Countings;
+pub(super) use share::shared;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/campaigns/{campaign}/report", get(report::report))
+        .route("/campaigns/{campaign}/report/tables", get(report::tables).post(report::count))
+        .route("/campaigns/{campaign}/report/csv", get(files::csv))
+        .route("/campaigns/{campaign}/report/recipients.xlsx", get(files::xlsx))
+        .route("/campaigns/{campaign}/report/share", get(share::list).post(share::share))
+        .route("/campaigns/{campaign}/report/share/end", post(share::end))
+        .route("/campaigns/{campaign}/again", get(again::ask).post(again::repeat))
+        .route("/campaigns/{campaign}/use-again", get(again::ask_use).post(again::use_again))
+        .route("/campaigns/{campaign}/change", get(change::ask).post(change::change))
+        .route("/campaigns/{campaign}/steps/{step}/pause", post(change::pause_step))
+        .route("/campaigns/{campaign}/steps/{step}/resume", post(change::resume_step))
+        .route("/campaigns/{campaign}/delete", get(change::ask_delete).post(change::delete))
+}

@@ -1,0 +1,312 @@
+//! Tests of reports as pages, files and links, of sending again, and of changes.
+
+use std::io::Cursor;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use calamine::{Reader, Xlsx};
+use tower_service::Service as _;
+
+use crate::api::native::tests::{Answered, Bench};
+use crate::api::web::tests::{Browser, launched, place};
+use crate::domain::{Scope, Span};
+
+const DAY: i64 = 86_400;
+
+async fn reader(bench: &Bench) -> Browser<'_> {
+    Browser::of(bench, "rio", &[Scope::Read]).await
+}
+
+/// The page that a redirect leads to.
+async fn followed(browser: &Browser<'_>, answered: &Answered) -> String {
+    assert_eq!(answered.status, StatusCode::SEE_OTHER, "{}", answered.text);
+    browser.get(place(answered)).await.text
+}
+
+/// The page of tables, once they are counted.
+async fn counted(browser: &Browser<'_>, path: &str) -> String {
+    for _ in 0..100_000 {
+        let shown = browser.get(path).await.text;
+        if !shown.contains("http-equiv=\"refresh\"") {
+            return shown;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the count does not end");
+}
+
+#[tokio::test]
+async fn tables_are_counted_when_asked_for_and_downloaded() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = reader(&bench).await;
+    let path = format!("{campaign}/report/tables");
+    let before = browser.get(&path).await.text;
+    assert!(before.contains("2 messages") && before.contains("Count now"), "{before}");
+    let early = browser.get(&format!("{campaign}/report/csv?table=countries")).await;
+    assert_eq!(place(&early), path, "there is nothing to download yet");
+    assert_eq!(place(&browser.post(&path, &[]).await), path);
+    let shown = counted(&browser, &path).await;
+    assert!(shown.contains(">SG</th><td class=\"number\">2</td>"), "{shown}");
+    assert!(shown.contains("The provider reported no errors") && shown.contains("the figures still change"), "{shown}");
+    let csv = browser.get(&format!("{campaign}/report/csv?table=countries")).await;
+    assert_eq!(csv.text, "country,recipients,reached,open,cost,currency\nSG,2,0,2,,\n");
+    assert!(csv.headers[header::CONTENT_DISPOSITION].to_str().unwrap().ends_with("-countries.csv\""));
+    let codes = browser.get(&format!("{campaign}/report/csv?table=codes")).await.text;
+    assert!(codes.starts_with("step,channel,result,code,meaning,cause"), "{codes}");
+    let outcomes = browser.get(&format!("{campaign}/report/csv?table=outcomes")).await.text;
+    assert!(outcomes.contains("reached,0\n") && outcomes.ends_with("open,2\n"), "{outcomes}");
+    assert!(browser.get(&format!("{campaign}/report/csv?table=steps")).await.text.lines().count() >= 2);
+    assert_eq!(browser.get(&format!("{campaign}/report/csv?table=x")).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_workbook_opens_and_has_every_recipient() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = reader(&bench).await;
+    let path = format!("{campaign}/report/recipients.xlsx");
+    let mut router = crate::api::routes(bench.shared.clone());
+    let request = Request::get(&path).header(header::COOKIE, &browser.cookie).body(Body::empty()).unwrap();
+    let response = router.call(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let length: usize = response.headers()[header::CONTENT_LENGTH].to_str().unwrap().parse().unwrap();
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    assert_eq!(bytes.len(), length);
+    let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).unwrap();
+    let rows = book.worksheet_range("Sheet1").unwrap();
+    assert_eq!((rows.height(), rows.get_value((0, 0)).unwrap().to_string()), (3, "message".to_owned()));
+    let report = browser.get(&format!("{campaign}/report")).await.text;
+    assert!(report.contains(&format!("href=\"{path}\"")), "{report}");
+}
+
+#[tokio::test]
+async fn a_link_shows_one_report_without_recipients_until_it_ends() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    let share = format!("{campaign}/report/share");
+    assert!(browser.get(&share).await.text.contains("There is no link."));
+    let made = browser.post(&share, &[("days", "7")]).await;
+    assert_eq!(made.status, StatusCode::OK, "{}", made.text);
+    let (_, rest) = made.text.split_once("/shared/").unwrap();
+    let secret = rest.split('"').next().unwrap().to_owned();
+    let open = async |secret: &str| {
+        let request = Request::get(format!("/shared/{secret}")).body(Body::empty()).unwrap();
+        bench.send(None, request).await
+    };
+    let shown = open(&secret).await;
+    assert_eq!(shown.status, StatusCode::OK, "{}", shown.text);
+    assert!(shown.text.contains("Promo") && shown.text.contains("Outcomes") && !shown.text.contains("+65"));
+    assert!(!shown.text.contains("<nav") && !shown.text.contains("/campaigns"), "{}", shown.text);
+    assert!(shown.text.contains("noindex") && shown.headers["x-robots-tag"] == "noindex, nofollow");
+    assert_eq!(shown.headers[header::REFERRER_POLICY], "no-referrer");
+    assert!(shown.headers.get(header::SET_COOKIE).is_none());
+
+    let listed = browser.get(&share).await.text;
+    assert!(!listed.contains(&secret) && listed.contains(">mia</td>"), "{listed}");
+    let (_, rest) = listed.split_once("name=\"link\" value=\"").unwrap();
+    let link = rest.split('"').next().unwrap().to_owned();
+    let ended = browser.post(&format!("{share}/end"), &[("link", &link)]).await;
+    assert!(followed(&browser, &ended).await.contains("The link has ended."));
+    assert_eq!(browser.post(&format!("{share}/end"), &[("link", &link)]).await.status, StatusCode::NOT_FOUND);
+
+    let later = browser.post(&share, &[("days", "1")]).await;
+    let (_, rest) = later.text.split_once("/shared/").unwrap();
+    let expired = rest.split('"').next().unwrap().to_owned();
+    assert_eq!(open(&expired).await.status, StatusCode::OK);
+    bench.clock.advance(Span::from_secs(DAY));
+    let mut answers = Vec::new();
+    for wrong in [&secret, &expired, &"0".repeat(64), &"x".repeat(64), &"short".to_owned()] {
+        let refused = open(wrong).await;
+        assert_eq!(
+            (refused.status, &refused.headers[header::REFERRER_POLICY]),
+            (StatusCode::NOT_FOUND, &"no-referrer".parse().unwrap())
+        );
+        answers.push(refused.text);
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "each wrong link gives the same page");
+    let log = bench.store.audit_entries_before(None, 50).await.unwrap();
+    assert!(!log.is_empty() && !format!("{log:?}").contains(&secret), "{log:?}");
+}
+
+#[tokio::test]
+async fn only_a_manager_makes_and_ends_links_and_a_draft_has_none() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let reader = reader(&bench).await;
+    let share = format!("{campaign}/report/share");
+    assert_eq!(reader.get(&share).await.status, StatusCode::FORBIDDEN);
+    for path in [share.clone(), format!("{share}/end")] {
+        assert_eq!(reader.post(&path, &[("days", "7")]).await.status, StatusCode::FORBIDDEN);
+    }
+    assert!(!reader.get(&format!("{campaign}/report")).await.text.contains(&share));
+    let browser = Browser::manager(&bench).await;
+    assert_eq!(browser.post(&share, &[("days", "9000")]).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let draft = drafted(&bench, &browser, &campaign).await;
+    let refused = browser.post(&format!("{draft}/report/share"), &[("days", "7")]).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+}
+
+#[tokio::test]
+async fn too_many_readers_at_once_wait() {
+    let bench = Bench::new().await;
+    let mut last = StatusCode::OK;
+    for _ in 0..=20 {
+        let request = Request::get(format!("/shared/{}", "0".repeat(64))).body(Body::empty()).unwrap();
+        last = bench.send(None, request).await.status;
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+}
+
+/// Cancels a campaign, and sends it again as a draft. Returns the address of the draft.
+async fn drafted(bench: &Bench, browser: &Browser<'_>, campaign: &str) -> String {
+    browser.post(&format!("{campaign}/cancel"), &[]).await;
+    bench.clock.advance(Span::from_secs(1));
+    let fields = [("outcome-cancelled", "on"), ("name", "Promo again"), ("do", "draft")];
+    let done = browser.post(&format!("{campaign}/again"), &fields).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+    place(&done).split('?').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn recipients_with_an_outcome_are_sent_to_again_once() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    let asked = browser.get(&format!("{campaign}/again")).await.text;
+    assert!(asked.contains("No recipient has an outcome") && asked.contains("2 recipients have no outcome yet"));
+    browser.post(&format!("{campaign}/cancel"), &[]).await;
+    let listed = browser.get(&format!("{campaign}/recipients?outcome=cancelled")).await.text;
+    assert!(listed.contains(&format!("href=\"{campaign}/again?outcome=cancelled\"")), "{listed}");
+    for none in ["outcome=reached", "open=true", "state=queued", "whom=%2B6591000001"] {
+        let listed = browser.get(&format!("{campaign}/recipients?{none}")).await.text;
+        assert!(!listed.contains("/again"), "{none}: {listed}");
+    }
+    let asked = browser.get(&format!("{campaign}/again?outcome=cancelled")).await.text;
+    assert!(asked.contains("name=\"outcome-cancelled\" value=\"on\" checked"), "{asked}");
+    assert!(asked.contains("value=\"Promo 2\"") && asked.contains("2 recipients at most"), "{asked}");
+
+    let again = format!("{campaign}/again");
+    let none = browser.post(&again, &[("name", "Promo 2"), ("outcome-reached", "on"), ("do", "launch")]).await.text;
+    assert!(none.contains("Choose at least one outcome"), "{none}");
+    let fields = [("outcome-cancelled", "on"), ("name", "Promo 2"), ("do", "launch")];
+    let first = browser.post(&again, &fields).await;
+    let shown = followed(&browser, &first).await;
+    assert!(shown.contains("The campaign is launched.") && shown.contains("Sends again to recipients of"), "{shown}");
+    assert!(shown.contains(&format!("href=\"{campaign}\"")), "{shown}");
+    let second = browser.post(&again, &fields).await;
+    assert!(place(&first).starts_with(place(&second)) && !place(&second).is_empty(), "it leads to the first");
+    let taken = [("outcome-cancelled", "on"), ("name", "Promo"), ("do", "launch")];
+    assert!(browser.post(&again, &taken).await.text.contains("&#34;Promo&#34; is taken"));
+    assert_eq!(bench.store.batches(None).await.unwrap().len(), 2);
+    let origin = browser.get(&campaign).await.text;
+    assert!(origin.contains("Sent again as") && origin.contains(">Promo 2</a>"), "{origin}");
+}
+
+#[tokio::test]
+async fn an_operator_who_may_only_read_repeats_and_changes_nothing() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let reader = reader(&bench).await;
+    assert!(!reader.get(&format!("{campaign}/recipients")).await.text.contains("/again"));
+    assert!(!reader.get(&campaign).await.text.contains("class=\"more\""));
+    for page in ["again", "use-again", "change", "delete"] {
+        assert_eq!(reader.get(&format!("{campaign}/{page}")).await.status, StatusCode::FORBIDDEN, "{page}");
+        assert_eq!(reader.post(&format!("{campaign}/{page}"), &[]).await.status, StatusCode::FORBIDDEN, "{page}");
+    }
+    for decision in ["pause", "resume"] {
+        let path = format!("{campaign}/steps/1/{decision}");
+        assert_eq!(reader.post(&path, &[]).await.status, StatusCode::FORBIDDEN);
+    }
+}
+
+#[tokio::test]
+async fn a_campaign_is_used_again_as_one_that_is_being_written() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    let asked = browser.get(&format!("{campaign}/use-again")).await.text;
+    assert!(asked.contains("with its content") && asked.contains("imported for this campaign alone"), "{asked}");
+    let done = browser.post(&format!("{campaign}/use-again"), &[]).await;
+    assert!(place(&done).starts_with("/new/") && place(&done).ends_with("/recipients"), "{}", place(&done));
+    let content = browser.get(&place(&done).replace("/recipients", "/content")).await.text;
+    let launched = bench.store.batches(None).await.unwrap();
+    let plan = bench.store.plan(launched[0].id).await.unwrap().unwrap();
+    let (text, _) = plan.steps.iter().find_map(|step| step.sms()).unwrap();
+    assert!(content.contains(text) && content.contains("Promo 2"), "{content}");
+}
+
+#[tokio::test]
+async fn a_launched_campaign_is_changed_and_renamed() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    let path = format!("{campaign}/change");
+    let asked = browser.get(&path).await.text;
+    assert!(asked.contains("name=\"edition\" value=\"0\"") && asked.contains("name=\"max_messages\""), "{asked}");
+    let wrong = [("edition", "0"), ("name", "Promo"), ("max_messages", "0"), ("quiet_hours", "21:00-08:00")];
+    let refused = browser.post(&path, &wrong).await.text;
+    assert!(
+        refused.contains("Invalid number of messages &#34;0&#34;") && refused.contains("aria-invalid"),
+        "{refused}"
+    );
+    assert!(refused.contains("value=\"21:00-08:00\""), "what was entered stays: {refused}");
+    let right = [("edition", "0"), ("name", "Winter"), ("max_messages", "500"), ("quiet_hours", "21:00-08:00")];
+    let done = browser.post(&path, &right).await;
+    assert!(followed(&browser, &done).await.contains("The campaign is changed."));
+    let shown = browser.get(&path).await.text;
+    assert!(shown.contains("value=\"500\"") && shown.contains("value=\"Winter\"") && shown.contains("value=\"1\""));
+    let late = browser.post(&path, &[("edition", "0"), ("name", "Summer"), ("max_messages", "7")]).await;
+    assert!(late.text.contains("The campaign was changed meanwhile") && late.text.contains("value=\"500\""));
+    let emptied = browser.post(&path, &[("edition", "1"), ("name", "Winter"), ("quiet_hours", "")]).await;
+    assert!(place(&emptied).ends_with("done=changed"), "{}", emptied.text);
+    let same = browser.post(&path, &[("edition", "2"), ("name", "Winter"), ("max_messages", "500")]).await;
+    assert!(place(&same).ends_with("done=unchanged"), "{}", same.text);
+    launched_as(&bench, "Other").await;
+    let taken = browser.post(&path, &[("edition", "2"), ("name", "Other")]).await.text;
+    assert!(taken.contains("already exists"), "{taken}");
+}
+
+async fn launched_as(bench: &Bench, name: &str) {
+    launched(bench, name).await;
+}
+
+#[tokio::test]
+async fn a_step_is_changed_paused_and_resumed_alone() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    let path = format!("{campaign}/change");
+    let done = browser.post(&path, &[("edition", "0"), ("step", "1"), ("1-max_messages", "9")]).await;
+    assert!(place(&done).ends_with("done=changed"), "{}", done.text);
+    let wrong = browser.post(&path, &[("edition", "1"), ("step", "1"), ("1-quiet_hours", "never")]).await.text;
+    assert!(wrong.contains("is not a time range"), "{wrong}");
+    let paused = browser.post(&format!("{campaign}/steps/1/pause"), &[("reason", "<b>odd</b>")]).await;
+    let shown = followed(&browser, &paused).await;
+    assert!(shown.contains("The step is paused.") && shown.contains("/steps/1/resume"), "{shown}");
+    assert!(shown.contains("&#60;b&#62;odd") && shown.contains("2 messages wait for it."), "{shown}");
+    let resumed = browser.post(&format!("{campaign}/steps/1/resume"), &[]).await;
+    assert!(followed(&browser, &resumed).await.contains("/steps/1/pause"));
+    assert_eq!(browser.post(&format!("{campaign}/steps/9/pause"), &[]).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_draft_is_deleted_after_a_question_and_nothing_else_is() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    for answered in
+        [browser.get(&format!("{campaign}/delete")).await, browser.post(&format!("{campaign}/delete"), &[]).await]
+    {
+        assert_eq!(answered.status, StatusCode::CONFLICT, "{}", answered.text);
+    }
+    let draft = drafted(&bench, &browser, &campaign).await;
+    let asked = browser.get(&format!("{draft}/delete")).await.text;
+    assert!(asked.contains("Delete this draft?") && asked.contains("2 messages"), "{asked}");
+    let done = browser.post(&format!("{draft}/delete"), &[]).await;
+    assert!(followed(&browser, &done).await.contains("The draft is deleted."));
+    assert_eq!(browser.get(&draft).await.status, StatusCode::NOT_FOUND);
+    assert!(!browser.get(&campaign).await.text.contains("Sent again as"));
+}
