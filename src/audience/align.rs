@@ -3,7 +3,7 @@
 use super::columns::{Columns, place_of};
 use super::outputs::{AFTER, BEFORE};
 use super::pipeline::Halt;
-use crate::domain::{Fields, Meaning, Recipient};
+use crate::domain::{Fields, InvalidFields, Meaning, Recipient};
 
 /// Maps the columns of a file to those of an audience.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(super) struct Alignment {
     number: Option<usize>,
     /// Index of each column in the file; `None` if the file lacks it.
     indices: Vec<Option<usize>>,
+    /// Columns of the file.
+    width: usize,
     /// Columns of the file that the audience lacks.
     pub(super) unmatched: Vec<String>,
 }
@@ -20,12 +22,13 @@ pub(super) struct Alignment {
 impl Alignment {
     pub(super) fn new(columns: &[String], number: Option<&str>) -> Self {
         let number = number.and_then(|number| columns.iter().position(|column| column == number));
-        Self { columns: columns.to_vec(), number, indices: Vec::new(), unmatched: Vec::new() }
+        Self { columns: columns.to_vec(), number, indices: Vec::new(), width: 0, unmatched: Vec::new() }
     }
 
     /// Finds the audience's columns in a file. Stops if the file has a column that the audience lacks.
     pub(super) fn match_columns(&mut self, file: &Columns) -> Result<&[String], Halt> {
         let names = file.names();
+        self.width = names.len();
         self.indices = self.columns.iter().map(|column| place_of(column, names)).collect();
         // Columns of one meaning match, such as Vorname and FirstName.
         for (column, index) in self.columns.iter().zip(&mut self.indices).filter(|(_, index)| index.is_none()) {
@@ -52,12 +55,15 @@ impl Alignment {
     /// Puts the fields of recipients into the order of the audience's columns.
     pub(super) fn apply(&self, recipients: &mut [Recipient]) -> Result<(), Halt> {
         for recipient in recipients {
-            let cells = recipient.fields.unpack()?;
-            let aligned =
-                self.indices.iter().map(|index| index.and_then(|index| cells.get(index)).map_or("", AsRef::as_ref));
-            let aligned = Fields::pack(aligned);
-            recipient.fields = aligned;
+            recipient.fields = self.aligned(&recipient.fields)?;
         }
         Ok(())
+    }
+
+    /// The cells of a row in the order of the audience's columns, and then those after the last column of the file.
+    pub(super) fn aligned(&self, fields: &Fields) -> Result<Fields, InvalidFields> {
+        let cells = fields.unpack()?;
+        let own = self.indices.iter().map(|index| index.and_then(|index| cells.get(index)).map_or("", AsRef::as_ref));
+        Ok(Fields::pack(own.chain(cells.iter().skip(self.width).map(AsRef::as_ref))))
     }
 }

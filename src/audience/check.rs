@@ -9,7 +9,7 @@ use super::read::Lines;
 use super::repeated_ids::IdHash;
 use super::selection::BoundSelection;
 use super::sheet::is_error;
-use crate::domain::{Fields, Recipient};
+use crate::domain::{Fields, Msisdn, Recipient};
 
 /// A rejected row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Reject {
     /// Where the row begins: line of the text, row of the sheet, or position in the list; from 1.
     pub line: u64,
     pub reason: Reason,
+    /// Its number, if it can be read.
+    pub msisdn: Option<Msisdn>,
     /// Every column in order, and the cells after the last column.
     pub fields: Fields,
 }
@@ -107,7 +109,10 @@ pub(super) fn check(
                 checked.origins.extend(further.iter().map(|_| LineAndId { line, id: None }));
                 checked.recipients.extend(further);
             }
-            Err((reason, fields)) => checked.rejected.push(Reject { line, reason, fields }),
+            Err((reason, fields)) => {
+                let msisdn = columns.read(&row, rules.default_home).ok().map(|number| number.msisdn);
+                checked.rejected.push(Reject { line, reason, msisdn, fields });
+            }
         }
     }
     checked

@@ -75,7 +75,7 @@ pub(super) fn collect(
         summary.count_valid(recipients.len());
         summary.count_not_selected(not_selected);
         accepted.add(recipients, sink).map_err(halt_error)?;
-        for Reject { line, reason, fields } in &rejected {
+        for Reject { line, reason, fields, .. } in &rejected {
             summary.count_reject(*line, *reason, || number_cell(&columns, fields));
         }
         if !rejected.is_empty() {
@@ -128,8 +128,10 @@ fn move_rejected(
     let mut judged = verdicts.iter();
     let removed = recipients.extract_if(.., |_| judged.next().is_some_and(Option::is_some));
     let reasons = origins.iter().zip(verdicts).filter_map(|(origin, reason)| Some((origin.line, (*reason)?)));
-    let rejects =
-        removed.zip(reasons).map(|(recipient, (line, reason))| Reject { line, reason, fields: recipient.fields });
+    let rejects = removed.zip(reasons).map(|(recipient, (line, reason))| {
+        let Recipient { msisdn, fields, .. } = recipient;
+        Reject { line, reason, msisdn: Some(msisdn), fields }
+    });
     rejected.extend(rejects);
     rejected.sort_by_key(|reject| reject.line);
 }

@@ -10,12 +10,12 @@ use super::open::{display_path, is_stdin};
 use super::read::read_named;
 use super::survey::{Observer, Survey};
 use super::{
-    Columns, Error, Halt, ImportRecord, Options, ReadingProgress, Reject, Sink, SourceFilter, Summary,
+    Columns, Error, Halt, ImportRecord, Lines, Options, ReadingProgress, Reject, Sink, SourceFilter, Summary,
     UnreadableRecord, read, read_numbers,
 };
 use crate::clock::Clock;
-use crate::domain::{AudienceId, Msisdn, Recipient, Span};
-use crate::store::{self, Audience, Audiences, KnownAs, NewAudience};
+use crate::domain::{AudienceId, InvalidFields, Msisdn, Recipient, Span};
+use crate::store::{self, Audience, Audiences, KnownAs, NewAudience, RejectedRow};
 
 /// Where recipients come from.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct UploadedSource {
     pub name: String,
     /// The id of the upload.
     pub id: String,
+    /// Who imports it, if that is known.
+    pub by: Option<String>,
 }
 
 /// The column name of plain numbers.
@@ -62,10 +64,10 @@ impl Source {
         }
     }
 
-    /// The id of the upload, if it is one.
-    fn upload_id(&self) -> Option<String> {
+    /// The upload, if it is one.
+    const fn upload(&self) -> Option<&UploadedSource> {
         match self {
-            Self::Upload(upload) => Some(upload.id.clone()),
+            Self::Upload(upload) => Some(upload),
             Self::File(_) | Self::Numbers { .. } => None,
         }
     }
@@ -100,6 +102,11 @@ pub enum Keep<'a> {
     /// As an unnamed audience of a campaign.
     Unnamed,
     Named(&'a str),
+    /// As an audience of this name, with the columns of another one, so that a campaign may have both.
+    Like {
+        name: &'a str,
+        audience: &'a Audience,
+    },
     /// New recipients only, as a further part of an audience. Campaigns launched earlier do not see it.
     AddTo(&'a Audience),
 }
@@ -165,12 +172,20 @@ pub async fn import(
     progress: Option<OnProgress>,
 ) -> Result<Imported, ImportError> {
     let begun = clock.now();
-    let (label, upload) = (source.label(), source.upload_id());
+    let label = source.label();
+    let (upload, by) = source.upload().map(|upload| (upload.id.clone(), upload.by.clone())).unzip();
+    let (country, mobile_only) = (options.country, options.lines == Lines::Mobile);
+    let rejects_max = rejects_max(keep)?;
     let alignment = match keep {
         Keep::AddTo(audience) => {
             if !options.keep_duplicates {
                 record_existing(store, audience, &filter).await?;
             }
+            let number = number_column(audience)?;
+            options.number.clone_from(&number);
+            Some(Alignment::new(&audience.columns, number.as_deref()))
+        }
+        Keep::Like { audience, .. } => {
             let number = number_column(audience)?;
             options.number.clone_from(&number);
             Some(Alignment::new(&audience.columns, number.as_deref()))
@@ -181,10 +196,10 @@ pub async fn import(
     let reading = tokio::task::spawn_blocking(move || {
         let observer = options.observer.clone();
         let mut rows_sink =
-            ImportSink { survey: Survey::default(), pieces: Some(sender), progress, alignment, observer };
+            ImportSink { pieces: Some(sender), progress, alignment, observer, rejects_max, ..ImportSink::default() };
         let read = source.read(&options, &filter, &mut rows_sink);
         (
-            read.map(|summary| (summary, rows_sink.survey)),
+            read.map(|summary| (summary, rows_sink.survey, rows_sink.rejects)),
             rows_sink.alignment.map(|alignment| alignment.unmatched).unwrap_or_default(),
         )
     });
@@ -196,24 +211,26 @@ pub async fn import(
     let (read, unmatched) = reading.await.unwrap_or_else(internal);
     let source_name = || label.clone();
     let published = match (stored, read, keep) {
-        (_, _, Keep::AddTo(to)) if !unmatched.is_empty() => {
+        (_, _, Keep::AddTo(to) | Keep::Like { audience: to, .. }) if !unmatched.is_empty() => {
             Err(ImportError::OtherColumns { source_name: source_name(), name: to.name.clone(), columns: unmatched })
         }
         (Err(error), ..) => Err(error),
         (Ok(_), Err(error), _) => Err(error.into()),
         // A source of a campaign may be empty: other sources may have recipients.
-        (Ok(_), Ok((summary, _)), Keep::Named(_) | Keep::AddTo(_)) if summary.rows == 0 => {
+        (Ok(_), Ok((summary, ..)), Keep::Named(_) | Keep::Like { .. } | Keep::AddTo(_)) if summary.rows == 0 => {
             Err(ImportError::NoRows { source_name: source_name() })
         }
-        (Ok(_), Ok((summary, _)), Keep::Named(_)) if summary.valid == 0 => {
+        (Ok(_), Ok((summary, ..)), Keep::Named(_) | Keep::Like { .. }) if summary.valid == 0 => {
             Err(ImportError::NoRecipients { source_name: source_name(), rows: summary.rows })
         }
-        (Ok(_), Ok((summary, _)), Keep::AddTo(to)) if summary.valid == 0 => {
+        (Ok(_), Ok((summary, ..)), Keep::AddTo(to)) if summary.valid == 0 => {
             let (name, took, summary) = (to.name.clone(), clock.now().since(begun), Box::new(summary));
             Err(ImportError::NothingNew { source_name: source_name(), name, took, summary })
         }
-        (Ok(count), Ok((summary, survey)), _) => {
-            let record = ImportRecord::new(&summary, &survey).of_upload(upload);
+        (Ok(count), Ok((summary, survey, rejects)), _) => {
+            let mut record = ImportRecord::new(&summary, &survey);
+            (record.upload, record.by, record.rejects) = (upload, by.flatten(), rejects);
+            (record.country, record.mobile_only) = (country, mobile_only);
             let published = publish(store, audience, &label, count, &record).await;
             published.map(|id| Imported { id, took: clock.now().since(begun), summary, survey })
         }
@@ -223,6 +240,21 @@ pub async fn import(
         let _ = store.remove_audience(audience).await;
     }
     published
+}
+
+/// Rejected rows that are stored of an audience. A file with more of them is mended in whole, not by its rows.
+pub const REJECTS_MAX: u32 = 100_000;
+
+/// How many rejected rows of an import are stored. Those of an audience without a name are not: nothing would lead to them.
+fn rejects_max(keep: Keep<'_>) -> Result<u32, UnreadableRecord> {
+    match keep {
+        Keep::Unnamed => Ok(0),
+        Keep::Named(_) | Keep::Like { .. } => Ok(REJECTS_MAX),
+        Keep::AddTo(audience) => audience
+            .parts
+            .iter()
+            .try_fold(REJECTS_MAX, |left, part| Ok(left.saturating_sub(ImportRecord::of(part)?.rejects))),
+    }
 }
 
 /// The column that an audience's numbers came from; `None` if that is not recorded.
@@ -275,14 +307,14 @@ async fn store_pieces(
     pieces: &mut mpsc::Receiver<Piece>,
     audience: &mut Option<AudienceId>,
 ) -> Result<u32, ImportError> {
-    let mut count = 0_u32;
+    let (mut count, mut rejects) = (0_u32, 0_u32);
     let mut storing = FuturesUnordered::new();
     while let Some(piece) = pieces.recv().await {
         match piece {
             Piece::Columns(columns) => {
                 let known_as = match keep {
                     Keep::Unnamed => KnownAs::Nothing,
-                    Keep::Named(name) => KnownAs::Name(name.to_owned()),
+                    Keep::Named(name) | Keep::Like { name, .. } => KnownAs::Name(name.to_owned()),
                     Keep::AddTo(audience) => KnownAs::PartOf(audience.id()),
                 };
                 let new = NewAudience { known_as, source: label.to_owned(), columns, now: clock.now() };
@@ -296,10 +328,16 @@ async fn store_pieces(
                     .checked_add(more)
                     .ok_or_else(|| ImportError::TooMany { source_name: label.to_owned(), max: u32::MAX })?;
                 storing.push(store.add_recipients(audience, first, recipients));
-                if storing.len() == STORING {
-                    storing.try_next().await?;
-                }
             }
+            Piece::Rejected(rows) => {
+                let Some(audience) = *audience else { continue };
+                let first = rejects;
+                rejects = rejects.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+                storing.push(store.add_rejected(audience, first, rows));
+            }
+        }
+        if storing.len() == STORING {
+            storing.try_next().await?;
         }
     }
     while storing.try_next().await?.is_some() {}
@@ -321,6 +359,7 @@ async fn publish(
 enum Piece {
     Columns(Vec<String>),
     Recipients(Vec<Recipient>),
+    Rejected(Vec<RejectedRow>),
 }
 
 /// Surveys all rows, and passes them on if they are stored.
@@ -331,6 +370,9 @@ struct ImportSink {
     progress: Option<OnProgress>,
     alignment: Option<Alignment>,
     observer: Observer,
+    /// Rejected rows that were passed on, and how many may be.
+    rejects: u32,
+    rejects_max: u32,
 }
 
 impl ImportSink {
@@ -369,8 +411,22 @@ impl Sink for ImportSink {
         usize::from(self.pieces.is_some())
     }
 
-    fn rejected(&mut self, _: &[Reject]) -> Result<(), Halt> {
-        Ok(())
+    fn rejected(&mut self, rejects: &[Reject]) -> Result<(), Halt> {
+        let left = self.rejects_max.saturating_sub(self.rejects);
+        let rejects = &rejects[..rejects.len().min(left as usize)];
+        if rejects.is_empty() {
+            return Ok(());
+        }
+        let row = |Reject { line, reason, msisdn, fields }: &Reject| {
+            let fields = match &self.alignment {
+                Some(alignment) => alignment.aligned(fields)?,
+                None => fields.clone(),
+            };
+            Ok(RejectedRow { line: *line, reason: reason.as_str().into(), msisdn: *msisdn, fields })
+        };
+        let rows: Vec<RejectedRow> = rejects.iter().map(row).collect::<Result<_, InvalidFields>>()?;
+        self.rejects = self.rejects.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+        self.send(Piece::Rejected(rows))
     }
 
     fn progress(&mut self, progress: ReadingProgress) -> Result<(), Halt> {

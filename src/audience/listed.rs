@@ -139,7 +139,7 @@ impl Sink for Listed {
     }
 
     fn rejected(&mut self, rejects: &[Reject]) -> Result<(), Halt> {
-        for &Reject { line, reason, ref fields } in rejects {
+        for &Reject { line, reason, ref fields, .. } in rejects {
             if matches!(reason, Reason::Duplicate | Reason::EarlierSource) {
                 continue;
             }

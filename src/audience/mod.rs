@@ -46,6 +46,7 @@ mod pipeline;
 mod read;
 mod reason;
 mod record;
+mod rejected;
 mod repeated_ids;
 mod rows;
 mod seen;
@@ -76,7 +77,8 @@ pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};
 pub use filter::SourceFilter;
 pub use import::{
-    ImportError, Imported, Keep, OnProgress, STORING, Source, UploadedSource, each_number, import, numbers, survey,
+    ImportError, Imported, Keep, OnProgress, REJECTS_MAX, STORING, Source, UploadedSource, each_number, import,
+    numbers, survey,
 };
 pub use listed::{ListedNumbers, OptOutChangeView};
 pub use note::ImportNote;
@@ -87,6 +89,9 @@ pub use pipeline::{Halt, ReadingProgress, Sink};
 pub use read::{Lines, Options, delimiter, encoding, read, read_numbers};
 pub use reason::Reason;
 pub use record::{ImportRecord, UnreadableRecord, imported_before};
+pub use rejected::{
+    ListedReject, RejectTable, RejectedPlace, Rejection, file_of, rejected_row, rejected_rows, whole_summary,
+};
 pub use rows::{AudienceRows, sample};
 pub use seen::SeenNumbers;
 pub use selection::{BoundSelection, Selection, SelectionError};

@@ -65,7 +65,7 @@ impl Sink for Outputs {
         }
         if let Some(rejects) = &mut self.rejects {
             rejects.width = columns.names().len();
-            rejects.row(names().chain(AFTER))?;
+            rejects.row(header_of_rejects(columns.names()).iter().map(String::as_str))?;
         }
         Ok(())
     }
@@ -83,7 +83,7 @@ impl Sink for Outputs {
 
     fn rejected(&mut self, rejects: &[Reject]) -> Result<(), Halt> {
         let Some(file) = &mut self.rejects else { return Ok(()) };
-        for Reject { line, reason, fields } in rejects {
+        for Reject { line, reason, fields, .. } in rejects {
             let line = line.to_string();
             let cells = own_columns(fields, file.width)?;
             file.row(cells.iter().map(String::as_str).chain([line.as_str(), reason.as_str()]))?;
@@ -92,9 +92,14 @@ impl Sink for Outputs {
     }
 }
 
+/// The names of the columns of rejected rows.
+pub(super) fn header_of_rejects(columns: &[String]) -> Vec<String> {
+    columns.iter().map(String::as_str).chain(AFTER).map(str::to_owned).collect()
+}
+
 /// The cells of a rejected row as `width` columns. Extra cells are joined into the last column, so that no text is lost and
 /// `line` and `reason` stay in their columns.
-fn own_columns(fields: &Fields, width: usize) -> Result<Vec<String>, crate::domain::InvalidFields> {
+pub(super) fn own_columns(fields: &Fields, width: usize) -> Result<Vec<String>, crate::domain::InvalidFields> {
     let mut cells: Vec<String> = fields.unpack()?.into_iter().map(Into::into).collect();
     if cells.len() > width && width > 0 {
         let joined = cells[width - 1..].join(" ");

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ImportNote, OddCells, Summary, Survey};
-use crate::domain::Timestamp;
+use crate::domain::{Country, Timestamp};
 use crate::store::{Audience, AudiencePart};
 
 /// Raise it with every change that this version could not read, such as another kind of note.
@@ -25,6 +25,22 @@ pub struct ImportRecord {
     /// The upload that was imported, by its id, so that it is imported once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upload: Option<String>,
+    /// Who imported it, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The country of numbers without a country code, as it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
+    /// Whether only mobile numbers were accepted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mobile_only: bool,
+    /// Number of rejected rows that are stored.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rejects: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Why the record of an import cannot be read. Its recipients are unaffected.
@@ -41,13 +57,7 @@ pub enum UnreadableRecord {
 impl ImportRecord {
     pub fn new(summary: &Summary, survey: &Survey) -> Self {
         let (notes, odd) = (summary.notes.clone(), survey.odd.clone());
-        Self { version: VERSION, summary: Some(summary.clone()), notes, odd, upload: None }
-    }
-
-    /// The same, of the import of an upload, if it is one.
-    #[must_use]
-    pub fn of_upload(self, upload: Option<String>) -> Self {
-        Self { upload, ..self }
+        Self { version: VERSION, summary: Some(summary.clone()), notes, odd, ..Self::default() }
     }
 
     /// The text of its column in the database.

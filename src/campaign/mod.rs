@@ -105,7 +105,7 @@ pub use preview::{
     BrokenLimit, Choice, MessagePreview, PreviewRequest, Previews, Sample, StepPreview, ValuesError, message,
 };
 pub use prices::{PriceError, PriceLine, PriceList};
-pub use recipients::{Recipients, RecipientsError};
+pub use recipients::{Recipients, RecipientsError, ensure_same_columns};
 pub use rejected_rows::RejectedRows;
 pub use rename::{RenameError, rename};
 pub use repeat::Repeat;

@@ -98,6 +98,15 @@ fn why_nobody(rows: u64, not_selected: u64) -> String {
     }
 }
 
+/// Fails if a campaign cannot have both of these sources, because their columns differ. Each is a name with its columns.
+pub fn ensure_same_columns(first: (&str, &[String]), second: (&str, &[String])) -> Result<(), RecipientsError> {
+    let named = |(label, columns): (&str, &[String])| Named { label: label.to_owned(), columns: columns.to_vec() };
+    if first.1 == second.1 {
+        return Ok(());
+    }
+    Err(RecipientsError::Columns { first: named(first), second: named(second) })
+}
+
 /// How the columns of two sources differ.
 fn difference(first: &Named, second: &Named) -> String {
     let lacking = |one: &Named, other: &Named| {

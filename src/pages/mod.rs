@@ -33,9 +33,9 @@ mod preview;
 mod recipient;
 mod reference;
 mod replies;
+mod report;
 mod sending;
 mod server;
-mod report;
 mod show;
 mod sign_in;
 mod texts;
@@ -63,14 +63,14 @@ pub use preview::{PreviewMessage, PreviewPage, PreviewStep};
 pub use recipient::{ConsentDone, ConsentPage, Contact, RecipientPage, WishLine, recipient_path};
 pub use reference::{Operation, OperationGroup, Parameter, PossibleAnswer, ReferencePage, SchemaText};
 pub use replies::{AnsweredMessage, RepliesPage, Reply};
+pub use report::{
+    ReportPage, ShareLink, SharePage, SharedReportPage, Tables, TablesPage, TablesStage, outcomes_besides_reached,
+};
 pub use sending::{
     FetchedTemplates, PriceRow, PricesPage, TemplateDone, TemplateHold, TemplateInLanguage, TemplatePage, TemplateRow,
     TemplatesPage, template_path,
 };
 pub use server::{DoctorPage, SettingChange, SettingRow, SettingSection, SettingsPage};
-pub use report::{
-    ReportPage, ShareLink, SharePage, SharedReportPage, Tables, TablesPage, TablesStage, outcomes_besides_reached,
-};
 pub use sign_in::{SetupPage, SignInPage};
 pub use texts::Texts;
 pub use trouble::TroublePage;

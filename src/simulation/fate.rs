@@ -21,9 +21,9 @@ use crate::store::{
     Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane,
     NewAudience, NewBatch, NewCall, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord, Override,
     PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
-    RecipientPlace, RejectedWebhooks, Repetitions, Replies, ReplyCount, Result, Retention, Scope, Sender, Signals,
-    Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest, TierSlot,
-    Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
+    RecipientPlace, RejectedRow, RejectedWebhooks, Repetitions, Replies, ReplyCount, Result, Retention, Scope, Sender,
+    Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest,
+    TierSlot, Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -253,11 +253,14 @@ through! {
     Audiences {
         writes begin_audience(new: NewAudience) -> AudienceId;
         writes add_recipients(audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> ();
+        writes add_rejected(audience: AudienceId, first: u32, rows: Vec<RejectedRow>) -> ();
         writes publish_audience(audience: AudienceId, recipients: u32, summary: String) -> ();
         writes remove_audience(audience: AudienceId) -> ();
         writes sweep_unpublished(before: Timestamp) -> u32;
         reads audiences() -> Vec<Audience>;
         reads audience_page(after: Option<String>, limit: u32) -> Vec<Audience>;
+        reads latest_audiences(name: Option<String>, before: Option<AudienceId>, limit: u32) -> Vec<Audience>;
+        reads rejected_rows(audience: AudienceId, reason: Option<String>, from: u32, limit: u32) -> Vec<(u32, RejectedRow)>;
         reads audience_named(name: &str) -> Option<Audience>;
         reads parts_of(batch: BatchId) -> Vec<AudiencePart>;
         reads recipients(audience: AudienceId, from: u32, limit: u32) -> Vec<Recipient>;

@@ -63,7 +63,7 @@ pub use lease::{Epoch, Holder, Latest, Lease, NodeStart, Started};
 pub use limits::{Recall, ReportedBy, StepHeldBy, StepHold};
 pub use model::{
     Along, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, FoundAttempt, HighestStatus, KeptGap,
-    Key, KnownAs, LinkState, NewAudience, Node, Query, QueryState, Question, QueueTimes, RejectedWebhooks,
+    Key, KnownAs, LinkState, NewAudience, Node, Query, QueryState, Question, QueueTimes, RejectedRow, RejectedWebhooks,
     RejectionReason, StoredLane, TierSlot, TierUse, Unwritable,
 };
 pub use outgoing::{

@@ -1,5 +1,6 @@
 //! Defines parameters and results of the verbs.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -47,6 +48,19 @@ pub struct AudiencePart {
     /// The summary of the import, as JSON.
     pub summary: Option<String>,
     pub begun_at: Timestamp,
+}
+
+/// A row of an imported file that became no recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedRow {
+    /// Where it begins in the file.
+    pub line: u64,
+    /// The short form of the reason.
+    pub reason: Cow<'static, str>,
+    /// Its number, if it can be read.
+    pub msisdn: Option<Msisdn>,
+    /// The cells in the order of the audience's columns, and then those after the last column.
+    pub fields: Fields,
 }
 
 impl Audience {

@@ -84,7 +84,8 @@ impl Imports {
 
     fn file_of(&self, entry: &Entry) -> UploadedSource {
         let name = entry.record.lock().name.clone();
-        UploadedSource { path: self.folder.data_path(entry.id), name, id: entry.id.to_string() }
+        let by = entry.record.lock().import.as_ref().and_then(|import| import.by.clone());
+        UploadedSource { path: self.folder.data_path(entry.id), name, id: entry.id.to_string(), by }
     }
 
     fn source(&self, entry: &Entry) -> Source {
@@ -97,11 +98,14 @@ impl Imports {
         id: UploadId,
         target: ImportTarget,
         settings: FileSettings,
+        by: &str,
     ) -> Result<UploadView, ImportRefused> {
         let entry = self.complete(id)?;
         let name = target.name();
         match (&target, self.store.audience_named(name).await?) {
-            (ImportTarget::Named(_), Some(_)) => return Err(ImportRefused::NameTaken(name.to_owned())),
+            (ImportTarget::Named(_) | ImportTarget::Like { .. }, Some(_)) => {
+                return Err(ImportRefused::NameTaken(name.to_owned()));
+            }
             (ImportTarget::AddTo(_), None) => return Err(ImportRefused::UnknownAudience(name.to_owned())),
             _ => {}
         }
@@ -112,7 +116,7 @@ impl Imports {
         if entry.record.lock().is_importing() {
             return Err(UploadError::Importing(id).into());
         }
-        let job = ImportJob { target, settings, accepted_at: self.clock.now(), end: None };
+        let job = ImportJob { target, settings, by: Some(by.to_owned()), accepted_at: self.clock.now(), end: None };
         self.folder.change(&entry, |record| record.import = Some(job)).await.map_err(UploadError::from)?;
         self.spawn(Arc::clone(&entry));
         Ok(UploadView::of(&entry))
@@ -201,8 +205,16 @@ impl Imports {
             // The process ended between the import and its record.
             return self.done(name, &summary, self.clock.now().since(job.accepted_at), true).await;
         }
+        let like = match &job.target {
+            ImportTarget::Like { columns_of, .. } => self.store.audience_named(columns_of).await?,
+            ImportTarget::Named(_) | ImportTarget::AddTo(_) => None,
+        };
         let keep = match (&job.target, &known) {
             (ImportTarget::Named(name), _) => Keep::Named(name),
+            (ImportTarget::Like { name, columns_of }, _) => match &like {
+                Some(audience) => Keep::Like { name, audience },
+                None => return Ok(ImportEnd::Failed(ImportRefused::UnknownAudience(columns_of.clone()).to_string())),
+            },
             (ImportTarget::AddTo(_), Some(audience)) => Keep::AddTo(audience),
             (ImportTarget::AddTo(name), None) => {
                 return Ok(ImportEnd::Failed(ImportRefused::UnknownAudience(name.clone()).to_string()));

@@ -28,6 +28,9 @@ pub(super) struct Record {
 pub(super) struct ImportJob {
     pub(super) target: ImportTarget,
     pub(super) settings: FileSettings,
+    /// Who asked for it; an earlier version did not note that.
+    #[serde(default)]
+    pub(super) by: Option<String>,
     pub(super) accepted_at: Timestamp,
     /// `None` until it has ended.
     pub(super) end: Option<ImportEnd>,
@@ -39,6 +42,8 @@ pub(super) struct ImportJob {
 pub enum ImportTarget {
     /// Into a new audience of this name.
     Named(String),
+    /// Into a new audience of this name, with the columns of another one.
+    Like { name: String, columns_of: String },
     /// Into this audience, beside those that it has.
     AddTo(String),
 }
@@ -46,7 +51,7 @@ pub enum ImportTarget {
 impl ImportTarget {
     pub fn name(&self) -> &str {
         match self {
-            Self::Named(name) | Self::AddTo(name) => name,
+            Self::Named(name) | Self::Like { name, .. } | Self::AddTo(name) => name,
         }
     }
 }

@@ -60,7 +60,7 @@ impl Desk {
 
     /// Imports an upload, and returns its state at the end.
     async fn import(&self, id: UploadId, target: ImportTarget) -> ImportProgressView {
-        self.imports.begin(id, target, FileSettings::default()).await.unwrap();
+        self.imports.begin(id, target, FileSettings::default(), "ann").await.unwrap();
         self.ended(id).await
     }
 
@@ -94,7 +94,7 @@ async fn a_file_arrives_in_parts_and_is_imported_once() {
     let id = desk.begin(Some(FILE.len() as u64)).await;
     let (first, second) = FILE.split_at(20);
     assert_eq!(desk.send(id, 0, first).await.unwrap(), 20);
-    let early = desk.imports.begin(id, members(), FileSettings::default()).await;
+    let early = desk.imports.begin(id, members(), FileSettings::default(), "ann").await;
     assert!(matches!(early, Err(ImportRefused::Incomplete { received: 20, .. })), "{early:?}");
     assert_eq!(desk.send(id, 20, second).await.unwrap(), FILE.len() as u64);
     let (summary, _) = desk.imports.check(id, FileSettings::default().options().unwrap()).await.unwrap().unwrap();
@@ -103,7 +103,7 @@ async fn a_file_arrives_in_parts_and_is_imported_once() {
     assert_eq!((import.state, import.rows, &import.result.unwrap()["added"]), (ImportState::Done, 2, &2.into()));
     assert_eq!(desk.recipients("members").await, [2]);
     assert_eq!(desk.files(), 1, "the record stays for a day, and the bytes do not");
-    let again = desk.imports.begin(id, members(), FileSettings::default()).await;
+    let again = desk.imports.begin(id, members(), FileSettings::default(), "ann").await;
     assert!(matches!(again, Err(ImportRefused::Imported(_))), "{again:?}");
 }
 
@@ -287,7 +287,7 @@ async fn a_failed_import_says_why_and_may_be_repeated_with_other_options() {
     assert_eq!(failed.state, ImportState::Failed);
     assert!(problem.contains("recipients.csv") && !problem.contains("upl_"), "{problem}");
     let settings = FileSettings { country: Some("SG".parse().unwrap()), ..FileSettings::default() };
-    desk.imports.begin(id, members(), settings).await.unwrap();
+    desk.imports.begin(id, members(), settings, "ann").await.unwrap();
     assert_eq!(desk.ended(id).await.state, ImportState::Done);
 }
 
@@ -298,10 +298,11 @@ async fn an_import_needs_a_free_name_or_a_known_one() {
     for id in [first, second] {
         desk.send(id, 0, FILE).await.unwrap();
     }
-    let unknown = desk.imports.begin(first, ImportTarget::AddTo("others".to_owned()), FileSettings::default()).await;
+    let unknown =
+        desk.imports.begin(first, ImportTarget::AddTo("others".to_owned()), FileSettings::default(), "ann").await;
     assert!(matches!(unknown, Err(ImportRefused::UnknownAudience(_))), "{unknown:?}");
     desk.import(first, members()).await;
-    let taken = desk.imports.begin(second, members(), FileSettings::default()).await;
+    let taken = desk.imports.begin(second, members(), FileSettings::default(), "ann").await;
     assert!(matches!(taken, Err(ImportRefused::NameTaken(_))), "{taken:?}");
     let added = desk.import(second, ImportTarget::AddTo("members".to_owned())).await.result.unwrap();
     assert_eq!((&added["added"], &added["same_as"], &added["duplicates"]), (&0.into(), &"members".into(), &2.into()));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::PREFIX;
-use super::extract::{Json, Path};
+use super::extract::{Call, Json, Path};
 use super::problem::{Answer, Kind, Problem};
 use super::recorded::About;
 use crate::api::Shared;
@@ -267,12 +267,12 @@ impl NewImport {
 #[utoipa::path(post, path = "/audiences", operation_id = "import_audience", tag = "audiences", request_body = NewImport,
     responses((status = 202, description = "The upload with its import.", body = UploadView,
         headers(("Location" = String, description = "Address of the upload."))), (status = 404), (status = 409)))]
-pub(super) async fn import(State(shared): State<Shared>, Json(body): Json<NewImport>) -> Answer<Response> {
+pub(super) async fn import(State(shared): State<Shared>, call: Call, Json(body): Json<NewImport>) -> Answer<Response> {
     let about = About(body.name.clone().or_else(|| body.append.clone()).unwrap_or_default());
     let (id, target) = (id(&body.upload)?, body.target()?);
     // Fail before the import, not in its middle.
     body.options.options()?;
-    let upload = shared.0.native.imports.begin(id, target, body.options).await?;
+    let upload = shared.0.native.imports.begin(id, target, body.options, &call.caller.name).await?;
     let mut answer = at_its_place(StatusCode::ACCEPTED, upload);
     answer.extensions_mut().insert(about);
     Ok(answer)

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::events::Origin;
-use crate::store::{Error, Whom};
+use crate::store::{Error, RejectedRow, Whom};
 
 for_every_store!(
     an_audience_is_hidden_until_it_is_published,
@@ -17,6 +17,9 @@ for_every_store!(
     a_removed_audience_accepts_no_recipients_and_no_batch,
     a_recipient_is_found_at_every_position_in_every_audience,
     audiences_come_in_pages_in_order_of_their_names,
+    the_latest_audiences_come_in_pages_and_by_a_part_of_their_name,
+    rejected_rows_are_read_by_reason_from_any_position,
+    rejected_rows_go_with_their_audience,
     a_bounded_search_finds_every_place_latest_first,
     the_batches_of_an_audience_come_latest_first,
     a_sweep_removes_abandoned_audiences_and_batches_only,
@@ -235,6 +238,62 @@ async fn audiences_come_in_pages_in_order_of_their_names(desk: Desk) {
     assert_eq!(page(None, 2).await, [("a".to_owned(), 2), ("b".to_owned(), 1)]);
     assert_eq!(page(Some("b"), 2).await, [("c".to_owned(), 1)]);
     assert_eq!(page(Some("c"), 2).await, []);
+}
+
+async fn the_latest_audiences_come_in_pages_and_by_a_part_of_their_name(desk: Desk) {
+    for name in ["Members", "Guests", "new members"] {
+        desk.audience(Some(name), 1).await;
+    }
+    // It has no page of its own.
+    desk.audience(None, 1).await;
+    let members = desk.audience_named("Members").await.unwrap().unwrap().id();
+    let part = begin_part(&desk, members).await.unwrap();
+    desk.publish_audience(part, 0, "{}".to_owned()).await.unwrap();
+    let page = async |name: Option<&str>, before, limit| {
+        let page = desk.latest_audiences(name.map(str::to_owned), before, limit).await.unwrap();
+        page.into_iter().map(|audience| (audience.name, audience.parts.len())).collect::<Vec<_>>()
+    };
+    let (new, guests) = (("new members".to_owned(), 1), ("Guests".to_owned(), 1));
+    assert_eq!(page(None, None, 2).await, [new.clone(), guests.clone()]);
+    let before = desk.audience_named("Guests").await.unwrap().unwrap().id();
+    assert_eq!(page(None, Some(before), 2).await, [("Members".to_owned(), 2)]);
+    assert_eq!(page(Some("MEMB"), None, 9).await, [new, ("Members".to_owned(), 2)]);
+    assert_eq!(page(Some("%"), None, 9).await, []);
+}
+
+pub(super) fn rejected(line: u64, reason: &'static str, number: Option<u32>) -> RejectedRow {
+    let fields = crate::domain::Fields::pack(["12", "An\0n", "<b>"]);
+    RejectedRow { line, reason: reason.into(), msisdn: number.map(msisdn), fields }
+}
+
+async fn rejected_rows_are_read_by_reason_from_any_position(desk: Desk) {
+    let audience = desk.begin(Some("people")).await;
+    let rows = [rejected(2, "too short", None), rejected(5, "duplicate", Some(1)), rejected(9, "too short", None)];
+    desk.add_rejected(audience, 0, rows[..2].to_vec()).await.unwrap();
+    // A repeated call changes nothing.
+    desk.add_rejected(audience, 0, rows[..2].to_vec()).await.unwrap();
+    desk.add_rejected(audience, 2, rows[2..].to_vec()).await.unwrap();
+    let read = async |reason: Option<&str>, from, limit| {
+        desk.rejected_rows(audience, reason.map(str::to_owned), from, limit).await.unwrap()
+    };
+    let numbered: Vec<(u32, RejectedRow)> = (0..).zip(rows).collect();
+    assert_eq!(read(None, 0, 9).await, numbered);
+    assert_eq!(read(None, 1, 1).await, numbered[1..2]);
+    assert_eq!(read(Some("too short"), 0, 1).await, numbered[..1]);
+    assert_eq!(read(Some("too short"), 1, 9).await, numbered[2..]);
+    assert_eq!(read(Some("no number"), 0, 9).await, []);
+}
+
+async fn rejected_rows_go_with_their_audience(desk: Desk) {
+    let (people, others) = (desk.begin(Some("people")).await, desk.audience(Some("others"), 1).await);
+    let many: Vec<_> = (0..5_001).map(|line| rejected(line, "too short", None)).collect();
+    desk.add_rejected(people, 0, many).await.unwrap();
+    desk.add_rejected(others, 0, vec![rejected(1, "duplicate", Some(1))]).await.unwrap();
+    desk.remove_audience(people).await.unwrap();
+    assert_eq!(desk.rejected_rows(people, None, 0, 9).await.unwrap(), []);
+    assert_eq!(desk.rejected_rows(others, None, 0, 9).await.unwrap().len(), 1);
+    let late = desk.add_rejected(people, 0, vec![rejected(1, "duplicate", None)]).await;
+    assert!(matches!(late, Err(Error::Gone { .. })), "{late:?}");
 }
 
 async fn a_bounded_search_finds_every_place_latest_first(desk: Desk) {

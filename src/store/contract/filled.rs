@@ -45,6 +45,7 @@ impl Desk {
     /// A campaign with messages in several states, a changed plan, attempts and receipts.
     async fn fill_campaign(&self) -> BatchId {
         let audience = self.audience(Some("members"), 6).await;
+        self.add_rejected(audience, 0, vec![audiences::rejected(7, "duplicate", Some(1))]).await.unwrap();
         let batch = self.begin_batch_of(Some("promo"), audience).await;
         let spread = self.spread_of(batch, audience, 6).await;
         self.write_messages(spread).await.unwrap();

@@ -142,6 +142,8 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     desk.learn_users(aliases.to_vec()).await.unwrap();
     desk.take_inbound(vec![first, second, by_id("id 3", 3, 1, Keyword::Stop)]).await.unwrap();
     desk.take_inbound(vec![by_id("id 4", 4, 3, Keyword::Stop), chose, wrote(3, Some(batch))]).await.unwrap();
+    let rejects = [3, 4].map(|n| audiences::rejected(2, "duplicate", Some(n)));
+    desk.add_rejected(audience, 0, rejects.to_vec()).await.unwrap();
     let others = desk.erase(msisdn(4), vec![(audience, 4)], Vec::new(), Vec::new()).await.unwrap();
     assert!(!others, "an unknown campaign may have a message to the recipient");
     let (place, key) = ((audience, 4), MessageKey { batch, n: 4 });
@@ -150,6 +152,8 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
         assert_eq!(desk.find_recipient(whom, None).await.unwrap(), []);
     }
     assert_eq!(desk.find_recipient(Whom::Number(msisdn(3)), None).await.unwrap(), [(audience, 3)]);
+    let [(0, kept)] = &desk.rejected_rows(audience, None, 0, 9).await.unwrap()[..] else { panic!("one is erased") };
+    assert_eq!(kept.msisdn, Some(msisdn(3)));
     let all = walked(&desk, batch).await;
     assert_eq!(all.iter().filter(|whole| whole.message.msisdn == msisdn(4)).count(), 0);
     let erased = &all[4];

@@ -9,7 +9,7 @@ use sqlx::{Row, SqliteConnection};
 use super::messages::number;
 use super::rows::{Bound, Line, for_values, json_list, json_of, lines, msisdn, packed, small, timestamp};
 use super::script::Script;
-use super::{Error, Work, sieves};
+use super::{Error, Work, rejected, sieves};
 use crate::domain::{AudienceId, BatchId, Country, Fields, Msisdn, Recipient, Timestamp};
 use crate::store::sieve::{may_hold, sieve};
 use crate::store::{Audience, AudiencePart, FoundRecipient, KnownAs, NewAudience, RecipientPlace, Whom};
@@ -247,6 +247,9 @@ pub(super) async fn remove_piece(connection: &mut SqliteConnection, audience: Au
     if removed >= u64::from(REMOVED_AT_ONCE) {
         return Ok(false);
     }
+    if !rejected::remove_piece(&mut *connection, audience).await? {
+        return Ok(false);
+    }
     sqlx::query("DELETE FROM sieve WHERE audience = ?1").bind(audience.0).execute(&mut *connection).await?;
     sqlx::query("DELETE FROM audience WHERE id = ?1 AND ready = 0").bind(audience.0).execute(connection).await?;
     Ok(true)
@@ -289,6 +292,24 @@ pub(super) async fn page(connection: &mut SqliteConnection, after: Option<String
     // No name is empty.
     let rows = sqlx::query(PAGE).bind(after.unwrap_or_default()).bind(limit);
     gathered(&rows.fetch_all(connection).await?)
+}
+
+pub(super) const LATEST: &str = "SELECT part.*, first.name AS known_as, first.columns AS all_columns
+     FROM (SELECT id, name FROM audience INDEXED BY audience_latest
+           WHERE ready = 1 AND name IS NOT NULL AND id < ?1 AND (?2 IS NULL OR instr(lower(name), lower(?2)) > 0)
+           ORDER BY id DESC LIMIT ?3) candidate
+     CROSS JOIN audience first ON first.id = candidate.id
+     CROSS JOIN audience part ON part.id = first.id OR part.part_of = first.id
+     WHERE part.ready = 1 ORDER BY first.id DESC, part.id";
+
+pub(super) async fn latest(
+    connection: &mut SqliteConnection,
+    name: Option<String>,
+    before: Option<AudienceId>,
+    limit: u32,
+) -> Work<Vec<Audience>> {
+    let before = before.map_or(i64::MAX, |before| i64::from(before.0));
+    gathered(&sqlx::query(LATEST).bind(before).bind(name).bind(limit).fetch_all(connection).await?)
 }
 
 pub(super) async fn named(connection: &mut SqliteConnection, name: &str) -> Work<Option<Audience>> {

@@ -37,6 +37,7 @@ mod pieces;
 mod reads;
 mod receipts;
 mod recount;
+mod rejected;
 mod requests;
 mod retention;
 mod rows;
@@ -92,6 +93,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (10, "search", include_str!("../../../migrations/sqlite/0010_search.sql")),
         (11, "sessions", include_str!("../../../migrations/sqlite/0011_sessions.sql")),
         (12, "campaigns being written", include_str!("../../../migrations/sqlite/0012_sketches.sql")),
+        (13, "rejected rows", include_str!("../../../migrations/sqlite/0013_rejected_rows.sql")),
         (15, "links to reports", include_str!("../../../migrations/sqlite/0015_shared_reports.sql")),
         (16, "the calendar", include_str!("../../../migrations/sqlite/0016_the_calendar.sql")),
     ];

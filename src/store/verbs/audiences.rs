@@ -1,5 +1,5 @@
 use crate::domain::{AudienceId, BatchId, Msisdn, Recipient, Timestamp};
-use crate::store::{Audience, AudiencePart, FoundRecipient, NewAudience, RecipientPlace, Result, Whom};
+use crate::store::{Audience, AudiencePart, FoundRecipient, NewAudience, RecipientPlace, RejectedRow, Result, Whom};
 
 /// Audiences. They are hidden while they are imported. Once published, they never change.
 #[async_trait::async_trait]
@@ -11,6 +11,11 @@ pub trait Audiences: Send + Sync + std::fmt::Debug {
     /// - Repeating a call after a crash changes nothing.
     /// - Fails with [`crate::store::Error::Gone`] if the audience was removed meanwhile.
     async fn add_recipients(&self, audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> Result<()>;
+    /// Adds rejected rows to a hidden audience; the first of them gets the number `first`.
+    ///
+    /// - Repeating a call after a crash changes nothing.
+    /// - Fails with [`crate::store::Error::Gone`] if the audience was removed meanwhile.
+    async fn add_rejected(&self, audience: AudienceId, first: u32, rows: Vec<RejectedRow>) -> Result<()>;
     /// Makes the audience visible.
     ///
     /// - Fails with [`crate::store::Error::NameTaken`] if another audience has its name.
@@ -30,6 +35,23 @@ pub trait Audiences: Send + Sync + std::fmt::Debug {
     async fn audiences(&self) -> Result<Vec<Audience>>;
     /// Lists the audiences that have a name, in order of the name, after the name `after`.
     async fn audience_page(&self, after: Option<String>, limit: u32) -> Result<Vec<Audience>>;
+    /// Lists the audiences that have a name, latest first, before the audience `before`. With `name`, those whose name
+    /// contains it; letters of ASCII match in both cases.
+    async fn latest_audiences(
+        &self,
+        name: Option<String>,
+        before: Option<AudienceId>,
+        limit: u32,
+    ) -> Result<Vec<Audience>>;
+    /// Reads the rejected rows of a part of an audience with their numbers, in order, from number `from` on: all, or those
+    /// of one reason.
+    async fn rejected_rows(
+        &self,
+        audience: AudienceId,
+        reason: Option<String>,
+        from: u32,
+        limit: u32,
+    ) -> Result<Vec<(u32, RejectedRow)>>;
     /// Finds a published audience by its name.
     async fn audience_named(&self, name: &str) -> Result<Option<Audience>>;
     /// Lists the audience parts of a batch, in the order of its messages.

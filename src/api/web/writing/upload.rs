@@ -131,7 +131,7 @@ async fn begin(shared: &Shared, call: &Call, opened: &mut Opened, id: UploadId, 
     let name = free_name(shared, file).await?;
     let settings = FileSettings { country, ..FileSettings::default() };
     opened.save(shared, call).await?;
-    shared.0.native.imports().begin(id, ImportTarget::Named(name), settings).await?;
+    shared.0.native.imports().begin(id, ImportTarget::Named(name), settings, &call.caller.name).await?;
     Ok(Redirect::to(&format!("/new/{}/importing?upload={id}", opened.sketch.id)).into_response())
 }
 

@@ -5,8 +5,8 @@ use sqlx::{AssertSqlSafe, Row};
 use super::TempDatabase;
 use crate::store::sqlite::{
     aliases, api_keys, asking, audiences, audit, batches, claim, client_ids, deliveries, facts, inbound, joining,
-    nodes, operators, opt_out_ids, opt_outs, outbox, reads, receipts, sessions, shapes, shared_reports, sketches, tiers,
-    walk,
+    nodes, operators, opt_out_ids, opt_outs, outbox, reads, receipts, rejected, sessions, shapes, shared_reports,
+    sketches, tiers, walk,
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
@@ -14,7 +14,7 @@ const BOUND_SETS: [&str; 7] =
     [" VIRTUAL TABLE ", " CONSTANT ROW", "(subquery-", "SCAN lesson", "SCAN waiting", "SCAN first", "SCAN candidate"];
 
 /// Pages of lists, which are walks of one index.
-const WALKS: [&str; 12] = [
+const WALKS: [&str; 14] = [
     receipts::STRAYS,
     inbound::AFTER.all,
     inbound::AFTER.of_recipient,
@@ -27,6 +27,8 @@ const WALKS: [&str; 12] = [
     opt_outs::LIST,
     batches::OF_AUDIENCE,
     audiences::SIEVES_FROM,
+    rejected::ALL,
+    rejected::OF_REASON,
 ];
 
 #[tokio::test]
@@ -144,6 +146,17 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
             audiences::PAGE,
             &["audience_name (name>?)", "part USING INTEGER PRIMARY KEY (rowid=?)", "audience_part (part_of=?)"],
         ),
+        (
+            audiences::LATEST,
+            &[
+                "audience USING COVERING INDEX audience_latest (id<?)",
+                "first USING INTEGER PRIMARY KEY (rowid=?)",
+                "audience_part (part_of=?)",
+            ],
+        ),
+        (rejected::ALL, &["rejected_row USING PRIMARY KEY (audience=? AND n>?)"]),
+        (rejected::OF_REASON, &["rejected_row USING INDEX rejected_row_reason (audience=? AND reason=? AND n>?)"]),
+        (rejected::ERASE, &["rejected_row_recipient (msisdn=?)"]),
         (audiences::NAMED, &["audience_name (name=?)", "audience_part (part_of=?)"]),
         (audiences::SIEVES_FROM, &["sieve USING PRIMARY KEY ((audience,first)<(?,?))"]),
         (audiences::IN_PIECE_BY_ID, &["SEARCH recipient USING PRIMARY KEY (audience=? AND n>? AND n<?)"]),

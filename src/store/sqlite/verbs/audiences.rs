@@ -1,8 +1,10 @@
 //! Implements [`Audiences`]: each verb runs statements of `sqlite::audiences`.
 
-use super::super::{Sqlite, audiences};
+use super::super::{Sqlite, audiences, rejected};
 use crate::domain::{AudienceId, BatchId, Msisdn, Recipient, Timestamp};
-use crate::store::{Audience, AudiencePart, Audiences, FoundRecipient, NewAudience, RecipientPlace, Result, Whom};
+use crate::store::{
+    Audience, AudiencePart, Audiences, FoundRecipient, NewAudience, RecipientPlace, RejectedRow, Result, Whom,
+};
 
 #[async_trait::async_trait]
 impl Audiences for Sqlite {
@@ -13,6 +15,11 @@ impl Audiences for Sqlite {
     async fn add_recipients(&self, audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> Result<()> {
         let now = self.clock.now();
         self.write("add recipients", move |c| Box::pin(audiences::add(c, audience, first, recipients, now))).await
+    }
+
+    async fn add_rejected(&self, audience: AudienceId, first: u32, rows: Vec<RejectedRow>) -> Result<()> {
+        let now = self.clock.now();
+        self.write("add rejected rows", move |c| Box::pin(rejected::add(c, audience, first, rows, now))).await
     }
 
     async fn publish_audience(&self, audience: AudienceId, recipients: u32, summary: String) -> Result<()> {
@@ -36,6 +43,25 @@ impl Audiences for Sqlite {
 
     async fn audience_page(&self, after: Option<String>, limit: u32) -> Result<Vec<Audience>> {
         self.read("list audiences", move |c| Box::pin(audiences::page(c, after, limit))).await
+    }
+
+    async fn latest_audiences(
+        &self,
+        name: Option<String>,
+        before: Option<AudienceId>,
+        limit: u32,
+    ) -> Result<Vec<Audience>> {
+        self.read("list audiences", move |c| Box::pin(audiences::latest(c, name, before, limit))).await
+    }
+
+    async fn rejected_rows(
+        &self,
+        audience: AudienceId,
+        reason: Option<String>,
+        from: u32,
+        limit: u32,
+    ) -> Result<Vec<(u32, RejectedRow)>> {
+        self.read("read rejected rows", move |c| Box::pin(rejected::read(c, audience, reason, from, limit))).await
     }
 
     async fn audience_named(&self, name: &str) -> Result<Option<Audience>> {

@@ -1,0 +1,171 @@
+//! The stored rejected rows of an audience: pages of them, and all of them as a table.
+
+use serde::{Deserialize, Serialize};
+
+use super::outputs::{header_of_rejects, own_columns};
+use super::{ImportRecord, Reason, Summary};
+use crate::domain::AudienceId;
+use crate::store::{Audience, AudiencePart, Audiences, Error, RejectedRow, Result};
+
+/// A position among the rejected rows of an audience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedPlace {
+    pub part: AudienceId,
+    /// The number of the row in the part.
+    pub n: u32,
+}
+
+/// A rejected row as it is shown and mended.
+#[derive(Debug, Clone)]
+pub struct ListedReject {
+    pub place: RejectedPlace,
+    pub line: u64,
+    pub reason: Reason,
+    /// One cell for each column of the audience. Cells after the last column are joined into it.
+    pub cells: Vec<String>,
+}
+
+/// What an import has rejected, of all files of an audience.
+#[derive(Debug, Clone, Default)]
+pub struct Rejection {
+    /// Rows by reason, the commonest first.
+    pub reasons: Vec<(Reason, u64)>,
+    pub rows: u64,
+    /// Those that are stored. An import of an earlier version stored none.
+    pub stored: u64,
+}
+
+impl Rejection {
+    pub fn of(audience: &Audience) -> Self {
+        let stored = audience.parts.iter().map(|part| u64::from(ImportRecord::of(part).unwrap_or_default().rejects));
+        let mut reasons: Vec<_> =
+            whole_summary(audience).map(|summary| summary.reasons).unwrap_or_default().into_iter().collect();
+        reasons.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+        Self { rows: reasons.iter().map(|(_, rows)| rows).sum(), stored: stored.sum(), reasons }
+    }
+}
+
+/// What the imports have counted, of all files of an audience together.
+pub fn whole_summary(audience: &Audience) -> Option<Summary> {
+    let parts = audience.parts.iter().filter_map(|part| ImportRecord::of(part).ok()?.summary);
+    parts.reduce(|mut all, part| {
+        all.rows += part.rows;
+        all.valid += part.valid;
+        all.invalid += part.invalid;
+        all.duplicates += part.duplicates;
+        all.opted_out += part.opted_out;
+        all.not_selected += part.not_selected;
+        for (country, count) in part.countries {
+            *all.countries.entry(country).or_default() += count;
+        }
+        for (reason, count) in part.reasons {
+            *all.reasons.entry(reason).or_default() += count;
+        }
+        for field in &mut all.fields {
+            field.filled += part.fields.iter().find(|of| of.name == field.name).map_or(0, |of| of.filled);
+        }
+        all
+    })
+}
+
+/// Whether a part may have stored rows of this reason.
+fn may_have(part: &AudiencePart, reason: Option<Reason>) -> bool {
+    let record = ImportRecord::of(part).unwrap_or_default();
+    let has = |reason| record.summary.as_ref().is_none_or(|summary| summary.reasons.contains_key(&reason));
+    record.rejects > 0 && reason.is_none_or(has)
+}
+
+/// Reads up to `limit` rejected rows from a place on: all, or those of one reason. Also returns the place of the next one.
+pub async fn rejected_rows(
+    store: &dyn Audiences,
+    audience: &Audience,
+    reason: Option<Reason>,
+    from: Option<RejectedPlace>,
+    limit: usize,
+) -> Result<(Vec<ListedReject>, Option<RejectedPlace>)> {
+    let mut rows = Vec::new();
+    let parts = audience.parts.iter().skip_while(|part| from.is_some_and(|from| part.id != from.part));
+    for part in parts.filter(|part| may_have(part, reason)) {
+        let first = from.filter(|from| from.part == part.id).map_or(0, |from| from.n);
+        let wanted = u32::try_from(limit + 1 - rows.len()).unwrap_or(u32::MAX);
+        let word = reason.map(|reason| reason.as_str().to_owned());
+        for (n, row) in store.rejected_rows(part.id, word, first, wanted).await? {
+            rows.push(listed(RejectedPlace { part: part.id, n }, &row, audience.columns.len())?);
+        }
+        if rows.len() > limit {
+            let next = rows.pop().map(|row| row.place);
+            return Ok((rows, next));
+        }
+    }
+    Ok((rows, None))
+}
+
+/// Reads the row at a place.
+pub async fn rejected_row(
+    store: &dyn Audiences,
+    audience: &Audience,
+    place: RejectedPlace,
+) -> Result<Option<ListedReject>> {
+    if !audience.parts.iter().any(|part| part.id == place.part) {
+        return Ok(None);
+    }
+    let found = store.rejected_rows(place.part, None, place.n, 1).await?;
+    let found = found.iter().find(|(n, _)| *n == place.n);
+    found.map(|(_, row)| listed(place, row, audience.columns.len())).transpose()
+}
+
+fn listed(place: RejectedPlace, row: &RejectedRow, width: usize) -> Result<ListedReject> {
+    let damaged = |what: &str| Error::InvalidRow { what: what.to_owned(), place: "rejected_row".to_owned() };
+    let reason = Reason::ALL.iter().find(|reason| reason.as_str() == row.reason).copied();
+    let reason = reason.ok_or_else(|| damaged("an unknown reason"))?;
+    let mut cells = own_columns(&row.fields, width).map_err(|_| damaged("the fields of a rejected row"))?;
+    cells.resize(width, String::new());
+    Ok(ListedReject { place, line: row.line, reason, cells })
+}
+
+/// The rows of a table that can be corrected and imported, page by page.
+#[derive(Debug)]
+pub struct RejectTable {
+    audience: Audience,
+    reason: Option<Reason>,
+    /// `None` after the last page.
+    from: Option<Option<RejectedPlace>>,
+}
+
+/// Rows that one page of the table has.
+const PAGE: usize = 2_000;
+
+impl RejectTable {
+    pub const fn of(audience: Audience, reason: Option<Reason>) -> Self {
+        Self { audience, reason, from: Some(None) }
+    }
+
+    /// The columns of the audience, and then `line` and `reason`.
+    pub fn header(&self) -> Vec<String> {
+        header_of_rejects(&self.audience.columns)
+    }
+
+    /// The next rows, in the order of the files; `None` after the last.
+    pub async fn next(&mut self, store: &dyn Audiences) -> Result<Option<Vec<Vec<String>>>> {
+        let Some(from) = self.from else { return Ok(None) };
+        let (rows, next) = rejected_rows(store, &self.audience, self.reason, from, PAGE).await?;
+        self.from = next.map(Some);
+        let table = |row: ListedReject| {
+            let ListedReject { line, reason, mut cells, .. } = row;
+            cells.extend([line.to_string(), reason.as_str().to_owned()]);
+            cells
+        };
+        Ok(Some(rows.into_iter().map(table).collect()))
+    }
+}
+
+/// The bytes of a file with these rows as they are, for an import.
+pub fn file_of(header: &[String], rows: &[Vec<String>]) -> std::io::Result<Vec<u8>> {
+    let quoted = csv::QuoteStyle::Always;
+    let mut csv = csv::WriterBuilder::new().quote_style(quoted).flexible(true).from_writer(Vec::new());
+    csv.write_record(header)?;
+    for cells in rows {
+        csv.write_record(cells)?;
+    }
+    csv.into_inner().map_err(csv::IntoInnerError::into_error)
+}

@@ -1,0 +1,87 @@
+//! Stores the rejected rows of imports.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::Work;
+use super::audiences::{REMOVED_AT_ONCE, gone};
+use super::messages::number;
+use super::rows::{Bound, for_values, maybe_small, small};
+use crate::domain::{AudienceId, Fields, Msisdn, Timestamp};
+use crate::store::{Error, RejectedRow};
+
+pub(super) async fn add(
+    connection: &mut SqliteConnection,
+    audience: AudienceId,
+    first: u32,
+    rows: Vec<RejectedRow>,
+    now: Timestamp,
+) -> Work<()> {
+    let touched = sqlx::query("UPDATE audience SET touched_at = ?2 WHERE id = ?1 AND touched_at >= 0");
+    if touched.bind(audience.0).bind(now.millis()).execute(&mut *connection).await?.rows_affected() == 0 {
+        return Err(gone(audience).into());
+    }
+    let numbered: Vec<(i64, RejectedRow)> = (i64::from(first)..).zip(rows).collect();
+    for_values(
+        connection,
+        "INSERT INTO rejected_row (audience, n, line, reason, msisdn, fields)",
+        "ON CONFLICT DO NOTHING",
+        6,
+        &numbered,
+        |query: Bound<'_>, (n, row)| {
+            query
+                .bind(audience.0)
+                .bind(*n)
+                .bind(i64::try_from(row.line).unwrap_or(i64::MAX))
+                .bind(row.reason.clone().into_owned())
+                .bind(row.msisdn.map(number))
+                .bind(row.fields.as_str().to_owned())
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) const ALL: &str = "SELECT * FROM rejected_row WHERE audience = ?1 AND n >= ?2 ORDER BY n LIMIT ?3";
+pub(super) const OF_REASON: &str =
+    "SELECT * FROM rejected_row WHERE audience = ?1 AND reason = ?4 AND n >= ?2 ORDER BY n LIMIT ?3";
+
+pub(super) async fn read(
+    connection: &mut SqliteConnection,
+    audience: AudienceId,
+    reason: Option<String>,
+    from: u32,
+    limit: u32,
+) -> Work<Vec<(u32, RejectedRow)>> {
+    let query = sqlx::query(if reason.is_some() { OF_REASON } else { ALL }).bind(audience.0).bind(from).bind(limit);
+    let query = match reason {
+        Some(reason) => query.bind(reason),
+        None => query,
+    };
+    query.fetch_all(connection).await?.iter().map(row).collect()
+}
+
+fn row(row: &SqliteRow) -> Work<(u32, RejectedRow)> {
+    let invalid = |_| Error::InvalidRow { what: "an invalid number".to_owned(), place: "rejected_row".to_owned() };
+    let read = RejectedRow {
+        line: small(row, "line")?,
+        reason: row.try_get::<String, _>("reason")?.into(),
+        msisdn: maybe_small::<i64>(row, "msisdn")?
+            .map(|digits| Msisdn::try_from(digits).map_err(invalid))
+            .transpose()?,
+        fields: Fields::from_packed(row.try_get("fields")?),
+    };
+    Ok((small(row, "n")?, read))
+}
+
+/// Removes some rows of an audience. Returns whether none is left.
+pub(super) async fn remove_piece(connection: &mut SqliteConnection, audience: AudienceId) -> Work<bool> {
+    let removed = sqlx::query(
+        "DELETE FROM rejected_row WHERE audience = ?1
+         AND n IN (SELECT n FROM rejected_row WHERE audience = ?1 LIMIT ?2)",
+    );
+    let removed = removed.bind(audience.0).bind(REMOVED_AT_ONCE).execute(connection).await?.rows_affected();
+    Ok(removed < u64::from(REMOVED_AT_ONCE))
+}
+
+pub(super) const ERASE: &str = "DELETE FROM rejected_row WHERE msisdn = ?1";
