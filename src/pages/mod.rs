@@ -18,6 +18,7 @@
 mod access;
 mod again;
 mod assets;
+mod audiences;
 mod calendar;
 mod campaign;
 mod campaigns;
@@ -49,6 +50,10 @@ pub use access::{
 };
 pub use again::{AgainOutcome, AgainPage, UseAgainPage};
 pub use assets::{ASSETS, Asset, Assets};
+pub use audiences::{
+    AudienceContents, AudiencePage, AudienceRow, AudiencesPage, CampaignUse, DeleteAudiencePage, ImportPage,
+    RejectedPage, audience_path, countries, editable, is_mendable, mended_place, rejected_path,
+};
 pub use calendar::{CalendarEntry, CalendarPage, DayPage, Month};
 pub use campaign::{CampaignPage, CancelPage, Done, LivePart};
 pub use campaigns::{CampaignsPage, Row, campaign_path};
@@ -75,8 +80,9 @@ pub use sign_in::{SetupPage, SignInPage};
 pub use texts::Texts;
 pub use trouble::TroublePage;
 pub use writing::{
-    Count, DiscardPage, Field, FieldKind, LineStep, Outlook, Pattern, StepFields, Unfinished, UnfinishedPage,
-    WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteReview, WriteRoute, WriteTime, Writing, WritingPage,
+    ChosenAudience, Count, DiscardPage, Field, FieldKind, LineStep, Outlook, Pattern, StepFields, Unfinished,
+    UnfinishedPage, WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteReview, WriteRoute, WriteTime, Writing,
+    WritingPage,
 };
 
 /// The texts of the pages.

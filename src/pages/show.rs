@@ -4,6 +4,7 @@
 //! references.
 
 use super::texts::Texts;
+use crate::audience::Reason;
 use crate::domain::text;
 use crate::domain::{BatchState, Keyword, OptOutSource, Outcome, Timestamp};
 
@@ -28,7 +29,9 @@ macro_rules! plain {
     )+};
 }
 
-plain!(i64, u64, BatchState, Keyword, OptOutSource, Outcome, Timestamp, super::writing::WritingPage);
+plain!(
+    i64, u64, usize, BatchState, Keyword, OptOutSource, Outcome, Reason, Timestamp, super::writing::WritingPage
+);
 
 impl Plain<i64> for u32 {
     fn plain(&self) -> i64 {

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use askama::Template;
 
+use super::audiences::{AudienceContents, AudienceRow, audience_path};
 use super::figures::Portion;
 use super::frame::Frame;
 use super::preview::{PreviewStep, button_name, class, language, media_name};
 use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
-use crate::audience::{ColumnMeaning, Field as ColumnSummary, Summary};
 use crate::domain::Timestamp;
 use crate::template::preview::{BubbleHeader, Run};
 
@@ -197,10 +197,31 @@ pub enum FieldKind {
 #[template(path = "new_recipients.html")]
 pub struct WriteRecipients {
     pub writing: Writing,
-    /// The imported audiences: name, recipients, and when it was imported.
-    pub audiences: Vec<(String, u32, Timestamp)>,
-    pub chosen: Option<String>,
+    /// The audiences of the campaign.
+    pub chosen: Vec<ChosenAudience>,
+    /// What is wrong with them.
+    pub problems: Vec<String>,
+    /// The imported audiences, latest first, and the part of the name by which they were searched.
+    pub audiences: Vec<AudienceRow>,
+    pub name: Option<String>,
+    pub is_later: bool,
+    pub first: String,
+    pub next: Option<String>,
     pub country: Field,
+}
+
+/// An audience of a campaign that is being written.
+#[derive(Debug)]
+pub struct ChosenAudience {
+    pub name: String,
+    /// `None` if it was deleted.
+    pub recipients: Option<u32>,
+}
+
+impl ChosenAudience {
+    fn path(&self) -> String {
+        audience_path(&self.name)
+    }
 }
 
 /// What the base of all pages asks for.
@@ -271,7 +292,7 @@ impl WriteRecipients {
     }
 
     fn is_chosen(&self, name: &str) -> bool {
-        self.chosen.as_deref() == Some(name)
+        self.chosen.iter().any(|chosen| chosen.name == name)
     }
 }
 
@@ -294,53 +315,24 @@ impl WriteImport {
     }
 }
 
-/// What the file has: columns, countries, rejected rows; and whom of it to send to.
+/// What the audiences have: columns, countries, rejected rows; and whom of them to send to.
 #[derive(Debug, Template)]
 #[template(path = "new_check.html")]
 pub struct WriteCheck {
     pub writing: Writing,
-    pub audience: String,
-    pub recipients: u32,
+    pub audiences: Vec<AudienceContents>,
     /// Those that the filter selects, if there is one.
     pub selected: Option<u64>,
-    pub summary: Option<Summary>,
     pub filter: Field,
 }
 
 impl WriteCheck {
-    /// The countries with most recipients first.
-    fn countries(&self) -> Vec<(String, u64)> {
-        let all = self.summary.iter().flat_map(|summary| &summary.countries);
-        let mut all: Vec<(String, u64)> = all.map(|(country, count)| (country.to_string(), *count)).collect();
-        all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        all
+    fn recipients(&self) -> u64 {
+        self.audiences.iter().map(|audience| u64::from(audience.recipients)).sum()
     }
 
-    /// What the import takes a column for.
-    fn meaning(&self, field: &ColumnSummary) -> String {
-        match &field.meaning {
-            None => String::new(),
-            Some(ColumnMeaning::Number) => ENGLISH.number.to_owned(),
-            Some(ColumnMeaning::Named(meaning)) => meaning.name().to_owned(),
-        }
-    }
-
-    fn fill_rate(&self, field: &ColumnSummary) -> String {
-        let rows = self.summary.as_ref().map_or(0, |summary| summary.valid);
-        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        Portion::of(number(field.filled), number(rows)).percent()
-    }
-
-    fn samples(&self, field: &ColumnSummary) -> String {
-        field.samples.iter().map(super::show::visible).collect::<Vec<_>>().join(" · ")
-    }
-
-    /// Why rows were rejected, the commonest reason first.
-    fn reasons(&self) -> Vec<(String, u64)> {
-        let all = self.summary.iter().flat_map(|summary| &summary.reasons);
-        let mut all: Vec<(String, u64)> = all.map(|(reason, count)| (reason.to_string(), *count)).collect();
-        all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        all
+    fn rejected(&self) -> u64 {
+        self.audiences.iter().map(|audience| audience.rejection.rows).sum()
     }
 }
 

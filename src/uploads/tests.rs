@@ -261,7 +261,7 @@ async fn an_import_goes_on_after_a_crash_and_adds_nothing_twice() {
             Arc::clone(&desk.clock) as Arc<dyn Clock>,
             stopped,
         );
-        dead.begin(id, target.clone(), settings).await.unwrap();
+        dead.begin(id, target.clone(), settings, "ann").await.unwrap();
         let desk = desk.restarted();
         desk.imports.resume();
         assert_eq!(desk.ended(id).await.state, ImportState::Done);

@@ -41,8 +41,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header;
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
+use futures_util::Stream;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use utoipa::openapi::OpenApi;
@@ -50,12 +52,13 @@ use utoipa_axum::routes;
 
 use super::{ApiParts, Shared};
 use crate::domain::Scope;
+use crate::store;
 use crate::uploads::{Imports, UploadFolder};
 use admit::Gate;
 use commands::Turns;
 use page::CursorKey;
 use rules::{Operations, Rule};
-use table::Tables;
+use table::{TableFormat, Tables};
 
 // What the pages share with the operations.
 pub(super) use campaigns::{current, draft_of, found, launcher};
@@ -94,6 +97,15 @@ impl Native {
 
     pub(super) const fn uploads(&self) -> &Arc<UploadFolder> {
         &self.uploads
+    }
+
+    /// The answer with a table as CSV, whose pages are read as its caller takes them.
+    pub(super) fn csv(
+        &self,
+        header: Vec<String>,
+        pages: impl Stream<Item = store::Result<Vec<Vec<String>>>> + Send + 'static,
+    ) -> Answer<Response> {
+        self.tables.answer(TableFormat::Csv, header, pages)
     }
 
     /// The imports of uploads, which go on while the server runs.

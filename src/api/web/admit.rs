@@ -80,11 +80,12 @@ fn begin(shared: &Shared, session: &SignedIn, request: Request) -> Answer<(Parts
 
 async fn admitted(shared: &Shared, session: SignedIn, request: Request, next: Next) -> Answer<Response> {
     let (mut parts, body) = begin(shared, &session, request)?;
-    // A plan, a launch and a repetition read every recipient, and some forms ask the provider. A request that did not come
-    // through the door, as in tests, has no limits.
+    // A plan, a launch and a repetition read every recipient, a deletion removes them, and some forms ask the provider. A
+    // request that did not come through the door, as in tests, has no limits.
     let path = parts.uri.path();
     let asks_provider = parts.method == Method::POST && matches!(path, "/doctor/ask" | "/templates");
-    let is_long = asks_provider || path.starts_with("/new/") || path.ends_with("/again");
+    let deletes = path.starts_with("/audiences/") && path.ends_with("/delete");
+    let is_long = asks_provider || deletes || path.starts_with("/new/") || path.ends_with("/again");
     let patience = parts.extensions.get::<Patience>().filter(|_| is_long);
     let _patience = patience.map(Patience::work).transpose()?;
     if [Method::GET, Method::HEAD].contains(&parts.method) {

@@ -36,6 +36,11 @@ impl Form {
         self.0.iter().filter(move |(of, _)| of == name).map(|(_, value)| value.as_str())
     }
 
+    /// Every field with its value, in the order of the form.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The reason for a decision, if one was given.
     pub(super) fn reason(&self) -> Answer<Option<&str>> {
         let reason = self.entered("reason");

@@ -95,6 +95,7 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
     let upload = Router::new()
         .route("/new/{sketch}/upload", post(writing::upload))
         .merge(recipients::uploads())
+        .merge(audiences::upload_routes())
         .layer(DefaultBodyLimit::disable())
         .route_layer(from_fn_with_state(shared.clone(), admit::admit_upload));
     let compressed = SizeAbove::new(COMPRESSED_FROM).and(NotForContentType::SSE);

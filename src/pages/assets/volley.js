@@ -219,7 +219,9 @@ for (const form of document.querySelectorAll("form[data-upload]")) {
     says.textContent = "";
     try {
       const id = await send(form.elements.file.files[0]);
-      const fields = { form_token: token, version: form.elements.version.value, country: form.elements.country.value, upload: id };
+      const kept = [...form.elements].filter((each) => each.name && each.type !== "file");
+      const fields = Object.fromEntries(kept.map((each) => [each.name, each.value]));
+      fields.upload = id;
       const next = document.createElement("form");
       next.method = "post";
       next.action = form.dataset.next;

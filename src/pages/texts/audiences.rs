@@ -1,9 +1,151 @@
 //! The texts about audiences and rejected rows.
 
 use super::texts;
+use crate::audience::Reason;
+use crate::domain::text::{grouped, plural};
+use crate::pages::show::Plain;
 
 texts! {
     /// The texts about audiences and rejected rows.
     AudienceTexts;
     title = "Audiences";
+    audience = "Audience";
+    lead = "Each file that was imported, with its recipients. A campaign sends to one audience or to several.";
+
+    // The list.
+    name_contains = "Name contains";
+    file = "File";
+    files = "Files";
+    imported = "Imported";
+    by_command = "by command";
+    none_yet = "There are no audiences yet.";
+    none_yet_hint = "Upload a recipient file above, or run: volley audience import FILE";
+    upload_new = "New audience";
+
+    // One audience.
+    valid_rows = "of the rows in the file";
+    distinct_countries = "countries";
+    new_campaign_with_it = "New campaign with it";
+    download_recipients = "Download CSV";
+    delete_it = "Delete…";
+    used_by = "Campaigns that use it";
+    not_used = "No campaign uses it.";
+    older_campaigns = "Older campaigns use it too.";
+    other_countries = "other countries";
+    other_columns = "other columns";
+    no_record = "Nothing is recorded about the import of this audience.";
+    imported_notice = "The file is imported.";
+    deleted_notice = "The audience is deleted.";
+
+    // Rejected rows.
+    rejected_lead = "These rows of the file became no recipients. Correct numbers here and import them as a further audience.";
+    all_reasons = "All reasons";
+    line = "Line";
+    number_as_written = "Number as written";
+    download_rejects = "Download CSV";
+    none_rejected = "No row was rejected.";
+    none_rejected_hint = "Every row of the file became a recipient.";
+    none_of_reason = "No stored row has this reason.";
+    not_stored = "The rows themselves are not stored: an earlier version of Volley imported the file. Import it again to see them.";
+    back_to_campaign = "Back to the campaign";
+    mend = "Import corrected rows";
+    mend_lead = "Rows whose number you have changed on this page become a further audience with the same columns.";
+    mend_lead_campaign = "Rows whose number you have changed on this page become a further audience of the campaign, with the same columns.";
+    mend_unchanged = "Import the unchanged rows of this page too";
+    mend_unchanged_hint = "For example after a change of the country.";
+    mend_button = "Import corrected rows";
+    nothing_to_mend = "No number was changed, so nothing was imported.";
+    upload_corrected = "Or upload a corrected file";
+    upload_corrected_lead = "Download the rejected rows, correct them in a spreadsheet program, and upload the file. The columns line and reason are left out.";
+    corrected_file = "Corrected file";
+
+    // Deleting.
+    delete_title = "Delete this audience?";
+    delete_confirm = "Delete the audience";
+    keep_it = "Keep it";
+    delete_lead = "Its recipients and its rejected rows are deleted from the database. This cannot be undone.";
+    delete_unused = "No campaign uses it. Reports of purged campaigns stay as they are.";
+    delete_refused = "It cannot be deleted now, because campaigns use it. Their messages need its values. It can be deleted once these campaigns are purged.";
+    delete_sketches = "Campaigns that are being written and use it need another audience before their launch:";
+
+    // The audiences of a campaign that is being written.
+    chosen = "Audiences of this campaign";
+    chosen_lead = "A recipient in several of them gets one message, with the values of the first.";
+    nothing_chosen = "No audience is chosen yet. Upload a file, or add an imported audience.";
+    remove = "Remove";
+    add = "Add";
+    add_audience = "Add an imported audience";
+    add_another = "Change the audiences";
+    chosen_tag = "chosen";
+    missing = "deleted";
+    go_to_check = "Go on to the check";
+    in_all = "Recipients in all";
+    see_rows = "See and mend the rows";
+}
+
+impl AudienceTexts {
+    /// What is wrong with a row and what to do, in the words of a page.
+    pub fn reason(&self, reason: impl Plain<Reason>) -> &'static str {
+        match reason.plain() {
+            Reason::CountryMissing => {
+                "The number has no country code, and the row names no country. Write it with + and country code, or give the country below."
+            }
+            Reason::FixedLine => {
+                "The number is a fixed line or a service number, and only mobile numbers were accepted. Find the recipient's mobile number."
+            }
+            Reason::IdTooLong => "The ClientMessageId has more than 50 characters. Shorten it in the file.",
+            Reason::TooManyCells => {
+                "The row has more filled cells than the header has columns. Put quotes around text that contains the delimiter."
+            }
+            other => other.sentence(),
+        }
+    }
+
+    /// The name of a reason, as a heading.
+    pub fn reason_name(&self, reason: impl Plain<Reason>) -> String {
+        crate::domain::text::capital(reason.plain().as_str())
+    }
+
+    /// `12 rejected rows: too short`, for a link.
+    pub fn rows_of(&self, reason: impl Plain<Reason>, rows: impl Plain<u64>) -> String {
+        format!("{}: {}", plural(rows.plain(), "rejected row", "rejected rows"), reason.plain().as_str())
+    }
+
+    /// What the list of rows lacks.
+    pub fn only_first_stored(&self, stored: impl Plain<u64>, rows: impl Plain<u64>) -> String {
+        format!(
+            "The first {} of {} rejected rows are stored and shown. Check the whole file with: volley audience check FILE --rejects ROWS.csv",
+            grouped(stored.plain()),
+            grouped(rows.plain())
+        )
+    }
+
+    pub fn more(&self, number: impl Plain<usize>, what: &str) -> String {
+        format!("and {} {what}", number.plain())
+    }
+
+    pub fn hidden_columns(&self, number: impl Plain<usize>) -> String {
+        format!(
+            "{} are in the CSV file only.",
+            plural(u64::try_from(number.plain()).unwrap_or(u64::MAX), "further column", "further columns")
+        )
+    }
+
+    /// The label of the field with the number of a row.
+    pub fn number_in_line(&self, line: impl Plain<u64>) -> String {
+        format!("Number in line {}", line.plain())
+    }
+
+    /// The name of an audience of corrected rows.
+    pub fn mended(&self, name: &str) -> String {
+        format!("{name}, mended")
+    }
+
+    pub fn remove_audience(&self, name: &str) -> String {
+        format!("Remove {name}")
+    }
+
+    pub fn add_this(&self, name: &str) -> String {
+        format!("Add {name}")
+    }
 }

@@ -262,7 +262,7 @@ async fn the_latest_audiences_come_in_pages_and_by_a_part_of_their_name(desk: De
 }
 
 pub(super) fn rejected(line: u64, reason: &'static str, number: Option<u32>) -> RejectedRow {
-    let fields = crate::domain::Fields::pack(["12", "An\0n", "<b>"]);
+    let fields = Fields::pack(["12", "An\0n", "<b>"]);
     RejectedRow { line, reason: reason.into(), msisdn: number.map(msisdn), fields }
 }
 

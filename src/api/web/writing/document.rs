@@ -18,6 +18,7 @@ pub(super) struct Document {
 }
 
 const STEP: &str = "step";
+const AUDIENCE: &str = "audience";
 
 impl Document {
     /// Reads what is stored. It was written by [`Document::stored`], so it is an object.
@@ -59,9 +60,39 @@ impl Document {
         Draft::from_json(Value::Object(self.to_value()))
     }
 
-    /// The audience that is chosen.
+    /// The first audience that is chosen. Others of one campaign have the same columns.
     pub(super) fn audience(&self) -> Option<String> {
-        Some(self.keys.text("audience")).filter(|name| !name.is_empty())
+        self.audiences().into_iter().next()
+    }
+
+    /// The audiences that are chosen, each once.
+    pub(super) fn audiences(&self) -> Vec<String> {
+        let name = |value: &Value| value.as_str().map(str::to_owned).filter(|name| !name.is_empty());
+        let mut names: Vec<String> = Vec::new();
+        let all = match self.keys.0.get(AUDIENCE) {
+            Some(Value::Array(list)) => list.iter().filter_map(name).collect(),
+            Some(value) => name(value).into_iter().collect(),
+            None => Vec::new(),
+        };
+        for name in all {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    pub(super) fn add_audience(&mut self, name: &str) {
+        let mut names = self.audiences();
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+        self.keys.put_all(AUDIENCE, names.iter().map(String::as_str));
+    }
+
+    pub(super) fn remove_audience(&mut self, name: &str) {
+        let names = self.audiences();
+        self.keys.put_all(AUDIENCE, names.iter().map(String::as_str).filter(|known| *known != name));
     }
 }
 

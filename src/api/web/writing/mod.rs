@@ -14,7 +14,7 @@ mod review;
 mod route;
 mod template;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod time;
 mod upload;
 
@@ -38,23 +38,46 @@ pub(super) use recipients::{change_check, change_recipients, check, recipients};
 pub(super) use review::{launch, review, test};
 pub(super) use route::{change_route, route};
 pub(super) use time::{change_time, time};
-pub(super) use upload::{broken, foreign, form_with_file, import, importing, no_file, received, short, upload};
+pub(super) use upload::{import, importing, upload};
 
 /// Begins to write a campaign.
 pub(super) async fn begin(State(shared): State<Shared>, call: Call) -> Answer<Redirect> {
     call.caller.check(Scope::Manage)?;
+    let id = create(&shared, &call, &Document::default()).await?;
+    Ok(Redirect::to(&path(id, WritingPage::Recipients)))
+}
+
+/// Begins to write a campaign with an audience.
+pub(super) async fn begin_with(shared: &Shared, call: &Call, audience: &str) -> Answer<Redirect> {
+    let mut document = Document::default();
+    document.add_audience(audience);
+    let id = create(shared, call, &document).await?;
+    Ok(Redirect::to(&path(id, WritingPage::Check)))
+}
+
+async fn create(shared: &Shared, call: &Call, document: &Document) -> Answer<SketchId> {
     let sketch = Sketch {
         id: SketchId::new(shared.chance.bits()),
-        campaign: Document::default().stored(),
+        campaign: document.stored(),
         version: 1,
         created_at: call.at,
         changed_at: call.at,
         changed_by: call.caller.name.clone(),
         launch: None,
     };
-    let path = path(sketch.id, WritingPage::Recipients);
+    let id = sketch.id;
     shared.store.create_sketch(sketch).await?;
-    Ok(Redirect::to(&path))
+    Ok(id)
+}
+
+/// The campaigns with an audience that are being written: name and address of each.
+pub(super) fn with_audience(sketches: &[Sketch], audience: &str) -> Vec<(String, String)> {
+    let of = |sketch: &Sketch| {
+        let document = Document::read(&sketch.campaign);
+        let has_it = document.audiences().iter().any(|name| name == audience);
+        has_it.then(|| (document.keys.text("name"), path(sketch.id, WritingPage::Recipients)))
+    };
+    sketches.iter().filter_map(of).collect()
 }
 
 /// Asks before what was written is discarded.

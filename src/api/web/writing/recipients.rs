@@ -1,47 +1,78 @@
 //! The recipients: a choice of an imported audience, and a look at what is in it.
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::Uri;
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::fields::field;
-use super::problems::beside;
+use super::problems::{beside, page_of};
 use super::{Document, Opened};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path, launcher};
+use crate::api::native::{Answer, Call, Path, Query, launcher};
 use crate::api::web::admit::Session;
+use crate::api::web::audiences::{AudiencesQuery, Found, contents, find};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
-use crate::audience::{ImportRecord, Selection, Summary};
-use crate::campaign::LaunchError;
+use crate::audience::Selection;
+use crate::campaign::{LaunchError, ensure_same_columns};
 use crate::config::Problem;
-use crate::pages::{FieldKind, WriteCheck, WriteRecipients, WritingPage};
+use crate::pages::{ChosenAudience, FieldKind, WriteCheck, WriteRecipients, WritingPage};
 use crate::store::Audience;
 
-/// Audiences that can be chosen from, by name.
-const SHOWN: u32 = 100;
+/// Audiences of a page of the choice.
+const SHOWN: u32 = 12;
 
 pub(in crate::api::web) async fn recipients(
     State(shared): State<Shared>,
     Path(id): Path<String>,
+    Query(query): Query<AudiencesQuery>,
     session: Session,
     call: Call,
+    uri: Uri,
 ) -> Answer<Response> {
     let opened = Opened::of(&shared, &call, &id).await?;
-    let all = shared.store.audience_page(None, SHOWN).await?;
-    let listed = all.iter().map(|audience| {
-        let at = audience.parts.last().map_or(opened.sketch.created_at, |part| part.begun_at);
-        (audience.name.clone(), audience.recipients(), at)
-    });
-    let writing = opened.writing(&session, WritingPage::Recipients);
+    let Found { rows, name, is_later, first, next } = find(&shared, &query, SHOWN, &uri).await?;
+    let mut writing = opened.writing(&session, WritingPage::Recipients);
     let texts = writing.frame.texts();
-    let country = field(
+    let mut country = field(
         &opened.document.keys,
         "",
         "country",
         (texts.default_country, texts.default_country_hint),
         FieldKind::Text,
     );
-    page(&WriteRecipients { audiences: listed.collect(), chosen: opened.document.audience(), country, writing })
+    let (mut chosen, mut known) = (Vec::new(), Vec::new());
+    for name in opened.document.audiences() {
+        let audience = shared.store.audience_named(&name).await?;
+        chosen.push(ChosenAudience { name, recipients: audience.as_ref().map(Audience::recipients) });
+        known.extend(audience);
+    }
+    let of_page = problems_of_recipients(&opened.document);
+    writing.problems = beside(std::slice::from_mut(&mut country), of_page.iter());
+    let problems = problems_of_audiences(&chosen, &known);
+    page(&WriteRecipients { writing, chosen, problems, audiences: rows, name, is_later, first, next, country })
+}
+
+/// The problems of keys that belong to this page, except those of audiences, which need the database.
+fn problems_of_recipients(document: &Document) -> Vec<Problem> {
+    let problems = document.draft().err().unwrap_or_default();
+    let is_shown = |problem: &Problem| page_of(problem) == WritingPage::Recipients && problem.key != "audience";
+    problems.into_iter().filter(is_shown).collect()
+}
+
+/// What is wrong with the chosen audiences, in the words of a plan.
+fn problems_of_audiences(chosen: &[ChosenAudience], known: &[Audience]) -> Vec<String> {
+    let is_missing = |one: &&ChosenAudience| one.recipients.is_none();
+    let missing = chosen.iter().filter(is_missing).map(|one| {
+        format!("the audience \"{}\" does not exist any more; remove it here, or import it again", one.name)
+    });
+    let differing =
+        known.split_first().into_iter().flat_map(|(first, others)| others.iter().map(move |other| (first, other)));
+    let differing = differing.filter_map(|(first, other)| {
+        let (first, other) = ((first.name.as_str(), &first.columns[..]), (other.name.as_str(), &other.columns[..]));
+        ensure_same_columns(first, other).err().map(|error| error.to_string())
+    });
+    missing.chain(differing).collect()
 }
 
 pub(in crate::api::web) async fn change_recipients(
@@ -51,33 +82,19 @@ pub(in crate::api::web) async fn change_recipients(
     form: Form,
 ) -> Answer<Response> {
     let mut opened = Opened::to_change(&shared, &call, &id, &form).await?;
-    if let Some(name) = form.entered("audience") {
-        opened.document.keys.put_all("audience", std::iter::once(name));
-    }
+    let next = match (form.entered("audience"), form.entered("remove")) {
+        (Some(name), _) => {
+            opened.document.add_audience(name);
+            WritingPage::Check
+        }
+        (None, Some(name)) => {
+            opened.document.remove_audience(name);
+            WritingPage::Recipients
+        }
+        (None, None) => WritingPage::Recipients,
+    };
     opened.save(&shared, &call).await?;
-    Ok(axum::response::IntoResponse::into_response(axum::response::Redirect::to(&super::path(
-        opened.sketch.id,
-        WritingPage::Check,
-    ))))
-}
-
-/// What the import has counted, of all files of an audience.
-fn summary(audience: &Audience) -> Option<Summary> {
-    let parts = audience.parts.iter().filter_map(|part| ImportRecord::of(part).ok()?.summary);
-    parts.reduce(|mut all, part| {
-        all.rows += part.rows;
-        all.valid += part.valid;
-        for (country, count) in part.countries {
-            *all.countries.entry(country).or_default() += count;
-        }
-        for (reason, count) in part.reasons {
-            *all.reasons.entry(reason).or_default() += count;
-        }
-        for field in &mut all.fields {
-            field.filled += part.fields.iter().find(|of| of.name == field.name).map_or(0, |of| of.filled);
-        }
-        all
-    })
+    Ok(Redirect::to(&super::path(opened.sketch.id, next)).into_response())
 }
 
 pub(in crate::api::web) async fn check(
@@ -89,17 +106,15 @@ pub(in crate::api::web) async fn check(
     let opened = Opened::of(&shared, &call, &id).await?;
     let mut writing = opened.writing(&session, WritingPage::Check);
     let texts = writing.frame.texts();
-    let known = match opened.document.audience() {
-        Some(name) => shared.store.audience_named(&name).await?,
-        None => None,
-    };
-    let Some(audience) = known else {
-        // Nothing is chosen yet, or it was deleted meanwhile.
-        return Ok(axum::response::IntoResponse::into_response(axum::response::Redirect::to(&super::path(
-            opened.sketch.id,
-            WritingPage::Recipients,
-        ))));
-    };
+    let (names, mut audiences) = (opened.document.audiences(), Vec::new());
+    for name in &names {
+        let audience = shared.store.audience_named(name).await?;
+        audiences.extend(audience.map(|audience| contents(&audience, Some(opened.sketch.id.to_string()))));
+    }
+    if audiences.is_empty() || audiences.len() < names.len() {
+        // Nothing is chosen yet, or something was deleted meanwhile; that page says what.
+        return Ok(Redirect::to(&super::path(opened.sketch.id, WritingPage::Recipients)).into_response());
+    }
     let mut filter =
         field(&opened.document.keys, "", "where", (texts.filter_recipients, texts.filter_hint), FieldKind::Text);
     let selected = match selected(&shared, &call, &opened.document).await? {
@@ -109,14 +124,7 @@ pub(in crate::api::web) async fn check(
             None
         }
     };
-    page(&WriteCheck {
-        audience: audience.name.clone(),
-        recipients: audience.recipients(),
-        selected,
-        summary: summary(&audience),
-        filter,
-        writing,
-    })
+    page(&WriteCheck { audiences, selected, filter, writing })
 }
 
 /// Counts the recipients that the filter selects: those of a campaign without a content.

@@ -11,25 +11,25 @@ use crate::api::web::tests::{Browser, form_token, place, with_file};
 use crate::domain::Scope;
 use crate::store::Sketch;
 
-const FILE: &str =
+pub(in crate::api::web) const FILE: &str =
     "Mobile,FirstName,Code\n+6591234567,Ann,A1\n+6591234569,<b>Eve</b>,=1+1\n12,Nobody,C3\n+6591234568,Ben,B2\n";
 
 /// The value of a hidden field of a page.
-fn version(page: &str) -> String {
+pub(in crate::api::web) fn version(page: &str) -> String {
     let (_, rest) = page.split_once("name=\"version\" value=\"").unwrap();
     rest.split('"').next().unwrap().to_owned()
 }
 
 /// A campaign that an operator is writing.
-struct Author<'a> {
-    browser: Browser<'a>,
+pub(in crate::api::web) struct Author<'a> {
+    pub(in crate::api::web) browser: Browser<'a>,
     bench: &'a Bench,
     /// Its address, without a page.
-    at: String,
+    pub(in crate::api::web) at: String,
 }
 
 impl<'a> Author<'a> {
-    async fn begin(bench: &'a Bench) -> Self {
+    pub(in crate::api::web) async fn begin(bench: &'a Bench) -> Self {
         let browser = Browser::manager(bench).await;
         let begun = browser.post("/new", &[]).await;
         assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
@@ -37,14 +37,14 @@ impl<'a> Author<'a> {
         Self { browser, bench, at }
     }
 
-    async fn get(&self, page: &str) -> String {
+    pub(in crate::api::web) async fn get(&self, page: &str) -> String {
         let shown = self.browser.get(&format!("{}/{page}", self.at)).await;
         assert_eq!(shown.status, StatusCode::OK, "{page}: {} {}", place(&shown), shown.text);
         shown.text
     }
 
     /// Sends the form of a page with the present version.
-    async fn fill(&self, page: &str, fields: &[(&str, &str)]) -> Answered {
+    pub(in crate::api::web) async fn fill(&self, page: &str, fields: &[(&str, &str)]) -> Answered {
         let version = version(&self.get(page).await);
         self.send(page, &version, fields).await
     }
@@ -55,7 +55,7 @@ impl<'a> Author<'a> {
         self.browser.post(&format!("{}/{page}", self.at), &all).await
     }
 
-    async fn upload(&self, name: &str, content: &str) -> Answered {
+    pub(in crate::api::web) async fn upload(&self, name: &str, content: &str) -> Answered {
         let page = self.get("recipients").await;
         let (token, version) = (form_token(&page), version(&page));
         let fields = [("form_token", token.as_str()), ("version", &version), ("country", "SG")];
@@ -67,7 +67,7 @@ impl<'a> Author<'a> {
     }
 
     /// Uploads the file, and writes two steps.
-    async fn written(bench: &'a Bench) -> Self {
+    pub(in crate::api::web) async fn written(bench: &'a Bench) -> Self {
         let author = Self::begin(bench).await;
         author.upload("Members.csv", FILE).await;
         author.fill("route", &[("1-channel", "Viber"), ("do", "add")]).await;
@@ -89,7 +89,7 @@ async fn a_campaign_is_written_page_by_page_and_launched_once() {
     assert_eq!(place(&imported), format!("{}/check", author.at));
 
     let check = author.get("check").await;
-    for says in ["Members", "FirstName", "&#60;b&#62;Eve", "too short", ">3<"] {
+    for says in ["Members", "FirstName", "&#60;b&#62;Eve", "Too short", ">3<"] {
         assert!(check.contains(says), "{says} in {check}");
     }
     author.fill("check", &[("where", "Code != \"A1\""), ("do", "save")]).await;
@@ -247,7 +247,7 @@ async fn a_name_that_is_taken_and_a_missing_one_launch_nothing() {
 }
 
 impl Author<'_> {
-    async fn fill_review(&self, fields: &[(&str, &str)]) -> Answered {
+    pub(in crate::api::web) async fn fill_review(&self, fields: &[(&str, &str)]) -> Answered {
         let version = version(&self.get("review").await);
         self.send("launch", &version, fields).await
     }
@@ -328,4 +328,88 @@ async fn what_was_discarded_is_gone() {
     let later = author.browser.get(&format!("{}/route", author.at)).await;
     assert_eq!(later.status, StatusCode::NOT_FOUND);
     assert!(later.text.contains("it was launched or discarded"), "{}", later.text);
+}
+
+#[tokio::test]
+async fn audiences_are_added_and_removed_one_by_one() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    assert!(author.get("recipients").await.contains("No audience is chosen yet."));
+    author.upload("Members.csv", FILE).await;
+    author.upload("Guests.csv", "Mobile,FirstName,Code\n+6598765432,Gus,G1\n+6591234567,Ann,A1\n").await;
+    let check = author.get("check").await;
+    for says in ["Recipients in all", ">5<", "href=\"/audiences/Members\"", "href=\"/audiences/Guests\"", "G1"] {
+        assert!(check.contains(says), "{says} in {check}");
+    }
+    let listed = author.get("recipients").await;
+    assert!(
+        listed.contains("aria-label=\"Remove Members\"") && listed.contains("aria-label=\"Remove Guests\""),
+        "{listed}"
+    );
+    // The same one again changes nothing.
+    author.fill("recipients", &[("audience", "Guests")]).await;
+    let removed = author.fill("recipients", &[("remove", "Members")]).await;
+    assert_eq!(place(&removed), format!("{}/recipients", author.at));
+    let left = author.get("recipients").await;
+    assert!(
+        !left.contains("Remove Members") && left.contains("Remove Guests") && left.contains("Add Members"),
+        "{left}"
+    );
+    let steps = [("1-channel", "SMS"), ("do", "next")];
+    author.fill("route", &steps).await;
+    author.fill("content", &[("1-text", "Hi {{FirstName}}"), ("1-source", "ACME")]).await;
+    assert!(author.get("review").await.contains("Launch to 2 recipients"));
+    author.fill("recipients", &[("audience", "Members")]).await;
+    assert!(author.get("review").await.contains("Launch to 4 recipients"), "Ann is in both");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_audiences_stands_on_their_page() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    author.upload("Members.csv", FILE).await;
+    author.upload("Others.csv", "Mobile,City\n+6598765432,Bonn\n").await;
+    let differing = author.get("recipients").await;
+    assert!(differing.contains("lacks the columns FirstName, Code of &#34;Members&#34;"), "{differing}");
+    let id = bench.store.audience_named("Others").await.unwrap().unwrap().id();
+    bench.store.remove_audience(id).await.unwrap();
+    let check = author.browser.get(&format!("{}/check", author.at)).await;
+    assert_eq!(place(&check), format!("{}/recipients", author.at));
+    let missing = author.get("recipients").await;
+    assert!(
+        missing.contains("&#34;Others&#34; does not exist any more") && missing.contains("Remove Others"),
+        "{missing}"
+    );
+    author.fill("recipients", &[("remove", "Others")]).await;
+    assert!(!author.get("recipients").await.contains("class=\"problem\""));
+    // A country that is none stands beside its field.
+    let id = author.at.rsplit('/').next().unwrap().parse().unwrap();
+    let sketch = bench.store.sketch(id).await.unwrap().unwrap();
+    let campaign = r#"{"audience":["Members"],"country":"Singapoor"}"#.to_owned();
+    assert!(bench.store.change_sketch(Sketch { campaign, version: sketch.version + 1, ..sketch }).await.unwrap());
+    let wrong = author.get("recipients").await;
+    let (_, field) = wrong.split_once("id=\"country\"").unwrap();
+    assert!(field.split_once('>').unwrap().0.contains("aria-invalid=\"true\""), "{wrong}");
+}
+
+#[tokio::test]
+async fn an_audience_is_searched_and_the_latest_come_first() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    for number in 0..14 {
+        author.upload(&format!("List {number:02}.csv"), FILE).await;
+    }
+    let first = author.get("recipients").await;
+    let (_, choice) = first.split_once("id=\"choose\"").unwrap();
+    assert!(choice.contains("List 13") && choice.contains("List 02") && !choice.contains("List 01"), "{choice}");
+    let (_, next) =
+        choice.split_once("rel=\"next\"").map(|(before, _)| before.rsplit_once("href=\"").unwrap()).unwrap();
+    let next = next.trim_end_matches(['"', ' ']).replace("&#38;", "&");
+    let second = author.browser.get(&next).await.text;
+    let (_, choice) = second.split_once("id=\"choose\"").unwrap();
+    assert!(choice.contains("List 01") && !choice.contains("List 02"), "{choice}");
+    let found = author.get("recipients?name=list+03").await;
+    let (_, choice) = found.split_once("id=\"choose\"").unwrap();
+    assert!(choice.contains("List 03") && !choice.contains("List 04"), "{choice}");
+    assert!(author.get("recipients?name=zzz").await.contains("Nothing was found."));
 }

@@ -1,0 +1,306 @@
+//! Tests of the pages of audiences and of their rejected rows, over the whole router.
+
+use axum::http::{StatusCode, header};
+use url::form_urlencoded;
+
+use crate::api::native::tests::{Answered, Bench};
+use crate::api::web::tests::{Browser, place};
+use crate::api::web::writing::tests::{Author, FILE, with_file};
+use crate::domain::Scope;
+
+/// A file with a rejected row of several reasons, and with what would be HTML, a formula or a change of direction.
+const MESSY: &str = "Mobile,First name,Code\n+6591234567,Ann,A1\n12,<script>alert(1)</script>,=1+1\n\
+                     +6591234567,Ann again,A2\n 9123 456,\u{202e}gpj.exe,\u{1b}[31m\n,Nobody,N1\n";
+
+impl Browser<'_> {
+    /// Uploads a file on the list of audiences, and waits for its import. Returns the address of the progress.
+    async fn import(&self, bench: &Bench, name: &str, content: &str, fields: &[(&str, &str)]) -> String {
+        let mut all = vec![("form_token", self.form_token.as_str()), ("country", "SG")];
+        all.extend(fields);
+        let sent = self.send(with_file("/uploads", &all, name, content)).await;
+        assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
+        bench.imports.ended().await;
+        place(&sent).to_owned()
+    }
+
+    async fn shown(&self, path: &str) -> String {
+        let shown = self.get(path).await;
+        assert_eq!(shown.status, StatusCode::OK, "{path}: {} {}", place(&shown), shown.text);
+        assert!(shown.text.len() < 100_000, "{path} has {} bytes", shown.text.len());
+        shown.text
+    }
+}
+
+/// The names of the fields with the numbers of rejected rows, with the numbers.
+fn numbers(page: &str) -> Vec<(String, String)> {
+    let fields = page.split("<input name=\"n-").skip(1).map(|field| {
+        let (name, rest) = field.split_once('"').unwrap();
+        let value = rest.split_once("value=\"").unwrap().1.split_once('"').unwrap().0;
+        (format!("n-{name}"), value.to_owned())
+    });
+    fields.collect()
+}
+
+/// Recipients of an audience, each as its fields.
+async fn recipients(bench: &Bench, name: &str) -> Vec<Vec<String>> {
+    let audience = bench.store.audience_named(name).await.unwrap().unwrap();
+    let all = bench.store.recipients(audience.id(), 0, 99).await.unwrap();
+    all.iter().map(|one| one.fields.unpack().unwrap().into_iter().map(Into::into).collect()).collect()
+}
+
+async fn mend(browser: &Browser<'_>, bench: &Bench, name: &str, fields: &[(&str, &str)]) -> Answered {
+    let sent = browser.post(&format!("/audiences/{name}/mend"), fields).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
+    bench.imports.ended().await;
+    sent
+}
+
+#[tokio::test]
+async fn an_imported_file_is_listed_and_shown_with_everything_in_it() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    assert!(browser.shown("/audiences").await.contains("There are no audiences yet."));
+    let progress = browser.import(&bench, "Members.csv", MESSY, &[]).await;
+    let done = browser.get(&progress).await;
+    assert_eq!(place(&done), "/audiences/Members?done=imported");
+    assert!(browser.shown(place(&done)).await.contains("The file is imported."));
+    let list = browser.shown("/audiences").await;
+    for says in
+        ["href=\"/audiences/Members\"", "Members.csv", "SG", "href=\"/audiences/Members/rejected\"", ">4<", "mia"]
+    {
+        assert!(list.contains(says), "{says} in {list}");
+    }
+    let page = browser.shown("/audiences/Members").await;
+    for says in ["First name", "FirstName", "Ann", "100 %", "Duplicate", "No number", "No campaign uses it.", "mia"] {
+        assert!(page.contains(says), "{says} in {page}");
+    }
+    assert!(page.contains("/rejected?reason=too+short\" aria-label=\"2 rejected rows: too short\""), "{page}");
+    assert!(page.contains("href=\"/v1/audiences/Members/export?format=csv\""));
+    let export = browser.get("/v1/audiences/Members/export?format=csv").await;
+    assert_eq!(export.status, StatusCode::OK, "{}", export.text);
+    assert!(browser.get("/audiences/Nobody").await.text.contains("nknown audience"));
+}
+
+#[tokio::test]
+async fn the_list_has_pages_and_finds_a_part_of_a_name() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    for number in 0..52 {
+        browser.import(&bench, &format!("List {number:02}.csv"), "Mobile\n+6591234567\n", &[]).await;
+    }
+    let first = browser.shown("/audiences?name=list").await;
+    assert!(first.contains(">List 51<") && first.contains(">List 02<") && !first.contains(">List 01<"), "{first}");
+    let next = first.split_once("rel=\"next\"").unwrap().0.rsplit_once("href=\"").unwrap().1;
+    let second = browser.shown(&next.trim_end_matches(['"', ' ']).replace("&#38;", "&")).await;
+    assert!(second.contains(">List 01<") && second.contains(">List 00<") && !second.contains(">List 02<"), "{second}");
+    let found = browser.shown("/audiences?name=LIST+17").await;
+    assert!(found.contains(">List 17<") && !found.contains(">List 18<"), "{found}");
+    assert!(browser.shown("/audiences?name=zzz").await.contains("Nothing was found."));
+}
+
+#[tokio::test]
+async fn rejected_rows_are_shown_by_reason_and_hostile_cells_stay_text() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    browser.import(&bench, "Members.csv", MESSY, &[]).await;
+    let all = browser.shown("/audiences/Members/rejected").await;
+    for says in [
+        ">3<",
+        ">4<",
+        ">5<",
+        ">6<",
+        "value=\"12\"",
+        "value=\"9123 456\"",
+        "&#60;script&#62;",
+        "=1+1",
+        "�gpj.exe",
+        "␛[31m",
+    ] {
+        assert!(all.contains(says), "{says} in {all}");
+    }
+    assert!(!all.contains("<script>alert") && !all.contains('\u{202e}') && !all.contains('\u{1b}'), "{all}");
+    // A duplicate has no number to correct.
+    assert_eq!(numbers(&all).len(), 3, "{all}");
+    let short = browser.shown("/audiences/Members/rejected?reason=too+short").await;
+    assert!(short.contains("has too few digits") && !short.contains("Ann again"), "{short}");
+    // An unknown reason is none.
+    assert!(browser.shown("/audiences/Members/rejected?reason=zzz").await.contains("Ann again"));
+    let csv = browser.get("/audiences/Members/rejected/csv").await;
+    assert!(csv.headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/csv"));
+    let lines: Vec<&str> = csv.text.lines().collect();
+    assert_eq!(lines[0], "Mobile,First name,Code,line,reason");
+    assert_eq!(lines[1], "12,<script>alert(1)</script>,'=1+1,3,too short");
+    assert_eq!(lines[2], "+6591234567,Ann again,A2,4,duplicate");
+    assert_eq!(lines.len(), 5, "{}", csv.text);
+    let one = browser.get("/audiences/Members/rejected/csv?reason=no+number").await;
+    assert_eq!(one.text.lines().nth(1), Some(",Nobody,N1,6,no number"));
+}
+
+#[tokio::test]
+async fn many_rejected_rows_have_pages_that_keep_their_reason() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    let long = "x".repeat(3_000);
+    let rows: String = (0..60).map(|row| format!("{row},Name {row},{long}\n+6591234567,Twice {row},\n")).collect();
+    browser.import(&bench, "Many.csv", &format!("Mobile,First name,Note\n+6591234567,Ann,\n{rows}"), &[]).await;
+    let first = browser.shown("/audiences/Many/rejected?reason=too+short").await;
+    assert_eq!(numbers(&first).len(), 50, "{first}");
+    assert!(!first.contains("Twice") && first.contains("Name 49<") && !first.contains("Name 50<"), "{first}");
+    let next = first.split_once("rel=\"next\"").unwrap().0.rsplit_once("href=\"").unwrap().1;
+    let second = browser.shown(&next.trim_end_matches(['"', ' ']).replace("&#38;", "&")).await;
+    assert!(second.contains("Name 50<") && second.contains("Name 59<") && !second.contains("Twice"), "{second}");
+    assert_eq!(numbers(&second).len(), 10);
+}
+
+#[tokio::test]
+async fn corrected_rows_become_a_further_audience_with_the_same_columns() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    browser.import(&bench, "Members.csv", MESSY, &[]).await;
+    let page = browser.shown("/audiences/Members/rejected?reason=too+short").await;
+    assert!(page.contains("value=\"SG\""), "the country of the import: {page}");
+    let fields = numbers(&page);
+    let kept: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let unchanged =
+        mend(&browser, &bench, "Members", &[&kept[..], &[("reason", "too short"), ("country", "SG")]].concat()).await;
+    assert!(browser.shown(place(&unchanged)).await.contains("No number was changed"), "{}", place(&unchanged));
+    let changed = [(kept[0].0, "9876 5432"), kept[1], ("country", "SG"), ("reason", "too short")];
+    let sent = mend(&browser, &bench, "Members", &changed).await;
+    let done = browser.get(place(&sent)).await;
+    assert_eq!(place(&done), "/audiences/Members%2C%20mended?done=imported");
+    let row = ["9876 5432", "<script>alert(1)</script>", "=1+1"].map(str::to_owned);
+    assert_eq!(recipients(&bench, "Members, mended").await, [row]);
+    let mended = bench.store.audience_named("Members, mended").await.unwrap().unwrap();
+    assert_eq!(mended.columns, ["Mobile", "First name", "Code"]);
+    assert!(!browser.shown(place(&done)).await.contains("<script>alert"));
+    // The name is taken the next time, and a number that is still wrong is a rejected row of its audience.
+    let changed = [(kept[0].0, "9876 5432"), (kept[1].0, "91"), ("country", "SG")];
+    mend(&browser, &bench, "Members", &changed).await;
+    assert_eq!(recipients(&bench, "Members, mended 2").await.len(), 1);
+    let again = browser.shown("/audiences/Members,%20mended%202/rejected").await;
+    assert!(again.contains("value=\"91\""), "{again}");
+}
+
+#[tokio::test]
+async fn a_field_of_another_audience_mends_nothing() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    browser.import(&bench, "Members.csv", MESSY, &[]).await;
+    browser.import(&bench, "Guests.csv", MESSY, &[]).await;
+    let fields = numbers(&browser.shown("/audiences/Guests/rejected").await);
+    let sent =
+        mend(&browser, &bench, "Members", &[(fields[0].0.as_str(), "98765432"), ("n-x-1", "1"), ("n-1-", "2")]).await;
+    assert!(place(&sent).contains("done=unchanged"), "{}", place(&sent));
+    let wrong = browser.post("/audiences/Members/mend", &[("country", "Mars")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
+}
+
+#[tokio::test]
+async fn a_corrected_file_becomes_an_audience_without_line_and_reason() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    browser.import(&bench, "Members.csv", MESSY, &[]).await;
+    let csv = browser.get("/audiences/Members/rejected/csv?reason=too+short").await.text;
+    let corrected = csv.replacen("\n12,", "\n+6598765432,", 1);
+    browser.import(&bench, "rejected.csv", &corrected, &[("columns_of", "Members")]).await;
+    let mended = bench.store.audience_named("Members, mended").await.unwrap().unwrap();
+    assert_eq!((mended.columns.len(), mended.recipients()), (3, 1));
+    let other =
+        browser.import(&bench, "other.csv", "Mobile,City\n+6598765432,Bonn\n", &[("columns_of", "Members")]).await;
+    let failed = browser.shown(&other).await;
+    assert!(failed.contains("role=\"alert\"") && failed.contains("City"), "{failed}");
+}
+
+#[tokio::test]
+async fn corrected_rows_join_the_campaign_that_is_being_written() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let check = author.get("check").await;
+    let id = author.at.rsplit('/').next().unwrap();
+    let link = format!("/audiences/Members/rejected?reason=too+short&#38;sketch={id}");
+    assert!(check.contains(&link), "{link} in {check}");
+    let page = author.browser.shown(&link.replace("&#38;", "&")).await;
+    assert!(page.contains(&format!("href=\"{}/check\"", author.at)), "{page}");
+    let fields = numbers(&page);
+    let changed = [(fields[0].0.as_str(), "98765432"), ("country", "SG"), ("sketch", id)];
+    let sent = mend(&author.browser, &bench, "Members", &changed).await;
+    let done = author.browser.get(place(&sent)).await;
+    assert_eq!(place(&done), format!("{}/check", author.at), "{}", done.text);
+    assert!(author.get("check").await.contains("Members, mended"));
+    assert!(author.get("review").await.contains("Launch to 4 recipients"));
+}
+
+#[tokio::test]
+async fn a_campaign_begins_with_an_audience_and_is_listed_there() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let begun = author.browser.post("/audiences/Members/campaign", &[]).await;
+    assert!(place(&begun).ends_with("/check"), "{}", begun.text);
+    assert!(author.browser.shown(place(&begun)).await.contains("FirstName"));
+    author.fill_review(&[("name", "Promo <b>"), ("do", "launch")]).await;
+    let page = author.browser.shown("/audiences/Members").await;
+    assert!(page.contains("Promo &#60;b&#62;") && page.contains("href=\"/campaigns/"), "{page}");
+}
+
+#[tokio::test]
+async fn an_audience_is_deleted_once_no_campaign_uses_it() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    author.browser.import(&bench, "Unused.csv", FILE, &[]).await;
+    let asked = author.browser.shown("/audiences/Members/delete").await;
+    assert!(asked.contains("need another audience") && asked.contains(&author.at), "{asked}");
+    author.fill_review(&[("name", "Promo"), ("do", "launch")]).await;
+    let refused = author.browser.shown("/audiences/Members/delete").await;
+    assert!(refused.contains("cannot be deleted now") && refused.contains(">Promo<"), "{refused}");
+    let in_use = author.browser.post("/audiences/Members/delete", &[]).await;
+    assert_eq!(in_use.status, StatusCode::CONFLICT, "{}", in_use.text);
+    let gone = author.browser.post("/audiences/Unused/delete", &[]).await;
+    assert_eq!(place(&gone), "/audiences?done=deleted");
+    let list = author.browser.shown(place(&gone)).await;
+    assert!(list.contains("The audience is deleted.") && !list.contains(">Unused<"), "{list}");
+}
+
+#[tokio::test]
+async fn an_operator_who_may_only_read_sees_rows_and_changes_nothing() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    browser.import(&bench, "Members.csv", MESSY, &[]).await;
+    let reader = Browser::of(&bench, "rio", &[Scope::Read]).await;
+    let rows = reader.shown("/audiences/Members/rejected").await;
+    assert!(rows.contains("9123 456") && numbers(&rows).is_empty() && !rows.contains("type=\"file\""), "{rows}");
+    for page in ["/audiences", "/audiences/Members"] {
+        let shown = reader.shown(page).await;
+        assert!(
+            !shown.contains("type=\"file\"") && !shown.contains("/delete\"") && !shown.contains("/campaign\""),
+            "{shown}"
+        );
+    }
+    for path in ["mend", "campaign", "delete"] {
+        let refused = reader.post(&format!("/audiences/Members/{path}"), &[]).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    assert_eq!(reader.get("/audiences/Members/delete").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(reader.post("/uploads/import", &[]).await.status, StatusCode::FORBIDDEN);
+    let fields = [("form_token", reader.form_token.as_str())];
+    let refused = reader.send(with_file("/uploads", &fields, "x.csv", FILE)).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+    let foreign = browser.send(with_file("/uploads", &[("form_token", "wrong")], "x.csv", FILE)).await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN, "{}", foreign.text);
+}
+
+#[tokio::test]
+async fn a_name_that_would_be_html_or_a_path_is_an_audience_like_others() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    let name = "a&b <i>?#+% é";
+    browser.import(&bench, &format!("{name}.csv"), MESSY, &[]).await;
+    let list = browser.shown("/audiences").await;
+    assert!(!list.contains("<i>"), "{list}");
+    let encoded: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    let path = format!("/audiences/{}", encoded.replace('+', "%20"));
+    assert!(list.contains(&format!("href=\"{path}\"")), "{path} in {list}");
+    for page in ["", "/rejected", "/delete"] {
+        let shown = browser.shown(&format!("{path}{page}")).await;
+        assert!(!shown.contains("<i>") && shown.contains("a&#38;b"), "{shown}");
+    }
+}

@@ -1,0 +1,262 @@
+//! Uploads a recipient file and imports it as an audience. A script sends large files in parts over `/v1/uploads` instead,
+//! and then asks for their import here.
+
+use axum::extract::multipart::Field;
+use axum::extract::{FromRequest, Multipart, State};
+use axum::http::Request;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::imported_path;
+use crate::access::SignedIn;
+use crate::api::Shared;
+use crate::api::door::Patience;
+use crate::api::native::{Answer, Call, Kind, Path, Problem};
+use crate::api::web::admit::Session;
+use crate::api::web::form::Form;
+use crate::api::web::frame::page;
+use crate::audience::FileSettings;
+use crate::domain::{Country, Scope, SketchId, object_name};
+use crate::pages::{ImportPage, Part, Place, texts};
+use crate::uploads::{ImportProgressView, ImportState, ImportTarget, UploadId, UploadView};
+
+/// The longest fields before the file.
+const FIELD_MAX: usize = 4_096;
+/// Characters of the name of an audience that is made here.
+const NAME_MAX: usize = 150;
+
+/// What a form says about its file.
+#[derive(Debug, Default)]
+pub(in crate::api::web) struct Asked {
+    pub(in crate::api::web) country: Option<Country>,
+    /// The audience whose columns the new one gets.
+    pub(in crate::api::web) columns_of: Option<String>,
+}
+
+/// Takes the file of a form as it arrives. `take` gets the fields before it: name and text of each. Returns the upload and the
+/// name of the file.
+pub(in crate::api::web) async fn receive(
+    shared: &Shared,
+    session: &SignedIn,
+    request: Request<axum::body::Body>,
+    mut take: impl FnMut(&str, &str) -> Answer<()> + Send,
+) -> Answer<(UploadId, String)> {
+    let mut form = form_with_file(shared, request).await?;
+    let mut is_own = false;
+    while let Some(mut part) = form.next_field().await.map_err(broken)? {
+        match part.name().unwrap_or_default().to_owned().as_str() {
+            // The token comes first, so nothing of a foreign form is stored.
+            "file" if !is_own => return Err(foreign()),
+            "file" => return received(shared, part).await,
+            "form_token" => is_own = session.form_token.matches(&short(&mut part).await?),
+            name => take(name, &short(&mut part).await?)?,
+        }
+    }
+    Err(no_file())
+}
+
+/// The parts of a form with a file, within the limits of an upload.
+pub(in crate::api::web) async fn form_with_file(
+    shared: &Shared,
+    request: Request<axum::body::Body>,
+) -> Answer<Multipart> {
+    let patience = request.extensions().get::<Patience>().cloned();
+    let request = match patience {
+        Some(patience) => {
+            let (parts, body) = request.into_parts();
+            Request::from_parts(parts, patience.upload(body)?)
+        }
+        None => request,
+    };
+    let no_form = |_| Problem::new(Kind::Invalid, "this is no form with a file; go back and choose one");
+    Multipart::from_request(request, shared).await.map_err(no_form)
+}
+
+/// Takes the file of a form as it arrives. Returns its upload and its name.
+pub(in crate::api::web) async fn received(shared: &Shared, mut part: Field<'_>) -> Answer<(UploadId, String)> {
+    let name = file_name(part.file_name().unwrap_or_default());
+    let uploads = shared.0.native.uploads();
+    let begun: UploadId = uploads.begin(&name, None).await?.id.parse().map_err(|_| unknown_upload())?;
+    let chunks = futures_util::stream::poll_fn(move |cx| {
+        futures_util::Stream::poll_next(std::pin::Pin::new(&mut part), cx)
+            .map(|next| next.map(|chunk| chunk.map_err(axum::Error::new)))
+    });
+    uploads.receive(begun, 0, None, chunks).await?;
+    Ok((begun, name))
+}
+
+pub(in crate::api::web) fn foreign() -> Problem {
+    Problem::new(Kind::Forbidden, "this form is from another session; open the page again")
+}
+
+pub(in crate::api::web) fn no_file() -> Problem {
+    Problem::new(Kind::Invalid, "the form has no file; go back and choose one")
+}
+
+pub(in crate::api::web) fn broken(_: axum::extract::multipart::MultipartError) -> Problem {
+    Problem::new(Kind::Incomplete, "the upload broke off; send the file again")
+}
+
+/// The text of a field before the file.
+pub(in crate::api::web) async fn short(part: &mut Field<'_>) -> Answer<String> {
+    let mut text = Vec::new();
+    while let Some(chunk) = part.chunk().await.map_err(|_| Problem::new(Kind::Incomplete, "the form broke off"))? {
+        text.extend_from_slice(&chunk);
+        if text.len() > FIELD_MAX {
+            return Err(Problem::new(Kind::TooLarge, "a field of the form is too long"));
+        }
+    }
+    Ok(String::from_utf8_lossy(&text).trim().to_owned())
+}
+
+fn unknown_upload() -> Problem {
+    Problem::new(Kind::NotFound, "this upload is gone; upload the file again")
+}
+
+/// The name of a file without its folders, which some browsers send.
+fn file_name(sent: &str) -> String {
+    let name = sent.rsplit(['/', '\\']).next().unwrap_or_default().trim();
+    let name: String = name.chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
+    if matches!(name.as_str(), "" | "." | "..") { "recipients".to_owned() } else { name }
+}
+
+pub(in crate::api::web) fn country_of(text: &str) -> Answer<Option<Country>> {
+    let known = Some(text.trim()).filter(|text| !text.is_empty()).map(str::parse).transpose();
+    known.map_err(|error| Problem::new(Kind::Invalid, error))
+}
+
+/// Begins the import of an upload as an audience of its own, under the name of the file or of the audience that it mends.
+pub(in crate::api::web) async fn begin(
+    shared: &Shared,
+    call: &Call,
+    upload: UploadId,
+    file: &str,
+    Asked { country, columns_of }: Asked,
+) -> Answer<()> {
+    let settings = FileSettings { country, ..FileSettings::default() };
+    let target = match columns_of {
+        Some(columns_of) => mended(shared, columns_of).await?,
+        None => ImportTarget::Named(free_name(shared, file.rsplit_once('.').map_or(file, |(stem, _)| stem)).await?),
+    };
+    shared.0.native.imports().begin(upload, target, settings, &call.caller.name).await?;
+    Ok(())
+}
+
+/// A new audience of corrected rows of another one.
+async fn mended(shared: &Shared, columns_of: String) -> Answer<ImportTarget> {
+    let short: String = columns_of.chars().take(NAME_MAX).collect();
+    Ok(ImportTarget::Like { name: free_name(shared, &texts().audiences.mended(&short)).await?, columns_of })
+}
+
+/// A name for an audience, with a number if it is taken.
+async fn free_name(shared: &Shared, wanted: &str) -> Answer<String> {
+    let stem = object_name(wanted).unwrap_or_else(|_| "recipients".to_owned());
+    let mut name = stem.clone();
+    for number in 2.. {
+        // An import that is waiting has its name as well.
+        let is_pending = shared.0.native.uploads().list().iter().any(|upload| {
+            upload.import.as_ref().is_some_and(|import| import.audience == name && import.state != ImportState::Failed)
+        });
+        if !is_pending && shared.store.audience_named(&name).await?.is_none() {
+            break;
+        }
+        name = format!("{stem} {number}");
+    }
+    Ok(name)
+}
+
+/// Stores a file that was made here as an upload, and begins its import with the columns of an audience.
+pub(super) async fn import_made(
+    shared: &Shared,
+    call: &Call,
+    content: Vec<u8>,
+    settings: FileSettings,
+    columns_of: &str,
+) -> Answer<UploadId> {
+    let uploads = shared.0.native.uploads();
+    let target = mended(shared, columns_of.to_owned()).await?;
+    let file = file_name(&format!("{}.csv", target.name().replace(['/', '\\'], "-")));
+    let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
+    let upload: UploadId = uploads.begin(&file, Some(length)).await?.id.parse().map_err(|_| unknown_upload())?;
+    let body = futures_util::stream::iter([Ok::<_, axum::Error>(axum::body::Bytes::from(content))]);
+    uploads.receive(upload, 0, None, body).await?;
+    shared.0.native.imports().begin(upload, target, settings, &call.caller.name).await?;
+    Ok(upload)
+}
+
+/// The page with the progress of an import, for a campaign that is being written or not.
+pub(super) fn progress_path(upload: UploadId, sketch: Option<SketchId>) -> String {
+    match sketch {
+        Some(sketch) => format!("/new/{sketch}/importing?upload={upload}"),
+        None => format!("/uploads/{upload}"),
+    }
+}
+
+/// Takes a file of a form as it arrives, and begins its import.
+pub(super) async fn upload(
+    State(shared): State<Shared>,
+    Session(session): Session,
+    call: Call,
+    request: Request<axum::body::Body>,
+) -> Answer<Redirect> {
+    call.caller.check(Scope::Manage)?;
+    let (mut asked, mut sketch) = (Asked::default(), None);
+    let take = |name: &str, text: &str| {
+        match name {
+            "country" => asked.country = country_of(text)?,
+            "columns_of" if !text.is_empty() => asked.columns_of = Some(text.to_owned()),
+            "sketch" => sketch = text.parse::<SketchId>().ok(),
+            _ => {}
+        }
+        Ok(())
+    };
+    let (upload, file) = receive(&shared, &session, request, take).await?;
+    begin(&shared, &call, upload, &file, asked).await?;
+    Ok(Redirect::to(&progress_path(upload, sketch)))
+}
+
+/// The upload of a form that a script sends after the file.
+pub(in crate::api::web) fn import_of(shared: &Shared, form: &Form) -> Answer<(UploadId, String)> {
+    let upload: UploadId = form.get("upload").unwrap_or_default().parse().map_err(|_| unknown_upload())?;
+    Ok((upload, shared.0.native.uploads().get(upload)?.name))
+}
+
+/// Begins the import of what a script has uploaded.
+pub(super) async fn import(State(shared): State<Shared>, call: Call, form: Form) -> Answer<Redirect> {
+    call.caller.check(Scope::Manage)?;
+    let (upload, file) = import_of(&shared, &form)?;
+    let asked = Asked {
+        country: country_of(form.get("country").unwrap_or_default())?,
+        columns_of: form.entered("columns_of").map(str::to_owned),
+    };
+    begin(&shared, &call, upload, &file, asked).await?;
+    Ok(Redirect::to(&progress_path(upload, form.get("sketch").and_then(|id| id.parse().ok()))))
+}
+
+/// An upload whose import was begun: the name of its file, and the import.
+pub(in crate::api::web) fn import_in_progress(shared: &Shared, upload: &str) -> Answer<(String, ImportProgressView)> {
+    let upload: UploadId = upload.parse().map_err(|_| unknown_upload())?;
+    let UploadView { name, import, .. } = shared.0.native.uploads().get(upload)?;
+    Ok((name, import.ok_or_else(unknown_upload)?))
+}
+
+/// Shows the progress of an import, and leads to the audience once it is done.
+pub(super) async fn importing(
+    State(shared): State<Shared>,
+    Path(upload): Path<String>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let (file, import) = import_in_progress(&shared, &upload)?;
+    if import.state == ImportState::Done {
+        return Ok(Redirect::to(&imported_path(&import.audience)).into_response());
+    }
+    page(&ImportPage {
+        frame: session.frame(Place::Below(Part::Audiences)),
+        file,
+        rows: import.rows,
+        bytes_done: import.bytes_done,
+        bytes_total: import.bytes_total,
+        failed: import.problem,
+    })
+}

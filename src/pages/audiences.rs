@@ -1,0 +1,383 @@
+//! The audiences: the list, one of them, its rejected rows, and the question before it is deleted.
+
+use askama::Template;
+
+use super::figures::Portion;
+use super::frame::Frame;
+use super::show::{Plain, visible};
+use super::texts::ENGLISH;
+use super::writing::{Field, FieldKind};
+use crate::audience::{ColumnMeaning, Field as ColumnSummary, ListedReject, Reason, RejectedPlace, Rejection, Summary};
+use crate::domain::{BatchState, Timestamp};
+
+/// Countries that are shown with a bar.
+const COUNTRIES_SHOWN: usize = 12;
+/// Countries of an audience in the list.
+const COUNTRIES_LISTED: usize = 3;
+/// Columns of an audience that are shown.
+const COLUMNS_SHOWN: usize = 60;
+/// Columns of rejected rows that are shown.
+const CELLS_SHOWN: usize = 24;
+/// Characters of all cells of a page, so that a file with long cells gives no long page.
+const CHARACTERS_SHOWN: usize = 24_000;
+/// The longest number that can be corrected. A longer text is no number.
+const NUMBER_MAX: usize = 100;
+
+/// The address of an audience's page.
+pub fn audience_path(name: &str) -> String {
+    format!("/audiences/{}", encoded(name).replace('+', "%20"))
+}
+
+/// A text in an address.
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// The address of the rejected rows of an audience: of all, or of one reason; for a campaign that is being written, or not.
+pub fn rejected_path(name: &str, reason: Option<Reason>, sketch: Option<&str>) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    if let Some(reason) = reason {
+        query.append_pair("reason", reason.as_str());
+    }
+    if let Some(sketch) = sketch {
+        query.append_pair("sketch", sketch);
+    }
+    let query = query.finish();
+    format!("{}/rejected{}{query}", audience_path(name), if query.is_empty() { "" } else { "?" })
+}
+
+/// The list of audiences, latest first.
+#[derive(Debug, Template)]
+#[template(path = "audiences.html")]
+pub struct AudiencesPage {
+    pub frame: Frame,
+    pub rows: Vec<AudienceRow>,
+    /// What the list was filtered by.
+    pub name: Option<String>,
+    pub is_later: bool,
+    pub first: String,
+    pub next: Option<String>,
+    /// The field of the form for a new audience.
+    pub country: Field,
+}
+
+impl AudiencesPage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+}
+
+/// An audience of a list.
+#[derive(Debug)]
+pub struct AudienceRow {
+    pub name: String,
+    /// The file, or the latest of several.
+    pub file: String,
+    pub files: usize,
+    pub recipients: u32,
+    /// With most recipients first.
+    pub countries: Vec<(String, u64)>,
+    /// Rejected rows; `None` if nothing is recorded about the import.
+    pub rejected: Option<u64>,
+    /// When the latest file was imported, and by whom.
+    pub at: Timestamp,
+    pub by: Option<String>,
+}
+
+impl AudienceRow {
+    pub fn path(&self) -> String {
+        audience_path(&self.name)
+    }
+
+    pub fn rejected_path(&self) -> String {
+        rejected_path(&self.name, None, None)
+    }
+
+    /// `SG, MY, ID and 4 more`.
+    pub fn countries_text(&self) -> String {
+        let named: Vec<&str> = self.countries.iter().take(COUNTRIES_LISTED).map(|(code, _)| code.as_str()).collect();
+        match self.countries.len().saturating_sub(COUNTRIES_LISTED) {
+            0 => named.join(", "),
+            more => format!("{} +{more}", named.join(", ")),
+        }
+    }
+}
+
+/// What is in an audience: columns, countries and rejected rows.
+#[derive(Debug)]
+pub struct AudienceContents {
+    pub name: String,
+    pub recipients: u32,
+    /// `None` if nothing is recorded about the import.
+    pub summary: Option<Summary>,
+    pub rejection: Rejection,
+    /// The campaign that is being written and to which corrected rows are added.
+    pub sketch: Option<String>,
+}
+
+impl AudienceContents {
+    pub fn path(&self) -> String {
+        audience_path(&self.name)
+    }
+
+    /// The countries with most recipients first, each with its part of the recipients.
+    pub fn countries(&self) -> Vec<(String, Portion)> {
+        let all = countries(self.summary.as_ref()).into_iter().take(COUNTRIES_SHOWN);
+        let whole = self.summary.as_ref().map_or(0, |summary| summary.valid);
+        all.map(|(country, count)| (country, portion(count, whole))).collect()
+    }
+
+    /// The number of countries that are not shown, and of their recipients.
+    pub fn other_countries(&self) -> Option<(usize, Portion)> {
+        let rest: Vec<u64> =
+            countries(self.summary.as_ref()).into_iter().skip(COUNTRIES_SHOWN).map(|(_, count)| count).collect();
+        let whole = self.summary.as_ref().map_or(0, |summary| summary.valid);
+        (!rest.is_empty()).then(|| (rest.len(), portion(rest.iter().sum(), whole)))
+    }
+
+    pub fn number_of_countries(&self) -> usize {
+        self.summary.as_ref().map_or(0, |summary| summary.countries.len())
+    }
+
+    pub fn columns(&self) -> &[ColumnSummary] {
+        let all = self.summary.as_ref().map_or(&[][..], |summary| &summary.fields);
+        &all[..all.len().min(COLUMNS_SHOWN)]
+    }
+
+    pub fn other_columns(&self) -> usize {
+        self.summary.as_ref().map_or(0, |summary| summary.fields.len().saturating_sub(COLUMNS_SHOWN))
+    }
+
+    /// What the import takes a column for.
+    pub fn meaning(&self, field: &ColumnSummary) -> String {
+        match &field.meaning {
+            None => String::new(),
+            Some(ColumnMeaning::Number) => ENGLISH.number.to_owned(),
+            Some(ColumnMeaning::Named(meaning)) => meaning.name().to_owned(),
+        }
+    }
+
+    /// The rows with text in a column.
+    pub fn filled(&self, field: &ColumnSummary) -> Portion {
+        let rows = self.summary.as_ref().map_or(0, |summary| summary.rows - summary.not_selected.min(summary.rows));
+        portion(field.filled, rows)
+    }
+
+    pub fn samples(&self, field: &ColumnSummary) -> String {
+        field.samples.iter().map(visible).collect::<Vec<_>>().join(" · ")
+    }
+
+    /// The page with all of its rejected rows.
+    pub fn all_rejected_path(&self) -> String {
+        rejected_path(&self.name, None, self.sketch.as_deref())
+    }
+
+    /// The page with its rejected rows of one reason.
+    pub fn rejected_path(&self, reason: impl Plain<Reason>) -> String {
+        rejected_path(&self.name, Some(reason.plain()), self.sketch.as_deref())
+    }
+}
+
+/// Recipients by country, most first.
+pub fn countries(summary: Option<&Summary>) -> Vec<(String, u64)> {
+    let all = summary.iter().flat_map(|summary| &summary.countries);
+    let mut all: Vec<(String, u64)> = all.map(|(country, count)| (country.to_string(), *count)).collect();
+    all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    all
+}
+
+fn portion(part: u64, whole: u64) -> Portion {
+    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    Portion::of(number(part), number(whole))
+}
+
+/// One audience.
+#[derive(Debug, Template)]
+#[template(path = "audience.html")]
+pub struct AudiencePage {
+    pub frame: Frame,
+    pub contents: AudienceContents,
+    /// Its files: name, recipients, when each was imported and by whom.
+    pub files: Vec<(String, u32, Timestamp, Option<String>)>,
+    pub campaigns: Vec<CampaignUse>,
+    /// Whether more campaigns use it than are listed.
+    pub has_older_campaigns: bool,
+}
+
+/// A campaign that uses an audience.
+#[derive(Debug)]
+pub struct CampaignUse {
+    pub name: String,
+    pub path: String,
+    pub state: BatchState,
+    pub created_at: Timestamp,
+}
+
+impl AudiencePage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+}
+
+/// The rejected rows of an audience, with fields for corrected numbers.
+#[derive(Debug, Template)]
+#[template(path = "rejected.html")]
+pub struct RejectedPage {
+    pub frame: Frame,
+    pub name: String,
+    pub rejection: Rejection,
+    /// The reason whose rows are shown; `None` for all.
+    pub reason: Option<Reason>,
+    pub columns: Vec<String>,
+    /// Index of the column with the numbers.
+    pub number: Option<usize>,
+    pub rows: Vec<ListedReject>,
+    pub is_later: bool,
+    pub first: String,
+    pub next: Option<String>,
+    /// Sent along with the form, to come back to this page.
+    pub cursor: String,
+    /// The country of numbers without a country code.
+    pub country: Field,
+    /// The campaign that is being written: its id and version.
+    pub sketch: Option<(String, u32)>,
+}
+
+impl RejectedPage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn path(&self) -> String {
+        audience_path(&self.name)
+    }
+
+    fn sketch_id(&self) -> Option<&str> {
+        self.sketch.as_ref().map(|(id, _)| id.as_str())
+    }
+
+    /// The reasons: name, number of rows, address, and whether it is this page.
+    fn reasons(&self) -> Vec<(String, u64, String, &'static str)> {
+        let current = |is_it: bool| if is_it { "page" } else { "false" };
+        let path = |reason| rejected_path(&self.name, reason, self.sketch_id());
+        let all =
+            (ENGLISH.audiences.all_reasons.to_owned(), self.rejection.rows, path(None), current(self.reason.is_none()));
+        let each = |(reason, rows): &(Reason, u64)| {
+            (ENGLISH.audiences.reason_name(*reason), *rows, path(Some(*reason)), current(self.reason == Some(*reason)))
+        };
+        std::iter::once(all).chain(self.rejection.reasons.iter().map(each)).collect()
+    }
+
+    fn csv_path(&self) -> String {
+        match self.reason {
+            Some(reason) => format!("{}/rejected/csv?reason={}", self.path(), encoded(reason.as_str())),
+            None => format!("{}/rejected/csv", self.path()),
+        }
+    }
+
+    /// The other columns that are shown: index and name.
+    fn shown(&self) -> Vec<(usize, &str)> {
+        let others = self.columns.iter().enumerate().filter(|(index, _)| Some(*index) != self.number);
+        others.take(CELLS_SHOWN).map(|(index, name)| (index, name.as_str())).collect()
+    }
+
+    fn hidden(&self) -> usize {
+        self.columns.len().saturating_sub(usize::from(self.number.is_some()) + CELLS_SHOWN)
+    }
+
+    fn cell(&self, row: &ListedReject, index: &usize) -> String {
+        let cells = self.rows.len() * self.columns.len().clamp(1, CELLS_SHOWN);
+        let longest = (CHARACTERS_SHOWN / cells.max(1)).clamp(10, 200);
+        let text = row.cells.get(*index).map_or("", String::as_str);
+        match text.char_indices().nth(longest) {
+            Some((end, _)) => format!("{}…", visible(&text[..end])),
+            None => visible(text),
+        }
+    }
+
+    fn number_of(&self, row: &ListedReject) -> String {
+        editable(self.number.and_then(|number| row.cells.get(number)).map_or("", String::as_str))
+    }
+
+    fn may_mend(&self, row: &ListedReject) -> bool {
+        self.frame.may_manage() && is_mendable(row.reason)
+    }
+
+    fn can_mend_any(&self) -> bool {
+        self.number.is_some() && self.rows.iter().any(|row| self.may_mend(row))
+    }
+
+    fn field_name(&self, row: &ListedReject) -> String {
+        mend_field(row.place)
+    }
+}
+
+/// The name of the field with the number of a row.
+fn mend_field(RejectedPlace { part, n }: RejectedPlace) -> String {
+    format!("n-{}-{n}", part.0)
+}
+
+/// The row of a field with a number.
+pub fn mended_place(field: &str) -> Option<RejectedPlace> {
+    let (part, n) = field.strip_prefix("n-")?.split_once('-')?;
+    Some(RejectedPlace { part: crate::domain::AudienceId(part.parse().ok()?), n: n.parse().ok()? })
+}
+
+/// A number as a field of a form can hold it: one line.
+pub fn editable(cell: &str) -> String {
+    let line: String = cell.chars().filter(|c| !c.is_control()).take(NUMBER_MAX).collect();
+    line.trim().to_owned()
+}
+
+/// Whether another number makes a row valid.
+pub const fn is_mendable(reason: Reason) -> bool {
+    !matches!(
+        reason,
+        Reason::Duplicate | Reason::EarlierSource | Reason::OptedOut | Reason::IdTooLong | Reason::TooManyCells
+    )
+}
+
+/// Asks before an audience is deleted.
+#[derive(Debug, Template)]
+#[template(path = "delete_audience.html")]
+pub struct DeleteAudiencePage {
+    pub frame: Frame,
+    pub name: String,
+    pub recipients: u32,
+    /// Campaigns that use it, which prevent it.
+    pub campaigns: Vec<CampaignUse>,
+    /// Campaigns that are being written with it: name and address.
+    pub sketches: Vec<(String, String)>,
+}
+
+impl DeleteAudiencePage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn path(&self) -> String {
+        audience_path(&self.name)
+    }
+}
+
+/// An import that is running, or has failed.
+#[derive(Debug, Template)]
+#[template(path = "import.html")]
+pub struct ImportPage {
+    pub frame: Frame,
+    pub file: String,
+    pub rows: u64,
+    pub bytes_done: u64,
+    pub bytes_total: u64,
+    pub failed: Option<String>,
+}
+
+impl ImportPage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn done(&self) -> String {
+        portion(self.bytes_done, self.bytes_total).width()
+    }
+}
