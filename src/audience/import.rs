@@ -471,3 +471,52 @@ pub(super) async fn read_all<S: Sink + Default + Send + 'static>(
     });
     reading.await.map_err(|_| Error::Internal { file })?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audience::Reason;
+    use crate::domain::Fields;
+
+    fn rejects(number: u64) -> Vec<Reject> {
+        let reject =
+            |line| Reject { line, reason: Reason::TooShort, msisdn: None, fields: Fields::pack(["12", "Ann"]) };
+        (0..number).map(reject).collect()
+    }
+
+    #[test]
+    fn rejected_rows_are_passed_on_up_to_their_limit() {
+        let (sender, mut pieces) = mpsc::channel(9);
+        let mut sink = ImportSink { pieces: Some(sender), rejects_max: 3, ..ImportSink::default() };
+        for number in [2, 2, 1] {
+            sink.rejected(&rejects(number)).unwrap();
+        }
+        assert_eq!(sink.rejects, 3);
+        drop(sink);
+        let mut sizes = Vec::new();
+        while let Some(Piece::Rejected(rows)) = pieces.blocking_recv() {
+            sizes.push(rows.len());
+        }
+        assert_eq!(sizes, [2, 1]);
+    }
+
+    #[test]
+    fn an_audience_without_a_name_stores_none_and_a_further_file_what_is_left() {
+        let record = |rejects| {
+            let mut record = ImportRecord::new(&Summary::default(), &Survey::default());
+            record.rejects = rejects;
+            record
+        };
+        let part = |id, rejects: u32| crate::store::AudiencePart {
+            id: AudienceId(id),
+            source: "members.csv".to_owned(),
+            recipients: 1,
+            summary: Some(record(rejects).json()),
+            begun_at: crate::domain::Timestamp::from_millis(0),
+        };
+        let parts = vec![part(1, REJECTS_MAX - 10), part(2, 7)];
+        let audience = Audience { name: "members".to_owned(), columns: Vec::new(), parts };
+        let limits = [Keep::Unnamed, Keep::Named("a"), Keep::AddTo(&audience)].map(|keep| rejects_max(keep).unwrap());
+        assert_eq!(limits, [0, REJECTS_MAX, 3]);
+    }
+}

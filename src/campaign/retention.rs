@@ -137,7 +137,9 @@ pub enum ErasureError {
 pub struct Erasure {
     recipient: Msisdn,
     /// Their rows of audiences.
-    pub rows: Vec<(AudienceId, u32)>,
+    rows: Vec<(AudienceId, u32)>,
+    /// Their rejected rows of imported files.
+    rejected: usize,
     /// Messages to them, by campaign.
     pub found: Vec<(Batch, Vec<Loaded>)>,
     /// Every batch, with its messages.
@@ -153,7 +155,13 @@ impl Erasure {
         let known = batches.iter().map(|batch| (batch.id, batch.messages)).collect();
         let found = messages_everywhere(store, batches, &positions).await?;
         let rows = positions.into_iter().flat_map(|(id, ns)| ns.into_iter().map(move |n| (id, n))).collect();
-        Ok(Self { recipient, rows, found, known })
+        let rejected = store.count_rejected(recipient).await?;
+        Ok(Self { recipient, rows, rejected, found, known })
+    }
+
+    /// Rows of audiences, accepted and rejected.
+    pub fn rows_in_audiences(&self) -> usize {
+        self.rows.len() + self.rejected
     }
 
     pub fn messages(&self) -> usize {

@@ -135,13 +135,13 @@ async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Res
     if args.json {
         return out::json(&ErasureView::new(&erasure, args.yes));
     }
-    if erasure.messages() == 0 && erasure.rows.is_empty() {
+    if erasure.messages() == 0 && erasure.rows_in_audiences() == 0 {
         out::talk(format_args!("{recipient}: nothing is stored."));
         return Ok(());
     }
     let messages = plural(erasure.messages() as i128, "message", "messages");
     let campaigns = plural(erasure.found.len() as i128, "campaign", "campaigns");
-    let rows = plural(erasure.rows.len() as i128, "row", "rows");
+    let rows = plural(erasure.rows_in_audiences() as i128, "row", "rows");
     out::talk(match (args.yes, erasure.obstacle()) {
         (true, _) => format!("Erased {messages} and {rows} of audiences. An opt-out stays."),
         (false, None) => format!(

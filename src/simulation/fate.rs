@@ -261,6 +261,7 @@ through! {
         reads audience_page(after: Option<String>, limit: u32) -> Vec<Audience>;
         reads latest_audiences(name: Option<String>, before: Option<AudienceId>, limit: u32) -> Vec<Audience>;
         reads rejected_rows(audience: AudienceId, reason: Option<String>, from: u32, limit: u32) -> Vec<(u32, RejectedRow)>;
+        reads count_rejected(recipient: Msisdn) -> usize;
         reads audience_named(name: &str) -> Option<Audience>;
         reads parts_of(batch: BatchId) -> Vec<AudiencePart>;
         reads recipients(audience: AudienceId, from: u32, limit: u32) -> Vec<Recipient>;

@@ -42,7 +42,7 @@ impl ErasureView {
         Self {
             campaigns: erasure.found.iter().map(|(batch, _)| batch.display_name()).collect(),
             messages: erasure.messages(),
-            rows: erasure.rows.len(),
+            rows: erasure.rows_in_audiences(),
             open_campaigns: erasure.open().into_iter().map(Batch::display_name).collect(),
             removed,
         }

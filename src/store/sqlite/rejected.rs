@@ -43,8 +43,8 @@ pub(super) async fn add(
 }
 
 pub(super) const ALL: &str = "SELECT * FROM rejected_row WHERE audience = ?1 AND n >= ?2 ORDER BY n LIMIT ?3";
-pub(super) const OF_REASON: &str =
-    "SELECT * FROM rejected_row WHERE audience = ?1 AND reason = ?4 AND n >= ?2 ORDER BY n LIMIT ?3";
+pub(super) const OF_REASON: &str = "SELECT * FROM rejected_row INDEXED BY rejected_row_reason
+     WHERE audience = ?1 AND reason = ?4 AND n >= ?2 ORDER BY n LIMIT ?3";
 
 pub(super) async fn read(
     connection: &mut SqliteConnection,
@@ -82,6 +82,12 @@ pub(super) async fn remove_piece(connection: &mut SqliteConnection, audience: Au
     );
     let removed = removed.bind(audience.0).bind(REMOVED_AT_ONCE).execute(connection).await?.rows_affected();
     Ok(removed < u64::from(REMOVED_AT_ONCE))
+}
+
+pub(super) const COUNT: &str = "SELECT count(*) AS count FROM rejected_row WHERE msisdn = ?1";
+
+pub(super) async fn count(connection: &mut SqliteConnection, recipient: Msisdn) -> Work<usize> {
+    small(&sqlx::query(COUNT).bind(number(recipient)).fetch_one(connection).await?, "count")
 }
 
 pub(super) const ERASE: &str = "DELETE FROM rejected_row WHERE msisdn = ?1";

@@ -52,6 +52,8 @@ pub trait Audiences: Send + Sync + std::fmt::Debug {
         from: u32,
         limit: u32,
     ) -> Result<Vec<(u32, RejectedRow)>>;
+    /// Counts the rejected rows with this number, in all audiences.
+    async fn count_rejected(&self, recipient: Msisdn) -> Result<usize>;
     /// Finds a published audience by its name.
     async fn audience_named(&self, name: &str) -> Result<Option<Audience>>;
     /// Lists the audience parts of a batch, in the order of its messages.

@@ -6,7 +6,8 @@ use url::form_urlencoded;
 use crate::api::native::tests::{Answered, Bench};
 use crate::api::web::tests::{Browser, place};
 use crate::api::web::writing::tests::{Author, FILE, with_file};
-use crate::domain::Scope;
+use crate::domain::{Fields, Scope};
+use crate::store::{KnownAs, NewAudience, RejectedRow};
 
 /// A file with a rejected row of several reasons, and with what would be HTML, a formula or a change of direction.
 const MESSY: &str = "Mobile,First name,Code\n+6591234567,Ann,A1\n12,<script>alert(1)</script>,=1+1\n\
@@ -302,5 +303,52 @@ async fn a_name_that_would_be_html_or_a_path_is_an_audience_like_others() {
     for page in ["", "/rejected", "/delete"] {
         let shown = browser.shown(&format!("{path}{page}")).await;
         assert!(!shown.contains("<i>") && shown.contains("a&#38;b"), "{shown}");
+    }
+}
+
+/// An audience whose import has rejected four rows and stored some of them.
+async fn with_rejects(bench: &Bench, name: &str, stored: u32) {
+    let new = NewAudience {
+        known_as: KnownAs::Name(name.to_owned()),
+        source: "old.csv".to_owned(),
+        columns: vec!["Mobile".to_owned()],
+        now: bench.shared.clock.now(),
+    };
+    let audience = bench.store.begin_audience(new).await.unwrap();
+    let row = |line| RejectedRow { line, reason: "too short".into(), msisdn: None, fields: Fields::pack(["12"]) };
+    bench.store.add_rejected(audience, 0, (0..u64::from(stored)).map(row).collect()).await.unwrap();
+    let record = format!(
+        r#"{{"version":1,"rejects":{stored},"summary":{{"rows":5,"valid":1,"number_column":"Mobile","columns":["Mobile"],
+            "reasons":{{"too short":4}}}}}}"#
+    );
+    bench.store.publish_audience(audience, 1, record).await.unwrap();
+}
+
+#[tokio::test]
+async fn rows_that_are_not_stored_are_named() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    with_rejects(&bench, "many", 3).await;
+    with_rejects(&bench, "old", 0).await;
+    let many = browser.shown("/audiences/many/rejected").await;
+    assert!(
+        many.contains("The first 3 of 4 rejected rows are stored and shown.") && numbers(&many).len() == 3,
+        "{many}"
+    );
+    let old = browser.shown("/audiences/old/rejected").await;
+    assert!(old.contains("The rows themselves are not stored") && !old.contains("/rejected/csv"), "{old}");
+    assert!(browser.shown("/audiences").await.contains("by command"));
+}
+
+#[tokio::test]
+async fn a_file_with_hundreds_of_columns_and_long_cells_gives_no_long_page() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    let names: String = (0..300).map(|column| format!(",Column number {column}")).collect();
+    let row = format!(",{}", "<&>".repeat(40)).repeat(300);
+    let rows: String = (0..60).map(|line| format!("{line}{row}\n")).collect();
+    author.upload("Wide.csv", &format!("Mobile{names}\n+6591234567{row}\n{rows}")).await;
+    for path in ["/audiences/Wide", "/audiences/Wide/rejected", &format!("{}/check", author.at)] {
+        author.browser.shown(path).await;
     }
 }

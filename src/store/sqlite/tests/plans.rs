@@ -156,6 +156,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         ),
         (rejected::ALL, &["rejected_row USING PRIMARY KEY (audience=? AND n>?)"]),
         (rejected::OF_REASON, &["rejected_row USING INDEX rejected_row_reason (audience=? AND reason=? AND n>?)"]),
+        (rejected::COUNT, &["rejected_row_recipient (msisdn=?)"]),
         (rejected::ERASE, &["rejected_row_recipient (msisdn=?)"]),
         (audiences::NAMED, &["audience_name (name=?)", "audience_part (part_of=?)"]),
         (audiences::SIEVES_FROM, &["sieve USING PRIMARY KEY ((audience,first)<(?,?))"]),

@@ -64,6 +64,10 @@ impl Audiences for Sqlite {
         self.read("read rejected rows", move |c| Box::pin(rejected::read(c, audience, reason, from, limit))).await
     }
 
+    async fn count_rejected(&self, recipient: Msisdn) -> Result<usize> {
+        self.read("count rejected rows", move |c| Box::pin(rejected::count(c, recipient))).await
+    }
+
     async fn audience_named(&self, name: &str) -> Result<Option<Audience>> {
         let name = name.to_owned();
         self.read("find an audience", move |c| Box::pin(async move { audiences::named(c, &name).await })).await
