@@ -323,9 +323,10 @@ pub fn mended_place(field: &str) -> Option<RejectedPlace> {
     Some(RejectedPlace { part: crate::domain::AudienceId(part.parse().ok()?), n: n.parse().ok()? })
 }
 
-/// A number as a field of a form can hold it: one line.
+/// A number as a field of a form can hold it: one line, in the order of its characters.
 pub fn editable(cell: &str) -> String {
-    let line: String = cell.chars().filter(|c| !c.is_control()).take(NUMBER_MAX).collect();
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let line: String = cell.chars().filter(|c| !c.is_control() && !turns(*c)).take(NUMBER_MAX).collect();
     line.trim().to_owned()
 }
 

@@ -11,7 +11,7 @@ use crate::store::{KnownAs, NewAudience, RejectedRow};
 
 /// A file with a rejected row of several reasons, and with what would be HTML, a formula or a change of direction.
 const MESSY: &str = "Mobile,First name,Code\n+6591234567,Ann,A1\n12,<script>alert(1)</script>,=1+1\n\
-                     +6591234567,Ann again,A2\n 9123 456,\u{202e}gpj.exe,\u{1b}[31m\n,Nobody,N1\n";
+                     +6591234567,Ann again,A2\n\u{202e}9123 456,\u{202e}gpj.exe,\u{1b}[31m\n,Nobody,N1\n";
 
 impl Browser<'_> {
     /// Uploads a file on the list of audiences, and waits for its import. Returns the address of the progress.
@@ -114,7 +114,7 @@ async fn rejected_rows_are_shown_by_reason_and_hostile_cells_stay_text() {
         "value=\"9123 456\"",
         "&#60;script&#62;",
         "=1+1",
-        "�gpj.exe",
+        "‹U+202E›gpj.exe",
         "␛[31m",
     ] {
         assert!(all.contains(says), "{says} in {all}");
