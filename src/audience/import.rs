@@ -507,7 +507,7 @@ mod tests {
             record.rejects = rejects;
             record
         };
-        let part = |id, rejects: u32| crate::store::AudiencePart {
+        let part = |id, rejects: u32| store::AudiencePart {
             id: AudienceId(id),
             source: "members.csv".to_owned(),
             recipients: 1,

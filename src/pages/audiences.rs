@@ -17,9 +17,11 @@ const COUNTRIES_LISTED: usize = 3;
 /// Columns of an audience that are shown.
 const COLUMNS_SHOWN: usize = 60;
 /// Columns of rejected rows that are shown.
-const CELLS_SHOWN: usize = 24;
-/// Characters of all cells of a page, so that a file with long cells gives no long page.
-const CHARACTERS_SHOWN: usize = 24_000;
+const CELLS_SHOWN: usize = 16;
+/// Bytes of the cells of a page in HTML, so that a file with long cells gives no long page.
+const BYTES_SHOWN: usize = 48_000;
+/// The most bytes of one cell.
+const CELL_BYTES: usize = 400;
 /// The longest number that can be corrected. A longer text is no number.
 const NUMBER_MAX: usize = 100;
 
@@ -287,12 +289,7 @@ impl RejectedPage {
 
     fn cell(&self, row: &ListedReject, index: &usize) -> String {
         let cells = self.rows.len() * self.columns.len().clamp(1, CELLS_SHOWN);
-        let longest = (CHARACTERS_SHOWN / cells.max(1)).clamp(10, 200);
-        let text = row.cells.get(*index).map_or("", String::as_str);
-        match text.char_indices().nth(longest) {
-            Some((end, _)) => format!("{}…", visible(&text[..end])),
-            None => visible(text),
-        }
+        shortened(row.cells.get(*index).map_or("", String::as_str), CELL_BYTES.min(BYTES_SHOWN / cells.max(1)))
     }
 
     fn number_of(&self, row: &ListedReject) -> String {
@@ -310,6 +307,20 @@ impl RejectedPage {
     fn field_name(&self, row: &ListedReject) -> String {
         mend_field(row.place)
     }
+}
+
+/// A cell with its control characters shown as signs, and at most so many bytes of HTML.
+fn shortened(cell: &str, most: usize) -> String {
+    let head: String = cell.chars().take(most).collect();
+    let (mut text, mut bytes) = (String::new(), 0);
+    for c in visible(head).chars() {
+        bytes += if matches!(c, '<' | '>' | '&' | '"' | '\'') { "&#60;".len() } else { c.len_utf8() };
+        if bytes > most {
+            return format!("{text}…");
+        }
+        text.push(c);
+    }
+    if cell.chars().nth(most).is_some() { format!("{text}…") } else { text }
 }
 
 /// The name of the field with the number of a row.
@@ -380,5 +391,30 @@ impl ImportPage {
 
     fn done(&self) -> String {
         portion(self.bytes_done, self.bytes_total).width()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_has_at_most_so_many_bytes_of_html() {
+        assert_eq!(shortened("Grüße", 7), "Grüße");
+        assert_eq!(shortened("Grüße", 6), "Grüß…");
+        assert_eq!(shortened("<b>&", 11), "<b>…");
+        assert_eq!(shortened(&"x".repeat(9), 8), "xxxxxxxx…");
+        assert_eq!(shortened("a\u{1b}b", 9), "a␛b");
+    }
+
+    #[test]
+    fn a_field_names_its_row_and_holds_one_line() {
+        let place = RejectedPlace { part: crate::domain::AudienceId(7), n: 12 };
+        assert_eq!(mended_place(&mend_field(place)), Some(place));
+        for wrong in ["n-7", "n--1-2", "n-7-", "m-7-12", "n-7-12-1"] {
+            assert_eq!(mended_place(wrong), None, "{wrong}");
+        }
+        assert_eq!(editable(" 91\n23\u{202e} \u{2066}4 "), "9123 4");
+        assert_eq!(editable(&"1".repeat(300)).len(), NUMBER_MAX);
     }
 }
