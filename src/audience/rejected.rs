@@ -8,7 +8,7 @@ use crate::domain::AudienceId;
 use crate::store::{Audience, AudiencePart, Audiences, Error, RejectedRow, Result};
 
 /// A position among the rejected rows of an audience.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RejectedPlace {
     pub part: AudienceId,
     /// The number of the row in the part.

@@ -1,5 +1,7 @@
 //! The audiences: the list, one of them, its rejected rows, and the question before it is deleted.
 
+use std::collections::HashMap;
+
 use askama::Template;
 
 use super::figures::Portion;
@@ -234,6 +236,8 @@ pub struct RejectedPage {
     /// Index of the column with the numbers.
     pub number: Option<usize>,
     pub rows: Vec<ListedReject>,
+    /// Numbers that were entered and could not be imported.
+    pub entered: HashMap<RejectedPlace, String>,
     pub is_later: bool,
     pub first: String,
     pub next: Option<String>,
@@ -241,8 +245,8 @@ pub struct RejectedPage {
     pub cursor: String,
     /// The country of numbers without a country code.
     pub country: Field,
-    /// The campaign that is being written: its id and version.
-    pub sketch: Option<(String, u32)>,
+    /// The id of the campaign that is being written.
+    pub sketch: Option<String>,
 }
 
 impl RejectedPage {
@@ -254,14 +258,10 @@ impl RejectedPage {
         audience_path(&self.name)
     }
 
-    fn sketch_id(&self) -> Option<&str> {
-        self.sketch.as_ref().map(|(id, _)| id.as_str())
-    }
-
     /// The reasons: name, number of rows, address, and whether it is this page.
     fn reasons(&self) -> Vec<(String, u64, String, &'static str)> {
         let current = |is_it: bool| if is_it { "page" } else { "false" };
-        let path = |reason| rejected_path(&self.name, reason, self.sketch_id());
+        let path = |reason| rejected_path(&self.name, reason, self.sketch.as_deref());
         let all =
             (ENGLISH.audiences.all_reasons.to_owned(), self.rejection.rows, path(None), current(self.reason.is_none()));
         let each = |(reason, rows): &(Reason, u64)| {
@@ -293,6 +293,9 @@ impl RejectedPage {
     }
 
     fn number_of(&self, row: &ListedReject) -> String {
+        if let Some(entered) = self.entered.get(&row.place) {
+            return entered.clone();
+        }
         editable(self.number.and_then(|number| row.cells.get(number)).map_or("", String::as_str))
     }
 

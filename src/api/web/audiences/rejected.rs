@@ -1,10 +1,11 @@
 //! The rejected rows of an audience, and the import of corrected ones.
 
 use axum::extract::State;
-use axum::http::Uri;
-use axum::response::{Redirect, Response};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::sync::Arc;
 use url::form_urlencoded;
 
@@ -13,7 +14,6 @@ use super::{Done, country_field, country_of, framed, named};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query};
 use crate::api::web::admit::Session;
-use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::audience::{
@@ -40,6 +40,15 @@ pub(super) struct RejectedQuery {
     done: Option<Done>,
 }
 
+impl RejectedQuery {
+    /// The page from which a form came.
+    fn of(form: &Form) -> Self {
+        let text = |name: &str| form.entered(name).unwrap_or_default().to_owned();
+        let reason = Reason::ALL.iter().find(|reason| Some(reason.as_str()) == form.entered("reason")).copied();
+        Self { reason, sketch: text("sketch"), cursor: text("cursor"), done: None }
+    }
+}
+
 /// The record of the first import, whose settings those of corrected rows are.
 fn first_record(audience: &Audience) -> Answer<ImportRecord> {
     let unreadable = |error| Problem::new(Kind::Conflict, error);
@@ -58,9 +67,20 @@ pub(super) async fn show(
     Query(query): Query<RejectedQuery>,
     session: Session,
     call: Call,
-    uri: Uri,
 ) -> Answer<Response> {
     let audience = named(&shared, &name).await?;
+    let shown = shown(&shared, &session, &call, audience, query).await?;
+    page(&shown)
+}
+
+/// The page of rejected rows.
+async fn shown(
+    shared: &Shared,
+    session: &Session,
+    call: &Call,
+    audience: Audience,
+    query: RejectedQuery,
+) -> Answer<RejectedPage> {
     let cursors = shared.cursors("rejected-rows", &(audience.id().0, &query)).await?;
     let from = match query.cursor.as_str() {
         "" => None,
@@ -73,21 +93,30 @@ pub(super) async fn show(
         Ok(id) if call.caller.check(Scope::Manage).is_ok() => shared.store.sketch(id).await?,
         _ => None,
     };
-    page(&RejectedPage {
-        frame: framed(&session, Place::Below(Part::Audiences), query.done),
+    let sketch = sketch.map(|sketch| sketch.id.to_string());
+    let first = rejected_path(&audience.name, query.reason, sketch.as_deref());
+    Ok(RejectedPage {
+        frame: framed(session, Place::Below(Part::Audiences), query.done),
         rejection: Rejection::of(&audience),
         reason: query.reason,
         number: number_column(&audience, &record),
         rows,
+        entered: HashMap::new(),
         is_later: from.is_some(),
-        first: without_cursor(&uri),
-        next: next.map(|next| with_cursor(&uri, &next)),
+        next: next.map(|next| with_query(&first, &[("cursor", &next)])),
+        first,
         cursor: query.cursor,
         country: country_field(record.country.map(|country| country.to_string()).unwrap_or_default()),
-        sketch: sketch.map(|sketch| (sketch.id.to_string(), sketch.version)),
+        sketch,
         columns: audience.columns,
         name: audience.name,
     })
+}
+
+/// An address with more parameters.
+fn with_query(path: &str, more: &[(&str, &str)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(more).finish();
+    format!("{path}{}{query}", if path.contains('?') { '&' } else { '?' })
 }
 
 /// The rejected rows as a file: the columns of the audience, and then line and reason.
@@ -108,20 +137,26 @@ pub(super) async fn csv(
 pub(super) async fn mend(
     State(shared): State<Shared>,
     Path(name): Path<String>,
+    session: Session,
     call: Call,
     form: Form,
-) -> Answer<Redirect> {
+) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
     let audience = named(&shared, &name).await?;
     let record = first_record(&audience)?;
-    let country = country_of(form.get("country").unwrap_or_default())?;
+    let country = match country_of(form.get("country").unwrap_or_default()) {
+        Ok(country) => country,
+        Err(problem) => return with_problem(&shared, &session, &call, audience, &form, &problem).await,
+    };
     let without_number =
         || Problem::new(Kind::Conflict, "the column with the numbers of this audience is not recorded");
     let number = number_column(&audience, &record).ok_or_else(without_number)?;
     let rows = corrected(&shared, &audience, number, &form).await?;
-    let sketch = form.get("sketch").and_then(|id| id.parse::<SketchId>().ok());
     if rows.is_empty() {
-        return Ok(Redirect::to(&back(&audience.name, &form, sketch)));
+        let RejectedQuery { reason, sketch, cursor, .. } = RejectedQuery::of(&form);
+        let path = rejected_path(&audience.name, reason, Some(sketch.as_str()).filter(|sketch| !sketch.is_empty()));
+        let back = with_query(&path, &[("done", "unchanged"), ("cursor", &cursor)]);
+        return Ok(Redirect::to(&back).into_response());
     }
     let content = file_of(&audience.columns, &rows).map_err(|error| Problem::failed(&error))?;
     let settings = FileSettings {
@@ -132,7 +167,25 @@ pub(super) async fn mend(
         ..FileSettings::default()
     };
     let upload = import_made(&shared, &call, content, settings, &audience.name).await?;
-    Ok(Redirect::to(&progress_path(upload, sketch)))
+    let sketch = form.get("sketch").and_then(|id| id.parse::<SketchId>().ok());
+    Ok(Redirect::to(&progress_path(upload, sketch)).into_response())
+}
+
+/// The page again, with what was entered and what is wrong with the country.
+async fn with_problem(
+    shared: &Shared,
+    session: &Session,
+    call: &Call,
+    audience: Audience,
+    form: &Form,
+    problem: &Problem,
+) -> Answer<Response> {
+    let mut shown = shown(shared, session, call, audience, RejectedQuery::of(form)).await?;
+    shown.country.value = form.get("country").unwrap_or_default().to_owned();
+    shown.country.problem = Some(problem.sentence().trim_end_matches('.').to_owned());
+    let numbers = form.fields().filter_map(|(field, text)| Some((mended_place(field)?, editable(text))));
+    shown.entered = numbers.collect();
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&shown)?).into_response())
 }
 
 /// The rows whose numbers the form changes, with the new numbers. On request, those that it leaves alone too.
@@ -152,16 +205,4 @@ async fn corrected(shared: &Shared, audience: &Audience, number: usize, form: &F
         rows.push(row.cells);
     }
     Ok(rows)
-}
-
-/// The address of the page from which a form came.
-fn back(name: &str, form: &Form, sketch: Option<SketchId>) -> String {
-    let reason = form.get("reason").and_then(|word| Reason::ALL.iter().find(|reason| reason.as_str() == word).copied());
-    let path = rejected_path(name, reason, sketch.map(|sketch| sketch.to_string()).as_deref());
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("done", "unchanged");
-    if let Some(cursor) = form.entered("cursor") {
-        query.append_pair("cursor", cursor);
-    }
-    format!("{path}{}{}", if path.contains('?') { '&' } else { '?' }, query.finish())
 }

@@ -192,8 +192,6 @@ async fn a_field_of_another_audience_mends_nothing() {
     let sent =
         mend(&browser, &bench, "Members", &[(fields[0].0.as_str(), "98765432"), ("n-x-1", "1"), ("n-1-", "2")]).await;
     assert!(place(&sent).contains("done=unchanged"), "{}", place(&sent));
-    let wrong = browser.post("/audiences/Members/mend", &[("country", "Mars")]).await;
-    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
 }
 
 #[tokio::test]
@@ -351,4 +349,20 @@ async fn a_file_with_hundreds_of_columns_and_long_cells_gives_no_long_page() {
     for path in ["/audiences/Wide", "/audiences/Wide/rejected", &format!("{}/check", author.at)] {
         author.browser.shown(path).await;
     }
+}
+
+#[tokio::test]
+async fn a_wrong_country_stands_beside_its_field_and_no_entered_number_is_lost() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    browser.import(&bench, "Members.csv", MESSY, &[]).await;
+    let fields = numbers(&browser.shown("/audiences/Members/rejected?reason=too+short").await);
+    let sent = [(fields[0].0.as_str(), "98765432"), ("country", "Mars"), ("reason", "too short")];
+    let wrong = browser.post("/audiences/Members/mend", &sent).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
+    let kept = numbers(&wrong.text);
+    assert_eq!((kept.len(), kept[0].1.as_str(), &kept[1]), (2, "98765432", &fields[1]), "{}", wrong.text);
+    let (_, country) = wrong.text.split_once("id=\"country\"").unwrap();
+    assert!(country.split_once('>').unwrap().0.contains("aria-invalid=\"true\""), "{country}");
+    assert!(bench.store.audience_named("Members, mended").await.unwrap().is_none());
 }
