@@ -29,9 +29,7 @@ macro_rules! plain {
     )+};
 }
 
-plain!(
-    i64, u64, usize, BatchState, Keyword, OptOutSource, Outcome, Reason, Timestamp, super::writing::WritingPage
-);
+plain!(i64, u64, usize, BatchState, Keyword, OptOutSource, Outcome, Reason, Timestamp, super::writing::WritingPage);
 
 impl Plain<i64> for u32 {
     fn plain(&self) -> i64 {

@@ -27,8 +27,8 @@ use crate::pages::{
 };
 use crate::store::{Audience, AudiencePart};
 pub(super) use upload::{
-    Asked, begin, broken, country_of, foreign, form_with_file, import_in_progress, import_of, no_file, receive, received,
-    short,
+    Asked, begin, broken, country_of, foreign, form_with_file, import_in_progress, import_of, no_file, receive,
+    received, short,
 };
 
 /// Audiences of a page.

@@ -4,8 +4,8 @@ use axum::http::{StatusCode, header};
 use url::form_urlencoded;
 
 use crate::api::native::tests::{Answered, Bench};
-use crate::api::web::tests::{Browser, place};
-use crate::api::web::writing::tests::{Author, FILE, with_file};
+use crate::api::web::tests::{Browser, place, with_file};
+use crate::api::web::writing::tests::{Author, FILE};
 use crate::domain::{Fields, Scope};
 use crate::store::{KnownAs, NewAudience, RejectedRow};
 

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::super::admit::Session;
+use super::super::audiences::{broken, foreign, form_with_file, no_file, received, short};
 use super::super::form::Form;
 use super::super::frame::page;
-use super::super::audiences::{broken, foreign, form_with_file, no_file, received, short};
 use super::show::present;
 use super::{after_cursor, number_of};
 use crate::api::Shared;
