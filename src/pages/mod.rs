@@ -81,8 +81,8 @@ pub use texts::Texts;
 pub use trouble::TroublePage;
 pub use writing::{
     ChosenAudience, Count, DiscardPage, Field, FieldKind, LineStep, Outlook, Pattern, StepFields, Unfinished,
-    UnfinishedPage, WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteReview, WriteRoute, WriteTime, Writing,
-    WritingPage,
+    UnfinishedPage, WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteReview, WriteRoute, WriteTime,
+    Writing, WritingPage,
 };
 
 /// The texts of the pages.

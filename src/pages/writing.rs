@@ -118,7 +118,7 @@ pub struct Field {
 
 impl Field {
     /// The ids of what describes it.
-    fn about(&self) -> String {
+    pub(super) fn about(&self) -> String {
         let count = if self.count.is_some() { format!("{}-count ", self.name) } else { String::new() };
         format!("{count}{}-hint", self.name)
     }
@@ -128,12 +128,12 @@ impl Field {
         self.name.split_once('-')
     }
 
-    fn step(&self) -> &str {
+    pub(super) fn step(&self) -> &str {
         self.in_step().map_or("", |(step, _)| step)
     }
 
     /// Whether it chooses a template, on which other fields depend.
-    fn is_template(&self) -> bool {
+    pub(super) fn is_template(&self) -> bool {
         self.in_step().is_some_and(|(_, name)| name == "template")
     }
 }

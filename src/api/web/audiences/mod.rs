@@ -159,11 +159,12 @@ fn framed(session: &Session, place: Place, done: Option<Done>) -> Frame {
 fn country_field(value: String) -> Field {
     Field {
         name: "country".to_owned(),
-        label: texts().default_country,
-        hint: texts().default_country_hint,
+        label: texts().default_country.into(),
+        hint: texts().default_country_hint.into(),
         value,
         kind: FieldKind::Text,
         problem: None,
+        count: None,
     }
 }
 
@@ -240,7 +241,7 @@ async fn ask_delete(
     call.caller.check(Scope::Manage)?;
     let audience = named(&shared, &name).await?;
     let (campaigns, _) = campaigns_of(&shared, &audience).await?;
-    let sketches = shared.store.sketches(SKETCHES_LOOKED_AT).await?;
+    let sketches = shared.store.sketches(None, SKETCHES_LOOKED_AT).await?;
     page(&DeleteAudiencePage {
         frame: session.frame(Place::Below(Part::Audiences)),
         recipients: audience.recipients(),
