@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::approval::Approval;
 use super::confirmations::OptOutConfirmations;
+use super::figures::FigureNotes;
 use super::guards::Guards;
 use super::opt_out_walk::OptOutWalk;
 use super::repricing::Repricing;
@@ -53,6 +54,7 @@ pub struct Housekeeper {
     repricing: Repricing,
     confirmations: Option<OptOutConfirmations>,
     guards: Guards,
+    figures: FigureNotes,
     /// Tells which batches have changed, so that a hundred waiting batches are not counted again in each round.
     hints: Hints,
     seen: HashMap<BatchId, Seen>,
@@ -97,6 +99,7 @@ impl Housekeeper {
             repricing: Repricing::default(),
             confirmations: None,
             guards,
+            figures: FigureNotes::default(),
             hints,
             seen,
             walks,
@@ -132,9 +135,9 @@ impl Housekeeper {
             self.seen.retain(|batch, _| in_play.iter().any(|entry| entry.id == *batch));
             self.walks.retain(|batch, _| self.seen.contains_key(batch));
         }
-        for entry in in_play {
+        for entry in &in_play {
             let is_touched = touched.as_ref().is_none_or(|touched| touched.contains(&entry.id));
-            if !is_touched && !self.is_due(&entry, now) {
+            if !is_touched && !self.is_due(entry, now) {
                 continue;
             }
             let seen =
@@ -145,7 +148,7 @@ impl Housekeeper {
                 self.walks.remove(&entry.id);
             }
             moved += match seen.state {
-                BatchState::Running => self.go_on(&entry, seen, now).await?,
+                BatchState::Running => self.go_on(entry, seen, now).await?,
                 BatchState::Finished => {
                     let tallies = self.store.tallies(entry.id).await?;
                     if tallies.is_settled() {
@@ -157,7 +160,7 @@ impl Housekeeper {
                         self.shift(entry.id, BatchState::Finished, BatchState::Running, now).await?
                     }
                 }
-                BatchState::Cancelling => self.sweep(&entry, now).await?,
+                BatchState::Cancelling => self.sweep(entry, now).await?,
                 BatchState::Cancelled => {
                     let settled = self.store.tallies(entry.id).await?.is_settled();
                     if settled {
@@ -173,6 +176,8 @@ impl Housekeeper {
                 BatchState::Launching | BatchState::Draft | BatchState::Scheduled | BatchState::Settled => 0,
             };
         }
+        let changed = (&in_play[..], touched.as_ref());
+        self.figures.run_once(self.store.as_ref(), &self.config, changed, now).await?;
         Ok(moved)
     }
 
@@ -418,6 +423,30 @@ mod tests {
         assert_eq!(begun("on_missed = \"start\"", long).await.0, BatchState::Running);
         assert_eq!(begun("on_missed = \"skip\"", 30).await.0, BatchState::Running);
         assert_eq!(begun("on_missed = \"skip\"", short).await.0, BatchState::Cancelling);
+    }
+
+    #[tokio::test]
+    async fn figures_are_noted_when_they_change_and_survive_a_restart() {
+        let clock = Arc::new(ManualClock::at(NOW));
+        let store = crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        let text = "name = \"a\"\nnumbers = [\"+6590000001\"]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+        let batch = launched(store.as_ref(), clock.as_ref(), text).await;
+        let mut first = housekeeper(&store).await;
+        for _ in 0..10 {
+            first.run_once(clock.now()).await.unwrap();
+            clock.advance(Span::from_secs(1));
+        }
+        assert_eq!(store.figures(batch).await.unwrap().len(), 1, "nothing has changed since");
+        let (to, by) = (BatchState::Cancelling, Some(Origin::SERVER));
+        store.move_batch(batch, vec![BatchState::Running], to, by, clock.now()).await.unwrap();
+        for _ in 0..3 {
+            housekeeper(&store).await.run_once(clock.now()).await.unwrap();
+            clock.advance(Span::from_millis(200));
+        }
+        let noted = store.figures(batch).await.unwrap();
+        let figures: Vec<_> = noted.iter().map(|noted| (noted.at.since(NOW), noted.open, noted.ended)).collect();
+        assert_eq!(figures, [(Span::ZERO, 1, 0), (Span::from_secs(10), 0, 1)]);
+        assert!(noted[0].allowed > 0, "the lane has a rate");
     }
 
     #[tokio::test]

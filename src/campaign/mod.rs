@@ -24,6 +24,7 @@ mod delete;
 mod error;
 mod examination;
 mod excluded;
+mod figures;
 mod file;
 mod flagged;
 mod guards;

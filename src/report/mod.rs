@@ -10,6 +10,7 @@
 
 mod breakdown;
 mod copied;
+mod course;
 mod export;
 mod figures;
 mod history;
@@ -27,6 +28,7 @@ mod waiting;
 pub use breakdown::{Breakdown, CodeReport, CountryReport, breakdown};
 pub use copied::CopyProgress;
 pub(crate) use copied::copied;
+pub use course::{CoursePoint, distance, line, superfluous};
 pub use export::{ExportColumns, ExportRows, NoColumn, export};
 pub(crate) use figures::UNKNOWN_SHOWN;
 pub use figures::{Counts, Outcomes, RateNow, ReplyReport, Report, Show, Unknown, as_counted};

@@ -16,6 +16,7 @@ mod contract;
 mod cursor;
 mod error;
 mod fact;
+mod figures;
 mod flow;
 mod health;
 mod inbound;
@@ -50,6 +51,7 @@ pub use error::{DiskTrouble, Error};
 pub use fact::{
     Attempt, Change, Nameless, NamingLane, Observed, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict,
 };
+pub use figures::BatchFigures;
 pub use flow::{Flow, FlowCount, FlowPlace};
 pub use health::{LOW_SPACE, SchemaVersion, WriterFigures, free_space};
 pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, ReplyCount, Sender, UserOptIn, UserOptOut};
@@ -81,9 +83,9 @@ pub use sqlite::Sqlite;
 pub(crate) use sqlite::tests::run_sql;
 pub use uploads::UploadedFile;
 pub use verbs::{
-    Audiences, Batches, Catalogues, Consent, Deliveries, Dispatch, Events, Health, Kept, Keys, Lanes, Messages, Nodes,
-    Queries, Receipts, Replies, Requests, Retention, Sessions, SharedReports, Sketches, Store, Tiers, Uploads,
-    WebhookGroup,
+    Audiences, Batches, Catalogues, Consent, Deliveries, Dispatch, Events, Figures, Health, Kept, Keys, Lanes,
+    Messages, Nodes, Queries, Receipts, Replies, Requests, Retention, Sessions, SharedReports, Sketches, Store, Tiers,
+    Uploads, WebhookGroup,
 };
 pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
 

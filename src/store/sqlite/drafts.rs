@@ -2,7 +2,7 @@
 
 use sqlx::{Row, SqliteConnection};
 
-use super::{Work, batches, nodes};
+use super::{Work, batches, figures, nodes};
 use crate::domain::{BatchId, BatchState, Timestamp};
 use crate::events::{Event, EventKind, Origin, Subject};
 
@@ -30,6 +30,7 @@ pub(super) async fn hide(
     for text in ["DELETE FROM edition WHERE batch = ?1", "DELETE FROM step_hold WHERE batch = ?1"] {
         sqlx::query(text).bind(batch.0).execute(&mut *connection).await?;
     }
+    figures::forget_all(connection, batch).await?;
     let subject = Subject::campaign(batch, name.as_deref());
     nodes::record_event(connection, Event { at: now, subject, origin, kind: EventKind::Deleted }).await?;
     batches::bump(connection).await?;

@@ -18,6 +18,7 @@ mod drafts;
 mod editions;
 mod facts;
 mod fair_lock;
+mod figures;
 mod inbound;
 mod joining;
 mod lanes;
@@ -94,6 +95,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (11, "sessions", include_str!("../../../migrations/sqlite/0011_sessions.sql")),
         (12, "campaigns being written", include_str!("../../../migrations/sqlite/0012_sketches.sql")),
         (13, "rejected rows", include_str!("../../../migrations/sqlite/0013_rejected_rows.sql")),
+        (14, "figures of campaigns", include_str!("../../../migrations/sqlite/0014_figures.sql")),
         (15, "links to reports", include_str!("../../../migrations/sqlite/0015_shared_reports.sql")),
         (16, "the calendar", include_str!("../../../migrations/sqlite/0016_the_calendar.sql")),
     ];

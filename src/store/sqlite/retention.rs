@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::messages::number;
 use super::rows::{json_of, maybe_small, small};
-use super::{Work, rejected, sieves};
+use super::{Work, figures, rejected, sieves};
 use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
 
 /// Messages purged in one transaction, each with its facts.
@@ -15,7 +15,11 @@ const PIECE: u32 = 2_000;
 pub(super) async fn begin(connection: &mut SqliteConnection, batch: BatchId, now: Timestamp) -> Work<bool> {
     let begun = "UPDATE batch SET purged_at = coalesce(purged_at, ?2) WHERE id = ?1 AND settled_at IS NOT NULL";
     let begun = sqlx::query(begun).bind(batch.0).bind(now.millis());
-    Ok(begun.execute(connection).await?.rows_affected() > 0)
+    let is_begun = begun.execute(&mut *connection).await?.rows_affected() > 0;
+    if is_begun {
+        figures::forget_all(connection, batch).await?;
+    }
+    Ok(is_begun)
 }
 
 /// The next piece of a batch that is being purged.

@@ -15,6 +15,7 @@ mod consent;
 mod deliveries;
 mod dispatch;
 mod events;
+mod figures;
 mod health;
 mod keys;
 mod lanes;
@@ -38,6 +39,7 @@ pub use consent::Consent;
 pub use deliveries::Deliveries;
 pub use dispatch::Dispatch;
 pub use events::Events;
+pub use figures::Figures;
 pub use health::Health;
 pub use keys::Keys;
 pub use lanes::Lanes;
@@ -64,6 +66,7 @@ pub trait Store:
     + Deliveries
     + Dispatch
     + Events
+    + Figures
     + Keys
     + Health
     + Lanes

@@ -4,9 +4,9 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::TempDatabase;
 use crate::store::sqlite::{
-    aliases, api_keys, asking, audiences, audit, batches, claim, client_ids, deliveries, facts, inbound, joining,
-    nodes, operators, opt_out_ids, opt_outs, outbox, reads, receipts, rejected, sessions, shapes, shared_reports,
-    sketches, tiers, walk,
+    aliases, api_keys, asking, audiences, audit, batches, claim, client_ids, deliveries, facts, figures, inbound,
+    joining, nodes, operators, opt_out_ids, opt_outs, outbox, reads, receipts, rejected, sessions, shapes,
+    shared_reports, sketches, tiers, walk,
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
@@ -102,6 +102,9 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
             walk::TWINS_OF,
             &["SEARCH mine USING PRIMARY KEY (batch=? AND n>? AND n<?)", "SEARCH other USING", "attempt_umid (umid=?)"],
         ),
+        (figures::OF, &["SEARCH batch_figures USING PRIMARY KEY (batch=?)"]),
+        (figures::FORGET, &["SEARCH batch_figures USING PRIMARY KEY (batch=? AND at=?)"]),
+        (figures::FORGET_ALL, &["SEARCH batch_figures USING PRIMARY KEY (batch=?)"]),
         (facts::ATTEMPTS_OF, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n=?)"]),
         (facts::ATTEMPTS, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (facts::RECEIPTS_OF, &["SEARCH receipt USING PRIMARY KEY (batch=? AND n=?)"]),

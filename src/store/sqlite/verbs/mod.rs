@@ -7,6 +7,7 @@ mod consent;
 mod deliveries;
 mod dispatch;
 mod events;
+mod figures;
 mod health;
 mod keys;
 mod lanes;
