@@ -18,11 +18,13 @@ use crate::domain::text::plural;
 
 pub mod cost;
 mod course;
+mod days;
 mod shares;
 mod view;
 
 pub use cost::{Cost, CountryCost};
 pub(crate) use course::{Account, Coming, Group, LaneLoad, Outlook, Portfolio, RemainingLimit};
+pub use days::Days;
 pub(crate) use shares::as_float;
 pub use shares::{Share, Shares};
 pub use view::ForecastView;

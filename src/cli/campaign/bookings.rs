@@ -4,7 +4,7 @@ use crate::cli::audience::small;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{count, plural};
-use crate::forecast::{BookedDay, Booking};
+use crate::forecast::{BookedDay, Booking, Days};
 
 /// Days of a booking that are shown.
 const DAYS: usize = 10;
@@ -12,18 +12,17 @@ const DAYS: usize = 10;
 /// The tier slots that a campaign takes each day. A booking of one day is not shown.
 pub(super) fn lines(bookings: &[Booking], paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
-    for Booking { portfolio, recipients_per_day, days, until } in
-        bookings.iter().filter(|booking| booking.days.len() > 1)
-    {
+    for Days { booking, shown, has_more } in Days::of(bookings, DAYS) {
+        let Booking { portfolio, recipients_per_day, until, .. } = booking;
         lines.push(paint.dim(format!("portfolio {portfolio}, {} recipients a day:", count(*recipients_per_day))));
         let mut table = Table::new(&["", ">", ">"]);
-        for BookedDay { day, recipients, others } in days.iter().take(DAYS) {
+        for BookedDay { day, recipients, others } in shown {
             let others =
                 if *others > 0 { format!("and {} in other campaigns", count(small(*others))) } else { String::new() };
             table.row([format!("  {day}"), plural(small(*recipients), "recipient", "recipients"), paint.dim(others)]);
         }
         lines.extend(table.lines(paint));
-        if days.len() > DAYS {
+        if has_more {
             lines.push(paint.dim(format!("  … until {until}, the day of the last recipient")));
         }
     }
