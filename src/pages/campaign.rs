@@ -5,6 +5,7 @@ use askama::filters::HtmlSafe;
 use serde::{Deserialize, Serialize};
 
 use super::campaigns::{campaign_path, progress};
+use super::chart::{self, Chart};
 use super::figures::{Bar, Portion};
 use super::frame::Frame;
 use super::show::Plain;
@@ -13,8 +14,9 @@ use crate::clock::format_time_short;
 use crate::domain::text::{about, grouped, list, rate};
 use crate::domain::{BatchState, Outcome, Timestamp, Zone};
 use crate::events::Event;
-use crate::report::{FellBack, Report, StepReport};
-use crate::status::{Look, Obstacle};
+use crate::forecast::Days;
+use crate::report::{CoursePoint, FellBack, Report, StepFact, StepReport};
+use crate::status::{Look, Obstacle, TierGauge};
 
 /// What the operator has just done to a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +122,39 @@ pub struct LivePart<'a> {
     /// The latest events, latest first.
     pub events: &'a [Event],
     pub zone: Option<Zone>,
+    /// Its charts; `None` if the page has them already.
+    pub course: Option<CoursePart<'a>>,
+}
+
+/// The charts of a campaign, which are sent again only when they change.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "campaign_course.html")]
+pub struct CoursePart<'a> {
+    /// The address of the campaign.
+    pub path: &'a str,
+    pub points: &'a [CoursePoint],
+    pub zone: Option<Zone>,
+}
+
+impl HtmlSafe for CoursePart<'_> {}
+
+impl CoursePart<'_> {
+    fn texts(&self) -> &'static Texts {
+        &ENGLISH
+    }
+
+    fn charts(&self) -> Vec<Chart> {
+        let charts = [chart::recipients(self.points, self.zone), chart::submissions(self.points, self.zone)];
+        charts.into_iter().flatten().collect()
+    }
+
+    fn rows(&self) -> Vec<chart::Row> {
+        chart::rows(self.points)
+    }
+
+    fn time(&self, at: impl Plain<Timestamp>) -> String {
+        format_time_short(at.plain(), self.zone)
+    }
 }
 
 // The part is a template itself: its values are escaped where it writes them.
@@ -206,6 +241,115 @@ impl LivePart<'_> {
     fn outcomes(&self) -> Vec<OutcomeRow> {
         outcomes(&self.look.report)
     }
+
+    fn tiers(&self) -> Vec<(Portion, String)> {
+        let gauge = |TierGauge { portfolio, used, most }: &TierGauge| {
+            let portion = Portion::of(i64::from(*used), i64::from(*most));
+            (portion, ENGLISH.on_progress.tier_used(&ENGLISH.of(portion.part, portion.whole), portfolio))
+        };
+        self.look.tiers.iter().map(gauge).collect()
+    }
+
+    fn days(&self) -> Vec<Days<'_>> {
+        let forecast = self.look.forecast.as_ref().filter(|_| !self.look.is_held && self.look.server);
+        forecast.map(|forecast| Days::of(&forecast.bookings, DAYS)).unwrap_or_default()
+    }
+
+    /// The recipients of whom something is true at a step. `None` if none are, or if they cannot be listed exactly.
+    fn at_step(&self, step: &StepReport, fact: StepFact, number: i64) -> Option<String> {
+        let is_kept = self.look.batch.purged_at.is_none();
+        let path = || format!("{}?step={}&fact={}", self.recipients(), step.step, fact.as_str());
+        (number > 0 && is_kept && step.course.is_some()).then(path)
+    }
+
+    /// The numbers of a step, each a part of the one before: what was submitted, sent, delivered and read.
+    fn funnel(&self, step: &StepReport) -> Vec<FunnelRow> {
+        let whole = step.handed_over.max(self.look.report.audience);
+        let rows = [
+            ("submitted", StepFact::Submitted, step.handed_over),
+            ("submitted", StepFact::Sent, step.sent),
+            ("delivered", StepFact::Delivered, step.delivered),
+            ("read", StepFact::Read, step.read),
+        ];
+        let row = |(class, fact, number): (&'static str, StepFact, i64)| FunnelRow {
+            class,
+            label: ENGLISH.on_progress.step_fact(fact),
+            portion: Portion::of(number, whole),
+            link: self.at_step(step, fact, number),
+            share: Portion::of(number, step.handed_over).percent(),
+        };
+        rows.into_iter().map(row).collect()
+    }
+
+    /// What else became of messages at a step.
+    fn besides(&self, step: &StepReport) -> Vec<StepNumber> {
+        let to_submit = step.course.map_or(0, |course| course.to_submit);
+        self.numbers(
+            step,
+            &[
+                (StepFact::Reached, step.reached),
+                (StepFact::ToSubmit, to_submit),
+                (StepFact::Undelivered, step.undelivered),
+                (StepFact::Rejected, step.rejected),
+                (StepFact::Unknown, step.unknown_count),
+            ],
+        )
+    }
+
+    /// Why messages fell back from a step.
+    fn fallbacks(&self, step: &StepReport) -> Vec<StepNumber> {
+        let fell = &step.fell_back;
+        self.numbers(
+            step,
+            &[
+                (StepFact::FellDeadline, fell.deadline),
+                (StepFact::FellUndelivered, fell.undelivered),
+                (StepFact::FellRejected, fell.rejected),
+                (StepFact::FellCouldNotLeave, fell.could_not_leave),
+                (StepFact::FellOutsideWindow, fell.outside_window),
+                (StepFact::FellMissingVariable, fell.missing_variable),
+            ],
+        )
+    }
+
+    fn numbers(&self, step: &StepReport, numbers: &[(StepFact, i64)]) -> Vec<StepNumber> {
+        let shown = numbers.iter().filter(|(fact, number)| *number > 0 || *fact == StepFact::Reached);
+        let number = |(fact, number): &(StepFact, i64)| StepNumber {
+            label: ENGLISH.on_progress.fell_because(*fact),
+            number: *number,
+            link: self.at_step(step, *fact, *number),
+        };
+        shown.map(number).collect()
+    }
+
+    /// All who fell back from a step.
+    fn fell_back(&self, step: &StepReport) -> StepNumber {
+        let number = step.fell_back.total();
+        StepNumber { label: ENGLISH.fell_back, number, link: self.at_step(step, StepFact::FellBack, number) }
+    }
+}
+
+/// Days of a booking that are shown.
+const DAYS: usize = 14;
+
+/// A row of a step's funnel.
+#[derive(Debug)]
+struct FunnelRow {
+    class: &'static str,
+    label: &'static str,
+    portion: Portion,
+    /// The page with the recipients behind the number.
+    link: Option<String>,
+    /// The part of what was submitted on the step.
+    share: String,
+}
+
+/// Another number of a step.
+#[derive(Debug)]
+struct StepNumber {
+    label: &'static str,
+    number: i64,
+    link: Option<String>,
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates, and no rate comes near the limit")]
@@ -228,17 +372,6 @@ pub(super) fn outcomes(report: &Report) -> Vec<OutcomeRow> {
 /// Why messages fell back.
 pub(super) fn fell_back(fell: &FellBack) -> String {
     ENGLISH.fell_back_because(fell)
-}
-
-/// The bars of a step: what was submitted, delivered and read, to one scale for all steps.
-fn step_bars(step: &StepReport, audience: &i64) -> Vec<(&'static str, &'static str, Portion)> {
-    let whole = step.handed_over.max(*audience);
-    let mut bars =
-        vec![("submitted", ENGLISH.submitted, step.handed_over), ("delivered", ENGLISH.delivered, step.delivered)];
-    if step.read > 0 {
-        bars.push(("read", ENGLISH.read, step.read));
-    }
-    bars.into_iter().map(|(class, label, number)| (class, label, Portion::of(number, whole))).collect()
 }
 
 /// The question before a cancel.

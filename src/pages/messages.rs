@@ -6,8 +6,8 @@ use super::campaigns::campaign_path;
 use super::frame::Frame;
 use super::show::Plain;
 use crate::clock::format_time_exactly;
-use crate::domain::{Outcome, Timestamp};
-use crate::report::{MessageView, StateName};
+use crate::domain::{Channel, Outcome, StepIndex, Timestamp};
+use crate::report::{MessageView, StateName, StepFact};
 use crate::story::{FactLine, Story};
 
 /// The recipients of a campaign.
@@ -21,6 +21,8 @@ pub struct RecipientsPage {
     pub filter: RecipientFilter,
     /// Whether the campaign can be sent again to some of them.
     pub may_repeat: bool,
+    /// The steps of the campaign, each with its channel.
+    pub steps: Vec<(StepIndex, Channel)>,
     /// Whether it is not the first page.
     pub is_later: bool,
     /// The address of the first page of the same list.
@@ -39,20 +41,26 @@ pub struct RecipientFilter {
     pub is_missed: bool,
     /// Without an outcome so far.
     pub is_open: bool,
+    /// The step at which a message is or ended, or at which the fact is true of it.
+    pub step: Option<StepIndex>,
+    pub fact: Option<StepFact>,
 }
 
 impl RecipientFilter {
     pub const fn is_set(&self) -> bool {
-        self.whom.is_some() || self.state.is_some() || self.outcome.is_some() || self.is_missed || self.is_open
+        let by_outcome = self.state.is_some() || self.outcome.is_some() || self.is_missed || self.is_open;
+        by_outcome || self.whom.is_some() || self.step.is_some()
     }
 }
 
 impl RecipientFilter {
     /// The address at which these recipients are sent to again, after that of the campaign. A repetition is for whole
-    /// outcomes: not for one number, for those without an outcome, or for those who were reached.
+    /// outcomes: not for one number, for those without an outcome, for those who were reached, or for
+    /// what became of them at a step.
     fn repetition(&self) -> Option<String> {
         let is_over = matches!(self.state, None | Some(StateName::Done));
-        let is_one = self.whom.is_some() || self.is_open || self.outcome == Some(Outcome::Reached);
+        let is_one =
+            self.whom.is_some() || self.step.is_some() || self.is_open || self.outcome == Some(Outcome::Reached);
         let outcome = self.outcome.map(|outcome| format!("?outcome={outcome}")).unwrap_or_default();
         (is_over && !is_one).then(|| format!("/again{outcome}"))
     }
@@ -75,6 +83,14 @@ impl RecipientsPage {
 
     fn is_chosen(&self, outcome: impl Plain<Outcome>) -> bool {
         self.filter.outcome == Some(outcome.plain())
+    }
+
+    fn is_at(&self, step: &StepIndex) -> bool {
+        self.filter.step.as_ref() == Some(step)
+    }
+
+    fn has_fact(&self, fact: &StepFact) -> bool {
+        self.filter.fact.as_ref() == Some(fact)
     }
 
     /// The word of the state that is listed.

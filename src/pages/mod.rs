@@ -23,6 +23,7 @@ mod calendar;
 mod campaign;
 mod campaigns;
 mod change;
+mod chart;
 mod events;
 mod figures;
 mod frame;
@@ -55,7 +56,7 @@ pub use audiences::{
     RejectedPage, audience_path, countries, editable, is_mendable, mended_place, rejected_path,
 };
 pub use calendar::{CalendarEntry, CalendarPage, DayPage, Month};
-pub use campaign::{CampaignPage, CancelPage, Done, LivePart};
+pub use campaign::{CampaignPage, CancelPage, CoursePart, Done, LivePart};
 pub use campaigns::{CampaignsPage, Row, campaign_path};
 pub use change::{ChangePage, ChangeStep, DeleteDraftPage};
 pub use events::EventsPage;

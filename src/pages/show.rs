@@ -7,6 +7,7 @@ use super::texts::Texts;
 use crate::audience::Reason;
 use crate::domain::text;
 use crate::domain::{BatchState, Keyword, OptOutSource, Outcome, Timestamp};
+use crate::report::StepFact;
 
 /// A value behind any number of references.
 pub trait Plain<T> {
@@ -29,7 +30,25 @@ macro_rules! plain {
     )+};
 }
 
-plain!(i64, u64, usize, BatchState, Keyword, OptOutSource, Outcome, Reason, Timestamp, super::writing::WritingPage);
+plain!(
+    i64,
+    u64,
+    usize,
+    BatchState,
+    Keyword,
+    OptOutSource,
+    Outcome,
+    Reason,
+    StepFact,
+    Timestamp,
+    super::writing::WritingPage
+);
+
+impl Plain<i64> for u8 {
+    fn plain(&self) -> i64 {
+        i64::from(*self)
+    }
+}
 
 impl Plain<i64> for u32 {
     fn plain(&self) -> i64 {

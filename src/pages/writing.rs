@@ -11,6 +11,7 @@ use super::preview::{PreviewStep, button_name, class, language, media_name};
 use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
 use crate::domain::Timestamp;
+use crate::forecast::{Booking, Days};
 use crate::template::preview::{BubbleHeader, Run};
 
 /// A page of the way to a campaign.
@@ -410,6 +411,8 @@ pub struct Outlook {
     pub facts: Vec<(&'static str, String)>,
     /// The steps: number, channel, lanes, recipients it applies to, when it falls back.
     pub steps: Vec<(usize, String, String, u64, String)>,
+    /// The tier slots that it uses, by day.
+    pub bookings: Vec<Booking>,
     /// Rows that get no message, by reason.
     pub left_out: Vec<(String, u64)>,
     /// Each with the page where it can be changed.
@@ -466,5 +469,14 @@ mod tests {
         assert_eq!(split("{{1}}"), ["true:{{1}}"]);
         assert_eq!(split("a }} b {{ c"), ["false:a }} b ", "false:{{ c"]);
         assert!(split("").is_empty());
+    }
+}
+
+/// Days of a booking that are shown.
+const DAYS: usize = 31;
+
+impl Outlook {
+    fn days(&self) -> Vec<Days<'_>> {
+        Days::of(&self.bookings, DAYS)
     }
 }

@@ -20,6 +20,7 @@ mod reading;
 mod results;
 mod search;
 mod sheets;
+mod step_facts;
 mod steps;
 mod stranded;
 mod view;
@@ -42,6 +43,7 @@ pub use search::{
     FoundMessages, MessageCursor, MessageFilter, RecipientCursor, StateName, messages_in_all, messages_to,
 };
 pub use sheets::{Sheets, WriteError, csv_text};
+pub use step_facts::StepFact;
 pub use steps::{Entered, FellBack, NotSubmitted, StepCourse, StepReport};
 pub use stranded::Stranded;
 pub use view::{BatchView, ReportView};

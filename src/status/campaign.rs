@@ -1,6 +1,6 @@
 //! Reads the present state of a campaign, all at one time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -12,9 +12,9 @@ use super::servers::Servers;
 use super::slow::Slow;
 use crate::campaign::{Approval, Launcher, NeedsApproval, settled_by, used_up};
 use crate::config::{Config, Lane};
-use crate::domain::{BatchId, BatchState, Count, Plan, Span, Step, StepIndex, Tallies, Timestamp};
+use crate::domain::{BatchId, BatchState, Count, Outcome, Plan, Span, Step, StepIndex, Tallies, Tier, Timestamp};
 use crate::forecast::Forecast;
-use crate::report::{QueuedMessages, Report, Show, Stranded};
+use crate::report::{CoursePoint, QueuedMessages, Report, Show, Stranded, line};
 use crate::store::{Batch, Hold, StepHold};
 use crate::throttle::with_overrides;
 
@@ -50,9 +50,35 @@ pub struct Look {
     pub repeated: Option<Repeated>,
     /// Its steps that wait for their send hours.
     pub closed_hours: Vec<ClosedHours>,
+    /// The use of the tiers that limit its lanes, while it may send.
+    pub tiers: Vec<TierGauge>,
+}
+
+/// How much of the tier of a portfolio is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TierGauge {
+    pub portfolio: String,
+    /// Recipients in the last 24 hours.
+    pub used: u32,
+    /// Recipients that it allows in 24 hours.
+    pub most: u32,
 }
 
 impl Look {
+    /// The line through the noted figures of the campaign.
+    pub fn course(&self, noted: &[CoursePoint]) -> Vec<CoursePoint> {
+        let reached = self.report.outcome(Outcome::Reached);
+        let end = |last: &CoursePoint| CoursePoint {
+            at: self.batch.settled_at.or(self.batch.cancelled_at).unwrap_or(last.at),
+            submitted: self.report.steps.iter().map(|step| step.handed_over).sum(),
+            reached,
+            ended: self.show.counts.done - reached,
+            open: self.report.open,
+            ..*last
+        };
+        line(noted, self.at, noted.last().filter(|_| self.is_over()).map(end))
+    }
+
     /// Whether every message has its outcome.
     pub fn is_over(&self) -> bool {
         self.batch.state == BatchState::Settled || self.batch.state.is_cancelled() && self.report.open == 0
@@ -86,6 +112,8 @@ pub struct Watcher<'a> {
     has_forecast: bool,
     /// The latest forecast, and when it was made.
     forecast: Option<(Timestamp, Foreseen)>,
+    /// The recipients that count against each tier, and when they were counted.
+    tiers: Option<(Timestamp, BTreeMap<String, u32>)>,
 }
 
 /// The forecast of the waiting messages, and the time of the last submission in the worst case.
@@ -148,7 +176,7 @@ pub(super) async fn look_at_all(launcher: &Launcher<'_>, campaigns: Vec<Batch>) 
     for batch in campaigns {
         let id = batch.id;
         let plan = plans.remove(&id).ok_or(StatusError::NoPlan)?;
-        let mut watcher = Watcher { launcher, id, plan, has_forecast: false, forecast: None };
+        let mut watcher = Watcher { launcher, id, plan, has_forecast: false, forecast: None, tiers: None };
         let (tallies, next_due) = (tallies.remove(&id).unwrap_or_default(), next_due.remove(&id));
         looks.push(watcher.look_at(Counted { batch, tallies, next_due }, &around).await?);
     }
@@ -177,7 +205,7 @@ const FORECAST: Span = Span::from_secs(5);
 impl<'a> Watcher<'a> {
     pub async fn new(launcher: &'a Launcher<'a>, id: BatchId) -> Result<Self, StatusError> {
         let plan = launcher.store.plan(id).await?.ok_or(StatusError::NoPlan)?;
-        Ok(Self { launcher, id, plan, has_forecast: true, forecast: None })
+        Ok(Self { launcher, id, plan, has_forecast: true, forecast: None, tiers: None })
     }
 
     pub const fn plan(&self) -> &Plan {
@@ -250,6 +278,7 @@ impl<'a> Watcher<'a> {
             None => None,
         };
         let closed_hours = ClosedHours::read(store, &batch, &self.plan, &tallies, at).await?;
+        let tiers = if self.has_forecast && sends(batch.state) { self.tiers(turned, at).await? } else { Vec::new() };
         Ok(Look {
             at,
             batch,
@@ -268,6 +297,7 @@ impl<'a> Watcher<'a> {
             waived,
             repeated,
             closed_hours,
+            tiers,
         })
     }
 
@@ -336,6 +366,28 @@ impl<'a> Watcher<'a> {
         let foreseen = (forecast, finished_by);
         self.forecast = Some((at, foreseen.clone()));
         Ok(foreseen)
+    }
+
+    /// The use of each tier that limits its lanes, the first of its steps first.
+    async fn tiers(&mut self, turned: &Config, at: Timestamp) -> Result<Vec<TierGauge>, StatusError> {
+        let mut gauges: Vec<TierGauge> = Vec::new();
+        for lane in self.plan.steps.iter().flat_map(|step| turned.lanes_of(step)) {
+            let (Some(portfolio), Tier::Recipients(most)) = (lane.limited_portfolio(), lane.tier) else { continue };
+            if gauges.iter().all(|gauge| gauge.portfolio != portfolio) {
+                gauges.push(TierGauge { portfolio: portfolio.to_owned(), used: 0, most });
+            }
+        }
+        if gauges.is_empty() {
+            return Ok(gauges);
+        }
+        if self.tiers.as_ref().is_none_or(|(counted, _)| at.since(*counted) >= FORECAST) {
+            self.tiers = Some((at, self.launcher.store.tiers_used(at - Tier::HELD).await?));
+        }
+        for gauge in &mut gauges {
+            let used = self.tiers.as_ref().and_then(|(_, used)| used.get(&gauge.portfolio));
+            gauge.used = used.copied().unwrap_or_default();
+        }
+        Ok(gauges)
     }
 
     /// Whether waiting messages need an operator to release a hold. Messages with another lane in the pool do not.

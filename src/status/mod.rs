@@ -23,7 +23,7 @@ mod servers;
 mod slow;
 mod templates;
 
-pub use campaign::{LaneRateView, Look, Watcher};
+pub use campaign::{LaneRateView, Look, TierGauge, Watcher};
 pub use campaign_view::{CampaignView, Listed, ListedView, StepView};
 pub use closed_hours::ClosedHours;
 pub use error::StatusError;

@@ -1,8 +1,8 @@
 //! The list of campaigns, and the page of one.
 
 use axum::extract::State;
-use axum::http::Uri;
-use axum::response::Response;
+use axum::http::{Uri, header};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
@@ -11,11 +11,12 @@ use super::frame::page;
 use super::home::rows;
 use super::writing::unfinished;
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path, Query, found, launcher};
+use crate::api::native::{Answer, Call, Path, Problem, Query, found, launcher};
 use crate::domain::{BatchId, BatchState, Scope};
 use crate::events::Event;
-use crate::pages::{CampaignPage, CampaignsPage, Done, LivePart, Part, Place, campaign_path};
-use crate::status::{Listed, Watcher};
+use crate::pages::{CampaignPage, CampaignsPage, CoursePart, Done, LivePart, Part, Place, campaign_path};
+use crate::report::{CoursePoint, csv_text};
+use crate::status::{Listed, Look, Watcher};
 use crate::store::{Batch, BatchFilter};
 
 /// Campaigns of a page.
@@ -126,7 +127,9 @@ pub(super) async fn show(
     let events = latest_events(&shared, &batch).await?;
     let mut frame = session.frame(Place::Below(Part::Campaigns));
     frame.notice = query.done.map(|done| frame.texts().done(done).to_owned());
-    let live = LivePart { look: &look, events: &events, zone: frame.zone };
+    let (points, path) = (course(&shared, &look).await?, campaign_path(&look.show.id));
+    let charts = CoursePart { path: &path, points: &points, zone: frame.zone };
+    let live = LivePart { look: &look, events: &events, zone: frame.zone, course: Some(charts) };
     let repetitions = shared.store.repetitions(batch.id, REPETITIONS_SHOWN).await?;
     page(&CampaignPage {
         frame,
@@ -141,7 +144,34 @@ fn named(batch: &Batch) -> (String, String) {
     (batch.display_name(), campaign_path(&batch.public_id().to_string()))
 }
 
+/// The line through the figures that were noted of a campaign.
+pub(super) async fn course(shared: &Shared, look: &Look) -> Answer<Vec<CoursePoint>> {
+    Ok(look.course(&shared.store.figures(look.batch.id).await?))
+}
+
+/// The figures that were noted of a campaign, all of them, as a file.
+pub(super) async fn course_csv(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    _session: Session,
+    call: Call,
+) -> Answer<Response> {
+    let batch = found(&shared, &call, &campaign).await?;
+    let columns = ["at", "submitted", "reached", "not_reached", "open", "fell_back"].map(str::to_owned);
+    let noted = shared.store.figures(batch.id).await?;
+    let numbers = |noted: &CoursePoint| {
+        let figures = [noted.submitted, noted.reached, noted.ended, noted.open, noted.fell_back];
+        std::iter::once(noted.at.rfc3339()).chain(figures.map(|number| number.to_string())).collect()
+    };
+    let rows: Vec<Vec<String>> = std::iter::once(columns.to_vec()).chain(noted.iter().map(numbers)).collect();
+    let csv = csv_text(&rows).map_err(|error| Problem::failed(&error))?;
+    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")], csv).into_response())
+}
+
 pub(super) async fn latest_events(shared: &Shared, batch: &Batch) -> Answer<Vec<Event>> {
     let events = shared.store.events_before(Some(batch.id), None, EVENTS_SHOWN).await?;
     Ok(events.into_iter().map(|(_, event)| event).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch::{Receiver, Sender};
 
-use super::campaigns::latest_events;
+use super::campaigns::{course, latest_events};
 use crate::api::Shared;
 use crate::api::door::Patience;
 use crate::api::native::{Answer, Call, Path, Problem, Query, found};
@@ -25,8 +25,8 @@ use crate::campaign::Launcher;
 use crate::domain::text::hex;
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Zone};
 use crate::events::Origin;
-use crate::pages::{LivePart, Page as _};
-use crate::status::Watcher;
+use crate::pages::{CoursePart, LivePart, Page as _, campaign_path};
+use crate::status::{Look, Watcher};
 
 /// The time between two looks.
 const LOOK: Span = Span::from_secs(1);
@@ -39,6 +39,8 @@ struct Shown {
     /// Changes with the content.
     id: String,
     html: Arc<str>,
+    /// The charts; empty before there are some.
+    course: Arc<str>,
     /// `None` before the first look.
     state: Option<BatchState>,
     is_over: bool,
@@ -104,13 +106,15 @@ async fn look_on(shared: Shared, key: Key, sender: Arc<Sender<Shown>>) {
         loop {
             let look = watcher.look().await?;
             let events = latest_events(&shared, &look.batch).await?;
-            let html = LivePart { look: &look, events: &events, zone }.html();
+            let html = LivePart { look: &look, events: &events, zone, course: None }.html();
             let html: Arc<str> = html.map_err(|error| Problem::failed(&error))?.into();
             let digest = Sha256::digest(html.as_bytes());
             let id = hex(&digest[..8]);
-            let shown = Shown { id, html, state: Some(look.batch.state), is_over: look.is_over(), is_gone: false };
+            let course = course_html(&shared, &look, zone).await?;
+            let (state, is_over) = (Some(look.batch.state), look.is_over());
+            let shown = Shown { id, html, course, state, is_over, is_gone: false };
             sender.send_if_modified(|last| {
-                let is_new = last.id != shown.id;
+                let is_new = last.id != shown.id || last.course != shown.course;
                 *last = shown;
                 is_new
             });
@@ -129,6 +133,13 @@ async fn look_on(shared: Shared, key: Key, sender: Arc<Sender<Shown>>) {
         tracing::warn!(error = problem.sentence(), "cannot look at a campaign for its page");
         sender.send_modify(|last| last.is_gone = true);
     }
+}
+
+/// The charts of a campaign.
+async fn course_html(shared: &Shared, look: &Look, zone: Option<Zone>) -> Answer<Arc<str>> {
+    let points = course(shared, look).await?;
+    let html = CoursePart { path: &campaign_path(&look.show.id), points: &points, zone }.html();
+    Ok(html.map_err(|error| Problem::failed(&error))?.trim().into())
 }
 
 /// The state of the campaign on the page that asks.
@@ -158,6 +169,8 @@ pub(super) async fn live(
         receiver,
         state: query.state,
         last,
+        course: Arc::default(),
+        waiting: None,
         checked_at,
         is_first: true,
         is_over: false,
@@ -184,6 +197,10 @@ struct Viewer {
     state: Option<BatchState>,
     /// The id of what the page shows.
     last: String,
+    /// The charts that the page shows.
+    course: Arc<str>,
+    /// An event that follows the last one at once.
+    waiting: Option<StreamEvent>,
     checked_at: Timestamp,
     is_first: bool,
     /// Every message has its outcome, and the page shows it.
@@ -195,6 +212,9 @@ impl Viewer {
     /// The next change; `None` at the end.
     async fn next(&mut self) -> Option<StreamEvent> {
         loop {
+            if let Some(event) = self.waiting.take() {
+                return Some(event);
+            }
             if self.has_ended {
                 return None;
             }
@@ -230,6 +250,10 @@ impl Viewer {
                 return Some(self.reload());
             }
             self.is_over = shown.is_over;
+            if shown.course != self.course {
+                self.course = Arc::clone(&shown.course);
+                self.waiting = Some(StreamEvent::default().event("course").data(&shown.course));
+            }
             if shown.id != self.last {
                 self.last.clone_from(&shown.id);
                 return Some(StreamEvent::default().event("live").id(shown.id).data(shown.html));

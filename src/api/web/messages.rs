@@ -15,13 +15,13 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::book::Book;
 use crate::campaign::find_exactly;
-use crate::domain::{Loaded, MessageId, Msisdn, Outcome};
+use crate::domain::{Loaded, MessageId, Msisdn, Outcome, Plan, StepIndex};
 use crate::pages::{
     FoundPage, MessagePage, Part, Place, RecipientFilter, RecipientsPage, campaign_path, recipient_path,
 };
 use crate::report::{
-    MessageFilter, MessageView, MessageViews, RecipientCursor, StateName, message_by_id, messages_from, messages_to,
-    messages_to_within,
+    MessageFilter, MessageView, MessageViews, RecipientCursor, StateName, StepFact, message_by_id, messages_from,
+    messages_to, messages_to_within,
 };
 use crate::store::{Batch, Whom};
 use crate::story;
@@ -42,6 +42,10 @@ pub(super) struct RecipientsQuery {
     missed: bool,
     /// Without an outcome.
     open: bool,
+    /// The number of a step, and what is true there; without it, where a message is or ended.
+    step: String,
+    #[serde(deserialize_with = "super::form::known")]
+    fact: Option<StepFact>,
     #[serde(skip_serializing)]
     cursor: String,
 }
@@ -54,6 +58,8 @@ impl RecipientsQuery {
             outcome: self.outcome,
             is_missed: self.missed,
             is_open: self.open,
+            step: self.step.parse::<u8>().ok().and_then(|step| StepIndex::new(step.checked_sub(1)?)),
+            fact: self.fact,
         }
     }
 }
@@ -63,9 +69,15 @@ impl RecipientFilter {
         let by = MessageFilter { state: self.state, outcome: self.outcome };
         let reached = MessageFilter { state: None, outcome: Some(Outcome::Reached) };
         let done = MessageFilter { state: Some(StateName::Done), outcome: None };
+        // A fact is about a step: without one it is ignored.
+        let is_there = |step: StepIndex| match self.fact {
+            Some(fact) => fact.holds(batch, message, step),
+            None => message.present.step == step,
+        };
         by.wants(batch, message)
             && !(self.is_missed && reached.wants(batch, message))
             && !(self.is_open && done.wants(batch, message))
+            && self.step.is_none_or(is_there)
     }
 }
 
@@ -93,7 +105,10 @@ pub(super) async fn of_campaign(
         None => messages_from(store, &batch, from, SHOWN, wanted).await?,
     };
     let next = next.map(|next| cursors.write(&next)).transpose()?;
+    let plan = store.plan(batch.id).await?;
+    let steps = plan.iter().flat_map(Plan::indexed_steps).map(|(index, step)| (index, step.channel));
     page(&RecipientsPage {
+        steps: steps.collect(),
         frame: session.frame(Place::Below(Part::Campaigns)),
         campaign: batch.display_name(),
         campaign_id: batch.public_id().to_string(),

@@ -57,6 +57,7 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/campaigns", get(campaigns::list))
         .route("/campaigns/{campaign}", get(campaigns::show))
         .route("/campaigns/{campaign}/live", get(live::live))
+        .route("/campaigns/{campaign}/course.csv", get(campaigns::course_csv))
         .route("/campaigns/{campaign}/recipients", get(messages::of_campaign))
         .route("/campaigns/{campaign}/events", get(events::of_campaign))
         .route("/campaigns/{campaign}/start", post(decisions::start))

@@ -19,13 +19,31 @@ if (live) {
     const focused = live.contains(document.activeElement) ? document.activeElement : null;
     const key = focused && (focused.getAttribute("href") || focused.getAttribute("aria-label"));
     const scrolled = [...live.querySelectorAll(".scroll")].map((part) => part.scrollLeft);
-    live.replaceChildren(...parsed.body.childNodes);
+    // The charts are sent by themselves, and stay where they are.
+    const fresh = [...parsed.body.childNodes];
+    const charts = document.getElementById("course");
+    const at = fresh.findIndex((part) => part.id === "course");
+    if (charts && at >= 0) {
+      for (const old of [...live.childNodes]) if (old !== charts) old.remove();
+      charts.before(...fresh.slice(0, at));
+      charts.after(...fresh.slice(at + 1));
+    } else {
+      live.replaceChildren(...fresh);
+    }
     live.querySelectorAll(".scroll").forEach((part, index) => { part.scrollLeft = scrolled[index] || 0; });
     if (key) {
       const same = [...live.querySelectorAll("a, [tabindex]")].find(
         (part) => part.getAttribute("href") === key || part.getAttribute("aria-label") === key);
       if (same) same.focus({ preventScroll: true });
     }
+  };
+
+  const draw = (html) => {
+    const charts = document.getElementById("course");
+    const table = charts.querySelector("details");
+    // Whoever reads the table reads on.
+    if (table && table.open) return;
+    charts.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
   };
 
   const say = (text) => {
@@ -46,6 +64,7 @@ if (live) {
       say("");
       show(event.data);
     });
+    source.addEventListener("course", (event) => draw(event.data));
     source.addEventListener("open", () => { clearTimeout(lost); say(""); });
     // The campaign has ended, or its state has changed: the page has other controls.
     source.addEventListener("reload", () => { close(); location.reload(); });

@@ -175,6 +175,7 @@ fn outlook(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Writin
         recipients: recipients.recipients,
         facts,
         steps: steps.collect(),
+        bookings: forecast.as_ref().map(|forecast| forecast.bookings.clone()).unwrap_or_default(),
         left_out: left_out.collect(),
         warnings: others.map(warning).collect(),
         needs_approval: needs_approval.map(|warning| warning.sentence.clone()),

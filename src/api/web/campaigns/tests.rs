@@ -1,0 +1,70 @@
+//! Tests of a campaign over time, and of the recipients behind the numbers of its steps.
+
+use axum::http::{StatusCode, header};
+
+use crate::api::native::tests::Bench;
+use crate::api::web::tests::Browser;
+use crate::domain::{BatchId, Span, Timestamp};
+use crate::store::BatchFigures;
+
+/// A campaign with two recipients, and its page.
+async fn launched(bench: &Bench) -> (String, BatchId) {
+    let launched = bench.launch("Promo").await;
+    assert_eq!(launched.status, StatusCode::CREATED, "{}", launched.text);
+    let batch = bench.store.batch_named("Promo").await.unwrap().unwrap().id;
+    (format!("/campaigns/{}", launched.body["id"].as_str().unwrap()), batch)
+}
+
+fn figures(batch: BatchId, begins: Timestamp, second: i64) -> BatchFigures {
+    let (at, open) = (begins + Span::from_secs(second), 1_000 - second * 10);
+    BatchFigures {
+        batch,
+        at,
+        submitted: second * 20,
+        reached: second * 10,
+        ended: 0,
+        open,
+        fell_back: 7,
+        allowed: 80_000,
+    }
+}
+
+#[tokio::test]
+async fn a_page_has_charts_once_there_are_two_notes() {
+    let bench = Bench::new().await;
+    let (campaign, batch) = launched(&bench).await;
+    let browser = Browser::manager(&bench).await;
+    let page = browser.get(&campaign).await.text;
+    assert!(page.contains("<div id=\"course\">") && !page.contains("<polyline"), "{page}");
+    let begins = bench.store.batch(batch).await.unwrap().unwrap().created_at;
+    let noted = (0..60).map(|second| figures(batch, begins, second)).collect();
+    bench.store.note_figures(noted, Vec::new()).await.unwrap();
+    let page = browser.get(&campaign).await.text;
+    assert_eq!(page.matches("<polyline").count(), 5, "{page}");
+    assert!(page.contains("590 reached, 0 not reached, 410 open"), "{page}");
+    assert!(page.contains("at most 1,200, 1,200 on average; 4,800 allowed"), "{page}");
+    assert!(!page.contains(" style=") && page.len() < 60_000, "{}", page.len());
+    let file = browser.get(&format!("{campaign}/course.csv")).await;
+    assert!(file.headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/csv"));
+    assert_eq!(file.text.lines().count(), 61, "{}", file.text);
+    assert!(file.text.starts_with("at,submitted,reached,not_reached,open,fell_back"), "{}", file.text);
+}
+
+#[tokio::test]
+async fn recipients_are_found_by_what_became_of_them_at_a_step() {
+    let bench = Bench::new().await;
+    let (campaign, _) = launched(&bench).await;
+    let browser = Browser::manager(&bench).await;
+    let count = async |query: &str| {
+        let shown = browser.get(&format!("{campaign}/recipients?{query}")).await;
+        assert_eq!(shown.status, StatusCode::OK, "{query}: {}", shown.text);
+        shown.text.matches("href=\"/messages/").count()
+    };
+    assert_eq!((count("step=1").await, count("step=1&fact=to_submit").await), (2, 2));
+    assert_eq!((count("step=7").await, count("step=1&fact=submitted").await), (0, 0));
+    assert_eq!(count("step=1&fact=fell_back").await, 0);
+    // Words and steps that do not exist are no filter, and neither is a fact without a step.
+    assert_eq!((count("step=0&fact=read").await, count("step=x&fact=y").await, count("fact=read").await), (2, 2, 2));
+    let page = browser.get(&campaign).await.text;
+    assert!(page.contains("/recipients?step=1&#38;fact=to_submit\""), "{page}");
+}
