@@ -24,7 +24,7 @@ const LABEL: i64 = 15;
 
 /// A line of a chart.
 #[derive(Debug)]
-pub struct Line {
+pub(super) struct Line {
     /// Its class, which gives it a colour and a style.
     pub class: &'static str,
     /// Its name and its last value.
@@ -37,7 +37,7 @@ pub struct Line {
 
 /// A time on the axis.
 #[derive(Debug)]
-pub struct Tick {
+pub(super) struct Tick {
     pub x: String,
     /// The part of the text that is at `x`: `start`, `middle` or `end`.
     pub anchor: &'static str,
@@ -46,7 +46,7 @@ pub struct Tick {
 
 /// A chart.
 #[derive(Debug)]
-pub struct Chart {
+pub(super) struct Chart {
     pub title: &'static str,
     /// What it says, in a sentence.
     pub summary: String,
@@ -58,7 +58,7 @@ pub struct Chart {
 
 /// A row of the table behind the charts.
 #[derive(Debug)]
-pub struct Row {
+pub(super) struct Row {
     pub at: Timestamp,
     pub figures: [String; 5],
 }
@@ -67,7 +67,7 @@ pub struct Row {
 type Values<'a> = (&'static str, &'static str, &'a dyn Fn(&CoursePoint) -> i64);
 
 /// Recipients by what became of them. `None` without two points.
-pub fn recipients(course: &[CoursePoint], zone: Option<Zone>) -> Option<Chart> {
+pub(super) fn recipients(course: &[CoursePoint], zone: Option<Zone>) -> Option<Chart> {
     let points = thinned(course, POINTS);
     let (first, last) = (*points.first()?, *points.last()?);
     let top = nice(points.iter().map(|point| point.reached + point.ended + point.open).max()?);
@@ -92,7 +92,7 @@ pub fn recipients(course: &[CoursePoint], zone: Option<Zone>) -> Option<Chart> {
 }
 
 /// Submissions a minute, and how many were allowed. `None` without two points.
-pub fn submissions(course: &[CoursePoint], zone: Option<Zone>) -> Option<Chart> {
+pub(super) fn submissions(course: &[CoursePoint], zone: Option<Zone>) -> Option<Chart> {
     let points = thinned(course, POINTS);
     let (first, last) = (*points.first()?, *points.last()?);
     let stretches: Vec<Stretch> = points.windows(2).filter_map(Stretch::of).collect();
@@ -118,7 +118,7 @@ pub fn submissions(course: &[CoursePoint], zone: Option<Zone>) -> Option<Chart> 
 }
 
 /// The numbers behind the charts.
-pub fn rows(course: &[CoursePoint]) -> Vec<Row> {
+pub(super) fn rows(course: &[CoursePoint]) -> Vec<Row> {
     let row = |point: &CoursePoint| Row {
         at: point.at,
         figures: [point.submitted, point.reached, point.ended, point.open, point.fell_back].map(grouped),

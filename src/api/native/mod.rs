@@ -58,7 +58,7 @@ use admit::Gate;
 use commands::Turns;
 use page::CursorKey;
 use rules::{Operations, Rule};
-use table::{TableFormat, Tables};
+use table::Tables;
 
 // What the pages share with the operations.
 pub(super) use campaigns::{current, draft_of, found, launcher};

@@ -85,7 +85,15 @@ fn recorded(mut response: Response) -> Response {
 /// A field of a form, with what was entered.
 fn field(form: &Form, name: &str, (label, hint): (&'static str, &'static str), problem: Option<String>) -> Field {
     let value = form.get(name).unwrap_or_default().to_owned();
-    Field { name: name.to_owned(), label, hint, value, kind: FieldKind::Text, problem }
+    Field {
+        name: name.to_owned(),
+        label: label.into(),
+        hint: hint.into(),
+        value,
+        kind: FieldKind::Text,
+        problem,
+        count: None,
+    }
 }
 
 /// The scopes that a form has checked. A word that does not exist is none: the form has no such box.

@@ -124,7 +124,15 @@ impl Shown {
 }
 
 fn text(name: &str, (label, hint): (&'static str, &'static str), value: String) -> Field {
-    Field { name: name.to_owned(), label, hint, value, kind: FieldKind::Text, problem: None }
+    Field {
+        name: name.to_owned(),
+        label: label.into(),
+        hint: hint.into(),
+        value,
+        kind: FieldKind::Text,
+        problem: None,
+        count: None,
+    }
 }
 
 /// A time, in the zone of the campaign. Without a zone, it is written with its offset.
