@@ -153,7 +153,7 @@ fn a_minute(number: i64, span: Span) -> i64 {
 /// At most about so many points, the first and the last among them.
 fn thinned(points: &[CoursePoint], most: usize) -> Vec<CoursePoint> {
     let every = points.len().div_ceil(most).max(1);
-    let is_kept = |index: usize| index % every == 0 || index + 1 == points.len();
+    let is_kept = |index: usize| index.is_multiple_of(every) || index + 1 == points.len();
     points.iter().enumerate().filter(|(index, _)| is_kept(*index)).map(|(_, point)| *point).collect()
 }
 

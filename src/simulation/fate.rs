@@ -15,15 +15,16 @@ use crate::domain::{
 use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
-    AccountEvent, Alias, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, BatchFilter, BatchPage, Batches,
-    Beat, Call, Catalogues, Change, Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition, Epoch, Error,
-    Events, FetchedTemplates, FoundAttempt, FoundRecipient, HighestStatus, Hold, Holder, Inbound, InboundOf, Joined,
-    Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts, Messages, NamingLane,
-    NewAudience, NewBatch, NewCall, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut, OptOutRecord, Override,
-    PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt, Receipts,
-    RecipientPlace, RejectedRow, RejectedWebhooks, Repetitions, Replies, ReplyCount, Result, Retention, Scope, Sender,
-    Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit, TemplateRequest,
-    TierSlot, Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup, Whom,
+    AccountEvent, Alias, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, BatchFigures, BatchFilter,
+    BatchPage, Batches, Beat, Call, Catalogues, Change, Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition,
+    Epoch, Error, Events, FetchedTemplates, Figures, FoundAttempt, FoundRecipient, HighestStatus, Hold, Holder,
+    Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts,
+    Messages, NamingLane, NewAudience, NewBatch, NewCall, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut,
+    OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt,
+    Receipts, RecipientPlace, RejectedRow, RejectedWebhooks, Repetitions, Replies, ReplyCount, Result, Retention,
+    Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit,
+    TemplateRequest, TierSlot, Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup,
+    Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -408,6 +409,13 @@ through! {
         writes forget_confirmations(of: Vec<Cursor>) -> ();
         reads open_windows(recipients: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
         reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
+    }
+}
+
+through! {
+    Figures {
+        writes note_figures(figures: Vec<BatchFigures>, forget: Vec<(BatchId, Timestamp)>) -> ();
+        reads figures(batch: BatchId) -> Vec<BatchFigures>;
     }
 }
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use volley::api::{self, ApiParts, Door};
 use volley::campaign::{Draft, Launched, Launcher};
 use volley::clock::{Chance, Clock, RealClock};
-use volley::config::{self, Config};
+use volley::config::{self, Config, Loaded};
 use volley::dispatch::LaneStatus;
 use volley::domain::{Count, Outcome, Span, Tallies, Umid};
 use volley::events::Origin;
@@ -199,6 +199,7 @@ impl World {
         let node = Node::start_over(parts, transport).await.unwrap();
         let parts = ApiParts {
             config: Arc::clone(&self.config),
+            loaded: Arc::new(Loaded::without_sources(Config::clone(&self.config))),
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),

@@ -9,7 +9,7 @@ use crate::api::web::tests::{Browser, place};
 use crate::domain::{BatchState, Scope};
 
 async fn bench_above(most: u32) -> Bench {
-    Bench::configured(|text| format!("{text}\n[campaigns]\napproval_above = {most}\n")).await
+    Bench::changed(|text| format!("{text}\n[campaigns]\napproval_above = {most}\n")).await
 }
 
 /// Calls the API as a script of a page does.

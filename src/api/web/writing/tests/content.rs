@@ -15,7 +15,7 @@ const HELLO: &str = r#"[{"type":"HEADER","format":"TEXT","text":"News for {{1}}"
 
 /// A server that knows templates of its WhatsApp lane.
 async fn bench() -> Bench {
-    let bench = Bench::configured(|text| {
+    let bench = Bench::changed(|text| {
         let number = "number = \"+6531234567\"";
         text.replacen(number, &format!("{number}\naccount_id = \"acme-1\"\nchannel_id = \"wa-1\""), 1)
     })
