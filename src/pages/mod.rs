@@ -73,8 +73,8 @@ pub use report::{
     ReportPage, ShareLink, SharePage, SharedReportPage, Tables, TablesPage, TablesStage, outcomes_besides_reached,
 };
 pub use sending::{
-    FetchedTemplates, PriceRow, PricesPage, TemplateDone, TemplateHold, TemplateInLanguage, TemplatePage, TemplateRow,
-    TemplatesPage, template_path,
+    FetchedLanes, FetchedTemplates, PriceRow, PricesPage, TemplateDone, TemplateHold, TemplateInLanguage, TemplatePage,
+    TemplateRow, TemplatesPage, template_path,
 };
 pub use server::{DoctorPage, SettingChange, SettingRow, SettingSection, SettingsPage};
 pub use sign_in::{SetupPage, SignInPage};

@@ -66,8 +66,16 @@ pub struct TemplatesPage {
 pub struct FetchedTemplates {
     pub at: Timestamp,
     pub by: String,
-    /// The lanes of each channel, how many templates it has or why they were not fetched, and what has changed.
-    pub channels: Vec<(Vec<String>, Result<String, String>, Vec<String>)>,
+    pub channels: Vec<FetchedLanes>,
+}
+
+/// What the provider answered about one channel of WhatsApp.
+#[derive(Debug, Clone)]
+pub struct FetchedLanes {
+    pub lanes: Vec<String>,
+    /// How many templates it has, or why they were not fetched.
+    pub outcome: Result<String, String>,
+    pub changes: Vec<String>,
 }
 
 /// A template of the list.

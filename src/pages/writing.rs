@@ -457,6 +457,15 @@ impl UnfinishedPage {
     }
 }
 
+/// Days of a booking that are shown.
+const DAYS: usize = 31;
+
+impl Outlook {
+    fn days(&self) -> Vec<Days<'_>> {
+        Days::of(&self.bookings, DAYS)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -469,14 +478,5 @@ mod tests {
         assert_eq!(split("{{1}}"), ["true:{{1}}"]);
         assert_eq!(split("a }} b {{ c"), ["false:a }} b ", "false:{{ c"]);
         assert!(split("").is_empty());
-    }
-}
-
-/// Days of a booking that are shown.
-const DAYS: usize = 31;
-
-impl Outlook {
-    fn days(&self) -> Vec<Days<'_>> {
-        Days::of(&self.bookings, DAYS)
     }
 }

@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 
 use crate::api::native::{Answer, Kind, Problem};
 use crate::domain::{Span, Timestamp};
+use crate::pages::FetchedLanes;
 use crate::status::Findings;
 
 /// The latest answers of the provider.
@@ -15,15 +16,6 @@ pub(in crate::api) struct LatestAnswers {
     pub(super) checks: Latest<Findings>,
     /// Its templates, for the lanes of each channel.
     pub(super) templates: Latest<Vec<FetchedLanes>>,
-}
-
-/// The templates of the lanes of a channel.
-#[derive(Debug)]
-pub(super) struct FetchedLanes {
-    pub(super) lanes: Vec<String>,
-    /// How many there are, or why they were not fetched.
-    pub(super) outcome: Result<String, String>,
-    pub(super) changes: Vec<String>,
 }
 
 /// An answer.

@@ -11,7 +11,7 @@ use volley::api::{ApiParts, Door};
 use volley::book::Book;
 use volley::campaign::{self, Decided, Draft, Launched, Launcher, SingleMessage};
 use volley::clock::{Chance, Clock, ManualClock};
-use volley::config::{self, Config, Loaded};
+use volley::config::{self, Config};
 use volley::domain::{AttemptId, Channel, Loaded, MessageKey, Plan, Present, Span, State, StepIndex, Timestamp, Umid};
 use volley::events::Origin;
 use volley::node::{Node, NodeParts, Os, StartError};
@@ -126,7 +126,7 @@ impl ByHand {
         let url = format!("http://{}/webhooks/8x8", listener.local_addr().unwrap());
         let parts = ApiParts {
             config: Arc::clone(&self.config),
-            loaded: Arc::new(Loaded::without_sources(Config::clone(&self.config))),
+            loaded: Arc::new(config::Loaded::without_sources(Config::clone(&self.config))),
             store: Arc::clone(&self.store),
             clock: super::clock(),
             chance: Arc::clone(&self.chance),

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Query, launcher};
 use crate::api::web::admit::Session;
-use crate::api::web::asked::FetchedLanes;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
@@ -16,8 +15,8 @@ use crate::campaign::{TemplateDecision, carry_out_on_template, lanes_to_hold};
 use crate::catalogue::{Catalogue, KnownTemplate, Pull, TemplateChange, pull};
 use crate::domain::{Channel, Scope};
 use crate::pages::{
-    FetchedTemplates, Part, Place, TemplateDone, TemplateHold, TemplateInLanguage, TemplatePage, TemplateRow,
-    TemplatesPage, template_path,
+    FetchedLanes, FetchedTemplates, Part, Place, TemplateDone, TemplateHold, TemplateInLanguage, TemplatePage,
+    TemplateRow, TemplatesPage, template_path,
 };
 use crate::status::{TemplateHistory, TemplateView, Templates, holds};
 
@@ -73,11 +72,7 @@ pub(super) async fn list(
         answer: shared.0.asked.templates.known().map(|asked| FetchedTemplates {
             at: asked.at,
             by: asked.by.clone(),
-            channels: asked
-                .answer
-                .iter()
-                .map(|fetched| (fetched.lanes.clone(), fetched.outcome.clone(), fetched.changes.clone()))
-                .collect(),
+            channels: asked.answer.clone(),
         }),
         name: query.name.trim().to_owned(),
         status: query.status.clone(),

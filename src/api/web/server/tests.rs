@@ -111,5 +111,5 @@ async fn a_running_server_is_listed_with_its_heartbeat() {
     crate::store::started(bench.store.as_ref(), bench.shared.clock.now()).await;
     let browser = Browser::of(&bench, "rio", &[Scope::Read]).await;
     let text = browser.get("/doctor").await.text;
-    assert!(text.contains("Last heartbeat") && text.contains("Running, last seen"), "{text}");
+    assert!(text.contains("Last heartbeat") && text.contains("running, last seen"), "{text}");
 }
