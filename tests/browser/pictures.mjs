@@ -1,7 +1,7 @@
 // Compares a page with the picture of it that is kept beside the tests.
 //
 // What differs from run to run is made equal before: digits, ids, and the widths of bars. A picture has a quarter of the page's
-// size, so it shows where things are, and not how a letter is drawn. VOLLEY_BLESS=1 writes the pictures anew.
+// size, so it shows where things are, and not how a letter is drawn. BLESS=1 writes the pictures anew.
 
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -37,15 +37,15 @@ async function taken(page, scale) {
 
 /** Fails if the page looks different. The page is not usable afterwards: its numbers are gone. */
 export async function compare(page, what, folder) {
-  if (process.env.VOLLEY_BLESS && SHOWN.includes(what)) await page.screenshot({ path: `${docs}${what.replace('desktop-', '')}.png` });
+  if (process.env.BLESS && SHOWN.includes(what)) await page.screenshot({ path: `${docs}${what.replace('desktop-', '')}.png` });
   await page.evaluate(steady);
   const picture = await taken(page, 0.25);
   const file = `${kept}${what}.png`;
-  if (process.env.VOLLEY_BLESS) {
+  if (process.env.BLESS) {
     return writeFile(file, picture);
   }
   const [is, was] = [PNG.sync.read(picture), PNG.sync.read(await readFile(file))];
-  const said = `${what} looks different: compare tests/browser/pictures/${what}.png with target/pages/${what}.small.png; if that is intended, run again with VOLLEY_BLESS=1`;
+  const said = `${what} looks different: compare tests/browser/pictures/${what}.png with target/pages/${what}.small.png; if that is intended, run again with BLESS=1`;
   await writeFile(`${folder}${what}.small.png`, picture);
   assert.equal(is.width, was.width, said);
   assert.ok(Math.abs(is.height - was.height) <= 2 + was.height * HEIGHT, `${said} (${was.height} → ${is.height} pixels high)`);

@@ -14,7 +14,7 @@ export const PASSWORD = 'correct horse battery';
 export async function start() {
   const folder = await mkdtemp(join(tmpdir(), 'volley-'));
   const config = join(folder, 'volley.toml');
-  const demo = spawn(volley, ['demo', '--stay', '--data', folder, '--recipients', '300'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const demo = spawn(volley, ['demo', '--stay', '--data', folder, '--recipients', '1000'], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise((resolve) => demo.once('exit', resolve));
   const url = await new Promise((resolve, reject) => {
     let said = '';

@@ -268,3 +268,17 @@ for (const button of navigator.clipboard ? document.querySelectorAll("[data-copy
     button.textContent = button.dataset.copied;
   });
 }
+
+// A page about work that goes on looks again every second, and shows what comes after it. Without scripts, it loads itself again.
+const working = document.querySelector("[data-again]");
+if (working) {
+  const again = async () => {
+    const answer = await fetch(location.href).catch(() => null);
+    const page = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+    const now = page?.querySelector("[data-again]");
+    if (page && !now) return location.replace(answer.url);
+    if (now) working.replaceChildren(...now.childNodes);
+    setTimeout(again, 1000);
+  };
+  setTimeout(again, 1000);
+}
