@@ -1,100 +1,20 @@
 //! Imports a file into the store; the audience stays hidden until it is complete.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use tokio::sync::mpsc;
 
 use super::align::Alignment;
-use super::open::{display_path, is_stdin};
-use super::read::read_named;
+use super::source::Source;
 use super::survey::{Observer, Survey};
 use super::{
     Columns, Error, Halt, ImportRecord, Lines, Options, ReadingProgress, Reject, Sink, SourceFilter, Summary,
-    UnreadableRecord, read, read_numbers,
+    UnreadableRecord,
 };
 use crate::clock::Clock;
 use crate::domain::{AudienceId, InvalidFields, Msisdn, Recipient, Span};
 use crate::store::{self, Audience, Audiences, KnownAs, NewAudience, RejectedRow};
-
-/// Where recipients come from.
-#[derive(Debug, Clone)]
-pub enum Source {
-    File(PathBuf),
-    Upload(UploadedSource),
-    Numbers { numbers: Vec<String>, columns: Columns },
-}
-
-/// A file that a client has uploaded.
-#[derive(Debug, Clone)]
-pub struct UploadedSource {
-    pub path: PathBuf,
-    /// Its name, for operators.
-    pub name: String,
-    /// The id of the upload.
-    pub id: String,
-    /// Who imports it, if that is known.
-    pub by: Option<String>,
-}
-
-/// The column name of plain numbers.
-const NUMBER_COLUMN: &str = "Mobile";
-
-impl Source {
-    /// Plain numbers, without other columns.
-    pub fn numbers(numbers: Vec<String>) -> Self {
-        Self::numbers_beside(numbers, vec![NUMBER_COLUMN.to_owned()], NUMBER_COLUMN)
-    }
-
-    /// Numbers that join recipients with the given columns, one of which is the number column. They get the same columns, so
-    /// they can receive the same messages.
-    pub fn numbers_beside(numbers: Vec<String>, columns: Vec<String>, number_column: &str) -> Self {
-        Self::Numbers { numbers, columns: Columns::of_numbers(columns, number_column) }
-    }
-
-    /// The name shown for the source.
-    pub fn label(&self) -> String {
-        match self {
-            Self::File(path) => {
-                let path = display_path(path);
-                path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
-            }
-            Self::Upload(upload) => upload.name.clone(),
-            Self::Numbers { numbers, .. } => format!("{} numbers", numbers.len()),
-        }
-    }
-
-    /// The upload, if it is one.
-    const fn upload(&self) -> Option<&UploadedSource> {
-        match self {
-            Self::Upload(upload) => Some(upload),
-            Self::File(_) | Self::Numbers { .. } => None,
-        }
-    }
-
-    /// The file on this computer; `None` if it is none, or standard input.
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            Self::File(path) => Some(path).filter(|path| !is_stdin(path)).map(PathBuf::as_path),
-            Self::Upload(upload) => Some(&upload.path),
-            Self::Numbers { .. } => None,
-        }
-    }
-
-    /// Reads its rows. Blocking.
-    pub fn read(&self, options: &Options, filter: &SourceFilter, sink: &mut dyn Sink) -> Result<Summary, Error> {
-        let opted_out = |msisdn| filter.is_opted_out(msisdn);
-        let mut known = filter.known();
-        match self {
-            Self::File(path) => read(path, options, &opted_out, &mut known, sink),
-            Self::Upload(upload) => {
-                let shown = Path::new(&upload.name);
-                read_named(&upload.path, shown, options, &opted_out, &mut known, sink)
-            }
-            Self::Numbers { numbers, columns } => read_numbers(numbers, columns, options, &opted_out, &mut known, sink),
-        }
-    }
-}
 
 /// How the recipients are stored.
 #[derive(Debug, Clone, Copy)]

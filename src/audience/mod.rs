@@ -70,16 +70,14 @@ mod fuzz;
 mod properties;
 #[cfg(test)]
 mod samples;
+mod source;
 
 pub use check::Reject;
 pub use columns::{Columns, Mapping};
 pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};
 pub use filter::SourceFilter;
-pub use import::{
-    ImportError, Imported, Keep, OnProgress, REJECTS_MAX, STORING, Source, UploadedSource, each_number, import,
-    numbers, survey,
-};
+pub use import::{ImportError, Imported, Keep, OnProgress, REJECTS_MAX, STORING, each_number, import, numbers, survey};
 pub use listed::{ListedNumbers, OptOutChangeView};
 pub use note::ImportNote;
 pub use number::{example as example_number, of_program as number_of_program};
@@ -97,6 +95,7 @@ pub use seen::SeenNumbers;
 pub use selection::{BoundSelection, Selection, SelectionError};
 pub use settings::{FileSettings, InvalidSetting};
 pub use sheet::{SheetChoice, hush_stumbling_readers};
+pub use source::{Source, UploadedSource};
 pub use summary::{ColumnMeaning, Example, Field, Summary};
 pub use survey::{Observer, OddCells, RecipientObserver, Survey};
 pub use view::{AudienceView, CheckView, ImportView, NoteView, PartView, RecipientView, RemovedView, SummaryView};

@@ -42,12 +42,12 @@ mod show;
 mod sign_in;
 mod texts;
 mod trouble;
+mod webhooks;
 mod writing;
 
 pub use access::{
-    AccessDone, AccessState, AskPage, AuditLogPage, AuditRow, Choices, DeliveryPage, DeliveryRow, KeyRow, KeysPage,
-    NewKeyPage, NewOperatorPage, NewWebhookPage, OperatorRow, OperatorsPage, PasswordPage, ScopeChoices, SecretKind,
-    SecretPage, ShownSecret, TryRow, TypeGroup, WebhookPage, WebhookRow, WebhooksPage,
+    AccessDone, AccessState, AskPage, AuditLogPage, AuditRow, Choices, KeyRow, KeysPage, NewKeyPage, NewOperatorPage,
+    OperatorRow, OperatorsPage, PasswordPage, ScopeChoices, SecretKind, SecretPage, ShownSecret,
 };
 pub use again::{AgainOutcome, AgainPage, UseAgainPage};
 pub use assets::{ASSETS, Asset, Assets};
@@ -80,6 +80,9 @@ pub use server::{DoctorPage, SettingChange, SettingRow, SettingSection, Settings
 pub use sign_in::{SetupPage, SignInPage};
 pub use texts::Texts;
 pub use trouble::TroublePage;
+pub use webhooks::{
+    DeliveryPage, DeliveryRow, NewWebhookPage, TryRow, TypeGroup, WebhookPage, WebhookRow, WebhooksPage,
+};
 pub use writing::{
     ChosenAudience, Count, DiscardPage, Field, FieldKind, LineStep, Outlook, Pattern, StepFields, Unfinished,
     UnfinishedPage, WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteReview, WriteRoute, WriteTime,

@@ -49,7 +49,7 @@ for (const [device, options] of [['desktop', DESKTOP], ['phone', PHONE], ['wide'
     await page.goto(`${campaign}/report/tables`);
     const count = page.getByRole('button', { name: 'Count now' });
     if (await count.count() > 0) await count.click();
-    await page.getByRole('heading', { name: 'By country' }).waitFor();
+    await page.getByRole('heading', { name: 'By country', exact: true }).waitFor();
     await look('tables');
     await page.goto(`${campaign}/recipients?missed=true&state=done`);
     await look('missed');
@@ -60,11 +60,6 @@ for (const [device, options] of [['desktop', DESKTOP], ['phone', PHONE], ['wide'
     await look('recipient');
     await page.getByRole('link', { name: 'Opt out…' }).click();
     await look('opt-out');
-    await page.goto('/audiences');
-    await page.locator('tbody th a').first().click();
-    await look('audience');
-    await page.goto(`${page.url().split('?')[0]}/rejected`);
-    await look('rejected');
     assert.deepEqual(wrong, []);
   });
 }

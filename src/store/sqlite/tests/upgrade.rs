@@ -18,7 +18,7 @@ use crate::store::sqlite::MIGRATIONS;
 use crate::store::{Audiences, Batches, Consent, Cursor, Events, InboundOf, Lanes, Messages, Replies, Scope};
 
 /// The digest of each released migration.
-const FROZEN: [(i64, &str); 10] = [
+const FROZEN: [(i64, &str); 12] = [
     (1, "903b1ee76dec596566ea8152864816ab9aad8d6378de13738b440040b03574a0"),
     (2, "7bbdc20e0f77c9ebe9f9759ef552fc72023e89fd8b6560acaff0be0ca3a15aaa"),
     (3, "48c8dad21a434075d633304c4290f66fbf6c0d080fa7e9f9937df9d04c187242"),
@@ -29,6 +29,8 @@ const FROZEN: [(i64, &str); 10] = [
     (8, "34acf010be1361470094670dd1d357e4b3136c25ded3d15872ee443dff2de71f"),
     (9, "6200e1ad63f66401347df2953283571f4977531e4566067a1a0f8ab2c195425d"),
     (10, "c2656f807b279134920dfc6a0badde6be590547efa86c6d00357cc438f5ed9b6"),
+    (11, "38f81eed2a32861f5b436e82e27b7dce076865abf907337633dcf481edbd9c74"),
+    (12, "0d252df86fdd8a14044182ac892d1bd7b6f9978e36bec882085038eb4966ba5f"),
 ];
 
 fn rows_file() -> PathBuf {
