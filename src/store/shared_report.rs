@@ -3,7 +3,7 @@
 use super::{Batch, SecretDigest};
 use crate::domain::{BatchId, Timestamp};
 
-/// A link to the report of one campaign. Whoever has its secret may read the report until it expires.
+/// A link to the report of one campaign. Its secret opens the report until it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedReport {
     pub secret: SecretDigest,

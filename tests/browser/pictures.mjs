@@ -35,9 +35,13 @@ async function taken(page, scale) {
   return Buffer.from(data, 'base64');
 }
 
+/** Takes a picture for the documentation, if it shows this page. */
+export async function show(page, what) {
+  if (process.env.BLESS && SHOWN.includes(what)) await page.screenshot({ path: `${docs}${what.replace('desktop-', '')}.png` });
+}
+
 /** Fails if the page looks different. The page is not usable afterwards: its numbers are gone. */
 export async function compare(page, what, folder) {
-  if (process.env.BLESS && SHOWN.includes(what)) await page.screenshot({ path: `${docs}${what.replace('desktop-', '')}.png` });
   await page.evaluate(steady);
   const picture = await taken(page, 0.25);
   const file = `${kept}${what}.png`;

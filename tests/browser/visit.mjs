@@ -5,7 +5,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before } from 'node:test';
 import { chromium } from 'playwright-core';
-import { compare } from './pictures.mjs';
+import { compare, show } from './pictures.mjs';
 import { PASSWORD, start } from './volley.mjs';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -64,6 +64,7 @@ export async function fillIn(page, name = 'mia') {
 /** Keeps a picture of a page, and checks what every page must be. With `still`, the picture must look as it did. */
 export async function examine(page, what, still = false) {
   await page.screenshot({ path: `${pictures}${what}.png`, fullPage: true });
+  await show(page, what);
   await page.evaluate(axe);
   const found = await page.evaluate((rules) => globalThis.axe.run(document, { runOnly: rules }), RULES);
   const findings = found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${what}: ${id} at ${node.target}`));

@@ -25,6 +25,8 @@ export async function start() {
     });
     ended.then((code) => reject(new Error(`the demonstration ended with ${code}:\n${said}`)));
   });
+  // If a command below fails, the demonstration does not outlive the tests.
+  process.once('exit', () => demo.kill('SIGKILL'));
   const run = (...args) => promisify(execFile)(volley, ['--config', config, ...args]);
   await writeFile(join(folder, 'password'), PASSWORD);
   const password = ['--password-file', join(folder, 'password')];
