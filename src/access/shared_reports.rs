@@ -1,4 +1,4 @@
-//! Links to reports: whoever has the secret of one may read one report until it expires.
+//! Links to reports: anyone with the secret of one may read one report until it expires.
 
 use super::secret::{make_session, session_digest};
 use super::{Access, AccessError, Caller, Denied, unavailable};
