@@ -18,6 +18,7 @@ use serde::Deserialize;
 pub(in crate::api) use secrets::NewSecrets;
 
 use super::form::Form;
+use super::frame::no_such_method;
 use crate::api::Shared;
 use crate::api::native::{Answer, Recorded};
 use crate::domain::Scope;
@@ -36,7 +37,8 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/keys/new", get(keys::ask_new).post(keys::create))
         .route("/keys/{key}/rotate", get(keys::ask_rotate).post(keys::rotate))
         .route("/keys/{key}/revoke", get(keys::ask_revoke).post(keys::revoke))
-        .route("/keys/{key}/secret", get(keys::secret))
+        // What asks for the headers alone uses no secret up.
+        .route("/keys/{key}/secret", get(keys::secret).head(no_such_method))
         .route("/operators", get(operators::list))
         .route("/operators/new", get(operators::ask_new).post(operators::create))
         .route("/operators/{operator}/password", get(operators::ask_password).post(operators::set_password))
@@ -49,7 +51,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/webhooks/{webhook}/enable", post(webhooks::enable))
         .route("/webhooks/{webhook}/disable", post(webhooks::disable))
         .route("/webhooks/{webhook}/rotate", get(webhooks::ask_rotate).post(webhooks::rotate))
-        .route("/webhooks/{webhook}/secret", get(webhooks::secret))
+        .route("/webhooks/{webhook}/secret", get(webhooks::secret).head(no_such_method))
         .route("/webhooks/{webhook}/remove", get(webhooks::ask_remove).post(webhooks::remove))
         .route("/webhooks/{webhook}/test", post(deliveries::test))
         .route("/webhooks/{webhook}/deliveries/{delivery}", get(deliveries::show))

@@ -25,6 +25,9 @@ fn secret(page: &str) -> &str {
 async fn key(browser: &Browser<'_>, name: &str) -> (String, String) {
     let made = browser.post("/keys/new", &[("name", name), ("scope", "read")]).await;
     assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text);
+    // What asks for the headers alone does not use the secret up.
+    let headers = browser.send(Request::head(place(&made)).body(Body::empty()).unwrap()).await;
+    assert_eq!(headers.status, StatusCode::METHOD_NOT_ALLOWED);
     let shown = browser.get(place(&made)).await;
     assert_eq!(shown.status, StatusCode::OK, "{}", shown.text);
     (place(&made).strip_suffix("/secret").unwrap().to_owned(), secret(&shown.text).to_owned())

@@ -73,7 +73,8 @@ pub(super) async fn ask(
     let batch = repeatable(&shared, &call, &campaign).await?;
     let outcomes = match query.outcome {
         Some(outcome) => [outcome].into(),
-        None => Outcome::ALL.iter().copied().collect(),
+        // They may have the message: to send it to them twice is a choice.
+        None => Outcome::ALL.iter().copied().filter(|it| !matches!(it, Outcome::Silent | Outcome::Unknown)).collect(),
     };
     page(&shown(&shared, &session, &batch, Chosen { outcomes, name: None }).await?)
 }

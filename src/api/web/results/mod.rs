@@ -12,6 +12,7 @@ mod tests;
 use axum::Router;
 use axum::routing::{get, post};
 
+use super::frame::no_such_method;
 use crate::api::Shared;
 pub(super) use again::may_repeat;
 pub(in crate::api) use counting::Countings;
@@ -22,7 +23,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/campaigns/{campaign}/report", get(report::report))
         .route("/campaigns/{campaign}/report/tables", get(report::tables).post(report::count))
         .route("/campaigns/{campaign}/report/csv", get(files::csv))
-        .route("/campaigns/{campaign}/report/recipients.xlsx", get(files::xlsx))
+        .route("/campaigns/{campaign}/report/recipients.xlsx", get(files::xlsx).head(no_such_method))
         .route("/campaigns/{campaign}/report/share", get(share::list).post(share::share))
         .route("/campaigns/{campaign}/report/share/end", post(share::end))
         .route("/campaigns/{campaign}/again", get(again::ask).post(again::repeat))
