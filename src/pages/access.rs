@@ -6,6 +6,7 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use super::frame::Frame;
+use super::show::percent_encoded;
 use super::writing::{Field, FieldKind};
 use crate::domain::{AuditAction, Scope, Timestamp};
 
@@ -226,6 +227,11 @@ impl AskPage {
         let own = self.frame.texts().access;
         [("1d", own.overlap_day), ("1h", own.overlap_hour), ("7d", own.overlap_week), ("0s", own.overlap_none)]
     }
+}
+
+/// The address of what is done to an operator, whose name may have any character.
+pub fn operator_path(name: &str) -> String {
+    format!("/operators/{}", percent_encoded(name))
 }
 
 /// An operator of a list.

@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::figures::Portion;
 use super::frame::Frame;
-use super::show::{Plain, visible};
+use super::show::{Plain, percent_encoded, visible};
 use super::texts::ENGLISH;
 use super::writing::{Field, FieldKind};
 use crate::audience::{ColumnMeaning, Field as ColumnSummary, ListedReject, Reason, RejectedPlace, Rejection, Summary};
@@ -29,7 +29,7 @@ const NUMBER_MAX: usize = 100;
 
 /// The address of an audience's page.
 pub fn audience_path(name: &str) -> String {
-    format!("/audiences/{}", encoded(name).replace('+', "%20"))
+    format!("/audiences/{}", percent_encoded(name))
 }
 
 /// A text in an address.

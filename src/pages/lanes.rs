@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::figures::Portion;
 use super::frame::Frame;
+use super::show::percent_encoded;
 use crate::domain::text::rate;
 use crate::status::LaneView;
 
@@ -23,8 +24,7 @@ impl LanesPage<'_> {
     }
 
     fn path(&self, lane: &LaneView<'_>) -> String {
-        let name: String = url::form_urlencoded::byte_serialize(lane.name.as_bytes()).collect();
-        format!("/lanes/{}", name.replace('+', "%20"))
+        format!("/lanes/{}", percent_encoded(lane.name))
     }
 
     /// The present rate, with the allowed one.

@@ -47,7 +47,7 @@ mod writing;
 
 pub use access::{
     AccessDone, AccessState, AskPage, AuditLogPage, AuditRow, Choices, KeyRow, KeysPage, NewKeyPage, NewOperatorPage,
-    OperatorRow, OperatorsPage, PasswordPage, ScopeChoices, SecretKind, SecretPage, ShownSecret,
+    OperatorRow, OperatorsPage, PasswordPage, ScopeChoices, SecretKind, SecretPage, ShownSecret, operator_path,
 };
 pub use again::{AgainOutcome, AgainPage, UseAgainPage};
 pub use assets::{ASSETS, Asset, Assets};

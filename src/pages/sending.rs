@@ -6,6 +6,7 @@ use url::form_urlencoded;
 
 use super::frame::Frame;
 use super::preview::{button_name, class, language, media_name};
+use super::show::percent_encoded;
 use super::texts::ENGLISH;
 use crate::domain::{Channel, Timestamp};
 use crate::status::{KnownTemplateView, TemplateView};
@@ -16,8 +17,7 @@ const LANGUAGES_SHOWN: usize = 20;
 
 /// The address of a template's page.
 pub fn template_path(name: &str) -> String {
-    let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    format!("/templates/{}", name.replace('+', "%20"))
+    format!("/templates/{}", percent_encoded(name))
 }
 
 /// The class of the badge of the provider's word.

@@ -118,6 +118,16 @@ pub struct Field {
 }
 
 impl Field {
+    /// A field for a text.
+    pub fn text(
+        name: impl Into<String>,
+        (label, hint): (impl Into<Cow<'static, str>>, impl Into<Cow<'static, str>>),
+        value: String,
+    ) -> Self {
+        let (name, label, hint) = (name.into(), label.into(), hint.into());
+        Self { name, label, hint, value, kind: FieldKind::Text, problem: None, count: None }
+    }
+
     /// The ids of what describes it.
     pub(super) fn about(&self) -> String {
         let count = if self.count.is_some() { format!("{}-count ", self.name) } else { String::new() };

@@ -65,9 +65,10 @@ pub(super) use campaigns::{current, draft_of, found, launcher};
 pub(super) use extract::{Asked, Call, Path, Query};
 pub(super) use frame::{RequestId, SHARED_REPORTS, framed, panicked};
 pub(super) use opt_outs::{change_listed, decided_how, list_options};
+pub(super) use page::cut;
 pub(super) use problem::{Answer, Kind, Problem};
 pub(super) use recorded::{About, Entry, Recorded};
-pub(super) use table::TableFormat;
+pub(super) use table::{CSV, TableFormat};
 pub(super) use webhooks::desk;
 
 /// Where the operations are.

@@ -55,11 +55,15 @@ impl Limit {
 
     /// Takes the rows of the page. Returns the last of them if another page follows.
     pub(in crate::api) fn cut<T>(self, rows: &mut Vec<T>) -> Option<&T> {
-        let most = self.0 as usize;
-        let follows = rows.len() > most;
-        rows.truncate(most);
-        rows.last().filter(|_| follows)
+        cut(rows, self.0)
     }
+}
+
+/// Takes the rows of a page, of which one more was read. Returns the last of them if another page follows.
+pub(in crate::api) fn cut<T>(rows: &mut Vec<T>, most: u32) -> Option<&T> {
+    let follows = rows.len() > most as usize;
+    rows.truncate(most as usize);
+    rows.last().filter(|_| follows)
 }
 
 /// A page of a list.
@@ -158,6 +162,11 @@ impl Cursors {
         let seal = self.seal(&bytes)?.finalize().into_bytes();
         bytes.extend(seal.iter().take(SEAL));
         Ok(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// The position of a cursor of an address; `None` for an empty one, which means the first page.
+    pub(in crate::api) fn position<T: DeserializeOwned>(&self, cursor: &str) -> Answer<Option<T>> {
+        if cursor.is_empty() { Ok(None) } else { self.read(cursor).map(Some) }
     }
 
     /// The position of a cursor.

@@ -19,6 +19,9 @@ use crate::store;
 /// Tables that are sent at a time. Each may hold a copy of a campaign on the disk.
 const AT_ONCE: usize = 4;
 
+/// The media type of CSV with a header.
+pub(in crate::api) const CSV: &str = "text/csv; charset=utf-8; header=present";
+
 /// The permits for tables.
 #[derive(Debug)]
 pub(in crate::api) struct Tables(Arc<Semaphore>);
@@ -73,7 +76,7 @@ impl Tables {
             }
         });
         let media_type = match format {
-            TableFormat::Csv => "text/csv; charset=utf-8; header=present",
+            TableFormat::Csv => CSV,
             TableFormat::Ndjson => "application/x-ndjson",
         };
         let body = Body::from_stream(stream::iter([first]).chain(rest).map(|text| text.map(Bytes::from)));

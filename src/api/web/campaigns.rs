@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::{Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
@@ -11,7 +11,7 @@ use super::frame::page;
 use super::home::rows;
 use super::writing::unfinished;
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path, Problem, Query, found, launcher};
+use crate::api::native::{Answer, CSV, Call, Path, Problem, Query, found, launcher};
 use crate::domain::{BatchId, BatchState, Scope};
 use crate::events::Event;
 use crate::pages::{CampaignPage, CampaignsPage, CoursePart, Done, LivePart, Part, Place, campaign_path};
@@ -52,10 +52,7 @@ pub(super) async fn list(
 ) -> Answer<Response> {
     let name = Some(query.name.trim().to_owned()).filter(|name| !name.is_empty());
     let cursors = shared.cursors("campaign-pages", &query).await?;
-    let before = match query.cursor.as_str() {
-        "" => None,
-        cursor => Some(BatchId(cursors.read::<u32>(cursor)?)),
-    };
+    let before = cursors.position::<u32>(&query.cursor)?.map(BatchId);
     let filter = BatchFilter {
         states: query.state.map(|state| vec![state]),
         name: name.clone(),
@@ -139,6 +136,11 @@ pub(super) async fn show(
     })
 }
 
+/// Leads to the page of a campaign, which says what was done.
+pub(super) fn to_campaign(id: &str, done: Done) -> Redirect {
+    Redirect::to(&format!("{}?done={}", campaign_path(id), done.as_str()))
+}
+
 /// The name of a campaign, and the address of its page.
 fn named(batch: &Batch) -> (String, String) {
     (batch.display_name(), campaign_path(&batch.public_id().to_string()))
@@ -165,7 +167,7 @@ pub(super) async fn course_csv(
     };
     let rows: Vec<Vec<String>> = std::iter::once(columns.to_vec()).chain(noted.iter().map(numbers)).collect();
     let csv = csv_text(&rows).map_err(|error| Problem::failed(&error))?;
-    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")], csv).into_response())
+    Ok(([(header::CONTENT_TYPE, CSV)], csv).into_response())
 }
 
 pub(super) async fn latest_events(shared: &Shared, batch: &Batch) -> Answer<Vec<Event>> {

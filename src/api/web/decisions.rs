@@ -4,13 +4,14 @@ use axum::extract::State;
 use axum::response::{Redirect, Response};
 
 use super::admit::Session;
+use super::campaigns::to_campaign;
 use super::form::Form;
 use super::frame::page;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, found, launcher};
 use crate::campaign::{CampaignDecision, carry_out};
 use crate::domain::Scope;
-use crate::pages::{CancelPage, Done, Part, Place, campaign_path};
+use crate::pages::{CancelPage, Done, Part, Place};
 use crate::status::Watcher;
 
 async fn decide(
@@ -31,7 +32,7 @@ async fn decide(
         CampaignDecision::Resume => Done::Resumed,
         CampaignDecision::Cancel => Done::Cancelled,
     };
-    Ok(Redirect::to(&format!("{}?done={}", campaign_path(&batch.public_id().to_string()), done.as_str())))
+    Ok(to_campaign(&batch.public_id().to_string(), done))
 }
 
 pub(super) async fn start(

@@ -9,7 +9,7 @@ use super::admit::Session;
 use super::campaigns::with_cursor;
 use super::frame::page;
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path, Query, found};
+use crate::api::native::{Answer, Call, Path, Query, cut, found};
 use crate::domain::BatchId;
 use crate::pages::{EventsPage, Part, Place, campaign_path};
 use crate::store::Cursor;
@@ -54,14 +54,9 @@ async fn shown(
 ) -> Answer<Response> {
     let id = of.as_ref().map(|(id, _)| *id);
     let cursors = shared.cursors("event-pages", &id.map(|id| id.0)).await?;
-    let before = match query.cursor.as_str() {
-        "" => None,
-        cursor => Some(cursors.read::<Cursor>(cursor)?),
-    };
+    let before = cursors.position::<Cursor>(&query.cursor)?;
     let mut events = shared.store.events_before(id, before, SHOWN + 1).await?;
-    let follows = events.len() > SHOWN as usize;
-    events.truncate(SHOWN as usize);
-    let next = events.last().filter(|_| follows).map(|(last, _)| cursors.write(last)).transpose()?;
+    let next = cut(&mut events, SHOWN).map(|(last, _)| cursors.write(last)).transpose()?;
     page(&EventsPage {
         frame: session.frame(if of.is_some() { Place::Below(Part::Campaigns) } else { Place::Events }),
         campaign: of.map(|(_, named)| named),

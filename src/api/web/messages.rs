@@ -98,7 +98,7 @@ pub(super) async fn of_campaign(
     let batch = found(&shared, &call, &campaign).await?;
     let filter = query.filter();
     let cursors = shared.cursors("recipient-pages", &(batch.id.0, &query)).await?;
-    let from = if query.cursor.is_empty() { 0 } else { cursors.read::<u32>(&query.cursor)? };
+    let from = cursors.position::<u32>(&query.cursor)?.unwrap_or(0);
     let wanted = |message: &Loaded| filter.wants(&batch, message);
     let (messages, next) = match filter.whom.as_deref().map(whom) {
         Some(whom) => messages_to_within(store, &batch, whom, from, SHOWN, wanted).await?,
@@ -172,10 +172,7 @@ pub(super) async fn find(
         return Ok(Redirect::to(&recipient_path(number)).into_response());
     }
     let cursors = shared.cursors("found-pages", &text).await?;
-    let from = match query.cursor.as_str() {
-        "" => None,
-        cursor => Some(cursors.read::<RecipientCursor>(cursor)?),
-    };
+    let from = cursors.position::<RecipientCursor>(&query.cursor)?;
     let found = messages_to(store, Whom::ClientId(text.to_owned()), from, SHOWN, |_, _| true).await?;
     let mut rows: Vec<MessageView> = Vec::new();
     for (batch, messages) in &found.messages {

@@ -5,7 +5,7 @@ use axum::http::Uri;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::{PIECE, SEARCHED, SHOWN};
+use super::Search;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Query};
 use crate::api::web::admit::Session;
@@ -49,39 +49,6 @@ impl AuditQuery {
     }
 }
 
-/// Entries of a page.
-struct Listed {
-    entries: Vec<(Cursor, AuditEntry)>,
-    /// Where the next page begins.
-    next: Option<Cursor>,
-    /// How many were looked at, if the search ended before the page was full.
-    looked_at: Option<u32>,
-}
-
-/// Reads the entries of a page: with a filter, among as many as a page looks at, because the log has no index of its own.
-async fn read(shared: &Shared, query: &AuditQuery, mut before: Option<Cursor>) -> Answer<Listed> {
-    let shown = SHOWN as usize;
-    let (mut kept, mut looked_at): (Vec<(Cursor, AuditEntry)>, u32) = (Vec::new(), 0);
-    loop {
-        let limit = if query.is_filter() { PIECE } else { SHOWN + 1 };
-        let piece = shared.store.audit_entries_before(before, limit).await?;
-        let is_last = piece.len() < limit as usize;
-        looked_at += limit;
-        before = piece.last().map(|(last, _)| *last).or(before);
-        kept.extend(piece.into_iter().filter(|(_, entry)| query.wants(entry)));
-        if kept.len() > shown {
-            kept.truncate(shown);
-            return Ok(Listed { next: kept.last().map(|(last, _)| *last), entries: kept, looked_at: None });
-        }
-        if is_last {
-            return Ok(Listed { entries: kept, next: None, looked_at: None });
-        }
-        if looked_at >= SEARCHED {
-            return Ok(Listed { entries: kept, next: before, looked_at: Some(looked_at) });
-        }
-    }
-}
-
 pub(super) async fn list(
     State(shared): State<Shared>,
     Query(mut query): Query<AuditQuery>,
@@ -93,15 +60,18 @@ pub(super) async fn list(
     query.who = query.who.trim().to_owned();
     query.about = query.about.trim().to_owned();
     let cursors = shared.cursors("audit-pages", &query).await?;
-    let before = match query.cursor.as_str() {
-        "" => None,
-        cursor => Some(cursors.read::<Cursor>(cursor)?),
+    let before = cursors.position::<Cursor>(&query.cursor)?;
+    let mut search = Search::new(query.is_filter(), before);
+    let listed = loop {
+        let piece = shared.store.audit_entries_before(search.before, search.piece()).await?;
+        if let Some(found) = search.take(piece, |entry| query.wants(entry)) {
+            break found;
+        }
     };
-    let listed = read(&shared, &query, before).await?;
     let next = listed.next.map(|next| cursors.write(&next)).transpose()?;
     page(&AuditLogPage {
         frame: session.frame(Place::AuditLog),
-        entries: listed.entries.into_iter().map(|(_, entry)| row(entry)).collect(),
+        entries: listed.rows.into_iter().map(|(_, entry)| row(entry)).collect(),
         who: query.who,
         about: query.about,
         action: query.action,

@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::webhooks::{about, found, rows};
-use super::{PIECE, SEARCHED, SHOWN, done, saying};
+use super::{Search, done, saying};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Query, desk};
 use crate::api::web::admit::Session;
@@ -26,39 +26,6 @@ pub(super) struct DeliveriesQuery {
     cursor: String,
     #[serde(skip_serializing, deserialize_with = "crate::api::web::form::known")]
     done: Option<AccessDone>,
-}
-
-/// Deliveries of a page.
-struct Listed {
-    deliveries: Vec<Delivery>,
-    /// Where the next page begins.
-    next: Option<i64>,
-    /// How many were looked at, if the search ended before the page was full.
-    looked_at: Option<u32>,
-}
-
-/// Reads the deliveries of a page: with `failed`, those whose latest try failed, among as many as a page looks at.
-async fn read(shared: &Shared, receiver: Receiver, failed: bool, mut before: Option<i64>) -> Answer<Listed> {
-    let shown = SHOWN as usize;
-    let (mut kept, mut looked_at): (Vec<Delivery>, u32) = (Vec::new(), 0);
-    loop {
-        let limit = if failed { PIECE } else { SHOWN + 1 };
-        let piece = shared.store.deliveries(receiver.clone(), before, limit).await?;
-        let is_last = piece.len() < limit as usize;
-        looked_at += limit;
-        before = piece.last().map(|last| last.id).or(before);
-        kept.extend(piece.into_iter().filter(|delivery| !failed || has_failed(delivery)));
-        if kept.len() > shown {
-            kept.truncate(shown);
-            return Ok(Listed { next: kept.last().map(|last| last.id), deliveries: kept, looked_at: None });
-        }
-        if is_last {
-            return Ok(Listed { deliveries: kept, next: None, looked_at: None });
-        }
-        if looked_at >= SEARCHED {
-            return Ok(Listed { deliveries: kept, next: before, looked_at: Some(looked_at) });
-        }
-    }
 }
 
 /// Whether its latest try failed.
@@ -107,16 +74,21 @@ pub(super) async fn list(
     call.caller.check(Scope::Admin)?;
     let webhook = found(&shared, &id).await?;
     let cursors = shared.cursors("delivery-pages", &(webhook.id, &query)).await?;
-    let before = match query.cursor.as_str() {
-        "" => None,
-        cursor => Some(cursors.read::<i64>(cursor)?),
+    let before = cursors.position::<i64>(&query.cursor)?;
+    let receiver = Receiver::Subscription(webhook.id);
+    let mut search = Search::new(query.failed, before);
+    let listed = loop {
+        let piece = shared.store.deliveries(receiver.clone(), search.before, search.piece()).await?;
+        let piece = piece.into_iter().map(|delivery| (delivery.id, delivery)).collect();
+        if let Some(found) = search.take(piece, |delivery| !query.failed || has_failed(delivery)) {
+            break found;
+        }
     };
-    let listed = read(&shared, Receiver::Subscription(webhook.id), query.failed, before).await?;
     let next = listed.next.map(|next| cursors.write(&next)).transpose()?;
     page(&WebhookPage {
         frame: saying(session.frame(Place::Below(Part::Server)), query.done),
         webhook: webhook_row(&shared, &call, webhook).await?,
-        deliveries: listed.deliveries.into_iter().map(row).collect(),
+        deliveries: listed.rows.into_iter().map(|(_, delivery)| row(delivery)).collect(),
         failed: query.failed,
         looked_at: listed.looked_at,
         is_later: before.is_some(),

@@ -7,19 +7,18 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 
-use super::secrets::NewSecret;
+use super::secrets::{self, NewSecret};
 use super::{SHOWN, done, field, overlap, recorded, saying, scope_choices, scopes, separated};
 use crate::access::{AccessError, By, InvalidKey, Issued, KeyState, NewKey, Scopes, all_keys};
 use crate::api::Shared;
-use crate::api::native::{Answer, Asked, Call, Path, Query};
+use crate::api::native::{Answer, Asked, Call, Path, Query, cut};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::domain::{IpNetwork, Scope, Span, Timestamp};
 use crate::pages::{
-    AccessDone, AccessState, AskPage, Choices, Frame, KeyRow, KeysPage, NewKeyPage, Part, Place, SecretKind,
-    SecretPage, ShownSecret, texts,
+    AccessDone, AccessState, AskPage, Choices, Frame, KeyRow, KeysPage, NewKeyPage, Part, Place, SecretKind, texts,
 };
 use crate::store::{ApiKey, KeyLimits};
 
@@ -45,17 +44,12 @@ pub(super) async fn list(
 ) -> Answer<Response> {
     call.caller.check(Scope::Admin)?;
     let cursors = shared.cursors("key-pages", &query.revoked).await?;
-    let from = match query.cursor.as_str() {
-        "" => 0,
-        cursor => cursors.read::<u32>(cursor)?,
-    };
-    // An installation has few keys. In the order of the store, which is that of random ids, nobody finds one.
+    let from = cursors.position::<u32>(&query.cursor)?.unwrap_or(0);
+    // An installation has few keys. The order of the store, which is that of random ids, helps to find none.
     let all = all_keys(shared.store.as_ref()).await?;
     let listed = all.iter().filter(|key| query.revoked || key.revoked_at.is_none());
     let mut keys: Vec<&ApiKey> = listed.skip(from as usize).take(SHOWN as usize + 1).collect();
-    let follows = keys.len() > SHOWN as usize;
-    keys.truncate(SHOWN as usize);
-    let next = follows.then(|| cursors.write(&(from + SHOWN))).transpose()?;
+    let next = cut(&mut keys, SHOWN).is_some().then(|| cursors.write(&(from + SHOWN))).transpose()?;
     page(&KeysPage {
         frame: saying(session.frame(Place::Keys), query.done),
         keys: keys.into_iter().map(|key| row(key, call.at)).collect(),
@@ -228,16 +222,8 @@ pub(super) async fn secret(
 ) -> Answer<Response> {
     call.caller.check(Scope::Admin)?;
     let key = shared.0.access.key(&name).await?;
-    let shown = shared.0.new_secrets.hold(call.at).await.take(call.caller.session, &secret_path(&key));
-    page(&SecretPage {
-        frame: session.frame(Place::Below(Part::Server)),
-        kind: SecretKind::Key,
-        name: key.name,
-        former_until: shown.as_ref().and_then(|shown| shown.former_until),
-        secret: shown.map(|shown| ShownSecret(shown.secret.expose().to_owned())),
-        of: LIST.to_owned(),
-        rotate: format!("{LIST}/{}/rotate", key.id),
-    })
+    let path = format!("{LIST}/{}", key.id);
+    secrets::show(&shared, (&session, &call), (SecretKind::Key, key.name), &path, LIST).await
 }
 
 /// Asks before a decision about a key.

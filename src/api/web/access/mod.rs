@@ -20,9 +20,9 @@ pub(in crate::api) use secrets::NewSecrets;
 use super::form::Form;
 use super::frame::no_such_method;
 use crate::api::Shared;
-use crate::api::native::{Answer, Recorded};
+use crate::api::native::{Answer, Recorded, cut};
 use crate::domain::Scope;
-use crate::pages::{AccessDone, Field, FieldKind, Frame, ScopeChoices};
+use crate::pages::{AccessDone, Field, Frame, ScopeChoices};
 
 /// Rows of a page.
 const SHOWN: u32 = 50;
@@ -59,6 +59,50 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/audit-log", get(audit_log::list))
 }
 
+/// Rows of a page, each with its place.
+struct Found<C, T> {
+    rows: Vec<(C, T)>,
+    /// Where the next page begins.
+    next: Option<C>,
+    /// How many were looked at, if the search ended before the page was full.
+    looked_at: Option<u32>,
+}
+
+/// Finds the rows of a page, latest first: with a filter, among as many as a page looks at, because no index has it.
+struct Search<C, T> {
+    is_filtered: bool,
+    /// Where the next piece begins.
+    before: Option<C>,
+    rows: Vec<(C, T)>,
+    looked_at: u32,
+}
+
+impl<C: Copy, T> Search<C, T> {
+    const fn new(is_filtered: bool, before: Option<C>) -> Self {
+        Self { is_filtered, before, rows: Vec::new(), looked_at: 0 }
+    }
+
+    /// Rows of the next piece.
+    const fn piece(&self) -> u32 {
+        if self.is_filtered { PIECE } else { SHOWN + 1 }
+    }
+
+    /// Takes the next piece, and has the page when it is full, or nothing is left, or enough was looked at.
+    fn take(&mut self, piece: Vec<(C, T)>, wants: impl Fn(&T) -> bool) -> Option<Found<C, T>> {
+        let is_last = piece.len() < self.piece() as usize;
+        self.looked_at += self.piece();
+        self.before = piece.last().map(|(last, _)| *last).or(self.before);
+        self.rows.extend(piece.into_iter().filter(|(_, row)| wants(row)));
+        let (next, looked_at) = match cut(&mut self.rows, SHOWN) {
+            Some((last, _)) => (Some(*last), None),
+            None if is_last => (None, None),
+            None if self.looked_at >= SEARCHED => (self.before, Some(self.looked_at)),
+            None => return None,
+        };
+        Some(Found { rows: std::mem::take(&mut self.rows), next, looked_at })
+    }
+}
+
 /// What was just done, for a sentence on the page.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -87,15 +131,7 @@ fn recorded(mut response: Response) -> Response {
 /// A field of a form, with what was entered.
 fn field(form: &Form, name: &str, (label, hint): (&'static str, &'static str), problem: Option<String>) -> Field {
     let value = form.get(name).unwrap_or_default().to_owned();
-    Field {
-        name: name.to_owned(),
-        label: label.into(),
-        hint: hint.into(),
-        value,
-        kind: FieldKind::Text,
-        problem,
-        count: None,
-    }
+    Field { problem, ..Field::text(name, (label, hint), value) }
 }
 
 /// The scopes that a form has checked. A word that does not exist is none: the form has no such box.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{SEARCHED, SHOWN, done, field, recorded, saying, scope_choices, scopes};
 use crate::access::{AccessError, By, NewOperator, all_operators};
 use crate::api::Shared;
-use crate::api::native::{Answer, Asked, Call, Path, Query};
+use crate::api::native::{Answer, Asked, Call, Path, Query, cut};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::with_cursor;
 use crate::api::web::form::Form;
@@ -19,6 +19,7 @@ use crate::config::Secret;
 use crate::domain::{AuditAction, Scope, Scopes, Timestamp};
 use crate::pages::{
     AccessDone, AccessState, AskPage, Frame, NewOperatorPage, OperatorRow, OperatorsPage, Part, PasswordPage, Place,
+    operator_path,
 };
 use crate::store::OperatorAccount;
 
@@ -42,18 +43,13 @@ pub(super) async fn list(
 ) -> Answer<Response> {
     call.caller.check(Scope::Admin)?;
     let cursors = shared.cursors("operator-pages", &()).await?;
-    let after = match query.cursor.as_str() {
-        "" => None,
-        cursor => Some(cursors.read::<String>(cursor)?),
-    };
+    let after = cursors.position::<String>(&query.cursor)?;
     let is_later = after.is_some();
     let mut operators = shared.store.operators(after, SHOWN + 1).await?;
-    let follows = operators.len() > SHOWN as usize;
-    operators.truncate(SHOWN as usize);
-    let next = operators.last().filter(|_| follows).map(|last| cursors.write(&last.name)).transpose()?;
+    let next = cut(&mut operators, SHOWN).map(|last| cursors.write(&last.name)).transpose()?;
     let sign_ins = last_sign_ins(&shared).await?;
     let row = |operator: OperatorAccount| OperatorRow {
-        path: path_of(&operator.name),
+        path: operator_path(&operator.name),
         is_own: operator.name == call.caller.name,
         state: if operator.disabled_at.is_some() { AccessState::Disabled } else { AccessState::Active },
         scopes: operator.scopes.given().collect(),
@@ -81,12 +77,6 @@ async fn last_sign_ins(shared: &Shared) -> Answer<HashMap<String, Timestamp>> {
         found.entry(entry.object.unwrap_or_default()).or_insert(entry.at);
     }
     Ok(found)
-}
-
-/// The address of what is done to an operator, whose name may have any character.
-fn path_of(name: &str) -> String {
-    let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    format!("{LIST}/{}", name.replace('+', "%20"))
 }
 
 fn form_page(frame: Frame, form: &Form, error: Option<&AccessError>) -> NewOperatorPage {
@@ -139,7 +129,7 @@ pub(super) async fn create(
 }
 
 fn password_page(frame: Frame, name: &str, new_problem: Option<String>) -> PasswordPage {
-    let other = Some((name.to_owned(), format!("{}/password", path_of(name))));
+    let other = Some((name.to_owned(), format!("{}/password", operator_path(name))));
     PasswordPage { frame, other, present_problem: None, new_problem }
 }
 
@@ -199,7 +189,7 @@ pub(super) async fn ask_disable(
         list: (LIST, own.operators),
         title: own.disable_title(&name),
         lead: lead.into_iter().flatten().collect(),
-        action: format!("{}/disable", path_of(&name)),
+        action: format!("{}/disable", operator_path(&name)),
         confirm: own.disable_confirm,
         back: LIST.to_owned(),
         overlap_hint: None,

@@ -3,13 +3,19 @@
 //! A form answers with a redirect, so that a reload of the page that shows a secret makes no other one. In between, the
 //! secret is in memory alone, for the session that made it.
 
+use axum::response::Response;
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::api::Shared;
+use crate::api::native::{Answer, Call};
+use crate::api::web::admit::Session;
+use crate::api::web::frame::page;
 use crate::config::Secret;
 use crate::domain::{Span, Timestamp};
+use crate::pages::{Part, Place, SecretKind, SecretPage, ShownSecret};
 use crate::store::SecretDigest;
 
-/// A secret that nobody has looked at is forgotten after this time.
+/// A secret that was not shown is forgotten after this time.
 const KEPT: Span = Span::from_secs(600);
 /// Secrets that wait at most; the oldest makes room.
 const WAITING_MAX: usize = 100;
@@ -76,6 +82,26 @@ impl Held<'_> {
     pub(super) fn forget(&mut self, path: &str) {
         self.0.retain(|secret| secret.path != path);
     }
+}
+
+/// Shows the new secret of a key or a webhook once: of which it is, where its page is, and where `back` leads.
+pub(super) async fn show(
+    shared: &Shared,
+    (session, call): (&Session, &Call),
+    (kind, name): (SecretKind, String),
+    path: &str,
+    back: &str,
+) -> Answer<Response> {
+    let shown = shared.0.new_secrets.hold(call.at).await.take(call.caller.session, &format!("{path}/secret"));
+    page(&SecretPage {
+        frame: session.frame(Place::Below(Part::Server)),
+        kind,
+        name,
+        former_until: shown.as_ref().and_then(|shown| shown.former_until),
+        secret: shown.map(|shown| ShownSecret(shown.secret.expose().to_owned())),
+        of: back.to_owned(),
+        rotate: format!("{path}/rotate"),
+    })
 }
 
 #[cfg(test)]

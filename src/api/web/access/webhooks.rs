@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::secrets::NewSecret;
+use super::secrets::{self, NewSecret};
 use super::{DoneQuery, done, field, overlap, saying};
 use crate::api::Shared;
 use crate::api::native::{About, Answer, Call, Kind, Path, Problem, Query, desk};
@@ -15,8 +15,8 @@ use crate::config::Secret;
 use crate::domain::{Scope, Span, Timestamp};
 use crate::outgoing::{EVENT_TYPES, Failed, Wanted};
 use crate::pages::{
-    AccessDone, AccessState, AskPage, FieldKind, Frame, NewWebhookPage, Part, Place, SecretKind, SecretPage,
-    ShownSecret, TypeGroup, WebhookRow, WebhooksPage,
+    AccessDone, AccessState, AskPage, FieldKind, Frame, NewWebhookPage, Part, Place, SecretKind, TypeGroup, WebhookRow,
+    WebhooksPage,
 };
 use crate::store::{Receiver, ReceiverHealth, ReceiverKind, Subscription, WebhookFormat};
 
@@ -216,17 +216,8 @@ pub(super) async fn secret(
 ) -> Answer<Response> {
     call.caller.check(Scope::Admin)?;
     let webhook = found(&shared, &id).await?;
-    let of = format!("{LIST}/{}", webhook.id);
-    let shown = shared.0.new_secrets.hold(call.at).await.take(call.caller.session, &format!("{of}/secret"));
-    page(&SecretPage {
-        frame: session.frame(Place::Below(Part::Server)),
-        kind: SecretKind::Webhook,
-        name: webhook.name,
-        former_until: shown.as_ref().and_then(|shown| shown.former_until),
-        secret: shown.map(|shown| ShownSecret(shown.secret.expose().to_owned())),
-        rotate: format!("{of}/rotate"),
-        of,
-    })
+    let path = format!("{LIST}/{}", webhook.id);
+    secrets::show(&shared, (&session, &call), (SecretKind::Webhook, webhook.name), &path, &path).await
 }
 
 pub(super) async fn ask_rotate(

@@ -18,12 +18,12 @@ use super::form::Form;
 use super::frame::page;
 use super::writing;
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Kind, Path, Problem, Query};
+use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, cut};
 use crate::audience::{ImportRecord, Rejection, whole_summary};
 use crate::domain::{AudienceId, Scope};
 use crate::pages::{
-    AudienceContents, AudiencePage, AudienceRow, AudiencesPage, CampaignUse, DeleteAudiencePage, Field, FieldKind,
-    Frame, Part, Place, audience_path, campaign_path, countries, texts,
+    AudienceContents, AudiencePage, AudienceRow, AudiencesPage, CampaignUse, DeleteAudiencePage, Field, Frame, Part,
+    Place, audience_path, campaign_path, countries, texts,
 };
 use crate::store::{Audience, AudiencePart};
 pub(super) use upload::{
@@ -103,14 +103,9 @@ pub(super) struct Found {
 pub(super) async fn find(shared: &Shared, query: &AudiencesQuery, most: u32, uri: &Uri) -> Answer<Found> {
     let name = Some(query.name.trim().to_owned()).filter(|name| !name.is_empty());
     let cursors = shared.cursors("audience-pages", &name).await?;
-    let before = match query.cursor.as_str() {
-        "" => None,
-        cursor => Some(AudienceId(cursors.read::<u32>(cursor)?)),
-    };
+    let before = cursors.position::<u32>(&query.cursor)?.map(AudienceId);
     let mut audiences = shared.store.latest_audiences(name.clone(), before, most + 1).await?;
-    let follows = audiences.len() > most as usize;
-    audiences.truncate(most as usize);
-    let next = audiences.last().filter(|_| follows).map(|last| cursors.write(&last.id().0)).transpose()?;
+    let next = cut(&mut audiences, most).map(|last| cursors.write(&last.id().0)).transpose()?;
     Ok(Found {
         rows: audiences.iter().map(row).collect(),
         name,
@@ -157,15 +152,7 @@ fn framed(session: &Session, place: Place, done: Option<Done>) -> Frame {
 
 /// The field for the country of numbers without a country code.
 fn country_field(value: String) -> Field {
-    Field {
-        name: "country".to_owned(),
-        label: texts().default_country.into(),
-        hint: texts().default_country_hint.into(),
-        value,
-        kind: FieldKind::Text,
-        problem: None,
-        count: None,
-    }
+    Field::text("country", (texts().default_country, texts().default_country_hint), value)
 }
 
 /// Finds an audience by its name.

@@ -82,10 +82,7 @@ async fn shown(
     query: RejectedQuery,
 ) -> Answer<RejectedPage> {
     let cursors = shared.cursors("rejected-rows", &(audience.id().0, &query)).await?;
-    let from = match query.cursor.as_str() {
-        "" => None,
-        cursor => Some(cursors.read::<RejectedPlace>(cursor)?),
-    };
+    let from = cursors.position::<RejectedPlace>(&query.cursor)?;
     let (rows, next) = rejected_rows(shared.store.as_ref(), &audience, query.reason, from, SHOWN).await?;
     let next = next.map(|next| cursors.write(&next)).transpose()?;
     let record = first_record(&audience)?;

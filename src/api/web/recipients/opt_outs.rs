@@ -14,7 +14,9 @@ use super::super::frame::page;
 use super::show::present;
 use super::{after_cursor, number_of};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Kind, Problem, Query, TableFormat, change_listed, decided_how, list_options};
+use crate::api::native::{
+    Answer, Call, Kind, Problem, Query, TableFormat, change_listed, cut, decided_how, list_options,
+};
 use crate::audience::{ListedNumbers, OptOutChangeView, Source};
 use crate::domain::text::capital;
 use crate::domain::{ChannelUser, Country, Keyword, Msisdn, Scope};
@@ -86,19 +88,14 @@ pub(super) async fn list(
     let number = query.number.trim().to_owned();
     let searched = number_of(&number);
     let cursors = shared.cursors("opt-out-pages", &()).await?;
-    let from = match query.cursor.as_str() {
-        "" => None,
-        cursor => Some(cursors.read::<Msisdn>(cursor)?),
-    };
+    let from = cursors.position::<Msisdn>(&query.cursor)?;
     let (mut rows, mut next) = (Vec::new(), None);
     if let Some(number) = searched {
         let wish = present(&NumberView::read(shared.store.as_ref(), number).await?);
         rows.extend(wish.map(|wish| OptOutRow { whom: OptedOut::Number(number), wish }));
     } else if number.is_empty() {
         let mut found = shared.store.opt_out_list(from, SHOWN + 1).await?;
-        let follows = found.len() > SHOWN as usize;
-        found.truncate(SHOWN as usize);
-        next = found.last().filter(|_| follows).map(|last| cursors.write(&last.msisdn)).transpose()?;
+        next = cut(&mut found, SHOWN).map(|last| cursors.write(&last.msisdn)).transpose()?;
         rows = found.into_iter().map(row_of_number).collect();
     }
     let mut frame = session.frame(Place::OptOuts);
@@ -133,16 +130,10 @@ pub(super) async fn list_users(
     uri: Uri,
 ) -> Answer<Response> {
     let cursors = shared.cursors("user-opt-out-pages", &()).await?;
-    let from = match query.cursor.as_str() {
-        "" => None,
-        cursor => Some(cursors.read(cursor).map(|(channel, id)| ChannelUser { channel, id })?),
-    };
+    let from = cursors.position(&query.cursor)?.map(|(channel, id)| ChannelUser { channel, id });
     let is_later = from.is_some();
     let mut found = shared.store.user_opt_outs(from, SHOWN + 1).await?;
-    let follows = found.len() > SHOWN as usize;
-    found.truncate(SHOWN as usize);
-    let last = found.last().filter(|_| follows).map(|last| (last.user.channel, last.user.id.clone()));
-    let next = last.map(|last| cursors.write(&last)).transpose()?;
+    let next = cut(&mut found, SHOWN).map(|last| cursors.write(&(last.user.channel, &last.user.id))).transpose()?;
     let mut frame = session.frame(Place::OptOuts);
     frame.notice = query.done.map(|done| frame.texts().on_recipients.consent_done(done).to_owned());
     page(&OptOutsPage {

@@ -76,10 +76,7 @@ async fn shown(
 ) -> Answer<Response> {
     let batch = of.and_then(|of| if let InboundOf::Batch(batch) = of { Some(batch.0) } else { None });
     let cursors = shared.cursors("reply-pages", &(batch, &query)).await?;
-    let before = match query.cursor.as_str() {
-        "" => None,
-        cursor => Some(cursors.read::<Cursor>(cursor)?),
-    };
+    let before = cursors.position::<Cursor>(&query.cursor)?;
     let text = query.text.trim().to_owned();
     let (rows, next) = match of {
         Some(of) => read(shared.store.as_ref(), of, before, &text).await?,

@@ -69,10 +69,7 @@ pub(super) async fn show(
     let number = known(&number)?;
     let store = shared.store.as_ref();
     let cursors = shared.cursors("recipient-history", &number).await?;
-    let from = match query.cursor.as_str() {
-        "" => None,
-        cursor => Some(cursors.read::<HistoryCursor>(cursor)?),
-    };
+    let from = cursors.position::<HistoryCursor>(&query.cursor)?;
     let history = history_of(store, number, from, SHOWN).await?;
     let next = history.next.map(|next| cursors.write(&next)).transpose()?;
     let view = NumberView::read(store, number).await?;

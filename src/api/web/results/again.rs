@@ -10,14 +10,16 @@ use super::report::ensure_kept;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, current, found, launcher};
 use crate::api::web::admit::Session;
+use crate::api::web::campaigns::to_campaign;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
+use crate::api::web::writing::begin_like;
 use crate::campaign::{LaunchError, Repeat, Rewritten};
 use crate::domain::text::list;
-use crate::domain::{BatchState, Outcome, Plan, Scope, SketchId, SkipReason, object_name};
+use crate::domain::{BatchState, Outcome, Plan, Scope, SkipReason, object_name};
 use crate::pages::{AgainOutcome, AgainPage, Done, Part, Place, UseAgainPage, campaign_path, texts};
 use crate::report::Report;
-use crate::store::{self, Batch, Sketch};
+use crate::store::{self, Batch};
 
 /// Repetitions among which that of a first click is found.
 const LOOKED_AT: u32 = 50;
@@ -185,8 +187,7 @@ pub(super) async fn repeat(
                 BatchState::Scheduled => Done::Scheduled,
                 _ => Done::Launched,
             };
-            Ok(Redirect::to(&format!("{}?done={}", campaign_path(&launched.id.to_string()), done.as_str()))
-                .into_response())
+            Ok(to_campaign(&launched.id.to_string(), done).into_response())
         }
         Err(LaunchError::Store(error @ store::Error::NameTaken { .. })) => {
             // A second click leads to what the first has launched.
@@ -269,16 +270,5 @@ pub(super) async fn use_again(
     call.caller.check(Scope::Manage)?;
     let batch = found(&shared, &call, &campaign).await?;
     let rewritten = launcher(&shared, &shared.config, &call).rewrite(&batch).await?;
-    let sketch = Sketch {
-        id: SketchId::new(shared.chance.bits()),
-        campaign: serde_json::Value::Object(rewritten.keys).to_string(),
-        version: 1,
-        created_at: call.at,
-        changed_at: call.at,
-        changed_by: call.caller.name.clone(),
-        launch: None,
-    };
-    let path = format!("/new/{}/recipients", sketch.id);
-    shared.store.create_sketch(sketch).await?;
-    Ok(Redirect::to(&path))
+    begin_like(&shared, &call, rewritten.keys).await
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found, launcher};
 use crate::api::web::admit::Session;
+use crate::api::web::campaigns::to_campaign;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::campaign::{
@@ -56,7 +57,8 @@ impl Shown {
     }
 
     fn page(&self, session: &Session) -> ChangePage {
-        let name = text("name", (texts().campaign_name, texts().results.change_name_hint), self.batch.display_name());
+        let name =
+            Field::text("name", (texts().campaign_name, texts().results.change_name_hint), self.batch.display_name());
         let steps = if self.is_open() { self.steps() } else { Vec::new() };
         ChangePage {
             frame: session.frame(Place::Below(Part::Campaigns)),
@@ -82,18 +84,22 @@ impl Shown {
         let mut hours = Vec::new();
         // Where steps have hours of their own, the fields of the campaign would replace them.
         if let Some(first) = plan.steps.first().filter(|_| self.hours_are_shared()) {
-            hours.push(text("quiet_hours", (t.quiet_hours, t.quiet_hours_hint), joined(&first.hours.quiet)));
-            hours.push(text("send_window", (own.send_window, own.send_window_hint), joined(&first.hours.windows)));
+            hours.push(Field::text("quiet_hours", (t.quiet_hours, t.quiet_hours_hint), joined(&first.hours.quiet)));
+            hours.push(Field::text(
+                "send_window",
+                (own.send_window, own.send_window_hint),
+                joined(&first.hours.windows),
+            ));
         }
         let holidays = plan.steps.first().map(|step| joined(&step.hours.holidays)).unwrap_or_default();
-        hours.push(text("holidays", (own.holidays, own.holidays_hint), holidays));
+        hours.push(Field::text("holidays", (own.holidays, own.holidays_hint), holidays));
         let limits = vec![
-            text("max_messages", (t.max_messages, t.max_messages_hint), plain(plan.limits.messages)),
-            text("budget", (t.budget, t.budget_hint), plain(plan.limits.budget)),
+            Field::text("max_messages", (t.max_messages, t.max_messages_hint), plain(plan.limits.messages)),
+            Field::text("budget", (t.budget, t.budget_hint), plain(plan.limits.budget)),
         ];
         let rules = vec![
-            text("pause_when", (t.pause_when, t.pause_when_hint), plain(plan.pause_when)),
-            text("hold_paid_when", (own.hold_paid_when, own.hold_paid_when_hint), plain(plan.hold_paid_when)),
+            Field::text("pause_when", (t.pause_when, t.pause_when_hint), plain(plan.pause_when)),
+            Field::text("hold_paid_when", (own.hold_paid_when, own.hold_paid_when_hint), plain(plan.hold_paid_when)),
         ];
         vec![(t.start_group, times), (t.hours_group, hours), (t.limits_group, limits), (own.rules_group, rules)]
     }
@@ -110,10 +116,10 @@ impl Shown {
             let number = index.index() + 1;
             let name = |key: &str| format!("{number}-{key}");
             let fields = vec![
-                text(&name("quiet_hours"), (t.quiet_hours, t.quiet_hours_hint), joined(&step.hours.quiet)),
-                text(&name("send_window"), (own.send_window, own.send_window_hint), joined(&step.hours.windows)),
-                text(&name("max_messages"), (t.max_messages, t.max_messages_hint), plain(step.limits.messages)),
-                text(&name("budget"), (t.budget, t.budget_hint), plain(step.limits.budget)),
+                Field::text(name("quiet_hours"), (t.quiet_hours, t.quiet_hours_hint), joined(&step.hours.quiet)),
+                Field::text(name("send_window"), (own.send_window, own.send_window_hint), joined(&step.hours.windows)),
+                Field::text(name("max_messages"), (t.max_messages, t.max_messages_hint), plain(step.limits.messages)),
+                Field::text(name("budget"), (t.budget, t.budget_hint), plain(step.limits.budget)),
             ];
             let held = self.held.iter().find(|hold| hold.step == index).map(|hold| hold.origin.done("paused"));
             let queued = self.queued.get(index.index()).copied().unwrap_or(0);
@@ -123,26 +129,14 @@ impl Shown {
     }
 }
 
-fn text(name: &str, (label, hint): (&'static str, &'static str), value: String) -> Field {
-    Field {
-        name: name.to_owned(),
-        label: label.into(),
-        hint: hint.into(),
-        value,
-        kind: FieldKind::Text,
-        problem: None,
-        count: None,
-    }
-}
-
 /// A time, in the zone of the campaign. Without a zone, it is written with its offset.
 fn time(name: &str, (label, hint): (&'static str, &'static str), at: Option<Timestamp>, zone: Option<Zone>) -> Field {
     let Some(zone) = zone else {
         let value = at.map(Timestamp::rfc3339).unwrap_or_default();
-        return text(name, (label, texts().results.with_offset), value);
+        return Field::text(name, (label, texts().results.with_offset), value);
     };
     let value = at.map(|at| local(at, zone).format("%Y-%m-%dT%H:%M").to_string()).unwrap_or_default();
-    Field { kind: FieldKind::Instant, ..text(name, (label, hint), value) }
+    Field { kind: FieldKind::Instant, ..Field::text(name, (label, hint), value) }
 }
 
 fn joined<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
@@ -296,16 +290,12 @@ pub(super) async fn change(
         }
     };
     let done = if is_renamed || matches!(changed, Changed::Yes) { Done::Changed } else { Done::Unchanged };
-    Ok(to_campaign(&known.batch, done).into_response())
+    Ok(to_campaign(&known.batch.public_id().to_string(), done).into_response())
 }
 
 /// The fields of the campaign itself.
 fn of_groups(shown: &mut ChangePage) -> impl Iterator<Item = &mut Field> {
     shown.groups.iter_mut().flat_map(|(_, fields)| fields)
-}
-
-fn to_campaign(batch: &Batch, done: Done) -> Redirect {
-    Redirect::to(&format!("{}?done={}", campaign_path(&batch.public_id().to_string()), done.as_str()))
 }
 
 /// Keeps the name that was entered.

@@ -15,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::report::{currency, ensure_kept};
 use crate::api::Shared;
 use crate::api::door::Patience;
-use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
+use crate::api::native::{Answer, CSV, Call, Kind, Path, Problem, Query, found};
 use crate::api::web::admit::Session;
 use crate::domain::text::grouped;
 use crate::domain::{BatchId, Outcome, Span};
@@ -77,7 +77,7 @@ pub(super) async fn csv(
         }
     };
     let text = csv_text(&rows).map_err(|error| Problem::failed(&error))?;
-    let media_type = (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned());
+    let media_type = (header::CONTENT_TYPE, CSV.to_owned());
     Ok(([media_type, attachment(&batch, &format!("{name}.csv"))], text).into_response())
 }
 

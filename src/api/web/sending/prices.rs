@@ -36,7 +36,7 @@ pub(super) async fn show(
     uri: Uri,
 ) -> Answer<Response> {
     let cursors = shared.cursors("price-pages", &query).await?;
-    let first: usize = if query.cursor.is_empty() { 0 } else { cursors.read(&query.cursor)? };
+    let first: usize = cursors.position(&query.cursor)?.unwrap_or(0);
     // Plans read the file too, so a change of it counts at once.
     let (list, problem) = match shared.config.prices.as_deref().map(PriceList::load) {
         Some(Ok(list)) => (Some(list), None),

@@ -55,7 +55,7 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Answer<Response> {
     let cursors = shared.cursors("template-pages", &query).await?;
-    let after = if query.cursor.is_empty() { None } else { Some(cursors.read::<String>(&query.cursor)?) };
+    let after = cursors.position::<String>(&query.cursor)?;
     let known = Templates::read(&launcher(&shared, &shared.config, &call)).await?;
     // They are in the order of their names.
     let is_next = |view: &&TemplateView| after.as_ref().is_none_or(|after| view.name > *after);

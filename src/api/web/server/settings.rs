@@ -37,7 +37,7 @@ pub(super) async fn show(
     uri: Uri,
 ) -> Answer<Response> {
     let cursors = shared.cursors("setting-pages", &query).await?;
-    let first: usize = if query.cursor.is_empty() { 0 } else { cursors.read(&query.cursor)? };
+    let first: usize = cursors.position(&query.cursor)?.unwrap_or(0);
     let mut overrides = shared.store.overrides().await?;
     overrides.retain(|overridden| !is_over(&shared.config, overridden));
     let find = query.find.trim().to_lowercase();

@@ -11,15 +11,7 @@ pub(super) fn field(
     (label, hint): (&'static str, &'static str),
     kind: FieldKind,
 ) -> Field {
-    Field {
-        name: format!("{prefix}{key}"),
-        label: label.into(),
-        hint: hint.into(),
-        value: keys.text(key),
-        kind,
-        problem: None,
-        count: None,
-    }
+    Field { kind, ..Field::text(format!("{prefix}{key}"), (label, hint), keys.text(key)) }
 }
 
 /// A choice whose values are their labels; an empty one means `usual`.

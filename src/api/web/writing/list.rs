@@ -5,13 +5,14 @@ use axum::http::Uri;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::path;
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Query};
+use crate::api::native::{Answer, Call, Query, cut};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::frame::page;
 use crate::domain::{Scope, SketchId, Timestamp};
-use crate::pages::{Part, Place, Unfinished, UnfinishedPage};
+use crate::pages::{Part, Place, Unfinished, UnfinishedPage, WritingPage};
 use crate::store::Sketch;
 
 /// Campaigns of a page.
@@ -32,19 +33,12 @@ pub(in crate::api::web) async fn list(
 ) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
     let cursors = shared.cursors("sketch-pages", &()).await?;
-    let before = match query.cursor.as_str() {
-        "" => None,
-        cursor => {
-            let (at, id): (i64, u64) = cursors.read(cursor)?;
-            Some((Timestamp::from_millis(at), SketchId::new(id)))
-        }
-    };
+    let before = cursors.position::<(i64, u64)>(&query.cursor)?;
+    let before = before.map(|(at, id)| (Timestamp::from_millis(at), SketchId::new(id)));
     // One more tells whether another page follows.
     let mut found = shared.store.sketches(before, SHOWN + 1).await?;
-    let has_more = found.len() > SHOWN as usize;
-    found.truncate(SHOWN as usize);
-    let last = found.last().filter(|_| has_more);
-    let next = last.map(|last| cursors.write(&(last.changed_at.millis(), last.id.get()))).transpose()?;
+    let next =
+        cut(&mut found, SHOWN).map(|last| cursors.write(&(last.changed_at.millis(), last.id.get()))).transpose()?;
     page(&UnfinishedPage {
         frame: session.frame(Place::Below(Part::Campaigns)),
         rows: found.iter().map(unfinished).collect(),
@@ -59,7 +53,7 @@ pub(in crate::api::web) fn unfinished(sketch: &Sketch) -> Unfinished {
     let keys: serde_json::Value = serde_json::from_str(&sketch.campaign).unwrap_or_default();
     Unfinished {
         name: keys["name"].as_str().or_else(|| keys["audience"][0].as_str()).unwrap_or_default().to_owned(),
-        path: format!("/new/{}/recipients", sketch.id),
+        path: path(sketch.id, WritingPage::Recipients),
         changed_at: sketch.changed_at,
         changed_by: sketch.changed_by.clone(),
     }

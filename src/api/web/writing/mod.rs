@@ -21,6 +21,7 @@ mod upload;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::{Map, Value};
 
 use super::admit::Session;
 use super::form::Form;
@@ -43,7 +44,20 @@ pub(super) use upload::{import, importing, upload};
 /// Begins to write a campaign.
 pub(super) async fn begin(State(shared): State<Shared>, call: Call) -> Answer<Redirect> {
     call.caller.check(Scope::Manage)?;
-    let id = create(&shared, &call, &Document::default()).await?;
+    begin_as(&shared, &call, Document::default().stored()).await
+}
+
+/// Begins to write a campaign that has these keys already.
+pub(in crate::api::web) async fn begin_like(
+    shared: &Shared,
+    call: &Call,
+    keys: Map<String, Value>,
+) -> Answer<Redirect> {
+    begin_as(shared, call, Value::Object(keys).to_string()).await
+}
+
+async fn begin_as(shared: &Shared, call: &Call, campaign: String) -> Answer<Redirect> {
+    let id = create(shared, call, campaign).await?;
     Ok(Redirect::to(&path(id, WritingPage::Recipients)))
 }
 
@@ -51,14 +65,14 @@ pub(super) async fn begin(State(shared): State<Shared>, call: Call) -> Answer<Re
 pub(super) async fn begin_with(shared: &Shared, call: &Call, audience: &str) -> Answer<Redirect> {
     let mut document = Document::default();
     document.add_audience(audience);
-    let id = create(shared, call, &document).await?;
+    let id = create(shared, call, document.stored()).await?;
     Ok(Redirect::to(&path(id, WritingPage::Check)))
 }
 
-async fn create(shared: &Shared, call: &Call, document: &Document) -> Answer<SketchId> {
+async fn create(shared: &Shared, call: &Call, campaign: String) -> Answer<SketchId> {
     let sketch = Sketch {
         id: SketchId::new(shared.chance.bits()),
-        campaign: document.stored(),
+        campaign,
         version: 1,
         created_at: call.at,
         changed_at: call.at,

@@ -79,7 +79,6 @@ pub(super) fn beside_steps(steps: &mut [StepFields], problems: &[Problem], page:
 mod tests {
     use super::*;
     use crate::domain::StepIndex;
-    use crate::pages::FieldKind;
 
     fn problem(step: bool, key: &str) -> Problem {
         Problem::new(step.then_some(StepIndex::FIRST), key, format!("wrong {key}"))
@@ -103,15 +102,7 @@ mod tests {
 
     #[test]
     fn a_problem_stands_beside_its_field() {
-        let field = |name: &str| Field {
-            name: name.to_owned(),
-            label: "".into(),
-            hint: "".into(),
-            value: String::new(),
-            kind: FieldKind::Text,
-            problem: None,
-            count: None,
-        };
+        let field = |name: &str| Field::text(name, ("", ""), String::new());
         let mut fields = [field("1-template"), field("1-template_body"), field("1-text")];
         let problems = [problem(true, "template, body 2"), problem(true, "text"), problem(true, "media")];
         let rest = beside(&mut fields, problems.iter());

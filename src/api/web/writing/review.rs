@@ -10,6 +10,7 @@ use super::{Document, Opened, too_late};
 use crate::api::Shared;
 use crate::api::native::{About, Answer, Call, Kind, Path, Problem as ApiProblem, current, draft_of, launcher};
 use crate::api::web::admit::Session;
+use crate::api::web::campaigns::to_campaign;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::campaign::{LaunchError, Lint, Prepared, PreviewRequest, Previews, Trial, Warning};
@@ -289,7 +290,7 @@ async fn launched(shared: &Shared, opened: &Opened, campaign: &str, done: Done) 
     if let Err(error) = shared.store.remove_sketch(opened.sketch.id).await {
         tracing::warn!(error = %Causes(&error), "cannot remove a campaign that was being written and is launched");
     }
-    let mut response = Redirect::to(&format!("{}?done={}", campaign_path(campaign), done.as_str())).into_response();
+    let mut response = to_campaign(campaign, done).into_response();
     response.extensions_mut().insert(About(campaign.to_owned()));
     response
 }

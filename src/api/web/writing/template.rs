@@ -1,7 +1,5 @@
 //! The template of a step: the fields that it needs, and their values.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value, json};
 
 use super::count::counted;
@@ -60,15 +58,8 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn field(&self, name: &str, label: impl Into<String>, hint: impl Into<String>, kind: FieldKind) -> Field {
-        Field {
-            name: format!("{}-{name}", self.number),
-            label: Cow::Owned(label.into()),
-            hint: Cow::Owned(hint.into()),
-            value: String::new(),
-            kind,
-            problem: None,
-            count: None,
-        }
+        let words: (String, String) = (label.into(), hint.into());
+        Field { kind, ..Field::text(format!("{}-{name}", self.number), words, String::new()) }
     }
 
     /// A text of the template, by its place.
