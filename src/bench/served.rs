@@ -45,9 +45,10 @@ pub(super) async fn from_another_process(sending: &Sending, address: &str, clock
         .args(["bench", sending.command, "--address", address])
         .args(&sending.arguments)
         .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
+        .stdout(Stdio::piped())
         .kill_on_drop(true)
-        .output()
+        .spawn()?
+        .wait_with_output()
         .await?;
     if !output.status.success() {
         return Err("the sender of requests failed".into());

@@ -34,8 +34,8 @@ pub(in crate::cli) struct Pages {
     /// Viewers of a live page
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) viewers: u32,
-    /// Messages of each run that sends as fast as possible
-    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Messages of each run that sends as fast as possible; it must take longer than the viewers take to come
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) messages: u32,
     #[command(flatten)]
     pub(super) rounds: Rounds,

@@ -271,10 +271,11 @@ pub(super) async fn run_part(name: &str, arguments: &[String]) -> anyhow::Result
         .args(["bench", "run"])
         .args(arguments)
         .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .await
-        .context("cannot start a run")?;
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start a run")?
+        .wait_with_output()
+        .await?;
     if !output.status.success() {
         bail!("{name} failed");
     }
