@@ -7,7 +7,10 @@ use crate::store;
 
 /// Why the name of a key or an operator is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a name is one line of 1 to {most} characters, without spaces around it", most = InvalidName::LONGEST)]
+#[error(
+    "a name is one line of 1 to {most} characters, without spaces around it, and not \".\" or \"..\"",
+    most = InvalidName::LONGEST
+)]
 pub struct InvalidName;
 
 impl InvalidName {
@@ -15,7 +18,8 @@ impl InvalidName {
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), InvalidName> {
-    let is_named = !name.is_empty() && name.trim() == name && !name.chars().any(char::is_control);
+    // A browser takes dots in an address for folders.
+    let is_named = !matches!(name, "" | "." | "..") && name.trim() == name && !name.chars().any(char::is_control);
     if is_named && name.chars().count() <= InvalidName::LONGEST { Ok(()) } else { Err(InvalidName) }
 }
 

@@ -15,7 +15,7 @@ use crate::audience::Selection;
 use crate::config::{NotBuilt, Problem, Table, Wanted, countries_named, parse_toml, steps, to_json};
 use crate::domain::{
     AfterGap, BeginsWhen, Country, Hours, OnMissed, OnMissingValue, OnOverlap, OnUnknown, Span, StopRule, Values, Zone,
-    nearest,
+    nearest, object_name,
 };
 
 /// A campaign as the operator wrote it. Optional keys are still undecided.
@@ -220,8 +220,8 @@ fn selection(table: &mut Table<'_>) -> Option<Selection> {
 
 fn name(table: &mut Table<'_>) -> Option<String> {
     let name = table.filled_text("name")?;
-    if name.chars().count() > 200 || name.chars().any(char::is_control) {
-        table.wrong("name", "a name is one line of at most 200 characters; shorten it");
+    if let Err(problem) = object_name(&name) {
+        table.wrong("name", problem);
     }
     Some(name)
 }

@@ -19,7 +19,7 @@ use crate::campaign::{
     why_not,
 };
 use crate::clock::format_time;
-use crate::domain::StepIndex;
+use crate::domain::{StepIndex, object_name};
 
 /// New settings of a campaign, with the keys and values of a campaign file. `none` removes a setting; a missing key keeps
 /// its value.
@@ -132,11 +132,7 @@ pub(in crate::api::native) async fn rename(
     call: Call,
     Json(NewName { name }): Json<NewName>,
 ) -> Answer<JsonAnswer<RenameView>> {
-    let length = name.chars().count();
-    if name.trim().is_empty() || length > 200 || name.chars().any(char::is_control) {
-        let sentence = "a name is one line of 1 to 200 characters";
-        return Err(Problem::new(Kind::Invalid, sentence).at("/name"));
-    }
+    let name = object_name(&name).map_err(|error| Problem::new(Kind::Invalid, error).at("/name"))?;
     let batch = found(&shared, &call, &campaign).await?;
     let now = shared.clock.now();
     crate::campaign::rename(shared.store.as_ref(), &batch, &name, &call.origin(None), now).await?;

@@ -137,6 +137,7 @@ async fn what_is_wrong_with_a_new_key_is_beside_its_field() {
     key(&browser, "shop").await;
     for (wrong, says) in [
         (vec![("name", ""), ("scope", "read")], "A name is one line of 1 to 100 characters"),
+        (vec![("name", ".."), ("scope", "read")], "and not &#34;.&#34; or &#34;..&#34;"),
         (vec![("name", "shop"), ("scope", "read")], "exists already"),
         (vec![("name", "app")], "without a scope may do nothing"),
         (vec![("name", "app"), ("scope", "read"), ("lane", "nowhere")], "nowhere"),
