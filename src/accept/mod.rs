@@ -32,7 +32,7 @@ use self::origin::Origin;
 use self::relay::Templates;
 pub use self::relay::{Relay, TemplateChange};
 use crate::access::{Caller, Denied};
-use crate::campaign::{CampaignDecision, DecisionError, LaunchError, carry_out, find_by_id};
+use crate::campaign::{CampaignDecision, DecidedBy, DecisionError, LaunchError, carry_out, find_by_id};
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Lane};
 use crate::domain::{CampaignId, MessageId, Plan, Span, Timestamp};
@@ -142,17 +142,10 @@ impl Desk {
         let call = store.call_of(first.id).await?.filter(|call| call.batches.first() == Some(&first.id));
         let call = call.ok_or(ErrorAnswer::NotFound)?;
         let mut count = 0;
+        let by = DecidedBy { origin: caller.origin(None), is_signed_in: false };
         for batch in &call.batches {
             let Some(batch) = store.batch(*batch).await? else { continue };
-            match carry_out(
-                (store.as_ref(), config),
-                clock.as_ref(),
-                &batch,
-                CampaignDecision::Cancel,
-                &caller.origin(None),
-            )
-            .await
-            {
+            match carry_out((store.as_ref(), config), clock.as_ref(), &batch, CampaignDecision::Cancel, &by).await {
                 Ok(done) => count += done.certificate.map_or(0, |certificate| certificate.never_sent),
                 // Everything was sent, or cancelled before: 0 is a normal answer.
                 Err(DecisionError::Refused { .. }) => {}

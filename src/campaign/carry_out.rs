@@ -22,6 +22,14 @@ pub enum CampaignDecision {
     Cancel,
 }
 
+/// Who decides.
+#[derive(Debug, Clone)]
+pub struct DecidedBy {
+    pub origin: Origin,
+    /// Whether an operator has signed in. A key and a command can have any name, so they approve nothing.
+    pub is_signed_in: bool,
+}
+
 /// A decision that was carried out.
 #[derive(Debug)]
 pub struct CarriedOut {
@@ -54,6 +62,15 @@ pub enum DecisionError {
 
     #[error("\"{name}\" cannot be started by {by}: {}", needs.what())]
     NeedsAnother { name: String, by: String, needs: NeedsApproval },
+
+    #[error(
+        "\"{name}\" cannot be started by a key or a command: {}; an operator who has signed in approves it on its page",
+        needs.what()
+    )]
+    NotSignedIn { name: String, needs: NeedsApproval },
+
+    #[error("\"{name}\" was changed meanwhile and is not started; look at it again, then start it")]
+    Outdated { name: String },
 
     #[error("\"{name}\" is cancelled, but the state of its messages at that time could not be recorded")]
     NotCertified {
@@ -97,20 +114,26 @@ impl CampaignDecision {
 
 /// Carries out a decision. A repeated decision succeeds.
 ///
-/// - A draft that needs an approval is started by another operator than its authors.
+/// - A draft is started as it is in `batch`: if it has another edition by now, it is not.
+/// - A draft that needs an approval is started by another operator than its authors, who has signed in.
 pub async fn carry_out(
     (store, config): (&dyn Store, &Config),
     clock: &dyn Clock,
     batch: &Batch,
     decision: CampaignDecision,
-    by: &Origin,
+    DecidedBy { origin: by, is_signed_in }: &DecidedBy,
 ) -> Result<CarriedOut, DecisionError> {
     let name = || batch.display_name();
     if decision == CampaignDecision::Start
-        && let Some(needs) = NeedsApproval::of(store, config, batch).await?.filter(|needs| !needs.may_be_given_by(by))
+        && let Some(needs) = NeedsApproval::of(store, config, batch).await?
     {
-        let by = by.operator_name().unwrap_or("the server").to_owned();
-        return Err(DecisionError::NeedsAnother { name: name(), by, needs });
+        if !is_signed_in {
+            return Err(DecisionError::NotSignedIn { name: name(), needs });
+        }
+        if !needs.may_be_given_by(by) {
+            let by = by.operator_name().unwrap_or("the server").to_owned();
+            return Err(DecisionError::NeedsAnother { name: name(), by, needs });
+        }
     }
     let before = store.tallies(batch.id).await?;
     let decided = match decision {
@@ -123,7 +146,7 @@ pub async fn carry_out(
     let continues = match decided {
         Decided::Saved(_) => true,
         Decided::Refused(state) => decision.is_done_in(state),
-        Decided::UsedUp(_) => false,
+        Decided::UsedUp(_) | Decided::Outdated => false,
     };
     let Released { noted: released, steps: released_steps, used_up } = match decision {
         CampaignDecision::Resume if continues => release_steps(store, clock, batch, StepIndex::all(), by).await?,
@@ -140,6 +163,7 @@ pub async fn carry_out(
         (Decided::Refused(state), None) if decision.is_done_in(state) => {
             (noted(store, clock, store.seq().await?).await?, true)
         }
+        (Decided::Outdated, _) => return Err(DecisionError::Outdated { name: name() }),
         (Decided::UsedUp(used_up), _) => return Err(DecisionError::UsedUp { name: name(), used_up }),
         (Decided::Refused(state), _) => return Err(DecisionError::Refused { name: name(), decision, state }),
     };

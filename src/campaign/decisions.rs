@@ -17,6 +17,8 @@ pub enum Decided {
     Refused(BatchState),
     /// A used-up limit would stop the campaign again at once.
     UsedUp(UsedUp),
+    /// The draft was changed after it was read.
+    Outdated,
 }
 
 /// The result of releasing held steps.
@@ -50,10 +52,14 @@ pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Or
     decide(store, clock, batch, vec![BatchState::Paused], to, by.clone()).await
 }
 
-/// Starts a draft: at once, or at its start time if that is still to come.
+/// Starts a draft as it was read: at once, or at its start time if that is still to come.
 pub async fn start(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Origin) -> Result<Decided> {
     let to = state_when_released(store, batch, clock.now()).await?;
-    decide(store, clock, batch, vec![BatchState::Draft], to, by.clone()).await
+    let Some(seq) = store.start_draft(batch.id, batch.edition, to, by.clone(), clock.now()).await? else {
+        let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
+        return Ok(if state == BatchState::Draft { Decided::Outdated } else { Decided::Refused(state) });
+    };
+    Ok(Decided::Saved(noted(store, clock, seq).await?))
 }
 
 /// Cancels a campaign. Once every server has noted it, nothing more is submitted, except submissions in progress on

@@ -79,7 +79,7 @@ pub(crate) use amend::bring_forward;
 pub use amend::{Amend, Amended};
 pub use approval::{Approval, Unapproved};
 pub use beginnings::Beginnings;
-pub use carry_out::{CampaignDecision, CarriedOut, DecisionError, carry_out, why_not};
+pub use carry_out::{CampaignDecision, CarriedOut, DecidedBy, DecisionError, carry_out, why_not};
 pub use certificate::certify;
 pub use chosen::{ChosenSteps, DraftRoute};
 pub use confirmations::OptOutConfirmations;

@@ -60,6 +60,10 @@ impl Done {
 #[template(path = "campaign.html")]
 pub struct CampaignPage<'a> {
     pub frame: Frame,
+    /// Why what was asked for was not done.
+    pub problem: Option<String>,
+    /// The edition that is shown, or an earlier one.
+    pub edition: u32,
     pub live: LivePart<'a>,
     /// The campaign that it sends again, and those that send it again: name and address of each.
     pub origin: Option<(String, String)>,

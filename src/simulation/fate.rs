@@ -305,6 +305,7 @@ through! {
             origin: Option<Origin>,
             now: Timestamp
         ) -> Option<u64>;
+        writes start_draft(batch: BatchId, edition: u32, to: BatchState, origin: Origin, now: Timestamp) -> Option<u64>;
         reads spent(batch: BatchId) -> Vec<(StepIndex, Money)>;
         reads step_holds() -> Vec<StepHold>;
         writes hold_step(hold: StepHold, begun: Timestamp) -> Option<u64>;

@@ -193,10 +193,10 @@ impl Obstacle {
                  template show {}",
                 shell(&template.name)
             ),
-            Self::NeedsApproval(_) => format!(
-                "another operator with the scope manage approves and starts it on its page, or with: volley campaign start {}",
-                shell(campaign)
-            ),
+            Self::NeedsApproval(_) => {
+                "another operator with the scope manage signs in to the pages, and approves and starts it there"
+                    .to_owned()
+            }
             Self::UsedUp(limit) => limit.what_to_do(campaign),
             Self::Doubt { cause, .. } => doubt_remedy(*cause).to_owned(),
         }

@@ -8,6 +8,7 @@ mod changes;
 mod claims;
 mod counters;
 mod deliveries;
+mod drafts;
 mod figures;
 mod filled;
 mod health;

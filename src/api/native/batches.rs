@@ -102,7 +102,7 @@ async fn decide(
     reason: &DecisionReason,
 ) -> Answer<JsonAnswer<DecisionView>> {
     let batch = found(shared, call, id).await?;
-    let by = call.origin(reason.text()?);
+    let by = call.decided_by(reason.text()?);
     let done = carry_out((shared.store.as_ref(), &shared.config), shared.clock.as_ref(), &batch, decision, &by).await?;
     Ok(JsonAnswer(DecisionView::new(&batch, &done)))
 }

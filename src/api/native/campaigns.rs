@@ -9,19 +9,19 @@ pub(super) mod results;
 
 use axum::Json as JsonAnswer;
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::{Call, OptionalJson, Path, Query};
-use super::page::{Limit, Page};
+use super::page::{Limit, Page, ensure_as_named};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::campaign::{CampaignDecision, DecisionView, RulesView, carry_out};
 use crate::domain::{BatchId, BatchState};
 use crate::status::{CampaignView, Listed, ListedView, Watcher};
-use crate::store::BatchFilter;
+use crate::store::{Batch, BatchFilter};
 pub(in crate::api) use file::draft_of;
 pub(in crate::api) use launch::current;
 pub(in crate::api) use parts::{found, launcher};
@@ -131,23 +131,41 @@ async fn decide(
     reason: &DecisionReason,
 ) -> Answer<JsonAnswer<DecisionView>> {
     let batch = found(shared, call, name).await?;
-    let by = call.origin(reason.text()?);
-    let done = carry_out((shared.store.as_ref(), &shared.config), shared.clock.as_ref(), &batch, decision, &by).await?;
-    Ok(JsonAnswer(DecisionView::new(&batch, &done)))
+    decide_on(shared, call, &batch, decision, reason).await
+}
+
+async fn decide_on(
+    shared: &Shared,
+    call: &Call,
+    batch: &Batch,
+    decision: CampaignDecision,
+    reason: &DecisionReason,
+) -> Answer<JsonAnswer<DecisionView>> {
+    let by = call.decided_by(reason.text()?);
+    let done = carry_out((shared.store.as_ref(), &shared.config), shared.clock.as_ref(), batch, decision, &by).await?;
+    Ok(JsonAnswer(DecisionView::new(batch, &done)))
 }
 
 /// Start a draft: at its start time if that is in the future, else now.
+///
+/// With `If-Match`, a draft that was changed meanwhile is not started. A draft that waits for a second operator is started
+/// by an operator who has signed in, not by a key.
 #[utoipa::path(post, path = "/campaigns/{campaign}/start", operation_id = "start_campaign", tag = "campaigns",
-    params(("campaign" = String, Path, description = "Id or name of the campaign.")), request_body = DecisionReason,
+    params(("campaign" = String, Path, description = "Id or name of the campaign."),
+        ("If-Match" = Option<String>, Header, description = "ETag of the draft that the decision is about.")),
+    request_body = DecisionReason,
     responses((status = 200, description = "The campaign after the decision.", body = DecisionView), (status = 404),
-        (status = 409)))]
+        (status = 409), (status = 412)))]
 pub(super) async fn start(
     State(shared): State<Shared>,
     Path(name): Path<String>,
     call: Call,
+    headers: HeaderMap,
     OptionalJson(reason): OptionalJson<DecisionReason>,
 ) -> Answer<JsonAnswer<DecisionView>> {
-    decide(&shared, &call, &name, CampaignDecision::Start, &reason).await
+    let batch = found(&shared, &call, &name).await?;
+    ensure_as_named(&headers, &parts::tag_of(&batch))?;
+    decide_on(&shared, &call, &batch, CampaignDecision::Start, &reason).await
 }
 
 /// Stop sending for now. Submitted messages stay submitted; fallbacks wait.

@@ -14,6 +14,7 @@ use serde_path_to_error::Segment;
 
 use super::problem::{Answer, Kind, Problem};
 use crate::access::Caller;
+use crate::campaign::DecidedBy;
 use crate::config::Secret;
 use crate::domain::Timestamp;
 use crate::events::Origin;
@@ -43,6 +44,11 @@ impl Call {
     /// The caller, as recorded with its decisions.
     pub(in crate::api) fn origin(&self, reason: Option<&str>) -> Origin {
         self.caller.origin(reason.map(str::trim).filter(|reason| !reason.is_empty()))
+    }
+
+    /// The caller of a decision about a campaign.
+    pub(in crate::api) fn decided_by(&self, reason: Option<&str>) -> DecidedBy {
+        DecidedBy { origin: self.origin(reason), is_signed_in: self.caller.session.is_some() }
     }
 }
 

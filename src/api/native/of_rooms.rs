@@ -89,6 +89,7 @@ impl From<DecisionError> for Problem {
         match error {
             DecisionError::Store(error) => error.into(),
             DecisionError::NotCertified { .. } => Self::failed(&error),
+            DecisionError::Outdated { .. } => Self::new(Kind::Changed, error),
             error => Self::new(Kind::Conflict, error),
         }
     }

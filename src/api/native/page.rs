@@ -114,6 +114,11 @@ pub(super) fn ensure_unchanged(headers: &HeaderMap, tag: &str) -> Answer<()> {
     Err(changed_meanwhile())
 }
 
+/// The same for a decision that may name no state.
+pub(super) fn ensure_as_named(headers: &HeaderMap, tag: &str) -> Answer<()> {
+    if headers.contains_key(header::IF_MATCH) { ensure_unchanged(headers, tag) } else { Ok(()) }
+}
+
 pub(super) fn changed_meanwhile() -> Problem {
     let sentence = "it was changed meanwhile; get it again, and repeat the change if it still applies";
     Problem::new(Kind::Changed, sentence)

@@ -43,7 +43,7 @@ fn config() -> Arc<Config> {
     Arc::new(Config::read(Some((Path::new("volley.toml"), text)), std::iter::empty(), []).unwrap().config)
 }
 
-pub(super) fn caller(id: &str, scopes: &[Scope]) -> Arc<Caller> {
+pub(in crate::api) fn caller(id: &str, scopes: &[Scope]) -> Arc<Caller> {
     let scopes = scopes.iter().fold(Scopes::default(), |all, scope| all.with(*scope));
     Arc::new(Caller {
         id: id.to_owned(),

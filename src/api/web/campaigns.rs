@@ -14,7 +14,7 @@ use crate::api::Shared;
 use crate::api::native::{Answer, CSV, Call, Path, Problem, Query, found, launcher};
 use crate::domain::{BatchId, BatchState, Scope};
 use crate::events::Event;
-use crate::pages::{CampaignPage, CampaignsPage, CoursePart, Done, LivePart, Part, Place, campaign_path};
+use crate::pages::{CampaignPage, CampaignsPage, CoursePart, Done, Frame, LivePart, Part, Place, campaign_path, texts};
 use crate::report::{CoursePoint, csv_text};
 use crate::status::{Listed, Look, Watcher};
 use crate::store::{Batch, BatchFilter};
@@ -119,17 +119,30 @@ pub(super) async fn show(
     call: Call,
 ) -> Answer<Response> {
     let batch = found(&shared, &call, &campaign).await?;
-    let launcher = launcher(&shared, &shared.config, &call);
+    let notice = query.done.map(|done| texts().done(done).to_owned());
+    shown(&shared, &session, &call, &batch, (notice, None)).await
+}
+
+/// The page of a campaign, with what was done or why it was not.
+pub(super) async fn shown(
+    shared: &Shared,
+    session: &Session,
+    call: &Call,
+    batch: &Batch,
+    (notice, problem): (Option<String>, Option<String>),
+) -> Answer<Response> {
+    let launcher = launcher(shared, &shared.config, call);
     let look = Watcher::new(&launcher, batch.id).await?.look().await?;
-    let events = latest_events(&shared, &batch).await?;
-    let mut frame = session.frame(Place::Below(Part::Campaigns));
-    frame.notice = query.done.map(|done| frame.texts().done(done).to_owned());
-    let (points, path) = (course(&shared, &look).await?, campaign_path(&look.show.id));
+    let events = latest_events(shared, batch).await?;
+    let frame = Frame { notice, ..session.frame(Place::Below(Part::Campaigns)) };
+    let (points, path) = (course(shared, &look).await?, campaign_path(&look.show.id));
     let charts = CoursePart { path: &path, points: &points, zone: frame.zone };
     let live = LivePart { look: &look, events: &events, zone: frame.zone, course: Some(charts) };
     let repetitions = shared.store.repetitions(batch.id, REPETITIONS_SHOWN).await?;
     page(&CampaignPage {
         frame,
+        problem,
+        edition: batch.edition,
         live,
         origin: repetitions.origin.as_ref().map(named),
         repetitions: repetitions.later.iter().map(named).collect(),

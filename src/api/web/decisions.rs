@@ -1,17 +1,18 @@
 //! Starts, pauses, resumes and cancels campaigns.
 
 use axum::extract::State;
-use axum::response::{Redirect, Response};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::admit::Session;
-use super::campaigns::to_campaign;
+use super::campaigns::{shown, to_campaign};
 use super::form::Form;
 use super::frame::page;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, found, launcher};
-use crate::campaign::{CampaignDecision, carry_out};
-use crate::domain::Scope;
-use crate::pages::{CancelPage, Done, Part, Place};
+use crate::campaign::{CampaignDecision, DecisionError, carry_out};
+use crate::domain::{BatchState, Scope};
+use crate::pages::{CancelPage, Done, Part, Place, texts};
 use crate::status::Watcher;
 
 async fn decide(
@@ -22,10 +23,9 @@ async fn decide(
     form: &Form,
 ) -> Answer<Redirect> {
     call.caller.check(Scope::Manage)?;
-    let reason = form.reason()?;
+    let by = call.decided_by(form.reason()?);
     let batch = found(shared, call, campaign).await?;
-    carry_out((shared.store.as_ref(), &shared.config), shared.clock.as_ref(), &batch, decision, &call.origin(reason))
-        .await?;
+    carry_out((shared.store.as_ref(), &shared.config), shared.clock.as_ref(), &batch, decision, &by).await?;
     let done = match decision {
         CampaignDecision::Start => Done::Started,
         CampaignDecision::Pause => Done::Paused,
@@ -35,13 +35,36 @@ async fn decide(
     Ok(to_campaign(&batch.public_id().to_string(), done))
 }
 
+/// Starts a draft as its page has shown it. One that was changed meanwhile is shown again instead.
 pub(super) async fn start(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
+    session: Session,
     call: Call,
     form: Form,
-) -> Answer<Redirect> {
-    decide(&shared, &call, &campaign, CampaignDecision::Start, &form).await
+) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let by = call.decided_by(form.reason()?);
+    let batch = found(&shared, &call, &campaign).await?;
+    let edition = form.get("edition").and_then(|edition| edition.parse().ok());
+    // The store starts only the edition that it is given, so a change in between is no matter.
+    let is_outdated = if batch.state == BatchState::Draft && edition != Some(batch.edition) {
+        true
+    } else {
+        let whole = (shared.store.as_ref(), shared.config.as_ref());
+        match carry_out(whole, shared.clock.as_ref(), &batch, CampaignDecision::Start, &by).await {
+            Ok(_) => false,
+            Err(DecisionError::Outdated { .. }) => true,
+            Err(error) => return Err(error.into()),
+        }
+    };
+    if !is_outdated {
+        return Ok(to_campaign(&batch.public_id().to_string(), Done::Started).into_response());
+    }
+    let present = found(&shared, &call, &campaign).await?;
+    let problem = texts().wizard.changed_before_start.to_owned();
+    let shown = shown(&shared, &session, &call, &present, (None, Some(problem))).await?;
+    Ok((StatusCode::PRECONDITION_FAILED, shown).into_response())
 }
 
 pub(super) async fn pause(

@@ -1,7 +1,7 @@
 //! `volley campaign start`, `pause`, `resume` and `cancel`: carry out decisions of an operator.
 
 use super::find;
-use crate::campaign::{CampaignDecision, CarriedOut, DecisionView, carry_out};
+use crate::campaign::{CampaignDecision, CarriedOut, DecidedBy, DecisionView, carry_out};
 use crate::cli::watch::print_closed_hours;
 use crate::cli::words::{count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, out};
@@ -17,8 +17,9 @@ pub(super) async fn run(
 ) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
-    let (name, clock, by) = (batch.display_name(), context.clock.as_ref(), &context.origin(reason));
-    let done = carry_out((store.as_ref(), &context.config), clock, &batch, decision, by).await?;
+    let (name, clock) = (batch.display_name(), context.clock.as_ref());
+    let by = DecidedBy { origin: context.origin(reason), is_signed_in: false };
+    let done = carry_out((store.as_ref(), &context.config), clock, &batch, decision, &by).await?;
     if json {
         store.close().await;
         out::json(&DecisionView::new(&batch, &done))?;

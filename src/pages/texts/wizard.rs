@@ -44,6 +44,7 @@ texts! {
     approve = "Approve and start";
     approve_hint = "Check its recipients, texts and times first. Your name is in the events.";
     approval_asked = "The campaign waits for another operator, who approves and starts it. Nothing is sent before.";
+    changed_before_start = "The campaign was changed meanwhile, so it is not started. It is shown as it is now: check it, and start it if it is right.";
     review_again = "Show the review again";
 }
 

@@ -23,9 +23,6 @@ for_every_store!(
     every_decision_about_a_batch_raises_the_sequence,
     an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan,
     the_start_of_a_scheduled_batch_can_be_moved,
-    a_renamed_batch_is_found_by_its_new_name_only,
-    a_removed_draft_leaves_nothing_and_frees_its_name,
-    only_a_draft_can_be_removed,
     after_the_end_no_first_submission_is_claimed,
     postponed_messages_brought_forward_keep_their_leave_within,
 );
@@ -270,7 +267,7 @@ async fn a_batch_moves_only_from_an_expected_state(desk: Desk) {
     assert_eq!((Some(paused.origin), paused.subject.is_of_batch(batch)), (found.origin, true));
 }
 
-async fn event_kinds(desk: &Desk) -> Vec<EventKind> {
+pub(super) async fn event_kinds(desk: &Desk) -> Vec<EventKind> {
     desk.events(Cursor::START, 100).await.unwrap().into_iter().map(|(_, event)| event.kind).collect()
 }
 
@@ -401,55 +398,6 @@ async fn the_start_of_a_scheduled_batch_can_be_moved(desk: Desk) {
     let amendment = Amendment { batch, edition: 0, plan: plan(), starts_at, origin, changes: Vec::new(), now: at(1) };
     assert!(desk.amend(amendment).await.unwrap().is_some());
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().starts_at, Some(at(9)));
-}
-
-/// A draft with two messages.
-async fn draft(desk: &Desk, name: &str) -> (BatchId, AudienceId) {
-    let audience = desk.audience(None, 2).await;
-    let batch = desk.begin_batch_of(Some(name), audience).await;
-    let spread = desk.spread_of(batch, audience, 2).await;
-    desk.write_messages(spread).await.unwrap();
-    desk.publish_batch(batch, BatchState::Draft, Origin::SERVER, desk.now()).await.unwrap();
-    (batch, audience)
-}
-
-async fn a_renamed_batch_is_found_by_its_new_name_only(desk: Desk) {
-    let (batch, _) = draft(&desk, "promo").await;
-    let (other, _) = draft(&desk, "autumn").await;
-    let rename = async |batch, name: &str| desk.rename_batch(batch, name.to_owned(), Origin::SERVER, at(1)).await;
-    let seq = desk.seq().await.unwrap();
-    assert!(rename(batch, "winter").await.unwrap().unwrap() > seq);
-    assert_eq!(desk.batch_named("winter").await.unwrap().unwrap().id, batch);
-    assert!(desk.batch_named("promo").await.unwrap().is_none());
-    assert_eq!(event_kinds(&desk).await.pop(), Some(EventKind::Renamed { before: "promo".to_owned() }));
-    assert!(matches!(rename(batch, "autumn").await, Err(Error::NameTaken { .. })));
-    assert!(rename(other, "promo").await.unwrap().is_some(), "the former name is free");
-    let nameless = desk.batch_of(1).await;
-    assert_eq!(rename(nameless, "summer").await.unwrap(), None);
-    assert_eq!(rename(BatchId(999), "summer").await.unwrap(), None);
-}
-
-async fn a_removed_draft_leaves_nothing_and_frees_its_name(desk: Desk) {
-    let (batch, audience) = draft(&desk, "promo").await;
-    assert!(matches!(desk.remove_audience(audience).await, Err(Error::InUse { .. })));
-    let seq = desk.seq().await.unwrap();
-    assert!(desk.remove_draft(batch, Origin::operator("Ann", None), at(1)).await.unwrap());
-    assert!(desk.seq().await.unwrap() > seq);
-    assert!(desk.batch(batch).await.unwrap().is_none() && desk.batches(None).await.unwrap().is_empty());
-    assert!(desk.all(batch, 2).await.is_empty());
-    assert_eq!(desk.tallies(batch).await.unwrap().messages(), 0);
-    assert_eq!(event_kinds(&desk).await, [EventKind::Drafted, EventKind::Deleted]);
-    assert!(!desk.remove_draft(batch, Origin::SERVER, at(2)).await.unwrap());
-    let (again, _) = draft(&desk, "promo").await;
-    assert_ne!(again, batch, "ids are never used twice");
-    desk.remove_audience(audience).await.unwrap();
-}
-
-async fn only_a_draft_can_be_removed(desk: Desk) {
-    let batch = desk.batch_of(2).await;
-    let seq = desk.seq().await.unwrap();
-    assert!(!desk.remove_draft(batch, Origin::SERVER, at(1)).await.unwrap());
-    assert_eq!((desk.all(batch, 2).await.len(), desk.seq().await.unwrap()), (2, seq));
 }
 
 async fn after_the_end_no_first_submission_is_claimed(desk: Desk) {

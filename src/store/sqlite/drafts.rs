@@ -1,4 +1,4 @@
-//! Removes drafts: campaigns of which nothing was sent.
+//! Starts and removes drafts: campaigns of which nothing was sent.
 
 use sqlx::{Row, SqliteConnection};
 
@@ -35,4 +35,23 @@ pub(super) async fn hide(
     nodes::record_event(connection, Event { at: now, subject, origin, kind: EventKind::Deleted }).await?;
     batches::bump(connection).await?;
     Ok(true)
+}
+
+/// Starts a draft, unless it has another edition by now.
+pub(super) async fn start(
+    connection: &mut SqliteConnection,
+    (batch, edition): (BatchId, u32),
+    to: BatchState,
+    origin: Origin,
+    now: Timestamp,
+) -> Work<Option<u64>> {
+    let found = sqlx::query("SELECT 1 FROM batch WHERE id = ?1 AND edition = ?2")
+        .bind(batch.0)
+        .bind(edition)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if found.is_none() {
+        return Ok(None);
+    }
+    batches::move_on(connection, batch, vec![BatchState::Draft], to, Some(origin), now).await
 }

@@ -114,6 +114,17 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
         origin: Option<Origin>,
         now: Timestamp,
     ) -> Result<Option<u64>>;
+    /// Starts a draft whose plan is still this edition: moves it into the state `to`, as [`move_batch`](Self::move_batch) does.
+    ///
+    /// - Returns `None` and changes nothing if the batch is no draft, or has another edition by now.
+    async fn start_draft(
+        &self,
+        batch: BatchId,
+        edition: u32,
+        to: BatchState,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Option<u64>>;
     /// Reads what a batch has spent on each of its steps that has prices.
     async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Money)>>;
     /// Lists the steps that are held although their campaigns run.

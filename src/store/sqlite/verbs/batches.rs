@@ -140,6 +140,17 @@ impl Batches for Sqlite {
             .await
     }
 
+    async fn start_draft(
+        &self,
+        batch: BatchId,
+        edition: u32,
+        to: BatchState,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Option<u64>> {
+        self.write("start a draft", move |c| Box::pin(drafts::start(c, (batch, edition), to, origin, now))).await
+    }
+
     async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Money)>> {
         self.read("read the amount spent", move |c| Box::pin(limits::spent(c, batch))).await
     }

@@ -1,10 +1,13 @@
 //! A campaign with many recipients is started by another operator than those who have written it.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 
 use super::{Author, version};
-use crate::api::native::tests::{Answered, Bench};
+use crate::access::Caller;
+use crate::api::native::tests::{Answered, Bench, caller};
 use crate::api::web::tests::{Browser, place};
 use crate::domain::{BatchState, Scope};
 
@@ -27,6 +30,14 @@ async fn launched(author: &Author<'_>, name: &str) -> (String, Answered) {
     (place(&launched).split('?').next().unwrap().to_owned(), launched)
 }
 
+/// Presses the button of the campaign's page.
+async fn start(browser: &Browser<'_>, campaign: &str) -> Answered {
+    let shown = browser.get(campaign).await.text;
+    let edition = shown.split_once("name=\"edition\" value=\"").and_then(|(_, rest)| rest.split_once('"'));
+    let edition = edition.map_or("0", |(edition, _)| edition);
+    browser.post(&format!("{campaign}/start"), &[("edition", edition)]).await
+}
+
 async fn state(bench: &Bench, name: &str) -> BatchState {
     bench.store.batch_named(name).await.unwrap().unwrap().state
 }
@@ -44,7 +55,7 @@ async fn a_large_campaign_waits_until_another_operator_starts_it() {
     let own = author.browser.get(&campaign).await.text;
     assert!(own.contains("Written by mia. Another operator has to approve and start it."), "{own}");
     assert!(!own.contains(&format!("{campaign}/start")), "{own}");
-    let refused = author.browser.post(&format!("{campaign}/start"), &[]).await;
+    let refused = start(&author.browser, &campaign).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     assert!(refused.text.contains("annot be started by mia"), "{}", refused.text);
     let refused = call(&author.browser, Method::POST, &format!("/v1{campaign}/start"), &[], "").await;
@@ -58,8 +69,8 @@ async fn a_large_campaign_waits_until_another_operator_starts_it() {
     assert!(page.contains("Approve and start") && page.contains("written by mia"), "{page}");
     let reader = Browser::of(&bench, "rio", &[Scope::Read]).await;
     assert!(!reader.get(&campaign).await.text.contains("Approve and start"));
-    assert_eq!(reader.post(&format!("{campaign}/start"), &[]).await.status, StatusCode::FORBIDDEN);
-    let started = other.post(&format!("{campaign}/start"), &[]).await;
+    assert_eq!(start(&reader, &campaign).await.status, StatusCode::FORBIDDEN);
+    let started = start(&other, &campaign).await;
     assert!(place(&started).ends_with("?done=started"), "{}", started.text);
     assert_eq!(state(&bench, "Promo").await, BatchState::Running);
     let events = other.get(&format!("{campaign}/events")).await.text;
@@ -85,7 +96,7 @@ async fn an_approved_campaign_starts_at_its_time() {
     let (campaign, done) = launched(&author, "Promo").await;
     assert!(place(&done).ends_with("?done=asked"), "{}", done.text);
     let other = Browser::of(&bench, "max", &[Scope::Read, Scope::Manage]).await;
-    other.post(&format!("{campaign}/start"), &[]).await;
+    start(&other, &campaign).await;
     assert_eq!(state(&bench, "Promo").await, BatchState::Scheduled);
 }
 
@@ -106,4 +117,48 @@ async fn a_draft_that_an_operator_has_changed_is_started_by_a_third_one() {
     // A clone is another campaign, which needs an approval of its own.
     let cloned = call(&eva, Method::POST, &format!("{campaign}/clone"), &[("idempotency-key", "c")], "").await;
     assert_eq!((cloned.status, &cloned.body["state"]), (StatusCode::CREATED, &"draft".into()), "{}", cloned.text);
+}
+
+#[tokio::test]
+async fn a_key_approves_nothing_whatever_its_name() {
+    let bench = bench_above(1).await;
+    let launched = bench.launch("Promo").await;
+    assert_eq!(launched.body["state"], "draft", "{}", launched.text);
+    let request = Request::post("/v1/campaigns/Promo/start").body(Body::empty()).unwrap();
+    let second = Caller { name: "second".to_owned(), ..(*caller("b", &[Scope::Manage])).clone() };
+    let refused = bench.send(Some(Arc::new(second)), request).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+    assert!(refused.text.contains("an operator who has signed in approves it on its page"), "{}", refused.text);
+    assert_eq!(state(&bench, "Promo").await, BatchState::Draft);
+}
+
+#[tokio::test]
+async fn a_draft_that_was_changed_since_its_page_was_loaded_is_shown_again() {
+    for above in [2, 9] {
+        let bench = bench_above(above).await;
+        let author = Author::written(&bench).await;
+        let version = version(&author.get("review").await);
+        let kept = author.send("launch", &version, &[("name", "Promo"), ("do", "draft")]).await;
+        let campaign = place(&kept).split('?').next().unwrap().to_owned();
+        let other = Browser::of(&bench, "max", &[Scope::Read, Scope::Manage]).await;
+        let seen = other.get(&campaign).await.text;
+        assert!(seen.contains("name=\"edition\" value=\"0\""), "{seen}");
+        let native = format!("/v1{campaign}");
+        let change = r#"{"max_messages": "2"}"#;
+        let changed = call(&author.browser, Method::PATCH, &native, &[("if-match", "*")], change).await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+        for fields in [&[("edition", "0")][..], &[]] {
+            let late = other.post(&format!("{campaign}/start"), fields).await;
+            assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{}", late.text);
+            assert!(late.text.contains("was changed meanwhile, so it is not started"), "{}", late.text);
+            assert!(late.text.contains("name=\"edition\" value=\"1\""), "{}", late.text);
+        }
+        let tag = other.get(&native).await.headers["etag"].to_str().unwrap().to_owned();
+        let old = tag.replace("-1\"", "-0\"");
+        let late = call(&other, Method::POST, &format!("{native}/start"), &[("if-match", &old)], "").await;
+        assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{}", late.text);
+        assert_eq!(state(&bench, "Promo").await, BatchState::Draft);
+        let started = call(&other, Method::POST, &format!("{native}/start"), &[("if-match", &tag)], "").await;
+        assert_eq!(started.body["state"], "running", "{}", started.text);
+    }
 }
