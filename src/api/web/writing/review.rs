@@ -240,6 +240,7 @@ pub(in crate::api::web) async fn launch(
     let draft = draft_of(opened.document.to_value(), &shared)?;
     let config = current(&shared).await?;
     opened.sketch.campaign = opened.document.stored();
+    let is_noted_here = opened.sketch.launch.is_none();
     opened.sketch.launch = Some(name.to_owned());
     opened.claim(&shared, &call).await?;
     let done = launcher(&shared, &config, &call).launch_as(&draft, is_draft, |_| None, async |_| Ok(())).await;
@@ -250,9 +251,11 @@ pub(in crate::api::web) async fn launch(
         }
         Err(error) => error,
     };
-    // Nothing of a failed launch is stored.
-    opened.sketch.launch = None;
-    opened.claim(&shared, &call).await?;
+    // Nothing of a failed launch is stored. A note of an earlier launch stays, because that one may still be running.
+    if is_noted_here {
+        opened.sketch.launch = None;
+        opened.claim(&shared, &call).await?;
+    }
     let writing = opened.writing(&session, WritingPage::Review);
     shown((&shared, &config), &call, (&opened, Err(error)), writing).await
 }

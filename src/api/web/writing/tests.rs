@@ -196,6 +196,26 @@ async fn after_a_crash_the_campaign_of_the_noted_name_tells_whether_it_was_launc
 }
 
 #[tokio::test]
+async fn a_failed_launch_leaves_the_note_of_another_one() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let id = author.at.rsplit('/').next().unwrap().parse().unwrap();
+    let audience = bench.store.audience_named("Members").await.unwrap().unwrap().id();
+    bench.store.remove_audience(audience).await.unwrap();
+    let noted = async || bench.store.sketch(id).await.unwrap().unwrap();
+    let failed = author.fill_review(&[("name", "Promo"), ("do", "launch")]).await;
+    assert_eq!((failed.status, noted().await.launch), (StatusCode::OK, None), "{}", failed.text);
+    // Another launch of it is running, and this one fails meanwhile.
+    let sketch = noted().await;
+    let running = Sketch { launch: Some("Promo".to_owned()), version: sketch.version + 1, ..sketch };
+    assert!(bench.store.change_sketch(running).await.unwrap());
+    author.fill_review(&[("name", "Promo"), ("do", "launch")]).await;
+    assert_eq!(noted().await.launch.as_deref(), Some("Promo"));
+    let other = author.fill_review(&[("name", "Other"), ("do", "launch")]).await;
+    assert_eq!(other.status, StatusCode::CONFLICT, "{}", other.text);
+}
+
+#[tokio::test]
 async fn the_enter_key_saves_and_neither_launches_nor_moves_a_step() {
     let bench = Bench::new().await;
     let author = Author::written(&bench).await;
