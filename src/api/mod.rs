@@ -85,6 +85,8 @@ struct Inner {
     sign_ins: web::SignIns,
     /// New secrets whose operators have not seen them yet.
     new_secrets: web::NewSecrets,
+    /// The imports of corrected rows.
+    corrections: web::Corrections,
     /// The latest answers of the provider to questions of operators.
     asked: web::LatestAnswers,
     /// The start of this server, among all starts.
@@ -110,7 +112,7 @@ impl Shared {
         );
         let (unproven, bodies, native) = (budget(), budget(), Native::new(&parts, uploads));
         let rates = Rates::new(Arc::clone(&parts.clock));
-        let (hub, countings, sign_ins, new_secrets, asked) = Default::default();
+        let (hub, countings, sign_ins, new_secrets, corrections, asked) = Default::default();
         Self(Arc::new(Inner {
             parts,
             access,
@@ -123,6 +125,7 @@ impl Shared {
             countings,
             sign_ins,
             new_secrets,
+            corrections,
             asked,
             run,
         }))

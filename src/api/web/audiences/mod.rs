@@ -1,5 +1,6 @@
 //! The audiences: their columns, countries and rejected rows, and what is done with them.
 
+mod corrections;
 mod rejected;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use crate::pages::{
     Place, audience_path, campaign_path, countries, texts,
 };
 use crate::store::{Audience, AudiencePart};
+pub(in crate::api) use corrections::Corrections;
 pub(super) use upload::{
     Asked, begin, broken, country_of, foreign, form_with_file, import_in_progress, import_of, no_file, receive,
     received, short,

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use url::form_urlencoded;
 
-use super::upload::{import_made, progress_path};
+use super::upload::progress_path;
 use super::{Done, country_field, country_of, framed, named};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query};
@@ -163,7 +163,7 @@ pub(super) async fn mend(
         lines: record.mobile_only.then(|| "mobile".to_owned()),
         ..FileSettings::default()
     };
-    let upload = import_made(&shared, &call, content, settings, &audience.name).await?;
+    let upload = shared.0.corrections.import((&shared, &call), &audience, content, settings).await?;
     let sketch = form.get("sketch").and_then(|id| id.parse::<SketchId>().ok());
     Ok(Redirect::to(&progress_path(upload, sketch)).into_response())
 }

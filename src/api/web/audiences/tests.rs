@@ -183,6 +183,28 @@ async fn corrected_rows_become_a_further_audience_with_the_same_columns() {
 }
 
 #[tokio::test]
+async fn of_two_clicks_on_the_import_of_corrected_rows_one_imports() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    browser.import(&bench, "Members.csv", MESSY, &[]).await;
+    let fields = numbers(&browser.shown("/audiences/Members/rejected?reason=too+short").await);
+    let changed = [(fields[0].0.as_str(), "9876 5432"), ("country", "SG")];
+    let path = "/audiences/Members/mend";
+    let (first, second) = futures_util::future::join(browser.post(path, &changed), browser.post(path, &changed)).await;
+    assert_eq!((first.status, place(&first)), (StatusCode::SEE_OTHER, place(&second)), "{}", first.text);
+    bench.imports.ended().await;
+    let later = mend(&browser, &bench, "Members", &changed).await;
+    assert_eq!(place(&later), place(&first));
+    assert!(bench.store.audience_named("Members, mended 2").await.unwrap().is_none());
+    // Another country is another import, and a deleted audience can be imported again.
+    mend(&browser, &bench, "Members", &[changed[0], ("country", "DE")]).await;
+    let id = bench.store.audience_named("Members, mended").await.unwrap().unwrap().id();
+    bench.store.remove_audience(id).await.unwrap();
+    let again = mend(&browser, &bench, "Members", &changed).await;
+    assert_ne!(place(&again), place(&first));
+}
+
+#[tokio::test]
 async fn a_field_of_another_audience_mends_nothing() {
     let bench = Bench::new().await;
     let browser = Browser::manager(&bench).await;
