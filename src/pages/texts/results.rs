@@ -202,8 +202,14 @@ impl ResultTexts {
         format!("{recipients} by the campaign, and stay so.")
     }
 
-    pub fn kept_recipients(&self, audience: &str) -> String {
-        format!("The recipients: the audience \"{audience}\" as it is now")
+    /// The audience of another campaign like one, with the recipients that it has now and that the first campaign had.
+    pub fn kept_recipients(&self, audience: &str, now: u64, had: u64) -> String {
+        let has = plural(now, "recipient", "recipients");
+        let had = plural(had, "recipient", "recipients");
+        format!(
+            "The recipients: the whole audience \"{audience}\" as it is now. It has {has}; this campaign had {had}. \
+             Recipients who have opted out get no message"
+        )
     }
 
     pub fn kept_step(&self, number: usize, channel: &str, has_content: bool) -> String {

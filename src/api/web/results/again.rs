@@ -225,7 +225,16 @@ pub(super) async fn ask_use(
     call.caller.check(Scope::Manage)?;
     let batch = found(&shared, &call, &campaign).await?;
     let rewritten = launcher(&shared, &shared.config, &call).rewrite(&batch).await?;
-    let (kept, lost) = sentences(&rewritten);
+    let audience = match &rewritten.audience {
+        Some(name) => shared.store.audience_named(name).await?,
+        None => None,
+    };
+    let kept_recipients = audience.map(|audience| {
+        let (now, had) = (u64::from(audience.recipients()), u64::from(batch.messages));
+        texts().results.kept_recipients(&audience.name, now, had)
+    });
+    let (steps, lost) = sentences(&rewritten);
+    let kept = kept_recipients.into_iter().chain(steps).collect();
     page(&UseAgainPage {
         frame: session.frame(Place::Below(Part::Campaigns)),
         campaign: batch.display_name(),
@@ -235,10 +244,10 @@ pub(super) async fn ask_use(
     })
 }
 
-/// What is taken over, and what is not.
+/// What is taken over besides the recipients, and what is not.
 fn sentences(rewritten: &Rewritten) -> (Vec<String>, Vec<String>) {
     let own = texts().results;
-    let mut kept: Vec<String> = rewritten.audience.iter().map(|audience| own.kept_recipients(audience)).collect();
+    let mut kept = Vec::new();
     let steps = rewritten.keys.get("step").and_then(|steps| steps.as_array());
     for (index, step) in crate::domain::StepIndex::all().zip(steps.into_iter().flatten()) {
         let channel = step["channel"].as_str().unwrap_or_default();

@@ -9,6 +9,7 @@ use tower_service::Service as _;
 
 use crate::api::native::tests::{Answered, Bench};
 use crate::api::web::tests::{Browser, launched, place};
+use crate::api::web::writing::tests::Author;
 use crate::domain::{Scope, Span};
 
 const DAY: i64 = 86_400;
@@ -236,6 +237,17 @@ async fn a_campaign_is_used_again_as_one_that_is_being_written() {
     let plan = bench.store.plan(launched[0].id).await.unwrap().unwrap();
     let (text, _) = plan.steps.iter().find_map(|step| step.sms()).unwrap();
     assert!(content.contains(text) && content.contains("Promo 2"), "{content}");
+}
+
+#[tokio::test]
+async fn before_a_campaign_is_used_again_the_page_counts_its_recipients_and_those_of_now() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    author.fill("check", &[("where", "Code != \"A1\""), ("do", "next")]).await;
+    let done = author.fill_review(&[("name", "Promo"), ("do", "launch")]).await;
+    let campaign = place(&done).split('?').next().unwrap().to_owned();
+    let asked = author.browser.get(&format!("{campaign}/use-again")).await.text;
+    assert!(asked.contains("It has 3 recipients; this campaign had 2 recipients."), "{asked}");
 }
 
 #[tokio::test]
