@@ -85,6 +85,11 @@ impl Writing {
         self.path(self.page)
     }
 
+    /// Whether its page is filled in by clicks, which are not kept.
+    fn is_chosen(&self) -> bool {
+        self.page == WritingPage::Recipients
+    }
+
     /// Each page: its number, title, address, and whether it is this one.
     fn trail(&self) -> Vec<(usize, &'static str, String, &'static str)> {
         let each = |(number, page): (usize, &WritingPage)| {
@@ -219,6 +224,8 @@ pub struct WriteRecipients {
     pub first: String,
     pub next: Option<String>,
     pub country: Field,
+    /// A file that is uploaded but not imported: the id of the upload, and the name of the file.
+    pub uploaded: Option<(String, String)>,
 }
 
 /// An audience of a campaign that is being written.

@@ -17,6 +17,8 @@ texts! {
     // Two operators.
     late_lead = "Your entries are below. They are not saved.";
     late_see = "Open the saved version in a new tab";
+    late_choice = "Your choice is not saved. This page shows the campaign as it is now: choose again if you still want to.";
+    late_upload = "Your file is uploaded, but not imported yet:";
     late_save = "Compare both, then save to replace what you changed here.";
 
     // Discarding.
@@ -51,6 +53,10 @@ texts! {
 impl WizardTexts {
     pub fn was_faster(&self, operator: &str) -> String {
         format!("{operator} has changed this campaign meanwhile.")
+    }
+
+    pub fn import_file(&self, file: &str) -> String {
+        format!("Import {file}")
     }
 
     /// A text of a step that another operator has removed.

@@ -32,8 +32,8 @@ pub(in crate::api::web) struct Asked {
     pub(in crate::api::web) columns_of: Option<String>,
 }
 
-/// Takes the file of a form as it arrives. `take` gets the fields before it: name and text of each. Returns the upload and the
-/// name of the file.
+/// Takes the file of a form as it arrives. `take` gets the fields before it, name and text of each, and at last `file`.
+/// Returns the upload and the name of the file.
 pub(in crate::api::web) async fn receive(
     shared: &Shared,
     session: &SignedIn,
@@ -46,7 +46,10 @@ pub(in crate::api::web) async fn receive(
         match part.name().unwrap_or_default().to_owned().as_str() {
             // The token comes first, so nothing of a foreign form is stored.
             "file" if !is_own => return Err(foreign()),
-            "file" => return received(shared, part).await,
+            "file" => {
+                take("file", "")?;
+                return received(shared, part).await;
+            }
             "form_token" => is_own = session.form_token.matches(&short(&mut part).await?),
             name => take(name, &short(&mut part).await?)?,
         }

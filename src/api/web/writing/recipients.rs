@@ -6,18 +6,19 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::fields::field;
 use super::problems::{beside, page_of};
-use super::{Document, Opened};
+use super::{Changed, Document, Opened, too_late};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path, Query, launcher};
+use crate::api::native::{Answer, Call, Path, Problem, Query, launcher};
 use crate::api::web::admit::Session;
 use crate::api::web::audiences::{AudiencesQuery, Found, contents, find};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::audience::Selection;
 use crate::campaign::{LaunchError, ensure_same_columns};
-use crate::config::Problem;
-use crate::pages::{ChosenAudience, FieldKind, WriteCheck, WriteRecipients, WritingPage};
+use crate::config;
+use crate::pages::{ChosenAudience, FieldKind, WriteCheck, WriteRecipients, Writing, WritingPage};
 use crate::store::Audience;
+use crate::uploads::UploadId;
 
 /// Audiences of a page of the choice.
 const SHOWN: u32 = 12;
@@ -31,8 +32,31 @@ pub(in crate::api::web) async fn recipients(
     uri: Uri,
 ) -> Answer<Response> {
     let opened = Opened::of(&shared, &call, &id).await?;
-    let Found { rows, name, is_later, first, next } = find(&shared, &query, SHOWN, &uri).await?;
-    let mut writing = opened.writing(&session, WritingPage::Recipients);
+    let writing = opened.writing(&session, WritingPage::Recipients);
+    shown(&shared, &opened, writing, (&query, &uri), None).await
+}
+
+/// The page of a choice that came too late: the audiences as they are now, and a file that was uploaded but is not imported.
+pub(super) async fn late(
+    shared: &Shared,
+    session: &Session,
+    opened: &Opened,
+    uploaded: Option<(UploadId, String)>,
+) -> Answer<Response> {
+    let writing = opened.late(session, WritingPage::Recipients);
+    let uri = Uri::try_from(super::path(opened.sketch.id, WritingPage::Recipients));
+    let uri = uri.map_err(|error| Problem::failed(&error))?;
+    shown(shared, opened, writing, (&AudiencesQuery::default(), &uri), uploaded).await.map(too_late)
+}
+
+async fn shown(
+    shared: &Shared,
+    opened: &Opened,
+    mut writing: Writing,
+    (query, uri): (&AudiencesQuery, &Uri),
+    uploaded: Option<(UploadId, String)>,
+) -> Answer<Response> {
+    let Found { rows, name, is_later, first, next } = find(shared, query, SHOWN, uri).await?;
     let texts = writing.frame.texts();
     let mut country = field(
         &opened.document.keys,
@@ -50,13 +74,15 @@ pub(in crate::api::web) async fn recipients(
     let of_page = problems_of_recipients(&opened.document);
     writing.problems = beside(std::slice::from_mut(&mut country), of_page.iter());
     let problems = problems_of_audiences(&chosen, &known);
-    page(&WriteRecipients { writing, chosen, problems, audiences: rows, name, is_later, first, next, country })
+    let uploaded = uploaded.map(|(upload, file)| (upload.to_string(), file));
+    let audiences = rows;
+    page(&WriteRecipients { writing, chosen, problems, audiences, name, is_later, first, next, country, uploaded })
 }
 
 /// The problems of keys that belong to this page, except those of audiences, which need the database.
-fn problems_of_recipients(document: &Document) -> Vec<Problem> {
+fn problems_of_recipients(document: &Document) -> Vec<config::Problem> {
     let problems = document.draft().err().unwrap_or_default();
-    let is_shown = |problem: &Problem| page_of(problem) == WritingPage::Recipients && problem.key != "audience";
+    let is_shown = |problem: &config::Problem| page_of(problem) == WritingPage::Recipients && problem.key != "audience";
     problems.into_iter().filter(is_shown).collect()
 }
 
@@ -78,23 +104,24 @@ fn problems_of_audiences(chosen: &[ChosenAudience], known: &[Audience]) -> Vec<S
 pub(in crate::api::web) async fn change_recipients(
     State(shared): State<Shared>,
     Path(id): Path<String>,
+    session: Session,
     call: Call,
     form: Form,
 ) -> Answer<Response> {
-    let mut opened = Opened::to_change(&shared, &call, &id, &form).await?;
-    let next = match (form.entered("audience"), form.entered("remove")) {
-        (Some(name), _) => {
-            opened.document.add_audience(name);
-            WritingPage::Check
-        }
-        (None, Some(name)) => {
-            opened.document.remove_audience(name);
-            WritingPage::Recipients
-        }
-        (None, None) => WritingPage::Recipients,
+    let (added, removed) = (form.entered("audience"), form.entered("remove"));
+    let choose = |document: &mut Document| match (added, removed) {
+        (Some(name), _) => document.add_audience(name),
+        (None, Some(name)) => document.remove_audience(name),
+        (None, None) => {}
     };
-    opened.save(&shared, &call).await?;
-    Ok(Redirect::to(&super::path(opened.sketch.id, next)).into_response())
+    match Opened::change(&shared, &call, (&id, &form), choose).await? {
+        Changed::Saved(opened) => {
+            let next = if added.is_some() { WritingPage::Check } else { WritingPage::Recipients };
+            Ok(Redirect::to(&super::path(opened.sketch.id, next)).into_response())
+        }
+        // The page has no button to save a choice, so it shows what is saved.
+        Changed::Late(_) => late(&shared, &session, &Opened::of(&shared, &call, &id).await?, None).await,
+    }
 }
 
 pub(in crate::api::web) async fn check(
@@ -104,7 +131,11 @@ pub(in crate::api::web) async fn check(
     call: Call,
 ) -> Answer<Response> {
     let opened = Opened::of(&shared, &call, &id).await?;
-    let mut writing = opened.writing(&session, WritingPage::Check);
+    let writing = opened.writing(&session, WritingPage::Check);
+    shown_check(&shared, &call, &opened, writing).await
+}
+
+async fn shown_check(shared: &Shared, call: &Call, opened: &Opened, mut writing: Writing) -> Answer<Response> {
     let texts = writing.frame.texts();
     let (names, mut audiences) = (opened.document.audiences(), Vec::new());
     for name in &names {
@@ -117,7 +148,7 @@ pub(in crate::api::web) async fn check(
     }
     let mut filter =
         field(&opened.document.keys, "", "where", (texts.filter_recipients, texts.filter_hint), FieldKind::Text);
-    let selected = match selected(&shared, &call, &opened.document).await? {
+    let selected = match selected(shared, call, &opened.document).await? {
         Ok(selected) => selected,
         Err(problems) => {
             writing.problems = beside(std::slice::from_mut(&mut filter), problems.iter());
@@ -128,13 +159,17 @@ pub(in crate::api::web) async fn check(
 }
 
 /// Counts the recipients that the filter selects: those of a campaign without a content.
-async fn selected(shared: &Shared, call: &Call, document: &Document) -> Answer<Result<Option<u64>, Vec<Problem>>> {
+async fn selected(
+    shared: &Shared,
+    call: &Call,
+    document: &Document,
+) -> Answer<Result<Option<u64>, Vec<config::Problem>>> {
     let filter = document.keys.text("where");
     if filter.is_empty() {
         return Ok(Ok(None));
     }
     if let Err(error) = Selection::parse(&filter) {
-        return Ok(Err(vec![Problem::new(None, "where", error)]));
+        return Ok(Err(vec![config::Problem::new(None, "where", error)]));
     }
     // A step that every lane can have, because only the recipients are looked at.
     let Some(lane) = shared.config.lanes.iter().find(|lane| lane.channel == crate::domain::Channel::Sms) else {
@@ -164,11 +199,16 @@ async fn selected(shared: &Shared, call: &Call, document: &Document) -> Answer<R
 pub(in crate::api::web) async fn change_check(
     State(shared): State<Shared>,
     Path(id): Path<String>,
+    session: Session,
     call: Call,
     form: Form,
 ) -> Answer<Response> {
-    let mut opened = Opened::to_change(&shared, &call, &id, &form).await?;
-    opened.document.keys.take(&form, "", &["where"]);
-    opened.save(&shared, &call).await?;
-    Ok(opened.after(WritingPage::Check, &form))
+    let take = |document: &mut Document| document.keys.take(&form, "", &["where"]);
+    match Opened::change(&shared, &call, (&id, &form), take).await? {
+        Changed::Saved(opened) => Ok(opened.after(WritingPage::Check, &form)),
+        Changed::Late(opened) => {
+            let writing = opened.late(&session, WritingPage::Check);
+            shown_check(&shared, &call, &opened, writing).await.map(too_late)
+        }
+    }
 }

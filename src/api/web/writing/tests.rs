@@ -2,6 +2,7 @@
 
 mod approval;
 mod content;
+mod late;
 mod lists;
 
 use axum::http::StatusCode;

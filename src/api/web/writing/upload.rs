@@ -5,9 +5,9 @@ use axum::http::Request;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::Opened;
+use super::{Opened, recipients};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path, Query};
+use crate::api::native::{Answer, Call, Kind, Path, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::audiences::{Asked, begin, country_of, import_in_progress, import_of, receive};
 use crate::api::web::form::Form;
@@ -19,48 +19,79 @@ use crate::uploads::{ImportState, UploadId};
 pub(in crate::api::web) async fn upload(
     State(shared): State<Shared>,
     Path(id): Path<String>,
-    Session(session): Session,
+    session: Session,
     call: Call,
     request: Request<axum::body::Body>,
 ) -> Answer<Response> {
-    let mut opened = Opened::of(&shared, &call, &id).await?;
+    let opened = Opened::of(&shared, &call, &id).await?;
+    let (mut version, mut country) = (String::new(), String::new());
     let take = |name: &str, text: &str| match name {
-        "version" => opened.ensure_version(text),
-        "country" => {
-            // Before the file has arrived.
-            country_of(text)?;
-            opened.document.keys.put("country", text);
+        "version" => {
+            text.clone_into(&mut version);
             Ok(())
         }
+        "country" => {
+            text.clone_into(&mut country);
+            country_of(text).map(drop)
+        }
+        // Before the file has arrived.
+        "file" => opened.ensure_version(&version),
         _ => Ok(()),
     };
-    let (upload, file) = receive(&shared, &session, request, take).await?;
-    begun(&shared, &call, opened, (upload, file)).await
+    match receive(&shared, &session.0, request, take).await {
+        Ok(uploaded) => begun((&shared, &session, &call), opened, &country, uploaded).await,
+        Err(problem) if problem.kind == Kind::Changed => late((&shared, &session, &call), &id, &country, None).await,
+        Err(problem) => Err(problem),
+    }
 }
 
 /// Begins the import of what a script has uploaded.
 pub(in crate::api::web) async fn import(
     State(shared): State<Shared>,
     Path(id): Path<String>,
+    session: Session,
     call: Call,
     form: Form,
 ) -> Answer<Response> {
-    let mut opened = Opened::to_change(&shared, &call, &id, &form).await?;
-    opened.document.keys.take(&form, "", &["country"]);
-    begun(&shared, &call, opened, import_of(&shared, &form)?).await
+    let opened = Opened::of(&shared, &call, &id).await?;
+    let (country, uploaded) = (form.get("country").unwrap_or_default(), import_of(&shared, &form)?);
+    if opened.ensure_version(form.get("version").unwrap_or_default()).is_err() {
+        return late((&shared, &session, &call), &id, country, Some(uploaded)).await;
+    }
+    begun((&shared, &session, &call), opened, country, uploaded).await
 }
 
 /// Begins the import of an upload as an audience of its own.
 async fn begun(
-    shared: &Shared,
-    call: &Call,
+    (shared, session, call): (&Shared, &Session, &Call),
     mut opened: Opened,
+    country: &str,
     (upload, file): (UploadId, String),
 ) -> Answer<Response> {
-    let country = country_of(&opened.document.keys.text("country"))?;
-    opened.save(shared, call).await?;
-    begin(shared, call, upload, &file, Asked { country, columns_of: None }).await?;
+    let known = country_of(country)?;
+    opened.document.keys.put("country", country);
+    match opened.save(shared, call).await {
+        Ok(()) => {}
+        Err(problem) if problem.kind == Kind::Changed => {
+            let id = opened.sketch.id.to_string();
+            return late((shared, session, call), &id, country, Some((upload, file))).await;
+        }
+        Err(problem) => return Err(problem),
+    }
+    begin(shared, call, upload, &file, Asked { country: known, columns_of: None }).await?;
     Ok(Redirect::to(&format!("/new/{}/importing?upload={upload}", opened.sketch.id)).into_response())
+}
+
+/// The page of an upload that came too late, with the country that was entered, and the file if it has arrived.
+async fn late(
+    (shared, session, call): (&Shared, &Session, &Call),
+    id: &str,
+    country: &str,
+    uploaded: Option<(UploadId, String)>,
+) -> Answer<Response> {
+    let mut opened = Opened::of(shared, call, id).await?;
+    opened.document.keys.put("country", country);
+    recipients::late(shared, session, &opened, uploaded).await
 }
 
 #[derive(Debug, Deserialize)]
