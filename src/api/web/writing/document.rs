@@ -15,10 +15,13 @@ pub(super) struct Keys(pub(super) Map<String, Value>);
 pub(super) struct Document {
     pub(super) keys: Keys,
     pub(super) steps: Vec<Keys>,
+    /// The uploads whose audiences were added. It is no key of a campaign.
+    added: Vec<String>,
 }
 
 const STEP: &str = "step";
 const AUDIENCE: &str = "audience";
+const ADDED: &str = "added_uploads";
 
 impl Document {
     /// Reads what is stored. It was written by [`Document::stored`], so it is an object.
@@ -29,7 +32,8 @@ impl Document {
             _ => Vec::new(),
         };
         let of_step = |step| if let Value::Object(keys) = step { Some(Keys(keys)) } else { None };
-        Self { keys: Keys(keys), steps: steps.into_iter().filter_map(of_step).collect() }
+        let added = keys.remove(ADDED).and_then(|added| serde_json::from_value(added).ok()).unwrap_or_default();
+        Self { keys: Keys(keys), steps: steps.into_iter().filter_map(of_step).collect(), added }
     }
 
     /// The campaign as the API takes it. The deadline of a step that is the last for now is kept, but does not count.
@@ -42,7 +46,7 @@ impl Document {
     }
 
     fn into_keys(self) -> Map<String, Value> {
-        let Self { keys: Keys(mut all), steps } = self;
+        let Self { keys: Keys(mut all), steps, added: _ } = self;
         if !steps.is_empty() {
             let steps = steps.into_iter().map(|Keys(keys)| Value::Object(keys)).collect();
             all.insert(STEP.to_owned(), Value::Array(steps));
@@ -52,7 +56,11 @@ impl Document {
 
     /// The campaign as it is stored.
     pub(super) fn stored(&self) -> String {
-        Value::Object(self.clone().into_keys()).to_string()
+        let mut all = self.clone().into_keys();
+        if !self.added.is_empty() {
+            all.insert(ADDED.to_owned(), self.added.clone().into());
+        }
+        Value::Object(all).to_string()
     }
 
     /// The campaign, or every problem with what is written.
@@ -88,6 +96,15 @@ impl Document {
             names.push(name.to_owned());
         }
         self.keys.put_all(AUDIENCE, names.iter().map(String::as_str));
+    }
+
+    /// Adds the audience of an upload, once: it may have been removed since.
+    pub(super) fn add_upload(&mut self, upload: &str, audience: &str) {
+        if self.added.iter().any(|added| added == upload) {
+            return;
+        }
+        self.added.push(upload.to_owned());
+        self.add_audience(audience);
     }
 
     pub(super) fn remove_audience(&mut self, name: &str) {
@@ -181,6 +198,19 @@ mod tests {
         assert_eq!(document.steps[1].text("text"), "two\nlines");
         assert_eq!(document.keys.text("name"), "");
         assert_eq!(document.draft().unwrap_err().len(), 1, "it names an unknown key");
+    }
+
+    #[test]
+    fn the_audience_of_an_upload_is_added_once() {
+        let mut document = Document::default();
+        document.add_upload("u1", "members");
+        document.remove_audience("members");
+        let mut again = Document::read(&document.stored());
+        assert_eq!(again, document);
+        again.add_upload("u1", "members");
+        assert!(again.audiences().is_empty() && again.to_value().is_empty());
+        again.add_upload("u2", "members");
+        assert_eq!(again.audiences(), ["members"]);
     }
 
     #[test]

@@ -107,12 +107,11 @@ pub(in crate::api::web) async fn importing(
     session: Session,
     call: Call,
 ) -> Answer<Response> {
-    let mut opened = Opened::of(&shared, &call, &id).await?;
+    let opened = Opened::of(&shared, &call, &id).await?;
     let (file, import) = import_in_progress(&shared, &query.upload)?;
     if import.state == ImportState::Done {
         // Only now is the name that of this file's audience.
-        opened.document.add_audience(&import.audience);
-        opened.save(&shared, &call).await?;
+        add(&shared, &call, &id, (&query.upload, &import.audience)).await?;
         return Ok(Redirect::to(&super::path(opened.sketch.id, WritingPage::Check)).into_response());
     }
     page(&WriteImport {
@@ -123,4 +122,16 @@ pub(in crate::api::web) async fn importing(
         bytes_total: import.bytes_total,
         failed: import.problem,
     })
+}
+
+/// Adds the audience of an upload. A change of another operator meanwhile is no matter.
+async fn add(shared: &Shared, call: &Call, id: &str, (upload, audience): (&str, &str)) -> Answer<()> {
+    loop {
+        let mut opened = Opened::of(shared, call, id).await?;
+        opened.document.add_upload(upload, audience);
+        match opened.save(shared, call).await {
+            Err(problem) if problem.kind == Kind::Changed => {}
+            done => return done,
+        }
+    }
 }

@@ -74,3 +74,16 @@ async fn an_upload_that_comes_too_late_keeps_its_country_and_its_file() {
     bench.imports.ended().await;
     assert!(bench.store.audience_named("Late").await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn a_progress_page_that_is_loaded_again_adds_no_audience() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    let progress = place(&author.upload("Members.csv", FILE).await).to_owned();
+    author.fill("recipients", &[("remove", "Members")]).await;
+    let before = version(&author.get("recipients").await);
+    let again = author.browser.get(&progress).await;
+    assert_eq!(place(&again), format!("{}/check", author.at));
+    let page = author.get("recipients").await;
+    assert!(!page.contains("Remove Members") && version(&page) == before, "{page}");
+}
