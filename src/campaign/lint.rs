@@ -26,7 +26,7 @@ pub struct Warning {
 impl Warning {
     pub(super) fn name_taken(name: &str) -> Self {
         let sentence = format!(
-            "a campaign named \"{name}\" exists, and a name can be launched only once: give the launch another one with \
+            "a campaign named \"{name}\" exists, and a name can be launched only once; give the launch another one with \
              --name"
         );
         Self { code: Lint::NameTaken, step: None, sentence }

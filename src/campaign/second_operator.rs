@@ -31,7 +31,8 @@ pub(super) fn limit_below(config: &Config, recipients: u64) -> Option<u32> {
 pub(super) fn will_wait(config: &Config, recipients: u64) -> Option<Warning> {
     let above = limit_below(config, recipients)?;
     let sentence = format!(
-        "it has {} recipients, more than {} (`approval_above`): the launch keeps it as a draft until another operator starts it",
+        "it has {} recipients, and more than {} need a second operator: the launch keeps it as a draft until another \
+         operator starts it",
         grouped(recipients),
         grouped(u64::from(above))
     );

@@ -414,8 +414,8 @@ pub struct WriteReview<'a> {
     pub name: Field,
     /// `None` if it cannot be planned yet; then the problems say why.
     pub outlook: Option<Outlook>,
-    /// What is missing or wrong, each with the page where it is mended.
-    pub to_mend: Vec<(String, WritingPage)>,
+    /// What is missing or wrong, each with the address of the field where it is mended.
+    pub to_mend: Vec<(String, Option<String>)>,
     pub previews: Vec<PreviewStep<'a>>,
     pub test: Field,
 }
@@ -432,8 +432,8 @@ pub struct Outlook {
     pub bookings: Vec<Booking>,
     /// Rows that get no message, by reason.
     pub left_out: Vec<(String, u64)>,
-    /// Each with the page where it can be changed.
-    pub warnings: Vec<(String, WritingPage)>,
+    /// Each with the address of the field where it can be changed.
+    pub warnings: Vec<(String, Option<String>)>,
     /// Why another operator must start it.
     pub needs_approval: Option<String>,
 }

@@ -64,6 +64,12 @@ impl WizardTexts {
         format!("a step was removed meanwhile; your text for it was: {text}")
     }
 
+    /// Where keys without a field can be set.
+    pub fn no_field(&self, keys: &str, count: usize) -> String {
+        let them = if count == 1 { "it" } else { "them" };
+        format!("The pages have no field for {keys}: a campaign file can set {them}")
+    }
+
     pub fn countries(&self, only: &str, except: &str) -> String {
         match (only, except) {
             ("", "") => "All countries".to_owned(),

@@ -9,7 +9,7 @@ use super::fields::field;
 use super::problems::beside_steps;
 use super::review::{planned, previews};
 use super::template::{self, Known};
-use super::{Changed, Document, Opened, too_late};
+use super::{Changed, Document, Opened, too_late, words};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, current};
 use crate::api::web::admit::Session;
@@ -54,7 +54,7 @@ async fn shown(
             None
         }
         Err(error) => {
-            writing.problems.push(error.to_string());
+            writing.problems.push(words::said(&error.to_string(), false));
             None
         }
     };

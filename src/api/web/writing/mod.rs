@@ -17,6 +17,7 @@ mod template;
 pub(super) mod tests;
 mod time;
 mod upload;
+mod words;
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,5 +1,6 @@
 //! Which page and which field a problem of a campaign belongs to.
 
+use super::words;
 use crate::config::Problem;
 use crate::pages::{Field, StepFields, WritingPage};
 
@@ -58,8 +59,10 @@ pub(super) fn beside<'a>(fields: &mut [Field], problems: impl Iterator<Item = &'
             is_about(&key, name) || key.starts_with(&format!("{name}_"))
         };
         match fields.iter_mut().filter(own).max_by_key(|field| field.name.len()) {
-            Some(field) if field.problem.is_none() => field.problem = Some(problem.sentence.clone()),
-            _ => rest.push(problem.to_string()),
+            Some(field) if field.problem.is_none() => {
+                field.problem = Some(words::said(&problem.sentence, problem.step.is_some()));
+            }
+            _ => rest.push(words::problem(problem)),
         }
     }
     rest

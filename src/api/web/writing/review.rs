@@ -5,8 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::document::Keys;
 use super::fields::field;
-use super::problems::page_of;
-use super::{Document, Opened, too_late};
+use super::{Document, Opened, too_late, words};
 use crate::api::Shared;
 use crate::api::native::{About, Answer, Call, Kind, Path, Problem as ApiProblem, current, draft_of, launcher};
 use crate::api::web::admit::Session;
@@ -108,9 +107,9 @@ async fn shown(
     let test = field(&Keys::default(), "", "to", (texts.test_numbers, texts.test_numbers_hint), FieldKind::Text);
     let (prepared, to_mend) = match planned {
         Ok(prepared) => (Some(prepared), Vec::new()),
-        Err(LaunchError::Problems(problems)) => (None, mended(&problems)),
+        Err(LaunchError::Problems(problems)) => (None, mended(&problems, &writing)),
         Err(error) => {
-            writing.problems.push(error.to_string());
+            writing.problems.push(words::said(&error.to_string(), false));
             if let LaunchError::Store(store::Error::NameTaken { .. }) = error {
                 name.problem = Some(error.to_string());
             }
@@ -128,8 +127,17 @@ async fn shown(
     page(&WriteReview { writing, name, outlook, to_mend, previews, test })
 }
 
-fn mended(problems: &[Problem]) -> Vec<(String, WritingPage)> {
-    problems.iter().map(|problem| (problem.to_string(), page_of(problem))).collect()
+/// Each problem with the address of its field.
+fn mended(problems: &[Problem], writing: &Writing) -> Vec<(String, Option<String>)> {
+    let mended = |problem: &Problem| (words::problem(problem), address(words::field_of(problem), writing));
+    problems.iter().map(mended).collect()
+}
+
+/// The address of a field on a page.
+fn address(of: Option<(WritingPage, String)>, writing: &Writing) -> Option<String> {
+    let (page, field) = of?;
+    let path = writing.path(page);
+    Some(if field.is_empty() { path } else { format!("{path}#{field}") })
 }
 
 fn outlook(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Writing) -> Outlook {
@@ -168,10 +176,7 @@ fn outlook(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Writin
     let left_out = rejected.chain(chosen).filter(|(_, count)| *count > 0);
     let needs_approval = warnings.iter().find(|warning| warning.code == Lint::NeedsApproval);
     let others = warnings.iter().filter(|warning| warning.code != Lint::NeedsApproval);
-    let warning = |warning: &Warning| match warning.step {
-        Some(step) => (texts.about_step(step, &warning.sentence), page_of_warning(warning)),
-        None => (warning.sentence.clone(), page_of_warning(warning)),
-    };
+    let warning = |warning: &Warning| (words::warning(warning), address(words::field_of_warning(warning), writing));
     Outlook {
         recipients: recipients.recipients,
         facts,
@@ -180,25 +185,6 @@ fn outlook(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Writin
         left_out: left_out.collect(),
         warnings: others.map(warning).collect(),
         needs_approval: needs_approval.map(|warning| warning.sentence.clone()),
-    }
-}
-
-/// The page on which the cause of a warning can be changed.
-const fn page_of_warning(warning: &Warning) -> WritingPage {
-    match warning.code {
-        Lint::Overlap
-        | Lint::DeadlineMoved
-        | Lint::NoDeadline
-        | Lint::ShortWindow
-        | Lint::NoStep
-        | Lint::StepForNoRecipient
-        | Lint::UnusedCountry
-        | Lint::NothingFollows
-        | Lint::UnevenPool => WritingPage::Route,
-        Lint::RareCountry | Lint::UnreadableExclude => WritingPage::Check,
-        Lint::NameTaken => WritingPage::Review,
-        _ if warning.step.is_some() => WritingPage::Content,
-        _ => WritingPage::Time,
     }
 }
 
@@ -320,8 +306,12 @@ pub(in crate::api::web) async fn test(
     let trial = Trial { to, ..Trial::default() };
     match launcher(&shared, &config, &call).try_file(&draft, &trial).await {
         Ok(launched) => Ok(Redirect::to(&campaign_path(&launched.id.to_string())).into_response()),
+        Err(LaunchError::Problems(problems)) => {
+            writing.problems.extend(problems.iter().map(words::problem));
+            planned_page(&shared, &call, &opened, writing).await
+        }
         Err(error) => {
-            writing.problems.push(error.to_string());
+            writing.problems.push(words::said(&error.to_string(), false));
             planned_page(&shared, &call, &opened, writing).await
         }
     }

@@ -1,0 +1,324 @@
+//! Problems and warnings in the words of the pages.
+//!
+//! The plan speaks of the keys of a campaign file. A page names the fields of these keys instead, leaves out advice about files
+//! and commands, and says which keys have no field.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::problems::page_of;
+use crate::campaign::{Lint, Warning};
+use crate::config::Problem;
+use crate::domain::text::list;
+use crate::pages::{Texts, WritingPage, texts};
+
+type Label = fn(&Texts) -> &'static str;
+
+/// The keys of a campaign, each with the label of its field if a page has one.
+const OF_CAMPAIGN: [(&str, Option<Label>); 29] = [
+    ("name", Some(|t| t.campaign_name)),
+    ("audience", Some(|t| t.step_recipients)),
+    ("numbers", None),
+    ("exclude", None),
+    ("country", Some(|t| t.default_country)),
+    ("where", Some(|t| t.filter_recipients)),
+    ("allow_countries", None),
+    ("ttl", Some(|t| t.ttl)),
+    ("at", Some(|t| t.start_at)),
+    ("when", None),
+    ("end", Some(|t| t.end)),
+    ("time_zone", Some(|t| t.time_zone)),
+    ("over", Some(|t| t.spread)),
+    ("send_window", None),
+    ("quiet_hours", Some(|t| t.quiet_hours)),
+    ("holidays", None),
+    ("on_missed", None),
+    ("max_messages", Some(|t| t.max_messages)),
+    ("budget", Some(|t| t.budget)),
+    ("pause_when", Some(|t| t.pause_when)),
+    ("hold_paid_when", None),
+    ("on_overlap", None),
+    ("on_unknown", None),
+    ("after_gap", None),
+    ("on_missing_value", None),
+    ("values", None),
+    ("route", None),
+    ("sub_account", None),
+    ("step", Some(|t| t.step_route)),
+];
+
+/// The keys of a step, and the same.
+const OF_STEP: [(&str, Option<Label>); 35] = [
+    ("channel", Some(|t| t.channel)),
+    ("lane", Some(|t| t.lane)),
+    ("lanes", None),
+    ("fallback_after", Some(|t| t.fallback_after)),
+    ("success_status", Some(|t| t.success_status)),
+    ("receipt_window", None),
+    ("ttl", None),
+    ("leave_within", None),
+    ("on_tier_spent", None),
+    ("quiet_hours", None),
+    ("send_window", None),
+    ("only", Some(|t| t.only_countries)),
+    ("skip_when", None),
+    ("max_messages", None),
+    ("budget", None),
+    ("text", Some(|t| t.text)),
+    ("source", Some(|t| t.sender)),
+    ("encoding", None),
+    ("transliterate", None),
+    ("image", None),
+    ("video", None),
+    ("audio", None),
+    ("file", None),
+    ("button", None),
+    ("suggestions", None),
+    ("template", Some(|t| t.template)),
+    ("template.ttl", None),
+    ("location", None),
+    ("interactive", None),
+    ("card", None),
+    ("cards", None),
+    ("card_width", None),
+    ("notification", None),
+    ("raw", None),
+    ("line_user_id", None),
+];
+
+/// Keys that are no English words, although they have no underscore.
+const NO_WORDS: [&str; 3] = ["ttl", "template.ttl", "source"];
+/// What only a file or a command has. An advice with one of these is left out.
+const OF_FILES: [&str; 4] = ["[[", "[step", "--", "volley "];
+
+/// The label of a key's field; `Some(None)` if it is a key without a field.
+fn label_of(key: &str, is_of_step: bool) -> Option<Option<Label>> {
+    let (own, other) = if is_of_step { (&OF_STEP[..], &OF_CAMPAIGN[..]) } else { (&OF_CAMPAIGN[..], &OF_STEP[..]) };
+    own.iter().chain(other).find(|(known, _)| *known == key).map(|(_, label)| *label)
+}
+
+/// A key in a sentence.
+struct Mention<'a> {
+    /// With the marks around it.
+    at: Range<usize>,
+    key: &'a str,
+    label: Option<Label>,
+    /// It is given a value: `text = "…"`.
+    is_set: bool,
+}
+
+/// The keys in a part of a sentence: marked as such, given a value, or no English words.
+fn mentions(part: &str, is_of_step: bool) -> Vec<Mention<'_>> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(start) = part.get(from..).and_then(|rest| rest.find(|c: char| c.is_ascii_lowercase())) {
+        let start = from + start;
+        let rest = part.get(start..).unwrap_or_default();
+        let length = rest.find(|c: char| !(c.is_ascii_lowercase() || matches!(c, '_' | '.'))).unwrap_or(rest.len());
+        let key = rest.get(..length).unwrap_or_default().trim_end_matches('.');
+        let end = start + key.len();
+        from = end.max(start + 1);
+        let (before, after) = (part.get(..start).unwrap_or_default(), part.get(end..).unwrap_or_default());
+        let is_whole = !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '"' | '{' | '-' | '/'))
+            && !after.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        let Some(label) = label_of(key, is_of_step).filter(|_| is_whole) else { continue };
+        let (is_marked, is_set) = (before.ends_with('`') && after.starts_with('`'), after.starts_with(" = "));
+        if is_marked {
+            found.push(Mention { at: start - 1..end + 1, key, label, is_set });
+        } else if is_set || key.contains('_') || NO_WORDS.contains(&key) {
+            found.push(Mention { at: start..end, key, label, is_set });
+        }
+    }
+    found
+}
+
+/// Writes the labels of the fields in place of their keys.
+fn labelled(part: &str, mentions: &[Mention<'_>]) -> String {
+    let (mut text, mut from) = (String::new(), 0);
+    for mention in mentions {
+        text.push_str(part.get(from..mention.at.start).unwrap_or_default());
+        match mention.label {
+            Some(label) => text.push_str(&format!("\"{}\"", label(texts()))),
+            None => text.push_str(mention.key),
+        }
+        from = mention.at.end;
+    }
+    text.push_str(part.get(from..).unwrap_or_default());
+    text
+}
+
+/// A sentence in the words of the pages. `about` is the key that it is about, if that has no field.
+fn in_words(sentence: &str, is_of_step: bool, about: Option<&str>) -> String {
+    let mut without_field: BTreeSet<&str> = about.into_iter().collect();
+    let mut kept = Vec::new();
+    for (index, part) in sentence.split("; ").enumerate() {
+        // The configuration of the server is a file for everyone.
+        if part.contains("volley.toml") && !part.contains("[[") {
+            kept.push(part.to_owned());
+            continue;
+        }
+        let found = mentions(part, is_of_step);
+        without_field.extend(found.iter().filter(|mention| mention.label.is_none()).map(|mention| mention.key));
+        let needs_file = found.iter().any(|mention| mention.label.is_none() || mention.is_set);
+        if index == 0 || !(needs_file || OF_FILES.iter().any(|sign| part.contains(sign))) {
+            kept.push(labelled(part, &found));
+        }
+    }
+    let mut text = kept.join("; ");
+    if !without_field.is_empty() {
+        let keys: Vec<&str> = without_field.into_iter().collect();
+        text.push_str(". ");
+        text.push_str(&texts().wizard.no_field(&list(&keys), keys.len()));
+    }
+    text
+}
+
+/// A sentence of the plan in the words of the pages.
+pub(super) fn said(sentence: &str, is_of_step: bool) -> String {
+    in_words(sentence, is_of_step, None)
+}
+
+/// The first word of a problem's key, which may be about a part: `template, body 2`.
+fn first_word(key: &str) -> &str {
+    key.split(|c: char| !(c.is_ascii_lowercase() || c == '_')).next().unwrap_or_default()
+}
+
+/// A problem in the words of the pages, with the field that it is about.
+pub(super) fn problem(problem: &Problem) -> String {
+    let is_of_step = problem.step.is_some();
+    let key = first_word(&problem.key);
+    let known = label_of(key, is_of_step);
+    let sentence = in_words(&problem.sentence, is_of_step, Some(key).filter(|_| matches!(known, Some(None))));
+    let name = known.flatten().map_or(key, |label| label(texts()));
+    let part = problem.key.get(key.len()..).unwrap_or_default();
+    let sentence = format!("{name}{part}: {sentence}");
+    problem.step.map_or(sentence.clone(), |step| texts().about_step(step, &sentence))
+}
+
+/// The page of a problem's field, and the field on it; `None` if no page has one.
+pub(super) fn field_of(problem: &Problem) -> Option<(WritingPage, String)> {
+    let key = first_word(&problem.key);
+    label_of(key, problem.step.is_some())??;
+    let field = problem.step.map_or_else(|| key.to_owned(), |step| format!("{step}-{key}"));
+    Some((page_of(problem), field))
+}
+
+/// A warning in the words of the pages.
+pub(super) fn warning(warning: &Warning) -> String {
+    let is_of_step = matches!(
+        (warning.code, warning.step),
+        (Lint::Overlap | Lint::DeadlineMoved | Lint::TemplateTtl | Lint::SmallLimit, Some(_))
+    );
+    let sentence = said(&warning.sentence, is_of_step);
+    warning.step.map_or(sentence.clone(), |step| texts().about_step(step, &sentence))
+}
+
+/// The page on which the cause of a warning can be changed, and the field on it; `None` if no page can change it.
+pub(super) fn field_of_warning(warning: &Warning) -> Option<(WritingPage, String)> {
+    use WritingPage::{Check, Content, Review, Route, Time};
+    let of_step = |key: &str| warning.step.map_or_else(String::new, |step| format!("{step}-{key}"));
+    let step = || warning.step.map_or_else(String::new, |step| format!("step-{step}"));
+    let of_campaign = str::to_owned;
+    Some(match warning.code {
+        Lint::Overlap | Lint::DeadlineMoved | Lint::NoDeadline | Lint::ShortWindow | Lint::NothingFollows => {
+            (Route, of_step("fallback_after"))
+        }
+        Lint::StepForNoRecipient | Lint::UnusedCountry => (Route, of_step("only")),
+        Lint::NoStep => (Route, String::new()),
+        Lint::UnevenPool | Lint::SmallTier | Lint::BatchOverBurst => (Route, step()),
+        Lint::TemplateTtl | Lint::TemplateFlagged | Lint::NoOptOut => (Content, of_step("template")),
+        Lint::NoSource => (Content, of_step("source")),
+        Lint::EmptyVariable | Lint::SmsParts | Lint::FreeText | Lint::ParameterText | Lint::Media => (Content, step()),
+        Lint::AfterTtl => (Time, of_campaign("ttl")),
+        Lint::EndTooSoon => (Time, of_campaign("end")),
+        Lint::StartPassed | Lint::ClockChange => (Time, of_campaign("at")),
+        Lint::SmallLimit if warning.step.is_some() => return None,
+        Lint::SmallLimit if warning.sentence.starts_with("max_messages") => (Time, of_campaign("max_messages")),
+        Lint::SmallLimit => (Time, of_campaign("budget")),
+        Lint::RareCountry => (Check, of_campaign("where")),
+        Lint::NameTaken => (Review, of_campaign("name")),
+        Lint::UnreadableExclude | Lint::Held | Lint::NeedsApproval => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::StepIndex;
+
+    #[test]
+    fn every_key_of_a_campaign_file_is_known() {
+        let guide = include_str!("../../../../docs/campaign-file.md");
+        let (_, campaign) = guide.split_once("## The campaign").unwrap();
+        let (campaign, step) = campaign.split_once("## A step").unwrap();
+        let step = step.split_once("\n## ").map_or(step, |(step, _)| step);
+        for (section, known) in [(campaign, &OF_CAMPAIGN[..]), (step, &OF_STEP[..])] {
+            let keys: Vec<&str> = section
+                .lines()
+                .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+                .map(|(key, _)| key)
+                .collect();
+            assert!(keys.len() > 20, "{keys:?}");
+            for key in keys {
+                assert!(known.iter().any(|(known, _)| *known == key), "{key} has neither a field nor none");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sentence_names_fields_and_leaves_out_what_needs_a_file() {
+        for (sentence, is_of_step, wanted) in [
+            (
+                "the provider may deliver it for 1h, but the step falls back after 15m, so a recipient may get both; set a \
+                 shorter ttl, or set on_overlap = \"wait\"",
+                true,
+                "the provider may deliver it for 1h, but the step falls back after 15m, so a recipient may get both. The \
+                 pages have no field for on_overlap and ttl: a campaign file can set them",
+            ),
+            (
+                "\"9:00\" is not after `at`, so nothing could be sent; write a later time",
+                false,
+                "\"9:00\" is not after \"Start at\", so nothing could be sent; write a later time",
+            ),
+            ("a step needs content; add text = \"…\", [step.template] or [step.raw]", true, "a step needs content"),
+            (
+                "a campaign needs a step; add [[step]] with a channel and a text or template, or name a [[route]] of \
+                 volley.toml: route = \"…\"",
+                false,
+                "a campaign needs a step. The pages have no field for route: a campaign file can set it",
+            ),
+            (
+                "has no source, so the provider chooses the sender; add source = \"…\" here or on the lane",
+                true,
+                "has no \"Sender\", so the provider chooses the sender",
+            ),
+            (
+                "there are no prices to count it with; write [prices] file = \"prices.csv\" in volley.toml",
+                false,
+                "there are no prices to count it with; write [prices] file = \"prices.csv\" in volley.toml",
+            ),
+            ("unknown column \"ttl\"; did you mean \"text\"?", false, "unknown column \"ttl\"; did you mean \"text\"?"),
+        ] {
+            assert_eq!(said(sentence, is_of_step), wanted);
+        }
+    }
+
+    #[test]
+    fn a_problem_names_its_field_and_leads_to_it() {
+        let of = |step: bool, key: &str, sentence: &str| {
+            let of = Problem::new(step.then_some(StepIndex::FIRST), key, sentence);
+            (problem(&of), field_of(&of))
+        };
+        let (text, field) = of(true, "fallback_after", "\"soon\" is not a length of time");
+        assert_eq!(text, "step 1: Falls back after: \"soon\" is not a length of time");
+        assert_eq!(field, Some((WritingPage::Route, "1-fallback_after".to_owned())));
+        let (text, field) = of(false, "over", "is too long");
+        assert_eq!(text, "Spread the start over: is too long");
+        assert_eq!(field, Some((WritingPage::Time, "over".to_owned())));
+        let (text, field) = of(false, "holidays", "\"Christmas\" is not a date; write it as 2026-12-25");
+        assert!(text.ends_with("The pages have no field for holidays: a campaign file can set it"), "{text}");
+        assert_eq!(field, None);
+        let (text, _) = of(true, "template, body 2", "is empty");
+        assert_eq!(text, "step 1: Template, body 2: is empty");
+    }
+}
