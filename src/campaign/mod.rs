@@ -114,7 +114,7 @@ pub use retention::{CompactError, Erasure, ErasureError, Overdue, compact, overd
 pub use rewrite::Rewritten;
 pub use route::{check_routes, plan};
 pub use route_templates::PlanTemplates;
-pub use second_operator::NeedsApproval;
+pub use second_operator::{NeedsApproval, needs_second_operator};
 pub use settling::settled_by;
 pub use step_decisions::{StepCarriedOut, StepDecision, StepDecisionError, carry_out_on_step};
 pub use template_decisions::{TemplateCarriedOut, TemplateDecision, carry_out_on_template, lanes_to_hold};

@@ -27,6 +27,11 @@ pub(super) fn limit_below(config: &Config, recipients: u64) -> Option<u32> {
     config.approval_above.filter(|above| recipients > u64::from(*above))
 }
 
+/// Whether a campaign with this many recipients needs a second operator.
+pub fn needs_second_operator(config: &Config, recipients: u64) -> bool {
+    limit_below(config, recipients).is_some()
+}
+
 /// Warns that a launch waits for another operator.
 pub(super) fn will_wait(config: &Config, recipients: u64) -> Option<Warning> {
     let above = limit_below(config, recipients)?;

@@ -8,7 +8,9 @@ use anyhow::Context;
 use super::Until;
 use super::media;
 use super::report::is_incomplete;
-use crate::campaign::{Draft, FileError, LaunchError, LaunchView, Launched, Lint, Warning, schedule};
+use crate::campaign::{
+    Draft, FileError, LaunchError, LaunchView, Launched, Lint, Warning, needs_second_operator, schedule,
+};
 use crate::cli::config::warn;
 use crate::cli::exit::WrongOptions;
 use crate::cli::interrupt::Interrupts;
@@ -146,7 +148,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     }
     if is_draft {
         out::talk(format_args!("To test it on your own phone: volley{config} campaign test {name} --to NUMBER"));
-        out::talk(format_args!("To start it: volley{config} campaign start {name}"));
+        out::talk(how_to_start(context, &launched));
     } else if wait.is_some() {
         out::talk(format_args!("Full report: volley{config} campaign report {name}"));
     } else {
@@ -154,6 +156,14 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         out::talk(format_args!("To watch it: volley{config} campaign watch {name}"));
     }
     Ok(exit)
+}
+
+/// How a draft is started.
+pub(super) fn how_to_start(context: &CommandContext, launched: &Launched) -> String {
+    if needs_second_operator(&context.config, u64::from(launched.messages)) {
+        return "To start it, another operator signs in to the pages and approves it there".to_owned();
+    }
+    format!("To start it: volley{} campaign start {}", context.config_flag(), shell(&launched.name))
 }
 
 /// Imports the recipients, with a progress bar, and creates the messages.

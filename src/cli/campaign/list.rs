@@ -1,7 +1,7 @@
 //! `volley campaign list` and `show`: show campaigns with their state, rules and obstacles.
 
 use super::{find, state};
-use crate::campaign::{RulesView, rules};
+use crate::campaign::{RulesView, needs_second_operator, rules};
 use crate::cli::table::Table;
 use crate::cli::watch::{DELAY, can_send, forecast_sentence, rates, settled_by, to_resume, worst_case};
 use crate::cli::words::{count, percent, plural, shell};
@@ -91,7 +91,7 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))?;
     let messages = plural(batch.messages, "message", "messages");
     match batch.state {
-        BatchState::Draft => {
+        BatchState::Draft if !needs_second_operator(&context.config, u64::from(batch.messages)) => {
             out::data(format_args!("  {messages} in all; to start: volley campaign start {}", shell(&show.name)))?;
         }
         BatchState::Running => out::data(format_args!("  rate {}; {messages} in all", rates(&look)))?,

@@ -92,7 +92,7 @@ async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Out
         before.iter().flat_map(|before| not_copied(before, &launched.name)).for_each(out::talk);
         let (name, config) = (shell(&launched.name), context.config_flag());
         if launched.state == BatchState::Draft {
-            out::talk(format_args!("To start it: volley{config} campaign start {name}"));
+            out::talk(launch::how_to_start(context, &launched));
         } else {
             warn_of_obstacles(context, store.as_ref(), launched.batch).await?;
             out::talk(format_args!("To watch it: volley{config} campaign watch {name}"));
