@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
+use super::masked::shown_path;
 use super::problem::{Kind, MEDIA_TYPE, Problem};
 use crate::clock::Chance;
 
@@ -61,9 +62,6 @@ pub(in crate::api) fn panicked() -> Problem {
     Problem::new(Kind::Failed, "the server failed while it carried out the request; its log says why")
 }
 
-/// Where the reports are that are shared by links, each under a secret.
-pub(in crate::api) const SHARED_REPORTS: &str = "/shared/";
-
 /// Gives a request its id, and its answer what all answers have.
 pub(super) async fn frame(State(chance): State<Arc<Chance>>, request: Request, next: Next) -> Response {
     framed(&chance, request, next, render_problem).await
@@ -78,7 +76,8 @@ pub(in crate::api) async fn framed(
 ) -> Response {
     let id = RequestId::of(request.headers(), chance);
     request.extensions_mut().insert(id.clone());
-    let span = tracing::info_span!("request", %id, method = %request.method(), path = logged(request.uri().path()));
+    let span =
+        tracing::info_span!("request", %id, method = %request.method(), path = %shown_path(request.uri().path()));
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span).await;
     let mut response = answered.unwrap_or_else(|_| panicked().into_response());
     render(&mut response, &id);
@@ -89,11 +88,6 @@ pub(in crate::api) async fn framed(
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
-}
-
-/// A path as logs show it. The address of a shared report is a secret.
-fn logged(path: &str) -> &str {
-    if path.starts_with(SHARED_REPORTS) { SHARED_REPORTS } else { path }
 }
 
 pub(super) async fn no_such_path(uri: Uri) -> Problem {

@@ -18,6 +18,7 @@ mod frame;
 mod keys;
 mod lanes;
 mod limits;
+mod masked;
 mod messages;
 mod of_rooms;
 mod operators;
@@ -63,7 +64,8 @@ use table::Tables;
 // What the pages share with the operations.
 pub(super) use campaigns::{current, draft_of, found, launcher};
 pub(super) use extract::{Asked, Call, Path, Query};
-pub(super) use frame::{RequestId, SHARED_REPORTS, framed, panicked};
+pub(super) use frame::{RequestId, framed, panicked};
+pub(super) use masked::{SHARED_REPORTS, shown_path};
 pub(super) use opt_outs::{change_listed, decided_how, list_options};
 pub(super) use page::cut;
 pub(super) use problem::{Answer, Kind, Problem};

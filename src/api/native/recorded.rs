@@ -10,6 +10,7 @@ use axum::response::Response;
 
 use super::extract::Asked;
 use super::frame::RequestId;
+use super::masked::{shown_path, shown_value};
 use super::problem::{Answer, Kind, Problem};
 use super::{PREFIX, Shared};
 use crate::access::Caller;
@@ -30,7 +31,7 @@ pub(super) fn asked(parts: &Parts, peer: IpAddr) -> AuditRequest {
         id: parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
         peer,
         method: parts.method.to_string(),
-        path: format!("{PREFIX}{}", parts.uri.path()),
+        path: format!("{PREFIX}{}", shown_path(parts.uri.path())),
     }
 }
 
@@ -78,11 +79,11 @@ impl Entry {
     }
 }
 
-/// The first name of a path as it is, and the others with what they are.
+/// The first name of a path alone, and the others with what they are. Recipients are masked.
 fn named(params: &RawPathParams) -> Option<String> {
-    let mut params = params.iter();
+    let mut params = params.iter().map(|(name, value)| (name, shown_value(name, value)));
     let (_, first) = params.next()?;
-    Some(params.fold(first.to_owned(), |named, (name, value)| format!("{named} {name} {value}")))
+    Some(params.fold(first.into_owned(), |named, (name, value)| format!("{named} {name} {value}")))
 }
 
 fn about(response: &Response) -> Option<String> {

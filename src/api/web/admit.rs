@@ -18,7 +18,7 @@ use super::session;
 use crate::access::{Denied, SignedIn};
 use crate::api::Shared;
 use crate::api::door::{Patience, Peer};
-use crate::api::native::{Answer, Asked, Call, Entry, Kind, Problem, RequestId, panicked};
+use crate::api::native::{Answer, Asked, Call, Entry, Kind, Problem, RequestId, panicked, shown_path};
 use crate::api::rate::Counted;
 use crate::domain::Scope;
 use crate::pages::{Frame, Place};
@@ -71,7 +71,7 @@ fn begin(shared: &Shared, session: &SignedIn, request: Request) -> Answer<(Parts
     let peer = Peer::address_of(request.extensions());
     let (mut parts, body) = request.into_parts();
     let id = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-    let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
+    let (method, path) = (parts.method.to_string(), shown_path(parts.uri.path()).into_owned());
     parts.extensions.insert(Asked(AuditRequest { id, peer, method, path }));
     parts.extensions.insert(Call { caller: Arc::clone(caller), at: shared.clock.now() });
     parts.extensions.insert(session.clone());

@@ -6,9 +6,10 @@ use axum::http::{Request, StatusCode, header};
 use crate::api::native::tests::Bench;
 use crate::api::web::tests::{Browser, EVIL, launched, place, with_file};
 use crate::domain::{
-    BatchId, Channel, ChannelUser, Keyword, MessageKey, Msisdn, OptOutSource, Scope, Span, StepIndex, Timestamp,
+    AuditAction, BatchId, Channel, ChannelUser, Keyword, MessageKey, Msisdn, OptOutSource, Scope, Span, StepIndex,
+    Timestamp,
 };
-use crate::store::{Alias, Inbound, OptOut, UserOptOut, WebhookGroup};
+use crate::store::{Alias, Cursor, Inbound, OptOut, UserOptOut, WebhookGroup};
 
 const NUMBER: &str = "+6591234567";
 const USER: &str = "SG.13491208655302741918";
@@ -149,6 +150,25 @@ async fn a_recipient_is_opted_out_and_in_with_who_and_why() {
     let history = shown(&browser, place(&done)).await;
     assert!(history.contains("Opt-out removed, by an operator: by mia: a mistake"), "{history}");
     assert_eq!(place(&browser.post(&format!("{page}/opt-in"), &[]).await), format!("{page}?done=unchanged"));
+}
+
+/// The paths and the objects of the requests in the audit log, oldest first.
+async fn audited(bench: &Bench) -> Vec<(String, Option<String>)> {
+    let entries = bench.store.audit_entries(Cursor::START, 99).await.unwrap();
+    let requests = entries.into_iter().filter(|(_, entry)| entry.action == AuditAction::Request);
+    requests.filter_map(|(_, entry)| Some((entry.request?.path, entry.object))).collect()
+}
+
+#[tokio::test]
+async fn the_audit_log_shows_no_whole_number_and_no_whole_id() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    browser.post("/recipients/%2B6591234567/opt-out?whom=%2B6591234567", &[]).await;
+    browser.post(&format!("/opt-outs/ids/{USER}/remove"), &[]).await;
+    let masked = |path: &str, object: &str| (path.to_owned(), Some(object.to_owned()));
+    let expected =
+        [masked("/recipients/+6591***67/opt-out", "+6591***67"), masked("/opt-outs/ids/SG.1***18/remove", "SG.1***18")];
+    assert_eq!(audited(&bench).await, expected);
 }
 
 #[tokio::test]
