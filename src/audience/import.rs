@@ -6,6 +6,7 @@ use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use tokio::sync::mpsc;
 
 use super::align::Alignment;
+use super::rejected::bounded;
 use super::source::Source;
 use super::survey::{Observer, Survey};
 use super::{
@@ -342,7 +343,8 @@ impl Sink for ImportSink {
                 Some(alignment) => alignment.aligned(fields)?,
                 None => fields.clone(),
             };
-            Ok(RejectedRow { line: *line, reason: reason.as_str().into(), msisdn: *msisdn, fields })
+            let (fields, is_cut) = bounded(fields)?;
+            Ok(RejectedRow { line: *line, reason: reason.as_str().into(), msisdn: *msisdn, fields, is_cut })
         };
         let rows: Vec<RejectedRow> = rejects.iter().map(row).collect::<Result<_, InvalidFields>>()?;
         self.rejects = self.rejects.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));

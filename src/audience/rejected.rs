@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outputs::{header_of_rejects, own_columns};
 use super::{ImportRecord, Reason, Summary};
-use crate::domain::AudienceId;
+use crate::domain::{AudienceId, Fields, InvalidFields};
 use crate::store::{Audience, AudiencePart, Audiences, Error, RejectedRow, Result};
 
 /// A position among the rejected rows of an audience.
@@ -23,6 +23,8 @@ pub struct ListedReject {
     pub reason: Reason,
     /// One cell for each column of the audience. Cells after the last column are joined into it.
     pub cells: Vec<String>,
+    /// Whether long cells are cut, so that the row is corrected in its file.
+    pub is_cut: bool,
 }
 
 /// What an import has rejected, of all files of an audience.
@@ -75,7 +77,36 @@ fn may_have(part: &AudiencePart, reason: Option<Reason>) -> bool {
     record.rejects > 0 && reason.is_none_or(has)
 }
 
+/// Bytes of a rejected row that are stored. More of them show nothing that helps to correct it.
+const ROW_BYTES: usize = 64 << 10;
+/// Ends a cell that was cut.
+const CUT: &str = "… (cut)";
+
+/// The fields of a rejected row as they are stored, and whether they were cut: of a row that is too long, each cell keeps an
+/// even share.
+pub(super) fn bounded(fields: Fields) -> std::result::Result<(Fields, bool), InvalidFields> {
+    if fields.as_str().len() <= ROW_BYTES {
+        return Ok((fields, false));
+    }
+    let cells = fields.unpack()?;
+    let share = ROW_BYTES / cells.len().max(1);
+    let cut = |cell: &str| {
+        if cell.len() <= share {
+            return cell.to_owned();
+        }
+        let end = cell.floor_char_boundary(share.saturating_sub(CUT.len()));
+        format!("{}{CUT}", &cell[..end])
+    };
+    let cells: Vec<String> = cells.iter().map(|cell| cut(cell)).collect();
+    Ok((Fields::pack(cells.iter().map(String::as_str)), true))
+}
+
+/// Rows are read until their cells have so many bytes.
+const READ_BYTES: usize = 1 << 20;
+
 /// Reads up to `limit` rejected rows from a place on: all, or those of one reason. Also returns the place of the next one.
+///
+/// - Returns fewer rows if they are long.
 pub async fn rejected_rows(
     store: &dyn Audiences,
     audience: &Audience,
@@ -83,18 +114,24 @@ pub async fn rejected_rows(
     from: Option<RejectedPlace>,
     limit: usize,
 ) -> Result<(Vec<ListedReject>, Option<RejectedPlace>)> {
-    let mut rows = Vec::new();
+    let (mut rows, mut bytes) = (Vec::new(), 0);
     let parts = audience.parts.iter().skip_while(|part| from.is_some_and(|from| part.id != from.part));
     for part in parts.filter(|part| may_have(part, reason)) {
-        let first = from.filter(|from| from.part == part.id).map_or(0, |from| from.n);
-        let wanted = u32::try_from(limit + 1 - rows.len()).unwrap_or(u32::MAX);
-        let word = reason.map(|reason| reason.as_str().to_owned());
-        for (n, row) in store.rejected_rows(part.id, word, first, wanted).await? {
-            rows.push(listed(RejectedPlace { part: part.id, n }, &row, audience.columns.len())?);
-        }
-        if rows.len() > limit {
-            let next = rows.pop().map(|row| row.place);
-            return Ok((rows, next));
+        let mut first = from.filter(|from| from.part == part.id).map_or(0, |from| from.n);
+        loop {
+            let wanted = u32::try_from(limit + 1 - rows.len()).unwrap_or(u32::MAX);
+            let word = reason.map(|reason| reason.as_str().to_owned());
+            let read = store.rejected_rows(part.id, word, first, wanted).await?;
+            let Some((last, _)) = read.last() else { break };
+            first = last.saturating_add(1);
+            for (n, row) in &read {
+                let place = RejectedPlace { part: part.id, n: *n };
+                if rows.len() == limit || bytes >= READ_BYTES {
+                    return Ok((rows, Some(place)));
+                }
+                bytes += row.fields.as_str().len();
+                rows.push(listed(place, row, audience.columns.len())?);
+            }
         }
     }
     Ok((rows, None))
@@ -120,7 +157,7 @@ fn listed(place: RejectedPlace, row: &RejectedRow, width: usize) -> Result<Liste
     let reason = reason.ok_or_else(|| damaged("an unknown reason"))?;
     let mut cells = own_columns(&row.fields, width).map_err(|_| damaged("the fields of a rejected row"))?;
     cells.resize(width, String::new());
-    Ok(ListedReject { place, line: row.line, reason, cells })
+    Ok(ListedReject { place, line: row.line, reason, cells, is_cut: row.is_cut })
 }
 
 /// The rows of a table that can be corrected and imported, page by page.

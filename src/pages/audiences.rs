@@ -300,7 +300,11 @@ impl RejectedPage {
     }
 
     fn may_mend(&self, row: &ListedReject) -> bool {
-        self.frame.may_manage() && is_mendable(row.reason)
+        self.frame.may_manage() && is_mendable(row)
+    }
+
+    fn has_cut(&self) -> bool {
+        self.rows.iter().any(|row| row.is_cut)
     }
 
     fn can_mend_any(&self) -> bool {
@@ -344,12 +348,13 @@ pub fn editable(cell: &str) -> String {
     line.trim().to_owned()
 }
 
-/// Whether another number makes a row valid.
-pub const fn is_mendable(reason: Reason) -> bool {
-    !matches!(
-        reason,
-        Reason::Duplicate | Reason::EarlierSource | Reason::OptedOut | Reason::IdTooLong | Reason::TooManyCells
-    )
+/// Whether another number makes a row valid. Of a row that is cut, texts would be missing.
+pub const fn is_mendable(row: &ListedReject) -> bool {
+    !row.is_cut
+        && !matches!(
+            row.reason,
+            Reason::Duplicate | Reason::EarlierSource | Reason::OptedOut | Reason::IdTooLong | Reason::TooManyCells
+        )
 }
 
 /// Asks before an audience is deleted.

@@ -124,6 +124,30 @@ pub enum AuditActor {
     SetupToken,
 }
 
+/// Whose entries of the audit log are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditWho {
+    /// Those under this name, in capital or small letters.
+    Name(String),
+    /// Those of the key or the operator with this id.
+    Caller(String),
+}
+
+impl AuditWho {
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Name(text) | Self::Caller(text) => text,
+        }
+    }
+}
+
+/// Which entries of the audit log are wanted. `None` means all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    pub who: Option<AuditWho>,
+    pub action: Option<AuditAction>,
+}
+
 /// A request to the API, as the audit log records it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRequest {

@@ -36,8 +36,8 @@ mod verbs;
 mod walk;
 
 pub use access::{
-    ApiKey, AuditActor, AuditEntry, AuditRequest, KeyLimits, LastUse, OperatorAccount, PasswordHash, SecretDigest,
-    Session, SetupToken,
+    ApiKey, AuditActor, AuditEntry, AuditFilter, AuditRequest, AuditWho, KeyLimits, LastUse, OperatorAccount,
+    PasswordHash, SecretDigest, Session, SetupToken,
 };
 pub use batch::{
     Amendment, Batch, BatchFilter, BatchPage, Call, ClientIds, Edition, Joined, Joining, NewBatch, NewCall, Over,
@@ -98,4 +98,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Opens the database at a URL, and updates its schema.
 pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>> {
     Ok(Arc::new(Sqlite::open(url, clock).await?))
+}
+
+/// Opens a database in memory, and runs a statement in it that makes some later writes fail.
+#[cfg(test)]
+pub async fn open_with(statement: &'static str, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
+    Arc::new(Sqlite::open_with(statement, clock).await)
 }

@@ -61,6 +61,8 @@ pub struct RejectedRow {
     pub msisdn: Option<Msisdn>,
     /// The cells in the order of the audience's columns, and then those after the last column.
     pub fields: Fields,
+    /// Whether the row was too long, so that long cells are cut.
+    pub is_cut: bool,
 }
 
 impl Audience {

@@ -46,6 +46,7 @@ texts! {
     none_rejected = "No row was rejected.";
     none_rejected_hint = "Every row of the file became a recipient.";
     none_of_reason = "No stored row has this reason.";
+    cut_rows = "A row of more than 64 KiB is stored in part: its long cells end with “… (cut)”. Correct such a row in its file, not here.";
     not_stored = "The rows themselves are not stored: an earlier version of Volley imported the file. Import it again to see them.";
     back_to_campaign = "Back to the campaign";
     mend = "Import corrected rows";

@@ -19,6 +19,7 @@ for_every_store!(
     audiences_come_in_pages_in_order_of_their_names,
     the_latest_audiences_come_in_pages_and_by_a_part_of_their_name,
     rejected_rows_are_read_by_reason_from_any_position,
+    long_rejected_rows_are_read_in_pieces,
     rejected_rows_go_with_their_audience,
     a_bounded_search_finds_every_place_latest_first,
     the_batches_of_an_audience_come_latest_first,
@@ -263,7 +264,7 @@ async fn the_latest_audiences_come_in_pages_and_by_a_part_of_their_name(desk: De
 
 pub(super) fn rejected(line: u64, reason: &'static str, number: Option<u32>) -> RejectedRow {
     let fields = Fields::pack(["12", "An\0n", "<b>"]);
-    RejectedRow { line, reason: reason.into(), msisdn: number.map(msisdn), fields }
+    RejectedRow { line, reason: reason.into(), msisdn: number.map(msisdn), fields, is_cut: line == 9 }
 }
 
 async fn rejected_rows_are_read_by_reason_from_any_position(desk: Desk) {
@@ -282,6 +283,19 @@ async fn rejected_rows_are_read_by_reason_from_any_position(desk: Desk) {
     assert_eq!(read(Some("too short"), 0, 1).await, numbered[..1]);
     assert_eq!(read(Some("too short"), 1, 9).await, numbered[2..]);
     assert_eq!(read(Some("no number"), 0, 9).await, []);
+}
+
+async fn long_rejected_rows_are_read_in_pieces(desk: Desk) {
+    let audience = desk.begin(Some("people")).await;
+    let fields = Fields::pack(["x".repeat(600_000).as_str()]);
+    let rows: Vec<RejectedRow> =
+        (0..5).map(|line| RejectedRow { fields: fields.clone(), ..rejected(line, "too short", None) }).collect();
+    desk.add_rejected(audience, 0, rows).await.unwrap();
+    let read = async |from| {
+        let rows = desk.rejected_rows(audience, None, from, 9).await.unwrap();
+        rows.into_iter().map(|(n, _)| n).collect::<Vec<_>>()
+    };
+    assert_eq!((read(0).await, read(2).await, read(4).await), (vec![0, 1], vec![2, 3], vec![4]));
 }
 
 async fn rejected_rows_go_with_their_audience(desk: Desk) {

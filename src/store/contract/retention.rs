@@ -142,9 +142,11 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     desk.learn_users(aliases.to_vec()).await.unwrap();
     desk.take_inbound(vec![first, second, by_id("id 3", 3, 1, Keyword::Stop)]).await.unwrap();
     desk.take_inbound(vec![by_id("id 4", 4, 3, Keyword::Stop), chose, wrote(3, Some(batch))]).await.unwrap();
-    let rejects = [3, 4].map(|n| audiences::rejected(2, "duplicate", Some(n)));
-    desk.add_rejected(audience, 0, rejects.to_vec()).await.unwrap();
-    assert_eq!(desk.count_rejected(msisdn(4)).await.unwrap(), 1);
+    // More than one transaction removes.
+    let rejects = std::iter::once(3).chain(std::iter::repeat_n(4, 500));
+    let rejects = rejects.map(|n| audiences::rejected(2, "duplicate", Some(n))).collect();
+    desk.add_rejected(audience, 0, rejects).await.unwrap();
+    assert_eq!(desk.count_rejected(msisdn(4)).await.unwrap(), 500);
     let others = desk.erase(msisdn(4), vec![(audience, 4)], Vec::new(), Vec::new()).await.unwrap();
     assert!(!others, "an unknown campaign may have a message to the recipient");
     let (place, key) = ((audience, 4), MessageKey { batch, n: 4 });

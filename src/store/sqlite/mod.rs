@@ -98,6 +98,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (14, "figures of campaigns", include_str!("../../../migrations/sqlite/0014_figures.sql")),
         (15, "links to reports", include_str!("../../../migrations/sqlite/0015_shared_reports.sql")),
         (16, "the calendar", include_str!("../../../migrations/sqlite/0016_the_calendar.sql")),
+        (18, "bounds and filters", include_str!("../../../migrations/sqlite/0018_bounds_and_filters.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
@@ -220,6 +221,17 @@ impl Sqlite {
     pub async fn bare(path: &Path) -> Result<SqliteConnection> {
         let options = settings(SqliteConnectOptions::new().filename(path));
         options.connect().await.map_err(|source| open_error(&path.display().to_string(), source))
+    }
+
+    /// Opens a database in memory, and runs a statement in it.
+    #[cfg(test)]
+    pub(super) async fn open_with(statement: &'static str, clock: Arc<dyn Clock>) -> Self {
+        let store = Self::open("sqlite::memory:", clock).await.unwrap();
+        store
+            .write("prepare", move |c| Box::pin(async move { Ok(sqlx::query(statement).execute(c).await.map(drop)?) }))
+            .await
+            .unwrap();
+        store
     }
 
     /// Writes in the next commit, whether or not the caller still waits for the result.

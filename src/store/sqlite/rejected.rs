@@ -1,5 +1,6 @@
 //! Stores the rejected rows of imports.
 
+use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -24,9 +25,9 @@ pub(super) async fn add(
     let numbered: Vec<(i64, RejectedRow)> = (i64::from(first)..).zip(rows).collect();
     for_values(
         connection,
-        "INSERT INTO rejected_row (audience, n, line, reason, msisdn, fields)",
+        "INSERT INTO rejected_row (audience, n, line, reason, msisdn, fields, is_cut)",
         "ON CONFLICT DO NOTHING",
-        6,
+        7,
         &numbered,
         |query: Bound<'_>, (n, row)| {
             query
@@ -36,11 +37,15 @@ pub(super) async fn add(
                 .bind(row.reason.clone().into_owned())
                 .bind(row.msisdn.map(number))
                 .bind(row.fields.as_str().to_owned())
+                .bind(row.is_cut)
         },
     )
     .await?;
     Ok(())
 }
+
+/// Rows are read until their cells have so many bytes.
+const PIECE_BYTES: usize = 1 << 20;
 
 pub(super) const ALL: &str = "SELECT * FROM rejected_row WHERE audience = ?1 AND n >= ?2 ORDER BY n LIMIT ?3";
 pub(super) const OF_REASON: &str = "SELECT * FROM rejected_row INDEXED BY rejected_row_reason
@@ -58,7 +63,16 @@ pub(super) async fn read(
         Some(reason) => query.bind(reason),
         None => query,
     };
-    query.fetch_all(connection).await?.iter().map(row).collect()
+    let mut found = query.fetch(connection);
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while bytes < PIECE_BYTES
+        && let Some(next) = found.try_next().await?
+    {
+        let next = row(&next)?;
+        bytes += next.1.fields.as_str().len();
+        rows.push(next);
+    }
+    Ok(rows)
 }
 
 fn row(row: &SqliteRow) -> Work<(u32, RejectedRow)> {
@@ -70,6 +84,7 @@ fn row(row: &SqliteRow) -> Work<(u32, RejectedRow)> {
             .map(|digits| Msisdn::try_from(digits).map_err(invalid))
             .transpose()?,
         fields: Fields::from_packed(row.try_get("fields")?),
+        is_cut: row.try_get("is_cut")?,
     };
     Ok((small(row, "n")?, read))
 }
@@ -90,4 +105,13 @@ pub(super) async fn count(connection: &mut SqliteConnection, recipient: Msisdn) 
     small(&sqlx::query(COUNT).bind(number(recipient)).fetch_one(connection).await?, "count")
 }
 
-pub(super) const ERASE: &str = "DELETE FROM rejected_row WHERE msisdn = ?1";
+/// Rows of an erased recipient that are removed in one transaction: each has up to 64 KiB.
+const ERASED_AT_ONCE: u32 = 200;
+pub(super) const ERASE: &str = "DELETE FROM rejected_row WHERE (audience, n) IN
+     (SELECT audience, n FROM rejected_row WHERE msisdn = ?1 LIMIT ?2)";
+
+/// Removes some rows with a number. Returns whether none is left.
+pub(super) async fn erase_piece(connection: &mut SqliteConnection, recipient: Msisdn) -> Work<bool> {
+    let removed = sqlx::query(ERASE).bind(number(recipient)).bind(ERASED_AT_ONCE);
+    Ok(removed.execute(connection).await?.rows_affected() < u64::from(ERASED_AT_ONCE))
+}

@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::messages::number;
 use super::rows::{json_of, maybe_small, small};
-use super::{Work, figures, rejected, sieves};
+use super::{Work, figures, sieves};
 use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
 
 /// Messages purged in one transaction, each with its facts.
@@ -122,7 +122,6 @@ pub(super) async fn erase(
              CROSS JOIN opt_out_id_record w ON w.channel = a.channel AND w.called = a.called
              WHERE a.msisdn = ?1 AND w.wants = 0 GROUP BY w.channel, w.called)",
         "DELETE FROM alias WHERE msisdn = ?1",
-        rejected::ERASE,
         "DELETE FROM opt_out_record WHERE msisdn = ?1 AND id <> coalesce((SELECT max(w.id) FROM opt_out_record w
              JOIN opt_out o ON o.msisdn = w.msisdn WHERE w.msisdn = ?1 AND w.wants = 0), -1)",
     ] {

@@ -44,7 +44,7 @@ pub trait Audiences: Send + Sync + std::fmt::Debug {
         limit: u32,
     ) -> Result<Vec<Audience>>;
     /// Reads the rejected rows of a part of an audience with their numbers, in order, from number `from` on: all, or those
-    /// of one reason.
+    /// of one reason. Returns fewer than `limit` if they are long: no row is added to those with 1 MiB.
     async fn rejected_rows(
         &self,
         audience: AudienceId,

@@ -22,6 +22,7 @@ pub trait Retention: Send + Sync + std::fmt::Debug {
     ///
     /// - Erases it at these rows of audiences, in these messages, and in all that the recipient wrote.
     /// - The opt-out stays.
+    /// - The rejected rows with the number are removed afterwards, in pieces. An interrupted erasure is repeated.
     /// - Changes nothing and returns `false` if one of the messages has no outcome.
     /// - The same applies if a batch that is not `known` uses one of the audiences.
     /// - The same applies if the recipient has joined an open batch since it had the known number of messages (0 for a

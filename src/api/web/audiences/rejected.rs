@@ -193,7 +193,10 @@ async fn corrected(shared: &Shared, audience: &Audience, number: usize, form: &F
     for (place, text) in fields.take(SHOWN) {
         let Some(mut row) = rejected_row(shared.store.as_ref(), audience, place).await? else { continue };
         let text = editable(text);
-        let Some(cell) = row.cells.get_mut(number).filter(|_| is_mendable(row.reason)) else { continue };
+        if !is_mendable(&row) {
+            continue;
+        }
+        let Some(cell) = row.cells.get_mut(number) else { continue };
         if text != editable(cell) {
             *cell = text;
         } else if !takes_all {

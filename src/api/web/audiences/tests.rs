@@ -335,7 +335,13 @@ async fn with_rejects(bench: &Bench, name: &str, stored: u32) {
         now: bench.shared.clock.now(),
     };
     let audience = bench.store.begin_audience(new).await.unwrap();
-    let row = |line| RejectedRow { line, reason: "too short".into(), msisdn: None, fields: Fields::pack(["12"]) };
+    let row = |line| RejectedRow {
+        line,
+        reason: "too short".into(),
+        msisdn: None,
+        fields: Fields::pack(["12"]),
+        is_cut: false,
+    };
     bench.store.add_rejected(audience, 0, (0..u64::from(stored)).map(row).collect()).await.unwrap();
     let record = format!(
         r#"{{"version":1,"rejects":{stored},"summary":{{"rows":5,"valid":1,"number_column":"Mobile","columns":["Mobile"],
@@ -358,6 +364,23 @@ async fn rows_that_are_not_stored_are_named() {
     let old = browser.shown("/audiences/old/rejected").await;
     assert!(old.contains("The rows themselves are not stored") && !old.contains("/rejected/csv"), "{old}");
     assert!(browser.shown("/audiences").await.contains("by command"));
+}
+
+#[tokio::test]
+async fn a_row_too_long_to_be_stored_is_cut_and_cannot_be_mended() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    let long = format!("Mobile,Note\n+6591234567,ok\n12,{}\n13,short\n", "n".repeat(100_000));
+    browser.import(&bench, "long.csv", &long, &[]).await;
+    let page = browser.shown("/audiences/long/rejected").await;
+    assert!(page.contains("stored in part") && page.contains("nnn…"), "{page}");
+    let fields = numbers(&page);
+    assert_eq!(fields.len(), 1, "only the short row can be mended: {fields:?}");
+    let csv = browser.get("/audiences/long/rejected/csv").await.text;
+    assert!(csv.contains("n… (cut),3,too short") && csv.len() < 70_000, "{} bytes", csv.len());
+    let cut = fields[0].0.replace("-1", "-0");
+    let refused = browser.post("/audiences/long/mend", &[(&cut, "+6591234568"), ("country", "SG")]).await;
+    assert!(place(&refused).contains("done=unchanged"), "{}", refused.text);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sqlx::Connection;
 
-use super::super::{Sqlite, copies, retention};
+use super::super::{Sqlite, copies, rejected, retention};
 use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
 use crate::store::{Error, Result, Retention};
 
@@ -33,7 +33,12 @@ impl Retention for Sqlite {
         messages: Vec<MessageKey>,
         known: Vec<(BatchId, u32)>,
     ) -> Result<bool> {
-        self.write("erase a recipient", move |c| Box::pin(retention::erase(c, recipient, rows, messages, known))).await
+        const VERB: &str = "erase a recipient";
+        if !self.write(VERB, move |c| Box::pin(retention::erase(c, recipient, rows, messages, known))).await? {
+            return Ok(false);
+        }
+        while !self.write(VERB, move |c| Box::pin(rejected::erase_piece(c, recipient))).await? {}
+        Ok(true)
     }
 
     async fn compact(&self) -> Result<()> {
