@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::book::Entry;
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, Count, Outcome, Tallies, Timestamp};
+use crate::domain::{BatchId, BatchState, Causes, Count, FaultReport, Outcome, Tallies, Timestamp};
 use crate::report::{Counts, distance, superfluous};
 use crate::store::{BatchFigures, Result, Store};
 use crate::throttle::with_overrides;
@@ -19,6 +19,7 @@ pub(super) struct FigureNotes {
     known: HashMap<BatchId, Noted>,
     /// Campaigns with changes that are not noted yet.
     changed: HashSet<BatchId>,
+    failure: FaultReport,
 }
 
 /// What is noted of a campaign.
@@ -60,14 +61,49 @@ fn has_course(entry: &Entry) -> bool {
 }
 
 impl FigureNotes {
-    /// Notes the figures of the campaigns that have changed; `touched` is `None` if that may be all.
+    /// Notes the figures of the campaigns that have changed; `touched` is `None` if that may be all. If it fails, the next
+    /// round notes them.
     pub(super) async fn run_once(
         &mut self,
         store: &dyn Store,
         config: &Config,
         (in_play, touched): (&[Arc<Entry>], Option<&HashSet<BatchId>>),
         now: Timestamp,
-    ) -> Result<()> {
+    ) {
+        self.take_changed(in_play, touched);
+        let noted = self.note_due(store, config, in_play, now).await;
+        self.succeeded(noted);
+    }
+
+    /// Notes the last figures of a campaign whose messages have their outcomes, however long ago the ones before were noted.
+    /// Returns whether they are noted.
+    pub(super) async fn end(
+        &mut self,
+        store: &dyn Store,
+        config: &Config,
+        (entry, tallies): (&Entry, &Tallies),
+        now: Timestamp,
+    ) -> bool {
+        if !has_course(entry) {
+            return true;
+        }
+        let noted = self.note_end(store, config, (entry, tallies), now).await;
+        self.succeeded(noted)
+    }
+
+    /// Reports a failure when it begins.
+    fn succeeded(&self, noted: Result<()>) -> bool {
+        match &noted {
+            Ok(()) => _ = self.failure.ends(),
+            Err(error) if self.failure.begins() => {
+                tracing::warn!(error = %Causes(error), "cannot note the figures of campaigns; retrying");
+            }
+            Err(_) => {}
+        }
+        noted.is_ok()
+    }
+
+    fn take_changed(&mut self, in_play: &[Arc<Entry>], touched: Option<&HashSet<BatchId>>) {
         if touched.is_none() {
             let is_in_play = |batch: &BatchId| in_play.iter().any(|entry| entry.id == *batch);
             self.known.retain(|batch, _| is_in_play(batch));
@@ -75,9 +111,19 @@ impl FigureNotes {
         }
         let with_course = in_play.iter().filter(|entry| has_course(entry));
         let is_touched = |entry: &&Arc<Entry>| touched.is_none_or(|touched| touched.contains(&entry.id));
-        self.changed.extend(with_course.clone().filter(is_touched).map(|entry| entry.id));
+        self.changed.extend(with_course.filter(is_touched).map(|entry| entry.id));
+    }
+
+    async fn note_due(
+        &mut self,
+        store: &dyn Store,
+        config: &Config,
+        in_play: &[Arc<Entry>],
+        now: Timestamp,
+    ) -> Result<()> {
         let mut due = Vec::new();
-        let changed: Vec<&Arc<Entry>> = with_course.filter(|entry| self.changed.contains(&entry.id)).collect();
+        let is_changed = |entry: &&Arc<Entry>| has_course(entry) && self.changed.contains(&entry.id);
+        let changed: Vec<&Arc<Entry>> = in_play.iter().filter(is_changed).collect();
         for entry in changed {
             if self.known(store, entry.id).await?.is_due(now) {
                 due.push(entry);
@@ -91,6 +137,19 @@ impl FigureNotes {
         let present = due.iter().filter_map(|entry| Some(figures(entry, tallies.get(&entry.id)?, &turned, now)));
         let present: BTreeMap<BatchId, BatchFigures> = present.map(|figures| (figures.batch, figures)).collect();
         self.note(store, present).await
+    }
+
+    async fn note_end(
+        &mut self,
+        store: &dyn Store,
+        config: &Config,
+        (entry, tallies): (&Entry, &Tallies),
+        now: Timestamp,
+    ) -> Result<()> {
+        let turned = with_overrides(config, &store.overrides().await?);
+        self.known(store, entry.id).await?;
+        let last = figures(entry, tallies, &turned, now);
+        self.note(store, BTreeMap::from([(entry.id, last)])).await
     }
 
     async fn known(&mut self, store: &dyn Store, batch: BatchId) -> Result<&mut Noted> {

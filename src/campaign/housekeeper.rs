@@ -1,5 +1,8 @@
 //! Moves a campaign on after its launch: starts, finishes and settles it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -12,7 +15,7 @@ use super::repricing::Repricing;
 use crate::book::{Book, Entry};
 use crate::clock::format_time;
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present, Span, Timestamp};
+use crate::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present, Span, Tallies, Timestamp};
 use crate::engine::{CallOff, Event, Silence};
 use crate::events::{self, EventKind, Origin, Subject};
 use crate::store::{Batch, Hints, Result, Signal, Store};
@@ -58,6 +61,10 @@ pub struct Housekeeper {
     /// Tells which batches have changed, so that a hundred waiting batches are not counted again in each round.
     hints: Hints,
     seen: HashMap<BatchId, Seen>,
+    /// The batches that a failed round has left, which the next round looks at; `None` means all.
+    left: Option<HashSet<BatchId>>,
+    /// Batches whose last figures could not be noted.
+    unsettled: HashSet<BatchId>,
     /// Walks over batches that take longer than a round.
     walks: HashMap<BatchId, Walk>,
     /// The decision up to which the scheduled batches are known, and the earliest start among them.
@@ -101,6 +108,8 @@ impl Housekeeper {
             guards,
             figures: FigureNotes::default(),
             hints,
+            left: Some(HashSet::new()),
+            unsettled: HashSet::new(),
             seen,
             walks,
             scheduled: (None, None),
@@ -152,7 +161,7 @@ impl Housekeeper {
                 BatchState::Finished => {
                     let tallies = self.store.tallies(entry.id).await?;
                     if tallies.is_settled() {
-                        self.shift(entry.id, BatchState::Finished, BatchState::Settled, now).await?
+                        self.settle(entry, BatchState::Settled, &tallies, now).await?
                     } else if tallies.is_finished() {
                         0
                     } else {
@@ -162,9 +171,9 @@ impl Housekeeper {
                 }
                 BatchState::Cancelling => self.sweep(entry, now).await?,
                 BatchState::Cancelled => {
-                    let settled = self.store.tallies(entry.id).await?.is_settled();
-                    if settled {
-                        self.shift(entry.id, BatchState::Cancelled, BatchState::Cancelled, now).await?
+                    let tallies = self.store.tallies(entry.id).await?;
+                    if tallies.is_settled() {
+                        self.settle(entry, BatchState::Cancelled, &tallies, now).await?
                     } else {
                         0
                     }
@@ -177,12 +186,20 @@ impl Housekeeper {
             };
         }
         let changed = (&in_play[..], touched.as_ref());
-        self.figures.run_once(self.store.as_ref(), &self.config, changed, now).await?;
+        self.figures.run_once(self.store.as_ref(), &self.config, changed, now).await;
+        self.left = Some(std::mem::take(&mut self.unsettled));
         Ok(moved)
     }
 
-    /// The batches that have changed since the last look; `None` if all of them must be looked at.
+    /// The batches that have changed since the last round that succeeded; `None` if all of them must be looked at.
     fn touched(&mut self, now: Timestamp) -> Option<HashSet<BatchId>> {
+        let (left, hinted) = (self.left.take(), self.hinted(now));
+        self.left = left.zip(hinted).map(|(left, hinted)| &left | &hinted);
+        self.left.clone()
+    }
+
+    /// The batches about which there are new hints; `None` if all of them must be looked at.
+    fn hinted(&mut self, now: Timestamp) -> Option<HashSet<BatchId>> {
         let moved = |signal| match signal {
             Signal::Moved { batch } => Some(batch),
             Signal::Queued { .. } | Signal::Due { .. } => None,
@@ -252,6 +269,16 @@ impl Housekeeper {
     async fn shift(&self, batch: BatchId, from: BatchState, to: BatchState, now: Timestamp) -> Result<u32> {
         let origin = (to != BatchState::Cancelled).then_some(Origin::SERVER);
         Ok(u32::from(self.store.move_batch(batch, vec![from], to, origin, now).await?.is_some()))
+    }
+
+    /// Ends a batch whose messages have their outcomes. Its last figures are noted before, because afterwards it is no longer
+    /// in play.
+    async fn settle(&mut self, entry: &Entry, to: BatchState, tallies: &Tallies, now: Timestamp) -> Result<u32> {
+        if !self.figures.end(self.store.as_ref(), &self.config, (entry, tallies), now).await {
+            self.unsettled.insert(entry.id);
+            return Ok(0);
+        }
+        self.shift(entry.id, entry.state(), to, now).await
     }
 
     /// Sweeps a cancelled batch. Messages that were never submitted are cancelled; for the others the current step
@@ -344,129 +371,5 @@ impl Housekeeper {
             self.walks.insert(entry.id, walk);
         }
         Ok(walk)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::campaign::{Draft, Launcher};
-    use crate::clock::{Chance, Clock, ManualClock};
-    use crate::domain::{Channel, Step};
-    use crate::store::Cursor;
-
-    #[test]
-    fn a_missed_start_within_an_hour_starts_and_later_obeys_on_missed() {
-        let at = Timestamp::from_millis(1_800_000_000_000);
-        let plan = |on_missed| Plan { on_missed, ..Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]) };
-        let becomes = |on_missed, late: i64| missed(&plan(on_missed), at, at + Span::from_secs(late)).map(|(to, _)| to);
-        for (on_missed, late, expected) in [
-            (None, 0, None),
-            (None, 3_600, None),
-            (None, 3_601, Some(BatchState::Paused)),
-            (Some(OnMissed::Start), 86_400, None),
-            (Some(OnMissed::Skip), 60, None),
-            (Some(OnMissed::Skip), 61, Some(BatchState::Cancelling)),
-        ] {
-            assert_eq!(becomes(on_missed, late), expected, "{on_missed:?}, {late} s late");
-        }
-    }
-
-    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-
-    fn config() -> Config {
-        let text = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
-                    [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nsource = \"ACME\"\n";
-        let none = std::iter::empty::<(&str, String)>();
-        let path = std::path::Path::new("volley.toml");
-        Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config
-    }
-
-    /// Launches a campaign file.
-    async fn launched(store: &dyn Store, clock: &dyn Clock, text: &str) -> BatchId {
-        let draft = Draft::parse("a.toml", text).unwrap();
-        let config = config();
-        let launcher = Launcher { store, clock, chance: &Chance::seeded(1), config: &config, by: Origin::SERVER };
-        launcher.launch(&draft, |_| None).await.unwrap().0.batch
-    }
-
-    async fn housekeeper(store: &Arc<dyn Store>) -> Housekeeper {
-        let book = Arc::new(Book::new(Arc::clone(store)));
-        book.refresh().await.unwrap();
-        Housekeeper::new(Arc::clone(store), book, Arc::new(config()))
-    }
-
-    /// The state of a campaign with a start in an hour, once a server looks this many seconds after the start.
-    async fn begun(on_missed: &str, late: i64) -> (BatchState, Option<String>) {
-        let clock = Arc::new(ManualClock::at(NOW));
-        let store = crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-        let at = NOW + Span::from_secs(3_600);
-        let text = format!(
-            "name = \"a\"\nnumbers = [\"+6590000001\"]\nat = \"{}\"\n{on_missed}\n[[step]]\nchannel = \"SMS\"\ntext = \
-             \"Hi\"\n",
-            at.rfc3339()
-        );
-        let batch = launched(store.as_ref(), clock.as_ref(), &text).await;
-        clock.advance(Timestamp::from_millis(at.millis() + late * 1_000).since(NOW));
-        housekeeper(&store).await.run_once(clock.now()).await.unwrap();
-        let batch = store.batch(batch).await.unwrap().unwrap();
-        (batch.state, batch.origin.and_then(|origin| origin.reason))
-    }
-
-    #[tokio::test]
-    async fn a_start_missed_by_more_than_an_hour_waits_for_the_operator() {
-        let (early, short, long) = (-1, 600, 3_700);
-        assert_eq!(begun("", early).await.0, BatchState::Scheduled);
-        assert_eq!(begun("", short).await, (BatchState::Running, None));
-        let (state, why) = begun("", long).await;
-        assert!(state == BatchState::Paused && why.as_ref().is_some_and(|why| why.contains("was missed")), "{why:?}");
-        assert_eq!(begun("on_missed = \"start\"", long).await.0, BatchState::Running);
-        assert_eq!(begun("on_missed = \"skip\"", 30).await.0, BatchState::Running);
-        assert_eq!(begun("on_missed = \"skip\"", short).await.0, BatchState::Cancelling);
-    }
-
-    #[tokio::test]
-    async fn figures_are_noted_when_they_change_and_survive_a_restart() {
-        let clock = Arc::new(ManualClock::at(NOW));
-        let store = crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-        let text = "name = \"a\"\nnumbers = [\"+6590000001\"]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
-        let batch = launched(store.as_ref(), clock.as_ref(), text).await;
-        let mut first = housekeeper(&store).await;
-        for _ in 0..10 {
-            first.run_once(clock.now()).await.unwrap();
-            clock.advance(Span::from_secs(1));
-        }
-        assert_eq!(store.figures(batch).await.unwrap().len(), 1, "nothing has changed since");
-        let (to, by) = (BatchState::Cancelling, Some(Origin::SERVER));
-        store.move_batch(batch, vec![BatchState::Running], to, by, clock.now()).await.unwrap();
-        for _ in 0..3 {
-            housekeeper(&store).await.run_once(clock.now()).await.unwrap();
-            clock.advance(Span::from_millis(200));
-        }
-        let noted = store.figures(batch).await.unwrap();
-        let figures: Vec<_> = noted.iter().map(|noted| (noted.at.since(NOW), noted.open, noted.ended)).collect();
-        assert_eq!(figures, [(Span::ZERO, 1, 0), (Span::from_secs(10), 0, 1)]);
-        assert!(noted[0].allowed > 0, "the lane has a rate");
-    }
-
-    #[tokio::test]
-    async fn an_end_reports_its_unsent_messages_once_across_rounds() {
-        let clock = Arc::new(ManualClock::at(NOW));
-        let store = crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-        // Exactly as many messages as one round visits.
-        let numbers: Vec<_> =
-            (0..PAGE as usize * PAGES as usize).map(|n| format!("\"+65{}\"", 91_000_000 + n)).collect();
-        let end = (NOW + Span::from_secs(60)).rfc3339();
-        let step = "[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
-        let text = format!("name = \"a\"\nnumbers = [{}]\nend = \"{end}\"\n{step}", numbers.join(","));
-        let batch = launched(store.as_ref(), clock.as_ref(), &text).await;
-        let mut housekeeper = housekeeper(&store).await;
-        clock.advance(Span::from_secs(60));
-        while housekeeper.run_once(clock.now()).await.unwrap() == 0 {}
-        assert_eq!(store.batch(batch).await.unwrap().unwrap().state, BatchState::Finished);
-        let events = store.events(Cursor::START, 100).await.unwrap();
-        let reported: Vec<_> =
-            events.iter().map(|(_, event)| event.text()).filter(|text| text.contains("end has come")).collect();
-        assert_eq!(reported, ["its end has come: 20,000 not sent by then, now expired"]);
     }
 }
