@@ -33,6 +33,7 @@ pub use keys::{Issued, NewKey, all_keys};
 pub use operators::{NewOperator, all_operators};
 pub use passwords::{InvalidPassword, PasswordFault};
 pub use sessions::{FormToken, SESSION_MAX, SignedIn};
+pub use shared_reports::{LINKS_MAX, link_id};
 pub use uses::Uses;
 pub use views::{AuditEntryView, IssuedView, KeyState, KeyView, OperatorView};
 

@@ -3,18 +3,28 @@
 use super::secret::{make_session, session_digest};
 use super::{Access, AccessError, Caller, Denied, unavailable};
 use crate::config::Secret;
+use crate::domain::text::hex;
 use crate::domain::{BatchId, Span, Timestamp};
 use crate::store::SharedReport;
 
+/// Links of a campaign that can work at a time.
+pub const LINKS_MAX: u32 = 50;
+
+/// The id of the link with this secret, which is no secret; `None` if no link has such a secret.
+pub fn link_id(secret: &str) -> Option<String> {
+    session_digest(secret).map(|digest| hex(digest.0))
+}
+
 impl Access {
-    /// Makes a link to the report of a campaign. Returns its secret, which is not stored.
+    /// Makes a link to the report of a campaign. Returns it with its secret, which is not stored; `None` if the campaign has
+    /// as many links as it can have, or the operator was disabled a moment ago.
     pub async fn share_report(
         &self,
         batch: BatchId,
         by: &Caller,
         lasts: Span,
         now: Timestamp,
-    ) -> Result<Secret, AccessError> {
+    ) -> Result<Option<(SharedReport, Secret)>, AccessError> {
         let made = make_session().map_err(AccessError::Random)?;
         let shared = SharedReport {
             secret: made.digest,
@@ -23,8 +33,8 @@ impl Access {
             made_at: now,
             expires_at: now + lasts,
         };
-        self.store.share_report(shared).await?;
-        Ok(made.text)
+        let is_made = self.store.share_report(shared.clone(), LINKS_MAX).await?;
+        Ok(is_made.then_some((shared, made.text)))
     }
 
     /// Finds the link with this secret. A wrong, an ended and an expired one are the same: none.

@@ -82,7 +82,9 @@ struct Inner {
     /// The campaigns that are counted by country and code.
     countings: web::Countings,
     /// The failed attempts to sign in.
-    sign_ins: web::SignIns,
+    sign_ins: web::Failures,
+    /// The links to reports that showed nothing.
+    wrong_links: web::Failures,
     /// New secrets whose operators have not seen them yet.
     new_secrets: web::NewSecrets,
     /// The imports of corrected rows.
@@ -112,7 +114,7 @@ impl Shared {
         );
         let (unproven, bodies, native) = (budget(), budget(), Native::new(&parts, uploads));
         let rates = Rates::new(Arc::clone(&parts.clock));
-        let (hub, countings, sign_ins, new_secrets, corrections, asked) = Default::default();
+        let (hub, countings, sign_ins, wrong_links, new_secrets, corrections, asked) = Default::default();
         Self(Arc::new(Inner {
             parts,
             access,
@@ -124,6 +126,7 @@ impl Shared {
             hub,
             countings,
             sign_ins,
+            wrong_links,
             new_secrets,
             corrections,
             asked,

@@ -1,5 +1,6 @@
 //! The rate of requests of each API key, and the headers that report it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -21,8 +22,12 @@ const USUAL: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 /// Requests per second of all callers together that present a setup token: each reads the database.
 const SETUP: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
-/// Requests per second of all readers together who open links to reports.
-const SHARED: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
+/// Requests per second with one link to a report.
+const LINK: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
+/// Limiters at most. With more of them, those of links are forgotten: links end, and keys are few.
+const LIMITERS: usize = 10_000;
+/// Before the id of a link among the limiters.
+const OF_LINKS: &str = "link ";
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -45,17 +50,17 @@ pub(super) enum Counted<'a> {
     Key(&'a Caller),
     /// All requests with a setup token.
     Setup,
-    /// All requests with the secret of a link to a report.
-    SharedReport,
+    /// The requests with one link to a report, by the id of the link.
+    Link(&'a str),
 }
 
 impl<'a> Counted<'a> {
-    /// Its name in the policy, and the id of its limiter. No caller has the id of the setup or of the links.
-    const fn names(self) -> (&'static str, &'a str) {
+    /// Its name in the policy, and the id of its limiter. No caller has the id of the setup or of a link.
+    fn names(self) -> (&'static str, Cow<'a, str>) {
         match self {
-            Self::Key(caller) => ("key", caller.id.as_str()),
-            Self::Setup => ("setup", "setup"),
-            Self::SharedReport => ("shared", "shared"),
+            Self::Key(caller) => ("key", caller.id.as_str().into()),
+            Self::Setup => ("setup", "setup".into()),
+            Self::Link(id) => ("link", format!("{OF_LINKS}{id}").into()),
         }
     }
 
@@ -63,7 +68,7 @@ impl<'a> Counted<'a> {
         match self {
             Self::Key(caller) => caller.requests_per_s.unwrap_or(USUAL),
             Self::Setup => SETUP,
-            Self::SharedReport => SHARED,
+            Self::Link(_) => LINK,
         }
     }
 
@@ -71,7 +76,7 @@ impl<'a> Counted<'a> {
         let whose = match self {
             Self::Key(_) => "the API key may send",
             Self::Setup => "with a setup token, all callers together may send",
-            Self::SharedReport => "by links to reports, all readers together may send",
+            Self::Link(_) => "with this link, all readers together may send",
         };
         format!("{whose} {per_s} requests a second; repeat the request later")
     }
@@ -89,7 +94,7 @@ pub(super) struct TooMany {
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, Elapsed, StateInformationMiddleware>;
 
-/// A limiter for each key that has called. Only valid keys get one, so there are never more than keys.
+/// A limiter for each key that has called, and for each link that was opened. Only valid ones get one.
 #[derive(Debug)]
 pub(super) struct Rates {
     clock: Arc<dyn Clock>,
@@ -104,7 +109,7 @@ impl Rates {
     /// Counts a request. Returns the headers for its answer.
     pub(super) fn check(&self, counted: Counted<'_>) -> Result<HeaderMap, TooMany> {
         let ((policy, id), per_s) = (counted.names(), counted.per_s());
-        let limiter = self.limiter(id, per_s);
+        let limiter = self.limiter(&id, per_s);
         match limiter.check() {
             Ok(state) => Ok(headers(policy, per_s, state.remaining_burst_capacity(), None)),
             Err(not_until) => {
@@ -120,6 +125,11 @@ impl Rates {
         }
     }
 
+    /// Whether something has a limiter, so it was valid when it was last counted.
+    pub(super) fn knows(&self, counted: Counted<'_>) -> bool {
+        self.of.lock().contains_key(counted.names().1.as_ref())
+    }
+
     fn limiter(&self, key: &str, per_s: NonZeroU32) -> Arc<Limiter> {
         let mut all = self.of.lock();
         if let Some((limit, limiter)) = all.get(key)
@@ -130,6 +140,9 @@ impl Rates {
         let clock = Elapsed(Arc::clone(&self.clock));
         let limiter = RateLimiter::direct_with_clock(Quota::per_second(per_s), clock);
         let limiter = Arc::new(limiter.with_middleware::<StateInformationMiddleware>());
+        if all.len() >= LIMITERS {
+            all.retain(|key, _| !key.starts_with(OF_LINKS));
+        }
         all.insert(key.to_owned(), (per_s, Arc::clone(&limiter)));
         limiter
     }
@@ -180,5 +193,17 @@ mod tests {
         rates.check(a).unwrap_err();
         assert_eq!(rates.check(Counted::Key(&caller("c", None))).unwrap()[POLICY], "\"key\";q=100;w=1");
         assert_eq!(rates.check(Counted::Setup).unwrap()[POLICY], "\"setup\";q=5;w=1");
+    }
+
+    #[test]
+    fn the_memory_of_links_is_bounded() {
+        let rates = Rates::new(Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000))));
+        rates.check(Counted::Setup).unwrap();
+        for link in 0..LIMITERS {
+            rates.check(Counted::Link(&link.to_string())).unwrap();
+        }
+        assert!(rates.of.lock().len() < 10 && rates.knows(Counted::Setup));
+        let latest = (LIMITERS - 1).to_string();
+        assert!(rates.knows(Counted::Link(&latest)) && !rates.knows(Counted::Link("0")));
     }
 }

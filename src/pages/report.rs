@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::access::ShownSecret;
 use super::assets::Assets;
 use super::campaign::{OutcomeRow, outcomes};
 use super::campaigns::campaign_path;
@@ -228,7 +229,7 @@ pub struct SharePage {
     pub campaign: String,
     pub campaign_id: String,
     /// A link that was just made, and until when it works.
-    pub made: Option<(String, Timestamp)>,
+    pub made: Option<(ShownSecret, Timestamp)>,
     pub links: Vec<ShareLink>,
     /// Whether the campaign can have another link.
     pub is_full: bool,

@@ -26,7 +26,7 @@ pub(super) struct Occupancy {
 }
 
 impl Occupancy {
-    fn since(now: Timestamp) -> Self {
+    pub(super) fn since(now: Timestamp) -> Self {
         Self {
             requests: AtomicU32::new(0),
             has_answered: AtomicBool::new(false),

@@ -60,6 +60,12 @@ pub(in crate::api) struct Peer {
 }
 
 impl Peer {
+    /// The other end of a connection that does not exist.
+    #[cfg(test)]
+    pub(in crate::api) fn of_test(address: SocketAddr) -> Self {
+        Self { address, occupancy: Arc::new(Occupancy::since(crate::domain::Timestamp::from_millis(0))) }
+    }
+
     /// The address of the connection of a request.
     pub(in crate::api) fn address_of(extensions: &Extensions) -> IpAddr {
         let peer = extensions.get::<ConnectInfo<Self>>();

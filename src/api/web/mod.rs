@@ -10,6 +10,7 @@ mod audiences;
 mod campaigns;
 mod decisions;
 mod events;
+mod failures;
 mod form;
 mod frame;
 mod home;
@@ -43,10 +44,10 @@ use crate::pages::{ASSETS, Asset, Assets};
 pub(super) use access::NewSecrets;
 pub(super) use asked::LatestAnswers;
 pub(super) use audiences::Corrections;
+pub(super) use failures::Failures;
 pub(super) use live::Hub;
 pub(super) use results::Countings;
 pub(super) use session::{presented, proven_by_page};
-pub(super) use sign_in::SignIns;
 
 /// Shorter answers are not compressed.
 const COMPRESSED_FROM: u16 = 1_024;

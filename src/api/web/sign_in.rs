@@ -1,16 +1,14 @@
 //! Signs operators in and out, and creates the first one.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use parking_lot::Mutex;
 use serde::Deserialize;
 
 use super::admit::Session;
+use super::failures::too_many_attempts;
 use super::form::{Form, read};
 use super::frame::page;
 use super::own_origin::is_own;
@@ -20,58 +18,9 @@ use crate::api::Shared;
 use crate::api::door::Peer;
 use crate::api::native::{Answer, Asked, Kind, Problem, Query, RequestId};
 use crate::config::Secret;
-use crate::domain::{Scope, Span, Timestamp};
+use crate::domain::Scope;
 use crate::pages::{SetupPage, SignInPage};
 use crate::store::AuditRequest;
-
-/// Failed attempts from one address, after which it has to wait.
-const ATTEMPTS: u32 = 10;
-/// How long it has to wait, and after which its failures are forgotten.
-const WAIT: Span = Span::from_secs(60);
-/// Addresses whose failures are remembered at most. More than these are slowed by the hashing of passwords alone.
-const ADDRESSES: usize = 10_000;
-
-/// The failed attempts to sign in, by address.
-#[derive(Debug, Default)]
-pub(in crate::api) struct SignIns(Mutex<HashMap<IpAddr, (u32, Timestamp)>>);
-
-impl SignIns {
-    /// Whether an address has failed too often lately.
-    pub(super) fn must_wait(&self, peer: IpAddr, now: Timestamp) -> bool {
-        let failures = self.0.lock();
-        failures.get(&place(peer)).is_some_and(|(count, last)| *count >= ATTEMPTS && now.since(*last) < WAIT)
-    }
-
-    /// Counts an attempt as failed. A successful one takes it back.
-    pub(super) fn failed(&self, peer: IpAddr, now: Timestamp) {
-        let mut failures = self.0.lock();
-        if failures.len() >= ADDRESSES {
-            failures.retain(|_, (_, last)| now.since(*last) < WAIT);
-        }
-        if failures.len() < ADDRESSES || failures.contains_key(&place(peer)) {
-            let (count, last) = failures.entry(place(peer)).or_insert((0, now));
-            *count = if now.since(*last) < WAIT { *count + 1 } else { 1 };
-            *last = now;
-        }
-    }
-
-    pub(super) fn succeeded(&self, peer: IpAddr) {
-        self.0.lock().remove(&place(peer));
-    }
-}
-
-/// What an address is told that has to wait.
-pub(super) fn too_many_attempts() -> String {
-    format!("too many attempts from this address; wait {WAIT} and try again")
-}
-
-/// The network that counts as one place: a host of IPv6 has as many addresses as it likes.
-fn place(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
-        address @ IpAddr::V4(_) => address,
-    }
-}
 
 /// Where an operator wanted to go.
 #[derive(Debug, Deserialize)]
@@ -223,32 +172,5 @@ mod tests {
         for other in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "/a\nb"] {
             assert_eq!(local(Some(other)), "/", "{other}");
         }
-    }
-
-    #[test]
-    fn an_address_that_fails_too_often_waits() {
-        let sign_ins = SignIns::default();
-        let at = |second: i64| Timestamp::from_millis(second * 1_000);
-        let peer = |last: u16| IpAddr::V6(format!("2001:db8::{last:x}").parse().unwrap());
-        for attempt in 0..ATTEMPTS {
-            assert!(!sign_ins.must_wait(peer(1), at(1)), "{attempt}");
-            sign_ins.failed(peer(u16::try_from(attempt).unwrap()), at(1));
-        }
-        assert!(sign_ins.must_wait(peer(99), at(2)), "one network is one place");
-        assert!(!sign_ins.must_wait("2001:db8:0:1::1".parse().unwrap(), at(2)));
-        assert!(!sign_ins.must_wait(peer(1), at(62)), "it waits a minute");
-        sign_ins.failed(peer(1), at(62));
-        assert!(!sign_ins.must_wait(peer(1), at(62)), "older failures are forgotten");
-        sign_ins.succeeded(peer(1));
-        assert!(sign_ins.0.lock().is_empty());
-    }
-
-    #[test]
-    fn the_memory_of_failures_is_bounded() {
-        let sign_ins = SignIns::default();
-        for number in 0..u32::try_from(ADDRESSES).unwrap() + 10 {
-            sign_ins.failed(IpAddr::V4(number.into()), Timestamp::from_millis(1));
-        }
-        assert_eq!(sign_ins.0.lock().len(), ADDRESSES);
     }
 }

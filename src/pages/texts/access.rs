@@ -81,7 +81,7 @@ texts! {
     passwords_differ = "the two passwords differ; enter the same one twice";
     disable = "Disable";
     disable_ask = "Disable…";
-    disable_lead = "The operator is signed out everywhere, and cannot sign in until you or another admin enables the name again.";
+    disable_lead = "The operator is signed out everywhere, and cannot sign in until you or another admin enables the name again. The links to reports that the operator made end for good.";
     disable_self = "This is you: you are signed out at once.";
     disable_last = "No other operator who can sign in has the scope admin. After this, enable the name on the machine of the server: volley operator enable NAME";
     disable_confirm = "Disable the operator";
@@ -266,7 +266,7 @@ impl AccessTexts {
     }
 
     pub fn last_sign_in_hint(&self, number: u32) -> String {
-        format!("Sign-ins among the latest {} of the audit log.", plural(number, "entry", "entries"))
+        format!("Among the latest {} in the audit log.", plural(number, "sign-in", "sign-ins"))
     }
 
     pub fn action_name(&self, action: &AuditAction) -> String {

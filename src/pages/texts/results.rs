@@ -46,14 +46,14 @@ texts! {
 
     // A link to the report.
     share = "Share this report";
-    share_lead = "A link shows the figures and tables of this report to readers without an account. It shows no number of a recipient and no other page.";
+    share_lead = "A link shows the figures and tables of this report to readers without an account. It shows no number of a recipient and no other page. A link ends at its time, when you end it here, or when the operator who made it is disabled.";
     works_for = "The link works for";
     one_day = "1 day";
     one_week = "1 week";
     thirty_days = "30 days";
     make_link = "Make a link";
     new_link = "The link";
-    new_link_hint = "Copy it now: it is not shown again. Anyone who has it can read the report.";
+    new_link_hint = "Copy it now: this page shows it once. Anyone who has it can read the report.";
     works_until = "Works until";
     links = "Links to this report";
     no_links = "There is no link.";

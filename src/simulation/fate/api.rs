@@ -4,10 +4,10 @@ use super::Mortal;
 use crate::domain::{BatchId, KeyId, SketchId, Timestamp, Zone};
 use crate::events::Origin;
 use crate::store::{
-    AlertKey, ApiKey, AuditEntry, Begun, Cursor, Deliveries, Delivery, EventRow, FanOut, FeedRow, FeedState, FlowCount,
-    Health, Inbound, Keys, LastUse, NewDelivery, NewRequest, NewSubscription, ObservedMessage, OpenAlert,
-    OperatorAccount, PasswordHash, Receiver, ReceiverHealth, ReceiverKind, Replay, RequestKey, Requests, Result,
-    SchemaVersion, SecretDigest, Session, Sessions, SetupToken, SharedReport, SharedReports, Sketch, Sketches,
+    AlertKey, ApiKey, AuditEntry, AuditFilter, Begun, Cursor, Deliveries, Delivery, EventRow, FanOut, FeedRow,
+    FeedState, FlowCount, Health, Inbound, Keys, LastUse, NewDelivery, NewRequest, NewSubscription, ObservedMessage,
+    OpenAlert, OperatorAccount, PasswordHash, Receiver, ReceiverHealth, ReceiverKind, Replay, RequestKey, Requests,
+    Result, SchemaVersion, SecretDigest, Session, Sessions, SetupToken, SharedReport, SharedReports, Sketch, Sketches,
     StoredAnswer, Subscription, SubscriptionChange, SubscriptionId, Tried, WebhookCounts, WriterFigures,
 };
 
@@ -29,7 +29,7 @@ through! {
         reads setup_token() -> Option<SetupToken>;
         writes record_audit(entries: Vec<AuditEntry>) -> ();
         reads audit_entries(after: Cursor, limit: u32) -> Vec<(Cursor, AuditEntry)>;
-        reads audit_entries_before(before: Option<Cursor>, limit: u32) -> Vec<(Cursor, AuditEntry)>;
+        reads audit_entries_before(filter: AuditFilter, before: Option<Cursor>, limit: u32) -> Vec<(Cursor, AuditEntry)>;
         writes forget_audit(before: Timestamp) -> ();
     }
 }
@@ -47,7 +47,7 @@ through! {
 
 through! {
     SharedReports {
-        writes share_report(shared: SharedReport) -> ();
+        writes share_report(shared: SharedReport, most: u32) -> bool;
         reads shared_report(secret: SecretDigest) -> Option<SharedReport>;
         reads shared_reports(batch: BatchId, now: Timestamp, limit: u32) -> Vec<SharedReport>;
         writes end_shared_report(batch: BatchId, secret: SecretDigest) -> bool;
@@ -117,6 +117,7 @@ through! {
         writes record_tries(tries: Vec<Tried>) -> ();
         reads receiver_health(receivers: Vec<Receiver>) -> Vec<ReceiverHealth>;
         reads deliveries(receiver: Receiver, before: Option<i64>, limit: u32) -> Vec<Delivery>;
+        reads failed_deliveries(receiver: Receiver, before: Option<i64>, limit: u32) -> Vec<Delivery>;
         reads delivery(id: i64) -> Option<Delivery>;
         writes replay(receiver: Receiver, what: Replay, now: Timestamp) -> u64;
         writes forget_deliveries(before: Timestamp) -> ();

@@ -20,7 +20,7 @@ impl Desk {
         self.fill_recipients(batch).await;
         self.fill_server().await;
         self.fill_access().await;
-        self.share_report(shared_reports::link(1, batch, 27)).await.unwrap();
+        assert!(self.share_report(shared_reports::link(1, batch, 27), 9).await.unwrap());
         self.fill_outgoing(batch).await;
         self.fill_calls().await;
     }

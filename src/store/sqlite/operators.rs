@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::api_keys::{end_setup, recorded, uses_setup};
 use super::rows::{decoded, maybe_timestamp, timestamp};
-use super::{Error, Work, audit, sessions};
+use super::{Error, Work, audit, sessions, shared_reports};
 use crate::domain::{Scopes, Timestamp};
 use crate::store::{AuditEntry, OperatorAccount, PasswordHash, SecretDigest};
 
@@ -79,6 +79,7 @@ pub(super) async fn set_disabled(
     let set = set.bind(&name).bind(since.map(Timestamp::millis)).execute(&mut *connection).await?;
     if since.is_some() {
         sessions::end_all(&mut *connection, &name).await?;
+        shared_reports::end_all(&mut *connection, &name).await?;
     }
     recorded(connection, set.rows_affected() > 0, entry).await
 }

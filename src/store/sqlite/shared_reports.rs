@@ -15,15 +15,27 @@ pub(super) const LIST: &str =
 pub(super) const FORGET: &str =
     "DELETE FROM shared_report WHERE secret IN (SELECT secret FROM shared_report WHERE expires_at < ?1 LIMIT 500)";
 
-pub(super) async fn share(connection: &mut SqliteConnection, shared: SharedReport) -> Work<()> {
-    sqlx::query("INSERT INTO shared_report (secret, batch, made_by, made_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)")
+pub(super) const SHARE: &str = "INSERT INTO shared_report (secret, batch, made_by, made_at, expires_at)
+     SELECT ?1, ?2, name, ?4, ?5 FROM operator WHERE name = ?3 AND disabled_at IS NULL
+         AND (SELECT count(*) FROM shared_report WHERE batch = ?2 AND expires_at > ?4) < ?6";
+pub(super) const END_ALL: &str = "DELETE FROM shared_report WHERE made_by = ?1";
+
+pub(super) async fn share(connection: &mut SqliteConnection, shared: SharedReport, most: u32) -> Work<bool> {
+    let made = sqlx::query(SHARE)
         .bind(&shared.secret.0[..])
         .bind(shared.batch.0)
         .bind(&shared.made_by)
         .bind(shared.made_at.millis())
         .bind(shared.expires_at.millis())
+        .bind(most)
         .execute(connection)
         .await?;
+    Ok(made.rows_affected() > 0)
+}
+
+/// Ends the links of an operator, in the transaction that disables the operator.
+pub(super) async fn end_all(connection: &mut SqliteConnection, operator: &str) -> Work<()> {
+    sqlx::query(END_ALL).bind(operator).execute(connection).await?;
     Ok(())
 }
 

@@ -15,21 +15,20 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
+pub(super) use secrets::NewSecret;
 pub(in crate::api) use secrets::NewSecrets;
 
 use super::form::Form;
 use super::frame::no_such_method;
 use crate::api::Shared;
-use crate::api::native::{Answer, Recorded, cut};
+use crate::api::native::{Answer, Recorded};
 use crate::domain::Scope;
 use crate::pages::{AccessDone, Field, Frame, ScopeChoices};
 
 /// Rows of a page.
 const SHOWN: u32 = 50;
-/// Rows that a filter looks at for one page, so that a page is fast however much there is.
+/// Entries of the audit log that one page looks at, so that it is fast however many there are.
 const SEARCHED: u32 = 2_000;
-/// Rows that one store call of a filter reads.
-const PIECE: u32 = 500;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -57,50 +56,6 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/webhooks/{webhook}/deliveries/{delivery}", get(deliveries::show))
         .route("/webhooks/{webhook}/deliveries/{delivery}/replay", post(deliveries::replay))
         .route("/audit-log", get(audit_log::list))
-}
-
-/// Rows of a page, each with its place.
-struct Found<C, T> {
-    rows: Vec<(C, T)>,
-    /// Where the next page begins.
-    next: Option<C>,
-    /// How many were looked at, if the search ended before the page was full.
-    looked_at: Option<u32>,
-}
-
-/// Finds the rows of a page, latest first: with a filter, among as many as a page looks at, because no index has it.
-struct Search<C, T> {
-    is_filtered: bool,
-    /// Where the next piece begins.
-    before: Option<C>,
-    rows: Vec<(C, T)>,
-    looked_at: u32,
-}
-
-impl<C: Copy, T> Search<C, T> {
-    const fn new(is_filtered: bool, before: Option<C>) -> Self {
-        Self { is_filtered, before, rows: Vec::new(), looked_at: 0 }
-    }
-
-    /// Rows of the next piece.
-    const fn piece(&self) -> u32 {
-        if self.is_filtered { PIECE } else { SHOWN + 1 }
-    }
-
-    /// Takes the next piece, and has the page when it is full, or nothing is left, or enough was looked at.
-    fn take(&mut self, piece: Vec<(C, T)>, wants: impl Fn(&T) -> bool) -> Option<Found<C, T>> {
-        let is_last = piece.len() < self.piece() as usize;
-        self.looked_at += self.piece();
-        self.before = piece.last().map(|(last, _)| *last).or(self.before);
-        self.rows.extend(piece.into_iter().filter(|(_, row)| wants(row)));
-        let (next, looked_at) = match cut(&mut self.rows, SHOWN) {
-            Some((last, _)) => (Some(*last), None),
-            None if is_last => (None, None),
-            None if self.looked_at >= SEARCHED => (self.before, Some(self.looked_at)),
-            None => return None,
-        };
-        Some(Found { rows: std::mem::take(&mut self.rows), next, looked_at })
-    }
 }
 
 /// What was just done, for a sentence on the page.

@@ -9,10 +9,10 @@ use crate::access::{AccessError, By, Denied};
 use crate::api::Shared;
 use crate::api::native::{Answer, Asked, Call, Query};
 use crate::api::web::admit::Session;
+use crate::api::web::failures::too_many_attempts;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::api::web::session as cookies;
-use crate::api::web::sign_in::too_many_attempts;
 use crate::config::Secret;
 use crate::pages::{AccessDone, Frame, PasswordPage, Place, texts};
 

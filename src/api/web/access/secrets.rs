@@ -22,17 +22,17 @@ const WAITING_MAX: usize = 100;
 
 /// A secret that waits to be shown.
 #[derive(Debug)]
-pub(super) struct NewSecret {
+pub(in crate::api::web) struct NewSecret {
     /// The session that may see it.
-    pub(super) session: Option<SecretDigest>,
+    pub(in crate::api::web) session: Option<SecretDigest>,
     /// The address of the page that shows it.
-    pub(super) path: String,
+    pub(in crate::api::web) path: String,
     /// The name of what it is of.
-    pub(super) name: String,
-    pub(super) secret: Secret,
+    pub(in crate::api::web) name: String,
+    pub(in crate::api::web) secret: Secret,
     /// Until when the one before is valid.
-    pub(super) former_until: Option<Timestamp>,
-    pub(super) made_at: Timestamp,
+    pub(in crate::api::web) former_until: Option<Timestamp>,
+    pub(in crate::api::web) made_at: Timestamp,
 }
 
 /// The secrets that wait to be shown.
@@ -41,10 +41,10 @@ pub(in crate::api) struct NewSecrets(Mutex<Vec<NewSecret>>);
 
 /// They are held while a secret is made. So of two clicks, the second finds the secret of the first.
 #[derive(Debug)]
-pub(super) struct Held<'a>(MutexGuard<'a, Vec<NewSecret>>);
+pub(in crate::api::web) struct Held<'a>(MutexGuard<'a, Vec<NewSecret>>);
 
 impl NewSecrets {
-    pub(super) async fn hold(&self, now: Timestamp) -> Held<'_> {
+    pub(in crate::api::web) async fn hold(&self, now: Timestamp) -> Held<'_> {
         let mut waiting = self.0.lock().await;
         waiting.retain(|secret| now.since(secret.made_at) < KEPT);
         Held(waiting)
@@ -53,7 +53,7 @@ impl NewSecrets {
 
 impl Held<'_> {
     /// Keeps a secret until it is shown.
-    pub(super) fn keep(&mut self, secret: NewSecret) {
+    pub(in crate::api::web) fn keep(&mut self, secret: NewSecret) {
         self.forget(&secret.path);
         if self.0.len() >= WAITING_MAX {
             self.0.remove(0);
@@ -62,24 +62,24 @@ impl Held<'_> {
     }
 
     /// Takes a secret out to show it.
-    pub(super) fn take(&mut self, session: Option<SecretDigest>, path: &str) -> Option<NewSecret> {
+    pub(in crate::api::web) fn take(&mut self, session: Option<SecretDigest>, path: &str) -> Option<NewSecret> {
         let at = self.0.iter().position(|secret| secret.session == session && secret.path == path)?;
         Some(self.0.remove(at))
     }
 
     /// Whether a secret waits for this session.
-    pub(super) fn waits(&self, session: Option<SecretDigest>, path: &str) -> bool {
+    pub(in crate::api::web) fn waits(&self, session: Option<SecretDigest>, path: &str) -> bool {
         self.0.iter().any(|secret| secret.session == session && secret.path == path)
     }
 
     /// The page of a secret that waits for this session: one of a thing with this name in a list.
-    pub(super) fn made(&self, session: Option<SecretDigest>, list: &str, name: &str) -> Option<String> {
+    pub(in crate::api::web) fn made(&self, session: Option<SecretDigest>, list: &str, name: &str) -> Option<String> {
         let is_it =
             |secret: &&NewSecret| secret.session == session && secret.name == name && secret.path.starts_with(list);
         self.0.iter().find(is_it).map(|secret| secret.path.clone())
     }
 
-    pub(super) fn forget(&mut self, path: &str) {
+    pub(in crate::api::web) fn forget(&mut self, path: &str) {
         self.0.retain(|secret| secret.path != path);
     }
 }

@@ -1,44 +1,58 @@
 //! Links to the report of a campaign: made, listed and ended by operators, and opened by readers without an account.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::report::shown;
+use crate::access::{LINKS_MAX, link_id};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
+use crate::api::door::Peer;
+use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, SHARED_REPORTS, found};
 use crate::api::rate::Counted;
+use crate::api::web::access::NewSecret;
 use crate::api::web::admit::Session;
+use crate::api::web::failures::{WAIT, too_many_attempts};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
+use crate::config::Secret;
 use crate::domain::text::hex;
-use crate::domain::{BatchState, Scope, Span, Timestamp};
-use crate::pages::{Part, Place, ShareLink, SharePage, SharedReportPage, campaign_path};
+use crate::domain::{BatchState, Scope, Span};
+use crate::pages::{Part, Place, ShareLink, SharePage, SharedReportPage, ShownSecret, campaign_path};
 use crate::report::Report;
 use crate::store::{Batch, SecretDigest, SharedReport};
 
-/// Links of a campaign that can work at a time.
-const LINKS_MAX: u32 = 50;
 /// The days that a link can work.
 const DAYS: [i64; 3] = [1, 7, 30];
 const DAY: i64 = 86_400;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct EndedQuery {
+pub(super) struct ShareQuery {
     ended: bool,
+    /// The id of a link that was just made.
+    made: Option<String>,
 }
 
 pub(super) async fn list(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
-    Query(query): Query<EndedQuery>,
+    Query(query): Query<ShareQuery>,
     session: Session,
     call: Call,
 ) -> Answer<Response> {
     let batch = shareable(&shared, &call, &campaign).await?;
-    let mut shown = of_campaign(&shared, &call, &session, &batch, None).await?;
+    let made = match &query.made {
+        Some(id) => {
+            let path = made_path(&batch, id);
+            shared.0.new_secrets.hold(call.at).await.take(call.caller.session, &path)
+        }
+        None => None,
+    };
+    let mut shown = of_campaign(&shared, &call, &session, &batch).await?;
+    let until = shown.links.iter().find(|link| Some(&link.id) == query.made.as_ref()).map(|link| link.expires_at);
+    shown.made = made.map(|made| ShownSecret(made.secret.expose().to_owned())).zip(until);
     shown.frame.notice = query.ended.then(|| shown.frame.texts().results.link_ended.to_owned());
     page(&shown)
 }
@@ -53,13 +67,7 @@ async fn shareable(shared: &Shared, call: &Call, campaign: &str) -> Answer<Batch
     Ok(batch)
 }
 
-async fn of_campaign(
-    shared: &Shared,
-    call: &Call,
-    session: &Session,
-    batch: &Batch,
-    made: Option<(String, Timestamp)>,
-) -> Answer<SharePage> {
+async fn of_campaign(shared: &Shared, call: &Call, session: &Session, batch: &Batch) -> Answer<SharePage> {
     let links = shared.store.shared_reports(batch.id, call.at, LINKS_MAX).await?;
     let link = |link: &SharedReport| ShareLink {
         id: hex(link.secret.0),
@@ -71,31 +79,47 @@ async fn of_campaign(
         frame: session.frame(Place::Below(Part::Campaigns)),
         campaign: batch.display_name(),
         campaign_id: batch.public_id().to_string(),
-        made,
+        made: None,
         is_full: links.len() >= LINKS_MAX as usize,
         links: links.iter().map(link).collect(),
     })
 }
 
-/// Makes a link. Only its digest is stored, so the answer itself shows it, and no address of ours contains it.
+/// The page with the links of a campaign.
+fn share_path(batch: &Batch) -> String {
+    format!("{}/report/share", campaign_path(&batch.public_id().to_string()))
+}
+
+/// The page that shows a link that was just made.
+fn made_path(batch: &Batch, id: &str) -> String {
+    format!("{}?made={id}", share_path(batch))
+}
+
+/// Makes a link. Only its digest is stored, and no address of ours contains it: the page after the redirect shows it once.
 pub(super) async fn share(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
-    session: Session,
     call: Call,
     form: Form,
-) -> Answer<Response> {
+) -> Answer<Redirect> {
     let batch = shareable(&shared, &call, &campaign).await?;
     let days = form.entered("days").and_then(|days| days.parse().ok()).filter(|days| DAYS.contains(days));
     let days = days.ok_or_else(|| Problem::new(Kind::Invalid, "a link works for 1, 7 or 30 days; choose one"))?;
-    if shared.store.shared_reports(batch.id, call.at, LINKS_MAX).await?.len() >= LINKS_MAX as usize {
-        return Err(Problem::new(Kind::Conflict, "this campaign has as many links as it can have; end one first"));
+    let name = days.to_string();
+    let mut waiting = shared.0.new_secrets.hold(call.at).await;
+    if let Some(path) = waiting.made(call.caller.session, &share_path(&batch), &name) {
+        // The second click on the button.
+        return Ok(Redirect::to(&path));
     }
-    let lasts = Span::from_secs(days * DAY);
-    let secret = shared.0.access.share_report(batch.id, &call.caller, lasts, call.at).await?;
+    let made = shared.0.access.share_report(batch.id, &call.caller, Span::from_secs(days * DAY), call.at).await?;
+    let full = || Problem::new(Kind::Conflict, "this campaign has as many links as it can have; end one first");
+    let (link, secret) = made.ok_or_else(full)?;
     let base = shared.config.server.public_url.trim_end_matches('/');
-    let made = (format!("{base}/shared/{}", secret.expose()), call.at + lasts);
-    page(&of_campaign(&shared, &call, &session, &batch, Some(made)).await?)
+    let secret = Secret::new(format!("{base}{SHARED_REPORTS}{}", secret.expose()));
+    let (path, made_at) = (made_path(&batch, &hex(link.secret.0)), link.made_at);
+    let session = call.caller.session;
+    waiting.keep(NewSecret { session, path: path.clone(), name, secret, former_until: None, made_at });
+    Ok(Redirect::to(&path))
 }
 
 /// Ends a link at once.
@@ -112,7 +136,7 @@ pub(super) async fn end(
     if !shared.store.end_shared_report(batch.id, digest).await? {
         return Err(unknown());
     }
-    Ok(Redirect::to(&format!("{}/report/share?ended=true", campaign_path(&batch.public_id().to_string()))))
+    Ok(Redirect::to(&format!("{}?ended=true", share_path(&batch))))
 }
 
 /// Reads the digest that names a link in a form.
@@ -123,12 +147,27 @@ fn digest(text: &str) -> Option<SecretDigest> {
 }
 
 /// The report for a reader who has a link to it. It needs no session, and shows no recipient.
-pub(in crate::api::web) async fn shared(State(shared): State<Shared>, Path(secret): Path<String>) -> Answer<Response> {
-    // Each attempt reads the database.
-    shared.0.rates.check(Counted::SharedReport)?;
-    let now = shared.clock.now();
+///
+/// - An address with too many wrong links waits, because each of them reads the database. A link that was opened before works
+///   there all the same.
+/// - A link has its own rate, so the readers of one do not keep those of another out.
+pub(in crate::api::web) async fn shared(
+    State(shared): State<Shared>,
+    Path(secret): Path<String>,
+    request: Request,
+) -> Answer<Response> {
+    let (peer, now) = (Peer::address_of(request.extensions()), shared.clock.now());
+    let (rates, wrong_links) = (&shared.0.rates, &shared.0.wrong_links);
+    let id = link_id(&secret).unwrap_or_default();
+    if wrong_links.must_wait(peer, now) && !rates.knows(Counted::Link(&id)) {
+        return Err(Problem::new(Kind::TooManyRequests, too_many_attempts()).retry_after(WAIT));
+    }
     let none = || Problem::new(Kind::NotFound, "this link shows nothing, or nothing any more; ask for another one");
+    // Before the database is read, so that many requests at once are counted too.
+    wrong_links.failed(peer, now);
     let link = shared.0.access.shared_report(&secret, now).await?.ok_or_else(none)?;
+    wrong_links.succeeded(peer);
+    rates.check(Counted::Link(&id))?;
     let batch = shared.store.batch(link.batch).await?.ok_or_else(none)?;
     let report = Report::read(shared.store.as_ref(), &batch).await?;
     let counted = shared.0.countings.counted(batch.id);

@@ -3,14 +3,18 @@
 use std::io::Cursor;
 
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode, header};
 use calamine::{Reader, Xlsx};
 use tower_service::Service as _;
 
+use crate::access::By;
+use crate::api::door::Peer;
 use crate::api::native::tests::{Answered, Bench};
 use crate::api::web::tests::{Browser, launched, place};
 use crate::api::web::writing::tests::Author;
 use crate::domain::{Scope, Span};
+use crate::store::AuditFilter;
 
 const DAY: i64 = 86_400;
 
@@ -81,6 +85,19 @@ async fn the_workbook_opens_and_has_every_recipient() {
     assert!(report.contains(&format!("href=\"{path}\"")), "{report}");
 }
 
+/// The secret of the link that a page shows.
+fn secret_of(page: &str) -> String {
+    let (_, rest) = page.split_once("/shared/").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+/// Opens a link from an address, and returns the status of the answer.
+async fn opened_from(bench: &Bench, last: u8, secret: &str) -> StatusCode {
+    let peer = Peer::of_test(([192, 0, 2, last], 1).into());
+    let request = Request::get(format!("/shared/{secret}")).extension(ConnectInfo(peer)).body(Body::empty()).unwrap();
+    bench.send(None, request).await.status
+}
+
 #[tokio::test]
 async fn a_link_shows_one_report_without_recipients_until_it_ends() {
     let bench = Bench::new().await;
@@ -89,9 +106,11 @@ async fn a_link_shows_one_report_without_recipients_until_it_ends() {
     let share = format!("{campaign}/report/share");
     assert!(browser.get(&share).await.text.contains("There is no link."));
     let made = browser.post(&share, &[("days", "7")]).await;
-    assert_eq!(made.status, StatusCode::OK, "{}", made.text);
-    let (_, rest) = made.text.split_once("/shared/").unwrap();
-    let secret = rest.split('"').next().unwrap().to_owned();
+    assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text);
+    let again = browser.post(&share, &[("days", "7")]).await;
+    assert_eq!(place(&again), place(&made), "two clicks make one link");
+    let secret = secret_of(&followed(&browser, &made).await);
+    assert!(!followed(&browser, &made).await.contains("/shared/"), "a reload neither shows it again nor makes another");
     let open = async |secret: &str| {
         let request = Request::get(format!("/shared/{secret}")).body(Body::empty()).unwrap();
         bench.send(None, request).await
@@ -113,8 +132,7 @@ async fn a_link_shows_one_report_without_recipients_until_it_ends() {
     assert_eq!(browser.post(&format!("{share}/end"), &[("link", &link)]).await.status, StatusCode::NOT_FOUND);
 
     let later = browser.post(&share, &[("days", "1")]).await;
-    let (_, rest) = later.text.split_once("/shared/").unwrap();
-    let expired = rest.split('"').next().unwrap().to_owned();
+    let expired = secret_of(&followed(&browser, &later).await);
     assert_eq!(open(&expired).await.status, StatusCode::OK);
     bench.clock.advance(Span::from_secs(DAY));
     let mut answers = Vec::new();
@@ -128,7 +146,7 @@ async fn a_link_shows_one_report_without_recipients_until_it_ends() {
     }
     answers.dedup();
     assert_eq!(answers.len(), 1, "each wrong link gives the same page");
-    let log = bench.store.audit_entries_before(None, 50).await.unwrap();
+    let log = bench.store.audit_entries_before(AuditFilter::default(), None, 50).await.unwrap();
     assert!(!log.is_empty() && !format!("{log:?}").contains(&secret), "{log:?}");
 }
 
@@ -151,14 +169,49 @@ async fn only_a_manager_makes_and_ends_links_and_a_draft_has_none() {
 }
 
 #[tokio::test]
-async fn too_many_readers_at_once_wait() {
+async fn wrong_links_stop_only_their_address_and_no_link_that_was_opened() {
     let bench = Bench::new().await;
-    let mut last = StatusCode::OK;
-    for _ in 0..=20 {
-        let request = Request::get(format!("/shared/{}", "0".repeat(64))).body(Body::empty()).unwrap();
-        last = bench.send(None, request).await.status;
+    let share = format!("{}/report/share", launched(&bench, "Promo").await);
+    let browser = Browser::manager(&bench).await;
+    let right = secret_of(&followed(&browser, &browser.post(&share, &[("days", "7")]).await).await);
+    let unopened = secret_of(&followed(&browser, &browser.post(&share, &[("days", "1")]).await).await);
+    assert_eq!(opened_from(&bench, 1, &right).await, StatusCode::OK);
+    let wrong = "0".repeat(64);
+    let mut answers = Vec::new();
+    for _ in 0..11 {
+        answers.push(opened_from(&bench, 1, &wrong).await);
     }
-    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answers.pop(), Some(StatusCode::TOO_MANY_REQUESTS));
+    assert!(answers.iter().all(|answer| *answer == StatusCode::NOT_FOUND), "{answers:?}");
+    assert_eq!(opened_from(&bench, 1, &unopened).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(opened_from(&bench, 2, &unopened).await, StatusCode::OK, "another address does not wait");
+    assert_eq!(opened_from(&bench, 1, &right).await, StatusCode::OK, "it was opened before");
+}
+
+#[tokio::test]
+async fn each_link_has_its_own_rate() {
+    let bench = Bench::new().await;
+    let share = format!("{}/report/share", launched(&bench, "Promo").await);
+    let browser = Browser::manager(&bench).await;
+    let busy = secret_of(&followed(&browser, &browser.post(&share, &[("days", "7")]).await).await);
+    let quiet = secret_of(&followed(&browser, &browser.post(&share, &[("days", "1")]).await).await);
+    for _ in 0..10 {
+        assert_eq!(opened_from(&bench, 1, &busy).await, StatusCode::OK);
+    }
+    assert_eq!(opened_from(&bench, 1, &busy).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(opened_from(&bench, 1, &quiet).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_link_ends_when_its_operator_is_disabled() {
+    let bench = Bench::new().await;
+    let share = format!("{}/report/share", launched(&bench, "Promo").await);
+    let browser = Browser::manager(&bench).await;
+    assert!(browser.get(&share).await.text.contains("the operator who made it is disabled"));
+    let secret = secret_of(&followed(&browser, &browser.post(&share, &[("days", "7")]).await).await);
+    let (access, by, now) = (&bench.shared.0.access, By::command("ann"), bench.shared.clock.now());
+    access.set_disabled("mia", true, &by, now).await.unwrap();
+    assert_eq!(opened_from(&bench, 1, &secret).await, StatusCode::NOT_FOUND);
 }
 
 /// Cancels a campaign, and sends it again as a draft. Returns the address of the draft.

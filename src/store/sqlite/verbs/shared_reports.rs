@@ -6,8 +6,8 @@ use crate::store::{Result, SecretDigest, SharedReport, SharedReports};
 
 #[async_trait::async_trait]
 impl SharedReports for Sqlite {
-    async fn share_report(&self, shared: SharedReport) -> Result<()> {
-        self.write("store a link to a report", move |c| Box::pin(shared_reports::share(c, shared))).await
+    async fn share_report(&self, shared: SharedReport, most: u32) -> Result<bool> {
+        self.write("store a link to a report", move |c| Box::pin(shared_reports::share(c, shared, most))).await
     }
 
     async fn shared_report(&self, secret: SecretDigest) -> Result<Option<SharedReport>> {
