@@ -15,6 +15,7 @@ mod keys;
 mod keywords;
 mod lanes;
 mod layers;
+mod lines;
 mod network;
 mod outgoing;
 mod provider;
@@ -50,6 +51,7 @@ pub use syntax::{NotToml, parse_toml};
 pub use tls::{InvalidTls, TlsFiles, TlsIdentity};
 
 use layers::Layers;
+use lines::Lines;
 use read::Reader;
 
 /// The default path of the file.
@@ -193,6 +195,9 @@ impl Config {
         let alerts = outgoing::alerts(&layers, &mut settings)?;
         let found = lanes::read(&layers, &provider, quality, &mut settings)?;
         let routes = route::read(layers.routes(), provider.sub_account.as_deref(), &found.lanes, &mut settings)?;
+        if let Some((_, text)) = file {
+            Lines::of(text).note(&mut settings);
+        }
         let mut warnings = found.warnings;
         warnings.extend(provider::placeholders(&provider, &found.lanes));
         let config = Self {

@@ -20,6 +20,8 @@ pub struct Setting {
     pub value: Option<String>,
     pub is_secret: bool,
     pub source: Source,
+    /// The line of the file, if it is written there.
+    pub line: Option<u32>,
 }
 
 /// A text, or texts by name.
@@ -61,7 +63,7 @@ impl<'a> Reader<'a> {
     fn record(&mut self, key: &'static str, value: Option<String>, source: Source) {
         let is_secret = self.entry.section.key(key).is_some_and(|key| key.secret);
         let value = if is_secret { value.map(|_| "***".to_owned()) } else { value };
-        self.settings.push(Setting { section: self.entry.title(), key, value, is_secret, source });
+        self.settings.push(Setting { section: self.entry.title(), key, value, is_secret, source, line: None });
     }
 
     fn take(&mut self, key: &'static str) -> Option<&'a Value> {

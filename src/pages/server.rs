@@ -113,6 +113,8 @@ pub struct SettingRow {
     pub is_secret: bool,
     /// The file or the variable that sets it; `None` for the default.
     pub source: Option<String>,
+    /// The line of the file.
+    pub line: Option<u32>,
     /// Its present value, if that was changed while the server runs.
     pub now: Option<String>,
 }

@@ -48,3 +48,10 @@ texts! {
     no_settings = "The sources of the settings are not known.";
     no_settings_hint = "Print them with: volley config show";
 }
+
+impl ServerTexts {
+    /// Where in the file a setting is written.
+    pub fn line(&self, line: &u32) -> String {
+        format!("line {line}")
+    }
+}

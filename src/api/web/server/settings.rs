@@ -86,6 +86,7 @@ fn section(settings: &[&Setting], overrides: &[Override]) -> SettingSection {
         value: setting.value.clone(),
         is_secret: setting.is_secret,
         source: (setting.source != Source::Default).then(|| setting.source.to_string()),
+        line: setting.line,
         now: overrides.iter().find(|overridden| is_about(overridden, setting)).map(|known| known.value.clone()),
     };
     SettingSection { rows: settings.iter().map(row).collect(), title }

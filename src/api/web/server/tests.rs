@@ -29,6 +29,8 @@ async fn the_settings_show_values_and_sources_and_no_secret() {
     assert_eq!(shown.status, StatusCode::OK, "{}", shown.text);
     let text = shown.text;
     assert!(!text.contains("top-secret") && text.contains("<em>set, not shown</em>"), "{text}");
+    let places = ["volley.toml, line 4</span>", "volley.toml, line 8</span>"];
+    assert!(places.iter().all(|place| text.contains(place)), "api_key and rate: {text}");
     assert!(text.contains("Lane promo") && text.contains("volley.toml") && text.contains("default"), "{text}");
     assert!(text.contains("<strong>40/s</strong> <span class=\"tag\">changed</span> <span>80/s</span>"), "{text}");
     assert!(text.contains("by ann: a &#60;b&#62;gentle&#60;/b&#62; start"), "{text}");
