@@ -147,8 +147,6 @@ pub struct WebhookPage {
     pub deliveries: Vec<DeliveryRow>,
     /// Whether only those are listed that failed.
     pub failed: bool,
-    /// How many were looked at, if that ended a search.
-    pub looked_at: Option<u32>,
     pub is_later: bool,
     pub first: String,
     pub next: Option<String>,

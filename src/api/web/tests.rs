@@ -9,6 +9,7 @@ use crate::access::{By, NewOperator, Scopes};
 use crate::api::native::tests::{Answered, Bench};
 use crate::config::Secret;
 use crate::domain::{Scope, Span};
+use crate::store::AuditFilter;
 
 pub(super) const PASSWORD: &str = "correct horse battery";
 /// A name and an id that would be HTML if they were not escaped.
@@ -260,7 +261,7 @@ async fn a_campaign_is_paused_resumed_and_cancelled_with_who_and_why() {
     let again = browser.post(&format!("{campaign}/resume"), &[]).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
     assert!(again.text.contains("cannot be resumed: it has been cancelled"), "{}", again.text);
-    let log = bench.store.audit_entries_before(None, 2).await.unwrap();
+    let log = bench.store.audit_entries_before(AuditFilter::default(), None, 2).await.unwrap();
     let paths: Vec<_> =
         log.iter().map(|(_, entry)| (entry.request.as_ref().unwrap().path.clone(), entry.http_status)).collect();
     assert_eq!(paths, [(format!("{campaign}/resume"), Some(409)), (format!("{campaign}/cancel"), Some(303))]);

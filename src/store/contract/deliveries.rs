@@ -21,6 +21,7 @@ for_every_store!(
     receivers_with_waiting_deliveries_are_listed_once,
     an_enabled_subscription_begins_its_day_anew,
     a_replay_sends_the_same_event_again,
+    failed_deliveries_are_given_up_or_wait_for_another_try,
     old_deliveries_are_forgotten,
     an_alert_that_returns_is_not_ended,
 );
@@ -336,6 +337,22 @@ async fn a_replay_sends_the_same_event_again(desk: Desk) {
     let log = desk.deliveries(to(1), None, 1).await.unwrap();
     assert_eq!(log[0].id, late[0]);
     assert_eq!(desk.deliveries(to(1), Some(late[0]), 9).await.unwrap()[0].id, early[0]);
+}
+
+async fn failed_deliveries_are_given_up_or_wait_for_another_try(desk: Desk) {
+    let new: Vec<_> = ["evt_1", "evt_2", "evt_3", "evt_4"].map(|event| new_delivery(&to(1), event, event)).into();
+    let ids = desk.add(&new).await;
+    desk.add(&[new_delivery(&to(2), "evt_1", "a")]).await;
+    for (id, then) in ids.iter().zip([AfterTrial::Retry(at(99)), AfterTrial::Delivered, AfterTrial::GiveUp]) {
+        let delivery = desk.find(*id).await;
+        desk.record_tries(vec![tried(&delivery, at(2), then)]).await.unwrap();
+    }
+    let failed = async |before, limit| {
+        let found = desk.failed_deliveries(to(1), before, limit).await.unwrap();
+        found.into_iter().map(|delivery| delivery.id).collect::<Vec<_>>()
+    };
+    assert_eq!(failed(None, 9).await, [ids[2], ids[0]]);
+    assert_eq!((failed(None, 1).await, failed(Some(ids[2]), 1).await), (vec![ids[2]], vec![ids[0]]));
 }
 
 async fn old_deliveries_are_forgotten(desk: Desk) {

@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 use super::{Desk, at, for_every_store};
 use crate::domain::{AuditAction, KeyId, Scope, Scopes, Span};
 use crate::store::{
-    ApiKey, AuditActor, AuditEntry, AuditRequest, Cursor, Error, KeyLimits, LastUse, OperatorAccount, PasswordHash,
-    SecretDigest, SetupToken,
+    ApiKey, AuditActor, AuditEntry, AuditFilter, AuditRequest, AuditWho, Cursor, Error, KeyLimits, LastUse,
+    OperatorAccount, PasswordHash, SecretDigest, SetupToken,
 };
 
 for_every_store!(
@@ -23,6 +23,7 @@ for_every_store!(
     the_setup_token_ends_with_the_first_admin_only,
     every_change_is_in_the_audit_log_once_and_a_failed_one_is_not,
     audit_entries_are_listed_from_any_position,
+    audit_entries_are_filtered_by_who_and_action,
     audit_entries_come_in_pages_latest_first,
     an_audit_entry_is_deleted_only_30_days_before_the_latest,
 );
@@ -284,10 +285,33 @@ async fn audit_entries_are_listed_from_any_position(desk: Desk) {
     assert_eq!(rest, latest[1..]);
 }
 
+async fn audit_entries_are_filtered_by_who_and_action(desk: Desk) {
+    desk.record_audit(vec![entry(AuditAction::PasswordSet, 1), request(2), entry(AuditAction::KeyCreated, 3)])
+        .await
+        .unwrap();
+    desk.record_audit(vec![request(4), entry(AuditAction::PasswordSet, 5)]).await.unwrap();
+    let read = async |who: Option<AuditWho>, action, before: Option<Cursor>, limit| {
+        let found = desk.audit_entries_before(AuditFilter { who, action }, before, limit).await.unwrap();
+        let seconds: Vec<_> = found.iter().map(|(_, entry)| entry.at).collect();
+        (seconds, found.last().map(|(last, _)| *last))
+    };
+    let name = |name: &str| Some(AuditWho::Name(name.to_owned()));
+    let key = || Some(AuditWho::Caller("vk_0000000000000001".to_owned()));
+    let (first, last) = read(name("ANN"), None, None, 2).await;
+    assert_eq!(first, [at(5), at(3)]);
+    assert_eq!(read(name("ANN"), None, last, 2).await.0, [at(1)]);
+    assert_eq!(read(name("an"), None, None, 9).await.0, []);
+    assert_eq!(read(name("ann"), Some(AuditAction::PasswordSet), None, 9).await.0, [at(5), at(1)]);
+    assert_eq!(read(None, Some(AuditAction::KeyCreated), None, 9).await.0, [at(3)]);
+    assert_eq!(read(key(), None, None, 9).await.0, [at(4), at(2)]);
+    assert_eq!(read(name("shop"), Some(AuditAction::Request), None, 1).await.0, [at(4)]);
+    assert_eq!(read(key(), Some(AuditAction::KeyCreated), None, 9).await.0, []);
+}
+
 async fn audit_entries_come_in_pages_latest_first(desk: Desk) {
     desk.record_audit((1..=5).map(request).collect()).await.unwrap();
     let page = async |before| {
-        let entries = desk.audit_entries_before(before, 2).await.unwrap();
+        let entries = desk.audit_entries_before(AuditFilter::default(), before, 2).await.unwrap();
         let times: Vec<_> = entries.iter().map(|(_, entry)| entry.at).collect();
         (times, entries.last().map(|(position, _)| *position))
     };

@@ -115,6 +115,17 @@ async fn campaigns_are_found_by_the_time_in_which_they_are_sent(desk: Desk) {
     desk.move_batch(running, from, BatchState::Cancelling, Some(Origin::SERVER), at).await.unwrap();
     assert_eq!(between(0, 61, 9).await, [running]);
     assert_eq!(between(61, 1_001, 9).await, [scheduled]);
+    let day = 86_400;
+    let mut long = Vec::new();
+    for days in [20, 60] {
+        let batch = desk.batch_in(Some(&format!("{days} days")), BatchState::Running, false).await;
+        let (from, end) = (vec![BatchState::Running], begun + Span::from_secs(days * day));
+        desk.move_batch(batch, from, BatchState::Cancelling, Some(Origin::SERVER), end).await.unwrap();
+        long.push(batch);
+    }
+    assert_eq!(between(20 * day, 21 * day, 9).await, long);
+    assert_eq!(between(59 * day, 61 * day, 9).await, long[1..]);
+    assert_eq!(between(61 * day, 62 * day, 9).await, []);
 }
 
 async fn events_come_in_pages_latest_first(desk: Desk) {

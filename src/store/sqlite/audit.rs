@@ -9,7 +9,7 @@ use super::Work;
 use super::facts::nonsense;
 use super::rows::{Bound, decoded, for_values, maybe_small, timestamp};
 use crate::domain::{AuditAction, Timestamp};
-use crate::store::{AuditActor, AuditEntry, AuditRequest, Cursor};
+use crate::store::{AuditActor, AuditEntry, AuditFilter, AuditRequest, AuditWho, Cursor};
 
 /// Entries deleted in one transaction.
 const PIECE: u32 = 2_000;
@@ -65,13 +65,39 @@ pub(super) async fn list(
 
 pub(super) const LIST_BEFORE: &str = "SELECT * FROM audit_entry WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
 
+pub(super) const BY_ACTION: &str = "SELECT * FROM audit_entry INDEXED BY audit_entry_action
+     WHERE id < ?1 AND action = ?4 ORDER BY id DESC LIMIT ?2";
+pub(super) const BY_NAME: &str = "SELECT * FROM audit_entry INDEXED BY audit_entry_name
+     WHERE id < ?1 AND name = ?3 COLLATE NOCASE ORDER BY id DESC LIMIT ?2";
+pub(super) const BY_NAME_AND_ACTION: &str = "SELECT * FROM audit_entry INDEXED BY audit_entry_name_action
+     WHERE id < ?1 AND name = ?3 COLLATE NOCASE AND action = ?4 ORDER BY id DESC LIMIT ?2";
+pub(super) const BY_CALLER: &str = "SELECT * FROM audit_entry INDEXED BY audit_entry_caller
+     WHERE id < ?1 AND caller = ?3 ORDER BY id DESC LIMIT ?2";
+pub(super) const BY_CALLER_AND_ACTION: &str = "SELECT * FROM audit_entry INDEXED BY audit_entry_caller_action
+     WHERE id < ?1 AND caller = ?3 AND action = ?4 ORDER BY id DESC LIMIT ?2";
+
 pub(super) async fn list_before(
     connection: &mut SqliteConnection,
+    AuditFilter { who, action }: AuditFilter,
     before: Option<Cursor>,
     limit: u32,
 ) -> Work<Vec<(Cursor, AuditEntry)>> {
-    let before = before.map_or(i64::MAX, Cursor::id);
-    positioned(&sqlx::query(LIST_BEFORE).bind(before).bind(limit).fetch_all(connection).await?)
+    let text = match (&who, action) {
+        (None, None) => LIST_BEFORE,
+        (None, Some(_)) => BY_ACTION,
+        (Some(AuditWho::Name(_)), None) => BY_NAME,
+        (Some(AuditWho::Name(_)), Some(_)) => BY_NAME_AND_ACTION,
+        (Some(AuditWho::Caller(_)), None) => BY_CALLER,
+        (Some(AuditWho::Caller(_)), Some(_)) => BY_CALLER_AND_ACTION,
+    };
+    let mut query = sqlx::query(text).bind(before.map_or(i64::MAX, Cursor::id)).bind(limit);
+    if who.is_some() || action.is_some() {
+        query = query.bind(who.map(AuditWho::into_text));
+    }
+    if let Some(action) = action {
+        query = query.bind(action.code());
+    }
+    positioned(&query.fetch_all(connection).await?)
 }
 
 fn positioned(rows: &[SqliteRow]) -> Work<Vec<(Cursor, AuditEntry)>> {

@@ -247,8 +247,13 @@ pub(super) async fn page(
     Ok(BatchPage { batches, next: last.map(|row| Ok::<_, Fault>(BatchId(small(&row, "id")?))).transpose()? })
 }
 
-pub(super) const SENT_BETWEEN: &str = "SELECT * FROM batch INDEXED BY batch_sent
-     WHERE name IS NOT NULL AND started_at IS NOT NULL AND started_at < ?2
+/// Of each length of campaigns, the index leads to those that started too late to have ended before.
+pub(super) const SENT_BETWEEN: &str = "WITH lengths (class, most) AS
+         (VALUES (0, 86400000), (1, 2764800000), (2, ?1))
+     SELECT batch.* FROM lengths CROSS JOIN batch INDEXED BY batch_sent
+     WHERE CASE WHEN coalesce(finished_at, cancelled_at) - started_at <= 86400000 THEN 0
+         WHEN coalesce(finished_at, cancelled_at) - started_at <= 2764800000 THEN 1 ELSE 2 END = lengths.class
+         AND name IS NOT NULL AND started_at IS NOT NULL AND started_at >= ?1 - lengths.most AND started_at < ?2
          AND (coalesce(finished_at, cancelled_at) IS NULL OR coalesce(finished_at, cancelled_at) >= ?1) AND state > 0
          AND NOT coalesce((SELECT body->>'$.is_test' FROM plan WHERE digest = batch.plan), 0)
      ORDER BY started_at DESC LIMIT ?3";

@@ -196,13 +196,18 @@ pub(super) async fn health(connection: &mut SqliteConnection, receivers: Vec<Rec
 pub(super) const LOG: &str =
     "SELECT * FROM delivery INDEXED BY delivery_receiver WHERE receiver = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 
-pub(super) async fn log(
+pub(super) const FAILED: &str = "SELECT * FROM delivery INDEXED BY delivery_failed
+     WHERE (state = 2 OR (state = 0 AND tries > 0)) AND receiver = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+
+/// The deliveries of a statement, [`LOG`] or [`FAILED`].
+pub(super) async fn list(
     connection: &mut SqliteConnection,
+    statement: &'static str,
     receiver: Receiver,
     before: Option<i64>,
     limit: u32,
 ) -> Work<Vec<Delivery>> {
-    let query = sqlx::query(LOG).bind(to_json(&receiver)).bind(before.unwrap_or(i64::MAX)).bind(limit);
+    let query = sqlx::query(statement).bind(to_json(&receiver)).bind(before.unwrap_or(i64::MAX)).bind(limit);
     query.fetch_all(connection).await?.iter().map(delivery).collect()
 }
 

@@ -69,6 +69,8 @@ pub trait Deliveries: Send + Sync + std::fmt::Debug {
     async fn receiver_health(&self, receivers: Vec<Receiver>) -> Result<Vec<ReceiverHealth>>;
     /// Lists deliveries of a receiver before a position, the latest first.
     async fn deliveries(&self, receiver: Receiver, before: Option<i64>, limit: u32) -> Result<Vec<Delivery>>;
+    /// Lists those of them whose latest try failed: they are given up, or wait for another try.
+    async fn failed_deliveries(&self, receiver: Receiver, before: Option<i64>, limit: u32) -> Result<Vec<Delivery>>;
     async fn delivery(&self, id: i64) -> Result<Option<Delivery>>;
     /// Sends deliveries of a receiver once more, in pieces. Returns how many.
     ///

@@ -2,7 +2,7 @@
 
 use crate::domain::{KeyId, Timestamp};
 use crate::store::{
-    ApiKey, AuditEntry, Cursor, LastUse, OperatorAccount, PasswordHash, Result, SecretDigest, SetupToken,
+    ApiKey, AuditEntry, AuditFilter, Cursor, LastUse, OperatorAccount, PasswordHash, Result, SecretDigest, SetupToken,
 };
 
 /// Keys of the API, and the operators of the pages.
@@ -63,8 +63,13 @@ pub trait Keys: Send + Sync + std::fmt::Debug {
     async fn record_audit(&self, entries: Vec<AuditEntry>) -> Result<()>;
     /// Lists the `limit` latest entries after `after`, latest last, each with its position.
     async fn audit_entries(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, AuditEntry)>>;
-    /// Lists the `limit` latest entries before `before`, latest first; without it, the latest of all.
-    async fn audit_entries_before(&self, before: Option<Cursor>, limit: u32) -> Result<Vec<(Cursor, AuditEntry)>>;
+    /// Lists the `limit` latest entries of a filter before `before`, latest first; without it, the latest of all.
+    async fn audit_entries_before(
+        &self,
+        filter: AuditFilter,
+        before: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Vec<(Cursor, AuditEntry)>>;
     /// Deletes, in pieces, entries from before `before`.
     ///
     /// - Keeps every entry that is at most 30 days older than the latest one. The database itself refuses to delete these,

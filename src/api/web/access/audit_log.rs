@@ -5,15 +5,15 @@ use axum::http::Uri;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::Search;
+use super::{SEARCHED, SHOWN};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Query};
+use crate::api::native::{Answer, Call, Query, cut};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::frame::page;
 use crate::domain::{AuditAction, KeyId, Scope};
 use crate::pages::{AuditLogPage, AuditRow, Place};
-use crate::store::{AuditActor, AuditEntry, Cursor};
+use crate::store::{AuditActor, AuditEntry, AuditFilter, AuditWho, Cursor, Store};
 
 /// Which entries are listed. An empty field of the form is none.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -28,24 +28,59 @@ pub(super) struct AuditQuery {
 }
 
 impl AuditQuery {
-    fn is_filter(&self) -> bool {
-        !self.who.is_empty() || !self.about.is_empty() || self.action.is_some()
+    /// What an index of the log leads to.
+    fn filter(&self) -> AuditFilter {
+        let who = Some(self.who.clone()).filter(|who| !who.is_empty());
+        let is_key = self.who.parse::<KeyId>().is_ok();
+        AuditFilter { who: who.map(if is_key { AuditWho::Caller } else { AuditWho::Name }), action: self.action }
     }
 
-    fn wants(&self, entry: &AuditEntry) -> bool {
-        let contains = |text: &str, part: &str| text.to_lowercase().contains(&part.to_lowercase());
-        let is_by = || match &entry.actor {
-            AuditActor::Command { name } => contains(name, &self.who),
-            AuditActor::Caller { id, name } => contains(name, &self.who) || *id == self.who,
-            AuditActor::SetupToken => false,
+    /// Whether an entry contains the text that is looked for.
+    fn is_about(&self, entry: &AuditEntry) -> bool {
+        let about = self.about.to_lowercase();
+        let path = entry.request.as_ref().map(|request| request.path.as_str());
+        [path, entry.object.as_deref()].into_iter().flatten().any(|text| text.to_lowercase().contains(&about))
+    }
+}
+
+/// Entries that one store call of a search reads.
+const PIECE: u32 = 500;
+
+/// The entries of a page, latest first.
+struct Listed {
+    rows: Vec<(Cursor, AuditEntry)>,
+    /// Where the next page begins.
+    next: Option<Cursor>,
+    /// How many were looked at, if the search ended before the page was full.
+    looked_at: Option<u32>,
+}
+
+async fn listed(store: &dyn Store, query: &AuditQuery, before: Option<Cursor>) -> Answer<Listed> {
+    if !query.about.is_empty() {
+        return searched(store, query, before).await;
+    }
+    let mut rows = store.audit_entries_before(query.filter(), before, SHOWN + 1).await?;
+    let next = cut(&mut rows, SHOWN).map(|(last, _)| *last);
+    Ok(Listed { rows, next, looked_at: None })
+}
+
+/// Looks for a text. It may be any part of a path or an object, to which no index leads, so a page looks at a bounded number
+/// of the filter's entries.
+async fn searched(store: &dyn Store, query: &AuditQuery, mut before: Option<Cursor>) -> Answer<Listed> {
+    let (mut rows, mut looked_at) = (Vec::new(), 0);
+    loop {
+        let piece = store.audit_entries_before(query.filter(), before, PIECE).await?;
+        let is_last = piece.len() < PIECE as usize;
+        looked_at += PIECE;
+        before = piece.last().map(|(last, _)| *last).or(before);
+        rows.extend(piece.into_iter().filter(|(_, entry)| query.is_about(entry)));
+        let (next, looked_at) = match cut(&mut rows, SHOWN) {
+            Some((last, _)) => (Some(*last), None),
+            None if is_last => (None, None),
+            None if looked_at >= SEARCHED => (before, Some(looked_at)),
+            None => continue,
         };
-        let is_about = || {
-            let path = entry.request.as_ref().map(|request| request.path.as_str());
-            [path, entry.object.as_deref()].into_iter().flatten().any(|text| contains(text, &self.about))
-        };
-        self.action.is_none_or(|action| entry.action == action)
-            && (self.who.is_empty() || is_by())
-            && (self.about.is_empty() || is_about())
+        return Ok(Listed { rows, next, looked_at });
     }
 }
 
@@ -61,13 +96,7 @@ pub(super) async fn list(
     query.about = query.about.trim().to_owned();
     let cursors = shared.cursors("audit-pages", &query).await?;
     let before = cursors.position::<Cursor>(&query.cursor)?;
-    let mut search = Search::new(query.is_filter(), before);
-    let listed = loop {
-        let piece = shared.store.audit_entries_before(search.before, search.piece()).await?;
-        if let Some(found) = search.take(piece, |entry| query.wants(entry)) {
-            break found;
-        }
-    };
+    let listed = listed(shared.store.as_ref(), &query, before).await?;
     let next = listed.next.map(|next| cursors.write(&next)).transpose()?;
     page(&AuditLogPage {
         frame: session.frame(Place::AuditLog),

@@ -6,9 +6,9 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::webhooks::{about, found, rows};
-use super::{Search, done, saying};
+use super::{SHOWN, done, saying};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path, Query, desk};
+use crate::api::native::{Answer, Call, Path, Query, cut, desk};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::frame::page;
@@ -26,15 +26,6 @@ pub(super) struct DeliveriesQuery {
     cursor: String,
     #[serde(skip_serializing, deserialize_with = "crate::api::web::form::known")]
     done: Option<AccessDone>,
-}
-
-/// Whether its latest try failed.
-fn has_failed(delivery: &Delivery) -> bool {
-    match delivery.state {
-        DeliveryState::Delivered => false,
-        DeliveryState::GivenUp => true,
-        DeliveryState::Waiting => delivery.tries > 0,
-    }
 }
 
 fn row(delivery: Delivery) -> DeliveryRow {
@@ -76,21 +67,16 @@ pub(super) async fn list(
     let cursors = shared.cursors("delivery-pages", &(webhook.id, &query)).await?;
     let before = cursors.position::<i64>(&query.cursor)?;
     let receiver = Receiver::Subscription(webhook.id);
-    let mut search = Search::new(query.failed, before);
-    let listed = loop {
-        let piece = shared.store.deliveries(receiver.clone(), search.before, search.piece()).await?;
-        let piece = piece.into_iter().map(|delivery| (delivery.id, delivery)).collect();
-        if let Some(found) = search.take(piece, |delivery| !query.failed || has_failed(delivery)) {
-            break found;
-        }
+    let mut listed = match query.failed {
+        true => shared.store.failed_deliveries(receiver, before, SHOWN + 1).await?,
+        false => shared.store.deliveries(receiver, before, SHOWN + 1).await?,
     };
-    let next = listed.next.map(|next| cursors.write(&next)).transpose()?;
+    let next = cut(&mut listed, SHOWN).map(|last| cursors.write(&last.id)).transpose()?;
     page(&WebhookPage {
         frame: saying(session.frame(Place::Below(Part::Server)), query.done),
         webhook: webhook_row(&shared, &call, webhook).await?,
-        deliveries: listed.rows.into_iter().map(|(_, delivery)| row(delivery)).collect(),
+        deliveries: listed.into_iter().map(row).collect(),
         failed: query.failed,
-        looked_at: listed.looked_at,
         is_later: before.is_some(),
         first: without_cursor(&uri),
         next: next.map(|next| with_cursor(&uri, &next)),

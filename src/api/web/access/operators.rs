@@ -21,7 +21,7 @@ use crate::pages::{
     AccessDone, AccessState, AskPage, Frame, NewOperatorPage, OperatorRow, OperatorsPage, Part, PasswordPage, Place,
     operator_path,
 };
-use crate::store::OperatorAccount;
+use crate::store::{AuditFilter, OperatorAccount};
 
 const LIST: &str = "/operators";
 
@@ -68,12 +68,11 @@ pub(super) async fn list(
     })
 }
 
-/// The last sign-in of each operator, as far as the latest entries of the audit log have it.
+/// The last sign-in of each operator, as far as the latest sign-ins in the audit log have it.
 async fn last_sign_ins(shared: &Shared) -> Answer<HashMap<String, Timestamp>> {
-    let latest = shared.store.audit_entries_before(None, SEARCHED).await?;
-    let sign_ins = latest.into_iter().filter(|(_, entry)| entry.action == AuditAction::SignedIn);
+    let sign_ins = AuditFilter { action: Some(AuditAction::SignedIn), ..AuditFilter::default() };
     let mut found = HashMap::new();
-    for (_, entry) in sign_ins {
+    for (_, entry) in shared.store.audit_entries_before(sign_ins, None, SEARCHED).await? {
         found.entry(entry.object.unwrap_or_default()).or_insert(entry.at);
     }
     Ok(found)

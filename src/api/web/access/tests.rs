@@ -7,7 +7,7 @@ use crate::access::{By, NewKey};
 use crate::api::native::tests::{Answered, Bench};
 use crate::api::web::tests::{Browser, EVIL, PASSWORD, place, sign_in};
 use crate::domain::{Scope, Span};
-use crate::store::{AfterTrial, AuditEntry, NewDelivery, Receiver, Trial, Tried};
+use crate::store::{AfterTrial, AuditEntry, AuditFilter, NewDelivery, Receiver, Trial, Tried};
 
 const NEW_PASSWORD: &str = "another horse battery";
 
@@ -39,7 +39,14 @@ async fn works(bench: &Bench, key: &str) -> bool {
 }
 
 async fn log(bench: &Bench) -> Vec<AuditEntry> {
-    bench.store.audit_entries_before(None, 500).await.unwrap().into_iter().map(|(_, entry)| entry).collect()
+    bench
+        .store
+        .audit_entries_before(AuditFilter::default(), None, 500)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(_, entry)| entry)
+        .collect()
 }
 
 fn ok(shown: Answered) -> String {

@@ -10,8 +10,16 @@ use crate::store::sqlite::{
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
-const BOUND_SETS: [&str; 7] =
-    [" VIRTUAL TABLE ", " CONSTANT ROW", "(subquery-", "SCAN lesson", "SCAN waiting", "SCAN first", "SCAN candidate"];
+const BOUND_SETS: [&str; 8] = [
+    " VIRTUAL TABLE ",
+    " CONSTANT ROW",
+    "(subquery-",
+    "SCAN lesson",
+    "SCAN waiting",
+    "SCAN first",
+    "SCAN candidate",
+    "SCAN lengths",
+];
 
 /// Pages of lists, which are walks of one index.
 const WALKS: [&str; 14] = [
@@ -142,7 +150,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (nodes::EVENTS_OF_BATCH_BEFORE, &["event_batch (batch=? AND id<?)"]),
         (opt_outs::LIST, &["opt_out USING INTEGER PRIMARY KEY (rowid>?)"]),
         (batches::PAGE, &["batch USING INTEGER PRIMARY KEY (rowid<?)"]),
-        (batches::SENT_BETWEEN, &["SEARCH batch USING INDEX batch_sent (started_at>? AND started_at<?)"]),
+        (batches::SENT_BETWEEN, &["SEARCH batch USING INDEX batch_sent (<expr>=? AND started_at>? AND started_at<?)"]),
         (batches::TO_START_BETWEEN, &["SEARCH batch USING INDEX batch_open (state=?)"]),
         (batches::OF_AUDIENCE, &["used USING PRIMARY KEY (audience=? AND batch<?)", "batch USING INTEGER PRIMARY KEY"]),
         (
@@ -183,10 +191,16 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (sketches::FORGET, &["sketch_changed_at (changed_at<?)"]),
         (shared_reports::FIND, &["shared_report USING PRIMARY KEY (secret=?)"]),
         (shared_reports::LIST, &["shared_report_batch (batch=?)"]),
+        (shared_reports::END_ALL, &["shared_report_operator (made_by=?)"]),
         (shared_reports::FORGET, &["shared_report_expires_at (expires_at<?)"]),
         (batches::REPETITIONS, &["batch USING INDEX batch_repeats (repeats=?)"]),
         (audit::LIST, &["audit_entry USING INTEGER PRIMARY KEY (rowid>?)"]),
         (audit::LIST_BEFORE, &["audit_entry USING INTEGER PRIMARY KEY (rowid<?)"]),
+        (audit::BY_ACTION, &["audit_entry USING INDEX audit_entry_action (action=? AND id<?)"]),
+        (audit::BY_NAME, &["audit_entry USING INDEX audit_entry_name (name=? AND id<?)"]),
+        (audit::BY_NAME_AND_ACTION, &["audit_entry_name_action (name=? AND action=? AND id<?)"]),
+        (audit::BY_CALLER, &["audit_entry USING INDEX audit_entry_caller (caller=? AND id<?)"]),
+        (audit::BY_CALLER_AND_ACTION, &["audit_entry_caller_action (caller=? AND action=? AND id<?)"]),
         (audit::FORGET, &["audit_entry USING COVERING INDEX audit_entry_at"]),
         (inbound::CONFIRM, &["SEARCH inbound USING COVERING INDEX"]),
         (inbound::DUE_CONFIRMATIONS, &["c USING INTEGER PRIMARY KEY (rowid>?)", "i USING INTEGER PRIMARY KEY"]),
@@ -203,6 +217,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         ),
         (deliveries::POSTPONE, &["delivery_order (receiver=? AND order_key=?)"]),
         (deliveries::LOG, &["delivery_receiver (receiver=? AND id<?)"]),
+        (deliveries::FAILED, &["delivery_failed (receiver=? AND id<?)"]),
         (deliveries::IN_TIME, &["delivery_receiver (receiver=? AND id>?)"]),
         (deliveries::REPLAY, &["delivery USING INTEGER PRIMARY KEY"]),
         (deliveries::FORGET, &["delivery_created (created_at<?)"]),

@@ -99,7 +99,14 @@ impl Deliveries for Sqlite {
     }
 
     async fn deliveries(&self, receiver: Receiver, before: Option<i64>, limit: u32) -> Result<Vec<Delivery>> {
-        self.read("list deliveries", move |c| Box::pin(deliveries::log(c, receiver, before, limit))).await
+        const LOG: &str = deliveries::LOG;
+        self.read("list deliveries", move |c| Box::pin(deliveries::list(c, LOG, receiver, before, limit))).await
+    }
+
+    async fn failed_deliveries(&self, receiver: Receiver, before: Option<i64>, limit: u32) -> Result<Vec<Delivery>> {
+        const FAILED: &str = deliveries::FAILED;
+        self.read("list failed deliveries", move |c| Box::pin(deliveries::list(c, FAILED, receiver, before, limit)))
+            .await
     }
 
     async fn delivery(&self, id: i64) -> Result<Option<Delivery>> {

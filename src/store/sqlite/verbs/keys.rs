@@ -3,7 +3,8 @@
 use super::super::{Sqlite, api_keys, audit, operators};
 use crate::domain::{KeyId, Timestamp};
 use crate::store::{
-    ApiKey, AuditEntry, Cursor, Keys, LastUse, OperatorAccount, PasswordHash, Result, SecretDigest, SetupToken,
+    ApiKey, AuditEntry, AuditFilter, Cursor, Keys, LastUse, OperatorAccount, PasswordHash, Result, SecretDigest,
+    SetupToken,
 };
 
 #[async_trait::async_trait]
@@ -84,8 +85,13 @@ impl Keys for Sqlite {
         self.read("read the audit log", move |c| Box::pin(audit::list(c, after, limit))).await
     }
 
-    async fn audit_entries_before(&self, before: Option<Cursor>, limit: u32) -> Result<Vec<(Cursor, AuditEntry)>> {
-        self.read("read earlier audit entries", move |c| Box::pin(audit::list_before(c, before, limit))).await
+    async fn audit_entries_before(
+        &self,
+        filter: AuditFilter,
+        before: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Vec<(Cursor, AuditEntry)>> {
+        self.read("read earlier audit entries", move |c| Box::pin(audit::list_before(c, filter, before, limit))).await
     }
 
     async fn forget_audit(&self, before: Timestamp) -> Result<()> {
