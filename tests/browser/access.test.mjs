@@ -20,7 +20,7 @@ for (const [device, options] of [['desktop', DESKTOP], ['phone', PHONE]]) {
     await page.getByRole('button', { name: 'Copy' }).waitFor();
     await examine(page, `${device}-secret`);
     await page.reload();
-    await page.getByText('Volley shows a secret once.').waitFor();
+    await page.getByText('Volley shows a secret only once.').waitFor();
     await page.goto('/keys');
     await examine(page, `${device}-keys`);
     await page.getByRole('link', { name: `Revoke shop-${device}` }).click();
@@ -60,13 +60,13 @@ test('an operator who reads changes the own password without scripts', async (t)
   await page.locator('details.who summary').click();
   await page.getByRole('link', { name: 'Change password' }).click();
   const change = async (present, password) => {
-    await page.getByLabel('Present password').fill(present);
+    await page.getByLabel('Current password').fill(present);
     await page.getByLabel('New password', { exact: true }).fill(password);
     await page.getByLabel('New password again').fill(password);
     await page.getByRole('button', { name: 'Change password' }).click();
   };
   await change('a wrong password', 'another horse battery');
-  await page.getByText('This is not your present password.').waitFor();
+  await page.getByText('This is not your current password.').waitFor();
   await change(PASSWORD, 'another horse battery');
   await page.getByText('Your password is changed.').waitFor();
   await change('another horse battery', PASSWORD);

@@ -25,26 +25,26 @@ for (const [device, options] of Object.entries({ desktop: DESKTOP, phone: PHONE,
     await page.goto('/audiences');
     await look('audiences');
     await page.getByRole('link', { name, exact: true }).click();
-    await page.getByRole('link', { name: 'See and mend the rows' }).click();
+    await page.getByRole('link', { name: 'Correct these rows' }).click();
     await look('rejected');
     await page.goto(`/audiences/${encodeURIComponent(name)}/delete`);
     await look('audience-delete');
     await page.getByRole('link', { name: 'Keep it' }).click();
-    await page.getByRole('button', { name: 'New campaign with it' }).click();
+    await page.getByRole('button', { name: 'Use in a new campaign' }).click();
     await page.getByRole('link', { name: '1 rejected row: too short' }).click();
     await page.getByLabel('Number in line 3').fill('9123 4568');
     await page.getByRole('button', { name: 'Import corrected rows' }).click();
-    await page.getByRole('link', { name: `${name}, mended` }).waitFor();
+    await page.getByRole('link', { name: `${name}, corrected` }).waitFor();
     await look('new-check-two');
     await page.getByRole('link', { name: 'Change the audiences' }).click();
     await look('new-recipients-two');
-    await page.getByRole('button', { name: `Remove ${name}, mended` }).click();
-    await page.getByRole('button', { name: `Add ${name}, mended` }).waitFor();
+    await page.getByRole('button', { name: `Remove ${name}, corrected` }).click();
+    await page.getByRole('button', { name: `Add ${name}, corrected` }).waitFor();
     assert.equal(await page.getByRole('button', { name: /^Remove/ }).count(), 1);
     // A corrected file is another way.
     await page.goto(`/audiences/${encodeURIComponent(name)}/rejected`);
     await page.getByLabel('Corrected file').setInputFiles(file('rejected.csv', '+6591234570,Eve'));
     await page.getByRole('button', { name: 'Upload and import' }).click();
-    await page.getByRole('heading', { name: `${name}, mended 2` }).waitFor();
+    await page.getByRole('heading', { name: `${name}, corrected 2` }).waitFor();
   });
 }

@@ -19,18 +19,18 @@ texts! {
     from = "from";
     expires = "Expires";
     name = "Name";
-    name_hint = "One line of at most 100 characters.";
-    scopes_hint = "A scope does not include the others, except admin.";
+    name_hint = "At most 100 characters.";
+    scopes_hint = "Only admin includes the other scopes.";
     keep = "Change nothing";
     shown_in = "List";
-    shown_once = "It is not shown again. Copy it now, and keep it in a safe place.";
-    shown_already = "This secret was shown, or it is no longer kept. Volley shows a secret once. If it is lost, rotate it.";
+    shown_once = "Copy it now and keep it in a safe place. It is shown only once.";
+    shown_already = "This secret is no longer available: Volley shows a secret only once. If it is lost, rotate it.";
     copy = "Copy";
     copied = "Copied";
     rotate = "Rotate";
     rotate_ask = "Rotate…";
-    overlap = "The present one stays valid for";
-    overlap_none = "no time: it ends at once";
+    overlap = "The old secret stays valid for";
+    overlap_none = "no time";
     overlap_hour = "1 hour";
     overlap_day = "1 day";
     overlap_week = "7 days";
@@ -49,20 +49,20 @@ texts! {
     key_sub_accounts = "Only these subaccounts";
     key_sub_accounts_hint = "Separated by commas. Empty: all.";
     key_addresses = "Only from these addresses";
-    key_addresses_hint = "Addresses and networks, such as 10.0.0.0/8, separated by commas. Empty: from everywhere.";
+    key_addresses_hint = "Addresses and networks, such as 10.0.0.0/8, separated by commas. Empty: all.";
     key_rate = "Requests per second";
-    key_rate_hint = "Empty: 100 over /v1, and any number over the 8x8 API.";
+    key_rate_hint = "Empty: 100 for /v1, no limit for the 8x8 API.";
     key_rate_problem = "enter a whole number from 1 on";
     key_expiry = "Valid for";
     key_expiry_hint = "Such as 90d or 12h. Empty: until it is revoked.";
     rotate_key_lead = "The key gets a new secret, which is shown once. Its name, scopes and limits stay.";
-    rotate_key_overlap_hint = "The time that its program needs to take the new one. A second rotation ends the oldest secret.";
+    rotate_key_overlap_hint = "The time to update the program. Another rotation ends the oldest secret at once.";
     revoke = "Revoke";
     revoke_ask = "Revoke…";
-    revoke_lead = "The server refuses the key at once, for good. Its name is free for another key.";
+    revoke_lead = "The key stops working at once, and cannot be restored. Its name becomes free.";
     revoke_confirm = "Revoke the key";
     former_valid = "former secret valid until";
-    use_key = "A program sends it in a header:";
+    use_key = "Send it in this header:";
 
     // Operators.
     operators = "Operators";
@@ -71,36 +71,36 @@ texts! {
     create_operator = "Create the operator";
     last_sign_in = "Last sign-in";
     password_since = "Password since";
-    not_lately = "not lately";
+    not_lately = "not recently";
     is_you = "you";
     set_password = "Set password";
-    set_password_lead = "The new password ends all sessions of the operator, who then signs in with it.";
+    set_password_lead = "The new password ends all sessions of the operator.";
     new_password = "New password";
     repeat_password = "New password again";
     password_hint = "At least 12 characters on one line.";
     passwords_differ = "the two passwords differ; enter the same one twice";
     disable = "Disable";
     disable_ask = "Disable…";
-    disable_lead = "The operator is signed out everywhere, and cannot sign in until you or another admin enables the name again. The links to reports that the operator made end for good.";
+    disable_lead = "The operator is signed out everywhere, and cannot sign in until an admin enables the name again. The links to reports that the operator made end for good.";
     disable_self = "This is you: you are signed out at once.";
-    disable_last = "No other operator who can sign in has the scope admin. After this, enable the name on the machine of the server: volley operator enable NAME";
+    disable_last = "This is the last operator with the scope admin. To enable the name again, run on the server: volley operator enable NAME";
     disable_confirm = "Disable the operator";
     enable = "Enable";
     own_password = "Change password";
     own_password_lead = "The new password ends your other sessions. You stay signed in here.";
-    present_password = "Present password";
-    wrong_password = "this is not your present password";
+    present_password = "Current password";
+    wrong_password = "this is not your current password";
 
     // Webhooks.
     webhooks = "Webhooks";
-    webhooks_lead = "Volley posts what happens to your own addresses.";
+    webhooks_lead = "Volley posts events to the addresses of your programs.";
     new_webhook = "New webhook";
     no_webhooks = "There are no webhooks yet.";
-    no_webhooks_hint = "Create one to be told of outcomes, replies and holds.";
+    no_webhooks_hint = "Create one to receive outcomes, replies and holds in a program of yours.";
     create_webhook = "Create the webhook";
     webhook_name_hint = "Letters, digits, -, _ and dots; at most 80.";
     address = "Address";
-    address_hint = "https, and not in a private network unless outgoing.allow in volley.toml permits that.";
+    address_hint = "It begins with https. Addresses in a private network need outgoing.allow in volley.toml.";
     events = "Events";
     all_events = "All events";
     events_hint = "None chosen: all.";
@@ -108,7 +108,7 @@ texts! {
     format = "Format";
     format_volley = "Volley, signed";
     format_8x8 = "8x8: messages and replies, not signed";
-    format_hint = "8x8 is for programs that read the webhooks of the provider.";
+    format_hint = "Choose 8x8 for programs that were written for webhooks of 8x8.";
     webhook_sub_account = "Subaccount";
     webhook_sub_account_hint = "For the format 8x8: only messages of this subaccount. Empty: all.";
     authorization = "Header Authorization";
@@ -124,12 +124,12 @@ texts! {
     disable_hint = "Waiting deliveries are kept. Later events are not.";
     reason = "Reason (shown in the events)";
     rotate_webhook_lead = "The webhook gets a new signing secret, which is shown once.";
-    rotate_webhook_overlap_hint = "As long as that, each webhook has both signatures.";
+    rotate_webhook_overlap_hint = "During this time, each webhook has both signatures.";
     remove_ask = "Remove…";
-    remove_lead = "Waiting deliveries are given up. Their log stays for seven days.";
+    remove_lead = "Waiting deliveries are dropped. The log stays for seven days.";
     remove_confirm = "Remove the webhook";
     test = "Send a test";
-    verify_hint = "The receiver verifies the signature of each webhook with it (Standard Webhooks).";
+    verify_hint = "The receiver needs it to verify signatures (Standard Webhooks).";
     deliveries = "Deliveries";
     deliveries_kept = "Of the last seven days, latest first.";
     only_failed = "Only failed ones";
@@ -155,11 +155,11 @@ texts! {
     authorization_not_shown = "as set, not shown";
     body = "Body";
     replay = "Send again";
-    replay_hint = "With the same id, so a receiver that has it can leave it out.";
+    replay_hint = "The id stays the same, so the receiver can recognize a duplicate.";
 
     // The audit log.
     audit_log = "Audit log";
-    audit_lead = "Who changed what. No operator and no request changes an entry.";
+    audit_lead = "Every change, with its operator or key. Entries cannot be changed.";
     who = "Who";
     who_filter = "Operator or key";
     about_filter = "Path or object contains";
@@ -180,7 +180,7 @@ impl AccessTexts {
     /// What a scope permits.
     pub fn scope_means(&self, scope: &Scope) -> &'static str {
         match scope {
-            Scope::Read => "read everything; operators need it for these pages",
+            Scope::Read => "read everything; every operator needs it",
             Scope::Send => "send single messages and batches",
             Scope::Manage => "launch and change campaigns, audiences, templates, lanes and opt-outs",
             Scope::Admin => "everything, including operators, keys and webhooks",

@@ -10,7 +10,7 @@ texts! {
     AudienceTexts;
     title = "Audiences";
     audience = "Audience";
-    lead = "Each file that was imported, with its recipients. A campaign sends to one audience or to several.";
+    lead = "Your imported recipient files. A campaign sends to one or several of them.";
 
     // The list.
     name_contains = "Name contains";
@@ -25,7 +25,7 @@ texts! {
     // One audience.
     valid_rows = "of the rows in the file";
     distinct_countries = "countries";
-    new_campaign_with_it = "New campaign with it";
+    new_campaign_with_it = "Use in a new campaign";
     download_recipients = "Download CSV";
     delete_it = "Delete…";
     used_by = "Campaigns that use it";
@@ -33,12 +33,12 @@ texts! {
     older_campaigns = "Older campaigns use it too.";
     other_countries = "other countries";
     other_columns = "other columns";
-    no_record = "Nothing is recorded about the import of this audience.";
+    no_record = "The import of this audience was not recorded.";
     imported_notice = "The file is imported.";
     deleted_notice = "The audience is deleted.";
 
     // Rejected rows.
-    rejected_lead = "These rows of the file became no recipients. Correct numbers here and import them as a further audience.";
+    rejected_lead = "These rows of the file were rejected. Correct the numbers here, and import the rows as another audience.";
     all_reasons = "All reasons";
     line = "Line";
     number_as_written = "Number as written";
@@ -47,17 +47,17 @@ texts! {
     none_rejected_hint = "Every row of the file became a recipient.";
     none_of_reason = "No stored row has this reason.";
     cut_rows = "A row of more than 64 KiB is stored in part: its long cells end with “… (cut)”. Correct such a row in its file, not here.";
-    not_stored = "The rows themselves are not stored: an earlier version of Volley imported the file. Import it again to see them.";
+    not_stored = "An earlier version of Volley imported the file and did not store these rows. Import it again to see them.";
     back_to_campaign = "Back to the campaign";
     mend = "Import corrected rows";
-    mend_lead = "Rows whose number you have changed on this page become a further audience with the same columns.";
-    mend_lead_campaign = "Rows whose number you have changed on this page become a further audience of the campaign, with the same columns.";
+    mend_lead = "Rows whose number you changed on this page become another audience.";
+    mend_lead_campaign = "Rows whose number you changed on this page become another audience of the campaign.";
     mend_unchanged = "Import the unchanged rows of this page too";
-    mend_unchanged_hint = "For example after a change of the country.";
+    mend_unchanged_hint = "Such as after a change of the country.";
     mend_button = "Import corrected rows";
     nothing_to_mend = "No number was changed, so nothing was imported.";
     upload_corrected = "Or upload a corrected file";
-    upload_corrected_lead = "Download the rejected rows, correct them in a spreadsheet program, and upload the file. The columns line and reason are left out.";
+    upload_corrected_lead = "Download the rejected rows, correct them in a spreadsheet, and upload the file. Its columns line and reason are ignored.";
     corrected_file = "Corrected file";
 
     // Deleting.
@@ -66,22 +66,22 @@ texts! {
     keep_it = "Keep it";
     delete_lead = "Its recipients and its rejected rows are deleted from the database. This cannot be undone.";
     delete_unused = "No campaign uses it. Reports of purged campaigns stay as they are.";
-    delete_refused = "It cannot be deleted now, because campaigns use it. Their messages need its values. It can be deleted once these campaigns are purged.";
-    delete_sketches = "Campaigns that are being written and use it need another audience before their launch:";
+    delete_refused = "Campaigns use this audience. Delete it after these campaigns are purged.";
+    delete_sketches = "These unfinished campaigns then need another audience:";
 
-    // The audiences of a campaign that is being written.
+    // The audiences of an unfinished campaign.
     chosen = "Audiences of this campaign";
-    chosen_lead = "A recipient in several of them gets one message, with the values of the first.";
-    nothing_chosen = "No audience is chosen yet. Upload a file, or add an imported audience.";
+    chosen_lead = "A number in several audiences gets one message, with the values of the first audience.";
+    nothing_chosen = "No audience is chosen yet. Upload a file, or add an imported audience below.";
     remove = "Remove";
     add = "Add";
     add_audience = "Add an imported audience";
     add_another = "Change the audiences";
     chosen_tag = "chosen";
     missing = "deleted";
-    go_to_check = "Go on to the check";
-    in_all = "Recipients in all";
-    see_rows = "See and mend the rows";
+    go_to_check = "Continue";
+    in_all = "Recipients in all audiences";
+    see_rows = "Correct these rows";
 }
 
 impl AudienceTexts {
@@ -139,7 +139,7 @@ impl AudienceTexts {
 
     /// The name of an audience of corrected rows.
     pub fn mended(&self, name: &str) -> String {
-        format!("{name}, mended")
+        format!("{name}, corrected")
     }
 
     pub fn remove_audience(&self, name: &str) -> String {

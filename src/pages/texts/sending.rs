@@ -14,7 +14,7 @@ texts! {
     templates = "Templates";
     template = "Template";
     fetch = "Fetch from the provider";
-    never_fetched = "The provider's list was never fetched. Fetch it to see texts, languages and the latest status.";
+    never_fetched = "The templates of the provider were never fetched. Fetch them to see texts, languages and status.";
     none_listed = "The provider lists no template for these lanes.";
     fetched_at = "Fetched:";
     last_fetch = "Latest answer of the provider";
@@ -32,19 +32,19 @@ texts! {
     nothing_found = "No template matches.";
     nothing_found_hint = "Shorten the name, or clear the filter.";
     no_templates = "No template is known.";
-    no_templates_hint = "Fetch the provider's list, or launch a campaign that uses a template.";
+    no_templates_hint = "Fetch the templates, or launch a campaign that uses one.";
     not_used = "No active campaign uses it.";
     used_by = "Used by";
-    runs_past = "These campaigns would still send it when the provider disables it:";
+    runs_past = "The provider will disable this template before these campaigns are done:";
     hold_title = "Hold or resume";
-    hold_lead = "While a template is on hold, messages with it wait, and their deadlines go on. Other messages are sent. Resume releases every hold on the chosen lane, also those of the provider.";
+    hold_lead = "While a template is on hold, its messages wait and their deadlines keep running. Resume also releases holds that the provider caused.";
     on_lane = "Lane";
     every_lane = "Every WhatsApp lane";
     reason = "Reason";
-    reason_hint = "Shown in events and with the template.";
+    reason_hint = "Shown in the events and on this page.";
     hold = "Hold";
     text_unknown = "Its text is unknown.";
-    text_unknown_hint = "Fetch the provider's list. If the template is still missing then, the provider does not have it on these lanes.";
+    text_unknown_hint = "Fetch the templates. If it is still missing then, the provider has no such template for these lanes.";
     rejected_because = "Rejected because of";
     account = "Account";
     channel_id = "Channel id";
@@ -61,12 +61,12 @@ texts! {
     // Prices.
     prices = "Prices";
     prices_from = "Plans read";
-    prices_lead = "A launched campaign keeps the prices of its launch. An SMS costs its price for each part.";
+    prices_lead = "A campaign keeps the prices of its launch. Each part of an SMS has the price of a message.";
     prices_broken = "No campaign can be planned or launched:";
-    no_prices = "No price list is set, so plans show no costs and campaigns have no budget.";
-    no_prices_hint = "Write a CSV file with the columns channel and price, and also country, category and currency where prices differ. Name it as file under [prices] in volley.toml, then restart the server.";
+    no_prices = "No price list is set. Campaigns show no costs, and cannot have a budget.";
+    no_prices_hint = "Write a CSV file with the columns channel and price; country, category and currency are optional. Set file under [prices] in volley.toml, then restart the server.";
     unpriced = "Lanes without a price:";
-    unpriced_hint = "their messages count as free in plans and budgets.";
+    unpriced_hint = "Their messages count as free.";
     channel = "Channel";
     country = "Country";
     price = "Price of a message";
@@ -75,19 +75,19 @@ texts! {
     prices_empty = "The price list has no lines.";
     prices_empty_hint = "Add a line for each channel, such as: SMS,SG,0.04";
     no_price_found = "No price matches.";
-    no_price_found_hint = "Clear the filter. A country without a line of its own has the price of all other countries.";
+    no_price_found_hint = "Clear the filter. A country without its own line has the price of all other countries.";
 
     // The calendar.
     calendar = "Calendar";
     calendar_caption = "Campaigns of the month, one column for each weekday";
     other_months = "Other months";
     today = "Today";
-    times_in = "Days and times are those of";
+    times_in = "Time zone:";
     month_empty = "No campaign is sent or scheduled in this month.";
-    month_empty_hint = "A campaign with a start appears on its day. One that runs appears on each of its days.";
+    month_empty_hint = "Campaigns appear on each day on which they send.";
     day_empty = "No campaign is sent or scheduled on this day.";
     undated = "Without a date";
-    undated_lead = "They start when an operator starts them, or once their templates are approved.";
+    undated_lead = "These start when an operator starts them, or when their templates are approved.";
     whole_month = "Whole month";
     starts_at = "starts";
     started_at = "started";

@@ -19,10 +19,10 @@ texts! {
     check = "Check";
     result = "Result";
     ask_title = "Ask the provider";
-    ask_lead = "Asks the provider whether it accepts each key, subaccount and channel, and writes a test file on the disk. It takes a few seconds and sends nothing.";
+    ask_lead = "Checks each key, subaccount and channel at the provider, and the disk. It takes a few seconds and sends nothing.";
     ask = "Ask now";
     asked_last = "Last asked";
-    not_asked = "No operator has asked since the server started.";
+    not_asked = "Not asked since the server started.";
     servers = "Servers";
     server = "Server";
     last_beat = "Last heartbeat";
@@ -31,11 +31,11 @@ texts! {
 
     // Settings.
     settings = "Settings";
-    from_file = "The server has read";
-    no_file = "The server has read no file.";
-    how_to_change = "To change a setting, change the file or the variable, then restart the server. Rates and tiers can also be changed while it runs, with: volley lane set NAME";
+    from_file = "Read from";
+    no_file = "The server runs without a configuration file.";
+    how_to_change = "To change a setting, edit the file or the variable, then restart the server. To change rates and tiers without a restart, run: volley lane set NAME";
     changed = "Changed while the server runs";
-    changed_lead = "These values apply instead of those of the file.";
+    changed_lead = "These values replace those of the file.";
     changed_tag = "changed";
     in_file = "in the file";
     find = "Setting or value contains";

@@ -94,7 +94,7 @@ async fn only_an_admin_sees_and_changes_access() {
         let refused = manager.post(action, &[("name", "x"), ("scope", "read"), ("password", PASSWORD)]).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{action}");
     }
-    assert!(ok(manager.get("/password").await).contains("Present password"));
+    assert!(ok(manager.get("/password").await).contains("Current password"));
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn a_new_key_is_shown_once_and_only_to_the_session_that_made_it() {
         let later = ok(browser.get(path).await);
         assert!(!later.contains(&text), "{path}");
     }
-    assert!(ok(browser.get(&page).await).contains("Volley shows a secret once."));
+    assert!(ok(browser.get(&page).await).contains("Volley shows a secret only once."));
     let listed = ok(browser.get("/keys").await);
     assert!(listed.contains("7 requests a second") && listed.contains("from 10.0.0.0/8, 127.0.0.1"), "{listed}");
     assert!(listed.contains("Expires") && listed.contains(">Never<"), "{listed}");
@@ -180,7 +180,7 @@ async fn a_key_is_rotated_with_an_overlap_and_revoked_for_good() {
     assert!(ok(browser.get("/keys").await).contains("former secret valid until"));
     bench.clock.advance(Span::from_secs(3_601));
     assert!(!works(&bench, &first).await && works(&bench, &second).await);
-    assert!(ok(browser.get(&format!("{path}/revoke")).await).contains("for good"));
+    assert!(ok(browser.get(&format!("{path}/revoke")).await).contains("cannot be restored"));
     let revoked = browser.post(&format!("{path}/revoke"), &[]).await;
     assert_eq!(place(&revoked), "/keys?done=revoked", "{}", revoked.text);
     assert!(!works(&bench, &second).await);
@@ -233,7 +233,7 @@ async fn an_operator_is_created_disabled_enabled_and_gets_a_password() {
     assert!(ok(browser.get(place(&made)).await).contains("can sign in now"));
     assert_eq!(sign_in(&bench, "mia", PASSWORD).await.status, StatusCode::SEE_OTHER);
     let shown = ok(browser.get("/operators").await);
-    assert!(shown.contains("/operators/mia/disable") && !shown.contains("not lately"), "{shown}");
+    assert!(shown.contains("/operators/mia/disable") && !shown.contains("not recently"), "{shown}");
     let asked = ok(browser.get("/operators/mia/disable").await);
     assert!(asked.contains("Disable mia?") && !asked.contains("This is you"), "{asked}");
     let own = ok(browser.get("/operators/ada/disable").await);
@@ -275,7 +275,7 @@ async fn a_new_own_password_ends_the_other_sessions_alone() {
     };
     for (present, password, repeated, says) in [
         (PASSWORD, NEW_PASSWORD, "other", "The two passwords differ"),
-        ("wrong", NEW_PASSWORD, NEW_PASSWORD, "This is not your present password"),
+        ("wrong", NEW_PASSWORD, NEW_PASSWORD, "This is not your current password"),
         (PASSWORD, "short", "short", "at least 12 characters"),
     ] {
         let refused = change(present, password, repeated).await;

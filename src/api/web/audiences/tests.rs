@@ -170,14 +170,14 @@ async fn corrected_rows_become_a_further_audience_with_the_same_columns() {
     let done = browser.get(place(&sent)).await;
     assert_eq!(place(&done), "/audiences/Members%2C%20mended?done=imported");
     let row = ["9876 5432", "<script>alert(1)</script>", "=1+1"].map(str::to_owned);
-    assert_eq!(recipients(&bench, "Members, mended").await, [row]);
-    let mended = bench.store.audience_named("Members, mended").await.unwrap().unwrap();
+    assert_eq!(recipients(&bench, "Members, corrected").await, [row]);
+    let mended = bench.store.audience_named("Members, corrected").await.unwrap().unwrap();
     assert_eq!(mended.columns, ["Mobile", "First name", "Code"]);
     assert!(!browser.shown(place(&done)).await.contains("<script>alert"));
     // The name is taken the next time, and a number that is still wrong is a rejected row of its audience.
     let changed = [(kept[0].0, "9876 5432"), (kept[1].0, "91"), ("country", "SG")];
     mend(&browser, &bench, "Members", &changed).await;
-    assert_eq!(recipients(&bench, "Members, mended 2").await.len(), 1);
+    assert_eq!(recipients(&bench, "Members, corrected 2").await.len(), 1);
     let again = browser.shown("/audiences/Members,%20mended%202/rejected").await;
     assert!(again.contains("value=\"91\""), "{again}");
 }
@@ -224,7 +224,7 @@ async fn a_corrected_file_becomes_an_audience_without_line_and_reason() {
     let csv = browser.get("/audiences/Members/rejected/csv?reason=too+short").await.text;
     let corrected = csv.replacen("\n12,", "\n+6598765432,", 1);
     browser.import(&bench, "rejected.csv", &corrected, &[("columns_of", "Members")]).await;
-    let mended = bench.store.audience_named("Members, mended").await.unwrap().unwrap();
+    let mended = bench.store.audience_named("Members, corrected").await.unwrap().unwrap();
     assert_eq!((mended.columns.len(), mended.recipients()), (3, 1));
     let other =
         browser.import(&bench, "other.csv", "Mobile,City\n+6598765432,Bonn\n", &[("columns_of", "Members")]).await;
@@ -233,7 +233,7 @@ async fn a_corrected_file_becomes_an_audience_without_line_and_reason() {
 }
 
 #[tokio::test]
-async fn corrected_rows_join_the_campaign_that_is_being_written() {
+async fn corrected_rows_join_the_unfinished_campaign() {
     let bench = Bench::new().await;
     let author = Author::written(&bench).await;
     let check = author.get("check").await;
@@ -247,7 +247,7 @@ async fn corrected_rows_join_the_campaign_that_is_being_written() {
     let sent = mend(&author.browser, &bench, "Members", &changed).await;
     let done = author.browser.get(place(&sent)).await;
     assert_eq!(place(&done), format!("{}/check", author.at), "{}", done.text);
-    assert!(author.get("check").await.contains("Members, mended"));
+    assert!(author.get("check").await.contains("Members, corrected"));
     assert!(author.get("review").await.contains("Launch to 4 recipients"));
 }
 
@@ -272,7 +272,7 @@ async fn an_audience_is_deleted_once_no_campaign_uses_it() {
     assert!(asked.contains("need another audience") && asked.contains(&author.at), "{asked}");
     author.fill_review(&[("name", "Promo"), ("do", "launch")]).await;
     let refused = author.browser.shown("/audiences/Members/delete").await;
-    assert!(refused.contains("cannot be deleted now") && refused.contains(">Promo<"), "{refused}");
+    assert!(refused.contains("Campaigns use this audience") && refused.contains(">Promo<"), "{refused}");
     let in_use = author.browser.post("/audiences/Members/delete", &[]).await;
     assert_eq!(in_use.status, StatusCode::CONFLICT, "{}", in_use.text);
     let gone = author.browser.post("/audiences/Unused/delete", &[]).await;
@@ -362,7 +362,7 @@ async fn rows_that_are_not_stored_are_named() {
         "{many}"
     );
     let old = browser.shown("/audiences/old/rejected").await;
-    assert!(old.contains("The rows themselves are not stored") && !old.contains("/rejected/csv"), "{old}");
+    assert!(old.contains("did not store these rows") && !old.contains("/rejected/csv"), "{old}");
     assert!(browser.shown("/audiences").await.contains("by command"));
 }
 
@@ -409,5 +409,5 @@ async fn a_wrong_country_stands_beside_its_field_and_no_entered_number_is_lost()
     assert_eq!((kept.len(), kept[0].1.as_str(), &kept[1]), (2, "98765432", &fields[1]), "{}", wrong.text);
     let (_, country) = wrong.text.split_once("id=\"country\"").unwrap();
     assert!(country.split_once('>').unwrap().0.contains("aria-invalid=\"true\""), "{country}");
-    assert!(bench.store.audience_named("Members, mended").await.unwrap().is_none());
+    assert!(bench.store.audience_named("Members, corrected").await.unwrap().is_none());
 }

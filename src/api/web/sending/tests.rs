@@ -122,7 +122,7 @@ async fn the_list_of_templates_says_what_to_do_and_fetches_for_managers() {
     let bench = Bench::configured("").await;
     let (browser, reader) = (Browser::manager(&bench).await, reader(&bench).await);
     let text = browser.get("/templates").await.text;
-    assert!(text.contains("No template is known.") && text.contains("was never fetched"), "{text}");
+    assert!(text.contains("No template is known.") && text.contains("were never fetched"), "{text}");
     assert_eq!(reader.post("/templates", &[]).await.status, StatusCode::FORBIDDEN);
     assert_eq!(place(&browser.post("/templates", &[]).await), "/templates");
     let text = reader.get("/templates").await.text;

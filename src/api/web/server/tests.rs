@@ -99,7 +99,7 @@ async fn the_provider_is_asked_by_a_manager_only_and_its_answer_is_kept() {
     let reader = Browser::of(&bench, "rio", &[Scope::Read]).await;
     assert_eq!(reader.post("/doctor/ask", &[]).await.status, StatusCode::FORBIDDEN);
     let browser = Browser::manager(&bench).await;
-    assert!(browser.get("/doctor").await.text.contains("No operator has asked"));
+    assert!(browser.get("/doctor").await.text.contains("Not asked since"));
     let asked = browser.post("/doctor/ask", &[]).await;
     assert_eq!(place(&asked), "/doctor", "{}", asked.text);
     let text = reader.get("/doctor").await.text;
