@@ -2,6 +2,7 @@
 
 use super::known::KnownTemplate;
 use super::shape::{ButtonNeed, HeaderNeed, Shape};
+use crate::domain::Category;
 use crate::wire::{HeaderFormat, placeholders};
 
 /// The texts of a template with the places of its variables, and the values that a message gives it.
@@ -14,8 +15,8 @@ pub struct TemplateNeeds {
     /// The names of its body's variables, without their braces.
     pub body_values: Vec<String>,
     pub buttons: Vec<NeededButton>,
-    /// The cards of its carousel.
-    pub cards: usize,
+    /// The cards of its carousel, which have no cards of their own.
+    pub cards: Vec<Self>,
 }
 
 /// A header that a message fills.
@@ -71,7 +72,13 @@ impl ButtonValue {
 impl KnownTemplate {
     /// What it needs; `None` if its components cannot be read.
     pub fn needs(&self) -> Option<TemplateNeeds> {
-        let shape = Shape::of(self.parts.as_ref()?);
+        Some(TemplateNeeds::of(&Shape::of(self.parts.as_ref()?), self.category()))
+    }
+}
+
+impl TemplateNeeds {
+    /// What a template or one of its cards needs.
+    fn of(shape: &Shape<'_>, category: Option<Category>) -> Self {
         let text = shape.header.and_then(|header| header.text.clone()).unwrap_or_default();
         let header = match shape.header_need() {
             HeaderNeed::Nothing => None,
@@ -84,7 +91,7 @@ impl KnownTemplate {
         };
         let mut body_values: Vec<String> = placeholders(shape.body).into_iter().map(str::to_owned).collect();
         // The fixed text of an authentication template is not listed.
-        while body_values.len() < shape.body_parameters(self.category()) {
+        while body_values.len() < shape.body_parameters(category) {
             body_values.push((body_values.len() + 1).to_string());
         }
         let buttons = (0..).zip(&shape.buttons).filter_map(|(index, button)| {
@@ -102,13 +109,13 @@ impl KnownTemplate {
                 value,
             })
         });
-        Some(TemplateNeeds {
+        Self {
             header,
             body: shape.body.to_owned(),
             footer: shape.footer.map(str::to_owned),
             body_values,
             buttons: buttons.collect(),
-            cards: shape.cards.len(),
-        })
+            cards: shape.cards.iter().map(|card| Self::of(card, None)).collect(),
+        }
     }
 }

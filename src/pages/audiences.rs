@@ -37,7 +37,7 @@ fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// The address of the rejected rows of an audience: of all, or of one reason; for a campaign that is being written, or not.
+/// The address of the rejected rows of an audience: of all, or of one reason; for an unfinished campaign, or not.
 pub fn rejected_path(name: &str, reason: Option<Reason>, sketch: Option<&str>) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     if let Some(reason) = reason {
@@ -115,7 +115,7 @@ pub struct AudienceContents {
     /// `None` if nothing is recorded about the import.
     pub summary: Option<Summary>,
     pub rejection: Rejection,
-    /// The campaign that is being written and to which corrected rows are added.
+    /// The unfinished campaign to which corrected rows are added.
     pub sketch: Option<String>,
 }
 
@@ -245,7 +245,7 @@ pub struct RejectedPage {
     pub cursor: String,
     /// The country of numbers without a country code.
     pub country: Field,
-    /// The id of the campaign that is being written.
+    /// The id of the unfinished campaign.
     pub sketch: Option<String>,
 }
 
@@ -366,7 +366,7 @@ pub struct DeleteAudiencePage {
     pub recipients: u32,
     /// Campaigns that use it, which prevent it.
     pub campaigns: Vec<CampaignUse>,
-    /// Campaigns that are being written with it: name and address.
+    /// Unfinished campaigns with it: name and address.
     pub sketches: Vec<(String, String)>,
 }
 

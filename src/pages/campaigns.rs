@@ -16,7 +16,7 @@ use crate::status::Look;
 pub struct CampaignsPage<'a> {
     pub frame: Frame,
     pub rows: Vec<Row<'a>>,
-    /// Campaigns that are being written: the latest.
+    /// Unfinished campaigns: the latest.
     pub unfinished: Vec<Unfinished>,
     /// Whether there are more of them.
     pub more_unfinished: bool,

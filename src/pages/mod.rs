@@ -36,6 +36,7 @@ mod recipient;
 mod reference;
 mod replies;
 mod report;
+mod review;
 mod sending;
 mod server;
 mod show;
@@ -72,6 +73,7 @@ pub use replies::{AnsweredMessage, RepliesPage, Reply};
 pub use report::{
     ReportPage, ShareLink, SharePage, SharedReportPage, Tables, TablesPage, TablesStage, outcomes_besides_reached,
 };
+pub use review::{Outlook, OutlookStep, TestForm, WriteReview};
 pub use sending::{
     FetchedLanes, FetchedTemplates, PriceRow, PricesPage, TemplateDone, TemplateHold, TemplateInLanguage, TemplatePage,
     TemplateRow, TemplatesPage, template_path,
@@ -84,9 +86,8 @@ pub use webhooks::{
     DeliveryPage, DeliveryRow, NewWebhookPage, TryRow, TypeGroup, WebhookPage, WebhookRow, WebhooksPage,
 };
 pub use writing::{
-    ChosenAudience, Count, DiscardPage, Field, FieldKind, LineStep, Outlook, Pattern, StepFields, Unfinished,
-    UnfinishedPage, WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteReview, WriteRoute, WriteTime,
-    Writing, WritingPage,
+    ChosenAudience, Count, DiscardPage, Field, FieldKind, LineStep, Pattern, StepFields, Unfinished, UnfinishedPage,
+    WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteRoute, WriteTime, Writing, WritingPage,
 };
 
 /// The texts of the pages.

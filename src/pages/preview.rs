@@ -2,7 +2,8 @@
 
 use askama::Template;
 
-use crate::domain::Channel;
+use super::texts::ENGLISH;
+use crate::domain::{Category, Channel};
 use crate::template::preview::{Bubble, BubbleHeader, ButtonKind, FileKind, Run};
 
 /// A preview of the messages of a campaign or a route.
@@ -50,6 +51,22 @@ pub(super) const fn class(channel: &Channel) -> &'static str {
 /// The language of a template as HTML spells it: `en_US` is `en-US`.
 pub(super) fn language(bubble: &Bubble) -> Option<String> {
     bubble.template.as_ref().map(|template| template.language.replace('_', "-"))
+}
+
+/// Why a message shows only the values that fill its template, if it does.
+pub(super) fn values_alone(bubble: &Bubble) -> Option<&'static str> {
+    let template = bubble.template.as_ref().filter(|_| bubble.body.text.is_none())?;
+    Some(match template.category {
+        Some(Category::Authentication) => ENGLISH.wizard.values_of_fixed,
+        _ => ENGLISH.wizard.values_alone,
+    })
+}
+
+impl PreviewStep<'_> {
+    /// Whether its messages show only values, because the text of the template is not known.
+    pub(super) fn lacks_text(&self) -> bool {
+        self.messages.iter().any(|message| values_alone(message.bubble) == Some(ENGLISH.wizard.values_alone))
+    }
 }
 
 pub(super) const fn media_name(kind: &FileKind) -> &'static str {

@@ -7,11 +7,10 @@ use askama::Template;
 use super::audiences::{AudienceContents, AudienceRow, audience_path};
 use super::figures::Portion;
 use super::frame::Frame;
-use super::preview::{PreviewStep, button_name, class, language, media_name};
+use super::preview::{PreviewStep, button_name, class, language, media_name, values_alone};
 use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
 use crate::domain::Timestamp;
-use crate::forecast::{Booking, Days};
 use crate::template::preview::{BubbleHeader, Run};
 
 /// A page of the way to a campaign.
@@ -81,7 +80,7 @@ impl Writing {
         format!("/new/{}/{}", self.id, page.plain().as_str())
     }
 
-    fn own_path(&self) -> String {
+    pub(super) fn own_path(&self) -> String {
         self.path(self.page)
     }
 
@@ -91,7 +90,7 @@ impl Writing {
     }
 
     /// Each page: its number, title, address, and whether it is this one.
-    fn trail(&self) -> Vec<(usize, &'static str, String, &'static str)> {
+    pub(super) fn trail(&self) -> Vec<(usize, &'static str, String, &'static str)> {
         let each = |(number, page): (usize, &WritingPage)| {
             let current = if *page == self.page { "step" } else { "false" };
             (number + 1, page.title(&ENGLISH), self.path(*page), current)
@@ -99,11 +98,11 @@ impl Writing {
         WritingPage::ALL.iter().enumerate().map(each).collect()
     }
 
-    fn discard_path(&self) -> String {
+    pub(super) fn discard_path(&self) -> String {
         format!("/new/{}/delete", self.id)
     }
 
-    fn title(&self) -> &'static str {
+    pub(super) fn title(&self) -> &'static str {
         self.page.title(&ENGLISH)
     }
 }
@@ -148,6 +147,11 @@ impl Field {
         self.in_step().map_or("", |(step, _)| step)
     }
 
+    /// The card of a template that it belongs to, from 1: `1-template_card_2_body_1` belongs to card 2.
+    fn card(&self) -> Option<usize> {
+        self.in_step()?.1.strip_prefix("template_card_")?.split('_').next()?.parse().ok()
+    }
+
     /// Whether it chooses a template, on which other fields depend.
     pub(super) fn is_template(&self) -> bool {
         self.in_step().is_some_and(|(_, name)| name == "template")
@@ -168,13 +172,13 @@ pub struct Count {
 #[derive(Debug)]
 pub struct Pattern {
     pub texts: Vec<Vec<(bool, String)>>,
-    /// Whether it has cards, which the page cannot fill.
-    pub has_cards: bool,
+    /// The texts of its cards.
+    pub cards: Vec<Self>,
 }
 
 impl Pattern {
-    pub fn of<'a>(texts: impl Iterator<Item = &'a str>, has_cards: bool) -> Self {
-        Self { texts: texts.filter(|text| !text.is_empty()).map(parts).collect(), has_cards }
+    pub fn of<'a>(texts: impl Iterator<Item = &'a str>, cards: Vec<Self>) -> Self {
+        Self { texts: texts.filter(|text| !text.is_empty()).map(parts).collect(), cards }
     }
 }
 
@@ -228,7 +232,7 @@ pub struct WriteRecipients {
     pub uploaded: Option<(String, String)>,
 }
 
-/// An audience of a campaign that is being written.
+/// An audience of an unfinished campaign.
 #[derive(Debug)]
 pub struct ChosenAudience {
     pub name: String,
@@ -263,40 +267,6 @@ impl WriteContent<'_> {
     /// The preview of a step, by its number.
     fn preview(&self, number: &usize) -> Option<&PreviewStep<'_>> {
         self.previews.get(number.checked_sub(1)?)
-    }
-}
-
-impl WriteReview<'_> {
-    const fn frame(&self) -> &Frame {
-        &self.writing.frame
-    }
-
-    fn test_path(&self) -> String {
-        format!("/new/{}/test", self.writing.id)
-    }
-
-    fn launch_path(&self) -> String {
-        format!("/new/{}/launch", self.writing.id)
-    }
-
-    /// The label of the button: it says to how many.
-    fn launch_label(&self) -> String {
-        let Some(outlook) = &self.outlook else { return ENGLISH.launch.to_owned() };
-        let recipients = ENGLISH.recipients_count(i64::try_from(outlook.recipients).unwrap_or(i64::MAX));
-        match outlook.needs_approval {
-            Some(_) => ENGLISH.wizard.ask_for(&recipients),
-            None => format!("{} {recipients}", ENGLISH.launch_to),
-        }
-    }
-
-    /// Why another operator must start it.
-    fn needs_approval(&self) -> Option<&str> {
-        self.outlook.as_ref()?.needs_approval.as_deref()
-    }
-
-    /// Whether it may be launched, as far as is known.
-    fn may_launch(&self) -> bool {
-        self.outlook.is_some() || self.name.problem.is_some()
     }
 }
 
@@ -367,6 +337,19 @@ pub struct StepFields {
     pub pattern: Option<Pattern>,
 }
 
+impl StepFields {
+    /// The fields without those of cards.
+    fn own_fields(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| field.card().is_none())
+    }
+
+    /// The fields of one card of its template, from 1.
+    fn fields_of_card(&self, number: impl Plain<usize>) -> Vec<&Field> {
+        let number = Some(number.plain());
+        self.fields.iter().filter(|field| field.card() == number).collect()
+    }
+}
+
 /// A step at a glance.
 #[derive(Debug)]
 pub struct LineStep {
@@ -406,46 +389,14 @@ pub struct WriteTime {
     pub groups: Vec<(&'static str, Vec<Field>)>,
 }
 
-/// What will happen: who gets what by when, at what cost, and what to think about before.
-#[derive(Debug, Template)]
-#[template(path = "new_review.html")]
-pub struct WriteReview<'a> {
-    pub writing: Writing,
-    pub name: Field,
-    /// `None` if it cannot be planned yet; then the problems say why.
-    pub outlook: Option<Outlook>,
-    /// What is missing or wrong, each with the address of the field where it is mended.
-    pub to_mend: Vec<(String, Option<String>)>,
-    pub previews: Vec<PreviewStep<'a>>,
-    pub test: Field,
-}
-
-/// What a launch would do.
-#[derive(Debug)]
-pub struct Outlook {
-    pub recipients: u64,
-    /// What happens when, and what it costs: a label and a value each.
-    pub facts: Vec<(&'static str, String)>,
-    /// The steps: number, channel, lanes, recipients it applies to, when it falls back.
-    pub steps: Vec<(usize, String, String, u64, String)>,
-    /// The tier slots that it uses, by day.
-    pub bookings: Vec<Booking>,
-    /// Rows that get no message, by reason.
-    pub left_out: Vec<(String, u64)>,
-    /// Each with the address of the field where it can be changed.
-    pub warnings: Vec<(String, Option<String>)>,
-    /// Why another operator must start it.
-    pub needs_approval: Option<String>,
-}
-
-/// The question before a campaign that is being written is discarded.
+/// The question before an unfinished campaign is discarded.
 #[derive(Debug, Template)]
 #[template(path = "new_discard.html")]
 pub struct DiscardPage {
     pub writing: Writing,
 }
 
-/// A campaign that is being written, in a list.
+/// An unfinished campaign, in a list.
 #[derive(Debug)]
 pub struct Unfinished {
     /// Empty if it has none so far.
@@ -455,7 +406,7 @@ pub struct Unfinished {
     pub changed_by: String,
 }
 
-/// The campaigns that are being written, latest change first.
+/// The unfinished campaigns, latest change first.
 #[derive(Debug, Template)]
 #[template(path = "new_list.html")]
 pub struct UnfinishedPage {
@@ -471,15 +422,6 @@ pub struct UnfinishedPage {
 impl UnfinishedPage {
     const fn frame(&self) -> &Frame {
         &self.frame
-    }
-}
-
-/// Days of a booking that are shown.
-const DAYS: usize = 31;
-
-impl Outlook {
-    fn days(&self) -> Vec<Days<'_>> {
-        Days::of(&self.bookings, DAYS)
     }
 }
 

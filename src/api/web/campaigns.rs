@@ -21,7 +21,7 @@ use crate::store::{Batch, BatchFilter};
 
 /// Campaigns of a page.
 const SHOWN: u32 = 50;
-/// Campaigns that are being written, in the list: the latest.
+/// Unfinished campaigns, in the list: the latest.
 const UNFINISHED_SHOWN: u32 = 5;
 /// Campaigns that send one again, on its page: the latest.
 const REPETITIONS_SHOWN: u32 = 10;

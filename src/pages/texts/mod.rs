@@ -7,6 +7,7 @@ mod audiences;
 mod progress;
 mod recipients;
 mod results;
+mod review;
 mod sending;
 mod server;
 mod wizard;
@@ -42,6 +43,7 @@ texts! {
         on_progress: &'static progress::ProgressTexts = &progress::ENGLISH;
         on_recipients: &'static recipients::RecipientTexts = &recipients::ENGLISH;
         results: &'static results::ResultTexts = &results::ENGLISH;
+        review: &'static review::ReviewTexts = &review::ENGLISH;
         sending: &'static sending::SendingTexts = &sending::ENGLISH;
         server: &'static server::ServerTexts = &server::ENGLISH;
         wizard: &'static wizard::WizardTexts = &wizard::ENGLISH;
@@ -66,12 +68,12 @@ texts! {
 
     // Signing in.
     sign_in = "Sign in";
-    sign_in_lead = "Campaigns by WhatsApp, Viber and SMS, with every message accounted for.";
+    sign_in_lead = "Campaigns by WhatsApp, Viber and SMS, with every outcome accounted for.";
     name = "Name";
     password = "Password";
-    no_account = "No account yet? An operator with the scope admin creates one with: volley operator create NAME";
+    no_account = "No account? Ask an operator with the scope admin to create one.";
     set_up = "Create the first operator";
-    set_up_lead = "This server has no operator yet. The first start has printed a setup token, which is valid for 24 hours.";
+    set_up_lead = "This server has no operator yet. Enter the setup token that it printed at its first start. The token is valid for 24 hours.";
     setup_token = "Setup token";
     setup_token_hint = "It begins with vs_";
     password_hint = "12 characters or more";
@@ -79,19 +81,20 @@ texts! {
 
     // Errors.
     back_home = "Back to the home page";
-    error_hint = "If this repeats, the log of the server has more under this id:";
+    error_hint = "If this happens again, search the log of the server for this id:";
 
     // Home.
     running_now = "Running now";
     needs_attention = "Needs attention";
     coming_next = "Coming next";
-    lately_finished = "Lately finished";
+    lately_finished = "Recently finished";
     nothing_runs = "Nothing is being sent.";
-    nothing_runs_hint = "A campaign that is launched appears here, with its progress.";
+    nothing_runs_hint = "A launched campaign appears here with its progress.";
     nothing_scheduled = "Nothing is scheduled.";
+    nothing_scheduled_hint = "A scheduled campaign and a draft appear here.";
     nothing_finished = "No campaign has finished yet.";
     no_campaigns = "There are no campaigns yet.";
-    no_campaigns_hint = "Write the first one here, or launch a campaign file with: volley campaign launch FILE";
+    no_campaigns_hint = "Press New campaign, or launch a campaign file with: volley campaign launch FILE";
     all_campaigns = "All campaigns";
     what_to_do = "What to do:";
 
@@ -123,7 +126,7 @@ texts! {
     start_now = "Start";
     report = "Report";
     overview = "Overview";
-    resume_hint = "A message that was submitted is never sent again.";
+    resume_hint = "No submitted message is sent again.";
     live_off = "This page does not update itself. Reload it to see more.";
     live_lost = "The connection is lost; connecting again…";
     outcomes = "Outcomes";
@@ -172,7 +175,7 @@ texts! {
     cancel_title = "Cancel this campaign?";
     cancel_lead = "Once you confirm, nothing more is sent. This cannot be undone.";
     cancel_confirm = "Cancel the campaign";
-    keep_it = "Keep it running";
+    keep_it = "Do not cancel";
     reason_label = "Reason (shown in the events)";
 
     // Recipients of a campaign, and one message.
@@ -190,26 +193,26 @@ texts! {
     facts = "Recorded facts";
     attempts = "Submissions";
     receipts = "Receipts";
-    asked = "Questions to the provider";
+    asked = "Status queries to the provider";
     none_yet = "None yet.";
     expiry = "Expiry";
     messages_to = "Messages to";
-    no_messages = "No message is known for this.";
+    no_messages = "No message was found.";
     no_messages_hint = "Search by a number with its country code, such as +6591234567, a message id, or the name of a campaign.";
     // Lanes.
     no_lanes = "There are no lanes yet.";
-    no_lanes_hint = "A lane is one sender on one channel. Add it to volley.toml as [[lane]].";
+    no_lanes_hint = "A lane is one sender on one channel. Add a [[lane]] to volley.toml, then restart the server.";
     tier = "Tier";
     in_24h = "recipients in the last 24 hours";
-    wait_for_it = "messages wait for it";
+    wait_for_it = "messages wait for a slot";
     provider_says = "The provider reports";
 
     // Writing a campaign.
     new_campaign = "New campaign";
-    unfinished = "Being written";
-    untitled = "Without a name";
+    unfinished = "Unfinished campaigns";
+    untitled = "No name yet";
     saved = "Saved";
-    go_on = "Save and go on";
+    go_on = "Save and continue";
     step_recipients = "Recipients";
     step_check = "Check";
     step_route = "Route";
@@ -217,15 +220,15 @@ texts! {
     step_time = "Time and limits";
     step_review = "Review and launch";
     upload_file = "Upload a file";
-    upload_lead = "CSV or a spreadsheet, in any encoding, with messy numbers. Drop it on the field, or choose it.";
+    upload_lead = "CSV, text or a spreadsheet, in any encoding. Choose the file, or drop it on the field.";
     recipient_file = "Recipient file";
     upload = "Upload and import";
     uploading = "Uploading";
-    upload_failed = "The upload broke off. What has arrived is kept: press the button to send the rest.";
+    upload_failed = "The upload broke off. Press the button again to send the rest.";
     default_country = "Country of numbers without a country code";
-    default_country_hint = "Two letters, such as SG. Leave it empty if all numbers begin with + or 00.";
+    default_country_hint = "Two letters, such as SG. Not needed if every number begins with + or 00.";
     choose_audience = "Or choose an imported audience";
-    no_audiences = "Nothing has been imported yet.";
+    no_audiences = "No audience has been imported yet.";
     choose_again = "Choose another file";
     importing = "Importing";
     rows_read = "Rows read";
@@ -237,90 +240,67 @@ texts! {
     countries = "Countries";
     country = "Country";
     rejected_rows = "Rejected rows";
-    no_rejects = "Every row has a number of its own.";
+    no_rejects = "No row was rejected.";
     selected = "selected by the filter";
-    filter_recipients = "Only recipients for whom";
-    filter_hint = "For example: Tier = \"gold\" and Age >= 18. Leave it empty to send to all.";
+    filter_recipients = "Send only to recipients with";
+    filter_hint = "Such as: Tier = \"gold\" and Age >= 18. Leave empty to send to all.";
     count_them = "Save and count";
-    route_lead = "The first step is for everyone. A recipient who is not reached in time goes on to the next one.";
+    route_lead = "Each recipient gets the first step. If it fails or takes too long, the next step follows.";
     fallback_after = "Falls back after";
-    fallback_after_hint = "Such as 15m or 2h. Empty: only if it fails.";
-    success_status = "Counts as reached when";
-    success_status_hint = "Falls back unless this status comes in time.";
-    success_usual = "delivered, or the best that the channel reports";
+    fallback_after_hint = "Such as 15m or 2h. Leave empty to fall back only on failure.";
+    success_status = "Reached when";
+    success_status_hint = "";
+    success_usual = "default of the channel";
     only_countries = "Only in countries";
-    only_countries_hint = "Such as SG, MY. Empty: everywhere.";
+    only_countries_hint = "Such as SG, MY. Leave empty for all countries.";
     add_step = "Add a step";
     remove = "Remove";
     remove_step = "Remove step";
     move_up = "Move up step";
     move_down = "Move down step";
-    content_lead = "Write {{Column}} for a value of the recipient, and {{Column|there}} for what stands there if it is missing.";
+    content_lead = "Click a column to insert its value. {{Column|there}} writes “there” if the value is missing.";
     template = "Template";
-    no_template = "No template: free text, for recipients who wrote within 24 hours";
+    no_template = "No template: free text to recipients who wrote in the last 24 hours";
     template_name = "Name of the template";
-    template_hint = "As it is approved at the provider.";
+    template_hint = "";
     template_language = "Language";
     template_language_hint = "Such as en or pt_BR.";
     template_category = "Category";
-    template_body = "Values of the body, one line each";
-    template_body_hint = "The first line is {{1}} of the template.";
-    template_header = "Address of the header's picture";
-    template_header_hint = "A web address. Empty: the template has no picture.";
-    template_button = "End of the first button's address";
-    template_button_hint = "Empty: the button has no variable.";
+    template_body = "Values of the text, one per line";
+    template_body_hint = "Line 1 fills {{1}}, line 2 fills {{2}}, and so on.";
+    template_header = "Web address of the image";
+    template_header_hint = "Leave empty if the template has no image.";
+    template_button = "End of the link of the first button";
+    template_button_hint = "Leave empty if the link has no variable.";
     text = "Text";
     text_hint = "";
     sender = "Sender";
-    sender_hint = "Empty: that of the lane.";
+    sender_hint = "Leave empty to use the sender of the lane.";
     save_and_preview = "Save and preview";
     preview = "As handsets show it";
-    no_preview = "It appears once the content is complete.";
+    no_preview = "The preview appears when the content is complete.";
     start_group = "Start";
     start_at = "Start at";
-    start_at_hint = "Empty: as soon as it is launched.";
+    start_at_hint = "Leave empty to start at the launch.";
     time_zone = "Time zone";
-    time_zone_hint = "Such as Asia/Singapore, or recipient for each recipient's own clock.";
-    spread = "Spread the start over";
-    spread_hint = "Such as 2h. Empty: as fast as the lanes allow.";
-    hours_group = "Hours";
-    quiet_hours = "Send nothing in";
-    quiet_hours_hint = "Such as 21:00-08:00.";
-    end = "Nobody gets a first message after";
-    end_hint = "Empty: no end.";
-    ttl = "Give a recipient up after";
-    ttl_hint = "Such as 24h, from the first submission. Empty: never.";
+    time_zone_hint = "Such as Asia/Singapore. Write recipient to use each recipient's local time.";
+    spread = "Spread first messages over";
+    spread_hint = "Such as 2h. Leave empty to send as fast as the lanes allow.";
+    hours_group = "Hours and deadlines";
+    quiet_hours = "Quiet hours";
+    quiet_hours_hint = "Nothing is sent then. Such as 21:00-08:00.";
+    end = "No first message after";
+    end_hint = "Leave empty for no end.";
+    ttl = "Time for all steps";
+    ttl_hint = "Such as 24h after the first submission. No later step is sent. Leave empty for no limit.";
     limits_group = "Limits";
-    max_messages = "At most messages";
-    max_messages_hint = "Empty: no limit.";
-    budget = "At most cost";
-    budget_hint = "By your price list. Empty: no budget.";
-    pause_when = "Pause when";
-    pause_when_hint = "Such as: delivered < 60% after 1000.";
-    to_mend = "Before the launch";
-    mend_it = "Mend it";
-    warnings = "Worth a thought";
-    change_it = "Change it";
-    falls_back = "Falls back";
-    first_message_by = "First messages sent by";
-    all_by = "Last message at the latest";
-    cost_first = "Cost, if nobody falls back";
-    cost_most = "Cost, at most";
-    begins = "Begins";
-    at_once = "at once";
-    test_send = "Test send";
-    test_lead = "Sends the whole route to your own numbers, with the values of the first recipients.";
-    test_numbers = "Your numbers";
-    test_numbers_hint = "With country code, separated by commas.";
-    send_test = "Send the test";
-    launch = "Launch";
-    launch_to = "Launch to";
-    launch_as_draft = "Keep as a draft";
-    campaign_name = "Name of the campaign";
-    campaign_name_hint = "Others find it by this name.";
-    not_selected = "not selected";
-    opted_out = "opted out";
-    discard = "Discard this campaign";
+    max_messages = "Most messages";
+    max_messages_hint = "Of all steps together. Leave empty for no limit.";
+    budget = "Budget";
+    budget_hint = "Such as 100 EUR, by your price list. Leave empty for no budget.";
+    pause_when = "Pause if";
+    pause_when_hint = "Such as: delivered < 60% after 1000. Leave empty for no rule.";
+    launch_as_draft = "Save as a draft";
 }
 
 impl Texts {
@@ -374,7 +354,7 @@ impl Texts {
     pub fn batch_state_hint(&self, state: impl Plain<BatchState>) -> &'static str {
         match state.plain() {
             BatchState::Launching => "its messages are being written",
-            BatchState::Draft => "nothing is sent before it is started",
+            BatchState::Draft => "complete, and starts when an operator starts it",
             BatchState::Scheduled => "it starts by itself",
             BatchState::Running => "messages are being submitted",
             BatchState::Paused => "nothing is submitted until it is resumed",
@@ -389,12 +369,12 @@ impl Texts {
         match done {
             Done::Launched => "The campaign is launched.",
             Done::Scheduled => "The campaign is scheduled. It starts by itself.",
-            Done::Kept => "The campaign is kept as a draft. Nothing is sent before it is started.",
+            Done::Kept => "The campaign is saved as a draft. Nothing is sent until an operator starts it.",
             Done::Asked => self.wizard.approval_asked,
             Done::Started => "The campaign is started.",
             Done::Paused => "The campaign is paused. Submitted messages stay submitted; nothing else is sent.",
             Done::Resumed => "The campaign is resumed. No message that was submitted is sent again.",
-            Done::Cancelled => "The campaign is cancelled. The events below have its certificate.",
+            Done::Cancelled => "The campaign is cancelled. Its certificate is among the events below.",
             Done::Changed => "The campaign is changed. The change applies to every message that was not submitted.",
             Done::Unchanged => self.results.nothing_changed,
         }
@@ -421,7 +401,7 @@ impl Texts {
             Outcome::Unknown => "it is unknown whether the provider has the last step",
             Outcome::Expired => "its time was over before it was sent",
             Outcome::Cancelled => "it was cancelled before it was sent",
-            Outcome::Skipped => "it was not to be sent",
+            Outcome::Skipped => "opted out or excluded, or no step could be sent",
         }
     }
 
@@ -437,7 +417,7 @@ impl Texts {
     pub fn cancel_effects(&self, to_submit: i64, to_come: i64, reached: i64) -> [String; 3] {
         let recipients = |number| self.recipients_count(number);
         [
-            format!("{}: no message any more, unless one is on its way.", recipients(to_submit)),
+            format!("{}: no message is sent, except one that is being submitted.", recipients(to_submit)),
             format!("{}: receipts may still come; no fallback is sent.", recipients(to_come)),
             format!("{}: reached; nothing changes.", recipients(reached)),
         ]

@@ -2,31 +2,32 @@
 
 use super::texts;
 use crate::domain::Status;
+use crate::pages::show::Plain;
 
 texts! {
     /// The texts about writing a campaign that are not with the others.
     WizardTexts;
 
-    // The list of what is being written.
-    all_unfinished = "All campaigns that are being written";
-    none_unfinished = "No campaign is being written.";
-    none_unfinished_hint = "Start one with New campaign. A campaign that nobody has changed for 90 days is removed.";
+    // The list of unfinished campaigns.
+    all_unfinished = "All unfinished campaigns";
+    none_unfinished = "There are no unfinished campaigns.";
+    none_unfinished_hint = "A new campaign is saved here until its launch. After 90 days without a change, it is removed.";
     changed = "Last change";
     changed_by = "By";
 
     // Two operators.
-    late_lead = "Your entries are below. They are not saved.";
+    late_lead = "Your entries below are not saved.";
     late_see = "Open the saved version in a new tab";
     late_choice = "Your choice is not saved. This page shows the campaign as it is now: choose again if you still want to.";
     late_upload = "Your file is uploaded, but not imported yet:";
-    late_save = "Compare both, then save to replace what you changed here.";
+    late_save = "Compare both. Save again to keep your entries instead.";
 
     // Discarding.
     discard_ask = "Discard…";
     discard_title = "Discard this campaign?";
-    discard_lead = "What was written is removed. Imported recipients stay. This cannot be undone.";
+    discard_lead = "Its steps, texts and settings are removed. Imported recipients stay. This cannot be undone.";
     discard_confirm = "Discard the campaign";
-    keep_writing = "Keep writing";
+    keep_writing = "Keep it";
 
     // The route.
     at_a_glance = "The route at a glance";
@@ -34,25 +35,27 @@ texts! {
     drag = "Drag step";
 
     // The content.
-    header_text = "Value of the header's variable";
-    header_file_hint = "A web address.";
+    header_text = "Value of the variable in the header";
+    header_file_hint = "";
     pattern = "Text of the template";
-    has_cards = "This template has cards. The pages cannot fill them: launch it by command or over the API.";
+    values_alone = "The preview shows the values alone, because Volley does not have the text of this template.";
+    values_of_fixed = "The preview shows the values alone, because WhatsApp writes the text of authentication templates.";
+    see_templates = "Fetch the templates to see their texts";
     show_fields = "Show its fields";
     too_long = "Too long:";
 
     // Approval.
     approval = "Needs approval";
     approve = "Approve and start";
-    approve_hint = "Check its recipients, texts and times first. Your name is in the events.";
-    approval_asked = "The campaign waits for another operator, who approves and starts it. Nothing is sent before.";
+    approve_hint = "Check its recipients, texts and times first. The events record your approval.";
+    approval_asked = "The campaign is saved as a draft. Another operator has to approve and start it.";
     changed_before_start = "The campaign was changed meanwhile, so it is not started. It is shown as it is now: check it, and start it if it is right.";
     review_again = "Show the review again";
 }
 
 impl WizardTexts {
     pub fn was_faster(&self, operator: &str) -> String {
-        format!("{operator} has changed this campaign meanwhile.")
+        format!("{operator} has changed this campaign in the meantime.")
     }
 
     pub fn import_file(&self, file: &str) -> String {
@@ -61,7 +64,7 @@ impl WizardTexts {
 
     /// A text of a step that another operator has removed.
     pub fn lost_text(&self, text: &str) -> String {
-        format!("a step was removed meanwhile; your text for it was: {text}")
+        format!("another operator has removed a step; your text for it was: {text}")
     }
 
     /// Where keys without a field can be set.
@@ -79,6 +82,11 @@ impl WizardTexts {
         }
     }
 
+    /// The status that counts unless another one is chosen.
+    pub fn usual_status(&self, status: Status) -> String {
+        format!("{status} (default)")
+    }
+
     /// When the next step follows: `after 15 min, if not delivered`.
     pub fn falls_back(&self, after: &str, success: Status) -> String {
         if after.is_empty() { "only if it fails".to_owned() } else { format!("after {after}, if not {success}") }
@@ -87,15 +95,19 @@ impl WizardTexts {
     /// The label of a file in a template's header.
     pub fn header_file(&self, kind: &str) -> String {
         match kind {
-            "image" => "Address of the header's image".to_owned(),
-            "gif" => "Address of the header's GIF".to_owned(),
-            kind => format!("Address of the header's {kind}"),
+            "gif" => "Web address of the GIF".to_owned(),
+            kind => format!("Web address of the {kind}"),
         }
     }
 
     /// The label of a part of a location.
     pub fn location_part(&self, key: &str) -> String {
         format!("Location: {key}")
+    }
+
+    /// The heading of the fields of a card.
+    pub fn card(&self, number: impl Plain<usize>) -> String {
+        format!("Card {}", number.plain())
     }
 
     pub fn value_of(&self, variable: &str) -> String {
@@ -105,9 +117,9 @@ impl WizardTexts {
     /// The label of a button's value.
     pub fn button_value(&self, key: &str, title: &str) -> String {
         let what = match key {
-            "url" => "End of the address",
+            "url" => "End of the link",
             "copy_code" => "Code to copy",
-            "payload" => "Data of the reply",
+            "payload" => "Data sent back with the reply",
             _ => "First screen of the form",
         };
         if title.is_empty() { format!("{what} of a button") } else { format!("{what} of the button {title}") }
@@ -117,7 +129,7 @@ impl WizardTexts {
         match key {
             "url" => "",
             "copy_code" => "From 4 to 15 characters.",
-            _ => "May stay empty.",
+            _ => "Optional.",
         }
     }
 

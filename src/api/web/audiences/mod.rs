@@ -39,7 +39,7 @@ const SHOWN: u32 = 50;
 const CAMPAIGNS_SHOWN: u32 = 10;
 /// Files of an audience on its page.
 const FILES_SHOWN: usize = 50;
-/// Campaigns that are being written and are looked at before an audience is deleted.
+/// Unfinished campaigns that are looked at before an audience is deleted.
 const SKETCHES_LOOKED_AT: u32 = 200;
 
 pub(super) fn routes() -> Router<Shared> {

@@ -186,7 +186,7 @@ pub(super) async fn import_made(
     Ok(upload)
 }
 
-/// The page with the progress of an import, for a campaign that is being written or not.
+/// The page with the progress of an import, for an unfinished campaign or not.
 pub(super) fn progress_path(upload: UploadId, sketch: Option<SketchId>) -> String {
     match sketch {
         Some(sketch) => format!("/new/{sketch}/importing?upload={upload}"),

@@ -128,7 +128,7 @@ async fn a_number_is_found_however_it_is_written_and_a_client_id_as_before() {
     for text in ["%2B6591234567", "6591234567", "0065+9123-4567", "%2B65+(9123)+4567"] {
         assert_eq!(place(&browser.get(&format!("/find?whom={text}")).await), "/recipients/+6591234567", "{text}");
     }
-    assert!(shown(&browser, "/find?whom=order-7").await.contains("No message is known for this."));
+    assert!(shown(&browser, "/find?whom=order-7").await.contains("No message was found."));
 }
 
 #[tokio::test]

@@ -57,8 +57,11 @@ impl Shown {
     }
 
     fn page(&self, session: &Session) -> ChangePage {
-        let name =
-            Field::text("name", (texts().campaign_name, texts().results.change_name_hint), self.batch.display_name());
+        let name = Field::text(
+            "name",
+            (texts().review.campaign_name, texts().results.change_name_hint),
+            self.batch.display_name(),
+        );
         let steps = if self.is_open() { self.steps() } else { Vec::new() };
         ChangePage {
             frame: session.frame(Place::Below(Part::Campaigns)),

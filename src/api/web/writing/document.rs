@@ -1,4 +1,4 @@
-//! A campaign that is being written: an object with the keys of a campaign file, of which some may be missing.
+//! An unfinished campaign: an object with the keys of a campaign file, of which some may be missing.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ use crate::config::Problem;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Keys(pub(super) Map<String, Value>);
 
-/// A campaign that is being written.
+/// An unfinished campaign.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Document {
     pub(super) keys: Keys,

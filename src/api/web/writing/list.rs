@@ -1,4 +1,4 @@
-//! The list of the campaigns that are being written.
+//! The list of unfinished campaigns.
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -48,7 +48,7 @@ pub(in crate::api::web) async fn list(
     })
 }
 
-/// A campaign that is being written, in a list.
+/// An unfinished campaign, in a list.
 pub(in crate::api::web) fn unfinished(sketch: &Sketch) -> Unfinished {
     let keys: serde_json::Value = serde_json::from_str(&sketch.campaign).unwrap_or_default();
     Unfinished {

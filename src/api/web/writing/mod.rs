@@ -3,11 +3,13 @@
 //! What is written is a campaign file in the database ([`Document`]): each page sets some of its keys, and what is planned
 //! and launched is what the API and the commands would read.
 
+mod cards;
 mod content;
 mod count;
 mod document;
 mod fields;
 mod list;
+mod outlook;
 mod problems;
 mod recipients;
 mod review;
@@ -85,7 +87,7 @@ async fn create(shared: &Shared, call: &Call, campaign: String) -> Answer<Sketch
     Ok(id)
 }
 
-/// The campaigns with an audience that are being written: name and address of each.
+/// The unfinished campaigns with an audience: name and address of each.
 pub(super) fn with_audience(sketches: &[Sketch], audience: &str) -> Vec<(String, String)> {
     let of = |sketch: &Sketch| {
         let document = Document::read(&sketch.campaign);
@@ -131,7 +133,7 @@ enum Changed {
     Late(Opened),
 }
 
-/// A campaign that is being written, as it was read.
+/// An unfinished campaign, as it was read.
 struct Opened {
     sketch: Sketch,
     document: Document,
@@ -141,7 +143,7 @@ impl Opened {
     async fn of(shared: &Shared, call: &Call, id: &str) -> Answer<Self> {
         call.caller.check(Scope::Manage)?;
         let unknown = || {
-            let sentence = "this campaign is not being written any more: it was launched or discarded";
+            let sentence = "this campaign is no longer unfinished: it was launched or discarded";
             Problem::new(Kind::NotFound, sentence)
         };
         let id: SketchId = id.parse().map_err(|_| unknown())?;

@@ -2,23 +2,26 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
 
 use super::document::Keys;
 use super::fields::field;
-use super::{Document, Opened, too_late, words};
+use super::{Document, Opened, outlook, path, too_late, words};
 use crate::api::Shared;
-use crate::api::native::{About, Answer, Call, Kind, Path, Problem as ApiProblem, current, draft_of, launcher};
+use crate::api::native::{
+    About, Answer, Call, Kind, Path, Problem as ApiProblem, Query, current, draft_of, found, launcher,
+};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::to_campaign;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
-use crate::campaign::{LaunchError, Lint, Prepared, PreviewRequest, Previews, Trial, Warning};
+use crate::campaign::{LaunchError, Lint, MessagePreview, Prepared, PreviewRequest, Previews, Trial, Warning};
 use crate::config::{Config, Problem};
-use crate::domain::text::{about, capital, list};
+use crate::domain::text::capital;
 use crate::domain::{BatchState, Causes, StepIndex, Timestamp};
-use crate::forecast::{Cost, Shares};
 use crate::pages::{
-    Done, FieldKind, Outlook, PreviewMessage, PreviewStep, WriteReview, Writing, WritingPage, campaign_path,
+    Done, Field, FieldKind, Outlook, PreviewMessage, PreviewStep, TestForm, WriteReview, Writing, WritingPage,
+    campaign_path,
 };
 use crate::store;
 use crate::template::PARTS_MAX;
@@ -62,7 +65,7 @@ pub(super) fn previews(prepared: &Prepared) -> Vec<PreviewStep<'_>> {
                     .shown
                     .iter()
                     .map(|message| PreviewMessage {
-                        title: message.msisdn.map(|msisdn| msisdn.to_string()).unwrap_or_default(),
+                        title: title(message),
                         bubble: &message.bubble,
                         length: message.measures.to_string(),
                         broken: message.broken.iter().map(|broken| capital(&broken.to_string())).collect(),
@@ -73,22 +76,47 @@ pub(super) fn previews(prepared: &Prepared) -> Vec<PreviewStep<'_>> {
         .collect()
 }
 
+/// The recipient of a message, and why this one is shown.
+fn title(message: &MessagePreview) -> String {
+    let msisdn = message.msisdn.map(|msisdn| msisdn.to_string()).unwrap_or_default();
+    let choices: Vec<&str> = message.chosen_as.iter().map(|choice| choice.as_str()).collect();
+    if choices.is_empty() { msisdn } else { format!("{msisdn} ({})", choices.join(", ")) }
+}
+
+/// The test that was just sent, for a link to it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::api::web) struct TestedQuery {
+    tested: Option<String>,
+}
+
 pub(in crate::api::web) async fn review(
     State(shared): State<Shared>,
     Path(id): Path<String>,
+    Query(query): Query<TestedQuery>,
     session: Session,
     call: Call,
 ) -> Answer<Response> {
     let opened = Opened::of(&shared, &call, &id).await?;
     let writing = opened.writing(&session, WritingPage::Review);
-    planned_page(&shared, &call, &opened, writing).await
+    let sent = match &query.tested {
+        Some(campaign) => found(&shared, &call, campaign).await.ok(),
+        None => None,
+    };
+    let sent = sent.map(|batch| (batch.display_name(), campaign_path(&batch.public_id().to_string())));
+    planned_page(&shared, &call, &opened, (writing, sent)).await
 }
 
-/// The page of the review with a plan of what is written.
-async fn planned_page(shared: &Shared, call: &Call, opened: &Opened, writing: Writing) -> Answer<Response> {
+/// The page of the review with a plan of what is written, and with the test that was just sent.
+async fn planned_page(
+    shared: &Shared,
+    call: &Call,
+    opened: &Opened,
+    (writing, sent): (Writing, Option<(String, String)>),
+) -> Answer<Response> {
     let config = current(shared).await?;
     let planned = planned(shared, &config, call, &opened.document).await;
-    shown((shared, &config), call, (opened, planned), writing).await
+    shown((shared, &config), call, (opened, planned), (writing, sent)).await
 }
 
 /// The page of the review: with the plan, or with what went wrong instead.
@@ -96,15 +124,14 @@ async fn shown(
     (shared, config): (&Shared, &Config),
     call: &Call,
     (opened, planned): (&Opened, Result<Prepared, LaunchError>),
-    mut writing: Writing,
+    (mut writing, sent): (Writing, Option<(String, String)>),
 ) -> Answer<Response> {
-    let texts = writing.frame.texts();
-    let mut name =
-        field(&opened.document.keys, "", "name", (texts.campaign_name, texts.campaign_name_hint), FieldKind::Text);
+    let texts = writing.frame.texts().review;
+    let label = (texts.campaign_name, texts.campaign_name_hint);
+    let mut name = field(&opened.document.keys, "", "name", label, FieldKind::Text);
     if name.value.is_empty() {
         name.value = opened.document.audience().unwrap_or_default();
     }
-    let test = field(&Keys::default(), "", "to", (texts.test_numbers, texts.test_numbers_hint), FieldKind::Text);
     let (prepared, to_mend) = match planned {
         Ok(prepared) => (Some(prepared), Vec::new()),
         Err(LaunchError::Problems(problems)) => (None, mended(&problems, &writing)),
@@ -119,12 +146,28 @@ async fn shown(
     let outlook = match &prepared {
         Some(prepared) => {
             let finished_by = launcher(shared, config, call).finished_by(prepared).await?;
-            Some(outlook(prepared, finished_by, &writing))
+            Some(outlook_of(prepared, finished_by, &writing))
         }
         None => None,
     };
+    let test = TestForm { fields: prepared.as_ref().map(test_fields).unwrap_or_default(), sent };
     let previews = prepared.as_ref().map(previews).unwrap_or_default();
     page(&WriteReview { writing, name, outlook, to_mend, previews, test })
+}
+
+/// To whom a test goes, and which steps it has.
+fn test_fields(prepared: &Prepared) -> Vec<Field> {
+    let texts = crate::pages::texts().review;
+    let label = (texts.test_numbers, texts.test_numbers_hint);
+    let mut fields = vec![field(&Keys::default(), "", "to", label, FieldKind::Text)];
+    if prepared.plan.steps.len() > 1 {
+        let steps = (1..).zip(&prepared.plan.steps);
+        let steps = steps.map(|(number, step)| (number.to_string(), texts.only_step(number, &step.channel)));
+        let whole = (String::new(), texts.whole_route.to_owned());
+        let choices = FieldKind::Choice(std::iter::once(whole).chain(steps).collect());
+        fields.push(field(&Keys::default(), "", "step", (texts.test_steps, ""), choices));
+    }
+    fields
 }
 
 /// Each problem with the address of its field.
@@ -140,55 +183,33 @@ fn address(of: Option<(WritingPage, String)>, writing: &Writing) -> Option<Strin
     Some(if field.is_empty() { path } else { format!("{path}#{field}") })
 }
 
-fn outlook(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Writing) -> Outlook {
+fn outlook_of(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Writing) -> Outlook {
     let (texts, frame) = (writing.frame.texts(), &writing.frame);
-    let Prepared { plan, recipients, forecast, warnings, beginnings, now, .. } = prepared;
-    let mut facts = Vec::new();
-    let begins = if beginnings.first > *now { frame.full_time(beginnings.first) } else { texts.at_once.to_owned() };
-    facts.push((texts.begins, begins));
-    if let Some(forecast) = forecast {
-        let by = format!("{}{}", frame.time(forecast.done_at), forecast.limited_by());
-        facts.push((texts.first_message_by, by));
-    }
-    if let Some(by) = finished_by {
-        facts.push((texts.all_by, frame.time(by)));
-    }
-    if let Some(cost) = Cost::of(plan, &recipients.countries) {
-        let currency = cost.currency.clone().unwrap_or_default();
-        facts.push((texts.cost_first, format!("{} {currency}", cost.first).trim_end().to_owned()));
-        facts.push((texts.cost_most, format!("{} {currency}", cost.at_most).trim_end().to_owned()));
-    }
-    let shares = Shares::of(plan, &recipients.countries);
-    let last = plan.steps.len();
-    let steps = plan.indexed_steps().map(|(index, step)| {
-        let lanes: Vec<&str> = step.lanes.names().collect();
-        let falls_back = match step.fallback_after {
-            Some(after) => about(after),
-            None if index.index() + 1 < last => texts.undelivered.to_lowercase(),
-            None => String::new(),
-        };
-        (index.index() + 1, step.channel.to_string(), list(&lanes), shares.at(index).recipients, falls_back)
-    });
-    let rejected = recipients.left_out.iter().flat_map(|rows| rows.reasons.iter());
-    let rejected = rejected.map(|(reason, count)| (reason.to_string(), *count));
-    let chosen = [(texts.not_selected, recipients.not_selected), (texts.opted_out, recipients.opted_out)];
-    let chosen = chosen.into_iter().map(|(reason, count)| (reason.to_owned(), count));
-    let left_out = rejected.chain(chosen).filter(|(_, count)| *count > 0);
+    let Prepared { recipients, forecast, warnings, beginnings, now, .. } = prepared;
+    let own = texts.review;
+    let later = (beginnings.first > *now).then(|| frame.full_time(beginnings.first));
+    let mut times = vec![(own.starts, later.clone().unwrap_or_else(|| own.at_once.to_owned()))];
+    times.extend(forecast.as_ref().map(|forecast| (own.first_messages_by, frame.time(forecast.done_at))));
+    times.extend(finished_by.map(|by| (own.last_message_by, frame.time(by))));
+    let limited_by = forecast.as_ref().map(|forecast| forecast.limited_by()).unwrap_or_default();
     let needs_approval = warnings.iter().find(|warning| warning.code == Lint::NeedsApproval);
     let others = warnings.iter().filter(|warning| warning.code != Lint::NeedsApproval);
     let warning = |warning: &Warning| (words::warning(warning), address(words::field_of_warning(warning), writing));
     Outlook {
         recipients: recipients.recipients,
-        facts,
-        steps: steps.collect(),
+        left_out: outlook::left_out(prepared),
+        times,
+        limited_by: capital(limited_by.trim_start_matches("; ")),
+        costs: outlook::costs(prepared),
+        steps: outlook::steps(prepared),
+        starts: later.map_or_else(|| own.starts_at_once.to_owned(), |at| own.starts_at(&at)),
         bookings: forecast.as_ref().map(|forecast| forecast.bookings.clone()).unwrap_or_default(),
-        left_out: left_out.collect(),
         warnings: others.map(warning).collect(),
         needs_approval: needs_approval.map(|warning| warning.sentence.clone()),
     }
 }
 
-/// Launches what is written, or keeps it as a draft of the engine.
+/// Launches what is written, or saves it as a draft.
 ///
 /// - Claims its version first, and notes the name, so that of two clicks one launches.
 /// - After a crash, the campaign of the noted name tells whether it was launched. Under another name it is not launched
@@ -204,7 +225,7 @@ pub(in crate::api::web) async fn launch(
     if opened.ensure_version(form.get("version").unwrap_or_default()).is_err() {
         opened.document.keys.take(&form, "", &["name"]);
         let writing = opened.late(&session, WritingPage::Review);
-        return planned_page(&shared, &call, &opened, writing).await.map(too_late);
+        return planned_page(&shared, &call, &opened, (writing, None)).await.map(too_late);
     }
     let Some(name) = form.entered("name") else {
         let sentence = "a campaign needs a name; go back and write one";
@@ -243,7 +264,7 @@ pub(in crate::api::web) async fn launch(
         opened.claim(&shared, &call).await?;
     }
     let writing = opened.writing(&session, WritingPage::Review);
-    shown((&shared, &config), &call, (&opened, Err(error)), writing).await
+    shown((&shared, &config), &call, (&opened, Err(error)), (writing, None)).await
 }
 
 /// Leads to the campaign of a launch that has begun before; `None` if there is none, so that another may begin.
@@ -277,14 +298,14 @@ const fn done_as(state: BatchState, kept: bool) -> Done {
 /// Leads to the campaign. What was written is not needed any more; if it cannot be removed, it still knows its campaign.
 async fn launched(shared: &Shared, opened: &Opened, campaign: &str, done: Done) -> Response {
     if let Err(error) = shared.store.remove_sketch(opened.sketch.id).await {
-        tracing::warn!(error = %Causes(&error), "cannot remove a campaign that was being written and is launched");
+        tracing::warn!(error = %Causes(&error), "cannot remove a campaign that is launched");
     }
     let mut response = to_campaign(campaign, done).into_response();
     response.extensions_mut().insert(About(campaign.to_owned()));
     response
 }
 
-/// Sends a test to the operator's own numbers, and shows how it goes.
+/// Sends a test to the operator's own numbers. The review then leads to its result.
 pub(in crate::api::web) async fn test(
     State(shared): State<Shared>,
     Path(id): Path<String>,
@@ -299,20 +320,24 @@ pub(in crate::api::web) async fn test(
     let mut writing = opened.writing(&session, WritingPage::Review);
     if to.is_empty() {
         writing.problems.push("a test needs a number; write one of your own".to_owned());
-        return planned_page(&shared, &call, &opened, writing).await;
+        return planned_page(&shared, &call, &opened, (writing, None)).await;
     }
     let draft = draft_of(opened.document.to_value(), &shared)?;
     let config = current(&shared).await?;
-    let trial = Trial { to, ..Trial::default() };
+    let only = form.entered("step").and_then(|step| step.parse().ok());
+    let trial = Trial { to, only, ..Trial::default() };
     match launcher(&shared, &config, &call).try_file(&draft, &trial).await {
-        Ok(launched) => Ok(Redirect::to(&campaign_path(&launched.id.to_string())).into_response()),
+        Ok(launched) => {
+            let review = path(opened.sketch.id, WritingPage::Review);
+            Ok(Redirect::to(&format!("{review}?tested={}#test", launched.id)).into_response())
+        }
         Err(LaunchError::Problems(problems)) => {
             writing.problems.extend(problems.iter().map(words::problem));
-            planned_page(&shared, &call, &opened, writing).await
+            planned_page(&shared, &call, &opened, (writing, None)).await
         }
         Err(error) => {
             writing.problems.push(words::said(&error.to_string(), false));
-            planned_page(&shared, &call, &opened, writing).await
+            planned_page(&shared, &call, &opened, (writing, None)).await
         }
     }
 }

@@ -105,16 +105,23 @@ fn fields(document: &Document, config: &Config) -> Vec<StepFields> {
             let label = (texts.fallback_after, texts.fallback_after_hint);
             fields.push(field(keys, &prefix, "fallback_after", label, FieldKind::Text));
         }
-        let best = channel.map(Channel::best_status);
-        let statuses = [Status::Sent, Status::Delivered, Status::Read].into_iter();
-        let possible = statuses.filter(|status| best.is_none_or(|best| *status <= best));
         let label = (texts.success_status, texts.success_status_hint);
-        fields.push(field(keys, &prefix, "success_status", label, choice(texts.success_usual, possible)));
+        fields.push(field(keys, &prefix, "success_status", label, statuses(channel, &keys.text("success_status"))));
         let label = (texts.only_countries, texts.only_countries_hint);
         fields.push(field(keys, &prefix, "only", label, FieldKind::Text));
         StepFields { number, title: keys.text("channel"), fields, problems: Vec::new(), pattern: None }
     };
     document.steps.iter().enumerate().map(of_step).collect()
+}
+
+/// The statuses that a channel reports. The default is listed once, unless the step names it.
+fn statuses(channel: Option<Channel>, chosen: &str) -> FieldKind {
+    let texts = crate::pages::texts();
+    let Some(channel) = channel else { return choice(texts.success_usual, Vec::<Status>::new()) };
+    let (usual, best) = (channel.default_success(), channel.best_status());
+    let possible = [Status::Sent, Status::Delivered, Status::Read].into_iter();
+    let possible = possible.filter(|status| *status <= best && (*status != usual || status.to_string() == chosen));
+    choice(&texts.wizard.usual_status(usual), possible)
 }
 
 /// What a button of the page does to the steps. Returns the step to show then, from 1.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::cards;
 use super::count::counted;
 use super::document::Keys;
 use crate::api::Shared;
@@ -16,6 +17,8 @@ use crate::template::CountedText;
 const BETWEEN: char = '|';
 /// The keys of a location.
 const LOCATION: [&str; 4] = ["latitude", "longitude", "name", "address"];
+/// The files that a header may have.
+pub(super) const FILES: [&str; 4] = ["image", "video", "gif", "document"];
 /// The most values of a body in a form; no template has as many.
 const VALUES_MAX: usize = 100;
 
@@ -49,17 +52,22 @@ impl Known {
     }
 }
 
-/// Makes the fields of one template.
-struct Maker<'a> {
-    number: usize,
+/// Makes the fields of one template, or of one of its cards.
+pub(super) struct Maker<'a> {
+    /// How the names of its fields start.
+    start: String,
     template: &'a Keys,
     whole: Value,
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    pub(super) fn new(start: String, template: &'a Keys) -> Self {
+        Self { start, template, whole: Value::Object(template.0.clone()) }
+    }
+
     fn field(&self, name: &str, label: impl Into<String>, hint: impl Into<String>, kind: FieldKind) -> Field {
         let words: (String, String) = (label.into(), hint.into());
-        Field { kind, ..Field::text(format!("{}-{name}", self.number), words, String::new()) }
+        Field { kind, ..Field::text(format!("{}{name}", self.start), words, String::new()) }
     }
 
     /// A text of the template, by its place.
@@ -86,12 +94,13 @@ impl Maker<'_> {
 /// The fields of a step with a template, and the template's texts with the places of its variables.
 pub(super) fn fields(keys: &Keys, number: usize, known: &Known) -> (Vec<Field>, Option<Pattern>) {
     let template = keys.within("template");
-    let maker = Maker { number, template: &template, whole: Value::Object(template.0.clone()) };
+    let maker = Maker::new(format!("{number}-template_"), &template);
     let texts = texts();
     let mut fields = chosen(&maker, known, texts);
     match known.needs(&template) {
         Some(needs) => {
             fields.extend(of_needs(&maker, &needs, texts));
+            fields.extend(cards::fields(&template, number, &needs, texts));
             (fields, Some(pattern(&needs)))
         }
         None => {
@@ -110,12 +119,12 @@ fn chosen(maker: &Maker<'_>, known: &Known, texts: &Texts) -> Vec<Field> {
             ("language", texts.template_language, texts.template_language_hint),
         ];
         let named = named.into_iter().map(|(key, label, hint)| {
-            let field = maker.field(&format!("template_{key}"), label, hint, FieldKind::Text);
+            let field = maker.field(key, label, hint, FieldKind::Text);
             Field { value: template.text(key), ..field }
         });
         let categories = ["MARKETING", "UTILITY", "AUTHENTICATION"].map(|word| (word.to_owned(), word.to_lowercase()));
         let kind = FieldKind::Choice(std::iter::once((String::new(), String::new())).chain(categories).collect());
-        let category = maker.field("template_category", texts.template_category, "", kind);
+        let category = maker.field("category", texts.template_category, "", kind);
         return named.chain([Field { value: template.text("category"), ..category }]).collect();
     }
     let (name, language) = (template.text("name"), template.text("language"));
@@ -131,8 +140,8 @@ fn chosen(maker: &Maker<'_>, known: &Known, texts: &Texts) -> Vec<Field> {
             value
         }
     };
-    let field = maker.field("template", texts.template, texts.template_hint, FieldKind::Choice(choices));
-    vec![Field { value, ..field }]
+    let name = maker.start.trim_end_matches('_');
+    vec![Field { kind: FieldKind::Choice(choices), ..Field::text(name, (texts.template, texts.template_hint), value) }]
 }
 
 /// The texts of a template with the places of its variables.
@@ -142,36 +151,31 @@ fn pattern(needs: &TemplateNeeds) -> Pattern {
         _ => None,
     };
     let texts = header.into_iter().chain([needs.body.as_str()]).chain(needs.footer.as_deref());
-    Pattern::of(texts, needs.cards > 0)
+    Pattern::of(texts, needs.cards.iter().map(pattern).collect())
 }
 
-/// The fields of exactly what a template needs.
-fn of_needs(maker: &Maker<'_>, needs: &TemplateNeeds, texts: &Texts) -> Vec<Field> {
+/// The fields of exactly what a template needs, without its cards.
+pub(super) fn of_needs(maker: &Maker<'_>, needs: &TemplateNeeds, texts: &Texts) -> Vec<Field> {
     let own = texts.wizard;
     let mut fields = Vec::new();
     match &needs.header {
         None => {}
         Some(NeededHeader::Text(text)) => {
-            let field = maker.field("template_header_text", own.header_text, text.as_str(), FieldKind::Text);
+            let field = maker.field("header_text", own.header_text, text.as_str(), FieldKind::Text);
             fields.push(maker.counted(field, "/header/text", CountedText::HeaderText));
         }
         Some(NeededHeader::File(kind)) => {
-            let field = maker.field(
-                &format!("template_header_{kind}"),
-                own.header_file(kind),
-                own.header_file_hint,
-                FieldKind::Text,
-            );
+            let field =
+                maker.field(&format!("header_{kind}"), own.header_file(kind), own.header_file_hint, FieldKind::Text);
             fields.push(maker.counted(field, &format!("/header/{kind}"), CountedText::Address));
         }
         Some(NeededHeader::Location) => fields.extend(LOCATION.map(|key| {
-            let field =
-                maker.field(&format!("template_header_location_{key}"), own.location_part(key), "", FieldKind::Text);
+            let field = maker.field(&format!("header_location_{key}"), own.location_part(key), "", FieldKind::Text);
             Field { value: maker.text(&format!("/header/location/{key}")), ..field }
         })),
     }
     for (index, name) in needs.body_values.iter().enumerate() {
-        let field = maker.field(&format!("template_body_{}", index + 1), own.value_of(name), "", FieldKind::Text);
+        let field = maker.field(&format!("body_{}", index + 1), own.value_of(name), "", FieldKind::Text);
         fields.push(maker.counted(field, &format!("/body/{index}"), CountedText::BodyValue));
     }
     for button in &needs.buttons {
@@ -181,7 +185,7 @@ fn of_needs(maker: &Maker<'_>, needs: &TemplateNeeds, texts: &Texts) -> Vec<Fiel
             Some(address) => address.clone(),
             None => own.button_hint(key).to_owned(),
         };
-        let field = maker.field(&format!("template_button_{}_{key}", button.index), label, hint, FieldKind::Text);
+        let field = maker.field(&format!("button_{}_{key}", button.index), label, hint, FieldKind::Text);
         let place = maker.button(button.index);
         let pointer = place.map(|place| match button.value {
             ButtonValue::Flow => format!("/buttons/{place}/flow/screen"),
@@ -203,9 +207,9 @@ fn of_unknown(maker: &Maker<'_>, texts: &Texts) -> Vec<Field> {
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"),
         _ => String::new(),
     };
-    let body = maker.field("template_body", texts.template_body, texts.template_body_hint, FieldKind::Area);
-    let header = maker.field("template_header", texts.template_header, texts.template_header_hint, FieldKind::Text);
-    let button = maker.field("template_buttons", texts.template_button, texts.template_button_hint, FieldKind::Text);
+    let body = maker.field("body", texts.template_body, texts.template_body_hint, FieldKind::Area);
+    let header = maker.field("header", texts.template_header, texts.template_header_hint, FieldKind::Text);
+    let button = maker.field("buttons", texts.template_button, texts.template_button_hint, FieldKind::Text);
     vec![
         Field { value: lines, ..body },
         maker.counted(header, "/header/image", CountedText::Address),
@@ -215,10 +219,11 @@ fn of_unknown(maker: &Maker<'_>, texts: &Texts) -> Vec<Field> {
 
 /// Takes the template of a step from a form. What the page does not show stays as it is.
 pub(super) fn take(step: &mut Keys, form: &Form, number: usize, known: &Known) {
-    let get = |name: &str| form.get(&format!("{number}-{name}")).map(str::trim);
+    let get = |name: &str| form.get(&format!("{number}-template_{name}")).map(str::trim);
+    let chosen = form.get(&format!("{number}-template"));
     let mut template = step.within("template");
     let was = (template.text("name"), template.text("language"));
-    match get("template") {
+    match chosen {
         Some(chosen) => {
             let mut parts = chosen.split(BETWEEN);
             for key in ["name", "language", "category"] {
@@ -227,33 +232,39 @@ pub(super) fn take(step: &mut Keys, form: &Form, number: usize, known: &Known) {
         }
         None => {
             for key in ["name", "language", "category"] {
-                if let Some(text) = get(&format!("template_{key}")) {
+                if let Some(text) = get(key) {
                     template.put(key, text);
                 }
             }
         }
     }
-    take_body(&mut template, &get);
-    take_header(&mut template, &get);
-    take_buttons(&mut template, &get);
+    take_values(&mut template, &get);
+    cards::take(&mut template, form, number);
     let is_another = (template.text("name"), template.text("language")) != was;
     if is_another && let Some(needs) = known.needs(&template) {
         keep_what_fits(&mut template, &needs);
     }
     // Without a template, its values say nothing.
-    if template.text("name").is_empty() && get("template").is_some() {
+    if template.text("name").is_empty() && chosen.is_some() {
         template = Keys::default();
     }
     // What is incomplete, or too much, is kept: the plan says what is wrong with it.
     step.put_object("template", template);
 }
 
+/// Takes the values of a template, or of one of its cards.
+pub(super) fn take_values<'a>(template: &mut Keys, get: &impl Fn(&str) -> Option<&'a str>) {
+    take_body(template, get);
+    take_header(template, get);
+    take_buttons(template, get);
+}
+
 fn take_body<'a>(template: &mut Keys, get: &impl Fn(&str) -> Option<&'a str>) {
-    if let Some(lines) = get("template_body") {
+    if let Some(lines) = get("body") {
         template.put_all("body", lines.lines().map(str::trim).filter(|line| !line.is_empty()));
         return;
     }
-    let values: Vec<&str> = (1..=VALUES_MAX).map_while(|number| get(&format!("template_body_{number}"))).collect();
+    let values: Vec<&str> = (1..=VALUES_MAX).map_while(|number| get(&format!("body_{number}"))).collect();
     if values.is_empty() {
         return;
     }
@@ -263,22 +274,22 @@ fn take_body<'a>(template: &mut Keys, get: &impl Fn(&str) -> Option<&'a str>) {
 }
 
 fn take_header<'a>(template: &mut Keys, get: &impl Fn(&str) -> Option<&'a str>) {
-    if let Some(image) = get("template_header") {
+    if let Some(image) = get("header") {
         let mut header = Keys::default();
         header.put("image", image);
         return template.put_object("header", header);
     }
-    for kind in ["text", "image", "video", "gif", "document"] {
-        if let Some(text) = get(&format!("template_header_{kind}")) {
+    for kind in std::iter::once("text").chain(FILES) {
+        if let Some(text) = get(&format!("header_{kind}")) {
             let mut header = Keys::default();
             header.put(kind, text);
             return template.put_object("header", header);
         }
     }
-    if get("template_header_location_latitude").is_some() {
+    if get("header_location_latitude").is_some() {
         let mut location = Keys::default();
         for key in LOCATION {
-            location.put(key, get(&format!("template_header_location_{key}")).unwrap_or_default());
+            location.put(key, get(&format!("header_location_{key}")).unwrap_or_default());
         }
         let mut header = Keys::default();
         header.put_object("location", location);
@@ -287,12 +298,12 @@ fn take_header<'a>(template: &mut Keys, get: &impl Fn(&str) -> Option<&'a str>) 
 }
 
 fn take_buttons<'a>(template: &mut Keys, get: &impl Fn(&str) -> Option<&'a str>) {
-    if let Some(end) = get("template_buttons") {
+    if let Some(end) = get("buttons") {
         put_button(template, 0, ButtonValue::Url, end);
     }
     for index in 0..=9 {
         for value in [ButtonValue::Url, ButtonValue::CopyCode, ButtonValue::Payload, ButtonValue::Flow] {
-            if let Some(text) = get(&format!("template_button_{index}_{}", value.key())) {
+            if let Some(text) = get(&format!("button_{index}_{}", value.key())) {
                 put_button(template, index, value, text);
             }
         }
@@ -331,6 +342,12 @@ fn put_button(template: &mut Keys, index: u8, value: ButtonValue, text: &str) {
 
 /// Removes the values of the template that was chosen before which another one has no field for.
 fn keep_what_fits(template: &mut Keys, needs: &TemplateNeeds) {
+    keep_values_that_fit(template, needs);
+    cards::keep_what_fits(template, needs);
+}
+
+/// The same for a template without its cards, or for one of its cards.
+pub(super) fn keep_values_that_fit(template: &mut Keys, needs: &TemplateNeeds) {
     if let Some(Value::Array(body)) = template.0.get_mut("body") {
         body.truncate(needs.body_values.len());
     }
@@ -355,9 +372,6 @@ fn keep_what_fits(template: &mut Keys, needs: &TemplateNeeds) {
         if template.0.get(key).and_then(Value::as_array).is_some_and(Vec::is_empty) {
             template.0.remove(key);
         }
-    }
-    if needs.cards == 0 {
-        template.0.remove("carousel");
     }
 }
 

@@ -109,7 +109,7 @@ async fn a_campaign_is_written_page_by_page_and_launched_once() {
     assert_eq!(place(&next), format!("{}/content", author.at));
 
     let incomplete = author.get("review").await;
-    for says in ["Before the launch", "Step 1: Text: a step needs content. <a", "/content#1-text\">"] {
+    for says in ["Correct this before the launch", "Step 1: Text: a step needs content. <a", "/content#1-text\">"] {
         assert!(incomplete.contains(says), "{says} in {incomplete}");
     }
     author.fill("content", &[("1-text", "Hi {{FirstNam}}"), ("2-text", "Hi"), ("2-source", "ACME")]).await;
@@ -147,8 +147,8 @@ async fn of_two_operators_who_change_the_same_version_one_is_refused() {
     let second = other.post(&path, &[("version", version.as_str()), ("ttl", "3h")]).await;
     assert_eq!(second.status, StatusCode::PRECONDITION_FAILED);
     // What was entered is still there, on the present version, and can be saved again.
-    assert!(second.text.contains("mia has changed this campaign meanwhile."), "{}", second.text);
-    assert!(second.text.contains("value=\"3h\"") && second.text.contains("They are not saved"), "{}", second.text);
+    assert!(second.text.contains("mia has changed this campaign in the meantime."), "{}", second.text);
+    assert!(second.text.contains("value=\"3h\"") && second.text.contains("below are not saved"), "{}", second.text);
     let present = self::version(&second.text);
     assert_ne!(present, version);
     assert!(author.get("time").await.contains("value=\"2h\""));
@@ -156,7 +156,7 @@ async fn of_two_operators_who_change_the_same_version_one_is_refused() {
     assert_eq!(third.status, StatusCode::SEE_OTHER, "{}", third.text);
     assert!(author.get("time").await.contains("value=\"3h\""));
     let listed = other.get("/campaigns").await.text;
-    assert!(listed.contains("Being written") && listed.contains("Members"), "{listed}");
+    assert!(listed.contains("Unfinished campaigns") && listed.contains("Members"), "{listed}");
 }
 
 #[tokio::test]
@@ -285,16 +285,38 @@ async fn a_test_goes_to_the_operators_numbers_alone() {
     let wrong = author.fill_test("12").await;
     assert!(wrong.text.contains("role=\"alert\""), "{}", wrong.text);
     let sent = author.fill_test("+6598765432").await;
-    let campaign = author.browser.get(place(&sent)).await.text;
+    let review = author.browser.get(place(&sent)).await.text;
+    let (_, link) = review.split_once("The test is sent. <a href=\"").unwrap();
+    let campaign = author.browser.get(link.split('"').next().unwrap()).await.text;
     assert!(campaign.contains("1 recipient<") || campaign.contains("1 recipient\n"), "{campaign}");
-    assert!(author.get("review").await.contains("Launch to 3 recipients"), "the campaign is still being written");
+    assert!(campaign.contains("Viber") && campaign.contains("SMS"), "{campaign}");
+    assert!(author.get("review").await.contains("Launch to 3 recipients"), "the campaign is still unfinished");
 }
 
 impl Author<'_> {
     async fn fill_test(&self, to: &str) -> Answered {
-        let version = version(&self.get("review").await);
-        self.send("test", &version, &[("to", to)]).await
+        self.fill_test_of("", to).await
     }
+
+    async fn fill_test_of(&self, step: &str, to: &str) -> Answered {
+        let version = version(&self.get("review").await);
+        self.send("test", &version, &[("to", to), ("step", step)]).await
+    }
+}
+
+#[tokio::test]
+async fn a_test_of_one_step_sends_that_step_alone() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let review = author.get("review").await;
+    assert!(review.contains("<option value=\"2\">Only step 2 · SMS</option>"), "{review}");
+    author.fill_test_of("2", "+6598765432").await;
+    let test = bench.store.batches(None).await.unwrap().remove(0);
+    let plan = bench.store.plan(test.id).await.unwrap().unwrap();
+    let channels: Vec<String> = plan.steps.iter().map(|step| step.channel.to_string()).collect();
+    assert_eq!(channels, ["SMS"]);
+    let unknown = author.browser.get(&format!("{}/review?tested=unknown", author.at)).await;
+    assert!(!unknown.text.contains("The test is sent."), "{}", unknown.text);
 }
 
 #[tokio::test]
@@ -337,7 +359,7 @@ async fn an_operator_who_may_only_read_writes_no_campaign() {
     for page in ["recipients", "check", "route", "content", "time", "review"] {
         assert_eq!(reader.get(&format!("{}/{page}", author.at)).await.status, StatusCode::FORBIDDEN, "{page}");
     }
-    assert!(!reader.get("/campaigns").await.text.contains("Being written"));
+    assert!(!reader.get("/campaigns").await.text.contains("Unfinished campaigns"));
 }
 
 #[tokio::test]
@@ -345,7 +367,7 @@ async fn what_was_discarded_is_gone() {
     let bench = Bench::new().await;
     let author = Author::begin(&bench).await;
     let asks = author.get("delete").await;
-    assert!(asks.contains("Discard this campaign?") && asks.contains("Keep writing"), "{asks}");
+    assert!(asks.contains("Discard this campaign?") && asks.contains("Keep it"), "{asks}");
     let gone = author.send("delete", &version(&asks), &[]).await;
     assert_eq!(place(&gone), "/new");
     let later = author.browser.get(&format!("{}/route", author.at)).await;
@@ -361,7 +383,9 @@ async fn audiences_are_added_and_removed_one_by_one() {
     author.upload("Members.csv", FILE).await;
     author.upload("Guests.csv", "Mobile,FirstName,Code\n+6598765432,Gus,G1\n+6591234567,Ann,A1\n").await;
     let check = author.get("check").await;
-    for says in ["Recipients in all", ">5<", "href=\"/audiences/Members\"", "href=\"/audiences/Guests\"", "G1"] {
+    for says in
+        ["Recipients in all audiences", ">5<", "href=\"/audiences/Members\"", "href=\"/audiences/Guests\"", "G1"]
+    {
         assert!(check.contains(says), "{says} in {check}");
     }
     let listed = author.get("recipients").await;

@@ -11,6 +11,11 @@ const ORDER: &str = r#"[{"type":"HEADER","format":"VIDEO"},
         {"type":"URL","text":"Shop","url":"https://shop.example"},
         {"type":"COPY_CODE","text":"Copy"},{"type":"QUICK_REPLY","text":"Stop"}]}]"#;
 const PLACE: &str = r#"[{"type":"HEADER","format":"LOCATION"},{"type":"BODY","text":"We are here, {{1}}."}]"#;
+const CARDS: &str = r#"[{"type":"BODY","text":"Hi {{1}}."},{"type":"CAROUSEL","cards":[
+    {"components":[{"type":"HEADER","format":"IMAGE"},{"type":"BODY","text":"Shoes {{1}}"},
+        {"type":"BUTTONS","buttons":[{"type":"URL","text":"Buy","url":"https://shop.example/{{1}}"}]}]},
+    {"components":[{"type":"HEADER","format":"IMAGE"},{"type":"BODY","text":"Hats"},
+        {"type":"BUTTONS","buttons":[{"type":"URL","text":"Buy","url":"https://shop.example/{{1}}"}]}]}]}]"#;
 const HELLO: &str = r#"[{"type":"HEADER","format":"TEXT","text":"News for {{1}}"},{"type":"BODY","text":"Hello."}]"#;
 
 /// A server that knows templates of its WhatsApp lane.
@@ -31,7 +36,7 @@ async fn bench() -> Bench {
     let fetched = FetchedTemplates {
         place: TemplatePlace { account_id: "acme-1".to_owned(), channel_id: "wa-1".to_owned() },
         fetched_at: Timestamp::from_millis(1_800_000_000_000),
-        templates: vec![stored("order", ORDER), stored("place", PLACE), stored("hello", HELLO)],
+        templates: vec![stored("order", ORDER), stored("place", PLACE), stored("hello", HELLO), stored("cards", CARDS)],
     };
     assert!(bench.store.replace_templates(fetched, Vec::new()).await.unwrap());
     bench
@@ -128,4 +133,66 @@ async fn another_template_keeps_the_values_that_it_has_fields_for() {
     author.fill("content", &[("1-template", ""), ("1-text", "Hi")]).await;
     let content = author.get("content").await;
     assert!(content.contains("of 4,096 characters") && !content.contains("1-template_header_text"), "{content}");
+}
+
+#[tokio::test]
+async fn the_cards_of_a_template_have_fields_and_are_previewed() {
+    let bench = bench().await;
+    let author = Author::begin(&bench).await;
+    author.upload("Members.csv", FILE).await;
+    author.fill("route", &[("1-channel", "WhatsApp"), ("do", "next")]).await;
+    author.fill("content", &[("1-template", "cards|en|MARKETING"), ("do", "chosen-1")]).await;
+    let content = author.get("content").await;
+    for name in ["body_1", "card_1_header_image", "card_1_body_1", "card_1_button_0_url", "card_2_header_image"] {
+        assert!(content.contains(&format!("name=\"1-template_{name}\"")), "{name}: {content}");
+    }
+    assert!(
+        !content.contains("name=\"1-template_card_2_body_1\"") && !content.contains("template_card_3"),
+        "{content}"
+    );
+    assert!(content.contains("Card 2") && content.contains("Shoes <mark>{{1}}</mark>"), "{content}");
+    let filled = [
+        ("1-template", "cards|en|MARKETING"),
+        ("1-template_body_1", "{{FirstName}}"),
+        ("1-template_card_1_header_image", "https://shop.example/a.png"),
+        ("1-template_card_1_body_1", "{{Code}}"),
+        ("1-template_card_1_button_0_url", "{{Code}}"),
+        ("1-template_card_2_header_image", ""),
+        ("1-template_card_2_button_0_url", "hats"),
+    ];
+    author.fill("content", &filled).await;
+    // A missing file stands beside its field.
+    let content = author.get("content").await;
+    let (_, field) = content.split_once("id=\"1-template_card_2_header_image\"").unwrap();
+    assert!(field.split_once("</div>").unwrap().0.contains("class=\"problem\""), "{field}");
+    let mut complete = filled;
+    complete[5].1 = "https://shop.example/b.png";
+    author.fill("content", &complete).await;
+    let review = author.get("review").await;
+    assert!(review.contains("Launch to 3 recipients") && review.contains("Shoes A1"), "{review}");
+    assert!(review.contains("https://shop.example/hats"), "{review}");
+    // Another template takes the cards away.
+    author.fill("content", &[("1-template", "hello|en|MARKETING"), ("1-template_header_text", "x")]).await;
+    assert!(!author.get("content").await.contains("template_card_1"));
+}
+
+#[tokio::test]
+async fn a_preview_without_the_text_of_its_template_says_so() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    author.upload("Members.csv", FILE).await;
+    author.fill("route", &[("1-channel", "WhatsApp"), ("do", "next")]).await;
+    let template = [
+        ("1-template_name", "promo"),
+        ("1-template_language", "en"),
+        ("1-template_category", "MARKETING"),
+        ("1-template_body", "{{FirstName}}"),
+        ("1-text", ""),
+    ];
+    author.fill("content", &template).await;
+    for page in ["content", "review"] {
+        let shown = author.get(page).await;
+        assert!(shown.contains("does not have the text of this template"), "{page}: {shown}");
+        assert!(shown.contains("class=\"phone unknown\"") && shown.contains("href=\"/templates\""), "{page}: {shown}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The list of the campaigns that are being written.
+//! The list of the unfinished campaigns.
 
 use axum::http::StatusCode;
 
@@ -8,10 +8,10 @@ use crate::domain::{Scope, SketchId, Span};
 use crate::store::Sketch;
 
 #[tokio::test]
-async fn every_campaign_that_is_being_written_is_listed_on_pages() {
+async fn every_unfinished_campaign_is_listed_on_pages() {
     let bench = Bench::new().await;
     let browser = Browser::manager(&bench).await;
-    assert!(browser.get("/new").await.text.contains("No campaign is being written."));
+    assert!(browser.get("/new").await.text.contains("There are no unfinished campaigns."));
     let now = bench.shared.clock.now();
     for number in 1..=51_u64 {
         let name = if number == 1 { "<b>Oldest</b>".to_owned() } else { format!("Number {number}") };

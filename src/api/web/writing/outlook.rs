@@ -1,0 +1,56 @@
+//! What a launch would do: whom it leaves out, what it costs, and what becomes of each step.
+
+use crate::campaign::Prepared;
+use crate::domain::Money;
+use crate::domain::text::{about, list};
+use crate::forecast::{Cost, CountryCost, Shares};
+use crate::pages::OutlookStep;
+
+/// Rows that get no message, by reason.
+pub(super) fn left_out(Prepared { recipients, .. }: &Prepared) -> Vec<(String, u64)> {
+    let texts = crate::pages::texts().review;
+    let rejected = recipients.left_out.iter().flat_map(|rows| rows.reasons.iter());
+    let rejected = rejected.map(|(reason, count)| (reason.to_string(), *count));
+    let chosen = [(texts.not_selected, recipients.not_selected), (texts.opted_out, recipients.opted_out)];
+    let chosen = chosen.into_iter().map(|(reason, count)| (reason.to_owned(), count));
+    rejected.chain(chosen).filter(|(_, count)| *count > 0).collect()
+}
+
+/// An amount with the currency of the plan.
+fn amount(prepared: &Prepared, money: Money) -> String {
+    money.rounded(prepared.plan.currency.as_deref())
+}
+
+/// The cost of a launch: at least, and at most.
+pub(super) fn costs(prepared: &Prepared) -> Vec<(&'static str, String)> {
+    let texts = crate::pages::texts().review;
+    let Some(cost) = Cost::of(&prepared.plan, &prepared.recipients.countries) else { return Vec::new() };
+    [(texts.cost_first, cost.first), (texts.cost_most, cost.at_most)]
+        .map(|(label, money)| (label, amount(prepared, money)))
+        .into()
+}
+
+/// What a launch does with each step.
+pub(super) fn steps(prepared: &Prepared) -> Vec<OutlookStep> {
+    let (texts, plan, countries) = (crate::pages::texts(), &prepared.plan, &prepared.recipients.countries);
+    let (shares, last) = (Shares::of(plan, countries), plan.steps.len());
+    let steps = plan.indexed_steps().map(|(index, step)| {
+        let number = index.index() + 1;
+        let lanes: Vec<&str> = step.lanes.names().collect();
+        let after = step.fallback_after.map(about).unwrap_or_default();
+        let sums = CountryCost::of_step(plan, step, countries).into_iter().map(|cost| cost.sum);
+        let cost = (!step.prices.is_empty()).then(|| amount(prepared, sums.sum()));
+        OutlookStep {
+            number,
+            channel: step.channel.to_string(),
+            lanes: list(&lanes),
+            falls_back: match number < last {
+                true => texts.wizard.falls_back(&after, step.success),
+                false => texts.review.last_step.to_owned(),
+            },
+            recipients: shares.at(index).recipients,
+            cost,
+        }
+    });
+    steps.collect()
+}
