@@ -1,6 +1,7 @@
-//! Charts over time, drawn as SVG. Lines differ in style, not only in colour, and each is labelled where it ends.
+//! Charts over time, drawn as SVG. Lines differ in style, not only in colour.
 //!
-//! A chart is as wide as its place. Its lines are stretched to that, and its texts are not.
+//! A chart is as wide as its place. Its lines are stretched to that, and its texts are not. No text is where a line may be:
+//! the names of the lines are above them, and the scale is beside them.
 
 use std::fmt::Write as _;
 
@@ -13,26 +14,23 @@ use crate::report::CoursePoint;
 
 /// The height of the lines, in pixels.
 const HEIGHT: i64 = 160;
-/// The space above them, for the label of the upper grid line.
-const ABOVE: i64 = 16;
+/// The space above them: half the height of a number of the scale.
+const ABOVE: i64 = 8;
 /// Points of a line.
 const POINTS: usize = 150;
 /// Rows of the table behind.
 const ROWS: usize = 40;
-/// The distance of two labels.
-const LABEL: i64 = 15;
 
 /// A line of a chart.
 #[derive(Debug)]
 pub(super) struct Line {
     /// Its class, which gives it a colour and a style.
     pub class: &'static str,
-    /// Its name and its last value.
-    pub label: String,
+    pub name: &'static str,
+    /// Its last value.
+    pub last: String,
     /// Its points, as an attribute of SVG.
     pub points: String,
-    /// Where its label is.
-    pub y: i64,
 }
 
 /// A time on the axis.
@@ -51,7 +49,7 @@ pub(super) struct Chart {
     /// What it says, in a sentence.
     pub summary: String,
     pub lines: Vec<Line>,
-    /// Horizontal lines, each with its value.
+    /// Horizontal lines at the same distance, each with its value, from the top.
     pub grid: Vec<(i64, String)>,
     pub ticks: Vec<Tick>,
 }
@@ -85,7 +83,7 @@ pub(super) fn recipients(course: &[CoursePoint], zone: Option<Zone>) -> Option<C
     Some(Chart {
         title: ENGLISH.on_progress.recipients_over_time,
         summary: ENGLISH.on_progress.recipients_summary([&from, &until], [last.reached, last.ended, last.open]),
-        lines: apart(lines.collect()),
+        lines: lines.collect(),
         grid: scale.grid(),
         ticks: scale.ticks(zone),
     })
@@ -111,7 +109,7 @@ pub(super) fn submissions(course: &[CoursePoint], zone: Option<Zone>) -> Option<
     Some(Chart {
         title: ENGLISH.on_progress.submissions_over_time,
         summary: ENGLISH.on_progress.submissions_summary([&from, &until], [most, mean, allowed]),
-        lines: apart(lines),
+        lines,
         grid: scale.grid(),
         ticks: scale.ticks(zone),
     })
@@ -188,7 +186,7 @@ impl Scale {
         HEIGHT - i64::try_from(part).unwrap_or(HEIGHT)
     }
 
-    fn line(self, class: &'static str, name: &str, values: impl Iterator<Item = (Timestamp, i64)>) -> Line {
+    fn line(self, class: &'static str, name: &'static str, values: impl Iterator<Item = (Timestamp, i64)>) -> Line {
         let (mut points, mut last) = (String::new(), 0);
         for (at, value) in values {
             let x = i128::from(at.since(self.from).millis()) * 1_000 / i128::from(self.lasts.millis());
@@ -196,9 +194,7 @@ impl Scale {
             let _ = write!(points, "{space}{x},{}", self.y(value));
             last = value;
         }
-        // Above the line's end; under the upper edge there is no space above it.
-        let y = (ABOVE + self.y(last) - 6).max(ABOVE + 10);
-        Line { class, label: format!("{name} {}", grouped(last)), points, y }
+        Line { class, name, last: grouped(last), points }
     }
 
     fn grid(self) -> Vec<(i64, String)> {
@@ -278,24 +274,6 @@ fn aligned(from: Timestamp, step: Span, zone: Option<Zone>) -> Timestamp {
     at
 }
 
-/// Moves labels apart that would cover each other.
-fn apart(mut lines: Vec<Line>) -> Vec<Line> {
-    let mut order: Vec<usize> = (0..lines.len()).collect();
-    order.sort_by_key(|index| lines[*index].y);
-    let mut free = 0;
-    for index in &order {
-        lines[*index].y = lines[*index].y.max(free);
-        free = lines[*index].y + LABEL;
-    }
-    // None is below the lowest grid line.
-    let mut lowest = ABOVE + HEIGHT - 6;
-    for index in order.iter().rev() {
-        lines[*index].y = lines[*index].y.min(lowest);
-        lowest = lines[*index].y - LABEL;
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,21 +304,12 @@ mod tests {
         assert!(chart.lines.iter().map(|line| line.points.len()).sum::<usize>() < 6_000);
         let times: Vec<&str> = chart.ticks.iter().map(|tick| tick.text.as_str()).collect();
         assert_eq!(times, ["18:00", "21:00", "00:00"], "round times of the operator's clock");
-        assert_eq!(chart.grid, [(16, "6,000".to_owned()), (96, "3,000".to_owned()), (176, "0".to_owned())]);
+        assert_eq!(chart.grid, [(8, "6,000".to_owned()), (88, "3,000".to_owned()), (168, "0".to_owned())]);
         let rate = submissions(&course, zone).unwrap();
-        assert_eq!(rate.lines[0].label, "Submitted a minute 10");
-        assert!(rate.lines[1].points.starts_with("0,") && rate.lines[1].label.ends_with(" 1,200"), "{rate:?}");
+        assert_eq!((rate.lines[0].name, rate.lines[0].last.as_str()), ("Submitted a minute", "10"));
+        assert!(rate.lines[1].points.starts_with("0,") && rate.lines[1].last == "1,200", "{rate:?}");
         assert!(rows(&course).len() <= ROWS + 1);
         assert!(recipients(&course[..1], zone).is_none() && submissions(&[], zone).is_none());
-    }
-
-    #[test]
-    fn labels_keep_their_distance() {
-        let line = |y| Line { class: "", label: String::new(), points: String::new(), y };
-        let mut ys: Vec<i64> = apart(vec![line(170), line(168), line(20)]).iter().map(|line| line.y).collect();
-        assert!(ys.iter().all(|y| *y <= ABOVE + HEIGHT), "{ys:?}");
-        ys.sort_unstable();
-        assert!(ys.windows(2).all(|two| two[1] - two[0] >= LABEL), "{ys:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use askama::Template;
 use super::frame::Frame;
 use super::preview::{PreviewStep, button_name, class, language, media_name, values_alone};
 use super::texts::ENGLISH;
-use super::writing::{Field, FieldKind, Writing, WritingPage};
+use super::writing::{Field, FieldKind, Writing};
 use crate::forecast::{Booking, Days};
 use crate::template::preview::{BubbleHeader, Run};
 
@@ -51,7 +51,7 @@ pub struct Outlook {
     pub starts: String,
     /// The tier slots that it uses, by day.
     pub bookings: Vec<Booking>,
-    /// Each with the page where it can be changed.
+    /// Each with the address of the field where it can be changed.
     pub warnings: Vec<(String, Option<String>)>,
     /// Why another operator must start it.
     pub needs_approval: Option<String>,

@@ -37,22 +37,28 @@ pub fn superfluous(noted: &[Timestamp], now: Timestamp) -> Vec<Timestamp> {
 
 /// The line through the notes of a campaign. Nothing is noted while nothing changes, so the line is level there.
 ///
-/// - `now`: how far a line goes on that has not ended.
-/// - `end`: the last figures of a campaign that is over.
-pub fn line(noted: &[BatchFigures], now: Timestamp, end: Option<BatchFigures>) -> Vec<BatchFigures> {
+/// - `present`: the present figures, at which the line ends; of a campaign that is over, the last ones.
+/// - `is_over`: whether the campaign ended at the time of the present figures.
+pub fn line(noted: &[BatchFigures], present: BatchFigures, is_over: bool) -> Vec<BatchFigures> {
     let (Some(first), Some(last)) = (noted.first(), noted.last()) else { return Vec::new() };
-    let until = end.map_or(now, |end| end.at);
-    let step = distance(until.max(last.at).since(first.at));
-    let mut line = Vec::with_capacity(noted.len() + 2);
-    for point in noted.iter().copied().chain(end.filter(|end| end.at > last.at)) {
+    let step = distance(present.at.max(last.at).since(first.at));
+    let has_changed = present.moved_to(last.at) != *last;
+    let mut notes = noted;
+    // A rate over a moment says nothing, so figures that follow a note at once replace it.
+    if has_changed && notes.len() > 1 && present.at.since(last.at) < step {
+        notes = notes.split_last().map_or(notes, |(_, before)| before);
+    }
+    let end = present.moved_to(present.at.max(last.at));
+    let mut line = Vec::with_capacity(notes.len() + 3);
+    for point in notes.iter().copied().chain(Some(end).filter(|end| has_changed || is_over && end.at > last.at)) {
         if let Some(before) = line.last().copied() {
             level(&mut line, before, point, step);
         }
         line.push(point);
     }
-    if end.is_none() {
+    if !has_changed && !is_over {
         // Rounded, so that the line of a campaign that stands still seldom changes.
-        let rounded = until.millis() - until.since(first.at).millis().rem_euclid(step.millis());
+        let rounded = present.at.millis() - present.at.since(first.at).millis().rem_euclid(step.millis());
         let rounded = Timestamp::from_millis(rounded);
         if rounded > last.at + step {
             line.push(last.moved_to(rounded));
@@ -122,10 +128,24 @@ mod tests {
         let drawn = |line: Vec<BatchFigures>| -> Vec<(i64, i64)> {
             line.iter().map(|point| (point.at.since(at(0)).millis() / 1_000, point.submitted)).collect()
         };
-        assert_eq!(drawn(line(&points, at(61), None)), [(0, 0), (1, 10), (59, 10), (60, 20)]);
-        assert_eq!(drawn(line(&points[..2], at(30), None)), [(0, 0), (1, 10), (30, 10)], "it goes on");
-        let ended = line(&points[..2], at(900), Some(point(4, 12)));
+        assert_eq!(drawn(line(&points, point(61, 20), false)), [(0, 0), (1, 10), (59, 10), (60, 20)]);
+        assert_eq!(drawn(line(&points[..2], point(30, 10), false)), [(0, 0), (1, 10), (30, 10)], "it goes on");
+        let ended = line(&points[..2], point(4, 12), true);
         assert_eq!(drawn(ended), [(0, 0), (1, 10), (3, 10), (4, 12)], "and ends");
-        assert!(line(&[], at(1), None).is_empty());
+        assert!(line(&[], point(1, 0), false).is_empty());
+    }
+
+    #[test]
+    fn a_line_ends_at_the_present_figures() {
+        let points = [point(0, 0), point(1, 10), point(2, 20)];
+        let end = |present, is_over| {
+            let drawn = line(&points, present, is_over);
+            (drawn.len(), *drawn.last().unwrap())
+        };
+        assert_eq!(end(point(3, 27), false), (4, point(3, 27)));
+        let soon = BatchFigures { at: at(2) + Span::from_millis(100), ..point(2, 21) };
+        assert_eq!(end(soon, false), (3, soon), "a moment after a note, they take its place");
+        assert_eq!(end(point(2, 22), true), (3, point(2, 22)), "a receipt came after the last note");
+        assert_eq!(end(point(2, 20), true), (3, point(2, 20)));
     }
 }

@@ -65,18 +65,21 @@ pub struct TierGauge {
 }
 
 impl Look {
-    /// The line through the noted figures of the campaign.
+    /// The line through the noted figures of the campaign. It ends at the figures that the campaign has now.
     pub fn course(&self, noted: &[CoursePoint]) -> Vec<CoursePoint> {
+        let Some(last) = noted.last() else { return Vec::new() };
         let reached = self.report.outcome(Outcome::Reached);
-        let end = |last: &CoursePoint| CoursePoint {
-            at: self.batch.settled_at.or(self.batch.cancelled_at).unwrap_or(last.at),
+        let ended_at = self.batch.settled_at.or(self.batch.cancelled_at).unwrap_or(last.at);
+        let present = CoursePoint {
+            at: if self.is_over() { ended_at } else { self.at },
             submitted: self.report.steps.iter().map(|step| step.handed_over).sum(),
             reached,
             ended: self.show.counts.done - reached,
             open: self.report.open,
+            fell_back: self.report.steps.iter().filter_map(|step| step.course).map(|it| it.entered.by_fallback).sum(),
             ..*last
         };
-        line(noted, self.at, noted.last().filter(|_| self.is_over()).map(end))
+        line(noted, present, self.is_over())
     }
 
     /// Whether every message has its outcome.
