@@ -266,9 +266,26 @@ impl LivePart<'_> {
         (number > 0 && is_kept && step.course.is_some()).then(path)
     }
 
-    /// The numbers of a step, each a part of the one before: what was submitted, sent, delivered and read.
+    fn has_submitted(&self) -> bool {
+        self.look.report.steps.iter().any(|step| step.handed_over > 0)
+    }
+
+    /// What the figures cannot show yet, and why: nothing was submitted, or no receipt has come.
+    fn early(&self) -> Option<(&'static str, &'static str)> {
+        let own = ENGLISH.on_progress;
+        let is_heard = |step: &StepReport| step.sent + step.delivered + step.read + step.undelivered > 0;
+        if !matches!(self.look.batch.state, BatchState::Running | BatchState::Paused | BatchState::Finished) {
+            return None;
+        }
+        if !self.has_submitted() {
+            return (self.look.report.open > 0).then_some((own.nothing_submitted, own.nothing_submitted_hint));
+        }
+        let is_silent = !self.look.report.steps.iter().any(is_heard);
+        is_silent.then_some((own.no_receipt_yet, own.no_receipt_yet_hint))
+    }
+
+    /// The numbers of a step, each a part of all recipients: what was submitted, sent, delivered and read.
     fn funnel(&self, step: &StepReport) -> Vec<FunnelRow> {
-        let whole = step.handed_over.max(self.look.report.audience);
         let rows = [
             ("submitted", StepFact::Submitted, step.handed_over),
             ("submitted", StepFact::Sent, step.sent),
@@ -278,9 +295,8 @@ impl LivePart<'_> {
         let row = |(class, fact, number): (&'static str, StepFact, i64)| FunnelRow {
             class,
             label: ENGLISH.on_progress.step_fact(fact),
-            portion: Portion::of(number, whole),
+            portion: Portion::of(number, self.look.report.audience),
             link: self.at_step(step, fact, number),
-            share: Portion::of(number, step.handed_over).percent(),
         };
         rows.into_iter().map(row).collect()
     }
@@ -344,8 +360,6 @@ struct FunnelRow {
     portion: Portion,
     /// The page with the recipients behind the number.
     link: Option<String>,
-    /// The part of what was submitted on the step.
-    share: String,
 }
 
 /// Another number of a step.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::texts;
-use crate::domain::text::grouped;
+use crate::domain::text::{grouped, plural};
 use crate::pages::show::Plain;
 use crate::report::StepFact;
 
@@ -24,8 +24,12 @@ texts! {
     in_other_campaigns = "In other campaigns";
     at_step = "Step";
     any_step = "Any";
-    fact = "What happened there";
-    any_fact = "It is there now, or ended there";
+    fact = "Result at the step";
+    any_fact = "Is or ended there";
+    nothing_submitted = "Nothing was submitted yet.";
+    nothing_submitted_hint = "The first figures appear with the first submission.";
+    no_receipt_yet = "No receipt has come yet.";
+    no_receipt_yet_hint = "Recipients count as reached once the provider reports it. If no receipt comes within minutes, check under Server, Health that the provider's webhook leads here.";
 }
 
 impl ProgressTexts {
@@ -39,6 +43,11 @@ impl ProgressTexts {
     pub fn submissions_summary(&self, [from, until]: [&str; 2], [most, mean, allowed]: [i64; 3]) -> String {
         let [most, mean, allowed] = [most, mean, allowed].map(grouped);
         format!("Submissions a minute from {from} to {until}: at most {most}, {mean} on average; {allowed} allowed")
+    }
+
+    /// What the bars and percentages of all steps are a part of.
+    pub fn funnel_base(&self, recipients: impl Plain<i64>) -> String {
+        format!("Bars and percentages: of {}.", plural(recipients.plain(), "recipient", "recipients"))
     }
 
     /// A number with the recipients behind it, for those who hear the link alone.
