@@ -60,6 +60,8 @@ pub struct RepliesPage {
     pub is_unknown_campaign: bool,
     pub text: String,
     pub is_later: bool,
+    /// The address of the same list as a file.
+    pub csv: String,
     pub first: String,
     pub next: Option<String>,
 }

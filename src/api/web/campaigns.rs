@@ -96,7 +96,8 @@ pub(super) fn without_cursor(uri: &Uri) -> String {
     format!("{}?{}", uri.path(), filters(uri).finish())
 }
 
-fn filters(uri: &Uri) -> form_urlencoded::Serializer<'static, String> {
+/// The query of an address without the place in the list.
+pub(super) fn filters(uri: &Uri) -> form_urlencoded::Serializer<'static, String> {
     let mut query = form_urlencoded::Serializer::new(String::new());
     let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     query.extend_pairs(pairs.filter(|(name, _)| name != "cursor" && name != "done"));

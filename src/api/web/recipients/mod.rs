@@ -3,6 +3,7 @@
 mod consent;
 mod opt_outs;
 mod replies;
+mod replies_csv;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,9 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/opt-outs/add", get(opt_outs::ask).post(opt_outs::add))
         .route("/opt-outs/export", get(opt_outs::export))
         .route("/replies", get(replies::list))
+        .route("/replies/csv", get(replies_csv::all))
         .route("/campaigns/{campaign}/replies", get(replies::of_campaign))
+        .route("/campaigns/{campaign}/replies/csv", get(replies_csv::of_campaign))
 }
 
 /// The forms with a file.

@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::super::admit::Session;
-use super::super::campaigns::{with_cursor, without_cursor};
+use super::super::campaigns::{filters, with_cursor, without_cursor};
 use super::super::frame::page;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Query, found};
@@ -30,10 +30,20 @@ const TEXT_SHOWN: usize = 200;
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(super) struct RepliesQuery {
-    campaign: String,
-    text: String,
+    pub(super) campaign: String,
+    pub(super) text: String,
     #[serde(skip_serializing)]
     cursor: String,
+}
+
+/// The replies to everything, or to the campaign of this name; `None` for an unknown one.
+pub(super) async fn of_name(store: &dyn Store, name: &str) -> Option<InboundOf> {
+    if name.is_empty() {
+        return Some(InboundOf::All);
+    }
+    // An id of another installation is not found, either.
+    let found = find_exactly(store, name).await.unwrap_or_default();
+    found.map(|batch| InboundOf::Batch(batch.id))
 }
 
 pub(super) async fn list(
@@ -42,14 +52,7 @@ pub(super) async fn list(
     session: Session,
     uri: Uri,
 ) -> Answer<Response> {
-    let name = query.campaign.trim().to_owned();
-    let of = if name.is_empty() {
-        Some(InboundOf::All)
-    } else {
-        // An id of another installation is not found, either.
-        let found = find_exactly(shared.store.as_ref(), &name).await.unwrap_or_default();
-        found.map(|batch| InboundOf::Batch(batch.id))
-    };
+    let of = of_name(shared.store.as_ref(), query.campaign.trim()).await;
     shown(&shared, (of, None), query, &session, &uri).await
 }
 
@@ -91,6 +94,7 @@ async fn shown(
         is_unknown_campaign: of.is_none(),
         text,
         is_later: before.is_some(),
+        csv: format!("{}/csv?{}", uri.path(), filters(uri).finish()),
         first: without_cursor(uri),
         next: next.map(|next| with_cursor(uri, &next)),
     })
@@ -127,7 +131,7 @@ async fn read(
 }
 
 /// What the recipient sent or chose, on one line; empty if it was purged.
-fn text_of(inbound: &Inbound) -> String {
+pub(super) fn text_of(inbound: &Inbound) -> String {
     ContentView::of(&inbound.raw).map(|content| content.line).unwrap_or_default()
 }
 

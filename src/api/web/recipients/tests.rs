@@ -366,3 +366,26 @@ async fn many_long_replies_have_pages_of_bounded_size() {
     }
     assert_eq!(rows, (0..120).rev().collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn replies_are_downloaded_with_the_filters_of_the_page_and_without_formulas() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    take(&bench, vec![answered(&bench, 1, "a", "=cmd()", 5), wrote(&bench, "b", "Hello, you", 9)]).await;
+    let page = shown(&browser, &format!("{campaign}/replies?text=cmd")).await;
+    assert!(page.contains(&format!("href=\"{campaign}/replies/csv?text=cmd\"")), "{page}");
+    let all = browser.get("/replies/csv").await;
+    assert!(all.headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/csv"));
+    assert!(all.text.starts_with("received,number,") && all.text.lines().count() == 3, "{}", all.text);
+    assert!(all.text.contains(",'=cmd()\n") && all.text.contains(",\"Hello, you\"\n"), "{}", all.text);
+    for (path, lines) in [
+        (format!("{campaign}/replies/csv"), 2),
+        ("/replies/csv?campaign=Promo".to_owned(), 2),
+        ("/replies/csv?text=HELLO".to_owned(), 2),
+        (format!("{campaign}/replies/csv?text=hello"), 1),
+    ] {
+        assert_eq!(browser.get(&path).await.text.lines().count(), lines, "{path}");
+    }
+    assert_eq!(browser.get("/replies/csv?campaign=Unknown").await.status, StatusCode::NOT_FOUND);
+}
