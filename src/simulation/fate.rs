@@ -1,6 +1,7 @@
 //! A store whose process dies between any two commits, and whose disk fails.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -16,15 +17,15 @@ use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
     AccountEvent, Alias, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, BatchFigures, BatchFilter,
-    BatchPage, Batches, Beat, Call, Catalogues, Change, Claim, ClaimedSet, Consent, Copied, Cursor, Dispatch, Edition,
-    Epoch, Error, Events, FetchedTemplates, Figures, FoundAttempt, FoundRecipient, HighestStatus, Hold, Holder,
-    Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState, MessageFacts,
-    Messages, NamingLane, NewAudience, NewBatch, NewCall, Node, NodeStart, Nodes, NotedBucket, OptIn, OptOut,
-    OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes, Receipt,
-    Receipts, RecipientPlace, RejectedRow, RejectedWebhooks, Repetitions, Replies, ReplyCount, Result, Retention,
-    Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit,
-    TemplateRequest, TierSlot, Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk, WebhookGroup,
-    Whom,
+    BatchPage, Batches, Beat, Call, Catalogues, Change, Claim, ClaimedSet, CodedFacts, Consent, Copied, Cursor,
+    Dispatch, Edition, Epoch, Error, Events, FetchedTemplates, Figures, FoundAttempt, FoundRecipient, HighestStatus,
+    Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState,
+    MessageFacts, Messages, NamingLane, NewAudience, NewBatch, NewCall, Node, NodeStart, Nodes, NotedBucket, OptIn,
+    OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes,
+    Receipt, Receipts, RecipientPlace, RejectedRow, RejectedWebhooks, Repetitions, Replies, ReplyCount, Result,
+    Retention, Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind,
+    TemplateLimit, TemplateRequest, TierSlot, Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk,
+    WebhookGroup, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -323,6 +324,7 @@ through! {
         reads queue_times(queues: Vec<Queue>) -> BTreeMap<Queue, QueueTimes>;
         reads attempts(messages: Vec<MessageKey>) -> Vec<Vec<Attempt>>;
         reads receipts(message: MessageKey) -> Vec<Receipt>;
+        reads coded_facts(batch: BatchId, numbers: RangeInclusive<u32>, code: Option<u32>) -> CodedFacts;
         reads message_facts(message: MessageKey) -> Option<MessageFacts>;
         reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
         reads walk(batch: BatchId, scope: Scope, copied: watch::Sender<Copied>) -> Option<Walk>;

@@ -87,7 +87,7 @@ pub use verbs::{
     Messages, Nodes, Queries, Receipts, Replies, Requests, Retention, Sessions, SharedReports, Sketches, Store, Tiers,
     Uploads, WebhookGroup,
 };
-pub use walk::{Copied, Frame, MessageFacts, Scope, Twin, Walk};
+pub use walk::{CodedFacts, Copied, Frame, MessageFacts, Scope, Twin, Walk};
 
 use std::sync::Arc;
 

@@ -91,6 +91,14 @@ pub struct MessageFacts {
     pub receipts: Vec<Receipt>,
 }
 
+/// The facts of some messages that carry one code of the provider.
+#[derive(Debug, Clone, Default)]
+pub struct CodedFacts {
+    /// Rejected attempts, each with the number of its message.
+    pub attempts: Vec<(u32, Attempt)>,
+    pub receipts: Vec<Receipt>,
+}
+
 /// One of several attempts, of different steps or messages, that carry the same id of the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Twin {

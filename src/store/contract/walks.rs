@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::domain::OptOutSource;
 use crate::engine::Ruling;
-use crate::store::{Copied, Frame, MessageFacts, OptOut, Receipt, Scope, Stray, StrayKind, Twin, Walk};
+use crate::store::{Copied, Frame, MessageFacts, OptOut, Receipt, Scope, Stray, StrayKind, Twin, Verdict, Walk};
 
 for_every_store!(
     a_walk_shows_every_message_once_with_all_its_facts,
@@ -16,6 +16,7 @@ for_every_store!(
     a_walk_shows_one_instant_however_late_it_is_read,
     a_walk_reports_its_progress,
     a_walk_over_an_unknown_batch_returns_nothing,
+    facts_of_a_range_are_found_by_their_code,
 );
 
 #[derive(Debug)]
@@ -175,4 +176,29 @@ async fn a_walk_reports_its_progress(desk: Desk) {
 
 async fn a_walk_over_an_unknown_batch_returns_nothing(desk: Desk) {
     assert!(walk(&desk, BatchId(99), Scope::FactsAndTwins).await.is_none());
+}
+
+async fn facts_of_a_range_are_found_by_their_code(desk: Desk) {
+    let batch = desk.batch_of(5).await;
+    let all = messages(&desk.claimed(batch, 5).await);
+    let rejected = |message: &Loaded| {
+        let fact = attempt(message, at(1), Verdict::Rejected, None);
+        Change { fact: Some(fact), ..accepted(message, at(1)) }
+    };
+    let changes =
+        all.iter().map(|message| if message.key.n < 2 { rejected(message) } else { accepted(message, at(1)) });
+    desk.record(changes.collect()).await.unwrap();
+    let without = Receipt { code: 0, ..receipt(&all[3], 8) };
+    desk.take_receipts(vec![receipt(&all[2], 5), receipt(&all[4], 6), without], Vec::new(), Vec::new()).await.unwrap();
+    let found = async |numbers, code| {
+        let facts = desk.coded_facts(batch, numbers, code).await.unwrap();
+        let attempts: Vec<u32> = facts.attempts.iter().map(|(n, _)| *n).collect();
+        (attempts, facts.receipts.iter().map(|receipt| receipt.key.n).collect::<Vec<_>>())
+    };
+    // An accepted attempt with a code counts as none.
+    assert_eq!(found(0..=4, Some(21)).await, (vec![0, 1], vec![]));
+    assert_eq!(found(1..=3, Some(21)).await, (vec![1], vec![]));
+    assert_eq!(found(0..=4, Some(7)).await, (vec![], vec![2, 4]));
+    assert_eq!(found(0..=3, Some(7)).await, (vec![], vec![2]));
+    assert_eq!(found(0..=4, None).await, (vec![], vec![3]));
 }

@@ -1,6 +1,7 @@
 //! Reads attempts and receipts.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 use sqlx::SqliteConnection;
 
@@ -8,7 +9,7 @@ use super::rows::{Bound, Line, json_list, lines, packed};
 use super::{Error, Work};
 use crate::domain::{BatchId, LaneId, MessageKey, Timestamp, Umid};
 use crate::engine::Ruling;
-use crate::store::{Attempt, Receipt, Verdict};
+use crate::store::{Attempt, CodedFacts, Receipt, Verdict};
 
 /// Separates the texts of a line. Neither files nor providers use this character.
 pub(super) const PART: char = '\u{1f}';
@@ -39,6 +40,9 @@ pub(super) const RECEIPTS: &str = receipts!("n BETWEEN ?2 AND ?3");
 /// The facts of single messages.
 pub(super) const ATTEMPTS_OF: &str = attempts!("n IN (SELECT value FROM json_each(?2))");
 pub(super) const RECEIPTS_OF: &str = receipts!("n = ?2");
+/// The facts of a range of messages with one code.
+pub(super) const ATTEMPTS_CODED: &str = attempts!("n BETWEEN ?2 AND ?3 AND code IS ?4 AND verdict = ?5");
+pub(super) const RECEIPTS_CODED: &str = receipts!("n BETWEEN ?2 AND ?3 AND code = ?4");
 
 pub(super) async fn attempts(connection: &mut SqliteConnection, messages: &[MessageKey]) -> Work<Vec<Vec<Attempt>>> {
     let mut by_batch: BTreeMap<BatchId, Vec<i64>> = BTreeMap::new();
@@ -57,6 +61,20 @@ pub(super) async fn attempts(connection: &mut SqliteConnection, messages: &[Mess
 pub(super) async fn receipts(connection: &mut SqliteConnection, message: MessageKey) -> Work<Vec<Receipt>> {
     let query = sqlx::query(RECEIPTS_OF).bind(message.batch.0).bind(message.n);
     receipts_in(connection, query, message.batch).await
+}
+
+pub(super) async fn coded(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    numbers: RangeInclusive<u32>,
+    code: Option<u32>,
+) -> Work<CodedFacts> {
+    let (first, last) = numbers.into_inner();
+    let attempts = sqlx::query(ATTEMPTS_CODED).bind(batch.0).bind(first).bind(last).bind(code);
+    let attempts = attempts_in(connection, attempts.bind(Verdict::Rejected as i64)).await?;
+    // A receipt without a code has the code 0.
+    let receipts = sqlx::query(RECEIPTS_CODED).bind(batch.0).bind(first).bind(last).bind(code.unwrap_or(0));
+    Ok(CodedFacts { attempts, receipts: receipts_in(connection, receipts, batch).await? })
 }
 
 /// Reads attempts, ordered by message, step and try.

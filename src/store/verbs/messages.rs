@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use tokio::sync::watch;
 
 use crate::domain::{BatchId, Loaded, MessageKey, Msisdn, Queue, StepIndex, Timestamp};
-use crate::store::{Attempt, Copied, MessageFacts, QueueTimes, Receipt, Result, Scope, Walk};
+use crate::store::{Attempt, CodedFacts, Copied, MessageFacts, QueueTimes, Receipt, Result, Scope, Walk};
 
 /// Messages with their timers and facts. These verbs only read.
 #[async_trait::async_trait]
@@ -40,6 +41,11 @@ pub trait Messages: Send + Sync + std::fmt::Debug {
     async fn attempts(&self, messages: Vec<MessageKey>) -> Result<Vec<Vec<Attempt>>>;
     /// Reads the receipts of a message, in order of arrival.
     async fn receipts(&self, message: MessageKey) -> Result<Vec<Receipt>>;
+    /// Reads the rejected attempts and the receipts with this code, or without one, of the messages with these numbers.
+    ///
+    /// - The cost grows with the numbers, not with the batch.
+    /// - A receipt without a code may report a success.
+    async fn coded_facts(&self, batch: BatchId, numbers: RangeInclusive<u32>, code: Option<u32>) -> Result<CodedFacts>;
     /// Reads a message with every fact about it and its recipient, as of one instant.
     async fn message_facts(&self, message: MessageKey) -> Result<Option<MessageFacts>>;
     /// Lists attempts of a batch whose result is unknown.

@@ -117,6 +117,8 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (facts::ATTEMPTS, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (facts::RECEIPTS_OF, &["SEARCH receipt USING PRIMARY KEY (batch=? AND n=?)"]),
         (facts::RECEIPTS, &["SEARCH receipt USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (facts::ATTEMPTS_CODED, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (facts::RECEIPTS_CODED, &["SEARCH receipt USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (
             opt_outs::OPEN_TO_OPTED_OUT,
             &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)", "o EXISTS USING INTEGER PRIMARY KEY"],

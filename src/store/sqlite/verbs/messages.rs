@@ -1,12 +1,15 @@
 //! Implements [`Messages`]: each verb runs the statements of its module.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use tokio::sync::watch;
 
 use super::super::{Sqlite, facts, reads, receipts, walk};
 use crate::domain::{BatchId, Loaded, MessageKey, Msisdn, Queue, StepIndex, Timestamp};
-use crate::store::{Along, Attempt, Copied, MessageFacts, Messages, QueueTimes, Receipt, Result, Scope, Walk};
+use crate::store::{
+    Along, Attempt, CodedFacts, Copied, MessageFacts, Messages, QueueTimes, Receipt, Result, Scope, Walk,
+};
 
 #[async_trait::async_trait]
 impl Messages for Sqlite {
@@ -40,6 +43,10 @@ impl Messages for Sqlite {
 
     async fn receipts(&self, message: MessageKey) -> Result<Vec<Receipt>> {
         self.read("read receipts", move |c| Box::pin(facts::receipts(c, message))).await
+    }
+
+    async fn coded_facts(&self, batch: BatchId, numbers: RangeInclusive<u32>, code: Option<u32>) -> Result<CodedFacts> {
+        self.read("read facts by their code", move |c| Box::pin(facts::coded(c, batch, numbers, code))).await
     }
 
     async fn message_facts(&self, message: MessageKey) -> Result<Option<MessageFacts>> {
