@@ -48,8 +48,7 @@ pub async fn messages_from(
     limit: u32,
     wanted: impl Fn(&Loaded) -> bool,
 ) -> Result<(Vec<Loaded>, Option<u32>)> {
-    // Left-out recipients leave gaps, so there are more numbers than messages.
-    let numbers = store.parts_of(batch.id).await?.iter().map(|part| part.recipients).sum::<u32>().max(batch.messages);
+    let numbers = numbers_of(store, batch).await?;
     let end = from.saturating_add(PAGE).min(numbers);
     let (mut found, mut size) = (Vec::new(), limit);
     while from < end {
@@ -66,6 +65,12 @@ pub async fn messages_from(
         (from, size) = (until, size.saturating_mul(2));
     }
     Ok((found, (end < numbers).then_some(end)))
+}
+
+/// The number after that of the last message. Left-out recipients leave gaps, so there are more numbers than messages.
+pub async fn numbers_of(store: &dyn Store, batch: &Batch) -> Result<u32> {
+    let parts = store.parts_of(batch.id).await?;
+    Ok(parts.iter().map(|part| part.recipients).sum::<u32>().max(batch.messages))
 }
 
 /// One page of the messages of a batch to a recipient, from message `from` on, and where the next page begins. `limit`

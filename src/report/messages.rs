@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::brief::{StepBrief, steps_in_brief};
 use super::figures::as_counted;
 use super::lookup::ClientIds;
 use crate::domain::{
@@ -29,6 +30,9 @@ pub struct MessageView {
     pub skipped: Option<SkipReason>,
     /// Steps for which it is unknown whether they were submitted.
     pub unknown_steps: Vec<u8>,
+    /// What became of it at each step.
+    #[serde(skip)]
+    pub steps: Vec<StepBrief>,
 }
 
 /// Describes messages of one batch. What they share is read once.
@@ -70,6 +74,7 @@ impl<'a> MessageViews<'a> {
             expiry: present.expires,
             skipped,
             unknown_steps: unknown.map(|step| step.get() + 1).collect(),
+            steps: self.plan.as_ref().map(|plan| steps_in_brief(plan, present)).unwrap_or_default(),
         }
     }
 }

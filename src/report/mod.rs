@@ -9,6 +9,8 @@
 //! May not: change anything.
 
 mod breakdown;
+mod brief;
+mod codes;
 mod copied;
 mod course;
 mod export;
@@ -27,6 +29,8 @@ mod view;
 mod waiting;
 
 pub use breakdown::{Breakdown, CodeReport, CountryReport, breakdown};
+pub use brief::{StepBrief, StepResult, steps_in_brief};
+pub use codes::{CodeFilter, CodeResult, messages_with_code, retain_with_code};
 pub use copied::CopyProgress;
 pub(crate) use copied::copied;
 pub use course::{CoursePoint, distance, line, superfluous};
@@ -34,7 +38,7 @@ pub use export::{ExportColumns, ExportRows, NoColumn, export};
 pub(crate) use figures::UNKNOWN_SHOWN;
 pub use figures::{Counts, Outcomes, RateNow, ReplyReport, Report, Show, Unknown, as_counted};
 pub use history::{History, HistoryCounts, HistoryCursor, HistoryEntry, history_of};
-pub use lookup::{Pages, lookup, lookup_everywhere, message_by_id, messages_from, messages_to_within};
+pub use lookup::{Pages, lookup, lookup_everywhere, message_by_id, messages_from, messages_to_within, numbers_of};
 pub(crate) use lookup::{messages_everywhere, positions};
 pub use messages::{MessageView, MessageViews};
 pub(crate) use reading::{failure, report_of};

@@ -312,8 +312,8 @@ pub(super) fn closed(before: &Present, plan: &Told<'_>) -> String {
     }
     let (best, success) = (best(before, last), spoken_status(rules.map_or(Status::Delivered, |rules| rules.success)));
     format!(
-        "{on} was not {success} within {window} of its acceptance ({best}), and did not fail either, so the outcome is \
-         silent. If it is {success} later, the message counts as reached, late."
+        "{on} was not {success} within {window} of its acceptance ({best}), and did not fail either: no receipt decides \
+         it, so the outcome is silent (no receipt). If it is {success} later, the message counts as reached, late."
     )
 }
 

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::brief::Brief;
 use super::endings::{self, Context};
 use super::replay::{Life, Moment, Replay, Replayed, replay};
 use super::unsent::{self, WaitReasons};
@@ -62,6 +63,9 @@ pub struct Story {
     /// The first contradiction, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contradiction: Option<String>,
+    /// The same in brief, for a page.
+    #[serde(skip)]
+    pub brief: Brief,
 }
 
 /// Explains a message in its state at `now`. Times in sentences are in `zone`, or in that of the campaign. Returns `None`
@@ -106,6 +110,7 @@ pub async fn explain(
         expiry: message.present.expires,
         proven: replay.refuted.is_none(),
         contradiction: replay.refuted.clone(),
+        brief: Brief::of(batch, plan, &message, (attempts.as_slice(), receipts.as_slice())),
         attempts: attempts.iter().map(|attempt| words::attempt(attempt, entry, told)).collect(),
         receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, plan)).collect(),
         asked: context.asked.iter().map(words::asked).collect(),

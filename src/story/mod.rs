@@ -7,6 +7,7 @@
 //! May not: change anything.
 
 mod audit;
+mod brief;
 mod claims;
 mod decisions;
 mod endings;
@@ -17,4 +18,5 @@ mod unsent;
 mod words;
 
 pub use audit::{Audit, AuditClaim, AuditExample, Strays, audit};
+pub use brief::{Brief, ExplainedStep, FailureReason};
 pub use explain::{FactLine, Line, Story, explain};
