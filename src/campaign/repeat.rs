@@ -23,6 +23,8 @@ pub struct Repeat {
     pub at: Option<String>,
     /// Only recipients with these outcomes; `None` for all recipients.
     pub outcomes: Option<BTreeSet<Outcome>>,
+    /// Only the recipient of the message with this number; `None` for all of them.
+    pub only: Option<u32>,
     /// Whether it waits for an operator to start it.
     pub is_draft: bool,
 }
@@ -91,11 +93,19 @@ impl Launcher<'_> {
             let mut from = 0;
             while from < part.recipients {
                 let until = from.saturating_add(PAGE).min(part.recipients);
+                if again.only.is_some_and(|only| !(base + from..base + until).contains(&only)) {
+                    left_out.extend(from..until);
+                    from = until;
+                    continue;
+                }
                 let keys = (from..until).map(|n| MessageKey { batch: batch.id, n: base + n }).collect();
                 // A recipient without a message in the first campaign gets none in this one.
                 let messages = self.store.load(keys).await?;
-                let is_for =
-                    |message: &&Loaded| message.msisdn != Msisdn::ERASED && again.is_for(batch, &message.present);
+                let is_for = |message: &&Loaded| {
+                    again.only.is_none_or(|only| only == message.key.n)
+                        && message.msisdn != Msisdn::ERASED
+                        && again.is_for(batch, &message.present)
+                };
                 let mut messages = messages.iter().filter(is_for).peekable();
                 for (n, recipient) in (from..).zip(self.store.recipients(part.id, from, until - from).await?) {
                     let message = messages.next_if(|message| message.key.n == base + n);

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::campaigns::campaign_path;
 use super::frame::Frame;
-use crate::domain::Outcome;
+use crate::domain::{Msisdn, Outcome};
 
 /// An outcome whose recipients can be sent to again.
 #[derive(Debug)]
@@ -21,6 +21,15 @@ impl AgainOutcome {
     }
 }
 
+/// The only recipient whom a campaign is sent to again.
+#[derive(Debug)]
+pub struct AgainRecipient {
+    pub number: Msisdn,
+    /// The message of the first campaign to it.
+    pub message: String,
+    pub outcome: Outcome,
+}
+
 /// The question before a campaign is sent again to some of its recipients.
 #[derive(Debug, Template)]
 #[template(path = "again.html")]
@@ -33,6 +42,8 @@ pub struct AgainPage {
     pub name_problem: Option<String>,
     /// What else is wrong.
     pub problems: Vec<String>,
+    /// The only recipient; `None` if all with some outcomes are sent to.
+    pub only: Option<AgainRecipient>,
     pub outcomes: Vec<AgainOutcome>,
     /// Who is not sent to, with the reason, one sentence each.
     pub left_out: Vec<String>,

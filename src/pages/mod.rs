@@ -50,7 +50,7 @@ pub use access::{
     AccessDone, AccessState, AskPage, AuditLogPage, AuditRow, Choices, KeyRow, KeysPage, NewKeyPage, NewOperatorPage,
     OperatorRow, OperatorsPage, PasswordPage, ScopeChoices, SecretKind, SecretPage, ShownSecret, operator_path,
 };
-pub use again::{AgainOutcome, AgainPage, UseAgainPage};
+pub use again::{AgainOutcome, AgainPage, AgainRecipient, UseAgainPage};
 pub use assets::{ASSETS, Asset, Assets};
 pub use audiences::{
     AudienceContents, AudiencePage, AudienceRow, AudiencesPage, CampaignUse, DeleteAudiencePage, ImportPage,
@@ -64,7 +64,9 @@ pub use events::EventsPage;
 pub use frame::{Frame, Part, Place};
 pub use home::{Attention, HomePage};
 pub use lanes::LanesPage;
-pub use messages::{FoundPage, MessagePage, RecipientFilter, RecipientsPage};
+pub use messages::{
+    FoundPage, LookedAt, MessagePage, NO_CODE, RecipientFilter, RecipientsPage, Repeatable, Standing, repetition_of_one,
+};
 pub use opt_outs::{AddOptOutsPage, OptOutRow, OptOutsPage, Opted, OptedOut, user_path};
 pub use preview::{PreviewMessage, PreviewPage, PreviewStep};
 pub use recipient::{ConsentDone, ConsentPage, Contact, RecipientPage, WishLine, recipient_path};

@@ -76,7 +76,7 @@ async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Out
     if let Some(before) = &before {
         warn(media::look_again(context, store.as_ref(), before).await?.iter());
     }
-    let again = Repeat { name: args.name, at: args.at, outcomes, is_draft: args.draft };
+    let again = Repeat { name: args.name, at: args.at, outcomes, only: None, is_draft: args.draft };
     let launched = launcher.repeat(&batch, &again).await.map_err(|error| match error {
         LaunchError::Problems(problems) if problems.iter().all(|problem| problem.key == "at") => {
             WrongOptions { undone: "", problems }.into()

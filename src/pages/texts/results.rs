@@ -66,23 +66,23 @@ texts! {
     shared_until = "This link works until";
 
     // Sending again.
-    send_again = "Send to these again";
     again_title = "Send again";
-    again_lead = "This makes a new campaign for recipients of this one. The first campaign and its report do not change.";
-    whom = "Recipients with these outcomes";
+    again_lead = "A new campaign, with the messages of this one. This campaign and its report stay as they are.";
+    whom = "Send to recipients with the outcome";
     none_again = "No recipient has an outcome that can be sent again.";
+    only_to = "Send again only to";
     new_name = "Name of the new campaign";
-    new_name_hint = "Two campaigns cannot have one name, so a second click sends nothing more.";
+    new_name_hint = "A name is used once, so a second click sends nothing.";
     send_now = "Send again now";
     do_not = "Go back";
-    what_they_get = "What they get";
-    same_route = "The same contents, by the same steps and lanes:";
-    not_sent_again = "Not sent to again";
+    what_they_get = "What is sent";
+    same_route = "The same messages, on the same steps and lanes:";
+    not_sent_again = "Who gets nothing";
     choose_an_outcome = "choose at least one outcome";
-    limits_again = "Its limits, budget and stop rules apply again, from zero.";
-    no_times_again = "Its start and its end do not apply again.";
-    one_clock_again = "It starts at the same time for all, not by each recipient's clock.";
-    opted_out_again = "Recipients who have opted out since get no message.";
+    limits_again = "Limits, budget and stop rules apply again, from zero.";
+    no_times_again = "Start and end of this campaign do not apply.";
+    one_clock_again = "It starts at one time for all, not by each recipient's clock.";
+    opted_out_again = "Recipients who have opted out get nothing.";
     repeats = "Sends again to recipients of";
     repeated_by = "Sent again as";
 
@@ -142,9 +142,7 @@ impl ResultTexts {
 
     pub fn count_lead(&self, messages: impl Plain<i64>) -> String {
         let messages = plural(messages.plain(), "message", "messages");
-        format!(
-            "These tables are made by reading every message of the campaign: {messages}. Sending goes on meanwhile."
-        )
+        format!("A count reads every message of the campaign: {messages}. Sending goes on meanwhile.")
     }
 
     pub fn more_rows(&self, rows: impl Plain<i64>) -> String {
@@ -184,7 +182,7 @@ impl ResultTexts {
 
     pub fn up_to(&self, recipients: impl Plain<i64>) -> String {
         let recipients = plural(recipients.plain(), "recipient", "recipients");
-        format!("As chosen here: {recipients} at most. Those who have opted out are taken out when it is sent.")
+        format!("At most {recipients}, without those who have opted out.")
     }
 
     pub fn reached_left_out(&self, recipients: i64) -> String {

@@ -135,7 +135,7 @@ pub(in crate::api::native) async fn clone(
     call: Call,
     OptionalJson(body): OptionalJson<CloneBody>,
 ) -> Answer<Response> {
-    let again = Repeat { name: body.name, at: body.at, outcomes: None, is_draft: body.draft };
+    let again = Repeat { name: body.name, at: body.at, outcomes: None, only: None, is_draft: body.draft };
     repeat(&shared, &call, &name, again).await
 }
 
@@ -152,7 +152,8 @@ pub(in crate::api::native) async fn retry(
     if body.outcomes.is_empty() {
         return Err(Problem::new(Kind::Invalid, "name at least one outcome").at("/outcomes"));
     }
-    let again = Repeat { name: body.name, at: body.at, outcomes: Some(body.outcomes), is_draft: body.draft };
+    let again =
+        Repeat { name: body.name, at: body.at, outcomes: Some(body.outcomes), only: None, is_draft: body.draft };
     repeat(&shared, &call, &name, again).await
 }
 

@@ -16,9 +16,9 @@ use crate::api::web::frame::page;
 use crate::api::web::writing::begin_like;
 use crate::campaign::{LaunchError, Repeat, Rewritten};
 use crate::domain::text::list;
-use crate::domain::{BatchState, Outcome, Plan, Scope, SkipReason, object_name};
-use crate::pages::{AgainOutcome, AgainPage, Done, Part, Place, UseAgainPage, campaign_path, texts};
-use crate::report::Report;
+use crate::domain::{BatchState, Loaded, MessageId, Outcome, Plan, Scope, SkipReason, object_name};
+use crate::pages::{AgainOutcome, AgainPage, AgainRecipient, Done, Part, Place, UseAgainPage, campaign_path, texts};
+use crate::report::{Report, as_counted, message_by_id};
 use crate::store::{self, Batch};
 
 /// Repetitions among which that of a first click is found.
@@ -29,28 +29,65 @@ pub(in crate::api::web) fn may_repeat(batch: &Batch) -> bool {
     batch.state != BatchState::Draft && batch.purged_at.is_none()
 }
 
-/// The outcomes that are chosen when the page is opened: one, or all that can be.
+/// The recipients with an outcome who can be sent to again: not those whom the campaign excluded.
+pub(in crate::api::web) fn repeatable_of(report: &Report, outcome: Outcome) -> i64 {
+    report.outcome(outcome) - if outcome == Outcome::Skipped { excluded(report) } else { 0 }
+}
+
+fn excluded(report: &Report) -> i64 {
+    report.skipped.get(&SkipReason::Excluded.to_string()).copied().unwrap_or(0)
+}
+
+/// Who is chosen when the page is opened: one recipient, those with one outcome, or all who can be.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct AgainQuery {
     #[serde(deserialize_with = "crate::api::web::form::known")]
     outcome: Option<Outcome>,
+    /// The message to the one recipient.
+    message: Option<String>,
 }
 
 /// What an operator has chosen.
 struct Chosen {
     outcomes: BTreeSet<Outcome>,
+    /// The message to the only recipient.
+    only: Option<Loaded>,
     /// `None` for a name that is free.
     name: Option<String>,
 }
 
 impl Chosen {
-    fn of(form: &Form) -> Self {
+    async fn of(shared: &Shared, batch: &Batch, form: &Form) -> Answer<Self> {
+        let name = Some(form.get("name").unwrap_or_default().to_owned());
+        if let Some(message) = form.entered("message") {
+            return Ok(Self { name, ..Self::only(shared, batch, message).await? });
+        }
         let is_chosen = |outcome: &Outcome| form.get(&format!("outcome-{outcome}")).is_some();
         // A page never offers those who were reached.
         let outcomes = Outcome::ALL.iter().copied().filter(|outcome| *outcome != Outcome::Reached);
-        let outcomes = outcomes.filter(is_chosen).collect();
-        Self { outcomes, name: Some(form.get("name").unwrap_or_default().to_owned()) }
+        Ok(Self { outcomes: outcomes.filter(is_chosen).collect(), only: None, name })
+    }
+
+    /// The recipient of one message, if the message has an outcome but `reached`.
+    async fn only(shared: &Shared, batch: &Batch, id: &str) -> Answer<Self> {
+        let store = shared.store.as_ref();
+        let found = message_by_id(store, id).await?.filter(|(of, _)| of.id == batch.id);
+        let message = match found {
+            Some((_, key)) => store.load(vec![key]).await?.pop(),
+            None => None,
+        };
+        let unknown = || Problem::new(Kind::NotFound, format_args!("unknown message \"{id}\""));
+        let message = message.ok_or_else(unknown)?;
+        match as_counted(batch, &message.present).outcome() {
+            Some(outcome) if outcome != Outcome::Reached => {
+                Ok(Self { outcomes: [outcome].into(), only: Some(message), name: None })
+            }
+            _ => {
+                let sentence = "the recipient was reached, or may still be; nothing can be sent again";
+                Err(Problem::new(Kind::Conflict, sentence))
+            }
+        }
     }
 }
 
@@ -73,12 +110,16 @@ pub(super) async fn ask(
     call: Call,
 ) -> Answer<Response> {
     let batch = repeatable(&shared, &call, &campaign).await?;
+    if let Some(message) = &query.message {
+        let chosen = Chosen::only(&shared, &batch, message).await?;
+        return page(&shown(&shared, &session, &batch, chosen).await?);
+    }
     let outcomes = match query.outcome {
         Some(outcome) => [outcome].into(),
         // They may have the message: to send it to them twice is a choice.
         None => Outcome::ALL.iter().copied().filter(|it| !matches!(it, Outcome::Silent | Outcome::Unknown)).collect(),
     };
-    page(&shown(&shared, &session, &batch, Chosen { outcomes, name: None }).await?)
+    page(&shown(&shared, &session, &batch, Chosen { outcomes, only: None, name: None }).await?)
 }
 
 /// The page with what is chosen.
@@ -89,11 +130,11 @@ async fn shown(shared: &Shared, session: &Session, batch: &Batch, chosen: Chosen
         Some(name) => name,
         None => free_name(shared, &batch.display_name()).await?,
     };
-    let excluded = report.skipped.get(&SkipReason::Excluded.to_string()).copied().unwrap_or(0);
+    let excluded = excluded(&report);
     let outcomes = Outcome::ALL.iter().copied().filter(|outcome| *outcome != Outcome::Reached);
     let outcomes = outcomes.map(|outcome| AgainOutcome {
         outcome,
-        recipients: report.outcome(outcome) - if outcome == Outcome::Skipped { excluded } else { 0 },
+        recipients: repeatable_of(&report, outcome),
         is_chosen: chosen.outcomes.contains(&outcome),
     });
     let own = texts().results;
@@ -113,6 +154,11 @@ async fn shown(shared: &Shared, session: &Session, batch: &Batch, chosen: Chosen
         name,
         name_problem: None,
         problems: Vec::new(),
+        only: chosen.only.as_ref().zip(chosen.outcomes.first()).map(|(message, outcome)| AgainRecipient {
+            number: message.msisdn,
+            message: MessageId { key: message.key, tag: batch.tag }.to_string(),
+            outcome: *outcome,
+        }),
         outcomes: outcomes.filter(|row| row.recipients > 0).collect(),
         left_out: left_out.into_iter().filter(|(number, _)| *number > 0).map(|(_, sentence)| sentence).collect(),
         steps: steps.collect(),
@@ -157,7 +203,7 @@ pub(super) async fn repeat(
     form: Form,
 ) -> Answer<Response> {
     let batch = repeatable(&shared, &call, &campaign).await?;
-    let chosen = Chosen::of(&form);
+    let chosen = Chosen::of(&shared, &batch, &form).await?;
     let own = texts().results;
     let is_draft = match form.get("do") {
         Some("launch") => false,
@@ -165,7 +211,7 @@ pub(super) async fn repeat(
         // The Enter key in the field of the name.
         _ => return page(&shown(&shared, &session, &batch, chosen).await?),
     };
-    let outcomes = chosen.outcomes.clone();
+    let (outcomes, only) = (chosen.outcomes.clone(), chosen.only.as_ref().map(|message| message.key.n));
     let mut again = shown(&shared, &session, &batch, chosen).await?;
     let name = match object_name(&again.name) {
         Ok(name) => name,
@@ -179,7 +225,7 @@ pub(super) async fn repeat(
         return page(&again);
     }
     let config = current(&shared).await?;
-    let repeat = Repeat { name: Some(name), at: None, outcomes: Some(outcomes), is_draft };
+    let repeat = Repeat { name: Some(name), at: None, outcomes: Some(outcomes), only, is_draft };
     match launcher(&shared, &config, &call).repeat(&batch, &repeat).await {
         Ok(launched) => {
             let done = match launched.state {

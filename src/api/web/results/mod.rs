@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 
 use super::frame::no_such_method;
 use crate::api::Shared;
-pub(super) use again::may_repeat;
+pub(super) use again::{may_repeat, repeatable_of};
 pub(in crate::api) use counting::Countings;
 pub(super) use share::shared;
 
