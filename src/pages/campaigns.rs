@@ -85,9 +85,9 @@ pub(super) fn progress(look: &Look, recipients: Option<&str>) -> Bar {
     let link = |query: &str| recipients.map(|path| format!("{path}?{query}"));
     let parts = [
         ("reached", ENGLISH.reached, reached, link("outcome=reached")),
-        ("missed", ENGLISH.ended_otherwise, counts.done - reached, link("state=done&missed=true")),
-        ("awaiting", ENGLISH.awaiting, counts.to_come(state), link("state=awaiting")),
-        ("queued", ENGLISH.to_submit, counts.to_hand_over(state), link("state=queued")),
+        ("missed", ENGLISH.ended_otherwise, counts.done - reached, link("outcome=missed")),
+        ("awaiting", ENGLISH.awaiting, counts.to_come(state), link("outcome=awaiting")),
+        ("queued", ENGLISH.to_submit, counts.to_hand_over(state), link("outcome=to_submit")),
     ];
     Bar::of(look.report.audience, parts)
 }

@@ -1,13 +1,14 @@
 //! The recipients of a campaign, one message with its story, and the messages to a number.
 
 use askama::Template;
+use serde::{Deserialize, Serialize};
 
 use super::campaigns::campaign_path;
 use super::frame::Frame;
 use super::show::Plain;
 use crate::clock::format_time_exactly;
-use crate::domain::{Channel, Outcome, StepIndex, Timestamp};
-use crate::report::{MessageView, StateName, StepFact};
+use crate::domain::{Channel, Country, Outcome, StepIndex, Timestamp};
+use crate::report::{CodeFilter, CodeResult, MessageView, StepFact};
 use crate::story::{FactLine, Story};
 
 /// The recipients of a campaign.
@@ -19,8 +20,9 @@ pub struct RecipientsPage {
     pub campaign_id: String,
     pub rows: Vec<MessageView>,
     pub filter: RecipientFilter,
-    /// Whether the campaign can be sent again to some of them.
-    pub may_repeat: bool,
+    /// Whom of them the campaign can be sent to again.
+    pub repeatable: Option<Repeatable>,
+    pub looked_at: Option<LookedAt>,
     /// The steps of the campaign, each with its channel.
     pub steps: Vec<(StepIndex, Channel)>,
     /// Whether it is not the first page.
@@ -30,40 +32,105 @@ pub struct RecipientsPage {
     pub next: Option<String>,
 }
 
+/// How far the messages that are listed are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Standing {
+    /// Without an outcome.
+    Open,
+    /// Without an outcome, and to be submitted next.
+    ToSubmit,
+    /// Submitted: receipts may still come.
+    Awaiting,
+    /// With any outcome but `reached`.
+    Missed,
+    With(Outcome),
+}
+
+impl Standing {
+    /// Those that a list offers.
+    fn all() -> impl Iterator<Item = Self> {
+        let outcomes = Outcome::ALL.iter().copied().map(Self::With);
+        [Self::Missed, Self::Open, Self::ToSubmit, Self::Awaiting].into_iter().chain(outcomes)
+    }
+
+    /// Its word in an address.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::ToSubmit => "to_submit",
+            Self::Awaiting => "awaiting",
+            Self::Missed => "missed",
+            Self::With(outcome) => outcome.as_str(),
+        }
+    }
+}
+
+impl From<Standing> for String {
+    fn from(standing: Standing) -> Self {
+        standing.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for Standing {
+    type Error = &'static str;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        Self::all().find(|standing| standing.as_str() == word).ok_or("unknown state")
+    }
+}
+
 /// Which recipients are listed.
 #[derive(Debug, Default)]
 pub struct RecipientFilter {
     /// A number, or the client id of a recipient.
     pub whom: Option<String>,
-    pub state: Option<StateName>,
-    pub outcome: Option<Outcome>,
-    /// Every outcome but `reached`.
-    pub is_missed: bool,
-    /// Without an outcome so far.
-    pub is_open: bool,
-    /// The step at which a message is or ended, or at which the fact is true of it.
+    pub standing: Option<Standing>,
+    /// The step at which a message is or ended, or at which the fact or the code is true of it.
     pub step: Option<StepIndex>,
     pub fact: Option<StepFact>,
+    pub country: Option<Country>,
+    /// The step of a code is that of the list.
+    pub code: Option<CodeFilter>,
 }
 
 impl RecipientFilter {
-    pub const fn is_set(&self) -> bool {
-        let by_outcome = self.state.is_some() || self.outcome.is_some() || self.is_missed || self.is_open;
-        by_outcome || self.whom.is_some() || self.step.is_some()
+    const fn is_set(&self) -> bool {
+        self.whom.is_some() || self.standing.is_some() || self.has_more()
+    }
+
+    /// Whether one of the rarer fields is set.
+    const fn has_more(&self) -> bool {
+        self.step.is_some() || self.fact.is_some() || self.country.is_some() || self.code.is_some()
+    }
+
+    /// The outcomes whose recipients are listed, if these are all recipients with them: `None` stands for every outcome but
+    /// `reached`. A repetition is for whole outcomes.
+    pub fn whole_outcomes(&self) -> Option<Option<Outcome>> {
+        match self.standing? {
+            _ if self.whom.is_some() || self.has_more() => None,
+            Standing::Missed => Some(None),
+            Standing::With(outcome) if outcome != Outcome::Reached => Some(Some(outcome)),
+            Standing::Open | Standing::ToSubmit | Standing::Awaiting | Standing::With(_) => None,
+        }
     }
 }
 
-impl RecipientFilter {
-    /// The address at which these recipients are sent to again, after that of the campaign. A repetition is for whole
-    /// outcomes: not for one number, for those without an outcome, for those who were reached, or for
-    /// what became of them at a step.
-    fn repetition(&self) -> Option<String> {
-        let is_over = matches!(self.state, None | Some(StateName::Done));
-        let is_one =
-            self.whom.is_some() || self.step.is_some() || self.is_open || self.outcome == Some(Outcome::Reached);
-        let outcome = self.outcome.map(|outcome| format!("?outcome={outcome}")).unwrap_or_default();
-        (is_over && !is_one).then(|| format!("/again{outcome}"))
-    }
+/// The recipients of a list who can be sent to again.
+#[derive(Debug)]
+pub struct Repeatable {
+    /// `None` for all who were surely not reached.
+    pub outcome: Option<Outcome>,
+    pub recipients: i64,
+    /// Further recipients of the list, who may have the message.
+    pub may_have_it: i64,
+}
+
+/// How much of a list a page has looked at, where few or no recipients matched.
+#[derive(Debug)]
+pub struct LookedAt {
+    pub looked: u32,
+    pub all: u32,
 }
 
 impl RecipientsPage {
@@ -71,18 +138,52 @@ impl RecipientsPage {
         &self.frame
     }
 
-    /// The address at which the listed recipients are sent to again.
-    fn repetition(&self) -> Option<String> {
-        let may = self.frame.may_manage() && self.may_repeat;
-        self.filter.repetition().filter(|_| may).map(|query| format!("{}{query}", self.path()))
+    /// The address at which the listed recipients are sent to again, and the button that leads there.
+    fn repetition(&self) -> Option<(String, String)> {
+        let repeatable = self.repeatable.as_ref().filter(|_| self.frame.may_manage());
+        let Repeatable { outcome, recipients, .. } = repeatable.filter(|it| it.recipients > 0)?;
+        let query = outcome.map(|outcome| format!("?outcome={outcome}")).unwrap_or_default();
+        let text = self.frame.texts().on_messages.send_again_to(*recipients, *outcome);
+        Some((format!("{}/again{query}", self.path()), text))
+    }
+
+    /// What to know about further recipients of the list.
+    fn may_have_it(&self) -> Option<String> {
+        let number = self.repeatable.as_ref().map(|it| it.may_have_it).filter(|number| *number > 0)?;
+        Some(self.frame.texts().on_messages.may_have_it(number))
+    }
+
+    fn looked_at(&self) -> Option<String> {
+        let LookedAt { looked, all } = *self.looked_at.as_ref()?;
+        Some(self.frame.texts().on_messages.looked_at(looked, all))
     }
 
     fn path(&self) -> String {
         campaign_path(&self.campaign_id)
     }
 
-    fn is_chosen(&self, outcome: impl Plain<Outcome>) -> bool {
-        self.filter.outcome == Some(outcome.plain())
+    /// The states and outcomes that the list can be filtered by: word, text, and whether it is chosen.
+    fn standings(&self) -> Vec<(&'static str, &'static str, bool)> {
+        let t = self.frame.texts();
+        let text = |standing| match standing {
+            Standing::Open => t.on_messages.open,
+            Standing::ToSubmit => t.to_submit,
+            Standing::Awaiting => t.awaiting,
+            Standing::Missed => t.on_messages.missed,
+            Standing::With(outcome) => t.outcome_name(outcome),
+        };
+        let choice = |standing: Standing| (standing.as_str(), text(standing), self.filter.standing == Some(standing));
+        Standing::all().map(choice).collect()
+    }
+
+    /// The code that the list is filtered by.
+    fn code(&self) -> String {
+        let code = self.filter.code.map(|by| by.code);
+        code.map(|code| code.map_or_else(|| NO_CODE.to_owned(), |code| code.to_string())).unwrap_or_default()
+    }
+
+    fn has_result(&self, result: &CodeResult) -> bool {
+        self.filter.code.and_then(|by| by.result).as_ref() == Some(result)
     }
 
     fn is_at(&self, step: &StepIndex) -> bool {
@@ -92,12 +193,10 @@ impl RecipientsPage {
     fn has_fact(&self, fact: &StepFact) -> bool {
         self.filter.fact.as_ref() == Some(fact)
     }
-
-    /// The word of the state that is listed.
-    fn state_word(&self) -> &'static str {
-        self.filter.state.map_or("", StateName::as_str)
-    }
 }
+
+/// The word for reasons without a code.
+pub const NO_CODE: &str = "none";
 
 /// One message, with what happened to it.
 #[derive(Debug, Template)]
@@ -107,6 +206,8 @@ pub struct MessagePage<'a> {
     pub story: &'a Story,
     pub campaign: String,
     pub campaign_id: String,
+    /// Whether the campaign can be sent again.
+    pub may_repeat: bool,
 }
 
 impl MessagePage<'_> {
@@ -116,6 +217,32 @@ impl MessagePage<'_> {
 
     fn path(&self) -> String {
         campaign_path(&self.campaign_id)
+    }
+
+    /// The address at which the campaign is sent again to this recipient alone.
+    fn repetition(&self) -> Option<String> {
+        let may = self.may_repeat && self.frame.may_manage();
+        repetition_of_one(&self.path(), &self.story.id, self.story.brief.outcome).filter(|_| may)
+    }
+
+    /// How the message ended, or where it is, in a sentence.
+    fn answer(&self) -> &'static str {
+        let own = self.frame.texts().on_messages;
+        let brief = &self.story.brief;
+        match brief.outcome {
+            Some(outcome) => own.ended(outcome, brief.skipped),
+            None => own.going_on(brief.state),
+        }
+    }
+
+    fn advice(&self) -> Option<&'static str> {
+        self.frame.texts().on_messages.advice(self.story.brief.outcome?, self.story.brief.skipped)
+    }
+
+    /// A sentence of the story without the provider's ids, which are among the facts.
+    fn without_ids(&self, text: &str) -> String {
+        let umids = self.story.brief.umids.iter();
+        umids.fold(text.to_owned(), |text, umid| text.replace(&format!(" as {umid}"), ""))
     }
 
     /// Whether a line names one of the ten rules, by its number.
@@ -132,6 +259,13 @@ impl MessagePage<'_> {
     fn exactly(&self, at: impl Plain<Timestamp>) -> String {
         format_time_exactly(at.plain(), self.frame.zone)
     }
+}
+
+/// The address at which a campaign is sent again to one of its recipients; `None` for a recipient who was reached or may
+/// still be.
+pub fn repetition_of_one(campaign: &str, message: &str, outcome: Option<Outcome>) -> Option<String> {
+    outcome.filter(|outcome| *outcome != Outcome::Reached)?;
+    Some(format!("{campaign}/again?message={message}"))
 }
 
 /// The messages that a search has found.

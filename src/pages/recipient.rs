@@ -49,7 +49,13 @@ pub struct WishLine {
 /// An entry of the history.
 #[derive(Debug)]
 pub enum Contact {
-    Message { at: Timestamp, campaign_path: String, view: MessageView },
+    Message {
+        at: Timestamp,
+        campaign_path: String,
+        view: MessageView,
+        /// The address at which the campaign is sent again to this recipient.
+        repetition: Option<String>,
+    },
     Reply(Reply),
 }
 

@@ -8,6 +8,7 @@ use super::campaign::{OutcomeRow, outcomes};
 use super::campaigns::campaign_path;
 use super::figures::Portion;
 use super::frame::Frame;
+use super::messages::{NO_CODE, Standing};
 use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
 use crate::clock::{format_time, format_time_short};
@@ -104,6 +105,8 @@ pub struct Tables<'a> {
     pub counted: &'a Breakdown,
     pub currency: Option<&'a str>,
     pub at: Timestamp,
+    /// The address of the campaign's recipients. Readers without an account get no link to them.
+    pub recipients: Option<String>,
 }
 
 impl Tables<'_> {
@@ -135,6 +138,37 @@ impl Tables<'_> {
 
     pub(super) fn has_costs(&self) -> bool {
         self.counted.countries.iter().any(|country| country.spent().is_some())
+    }
+
+    /// The list of a country's recipients, or of those with this outcome or without one. `None` if there are none to list.
+    fn of_country(&self, country: &CountryReport, standing: Option<Standing>, number: i64) -> Option<String> {
+        let code = country.country.filter(|_| number > 0)?;
+        let outcome = standing.map(|standing| format!("&outcome={}", standing.as_str())).unwrap_or_default();
+        Some(format!("{}?country={code}{outcome}", self.recipients.as_ref()?))
+    }
+
+    pub(super) fn all_of(&self, country: &CountryReport) -> Option<String> {
+        self.of_country(country, None, country.audience)
+    }
+
+    pub(super) fn reached_of(&self, country: &CountryReport) -> Option<String> {
+        self.with_outcome(country, Outcome::Reached)
+    }
+
+    pub(super) fn open_of(&self, country: &CountryReport) -> Option<String> {
+        self.of_country(country, Some(Standing::Open), country.open)
+    }
+
+    pub(super) fn with_outcome(&self, country: &CountryReport, outcome: impl Plain<Outcome>) -> Option<String> {
+        let outcome = outcome.plain();
+        self.of_country(country, Some(Standing::With(outcome)), country.outcome(outcome))
+    }
+
+    /// The list of the recipients for whom the provider gave a reason.
+    pub(super) fn with_code(&self, code: &CodeReport) -> Option<String> {
+        let number = code.code.map_or_else(|| NO_CODE.to_owned(), |code| code.to_string());
+        let path = self.recipients.as_ref()?;
+        Some(format!("{path}?step={}&code={number}&result={}", code.step, code.result))
     }
 
     pub(super) fn cost(&self, country: &CountryReport) -> String {

@@ -51,12 +51,13 @@ for (const [device, options] of [['desktop', DESKTOP], ['phone', PHONE], ['wide'
     if (await count.count() > 0) await count.click();
     await page.getByRole('heading', { name: 'By country', exact: true }).waitFor();
     await look('tables');
-    await page.goto(`${campaign}/recipients?missed=true&state=done`);
+    await page.goto(`${campaign}/recipients?outcome=missed`);
     await look('missed');
-    await page.getByRole('link', { name: 'What happened' }).first().click();
-    await look('message');
-    await page.goto(`${campaign}/recipients`);
     await page.locator('tbody th a').first().click();
+    await look('message');
+    await page.getByText('Rules, ids and recorded facts').click();
+    await look('message-details');
+    await page.getByRole('link', { name: 'Everything about' }).click();
     await look('recipient');
     await page.getByRole('link', { name: 'Opt out…' }).click();
     await look('opt-out');

@@ -181,7 +181,7 @@ test('cells that are HTML, formulas and directions stay text, from the upload to
     await harmless();
   }
   await page.goto(`${campaign}/recipients`);
-  await page.getByRole('link', { name: 'What happened' }).first().click();
+  await page.locator('tbody th a').first().click();
   await page.getByRole('heading', { name: 'What happened' }).waitFor();
   await harmless();
 });

@@ -11,19 +11,21 @@ use super::admit::Session;
 use super::campaigns::{with_cursor, without_cursor};
 use super::frame::page;
 use super::recipients::{is_known, number_of};
+use super::results::{may_repeat, repeatable_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::book::Book;
 use crate::campaign::find_exactly;
-use crate::domain::{Loaded, MessageId, Msisdn, Outcome, Plan, StepIndex};
+use crate::domain::{Loaded, MessageId, Msisdn, Outcome, Plan, State as MessageState, StepIndex};
 use crate::pages::{
-    FoundPage, MessagePage, Part, Place, RecipientFilter, RecipientsPage, campaign_path, recipient_path,
+    FoundPage, LookedAt, MessagePage, NO_CODE, Part, Place, RecipientFilter, RecipientsPage, Repeatable, Standing,
+    campaign_path, recipient_path,
 };
 use crate::report::{
-    MessageFilter, MessageView, MessageViews, RecipientCursor, StateName, StepFact, message_by_id, messages_from,
-    messages_to, messages_to_within,
+    CodeFilter, CodeResult, MessageView, MessageViews, RecipientCursor, Report, StepFact, as_counted, message_by_id,
+    messages_from, messages_to, messages_to_within, messages_with_code, numbers_of, retain_with_code,
 };
-use crate::store::{Batch, Whom};
+use crate::store::{Batch, Store, Whom};
 use crate::story;
 
 /// Messages of a page.
@@ -35,49 +37,84 @@ const SHOWN: u32 = 50;
 pub(super) struct RecipientsQuery {
     whom: String,
     #[serde(deserialize_with = "super::form::known")]
-    state: Option<StateName>,
-    #[serde(deserialize_with = "super::form::known")]
-    outcome: Option<Outcome>,
-    /// Every outcome but `reached`.
-    missed: bool,
-    /// Without an outcome.
-    open: bool,
+    outcome: Option<Standing>,
     /// The number of a step, and what is true there; without it, where a message is or ended.
     step: String,
     #[serde(deserialize_with = "super::form::known")]
     fact: Option<StepFact>,
+    country: String,
+    /// A code of the provider, or the word for none.
+    code: String,
+    #[serde(deserialize_with = "super::form::known")]
+    result: Option<CodeResult>,
     #[serde(skip_serializing)]
     cursor: String,
 }
 
 impl RecipientsQuery {
     fn filter(&self) -> RecipientFilter {
+        let step = self.step.parse::<u8>().ok().and_then(|step| StepIndex::new(step.checked_sub(1)?));
+        let code = match self.code.trim() {
+            NO_CODE => Some(None),
+            code => code.parse().ok().map(Some),
+        };
         RecipientFilter {
             whom: Some(self.whom.trim().to_owned()).filter(|whom| !whom.is_empty()),
-            state: self.state,
-            outcome: self.outcome,
-            is_missed: self.missed,
-            is_open: self.open,
-            step: self.step.parse::<u8>().ok().and_then(|step| StepIndex::new(step.checked_sub(1)?)),
-            fact: self.fact,
+            standing: self.outcome,
+            step,
+            // A fact is about a step: without one it is no filter.
+            fact: self.fact.filter(|_| step.is_some()),
+            country: self.country.trim().to_uppercase().parse().ok(),
+            code: code.map(|code| CodeFilter { code, result: self.result, step }),
+        }
+    }
+}
+
+impl Standing {
+    fn is_of(self, batch: &Batch, message: &Loaded) -> bool {
+        let present = as_counted(batch, &message.present);
+        let is_cancelled = batch.state.is_cancelled();
+        match (self, present.state) {
+            (Self::Missed, MessageState::Done { outcome, .. }) => outcome != Outcome::Reached,
+            (Self::With(wanted), MessageState::Done { outcome, .. }) => outcome == wanted,
+            (Self::Open | Self::ToSubmit | Self::Awaiting, MessageState::Done { .. })
+            | (Self::Missed | Self::With(_), _) => false,
+            (Self::Open, _) => true,
+            // In a cancelled campaign nothing is to be submitted, and receipts may come for all that is open.
+            (Self::ToSubmit, state) => !is_cancelled && !matches!(state, MessageState::Awaiting { .. }),
+            (Self::Awaiting, state) => is_cancelled || matches!(state, MessageState::Awaiting { .. }),
         }
     }
 }
 
 impl RecipientFilter {
+    /// Whether it wants a message. The code is not looked at: the row of a message has none.
     fn wants(&self, batch: &Batch, message: &Loaded) -> bool {
-        let by = MessageFilter { state: self.state, outcome: self.outcome };
-        let reached = MessageFilter { state: None, outcome: Some(Outcome::Reached) };
-        let done = MessageFilter { state: Some(StateName::Done), outcome: None };
-        // A fact is about a step: without one it is ignored.
         let is_there = |step: StepIndex| match self.fact {
             Some(fact) => fact.holds(batch, message, step),
+            // The code happened at the step, wherever the message is now.
+            None if self.code.is_some() => true,
             None => message.present.step == step,
         };
-        by.wants(batch, message)
-            && !(self.is_missed && reached.wants(batch, message))
-            && !(self.is_open && done.wants(batch, message))
+        self.standing.is_none_or(|standing| standing.is_of(batch, message))
+            && self.country.is_none_or(|country| message.country == country)
             && self.step.is_none_or(is_there)
+    }
+
+    /// One page of the wanted messages, and where the next one begins.
+    async fn page(&self, store: &dyn Store, batch: &Batch, from: u32) -> Answer<(Vec<Loaded>, Option<u32>)> {
+        let wanted = |message: &Loaded| self.wants(batch, message);
+        Ok(match (self.whom.as_deref().map(whom), self.code) {
+            (None, None) => messages_from(store, batch, from, SHOWN, wanted).await?,
+            (None, Some(code)) => messages_with_code(store, batch, (from, SHOWN), code, wanted).await?,
+            (Some(whom), code) => {
+                let (mut messages, next) = messages_to_within(store, batch, whom, from, SHOWN, wanted).await?;
+                if let Some(code) = code {
+                    retain_with_code(store, batch, &mut messages, code).await?;
+                }
+                (messages, next)
+            }
+        })
     }
 }
 
@@ -99,10 +136,11 @@ pub(super) async fn of_campaign(
     let filter = query.filter();
     let cursors = shared.cursors("recipient-pages", &(batch.id.0, &query)).await?;
     let from = cursors.position::<u32>(&query.cursor)?.unwrap_or(0);
-    let wanted = |message: &Loaded| filter.wants(&batch, message);
-    let (messages, next) = match filter.whom.as_deref().map(whom) {
-        Some(whom) => messages_to_within(store, &batch, whom, from, SHOWN, wanted).await?,
-        None => messages_from(store, &batch, from, SHOWN, wanted).await?,
+    let (messages, next) = filter.page(store, &batch, from).await?;
+    let is_full = messages.len() == SHOWN as usize;
+    let looked_at = match next.filter(|_| filter.whom.is_none() && !is_full) {
+        Some(next) => Some(LookedAt { looked: next, all: numbers_of(store, &batch).await? }),
+        None => None,
     };
     let next = next.map(|next| cursors.write(&next)).transpose()?;
     let plan = store.plan(batch.id).await?;
@@ -113,12 +151,26 @@ pub(super) async fn of_campaign(
         campaign: batch.display_name(),
         campaign_id: batch.public_id().to_string(),
         rows: MessageViews::of(store, &batch).await?.read(&messages).await?,
+        repeatable: repeatable(&shared, &batch, &filter).await?,
+        looked_at,
         filter,
-        may_repeat: super::results::may_repeat(&batch),
         is_later: from > 0,
         first: without_cursor(&uri),
         next: next.map(|next| with_cursor(&uri, &next)),
     })
+}
+
+/// Whom of a list the campaign can be sent to again.
+async fn repeatable(shared: &Shared, batch: &Batch, filter: &RecipientFilter) -> Answer<Option<Repeatable>> {
+    let Some(outcome) = filter.whole_outcomes().filter(|_| may_repeat(batch)) else { return Ok(None) };
+    let report = Report::read(shared.store.as_ref(), batch).await?;
+    let number = |outcome| repeatable_of(&report, outcome);
+    let may_have_it = number(Outcome::Silent) + number(Outcome::Unknown);
+    let all: i64 = Outcome::ALL.iter().copied().filter(|outcome| *outcome != Outcome::Reached).map(number).sum();
+    Ok(Some(match outcome {
+        Some(outcome) => Repeatable { outcome: Some(outcome), recipients: number(outcome), may_have_it: 0 },
+        None => Repeatable { outcome: None, recipients: all - may_have_it, may_have_it },
+    }))
 }
 
 pub(super) async fn show(
@@ -139,6 +191,7 @@ pub(super) async fn show(
         story: &story,
         campaign: batch.display_name(),
         campaign_id: batch.public_id().to_string(),
+        may_repeat: may_repeat(&batch),
     })
 }
 

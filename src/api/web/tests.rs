@@ -309,8 +309,11 @@ async fn recipients_are_found_by_number_id_and_outcome() {
         assert_eq!(shown.status, StatusCode::OK, "{query}: {}", shown.text);
         shown.text.matches("href=\"/messages/").count()
     };
-    assert_eq!((count("").await, count("outcome=&whom=+").await, count("state=queued").await), (2, 2, 2));
-    assert_eq!((count("outcome=reached").await, count("state=done&missed=true").await), (0, 0));
+    assert_eq!((count("").await, count("outcome=&whom=+").await, count("outcome=to_submit").await), (2, 2, 2));
+    assert_eq!((count("outcome=reached").await, count("outcome=missed").await), (0, 0));
+    assert_eq!((count("outcome=open").await, count("outcome=awaiting").await), (2, 0));
+    assert_eq!((count("country=sg").await, count("country=MY").await, count("country=Mars").await), (2, 0, 2));
+    assert_eq!((count("code=1").await, count("code=none&result=rejected").await, count("code=x").await), (0, 0, 2));
     // A word that does not exist is no filter.
     assert_eq!(count("outcome=nonsense").await, 2);
     let page = browser.get(&format!("{campaign}/recipients")).await.text;
@@ -322,6 +325,11 @@ async fn recipients_are_found_by_number_id_and_outcome() {
     assert_eq!(place(&by_name), campaign);
     let story = browser.get(&first_message(&page)).await.text;
     assert!(story.contains("launched") && story.contains("Each decision was checked"), "{story}");
+    assert!(story.contains(">To submit</span> <strong>The next step waits to be submitted."), "{story}");
+    assert!(
+        !story.split("<details class=\"card\">").next().unwrap().contains("msg_"),
+        "ids are among the details: {story}"
+    );
 }
 
 #[tokio::test]

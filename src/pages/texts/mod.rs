@@ -4,6 +4,7 @@
 
 mod access;
 mod audiences;
+mod messages;
 mod progress;
 mod recipients;
 mod results;
@@ -40,6 +41,7 @@ texts! {
     Texts {
         access: &'static access::AccessTexts = &access::ENGLISH;
         audiences: &'static audiences::AudienceTexts = &audiences::ENGLISH;
+        on_messages: &'static messages::MessageTexts = &messages::ENGLISH;
         on_progress: &'static progress::ProgressTexts = &progress::ENGLISH;
         on_recipients: &'static recipients::RecipientTexts = &recipients::ENGLISH;
         results: &'static results::ResultTexts = &results::ENGLISH;
@@ -181,10 +183,8 @@ texts! {
     // Recipients of a campaign, and one message.
     number = "Number";
     client_id = "Your id";
-    now_at = "Step";
     message = "Message";
     whom = "Number or your own id";
-    any_outcome = "Any";
     search = "Search";
     story = "What happened";
     rule = "rule";

@@ -2,7 +2,7 @@
 
 use super::texts;
 use crate::domain::text::{grouped, plural};
-use crate::domain::{Channel, Keyword, Msisdn, OptOutSource};
+use crate::domain::{Keyword, Msisdn, OptOutSource};
 use crate::pages::show::Plain;
 use crate::pages::{ConsentDone, Opted};
 
@@ -183,13 +183,6 @@ impl RecipientTexts {
     }
 
     /// `step 2, SMS`.
-    pub fn step_on(&self, step: &u8, channel: &Option<Channel>) -> String {
-        match channel {
-            Some(channel) => format!("step {step} · {channel}"),
-            None => format!("step {step}"),
-        }
-    }
-
     pub fn everything(&self, number: &Msisdn) -> String {
         format!("{} {number}", self.everything_about)
     }

@@ -9,14 +9,15 @@ use serde::Deserialize;
 
 use super::super::admit::Session;
 use super::super::frame::page;
+use super::super::results::may_repeat;
 use super::after_cursor;
 use super::replies::Reader;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, current};
 use crate::domain::{Channel, Keyword, Msisdn, Timestamp};
 use crate::optout::{NumberView, WishView};
-use crate::pages::{ConsentDone, Contact, Part, Place, RecipientPage, WishLine, campaign_path};
-use crate::report::{HistoryCounts, HistoryCursor, HistoryEntry, MessageViews, history_of};
+use crate::pages::{ConsentDone, Contact, Part, Place, RecipientPage, WishLine, campaign_path, repetition_of_one};
+use crate::report::{HistoryCounts, HistoryCursor, HistoryEntry, MessageView, MessageViews, history_of};
 use crate::store::{Sender, Whom};
 
 /// Entries of a page of the history.
@@ -100,7 +101,13 @@ async fn contacts(shared: &Shared, entries: Vec<HistoryEntry>) -> Answer<Vec<Con
             HistoryEntry::Message { at, batch, message } => {
                 let campaign_path = campaign_path(&batch.public_id().to_string());
                 let views = MessageViews::of(store, &batch).await?.read(&[message]).await?;
-                let contact = |view| Contact::Message { at, campaign_path: campaign_path.clone(), view };
+                let contact = |view: MessageView| Contact::Message {
+                    at,
+                    repetition: repetition_of_one(&campaign_path, &view.id, view.outcome)
+                        .filter(|_| may_repeat(&batch)),
+                    campaign_path: campaign_path.clone(),
+                    view,
+                };
                 contacts.extend(views.into_iter().map(contact));
             }
             HistoryEntry::Reply(reply) => contacts.push(Contact::Reply(reader.read(&reply).await?)),

@@ -31,9 +31,13 @@ pub(super) async fn report(
     })
 }
 
-/// Its tables as a page shows them.
-pub(super) fn shown<'a>(counted: &'a CountedTables, currency: Option<&'a str>) -> Tables<'a> {
-    Tables { counted: &counted.tables, currency, at: counted.at }
+/// Its tables as a page shows them; with the address of the recipients, numbers lead there.
+pub(super) fn shown<'a>(
+    counted: &'a CountedTables,
+    currency: Option<&'a str>,
+    recipients: Option<String>,
+) -> Tables<'a> {
+    Tables { counted: &counted.tables, currency, at: counted.at, recipients }
 }
 
 /// The currency of the prices of a campaign.
@@ -54,7 +58,11 @@ pub(super) async fn tables(
         None => TablesStage::NotCounted,
         Some(Stage::Counting { done, of }) => TablesStage::Counting { done: *done, of: *of },
         Some(Stage::Failed(why)) => TablesStage::Failed(why.clone()),
-        Some(Stage::Counted(counted)) => TablesStage::Counted(shown(counted, currency.as_deref())),
+        Some(Stage::Counted(counted)) => {
+            let path = campaign_path(&batch.public_id().to_string());
+            let recipients = batch.purged_at.is_none().then(|| format!("{path}/recipients"));
+            TablesStage::Counted(shown(counted, currency.as_deref(), recipients))
+        }
     };
     page(&TablesPage {
         frame: session.frame(Place::Below(Part::Campaigns)),

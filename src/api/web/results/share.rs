@@ -173,7 +173,7 @@ pub(in crate::api::web) async fn shared(
     let counted = shared.0.countings.counted(batch.id);
     let mut response = page(&SharedReportPage {
         report: &report,
-        tables: counted.as_deref().map(|counted| shown(counted, report.currency.as_deref())),
+        tables: counted.as_deref().map(|counted| shown(counted, report.currency.as_deref(), None)),
         started_at: batch.started_at,
         finished_at: batch.finished_at,
         made_at: now,

@@ -11,10 +11,11 @@ use tower_service::Service as _;
 use crate::access::By;
 use crate::api::door::Peer;
 use crate::api::native::tests::{Answered, Bench};
-use crate::api::web::tests::{Browser, launched, place};
+use crate::api::web::tests::{Browser, first_message, launched, place};
 use crate::api::web::writing::tests::Author;
-use crate::domain::{Scope, Span};
-use crate::store::AuditFilter;
+use crate::domain::{BatchId, MessageKey, Scope, Span, StepIndex};
+use crate::engine::Ruling;
+use crate::store::{AuditFilter, Receipt, WebhookGroup};
 
 const DAY: i64 = 86_400;
 
@@ -52,7 +53,10 @@ async fn tables_are_counted_when_asked_for_and_downloaded() {
     assert_eq!(place(&early), path, "there is nothing to download yet");
     assert_eq!(place(&browser.post(&path, &[]).await), path);
     let shown = counted(&browser, &path).await;
-    assert!(shown.contains(">SG</th><td class=\"number\">2</td>"), "{shown}");
+    assert!(
+        shown.contains(">SG</th><td class=\"number\"><a href=\"") && shown.contains("country=SG\">2</a>"),
+        "{shown}"
+    );
     assert!(shown.contains("The provider reported no errors") && shown.contains("the figures still change"), "{shown}");
     let csv = browser.get(&format!("{campaign}/report/csv?table=countries")).await;
     assert_eq!(csv.text, "country,recipients,reached,open,cost,currency\nSG,2,0,2,,\n");
@@ -234,13 +238,18 @@ async fn recipients_with_an_outcome_are_sent_to_again_once() {
     browser.post(&format!("{campaign}/cancel"), &[]).await;
     let listed = browser.get(&format!("{campaign}/recipients?outcome=cancelled")).await.text;
     assert!(listed.contains(&format!("href=\"{campaign}/again?outcome=cancelled\"")), "{listed}");
-    for none in ["outcome=reached", "open=true", "state=queued", "whom=%2B6591000001"] {
+    assert!(listed.contains("Send again to the 2 recipients who were cancelled"), "{listed}");
+    let listed = browser.get(&format!("{campaign}/recipients?outcome=missed")).await.text;
+    assert!(listed.contains(&format!("href=\"{campaign}/again\"")), "{listed}");
+    assert!(listed.contains("Send again to the 2 recipients not reached"), "{listed}");
+    assert!(listed.contains("<option value=\"missed\" selected>Not reached"), "{listed}");
+    for none in ["", "outcome=reached", "outcome=open", "outcome=to_submit", "outcome=missed&whom=%2B6591000001"] {
         let listed = browser.get(&format!("{campaign}/recipients?{none}")).await.text;
         assert!(!listed.contains("/again"), "{none}: {listed}");
     }
     let asked = browser.get(&format!("{campaign}/again?outcome=cancelled")).await.text;
     assert!(asked.contains("name=\"outcome-cancelled\" value=\"on\" checked"), "{asked}");
-    assert!(asked.contains("value=\"Promo 2\"") && asked.contains("2 recipients at most"), "{asked}");
+    assert!(asked.contains("value=\"Promo 2\"") && asked.contains("At most 2 recipients"), "{asked}");
 
     let again = format!("{campaign}/again");
     let none = browser.post(&again, &[("name", "Promo 2"), ("outcome-reached", "on"), ("do", "launch")]).await.text;
@@ -257,6 +266,76 @@ async fn recipients_with_an_outcome_are_sent_to_again_once() {
     assert_eq!(bench.store.batches(None).await.unwrap().len(), 2);
     let origin = browser.get(&campaign).await.text;
     assert!(origin.contains("Sent again as") && origin.contains(">Promo 2</a>"), "{origin}");
+}
+
+#[tokio::test]
+async fn one_recipient_is_sent_to_again() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    let message = first_message(&browser.get(&format!("{campaign}/recipients")).await.text);
+    let id = message.rsplit('/').next().unwrap();
+    let path = format!("{campaign}/again?message={id}");
+    assert!(!browser.get(&message).await.text.contains(&path), "it may still be reached");
+    assert_eq!(browser.get(&path).await.status, StatusCode::CONFLICT);
+    browser.post(&format!("{campaign}/cancel"), &[]).await;
+    let shown = browser.get(&message).await.text;
+    assert!(shown.contains(&format!("href=\"{path}\"")) && shown.contains("Nothing was sent"), "{shown}");
+    let number = shown.split("href=\"/recipients/").nth(1).unwrap().split('"').next().unwrap();
+    assert!(browser.get(&format!("/recipients/{number}")).await.text.contains(&format!("href=\"{path}\"")));
+    let asked = browser.get(&path).await.text;
+    assert!(asked.contains("Send again only to") && asked.contains(number), "{asked}");
+    assert!(!asked.contains("name=\"outcome-"), "{asked}");
+    let fields = [("message", id), ("name", "Promo for one"), ("do", "launch")];
+    let shown = followed(&browser, &browser.post(&format!("{campaign}/again"), &fields).await).await;
+    assert!(shown.contains("The campaign is launched.") && shown.contains("1 recipient<"), "{shown}");
+    let other = [("message", "msg_0"), ("name", "Promo for none"), ("do", "launch")];
+    assert_eq!(browser.post(&format!("{campaign}/again"), &other).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn figures_by_country_and_code_lead_to_the_recipients_behind_them() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let key = |n| MessageKey { batch: BatchId(1), n };
+    let failed = |n, code| Receipt {
+        key: key(n),
+        step: StepIndex::FIRST,
+        stamp: bench.shared.clock.now(),
+        state: "undelivered".to_owned(),
+        detail: String::new(),
+        code,
+        received: bench.shared.clock.now(),
+        tries: None,
+        umid: None,
+        ruling: Ruling::default(),
+    };
+    let receipts = vec![failed(0, 1), failed(1, 0)];
+    bench.store.take(WebhookGroup { receipts, ..WebhookGroup::default() }).await.unwrap();
+    let browser = reader(&bench).await;
+    let path = format!("{campaign}/report/tables");
+    browser.post(&path, &[]).await;
+    let shown = counted(&browser, &path).await;
+    for (query, recipients) in [
+        ("country=SG", 2),
+        ("country=SG&outcome=open", 2),
+        ("step=1&code=1&result=undelivered", 1),
+        ("step=1&code=none&result=undelivered", 1),
+    ] {
+        let link = format!("{campaign}/recipients?{query}");
+        assert!(shown.contains(&format!("href=\"{}\"", link.replace('&', "&#38;"))), "{link}: {shown}");
+        let listed = browser.get(&link).await.text;
+        assert_eq!(listed.matches("href=\"/messages/").count(), recipients, "{link}: {listed}");
+    }
+    for (query, recipients) in [
+        ("code=1&result=rejected", 0),
+        ("step=2&code=1", 0),
+        ("code=1&whom=%2B6500000000", 0),
+        ("code=1&country=MY", 0),
+    ] {
+        let listed = browser.get(&format!("{campaign}/recipients?{query}")).await.text;
+        assert_eq!(listed.matches("href=\"/messages/").count(), recipients, "{query}: {listed}");
+    }
 }
 
 #[tokio::test]

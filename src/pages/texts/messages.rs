@@ -1,0 +1,180 @@
+//! The texts about what became of one message, and about lists of messages.
+
+use super::texts;
+use crate::domain::text::{grouped, plural, span};
+use crate::domain::{Outcome, SkipReason, Status};
+use crate::pages::show::Plain;
+use crate::report::{CodeResult, StepBrief, StepResult};
+use crate::story::{ExplainedStep, FailureReason};
+
+texts! {
+    /// The texts about what became of messages.
+    MessageTexts;
+    details = "Rules, ids and recorded facts";
+    rules = "The rule behind each decision";
+    ids = "Ids";
+    all_messages = "All messages";
+    send_again = "Send again…";
+    what_to_do = "What to do:";
+
+    // Lists.
+    any = "Any";
+    standing = "State or outcome";
+    recipient = "Recipient";
+    open = "Open (all)";
+    missed = "Not reached (all)";
+    more_filters = "More filters";
+    country = "Country";
+    country_hint = "Two letters, such as SG.";
+    code = "Code of the provider";
+    code_hint = "A number, or none.";
+    result = "Reported";
+    any_result = "At any time";
+    rejected = "In the answer to the submission";
+    undelivered = "After the submission";
+}
+
+/// A status within a sentence.
+fn spoken(status: Status) -> String {
+    status.as_str().to_lowercase()
+}
+
+impl MessageTexts {
+    /// The state of a message without an outcome.
+    pub fn state_name(&self, state: &str) -> &'static str {
+        match state {
+            "queued" => "To submit",
+            "sending" => "Being submitted",
+            "awaiting" => "Waiting for receipts",
+            _ => "Done",
+        }
+    }
+
+    /// What became of a message at a step: `not delivered in time`.
+    pub fn step_result(&self, step: &StepBrief) -> String {
+        self.result_within(step, "in time")
+    }
+
+    fn result_within(&self, step: &StepBrief, within: &str) -> String {
+        let success = spoken(step.success);
+        let best = step.best.filter(|best| *best > Status::Accepted).map(spoken);
+        let with_best = |text: String| match &best {
+            Some(best) => format!("{text} (last status: {best})"),
+            None => text,
+        };
+        match step.result {
+            StepResult::PassedOver => "not for this country".to_owned(),
+            StepResult::Queued => "to submit".to_owned(),
+            StepResult::Sending => "being submitted".to_owned(),
+            StepResult::Awaiting => with_best("waiting for receipts".to_owned()),
+            StepResult::Reached => best.unwrap_or(success),
+            StepResult::NotInTime => with_best(format!("not {success} {within}")),
+            StepResult::Undelivered => "undelivered".to_owned(),
+            StepResult::Rejected => "rejected".to_owned(),
+            StepResult::CouldNotLeave => "could not be submitted in time".to_owned(),
+            StepResult::OutsideWindow => "no open 24-hour window".to_owned(),
+            StepResult::MissingVariable => "a value is missing".to_owned(),
+            StepResult::NoReceipt => with_best("no receipt".to_owned()),
+            StepResult::Unknown => "unknown whether it was submitted".to_owned(),
+            StepResult::Submitted => with_best("submitted".to_owned()),
+            StepResult::NotSent => "not sent".to_owned(),
+        }
+    }
+
+    /// The same with its reason: `undelivered: not on this channel, or absent (code 1)`.
+    pub fn explained(&self, step: &ExplainedStep) -> String {
+        let within =
+            step.patience.map_or_else(|| "in time".to_owned(), |patience| format!("within {}", span(patience)));
+        let text = self.result_within(&step.brief, &within);
+        match step.reason {
+            Some(FailureReason { meaning, code: Some(code) }) => format!("{text}: {meaning} (code {code})"),
+            Some(FailureReason { meaning, code: None }) => format!("{text}: {meaning}"),
+            None => text,
+        }
+    }
+
+    /// How a message ended, in a sentence.
+    pub fn ended(&self, outcome: impl Plain<Outcome>, skipped: Option<SkipReason>) -> &'static str {
+        match outcome.plain() {
+            Outcome::Reached => "The recipient was reached.",
+            Outcome::Undelivered => "The recipient was not reached: the last step failed.",
+            Outcome::Silent => "No receipt says whether the last step arrived. The recipient may have the message.",
+            Outcome::Unknown => {
+                "It is unknown whether the provider has the last submission. The recipient may have the message."
+            }
+            Outcome::Expired => "The recipient was not reached: the time was over before the next step was submitted.",
+            Outcome::Cancelled => "Nothing was sent: the campaign was cancelled first.",
+            Outcome::Skipped => match skipped {
+                Some(SkipReason::OptedOut) => "Nothing was sent: the recipient has opted out.",
+                Some(SkipReason::MissingVariable) => "Nothing was sent: a variable has neither a value nor a default.",
+                Some(SkipReason::OutsideWindow) => "Nothing was sent: the 24-hour window was closed.",
+                Some(SkipReason::Excluded) => "Nothing was sent: the campaign excludes the number.",
+                Some(SkipReason::NoStep) => "Nothing was sent: no step is for the country of the number.",
+                None => "Nothing was sent.",
+            },
+        }
+    }
+
+    /// What an operator can do about it. `None` if there is nothing to do.
+    pub fn advice(&self, outcome: impl Plain<Outcome>, skipped: Option<SkipReason>) -> Option<&'static str> {
+        match outcome.plain() {
+            Outcome::Reached => None,
+            Outcome::Undelivered => Some("check the number, or send again later."),
+            Outcome::Silent | Outcome::Unknown => {
+                Some("wait: a later receipt still counts. If you send again, the recipient may get the message twice.")
+            }
+            Outcome::Expired => Some("send again. A later end, or more time until a recipient is given up, helps."),
+            Outcome::Cancelled => Some("send again, if the message is still wanted."),
+            Outcome::Skipped => match skipped? {
+                SkipReason::OptedOut => Some("nothing, until the recipient opts in again."),
+                SkipReason::MissingVariable => {
+                    Some("add the value to the recipient file, or a default to the text, and use the campaign again.")
+                }
+                SkipReason::OutsideWindow => Some("use a template: it needs no open window."),
+                SkipReason::Excluded => Some("remove the number from the exclusions, and use the campaign again."),
+                SkipReason::NoStep => Some("add a step for this country, and use the campaign again."),
+            },
+        }
+    }
+
+    pub fn code_result(&self, result: &CodeResult) -> &'static str {
+        match result {
+            CodeResult::Rejected => self.rejected,
+            CodeResult::Undelivered => self.undelivered,
+        }
+    }
+
+    /// Where a message without an outcome is, in a sentence.
+    pub fn going_on(&self, state: &str) -> &'static str {
+        match state {
+            "queued" => "The next step waits to be submitted.",
+            "sending" => "The next step is being submitted.",
+            _ => "The step was submitted. Its receipts may still come.",
+        }
+    }
+
+    /// The button that sends again to the recipients of a list.
+    pub fn send_again_to(&self, recipients: impl Plain<i64>, outcome: Option<Outcome>) -> String {
+        let recipients = plural(recipients.plain(), "recipient", "recipients");
+        match outcome {
+            None | Some(Outcome::Reached) => format!("Send again to the {recipients} not reached"),
+            Some(Outcome::Undelivered) => format!("Send again to the {recipients} with failed messages"),
+            Some(Outcome::Silent) => format!("Send again to the {recipients} without a receipt"),
+            Some(Outcome::Unknown) => format!("Send again to the {recipients} with an unknown result"),
+            Some(Outcome::Expired) => format!("Send again to the {recipients} whose time was over"),
+            Some(Outcome::Cancelled) => format!("Send again to the {recipients} who were cancelled"),
+            Some(Outcome::Skipped) => format!("Send again to the {recipients} who were skipped"),
+        }
+    }
+
+    /// Those among the recipients not reached who may have the message.
+    pub fn may_have_it(&self, recipients: impl Plain<i64>) -> String {
+        let recipients = plural(recipients.plain(), "more recipient", "more recipients");
+        format!("{recipients} may have the message: no receipt came, or the result is unknown.")
+    }
+
+    /// How much of a long list this page has looked at.
+    pub fn looked_at(&self, looked: u32, all: u32) -> String {
+        format!("Looked at {} of {}; the next page goes on.", grouped(looked), plural(all, "recipient", "recipients"))
+    }
+}
