@@ -121,7 +121,7 @@ impl MessageTexts {
             Outcome::Reached => None,
             Outcome::Undelivered => Some("check the number, or send again later."),
             Outcome::Silent | Outcome::Unknown => {
-                Some("wait: a later receipt still counts. If you send again, the recipient may get the message twice.")
+                Some("wait, a later receipt still counts. If you send again, the recipient may get the message twice.")
             }
             Outcome::Expired => Some("send again. A later end, or more time until a recipient is given up, helps."),
             Outcome::Cancelled => Some("send again, if the message is still wanted."),
