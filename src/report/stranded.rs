@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::domain::text::{plural, shell};
-use crate::domain::{BatchState, Channel, Count, Member, Plan, Step, StepIndex, Tallies};
+use crate::domain::{BatchId, BatchState, Channel, Count, Member, Plan, Step, StepIndex, Tallies};
 use crate::store::{Batch, Batches, Result};
 
 /// A step of a campaign whose lane is gone, and no other lane takes over.
@@ -65,9 +65,12 @@ impl Stranded {
     pub async fn everywhere(store: &dyn Batches, config: &Config) -> Result<Vec<(Batch, Self)>> {
         let in_play = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused, BatchState::Finished];
         let mut all = Vec::new();
-        for batch in store.batches(Some(in_play)).await? {
-            let Some(plan) = store.plan(batch.id).await? else { continue };
-            let found = Self::of(&batch, &plan, &store.tallies(batch.id).await?, config);
+        let batches = store.batches(Some(in_play)).await?;
+        let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id).collect();
+        let (plans, tallies) = (store.plans(ids.clone()).await?, store.tallies_of(ids).await?);
+        for batch in batches {
+            let Some(plan) = plans.get(&batch.id) else { continue };
+            let found = Self::of(&batch, plan, tallies.get(&batch.id).unwrap_or(&Tallies::default()), config);
             all.extend(found.into_iter().map(|stranded| (batch.clone(), stranded)));
         }
         Ok(all)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{BatchState, Count, Plan, Tallies};
+use crate::domain::{BatchId, BatchState, Count, Plan, Tallies};
 use crate::store::{Batches, HeldBy, Hold, Result};
 
 /// Queued messages by lane and content. A step with several lanes counts for each of them.
@@ -28,9 +28,11 @@ impl QueuedMessages {
     /// The queued messages of all running campaigns.
     pub async fn everywhere(store: &dyn Batches) -> Result<Self> {
         let mut waiting = Self::default();
-        for batch in store.batches(Some(vec![BatchState::Running])).await? {
-            let Some(plan) = store.plan(batch.id).await? else { continue };
-            waiting.add(&plan, &store.tallies(batch.id).await?);
+        let running = store.batches(Some(vec![BatchState::Running])).await?;
+        let ids: Vec<BatchId> = running.iter().map(|batch| batch.id).collect();
+        let tallies = store.tallies_of(ids.clone()).await?;
+        for (batch, plan) in store.plans(ids).await? {
+            waiting.add(&plan, tallies.get(&batch).unwrap_or(&Tallies::default()));
         }
         Ok(waiting)
     }

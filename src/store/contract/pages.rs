@@ -71,10 +71,20 @@ async fn a_page_of_batches_has_what_its_filter_wants(desk: Desk) {
         (BatchFilter { is_campaign: Some(false), ..all.clone() }, vec![single]),
         (BatchFilter { name: Some("pROMO".to_owned()), ..all.clone() }, vec![trial, promo]),
         (BatchFilter { states: Some(vec![BatchState::Draft]), ..all.clone() }, vec![draft]),
+        (
+            BatchFilter { states: Some(vec![BatchState::Running, BatchState::Draft]), ..all.clone() },
+            vec![single, draft, trial, promo],
+        ),
         (BatchFilter { states: Some(vec![BatchState::Settled]), ..all.clone() }, vec![]),
     ] {
         assert_eq!(desk.page(filter.clone(), None, 9).await, (wanted, None), "{filter:?}");
     }
+    desk.begin_batch_of(None, desk.audience(None, 1).await).await;
+    let hidden = BatchFilter { states: Some(vec![BatchState::Launching]), ..all.clone() };
+    assert_eq!(desk.page(hidden, None, 9).await, (vec![], None));
+    let running = BatchFilter { states: Some(vec![BatchState::Running]), ..all.clone() };
+    assert_eq!(desk.page(running.clone(), None, 2).await, (vec![single, trial], Some(trial)));
+    assert_eq!(desk.page(running, Some(trial), 2).await, (vec![promo], None));
     let page = desk.batch_page(all, None, 9).await.unwrap();
     let tests: Vec<BatchId> = page.batches.iter().filter(|(_, is_test)| *is_test).map(|(batch, _)| batch.id).collect();
     assert_eq!(tests, [trial]);

@@ -205,13 +205,29 @@ pub(super) async fn all(connection: &mut SqliteConnection, states: Option<Vec<Ba
 /// Batches that one page looks at, so that a filter with few matches costs no more than another.
 const LOOKED_AT: u32 = 5_000;
 
-pub(super) const PAGE: &str = "SELECT *, (SELECT body->>'$.is_test' FROM plan WHERE digest = candidate.plan) AS is_test
-     FROM (SELECT * FROM batch WHERE id < ?1 AND state > 0 ORDER BY id DESC LIMIT ?2) AS candidate
-     WHERE state IN (SELECT value FROM json_each(?3))
-         AND (?4 IS NULL OR instr(lower(name), lower(?4)) > 0)
-         AND (?5 IS NULL OR (name IS NOT NULL) = ?5)
-         AND (?6 OR NOT coalesce((SELECT body->>'$.is_test' FROM plan WHERE digest = candidate.plan), 0))
-     ORDER BY id DESC LIMIT ?7";
+/// A page of the batches of a source, latest first. The plan of a batch is read only after the other conditions, because it
+/// is long.
+macro_rules! page {
+    ($source:literal) => {
+        concat!(
+            "SELECT *, (SELECT body->>'$.is_test' FROM plan WHERE digest = batch.plan) AS is_test FROM ",
+            $source,
+            " AND state IN (SELECT value FROM json_each(?2)) AND id < ?1
+              AND (?3 IS NULL OR instr(lower(name), lower(?3)) > 0)
+              AND (?4 IS NULL OR (name IS NOT NULL) = ?4)
+              AND (?5 OR NOT coalesce((SELECT body->>'$.is_test' FROM plan WHERE digest = batch.plan), 0))
+              ORDER BY id DESC LIMIT ?6"
+        )
+    };
+}
+
+/// Ends as soon as the page is full.
+pub(super) const PAGE: &str = page!("batch WHERE state > 0 AND id >= ?7");
+/// Batches that are neither settled nor cancelled are few, and found wherever they are.
+pub(super) const PAGE_IN_PLAY: &str = page!("batch INDEXED BY batch_open WHERE state < 8");
+/// The last batch that a page looks at, if there may be more after it.
+pub(super) const LOOKED_AT_LAST: &str =
+    "SELECT id FROM batch WHERE id < ?1 AND state > 0 ORDER BY id DESC LIMIT 1 OFFSET ?2";
 
 pub(super) async fn page(
     connection: &mut SqliteConnection,
@@ -220,31 +236,32 @@ pub(super) async fn page(
     limit: u32,
 ) -> Work<BatchPage> {
     let states = filter.states.as_deref().unwrap_or(BatchState::ALL);
-    let states = json_list(states.iter().map(|state| i64::from(state.code())));
+    // A batch that is being launched is hidden.
+    let states: Vec<BatchState> = states.iter().copied().filter(|state| *state != BatchState::Launching).collect();
+    let are_in_play = !states.iter().any(|state| matches!(state, BatchState::Cancelled | BatchState::Settled));
     let before = before.map_or(i64::MAX, |before| i64::from(before.0));
-    // The plan of a batch is read only after the other conditions, because it is long.
-    let rows = sqlx::query(PAGE)
+    let last = match are_in_play {
+        true => None,
+        false => {
+            let last = sqlx::query(LOOKED_AT_LAST).bind(before).bind(LOOKED_AT - 1);
+            let last = last.fetch_optional(&mut *connection).await?;
+            last.map(|row| Ok::<_, Fault>(BatchId(small(&row, "id")?))).transpose()?
+        }
+    };
+    let rows = sqlx::query(if are_in_play { PAGE_IN_PLAY } else { PAGE })
         .bind(before)
-        .bind(LOOKED_AT)
-        .bind(states)
+        .bind(json_list(states.iter().map(|state| i64::from(state.code()))))
         .bind(&filter.name)
         .bind(filter.is_campaign)
         .bind(filter.tests)
         .bind(limit)
+        .bind(last.map_or(0, |last| i64::from(last.0)))
         .fetch_all(&mut *connection)
         .await?;
     let read = |row: &SqliteRow| Ok((batch(row)?, row.try_get::<Option<bool>, _>("is_test")?.unwrap_or(false)));
     let batches: Vec<(Batch, bool)> = rows.iter().map(read).collect::<Work<_>>()?;
-    if batches.len() == limit as usize {
-        return Ok(BatchPage { next: batches.last().map(|(last, _)| last.id), batches });
-    }
-    // The last batch that was looked at, if there are more behind it.
-    let last = sqlx::query("SELECT id FROM batch WHERE id < ?1 AND state > 0 ORDER BY id DESC LIMIT 1 OFFSET ?2")
-        .bind(before)
-        .bind(LOOKED_AT - 1)
-        .fetch_optional(connection)
-        .await?;
-    Ok(BatchPage { batches, next: last.map(|row| Ok::<_, Fault>(BatchId(small(&row, "id")?))).transpose()? })
+    let next = if batches.len() == limit as usize { batches.last().map(|(last, _)| last.id) } else { last };
+    Ok(BatchPage { next, batches })
 }
 
 /// Of each length of campaigns, the index leads to those that started too late to have ended before.

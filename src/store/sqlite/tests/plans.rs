@@ -22,7 +22,7 @@ const BOUND_SETS: [&str; 8] = [
 ];
 
 /// Pages of lists, which are walks of one index.
-const WALKS: [&str; 14] = [
+const WALKS: [&str; 16] = [
     receipts::STRAYS,
     inbound::AFTER.all,
     inbound::AFTER.of_recipient,
@@ -33,6 +33,8 @@ const WALKS: [&str; 14] = [
     nodes::EVENTS_BEFORE,
     nodes::EVENTS_OF_BATCH_BEFORE,
     opt_outs::LIST,
+    batches::PAGE,
+    batches::LOOKED_AT_LAST,
     batches::OF_AUDIENCE,
     audiences::SIEVES_FROM,
     rejected::ALL,
@@ -151,7 +153,9 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (nodes::EVENTS_BEFORE, &["event USING INTEGER PRIMARY KEY (rowid<?)"]),
         (nodes::EVENTS_OF_BATCH_BEFORE, &["event_batch (batch=? AND id<?)"]),
         (opt_outs::LIST, &["opt_out USING INTEGER PRIMARY KEY (rowid>?)"]),
-        (batches::PAGE, &["batch USING INTEGER PRIMARY KEY (rowid<?)"]),
+        (batches::PAGE, &["batch USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]),
+        (batches::PAGE_IN_PLAY, &["batch USING INDEX batch_open (state=? AND rowid<?)"]),
+        (batches::LOOKED_AT_LAST, &["batch USING INTEGER PRIMARY KEY (rowid<?)"]),
         (batches::SENT_BETWEEN, &["SEARCH batch USING INDEX batch_sent (<expr>=? AND started_at>? AND started_at<?)"]),
         (batches::TO_START_BETWEEN, &["SEARCH batch USING INDEX batch_open (state=?)"]),
         (batches::OF_AUDIENCE, &["used USING PRIMARY KEY (audience=? AND batch<?)", "batch USING INTEGER PRIMARY KEY"]),
