@@ -55,6 +55,10 @@ pub enum AccessError {
     #[error("unknown operator \"{name}\"; see `volley operator list`")]
     UnknownOperator { name: String },
     #[error(
+        "\"{name}\" is the last operator with the scope admin who can sign in; give another operator the scope admin first"
+    )]
+    LastAdmin { name: String },
+    #[error(
         "the setup token is invalid, used up or expired; create a key beside the server: volley key create --name admin \
          --scope admin"
     )]

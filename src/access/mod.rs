@@ -103,11 +103,13 @@ impl Access {
         Ok(Arc::clone(&known.caller))
     }
 
-    /// Checks that the key or the session of a caller that was admitted may still be used. An answer that goes on for long
-    /// asks.
+    /// Checks that the key or the session of a caller that was admitted may still be used, with the scopes of that time. An
+    /// answer that goes on for long asks.
     pub async fn recheck(&self, caller: &Caller, now: Timestamp) -> Result<(), Denied> {
         if let Some(session) = caller.session {
-            return self.valid_session(session, now).await.map(drop);
+            let (_, operator) = self.valid_session(session, now).await?;
+            // With other scopes, the caller is another one: the next request is checked by these.
+            return if operator.scopes == caller.scopes { Ok(()) } else { Err(Denied::NoSession) };
         }
         // The caller of a test has no key.
         let Ok(id) = caller.id.parse::<KeyId>() else { return Ok(()) };

@@ -5,7 +5,7 @@ use super::passwords;
 use super::{Access, AccessError, By, InvalidKey};
 use crate::config::Secret;
 use crate::domain::{AuditAction, Scopes, Timestamp};
-use crate::store::{Error, Keys, OperatorAccount, Result, SecretDigest};
+use crate::store::{Error, Keys, OperatorAccount, Result, ScopesSet, SecretDigest};
 
 /// Operators that one store call reads.
 const PAGE: u32 = 500;
@@ -86,6 +86,27 @@ impl Access {
         let entry = by.did(AuditAction::PasswordSet, name, now);
         self.store.set_password(name.to_owned(), hash, entry).await?;
         self.operator(name).await
+    }
+
+    /// Sets the scopes of an operator, which apply from the next request on. Returns the operator, and whether that changed
+    /// anything.
+    pub async fn set_scopes(
+        &self,
+        name: &str,
+        scopes: Scopes,
+        by: &By,
+        now: Timestamp,
+    ) -> std::result::Result<(OperatorAccount, bool), AccessError> {
+        if scopes.is_empty() {
+            return Err(InvalidKey::NoScope.into());
+        }
+        let entry = by.did(AuditAction::ScopesSet, name, now);
+        let is_changed = match self.store.set_operator_scopes(name.to_owned(), scopes, entry).await? {
+            ScopesSet::Set => true,
+            ScopesSet::Unchanged => false,
+            ScopesSet::NoAdminLeft => return Err(AccessError::LastAdmin { name: name.to_owned() }),
+        };
+        Ok((self.operator(name).await?, is_changed))
     }
 
     /// Disables or enables an operator. Returns the operator, and whether that changed anything.

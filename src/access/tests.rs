@@ -441,6 +441,26 @@ async fn a_session_ends_with_its_operator_and_for_answers_that_go_on() {
 }
 
 #[tokio::test]
+async fn new_scopes_apply_to_sessions_from_the_next_request() {
+    let access = with_ann().await;
+    let secret = signed_in(&access, at(0)).await;
+    let before = access.session(secret.expose(), at(1)).await.unwrap().caller;
+    let set = async |scopes: &[Scope]| access.set_scopes("ann", scopes.iter().copied().collect(), &ann(), at(2)).await;
+    assert!(set(&[Scope::Read]).await.unwrap().1 && !set(&[Scope::Read]).await.unwrap().1);
+    let after = access.session(secret.expose(), at(3)).await.unwrap().caller;
+    assert_eq!((after.check(Scope::Read), after.check(Scope::Manage)), (Ok(()), Err(Denied::Scope(Scope::Manage))));
+    assert_eq!(access.recheck(&before, at(3)).await, Err(Denied::NoSession), "a live page ends");
+    assert_eq!(access.recheck(&after, at(3)).await, Ok(()));
+
+    assert!(set(&[]).await.unwrap_err().to_string().contains("without a scope"));
+    set(&[Scope::Admin]).await.unwrap();
+    let last = set(&[Scope::Read]).await.unwrap_err().to_string();
+    assert!(last.contains("\"ann\" is the last operator with the scope admin"), "{last}");
+    let unknown = access.set_scopes("carl", Scopes::default().with(Scope::Read), &ann(), at(4)).await.unwrap_err();
+    assert!(unknown.to_string().contains("unknown operator \"carl\""));
+}
+
+#[tokio::test]
 async fn the_form_token_belongs_to_one_session() {
     let access = with_ann().await;
     let (first, second) = (signed_in(&access, at(0)).await, signed_in(&access, at(0)).await);

@@ -64,6 +64,24 @@ Examples:
         #[arg(long)]
         json: bool,
     },
+    /// Set the scopes of an operator, from the next request on.
+    #[command(after_help = "\
+The scopes replace the present ones. The last operator with the scope admin keeps it.
+
+Example:
+  volley operator scopes ann --scope read,manage")]
+    Scopes {
+        /// The operator's name.
+        name: String,
+        /// What the operator may do: read, send, manage or admin. Several are separated by commas.
+        #[arg(long = "scope", value_name = "SCOPE", required = true, value_delimiter = ',')]
+        scopes: Vec<Scope>,
+        #[command(flatten)]
+        operator: Operator,
+        /// Print one JSON object, as `operator create`.
+        #[arg(long)]
+        json: bool,
+    },
     /// Disable an operator, who can then no longer sign in.
     #[command(after_help = "Example:\n  volley operator disable ann")]
     Disable(ChangeArgs),
@@ -115,6 +133,15 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
             let set = Access::new(Arc::clone(&store)).set_password(&name, password, &by, context.now()).await;
             store.close().await;
             print(&set?, "has a new password", json)?;
+        }
+        Command::Scopes { name, scopes, operator, json } => {
+            let context = &context.acting(&operator);
+            let store = context.existing_store().await?;
+            let (by, scopes) = (By::command(&context.by), scopes.into_iter().collect());
+            let set = Access::new(Arc::clone(&store)).set_scopes(&name, scopes, &by, context.now()).await;
+            store.close().await;
+            let (operator, is_changed) = set?;
+            print(&operator, if is_changed { "has new scopes" } else { "has these scopes already" }, json)?;
         }
         Command::Disable(args) => set_disabled(context, args, true).await?,
         Command::Enable(args) => set_disabled(context, args, false).await?,

@@ -16,5 +16,6 @@ words! {
         OperatorEnabled = 7, "operator enabled";
         SignedIn = 8, "signed in";
         SignedOut = 9, "signed out";
+        ScopesSet = 10, "scopes set";
     }
 }

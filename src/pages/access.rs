@@ -18,6 +18,7 @@ pub enum AccessDone {
     Created,
     PasswordSet,
     OwnPassword,
+    ScopesSet,
     Disabled,
     Enabled,
     WebhookCreated,
@@ -38,6 +39,7 @@ impl AccessDone {
             Self::Created => "created",
             Self::PasswordSet => "password-set",
             Self::OwnPassword => "own-password",
+            Self::ScopesSet => "scopes-set",
             Self::Disabled => "disabled",
             Self::Enabled => "enabled",
             Self::WebhookCreated => "webhook-created",
@@ -286,6 +288,27 @@ pub struct NewOperatorPage {
 impl NewOperatorPage {
     const fn frame(&self) -> &Frame {
         &self.frame
+    }
+}
+
+/// The form of an operator's scopes.
+#[derive(Debug, Template)]
+#[template(path = "operator_scopes.html")]
+pub struct OperatorScopesPage {
+    pub frame: Frame,
+    pub name: String,
+    /// Whether they are the own ones.
+    pub is_own: bool,
+    pub scopes: ScopeChoices,
+}
+
+impl OperatorScopesPage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn path(&self) -> String {
+        operator_path(&self.name)
     }
 }
 

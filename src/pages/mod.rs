@@ -48,7 +48,8 @@ mod writing;
 
 pub use access::{
     AccessDone, AccessState, AskPage, AuditLogPage, AuditRow, Choices, KeyRow, KeysPage, NewKeyPage, NewOperatorPage,
-    OperatorRow, OperatorsPage, PasswordPage, ScopeChoices, SecretKind, SecretPage, ShownSecret, operator_path,
+    OperatorRow, OperatorScopesPage, OperatorsPage, PasswordPage, ScopeChoices, SecretKind, SecretPage, ShownSecret,
+    operator_path,
 };
 pub use again::{AgainOutcome, AgainPage, AgainRecipient, UseAgainPage};
 pub use assets::{ASSETS, Asset, Assets};

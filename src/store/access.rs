@@ -89,6 +89,16 @@ pub struct OperatorAccount {
     pub disabled_at: Option<Timestamp>,
 }
 
+/// What became of new scopes of an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScopesSet {
+    Set,
+    /// The operator has these scopes already, or is unknown.
+    Unchanged,
+    /// Nothing was changed: no operator with the scope `admin` could sign in any more.
+    NoAdminLeft,
+}
+
 /// An operator who is signed in to the pages with one browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {

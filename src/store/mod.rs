@@ -37,7 +37,7 @@ mod walk;
 
 pub use access::{
     ApiKey, AuditActor, AuditEntry, AuditFilter, AuditRequest, AuditWho, KeyLimits, LastUse, OperatorAccount,
-    PasswordHash, SecretDigest, Session, SetupToken,
+    PasswordHash, ScopesSet, SecretDigest, Session, SetupToken,
 };
 pub use batch::{
     Amendment, Batch, BatchFilter, BatchPage, Call, ClientIds, Edition, Joined, Joining, NewBatch, NewCall, Over,

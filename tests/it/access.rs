@@ -155,6 +155,9 @@ async fn an_operator_is_managed_by_commands() {
     run(at, &["operator", "password", "ann", "--password-file", "none"]).ended(1).says(&["password file none"]);
     assert_eq!((signed_in(PASSWORD).await, signed_in("a longer password").await), (Err(Denied::SignIn), Ok(())));
 
+    let scopes = |scope: &'static str| run(at, &["operator", "scopes", "ann", "--scope", scope]);
+    assert_eq!(scopes("read,admin").ended(0).stdout, "The operator ann has new scopes.\n");
+    scopes("read").ended(1).says(&["is the last operator with the scope admin"]);
     run(at, &["operator", "disable", "ann"]).ended(0);
     assert_eq!(signed_in("a longer password").await, Err(Denied::Disabled { name: "ann".to_owned() }));
     let listed = run(at, &["operator", "list", "--json"]).ended(0);
@@ -165,7 +168,7 @@ async fn an_operator_is_managed_by_commands() {
     assert_eq!(signed_in("a longer password").await, Ok(()));
     run(at, &["operator", "enable", "ben"]).ended(1).says(&["unknown operator \"ben\""]);
     let log = ran(volley(at, &["audit-log"])).ended(0).stdout;
-    for action in ["operator created", "password set", "operator disabled", "operator enabled"] {
+    for action in ["operator created", "password set", "scopes set", "operator disabled", "operator enabled"] {
         assert_eq!(log.matches(&format!("ann: {action}: ann")).count(), 1, "{action} in {log}");
     }
 }

@@ -208,6 +208,7 @@ fn operations(document: Option<OpenApi>) -> Operations {
         .add(admin, routes!(operators::get))
         .add(admin.with_secret(), routes!(operators::create))
         .add(admin.with_secret(), routes!(operators::set_password))
+        .add(admin, routes!(operators::set_scopes))
         .add(admin, routes!(operators::disable))
         .add(admin, routes!(operators::enable))
         .add(admin, routes!(webhooks::list))

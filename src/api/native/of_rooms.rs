@@ -37,7 +37,7 @@ impl From<AccessError> for Problem {
             AccessError::Key(_) => Self::new(Kind::Invalid, error),
             AccessError::KeyExists { .. } | AccessError::OperatorExists { .. } => Self::new(Kind::NameTaken, error),
             AccessError::UnknownKey { .. } | AccessError::UnknownOperator { .. } => Self::new(Kind::NotFound, error),
-            AccessError::Revoked { .. } => Self::new(Kind::Conflict, error),
+            AccessError::Revoked { .. } | AccessError::LastAdmin { .. } => Self::new(Kind::Conflict, error),
             AccessError::SetupToken => Self::new(Kind::Forbidden, error),
             AccessError::Store(error) => error.into(),
             AccessError::Random(_) | AccessError::Hash(_) => Self::failed(&error),

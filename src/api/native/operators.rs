@@ -117,12 +117,40 @@ pub(super) async fn set_password(
     Ok(changed(StatusCode::OK, &operator))
 }
 
+/// New scopes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"scopes": ["read", "manage"]}))]
+pub(super) struct ScopesBody {
+    /// What the operator may do from now on.
+    scopes: Scopes,
+}
+
+/// The operator after a change that may have changed nothing.
+fn maybe_changed((operator, is_changed): (OperatorAccount, bool)) -> Response {
+    match is_changed {
+        true => changed(StatusCode::OK, &operator),
+        false => JsonAnswer(OperatorView::new(&operator)).into_response(),
+    }
+}
+
+/// Set the scopes of an operator, from the next request on.
+#[utoipa::path(put, path = "/operators/{operator}/scopes", operation_id = "set_operator_scopes", tag = "operators",
+    params(("operator" = String, Path, description = "Name of the operator.")), request_body = ScopesBody,
+    responses((status = 200, description = "The operator.", body = OperatorView), (status = 404), (status = 409)))]
+pub(super) async fn set_scopes(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    call: Call,
+    Asked(asked): Asked,
+    Json(ScopesBody { scopes }): Json<ScopesBody>,
+) -> Answer<Response> {
+    let by = By::caller(&call.caller, asked);
+    Ok(maybe_changed(shared.0.access.set_scopes(&name, scopes, &by, shared.clock.now()).await?))
+}
+
 async fn set_disabled(shared: &Shared, name: &str, is_disabled: bool, by: &By) -> Answer<Response> {
-    let done = shared.0.access.set_disabled(name, is_disabled, by, shared.clock.now()).await?;
-    Ok(match done {
-        (operator, true) => changed(StatusCode::OK, &operator),
-        (operator, false) => JsonAnswer(OperatorView::new(&operator)).into_response(),
-    })
+    Ok(maybe_changed(shared.0.access.set_disabled(name, is_disabled, by, shared.clock.now()).await?))
 }
 
 /// Disable an operator, who can then no longer sign in.

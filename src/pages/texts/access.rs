@@ -79,6 +79,9 @@ texts! {
     repeat_password = "New password again";
     password_hint = "At least 12 characters on one line.";
     passwords_differ = "the two passwords differ; enter the same one twice";
+    set_scopes = "Set scopes";
+    scopes_lead = "The operator has exactly the scopes that are checked, from the next request on, also where signed in already.";
+    scopes_self = "This is you: without the scope admin you no longer see this page.";
     disable = "Disable";
     disable_ask = "Disable…";
     disable_lead = "The operator is signed out everywhere, and cannot sign in until an admin enables the name again. The links to reports that the operator made end for good.";
@@ -241,6 +244,10 @@ impl AccessTexts {
         format!("Remove the webhook {name}?")
     }
 
+    pub fn scopes_title(&self, name: &str) -> String {
+        format!("Scopes of {name}")
+    }
+
     pub fn password_title(&self, name: &str) -> String {
         format!("Password of {name}")
     }
@@ -280,6 +287,7 @@ impl AccessTexts {
             AccessDone::Created => "The operator is created, and can sign in now.",
             AccessDone::PasswordSet => "The password is set. The operator's sessions have ended.",
             AccessDone::OwnPassword => "Your password is changed. Your other sessions have ended.",
+            AccessDone::ScopesSet => "The scopes are set. They apply from the operator's next request on.",
             AccessDone::Disabled => "The operator is disabled and signed out.",
             AccessDone::Enabled => "The operator is enabled, and can sign in again.",
             AccessDone::WebhookEnabled => "The webhook is enabled. Waiting deliveries are sent first.",

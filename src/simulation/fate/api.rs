@@ -1,14 +1,14 @@
 //! The verbs of the API and of webhooks.
 
 use super::Mortal;
-use crate::domain::{BatchId, KeyId, SketchId, Timestamp, Zone};
+use crate::domain::{BatchId, KeyId, Scopes, SketchId, Timestamp, Zone};
 use crate::events::Origin;
 use crate::store::{
     AlertKey, ApiKey, AuditEntry, AuditFilter, Begun, Cursor, Deliveries, Delivery, EventRow, FanOut, FeedRow,
     FeedState, FlowCount, Health, Inbound, Keys, LastUse, NewDelivery, NewRequest, NewSubscription, ObservedMessage,
     OpenAlert, OperatorAccount, PasswordHash, Receiver, ReceiverHealth, ReceiverKind, Replay, RequestKey, Requests,
-    Result, SchemaVersion, SecretDigest, Session, Sessions, SetupToken, SharedReport, SharedReports, Sketch, Sketches,
-    StoredAnswer, Subscription, SubscriptionChange, SubscriptionId, Tried, WebhookCounts, WriterFigures,
+    Result, SchemaVersion, ScopesSet, SecretDigest, Session, Sessions, SetupToken, SharedReport, SharedReports, Sketch,
+    Sketches, StoredAnswer, Subscription, SubscriptionChange, SubscriptionId, Tried, WebhookCounts, WriterFigures,
 };
 
 through! {
@@ -24,6 +24,7 @@ through! {
         reads operators(after: Option<String>, limit: u32) -> Vec<OperatorAccount>;
         writes create_operator(operator: OperatorAccount, setup: Option<SecretDigest>, entry: AuditEntry) -> bool;
         writes set_password(name: String, password: PasswordHash, entry: AuditEntry) -> bool;
+        writes set_operator_scopes(name: String, scopes: Scopes, entry: AuditEntry) -> ScopesSet;
         writes set_operator_disabled(name: String, since: Option<Timestamp>, entry: AuditEntry) -> bool;
         writes offer_setup(token: SetupToken, now: Timestamp) -> bool;
         reads setup_token() -> Option<SetupToken>;

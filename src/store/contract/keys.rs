@@ -6,7 +6,7 @@ use super::{Desk, at, for_every_store};
 use crate::domain::{AuditAction, KeyId, Scope, Scopes, Span};
 use crate::store::{
     ApiKey, AuditActor, AuditEntry, AuditFilter, AuditRequest, AuditWho, Cursor, Error, KeyLimits, LastUse,
-    OperatorAccount, PasswordHash, SecretDigest, SetupToken,
+    OperatorAccount, PasswordHash, ScopesSet, SecretDigest, SetupToken,
 };
 
 for_every_store!(
@@ -17,6 +17,7 @@ for_every_store!(
     keys_are_listed_page_by_page,
     the_last_use_never_goes_back,
     an_operator_is_read_as_created_and_changed,
+    the_last_operator_with_admin_who_can_sign_in_keeps_it,
     a_setup_token_is_offered_only_before_the_first_key_or_operator,
     a_setup_token_is_replaced_only_after_its_end,
     a_setup_token_creates_one_key,
@@ -204,6 +205,30 @@ async fn an_operator_is_read_as_created_and_changed(desk: Desk) {
     assert_eq!(desk.operator(nobody()).await.unwrap(), None);
 }
 
+async fn the_last_operator_with_admin_who_can_sign_in_keeps_it(desk: Desk) {
+    let admin = Scopes::default().with(Scope::Admin);
+    let reader = Scopes::default().with(Scope::Read);
+    for name in ["ann", "ben"] {
+        let operator = OperatorAccount { scopes: admin, ..operator(name) };
+        desk.create_operator(operator, None, entry(AuditAction::OperatorCreated, 1)).await.unwrap();
+    }
+    let set = async |name: &str, scopes| {
+        desk.set_operator_scopes(name.to_owned(), scopes, entry(AuditAction::ScopesSet, 2)).await.unwrap()
+    };
+    let scopes = async |name: &str| desk.operator(name.to_owned()).await.unwrap().unwrap().scopes;
+    desk.set_operator_disabled("ben".to_owned(), Some(at(2)), entry(AuditAction::OperatorDisabled, 2)).await.unwrap();
+    assert_eq!(set("ann", reader).await, ScopesSet::NoAdminLeft, "the other admin cannot sign in");
+    assert_eq!(scopes("ann").await, admin);
+    desk.set_operator_disabled("ben".to_owned(), None, entry(AuditAction::OperatorEnabled, 2)).await.unwrap();
+    assert_eq!(set("ann", admin.with(Scope::Read)).await, ScopesSet::Set, "more scopes take nothing away");
+    assert_eq!(set("ann", reader).await, ScopesSet::Set);
+    assert_eq!(set("ben", reader).await, ScopesSet::NoAdminLeft);
+    assert_eq!((set("ann", reader).await, set("carl", reader).await), (ScopesSet::Unchanged, ScopesSet::Unchanged));
+    assert_eq!((scopes("ann").await, scopes("ben").await), (reader, admin));
+    let log = desk.audited().await;
+    assert_eq!(log.iter().filter(|entry| entry.action == AuditAction::ScopesSet).count(), 2, "{log:?}");
+}
+
 async fn a_setup_token_is_offered_only_before_the_first_key_or_operator(desk: Desk) {
     let reader = ApiKey { scopes: Scopes::default().with(Scope::Read), ..key(1, "shop") };
     desk.create_api_key(reader.clone(), None, entry(AuditAction::KeyCreated, 1)).await.unwrap();
@@ -247,6 +272,13 @@ async fn the_setup_token_ends_with_the_first_admin_only(desk: Desk) {
     let admin = OperatorAccount { scopes: Scopes::default().with(Scope::Admin), ..operator("ben") };
     desk.create_operator(admin, None, entry(AuditAction::OperatorCreated, 2)).await.unwrap();
     assert_eq!(desk.setup_token().await.unwrap(), None);
+
+    let other = Desk::in_memory().await;
+    other.offer_setup(token(9, DAY), at(0)).await.unwrap();
+    other.create_operator(operator("ann"), None, entry(AuditAction::OperatorCreated, 1)).await.unwrap();
+    let admin = Scopes::default().with(Scope::Admin);
+    other.set_operator_scopes("ann".to_owned(), admin, entry(AuditAction::ScopesSet, 2)).await.unwrap();
+    assert_eq!(other.setup_token().await.unwrap(), None);
     let late = desk.create_api_key(key(2, "late"), Some(SecretDigest([9; 32])), entry(AuditAction::KeyCreated, 3));
     assert!(!late.await.unwrap());
 }

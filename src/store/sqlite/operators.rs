@@ -6,8 +6,8 @@ use sqlx::{Row, SqliteConnection};
 use super::api_keys::{end_setup, recorded, uses_setup};
 use super::rows::{decoded, maybe_timestamp, timestamp};
 use super::{Error, Work, audit, sessions, shared_reports};
-use crate::domain::{Scopes, Timestamp};
-use crate::store::{AuditEntry, OperatorAccount, PasswordHash, SecretDigest};
+use crate::domain::{Scope, Scopes, Timestamp};
+use crate::store::{AuditEntry, OperatorAccount, PasswordHash, ScopesSet, SecretDigest};
 
 pub(super) const FIND: &str = "SELECT * FROM operator WHERE name = ?1";
 pub(super) const LIST: &str = "SELECT * FROM operator WHERE name > ?1 ORDER BY name LIMIT ?2";
@@ -66,6 +66,36 @@ pub(super) async fn set_password(
     let set = set.bind(&name).bind(password.0).bind(entry.at.millis()).execute(&mut *connection).await?;
     sessions::end_all(&mut *connection, &name).await?;
     recorded(connection, set.rows_affected() > 0, entry).await
+}
+
+pub(super) async fn set_scopes(
+    connection: &mut SqliteConnection,
+    name: String,
+    scopes: Scopes,
+    entry: AuditEntry,
+) -> Work<ScopesSet> {
+    let Some(operator) = find(&mut *connection, name.clone()).await? else { return Ok(ScopesSet::Unchanged) };
+    if operator.scopes == scopes {
+        return Ok(ScopesSet::Unchanged);
+    }
+    let takes_admin = operator.scopes.contain(Scope::Admin) && !scopes.contain(Scope::Admin);
+    if takes_admin && !has_other_admin(&mut *connection, &name).await? {
+        return Ok(ScopesSet::NoAdminLeft);
+    }
+    let set = sqlx::query("UPDATE operator SET scopes = ?2 WHERE name = ?1");
+    set.bind(&name).bind(scopes.bits()).execute(&mut *connection).await?;
+    end_setup(&mut *connection, scopes).await?;
+    audit::record(connection, &[entry]).await?;
+    Ok(ScopesSet::Set)
+}
+
+/// Whether an operator with another name has the scope `admin` and can sign in.
+async fn has_other_admin(connection: &mut SqliteConnection, name: &str) -> Work<bool> {
+    let others = sqlx::query("SELECT scopes FROM operator WHERE name <> ?1 AND disabled_at IS NULL");
+    let others = others.bind(name).fetch_all(connection).await?;
+    let scopes: Vec<Scopes> =
+        others.iter().map(|row| decoded(row, "scopes", Scopes::from_bits)).collect::<Work<_>>()?;
+    Ok(scopes.iter().any(|scopes| scopes.contain(Scope::Admin)))
 }
 
 pub(super) async fn set_disabled(

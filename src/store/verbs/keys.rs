@@ -1,8 +1,9 @@
 //! The part of the contract that is about access: keys, operators, the setup token and the audit log.
 
-use crate::domain::{KeyId, Timestamp};
+use crate::domain::{KeyId, Scopes, Timestamp};
 use crate::store::{
-    ApiKey, AuditEntry, AuditFilter, Cursor, LastUse, OperatorAccount, PasswordHash, Result, SecretDigest, SetupToken,
+    ApiKey, AuditEntry, AuditFilter, Cursor, LastUse, OperatorAccount, PasswordHash, Result, ScopesSet, SecretDigest,
+    SetupToken,
 };
 
 /// Keys of the API, and the operators of the pages.
@@ -52,6 +53,10 @@ pub trait Keys: Send + Sync + std::fmt::Debug {
     ) -> Result<bool>;
     /// Replaces the password of an operator; returns whether there is one with the name.
     async fn set_password(&self, name: String, password: PasswordHash, entry: AuditEntry) -> Result<bool>;
+    /// Replaces the scopes of an operator, unless no operator with the scope `admin` could sign in after it.
+    ///
+    /// - The setup token ends if the new scopes contain `admin`.
+    async fn set_operator_scopes(&self, name: String, scopes: Scopes, entry: AuditEntry) -> Result<ScopesSet>;
     /// Disables an operator since a moment, or enables it; returns whether that changed anything.
     async fn set_operator_disabled(&self, name: String, since: Option<Timestamp>, entry: AuditEntry) -> Result<bool>;
 

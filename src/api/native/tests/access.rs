@@ -144,6 +144,12 @@ async fn an_operator_is_created_changed_and_disabled() {
     assert_eq!((code(&short), text(&short.body["errors"][0], "pointer")), ((422, "invalid"), "/password"));
     assert_eq!(set("another battery").await.status, StatusCode::OK);
     assert_eq!((sign_in("correct horse battery").await, sign_in("another battery").await), (false, true));
+    let scopes =
+        async |scopes: Value| bench.admin(Method::PUT, "/v1/operators/ann/scopes", &json!({"scopes": scopes})).await;
+    assert_eq!(scopes(json!(["read", "manage"])).await.body["scopes"], json!(["read", "manage"]));
+    assert_eq!(code(&scopes(json!([])).await), (422, "invalid"));
+    assert_eq!(scopes(json!(["admin"])).await.status, StatusCode::OK);
+    assert_eq!(code(&scopes(json!(["read"])).await), (409, "conflict"));
     let disabled = bench.admin_post("/v1/operators/ann/disable", "d1", &json!({})).await;
     assert_eq!((text(&disabled.body, "state"), sign_in("another battery").await), ("disabled", false));
     let listed = bench.admin(Method::GET, "/v1/operators", &Value::Null).await;

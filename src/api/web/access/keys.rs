@@ -109,7 +109,7 @@ fn form_page(shared: &Shared, frame: Frame, form: &Form, wrong: Option<&Wrong>) 
     let lanes = shared.config.lanes.iter().map(|lane| (lane.name.clone(), checked.contains(&lane.name.as_str())));
     NewKeyPage {
         name: text("name", own.name, own.name_hint),
-        scopes: scope_choices(form, problem("scopes")),
+        scopes: scope_choices(scopes(form), problem("scopes")),
         lanes: Choices { values: lanes.collect(), problem: problem("lanes") },
         limits: vec![
             text("expires_after", own.key_expiry, own.key_expiry_hint),

@@ -41,6 +41,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/operators", get(operators::list))
         .route("/operators/new", get(operators::ask_new).post(operators::create))
         .route("/operators/{operator}/password", get(operators::ask_password).post(operators::set_password))
+        .route("/operators/{operator}/scopes", get(operators::ask_scopes).post(operators::set_scopes))
         .route("/operators/{operator}/disable", get(operators::ask_disable).post(operators::disable))
         .route("/operators/{operator}/enable", post(operators::enable))
         .route("/password", get(password::ask).post(password::change))
@@ -94,8 +95,8 @@ fn scopes(form: &Form) -> impl Iterator<Item = Scope> {
     form.all("scope").filter_map(|scope| scope.parse().ok())
 }
 
-fn scope_choices(form: &Form, problem: Option<String>) -> ScopeChoices {
-    let checked: Vec<Scope> = scopes(form).collect();
+fn scope_choices(checked: impl Iterator<Item = Scope>, problem: Option<String>) -> ScopeChoices {
+    let checked: Vec<Scope> = checked.collect();
     ScopeChoices { scopes: Scope::ALL.iter().map(|scope| (*scope, checked.contains(scope))).collect(), problem }
 }
 

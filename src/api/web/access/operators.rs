@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{SEARCHED, SHOWN, done, field, recorded, saying, scope_choices, scopes};
@@ -18,8 +18,8 @@ use crate::api::web::frame::page;
 use crate::config::Secret;
 use crate::domain::{AuditAction, Scope, Scopes, Timestamp};
 use crate::pages::{
-    AccessDone, AccessState, AskPage, Frame, NewOperatorPage, OperatorRow, OperatorsPage, Part, PasswordPage, Place,
-    operator_path,
+    AccessDone, AccessState, AskPage, Frame, NewOperatorPage, OperatorRow, OperatorScopesPage, OperatorsPage, Part,
+    PasswordPage, Place, ScopeChoices, operator_path,
 };
 use crate::store::{AuditFilter, OperatorAccount};
 
@@ -83,7 +83,7 @@ fn form_page(frame: Frame, form: &Form, error: Option<&AccessError>) -> NewOpera
     let problem = |field| error.filter(|error| field_of(error) == Some(field)).map(ToString::to_string);
     NewOperatorPage {
         name: field(form, "name", (own.name, own.name_hint), problem("name")),
-        scopes: scope_choices(form, problem("scopes")),
+        scopes: scope_choices(scopes(form), problem("scopes")),
         password_problem: problem("password"),
         frame,
     }
@@ -160,6 +160,47 @@ pub(super) async fn set_password(
             let frame = session.frame(Place::Below(Part::Server));
             let shown = page(&password_page(frame, &name, Some(error.to_string())))?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn scopes_page(session: &Session, call: &Call, name: String, scopes: ScopeChoices) -> Answer<Response> {
+    let frame = session.frame(Place::Below(Part::Server));
+    page(&OperatorScopesPage { is_own: name == call.caller.name, frame, name, scopes })
+}
+
+pub(super) async fn ask_scopes(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    call.caller.check(Scope::Admin)?;
+    let operator = shared.0.access.operator(&name).await?;
+    scopes_page(&session, &call, name, scope_choices(operator.scopes.given(), None))
+}
+
+pub(super) async fn set_scopes(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    session: Session,
+    call: Call,
+    Asked(asked): Asked,
+    form: Form,
+) -> Answer<Response> {
+    call.caller.check(Scope::Admin)?;
+    let by = By::caller(&call.caller, asked);
+    match shared.0.access.set_scopes(&name, scopes(&form).collect(), &by, shared.clock.now()).await {
+        Ok((operator, is_changed)) => {
+            let is_admin = name != call.caller.name || operator.scopes.contain(Scope::Admin);
+            // Without the scope, the list of operators cannot be seen any more.
+            let response = if is_admin { done(LIST, AccessDone::ScopesSet) } else { Redirect::to("/").into_response() };
+            Ok(if is_changed { recorded(response) } else { response })
+        }
+        Err(error @ (AccessError::Key(_) | AccessError::LastAdmin { .. })) => {
+            let choices = scope_choices(scopes(&form), Some(error.to_string()));
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, scopes_page(&session, &call, name, choices)?).into_response())
         }
         Err(error) => Err(error.into()),
     }

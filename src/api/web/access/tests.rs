@@ -6,7 +6,7 @@ use axum::http::{Request, StatusCode, header};
 use crate::access::{By, NewKey};
 use crate::api::native::tests::{Answered, Bench};
 use crate::api::web::tests::{Browser, EVIL, PASSWORD, place, sign_in};
-use crate::domain::{Scope, Span};
+use crate::domain::{AuditAction, Scope, Span};
 use crate::store::{AfterTrial, AuditEntry, AuditFilter, NewDelivery, Receiver, Trial, Tried};
 
 const NEW_PASSWORD: &str = "another horse battery";
@@ -71,6 +71,7 @@ async fn only_an_admin_sees_and_changes_access() {
         "/operators",
         "/operators/new",
         "/operators/mia/password",
+        "/operators/mia/scopes",
         "/operators/mia/disable",
         "/webhooks",
         "/webhooks/new",
@@ -85,6 +86,7 @@ async fn only_an_admin_sees_and_changes_access() {
         &format!("{path}/revoke"),
         "/operators/new",
         "/operators/ada/password",
+        "/operators/ada/scopes",
         "/operators/ada/disable",
         "/operators/ada/enable",
         "/webhooks/new",
@@ -249,6 +251,34 @@ async fn an_operator_is_created_disabled_enabled_and_gets_a_password() {
     assert_eq!(sign_in(&bench, "mia", NEW_PASSWORD).await.status, StatusCode::SEE_OTHER);
     assert!(!format!("{:?}", log(&bench).await).contains(NEW_PASSWORD));
     assert_eq!(browser.get("/operators/nobody/disable").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_scopes_of_an_operator_are_set_but_the_last_admin_stays() {
+    let bench = Bench::new().await;
+    let browser = admin(&bench).await;
+    let mia = Browser::manager(&bench).await;
+    assert_eq!(mia.get("/new").await.status, StatusCode::OK);
+    let asked = ok(browser.get("/operators/mia/scopes").await);
+    assert!(asked.contains("value=\"manage\" checked") && !asked.contains("value=\"admin\" checked"), "{asked}");
+    assert!(!asked.contains("This is you"), "{asked}");
+    let set = browser.post("/operators/mia/scopes", &[("scope", "read")]).await;
+    assert_eq!(place(&set), "/operators?done=scopes-set", "{}", set.text);
+    assert!(ok(browser.get(place(&set)).await).contains("The scopes are set."));
+    assert_eq!(mia.post("/new", &[]).await.status, StatusCode::FORBIDDEN, "the session has the new scopes");
+    assert_eq!(mia.get("/").await.status, StatusCode::OK);
+    let entries = log(&bench).await;
+    let by = |entry: &AuditEntry| entry.action == AuditAction::ScopesSet && entry.object.as_deref() == Some("mia");
+    assert_eq!(entries.iter().filter(|entry| by(entry)).count(), 1, "{entries:?}");
+
+    let none = browser.post("/operators/mia/scopes", &[]).await;
+    assert!(none.status == 422 && none.text.contains("without a scope"), "{}", none.text);
+    assert!(ok(browser.get("/operators/ada/scopes").await).contains("This is you"));
+    let last = browser.post("/operators/ada/scopes", &[("scope", "read")]).await;
+    assert!(last.status == 422 && last.text.contains("last operator with the scope admin"), "{}", last.text);
+    browser.post("/operators/mia/scopes", &[("scope", "read"), ("scope", "admin")]).await;
+    assert_eq!(place(&browser.post("/operators/ada/scopes", &[("scope", "read")]).await), "/");
+    assert_eq!(browser.get("/operators").await.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

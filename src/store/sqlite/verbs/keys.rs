@@ -1,10 +1,10 @@
 //! Implements [`Keys`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, api_keys, audit, operators};
-use crate::domain::{KeyId, Timestamp};
+use crate::domain::{KeyId, Scopes, Timestamp};
 use crate::store::{
-    ApiKey, AuditEntry, AuditFilter, Cursor, Keys, LastUse, OperatorAccount, PasswordHash, Result, SecretDigest,
-    SetupToken,
+    ApiKey, AuditEntry, AuditFilter, Cursor, Keys, LastUse, OperatorAccount, PasswordHash, Result, ScopesSet,
+    SecretDigest, SetupToken,
 };
 
 #[async_trait::async_trait]
@@ -62,6 +62,11 @@ impl Keys for Sqlite {
 
     async fn set_password(&self, name: String, password: PasswordHash, entry: AuditEntry) -> Result<bool> {
         self.write("set a password", move |c| Box::pin(operators::set_password(c, name, password, entry))).await
+    }
+
+    async fn set_operator_scopes(&self, name: String, scopes: Scopes, entry: AuditEntry) -> Result<ScopesSet> {
+        self.write("set the scopes of an operator", move |c| Box::pin(operators::set_scopes(c, name, scopes, entry)))
+            .await
     }
 
     async fn set_operator_disabled(&self, name: String, since: Option<Timestamp>, entry: AuditEntry) -> Result<bool> {
