@@ -4,6 +4,7 @@
 //! and the practice provider exchange the same requests and webhooks over sockets as with the real provider.
 
 mod outcome;
+mod samples;
 mod setup;
 
 use std::path::PathBuf;
@@ -71,7 +72,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
             provider.address, server.address
         ));
     }
-    let visitor = if args.stay { Some(visitor(&context, &store).await?) } else { None };
+    let visitor = match args.stay {
+        false => None,
+        true => {
+            samples::add(&context, &store, setup.folder.path()).await?;
+            Some(visitor(&context, &store).await?)
+        }
+    };
     let mut demo = Demo { context, store, provider, server, visitor };
     let outcome = tokio::select! {
         outcome = demo.run_campaign(&setup.campaign, &args) => Some(outcome),
@@ -88,7 +95,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         }
     };
     if args.stay && exit == Exit::Done {
-        out::talk(format_args!("\nThe server runs until Ctrl-C. In another terminal, try:"));
+        out::talk("\nThe server runs until Ctrl-C.");
+        demo.print_pages();
+        out::talk("In another terminal, try:");
         demo.print_hints(&setup.volley).await?;
         tokio::select! {
             () = interrupts.next() => {}
@@ -156,7 +165,8 @@ impl Provider {
             setup.provider_listener.lock().await.take().context("the practice provider has started already")?;
         let address = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
-        let model = simulator::Model::new(setup::profile(), seed).with_key(Some(setup.api_key.clone()));
+        let model =
+            simulator::Model::new(setup::profile(setup.recipients_reply), seed).with_key(Some(setup.api_key.clone()));
         let options = simulator::SimulatorOptions { webhook: Some(setup.webhook()), journal: None };
         let clock = Arc::clone(&setup.context.clock);
         let task = tokio::spawn(simulator::serve(listener, model, options, clock, stop.clone()));
@@ -212,6 +222,16 @@ impl Demo {
             password.expose(),
             self.server.address,
             launched.id
+        ));
+    }
+
+    /// Prints where all pages are, once the report has moved the address of the campaign away.
+    fn print_pages(&self) {
+        let Some(password) = &self.visitor else { return };
+        out::talk(format_args!(
+            "Look around in a browser, signed in as {VISITOR} with the password {}:\n  http://{}/",
+            password.expose(),
+            self.server.address
         ));
     }
 

@@ -54,6 +54,8 @@ pub(super) struct Setup {
     pub(super) listener: TcpListener,
     pub(super) provider_listener: Mutex<Option<TcpListener>>,
     pub(super) api_key: String,
+    /// Whether some recipients reply, for pages to show.
+    pub(super) recipients_reply: bool,
     /// The command line prefix for other commands on this configuration.
     pub(super) volley: String,
     authorization: String,
@@ -81,6 +83,7 @@ impl Setup {
             server: listener.local_addr()?,
             provider: provider_listener.local_addr()?,
             rate: rate(args.recipients),
+            tier: tier(args.recipients),
         });
         write("volley.toml", &config)?;
         let path = path_of("volley.toml");
@@ -105,6 +108,7 @@ impl Setup {
             listener,
             provider_listener: Mutex::new(Some(provider_listener)),
             api_key,
+            recipients_reply: args.stay,
             authorization,
             secret: hook_key,
         })
@@ -140,16 +144,26 @@ fn rate(recipients: u64) -> u64 {
     (recipients / 12).next_multiple_of(50).clamp(250, 1_000)
 }
 
-struct Configuration<'a> {
-    api_key: &'a str,
-    authorization: &'a str,
-    server: SocketAddr,
-    provider: SocketAddr,
-    rate: u64,
+/// The smallest tier that leaves the demonstration room for a second one.
+fn tier(recipients: u64) -> &'static str {
+    match recipients {
+        ..=5_000 => "10K",
+        ..=50_000 => "100K",
+        _ => "unlimited",
+    }
 }
 
-fn configuration(values: &Configuration<'_>) -> String {
-    let Configuration { api_key, authorization, server, provider, rate } = values;
+pub(super) struct Configuration<'a> {
+    pub(super) api_key: &'a str,
+    pub(super) authorization: &'a str,
+    pub(super) server: SocketAddr,
+    pub(super) provider: SocketAddr,
+    pub(super) rate: u64,
+    pub(super) tier: &'a str,
+}
+
+pub(super) fn configuration(values: &Configuration<'_>) -> String {
+    let Configuration { api_key, authorization, server, provider, rate, tier } = values;
     // About a fifth of the recipients fall back to the other channels.
     let fallback_rate = rate * 2 / 5;
     format!(
@@ -172,7 +186,7 @@ name = "whatsapp"
 channel = "WhatsApp"
 rate = "{rate}/s"
 number = "+6531234567"
-tier = "unlimited"
+tier = "{tier}"
 
 [[lane]]
 name = "viber"
@@ -221,7 +235,7 @@ receipt_window = "5s"
 }
 
 /// A provider that takes seconds instead of minutes. As in production, a few receipts come after their deadline.
-pub(super) fn profile() -> Profile {
+pub(super) fn profile(recipients_reply: bool) -> Profile {
     let latency = |millis, spread| Latency { median: Span::from_millis(millis), spread };
     let mut profile = Profile { answer_after: Some(latency(30, 2.0)), ..Profile::default() };
     for channel in [Channel::WhatsApp, Channel::Viber, Channel::Sms] {
@@ -230,6 +244,10 @@ pub(super) fn profile() -> Profile {
             delivery.delivered_after = latency(600, 6.0);
             delivery.read_after = latency(2_500, 3.0);
             delivery.undelivered_after = latency(500, 3.0);
+            if recipients_reply {
+                delivery.answers.share = 0.02;
+                delivery.answers.after = latency(1_500, 3.0);
+            }
         }
     }
     profile
