@@ -11,8 +11,12 @@ test('a live page changes by itself, and pause and resume give it other buttons'
   await signIn(page);
   await page.goto(`/campaigns/${id}`);
   await examine(page, 'desktop-running');
+  // The focus stays where it is when the part around it is replaced.
+  const focused = page.locator('#live a').first();
+  await focused.focus();
   const reached = await page.locator('#live .tile').first().innerText();
   await page.waitForFunction((before) => document.querySelector('#live .tile').innerText !== before, reached, { timeout: 30_000 });
+  assert.ok(await focused.evaluate((link) => link === document.activeElement), 'the focus is lost');
   // Another operator pauses it.
   await shared.volley.run('campaign', 'pause', 'Live');
   await page.getByRole('button', { name: 'Resume' }).waitFor();

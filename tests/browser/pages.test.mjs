@@ -98,6 +98,13 @@ test('the keyboard alone signs in and reaches the content', async (t) => {
   assert.ok(await skip.evaluate((link) => link === document.activeElement && link.getBoundingClientRect().top >= 0));
   await page.keyboard.press('Enter');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'content');
+  const menu = page.locator('.who');
+  await menu.locator('summary').focus();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Tab');
+  assert.ok(await page.getByLabel('Show times in').evaluate((field) => field === document.activeElement));
+  await page.keyboard.press('Escape');
+  assert.ok(await menu.evaluate((menu) => !menu.open && menu.querySelector('summary') === document.activeElement));
 });
 
 test('times are those of the browser, and another zone is chosen in the menu', async (t) => {

@@ -6,6 +6,33 @@ for (const field of document.querySelectorAll("[data-zone]")) {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
 }
 
+// Menus close with Escape, which leads back to their button, and with a click beside them.
+const menus = document.querySelectorAll("details.who, details.more");
+const closeMenus = (isKept) => {
+  for (const menu of menus) {
+    if (!menu.open || isKept(menu)) continue;
+    const hadFocus = menu.contains(document.activeElement);
+    menu.open = false;
+    if (hadFocus) menu.querySelector("summary").focus();
+  }
+};
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") closeMenus(() => false); });
+document.addEventListener("pointerdown", (event) => closeMenus((menu) => menu.contains(event.target)));
+
+// Replaces something within a part of the page. What has the focus keeps it: its counterpart has the same address, label or
+// text, and the same place among its like. Without one, the focus stays near, at the beginning of the content.
+const keepFocus = (part, replace) => {
+  const focused = part.contains(document.activeElement) ? document.activeElement : null;
+  const name = (each) => each.getAttribute("href") || each.getAttribute("aria-label") || each.textContent;
+  const wanted = focused && name(focused);
+  const alike = () => [...part.querySelectorAll(focused.tagName)].filter((each) => name(each) === wanted);
+  const place = focused ? alike().indexOf(focused) : 0;
+  replace();
+  if (!focused || focused.isConnected) return;
+  const found = alike();
+  (found[place] || found[0] || document.getElementById("content")).focus({ preventScroll: true });
+};
+
 // A part of the page that the server sends anew when it changes. While nobody looks, nothing is sent.
 const live = document.querySelector("[data-live]");
 if (live) {
@@ -15,27 +42,21 @@ if (live) {
 
   const show = (html) => {
     const parsed = new DOMParser().parseFromString(html, "text/html");
-    // What has the focus keeps it: its counterpart is found by its address or its label.
-    const focused = live.contains(document.activeElement) ? document.activeElement : null;
-    const key = focused && (focused.getAttribute("href") || focused.getAttribute("aria-label"));
     const scrolled = [...live.querySelectorAll(".scroll")].map((part) => part.scrollLeft);
     // The charts are sent by themselves, and stay where they are.
     const fresh = [...parsed.body.childNodes];
     const charts = document.getElementById("course");
     const at = fresh.findIndex((part) => part.id === "course");
-    if (charts && at >= 0) {
-      for (const old of [...live.childNodes]) if (old !== charts) old.remove();
-      charts.before(...fresh.slice(0, at));
-      charts.after(...fresh.slice(at + 1));
-    } else {
-      live.replaceChildren(...fresh);
-    }
+    keepFocus(live, () => {
+      if (charts && at >= 0) {
+        for (const old of [...live.childNodes]) if (old !== charts) old.remove();
+        charts.before(...fresh.slice(0, at));
+        charts.after(...fresh.slice(at + 1));
+      } else {
+        live.replaceChildren(...fresh);
+      }
+    });
     live.querySelectorAll(".scroll").forEach((part, index) => { part.scrollLeft = scrolled[index] || 0; });
-    if (key) {
-      const same = [...live.querySelectorAll("a, [tabindex]")].find(
-        (part) => part.getAttribute("href") === key || part.getAttribute("aria-label") === key);
-      if (same) same.focus({ preventScroll: true });
-    }
   };
 
   const draw = (html) => {
@@ -43,7 +64,8 @@ if (live) {
     const table = charts.querySelector("details");
     // Whoever reads the table reads on.
     if (table && table.open) return;
-    charts.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
+    const fresh = new DOMParser().parseFromString(html, "text/html").body.childNodes;
+    keepFocus(charts, () => charts.replaceChildren(...fresh));
   };
 
   const say = (text) => {
@@ -277,7 +299,7 @@ if (working) {
     const page = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
     const now = page?.querySelector("[data-again]");
     if (page && !now) return location.replace(answer.url);
-    if (now) working.replaceChildren(...now.childNodes);
+    if (now) keepFocus(working, () => working.replaceChildren(...now.childNodes));
     setTimeout(again, 1000);
   };
   setTimeout(again, 1000);
