@@ -17,7 +17,7 @@ pub fn format_time(at: Timestamp, zone: Option<Zone>) -> String {
 }
 
 /// The zone of this machine's clock, if it has a name.
-fn machine_zone() -> Option<Zone> {
+pub fn machine_zone() -> Option<Zone> {
     static ZONE: OnceLock<Option<Zone>> = OnceLock::new();
     *ZONE.get_or_init(|| {
         // `TZ` takes precedence over the system's zone, as it does for the clock.

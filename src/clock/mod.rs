@@ -20,7 +20,8 @@ use parking_lot::Mutex;
 use crate::domain::{Span, Timestamp};
 
 pub use format::{
-    day_of, format_time, format_time_exactly, format_time_of_day, format_time_short, start_of_day, zone_name,
+    day_of, format_time, format_time_exactly, format_time_of_day, format_time_short, machine_zone, start_of_day,
+    zone_name,
 };
 pub use manual::ManualClock;
 pub use real::RealClock;

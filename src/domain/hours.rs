@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::word::serde_as_text;
 use super::{Country, Span, Timestamp, Zone, zones_of};
-pub use closed::ClosedBy;
+pub use closed::{ClosedBy, closed_days};
 
 /// Days of the week: one bit each, Monday first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,15 +1,19 @@
 //! The calendar: the campaigns of a month, on their days.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use chrono::{Datelike as _, Days, NaiveDate};
 
 use super::frame::Frame;
 use super::texts::ENGLISH;
 use crate::clock::{day_of, format_time_of_day};
-use crate::domain::{BatchState, Timestamp};
+use crate::domain::{BatchState, ClosedBy, Timestamp};
 
 /// Campaigns of a day in the month. The page of the day has all of them.
 const SHOWN: usize = 5;
+/// Campaigns that are named on a day on which they send nothing.
+const CLOSED_SHOWN: usize = 2;
 
 /// A month of a year, whose days all have a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,6 +71,10 @@ pub struct CalendarEntry {
     pub has_started: bool,
     /// Whether it is sent no more.
     pub is_over: bool,
+    /// Its send hours in words.
+    pub hours: Option<String>,
+    /// The days on which its hours are closed all day, once it has begun.
+    pub closed: BTreeMap<NaiveDate, ClosedBy>,
 }
 
 /// A campaign on one of its days.
@@ -75,6 +83,15 @@ struct OnDay<'a> {
     entry: &'a CalendarEntry,
     /// What it does on this day: `starts 09:00 +08`.
     what: String,
+    /// Its send hours, where they are said.
+    hours: Option<&'a str>,
+}
+
+/// A campaign that sends nothing on a day, and why.
+#[derive(Debug)]
+struct ClosedOn<'a> {
+    entry: &'a CalendarEntry,
+    why: &'static str,
 }
 
 /// A day of the month.
@@ -85,6 +102,10 @@ struct CalendarDay<'a> {
     campaigns: Vec<OnDay<'a>>,
     /// Campaigns that only the page of the day has.
     more: usize,
+    /// Campaigns that send nothing on the day.
+    closed: Vec<ClosedOn<'a>>,
+    /// How many further ones there are.
+    more_closed: usize,
 }
 
 /// A month with its campaigns.
@@ -131,11 +152,22 @@ impl CalendarPage {
         let mut campaigns = on_day(&self.entries, day, &self.frame);
         let more = campaigns.len().saturating_sub(SHOWN);
         campaigns.truncate(SHOWN);
-        CalendarDay { day, is_today: day == self.today, campaigns, more }
+        // The hours are said once, on the first day.
+        for on_day in &mut campaigns {
+            on_day.hours = on_day.hours.filter(|_| day_of(on_day.entry.begins, self.frame.zone) == day);
+        }
+        let mut closed = closed_on(&self.entries, day);
+        let more_closed = closed.len().saturating_sub(CLOSED_SHOWN);
+        closed.truncate(CLOSED_SHOWN);
+        CalendarDay { day, is_today: day == self.today, campaigns, more, closed, more_closed }
     }
 
     fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    fn has_closed(&self) -> bool {
+        self.entries.iter().any(|entry| !entry.closed.is_empty())
     }
 }
 
@@ -145,11 +177,18 @@ fn on_day<'a>(entries: &'a [CalendarEntry], day: NaiveDate, frame: &Frame) -> Ve
     for entry in entries {
         let (begins, ends) = (day_of(entry.begins, frame.zone), day_of(entry.ends, frame.zone));
         if begins <= day && day <= ends {
-            found.push((begins != day, OnDay { entry, what: what(entry, (begins == day, ends == day), frame) }));
+            let what = what(entry, (begins == day, ends == day), frame);
+            found.push((begins != day, OnDay { entry, what, hours: entry.hours.as_deref() }));
         }
     }
     found.sort_by_key(|(continues, _)| *continues);
     found.into_iter().map(|(_, on_day)| on_day).collect()
+}
+
+/// The campaigns that send nothing on a day.
+fn closed_on(entries: &[CalendarEntry], day: NaiveDate) -> Vec<ClosedOn<'_>> {
+    let closed = |entry: &CalendarEntry| entry.closed.get(&day).map(|rule| ENGLISH.sending.closed_by(*rule));
+    entries.iter().filter_map(|entry| Some(ClosedOn { entry, why: closed(entry)? })).collect()
 }
 
 fn day_number(day: &NaiveDate) -> u32 {
@@ -178,6 +217,8 @@ pub struct DayPage {
     pub is_today: bool,
     pub zone: String,
     pub entries: Vec<CalendarEntry>,
+    /// The campaigns of the month until the day.
+    pub of_month: Vec<CalendarEntry>,
 }
 
 impl DayPage {
@@ -195,5 +236,9 @@ impl DayPage {
 
     fn campaigns(&self) -> Vec<OnDay<'_>> {
         on_day(&self.entries, self.day, &self.frame)
+    }
+
+    fn closed(&self) -> Vec<ClosedOn<'_>> {
+        closed_on(&self.of_month, self.day)
     }
 }

@@ -184,6 +184,8 @@ pub struct TemplateInLanguage {
     pub account: String,
     pub channel: String,
     pub language: String,
+    /// Whether a new campaign can send it.
+    pub is_approved: bool,
     /// `None` if its components cannot be read.
     pub bubble: Option<Bubble>,
     pub parameters: Vec<TemplateParameter>,

@@ -21,6 +21,29 @@ fn hours(windows: &[&str], quiet: &[&str]) -> Hours {
 }
 
 #[test]
+fn a_day_is_closed_if_nothing_may_be_sent_from_midnight_to_midnight() {
+    let day = |day: u32| NaiveDate::from_ymd_opt(2026, 12, day).unwrap();
+    let singapore = zone("Asia/Singapore");
+    let closed = |hours: &[Hours]| {
+        let days = closed_days(hours, day(1)..day(15), singapore);
+        days.into_iter().map(|(day, rule)| (day.day(), rule)).collect::<Vec<_>>()
+    };
+    let holidays = BTreeSet::from([day(2), day(5), day(30)]);
+    let office = Hours { holidays, ..hours(&["Mon-Fri 09:00-18:00"], &[]) };
+    let (holiday, window) = (ClosedBy::Holidays, ClosedBy::SendWindow);
+    let alone = vec![(2, holiday), (5, holiday), (6, window), (12, window), (13, window)];
+    assert_eq!(closed(std::slice::from_ref(&office)), alone);
+    // A step that may be sent on Saturdays opens them, and hours through midnight open the day after.
+    assert_eq!(closed(&[office.clone(), hours(&["Sat 10:00-12:00"], &[])]), [(2, holiday), (6, window), (13, window)]);
+    assert_eq!(closed(&[office, hours(&["Sat 22:00-02:00"], &[])]), [(2, holiday)]);
+    assert_eq!(closed(&[hours(&[], &["21:00-08:00"])]), []);
+    assert_eq!(closed(&[hours(&[], &["Thu 00:00-24:00"])]), [(3, ClosedBy::QuietHours), (10, ClosedBy::QuietHours)]);
+    let never = hours(&[], &["00:00-24:00"]);
+    assert_eq!(closed(std::slice::from_ref(&never)).len(), 14);
+    assert_eq!(closed(&[Hours { since: day(4).and_hms_opt(9, 0, 0), ..Hours::default() }]), []);
+}
+
+#[test]
 fn a_stretch_parses_in_many_spellings_and_prints_in_one() {
     for (text, printed) in [
         ("21:00-08:00", "21:00-08:00"),

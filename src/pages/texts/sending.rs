@@ -3,8 +3,10 @@
 use chrono::{Datelike as _, NaiveDate};
 
 use super::texts;
+use crate::domain::ClosedBy;
 use crate::domain::text::grouped;
 use crate::pages::sending::TemplateDone;
+use crate::status::OverrideView;
 
 texts! {
     /// The texts about templates, prices and the calendar.
@@ -55,8 +57,21 @@ texts! {
     part = "Part";
     example = "Example";
     no_variables = "It has no variables.";
+    new_campaign_with_it = "New campaign with it";
     unreadable = "The provider's description of this template cannot be read.";
     reports = "Reports of the provider";
+
+    // Lanes.
+    change_lane = "Change the rate";
+    lane_settings_lead = "A change takes effect at once, also for running campaigns. It outlives restarts, and ends when the value in volley.toml changes. An empty field restores that value.";
+    lane_rate = "Rate";
+    lane_rate_hint = "Messages in a time, such as 80/s or 5/min.";
+    burst = "Burst";
+    burst_hint = "Messages that may be sent at once after a pause.";
+    account_rate_hint = "All lanes of the account share it.";
+    tier_hint = "Recipients in 24 hours for the whole portfolio: 50, 250, 1K, 2K, 10K, 100K or unlimited.";
+    lane_reason_hint = "Shown in events and with the lane.";
+    lane_changed_meanwhile = "the lane was changed meanwhile; its present values are below, and yours were not saved";
 
     // Prices.
     prices = "Prices";
@@ -93,6 +108,8 @@ texts! {
     started_at = "started";
     until = "until";
     goes_on = "continues";
+    closed_for = "Nothing is sent:";
+    closed_lead = "Days on which a campaign sends nothing to recipients in your zone are marked.";
 }
 
 const MONTHS: [&str; 12] = [
@@ -117,6 +134,34 @@ impl SendingTexts {
         match done {
             TemplateDone::Held => "The template is on hold. Messages with it wait.",
             TemplateDone::Resumed => "The template is resumed. Messages that waited for it are sent.",
+        }
+    }
+
+    pub fn lane_settings(&self, lane: &str) -> String {
+        format!("Rate of {lane}")
+    }
+
+    pub fn account_rate(&self, account: &str) -> String {
+        format!("Rate of the account {account}")
+    }
+
+    pub fn tier_of(&self, portfolio: &str) -> String {
+        format!("Tier of {portfolio}")
+    }
+
+    /// `rate 40/s (80/s in the file): set by ann`.
+    pub fn overridden(&self, overridden: &OverrideView) -> String {
+        let OverrideView { setting, value, in_file, reason, .. } = overridden;
+        format!("{} {value} ({in_file} in the file): {reason}", setting.what())
+    }
+
+    /// Why a campaign sends nothing on a day.
+    pub const fn closed_by(&self, rule: ClosedBy) -> &'static str {
+        match rule {
+            ClosedBy::Start => "before its start",
+            ClosedBy::Holidays => "holiday",
+            ClosedBy::SendWindow => "outside its send window",
+            ClosedBy::QuietHours => "quiet hours",
         }
     }
 

@@ -1,4 +1,7 @@
-//! The campaigns of a month, on their days.
+//! The campaigns of a month, on their days, and the days on which their hours are closed.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -9,8 +12,9 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::frame::page;
-use crate::clock::{day_of, start_of_day, zone_name};
-use crate::domain::{BatchState, Timestamp};
+use crate::clock::{day_of, machine_zone, start_of_day, zone_name};
+use crate::domain::text::hours;
+use crate::domain::{BatchState, Hours, Plan, Timestamp, Zone, closed_days};
 use crate::pages::{CalendarEntry, CalendarPage, DayPage, Month, Place, campaign_path};
 use crate::store::Batch;
 
@@ -39,14 +43,15 @@ pub(super) async fn show(
     // A word that is no month was written by hand.
     let day = query.day.parse::<NaiveDate>().ok().filter(|day| Month::of(*day).is_some());
     if let Some((day, next)) = day.and_then(|day| Some((day, day.succ_opt()?))) {
-        let (from, until) = (start_of_day(day, zone), start_of_day(next, zone));
-        let entries = entries(&shared, (from, until), call.at).await?;
+        let of_day = entries(&shared, day..next, zone, call.at).await?;
+        // A campaign that starts before the day may be closed on it.
+        let since = Month::of(day).unwrap_or_default().first();
+        let of_month = entries(&shared, since..next, zone, call.at).await?;
         let zone = zone_name(zone);
-        return page(&DayPage { frame, day, is_today: day == today, zone, entries });
+        return page(&DayPage { frame, day, is_today: day == today, zone, entries: of_day, of_month });
     }
     let month = Month::parse(&query.month).or_else(|| Month::of(today)).unwrap_or_default();
-    let (from, until) = (start_of_day(month.first(), zone), start_of_day(month.after_last(), zone));
-    let entries = entries(&shared, (from, until), call.at).await?;
+    let entries = entries(&shared, month.first()..month.after_last(), zone, call.at).await?;
     let undated = shared.store.batches(Some(vec![BatchState::Draft, BatchState::Scheduled])).await?;
     let undated = undated.iter().filter(|batch| batch.name.is_some() && batch.starts_at.is_none());
     page(&CalendarPage::new(
@@ -59,9 +64,21 @@ pub(super) async fn show(
     ))
 }
 
-async fn entries(shared: &Shared, (from, until): (Timestamp, Timestamp), now: Timestamp) -> Answer<Vec<CalendarEntry>> {
+async fn entries(
+    shared: &Shared,
+    days: Range<NaiveDate>,
+    zone: Option<Zone>,
+    now: Timestamp,
+) -> Answer<Vec<CalendarEntry>> {
+    let (from, until) = (start_of_day(days.start, zone), start_of_day(days.end, zone));
     let batches = shared.store.campaigns_between(from, until, SHOWN).await?;
-    Ok(batches.iter().map(|batch| entry(batch, now)).collect())
+    let open = batches.iter().filter(|batch| BatchState::OPEN.contains(&batch.state)).map(|batch| batch.id);
+    let plans = shared.store.plans(open.collect()).await?;
+    let entry = |batch: &Batch| match plans.get(&batch.id) {
+        Some(plan) => with_hours(entry(batch, now), plan, days.clone(), zone),
+        None => entry(batch, now),
+    };
+    Ok(batches.iter().map(entry).collect())
 }
 
 fn entry(batch: &Batch, now: Timestamp) -> CalendarEntry {
@@ -78,5 +95,17 @@ fn entry(batch: &Batch, now: Timestamp) -> CalendarEntry {
         ends: ends.max(begins),
         has_started: batch.started_at.is_some(),
         is_over: batch.started_at.is_some() && over.is_some(),
+        hours: None,
+        closed: BTreeMap::new(),
     }
+}
+
+/// Adds the send hours of an open campaign, and the days from its start to its end on which they are closed.
+fn with_hours(entry: CalendarEntry, plan: &Plan, days: Range<NaiveDate>, zone: Option<Zone>) -> CalendarEntry {
+    let all: Vec<Hours> = plan.steps.iter().map(|step| step.hours.clone()).collect();
+    let from = day_of(entry.begins, zone).max(days.start);
+    let after = |end| day_of(end, zone).succ_opt().unwrap_or(days.end);
+    let until = plan.end.map_or(days.end, after).min(days.end);
+    let closed = zone.or_else(machine_zone).map(|zone| closed_days(&all, from..until, zone));
+    CalendarEntry { hours: all.first().and_then(hours), closed: closed.unwrap_or_default(), ..entry }
 }

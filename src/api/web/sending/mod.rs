@@ -15,6 +15,7 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/templates", get(templates::list).post(templates::fetch))
         .route("/templates/{template}", get(templates::show))
+        .route("/templates/{template}/campaign", post(templates::begin_campaign))
         .route("/templates/{template}/hold", post(templates::hold))
         .route("/templates/{template}/resume", post(templates::resume))
         .route("/prices", get(prices::show))

@@ -4,15 +4,17 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::{Redirect, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
 
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path, Query, launcher};
+use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, launcher};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
+use crate::api::web::writing::begin_like;
 use crate::campaign::{TemplateDecision, carry_out_on_template, lanes_to_hold};
-use crate::catalogue::{Catalogue, KnownTemplate, Pull, TemplateChange, pull};
+use crate::catalogue::{Catalogue, KnownTemplate, Pull, TemplateChange, lanes_at, pull};
 use crate::domain::{Channel, Scope};
 use crate::pages::{
     FetchedLanes, FetchedTemplates, Part, Place, TemplateDone, TemplateHold, TemplateInLanguage, TemplatePage,
@@ -153,6 +155,7 @@ pub(super) async fn show(
         account: known.place.account_id.clone(),
         channel: known.place.channel_id.clone(),
         language: known.language.clone(),
+        is_approved: known.is_approved(),
         bubble: known.bubble(),
         parameters: known.parameters(),
     };
@@ -173,6 +176,37 @@ pub(super) async fn show(
         history: history.iter().rev().map(|event| (event.at, event.sentence.clone())).collect(),
         template: &template,
     })
+}
+
+/// Begins to write a campaign whose first step has this template, in the language and on the channel of the form.
+pub(super) async fn begin_campaign(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    call: Call,
+    form: Form,
+) -> Answer<Redirect> {
+    call.caller.check(Scope::Manage)?;
+    let lanes = &shared.config.lanes;
+    let catalogue = Catalogue::read(shared.store.as_ref(), lanes, Some(vec![name.clone()])).await?;
+    let is_chosen = |known: &&KnownTemplate| {
+        known.is_approved()
+            && form.get("language") == Some(&known.language)
+            && form.get("account") == Some(&known.place.account_id)
+            && form.get("channel") == Some(&known.place.channel_id)
+    };
+    let unapproved = || Problem::new(Kind::NotFound, format_args!("the template \"{name}\" is not approved there"));
+    let known = catalogue.templates.iter().find(is_chosen).ok_or_else(unapproved)?;
+    let mut step = json!({
+        "channel": Channel::WhatsApp.as_str(),
+        "template": {"name": known.name, "language": known.language, "category": known.category_word},
+    });
+    // Where several lanes could send the step, it names one that has the template.
+    if shared.config.lanes_on(Channel::WhatsApp).nth(1).is_some()
+        && let Some(lane) = lanes_at(lanes, &known.place).next()
+    {
+        step["lane"] = json!(lane.name);
+    }
+    begin_like(&shared, &call, Map::from_iter([("step".to_owned(), json!([step]))])).await
 }
 
 /// The lane that the form names, if it names one.

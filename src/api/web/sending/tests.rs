@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use crate::api::native::tests::Bench;
 use crate::api::web::tests::{Browser, place};
-use crate::domain::{BatchState, Channel, Plan, Scope, Span, Step, Tag, Timestamp};
+use crate::domain::{BatchState, Channel, Hours, Plan, Scope, Span, Step, Tag, Timestamp};
 use crate::events::Origin;
 use crate::store::{FetchedTemplates, NewBatch, StoredTemplate, TemplatePlace};
 
@@ -105,6 +105,26 @@ async fn a_template_shows_its_message_and_is_held_and_resumed_with_who_and_why()
 }
 
 #[tokio::test]
+async fn a_campaign_is_begun_with_an_approved_template() {
+    let bench = with_templates(vec![template("promo", "APPROVED"), template("news", "PENDING")]).await;
+    let (browser, reader) = (Browser::manager(&bench).await, reader(&bench).await);
+    let chosen = [("language", "en_US"), ("account", "acme-1"), ("channel", "wa-1")];
+    assert!(!reader.get("/templates/promo").await.text.contains("New campaign with it"));
+    assert_eq!(reader.post("/templates/promo/campaign", &chosen).await.status, StatusCode::FORBIDDEN);
+    assert!(browser.get("/templates/promo").await.text.contains("New campaign with it"));
+    let begun = browser.post("/templates/promo/campaign", &chosen).await;
+    let path = place(&begun).strip_suffix("/recipients").unwrap().to_owned();
+    let content = browser.get(&format!("{path}/content")).await.text;
+    assert!(content.contains("value=\"promo|en_US|MARKETING\" selected"), "{content}");
+
+    assert!(!browser.get("/templates/news").await.text.contains("New campaign with it"));
+    let refused = browser.post("/templates/news/campaign", &chosen).await;
+    assert!(refused.status == StatusCode::NOT_FOUND && refused.text.contains("is not approved"), "{}", refused.text);
+    let elsewhere = browser.post("/templates/promo/campaign", &[("language", "de"), chosen[1], chosen[2]]).await;
+    assert_eq!(elsewhere.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn a_template_with_a_hostile_name_has_its_page() {
     let bench = with_templates(vec![template(EVIL, EVIL)]).await;
     let browser = Browser::manager(&bench).await;
@@ -189,9 +209,13 @@ async fn without_a_price_list_the_page_says_how_to_set_one() {
 
 /// The day of the bench's clock: 2027-01-15 in UTC.
 async fn stored(bench: &Bench, name: &str, starts_at: Option<Timestamp>, state: BatchState) {
+    stored_with(bench, (name, Hours::default()), starts_at, state).await;
+}
+
+async fn stored_with(bench: &Bench, (name, hours): (&str, Hours), starts_at: Option<Timestamp>, state: BatchState) {
     let new = NewBatch {
         tag: Tag::from_random(7),
-        plan: Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]),
+        plan: Plan::of_steps(vec![Step { hours, ..Step::of_text(Channel::Sms, "sms", "Hi") }]),
         name: Some(name.to_owned()),
         audience: "members".to_owned(),
         audience_ids: Vec::new(),
@@ -243,4 +267,29 @@ async fn a_day_with_many_campaigns_has_a_page_of_its_own() {
     let text = browser.get("/calendar?month=2027-01").await.text;
     assert!(text.contains("4 more on January 15") && text.matches(">Promo ").count() == 5, "{text}");
     assert_eq!(browser.get("/calendar?day=2027-01-15").await.text.matches(">Promo ").count(), 9);
+}
+
+#[tokio::test]
+async fn the_calendar_marks_days_on_which_a_campaign_sends_nothing() {
+    let bench = Bench::configured(LANE).await;
+    let browser = reader(&bench).await;
+    browser.post("/zone", &[("zone", "Asia/Singapore")]).await;
+    let starts_at = Timestamp::parse_rfc3339("2027-01-27T01:00:00Z").unwrap();
+    let holidays = [chrono::NaiveDate::from_ymd_opt(2027, 1, 28).unwrap()].into();
+    let office = Hours { windows: vec!["Mon-Fri 09:00-18:00".parse().unwrap()], holidays, ..Hours::default() };
+    stored_with(&bench, (EVIL, office), Some(starts_at), BatchState::Scheduled).await;
+    for name in ["Night", "Night 2", "Night 3"] {
+        let night = Hours { quiet: vec!["Sat 00:00-24:00".parse().unwrap()], ..Hours::default() };
+        stored_with(&bench, (name, night), Some(starts_at), BatchState::Scheduled).await;
+    }
+    let text = browser.get("/calendar?month=2027-01").await.text;
+    assert!(!text.contains("<script>alert"), "{text}");
+    // Thursday the 28th is a holiday, the weekend is outside the window, and the one before is before the start.
+    assert_eq!((text.matches(" closed\">").count(), text.matches("(holiday)").count()), (3, 1), "{text}");
+    assert_eq!(text.matches("(outside its send window)").count(), 2, "{text}");
+    assert!(text.contains("Nothing is sent:") && text.contains("Days on which a campaign sends nothing"), "{text}");
+    assert!(text.contains(">and 2 more</a>") && text.matches("(quiet hours)").count() == 1, "{text}");
+    assert_eq!(text.matches("Sent Mon-Fri 09:00-18:00").count(), 1, "{text}");
+    let text = browser.get("/calendar?day=2027-01-30").await.text;
+    assert_eq!((text.matches("(quiet hours)").count(), text.matches("(outside its").count()), (3, 1), "{text}");
 }
