@@ -5,8 +5,14 @@ use askama::Template;
 use super::figures::Portion;
 use super::frame::Frame;
 use super::show::percent_encoded;
+use super::writing::{Field, FieldKind};
 use crate::domain::text::rate;
 use crate::status::LaneView;
+
+/// The address of what is done to a lane.
+fn lane_path(name: &str) -> String {
+    format!("/lanes/{}", percent_encoded(name))
+}
 
 /// All lanes.
 #[derive(Debug, Template)]
@@ -24,7 +30,12 @@ impl LanesPage<'_> {
     }
 
     fn path(&self, lane: &LaneView<'_>) -> String {
-        format!("/lanes/{}", percent_encoded(lane.name))
+        lane_path(lane.name)
+    }
+
+    /// A sentence about each setting that differs from the file.
+    fn overrides(&self, lane: &LaneView<'_>) -> Vec<String> {
+        lane.overrides.iter().map(|overridden| self.frame.texts().sending.overridden(overridden)).collect()
     }
 
     /// The present rate, with the allowed one.
@@ -53,5 +64,28 @@ impl LanesPage<'_> {
     /// Whether it is held as a whole, by an operator or otherwise, so that it can be resumed.
     fn is_held(&self, lane: &LaneView<'_>) -> bool {
         lane.holds.iter().any(|hold| hold.template.is_none())
+    }
+}
+
+/// The settings of a lane that can be changed while it sends.
+#[derive(Debug, Template)]
+#[template(path = "lane_settings.html")]
+pub struct LaneSettingsPage {
+    pub frame: Frame,
+    pub lane: String,
+    /// The state of the settings that a change is decided on.
+    pub tag: String,
+    pub fields: Vec<Field>,
+    pub reason: Field,
+    pub problem: Option<&'static str>,
+}
+
+impl LaneSettingsPage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn path(&self) -> String {
+        lane_path(&self.lane)
     }
 }

@@ -64,7 +64,7 @@ pub use change::{ChangePage, ChangeStep, DeleteDraftPage};
 pub use events::EventsPage;
 pub use frame::{Frame, Part, Place};
 pub use home::{Attention, HomePage};
-pub use lanes::LanesPage;
+pub use lanes::{LaneSettingsPage, LanesPage};
 pub use messages::{
     FoundPage, LookedAt, MessagePage, NO_CODE, RecipientFilter, RecipientsPage, Repeatable, Standing, repetition_of_one,
 };

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use tokio::sync::MutexGuard;
 use utoipa::ToSchema;
 
 use super::campaigns::{DecisionReason, current};
@@ -66,6 +67,24 @@ fn tag_of(known: &Lanes, lane: &Lane) -> String {
         digest.update(format!("{}\n{}\n{}\n", overridden.setting, overridden.value, overridden.since.millis()));
     }
     format!("\"{}\"", hex(&digest.finalize()[..8]))
+}
+
+/// A turn to change the settings of a lane. Of two changes that were decided on the same state, the second one finds another.
+pub(in crate::api) struct SettingsTurn<'a> {
+    _lock: MutexGuard<'a, ()>,
+    /// The configuration with overrides.
+    pub(in crate::api) config: Config,
+    pub(in crate::api) tag: String,
+}
+
+impl<'a> SettingsTurn<'a> {
+    pub(in crate::api) async fn begin(shared: &'a Shared, call: &Call, name: &str) -> Answer<Self> {
+        let lock = shared.0.native.lane_changes.lock().await;
+        let known = Lanes::read(shared.store.as_ref(), &shared.config, call.at).await?;
+        let config = current(shared).await?;
+        let tag = tag_of(&known, found(&config, call, name)?);
+        Ok(Self { _lock: lock, config, tag })
+    }
 }
 
 async fn decide(
@@ -171,13 +190,9 @@ pub(super) async fn change(
     Json(change): Json<LaneChange>,
 ) -> Answer<Response> {
     let config = shared.config.as_ref();
-    let lane = found(config, &call, &name)?;
-    let settings = change.settings(config, &call, lane)?;
-    // Of two requests that were decided on the same state, the second one finds another.
-    let _turn = shared.0.native.lane_changes.lock().await;
-    let known = Lanes::read(shared.store.as_ref(), config, call.at).await?;
-    let current = current(&shared).await?;
-    ensure_unchanged(&headers, &tag_of(&known, found(&current, &call, &name)?))?;
+    let settings = change.settings(config, &call, found(config, &call, &name)?)?;
+    let turn = SettingsTurn::begin(&shared, &call, &name).await?;
+    ensure_unchanged(&headers, &turn.tag)?;
     let reason = DecisionReason { reason: change.reason };
     decide(&shared, &call, &name, LaneDecision::Set(settings), reason.text()?).await
 }

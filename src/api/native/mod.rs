@@ -65,6 +65,7 @@ use table::Tables;
 pub(super) use campaigns::{current, draft_of, found, launcher};
 pub(super) use extract::{Asked, Call, Path, Query};
 pub(super) use frame::{RequestId, framed, panicked};
+pub(super) use lanes::SettingsTurn;
 pub(super) use masked::{SHARED_REPORTS, shown_path};
 pub(super) use opt_outs::{change_listed, decided_how, list_options};
 pub(super) use page::cut;

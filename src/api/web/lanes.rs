@@ -1,16 +1,21 @@
-//! The lanes, and their pauses.
+//! The lanes, their pauses, and the settings that can be changed while they send.
+
+#[cfg(test)]
+mod tests;
 
 use axum::extract::State;
-use axum::response::{Redirect, Response};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::admit::Session;
 use super::form::Form;
 use super::frame::page;
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Kind, Path, Problem, current};
-use crate::campaign::{LaneDecision, carry_out_on_lane};
-use crate::domain::Scope;
-use crate::pages::{LanesPage, Place};
+use crate::api::native::{Answer, Call, Kind, Path, Problem, SettingsTurn, current};
+use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
+use crate::config::{Config, Lane};
+use crate::domain::{OverridableSetting, Scope};
+use crate::pages::{Field, LaneSettingsPage, LanesPage, Part, Place, texts};
 use crate::status::{Lanes, Slow};
 
 pub(super) async fn list(State(shared): State<Shared>, session: Session, call: Call) -> Answer<Response> {
@@ -24,10 +29,14 @@ pub(super) async fn list(State(shared): State<Shared>, session: Session, call: C
     })
 }
 
+fn named<'a>(config: &'a Config, name: &str) -> Answer<&'a Lane> {
+    config.named_lane(name).map_err(|error| Problem::new(Kind::NotFound, error))
+}
+
 async fn decide(shared: &Shared, call: &Call, name: &str, decision: LaneDecision, form: &Form) -> Answer<Redirect> {
     call.caller.check(Scope::Manage)?;
     let config = shared.config.as_ref();
-    let lane = config.named_lane(name).map_err(|error| Problem::new(Kind::NotFound, error))?;
+    let lane = named(config, name)?;
     let by = call.origin(form.reason()?);
     carry_out_on_lane(shared.store.as_ref(), shared.clock.as_ref(), config, lane, &decision, &by).await?;
     Ok(Redirect::to("/lanes"))
@@ -49,4 +58,100 @@ pub(super) async fn resume(
     form: Form,
 ) -> Answer<Redirect> {
     decide(&shared, &call, &lane, LaneDecision::Resume, &form).await
+}
+
+/// The settings of a lane that can be changed while it sends, with their present values.
+fn fields(config: &Config, lane: &Lane) -> Vec<(OverridableSetting, Field)> {
+    let own = texts().sending;
+    let mut fields = vec![
+        (OverridableSetting::Rate, Field::text("rate", (own.lane_rate, own.lane_rate_hint), lane.rate.to_string())),
+        (OverridableSetting::Burst, Field::text("burst", (own.burst, own.burst_hint), lane.burst.to_string())),
+    ];
+    if let Some(rate) = config.account(&lane.account).and_then(|account| account.rate) {
+        let label = own.account_rate(&lane.account);
+        let field = Field::text("account_rate", (label, own.account_rate_hint), rate.to_string());
+        fields.push((OverridableSetting::AccountRate, field));
+    }
+    if let Some(portfolio) = lane.tiered() {
+        let field = Field::text("tier", (own.tier_of(portfolio), own.tier_hint), lane.tier.to_string());
+        fields.push((OverridableSetting::Tier, field));
+    }
+    fields
+}
+
+fn settings_page(
+    session: &Session,
+    lane: &str,
+    fields: Vec<(OverridableSetting, Field)>,
+    (tag, form): (String, &Form),
+) -> LaneSettingsPage {
+    let own = texts().sending;
+    let reason = form.get("reason").unwrap_or_default().to_owned();
+    LaneSettingsPage {
+        frame: session.frame(Place::Below(Part::Sending)),
+        lane: lane.to_owned(),
+        tag,
+        fields: fields.into_iter().map(|(_, field)| field).collect(),
+        reason: Field::text("reason", (own.reason, own.lane_reason_hint), reason),
+        problem: None,
+    }
+}
+
+pub(super) async fn ask_settings(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let SettingsTurn { config, tag, .. } = SettingsTurn::begin(&shared, &call, &name).await?;
+    let fields = fields(&config, named(&config, &name)?);
+    page(&settings_page(&session, &name, fields, (tag, &Form::default())))
+}
+
+/// Takes what was entered, and returns the changes. An empty field restores the value of the file.
+fn entered(
+    config: &Config,
+    lane: &Lane,
+    fields: &mut [(OverridableSetting, Field)],
+    form: &Form,
+) -> Vec<SettingChange> {
+    let mut changes = Vec::new();
+    for (setting, field) in fields {
+        let Some(text) = form.get(&field.name).map(str::trim).filter(|text| *text != field.value) else { continue };
+        text.clone_into(&mut field.value);
+        match SettingChange::new(config, lane, *setting, Some(text).filter(|text| !text.is_empty())) {
+            Ok(change) => changes.push(change),
+            Err(SettingError::Value { problem, .. }) => field.problem = Some(problem),
+            Err(error) => field.problem = Some(error.to_string()),
+        }
+    }
+    changes
+}
+
+pub(super) async fn change_settings(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    session: Session,
+    call: Call,
+    form: Form,
+) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let turn = SettingsTurn::begin(&shared, &call, &name).await?;
+    let mut fields = fields(&turn.config, named(&turn.config, &name)?);
+    if form.get("tag") != Some(&turn.tag) {
+        let mut late = settings_page(&session, &name, fields, (turn.tag.clone(), &form));
+        late.problem = Some(texts().sending.lane_changed_meanwhile);
+        return Ok((StatusCode::CONFLICT, page(&late)?).into_response());
+    }
+    let in_file = shared.config.as_ref();
+    let changes = entered(in_file, named(in_file, &name)?, &mut fields, &form);
+    if fields.iter().any(|(_, field)| field.problem.is_some()) {
+        let shown = page(&settings_page(&session, &name, fields, (turn.tag.clone(), &form)))?;
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response());
+    }
+    if changes.is_empty() {
+        return Ok(Redirect::to("/lanes").into_response());
+    }
+    Ok(decide(&shared, &call, &name, LaneDecision::Set(changes), &form).await?.into_response())
 }
