@@ -98,7 +98,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (14, "figures of campaigns", include_str!("../../../migrations/sqlite/0014_figures.sql")),
         (15, "links to reports", include_str!("../../../migrations/sqlite/0015_shared_reports.sql")),
         (16, "the calendar", include_str!("../../../migrations/sqlite/0016_the_calendar.sql")),
-        (18, "bounds and filters", include_str!("../../../migrations/sqlite/0018_bounds_and_filters.sql")),
+        (17, "bounds and filters", include_str!("../../../migrations/sqlite/0017_bounds_and_filters.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
