@@ -123,7 +123,7 @@ async fn a_new_key_is_shown_once_and_only_to_the_session_that_made_it() {
     let shown = browser.get(&page).await;
     assert_eq!(shown.headers[header::CACHE_CONTROL], "no-store");
     let shown = ok(shown);
-    assert!(shown.contains("It is not shown again."), "{shown}");
+    assert!(shown.contains("It is shown only once."), "{shown}");
     let text = secret(&shown).to_owned();
     assert!(text.starts_with("vk_"), "{text}");
     for path in [page.as_str(), "/keys", "/audit-log", "/events"] {

@@ -168,7 +168,7 @@ async fn corrected_rows_become_a_further_audience_with_the_same_columns() {
     let changed = [(kept[0].0, "9876 5432"), kept[1], ("country", "SG"), ("reason", "too short")];
     let sent = mend(&browser, &bench, "Members", &changed).await;
     let done = browser.get(place(&sent)).await;
-    assert_eq!(place(&done), "/audiences/Members%2C%20mended?done=imported");
+    assert_eq!(place(&done), "/audiences/Members%2C%20corrected?done=imported");
     let row = ["9876 5432", "<script>alert(1)</script>", "=1+1"].map(str::to_owned);
     assert_eq!(recipients(&bench, "Members, corrected").await, [row]);
     let mended = bench.store.audience_named("Members, corrected").await.unwrap().unwrap();
@@ -178,7 +178,7 @@ async fn corrected_rows_become_a_further_audience_with_the_same_columns() {
     let changed = [(kept[0].0, "9876 5432"), (kept[1].0, "91"), ("country", "SG")];
     mend(&browser, &bench, "Members", &changed).await;
     assert_eq!(recipients(&bench, "Members, corrected 2").await.len(), 1);
-    let again = browser.shown("/audiences/Members,%20mended%202/rejected").await;
+    let again = browser.shown("/audiences/Members,%20corrected%202/rejected").await;
     assert!(again.contains("value=\"91\""), "{again}");
 }
 

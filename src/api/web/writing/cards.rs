@@ -48,7 +48,7 @@ pub(super) fn fields(template: &Keys, step: usize, needs: &TemplateNeeds, texts:
 /// Takes the cards of a template from a form. What the page does not show stays as it is.
 pub(super) fn take(template: &mut Keys, form: &Form, step: usize) {
     let is_shown = |card: &usize| form.fields().any(|(name, _)| name.starts_with(&start(step, *card)));
-    let Some(last) = (1..=CARDS_MAX).filter(is_shown).last() else { return };
+    let Some(last) = (1..=CARDS_MAX).rfind(is_shown) else { return };
     let mut cards = written(template);
     let all = cards.len().max(last);
     cards.resize(all, Keys::default());

@@ -14,7 +14,7 @@ const PLACE: &str = r#"[{"type":"HEADER","format":"LOCATION"},{"type":"BODY","te
 const CARDS: &str = r#"[{"type":"BODY","text":"Hi {{1}}."},{"type":"CAROUSEL","cards":[
     {"components":[{"type":"HEADER","format":"IMAGE"},{"type":"BODY","text":"Shoes {{1}}"},
         {"type":"BUTTONS","buttons":[{"type":"URL","text":"Buy","url":"https://shop.example/{{1}}"}]}]},
-    {"components":[{"type":"HEADER","format":"IMAGE"},{"type":"BODY","text":"Hats"},
+    {"components":[{"type":"HEADER","format":"IMAGE"},{"type":"BODY","text":"Hats {{1}}"},
         {"type":"BUTTONS","buttons":[{"type":"URL","text":"Buy","url":"https://shop.example/{{1}}"}]}]}]}]"#;
 const HELLO: &str = r#"[{"type":"HEADER","format":"TEXT","text":"News for {{1}}"},{"type":"BODY","text":"Hello."}]"#;
 
@@ -147,7 +147,7 @@ async fn the_cards_of_a_template_have_fields_and_are_previewed() {
         assert!(content.contains(&format!("name=\"1-template_{name}\"")), "{name}: {content}");
     }
     assert!(
-        !content.contains("name=\"1-template_card_2_body_1\"") && !content.contains("template_card_3"),
+        !content.contains("name=\"1-template_card_2_body_2\"") && !content.contains("template_card_3"),
         "{content}"
     );
     assert!(content.contains("Card 2") && content.contains("Shoes <mark>{{1}}</mark>"), "{content}");
@@ -158,6 +158,7 @@ async fn the_cards_of_a_template_have_fields_and_are_previewed() {
         ("1-template_card_1_body_1", "{{Code}}"),
         ("1-template_card_1_button_0_url", "{{Code}}"),
         ("1-template_card_2_header_image", ""),
+        ("1-template_card_2_body_1", "now"),
         ("1-template_card_2_button_0_url", "hats"),
     ];
     author.fill("content", &filled).await;
