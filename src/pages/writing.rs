@@ -85,7 +85,7 @@ impl Writing {
     }
 
     /// Whether its page is filled in by clicks, which are not kept.
-    fn is_chosen(&self) -> bool {
+    pub(super) fn is_chosen(&self) -> bool {
         self.page == WritingPage::Recipients
     }
 

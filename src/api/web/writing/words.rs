@@ -16,7 +16,7 @@ type Label = fn(&Texts) -> &'static str;
 
 /// The keys of a campaign, each with the label of its field if a page has one.
 const OF_CAMPAIGN: [(&str, Option<Label>); 29] = [
-    ("name", Some(|t| t.campaign_name)),
+    ("name", Some(|t| t.review.campaign_name)),
     ("audience", Some(|t| t.step_recipients)),
     ("numbers", None),
     ("exclude", None),
