@@ -195,10 +195,10 @@ async fn of_two_clicks_on_the_import_of_corrected_rows_one_imports() {
     bench.imports.ended().await;
     let later = mend(&browser, &bench, "Members", &changed).await;
     assert_eq!(place(&later), place(&first));
-    assert!(bench.store.audience_named("Members, mended 2").await.unwrap().is_none());
+    assert!(bench.store.audience_named("Members, corrected 2").await.unwrap().is_none());
     // Another country is another import, and a deleted audience can be imported again.
     mend(&browser, &bench, "Members", &[changed[0], ("country", "DE")]).await;
-    let id = bench.store.audience_named("Members, mended").await.unwrap().unwrap().id();
+    let id = bench.store.audience_named("Members, corrected").await.unwrap().unwrap().id();
     bench.store.remove_audience(id).await.unwrap();
     let again = mend(&browser, &bench, "Members", &changed).await;
     assert_ne!(place(&again), place(&first));

@@ -206,15 +206,19 @@ async fn a_failed_launch_leaves_the_note_of_another_one() {
     let audience = bench.store.audience_named("Members").await.unwrap().unwrap().id();
     bench.store.remove_audience(audience).await.unwrap();
     let noted = async || bench.store.sketch(id).await.unwrap().unwrap();
-    let failed = author.fill_review(&[("name", "Promo"), ("do", "launch")]).await;
+    let launch = async |name| {
+        let version = noted().await.version.to_string();
+        author.send("launch", &version, &[("name", name), ("do", "launch")]).await
+    };
+    let failed = launch("Promo").await;
     assert_eq!((failed.status, noted().await.launch), (StatusCode::OK, None), "{}", failed.text);
     // Another launch of it is running, and this one fails meanwhile.
     let sketch = noted().await;
     let running = Sketch { launch: Some("Promo".to_owned()), version: sketch.version + 1, ..sketch };
     assert!(bench.store.change_sketch(running).await.unwrap());
-    author.fill_review(&[("name", "Promo"), ("do", "launch")]).await;
+    launch("Promo").await;
     assert_eq!(noted().await.launch.as_deref(), Some("Promo"));
-    let other = author.fill_review(&[("name", "Other"), ("do", "launch")]).await;
+    let other = launch("Other").await;
     assert_eq!(other.status, StatusCode::CONFLICT, "{}", other.text);
 }
 

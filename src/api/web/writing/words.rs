@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(text, "step 1: Falls back after: \"soon\" is not a length of time");
         assert_eq!(field, Some((WritingPage::Route, "1-fallback_after".to_owned())));
         let (text, field) = of(false, "over", "is too long");
-        assert_eq!(text, "Spread the start over: is too long");
+        assert_eq!(text, "Spread first messages over: is too long");
         assert_eq!(field, Some((WritingPage::Time, "over".to_owned())));
         let (text, field) = of(false, "holidays", "\"Christmas\" is not a date; write it as 2026-12-25");
         assert!(text.ends_with("The pages have no field for holidays: a campaign file can set it"), "{text}");

@@ -18,7 +18,7 @@ use crate::store::sqlite::MIGRATIONS;
 use crate::store::{Audiences, Batches, Consent, Cursor, Events, InboundOf, Lanes, Messages, Replies, Scope};
 
 /// The digest of each released migration.
-const FROZEN: [(i64, &str); 12] = [
+const FROZEN: [(i64, &str); 17] = [
     (1, "903b1ee76dec596566ea8152864816ab9aad8d6378de13738b440040b03574a0"),
     (2, "7bbdc20e0f77c9ebe9f9759ef552fc72023e89fd8b6560acaff0be0ca3a15aaa"),
     (3, "48c8dad21a434075d633304c4290f66fbf6c0d080fa7e9f9937df9d04c187242"),
@@ -31,6 +31,11 @@ const FROZEN: [(i64, &str); 12] = [
     (10, "c2656f807b279134920dfc6a0badde6be590547efa86c6d00357cc438f5ed9b6"),
     (11, "38f81eed2a32861f5b436e82e27b7dce076865abf907337633dcf481edbd9c74"),
     (12, "0d252df86fdd8a14044182ac892d1bd7b6f9978e36bec882085038eb4966ba5f"),
+    (13, "3026acdc811d2b87a11f36733310c2ca4b013baec6844c02491d3cf5e9852340"),
+    (14, "e86d12a54dcce37c1bc4c35a362da24275c50342340966a7b6a1e6030f7e7799"),
+    (15, "d66e22d50d1d863f921000e62e7d2218455de855014c018256c2470dd5be3ae1"),
+    (16, "7adaab1290358122bcf904050798cf1dee2def9279d6d11101158a4eea3acf6f"),
+    (17, "bf5049e7eec65f182029bab5a4e66c64c3d0a515aa0efa1a77c0ebc8d4d2806d"),
 ];
 
 fn rows_file() -> PathBuf {

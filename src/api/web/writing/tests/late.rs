@@ -26,7 +26,7 @@ async fn a_choice_of_recipients_that_comes_too_late_is_not_saved_and_its_page_sa
     let (author, before) = overtaken(&bench).await;
     let late = author.send("recipients", &before, &[("remove", "Members")]).await;
     assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{}", late.text);
-    for says in ["max has changed this campaign meanwhile.", "Your choice is not saved.", "Remove Members"] {
+    for says in ["max has changed this campaign in the meantime.", "Your choice is not saved.", "Remove Members"] {
         assert!(late.text.contains(says), "{says} in {}", late.text);
     }
     let again = author.send("recipients", &version(&late.text), &[("remove", "Members")]).await;
@@ -40,7 +40,9 @@ async fn a_filter_that_comes_too_late_stays_in_its_field() {
     let (author, before) = overtaken(&bench).await;
     let late = author.send("check", &before, &[("where", "Code != \"A1\""), ("do", "next")]).await;
     assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{}", late.text);
-    for says in ["max has changed this campaign meanwhile.", "They are not saved", "Code != &#34;A1&#34;"] {
+    for says in
+        ["max has changed this campaign in the meantime.", "Your entries below are not saved", "Code != &#34;A1&#34;"]
+    {
         assert!(late.text.contains(says), "{says} in {}", late.text);
     }
     assert!(!author.get("check").await.contains("A1&#34;"));
