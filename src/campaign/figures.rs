@@ -72,7 +72,7 @@ impl FigureNotes {
     ) {
         self.take_changed(in_play, touched);
         let noted = self.note_due(store, config, in_play, now).await;
-        self.succeeded(noted);
+        self.succeeded(&noted);
     }
 
     /// Notes the last figures of a campaign whose messages have their outcomes, however long ago the ones before were noted.
@@ -88,12 +88,12 @@ impl FigureNotes {
             return true;
         }
         let noted = self.note_end(store, config, (entry, tallies), now).await;
-        self.succeeded(noted)
+        self.succeeded(&noted)
     }
 
     /// Reports a failure when it begins.
-    fn succeeded(&self, noted: Result<()>) -> bool {
-        match &noted {
+    fn succeeded(&self, noted: &Result<()>) -> bool {
+        match noted {
             Ok(()) => _ = self.failure.ends(),
             Err(error) if self.failure.begins() => {
                 tracing::warn!(error = %Causes(error), "cannot note the figures of campaigns; retrying");

@@ -147,8 +147,8 @@ fn rate(recipients: u64) -> u64 {
 /// The smallest tier that leaves the demonstration room for a second one.
 fn tier(recipients: u64) -> &'static str {
     match recipients {
-        ..=5_000 => "10K",
-        ..=50_000 => "100K",
+        0..=5_000 => "10K",
+        5_001..=50_000 => "100K",
         _ => "unlimited",
     }
 }
