@@ -59,7 +59,7 @@ texts! {
     rotate_key_overlap_hint = "The time to update the program. Another rotation ends the oldest secret at once.";
     revoke = "Revoke";
     revoke_ask = "Revoke…";
-    revoke_lead = "The key stops working at once, and cannot be restored. Its name becomes free.";
+    revoke_lead = "The key stops working at once, and cannot be restored. Another key may then have its name.";
     revoke_confirm = "Revoke the key";
     former_valid = "former secret valid until";
     use_key = "Send it in this header:";

@@ -14,7 +14,6 @@ use crate::api::native::tests::{Answered, Bench};
 use crate::api::web::tests::{Browser, first_message, launched, place};
 use crate::api::web::writing::tests::Author;
 use crate::domain::{BatchId, MessageKey, Scope, Span, StepIndex};
-use crate::engine::Ruling;
 use crate::store::{AuditFilter, Receipt, WebhookGroup};
 
 const DAY: i64 = 86_400;
@@ -308,7 +307,7 @@ async fn figures_by_country_and_code_lead_to_the_recipients_behind_them() {
         received: bench.shared.clock.now(),
         tries: None,
         umid: None,
-        ruling: Ruling::default(),
+        ruling: Default::default(),
     };
     let receipts = vec![failed(0, 1), failed(1, 0)];
     bench.store.take(WebhookGroup { receipts, ..WebhookGroup::default() }).await.unwrap();
