@@ -313,6 +313,9 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
 /// Reads a number as dialed in its own country, or with its calling code.
 fn existing_at_home(digits: &Digits, region: Region) -> Result<Number, Reason> {
     let number = Plans::shared().national(&digits.as_str()[1..], region)?;
+    if let Some(of_home) = of_home_after_zeros(digits, &number, region) {
+        return Ok(of_home);
+    }
     if !number.is_fixed {
         return Ok(number);
     }
@@ -320,6 +323,16 @@ fn existing_at_home(digits: &Digits, region: Region) -> Result<Number, Reason> {
     let international = Plans::shared().international(digits.as_str()).ok();
     let is_mobile = |other: &Number| !other.is_fixed && other.country == number.country;
     Ok(international.filter(is_mobile).unwrap_or(number))
+}
+
+/// Reads `00` and the calling code of home as a number of home, if the digits would otherwise be one of another country.
+///
+/// Some international prefixes have a third digit, such as `006` in Singapore: after it, `0065 9757 4415` is a number of
+/// Suriname. libphonenumber reads it so, but in a file of Singapore a customer of Singapore is meant.
+fn of_home_after_zeros(digits: &Digits, number: &Number, region: Region) -> Option<Number> {
+    let home = Plans::shared().country(region).filter(|home| *home != number.country)?;
+    let rest = Digits::from_ascii(digits.as_str().strip_prefix("+00")?);
+    Plans::shared().international(rest.as_str()).ok().filter(|other| other.country == home)
 }
 
 /// Reads a number after the international prefix of most countries, or of North America if no country is given.

@@ -187,6 +187,15 @@ fn international_prefixes_are_read() {
     assert_eq!(text("011 4312-3456", "AR"), Ok("+541143123456 AR".to_owned()));
     assert_eq!(text("0011 423 220 56 78", "AU"), Ok("+4232205678 LI".to_owned()));
     assert!(text("011 15-22345-0729", "AR").is_err(), "a digit is wrong, and 011 is an area code");
+    // `006` and `008` are prefixes of these countries, but `00` and their own calling code mean them.
+    for (cell, country, expected) in [
+        ("0065 9757 4415", "SG", "+6597574415 SG"),
+        ("006595804967", "SG", "+6595804967 SG"),
+        ("00852 9123 4567", "HK", "+85291234567 HK"),
+        ("0060 12-345 6789", "SG", "+60123456789 MY"),
+    ] {
+        assert_eq!(text(cell, country), Ok(expected.to_owned()), "{cell}");
+    }
     for country in ["US", "SG", ""] {
         assert_eq!(text("011 49 151 23456789", country), Ok("+4915123456789 DE".to_owned()), "{country}");
     }
