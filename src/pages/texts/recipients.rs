@@ -182,7 +182,7 @@ impl RecipientTexts {
         if *has_more { format!("{number} or more") } else { number }
     }
 
-    /// `step 2, SMS`.
+    /// `Everything about +6591234567`.
     pub fn everything(&self, number: &Msisdn) -> String {
         format!("{} {number}", self.everything_about)
     }
