@@ -120,7 +120,7 @@ impl All {
     }
 
     fn pages(&self) -> Pages {
-        Pages { stored: 10_000_000, viewers: 100, messages: 200_000, rounds: self.rounds(3) }
+        Pages { stored: 10_000_000, viewers: 100, messages: 1_000_000, rounds: self.rounds(3) }
     }
 
     fn cancel(&self) -> Cancel {
