@@ -1,13 +1,12 @@
 //! Starts, pauses, resumes and cancels campaigns.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::admit::Session;
 use super::campaigns::{shown, to_campaign};
 use super::form::Form;
-use super::frame::page;
+use super::frame::{page, too_late};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, found, launcher};
 use crate::campaign::{CampaignDecision, DecisionError, carry_out};
@@ -48,23 +47,17 @@ pub(super) async fn start(
     let batch = found(&shared, &call, &campaign).await?;
     let edition = form.get("edition").and_then(|edition| edition.parse().ok());
     // The store starts only the edition that it is given, so a change in between is no matter.
-    let is_outdated = if batch.state == BatchState::Draft && edition != Some(batch.edition) {
-        true
-    } else {
+    if batch.state != BatchState::Draft || edition == Some(batch.edition) {
         let whole = (shared.store.as_ref(), shared.config.as_ref());
         match carry_out(whole, shared.clock.as_ref(), &batch, CampaignDecision::Start, &by).await {
-            Ok(_) => false,
-            Err(DecisionError::Outdated { .. }) => true,
+            Ok(_) => return Ok(to_campaign(&batch.public_id().to_string(), Done::Started).into_response()),
+            Err(DecisionError::Outdated { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-    };
-    if !is_outdated {
-        return Ok(to_campaign(&batch.public_id().to_string(), Done::Started).into_response());
     }
     let present = found(&shared, &call, &campaign).await?;
     let problem = texts().wizard.changed_before_start.to_owned();
-    let shown = shown(&shared, &session, &call, &present, (None, Some(problem))).await?;
-    Ok((StatusCode::PRECONDITION_FAILED, shown).into_response())
+    Ok(too_late(shown(&shared, &session, &call, &present, (None, Some(problem))).await?))
 }
 
 pub(super) async fn pause(

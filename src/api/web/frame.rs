@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
@@ -20,6 +20,17 @@ const HTML: &str = "text/html; charset=utf-8";
 /// A page as an answer.
 pub(super) fn page(page: &impl Page) -> Answer<Response> {
     Ok(Html(page.html().map_err(|error| Problem::failed(&error))?).into_response())
+}
+
+/// A page that says what is wrong with what was sent.
+pub(super) fn refused(shown: &impl Page) -> Answer<Response> {
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page(shown)?).into_response())
+}
+
+/// The answer to a change that came too late: the page as it is now.
+pub(super) fn too_late(mut shown: Response) -> Response {
+    *shown.status_mut() = StatusCode::PRECONDITION_FAILED;
+    shown
 }
 
 /// Gives a request its id, and its answer what all pages have.

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::admit::Session;
 use super::form::Form;
-use super::frame::page;
+use super::frame::{page, refused};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, SettingsTurn, current};
 use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
@@ -147,8 +147,7 @@ pub(super) async fn change_settings(
     let in_file = shared.config.as_ref();
     let changes = entered(in_file, named(in_file, &name)?, &mut fields, &form);
     if fields.iter().any(|(_, field)| field.problem.is_some()) {
-        let shown = page(&settings_page(&session, &name, fields, (turn.tag.clone(), &form)))?;
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response());
+        return refused(&settings_page(&session, &name, fields, (turn.tag.clone(), &form)));
     }
     if changes.is_empty() {
         return Ok(Redirect::to("/lanes").into_response());

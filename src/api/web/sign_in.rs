@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::admit::Session;
 use super::failures::too_many_attempts;
 use super::form::{Form, read};
-use super::frame::page;
+use super::frame::{page, refused};
 use super::own_origin::is_own;
 use super::session;
 use crate::access::{AccessError, Caller, Denied, NewOperator, Scopes};
@@ -153,10 +153,7 @@ pub(super) async fn set_up(State(shared): State<Shared>, request: Request) -> An
     match access.create_first_operator(&token, new, stranger.asked.clone(), now).await {
         Ok(operator) => begin(&shared, &Arc::new(Caller::of_operator(&operator)), stranger, "/").await,
         Err(error @ (AccessError::Store(_) | AccessError::Random(_) | AccessError::Hash(_))) => Err(error.into()),
-        Err(error) => {
-            let shown = page(&SetupPage { name, problem: Some(error.to_string()) })?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
-        }
+        Err(error) => refused(&SetupPage { name, problem: Some(error.to_string()) }),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::api::native::{Answer, Asked, Call, Path, Query, cut};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::form::Form;
-use crate::api::web::frame::page;
+use crate::api::web::frame::{page, refused};
 use crate::domain::{IpNetwork, Scope, Span, Timestamp};
 use crate::pages::{
     AccessDone, AccessState, AskPage, Choices, Frame, KeyRow, KeysPage, NewKeyPage, Part, Place, SecretKind, texts,
@@ -174,13 +174,11 @@ pub(super) async fn create(
 ) -> Answer<Response> {
     call.caller.check(Scope::Admin)?;
     let now = shared.clock.now();
-    let refused = |wrong: &Wrong| {
-        let shown = page(&form_page(&shared, session.frame(Place::Below(Part::Server)), &form, Some(wrong)))?;
-        Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
-    };
+    let again =
+        |wrong: &Wrong| refused(&form_page(&shared, session.frame(Place::Below(Part::Server)), &form, Some(wrong)));
     let new = match wanted(&shared, &form, now) {
         Ok(new) => new,
-        Err(wrong) => return refused(&wrong),
+        Err(wrong) => return again(&wrong),
     };
     let name = new.name.clone();
     let mut waiting = shared.0.new_secrets.hold(now).await;
@@ -193,7 +191,7 @@ pub(super) async fn create(
         Err(error) => match waiting.made(call.caller.session, LIST, &name) {
             // The second click on the button.
             Some(path) if matches!(error, AccessError::KeyExists { .. }) => Ok(Redirect::to(&path).into_response()),
-            _ => refused(&wrong(error)?),
+            _ => again(&wrong(error)?),
         },
     }
 }

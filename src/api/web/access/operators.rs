@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::api::native::{Answer, Asked, Call, Path, Query, cut};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::with_cursor;
 use crate::api::web::form::Form;
-use crate::api::web::frame::page;
+use crate::api::web::frame::{page, refused};
 use crate::config::Secret;
 use crate::domain::{AuditAction, Scope, Scopes, Timestamp};
 use crate::pages::{
@@ -120,8 +120,7 @@ pub(super) async fn create(
     match shared.0.access.create_operator(new, &By::caller(&call.caller, asked), shared.clock.now()).await {
         Ok(_) => Ok(recorded(done(LIST, AccessDone::Created))),
         Err(error) if field_of(&error).is_some() => {
-            let shown = page(&form_page(session.frame(Place::Below(Part::Server)), &form, Some(&error)))?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
+            refused(&form_page(session.frame(Place::Below(Part::Server)), &form, Some(&error)))
         }
         Err(error) => Err(error.into()),
     }
@@ -158,16 +157,15 @@ pub(super) async fn set_password(
         Ok(_) => Ok(recorded(done(LIST, AccessDone::PasswordSet))),
         Err(error @ AccessError::Password(_)) => {
             let frame = session.frame(Place::Below(Part::Server));
-            let shown = page(&password_page(frame, &name, Some(error.to_string())))?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
+            refused(&password_page(frame, &name, Some(error.to_string())))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn scopes_page(session: &Session, call: &Call, name: String, scopes: ScopeChoices) -> Answer<Response> {
+fn scopes_page(session: &Session, call: &Call, name: String, scopes: ScopeChoices) -> OperatorScopesPage {
     let frame = session.frame(Place::Below(Part::Server));
-    page(&OperatorScopesPage { is_own: name == call.caller.name, frame, name, scopes })
+    OperatorScopesPage { is_own: name == call.caller.name, frame, name, scopes }
 }
 
 pub(super) async fn ask_scopes(
@@ -178,7 +176,7 @@ pub(super) async fn ask_scopes(
 ) -> Answer<Response> {
     call.caller.check(Scope::Admin)?;
     let operator = shared.0.access.operator(&name).await?;
-    scopes_page(&session, &call, name, scope_choices(operator.scopes.given(), None))
+    page(&scopes_page(&session, &call, name, scope_choices(operator.scopes.given(), None)))
 }
 
 pub(super) async fn set_scopes(
@@ -200,7 +198,7 @@ pub(super) async fn set_scopes(
         }
         Err(error @ (AccessError::Key(_) | AccessError::LastAdmin { .. })) => {
             let choices = scope_choices(scopes(&form), Some(error.to_string()));
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, scopes_page(&session, &call, name, choices)?).into_response())
+            refused(&scopes_page(&session, &call, name, choices))
         }
         Err(error) => Err(error.into()),
     }

@@ -1,7 +1,6 @@
 //! The webhooks that Volley sends, and decisions about them.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::secrets::{self, NewSecret};
@@ -10,7 +9,7 @@ use crate::api::Shared;
 use crate::api::native::{About, Answer, Call, Kind, Path, Problem, Query, desk};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
-use crate::api::web::frame::page;
+use crate::api::web::frame::{page, refused};
 use crate::config::Secret;
 use crate::domain::{Scope, Span, Timestamp};
 use crate::outgoing::{EVENT_TYPES, Failed, Wanted};
@@ -193,8 +192,7 @@ pub(super) async fn create(State(shared): State<Shared>, session: Session, call:
             // The second click on the button.
             Some(path) if matches!(error, Failed::Taken(_)) => Ok(Redirect::to(&path).into_response()),
             _ if field_of(&error).is_some() || matches!(error, Failed::TooMany) => {
-                let shown = page(&form_page(session.frame(Place::Below(Part::Server)), &form, Some(&error)))?;
-                Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
+                refused(&form_page(session.frame(Place::Below(Part::Server)), &form, Some(&error)))
             }
             _ => Err(error.into()),
         },

@@ -1,7 +1,6 @@
 //! The rejected rows of an audience, and the import of corrected ones.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
@@ -15,7 +14,7 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
-use crate::api::web::frame::page;
+use crate::api::web::frame::{page, refused};
 use crate::audience::{
     FileSettings, ImportRecord, Reason, RejectTable, RejectedPlace, Rejection, file_of, rejected_row, rejected_rows,
 };
@@ -182,7 +181,7 @@ async fn with_problem(
     shown.country.problem = Some(problem.sentence().trim_end_matches('.').to_owned());
     let numbers = form.fields().filter_map(|(field, text)| Some((mended_place(field)?, editable(text))));
     shown.entered = numbers.collect();
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&shown)?).into_response())
+    refused(&shown)
 }
 
 /// The rows whose numbers the form changes, with the new numbers. On request, those that it leaves alone too.

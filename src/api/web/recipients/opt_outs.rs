@@ -1,7 +1,7 @@
 //! The lists of opt-outs: search, export, and new ones by hand or with a file.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Request, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::stream;
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use url::form_urlencoded;
 use super::super::admit::Session;
 use super::super::audiences::{broken, foreign, form_with_file, no_file, received, short};
 use super::super::form::Form;
-use super::super::frame::page;
+use super::super::frame::{page, refused};
 use super::show::present;
 use super::{after_cursor, number_of};
 use crate::api::Shared;
@@ -152,11 +152,6 @@ pub(super) async fn ask(session: Session, call: Call) -> Answer<Response> {
     page(&AddOptOutsPage::new(session.frame(Place::Below(Part::Audiences))))
 }
 
-/// A form that was not taken, or not as a whole, as it was filled in.
-fn again(shown: &AddOptOutsPage, status: StatusCode) -> Answer<Response> {
-    Ok((status, page(shown)?).into_response())
-}
-
 fn country_of(text: &str) -> Result<Option<Country>, String> {
     let text = Some(text.trim()).filter(|text| !text.is_empty());
     text.map(str::parse).transpose().map_err(|error: <Country as std::str::FromStr>::Err| error.to_string())
@@ -178,13 +173,13 @@ pub(super) async fn add(State(shared): State<Shared>, session: Session, call: Ca
     if lines.is_empty() || lines.len() > LINES {
         let problem = if lines.is_empty() { own.none_entered.to_owned() } else { own.too_many(LINES) };
         shown.numbers_problem = Some(problem);
-        return again(&shown, StatusCode::UNPROCESSABLE_ENTITY);
+        return refused(&shown);
     }
     let country = match country_of(&shown.country) {
         Ok(country) => country,
         Err(problem) => {
             shown.country_problem = Some(problem);
-            return again(&shown, StatusCode::UNPROCESSABLE_ENTITY);
+            return refused(&shown);
         }
     };
     let options = list_options(country, Keyword::Stop);
@@ -199,7 +194,7 @@ pub(super) async fn add(State(shared): State<Shared>, session: Session, call: Ca
     // What could be read is opted out, so the form is no failure.
     let is_some = opted.changed + opted.unchanged > 0;
     shown.frame.notice = is_some.then(|| own.opted(&Opted { invalid: 0, ..opted }));
-    again(&shown, if is_some { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY })
+    if is_some { page(&shown) } else { refused(&shown) }
 }
 
 /// The line at a position from 1.
@@ -272,7 +267,7 @@ async fn taken(
         Err(error) => format!("{}.", capital(&error.to_string())),
     };
     shown.file_problem = Some(problem);
-    again(&shown, StatusCode::UNPROCESSABLE_ENTITY)
+    refused(&shown)
 }
 
 /// Where an export goes on.

@@ -22,7 +22,6 @@ mod upload;
 mod words;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Map, Value};
 
@@ -246,10 +245,4 @@ impl Opened {
         let next = if form.get("do") == Some("next") { page.next() } else { page };
         Redirect::to(&path(self.sketch.id, next)).into_response()
     }
-}
-
-/// The answer to a change that came too late: the page with what was entered.
-fn too_late(mut shown: Response) -> Response {
-    *shown.status_mut() = StatusCode::PRECONDITION_FAILED;
-    shown
 }

@@ -6,13 +6,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::fields::field;
 use super::problems::{beside, page_of};
-use super::{Changed, Document, Opened, too_late};
+use super::{Changed, Document, Opened};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Problem, Query, launcher};
 use crate::api::web::admit::Session;
 use crate::api::web::audiences::{AudiencesQuery, Found, contents, find};
 use crate::api::web::form::Form;
-use crate::api::web::frame::page;
+use crate::api::web::frame::{page, too_late};
 use crate::audience::Selection;
 use crate::campaign::{LaunchError, ensure_same_columns};
 use crate::config;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::document::Keys;
 use super::fields::field;
-use super::{Document, Opened, outlook, path, too_late, words};
+use super::{Document, Opened, outlook, path, words};
 use crate::api::Shared;
 use crate::api::native::{
     About, Answer, Call, Kind, Path, Problem as ApiProblem, Query, current, draft_of, found, launcher,
@@ -14,7 +14,7 @@ use crate::api::native::{
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::to_campaign;
 use crate::api::web::form::Form;
-use crate::api::web::frame::page;
+use crate::api::web::frame::{page, too_late};
 use crate::campaign::{LaunchError, Lint, MessagePreview, Prepared, PreviewRequest, Previews, Trial, Warning};
 use crate::config::{Config, Problem};
 use crate::domain::text::capital;

@@ -5,12 +5,12 @@ use axum::response::Response;
 
 use super::fields::field;
 use super::problems::{beside, page_of};
-use super::{Changed, Document, Opened, too_late};
+use super::{Changed, Document, Opened};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
-use crate::api::web::frame::page;
+use crate::api::web::frame::{page, too_late};
 use crate::campaign::schedule;
 use crate::pages::{Field, FieldKind, WriteTime, Writing, WritingPage};
 
