@@ -122,7 +122,7 @@ impl FigureNotes {
         now: Timestamp,
     ) -> Result<()> {
         let mut due = Vec::new();
-        let is_changed = |entry: &&Arc<Entry>| has_course(entry) && self.changed.contains(&entry.id);
+        let is_changed = |entry: &&Arc<Entry>| self.changed.contains(&entry.id);
         let changed: Vec<&Arc<Entry>> = in_play.iter().filter(is_changed).collect();
         for entry in changed {
             if self.known(store, entry.id).await?.is_due(now) {

@@ -1,7 +1,5 @@
 //! The audiences: the list, one of them, its rejected rows, and the question before it is deleted.
 
-use std::collections::HashMap;
-
 use askama::Template;
 
 use super::figures::Portion;
@@ -236,8 +234,6 @@ pub struct RejectedPage {
     /// Index of the column with the numbers.
     pub number: Option<usize>,
     pub rows: Vec<ListedReject>,
-    /// Numbers that were entered and could not be imported.
-    pub entered: HashMap<RejectedPlace, String>,
     pub is_later: bool,
     pub first: String,
     pub next: Option<String>,
@@ -270,6 +266,11 @@ impl RejectedPage {
         std::iter::once(all).chain(self.rejection.reasons.iter().map(each)).collect()
     }
 
+    /// The rows of one reason, with what to do about it.
+    fn reason_path(&self, reason: impl Plain<Reason>) -> String {
+        rejected_path(&self.name, Some(reason.plain()), self.sketch.as_deref())
+    }
+
     fn csv_path(&self) -> String {
         match self.reason {
             Some(reason) => format!("{}/rejected/csv?reason={}", self.path(), encoded(reason.as_str())),
@@ -293,9 +294,6 @@ impl RejectedPage {
     }
 
     fn number_of(&self, row: &ListedReject) -> String {
-        if let Some(entered) = self.entered.get(&row.place) {
-            return entered.clone();
-        }
         editable(self.number.and_then(|number| row.cells.get(number)).map_or("", String::as_str))
     }
 

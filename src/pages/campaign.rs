@@ -64,6 +64,8 @@ pub struct CampaignPage<'a> {
     pub problem: Option<String>,
     /// The edition that is shown, or an earlier one.
     pub edition: u32,
+    /// The address of the review from which this test was sent.
+    pub back: Option<String>,
     pub live: LivePart<'a>,
     /// The campaign that it sends again, and those that send it again: name and address of each.
     pub origin: Option<(String, String)>,

@@ -90,7 +90,7 @@ pub use webhooks::{
 };
 pub use writing::{
     ChosenAudience, Count, DiscardPage, Field, FieldKind, LineStep, Pattern, StepFields, Unfinished, UnfinishedPage,
-    WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteRoute, WriteTime, Writing, WritingPage,
+    WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteRoute, WriteTime, Writing, WritingPage, country_field,
 };
 
 /// The texts of the pages.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::frame::Frame;
 use super::recipient::{WishLine, recipient_path};
 use super::show::percent_encoded;
+use super::writing::{Field, FieldKind, country_field};
 use crate::domain::{Channel, Msisdn};
 
 /// The numbers that have opted out, or the ids of channels.
@@ -92,23 +93,24 @@ pub struct AddOptOutsPage {
     pub frame: Frame,
     /// What was entered and not taken.
     pub numbers: String,
-    pub country: String,
+    /// The fields for the country, of each form.
+    pub country: Field,
+    pub file_country: Field,
     pub reason: String,
-    /// What is wrong with the numbers, with the country and with the file.
+    /// What is wrong with the numbers, and with the file.
     pub numbers_problem: Option<String>,
-    pub country_problem: Option<String>,
     pub file_problem: Option<String>,
 }
 
 impl AddOptOutsPage {
-    pub const fn new(frame: Frame) -> Self {
+    pub fn new(frame: Frame) -> Self {
         Self {
             frame,
             numbers: String::new(),
-            country: String::new(),
+            country: country_field("country", ""),
+            file_country: country_field("file-country", ""),
             reason: String::new(),
             numbers_problem: None,
-            country_problem: None,
             file_problem: None,
         }
     }

@@ -40,6 +40,8 @@ pub struct Outlook {
     pub recipients: u64,
     /// Rows that get no message, by reason.
     pub left_out: Vec<(String, u64)>,
+    /// Rows that the import rejected, and the address that lists them.
+    pub rejected: Option<(u64, String)>,
     /// What happens when: a label and a time each.
     pub times: Vec<(&'static str, String)>,
     /// What limits the speed, and what is not sent; may be empty.
@@ -108,6 +110,11 @@ impl WriteReview<'_> {
 }
 
 impl Outlook {
+    /// Whether every row of the files gets a message.
+    fn takes_all(&self) -> bool {
+        self.left_out.is_empty() && self.rejected.is_none()
+    }
+
     fn days(&self) -> Vec<Days<'_>> {
         Days::of(&self.bookings, DAYS)
     }

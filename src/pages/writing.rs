@@ -9,8 +9,8 @@ use super::figures::Portion;
 use super::frame::Frame;
 use super::preview::{PreviewStep, button_name, class, language, media_name, values_alone};
 use super::show::Plain;
-use super::texts::{ENGLISH, Texts};
-use crate::domain::Timestamp;
+use super::texts::{COUNTRIES, ENGLISH, Texts};
+use crate::domain::{Country, Timestamp};
 use crate::template::preview::{BubbleHeader, Run};
 
 /// A page of the way to a campaign.
@@ -156,6 +156,15 @@ impl Field {
     pub(super) fn is_template(&self) -> bool {
         self.in_step().is_some_and(|(_, name)| name == "template")
     }
+}
+
+/// The field for the country of numbers without a country code: a choice, so that no file is uploaded with a wrong one.
+pub fn country_field(name: &str, chosen: &str) -> Field {
+    let chosen = chosen.parse().map_or_else(|_| String::new(), |country: Country| country.to_string());
+    let none = (String::new(), ENGLISH.no_default_country.to_owned());
+    let countries = COUNTRIES.iter().map(|(code, name)| ((*code).to_owned(), format!("{name} ({code})")));
+    let kind = FieldKind::Choice(std::iter::once(none).chain(countries).collect());
+    Field { kind, ..Field::text(name, (ENGLISH.default_country, ENGLISH.default_country_hint), chosen) }
 }
 
 /// The length of a text.

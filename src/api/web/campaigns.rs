@@ -9,10 +9,10 @@ use url::form_urlencoded;
 use super::admit::Session;
 use super::frame::page;
 use super::home::rows;
-use super::writing::unfinished;
+use super::writing::{review_path, unfinished};
 use crate::api::Shared;
 use crate::api::native::{Answer, CSV, Call, Path, Problem, Query, found, launcher};
-use crate::domain::{BatchId, BatchState, Scope};
+use crate::domain::{BatchId, BatchState, Scope, SketchId};
 use crate::events::Event;
 use crate::pages::{CampaignPage, CampaignsPage, CoursePart, Done, Frame, LivePart, Part, Place, campaign_path, texts};
 use crate::report::{CoursePoint, csv_text};
@@ -104,33 +104,44 @@ pub(super) fn filters(uri: &Uri) -> form_urlencoded::Serializer<'static, String>
     query
 }
 
-/// What was just done, for a sentence on the page.
+/// What was just done, for a sentence on the page, and where the operator came from.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct DoneQuery {
+pub(super) struct ShowQuery {
     #[serde(deserialize_with = "super::form::known")]
     done: Option<Done>,
+    /// The unfinished campaign whose test is shown.
+    sketch: String,
+}
+
+/// What a campaign's page says besides the campaign.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// What was just done, or why it was not.
+    pub(super) notice: Option<String>,
+    pub(super) problem: Option<String>,
+    /// The unfinished campaign whose test is shown.
+    pub(super) sketch: Option<SketchId>,
 }
 
 pub(super) async fn show(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
-    Query(query): Query<DoneQuery>,
+    Query(query): Query<ShowQuery>,
     session: Session,
     call: Call,
 ) -> Answer<Response> {
     let batch = found(&shared, &call, &campaign).await?;
     let notice = query.done.map(|done| texts().done(done).to_owned());
-    shown(&shared, &session, &call, &batch, (notice, None)).await
+    shown(&shared, &session, &call, &batch, Said { notice, sketch: query.sketch.parse().ok(), problem: None }).await
 }
 
-/// The page of a campaign, with what was done or why it was not.
 pub(super) async fn shown(
     shared: &Shared,
     session: &Session,
     call: &Call,
     batch: &Batch,
-    (notice, problem): (Option<String>, Option<String>),
+    Said { notice, problem, sketch }: Said,
 ) -> Answer<Response> {
     let launcher = launcher(shared, &shared.config, call);
     let look = Watcher::new(&launcher, batch.id).await?.look().await?;
@@ -144,6 +155,7 @@ pub(super) async fn shown(
         frame,
         problem,
         edition: batch.edition,
+        back: sketch.map(review_path),
         live,
         origin: repetitions.origin.as_ref().map(named),
         repetitions: repetitions.later.iter().map(named).collect(),

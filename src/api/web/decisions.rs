@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::admit::Session;
-use super::campaigns::{shown, to_campaign};
+use super::campaigns::{Said, shown, to_campaign};
 use super::form::Form;
 use super::frame::{page, too_late};
 use crate::api::Shared;
@@ -56,8 +56,8 @@ pub(super) async fn start(
         }
     }
     let present = found(&shared, &call, &campaign).await?;
-    let problem = texts().wizard.changed_before_start.to_owned();
-    Ok(too_late(shown(&shared, &session, &call, &present, (None, Some(problem))).await?))
+    let said = Said { problem: Some(texts().wizard.changed_before_start.to_owned()), ..Said::default() };
+    Ok(too_late(shown(&shared, &session, &call, &present, said).await?))
 }
 
 pub(super) async fn pause(

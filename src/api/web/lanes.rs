@@ -4,12 +4,11 @@
 mod tests;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::admit::Session;
 use super::form::Form;
-use super::frame::{page, refused};
+use super::frame::{page, refused, too_late};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, SettingsTurn, current};
 use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
@@ -142,7 +141,7 @@ pub(super) async fn change_settings(
     if form.get("tag") != Some(&turn.tag) {
         let mut late = settings_page(&session, &name, fields, (turn.tag.clone(), &form));
         late.problem = Some(texts().sending.lane_changed_meanwhile);
-        return Ok((StatusCode::CONFLICT, page(&late)?).into_response());
+        return page(&late).map(too_late);
     }
     let in_file = shared.config.as_ref();
     let changes = entered(in_file, named(in_file, &name)?, &mut fields, &form);

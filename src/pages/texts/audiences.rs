@@ -48,7 +48,7 @@ texts! {
     none_of_reason = "No stored row has this reason.";
     cut_rows = "A row of more than 64 KiB is stored in part: its long cells end with “… (cut)”. Correct such a row in its file, not here.";
     not_stored = "An earlier version of Volley imported the file and did not store these rows. Import it again to see them.";
-    back_to_campaign = "Back to the campaign";
+    back_to_campaign = "Back to the unfinished campaign";
     mend = "Import corrected rows";
     mend_lead = "Rows whose number you changed on this page become another audience.";
     mend_lead_campaign = "Rows whose number you changed on this page become another audience of the campaign.";

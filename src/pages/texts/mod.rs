@@ -4,6 +4,7 @@
 
 mod access;
 mod audiences;
+mod countries;
 mod messages;
 mod progress;
 mod recipients;
@@ -34,6 +35,7 @@ macro_rules! texts {
         pub(in crate::pages) static ENGLISH: $type = $type { $($name: $english,)* $($($area: $value,)+)? };
     };
 }
+pub(in crate::pages) use countries::COUNTRIES;
 use texts;
 
 texts! {
@@ -226,7 +228,8 @@ texts! {
     uploading = "Uploading";
     upload_failed = "The upload broke off. Press the button again to send the rest.";
     default_country = "Country of numbers without a country code";
-    default_country_hint = "Two letters, such as SG. Not needed if every number begins with + or 00.";
+    default_country_hint = "Not needed if every number begins with + or 00, or a column names the country.";
+    no_default_country = "Not chosen";
     choose_audience = "Or choose an imported audience";
     no_audiences = "No audience has been imported yet.";
     choose_again = "Choose another file";

@@ -75,8 +75,6 @@ texts! {
     by_hand = "Enter numbers";
     numbers = "Numbers and ids";
     numbers_hint = "One on each line, up to 3,000. An id of LINE or WhatsApp is taken as well.";
-    country = "Country of numbers without a country code";
-    country_hint = "Two letters, such as SG. Leave it empty if all numbers begin with + or 00.";
     opt_them_out = "Opt out";
     by_file = "Upload a file";
     file = "File with numbers or ids";

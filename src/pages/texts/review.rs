@@ -18,6 +18,7 @@ texts! {
     not_selected = "not selected";
     opted_out = "opted out";
     not_sent_to = "Left out:";
+    rejected = "Rejected at the import";
     nothing_left_out = "No row is left out.";
     time = "Time";
     starts = "Starts";

@@ -23,8 +23,8 @@ use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, cut};
 use crate::audience::{ImportRecord, Rejection, whole_summary};
 use crate::domain::{AudienceId, Scope};
 use crate::pages::{
-    AudienceContents, AudiencePage, AudienceRow, AudiencesPage, CampaignUse, DeleteAudiencePage, Field, Frame, Part,
-    Place, audience_path, campaign_path, countries, texts,
+    AudienceContents, AudiencePage, AudienceRow, AudiencesPage, CampaignUse, DeleteAudiencePage, Frame, Part, Place,
+    audience_path, campaign_path, countries, country_field, texts,
 };
 use crate::store::{Audience, AudiencePart};
 pub(in crate::api) use corrections::Corrections;
@@ -143,18 +143,13 @@ async fn list(
 ) -> Answer<Response> {
     let Found { rows, name, is_later, first, next } = find(&shared, &query, SHOWN, &uri).await?;
     let frame = framed(&session, Place::Audiences, query.done);
-    page(&AudiencesPage { frame, rows, name, is_later, first, next, country: country_field(String::new()) })
+    page(&AudiencesPage { frame, rows, name, is_later, first, next, country: country_field("country", "") })
 }
 
 fn framed(session: &Session, place: Place, done: Option<Done>) -> Frame {
     let mut frame = session.frame(place);
     frame.notice = done.map(Done::notice);
     frame
-}
-
-/// The field for the country of numbers without a country code.
-fn country_field(value: String) -> Field {
-    Field::text("country", (texts().default_country, texts().default_country_hint), value)
 }
 
 /// Finds an audience by its name.

@@ -1,25 +1,25 @@
 //! The rejected rows of an audience, and the import of corrected ones.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::sync::Arc;
 use url::form_urlencoded;
 
 use super::upload::progress_path;
-use super::{Done, country_field, country_of, framed, named};
+use super::{Done, country_of, framed, named};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
-use crate::api::web::frame::{page, refused};
+use crate::api::web::frame::page;
 use crate::audience::{
     FileSettings, ImportRecord, Reason, RejectTable, RejectedPlace, Rejection, file_of, rejected_row, rejected_rows,
 };
 use crate::domain::{Scope, SketchId};
-use crate::pages::{Part, Place, RejectedPage, editable, is_mendable, mended_place, rejected_path};
+use crate::pages::{Part, Place, RejectedPage, country_field, editable, is_mendable, mended_place, rejected_path};
 use crate::store::Audience;
 
 /// Rows of a page.
@@ -97,12 +97,11 @@ async fn shown(
         reason: query.reason,
         number: number_column(&audience, &record),
         rows,
-        entered: HashMap::new(),
         is_later: from.is_some(),
         next: next.map(|next| with_query(&first, &[("cursor", &next)])),
         first,
         cursor: query.cursor,
-        country: country_field(record.country.map(|country| country.to_string()).unwrap_or_default()),
+        country: country_field("country", record.country.as_ref().map_or("", |country| country.as_str())),
         sketch,
         columns: audience.columns,
         name: audience.name,
@@ -133,17 +132,13 @@ pub(super) async fn csv(
 pub(super) async fn mend(
     State(shared): State<Shared>,
     Path(name): Path<String>,
-    session: Session,
     call: Call,
     form: Form,
 ) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
     let audience = named(&shared, &name).await?;
     let record = first_record(&audience)?;
-    let country = match country_of(form.get("country").unwrap_or_default()) {
-        Ok(country) => country,
-        Err(problem) => return with_problem(&shared, &session, &call, audience, &form, &problem).await,
-    };
+    let country = country_of(form.get("country").unwrap_or_default())?;
     let without_number =
         || Problem::new(Kind::Conflict, "the column with the numbers of this audience is not recorded");
     let number = number_column(&audience, &record).ok_or_else(without_number)?;
@@ -165,23 +160,6 @@ pub(super) async fn mend(
     let upload = shared.0.corrections.import((&shared, &call), &audience, content, settings).await?;
     let sketch = form.get("sketch").and_then(|id| id.parse::<SketchId>().ok());
     Ok(Redirect::to(&progress_path(upload, sketch)).into_response())
-}
-
-/// The page again, with what was entered and what is wrong with the country.
-async fn with_problem(
-    shared: &Shared,
-    session: &Session,
-    call: &Call,
-    audience: Audience,
-    form: &Form,
-    problem: &Problem,
-) -> Answer<Response> {
-    let mut shown = shown(shared, session, call, audience, RejectedQuery::of(form)).await?;
-    shown.country.value = form.get("country").unwrap_or_default().to_owned();
-    shown.country.problem = Some(problem.sentence().trim_end_matches('.').to_owned());
-    let numbers = form.fields().filter_map(|(field, text)| Some((mended_place(field)?, editable(text))));
-    shown.entered = numbers.collect();
-    refused(&shown)
 }
 
 /// The rows whose numbers the form changes, with the new numbers. On request, those that it leaves alone too.

@@ -37,7 +37,7 @@ async fn the_rate_of_a_lane_is_changed_and_restored_with_who_and_why() {
     assert!(shown.contains("Rate 40/s (80/s in the file): set by mia"), "{shown}");
     assert!(!shown.contains("<script>alert") && !shown.contains("(10K in the file)"), "{shown}");
     let late = browser.post("/lanes/promo/settings", &form("20/s")).await;
-    assert_eq!(late.status, StatusCode::CONFLICT);
+    assert_eq!(late.status, StatusCode::PRECONDITION_FAILED);
     assert!(
         late.text.contains("The lane was changed meanwhile") && late.text.contains("value=\"40/s\""),
         "{}",

@@ -8,20 +8,20 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::super::admit::Session;
-use super::super::audiences::{broken, foreign, form_with_file, no_file, received, short};
+use super::super::audiences::{broken, country_of, foreign, form_with_file, no_file, received, short};
 use super::super::form::Form;
 use super::super::frame::{page, refused};
 use super::show::present;
 use super::{after_cursor, number_of};
 use crate::api::Shared;
-use crate::api::native::{
-    Answer, Call, Kind, Problem, Query, TableFormat, change_listed, cut, decided_how, list_options,
-};
+use crate::api::native::{Answer, Call, Problem, Query, TableFormat, change_listed, cut, decided_how, list_options};
 use crate::audience::{ListedNumbers, OptOutChangeView, Source};
 use crate::domain::text::capital;
-use crate::domain::{ChannelUser, Country, Keyword, Msisdn, Scope};
+use crate::domain::{ChannelUser, Keyword, Msisdn, Scope};
 use crate::optout::NumberView;
-use crate::pages::{AddOptOutsPage, ConsentDone, OptOutRow, OptOutsPage, Opted, OptedOut, Part, Place, WishLine};
+use crate::pages::{
+    AddOptOutsPage, ConsentDone, OptOutRow, OptOutsPage, Opted, OptedOut, Part, Place, WishLine, country_field,
+};
 use crate::store::{self, OptOut, UserOptOut};
 
 /// Opt-outs of a page.
@@ -152,11 +152,6 @@ pub(super) async fn ask(session: Session, call: Call) -> Answer<Response> {
     page(&AddOptOutsPage::new(session.frame(Place::Below(Part::Audiences))))
 }
 
-fn country_of(text: &str) -> Result<Option<Country>, String> {
-    let text = Some(text.trim()).filter(|text| !text.is_empty());
-    text.map(str::parse).transpose().map_err(|error: <Country as std::str::FromStr>::Err| error.to_string())
-}
-
 /// Opts out what was entered. Lines that are no numbers stay in the form.
 pub(super) async fn add(State(shared): State<Shared>, session: Session, call: Call, form: Form) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
@@ -165,7 +160,7 @@ pub(super) async fn add(State(shared): State<Shared>, session: Session, call: Ca
     let lines: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     let mut shown = AddOptOutsPage {
         numbers: text.to_owned(),
-        country: form.get("country").unwrap_or_default().to_owned(),
+        country: country_field("country", form.get("country").unwrap_or_default()),
         reason: reason.unwrap_or_default().to_owned(),
         ..AddOptOutsPage::new(session.frame(Place::Below(Part::Audiences)))
     };
@@ -175,13 +170,7 @@ pub(super) async fn add(State(shared): State<Shared>, session: Session, call: Ca
         shown.numbers_problem = Some(problem);
         return refused(&shown);
     }
-    let country = match country_of(&shown.country) {
-        Ok(country) => country,
-        Err(problem) => {
-            shown.country_problem = Some(problem);
-            return refused(&shown);
-        }
-    };
+    let country = country_of(form.get("country").unwrap_or_default())?;
     let options = list_options(country, Keyword::Stop);
     let listed = ListedNumbers::read(lines.clone(), None, options).await.map_err(|error| Problem::failed(&error))?;
     let opted = carried_out(&shared, &listed, &decided_how(&call, None, reason)).await?;
@@ -226,7 +215,7 @@ pub(super) async fn add_file(
                 if !is_own {
                     return Err(foreign());
                 }
-                let country = country_of(&country).map_err(|error| Problem::new(Kind::Invalid, error))?;
+                let country = country_of(&country)?;
                 let (upload, name) = received(&shared, part).await?;
                 let read = match shared.0.native.imports().file(upload) {
                     Ok(file) => {
@@ -240,7 +229,7 @@ pub(super) async fn add_file(
                 return taken(&shared, &session, &decided_how(&call, Some(&name), reason), read?).await;
             }
             "form_token" => is_own = session.0.form_token.matches(&short(&mut part).await?),
-            "country" => country = short(&mut part).await?,
+            "file-country" => country = short(&mut part).await?,
             "reason" => reason = short(&mut part).await?,
             _ => {}
         }

@@ -279,7 +279,7 @@ async fn a_file_of_opt_outs_is_taken_and_not_kept() {
     let bench = Bench::new().await;
     let browser = Browser::manager(&bench).await;
     let send = async |token: &str, content: &str| {
-        let fields = [("form_token", token), ("country", "SG"), ("reason", "blocked")];
+        let fields = [("form_token", token), ("file-country", "SG"), ("reason", "blocked")];
         browser.send(with_file("/opt-outs/file", &fields, "list.csv", content)).await
     };
     assert_eq!(send("wrong", NUMBER).await.status, StatusCode::FORBIDDEN);

@@ -125,6 +125,11 @@ fn path(id: SketchId, page: WritingPage) -> String {
     format!("/new/{id}/{}", page.as_str())
 }
 
+/// The address of the review of an unfinished campaign.
+pub(in crate::api::web) fn review_path(id: SketchId) -> String {
+    path(id, WritingPage::Review)
+}
+
 /// A change of a page.
 enum Changed {
     Saved(Opened),

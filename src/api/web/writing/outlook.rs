@@ -1,10 +1,14 @@
 //! What a launch would do: whom it leaves out, what it costs, and what becomes of each step.
 
+use super::{Opened, path};
+use crate::api::Shared;
+use crate::api::native::Answer;
+use crate::api::web::audiences::contents;
 use crate::campaign::Prepared;
 use crate::domain::Money;
 use crate::domain::text::{about, list};
 use crate::forecast::{Cost, CountryCost, Shares};
-use crate::pages::OutlookStep;
+use crate::pages::{OutlookStep, WritingPage, rejected_path};
 
 /// Rows that get no message, by reason.
 pub(super) fn left_out(Prepared { recipients, .. }: &Prepared) -> Vec<(String, u64)> {
@@ -14,6 +18,20 @@ pub(super) fn left_out(Prepared { recipients, .. }: &Prepared) -> Vec<(String, u
     let chosen = [(texts.not_selected, recipients.not_selected), (texts.opted_out, recipients.opted_out)];
     let chosen = chosen.into_iter().map(|(reason, count)| (reason.to_owned(), count));
     rejected.chain(chosen).filter(|(_, count)| *count > 0).collect()
+}
+
+/// The rows of the files that no audience has, because their import rejected them, and the address that lists them.
+pub(super) async fn rejected(shared: &Shared, opened: &Opened) -> Answer<Option<(u64, String)>> {
+    let (id, names, mut rows) = (opened.sketch.id, opened.document.audiences(), 0);
+    for name in &names {
+        let audience = shared.store.audience_named(name).await?;
+        rows += audience.map_or(0, |audience| contents(&audience, None).rejection.rows);
+    }
+    let place = match names.as_slice() {
+        [name] => rejected_path(name, None, Some(&id.to_string())),
+        _ => path(id, WritingPage::Check),
+    };
+    Ok((rows > 0).then_some((rows, place)))
 }
 
 /// An amount with the currency of the plan.

@@ -16,7 +16,7 @@ use crate::api::web::frame::{page, too_late};
 use crate::audience::Selection;
 use crate::campaign::{LaunchError, ensure_same_columns};
 use crate::config;
-use crate::pages::{ChosenAudience, FieldKind, WriteCheck, WriteRecipients, Writing, WritingPage};
+use crate::pages::{ChosenAudience, FieldKind, WriteCheck, WriteRecipients, Writing, WritingPage, country_field};
 use crate::store::Audience;
 use crate::uploads::UploadId;
 
@@ -57,14 +57,7 @@ async fn shown(
     uploaded: Option<(UploadId, String)>,
 ) -> Answer<Response> {
     let Found { rows, name, is_later, first, next } = find(shared, query, SHOWN, uri).await?;
-    let texts = writing.frame.texts();
-    let mut country = field(
-        &opened.document.keys,
-        "",
-        "country",
-        (texts.default_country, texts.default_country_hint),
-        FieldKind::Text,
-    );
+    let mut country = country_field("country", &opened.document.keys.text("country"));
     let (mut chosen, mut known) = (Vec::new(), Vec::new());
     for name in opened.document.audiences() {
         let audience = shared.store.audience_named(&name).await?;

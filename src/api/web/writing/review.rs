@@ -103,7 +103,11 @@ pub(in crate::api::web) async fn review(
         Some(campaign) => found(&shared, &call, campaign).await.ok(),
         None => None,
     };
-    let sent = sent.map(|batch| (batch.display_name(), campaign_path(&batch.public_id().to_string())));
+    let of = |batch: &store::Batch| {
+        let campaign = campaign_path(&batch.public_id().to_string());
+        (batch.display_name(), format!("{campaign}?sketch={}", opened.sketch.id))
+    };
+    let sent = sent.as_ref().map(of);
     planned_page(&shared, &call, &opened, (writing, sent)).await
 }
 
@@ -146,7 +150,8 @@ async fn shown(
     let outlook = match &prepared {
         Some(prepared) => {
             let finished_by = launcher(shared, config, call).finished_by(prepared).await?;
-            Some(outlook_of(prepared, finished_by, &writing))
+            let rejected = outlook::rejected(shared, opened).await?;
+            Some(Outlook { rejected, ..outlook_of(prepared, finished_by, &writing) })
         }
         None => None,
     };
@@ -198,6 +203,7 @@ fn outlook_of(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Wri
     Outlook {
         recipients: recipients.recipients,
         left_out: outlook::left_out(prepared),
+        rejected: None,
         times,
         limited_by: capital(limited_by.trim_start_matches("; ")),
         costs: outlook::costs(prepared),

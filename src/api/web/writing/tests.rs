@@ -4,6 +4,7 @@ mod approval;
 mod content;
 mod late;
 mod lists;
+mod outlook;
 
 use axum::http::StatusCode;
 
@@ -319,6 +320,15 @@ async fn a_test_of_one_step_sends_that_step_alone() {
     let plan = bench.store.plan(test.id).await.unwrap().unwrap();
     let channels: Vec<String> = plan.steps.iter().map(|step| step.channel.to_string()).collect();
     assert_eq!(channels, ["SMS"]);
+    // The page of the test leads back.
+    let back = format!("<a href=\"{}/review\">", author.at);
+    let campaign = format!("/campaigns/{}", test.public_id());
+    let sketch = author.at.rsplit('/').next().unwrap();
+    let tested = author.get(&format!("review?tested={}", test.public_id())).await;
+    assert!(tested.contains(&format!("{campaign}?sketch={sketch}")), "{tested}");
+    let shown = author.browser.get(&format!("{campaign}?sketch={sketch}")).await;
+    assert!(shown.text.contains(&back), "{}", shown.text);
+    assert!(!author.browser.get(&campaign).await.text.contains(&back));
     let unknown = author.browser.get(&format!("{}/review?tested=unknown", author.at)).await;
     assert!(!unknown.text.contains("The test is sent."), "{}", unknown.text);
 }

@@ -1,0 +1,31 @@
+//! What the review says about the recipients.
+
+use super::{Author, Bench};
+
+#[tokio::test]
+async fn the_review_counts_the_rows_that_the_import_rejected() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let sketch = author.at.rsplit('/').next().unwrap();
+    let review = author.get("review").await;
+    let counted = format!(
+        "<dt><a href=\"/audiences/Members/rejected?sketch={sketch}\">Rejected at the import</a></dt><dd>1</dd>"
+    );
+    assert!(review.contains(&counted) && !review.contains("No row is left out."), "{review}");
+    // With several audiences, the page of the check lists them.
+    author.upload("Others.csv", "Mobile,FirstName,Code\n+6591234560,Zoe,Z1\n1,Short,Z2\n").await;
+    let review = author.get("review").await;
+    let counted = format!("<dt><a href=\"{}/check\">Rejected at the import</a></dt><dd>2</dd>", author.at);
+    assert!(review.contains(&counted), "{review}");
+}
+
+#[tokio::test]
+async fn the_review_of_a_file_without_a_fault_leaves_no_row_out() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    author.upload("Members.csv", "Mobile,FirstName\n+6591234567,Ann\n").await;
+    author.fill("route", &[("1-channel", "SMS"), ("do", "next")]).await;
+    author.fill("content", &[("1-text", "Hi {FirstName}"), ("do", "next")]).await;
+    let review = author.get("review").await;
+    assert!(review.contains("No row is left out.") && !review.contains("Rejected at the import"), "{review}");
+}
