@@ -235,8 +235,23 @@ impl MessagePage<'_> {
         }
     }
 
-    fn advice(&self) -> Option<&'static str> {
-        self.frame.texts().on_messages.advice(self.story.brief.outcome?, self.story.brief.skipped)
+    /// What an operator can do: for each step that failed for a known reason, or for the outcome alone.
+    fn advice(&self) -> Vec<(Option<Channel>, String)> {
+        let brief = &self.story.brief;
+        let Some(outcome) = brief.outcome else { return Vec::new() };
+        let mut found: Vec<(Option<Channel>, String)> = Vec::new();
+        if outcome == Outcome::Undelivered {
+            for step in &brief.steps {
+                let text = step.reason.map(|reason| format!("{}.", reason.what_to_do));
+                let new = text.filter(|text| found.iter().all(|(_, known)| known != text));
+                found.extend(new.map(|text| (Some(step.brief.channel), text)));
+            }
+        }
+        if found.is_empty() {
+            let advice = self.frame.texts().on_messages.advice(outcome, brief.skipped);
+            found.extend(advice.map(|text| (None, text.to_owned())));
+        }
+        found
     }
 
     /// A sentence of the story without the provider's ids, which are among the facts.

@@ -12,6 +12,7 @@ use super::steps::StepReport;
 use crate::domain::{BatchId, Channel, Country, Ending, Fault, Money, Outcome, Step, StepIndex, Tallies};
 use crate::store::{Frame, MessageFacts, Messages, Result, Scope, Verdict};
 use crate::wire::codes;
+use crate::wire::codes::advice::{Advice, Reason};
 
 /// A report in parts.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -55,8 +56,11 @@ pub struct CodeReport {
     /// `None` if the provider gave no code.
     pub code: Option<u32>,
     pub meaning: &'static str,
-    /// The cause: `recipient`, `sender`, `person`, `passing`.
+    /// The cause: `recipient`, `sender`, `opted out`, `temporary`.
     pub cause: &'static str,
+    /// The cause in words, and what an operator can do about it.
+    #[serde(skip)]
+    pub advice: Advice,
     /// Messages with this reason.
     pub messages: i64,
     /// Messages whose step ended by this reason.
@@ -153,6 +157,10 @@ impl Counted {
                 Source::Rejected => ("rejected", codes::of_answer(400, number)),
                 Source::Undelivered => ("undelivered", codes::of_receipt(number)),
             };
+            let reason = match source {
+                Source::Rejected => Reason::of_answer(number),
+                Source::Undelivered => Reason::of_receipt(number),
+            };
             CodeReport {
                 step: step.get() + 1,
                 channel: frame.plan.step(step).map(|step| step.channel),
@@ -165,6 +173,7 @@ impl Counted {
                     Fault::OptedOut => "opted out",
                     Fault::Temporary => "temporary",
                 },
+                advice: reason.advice(),
                 messages,
                 ended,
             }

@@ -3,7 +3,7 @@
 use crate::domain::{Loaded, Outcome, Plan, SkipReason, Span, State, StepIndex, Umid};
 use crate::report::{StepBrief, StepResult, as_counted, failure, steps_in_brief};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
-use crate::wire::codes;
+use crate::wire::codes::{self, advice::Reason};
 
 /// What a short answer about a message needs.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,8 @@ pub struct FailureReason {
     pub meaning: &'static str,
     /// `None` if the provider gave no code.
     pub code: Option<u32>,
+    /// What an operator can do about it.
+    pub what_to_do: &'static str,
 }
 
 impl Brief {
@@ -69,13 +71,17 @@ fn reason(brief: &StepBrief, attempts: &[Attempt], receipts: &[Receipt]) -> Opti
         StepResult::Rejected => {
             let is_it = |attempt: &&Attempt| attempt.step == step && attempt.verdict == Verdict::Rejected;
             let code = attempts.iter().rev().find(is_it)?.code?;
-            let meaning = codes::of_answer(400, Some(i64::from(code))).meaning;
-            Some(FailureReason { meaning, code: Some(code) })
+            let number = Some(i64::from(code));
+            let meaning = codes::of_answer(400, number).meaning;
+            let what_to_do = Reason::of_answer(number).advice().what_to_do;
+            Some(FailureReason { meaning, code: Some(code), what_to_do })
         }
         StepResult::Undelivered => {
             let of_step = receipts.iter().rev().filter(|receipt| receipt.step == step);
             let (entry, receipt) = of_step.filter_map(|receipt| Some((failure(receipt)?, receipt))).next()?;
-            Some(FailureReason { meaning: entry.meaning, code: Some(receipt.code).filter(|code| *code != 0) })
+            let code = Some(receipt.code).filter(|code| *code != 0);
+            let what_to_do = Reason::of_receipt(code.map(i64::from)).advice().what_to_do;
+            Some(FailureReason { meaning: entry.meaning, code, what_to_do })
         }
         _ => None,
     }

@@ -234,13 +234,16 @@ pub(super) fn fell_back(
             "2: temporary failure, for too long",
         ),
         Ending::Undelivered => {
-            let why =
-                format!("{}. The recipient is the cause, so {on} ends without waiting any longer.", capital(fact));
-            (why, "2: failed because of this recipient")
+            let why = format!(
+                "{}. It concerns this recipient alone, so {on} ends without waiting any longer.",
+                capital(fact)
+            );
+            (why, "2: failed for this recipient")
         }
         Ending::Rejected => {
-            let why = format!("Step {}, {on}: {fact}. The recipient is the cause, so {on} ends at once.", before.step);
-            (why, "2: rejected because of this recipient")
+            let why =
+                format!("Step {}, {on}: {fact}. It concerns this recipient alone, so {on} ends at once.", before.step);
+            (why, "2: rejected for this recipient")
         }
         Ending::CouldNotLeave if !fact.is_empty() => (
             format!("{on} could not be submitted: {fact}. `on_tier_spent = \"wait\"` would have let it wait."),

@@ -92,8 +92,8 @@ impl MessageTexts {
             step.patience.map_or_else(|| "in time".to_owned(), |patience| format!("within {}", span(patience)));
         let text = self.result_within(&step.brief, &within);
         match step.reason {
-            Some(FailureReason { meaning, code: Some(code) }) => format!("{text}: {meaning} (code {code})"),
-            Some(FailureReason { meaning, code: None }) => format!("{text}: {meaning}"),
+            Some(FailureReason { meaning, code: Some(code), .. }) => format!("{text}: {meaning} (code {code})"),
+            Some(FailureReason { meaning, code: None, .. }) => format!("{text}: {meaning}"),
             None => text,
         }
     }
@@ -124,7 +124,8 @@ impl MessageTexts {
     pub fn advice(&self, outcome: impl Plain<Outcome>, skipped: Option<SkipReason>) -> Option<&'static str> {
         match outcome.plain() {
             Outcome::Reached => None,
-            Outcome::Undelivered => Some("check the number, or send again later."),
+            // The reasons of its steps say more.
+            Outcome::Undelivered => Some("send again later. The provider gave no reason for the failure."),
             Outcome::Silent | Outcome::Unknown => {
                 Some("wait, a later receipt still counts. If you send again, the recipient may get the message twice.")
             }

@@ -39,6 +39,7 @@ texts! {
     code = "Code";
     code_means = "Meaning";
     cause = "Cause";
+    what_to_do = "What to do";
     messages = "Messages";
     ended = "Ended the step";
     ended_hint = "Ended the step: messages whose step ended by this reason. For the others, the step was retried or already over.";
@@ -154,17 +155,6 @@ impl ResultTexts {
         match result {
             "rejected" => "refused when it was submitted",
             _ => "reported after it was submitted",
-        }
-    }
-
-    /// The cause of a code, in plain words.
-    pub fn cause_of<'a>(&self, cause: &'a str) -> &'a str {
-        match cause {
-            "recipient" => "the number cannot get the message",
-            "sender" => "content, sender or account",
-            "opted out" => "the recipient opted out",
-            "temporary" => "a passing fault",
-            other => other,
         }
     }
 

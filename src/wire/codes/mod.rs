@@ -20,6 +20,7 @@
 //! ([`most_specific`]), with its own table. Its numbers are far above the provider's, so the deciding code can be stored in
 //! place of the other.
 
+pub mod advice;
 mod answers;
 mod meta;
 mod receipts;

@@ -19,7 +19,7 @@ use crate::api::native::{Answer, CSV, Call, Kind, Path, Problem, Query, found};
 use crate::api::web::admit::Session;
 use crate::domain::text::grouped;
 use crate::domain::{BatchId, Outcome, Span};
-use crate::pages::{campaign_path, outcomes_besides_reached, texts};
+use crate::pages::{campaign_path, outcomes_besides_reached};
 use crate::report::{Breakdown, ExportColumns, ExportRows, Report, Sheets, WriteError, csv_text};
 use crate::store::Batch;
 
@@ -154,8 +154,7 @@ fn countries(counted: &Breakdown, currency: Option<&str>) -> Rows {
 }
 
 fn codes(counted: &Breakdown) -> Rows {
-    let own = texts().results;
-    let mut rows = vec![row(&["step", "channel", "result", "code", "meaning", "cause", "messages", "ended_the_step"])];
+    let mut rows = vec![row(&["step", "channel", "result", "code", "meaning", "cause", "what_to_do", "messages", "ended_the_step"])];
     rows.extend(counted.codes.iter().map(|code| {
         vec![
             code.step.to_string(),
@@ -163,7 +162,8 @@ fn codes(counted: &Breakdown) -> Rows {
             code.result.to_owned(),
             code.code.map(|code| code.to_string()).unwrap_or_default(),
             code.meaning.to_owned(),
-            own.cause_of(code.cause).to_owned(),
+            code.advice.cause.to_owned(),
+            code.advice.what_to_do.to_owned(),
             code.messages.to_string(),
             code.ended.to_string(),
         ]

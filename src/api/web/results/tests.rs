@@ -309,7 +309,7 @@ async fn figures_by_country_and_code_lead_to_the_recipients_behind_them() {
         umid: None,
         ruling: Default::default(),
     };
-    let receipts = vec![failed(0, 1), failed(1, 0)];
+    let receipts = vec![failed(0, 1), failed(1, 0), failed(1, 131_049)];
     bench.store.take(WebhookGroup { receipts, ..WebhookGroup::default() }).await.unwrap();
     let browser = reader(&bench).await;
     let path = format!("{campaign}/report/tables");
@@ -326,6 +326,15 @@ async fn figures_by_country_and_code_lead_to_the_recipients_behind_them() {
         let listed = browser.get(&link).await.text;
         assert_eq!(listed.matches("href=\"/messages/").count(), recipients, "{link}: {listed}");
     }
+    for (cause, what_to_do) in [
+        ("No account on this channel", "Use another channel"),
+        ("Not given", "Send again later"),
+        ("WhatsApp&#39;s limit on marketing", "Wait a day or more"),
+    ] {
+        assert!(shown.contains(cause) && shown.contains(what_to_do), "{cause}: {shown}");
+    }
+    let codes = browser.get(&format!("{campaign}/report/csv?table=codes")).await.text;
+    assert!(codes.contains(",WhatsApp's limit on marketing for each recipient,\"wait a day or more"), "{codes}");
     for (query, recipients) in [
         ("code=1&result=rejected", 0),
         ("step=2&code=1", 0),
