@@ -103,7 +103,8 @@ pub use noted::{NODE_SILENT, Noted, noted};
 pub use outlook::countries_of;
 pub use plain_texts::Transliterated;
 pub use preview::{
-    BrokenLimit, Choice, MessagePreview, PreviewRequest, Previews, Sample, StepPreview, ValuesError, message,
+    BrokenLimit, Choice, MessagePreview, PreviewRequest, Previews, Sample, SentText, SentTexts, StepPreview,
+    ValuesError, message, sent_texts,
 };
 pub use prices::{PriceError, PriceLine, PriceList};
 pub use recipients::{Recipients, RecipientsError, ensure_same_columns};

@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::campaigns::campaign_path;
 use super::frame::Frame;
+use super::preview::{button_name, class, language, media_name, values_alone};
 use super::show::Plain;
 use crate::clock::format_time_exactly;
 use crate::domain::{Channel, Country, Outcome, StepIndex, Timestamp};
 use crate::report::{CodeFilter, CodeResult, MessageView, StepFact};
 use crate::story::{FactLine, Story};
+use crate::template::preview::{Bubble, BubbleHeader, Run};
 
 /// The recipients of a campaign.
 #[derive(Debug, Template)]
@@ -204,10 +206,43 @@ pub const NO_CODE: &str = "none";
 pub struct MessagePage<'a> {
     pub frame: Frame,
     pub story: &'a Story,
+    pub sent: SentMessage<'a>,
     pub campaign: String,
     pub campaign_id: String,
     /// Whether the campaign can be sent again.
     pub may_repeat: bool,
+}
+
+/// What a recipient was sent.
+#[derive(Debug)]
+pub enum SentMessage<'a> {
+    Kept {
+        steps: Vec<SentStep<'a>>,
+        /// Columns of the recipient with their values.
+        values: &'a [(String, String)],
+    },
+    /// The recipient was erased.
+    Erased,
+    /// The recipient's row is not stored.
+    Missing,
+}
+
+/// The message of one step.
+#[derive(Debug)]
+pub struct SentStep<'a> {
+    pub step: StepIndex,
+    pub channel: Channel,
+    /// `None` if it is still to be submitted.
+    pub sent_at: Option<Timestamp>,
+    pub template: Option<&'a str>,
+    /// `None` if its text cannot be made.
+    pub bubble: Option<&'a Bubble>,
+}
+
+impl SentStep<'_> {
+    fn length(&self) -> String {
+        self.bubble.map(|bubble| bubble.measures().to_string()).unwrap_or_default()
+    }
 }
 
 impl MessagePage<'_> {
@@ -298,3 +333,7 @@ impl FoundPage {
         &self.frame
     }
 }
+
+#[cfg(test)]
+#[path = "messages_tests.rs"]
+mod tests;

@@ -66,7 +66,8 @@ pub use frame::{Frame, Part, Place};
 pub use home::{Attention, HomePage};
 pub use lanes::{LaneSettingsPage, LanesPage};
 pub use messages::{
-    FoundPage, LookedAt, MessagePage, NO_CODE, RecipientFilter, RecipientsPage, Repeatable, Standing, repetition_of_one,
+    FoundPage, LookedAt, MessagePage, NO_CODE, RecipientFilter, RecipientsPage, Repeatable, SentMessage, SentStep,
+    Standing, repetition_of_one,
 };
 pub use opt_outs::{AddOptOutsPage, OptOutRow, OptOutsPage, Opted, OptedOut, user_path};
 pub use preview::{PreviewMessage, PreviewPage, PreviewStep};

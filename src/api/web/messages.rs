@@ -11,15 +11,15 @@ use super::admit::Session;
 use super::campaigns::{with_cursor, without_cursor};
 use super::frame::page;
 use super::recipients::{is_known, number_of};
-use super::results::{may_repeat, repeatable_of};
+use super::results::{ensure_kept, may_repeat, repeatable_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::book::Book;
-use crate::campaign::find_exactly;
+use crate::campaign::{SentText, SentTexts, find_exactly, sent_texts};
 use crate::domain::{Loaded, MessageId, Msisdn, Outcome, Plan, State as MessageState, StepIndex};
 use crate::pages::{
-    FoundPage, LookedAt, MessagePage, NO_CODE, Part, Place, RecipientFilter, RecipientsPage, Repeatable, Standing,
-    campaign_path, recipient_path,
+    FoundPage, LookedAt, MessagePage, NO_CODE, Part, Place, RecipientFilter, RecipientsPage, Repeatable, SentMessage,
+    SentStep, Standing, campaign_path, recipient_path,
 };
 use crate::report::{
     CodeFilter, CodeResult, MessageView, MessageViews, RecipientCursor, Report, StepFact, as_counted, message_by_id,
@@ -181,18 +181,49 @@ pub(super) async fn show(
 ) -> Answer<Response> {
     let unknown = || Problem::new(Kind::NotFound, format_args!("unknown message \"{id}\""));
     let store = shared.store.as_ref();
-    let (batch, key) = message_by_id(store, &id).await?.ok_or_else(unknown)?;
+    let Some((batch, key)) = message_by_id(store, &id).await? else {
+        ensure_not_purged(&shared, &call, &id).await?;
+        return Err(unknown());
+    };
     call.ensure_batch(&shared, &batch).await?;
     let entry = Book::new(Arc::clone(&shared.store)).get(batch.id).await?.ok_or_else(unknown)?;
     let story =
         story::explain(store, &batch, &entry, key, shared.clock.now(), session.0.zone).await?.ok_or_else(unknown)?;
+    let sent = sent_texts(store, &shared.config, &batch, &entry.plan, key).await?.unwrap_or(SentTexts::Missing);
     page(&MessagePage {
         frame: session.frame(Place::Below(Part::Campaigns)),
         story: &story,
+        sent: shown(&sent),
         campaign: batch.display_name(),
         campaign_id: batch.public_id().to_string(),
         may_repeat: may_repeat(&batch),
     })
+}
+
+/// Fails for an id of a message that was purged with its campaign.
+async fn ensure_not_purged(shared: &Shared, call: &Call, id: &str) -> Answer<()> {
+    let Ok(MessageId { key, tag }) = id.parse() else { return Ok(()) };
+    let batch = shared.store.batch(key.batch).await?.filter(|batch| batch.tag == tag && key.n < batch.messages);
+    let Some(batch) = batch else { return Ok(()) };
+    call.ensure_batch(shared, &batch).await?;
+    ensure_kept(&batch)
+}
+
+/// What a recipient was sent, as the page of the message shows it.
+fn shown(sent: &SentTexts) -> SentMessage<'_> {
+    match sent {
+        SentTexts::Kept { steps, values } => {
+            SentMessage::Kept { steps: steps.iter().map(shown_step).collect(), values }
+        }
+        SentTexts::Erased => SentMessage::Erased,
+        SentTexts::Missing => SentMessage::Missing,
+    }
+}
+
+fn shown_step(text: &SentText) -> SentStep<'_> {
+    let SentText { step, channel, sent_at, template, bubble } = text;
+    let (step, channel, sent_at) = (*step, *channel, *sent_at);
+    SentStep { step, channel, sent_at, template: template.as_deref(), bubble: bubble.as_ref() }
 }
 
 /// What an operator looks for.

@@ -326,8 +326,9 @@ async fn recipients_are_found_by_number_id_and_outcome() {
     let story = browser.get(&first_message(&page)).await.text;
     assert!(story.contains("launched") && story.contains("Each decision was checked"), "{story}");
     assert!(story.contains(">To submit</span> <strong>The next step waits to be submitted."), "{story}");
+    assert!(story.contains("What was sent") && story.contains(">Your code is 1.</p>"), "{story}");
     assert!(
-        !story.split("<details class=\"card\">").next().unwrap().contains("msg_"),
+        !story.split("Rules, ids and recorded facts").next().unwrap().contains("msg_"),
         "ids are among the details: {story}"
     );
 }

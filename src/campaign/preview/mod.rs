@@ -1,11 +1,13 @@
 //! Previews of a campaign: the messages of some recipients, and how many recipients' messages break a limit.
 
 mod pass;
+mod sent;
 mod values;
 
 use serde::Serialize;
 
 pub(super) use pass::{OnLooked, PreviewPass};
+pub use sent::{SentText, SentTexts, sent_texts};
 pub use values::{Sample, ValuesError};
 
 use crate::domain::{Content, Msisdn, Names, Recipient, Step};

@@ -16,6 +16,15 @@ texts! {
     all_messages = "All messages";
     send_again = "Send again…";
     what_to_do = "What to do:";
+    sent = "What was sent";
+    sent_hint = "Made from the campaign and the values of the recipient, as they were when the step was submitted. The text of a template is the one that was fetched last.";
+    not_yet = "not submitted yet";
+    no_text = "The text of this step cannot be shown.";
+    of_template = "Template:";
+    erased = "The recipient was erased: neither the texts nor the values are stored any more.";
+    not_stored = "The row of the recipient is not stored any more, and neither are the texts.";
+    values = "Values of the recipient";
+    no_values = "The recipient has no values.";
 
     // Lists.
     any = "Any";

@@ -16,6 +16,7 @@ use super::frame::no_such_method;
 use crate::api::Shared;
 pub(super) use again::{may_repeat, repeatable_of};
 pub(in crate::api) use counting::Countings;
+pub(super) use report::ensure_kept;
 pub(super) use share::shared;
 
 pub(super) fn routes() -> Router<Shared> {

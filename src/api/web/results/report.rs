@@ -84,7 +84,7 @@ pub(super) async fn count(State(shared): State<Shared>, Path(campaign): Path<Str
 }
 
 /// Refuses what needs the messages of a campaign that was purged.
-pub(super) fn ensure_kept(batch: &Batch) -> Answer<()> {
+pub(in crate::api::web) fn ensure_kept(batch: &Batch) -> Answer<()> {
     match batch.purged_at {
         None => Ok(()),
         Some(at) => {
