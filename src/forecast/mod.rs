@@ -62,7 +62,7 @@ impl fmt::Display for Bottleneck {
             Self::Others { lane } => write!(f, "other campaigns on lane {lane}"),
             Self::Hours => f.write_str("its send hours"),
             Self::Clocks => f.write_str("its start by each recipient's own clock"),
-            Self::Over => f.write_str("the time it is spread over (`over`)"),
+            Self::Over => f.write_str("the time over which its start is spread"),
         }
     }
 }
@@ -103,7 +103,7 @@ impl Forecast {
         let not_sent = self.left_behind.iter().map(|NotSent { messages, by }| {
             let stops = match by {
                 Stop::End => "the end comes first",
-                Stop::MaxMessages => "max_messages allows no more",
+                Stop::MaxMessages => "its limit on messages allows no more",
                 Stop::Budget => "the budget allows no more",
             };
             format!("; {} not sent, because {stops}", plural(*messages, "message is", "messages are"))

@@ -49,6 +49,8 @@ pub(super) struct Chart {
     /// What it says, in a sentence.
     pub summary: String,
     pub lines: Vec<Line>,
+    /// What is above the scale.
+    pub note: Option<String>,
     /// Horizontal lines at the same distance, each with its value, from the top.
     pub grid: Vec<(i64, String)>,
     pub ticks: Vec<Tick>,
@@ -84,6 +86,7 @@ pub(super) fn recipients(course: &[CoursePoint], zone: Option<Zone>) -> Option<C
         title: ENGLISH.on_progress.recipients_over_time,
         summary: ENGLISH.on_progress.recipients_summary([&from, &until], [last.reached, last.ended, last.open]),
         lines: lines.collect(),
+        note: None,
         grid: scale.grid(),
         ticks: scale.ticks(zone),
     })
@@ -96,20 +99,24 @@ pub(super) fn submissions(course: &[CoursePoint], zone: Option<Zone>) -> Option<
     let stretches: Vec<Stretch> = points.windows(2).filter_map(Stretch::of).collect();
     let most = stretches.iter().map(|stretch| stretch.rate).max()?;
     let allowed = stretches.iter().map(|stretch| stretch.allowed).max()?;
-    let scale = Scale::of(first.at, last.at, nice(most.max(allowed)))?;
+    // Lanes often allow far more than a campaign uses. On a scale up to that, its own rate would be a flat line.
+    let is_above = most > 0 && allowed > most.saturating_mul(2);
+    let scale = Scale::of(first.at, last.at, nice(if is_above { most } else { most.max(allowed) }))?;
     let steps = |value: fn(&Stretch) -> i64| {
         stretches.iter().flat_map(move |stretch| [(stretch.from, value(stretch)), (stretch.until, value(stretch))])
     };
-    let lines = vec![
-        scale.line("rate", ENGLISH.on_progress.submitted_a_minute, steps(|stretch| stretch.rate)),
-        scale.line("allowed", ENGLISH.on_progress.allowed_a_minute, steps(|stretch| stretch.allowed)),
-    ];
+    let own = ENGLISH.on_progress;
+    let mut lines = vec![scale.line("rate", own.submitted_a_minute, steps(|stretch| stretch.rate))];
+    if !is_above {
+        lines.push(scale.line("allowed", own.allowed_a_minute, steps(|stretch| stretch.allowed)));
+    }
     let [from, until] = [first.at, last.at].map(|at| format_time_short(at, zone));
     let mean = a_minute(last.submitted - first.submitted, last.at.since(first.at));
     Some(Chart {
-        title: ENGLISH.on_progress.submissions_over_time,
-        summary: ENGLISH.on_progress.submissions_summary([&from, &until], [most, mean, allowed]),
+        title: own.submissions_over_time,
+        summary: own.submissions_summary([&from, &until], [most, mean, allowed]),
         lines,
+        note: is_above.then(|| own.allowed_above(allowed)),
         grid: scale.grid(),
         ticks: scale.ticks(zone),
     })
@@ -307,7 +314,14 @@ mod tests {
         assert_eq!(chart.grid, [(8, "6,000".to_owned()), (88, "3,000".to_owned()), (168, "0".to_owned())]);
         let rate = submissions(&course, zone).unwrap();
         assert_eq!((rate.lines[0].name, rate.lines[0].last.as_str()), ("Submitted a minute", "10"));
-        assert!(rate.lines[1].points.starts_with("0,") && rate.lines[1].last == "1,200", "{rate:?}");
+        assert_eq!(rate.lines.len(), 1, "1,200 are allowed, which would flatten a rate of 10");
+        assert_eq!(
+            (rate.grid[0].1.as_str(), rate.note.as_deref()),
+            ("10", Some("Allowed: up to 1,200, above this scale"))
+        );
+        let busy: Vec<CoursePoint> = course.iter().map(|point| CoursePoint { allowed: 300, ..*point }).collect();
+        let rate = submissions(&busy, zone).unwrap();
+        assert_eq!((rate.lines[1].last.as_str(), rate.note), ("18", None));
         assert!(rows(&course).len() <= ROWS + 1);
         assert!(recipients(&course[..1], zone).is_none() && submissions(&[], zone).is_none());
     }

@@ -243,10 +243,9 @@ async fn a_campaign_is_paused_resumed_and_cancelled_with_who_and_why() {
     let bench = Bench::new().await;
     let campaign = launched(&bench, "Promo").await;
     let browser = Browser::manager(&bench).await;
-    for (action, says, offers) in [
-        ("pause", "The campaign is paused.", "Resume"),
-        ("resume", "No message that was submitted is sent again.", "Pause"),
-    ] {
+    for (action, says, offers) in
+        [("pause", "The campaign is paused.", "Resume"), ("resume", "The campaign is resumed.", "Pause")]
+    {
         let done = browser.post(&format!("{campaign}/{action}"), &[]).await;
         assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
         let shown = browser.get(place(&done)).await.text;

@@ -131,6 +131,7 @@ texts! {
     report = "Report";
     overview = "Overview";
     resume_hint = "No submitted message is sent again.";
+    as_of = "As of";
     live_off = "This page does not update itself. Reload it to see more.";
     live_lost = "The connection is lost; connecting again…";
     outcomes = "Outcomes";
@@ -160,7 +161,7 @@ texts! {
     forecast = "Forecast";
     forecast_none = "No forecast";
     worst_case = "At the latest";
-    all_known = "Outcomes known";
+    all_known = "Outcomes known at the latest";
     latest_events = "Latest events";
     no_events = "Nothing has happened yet.";
     left_out = "Rows left out";
@@ -375,8 +376,8 @@ impl Texts {
             Done::Kept => "The campaign is saved as a draft. Nothing is sent until an operator starts it.",
             Done::Asked => self.wizard.approval_asked,
             Done::Started => "The campaign is started.",
-            Done::Paused => "The campaign is paused. Submitted messages stay submitted; nothing else is sent.",
-            Done::Resumed => "The campaign is resumed. No message that was submitted is sent again.",
+            Done::Paused => "The campaign is paused.",
+            Done::Resumed => "The campaign is resumed.",
             Done::Cancelled => "The campaign is cancelled. Its certificate is among the events below.",
             Done::Changed => "The campaign is changed. The change applies to every message that was not submitted.",
             Done::Unchanged => self.results.nothing_changed,

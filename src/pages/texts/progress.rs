@@ -45,6 +45,11 @@ impl ProgressTexts {
         format!("Submissions a minute from {from} to {until}: at most {most}, {mean} on average; {allowed} allowed")
     }
 
+    /// How much is allowed, where that is above the scale of the chart.
+    pub fn allowed_above(&self, most: i64) -> String {
+        format!("{}: up to {}, above this scale", self.allowed_a_minute, grouped(most))
+    }
+
     /// What the bars and percentages of all steps are a part of.
     pub fn funnel_base(&self, recipients: impl Plain<i64>) -> String {
         format!("Bars and percentages: of {}.", plural(recipients.plain(), "recipient", "recipients"))

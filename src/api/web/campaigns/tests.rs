@@ -41,7 +41,8 @@ async fn a_page_has_charts_once_there_are_two_notes() {
     bench.store.note_figures(noted, Vec::new()).await.unwrap();
     bench.clock.advance(Span::from_secs(60));
     let page = browser.get(&campaign).await.text;
-    assert_eq!(page.matches("<polyline").count(), 5, "{page}");
+    assert_eq!(page.matches("<polyline").count(), 4, "{page}");
+    assert!(page.contains("Allowed: up to 4,800, above this scale"), "{page}");
     // The line ends with what the campaign has now, not with its last note.
     assert!(page.contains("0 reached, 0 not reached, 2 open"), "{page}");
     assert!(page.contains("at most 1,200, 0 on average; 4,800 allowed"), "{page}");
