@@ -10,7 +10,7 @@ use super::gaps::{Repeated, Waived};
 use super::obstacles::Obstacle;
 use super::servers::Servers;
 use super::slow::Slow;
-use crate::campaign::{Approval, Launcher, NeedsApproval, settled_by, used_up};
+use crate::campaign::{Approval, DueAtOnce, Launcher, NeedsApproval, settled_by, used_up};
 use crate::config::{Config, Lane};
 use crate::domain::{BatchId, BatchState, Count, Outcome, Plan, Span, Step, StepIndex, Tallies, Tier, Timestamp};
 use crate::forecast::Forecast;
@@ -52,6 +52,8 @@ pub struct Look {
     pub closed_hours: Vec<ClosedHours>,
     /// The use of the tiers that limit its lanes, while it may send.
     pub tiers: Vec<TierGauge>,
+    /// What a resume would send at once.
+    pub due_at_once: Option<DueAtOnce>,
 }
 
 /// How much of the tier of a portfolio is used.
@@ -281,6 +283,7 @@ impl<'a> Watcher<'a> {
             None => None,
         };
         let closed_hours = ClosedHours::read(store, &batch, &self.plan, &tallies, at).await?;
+        let due_at_once = DueAtOnce::of(&batch, &self.plan, &tallies, at);
         let tiers = if self.has_forecast && sends(batch.state) { self.tiers(turned, at).await? } else { Vec::new() };
         Ok(Look {
             at,
@@ -301,6 +304,7 @@ impl<'a> Watcher<'a> {
             repeated,
             closed_hours,
             tiers,
+            due_at_once,
         })
     }
 

@@ -1,9 +1,9 @@
 //! `volley campaign start`, `pause`, `resume` and `cancel`: carry out decisions of an operator.
 
 use super::find;
-use crate::campaign::{CampaignDecision, CarriedOut, DecidedBy, DecisionView, carry_out};
+use crate::campaign::{CampaignDecision, CarriedOut, DecidedBy, DecisionView, DueAtOnce, carry_out};
 use crate::cli::watch::print_closed_hours;
-use crate::cli::words::{count, list, plural, shell};
+use crate::cli::words::{capital, count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, out};
 use crate::clock::format_time;
 use crate::domain::{BatchState, Count};
@@ -19,6 +19,7 @@ pub(super) async fn run(
     let batch = find(store.as_ref(), name).await?;
     let (name, clock) = (batch.display_name(), context.clock.as_ref());
     let by = DecidedBy { origin: context.origin(reason), is_signed_in: false };
+    let plan = store.plan(batch.id).await?;
     let done = carry_out((store.as_ref(), &context.config), clock, &batch, decision, &by).await?;
     if json {
         store.close().await;
@@ -54,6 +55,9 @@ pub(super) async fn run(
             None => format!("receipts may still come for {}", plural(counts.to_come(state), "message", "messages")),
         },
     };
+    // Before the resume it was paused, and after that they are no longer due.
+    let due = plan.as_ref().filter(|_| decision == CampaignDecision::Resume && state == BatchState::Running);
+    let due = due.and_then(|plan| DueAtOnce::of(&batch, plan, &before, clock.now()));
     let is = match (already, decision) {
         (false, _) => {
             let steps: Vec<String> = released_steps.iter().map(ToString::to_string).collect();
@@ -66,6 +70,9 @@ pub(super) async fn run(
         }
     };
     out::data(format_args!("\"{name}\" {is} {effect}{obeyed}"))?;
+    if let Some(due) = due {
+        out::data(format_args!("{}.", capital(&due.sentence())))?;
+    }
     if matches!(decision, CampaignDecision::Cancel) && batch.state == BatchState::Finished {
         let waiting = plural(counts.to_come(state), "message", "messages");
         out::data(format_args!(
