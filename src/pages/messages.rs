@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::preview::{button_name, class, language, media_name, values_alone};
 use super::show::Plain;
 use crate::clock::format_time_exactly;
-use crate::domain::{Channel, Country, Outcome, StepIndex, Timestamp};
+use crate::domain::{Channel, Country, Msisdn, Outcome, StepIndex, Timestamp};
 use crate::report::{CodeFilter, CodeResult, MessageView, StepFact};
 use crate::story::{FactLine, Story};
 use crate::template::preview::{Bubble, BubbleHeader, Run};
@@ -324,6 +324,8 @@ pub fn repetition_of_one(campaign: &str, message: &str, outcome: Option<Outcome>
 pub struct FoundPage {
     pub frame: Frame,
     pub whom: String,
+    /// The numbers that it may be.
+    pub numbers: Vec<Msisdn>,
     pub rows: Vec<MessageView>,
     pub next: Option<String>,
 }

@@ -1,29 +1,28 @@
-//! The recipients of a campaign, one message with its story, and the search for anything.
+//! The recipients of a campaign, and one message with its story.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::Uri;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::admit::Session;
 use super::campaigns::{with_cursor, without_cursor};
 use super::frame::page;
-use super::recipients::{is_known, number_of};
 use super::results::{ensure_kept, may_repeat, repeatable_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::book::Book;
-use crate::campaign::{SentText, SentTexts, find_exactly, sent_texts};
+use crate::campaign::{SentText, SentTexts, sent_texts};
 use crate::domain::{Loaded, MessageId, Msisdn, Outcome, Plan, State as MessageState, StepIndex};
 use crate::pages::{
-    FoundPage, LookedAt, MessagePage, NO_CODE, Part, Place, RecipientFilter, RecipientsPage, Repeatable, SentMessage,
-    SentStep, Standing, campaign_path, recipient_path,
+    LookedAt, MessagePage, NO_CODE, Part, Place, RecipientFilter, RecipientsPage, Repeatable, SentMessage, SentStep,
+    Standing,
 };
 use crate::report::{
-    CodeFilter, CodeResult, MessageView, MessageViews, RecipientCursor, Report, StepFact, as_counted, message_by_id,
-    messages_from, messages_to, messages_to_within, messages_with_code, numbers_of, retain_with_code,
+    CodeFilter, CodeResult, MessageViews, Report, StepFact, as_counted, message_by_id, messages_from,
+    messages_to_within, messages_with_code, numbers_of, retain_with_code,
 };
 use crate::store::{Batch, Store, Whom};
 use crate::story;
@@ -224,54 +223,4 @@ fn shown_step(text: &SentText) -> SentStep<'_> {
     let SentText { step, channel, sent_at, template, bubble } = text;
     let (step, channel, sent_at) = (*step, *channel, *sent_at);
     SentStep { step, channel, sent_at, template: template.as_deref(), bubble: bubble.as_ref() }
-}
-
-/// What an operator looks for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct FindQuery {
-    whom: String,
-    cursor: String,
-}
-
-/// Finds a campaign by its name, a message by its id, a recipient by the number, or the messages to a client id.
-pub(super) async fn find(
-    State(shared): State<Shared>,
-    Query(query): Query<FindQuery>,
-    session: Session,
-    uri: Uri,
-) -> Answer<Response> {
-    let store = shared.store.as_ref();
-    let text = query.whom.trim();
-    // An id of another installation is not found; the page says so.
-    if let Ok(Some(batch)) = find_exactly(store, text).await {
-        return Ok(Redirect::to(&campaign_path(&batch.public_id().to_string())).into_response());
-    }
-    if let Some((batch, key)) = message_by_id(store, text).await? {
-        return Ok(Redirect::to(&format!("/messages/{}", MessageId { key, tag: batch.tag })).into_response());
-    }
-    if let Some(number) = number_of(text)
-        && (text.starts_with('+') || !is_client_id(&shared, number, text).await?)
-    {
-        return Ok(Redirect::to(&recipient_path(number)).into_response());
-    }
-    let cursors = shared.cursors("found-pages", &text).await?;
-    let from = cursors.position::<RecipientCursor>(&query.cursor)?;
-    let found = messages_to(store, Whom::ClientId(text.to_owned()), from, SHOWN, |_, _| true).await?;
-    let mut rows: Vec<MessageView> = Vec::new();
-    for (batch, messages) in &found.messages {
-        rows.extend(MessageViews::of(store, batch).await?.read(messages).await?);
-    }
-    let next = found.next.map(|next| cursors.write(&next)).transpose()?;
-    page(&FoundPage {
-        frame: session.frame(Place::Elsewhere),
-        whom: text.to_owned(),
-        rows,
-        next: next.map(|next| with_cursor(&uri, &next)),
-    })
-}
-
-/// Whether digits are the client id of a recipient, and the number of none.
-async fn is_client_id(shared: &Shared, number: Msisdn, text: &str) -> Answer<bool> {
-    Ok(!is_known(shared, Whom::Number(number)).await? && is_known(shared, Whom::ClientId(text.to_owned())).await?)
 }

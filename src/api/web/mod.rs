@@ -11,6 +11,7 @@ mod campaigns;
 mod decisions;
 mod events;
 mod failures;
+mod find;
 mod form;
 mod frame;
 mod home;
@@ -67,7 +68,7 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/campaigns/{campaign}/resume", post(decisions::resume))
         .route("/campaigns/{campaign}/cancel", get(decisions::ask_cancel).post(decisions::cancel))
         .route("/messages/{message}", get(messages::show))
-        .route("/find", get(messages::find))
+        .route("/find", get(find::find))
         .route("/lanes", get(lanes::list))
         .route("/lanes/{lane}/pause", post(lanes::pause))
         .route("/lanes/{lane}/resume", post(lanes::resume))

@@ -320,8 +320,7 @@ async fn recipients_are_found_by_number_id_and_outcome() {
     let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("whom", number).finish();
     assert_eq!(count(&query).await, 1);
     assert_eq!(place(&browser.get(&format!("/find?{query}")).await), format!("/recipients/{number}"));
-    let by_name = browser.get("/find?whom=Promo").await;
-    assert_eq!(place(&by_name), campaign);
+    assert_eq!(place(&browser.get("/find?whom=Promo").await), campaign);
     let story = browser.get(&first_message(&page)).await.text;
     assert!(story.contains("launched") && story.contains("Each decision was checked"), "{story}");
     assert!(story.contains(">To submit</span> <strong>The next step waits to be submitted."), "{story}");

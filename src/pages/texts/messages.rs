@@ -26,6 +26,11 @@ texts! {
     values = "Values of the recipient";
     no_values = "The recipient has no values.";
 
+    // Search.
+    may_be_number = "It may be the number";
+    names_not_found = "Names are not searched: they are stored with their recipients, without an index. Download the audience, and look for the name there.";
+    to_audiences = "Audiences";
+
     // Lists.
     any = "Any";
     standing = "State or outcome";

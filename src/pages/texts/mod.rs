@@ -201,7 +201,7 @@ texts! {
     expiry = "Expiry";
     messages_to = "Messages to";
     no_messages = "No message was found.";
-    no_messages_hint = "Search by a number with its country code, such as +6591234567, a message id, or the name of a campaign.";
+    no_messages_hint = "Write a number with its country code, such as +6591234567. Without it, a number is searched in the countries of the latest campaigns. Ids and names of campaigns are written in full.";
     // Lanes.
     no_lanes = "There are no lanes yet.";
     no_lanes_hint = "A lane is one sender on one channel. Add a [[lane]] to volley.toml, then restart the server.";
