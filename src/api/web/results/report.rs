@@ -53,7 +53,12 @@ pub(super) async fn tables(
 ) -> Answer<Response> {
     let batch = found(&shared, &call, &campaign).await?;
     let currency = currency(&shared, &batch).await?;
-    let stage = shared.0.countings.stage(batch.id);
+    let countings = &shared.0.countings;
+    if countings.stage(batch.id).is_none() && is_counted_unasked(&batch) {
+        // If too many are being counted, the page has its button.
+        let _ = Countings::begin(&shared, batch.id);
+    }
+    let stage = countings.stage(batch.id);
     let stage = match &stage {
         None => TablesStage::NotCounted,
         Some(Stage::Counting { done, of }) => TablesStage::Counting { done: *done, of: *of },
@@ -72,6 +77,14 @@ pub(super) async fn tables(
         state: batch.state,
         stage,
     })
+}
+
+/// Messages of a campaign that is counted when its page is opened. It takes a fraction of a second.
+const FEW: u32 = 10_000;
+
+/// Whether a campaign is counted without a click: one with few messages, which are still stored.
+const fn is_counted_unasked(batch: &Batch) -> bool {
+    batch.messages < FEW && batch.purged_at.is_none()
 }
 
 /// Counts the tables. It changes nothing, so whoever may read may count.
