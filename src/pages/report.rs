@@ -55,13 +55,6 @@ impl ReportPage<'_> {
     fn may_share(&self) -> bool {
         self.frame.may_manage() && self.report.state != BatchState::Draft
     }
-
-    /// The zone of the page, as a part of the address of the export.
-    fn zone_query(&self) -> String {
-        let Some(zone) = self.frame.zone else { return String::new() };
-        let zone: String = url::form_urlencoded::byte_serialize(zone.to_string().as_bytes()).collect();
-        format!("&time_zone={zone}")
-    }
 }
 
 /// Whether the cost of a step is known.

@@ -42,10 +42,8 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header;
 use axum::middleware::from_fn_with_state;
-use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
-use futures_util::Stream;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use utoipa::openapi::OpenApi;
@@ -53,7 +51,6 @@ use utoipa_axum::routes;
 
 use super::{ApiParts, Shared};
 use crate::domain::Scope;
-use crate::store;
 use crate::uploads::{Imports, UploadFolder};
 use admit::Gate;
 use commands::Turns;
@@ -71,7 +68,7 @@ pub(super) use opt_outs::{change_listed, decided_how, list_options};
 pub(super) use page::cut;
 pub(super) use problem::{Answer, Kind, Problem};
 pub(super) use recorded::{About, Entry, Recorded};
-pub(super) use table::{CSV, TableFormat};
+pub(super) use table::{BYTE_ORDER_MARK, CSV};
 pub(super) use webhooks::desk;
 
 /// Where the operations are.
@@ -101,15 +98,6 @@ impl Native {
 
     pub(super) const fn uploads(&self) -> &Arc<UploadFolder> {
         &self.uploads
-    }
-
-    /// The answer with a table as CSV, whose pages are read as its caller takes them.
-    pub(super) fn csv(
-        &self,
-        header: Vec<String>,
-        pages: impl Stream<Item = store::Result<Vec<Vec<String>>>> + Send + 'static,
-    ) -> Answer<Response> {
-        self.tables.answer(TableFormat::Csv, header, pages)
     }
 
     /// The imports of uploads, which go on while the server runs.

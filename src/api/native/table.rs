@@ -22,6 +22,9 @@ const AT_ONCE: usize = 4;
 /// The media type of CSV with a header.
 pub(in crate::api) const CSV: &str = "text/csv; charset=utf-8; header=present";
 
+/// Shows programs that a text is UTF-8.
+pub(in crate::api) const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// The permits for tables.
 #[derive(Debug)]
 pub(in crate::api) struct Tables(Arc<Semaphore>);
@@ -56,6 +59,25 @@ impl Tables {
         header: Vec<String>,
         pages: impl Stream<Item = store::Result<Rows>> + Send + 'static,
     ) -> Answer<Response> {
+        self.marked(format, "", header, pages)
+    }
+
+    /// The same as a CSV file that begins with a byte order mark, without which Excel does not read UTF-8.
+    pub(in crate::api) fn file(
+        &self,
+        header: Vec<String>,
+        pages: impl Stream<Item = store::Result<Rows>> + Send + 'static,
+    ) -> Answer<Response> {
+        self.marked(TableFormat::Csv, BYTE_ORDER_MARK, header, pages)
+    }
+
+    fn marked(
+        &self,
+        format: TableFormat,
+        mark: &'static str,
+        header: Vec<String>,
+        pages: impl Stream<Item = store::Result<Rows>> + Send + 'static,
+    ) -> Answer<Response> {
         let permit = Arc::clone(&self.0).try_acquire_owned().map_err(|_| {
             let sentence = "too many exports at once; repeat the request later";
             Problem::new(Kind::Busy, sentence).retry_after(Span::from_secs(5))
@@ -79,7 +101,8 @@ impl Tables {
             TableFormat::Csv => CSV,
             TableFormat::Ndjson => "application/x-ndjson",
         };
-        let body = Body::from_stream(stream::iter([first]).chain(rest).map(|text| text.map(Bytes::from)));
+        let mark = stream::iter([Ok(mark.into())]);
+        let body = Body::from_stream(mark.chain(stream::iter([first])).chain(rest).map(|text| text.map(Bytes::from)));
         Ok(([(header::CONTENT_TYPE, media_type)], body).into_response())
     }
 }

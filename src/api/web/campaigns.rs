@@ -1,8 +1,8 @@
 //! The list of campaigns, and the page of one.
 
 use axum::extract::State;
-use axum::http::{Uri, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::http::Uri;
+use axum::response::{Redirect, Response};
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
@@ -11,11 +11,11 @@ use super::frame::page;
 use super::home::rows;
 use super::writing::{review_path, unfinished};
 use crate::api::Shared;
-use crate::api::native::{Answer, CSV, Call, Path, Problem, Query, found, launcher};
+use crate::api::native::{Answer, Call, Path, Query, found, launcher};
 use crate::domain::{BatchId, BatchState, Scope, SketchId};
 use crate::events::Event;
 use crate::pages::{CampaignPage, CampaignsPage, CoursePart, Done, Frame, LivePart, Part, Place, campaign_path, texts};
-use crate::report::{CoursePoint, csv_text};
+use crate::report::CoursePoint;
 use crate::status::{Listed, Look, Watcher};
 use crate::store::{Batch, BatchFilter};
 
@@ -185,15 +185,16 @@ pub(super) async fn course_csv(
     call: Call,
 ) -> Answer<Response> {
     let batch = found(&shared, &call, &campaign).await?;
-    let columns = ["at", "submitted", "reached", "not_reached", "open", "fell_back"].map(str::to_owned);
+    let t = texts();
+    let columns = [t.on_progress.time, t.submitted, t.reached, t.ended_otherwise, t.open, t.fell_back];
     let noted = shared.store.figures(batch.id).await?;
     let numbers = |noted: &CoursePoint| {
         let figures = [noted.submitted, noted.reached, noted.ended, noted.open, noted.fell_back];
         std::iter::once(noted.at.rfc3339()).chain(figures.map(|number| number.to_string())).collect()
     };
-    let rows: Vec<Vec<String>> = std::iter::once(columns.to_vec()).chain(noted.iter().map(numbers)).collect();
-    let csv = csv_text(&rows).map_err(|error| Problem::failed(&error))?;
-    Ok(([(header::CONTENT_TYPE, CSV)], csv).into_response())
+    let rows: Vec<Vec<String>> =
+        std::iter::once(columns.map(str::to_owned).to_vec()).chain(noted.iter().map(numbers)).collect();
+    super::download::csv(Some(&batch.display_name()), "over-time.csv", &rows)
 }
 
 pub(super) async fn latest_events(shared: &Shared, batch: &Batch) -> Answer<Vec<Event>> {

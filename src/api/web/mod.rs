@@ -9,6 +9,7 @@ mod asked;
 mod audiences;
 mod campaigns;
 mod decisions;
+mod download;
 mod events;
 mod failures;
 mod find;

@@ -40,6 +40,8 @@ texts! {
     code_means = "Meaning";
     cause = "Cause";
     what_to_do = "What to do";
+    reported = "Reported";
+    currency = "Currency";
     messages = "Messages";
     ended = "Ended the step";
     ended_hint = "Ended the step: messages whose step ended by this reason. For the others, the step was retried or already over.";

@@ -6,21 +6,25 @@ mod rejected;
 mod tests;
 mod upload;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
 use super::admit::Session;
 use super::campaigns::{with_cursor, without_cursor};
+use super::download;
 use super::form::Form;
 use super::frame::page;
 use super::writing;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, cut};
-use crate::audience::{ImportRecord, Rejection, whole_summary};
+use crate::audience::{AudienceRows, ImportRecord, Rejection, whole_summary};
 use crate::domain::{AudienceId, Scope};
 use crate::pages::{
     AudienceContents, AudiencePage, AudienceRow, AudiencesPage, CampaignUse, DeleteAudiencePage, Frame, Part, Place,
@@ -46,6 +50,7 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/audiences", get(list))
         .route("/audiences/{audience}", get(show))
+        .route("/audiences/{audience}/recipients.csv", get(recipients))
         .route("/audiences/{audience}/rejected", get(rejected::show))
         .route("/audiences/{audience}/rejected/csv", get(rejected::csv))
         .route("/audiences/{audience}/mend", post(rejected::mend))
@@ -188,6 +193,16 @@ async fn campaigns_of(shared: &Shared, audience: &Audience) -> Answer<(Vec<Campa
 struct DoneQuery {
     #[serde(deserialize_with = "super::form::known")]
     done: Option<Done>,
+}
+
+/// All recipients, as a file that can be imported again.
+async fn recipients(State(shared): State<Shared>, Path(name): Path<String>) -> Answer<Response> {
+    let audience = named(&shared, &name).await?;
+    let (header, store) = (AudienceRows::header(&audience), Arc::clone(&shared.store));
+    let pages = stream::try_unfold((AudienceRows::of(&audience), store), |(mut rows, store)| async move {
+        Ok(rows.next(store.as_ref()).await?.map(|page| (page, (rows, store))))
+    });
+    download::table(&shared, Some(&name), "recipients.csv", header, pages)
 }
 
 async fn show(

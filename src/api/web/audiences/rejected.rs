@@ -125,7 +125,7 @@ pub(super) async fn csv(
     let pages = stream::try_unfold((table, store), |(mut table, store)| async move {
         Ok(table.next(store.as_ref()).await?.map(|page| (page, (table, store))))
     });
-    shared.0.native.csv(header, pages)
+    crate::api::web::download::table(&shared, Some(&name), "rejected.csv", header, pages)
 }
 
 /// Imports the rows of a page whose numbers were corrected, as a further audience with the same columns.

@@ -76,9 +76,11 @@ async fn an_imported_file_is_listed_and_shown_with_everything_in_it() {
         assert!(page.contains(says), "{says} in {page}");
     }
     assert!(page.contains("/rejected?reason=too+short\" aria-label=\"2 rejected rows: too short\""), "{page}");
-    assert!(page.contains("href=\"/v1/audiences/Members/export?format=csv\""));
-    let export = browser.get("/v1/audiences/Members/export?format=csv").await;
-    assert_eq!(export.status, StatusCode::OK, "{}", export.text);
+    assert!(page.contains("href=\"/audiences/Members/recipients.csv\""));
+    let file = browser.get("/audiences/Members/recipients.csv").await;
+    assert_eq!(file.headers[header::CONTENT_DISPOSITION], "attachment; filename=\"members-recipients.csv\"");
+    let of_api = browser.get("/v1/audiences/Members/export?format=csv").await.text;
+    assert_eq!(file.text, format!("\u{feff}{of_api}"));
     assert!(browser.get("/audiences/Nobody").await.text.contains("nknown audience"));
 }
 
@@ -129,7 +131,7 @@ async fn rejected_rows_are_shown_by_reason_and_hostile_cells_stay_text() {
     let csv = browser.get("/audiences/Members/rejected/csv").await;
     assert!(csv.headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/csv"));
     let lines: Vec<&str> = csv.text.lines().collect();
-    assert_eq!(lines[0], "Mobile,First name,Code,line,reason");
+    assert_eq!(lines[0], "\u{feff}Mobile,First name,Code,line,reason");
     assert_eq!(lines[1], "12,<script>alert(1)</script>,'=1+1,3,too short");
     assert_eq!(lines[2], "+6591234567,Ann again,A2,4,duplicate");
     assert_eq!(lines.len(), 5, "{}", csv.text);

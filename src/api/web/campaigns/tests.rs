@@ -51,7 +51,7 @@ async fn a_page_has_charts_once_there_are_two_notes() {
     let file = browser.get(&format!("{campaign}/course.csv")).await;
     assert!(file.headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/csv"));
     assert_eq!(file.text.lines().count(), 61, "{}", file.text);
-    assert!(file.text.starts_with("at,submitted,reached,not_reached,open,fell_back"), "{}", file.text);
+    assert!(file.text.starts_with("\u{feff}Time,Submitted,Reached,Not reached,Open,Fell back"), "{}", file.text);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The lists of opt-outs: search, export, and new ones by hand or with a file.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, Request, Uri, header};
+use axum::http::{Request, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::stream;
 use serde::Deserialize;
@@ -9,12 +9,13 @@ use url::form_urlencoded;
 
 use super::super::admit::Session;
 use super::super::audiences::{broken, country_of, foreign, form_with_file, no_file, received, short};
+use super::super::download;
 use super::super::form::Form;
 use super::super::frame::{page, refused};
 use super::show::present;
 use super::{after_cursor, number_of};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Problem, Query, TableFormat, change_listed, cut, decided_how, list_options};
+use crate::api::native::{Answer, Call, Problem, Query, change_listed, cut, decided_how, list_options};
 use crate::audience::{ListedNumbers, OptOutChangeView, Source};
 use crate::domain::text::capital;
 use crate::domain::{ChannelUser, Keyword, Msisdn, Scope};
@@ -273,10 +274,7 @@ pub(super) async fn export(State(shared): State<Shared>) -> Answer<Response> {
         let store = std::sync::Arc::clone(&store);
         async move { exported(store.as_ref(), rest).await }
     });
-    let mut response = shared.0.native.tables().answer(TableFormat::Csv, header, pages)?;
-    let attachment = HeaderValue::from_static("attachment; filename=\"opt-outs.csv\"");
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment);
-    Ok(response)
+    download::table(&shared, None, "opt-outs.csv", header, pages)
 }
 
 async fn exported(store: &dyn store::Store, rest: Rest) -> store::Result<Option<(Vec<Vec<String>>, Rest)>> {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use futures_util::stream;
 
 use super::replies::{RepliesQuery, of_name, text_of};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, TableFormat, found};
+use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
+use crate::api::web::download;
 use crate::domain::{Channel, Keyword};
 use crate::receipts::{ReplyView, ReplyViews};
 use crate::store::{self, Cursor, InboundOf, Store};
@@ -23,7 +23,8 @@ const COLUMNS: [&str; 10] =
 pub(super) async fn all(State(shared): State<Shared>, Query(query): Query<RepliesQuery>) -> Answer<Response> {
     let unknown = || Problem::new(Kind::NotFound, "unknown campaign");
     let of = of_name(shared.store.as_ref(), query.campaign.trim()).await.ok_or_else(unknown)?;
-    file(&shared, of, query.text.trim())
+    let name = query.campaign.trim();
+    file(&shared, of, query.text.trim(), Some(name).filter(|name| !name.is_empty()))
 }
 
 pub(super) async fn of_campaign(
@@ -33,20 +34,17 @@ pub(super) async fn of_campaign(
     call: Call,
 ) -> Answer<Response> {
     let batch = found(&shared, &call, &campaign).await?;
-    file(&shared, InboundOf::Batch(batch.id), query.text.trim())
+    file(&shared, InboundOf::Batch(batch.id), query.text.trim(), Some(&batch.display_name()))
 }
 
 /// The file. It is read and sent page by page, in order of arrival.
-fn file(shared: &Shared, of: InboundOf, text: &str) -> Answer<Response> {
+fn file(shared: &Shared, of: InboundOf, text: &str, campaign: Option<&str>) -> Answer<Response> {
     let begin = (Arc::clone(&shared.store), Cursor::START, text.to_lowercase());
     let pages = stream::try_unfold(begin, move |(store, after, text)| async move {
         let page = page(store.as_ref(), of, after, &text).await?;
         Ok(page.map(|(rows, last)| (rows, (store, last, text))))
     });
-    let mut response = shared.0.native.tables().answer(TableFormat::Csv, COLUMNS.map(str::to_owned).to_vec(), pages)?;
-    let attachment = HeaderValue::from_static("attachment; filename=\"replies.csv\"");
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment);
-    Ok(response)
+    download::table(shared, campaign, "replies.csv", COLUMNS.map(str::to_owned).to_vec(), pages)
 }
 
 /// The rows of the next replies, and the last of these; `None` after the end.

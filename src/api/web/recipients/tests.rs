@@ -316,7 +316,7 @@ async fn all_opt_outs_are_downloaded_as_csv() {
     let table = browser.get("/opt-outs/export").await;
     assert_eq!(table.headers[header::CONTENT_DISPOSITION], "attachment; filename=\"opt-outs.csv\"");
     let lines: Vec<&str> = table.text.lines().collect();
-    assert_eq!(lines[0], "number or id,channel,since,by,how");
+    assert_eq!(lines[0], "\u{feff}number or id,channel,since,by,how");
     assert!(lines[1].contains("6590000001,,2023-11-14T22:13:20.000Z,provider,a <b>list</b>"), "{lines:?}");
     assert!(
         lines[2].starts_with(USER) && lines[2].ends_with(",WhatsApp,2027-01-15T08:00:00.000Z,recipient,'=1"),
@@ -384,7 +384,7 @@ async fn replies_are_downloaded_with_the_filters_of_the_page_and_without_formula
     assert!(page.contains(&format!("href=\"{campaign}/replies/csv?text=cmd\"")), "{page}");
     let all = browser.get("/replies/csv").await;
     assert!(all.headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/csv"));
-    assert!(all.text.starts_with("received,number,") && all.text.lines().count() == 3, "{}", all.text);
+    assert!(all.text.starts_with("\u{feff}received,number,") && all.text.lines().count() == 3, "{}", all.text);
     assert!(all.text.contains(",'=cmd()\n") && all.text.contains(",\"Hello, you\"\n"), "{}", all.text);
     for (path, lines) in [
         (format!("{campaign}/replies/csv"), 2),

@@ -1,9 +1,11 @@
 //! Reports as files: the tables as CSV, and all recipients as a workbook.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::stream;
 use serde::Deserialize;
@@ -15,13 +17,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::report::{currency, ensure_kept};
 use crate::api::Shared;
 use crate::api::door::Patience;
-use crate::api::native::{Answer, CSV, Call, Kind, Path, Problem, Query, found};
+use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::api::web::admit::Session;
+use crate::api::web::download;
 use crate::domain::text::grouped;
 use crate::domain::{BatchId, Outcome, Span};
-use crate::pages::{campaign_path, outcomes_besides_reached};
-use crate::report::{Breakdown, ExportColumns, ExportRows, Report, Sheets, WriteError, csv_text};
-use crate::store::Batch;
+use crate::pages::{campaign_path, outcomes_besides_reached, texts};
+use crate::report::{Breakdown, ExportColumns, ExportRows, Report, Sheets, WriteError};
 
 /// Recipients of a workbook. Programs open no larger sheet, and writing one takes some minutes.
 const WORKBOOK_MAX: u32 = 1_000_000;
@@ -76,39 +78,64 @@ pub(super) async fn csv(
             }
         }
     };
-    let text = csv_text(&rows).map_err(|error| Problem::failed(&error))?;
-    let media_type = (header::CONTENT_TYPE, CSV.to_owned());
-    Ok(([media_type, attachment(&batch, &format!("{name}.csv"))], text).into_response())
+    download::csv(Some(&batch.display_name()), &format!("{name}.csv"), &rows)
 }
 
-/// The name under which a browser stores the file: the id of the campaign, because a name may have any characters.
-fn attachment(batch: &Batch, name: &str) -> (HeaderName, String) {
-    (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}-{name}\"", batch.public_id()))
+/// All recipients with their messages, read as the browser takes them. Its columns are those of `volley campaign export`.
+pub(super) async fn messages(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    let batch = found(&shared, &call, &campaign).await?;
+    ensure_kept(&batch)?;
+    let plan = shared.store.plan(batch.id).await?.ok_or_else(no_plan)?;
+    let columns = ExportColumns::of(&plan, batch.tag, session.0.zone);
+    let (header, store, id) = (columns.names().map(str::to_owned).collect(), Arc::clone(&shared.store), batch.id);
+    let pages = stream::try_unfold((None, columns, store), move |(rows, columns, store)| async move {
+        let rows = match rows {
+            Some(rows) => Some(rows),
+            None => ExportRows::copy(store.as_ref(), id, columns.clone(), |_, _| ()).await?,
+        };
+        // A campaign that was deleted meanwhile has no rows.
+        let Some(mut rows) = rows else { return Ok(None) };
+        Ok(rows.next().await?.map(|page| (page, (Some(rows), columns, store))))
+    });
+    download::table(&shared, Some(&batch.display_name()), "messages.csv", header, pages)
+}
+
+fn no_plan() -> Problem {
+    Problem::new(Kind::Conflict, "the plan of the campaign is no longer stored")
 }
 
 fn outcomes(report: &Report) -> Rows {
-    let mut rows = vec![row(&["outcome", "recipients"])];
-    rows.extend(Outcome::ALL.iter().map(|outcome| row(&[outcome.as_str(), &report.outcome(*outcome).to_string()])));
-    rows.push(row(&["open", &report.open.to_string()]));
+    let t = texts();
+    let mut rows = vec![row(&[t.outcome, t.recipients])];
+    rows.extend(
+        Outcome::ALL.iter().map(|outcome| row(&[t.outcome_name(*outcome), &report.outcome(*outcome).to_string()])),
+    );
+    rows.push(row(&[t.open, &report.open.to_string()]));
     rows
 }
 
 fn steps(report: &Report) -> Rows {
+    let t = texts();
     let mut rows = vec![row(&[
-        "step",
-        "channel",
-        "lanes",
-        "submitted",
-        "sent",
-        "delivered",
-        "read",
-        "undelivered",
-        "rejected",
-        "fell_back",
-        "reached",
-        "replied",
-        "cost",
-        "currency",
+        t.step,
+        t.channel,
+        t.lanes,
+        t.submitted,
+        t.sent,
+        t.delivered,
+        t.read,
+        t.undelivered,
+        t.rejected,
+        t.fell_back,
+        t.reached,
+        t.replied,
+        t.spent,
+        t.results.currency,
     ])];
     rows.extend(report.steps.iter().map(|step| {
         let numbers = [
@@ -133,9 +160,10 @@ fn steps(report: &Report) -> Rows {
 
 fn countries(counted: &Breakdown, currency: Option<&str>) -> Rows {
     let others = outcomes_besides_reached(counted);
-    let mut head = row(&["country", "recipients", "reached"]);
-    head.extend(others.iter().map(ToString::to_string));
-    head.extend(row(&["open", "cost", "currency"]));
+    let t = texts();
+    let mut head = row(&[t.country, t.recipients, t.reached]);
+    head.extend(others.iter().map(|outcome| t.outcome_name(*outcome).to_owned()));
+    head.extend(row(&[t.open, t.spent, t.results.currency]));
     let mut rows = vec![head];
     rows.extend(counted.countries.iter().map(|country| {
         let mut cells = vec![
@@ -154,12 +182,23 @@ fn countries(counted: &Breakdown, currency: Option<&str>) -> Rows {
 }
 
 fn codes(counted: &Breakdown) -> Rows {
-    let mut rows = vec![row(&["step", "channel", "result", "code", "meaning", "cause", "what_to_do", "messages", "ended_the_step"])];
+    let (t, own) = (texts(), texts().results);
+    let mut rows = vec![row(&[
+        t.step,
+        t.channel,
+        own.reported,
+        own.code,
+        own.code_means,
+        own.cause,
+        own.what_to_do,
+        own.messages,
+        own.ended,
+    ])];
     rows.extend(counted.codes.iter().map(|code| {
         vec![
             code.step.to_string(),
             code.channel.map(|channel| channel.to_string()).unwrap_or_default(),
-            code.result.to_owned(),
+            own.where_from(code.result).to_owned(),
             code.code.map(|code| code.to_string()).unwrap_or_default(),
             code.meaning.to_owned(),
             code.advice.cause.to_owned(),
@@ -194,8 +233,7 @@ pub(super) async fn xlsx(
     let permit = shared.0.countings.workbook().ok_or_else(busy)?;
     // A request that did not come through the door, as in tests, has no limits there.
     let _work = patience.as_ref().map(|Extension(patience)| patience.work()).transpose()?;
-    let gone = || Problem::new(Kind::Conflict, "the plan of the campaign is no longer stored");
-    let plan = shared.store.plan(batch.id).await?.ok_or_else(gone)?;
+    let plan = shared.store.plan(batch.id).await?.ok_or_else(no_plan)?;
     let columns = ExportColumns::of(&plan, batch.tag, session.0.zone);
     let folder = tempfile::tempdir().map_err(|error| Problem::failed(&error))?;
     let file = folder.path().join("recipients.xlsx");
@@ -204,9 +242,9 @@ pub(super) async fn xlsx(
     let length = file.metadata().await.map_err(|error| Problem::failed(&error))?.len();
     let media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
     let headers = [
-        (header::CONTENT_TYPE, media_type.to_owned()),
-        (header::CONTENT_LENGTH, length.to_string()),
-        attachment(&batch, "recipients.xlsx"),
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
+        (header::CONTENT_LENGTH, HeaderValue::from(length)),
+        (header::CONTENT_DISPOSITION, download::attachment(Some(&batch.display_name()), "messages.xlsx")),
     ];
     let answer = (headers, body_of(file, folder, permit)).into_response();
     match patience {

@@ -24,6 +24,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/campaigns/{campaign}/report", get(report::report))
         .route("/campaigns/{campaign}/report/tables", get(report::tables).post(report::count))
         .route("/campaigns/{campaign}/report/csv", get(files::csv))
+        .route("/campaigns/{campaign}/report/messages.csv", get(files::messages).head(no_such_method))
         .route("/campaigns/{campaign}/report/recipients.xlsx", get(files::xlsx).head(no_such_method))
         .route("/campaigns/{campaign}/report/share", get(share::list).head(no_such_method).post(share::share))
         .route("/campaigns/{campaign}/report/share/end", post(share::end))

@@ -57,12 +57,17 @@ async fn tables_of_few_messages_are_counted_unasked_and_downloaded() {
     );
     assert!(shown.contains("The provider reported no errors") && shown.contains("the figures still change"), "{shown}");
     let csv = browser.get(&format!("{campaign}/report/csv?table=countries")).await;
-    assert_eq!(csv.text, "country,recipients,reached,open,cost,currency\nSG,2,0,2,,\n");
-    assert!(csv.headers[header::CONTENT_DISPOSITION].to_str().unwrap().ends_with("-countries.csv\""));
+    assert_eq!(csv.text, "\u{feff}Country,Recipients,Reached,Open,Cost,Currency\nSG,2,0,2,,\n");
+    assert_eq!(csv.headers[header::CONTENT_DISPOSITION], "attachment; filename=\"promo-countries.csv\"");
+    let messages = browser.get(&format!("{campaign}/report/messages.csv")).await;
+    assert_eq!(messages.headers[header::CONTENT_DISPOSITION], "attachment; filename=\"promo-messages.csv\"");
+    assert!(messages.text.starts_with("\u{feff}message,ClientMessageId,number,"), "{}", messages.text);
+    let of_api = browser.get(&format!("/v1{campaign}/export?format=csv")).await.text;
+    assert_eq!(messages.text.trim_start_matches('\u{feff}'), of_api, "scripts get no mark");
     let codes = browser.get(&format!("{campaign}/report/csv?table=codes")).await.text;
-    assert!(codes.starts_with("step,channel,result,code,meaning,cause"), "{codes}");
+    assert!(codes.contains("Step,Channel,Reported,Code,Meaning,Cause,What to do,"), "{codes}");
     let outcomes = browser.get(&format!("{campaign}/report/csv?table=outcomes")).await.text;
-    assert!(outcomes.contains("reached,0\n") && outcomes.ends_with("open,2\n"), "{outcomes}");
+    assert!(outcomes.contains("No receipt,0\n") && outcomes.ends_with("Open,2\n"), "{outcomes}");
     assert!(browser.get(&format!("{campaign}/report/csv?table=steps")).await.text.lines().count() >= 2);
     assert_eq!(browser.get(&format!("{campaign}/report/csv?table=x")).await.status, StatusCode::NOT_FOUND);
 }
