@@ -52,7 +52,7 @@ impl Addresses {
                  step fails: {wrong}; correct these cells",
                 wrong.of(all)
             );
-            Warning { code: Lint::Media, step: Some(*step), sentence }
+            Warning { code: Lint::Media, step: Some(*step), sentence: sentence.into() }
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::lint::{Lint, Warning, named};
 use super::time::{ClockChange, Schedule, clock_change};
-use crate::config::Problem;
+use crate::config::{Problem, Sentence};
 use crate::domain::{Country, Hours, Plan, Span, Step, StepIndex, Timestamp, Zone, zones_of};
 
 /// When the first recipient of each country may be sent to. The clock of a single recipient is checked when the message
@@ -96,33 +96,36 @@ impl Beginnings {
 
     /// Warns about messages that some recipients will miss, or get at an unintended time.
     pub(super) fn warnings(&self) -> impl Iterator<Item = Warning> {
-        let about = |code, recipients: &BTreeMap<Country, u64>, sentence: fn(String) -> String| {
+        let about = |code, recipients: &BTreeMap<Country, u64>, sentence: fn(String) -> Sentence| {
             let sentence = (!recipients.is_empty()).then(|| sentence(named(recipients).join(", ")));
             sentence.map(|sentence| Warning { code, step: None, sentence })
         };
         let late = about(Lint::EndTooSoon, &self.late, |recipients| {
-            format!(
-                "by their own clocks, some of these recipients may be sent to only after the campaign's `end`, and get \
-                 nothing: {recipients}; write a later `end`"
-            )
+            Sentence::new("by their own clocks, some of these recipients may be sent to only after the campaign's ")
+                .marked_key("end")
+                .text(format!(", and get nothing: {recipients}; write a later "))
+                .marked_key("end")
         });
         let started = about(Lint::StartPassed, &self.started, |recipients| {
-            format!(
-                "`at` has already passed by some clocks of these countries, so recipients there are sent to at once: \
-                 {recipients}; write a later `at`, or a `send_window` that limits the hours"
-            )
+            let effect =
+                " has already passed by some clocks of these countries, so recipients there are sent to at once: ";
+            Sentence::new("")
+                .marked_key("at")
+                .text(format!("{effect}{recipients}; write a later "))
+                .marked_key("at")
+                .for_files(", or a `send_window` that limits the hours")
         });
         let skipped = about(Lint::ClockChange, &self.skipped, |recipients| {
-            format!(
-                "`at` does not exist by some clocks of these countries, because the clock is put forward; the \
-                 campaign starts there later by as much as the clock jumps: {recipients}"
-            )
+            Sentence::new("").marked_key("at").text(format!(
+                " does not exist by some clocks of these countries, because the clock is put forward; the campaign \
+                 starts there later by as much as the clock jumps: {recipients}"
+            ))
         });
         let repeated = about(Lint::ClockChange, &self.repeated, |recipients| {
-            format!(
-                "`at` occurs twice by some clocks of these countries, because the clock is put back; the first time is \
+            Sentence::new("").marked_key("at").text(format!(
+                " occurs twice by some clocks of these countries, because the clock is put back; the first time is \
                  used: {recipients}"
-            )
+            ))
         });
         late.into_iter().chain(started).chain(skipped).chain(repeated)
     }
@@ -220,7 +223,7 @@ mod tests {
         let since = Some("2026-12-01T07:00:00".parse().unwrap());
         let begins = begins(Hours { since, ..Hours::default() }, &Schedule::default()).unwrap();
         assert_eq!(of(&begins, "SG"), "2026-12-01T00:00:00.000Z");
-        let warnings: Vec<_> = begins.warnings().map(|warning| (warning.code, warning.sentence)).collect();
+        let warnings: Vec<_> = begins.warnings().map(|warning| (warning.code, warning.sentence.to_string())).collect();
         assert!(
             matches!(&warnings[..], [(Lint::StartPassed, sentence)] if sentence.contains(": SG 30;")),
             "{warnings:?}"

@@ -8,6 +8,7 @@ use super::file::Draft;
 use super::lint::{Lint, Warning};
 use super::recipients::{Gathering, Origin, RecipientsError, elsewhere};
 use crate::audience::{self, Example, Options, Reason, Source, SourceFilter};
+use crate::config::{NamedKey, Sentence};
 use crate::domain::{Msisdn, suggestion};
 use crate::optout::OptOuts;
 
@@ -58,7 +59,9 @@ impl Excluded {
             let first = file.first.as_ref().map(|first| {
                 format!("; the first is line {}, \"{}\": {}", first.line, first.value, first.reason.sentence())
             });
-            let sentence = format!("exclude: {rows} nothing{}", first.unwrap_or_default());
+            let sentence = Sentence::new("")
+                .key_without_field(NamedKey::OfCampaign("exclude"), "numbers to exclude")
+                .text(format!(": {rows} nothing{}", first.unwrap_or_default()));
             Warning { code: Lint::UnreadableExclude, step: None, sentence }
         };
         self.unreadable.iter().map(warning).collect()

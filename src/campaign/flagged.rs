@@ -80,7 +80,7 @@ impl Launcher<'_> {
         let flagged = Flagged::of(plan, &self.store.provider_reports().await?);
         let warning = |flagged: Flagged| {
             let sentence = flagged.sentence(flagged.until(plan, forecast), plan.time_zone)?;
-            Some(Warning { code: Lint::TemplateFlagged, step: Some(flagged.step), sentence })
+            Some(Warning { code: Lint::TemplateFlagged, step: Some(flagged.step), sentence: sentence.into() })
         };
         Ok(flagged.into_iter().filter_map(warning).collect())
     }

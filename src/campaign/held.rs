@@ -44,7 +44,7 @@ impl Launcher<'_> {
             keeps.dedup();
             let warning = |hold: &Hold| {
                 let sentence = format!("{}; messages on it wait until it is released", held(hold));
-                Warning { code: Lint::Held, step: Some(index), sentence }
+                Warning { code: Lint::Held, step: Some(index), sentence: sentence.into() }
             };
             keeps.into_iter().map(warning).collect::<Vec<_>>()
         };

@@ -107,6 +107,6 @@ impl Lacking {
             }
         };
         let sentence = || format!("{}; {what}; {}", self.sentence(all), self.advice());
-        (self.recipients() > 0).then(|| Warning { code: Lint::EmptyVariable, step: None, sentence: sentence() })
+        (self.recipients() > 0).then(|| Warning { code: Lint::EmptyVariable, step: None, sentence: sentence().into() })
     }
 }

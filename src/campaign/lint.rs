@@ -6,7 +6,7 @@ use std::fmt;
 use super::lint_cells::EmptyCells;
 use super::overlap::Overlap;
 use crate::audience::OddCells;
-use crate::config::Config;
+use crate::config::{Config, NamedKey, Sentence};
 use crate::domain::{
     Category, Content, ContentPart, Countries, Country, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent,
     grouped, refused_in_a_parameter,
@@ -20,16 +20,14 @@ use crate::template::{self, Alphabet};
 pub struct Warning {
     pub code: Lint,
     pub step: Option<StepIndex>,
-    pub sentence: String,
+    pub sentence: Sentence,
 }
 
 impl Warning {
     pub(super) fn name_taken(name: &str) -> Self {
-        let sentence = format!(
-            "a campaign named \"{name}\" exists, and a name can be launched only once; give the launch another one with \
-             --name"
-        );
-        Self { code: Lint::NameTaken, step: None, sentence }
+        let sentence = format!("a campaign named \"{name}\" exists, and a name can be launched only once");
+        let sentence = Sentence::new(sentence).for_files("; give the launch another one with --name");
+        Self { code: Lint::NameTaken, step: None, sentence: sentence.for_pages("; give this one another name") }
     }
 }
 
@@ -180,9 +178,8 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
         warnings.time(plan, step, deadlines, is_last);
         warnings.countries(step, share, facts.countries);
         if is_last && step.fallback_after.is_some() {
-            let sentence = "no later step applies to its recipients, so it is their last step and its fallback_after \
-                            has no effect";
-            warnings.warn(Lint::NothingFollows, sentence.to_owned());
+            let sentence = Sentence::new("no later step applies to its recipients, so it is their last step and its ");
+            warnings.warn(Lint::NothingFollows, sentence.step_key("fallback_after").text(" has no effect"));
         }
         warnings.content(plan, step, facts, is_last);
         warnings.cells(plan, step, facts, share);
@@ -201,16 +198,20 @@ fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
     let beginning: u64 = plan.indexed_steps().map(|(index, _)| shares.at(index).beginning).sum();
     let cost = Cost::of(plan, facts.countries);
     let mut found = Vec::new();
-    let mut warn = |step, sentence| found.push(Warning { code: Lint::SmallLimit, step, sentence });
+    let mut warn = |step, sentence: Sentence| found.push(Warning { code: Lint::SmallLimit, step, sentence });
     let steps =
         plan.indexed_steps().map(|(index, step)| (Some(index), step.limits.messages, shares.at(index).beginning));
     for (step, most, recipients) in steps.chain([(None, plan.limits.messages, beginning)]) {
         if let Some(most) = most.filter(|most| *most < recipients) {
-            let sentence = {
-                let [most, recipients, wait] = [most, recipients, recipients - most].map(grouped);
-                format!("max_messages allows {most} of {recipients} first messages; raise it to send the other {wait}")
+            let sentence = match step {
+                Some(_) => {
+                    Sentence::new("").key_without_field(NamedKey::OfStep("max_messages"), "the step's own limit")
+                }
+                None => Sentence::new("").key("max_messages"),
             };
-            warn(step, sentence);
+            let [most, recipients, wait] = [most, recipients, recipients - most].map(grouped);
+            let effect = format!(" allows {most} of {recipients} first messages; raise it to send the other {wait}");
+            warn(step, sentence.text(effect));
         }
     }
     if let (Some(budget), Some(cost)) =
@@ -226,7 +227,7 @@ fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
         } else {
             format!("with all fallbacks it costs up to {at_most}, but the budget is {of}: it may pause before its end")
         };
-        warn(None, sentence);
+        warn(None, sentence.into());
     }
     found
 }
@@ -241,11 +242,13 @@ fn rare(shares: &Shares, facts: &Facts<'_>) -> Option<Warning> {
     if rare.is_empty() {
         return None;
     }
-    let sentence = format!(
-        "very few recipients are from these countries, so their numbers may be mistyped: {}; check them, or name the \
-         countries to send to: allow_countries = [\"SG\", …]",
-        named(&rare).join(", ")
-    );
+    let countries = named(&rare).join(", ");
+    let sentence = Sentence::new(format!(
+        "very few recipients are from these countries, so their numbers may be mistyped: {countries}; check them"
+    ));
+    let sentence = sentence
+        .for_files(", or name the countries to send to: allow_countries = [\"SG\", …]")
+        .for_pages(", or leave these recipients out");
     Some(Warning { code: Lint::RareCountry, step: None, sentence })
 }
 
@@ -275,18 +278,19 @@ fn without_step(shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
         .iter()
         .map(|(country, recipients)| (*country, *recipients))
         .partition(|(country, _)| is_allowed(country));
-    let warning = |countries: BTreeMap<Country, u64>, because: &str, remedy: &str| {
-        let sentence = format!(
-            "{} of {} recipients get nothing, because {because}: {}; {remedy}",
-            grouped(countries.values().sum::<u64>()),
-            grouped(facts.recipients),
-            named(&countries).join(", ")
-        );
+    let warning = |countries: BTreeMap<Country, u64>, add_reason: fn(Sentence) -> Sentence, remedy: &str| {
+        let number = grouped(countries.values().sum::<u64>());
+        let sentence = format!("{number} of {} recipients get nothing, because ", grouped(facts.recipients));
+        let countries_and_remedy = format!(": {}; {remedy}", named(&countries).join(", "));
+        let sentence = add_reason(Sentence::new(sentence)).text(countries_and_remedy);
         (!countries.is_empty()).then_some(Warning { code: Lint::NoStep, step: None, sentence })
     };
     let remedy = "let a step apply to them, or remove them from the audience";
-    let no_step = warning(no_step, "no step applies to their country", remedy);
-    let not_allowed = "allow_countries does not name their country";
+    let no_step = warning(no_step, |because| because.text("no step applies to their country"), remedy);
+    let not_allowed = |because: Sentence| {
+        let key = NamedKey::OfCampaign("allow_countries");
+        because.key_without_field(key, "the list of allowed countries").text(" does not name their country")
+    };
     let not_allowed = warning(not_allowed_countries, not_allowed, "ignore this if intended");
     no_step.into_iter().chain(not_allowed).collect()
 }
@@ -303,8 +307,8 @@ impl Warnings {
         self.step
     }
 
-    pub(super) fn warn(&mut self, code: Lint, sentence: String) {
-        self.found.push(Warning { code, step: Some(self.step), sentence });
+    pub(super) fn warn(&mut self, code: Lint, sentence: impl Into<Sentence>) {
+        self.found.push(Warning { code, step: Some(self.step), sentence: sentence.into() });
     }
 
     /// Warns about countries of a step that no recipient is from.
@@ -331,25 +335,29 @@ impl Warnings {
 
     fn time(&mut self, plan: &Plan, step: &Step, deadlines: Span, is_last: bool) {
         if let Some(ttl) = plan.ttl.filter(|ttl| self.step != StepIndex::FIRST && *ttl <= deadlines) {
-            let sentence = format!(
-                "the steps before it may take {deadlines}, but the campaign's ttl ends after {ttl}, so messages reach \
-                 this step in time only after failures; shorten their fallback_after or lengthen ttl"
-            );
+            let sentence = Sentence::new(format!("the steps before it may take {deadlines}, but the campaign's "))
+                .key("ttl")
+                .text(format!(
+                    " ends after {ttl}, so messages reach this step in time only after failures; shorten their "
+                ))
+                .step_key("fallback_after")
+                .text(" or lengthen ")
+                .key("ttl");
             self.warn(Lint::AfterTtl, sentence);
         }
         if let Some(deadline) = step.fallback_after.filter(|deadline| *deadline > step.receipt_window) {
-            let sentence = format!(
+            let sentence = Sentence::new(format!(
                 "falls back after {deadline}, but after a cancel or an opt-out, when no step may follow, it waits only \
-                 {} for receipts; lengthen receipt_window, or remove it",
+                 {} for receipts; ",
                 step.receipt_window
-            );
+            ));
+            let sentence =
+                sentence.for_files("lengthen receipt_window, or remove it").for_pages("let it fall back earlier");
             self.warn(Lint::ShortWindow, sentence);
         }
         if !is_last && step.fallback_after.is_none() {
-            let sentence =
-                "has no fallback_after, so it falls back only on failure; without a receipt the message stays here"
-                    .to_owned();
-            self.warn(Lint::NoDeadline, sentence);
+            let effect = ", so it falls back only on failure; without a receipt the message stays here";
+            self.warn(Lint::NoDeadline, Sentence::new("has no ").step_key("fallback_after").text(effect));
         }
         let overlap = step.fallback_after.and_then(|deadline| Overlap::of(&step.content, step.ttl, deadline));
         if let Some(overlap) = overlap {
@@ -368,11 +376,15 @@ impl Warnings {
             Category::Marketing => (Span::from_secs(43_200), MONTH),
         };
         if let Some(ttl) = template.ttl.filter(|ttl| !(least..=most).contains(ttl) && *ttl != MONTH) {
-            let sentence = format!(
-                "template.ttl is {ttl}, but the provider allows {least} to {most} for a template of {}; template.ttl \
-                 only repeats the provider's setting and does not change it",
-                template.category
-            );
+            let allowed = format!("{least} to {most} for a template of {}", template.category);
+            let sentence = Sentence::new("")
+                .key_without_field(
+                    NamedKey::OfStep("template.ttl"),
+                    "the TTL that the campaign states for its template",
+                )
+                .text(format!(" is {ttl}, but the provider allows {allowed}; "))
+                .key_without_field(NamedKey::OfStep("template.ttl"), "it")
+                .text(" only repeats the provider's setting and does not change it");
             self.warn(Lint::TemplateTtl, sentence);
         }
     }
@@ -388,9 +400,11 @@ impl Warnings {
             self.sms(&template::as_sent(step, &text), encoding);
             let is_own = matches!(&step.content, Content::Text { source, .. } if !source.is_empty());
             if !is_own && step.lanes.members().iter().any(|member| member.source.is_none()) {
-                let sentence =
-                    "has no source, so the provider chooses the sender; add source = \"…\" here or on the lane";
-                self.warn(Lint::NoSource, sentence.to_owned());
+                let sentence = Sentence::new("has no ")
+                    .step_key("source")
+                    .text(", so the provider chooses the sender")
+                    .for_files("; add source = \"…\" here or on the lane");
+                self.warn(Lint::NoSource, sentence);
             }
         }
         if step.needs_window() {

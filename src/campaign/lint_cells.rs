@@ -31,7 +31,7 @@ impl Warnings {
                 "{recipients} have an empty {name}, so {what} cannot be rendered for them; give the variable a default: \
                  {{{{{name}|…}}}}"
             );
-            self.found.push(Warning { code: Lint::EmptyVariable, step, sentence });
+            self.found.push(Warning { code: Lint::EmptyVariable, step, sentence: sentence.into() });
         }
     }
 

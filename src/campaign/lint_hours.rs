@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::beginnings::Beginnings;
 use super::lint::{Lint, Warning, named};
+use crate::config::Sentence;
 use crate::domain::{Country, Hours, Plan, Span, Timestamp, Zone, usual_zone};
 
 /// Openings of a first step that the check covers: a week of days, and one more.
@@ -27,11 +28,14 @@ pub(super) fn out_of_reach(plan: &Plan, recipients: &BTreeMap<Country, u64>, beg
             .map(|(country, recipients)| (*country, *recipients))
             .collect();
         if !theirs.is_empty() {
-            let sentence = format!(
-                "its hours open more than the campaign's ttl ({ttl}) after those of the first step close, so it is \
-                 never sent to these recipients: {}; widen them, or lengthen ttl",
-                named(&theirs).join(", ")
-            );
+            let sentence = Sentence::new("its hours open more than the campaign's ")
+                .key("ttl")
+                .text(format!(
+                    " ({ttl}) after those of the first step close, so it is never sent to these recipients: {}; widen \
+                     them, or lengthen ",
+                    named(&theirs).join(", ")
+                ))
+                .key("ttl");
             found.push(Warning { code: Lint::AfterTtl, step: Some(index), sentence });
         }
     }
@@ -70,9 +74,9 @@ mod tests {
         let now = Timestamp::parse_rfc3339("2026-12-01T00:00:00Z").unwrap();
         let beginnings = Beginnings::of(&plan, &Schedule::default(), &recipients, now).unwrap();
         let found = out_of_reach(&plan, &recipients, &beginnings);
-        found
-            .iter()
-            .for_each(|warning| assert!(warning.sentence.contains("recipients: SG 30"), "{}", warning.sentence));
+        found.iter().for_each(|warning| {
+            assert!(warning.sentence.to_string().contains("recipients: SG 30"), "{}", warning.sentence)
+        });
         !found.is_empty()
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::lint::{Facts, Lint, Warnings};
-use crate::config::{Config, Lane, SendMode};
+use crate::config::{Config, Lane, SendMode, Sentence};
 use crate::domain::{OnTierSpent, Step, StepIndex, Tier, grouped};
 use crate::forecast::{Shares, as_float};
 
@@ -77,7 +77,7 @@ impl Warnings {
         {
             let sentence = format!(
                 "shares its recipients among lanes of different rates: lane {} has {} of them at {}, and lane {} has \
-                 {} at {}; use lanes of similar rates, or separate them by `countries`",
+                 {} at {}; use lanes of similar rates, or separate them by ",
                 slow.name,
                 on(slow),
                 slow.rate,
@@ -85,6 +85,7 @@ impl Warnings {
                 on(quick),
                 quick.rate
             );
+            let sentence = Sentence::new(sentence).for_files("`countries`").for_pages("the countries of each lane");
             self.warn(Lint::UnevenPool, sentence);
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn without_opt_out(plan: &Plan, templates: &PlanTemplates, config: &C
                 "template {name} ({language}) is MARKETING, but neither its text nor its footer says how to opt out; add a \
                  footer such as \"Reply STOP to opt out\", or a button"
             );
-            Warning { code: Lint::NoOptOut, step: Some(*step), sentence }
+            Warning { code: Lint::NoOptOut, step: Some(*step), sentence: sentence.into() }
         })
     };
     templates.known.iter().filter_map(warning).collect()

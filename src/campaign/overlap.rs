@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::config::{NamedKey, Sentence};
 use crate::domain::{Content, OnOverlap, Span};
 
 /// How far past a TTL `on_overlap = "wait"` moves a deadline, so that the provider's own report of the expiry comes
@@ -28,7 +29,7 @@ pub(super) enum Resolved {
     /// The step falls back at its deadline nevertheless.
     Kept,
     /// The step falls back later: after the time, with a sentence about the change.
-    Moved(Span, String),
+    Moved(Span, Sentence),
     /// The route is refused, with the reason.
     Refused(String),
 }
@@ -58,20 +59,25 @@ impl Overlap {
                 let moved = past(ttl);
                 let sentence = format!(
                     "falls back after {moved} instead of {fallback_after}, once the provider has stopped delivering \
-                     {what} (on_overlap = \"wait\")"
+                     {what}"
                 );
-                Resolved::Moved(moved, sentence)
+                Resolved::Moved(moved, Sentence::new(sentence).for_files(" (on_overlap = \"wait\")"))
             }
         }
     }
 
     /// What the operator may do about an overlap that is allowed.
-    pub(super) fn warning(self) -> String {
-        let shorten = match self.is_template {
-            true => "shorten the template's TTL at the provider and write it as template.ttl",
-            false => "set a shorter ttl",
+    pub(super) fn warning(self) -> Sentence {
+        let sentence = Sentence::new(self.to_string());
+        let sentence = match self.is_template {
+            // A template is delivered for longer than any step waits, so another deadline hardly helps.
+            true => sentence
+                .for_files("; shorten the template's TTL at the provider and write it as ")
+                .for_pages("; to prevent that, shorten ")
+                .key_without_field(NamedKey::OfStep("template.ttl"), "the template's TTL at the provider"),
+            false => sentence.for_files("; set a shorter ttl").for_pages("; let it fall back later"),
         };
-        format!("{self}; {shorten}, or set on_overlap = \"wait\"")
+        sentence.for_files(", or set on_overlap = \"wait\"")
     }
 
     const fn what(self) -> &'static str {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::file::Draft;
 use super::lint::{Lint, Warning, named};
 use super::recipients::Recipients;
-use crate::config::Problem;
+use crate::config::{Problem, Sentence};
 use crate::domain::{Countries, Country, Plan, Step, StepIndex, grouped};
 use crate::forecast::{Forecast, Shares, Stop};
 
@@ -13,12 +13,11 @@ use crate::forecast::{Forecast, Shares, Stop};
 pub(super) fn too_soon(forecast: &Forecast, recipients: u64) -> Option<Warning> {
     let late = forecast.left_behind.iter().find(|left| left.by == Stop::End)?;
     let because = forecast.bottleneck.as_ref().map(|found| format!("; limited by {found}"));
-    let sentence = format!(
-        "{} of {} first messages will not be sent by `end` as things stand, and expire then{}; write a later `end`",
-        grouped(late.messages),
-        grouped(recipients),
-        because.unwrap_or_default()
-    );
+    let number = format!("{} of {}", grouped(late.messages), grouped(recipients));
+    let sentence = Sentence::new(format!("{number} first messages will not be sent by "))
+        .marked_key("end")
+        .text(format!(" as things stand, and expire then{}; write a later ", because.unwrap_or_default()))
+        .marked_key("end");
     Some(Warning { code: Lint::EndTooSoon, step: None, sentence })
 }
 

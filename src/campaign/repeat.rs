@@ -8,7 +8,7 @@ use super::plan_checks::counts_from_its_launch;
 use super::recipients::{PAGE, Part, Recipients};
 use super::second_operator::limit_below;
 use super::time::{PRESENT, Schedule, instant, roughly};
-use crate::config::Problem;
+use crate::config::{Problem, Sentence};
 use crate::domain::{Country, Loaded, MessageKey, Msisdn, Outcome, Plan, Present, SkipReason, State, StepIndex};
 use crate::optout::OptOuts;
 use crate::report::as_counted;
@@ -162,5 +162,5 @@ fn schedule(again: &Repeat, plan: &Plan, now: crate::domain::Timestamp) -> Resul
         let ago = roughly(now.since(at.at));
         return Err(wrong(format!("\"{text}\" was {ago} ago; write a later time, or remove it to send at once")));
     }
-    Ok(Schedule { at: Some(at.at), notes: at.note.into_iter().collect(), ..Schedule::default() })
+    Ok(Schedule { at: Some(at.at), notes: at.note.into_iter().map(Sentence::new).collect(), ..Schedule::default() })
 }

@@ -41,7 +41,7 @@ pub(super) fn will_wait(config: &Config, recipients: u64) -> Option<Warning> {
         grouped(recipients),
         grouped(u64::from(above))
     );
-    Some(Warning { code: Lint::NeedsApproval, step: None, sentence })
+    Some(Warning { code: Lint::NeedsApproval, step: None, sentence: sentence.into() })
 }
 
 impl NeedsApproval {

@@ -554,7 +554,9 @@ fn a_campaign_goes_only_to_its_allowed_countries() {
         through(&with("allow_countries = [\"SG\", \"MY\"]", &[WHATSAPP, &only]), &config_with("")).unwrap();
     let goes_to = |step: usize| ["SG", "MY", "CN"].map(|code| plan.steps[step].countries.contain(code.parse().ok()));
     assert_eq!((goes_to(0), goes_to(1)), ([true, true, false], [true, false, false]));
-    assert!(warnings.iter().any(|warning| warning.code == Lint::NoStep && warning.sentence.contains("CN 100")));
+    assert!(
+        warnings.iter().any(|warning| warning.code == Lint::NoStep && warning.sentence.to_string().contains("CN 100"))
+    );
     let wrong = file(&with("allow_countries = [\"UK\"]", &[SMS])).unwrap_err();
     assert!(wrong.contains("allow_countries: unknown country \"UK\"; did you mean GB?"), "{wrong}");
 }
@@ -603,7 +605,7 @@ fn rare_countries_are_named_unless_they_get_nothing() {
             need_no_slot: &BTreeMap::new(),
         };
         let found = lint(&plan, &config, &facts).into_iter().find(|warning| warning.code == Lint::RareCountry);
-        found.map(|warning| warning.sentence)
+        found.map(|warning| warning.sentence.to_string())
     };
     let sentence = rare("").unwrap();
     assert!(sentence.contains("BT 9, MY 1;"), "{sentence}");
@@ -711,6 +713,12 @@ fn probable_mistakes_get_a_warning_with_a_stable_code() {
         let (_, warnings) = through(&text, &config).expect(&text);
         let shown: Vec<String> = warnings.iter().map(ToString::to_string).collect();
         assert!(shown.iter().any(|shown| shown.contains(sentence)), "{text}\n  gave: {shown:#?}\n  want: {sentence}");
+        // A page names neither keys nor options. What is said of a batch names settings of a lane.
+        for warning in warnings.iter().filter(|warning| warning.code != Lint::BatchOverBurst) {
+            let on_page = warning.sentence.on_page(|_| "Field".to_owned());
+            let is_for_files = ["_", "`", " = ", " --", "ttl"].iter().any(|sign| on_page.contains(sign));
+            assert!(!is_for_files && !on_page.is_empty(), "{on_page}");
+        }
     }
 }
 

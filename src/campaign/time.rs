@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike as _, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _};
 
 use super::file::{Draft, TimeZone};
-use crate::config::Problem;
+use crate::config::{Problem, Sentence};
 use crate::domain::{self, Span, Timestamp, Zone, local};
 
 /// When a campaign may start, and until when.
@@ -18,7 +18,7 @@ pub struct Schedule {
     /// The time over which the start is spread.
     pub over: Option<Span>,
     /// How clock changes affect the times, one sentence each.
-    pub notes: Vec<String>,
+    pub notes: Vec<Sentence>,
 }
 
 /// Operators write times to the minute, so the present minute is not past yet.
@@ -34,11 +34,11 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
     let mut problems = Vec::new();
     let is_theirs = draft.time_zone == Some(TimeZone::Recipients);
     let mut notes = Vec::new();
-    let mut read = |key: &str, text: &Option<String>| {
+    let mut read = |key: &'static str, text: &Option<String>| {
         let text = text.as_deref()?;
         match instant(text, draft.time_zone.and_then(TimeZone::zone)) {
             Ok(ResolvedInstant { at, note }) => {
-                notes.extend(note.map(|note| format!("{key}: {note}")));
+                notes.extend(note.map(|note| Sentence::new("").key(key).text(format!(": {note}"))));
                 Some(at)
             }
             Err(error) => {

@@ -36,7 +36,7 @@ fn after(forecast: &Forecast) -> Span {
 impl World {
     async fn warnings(&self, text: &str) -> Vec<(Lint, String)> {
         let prepared = self.launcher().plan(&Draft::parse("test.toml", text).unwrap()).await.unwrap();
-        prepared.warnings.into_iter().map(|warning| (warning.code, warning.sentence)).collect()
+        prepared.warnings.into_iter().map(|warning| (warning.code, warning.sentence.to_string())).collect()
     }
 
     async fn pauses_lane(&self, lane: &str) {

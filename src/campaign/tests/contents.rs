@@ -162,7 +162,7 @@ fn addresses_in_cells_that_no_provider_can_fetch_are_counted() {
     let codes = ["https://h/a.png", "http://h/a.png", "", "h/a.png", "http://127.0.0.1/a.png"];
     let sentences = |more: &str| {
         let found: Vec<Warning> = addresses(&text, more, &codes).warnings(5).collect();
-        found.into_iter().map(|warning| warning.sentence).collect::<Vec<_>>()
+        found.into_iter().map(|warning| warning.sentence.to_string()).collect::<Vec<_>>()
     };
     let [here] = &sentences("")[..] else { panic!() };
     assert!(here.starts_with("image: for 2 of 5 recipients, the address does not begin with https://"), "{here}");

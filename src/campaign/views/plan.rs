@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::rules::{StepRulesView, StopsView};
 use crate::campaign::{Prepared, Previews, RejectedRows, Transliterated, Warning, message};
-use crate::config::Config;
+use crate::config::{Config, Sentence};
 use crate::domain::Timestamp;
 use crate::forecast::{Cost, CountryCost, ForecastView, Shares};
 use crate::template::preview::PreviewLine;
@@ -16,7 +16,8 @@ use crate::template::preview::PreviewLine;
 pub struct WarningView<'a> {
     pub code: &'static str,
     pub step: Option<u8>,
-    pub sentence: &'a str,
+    #[schema(value_type = String)]
+    pub sentence: &'a Sentence,
 }
 
 impl<'a> WarningView<'a> {

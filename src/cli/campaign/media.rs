@@ -84,7 +84,7 @@ fn warnings(Found { problems, notes }: Found) -> Result<Vec<Warning>, LaunchErro
         return Err(LaunchError::Problems(problems));
     }
     let warning =
-        |note: crate::media::Note| Warning { code: Lint::Media, step: Some(note.step), sentence: note.sentence };
+        |note: crate::media::Note| Warning { code: Lint::Media, step: Some(note.step), sentence: note.sentence.into() };
     Ok(notes.into_iter().map(warning).collect())
 }
 

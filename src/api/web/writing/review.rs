@@ -211,7 +211,7 @@ fn outlook_of(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Wri
         starts: later.map_or_else(|| own.starts_at_once.to_owned(), |at| own.starts_at(&at)),
         bookings: forecast.as_ref().map(|forecast| forecast.bookings.clone()).unwrap_or_default(),
         warnings: others.map(warning).collect(),
-        needs_approval: needs_approval.map(|warning| warning.sentence.clone()),
+        needs_approval: needs_approval.map(|warning| warning.sentence.to_string()),
     }
 }
 

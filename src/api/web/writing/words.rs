@@ -1,14 +1,15 @@
 //! Problems and warnings in the words of the pages.
 //!
-//! The plan speaks of the keys of a campaign file. A page names the fields of these keys instead, leaves out advice about files
-//! and commands, and says which keys have no field.
+//! The plan speaks of the keys of a campaign file. A page names the fields of these keys instead, and leaves out advice about
+//! files and commands. A warning has its keys and such advice apart ([`crate::config::Sentence`]); in a problem they are found by
+//! its words.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::problems::page_of;
 use crate::campaign::{Lint, Warning};
-use crate::config::Problem;
+use crate::config::{NamedKey, Problem};
 use crate::domain::text::list;
 use crate::pages::{Texts, WritingPage, texts};
 
@@ -203,13 +204,18 @@ pub(super) fn field_of(problem: &Problem) -> Option<(WritingPage, String)> {
     Some((page_of(problem), field))
 }
 
+/// What the pages call a key. A maker of a sentence names only keys with a field.
+fn name_of_field(key: NamedKey) -> String {
+    let (key, is_of_step) = match key {
+        NamedKey::OfCampaign(key) => (key, false),
+        NamedKey::OfStep(key) => (key, true),
+    };
+    label_of(key, is_of_step).flatten().map_or_else(|| key.to_owned(), |label| format!("\"{}\"", label(texts())))
+}
+
 /// A warning in the words of the pages.
 pub(super) fn warning(warning: &Warning) -> String {
-    let is_of_step = matches!(
-        (warning.code, warning.step),
-        (Lint::Overlap | Lint::DeadlineMoved | Lint::TemplateTtl | Lint::SmallLimit, Some(_))
-    );
-    let sentence = said(&warning.sentence, is_of_step);
+    let sentence = warning.sentence.on_page(name_of_field);
     warning.step.map_or(sentence.clone(), |step| texts().about_step(step, &sentence))
 }
 
@@ -220,23 +226,29 @@ pub(super) fn field_of_warning(warning: &Warning) -> Option<(WritingPage, String
     let step = || warning.step.map_or_else(String::new, |step| format!("step-{step}"));
     let of_campaign = str::to_owned;
     Some(match warning.code {
+        Lint::Overlap if warning.sentence.names(NamedKey::OfStep("template.ttl")) => return None,
         Lint::Overlap | Lint::DeadlineMoved | Lint::NoDeadline | Lint::ShortWindow | Lint::NothingFollows => {
             (Route, of_step("fallback_after"))
         }
         Lint::StepForNoRecipient | Lint::UnusedCountry => (Route, of_step("only")),
+        Lint::NoStep if warning.sentence.names(NamedKey::OfCampaign("allow_countries")) => return None,
         Lint::NoStep => (Route, String::new()),
-        Lint::UnevenPool | Lint::SmallTier | Lint::BatchOverBurst => (Route, step()),
-        Lint::TemplateTtl | Lint::TemplateFlagged | Lint::NoOptOut => (Content, of_step("template")),
+        Lint::UnevenPool => (Route, step()),
+        Lint::TemplateFlagged | Lint::NoOptOut => (Content, of_step("template")),
         Lint::NoSource => (Content, of_step("source")),
         Lint::EmptyVariable | Lint::SmsParts | Lint::FreeText | Lint::ParameterText | Lint::Media => (Content, step()),
         Lint::AfterTtl => (Time, of_campaign("ttl")),
         Lint::EndTooSoon => (Time, of_campaign("end")),
         Lint::StartPassed | Lint::ClockChange => (Time, of_campaign("at")),
         Lint::SmallLimit if warning.step.is_some() => return None,
-        Lint::SmallLimit if warning.sentence.starts_with("max_messages") => (Time, of_campaign("max_messages")),
+        Lint::SmallLimit if warning.sentence.names(NamedKey::OfCampaign("max_messages")) => {
+            (Time, of_campaign("max_messages"))
+        }
         Lint::SmallLimit => (Time, of_campaign("budget")),
         Lint::RareCountry => (Check, of_campaign("where")),
         Lint::NameTaken => (Review, of_campaign("name")),
+        // What a setting of a lane, the provider or a key without a field decides.
+        Lint::TemplateTtl | Lint::SmallTier | Lint::BatchOverBurst => return None,
         Lint::UnreadableExclude | Lint::Held | Lint::NeedsApproval => return None,
     })
 }
@@ -244,6 +256,7 @@ pub(super) fn field_of_warning(warning: &Warning) -> Option<(WritingPage, String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Sentence;
     use crate::domain::StepIndex;
 
     #[test]
@@ -269,13 +282,6 @@ mod tests {
     fn a_sentence_names_fields_and_leaves_out_what_needs_a_file() {
         for (sentence, is_of_step, wanted) in [
             (
-                "the provider may deliver it for 1h, but the step falls back after 15m, so a recipient may get both; set a \
-                 shorter ttl, or set on_overlap = \"wait\"",
-                true,
-                "the provider may deliver it for 1h, but the step falls back after 15m, so a recipient may get both. The \
-                 pages have no field for on_overlap and ttl: a campaign file can set them",
-            ),
-            (
                 "\"9:00\" is not after `at`, so nothing could be sent; write a later time",
                 false,
                 "\"9:00\" is not after \"Start at\", so nothing could be sent; write a later time",
@@ -286,11 +292,6 @@ mod tests {
                  volley.toml: route = \"…\"",
                 false,
                 "a campaign needs a step. The pages have no field for route: a campaign file can set it",
-            ),
-            (
-                "has no source, so the provider chooses the sender; add source = \"…\" here or on the lane",
-                true,
-                "has no \"Sender\", so the provider chooses the sender",
             ),
             (
                 "there are no prices to count it with; write [prices] file = \"prices.csv\" in volley.toml",
@@ -320,5 +321,28 @@ mod tests {
         assert_eq!(field, None);
         let (text, _) = of(true, "template, body 2", "is empty");
         assert_eq!(text, "step 1: Template, body 2: is empty");
+    }
+
+    #[test]
+    fn a_warning_names_fields_and_links_only_to_one_that_helps() {
+        let of = |code, step: bool, sentence: Sentence| {
+            let of = Warning { code, step: step.then_some(StepIndex::FIRST), sentence };
+            (warning(&of), field_of_warning(&of))
+        };
+        let sentence =
+            Sentence::new("may get both").for_files("; set on_overlap").for_pages("; let it fall back later");
+        let (text, field) = of(Lint::Overlap, true, sentence);
+        assert_eq!(text, "step 1: may get both; let it fall back later");
+        assert_eq!(field, Some((WritingPage::Route, "1-fallback_after".to_owned())));
+        let by_template = Sentence::new("may get both").key_without_field(NamedKey::OfStep("template.ttl"), "");
+        assert_eq!(of(Lint::Overlap, true, by_template).1, None);
+        let (text, field) = of(Lint::SmallLimit, false, Sentence::new("").key("max_messages").text(" allows 2 of 3"));
+        assert_eq!(text, "\"Most messages\" allows 2 of 3");
+        assert_eq!(field, Some((WritingPage::Time, "max_messages".to_owned())));
+        let own = Sentence::new("").key_without_field(NamedKey::OfStep("max_messages"), "the step's own limit");
+        assert_eq!(of(Lint::SmallLimit, true, own), ("step 1: the step's own limit".to_owned(), None));
+        let not_allowed = Sentence::new("").key_without_field(NamedKey::OfCampaign("allow_countries"), "the list");
+        assert_eq!(of(Lint::NoStep, false, not_allowed).1, None);
+        assert_eq!(of(Lint::TemplateTtl, true, "the TTL is odd".into()).1, None);
     }
 }
