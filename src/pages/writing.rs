@@ -71,6 +71,8 @@ pub struct Writing {
     pub changed_by: String,
     /// What is wrong and belongs to no field of the page.
     pub problems: Vec<String>,
+    /// Whether the review led here: the page leads back to it.
+    pub is_from_review: bool,
     /// The operator who was faster, if the page shows a change that came too late and is not saved.
     pub late: Option<String>,
 }
@@ -96,6 +98,11 @@ impl Writing {
             (number + 1, page.title(&ENGLISH), self.path(*page), current)
         };
         WritingPage::ALL.iter().enumerate().map(each).collect()
+    }
+
+    /// The label of the button that saves the page and goes on.
+    pub(super) fn next_label(&self) -> &'static str {
+        if self.is_from_review { ENGLISH.wizard.back_to_review } else { ENGLISH.go_on }
     }
 
     pub(super) fn discard_path(&self) -> String {

@@ -9,9 +9,9 @@ use super::fields::field;
 use super::problems::beside_steps;
 use super::review::{planned, previews};
 use super::template::{self, Known};
-use super::{Changed, Document, Opened, words};
+use super::{Changed, Document, Opened, Way, words};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path, current};
+use crate::api::native::{Answer, Call, Path, Query, current};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
@@ -27,10 +27,11 @@ const CHOSEN: &str = "chosen-";
 pub(in crate::api::web) async fn content(
     State(shared): State<Shared>,
     Path(id): Path<String>,
+    Query(way): Query<Way>,
     session: Session,
     call: Call,
 ) -> Answer<Response> {
-    let opened = Opened::of(&shared, &call, &id).await?;
+    let opened = Opened::by(&shared, &call, &id, &way).await?;
     let known = Known::read(&shared).await?;
     shown(&shared, &call, (&opened, &known), opened.writing(&session, WritingPage::Content)).await
 }

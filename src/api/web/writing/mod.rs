@@ -23,6 +23,7 @@ mod words;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::admit::Session;
@@ -121,6 +122,16 @@ pub(super) async fn discard(
     Ok(Redirect::to("/new"))
 }
 
+/// What a link of a review asks of a page.
+const FROM_REVIEW: &str = "from=review";
+
+/// How a page was reached.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Way {
+    from: Option<String>,
+}
+
 fn path(id: SketchId, page: WritingPage) -> String {
     format!("/new/{id}/{}", page.as_str())
 }
@@ -141,6 +152,8 @@ enum Changed {
 struct Opened {
     sketch: Sketch,
     document: Document,
+    /// Whether the review led to the page.
+    is_from_review: bool,
 }
 
 impl Opened {
@@ -152,7 +165,13 @@ impl Opened {
         };
         let id: SketchId = id.parse().map_err(|_| unknown())?;
         let sketch = shared.store.sketch(id).await?.ok_or_else(unknown)?;
-        Ok(Self { document: Document::read(&sketch.campaign), sketch })
+        Ok(Self { document: Document::read(&sketch.campaign), sketch, is_from_review: false })
+    }
+
+    /// The same for a page that was reached by a link.
+    async fn by(shared: &Shared, call: &Call, id: &str, way: &Way) -> Answer<Self> {
+        let is_from_review = way.from.as_deref() == Some("review");
+        Ok(Self { is_from_review, ..Self::of(shared, call, id).await? })
     }
 
     /// The same for a change that was decided on one version.
@@ -169,14 +188,15 @@ impl Opened {
         (id, form): (&str, &Form),
         mut apply: impl FnMut(&mut Document) + Send,
     ) -> Answer<Changed> {
-        let mut opened = Self::of(shared, call, id).await?;
+        let is_from_review = form.get("from") == Some("review");
+        let mut opened = Self { is_from_review, ..Self::of(shared, call, id).await? };
         let is_present = opened.ensure_version(form.get("version").unwrap_or_default()).is_ok();
         apply(&mut opened.document);
         if is_present {
             match opened.save(shared, call).await {
                 Ok(()) => return Ok(Changed::Saved(opened)),
                 Err(problem) if problem.kind == Kind::Changed => {
-                    opened = Self::of(shared, call, id).await?;
+                    opened = Self { is_from_review, ..Self::of(shared, call, id).await? };
                     apply(&mut opened.document);
                 }
                 Err(problem) => return Err(problem),
@@ -219,7 +239,7 @@ impl Opened {
         match shared.store.change_sketch(self.sketch.clone()).await? {
             true => Ok(()),
             false => match shared.store.sketch(self.sketch.id).await? {
-                Some(sketch) => Err(Self { sketch, document: Document::default() }.changed()),
+                Some(sketch) => Err(Self { sketch, document: Document::default(), is_from_review: false }.changed()),
                 None => Err(Problem::new(Kind::NotFound, "this campaign was launched or discarded meanwhile")),
             },
         }
@@ -236,18 +256,29 @@ impl Opened {
             changed_at: self.sketch.changed_at,
             changed_by: self.sketch.changed_by.clone(),
             problems: Vec::new(),
+            is_from_review: self.is_from_review,
             late: None,
         }
     }
 
-    /// Leads to a step of the same page.
-    fn to_step(&self, page: WritingPage, number: usize) -> Response {
-        Redirect::to(&format!("{}#step-{number}", path(self.sketch.id, page))).into_response()
+    /// The address of the page that a form was on.
+    fn again(&self, page: WritingPage) -> String {
+        let path = path(self.sketch.id, page);
+        if self.is_from_review { format!("{path}?{FROM_REVIEW}") } else { path }
     }
 
-    /// Where a page leads: to itself after `save`, else to the next one.
+    /// Leads to a step of the same page.
+    fn to_step(&self, page: WritingPage, number: usize) -> Response {
+        Redirect::to(&format!("{}#step-{number}", self.again(page))).into_response()
+    }
+
+    /// Where a page leads: to itself after `save`, else to the next one, or back to the review that led to it.
     fn after(&self, page: WritingPage, form: &Form) -> Response {
-        let next = if form.get("do") == Some("next") { page.next() } else { page };
-        Redirect::to(&path(self.sketch.id, next)).into_response()
+        let to = match form.get("do") {
+            Some("next") if self.is_from_review => path(self.sketch.id, WritingPage::Review),
+            Some("next") => path(self.sketch.id, page.next()),
+            _ => self.again(page),
+        };
+        Redirect::to(&to).into_response()
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::document::Keys;
 use super::fields::field;
-use super::{Document, Opened, outlook, path, words};
+use super::{Document, FROM_REVIEW, Opened, outlook, path, words};
 use crate::api::Shared;
 use crate::api::native::{
     About, Answer, Call, Kind, Path, Problem as ApiProblem, Query, current, draft_of, found, launcher,
@@ -185,6 +185,7 @@ fn mended(problems: &[Problem], writing: &Writing) -> Vec<(String, Option<String
 fn address(of: Option<(WritingPage, String)>, writing: &Writing) -> Option<String> {
     let (page, field) = of?;
     let path = writing.path(page);
+    let path = if page == WritingPage::Review { path } else { format!("{path}?{FROM_REVIEW}") };
     Some(if field.is_empty() { path } else { format!("{path}#{field}") })
 }
 

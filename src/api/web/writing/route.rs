@@ -6,9 +6,9 @@ use axum::response::Response;
 use super::document::Keys;
 use super::fields::{choice, field};
 use super::problems::beside_steps;
-use super::{Changed, Document, Opened};
+use super::{Changed, Document, Opened, Way};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path};
+use crate::api::native::{Answer, Call, Path, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
@@ -42,10 +42,11 @@ fn new_step(config: &Config, steps: &[Keys]) -> Keys {
 pub(in crate::api::web) async fn route(
     State(shared): State<Shared>,
     Path(id): Path<String>,
+    Query(way): Query<Way>,
     session: Session,
     call: Call,
 ) -> Answer<Response> {
-    let mut opened = Opened::of(&shared, &call, &id).await?;
+    let mut opened = Opened::by(&shared, &call, &id, &way).await?;
     if opened.document.steps.is_empty() {
         let first = new_step(&shared.config, &[]);
         opened.document.steps.push(first);

@@ -5,9 +5,9 @@ use axum::response::Response;
 
 use super::fields::field;
 use super::problems::{beside, page_of};
-use super::{Changed, Document, Opened};
+use super::{Changed, Document, Opened, Way};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path};
+use crate::api::native::{Answer, Call, Path, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
@@ -20,10 +20,11 @@ const LISTS: [&str; 1] = ["quiet_hours"];
 pub(in crate::api::web) async fn time(
     State(shared): State<Shared>,
     Path(id): Path<String>,
+    Query(way): Query<Way>,
     session: Session,
     call: Call,
 ) -> Answer<Response> {
-    let opened = Opened::of(&shared, &call, &id).await?;
+    let opened = Opened::by(&shared, &call, &id, &way).await?;
     shown(&shared, &session, &opened, opened.writing(&session, WritingPage::Time))
 }
 
