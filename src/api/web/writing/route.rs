@@ -19,6 +19,8 @@ use crate::pages::{FieldKind, LineStep, StepFields, Texts, WriteRoute, Writing, 
 
 /// The most steps of a route.
 const STEPS: usize = 7;
+/// When a new step falls back. Without it, a step hardly ever does.
+const FALLS_BACK: &str = "15m";
 /// The keys of a step on this page.
 const TEXTS: [&str; 4] = ["channel", "lane", "fallback_after", "success_status"];
 
@@ -28,11 +30,18 @@ fn channels(config: &Config) -> Vec<Channel> {
     Channel::ALL.iter().copied().filter(has_lane).collect()
 }
 
+/// A step without a channel. Its deadline counts once another step follows.
+fn blank_step() -> Keys {
+    let mut step = Keys::default();
+    step.put("fallback_after", FALLS_BACK);
+    step
+}
+
 /// A new step: on the first channel that no other step has.
 fn new_step(config: &Config, steps: &[Keys]) -> Keys {
     let channels = channels(config);
     let is_free = |channel: &&Channel| steps.iter().all(|step| step.text("channel") != channel.as_str());
-    let mut step = Keys::default();
+    let mut step = blank_step();
     if let Some(channel) = channels.iter().find(is_free).or(channels.last()) {
         step.put("channel", channel.as_str());
     }
@@ -170,7 +179,7 @@ fn take(document: &mut Document, form: &Form) {
     let steps = &mut document.steps;
     // The page shows a first step before there is one. Another operator may have removed the last ones meanwhile.
     while steps.len() < STEPS && form.get(&format!("{}-channel", steps.len() + 1)).is_some() {
-        steps.push(Keys::default());
+        steps.push(blank_step());
     }
     for (index, step) in steps.iter_mut().enumerate() {
         let prefix = format!("{}-", index + 1);

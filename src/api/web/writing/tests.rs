@@ -6,6 +6,7 @@ mod late;
 mod lists;
 mod outlook;
 mod review;
+mod route;
 
 use axum::http::StatusCode;
 
@@ -111,7 +112,9 @@ async fn a_campaign_is_written_page_by_page_and_launched_once() {
     assert_eq!(place(&next), format!("{}/content", author.at));
 
     let incomplete = author.get("review").await;
-    for says in ["Correct this before the launch", "Step 1: Text: a step needs content. <a", "/content?from=review#1-text\">"] {
+    for says in
+        ["Correct this before the launch", "Step 1: Text: a step needs content. <a", "/content?from=review#1-text\">"]
+    {
         assert!(incomplete.contains(says), "{says} in {incomplete}");
     }
     author.fill("content", &[("1-text", "Hi {{FirstNam}}"), ("2-text", "Hi"), ("2-source", "ACME")]).await;
