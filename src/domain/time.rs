@@ -128,7 +128,7 @@ impl Sub<Span> for Timestamp {
     }
 }
 
-/// A length of time, never negative. Written with its unit: `900ms`, `15m`, `1h30m`, `2d`.
+/// A length of time, never negative. Written with its unit: `900ms`, `15m`, `1h30m`, `2d`. Read with words as well: `15 minutes`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span(i64);
 
@@ -136,6 +136,13 @@ pub struct Span(i64);
 #[error("\"{0}\" is not a length of time; write a number and a unit, such as 90s, 15m, 12h or 2d")]
 pub struct InvalidSpan(String);
 
+/// The words that an operator may write instead of a unit.
+const WORDS: [(&str, &[&str]); 4] = [
+    ("d", &["day", "days"]),
+    ("h", &["hour", "hours"]),
+    ("m", &["min", "minute", "minutes"]),
+    ("s", &["sec", "second", "seconds"]),
+];
 const UNITS: [(&str, i64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 impl Span {
@@ -207,9 +214,11 @@ impl FromStr for Span {
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(invalid)?;
             let count: i64 = rest[..digits].parse().map_err(|_| invalid())?;
-            rest = &rest[digits..];
+            rest = rest[digits..].trim_start();
             let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-            let (_, millis) = UNITS.iter().find(|(unit, _)| *unit == &rest[..letters]).ok_or_else(invalid)?;
+            let word = &rest[..letters];
+            let unit = WORDS.iter().find(|(_, words)| words.contains(&word)).map_or(word, |(unit, _)| unit);
+            let (_, millis) = UNITS.iter().find(|(known, _)| *known == unit).ok_or_else(invalid)?;
             rest = rest[letters..].trim_start();
             total = count.checked_mul(*millis).and_then(|part| total.checked_add(part)).ok_or_else(invalid)?;
         }
@@ -226,10 +235,18 @@ mod tests {
 
     #[test]
     fn spans_need_a_number_and_a_known_unit() {
-        for wrong in ["", "15", "m", "15 x", "-5s", "1.5h", "99999999999999999d"] {
+        for wrong in ["", "15", "m", "15 x", "-5s", "1.5h", "15 minutess", "minutes", "99999999999999999d"] {
             assert!(wrong.parse::<Span>().is_err(), "{wrong:?} was taken");
         }
-        assert_eq!("1h 30m".parse(), Ok(Span::from_secs(5_400)));
+        for right in
+            ["1h 30m", "1 h 30 m", "1 hour 30 minutes", "1hour 30min", "90 min", "5400 sec", "5399 seconds 1 second"]
+        {
+            assert_eq!(right.parse(), Ok(Span::from_secs(5_400)), "{right}");
+        }
+        assert_eq!(
+            ("2 days".parse(), "1 day 24 hours".parse()),
+            (Ok(Span::from_secs(172_800)), Ok(Span::from_secs(172_800)))
+        );
     }
 
     proptest! {

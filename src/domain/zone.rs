@@ -11,6 +11,16 @@ use super::word::serde_as_text;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Zone(pub Tz);
 
+impl Zone {
+    /// UTC and every zone of a region and a place, in the order of their names; old names of zones are not among them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        const OLD: [&str; 7] = ["Etc/", "US/", "Brazil/", "Canada/", "Chile/", "Mexico/", "SystemV/"];
+        let is_of_place = |name: &str| name.contains('/') && !OLD.iter().any(|old| name.starts_with(old));
+        let of_places = chrono_tz::TZ_VARIANTS.iter().copied().filter(move |zone| is_of_place(zone.name()));
+        std::iter::once(Tz::UTC).chain(of_places).map(Self)
+    }
+}
+
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.0.name())

@@ -251,7 +251,7 @@ texts! {
     count_them = "Save and count";
     route_lead = "Each recipient gets the first step. If it fails or takes too long, the next step follows.";
     fallback_after = "Falls back after";
-    fallback_after_hint = "Such as 15m or 2h. Leave empty to fall back only on failure.";
+    fallback_after_hint = "Such as 15 min or 2 hours. Leave empty to fall back only on failure.";
     success_status = "Reached when";
     success_status_hint = "";
     success_usual = "default of the channel";
@@ -287,7 +287,7 @@ texts! {
     start_at = "Start at";
     start_at_hint = "Leave empty to start at the launch.";
     time_zone = "Time zone";
-    time_zone_hint = "Such as Asia/Singapore. Write recipient to use each recipient's local time.";
+    time_zone_hint = "Of the start and the end. Quiet hours use each recipient's local time unless they name a zone.";
     spread = "Spread first messages over";
     spread_hint = "Such as 2h. Leave empty to send as fast as the lanes allow.";
     hours_group = "Hours and deadlines";

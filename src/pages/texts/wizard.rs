@@ -44,6 +44,10 @@ texts! {
     show_fields = "Show its fields";
     too_long = "Too long:";
 
+    // The time.
+    recipients_zone = "Each recipient's local time";
+    no_zone = "Not chosen";
+
     // Approval.
     approval = "Needs approval";
     approve = "Approve and start";

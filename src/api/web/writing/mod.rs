@@ -31,6 +31,7 @@ use super::form::Form;
 use super::frame::page;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem};
+use crate::config;
 use crate::domain::{Scope, SketchId};
 use crate::pages::{DiscardPage, Part, Place, Writing, WritingPage};
 use crate::store::Sketch;
@@ -38,6 +39,7 @@ pub(super) use content::{change_content, content};
 pub(super) use count::count;
 use document::Document;
 pub(super) use list::{list, unfinished};
+use problems::page_of;
 pub(super) use recipients::{change_check, change_recipients, check, recipients};
 pub(super) use review::{launch, review, test};
 pub(super) use route::{change_route, route};
@@ -280,5 +282,17 @@ impl Opened {
             _ => self.again(page),
         };
         Redirect::to(&to).into_response()
+    }
+
+    /// The same, but a page with a wrong field does not lead on: it is shown again, and what was entered is kept.
+    fn after_checked(&self, page: WritingPage, form: &Form, problems: &[config::Problem]) -> Response {
+        let mut of_page = problems.iter().filter(|problem| page_of(problem) == page);
+        match of_page.next() {
+            Some(problem) if form.get("do") == Some("next") => {
+                let field = words::field_of(problem).map(|(_, field)| format!("#{field}")).unwrap_or_default();
+                Redirect::to(&format!("{}{field}", self.again(page))).into_response()
+            }
+            _ => self.after(page, form),
+        }
     }
 }

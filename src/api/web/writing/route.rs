@@ -216,7 +216,10 @@ pub(in crate::api::web) async fn change_route(
     match changed.await? {
         Changed::Saved(opened) => Ok(match to_show {
             Some(number) => opened.to_step(WritingPage::Route, number),
-            None => opened.after(WritingPage::Route, &form),
+            None => {
+                let problems = opened.document.draft().err().unwrap_or_default();
+                opened.after_checked(WritingPage::Route, &form, &problems)
+            }
         }),
         Changed::Late(opened) => shown(&shared, &opened, opened.late(&session, WritingPage::Route)).map(too_late),
     }

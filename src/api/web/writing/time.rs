@@ -12,10 +12,14 @@ use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
 use crate::campaign::schedule;
+use crate::config::Problem;
+use crate::domain::Zone;
 use crate::pages::{Field, FieldKind, WriteTime, Writing, WritingPage};
 
 const TEXTS: [&str; 8] = ["at", "time_zone", "over", "end", "ttl", "max_messages", "budget", "pause_when"];
 const LISTS: [&str; 1] = ["quiet_hours"];
+/// The value of `time_zone` for the clock of each recipient.
+const RECIPIENTS: &str = "recipient";
 
 pub(in crate::api::web) async fn time(
     State(shared): State<Shared>,
@@ -33,10 +37,15 @@ fn shown(shared: &Shared, session: &Session, opened: &Opened, mut writing: Writi
     let text = |key: &str, label, hint| field(keys, "", key, (label, hint), FieldKind::Text);
     let instant = |key: &str, label, hint| field(keys, "", key, (label, hint), FieldKind::Instant);
     let mut zone = text("time_zone", texts.time_zone, texts.time_zone_hint);
+    if let Some(known) = keys.text("time_zone").parse::<Zone>().ok().filter(|_| !zone.value.is_empty()) {
+        // A file may write it in small letters.
+        zone.value = known.to_string();
+    }
     if zone.value.is_empty() {
         // Most campaigns are for the zone of their operator.
         zone.value = session.0.zone.map(|zone| zone.to_string()).unwrap_or_default();
     }
+    zone.kind = zones(&zone.value);
     let mut groups: Vec<(&'static str, Vec<Field>)> = vec![
         (
             texts.start_group,
@@ -63,10 +72,7 @@ fn shown(shared: &Shared, session: &Session, opened: &Opened, mut writing: Writi
             ],
         ),
     ];
-    let problems = match opened.document.draft() {
-        Ok(draft) => schedule(&draft, shared.clock.now()).err().unwrap_or_default(),
-        Err(problems) => problems,
-    };
+    let problems = problems(shared, &opened.document);
     for problem in problems.iter().filter(|problem| page_of(problem) == WritingPage::Time) {
         let mut rest = None;
         for (_, fields) in &mut groups {
@@ -78,6 +84,26 @@ fn shown(shared: &Shared, session: &Session, opened: &Opened, mut writing: Writi
         writing.problems.extend(rest);
     }
     page(&WriteTime { writing, groups })
+}
+
+/// What is wrong with what is written, as far as its recipients and prices do not decide.
+fn problems(shared: &Shared, document: &Document) -> Vec<Problem> {
+    match document.draft() {
+        Ok(draft) => schedule(&draft, shared.clock.now()).err().unwrap_or_default(),
+        Err(problems) => problems,
+    }
+}
+
+/// The zones of the start and the end: the clock of each recipient, or one for all.
+fn zones(chosen: &str) -> FieldKind {
+    let texts = crate::pages::texts();
+    let mut choices = vec![(RECIPIENTS.to_owned(), texts.wizard.recipients_zone.to_owned())];
+    choices.extend(Zone::all().map(|zone| (zone.to_string(), zone.to_string())));
+    if !choices.iter().any(|(value, _)| value == chosen) {
+        let label = if chosen.is_empty() { texts.wizard.no_zone } else { chosen };
+        choices.insert(0, (chosen.to_owned(), label.to_owned()));
+    }
+    FieldKind::Choice(choices)
 }
 
 fn take(document: &mut Document, form: &Form) {
@@ -98,7 +124,10 @@ pub(in crate::api::web) async fn change_time(
     form: Form,
 ) -> Answer<Response> {
     match Opened::change(&shared, &call, (&id, &form), |document| take(document, &form)).await? {
-        Changed::Saved(opened) => Ok(opened.after(WritingPage::Time, &form)),
+        Changed::Saved(opened) => {
+            let problems = problems(&shared, &opened.document);
+            Ok(opened.after_checked(WritingPage::Time, &form, &problems))
+        }
         Changed::Late(opened) => {
             shown(&shared, &session, &opened, opened.late(&session, WritingPage::Time)).map(too_late)
         }

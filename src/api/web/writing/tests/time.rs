@@ -1,0 +1,42 @@
+//! Tests of the page of the times.
+
+use super::{Author, place};
+use crate::api::native::tests::Bench;
+
+#[tokio::test]
+async fn a_wrong_length_of_time_is_refused_on_its_own_page() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let wrong = author.fill("time", &[("ttl", "soon"), ("do", "next")]).await;
+    assert_eq!(place(&wrong), format!("{}/time#ttl", author.at));
+    let page = author.get("time").await;
+    assert!(page.contains("value=\"soon\"") && page.contains("is not a length of time"), "{page}");
+    let right = author.fill("time", &[("ttl", "2 hours"), ("over", "1 minute"), ("do", "next")]).await;
+    assert_eq!(place(&right), format!("{}/review", author.at));
+    let steps = |after| [("1-channel", "Viber"), ("1-fallback_after", after), ("2-channel", "SMS"), ("do", "next")];
+    let wrong = author.fill("route", &steps("a while")).await;
+    assert_eq!(place(&wrong), format!("{}/route#1-fallback_after", author.at));
+    assert!(author.get("route").await.contains("value=\"a while\""));
+    assert_eq!(place(&author.fill("route", &steps("1 minute")).await), format!("{}/content", author.at));
+    assert!(author.get("review").await.contains("1 min"));
+}
+
+#[tokio::test]
+async fn a_time_zone_is_chosen_from_a_list_with_the_clock_of_each_recipient() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let chosen = |page: &str| {
+        let (_, zones) = page.split_once("name=\"time_zone\"").unwrap();
+        zones.split_once(" selected>").unwrap().1.split('<').next().unwrap().to_owned()
+    };
+    // Without a script, the zone of the browser is not known.
+    assert_eq!(chosen(&author.get("time").await), "Not chosen");
+    author.browser.post("/zone", &[("zone", "Asia/Singapore")]).await;
+    assert_eq!(chosen(&author.get("time").await), "Asia/Singapore");
+    let at = [("at", "2027-12-01T09:00"), ("time_zone", "recipient"), ("do", "next")];
+    author.fill("time", &at).await;
+    assert_eq!(chosen(&author.get("time").await), "Each recipient&#39;s local time");
+    // A zone that a file has written in small letters is the one of the list.
+    author.fill("time", &[("at", "2027-12-01T09:00"), ("time_zone", "europe/berlin"), ("do", "next")]).await;
+    assert_eq!(chosen(&author.get("time").await), "Europe/Berlin");
+}
