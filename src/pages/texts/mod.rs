@@ -260,8 +260,6 @@ texts! {
     add_step = "Add a step";
     remove = "Remove";
     remove_step = "Remove step";
-    move_up = "Move up step";
-    move_down = "Move down step";
     content_lead = "Click a column to insert its value. {{Column|there}} writes “there” if the value is missing.";
     template = "Template";
     no_template = "No template: free text to recipients who wrote in the last 24 hours";
@@ -282,7 +280,8 @@ texts! {
     sender_hint = "Leave empty to use the sender of the lane.";
     save_and_preview = "Save and preview";
     preview = "As handsets show it";
-    no_preview = "The preview appears when the content is complete.";
+    no_preview = "Save to see the preview. It needs the content of every step.";
+    preview_saved = "It shows what is saved. Save to see your changes.";
     start_group = "Start";
     start_at = "Start at";
     start_at_hint = "Leave empty to start at the launch.";

@@ -87,6 +87,17 @@ impl WizardTexts {
         }
     }
 
+    /// What the button does that moves a step.
+    pub fn move_earlier(&self, step: impl Plain<usize>) -> String {
+        let step = step.plain();
+        format!("Move step {step} before step {}", step - 1)
+    }
+
+    pub fn move_later(&self, step: impl Plain<usize>) -> String {
+        let step = step.plain();
+        format!("Move step {step} after step {}", step + 1)
+    }
+
     /// The status that counts unless another one is chosen.
     pub fn usual_status(&self, status: Status) -> String {
         format!("{status} (default)")

@@ -6,7 +6,8 @@ use axum::response::Response;
 use super::count::counted;
 use super::document::Keys;
 use super::fields::field;
-use super::problems::beside_steps;
+use super::known::Known;
+use super::problems::{beside_steps, has_content};
 use super::review::{planned, previews};
 use super::template::{self, Known};
 use super::{Changed, Document, Opened, Way, words};
@@ -16,8 +17,8 @@ use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
 use crate::campaign::{LaunchError, Prepared};
-use crate::domain::text::plural;
-use crate::domain::{Channel, SmsEncoding};
+use crate::domain::text::{list, plural};
+use crate::domain::{Channel, SmsEncoding, StepIndex};
 use crate::pages::{Field, FieldKind, StepFields, WriteContent, Writing, WritingPage};
 use crate::template::CountedText;
 
@@ -33,14 +34,15 @@ pub(in crate::api::web) async fn content(
 ) -> Answer<Response> {
     let opened = Opened::by(&shared, &call, &id, &way).await?;
     let known = Known::read(&shared).await?;
-    shown(&shared, &call, (&opened, &known), opened.writing(&session, WritingPage::Content)).await
+    let writing = opened.writing(&session, WritingPage::Content);
+    shown(&shared, &call, (&opened, &known), (writing, way.saved)).await
 }
 
 async fn shown(
     shared: &Shared,
     call: &Call,
     (opened, known): (&Opened, &Known),
-    mut writing: Writing,
+    (mut writing, is_saved): (Writing, bool),
 ) -> Answer<Response> {
     let columns = match opened.document.audience() {
         Some(name) => shared.store.audience_named(&name).await?.map(|audience| audience.columns).unwrap_or_default(),
@@ -50,7 +52,10 @@ async fn shown(
     let config = current(shared).await?;
     let prepared = match planned(shared, &config, call, &opened.document).await {
         Ok(prepared) => Some(prepared),
-        Err(LaunchError::Problems(problems)) => {
+        Err(LaunchError::Problems(mut problems)) => {
+            // What was not written yet is not wrong yet. The review says that it is missing.
+            let is_begun = |index: StepIndex| opened.document.steps.get(index.index()).is_none_or(has_content);
+            problems.retain(|problem| is_saved || problem.step.is_none_or(is_begun));
             beside_steps(&mut steps, &problems, WritingPage::Content);
             None
         }
@@ -150,7 +155,7 @@ pub(in crate::api::web) async fn change_content(
             let (texts, known_steps) = (writing.frame.texts(), opened.document.steps.len());
             let lost = (known_steps + 1..=known_steps + 9).filter_map(|number| form.entered(&format!("{number}-text")));
             writing.problems.extend(lost.map(|text| texts.wizard.lost_text(text)));
-            shown(&shared, &call, (&opened, &known), writing).await.map(too_late)
+            shown(&shared, &call, (&opened, &known), (writing, true)).await.map(too_late)
         }
     }
 }

@@ -132,6 +132,8 @@ const FROM_REVIEW: &str = "from=review";
 #[serde(default)]
 pub(super) struct Way {
     from: Option<String>,
+    /// It was saved just before.
+    saved: bool,
 }
 
 fn path(id: SketchId, page: WritingPage) -> String {
@@ -269,6 +271,13 @@ impl Opened {
         if self.is_from_review { format!("{path}?{FROM_REVIEW}") } else { path }
     }
 
+    /// The same, for a page that then also says what is still missing.
+    fn saved(&self, page: WritingPage) -> String {
+        let path = self.again(page);
+        let joint = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{joint}saved=true")
+    }
+
     /// Leads to a step of the same page.
     fn to_step(&self, page: WritingPage, number: usize) -> Response {
         Redirect::to(&format!("{}#step-{number}", self.again(page))).into_response()
@@ -279,6 +288,7 @@ impl Opened {
         let to = match form.get("do") {
             Some("next") if self.is_from_review => path(self.sketch.id, WritingPage::Review),
             Some("next") => path(self.sketch.id, page.next()),
+            _ if page == WritingPage::Content => self.saved(page),
             _ => self.again(page),
         };
         Redirect::to(&to).into_response()

@@ -1,5 +1,6 @@
 //! Which page and which field a problem of a campaign belongs to.
 
+use super::document::Keys;
 use super::words;
 use crate::config::Problem;
 use crate::pages::{Field, StepFields, WritingPage};
@@ -38,6 +39,11 @@ pub(super) fn page_of(problem: &Problem) -> WritingPage {
         None if is_of(&["name"]) => WritingPage::Review,
         None => WritingPage::Recipients,
     }
+}
+
+/// Whether a content was begun: a key of the step belongs neither to the route nor to the sender.
+pub(super) fn has_content(step: &Keys) -> bool {
+    step.0.keys().any(|key| key != "source" && !OF_ROUTE.contains(&key.as_str()))
 }
 
 /// Whether a problem's key is this one, or a part of it: `template, body 2` is about `template`.

@@ -191,9 +191,27 @@ async fn a_preview_without_the_text_of_its_template_says_so() {
         ("1-text", ""),
     ];
     author.fill("content", &template).await;
-    for page in ["content", "review"] {
+    for (page, says) in [("content", "nor shows its text"), ("review", "does not have the text of this template")] {
         let shown = author.get(page).await;
-        assert!(shown.contains("does not have the text of this template"), "{page}: {shown}");
+        assert!(shown.contains(says), "{page}: {shown}");
         assert!(shown.contains("class=\"phone unknown\"") && shown.contains("href=\"/templates\""), "{page}: {shown}");
     }
+}
+
+#[tokio::test]
+async fn a_content_that_was_not_written_yet_is_missing_only_once_it_was_sent() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    author.upload("Members.csv", FILE).await;
+    author.fill("route", &[("1-channel", "Viber"), ("do", "next")]).await;
+    let missing = "A step needs content.";
+    let page = author.get("content").await;
+    assert!(!page.contains(missing) && page.contains("Save to see the preview."), "{page}");
+    assert!(author.get("review").await.contains("a step needs content"));
+    let saved = author.fill("content", &[("1-text", ""), ("do", "save")]).await;
+    let page = author.browser.get(super::place(&saved)).await.text;
+    assert!(page.contains(missing), "{page}");
+    // What was written is checked at once.
+    author.fill("content", &[("1-text", "Hi {{Nam}}"), ("do", "next")]).await;
+    assert!(author.get("content").await.contains("nknown column &#34;Nam&#34;"));
 }

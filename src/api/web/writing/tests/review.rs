@@ -20,7 +20,7 @@ async fn a_page_that_the_review_led_to_leads_back_to_it() {
     let added = author.fill("route", &[&steps[..], &[("do", "add")]].concat()).await;
     assert_eq!(place(&added), format!("{}/route?from=review#step-3", author.at));
     let saved = author.fill("content", &[("from", "review"), ("1-text", "Hi"), ("do", "save")]).await;
-    assert_eq!(place(&saved), format!("{}/content?from=review", author.at));
+    assert_eq!(place(&saved), format!("{}/content?from=review&saved=true", author.at));
     let usual = author.fill("content", &[("1-text", "Hi"), ("do", "next")]).await;
     assert_eq!(place(&usual), format!("{}/time", author.at));
 }

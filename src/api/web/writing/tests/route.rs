@@ -12,6 +12,7 @@ async fn a_new_step_falls_back_after_15m_once_another_follows() {
     author.fill("route", &[("1-channel", "Viber"), ("do", "add")]).await;
     let page = author.get("route").await;
     assert!(page.contains(&deadline(1, "15m")) && !page.contains("2-fallback_after"), "{page}");
+    assert!(page.contains("aria-label=\"Move step 1 after step 2\"><span class=\"beside\">→</span>"), "{page}");
     // What its operator has removed stays away.
     let steps = [("1-channel", "Viber"), ("1-fallback_after", ""), ("2-channel", "SMS"), ("do", "add")];
     author.fill("route", &steps).await;
