@@ -33,7 +33,7 @@ pub use fit::{Misfit, problems};
 pub use known::{Catalogue, KnownTemplate, Lookup, lanes_at, place_of};
 pub use needs::{ButtonValue, NeededButton, NeededHeader, TemplateNeeds};
 pub use new_template::{NewTemplateError, read_new_template};
-pub use pull::{ChangeKind, Pull, PulledChannel, TemplateChange, pull};
+pub use pull::{ChangeKind, Pull, PulledChannel, TemplateChange, pull, unnamed};
 pub use requests::{RequestError, push, remove, room_warning};
 pub use rules::{BrokenRule, broken_rules, rule_notes};
 pub use views::{PullView, TemplateTextView};

@@ -79,16 +79,21 @@ fn small(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// The WhatsApp lanes whose channel the configuration does not name, each with the setting that is missing.
+pub fn unnamed(config: &Config) -> Vec<TemplatesError> {
+    let lanes = config.lanes_on(Channel::WhatsApp).filter(|lane| place_of(lane).is_none());
+    lanes.filter_map(|lane| TemplatesClient::new(lane).err()).collect()
+}
+
 /// Fetches the templates of every channel that the configuration names, each once with the key of its first lane.
 ///
 /// A channel that fails keeps its last known templates.
 pub async fn pull(store: &dyn Store, clock: &dyn Clock, config: &Config) -> store::Result<Pull> {
-    let mut pulled = Pull::default();
+    let mut pulled = Pull { skipped: unnamed(config), ..Pull::default() };
     let mut channels: BTreeMap<TemplatePlace, Vec<&Lane>> = BTreeMap::new();
     for lane in config.lanes_on(Channel::WhatsApp) {
-        match place_of(lane) {
-            Some(place) => channels.entry(place).or_default().push(lane),
-            None => pulled.skipped.extend(TemplatesClient::new(lane).err()),
+        if let Some(place) = place_of(lane) {
+            channels.entry(place).or_default().push(lane);
         }
     }
     for (place, lanes) in channels {

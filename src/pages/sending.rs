@@ -53,6 +53,8 @@ pub struct TemplatesPage {
     pub fetched: Vec<(Vec<String>, Timestamp)>,
     /// What the provider has answered to an operator.
     pub answer: Option<FetchedTemplates>,
+    /// Why the templates of some lanes cannot be fetched: the setting that each of them lacks.
+    pub missing_settings: Vec<String>,
     pub name: String,
     pub status: String,
     pub held: bool,
@@ -127,6 +129,11 @@ impl TemplateRow {
 }
 
 impl TemplatesPage {
+    /// The latest answer, unless a fetch had nothing to ask because of the missing settings.
+    fn shown_answer(&self) -> Option<&FetchedTemplates> {
+        self.answer.as_ref().filter(|answer| !answer.channels.is_empty() || self.missing_settings.is_empty())
+    }
+
     const fn frame(&self) -> &Frame {
         &self.frame
     }

@@ -21,6 +21,9 @@ texts! {
     fetched_at = "Fetched:";
     last_fetch = "Latest answer of the provider";
     not_fetched = "Not fetched";
+    missing_settings = "Missing settings";
+    missing_settings_lead = "The provider is not asked for the templates of these lanes.";
+    see_settings = "See where the settings of each lane are";
     no_whatsapp = "No lane is on WhatsApp, the only channel with templates. Add one to the configuration.";
     status = "Status";
     only_held = "Only on hold";

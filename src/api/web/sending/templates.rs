@@ -14,7 +14,7 @@ use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::api::web::writing::begin_like;
 use crate::campaign::{TemplateDecision, carry_out_on_template, lanes_to_hold};
-use crate::catalogue::{Catalogue, KnownTemplate, Pull, TemplateChange, lanes_at, pull};
+use crate::catalogue::{Catalogue, KnownTemplate, Pull, TemplateChange, lanes_at, pull, unnamed};
 use crate::domain::{Channel, Scope};
 use crate::pages::{
     FetchedLanes, FetchedTemplates, Part, Place, TemplateDone, TemplateHold, TemplateInLanguage, TemplatePage,
@@ -76,6 +76,7 @@ pub(super) async fn list(
             by: asked.by.clone(),
             channels: asked.answer.clone(),
         }),
+        missing_settings: unnamed(&shared.config).iter().map(ToString::to_string).collect(),
         name: query.name.trim().to_owned(),
         status: query.status.clone(),
         held: query.held,
@@ -106,18 +107,14 @@ fn fetched(views: &[TemplateView]) -> Vec<(Vec<String>, crate::domain::Timestamp
 pub(super) async fn fetch(State(shared): State<Shared>, call: Call, _form: Form) -> Answer<Redirect> {
     call.caller.check(Scope::Manage)?;
     let question = async {
-        let Pull { channels, skipped } = pull(shared.store.as_ref(), shared.clock.as_ref(), &shared.config).await?;
+        // A lane that is skipped lacks a setting, which the page says in any case.
+        let Pull { channels, skipped: _ } = pull(shared.store.as_ref(), shared.clock.as_ref(), &shared.config).await?;
         let fetched = channels.iter().map(|channel| FetchedLanes {
             lanes: channel.lanes.clone(),
             outcome: channel.outcome().map_err(ToString::to_string),
             changes: channel.result.as_ref().map(|(_, changes)| first(changes)).unwrap_or_default(),
         });
-        let skipped = skipped.iter().map(|error| FetchedLanes {
-            lanes: Vec::new(),
-            outcome: Err(error.to_string()),
-            changes: Vec::new(),
-        });
-        Ok(fetched.chain(skipped).collect())
+        Ok(fetched.collect())
     };
     shared.0.asked.templates.ask(call.at, &call.caller.name, question).await?;
     Ok(Redirect::to("/templates"))

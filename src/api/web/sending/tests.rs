@@ -293,3 +293,15 @@ async fn the_calendar_marks_days_on_which_a_campaign_sends_nothing() {
     let text = browser.get("/calendar?day=2027-01-30").await.text;
     assert_eq!((text.matches("(quiet hours)").count(), text.matches("(outside its").count()), (3, 1), "{text}");
 }
+
+#[tokio::test]
+async fn a_lane_without_account_id_lacks_a_setting_and_is_no_answer_of_the_provider() {
+    let bench = Bench::configured(&LANE.replace("account_id = \"acme-1\"\n", "")).await;
+    let browser = Browser::manager(&bench).await;
+    let says = "Lane promo has no account_id, which names the account of the templates; add account_id";
+    let text = browser.get("/templates").await.text;
+    assert!(text.contains("Missing settings") && text.contains(says) && text.contains("href=\"/settings\""), "{text}");
+    browser.post("/templates", &[]).await;
+    let text = browser.get("/templates").await.text;
+    assert!(text.matches(says).count() == 1 && !text.contains("Latest answer of the provider"), "{text}");
+}
