@@ -63,6 +63,11 @@ pub(super) fn values_alone(bubble: &Bubble) -> Option<&'static str> {
 }
 
 impl PreviewStep<'_> {
+    /// Why its messages show only values, if they do.
+    pub(super) fn alone(&self) -> Option<&'static str> {
+        self.messages.iter().find_map(|message| values_alone(message.bubble))
+    }
+
     /// Whether its messages show only values, because the text of the template is not known.
     pub(super) fn lacks_text(&self) -> bool {
         self.messages.iter().any(|message| values_alone(message.bubble) == Some(ENGLISH.wizard.values_alone))

@@ -351,6 +351,8 @@ pub struct StepFields {
     pub problems: Vec<String>,
     /// The texts of its template.
     pub pattern: Option<Pattern>,
+    /// Why there is no list of templates to choose from, and no text of a template.
+    pub unfetched: Option<String>,
 }
 
 impl StepFields {

@@ -2,6 +2,7 @@
 
 use super::texts;
 use crate::domain::Status;
+use crate::domain::text::list;
 use crate::pages::show::Plain;
 
 texts! {
@@ -41,6 +42,8 @@ texts! {
     values_alone = "The preview shows the values alone, because Volley does not have the text of this template.";
     values_of_fixed = "The preview shows the values alone, because WhatsApp writes the text of authentication templates.";
     see_templates = "Fetch the templates to see their texts";
+    other_template = "Another template, by its name";
+    fetch_to_choose = "Fetch them to choose one from a list";
     show_fields = "Show its fields";
     too_long = "Too long:";
 
@@ -58,6 +61,11 @@ texts! {
     review_again = "Show the review again";
 }
 
+/// `lane a`, `lanes a and b`.
+fn named_lanes(lanes: &[&str]) -> String {
+    format!("{} {}", if lanes.len() == 1 { "lane" } else { "lanes" }, list(lanes))
+}
+
 impl WizardTexts {
     pub fn was_faster(&self, operator: &str) -> String {
         format!("{operator} has changed this campaign in the meantime.")
@@ -65,6 +73,24 @@ impl WizardTexts {
 
     pub fn import_file(&self, file: &str) -> String {
         format!("Import {file}")
+    }
+
+    /// Why a step has no list of templates.
+    pub fn unfetched(&self, lanes: &[&str]) -> String {
+        let lanes = named_lanes(lanes);
+        format!(
+            "The templates of {lanes} were never fetched. So Volley has no list of them, and neither checks a template nor \
+             shows its text."
+        )
+    }
+
+    /// A template that was not checked, because it is unknown.
+    pub fn unchecked(&self, template: &str, language: &str, lanes: &[&str]) -> String {
+        let lanes = named_lanes(lanes);
+        format!(
+            "template {template} ({language}) was not checked, because the templates of {lanes} were never fetched; fetch \
+             them on the page Templates"
+        )
     }
 
     /// A text of a step that another operator has removed.

@@ -9,7 +9,7 @@ use super::fields::field;
 use super::known::Known;
 use super::problems::{beside_steps, has_content};
 use super::review::{planned, previews};
-use super::template::{self, Known};
+use super::template;
 use super::{Changed, Document, Opened, Way, words};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Query, current};
@@ -17,7 +17,7 @@ use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
 use crate::campaign::{LaunchError, Prepared};
-use crate::domain::text::{list, plural};
+use crate::domain::text::plural;
 use crate::domain::{Channel, SmsEncoding, StepIndex};
 use crate::pages::{Field, FieldKind, StepFields, WriteContent, Writing, WritingPage};
 use crate::template::CountedText;
@@ -93,11 +93,14 @@ fn fields(document: &Document, known: &Known) -> Vec<StepFields> {
             _ => (Vec::new(), None),
         };
         // A step with a template has no text of its own.
-        let has_template = !keys.within("template").text("name").is_empty();
+        let has_template = keys.within("template").0.contains_key("name");
         if !has_template || !keys.text("text").is_empty() {
             fields.extend(of_text(keys, number, channel));
         }
-        StepFields { number, title: keys.text("channel"), fields, problems: Vec::new(), pattern }
+        let lanes = known.of(keys);
+        let is_unfetched = channel == Some(Channel::WhatsApp) && lanes.is_empty() && !lanes.unfetched.is_empty();
+        let unfetched = is_unfetched.then(|| crate::pages::texts().wizard.unfetched(&lanes.unfetched));
+        StepFields { number, title: keys.text("channel"), fields, problems: Vec::new(), pattern, unfetched }
     };
     document.steps.iter().enumerate().map(of_step).collect()
 }

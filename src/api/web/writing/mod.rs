@@ -8,6 +8,7 @@ mod content;
 mod count;
 mod document;
 mod fields;
+mod known;
 mod list;
 mod outlook;
 mod problems;
@@ -18,6 +19,7 @@ mod template;
 #[cfg(test)]
 pub(super) mod tests;
 mod time;
+mod unchecked;
 mod upload;
 mod words;
 

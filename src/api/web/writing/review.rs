@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::document::Keys;
 use super::fields::field;
+use super::unchecked::unchecked;
 use super::{Document, FROM_REVIEW, Opened, outlook, path, words};
 use crate::api::Shared;
 use crate::api::native::{
@@ -200,6 +201,7 @@ fn outlook_of(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Wri
     let limited_by = forecast.as_ref().map(|forecast| forecast.limited_by()).unwrap_or_default();
     let needs_approval = warnings.iter().find(|warning| warning.code == Lint::NeedsApproval);
     let others = warnings.iter().filter(|warning| warning.code != Lint::NeedsApproval);
+    let unchecked = unchecked(prepared).into_iter().map(|(sentence, field)| (sentence, address(Some(field), writing)));
     let warning = |warning: &Warning| (words::warning(warning), address(words::field_of_warning(warning), writing));
     Outlook {
         recipients: recipients.recipients,
@@ -211,7 +213,7 @@ fn outlook_of(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Wri
         steps: outlook::steps(prepared),
         starts: later.map_or_else(|| own.starts_at_once.to_owned(), |at| own.starts_at(&at)),
         bookings: forecast.as_ref().map(|forecast| forecast.bookings.clone()).unwrap_or_default(),
-        warnings: others.map(warning).collect(),
+        warnings: unchecked.chain(others.map(warning)).collect(),
         needs_approval: needs_approval.map(|warning| warning.sentence.to_string()),
     }
 }

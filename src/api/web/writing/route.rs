@@ -119,7 +119,7 @@ fn fields(document: &Document, config: &Config) -> Vec<StepFields> {
         fields.push(field(keys, &prefix, "success_status", label, statuses(channel, &keys.text("success_status"))));
         let label = (texts.only_countries, texts.only_countries_hint);
         fields.push(field(keys, &prefix, "only", label, FieldKind::Text));
-        StepFields { number, title: keys.text("channel"), fields, problems: Vec::new(), pattern: None }
+        StepFields { number, title: keys.text("channel"), fields, problems: Vec::new(), pattern: None, unfetched: None }
     };
     document.steps.iter().enumerate().map(of_step).collect()
 }

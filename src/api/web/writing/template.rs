@@ -5,52 +5,21 @@ use serde_json::{Map, Value, json};
 use super::cards;
 use super::count::counted;
 use super::document::Keys;
-use crate::api::Shared;
-use crate::api::native::Answer;
+use super::known::{BETWEEN, Known, KnownOfStep};
 use crate::api::web::form::Form;
-use crate::catalogue::{ButtonValue, Catalogue, KnownTemplate, NeededHeader, TemplateNeeds};
+use crate::catalogue::{ButtonValue, NeededHeader, TemplateNeeds};
 use crate::domain::ContentPart;
 use crate::pages::{Field, FieldKind, Pattern, Texts, texts};
 use crate::template::CountedText;
 
-/// Separates the parts of a template in the value of a choice. No name of a template has it.
-const BETWEEN: char = '|';
+/// The choice of a template that is not in the list.
+const OTHER: &str = "|";
 /// The keys of a location.
 const LOCATION: [&str; 4] = ["latitude", "longitude", "name", "address"];
 /// The files that a header may have.
 pub(super) const FILES: [&str; 4] = ["image", "video", "gif", "document"];
 /// The most values of a body in a form; no template has as many.
 const VALUES_MAX: usize = 100;
-
-/// The templates that a campaign may use.
-#[derive(Debug)]
-pub(super) struct Known(Vec<KnownTemplate>);
-
-impl Known {
-    pub(super) async fn read(shared: &Shared) -> Answer<Self> {
-        let read = Catalogue::read(shared.store.as_ref(), &shared.config.lanes, None).await?;
-        let mut templates = read.templates;
-        templates.retain(KnownTemplate::is_approved);
-        templates.sort_by(|a, b| (&a.name, &a.language).cmp(&(&b.name, &b.language)));
-        templates.dedup_by(|a, b| (&a.name, &a.language) == (&b.name, &b.language));
-        Ok(Self(templates))
-    }
-
-    /// What the template of a step needs; `None` if it is not known.
-    fn needs(&self, template: &Keys) -> Option<TemplateNeeds> {
-        let (name, language) = (template.text("name"), template.text("language"));
-        self.0.iter().find(|known| known.name == name && known.language == language)?.needs()
-    }
-
-    /// Value and label of each.
-    fn choices(&self) -> impl Iterator<Item = (String, String)> {
-        self.0.iter().map(|known| {
-            let KnownTemplate { name, language, category_word, .. } = known;
-            let value = format!("{name}{BETWEEN}{language}{BETWEEN}{category_word}");
-            (value, format!("{name} ({language}, {})", category_word.to_lowercase()))
-        })
-    }
-}
 
 /// Makes the fields of one template, or of one of its cards.
 pub(super) struct Maker<'a> {
@@ -95,8 +64,8 @@ impl<'a> Maker<'a> {
 pub(super) fn fields(keys: &Keys, number: usize, known: &Known) -> (Vec<Field>, Option<Pattern>) {
     let template = keys.within("template");
     let maker = Maker::new(format!("{number}-template_"), &template);
-    let texts = texts();
-    let mut fields = chosen(&maker, known, texts);
+    let (texts, known) = (texts(), known.of(keys));
+    let mut fields = chosen(&maker, &known, texts);
     match known.needs(&template) {
         Some(needs) => {
             fields.extend(of_needs(&maker, &needs, texts));
@@ -110,38 +79,41 @@ pub(super) fn fields(keys: &Keys, number: usize, known: &Known) -> (Vec<Field>, 
     }
 }
 
-/// Which template it is.
-fn chosen(maker: &Maker<'_>, known: &Known, texts: &Texts) -> Vec<Field> {
+/// Which template it is: one of the list, or any other by its name.
+fn chosen(maker: &Maker<'_>, known: &KnownOfStep<'_>, texts: &Texts) -> Vec<Field> {
     let template = maker.template;
-    if known.0.is_empty() {
-        let named = [
-            ("name", texts.template_name, texts.template_hint),
-            ("language", texts.template_language, texts.template_language_hint),
-        ];
-        let named = named.into_iter().map(|(key, label, hint)| {
-            let field = maker.field(key, label, hint, FieldKind::Text);
-            Field { value: template.text(key), ..field }
-        });
-        let categories = ["MARKETING", "UTILITY", "AUTHENTICATION"].map(|word| (word.to_owned(), word.to_lowercase()));
-        let kind = FieldKind::Choice(std::iter::once((String::new(), String::new())).chain(categories).collect());
-        let category = maker.field("category", texts.template_category, "", kind);
-        return named.chain([Field { value: template.text("category"), ..category }]).collect();
+    if known.is_empty() {
+        return named(maker, texts);
     }
-    let (name, language) = (template.text("name"), template.text("language"));
-    let mut choices = vec![(String::new(), texts.no_template.to_owned())];
-    choices.extend(known.choices());
-    let start = format!("{name}{BETWEEN}{language}{BETWEEN}");
-    let value = match choices.iter().find(|(value, _)| !name.is_empty() && value.starts_with(&start)) {
-        Some((value, _)) => value.clone(),
-        None if name.is_empty() => String::new(),
-        None => {
-            let value = format!("{start}{}", template.text("category"));
-            choices.push((value.clone(), name));
-            value
-        }
-    };
+    let start = format!("{}{BETWEEN}{}{BETWEEN}", template.text("name"), template.text("language"));
+    let mut choices: Vec<(String, String)> = known.choices().collect();
+    let listed = choices.iter().find(|(value, _)| value.starts_with(&start)).map(|(value, _)| value.clone());
+    let is_other = listed.is_none() && template.0.contains_key("name");
+    choices.insert(0, (String::new(), texts.no_template.to_owned()));
+    choices.push((OTHER.to_owned(), texts.wizard.other_template.to_owned()));
+    let value = listed.unwrap_or_else(|| if is_other { OTHER.to_owned() } else { String::new() });
     let name = maker.start.trim_end_matches('_');
-    vec![Field { kind: FieldKind::Choice(choices), ..Field::text(name, (texts.template, texts.template_hint), value) }]
+    let choice =
+        Field { kind: FieldKind::Choice(choices), ..Field::text(name, (texts.template, texts.template_hint), value) };
+    let named = if is_other { named(maker, texts) } else { Vec::new() };
+    std::iter::once(choice).chain(named).collect()
+}
+
+/// The fields of a template that is in no list.
+fn named(maker: &Maker<'_>, texts: &Texts) -> Vec<Field> {
+    let template = maker.template;
+    let named = [
+        ("name", texts.template_name, texts.template_hint),
+        ("language", texts.template_language, texts.template_language_hint),
+    ];
+    let named = named.into_iter().map(|(key, label, hint)| {
+        let field = maker.field(key, label, hint, FieldKind::Text);
+        Field { value: template.text(key), ..field }
+    });
+    let categories = ["MARKETING", "UTILITY", "AUTHENTICATION"].map(|word| (word.to_owned(), word.to_lowercase()));
+    let kind = FieldKind::Choice(std::iter::once((String::new(), String::new())).chain(categories).collect());
+    let category = maker.field("category", texts.template_category, "", kind);
+    named.chain([Field { value: template.text("category"), ..category }]).collect()
 }
 
 /// The texts of a template with the places of its variables.
@@ -223,7 +195,7 @@ pub(super) fn take(step: &mut Keys, form: &Form, number: usize, known: &Known) {
     let chosen = form.get(&format!("{number}-template"));
     let mut template = step.within("template");
     let was = (template.text("name"), template.text("language"));
-    match chosen {
+    match chosen.filter(|chosen| *chosen != OTHER) {
         Some(chosen) => {
             let mut parts = chosen.split(BETWEEN);
             for key in ["name", "language", "category"] {
@@ -238,14 +210,18 @@ pub(super) fn take(step: &mut Keys, form: &Form, number: usize, known: &Known) {
             }
         }
     }
+    if chosen == Some(OTHER) && !template.0.contains_key("name") {
+        // It has no name yet, but a field for it.
+        template.0.insert("name".to_owned(), json!(""));
+    }
     take_values(&mut template, &get);
     cards::take(&mut template, form, number);
     let is_another = (template.text("name"), template.text("language")) != was;
-    if is_another && let Some(needs) = known.needs(&template) {
+    if is_another && let Some(needs) = known.of(step).needs(&template) {
         keep_what_fits(&mut template, &needs);
     }
     // Without a template, its values say nothing.
-    if template.text("name").is_empty() && chosen.is_some() {
+    if template.text("name").is_empty() && chosen.is_some_and(|chosen| chosen != OTHER) {
         template = Keys::default();
     }
     // What is incomplete, or too much, is kept: the plan says what is wrong with it.

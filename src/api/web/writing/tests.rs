@@ -7,6 +7,8 @@ mod lists;
 mod outlook;
 mod review;
 mod route;
+mod templates;
+mod time;
 
 use axum::http::StatusCode;
 

@@ -19,7 +19,7 @@ const CARDS: &str = r#"[{"type":"BODY","text":"Hi {{1}}."},{"type":"CAROUSEL","c
 const HELLO: &str = r#"[{"type":"HEADER","format":"TEXT","text":"News for {{1}}"},{"type":"BODY","text":"Hello."}]"#;
 
 /// A server that knows templates of its WhatsApp lane.
-async fn bench() -> Bench {
+pub(super) async fn bench() -> Bench {
     let bench = Bench::changed(|text| {
         let number = "number = \"+6531234567\"";
         text.replacen(number, &format!("{number}\naccount_id = \"acme-1\"\nchannel_id = \"wa-1\""), 1)
