@@ -75,7 +75,7 @@ mod tests {
         let beginnings = Beginnings::of(&plan, &Schedule::default(), &recipients, now).unwrap();
         let found = out_of_reach(&plan, &recipients, &beginnings);
         found.iter().for_each(|warning| {
-            assert!(warning.sentence.to_string().contains("recipients: SG 30"), "{}", warning.sentence)
+            assert!(warning.sentence.to_string().contains("recipients: SG 30"), "{}", warning.sentence);
         });
         !found.is_empty()
     }
