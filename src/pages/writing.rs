@@ -295,6 +295,14 @@ impl WriteRecipients {
         format!("/new/{}/import", self.writing.id)
     }
 
+    /// Where the page leads, and the label of the link.
+    fn next(&self) -> (String, &'static str) {
+        match self.writing.is_from_review {
+            true => (self.writing.path(WritingPage::Review), ENGLISH.wizard.only_back_to_review),
+            false => (self.writing.path(WritingPage::Check), ENGLISH.audiences.go_to_check),
+        }
+    }
+
     fn is_chosen(&self, name: &str) -> bool {
         self.chosen.iter().any(|chosen| chosen.name == name)
     }

@@ -376,7 +376,7 @@ impl Texts {
             Done::Asked => self.wizard.approval_asked,
             Done::Started => "The campaign is started.",
             Done::Paused => "The campaign is paused.",
-            Done::Resumed => "The campaign is resumed.",
+            Done::Resumed => "The campaign is resumed. No message that was submitted is sent again.",
             Done::Cancelled => "The campaign is cancelled. Its certificate is among the events below.",
             Done::Changed => "The campaign is changed. The change applies to every message that was not submitted.",
             Done::Unchanged => self.results.nothing_changed,

@@ -58,6 +58,7 @@ texts! {
     approval_asked = "The campaign is saved as a draft. Another operator has to approve and start it.";
     changed_before_start = "The campaign was changed meanwhile, so it is not started. It is shown as it is now: check it, and start it if it is right.";
     back_to_review = "Save and return to the review";
+    only_back_to_review = "Return to the review";
     review_again = "Show the review again";
 }
 

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::fields::field;
 use super::problems::{beside, page_of};
-use super::{Changed, Document, Opened};
+use super::{Changed, Document, Opened, Way};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Problem, Query, launcher};
 use crate::api::web::admit::Session;
@@ -27,11 +27,12 @@ pub(in crate::api::web) async fn recipients(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     Query(query): Query<AudiencesQuery>,
+    Query(way): Query<Way>,
     session: Session,
     call: Call,
     uri: Uri,
 ) -> Answer<Response> {
-    let opened = Opened::of(&shared, &call, &id).await?;
+    let opened = Opened::by(&shared, &call, &id, &way).await?;
     let writing = opened.writing(&session, WritingPage::Recipients);
     shown(&shared, &opened, writing, (&query, &uri), None).await
 }
@@ -110,7 +111,7 @@ pub(in crate::api::web) async fn change_recipients(
     match Opened::change(&shared, &call, (&id, &form), choose).await? {
         Changed::Saved(opened) => {
             let next = if added.is_some() { WritingPage::Check } else { WritingPage::Recipients };
-            Ok(Redirect::to(&super::path(opened.sketch.id, next)).into_response())
+            Ok(Redirect::to(&opened.again(next)).into_response())
         }
         // The page has no button to save a choice, so it shows what is saved.
         Changed::Late(_) => late(&shared, &session, &Opened::of(&shared, &call, &id).await?, None).await,
@@ -120,10 +121,11 @@ pub(in crate::api::web) async fn change_recipients(
 pub(in crate::api::web) async fn check(
     State(shared): State<Shared>,
     Path(id): Path<String>,
+    Query(way): Query<Way>,
     session: Session,
     call: Call,
 ) -> Answer<Response> {
-    let opened = Opened::of(&shared, &call, &id).await?;
+    let opened = Opened::by(&shared, &call, &id, &way).await?;
     let writing = opened.writing(&session, WritingPage::Check);
     shown_check(&shared, &call, &opened, writing).await
 }

@@ -15,6 +15,13 @@ async fn a_page_that_the_review_led_to_leads_back_to_it() {
     assert!(page.contains("name=\"from\" value=\"review\"") && page.contains("return to the review"), "{page}");
     let all = [("from", "review"), ("max_messages", ""), ("do", "next")];
     assert_eq!(place(&author.fill("time", &all).await), format!("{}/review", author.at));
+    // The recipients too, which are chosen by clicks.
+    let recipients = author.get("recipients?from=review").await;
+    assert!(recipients.contains(&format!("href=\"{}/review\">Return to the review</a>", author.at)), "{recipients}");
+    let removed = author.fill("recipients", &[("from", "review"), ("remove", "Others")]).await;
+    assert_eq!(place(&removed), format!("{}/recipients?from=review", author.at));
+    let filtered = author.fill("check", &[("from", "review"), ("where", ""), ("do", "next")]).await;
+    assert_eq!(place(&filtered), format!("{}/review", author.at));
     // What stays on its page still knows the way back; other pages go on as usual.
     let steps = [("from", "review"), ("1-channel", "Viber"), ("1-fallback_after", "15m"), ("2-channel", "SMS")];
     let added = author.fill("route", &[&steps[..], &[("do", "add")]].concat()).await;
