@@ -2,7 +2,7 @@
 //! while it is paused, so a resume sends at once what was due meanwhile.
 
 use crate::domain::text::{plural, span};
-use crate::domain::{BatchState, Count, Plan, Span, Tallies, Timestamp};
+use crate::domain::{BatchState, Count, Outcome, Plan, Span, Tallies, Timestamp};
 use crate::store::Batch;
 
 /// The messages of a paused campaign that are due before it is resumed.
@@ -20,7 +20,10 @@ impl DueAtOnce {
     pub fn of(batch: &Batch, plan: &Plan, tallies: &Tallies, now: Timestamp) -> Option<Self> {
         let over = plan.over.filter(|over| *over > Span::ZERO && batch.state == BatchState::Paused)?;
         let begun = batch.starts_at.or(batch.started_at).unwrap_or(batch.created_at);
-        let messages = due_at_once(i64::from(batch.messages), tallies.total(Count::Queued), now.since(begun), over);
+        let skipped = Count::OUTCOMES.iter().filter(|(_, outcome)| *outcome == Outcome::Skipped);
+        let skipped: i64 = skipped.map(|(count, _)| tallies.total(*count)).sum();
+        let all = i64::from(batch.messages) - skipped;
+        let messages = due_at_once(all, tallies.total(Count::NeverLeft), now.since(begun), over);
         (messages > 0).then_some(Self { messages, over })
     }
 
@@ -35,11 +38,11 @@ impl DueAtOnce {
     }
 }
 
-/// Of all messages that begin evenly over a time, those that are due and still queued.
-fn due_at_once(all: i64, queued: i64, elapsed: Span, over: Span) -> i64 {
+/// Of all messages that begin evenly over a time, those that are due and were never submitted.
+fn due_at_once(all: i64, waiting: i64, elapsed: Span, over: Span) -> i64 {
     let elapsed = elapsed.max(Span::ZERO).min(over);
     let due = i128::from(all) * i128::from(elapsed.millis()) / i128::from(over.millis());
-    i64::try_from(due).unwrap_or(all) - (all - queued)
+    i64::try_from(due).unwrap_or(all) - (all - waiting)
 }
 
 #[cfg(test)]

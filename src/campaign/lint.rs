@@ -222,10 +222,13 @@ fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
             (cost.first.rounded(currency), cost.at_most.rounded(currency), budget.in_currency(currency));
         let sentence = if budget < cost.first {
             format!(
-                "all first messages together cost about {first}, but the budget is {of}, so some recipients get none"
+                "all first messages together cost about {first}, but the budget is {of}, so the campaign pauses before all are sent"
             )
         } else {
-            format!("with all fallbacks it costs up to {at_most}, but the budget is {of}: it may pause before its end")
+            format!(
+                "with all fallbacks the campaign costs up to {at_most}, but the budget is {of}, so it may pause before all messages \
+                 are sent"
+            )
         };
         warn(None, sentence.into());
     }
@@ -347,8 +350,8 @@ impl Warnings {
         }
         if let Some(deadline) = step.fallback_after.filter(|deadline| *deadline > step.receipt_window) {
             let sentence = Sentence::new(format!(
-                "falls back after {deadline}, but after a cancel or an opt-out, when no step may follow, it waits only \
-                 {} for receipts; ",
+                "falls back after {deadline}, but waits only {} for receipts if the campaign is cancelled or the \
+                 recipient opts out; ",
                 step.receipt_window
             ));
             let sentence =
@@ -356,7 +359,7 @@ impl Warnings {
             self.warn(Lint::ShortWindow, sentence);
         }
         if !is_last && step.fallback_after.is_none() {
-            let effect = ", so it falls back only on failure; without a receipt the message stays here";
+            let effect = ", so it falls back only on failure; a message without a receipt never reaches the next step";
             self.warn(Lint::NoDeadline, Sentence::new("has no ").step_key("fallback_after").text(effect));
         }
         let overlap = step.fallback_after.and_then(|deadline| Overlap::of(&step.content, step.ttl, deadline));
@@ -410,13 +413,13 @@ impl Warnings {
         if step.needs_window() {
             let open = facts.windows.get(&self.step).copied().unwrap_or(0);
             let without = if is_last {
-                "no later step applies, so messages without one when they are due are not sent"
+                "a message to any other recipient is not sent, because no later step applies"
             } else {
-                "messages without one when they are due fall back to the next step"
+                "a message to any other recipient falls back to the next step"
             };
             let sentence = format!(
-                "is not a template, so WhatsApp accepts it only within 24 hours of a recipient's last message: {} of \
-                 {} have an open window now; {without}",
+                "is free text, so WhatsApp accepts it only within 24 hours after a recipient's last message: {} of {} \
+                 recipients have such an open window now; {without}",
                 grouped(open),
                 grouped(facts.recipients)
             );

@@ -89,7 +89,11 @@ pub(super) fn priced(countries: &BTreeMap<Country, u64>, plan: &Plan) -> Result<
                 step.channel,
                 named(&unpriced).join(", ")
             );
-            problems.push(Problem::new(Some(index), "budget", sentence));
+            let owner = step.limits.budget.is_some().then_some(index);
+            let problem = Problem::new(owner, "budget", sentence);
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(problems) }

@@ -660,8 +660,8 @@ fn probable_mistakes_get_a_warning_with_a_stable_code() {
         (
             with("", &[&format!("receipt_window = \"1s\"\n{WHATSAPP}"), SMS]),
             usual(),
-            "step 1: falls back after 15m, but after a cancel or an opt-out, when no step may follow, it waits only 1s \
-             for receipts; lengthen receipt_window",
+            "step 1: falls back after 15m, but waits only 1s for receipts if the campaign is cancelled or the recipient \
+             opts out; lengthen receipt_window",
         ),
         (with("", &[&silent, SMS]), usual(), "step 1: has no fallback_after, so it falls back only on failure"),
         (
@@ -678,13 +678,15 @@ fn probable_mistakes_get_a_warning_with_a_stable_code() {
         (
             with("", &["channel = \"WhatsApp\"\ntext = \"Hi\""]),
             usual(),
-            "step 1: is not a template, so WhatsApp accepts it only within 24 hours of a recipient's last message: 12 \
-             of 1,000 have an open window now; no later step applies, so messages without one when they are due are not sent",
+            "step 1: is free text, so WhatsApp accepts it only within 24 hours after a recipient's last message: 12 of \
+             1,000 recipients have such an open window now; a message to any other recipient is not sent, because no \
+             later step applies",
         ),
         (
             with("", &["channel = \"WhatsApp\"\ntext = \"Hi\"\nfallback_after = \"15m\"", SMS]),
             usual(),
-            "12 of 1,000 have an open window now; messages without one when they are due fall back to the next step",
+            "12 of 1,000 recipients have such an open window now; a message to any other recipient falls back to the next \
+             step",
         ),
         (
             with("", &[&WHATSAPP.replace("{{code}}", "100%"), SMS]),

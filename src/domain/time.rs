@@ -133,15 +133,15 @@ impl Sub<Span> for Timestamp {
 pub struct Span(i64);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a length of time; write a number and a unit, such as 90s, 15m, 12h or 2d")]
+#[error("\"{0}\" is not a length of time; write a number and a unit, such as 90s, 15m, 12 hours or 2d")]
 pub struct InvalidSpan(String);
 
 /// The words that an operator may write instead of a unit.
 const WORDS: [(&str, &[&str]); 4] = [
     ("d", &["day", "days"]),
-    ("h", &["hour", "hours"]),
-    ("m", &["min", "minute", "minutes"]),
-    ("s", &["sec", "second", "seconds"]),
+    ("h", &["hr", "hrs", "hour", "hours"]),
+    ("m", &["min", "mins", "minute", "minutes"]),
+    ("s", &["sec", "secs", "second", "seconds"]),
 ];
 const UNITS: [(&str, i64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
@@ -217,7 +217,8 @@ impl FromStr for Span {
             rest = rest[digits..].trim_start();
             let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
             let word = &rest[..letters];
-            let unit = WORDS.iter().find(|(_, words)| words.contains(&word)).map_or(word, |(unit, _)| unit);
+            let is_named = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+            let unit = WORDS.iter().find(|(_, words)| is_named(words)).map_or(word, |(unit, _)| unit);
             let (_, millis) = UNITS.iter().find(|(known, _)| *known == unit).ok_or_else(invalid)?;
             rest = rest[letters..].trim_start();
             total = count.checked_mul(*millis).and_then(|part| total.checked_add(part)).ok_or_else(invalid)?;

@@ -12,7 +12,7 @@ use super::word::serde_as_text;
 pub struct Zone(pub Tz);
 
 impl Zone {
-    /// UTC and every zone of a region and a place, in the order of their names; old names of zones are not among them.
+    /// UTC and every zone of a region and a place, in the order of their names. Some zones are listed by an old name as well.
     pub fn all() -> impl Iterator<Item = Self> {
         const OLD: [&str; 7] = ["Etc/", "US/", "Brazil/", "Canada/", "Chile/", "Mexico/", "SystemV/"];
         let is_of_place = |name: &str| name.contains('/') && !OLD.iter().any(|old| name.starts_with(old));

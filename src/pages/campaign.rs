@@ -230,10 +230,11 @@ impl LivePart<'_> {
     }
 
     /// When the remaining messages are sent, in a sentence.
-    fn forecast(&self) -> Option<String> {
+    /// When the first messages are done, and what limits them.
+    fn forecast(&self) -> Option<(String, String)> {
         let forecast = self.look.forecast.as_ref().filter(|_| !self.look.is_held && self.look.server)?;
         let left = about(forecast.done_at.since(self.look.at));
-        Some(format!("{} (in {left}){}", self.time(forecast.done_at), forecast.limited_by()))
+        Some((format!("{} (in {left})", self.time(forecast.done_at)), forecast.limited_by()))
     }
 
     fn latest(&self) -> Option<String> {

@@ -8,6 +8,7 @@ use super::frame::Frame;
 use super::preview::{button_name, class, language, media_name, values_alone};
 use super::show::Plain;
 use crate::clock::format_time_exactly;
+use crate::domain::text::list;
 use crate::domain::{Channel, Country, Msisdn, Outcome, StepIndex, Timestamp};
 use crate::report::{CodeFilter, CodeResult, MessageView, StepFact};
 use crate::story::{FactLine, Story};
@@ -138,6 +139,12 @@ pub struct LookedAt {
 impl RecipientsPage {
     const fn frame(&self) -> &Frame {
         &self.frame
+    }
+
+    /// The address of the whole list as a file.
+    fn file_path(&self) -> String {
+        let query = self.first.split_once('?').map_or("", |(_, query)| query);
+        format!("{}/recipients.csv?{query}", campaign_path(&self.campaign_id))
     }
 
     /// The address at which the listed recipients are sent to again, and the button that leads there.
@@ -271,20 +278,24 @@ impl MessagePage<'_> {
     }
 
     /// What an operator can do: for each step that failed for a known reason, or for the outcome alone.
-    fn advice(&self) -> Vec<(Option<Channel>, String)> {
+    fn advice(&self) -> Vec<(Vec<Channel>, String)> {
         let brief = &self.story.brief;
         let Some(outcome) = brief.outcome else { return Vec::new() };
-        let mut found: Vec<(Option<Channel>, String)> = Vec::new();
+        let mut found: Vec<(Vec<Channel>, String)> = Vec::new();
         if outcome == Outcome::Undelivered {
             for step in &brief.steps {
-                let text = step.reason.map(|reason| format!("{}.", reason.what_to_do));
-                let new = text.filter(|text| found.iter().all(|(_, known)| known != text));
-                found.extend(new.map(|text| (Some(step.brief.channel), text)));
+                let (channel, Some(reason)) = (step.brief.channel, step.reason) else { continue };
+                let text = format!("{}.", reason.what_to_do);
+                match found.iter_mut().find(|(_, known)| *known == text) {
+                    Some((channels, _)) if channels.contains(&channel) => {}
+                    Some((channels, _)) => channels.push(channel),
+                    None => found.push((vec![channel], text)),
+                }
             }
         }
         if found.is_empty() {
             let advice = self.frame.texts().on_messages.advice(outcome, brief.skipped);
-            found.extend(advice.map(|text| (None, text.to_owned())));
+            found.extend(advice.map(|text| (Vec::new(), text.to_owned())));
         }
         found
     }
@@ -334,6 +345,12 @@ impl FoundPage {
     const fn frame(&self) -> &Frame {
         &self.frame
     }
+}
+
+/// The channels that an advice is about, before it.
+fn about_channels(channels: &[Channel]) -> String {
+    let names: Vec<&str> = channels.iter().map(|channel| channel.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!("{}: ", list(&names)) }
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ fn the_advice_is_that_of_each_step_that_failed_for_a_reason() {
     let limit = step(0, Channel::WhatsApp, reason(131_049, "wait a day"));
     let number = step(1, Channel::Sms, reason(15, "check the number"));
     let one = page(vec![limit.clone(), step(1, Channel::Sms, None)], SentMessage::Missing);
-    assert!(one.contains("What to do:</strong> wait a day.</p>"), "{one}");
+    assert!(one.contains("What to do:</strong> WhatsApp: wait a day.</p>"), "{one}");
     let both = page(vec![limit.clone(), number], SentMessage::Missing);
     assert!(
         both.contains("<li>WhatsApp: wait a day.</li>") && both.contains("<li>SMS: check the number.</li>"),

@@ -157,6 +157,11 @@ impl Tables<'_> {
         self.of_country(country, Some(Standing::With(outcome)), country.outcome(outcome))
     }
 
+    /// Whether it says what to do, which readers without an account cannot.
+    pub(super) const fn is_for_operators(&self) -> bool {
+        self.recipients.is_some()
+    }
+
     /// The list of the recipients for whom the provider gave a reason.
     pub(super) fn with_code(&self, code: &CodeReport) -> Option<String> {
         let number = code.code.map_or_else(|| NO_CODE.to_owned(), |code| code.to_string());

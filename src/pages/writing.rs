@@ -100,6 +100,12 @@ impl Writing {
         WritingPage::ALL.iter().enumerate().map(each).collect()
     }
 
+    /// The address of this page, with the way back.
+    pub(super) fn again_path(&self) -> String {
+        let back = if self.is_from_review { "?from=review" } else { "" };
+        format!("{}{back}", self.own_path())
+    }
+
     /// The label of the button that saves the page and goes on.
     pub(super) fn next_label(&self) -> &'static str {
         if self.is_from_review { ENGLISH.wizard.back_to_review } else { ENGLISH.go_on }

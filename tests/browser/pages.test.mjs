@@ -78,7 +78,7 @@ test('without scripts, an operator signs in, finds a recipient, pauses and resum
   await page.getByRole('button', { name: 'Resume' }).click();
   await page.getByRole('link', { name: 'Recipients' }).click();
   const number = await page.locator('tbody th').first().innerText();
-  await page.getByLabel('Number or your own id').fill(number);
+  await page.getByLabel('Number, or id from the file').fill(number);
   await page.getByRole('button', { name: 'Search' }).click();
   assert.equal(await page.locator('tbody tr').count(), 1);
   await shared.volley.run('campaign', 'cancel', 'By links');

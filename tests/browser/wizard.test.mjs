@@ -30,20 +30,29 @@ for (const [device, options] of [['desktop', DESKTOP], ['phone', PHONE], ['by-li
     await look('route-wrong');
     await page.getByLabel('Falls back after').nth(1).fill('10m');
     await page.getByRole('button', { name: 'Save and continue' }).click();
-    await page.getByLabel('Name of the template').fill('promo');
-    await page.getByLabel('Language').fill('en');
-    await page.getByLabel('Category').selectOption('MARKETING');
-    await page.getByLabel('Values of the text').fill('{{FirstName|there}}\n{{Code}}');
+    await page.getByLabel('Template', { exact: true }).selectOption('promo|en|MARKETING');
+    if (options.javaScriptEnabled === false) await page.getByRole('button', { name: 'Show its fields' }).click();
+    await page.getByLabel('Web address of the image').fill('https://media.example/spring-1.jpg');
+    await page.getByLabel('Value of {{1}}').fill('{{FirstName|there}}');
+    await page.getByLabel('Value of {{2}}').fill('{{Code}}');
+    await page.getByLabel('End of the link').fill('{{Slug}}');
     const texts = page.getByLabel('Text', { exact: true });
     if (options.javaScriptEnabled === false) {
-      await texts.nth(1).fill('Hi {{FirstName|there}}');
+      await texts.nth(0).fill('Hi {{FirstName|there}}');
     } else {
-      await texts.nth(1).fill('Hi ');
+      await texts.nth(0).fill('Hi ');
       await page.locator('.chip', { hasText: 'FirstName' }).click();
     }
-    await texts.nth(2).fill('Your code is {{Code}}.');
+    await texts.nth(1).fill('Your code is {{Code}}.');
+    if (options.javaScriptEnabled !== false) {
+      // The link to another step saves what was typed.
+      await page.getByRole('link', { name: 'Time and limits' }).click();
+      await page.getByLabel('Time zone').waitFor();
+      await page.getByRole('link', { name: '4 Content' }).click();
+    }
     await page.getByRole('button', { name: 'Save and preview' }).click();
     await page.locator('.bubble.sms').first().waitFor();
+    await page.getByText('the spring collection is here', { exact: false }).first().waitFor();
     await look('content');
     await page.getByRole('button', { name: 'Save and continue' }).click();
     await look('time');

@@ -1,5 +1,7 @@
-//! The search of the page frame: for a campaign, a message, or a recipient by the number or the id of a client. It asks
-//! indexes alone.
+//! The search of the page frame: for a campaign, a message, or a recipient by the number or the id from the file. It reads
+//! indexes, and the sieves of one search of a recipient.
+
+use std::collections::{BTreeMap, HashSet};
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -23,6 +25,8 @@ use crate::store::{BatchFilter, Whom};
 const SHOWN: u32 = 50;
 /// The latest campaigns whose countries are those of a number without its country code.
 const CAMPAIGNS: u32 = 20;
+/// The files of a campaign whose countries count.
+const PARTS: usize = 8;
 /// The most countries for which a number is read.
 const COUNTRIES: usize = 10;
 /// The fewest digits of a number.
@@ -52,31 +56,20 @@ pub(super) async fn find(
     if let Some((batch, key)) = message_by_id(store, text).await? {
         return Ok(Redirect::to(&format!("/messages/{}", MessageId { key, tag: batch.tag })).into_response());
     }
+    let numbers = numbers_of(&shared, text).await?;
     let to_recipient = |number| Ok(Redirect::to(&recipient_path(number)).into_response());
-    let number = number_of(text);
-    if let Some(number) = number
-        && (has_code(text) || is_known(&shared, Whom::Number(number)).await?)
-    {
-        return to_recipient(number);
-    }
-    let mut numbers = Vec::new();
-    if looks_like_number(text) && !is_known(&shared, Whom::ClientId(text.to_owned())).await? {
-        numbers = read_at_home(&shared, text).await?;
-        let mut known = Vec::new();
-        for number in &numbers {
-            if is_known(&shared, Whom::Number(*number)).await? {
-                known.push(*number);
-            }
-        }
-        match known[..] {
-            [] => numbers.extend(number.filter(|number| !numbers.contains(number))),
-            [only] => return to_recipient(only),
-            _ => numbers = known,
-        }
+    if let ([number], true) = (&numbers[..], text.starts_with('+')) {
+        return to_recipient(*number);
     }
     let cursors = shared.cursors("found-pages", &text).await?;
     let from = cursors.position::<RecipientCursor>(&query.cursor)?;
     let found = messages_to(store, Whom::ClientId(text.to_owned()), from, SHOWN, |_, _| true).await?;
+    if let ([number], true) = (&numbers[..], found.messages.is_empty()) {
+        // Of a large installation, a part was searched: digits may still be an id that is further back.
+        if found.next.is_none() || is_known(&shared, Whom::Number(*number)).await? {
+            return to_recipient(*number);
+        }
+    }
     let mut rows: Vec<MessageView> = Vec::new();
     for (batch, messages) in &found.messages {
         rows.extend(MessageViews::of(store, batch).await?.read(messages).await?);
@@ -91,35 +84,38 @@ pub(super) async fn find(
     })
 }
 
-/// Whether a number is written with the code of its country.
-fn has_code(text: &str) -> bool {
-    text.starts_with('+') || text.starts_with("00")
-}
-
-fn looks_like_number(text: &str) -> bool {
+/// The numbers that a text may be: one if it has a country code, else those of the countries of the latest campaigns.
+async fn numbers_of(shared: &Shared, text: &str) -> Answer<Vec<Msisdn>> {
+    let whole = number_of(text);
+    if text.starts_with('+') || text.starts_with("00") {
+        return Ok(whole.into_iter().collect());
+    }
     let is_part = |c: char| c.is_ascii_digit() || c.is_whitespace() || "-()./".contains(c);
-    text.chars().all(is_part) && text.chars().filter(char::is_ascii_digit).count() >= DIGITS
-}
-
-/// The numbers that a text without a country code may be, by the countries of the latest campaigns.
-async fn read_at_home(shared: &Shared, text: &str) -> Answer<Vec<Msisdn>> {
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    if digits < DIGITS || !text.chars().all(is_part) {
+        return Ok(Vec::new());
+    }
     let mut numbers = Vec::new();
     for country in home_countries(shared).await? {
         let read = number_of_program(text, Some(country)).filter(|(_, of)| *of == country);
         numbers.extend(read.map(|(number, _)| number).filter(|number| !numbers.contains(number)));
     }
-    Ok(numbers)
+    // Without such a country, the code may be written without a sign before it.
+    Ok(if numbers.is_empty() { whole.into_iter().collect() } else { numbers })
 }
 
 /// The countries of the recipients of the latest campaigns: first those that were given for numbers without a country code,
 /// then those of most recipients.
 async fn home_countries(shared: &Shared) -> Answer<Vec<Country>> {
     let store = shared.store.as_ref();
-    let mut given: Vec<Country> = Vec::new();
-    let mut counted = std::collections::BTreeMap::<Country, u64>::new();
-    for (batch, _) in store.batch_page(BatchFilter::default(), None, CAMPAIGNS).await?.batches {
+    let (mut given, mut seen): (Vec<Country>, _) = (Vec::new(), HashSet::new());
+    let mut counted = BTreeMap::<Country, u64>::new();
+    let filter = BatchFilter { is_campaign: Some(true), ..BatchFilter::default() };
+    for (batch, _) in store.batch_page(filter, None, CAMPAIGNS).await?.batches {
+        let parts = store.parts_of(batch.id).await?;
+        let new = parts.iter().take(PARTS).filter(|part| seen.insert(part.id));
         // The record of a newer version, or a damaged one, only makes the search poorer.
-        for record in store.parts_of(batch.id).await?.iter().filter_map(|part| ImportRecord::of(part).ok()) {
+        for record in new.filter_map(|part| ImportRecord::of(part).ok()) {
             given.extend(record.country.filter(|country| !given.contains(country)));
             for (country, recipients) in record.summary.unwrap_or_default().countries {
                 *counted.entry(country).or_default() += recipients;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
 use super::admit::Session;
 use super::campaigns::{with_cursor, without_cursor};
+use super::download;
 use super::frame::page;
 use super::results::{ensure_kept, may_repeat, repeatable_of};
 use crate::api::Shared;
@@ -18,17 +20,19 @@ use crate::campaign::{SentText, SentTexts, sent_texts};
 use crate::domain::{Loaded, MessageId, Msisdn, Outcome, Plan, State as MessageState, StepIndex};
 use crate::pages::{
     LookedAt, MessagePage, NO_CODE, Part, Place, RecipientFilter, RecipientsPage, Repeatable, SentMessage, SentStep,
-    Standing,
+    Standing, texts,
 };
 use crate::report::{
-    CodeFilter, CodeResult, MessageViews, Report, StepFact, as_counted, message_by_id, messages_from,
-    messages_to_within, messages_with_code, numbers_of, retain_with_code,
+    CodeFilter, CodeResult, MessageView, MessageViews, Report, StepBrief, StepFact, as_counted, message_by_id,
+    messages_from, messages_to_within, messages_with_code, numbers_of, retain_with_code,
 };
-use crate::store::{Batch, Store, Whom};
+use crate::store::{self, Batch, Store, Whom};
 use crate::story;
 
 /// Messages of a page.
 const SHOWN: u32 = 50;
+/// Messages of a list that are read at a time for its file.
+const READ: u32 = 1_000;
 
 /// Which recipients are listed. An empty field of the form is none.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -101,13 +105,18 @@ impl RecipientFilter {
     }
 
     /// One page of the wanted messages, and where the next one begins.
-    async fn page(&self, store: &dyn Store, batch: &Batch, from: u32) -> Answer<(Vec<Loaded>, Option<u32>)> {
+    async fn page(
+        &self,
+        store: &dyn Store,
+        batch: &Batch,
+        (from, most): (u32, u32),
+    ) -> store::Result<(Vec<Loaded>, Option<u32>)> {
         let wanted = |message: &Loaded| self.wants(batch, message);
         Ok(match (self.whom.as_deref().map(whom), self.code) {
-            (None, None) => messages_from(store, batch, from, SHOWN, wanted).await?,
-            (None, Some(code)) => messages_with_code(store, batch, (from, SHOWN), code, wanted).await?,
+            (None, None) => messages_from(store, batch, from, most, wanted).await?,
+            (None, Some(code)) => messages_with_code(store, batch, (from, most), code, wanted).await?,
             (Some(whom), code) => {
-                let (mut messages, next) = messages_to_within(store, batch, whom, from, SHOWN, wanted).await?;
+                let (mut messages, next) = messages_to_within(store, batch, whom, from, most, wanted).await?;
                 if let Some(code) = code {
                     retain_with_code(store, batch, &mut messages, code).await?;
                 }
@@ -135,7 +144,7 @@ pub(super) async fn of_campaign(
     let filter = query.filter();
     let cursors = shared.cursors("recipient-pages", &(batch.id.0, &query)).await?;
     let from = cursors.position::<u32>(&query.cursor)?.unwrap_or(0);
-    let (messages, next) = filter.page(store, &batch, from).await?;
+    let (messages, next) = filter.page(store, &batch, (from, SHOWN)).await?;
     let is_full = messages.len() == SHOWN as usize;
     let looked_at = match next.filter(|_| filter.whom.is_none() && !is_full) {
         Some(next) => Some(LookedAt { looked: next, all: numbers_of(store, &batch).await? }),
@@ -157,6 +166,42 @@ pub(super) async fn of_campaign(
         first: without_cursor(&uri),
         next: next.map(|next| with_cursor(&uri, &next)),
     })
+}
+
+/// The recipients of a list as a file: what the page shows of each, read as the browser takes them.
+pub(super) async fn list_csv(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    Query(query): Query<RecipientsQuery>,
+    call: Call,
+) -> Answer<Response> {
+    let batch = found(&shared, &call, &campaign).await?;
+    ensure_kept(&batch)?;
+    let t = texts();
+    let header = [t.number, t.client_id, t.outcome, t.story].map(str::to_owned).to_vec();
+    let (list, store) = (Arc::new((batch, query.filter())), Arc::clone(&shared.store));
+    let named = Arc::clone(&list);
+    let pages = stream::try_unfold(Some(0), move |from| {
+        let (list, store) = (Arc::clone(&list), Arc::clone(&store));
+        async move {
+            let Some(from) = from else { return Ok(None) };
+            let (batch, filter) = &*list;
+            let (messages, next) = filter.page(store.as_ref(), batch, (from, READ)).await?;
+            let rows = MessageViews::of(store.as_ref(), batch).await?.read(&messages).await?;
+            Ok(Some((rows.iter().map(cells).collect(), next)))
+        }
+    });
+    download::table(&shared, Some(&named.0.display_name()), "recipients.csv", header, pages)
+}
+
+/// A recipient of a list, as its file has it.
+fn cells(row: &MessageView) -> Vec<String> {
+    let (t, own) = (texts(), texts().on_messages);
+    let outcome = row.outcome.map_or_else(|| own.state_name(row.state), |outcome| t.outcome_name(outcome));
+    let result = |step: &StepBrief| format!("{} {}: {}", step.step, step.channel, own.step_result(step));
+    let results: Vec<String> = row.steps.iter().map(result).collect();
+    let id = row.client_message_id.as_deref().unwrap_or_default();
+    vec![row.msisdn.to_string(), id.to_owned(), outcome.to_owned(), results.join("; ")]
 }
 
 /// Whom of a list the campaign can be sent to again.

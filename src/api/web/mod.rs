@@ -63,6 +63,7 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/campaigns/{campaign}/live", get(live::live))
         .route("/campaigns/{campaign}/course.csv", get(campaigns::course_csv))
         .route("/campaigns/{campaign}/recipients", get(messages::of_campaign))
+        .route("/campaigns/{campaign}/recipients.csv", get(messages::list_csv))
         .route("/campaigns/{campaign}/events", get(events::of_campaign))
         .route("/campaigns/{campaign}/start", post(decisions::start))
         .route("/campaigns/{campaign}/pause", post(decisions::pause))

@@ -4,7 +4,8 @@ use super::fill;
 use crate::campaign::route_templates::PlanTemplates;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::domain::{Channel, MessageKey, Msisdn, Plan, StepIndex, Timestamp};
+use crate::domain::{Channel, MessageKey, Msisdn, Plan, State, StepIndex, Timestamp};
+use crate::report::as_counted;
 use crate::store::{self, Batch, MessageFacts, Store};
 use crate::template::preview::{BoundMessage, Bubble};
 
@@ -57,9 +58,10 @@ pub async fn sent_texts(
             places.push((attempt.step, Some(attempt.intent.unwrap_or(attempt.answered))));
         }
     }
-    let present = message.present.step;
-    if message.present.outcome().is_none() && places.iter().all(|(step, _)| *step != present) {
-        places.push((present, None));
+    let present = as_counted(batch, &message.present);
+    if present.outcome().is_none() && places.iter().all(|(step, _)| *step != present.step) {
+        let begun = if let State::Sending { intent, .. } = present.state { Some(intent) } else { None };
+        places.push((present.step, begun));
     }
     places.sort();
     let editions = store.editions(batch.id).await?;

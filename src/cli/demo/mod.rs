@@ -6,6 +6,7 @@
 mod outcome;
 mod samples;
 mod setup;
+mod templates;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -65,6 +66,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let store = context.store().await?;
     let provider = Provider::start(&setup, args.seed).await?;
     let server = Server::start(&context, Arc::clone(&store), setup.listener).await?;
+    templates::fetch(&context, &store).await?;
     if !args.json {
         let folder = setup.folder.path().display();
         out::talk(format_args!(
@@ -165,8 +167,9 @@ impl Provider {
             setup.provider_listener.lock().await.take().context("the practice provider has started already")?;
         let address = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
-        let model =
+        let mut model =
             simulator::Model::new(setup::profile(setup.recipients_reply), seed).with_key(Some(setup.api_key.clone()));
+        templates::create(&mut model, &setup.api_key, setup.context.now())?;
         let options = simulator::SimulatorOptions { webhook: Some(setup.webhook()), journal: None };
         let clock = Arc::clone(&setup.context.clock);
         let task = tokio::spawn(simulator::serve(listener, model, options, clock, stop.clone()));

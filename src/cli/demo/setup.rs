@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 use super::Args;
+use super::templates::{ACCOUNT, CHANNEL};
 use crate::api;
 use crate::audience::write_demo;
 use crate::cli::words::shell;
@@ -186,6 +187,8 @@ name = "whatsapp"
 channel = "WhatsApp"
 rate = "{rate}/s"
 number = "+6531234567"
+account_id = "{ACCOUNT}"
+channel_id = "{CHANNEL}"
 tier = "{tier}"
 
 [[lane]]
@@ -238,6 +241,7 @@ receipt_window = "5s"
 pub(super) fn profile(recipients_reply: bool) -> Profile {
     let latency = |millis, spread| Latency { median: Span::from_millis(millis), spread };
     let mut profile = Profile { answer_after: Some(latency(30, 2.0)), ..Profile::default() };
+    profile.templates.approved_after = Span::ZERO;
     for channel in [Channel::WhatsApp, Channel::Viber, Channel::Sms] {
         if let Some(delivery) = profile.channels.get_mut(&channel) {
             delivery.sent_after = latency(150, 2.0);

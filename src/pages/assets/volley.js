@@ -116,6 +116,7 @@ for (const chip of document.querySelectorAll("[data-insert]")) {
     const target = field || document.querySelector("textarea");
     if (!target) return;
     target.setRangeText(chip.dataset.insert, target.selectionStart, target.selectionEnd, "end");
+    target.dispatchEvent(new Event("input", { bubbles: true }));
     target.focus();
   });
 }
@@ -210,6 +211,22 @@ for (const list of document.querySelectorAll("[data-reorder]")) {
     grip.addEventListener("pointerup", () => end(true));
     grip.addEventListener("pointercancel", () => end(false));
     document.addEventListener("keydown", (event) => { if (event.key === "Escape") end(false); });
+  }
+}
+
+// What is entered for a new campaign is saved when another step is opened, and left by other links only after a question.
+const kept = document.querySelector("form[data-kept]");
+if (kept) {
+  let isChanged = false;
+  kept.addEventListener("input", () => { isChanged = true; });
+  kept.addEventListener("submit", () => { isChanged = false; });
+  addEventListener("beforeunload", (event) => { if (isChanged) event.preventDefault(); });
+  for (const link of document.querySelectorAll("ol.way a")) {
+    link.addEventListener("click", (event) => {
+      if (!isChanged || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      submitAs(kept, `to-${link.pathname.split("/").pop()}`);
+    });
   }
 }
 

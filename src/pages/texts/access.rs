@@ -11,7 +11,7 @@ texts! {
     AccessTexts;
 
     // All of them.
-    may = "May";
+    may = "Scopes";
     limits = "Limits";
     last_use = "Last use";
     never = "Never";

@@ -53,7 +53,7 @@ texts! {
     mend_lead = "Rows whose number you changed on this page become another audience.";
     mend_lead_campaign = "Rows whose number you changed on this page become another audience of the campaign.";
     mend_unchanged = "Import the unchanged rows of this page too";
-    mend_unchanged_hint = "Such as after a change of the country.";
+    mend_unchanged_hint = "For example after you have chosen another country above.";
     mend_button = "Import corrected rows";
     nothing_to_mend = "No number was changed, so nothing was imported.";
     upload_corrected = "Or upload a corrected file";

@@ -41,11 +41,14 @@ texts! {
     country = "Country";
     country_hint = "Two letters, such as SG.";
     code = "Code of the provider";
-    code_hint = "A number, or none.";
-    result = "Reported";
-    any_result = "At any time";
-    rejected = "In the answer to the submission";
-    undelivered = "After the submission";
+    download_list = "Download this list";
+    none_so_far = "No message with this id was found yet. Go on to search older campaigns.";
+    nothing_sent = "Nothing was sent.";
+    code_hint = "A number, or the word none for failures without a code.";
+    result = "Kind of failure";
+    any_result = "Any";
+    rejected = "Rejected, at the submission";
+    undelivered = "Undelivered, after the submission";
 }
 
 /// A status within a sentence.
@@ -93,8 +96,8 @@ impl MessageTexts {
             StepResult::CouldNotLeave => "could not be submitted in time".to_owned(),
             StepResult::OutsideWindow => "no open 24-hour window".to_owned(),
             StepResult::MissingVariable => "a value is missing".to_owned(),
-            StepResult::NoReceipt => with_best("no receipt".to_owned()),
-            StepResult::Unknown => "unknown whether it was submitted".to_owned(),
+            StepResult::NoReceipt => with_best("no final receipt".to_owned()),
+            StepResult::Unknown => "unknown whether the provider accepted it".to_owned(),
             StepResult::Submitted => with_best("submitted".to_owned()),
             StepResult::NotSent => "not sent".to_owned(),
         }
@@ -119,9 +122,11 @@ impl MessageTexts {
             Outcome::Undelivered => "The recipient was not reached: the last step failed.",
             Outcome::Silent => "No receipt says whether the last step arrived. The recipient may have the message.",
             Outcome::Unknown => {
-                "It is unknown whether the provider has the last submission. The recipient may have the message."
+                "It is unknown whether the provider accepted the last message. The recipient may have it."
             }
-            Outcome::Expired => "The recipient was not reached: the time was over before the next step was submitted.",
+            Outcome::Expired => {
+                "The recipient was not reached: a deadline passed before the next step could be submitted."
+            }
             Outcome::Cancelled => "Nothing was sent: the campaign was cancelled first.",
             Outcome::Skipped => match skipped {
                 Some(SkipReason::OptedOut) => "Nothing was sent: the recipient has opted out.",
@@ -143,16 +148,18 @@ impl MessageTexts {
             Outcome::Silent | Outcome::Unknown => {
                 Some("wait, a later receipt still counts. If you send again, the recipient may get the message twice.")
             }
-            Outcome::Expired => Some("send again. A later end, or more time until a recipient is given up, helps."),
+            Outcome::Expired => Some("send again, with a later end of first messages or a longer time for all steps."),
             Outcome::Cancelled => Some("send again, if the message is still wanted."),
             Outcome::Skipped => match skipped? {
                 SkipReason::OptedOut => Some("nothing, until the recipient opts in again."),
-                SkipReason::MissingVariable => {
-                    Some("add the value to the recipient file, or a default to the text, and use the campaign again.")
-                }
+                SkipReason::MissingVariable => Some(
+                    "add the value to the recipient file, or a default to the text, then press Use again on the campaign.",
+                ),
                 SkipReason::OutsideWindow => Some("use a template: it needs no open window."),
-                SkipReason::Excluded => Some("remove the number from the exclusions, and use the campaign again."),
-                SkipReason::NoStep => Some("add a step for this country, and use the campaign again."),
+                SkipReason::Excluded => {
+                    Some("remove the number from the exclusions, then press Use again on the campaign.")
+                }
+                SkipReason::NoStep => Some("add a step for this country, then press Use again on the campaign."),
             },
         }
     }
@@ -178,11 +185,11 @@ impl MessageTexts {
         let recipients = plural(recipients.plain(), "recipient", "recipients");
         match outcome {
             None | Some(Outcome::Reached) => format!("Send again to the {recipients} not reached"),
-            Some(Outcome::Undelivered) => format!("Send again to the {recipients} with failed messages"),
-            Some(Outcome::Silent) => format!("Send again to the {recipients} without a receipt"),
+            Some(Outcome::Undelivered) => format!("Send again to the {recipients} whose last step failed"),
+            Some(Outcome::Silent) => format!("Send again to the {recipients} without a final receipt"),
             Some(Outcome::Unknown) => format!("Send again to the {recipients} with an unknown result"),
-            Some(Outcome::Expired) => format!("Send again to the {recipients} whose time was over"),
-            Some(Outcome::Cancelled) => format!("Send again to the {recipients} who were cancelled"),
+            Some(Outcome::Expired) => format!("Send again to the {recipients} whose deadline passed"),
+            Some(Outcome::Cancelled) => format!("Send again to the {recipients} whose message was cancelled"),
             Some(Outcome::Skipped) => format!("Send again to the {recipients} who were skipped"),
         }
     }
@@ -190,7 +197,9 @@ impl MessageTexts {
     /// Those among the recipients not reached who may have the message.
     pub fn may_have_it(&self, recipients: impl Plain<i64>) -> String {
         let recipients = plural(recipients.plain(), "more recipient", "more recipients");
-        format!("{recipients} may have the message: no receipt came, or the result is unknown.")
+        format!(
+            "{recipients} may have the message: no final receipt came, or it is unknown whether the provider accepted it."
+        )
     }
 
     /// How much of a long list this page has looked at.

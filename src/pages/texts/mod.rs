@@ -165,7 +165,7 @@ texts! {
     latest_events = "Latest events";
     no_events = "Nothing has happened yet.";
     left_out = "Rows left out";
-    left_out_lead = "Rows of the recipient file that became no message.";
+    left_out_lead = "Rows of the recipient file for which no message was made.";
     reason = "Reason";
     rows = "Rows";
     delivered_twice = "delivered twice";
@@ -178,16 +178,16 @@ texts! {
 
     // Cancelling.
     cancel_title = "Cancel this campaign?";
-    cancel_lead = "Once you confirm, nothing more is sent. This cannot be undone.";
+    cancel_lead = "After you confirm, no further message is submitted. Messages that are being submitted now may still arrive. This cannot be undone.";
     cancel_confirm = "Cancel the campaign";
     keep_it = "Do not cancel";
     reason_label = "Reason (shown in the events)";
 
     // Recipients of a campaign, and one message.
     number = "Number";
-    client_id = "Your id";
+    client_id = "Id from the file";
     message = "Message";
-    whom = "Number or your own id";
+    whom = "Number, or id from the file";
     search = "Search";
     story = "What happened";
     rule = "rule";
@@ -201,13 +201,13 @@ texts! {
     expiry = "Expiry";
     messages_to = "Messages to";
     no_messages = "No message was found.";
-    no_messages_hint = "Write a number with its country code, such as +6591234567. Without it, a number is searched in the countries of the latest campaigns. Ids and names of campaigns are written in full.";
+    no_messages_hint = "Write a number with its country code, such as +6591234567. Without it, a number is searched in the countries of the latest campaigns. Enter an id, or the name of a campaign, in full.";
     // Lanes.
     no_lanes = "There are no lanes yet.";
     no_lanes_hint = "A lane is one sender on one channel. Add a [[lane]] to volley.toml, then restart the server.";
     tier = "Tier";
     in_24h = "recipients in the last 24 hours";
-    wait_for_it = "messages wait for a slot";
+    wait_for_it = "messages wait until it is released";
     provider_says = "The provider reports";
 
     // Writing a campaign.
@@ -262,7 +262,7 @@ texts! {
     remove_step = "Remove step";
     content_lead = "Click a column to insert its value. {{Column|there}} writes “there” if the value is missing.";
     template = "Template";
-    no_template = "No template: free text to recipients who wrote in the last 24 hours";
+    no_template = "No template (free text, only to recipients who wrote to you in the last 24 hours)";
     template_name = "Name of the template";
     template_hint = "";
     template_language = "Language";
@@ -286,23 +286,23 @@ texts! {
     start_at = "Start at";
     start_at_hint = "Leave empty to start at the launch.";
     time_zone = "Time zone";
-    time_zone_hint = "Of the start and the end. Quiet hours use each recipient's local time unless they name a zone.";
+    time_zone_hint = "Applies to the start and the end. With each recipient's local time, the end is by your own zone.";
     spread = "Spread first messages over";
     spread_hint = "Such as 2h. Leave empty to send as fast as the lanes allow.";
     hours_group = "Hours and deadlines";
     quiet_hours = "Quiet hours";
-    quiet_hours_hint = "Nothing is sent then. Such as 21:00-08:00.";
-    end = "No first message after";
-    end_hint = "Leave empty for no end.";
+    quiet_hours_hint = "Nothing is sent then. Such as 21:00-08:00, by the clock of each recipient unless you add a zone.";
+    end = "End of first messages";
+    end_hint = "No first message is sent later. Leave empty for no end.";
     ttl = "Time for all steps";
-    ttl_hint = "Such as 24h after the first submission. No later step is sent. Leave empty for no limit.";
+    ttl_hint = "Such as 24h. No step is sent later than this after the first submission. Leave empty for no limit.";
     limits_group = "Limits";
-    max_messages = "Most messages";
+    max_messages = "Maximum number of messages";
     max_messages_hint = "Of all steps together. Leave empty for no limit.";
     budget = "Budget";
     budget_hint = "Such as 100 EUR, by your price list. Leave empty for no budget.";
-    pause_when = "Pause if";
-    pause_when_hint = "Such as: delivered < 60% after 1000. Leave empty for no rule.";
+    pause_when = "Pause the campaign if";
+    pause_when_hint = "Such as: undelivered > 20% of the last 1000. Leave empty for no rule.";
     launch_as_draft = "Save as a draft";
 }
 
@@ -377,7 +377,9 @@ impl Texts {
             Done::Started => "The campaign is started.",
             Done::Paused => "The campaign is paused.",
             Done::Resumed => "The campaign is resumed. No message that was submitted is sent again.",
-            Done::Cancelled => "The campaign is cancelled. Its certificate is among the events below.",
+            Done::Cancelled => {
+                "The campaign is cancelled. The events below say how many messages were sent, and how many were not."
+            }
             Done::Changed => "The campaign is changed. The change applies to every message that was not submitted.",
             Done::Unchanged => self.results.nothing_changed,
         }
@@ -398,11 +400,11 @@ impl Texts {
     /// What an outcome means.
     pub fn outcome_hint(&self, outcome: impl Plain<Outcome>) -> &'static str {
         match outcome.plain() {
-            Outcome::Reached => "a step met its success status",
+            Outcome::Reached => "a step got the status that counts as reached",
             Outcome::Undelivered => "the last step failed",
-            Outcome::Silent => "no receipt came for the last step",
-            Outcome::Unknown => "it is unknown whether the provider has the last step",
-            Outcome::Expired => "its time was over before it was sent",
+            Outcome::Silent => "no final receipt came for the last step",
+            Outcome::Unknown => "it is unknown whether the provider accepted the last message",
+            Outcome::Expired => "a deadline passed before the next step could be sent",
             Outcome::Cancelled => "it was cancelled before it was sent",
             Outcome::Skipped => "opted out or excluded, or no step could be sent",
         }
@@ -420,9 +422,9 @@ impl Texts {
     pub fn cancel_effects(&self, to_submit: i64, to_come: i64, reached: i64) -> [String; 3] {
         let recipients = |number| self.recipients_count(number);
         [
-            format!("{}: no message is sent, except one that is being submitted.", recipients(to_submit)),
-            format!("{}: receipts may still come; no fallback is sent.", recipients(to_come)),
-            format!("{}: reached; nothing changes.", recipients(reached)),
+            format!("{} get no message, unless theirs is being submitted now.", recipients(to_submit)),
+            format!("{} have a message whose receipts may still come; no fallback is sent.", recipients(to_come)),
+            format!("{} reached: nothing changes.", recipients(reached)),
         ]
     }
 

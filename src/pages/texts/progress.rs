@@ -25,7 +25,7 @@ texts! {
     at_step = "Step";
     any_step = "Any";
     fact = "Result at the step";
-    any_fact = "Is or ended there";
+    any_fact = "Any: is at this step, or ended at it";
     nothing_submitted = "Nothing was submitted yet.";
     nothing_submitted_hint = "The first figures appear with the first submission.";
     no_receipt_yet = "No receipt has come yet.";

@@ -44,7 +44,7 @@ texts! {
     currency = "Currency";
     messages = "Messages";
     ended = "Ended the step";
-    ended_hint = "Ended the step: messages whose step ended by this reason. For the others, the step was retried or already over.";
+    ended_hint = "Ended the step: how many of these messages ended their step for this reason. The others were retried, or their step had already ended.";
     country_costs_hint = "By the prices at the launch. The cost of a country with SMS is not known here, because an SMS is priced by its parts.";
 
     // A link to the report.
@@ -72,17 +72,17 @@ texts! {
     again_title = "Send again";
     again_lead = "A new campaign, with the messages of this one. This campaign and its report stay as they are.";
     whom = "Send to recipients with the outcome";
-    none_again = "No recipient has an outcome that can be sent again.";
+    none_again = "This campaign has no recipient to send to again.";
     only_to = "Send again only to";
     new_name = "Name of the new campaign";
-    new_name_hint = "A name is used once, so a second click sends nothing.";
+    new_name_hint = "A name that no other campaign has.";
     send_now = "Send again now";
     do_not = "Go back";
     what_they_get = "What is sent";
     same_route = "The same messages, on the same steps and lanes:";
     not_sent_again = "Who gets nothing";
     choose_an_outcome = "choose at least one outcome";
-    limits_again = "Limits, budget and stop rules apply again, from zero.";
+    limits_again = "Limits, budget and rules for a pause apply again, from zero.";
     no_times_again = "Start and end of this campaign do not apply.";
     one_clock_again = "It starts at one time for all, not by each recipient's clock.";
     opted_out_again = "Recipients who have opted out get nothing.";
@@ -91,10 +91,10 @@ texts! {
 
     // Using it again.
     use_again = "Use again";
-    use_again_lead = "Writes a new campaign like this one. You can change everything before the launch.";
-    taken_over = "Taken over";
-    not_taken_over = "Not taken over";
-    write_it = "Write the new campaign";
+    use_again_lead = "Volley copies this campaign into a new unfinished campaign. You can change everything before the launch.";
+    taken_over = "Copied";
+    not_taken_over = "Not copied";
+    write_it = "Copy the campaign";
     kept_rules = "Hours, limits and rules";
     lost_recipients = "The recipients: they were imported for this campaign alone, so choose or upload them again";
     lost_selection = "The selection and the exclusion of recipients, if there were any";
@@ -105,16 +105,16 @@ texts! {
     change_title = "Change this campaign";
     change_lead = "A change applies at once to every message that was not submitted. Empty a field to remove its rule.";
     change_name_hint = "The former name is free again.";
-    change_start_hint = "Only before it has started. Empty: at once.";
+    change_start_hint = "Leave empty to start at once.";
     change_end_hint = "No first message is sent later.";
     with_offset = "With an offset, such as 2026-12-01T09:00+08:00.";
-    hours_of_all = "They replace those of every step.";
+    hours_of_all = "These hours replace the hours of every step.";
     send_window = "Send only in";
-    send_window_hint = "Such as Mon-Fri 09:00-18:00. Empty: at any time.";
+    send_window_hint = "Such as Mon-Fri 09:00-18:00. Leave empty to send at any time.";
     holidays = "Days without messages";
     holidays_hint = "Such as 2026-12-25, 2026-12-26.";
-    hold_paid_when = "Hold the next paid step when";
-    hold_paid_when_hint = "Such as: delivered < 60% after 1000.";
+    hold_paid_when = "Hold the next step that costs money if";
+    hold_paid_when_hint = "Such as: undelivered > 50% of the last 1000.";
     rules_group = "Rules";
     save_changes = "Save the changes";
     save_step = "Save step";
@@ -155,20 +155,20 @@ impl ResultTexts {
     /// Where a code comes from.
     pub fn where_from(&self, result: &str) -> &'static str {
         match result {
-            "rejected" => "refused when it was submitted",
-            _ => "reported after it was submitted",
+            "rejected" => "rejected, at the submission",
+            _ => "undelivered, after the submission",
         }
     }
 
     /// What to know before recipients with an outcome are sent to again.
     pub fn again_note(&self, outcome: impl Plain<Outcome>) -> &'static str {
         match outcome.plain() {
-            Outcome::Silent | Outcome::Unknown => "may have got the message: some may get it twice",
-            Outcome::Skipped => "skipped again, unless the reason is over",
+            Outcome::Silent | Outcome::Unknown => "the message may have arrived, so some may get it twice",
+            Outcome::Skipped => "skipped again if the reason still applies",
             Outcome::Undelivered => "the last step failed",
-            Outcome::Expired => "its time was over before it was sent",
-            Outcome::Cancelled => "cancelled before it was sent",
-            Outcome::Reached => "has got the message",
+            Outcome::Expired => "a deadline passed before the next step could be sent",
+            Outcome::Cancelled => "the message was cancelled before it was sent",
+            Outcome::Reached => "the message has arrived",
         }
     }
 

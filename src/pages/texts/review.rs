@@ -23,8 +23,8 @@ texts! {
     time = "Time";
     starts = "Starts";
     at_once = "at the launch";
-    first_messages_by = "First messages sent by";
-    last_message_by = "Last fallback sent by, at the latest";
+    first_messages_by = "All first messages sent before";
+    last_message_by = "Last fallback sent before, at the latest";
     cost = "Cost";
     cost_first = "If no message falls back";
     cost_most = "If every message falls back";

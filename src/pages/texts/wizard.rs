@@ -25,9 +25,9 @@ texts! {
 
     // Discarding.
     discard_ask = "Discard…";
-    discard_title = "Discard this campaign?";
+    discard_title = "Discard this unfinished campaign?";
     discard_lead = "Its steps, texts and settings are removed. Imported recipients stay. This cannot be undone.";
-    discard_confirm = "Discard the campaign";
+    discard_confirm = "Discard it";
     keep_writing = "Keep it";
 
     // The route.
@@ -45,6 +45,8 @@ texts! {
     other_template = "Another template, by its name";
     fetch_to_choose = "Fetch them to choose one from a list";
     show_fields = "Show its fields";
+    no_step_yet = "A message needs a step first.";
+    to_route = "Add a step on Route";
     too_long = "Too long:";
 
     // The time.

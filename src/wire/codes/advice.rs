@@ -142,7 +142,7 @@ impl Reason {
             Device => ("the device or its app", "use another channel; the device or its app cannot show this message"),
             Absent => (
                 "the device was out of reach",
-                "send again later, or give the step more time; the device was off, full or out of reach",
+                "send again later, or give the step more time; the device was off, out of memory or out of reach",
             ),
             Blocked => {
                 ("the recipient has blocked the sender", "do not send to this recipient on this channel any more")
@@ -153,8 +153,8 @@ impl Reason {
             ),
             MarketingLimit => (
                 "WhatsApp's limit on marketing for each recipient",
-                "wait a day or more before you send again on WhatsApp, which limits the marketing that a recipient gets \
-                 from all businesses; or use another channel. Sending again at once fails again",
+                "use another channel, or send again after a day or more; WhatsApp limits how much marketing a recipient gets \
+                 from all businesses",
             ),
             Experiment => (
                 "an experiment of WhatsApp",
@@ -176,10 +176,10 @@ impl Reason {
             ),
             Content => (
                 "the text or a value in it",
-                "check the values of this recipient, and the text, against the limits of the channel or the template",
+                "check the text and the recipient's values against the limits of the channel or the template",
             ),
             Media => {
-                ("the media or its address", "check that the address of the media is complete and open to everyone")
+                ("the media or the link to it", "check that the link to the media is complete and needs no sign-in")
             }
             Expiry => ("the time until the message expires", "set a time within the limits of the channel"),
             Network => (
@@ -194,7 +194,7 @@ impl Reason {
             Sender(SenderPart::Step, remedy) => ("the content of the step", remedy.sentence()),
             Unsaid => (
                 "not given",
-                "send again later; if many messages fail like this, ask the provider's support and name the ids below",
+                "send again later; if many messages fail like this, ask the provider's support with the ids on the page of a message",
             ),
         };
         Advice { cause, what_to_do }
@@ -227,6 +227,6 @@ mod tests {
         assert_eq!((of_receipt(0), of_receipt(999), Reason::of_receipt(None)), (Unsaid, Unsaid, Unsaid));
         assert_eq!((of_receipt(131_050), of_receipt(46)), (OptedOut, Absent));
         assert!(of_receipt(42).advice().what_to_do.contains("top up the account's credit"));
-        assert!(of_receipt(131_049).advice().what_to_do.starts_with("wait a day or more"));
+        assert!(of_receipt(131_049).advice().what_to_do.starts_with("use another channel, or send again after a day"));
     }
 }

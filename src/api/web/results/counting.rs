@@ -15,14 +15,18 @@ use crate::report::{Breakdown, CopyProgress, breakdown};
 const AT_ONCE: usize = 2;
 /// Workbooks that are written at a time.
 const WORKBOOKS_AT_ONCE: usize = 1;
-/// Campaigns whose tables are kept in memory. The one counted first goes first.
+/// Campaigns whose tables are kept in memory.
 const KEPT: usize = 64;
+/// Messages of a campaign that is counted when its page is opened. It takes a fraction of a second.
+pub(super) const FEW: u32 = 10_000;
 
 /// The tables of a campaign.
 #[derive(Debug)]
 pub(in crate::api) struct CountedTables {
     pub(in crate::api) tables: Breakdown,
     pub(in crate::api) at: Timestamp,
+    /// Those that were counted.
+    recipients: i64,
 }
 
 /// Where a count is.
@@ -74,10 +78,11 @@ impl Countings {
         let mut all = self.of.lock();
         all.insert(batch, stage);
         while all.len() > KEPT {
+            // First what is counted again in no time, then what was counted first.
             let time = |stage: &Stage| match stage {
                 Stage::Counting { .. } => None,
-                Stage::Failed(_) => Some(Timestamp::default()),
-                Stage::Counted(counted) => Some(counted.at),
+                Stage::Failed(_) => Some((false, Timestamp::default())),
+                Stage::Counted(counted) => Some((counted.recipients >= i64::from(FEW), counted.at)),
             };
             let first = all.iter().filter_map(|(batch, stage)| Some((time(stage)?, *batch))).min();
             let Some((_, first)) = first else { return };
@@ -120,7 +125,8 @@ async fn count(shared: &Shared, batch: BatchId) -> Stage {
     match breakdown(shared.store.as_ref(), batch, seen).await {
         Ok(tables) => {
             let tables = tables.unwrap_or_default();
-            Stage::Counted(Arc::new(CountedTables { tables, at: shared.clock.now() }))
+            let recipients = tables.countries.iter().map(|country| country.audience).sum();
+            Stage::Counted(Arc::new(CountedTables { tables, at: shared.clock.now(), recipients }))
         }
         Err(error) => {
             tracing::warn!(error = %Causes(&error), "cannot count a campaign by country and code");

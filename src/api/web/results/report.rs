@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::{Redirect, Response};
 
-use super::counting::{CountedTables, Countings, Stage};
+use super::counting::{CountedTables, Countings, FEW, Stage};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, found};
 use crate::api::web::admit::Session;
@@ -78,9 +78,6 @@ pub(super) async fn tables(
         stage,
     })
 }
-
-/// Messages of a campaign that is counted when its page is opened. It takes a fraction of a second.
-const FEW: u32 = 10_000;
 
 /// Whether a campaign is counted without a click: one with few messages, which are still stored.
 const fn is_counted_unasked(batch: &Batch) -> bool {

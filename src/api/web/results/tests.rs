@@ -74,6 +74,25 @@ async fn tables_of_few_messages_are_counted_unasked_and_downloaded() {
 }
 
 #[tokio::test]
+async fn a_list_of_recipients_is_downloaded_as_it_is_filtered() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = reader(&bench).await;
+    let page = browser.get(&format!("{campaign}/recipients?outcome=open")).await.text;
+    let (_, link) = page.split_once("/recipients.csv?").unwrap();
+    let query = link.split('"').next().unwrap().replace("&#38;", "&");
+    assert!(query.contains("outcome=open"), "{query}");
+    let open = browser.get(&format!("{campaign}/recipients.csv?{query}")).await;
+    assert_eq!(open.headers[header::CONTENT_DISPOSITION], "attachment; filename=\"promo-recipients.csv\"");
+    let mut lines = open.text.lines();
+    assert_eq!(lines.next(), Some("\u{feff}Number,Id from the file,Outcome,What happened"));
+    assert!(lines.all(|line| line.contains(",To submit,1 SMS: to submit")), "{}", open.text);
+    assert_eq!(open.text.lines().count(), 3);
+    let none = browser.get(&format!("{campaign}/recipients.csv?outcome=reached")).await.text;
+    assert_eq!(none.lines().count(), 1);
+}
+
+#[tokio::test]
 async fn the_workbook_opens_and_has_every_recipient() {
     let bench = Bench::new().await;
     let campaign = launched(&bench, "Promo").await;
@@ -238,11 +257,11 @@ async fn recipients_with_an_outcome_are_sent_to_again_once() {
     let campaign = launched(&bench, "Promo").await;
     let browser = Browser::manager(&bench).await;
     let asked = browser.get(&format!("{campaign}/again")).await.text;
-    assert!(asked.contains("No recipient has an outcome") && asked.contains("2 recipients have no outcome yet"));
+    assert!(asked.contains("no recipient to send to again") && asked.contains("2 recipients have no outcome yet"));
     browser.post(&format!("{campaign}/cancel"), &[]).await;
     let listed = browser.get(&format!("{campaign}/recipients?outcome=cancelled")).await.text;
     assert!(listed.contains(&format!("href=\"{campaign}/again?outcome=cancelled\"")), "{listed}");
-    assert!(listed.contains("Send again to the 2 recipients who were cancelled"), "{listed}");
+    assert!(listed.contains("Send again to the 2 recipients whose message was cancelled"), "{listed}");
     let listed = browser.get(&format!("{campaign}/recipients?outcome=missed")).await.text;
     assert!(listed.contains(&format!("href=\"{campaign}/again\"")), "{listed}");
     assert!(listed.contains("Send again to the 2 recipients not reached"), "{listed}");
@@ -334,12 +353,12 @@ async fn figures_by_country_and_code_lead_to_the_recipients_behind_them() {
     for (cause, what_to_do) in [
         ("No account on this channel", "Use another channel"),
         ("Not given", "Send again later"),
-        ("WhatsApp&#39;s limit on marketing", "Wait a day or more"),
+        ("WhatsApp&#39;s limit on marketing", "Use another channel, or send again after a day"),
     ] {
         assert!(shown.contains(cause) && shown.contains(what_to_do), "{cause}: {shown}");
     }
     let codes = browser.get(&format!("{campaign}/report/csv?table=codes")).await.text;
-    assert!(codes.contains(",WhatsApp's limit on marketing for each recipient,\"wait a day or more"), "{codes}");
+    assert!(codes.contains(",WhatsApp's limit on marketing for each recipient,\"use another channel, or"), "{codes}");
     for (query, recipients) in [
         ("code=1&result=rejected", 0),
         ("step=2&code=1", 0),

@@ -35,7 +35,7 @@ pub(in crate::api::web) async fn content(
     let opened = Opened::by(&shared, &call, &id, &way).await?;
     let known = Known::read(&shared).await?;
     let writing = opened.writing(&session, WritingPage::Content);
-    shown(&shared, &call, (&opened, &known), (writing, way.saved)).await
+    shown(&shared, &call, (&opened, &known), (writing, way.saved == "true")).await
 }
 
 async fn shown(

@@ -134,8 +134,8 @@ const FROM_REVIEW: &str = "from=review";
 #[serde(default)]
 pub(super) struct Way {
     from: Option<String>,
-    /// It was saved just before.
-    saved: bool,
+    /// It was saved just before: `true`.
+    saved: String,
 }
 
 fn path(id: SketchId, page: WritingPage) -> String {
@@ -180,6 +180,11 @@ impl Opened {
         Ok(Self { is_from_review, ..Self::of(shared, call, id).await? })
     }
 
+    /// The same for the form of a page that was reached by a link.
+    async fn sent(shared: &Shared, call: &Call, id: &str, form: &Form) -> Answer<Self> {
+        Ok(Self { is_from_review: form.get("from") == Some("review"), ..Self::of(shared, call, id).await? })
+    }
+
     /// The same for a change that was decided on one version.
     async fn to_change(shared: &Shared, call: &Call, id: &str, form: &Form) -> Answer<Self> {
         let opened = Self::of(shared, call, id).await?;
@@ -194,15 +199,14 @@ impl Opened {
         (id, form): (&str, &Form),
         mut apply: impl FnMut(&mut Document) + Send,
     ) -> Answer<Changed> {
-        let is_from_review = form.get("from") == Some("review");
-        let mut opened = Self { is_from_review, ..Self::of(shared, call, id).await? };
+        let mut opened = Self::sent(shared, call, id, form).await?;
         let is_present = opened.ensure_version(form.get("version").unwrap_or_default()).is_ok();
         apply(&mut opened.document);
         if is_present {
             match opened.save(shared, call).await {
                 Ok(()) => return Ok(Changed::Saved(opened)),
                 Err(problem) if problem.kind == Kind::Changed => {
-                    opened = Self { is_from_review, ..Self::of(shared, call, id).await? };
+                    opened = Self::sent(shared, call, id, form).await?;
                     apply(&mut opened.document);
                 }
                 Err(problem) => return Err(problem),
@@ -285,8 +289,14 @@ impl Opened {
         Redirect::to(&format!("{}#step-{number}", self.again(page))).into_response()
     }
 
-    /// Where a page leads: to itself after `save`, else to the next one, or back to the review that led to it.
+    /// Where a page leads: to itself after `save`, to another one after `to-time`, else to the next one, or back to the review
+    /// that led to it.
     fn after(&self, page: WritingPage, form: &Form) -> Response {
+        let named = form.get("do").and_then(|to| to.strip_prefix("to-"));
+        let named = named.and_then(|to| WritingPage::ALL.into_iter().find(|page| page.as_str() == to));
+        if let Some(to) = named {
+            return Redirect::to(&path(self.sketch.id, to)).into_response();
+        }
         let to = match form.get("do") {
             Some("next") if self.is_from_review => path(self.sketch.id, WritingPage::Review),
             Some("next") => path(self.sketch.id, page.next()),

@@ -114,7 +114,7 @@ pub(in crate::api::web) async fn change_recipients(
             Ok(Redirect::to(&opened.again(next)).into_response())
         }
         // The page has no button to save a choice, so it shows what is saved.
-        Changed::Late(_) => late(&shared, &session, &Opened::of(&shared, &call, &id).await?, None).await,
+        Changed::Late(_) => late(&shared, &session, &Opened::sent(&shared, &call, &id, &form).await?, None).await,
     }
 }
 

@@ -210,9 +210,11 @@ pub(super) fn take(step: &mut Keys, form: &Form, number: usize, known: &Known) {
             }
         }
     }
-    if chosen == Some(OTHER) && !template.0.contains_key("name") {
+    if chosen == Some(OTHER) && get("name").is_none() {
         // It has no name yet, but a field for it.
         template.0.insert("name".to_owned(), json!(""));
+        template.0.remove("language");
+        template.0.remove("category");
     }
     take_values(&mut template, &get);
     cards::take(&mut template, form, number);

@@ -387,7 +387,7 @@ async fn what_was_discarded_is_gone() {
     let bench = Bench::new().await;
     let author = Author::begin(&bench).await;
     let asks = author.get("delete").await;
-    assert!(asks.contains("Discard this campaign?") && asks.contains("Keep it"), "{asks}");
+    assert!(asks.contains("Discard this unfinished campaign?") && asks.contains("Keep it"), "{asks}");
     let gone = author.send("delete", &version(&asks), &[]).await;
     assert_eq!(place(&gone), "/new");
     let later = author.browser.get(&format!("{}/route", author.at)).await;

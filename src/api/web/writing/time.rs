@@ -11,13 +11,15 @@ use crate::api::native::{Answer, Call, Path, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
-use crate::campaign::schedule;
+use crate::campaign::{instant, schedule};
 use crate::config::Problem;
-use crate::domain::Zone;
+use crate::domain::{Timestamp, Zone, local};
 use crate::pages::{Field, FieldKind, WriteTime, Writing, WritingPage};
 
 const TEXTS: [&str; 8] = ["at", "time_zone", "over", "end", "ttl", "max_messages", "budget", "pause_when"];
 const LISTS: [&str; 1] = ["quiet_hours"];
+/// A date with a time, as a field has it.
+const LOCAL: &str = "%Y-%m-%dT%H:%M";
 /// The value of `time_zone` for the clock of each recipient.
 const RECIPIENTS: &str = "recipient";
 
@@ -35,7 +37,11 @@ pub(in crate::api::web) async fn time(
 fn shown(shared: &Shared, session: &Session, opened: &Opened, mut writing: Writing) -> Answer<Response> {
     let (texts, keys) = (writing.frame.texts(), &opened.document.keys);
     let text = |key: &str, label, hint| field(keys, "", key, (label, hint), FieldKind::Text);
-    let instant = |key: &str, label, hint| field(keys, "", key, (label, hint), FieldKind::Instant);
+    let moment = |key: &str, label, hint| field(keys, "", key, (label, hint), FieldKind::Instant);
+    let mut end = moment("end", texts.end, texts.end_hint);
+    if let Some(at) = Timestamp::parse_rfc3339(&end.value) {
+        end.value = session.0.zone.map(|zone| local(at, zone).format(LOCAL).to_string()).unwrap_or_default();
+    }
     let mut zone = text("time_zone", texts.time_zone, texts.time_zone_hint);
     if let Some(known) = keys.text("time_zone").parse::<Zone>().ok().filter(|_| !zone.value.is_empty()) {
         // A file may write it in small letters.
@@ -50,7 +56,7 @@ fn shown(shared: &Shared, session: &Session, opened: &Opened, mut writing: Writi
         (
             texts.start_group,
             vec![
-                instant("at", texts.start_at, texts.start_at_hint),
+                moment("at", texts.start_at, texts.start_at_hint),
                 zone,
                 text("over", texts.spread, texts.spread_hint),
             ],
@@ -59,7 +65,7 @@ fn shown(shared: &Shared, session: &Session, opened: &Opened, mut writing: Writi
             texts.hours_group,
             vec![
                 text("quiet_hours", texts.quiet_hours, texts.quiet_hours_hint),
-                instant("end", texts.end, texts.end_hint),
+                end,
                 text("ttl", texts.ttl, texts.ttl_hint),
             ],
         ),
@@ -106,10 +112,16 @@ fn zones(chosen: &str) -> FieldKind {
     FieldKind::Choice(choices)
 }
 
-fn take(document: &mut Document, form: &Form) {
+fn take(document: &mut Document, form: &Form, own: Option<Zone>) {
     let keys = &mut document.keys;
     keys.take(form, "", &TEXTS);
     keys.take_lists(form, "", &LISTS);
+    // The end is one moment for all recipients: with the clock of each for the start, it is by the operator's own clock.
+    if keys.text("time_zone") == RECIPIENTS
+        && let Ok(end) = instant(&keys.text("end"), own)
+    {
+        keys.put("end", &end.at.rfc3339());
+    }
     if ["at", "end", "quiet_hours"].iter().all(|key| keys.text(key).is_empty()) {
         // A zone without a time says nothing.
         keys.put("time_zone", "");
@@ -123,7 +135,7 @@ pub(in crate::api::web) async fn change_time(
     call: Call,
     form: Form,
 ) -> Answer<Response> {
-    match Opened::change(&shared, &call, (&id, &form), |document| take(document, &form)).await? {
+    match Opened::change(&shared, &call, (&id, &form), |document| take(document, &form, session.0.zone)).await? {
         Changed::Saved(opened) => {
             let problems = problems(&shared, &opened.document);
             Ok(opened.after_checked(WritingPage::Time, &form, &problems))

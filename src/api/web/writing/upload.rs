@@ -5,7 +5,7 @@ use axum::http::Request;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{Opened, recipients};
+use super::{FROM_REVIEW, Opened, Way, recipients};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Query};
 use crate::api::web::admit::Session;
@@ -24,7 +24,7 @@ pub(in crate::api::web) async fn upload(
     request: Request<axum::body::Body>,
 ) -> Answer<Response> {
     let opened = Opened::of(&shared, &call, &id).await?;
-    let (mut version, mut country) = (String::new(), String::new());
+    let (mut version, mut country, mut is_from_review) = (String::new(), String::new(), false);
     let take = |name: &str, text: &str| match name {
         "version" => {
             text.clone_into(&mut version);
@@ -34,13 +34,21 @@ pub(in crate::api::web) async fn upload(
             text.clone_into(&mut country);
             country_of(text).map(drop)
         }
+        "from" => {
+            is_from_review = text == "review";
+            Ok(())
+        }
         // Before the file has arrived.
         "file" => opened.ensure_version(&version),
         _ => Ok(()),
     };
-    match receive(&shared, &session.0, request, take).await {
+    let received = receive(&shared, &session.0, request, take).await;
+    let opened = Opened { is_from_review, ..opened };
+    match received {
         Ok(uploaded) => begun((&shared, &session, &call), opened, &country, uploaded).await,
-        Err(problem) if problem.kind == Kind::Changed => late((&shared, &session, &call), &id, &country, None).await,
+        Err(problem) if problem.kind == Kind::Changed => {
+            late((&shared, &session, &call), &opened, &country, None).await
+        }
         Err(problem) => Err(problem),
     }
 }
@@ -53,10 +61,10 @@ pub(in crate::api::web) async fn import(
     call: Call,
     form: Form,
 ) -> Answer<Response> {
-    let opened = Opened::of(&shared, &call, &id).await?;
+    let opened = Opened::sent(&shared, &call, &id, &form).await?;
     let (country, uploaded) = (form.get("country").unwrap_or_default(), import_of(&shared, &form)?);
     if opened.ensure_version(form.get("version").unwrap_or_default()).is_err() {
-        return late((&shared, &session, &call), &id, country, Some(uploaded)).await;
+        return late((&shared, &session, &call), &opened, country, Some(uploaded)).await;
     }
     begun((&shared, &session, &call), opened, country, uploaded).await
 }
@@ -73,23 +81,24 @@ async fn begun(
     match opened.save(shared, call).await {
         Ok(()) => {}
         Err(problem) if problem.kind == Kind::Changed => {
-            let id = opened.sketch.id.to_string();
-            return late((shared, session, call), &id, country, Some((upload, file))).await;
+            return late((shared, session, call), &opened, country, Some((upload, file))).await;
         }
         Err(problem) => return Err(problem),
     }
     begin(shared, call, upload, &file, Asked { country: known, columns_of: None }).await?;
-    Ok(Redirect::to(&format!("/new/{}/importing?upload={upload}", opened.sketch.id)).into_response())
+    let back = if opened.is_from_review { format!("&{FROM_REVIEW}") } else { String::new() };
+    Ok(Redirect::to(&format!("/new/{}/importing?upload={upload}{back}", opened.sketch.id)).into_response())
 }
 
 /// The page of an upload that came too late, with the country that was entered, and the file if it has arrived.
 async fn late(
     (shared, session, call): (&Shared, &Session, &Call),
-    id: &str,
+    before: &Opened,
     country: &str,
     uploaded: Option<(UploadId, String)>,
 ) -> Answer<Response> {
-    let mut opened = Opened::of(shared, call, id).await?;
+    let is_from_review = before.is_from_review;
+    let mut opened = Opened { is_from_review, ..Opened::of(shared, call, &before.sketch.id.to_string()).await? };
     opened.document.keys.put("country", country);
     recipients::late(shared, session, &opened, uploaded).await
 }
@@ -104,15 +113,16 @@ pub(in crate::api::web) async fn importing(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     Query(query): Query<ImportQuery>,
+    Query(way): Query<Way>,
     session: Session,
     call: Call,
 ) -> Answer<Response> {
-    let opened = Opened::of(&shared, &call, &id).await?;
+    let opened = Opened::by(&shared, &call, &id, &way).await?;
     let (file, import) = import_in_progress(&shared, &query.upload)?;
     if import.state == ImportState::Done {
         // Only now is the name that of this file's audience.
         add(&shared, &call, &id, (&query.upload, &import.audience)).await?;
-        return Ok(Redirect::to(&super::path(opened.sketch.id, WritingPage::Check)).into_response());
+        return Ok(Redirect::to(&opened.again(WritingPage::Check)).into_response());
     }
     page(&WriteImport {
         writing: opened.writing(&session, WritingPage::Recipients),

@@ -159,9 +159,9 @@ fn in_words(sentence: &str, is_of_step: bool, about: Option<&str>) -> String {
             continue;
         }
         let found = mentions(part, is_of_step);
-        without_field.extend(found.iter().filter(|mention| mention.label.is_none()).map(|mention| mention.key));
         let needs_file = found.iter().any(|mention| mention.label.is_none() || mention.is_set);
         if index == 0 || !(needs_file || OF_FILES.iter().any(|sign| part.contains(sign))) {
+            without_field.extend(found.iter().filter(|mention| mention.label.is_none()).map(|mention| mention.key));
             kept.push(labelled(part, &found));
         }
     }
@@ -291,7 +291,7 @@ mod tests {
                 "a campaign needs a step; add [[step]] with a channel and a text or template, or name a [[route]] of \
                  volley.toml: route = \"…\"",
                 false,
-                "a campaign needs a step. The pages have no field for route: a campaign file can set it",
+                "a campaign needs a step",
             ),
             (
                 "there are no prices to count it with; write [prices] file = \"prices.csv\" in volley.toml",
@@ -337,7 +337,7 @@ mod tests {
         let by_template = Sentence::new("may get both").key_without_field(NamedKey::OfStep("template.ttl"), "");
         assert_eq!(of(Lint::Overlap, true, by_template).1, None);
         let (text, field) = of(Lint::SmallLimit, false, Sentence::new("").key("max_messages").text(" allows 2 of 3"));
-        assert_eq!(text, "\"Most messages\" allows 2 of 3");
+        assert_eq!(text, "\"Maximum number of messages\" allows 2 of 3");
         assert_eq!(field, Some((WritingPage::Time, "max_messages".to_owned())));
         let own = Sentence::new("").key_without_field(NamedKey::OfStep("max_messages"), "the step's own limit");
         assert_eq!(of(Lint::SmallLimit, true, own), ("step 1: the step's own limit".to_owned(), None));

@@ -10,7 +10,10 @@ async fn a_page_that_the_review_led_to_leads_back_to_it() {
     author.fill("time", &[("max_messages", "2"), ("do", "next")]).await;
     let review = author.get("review").await;
     let link = format!("{}/time?from=review#max_messages", author.at);
-    assert!(review.contains("&#34;Most messages&#34; allows 2 of 3") && review.contains(&link), "{review}");
+    assert!(
+        review.contains("&#34;Maximum number of messages&#34; allows 2 of 3") && review.contains(&link),
+        "{review}"
+    );
     let page = author.get("time?from=review").await;
     assert!(page.contains("name=\"from\" value=\"review\"") && page.contains("return to the review"), "{page}");
     let all = [("from", "review"), ("max_messages", ""), ("do", "next")];

@@ -55,4 +55,11 @@ async fn a_template_that_is_not_in_the_list_is_named() {
     author.fill("content", &[("1-template", "|"), ("1-template_name", "hello"), ("1-template_language", "en")]).await;
     let content = author.get("content").await;
     assert!(content.contains("selected>hello (en, marketing)") && content.contains("News for"), "{content}");
+    // From there, another one can be named again.
+    author.fill("content", &[("1-template", "|"), ("do", "chosen-1")]).await;
+    let content = author.get("content").await;
+    assert!(
+        content.contains("<option value=\"|\" selected>") && content.contains("name=\"1-template_name\" value=\"\""),
+        "{content}"
+    );
 }

@@ -40,3 +40,40 @@ async fn a_time_zone_is_chosen_from_a_list_with_the_clock_of_each_recipient() {
     author.fill("time", &[("at", "2027-12-01T09:00"), ("time_zone", "europe/berlin"), ("do", "next")]).await;
     assert_eq!(chosen(&author.get("time").await), "Europe/Berlin");
 }
+
+#[tokio::test]
+async fn with_the_clock_of_each_recipient_the_end_is_by_the_clock_of_the_operator() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    author.browser.post("/zone", &[("zone", "Asia/Singapore")]).await;
+    let times = [("at", "2027-12-01T09:00"), ("time_zone", "recipient"), ("end", "2027-12-02T20:00"), ("do", "next")];
+    assert_eq!(place(&author.fill("time", &times).await), format!("{}/review", author.at));
+    let page = author.get("time").await;
+    assert!(page.contains("type=\"datetime-local\" value=\"2027-12-02T20:00\""), "{page}");
+    let id = author.at.rsplit('/').next().unwrap().parse().unwrap();
+    let sketch = bench.store.sketch(id).await.unwrap().unwrap();
+    assert!(sketch.campaign.contains("\"end\":\"2027-12-02T12:00:00.000Z\""), "{}", sketch.campaign);
+}
+
+#[tokio::test]
+async fn the_examples_of_rules_are_accepted() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let texts = crate::pages::texts();
+    for hint in [texts.pause_when_hint, texts.results.hold_paid_when_hint] {
+        let example = hint.strip_prefix("Such as: ").unwrap().split('.').next().unwrap();
+        let taken = author.fill("time", &[("pause_when", example), ("do", "next")]).await;
+        assert_eq!(place(&taken), format!("{}/review", author.at), "{example}");
+    }
+}
+
+#[tokio::test]
+async fn another_step_is_opened_after_its_link_has_saved_the_page() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let left = author.fill("time", &[("ttl", "soon"), ("do", "to-content")]).await;
+    assert_eq!(place(&left), format!("{}/content", author.at));
+    assert!(author.get("time").await.contains("value=\"soon\""));
+    // A word that is no page saves and stays.
+    assert_eq!(place(&author.fill("time", &[("do", "to-nowhere")]).await), format!("{}/time", author.at));
+}
