@@ -33,7 +33,7 @@ texts! {
     settings = "Settings";
     from_file = "Read from";
     no_file = "The server runs without a configuration file.";
-    how_to_change = "To change a setting, edit the file or the variable, then restart the server. To change rates and tiers without a restart, use the page Lanes";
+    how_to_change = "To change a setting, edit the file or the variable, then restart the server. To change rates and tiers without a restart, use the page Lanes.";
     changed = "Changed while the server runs";
     changed_lead = "These values replace those of the file.";
     changed_tag = "changed";

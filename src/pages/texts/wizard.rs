@@ -2,7 +2,7 @@
 
 use super::texts;
 use crate::domain::Status;
-use crate::domain::text::list;
+use crate::domain::text::{grouped, list, plural};
 use crate::pages::show::Plain;
 
 texts! {
@@ -45,6 +45,8 @@ texts! {
     other_template = "Another template, by its name";
     fetch_to_choose = "Fetch them to choose one from a list";
     show_fields = "Show its fields";
+    save_to_count = "Save to count the recipients of this filter.";
+    selects_none_yet = "This is no filter yet.";
     no_step_yet = "A message needs a step first.";
     to_route = "Add a step on Route";
     too_long = "Too long:";
@@ -153,6 +155,11 @@ impl WizardTexts {
     /// The heading of the fields of a card.
     pub fn card(&self, number: impl Plain<usize>) -> String {
         format!("Card {}", number.plain())
+    }
+
+    /// How many recipients a filter selects.
+    pub fn selects(&self, selected: u64, all: u64) -> String {
+        format!("{} of {} selected", grouped(selected), plural(all, "recipient", "recipients"))
     }
 
     pub fn value_of(&self, variable: &str) -> String {

@@ -1,13 +1,24 @@
-//! Counts a text while an operator writes it, for the script of the page.
+//! Counts a text, or the recipients of a filter, while an operator writes it, for the script of the page.
 
 use axum::Json;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::recipients::count_selected;
+use crate::api::Shared;
 use crate::api::native::{Answer, Call, Query};
-use crate::domain::{Scope, SmsEncoding};
+use crate::domain::{Scope, SketchId, SmsEncoding};
 use crate::pages::Count;
 use crate::template::{CountedText, TextCount};
+
+/// What is counted of a filter: with it, the id of an unfinished campaign.
+const FILTER_OF: &str = "filter of ";
+
+/// The count of the recipients that a filter selects.
+pub(super) fn count_of_filter(sketch: SketchId, sentence: String) -> Count {
+    Count { of: format!("{FILTER_OF}{sketch}"), sentence, is_over: false }
+}
 
 /// A text, and what of a message it is.
 #[derive(Debug, Deserialize)]
@@ -23,8 +34,16 @@ struct CountView {
     is_over: bool,
 }
 
-pub(in crate::api::web) async fn count(Query(query): Query<CountQuery>, call: Call) -> Answer<Response> {
+pub(in crate::api::web) async fn count(
+    State(shared): State<Shared>,
+    Query(query): Query<CountQuery>,
+    call: Call,
+) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
+    if let Some(sketch) = query.of.strip_prefix(FILTER_OF) {
+        let sentence = count_selected(&shared, &call, sketch, &query.text).await?;
+        return Ok(Json(CountView { sentence, is_over: false }).into_response());
+    }
     let counted = read(&query.of).map(|counted| TextCount::of(counted, &query.text));
     let view = counted.map(|count| CountView { sentence: count.to_string(), is_over: count.is_over() });
     Ok(Json(view).into_response())

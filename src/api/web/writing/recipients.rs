@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::count::count_of_filter;
 use super::fields::field;
 use super::problems::{beside, page_of};
 use super::{Changed, Document, Opened, Way};
@@ -16,7 +17,9 @@ use crate::api::web::frame::{page, too_late};
 use crate::audience::Selection;
 use crate::campaign::{LaunchError, ensure_same_columns};
 use crate::config;
-use crate::pages::{ChosenAudience, FieldKind, WriteCheck, WriteRecipients, Writing, WritingPage, country_field};
+use crate::pages::{
+    ChosenAudience, FieldKind, WriteCheck, WriteRecipients, Writing, WritingPage, country_field, texts,
+};
 use crate::store::Audience;
 use crate::uploads::UploadId;
 
@@ -143,7 +146,10 @@ async fn shown_check(shared: &Shared, call: &Call, opened: &Opened, mut writing:
     }
     let mut filter =
         field(&opened.document.keys, "", "where", (texts.filter_recipients, texts.filter_hint), FieldKind::Text);
-    let selected = match selected(shared, call, &opened.document).await? {
+    let all = audiences.iter().map(|audience| u64::from(audience.recipients)).sum();
+    let selected = selected(shared, call, &opened.document).await?;
+    filter.count = Some(count_of_filter(opened.sketch.id, selects(all, &selected)));
+    let selected = match selected {
         Ok(selected) => selected,
         Err(problems) => {
             writing.problems = beside(std::slice::from_mut(&mut filter), problems.iter());
@@ -151,6 +157,32 @@ async fn shown_check(shared: &Shared, call: &Call, opened: &Opened, mut writing:
         }
     };
     page(&WriteCheck { audiences, selected, filter, writing })
+}
+
+/// The most recipients that are counted while a filter is typed. It takes a fraction of a second.
+const COUNTED_AT_ONCE: u64 = 100_000;
+
+/// How many recipients a filter selects that is not saved yet.
+pub(super) async fn count_selected(shared: &Shared, call: &Call, id: &str, filter: &str) -> Answer<String> {
+    let mut opened = Opened::of(shared, call, id).await?;
+    let mut all = 0;
+    for name in opened.document.audiences() {
+        let audience = shared.store.audience_named(&name).await?;
+        all += audience.map_or(0, |audience| u64::from(audience.recipients()));
+    }
+    if all > COUNTED_AT_ONCE {
+        return Ok(texts().wizard.save_to_count.to_owned());
+    }
+    opened.document.keys.put("where", filter);
+    Ok(selects(all, &selected(shared, call, &opened.document).await?))
+}
+
+/// How many recipients a filter selects, in a sentence.
+fn selects(all: u64, selected: &Result<Option<u64>, Vec<config::Problem>>) -> String {
+    match selected {
+        Ok(selected) => texts().wizard.selects(selected.unwrap_or(all), all),
+        Err(_) => texts().wizard.selects_none_yet.to_owned(),
+    }
 }
 
 /// Counts the recipients that the filter selects: those of a campaign without a content.

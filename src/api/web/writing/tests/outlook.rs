@@ -29,3 +29,24 @@ async fn the_review_of_a_file_without_a_fault_leaves_no_row_out() {
     let review = author.get("review").await;
     assert!(review.contains("No row is left out.") && !review.contains("Rejected at the import"), "{review}");
 }
+
+#[tokio::test]
+async fn the_recipients_of_a_filter_are_counted_while_it_is_typed() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let check = author.get("check").await;
+    assert!(check.contains("data-count=\"filter of ") && check.contains("3 of 3 recipients selected"), "{check}");
+    let sketch = author.at.rsplit('/').next().unwrap();
+    let counted = async |filter: &str| {
+        let of = format!("filter of {sketch}");
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("of", &of[..]), ("text", filter)])
+            .finish();
+        author.browser.get(&format!("/new/count?{query}")).await.text
+    };
+    assert!(counted("Code = \"A1\"").await.contains("1 of 3 recipients selected"));
+    assert!(counted("Code = ").await.contains("This is no filter yet."));
+    assert!(counted("").await.contains("3 of 3 recipients selected"));
+    // Nothing is saved by it.
+    assert!(author.get("check").await.contains("name=\"where\" value=\"\""));
+}
