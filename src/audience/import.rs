@@ -119,6 +119,8 @@ pub async fn import(
         let mut rows_sink =
             ImportSink { pieces: Some(sender), progress, alignment, observer, rejects_max, ..ImportSink::default() };
         let read = source.read(&options, &filter, &mut rows_sink);
+        // If nothing is stored any more, the store says why.
+        let _ = rows_sink.pass_rejected_on();
         (
             read.map(|summary| (summary, rows_sink.survey, rows_sink.rejects)),
             rows_sink.alignment.map(|alignment| alignment.unmatched).unwrap_or_default(),
@@ -291,16 +293,31 @@ struct ImportSink {
     progress: Option<OnProgress>,
     alignment: Option<Alignment>,
     observer: Observer,
-    /// Rejected rows that were passed on, and how many may be.
+    /// Rejected rows that are stored, and how many may be.
     rejects: u32,
     rejects_max: u32,
+    /// Those that are not passed on yet, and the bytes of their cells. A block has few, and storing them is a transaction.
+    rejected: Vec<RejectedRow>,
+    rejected_bytes: usize,
 }
+
+/// Rejected rows are passed on when there are so many, or their cells have so many bytes.
+const REJECTED_ROWS: usize = 10_000;
+const REJECTED_BYTES: usize = 1 << 20;
 
 impl ImportSink {
     fn send(&self, piece: Piece) -> Result<(), Halt> {
         match &self.pieces {
             Some(pieces) => pieces.blocking_send(piece).map_err(|_| Halt::Stop),
             None => Ok(()),
+        }
+    }
+
+    fn pass_rejected_on(&mut self) -> Result<(), Halt> {
+        self.rejected_bytes = 0;
+        match std::mem::take(&mut self.rejected) {
+            rows if rows.is_empty() => Ok(()),
+            rows => self.send(Piece::Rejected(rows)),
         }
     }
 }
@@ -348,7 +365,12 @@ impl Sink for ImportSink {
         };
         let rows: Vec<RejectedRow> = rejects.iter().map(row).collect::<Result<_, InvalidFields>>()?;
         self.rejects = self.rejects.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
-        self.send(Piece::Rejected(rows))
+        self.rejected_bytes += rows.iter().map(|row| row.fields.as_str().len()).sum::<usize>();
+        self.rejected.extend(rows);
+        if self.rejected.len() >= REJECTED_ROWS || self.rejected_bytes >= REJECTED_BYTES {
+            self.pass_rejected_on()?;
+        }
+        Ok(())
     }
 
     fn progress(&mut self, progress: ReadingProgress) -> Result<(), Halt> {
@@ -414,12 +436,32 @@ mod tests {
             sink.rejected(&rejects(number)).unwrap();
         }
         assert_eq!(sink.rejects, 3);
+        sink.pass_rejected_on().unwrap();
+        sink.pass_rejected_on().unwrap();
         drop(sink);
+        assert_eq!(sizes(&mut pieces), [3], "those of several blocks go together");
+    }
+
+    #[test]
+    fn many_rejected_rows_or_long_ones_are_passed_on_before_the_end() {
+        let (sender, mut pieces) = mpsc::channel(9);
+        let mut sink = ImportSink { pieces: Some(sender), rejects_max: REJECTS_MAX, ..ImportSink::default() };
+        sink.rejected(&rejects(REJECTED_ROWS as u64)).unwrap();
+        let long = "x".repeat(REJECTED_BYTES / 20);
+        let long = Reject { line: 1, reason: Reason::TooShort, msisdn: None, fields: Fields::pack([long.as_str()]) };
+        sink.rejected(&vec![long; 21]).unwrap();
+        sink.rejected(&rejects(1)).unwrap();
+        sink.pass_rejected_on().unwrap();
+        drop(sink);
+        assert_eq!(sizes(&mut pieces), [REJECTED_ROWS, 21, 1]);
+    }
+
+    fn sizes(pieces: &mut mpsc::Receiver<Piece>) -> Vec<usize> {
         let mut sizes = Vec::new();
         while let Some(Piece::Rejected(rows)) = pieces.blocking_recv() {
             sizes.push(rows.len());
         }
-        assert_eq!(sizes, [2, 1]);
+        sizes
     }
 
     #[test]
