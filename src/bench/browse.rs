@@ -33,8 +33,8 @@ pub const RUNNING: &str = "running";
 const RECIPIENTS: u32 = 1_000_000;
 const CONNECTIONS: std::num::NonZeroU32 = std::num::NonZeroU32::MIN.saturating_add(7);
 const OPERATOR: &str = "bench";
-/// How often a page is loaded.
-const LOADED: u32 = 100;
+/// How often a page is loaded: within the 100 requests that an operator may send at once.
+const LOADED: u32 = 90;
 /// How long a server is measured without viewers, and with them.
 const MEASURED: Span = Span::from_secs(20);
 /// A browser's request of a new operator, in the audit log of the benchmark.

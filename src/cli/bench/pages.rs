@@ -21,7 +21,7 @@ const CONNECTIONS: u32 = 64;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The table shows the medians of all runs. Each page is loaded a hundred times by another process, while the \
+    after_help = "The table shows the medians of all runs. Each page is loaded ninety times by another process, while the \
                   server sends another campaign at 100 per second: p50 and p99 from the request to the whole answer, and the size of \
                   the page with its style, script and icon, uncompressed. The viewers show the live page of the \
                   campaign that is sent: `idle ms/s` is the processor time that they add to the server, in milliseconds a second. The last \
