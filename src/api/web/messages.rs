@@ -179,19 +179,15 @@ pub(super) async fn list_csv(
     ensure_kept(&batch)?;
     let t = texts();
     let header = [t.number, t.client_id, t.outcome, t.story].map(str::to_owned).to_vec();
-    let (list, store) = (Arc::new((batch, query.filter())), Arc::clone(&shared.store));
-    let named = Arc::clone(&list);
-    let pages = stream::try_unfold(Some(0), move |from| {
-        let (list, store) = (Arc::clone(&list), Arc::clone(&store));
-        async move {
-            let Some(from) = from else { return Ok(None) };
-            let (batch, filter) = &*list;
-            let (messages, next) = filter.page(store.as_ref(), batch, (from, READ)).await?;
-            let rows = MessageViews::of(store.as_ref(), batch).await?.read(&messages).await?;
-            Ok(Some((rows.iter().map(cells).collect(), next)))
-        }
+    let name = batch.display_name();
+    let begin = (Arc::clone(&shared.store), batch, query.filter(), Some(0));
+    let pages = stream::try_unfold(begin, |(store, batch, filter, from)| async move {
+        let Some(from) = from else { return Ok(None) };
+        let (messages, next) = filter.page(store.as_ref(), &batch, (from, READ)).await?;
+        let rows = MessageViews::of(store.as_ref(), &batch).await?.read(&messages).await?;
+        Ok(Some((rows.iter().map(cells).collect(), (store, batch, filter, next))))
     });
-    download::table(&shared, Some(&named.0.display_name()), "recipients.csv", header, pages)
+    download::table(&shared, Some(&name), "recipients.csv", header, pages)
 }
 
 /// A recipient of a list, as its file has it.

@@ -28,7 +28,7 @@ pub(super) fn create(model: &mut Model, api_key: &str, now: Timestamp) -> anyhow
             refused => bail!("the practice provider refuses a template of the demonstration: {refused:?}"),
         }
     }
-    // The server does not run yet, so these events are for nobody: it fetches the templates approved.
+    // The server does not run yet. It fetches the templates when they are approved, so it needs no event of that.
     drop(model.take_template_changes(now));
     Ok(())
 }

@@ -23,7 +23,6 @@ texts! {
     upload_new = "New audience";
 
     // One audience.
-    valid_rows = "of the rows in the file";
     distinct_countries = "countries";
     new_campaign_with_it = "Use in a new campaign";
     download_recipients = "Download CSV";

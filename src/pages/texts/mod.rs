@@ -231,7 +231,6 @@ texts! {
     default_country = "Country of numbers without a country code";
     default_country_hint = "Not needed if every number begins with + or 00, or a column names the country.";
     no_default_country = "Not chosen";
-    choose_audience = "Or choose an imported audience";
     no_audiences = "No audience has been imported yet.";
     choose_again = "Choose another file";
     importing = "Importing";

@@ -108,7 +108,6 @@ texts! {
     change_start_hint = "Leave empty to start at once.";
     change_end_hint = "No first message is sent later.";
     with_offset = "With an offset, such as 2026-12-01T09:00+08:00.";
-    hours_of_all = "These hours replace the hours of every step.";
     send_window = "Send only in";
     send_window_hint = "Such as Mon-Fri 09:00-18:00. Leave empty to send at any time.";
     holidays = "Days without messages";

@@ -36,7 +36,7 @@ use crate::api::native::{Answer, Call, Kind, Path, Problem};
 use crate::config;
 use crate::domain::{Scope, SketchId};
 use crate::pages::{DiscardPage, Part, Place, Writing, WritingPage};
-use crate::store::Sketch;
+use crate::store::{Audience, Sketch};
 pub(super) use content::{change_content, content};
 pub(super) use count::count;
 use document::Document;
@@ -218,6 +218,15 @@ impl Opened {
     /// What the pages have in common, for one whose change came too late: it shows what was entered.
     fn late(&self, session: &Session, page: WritingPage) -> Writing {
         Writing { late: Some(self.sketch.changed_by.clone()), ..self.writing(session, page) }
+    }
+
+    /// The audiences that are chosen and still exist.
+    async fn audiences(&self, shared: &Shared) -> Answer<Vec<Audience>> {
+        let mut audiences = Vec::new();
+        for name in self.document.audiences() {
+            audiences.extend(shared.store.audience_named(&name).await?);
+        }
+        Ok(audiences)
     }
 
     fn ensure_version(&self, version: &str) -> Answer<()> {

@@ -3,7 +3,7 @@
 use super::{Opened, path};
 use crate::api::Shared;
 use crate::api::native::Answer;
-use crate::api::web::audiences::contents;
+use crate::audience::Rejection;
 use crate::campaign::Prepared;
 use crate::domain::Money;
 use crate::domain::text::{about, list};
@@ -22,12 +22,9 @@ pub(super) fn left_out(Prepared { recipients, .. }: &Prepared) -> Vec<(String, u
 
 /// The rows of the files that no audience has, because their import rejected them, and the address that lists them.
 pub(super) async fn rejected(shared: &Shared, opened: &Opened) -> Answer<Option<(u64, String)>> {
-    let (id, names, mut rows) = (opened.sketch.id, opened.document.audiences(), 0);
-    for name in &names {
-        let audience = shared.store.audience_named(name).await?;
-        rows += audience.map_or(0, |audience| contents(&audience, None).rejection.rows);
-    }
-    let place = match names.as_slice() {
+    let (id, audiences) = (opened.sketch.id, opened.audiences(shared).await?);
+    let rows: u64 = audiences.iter().map(|audience| Rejection::of(audience).rows).sum();
+    let place = match opened.document.audiences().as_slice() {
         [name] => rejected_path(name, None, Some(&id.to_string())),
         _ => path(id, WritingPage::Check),
     };

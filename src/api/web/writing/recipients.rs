@@ -135,12 +135,10 @@ pub(in crate::api::web) async fn check(
 
 async fn shown_check(shared: &Shared, call: &Call, opened: &Opened, mut writing: Writing) -> Answer<Response> {
     let texts = writing.frame.texts();
-    let (names, mut audiences) = (opened.document.audiences(), Vec::new());
-    for name in &names {
-        let audience = shared.store.audience_named(name).await?;
-        audiences.extend(audience.map(|audience| contents(&audience, Some(opened.sketch.id.to_string()))));
-    }
-    if audiences.is_empty() || audiences.len() < names.len() {
+    let audiences = opened.audiences(shared).await?;
+    let of = |audience: &Audience| contents(audience, Some(opened.sketch.id.to_string()));
+    let audiences: Vec<_> = audiences.iter().map(of).collect();
+    if audiences.is_empty() || audiences.len() < opened.document.audiences().len() {
         // Nothing is chosen yet, or something was deleted meanwhile; that page says what.
         return Ok(Redirect::to(&super::path(opened.sketch.id, WritingPage::Recipients)).into_response());
     }
@@ -165,11 +163,7 @@ const COUNTED_AT_ONCE: u64 = 100_000;
 /// How many recipients a filter selects that is not saved yet.
 pub(super) async fn count_selected(shared: &Shared, call: &Call, id: &str, filter: &str) -> Answer<String> {
     let mut opened = Opened::of(shared, call, id).await?;
-    let mut all = 0;
-    for name in opened.document.audiences() {
-        let audience = shared.store.audience_named(&name).await?;
-        all += audience.map_or(0, |audience| u64::from(audience.recipients()));
-    }
+    let all = opened.audiences(shared).await?.iter().map(|audience| u64::from(audience.recipients())).sum();
     if all > COUNTED_AT_ONCE {
         return Ok(texts().wizard.save_to_count.to_owned());
     }
