@@ -109,10 +109,7 @@ pub(super) fn check(
                 checked.origins.extend(further.iter().map(|_| LineAndId { line, id: None }));
                 checked.recipients.extend(further);
             }
-            Err((reason, fields)) => {
-                let msisdn = columns.read(&row, rules.default_home).ok().map(|number| number.msisdn);
-                checked.rejected.push(Reject { line, reason, msisdn, fields });
-            }
+            Err(reject) => checked.rejected.push(reject),
         }
     }
     checked
@@ -135,30 +132,30 @@ fn is_blank(cell: &str) -> bool {
     !cell.as_bytes().first().is_some_and(u8::is_ascii_graphic) && cell.trim_start().is_empty()
 }
 
-fn check_row(
-    row: Row<'_>,
-    columns: &Columns,
-    rules: RowRules,
-    findings: &mut Findings,
-) -> Result<Recipient, (Reason, Fields)> {
+fn check_row(row: Row<'_>, columns: &Columns, rules: RowRules, findings: &mut Findings) -> Result<Recipient, Reject> {
+    let line = row.line;
     let beside_table = columns.cells_after(row).any(|cell| !cell.trim().is_empty());
+    let number = columns.read(&row, rules.default_home);
+    let msisdn = number.as_ref().ok().map(|number| number.msisdn);
     // In a text file a delimiter without quotes may have shifted the cells, so the number may be wrong. In a sheet each
     // cell names its column.
     if beside_table && !columns.are_of_sheet() && !rules.takes_all {
         let fields = Fields::pack(columns.cells(row).chain(columns.cells_after(row)));
-        return Err((Reason::TooManyCells, fields));
+        return Err(Reject { line, reason: Reason::TooManyCells, msisdn, fields });
     }
     let fields = Fields::pack(columns.cells(row));
-    let number = match columns.read(&row, rules.default_home) {
-        Ok(number) if number.is_fixed && rules.line_types == Lines::Mobile => return Err((Reason::FixedLine, fields)),
+    let number = match number {
+        Ok(number) if number.is_fixed && rules.line_types == Lines::Mobile => {
+            return Err(Reject { line, reason: Reason::FixedLine, msisdn, fields });
+        }
         Ok(number) => number,
-        Err(reason) => return Err((reason, fields)),
+        Err(reason) => return Err(Reject { line, reason, msisdn, fields }),
     };
     let client_message_id = columns.client_message_id(&row);
     if client_message_id.is_some_and(|id| id.chars().count() > CLIENT_ID_MAX) && !rules.takes_all {
-        return Err((Reason::IdTooLong, fields));
+        return Err(Reject { line, reason: Reason::IdTooLong, msisdn, fields });
     }
-    findings.record(row.line, number, beside_table);
+    findings.record(line, number, beside_table);
     Ok(Recipient {
         msisdn: number.msisdn,
         country: number.country,
