@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::admit::Session;
 use super::campaigns::with_cursor;
 use super::frame::page;
-use super::recipients::{is_known, number_of};
+use super::recipients::{is_known, is_separator, number_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Query};
 use crate::audience::{ImportRecord, number_of_program};
@@ -90,7 +90,7 @@ async fn numbers_of(shared: &Shared, text: &str) -> Answer<Vec<Msisdn>> {
     if text.starts_with('+') || text.starts_with("00") {
         return Ok(whole.into_iter().collect());
     }
-    let is_part = |c: char| c.is_ascii_digit() || c.is_whitespace() || "-()./".contains(c);
+    let is_part = |c: char| c.is_ascii_digit() || is_separator(c);
     let digits = text.chars().filter(char::is_ascii_digit).count();
     if digits < DIGITS || !text.chars().all(is_part) {
         return Ok(Vec::new());

@@ -37,9 +37,14 @@ pub(super) fn uploads() -> Router<Shared> {
     Router::new().route("/opt-outs/file", post(opt_outs::add_file))
 }
 
+/// Whether operators write it between the digits of a number.
+pub(super) fn is_separator(c: char) -> bool {
+    c.is_whitespace() || "-()./".contains(c)
+}
+
 /// Reads a number as an operator writes it: with its country code, and with any separators.
 pub(super) fn number_of(text: &str) -> Option<Msisdn> {
-    let text: String = text.chars().filter(|c| !c.is_whitespace() && !"-()./".contains(*c)).collect();
+    let text: String = text.chars().filter(|c| !is_separator(*c)).collect();
     text.strip_prefix("00").unwrap_or(&text).parse().ok()
 }
 

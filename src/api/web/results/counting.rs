@@ -25,8 +25,13 @@ pub(super) const FEW: u32 = 10_000;
 pub(in crate::api) struct CountedTables {
     pub(in crate::api) tables: Breakdown,
     pub(in crate::api) at: Timestamp,
-    /// Those that were counted.
-    recipients: i64,
+}
+
+impl CountedTables {
+    /// The recipients that were counted.
+    fn recipients(&self) -> i64 {
+        self.tables.countries.iter().map(|country| country.audience).sum()
+    }
 }
 
 /// Where a count is.
@@ -82,7 +87,7 @@ impl Countings {
             let time = |stage: &Stage| match stage {
                 Stage::Counting { .. } => None,
                 Stage::Failed(_) => Some((false, Timestamp::default())),
-                Stage::Counted(counted) => Some((counted.recipients >= i64::from(FEW), counted.at)),
+                Stage::Counted(counted) => Some((counted.recipients() >= i64::from(FEW), counted.at)),
             };
             let first = all.iter().filter_map(|(batch, stage)| Some((time(stage)?, *batch))).min();
             let Some((_, first)) = first else { return };
@@ -124,9 +129,8 @@ async fn count(shared: &Shared, batch: BatchId) -> Stage {
     };
     match breakdown(shared.store.as_ref(), batch, seen).await {
         Ok(tables) => {
-            let tables = tables.unwrap_or_default();
-            let recipients = tables.countries.iter().map(|country| country.audience).sum();
-            Stage::Counted(Arc::new(CountedTables { tables, at: shared.clock.now(), recipients }))
+            let (tables, at) = (tables.unwrap_or_default(), shared.clock.now());
+            Stage::Counted(Arc::new(CountedTables { tables, at }))
         }
         Err(error) => {
             tracing::warn!(error = %Causes(&error), "cannot count a campaign by country and code");
