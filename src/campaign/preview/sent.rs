@@ -4,9 +4,9 @@ use super::fill;
 use crate::campaign::route_templates::PlanTemplates;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::domain::{Channel, MessageKey, Msisdn, Plan, State, StepIndex, Timestamp};
+use crate::domain::{Channel, MessageKey, Msisdn, Plan, Present, State, StepIndex, Timestamp};
 use crate::report::as_counted;
-use crate::store::{self, Batch, MessageFacts, Store};
+use crate::store::{self, Attempt, Batch, Edition, MessageFacts, Store};
 use crate::template::preview::{BoundMessage, Bubble};
 
 /// The messages of one recipient.
@@ -52,23 +52,9 @@ pub async fn sent_texts(
         return Ok(Some(SentTexts::Erased));
     }
     let Some(recipient) = recipient else { return Ok(Some(SentTexts::Missing)) };
-    let mut places: Vec<(StepIndex, Option<Timestamp>)> = Vec::new();
-    for attempt in attempts.iter().filter(|attempt| attempt.verdict.was_begun()) {
-        if places.iter().all(|(step, _)| *step != attempt.step) {
-            places.push((attempt.step, Some(attempt.intent.unwrap_or(attempt.answered))));
-        }
-    }
-    let present = as_counted(batch, &message.present);
-    if present.outcome().is_none() && places.iter().all(|(step, _)| *step != present.step) {
-        let begun = if let State::Sending { intent, .. } = present.state { Some(intent) } else { None };
-        places.push((present.step, begun));
-    }
-    places.sort();
+    let places = places(&as_counted(batch, &message.present), &attempts);
     let editions = store.editions(batch.id).await?;
-    let plan_at = |at: Option<Timestamp>| {
-        let former = at.and_then(|at| editions.iter().find(|edition| at <= edition.until));
-        former.map_or(plan, |edition| &edition.plan)
-    };
+    let plan_at = |at| plan_at(plan, &editions, at);
     let steps = || places.iter().filter_map(|(step, at)| Some((*step, plan_at(*at).step(*step)?)));
     let names: Vec<String> = steps().filter_map(|(_, step)| Some(step.content.template()?.name.to_owned())).collect();
     let catalogue = match names.is_empty() {
@@ -94,4 +80,100 @@ pub async fn sent_texts(
         steps: places.iter().filter_map(text).collect(),
         values: values.map(|(column, value)| (column.clone(), value.to_string())).collect(),
     }))
+}
+
+/// The steps that were submitted, each with its first submission, and the present step of a message without an outcome.
+fn places(present: &Present, attempts: &[Attempt]) -> Vec<(StepIndex, Option<Timestamp>)> {
+    let mut places: Vec<(StepIndex, Option<Timestamp>)> = Vec::new();
+    for attempt in attempts.iter().filter(|attempt| attempt.verdict.was_begun()) {
+        if places.iter().all(|(step, _)| *step != attempt.step) {
+            places.push((attempt.step, Some(attempt.intent.unwrap_or(attempt.answered))));
+        }
+    }
+    if present.outcome().is_none() && places.iter().all(|(step, _)| *step != present.step) {
+        let begun = if let State::Sending { intent, .. } = present.state { Some(intent) } else { None };
+        places.push((present.step, begun));
+    }
+    places.sort();
+    places
+}
+
+/// The plan that was in force at a moment: `plan` itself, or the first former one that was not yet replaced.
+fn plan_at<'a>(plan: &'a Plan, editions: &'a [Edition], at: Option<Timestamp>) -> &'a Plan {
+    let former = at.and_then(|at| editions.iter().find(|edition| at <= edition.until));
+    former.map_or(plan, |edition| &edition.plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{LaneId, Outcome, Step};
+    use crate::engine::Ruling;
+    use crate::store::Verdict;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(second * 1_000)
+    }
+
+    fn step(index: u8) -> StepIndex {
+        StepIndex::new(index).unwrap()
+    }
+
+    fn attempt(of: u8, second: i64, verdict: Verdict) -> Attempt {
+        Attempt {
+            step: step(of),
+            lane: LaneId(1),
+            queued: at(0),
+            intent: Some(at(second)),
+            answered: at(second + 1),
+            verdict,
+            tries: 0,
+            code: None,
+            detail: None,
+            umid: None,
+            ruling: Ruling::default(),
+        }
+    }
+
+    fn in_step(index: u8, state: State) -> Present {
+        Present { step: step(index), state, ..Present::queued(at(0), None) }
+    }
+
+    const QUEUED: State = State::Queued { not_before: Timestamp::from_millis(0), gives_up: None };
+
+    #[test]
+    fn each_submitted_step_is_told_once_with_its_first_submission() {
+        let attempts = [
+            attempt(0, 10, Verdict::Unknown),
+            attempt(0, 20, Verdict::Accepted),
+            attempt(1, 30, Verdict::Rejected),
+            attempt(2, 40, Verdict::TierSpent),
+        ];
+        let done = State::Done { outcome: Outcome::Undelivered, skipped: None, at: at(50) };
+        let told = [(step(0), Some(at(10))), (step(1), Some(at(30)))];
+        assert_eq!(places(&in_step(2, done), &attempts), told, "the last step was not submitted");
+        let told = [told[0], told[1], (step(2), None)];
+        assert_eq!(places(&in_step(2, QUEUED), &attempts), told, "it is still to be submitted");
+    }
+
+    #[test]
+    fn a_message_that_was_never_submitted_tells_its_present_step_until_it_ends() {
+        assert_eq!(places(&in_step(1, QUEUED), &[]), [(step(1), None)]);
+        let sending = State::Sending { not_before: at(0), intent: at(7), gives_up: None };
+        assert_eq!(places(&in_step(0, sending), &[]), [(step(0), Some(at(7)))]);
+        let cancelled = State::Done { outcome: Outcome::Cancelled, skipped: None, at: at(9) };
+        assert_eq!(places(&in_step(0, cancelled), &[]), []);
+    }
+
+    #[test]
+    fn a_text_is_that_of_the_plan_when_it_was_sent() {
+        let plan = |text: &str| Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", text)]);
+        let edition = |text: &str, until| Edition { plan: plan(text), until: at(until) };
+        let (present, former) = (plan("third"), [edition("first", 10), edition("second", 20)]);
+        for (when, text) in
+            [(Some(5), "first"), (Some(10), "first"), (Some(11), "second"), (Some(21), "third"), (None, "third")]
+        {
+            assert_eq!(*plan_at(&present, &former, when.map(at)), plan(text), "{when:?}");
+        }
+    }
 }
