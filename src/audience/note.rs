@@ -144,14 +144,36 @@ impl ImportNote {
         }
     }
 
-    /// The sentence that operators see.
+    /// What was found, and what a command can do about it.
     pub fn text(&self) -> String {
+        match self.advice() {
+            Some(advice) => format!("{} {advice}", self.fact()),
+            None => self.fact(),
+        }
+    }
+
+    /// What a command can do about it.
+    const fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::OtherSheets { .. } => "Choose one with --sheet.",
+            Self::NoHeader => "Name them with --map.",
+            Self::FixedLines(_) => "To leave such numbers out: --lines mobile.",
+            Self::UntoldCountry(_) => "If the numbers are national, give their country with --country.",
+            Self::NotACountry { .. } => "Give the country of national numbers with --country.",
+            Self::OtherNumbers { .. } => "Choose others with --map number=Column.",
+            Self::Damaged { .. } => "Give the encoding of the file with --encoding.",
+            _ => return None,
+        })
+    }
+
+    /// What was found, as operators see it.
+    pub fn fact(&self) -> String {
         match self {
             Self::HiddenSheet { sheet } => {
                 format!("Sheet \"{sheet}\" is hidden in the spreadsheet; it was read anyway.")
             }
             Self::OtherSheets { sheets } => {
-                format!("Other sheets were not read: {}; choose one with --sheet.", listed(sheets))
+                format!("Other sheets were not read: {}.", listed(sheets))
             }
             Self::HiddenRows { rows: 1 } => {
                 "1 row is hidden in the spreadsheet, perhaps by a filter; it was read anyway.".to_owned()
@@ -181,9 +203,7 @@ impl ImportNote {
                 };
                 format!("{lines} and skipped: {}.", listed(&titles))
             }
-            Self::NoHeader => {
-                "The first row contains data, so the columns are numbered; name them with --map.".to_owned()
-            }
+            Self::NoHeader => "The first row contains data, so the columns are numbered.".to_owned(),
             Self::NamedColumns { names } => {
                 format!("Columns without a name, or with a repeated one, are named {}.", listed(names))
             }
@@ -201,7 +221,7 @@ impl ImportNote {
                 )
             }
             Self::FixedLines(rows) => format!(
-                "{}{}; few messages arrive there. To leave such numbers out: --lines mobile.",
+                "{}{}; few messages arrive there.",
                 match rows.number {
                     1 => "1 number is a landline or service number".to_owned(),
                     number => format!("{number} numbers are landline or service numbers"),
@@ -209,8 +229,7 @@ impl ImportNote {
                 first_line(*rows)
             ),
             Self::UntoldCountry(rows) => format!(
-                "{} a number without + and without a country{}: its first digits were read as a calling code. If the \
-                 numbers are national, give their country with --country.",
+                "{} a number without + and without a country{}: its first digits were read as a calling code.",
                 containing(*rows),
                 first_line(*rows)
             ),
@@ -230,13 +249,11 @@ impl ImportNote {
                 format!("{} text beside the table{}; it was ignored.", containing(*rows), first_line(*rows))
             }
             Self::NotACountry { column } => {
-                format!("\"{column}\" contains no known country, so --country was used for every row.")
+                format!("\"{column}\" contains no known country, so it was ignored.")
             }
-            Self::OtherNumbers { taken, columns } => format!(
-                "There are phone numbers in {} too; those of \"{taken}\" were used. Choose others with --map \
-                 number=Column.",
-                listed(columns)
-            ),
+            Self::OtherNumbers { taken, columns } => {
+                format!("There are phone numbers in {} too; those of \"{taken}\" were used.", listed(columns))
+            }
             Self::AreaCodes { column, number } => {
                 format!("The numbers are split over \"{column}\" and \"{number}\"; they were joined.")
             }
@@ -250,7 +267,7 @@ impl ImportNote {
                 if *rows == 1 { "1 row has".to_owned() } else { format!("{rows} rows have") }
             ),
             Self::Damaged { characters, encoding } => format!(
-                "{} invalid in {} and became \u{fffd}; give the encoding of the file with --encoding.",
+                "{} invalid in {} and became \u{fffd}.",
                 if *characters == 1 { "1 character is".to_owned() } else { format!("{characters} characters are") },
                 encoding.name()
             ),

@@ -3,10 +3,11 @@
 use askama::Template;
 
 use super::figures::Portion;
+use super::file_fields::FileFields;
 use super::frame::Frame;
 use super::show::{Plain, percent_encoded, visible};
 use super::texts::ENGLISH;
-use super::writing::{Field, FieldKind};
+use super::writing::FieldKind;
 use crate::audience::{ColumnMeaning, Field as ColumnSummary, ListedReject, Reason, RejectedPlace, Rejection, Summary};
 use crate::domain::{BatchState, Timestamp};
 
@@ -59,8 +60,8 @@ pub struct AudiencesPage {
     pub is_later: bool,
     pub first: String,
     pub next: Option<String>,
-    /// The field of the form for a new audience.
-    pub country: Field,
+    /// The fields of the form for a new audience.
+    pub file: FileFields,
 }
 
 impl AudiencesPage {
@@ -169,6 +170,16 @@ impl AudienceContents {
         field.samples.iter().map(visible).collect::<Vec<_>>().join(" · ")
     }
 
+    /// How its files were read, if it may be unintended, and what to do about it.
+    pub fn notes(&self) -> impl Iterator<Item = (String, Option<&'static str>)> {
+        let all = self.summary.iter().flat_map(|summary| &summary.notes);
+        all.map(|note| (note.fact(), ENGLISH.audiences.note_advice(note)))
+    }
+
+    pub fn has_notes(&self) -> bool {
+        self.summary.as_ref().is_some_and(|summary| !summary.notes.is_empty())
+    }
+
     /// The page with all of its rejected rows.
     pub fn all_rejected_path(&self) -> String {
         rejected_path(&self.name, None, self.sketch.as_deref())
@@ -239,8 +250,7 @@ pub struct RejectedPage {
     pub next: Option<String>,
     /// Sent along with the form, to come back to this page.
     pub cursor: String,
-    /// The country of numbers without a country code.
-    pub country: Field,
+    pub file: FileFields,
     /// The id of the unfinished campaign.
     pub sketch: Option<String>,
 }

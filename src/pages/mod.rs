@@ -26,6 +26,7 @@ mod change;
 mod chart;
 mod events;
 mod figures;
+mod file_fields;
 mod frame;
 mod home;
 mod lanes;
@@ -62,6 +63,7 @@ pub use campaign::{CampaignPage, CancelPage, CoursePart, Done, LivePart};
 pub use campaigns::{CampaignsPage, Row, campaign_path};
 pub use change::{ChangePage, ChangeStep, DeleteDraftPage};
 pub use events::EventsPage;
+pub use file_fields::{FileFields, country_field};
 pub use frame::{Frame, Part, Place};
 pub use home::{Attention, HomePage};
 pub use lanes::{LaneSettingsPage, LanesPage};
@@ -91,7 +93,7 @@ pub use webhooks::{
 };
 pub use writing::{
     ChosenAudience, Count, DiscardPage, Field, FieldKind, LineStep, Pattern, StepFields, Unfinished, UnfinishedPage,
-    WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteRoute, WriteTime, Writing, WritingPage, country_field,
+    WriteCheck, WriteContent, WriteImport, WriteRecipients, WriteRoute, WriteTime, Writing, WritingPage,
 };
 
 /// The texts of the pages.

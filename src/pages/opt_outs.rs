@@ -3,10 +3,11 @@
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
+use super::file_fields::country_field;
 use super::frame::Frame;
 use super::recipient::{WishLine, recipient_path};
 use super::show::percent_encoded;
-use super::writing::{Field, FieldKind, country_field};
+use super::writing::{Field, FieldKind};
 use crate::domain::{Channel, Msisdn};
 
 /// The numbers that have opted out, or the ids of channels.

@@ -6,11 +6,12 @@ use askama::Template;
 
 use super::audiences::{AudienceContents, AudienceRow, audience_path};
 use super::figures::Portion;
+use super::file_fields::FileFields;
 use super::frame::Frame;
 use super::preview::{PreviewStep, button_name, class, language, media_name, values_alone};
 use super::show::Plain;
-use super::texts::{COUNTRIES, ENGLISH, Texts};
-use crate::domain::{Country, Timestamp};
+use super::texts::{ENGLISH, Texts};
+use crate::domain::Timestamp;
 use crate::template::preview::{BubbleHeader, Run};
 
 /// A page of the way to a campaign.
@@ -171,15 +172,6 @@ impl Field {
     }
 }
 
-/// The field for the country of numbers without a country code: a choice, so that no file is uploaded with a wrong one.
-pub fn country_field(name: &str, chosen: &str) -> Field {
-    let chosen = chosen.parse().map_or_else(|_| String::new(), |country: Country| country.to_string());
-    let none = (String::new(), ENGLISH.no_default_country.to_owned());
-    let countries = COUNTRIES.iter().map(|(code, name)| ((*code).to_owned(), format!("{name} ({code})")));
-    let kind = FieldKind::Choice(std::iter::once(none).chain(countries).collect());
-    Field { kind, ..Field::text(name, (ENGLISH.default_country, ENGLISH.default_country_hint), chosen) }
-}
-
 /// The length of a text.
 #[derive(Debug)]
 pub struct Count {
@@ -249,7 +241,7 @@ pub struct WriteRecipients {
     pub is_later: bool,
     pub first: String,
     pub next: Option<String>,
-    pub country: Field,
+    pub file: FileFields,
     /// A file that is uploaded but not imported: the id of the upload, and the name of the file.
     pub uploaded: Option<(String, String)>,
 }

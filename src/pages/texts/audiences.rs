@@ -1,7 +1,7 @@
 //! The texts about audiences and rejected rows.
 
 use super::texts;
-use crate::audience::Reason;
+use crate::audience::{ImportNote, Reason};
 use crate::domain::text::{grouped, plural};
 use crate::pages::show::Plain;
 
@@ -23,7 +23,6 @@ texts! {
     upload_new = "New audience";
 
     // One audience.
-    distinct_countries = "countries";
     new_campaign_with_it = "Use in a new campaign";
     download_recipients = "Download CSV";
     delete_it = "Delete…";
@@ -78,6 +77,15 @@ texts! {
     add_another = "Change the audiences";
     chosen_tag = "chosen";
     missing = "deleted";
+
+    // How a file was read.
+    notes = "How the file was read";
+
+    // How the numbers of a file are read.
+    lines = "Numbers";
+    all_lines = "All valid numbers";
+    mobile_lines = "Mobile numbers only";
+    lines_hint = "Landlines and service numbers get few messages. Where a country does not tell them apart, all numbers are taken.";
     go_to_check = "Continue";
     in_all = "Recipients in all audiences";
     see_rows = "Correct these rows";
@@ -99,6 +107,21 @@ impl AudienceTexts {
             }
             other => other.sentence(),
         }
+    }
+
+    /// What to do about a note on a file, if a page can say it.
+    pub fn note_advice(&self, note: &ImportNote) -> Option<&'static str> {
+        Some(match note {
+            ImportNote::OtherSheets { .. } => "To import another sheet, save it as a file of its own.",
+            ImportNote::NoHeader => "To name them, add a first row with names to the file, and upload it again.",
+            ImportNote::FixedLines(_) => "To leave them out, upload the file again with “Mobile numbers only”.",
+            ImportNote::UntoldCountry(_) => "If the numbers are national, upload the file again with their country.",
+            ImportNote::OtherNumbers { .. } => {
+                "To send to others, remove this column from the file, and upload it again."
+            }
+            ImportNote::Damaged { .. } => "Save the file as UTF-8, and upload it again.",
+            _ => return None,
+        })
     }
 
     /// The name of a reason, as a heading.

@@ -44,6 +44,8 @@ texts! {
     test_numbers_hint = "With country code, separated by commas.";
     test_steps = "Send";
     whole_route = "The whole route, with its fallbacks";
+    to_test = "Go to the test";
+    to_launch = "Go to the launch";
     send_test = "Send the test";
     test_sent = "The test is sent.";
     see_test = "See what became of it";

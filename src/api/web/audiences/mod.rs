@@ -27,13 +27,13 @@ use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, cut};
 use crate::audience::{AudienceRows, ImportRecord, Rejection, whole_summary};
 use crate::domain::{AudienceId, Scope};
 use crate::pages::{
-    AudienceContents, AudiencePage, AudienceRow, AudiencesPage, CampaignUse, DeleteAudiencePage, Frame, Part, Place,
-    audience_path, campaign_path, countries, country_field, texts,
+    AudienceContents, AudiencePage, AudienceRow, AudiencesPage, CampaignUse, DeleteAudiencePage, FileFields, Frame,
+    Part, Place, audience_path, campaign_path, countries, texts,
 };
 use crate::store::{Audience, AudiencePart};
 pub(in crate::api) use corrections::Corrections;
 pub(super) use upload::{
-    Asked, begin, broken, country_of, foreign, form_with_file, import_in_progress, import_of, no_file, receive,
+    HowRead, begin, broken, country_of, foreign, form_with_file, import_in_progress, import_of, no_file, receive,
     received, short,
 };
 
@@ -148,7 +148,7 @@ async fn list(
 ) -> Answer<Response> {
     let Found { rows, name, is_later, first, next } = find(&shared, &query, SHOWN, &uri).await?;
     let frame = framed(&session, Place::Audiences, query.done);
-    page(&AudiencesPage { frame, rows, name, is_later, first, next, country: country_field("country", "") })
+    page(&AudiencesPage { frame, rows, name, is_later, first, next, file: FileFields::new("", "") })
 }
 
 fn framed(session: &Session, place: Place, done: Option<Done>) -> Frame {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
 use super::upload::progress_path;
-use super::{Done, country_of, framed, named};
+use super::{Done, HowRead, framed, named};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query};
 use crate::api::web::admit::Session;
@@ -19,7 +19,7 @@ use crate::audience::{
     FileSettings, ImportRecord, Reason, RejectTable, RejectedPlace, Rejection, file_of, rejected_row, rejected_rows,
 };
 use crate::domain::{Scope, SketchId};
-use crate::pages::{Part, Place, RejectedPage, country_field, editable, is_mendable, mended_place, rejected_path};
+use crate::pages::{FileFields, Part, Place, RejectedPage, editable, is_mendable, mended_place, rejected_path};
 use crate::store::Audience;
 
 /// Rows of a page.
@@ -101,7 +101,10 @@ async fn shown(
         next: next.map(|next| with_query(&first, &[("cursor", &next)])),
         first,
         cursor: query.cursor,
-        country: country_field("country", record.country.as_ref().map_or("", |country| country.as_str())),
+        file: FileFields::new(
+            record.country.as_ref().map_or("", |country| country.as_str()),
+            if record.mobile_only { "mobile" } else { "" },
+        ),
         sketch,
         columns: audience.columns,
         name: audience.name,
@@ -138,7 +141,7 @@ pub(super) async fn mend(
     call.caller.check(Scope::Manage)?;
     let audience = named(&shared, &name).await?;
     let record = first_record(&audience)?;
-    let country = country_of(form.get("country").unwrap_or_default())?;
+    let settings = HowRead::of(&form).settings()?;
     let without_number =
         || Problem::new(Kind::Conflict, "the column with the numbers of this audience is not recorded");
     let number = number_column(&audience, &record).ok_or_else(without_number)?;
@@ -150,13 +153,7 @@ pub(super) async fn mend(
         return Ok(Redirect::to(&back).into_response());
     }
     let content = file_of(&audience.columns, &rows).map_err(|error| Problem::failed(&error))?;
-    let settings = FileSettings {
-        country,
-        encoding: Some("UTF-8".to_owned()),
-        delimiter: Some(",".to_owned()),
-        lines: record.mobile_only.then(|| "mobile".to_owned()),
-        ..FileSettings::default()
-    };
+    let settings = FileSettings { encoding: Some("UTF-8".to_owned()), delimiter: Some(",".to_owned()), ..settings };
     let upload = shared.0.corrections.import((&shared, &call), &audience, content, settings).await?;
     let sketch = form.get("sketch").and_then(|id| id.parse::<SketchId>().ok());
     Ok(Redirect::to(&progress_path(upload, sketch)).into_response())

@@ -102,6 +102,48 @@ async fn the_list_has_pages_and_finds_a_part_of_a_name() {
 }
 
 #[tokio::test]
+async fn a_page_says_how_a_file_was_read_and_what_to_do_about_it() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    let file = "Mobile,Name\n+6591234567 / +6591234568,Ann\n+6567654321,Bob\n";
+    browser.import(&bench, "Odd.csv", file, &[]).await;
+    let page = browser.shown("/audiences/Odd").await;
+    for says in [
+        "1 row contains several numbers (line 2); the first valid one was used.",
+        "1 number is a landline or service number (line 3); few messages arrive there.",
+        "upload the file again with “Mobile numbers only”",
+    ] {
+        assert!(page.contains(says), "{says} in {page}");
+    }
+    assert!(!page.contains("--lines"), "a command is no advice here: {page}");
+    browser.import(&bench, "Plain.csv", "Mobile\n+6591234567\n", &[]).await;
+    assert!(!browser.shown("/audiences/Plain").await.contains("How the file was read"));
+}
+
+#[tokio::test]
+async fn landlines_are_left_out_on_request_and_when_rows_are_corrected() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    let file = "Mobile,Name\n+6591234567,Ann\n+6567654321,Bob\n";
+    browser.import(&bench, "Odd.csv", file, &[("lines", "mobile")]).await;
+    assert_eq!(recipients(&bench, "Odd").await, [["+6591234567", "Ann"]]);
+    let page = browser.shown("/audiences/Odd/rejected").await;
+    assert!(page.contains("<option value=\"mobile\" selected>Mobile numbers only</option>"), "{page}");
+    let unchanged: Vec<(String, String)> = numbers(&page);
+    let mut fields: Vec<(&str, &str)> = unchanged.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    fields.extend([("unchanged", "true"), ("lines", "")]);
+    mend(&browser, &bench, "Odd", &fields).await;
+    assert_eq!(recipients(&bench, "Odd, corrected").await, [["+6567654321", "Bob"]]);
+    let wrong = browser.send(with_file(
+        "/uploads",
+        &[("form_token", browser.form_token.as_str()), ("lines", "all")],
+        "Odd.csv",
+        file,
+    ));
+    assert_eq!(wrong.await.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
 async fn rejected_rows_are_shown_by_reason_and_hostile_cells_stay_text() {
     let bench = Bench::new().await;
     let browser = Browser::manager(&bench).await;

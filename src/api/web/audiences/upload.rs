@@ -24,12 +24,54 @@ const FIELD_MAX: usize = 4_096;
 /// Characters of the name of an audience that is made here.
 const NAME_MAX: usize = 150;
 
+/// How the numbers of a file are read, as a form says it.
+#[derive(Debug, Default)]
+pub(in crate::api::web) struct HowRead {
+    pub(in crate::api::web) country: String,
+    pub(in crate::api::web) lines: String,
+}
+
+impl HowRead {
+    pub(in crate::api::web) fn of(form: &Form) -> Self {
+        let text = |name| form.get(name).unwrap_or_default().to_owned();
+        Self { country: text("country"), lines: text("lines") }
+    }
+
+    /// Takes a field of a form, if it is one of these. Fails if it is invalid, before the file has arrived.
+    pub(in crate::api::web) fn take(&mut self, name: &str, text: &str) -> Answer<()> {
+        match name {
+            "country" => text.clone_into(&mut self.country),
+            "lines" => text.clone_into(&mut self.lines),
+            _ => return Ok(()),
+        }
+        self.settings().map(drop)
+    }
+
+    /// The same as settings of an import.
+    pub(in crate::api::web) fn settings(&self) -> Answer<FileSettings> {
+        let lines = Some(self.lines.clone()).filter(|lines| !lines.is_empty());
+        let settings = FileSettings { country: country_of(&self.country)?, lines, ..FileSettings::default() };
+        settings.options().map_err(|error| Problem::new(Kind::Invalid, error))?;
+        Ok(settings)
+    }
+}
+
 /// What a form says about its file.
 #[derive(Debug, Default)]
-pub(in crate::api::web) struct Asked {
-    pub(in crate::api::web) country: Option<Country>,
+struct Asked {
+    how_read: HowRead,
     /// The audience whose columns the new one gets.
-    pub(in crate::api::web) columns_of: Option<String>,
+    columns_of: Option<String>,
+    /// The unfinished campaign that gets the audience.
+    sketch: Option<SketchId>,
+}
+
+impl Asked {
+    /// Begins the import, and leads to its progress.
+    async fn begin(self, (shared, call): (&Shared, &Call), (upload, file): (UploadId, String)) -> Answer<Redirect> {
+        begin((shared, call), (upload, &file), self.how_read.settings()?, self.columns_of).await?;
+        Ok(Redirect::to(&progress_path(upload, self.sketch)))
+    }
 }
 
 /// Takes the file of a form as it arrives. `take` gets the fields before it, name and text of each, and at last `file`.
@@ -129,13 +171,11 @@ pub(in crate::api::web) fn country_of(text: &str) -> Answer<Option<Country>> {
 
 /// Begins the import of an upload as an audience of its own, under the name of the file or of the audience that it mends.
 pub(in crate::api::web) async fn begin(
-    shared: &Shared,
-    call: &Call,
-    upload: UploadId,
-    file: &str,
-    Asked { country, columns_of }: Asked,
+    (shared, call): (&Shared, &Call),
+    (upload, file): (UploadId, &str),
+    settings: FileSettings,
+    columns_of: Option<String>,
 ) -> Answer<()> {
-    let settings = FileSettings { country, ..FileSettings::default() };
     let target = match columns_of {
         Some(columns_of) => mended(shared, columns_of).await?,
         None => ImportTarget::Named(free_name(shared, file.rsplit_once('.').map_or(file, |(stem, _)| stem)).await?),
@@ -202,19 +242,17 @@ pub(super) async fn upload(
     request: Request<axum::body::Body>,
 ) -> Answer<Redirect> {
     call.caller.check(Scope::Manage)?;
-    let (mut asked, mut sketch) = (Asked::default(), None);
+    let mut asked = Asked::default();
     let take = |name: &str, text: &str| {
         match name {
-            "country" => asked.country = country_of(text)?,
             "columns_of" if !text.is_empty() => asked.columns_of = Some(text.to_owned()),
-            "sketch" => sketch = text.parse::<SketchId>().ok(),
-            _ => {}
+            "sketch" => asked.sketch = text.parse::<SketchId>().ok(),
+            name => asked.how_read.take(name, text)?,
         }
         Ok(())
     };
-    let (upload, file) = receive(&shared, &session, request, take).await?;
-    begin(&shared, &call, upload, &file, asked).await?;
-    Ok(Redirect::to(&progress_path(upload, sketch)))
+    let uploaded = receive(&shared, &session, request, take).await?;
+    asked.begin((&shared, &call), uploaded).await
 }
 
 /// The upload of a form that a script sends after the file.
@@ -226,13 +264,12 @@ pub(in crate::api::web) fn import_of(shared: &Shared, form: &Form) -> Answer<(Up
 /// Begins the import of what a script has uploaded.
 pub(super) async fn import(State(shared): State<Shared>, call: Call, form: Form) -> Answer<Redirect> {
     call.caller.check(Scope::Manage)?;
-    let (upload, file) = import_of(&shared, &form)?;
     let asked = Asked {
-        country: country_of(form.get("country").unwrap_or_default())?,
+        how_read: HowRead::of(&form),
         columns_of: form.entered("columns_of").map(str::to_owned),
+        sketch: form.get("sketch").and_then(|id| id.parse().ok()),
     };
-    begin(&shared, &call, upload, &file, asked).await?;
-    Ok(Redirect::to(&progress_path(upload, form.get("sketch").and_then(|id| id.parse().ok()))))
+    asked.begin((&shared, &call), import_of(&shared, &form)?).await
 }
 
 /// An upload whose import was begun: the name of its file, and the import.

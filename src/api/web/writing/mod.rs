@@ -129,6 +129,11 @@ pub(super) async fn discard(
 /// What a link of a review asks of a page.
 const FROM_REVIEW: &str = "from=review";
 
+/// Whether a page, or its form, says that the review led to it.
+fn is_from_review(from: Option<&str>) -> bool {
+    from.is_some_and(|from| from == WritingPage::Review.as_str())
+}
+
 /// How a page was reached.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -176,13 +181,12 @@ impl Opened {
 
     /// The same for a page that was reached by a link.
     async fn by(shared: &Shared, call: &Call, id: &str, way: &Way) -> Answer<Self> {
-        let is_from_review = way.from.as_deref() == Some("review");
-        Ok(Self { is_from_review, ..Self::of(shared, call, id).await? })
+        Ok(Self { is_from_review: is_from_review(way.from.as_deref()), ..Self::of(shared, call, id).await? })
     }
 
     /// The same for the form of a page that was reached by a link.
     async fn sent(shared: &Shared, call: &Call, id: &str, form: &Form) -> Answer<Self> {
-        Ok(Self { is_from_review: form.get("from") == Some("review"), ..Self::of(shared, call, id).await? })
+        Ok(Self { is_from_review: is_from_review(form.get("from")), ..Self::of(shared, call, id).await? })
     }
 
     /// The same for a change that was decided on one version.

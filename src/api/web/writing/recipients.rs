@@ -17,9 +17,7 @@ use crate::api::web::frame::{page, too_late};
 use crate::audience::Selection;
 use crate::campaign::{LaunchError, ensure_same_columns};
 use crate::config;
-use crate::pages::{
-    ChosenAudience, FieldKind, WriteCheck, WriteRecipients, Writing, WritingPage, country_field, texts,
-};
+use crate::pages::{ChosenAudience, FieldKind, FileFields, WriteCheck, WriteRecipients, Writing, WritingPage, texts};
 use crate::store::Audience;
 use crate::uploads::UploadId;
 
@@ -37,20 +35,21 @@ pub(in crate::api::web) async fn recipients(
 ) -> Answer<Response> {
     let opened = Opened::by(&shared, &call, &id, &way).await?;
     let writing = opened.writing(&session, WritingPage::Recipients);
-    shown(&shared, &opened, writing, (&query, &uri), None).await
+    shown(&shared, &opened, writing, (&query, &uri), ("", None)).await
 }
 
-/// The page of a choice that came too late: the audiences as they are now, and a file that was uploaded but is not imported.
+/// The page of a choice that came too late: the audiences as they are now, and a file that was uploaded but is not imported,
+/// with the lines that were chosen for it.
 pub(super) async fn late(
     shared: &Shared,
     session: &Session,
     opened: &Opened,
-    uploaded: Option<(UploadId, String)>,
+    sent: (&str, Option<(UploadId, String)>),
 ) -> Answer<Response> {
     let writing = opened.late(session, WritingPage::Recipients);
     let uri = Uri::try_from(super::path(opened.sketch.id, WritingPage::Recipients));
     let uri = uri.map_err(|error| Problem::failed(&error))?;
-    shown(shared, opened, writing, (&AudiencesQuery::default(), &uri), uploaded).await.map(too_late)
+    shown(shared, opened, writing, (&AudiencesQuery::default(), &uri), sent).await.map(too_late)
 }
 
 async fn shown(
@@ -58,10 +57,10 @@ async fn shown(
     opened: &Opened,
     mut writing: Writing,
     (query, uri): (&AudiencesQuery, &Uri),
-    uploaded: Option<(UploadId, String)>,
+    (lines, uploaded): (&str, Option<(UploadId, String)>),
 ) -> Answer<Response> {
     let Found { rows, name, is_later, first, next } = find(shared, query, SHOWN, uri).await?;
-    let mut country = country_field("country", &opened.document.keys.text("country"));
+    let mut file = FileFields::new(&opened.document.keys.text("country"), lines);
     let (mut chosen, mut known) = (Vec::new(), Vec::new());
     for name in opened.document.audiences() {
         let audience = shared.store.audience_named(&name).await?;
@@ -69,11 +68,11 @@ async fn shown(
         known.extend(audience);
     }
     let of_page = problems_of_recipients(&opened.document);
-    writing.problems = beside(std::slice::from_mut(&mut country), of_page.iter());
+    writing.problems = beside(std::slice::from_mut(&mut file.country), of_page.iter());
     let problems = problems_of_audiences(&chosen, &known);
     let uploaded = uploaded.map(|(upload, file)| (upload.to_string(), file));
     let audiences = rows;
-    page(&WriteRecipients { writing, chosen, problems, audiences, name, is_later, first, next, country, uploaded })
+    page(&WriteRecipients { writing, chosen, problems, audiences, name, is_later, first, next, file, uploaded })
 }
 
 /// The problems of keys that belong to this page, except those of audiences, which need the database.
@@ -117,7 +116,7 @@ pub(in crate::api::web) async fn change_recipients(
             Ok(Redirect::to(&opened.again(next)).into_response())
         }
         // The page has no button to save a choice, so it shows what is saved.
-        Changed::Late(_) => late(&shared, &session, &Opened::sent(&shared, &call, &id, &form).await?, None).await,
+        Changed::Late(_) => late(&shared, &session, &Opened::sent(&shared, &call, &id, &form).await?, ("", None)).await,
     }
 }
 

@@ -5,11 +5,11 @@ use axum::http::Request;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{FROM_REVIEW, Opened, Way, recipients};
+use super::{FROM_REVIEW, Opened, Way, is_from_review, recipients};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Query};
 use crate::api::web::admit::Session;
-use crate::api::web::audiences::{Asked, begin, country_of, import_in_progress, import_of, receive};
+use crate::api::web::audiences::{HowRead, begin, import_in_progress, import_of, receive};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::pages::{WriteImport, WritingPage};
@@ -24,30 +24,26 @@ pub(in crate::api::web) async fn upload(
     request: Request<axum::body::Body>,
 ) -> Answer<Response> {
     let opened = Opened::of(&shared, &call, &id).await?;
-    let (mut version, mut country, mut is_from_review) = (String::new(), String::new(), false);
+    let (mut version, mut how_read, mut from_review) = (String::new(), HowRead::default(), false);
     let take = |name: &str, text: &str| match name {
         "version" => {
             text.clone_into(&mut version);
             Ok(())
         }
-        "country" => {
-            text.clone_into(&mut country);
-            country_of(text).map(drop)
-        }
         "from" => {
-            is_from_review = text == "review";
+            from_review = is_from_review(Some(text));
             Ok(())
         }
         // Before the file has arrived.
         "file" => opened.ensure_version(&version),
-        _ => Ok(()),
+        name => how_read.take(name, text),
     };
     let received = receive(&shared, &session.0, request, take).await;
-    let opened = Opened { is_from_review, ..opened };
+    let opened = Opened { is_from_review: from_review, ..opened };
     match received {
-        Ok(uploaded) => begun((&shared, &session, &call), opened, &country, uploaded).await,
+        Ok(uploaded) => begun((&shared, &session, &call), opened, &how_read, uploaded).await,
         Err(problem) if problem.kind == Kind::Changed => {
-            late((&shared, &session, &call), &opened, &country, None).await
+            late((&shared, &session, &call), &opened, &how_read, None).await
         }
         Err(problem) => Err(problem),
     }
@@ -62,45 +58,45 @@ pub(in crate::api::web) async fn import(
     form: Form,
 ) -> Answer<Response> {
     let opened = Opened::sent(&shared, &call, &id, &form).await?;
-    let (country, uploaded) = (form.get("country").unwrap_or_default(), import_of(&shared, &form)?);
+    let (how_read, uploaded) = (HowRead::of(&form), import_of(&shared, &form)?);
     if opened.ensure_version(form.get("version").unwrap_or_default()).is_err() {
-        return late((&shared, &session, &call), &opened, country, Some(uploaded)).await;
+        return late((&shared, &session, &call), &opened, &how_read, Some(uploaded)).await;
     }
-    begun((&shared, &session, &call), opened, country, uploaded).await
+    begun((&shared, &session, &call), opened, &how_read, uploaded).await
 }
 
 /// Begins the import of an upload as an audience of its own.
 async fn begun(
     (shared, session, call): (&Shared, &Session, &Call),
     mut opened: Opened,
-    country: &str,
+    how_read: &HowRead,
     (upload, file): (UploadId, String),
 ) -> Answer<Response> {
-    let known = country_of(country)?;
-    opened.document.keys.put("country", country);
+    let settings = how_read.settings()?;
+    opened.document.keys.put("country", &how_read.country);
     match opened.save(shared, call).await {
         Ok(()) => {}
         Err(problem) if problem.kind == Kind::Changed => {
-            return late((shared, session, call), &opened, country, Some((upload, file))).await;
+            return late((shared, session, call), &opened, how_read, Some((upload, file))).await;
         }
         Err(problem) => return Err(problem),
     }
-    begin(shared, call, upload, &file, Asked { country: known, columns_of: None }).await?;
+    begin((shared, call), (upload, &file), settings, None).await?;
     let back = if opened.is_from_review { format!("&{FROM_REVIEW}") } else { String::new() };
     Ok(Redirect::to(&format!("/new/{}/importing?upload={upload}{back}", opened.sketch.id)).into_response())
 }
 
-/// The page of an upload that came too late, with the country that was entered, and the file if it has arrived.
+/// The page of an upload that came too late, with what was entered, and the file if it has arrived.
 async fn late(
     (shared, session, call): (&Shared, &Session, &Call),
     before: &Opened,
-    country: &str,
+    how_read: &HowRead,
     uploaded: Option<(UploadId, String)>,
 ) -> Answer<Response> {
     let is_from_review = before.is_from_review;
     let mut opened = Opened { is_from_review, ..Opened::of(shared, call, &before.sketch.id.to_string()).await? };
-    opened.document.keys.put("country", country);
-    recipients::late(shared, session, &opened, uploaded).await
+    opened.document.keys.put("country", &how_read.country);
+    recipients::late(shared, session, &opened, (&how_read.lines, uploaded)).await
 }
 
 #[derive(Debug, Deserialize)]
