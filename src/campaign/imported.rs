@@ -82,6 +82,7 @@ impl Gathering<'_> {
             for (n, recipient) in (from..).zip(rows) {
                 if unselected.binary_search(&n).is_ok() {
                     recipients.not_selected += 1;
+                    recipients.unselected += 1;
                 } else if had.binary_search(&n).is_ok() {
                     recipients.across += 1;
                 } else if known.has_opted_out(recipient.msisdn) {

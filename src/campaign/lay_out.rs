@@ -24,6 +24,7 @@ impl Launcher<'_> {
             // Several campaigns may be launched in one second.
             None => self.unused_name(&generated_name(&recipients.label, now)).await?,
         };
+        plan.unselected = recipients.unselected;
         let lanes = self.store.lanes(plan.lanes()).await?;
         let tag = Tag::from_random(self.chance.bits());
         let new = NewBatch {

@@ -143,6 +143,8 @@ pub struct Recipients {
     pub opted_out: u64,
     /// Rows that the campaign's `where` does not select.
     pub not_selected: u64,
+    /// Those of them that an imported audience has as recipients.
+    pub(super) unselected: u64,
     /// The rejected rows of each source, with reasons.
     pub left_out: Vec<RejectedRows>,
     pub countries: BTreeMap<Country, u64>,

@@ -240,6 +240,9 @@ pub struct Plan {
     /// recipients of its files that got nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_again: bool,
+    /// Recipients of its imported audiences whom its filter did not select.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unselected: u64,
     /// Whether it is a test send to the operator's own numbers. Lists of campaigns leave those out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_test: bool,
@@ -249,6 +252,10 @@ pub struct Plan {
     /// Whose messages these are, if calls of the API sent them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api: Option<ApiCalls>,
+}
+
+fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The calls of the API whose messages share a plan.
@@ -283,6 +290,7 @@ impl Plan {
             over: None,
             time_zone: None,
             is_again: false,
+            unselected: 0,
             is_test: false,
             confirms_opt_out: false,
             api: None,

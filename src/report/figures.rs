@@ -188,7 +188,8 @@ impl Report {
             let parts = store.parts_of(batch.id).await?;
             // Purged audiences no longer show which rows were left out.
             if parts.len() == batch.audience_ids.len() {
-                report.left_out = left_out(&parts, batch.messages);
+                let unselected = plan.as_ref().map_or(0, |plan| plan.unselected);
+                report.left_out = left_out(&parts, batch.messages, unselected);
             }
         }
         report.unknown = unknown
@@ -241,19 +242,26 @@ impl Report {
     }
 }
 
-/// The rows that were rejected at the import of the parts, and those that an earlier part already had.
-fn left_out(parts: &[AudiencePart], messages: u32) -> BTreeMap<String, u64> {
+/// The name of rows that a filter did not select, beside the reasons of rejected rows.
+const NOT_SELECTED: &str = "not selected";
+
+/// The rows that were rejected at the import of the parts, those that the campaign did not select, of which the parts have
+/// `unselected` as recipients, and those that an earlier part already had.
+fn left_out(parts: &[AudiencePart], messages: u32, unselected: u64) -> BTreeMap<String, u64> {
     let mut reasons = BTreeMap::<String, u64>::new();
+    let mut add = |reason: String, rows: u64| {
+        if rows > 0 {
+            *reasons.entry(reason).or_default() += rows;
+        }
+    };
     for part in parts {
         let summary = ImportRecord::of(part).unwrap_or_default().summary.unwrap_or_default();
-        for (reason, rows) in summary.reasons {
-            *reasons.entry(reason.to_string()).or_default() += rows;
-        }
+        summary.reasons.into_iter().for_each(|(reason, rows)| add(reason.to_string(), rows));
+        add(NOT_SELECTED.to_owned(), summary.not_selected);
     }
     let recipients: u64 = parts.iter().map(|part| u64::from(part.recipients)).sum();
-    let across = recipients.saturating_sub(u64::from(messages));
-    if across > 0 {
-        *reasons.entry(Reason::EarlierSource.to_string()).or_default() += across;
-    }
+    add(NOT_SELECTED.to_owned(), unselected);
+    let across = recipients.saturating_sub(u64::from(messages)).saturating_sub(unselected);
+    add(Reason::EarlierSource.to_string(), across);
     reasons
 }

@@ -16,6 +16,7 @@ texts! {
     // What a launch does.
     recipients = "Recipients";
     not_selected = "not selected";
+    in_several = "also in an earlier audience";
     opted_out = "opted out";
     not_sent_to = "Left out:";
     rejected = "Rejected at the import";

@@ -15,7 +15,11 @@ pub(super) fn left_out(Prepared { recipients, .. }: &Prepared) -> Vec<(String, u
     let texts = crate::pages::texts().review;
     let rejected = recipients.left_out.iter().flat_map(|rows| rows.reasons.iter());
     let rejected = rejected.map(|(reason, count)| (reason.to_string(), *count));
-    let chosen = [(texts.not_selected, recipients.not_selected), (texts.opted_out, recipients.opted_out)];
+    let chosen = [
+        (texts.not_selected, recipients.not_selected),
+        (texts.in_several, recipients.across),
+        (texts.opted_out, recipients.opted_out),
+    ];
     let chosen = chosen.into_iter().map(|(reason, count)| (reason.to_owned(), count));
     rejected.chain(chosen).filter(|(_, count)| *count > 0).collect()
 }

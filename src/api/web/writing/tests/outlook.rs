@@ -47,6 +47,32 @@ async fn the_recipients_of_a_filter_are_counted_while_it_is_typed() {
     assert!(counted("Code = \"A1\"").await.contains("1 of 3 recipients selected"));
     assert!(counted("Code = ").await.contains("This is no filter yet."));
     assert!(counted("").await.contains("3 of 3 recipients selected"));
+    assert!(counted("Code = \"none\"").await.contains("0 of 3 recipients selected"));
+    assert!(counted("Cod = \"A1\"").await.contains("Cod"), "an unknown column is named");
     // Nothing is saved by it.
     assert!(author.get("check").await.contains("name=\"where\" value=\"\""));
+}
+
+#[tokio::test]
+async fn a_number_of_several_audiences_counts_once_before_and_after_the_launch() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    // Two of the three are in the first audience too.
+    author
+        .upload("Others.csv", "Mobile,FirstName,Code\n+6591234567,Ann,A1\n+6591234568,Bob,B2\n+6591234599,Zoe,Z1\n")
+        .await;
+    let check = author.get("check").await;
+    assert!(check.contains("4 of 6 recipients selected") && check.contains("each number once"), "{check}");
+    author.fill("check", &[("where", "Code != \"Z1\""), ("do", "next")]).await;
+    let review = author.get("review").await;
+    for (reason, rows) in [("Not selected", 1), ("Also in an earlier audience", 2)] {
+        assert!(review.contains(&format!("<dt>{reason}</dt><dd>{rows}</dd>")), "{reason}: {review}");
+    }
+    let launched = author.send("launch", &super::version(&review), &[("name", "Promo"), ("do", "launch")]).await;
+    let campaign = super::place(&launched).split('?').next().unwrap().to_owned();
+    let report = author.browser.get(&format!("{campaign}/report")).await.text;
+    for (reason, rows) in [("Not selected", 1), ("Duplicate across sources", 2)] {
+        let row = format!("<th scope=\"row\">{reason}</th><td class=\"number\" data-label=\"Rows\">{rows}</td>");
+        assert!(report.contains(&row), "{reason}: {report}");
+    }
 }
