@@ -46,6 +46,7 @@ texts! {
     fetch_to_choose = "Fetch them to choose one from a list";
     show_fields = "Show its fields";
     save_to_count = "Save to count the recipients of this filter.";
+    fill_in = "The template needs this value";
     selects_none_yet = "This is no filter yet.";
     no_step_yet = "A message needs a step first.";
     to_route = "Add a step on Route";

@@ -17,9 +17,10 @@ use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
 use crate::campaign::{LaunchError, Prepared};
+use crate::config;
 use crate::domain::text::plural;
 use crate::domain::{Channel, SmsEncoding, StepIndex};
-use crate::pages::{Field, FieldKind, StepFields, WriteContent, Writing, WritingPage};
+use crate::pages::{Field, FieldKind, StepFields, WriteContent, Writing, WritingPage, texts};
 use crate::template::CountedText;
 
 /// What the button of a choice does: it saves, and shows the fields of what was chosen.
@@ -56,6 +57,7 @@ async fn shown(
             // What was not written yet is not wrong yet. The review says that it is missing.
             let is_begun = |index: StepIndex| opened.document.steps.get(index.index()).is_none_or(has_content);
             problems.retain(|problem| is_saved || problem.step.is_none_or(is_begun));
+            problems.retain(|problem| !asks_for_values(&mut steps, problem));
             beside_steps(&mut steps, &problems, WritingPage::Content);
             None
         }
@@ -69,6 +71,31 @@ async fn shown(
     }
     let previews = prepared.as_ref().map(previews).unwrap_or_default();
     page(&WriteContent { writing, columns, steps, previews })
+}
+
+/// Asks for the values that a known template lacks, each at its empty field. Returns whether that says all of the problem.
+fn asks_for_values(steps: &mut [StepFields], problem: &config::Problem) -> bool {
+    let lacks: fn(&str) -> bool = match problem.key.as_str() {
+        "template, header" => |name| {
+            name.starts_with("template_header_") && !(name.ends_with("_location_name") || name.ends_with("_address"))
+        },
+        "template, body" => |name| name.starts_with("template_body_"),
+        // The others may stay empty.
+        "template, buttons" => {
+            |name| name.starts_with("template_button_") && (name.ends_with("_url") || name.ends_with("_copy_code"))
+        }
+        _ => return false,
+    };
+    let step = problem.step.and_then(|index| steps.get_mut(index.index())).filter(|step| step.pattern.is_some());
+    let mut asks = false;
+    for field in step.into_iter().flat_map(|step| &mut step.fields) {
+        let name = field.name.split_once('-').map_or("", |(_, name)| name);
+        if field.value.is_empty() && lacks(name) {
+            field.problem.get_or_insert_with(|| texts().wizard.fill_in.to_owned());
+            asks = true;
+        }
+    }
+    asks
 }
 
 /// Puts the limits that messages break beside their fields.

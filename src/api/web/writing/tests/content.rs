@@ -82,6 +82,11 @@ async fn a_template_has_exactly_the_fields_that_it_needs() {
         assert!(!content.contains(&format!("name=\"1-template_{name}\"")), "{name}: {content}");
     }
     assert!(content.contains("<mark>{{1}}</mark>, order <mark>{{2}}</mark> &#60;b&#62;left"), "{content}");
+    // What is missing is asked for where it is missing.
+    author.fill("content", &[("1-template", "order|en|MARKETING"), ("do", "save")]).await;
+    let content = author.get("content?saved=true").await;
+    assert_eq!(content.matches("The template needs this value.").count(), 5, "{content}");
+    assert!(!content.contains("index = ") && !content.contains("needs a value"), "{content}");
     let filled = [
         ("1-template", "order|en|MARKETING"),
         ("1-template_header_video", "https://shop.example/a.mp4"),
