@@ -21,6 +21,7 @@ use super::second_operator::{limit_below, will_wait};
 use super::time::{Schedule, schedule};
 use super::windows::open_windows;
 use crate::audience::OnProgress;
+use crate::catalogue::Catalogue;
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Problem};
 use crate::domain::text::{plural, shell};
@@ -185,6 +186,19 @@ impl Launcher<'_> {
     /// Checks and plans a campaign without storing anything.
     pub async fn plan(&self, draft: &Draft) -> Result<Prepared, LaunchError> {
         self.prepare(draft, false, |_| None, None).await
+    }
+
+    /// Counts the recipients of a draft, whatever it sends: its route may be none yet.
+    pub async fn count(&self, draft: &Draft) -> Result<u64, LaunchError> {
+        let schedule = schedule(draft, self.clock.now()).map_err(LaunchError::Problems)?;
+        let examination = Examination::new(draft, self.config, &schedule, None, Catalogue::default(), None);
+        let examination = Arc::new(examination);
+        let gathering = Gathering { store: self.store, clock: self.clock, keep: false, examination };
+        match gathering.gather(draft, |_| None).await {
+            Ok(recipients) => Ok(recipients.recipients),
+            Err(RecipientsError::Nobody { .. }) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Plans a campaign, and previews the messages of its recipients. `looked_at` is called with the number of recipients

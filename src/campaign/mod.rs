@@ -123,7 +123,7 @@ pub use step_decisions::{StepCarriedOut, StepDecision, StepDecisionError, carry_
 pub use template_decisions::{TemplateCarriedOut, TemplateDecision, carry_out_on_template, lanes_to_hold};
 pub use templates::TemplateError;
 pub use time::{ResolvedInstant, Schedule, instant, schedule};
-pub use trial::Trial;
+pub use trial::{TEST_PROBLEM, Trial};
 pub use used_up::{UsedUp, used_up};
 pub use views::{
     CalendarView, ChangeView, Dated, DecisionView, ErasureView, LaunchView, LimitsView, PlanStepView, PlanView,

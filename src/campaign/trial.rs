@@ -20,6 +20,9 @@ use crate::template::RecipientText;
 /// The most numbers of a trial.
 const MOST: u32 = 10;
 
+/// The key of problems with a trial itself. A campaign has no such key.
+pub const TEST_PROBLEM: &str = "test";
+
 /// The numbers of a trial, and the step to try out.
 #[derive(Debug, Clone, Default)]
 pub struct Trial {
@@ -85,7 +88,7 @@ impl Launcher<'_> {
         number: Option<usize>,
         trial: &Trial,
     ) -> Result<Recipients, LaunchError> {
-        let refused = |sentence: String| LaunchError::Problems(vec![Problem::new(None, "test", sentence)]);
+        let refused = |sentence: String| LaunchError::Problems(vec![Problem::new(None, TEST_PROBLEM, sentence)]);
         if trial.to.is_empty() || trial.to.len() > MOST as usize {
             let named = match trial.to.len() {
                 0 => "give some with --to".to_owned(),
@@ -155,7 +158,7 @@ fn given(plan: &Plan, with: &[(String, String)]) -> Result<BTreeMap<usize, Strin
     let mut given = BTreeMap::new();
     for (name, value) in with {
         let column = find_column(name, &plan.columns)
-            .map_err(|error| Problem::new(None, "test", format!("--with {name}: {error}")))?;
+            .map_err(|error| Problem::new(None, TEST_PROBLEM, format!("--with {name}: {error}")))?;
         given.insert(column, value.clone());
     }
     for (index, step) in plan.indexed_steps() {
@@ -179,7 +182,7 @@ fn as_trial(plan: Plan, only: Option<NonZeroU8>) -> Result<Plan, Problem> {
         let all = plural(steps.len() as u64, "step", "steps");
         steps = steps.into_iter().nth(usize::from(only.get()) - 1).into_iter().collect();
         if steps.is_empty() {
-            return Err(Problem::new(None, "test", format!("the campaign has no step {only}; it has {all}")));
+            return Err(Problem::new(None, TEST_PROBLEM, format!("the campaign has no step {only}; it has {all}")));
         }
     }
     if let Some(last) = steps.last_mut() {

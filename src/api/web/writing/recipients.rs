@@ -7,14 +7,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::count::count_of_filter;
 use super::fields::field;
 use super::problems::{beside, page_of};
-use super::{Changed, Document, Opened, Way};
+use super::{Changed, Document, Opened, Way, words};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Problem, Query, launcher};
 use crate::api::web::admit::Session;
 use crate::api::web::audiences::{AudiencesQuery, Found, contents, find};
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
-use crate::audience::Selection;
+use crate::audience::{ImportRecord, Selection};
 use crate::campaign::{LaunchError, ensure_same_columns};
 use crate::config;
 use crate::pages::{ChosenAudience, FieldKind, FileFields, WriteCheck, WriteRecipients, Writing, WritingPage, texts};
@@ -35,7 +35,7 @@ pub(in crate::api::web) async fn recipients(
 ) -> Answer<Response> {
     let opened = Opened::by(&shared, &call, &id, &way).await?;
     let writing = opened.writing(&session, WritingPage::Recipients);
-    shown(&shared, &opened, writing, (&query, &uri), ("", None)).await
+    shown(&shared, &opened, writing, (&query, &uri), (None, None)).await
 }
 
 /// The page of a choice that came too late: the audiences as they are now, and a file that was uploaded but is not imported,
@@ -44,7 +44,7 @@ pub(super) async fn late(
     shared: &Shared,
     session: &Session,
     opened: &Opened,
-    sent: (&str, Option<(UploadId, String)>),
+    sent: (Option<&str>, Option<(UploadId, String)>),
 ) -> Answer<Response> {
     let writing = opened.late(session, WritingPage::Recipients);
     let uri = Uri::try_from(super::path(opened.sketch.id, WritingPage::Recipients));
@@ -57,16 +57,19 @@ async fn shown(
     opened: &Opened,
     mut writing: Writing,
     (query, uri): (&AudiencesQuery, &Uri),
-    (lines, uploaded): (&str, Option<(UploadId, String)>),
+    (lines, uploaded): (Option<&str>, Option<(UploadId, String)>),
 ) -> Answer<Response> {
     let Found { rows, name, is_later, first, next } = find(shared, query, SHOWN, uri).await?;
-    let mut file = FileFields::new(&opened.document.keys.text("country"), lines);
     let (mut chosen, mut known) = (Vec::new(), Vec::new());
     for name in opened.document.audiences() {
         let audience = shared.store.audience_named(&name).await?;
         chosen.push(ChosenAudience { name, recipients: audience.as_ref().map(Audience::recipients) });
         known.extend(audience);
     }
+    // The next file is probably read like the one before.
+    let before = known.last().and_then(|audience| ImportRecord::of(audience.parts.last()?).ok());
+    let usual = if before.is_some_and(|record| record.mobile_only) { "mobile" } else { "" };
+    let mut file = FileFields::new(&opened.document.keys.text("country"), lines.unwrap_or(usual));
     let of_page = problems_of_recipients(&opened.document);
     writing.problems = beside(std::slice::from_mut(&mut file.country), of_page.iter());
     let problems = problems_of_audiences(&chosen, &known);
@@ -116,7 +119,9 @@ pub(in crate::api::web) async fn change_recipients(
             Ok(Redirect::to(&opened.again(next)).into_response())
         }
         // The page has no button to save a choice, so it shows what is saved.
-        Changed::Late(_) => late(&shared, &session, &Opened::sent(&shared, &call, &id, &form).await?, ("", None)).await,
+        Changed::Late(_) => {
+            late(&shared, &session, &Opened::sent(&shared, &call, &id, &form).await?, (None, None)).await
+        }
     }
 }
 
@@ -144,7 +149,7 @@ async fn shown_check(shared: &Shared, call: &Call, opened: &Opened, mut writing:
     let mut filter =
         field(&opened.document.keys, "", "where", (texts.filter_recipients, texts.filter_hint), FieldKind::Text);
     let all = audiences.iter().map(|audience| u64::from(audience.recipients)).sum();
-    let selected = selected(shared, call, &opened.document).await?;
+    let selected = selected(shared, call, (&opened.document, all)).await?;
     filter.count = Some(count_of_filter(opened.sketch.id, selects(all, &selected)));
     let selected = match selected {
         Ok(selected) => selected,
@@ -167,7 +172,13 @@ pub(super) async fn count_selected(shared: &Shared, call: &Call, id: &str, filte
         return Ok(texts().wizard.save_to_count.to_owned());
     }
     opened.document.keys.put("where", filter);
-    Ok(selects(all, &selected(shared, call, &opened.document).await?))
+    Ok(match &selected(shared, call, (&opened.document, all)).await? {
+        // What is being typed is unfinished most of the time. Another problem, such as an unknown column, is worth saying.
+        Err(problems) if Selection::parse(filter).is_ok() => {
+            problems.iter().map(words::problem).collect::<Vec<_>>().join("; ")
+        }
+        selected => selects(all, selected),
+    })
 }
 
 /// How many recipients a filter selects, in a sentence.
@@ -178,39 +189,38 @@ fn selects(all: u64, selected: &Result<Option<u64>, Vec<config::Problem>>) -> St
     }
 }
 
-/// Counts the recipients that the filter selects: those of a campaign without a content.
+/// Counts the recipients that get a message: those whom the filter selects, each number of several audiences once. Returns
+/// `None` if they are `all`.
 async fn selected(
     shared: &Shared,
     call: &Call,
-    document: &Document,
+    (document, all): (&Document, u64),
 ) -> Answer<Result<Option<u64>, Vec<config::Problem>>> {
     let filter = document.keys.text("where");
-    if filter.is_empty() {
+    if filter.is_empty() && (document.audiences().len() < 2 || all > COUNTED_AT_ONCE) {
         return Ok(Ok(None));
     }
-    if let Err(error) = Selection::parse(&filter) {
+    if !filter.is_empty()
+        && let Err(error) = Selection::parse(&filter)
+    {
         return Ok(Err(vec![config::Problem::new(None, "where", error)]));
     }
-    // A step that every lane can have, because only the recipients are looked at.
-    let Some(lane) = shared.config.lanes.iter().find(|lane| lane.channel == crate::domain::Channel::Sms) else {
-        return Ok(Ok(None));
-    };
     let mut probe = Document::default();
     for key in ["audience", "where", "country"] {
         probe.keys.0.extend(document.keys.0.get(key).map(|value| (key.to_owned(), value.clone())));
     }
+    // A campaign needs a step. It is not looked at, so the lane need not exist.
     let mut step = super::document::Keys::default();
-    step.put("channel", lane.channel.as_str());
-    step.put("lane", &lane.name);
-    step.put("text", "-");
-    step.put("source", "Volley");
+    for (key, value) in [("channel", "SMS"), ("lane", "any"), ("text", "-")] {
+        step.put(key, value);
+    }
     probe.steps.push(step);
     let draft = match probe.draft() {
         Ok(draft) => draft,
         Err(problems) => return Ok(Err(problems)),
     };
-    match launcher(shared, &shared.config, call).plan(&draft).await {
-        Ok(prepared) => Ok(Ok(Some(prepared.recipients.recipients))),
+    match launcher(shared, &shared.config, call).count(&draft).await {
+        Ok(recipients) => Ok(Ok(Some(recipients))),
         Err(LaunchError::Problems(problems)) => Ok(Err(problems)),
         Err(error) => Err(error.into()),
     }

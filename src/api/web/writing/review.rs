@@ -16,7 +16,9 @@ use crate::api::web::admit::Session;
 use crate::api::web::campaigns::to_campaign;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
-use crate::campaign::{LaunchError, Lint, MessagePreview, Prepared, PreviewRequest, Previews, Trial, Warning};
+use crate::campaign::{
+    LaunchError, Lint, MessagePreview, Prepared, PreviewRequest, Previews, TEST_PROBLEM, Trial, Warning,
+};
 use crate::config::{Config, Problem};
 use crate::domain::text::capital;
 use crate::domain::{BatchState, Causes, StepIndex, Timestamp};
@@ -109,19 +111,28 @@ pub(in crate::api::web) async fn review(
         (batch.display_name(), format!("{campaign}?sketch={}", opened.sketch.id))
     };
     let sent = sent.as_ref().map(of);
-    planned_page(&shared, &call, &opened, (writing, sent)).await
+    planned_page(&shared, &call, &opened, (writing, TestState { sent, ..TestState::default() })).await
 }
 
-/// The page of the review with a plan of what is written, and with the test that was just sent.
+/// A test: the one that was just sent, or what was entered for one that was not sent, and why.
+#[derive(Debug, Default)]
+struct TestState {
+    /// Name and address of its campaign.
+    sent: Option<(String, String)>,
+    entered: Keys,
+    problem: Option<String>,
+}
+
+/// The page of the review with a plan of what is written.
 async fn planned_page(
     shared: &Shared,
     call: &Call,
     opened: &Opened,
-    (writing, sent): (Writing, Option<(String, String)>),
+    (writing, test): (Writing, TestState),
 ) -> Answer<Response> {
     let config = current(shared).await?;
     let planned = planned(shared, &config, call, &opened.document).await;
-    shown((shared, &config), call, (opened, planned), (writing, sent)).await
+    shown((shared, &config), call, (opened, planned), (writing, test)).await
 }
 
 /// The page of the review: with the plan, or with what went wrong instead.
@@ -129,7 +140,7 @@ async fn shown(
     (shared, config): (&Shared, &Config),
     call: &Call,
     (opened, planned): (&Opened, Result<Prepared, LaunchError>),
-    (mut writing, sent): (Writing, Option<(String, String)>),
+    (mut writing, test): (Writing, TestState),
 ) -> Answer<Response> {
     let texts = writing.frame.texts().review;
     let label = (texts.campaign_name, texts.campaign_name_hint);
@@ -156,22 +167,26 @@ async fn shown(
         }
         None => None,
     };
-    let test = TestForm { fields: prepared.as_ref().map(test_fields).unwrap_or_default(), sent };
+    // The form is far down, so the problem stands above too.
+    writing.problems.extend(test.problem.clone());
+    let fields = prepared.as_ref().map(|prepared| test_fields(prepared, &test)).unwrap_or_default();
+    let test = TestForm { fields, sent: test.sent };
     let previews = prepared.as_ref().map(previews).unwrap_or_default();
     page(&WriteReview { writing, name, outlook, to_mend, previews, test })
 }
 
 /// To whom a test goes, and which steps it has.
-fn test_fields(prepared: &Prepared) -> Vec<Field> {
+fn test_fields(prepared: &Prepared, test: &TestState) -> Vec<Field> {
     let texts = crate::pages::texts().review;
     let label = (texts.test_numbers, texts.test_numbers_hint);
-    let mut fields = vec![field(&Keys::default(), "", "to", label, FieldKind::Text)];
+    let to = field(&test.entered, "", "to", label, FieldKind::Text);
+    let mut fields = vec![Field { problem: test.problem.clone(), ..to }];
     if prepared.plan.steps.len() > 1 {
         let steps = (1..).zip(&prepared.plan.steps);
         let steps = steps.map(|(number, step)| (number.to_string(), texts.only_step(number, &step.channel)));
         let whole = (String::new(), texts.whole_route.to_owned());
         let choices = FieldKind::Choice(std::iter::once(whole).chain(steps).collect());
-        fields.push(field(&Keys::default(), "", "step", (texts.test_steps, ""), choices));
+        fields.push(field(&test.entered, "", "step", (texts.test_steps, ""), choices));
     }
     fields
 }
@@ -234,7 +249,7 @@ pub(in crate::api::web) async fn launch(
     if opened.ensure_version(form.get("version").unwrap_or_default()).is_err() {
         opened.document.keys.take(&form, "", &["name"]);
         let writing = opened.late(&session, WritingPage::Review);
-        return planned_page(&shared, &call, &opened, (writing, None)).await.map(too_late);
+        return planned_page(&shared, &call, &opened, (writing, TestState::default())).await.map(too_late);
     }
     let Some(name) = form.entered("name") else {
         let sentence = "a campaign needs a name; go back and write one";
@@ -273,7 +288,7 @@ pub(in crate::api::web) async fn launch(
         opened.claim(&shared, &call).await?;
     }
     let writing = opened.writing(&session, WritingPage::Review);
-    shown((&shared, &config), &call, (&opened, Err(error)), (writing, None)).await
+    shown((&shared, &config), &call, (&opened, Err(error)), (writing, TestState::default())).await
 }
 
 /// Leads to the campaign of a launch that has begun before; `None` if there is none, so that another may begin.
@@ -327,9 +342,11 @@ pub(in crate::api::web) async fn test(
         form.get("to").unwrap_or_default().split(',').map(|number| number.trim().to_owned()).collect();
     let to: Vec<String> = to.into_iter().filter(|number| !number.is_empty()).collect();
     let mut writing = opened.writing(&session, WritingPage::Review);
+    let mut state = TestState::default();
+    state.entered.take(&form, "", &["to", "step"]);
     if to.is_empty() {
-        writing.problems.push("a test needs a number; write one of your own".to_owned());
-        return planned_page(&shared, &call, &opened, (writing, None)).await;
+        state.problem = Some("a test needs a number; write one of your own".to_owned());
+        return planned_page(&shared, &call, &opened, (writing, state)).await;
     }
     let draft = draft_of(opened.document.to_value(), &shared)?;
     let config = current(&shared).await?;
@@ -340,13 +357,19 @@ pub(in crate::api::web) async fn test(
             let review = path(opened.sketch.id, WritingPage::Review);
             Ok(Redirect::to(&format!("{review}?tested={}#test", launched.id)).into_response())
         }
-        Err(LaunchError::Problems(problems)) => {
-            writing.problems.extend(problems.iter().map(words::problem));
-            planned_page(&shared, &call, &opened, (writing, None)).await
-        }
         Err(error) => {
-            writing.problems.push(words::said(&error.to_string(), false));
-            planned_page(&shared, &call, &opened, (writing, None)).await
+            match error {
+                LaunchError::Problems(problems) => {
+                    let (of_test, others): (Vec<_>, Vec<_>) =
+                        problems.iter().partition(|problem| problem.key == TEST_PROBLEM);
+                    let of_test: Vec<String> =
+                        of_test.iter().map(|problem| words::said(&problem.sentence, false)).collect();
+                    state.problem = Some(of_test.join("; ")).filter(|problem| !problem.is_empty());
+                    writing.problems.extend(others.into_iter().map(words::problem));
+                }
+                error => writing.problems.push(words::said(&error.to_string(), false)),
+            }
+            planned_page(&shared, &call, &opened, (writing, state)).await
         }
     }
 }
