@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn national_mistyped_and_plus_numbers_are_not_calling_codes() {
         assert!(!are_written(&["9841230690", "9841230691", "984123069"], "NP"));
-        // These look like fixed lines of Iran, Germany and others.
+        // These look like landlines of Iran, Germany and others.
         assert!(!are_written(&["984-123069", "(49) 231-4982", "984-123068"], "NP"));
         assert!(!are_written(&["+6591234567", "0065 91234568", "+4915123456789", "4915123456780"], "SG"));
         assert!(!are_written(&["4915123456789"], "SG"), "a single number");

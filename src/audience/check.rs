@@ -146,7 +146,7 @@ fn check_row(row: Row<'_>, columns: &Columns, rules: RowRules, findings: &mut Fi
     let fields = Fields::pack(columns.cells(row));
     let number = match number {
         Ok(number) if number.is_fixed && rules.line_types == Lines::Mobile => {
-            return Err(Reject { line, reason: Reason::FixedLine, msisdn, fields });
+            return Err(Reject { line, reason: Reason::Landline, msisdn, fields });
         }
         Ok(number) => number,
         Err(reason) => return Err(Reject { line, reason, msisdn, fields }),

@@ -75,7 +75,7 @@ impl Findings {
             of(self.others, ImportNote::SeveralNumbers),
             of(self.words, ImportNote::Words),
             of(self.extensions, ImportNote::Extensions),
-            of(self.fixed, ImportNote::FixedLines),
+            of(self.fixed, ImportNote::Landlines),
             of(self.beside, ImportNote::BesideTable),
         ]
         .into_iter()

@@ -73,7 +73,7 @@ impl ListedNumbers {
         let text = |note: &ImportNote| match note {
             ImportNote::SeveralNumbers(rows) if takes_all => Some(rows.all_numbers_read()),
             // They are about messages, and a list is not sent to.
-            ImportNote::FixedLines(_) | ImportNote::ErrorTexts { .. } => None,
+            ImportNote::Landlines(_) | ImportNote::ErrorTexts { .. } => None,
             note => Some(note.text()),
         };
         self.summary.notes.iter().filter_map(text).collect()

@@ -42,8 +42,8 @@ pub enum ImportNote {
     /// Cells with other text besides their number.
     Words(RowCount),
     Extensions(RowCount),
-    /// Accepted fixed lines and service numbers.
-    FixedLines(RowCount),
+    /// Accepted landlines and service numbers.
+    Landlines(RowCount),
     /// Numbers with neither a `+` nor a known country.
     UntoldCountry(RowCount),
     /// Numbers without a `+` of another country than expected.
@@ -130,7 +130,7 @@ impl ImportNote {
             Self::SeveralNumbers(_) => "several_numbers",
             Self::Words(_) => "words",
             Self::Extensions(_) => "extensions",
-            Self::FixedLines(_) => "fixed_lines",
+            Self::Landlines(_) => "landlines",
             Self::UntoldCountry(_) => "untold_country",
             Self::OtherCountry(_) => "other_country",
             Self::SharedCode(_) => "shared_code",
@@ -152,21 +152,22 @@ impl ImportNote {
         }
     }
 
-    /// What a command can do about it.
+    /// What only a command can do about it.
     const fn advice(&self) -> Option<&'static str> {
         Some(match self {
             Self::OtherSheets { .. } => "Choose one with --sheet.",
             Self::NoHeader => "Name them with --map.",
-            Self::FixedLines(_) => "To leave such numbers out: --lines mobile.",
-            Self::UntoldCountry(_) => "If the numbers are national, give their country with --country.",
-            Self::NotACountry { .. } => "Give the country of national numbers with --country.",
+            Self::Landlines(_) => "Leave such numbers out with --lines mobile.",
+            Self::UntoldCountry(_) | Self::NotACountry { .. } => {
+                "If numbers are national, give their country with --country."
+            }
             Self::OtherNumbers { .. } => "Choose others with --map number=Column.",
             Self::Damaged { .. } => "Give the encoding of the file with --encoding.",
             _ => return None,
         })
     }
 
-    /// What was found, as operators see it.
+    /// What was found, as operators see it, with what to do about it wherever they are.
     pub fn fact(&self) -> String {
         match self {
             Self::HiddenSheet { sheet } => {
@@ -220,7 +221,7 @@ impl ImportNote {
                     first_line(*rows)
                 )
             }
-            Self::FixedLines(rows) => format!(
+            Self::Landlines(rows) => format!(
                 "{}{}; few messages arrive there.",
                 match rows.number {
                     1 => "1 number is a landline or service number".to_owned(),

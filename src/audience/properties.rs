@@ -143,7 +143,7 @@ fn a_bare_foreign_number_counts_only_in_a_column_of_such_numbers() {
     assert_eq!((accepted.len(), rejected.len()), (4, 0), "a mixed list");
     let (accepted, rejected, _) = with("SG", "Mobile\n4915123456789\n4915123456780\n");
     assert_eq!((accepted.len(), rejected), (0, vec![(2, Reason::PlusMissing), (3, Reason::PlusMissing)]));
-    // A foreign fixed line is rejected even among numbers with calling codes: it is a mobile number that lost a digit.
+    // A foreign landline is rejected even among numbers with calling codes: it is a mobile number that lost a digit.
     let (accepted, rejected, _) = with("NP", "Mobile\n9779841230691\n9779841230692\n9779841230693\n984-123069\n");
     assert_eq!((accepted.len(), rejected), (3, vec![(5, Reason::PlusMissing)]));
     // The country of a row replaces the stated one where numbers without a `+` are judged.

@@ -25,7 +25,7 @@ use crate::domain::{Country, Msisdn};
 pub enum Lines {
     #[default]
     Any,
-    /// No fixed lines, toll-free or premium numbers, which messages hardly reach.
+    /// No landlines, toll-free or premium numbers, which messages hardly reach.
     Mobile,
 }
 

@@ -21,7 +21,7 @@ pub enum Reason {
     CountryUnknown,
     PlusMissing,
     NotValid,
-    FixedLine,
+    Landline,
     IdTooLong,
     TooManyCells,
     Duplicate,
@@ -41,7 +41,7 @@ impl Reason {
         Self::CountryUnknown,
         Self::PlusMissing,
         Self::NotValid,
-        Self::FixedLine,
+        Self::Landline,
         Self::IdTooLong,
         Self::TooManyCells,
         Self::Duplicate,
@@ -61,7 +61,7 @@ impl Reason {
             Self::CountryUnknown => "country unknown",
             Self::PlusMissing => "plus missing",
             Self::NotValid => "not valid",
-            Self::FixedLine => "fixed line",
+            Self::Landline => "landline",
             Self::IdTooLong => "id too long",
             Self::TooManyCells => "too many cells",
             Self::Duplicate => "duplicate",
@@ -95,8 +95,8 @@ impl Reason {
                 "The number is invalid in its country. With a + it would be valid in another country; check its digits, or add the + if that is meant."
             }
             Self::NotValid => "The number is invalid in its country; check the digits and the country.",
-            Self::FixedLine => {
-                "The number is a fixed line or a service number, and --lines mobile accepts only mobile numbers; find the recipient's mobile number."
+            Self::Landline => {
+                "The number is a landline or a service number, and --lines mobile accepts only mobile numbers; find the recipient's mobile number."
             }
             Self::IdTooLong => "The ClientMessageId has more than 50 characters; shorten it.",
             Self::TooManyCells => {
@@ -184,7 +184,7 @@ mod tests {
             Reason::CountryMissing,
             Reason::PlusMissing,
             Reason::NotValid,
-            Reason::FixedLine,
+            Reason::Landline,
         ] {
             let sentence = reason.sentence_of_bare_number();
             assert!(sentence.ends_with('.'), "{sentence}");

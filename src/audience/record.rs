@@ -136,7 +136,7 @@ mod tests {
             ImportNote::SeveralNumbers(rows),
             ImportNote::Words(rows),
             ImportNote::Extensions(rows),
-            ImportNote::FixedLines(rows),
+            ImportNote::Landlines(rows),
             ImportNote::UntoldCountry(rows),
             ImportNote::OtherCountry(rows),
             ImportNote::SharedCode(rows),

@@ -63,7 +63,6 @@ pub fn whole_summary(audience: &Audience) -> Option<Summary> {
         for (reason, count) in part.reasons {
             *all.reasons.entry(reason).or_default() += count;
         }
-        all.notes.extend(part.notes);
         for field in &mut all.fields {
             field.filled += part.fields.iter().find(|of| of.name == field.name).map_or(0, |of| of.filled);
         }

@@ -108,7 +108,7 @@ fn every_row_of_the_old_spreadsheet_is_valid() {
     let title = (1, "Kundenliste, Stand November".to_owned());
     assert_eq!(
         summary.notes,
-        [ImportNote::Titles { rows: vec![title] }, ImportNote::FixedLines(RowCount { number: 1, line: 11 })]
+        [ImportNote::Titles { rows: vec![title] }, ImportNote::Landlines(RowCount { number: 1, line: 11 })]
     );
 }
 
@@ -133,7 +133,7 @@ fn the_open_document_is_read_including_hidden_rows() {
     let wrong = [(5, Reason::TooLong), (6, Reason::TooLong), (12, Reason::Duplicate), (13, Reason::NotANumber)];
     assert_eq!(rejected(&summary), [&wrong[..], &[(14, Reason::Empty)]].concat());
     let kinds: Vec<_> = summary.notes.iter().map(ImportNote::kind).collect();
-    assert_eq!(kinds, ["other_sheets", "titles", "fixed_lines", "error_cells", "hidden_rows", "merged_cells"]);
+    assert_eq!(kinds, ["other_sheets", "titles", "landlines", "error_cells", "hidden_rows", "merged_cells"]);
     assert!(summary.notes.contains(&ImportNote::HiddenRows { rows: 2 }));
 }
 
@@ -221,7 +221,7 @@ fn the_messy_sample_covers_most_reasons() {
             Reason::PlusMissing,
             Reason::EarlierSource,
             Reason::SeveralNumbers,
-            Reason::FixedLine,
+            Reason::Landline,
             Reason::IdTooLong,
         ];
         assert_eq!(summary.reasons.contains_key(reason), !elsewhere.contains(reason), "{reason}");

@@ -8,7 +8,9 @@ use super::frame::Frame;
 use super::show::{Plain, percent_encoded, visible};
 use super::texts::ENGLISH;
 use super::writing::FieldKind;
-use crate::audience::{ColumnMeaning, Field as ColumnSummary, ListedReject, Reason, RejectedPlace, Rejection, Summary};
+use crate::audience::{
+    ColumnMeaning, Field as ColumnSummary, ImportNote, ListedReject, Reason, RejectedPlace, Rejection, Summary,
+};
 use crate::domain::{BatchState, Timestamp};
 
 /// Countries that are shown with a bar.
@@ -23,6 +25,8 @@ const CELLS_SHOWN: usize = 16;
 const BYTES_SHOWN: usize = 48_000;
 /// The most bytes of one cell.
 const CELL_BYTES: usize = 400;
+/// Characters of a note on a file. One may contain rows above the header.
+const NOTE_MAX: usize = 400;
 /// The longest number that can be corrected. A longer text is no number.
 const NUMBER_MAX: usize = 100;
 
@@ -114,6 +118,8 @@ pub struct AudienceContents {
     /// `None` if nothing is recorded about the import.
     pub summary: Option<Summary>,
     pub rejection: Rejection,
+    /// What should be known about its files, each with its file if there are several.
+    pub notes: Vec<(Option<String>, ImportNote)>,
     /// The unfinished campaign to which corrected rows are added.
     pub sketch: Option<String>,
 }
@@ -170,14 +176,18 @@ impl AudienceContents {
         field.samples.iter().map(visible).collect::<Vec<_>>().join(" · ")
     }
 
-    /// How its files were read, if it may be unintended, and what to do about it.
-    pub fn notes(&self) -> impl Iterator<Item = (String, Option<&'static str>)> {
-        let all = self.summary.iter().flat_map(|summary| &summary.notes);
-        all.map(|note| (note.fact(), ENGLISH.audiences.note_advice(note)))
+    /// How its files were read where that may be unintended, and what to do about it.
+    pub fn notes_and_advice(&self) -> impl Iterator<Item = (String, Option<String>)> {
+        self.notes.iter().map(|(file, note)| {
+            let fact: String = visible(note.fact()).chars().take(NOTE_MAX).collect();
+            let fact = file.as_ref().map_or_else(|| fact.clone(), |file| format!("{}: {fact}", visible(file)));
+            (fact, ENGLISH.audiences.note_advice(note))
+        })
     }
 
-    pub fn has_notes(&self) -> bool {
-        self.summary.as_ref().is_some_and(|summary| !summary.notes.is_empty())
+    /// Whether a file has to be uploaded again to follow an advice.
+    pub fn has_advice(&self) -> bool {
+        self.notes_and_advice().any(|(_, advice)| advice.is_some())
     }
 
     /// The page with all of its rejected rows.
@@ -251,6 +261,8 @@ pub struct RejectedPage {
     /// Sent along with the form, to come back to this page.
     pub cursor: String,
     pub file: FileFields,
+    /// The fields of the form for a corrected file.
+    pub corrected_file: FileFields,
     /// The id of the unfinished campaign.
     pub sketch: Option<String>,
 }

@@ -14,11 +14,20 @@ pub struct FileFields {
 impl FileFields {
     /// The fields with what was chosen: a country, and which lines are accepted.
     pub fn new(country: &str, lines: &str) -> Self {
+        Self::named(["country", "lines"], (country, lines))
+    }
+
+    /// The same for a second form of a page.
+    pub fn of_second_form(country: &str, lines: &str) -> Self {
+        Self::named(["file-country", "file-lines"], (country, lines))
+    }
+
+    fn named(names: [&str; 2], (country, lines): (&str, &str)) -> Self {
         let own = &ENGLISH.audiences;
         let kinds = [("", own.all_lines), ("mobile", own.mobile_lines)];
         let kinds = kinds.map(|(value, label)| (value.to_owned(), label.to_owned())).to_vec();
-        let lines = Field::text("lines", (own.lines, own.lines_hint), lines.to_owned());
-        Self { country: country_field("country", country), lines: Field { kind: FieldKind::Choice(kinds), ..lines } }
+        let lines = Field::text(names[1], (own.lines, own.lines_hint), lines.to_owned());
+        Self { country: country_field(names[0], country), lines: Field { kind: FieldKind::Choice(kinds), ..lines } }
     }
 }
 

@@ -12,12 +12,13 @@ use super::admit::Session;
 use super::campaigns::{with_cursor, without_cursor};
 use super::download;
 use super::frame::page;
+use super::recipients::number_of;
 use super::results::{ensure_kept, may_repeat, repeatable_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::book::Book;
 use crate::campaign::{SentText, SentTexts, sent_texts};
-use crate::domain::{Loaded, MessageId, Msisdn, Outcome, Plan, State as MessageState, StepIndex};
+use crate::domain::{Loaded, MessageId, Outcome, Plan, State as MessageState, StepIndex};
 use crate::pages::{
     LookedAt, MessagePage, NO_CODE, Part, Place, RecipientFilter, RecipientsPage, Repeatable, SentMessage, SentStep,
     Standing, texts,
@@ -128,7 +129,9 @@ impl RecipientFilter {
 
 /// A number, or the client id of a recipient.
 fn whom(text: &str) -> Whom {
-    text.parse::<Msisdn>().map_or_else(|_| Whom::ClientId(text.to_owned()), Whom::Number)
+    // An id may have digits and separators too, but hardly a plus sign.
+    let number = if text.starts_with('+') { number_of(text) } else { text.parse().ok() };
+    number.map_or_else(|| Whom::ClientId(text.to_owned()), Whom::Number)
 }
 
 pub(super) async fn of_campaign(

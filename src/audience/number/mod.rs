@@ -64,7 +64,7 @@ pub(super) enum Home {
     Known(Region),
     /// The numbers of the column have calling codes: one that is not of this country, if given, may be of another.
     ///
-    /// A fixed line of another country is rejected: it receives no messages, and a number that lacks a digit often is one.
+    /// A landline of another country is rejected: it receives no messages, and a number that lacks a digit often is one.
     Coded(Option<Region>),
     /// The same in a list of opt-outs or exclusions, where every possible number is accepted.
     Any(Option<Region>),
@@ -319,7 +319,7 @@ fn existing_at_home(digits: &Digits, region: Region) -> Result<Number, Reason> {
     if !number.is_fixed {
         return Ok(number);
     }
-    // The same digits can be a fixed line in national form and a mobile number with its calling code: the latter is meant.
+    // The same digits can be a landline in national form and a mobile number with its calling code: the latter is meant.
     let international = Plans::shared().international(digits.as_str()).ok();
     let is_mobile = |other: &Number| !other.is_fixed && other.country == number.country;
     Ok(international.filter(is_mobile).unwrap_or(number))

@@ -142,7 +142,7 @@ mod tests {
     const QUEUED: State = State::Queued { not_before: Timestamp::from_millis(0), gives_up: None };
 
     #[test]
-    fn each_submitted_step_is_told_once_with_its_first_submission() {
+    fn each_submitted_step_is_named_once_with_its_first_submission() {
         let attempts = [
             attempt(0, 10, Verdict::Unknown),
             attempt(0, 20, Verdict::Accepted),
@@ -150,14 +150,14 @@ mod tests {
             attempt(2, 40, Verdict::TierSpent),
         ];
         let done = State::Done { outcome: Outcome::Undelivered, skipped: None, at: at(50) };
-        let told = [(step(0), Some(at(10))), (step(1), Some(at(30)))];
-        assert_eq!(places(&in_step(2, done), &attempts), told, "the last step was not submitted");
-        let told = [told[0], told[1], (step(2), None)];
-        assert_eq!(places(&in_step(2, QUEUED), &attempts), told, "it is still to be submitted");
+        let named = [(step(0), Some(at(10))), (step(1), Some(at(30)))];
+        assert_eq!(places(&in_step(2, done), &attempts), named, "the last step was not submitted");
+        let named = [named[0], named[1], (step(2), None)];
+        assert_eq!(places(&in_step(2, QUEUED), &attempts), named, "it is still to be submitted");
     }
 
     #[test]
-    fn a_message_that_was_never_submitted_tells_its_present_step_until_it_ends() {
+    fn an_unsubmitted_message_names_its_present_step_until_it_ends() {
         assert_eq!(places(&in_step(1, QUEUED), &[]), [(step(1), None)]);
         let sending = State::Sending { not_before: at(0), intent: at(7), gives_up: None };
         assert_eq!(places(&in_step(0, sending), &[]), [(step(0), Some(at(7)))]);

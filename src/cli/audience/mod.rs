@@ -130,7 +130,7 @@ pub(super) struct Reading {
     /// audience that contains it.
     #[arg(long)]
     keep_duplicates: bool,
-    /// Types of numbers to accept, in countries that distinguish them: any, or mobile (no fixed lines, no service
+    /// Types of numbers to accept, in countries that distinguish them: any, or mobile (no landlines, no service
     /// numbers).
     #[arg(long, value_name = "LINES", default_value = "any")]
     lines: Lines,

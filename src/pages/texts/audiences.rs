@@ -51,7 +51,7 @@ texts! {
     mend_lead = "Rows whose number you changed on this page become another audience.";
     mend_lead_campaign = "Rows whose number you changed on this page become another audience of the campaign.";
     mend_unchanged = "Import the unchanged rows of this page too";
-    mend_unchanged_hint = "For example after you have chosen another country above.";
+    mend_unchanged_hint = "For example after you have chosen another country or other numbers above.";
     mend_button = "Import corrected rows";
     nothing_to_mend = "No number was changed, so nothing was imported.";
     upload_corrected = "Or upload a corrected file";
@@ -67,6 +67,16 @@ texts! {
     delete_refused = "Campaigns use this audience. Delete it after these campaigns are purged.";
     delete_sketches = "These unfinished campaigns then need another audience:";
 
+    // How a file was read.
+    notes = "How the file was read";
+    upload_replaces_nothing = "A file that you upload again is another audience: add it, and remove this one from the campaign.";
+
+    // How the numbers of a file are read.
+    lines = "Numbers";
+    all_lines = "All valid numbers";
+    mobile_lines = "Mobile numbers only";
+    lines_hint = "Few messages arrive at landlines and service numbers. Some countries do not tell them from mobile numbers.";
+
     // The audiences of an unfinished campaign.
     chosen = "Audiences of this campaign";
     chosen_lead = "A number in several audiences gets one message, with the values of the first audience.";
@@ -77,15 +87,6 @@ texts! {
     add_another = "Change the audiences";
     chosen_tag = "chosen";
     missing = "deleted";
-
-    // How a file was read.
-    notes = "How the file was read";
-
-    // How the numbers of a file are read.
-    lines = "Numbers";
-    all_lines = "All valid numbers";
-    mobile_lines = "Mobile numbers only";
-    lines_hint = "Landlines and service numbers get few messages. Where a country does not tell them apart, all numbers are taken.";
     go_to_check = "Continue";
     in_all = "Recipients in all audiences";
     see_rows = "Correct these rows";
@@ -98,8 +99,8 @@ impl AudienceTexts {
             Reason::CountryMissing => {
                 "The number has no country code, and the row names no country. Write it with + and country code, or give the country below."
             }
-            Reason::FixedLine => {
-                "The number is a fixed line or a service number, and only mobile numbers were accepted. Find the recipient's mobile number."
+            Reason::Landline => {
+                "The number is a landline or a service number, and only mobile numbers were accepted. Find the recipient's mobile number, or choose “All valid numbers” below."
             }
             Reason::IdTooLong => "The ClientMessageId has more than 50 characters. Shorten it in the file.",
             Reason::TooManyCells => {
@@ -110,16 +111,22 @@ impl AudienceTexts {
     }
 
     /// What to do about a note on a file, if a page can say it.
-    pub fn note_advice(&self, note: &ImportNote) -> Option<&'static str> {
+    pub fn note_advice(&self, note: &ImportNote) -> Option<String> {
         Some(match note {
-            ImportNote::OtherSheets { .. } => "To import another sheet, save it as a file of its own.",
-            ImportNote::NoHeader => "To name them, add a first row with names to the file, and upload it again.",
-            ImportNote::FixedLines(_) => "To leave them out, upload the file again with “Mobile numbers only”.",
-            ImportNote::UntoldCountry(_) => "If the numbers are national, upload the file again with their country.",
-            ImportNote::OtherNumbers { .. } => {
-                "To send to others, remove this column from the file, and upload it again."
+            ImportNote::OtherSheets { .. } => "To import another sheet, save it as a file of its own.".to_owned(),
+            ImportNote::NoHeader => {
+                "To name them, add a first row with names to the file, and upload it again.".to_owned()
             }
-            ImportNote::Damaged { .. } => "Save the file as UTF-8, and upload it again.",
+            ImportNote::Landlines(_) => {
+                format!("To leave them out, upload the file again with “{}”.", self.mobile_lines)
+            }
+            ImportNote::UntoldCountry(_) | ImportNote::NotACountry { .. } => {
+                "If numbers are national, upload the file again with their country.".to_owned()
+            }
+            ImportNote::OtherNumbers { taken, .. } => {
+                format!("To send to others, remove \"{taken}\" from the file, and upload it again.")
+            }
+            ImportNote::Damaged { .. } => "Save the file as UTF-8, and upload it again.".to_owned(),
             _ => return None,
         })
     }

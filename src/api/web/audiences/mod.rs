@@ -24,7 +24,7 @@ use super::frame::page;
 use super::writing;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, cut};
-use crate::audience::{AudienceRows, ImportRecord, Rejection, whole_summary};
+use crate::audience::{AudienceRows, ImportNote, ImportRecord, Rejection, whole_summary};
 use crate::domain::{AudienceId, Scope};
 use crate::pages::{
     AudienceContents, AudiencePage, AudienceRow, AudiencesPage, CampaignUse, DeleteAudiencePage, FileFields, Frame,
@@ -171,8 +171,23 @@ pub(super) fn contents(audience: &Audience, sketch: Option<String>) -> AudienceC
         recipients: audience.recipients(),
         summary: whole_summary(audience),
         rejection: Rejection::of(audience),
+        notes: notes(audience),
         sketch,
     }
+}
+
+/// Notes on files of a page.
+const NOTES_SHOWN: usize = 30;
+
+/// The notes on the files of an audience, latest first, each with its file if there are several.
+fn notes(audience: &Audience) -> Vec<(Option<String>, ImportNote)> {
+    let of_part = |part: &AudiencePart| {
+        let file = (audience.parts.len() > 1).then(|| part.source.clone());
+        // A page that only shows it goes on without a record that cannot be read.
+        let notes = ImportRecord::of(part).unwrap_or_default().summary.unwrap_or_default().notes;
+        notes.into_iter().map(move |note| (file.clone(), note))
+    };
+    audience.parts.iter().rev().flat_map(of_part).take(NOTES_SHOWN).collect()
 }
 
 /// The latest campaigns that use an audience, and whether there are more. A campaign that uses it uses its first file.

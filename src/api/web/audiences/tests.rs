@@ -134,13 +134,14 @@ async fn landlines_are_left_out_on_request_and_when_rows_are_corrected() {
     fields.extend([("unchanged", "true"), ("lines", "")]);
     mend(&browser, &bench, "Odd", &fields).await;
     assert_eq!(recipients(&bench, "Odd, corrected").await, [["+6567654321", "Bob"]]);
-    let wrong = browser.send(with_file(
-        "/uploads",
-        &[("form_token", browser.form_token.as_str()), ("lines", "all")],
-        "Odd.csv",
-        file,
-    ));
-    assert_eq!(wrong.await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    // A corrected file takes what its own form says.
+    let corrected = [("columns_of", "Odd"), ("file-lines", "")];
+    browser.import(&bench, "Odd.csv", "Mobile,Name\n+6567654321,Bob\n", &corrected).await;
+    assert_eq!(recipients(&bench, "Odd, corrected 2").await, [["+6567654321", "Bob"]]);
+    let token = ("form_token", browser.form_token.as_str());
+    let wrong = browser.send(with_file("/uploads", &[token, ("lines", "all")], "Odd.csv", file)).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.text.contains("use any or mobile"), "{}", wrong.text);
 }
 
 #[tokio::test]

@@ -33,17 +33,23 @@ pub(in crate::api::web) struct HowRead {
 
 impl HowRead {
     pub(in crate::api::web) fn of(form: &Form) -> Self {
-        let text = |name| form.get(name).unwrap_or_default().to_owned();
-        Self { country: text("country"), lines: text("lines") }
+        let mut all = Self::default();
+        form.fields().for_each(|(name, text)| all.put(name, text));
+        all
+    }
+
+    /// Keeps a field of a form, if it is one of these; the fields of a second form on a page have longer names.
+    fn put(&mut self, name: &str, text: &str) {
+        match name.strip_prefix("file-").unwrap_or(name) {
+            "country" => text.clone_into(&mut self.country),
+            "lines" => text.clone_into(&mut self.lines),
+            _ => {}
+        }
     }
 
     /// Takes a field of a form, if it is one of these. Fails if it is invalid, before the file has arrived.
     pub(in crate::api::web) fn take(&mut self, name: &str, text: &str) -> Answer<()> {
-        match name {
-            "country" => text.clone_into(&mut self.country),
-            "lines" => text.clone_into(&mut self.lines),
-            _ => return Ok(()),
-        }
+        self.put(name, text);
         self.settings().map(drop)
     }
 

@@ -96,7 +96,7 @@ async fn late(
     let is_from_review = before.is_from_review;
     let mut opened = Opened { is_from_review, ..Opened::of(shared, call, &before.sketch.id.to_string()).await? };
     opened.document.keys.put("country", &how_read.country);
-    recipients::late(shared, session, &opened, (&how_read.lines, uploaded)).await
+    recipients::late(shared, session, &opened, (Some(&how_read.lines), uploaded)).await
 }
 
 #[derive(Debug, Deserialize)]
