@@ -17,8 +17,8 @@ use crate::store::{Audience, Batch};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rewritten {
     pub keys: Map<String, Value>,
-    /// The audience, if its recipients are still stored under a name.
-    pub audience: Option<String>,
+    /// The audiences in their order, if all of its recipients are still stored under names.
+    pub audiences: Vec<String>,
     /// Steps whose content has no keys any more.
     pub lost_contents: Vec<StepIndex>,
     /// Whether its own variables could not be written.
@@ -35,22 +35,28 @@ impl Launcher<'_> {
         let name = self.unused_name(batch.name.as_deref().unwrap_or(&batch.audience)).await?;
         let mut rewritten = of_plan(&plan);
         rewritten.keys.insert("name".to_owned(), name.into());
-        rewritten.audience = audience_of(&self.store.audiences().await?, batch);
-        rewritten.keys.extend(
-            rewritten.audience.iter().map(|audience| ("audience".to_owned(), json!([audience]))).collect::<Vec<_>>(),
-        );
+        rewritten.audiences = audiences_of(&self.store.audiences().await?, batch);
+        if !rewritten.audiences.is_empty() {
+            rewritten.keys.insert("audience".to_owned(), json!(rewritten.audiences));
+        }
         Ok(rewritten)
     }
 }
 
-/// The named audience whose files are those of the campaign.
-fn audience_of(audiences: &[Audience], batch: &Batch) -> Option<String> {
-    let used: BTreeSet<AudienceId> = batch.audience_ids.iter().copied().collect();
-    let is_its = |audience: &&Audience| {
+/// The named audiences that have the files of the campaign; none if they lack one of them.
+fn audiences_of(audiences: &[Audience], batch: &Batch) -> Vec<String> {
+    let used = |audience: &Audience| {
         let parts: BTreeSet<AudienceId> = audience.parts.iter().map(|part| part.id).collect();
-        !used.is_empty() && used.is_subset(&parts)
+        let used = batch.audience_ids.iter().enumerate().filter(|(_, id)| parts.contains(id));
+        used.map(|(index, _)| index).collect::<Vec<usize>>()
     };
-    audiences.iter().find(is_its).map(|audience| audience.name.clone())
+    let mut found: Vec<(Vec<usize>, &Audience)> = audiences.iter().map(|audience| (used(audience), audience)).collect();
+    found.retain(|(used, _)| !used.is_empty());
+    found.sort_by_key(|(used, _)| used.first().copied());
+    if found.iter().map(|(used, _)| used.len()).sum::<usize>() < batch.audience_ids.len() {
+        return Vec::new();
+    }
+    found.into_iter().map(|(_, audience)| audience.name.clone()).collect()
 }
 
 fn of_plan(plan: &Plan) -> Rewritten {
@@ -88,7 +94,7 @@ fn of_plan(plan: &Plan) -> Rewritten {
         steps.push(Value::Object(written.0));
     }
     keys.0.insert("step".to_owned(), Value::Array(steps));
-    Rewritten { keys: keys.0, audience: None, lost_contents, lost_values }
+    Rewritten { keys: keys.0, audiences: Vec::new(), lost_contents, lost_values }
 }
 
 /// The keys of a step without its content.

@@ -192,13 +192,15 @@ impl ResultTexts {
     }
 
     /// The audience of another campaign like one, with the recipients that it has now and that the first campaign had.
-    pub fn kept_recipients(&self, audience: &str, now: u64, had: u64) -> String {
+    pub fn kept_recipients(&self, audiences: &[String], now: u64, had: u64) -> String {
         let has = plural(now, "recipient", "recipients");
         let had = plural(had, "recipient", "recipients");
-        format!(
-            "The recipients: the whole audience \"{audience}\" as it is now. It has {has}; this campaign had {had}. \
-             Recipients who have opted out get no message"
-        )
+        let named: Vec<String> = audiences.iter().map(|name| format!("\"{name}\"")).collect();
+        let whole = match named.as_slice() {
+            [name] => format!("the whole audience {name} as it is now. It has {has}"),
+            _ => format!("the whole audiences {} as they are now. Together they have {has}", list(&named)),
+        };
+        format!("The recipients: {whole}; this campaign had {had}. Recipients who have opted out get no message")
     }
 
     pub fn kept_step(&self, number: usize, channel: &str, has_content: bool) -> String {

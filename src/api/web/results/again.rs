@@ -271,14 +271,14 @@ pub(super) async fn ask_use(
     call.caller.check(Scope::Manage)?;
     let batch = found(&shared, &call, &campaign).await?;
     let rewritten = launcher(&shared, &shared.config, &call).rewrite(&batch).await?;
-    let audience = match &rewritten.audience {
-        Some(name) => shared.store.audience_named(name).await?,
-        None => None,
-    };
-    let kept_recipients = audience.map(|audience| {
-        let (now, had) = (u64::from(audience.recipients()), u64::from(batch.messages));
-        texts().results.kept_recipients(&audience.name, now, had)
-    });
+    let mut recipients = 0;
+    for name in &rewritten.audiences {
+        let audience = shared.store.audience_named(name).await?;
+        recipients += audience.map_or(0, |audience| u64::from(audience.recipients()));
+    }
+    let names = &rewritten.audiences;
+    let kept_recipients =
+        (!names.is_empty()).then(|| texts().results.kept_recipients(names, recipients, batch.messages.into()));
     let (steps, lost) = sentences(&rewritten);
     let kept = kept_recipients.into_iter().chain(steps).collect();
     page(&UseAgainPage {
@@ -301,7 +301,7 @@ fn sentences(rewritten: &Rewritten) -> (Vec<String>, Vec<String>) {
     }
     kept.push(own.kept_rules.to_owned());
     let mut lost = Vec::new();
-    if rewritten.audience.is_none() {
+    if rewritten.audiences.is_empty() {
         lost.push(own.lost_recipients.to_owned());
     }
     lost.push(own.lost_selection.to_owned());
