@@ -210,7 +210,7 @@ impl Scale {
     }
 
     fn ticks(self, zone: Option<Zone>) -> Vec<Tick> {
-        let step = step(self.lasts);
+        let step = self.step();
         let mut at = aligned(self.from, step, zone);
         let mut ticks = Vec::new();
         while at <= self.from + self.lasts {
@@ -226,17 +226,31 @@ impl Scale {
         ticks
     }
 
+    /// The time between two ticks: the shortest whose texts stand beside each other on a phone.
+    fn step(self) -> Span {
+        let of = |most| step(self.lasts, most);
+        let fits = |most: &i64| most * self.characters(of(*most)) <= CHARACTERS;
+        of([4, 3, 2].into_iter().find(fits).unwrap_or(2))
+    }
+
+    /// The length of a tick's text.
+    fn characters(self, step: Span) -> i64 {
+        match () {
+            () if step < MINUTE => 8,
+            () if self.lasts <= DAY => 5,
+            () if step < DAY => 11,
+            () => 10,
+        }
+    }
+
     /// A time as far as it differs from the others on the axis.
     fn text(self, at: Timestamp, step: Span, zone: Option<Zone>) -> String {
         let (of_day, full) = (format_time_of_day(at, zone), format_time_short(at, zone));
-        let text = if step < MINUTE {
-            of_day.get(..8)
-        } else if self.lasts <= DAY {
-            of_day.get(..5)
-        } else if step < DAY {
-            full.get(5..16)
-        } else {
-            full.get(..10)
+        let text = match self.characters(step) {
+            8 => of_day.get(..8),
+            5 => of_day.get(..5),
+            11 => full.get(5..16),
+            _ => full.get(..10),
         };
         text.unwrap_or(&full).to_owned()
     }
@@ -250,10 +264,13 @@ const STEPS: [i64; 22] = [
     1_209_600, 2_592_000,
 ];
 
-/// The time between two ticks, of which there are at most four.
-fn step(lasts: Span) -> Span {
-    let fits = |seconds: &i64| lasts.millis() / (seconds * 1_000) < 4;
-    let seconds = STEPS.into_iter().find(fits).unwrap_or_else(|| lasts.millis() / 4_000);
+/// Characters of an axis on a phone, with the spaces between the texts.
+const CHARACTERS: i64 = 24;
+
+/// The time between two ticks, of which there are at most so many.
+fn step(lasts: Span, most: i64) -> Span {
+    let fits = |seconds: &i64| lasts.millis() / (seconds * 1_000) < most;
+    let seconds = STEPS.into_iter().find(fits).unwrap_or_else(|| lasts.millis() / (most * 1_000));
     Span::from_secs(seconds)
 }
 
