@@ -154,6 +154,7 @@ pub async fn import(
             let mut record = ImportRecord::new(&summary, &survey);
             (record.upload, record.by, record.rejects) = (upload, by.flatten(), rejects);
             (record.country, record.mobile_only) = (country, mobile_only);
+            record.corrects = if let Keep::Like { audience, .. } = keep { Some(audience.id()) } else { None };
             let published = publish(store, audience, &label, count, &record).await;
             published.map(|id| Imported { id, took: clock.now().since(begun), summary, survey })
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ImportNote, OddCells, Summary, Survey};
-use crate::domain::{Country, Timestamp};
+use crate::domain::{AudienceId, Country, Timestamp};
 use crate::store::{Audience, AudiencePart};
 
 /// Raise it with every change that this version could not read, such as another kind of note.
@@ -37,6 +37,9 @@ pub struct ImportRecord {
     /// Number of rejected rows that are stored.
     #[serde(skip_serializing_if = "is_zero")]
     pub rejects: u32,
+    /// The audience whose rejected rows this file corrects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corrects: Option<AudienceId>,
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -90,6 +93,15 @@ impl ImportRecord {
         }
         Ok(record)
     }
+}
+
+/// The rejected rows of these files that others of them correct.
+pub fn corrected_rows<'a>(parts: impl Iterator<Item = &'a AudiencePart> + Clone) -> u64 {
+    let is_one = |id: AudienceId| parts.clone().any(|part| part.id == id);
+    // A record that cannot be read is reported where it decides something.
+    let corrections = parts.clone().filter_map(|part| ImportRecord::of(part).ok());
+    let corrections = corrections.filter(|record| record.corrects.is_some_and(is_one));
+    corrections.filter_map(|record| record.summary).map(|summary| summary.rows).sum()
 }
 
 /// Finds the first audience into which the same file was imported before, by the digest of the file, and when that was. The

@@ -331,7 +331,9 @@ impl WriteImport {
 pub struct WriteCheck {
     pub writing: Writing,
     pub audiences: Vec<AudienceContents>,
-    /// Those that the filter selects, if there is one.
+    /// The rejected rows that another of these audiences corrects.
+    pub corrected: u64,
+    /// Those who get a message, if they are not all.
     pub selected: Option<u64>,
     pub filter: Field,
 }
@@ -342,7 +344,7 @@ impl WriteCheck {
     }
 
     fn rejected(&self) -> u64 {
-        self.audiences.iter().map(|audience| audience.rejection.rows).sum()
+        self.audiences.iter().map(|audience| audience.rejection.rows).sum::<u64>().saturating_sub(self.corrected)
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::steps::{StepReport, steps};
 use super::stranded::Stranded;
-use crate::audience::{ImportRecord, Reason};
+use crate::audience::{ImportRecord, Reason, corrected_rows};
 use crate::domain::{BatchState, Count, MessageId, Msisdn, Outcome, Plan, Present, SkipReason, State, Tallies, Zone};
 use crate::store::{AudiencePart, Batch, ReplyCount, Result, Store};
 
@@ -61,6 +61,9 @@ pub struct Report {
     /// Rows of its sources that became no messages, by reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub left_out: BTreeMap<String, u64>,
+    /// Those of them that were corrected and imported as another source, so that the recipients include them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub corrected: u64,
     /// Why messages were skipped.
     pub skipped: BTreeMap<String, i64>,
     pub delivered_twice: i64,
@@ -190,6 +193,7 @@ impl Report {
             if parts.len() == batch.audience_ids.len() {
                 let unselected = plan.as_ref().map_or(0, |plan| plan.unselected);
                 report.left_out = left_out(&parts, batch.messages, unselected);
+                report.corrected = corrected_rows(parts.iter());
             }
         }
         report.unknown = unknown
@@ -224,6 +228,7 @@ impl Report {
             open: counts.queued + counts.sending + counts.awaiting,
             outcomes: Outcomes(outcomes),
             left_out: BTreeMap::new(),
+            corrected: 0,
             skipped: skipped.collect(),
             delivered_twice: tallies.total(Count::DeliveredTwice),
             late: tallies.total(Count::Late),
@@ -240,6 +245,10 @@ impl Report {
     pub fn outcome(&self, outcome: Outcome) -> i64 {
         self.outcomes.0.get(outcome.as_str()).copied().unwrap_or(0)
     }
+}
+
+fn is_zero(rows: &u64) -> bool {
+    *rows == 0
 }
 
 /// The name of rows that a filter did not select, beside the reasons of rejected rows.

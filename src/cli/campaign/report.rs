@@ -202,7 +202,11 @@ fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
     }
     if !report.left_out.is_empty() {
         let rows = report.left_out.values().sum::<u64>();
-        parts.push(format!("{} left out: {}", plural(rows, "row", "rows"), each(&report.left_out)));
+        let corrected = match report.corrected {
+            0 => String::new(),
+            corrected => format!("; {} of them were corrected and imported", count(corrected)),
+        };
+        parts.push(format!("{} left out: {}{corrected}", plural(rows, "row", "rows"), each(&report.left_out)));
     }
     parts.join(" · ")
 }

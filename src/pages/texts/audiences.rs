@@ -97,10 +97,10 @@ impl AudienceTexts {
     pub fn reason(&self, reason: impl Plain<Reason>) -> &'static str {
         match reason.plain() {
             Reason::CountryMissing => {
-                "The number has no country code, and the row names no country. Write it with + and country code, or give the country below."
+                "The number has no country code, and the row names no country. Write it with + and country code, or import the row again with the country of such numbers."
             }
             Reason::Landline => {
-                "The number is a landline or a service number, and only mobile numbers were accepted. Find the recipient's mobile number, or choose “All valid numbers” below."
+                "The number is a landline or a service number, and only mobile numbers were accepted. Find the recipient's mobile number, or import the row again with “All valid numbers”."
             }
             Reason::IdTooLong => "The ClientMessageId has more than 50 characters. Shorten it in the file.",
             Reason::TooManyCells => {
@@ -169,6 +169,17 @@ impl AudienceTexts {
     /// The name of an audience of corrected rows.
     pub fn mended(&self, name: &str) -> String {
         format!("{name}, corrected")
+    }
+
+    /// What became of rejected rows that were corrected.
+    pub fn were_corrected(&self, rows: impl Plain<u64>) -> String {
+        let rows = plural(rows.plain(), "of them was", "of them were");
+        format!("{} corrected, and imported as recipients.", rows)
+    }
+
+    /// `without the 2 that were corrected`.
+    pub fn beside_corrected(&self, rows: impl Plain<u64>) -> String {
+        format!("without the {} corrected", plural(rows.plain(), "that was", "that were"))
     }
 
     pub fn remove_audience(&self, name: &str) -> String {

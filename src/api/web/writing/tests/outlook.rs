@@ -75,4 +75,28 @@ async fn a_number_of_several_audiences_counts_once_before_and_after_the_launch()
         let row = format!("<th scope=\"row\">{reason}</th><td class=\"number\" data-label=\"Rows\">{rows}</td>");
         assert!(report.contains(&row), "{reason}: {report}");
     }
+    let again = author.browser.get(&format!("{campaign}/use-again")).await.text;
+    assert!(again.contains("the whole audiences &#34;Members&#34; and &#34;Others&#34;"), "{again}");
+}
+
+#[tokio::test]
+async fn corrected_rows_are_no_longer_counted_as_rejected() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let sketch = author.at.rsplit('/').next().unwrap();
+    let rejected = author.browser.get(&format!("/audiences/Members/rejected?sketch={sketch}")).await.text;
+    let (_, field) = rejected.split_once("<input name=\"n-").unwrap();
+    let field = format!("n-{}", field.split('"').next().unwrap());
+    let fields = [(field.as_str(), "+6598765432"), ("sketch", sketch), ("country", "SG")];
+    let sent = author.browser.post("/audiences/Members/mend", &fields).await;
+    bench.imports.ended().await;
+    author.browser.get(super::place(&sent)).await;
+    let check = author.get("check").await;
+    assert!(check.contains("Rejected rows, without the 1 that was corrected"), "{check}");
+    let review = author.get("review").await;
+    assert!(review.contains("No row is left out.") && review.contains("Launch to 4 recipients"), "{review}");
+    let launched = author.send("launch", &super::version(&review), &[("name", "Promo"), ("do", "launch")]).await;
+    let report = format!("{}/report", super::place(&launched).split('?').next().unwrap());
+    let report = author.browser.get(&report).await.text;
+    assert!(report.contains("1 of them was corrected, and imported as recipients."), "{report}");
 }
