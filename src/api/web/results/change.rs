@@ -69,7 +69,7 @@ impl Shown {
             campaign_id: self.batch.public_id().to_string(),
             edition: self.batch.edition,
             name,
-            groups: if self.is_open() { self.groups() } else { Vec::new() },
+            groups: if self.is_open() { self.groups(session.0.zone) } else { Vec::new() },
             steps,
             problems: Vec::new(),
             locked: (!self.is_open()).then(|| format!("only the name can be changed: {}", why_not(self.batch.state))),
@@ -77,13 +77,13 @@ impl Shown {
     }
 
     /// The fields of the campaign, with their present values.
-    fn groups(&self) -> Vec<(&'static str, Vec<Field>)> {
+    fn groups(&self, own_zone: Option<Zone>) -> Vec<(&'static str, Vec<Field>)> {
         let (t, own, plan) = (texts(), texts().results, &self.plan);
         let mut times = Vec::new();
         if self.batch.started_at.is_none() {
-            times.push(time("at", (t.start_at, own.change_start_hint), plan.at, plan.time_zone));
+            times.push(time("at", (t.start_at, own.change_start_hint), plan.at, (plan.time_zone, own_zone)));
         }
-        times.push(time("end", (t.end, own.change_end_hint), plan.end, plan.time_zone));
+        times.push(time("end", (t.end, own.change_end_hint), plan.end, (plan.time_zone, own_zone)));
         let mut hours = Vec::new();
         // Where steps have hours of their own, the fields of the campaign would replace them.
         if let Some(first) = plan.steps.first().filter(|_| self.hours_are_shared()) {
@@ -132,11 +132,17 @@ impl Shown {
     }
 }
 
-/// A time, in the zone of the campaign. Without a zone, it is written with its offset.
-fn time(name: &str, (label, hint): (&'static str, &'static str), at: Option<Timestamp>, zone: Option<Zone>) -> Field {
+/// A time, in the zone of the campaign. Without one, it is written with its offset in the zone of the operator.
+fn time(
+    name: &str,
+    (label, hint): (&'static str, &'static str),
+    at: Option<Timestamp>,
+    (zone, own): (Option<Zone>, Option<Zone>),
+) -> Field {
     let Some(zone) = zone else {
-        let value = at.map(Timestamp::rfc3339).unwrap_or_default();
-        return Field::text(name, (label, texts().results.with_offset), value);
+        let own_time = |at: Timestamp, zone| local(at, zone).format("%Y-%m-%dT%H:%M:%S%:z").to_string();
+        let text = |at: Timestamp| own.map_or_else(|| at.rfc3339(), |own| own_time(at, own));
+        return Field::text(name, (label, texts().results.with_offset), at.map(text).unwrap_or_default());
     };
     let value = at.map(|at| local(at, zone).format("%Y-%m-%dT%H:%M").to_string()).unwrap_or_default();
     Field { kind: FieldKind::Instant, ..Field::text(name, (label, hint), value) }

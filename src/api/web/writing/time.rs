@@ -16,8 +16,9 @@ use crate::config::Problem;
 use crate::domain::{Timestamp, Zone, local};
 use crate::pages::{Field, FieldKind, WriteTime, Writing, WritingPage};
 
-const TEXTS: [&str; 8] = ["at", "time_zone", "over", "end", "ttl", "max_messages", "budget", "pause_when"];
-const LISTS: [&str; 1] = ["quiet_hours"];
+const TEXTS: [&str; 9] =
+    ["at", "time_zone", "over", "end", "ttl", "max_messages", "budget", "pause_when", "hold_paid_when"];
+const LISTS: [&str; 3] = ["quiet_hours", "send_window", "holidays"];
 /// A date with a time, as a field has it.
 const LOCAL: &str = "%Y-%m-%dT%H:%M";
 /// The value of `time_zone` for the clock of each recipient.
@@ -36,6 +37,7 @@ pub(in crate::api::web) async fn time(
 
 fn shown(shared: &Shared, session: &Session, opened: &Opened, mut writing: Writing) -> Answer<Response> {
     let (texts, keys) = (writing.frame.texts(), &opened.document.keys);
+    let own = texts.results;
     let text = |key: &str, label, hint| field(keys, "", key, (label, hint), FieldKind::Text);
     let moment = |key: &str, label, hint| field(keys, "", key, (label, hint), FieldKind::Instant);
     let mut end = moment("end", texts.end, texts.end_hint);
@@ -65,6 +67,8 @@ fn shown(shared: &Shared, session: &Session, opened: &Opened, mut writing: Writi
             texts.hours_group,
             vec![
                 text("quiet_hours", texts.quiet_hours, texts.quiet_hours_hint),
+                text("send_window", own.send_window, own.send_window_hint),
+                text("holidays", own.holidays, own.holidays_hint),
                 end,
                 text("ttl", texts.ttl, texts.ttl_hint),
             ],
@@ -75,6 +79,7 @@ fn shown(shared: &Shared, session: &Session, opened: &Opened, mut writing: Writi
                 text("max_messages", texts.max_messages, texts.max_messages_hint),
                 text("budget", texts.budget, texts.budget_hint),
                 text("pause_when", texts.pause_when, texts.pause_when_hint),
+                text("hold_paid_when", own.hold_paid_when, own.hold_paid_when_hint),
             ],
         ),
     ];
@@ -122,7 +127,7 @@ fn take(document: &mut Document, form: &Form, own: Option<Zone>) {
     {
         keys.put("end", &end.at.rfc3339());
     }
-    if ["at", "end", "quiet_hours"].iter().all(|key| keys.text(key).is_empty()) {
+    if ["at", "end", "quiet_hours", "send_window", "holidays"].iter().all(|key| keys.text(key).is_empty()) {
         // A zone without a time says nothing.
         keys.put("time_zone", "");
     }

@@ -30,14 +30,14 @@ const OF_CAMPAIGN: [(&str, Option<Label>); 29] = [
     ("end", Some(|t| t.end)),
     ("time_zone", Some(|t| t.time_zone)),
     ("over", Some(|t| t.spread)),
-    ("send_window", None),
+    ("send_window", Some(|t| t.results.send_window)),
     ("quiet_hours", Some(|t| t.quiet_hours)),
-    ("holidays", None),
+    ("holidays", Some(|t| t.results.holidays)),
     ("on_missed", None),
     ("max_messages", Some(|t| t.max_messages)),
     ("budget", Some(|t| t.budget)),
     ("pause_when", Some(|t| t.pause_when)),
-    ("hold_paid_when", None),
+    ("hold_paid_when", Some(|t| t.results.hold_paid_when)),
     ("on_overlap", None),
     ("on_unknown", None),
     ("after_gap", None),
@@ -316,8 +316,8 @@ mod tests {
         let (text, field) = of(false, "over", "is too long");
         assert_eq!(text, "Spread first messages over: is too long");
         assert_eq!(field, Some((WritingPage::Time, "over".to_owned())));
-        let (text, field) = of(false, "holidays", "\"Christmas\" is not a date; write it as 2026-12-25");
-        assert!(text.ends_with("The pages have no field for holidays: a campaign file can set it"), "{text}");
+        let (text, field) = of(false, "on_missed", "\"never\" is not known; write start or wait");
+        assert!(text.ends_with("The pages have no field for on_missed: a campaign file can set it"), "{text}");
         assert_eq!(field, None);
         let (text, _) = of(true, "template, body 2", "is empty");
         assert_eq!(text, "step 1: Template, body 2: is empty");

@@ -77,3 +77,22 @@ async fn another_step_is_opened_after_its_link_has_saved_the_page() {
     // A word that is no page saves and stays.
     assert_eq!(place(&author.fill("time", &[("do", "to-nowhere")]).await), format!("{}/time", author.at));
 }
+
+#[tokio::test]
+async fn hours_holidays_and_the_rule_for_paid_steps_have_fields() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    let hours = [("send_window", "Mon-Fri 09:00-18:00"), ("holidays", "Christmas"), ("do", "next")];
+    let wrong = author.fill("time", &hours).await;
+    assert_eq!(place(&wrong), format!("{}/time#holidays", author.at));
+    assert!(author.get("time").await.contains("Christmas&#34; is not a date"), "beside the field");
+    let rule = [("holidays", "2027-12-24, 2027-12-25"), ("hold_paid_when", "undelivered > 50% of the last 100")];
+    assert_eq!(
+        place(&author.fill("time", &[&rule[..], &[("do", "next")]].concat()).await),
+        format!("{}/review", author.at)
+    );
+    let page = author.get("time").await;
+    for value in ["Mon-Fri 09:00-18:00", "2027-12-24, 2027-12-25", "undelivered &#62; 50% of the last 100"] {
+        assert!(page.contains(&format!("value=\"{value}\"")), "{value}: {page}");
+    }
+}
