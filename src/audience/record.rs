@@ -96,10 +96,11 @@ impl ImportRecord {
 }
 
 /// The rejected rows of these files that others of them correct.
-pub fn corrected_rows<'a>(parts: impl Iterator<Item = &'a AudiencePart> + Clone) -> u64 {
-    let is_one = |id: AudienceId| parts.clone().any(|part| part.id == id);
+pub fn corrected_rows<'a>(parts: impl Iterator<Item = &'a AudiencePart>) -> u64 {
+    let parts: Vec<&AudiencePart> = parts.collect();
+    let is_one = |id: AudienceId| parts.iter().any(|part| part.id == id);
     // A record that cannot be read is reported where it decides something.
-    let corrections = parts.clone().filter_map(|part| ImportRecord::of(part).ok());
+    let corrections = parts.iter().filter_map(|part| ImportRecord::of(part).ok());
     let corrections = corrections.filter(|record| record.corrects.is_some_and(is_one));
     corrections.filter_map(|record| record.summary).map(|summary| summary.rows).sum()
 }

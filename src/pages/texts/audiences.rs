@@ -64,7 +64,7 @@ texts! {
     keep_it = "Keep it";
     delete_lead = "Its recipients and its rejected rows are deleted from the database. This cannot be undone.";
     delete_unused = "No campaign uses it. Reports of purged campaigns stay as they are.";
-    delete_refused = "Campaigns use this audience. Delete it after these campaigns are purged.";
+    delete_refused = "Campaigns use this audience. It can be deleted once they are purged: after the time under [retention] in volley.toml, or by the command volley purge.";
     delete_sketches = "These unfinished campaigns then need another audience:";
 
     // How a file was read.
@@ -174,7 +174,7 @@ impl AudienceTexts {
     /// What became of rejected rows that were corrected.
     pub fn were_corrected(&self, rows: impl Plain<u64>) -> String {
         let rows = plural(rows.plain(), "of them was", "of them were");
-        format!("{} corrected, and imported as recipients.", rows)
+        format!("{rows} corrected, and imported as recipients.")
     }
 
     /// `without the 2 that were corrected`.

@@ -126,14 +126,14 @@ fn fields(document: &Document, known: &Known) -> Vec<StepFields> {
         }
         let lanes = known.of(keys);
         let is_unfetched = channel == Some(Channel::WhatsApp) && lanes.is_empty() && !lanes.unfetched.is_empty();
-        let unfetched = is_unfetched.then(|| crate::pages::texts().wizard.unfetched(&lanes.unfetched));
+        let unfetched = is_unfetched.then(|| texts().wizard.unfetched(&lanes.unfetched));
         StepFields { number, title: keys.text("channel"), fields, problems: Vec::new(), pattern, unfetched }
     };
     document.steps.iter().enumerate().map(of_step).collect()
 }
 
 fn of_text(keys: &Keys, number: usize, channel: Option<Channel>) -> Vec<Field> {
-    let (texts, prefix) = (crate::pages::texts(), format!("{number}-"));
+    let (texts, prefix) = (texts(), format!("{number}-"));
     let label = match channel {
         Some(Channel::WhatsApp) => (texts.text, texts.no_template),
         _ => (texts.text, texts.text_hint),
