@@ -20,7 +20,8 @@ for (const [device, options] of Object.entries({ desktop: DESKTOP, phone: PHONE,
     await page.getByLabel('Country of numbers').selectOption('SG');
     await field.setInputFiles(file(`${name}.csv`, '+6591234567,Ann', '9123 456,<b>Eve</b>', ',Nobody', '+6591234567,Twice'));
     await page.getByRole('button', { name: 'Upload and import' }).click();
-    await page.getByRole('heading', { name }).waitFor();
+    // Not that of the import, which ends with the name of the file.
+    await page.getByRole('heading', { name, exact: true }).waitFor();
     await look('audience');
     await page.goto('/audiences');
     await look('audiences');

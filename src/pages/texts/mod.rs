@@ -244,7 +244,7 @@ texts! {
     country = "Country";
     rejected_rows = "Rejected rows";
     no_rejects = "No row was rejected.";
-    selected = "get a message, each number once";
+    selected = "Get a message, each number once";
     filter_recipients = "Send only to recipients with";
     filter_hint = "Such as: Tier = \"gold\" and Age >= 18. Leave empty to send to all.";
     count_them = "Save and count";

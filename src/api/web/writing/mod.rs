@@ -43,7 +43,7 @@ use document::Document;
 pub(super) use list::{list, unfinished};
 use problems::page_of;
 pub(super) use recipients::{change_check, change_recipients, check, recipients};
-pub(super) use review::{launch, review, test};
+pub(super) use review::{launch, review, test, to_review};
 pub(super) use route::{change_route, route};
 pub(super) use time::{change_time, time};
 pub(super) use upload::{import, importing, upload};

@@ -329,6 +329,11 @@ async fn launched(shared: &Shared, opened: &Opened, campaign: &str, done: Done) 
     response
 }
 
+/// Leads to the review from the address that its forms have sent to, such as in the history of a browser.
+pub(in crate::api::web) async fn to_review(Path(id): Path<String>) -> Redirect {
+    Redirect::to(&id.parse().map_or_else(|_| "/new".to_owned(), |id| path(id, WritingPage::Review)))
+}
+
 /// Sends a test to the operator's own numbers. The review then leads to its result.
 pub(in crate::api::web) async fn test(
     State(shared): State<Shared>,

@@ -99,7 +99,7 @@ async fn a_campaign_is_written_page_by_page_and_launched_once() {
         assert!(check.contains(says), "{says} in {check}");
     }
     author.fill("check", &[("where", "Code != \"A1\""), ("do", "save")]).await;
-    assert!(author.get("check").await.contains("get a message, each number once"));
+    assert!(author.get("check").await.contains("Get a message, each number once"));
     let wrong = author.fill("check", &[("where", "Cod = \"A1\""), ("do", "save")]).await;
     assert_eq!(wrong.status, StatusCode::SEE_OTHER);
     assert!(author.get("check").await.contains("did you mean &#34;Code&#34;?"), "{}", author.get("check").await);
@@ -293,6 +293,8 @@ async fn a_test_goes_to_the_operators_numbers_alone() {
     let author = Author::written(&bench).await;
     let none = author.fill_test("").await;
     assert!(none.text.contains("A test needs a number"), "{}", none.text);
+    let opened = author.browser.get(&format!("{}/test", author.at)).await;
+    assert_eq!(place(&opened), format!("{}/review", author.at), "the address of the form leads back");
     let wrong = author.fill_test("+6598765432, 12").await;
     assert!(wrong.text.contains("role=\"alert\""), "{}", wrong.text);
     // What was entered is still there, with the problem beside it.

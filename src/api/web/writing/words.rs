@@ -174,9 +174,9 @@ fn in_words(sentence: &str, is_of_step: bool, about: Option<&str>) -> String {
     text
 }
 
-/// A sentence of the plan in the words of the pages.
+/// A sentence of the plan in the words of the pages, without a full stop, which the page writes.
 pub(super) fn said(sentence: &str, is_of_step: bool) -> String {
-    in_words(sentence, is_of_step, None)
+    in_words(sentence.strip_suffix('.').unwrap_or(sentence), is_of_step, None)
 }
 
 /// The first word of a problem's key, which may be about a part: `template, body 2`.
