@@ -7,17 +7,27 @@ use super::{
 };
 use crate::clock::{format_time, format_time_of_day};
 use crate::domain::text::span;
-use crate::domain::{DoubtCause, Portion, Timestamp, grouped, plural};
+use crate::domain::{DoubtCause, Portion, Timestamp, Zone, grouped, plural};
 
 impl Event {
     /// `campaign promo: paused by Ann: wrong text`.
     pub fn sentence(&self) -> String {
-        format!("{}: {}", self.subject, self.text())
+        self.sentence_in(None)
+    }
+
+    /// The same with times in this zone; without one, in that of the computer.
+    pub fn sentence_in(&self, zone: Option<Zone>) -> String {
+        format!("{}: {}", self.subject, self.text_in(zone))
     }
 
     /// The sentence without its subject: `paused by Ann: wrong text`.
     pub fn text(&self) -> String {
-        let text = self.origin.after(&self.what());
+        self.text_in(None)
+    }
+
+    /// The same with times in this zone.
+    pub fn text_in(&self, zone: Option<Zone>) -> String {
+        let text = self.origin.after(&self.what(zone));
         match &self.kind {
             EventKind::Changed { changes } => {
                 let changes: Vec<String> = changes.iter().map(ChangedKey::to_string).collect();
@@ -32,12 +42,12 @@ impl Event {
         }
     }
 
-    fn what(&self) -> String {
+    fn what(&self, zone: Option<Zone>) -> String {
         let by_operator = self.origin.is_operator();
         match &self.kind {
             EventKind::Drafted => "saved as a draft".to_owned(),
             EventKind::Launched => "launched".to_owned(),
-            EventKind::Scheduled { starts_at: Some(at) } => format!("scheduled to start at {}", format_time(*at, None)),
+            EventKind::Scheduled { starts_at: Some(at) } => format!("scheduled to start at {}", format_time(*at, zone)),
             EventKind::Scheduled { starts_at: None } => "scheduled".to_owned(),
             EventKind::Started => "started".to_owned(),
             EventKind::Paused => "paused".to_owned(),
@@ -71,7 +81,7 @@ impl Event {
                 format!("the provider accepts messages again, after {}", lasted.rounded())
             }
             EventKind::TierSpent { recipients, free_at } => {
-                let next = free_at.map(|at| format!("; the next slot frees up at {}", format_time(at, None)));
+                let next = free_at.map(|at| format!("; the next slot frees up at {}", format_time(at, zone)));
                 format!(
                     "its tier is spent: {} in the last day{}; no new recipients for now",
                     plural(u64::from(*recipients), "recipient", "recipients"),
@@ -97,7 +107,7 @@ impl Event {
             ),
             EventKind::BackupRestored { copied_at, paused_count } => format!(
                 "the database is a backup of {}: {} paused, because it does not know what was sent since",
-                format_time(*copied_at, None),
+                format_time(*copied_at, zone),
                 if *paused_count == 1 { "1 campaign was".to_owned() } else { format!("{} campaigns were", grouped(*paused_count)) }
             ),
             EventKind::CredentialReplaced { key, file, secrets: 1 } => {
@@ -114,17 +124,17 @@ impl Event {
             }
             EventKind::GapEnded { from, lasted, doubt, address, repeats_until } => {
                 // The gap ended at the time of the event. The repeats of receipts come after its end.
-                let time = |at| format_time_of_day(at, None);
+                let time = |at| format_time_of_day(at, zone);
                 let lasted = lasted.map_or_else(
                     || "for an unknown time, because the clock was set back meanwhile".to_owned(),
                     |lasted| format!("from {} until {} ({})", time(*from), time(self.at), span(lasted)),
                 );
-                let (cause, after) = (gap(*doubt, address.as_deref()), after_gap(*repeats_until));
+                let (cause, after) = (gap(*doubt, address.as_deref()), after_gap(*repeats_until, zone));
                 format!("receipts may be missing {lasted}, because {cause}; {after}")
             }
             EventKind::ReceiptsDoubted { since, doubt, address } => format!(
                 "since {}, {}; no message on its lanes falls back because receipts are missing",
-                format_time(*since, None),
+                format_time(*since, zone),
                 describe_doubt(address, *doubt)
             ),
             EventKind::AskingBegan { deadlines, takes } => format!(
@@ -154,7 +164,7 @@ impl Event {
                          restrictions are obeyed"
                     )
                 });
-                format!("{}{}", reported(report), foreign.unwrap_or_default())
+                format!("{}{}", reported(report, zone), foreign.unwrap_or_default())
             }
             EventKind::TemplatesNotFetched => {
                 "the provider's templates could not be fetched, so the last known ones apply".to_owned()
@@ -164,7 +174,7 @@ impl Event {
             EventKind::SubscriptionDisabled => "disabled".to_owned(),
             EventKind::SubscriptionRemoved => "removed".to_owned(),
             EventKind::SecretRotated { former_until } => {
-                format!("signing secret rotated (the former one is valid until {})", format_time(*former_until, None))
+                format!("signing secret rotated (the former one is valid until {})", format_time(*former_until, zone))
             }
             EventKind::Other { unknown_kind } => format!("event of a later version ({unknown_kind})"),
         }
@@ -234,10 +244,10 @@ fn gap(doubt: Option<DoubtCause>, address: Option<&str>) -> String {
     }
 }
 
-fn after_gap(repeats_until: Option<Timestamp>) -> String {
+fn after_gap(repeats_until: Option<Timestamp>, zone: Option<Zone>) -> String {
     match repeats_until {
         Some(until) => {
-            format!("the provider repeats them, and deadlines wait for them until {}", format_time(until, None))
+            format!("the provider repeats them, and deadlines wait for them until {}", format_time(until, zone))
         }
         None => {
             "the provider does not repeat them, so `after_gap` decides the deadlines of that time (by default, the \
@@ -247,7 +257,7 @@ fn after_gap(repeats_until: Option<Timestamp>) -> String {
     }
 }
 
-fn reported(report: &AccountReport) -> String {
+fn reported(report: &AccountReport, zone: Option<Zone>) -> String {
     match report {
         AccountReport::NumberWithoutLane { word, number } => format!(
             "the provider reports {word} for {number}, which is the `number` of no lane; nothing changes until a lane has \
@@ -283,7 +293,7 @@ fn reported(report: &AccountReport) -> String {
                 because.unwrap_or_default()
             )
         }
-        AccountReport::TemplateStatus { status, details, effect } => template_status(status, details, *effect),
+        AccountReport::TemplateStatus { status, details, effect } => template_status(status, details, *effect, zone),
         AccountReport::TemplateQuality { quality, before } => {
             let next = if quality == "RED" { "; the provider pauses it next" } else { "" };
             format!("the provider reports quality {quality}, after {before}{next}")
@@ -311,13 +321,13 @@ fn reported(report: &AccountReport) -> String {
     }
 }
 
-fn template_status(status: &str, details: &str, effect: TemplateEffect) -> String {
+fn template_status(status: &str, details: &str, effect: TemplateEffect, zone: Option<Zone>) -> String {
     let details = if details.is_empty() { String::new() } else { format!(" ({details})") };
     let effect = match effect {
         TemplateEffect::Released => ": it may be sent".to_owned(),
         TemplateEffect::Held => ": its messages wait".to_owned(),
         TemplateEffect::AtRisk { disabled_at } => {
-            let at = disabled_at.map(|at| format!(" at {}", format_time(at, None))).unwrap_or_default();
+            let at = disabled_at.map(|at| format!(" at {}", format_time(at, zone))).unwrap_or_default();
             format!(": it will be disabled{at} unless its quality improves")
         }
         TemplateEffect::Unnamed => " for a template that it does not name; nothing changes".to_owned(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::campaigns::{campaign_path, progress};
 use super::chart::{self, Chart};
+use super::events::said;
 use super::figures::{Bar, Portion};
 use super::frame::Frame;
 use super::show::Plain;
@@ -186,6 +187,10 @@ impl LivePart<'_> {
 
     fn recipients(&self) -> String {
         format!("{}/recipients", self.path())
+    }
+
+    fn event(&self, event: &Event, with_subject: impl Plain<bool>) -> String {
+        said(event, with_subject.plain(), self.zone)
     }
 
     fn time(&self, at: impl Plain<Timestamp>) -> String {

@@ -3,6 +3,8 @@
 use askama::Template;
 
 use super::frame::Frame;
+use super::show::{capital, visible};
+use crate::domain::Zone;
 use crate::events::Event;
 
 /// The events of the installation, or of one campaign.
@@ -22,4 +24,9 @@ impl EventsPage<'_> {
     const fn frame(&self) -> &Frame {
         &self.frame
     }
+}
+
+/// What an event says, with or without its subject, and with times in this zone.
+pub(super) fn said(event: &Event, with_subject: bool, zone: Option<Zone>) -> String {
+    capital(visible(if with_subject { event.sentence_in(zone) } else { event.text_in(zone) }))
 }

@@ -1,10 +1,12 @@
 //! What every page of an operator has around its content.
 
 use super::assets::Assets;
+use super::events::said;
 use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
 use crate::clock::{format_time, format_time_short};
 use crate::domain::{Scope, Scopes, Timestamp, Zone};
+use crate::events::Event;
 
 /// Where a page belongs in the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +149,11 @@ impl Frame {
     /// A time with the name of its zone.
     pub fn full_time(&self, at: impl Plain<Timestamp>) -> String {
         format_time(at.plain(), self.zone)
+    }
+
+    /// What an event says, with or without its subject, and with times in the zone of the page.
+    pub fn event(&self, event: &Event, with_subject: impl Plain<bool>) -> String {
+        said(event, with_subject.plain(), self.zone)
     }
 
     /// The links to the parts of the navigation.

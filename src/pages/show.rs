@@ -31,6 +31,7 @@ macro_rules! plain {
 }
 
 plain!(
+    bool,
     i64,
     u64,
     usize,

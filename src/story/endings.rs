@@ -60,7 +60,7 @@ impl Context {
             .iter()
             .enumerate()
             .filter(|(index, event)| event.at <= until && (event.at > since || still_applies(*index, event)));
-        let listed = listed.map(|(_, event)| format!("{} ({})", event.sentence(), clock(event.at, plan)));
+        let listed = listed.map(|(_, event)| format!("{} ({})", event.sentence_in(plan.zone()), clock(event.at, plan)));
         let listed: Vec<String> = listed.take(MEANWHILE).collect();
         if listed.is_empty() {
             return " The rate or the tier delayed it: no event records a hold or a pause.".to_owned();

@@ -26,6 +26,10 @@ impl<'a> Told<'a> {
     pub(super) fn new(plan: &'a Plan, zone: Option<Zone>) -> Self {
         Self { plan, zone: zone.or(plan.time_zone) }
     }
+
+    pub(super) const fn zone(self) -> Option<Zone> {
+        self.zone
+    }
 }
 
 impl Deref for Told<'_> {
