@@ -129,6 +129,11 @@ pub struct Repeatable {
     pub may_have_it: i64,
 }
 
+/// Whether a message of a list has an id from the file. Most files have none.
+pub(super) fn have_ids(rows: &[MessageView]) -> bool {
+    rows.iter().any(|row| row.client_message_id.is_some())
+}
+
 /// How much of a list a page has looked at, where few or no recipients matched.
 #[derive(Debug)]
 pub struct LookedAt {

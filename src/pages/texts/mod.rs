@@ -158,7 +158,7 @@ texts! {
     rate = "Rate";
     rate_now = "Submissions now";
     allowed = "allowed";
-    forecast = "Forecast";
+    forecast = "Forecast: all first messages sent";
     forecast_none = "No forecast";
     worst_case = "At the latest";
     all_known = "Outcomes known at the latest";
