@@ -33,10 +33,13 @@ after(async () => {
   await shared.volley?.stop();
 });
 
+/** Closes a context. Once in a long while Chromium does not answer that; the browser itself always closes, after the tests. */
+const closed = (context) => Promise.race([context.close(), new Promise((resolve) => setTimeout(resolve, 10_000).unref())]);
+
 /** A browser of its own, which fails the test if a page reports an error. */
 export async function visitor(t, options = DESKTOP) {
   const context = await shared.browser.newContext({ timezoneId: 'Asia/Singapore', reducedMotion: 'reduce', baseURL: shared.volley.url, ...options });
-  t.after(() => context.close());
+  t.after(() => closed(context));
   const page = await context.newPage();
   const errors = [];
   page.on('pageerror', (error) => errors.push(String(error)));
