@@ -180,14 +180,17 @@ impl AudienceContents {
     pub fn notes_and_advice(&self) -> impl Iterator<Item = (String, Option<String>)> {
         self.notes.iter().map(|(file, note)| {
             let fact: String = visible(note.fact()).chars().take(NOTE_MAX).collect();
-            let fact = file.as_ref().map_or_else(|| fact.clone(), |file| format!("{}: {fact}", visible(file)));
+            let fact = match file {
+                Some(file) => format!("{}: {fact}", visible(file)),
+                None => fact,
+            };
             (fact, ENGLISH.audiences.note_advice(note))
         })
     }
 
     /// Whether a file has to be uploaded again to follow an advice.
     pub fn has_advice(&self) -> bool {
-        self.notes_and_advice().any(|(_, advice)| advice.is_some())
+        self.notes.iter().any(|(_, note)| ENGLISH.audiences.note_advice(note).is_some())
     }
 
     /// The page with all of its rejected rows.

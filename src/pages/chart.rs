@@ -229,30 +229,54 @@ impl Scale {
     /// The time between two ticks: the shortest whose texts stand beside each other on a phone.
     fn step(self) -> Span {
         let of = |most| step(self.lasts, most);
-        let fits = |most: &i64| most * self.characters(of(*most)) <= CHARACTERS;
+        let fits = |most: &i64| most * self.precision(of(*most)).characters() <= CHARACTERS;
         of([4, 3, 2].into_iter().find(fits).unwrap_or(2))
     }
 
-    /// The length of a tick's text.
-    fn characters(self, step: Span) -> i64 {
-        match () {
-            () if step < MINUTE => 8,
-            () if self.lasts <= DAY => 5,
-            () if step < DAY => 11,
-            () => 10,
+    /// What the texts of ticks have to say, so that they differ.
+    fn precision(self, step: Span) -> Precision {
+        if step < MINUTE {
+            Precision::Second
+        } else if self.lasts <= DAY {
+            Precision::Minute
+        } else if step < DAY {
+            Precision::MinuteOfDay
+        } else {
+            Precision::Day
         }
     }
 
     /// A time as far as it differs from the others on the axis.
     fn text(self, at: Timestamp, step: Span, zone: Option<Zone>) -> String {
         let (of_day, full) = (format_time_of_day(at, zone), format_time_short(at, zone));
-        let text = match self.characters(step) {
-            8 => of_day.get(..8),
-            5 => of_day.get(..5),
-            11 => full.get(5..16),
-            _ => full.get(..10),
+        let text = match self.precision(step) {
+            Precision::Second => of_day.get(..8),
+            Precision::Minute => of_day.get(..5),
+            Precision::MinuteOfDay => full.get(5..16),
+            Precision::Day => full.get(..10),
         };
         text.unwrap_or(&full).to_owned()
+    }
+}
+
+/// How much of its time the text of a tick says.
+#[derive(Debug, Clone, Copy)]
+enum Precision {
+    Second,
+    Minute,
+    MinuteOfDay,
+    Day,
+}
+
+impl Precision {
+    /// The length of the text.
+    const fn characters(self) -> i64 {
+        match self {
+            Self::Second => 8,
+            Self::Minute => 5,
+            Self::MinuteOfDay => 11,
+            Self::Day => 10,
+        }
     }
 }
 

@@ -85,8 +85,7 @@ async fn shown(
     let (rows, next) = rejected_rows(shared.store.as_ref(), &audience, query.reason, from, SHOWN).await?;
     let next = next.map(|next| cursors.write(&next)).transpose()?;
     let record = first_record(&audience)?;
-    let country = record.country.as_ref().map_or("", |country| country.as_str());
-    let lines = if record.mobile_only { "mobile" } else { "" };
+    let HowRead { country, lines } = HowRead::of_record(&record);
     let sketch = match query.sketch.parse::<SketchId>() {
         Ok(id) if call.caller.check(Scope::Manage).is_ok() => shared.store.sketch(id).await?,
         _ => None,
@@ -103,8 +102,8 @@ async fn shown(
         next: next.map(|next| with_query(&first, &[("cursor", &next)])),
         first,
         cursor: query.cursor,
-        file: FileFields::new(country, lines),
-        corrected_file: FileFields::of_second_form(country, lines),
+        file: FileFields::new(&country, &lines),
+        corrected_file: FileFields::of_second_form(&country, &lines),
         sketch,
         columns: audience.columns,
         name: audience.name,

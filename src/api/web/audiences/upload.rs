@@ -14,7 +14,7 @@ use crate::api::native::{Answer, Call, Kind, Path, Problem};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
-use crate::audience::FileSettings;
+use crate::audience::{FileSettings, ImportRecord};
 use crate::domain::{Country, Scope, SketchId, object_name};
 use crate::pages::{ImportPage, Part, Place, texts};
 use crate::uploads::{ImportProgressView, ImportState, ImportTarget, UploadId, UploadView};
@@ -36,6 +36,12 @@ impl HowRead {
         let mut all = Self::default();
         form.fields().for_each(|(name, text)| all.put(name, text));
         all
+    }
+
+    /// How the file of an earlier import was read.
+    pub(in crate::api::web) fn of_record(record: &ImportRecord) -> Self {
+        let country = record.country.as_ref().map_or_else(String::new, ToString::to_string);
+        Self { country, lines: if record.mobile_only { "mobile".to_owned() } else { String::new() } }
     }
 
     /// Keeps a field of a form, if it is one of these; the fields of a second form on a page have longer names.

@@ -11,7 +11,7 @@ use super::{Changed, Document, Opened, Way, words};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Problem, Query, launcher};
 use crate::api::web::admit::Session;
-use crate::api::web::audiences::{AudiencesQuery, Found, contents, find};
+use crate::api::web::audiences::{AudiencesQuery, Found, HowRead, contents, find};
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
 use crate::audience::{ImportRecord, Selection, corrected_rows};
@@ -68,8 +68,8 @@ async fn shown(
     }
     // The next file is probably read like the one before.
     let before = known.last().and_then(|audience| ImportRecord::of(audience.parts.last()?).ok());
-    let usual = if before.is_some_and(|record| record.mobile_only) { "mobile" } else { "" };
-    let mut file = FileFields::new(&opened.document.keys.text("country"), lines.unwrap_or(usual));
+    let usual = before.map(|record| HowRead::of_record(&record).lines).unwrap_or_default();
+    let mut file = FileFields::new(&opened.document.keys.text("country"), lines.unwrap_or(&usual));
     let of_page = problems_of_recipients(&opened.document);
     writing.problems = beside(std::slice::from_mut(&mut file.country), of_page.iter());
     let problems = problems_of_audiences(&chosen, &known);
