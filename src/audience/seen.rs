@@ -27,11 +27,13 @@ impl SeenNumbers {
     }
 
     pub(super) fn contains(&self, msisdn: Msisdn) -> bool {
+        let msisdn = msisdn.canonical();
         self.current.contains(msisdn) || self.earlier.contains(msisdn)
     }
 
-    /// Records a number and returns where it was seen before.
+    /// Records a number, in whichever spelling, and returns where it was seen before.
     pub(super) fn record(&mut self, msisdn: Msisdn) -> Occurrence {
+        let msisdn = msisdn.canonical();
         if self.earlier.contains(msisdn) {
             Occurrence::EarlierSource
         } else if self.current.insert(msisdn) {

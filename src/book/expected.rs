@@ -46,8 +46,8 @@ impl Expected {
         }
         let mut inner = self.0.write();
         let tried_until = inner.tried_until;
-        for WaitingReceipt { about, came, except } in all {
-            let waiting = inner.waiting.entry(about).or_default();
+        for WaitingReceipt { about: (recipient, channel), came, except } in all {
+            let waiting = inner.waiting.entry((recipient.canonical(), channel)).or_default();
             waiting.retain(|(known, _)| Some(*known) > tried_until);
             if !waiting.iter().any(|(known, of)| *known == came && *of == except) {
                 waiting.push((came, except));
@@ -67,10 +67,15 @@ impl Expected {
     /// Whether a receipt that arrived in time may be about an attempt of this lane, and has not been tried.
     ///
     /// Until the first round is over, there may be one for each recipient.
-    pub(super) fn is_about(&self, about: (Msisdn, Channel), lane: &str, in_time: impl Fn(Timestamp) -> bool) -> bool {
+    pub(super) fn is_about(
+        &self,
+        (recipient, channel): (Msisdn, Channel),
+        lane: &str,
+        in_time: impl Fn(Timestamp) -> bool,
+    ) -> bool {
         let inner = self.0.read();
         let Some(tried_until) = inner.tried_until else { return true };
-        inner.waiting.get(&about).is_some_and(|waiting| {
+        inner.waiting.get(&(recipient.canonical(), channel)).is_some_and(|waiting| {
             let waits = |came: Timestamp| came > tried_until && in_time(came);
             waiting.iter().any(|(came, except)| !except.contains(lane) && waits(*came))
         })

@@ -38,7 +38,7 @@ impl Suppressed {
             inner.latest.0 += 1;
             let latest = inner.latest;
             for recipient in recipients {
-                inner.listed.insert(recipient, latest);
+                inner.listed.insert(recipient.canonical(), latest);
                 if inner.listed.len() > LISTED_MAX as usize {
                     inner.listed = HashMap::new();
                     inner.everybody = Some(latest);
@@ -62,7 +62,7 @@ impl Suppressed {
     /// Whether a message for the recipient that was claimed after `since` must not be sent.
     pub(super) fn is_suppressed(&self, recipient: Msisdn, since: Suppression) -> bool {
         let inner = self.read();
-        inner.everybody > Some(since) || inner.listed.get(&recipient) > Some(&since)
+        inner.everybody > Some(since) || inner.listed.get(&recipient.canonical()) > Some(&since)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -6,6 +6,7 @@
 //! Promises: no I/O, no clock, no async, no SQL; every type prints in a readable form and parses what it prints.
 //! May not: use any other room.
 
+mod address;
 mod alert;
 mod api;
 mod audit;
@@ -46,6 +47,7 @@ mod region;
 mod schema;
 mod scope;
 mod sketch_id;
+mod spellings;
 mod suggest;
 mod tally;
 pub mod text;
@@ -57,6 +59,7 @@ mod wish;
 mod word;
 mod zone;
 
+pub use address::{Address, InvalidAddress};
 pub use alert::{AlertForm, AlertKind};
 pub use api::MessagingApi;
 pub use audit::AuditAction;

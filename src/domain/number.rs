@@ -47,6 +47,20 @@ impl Msisdn {
         self.0.get()
     }
 
+    /// The calling code of its country: `65`, `1`, `351`.
+    pub fn calling_code(self) -> u64 {
+        let digits = self.get();
+        let scale = 10_u64.pow(digits.ilog10());
+        let first = |count: u32| digits / (scale / 10_u64.pow(count - 1));
+        match first(2) {
+            10..=19 | 70..=79 => first(1),
+            20 | 27 | 30..=34 | 36 | 39..=41 | 43..=49 | 51..=58 | 60..=66 | 81 | 82 | 84 | 86 | 90..=95 | 98 => {
+                first(2)
+            }
+            _ => first(3),
+        }
+    }
+
     /// Appends the printed form without the formatter, for the hot path.
     pub fn append_to(self, buffer: &mut Vec<u8>) {
         let mut digits = [0_u8; 15];
@@ -195,6 +209,21 @@ mod tests {
         assert!(one.is_stand_in() && one.to_string().starts_with("+999") && one.to_string().len() == 16);
         let number: Msisdn = "+6591234567".parse().unwrap();
         assert!(!number.is_stand_in() && !Msisdn::ERASED.is_stand_in());
+    }
+
+    #[test]
+    fn a_number_begins_with_the_calling_code_of_its_country() {
+        for (number, code) in [
+            ("+6591234567", 65),
+            ("+12125550123", 1),
+            ("+79161234567", 7),
+            ("+351912345678", 351),
+            ("+5511987654321", 55),
+            ("+390612345678", 39),
+            ("+420601123456", 420),
+        ] {
+            assert_eq!(number.parse::<Msisdn>().unwrap().calling_code(), code, "{number}");
+        }
     }
 
     #[test]

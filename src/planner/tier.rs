@@ -72,14 +72,16 @@ impl TierCheck {
         match standing {
             TierStanding::Window(until) => Some(Pass::Window(until)),
             TierStanding::Holder => Some(Pass::Slot),
-            TierStanding::New => (self.free() > 0 || self.newcomers.contains(&recipient)).then_some(Pass::Slot),
+            TierStanding::New => {
+                (self.free() > 0 || self.newcomers.contains(&recipient.canonical())).then_some(Pass::Slot)
+            }
         }
     }
 
     /// Notes that the claim takes a message to this recipient.
     pub(super) fn take_slot(&mut self, recipient: Msisdn, standing: TierStanding) {
         if standing == TierStanding::New {
-            self.newcomers.insert(recipient);
+            self.newcomers.insert(recipient.canonical());
         }
     }
 

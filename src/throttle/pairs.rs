@@ -206,12 +206,12 @@ impl Pairs {
 
     /// Counts a message to this recipient, or returns when the next one is allowed.
     pub fn take(&self, recipient: Msisdn) -> Result<(), Timestamp> {
-        self.limiter.check_key(&recipient).map_err(|not_until| not_until.earliest_possible().whole())
+        self.limiter.check_key(&recipient.canonical()).map_err(|not_until| not_until.earliest_possible().whole())
     }
 
     /// Returns a token as if it had never been taken.
     pub fn give_back(&self, recipient: Msisdn) {
-        if let Some(full_at) = self.recent.known.lock().full_at.get_mut(&recipient) {
+        if let Some(full_at) = self.recent.known.lock().full_at.get_mut(&recipient.canonical()) {
             *full_at = full_at.saturating_sub(Nanos::from(INTERVAL));
         }
     }

@@ -48,6 +48,7 @@ struct Inner {
     tier: Tier,
     /// Whether the recipients of the last day are known.
     is_counted: bool,
+    /// By canonical number.
     recipients: HashMap<Msisdn, Slot>,
     /// The same recipients, in order of time.
     order: BTreeSet<(Timestamp, Msisdn)>,
@@ -89,6 +90,7 @@ impl Inner {
     }
 
     fn take(&mut self, recipient: Msisdn, at: Timestamp) {
+        let recipient = recipient.canonical();
         let slot = self.recipients.get(&recipient).map_or(Slot { at, before: None }, |known| known.used_again(at));
         self.put(recipient, slot);
     }
@@ -186,6 +188,7 @@ impl TierWindow {
     pub fn give_back(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
         let mut inner = self.inner.lock();
         for (recipient, at) in recipients {
+            let recipient = recipient.canonical();
             let Some(slot) = inner.recipients.get(&recipient).copied().filter(|slot| slot.at == at) else { continue };
             match slot.before {
                 Some(before) => inner.put(recipient, Slot { at: before, ..slot }),
