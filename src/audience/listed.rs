@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::import::read_all;
 use super::summary::shortened;
 use super::{Columns, Error, Example, Halt, ImportNote, Options, Reason, Reject, Sink, Source, SourceFilter, Summary};
-use crate::domain::{ChannelUser, Country, Msisdn, Recipient};
+use crate::domain::{Address, ChannelUser, Country, Msisdn, Recipient};
 
 /// Invalid entries that are shown, each as a sentence.
 const SHOWN: usize = 3;
@@ -54,6 +54,7 @@ impl ListedNumbers {
         let (more, summary) = read(file).await?;
         found.numbers.extend(more.numbers);
         found.users.extend(more.users);
+        found.unassigned.extend(more.unassigned);
         let in_line = |it: &Example| format!("line {}, \"{}\": {}", it.line, it.value, it.reason.sentence());
         invalid.extend(more.invalid.iter().map(in_line));
         whole.invalid += summary.invalid;
@@ -97,8 +98,10 @@ impl ListedNumbers {
 struct Listed {
     numbers: Vec<Msisdn>,
     users: BTreeSet<ChannelUser>,
-    /// The rejected rows with an id, by the reason for which each has no number.
-    of_users: BTreeMap<Reason, u64>,
+    /// Numbers of E.164 that no numbering plan has.
+    unassigned: BTreeSet<Msisdn>,
+    /// The rejected rows with an address, by the reason for which each was rejected.
+    by_address: BTreeMap<Reason, u64>,
     repeated: u64,
     /// The index of the number column.
     number: usize,
@@ -109,9 +112,9 @@ struct Listed {
 }
 
 impl Listed {
-    /// Counts the rows with an id no more as invalid, but as duplicates if the id came before.
+    /// Counts the rows with an address no more as invalid, but as duplicates if the address came before.
     fn correct(&self, summary: &mut Summary) {
-        for (reason, rows) in &self.of_users {
+        for (reason, rows) in &self.by_address {
             summary.invalid = summary.invalid.saturating_sub(*rows);
             if let Some(counted) = summary.reasons.get_mut(reason) {
                 *counted = counted.saturating_sub(*rows);
@@ -122,7 +125,8 @@ impl Listed {
     }
 
     fn with(self, summary: Summary, invalid: Vec<String>) -> ListedNumbers {
-        let Self { numbers, users, entries: invalid_entries, .. } = self;
+        let Self { mut numbers, unassigned, users, entries: invalid_entries, .. } = self;
+        numbers.extend(unassigned);
         ListedNumbers { numbers, users: users.into_iter().collect(), summary, invalid, invalid_entries }
     }
 }
@@ -144,9 +148,15 @@ impl Sink for Listed {
                 continue;
             }
             let cells = fields.unpack().unwrap_or_default();
-            if let Some(user) = cells.iter().find_map(|cell| cell.parse().ok()) {
-                *self.of_users.entry(reason).or_default() += 1;
-                self.repeated += u64::from(!self.users.insert(user));
+            // A provider may name a recipient by a number that no numbering plan has, so any number of E.164 is taken.
+            let address = cells.iter().find_map(|cell| cell.parse().ok());
+            if let Some(address) = address {
+                *self.by_address.entry(reason).or_default() += 1;
+                let is_new = match address {
+                    Address::Number(number) => self.unassigned.insert(number),
+                    Address::User(user) => self.users.insert(user),
+                };
+                self.repeated += u64::from(!is_new);
             } else {
                 if self.entries.len() < POSITIONS {
                     self.entries.push(line);
@@ -239,6 +249,18 @@ mod tests {
         let listed = read(&[], Some(&table), true).await.unwrap();
         assert_eq!(found(&listed), (vec![6_591_234_567], vec![second]));
         assert_eq!(listed.summary.invalid, 1);
+    }
+
+    #[tokio::test]
+    async fn a_number_that_no_plan_has_is_taken_with_its_plus() {
+        // As WhatsApp names a recipient in Brazil, without the ninth digit.
+        for takes_all in [true, false] {
+            let listed =
+                read(&["+551187654321", "+6591234567"], Some("Phone\n+551187654321\n551187654399\n"), takes_all);
+            let listed = listed.await.unwrap();
+            assert_eq!(found(&listed).0, [6_591_234_567, 551_187_654_321], "{takes_all}");
+            assert_eq!((listed.summary.invalid, listed.summary.duplicates), (1, 0));
+        }
     }
 
     #[tokio::test]
