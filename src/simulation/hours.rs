@@ -5,7 +5,7 @@ use crate::domain::{Hours, Timestamp};
 
 const MINUTES: i64 = 24 * 60;
 /// How many minutes each zone of the storms is ahead of UTC, by country or name.
-const AHEAD: [(&str, i64); 4] = [("SG", 8 * 60), ("MY", 8 * 60), ("DE", 60), ("UTC", 0)];
+const AHEAD: [(&str, i64); 4] = [("SG", 8 * 60), ("BR", -3 * 60), ("DE", 60), ("UTC", 0)];
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 pub(super) fn are_open(hours: &Hours, at: Timestamp, country: &str) -> bool {

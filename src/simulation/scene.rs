@@ -87,8 +87,8 @@ pub(super) fn recipient(n: u32) -> Recipient {
     }
 }
 
-/// The countries of recipients, and their first numbers.
-const COUNTRIES: [(&str, u64); 3] = [("SG", 6_591_000_000), ("MY", 60_121_000_000), ("DE", 4_915_112_000_000)];
+/// The countries of recipients, and their first numbers. WhatsApp names those in Brazil by another spelling.
+const COUNTRIES: [(&str, u64); 3] = [("SG", 6_591_000_000), ("BR", 5_511_987_650_000), ("DE", 4_915_112_000_000)];
 
 pub(super) fn country_of(msisdn: Msisdn) -> Country {
     let (country, _) = COUNTRIES.into_iter().find(|(_, first)| msisdn.get().wrapping_sub(*first) < 1_000).unwrap();

@@ -20,11 +20,11 @@ impl Windows {
         let recipient: Msisdn = payload["user"]["msisdn"].as_str().unwrap().parse().unwrap();
         let received: chrono::DateTime<chrono::Utc> = payload["timestamp"].as_str().unwrap().parse().unwrap();
         let until = Timestamp::from_millis(received.timestamp_millis()).min(now) + OPEN_FOR;
-        let known = self.0.entry(recipient).or_insert(until);
+        let known = self.0.entry(recipient.canonical()).or_insert(until);
         *known = until.max(*known);
     }
 
     pub(super) fn is_open(&self, recipient: Msisdn, at: Timestamp) -> bool {
-        self.0.get(&recipient).is_some_and(|until| at < *until)
+        self.0.get(&recipient.canonical()).is_some_and(|until| at < *until)
     }
 }

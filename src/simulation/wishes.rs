@@ -35,7 +35,7 @@ impl Wish {
     }
 }
 
-/// The recipients who opted out.
+/// The recipients who opted out, by their canonical numbers: WhatsApp names some by another spelling.
 #[derive(Debug, Default, Clone)]
 pub(super) struct OptOuts {
     /// Since when each opt-out is known.
@@ -52,6 +52,7 @@ pub(super) struct OptOuts {
 
 impl OptOuts {
     pub(super) fn opt_out(&mut self, recipient: Msisdn, now: Timestamp) {
+        let recipient = recipient.canonical();
         self.since.entry(recipient).or_insert(now);
         self.ever.insert(recipient);
     }
@@ -59,17 +60,18 @@ impl OptOuts {
     /// Notes that an operator opted the recipient out.
     pub(super) fn opt_out_for_good(&mut self, recipient: Msisdn, now: Timestamp) {
         self.opt_out(recipient, now);
-        self.for_good.insert(recipient);
+        self.for_good.insert(recipient.canonical());
     }
 
     pub(super) fn take_stop(&mut self, recipient: Msisdn, at: Timestamp, now: Timestamp) {
         // A later opt-in outweighs this opt-out. A message counts at most from its arrival.
-        if self.came_back.get(&recipient).is_none_or(|back| *back <= at.min(now)) {
+        if self.came_back.get(&recipient.canonical()).is_none_or(|back| *back <= at.min(now)) {
             self.opt_out(recipient, now);
         }
     }
 
     pub(super) fn take_start(&mut self, recipient: Msisdn, at: Timestamp, now: Timestamp) {
+        let recipient = recipient.canonical();
         let back = self.came_back.entry(recipient).or_insert(at.min(now));
         *back = at.min(now).max(*back);
         if !self.for_good.contains(&recipient) {
@@ -90,14 +92,14 @@ impl OptOuts {
     }
 
     pub(super) fn is_noted(&self, recipient: Msisdn) -> bool {
-        self.noted.contains(&recipient)
+        self.noted.contains(&recipient.canonical())
     }
 
     pub(super) fn since(&self, recipient: Msisdn) -> Option<Timestamp> {
-        self.since.get(&recipient).copied()
+        self.since.get(&recipient.canonical()).copied()
     }
 
     pub(super) fn ever_opted_out(&self, recipient: Msisdn) -> bool {
-        self.ever.contains(&recipient)
+        self.ever.contains(&recipient.canonical())
     }
 }

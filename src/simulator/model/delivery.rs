@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::dice::{Throw, pick, throw};
 use super::recipient_key::RecipientKey;
+use super::recipients::called_on;
 use super::record::{Attempt, Fate};
 use super::{Model, webhooks};
 use crate::domain::{Channel, MessagingApi, Span, Status, Timestamp};
@@ -321,15 +322,15 @@ impl Model {
     /// The recipient of a message, as the channel names them.
     fn user_of(&self, n: u32, channel: Channel) -> User<'static> {
         let Some(record) = self.records.get(n as usize) else { return User::default() };
-        let number = record.to.number().map(|number| number.to_string());
+        let number = record.to.number();
         let id = match channel {
             Channel::Line => self.user_ids.get(&n).map(ToString::to_string),
             // Elsewhere it is the number without its plus, unless only an id of WhatsApp is known.
             _ => number
-                .as_ref()
-                .map(|number| number[1..].to_owned())
+                .map(|number| called_on(channel, number).get().to_string())
                 .or_else(|| Some(self.user_ids.get(&n)?.to_string())),
         };
+        let number = number.map(|number| number.to_string());
         User { channel_user_id: id.map(Into::into), msisdn: number.map(Into::into), ..User::default() }
     }
 

@@ -20,6 +20,11 @@ impl RecipientKey {
         Msisdn::try_from(self.0).ok()
     }
 
+    /// The key of the same recipient under any spelling of the number.
+    pub(super) fn canonical(self) -> Self {
+        self.number().map_or(self, |number| number.canonical().into())
+    }
+
     pub(super) const fn seed(self) -> u64 {
         self.0
     }

@@ -148,7 +148,7 @@ impl Model {
             umid: Some(self.random_id().to_string().into()),
             sub_account_id: sub_account.map(Text::from),
             timestamp: Some(at.rfc3339().into()),
-            user: Some(writer(&from)),
+            user: Some(writer(&from, channel)),
             recipient: Some(Recipient { channel: Some(webhook_channel(channel).into()), channel_id }),
             kind: Some(written.kind.into()),
             reply_to_umid: reply_to.map(Text::from),
@@ -183,11 +183,22 @@ fn line_event(payload: &Value) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
+/// The number by which a channel knows a recipient. WhatsApp keeps the older spelling of numbers in Brazil and Mexico, and
+/// the one of mobile numbers in Argentina.
+pub(super) fn called_on(channel: Channel, number: Msisdn) -> Msisdn {
+    let canonical = number.canonical();
+    match (channel, number.calling_code()) {
+        (Channel::WhatsApp, 55 | 52) => canonical.other_spelling().unwrap_or(canonical),
+        (Channel::WhatsApp, 54) => canonical,
+        _ => number,
+    }
+}
+
 /// The recipient as the channel names them.
-fn writer(from: &Writer) -> User<'static> {
+fn writer(from: &Writer, channel: Channel) -> User<'static> {
     let (id, number) = match from {
         Writer::Number(number) => {
-            let number = number.to_string();
+            let number = called_on(channel, *number).to_string();
             (number[1..].to_owned(), Some(number))
         }
         Writer::UserId(id) => (id.clone(), None),

@@ -17,14 +17,14 @@ pub(super) struct Windows(HashMap<(RecipientKey, Option<u16>), Timestamp>);
 
 impl Windows {
     fn open(&mut self, recipient: RecipientKey, sub_account: Option<u16>, until: Timestamp) {
-        let end = self.0.entry((recipient, sub_account)).or_insert(until);
+        let end = self.0.entry((recipient.canonical(), sub_account)).or_insert(until);
         *end = until.max(*end);
     }
 
     pub(super) fn is_open(&self, recipient: RecipientKey, sub_account: u16, at: Timestamp) -> bool {
         [Some(sub_account), None]
             .iter()
-            .any(|sub_account| self.0.get(&(recipient, *sub_account)).is_some_and(|until| at < *until))
+            .any(|sub_account| self.0.get(&(recipient.canonical(), *sub_account)).is_some_and(|until| at < *until))
     }
 }
 
