@@ -53,7 +53,7 @@ async fn among(store: &dyn Store, recipients: &Recipients, these: &HashSet<Msisd
     }
     let (mut found, mut numbers) = (0, Numbers::of(recipients));
     while let Some(page) = numbers.next(store).await? {
-        found += page.iter().filter(|number| these.contains(*number)).count() as u64;
+        found += page.iter().filter(|number| these.contains(&number.canonical())).count() as u64;
     }
     Ok(found)
 }

@@ -172,6 +172,10 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         channel: Option<Channel>,
     },
+    /// The provider named a recipient by an id or a number that belongs to another recipient.
+    AddressTaken {
+        channel: Channel,
+    },
     AccountReported {
         report: AccountReport,
         /// The account that the provider named, if no lane belongs to it.

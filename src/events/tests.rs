@@ -80,6 +80,7 @@ pub(crate) fn kinds() -> Vec<EventKind> {
         EventKind::CertificateRejected { file: "server.pem".into(), problem: "it has no certificate".into() },
         EventKind::OptOutUnidentified { channel: Some(Channel::Line) },
         EventKind::OptOutUnidentified { channel: None },
+        EventKind::AddressTaken { channel: Channel::WhatsApp },
     ];
     let number = || "+65 9123 4567".to_owned();
     let word = || "UPGRADE".to_owned();

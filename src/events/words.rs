@@ -157,6 +157,10 @@ impl Event {
                  once the number is known"
                     .to_owned()
             }
+            EventKind::AddressTaken { channel } => format!(
+                "the provider named a recipient on {channel} by an id or a number that belongs to another recipient; it \
+                 stays with that one"
+            ),
             EventKind::AccountReported { report, unknown_account } => {
                 let foreign = unknown_account.as_ref().map(|account| {
                     format!(

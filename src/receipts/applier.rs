@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::business::ReportedEvent;
@@ -23,10 +24,12 @@ use crate::domain::{Causes, Channel, LaneId, Loaded, MessageKey, Msisdn, Span, S
 use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
-use crate::store::{self, FoundAttempt, Kept, Store, StrayKind, WebhookGroup};
+use crate::store::{self, Alias, FoundAttempt, Kept, Store, StrayKind, WebhookGroup};
 
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;
+/// Names that belong to another recipient and are reported, while a server runs.
+const TAKEN_NAMES_MAX: usize = 10_000;
 /// Pause after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_secs(1);
 
@@ -73,6 +76,8 @@ pub struct Applier {
     on_throttled: Callback<Throttled>,
     pub(super) naming: Naming,
     pub(super) round: Round,
+    /// The names whose second number was reported to operators. A cache: another server reports them once more.
+    taken_names: Mutex<HashSet<(Channel, String)>>,
 }
 
 impl Applier {
@@ -101,6 +106,7 @@ impl Applier {
             on_throttled,
             naming,
             round,
+            taken_names: Mutex::default(),
         };
         (applier, intake)
     }
@@ -303,14 +309,14 @@ impl Applier {
         for (hold, begun) in outcome.step_holds.into_values() {
             self.book.hold_step(hold, begun).await?;
         }
-        aliases.extend(replies.iter().filter_map(Reply::alias));
+        aliases.extend(replies.iter().flat_map(Reply::aliases));
         let stops: Vec<Option<Stop>> = replies.iter().map(Reply::stop).collect();
         let mut suppressed: Vec<Msisdn> = opt_outs.iter().map(|wish| wish.msisdn).collect();
         let written = replies.into_iter().map(Reply::into_stored).collect();
         let lanes = self.naming.rows_for(&naming, self.clock.now());
         let confirms = self.confirms;
         let taken = WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, confirms, naming: lanes };
-        let Kept { stale, named, writers } = self.store.take(taken).await?;
+        let Kept { stale, named, taken_names, writers } = self.store.take(taken).await?;
         self.naming.add(naming, self.store.as_ref()).await?;
         let stopped = || writers.iter().zip(&stops).filter_map(|(numbers, stop)| Some((numbers, (*stop)?)));
         suppressed.extend(stopped().flat_map(|(numbers, _)| numbers).copied().chain(named));
@@ -327,7 +333,24 @@ impl Applier {
         for channel in nameless {
             self.report_nameless_stop(channel).await?;
         }
+        self.report_taken_names(taken_names).await?;
         Ok(stale)
+    }
+
+    /// Reports names that belong to another recipient, each once while this server runs.
+    async fn report_taken_names(&self, taken: Vec<Alias>) -> store::Result<()> {
+        for Alias { channel, called, .. } in taken {
+            let is_new = {
+                let mut reported = self.taken_names.lock();
+                reported.len() < TAKEN_NAMES_MAX && reported.insert((channel, called))
+            };
+            if is_new {
+                let event = Event::by_server(self.clock.now(), Subject::OptOuts, EventKind::AddressTaken { channel });
+                tracing::warn!("{}", event.text());
+                self.store.record_event(event).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Reports an opt-out without a number: of an id on a channel, or of nothing until a receipt reveals the number.

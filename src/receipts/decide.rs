@@ -90,6 +90,9 @@ impl Group<'_> {
         if let Some((called, channel)) = incoming.called.clone().zip(on_channel) {
             outcome.aliases.push(Alias { channel, called, msisdn: message.case.message.msisdn });
         }
+        let number = incoming.channel_number.zip(on_channel);
+        let alias = number.and_then(|(number, channel)| Alias::of_number(channel, number, message.case.message.msisdn));
+        outcome.aliases.extend(alias);
         outcome.naming.extend(naming.lane_to_add(naming_lanes, incoming, found, message));
         let of_try = tries.try_of(incoming, found, &message.case.now).await?;
         if incoming.is_opt_out() {

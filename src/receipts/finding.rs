@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use super::applier::Applier;
 use super::incoming::Incoming;
 use super::naming::Adoption;
-use crate::domain::{MessageKey, StepIndex, Umid};
+use crate::domain::{MessageKey, Msisdn, StepIndex, Umid};
 use crate::store::{self, FoundAttempt, Key, Store};
 
 impl Applier {
@@ -17,12 +17,14 @@ impl Applier {
         Ok(found)
     }
 
-    /// Whether a reply fits this attempt: same recipient, same channel.
+    /// Whether a reply fits this attempt: same channel, and the same recipient.
     pub(super) async fn is_answered_by(&self, incoming: &Incoming, found: &FoundAttempt) -> store::Result<bool> {
         let Some(entry) = self.book.get(found.message.key.batch).await? else { return Ok(false) };
         let on = entry.plan.step(found.step).map(|step| step.channel);
         let of_channel = incoming.channel.is_none() || incoming.channel == on;
-        Ok(of_channel && incoming.msisdn.is_none_or(|msisdn| msisdn == found.message.msisdn))
+        // A channel may know the recipient by another number, and the provider's id alone names the message.
+        let is_recipient = |number: Msisdn| number.canonical() == found.message.msisdn.canonical();
+        Ok(of_channel && (incoming.names_umid() || incoming.msisdn.is_none_or(is_recipient)))
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) struct Incoming {
     pub(super) channel: Option<Channel>,
     /// The recipient's channel user id, if that is not their number.
     pub(super) called: Option<String>,
+    /// The number by which the channel knows the recipient.
+    pub(super) channel_number: Option<Msisdn>,
     pub(super) report: ReportedStatus,
     pub(super) stamp: Timestamp,
     pub(super) state: String,
@@ -189,6 +191,7 @@ impl Incoming {
             msisdn: receipt.msisdn(),
             channel: receipt.known_channel(),
             called: receipt.user_id().map(str::to_owned),
+            channel_number: receipt.channel_number(),
             report: receipt.report(),
             stamp: receipt.at().unwrap_or(now),
             state: word(&receipt.status.state),
@@ -217,6 +220,7 @@ impl Incoming {
             channel: inbound.channel,
             // The inbound message itself has it.
             called: None,
+            channel_number: None,
             report: ReportedStatus::Read,
             stamp: inbound.written_at,
             state: "read".to_owned(),
@@ -227,6 +231,11 @@ impl Incoming {
             raw: Raw::Text(Box::default()),
             reply_to: Some(reply_to),
         }
+    }
+
+    /// Whether it is a reply that names the provider's id of the message that it answers.
+    pub(super) const fn names_umid(&self) -> bool {
+        matches!(self.reply_to, Some(ReplyTo::Umid(_)))
     }
 
     pub(super) const fn is_reply(&self) -> bool {

@@ -3,7 +3,7 @@
 use super::business::digest;
 use super::incoming::Incoming;
 use crate::domain::text::one_line;
-use crate::domain::{AttemptId, Channel, Keyword, Span, Timestamp, Umid, without_numbers};
+use crate::domain::{AttemptId, Channel, Keyword, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
 use crate::store::{Alias, FoundAttempt, Inbound, Key};
 use crate::wire::{self, ReplyContent};
@@ -21,6 +21,8 @@ const CHOICE_LONGEST: usize = 200;
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     pub(super) inbound: Inbound,
+    /// The number by which the channel knows the recipient.
+    channel_number: Option<Msisdn>,
     reply_to: Option<ReplyTo>,
     window: Span,
 }
@@ -87,7 +89,8 @@ impl Reply {
             raw: raw.to_owned(),
         };
         let window = if inbound.is_from_an_ad() { WINDOW_OF_AN_AD } else { WINDOW };
-        Self { inbound: inbound_message, reply_to: ReplyTo::of(inbound, &content), window }
+        let channel_number = inbound.channel_number();
+        Self { inbound: inbound_message, channel_number, reply_to: ReplyTo::of(inbound, &content), window }
     }
 
     /// Rebuilds a stored message that belongs to no attempt yet; `None` if it answers nothing.
@@ -96,8 +99,9 @@ impl Reply {
         let Some(wire::WebhookEvent::Inbound { inbound: stored, .. }) = events.first() else { return None };
         let reply_to = ReplyTo::of(stored, &stored.reply_content())?;
         let window = if stored.is_from_an_ad() { WINDOW_OF_AN_AD } else { WINDOW };
+        let channel_number = stored.channel_number();
         drop(events);
-        Some(Self { inbound, reply_to: Some(reply_to), window })
+        Some(Self { inbound, channel_number, reply_to: Some(reply_to), window })
     }
 
     /// The receipt that it implies: the message that it answers was read.
@@ -105,10 +109,19 @@ impl Reply {
         Some(Incoming::from_reply(self.reply_to.clone()?, &self.inbound))
     }
 
-    /// Records the attempt that it answers, and the recipient's number if only the attempt tells it.
+    /// Records the attempt that it answers. The recipient of that attempt wrote it, from whichever number.
     pub(super) fn set_attempt(&mut self, found: &FoundAttempt) {
-        self.inbound.on = Some((found.message.key, found.step));
-        self.inbound.msisdn = self.inbound.msisdn.or(Some(found.message.msisdn));
+        let Inbound { on, msisdn, called, .. } = &mut self.inbound;
+        *on = Some((found.message.key, found.step));
+        let recipient = found.message.msisdn;
+        if recipient == Msisdn::ERASED {
+            return;
+        }
+        if let Some(other) = msisdn.replace(recipient).map(Msisdn::canonical)
+            && other != recipient.canonical()
+        {
+            called.get_or_insert_with(|| other.to_string());
+        }
     }
 
     /// The message as it is stored. Its 24-hour window opens even if the sender is still unknown.
@@ -118,10 +131,15 @@ impl Reply {
         Inbound { window: opens.then(|| inbound.written_at + window), ..inbound }
     }
 
-    /// The sender's channel user id with their number, if the message or the one it answers tells both.
-    pub(super) fn alias(&self) -> Option<Alias> {
+    /// The names by which the channel knows the sender, if the message or the one that it answers tells the number too.
+    pub(super) fn aliases(&self) -> impl Iterator<Item = Alias> + use<> {
         let Inbound { channel, called, msisdn, .. } = &self.inbound;
-        Some(Alias { channel: (*channel)?, called: called.clone()?, msisdn: (*msisdn)? })
+        let known = channel.zip(*msisdn);
+        let id = known.zip(called.clone().filter(|_| self.inbound.user().is_some()));
+        let id = id.map(|((channel, msisdn), called)| Alias { channel, called, msisdn });
+        let number = known.zip(self.channel_number);
+        let number = number.and_then(|((channel, msisdn), number)| Alias::of_number(channel, number, msisdn));
+        id.into_iter().chain(number)
     }
 
     pub(super) fn stop(&self) -> Option<Stop> {

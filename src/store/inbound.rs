@@ -1,7 +1,7 @@
 //! Defines messages from recipients, and their opt-outs and opt-ins.
 
 use crate::domain::{
-    BatchId, Channel, ChannelUser, Keyword, Language, MessageKey, Msisdn, OptOutSource, StepIndex, Timestamp,
+    Address, BatchId, Channel, ChannelUser, Keyword, Language, MessageKey, Msisdn, OptOutSource, StepIndex, Timestamp,
 };
 
 /// A message from a recipient.
@@ -16,8 +16,9 @@ pub struct Inbound {
     pub channel: Option<Channel>,
     /// The sender that the recipient wrote to; empty if it was not reported.
     pub channel_id: String,
+    /// The recipient's number: of a reply, that of the recipient whose message it answers.
     pub msisdn: Option<Msisdn>,
-    /// The channel's id for the recipient, if that is not a number.
+    /// The channel's name for the recipient, if that is not their number: an id, or another number.
     pub called: Option<String>,
     pub kind: String,
     /// The button or list row that the recipient chose, in the words of the campaign.
@@ -41,18 +42,41 @@ impl std::fmt::Debug for Inbound {
 }
 
 impl Inbound {
+    /// The address under which the recipient wrote, if that is not their number.
+    pub fn address(&self) -> Option<Address> {
+        Some(Address::on(self.channel?, self.called.as_deref()?))
+    }
+
     /// The recipient as the channel names them, if that is not a number.
     pub fn user(&self) -> Option<ChannelUser> {
-        Some(ChannelUser { channel: self.channel?, id: self.called.clone()? })
+        self.address()?.user().cloned()
+    }
+
+    /// What the channel calls the recipient, number or not: the name of an [`Alias`].
+    pub fn name(&self) -> Option<(Channel, String)> {
+        let number = || self.msisdn.map(|number| number.canonical().to_string());
+        Some((self.channel?, self.called.clone().or_else(number)?))
     }
 }
 
-/// A channel's id for a recipient. The channel may then omit the recipient's number.
+/// A channel's name for a recipient: an id, after which the channel may omit the number, or the canonical spelling of
+/// another number, with its plus.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Alias {
     pub channel: Channel,
     pub called: String,
     pub msisdn: Msisdn,
+}
+
+impl Alias {
+    /// Names a recipient by the number that a channel reported, if that is another one of the same country. Another
+    /// spelling needs no name.
+    pub fn of_number(channel: Channel, reported: Msisdn, recipient: Msisdn) -> Option<Self> {
+        let (name, own) = (reported.canonical(), recipient.canonical());
+        let is_number = recipient != Msisdn::ERASED && !recipient.is_stand_in() && channel != Channel::Line;
+        let is_alias = is_number && name != own && name.calling_code() == own.calling_code();
+        is_alias.then(|| Self { channel, called: name.to_string(), msisdn: recipient })
+    }
 }
 
 impl std::fmt::Debug for Alias {

@@ -85,6 +85,11 @@ impl Receipt<'_> {
         self.user.as_ref().and_then(User::number).or_else(destination)
     }
 
+    /// The number by which the channel knows the recipient.
+    pub fn channel_number(&self) -> Option<Msisdn> {
+        self.user.as_ref().and_then(|user| user.channel_number(self.known_channel()))
+    }
+
     /// The recipient's channel user id, if that is not their number.
     pub fn user_id(&self) -> Option<&str> {
         self.user.as_ref()?.user_id()

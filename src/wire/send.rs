@@ -82,6 +82,17 @@ impl User<'_> {
         parse(&self.msisdn).or_else(|| parse(&self.channel_user_id))
     }
 
+    /// The number by which the channel knows the recipient. WhatsApp's is a `channelUserId` of digits, which may differ from
+    /// the number that was written to.
+    pub fn channel_number(&self, channel: Option<Channel>) -> Option<Msisdn> {
+        let parse = |text: &Option<Hidden<'_>>| text.as_ref().and_then(|text| text.parse().ok());
+        match channel {
+            Some(Channel::WhatsApp) => parse(&self.channel_user_id).or_else(|| parse(&self.msisdn)),
+            Some(Channel::Line) => None,
+            _ => parse(&self.msisdn),
+        }
+    }
+
     /// The recipient's channel user id, if it is not a number: a WhatsApp user id or a LINE id. It must have the right form: a
     /// mask or a placeholder is shared by many recipients and would merge them.
     pub fn user_id(&self) -> Option<&str> {

@@ -16,6 +16,8 @@ use crate::support::{Installation, Shape, number};
 const VIBER: &str =
     "[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\nsuccess_status = \"Read\"\ntext = \"Hello\"\n";
 const SMS: &str = "[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
+const TEMPLATE: &str = "[[step]]\nchannel = \"WhatsApp\"\nfallback_after = \"15m\"\n\
+     template = { name = \"promo\", language = \"en\", category = \"MARKETING\", ttl = \"10m\" }\n";
 const FREE_TEXT: &str = "[[step]]\nchannel = \"WhatsApp\"\nfallback_after = \"15m\"\ntext = \"Hello\"\n";
 const QUARTER: Span = Span::from_secs(15 * 60);
 
@@ -100,7 +102,7 @@ async fn a_repeated_reply_is_one_and_a_reply_to_it_counts_for_its_message() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_names_none_of_ours_or_has_another_number_is_no_reply() {
+async fn a_message_that_names_none_of_ours_or_came_on_another_channel_is_no_reply() {
     let scene = Scene::on_viber().await;
     let umid = scene.umid();
     let write = |umid, change: fn(&mut Value, &str)| {
@@ -111,25 +113,74 @@ async fn a_message_that_names_none_of_ours_or_has_another_number_is_no_reply() {
     write("in-2", |event, _| event["replyToUmid"] = "of somebody else".into()).await;
     write("in-3", |event, ours| {
         event["replyToUmid"] = ours.into();
-        event["user"] = json!({ "msisdn": "+6598765432" });
-    })
-    .await;
-    write("in-4", |event, ours| {
-        event["replyToUmid"] = ours.into();
         event["recipient"]["channel"] = "whatsapp".into();
     })
     .await;
-    assert_eq!(scene.written().await, 4, "all of it is kept");
+    assert_eq!(scene.written().await, 3, "all of it is kept");
     assert!(is_awaiting(&scene.present().await));
     // A recipient without a number on the channel is known by their reply.
     let nameless = move |event: &mut Value| {
         event["replyToUmid"] = umid.into();
         event["user"] = json!({ "channelUserId": "US.13491208655302741918" });
     };
-    scene.world.write("in-5", Channel::Viber, "stop", nameless).await;
+    scene.world.write("in-4", Channel::Viber, "stop", nameless).await;
     assert_eq!(scene.present().await.outcome(), Some(Outcome::Reached));
     assert!(scene.is_out().await);
     scene.world.stop().await;
+}
+
+/// A channel may know the recipient by another number than the one that was written to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_names_our_umid_is_that_recipients_from_any_number() {
+    let scene = Scene::on_viber().await;
+    let other = launch(&scene.world, "name = \"other\"\nat = \"2099-01-01T09:00Z\"", &[SMS]).await;
+    let umid = scene.umid();
+    let tapped = move |event: &mut Value| {
+        event["replyToUmid"] = umid.into();
+        event["user"] = json!({ "msisdn": "+6598765432", "channelUserId": "6598765432" });
+    };
+    scene.world.write("in-1", Channel::Viber, "Stop", tapped).await;
+    let recipient = "+6591000001".parse().unwrap();
+    assert_eq!(scene.world.store.opted_out(vec![recipient]).await.unwrap(), [recipient]);
+    let replies = scene.world.store.inbound(InboundOf::Recipient(recipient), Cursor::START, 9).await.unwrap();
+    assert_eq!(replies.len(), 1);
+    let other_key = MessageKey { batch: other.batch, n: 0 };
+    scene.world.until(other_key, "skipped", is_done).await;
+    scene.pass(QUARTER).await;
+    assert_eq!(scene.world.report(&scene.launched).await.steps[1].handed_over, 0, "no SMS follows");
+    // From now on the number is a name of the recipient.
+    let as_known = |event: &mut Value| event["user"] = json!({ "msisdn": "+6598765432" });
+    scene.world.write("in-2", Channel::Viber, "Start", as_known).await;
+    assert_eq!(scene.world.store.opted_out(vec![recipient]).await.unwrap(), []);
+    scene.world.write("in-3", Channel::Viber, "Stop", as_known).await;
+    assert_eq!(scene.world.store.opted_out(vec![recipient]).await.unwrap(), [recipient]);
+    scene.world.stop().await;
+}
+
+/// Each number as a file has it, and as WhatsApp names its recipient.
+const SPELLINGS: [[&str; 2]; 3] =
+    [["+5511987654321", "551187654321"], ["+525512345678", "5215512345678"], ["+541123456789", "5491123456789"]];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_from_whatsapps_spelling_of_a_number_stops_the_next_step() {
+    for [number, id] in SPELLINGS {
+        let world = ByHand::start("").await;
+        let launched = world.launch(&format!("numbers = [\"{number}\"]\n{TEMPLATE}{SMS}")).await;
+        let later = "name = \"later\"\nat = \"2099-01-01T09:00Z\"";
+        let later = world.launch(&format!("{later}\nnumbers = [\"{number}\"]\n{SMS}")).await;
+        let key = MessageKey { batch: launched.batch, n: 0 };
+        world.until(key, "handed over", is_awaiting).await;
+        let user = json!({ "msisdn": format!("+{id}"), "channelUserId": id });
+        world.write("in-1", Channel::WhatsApp, "STOP", move |event| event["user"] = user.clone()).await;
+        let recipient = number.parse().unwrap();
+        assert_eq!(world.store.opted_out(vec![recipient]).await.unwrap(), [recipient], "{number}");
+        world.until(key, "cut", |present| present.marks.opted_out()).await;
+        world.advance_to(world.clock.now() + QUARTER).await;
+        assert_eq!(world.report(&launched).await.steps[1].handed_over, 0, "{number}: no SMS follows");
+        let present = world.until(MessageKey { batch: later.batch, n: 0 }, "skipped", is_done).await;
+        assert!(matches!(present.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{present:?}");
+        world.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

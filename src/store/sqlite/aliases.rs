@@ -1,6 +1,8 @@
-//! Maps the names that channels use for recipients to their numbers, for inbound messages without a number.
+//! Maps the names that channels use for recipients to their numbers: ids, and other spellings of a number.
+//!
+//! A name that is a number begins with a plus, and is canonical: see [`Msisdn::canonical`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{Row, SqliteConnection};
 
@@ -14,10 +16,10 @@ use crate::store::{Alias, Inbound, OptIn, OptOut};
 pub(super) const NUMBERS_OF: &str = "SELECT asked.key AS index_of, alias.msisdn FROM json_each(?1) asked
      CROSS JOIN alias ON alias.channel = asked.value ->> 0 AND alias.called = asked.value ->> 1";
 
-pub(super) const OF_NUMBER: &str =
-    "SELECT channel, called FROM alias INDEXED BY alias_recipient WHERE msisdn = ?1 ORDER BY channel, called";
+pub(super) const OF_NUMBER: &str = "SELECT channel, called FROM alias INDEXED BY alias_recipient
+     WHERE msisdn = ?1 AND called NOT LIKE '+%' ORDER BY channel, called";
 
-/// The names that channels use for a number.
+/// The ids that channels use for a number.
 pub(super) async fn of_number(connection: &mut SqliteConnection, recipient: Msisdn) -> Work<Vec<ChannelUser>> {
     let rows = sqlx::query(OF_NUMBER).bind(number(recipient)).fetch_all(connection).await?;
     let user =
@@ -28,30 +30,62 @@ pub(super) async fn of_number(connection: &mut SqliteConnection, recipient: Msis
 /// Returns the known numbers of each message's sender: the one that it carries, and those that its channel calls by the
 /// same name.
 ///
-/// Fills in the number of a message that carries none if exactly one is known.
+/// Each message gets the canonical number of its sender if exactly one is known. A number that a channel uses for another
+/// one becomes the name under which the recipient wrote.
 pub(super) async fn resolve(connection: &mut SqliteConnection, inbound: &mut [Inbound]) -> Work<Vec<Vec<Msisdn>>> {
-    let mut senders: Vec<Vec<Msisdn>> = inbound.iter().map(|message| message.msisdn.into_iter().collect()).collect();
-    let called = inbound.iter().enumerate();
-    let called = called.filter_map(|(index, message)| Some((index, message.channel?, message.called.as_deref()?)));
-    let (indices, names): (Vec<usize>, Vec<(u8, &str)>) =
-        called.map(|(index, channel, called)| (index, (channel.code(), called))).unzip();
-    if names.is_empty() {
-        return Ok(senders);
-    }
-    for row in &sqlx::query(NUMBERS_OF).bind(json_of(&names, "alias")?).fetch_all(connection).await? {
-        let (index, number): (usize, _) = (small(row, "index_of")?, msisdn(row, "msisdn")?);
-        if let Some(numbers) = indices.get(index).and_then(|index| senders.get_mut(*index))
-            && !numbers.contains(&number)
-        {
-            numbers.push(number);
+    let mut senders: Vec<Vec<Msisdn>> =
+        inbound.iter().map(|message| message.msisdn.map(Msisdn::canonical).into_iter().collect()).collect();
+    let called = inbound.iter().enumerate().filter_map(|(index, message)| Some((index, message.name()?)));
+    let (indices, names): (Vec<usize>, Vec<(u8, String)>) =
+        called.map(|(index, (channel, called))| (index, (channel.code(), called))).unzip();
+    let mut named = vec![BTreeSet::new(); inbound.len()];
+    if !names.is_empty() {
+        for row in &sqlx::query(NUMBERS_OF).bind(json_of(&names, "alias")?).fetch_all(connection).await? {
+            let (index, number): (usize, _) = (small(row, "index_of")?, msisdn(row, "msisdn")?);
+            if let Some(numbers) = indices.get(index).and_then(|index| named.get_mut(*index)) {
+                numbers.insert(number.canonical());
+            }
         }
     }
-    for (message, numbers) in inbound.iter_mut().zip(&senders) {
+    for ((message, numbers), named) in inbound.iter_mut().zip(&mut senders).zip(named) {
+        if let ([only], true) = (named.iter().copied().collect::<Vec<_>>().as_slice(), message.called.is_none()) {
+            message.called = message.msisdn.map(|number| number.canonical().to_string());
+            message.msisdn = Some(*only);
+        }
+        let unknown = named.into_iter().filter(|number| !numbers.contains(number)).collect::<Vec<_>>();
+        numbers.extend(unknown);
         if let ([only], None) = (numbers.as_slice(), message.msisdn) {
             message.msisdn = Some(*only);
         }
+        message.msisdn = message.msisdn.map(Msisdn::canonical);
     }
     Ok(senders)
+}
+
+/// The numbers that are known to be one of these recipients: those that a channel calls by a number asked for, and those
+/// by which a channel calls it. `?1` lists each number with its canonical spelling, `?2` the channels.
+pub(super) const LINKED: &str = "SELECT asked.key AS index_of, a.msisdn AS msisdn
+     FROM json_each(?1) asked CROSS JOIN json_each(?2) on_channel
+     CROSS JOIN alias a ON a.channel = on_channel.value AND a.called = '+' || (asked.value ->> 1)
+     UNION ALL
+     SELECT asked.key, CAST(substr(a.called, 2) AS INTEGER)
+     FROM json_each(?1) asked
+     CROSS JOIN alias a INDEXED BY alias_recipient ON a.msisdn IN (asked.value ->> 0, asked.value ->> 1)
+     WHERE a.called LIKE '+%'";
+
+/// The other numbers of recipients: other spellings, and those that channels use. Each with the index of its recipient.
+pub(super) async fn linked(connection: &mut SqliteConnection, recipients: &[Msisdn]) -> Work<Vec<(usize, Msisdn)>> {
+    let asked: Vec<(i64, i64)> = recipients.iter().map(|it| (number(*it), number(it.canonical()))).collect();
+    let channels: Vec<u8> = Channel::ALL.iter().map(|channel| channel.code()).collect();
+    let query = sqlx::query(LINKED).bind(json_of(&asked, "alias")?).bind(json_of(&channels, "alias")?);
+    let mut linked = BTreeSet::new();
+    for row in &query.fetch_all(connection).await? {
+        linked.insert((small::<usize>(row, "index_of")?, msisdn(row, "msisdn")?));
+    }
+    let own = recipients.iter().copied().enumerate();
+    let others: Vec<_> = own.chain(linked.iter().copied()).collect();
+    linked.extend(others.into_iter().filter_map(|(index, number)| Some((index, number.other_spelling()?))));
+    Ok(linked.into_iter().filter(|(index, number)| recipients.get(*index) != Some(number)).collect())
 }
 
 pub(super) const LEARN: &str = "INSERT INTO alias (channel, called, msisdn)
@@ -66,7 +100,7 @@ macro_rules! only_one {
 }
 
 pub(super) const FILL_NUMBERS: &str = concat!(
-    "UPDATE inbound SET msisdn = new.value ->> 2 FROM json_each(?1) new
+    "UPDATE inbound SET msisdn = new.value ->> 3 FROM json_each(?1) new
      WHERE inbound.called = new.value ->> 1 AND inbound.called IS NOT NULL AND inbound.channel = new.value ->> 0
      AND inbound.msisdn IS NULL AND ",
     only_one!()
@@ -81,10 +115,54 @@ pub(super) const LAST_KEYWORDS: &str = concat!(
      WHERE inbound.called IS NOT NULL AND inbound.channel = new.value ->> 0 AND keyword IS NOT NULL GROUP BY new.key"
 );
 
+/// Moves what was written under each new name that is a number to its recipient.
+pub(super) const MOVE_NUMBERS: &str = "UPDATE inbound SET called = new.value ->> 1, msisdn = new.value ->> 3
+     FROM json_each(?1) new WHERE new.value ->> 1 LIKE '+%'
+     AND inbound.msisdn = CAST(substr(new.value ->> 1, 2) AS INTEGER) AND inbound.channel = new.value ->> 0
+     AND inbound.called IS NULL";
+
 /// The opt-outs under each new name.
 pub(super) const OPT_OUTS_OF: &str =
     "SELECT new.value ->> 2 AS msisdn, o.since, o.source, o.words FROM json_each(?1) new
-     CROSS JOIN opt_out_id o ON o.channel = new.value ->> 0 AND o.called = new.value ->> 1";
+     CROSS JOIN opt_out_id o ON o.channel = new.value ->> 0 AND o.called = new.value ->> 1
+     UNION ALL
+     SELECT new.value ->> 2, o.since, o.source, o.words FROM json_each(?1) new
+     CROSS JOIN opt_out o ON o.msisdn = CAST(substr(new.value ->> 1, 2) AS INTEGER) WHERE new.value ->> 1 LIKE '+%'";
+
+/// What learning names has led to.
+#[derive(Debug, Default)]
+pub(super) struct LearnedNames {
+    /// The numbers that this opts out.
+    pub(super) opted_out: Vec<Msisdn>,
+    /// Names that were not learned, because they belong to other numbers.
+    pub(super) taken: Vec<Alias>,
+}
+
+/// Learns names that the provider reports. A name that belongs to another number stays with it.
+pub(super) async fn learn_reported(connection: &mut SqliteConnection, aliases: Vec<Alias>) -> Work<LearnedNames> {
+    let names: Vec<(u8, &str)> = aliases.iter().map(|alias| (alias.channel.code(), alias.called.as_str())).collect();
+    let mut owners: HashMap<(Channel, String), BTreeSet<Msisdn>> = HashMap::new();
+    for row in &sqlx::query(NUMBERS_OF).bind(json_of(&names, "alias")?).fetch_all(&mut *connection).await? {
+        if let Some(alias) = aliases.get(small::<usize>(row, "index_of")?) {
+            let owner = msisdn(row, "msisdn")?.canonical();
+            owners.entry((alias.channel, alias.called.clone())).or_default().insert(owner);
+        }
+    }
+    let (mut new, mut taken) = (Vec::new(), Vec::new());
+    for alias in aliases {
+        let owners = owners.entry((alias.channel, alias.called.clone())).or_default();
+        let recipient = alias.msisdn.canonical();
+        if owners.is_empty() {
+            owners.insert(recipient);
+            new.push(alias);
+        } else if !owners.contains(&recipient) {
+            taken.push(alias);
+        }
+    }
+    // Most names are known, because most recipients get more than one message.
+    let opted_out = if new.is_empty() { Vec::new() } else { learn(connection, new).await? };
+    Ok(LearnedNames { opted_out, taken })
+}
 
 /// Stores names of recipients, and applies what earlier inbound messages under the new ones asked for. Returns the
 /// numbers that this opts out.
@@ -93,12 +171,18 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
         aliases.iter().map(|alias| (alias.channel.code(), alias.called.as_str(), number(alias.msisdn))).collect();
     let all = json_of(&all, "alias")?;
     let new: Vec<(u8, String, i64)> = sqlx::query_as(LEARN).bind(all).fetch_all(&mut *connection).await?;
-    // Most are known, because most recipients get more than one message.
     if new.is_empty() {
         return Ok(Vec::new());
     }
+    let canonical =
+        |recipient| Msisdn::try_from(recipient).map_or(recipient, |number| super::messages::number(number.canonical()));
+    let new: Vec<_> = new
+        .into_iter()
+        .map(|(channel, called, recipient)| (channel, called, recipient, canonical(recipient)))
+        .collect();
     let new = json_of(&new, "alias")?;
     sqlx::query(FILL_NUMBERS).bind(&new).execute(&mut *connection).await?;
+    sqlx::query(MOVE_NUMBERS).bind(&new).execute(&mut *connection).await?;
     let (mut opt_outs, mut opt_ins) = (Vec::new(), Vec::new());
     for row in &sqlx::query(LAST_KEYWORDS).bind(&new).fetch_all(&mut *connection).await? {
         let (msisdn, at) = (msisdn(row, "msisdn")?, timestamp(row, "written_at")?);

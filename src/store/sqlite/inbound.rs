@@ -12,7 +12,7 @@ use super::rows::{
 };
 use super::{Work, opt_out_ids};
 use crate::domain::{
-    BatchId, Channel, Keyword, Language, MessageKey, Msisdn, OptOutSource, Span, StepIndex, Timestamp,
+    Address, BatchId, Channel, Keyword, Language, MessageKey, Msisdn, OptOutSource, Span, StepIndex, Timestamp,
 };
 use crate::store::{Cursor, Inbound, InboundOf, OptIn, OptOut, ReplyCount, Sender, UserOptIn, UserOptOut};
 
@@ -208,7 +208,11 @@ async fn apply_stops<'a>(
         let (since, from) = (message.written_at, OptOutSource::Recipient);
         let source = by_message(Keyword::Stop, message.channel);
         numbers.extend(writers.iter().map(|msisdn| OptOut { msisdn: *msisdn, since, from, source: source.clone() }));
-        users.extend(message.user().map(|user| UserOptOut { user, since, from, source }));
+        match message.address() {
+            Some(Address::Number(msisdn)) => numbers.push(OptOut { msisdn, since, from, source }),
+            Some(Address::User(user)) => users.push(UserOptOut { user, since, from, source }),
+            None => {}
+        }
     }
     if !users.is_empty() {
         opt_out_ids::opt_out(connection, &users).await?;
@@ -330,7 +334,7 @@ async fn selection(
     let query = match of {
         InboundOf::All => query(selected.all),
         InboundOf::NotReplies => query(selected.unattached),
-        InboundOf::Recipient(recipient) => query(selected.of_recipient).bind(number(recipient)),
+        InboundOf::Recipient(recipient) => query(selected.of_recipient).bind(number(recipient.canonical())),
         InboundOf::Batch(batch) => query(selected.of_batch).bind(batch.0),
         InboundOf::Message(key) => query(selected.of_message).bind(key.batch.0).bind(key.n),
     };
@@ -404,14 +408,17 @@ pub(super) async fn windows(
     now: Timestamp,
 ) -> Work<Vec<(Msisdn, Timestamp)>> {
     let rows = sqlx::query(WINDOWS)
-        .bind(json_list(recipients.iter().copied().map(number)))
+        .bind(json_list(recipients.iter().map(|recipient| number(recipient.canonical()))))
         .bind((now - LONGEST_WINDOW).millis())
         .bind(now.millis())
         .bind(&sender.sub_account)
         .bind(&sender.channel_id)
         .fetch_all(connection)
         .await?;
-    rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, timestamp(row, "until")?))).collect()
+    let open = rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, timestamp(row, "until")?)));
+    let open: HashMap<Msisdn, Timestamp> = open.collect::<Work<_>>()?;
+    let until = |recipient: &Msisdn| Some((*recipient, *open.get(&recipient.canonical())?));
+    Ok(recipients.iter().filter_map(until).collect())
 }
 
 const HOLDERS: &str = "SELECT DISTINCT msisdn FROM inbound INDEXED BY inbound_recipient

@@ -99,6 +99,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (15, "links to reports", include_str!("../../../migrations/sqlite/0015_shared_reports.sql")),
         (16, "the calendar", include_str!("../../../migrations/sqlite/0016_the_calendar.sql")),
         (17, "bounds and filters", include_str!("../../../migrations/sqlite/0017_bounds_and_filters.sql")),
+        (18, "addresses", include_str!("../../../migrations/sqlite/0018_addresses.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

@@ -10,7 +10,7 @@ use super::messages::number;
 use super::rows::{
     all_loaded, decoded, json_list, json_of, lines, maybe_small, message_line, msisdn, packed, timestamp,
 };
-use super::{Work, opt_out_ids};
+use super::{Work, aliases, opt_out_ids};
 use crate::domain::{BatchId, Channel, Keyword, Loaded, Marks, Msisdn, OptOutSource};
 use crate::store::{Cursor, OptIn, OptOut, OptOutRecord};
 
@@ -53,8 +53,22 @@ pub(super) const OPT_OUT: &str = concat!(
     " ON CONFLICT DO UPDATE SET source = excluded.source, words = excluded.words WHERE excluded.source > opt_out.source"
 );
 
-/// Records opt-outs. Returns how many recipients' entries that adds or changes.
+/// Records opt-outs, for every number that is known to be the recipient's. Returns how many of the given numbers' entries
+/// that adds or changes.
 pub(super) async fn opt_out(connection: &mut SqliteConnection, opt_outs: &[OptOut]) -> Work<u32> {
+    let recipients: Vec<Msisdn> = opt_outs.iter().map(|opt_out| opt_out.msisdn).collect();
+    let others = aliases::linked(connection, &recipients).await?;
+    let others =
+        others.into_iter().filter_map(|(index, msisdn)| Some(OptOut { msisdn, ..opt_outs.get(index)?.clone() }));
+    let others: Vec<OptOut> = others.collect();
+    let added = write_opt_outs(connection, opt_outs).await?;
+    if !others.is_empty() {
+        write_opt_outs(connection, &others).await?;
+    }
+    Ok(added)
+}
+
+async fn write_opt_outs(connection: &mut SqliteConnection, opt_outs: &[OptOut]) -> Work<u32> {
     let mut rows: Vec<Entry<'_>> = opt_outs
         .iter()
         .map(|entry| (number(entry.msisdn), entry.since.millis(), entry.from.code(), entry.source.as_str()))
@@ -95,8 +109,21 @@ pub(super) const NOTE_STARTS: &str = concat!(
 
 pub(super) const OPT_IN: &str = concat!("DELETE FROM opt_out WHERE msisdn IN ", opted_in!());
 
-/// Records opt-ins and ends opt-outs. Returns how many opt-outs end.
+/// Records opt-ins and ends opt-outs, for every number that is known to be the recipient's. Returns how many opt-outs of
+/// the given numbers end.
 pub(super) async fn opt_in(connection: &mut SqliteConnection, opt_ins: &[OptIn]) -> Work<u32> {
+    let recipients: Vec<Msisdn> = opt_ins.iter().map(|opt_in| opt_in.msisdn).collect();
+    let others = aliases::linked(connection, &recipients).await?;
+    let others = others.into_iter().filter_map(|(index, msisdn)| Some(OptIn { msisdn, ..opt_ins.get(index)?.clone() }));
+    let others: Vec<OptIn> = others.collect();
+    let ended = write_opt_ins(connection, opt_ins).await?;
+    if !others.is_empty() {
+        write_opt_ins(connection, &others).await?;
+    }
+    Ok(ended)
+}
+
+async fn write_opt_ins(connection: &mut SqliteConnection, opt_ins: &[OptIn]) -> Work<u32> {
     let rows: Vec<Entry<'_>> = opt_ins
         .iter()
         .map(|entry| (number(entry.msisdn), entry.at.millis(), entry.from.code(), entry.source.as_str()))

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::aliases::LearnedNames;
 use super::messages::{number, record};
 use super::reads::load;
 use super::rows::{
@@ -126,7 +127,7 @@ fn key(row: &SqliteRow) -> Work<MessageKey> {
 /// - Attempts that the receipt cannot belong to, by time or lane, are not counted.
 pub(super) const BY_NUMBER: &str = "SELECT asked.key AS index_of, batch, n, step
      FROM json_each(?1) asked
-     CROSS JOIN attempt INDEXED BY attempt_adoptable ON adoptable = asked.value ->> 0
+     CROSS JOIN attempt INDEXED BY attempt_adoptable ON adoptable IN (asked.value ->> 0, asked.value ->> 5)
      JOIN lane ON lane.id = attempt.lane
      JOIN batch b ON b.id = attempt.batch JOIN plan ON plan.digest = b.plan
      WHERE umid IS NULL AND intent > asked.value ->> 2 AND intent < asked.value ->> 3
@@ -145,7 +146,7 @@ async fn by_number(
     }
     // Nearly all keys have the same set of lanes, so each set is bound once.
     let mut excepted: Vec<&BTreeSet<String>> = Vec::new();
-    let asked: Vec<(i64, &str, i64, i64, usize)> = numbers
+    let asked: Vec<(i64, &str, i64, i64, usize, Option<i64>)> = numbers
         .iter()
         .map(|(_, Nameless { msisdn, channel, begun_after, begun_before, except })| {
             let except: &BTreeSet<String> = except;
@@ -154,7 +155,8 @@ async fn by_number(
                 excepted.push(except);
                 excepted.len() - 1
             });
-            (number(*msisdn), channel.as_str(), begun_after.millis(), begun_before.millis(), set)
+            let other = msisdn.other_spelling().map(number);
+            (number(*msisdn), channel.as_str(), begun_after.millis(), begun_before.millis(), set, other)
         })
         .collect();
     let query =
@@ -223,7 +225,8 @@ pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &
 /// Stores what the provider posted together, and applies what was decided about it.
 pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup) -> Work<(Kept, FlowCounts)> {
     let WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, confirms, naming } = taken;
-    let named = if aliases.is_empty() { Vec::new() } else { aliases::learn(connection, aliases).await? };
+    let names =
+        if aliases.is_empty() { LearnedNames::default() } else { aliases::learn_reported(connection, aliases).await? };
     if !opt_outs.is_empty() {
         opt_outs::opt_out(connection, &opt_outs).await?;
     }
@@ -244,7 +247,7 @@ pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup)
         })
         .collect();
     learn(connection, &learned).await?;
-    Ok((Kept { stale, named, writers }, flows))
+    Ok((Kept { stale, named: names.opted_out, taken_names: names.taken, writers }, flows))
 }
 
 pub(super) async fn keep_strays(connection: &mut SqliteConnection, strays: &[Stray]) -> Work<()> {

@@ -139,6 +139,34 @@ macro_rules! packed {
 }
 pub(super) use packed;
 
+/// The SQL expression for the canonical spelling of a number: see [`Msisdn::canonical`].
+macro_rules! canonical_number {
+    ($column:literal) => {
+        concat!(
+            "CASE WHEN ",
+            $column,
+            " BETWEEN 551100000000 AND 559999999999 AND ",
+            $column,
+            " / 10000000 % 10 >= 6 THEN ",
+            $column,
+            " / 100000000 * 1000000000 + 900000000 + ",
+            $column,
+            " % 100000000 WHEN ",
+            $column,
+            " BETWEEN 5210000000000 AND 5219999999999 THEN ",
+            $column,
+            " - 4690000000000 WHEN ",
+            $column,
+            " BETWEEN 541000000000 AND 543999999999 THEN ",
+            $column,
+            " + 4950000000000 ELSE ",
+            $column,
+            " END"
+        )
+    };
+}
+pub(super) use canonical_number;
+
 /// Runs a statement made by [`packed!`] and returns its lines.
 pub(super) async fn lines(connection: &mut SqliteConnection, query: Bound<'_>) -> Work<String> {
     let row = query.fetch_one(connection).await?;

@@ -8,7 +8,9 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::messages::number;
-use super::rows::{Bound, for_values, json_list, lines, maybe_timestamp, msisdn, packed, small, timestamp};
+use super::rows::{
+    Bound, canonical_number, for_values, json_list, lines, maybe_timestamp, msisdn, packed, small, timestamp,
+};
 use crate::domain::{BatchId, LaneId, Msisdn, Span, Timestamp};
 use crate::planner::{Candidate, TierStanding};
 use crate::store::{TierSlot, TierUse};
@@ -52,6 +54,11 @@ pub(super) const FORGET: &str =
 
 pub(super) const FORGET_REST: &str = "DELETE FROM tier_slot WHERE (portfolio, msisdn) > (?1, ?2) AND at <= ?3";
 
+/// The number by which a recipient holds a slot.
+fn canonical(recipient: Msisdn) -> i64 {
+    number(recipient.canonical())
+}
+
 /// A window that closes within this time counts as closed: it may be over when the message is submitted.
 const CLOSES_TOO_SOON: Span = Span::from_secs(60);
 
@@ -76,7 +83,7 @@ pub(super) async fn set_standings(
     }
     let needs_slot = |candidate: &&&mut Candidate| candidate.tier == TierStanding::New && !candidate.is_never_sent();
     let recipients: Vec<i64> =
-        candidates.iter().filter(needs_slot).map(|candidate| number(candidate.message.msisdn)).collect();
+        candidates.iter().filter(needs_slot).map(|candidate| canonical(candidate.message.msisdn)).collect();
     if !needs_holders(recipients.len()) {
         return Ok(());
     }
@@ -84,7 +91,7 @@ pub(super) async fn set_standings(
     let lines = lines(connection, query).await?;
     let holders: HashSet<i64> = lines.lines().filter_map(|line| line.parse().ok()).collect();
     for candidate in candidates.iter_mut().filter(|candidate| candidate.tier == TierStanding::New) {
-        if holders.contains(&number(candidate.message.msisdn)) {
+        if holders.contains(&canonical(candidate.message.msisdn)) {
             candidate.tier = TierStanding::Holder;
         }
     }
@@ -102,7 +109,9 @@ pub(super) async fn take_slots(
         latest_two!(),
         3,
         recipients,
-        |query: Bound<'_>, (recipient, at)| query.bind(portfolio.to_owned()).bind(number(*recipient)).bind(at.millis()),
+        |query: Bound<'_>, (recipient, at)| {
+            query.bind(portfolio.to_owned()).bind(canonical(*recipient)).bind(at.millis())
+        },
     )
     .await?;
     Ok(())
@@ -162,7 +171,9 @@ pub(super) struct Piece {
 pub(super) const COUNT: &str = concat!(
     "WITH owner (portfolio, lane) AS (SELECT value ->> 0, value ->> 1 FROM json_each(?5))
      INSERT INTO tier_slot (portfolio, msisdn, at)
-     SELECT portfolio, msisdn, at FROM (
+     SELECT portfolio, ",
+    canonical_number!("msisdn"),
+    ", at FROM (
          SELECT a.lane, m.msisdn, a.intent AS at FROM attempt a JOIN message m ON m.batch = a.batch AND m.n = a.n
          WHERE a.batch = ?1 AND a.n >= ?2 AND a.n < ?3 AND a.intent > ?4 AND a.verdict IN (0, 2)
          UNION ALL
@@ -248,7 +259,7 @@ pub(super) async fn return_slots(
     // Whole claims are returned together: few times, many recipients.
     let mut by_time: BTreeMap<Timestamp, Vec<i64>> = BTreeMap::new();
     for (recipient, at) in recipients {
-        by_time.entry(at).or_default().push(number(recipient));
+        by_time.entry(at).or_default().push(canonical(recipient));
     }
     for (at, recipients) in by_time {
         let recipients = json_list(recipients);

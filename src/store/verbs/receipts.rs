@@ -31,6 +31,8 @@ pub struct Kept {
     pub stale: Vec<MessageKey>,
     /// Recipients whose number is known only now, and who had opted out.
     pub named: Vec<Msisdn>,
+    /// Names that the provider reported for these recipients, but that belong to others. They were not learned.
+    pub taken_names: Vec<Alias>,
     /// For each message from a recipient, its writer's known numbers. If it is an opt-out, it applies to all of them.
     pub writers: Vec<Vec<Msisdn>>,
 }

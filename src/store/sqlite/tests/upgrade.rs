@@ -12,13 +12,13 @@ use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use super::TempDatabase;
 use crate::domain::text::hex;
-use crate::domain::{Channel, ChannelUser, Keyword, Msisdn, StepIndex};
+use crate::domain::{Channel, ChannelUser, Keyword, Msisdn, StepIndex, Timestamp};
 use crate::store::contract::Desk;
 use crate::store::sqlite::MIGRATIONS;
-use crate::store::{Audiences, Batches, Consent, Cursor, Events, InboundOf, Lanes, Messages, Replies, Scope};
+use crate::store::{Audiences, Batches, Consent, Cursor, Events, InboundOf, Lanes, Messages, Replies, Scope, Tiers};
 
 /// The digest of each released migration.
-const FROZEN: [(i64, &str); 17] = [
+const FROZEN: [(i64, &str); 18] = [
     (1, "903b1ee76dec596566ea8152864816ab9aad8d6378de13738b440040b03574a0"),
     (2, "7bbdc20e0f77c9ebe9f9759ef552fc72023e89fd8b6560acaff0be0ca3a15aaa"),
     (3, "48c8dad21a434075d633304c4290f66fbf6c0d080fa7e9f9937df9d04c187242"),
@@ -36,6 +36,7 @@ const FROZEN: [(i64, &str); 17] = [
     (15, "d66e22d50d1d863f921000e62e7d2218455de855014c018256c2470dd5be3ae1"),
     (16, "7adaab1290358122bcf904050798cf1dee2def9279d6d11101158a4eea3acf6f"),
     (17, "bf5049e7eec65f182029bab5a4e66c64c3d0a515aa0efa1a77c0ebc8d4d2806d"),
+    (18, "8b5bd220ce5cc34396f6cbe02a25161205f91d749dccf0203313d3fccb155d56"),
 ];
 
 fn rows_file() -> PathBuf {
@@ -226,4 +227,75 @@ async fn ids_of_the_first_version_are_opted_out_by_their_last_keyword() {
         wishes.iter().map(|wish| (wish.at.millis(), wish.wants)).collect::<Vec<_>>(),
         [(1_800_000_004_000, Keyword::Stop)]
     );
+}
+
+/// Numbers with one and with two spellings, in each of them.
+const NUMBERS: [&str; 13] = [
+    "+551187654321",
+    "+5511912345678",
+    "+5511961234567",
+    "+551134567890",
+    "+5599999999999",
+    "+559960000000",
+    "+5215512345678",
+    "+525587654321",
+    "+541123456789",
+    "+5493817123456",
+    "+543999999999",
+    "+6591234567",
+    "+999000000000001",
+];
+
+#[tokio::test]
+async fn opt_outs_before_addresses_reach_every_spelling() {
+    let database = TempDatabase::new();
+    let mut file = first_version(&database).await;
+    let numbers = NUMBERS.map(|number| number.parse::<Msisdn>().unwrap());
+    for number in numbers {
+        let opt_out = "INSERT INTO opt_out (msisdn, since, source, words) VALUES (?1, 1800000000000, 0, 'stop')";
+        let slot = "INSERT INTO tier_slot (portfolio, msisdn, at) VALUES ('acme', ?1, 1800000000000)";
+        for statement in [opt_out, slot] {
+            let digits = i64::try_from(number.get()).unwrap();
+            sqlx::query(statement).bind(digits).execute(&mut file).await.unwrap();
+        }
+    }
+    file.close().await.unwrap();
+    let store = database.open().await.unwrap();
+    let mut spellings: Vec<Msisdn> =
+        numbers.into_iter().flat_map(|number| [Some(number), number.other_spelling()]).flatten().collect();
+    spellings.sort_unstable();
+    assert_eq!(store.opt_outs(None, 99).await.unwrap(), spellings);
+    assert_eq!(store.wishes("+5511987654321".parse().unwrap()).await.unwrap().len(), 1);
+    let slots = store.tier_slots(vec!["acme".to_owned()], Timestamp::default()).await.unwrap();
+    let mut held: Vec<Msisdn> = slots["acme"].iter().map(|slot| slot.recipient).collect();
+    held.sort_unstable();
+    let mut canonical = numbers.map(Msisdn::canonical);
+    canonical.sort_unstable();
+    assert_eq!(held, canonical);
+}
+
+#[tokio::test]
+async fn a_stop_before_addresses_reaches_the_recipient_whose_message_it_answered() {
+    let database = TempDatabase::new();
+    let mut file = first_version(&database).await;
+    let rows = std::fs::read_to_string(rows_file()).unwrap();
+    sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut file).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(rows)).execute(&mut file).await.unwrap();
+    let recipient: i64 =
+        sqlx::query_scalar("SELECT msisdn FROM message WHERE batch = 1 AND n = 0").fetch_one(&mut file).await.unwrap();
+    let reply =
+        "INSERT INTO inbound (umid, received, written_at, sub_account, channel, channel_id, msisdn, kind, keyword,
+                                      batch, n, step, raw)
+                 VALUES ('reply', 1800000000000, 1800000000000, 'acme', 0, '', 447700900001, 'text', 0, 1, 0, 0, '{}')";
+    let opt_out =
+        "INSERT INTO opt_out (msisdn, since, source, words) VALUES (447700900001, 1800000000000, 0, 'stop by message')";
+    for statement in [reply, opt_out] {
+        sqlx::raw_sql(statement).execute(&mut file).await.unwrap();
+    }
+    file.close().await.unwrap();
+    let store = database.open().await.unwrap();
+    let recipient = Msisdn::try_from(recipient).unwrap();
+    assert_eq!(store.opted_out(vec![recipient]).await.unwrap(), [recipient]);
+    let replies = store.inbound(InboundOf::Recipient(recipient), Cursor::START, 9).await.unwrap();
+    assert!(replies.iter().any(|(_, reply)| reply.umid == "reply"), "{replies:?}");
 }
