@@ -10,26 +10,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::text::hex;
 
-/// The result of a background task. Clones share it.
+/// The result of a background task, if one was started. Clones share it.
 #[derive(Debug)]
-pub(super) struct Background<T>(Arc<Mutex<Option<Pending<T>>>>);
-
-enum Pending<T> {
-    /// Not started, and perhaps never needed.
-    Planned(&'static str, Box<dyn FnOnce() -> io::Result<T> + Send>),
-    Running(JoinHandle<io::Result<T>>),
-    Done(T),
-}
-
-impl<T> std::fmt::Debug for Pending<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Planned(..) => "planned",
-            Self::Running(_) => "running",
-            Self::Done(_) => "done",
-        })
-    }
-}
+pub(super) struct Background<T>(Arc<Mutex<Option<JoinHandle<io::Result<T>>>>>);
 
 impl<T> Clone for Background<T> {
     fn clone(&self) -> Self {
@@ -45,34 +28,15 @@ impl<T> Default for Background<T> {
 }
 
 impl<T: Send + 'static> Background<T> {
-    /// A task that runs once it is started.
-    pub(super) fn planned(name: &'static str, find: impl FnOnce() -> io::Result<T> + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Some(Pending::Planned(name, Box::new(find))))))
-    }
-
-    /// Starts a planned task on a thread. If no thread can be started, there is no result.
-    pub(super) fn start(&self) {
-        let mut pending = self.0.lock();
-        *pending = match pending.take() {
-            Some(Pending::Planned(name, find)) => {
-                thread::Builder::new().name(name.to_owned()).spawn(find).ok().map(Pending::Running)
-            }
-            started => started,
-        };
-    }
-
-    /// A result that is already there.
-    pub(super) fn known(found: T) -> Self {
-        Self(Arc::new(Mutex::new(Some(Pending::Done(found)))))
+    /// Starts a task on a thread. If no thread can be started, there is no result.
+    fn start(name: &str, find: impl FnOnce() -> io::Result<T> + Send + 'static) -> Self {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(find);
+        Self(Arc::new(Mutex::new(thread.ok())))
     }
 
     /// Waits for the result. `None` if the file could not be read to its end: the reading itself reports that.
     pub(super) fn finish(&self) -> Option<T> {
-        match self.0.lock().take()? {
-            Pending::Planned(_, find) => find().ok(),
-            Pending::Running(thread) => thread.join().ok()?.ok(),
-            Pending::Done(found) => Some(found),
-        }
+        self.0.lock().take()?.join().ok()?.ok()
     }
 }
 
@@ -80,7 +44,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 /// The digest of a file's bytes, which identifies the file on a later import.
 pub(super) fn digest(mut file: File) -> Background<String> {
-    let digest = Background::planned("audience digest", move || {
+    Background::start("audience digest", move || {
         let mut digest = Sha256::new();
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
@@ -91,7 +55,5 @@ pub(super) fn digest(mut file: File) -> Background<String> {
                 Err(error) => return Err(error),
             }
         }
-    });
-    digest.start();
-    digest
+    })
 }

@@ -2,6 +2,8 @@
 
 /// The character that old programs put at the end of a text.
 const END_OF_TEXT: u8 = 0x1a;
+/// Memory that each cell takes beside its text.
+const CELL_BYTES: usize = size_of::<usize>();
 
 /// Rows that are being read.
 #[derive(Debug, Default)]
@@ -10,11 +12,14 @@ pub(super) struct Block {
     /// End of each cell in `text`.
     cell_ends: Vec<usize>,
     rows: Vec<RowEnd>,
+    /// Whether text of the unfinished row was left out.
+    is_cut: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct RowEnd {
     line: u64,
+    is_cut: bool,
     /// Number of cells up to the end of this row.
     cells: usize,
 }
@@ -28,15 +33,21 @@ impl Block {
         self.cell_ends.push(self.text.len());
     }
 
+    /// Notes that text of the unfinished row was left out, because it is over a limit.
+    pub(super) fn mark_cut(&mut self) {
+        self.is_cut = true;
+    }
+
     /// Ends the row that began on `line`. Drops a blank row and returns false.
     pub(super) fn end_row(&mut self, line: u64) -> bool {
         let (cells, text) = self.finished();
-        if self.text[text..].iter().all(|byte| byte.is_ascii_whitespace() || *byte == END_OF_TEXT) {
+        let is_cut = std::mem::take(&mut self.is_cut);
+        if !is_cut && self.text[text..].iter().all(|byte| byte.is_ascii_whitespace() || *byte == END_OF_TEXT) {
             self.text.truncate(text);
             self.cell_ends.truncate(cells);
             return false;
         }
-        self.rows.push(RowEnd { line, cells: self.cell_ends.len() });
+        self.rows.push(RowEnd { line, is_cut, cells: self.cell_ends.len() });
         true
     }
 
@@ -54,8 +65,14 @@ impl Block {
         self.rows.len()
     }
 
+    /// Memory that the rows take. A cell without text takes some too.
     pub(super) fn bytes(&self) -> usize {
-        self.text.len()
+        self.text.len() + self.cell_ends.len() * CELL_BYTES
+    }
+
+    /// Memory that the unfinished row takes.
+    pub(super) fn open_memory(&self) -> usize {
+        self.open_bytes() + self.open_cells() * CELL_BYTES
     }
 
     /// Number of cells in each row.
@@ -107,7 +124,7 @@ impl Rows {
             let first = std::mem::replace(from, row.cells);
             let start = first.checked_sub(1).and_then(|last| self.cell_ends.get(last)).copied().unwrap_or(0);
             let ends = self.cell_ends.get(first..row.cells).unwrap_or_default();
-            Some(Row { text: &self.text, start, ends, line: row.line })
+            Some(Row { text: &self.text, start, ends, line: row.line, is_cut: row.is_cut })
         })
     }
 }
@@ -119,6 +136,8 @@ pub(super) struct Row<'a> {
     start: usize,
     ends: &'a [usize],
     pub(super) line: u64,
+    /// Text of it was left out, because it is over a limit.
+    pub(super) is_cut: bool,
 }
 
 impl<'a> Row<'a> {

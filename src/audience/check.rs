@@ -144,6 +144,9 @@ fn check_row(row: Row<'_>, columns: &Columns, rules: RowRules, findings: &mut Fi
         return Err(Reject { line, reason: Reason::TooManyCells, msisdn, fields });
     }
     let fields = Fields::pack(columns.cells(row));
+    if row.is_cut && !rules.takes_all {
+        return Err(Reject { line, reason: Reason::TooMuchText, msisdn, fields });
+    }
     let number = match number {
         Ok(number) if number.is_fixed && rules.line_types == Lines::Mobile => {
             return Err(Reject { line, reason: Reason::Landline, msisdn, fields });

@@ -1,7 +1,6 @@
 //! Checks that need all rows in order: opt-outs, duplicates and the counts.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -13,7 +12,6 @@ use super::note::RowCount;
 use super::pipeline::{Collected, Done, Halt, ReadingProgress, Sink};
 use super::repeated_ids::IdHashes;
 use super::seen::{Occurrence, SeenNumbers};
-use super::sheet::Unseen;
 use super::summary::SAMPLED_ROWS;
 use super::table::{BLOCK_ROWS, Form};
 use super::{Error, Field, ImportNote, Options, Reason, Summary};
@@ -160,8 +158,7 @@ impl Accepted {
 /// Notes about the file itself, found while it was read.
 fn file_notes(form: &Form) -> impl Iterator<Item = ImportNote> {
     let RowCount { number: cells, line } = form.long_quotes.get().copied().unwrap_or_default();
-    let errors = form.errors.load(Ordering::Relaxed);
-    let Unseen { hidden_rows, merged } = form.unseen.finish().unwrap_or_default();
+    let (errors, hidden_rows, merged) = (form.counts.errors(), form.counts.hidden_rows(), form.counts.merged());
     [
         (cells > 0).then_some(ImportNote::LongQuotes { cells, line }),
         (errors > 0).then_some(ImportNote::ErrorCells { cells: errors }),

@@ -26,7 +26,7 @@ pub enum Error {
     SeveralInArchive { file: PathBuf, files: Vec<String> },
     #[error("{} is packed several times; unpack it and give the file inside", file.display())]
     TooDeep { file: PathBuf },
-    #[error("{} unpacks to more than {times} times its size, unlike any recipient file; if it is one, unpack it yourself", file.display())]
+    #[error("{} unpacks to more than {times} times its size, unlike any recipient file; if it is one, unpack it, or save it as CSV", file.display())]
     Bomb { file: PathBuf, times: u64 },
     #[error("{} is locked with a password, or damaged; open it and save it without a password", file.display())]
     Locked { file: PathBuf },

@@ -67,6 +67,8 @@ mod csv_suites;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod heavy;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod samples;

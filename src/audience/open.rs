@@ -47,8 +47,6 @@ pub(super) enum Book {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) file: File,
-    /// A second handle of the same file, for a background reader.
-    pub(super) another: File,
     pub(super) bytes: u64,
     /// Outermost first.
     pub(super) packed: Vec<Packed>,
@@ -62,9 +60,14 @@ pub(super) struct Opened {
 const MAX_LAYERS: usize = 2;
 /// Maximum growth factor when a file is unpacked. A file made to fill the disk grows far more than a list of numbers, which
 /// packs to about a tenth.
-const GROWTH_MAX: u64 = 100;
+pub(super) const GROWTH_MAX: u64 = 100;
 /// Bytes up to which any growth is allowed.
 const SMALL: u64 = 64 << 20;
+
+/// The most bytes that `packed` bytes may unpack to.
+pub(super) fn unpacked_max(packed: u64) -> u64 {
+    packed.saturating_mul(GROWTH_MAX).max(SMALL)
+}
 
 /// Opens a path or standard input, and unpacks it. Errors call it `path`.
 pub(super) fn open(given: &Path, path: &Path) -> Result<Opened, Error> {
@@ -74,7 +77,7 @@ pub(super) fn open(given: &Path, path: &Path) -> Result<Opened, Error> {
     let given = spool.as_ref().map_or(given, NamedTempFile::path);
     let file = || File::open(given).map_err(unreadable);
     let digest = background::digest(file()?);
-    let mut opened = Opened { bytes: 0, file: file()?, another: file()?, packed: Vec::new(), digest, book: None };
+    let mut opened = Opened { bytes: 0, file: file()?, packed: Vec::new(), digest, book: None };
     loop {
         let layer = layer(path, &mut opened.file)?;
         let (packed, inner) = match layer {
@@ -90,7 +93,6 @@ pub(super) fn open(given: &Path, path: &Path) -> Result<Opened, Error> {
             Layer::SingleFile(index) => (Packed::Zip, unpack_zip(path, &mut opened.file, index)?),
         };
         opened.packed.push(packed);
-        opened.another = inner.reopen().map_err(unreadable)?;
         opened.file = inner.into_file();
     }
     opened.bytes = opened.file.metadata().map_err(unreadable)?.len();
@@ -201,7 +203,7 @@ impl SpoolError {
 
 /// Copies the input into a temporary file, which only the owner can read and which is deleted after its last use.
 fn copy_to_spool(input: &mut dyn Read, packed_bytes: Option<u64>) -> Result<NamedTempFile, SpoolError> {
-    let limit = packed_bytes.map_or(u64::MAX, |bytes| bytes.saturating_mul(GROWTH_MAX).max(SMALL));
+    let limit = packed_bytes.map_or(u64::MAX, unpacked_max);
     let mut file = NamedTempFile::new().map_err(SpoolError::Write)?;
     let mut buffer = vec![0; usize::try_from(SAMPLE_BYTES).unwrap_or(1 << 16)];
     let mut copied = 0_u64;

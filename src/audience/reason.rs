@@ -24,6 +24,7 @@ pub enum Reason {
     Landline,
     IdTooLong,
     TooManyCells,
+    TooMuchText,
     Duplicate,
     EarlierSource,
     OptedOut,
@@ -44,6 +45,7 @@ impl Reason {
         Self::Landline,
         Self::IdTooLong,
         Self::TooManyCells,
+        Self::TooMuchText,
         Self::Duplicate,
         Self::EarlierSource,
         Self::OptedOut,
@@ -64,6 +66,7 @@ impl Reason {
             Self::Landline => "landline",
             Self::IdTooLong => "id too long",
             Self::TooManyCells => "too many cells",
+            Self::TooMuchText => "too much text",
             Self::Duplicate => "duplicate",
             Self::EarlierSource => "duplicate across sources",
             Self::OptedOut => "opted out",
@@ -101,6 +104,9 @@ impl Reason {
             Self::IdTooLong => "The ClientMessageId has more than 50 characters; shorten it.",
             Self::TooManyCells => {
                 "The row has more filled cells than the header has columns; put quotes around text that contains the delimiter."
+            }
+            Self::TooMuchText => {
+                "A cell of the row has more than 32,767 characters, or the whole row more than a mebibyte of text; shorten it."
             }
             Self::EarlierSource => {
                 "An earlier source, or the audience that this file is added to, already has this number; nothing to do."

@@ -223,6 +223,7 @@ fn the_messy_sample_covers_most_reasons() {
             Reason::SeveralNumbers,
             Reason::Landline,
             Reason::IdTooLong,
+            Reason::TooMuchText,
         ];
         assert_eq!(summary.reasons.contains_key(reason), !elsewhere.contains(reason), "{reason}");
     }

@@ -44,25 +44,26 @@ impl SeenNumbers {
     }
 }
 
-/// A set of numbers, grouped by their upper half. The numbers of a country share one or a few upper halves, so each number
-/// costs little more than its lower half: ten million take about 85 MB.
+/// A set of numbers, grouped by their upper digits. The numbers of a country share a few of them, so each number costs little
+/// more than its lower part: ten million take about 85 MB. A group is small enough that it grows without a second copy of
+/// all numbers.
 #[derive(Debug, Default)]
-struct Numbers(HashMap<u32, HashSet<u32, FixedState>, FixedState>);
+struct Numbers(HashMap<u64, HashSet<u32, FixedState>, FixedState>);
 
 impl Numbers {
     fn contains(&self, msisdn: Msisdn) -> bool {
-        let (upper, lower) = halves(msisdn);
-        self.0.get(&upper).is_some_and(|numbers| numbers.contains(&lower))
+        let (group, place) = parts(msisdn);
+        self.0.get(&group).is_some_and(|numbers| numbers.contains(&place))
     }
 
     fn insert(&mut self, msisdn: Msisdn) -> bool {
-        let (upper, lower) = halves(msisdn);
-        self.0.entry(upper).or_default().insert(lower)
+        let (group, place) = parts(msisdn);
+        self.0.entry(group).or_default().insert(place)
     }
 
     fn merge(&mut self, others: Self) {
-        for (upper, numbers) in others.0 {
-            let known = self.0.entry(upper).or_default();
+        for (group, numbers) in others.0 {
+            let known = self.0.entry(group).or_default();
             if known.is_empty() {
                 *known = numbers;
             } else {
@@ -72,9 +73,11 @@ impl Numbers {
     }
 }
 
-fn halves(msisdn: Msisdn) -> (u32, u32) {
-    let [a, b, c, d, lower @ ..] = msisdn.get().to_be_bytes();
-    (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes(lower))
+/// The group of a number, and its place within the group.
+fn parts(msisdn: Msisdn) -> (u64, u32) {
+    const PLACES: u64 = 1 << 22;
+    let place = msisdn.get() % PLACES;
+    (msisdn.get() / PLACES, u32::try_from(place).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -85,7 +88,7 @@ mod tests {
     fn a_number_belongs_to_the_source_that_has_it_first() {
         let number = |digits: u64| Msisdn::try_from(digits).unwrap();
         let (shortest, longest) = (number(1_000_000), number(999_999_999_999_999));
-        // The same lower half with another upper half is a different number.
+        // The same place in another group is a different number.
         let other = number(1_000_000 + (1 << 32));
         let mut known = SeenNumbers::default();
         assert_eq!(

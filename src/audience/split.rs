@@ -176,7 +176,7 @@ impl<R: Read> Splitter<R> {
                     }
                 }
             }
-            if block.open_bytes() + block.open_cells() > MAX_ROW_BYTES {
+            if block.open_memory() > MAX_ROW_BYTES {
                 let quoted = state == State::Quoted;
                 return Err(if quoted { SplitError::OpenQuote { line: opened } } else { SplitError::TooLong { line } });
             }

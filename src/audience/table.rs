@@ -14,7 +14,7 @@ use super::header;
 use super::open::{self, Book, Opened, Packed};
 use super::pipeline::{Feed, Layout};
 use super::read::Reading;
-use super::sheet::{self, Errors, Files, Format, Unseen};
+use super::sheet::{self, Format, SheetCounts};
 use super::sniff::{self, Kind};
 use super::text::TextRows;
 use super::{Error, ImportNote, note};
@@ -46,8 +46,7 @@ pub(super) trait Source {
 pub(super) struct Form {
     pub(super) packed: Vec<Packed>,
     pub(super) digest: Background<String>,
-    pub(super) unseen: Background<Unseen>,
-    pub(super) errors: Errors,
+    pub(super) counts: Arc<SheetCounts>,
     pub(super) long_quotes: Arc<OnceLock<note::RowCount>>,
     pub(super) encoding: Option<&'static Encoding>,
     pub(super) delimiter: Option<char>,
@@ -62,7 +61,7 @@ pub(super) struct Form {
 
 /// Reads a whole file into `feed`. Errors call it `path`.
 pub(super) fn feed_file(file: &Path, path: &Path, reading: &Reading<'_>, feed: &mut Feed) -> Result<(), Error> {
-    let Opened { mut file, another, bytes, packed, digest, book } = open::open(file, path)?;
+    let Opened { mut file, bytes, packed, digest, book } = open::open(file, path)?;
     let form = Form { packed, digest, bytes_total: bytes, ..Form::default() };
     let format = match book {
         Some(Book::Xlsx) => Format::Xlsx,
@@ -85,8 +84,7 @@ pub(super) fn feed_file(file: &Path, path: &Path, reading: &Reading<'_>, feed: &
         return Err(Error::NoText { file: path.to_owned() });
     }
     let choice = reading.options.sheet.as_ref();
-    let files = Files { file, another };
-    sheet::with_rows(path, files, format, choice, &form, &mut |source, form| {
+    sheet::with_rows(path, file, format, choice, &form, &mut |source, form| {
         feed_table(path, source, form, reading, feed)
     })
 }
@@ -159,8 +157,6 @@ fn feed_table(
     let taken = columns.number().to_owned();
     form.notes.extend((!others.is_empty()).then_some(ImportNote::OtherNumbers { taken, columns: others }));
     let long_quotes = form.long_quotes.clone();
-    // Started only for the sheet that is read: several may be tried.
-    form.unseen.start();
     let selection = reading.selection(&columns)?;
     let mut more =
         feed.start(Layout { columns, selection, form }) && feed.rows(rows.skip(head.first), source.bytes_done());

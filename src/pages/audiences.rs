@@ -376,7 +376,12 @@ pub const fn is_mendable(row: &ListedReject) -> bool {
     !row.is_cut
         && !matches!(
             row.reason,
-            Reason::Duplicate | Reason::EarlierSource | Reason::OptedOut | Reason::IdTooLong | Reason::TooManyCells
+            Reason::Duplicate
+                | Reason::EarlierSource
+                | Reason::OptedOut
+                | Reason::IdTooLong
+                | Reason::TooManyCells
+                | Reason::TooMuchText
         )
 }
 

@@ -5,18 +5,17 @@ use std::fs::File;
 use std::io::BufReader;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use calamine::{
-    Cell, CellErrorType, Data, DataRef, Ods, OdsError, Range, Reader, Sheet, SheetType, Xls, XlsError, Xlsb, Xlsx,
-    XlsxError,
-};
+use calamine::{Data, Range, Reader, SheetType, SheetVisible, Xls, XlsError};
 
-use super::text::{borrowed, is_error, write_text};
+use super::binary::BinaryBook;
+use super::cell::push_limited;
+use super::counts::SheetCounts;
+use super::document::Document;
+use super::failed::Failed;
+use super::text::{borrowed, write_text};
+use super::workbook::Workbook;
 use crate::audience::decode::Tracked;
-use crate::audience::error::BoxError;
-
-type Input = BufReader<Tracked>;
 
 /// The file format of a spreadsheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,136 +26,147 @@ pub(in crate::audience) enum Format {
     Ods,
 }
 
-impl Format {
-    /// The size limit of a format that can only be read whole, which takes about ten times the memory.
-    pub(super) const fn bytes_max(self) -> Option<u64> {
-        match self {
-            Self::Xlsx | Self::Xlsb => None,
-            Self::Xls => Some(100 << 20),
-            // This format is compressed.
-            Self::Ods => Some(20 << 20),
-        }
-    }
+/// A sheet that can hold recipients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sheet {
+    pub(super) name: String,
+    pub(super) is_visible: bool,
+}
+
+/// Where a cell is, from zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) row: u32,
+    pub(super) column: u32,
+    /// Its text is over the limit of a cell, and only its beginning was passed on.
+    pub(super) is_too_long: bool,
 }
 
 pub(super) enum Book {
-    Xlsx(Xlsx<Input>),
-    Xlsb(Xlsb<Input>),
-    Xls(Xls<Input>),
-    Ods(Ods<Input>),
+    Xlsx(Workbook),
+    Xlsb(BinaryBook),
+    Xls(OldBook),
+    Ods(Document),
 }
 
-/// Why a book cannot be opened.
-pub(super) enum OpenError {
-    Locked,
-    Broken(BoxError),
+/// A workbook of a format that is read whole.
+pub(super) struct OldBook {
+    reader: Xls<BufReader<Tracked>>,
+    sheets: Vec<Sheet>,
 }
+
+/// The least that the shared texts of a book may take, and the most.
+const MEMORY: std::ops::RangeInclusive<u64> = 128 << 20..=512 << 20;
+/// What they may take for each byte of the file.
+const MEMORY_TIMES: u64 = 4;
 
 impl Book {
-    pub(super) fn open(format: Format, file: File) -> Result<(Self, Rc<StdCell<u64>>), OpenError> {
-        let (file, at) = Tracked::new(file);
-        let input = BufReader::new(file);
-        let mut locked = false;
-        let book = catch_panic(|| {
-            match format {
-                Format::Xlsx => Xlsx::new(input).map(Self::Xlsx).map_err(|error| {
-                    locked = matches!(error, XlsxError::Password);
-                    BoxError::from(error)
-                }),
-                Format::Xlsb => Xlsb::new(input).map(Self::Xlsb).map_err(BoxError::from),
-                Format::Xls => Xls::new(input).map(Self::Xls).map_err(|error| {
-                    // A locked XLSX or XLSB file is wrapped in the container of the XLS format.
-                    locked = matches!(&error, XlsError::Password | XlsError::Cfb(_));
-                    BoxError::from(error)
-                }),
-                Format::Ods => Ods::new(input).map(Self::Ods).map_err(|error| {
-                    locked = matches!(error, OdsError::Password);
-                    BoxError::from(error)
-                }),
+    /// Opens a book. Also returns the position up to which the file is read.
+    pub(super) fn open(format: Format, file: File) -> Result<(Self, Rc<StdCell<u64>>), Failed> {
+        let bytes = file.metadata()?.len();
+        let memory = bytes.saturating_mul(MEMORY_TIMES).clamp(*MEMORY.start(), *MEMORY.end());
+        let memory = usize::try_from(memory).unwrap_or(usize::MAX);
+        Ok(match format {
+            Format::Xlsx => {
+                let (book, at) = Workbook::open(file, memory)?;
+                (Self::Xlsx(book), at)
             }
-        });
-        match book {
-            Ok(book) => Ok((book, at)),
-            Err(_) if locked => Err(OpenError::Locked),
-            Err(error) => Err(OpenError::Broken(error)),
-        }
+            Format::Xlsb => {
+                let (book, at) = BinaryBook::open(file, memory)?;
+                (Self::Xlsb(book), at)
+            }
+            Format::Ods => {
+                let (book, at) = Document::open(file)?;
+                (Self::Ods(book), at)
+            }
+            Format::Xls => {
+                let (book, at) = OldBook::open(file)?;
+                (Self::Xls(book), at)
+            }
+        })
     }
 
     /// The worksheets, in order.
-    pub(super) fn sheets(&self) -> Vec<Sheet> {
-        let all = match self {
-            Self::Xlsx(book) => book.sheets_metadata(),
-            Self::Xlsb(book) => book.sheets_metadata(),
-            Self::Xls(book) => book.sheets_metadata(),
-            Self::Ods(book) => book.sheets_metadata(),
-        };
-        all.iter().filter(|sheet| sheet.typ == SheetType::WorkSheet).cloned().collect()
+    pub(super) fn sheets(&self) -> &[Sheet] {
+        match self {
+            Self::Xlsx(book) => &book.sheets,
+            Self::Xlsb(book) => &book.sheets,
+            Self::Xls(book) => &book.sheets,
+            Self::Ods(book) => &book.sheets,
+        }
     }
 
-    /// The cells of a sheet; `None` if it is a chart or a macro sheet.
-    pub(super) fn cells(&mut self, sheet: &str, errors: Errors) -> Result<Option<Cells<'_>>, BoxError> {
-        catch_panic(|| match self {
-            Self::Xlsx(book) => match book.worksheet_cells_reader(sheet) {
-                Ok(mut cells) => Ok(Some(Cells(Box::new(move |text| Ok(written(cells.next_cell()?, text, &errors)))))),
-                Err(XlsxError::NotAWorksheet(_)) => Ok(None),
-                Err(error) => Err(error.into()),
-            },
-            Self::Xlsb(book) => {
-                let mut cells = book.worksheet_cells_reader(sheet)?;
-                Ok(Some(Cells(Box::new(move |text| Ok(written(cells.next_cell()?, text, &errors))))))
+    /// The cells of a sheet, by its place among the worksheets.
+    pub(super) fn cells(&mut self, sheet: usize, counts: Arc<SheetCounts>) -> Result<Cells<'_>, Failed> {
+        Ok(match self {
+            Self::Xlsx(book) => {
+                let mut cells = book.cells(sheet, counts)?;
+                Cells(Box::new(move |text| cells.next(text)))
             }
-            Self::Xls(book) => Ok(Some(whole(book.worksheet_range(sheet)?, errors, |_| false))),
-            // The reader of this format does not report errors: it returns the text that is shown.
-            Self::Ods(book) => Ok(Some(whole(book.worksheet_range(sheet)?, errors, is_error))),
+            Self::Xlsb(book) => {
+                let mut cells = book.cells(sheet, counts)?;
+                Cells(Box::new(move |text| cells.next(text)))
+            }
+            Self::Ods(book) => {
+                let mut cells = book.cells(sheet, counts)?;
+                Cells(Box::new(move |text| cells.next(text)))
+            }
+            Self::Xls(book) => whole(book.range(sheet)?, counts),
         })
     }
 }
 
-/// The number of cells that hold an error instead of a value.
-pub(in crate::audience) type Errors = Arc<AtomicU64>;
-
 /// The cells of a sheet, row by row.
-pub(super) struct Cells<'a>(Box<dyn FnMut(&mut String) -> Next + 'a>);
-
-type Next = Result<Option<(u32, u32)>, BoxError>;
+pub(super) struct Cells<'a>(Box<dyn FnMut(&mut String) -> Result<Option<Position>, Failed> + 'a>);
 
 impl Cells<'_> {
-    /// Appends the text of the next cell and returns its row and column; `None` at the end.
-    pub(super) fn next(&mut self, text: &mut String) -> Next {
-        catch_panic(|| (self.0)(text))
+    /// Appends the text of the next cell and returns its position; `None` at the end.
+    pub(super) fn next(&mut self, text: &mut String) -> Result<Option<Position>, Failed> {
+        (self.0)(text)
     }
 }
 
-fn written(cell: Option<Cell<DataRef<'_>>>, text: &mut String, errors: &Errors) -> Option<(u32, u32)> {
-    cell.map(|cell| {
-        write(text, cell.get_value(), errors);
-        cell.get_position()
-    })
-}
+impl OldBook {
+    fn open(file: File) -> Result<(Self, Rc<StdCell<u64>>), Failed> {
+        let (file, at) = Tracked::new(file);
+        let opened = catch_panic(|| match Xls::new(BufReader::new(file)) {
+            Ok(reader) => Ok(reader),
+            // A locked XLSX or XLSB file is wrapped in the container of the XLS format.
+            Err(XlsError::Password | XlsError::Cfb(_)) => Err(Failed::Locked),
+            Err(error) => Err(Failed::Broken(error.into())),
+        });
+        let reader = opened?;
+        let worksheets = reader.sheets_metadata().iter().filter(|sheet| sheet.typ == SheetType::WorkSheet);
+        let sheets = worksheets
+            .map(|sheet| Sheet { name: sheet.name.clone(), is_visible: sheet.visible == SheetVisible::Visible })
+            .collect();
+        Ok((Self { reader, sheets }, at))
+    }
 
-fn write(text: &mut String, value: &DataRef<'_>, errors: &Errors) {
-    if !write_text(text, value) {
-        errors.fetch_add(1, Ordering::Relaxed);
+    fn range(&mut self, sheet: usize) -> Result<Range<Data>, Failed> {
+        let name = self.sheets.get(sheet).map_or("", |sheet| sheet.name.as_str());
+        catch_panic(|| self.reader.worksheet_range(name).map_err(|error| Failed::Broken(error.into())))
     }
 }
 
-/// The cells of a sheet that is in memory as a whole. A text for which `is_error` is true counts as an error.
-fn whole(range: Range<Data>, errors: Errors, is_error: fn(&str) -> bool) -> Cells<'static> {
+/// The cells of a sheet that is in memory as a whole.
+fn whole(range: Range<Data>, counts: Arc<SheetCounts>) -> Cells<'static> {
     let (row, column) = range.start().unwrap_or_default();
     let (width, height) = (range.width().max(1), range.height());
-    let mut at = 0;
+    let (mut at, mut own) = (0, String::new());
     Cells(Box::new(move |text| {
         while at / width < height {
             let position = (at / width, at % width);
             at += 1;
             if let Some(cell) = range.get(position).filter(|cell| **cell != Data::Empty) {
-                let cell = match cell {
-                    Data::String(shown) if is_error(shown) => DataRef::Error(CellErrorType::Value),
-                    cell => borrowed(cell),
-                };
-                write(text, &cell, &errors);
+                own.clear();
+                if !write_text(&mut own, &borrowed(cell)) {
+                    counts.add_error();
+                }
+                let is_too_long = push_limited(text, &own, false);
                 let far = |from: u32, steps: usize| from.saturating_add(u32::try_from(steps).unwrap_or(u32::MAX));
-                return Ok(Some((far(row, position.0), far(column, position.1))));
+                let (row, column) = (far(row, position.0), far(column, position.1));
+                return Ok(Some(Position { row, column, is_too_long }));
             }
         }
         Ok(None)
@@ -180,10 +190,10 @@ pub fn hush_stumbling_readers() {
     }));
 }
 
-/// Turns a panic of the reader into an error.
+/// Turns a panic of the reader of old workbooks into an error.
 ///
-/// A damaged file can make a reader panic, for example over an invalid cell reference. The reader is not used after that.
-fn catch_panic<T>(read: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
+/// A damaged file can make it panic, for example over an invalid cell reference. The reader is not used after that.
+fn catch_panic<T>(read: impl FnOnce() -> Result<T, Failed>) -> Result<T, Failed> {
     MAY_PANIC.set(true);
     let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
     MAY_PANIC.set(false);

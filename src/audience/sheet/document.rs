@@ -1,198 +1,334 @@
-//! Inspects an OpenDocument spreadsheet before it is read.
+//! Reads an OpenDocument spreadsheet: its tables, and the cells of one as they come.
 //!
-//! The reader holds all of it in memory, expands its repetitions, and never stops searching for the end of a tag.
+//! A row may be repeated, and so may a cell. One row is held at a time; repetitions are counted, not expanded.
 
+use std::cell::Cell;
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
+use std::rc::Rc;
+use std::sync::Arc;
 
-use memchr::memmem;
-use zip::ZipArchive;
+use calamine::DataRef;
 
-use super::Unseen;
-use super::package::{CELLS_MAX, WHOLE_MAX};
-use super::xml::{attribute, name, tags, unescaped};
+use super::book::{Position, Sheet};
+use super::cell::{CellText, push_limited};
+use super::counts::SheetCounts;
+use super::failed::Failed;
+use super::package::{Budget, Package};
+use super::text::{is_error, write_text};
+use super::xml::{Tag, Token, Xml, unescaped};
+use crate::audience::split::MAX_ROW_BYTES;
+use crate::audience::table::MAX_COLUMNS;
 
+const KIND: &[u8] = b"application/vnd.oasis.opendocument.spreadsheet";
 /// The part that holds the tables.
-pub(super) const PART: &str = "content.xml";
-/// Nesting of tags.
-const DEPTH_MAX: usize = 1_000;
-/// Limits of the format.
-const ROWS_MAX: u64 = 1 << 20;
-const COLUMNS_MAX: u64 = 1 << 14;
+const PART: &str = "content.xml";
+/// The limit of spreadsheet programs.
+const ROWS_MAX: u32 = 1 << 20;
+/// Cells further to the right count as one too many.
+const COLUMNS_MAX: u32 = MAX_COLUMNS as u32 + 1;
+/// Spaces that one tag stands for.
+const SPACES_MAX: u32 = 1 << 14;
 
-/// Returns what is not shown of each table, by name; `None` if the document is too large or has no end.
-///
-/// A file that is not a document is left to the reader, which refuses it.
-pub(super) fn inspect(file: &mut File) -> Option<Vec<(String, Unseen)>> {
-    let Ok(mut archive) = ZipArchive::new(BufReader::new(file)) else { return Some(Vec::new()) };
-    let Ok(mut content) = archive.by_name(PART) else { return Some(Vec::new()) };
-    scan(&mut content, WHOLE_MAX)
-}
-
-fn scan(content: &mut dyn Read, max: u64) -> Option<Vec<(String, Unseen)>> {
-    let mut document = Document::default();
-    let mut limited = content.take(max + 1);
-    let read = tags(&mut limited, &mut |tag, passed| document.add(tag, passed));
-    // Content that cannot be unpacked to its end has no end for the reader either.
-    (read.is_ok() && limited.limit() > 0 && document.open.is_empty() && !document.is_broken).then_some(document.tables)
-}
-
-#[derive(Default)]
-struct Document {
-    open: Vec<Vec<u8>>,
-    is_broken: bool,
-    tables: Vec<(String, Unseen)>,
-    table: Table,
-    row: Row,
-    /// Cells and bytes of all tables once their repetitions are expanded.
-    cells: u64,
-    bytes: u64,
-    /// The end of the last tag.
-    passed: u64,
-    cell: Option<Cell>,
-}
-
-/// The cell that is open.
-struct Cell {
-    times: u64,
-    /// Bytes of text.
-    bytes: u64,
-}
-
-#[derive(Default)]
-struct Table {
-    unseen: Unseen,
-    rows: u64,
-    /// Rows up to the last one with a filled cell.
-    filled: u64,
-    width: u64,
-}
-
-#[derive(Default)]
-struct Row {
-    times: u64,
-    width: u64,
-    /// Blank cells since the last filled one; they do not count at the end of a row.
-    blank: u64,
-    bytes: u64,
-    is_hidden: bool,
+/// An open document.
+pub(super) struct Document {
+    package: Package,
+    pub(super) sheets: Vec<Sheet>,
 }
 
 impl Document {
-    /// Adds a tag; false once the document is known to be broken or too large.
-    fn add(&mut self, tag: &[u8], passed: u64) -> bool {
-        let before = std::mem::replace(&mut self.passed, passed);
-        if let Some(cell) = &mut self.cell {
-            let marks = if tag.starts_with(b"![CDATA[") { 0 } else { tag.len() as u64 + 2 };
-            cell.bytes += (passed - before).saturating_sub(marks);
+    pub(super) fn open(file: File) -> Result<(Self, Rc<Cell<u64>>), Failed> {
+        let (mut package, at) = Package::open(file)?;
+        let mut kind = Vec::new();
+        package.known_part("mimetype")?.take(KIND.len() as u64).read_to_end(&mut kind)?;
+        if kind != KIND {
+            return Err("it is a document of another kind".into());
         }
-        let is_alone = tag.ends_with(b"/");
-        match name(tag) {
-            b"table:table" => self.begin_table(tag),
-            b"/table:table" => self.end_table(),
-            b"table:table-row" => self.begin_row(tag),
-            b"/table:table-row" => self.end_row(),
-            b"table:table-cell" | b"table:covered-table-cell" => {
-                self.begin_cell(tag);
-                if is_alone {
-                    self.end_cell(is_blank(tag));
-                }
+        let mut manifest = package.document("META-INF/manifest.xml")?.ok_or("it has no list of its parts")?;
+        while let Some(token) = manifest.next()? {
+            if matches!(token, Token::Open(tag) if tag.name == b"manifest:encryption-data") {
+                return Err(Failed::Locked);
             }
-            b"/table:table-cell" | b"/table:covered-table-cell" => self.end_cell(false),
+        }
+        drop(manifest);
+        let sheets = read_sheets(&mut Xml::new(package.known_part(PART)?)?)?;
+        Ok((Self { package, sheets }, at))
+    }
+
+    /// The cells of a table, by its place among the tables.
+    pub(super) fn cells(&mut self, table: usize, counts: Arc<SheetCounts>) -> Result<TableCells<'_>, Failed> {
+        let mut xml = Xml::new(self.package.known_part(PART)?)?;
+        let mut before = table + 1;
+        while before > 0 {
+            let token = xml.next()?.ok_or("a table is missing")?;
+            before -= usize::from(matches!(token, Token::Open(tag) if named_table(tag).is_some()));
+        }
+        Ok(TableCells { xml, counts, row: 0, end_of_row: 0, held: HeldRow::default(), at: 0, nth: 0 })
+    }
+}
+
+/// The name of a table, if the tag begins one.
+fn named_table(tag: Tag<'_>) -> Option<&[u8]> {
+    tag.attribute("table:name").filter(|_| tag.name == b"table:table")
+}
+
+fn read_sheets(xml: &mut Xml<'_>) -> Result<Vec<Sheet>, Failed> {
+    let (mut sheets, mut budget) = (Vec::new(), Budget::new());
+    let (mut style, mut hidden) = (String::new(), HashSet::new());
+    while let Some(token) = xml.next()? {
+        let Token::Open(tag) = token else { continue };
+        if tag.name == b"style:style" {
+            style = tag.text("style:name").unwrap_or_default();
+        } else if tag.name == b"style:table-properties" {
+            if tag.attribute("table:display") == Some(&b"false"[..]) {
+                budget.spend(style.len())?;
+                hidden.insert(style.clone());
+            }
+        } else if let Some(name) = named_table(tag) {
+            budget.spend(name.len())?;
+            let is_visible = !tag.text("table:style-name").is_some_and(|style| hidden.contains(&style));
+            sheets.push(Sheet { name: unescaped(name), is_visible });
+        }
+    }
+    Ok(sheets)
+}
+
+/// The cells of a table.
+pub(super) struct TableCells<'a> {
+    xml: Xml<'a>,
+    counts: Arc<SheetCounts>,
+    /// The row that is passed on, and where the repetitions of the held row end.
+    row: u32,
+    end_of_row: u32,
+    held: HeldRow,
+    /// The next cell of the held row, and which repetition of it.
+    at: usize,
+    nth: u32,
+}
+
+/// The filled cells of a row.
+#[derive(Default)]
+struct HeldRow {
+    text: String,
+    cells: Vec<HeldCell>,
+}
+
+struct HeldCell {
+    column: u32,
+    times: u32,
+    /// Where its text ends.
+    end: usize,
+    is_too_long: bool,
+    is_error: bool,
+}
+
+/// The value that a tag of a cell states.
+enum Value {
+    Number(f64),
+    Text(String),
+    Duration(String),
+    Boolean(bool),
+}
+
+impl TableCells<'_> {
+    /// Appends the text of the next cell and returns its position; `None` after the last.
+    pub(super) fn next(&mut self, text: &mut String) -> Result<Option<Position>, Failed> {
+        loop {
+            if self.row >= ROWS_MAX {
+                return Ok(None);
+            }
+            if self.row < self.end_of_row {
+                if let Some(cell) = self.held.cells.get(self.at) {
+                    let start = self.at.checked_sub(1).map_or(0, |before| self.held.cells[before].end);
+                    let position =
+                        Position { row: self.row, column: cell.column + self.nth, is_too_long: cell.is_too_long };
+                    if cell.is_error {
+                        self.counts.add_error();
+                    } else {
+                        text.push_str(&self.held.text[start..cell.end]);
+                    }
+                    self.nth += 1;
+                    if self.nth == cell.times {
+                        (self.at, self.nth) = (self.at + 1, 0);
+                    }
+                    return Ok(Some(position));
+                }
+                self.row += 1;
+                self.at = 0;
+            } else if !self.read_row()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads the next row that holds a cell; false at the end of the table.
+    fn read_row(&mut self) -> Result<bool, Failed> {
+        loop {
+            let (times, is_hidden) = match self.xml.next()?.ok_or("a table has no end")? {
+                Token::Open(tag) if tag.name == b"table:table-row" => {
+                    let visibility = tag.attribute("table:visibility").unwrap_or_default();
+                    let is_hidden = matches!(visibility, b"collapse" | b"filter");
+                    (times(tag, "table:number-rows-repeated", ROWS_MAX)?, is_hidden)
+                }
+                Token::Close(b"table:table") => return Ok(false),
+                _ => continue,
+            };
+            self.read_cells()?;
+            self.end_of_row = self.end_of_row.saturating_add(times);
+            if self.held.cells.is_empty() {
+                self.row = self.end_of_row;
+                continue;
+            }
+            self.row = self.end_of_row - times;
+            (self.at, self.nth) = (0, 0);
+            self.counts.add_hidden_rows(if is_hidden { u64::from(times) } else { 0 });
+            return Ok(true);
+        }
+    }
+
+    /// Reads the cells of a row up to its end.
+    fn read_cells(&mut self) -> Result<(), Failed> {
+        self.held.text.clear();
+        self.held.cells.clear();
+        let (mut column, mut value) = (0_u32, CellText::default());
+        loop {
+            let tag = match self.xml.next()?.ok_or("a row has no end")? {
+                Token::Open(tag) if matches!(tag.name, b"table:table-cell" | b"table:covered-table-cell") => tag,
+                Token::Close(b"table:table-row") => return Ok(()),
+                _ => continue,
+            };
+            let times = times(tag, "table:number-columns-repeated", COLUMNS_MAX)?;
+            let rows = tag.attribute("table:number-rows-spanned").and_then(|rows| std::str::from_utf8(rows).ok());
+            let is_merged = rows.and_then(|rows| rows.parse::<u64>().ok()).is_some_and(|rows| rows > 1);
+            self.counts.add_merged(u64::from(is_merged));
+            let (stated, has_own_text) = stated_value(tag)?;
+            value.clear();
+            read_content(&mut self.xml, has_own_text.then_some(&mut value))?;
+            let place = (column, times.min(COLUMNS_MAX.saturating_sub(column)));
+            column = column.saturating_add(times);
+            if place.1 > 0 {
+                self.held.add(place, stated.filter(|_| !has_own_text), has_own_text.then_some(&value));
+            }
+        }
+    }
+}
+
+impl HeldRow {
+    /// Adds a cell, at a column and with the number of its repetitions. One without a value is left out.
+    fn add(&mut self, (column, times): (u32, u32), stated: Option<Value>, own: Option<&CellText>) {
+        let before = self.text.len();
+        let mut is_too_long = false;
+        match (stated, own) {
+            (_, Some(own)) => is_too_long = own.write_to(&mut self.text),
+            (Some(Value::Text(text)), None) => is_too_long = push_limited(&mut self.text, &text, false),
+            (Some(Value::Number(number)), None) => _ = write_text(&mut self.text, &DataRef::Float(number)),
+            (Some(Value::Duration(text)), None) => _ = write_text(&mut self.text, &DataRef::DurationIso(text)),
+            (Some(Value::Boolean(truth)), None) => _ = write_text(&mut self.text, &DataRef::Bool(truth)),
+            (None, None) => return,
+        }
+        if self.text.len() > MAX_ROW_BYTES {
+            self.text.truncate(before);
+            is_too_long = true;
+        }
+        // The format has no type of errors: the text that is shown says it.
+        let is_error = is_error(&self.text[before..]);
+        self.cells.push(HeldCell { column, times, end: self.text.len(), is_too_long, is_error });
+    }
+}
+
+/// The value that a tag states, and whether the text within the cell is its value instead.
+fn stated_value(tag: Tag<'_>) -> Result<(Option<Value>, bool), Failed> {
+    let (mut value, mut is_text, mut may_be_error) = (None, false, false);
+    for (name, raw) in tag.attributes() {
+        match name {
+            b"office:value" if value.is_none() => {
+                let number = std::str::from_utf8(raw).ok().and_then(|text| text.trim().parse().ok());
+                value = Some(Value::Number(number.ok_or("a number is no number")?));
+            }
+            b"office:string-value" | b"office:date-value" if value.is_none() => {
+                value = Some(Value::Text(unescaped(raw)))
+            }
+            b"office:time-value" if value.is_none() => value = Some(Value::Duration(unescaped(raw))),
+            b"office:boolean-value" if value.is_none() => {
+                value = Some(Value::Boolean(raw.eq_ignore_ascii_case(b"true")));
+            }
+            b"office:value-type" => is_text = raw == b"string",
+            b"calcext:value-type" => may_be_error = raw == b"error",
             _ => {}
         }
-        match name(tag) {
-            [b'/', closed @ ..] => self.is_broken |= self.open.pop().is_none_or(|opened| opened != closed),
-            [b'!' | b'?', ..] => {}
-            _ if is_alone => {}
-            opened => self.open.push(opened.to_vec()),
+    }
+    let is_blank = matches!(&value, Some(Value::Text(text)) if text.is_empty());
+    let has_own_text = (value.is_none() && is_text) || (may_be_error && is_blank);
+    Ok((value, has_own_text))
+}
+
+/// Reads up to the end of a cell. Its text is appended to `value`: the paragraphs as lines, without annotations.
+fn read_content(xml: &mut Xml<'_>, mut value: Option<&mut CellText>) -> Result<(), Failed> {
+    let (mut paragraphs, mut open, mut annotations) = (0_u64, false, 0_u64);
+    loop {
+        let token = xml.next()?.ok_or("a cell has no end")?;
+        match token {
+            Token::Open(Tag { name: b"office:annotation", .. }) => annotations += 1,
+            Token::Close(b"office:annotation") => annotations = annotations.saturating_sub(1),
+            Token::Close(b"table:table-cell" | b"table:covered-table-cell") if annotations == 0 => return Ok(()),
+            _ => {}
         }
-        let area = self.table.filled.saturating_mul(self.table.width);
-        self.is_broken |= self.open.len() > DEPTH_MAX
-            || self.cells.saturating_add(area).saturating_add(self.row.width) > CELLS_MAX
-            || self.bytes > WHOLE_MAX;
-        !self.is_broken
-    }
-
-    fn begin_table(&mut self, tag: &[u8]) {
-        self.table = Table::default();
-        self.tables.extend(attribute(tag, "table:name").map(|name| (unescaped(name), Unseen::default())));
-    }
-
-    fn end_table(&mut self) {
-        let table = std::mem::take(&mut self.table);
-        self.cells = self.cells.saturating_add(table.filled.saturating_mul(table.width));
-        if let Some((_, unseen)) = self.tables.last_mut() {
-            *unseen = table.unseen;
+        let Some(value) = value.as_mut().filter(|_| annotations == 0) else { continue };
+        match token {
+            Token::Open(tag) => match tag.name {
+                b"text:p" => {
+                    if paragraphs > 0 {
+                        value.push(b"\n");
+                    }
+                    (paragraphs, open) = (paragraphs + 1, true);
+                }
+                b"text:s" => {
+                    for _ in 0..times(tag, "text:c", SPACES_MAX)? {
+                        value.push(b" ");
+                    }
+                }
+                b"text:tab" => value.push(b"\t"),
+                b"text:line-break" => value.push(b"\n"),
+                _ => {}
+            },
+            Token::Close(b"text:p") => open = false,
+            Token::Text(raw) if open => value.push_escaped(raw),
+            Token::Plain(text) if open => value.push(text),
+            Token::Close(_) | Token::Text(_) | Token::Plain(_) => {}
         }
-    }
-
-    fn begin_row(&mut self, tag: &[u8]) {
-        let is_hidden = matches!(attribute(tag, "table:visibility"), Some("collapse" | "filter"));
-        self.row = Row { times: times(tag, "table:number-rows-repeated", ROWS_MAX), is_hidden, ..Row::default() };
-    }
-
-    fn end_row(&mut self) {
-        let row = std::mem::take(&mut self.row);
-        self.table.rows = (self.table.rows + row.times).min(ROWS_MAX);
-        if row.width > 0 {
-            self.table.filled = self.table.rows;
-            self.table.width = self.table.width.max(row.width);
-            self.bytes = self.bytes.saturating_add(row.bytes.saturating_mul(row.times));
-            self.table.unseen.hidden_rows += if row.is_hidden { row.times } else { 0 };
-        }
-    }
-
-    fn begin_cell(&mut self, tag: &[u8]) {
-        let texts = ["office:string-value", "table:formula"].into_iter().filter_map(|name| attribute(tag, name));
-        let bytes = texts.map(|text| text.len() as u64).sum();
-        self.cell = Some(Cell { times: times(tag, "table:number-columns-repeated", COLUMNS_MAX), bytes });
-        let rows = attribute(tag, "table:number-rows-spanned").and_then(|rows| rows.parse::<u64>().ok());
-        self.table.unseen.merged += u64::from(rows.is_some_and(|rows| rows > 1));
-    }
-
-    fn end_cell(&mut self, is_blank: bool) {
-        let Some(Cell { times, bytes }) = self.cell.take() else { return };
-        if is_blank {
-            self.row.blank = (self.row.blank + times).min(COLUMNS_MAX);
-            return;
-        }
-        self.row.width = (self.row.width + std::mem::take(&mut self.row.blank) + times).min(COLUMNS_MAX);
-        self.row.bytes = self.row.bytes.saturating_add(bytes.saturating_mul(times));
     }
 }
 
-/// How often an element is repeated: once without the attribute.
-fn times(tag: &[u8], attribute_name: &str, max: u64) -> u64 {
-    attribute(tag, attribute_name).and_then(|text| text.parse().ok()).unwrap_or(1).min(max)
-}
-
-fn is_blank(tag: &[u8]) -> bool {
-    [&b"office:value"[..], b"table:formula"].iter().all(|value| memmem::find(tag, value).is_none())
+/// How often something is repeated: once without the attribute.
+fn times(tag: Tag<'_>, attribute: &str, max: u32) -> Result<u32, Failed> {
+    let Some(raw) = tag.attribute(attribute) else { return Ok(1) };
+    let number =
+        std::str::from_utf8(raw).ok().and_then(|text| text.parse::<u64>().ok()).ok_or("a number is missing")?;
+    Ok(u32::try_from(number).unwrap_or(max).min(max))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
+    use super::super::made::ods;
     use super::*;
 
-    fn inspect(content: &str) -> Option<Vec<(String, Unseen)>> {
-        scan(&mut content.as_bytes(), 100 << 20)
-    }
-
-    #[test]
-    fn a_small_document_with_too_many_cells_or_no_end_is_refused() {
-        let row =
-            |cell: &str| format!("<table:table-row>{cell}<table:table-cell>x</table:table-cell></table:table-row>");
-        let wide = "<table:table-cell note='>' table:number-columns-repeated=\"16383\"/>";
-        let heavy = |cell: &str, rows: usize| inspect(&row(cell).repeat(rows)).is_none();
-        assert!(heavy("<table:covered-table-cell><!-- ></table:covered-table-cell> -->", 1), "no end");
-        assert!(heavy("<table:table-cell a='>", 1) && !heavy("<?xml a=\"?>", 1));
-        assert!(!heavy("<!-- it's ></table:table-row> --><![CDATA[</a>]]>", 1));
-        assert!(heavy(wide, 1_300));
-        assert!(!heavy(wide, 1_000));
-        // Every document has blank cells after the last filled one; they do not count.
-        let blank = "<table:table-row><table:table-cell>x</table:table-cell>".to_owned() + wide + "</table:table-row>";
-        assert!(inspect(&blank.repeat(2_000)).is_some());
+    /// The cells of the first table, each as its row, its column and its text.
+    fn cells(tables: &str) -> Result<(Vec<(u32, u32, String)>, Arc<SheetCounts>), Failed> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&ods(tables)).unwrap();
+        let (mut document, _) = Document::open(file)?;
+        let counts = Arc::new(SheetCounts::default());
+        let mut cells = document.cells(0, Arc::clone(&counts))?;
+        let mut read = Vec::new();
+        loop {
+            let mut text = String::new();
+            let Some(Position { row, column, is_too_long }) = cells.next(&mut text)? else { break };
+            read.push((row, column, if is_too_long { "too long".to_owned() } else { text }));
+        }
+        Ok((read, counts))
     }
 
     /// A table of rows, each given as the attributes of its tag and its cells.
@@ -203,36 +339,75 @@ mod tests {
         format!("<table:table table:name=\"A &amp; B\">{rows}</table:table>")
     }
 
-    const CELL: &str = "<table:table-cell><text:p>x</text:p></table:table-cell>";
+    fn text(text: &str) -> String {
+        format!("<table:table-cell office:value-type=\"string\">{text}</table:table-cell>")
+    }
 
     #[test]
-    fn repeated_rows_and_cells_count_as_if_expanded() {
-        let rows = |times: u32| format!("table:number-rows-repeated=\"{times}\"");
-        let cells =
-            |times: u32| format!("<table:table-cell table:number-columns-repeated=\"{times}\" office:value=\"1\"/>");
-        let heavy = |tables: &str| inspect(tables).is_none();
-        assert!(!heavy(&table(&[(&rows(100_000), &cells(100))])));
-        assert!(heavy(&table(&[(&rows(100_000), &cells(300))])));
-        // A wide row far down makes every row above it as wide.
-        assert!(heavy(&table(&[("", CELL), (&rows(999_999), ""), ("", &cells(30))])));
-        assert!(!heavy(&table(&[("", CELL), (&rows(999_999), "")])));
-        assert!(heavy(&table(&[(&rows(100_000), &cells(150))]).repeat(2)), "both tables are in memory at once");
-        let long =
-            CELL.replace('x', &"x".repeat(10_000)).replace("cell>", "cell table:number-columns-repeated=\"100\">");
-        let long = long.replace("</table:table-cell table:number-columns-repeated=\"100\">", "</table:table-cell>");
-        assert!(!heavy(&table(&[(&rows(100), &long)])));
-        assert!(heavy(&table(&[(&rows(1_000), &long)])));
+    fn repeated_rows_and_cells_are_passed_on_at_each_place() {
+        let two = "<table:table-cell table:number-columns-repeated=\"2\" office:value=\"1\"/>";
+        let gap = "<table:covered-table-cell table:number-columns-repeated='3'/>";
+        let rows = table(&[
+            ("table:number-rows-repeated=\"3\"", gap),
+            ("table:number-rows-repeated=\"2\"", &format!("{two}{gap}{}", text("<text:p>x</text:p>"))),
+            ("table:number-rows-repeated=\"1048576\"", gap),
+        ]);
+        let expected = [3, 4].into_iter().flat_map(|row| [(row, 0, "1"), (row, 1, "1"), (row, 5, "x")]);
+        let expected: Vec<_> = expected.map(|(row, column, text)| (row, column, text.to_owned())).collect();
+        assert_eq!(cells(&rows).unwrap().0, expected);
+        let far = "<table:table-cell table:number-columns-repeated=\"4294967296\" office:value=\"1\"/>";
+        assert_eq!(cells(&table(&[("", far)])).unwrap().0.len(), MAX_COLUMNS + 1);
+    }
+
+    #[test]
+    fn the_text_of_a_cell_is_its_paragraphs_without_annotations() {
+        let cell = text(
+            "<office:annotation><text:p>note</text:p></office:annotation><text:p>a<text:s text:c=\"2\"/>\
+             <text:span>b&amp;</text:span></text:p> <text:p>c<text:tab/><![CDATA[<d>]]></text:p>",
+        );
+        let error = "<table:table-cell office:value-type=\"string\" office:string-value=\"\" \
+                     calcext:value-type=\"error\"><text:p>#N/A</text:p></table:table-cell>";
+        let (read, counts) = cells(&table(&[("", &(cell + error))])).unwrap();
+        assert_eq!(read, [(0, 0, "a  b&\nc\t<d>".to_owned()), (0, 1, String::new())]);
+        assert_eq!(counts.errors(), 1);
+    }
+
+    #[test]
+    fn a_cell_or_a_row_over_the_limit_is_named_and_the_next_is_read() {
+        let long = "x".repeat(40_000);
+        let own = text(&format!("<text:p>{long}</text:p>"));
+        let stated = format!("<table:table-cell office:string-value=\"{long}\"/>");
+        let spaces = text(
+            "<text:p><text:s text:c=\"4000000000\"/><text:s text:c=\"4000000000\"/></text:p><text:p><text:s text:c=\"4000000000\"/></text:p>",
+        );
+        let many = text(&format!("<text:p>{}</text:p>", "y".repeat(32_000))).repeat(40);
+        let rows = table(&[("", &own), ("", &stated), ("", &spaces), ("", &many), ("", &text("<text:p>z</text:p>"))]);
+        let (read, _) = cells(&rows).unwrap();
+        let of = |row| read.iter().filter(move |cell| cell.0 == row).map(|cell| cell.2.as_str()).collect::<Vec<_>>();
+        assert_eq!([of(0), of(1), of(2), of(4)], [["too long"], ["too long"], ["too long"], ["z"]]);
+        assert!(of(3).contains(&"too long") && of(3)[0].len() == 32_000);
+    }
+
+    #[test]
+    fn a_document_without_an_end_is_refused() {
+        for cut in ["<table:table table:name='a'>", "<table:table table:name='a'><table:table-row><table:table-cell>"] {
+            let whole = format!("{cut}<!-- >");
+            assert!(cells(&whole).is_err(), "{cut}");
+        }
+        let row = "<table:table table:name='a'><table:table-row><table:table-cell office:value='1'/>";
+        assert!(cells(row).is_err());
     }
 
     #[test]
     fn hidden_rows_are_counted_only_if_they_hold_a_cell() {
-        let merged = CELL.replace("cell><", "cell table:number-rows-spanned=\"2\"><");
+        let merged = "<table:table-cell table:number-rows-spanned=\"2\" office:value=\"1\"/>";
         let rows = table(&[
-            ("", &merged),
-            ("table:visibility=\"filter\" table:number-rows-repeated=\"3\"", CELL),
-            ("table:visibility=\"collapse\"", CELL),
+            ("", merged),
+            ("table:visibility=\"filter\" table:number-rows-repeated=\"3\"", merged),
+            ("table:visibility=\"collapse\"", merged),
             ("table:visibility=\"collapse\" table:number-rows-repeated=\"1000\"", ""),
         ]);
-        assert_eq!(inspect(&rows).unwrap(), [("A & B".to_owned(), Unseen { hidden_rows: 4, merged: 1 })]);
+        let counts = cells(&rows).unwrap().1;
+        assert_eq!((counts.hidden_rows(), counts.merged()), (4, 3));
     }
 }

@@ -128,3 +128,70 @@ pub(in crate::audience) fn ods(tables: &str) -> Vec<u8> {
         ("content.xml", content.as_bytes()),
     ])
 }
+
+/// A compound file with the stream of an old workbook (MS-CFB, version 4).
+pub(in crate::audience) fn xls(stream: &[u8]) -> Vec<u8> {
+    const SECTOR: usize = 4_096;
+    const END: u32 = 0xffff_fffe;
+    const NONE: u32 = 0xffff_ffff;
+    const TABLE: u32 = 0xffff_fffd;
+    let number = |number: usize| u32::try_from(number).unwrap();
+    // A shorter stream would be kept elsewhere.
+    let stream = [stream, &vec![0; SECTOR.saturating_sub(stream.len())]].concat();
+    let sectors = stream.len().div_ceil(SECTOR);
+    // The table of chains, the directory, and the stream.
+    let tables = (sectors + 200).div_ceil(SECTOR / 4);
+    let first = number(tables + 1);
+    let mut chains = vec![TABLE; tables];
+    chains.push(END);
+    chains.extend((1..number(sectors)).map(|next| first + next).chain([END]));
+    chains.resize(tables * SECTOR / 4, NONE);
+    let mut head = vec![0; 76];
+    head[..8].copy_from_slice(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]);
+    let words: [(usize, u32); 9] = [
+        (24, 0x0004_003e),
+        (28, 0x000c_fffe),
+        (32, 6),
+        (40, 1),
+        (44, number(tables)),
+        (48, number(tables)),
+        (56, 4_096),
+        (60, END),
+        (68, END),
+    ];
+    for (at, word) in words {
+        head[at..at + 4].copy_from_slice(&word.to_le_bytes());
+    }
+    let listed = (0..109).map(|at| if at < tables { number(at) } else { NONE });
+    head.extend(listed.flat_map(u32::to_le_bytes));
+    head.resize(SECTOR, 0);
+    let entry = |name: &str, kind: u8, child: u32, start: u32, bytes: usize| {
+        let mut entry: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        entry.resize(64, 0);
+        entry.extend([u8::try_from(2 * name.len() + 2).unwrap(), 0, kind, 1]);
+        entry.extend([NONE, NONE, child].into_iter().flat_map(u32::to_le_bytes));
+        entry.resize(116, 0);
+        entry.extend([start, number(bytes), 0].into_iter().flat_map(u32::to_le_bytes));
+        entry
+    };
+    let mut directory = [entry("Root Entry", 5, 1, first, 0), entry("Workbook", 2, NONE, first, stream.len())].concat();
+    directory.resize(SECTOR, 0);
+    let mut file = [head, chains.into_iter().flat_map(u32::to_le_bytes).collect(), directory, stream].concat();
+    file.resize((1 + tables + 1 + sectors) * SECTOR, 0);
+    file
+}
+
+/// The records of an old workbook with one sheet, given as its records.
+pub(in crate::audience) fn old_records(sheet: &[u8]) -> Vec<u8> {
+    let begin = old_record(0x809, &[0, 6, 5, 0]);
+    let end = old_record(0x0a, &[]);
+    let globals = |at: u32| {
+        [&begin[..], &old_record(0x85, &[&at.to_le_bytes()[..], &[0, 0, 1, 0, b'A']].concat()), &end].concat()
+    };
+    let at = u32::try_from(globals(0).len()).unwrap();
+    [&globals(at)[..], &begin, sheet, &end].concat()
+}
+
+pub(in crate::audience) fn old_record(kind: u16, data: &[u8]) -> Vec<u8> {
+    [&kind.to_le_bytes()[..], &u16::try_from(data.len()).unwrap().to_le_bytes(), data].concat()
+}

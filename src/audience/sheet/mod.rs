@@ -1,42 +1,45 @@
 //! Reads spreadsheets row by row: the chosen sheet, else the first visible sheet that holds a cell.
+//!
+//! XLSX, XLSB and ODS are read by readers of our own, because those of the crate `calamine` hold each tag, text and comment
+//! whole, and an ODS file as well: a workbook of two megabytes could take any amount of memory. XLS is read by `calamine`,
+//! after its records were inspected.
 
+#[cfg(test)]
+mod agreement;
 mod binary;
 mod book;
+mod cell;
 mod compound;
+mod counts;
 mod document;
+mod failed;
+mod formats;
 #[cfg(test)]
 pub(super) mod made;
 mod package;
 mod records;
 mod rows;
 mod text;
+mod workbook;
 mod xml;
 
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use calamine::SheetVisible;
-
-use self::book::{Book, OpenError};
+use self::book::{Book, Sheet};
 use self::compound::Found;
+use self::failed::Failed;
+use self::records::Unseen;
 use self::rows::SheetRows;
-use super::background::Background;
+use super::open::{GROWTH_MAX, unpacked_max};
 use super::table::{Form, Source};
 use super::{Error, ImportNote};
 
+pub(super) use book::Format;
 pub use book::hush_stumbling_readers;
-pub(super) use book::{Errors, Format};
+pub(super) use counts::SheetCounts;
 pub(super) use text::is_error;
-
-/// What a spreadsheet program does not show of a sheet, or shows differently.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Unseen {
-    pub(super) hidden_rows: u64,
-    /// Merged areas of several rows.
-    pub(super) merged: u64,
-}
 
 /// The sheet of a spreadsheet that holds the recipients.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,58 +61,50 @@ impl std::str::FromStr for SheetChoice {
     }
 }
 
-/// A spreadsheet, opened twice.
-pub(super) struct Files {
-    pub(super) file: File,
-    /// For the inspection, which may run in another thread.
-    pub(super) another: File,
-}
+/// Sheets that are tried to find the one with the recipients.
+const TRIED_MAX: usize = 100;
 
 /// Opens the spreadsheet and passes the rows of a sheet to `then`.
 ///
 /// It returns no reader, because the reader borrows from the open file.
 pub(super) fn with_rows(
     path: &Path,
-    Files { file, mut another }: Files,
+    mut file: File,
     format: Format,
     choice: Option<&SheetChoice>,
     form: &Form,
     then: &mut dyn FnMut(&mut dyn Source, Form) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    if let Some(max) = format.bytes_max().filter(|max| form.bytes_total > *max) {
-        return Err(Error::TooLarge { file: path.to_owned(), max });
-    }
-    let Some(inspected) = inspect(path, format, &mut another)? else {
-        return Err(Error::TooHeavy { file: path.to_owned() });
+    let unseen = if format == Format::Xls { inspect(path, &mut file)? } else { Vec::new() };
+    let refused = |failed| match failed {
+        Failed::Broken(source) => Error::NotSpreadsheet { file: path.to_owned(), source },
+        failed => refusal(path, failed),
     };
-    let (mut book, at) = Book::open(format, file).map_err(|error| match error {
-        OpenError::Locked => Error::Locked { file: path.to_owned() },
-        OpenError::Broken(source) => Error::NotSpreadsheet { file: path.to_owned(), source },
-    })?;
-    let sheets = book.sheets();
-    let is_hidden =
-        |name: &str| sheets.iter().any(|sheet| sheet.name == name && sheet.visible != SheetVisible::Visible);
+    let (mut book, at) = Book::open(format, file).map_err(refused)?;
+    let sheets = book.sheets().to_vec();
+    let text_max = unpacked_max(form.bytes_total);
     let candidates = candidates(path, &sheets, choice)?;
     // Of several sheets, the first pass accepts only one whose header names the numbers: a cover may show a number too.
     let passes = if candidates.len() > 1 { &[true, false][..] } else { &[false] };
     let (mut without_numbers, mut blank) = (None, Vec::new());
     for must_be_named in passes {
-        for sheet in &candidates {
-            let failed = |source| Error::Sheet { file: path.to_owned(), sheet: sheet.clone(), after_row: 0, source };
-            let errors = Arc::new(AtomicU64::new(0));
-            let Some(cells) = book.cells(sheet, Arc::clone(&errors)).map_err(failed)? else { continue };
-            let mut rows = SheetRows::new(path, sheet, cells, at.clone());
+        for index in candidates.iter().copied().take(TRIED_MAX) {
+            let Sheet { name, is_visible } = &sheets[index];
+            let counts = Arc::new(SheetCounts::default());
+            if let Some(Unseen { hidden_rows, merged }) = unseen.get(index) {
+                counts.add_hidden_rows(*hidden_rows);
+                counts.add_merged(*merged);
+            }
+            let cells = book.cells(index, Arc::clone(&counts)).map_err(|failed| broken(path, name, 0, failed))?;
+            let mut rows = SheetRows::new(path, name, cells, at.clone(), text_max);
             if !rows.fill()? {
-                blank.push(sheet);
+                blank.push(index);
                 continue;
             }
-            let mut form = Form { sheet: Some(sheet.clone()), errors, must_be_named: *must_be_named, ..form.clone() };
-            form.notes.extend(is_hidden(sheet).then(|| ImportNote::HiddenSheet { sheet: sheet.clone() }));
-            let index = sheets.iter().position(|known| known.name == *sheet).unwrap_or_default();
-            let another = another.try_clone().map_err(|source| Error::Read { file: path.to_owned(), source })?;
-            form.unseen = inspected.unseen(format, another, sheet.clone(), index);
-            let others = candidates.iter().filter(|other| *other != sheet && !blank.contains(other));
-            let others: Vec<String> = others.cloned().collect();
+            let mut form = Form { sheet: Some(name.clone()), counts, must_be_named: *must_be_named, ..form.clone() };
+            form.notes.extend((!is_visible).then(|| ImportNote::HiddenSheet { sheet: name.clone() }));
+            let others = candidates.iter().filter(|other| **other != index && !blank.contains(other));
+            let others: Vec<String> = others.map(|other| sheets[*other].name.clone()).collect();
             form.notes.extend((!others.is_empty()).then_some(ImportNote::OtherSheets { sheets: others }));
             match then(&mut rows, form) {
                 // This sheet is a cover or instructions.
@@ -122,71 +117,68 @@ pub(super) fn with_rows(
     }
     Err(match without_numbers {
         Some(Error::NoNumberColumn { file, columns, .. }) => {
-            Error::NoNumberColumn { file, columns, sheets: candidates.clone() }
+            let sheets = candidates.iter().map(|index| sheets[*index].name.clone()).collect();
+            Error::NoNumberColumn { file, columns, sheets }
         }
         Some(_) | None => Error::Empty { file: path.to_owned() },
     })
 }
 
-/// What the inspection of a book has found about its sheets.
-enum Inspected {
-    /// The sheet is inspected by another thread while it is read.
-    Beside,
-    InOrder(Vec<Unseen>),
-    Named(Vec<(String, Unseen)>),
-}
-
-/// Inspects a book before it is opened; `None` if it needs too much memory.
-///
-/// A small book may request any amount of memory and time.
-fn inspect(path: &Path, format: Format, file: &mut File) -> Result<Option<Inspected>, Error> {
-    let unreadable = |source| Error::Read { file: path.to_owned(), source };
-    let is_light = |file: &mut File| !package::is_too_heavy(format, file);
-    Ok(match format {
-        Format::Xlsx | Format::Xlsb => is_light(file).then_some(Inspected::Beside),
-        Format::Ods => is_light(file).then(|| document::inspect(file)).flatten().map(Inspected::Named),
-        Format::Xls => match compound::open(file).map_err(unreadable)? {
-            Found::Container(mut container) => {
-                let book = container.stream(&["Workbook", "Book"]).map_err(unreadable)?;
-                records::inspect(&book.unwrap_or_default()).map(Inspected::InOrder)
-            }
-            Found::Endless => {
-                let source = "its list of sectors has no end".into();
-                return Err(Error::NotSpreadsheet { file: path.to_owned(), source });
-            }
-            Found::Other => Some(Inspected::InOrder(Vec::new())),
-        },
-    })
-}
-
-impl Inspected {
-    fn unseen(&self, format: Format, file: File, sheet: String, index: usize) -> Background<Unseen> {
-        let known = match self {
-            Self::Beside => {
-                return Background::planned("audience unseen", move || package::unseen(format, file, &sheet));
-            }
-            Self::InOrder(all) => all.get(index).copied(),
-            Self::Named(all) => all.iter().find(|(name, _)| *name == sheet).map(|(_, unseen)| *unseen),
-        };
-        Background::known(known.unwrap_or_default())
+/// Why a sheet cannot be read after a row.
+fn broken(path: &Path, sheet: &str, after_row: u64, failed: Failed) -> Error {
+    match failed {
+        Failed::Broken(source) => Error::Sheet { file: path.to_owned(), sheet: sheet.to_owned(), after_row, source },
+        failed => refusal(path, failed),
     }
 }
 
-/// The sheets to try, in order: visible sheets first.
-fn candidates(path: &Path, sheets: &[calamine::Sheet], choice: Option<&SheetChoice>) -> Result<Vec<String>, Error> {
+fn refusal(path: &Path, failed: Failed) -> Error {
+    let file = path.to_owned();
+    match failed {
+        Failed::Locked => Error::Locked { file },
+        Failed::TooHeavy => Error::TooHeavy { file },
+        Failed::Bomb => Error::Bomb { file, times: GROWTH_MAX },
+        Failed::Broken(source) => Error::NotSpreadsheet { file, source },
+    }
+}
+
+/// Inspects a book of a format that is read whole. Returns what is not shown of each of its worksheets.
+///
+/// A small book may request any amount of memory and time.
+fn inspect(path: &Path, file: &mut File) -> Result<Vec<Unseen>, Error> {
+    let unreadable = |source| Error::Read { file: path.to_owned(), source };
+    let bytes = file.metadata().map_err(unreadable)?.len();
+    if bytes > records::FILE_MAX {
+        return Err(Error::TooLarge { file: path.to_owned(), max: records::FILE_MAX });
+    }
+    let inspected = match compound::open(file).map_err(unreadable)? {
+        Found::Container(mut container) => {
+            let book = container.stream(&["Workbook", "Book"]).map_err(unreadable)?;
+            records::inspect(&book.unwrap_or_default(), bytes)
+        }
+        Found::Endless => {
+            let source = "its list of sectors has no end".into();
+            return Err(Error::NotSpreadsheet { file: path.to_owned(), source });
+        }
+        Found::Other => Some(Vec::new()),
+    };
+    inspected.ok_or_else(|| Error::TooHeavy { file: path.to_owned() })
+}
+
+/// The sheets to try, by their places and in order: visible sheets first.
+fn candidates(path: &Path, sheets: &[Sheet], choice: Option<&SheetChoice>) -> Result<Vec<usize>, Error> {
+    let place = |is_chosen: &dyn Fn(&Sheet) -> bool| sheets.iter().position(is_chosen);
     let found = match choice {
         None => {
-            let visible =
-                |wanted: bool| sheets.iter().filter(move |sheet| (sheet.visible == SheetVisible::Visible) == wanted);
-            return Ok(visible(true).chain(visible(false)).map(|sheet| sheet.name.clone()).collect());
+            let (visible, hidden): (Vec<usize>, Vec<usize>) =
+                (0..sheets.len()).partition(|index| sheets[*index].is_visible);
+            return Ok([visible, hidden].concat());
         }
-        Some(SheetChoice::Named(name)) => {
-            let exactly = sheets.iter().find(|sheet| sheet.name == *name);
-            exactly.or_else(|| sheets.iter().find(|sheet| sheet.name.trim().eq_ignore_ascii_case(name.trim())))
-        }
-        Some(SheetChoice::Numbered(number)) => number.checked_sub(1).and_then(|index| sheets.get(index)),
+        Some(SheetChoice::Named(name)) => place(&|sheet| sheet.name == *name)
+            .or_else(|| place(&|sheet| sheet.name.trim().eq_ignore_ascii_case(name.trim()))),
+        Some(SheetChoice::Numbered(number)) => number.checked_sub(1).filter(|index| *index < sheets.len()),
     };
-    found.map(|sheet| vec![sheet.name.clone()]).ok_or_else(|| Error::NoSuchSheet {
+    found.map(|index| vec![index]).ok_or_else(|| Error::NoSuchSheet {
         file: path.to_owned(),
         sheets: sheets.iter().map(|sheet| sheet.name.clone()).collect(),
     })

@@ -1,154 +1,131 @@
-//! Inspects the ZIP package of a spreadsheet: whether it fits into memory, and what its program does not show of a sheet.
+//! The ZIP package of a spreadsheet: its parts, each with a limit to what it unpacks to.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::rc::Rc;
 
-use memchr::{memchr, memmem};
 use zip::ZipArchive;
+use zip::read::ZipFile;
 
-use super::xml::{attribute, name, tags, unescaped};
-use super::{Format, Unseen, binary, document};
+use super::failed::Failed;
+use super::xml::{Token, Xml, local, unescaped};
+use crate::audience::decode::Tracked;
+use crate::audience::open::unpacked_max;
 
-/// Unpacked bytes of the parts that are held in memory whole: shared texts, and documents that do not stream.
-pub(super) const WHOLE_MAX: u64 = 512 << 20;
-/// The largest possible ratio of unpacked to packed bytes.
-const RATIO_MAX: u64 = 1_032;
-/// Cells of a document that is held in memory whole.
-pub(super) const CELLS_MAX: u64 = 20_000_000;
+type Input = BufReader<Tracked>;
 
-/// Whether the parts that must be held in memory whole are too large.
-///
-/// A part that cannot be read is left to the reader, which refuses it.
-pub(super) fn is_too_heavy(format: Format, file: &mut File) -> bool {
-    is_larger_than(format, file, WHOLE_MAX)
+/// An open package.
+pub(super) struct Package {
+    archive: ZipArchive<Input>,
+    bytes: u64,
 }
 
-fn is_larger_than(format: Format, file: &mut File, max: u64) -> bool {
-    let is_streamed = |name: &str| match format {
-        Format::Xlsx | Format::Xlsb => name.starts_with("xl/worksheets/") && !holds_texts(name),
-        Format::Xls => false,
-        // `document::inspect` checks this part more closely than by its size.
-        Format::Ods => name == document::PART,
-    };
-    let Ok(mut archive) = ZipArchive::new(BufReader::new(file)) else { return false };
-    let mut left = max;
-    for index in 0..archive.len() {
-        let Ok(mut part) = archive.by_index(index) else { continue };
-        let name = part.name().map(|name| name.into_owned()).unwrap_or_default();
-        if is_streamed(name.trim_start_matches('/')) {
-            continue;
-        }
-        if holds_texts(&name) && texts(&mut part) > CELLS_MAX {
-            return true;
-        }
-        let packed = part.compressed_size();
-        drop(part);
-        // The declared size of a part cannot be trusted.
-        if packed.saturating_mul(RATIO_MAX) > left {
-            let Ok(mut part) = archive.by_index(index) else { continue };
-            let bytes = io::copy(&mut (&mut part).take(left + 1), &mut io::sink()).unwrap_or(0);
-            match left.checked_sub(bytes) {
-                Some(rest) => left = rest,
-                None => return true,
+impl Package {
+    /// Opens a package. Also returns the position up to which the file is read.
+    pub(super) fn open(file: File) -> Result<(Self, Rc<Cell<u64>>), Failed> {
+        let bytes = file.metadata()?.len();
+        let (file, at) = Tracked::new(file);
+        let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| Failed::Broken(error.into()))?;
+        Ok((Self { archive, bytes }, at))
+    }
+
+    /// Opens a part; `None` if there is none of this name. Case, kind of slashes and a slash at the beginning are ignored.
+    pub(super) fn part(&mut self, path: &str) -> Result<Option<Part<'_>>, Failed> {
+        let plain = |name: &str| name.replace('\\', "/").trim_start_matches('/').to_ascii_lowercase();
+        let index = self.archive.index_for_name(path).or_else(|| {
+            let path = plain(path);
+            (0..self.archive.len())
+                .find(|index| matches!(self.archive.name_for_index(*index), Some(Ok(name)) if plain(&name) == path))
+        });
+        let Some(index) = index else { return Ok(None) };
+        let inner = self.archive.by_index(index).map_err(|error| Failed::Broken(error.into()))?;
+        // The packed size is only declared.
+        let left = unpacked_max(inner.compressed_size().min(self.bytes));
+        Ok(Some(Part { inner, left }))
+    }
+
+    /// Opens a part that must exist.
+    pub(super) fn known_part(&mut self, path: &str) -> Result<Part<'_>, Failed> {
+        self.part(path)?.ok_or_else(|| Failed::Broken(format!("it has no part {path}").into()))
+    }
+
+    /// Opens a part as a document.
+    pub(super) fn document(&mut self, path: &str) -> Result<Option<Xml<'_>>, Failed> {
+        Ok(match self.part(path)? {
+            Some(part) => Some(Xml::new(part)?),
+            None => None,
+        })
+    }
+
+    /// The relations of a part, in order.
+    pub(super) fn relations(&mut self, of: &str, budget: &mut Budget) -> Result<Vec<Relation>, Failed> {
+        let (folder, name) = of.rsplit_once('/').map_or(("", of), |(folder, name)| (folder, name));
+        let folder = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let mut relations = Vec::new();
+        let Some(mut document) = self.document(&format!("{folder}_rels/{name}.rels"))? else { return Ok(relations) };
+        while let Some(token) = document.next()? {
+            let Token::Open(tag) = token else { continue };
+            if local(tag.name) != b"Relationship" {
+                continue;
             }
+            let text = |name| tag.attribute(name).map(unescaped).unwrap_or_default();
+            let (id, kind, target) = (text("Id"), text("Type"), text("Target"));
+            budget.spend(id.len() + kind.len() + target.len())?;
+            let target = match target.strip_prefix('/') {
+                Some(whole) => whole.to_owned(),
+                None => format!("{folder}{target}"),
+            };
+            let kind = kind.rsplit('/').next().unwrap_or_default().to_owned();
+            relations.push(Relation { id, kind, target });
         }
-    }
-    false
-}
-
-/// Whether a part holds the shared texts of cells, in whichever folder it is.
-fn holds_texts(part: &str) -> bool {
-    let part = part.to_ascii_lowercase();
-    part.ends_with("sharedstrings.xml") || part.ends_with("sharedstrings.bin")
-}
-
-/// The number of texts that a part declares: the reader allocates that many.
-fn texts(part: &mut dyn Read) -> u64 {
-    let mut declared = 0;
-    let read = tags(part, &mut |tag, _| {
-        let is_table = name(tag) == b"sst" || name(tag).ends_with(b":sst");
-        declared =
-            attribute(tag, "uniqueCount").filter(|_| is_table).map_or(0, |count| count.parse().unwrap_or(u64::MAX));
-        !is_table
-    });
-    read.map_or(0, |()| declared)
-}
-
-/// Finds the hidden rows and merged areas of a sheet, while its reader reads it.
-pub(super) fn unseen(format: Format, file: File, sheet: &str) -> io::Result<Unseen> {
-    let mut archive = ZipArchive::new(BufReader::new(file))?;
-    let Some(part) = part_of(format, &mut archive, sheet)? else { return Ok(Unseen::default()) };
-    let mut part = archive.by_name(&part)?;
-    if format == Format::Xlsb {
-        return binary::unseen(&mut part);
-    }
-    let mut unseen = Unseen::default();
-    windows(&mut part, &mut |text, end| {
-        for at in memmem::find_iter(text, b"<row ").take_while(|at| *at < end) {
-            let tag = tag_at(text, at);
-            let is_hidden = attribute(tag, "hidden").is_some_and(|hidden| hidden == "1" || hidden == "true");
-            unseen.hidden_rows += u64::from(is_hidden);
-        }
-        for at in memmem::find_iter(text, b"<mergeCell ").take_while(|at| *at < end) {
-            let area = attribute(tag_at(text, at), "ref").unwrap_or_default();
-            let row = |cell: &str| cell.trim_start_matches(|char: char| !char.is_ascii_digit()).to_owned();
-            unseen.merged += u64::from(area.split_once(':').is_some_and(|(from, to)| row(from) != row(to)));
-        }
-    })?;
-    Ok(unseen)
-}
-
-/// The part that holds a sheet. The book maps the sheet's name to an id, and its relations map the id to the part.
-fn part_of(format: Format, archive: &mut ZipArchive<BufReader<File>>, sheet: &str) -> io::Result<Option<String>> {
-    let (id, relations) = match format {
-        Format::Xlsb => {
-            let id = binary::relation(&mut archive.by_name("xl/workbook.bin")?, sheet)?;
-            (id, "xl/_rels/workbook.bin.rels")
-        }
-        Format::Xlsx | Format::Xls | Format::Ods => {
-            let mut id = None;
-            tags(&mut archive.by_name("xl/workbook.xml")?, &mut |tag, _| {
-                if name(tag) == b"sheet" && attribute(tag, "name").is_some_and(|known| unescaped(known) == sheet) {
-                    id = attribute(tag, "r:id").map(str::to_owned);
-                }
-                id.is_none()
-            })?;
-            (id, "xl/_rels/workbook.xml.rels")
-        }
-    };
-    let Some(id) = id else { return Ok(None) };
-    let mut target = None;
-    tags(&mut archive.by_name(relations)?, &mut |tag, _| {
-        if attribute(tag, "Id") == Some(&id) {
-            target = attribute(tag, "Target").map(str::to_owned);
-        }
-        target.is_none()
-    })?;
-    Ok(target.map(|target| match target.strip_prefix('/') {
-        Some(whole) => whole.to_owned(),
-        None => format!("xl/{target}"),
-    }))
-}
-
-/// Calls `visit` with overlapping pieces of the input and an end for each: a tag that begins before the end is complete.
-fn windows(input: &mut dyn Read, visit: &mut dyn FnMut(&[u8], usize)) -> io::Result<()> {
-    const PIECE: usize = 256 * 1024;
-    const OVERLAP: usize = 4 * 1024;
-    let mut text = Vec::with_capacity(PIECE + OVERLAP);
-    loop {
-        let more = (&mut *input).take(PIECE as u64).read_to_end(&mut text)?;
-        let end = if more == 0 { text.len() } else { text.len().saturating_sub(OVERLAP) };
-        visit(&text, end);
-        if more == 0 {
-            return Ok(());
-        }
-        text.drain(..end);
+        Ok(relations)
     }
 }
 
-fn tag_at(text: &[u8], at: usize) -> &[u8] {
-    let text = &text[at + 1..];
-    &text[..memchr(b'>', text).unwrap_or(text.len())]
+/// A relation of one part to another.
+pub(super) struct Relation {
+    pub(super) id: String,
+    /// The last word of its type.
+    pub(super) kind: String,
+    /// The path of the other part.
+    pub(super) target: String,
+}
+
+/// Bytes that may be kept of what describes a book: names, relations and formats. No book that is used reaches it.
+#[derive(Debug)]
+pub(super) struct Budget(usize);
+
+impl Budget {
+    pub(super) const fn new() -> Self {
+        Self(8 << 20)
+    }
+
+    /// Takes room for a thing with this much text.
+    pub(super) fn spend(&mut self, text: usize) -> Result<(), Failed> {
+        const THING: usize = 64;
+        self.0 = self.0.checked_sub(text.saturating_add(THING)).ok_or(Failed::TooHeavy)?;
+        Ok(())
+    }
+}
+
+/// A part that is being unpacked. Reading beyond its limit is an error.
+pub(super) struct Part<'a> {
+    inner: ZipFile<'a, Input>,
+    left: u64,
+}
+
+/// A part unpacks to more than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("a part unpacks to too many times its size")]
+pub(super) struct Grown;
+
+impl Read for Part<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(count as u64).ok_or_else(|| io::Error::other(Grown))?;
+        Ok(count)
+    }
 }
 
 #[cfg(test)]
@@ -158,42 +135,39 @@ mod tests {
     use super::super::made::zipped;
     use super::*;
 
-    fn file(parts: &[(&str, &[u8])]) -> File {
+    fn package(parts: &[(&str, &[u8])]) -> Package {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&zipped(parts)).unwrap();
-        file
+        Package::open(file).ok().unwrap().0
     }
 
     #[test]
-    fn parts_held_in_memory_have_a_limit_and_streamed_parts_have_none() {
-        let zeros = vec![0; 4 << 20];
-        let heavy = |format, part: &str| is_larger_than(format, &mut file(&[("a", b"a"), (part, &zeros)]), 3 << 20);
-        assert!(heavy(Format::Xlsx, "xl/sharedStrings.xml"));
-        assert!(heavy(Format::Xlsb, "xl/sharedStrings.bin"));
-        assert!(heavy(Format::Xlsx, "xl/worksheets/sharedStrings.xml"));
-        assert!(heavy(Format::Ods, "styles.xml"));
-        assert!(!heavy(Format::Xlsx, "xl/worksheets/sheet1.xml"));
-        assert!(!is_larger_than(Format::Xlsx, &mut file(&[("xl/sharedStrings.xml", &zeros)]), 5 << 20));
+    fn a_part_is_found_however_its_path_is_written() {
+        let mut package = package(&[("xl\\Workbook.xml", b"a"), ("b", b"b")]);
+        for path in ["xl/workbook.xml", "/xl/workbook.xml", "XL/WORKBOOK.XML", "xl\\Workbook.xml"] {
+            assert!(package.part(path).ok().unwrap().is_some(), "{path}");
+        }
+        assert!(package.part("workbook.xml").ok().unwrap().is_none());
     }
 
     #[test]
-    fn a_table_that_declares_too_many_shared_texts_is_refused() {
-        let heavy = |head: &str| is_too_heavy(Format::Xlsx, &mut file(&[("xl/sharedStrings.xml", head.as_bytes())]));
-        assert!(!heavy("<sst count=\"9\" uniqueCount=\"2\"><si/><si/></sst>") && !heavy("<sst><si/></sst>"));
-        assert!(heavy("<?xml?><x:sst uniqueCount=\"99999999999\"></x:sst>"));
-        assert!(heavy("<sst uniqueCount=\"99999999999999999999999\">"));
+    fn each_part_may_unpack_to_a_hundred_times_its_size() {
+        let zeros = vec![0; 65 << 20];
+        let mut package = package(&[("large", &zeros), ("small", &zeros[..1 << 20])]);
+        let mut read = |part: &str| io::copy(&mut package.known_part(part).ok().unwrap(), &mut io::sink());
+        assert_eq!(read("small").unwrap(), 1 << 20, "a small part may grow more");
+        assert!(matches!(Failed::from(read("large").unwrap_err()), Failed::Bomb));
     }
 
     #[test]
-    fn a_tag_across_two_pieces_is_seen_once() {
-        let text = "x".repeat(256 * 1024 - 3) + "<row hidden=\"1\">" + &"y".repeat(300 * 1024) + "<row >";
-        let mut rows = Vec::new();
-        windows(&mut text.as_bytes(), &mut |text, end| {
-            rows.extend(
-                memmem::find_iter(text, b"<row ").take_while(|at| *at < end).map(|at| tag_at(text, at).to_vec()),
-            );
-        })
-        .unwrap();
-        assert_eq!(rows, [b"row hidden=\"1\"".to_vec(), b"row ".to_vec()]);
+    fn relations_name_whole_paths() {
+        let relations = b"<Relationships><Relationship Id='a' Type='http://x/worksheet' Target='sheets/1.xml'/>\
+            <x:Relationship Id='b' Target='/other&amp;.xml'/></Relationships>";
+        let mut package = package(&[("xl/_rels/book.xml.rels", relations)]);
+        let found = package.relations("xl/book.xml", &mut Budget::new()).ok().unwrap();
+        let found: Vec<_> = found.iter().map(|of| (of.id.as_str(), of.kind.as_str(), of.target.as_str())).collect();
+        assert_eq!(found, [("a", "worksheet", "xl/sheets/1.xml"), ("b", "", "other&.xml")]);
+        assert!(package.relations("none", &mut Budget::new()).ok().unwrap().is_empty());
+        assert!(matches!(package.relations("xl/book.xml", &mut Budget(100)), Err(Failed::TooHeavy)));
     }
 }

@@ -3,9 +3,27 @@
 //! The reader holds the whole book and allocates whatever the book declares. A few damaged bytes can request more memory
 //! than there is.
 
-use super::Unseen;
 use super::compound::{u16_at, u32_at};
-use super::package::{CELLS_MAX, WHOLE_MAX};
+
+/// The largest file of this format.
+pub(super) const FILE_MAX: u64 = 100 << 20;
+/// What reading a file of up to 32 MiB may take, and a larger one for each of its bytes.
+const MEMORY_MAX: u64 = 240 << 20;
+const SMALL_FILE: u64 = 32 << 20;
+const MEMORY_TIMES: u64 = 10;
+/// What the reader holds of each cell while it collects them, and then of each place in the area of a sheet.
+const COLLECTED_BYTES: u64 = 64;
+const PLACED_BYTES: u64 = 24;
+/// What it holds of each character, in two copies.
+const CHARACTER_BYTES: u64 = 6;
+
+/// What a spreadsheet program does not show of a sheet, or shows differently.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Unseen {
+    pub(super) hidden_rows: u64,
+    /// Merged areas of several rows.
+    pub(super) merged: u64,
+}
 
 /// Limits of the format.
 const ROWS_MAX: u64 = 1 << 16;
@@ -23,6 +41,8 @@ const SHARED_TEXT: u16 = 0x00fd;
 const ROW: u16 = 0x0208;
 const MERGED: u16 = 0x00e5;
 const SEVERAL_NUMBERS: u16 = 0x00bd;
+/// The text that a formula gives.
+const RESULT_TEXT: u16 = 0x0207;
 /// Records of one cell: formula, label with runs, number, label, boolean, short number.
 const CELLS: [u16; 6] = [0x0006, 0x00d6, 0x0203, 0x0204, 0x0205, 0x027e];
 
@@ -56,8 +76,8 @@ fn first(stream: &[u8]) -> Option<(u16, &[u8], &[u8])> {
 
 /// Returns what is not shown of each sheet, in order; `None` if reading the book costs too much.
 ///
-/// That is a book that needs too much memory, or one whose sheets share the same records.
-pub(super) fn inspect(book: &[u8]) -> Option<Vec<Unseen>> {
+/// That is a book that needs too much memory, or one whose sheets share the same records. `file` is the size of its file.
+pub(super) fn inspect(book: &[u8], file: u64) -> Option<Vec<Unseen>> {
     let (mut sheets, mut texts) = (Vec::new(), Vec::new());
     for record in records(book).take_while(|record| record.kind != END) {
         match record.kind {
@@ -66,7 +86,9 @@ pub(super) fn inspect(book: &[u8]) -> Option<Vec<Unseen>> {
             _ => {}
         }
     }
-    let mut scan = Scan::default();
+    let memory_max = if file <= SMALL_FILE { MEMORY_MAX } else { file.saturating_mul(MEMORY_TIMES) };
+    // The reader holds the file and the stream of the book, which it copies while that grows.
+    let mut scan = Scan { left: memory_max.checked_sub(3 * file)?, ..Scan::default() };
     let mut unseen = Vec::new();
     for (at, kind) in sheets {
         let sheet = usize::try_from(at).ok().and_then(|at| book.get(at..)).unwrap_or_default();
@@ -82,8 +104,8 @@ pub(super) fn inspect(book: &[u8]) -> Option<Vec<Unseen>> {
 /// Totals of the sheets so far.
 #[derive(Default)]
 struct Scan {
-    cells: u64,
-    text: u64,
+    /// Memory that the sheets may still take.
+    left: u64,
     /// Bytes of records that were walked through.
     bytes: u64,
 }
@@ -92,6 +114,7 @@ impl Scan {
     /// Adds a sheet; `None` if the total is then too large.
     fn add_sheet(&mut self, sheet: &[u8], texts: &[u16]) -> Option<Unseen> {
         let (mut depth, mut area, mut unseen) = (0_u32, Area::default(), Unseen::default());
+        let (mut filled, mut characters) = (0_u64, 0_u64);
         for Record { kind, data, more } in records(sheet) {
             self.bytes += (data.len() + more.iter().map(|more| more.len()).sum::<usize>()) as u64 + 4;
             match kind {
@@ -104,9 +127,14 @@ impl Scan {
                 SHARED_TEXT if data.len() >= 10 => {
                     area.add(data, 0);
                     let text = usize::try_from(u32_at(data, 6)).ok().and_then(|index| texts.get(index));
-                    self.text += text.map_or(0, |length| u64::from(*length));
+                    characters += text.map_or(0, |length| u64::from(*length));
+                    filled += 1;
                 }
-                SEVERAL_NUMBERS => area.add(data, (data.len().saturating_sub(6) / 6).saturating_sub(1)),
+                SEVERAL_NUMBERS => {
+                    let more = (data.len().saturating_sub(6) / 6).saturating_sub(1);
+                    area.add(data, more);
+                    filled += more as u64 + 1;
+                }
                 // A row without columns holds nothing.
                 ROW if data.len() >= 14 && u16_at(data, 2) < u16_at(data, 4) => {
                     unseen.hidden_rows += u64::from(data[12] & 0x20 != 0);
@@ -115,12 +143,22 @@ impl Scan {
                     let areas = data.get(2..).unwrap_or_default().as_chunks::<8>().0.iter();
                     unseen.merged += areas.filter(|area| u16_at(*area, 0) != u16_at(*area, 2)).count() as u64;
                 }
-                _ if CELLS.contains(&kind) => area.add(data, 0),
+                RESULT_TEXT => characters += data.len() as u64,
+                _ if CELLS.contains(&kind) => {
+                    area.add(data, 0);
+                    filled += 1;
+                    characters += data.len() as u64;
+                }
                 _ => {}
             }
         }
-        self.cells += area.cells();
-        (self.cells <= CELLS_MAX && self.text <= WHOLE_MAX).then_some(unseen)
+        // The cells are collected in a list that grows, then placed in the area, which is copied once.
+        let placed = area.cells().saturating_mul(PLACED_BYTES);
+        let collected = filled * COLLECTED_BYTES;
+        let memory = (collected + collected / 2).max(collected.saturating_add(placed)).max(2 * placed);
+        let memory = memory.saturating_add(characters * CHARACTER_BYTES);
+        self.left = self.left.checked_sub(memory)?;
+        Some(unseen)
     }
 }
 
@@ -243,13 +281,19 @@ mod tests {
         [head(at), begin.clone(), body.to_vec(), record(END, &[])].concat()
     }
 
+    /// What is not shown of a book in a small file.
+    fn inspected(book: &[u8]) -> Option<Vec<Unseen>> {
+        inspect(book, 0)
+    }
+
     fn heavy(body: &[Vec<u8>]) -> bool {
-        inspect(&book(&[], 1, &body.concat())).is_none()
+        inspected(&book(&[], 1, &body.concat())).is_none()
     }
 
     #[test]
     fn a_sheet_larger_than_the_format_allows_is_refused() {
-        assert!(!heavy(&[dimensions(0, 65_536, 256), number(0, 0), number(65_535, 255)]));
+        assert!(!heavy(&[dimensions(0, 65_536, 256), number(0, 0), number(65_535, 60)]));
+        assert!(heavy(&[number(0, 0), number(65_535, 255)]), "the reader holds the whole area");
         assert!(!heavy(&[dimensions(0, 0, 0)]));
         assert!(heavy(&[dimensions(0, 65_537, 1)]));
         assert!(heavy(&[dimensions(0, u32::MAX, 256)]));
@@ -257,7 +301,7 @@ mod tests {
         assert!(heavy(&[dimensions(9, 8, 1)]), "it ends before it begins");
         assert!(heavy(&[number(0, 0), number(65_535, 60_000)]));
         let several = |numbers: usize| record(SEVERAL_NUMBERS, &[at(0, 0), vec![0; 6 * numbers + 2]].concat());
-        assert!(heavy(&[several(400), number(65_535, 0)]) && !heavy(&[several(200), number(65_535, 0)]));
+        assert!(heavy(&[several(400), number(65_535, 0)]) && !heavy(&[several(40), number(65_535, 0)]));
     }
 
     #[test]
@@ -269,8 +313,8 @@ mod tests {
 
     #[test]
     fn sheets_that_share_their_records_are_refused() {
-        assert!(inspect(&book(&[], 1, &number(0, 0).repeat(1_000))).is_some());
-        assert!(inspect(&book(&[], 10, &number(0, 0).repeat(1_000))).is_none());
+        assert!(inspected(&book(&[], 1, &number(0, 0).repeat(1_000))).is_some());
+        assert!(inspected(&book(&[], 10, &number(0, 0).repeat(1_000))).is_none());
     }
 
     #[test]
@@ -285,8 +329,8 @@ mod tests {
         let table = records(&texts).next().unwrap();
         assert_eq!(lengths(&table), [40_000, 2]);
         let cells = |text: u32| (0..20_000).flat_map(|row| shared(row, text)).collect::<Vec<u8>>();
-        assert!(inspect(&book(&texts, 1, &cells(0))).is_none());
-        assert!(inspect(&book(&texts, 1, &cells(1))).is_some());
+        assert!(inspected(&book(&texts, 1, &cells(0))).is_none());
+        assert!(inspected(&book(&texts, 1, &cells(1))).is_some());
     }
 
     #[test]
@@ -295,13 +339,13 @@ mod tests {
             |columns: u8, flags: u8| record(ROW, &[&[0, 0, 0, 0, columns, 0][..], &[0; 6], &[flags, 1, 0, 0]].concat());
         let merged = record(MERGED, &[[2, 0, 0, 0, 0, 0, 0, 0, 1, 0], [1, 0, 3, 0, 0, 0, 0, 0, 0, 0]].concat()[..18]);
         let body = [row(3, 0x20), row(0, 0x20), row(3, 0), merged].concat();
-        assert_eq!(inspect(&book(&[], 1, &body)).unwrap(), [Unseen { hidden_rows: 1, merged: 1 }]);
+        assert_eq!(inspected(&book(&[], 1, &body)).unwrap(), [Unseen { hidden_rows: 1, merged: 1 }]);
     }
 
     #[test]
     fn a_broken_record_ends_the_inspection() {
         let whole = book(&[], 1, &number(0, 0).repeat(3));
-        assert!((0..whole.len()).all(|end| inspect(&whole[..end]).is_some()));
+        assert!((0..whole.len()).all(|end| inspected(&whole[..end]).is_some()));
         let text = record(TEXTS, &[&[0; 8][..], &9_u16.to_le_bytes(), &[13, 1, 0, 4, 0, 0, 0], b"abc"].concat());
         assert!(
             (0..text.len()).all(|end| records(&text[..end]).next().is_none_or(|record| lengths(&record).len() < 2))

@@ -6,22 +6,26 @@ use std::io::Write;
 use super::super::table::MAX_COLUMNS;
 use super::made::Value;
 use super::*;
-use crate::audience::block::Block;
+use crate::audience::block::{Block, Row};
 
-type Lines = Vec<(u64, Vec<String>)>;
+/// Follows the cells of a row of which text was left out.
+const CUT: &str = "(cut)";
+
+pub(super) type Lines = Vec<(u64, Vec<String>)>;
 
 /// The rows of the chosen sheet with their lines, and its form.
-fn read(bytes: &[u8], format: Format, choice: Option<&str>) -> Result<(Lines, Form), Error> {
+pub(super) fn read(bytes: &[u8], format: Format, choice: Option<&str>) -> Result<(Lines, Form), Error> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
-    let files = || Files { file: file.reopen().unwrap(), another: file.reopen().unwrap() };
     let choice = choice.map(|choice| choice.parse().unwrap());
     let mut read = None;
-    with_rows(Path::new("book"), files(), format, choice.as_ref(), &Form::default(), &mut |source, form| {
+    let form = Form { bytes_total: bytes.len() as u64, ..Form::default() };
+    with_rows(Path::new("book"), file.reopen().unwrap(), format, choice.as_ref(), &form, &mut |source, form| {
         let mut block = Block::default();
         while source.row(&mut block)? {}
         let rows = block.seal().unwrap();
-        let lines = rows.iter().map(|row| (row.line, row.cells().map(str::to_owned).collect())).collect();
+        let cells = |row: Row<'_>| row.cells().map(str::to_owned).chain(row.is_cut.then(|| CUT.to_owned())).collect();
+        let lines = rows.iter().map(|row| (row.line, cells(row))).collect();
         read = Some((lines, form));
         Ok(())
     })?;
@@ -108,8 +112,11 @@ fn hidden_rows_and_merged_areas_are_read_and_noted() {
 fn hidden_rows_and_merged_areas_are_found_in_each_format() {
     let cells = [&[Value::Text("Mobile")][..], &[Value::Text("+6581234567")], &[Value::Text("+6581234568")]];
     let binary = made::xlsb_with("People & co", &cells, &[1], &[(0, 1), (2, 2)]);
-    let unseen = |book: &[u8], format| read(book, format, None).unwrap().1.unseen.finish();
-    assert_eq!(unseen(&binary, Format::Xlsb), Some(Unseen { hidden_rows: 1, merged: 1 }));
+    let unseen = |book: &[u8], format| {
+        let counts = read(book, format, None).unwrap().1.counts;
+        (counts.hidden_rows(), counts.merged())
+    };
+    assert_eq!(unseen(&binary, Format::Xlsb), (1, 1));
     let row = |says: &str| {
         format!(
             "<table:table-row {says}><table:table-cell office:value-type='string'><text:p>x</text:p></table:table-cell></table:table-row>"
@@ -117,9 +124,9 @@ fn hidden_rows_and_merged_areas_are_found_in_each_format() {
     };
     let table = |name: &str, says: &str| format!("<table:table table:name='{name}'>{}</table:table>", row(says));
     let document = made::ods(&(table("People", "table:visibility='collapse'") + &table("More", "")));
-    assert_eq!(unseen(&document, Format::Ods), Some(Unseen { hidden_rows: 1, merged: 0 }));
+    assert_eq!(unseen(&document, Format::Ods), (1, 0));
     let old = include_bytes!("../../../samples/recipients.xls");
-    assert_eq!(unseen(old, Format::Xls), Some(Unseen::default()));
+    assert_eq!(unseen(old, Format::Xls), (0, 0));
 }
 
 #[test]
@@ -234,11 +241,85 @@ fn an_open_document_is_read_like_any_other() {
 
 #[test]
 fn a_large_book_of_a_format_that_is_read_whole_is_refused() {
-    let form = Form { bytes_total: 30 << 20, ..Form::default() };
-    let file = || tempfile::tempfile().unwrap();
-    let files = Files { file: file(), another: file() };
-    let refused = with_rows(Path::new("book"), files, Format::Ods, None, &form, &mut |_, _| Ok(()));
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(101 << 20).unwrap();
+    let refused = with_rows(Path::new("book"), file, Format::Xls, None, &Form::default(), &mut |_, _| Ok(()));
     assert!(matches!(refused, Err(Error::TooLarge { .. })));
+}
+
+/// A package with one sheet, and with texts that its cells may share.
+fn package(sheet: &str, texts: &str) -> Vec<u8> {
+    let relations =
+        "<Relationships><Relationship Id='s' Type='http://x/worksheet' Target='sheet.xml'/></Relationships>";
+    made::zipped(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("xl/workbook.xml", b"<workbook><sheets><sheet name='A' r:id='s'/></sheets></workbook>"),
+        ("xl/_rels/workbook.xml.rels", relations.as_bytes()),
+        ("xl/sharedStrings.xml", format!("<sst>{texts}</sst>").as_bytes()),
+        ("xl/sheet.xml", format!("<worksheet><sheetData>{sheet}</sheetData></worksheet>").as_bytes()),
+    ])
+}
+
+#[test]
+fn each_form_of_a_cell_is_read() {
+    let sheet = "<row><c><v>1</v></c><c t='n'><f>A1&lt;2</f><v> 1.50 </v></c><c t='str'><v>a&amp;_x000D__x0041_</v></c></row>        <row r='3'><c r='B3' t='s'><v>1</v></c><c t='s'><v>0</v></c><c r='D3' t='b'><v>1</v></c><c t='e'><v>#N/A</v></c>        <c t='d'><v>2025-12-09</v></c><c t='s'><v/></c><c r='AA3'><v>+65</v></c></row>        <x:row r='4'><x:c r='A4' t='inlineStr'><v>no</v><x:is><x:r><x:t xml:space='preserve'>a </x:t></x:r><x:r><x:t> b\r\nc         </x:t></x:r><rPh><t>spoken</t></rPh></x:is></x:c></x:row>";
+    let texts = "<si/><si><t> Ann<![CDATA[ & co]]></t></si>";
+    let (rows, form) = read(&package(sheet, texts), Format::Xlsx, None).unwrap();
+    let far = ["", "Ann & co", "", "TRUE", "", "2025-12-09"].iter().chain(&[""; 20]).chain(&["+65"]).copied();
+    let expected = [row(1, &["1", "1.5", "a&\rA"]), row(3, &far.collect::<Vec<_>>()), row(4, &["a b\nc"])];
+    assert_eq!((rows, form.counts.errors()), (expected.to_vec(), 1));
+}
+
+#[test]
+fn a_cell_over_its_limit_marks_its_row_in_each_format() {
+    let (most, more) = ("x".repeat(32_767), "x".repeat(32_768));
+    let runs = format!("<is>{}</is>", "<r><t>xxxxxxxxxx</t></r>".repeat(3_300));
+    let sheet = format!(
+        "<row><c t='inlineStr'><is><t>{most}</t></is></c></row><row><c t='inlineStr'><is><t>{more}</t></is></c></row>         <row><c t='s'><v>0</v></c></row><row><c t='inlineStr'>{runs}</c></row><row><c t='str'><v>{more}</v></c></row>         <row><c t='str'><v>short</v></c></row>"
+    );
+    let short = |text: &str| text.chars().take(9).collect::<String>();
+    let marks = |rows: &Lines| {
+        let mark = |(_, cells): &(u64, Vec<String>)| (short(&cells[0]), cells.last().is_some_and(|last| last == CUT));
+        rows.iter().map(mark).collect::<Vec<_>>()
+    };
+    let (whole, cut, last) = (("xxxxxxxxx".into(), false), ("xxxxxxxxx".into(), true), ("short".into(), false));
+    let of_package = read(&package(&sheet, &format!("<si><t>{more}</t></si>")), Format::Xlsx, None).unwrap().0;
+    let expected: [(String, bool); 6] =
+        [whole.clone(), cut.clone(), cut.clone(), cut.clone(), cut.clone(), last.clone()];
+    assert_eq!(marks(&of_package), expected);
+    let endless = "x".repeat(1 << 20);
+    let texts = [&[Value::Text(&most)][..], &[Value::Text(&more)], &[Value::Text(&endless)], &[Value::Text("short")]];
+    let of_binary = read(&made::xlsb("A", &texts), Format::Xlsb, None).unwrap().0;
+    assert_eq!(marks(&of_binary), [whole, cut.clone(), cut, last]);
+}
+
+#[test]
+fn a_row_over_its_limit_is_marked_and_the_next_is_read() {
+    let texts = format!("<si><t>{}</t></si>", "x".repeat(30_000));
+    let sheet = format!("<row>{}</row><row><c><v>7</v></c></row>", "<c t='s'><v>0</v></c>".repeat(40));
+    let (rows, _) = read(&package(&sheet, &texts), Format::Xlsx, None).unwrap();
+    let text: usize = rows[0].1.iter().map(String::len).sum();
+    assert!(rows[0].1.last().unwrap() == CUT && text < 1 << 20, "{text}");
+    assert_eq!(rows[1], row(2, &["7"]));
+}
+
+#[test]
+fn texts_that_cells_repeat_too_often_are_refused() {
+    let texts = format!("<si><t>{}</t></si>", "x".repeat(30_000));
+    let rows = "<row><c t='s'><v>0</v></c></row>".repeat(3_000);
+    assert!(matches!(read(&package(&rows, &texts), Format::Xlsx, None), Err(Error::Bomb { .. })));
+    let cell = "<table:table-cell table:number-columns-repeated='100' office:value='1'/>";
+    let table = format!(
+        "<table:table table:name='A'><table:table-row table:number-rows-repeated='1000000'>{cell}</table:table-row></table:table>"
+    );
+    assert!(matches!(read(&made::ods(&table), Format::Ods, None), Err(Error::Bomb { .. })));
+}
+
+#[test]
+fn a_tag_without_an_end_refuses_the_file() {
+    for sheet in [format!("<row><c a='{}'/></row>", "x".repeat(2 << 20)), "<row><c><v>1</v></c".to_owned()] {
+        assert!(matches!(read(&package(&sheet, ""), Format::Xlsx, None), Err(Error::Sheet { .. })));
+    }
 }
 
 #[test]
