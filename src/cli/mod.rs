@@ -47,6 +47,7 @@ mod simulate;
 mod subscription;
 mod table;
 mod template;
+mod uploads;
 mod usage;
 mod watch;
 mod webhooks;
@@ -148,6 +149,9 @@ enum Command {
     /// Configuration: show each value in effect with its source, or check it.
     #[command(subcommand)]
     Config(config::Command),
+    /// Uploaded recipient files: list, delete, also while no server runs.
+    #[command(subcommand)]
+    Upload(uploads::Command),
     /// Webhooks that Volley sends: create subscriptions, list deliveries, resend them.
     #[command(subcommand)]
     Subscription(subscription::Command),
@@ -279,6 +283,7 @@ impl Cli {
             Command::Backup(args) => backup::run(args, &context()?).await,
             Command::Bench(command) => bench::run(command).await,
             Command::Config(command) => config::run(&command, &context()?),
+            Command::Upload(command) => uploads::run(command, &context()?).await,
             Command::Subscription(command) => subscription::run(command, &context()?).await,
             Command::Doctor(args) => doctor::run(args, context()).await,
             Command::Completions(args) => shell::completions(&args),

@@ -164,6 +164,14 @@ pub enum EventKind {
     DiskFreed {
         free_mib: u64,
     },
+    /// A server crashed each time while it imported an upload, so the import has failed.
+    ImportGivenUp {
+        upload: String,
+        file: String,
+        /// The audience that it would have become, or joined.
+        audience: String,
+        crashes: u32,
+    },
 
     // Opt-outs and the provider's account.
     /// A recipient whose number is not known asked for no more messages.

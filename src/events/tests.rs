@@ -67,6 +67,12 @@ pub(crate) fn kinds() -> Vec<EventKind> {
         EventKind::AskingDone,
         EventKind::DiskFilling { free_mib: 212 },
         EventKind::DiskFreed { free_mib: 9_001 },
+        EventKind::ImportGivenUp {
+            upload: "upl_1".into(),
+            file: "customers.xlsx".into(),
+            audience: "customers".into(),
+            crashes: 2,
+        },
         EventKind::TemplatesNotFetched,
         EventKind::SubscriptionCreated,
         EventKind::SubscriptionEnabled,

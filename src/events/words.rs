@@ -148,6 +148,10 @@ impl Event {
             EventKind::DiskFreed { free_mib } => {
                 format!("the disk of the database has space again: {} MiB", grouped(*free_mib))
             }
+            EventKind::ImportGivenUp { upload, file, audience, crashes } => format!(
+                "gave up the import of {file} into the audience {audience} (upload {upload}): the server was killed, or \
+                 crashed, {crashes} times during it"
+            ),
             EventKind::OptOutUnidentified { channel: Some(channel) } => format!(
                 "a recipient on {channel} whose number is unknown opted out; the id is opted out at once, and a number as \
                  soon as it is known with the id"

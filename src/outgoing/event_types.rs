@@ -74,6 +74,7 @@ pub const EVENT_TYPES: &[EventType] = &[
     told("server.certificate_rejected", "the file of the certificate cannot be used; the former one stays in use"),
     told("disk.filling", "the disk of the database has little space left"),
     told("disk.freed", "the disk of the database has space again"),
+    told("import.given_up", "the server crashed twice while it imported an upload, which has failed"),
     told("subscription.created", "a subscription was created"),
     told("subscription.enabled", "a subscription was enabled"),
     told(
@@ -137,6 +138,7 @@ pub(super) fn of_event(event: &Event) -> Option<&'static str> {
         EventKind::CertificateRejected { .. } => "server.certificate_rejected",
         EventKind::DiskFilling { .. } => "disk.filling",
         EventKind::DiskFreed { .. } => "disk.freed",
+        EventKind::ImportGivenUp { .. } => "import.given_up",
         EventKind::OptOutUnidentified { .. } => "opt_out.unidentified",
         EventKind::AddressTaken { .. } => "opt_out.address_taken",
         EventKind::AccountReported { .. } => "account.reported",

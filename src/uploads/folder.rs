@@ -6,9 +6,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use super::record::Record;
@@ -48,12 +48,14 @@ pub(super) struct Entry {
     /// Counts the requests for the turn: a later one ends an earlier one, whose client may be gone.
     pub(super) requests: watch::Sender<u64>,
     pub(super) progress: Progress,
+    /// Whether its record is on disk. If the record is gone later, a command has removed the upload.
+    is_stored: AtomicBool,
 }
 
 /// How far an import is.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    pub(super) has_begun: std::sync::atomic::AtomicBool,
+    pub(super) has_begun: AtomicBool,
     pub(super) bytes_done: AtomicU64,
     pub(super) bytes_total: AtomicU64,
     pub(super) rows: AtomicU64,
@@ -70,6 +72,7 @@ impl Entry {
             turn: tokio::sync::Mutex::default(),
             requests: watch::Sender::new(0),
             progress: Progress::default(),
+            is_stored: AtomicBool::new(false),
         })
     }
 
@@ -113,20 +116,27 @@ impl UploadFolder {
     }
 
     fn record_path(&self, id: UploadId) -> PathBuf {
-        self.path.join(format!("{id}.json"))
+        record_path(&self.path, id)
     }
 
     /// The file with the bytes.
     pub(super) fn data_path(&self, id: UploadId) -> PathBuf {
-        self.path.join(format!("{id}.data"))
+        data_path(&self.path, id)
     }
 
     pub(super) fn entry(&self, id: UploadId) -> Result<Arc<Entry>, UploadError> {
-        self.entries.lock().get(&id).cloned().ok_or(UploadError::Unknown(id))
+        self.known().get(&id).cloned().ok_or(UploadError::Unknown(id))
     }
 
     pub(super) fn entries(&self) -> Vec<Arc<Entry>> {
-        self.entries.lock().values().cloned().collect()
+        self.known().values().cloned().collect()
+    }
+
+    /// The uploads, without those that a command has removed.
+    fn known(&self) -> MutexGuard<'_, HashMap<UploadId, Arc<Entry>>> {
+        let mut entries = self.entries.lock();
+        entries.retain(|id, entry| !entry.is_stored.load(Ordering::Acquire) || self.record_path(*id).exists());
+        entries
     }
 
     /// Begins an upload. `length` is that of the whole file, if the client knows it.
@@ -150,12 +160,13 @@ impl UploadFolder {
             self.entries.lock().remove(&entry.id);
             return Err(error.into());
         }
+        entry.is_stored.store(true, Ordering::Release);
         Ok(UploadView::of(&entry))
     }
 
     /// Adds an upload if there is room for it.
     fn admit(&self, entry: &Arc<Entry>) -> Result<(), UploadError> {
-        let mut entries = self.entries.lock();
+        let mut entries = self.known();
         let open = entries.values().filter(|entry| !entry.is_imported()).count();
         if open >= UPLOADS_MAX || entries.len() >= KNOWN_MAX {
             return Err(UploadError::TooMany);
@@ -199,9 +210,7 @@ impl UploadFolder {
 
     /// All uploads, latest first.
     pub fn list(&self) -> Vec<UploadView> {
-        let mut all: Vec<UploadView> = self.entries().iter().map(|entry| UploadView::of(entry)).collect();
-        all.sort_by_key(|upload| std::cmp::Reverse((upload.created_at, upload.id.clone())));
-        all
+        UploadView::latest_first(self.entries().iter())
     }
 
     /// Removes an upload, and ends a request that sends a part of it.
@@ -224,8 +233,7 @@ impl UploadFolder {
     async fn forget(self: &Arc<Self>, id: UploadId) -> io::Result<()> {
         self.entries.lock().remove(&id);
         let folder = Arc::clone(self);
-        // The bytes first: a record without bytes is an upload at its beginning, and bytes without a record are removed.
-        blocking(move || remove_file(&folder.data_path(id)).and_then(|()| remove_file(&folder.record_path(id)))).await
+        blocking(move || remove_files(&folder.path, id)).await
     }
 
     /// Removes the bytes of an upload that was imported.
@@ -272,29 +280,59 @@ impl UploadFolder {
     }
 }
 
+fn record_path(folder: &Path, id: UploadId) -> PathBuf {
+    folder.join(format!("{id}.json"))
+}
+
+fn data_path(folder: &Path, id: UploadId) -> PathBuf {
+    folder.join(format!("{id}.data"))
+}
+
+/// The id of an upload, if this is a file of one with this extension.
+fn id_of(path: &Path, extension: &str) -> Option<UploadId> {
+    let is_kind = path.extension().is_some_and(|own| own == extension);
+    path.file_stem()?.to_str()?.parse().ok().filter(|_| is_kind)
+}
+
+/// The upload of a record; `None` if the file is no record.
+pub(super) fn read_entry(path: &Path) -> Option<io::Result<Arc<Entry>>> {
+    let id = id_of(path, "json")?;
+    let entry = Record::read(path).map(|record| {
+        let received = path.with_extension("data").metadata().map_or(0, |found| found.len());
+        let entry = Entry::new(id, record, received);
+        entry.is_stored.store(true, Ordering::Release);
+        entry
+    });
+    Some(entry)
+}
+
 /// The upload of a file in the folder. A file that belongs to none is removed.
 fn found(path: &Path) -> io::Result<Option<Arc<Entry>>> {
-    let id = || path.file_stem()?.to_str()?.parse::<UploadId>().ok();
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let data = path.with_extension("data");
-    match (extension, id()) {
-        ("json", Some(id)) => {
-            let Ok(record) = Record::read(path) else {
-                tracing::warn!(upload = %id, "the record of an upload is damaged; it is removed");
-                remove_file(&data)?;
-                return remove_file(path).map(|()| None);
-            };
-            if record.is_imported() {
+    match read_entry(path) {
+        Some(Ok(entry)) => {
+            if entry.is_imported() {
                 remove_file(&data)?;
             }
-            let received = data.metadata().map_or(0, |found| found.len());
-            Ok(Some(Entry::new(id, record, received)))
+            Ok(Some(entry))
         }
-        ("data", Some(_)) if path.with_extension("json").exists() => Ok(None),
+        Some(Err(_)) => {
+            tracing::warn!(file = %path.display(), "the record of an upload is damaged; it is removed");
+            remove_file(&data)?;
+            remove_file(path).map(|()| None)
+        }
+        None if id_of(path, "data").is_some() && path.with_extension("json").exists() => Ok(None),
         // A record that was not complete, or bytes whose record is removed.
-        _ if path.is_file() => remove_file(path).map(|()| None),
-        _ => Ok(None),
+        None if path.is_file() => remove_file(path).map(|()| None),
+        None => Ok(None),
     }
+}
+
+/// Removes the files of an upload.
+pub(super) fn remove_files(folder: &Path, id: UploadId) -> io::Result<()> {
+    // The bytes first: a record without bytes is an upload at its beginning, and bytes without a record are removed.
+    remove_file(&data_path(folder, id))?;
+    remove_file(&record_path(folder, id))
 }
 
 fn remove_file(path: &Path) -> io::Result<()> {

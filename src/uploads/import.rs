@@ -14,9 +14,12 @@ use crate::audience::{
     Summary, SummaryView, UploadedSource, imported_before,
 };
 use crate::domain::{Causes, Span};
+use crate::events::{Event, EventKind, Subject};
 use crate::optout::OptOuts;
 use crate::store::{self, Store};
 
+/// Crashes during an import after which it has failed: its file may need more memory than there is.
+const CRASHES_MAX: u32 = 2;
 /// How often old uploads are looked for.
 const SWEEP: Span = Span::from_secs(3_600);
 
@@ -116,7 +119,8 @@ impl Imports {
         if entry.record.lock().is_importing() {
             return Err(UploadError::Importing(id).into());
         }
-        let job = ImportJob { target, settings, by: Some(by.to_owned()), accepted_at: self.clock.now(), end: None };
+        let job =
+            ImportJob { target, settings, by: Some(by.to_owned()), accepted_at: self.clock.now(), tries: 0, end: None };
         self.folder.change(&entry, |record| record.import = Some(job)).await.map_err(UploadError::from)?;
         self.spawn(Arc::clone(&entry));
         Ok(UploadView::of(&entry))
@@ -128,10 +132,24 @@ impl Imports {
             let stop = imports.stop.clone();
             tokio::select! {
                 biased;
-                () = stop.cancelled() => {}
+                () = stop.cancelled() => imports.interrupted(&entry).await,
                 () = imports.carry_out(&entry) => {}
             }
         });
+    }
+
+    /// Takes the try of an import back, which a stop of the server has interrupted: it was no crash.
+    async fn interrupted(&self, entry: &Entry) {
+        if entry.progress.has_begun.swap(false, Ordering::AcqRel) {
+            let changed = self.folder.change(entry, |record| {
+                if let Some(job) = &mut record.import {
+                    job.tries = job.tries.saturating_sub(1);
+                }
+            });
+            if let Err(error) = changed.await {
+                tracing::error!(upload = %entry.id, error = %Causes(&error), "cannot record that an import was interrupted");
+            }
+        }
     }
 
     /// Carries the accepted imports of earlier starts out, and removes old uploads, until the stop. Then waits for the
@@ -171,11 +189,22 @@ impl Imports {
     async fn carry_out(&self, entry: &Arc<Entry>) {
         let _one = self.one.lock().await;
         let Some(job) = entry.record.lock().import.clone().filter(|job| job.end.is_none()) else { return };
+        // On disk before the work begins, so that a crash during it is known.
+        let begun = self.folder.change(entry, |record| {
+            if let Some(job) = &mut record.import {
+                job.tries += 1;
+            }
+        });
+        if let Err(error) = begun.await {
+            // It begins again with the next start.
+            tracing::error!(upload = %entry.id, error = %Causes(&error), "cannot record that an import begins");
+            return;
+        }
         entry.progress.has_begun.store(true, Ordering::Release);
         let end = match self.import(entry, &job).await {
             Ok(end) => end,
             // The server stops; the next start imports it.
-            Err(store::Error::Closed { .. }) => return,
+            Err(store::Error::Closed { .. }) => return self.interrupted(entry).await,
             Err(error) => ImportEnd::Failed(error.to_string()),
         };
         let is_done = matches!(end, ImportEnd::Done(_));
@@ -204,6 +233,9 @@ impl Imports {
         }) {
             // The process ended between the import and its record.
             return self.done(name, &summary, self.clock.now().since(job.accepted_at), true).await;
+        }
+        if job.tries >= CRASHES_MAX {
+            return self.given_up(entry, job).await;
         }
         let like = match &job.target {
             ImportTarget::Like { columns_of, .. } => self.store.audience_named(columns_of).await?,
@@ -246,6 +278,19 @@ impl Imports {
             Err(ImportError::Store(error @ store::Error::Closed { .. })) => Err(error),
             Err(error) => Ok(ImportEnd::Failed(error.to_string())),
         }
+    }
+
+    /// Ends an import that was in progress at several crashes, with an event.
+    async fn given_up(&self, entry: &Entry, job: &ImportJob) -> store::Result<ImportEnd> {
+        let (upload, file) = (entry.id.to_string(), entry.record.lock().name.clone());
+        let audience = job.target.name().to_owned();
+        let kind = EventKind::ImportGivenUp { upload, file: file.clone(), audience, crashes: job.tries };
+        self.store.record_event(Event::by_server(self.clock.now(), Subject::Server, kind)).await?;
+        Ok(ImportEnd::Failed(format!(
+            "the server was killed, or crashed, {} times while it imported {file}, so it does not try again; check the \
+             server's memory, then import the upload again, or delete it",
+            job.tries
+        )))
     }
 
     async fn done(&self, name: &str, summary: &Summary, took: Span, added: bool) -> store::Result<ImportEnd> {

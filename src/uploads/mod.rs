@@ -5,13 +5,14 @@
 //!
 //! Promises:
 //! - What is acknowledged is on disk. A broken upload keeps what has arrived, also after a crash.
-//! - An accepted import is carried out exactly once, also after a crash.
+//! - An accepted import is carried out exactly once, also after a crash. After two crashes during it, it has failed.
 //! - A file is removed once it is imported, or a day after its last use. Only its owner can read it, and its name on disk
 //!   is not chosen by a client.
 //! - Number and size of all files are bounded, and so is the memory that they take.
 //!
 //! May not: decide what an import accepts (the room `audience` does), or know HTTP.
 
+mod beside;
 mod error;
 mod folder;
 mod id;
@@ -22,6 +23,7 @@ mod record;
 mod tests;
 mod view;
 
+pub use beside::StoredUploads;
 pub use error::{ImportRefused, ReceiveError, UploadError};
 pub use folder::UploadFolder;
 pub use id::UploadId;

@@ -32,6 +32,9 @@ pub(super) struct ImportJob {
     #[serde(default)]
     pub(super) by: Option<String>,
     pub(super) accepted_at: Timestamp,
+    /// How often it was begun and did not come to an end. A stop of the server takes its try back.
+    #[serde(default)]
+    pub(super) tries: u32,
     /// `None` until it has ended.
     pub(super) end: Option<ImportEnd>,
 }
@@ -69,6 +72,11 @@ impl Record {
     /// Whether an import was accepted that has not ended.
     pub(super) fn is_importing(&self) -> bool {
         self.import.as_ref().is_some_and(|import| import.end.is_none())
+    }
+
+    /// Whether the import was begun, and has not ended.
+    pub(super) fn is_in_progress(&self) -> bool {
+        self.import.as_ref().is_some_and(|import| import.end.is_none() && import.tries > 0)
     }
 
     pub(super) fn is_imported(&self) -> bool {

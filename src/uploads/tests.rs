@@ -15,6 +15,8 @@ use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{ByteSize, Span, Timestamp};
 use crate::store::{Store, open};
 
+mod crashes;
+
 const FILE: &str = "number,name\n+6591234567,Ann\n+6598765432,Bob\n";
 
 struct Desk {

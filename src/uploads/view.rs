@@ -1,5 +1,6 @@
 //! Uploads as JSON.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde::Serialize;
@@ -65,6 +66,12 @@ pub struct ImportProgressView {
 }
 
 impl UploadView {
+    pub(super) fn latest_first<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>) -> Vec<Self> {
+        let mut all: Vec<Self> = entries.map(|entry| Self::of(entry)).collect();
+        all.sort_by_key(|upload| std::cmp::Reverse((upload.created_at, upload.id.clone())));
+        all
+    }
+
     pub(super) fn of(entry: &Entry) -> Self {
         let record = entry.record.lock();
         Self {

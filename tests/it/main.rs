@@ -58,4 +58,5 @@ mod storms;
 mod support;
 mod templates;
 mod unwritable_database;
+mod uploads;
 mod wrong_webhook_secret;

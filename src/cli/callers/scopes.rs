@@ -9,6 +9,7 @@ impl Command {
         match self {
             Self::Key(_) => "run it beside the server, or use its API: /v1/keys",
             Self::Operator(_) => "run it beside the server, or use its API: /v1/operators",
+            Self::Upload(_) => "run it beside the server, or use its API: /v1/uploads",
             Self::Subscription(_) => "run it beside the server, or use its API: /v1/webhooks",
             Self::AuditLog(_) => "run it beside the server, or use its API: /v1/audit-log",
             _ => "it is about the computer on which it runs; run it there",
