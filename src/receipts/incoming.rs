@@ -245,7 +245,8 @@ impl Incoming {
     /// The keys to find its attempt with, surest first.
     pub(super) fn keys(&self, adoption: &Adoption) -> impl Iterator<Item = Key> + use<> {
         let answered = self.reply_to.as_ref().map(ReplyTo::keys).into_iter().flatten();
-        let named = self.attempt.map(Key::Attempt).into_iter().chain(self.umid.clone().map(Key::Umid));
+        let named = self.attempt.map(|id| Key::Attempt { id, umid: self.umid.clone() });
+        let named = named.into_iter().chain(self.umid.clone().map(Key::Umid));
         answered.chain(named).chain(self.nameless(adoption).map(Key::Number))
     }
 

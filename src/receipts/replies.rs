@@ -57,7 +57,7 @@ impl ReplyTo {
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> + use<> {
         let keys = match self {
             Self::Umid(umid) => [Some(Key::Umid(Umid::new(umid))), Some(Key::Inbound(umid.clone()))],
-            Self::Attempt(id) => [Some(Key::Attempt(*id)), None],
+            Self::Attempt(id) => [Some(Key::Attempt { id: *id, umid: None }), None],
         };
         keys.into_iter().flatten()
     }

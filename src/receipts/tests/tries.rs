@@ -182,6 +182,28 @@ async fn a_failure_of_an_earlier_try_of_an_earlier_step_is_not_its_last() {
     assert_eq!(desk.tries_of_receipts().await, [Some(0), Some(0), Some(1)]);
 }
 
+/// A server on another copy of the database submitted it under the same id, before this copy was restored.
+#[tokio::test]
+async fn a_receipt_with_our_id_and_a_foreign_umid_is_a_stray() {
+    let mut desk = Desk::new().await;
+    desk.answer(&desk.claim().await, "ours").await;
+    for (state, code) in [("undelivered", Some(2_008)), ("delivered", None)] {
+        desk.receive("another", state, code).await;
+        desk.wait(1);
+    }
+    for _ in 0..2 {
+        desk.applier.retry_strays().await.unwrap();
+    }
+    let message = desk.message().await.present;
+    assert!(matches!(message.state, State::Awaiting { .. }) && message.step == StepIndex::FIRST, "{message:?}");
+    assert_eq!((desk.strays().await, desk.tries_of_receipts().await.len()), (2, 0));
+    desk.receive("ours", "delivered", None).await;
+    assert_eq!(desk.message().await.present.outcome(), Some(Outcome::Reached));
+    desk.wait(1);
+    desk.receive("another", "read", None).await;
+    assert_eq!((desk.strays().await, desk.tries_of_receipts().await.len()), (3, 1));
+}
+
 /// The first copy is unknown, and the route says to resend.
 async fn unknown_and_resent() -> Desk {
     let desk = Desk::of(Plan { on_unknown: OnUnknown::Resend, ..plan() }).await;

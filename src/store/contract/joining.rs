@@ -18,6 +18,7 @@ for_every_store!(
     a_confirmation_is_queued_for_a_recipient_who_opted_out,
     recipients_who_joined_are_found_by_number_and_by_their_own_id,
     a_batch_that_was_opened_in_the_future_is_not_joined,
+    an_accepted_copy_adds_nothing_to_the_batches_that_were_open,
     a_launched_batch_is_never_joined,
     a_recipient_who_joined_meanwhile_is_not_erased,
     messages_with_times_of_their_own_keep_them_and_are_claimed_in_their_order,
@@ -66,6 +67,22 @@ async fn messages_of_a_plan_join_one_batch_while_it_is_open(desk: Desk) {
     assert_ne!(later.batch, first.batch);
     assert_eq!(later.first, 0);
     assert_eq!(desk.batches(None).await.unwrap().len(), 2);
+}
+
+/// The original adds messages to the same batch, and a message of the copy must not get the id of one of them.
+async fn an_accepted_copy_adds_nothing_to_the_batches_that_were_open(desk: Desk) {
+    let open = desk.joined(0..2).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("copy.db");
+    desk.back_up(&path).await.unwrap();
+    let copy = Desk::at(&format!("sqlite://{}", path.display()), None).await;
+    copy.accept_copy().await.unwrap();
+    let of_copy = copy.joined(5..6).await;
+    assert!(of_copy.batch != open.batch && of_copy.first == 0, "{of_copy:?}");
+    assert_eq!(copy.joined(6..7).await, Joined { first: 1, ..of_copy });
+    // Receipts of its messages are still found by its tag.
+    assert_eq!(copy.batch(open.batch).await.unwrap().unwrap().tag, open.tag);
+    assert_eq!(desk.joined(2..3).await, Joined { first: 2, added: 1, ..open });
 }
 
 async fn a_call_with_many_messages_is_batches_of_its_own(desk: Desk) {

@@ -7,6 +7,7 @@ use crate::store::{FoundAttempt, Key, Nameless, NamingLane, Receipt, Stray, Stra
 
 for_every_store!(
     an_attempt_is_found_by_our_own_id_with_its_tag,
+    our_own_id_with_the_umid_of_another_attempt_finds_nothing,
     an_attempt_is_found_by_a_umid_of_any_form,
     a_number_finds_the_only_unknown_attempt_on_its_channel,
     a_number_finds_neither_of_two_unknown_attempts,
@@ -67,6 +68,10 @@ fn at_any_time(msisdn: Msisdn, channel: Channel) -> Nameless {
     Nameless { msisdn, channel, begun_after, begun_before: Timestamp::MAX, except: Arc::default() }
 }
 
+fn named(id: AttemptId, umid: Option<Umid>) -> Key {
+    Key::Attempt { id, umid }
+}
+
 fn keys(found: &[Option<FoundAttempt>]) -> Vec<Option<(BatchId, u32, u8)>> {
     let key = |found: FoundAttempt| (found.message.key.batch, found.message.key.n, found.step.get());
     found.iter().map(|found| found.map(key)).collect()
@@ -74,11 +79,43 @@ fn keys(found: &[Option<FoundAttempt>]) -> Vec<Option<(BatchId, u32, u8)>> {
 
 async fn an_attempt_is_found_by_our_own_id_with_its_tag(desk: Desk) {
     let batch = submitted(&desk, 2, true).await;
-    let id = |n, tag| Key::Attempt(AttemptId { key: MessageKey { batch, n }, step: StepIndex::FIRST, tag });
+    let id = |n, tag| named(AttemptId { key: MessageKey { batch, n }, step: StepIndex::FIRST, tag }, None);
     let other = Tag::from_random(7);
     let found = desk.find(vec![id(1, tag()), id(1, other), id(9, tag()), id(0, tag())]).await.unwrap();
     assert_eq!(keys(&found), [Some((batch, 1, 0)), None, None, Some((batch, 0, 0))]);
     assert_eq!(found[0].unwrap().message.version, 2);
+}
+
+/// After a restore, two attempts may have had the same id.
+async fn our_own_id_with_the_umid_of_another_attempt_finds_nothing(desk: Desk) {
+    let (known, unknown) = (submitted(&desk, 2, true).await, submitted(&desk, 1, false).await);
+    let id = |batch, n, step| AttemptId { key: MessageKey { batch, n }, step, tag: tag() };
+    let first = |batch, n| id(batch, n, StepIndex::FIRST);
+    let found = desk
+        .find(vec![
+            named(first(known, 0), Some(umid(0))),
+            named(first(known, 0), Some(umid(77))),
+            // The umid of another message of ours leads to that one, by itself.
+            named(first(known, 0), Some(umid(1))),
+            named(first(known, 0), None),
+            // Its umid is still to be learned.
+            named(first(unknown, 0), Some(umid(77))),
+            // A step without a submission has no umid to compare.
+            named(id(known, 0, step(1)), Some(umid(77))),
+        ])
+        .await
+        .unwrap();
+    let place = |batch, n, step| Some((batch, n, step));
+    let expected = [place(known, 0, 0), None, None, place(known, 0, 0), place(unknown, 0, 0), place(known, 0, 1)];
+    assert_eq!(keys(&found), expected);
+    // While a further try waits or is in flight, its umid is not known yet.
+    let queued = desk.batch_of(1).await;
+    let claimed = messages(&desk.claimed(queued, 1).await);
+    let sending = desk.find(vec![named(first(queued, 0), Some(umid(77)))]).await.unwrap();
+    assert_eq!(keys(&sending), [place(queued, 0, 0)]);
+    desk.record(vec![accepted(&claimed[0], at(1))]).await.unwrap();
+    let awaiting = desk.find(vec![named(first(queued, 0), Some(umid(77)))]).await.unwrap();
+    assert_eq!(keys(&awaiting), [None]);
 }
 
 async fn an_attempt_is_found_by_a_umid_of_any_form(desk: Desk) {
@@ -193,7 +230,7 @@ async fn keys_of_all_kinds_are_resolved_in_order(desk: Desk) {
     let asked = vec![
         Key::Umid(umid(2)),
         by_number(msisdn(0), Channel::WhatsApp),
-        Key::Attempt(id),
+        named(id, None),
         Key::Umid(umid(77)),
         Key::Umid(umid(0)),
     ];

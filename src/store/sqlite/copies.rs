@@ -35,7 +35,13 @@ pub(super) async fn copied_at(connection: &mut SqliteConnection) -> Work<Option<
     Ok((minutes != 0).then(|| Timestamp::from_millis(minutes * MINUTE_MS)))
 }
 
+/// Accepts a copy. Closes every open batch for good: another database may have added messages to it since, and a message
+/// that joined it here would have the id of one of those.
 pub(super) async fn accept(connection: &mut SqliteConnection) -> Work<()> {
+    sqlx::query(CLOSE).execute(&mut *connection).await?;
     sqlx::query("PRAGMA user_version = 0").execute(connection).await?;
     Ok(())
 }
+
+/// A batch whose time to join ended with its creation is closed by every clock.
+const CLOSE: &str = "UPDATE batch SET open_until = created_at WHERE open_until > created_at";

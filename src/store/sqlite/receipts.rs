@@ -16,7 +16,7 @@ use super::script::Script;
 use super::shapes::alike;
 use super::{Error, Work};
 use super::{aliases, inbound, naming, opt_outs};
-use crate::domain::{AttemptId, BatchId, Loaded, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
+use crate::domain::{AttemptId, BatchId, Loaded, MessageKey, Msisdn, State, StepIndex, Tag, Timestamp, Umid};
 use crate::engine::Ruling;
 use crate::store::flow::FlowCounts;
 use crate::store::{Cursor, FoundAttempt, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, WebhookGroup};
@@ -27,7 +27,7 @@ pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> W
     let (mut ids, mut umids, mut numbers, mut inbound) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (index, key) in keys.into_iter().enumerate() {
         match key {
-            Key::Attempt(id) => ids.push((index, id)),
+            Key::Attempt { id, umid } => ids.push((index, id, umid)),
             Key::Umid(umid) => umids.push((index, umid)),
             Key::Inbound(umid) => inbound.push((index, umid)),
             Key::Number(nameless) => numbers.push((index, nameless)),
@@ -50,13 +50,16 @@ pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> W
 
 /// Finds messages by our own ids (`?1`), each with the tag of its batch, and by umids (`?2`), each with its attempt's step.
 ///
-/// A key of the first kind is `batch << 32 | n`. The indices of the umids follow those of the ids.
+/// - A key of the first kind is a text of fixed width (see [`push_named`]). Its line says whether all tries have other umids.
+/// - The indices of the umids follow those of the ids.
 pub(super) const BY_ID_AND_UMID: &str = concat!(
     "SELECT group_concat(line, char(10)) AS lines FROM (
-     SELECT concat_ws(' ', asked.key, batch.tag, '', ",
+     SELECT concat_ws(' ', asked.key, batch.tag, ifnull(iif(length(asked.value) > 23,
+         (SELECT min(umid IS NOT NULL AND umid <> unhex(substr(asked.value, 24))) FROM attempt
+          WHERE attempt.batch = message.batch AND attempt.n = message.n AND step = substr(asked.value, 21, 3)), NULL), ''), ",
     message_line!(),
     ") AS line FROM json_each(?1) asked
-     CROSS JOIN message ON message.batch = ((asked.value >> 32) & 4294967295) AND message.n = (asked.value & 4294967295)
+     CROSS JOIN message ON message.batch = substr(asked.value, 1, 10) AND message.n = substr(asked.value, 11, 10)
      CROSS JOIN batch ON batch.id = message.batch
      UNION ALL
      SELECT concat_ws(' ', ?3 + asked.key, '', attempt.step, ",
@@ -68,30 +71,30 @@ pub(super) const BY_ID_AND_UMID: &str = concat!(
 
 async fn by_id_and_umid(
     connection: &mut SqliteConnection,
-    ids: &[(usize, AttemptId)],
+    ids: &[(usize, AttemptId, Option<Umid>)],
     umids: &[(usize, Umid)],
     found: &mut [Option<FoundAttempt>],
 ) -> Work<()> {
     if ids.is_empty() && umids.is_empty() {
         return Ok(());
     }
-    let keys = ids.iter().map(|(_, id)| (i64::from(id.key.batch.0) << 32) | i64::from(id.key.n));
     let query = sqlx::query(BY_ID_AND_UMID)
-        .bind(json_list(keys))
-        .bind(hex_list(umids))
+        .bind(text_list(ids, |text, (_, id, umid)| push_named(text, id, umid.as_ref())))
+        .bind(text_list(umids, |text, (_, umid)| push_hex(text, &umid.to_bytes())))
         .bind(i64::try_from(ids.len()).unwrap_or(i64::MAX));
     for line in lines(connection, query).await?.lines() {
         let mut line = Line::of(line);
         let index: usize = line.small("index")?;
-        let (tag, step) = (line.maybe::<i64>("tag")?, line.maybe::<u8>("step")?);
+        let (tag, code) = (line.maybe::<i64>("tag")?, line.maybe::<u8>("step")?);
         let message = loaded(&mut line)?;
-        if let Some((target, id)) = ids.get(index) {
+        if let Some((target, id, _)) = ids.get(index) {
             // An id with another tag comes from another installation, or from an earlier database of this one.
-            if tag.is_some_and(|tag| Tag::from_random(tag.cast_unsigned()) == id.tag) {
+            let is_ours = tag.is_some_and(|tag| Tag::from_random(tag.cast_unsigned()) == id.tag);
+            if is_ours && (code != Some(ALL_OTHERS) || may_be_submitted(&message, id.step)) {
                 found[*target] = Some(FoundAttempt { message, step: id.step, by_number: false });
             }
         } else if let Some((target, _)) = umids.get(index - ids.len()) {
-            let step = step.and_then(StepIndex::new);
+            let step = code.and_then(StepIndex::new);
             let step =
                 step.ok_or_else(|| Error::InvalidRow { what: described(&message), place: "attempt.step".into() })?;
             found[*target] = Some(FoundAttempt { message, step, by_number: false });
@@ -104,16 +107,32 @@ fn described(message: &Loaded) -> String {
     format!("message {} of batch {}", message.key.n, message.key.batch)
 }
 
-/// Umids as a JSON array of hexadecimal texts, because JSON has no bytes.
-fn hex_list(umids: &[(usize, Umid)]) -> String {
+/// In the line of an id: every try of its attempt has another umid.
+const ALL_OTHERS: u8 = 1;
+
+/// Whether the step waits for a submission or its answer, so a try without a umid is still to come.
+fn may_be_submitted(message: &Loaded, step: StepIndex) -> bool {
+    message.present.step == step && matches!(message.present.state, State::Queued { .. } | State::Sending { .. })
+}
+
+/// A JSON array of texts that need no escapes. JSON has no bytes, so umids are hexadecimal.
+fn text_list<T>(items: &[T], push: impl Fn(&mut String, &T)) -> String {
     let mut list = String::from("[");
-    for (index, (_, umid)) in umids.iter().enumerate() {
+    for (index, item) in items.iter().enumerate() {
         list.push_str(if index > 0 { ",\"" } else { "\"" });
-        push_hex(&mut list, &umid.to_bytes());
+        push(&mut list, item);
         list.push('"');
     }
     list.push(']');
     list
+}
+
+/// An id of ours as 10 digits of its batch, 10 of its number and 3 of its step; then the umid, if there is one.
+fn push_named(text: &mut String, id: &AttemptId, umid: Option<&Umid>) {
+    let _ = write!(text, "{:010}{:010}{:03}", id.key.batch.0, id.key.n, id.step.get());
+    if let Some(umid) = umid {
+        push_hex(text, &umid.to_bytes());
+    }
 }
 
 fn key(row: &SqliteRow) -> Work<MessageKey> {

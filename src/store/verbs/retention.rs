@@ -50,5 +50,8 @@ pub trait Retention: Send + Sync + std::fmt::Debug {
     /// - A copy of such a copy has the time of the first one.
     async fn copied_at(&self) -> Result<Option<Timestamp>>;
     /// Accepts a copy: from now on it is a database like any other.
+    ///
+    /// - Closes every open batch. New messages begin batches with tags of their own, so no message gets an id that was
+    ///   given to another one after the copy was made.
     async fn accept_copy(&self) -> Result<()>;
 }

@@ -96,6 +96,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
                 "attempt_umid (umid=?)",
                 "SEARCH message USING PRIMARY KEY (batch=? AND n=?)",
                 "SEARCH batch USING INTEGER",
+                "SEARCH attempt USING PRIMARY KEY (batch=? AND n=? AND step=?)",
             ],
         ),
         (receipts::BY_NUMBER, &["attempt_adoptable (adoptable=?)"]),
