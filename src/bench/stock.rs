@@ -312,7 +312,10 @@ mod tests {
         }
         assert_eq!(store.tallies(Stock::BATCH).await.unwrap(), counted);
         let umid = Umid::new(&Stock::umid(24).hyphenated().to_string());
-        let found = store.find(vec![Key::Umid(umid.clone()), Key::Attempt { id: Stock::attempt(24), umid: Some(umid.clone()) }]).await.unwrap();
+        let found = store
+            .find(vec![Key::Umid(umid.clone()), Key::Attempt { id: Stock::attempt(24), umid: Some(umid.clone()) }])
+            .await
+            .unwrap();
         let found: Vec<_> = found.into_iter().flatten().map(|found| found.message.key.n).collect();
         assert_eq!(found, [24, 24]);
         let attempts = store.attempts(vec![due[24].key]).await.unwrap().concat();

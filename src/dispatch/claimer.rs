@@ -72,7 +72,7 @@ impl Claimer {
             let next = match self.run_once().await {
                 Ok(next) => next,
                 // The node ends and logs the reason.
-                Err(Error::Superseded) => return,
+                Err(_) if self.lane.tenure.has_ended() => return,
                 Err(error) => {
                     let lane = self.lane.config.name.as_str();
                     if self.failing.begins() {
@@ -120,9 +120,7 @@ impl Claimer {
                 set
             }
             Err(error) => {
-                if matches!(error, Error::Superseded) {
-                    lane.tenure.end();
-                }
+                lane.tenure.end_for(&error);
                 for queue in queues {
                     lane.queues.schedule(queue, now);
                 }

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::Database;
 use crate::dispatch::RunningLane;
 use crate::domain::{Causes, FaultReport, Span, Timestamp};
-use crate::store::{Error, NodeStart, Nodes, Started};
+use crate::store::{NodeStart, Nodes, Started};
 use crate::throttle::{LEASE, Tenure};
 
 /// The keeper renews the lease after this time without a renewal. Normally each beat of the watch renews it, once a second,
@@ -141,7 +141,7 @@ impl Keeper {
                 record_renewal(&self.tenure, &self.lanes, begun, self.clock.as_ref());
                 self.failure.ends();
             }
-            Err(Error::Superseded) => self.tenure.end(),
+            Err(error) if self.tenure.end_for(&error) => {}
             Err(error) => {
                 if self.failure.begins() {
                     tracing::warn!(error = %Causes(&error), "cannot renew the lease; sending stops if that lasts");
@@ -150,11 +150,14 @@ impl Keeper {
         }
     }
 
-    /// Reads the lease. An error is ignored, because the next renewal of a superseded server fails anyway.
+    /// Reads the lease. Other errors are ignored, because the next renewal of a superseded server fails anyway.
     pub(super) async fn look(&self) {
         let begun = self.clock.now();
-        if let Ok(latest) = self.store.latest().await {
-            self.tenure.look(latest.epoch, begun);
+        match self.store.latest().await {
+            Ok(latest) => self.tenure.look(latest.epoch, begun),
+            Err(error) => {
+                self.tenure.end_for(&error);
+            }
         }
     }
 }
@@ -168,6 +171,7 @@ mod tests {
     use crate::config::Config;
     use crate::node::{Node, NodeFailure, Processes};
     use crate::store::{self, Epoch, Holder, Lease};
+    use crate::throttle::TenureEnd;
 
     /// Processes that are gone when the test says so.
     #[derive(Debug, Default)]
@@ -193,9 +197,13 @@ mod tests {
 
     impl Desk {
         async fn new() -> Self {
+            Self::on("sqlite::memory:").await
+        }
+
+        async fn on(database: &str) -> Self {
             let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
             let as_clock = || Arc::clone(&clock) as Arc<dyn Clock>;
-            let store = store::open("sqlite::memory:", as_clock()).await.unwrap();
+            let store = store::open(database, as_clock()).await.unwrap();
             let text = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
                         [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nsource = \"ACME\"\n";
             let path = Path::new("volley.toml");
@@ -331,5 +339,24 @@ mod tests {
         node.stop().await.unwrap();
         assert_eq!(desk.lease().await.epoch, second.epoch);
         assert!(desk.lease().await.held.is_some(), "its stop does not return the lease of the other server");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_server_whose_file_is_moved_fails_within_a_quarter_of_a_second() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("volley.db");
+        let desk = Desk::on(&format!("sqlite://{}", path.display())).await;
+        let (started, tenure) = take(&desk.parts).await.unwrap();
+        let (store, clock) = (Arc::clone(&desk.parts.store), Arc::clone(&desk.parts.clock));
+        let (tenure, failure) = (Arc::new(tenure), FaultReport::default());
+        let keeper =
+            Keeper { node: started.node, store, tenure: Arc::clone(&tenure), lanes: Vec::new(), clock, failure };
+        keeper.look().await;
+        assert!(tenure.is_current(desk.clock.now()));
+        std::fs::rename(&path, folder.path().join("moved.db")).unwrap();
+        keeper.look().await;
+        assert!(!tenure.is_current(desk.clock.now()));
+        assert_eq!(tenure.ended().await, TenureEnd::Replaced);
     }
 }

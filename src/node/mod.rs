@@ -47,7 +47,7 @@ use crate::outgoing::{Outgoing, UnusableClient};
 use crate::provider::{Http, Transport};
 use crate::receipts::{Intake, Verifier};
 use crate::store::{self, Store};
-use crate::throttle::{LEASE, Tenure};
+use crate::throttle::{LEASE, Tenure, TenureEnd};
 use crate::timers::Gaps;
 use components::Components;
 use credentials::Rotation;
@@ -84,6 +84,12 @@ pub enum NodeFailure {
          and start this one again"
     )]
     Superseded,
+    #[error(
+        "the file of the database was replaced or moved while this server had it open, so that commands and other servers \
+         find another file, or none; this one sends nothing any more; put the right file in its place, and start the server \
+         again (stop the server before you replace its database)"
+    )]
+    Replaced,
     #[error("the server has failed: {0}")]
     Room(String),
 }
@@ -238,10 +244,13 @@ impl Node {
         tokio::select! {
             // First, because the tasks of the lease end with it.
             biased;
-            () = tenure.ended() => {
+            why = tenure.ended() => {
                 // Timers, questions and housekeeping belong to the other server now.
                 self.stop.cancel();
-                NodeFailure::Superseded
+                match why {
+                    TenureEnd::Superseded => NodeFailure::Superseded,
+                    TenureEnd::Replaced => NodeFailure::Replaced,
+                }
             }
             why = self.task_ended() => NodeFailure::Room(why),
         }

@@ -22,7 +22,7 @@ use crate::dispatch::{LaneStatus, RunningLane};
 use crate::domain::{BatchState, Causes, FaultReport, Span, Timestamp};
 use crate::engine::Gap;
 use crate::receipts::{SlotChange, Verifier};
-use crate::store::{Beat, Error, Latest, Result, Signal, Store};
+use crate::store::{Beat, Latest, Result, Signal, Store};
 use crate::throttle::{Holds, Tenure};
 use crate::timers::Gaps;
 
@@ -117,7 +117,7 @@ impl Watch {
                 }
             }
             Err(error) => {
-                if !matches!(error, Error::Superseded) && self.failure.begins() {
+                if !self.parts.tenure.end_for(&error) && self.failure.begins() {
                     tracing::error!(error = %Causes(&error), "the database cannot be read or written; retrying");
                 }
                 self.parts.gaps.doubt();
@@ -231,9 +231,6 @@ impl Watch {
         let (counts, lanes, links) = (beat.turned_away.clone(), beat.lanes.clone(), beat.links.clone());
         if let Err(error) = self.parts.store.beat(beat).await {
             self.parts.verifier.restore_counts(&counts);
-            if matches!(error, Error::Superseded) {
-                self.parts.tenure.end();
-            }
             return Err(error);
         }
         record_renewal(&self.parts.tenure, &self.parts.lanes, now, self.parts.clock.as_ref());

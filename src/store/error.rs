@@ -24,6 +24,18 @@ pub enum Error {
     /// Another server has started the next epoch.
     #[error("another volley serve has taken over the database")]
     Superseded,
+    /// The path of an open database leads to another file, or to none.
+    #[error(
+        "the database {place} was replaced or moved while it was open; nothing was changed; put the right file in its place, \
+         and try again"
+    )]
+    Replaced { place: String },
+    /// A server of another process has another file open under this path.
+    #[error(
+        "the running server has another file open as {place}: it was replaced or moved meanwhile; stop the server, put the \
+         right file in its place, delete the files -wal and -shm beside it, and start the server again; nothing was changed"
+    )]
+    NotOfServer { place: String },
     #[error("unsupported database URL {url}; write sqlite:// and a path, such as sqlite://volley.db")]
     Url { url: String },
     #[error("the database {place} was created by a newer version of Volley; use that version, or another file")]

@@ -171,7 +171,10 @@ pub struct ClaimedSet {
 pub enum Key {
     /// Our own id, with the provider's id of what it is about, where that is known. It finds nothing if every try of the
     /// attempt has another one: a server that ran on another copy of this database gave the same id.
-    Attempt { id: AttemptId, umid: Option<Umid> },
+    Attempt {
+        id: AttemptId,
+        umid: Option<Umid>,
+    },
     Umid(Umid),
     /// The id of a message from a recipient, which finds the attempt that it replies to.
     Inbound(String),

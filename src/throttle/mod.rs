@@ -34,5 +34,5 @@ pub use holds::Holds;
 pub use overrides::{in_file, is_over, with_overrides};
 pub use pairs::Pairs;
 pub use standstill::{Standstill, StandstillCause};
-pub use tenure::{LEASE, Tenure};
+pub use tenure::{LEASE, Tenure, TenureEnd};
 pub use tier::{Reservation, SUBMITTED_WITHIN, TierWindow};

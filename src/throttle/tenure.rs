@@ -1,16 +1,36 @@
 //! The right to send: one server has it, in its epoch, while it renews its lease in time.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{Span, Timestamp};
-use crate::store::Epoch;
+use crate::store::{Epoch, Error};
 
 /// After this long without a renewal, another server may take over the lease.
 pub const LEASE: Span = Span::from_secs(5);
 /// After this long without a renewal, the holder sends nothing. It stops before another server may begin.
 const HELD: Span = Span::from_secs(4);
+
+/// Why a server may never send again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TenureEnd {
+    /// Another epoch has begun.
+    Superseded,
+    /// The path of the database leads to another file, or to none. Commands cannot reach this server there.
+    Replaced,
+}
+
+impl TenureEnd {
+    const fn of(error: &Error) -> Option<Self> {
+        match error {
+            Error::Superseded => Some(Self::Superseded),
+            Error::Replaced { .. } => Some(Self::Replaced),
+            _ => None,
+        }
+    }
+}
 
 /// The epoch of this server, and how long it lasts.
 #[derive(Debug)]
@@ -20,6 +40,7 @@ pub struct Tenure {
     renewed: AtomicI64,
     /// When the latest check of the present epoch began.
     looked: AtomicI64,
+    why: OnceLock<TenureEnd>,
     ended: CancellationToken,
 }
 
@@ -30,6 +51,7 @@ impl Tenure {
             epoch,
             renewed: AtomicI64::new(since.millis()),
             looked: AtomicI64::new(since.millis()),
+            why: OnceLock::new(),
             ended: CancellationToken::new(),
         }
     }
@@ -67,7 +89,7 @@ impl Tenure {
     /// Records the present epoch, from a check that began at `begun`.
     pub fn look(&self, present: Epoch, begun: Timestamp) {
         if present != self.epoch {
-            self.end();
+            self.end(TenureEnd::Superseded);
         }
         self.looked.fetch_max(begun.millis(), Ordering::AcqRel);
     }
@@ -76,19 +98,28 @@ impl Tenure {
         Timestamp::from_millis(self.looked.load(Ordering::Acquire))
     }
 
-    /// Whether another epoch has begun.
+    /// Whether this server may never send again.
     pub fn has_ended(&self) -> bool {
         self.ended.is_cancelled()
     }
 
-    /// Ends the tenure, because another epoch has begun: this server never sends again.
-    pub fn end(&self) {
+    /// Ends the tenure: this server never sends again. The first reason counts.
+    pub fn end(&self, why: TenureEnd) {
+        self.why.get_or_init(|| why);
         self.ended.cancel();
     }
 
-    /// Waits until another epoch has begun.
-    pub async fn ended(&self) {
+    /// Ends the tenure if the error of a verb says so. Returns whether it does.
+    pub fn end_for(&self, error: &Error) -> bool {
+        let why = TenureEnd::of(error);
+        why.into_iter().for_each(|why| self.end(why));
+        why.is_some()
+    }
+
+    /// Waits until this server may never send again, and returns why.
+    pub async fn ended(&self) -> TenureEnd {
         self.ended.cancelled().await;
+        self.why.get().copied().unwrap_or(TenureEnd::Superseded)
     }
 }
 
@@ -106,7 +137,7 @@ mod tests {
         // A slow renewal proves nothing about a later time.
         assert!(!tenure.renew(at(2), || at(6)));
         assert!(tenure.is_current(at(8)));
-        tenure.end();
+        tenure.end(TenureEnd::Replaced);
         tenure.renew(at(9), || at(9));
         assert!(!tenure.is_current(at(9)) && tenure.has_ended());
         assert!(HELD < LEASE);

@@ -149,3 +149,34 @@ async fn a_killed_server_is_replaced_at_once() {
     finished(&site).await;
     written_to(&site);
 }
+
+/// The server that still has the old file would not see a cancel in the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_database_is_replaced_sends_nothing_more() {
+    let mut site = sending().await;
+    site.volley(&["backup", "copy.db", "--json"]).await.json();
+    let server = site.take_server();
+    // Stopped, so that the cancel certainly comes while it has the old file open.
+    server.signal("STOP");
+    std::fs::rename(site.path("copy.db"), site.path("volley.db")).unwrap();
+    let new = std::fs::read(site.path("volley.db")).unwrap();
+    let refused = site.volley(&["campaign", "cancel", "promo"]).await;
+    let said = ["the running server has another file open as ", "was replaced or moved", "stop the server"];
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.stderr);
+    assert!(said.iter().all(|said| refused.stderr.contains(said)), "{}", refused.stderr);
+    assert!(std::fs::read(site.path("volley.db")).unwrap() == new, "nothing was written to the new file");
+    std::fs::remove_file(site.path("volley.db")).unwrap();
+    assert_eq!(site.volley(&["campaign", "cancel", "promo"]).await.status.code(), Some(1));
+    assert!(!site.path("volley.db").exists(), "a command creates no database beside the one of its server");
+
+    let before = written_to(&site).len();
+    server.signal("CONT");
+    let ended = server.ended().await;
+    let said = ["the file of the database was replaced or moved", "sends nothing any more", "start the server again"];
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
+    assert!(said.iter().all(|said| ended.stderr.contains(said)), "{}", ended.stderr);
+    // It looks ten times a second; the rest would take it several seconds.
+    let sent = written_to(&site).len();
+    assert!(sent <= before + 30 && sent < usize::try_from(PEOPLE).unwrap(), "{before}, then {sent}");
+    assert!(site.volley(&["campaign", "show", "promo"]).await.stderr.contains("does not exist yet"));
+}

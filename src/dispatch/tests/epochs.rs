@@ -4,6 +4,7 @@ use super::*;
 use crate::dispatch::{in_flight, recover};
 use crate::domain::Umid;
 use crate::store::{Error, started};
+use crate::throttle::TenureEnd;
 
 fn umid() -> Umid {
     Umid::new("5f1d3c2e-0000-4000-8000-000000000007")
@@ -31,7 +32,7 @@ async fn waiting_messages_of_a_superseded_server_are_not_sent_nor_requeued() {
     turnstile.fill(desk.jobs(batch, 3).await);
     desk.clock.advance(Span::from_secs(1));
     assert_eq!(turnstile.next().now_or_never().flatten().map(|request| request.jobs.len()), Some(1));
-    desk.lane.tenure.end();
+    desk.lane.tenure.end(TenureEnd::Superseded);
     desk.clock.advance(Span::from_secs(1));
     assert!(turnstile.next().now_or_never().is_none(), "it waits for the end");
     stop.cancel();
@@ -47,7 +48,7 @@ async fn a_request_waiting_for_a_connection_at_the_end_of_its_epoch_is_not_sent(
     desk.clock.advance(Span::from_secs(1));
     desk.turnstile.fill(desk.jobs(batch, 1).await);
     let request = desk.turnstile.next().now_or_never().flatten().unwrap();
-    desk.lane.tenure.end();
+    desk.lane.tenure.end(TenureEnd::Superseded);
     desk.worker(&desk.turnstile).submit(request).await;
     assert_eq!(*desk.requests.lock(), 0);
 }

@@ -19,6 +19,7 @@ mod editions;
 mod facts;
 mod fair_lock;
 mod figures;
+mod identity;
 mod inbound;
 mod joining;
 mod lanes;
@@ -60,7 +61,7 @@ mod verbs;
 mod walk;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -75,6 +76,7 @@ use super::flow::Flows;
 use super::{Error, Result, Signals, WebhookCounts};
 use crate::clock::Clock;
 use fair_lock::FairLock;
+use identity::OpenDatabase;
 use serve_file::ServeFile;
 use spool::{Disk, Spool};
 use writer::{Wanted, Writer};
@@ -165,7 +167,8 @@ pub struct Sqlite {
     readers: Option<SqlitePool>,
     /// The connection of [`Sqlite::poll`]; empty once the store is closed.
     poller: Option<Mutex<Option<SqliteConnection>>>,
-    path: Option<PathBuf>,
+    /// `None` for a database in memory.
+    file: Option<OpenDatabase>,
     serve_file: Arc<ServeFile>,
     /// What has happened to messages since it was opened.
     flows: Flows,
@@ -184,11 +187,17 @@ impl Sqlite {
             Some(path) => SqliteConnectOptions::new().filename(path).create_if_missing(true),
         };
         let options = settings(options);
+        let serve_file = Arc::new(ServeFile::beside(path.as_deref()));
         if let Some(path) = &path {
+            serve_file.check(path)?;
             paths::create_private(path);
         }
         let mut connection = options.connect().await.map_err(|source| open_error(url, source))?;
-        let serve_file = Arc::new(ServeFile::beside(path.as_deref()));
+        let file = path.clone().map(OpenDatabase::of).transpose()?;
+        if let Some(path) = &path {
+            // Before anything is written: it may have been replaced since the first check.
+            serve_file.check(path)?;
+        }
         let lock =
             path.as_deref().map(|path| FairLock::open(path, Arc::clone(&serve_file.is_server), Arc::clone(&clock)));
         let mut lock = lock.transpose().map_err(|source| open_error(url, source.into()))?;
@@ -215,7 +224,7 @@ impl Sqlite {
         };
         let writer = Writer::start(connection, lock, Arc::clone(&serve_file), Arc::clone(&clock));
         let (signals, flows, webhooks) = (Signals::default(), Flows::default(), parking_lot::Mutex::default());
-        Ok(Self { writer, clock, signals, readers, poller, path, serve_file, flows, webhooks })
+        Ok(Self { writer, clock, signals, readers, poller, file, serve_file, flows, webhooks })
     }
 
     /// Opens a connection with the store's settings, for benchmarks that bypass the verbs.
@@ -235,8 +244,23 @@ impl Sqlite {
         store
     }
 
+    /// Fails if the path of the database leads to another file by now.
+    fn check_file(&self) -> Result<()> {
+        self.file.as_ref().map_or(Ok(()), OpenDatabase::check)
+    }
+
     /// Writes in the next commit, whether or not the caller still waits for the result.
     async fn write<T, W>(&self, verb: &'static str, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
+    {
+        self.check_file()?;
+        self.write_to_the_end(verb, work).await
+    }
+
+    /// The same for what a server still writes at its end, even if its file was replaced.
+    async fn write_to_the_end<T, W>(&self, verb: &'static str, work: W) -> Result<T>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
@@ -250,6 +274,7 @@ impl Sqlite {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
     {
+        self.check_file()?;
         self.writer.run(verb, Wanted::ByCaller, work).await
     }
 
@@ -300,7 +325,7 @@ impl Sqlite {
 
     /// Returns a spool for a copy that may be large; it lies beside the database.
     fn spool(&self) -> Spool {
-        let folder = self.path.as_deref().map(|path| path.parent().unwrap_or(Path::new("")).to_owned());
+        let folder = self.file.as_ref().map(|file| file.path.parent().unwrap_or(Path::new("")).to_owned());
         Spool::new(Disk::at(folder.unwrap_or_else(std::env::temp_dir)))
     }
 

@@ -1,10 +1,12 @@
-//! Reports the server's disk trouble to other processes, in a file beside the database.
+//! Tells other processes which file a server has open, and its disk trouble, in a file beside the database.
 //!
-//! While the disk is full, the server cannot report this in the database. The file gets its full size when the server
-//! starts, so overwriting it needs no room.
+//! - A server locks the file while it runs. The database at this path has to be the one that the file names; otherwise the
+//!   database was replaced or moved, and the server does not see what commands write.
+//! - While the disk is full, the server cannot report this in the database. The file gets its full size when the server
+//!   starts, so overwriting it needs no room.
 
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,14 +14,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
+use super::identity::FileId;
 use super::open_error;
 use super::paths::beside;
 use crate::domain::{Span, Timestamp};
 use crate::store::error::DiskTrouble;
-use crate::store::{Result, Unwritable};
+use crate::store::{Error, Result, Unwritable};
 
-/// Size of the file.
-const BYTES: usize = 256;
+/// Size of the first part of the file, which names the database. It is written once.
+const NAMED: usize = 64;
+/// Size of the second part, the report.
+const REPORTED: usize = 192;
 /// Failures at most this far apart belong to one period of trouble.
 const SAME_TROUBLE: Span = Span::from_secs(5);
 
@@ -58,24 +63,43 @@ impl ServeFile {
         self.open.lock()
     }
 
-    /// Marks this process as the server. The lease, not this file, guarantees that it is the only one.
-    pub(super) fn begin(&self) -> Result<()> {
-        if let Some(path) = &self.path {
+    /// Marks this process as the server, with `database` open. The lease, not this file, guarantees that it is the only one.
+    pub(super) fn begin(&self, database: Option<FileId>) -> Result<()> {
+        if let Some((path, database)) = self.path.as_ref().zip(database) {
             let fails = |source: io::Error| open_error(&path.display().to_string(), source.into());
             let file = File::options().create(true).truncate(false).write(true).open(path).map_err(fails)?;
             let mut open = OpenFile { file, reported: None };
             // If this fails, no trouble can be reported later; but then the start itself fails first.
-            let _ = open.write(b"");
+            let _ = open.name(database).and_then(|()| open.report(b""));
+            // A suspended server that this one succeeds may still hold it. Then commands check nothing, once that one has ended.
+            let _ = open.file.try_lock();
             *self.open() = Some(open);
         }
         self.is_server.store(true, Ordering::Relaxed);
         Ok(())
     }
 
+    /// Fails if a running server has another file open than the one at this path, or than none.
+    pub(super) fn check(&self, database: &Path) -> Result<()> {
+        let Some(file) = self.path.as_ref().and_then(|path| File::open(path).ok()) else { return Ok(()) };
+        if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+            // No server runs. The lock ends with the file.
+            return Ok(());
+        }
+        let mut named = [0; NAMED];
+        let named = (&file).read_exact(&mut named).ok().and_then(|()| serde_json::from_slice::<FileId>(&named).ok());
+        match (named, FileId::at(database)) {
+            (Some(named), Ok(found)) if found != Some(named) => {
+                Err(Error::NotOfServer { place: database.display().to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn end(&self) {
         self.is_server.store(false, Ordering::Relaxed);
         if let Some(mut open) = self.open().take() {
-            let _ = open.write(b"");
+            let _ = open.report(b"");
         }
     }
 
@@ -87,7 +111,7 @@ impl ServeFile {
         let report = Report { since: before.map_or(now, |before| before.since), latest: now, trouble };
         open.reported = Some(report);
         if let Ok(text) = serde_json::to_vec(&report) {
-            let _ = open.write(&text);
+            let _ = open.report(&text);
         }
     }
 
@@ -95,19 +119,27 @@ impl ServeFile {
     pub(super) fn trouble(&self, since: Timestamp) -> Option<Unwritable> {
         // A report that is only half written counts as none; the next read finds all of it.
         let text = std::fs::read(self.path.as_ref()?).ok()?;
-        let report: Report = serde_json::from_slice(&text).ok()?;
+        let report: Report = serde_json::from_slice(text.get(NAMED..)?).ok()?;
         (report.latest >= since).then_some(Unwritable { since: report.since, trouble: report.trouble })
     }
 }
 
 impl OpenFile {
-    /// Overwrites the whole file.
-    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+    fn name(&mut self, database: FileId) -> io::Result<()> {
+        self.write::<NAMED>(0, &serde_json::to_vec(&database)?)
+    }
+
+    fn report(&mut self, text: &[u8]) -> io::Result<()> {
+        self.write::<REPORTED>(NAMED as u64, text)
+    }
+
+    /// Overwrites a whole part of the file.
+    fn write<const BYTES: usize>(&mut self, at: u64, text: &[u8]) -> io::Result<()> {
         let mut whole = [b' '; BYTES];
         if let Some(start) = whole.get_mut(..text.len()) {
             start.copy_from_slice(text);
         }
-        self.file.seek(SeekFrom::Start(0))?;
+        self.file.seek(SeekFrom::Start(at))?;
         self.file.write_all(&whole)
     }
 }

@@ -13,6 +13,7 @@ pub trait Nodes: Send + Sync + std::fmt::Debug {
     /// Reads the latest decision and the present epoch together.
     ///
     /// - Long reports never delay it, because a server calls it several times a second.
+    /// - Fails with [`crate::store::Error::Replaced`] once the path of the database leads to another file, or to none.
     async fn latest(&self) -> Result<Latest>;
     /// Registers a server and begins its epoch.
     ///

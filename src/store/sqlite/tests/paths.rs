@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{TempDatabase, event, now};
 use crate::clock::RealClock;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Cursor, Error, Events, Nodes, Store, started};
+use crate::store::{Cursor, Error, Events, Nodes, Retention, Store, started};
 
 async fn open(path: &std::path::Path) -> crate::store::Result<Sqlite> {
     Sqlite::open(&format!("sqlite://{}", path.display()), Arc::new(RealClock::new())).await
@@ -66,4 +66,90 @@ async fn only_the_owner_can_read_a_new_database_and_its_log() {
     std::fs::set_permissions(db.path(), std::fs::Permissions::from_mode(0o640)).unwrap();
     db.open().await.unwrap();
     assert_eq!(std::fs::metadata(db.path()).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+/// Puts another database in the place of this one, as an operator restores a backup.
+async fn replace(db: &TempDatabase) {
+    let other = db.folder.path().join("other.db");
+    open(&other).await.unwrap().close().await;
+    std::fs::rename(&other, db.path()).unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_file_that_was_replaced_or_moved() {
+    for moved in [false, true] {
+        let db = TempDatabase::new();
+        let server = db.open().await.unwrap();
+        let node = started(&server, now()).await.node;
+        server.latest().await.unwrap();
+        if moved {
+            std::fs::rename(db.path(), db.folder.path().join("moved.db")).unwrap();
+        } else {
+            replace(&db).await;
+        }
+        let refused = [
+            server.latest().await.map(drop),
+            server.renew(node, now()).await,
+            server.record_event(event()).await,
+            server.back_up(&db.folder.path().join("copy.db")).await.map(drop),
+        ];
+        for refused in refused {
+            assert!(matches!(refused, Err(Error::Replaced { .. })), "{refused:?}");
+        }
+        // Its last words go to the file that it has open.
+        server.stop_node(node, now()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_command_refuses_another_file_than_its_servers_and_creates_none() {
+    let db = TempDatabase::new();
+    let server = db.open().await.unwrap();
+    let node = started(&server, now()).await.node;
+    db.open().await.unwrap().close().await;
+    let moved = db.folder.path().join("moved.db");
+    std::fs::rename(db.path(), &moved).unwrap();
+    assert!(matches!(db.open().await, Err(Error::NotOfServer { .. })));
+    assert!(!db.path().exists());
+    replace(&db).await;
+    let before = std::fs::read(db.path()).unwrap();
+    assert!(matches!(db.open().await, Err(Error::NotOfServer { .. })));
+    assert!(std::fs::read(db.path()).unwrap() == before, "it writes nothing");
+    std::fs::rename(&moved, db.path()).unwrap();
+    db.open().await.unwrap().close().await;
+    // Without a server, the file is whatever the operator put there.
+    server.stop_node(node, now()).await.unwrap();
+    server.close().await;
+    replace(&db).await;
+    db.open().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_that_is_copied_over_an_open_file_is_noticed() {
+    let db = TempDatabase::new();
+    let copy = db.folder.path().join("copy.db");
+    db.open().await.unwrap().back_up(&copy).await.unwrap();
+    let server = db.open().await.unwrap();
+    started(&server, now()).await;
+    server.latest().await.unwrap();
+    std::fs::copy(&copy, db.path()).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(server.latest().await, Err(Error::Replaced { .. })));
+    }
+}
+
+/// The mark of a backup leaves its file at the first checkpoint after it was accepted.
+#[tokio::test]
+async fn a_restored_backup_is_not_taken_for_an_overwritten_file() {
+    let db = TempDatabase::new();
+    let copy = db.folder.path().join("copy.db");
+    db.open().await.unwrap().back_up(&copy).await.unwrap();
+    let server = open(&copy).await.unwrap();
+    started(&server, now()).await;
+    server.latest().await.unwrap();
+    server.accept_copy().await.unwrap();
+    server.latest().await.unwrap();
+    crate::store::sqlite::tests::run_sql(&format!("sqlite://{}", copy.display()), "PRAGMA wal_checkpoint(TRUNCATE)")
+        .await;
+    server.latest().await.unwrap();
 }

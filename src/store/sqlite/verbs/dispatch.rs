@@ -15,7 +15,7 @@ impl Dispatch for Sqlite {
     async fn record_noting(&self, changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Result<Vec<MessageKey>> {
         let signals = signals_of(&changes);
         let (stale, flows) = self
-            .write("record changes", move |c| {
+            .write_to_the_end("record changes", move |c| {
                 Box::pin(async move {
                     let stale = messages::record(c, &[], &changes, &buckets).await?;
                     let flows = FlowCounts::of(&changes, &stale);

@@ -19,7 +19,7 @@ impl Health for Sqlite {
     }
 
     fn free_space(&self) -> Option<u64> {
-        let folder = self.path.as_deref()?.parent()?;
+        let folder = self.file.as_ref()?.path.parent()?;
         free_space(folder).ok()
     }
 

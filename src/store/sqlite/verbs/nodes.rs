@@ -1,5 +1,6 @@
 //! Implements [`Nodes`].
 
+use super::super::identity::OpenDatabase;
 use super::super::{Sqlite, leases, nodes};
 use crate::domain::Timestamp;
 use crate::store::{
@@ -14,13 +15,15 @@ impl Nodes for Sqlite {
     }
 
     async fn latest(&self) -> Result<Latest> {
+        self.check_file()?;
         self.poll("read the latest decision and the epoch", move |c| Box::pin(leases::read_latest(c))).await
     }
 
     async fn start_node(&self, start: NodeStart) -> Result<Option<Started>> {
         let started = self.write("start a node", move |c| Box::pin(nodes::start(c, start))).await?;
         if started.is_some() {
-            self.serve_file.begin()?;
+            self.serve_file.begin(self.file.as_ref().map(|file| file.id))?;
+            self.file.iter().for_each(OpenDatabase::watch_content);
         }
         Ok(started)
     }
@@ -34,7 +37,7 @@ impl Nodes for Sqlite {
     }
 
     async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()> {
-        self.write("stop a node", move |c| Box::pin(nodes::stop(c, node, listening_until))).await?;
+        self.write_to_the_end("stop a node", move |c| Box::pin(nodes::stop(c, node, listening_until))).await?;
         self.serve_file.end();
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use sqlx::Connection;
 
+use super::super::identity::OpenDatabase;
 use super::super::{Sqlite, copies, rejected, retention};
 use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
 use crate::store::{Error, Result, Retention};
@@ -43,7 +44,8 @@ impl Retention for Sqlite {
 
     async fn compact(&self) -> Result<()> {
         const VERB: &str = "compact the database";
-        let Some(path) = &self.path else { return Ok(()) };
+        let Some(OpenDatabase { path, .. }) = &self.file else { return Ok(()) };
+        self.check_file()?;
         let mut connection = Self::bare(path).await?;
         for text in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] {
             sqlx::query(text).execute(&mut connection).await.map_err(|source| Error::of(VERB, source))?;
@@ -60,9 +62,10 @@ impl Retention for Sqlite {
         // A temporary file is readable by its owner only: the copy holds every number.
         let file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         let copy = file.path().to_string_lossy().into_owned();
-        match &self.path {
+        match &self.file {
             // Not on one of the readers: a large database would occupy it for minutes.
-            Some(path) => {
+            Some(OpenDatabase { path, .. }) => {
+                self.check_file()?;
                 let mut connection = Self::bare(path).await?;
                 let copied = sqlx::query(COPY).bind(copy).execute(&mut connection).await;
                 copied.map_err(|source| Error::of("copy the database", source))?;
