@@ -142,7 +142,7 @@ impl Desk {
         let call = store.call_of(first.id).await?.filter(|call| call.batches.first() == Some(&first.id));
         let call = call.ok_or(ErrorAnswer::NotFound)?;
         let mut count = 0;
-        let by = DecidedBy { origin: caller.origin(None), is_signed_in: false };
+        let by = DecidedBy { origin: caller.origin(None), is_signed_in: false, confirms_restored: false };
         for batch in &call.batches {
             let Some(batch) = store.batch(*batch).await? else { continue };
             match carry_out((store.as_ref(), config), clock.as_ref(), &batch, CampaignDecision::Cancel, &by).await {

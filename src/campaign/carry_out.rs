@@ -6,9 +6,9 @@ use super::decisions::{Decided, Released, cancel, pause, release_steps, resume, 
 use super::noted::{Noted, noted};
 use super::second_operator::NeedsApproval;
 use super::used_up::UsedUp;
-use crate::clock::Clock;
+use crate::clock::{Clock, format_time};
 use crate::config::Config;
-use crate::domain::{BatchState, StepIndex, Tallies};
+use crate::domain::{BatchState, StepIndex, Tallies, Timestamp};
 use crate::events::{Certificate, Origin};
 use crate::report::Counts;
 use crate::store::{self, Batch, Store};
@@ -28,6 +28,8 @@ pub struct DecidedBy {
     pub origin: Origin,
     /// Whether an operator has signed in. A key and a command can have any name, so they approve nothing.
     pub is_signed_in: bool,
+    /// Whether they confirm to send a restored campaign, although it may have been sent since the backup.
+    pub confirms_restored: bool,
 }
 
 /// A decision that was carried out.
@@ -69,6 +71,14 @@ pub enum DecisionError {
     )]
     NotSignedIn { name: String, needs: NeedsApproval },
 
+    #[error(
+        "\"{name}\" is not {}: it is from a backup of {}, which does not know what was sent since; what was sent already \
+         would be sent again, so this needs a confirmation (--confirm-restored, or \"confirm_restored\": true)",
+        decision.participle(),
+        format_time(*copied_at, None)
+    )]
+    Restored { name: String, decision: CampaignDecision, copied_at: Timestamp },
+
     #[error("\"{name}\" was changed meanwhile and is not started; look at it again, then start it")]
     Outdated { name: String },
 
@@ -94,6 +104,11 @@ impl CampaignDecision {
         }
     }
 
+    /// Whether it makes a campaign in this state send.
+    const fn begins_to_send(self, state: BatchState) -> bool {
+        matches!((self, state), (Self::Start, BatchState::Draft) | (Self::Resume, BatchState::Paused))
+    }
+
     /// Why it cannot be carried out in this state.
     fn why_not(self, state: BatchState) -> String {
         match (self, state) {
@@ -116,12 +131,13 @@ impl CampaignDecision {
 ///
 /// - A draft is started as it is in `batch`: if it has another edition by now, it is not.
 /// - A draft that needs an approval is started by another operator than its authors, who has signed in.
+/// - A restored campaign is started and resumed only with a confirmation.
 pub async fn carry_out(
     (store, config): (&dyn Store, &Config),
     clock: &dyn Clock,
     batch: &Batch,
     decision: CampaignDecision,
-    DecidedBy { origin: by, is_signed_in }: &DecidedBy,
+    DecidedBy { origin: by, is_signed_in, confirms_restored }: &DecidedBy,
 ) -> Result<CarriedOut, DecisionError> {
     let name = || batch.display_name();
     if decision == CampaignDecision::Start
@@ -134,6 +150,10 @@ pub async fn carry_out(
             let by = by.operator_name().unwrap_or("the server").to_owned();
             return Err(DecisionError::NeedsAnother { name: name(), by, needs });
         }
+    }
+    if let Some(copied_at) = batch.restored_from.filter(|_| decision.begins_to_send(batch.state) && !confirms_restored)
+    {
+        return Err(DecisionError::Restored { name: name(), decision, copied_at });
     }
     let before = store.tallies(batch.id).await?;
     let decided = match decision {

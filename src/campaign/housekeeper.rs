@@ -12,6 +12,7 @@ use super::figures::FigureNotes;
 use super::guards::Guards;
 use super::opt_out_walk::OptOutWalk;
 use super::repricing::Repricing;
+use super::restored::restored_from;
 use crate::book::{Book, Entry};
 use crate::clock::format_time;
 use crate::config::Config;
@@ -165,8 +166,7 @@ impl Housekeeper {
                     } else if tallies.is_finished() {
                         0
                     } else {
-                        // A receipt has returned a message to its queue, so the campaign is not finished.
-                        self.shift(entry.id, BatchState::Finished, BatchState::Running, now).await?
+                        self.send_on(entry.id, now).await?
                     }
                 }
                 BatchState::Cancelling => self.sweep(entry, now).await?,
@@ -269,6 +269,16 @@ impl Housekeeper {
     async fn shift(&self, batch: BatchId, from: BatchState, to: BatchState, now: Timestamp) -> Result<u32> {
         let origin = (to != BatchState::Cancelled).then_some(Origin::SERVER);
         Ok(u32::from(self.store.move_batch(batch, vec![from], to, origin, now).await?.is_some()))
+    }
+
+    /// Moves a finished batch on: a receipt has returned a message to its queue. A restored one is paused instead, because the
+    /// message may have been sent again since the backup.
+    async fn send_on(&self, batch: BatchId, now: Timestamp) -> Result<u32> {
+        let Some(copied_at) = self.store.batch(batch).await?.and_then(|batch| batch.restored_from) else {
+            return self.shift(batch, BatchState::Finished, BatchState::Running, now).await;
+        };
+        let (from, origin) = (vec![BatchState::Finished], Origin::rule(restored_from(copied_at)));
+        Ok(u32::from(self.store.move_batch(batch, from, BatchState::Paused, Some(origin), now).await?.is_some()))
     }
 
     /// Ends a batch whose messages have their outcomes. Its last figures are noted before, because afterwards it is no longer

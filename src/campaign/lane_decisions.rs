@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Lane};
 use crate::domain::{OverridableSetting, Rate, Tier};
 use crate::events::Origin;
-use crate::store::{self, HeldBy, Hold, Override, Store};
+use crate::store::{self, HeldBy, Hold, Override, Store, UnknownSlots};
 use crate::throttle::in_file;
 
 /// A decision of an operator about a lane.
@@ -17,6 +17,8 @@ pub enum LaneDecision {
     /// Releases every hold of the lane.
     Resume,
     Set(Vec<SettingChange>),
+    /// Says to how many recipients, unknown to the database, its portfolio has sent in the last day.
+    TierUsed(u32),
 }
 
 /// A decision about a lane that was carried out.
@@ -37,6 +39,9 @@ pub enum LaneDecisionError {
         setting = .0
     )]
     Outdated(OverridableSetting),
+
+    #[error("lane {0} has no limited tier; only WhatsApp has messaging tiers")]
+    NoTier(String),
 
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -134,6 +139,14 @@ pub async fn carry_out_on_lane(
                 set(store, clock, config, change, by).await?;
             }
             store.seq().await?
+        }
+        LaneDecision::TierUsed(recipients) => {
+            let portfolio = lane.limited_portfolio().ok_or_else(|| LaneDecisionError::NoTier(lane.name.clone()))?;
+            let now = clock.now();
+            // What counts as unknown since a restore ends a day after it.
+            let at = store.unknown_slots(now - Tier::HELD).await?.get(portfolio).map_or(now, |slots| slots.at);
+            let slots = UnknownSlots { recipients: *recipients, at, is_told: true };
+            store.note_unknown_slots(portfolio, slots, by.clone(), now).await?
         }
     };
     Ok(LaneCarriedOut { released, noted: noted(store, clock, seq).await?, already })

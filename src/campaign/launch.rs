@@ -15,6 +15,7 @@ use super::plan_checks::{counts_from_its_launch, has_recipients, priced, too_soo
 use super::preview::PreviewRequest;
 use super::prices::{PriceError, PriceList};
 use super::recipients::{Gathering, Recipients, RecipientsError};
+use super::restored::HowToLaunch;
 use super::route;
 use super::route_templates::{PlanTemplates, catalogue_for};
 use super::second_operator::{limit_below, will_wait};
@@ -22,7 +23,7 @@ use super::time::{Schedule, schedule};
 use super::windows::open_windows;
 use crate::audience::OnProgress;
 use crate::catalogue::Catalogue;
-use crate::clock::{Chance, Clock};
+use crate::clock::{Chance, Clock, format_time};
 use crate::config::{Config, Problem};
 use crate::domain::text::{plural, shell};
 use crate::domain::{BatchId, BatchState, CampaignId, Country, Plan, StepIndex, Timestamp, Zone, grouped};
@@ -53,6 +54,12 @@ pub enum LaunchError {
         grouped(super::join::AT_ONCE as u64)
     )]
     TooManyToJoin(usize),
+    #[error(
+        "nothing was launched: the database is a backup of {}, which does not know what was launched since; what was sent \
+         already would be sent again, so the launch needs a confirmation (--confirm-restored, or \"confirm_restored\": true)",
+        format_time(*copied_at, None)
+    )]
+    Restored { copied_at: Timestamp },
     #[error("{}", nobody_to_repeat(name, outcomes, *opted_out))]
     NoRecipientsToRepeat { name: String, outcomes: String, opted_out: u64 },
 }
@@ -220,22 +227,23 @@ impl Launcher<'_> {
         draft: &Draft,
         progress: impl FnMut(&str) -> Option<OnProgress>,
     ) -> Result<(Launched, Vec<Warning>), LaunchError> {
-        self.launch_as(draft, false, progress, async |_| Ok(())).await
+        self.launch_as(draft, HowToLaunch::default(), progress, async |_| Ok(())).await
     }
 
-    /// Launches a campaign; if `waits` is set, or if it has so many recipients that it needs the approval of another
+    /// Launches a campaign; if `how` says so, or if it has so many recipients that it needs the approval of another
     /// operator, as a draft that an operator starts.
     ///
     /// `finish` does the last thing that the plan needs, such as an upload, once everything else is found right.
     pub async fn launch_as(
         &self,
         draft: &Draft,
-        waits: bool,
+        how: HowToLaunch,
         progress: impl FnMut(&str) -> Option<OnProgress>,
         finish: impl AsyncFnOnce(&mut Plan) -> Result<(), LaunchError>,
     ) -> Result<(Launched, Vec<Warning>), LaunchError> {
+        self.ensure_not_launched_before(how).await?;
         let mut prepared = self.prepare(draft, true, progress, None).await?;
-        prepared.is_draft = waits || limit_below(self.config, prepared.recipients.recipients).is_some();
+        prepared.is_draft = how.is_draft || limit_below(self.config, prepared.recipients.recipients).is_some();
         match self.finish(&mut prepared, finish).await {
             Ok(launched) => Ok((launched, prepared.warnings)),
             Err(error) => {

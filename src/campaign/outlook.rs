@@ -414,10 +414,16 @@ impl<'a> OutlookBuilder<'a> {
             let free_at = (slot.at + Tier::HELD).millis();
             *coming.entry(free_at.div_euclid(TOGETHER.millis()) + 1).or_default() += 1;
         }
+        let unknown = self.launcher.store.unknown_slots(self.now - Tier::HELD).await?.remove(name);
+        let unknown_recipients = unknown.map_or(0, |unknown| unknown.recipients);
+        if let Some(unknown) = unknown {
+            let free_at = (unknown.at + Tier::HELD).millis();
+            *coming.entry(free_at.div_euclid(TOGETHER.millis()) + 1).or_default() += unknown.recipients;
+        }
         let free_at = |together: i64| Timestamp::from_millis(together * TOGETHER.millis());
         let coming: VecDeque<_> =
             coming.into_iter().map(|(at, recipients)| (free_at(at), f64::from(recipients))).collect();
-        let free = f64::from(most) - as_float(slots.len() as u64);
+        let free = f64::from(most) - as_float(slots.len() as u64) - f64::from(unknown_recipients);
         let held = Tier::HELD;
         self.outlook.portfolios.push(Portfolio {
             name: name.to_owned(),

@@ -27,6 +27,8 @@ pub struct Repeat {
     pub only: Option<u32>,
     /// Whether it waits for an operator to start it.
     pub is_draft: bool,
+    /// Whether an operator confirms it, although it may have been launched before a restore.
+    pub confirms_restored: bool,
 }
 
 impl Repeat {
@@ -45,6 +47,7 @@ impl Launcher<'_> {
     /// Launches a campaign again, with the same frozen steps, for all or some of its recipients. The repetition is a
     /// separate campaign, which names the first as its origin.
     pub async fn repeat(&self, batch: &Batch, again: &Repeat) -> Result<Launched, LaunchError> {
+        self.ensure_not_repeated_before(batch, again.confirms_restored).await?;
         let now = self.clock.now();
         let mut plan = self.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
         self.has_lanes(&plan)?;

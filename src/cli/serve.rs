@@ -13,9 +13,9 @@ use super::words::{list, plural};
 use super::{CommandContext, Exit};
 use crate::access::Access;
 use crate::api;
-use crate::clock::{Set, set};
+use crate::clock::{Set, format_time, set};
 use crate::domain::{Causes, Span};
-use crate::node;
+use crate::node::{self, Recovered};
 use crate::report::Stranded;
 use crate::store::{Batches, Store};
 
@@ -224,9 +224,14 @@ fn listening(context: &CommandContext, server: &Server, json: bool) -> anyhow::R
         };
         out::data(format_args!("Volley listens on {address} (database {database}; {lanes})"))?;
     }
-    if server.recovered() > 0 {
-        let found = plural(server.recovered(), "message was", "messages were");
-        out::talk(format_args!("{found} in flight when the last server was killed; their results are unknown."));
+    let Recovered { messages, copied_at } = server.recovered();
+    if messages > 0 {
+        let found = plural(messages, "message was", "messages were");
+        let when = match copied_at {
+            Some(at) => format!("the backup of {} was made", format_time(at, None)),
+            None => "the last server was killed".to_owned(),
+        };
+        out::talk(format_args!("{found} in flight when {when}; their results are unknown."));
     }
     Ok(())
 }

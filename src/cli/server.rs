@@ -10,7 +10,7 @@ use tokio::task::{JoinError, JoinHandle};
 use super::CommandContext;
 use super::callers::CallersCommands;
 use crate::api::{self, ApiParts, Certificate, Door};
-use crate::node::{Node, NodeParts, Os};
+use crate::node::{Node, NodeParts, Os, Recovered};
 use crate::store::Store;
 
 #[derive(Debug)]
@@ -57,8 +57,8 @@ impl Server {
         Ok(Self { node, api, door, address })
     }
 
-    /// Number of messages that were in flight when the last server was killed.
-    pub(super) const fn recovered(&self) -> u64 {
+    /// The messages that were in flight at the start.
+    pub(super) const fn recovered(&self) -> Recovered {
         self.node.recovered
     }
 

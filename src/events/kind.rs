@@ -83,6 +83,12 @@ pub enum EventKind {
         recipients: u32,
         of: u32,
     },
+    /// Recipients whom the database does not know count against the tier for a day; all of it unless an operator said how
+    /// many there are.
+    TierUsed {
+        recipients: u32,
+        is_told: bool,
+    },
     /// A setting of the configuration file is overridden. `in_file` is its value there.
     SettingOverridden {
         setting: OverridableSetting,

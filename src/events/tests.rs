@@ -52,6 +52,7 @@ pub(crate) fn kinds() -> Vec<EventKind> {
             value: "20/s".into(),
             in_file: "80/s".into(),
         },
+        EventKind::TierUsed { recipients: 120, is_told: true },
         EventKind::OverrideIgnored { setting: OverridableSetting::Tier, value: "1K".into() },
         EventKind::OverrideEnded { setting: OverridableSetting::Burst, value: "10".into() },
         EventKind::FoundInFlight { messages: 12 },

@@ -92,6 +92,15 @@ impl Event {
                 let (recipients, of) = (u64::from(*recipients), u64::from(*of));
                 format!("its tier has free slots again: {} of {} used in the last 24 h", grouped(recipients), grouped(of))
             }
+            EventKind::TierUsed { recipients, is_told: true } => format!(
+                "{} of the last day, whom the database does not know, count against its tier",
+                plural(u64::from(*recipients), "recipient", "recipients")
+            ),
+            EventKind::TierUsed { .. } => {
+                "its tier counts as full for a day, because a restored backup does not know what was sent; `volley lane set \
+                 LANE --tier-used N` says it"
+                    .to_owned()
+            }
             EventKind::SettingOverridden { setting, value, in_file } => {
                 format!("{} set to {value} (in the file: {in_file})", setting.what())
             }
@@ -102,7 +111,7 @@ impl Event {
                 format!("{} reset to the file's value (was {value})", setting.what())
             }
             EventKind::FoundInFlight { messages } => format!(
-                "{} in flight when the last server stopped; it is unknown which of them the provider accepted",
+                "{} found in flight at the start; it is unknown which of them the provider accepted",
                 if *messages == 1 { "1 message was".to_owned() } else { format!("{} messages were", grouped(*messages)) }
             ),
             EventKind::BackupRestored { copied_at, paused_count } => format!(

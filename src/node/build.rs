@@ -203,9 +203,12 @@ impl Building<'_> {
             counted = self.store.count_tiers(limited.clone(), since, counted).await?;
         }
         let mut slots = self.store.tier_slots(names, since).await?;
+        let unknown = self.store.unknown_slots(since).await?;
         let tier = |(portfolio, tier): (&str, Tier)| {
             let recipients = slots.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierSlot::times);
-            (portfolio.to_owned(), Arc::new(TierWindow::new(tier, recipients)))
+            let window = TierWindow::new(tier, recipients);
+            window.set_unknown(unknown.get(portfolio).copied());
+            (portfolio.to_owned(), Arc::new(window))
         };
         Ok(self.config.portfolios().map(tier).collect())
     }

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use super::gaps::add_gap;
 use super::overrides::{Overrides, load_overrides};
 use super::prune::Pruner;
-use super::{HALF_DONE, NodeParts, StartError, build, lease, restored, watch};
+use super::{HALF_DONE, NodeParts, Recovered, StartError, build, lease, restored, watch};
 use crate::ask::Asker;
 use crate::book::Book;
 use crate::campaign::{Housekeeper, OptOutConfirmations};
@@ -52,7 +52,7 @@ pub(super) struct Components {
     pub(super) decided: Arc<Notify>,
     pub(super) watch: watch::Watch,
     /// Messages that were in flight at the start. Their results are unknown.
-    pub(super) recovered: u64,
+    pub(super) recovered: Recovered,
 }
 
 impl Components {
@@ -82,7 +82,7 @@ impl Components {
         let (now, listened_until) = (clock.now(), started.listened_until);
         store.sweep_unpublished(now - HALF_DONE).await?;
         // Before anything is claimed or due.
-        restored::pause_all(store.as_ref(), now).await?;
+        let copied_at = restored::pause_all(store.as_ref(), config, now).await?.map(|(copied_at, _)| copied_at);
         let mut pruner = Pruner::new(Arc::clone(store), config.retention, config.audit_retention, now);
         pruner.run_once(now).await?;
         let Restored { gaps, mut missed, book, holds, in_effect, in_flight } =
@@ -117,7 +117,8 @@ impl Components {
         let reception = Reception::new(&parts, &lanes, &gaps, &book, missed);
         let askers = building.askers(&lanes, &reception.intake, &transport)?;
         let foundation = Foundation { node: started.node, parts: &parts, tenure, gaps, book, holds, lanes };
-        Ok(foundation.assemble(overrides, reception, askers, pruner, in_flight.len() as u64))
+        let recovered = Recovered { messages: in_flight.len() as u64, copied_at };
+        Ok(foundation.assemble(overrides, reception, askers, pruner, recovered))
     }
 }
 
@@ -140,7 +141,7 @@ impl Foundation<'_> {
         reception: Reception,
         askers: Vec<Asker>,
         pruner: Pruner,
-        recovered: u64,
+        recovered: Recovered,
     ) -> Components {
         let keeper = self.keeper();
         let Self { node, parts: NodeParts { config, store, clock, chance, .. }, tenure, gaps, book, holds, lanes } =

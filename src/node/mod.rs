@@ -125,7 +125,15 @@ pub struct Node {
     /// When it stopped reporting that it takes receipts, if it did.
     silent_since: Option<Timestamp>,
     /// Messages that were in flight at the start, and are now unknown.
-    pub recovered: u64,
+    pub recovered: Recovered,
+}
+
+/// Messages that the database has in flight although no server submits them.
+#[derive(Debug, Clone, Copy)]
+pub struct Recovered {
+    pub messages: u64,
+    /// The time of the backup, if the database was restored from it: then no server was killed.
+    pub copied_at: Option<Timestamp>,
 }
 
 impl Node {

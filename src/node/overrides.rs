@@ -50,6 +50,16 @@ impl Overrides {
         Self { config, lanes, accounts, tiers, applied, uncounted: BTreeSet::new(), count: None }
     }
 
+    /// Applies what operators say about slots of tiers whose recipients are not known.
+    pub(super) async fn apply_unknown_slots(&self, store: &dyn Tiers, now: Timestamp) -> Result<()> {
+        if self.tiers.is_empty() {
+            return Ok(());
+        }
+        let unknown = store.unknown_slots(now - Tier::HELD).await?;
+        self.tiers.iter().for_each(|(portfolio, window)| window.set_unknown(unknown.get(portfolio).copied()));
+        Ok(())
+    }
+
     /// Applies the stored overrides to lanes, accounts and tiers.
     pub(super) async fn apply(&mut self, store: &dyn Store) -> Result<()> {
         let overrides = store.overrides().await?;

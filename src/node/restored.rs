@@ -1,23 +1,24 @@
 //! A restored backup: its first server pauses every campaign, because it does not know what was sent since the copy.
 
-use crate::clock::format_time;
-use crate::domain::{BatchState, Timestamp};
+use crate::campaign::restored_from;
+use crate::config::Config;
+use crate::domain::{BatchState, Tier, Timestamp};
 use crate::events::{Event, EventKind, Origin, Subject};
-use crate::store::{Result, Store};
+use crate::store::{Restore, Result, Store, UnknownSlots};
+use crate::throttle::with_overrides;
 
 /// Confirmations that are forgotten at once.
 const PAGE: u32 = 1_000;
 
-/// Pauses the campaigns of a copy, once. Returns when the copy was made, and how many were paused; `None` if the
-/// database is no copy.
+/// Pauses the campaigns of a copy, once, and marks everything that is not over. Returns when the copy was made, and how many
+/// were paused; `None` if the database is no copy.
 ///
 /// A crash on the way repeats it: the copy counts as accepted only at the end.
-pub(super) async fn pause_all(store: &dyn Store, now: Timestamp) -> Result<Option<(Timestamp, u64)>> {
+pub(super) async fn pause_all(store: &dyn Store, config: &Config, now: Timestamp) -> Result<Option<(Timestamp, u64)>> {
     let Some(copied_at) = store.copied_at().await? else { return Ok(None) };
-    let why = format!(
-        "the database is a backup of {}, which does not know what was sent since, and would send it again",
-        format_time(copied_at, None)
-    );
+    // First, so that none of them is resumed without a confirmation meanwhile.
+    store.mark_restored(Restore { copied_at, accepted_at: now }).await?;
+    let why = restored_from(copied_at);
     let from = vec![BatchState::Scheduled, BatchState::Running];
     let mut paused = 0;
     for batch in store.batches(Some(from.clone())).await? {
@@ -33,10 +34,26 @@ pub(super) async fn pause_all(store: &dyn Store, now: Timestamp) -> Result<Optio
         }
         store.forget_confirmations(due).await?;
     }
+    fill_tiers(store, config, now).await?;
     let kind = EventKind::BackupRestored { copied_at, paused_count: paused };
     store.record_event(Event::by_server(now, Subject::Server, kind)).await?;
     store.accept_copy().await?;
     Ok(Some((copied_at, paused)))
+}
+
+/// Counts the tier of each limited portfolio as full. The lost server may have written to as many new recipients as it allows.
+async fn fill_tiers(store: &dyn Store, config: &Config, now: Timestamp) -> Result<()> {
+    let config = with_overrides(config, &store.overrides().await?);
+    let used = store.tiers_used(now - Tier::HELD).await?;
+    let noted = store.unknown_slots(now - Tier::HELD).await?;
+    for (portfolio, tier) in config.portfolios() {
+        let Tier::Recipients(most) = tier else { continue };
+        let noted = noted.get(portfolio).map_or(0, |slots| slots.recipients);
+        let known = used.get(portfolio).copied().unwrap_or(0).saturating_sub(noted);
+        let slots = UnknownSlots { recipients: most.saturating_sub(known), at: now, is_told: false };
+        store.note_unknown_slots(portfolio, slots, Origin::SERVER, now).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -47,6 +64,12 @@ mod tests {
     use crate::clock::{Clock, ManualClock};
     use crate::domain::{Channel, Plan, Step, Tag};
     use crate::store::{self, Cursor, KnownAs, NewAudience, NewBatch};
+
+    fn config() -> Config {
+        let text = "[provider]\nsub_account = \"acme\"\n[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nportfolio = \"acme\"\n";
+        let none = std::iter::empty::<(&str, String)>();
+        Config::read(Some((std::path::Path::new("volley.toml"), text)), std::iter::empty(), none).unwrap().config
+    }
 
     async fn open(path: &std::path::Path, clock: &Arc<ManualClock>) -> Arc<dyn Store> {
         let clock = Arc::clone(clock) as Arc<dyn Clock>;
@@ -82,25 +105,43 @@ mod tests {
         let running = launch(original.as_ref(), 1, BatchState::Running, now).await;
         let scheduled = launch(original.as_ref(), 2, BatchState::Scheduled, now).await;
         let finished = launch(original.as_ref(), 3, BatchState::Running, now).await;
+        let (draft, settled) = (
+            launch(original.as_ref(), 4, BatchState::Draft, now).await,
+            launch(original.as_ref(), 5, BatchState::Running, now).await,
+        );
+        original.move_batch(settled, vec![BatchState::Running], BatchState::Settled, None, now).await.unwrap();
+        let held = crate::domain::Msisdn::try_from(6_591_000_001_u64).unwrap();
+        original.take_slots("acme", vec![(held, now)]).await.unwrap();
         original.move_batch(finished, vec![BatchState::Running], BatchState::Finished, None, now).await.unwrap();
         let copy = folder.path().join("copy.db");
         original.back_up(&copy).await.unwrap();
-        assert_eq!(pause_all(original.as_ref(), now).await.unwrap(), None);
+        assert_eq!(pause_all(original.as_ref(), &config(), now).await.unwrap(), None);
 
         let copy = open(&copy, &clock).await;
         let state = async |store: &Arc<dyn Store>, batch| store.batch(batch).await.unwrap().unwrap().state;
-        assert_eq!(pause_all(copy.as_ref(), now).await.unwrap().map(|(_, paused)| paused), Some(2));
+        assert_eq!(pause_all(copy.as_ref(), &config(), now).await.unwrap().map(|(_, paused)| paused), Some(2));
         assert_eq!(state(&copy, running).await, BatchState::Paused);
         assert_eq!(state(&copy, scheduled).await, BatchState::Paused);
         assert_eq!(state(&copy, finished).await, BatchState::Finished);
         assert_eq!(state(&original, running).await, BatchState::Running);
+        for (batch, is_marked) in
+            [(running, true), (scheduled, true), (finished, true), (draft, true), (settled, false)]
+        {
+            let restored_from = copy.batch(batch).await.unwrap().unwrap().restored_from;
+            assert_eq!(restored_from.is_some(), is_marked, "{batch:?}");
+        }
+        assert_eq!(
+            copy.tiers_used(now - Tier::HELD).await.unwrap()["acme"],
+            250,
+            "a tier of 250 with one known recipient"
+        );
         let events = copy.events(Cursor::START, 10).await.unwrap();
         let texts: Vec<String> = events.into_iter().map(|(_, event)| event.text()).collect();
         assert!(texts.iter().any(|text| text.contains("2 campaigns were paused")), "{texts:?}");
 
         // An operator who resumes a campaign has decided; the next start pauses it no more.
         copy.move_batch(running, vec![BatchState::Paused], BatchState::Running, None, now).await.unwrap();
-        assert_eq!(pause_all(copy.as_ref(), now).await.unwrap(), None);
+        assert_eq!(pause_all(copy.as_ref(), &config(), now).await.unwrap(), None);
         assert_eq!(state(&copy, running).await, BatchState::Running);
     }
 }

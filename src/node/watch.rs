@@ -189,6 +189,7 @@ impl Watch {
             let state = entry.state();
             matches!(state, BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled) || entry.holds_a_step()
         };
+        self.parts.overrides.apply_unknown_slots(self.parts.store.as_ref(), self.parts.clock.now()).await?;
         self.parts.overrides.apply(self.parts.store.as_ref()).await?;
         // An opt-out is confirmed like a cancel: requests that were begun for the recipient before end first.
         let suppressing = self.parts.book.has_suppressions();

@@ -11,7 +11,7 @@ use super::figures::{Bar, Portion};
 use super::frame::Frame;
 use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
-use crate::clock::format_time_short;
+use crate::clock::{format_time, format_time_short};
 use crate::domain::text::{about, grouped, list, rate};
 use crate::domain::{BatchState, Outcome, Timestamp, Zone};
 use crate::events::Event;
@@ -398,6 +398,35 @@ pub(super) fn outcomes(report: &Report) -> Vec<OutcomeRow> {
 /// Why messages fell back.
 pub(super) fn fell_back(fell: &FellBack) -> String {
     ENGLISH.fell_back_because(fell)
+}
+
+/// The field of a form that confirms to send what may have been sent after the backup that was restored.
+pub const CONFIRM_RESTORED: &str = "confirm_restored";
+
+/// The question before a campaign from a restored backup is sent.
+#[derive(Debug, Template)]
+#[template(path = "restored.html")]
+pub struct RestoredPage {
+    pub frame: Frame,
+    /// The name of the campaign.
+    pub name: String,
+    /// The time of the backup.
+    pub copied_at: Timestamp,
+    /// Where the form is sent again, with its fields.
+    pub action: String,
+    pub fields: Vec<(String, String)>,
+    /// Where "send nothing" leads.
+    pub back: String,
+}
+
+impl RestoredPage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn lead(&self) -> String {
+        ENGLISH.restored_lead(&format_time(self.copied_at, self.frame.zone))
+    }
 }
 
 /// The question before a cancel.

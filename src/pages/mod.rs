@@ -59,7 +59,7 @@ pub use audiences::{
     RejectedPage, audience_path, countries, editable, is_mendable, mended_place, rejected_path,
 };
 pub use calendar::{CalendarEntry, CalendarPage, DayPage, Month};
-pub use campaign::{CampaignPage, CancelPage, CoursePart, Done, LivePart};
+pub use campaign::{CONFIRM_RESTORED, CampaignPage, CancelPage, CoursePart, Done, LivePart, RestoredPage};
 pub use campaigns::{CampaignsPage, Row, campaign_path};
 pub use change::{ChangePage, ChangeStep, DeleteDraftPage};
 pub use events::EventsPage;

@@ -22,10 +22,10 @@ use crate::store::{
     Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState,
     MessageFacts, Messages, NamingLane, NewAudience, NewBatch, NewCall, Node, NodeStart, Nodes, NotedBucket, OptIn,
     OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes,
-    Receipt, Receipts, RecipientPlace, RejectedRow, RejectedWebhooks, Repetitions, Replies, ReplyCount, Result,
-    Retention, Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind,
-    TemplateLimit, TemplateRequest, TierSlot, Tiers, Unwritable, UploadedFile, Uploads, UserOptIn, UserOptOut, Walk,
-    WebhookGroup, Whom,
+    Receipt, Receipts, RecipientPlace, RejectedRow, RejectedWebhooks, Repetitions, Replies, ReplyCount, Restore,
+    Result, Retention, Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind,
+    TemplateLimit, TemplateRequest, TierSlot, Tiers, UnknownSlots, Unwritable, UploadedFile, Uploads, UserOptIn,
+    UserOptOut, Walk, WebhookGroup, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -234,6 +234,8 @@ through! {
         writes compact() -> ();
         reads back_up(into: &Path) -> u64;
         reads copied_at() -> Option<Timestamp>;
+        writes mark_restored(restore: Restore) -> ();
+        reads last_restore() -> Option<Restore>;
         writes accept_copy() -> ();
     }
 }
@@ -368,6 +370,8 @@ through! {
             -> Option<MessageKey>;
         reads tier_slots(portfolios: Vec<String>, since: Timestamp) -> BTreeMap<String, Vec<TierSlot>>;
         reads tiers_used(since: Timestamp) -> BTreeMap<String, u32>;
+        writes note_unknown_slots(portfolio: &str, slots: UnknownSlots, origin: Origin, now: Timestamp) -> u64;
+        reads unknown_slots(since: Timestamp) -> BTreeMap<String, UnknownSlots>;
         writes forget_slots(before: Timestamp) -> ();
         writes take_slots(portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> ();
     }

@@ -39,6 +39,7 @@ mod refusals;
 mod renamed;
 mod repeats;
 mod restarts;
+mod restored;
 mod scene;
 mod shrink;
 mod small;

@@ -3,16 +3,19 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
 use super::fate::AllGone;
-use crate::campaign::{Draft, LaunchError, Launched, Launcher, Repeat};
+use crate::campaign::{
+    CampaignDecision, CarriedOut, DecidedBy, DecisionError, Draft, LaunchError, Launched, Launcher, Repeat, carry_out,
+};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::{self, Config};
-use crate::domain::{BatchState, Count, MessageKey, Msisdn, Present, Span, StepIndex, Timestamp, Umid};
+use crate::domain::{BatchId, BatchState, Count, MessageKey, Msisdn, Present, Span, StepIndex, Timestamp, Umid};
 use crate::events::Origin;
 use crate::forecast::Forecast;
 use crate::node::{ByHand, NodeParts, StartError};
@@ -88,7 +91,7 @@ pub(super) fn key_of(id: &str) -> MessageKey {
 }
 
 fn read(config: &str) -> Arc<Config> {
-    let path = std::path::Path::new("volley.toml");
+    let path = Path::new("volley.toml");
     let nothing = std::iter::empty::<(&str, String)>();
     Arc::new(Config::read(Some((path, config)), std::iter::empty(), nothing).unwrap().config)
 }
@@ -271,6 +274,26 @@ impl World {
 
     pub(super) async fn restart(&mut self) {
         self.node = Self::start(&self.clock, &self.config, &self.chance, &self.store, &self.provider).await;
+    }
+
+    /// Loses the database, and starts a server on this backup of it. The provider remembers what was sent.
+    pub(super) async fn restore(&mut self, backup: &Path) {
+        let url = format!("sqlite://{}", backup.display());
+        self.store = store::open(&url, Arc::clone(&self.clock) as _).await.unwrap();
+        self.restart().await;
+    }
+
+    /// Carries out a decision, with or without the confirmation that a restored campaign needs.
+    pub(super) async fn decide(
+        &self,
+        batch: BatchId,
+        decision: CampaignDecision,
+        confirms_restored: bool,
+    ) -> Result<CarriedOut, DecisionError> {
+        let batch = self.store.batch(batch).await.unwrap().unwrap();
+        let by = DecidedBy { origin: Origin::operator("Ann", None), is_signed_in: false, confirms_restored };
+        let whole = (self.store.as_ref(), self.config.as_ref());
+        self.complete(carry_out(whole, self.clock.as_ref(), &batch, decision, &by)).await
     }
 
     pub(super) async fn launch(&self, recipients: u32, keys: &str) -> Launched {

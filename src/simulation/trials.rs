@@ -4,7 +4,7 @@ use std::num::NonZeroU8;
 
 use super::operators::by;
 use super::small::World;
-use crate::campaign::{Decided, Draft, LaunchError, Launched, Trial, cancel, start};
+use crate::campaign::{Decided, Draft, HowToLaunch, LaunchError, Launched, Trial, cancel, start};
 use crate::clock::Clock;
 use crate::domain::{BatchState, Count, Msisdn, Span};
 use crate::store::OptOut;
@@ -33,7 +33,10 @@ impl World {
     }
 
     async fn launch_draft(&self, head: &str) -> Result<Launched, LaunchError> {
-        self.launcher().launch_as(&draft(head), true, |_| None, async |_| Ok(())).await.map(|(launched, _)| launched)
+        self.launcher()
+            .launch_as(&draft(head), HowToLaunch::DRAFT, |_| None, async |_| Ok(()))
+            .await
+            .map(|(launched, _)| launched)
     }
 }
 
@@ -140,7 +143,12 @@ async fn a_started_draft_waits_for_its_time_and_a_cancelled_one_ends() {
     assert_eq!(world.state_of_batch(&timed).await, BatchState::Paused, "a day late, it waits for an operator");
     let other = world
         .launcher()
-        .launch_as(&Draft { name: Some("other".to_owned()), ..draft("") }, true, |_| None, async |_| Ok(()))
+        .launch_as(
+            &Draft { name: Some("other".to_owned()), ..draft("") },
+            HowToLaunch::DRAFT,
+            |_| None,
+            async |_| Ok(()),
+        )
         .await;
     let other = other.unwrap().0;
     let batch = world.store.batch(other.batch).await.unwrap().unwrap();
@@ -167,7 +175,7 @@ async fn a_draft_refuses_settings_that_count_from_the_launch() {
     for zone in ["UTC", "recipient"] {
         let head = format!("over = \"3h\"\nat = \"2099-12-01T09:00\"\ntime_zone = \"{zone}\"\n");
         let draft = Draft { name: Some(zone.to_owned()), ..draft(&head) };
-        let launched = world.launcher().launch_as(&draft, true, |_| None, async |_| Ok(())).await;
+        let launched = world.launcher().launch_as(&draft, HowToLaunch::DRAFT, |_| None, async |_| Ok(())).await;
         assert_eq!(launched.unwrap().0.state, BatchState::Draft, "{zone}");
     }
 }

@@ -24,6 +24,9 @@ pub struct CampaignView<'a> {
     pub reached: i64,
     pub steps: Vec<StepView<'a>>,
     pub lanes: &'a [LaneRateView],
+    /// The time of the backup that it was restored from, while its start or resume needs a confirmation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored_from: Option<String>,
     /// The start time of a scheduled campaign.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<String>,
@@ -91,6 +94,7 @@ impl<'a> CampaignView<'a> {
             reached: look.report.outcome(Outcome::Reached),
             steps: look.report.steps.iter().map(StepView::new).collect(),
             lanes: &look.lanes,
+            restored_from: look.batch.restored_from.map(Timestamp::rfc3339),
             starts_at: look.batch.starts_at.map(Timestamp::rfc3339),
             server: look.server,
             forecast: ForecastView::new(foreseen, look.finished_by),

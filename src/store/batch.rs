@@ -229,6 +229,9 @@ pub struct Batch {
     pub settled_at: Option<Timestamp>,
     /// When its messages were purged; its counters stay.
     pub purged_at: Option<Timestamp>,
+    /// The time of the backup that it was restored from, before it was over. It is unknown what was sent of it since, and an
+    /// operator has not confirmed yet to send it all the same.
+    pub restored_from: Option<Timestamp>,
     /// Submissions per second, and when that was measured.
     pub pace: (f64, Timestamp),
 }

@@ -23,6 +23,7 @@ mod nodes;
 mod pages;
 mod receipts;
 mod requests;
+mod restores;
 mod retention;
 mod round_trip;
 mod sessions;

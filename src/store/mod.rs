@@ -26,6 +26,7 @@ mod limits;
 mod model;
 mod outgoing;
 mod requests;
+mod restore;
 mod shared_report;
 mod sieve;
 mod signal;
@@ -74,6 +75,7 @@ pub use outgoing::{
     SigningSecret, Subscription, SubscriptionChange, SubscriptionId, Trial, Tried, WebhookCounts, WebhookFormat,
 };
 pub use requests::{Begun, NewRequest, RequestKey, StoredAnswer};
+pub use restore::{Restore, UnknownSlots};
 pub use shared_report::{Repetitions, SharedReport};
 pub use sieve::{FoundRecipient, RecipientPlace, Whom};
 pub use signal::{Hints, Signal, Signals};

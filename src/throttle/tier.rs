@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::domain::{Msisdn, Span, Tier, Timestamp};
+use crate::store::UnknownSlots;
 
 /// The longest time from claim to submission. A message that has waited longer is requeued and returns its slot.
 pub const SUBMITTED_WITHIN: Span = Span::from_secs(45);
@@ -56,12 +57,14 @@ struct Inner {
     claims: Vec<(Timestamp, u32)>,
     /// Claims in progress that began while the tier was unlimited.
     uncounted: u32,
+    /// Slots of recipients whom the database does not know.
+    unknown: Option<UnknownSlots>,
 }
 
 impl Inner {
     fn of(tier: Tier) -> Self {
         let (recipients, order, claims) = (HashMap::new(), BTreeSet::new(), Vec::new());
-        Self { tier, is_counted: true, recipients, order, claims, uncounted: 0 }
+        Self { tier, is_counted: true, recipients, order, claims, uncounted: 0, unknown: None }
     }
 
     /// The present limit of recipients.
@@ -80,6 +83,7 @@ impl Inner {
             self.order.remove(&(at, recipient));
             self.recipients.remove(&recipient);
         }
+        self.unknown.take_if(|unknown| unknown.at + Tier::HELD <= as_of);
     }
 
     fn put(&mut self, recipient: Msisdn, slot: Slot) {
@@ -96,12 +100,25 @@ impl Inner {
     }
 
     fn used(&self) -> u32 {
-        u32::try_from(self.recipients.len()).unwrap_or(u32::MAX)
+        let unknown = self.unknown.map_or(0, |unknown| unknown.recipients);
+        u32::try_from(self.recipients.len()).unwrap_or(u32::MAX).saturating_add(unknown)
     }
 
     fn next_end(&self) -> Option<Timestamp> {
         let too_many = usize::try_from(self.used().saturating_sub(self.most())).unwrap_or(usize::MAX);
-        self.order.iter().nth(too_many).map(|(at, _)| *at + Tier::HELD)
+        let mut known = self.order.iter().map(|(at, _)| *at);
+        let Some(unknown) = self.unknown else { return known.nth(too_many).map(|at| at + Tier::HELD) };
+        // Unknown slots end together, among those of known recipients.
+        let earlier = known.clone().take_while(|at| *at <= unknown.at).count();
+        let later = earlier.saturating_add(usize::try_from(unknown.recipients).unwrap_or(usize::MAX));
+        let next = if too_many < earlier {
+            known.nth(too_many)
+        } else if too_many < later {
+            Some(unknown.at)
+        } else {
+            known.nth(earlier + (too_many - later))
+        };
+        next.map(|at| at + Tier::HELD)
     }
 }
 
@@ -157,6 +174,11 @@ impl TierWindow {
         inner.is_counted = true;
     }
 
+    /// Sets the slots of recipients whom the database does not know.
+    pub fn set_unknown(&self, unknown: Option<UnknownSlots>) {
+        self.inner.lock().unknown = unknown;
+    }
+
     /// Records recipients who hold a slot after all.
     pub fn take(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
         let mut inner = self.inner.lock();
@@ -178,7 +200,8 @@ impl TierWindow {
         let slots = wanted.min(inner.most().saturating_sub(inner.used().saturating_add(held)));
         inner.claims.push((now, slots));
         // Until the recipients of the last day are known, no message falls back because of the tier.
-        let is_last = slots < wanted && held == 0 && inner.is_counted;
+        let is_known = inner.is_counted && inner.unknown.is_none_or(|unknown| unknown.is_told);
+        let is_last = slots < wanted && held == 0 && is_known;
         Reservation { window: Arc::clone(self), at: now, slots, is_last, is_counted: true }
     }
 
@@ -389,6 +412,27 @@ mod tests {
         assert_eq!((window.reserve(9, hour(1)).slots(), window.tier()), (2, Tier::Recipients(250)));
         assert!(!window.set_tier(Tier::Unlimited));
         assert_eq!((window.reserve(9, hour(1)).slots(), window.used(hour(1))), (9, 0));
+    }
+
+    #[test]
+    fn unknown_slots_count_until_their_day_is_over() {
+        let window = window([(recipient(1), hour(0)), (recipient(2), hour(6))]);
+        let unknown = |recipients, is_told| Some(UnknownSlots { recipients, at: hour(5), is_told });
+        window.set_unknown(unknown(248, false));
+        let full = window.reserve(1, hour(7));
+        // It only counts as full, so nothing falls back because of it.
+        assert_eq!((full.slots(), full.is_last(), window.used(hour(7))), (0, false, 250));
+        drop(full);
+        assert_eq!(window.next_free(hour(7)), Some(hour(24)));
+        window.set_unknown(unknown(249, true));
+        let spent = window.reserve(1, hour(7));
+        assert_eq!((spent.slots(), spent.is_last(), window.used(hour(7))), (0, true, 251));
+        drop(spent);
+        assert_eq!(window.next_free(hour(7)), Some(hour(29)));
+        window.set_unknown(unknown(100, true));
+        assert_eq!(window.reserve(200, hour(7)).slots(), 148);
+        assert_eq!([28, 29].map(|at| window.used(hour(at))), [101, 1]);
+        assert_eq!(window.reserve(250, hour(29)).slots(), 249);
     }
 
     #[test]

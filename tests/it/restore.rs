@@ -49,6 +49,9 @@ async fn a_restored_backup_is_complete_and_sends_nothing_by_itself() {
     let restored = TempDir::new().unwrap();
     std::fs::copy(site.path("copy.db"), restored.path().join("volley.db")).unwrap();
     std::fs::copy(site.path("volley.toml"), restored.path().join("volley.toml")).unwrap();
+    for file in ["promo.toml", "people.csv"] {
+        std::fs::copy(site.path(file), restored.path().join(file)).unwrap();
+    }
     let mut server = Process::start(restored.path(), &["serve", "--json"]);
     server.first_line().await;
     let volley = async |arguments: &[&str]| Process::start(restored.path(), arguments).ended().await;
@@ -57,6 +60,14 @@ async fn a_restored_backup_is_complete_and_sends_nothing_by_itself() {
     let report = volley(&["campaign", "report", "promo", "--json"]).await.json();
     let submitted = report["steps"][0]["handed_over"].as_u64().unwrap();
     assert!(report["audience"] == PEOPLE && submitted >= before.len() as u64, "{report}");
+    let said = server.output();
+    assert!(!said.contains("killed"), "no server was killed: {said}");
+    for needs in [["campaign", "resume", "promo"], ["campaign", "clone", "promo"], ["campaign", "launch", "promo.toml"]]
+    {
+        let refused = volley(&needs).await;
+        assert_eq!(refused.status.code(), Some(1), "{needs:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains("--confirm-restored"), "{needs:?}: {}", refused.stderr);
+    }
     let events = volley(&["events"]).await.stdout;
     assert!(events.contains("the database is a backup of"), "{events}");
     server.interrupt();

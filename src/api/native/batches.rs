@@ -6,12 +6,12 @@ use axum::http::Uri;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::campaigns::DecisionReason;
+use super::campaigns::{DecisionReason, StartReason};
 use super::extract::{Call, OptionalJson, Path, Query};
 use super::page::{Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
-use crate::campaign::{CampaignDecision, DecisionView, carry_out, find_by_id};
+use crate::campaign::{CampaignDecision, DecidedBy, DecisionView, carry_out, find_by_id};
 use crate::domain::{BatchId, BatchState, CampaignId, Tallies};
 use crate::report::BatchView;
 use crate::store::{Batch, BatchFilter};
@@ -99,10 +99,9 @@ async fn decide(
     (shared, call): (&Shared, &Call),
     id: &str,
     decision: CampaignDecision,
-    reason: &DecisionReason,
+    by: DecidedBy,
 ) -> Answer<JsonAnswer<DecisionView>> {
     let batch = found(shared, call, id).await?;
-    let by = call.decided_by(reason.text()?);
     let done = carry_out((shared.store.as_ref(), &shared.config), shared.clock.as_ref(), &batch, decision, &by).await?;
     Ok(JsonAnswer(DecisionView::new(&batch, &done)))
 }
@@ -119,22 +118,24 @@ pub(super) async fn pause(
     call: Call,
     OptionalJson(reason): OptionalJson<DecisionReason>,
 ) -> Answer<JsonAnswer<DecisionView>> {
-    decide((&shared, &call), &id, CampaignDecision::Pause, &reason).await
+    decide((&shared, &call), &id, CampaignDecision::Pause, call.decided_by(reason.text()?)).await
 }
 
 /// Resume a paused batch and its held steps.
+///
+/// A batch from a restored backup needs `confirm_restored`.
 #[utoipa::path(post, path = "/batches/{batch}/resume", operation_id = "resume_batch", tag = "batches",
     params(("batch" = String, Path, description = "Id of the batch.", pattern = "^(cmp_)?[0-9a-fA-F-]{32,36}$")),
-    request_body = DecisionReason,
+    request_body = StartReason,
     responses((status = 200, description = "The batch after the decision.", body = DecisionView), (status = 404),
         (status = 409)))]
 pub(super) async fn resume(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     call: Call,
-    OptionalJson(reason): OptionalJson<DecisionReason>,
+    OptionalJson(reason): OptionalJson<StartReason>,
 ) -> Answer<JsonAnswer<DecisionView>> {
-    decide((&shared, &call), &id, CampaignDecision::Resume, &reason).await
+    decide((&shared, &call), &id, CampaignDecision::Resume, reason.decided_by(&call)?).await
 }
 
 /// Cancel a batch. Once this answers, nothing more is sent. Cannot be undone.
@@ -149,5 +150,5 @@ pub(super) async fn cancel(
     call: Call,
     OptionalJson(reason): OptionalJson<DecisionReason>,
 ) -> Answer<JsonAnswer<DecisionView>> {
-    decide((&shared, &call), &id, CampaignDecision::Cancel, &reason).await
+    decide((&shared, &call), &id, CampaignDecision::Cancel, call.decided_by(reason.text()?)).await
 }

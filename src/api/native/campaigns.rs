@@ -18,7 +18,7 @@ use super::extract::{Call, OptionalJson, Path, Query};
 use super::page::{Limit, Page, ensure_as_named};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
-use crate::campaign::{CampaignDecision, DecisionView, RulesView, carry_out};
+use crate::campaign::{CampaignDecision, DecidedBy, DecisionView, RulesView, carry_out};
 use crate::domain::{BatchId, BatchState};
 use crate::status::{CampaignView, Listed, ListedView, Watcher};
 use crate::store::{Batch, BatchFilter};
@@ -123,6 +123,24 @@ impl DecisionReason {
     }
 }
 
+/// The reason for a start or a resume, and the confirmation that a restored campaign needs.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct StartReason {
+    /// Reason, shown in events.
+    #[schema(max_length = 1000, example = "approved by legal")]
+    reason: Option<String>,
+    /// Confirms that it may send again what was sent after the backup that was restored.
+    confirm_restored: bool,
+}
+
+impl StartReason {
+    pub(super) fn decided_by(self, call: &Call) -> Answer<DecidedBy> {
+        let by = call.decided_by(DecisionReason { reason: self.reason }.text()?);
+        Ok(DecidedBy { confirms_restored: self.confirm_restored, ..by })
+    }
+}
+
 async fn decide(
     shared: &Shared,
     call: &Call,
@@ -131,17 +149,15 @@ async fn decide(
     reason: &DecisionReason,
 ) -> Answer<JsonAnswer<DecisionView>> {
     let batch = found(shared, call, name).await?;
-    decide_on(shared, call, &batch, decision, reason).await
+    decide_on(shared, &batch, decision, call.decided_by(reason.text()?)).await
 }
 
 async fn decide_on(
     shared: &Shared,
-    call: &Call,
     batch: &Batch,
     decision: CampaignDecision,
-    reason: &DecisionReason,
+    by: DecidedBy,
 ) -> Answer<JsonAnswer<DecisionView>> {
-    let by = call.decided_by(reason.text()?);
     let done = carry_out((shared.store.as_ref(), &shared.config), shared.clock.as_ref(), batch, decision, &by).await?;
     Ok(JsonAnswer(DecisionView::new(batch, &done)))
 }
@@ -149,11 +165,11 @@ async fn decide_on(
 /// Start a draft: at its start time if that is in the future, else now.
 ///
 /// With `If-Match`, a draft that was changed meanwhile is not started. A draft that waits for a second operator is started
-/// by an operator who has signed in, not by a key.
+/// by an operator who has signed in, not by a key. A draft from a restored backup needs `confirm_restored`.
 #[utoipa::path(post, path = "/campaigns/{campaign}/start", operation_id = "start_campaign", tag = "campaigns",
     params(("campaign" = String, Path, description = "Id or name of the campaign."),
         ("If-Match" = Option<String>, Header, description = "ETag of the draft that the decision is about.")),
-    request_body = DecisionReason,
+    request_body = StartReason,
     responses((status = 200, description = "The campaign after the decision.", body = DecisionView), (status = 404),
         (status = 409), (status = 412)))]
 pub(super) async fn start(
@@ -161,11 +177,11 @@ pub(super) async fn start(
     Path(name): Path<String>,
     call: Call,
     headers: HeaderMap,
-    OptionalJson(reason): OptionalJson<DecisionReason>,
+    OptionalJson(reason): OptionalJson<StartReason>,
 ) -> Answer<JsonAnswer<DecisionView>> {
     let batch = found(&shared, &call, &name).await?;
     ensure_as_named(&headers, &parts::tag_of(&batch))?;
-    decide_on(&shared, &call, &batch, CampaignDecision::Start, &reason).await
+    decide_on(&shared, &batch, CampaignDecision::Start, reason.decided_by(&call)?).await
 }
 
 /// Stop sending for now. Submitted messages stay submitted; fallbacks wait.
@@ -183,17 +199,20 @@ pub(super) async fn pause(
 }
 
 /// Resume a paused campaign and its held steps.
+///
+/// A campaign from a restored backup needs `confirm_restored`.
 #[utoipa::path(post, path = "/campaigns/{campaign}/resume", operation_id = "resume_campaign", tag = "campaigns",
-    params(("campaign" = String, Path, description = "Id or name of the campaign.")), request_body = DecisionReason,
+    params(("campaign" = String, Path, description = "Id or name of the campaign.")), request_body = StartReason,
     responses((status = 200, description = "The campaign after the decision.", body = DecisionView), (status = 404),
         (status = 409)))]
 pub(super) async fn resume(
     State(shared): State<Shared>,
     Path(name): Path<String>,
     call: Call,
-    OptionalJson(reason): OptionalJson<DecisionReason>,
+    OptionalJson(reason): OptionalJson<StartReason>,
 ) -> Answer<JsonAnswer<DecisionView>> {
-    decide(&shared, &call, &name, CampaignDecision::Resume, &reason).await
+    let batch = found(&shared, &call, &name).await?;
+    decide_on(&shared, &batch, CampaignDecision::Resume, reason.decided_by(&call)?).await
 }
 
 /// Cancel a campaign. Once this answers, nothing more is sent. Cannot be undone.

@@ -48,7 +48,7 @@ impl Call {
 
     /// The caller of a decision about a campaign.
     pub(in crate::api) fn decided_by(&self, reason: Option<&str>) -> DecidedBy {
-        DecidedBy { origin: self.origin(reason), is_signed_in: self.caller.session.is_some() }
+        DecidedBy { origin: self.origin(reason), is_signed_in: self.caller.session.is_some(), confirms_restored: false }
     }
 }
 

@@ -142,11 +142,23 @@ pub(super) struct LaneChange {
     account_rate: Option<String>,
     /// Recipients in 24 hours for the whole portfolio.
     tier: Option<String>,
+    /// Recipients of the last 24 hours whom the database does not know, for the whole portfolio; without another setting.
+    tier_used: Option<u32>,
     /// Reason, shown in events and with the lane.
     reason: Option<String>,
 }
 
 impl LaneChange {
+    fn decision(&self, config: &Config, call: &Call, lane: &Lane) -> Answer<LaneDecision> {
+        let Some(recipients) = self.tier_used else { return self.settings(config, call, lane).map(LaneDecision::Set) };
+        if [&self.rate, &self.burst, &self.account_rate, &self.tier].iter().any(|setting| setting.is_some()) {
+            return Err(Problem::new(Kind::Invalid, "tier_used is changed without another setting").at("/tier_used"));
+        }
+        let mut of_portfolio = config.lanes.iter().filter(|other| other.portfolio == lane.portfolio);
+        of_portfolio.try_for_each(|other| call.ensure_lane(other))?;
+        Ok(LaneDecision::TierUsed(recipients))
+    }
+
     fn settings(&self, config: &Config, call: &Call, lane: &Lane) -> Answer<Vec<SettingChange>> {
         // The rate of an account and the tier of a portfolio limit all its lanes.
         let of_account =
@@ -166,7 +178,7 @@ impl LaneChange {
             all.push(change.map_err(|error: SettingError| Problem::new(Kind::Invalid, error).at(format!("/{key}")))?);
         }
         if all.is_empty() {
-            let sentence = "specify what to change: rate, burst, account_rate or tier";
+            let sentence = "specify what to change: rate, burst, account_rate, tier or tier_used";
             return Err(Problem::new(Kind::Invalid, sentence));
         }
         Ok(all)
@@ -190,9 +202,9 @@ pub(super) async fn change(
     Json(change): Json<LaneChange>,
 ) -> Answer<Response> {
     let config = shared.config.as_ref();
-    let settings = change.settings(config, &call, found(config, &call, &name)?)?;
+    let decision = change.decision(config, &call, found(config, &call, &name)?)?;
     let turn = SettingsTurn::begin(&shared, &call, &name).await?;
     ensure_unchanged(&headers, &turn.tag)?;
     let reason = DecisionReason { reason: change.reason };
-    decide(&shared, &call, &name, LaneDecision::Set(settings), reason.text()?).await
+    decide(&shared, &call, &name, decision, reason.text()?).await
 }

@@ -90,6 +90,7 @@ impl From<DecisionError> for Problem {
             DecisionError::Store(error) => error.into(),
             DecisionError::NotCertified { .. } => Self::failed(&error),
             DecisionError::Outdated { .. } => Self::new(Kind::Changed, error),
+            DecisionError::Restored { .. } => Self::new(Kind::Restored, error),
             error => Self::new(Kind::Conflict, error),
         }
     }
@@ -110,6 +111,7 @@ impl From<LaunchError> for Problem {
         match error {
             LaunchError::Problems(problems) => of_problems(&problems),
             LaunchError::Store(error) => error.into(),
+            LaunchError::Restored { .. } => Self::new(Kind::Restored, error),
             error => Self::new(Kind::Conflict, error),
         }
     }
@@ -120,6 +122,7 @@ impl From<LaneDecisionError> for Problem {
         match error {
             LaneDecisionError::Store(error) => error.into(),
             error @ LaneDecisionError::Outdated(_) => Self::new(Kind::Conflict, error),
+            error @ LaneDecisionError::NoTier(_) => Self::new(Kind::Invalid, error),
         }
     }
 }

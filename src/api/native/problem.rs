@@ -52,6 +52,7 @@ kinds! {
     NoPath = NOT_FOUND, "no_such_path", "The API has no such path";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "The path does not have this method";
     Conflict = CONFLICT, "conflict", "The state of the object does not permit this";
+    Restored = CONFLICT, "restored", "What a restored backup does not know needs a confirmation";
     NameTaken = CONFLICT, "name_taken", "The name is taken";
     RequestInProgress = CONFLICT, "request_in_progress", "A request with this idempotency key is in progress";
     RequestInterrupted = CONFLICT, "request_interrupted", "A request with this idempotency key was interrupted";

@@ -9,9 +9,9 @@ use super::form::Form;
 use super::frame::{page, too_late};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, found, launcher};
-use crate::campaign::{CampaignDecision, DecisionError, carry_out};
-use crate::domain::{BatchState, Scope};
-use crate::pages::{CancelPage, Done, Part, Place, texts};
+use crate::campaign::{CampaignDecision, DecidedBy, DecisionError, carry_out};
+use crate::domain::{BatchState, Scope, Timestamp};
+use crate::pages::{CONFIRM_RESTORED, CancelPage, Done, Part, Place, RestoredPage, campaign_path, texts};
 use crate::status::Watcher;
 
 async fn decide(
@@ -34,6 +34,19 @@ async fn decide(
     Ok(to_campaign(&batch.public_id().to_string(), done))
 }
 
+/// Asks before a campaign from a restored backup is sent: the same form, with a confirmation.
+pub(super) fn ask_restored(
+    session: &Session,
+    form: &Form,
+    (name, copied_at): (String, Timestamp),
+    (action, back): (String, String),
+) -> Answer<Response> {
+    let fields = form.fields().filter(|(name, _)| !["form_token", CONFIRM_RESTORED].contains(name));
+    let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let frame = session.frame(Place::Below(Part::Campaigns));
+    page(&RestoredPage { frame, name, copied_at, action, fields, back })
+}
+
 /// Starts a draft as its page has shown it. One that was changed meanwhile is shown again instead.
 pub(super) async fn start(
     State(shared): State<Shared>,
@@ -43,7 +56,7 @@ pub(super) async fn start(
     form: Form,
 ) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
-    let by = call.decided_by(form.reason()?);
+    let by = DecidedBy { confirms_restored: form.confirms_restored(), ..call.decided_by(form.reason()?) };
     let batch = found(&shared, &call, &campaign).await?;
     let edition = form.get("edition").and_then(|edition| edition.parse().ok());
     // The store starts only the edition that it is given, so a change in between is no matter.
@@ -52,6 +65,10 @@ pub(super) async fn start(
         match carry_out(whole, shared.clock.as_ref(), &batch, CampaignDecision::Start, &by).await {
             Ok(_) => return Ok(to_campaign(&batch.public_id().to_string(), Done::Started).into_response()),
             Err(DecisionError::Outdated { .. }) => {}
+            Err(DecisionError::Restored { name, copied_at, .. }) => {
+                let back = campaign_path(&batch.public_id().to_string());
+                return ask_restored(&session, &form, (name, copied_at), (format!("{back}/start"), back));
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -69,13 +86,26 @@ pub(super) async fn pause(
     decide(&shared, &call, &campaign, CampaignDecision::Pause, &form).await
 }
 
+/// Resumes a campaign. One from a restored backup is asked about first.
 pub(super) async fn resume(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
+    session: Session,
     call: Call,
     form: Form,
-) -> Answer<Redirect> {
-    decide(&shared, &call, &campaign, CampaignDecision::Resume, &form).await
+) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let by = DecidedBy { confirms_restored: form.confirms_restored(), ..call.decided_by(form.reason()?) };
+    let batch = found(&shared, &call, &campaign).await?;
+    let whole = (shared.store.as_ref(), shared.config.as_ref());
+    let back = campaign_path(&batch.public_id().to_string());
+    match carry_out(whole, shared.clock.as_ref(), &batch, CampaignDecision::Resume, &by).await {
+        Ok(_) => Ok(to_campaign(&batch.public_id().to_string(), Done::Resumed).into_response()),
+        Err(DecisionError::Restored { name, copied_at, .. }) => {
+            ask_restored(&session, &form, (name, copied_at), (format!("{back}/resume"), back))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) async fn cancel(

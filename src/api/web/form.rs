@@ -10,6 +10,7 @@ use url::form_urlencoded;
 use crate::api::native::{Answer, Kind, Problem};
 use crate::api::unproven::{Budget, NotRead};
 use crate::domain::Span;
+use crate::pages::CONFIRM_RESTORED;
 
 /// The largest form of a page.
 const FORM_MAX: usize = 64 << 10;
@@ -39,6 +40,11 @@ impl Form {
     /// Every field with its value, in the order of the form.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether it confirms to send what may have been sent after the backup that was restored.
+    pub(super) fn confirms_restored(&self) -> bool {
+        self.get(CONFIRM_RESTORED) == Some("true")
     }
 
     /// The reason for a decision, if one was given.

@@ -267,6 +267,23 @@ async fn a_campaign_is_paused_resumed_and_cancelled_with_who_and_why() {
 }
 
 #[tokio::test]
+async fn a_restored_campaign_is_resumed_after_a_page_has_asked() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    bench.restored().await;
+    let browser = Browser::manager(&bench).await;
+    let resume = format!("{campaign}/resume");
+    let asked = browser.post(&resume, &[("reason", "legal agreed")]).await;
+    let says = ["Send it all the same?", "The database is a backup of", "name=\"confirm_restored\" value=\"true\""];
+    assert!(asked.status == StatusCode::OK && says.iter().all(|says| asked.text.contains(says)), "{}", asked.text);
+    assert!(asked.text.contains("name=\"reason\" value=\"legal agreed\""), "{}", asked.text);
+    assert!(browser.get(&campaign).await.text.contains(">Resume</button>"), "it is still paused");
+    let done = browser.post(&resume, &[("reason", "legal agreed"), ("confirm_restored", "true")]).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+    assert!(browser.get(place(&done)).await.text.contains("The campaign is resumed."));
+}
+
+#[tokio::test]
 async fn an_operator_who_may_only_read_gets_no_buttons_and_no_effect() {
     let bench = Bench::new().await;
     let campaign = launched(&bench, "Promo").await;

@@ -21,8 +21,9 @@ impl Setup {
             "name = \"{name}\"\nnumbers = [\"+6591234567\", \"+6591234568\"]\n{keys}\n[[step]]\nchannel = \"SMS\"\n\
              text = \"Hi\"\n{of_step}\n"
         );
+        let how = HowToLaunch { is_draft, ..HowToLaunch::default() };
         let launched =
-            self.launcher().launch_as(&file(&text).unwrap(), is_draft, |_| None, async |_| Ok(())).await.unwrap().0;
+            self.launcher().launch_as(&file(&text).unwrap(), how, |_| None, async |_| Ok(())).await.unwrap().0;
         self.batch(launched.batch).await
     }
 
@@ -205,8 +206,11 @@ async fn an_audience_recorded_by_a_newer_version_is_refused() {
     let audience = setup.store.begin_audience(new).await.unwrap();
     setup.store.publish_audience(audience, 1, "{\"version\":99}".to_owned()).await.unwrap();
     let text = "audience = \"members\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
-    let refused =
-        setup.launcher().launch_as(&file(text).unwrap(), false, |_| None, async |_| Ok(())).await.unwrap_err();
+    let refused = setup
+        .launcher()
+        .launch_as(&file(text).unwrap(), HowToLaunch::default(), |_| None, async |_| Ok(()))
+        .await
+        .unwrap_err();
     let newer = "the import of people.csv was recorded by a newer version of Volley; use that version, or import the file again";
     assert_eq!(refused.to_string(), newer);
 }

@@ -10,7 +10,7 @@ use crate::domain::{BatchState, Count};
 
 pub(super) async fn run(
     context: &CommandContext,
-    decision: CampaignDecision,
+    (decision, confirms_restored): (CampaignDecision, bool),
     name: &str,
     reason: Option<&str>,
     json: bool,
@@ -18,7 +18,7 @@ pub(super) async fn run(
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
     let (name, clock) = (batch.display_name(), context.clock.as_ref());
-    let by = DecidedBy { origin: context.origin(reason), is_signed_in: false };
+    let by = DecidedBy { origin: context.origin(reason), is_signed_in: false, confirms_restored };
     let plan = store.plan(batch.id).await?;
     let done = carry_out((store.as_ref(), &context.config), clock, &batch, decision, &by).await?;
     if json {

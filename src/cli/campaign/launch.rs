@@ -9,7 +9,7 @@ use super::Until;
 use super::media;
 use super::report::is_incomplete;
 use crate::campaign::{
-    Draft, FileError, LaunchError, LaunchView, Launched, Lint, Warning, needs_second_operator, schedule,
+    Draft, FileError, HowToLaunch, LaunchError, LaunchView, Launched, Lint, Warning, needs_second_operator, schedule,
 };
 use crate::cli::config::warn;
 use crate::cli::exit::WrongOptions;
@@ -46,6 +46,9 @@ pub(in crate::cli) struct Args {
     /// Launch even if the provider of a lane cannot be reached now, and do not request the web addresses of media.
     #[arg(long)]
     unchecked: bool,
+    /// Confirm that it may send again what was sent after the backup that was restored.
+    #[arg(long)]
+    confirm_restored: bool,
     /// Exit with code 3 if rows were rejected or, with --wait, a recipient was not reached.
     #[arg(long)]
     strict: bool,
@@ -81,9 +84,11 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let launched = match media::review(context, store.as_ref(), media::of(&mut draft), (At::BeforeLaunch, looks)).await
     {
         Ok((reviewed, notes)) => {
+            let confirms_restored = args.confirm_restored;
+            let how = HowToLaunch { is_draft: args.draft, confirms_restored, written_at: None };
             // Nothing is uploaded for a campaign that is refused.
             let upload = async |plan: &mut Plan| media::upload(context, store.as_ref(), as_written, plan).await;
-            launch(&reviewed, store.as_ref(), &draft, (args.draft, args.json), upload)
+            launch(&reviewed, store.as_ref(), &draft, (how, args.json), upload)
                 .await
                 .map(|(launched, warnings)| (launched, [warnings, notes].concat()))
         }
@@ -171,7 +176,7 @@ pub(in crate::cli) async fn launch(
     context: &CommandContext,
     store: &dyn Store,
     draft: &Draft,
-    (waits, quiet): (bool, bool),
+    (how, quiet): (HowToLaunch, bool),
     finish: impl AsyncFnOnce(&mut Plan) -> Result<(), LaunchError>,
 ) -> Result<(Launched, Vec<Warning>), LaunchError> {
     let context = &context.with_overrides(store).await?;
@@ -184,7 +189,7 @@ pub(in crate::cli) async fn launch(
         bars.push(bar.clone());
         Some(progress::on_progress(&bar))
     };
-    let launched = launcher.launch_as(draft, waits, on_label, finish).await;
+    let launched = launcher.launch_as(draft, how, on_label, finish).await;
     bars.iter().for_each(indicatif::ProgressBar::finish_and_clear);
     launched
 }

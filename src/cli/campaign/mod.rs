@@ -91,6 +91,9 @@ Examples:
     Start {
         /// Name or id of the campaign, or `latest`.
         campaign: String,
+        /// Confirm that it may send again what was sent after the backup that was restored.
+        #[arg(long)]
+        confirm_restored: bool,
         #[command(flatten)]
         operator: Operator,
         /// Print one JSON object: id, name, state, counts, noted.
@@ -160,6 +163,9 @@ Examples:
         /// Resume only this step.
         #[arg(long, value_name = "STEP", value_parser = step)]
         step: Option<NonZeroU8>,
+        /// Confirm that it may send again what was sent after the backup that was restored.
+        #[arg(long, conflicts_with = "step")]
+        confirm_restored: bool,
         #[command(flatten)]
         operator: Operator,
         /// Print one JSON object: id, name, state, counts, noted.
@@ -239,8 +245,9 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         Command::Calendar { json } => calendar::run(context, json).await,
         Command::Show { campaign, json } => list::show(context, &campaign, json).await,
         Command::Watch(args) => watch::run(args, context).await,
-        Command::Start { campaign, operator, json } => {
-            decide::run(&context.acting(&operator), CampaignDecision::Start, &campaign, None, json).await
+        Command::Start { campaign, confirm_restored, operator, json } => {
+            let decision = (CampaignDecision::Start, confirm_restored);
+            decide::run(&context.acting(&operator), decision, &campaign, None, json).await
         }
         Command::Set(args) => set::run(&context.acting(&args.operator), args).await,
         Command::Rename { campaign, name, operator, json } => {
@@ -255,16 +262,19 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
                 .await
         }
         Command::Pause { campaign, step: None, reason, operator, json } => {
-            decide::run(&context.acting(&operator), CampaignDecision::Pause, &campaign, reason.as_deref(), json).await
+            let decision = (CampaignDecision::Pause, false);
+            decide::run(&context.acting(&operator), decision, &campaign, reason.as_deref(), json).await
         }
-        Command::Resume { campaign, step: Some(step), operator, json } => {
+        Command::Resume { campaign, step: Some(step), operator, json, .. } => {
             step::decide(&context.acting(&operator), &campaign, (step, StepDecision::Release), None, json).await
         }
-        Command::Resume { campaign, step: None, operator, json } => {
-            decide::run(&context.acting(&operator), CampaignDecision::Resume, &campaign, None, json).await
+        Command::Resume { campaign, step: None, confirm_restored, operator, json } => {
+            let decision = (CampaignDecision::Resume, confirm_restored);
+            decide::run(&context.acting(&operator), decision, &campaign, None, json).await
         }
         Command::Cancel { campaign, reason, operator, json } => {
-            decide::run(&context.acting(&operator), CampaignDecision::Cancel, &campaign, reason.as_deref(), json).await
+            let decision = (CampaignDecision::Cancel, false);
+            decide::run(&context.acting(&operator), decision, &campaign, reason.as_deref(), json).await
         }
         Command::Retry(args) => retry::retry(&context.acting(&args.args.operator), args).await,
         Command::Clone(args) => retry::clone(&context.acting(&args.operator), args).await,

@@ -26,6 +26,9 @@ pub(in crate::cli) struct Args {
     /// Create it as a draft; nothing is sent before `campaign start`.
     #[arg(long)]
     draft: bool,
+    /// Confirm that it may send again what was sent after the backup that was restored.
+    #[arg(long)]
+    confirm_restored: bool,
     #[command(flatten)]
     pub(in crate::cli) operator: Operator,
     /// Print one JSON object: id, name, state, messages.
@@ -76,7 +79,8 @@ async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Out
     if let Some(before) = &before {
         warn(media::look_again(context, store.as_ref(), before).await?.iter());
     }
-    let again = Repeat { name: args.name, at: args.at, outcomes, only: None, is_draft: args.draft };
+    let (name, at, is_draft, confirms_restored) = (args.name, args.at, args.draft, args.confirm_restored);
+    let again = Repeat { name, at, outcomes, only: None, is_draft, confirms_restored };
     let launched = launcher.repeat(&batch, &again).await.map_err(|error| match error {
         LaunchError::Problems(problems) if problems.iter().all(|problem| problem.key == "at") => {
             WrongOptions { undone: "", problems }.into()

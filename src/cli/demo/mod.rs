@@ -25,7 +25,7 @@ use super::words::{count, shell};
 use super::{CommandContext, Exit};
 use crate::access::{Access, AccessError, By, NewOperator, Scopes};
 use crate::audience::MAX_DEMO_RECIPIENTS;
-use crate::campaign::{Draft, Launched};
+use crate::campaign::{Draft, HowToLaunch, Launched};
 use crate::clock::Chance;
 use crate::config::Secret;
 use crate::domain::Scope;
@@ -193,8 +193,14 @@ impl Demo {
         let begun = self.context.now();
         let draft = Draft::load(campaign)?;
         // The warnings are about the compressed time, which is intended: ignore them.
-        let (launched, _) =
-            launch::launch(&self.context, self.store.as_ref(), &draft, (false, args.json), async |_| Ok(())).await?;
+        let (launched, _) = launch::launch(
+            &self.context,
+            self.store.as_ref(),
+            &draft,
+            (HowToLaunch::default(), args.json),
+            async |_| Ok(()),
+        )
+        .await?;
         if !args.json {
             let Launched { name, messages, .. } = &launched;
             out::talk(format_args!(

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::VISITOR;
 use crate::audience::{self, Keep, Options, Source, SourceFilter};
-use crate::campaign::Draft;
+use crate::campaign::{Draft, HowToLaunch};
 use crate::cli::CommandContext;
 use crate::cli::campaign::launch;
 use crate::clock::day_of;
@@ -78,7 +78,14 @@ async fn launched(
         Ok(draft) => draft,
         Err(problems) => bail!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
     };
-    launch::launch(context, store.as_ref(), &draft, (is_draft, true), async |_| Ok(())).await?;
+    launch::launch(
+        context,
+        store.as_ref(),
+        &draft,
+        (HowToLaunch { is_draft, ..HowToLaunch::default() }, true),
+        async |_| Ok(()),
+    )
+    .await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
 use crate::cli::exit::Usage;
 use crate::cli::operator::Operator;
-use crate::cli::words::{count, shell};
+use crate::cli::words::{count, plural, shell};
 use crate::cli::{CommandContext, out};
 use crate::config::{Config, Lane};
 use crate::domain::OverridableSetting;
@@ -29,6 +29,10 @@ pub(in crate::cli) struct Args {
     /// the file.
     #[arg(long)]
     tier: Option<String>,
+    /// Recipients of the last 24 hours whom the database does not know, for the whole portfolio: after a restore, those to
+    /// whom messages were sent since the backup. They count against the tier for a day.
+    #[arg(long, value_name = "RECIPIENTS", conflicts_with_all = ["rate", "burst", "account_rate", "tier"])]
+    tier_used: Option<u32>,
     /// Reason, shown in events and with the lane.
     #[arg(long)]
     reason: Option<String>,
@@ -56,15 +60,17 @@ fn wanted(args: &Args, lane: &Lane, config: &Config) -> anyhow::Result<Vec<Setti
         })?);
     }
     if all.is_empty() {
-        return Err(Usage("specify what to change: --rate, --burst, --account-rate or --tier".to_owned()).into());
+        return Err(
+            Usage("specify what to change: --rate, --burst, --account-rate, --tier or --tier-used".to_owned()).into()
+        );
     }
     Ok(all)
 }
 
 pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<()> {
     let lane = context.config.named_lane(&args.lane)?;
-    let changes = wanted(&args, lane, &context.config)?;
-    let decision = LaneDecision::Set(changes.clone());
+    let changes = if args.tier_used.is_some() { Vec::new() } else { wanted(&args, lane, &context.config)? };
+    let decision = args.tier_used.map_or_else(|| LaneDecision::Set(changes.clone()), LaneDecision::TierUsed);
     let (store, clock, by) = (context.store().await?, context.clock.as_ref(), &context.origin(args.reason.as_deref()));
     let done = carry_out_on_lane(store.as_ref(), clock, &context.config, lane, &decision, by).await?;
     let known = Lanes::read(store.as_ref(), &context.config, context.now()).await?;
@@ -74,6 +80,12 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     store.close().await;
     if args.json {
         return out::json(&LaneDecisionView::new(shown, &done));
+    }
+    if let Some(recipients) = args.tier_used {
+        let portfolio = lane.tiered().unwrap_or_default();
+        let unknown = plural(recipients, "unknown recipient counts", "unknown recipients count");
+        out::data(format_args!("Portfolio {portfolio}: {unknown} against the tier; {}.", done.noted.sentence()))?;
+        return Ok(());
     }
     out::data(format_args!("Lane {}: {}; {}.", args.lane, now_set(&changes, &current, lane), done.noted.sentence()))?;
     if let Some(note) = slower_account(&current, lane) {

@@ -47,7 +47,10 @@ fn title(look: &Look, paint: Paint) -> String {
         (None, None) => String::new(),
     };
     let why = look.batch.why().map(|why| format!(" · {why}")).unwrap_or_default();
-    format!("{}  {state}{}", paint.bold(&look.show.name), paint.dim(format!("{since}{why}")))
+    let restored =
+        look.batch.restored_from.map(|at| format!(" · from a backup of {}", format_time(at, look.report.zone)));
+    let restored = restored.unwrap_or_default();
+    format!("{}  {state}{}", paint.bold(&look.show.name), paint.dim(format!("{since}{why}{restored}")))
 }
 
 /// The bar of done, submitted and waiting messages.

@@ -177,6 +177,10 @@ texts! {
     count = "Count";
 
     // Cancelling.
+    restored_title = "Send it all the same?";
+    restored_choice = "Confirm it only if nothing of it was sent since then, or if a second message is better than none.";
+    restored_confirm = "Send it all the same";
+    restored_keep = "Send nothing";
     cancel_title = "Cancel this campaign?";
     cancel_lead = "After you confirm, no further message is submitted. Messages that are being submitted now may still arrive. This cannot be undone.";
     cancel_confirm = "Cancel the campaign";
@@ -415,6 +419,14 @@ impl Texts {
 
     pub fn recipients_count(&self, number: impl Plain<i64>) -> String {
         plural(number.plain(), "recipient", "recipients")
+    }
+
+    /// What a backup of this time does not know of a campaign.
+    pub fn restored_lead(&self, copied_at: &str) -> String {
+        format!(
+            "The database is a backup of {copied_at}. It does not know what was sent since then. What was sent already would \
+             be sent again."
+        )
     }
 
     /// What a cancel does to the messages to submit, to those whose receipts may still come, and to those that arrived.

@@ -8,8 +8,9 @@ use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
     AccountEvent, AfterTrial, Amendment, ApiKey, Beat, BucketOf, Direction, FanOut, Feed, HeldBy, Hold, KeptGap,
     LaneState, LinkState, NewCall, NewRequest, NotedBucket, Observed, OpenAlert, OptIn, OptOut, Override,
-    ProviderReport, Query, QueryState, Receiver, RejectedWebhooks, RejectionReason, RequestKey, StepHeldBy, StepHold,
-    StrayKind, SubscriptionChange, TemplateRequest, TemplateRequestKind, UploadedFile, UserOptOut, started,
+    ProviderReport, Query, QueryState, Receiver, RejectedWebhooks, RejectionReason, RequestKey, Restore, StepHeldBy,
+    StepHold, StrayKind, SubscriptionChange, TemplateRequest, TemplateRequestKind, UnknownSlots, UploadedFile,
+    UserOptOut, started,
 };
 
 impl Desk {
@@ -23,6 +24,9 @@ impl Desk {
         assert!(self.share_report(shared_reports::link(1, batch, 27), 9).await.unwrap());
         self.fill_outgoing(batch).await;
         self.fill_calls().await;
+        self.mark_restored(Restore { copied_at: at(28), accepted_at: at(29) }).await.unwrap();
+        let slots = UnknownSlots { recipients: 120, at: at(29), is_told: true };
+        self.note_unknown_slots("acme", slots, Origin::SERVER, at(29)).await.unwrap();
     }
 
     /// A call of the API with messages under their callers' ids.

@@ -342,6 +342,7 @@ fn batch(row: &SqliteRow) -> Work<Batch> {
         finished_at: maybe_timestamp(row, "finished_at")?,
         settled_at: maybe_timestamp(row, "settled_at")?,
         purged_at: maybe_timestamp(row, "purged_at")?,
+        restored_from: maybe_timestamp(row, "restored_from")?,
         pace: (row.try_get("pace")?, timestamp(row, "pace_at")?),
     })
 }
@@ -445,13 +446,15 @@ pub(super) async fn move_on(
             .await?;
     let Some(found) = found else { return Ok(None) };
     // Each time is set once, when the batch first enters the state: resuming is no new start. A cancelled batch stays
-    // cancelled; moving it from cancelled to cancelled sets the time at which its last message got its outcome.
+    // cancelled; moving it from cancelled to cancelled sets the time at which its last message got its outcome. A restored
+    // batch is paused or a draft until an operator has confirmed to send it.
     sqlx::query(
         "UPDATE batch SET state = ?2, state_origin = coalesce(?3, state_origin),
                 started_at = iif(?2 = ?5, coalesce(started_at, ?4), started_at),
                 cancelled_at = iif(?2 = ?9, coalesce(cancelled_at, ?4), cancelled_at),
                 finished_at = iif(?2 IN (?6, ?7), coalesce(finished_at, ?4), finished_at),
-                settled_at = iif(?2 = ?7 OR (?2 = ?8 AND state = ?8), coalesce(settled_at, ?4), settled_at)
+                settled_at = iif(?2 = ?7 OR (?2 = ?8 AND state = ?8), coalesce(settled_at, ?4), settled_at),
+                restored_from = iif(?2 IN (?5, ?10), NULL, restored_from)
          WHERE id = ?1",
     )
     .bind(batch.0)
@@ -463,6 +466,7 @@ pub(super) async fn move_on(
     .bind(BatchState::Settled.code())
     .bind(BatchState::Cancelled.code())
     .bind(BatchState::Cancelling.code())
+    .bind(BatchState::Scheduled.code())
     .execute(&mut *connection)
     .await?;
     let (name, was): (Option<String>, _) = (found.try_get("name")?, decoded(&found, "state", BatchState::from_code)?);

@@ -1,13 +1,15 @@
-//! Marks a copy of the database as one, in the `user_version` of its header, which nothing else uses.
+//! Marks a copy of the database as one, in the `user_version` of its header, which nothing else uses; and what was not over
+//! in it, once it is restored.
 
 use std::path::Path;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
+use super::rows::{json_list, timestamp};
 use super::{Work, open_error};
-use crate::domain::Timestamp;
-use crate::store::Result;
+use crate::domain::{BatchState, Timestamp};
+use crate::store::{Restore, Result};
 
 /// The mark is a signed number of 32 bits, so it counts minutes.
 const MINUTE_MS: i64 = 60_000;
@@ -33,6 +35,33 @@ async fn minutes(connection: &mut SqliteConnection) -> std::result::Result<i64, 
 pub(super) async fn copied_at(connection: &mut SqliteConnection) -> Work<Option<Timestamp>> {
     let minutes = minutes(connection).await?;
     Ok((minutes != 0).then(|| Timestamp::from_millis(minutes * MINUTE_MS)))
+}
+
+/// Marks every batch that is not over, and notes the restore.
+pub(super) async fn mark_restored(connection: &mut SqliteConnection, restore: Restore) -> Work<()> {
+    let open = BatchState::OPEN.into_iter().chain([BatchState::Finished]);
+    // A mark of an earlier restore stays: even less is known of what was sent.
+    sqlx::query(
+        "UPDATE batch SET restored_from = coalesce(restored_from, ?1) WHERE state IN (SELECT value FROM json_each(?2))",
+    )
+    .bind(restore.copied_at.millis())
+    .bind(json_list(open.map(|state| i64::from(state.code()))))
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("INSERT OR REPLACE INTO restore (id, copied_at, accepted_at) VALUES (0, ?1, ?2)")
+        .bind(restore.copied_at.millis())
+        .bind(restore.accepted_at.millis())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn last_restore(connection: &mut SqliteConnection) -> Work<Option<Restore>> {
+    let row = sqlx::query("SELECT copied_at, accepted_at FROM restore").fetch_optional(connection).await?;
+    let restore = |row: &SqliteRow| {
+        Ok(Restore { copied_at: timestamp(row, "copied_at")?, accepted_at: timestamp(row, "accepted_at")? })
+    };
+    row.as_ref().map(restore).transpose()
 }
 
 /// Accepts a copy. Closes every open batch for good: another database may have added messages to it since, and a message

@@ -4,16 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures_util::TryStreamExt;
 use serde_json::json;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::Work;
+use super::batches::bump;
 use super::messages::number;
 use super::rows::{
     Bound, canonical_number, for_values, json_list, lines, maybe_timestamp, msisdn, packed, small, timestamp,
 };
+use super::{Work, nodes};
 use crate::domain::{BatchId, LaneId, Msisdn, Span, Timestamp};
+use crate::events::{Event, EventKind, Origin, Subject};
 use crate::planner::{Candidate, TierStanding};
-use crate::store::{TierSlot, TierUse};
+use crate::store::{TierSlot, TierUse, UnknownSlots};
 
 /// The recipients among `?3` who hold a slot.
 pub(super) const HOLDERS: &str =
@@ -225,11 +228,47 @@ pub(super) async fn slots(
 }
 
 pub(super) async fn used(connection: &mut SqliteConnection, since: Timestamp) -> Work<BTreeMap<String, u32>> {
-    let rows = sqlx::query("SELECT portfolio, count(*) AS recipients FROM tier_slot WHERE at > ?1 GROUP BY portfolio")
-        .bind(since.millis())
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT portfolio, sum(recipients) AS recipients FROM (
+             SELECT portfolio, count(*) AS recipients FROM tier_slot WHERE at > ?1 GROUP BY portfolio
+             UNION ALL SELECT portfolio, recipients FROM unknown_slots WHERE at > ?1)
+         GROUP BY portfolio",
+    )
+    .bind(since.millis())
+    .fetch_all(connection)
+    .await?;
     rows.iter().map(|row| Ok((row.try_get("portfolio")?, small(row, "recipients")?))).collect()
+}
+
+pub(super) async fn note_unknown(
+    connection: &mut SqliteConnection,
+    portfolio: String,
+    slots: UnknownSlots,
+    origin: Origin,
+    now: Timestamp,
+) -> Work<u64> {
+    sqlx::query("INSERT OR REPLACE INTO unknown_slots (portfolio, recipients, at, is_told) VALUES (?1, ?2, ?3, ?4)")
+        .bind(&portfolio)
+        .bind(slots.recipients)
+        .bind(slots.at.millis())
+        .bind(slots.is_told)
+        .execute(&mut *connection)
+        .await?;
+    let kind = EventKind::TierUsed { recipients: slots.recipients, is_told: slots.is_told };
+    nodes::record_event(connection, Event { at: now, subject: Subject::portfolio(&portfolio), origin, kind }).await?;
+    bump(connection).await
+}
+
+pub(super) async fn unknown(
+    connection: &mut SqliteConnection,
+    since: Timestamp,
+) -> Work<BTreeMap<String, UnknownSlots>> {
+    let rows = sqlx::query("SELECT * FROM unknown_slots WHERE at > ?1").bind(since.millis());
+    let slots = |row: &SqliteRow| {
+        let (recipients, at) = (small(row, "recipients")?, timestamp(row, "at")?);
+        Ok((row.try_get("portfolio")?, UnknownSlots { recipients, at, is_told: row.try_get("is_told")? }))
+    };
+    rows.fetch_all(connection).await?.iter().map(slots).collect()
 }
 
 /// Deletes the slots of one piece that were taken at `before` or earlier. Returns the key after which the next piece

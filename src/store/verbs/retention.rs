@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
-use crate::store::Result;
+use crate::store::{Restore, Result};
 
 /// What retention asks of a store.
 #[async_trait::async_trait]
@@ -49,6 +49,12 @@ pub trait Retention: Send + Sync + std::fmt::Debug {
     ///
     /// - A copy of such a copy has the time of the first one.
     async fn copied_at(&self) -> Result<Option<Timestamp>>;
+    /// Marks every batch that is neither settled nor cancelled as restored, and notes the restore.
+    ///
+    /// - The mark of a batch ends when it is moved to running or scheduled.
+    async fn mark_restored(&self, restore: Restore) -> Result<()>;
+    /// Returns the last restore of a backup, if there was one.
+    async fn last_restore(&self) -> Result<Option<Restore>>;
     /// Accepts a copy: from now on it is a database like any other.
     ///
     /// - Closes every open batch. New messages begin batches with tags of their own, so no message gets an id that was

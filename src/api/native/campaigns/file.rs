@@ -25,7 +25,22 @@ pub(in crate::api) fn draft_of(keys: Map<String, Value>, shared: &Shared) -> Ans
     CampaignBody(keys).draft(shared)
 }
 
+/// The key of a launch that is no key of the campaign.
+const CONFIRMATION: &str = "confirm_restored";
+
 impl CampaignBody {
+    /// Takes the confirmation of a launch from the body: it may send again what was sent after the backup that was restored.
+    pub(in crate::api::native) fn take_confirmation(&mut self) -> Answer<bool> {
+        match self.0.remove(CONFIRMATION) {
+            None => Ok(false),
+            Some(Value::Bool(confirms)) => Ok(confirms),
+            Some(_) => {
+                let sentence = format!("{CONFIRMATION} is true or false");
+                Err(Problem::new(Kind::Invalid, sentence).at(format!("/{CONFIRMATION}")))
+            }
+        }
+    }
+
     pub(in crate::api::native) fn draft(self, shared: &Shared) -> Answer<Draft> {
         let draft = Draft::from_json(Value::Object(self.0)).map_err(LaunchError::Problems)?;
         let chosen = draft.route.choose(&shared.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
@@ -100,11 +115,15 @@ impl PartialSchema for CampaignBody {
             let list = ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String));
             schema = schema.property(key, list.description(Some(meaning)));
         }
+        let confirmation = ObjectBuilder::new().schema_type(Type::Boolean).description(Some(
+            "Only at a launch: confirms that it may send again what was sent after the backup that was restored.",
+        ));
         let values = ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(true)));
         schema
             .property("max_messages", number().description(Some("Maximum number of messages.")))
             .property("budget", number().description(Some("Maximum cost.")))
             .property("values", values.description(Some("Variables of the campaign itself.")))
+            .property(CONFIRMATION, confirmation)
             .property("step", ArrayBuilder::new().items(step).description(Some("The steps of its route, in order.")))
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))
             .examples([json!({

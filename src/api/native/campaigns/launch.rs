@@ -16,7 +16,7 @@ use crate::api::Shared;
 use crate::api::native::PREFIX;
 use crate::api::native::extract::{Call, Json, OptionalJson, Path, Query};
 use crate::api::native::problem::{Answer, Kind, Problem};
-use crate::campaign::{LaunchView, Launched, PlanView, Repeat, Trial, Warning};
+use crate::campaign::{HowToLaunch, LaunchView, Launched, PlanView, Repeat, Trial, Warning};
 use crate::config::Config;
 use crate::domain::{Country, Outcome};
 use crate::throttle::with_overrides;
@@ -67,22 +67,24 @@ pub(in crate::api::native) struct LaunchQuery {
 /// Launch a campaign, or schedule it with `at`, or create it as a draft.
 ///
 /// On success, the whole campaign is on disk; on an error, nothing of it is. Media are web addresses, which are not
-/// requested before the launch.
+/// requested before the launch. For a day after a backup was restored, a launch needs `"confirm_restored": true` in the body.
 #[utoipa::path(post, path = "/campaigns", operation_id = "launch_campaign", tag = "campaigns", params(LaunchQuery),
     request_body = CampaignBody,
     responses((status = 201, description = "The campaign.", body = LaunchView,
-        headers(("Location" = String, description = "Address of the campaign.")))))]
+        headers(("Location" = String, description = "Address of the campaign."))), (status = 409)))]
 pub(in crate::api::native) async fn launch(
     State(shared): State<Shared>,
     Query(query): Query<LaunchQuery>,
     call: Call,
-    Json(body): Json<CampaignBody>,
+    Json(mut body): Json<CampaignBody>,
 ) -> Answer<Response> {
+    let how =
+        HowToLaunch { is_draft: query.draft, confirms_restored: body.take_confirmation()?, ..HowToLaunch::default() };
     let draft = body.draft(&shared)?;
     let config = current(&shared).await?;
     call.ensure_draft(&config, &draft)?;
     let launcher = launcher(&shared, &config, &call);
-    let (launched, warnings) = launcher.launch_as(&draft, query.draft, |_| None, async |_| Ok(())).await?;
+    let (launched, warnings) = launcher.launch_as(&draft, how, |_| None, async |_| Ok(())).await?;
     Ok(created(&launched, &warnings))
 }
 
@@ -97,6 +99,8 @@ pub(in crate::api::native) struct CloneBody {
     at: Option<String>,
     /// Create it as a draft.
     draft: bool,
+    /// Confirms that it may send again what was sent after the backup that was restored.
+    confirm_restored: bool,
 }
 
 /// How to resend a campaign to some of its recipients.
@@ -116,6 +120,9 @@ pub(in crate::api::native) struct RetryBody {
     /// Create it as a draft.
     #[serde(default)]
     draft: bool,
+    /// Confirms that it may send again what was sent after the backup that was restored.
+    #[serde(default)]
+    confirm_restored: bool,
 }
 
 async fn repeat(shared: &Shared, call: &Call, campaign: &str, again: Repeat) -> Answer<Response> {
@@ -135,7 +142,8 @@ pub(in crate::api::native) async fn clone(
     call: Call,
     OptionalJson(body): OptionalJson<CloneBody>,
 ) -> Answer<Response> {
-    let again = Repeat { name: body.name, at: body.at, outcomes: None, only: None, is_draft: body.draft };
+    let CloneBody { name: other, at, draft: is_draft, confirm_restored: confirms_restored } = body;
+    let again = Repeat { name: other, at, outcomes: None, only: None, is_draft, confirms_restored };
     repeat(&shared, &call, &name, again).await
 }
 
@@ -152,8 +160,8 @@ pub(in crate::api::native) async fn retry(
     if body.outcomes.is_empty() {
         return Err(Problem::new(Kind::Invalid, "name at least one outcome").at("/outcomes"));
     }
-    let again =
-        Repeat { name: body.name, at: body.at, outcomes: Some(body.outcomes), only: None, is_draft: body.draft };
+    let RetryBody { outcomes, name: other, at, draft: is_draft, confirm_restored: confirms_restored } = body;
+    let again = Repeat { name: other, at, outcomes: Some(outcomes), only: None, is_draft, confirms_restored };
     repeat(&shared, &call, &name, again).await
 }
 

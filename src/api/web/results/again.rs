@@ -11,6 +11,7 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, current, found, launcher};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::to_campaign;
+use crate::api::web::decisions::ask_restored;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::api::web::writing::begin_like;
@@ -225,7 +226,8 @@ pub(super) async fn repeat(
         return page(&again);
     }
     let config = current(&shared).await?;
-    let repeat = Repeat { name: Some(name), at: None, outcomes: Some(outcomes), only, is_draft };
+    let confirms_restored = form.confirms_restored();
+    let repeat = Repeat { name: Some(name), at: None, outcomes: Some(outcomes), only, is_draft, confirms_restored };
     match launcher(&shared, &config, &call).repeat(&batch, &repeat).await {
         Ok(launched) => {
             let done = match launched.state {
@@ -248,6 +250,10 @@ pub(super) async fn repeat(
             page(&again)
         }
         Err(LaunchError::Store(error)) => Err(error.into()),
+        Err(LaunchError::Restored { copied_at }) => {
+            let back = campaign_path(&batch.public_id().to_string());
+            ask_restored(&session, &form, (again.name, copied_at), (format!("{back}/again"), back))
+        }
         Err(error) => {
             again.problems.push(error.to_string());
             page(&again)

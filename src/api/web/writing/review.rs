@@ -14,10 +14,11 @@ use crate::api::native::{
 };
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::to_campaign;
+use crate::api::web::decisions::ask_restored;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
 use crate::campaign::{
-    LaunchError, Lint, MessagePreview, Prepared, PreviewRequest, Previews, TEST_PROBLEM, Trial, Warning,
+    HowToLaunch, LaunchError, Lint, MessagePreview, Prepared, PreviewRequest, Previews, TEST_PROBLEM, Trial, Warning,
 };
 use crate::config::{Config, Problem};
 use crate::domain::text::capital;
@@ -270,11 +271,19 @@ pub(in crate::api::web) async fn launch(
     };
     let draft = draft_of(opened.document.to_value(), &shared)?;
     let config = current(&shared).await?;
+    let (confirms_restored, written_at) = (form.confirms_restored(), Some(opened.sketch.created_at));
+    let how = HowToLaunch { is_draft, confirms_restored, written_at };
+    let launcher = launcher(&shared, &config, &call);
+    // Before the sketch is claimed: the same form is sent again with the confirmation.
+    if let Err(LaunchError::Restored { copied_at }) = launcher.ensure_not_launched_before(how).await {
+        let (action, back) = (format!("/new/{id}/launch"), path(opened.sketch.id, WritingPage::Review));
+        return ask_restored(&session, &form, (name.to_owned(), copied_at), (action, back));
+    }
     opened.sketch.campaign = opened.document.stored();
     let is_noted_here = opened.sketch.launch.is_none();
     opened.sketch.launch = Some(name.to_owned());
     opened.claim(&shared, &call).await?;
-    let done = launcher(&shared, &config, &call).launch_as(&draft, is_draft, |_| None, async |_| Ok(())).await;
+    let done = launcher.launch_as(&draft, how, |_| None, async |_| Ok(())).await;
     let error = match done {
         Ok((done, _)) => {
             let what = done_as(done.state, is_draft);

@@ -183,6 +183,21 @@ async fn two_launches_of_one_version_make_one_campaign() {
 }
 
 #[tokio::test]
+async fn a_campaign_that_was_written_before_a_restore_is_launched_after_a_page_has_asked() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    bench.restored().await;
+    let version = version(&author.get("review").await);
+    let asked = author.send("launch", &version, &[("name", "Promo"), ("do", "launch")]).await;
+    assert!(asked.text.contains("Send it all the same?") && asked.text.contains(&version), "{}", asked.text);
+    assert!(bench.store.batches(None).await.unwrap().is_empty());
+    let confirmed = [("name", "Promo"), ("do", "launch"), ("confirm_restored", "true")];
+    let launched = author.send("launch", &version, &confirmed).await;
+    assert_eq!(launched.status, StatusCode::SEE_OTHER, "{}", launched.text);
+    assert_eq!(bench.store.batches(None).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn after_a_crash_the_campaign_of_the_noted_name_tells_whether_it_was_launched() {
     let bench = Bench::new().await;
     let author = Author::written(&bench).await;

@@ -8,7 +8,7 @@ use sqlx::Connection;
 use super::super::identity::OpenDatabase;
 use super::super::{Sqlite, copies, rejected, retention};
 use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
-use crate::store::{Error, Result, Retention};
+use crate::store::{Error, Restore, Result, Retention};
 
 #[async_trait::async_trait]
 impl Retention for Sqlite {
@@ -90,6 +90,14 @@ impl Retention for Sqlite {
 
     async fn copied_at(&self) -> Result<Option<Timestamp>> {
         self.read("read whether it is a copy", |c| Box::pin(copies::copied_at(c))).await
+    }
+
+    async fn mark_restored(&self, restore: Restore) -> Result<()> {
+        self.write("mark what was restored", move |c| Box::pin(copies::mark_restored(c, restore))).await
+    }
+
+    async fn last_restore(&self) -> Result<Option<Restore>> {
+        self.read("read the last restore", |c| Box::pin(copies::last_restore(c))).await
     }
 
     async fn accept_copy(&self) -> Result<()> {

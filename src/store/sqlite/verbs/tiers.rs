@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::{Sqlite, tiers};
 use crate::domain::{LaneId, MessageKey, Msisdn, Timestamp};
-use crate::store::{Result, TierSlot, Tiers};
+use crate::events::Origin;
+use crate::store::{Result, TierSlot, Tiers, UnknownSlots};
 
 #[async_trait::async_trait]
 impl Tiers for Sqlite {
@@ -38,6 +39,21 @@ impl Tiers for Sqlite {
             after = self.write("delete old slots of a tier", move |c| Box::pin(tiers::forget(c, from, before))).await?;
         }
         Ok(())
+    }
+
+    async fn note_unknown_slots(
+        &self,
+        portfolio: &str,
+        slots: UnknownSlots,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<u64> {
+        let (verb, portfolio) = ("note unknown slots of a tier", portfolio.to_owned());
+        self.write(verb, move |c| Box::pin(tiers::note_unknown(c, portfolio, slots, origin, now))).await
+    }
+
+    async fn unknown_slots(&self, since: Timestamp) -> Result<BTreeMap<String, UnknownSlots>> {
+        self.read("read unknown slots of tiers", move |c| Box::pin(tiers::unknown(c, since))).await
     }
 
     async fn take_slots(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()> {
