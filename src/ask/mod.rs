@@ -19,6 +19,7 @@ mod search;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures_util::future::OptionFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::book::{Book, Entry};
@@ -132,7 +133,7 @@ impl Asker {
 
     /// Queries until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
-        let clock = Arc::clone(&self.clock);
+        let (clock, gaps, address) = (Arc::clone(&self.clock), Arc::clone(&self.gaps), self.address);
         loop {
             let next = tokio::select! {
                 biased;
@@ -146,7 +147,7 @@ impl Asker {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = clock.sleep_until(next) => {}
-                () = self.gaps.inquires() => {}
+                Some(()) = OptionFuture::from(address.map(|address| gaps.wants_query(address))) => {}
             }
         }
     }
@@ -182,13 +183,15 @@ impl Asker {
 
     /// Keeps the proof of reachability recent while deadlines are pending.
     ///
-    /// An occasional harmless read does it, so one failed request puts little time in doubt. It also ends a doubt soon
-    /// after the provider is reachable again.
+    /// An occasional harmless read does it, so one failed request puts little time in doubt. Soon after a failure, a
+    /// read shows whether it was an exception. It also ends a doubt soon after the provider is reachable again.
     async fn keep_proof(&mut self, now: Timestamp) -> Result<Timestamp> {
         let next = now + SEARCH_INTERVAL;
-        let Some(address) = self.address.filter(|address| self.gaps.wants_proof(*address, now)) else {
-            return Ok(next);
-        };
+        let Some(address) = self.address else { return Ok(next) };
+        let wanted_at = self.gaps.proof_wanted_at(address);
+        if now < wanted_at {
+            return Ok(next.min(wanted_at));
+        }
         if !self.gaps.is_unreachable(address) && !self.search.may_have_deadlines(address).await? {
             self.gaps.note_idle(address, now);
             return Ok(next);

@@ -2,7 +2,7 @@
 //!
 //! The order:
 //! - Messages whose deadline was waived because their receipts may be lost: only the answer decides them. The earliest
-//!   end of TTL or window comes first.
+//!   deadline comes first.
 //! - Messages without any report, shortly before their deadline fires.
 //! - If there is time, messages whose receipts may be lost and whose deadline is still to come, then those without a
 //!   further step.
@@ -167,7 +167,7 @@ impl Search {
     }
 
     async fn candidate(&mut self, now: Timestamp) -> Result<Option<Candidate>> {
-        if self.waived.found.is_empty() && now >= self.waived.rests_until {
+        if self.waived.is_due(now) {
             self.walk_waived(now).await?;
         }
         if let Some(candidate) = self.waived.found.pop_front() {

@@ -88,8 +88,8 @@ pub enum Silence {
     Held { until: Timestamp },
     /// Receipts were missed, and the provider will not repeat them.
     Lost,
-    /// Receipts were missed, and the provider was asked since: what it did not report has not happened. Ends a waiver
-    /// at once, whatever the due time of the row.
+    /// Receipts were missed, and nothing is missing now: the provider was asked since, or the doubt has lost no receipt.
+    /// What was not reported has not happened. Ends a waiver at once, whatever the due time of the row.
     Filled,
 }
 

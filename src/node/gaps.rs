@@ -100,12 +100,12 @@ impl DoubtMonitor {
     }
 
     /// The link states that the next node needs and that are not recorded yet.
-    pub(super) fn changed_links(&self) -> Vec<LinkState> {
+    pub(super) fn changed_links(&self, now: Timestamp) -> Vec<LinkState> {
         let is_known = |link: &LinkState| {
             let known = self.links.iter().find(|known| is_same_link(link, known));
             known.is_some_and(|known| known.doubt == link.doubt && link.proven.since(known.proven) < PROOF_NOTED)
         };
-        let mut links = self.gaps.links();
+        let mut links = self.gaps.links(now);
         links.retain(|link| !is_known(link));
         links
     }

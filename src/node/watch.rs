@@ -226,7 +226,7 @@ impl Watch {
             pace,
             lanes,
             listening_until: self.parts.gaps.listening_until(now),
-            links: self.doubts.changed_links(),
+            links: self.doubts.changed_links(now),
             turned_away: self.parts.verifier.take_counts(),
         };
         let (counts, lanes, links) = (beat.turned_away.clone(), beat.lanes.clone(), beat.links.clone());

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::small::{DetailsAnswer, World, key_of};
+use super::small::{DetailsAnswer, World, key_of, numbers};
 use crate::campaign::Launched;
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{BatchState, Channel, MessageKey, Outcome, Span, State, StepIndex};
@@ -48,11 +48,20 @@ async fn after_a_long_gap_only_recipients_not_reached_fall_back() {
     assert!(texts.iter().any(|text| text.contains("has asked the provider about every")), "{texts:?}");
 }
 
+/// A route: Viber for this long, then SMS.
+fn steps(recipients: std::ops::Range<u32>, fallback_after: &str) -> String {
+    format!(
+        "{}\n[[step]]\nchannel = \"Viber\"\nfallback_after = \"{fallback_after}\"\ntext = \"Hello\"\n\
+         [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n",
+        numbers(recipients)
+    )
+}
+
 #[tokio::test]
-async fn the_message_with_the_earliest_end_is_queried_first() {
+async fn the_message_with_the_earliest_deadline_is_queried_first() {
     let mut world = World::begin().await;
-    let later = world.launch(3, "name = \"later\"\nttl = \"6h\"").await;
-    let sooner = world.launch(3, "name = \"sooner\"\nttl = \"3h\"").await;
+    let later = world.launch_of(&format!("name = \"later\"\nttl = \"3h\"\n{}", steps(0..3, "20m"))).await;
+    let sooner = world.launch_of(&format!("name = \"sooner\"\nttl = \"6h\"\n{}", steps(0..3, "15m"))).await;
     world.send().await;
     world.down_for(Span::from_secs(3_600)).await;
     for n in 0..3 {
@@ -62,6 +71,36 @@ async fn the_message_with_the_earliest_end_is_queried_first() {
     world.seconds(6).await;
     let asked: Vec<_> = world.provider.asked.lock().iter().map(|(_, key)| key.batch).collect();
     assert_eq!(asked, [[sooner.batch; 3], [later.batch; 3]].concat());
+}
+
+#[tokio::test]
+async fn a_doubt_that_lost_nothing_ends_the_queries_about_it() {
+    let mut world = World::begin().await;
+    let launched = world.launch_of(&steps(0..100, "90s")).await;
+    world.send().await;
+    world.seconds(9).await;
+    // The server dies before it records that a webhook arrived.
+    world.receipt(&launched, 3, "sent").await;
+    world.restart().await;
+    for n in 0..100 {
+        let state = ["delivered", "delivered", "delivered", "sent"].get(n as usize).copied().unwrap_or("queued");
+        world.set_details(&launched, n, DetailsAnswer::State(state));
+    }
+    world.seconds(110).await;
+    assert_eq!(world.message(&launched, 99).await.step, StepIndex::FIRST, "three statuses had no webhook");
+    for _ in 0..30 {
+        if world.waived(&launched).await == 0 {
+            world.seconds(1).await;
+        }
+    }
+    assert!(world.waived(&launched).await > 40, "{}", world.waived(&launched).await);
+    // The first query about a waived deadline confirms that a webhook came after all.
+    world.seconds(4).await;
+    assert_eq!(world.waived(&launched).await, 0);
+    for n in 3..100 {
+        assert_eq!(world.message(&launched, n).await.step, StepIndex::new(1).unwrap(), "{n}");
+    }
+    assert!(world.asked().len() < 50, "{:?}", world.asked());
 }
 
 #[tokio::test]

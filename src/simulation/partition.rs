@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::small::{World, key_of};
+use super::small::{World, key_of, numbers};
 use crate::campaign::Launched;
 use crate::clock::Clock;
 use crate::domain::{Channel, MessageKey, Span, Timestamp};
@@ -32,7 +32,7 @@ delivered = 1.0
 
 /// Slightly less than the deadline: a webhook takes a moment to be posted and recorded.
 const IN_TIME: Span = Span::from_secs(900 - 3);
-/// The time that passes in one step of the test.
+/// The time that passes in one step of an hour's test.
 const STEP: Span = Span::from_millis(1_020);
 
 /// A webhook that was not acknowledged yet.
@@ -47,11 +47,13 @@ pub(super) struct Parted {
     pub(super) world: World,
     waiting: Vec<Waiting>,
     is_way_in_cut: bool,
+    /// The time that passes in one step.
+    step: Span,
 }
 
 impl Parted {
     pub(super) fn new(world: World) -> Self {
-        Self { world, waiting: Vec::new(), is_way_in_cut: false }
+        Self { world, waiting: Vec::new(), is_way_in_cut: false, step: STEP }
     }
 
     pub(super) fn practice(seed: u64) -> Model {
@@ -70,7 +72,7 @@ impl Parted {
         self.world.node.ask().await.unwrap();
         self.post_webhooks().await;
         self.send().await;
-        self.world.clock.advance(STEP);
+        self.world.clock.advance(self.step);
     }
 
     pub(super) async fn pass(&mut self, span: Span) {
@@ -224,6 +226,60 @@ async fn an_hour_without_either_way_causes_no_needless_fallback() {
     for (begins, seed) in [(2, 5), (600, 6)] {
         assert_eq!(an_hour(Cut::Both, begins, "ask", seed).await, 0, "from {begins} s on");
     }
+}
+
+/// Viber delivers to half of the recipients within seconds, and reports nothing of the others.
+const HALF_SILENT: &str = r#"
+[channel.Viber]
+reject = 0.0
+undelivered = 0.0
+silent = 0.5
+delivered = 0.5
+sent_after = { median = "1s", spread = 1.5 }
+delivered_after = { median = "2s", spread = 1.5 }
+[channel.SMS]
+undelivered = 0.0
+silent = 0.0
+delivered = 1.0
+"#;
+
+#[tokio::test]
+async fn one_cut_request_in_ten_makes_no_fallback_late() {
+    const RECIPIENTS: u32 = 400;
+    const FALLBACK_AFTER: Span = Span::from_secs(20);
+    const LATE: Span = Span::from_secs(3);
+    let config = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+        webhook_authorization = \"hook\"\n\
+        [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"40/s\"\nburst = 1\n\
+        [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";
+    let model = Model::new(Profile::from_toml(HALF_SILENT).unwrap(), 8);
+    // Small steps: a failure lies between two answers, and not at the time of one.
+    let mut parted = Parted { step: Span::from_millis(13), ..Parted::new(World::of(config, Some(model)).await) };
+    *parted.world.provider.unsteady.lock() = Some(("viber".to_owned(), fastrand::Rng::with_seed(9)));
+    let route = format!(
+        "{}\n[[step]]\nchannel = \"Viber\"\nfallback_after = \"20s\"\ntext = \"Hello\"\n\
+         [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n",
+        numbers(0..RECIPIENTS)
+    );
+    let launched = parted.world.launch_of(&route).await;
+    parted.pass(Span::from_secs(60)).await;
+    let (mut fallbacks, mut by_key) = (0, BTreeMap::<MessageKey, Got>::new());
+    for message in parted.taken() {
+        let of = by_key.entry(key_of(message.client_message_id.as_deref().unwrap())).or_default();
+        let list = if message.steps[0].channel == Channel::Viber { &mut of.viber } else { &mut of.sms };
+        list.push(message);
+    }
+    for n in 0..RECIPIENTS {
+        let of = by_key.remove(&MessageKey { batch: launched.batch, n }).unwrap_or_default();
+        assert_eq!(of.viber.len(), 1, "{n}: {of:?}");
+        assert_eq!(of.sms.len(), usize::from(of.delivered_after().is_none()), "{n}: {of:?}");
+        for sms in &of.sms {
+            let late = at(&sms.accepted_at).since(at(&of.viber[0].accepted_at) + FALLBACK_AFTER);
+            assert!(late <= LATE, "{n} fell back {late} late");
+            fallbacks += 1;
+        }
+    }
+    assert!(fallbacks > RECIPIENTS / 3, "{fallbacks}");
 }
 
 #[tokio::test]

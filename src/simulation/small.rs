@@ -54,6 +54,8 @@ pub(super) struct Provider {
     pub(super) refuses: Mutex<Option<u32>>,
     /// Whether connections break after a request was sent.
     pub(super) breaks: AtomicBool,
+    /// The lane of whose send requests one in ten is cut after the provider has read it, and the dice for that.
+    pub(super) unsteady: Mutex<Option<(String, fastrand::Rng)>>,
     /// The practice provider, if it answers instead of the test.
     pub(super) model: Option<Mutex<Model>>,
     /// Its webhooks that are not posted yet.
@@ -141,7 +143,12 @@ impl Transport for Line {
             return Err(Broken::Sent { why: "connection reset".to_owned() });
         }
         if let Some(answered) = self.provider.call(Method::Post, "", &body) {
-            return answered;
+            let mut unsteady = self.provider.unsteady.lock();
+            let dice = unsteady.as_mut().filter(|(lane, _)| *lane == self.lane).map(|(_, dice)| dice);
+            return match dice.is_some_and(|dice| dice.u32(..10) == 0) {
+                true => Err(Broken::Sent { why: "connection reset".to_owned() }),
+                false => answered,
+            };
         }
         let body = serde_json::json!({ "umid": id, "status": { "state": "queued" } });
         Ok(RawAnswer { status: 200, retry_after: None, body: body.to_string().into() })
@@ -231,6 +238,7 @@ impl World {
             taken: Mutex::default(),
             refuses: Mutex::default(),
             breaks: AtomicBool::new(false),
+            unsteady: Mutex::default(),
             model: model.map(Mutex::new),
             webhooks: Mutex::default(),
         });

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use tokio::sync::Notify;
+
 use super::inquiry::Inquiry;
 use super::link::Link;
-use crate::domain::DoubtCause;
-use crate::domain::Timestamp;
+use crate::domain::{DoubtCause, Timestamp};
 use crate::engine;
 
 /// The state that every webhook and every answer reads, without a lock.
@@ -15,10 +16,12 @@ pub(super) struct Signs {
     pub(super) are_webhooks_doubted: AtomicBool,
     /// When its last authentic webhook arrived.
     pub(super) webhook_at: AtomicI64,
-    /// Whether the outgoing direction is in doubt.
+    /// Whether a request has failed since the last proof of the outgoing direction.
     pub(super) is_unreachable: AtomicBool,
     /// When the provider itself answered last.
     pub(super) reached_at: AtomicI64,
+    /// Notified when the provider has to be queried at once: others wait for the answer, or proof is missing.
+    pub(super) wants_query: Notify,
 }
 
 /// The state of one address that a lock protects.
@@ -31,8 +34,9 @@ pub(super) struct Known {
     /// The number of statuses in a row that only queries brought.
     pub(super) missing_webhooks: u32,
     pub(super) inquiry: Inquiry,
-    /// When the last brief doubt that is kept ended.
-    pub(super) brief_at: Timestamp,
+    /// When the receipts of the latest doubts have been repeated, none of which are lost: deadlines that were waived
+    /// meanwhile are then decided.
+    pub(super) release_at: Option<Timestamp>,
 }
 
 /// A doubt about the incoming direction: receipts do not reach this installation.
@@ -49,7 +53,13 @@ impl Signs {
     pub(super) fn new(now: Timestamp) -> Self {
         let at = || AtomicI64::new(now.millis());
         let no = || AtomicBool::new(false);
-        Self { are_webhooks_doubted: no(), webhook_at: at(), is_unreachable: no(), reached_at: at() }
+        Self {
+            are_webhooks_doubted: no(),
+            webhook_at: at(),
+            is_unreachable: no(),
+            reached_at: at(),
+            wants_query: Notify::new(),
+        }
     }
 
     pub(super) fn webhook_at(&self) -> Timestamp {
@@ -62,9 +72,15 @@ impl Signs {
 }
 
 impl Known {
-    /// Since when proof of either direction is missing.
+    /// Since when proof of either direction is missing, also if it is only suspected.
     pub(super) fn unproven_since(&self) -> Option<Timestamp> {
         let webhook_doubt = self.webhook_doubt.map(|doubt| doubt.since);
-        webhook_doubt.into_iter().chain(self.out.doubt()).min()
+        webhook_doubt.into_iter().chain(self.out.failure().map(|failure| failure.since)).min()
+    }
+
+    /// Since when a direction is in doubt at `now`.
+    pub(super) fn doubt_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let webhook_doubt = self.webhook_doubt.map(|doubt| doubt.since);
+        webhook_doubt.into_iter().chain(self.out.doubt(now)).min()
     }
 }

@@ -33,10 +33,11 @@ pub const ON_ITS_WAY: Span = Span::from_secs(3);
 const PROOF: u32 = 3;
 /// After this time without proof, a harmless read brings a new one.
 const SILENT: Span = Span::from_secs(30);
+/// After this time without proof since a failed request, a harmless read shows whether it was an exception. Other
+/// requests usually show it earlier.
+const SUSPECTED: Span = Span::from_millis(400);
 /// How often fallbacks are taken back while a doubt lasts.
 const TAKE_BACK: Span = Span::from_secs(5);
-/// Shorter doubts about requests are not stored: they may be many, and a restart does not need them.
-const BRIEF: Span = Span::from_secs(1);
 
 /// The gaps and doubts in which silence proves nothing, as this node knows them.
 ///
@@ -49,8 +50,6 @@ pub struct Gaps {
     inner: Mutex<Inner>,
     /// Notified when a doubt begins or ends, so that fallbacks decided in it are taken back.
     doubted: Notify,
-    /// Notified when a message has to be queried before others fall back.
-    inquires: Notify,
 }
 
 #[derive(Debug)]
@@ -101,7 +100,7 @@ impl Gaps {
             to_take_back: Vec::new(),
             taken_back_at: now,
         };
-        Self { addresses, signs, inner: Mutex::new(inner), doubted: Notify::new(), inquires: Notify::new() }
+        Self { addresses, signs, inner: Mutex::new(inner), doubted: Notify::new() }
     }
 
     /// Restores the proofs and the present doubts of the node before.
@@ -144,7 +143,10 @@ impl Gaps {
         let index = self.addresses.named(address)?;
         // The node before may have stopped before it took back the fallbacks of the gap.
         inner.to_take_back.push((index, gap.from));
-        inner.known[index].ended.add(gap)
+        let known = &mut inner.known[index];
+        let filled = known.ended.add(gap);
+        known.release_at = known.release_at.max(filled);
+        filled
     }
 
     /// Records a failed write: receipts may not be stored either. No deadline fires until a write succeeds.
@@ -197,11 +199,14 @@ impl Gaps {
     }
 
     /// Records that a request that began at `begun` has failed: no answer, or not from the provider itself.
+    ///
+    /// Until the next proof no deadline since the last one fires, because the failure may be the first of many.
     pub fn not_reached(&self, address: usize, begun: Timestamp) {
         let (signs, mut inner) = (&self.signs[address], self.inner.lock());
         if inner.known[address].out.fails(begun, signs.reached_at()) {
             signs.is_unreachable.store(true, Ordering::Release);
             self.begin(&mut inner, address);
+            signs.wants_query.notify_one();
         }
     }
 
@@ -210,13 +215,13 @@ impl Gaps {
         self.inner.lock().known[address].out.note_idle(now);
     }
 
-    /// Whether a harmless read is due, because no request has proven the outgoing direction for long, or the last one
-    /// has failed.
-    pub fn wants_proof(&self, address: usize, now: Timestamp) -> bool {
-        self.is_unreachable(address) || now.since(self.signs[address].reached_at()) >= SILENT
+    /// When a harmless read is due, unless a request proves the outgoing direction before.
+    pub fn proof_wanted_at(&self, address: usize) -> Timestamp {
+        let failure = self.inner.lock().known[address].out.failure();
+        failure.map_or(self.signs[address].reached_at() + SILENT, |failure| failure.begun + SUSPECTED)
     }
 
-    /// Whether the outgoing direction of an address is in doubt.
+    /// Whether a request to an address has failed since the last proof.
     pub fn is_unreachable(&self, address: usize) -> bool {
         self.signs[address].is_unreachable.load(Ordering::Acquire)
     }
@@ -285,25 +290,14 @@ impl Gaps {
         }
     }
 
-    /// Ends a doubt with this gap.
-    fn end(&self, inner: &mut Inner, address: usize, gap: Gap, cause: DoubtCause) {
-        // A doubt about webhooks lasts ten seconds at least, whatever its gap, and was reported meanwhile.
-        let is_brief = cause == DoubtCause::Unreachable && gap.length().is_some_and(|length| length < BRIEF);
-        let known = &mut inner.known[address];
-        if is_brief {
-            // A connection that keeps failing for a short time must not fill the memory.
-            if gap.until.since(known.brief_at) < BRIEF {
-                return;
-            }
-            known.brief_at = gap.until;
-        }
-        let filled = known.ended.add(gap);
+    /// Ends a doubt with this gap. Returns until when it holds deadlines; `None` if receipts are lost for good.
+    fn end(&self, inner: &mut Inner, address: usize, gap: Gap, cause: DoubtCause) -> Option<Timestamp> {
+        let filled = inner.known[address].ended.add(gap);
         inner.to_take_back.push((address, gap.from));
         self.doubted.notify_one();
-        if !is_brief {
-            let address = self.addresses.all()[address].base_url.clone();
-            inner.over.push(EndedDoubt { gap, address, cause, filled });
-        }
+        let address = self.addresses.all()[address].base_url.clone();
+        inner.over.push(EndedDoubt { gap, address, cause, filled });
+        filled
     }
 
     /// The present doubts, and the doubts that have ended since the last call.
@@ -314,7 +308,7 @@ impl Gaps {
         }
         let doubts = inner.known.iter().zip(self.addresses.all()).flat_map(|(known, address)| {
             let of = |cause, since| Doubt { address: address.base_url.clone(), cause, since };
-            let out = known.out.doubt().map(|since| of(DoubtCause::Unreachable, since));
+            let out = known.out.doubt(now).map(|since| of(DoubtCause::Unreachable, since));
             out.into_iter().chain(known.webhook_doubt.map(|doubt| of(doubt.cause, doubt.since)))
         });
         let doubts = doubts.collect();
@@ -330,17 +324,22 @@ impl Gaps {
         };
         inner.known[address].webhook_doubt = None;
         self.signs[address].are_webhooks_doubted.store(false, Ordering::Release);
-        self.end(inner, address, Gap { from: since, until }, cause);
+        let filled = self.end(inner, address, Gap { from: since, until }, cause);
+        // The doubt lasted longer than its gap, and has waived deadlines.
+        if now.since(since) > REPEATED_FOR {
+            let known = &mut inner.known[address];
+            known.release_at = known.release_at.max(filled);
+        }
     }
 
     /// The state of each direction of each address that the next node needs.
-    pub fn links(&self) -> Vec<LinkState> {
+    pub fn links(&self, now: Timestamp) -> Vec<LinkState> {
         let inner = self.inner.lock();
         let both = inner.known.iter().zip(self.addresses.all()).zip(&self.signs);
         both.flat_map(|((known, address), signs)| {
             let link =
                 |direction, proven, doubt| LinkState { address: address.base_url.clone(), direction, proven, doubt };
-            let out = known.out.doubt().map(|since| (since, DoubtCause::Unreachable));
+            let out = known.out.doubt(now).map(|since| (since, DoubtCause::Unreachable));
             let doubt = known.webhook_doubt.map(|doubt| (doubt.since, doubt.cause));
             [link(Direction::Out, signs.reached_at(), out), link(Direction::In, signs.webhook_at(), doubt)]
         })
@@ -398,12 +397,16 @@ impl Gaps {
         if inner.in_doubt && concerns(inner.sure_until) {
             return Silence::Held { until: now + IN_DOUBT };
         }
-        match known.and_then(Known::unproven_since).filter(|since| concerns(*since)) {
+        match known.and_then(|known| known.doubt_since(now)).filter(|since| concerns(*since)) {
             // A present doubt, which an operator can end, is not a gap after which messages fall back.
             Some(since) if after_gap == AfterGap::FallBack || now.since(since) <= REPEATED_FOR => {
-                Silence::Held { until: now + WHILE_UNPROVEN }
+                return Silence::Held { until: now + WHILE_UNPROVEN };
             }
-            Some(_) => Silence::Lost,
+            Some(_) => return Silence::Lost,
+            None => {}
+        }
+        match known.and_then(|known| known.out.failure()).filter(|failure| concerns(failure.since)) {
+            Some(suspicion) => Silence::Held { until: suspicion.doubt_from() },
             None => ended.silence(accepted, due, now),
         }
     }
@@ -414,7 +417,7 @@ impl Gaps {
         if self.inner.lock().known[address].inquiry.may_fall_back(due, webhook_at, now) {
             return None;
         }
-        self.inquires.notify_one();
+        self.signs[address].wants_query.notify_one();
         Some(Silence::Held { until: now + IN_DOUBT })
     }
 
@@ -461,14 +464,31 @@ impl Gaps {
         self.inner.lock().to_take_back.extend(doubts);
     }
 
+    /// The addresses whose waived deadlines are to be decided now, and when the next ones are.
+    pub(super) fn to_release(&self, now: Timestamp) -> (Vec<usize>, Option<Timestamp>) {
+        let mut inner = self.inner.lock();
+        let is_due = |(address, known): (usize, &mut Known)| known.release_at.take_if(|at| *at <= now).map(|_| address);
+        let due = inner.known.iter_mut().enumerate().filter_map(is_due).collect();
+        (due, inner.known.iter().filter_map(|known| known.release_at).min())
+    }
+
+    /// Returns addresses whose waived deadlines could not be decided yet.
+    pub(super) fn not_released(&self, addresses: &[usize], now: Timestamp) {
+        let mut inner = self.inner.lock();
+        for address in addresses {
+            let known = &mut inner.known[*address];
+            known.release_at = known.release_at.max(Some(now));
+        }
+    }
+
     /// Waits until fallbacks are to be taken back.
     pub(super) async fn doubted(&self) {
         self.doubted.notified().await;
     }
 
-    /// Waits until a message has to be queried at once.
-    pub async fn inquires(&self) {
-        self.inquires.notified().await;
+    /// Waits until the provider at an address has to be queried at once.
+    pub async fn wants_query(&self, address: usize) {
+        self.signs[address].wants_query.notified().await;
     }
 }
 

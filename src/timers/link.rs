@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::{LaneId, Timestamp};
+use crate::domain::{LaneId, Span, Timestamp};
 use crate::engine::Gap;
 
 /// The provider addresses of this installation.
@@ -54,59 +54,78 @@ impl Addresses {
     }
 }
 
+/// A failure that is followed by proof within this time from the begin of its request is none: one request in ten may
+/// fail while all others are answered.
+const DISPROVEN_WITHIN: Span = Span::from_secs(1);
+
 /// The outgoing direction of one address.
 ///
-/// A doubt lasts from the last proof before the first failure to the first proof after it.
+/// A failed request raises a suspicion, which holds deadlines and which a proof dispels. A suspicion without a proof in
+/// time becomes a doubt. A doubt lasts from the last proof before the failure to the first proof after it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Link {
     /// Until then no message waited for a report from there, so no doubt has to reach further back.
     idle_until: Timestamp,
-    doubt: Option<Timestamp>,
+    failure: Option<Failure>,
+}
+
+/// The first failed request since the last proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// Since when proof is missing.
+    pub(super) since: Timestamp,
+    /// When the request began.
+    pub(super) begun: Timestamp,
+}
+
+impl Failure {
+    /// From when on this is a doubt.
+    pub(super) fn doubt_from(&self) -> Timestamp {
+        self.begun + DISPROVEN_WITHIN
+    }
 }
 
 impl Link {
-    pub(super) const fn in_doubt_since(doubt: Option<Timestamp>) -> Self {
-        Self { idle_until: Timestamp::from_millis(0), doubt }
+    pub(super) fn in_doubt_since(doubt: Option<Timestamp>) -> Self {
+        Self { idle_until: Timestamp::default(), failure: doubt.map(|since| Failure { since, begun: since }) }
     }
 
-    pub(super) const fn doubt(&self) -> Option<Timestamp> {
-        self.doubt
+    pub(super) const fn failure(&self) -> Option<Failure> {
+        self.failure
+    }
+
+    /// Since when proof is missing, if the suspicion has become a doubt by `now`.
+    pub(super) fn doubt(&self, now: Timestamp) -> Option<Timestamp> {
+        self.failure.filter(|failure| now >= failure.doubt_from()).map(|failure| failure.since)
     }
 
     pub(super) fn note_idle(&mut self, now: Timestamp) {
         self.idle_until = self.idle_until.max(now);
     }
 
-    /// Since when proof is missing, if the last one was at `proven`.
-    pub(super) fn unproven_since(&self, proven: Timestamp) -> Timestamp {
-        proven.max(self.idle_until)
-    }
-
-    /// Records that a request failed that began at `begun`; the last proof was at `proven`. Returns whether a doubt
+    /// Records that a request failed that began at `begun`; the last proof was at `proven`. Returns whether a suspicion
     /// begins.
     ///
     /// A request that began before the last proof proves nothing: others have succeeded since.
     pub(super) fn fails(&mut self, begun: Timestamp, proven: Timestamp) -> bool {
-        let begins = self.doubt.is_none() && begun >= proven;
+        let begins = self.failure.is_none() && begun >= proven;
         if begins {
-            self.doubt = Some(self.unproven_since(proven).min(begun));
+            self.failure = Some(Failure { since: proven.max(self.idle_until).min(begun), begun });
         }
         begins
     }
 
-    /// Records a proof. Returns the doubt that it ends.
+    /// Records a proof. Returns the doubt that it ends; a suspicion leaves none.
     pub(super) fn proves(&mut self, at: Timestamp) -> Option<Gap> {
-        self.doubt.take().map(|from| Gap { from, until: at })
+        let doubt = self.doubt(at);
+        self.failure = None;
+        doubt.map(|from| Gap { from, until: at })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn second(second: i64) -> Timestamp {
-        Timestamp::from_millis(second * 1_000)
-    }
 
     enum Signal {
         /// The provider answered.
@@ -118,40 +137,56 @@ mod tests {
     }
     use Signal::{Failure, Idle, Proof};
 
-    /// The reports, the doubts that they ended, and since when a doubt lasts.
+    /// The reports, the doubts that they ended, and since when a doubt lasts a second after the last report.
     type Case<'a> = (&'a [Signal], &'a [(i64, i64)], Option<i64>);
 
-    #[test]
-    fn a_doubt_lasts_from_the_last_proof_to_the_first_one_after_failures() {
-        let cases: [Case<'_>; 8] = [
-            (&[Proof(10), Proof(20)], &[], None),
-            (&[Proof(10), Failure(15)], &[], Some(10)),
-            (&[Proof(10), Failure(15), Failure(30), Proof(40)], &[(10, 40)], None),
-            (&[Proof(10), Failure(15), Proof(20), Proof(30), Failure(31)], &[(10, 20)], Some(30)),
-            // It began before others succeeded.
-            (&[Proof(10), Proof(30), Failure(15)], &[], None),
-            (&[Failure(5)], &[], Some(0)),
-            (&[Proof(10), Idle(3_600), Failure(3_605)], &[], Some(3_600)),
-            (&[Proof(10), Failure(15), Idle(60), Proof(70)], &[(10, 70)], None),
-        ];
-        for (index, (signals, gaps, doubt)) in cases.into_iter().enumerate() {
-            let (mut link, mut proven, mut found) = (Link::default(), second(0), Vec::new());
-            for signal in signals {
-                match signal {
-                    Proof(at) => {
-                        proven = second(*at);
+    /// Times are in tenths of a second.
+    fn judge(cases: &[Case<'_>]) {
+        let at = |tenths: i64| Timestamp::from_millis(tenths * 100);
+        for (index, (signals, gaps, doubt)) in cases.iter().enumerate() {
+            let (mut link, mut proven, mut found, mut last) = (Link::default(), at(0), Vec::new(), 0);
+            for signal in *signals {
+                match *signal {
+                    Proof(time) => {
+                        (proven, last) = (at(time), time);
                         found.extend(link.proves(proven));
                     }
                     Failure(begun) => {
-                        link.fails(second(*begun), proven);
+                        last = begun.max(last);
+                        link.fails(at(begun), proven);
                     }
-                    Idle(now) => link.note_idle(second(*now)),
+                    Idle(now) => link.note_idle(at(now)),
                 }
             }
-            let gaps: Vec<Gap> =
-                gaps.iter().map(|(from, until)| Gap { from: second(*from), until: second(*until) }).collect();
-            assert_eq!((found, link.doubt()), (gaps, doubt.map(second)), "case {index}");
+            let gaps: Vec<Gap> = gaps.iter().map(|(from, until)| Gap { from: at(*from), until: at(*until) }).collect();
+            assert_eq!((found, link.doubt(at(last + 10))), (gaps, doubt.map(at)), "case {index}");
         }
+    }
+
+    #[test]
+    fn a_doubt_lasts_from_the_last_proof_to_the_first_one_after_failures() {
+        judge(&[
+            (&[Proof(100), Proof(200)], &[], None),
+            (&[Proof(100), Failure(150)], &[], Some(100)),
+            (&[Proof(100), Failure(150), Failure(300), Proof(400)], &[(100, 400)], None),
+            (&[Proof(100), Failure(150), Proof(200), Proof(300), Failure(310)], &[(100, 200)], Some(300)),
+            // It began before others succeeded.
+            (&[Proof(100), Proof(300), Failure(150)], &[], None),
+            (&[Failure(50)], &[], Some(0)),
+            (&[Proof(100), Idle(36_000), Failure(36_050)], &[], Some(36_000)),
+            (&[Proof(100), Failure(150), Idle(600), Proof(700)], &[(100, 700)], None),
+        ]);
+    }
+
+    #[test]
+    fn a_failure_followed_by_proof_within_a_second_is_none() {
+        judge(&[
+            (&[Proof(100), Failure(150), Proof(159)], &[], None),
+            (&[Proof(100), Failure(150), Proof(160)], &[(100, 160)], None),
+            // The second counts from the first failure.
+            (&[Proof(100), Failure(150), Failure(158), Proof(162)], &[(100, 162)], None),
+            (&[Proof(100), Failure(150), Proof(155), Failure(156), Proof(160), Failure(161)], &[], Some(160)),
+        ]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod inquiry;
 mod link;
 mod queues;
 mod recall;
+mod release;
 mod take_back;
 
 use std::collections::HashMap;
@@ -157,7 +158,8 @@ impl Timers {
     /// Fires due messages, a page at a time. A large batch fires a limited number of pages in one round.
     pub async fn run_once(&mut self, now: Timestamp) -> Result<TimerRound> {
         self.take_back(now).await?;
-        let mut next_due = self.recall(now).await?;
+        let (recalled, released) = (self.recall(now).await?, self.release(now).await?);
+        let mut next_due = recalled.into_iter().chain(released).min();
         let mut fired = 0;
         let until = self.gaps.applied_until(now);
         // A resume applies the deadlines that a pause holds.

@@ -1,16 +1,18 @@
 //! Finds messages whose deadline was waived, because their receipts may be lost.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::{KEPT, PAGE, Position, Search};
+use super::{PAGE, Search};
 use crate::ask::{Candidate, SEARCH_INTERVAL, takes};
 use crate::book::Entry;
-use crate::domain::{AfterGap, BatchId, Loaded, Span, StepIndex, Timestamp};
+use crate::domain::{AfterGap, Loaded, MessageKey, Present, Span, StepIndex, Timestamp};
 use crate::events::{Event, EventKind, Subject};
 use crate::store::Result;
 
-/// How long a page of candidates is valid: a more urgent one may have come.
+/// The most candidates of one walk.
+const MOST: usize = 1_024;
+/// How long the candidates are valid: more urgent ones may have come.
 const STALE: Span = Span::from_secs(600);
 /// Reading many rows for few candidates takes no more than this part of the time.
 const WALK_PART: i64 = 20;
@@ -20,18 +22,22 @@ const WALK_PART: i64 = 20;
 pub(super) struct WaivedWalk {
     pub(super) found: VecDeque<Candidate>,
     since: Timestamp,
-    /// Its position in each batch.
-    positions: HashMap<BatchId, Position>,
-    pub(super) rests_until: Timestamp,
+    rests_until: Timestamp,
+}
+
+/// The candidates with the earliest deadlines. The index is in the order of TTLs and windows, which differ from step to
+/// step, so a walk reads all of it.
+type Earliest = BTreeMap<(Timestamp, MessageKey), Candidate>;
+
+impl WaivedWalk {
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        now >= self.rests_until && (self.found.is_empty() || now.since(self.since) >= STALE)
+    }
 }
 
 impl Search {
     pub(super) async fn walk_waived(&mut self, now: Timestamp) -> Result<()> {
-        if now.since(self.waived.since) >= STALE {
-            self.waived.since = now;
-            self.waived.positions.clear();
-        }
-        let (mut all, mut to_ask) = (Vec::new(), 0);
+        let (mut earliest, mut to_ask) = (Earliest::new(), 0);
         for entry in self.in_play() {
             if entry.plan.after_gap != AfterGap::Ask || self.quiet.has_none_waived(entry.id) {
                 continue;
@@ -41,45 +47,41 @@ impl Search {
             let waived: i64 = steps.map(|step| tallies.to_ask(step)).sum();
             if waived <= 0 {
                 self.quiet.note_none_waived(entry.id);
-                self.waived.positions.remove(&entry.id);
                 continue;
             }
             to_ask += waived.unsigned_abs();
-            all.extend(self.waived_of(&entry, now).await?);
+            self.waived_of(&entry, &mut earliest, now).await?;
         }
         self.report_progress(to_ask, now).await?;
-        all.sort_by_key(|candidate| (candidate.due, candidate.key));
-        if all.is_empty() {
-            // Starts again from the front, after a rest that keeps the walks cheap.
-            self.waived.positions.clear();
-            let took = self.clock.now().since(now).millis();
-            self.waived.rests_until = now + Span::from_millis(took * WALK_PART).max(SEARCH_INTERVAL);
-        }
-        self.waived.found = all.into();
+        let rest = Span::from_millis(self.clock.now().since(now).millis() * WALK_PART);
+        let rest = if earliest.is_empty() { rest.max(SEARCH_INTERVAL) } else { rest };
+        self.waived = WaivedWalk { found: earliest.into_values().collect(), since: now, rests_until: now + rest };
         Ok(())
     }
 
-    /// The next candidates of a batch, after the present position of the walk.
-    async fn waived_of(&mut self, entry: &Arc<Entry>, now: Timestamp) -> Result<Vec<Candidate>> {
-        let mut found = Vec::new();
-        while found.len() < KEPT {
-            let position = self.waived.positions.get(&entry.id).copied();
-            let page = self.store.due(entry.id, Timestamp::MAX, position, PAGE).await?;
-            let is_last = u32::try_from(page.len()).unwrap_or(PAGE) < PAGE;
-            // As many as are kept; the next walk finds the others.
-            let is_waived = |message: &&Loaded| message.present.marks.waived() && self.is_ours(message);
-            let waived: Vec<Loaded> = page.iter().filter(is_waived).take(KEPT).copied().collect();
-            let is_full = waived.len() == KEPT;
-            let end = if is_full { waived.last() } else { page.last() }.and_then(Loaded::timer_position);
-            found.extend(self.candidates(entry, waived, |asked| asked.is_none_or(|asked| asked.again <= now)).await?);
-            if let Some(end) = end {
-                self.waived.positions.insert(entry.id, end);
+    /// Adds the candidates of a batch to those with the earliest deadlines.
+    async fn waived_of(&self, entry: &Arc<Entry>, earliest: &mut Earliest, now: Timestamp) -> Result<()> {
+        let mut position = None;
+        loop {
+            let mut page = self.store.due(entry.id, Timestamp::MAX, position, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            position = last.timer_position();
+            page.retain(|message| message.present.marks.waived() && self.is_ours(message));
+            let deadlines = page.iter().filter_map(|message| Some((message.key, deadline(entry, message)?)));
+            let mut deadlines: HashMap<MessageKey, Timestamp> = deadlines.collect();
+            if let Some(((latest, _), _)) = earliest.last_key_value().filter(|_| earliest.len() >= MOST) {
+                deadlines.retain(|_, deadline| *deadline < *latest);
             }
-            if is_last && !is_full {
-                break;
+            page.retain(|message| deadlines.contains_key(&message.key));
+            let may_ask = |asked: Option<&crate::store::Query>| asked.is_none_or(|asked| asked.again <= now);
+            for candidate in self.candidates(entry, page, may_ask).await? {
+                let deadline = deadlines.get(&candidate.key).copied().unwrap_or(candidate.due);
+                earliest.insert((deadline, candidate.key), candidate);
+            }
+            while earliest.len() > MOST {
+                earliest.pop_last();
             }
         }
-        Ok(found)
     }
 
     /// Records an event when the queries begin and when they are done.
@@ -97,4 +99,10 @@ impl Search {
         self.reported = to_ask;
         Ok(())
     }
+}
+
+/// The deadline of the present step, which was waived.
+fn deadline(entry: &Entry, message: &Loaded) -> Option<Timestamp> {
+    let Present { accepted, step, .. } = message.present;
+    Some(accepted? + entry.plan.step(step)?.fallback_after?)
 }

@@ -1,7 +1,7 @@
 //! A cut line, for all lanes of the provider's address at once, and what a server can infer of it from its own
 //! requests: rule 9 written a second time.
 
-use crate::domain::Timestamp;
+use crate::domain::{Span, Timestamp};
 use crate::provider::{Broken, RawAnswer};
 
 /// The directions that are cut, and until when.
@@ -16,11 +16,16 @@ pub(in crate::simulation) struct Cut {
     pub(in crate::simulation) until: Timestamp,
 }
 
+/// A failure that is followed by proof within this time from its begin is none.
+const DISPROVEN_WITHIN: Span = Span::from_secs(1);
+
 /// A time without proof that the provider can be reached. It lasts from the last proof before a failure to the first
 /// proof after it.
 #[derive(Debug, Clone, Copy)]
 struct Doubt {
     since: Timestamp,
+    /// When the request began that failed.
+    begun: Timestamp,
     /// When the failure was seen.
     seen: Timestamp,
     until: Option<Timestamp>,
@@ -48,9 +53,10 @@ impl Proof {
                 if let Some(doubt) = self.doubts.last_mut().filter(|_| is_open) {
                     doubt.until = Some(now);
                 }
+                self.doubts.pop_if(|doubt| is_open && now < doubt.begun + DISPROVEN_WITHIN);
             }
             Some(false) if !is_open && begun >= self.proven => {
-                self.doubts.push(Doubt { since: self.proven, seen: now, until: None });
+                self.doubts.push(Doubt { since: self.proven, begun, seen: now, until: None });
             }
             Some(false) | None => {}
         }

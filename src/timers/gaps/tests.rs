@@ -34,7 +34,7 @@ impl Gaps {
     /// The gaps as the next node restores them.
     fn restored(&self, now: Timestamp) -> Self {
         let next = at_two_addresses(now);
-        self.links().iter().for_each(|link| next.go_on_from(link, now));
+        self.links(now).iter().for_each(|link| next.go_on_from(link, now));
         next
     }
 
@@ -214,7 +214,7 @@ fn a_long_doubt_loses_receipts_and_survives_a_restart() {
     next.reached(0, second(170));
     let next = next.restored(second(200));
     next.not_reached(0, second(201));
-    assert_eq!(next.first_doubt(second(201)), Some(DoubtState::Since(second(170), DoubtCause::Unreachable)));
+    assert_eq!(next.first_doubt(second(202)), Some(DoubtState::Since(second(170), DoubtCause::Unreachable)));
 }
 
 #[test]
@@ -233,15 +233,80 @@ fn fallbacks_are_taken_back_during_a_doubt_and_after_its_end() {
 }
 
 #[test]
-fn a_brief_doubt_holds_deadlines_and_is_not_stored() {
-    let gaps = at_two_addresses(second(0));
+fn a_suspicion_holds_deadlines_for_a_second_and_leaves_no_gap() {
     let at = |millis| Timestamp::from_millis(millis);
+    let gaps = at_two_addresses(second(0));
     gaps.reached(0, at(100_000));
     gaps.not_reached(0, at(100_200));
-    gaps.reached(0, at(100_400));
-    assert_eq!(gaps.look(at(100_400)), (Vec::new(), Vec::new()));
-    let silence = gaps.plain(second(50), at(100_300), at(100_400));
-    assert_eq!(silence, Silence::Held { until: at(103_400) });
+    assert_eq!(gaps.plain(second(50), at(100_100), at(100_300)), Silence::Held { until: at(101_200) });
+    assert_eq!(gaps.plain(second(50), at(99_999), at(100_300)), Silence::Trusted, "due before the last proof");
+    assert_eq!(gaps.first_doubt(at(101_199)), None);
+    assert!(gaps.links(at(101_199)).iter().all(|link| link.doubt.is_none()), "the next node needs no suspicion");
+    gaps.reached(0, at(101_199));
+    assert_eq!(gaps.plain(second(50), at(100_100), at(101_199)), Silence::Trusted);
+    assert_eq!(gaps.first_doubt(at(101_200)), None);
+    // Without a proof in time it is a doubt.
+    gaps.not_reached(0, at(102_000));
+    assert_eq!(gaps.first_doubt(at(103_000)), Some(DoubtState::Since(at(101_199), DoubtCause::Unreachable)));
+    // The last proof may be older than the provider repeats receipts: the first failure alone loses none.
+    gaps.reached(0, at(104_000));
+    gaps.not_reached(0, at(400_000));
+    assert_eq!(gaps.plain(second(390), at(399_000), at(400_001)), Silence::Held { until: at(401_000) });
+}
+
+#[test]
+fn failures_among_answers_lose_no_receipt_however_many() {
+    let gaps = at_two_addresses(second(0));
+    for index in 0..10_000 {
+        let at = Timestamp::from_millis(20 * index);
+        if index % 10 == 0 {
+            gaps.not_reached(0, at)
+        } else {
+            gaps.reached(0, at)
+        }
+        let silence = gaps.plain(at - Span::from_secs(20), at, at);
+        let bound = at + Span::from_secs(1);
+        assert!(
+            matches!(silence, Silence::Trusted) || silence == Silence::Held { until: bound },
+            "{index}: {silence:?}"
+        );
+    }
+    assert_eq!(gaps.lost(0), []);
+}
+
+#[test]
+fn a_read_is_wanted_soon_after_a_failure_and_seldom_otherwise() {
+    let gaps = at_two_addresses(second(0));
+    gaps.reached(0, second(100));
+    assert_eq!(gaps.proof_wanted_at(0), second(130));
+    gaps.not_reached(0, second(110));
+    assert_eq!(gaps.proof_wanted_at(0), Timestamp::from_millis(110_400));
+    gaps.reached(0, second(111));
+    assert_eq!(gaps.proof_wanted_at(0), second(141));
+}
+
+#[test]
+fn waived_deadlines_are_decided_once_a_doubt_has_lost_nothing() {
+    let gaps = at_two_addresses(second(0));
+    gaps.webhook_arrived(&[], second(100));
+    for reported in [110, 111, 112] {
+        gaps.webhook_missing(0, second(reported), second(164));
+    }
+    let (accepted, due) = (second(50), second(130));
+    assert_eq!(gaps.plain(accepted, due, second(240)), Silence::Lost);
+    assert_eq!(gaps.to_release(second(240)), (vec![], None));
+    // One arrived when nobody had noted it.
+    gaps.webhook_confirmed(0, second(120));
+    assert!(matches!(gaps.first_doubt(second(240)), Some(DoubtState::EndedDoubt(_, Some(_)))));
+    assert_eq!(gaps.plain(accepted, due, second(240)), Silence::Trusted);
+    assert_eq!(gaps.to_release(second(240)), (vec![0], None));
+    gaps.not_released(&[0], second(240));
+    assert_eq!(gaps.to_release(second(241)), (vec![0], None));
+    // A lost gap releases nothing.
+    gaps.reached(0, second(300));
+    gaps.not_reached(0, second(310));
+    gaps.reached(0, second(500));
+    assert_eq!(gaps.to_release(second(600)), (vec![], None));
 }
 
 /// Thirty deadlines.
