@@ -10,10 +10,10 @@ use super::summary::shortened;
 use super::{Columns, Error, Example, Halt, ImportNote, Options, Reason, Reject, Sink, Source, SourceFilter, Summary};
 use crate::domain::{Address, ChannelUser, Country, Msisdn, Recipient};
 
-/// Invalid entries that are shown, each as a sentence.
+/// Invalid entries in one sentence.
 const SHOWN: usize = 3;
-/// Invalid entries whose positions are kept.
-const POSITIONS: usize = 10_000;
+/// Invalid entries that are kept, each with its position.
+const KEPT: usize = 10_000;
 
 /// The numbers and the ids of a list and of a file.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct ListedNumbers {
     pub users: Vec<ChannelUser>,
     /// The counts of both together; columns and notes are those of the file. A row with an id is not invalid.
     pub summary: Summary,
-    /// A sentence for each of the first invalid entries.
+    /// A sentence for each of the first invalid entries, those of the list first.
     invalid: Vec<String>,
     /// Positions of the invalid entries of the list, from 1 and in order.
     pub invalid_entries: Vec<u64>,
@@ -90,6 +90,12 @@ impl ListedNumbers {
             0 => first.join("; "),
             more => format!("{}; … and {more} more", first.join("; ")),
         }
+    }
+
+    /// A sentence for each invalid entry, with its line in the file. Beyond the first ten thousand, their number.
+    pub fn all_invalid(&self) -> impl Iterator<Item = String> {
+        let more = self.summary.invalid.saturating_sub(self.invalid.len() as u64);
+        self.invalid.iter().cloned().chain((more > 0).then(|| format!("… and {more} more")))
     }
 }
 
@@ -158,10 +164,8 @@ impl Sink for Listed {
                 };
                 self.repeated += u64::from(!is_new);
             } else {
-                if self.entries.len() < POSITIONS {
+                if self.invalid.len() < KEPT {
                     self.entries.push(line);
-                }
-                if self.invalid.len() < SHOWN {
                     let value = cells.get(self.number).map(|cell| shortened(cell)).unwrap_or_default();
                     self.invalid.push(Example { line, reason, value });
                 }
@@ -239,6 +243,8 @@ mod tests {
             assert_eq!((listed.summary.invalid, listed.summary.duplicates), (1, 1));
             assert_eq!(listed.first_invalid().matches("nobody").count(), 1, "{}", listed.first_invalid());
             assert!(!listed.first_invalid().contains(first), "{}", listed.first_invalid());
+            let all: Vec<String> = listed.all_invalid().collect();
+            assert!(matches!(&all[..], [one] if one.starts_with("line 6, \"nobody\": ")), "{all:?}");
         }
     }
 

@@ -36,6 +36,8 @@ pub(super) enum Command {
 A number that has opted out before keeps its date. An opt-out that an operator adds ends only with
 `volley opt-out remove`, not with the recipient's START.
 
+Entries that cannot be read are printed with their lines, and the exit code is 1. All others take effect.
+
 Examples:
   volley opt-out add +6591234567
   volley opt-out add U4af4980629a1b2c3d4e5f60718293a4b
@@ -81,7 +83,7 @@ pub(super) struct Args {
     /// Reason, shown in the history of the number.
     #[arg(long)]
     reason: Option<String>,
-    /// End with exit code 3 if any row has no valid number.
+    /// End with exit code 3 instead of 1 if any row has no valid number.
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
@@ -206,13 +208,15 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
         for note in listed.notes(wants == Keyword::Stop) {
             out::talk(note);
         }
-        if summary.invalid > 0 {
-            let entries = plural(summary.invalid, "entry", "entries");
-            out::talk(format_args!("{entries} could not be read: {}", listed.first_invalid()));
-        }
         context.print_database(was_there);
     }
-    Ok(if strict && summary.invalid > 0 { Exit::Incomplete } else { Exit::Done })
+    if summary.invalid == 0 {
+        return Ok(Exit::Done);
+    }
+    let entries = plural(summary.invalid, "entry", "entries");
+    out::talk(format_args!("{entries} could not be read, and all others took effect:"));
+    listed.all_invalid().for_each(|entry| out::talk(format_args!("  {entry}")));
+    Ok(if strict { Exit::Incomplete } else { Exit::Failed })
 }
 
 async fn show_user(context: &CommandContext, user: ChannelUser, json: bool) -> anyhow::Result<Exit> {

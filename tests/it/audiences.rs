@@ -253,10 +253,10 @@ fn opt_outs_are_read_from_a_file_of_any_format() {
     let folder = place.path();
     write(folder, "out.csv", "Kunde;Wohin;Fax\n1;81234567;61234567;will nicht\n2;81234568;;\n3;nie;;\n");
     let add = ["opt-out", "add", "--file", "out.csv", "--country", "SG"];
-    let added = run(folder, &add).ended(0);
+    let added = run(folder, &add).ended(1);
     assert!(added.stdout.starts_with("2 numbers opted out"), "{}", added.stdout);
     assert!(added.stderr.contains("column \"Wohin\"") && added.stderr.contains("line 4, \"nie\""), "{}", added.stderr);
-    let fax = run(folder, &[&add[..], &["--map", "number=Fax", "--json"]].concat()).ended(0).json();
+    let fax = run(folder, &[&add[..], &["--map", "number=Fax", "--json"]].concat()).ended(1).json();
     assert_eq!((&fax["changed"], &fax["invalid"]), (&Value::from(1), &Value::from(2)));
 }
 
@@ -266,7 +266,7 @@ fn every_number_of_a_listed_row_is_opted_out() {
     let folder = place.path();
     let listed = "Mobile,Name\n+6581234567 / +6581234568,#N/A\n+6561234567,Bob\n#N/A,Cy\n";
     write(folder, "out.csv", listed);
-    let added = run(folder, &["opt-out", "add", "--file", "out.csv"]).ended(0);
+    let added = run(folder, &["opt-out", "add", "--file", "out.csv"]).ended(1);
     assert!(added.stdout.starts_with("3 numbers opted out"), "{}", added.stdout);
     assert!(added.stderr.contains("several numbers (line 2); each valid one was used."), "{}", added.stderr);
     assert!(!added.stderr.contains("--lines") && !added.stderr.contains("formula"), "{}", added.stderr);
