@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hashbrown::HashSet;
@@ -22,6 +22,10 @@ use crate::wire::{self, ReportedStatus, WebhookEvent, codes};
 const CLOCKS_APART: Span = Span::from_secs(120);
 /// How long after its intent an attempt may get receipts: the longest time to live that a provider supports.
 const SPOKEN_OF_FOR: Span = Span::from_secs(30 * 24 * 3_600);
+/// Events of a body that are applied at once.
+const PORTION: usize = 2_000;
+/// Events of a body that are of unknown types or unreadable, and are stored one by one. A run of more is stored as one.
+const APART: usize = 100;
 
 /// What the configuration says: our subaccounts and lanes, and the keywords of opt-outs.
 #[derive(Debug, Default)]
@@ -69,25 +73,10 @@ impl fmt::Debug for Incoming {
 /// An event as it arrived.
 #[derive(Debug, Clone)]
 enum Raw {
-    /// The body that contains it, and its position there.
-    In(Arc<Body>, usize),
+    /// Its part of the body that it arrived in.
+    Posted(Bytes),
     /// Its own text.
     Text(Box<str>),
-}
-
-/// The body that events arrived in. Few events become strays, so the body is split again only when one needs its text.
-#[derive(Debug)]
-struct Body {
-    bytes: Bytes,
-    events: OnceLock<Vec<Range<usize>>>,
-}
-
-impl Body {
-    fn event(&self, position: usize) -> String {
-        let events = self.events.get_or_init(|| wire::event_places(&self.bytes));
-        let event = events.get(position).and_then(|range| self.bytes.get(range.clone())).unwrap_or(&self.bytes);
-        String::from_utf8_lossy(event).into_owned()
-    }
 }
 
 /// The contents of a body: our receipts, replies to us, account events, and events that are only stored.
@@ -102,6 +91,10 @@ pub(super) struct Parsed {
 }
 
 impl Parsed {
+    fn len(&self) -> usize {
+        self.receipts.len() + self.replies.len() + self.business.len() + self.strays.len()
+    }
+
     fn names(&mut self, subaccount: Option<&str>) {
         if let Some(named) = subaccount.filter(|named| !self.subaccounts.iter().any(|known| known == named)) {
             self.subaccounts.push(named.to_owned());
@@ -109,53 +102,126 @@ impl Parsed {
     }
 }
 
-/// Reads a body.
+/// Reads a body, a portion at a time: memory holds one portion, however many events the body has.
 ///
 /// - Loses nothing: an event that is not for us becomes a stray with its reason.
-/// - A stray is one event, so all strays together are as long as the body. An event that is cut off is stored whole.
+/// - A stray is one event, or a run of many that are only stored. So all strays together are as long as the body. The rest
+///   of a body that is cut off is stored with the whole body.
+/// - Obeys an opt-out to a subaccount that is not ours: one installation serves one company. It is a stray as well.
 /// - Without `ours`, every receipt counts as ours.
-pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed {
-    let mut parsed = Parsed::default();
-    let whole = Arc::new(Body { bytes, events: OnceLock::new() });
-    let body: &[u8] = &whole.bytes;
-    let stray =
-        |kind, umid: Option<&str>, raw: String| Stray { kind, received: now, umid: umid.map(str::to_owned), raw };
-    let foreign = |subaccount: Option<&str>| {
-        subaccount.is_some_and(|subaccount| ours.is_some_and(|ours| !ours.subaccounts.contains(subaccount)))
-    };
-    for (position, event) in wire::parse_events(body).into_iter().enumerate() {
+pub(super) struct Portions<'a> {
+    body: &'a Bytes,
+    events: wire::Events<'a>,
+    ours: Option<&'a Ours>,
+    now: Timestamp,
+    /// Strays of unknown types, and unreadable ones, that were stored one by one.
+    apart: usize,
+    portion: Parsed,
+}
+
+impl<'a> Portions<'a> {
+    pub(super) fn of(body: &'a Bytes, ours: Option<&'a Ours>, now: Timestamp) -> Self {
+        Self { body, events: wire::Events::of(body), ours, now, apart: 0, portion: Parsed::default() }
+    }
+
+    fn take(&mut self, event: WebhookEvent<'a>, range: Range<usize>) -> Option<Range<usize>> {
         match event {
-            WebhookEvent::Receipt(receipt) => {
-                let umid = receipt.umid.as_deref();
-                parsed.names(receipt.sub_account_id.as_deref());
-                if foreign(receipt.sub_account_id.as_deref()) {
-                    parsed.strays.push(stray(StrayKind::OtherSubaccount, umid, whole.event(position)));
-                } else {
-                    parsed.receipts.push(Incoming::of(&receipt, now, Raw::In(Arc::clone(&whole), position)));
-                }
-            }
-            WebhookEvent::Inbound { inbound, raw } => {
-                parsed.names(inbound.sub_account_id.as_deref());
-                match ours {
-                    Some(ours) if !foreign(inbound.sub_account_id.as_deref()) => {
-                        parsed.replies.push(Reply::new(&inbound, raw, &ours.words, now));
-                    }
-                    _ => parsed.strays.push(stray(StrayKind::OtherSubaccount, inbound.umid.as_deref(), raw.to_owned())),
-                }
-            }
+            WebhookEvent::Receipt(receipt) => self.take_receipt(&receipt, range),
+            WebhookEvent::Inbound { inbound, raw } => self.take_inbound(&inbound, raw),
             WebhookEvent::Business { business, raw } => {
-                match ours.and_then(|ours| super::business::read(&business, raw, &ours.lanes, now)) {
-                    Some(event) => parsed.business.push(event),
-                    None => parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned())),
+                let lanes = self.ours.map(|ours| &ours.lanes);
+                match lanes.and_then(|lanes| super::business::read(&business, raw, lanes, self.now)) {
+                    Some(event) => self.portion.business.push(event),
+                    None => return self.take_unknown(StrayKind::OtherType, range),
                 }
             }
-            WebhookEvent::Other { raw, .. } => parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned())),
-            WebhookEvent::Unreadable { raw, .. } => {
-                parsed.strays.push(stray(StrayKind::Unreadable, None, raw.into_owned()));
-            }
+            WebhookEvent::Other { .. } => return self.take_unknown(StrayKind::OtherType, range),
+            WebhookEvent::Unreadable { .. } => return self.take_unknown(StrayKind::Unreadable, range),
+        }
+        None
+    }
+
+    fn take_receipt(&mut self, receipt: &wire::Receipt<'_>, range: Range<usize>) {
+        self.portion.names(receipt.sub_account_id.as_deref());
+        if self.is_foreign(receipt.sub_account_id.as_deref()) {
+            let raw = self.text(range);
+            self.stray(StrayKind::OtherSubaccount, receipt.umid.as_deref(), raw);
+        } else {
+            let raw = Raw::Posted(self.body.slice(range));
+            self.portion.receipts.push(Incoming::of(receipt, self.now, raw));
         }
     }
-    parsed
+
+    fn take_inbound(&mut self, inbound: &wire::Inbound<'_>, raw: &str) {
+        self.portion.names(inbound.sub_account_id.as_deref());
+        let is_foreign = self.is_foreign(inbound.sub_account_id.as_deref());
+        let reply = self.ours.map(|ours| Reply::new(inbound, raw, &ours.words, self.now));
+        if is_foreign || reply.is_none() {
+            self.stray(StrayKind::OtherSubaccount, inbound.umid.as_deref(), raw.to_owned());
+        }
+        let reply = reply.and_then(|reply| if is_foreign { reply.as_foreign_stop() } else { Some(reply) });
+        self.portion.replies.extend(reply);
+    }
+
+    /// Stores an event of which nothing is known. Returns it if it belongs to a run that is stored together.
+    fn take_unknown(&mut self, kind: StrayKind, range: Range<usize>) -> Option<Range<usize>> {
+        if self.apart >= APART && range != (0..self.body.len()) {
+            return Some(range);
+        }
+        self.apart += 1;
+        let raw = self.text(range);
+        self.stray(kind, None, raw);
+        None
+    }
+
+    fn is_foreign(&self, subaccount: Option<&str>) -> bool {
+        subaccount.is_some_and(|named| self.ours.is_some_and(|ours| !ours.subaccounts.contains(named)))
+    }
+
+    fn stray(&mut self, kind: StrayKind, umid: Option<&str>, raw: String) {
+        self.portion.strays.push(Stray { kind, received: self.now, umid: umid.map(str::to_owned), raw });
+    }
+
+    fn text(&self, range: Range<usize>) -> String {
+        String::from_utf8_lossy(self.body.get(range).unwrap_or_default()).into_owned()
+    }
+}
+
+impl Iterator for Portions<'_> {
+    type Item = Parsed;
+
+    fn next(&mut self) -> Option<Parsed> {
+        let (mut is_over, mut run) = (true, None::<Range<usize>>);
+        while self.portion.len() < PORTION
+            && let Some((range, event)) = self.events.next()
+        {
+            is_over = false;
+            if range == (0..self.body.len()) {
+                // The rest of a body that is cut off: the whole body is stored.
+                run = None;
+            }
+            let belongs = self.take(event, range);
+            run = match (run, belongs) {
+                (Some(run), Some(next)) => Some(run.start..next.end),
+                (None, next) => next,
+                (Some(run), None) => {
+                    let raw = self.text(run);
+                    self.stray(StrayKind::Unreadable, None, raw);
+                    None
+                }
+            };
+        }
+        if let Some(run) = run {
+            let raw = self.text(run);
+            self.stray(StrayKind::Unreadable, None, raw);
+        }
+        (!is_over).then(|| std::mem::take(&mut self.portion))
+    }
+}
+
+/// Reads a body of one event, or of few.
+pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed {
+    Portions::of(&bytes, ours, now).next().unwrap_or_default()
 }
 
 /// The receipts of an unproven body that name an attempt of ours, by ids alone: a stranger may know a number. Nothing of
@@ -286,9 +352,8 @@ impl Incoming {
 
     /// The subaccount that its webhook named, if any; `None` if no webhook brought it.
     fn posted_by(&self) -> Option<Option<String>> {
-        let Raw::In(body, position) = &self.raw else { return None };
-        let event = body.event(*position);
-        let receipts = wire::first_receipts(event.as_bytes(), 1);
+        let Raw::Posted(event) = &self.raw else { return None };
+        let receipts = wire::first_receipts(event, 1);
         receipts.first().map(|receipt| receipt.sub_account_id.as_deref().map(str::to_owned))
     }
 
@@ -307,7 +372,7 @@ impl Incoming {
 
     pub(super) fn into_stray(self, kind: StrayKind) -> Stray {
         let raw = match self.raw {
-            Raw::In(body, position) => body.event(position),
+            Raw::Posted(event) => String::from_utf8_lossy(&event).into_owned(),
             Raw::Text(text) => text.into_string(),
         };
         Stray { kind, received: self.received, umid: self.umid.map(|umid| umid.as_str().to_owned()), raw }

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::callbacks::{Callback, WebhookArrived};
-use super::incoming::{Ours, Parsed, parse};
+use super::incoming::{Ours, Parsed, Portions};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+use crate::wire;
 
 /// Bodies that may wait. A provider that has to wait longer repeats the receipt later.
 const WAITING_MAX: usize = 4_096;
@@ -54,14 +55,22 @@ impl Intake {
         (Self { queue, ours: Arc::new(ours), clock, on_webhook }, waiting)
     }
 
-    /// Stores and applies a verified body. Returns once it is on disk.
+    /// Stores and applies a verified body, a portion at a time. Returns once all of it is on disk. If a portion cannot be
+    /// stored, the provider repeats the body, and what was stored of it changes nothing.
     pub async fn take(&self, body: Bytes) -> Result<(), NotStored> {
         let since = self.now();
         // The body is a slice of the connection's read buffer, which could not be reused while the receipt waits.
-        let mut parsed = parse(Bytes::copy_from_slice(&body), Some(&self.ours), since);
+        let own = Bytes::from(wire::mended(&body).into_owned());
         drop(body);
-        self.on_webhook.call(WebhookArrived { subaccounts: std::mem::take(&mut parsed.subaccounts), at: since });
-        self.keep(parsed, since).await
+        let mut portions = Portions::of(&own, Some(&self.ours), since).peekable();
+        if portions.peek().is_none() {
+            self.on_webhook.call(WebhookArrived { subaccounts: Vec::new(), at: since });
+        }
+        for mut parsed in portions {
+            self.on_webhook.call(WebhookArrived { subaccounts: std::mem::take(&mut parsed.subaccounts), at: since });
+            self.keep(parsed, since).await?;
+        }
+        Ok(())
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -109,6 +109,11 @@ impl Reply {
         Some(Incoming::from_reply(self.reply_to.clone()?, &self.inbound))
     }
 
+    /// An opt-out that was sent to a subaccount which is not ours; `None` if it is none. It opens no window to our numbers.
+    pub(super) fn as_foreign_stop(self) -> Option<Self> {
+        self.stop().is_some().then_some(Self { window: Span::ZERO, ..self })
+    }
+
     /// Records the attempt that it answers. The recipient of that attempt wrote it, from whichever number.
     pub(super) fn set_attempt(&mut self, found: &FoundAttempt) {
         let Inbound { on, msisdn, called, .. } = &mut self.inbound;

@@ -1,6 +1,7 @@
 //! Receipts that arrive before the answer they depend on, over a database in memory and a manual clock.
 
 mod business;
+mod damaged;
 mod guard;
 mod naming;
 mod observed;

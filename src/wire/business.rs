@@ -46,11 +46,11 @@ pub struct BusinessDetails<'a> {
     pub event: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
     pub meta: BusinessMeta<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "loose::short_value", skip_serializing_if = "Option::is_none")]
     pub violation_info: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "loose::short_value", skip_serializing_if = "Option::is_none")]
     pub restriction_info: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "loose::short_value", skip_serializing_if = "Option::is_none")]
     pub business_verification_info: Option<Value>,
 }
 

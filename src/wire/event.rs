@@ -1,11 +1,9 @@
 //! The body of a webhook: one event or an array of them.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::business::Business;
@@ -41,83 +39,124 @@ pub enum WebhookEvent<'a> {
     },
 }
 
-/// Reads a webhook's body, event by event. Never fails: an unreadable event becomes [`WebhookEvent::Unreadable`]. A body
-/// that is cut off gives the events before the cut, and then the whole body.
-pub fn parse_events(body: &[u8]) -> Vec<WebhookEvent<'_>> {
-    // Nearly every event is a receipt, so that is tried first, in one pass over the bytes.
-    let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    if start == Some(&b'[') {
-        return parse_array(body);
-    }
-    if let Some(receipt) = receipt_at_once(body) {
-        return vec![WebhookEvent::Receipt(receipt)];
-    }
-    match serde_json::from_slice::<&RawValue>(body) {
-        Ok(raw) => vec![parse_one(raw.get())],
-        Err(error) => vec![unreadable(body, &error)],
-    }
-}
-
-fn parse_array(body: &[u8]) -> Vec<WebhookEvent<'_>> {
-    if let Ok(events) = serde_json::from_slice::<Vec<ReceiptEvent<'_>>>(body) {
-        let count = events.len();
-        let receipts: Vec<_> =
-            events.into_iter().filter_map(ReceiptEvent::into_receipt).map(WebhookEvent::Receipt).collect();
-        if receipts.len() == count {
-            return receipts;
+impl WebhookEvent<'_> {
+    /// The subaccount that a receipt or a message names.
+    pub fn sub_account(&self) -> Option<&str> {
+        match self {
+            Self::Receipt(receipt) => receipt.sub_account_id.as_deref(),
+            Self::Inbound { inbound, .. } => inbound.sub_account_id.as_deref(),
+            Self::Business { .. } | Self::Other { .. } | Self::Unreadable { .. } => None,
         }
     }
-    let mut raws = Vec::new();
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let end = RawList::whole(&mut raws).deserialize(&mut deserializer).and_then(|()| deserializer.end());
-    let mut events: Vec<_> = raws.into_iter().map(|raw| parse_one(raw.get())).collect();
-    if let Err(error) = end {
-        events.push(unreadable(body, &error));
-    }
-    events
 }
 
-/// The positions in the body of the events that [`parse_events`] returns, in the same order. The rest of a body that is cut
-/// off has no position.
-pub fn event_places(body: &[u8]) -> Vec<Range<usize>> {
-    let start = body.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
-    if body.get(start) != Some(&b'[') {
-        return std::iter::once(0..body.len()).collect();
+/// The events of a webhook's body, one after another, each with its position there.
+///
+/// Never fails: an unreadable event becomes [`WebhookEvent::Unreadable`]. A body that is cut off gives the events before
+/// the cut, and then the whole body. Memory holds one event, however many there are.
+#[derive(Debug, Clone)]
+pub struct Events<'a> {
+    body: &'a [u8],
+    state: Reading,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Reading {
+    /// The body is one event.
+    One,
+    /// In an array, before an element.
+    Array {
+        at: usize,
+    },
+    /// In an array that goes on in another way.
+    Broken(&'static str),
+    Over,
+}
+
+impl<'a> Events<'a> {
+    pub fn of(body: &'a [u8]) -> Self {
+        let start = skip_space(body, 0);
+        if body.get(start) != Some(&b'[') {
+            return Self { body, state: Reading::One };
+        }
+        let first = skip_space(body, start + 1);
+        let is_empty = body.get(first) == Some(&b']');
+        let events = Self { body, state: Reading::Array { at: first } };
+        if is_empty { Self { state: events.after_end(first + 1), ..events } } else { events }
     }
-    let mut raws = Vec::new();
-    // Events before a cut have positions too.
-    let _ = RawList::whole(&mut raws).deserialize(&mut serde_json::Deserializer::from_slice(body));
-    let place = |raw: &&RawValue| {
-        let from = raw.get().as_ptr().addr() - body.as_ptr().addr();
-        from..from + raw.get().len()
-    };
-    raws.iter().map(place).collect()
+
+    /// The element of an array at `at`, and what follows it.
+    fn element(&self, at: usize) -> Result<(Range<usize>, Reading), serde_json::Error> {
+        let at = skip_space(self.body, at);
+        let rest = self.body.get(at..).unwrap_or_default();
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<&RawValue>();
+        let raw = values.next().unwrap_or_else(|| Err(serde::de::Error::custom(CUT_OFF)))?;
+        let until = at + raw.get().len();
+        let after = skip_space(self.body, until);
+        let state = match self.body.get(after) {
+            Some(b',') => Reading::Array { at: after + 1 },
+            Some(b']') => self.after_end(after + 1),
+            _ => Reading::Broken(CUT_OFF),
+        };
+        Ok((at..until, state))
+    }
+
+    /// Nothing follows the end of an array.
+    fn after_end(&self, at: usize) -> Reading {
+        match self.body.get(skip_space(self.body, at)) {
+            None => Reading::Over,
+            Some(_) => Reading::Broken("text after the end of an array"),
+        }
+    }
+}
+
+const CUT_OFF: &str = "an array of events without its end";
+
+impl<'a> Iterator for Events<'a> {
+    type Item = (Range<usize>, WebhookEvent<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let body = self.body;
+        match std::mem::replace(&mut self.state, Reading::Over) {
+            Reading::One => Some((0..body.len(), parse_one(body))),
+            Reading::Array { at } => match self.element(at) {
+                Ok((range, state)) => {
+                    self.state = state;
+                    Some((range.clone(), parse_one(body.get(range)?)))
+                }
+                Err(error) => Some((0..body.len(), unreadable(body, error.to_string()))),
+            },
+            Reading::Broken(why) => Some((0..body.len(), unreadable(body, why.to_owned()))),
+            Reading::Over => None,
+        }
+    }
+}
+
+fn skip_space(body: &[u8], from: usize) -> usize {
+    let rest = body.get(from..).unwrap_or_default();
+    from + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count()
+}
+
+/// All events of a short body.
+pub fn parse_events(body: &[u8]) -> Vec<WebhookEvent<'_>> {
+    Events::of(body).map(|(_, event)| event).collect()
 }
 
 /// The receipts among the first `events` events of an unverified body. No more events are read, however many it contains.
 pub fn first_receipts(body: &[u8], events: usize) -> Vec<Receipt<'_>> {
-    let mut raws = Vec::new();
-    let first = if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        // More events than that are an error here, and events before a cut still count.
-        let _ =
-            RawList { list: &mut raws, at_most: events }.deserialize(&mut serde_json::Deserializer::from_slice(body));
-        raws.into_iter().map(|raw| parse_one(raw.get())).collect()
-    } else {
-        parse_events(body)
-    };
-    let receipt = |event| match event {
+    let receipt = |(_, event)| match event {
         WebhookEvent::Receipt(receipt) => Some(receipt),
         _ => None,
     };
-    first.into_iter().filter_map(receipt).collect()
+    Events::of(body).take(events).filter_map(receipt).collect()
 }
 
 fn receipt_at_once(body: &[u8]) -> Option<Receipt<'_>> {
     serde_json::from_slice::<ReceiptEvent<'_>>(body).ok().and_then(ReceiptEvent::into_receipt)
 }
 
-fn unreadable<'a>(body: &'a [u8], error: &serde_json::Error) -> WebhookEvent<'a> {
-    WebhookEvent::Unreadable { raw: String::from_utf8_lossy(body), why: error.to_string() }
+fn unreadable(body: &[u8], why: String) -> WebhookEvent<'_> {
+    WebhookEvent::Unreadable { raw: String::from_utf8_lossy(body), why }
 }
 
 /// The keys that all events share.
@@ -134,7 +173,18 @@ struct Envelope<'a> {
     event_details: Option<&'a RawValue>,
 }
 
-fn parse_one(raw: &str) -> WebhookEvent<'_> {
+/// Nearly every event is a receipt, so that is tried first, in one pass over the bytes.
+fn parse_one(event: &[u8]) -> WebhookEvent<'_> {
+    if let Some(receipt) = receipt_at_once(event) {
+        return WebhookEvent::Receipt(receipt);
+    }
+    match serde_json::from_slice::<&RawValue>(event) {
+        Ok(raw) => parse_by_type(raw.get()),
+        Err(error) => unreadable(event, error.to_string()),
+    }
+}
+
+fn parse_by_type(raw: &str) -> WebhookEvent<'_> {
     let unreadable = |why: String| WebhookEvent::Unreadable { raw: Cow::Borrowed(raw), why };
     let envelope = match serde_json::from_str::<Envelope<'_>>(raw) {
         Ok(envelope) => envelope,
@@ -149,7 +199,7 @@ fn parse_one(raw: &str) -> WebhookEvent<'_> {
             Err(error) => unreadable(error.to_string()),
         };
     }
-    if is(inbound::EVENT_TYPE) || is("inboundMessage") {
+    if is_nearly(&event_type, inbound::EVENT_TYPE) || is("inboundMessage") {
         // LINE's form has no payload: the event is the message.
         let payload = envelope.payload.map_or(raw, RawValue::get);
         return serde_json::from_str::<Inbound<'_>>(payload).map_or_else(
@@ -187,41 +237,14 @@ pub fn raw_content(raw: &str) -> Option<&RawValue> {
     }
 }
 
-/// Collects the elements of an array into the caller's list, so that those before a cut are not lost.
-struct RawList<'list, 'de> {
-    list: &'list mut Vec<&'de RawValue>,
-    at_most: usize,
-}
-
-impl<'list, 'de> RawList<'list, 'de> {
-    const fn whole(list: &'list mut Vec<&'de RawValue>) -> Self {
-        Self { list, at_most: usize::MAX }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for RawList<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RawList<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of events")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while self.list.len() < self.at_most
-            && let Some(raw) = seq.next_element()?
-        {
-            self.list.push(raw);
-        }
-        Ok(())
-    }
+/// Whether a name is this one, or this one with a single character damaged: an opt-out does not depend on it.
+fn is_nearly(name: &str, wanted: &str) -> bool {
+    let is_same = |(one, other): &(u8, u8)| one.eq_ignore_ascii_case(other);
+    let begins = name.bytes().zip(wanted.bytes()).take_while(is_same).count();
+    let ends = name.bytes().rev().zip(wanted.bytes().rev()).take_while(is_same).count();
+    // A backslash makes one control character of itself and the next one. U+FFFD is longer by two than a damaged byte.
+    let damaged = if name.contains(char::is_control) { 2 } else { 1 };
+    name.len().abs_diff(wanted.len()) <= 2 && begins + ends + damaged >= wanted.len()
 }
 
 #[cfg(test)]

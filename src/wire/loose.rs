@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::text::Text;
@@ -35,6 +36,51 @@ where
 {
     let raw = <&'de RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
+}
+
+/// Items of one list that are read. The others are dropped: a webhook has room for millions.
+pub(super) const ITEMS_MAX: usize = 1_000;
+/// Bytes of the longest JSON of undocumented shape that is taken apart. Its values take many times its length.
+pub(super) const VALUE_MAX: usize = 256 << 10;
+
+/// Reads the first items of a list. One of an undocumented shape becomes the default, as does anything but a list.
+pub(super) fn first_items<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    let raw = <&'de RawValue>::deserialize(deserializer)?;
+    let mut items = Vec::new();
+    let mut list = serde_json::Deserializer::from_str(raw.get());
+    // Not a list: there are no items.
+    let _ = list.deserialize_seq(FirstItems(&mut items));
+    Ok(items)
+}
+
+struct FirstItems<'list, T>(&'list mut Vec<T>);
+
+impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for FirstItems<'_, T> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while self.0.len() < ITEMS_MAX
+            && let Some(raw) = seq.next_element::<&'de RawValue>()?
+        {
+            self.0.push(serde_json::from_str(raw.get()).unwrap_or_default());
+        }
+        Ok(())
+    }
+}
+
+/// Reads a value of any shape. A longer one is not taken apart; its event is stored as it came.
+pub(super) fn short_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    let raw = Option::<&'de RawValue>::deserialize(deserializer)?;
+    let short = raw.filter(|raw| raw.get().len() <= VALUE_MAX);
+    Ok(short.and_then(|raw| serde_json::from_str::<Option<Value>>(raw.get()).ok().flatten()))
 }
 
 /// Reads a decimal number, also as text. Anything else is `None`.

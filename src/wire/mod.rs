@@ -24,6 +24,7 @@ mod files;
 mod inbound;
 mod interactive;
 mod loose;
+mod mend;
 mod notification;
 mod proof;
 mod receipt;
@@ -47,7 +48,7 @@ pub use cards::{
 pub use contacts::{ContactAddresses, ContactGroup, GroupId, NewContact, contact_groups};
 pub use content::{Component, Content, FileDetails, LinkButton, Location, Parameter, Sms, Template, TemplateCard};
 pub use error::{ErrorAnswer, ErrorBody};
-pub use event::{WebhookEvent, event_places, first_receipts, parse_events, raw_content};
+pub use event::{Events, WebhookEvent, first_receipts, parse_events, raw_content};
 pub use figure::Figure;
 pub use files::{UploadAnswer, UploadedUrl};
 pub use inbound::{
@@ -58,6 +59,7 @@ pub use interactive::{
     ActionButton, ActionParameters, ActionReply, ActionRow, ActionSection, FlowActionData, InteractiveMessage, Linked,
     MessageAction, MessageHeader, MessageText, ProductItem,
 };
+pub use mend::mended;
 pub use notification::{
     Emphasis, ListEntry, NotificationAction, NotificationBatch, NotificationContent, NotificationRequest, SmsFallback,
 };

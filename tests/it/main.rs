@@ -59,4 +59,5 @@ mod support;
 mod templates;
 mod unwritable_database;
 mod uploads;
+mod webhook_memory;
 mod wrong_webhook_secret;

@@ -4,14 +4,21 @@ use std::collections::BTreeSet;
 
 use super::{Findings, Health};
 use crate::config::{Config, Lane};
-use crate::domain::text::{grouped, list, plural, span};
-use crate::domain::{Channel, Span, Timestamp};
+use crate::domain::text::{grouped, list, one_line, plural, span};
+use crate::domain::{Channel, Span, Timestamp, without_numbers};
 use crate::engine::Gap;
-use crate::store::{KeptGap, Lanes, RejectionReason, Result, Store, StrayKind};
+use crate::store::{Cursor, KeptGap, Lanes, RejectionReason, Result, Store, StrayKind};
+use crate::wire::parse_events;
 
 const A_DAY: Span = Span::from_secs(86_400);
 /// More gaps in a day are a warning. A healthy server has one for each restart, and ten restarts a day are no routine.
 const MANY_GAPS: usize = 10;
+/// The webhooks for other subaccounts whose names are shown: those of this time before the latest, and this many.
+const NAMED_WITHIN: Span = Span::from_secs(3_600);
+const NAMED: u32 = 1_000;
+/// Names that are shown, and characters of each.
+const NAMES: usize = 5;
+const NAME_LONGEST: usize = 60;
 /// Older events of unknown accounts are not shown.
 const A_MONTH: Span = Span::from_secs(30 * 86_400);
 
@@ -27,7 +34,7 @@ const STRAYS: [(StrayKind, &str, &str, &str); 4] = [
         StrayKind::OtherSubaccount,
         "webhook is for another subaccount",
         "webhooks are for another subaccount",
-        "check which webhooks the provider posts here",
+        "if it is yours, write it in volley.toml as the provider does: sub_account = \"…\"; opt-outs among them are obeyed",
     ),
     (
         StrayKind::OtherType,
@@ -123,7 +130,11 @@ pub(super) async fn check_webhooks(
     for (kind, one, many, advice) in STRAYS {
         let Some(found) = counts.iter().find(|found| found.kind == kind) else { continue };
         let (since, latest) = (span(now.since(found.earliest)), span(now.since(found.latest)));
-        let what = plural(found.count, one, many);
+        let named = match kind {
+            StrayKind::OtherSubaccount => other_subaccounts(store, found.latest).await?,
+            StrayKind::NoAttempt | StrayKind::OtherType | StrayKind::Unreadable => String::new(),
+        };
+        let what = format!("{}{named}", plural(found.count, one, many));
         let text = match found.count {
             1 => format!("{what} ({latest} ago)"),
             _ => format!("{what} in the last {since}, the latest {latest} ago"),
@@ -131,6 +142,20 @@ pub(super) async fn check_webhooks(
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     Ok(())
+}
+
+/// The subaccounts that the latest webhooks for others name, in brackets.
+async fn other_subaccounts(store: &dyn Store, latest: Timestamp) -> Result<String> {
+    let since = latest - NAMED_WITHIN;
+    let strays = store.strays(StrayKind::OtherSubaccount, since, Cursor::START, NAMED).await?;
+    let mut names = BTreeSet::new();
+    for (_, stray) in &strays {
+        let events = parse_events(stray.raw.as_bytes());
+        let named = events.first().and_then(|event| event.sub_account()).filter(|name| !name.is_empty());
+        names.extend(named.map(|name| format!("\"{}\"", one_line(&without_numbers(name), NAME_LONGEST))));
+    }
+    let names: Vec<String> = names.into_iter().take(NAMES).collect();
+    Ok(if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) })
 }
 
 /// Reports events of accounts and numbers that no lane has now.

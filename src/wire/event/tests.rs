@@ -111,6 +111,38 @@ fn an_array_that_is_cut_off_gives_the_events_before() {
 }
 
 #[test]
+fn each_event_of_an_array_has_its_position() {
+    let body = format!(" [ {DELIVERED}\n, 7 ,{{}}, {STOP} ]\n");
+    let found: Vec<&str> = Events::of(body.as_bytes()).map(|(range, _)| &body[range]).collect();
+    assert_eq!(found, [DELIVERED, "7", "{}", STOP]);
+    for broken in ["[{},{}", "[{},{}] {}", "[{},{},]", "[{} {}]", "[{},{},x]"] {
+        let found: Vec<_> = Events::of(broken.as_bytes()).collect();
+        let (place, last) = found.last().unwrap();
+        assert!(matches!(last, WebhookEvent::Unreadable { raw, .. } if raw == broken), "{broken}: {last:?}");
+        assert_eq!(*place, 0..broken.len());
+        assert!(found.len() >= 2, "{broken}: those before are read");
+    }
+}
+
+#[test]
+fn a_damaged_event_type_is_still_that_of_an_inbound_message() {
+    for name in [
+        "inbound_mess\u{fffd}ge_received",
+        "Xnbound_message_received",
+        "inbound_message_receive\u{fffd}",
+        "INBOUND_MESSAGE_RECEIVED",
+        r"\nbound_message_received",
+    ] {
+        let body = STOP.replace("inbound_message_received", name);
+        assert_eq!(inbound(&body).words().next(), Some("STOP"), "{name}");
+    }
+    for name in ["outbound_message_received", "inbound_message", "message_received", ""] {
+        let body = STOP.replace("inbound_message_received", name);
+        assert!(matches!(only(&body), WebhookEvent::Other { .. }), "{name}");
+    }
+}
+
+#[test]
 fn an_array_of_receipts_is_read_whole() {
     let body = format!("[{DELIVERED},{DELIVERED},{UNDELIVERED}]");
     assert_eq!(parse_events(body.as_bytes()).len(), 3);

@@ -131,9 +131,10 @@ pub struct FlowReply<'a> {
 
 impl FlowReply<'_> {
     /// The fields that the recipient filled in, in the order of the form, without its token. `None` if they cannot be
-    /// read.
+    /// read, or are longer than a form can be.
     pub fn answer(&self) -> Option<FlowAnswer> {
-        let FlowFields(mut fields) = serde_json::from_str(self.response_json.as_deref()?).ok()?;
+        let written = self.response_json.as_deref().filter(|written| written.len() <= loose::VALUE_MAX)?;
+        let FlowFields(mut fields) = serde_json::from_str(written).ok()?;
         let token = fields.iter().position(|(name, _)| name == FLOW_TOKEN).map(|at| fields.remove(at).1);
         Some(FlowAnswer { token: token.and_then(|token| token.as_str().map(str::to_owned)), fields })
     }
@@ -241,7 +242,8 @@ pub struct CatalogOrder<'a> {
     /// The recipient's note.
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
     pub text: Option<Hidden<'a>>,
-    #[serde(borrow, alias = "productItems", deserialize_with = "loose::or_nothing")]
+    /// The first [`loose::ITEMS_MAX`] of them.
+    #[serde(borrow, alias = "productItems", deserialize_with = "loose::first_items")]
     pub product_items: Vec<OrderItem<'a>>,
 }
 
