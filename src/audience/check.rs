@@ -1,6 +1,5 @@
 //! Turns rows into recipients or rejects, one block at a time, on any thread. Checks over the whole file come later.
 
-use super::Reason;
 use super::block::{Row, Rows};
 use super::columns::Columns;
 use super::findings::Findings;
@@ -9,6 +8,7 @@ use super::read::Lines;
 use super::repeated_ids::IdHash;
 use super::selection::BoundSelection;
 use super::sheet::is_error;
+use super::{Readings, Reason};
 use crate::domain::{Fields, Msisdn, Recipient};
 
 /// A rejected row.
@@ -19,8 +19,18 @@ pub struct Reject {
     pub reason: Reason,
     /// Its number, if it can be read.
     pub msisdn: Option<Msisdn>,
+    /// The other number that it can be read as.
+    pub other_msisdn: Option<Msisdn>,
     /// Every column in order, and the cells after the last column.
     pub fields: Fields,
+}
+
+impl Reject {
+    /// Both numbers that the row can be read as, if it was rejected for that.
+    pub(super) fn readings(&self) -> Option<Readings> {
+        let both = [self.msisdn?, self.other_msisdn?];
+        (self.reason == Reason::TwoReadings).then_some(Readings(both))
+    }
 }
 
 /// The provider's limit for a client's own id, in characters.
@@ -136,27 +146,34 @@ fn check_row(row: Row<'_>, columns: &Columns, rules: RowRules, findings: &mut Fi
     let line = row.line;
     let beside_table = columns.cells_after(row).any(|cell| !cell.trim().is_empty());
     let number = columns.read(&row, rules.default_home);
-    let msisdn = number.as_ref().ok().map(|number| number.msisdn);
+    let (msisdn, other_msisdn) = match number {
+        Ok(number) => (Some(number.msisdn), None),
+        Err(Reason::TwoReadings) => {
+            columns.both_readings(&row, rules.default_home).map_or((None, None), |[a, b]| (Some(a), Some(b)))
+        }
+        Err(_) => (None, None),
+    };
+    let rejected = |reason, fields| Reject { line, reason, msisdn, other_msisdn, fields };
     // In a text file a delimiter without quotes may have shifted the cells, so the number may be wrong. In a sheet each
     // cell names its column.
     if beside_table && !columns.are_of_sheet() && !rules.takes_all {
         let fields = Fields::pack(columns.cells(row).chain(columns.cells_after(row)));
-        return Err(Reject { line, reason: Reason::TooManyCells, msisdn, fields });
+        return Err(rejected(Reason::TooManyCells, fields));
     }
     let fields = Fields::pack(columns.cells(row));
     if row.is_cut && !rules.takes_all {
-        return Err(Reject { line, reason: Reason::TooMuchText, msisdn, fields });
+        return Err(rejected(Reason::TooMuchText, fields));
     }
     let number = match number {
         Ok(number) if number.is_fixed && rules.line_types == Lines::Mobile => {
-            return Err(Reject { line, reason: Reason::Landline, msisdn, fields });
+            return Err(rejected(Reason::Landline, fields));
         }
         Ok(number) => number,
-        Err(reason) => return Err(Reject { line, reason, msisdn, fields }),
+        Err(reason) => return Err(rejected(reason, fields)),
     };
     let client_message_id = columns.client_message_id(&row);
     if client_message_id.is_some_and(|id| id.chars().count() > CLIENT_ID_MAX) && !rules.takes_all {
-        return Err(Reject { line, reason: Reason::IdTooLong, msisdn, fields });
+        return Err(rejected(Reason::IdTooLong, fields));
     }
     findings.record(line, number, beside_table);
     Ok(Recipient {

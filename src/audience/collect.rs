@@ -73,8 +73,8 @@ pub(super) fn collect(
         summary.count_valid(recipients.len());
         summary.count_not_selected(not_selected);
         accepted.add(recipients, sink).map_err(halt_error)?;
-        for Reject { line, reason, fields, .. } in &rejected {
-            summary.count_reject(*line, *reason, || number_cell(&columns, fields));
+        for reject in &rejected {
+            summary.count_reject(reject, || number_cell(&columns, &reject.fields));
         }
         if !rejected.is_empty() {
             sink.rejected(&rejected).map_err(halt_error)?;
@@ -128,7 +128,7 @@ fn move_rejected(
     let reasons = origins.iter().zip(verdicts).filter_map(|(origin, reason)| Some((origin.line, (*reason)?)));
     let rejects = removed.zip(reasons).map(|(recipient, (line, reason))| {
         let Recipient { msisdn, fields, .. } = recipient;
-        Reject { line, reason, msisdn: Some(msisdn), fields }
+        Reject { line, reason, msisdn: Some(msisdn), other_msisdn: None, fields }
     });
     rejected.extend(rejects);
     rejected.sort_by_key(|reject| reject.line);

@@ -9,7 +9,7 @@ use super::number::{self, Home, Number};
 use super::outputs::AFTER;
 use super::read::Reading;
 use super::{ColumnMeaning, Reason, names};
-use crate::domain::{ChannelUser, Meaning, column_key};
+use crate::domain::{ChannelUser, Meaning, Msisdn, column_key};
 
 /// The columns of a file, in its order, and which of them the import itself uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +44,7 @@ fn added<'a, I: Iterator<Item = Row<'a>>>(end: usize, header: Option<Row<'a>>, d
     let Some((header, first)) = header.zip(end.checked_sub(AFTER.len())) else { return 0 };
     let is_named = AFTER.iter().enumerate().all(|(index, name)| header.cell(first + index).trim() == *name);
     let reasons = || data().map(|row| row.cell(end - 1).trim()).filter(|cell| !cell.is_empty());
-    let is_reason = |cell: &str| Reason::ALL.iter().any(|reason| reason.as_str() == cell);
-    if is_named && reasons().next().is_some() && reasons().all(is_reason) { AFTER.len() } else { 0 }
+    if is_named && reasons().next().is_some() && reasons().all(Reason::is_in_file) { AFTER.len() } else { 0 }
 }
 
 /// The column of countries; without one, a filled column whose name says country and whose cells name no known one.
@@ -193,6 +192,11 @@ impl Columns {
     /// Reads the number of a row, with the area code of its own column if there is one.
     pub(super) fn read(&self, row: &Row<'_>, default: Home) -> Result<Number, Reason> {
         number::read(&self.number_cell(row), self.home(row, default))
+    }
+
+    /// Both numbers that a row can be read as, if it is refused for that.
+    pub(super) fn both_readings(&self, row: &Row<'_>, default: Home) -> Option<[Msisdn; 2]> {
+        number::both_readings(&self.number_cell(row), self.home(row, default))
     }
 
     /// Reads all numbers of a row whose cell holds several; none of a row with one number.

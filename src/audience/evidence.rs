@@ -69,7 +69,9 @@ impl Evidence {
                 continue;
             }
             let read = number::read(cell, columns.home(&row, default).coded());
-            evidence.codes.add(cell, read.ok());
+            if read != Err(Reason::TwoReadings) {
+                evidence.codes.add(cell, read.ok());
+            }
             match read {
                 Ok(number) => {
                     evidence.valid += 1;
@@ -80,6 +82,11 @@ impl Evidence {
                         let (first, is_one) = evidence.first_country.unwrap_or((number.country, true));
                         evidence.first_country = Some((first, is_one && first == number.country));
                     }
+                    evidence.digits += digits(cell);
+                }
+                Err(Reason::TwoReadings) => {
+                    evidence.valid += 1;
+                    evidence.formatted += usize::from(is_formatted(cell));
                     evidence.digits += digits(cell);
                 }
                 Err(Reason::CountryMissing) => evidence.country_missing += 1,

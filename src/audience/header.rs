@@ -91,10 +91,10 @@ fn filled(row: &Row<'_>) -> usize {
     row.cells().filter(|cell| !cell.trim().is_empty()).count()
 }
 
-/// Whether a cell is a number, or lacks only its country or `+`.
+/// Whether a cell is a number, or is refused only for its country or `+`.
 pub(super) fn is_like_a_number(cell: &str, home: Home) -> bool {
-    number::digits(cell) >= number::DIGITS_FOR_SURE
-        && matches!(number::read(cell, home.coded()), Ok(_) | Err(Reason::CountryMissing | Reason::PlusMissing))
+    let is_like = |reason| matches!(reason, Reason::CountryMissing | Reason::PlusMissing | Reason::TwoReadings);
+    number::digits(cell) >= number::DIGITS_FOR_SURE && number::read(cell, home.coded()).map_or_else(is_like, |_| true)
 }
 
 #[cfg(test)]

@@ -356,13 +356,14 @@ impl Sink for ImportSink {
         if rejects.is_empty() {
             return Ok(());
         }
-        let row = |Reject { line, reason, msisdn, fields }: &Reject| {
+        let row = |Reject { line, reason, msisdn, other_msisdn, fields }: &Reject| {
             let fields = match &self.alignment {
                 Some(alignment) => alignment.aligned(fields)?,
                 None => fields.clone(),
             };
             let (fields, is_cut) = bounded(fields)?;
-            Ok(RejectedRow { line: *line, reason: reason.as_str().into(), msisdn: *msisdn, fields, is_cut })
+            let (msisdn, other_msisdn) = (*msisdn, *other_msisdn);
+            Ok(RejectedRow { line: *line, reason: reason.as_str().into(), msisdn, other_msisdn, fields, is_cut })
         };
         let rows: Vec<RejectedRow> = rejects.iter().map(row).collect::<Result<_, InvalidFields>>()?;
         self.rejects = self.rejects.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
@@ -424,8 +425,13 @@ mod tests {
     use crate::domain::Fields;
 
     fn rejects(number: u64) -> Vec<Reject> {
-        let reject =
-            |line| Reject { line, reason: Reason::TooShort, msisdn: None, fields: Fields::pack(["12", "Ann"]) };
+        let reject = |line| Reject {
+            line,
+            reason: Reason::TooShort,
+            msisdn: None,
+            other_msisdn: None,
+            fields: Fields::pack(["12", "Ann"]),
+        };
         (0..number).map(reject).collect()
     }
 
@@ -449,7 +455,13 @@ mod tests {
         let mut sink = ImportSink { pieces: Some(sender), rejects_max: REJECTS_MAX, ..ImportSink::default() };
         sink.rejected(&rejects(REJECTED_ROWS as u64)).unwrap();
         let long = "x".repeat(REJECTED_BYTES / 20);
-        let long = Reject { line: 1, reason: Reason::TooShort, msisdn: None, fields: Fields::pack([long.as_str()]) };
+        let long = Reject {
+            line: 1,
+            reason: Reason::TooShort,
+            msisdn: None,
+            other_msisdn: None,
+            fields: Fields::pack([long.as_str()]),
+        };
         sink.rejected(&vec![long; 21]).unwrap();
         sink.rejected(&rejects(1)).unwrap();
         sink.pass_rejected_on().unwrap();

@@ -46,7 +46,7 @@ impl ListedNumbers {
         if !list.is_empty() {
             (found, whole) = read(Source::numbers(list)).await?;
         }
-        let bare = |it: &Example| format!("\"{}\": {}", it.value, it.reason.sentence_of_bare_number());
+        let bare = |it: &Example| format!("\"{}\": {}", it.value, it.sentence_of_bare_number());
         let mut invalid: Vec<String> = found.invalid.iter().map(bare).collect();
         found.entries.sort_unstable();
         let Some(file) = file else { return Ok(found.with(whole, invalid)) };
@@ -55,7 +55,7 @@ impl ListedNumbers {
         found.numbers.extend(more.numbers);
         found.users.extend(more.users);
         found.unassigned.extend(more.unassigned);
-        let in_line = |it: &Example| format!("line {}, \"{}\": {}", it.line, it.value, it.reason.sentence());
+        let in_line = |it: &Example| format!("line {}, \"{}\": {}", it.line, it.value, it.sentence());
         invalid.extend(more.invalid.iter().map(in_line));
         whole.invalid += summary.invalid;
         whole.duplicates += summary.duplicates;
@@ -149,7 +149,8 @@ impl Sink for Listed {
     }
 
     fn rejected(&mut self, rejects: &[Reject]) -> Result<(), Halt> {
-        for &Reject { line, reason, ref fields, .. } in rejects {
+        for reject in rejects {
+            let &Reject { line, reason, ref fields, .. } = reject;
             if matches!(reason, Reason::Duplicate | Reason::EarlierSource) {
                 continue;
             }
@@ -167,7 +168,7 @@ impl Sink for Listed {
                 if self.invalid.len() < KEPT {
                     self.entries.push(line);
                     let value = cells.get(self.number).map(|cell| shortened(cell)).unwrap_or_default();
-                    self.invalid.push(Example { line, reason, value });
+                    self.invalid.push(Example { line, reason, value, readings: reject.readings() });
                 }
             }
         }

@@ -83,10 +83,10 @@ impl Sink for Outputs {
 
     fn rejected(&mut self, rejects: &[Reject]) -> Result<(), Halt> {
         let Some(file) = &mut self.rejects else { return Ok(()) };
-        for Reject { line, reason, fields, .. } in rejects {
-            let line = line.to_string();
-            let cells = own_columns(fields, file.width)?;
-            file.row(cells.iter().map(String::as_str).chain([line.as_str(), reason.as_str()]))?;
+        for reject in rejects {
+            let (line, reason) = (reject.line.to_string(), reject.reason.in_file(reject.readings()));
+            let cells = own_columns(&reject.fields, file.width)?;
+            file.row(cells.iter().map(String::as_str).chain([line.as_str(), &reason]))?;
         }
         Ok(())
     }

@@ -268,7 +268,10 @@ fn the_summary_serialises_to_its_fixed_keys() {
     let json = serde_json::to_string(&summary).unwrap().replace(summary.sha256.as_deref().unwrap(), "SUM");
     let expected = r#"{"rows":2,"valid":1,"invalid":1,"duplicates":0,"opted_out":0,"countries":{"SG":1},"columns":["Mobile","Name"],"fields":[{"name":"Mobile","is":"number","filled":2,"samples":["81234567","x"]},{"name":"Name","is":null,"filled":2,"samples":["a","b"]}],"encoding":"UTF-8","delimiter":",","sheet":null,"number_column":"Mobile","reasons":{"not a number":1},"sha256":"SUM","packed":[]}"#;
     assert_eq!(json, expected);
-    assert_eq!(summary.examples, [Example { line: 3, reason: Reason::NotANumber, value: "x".to_owned() }]);
+    assert_eq!(
+        summary.examples,
+        [Example { line: 3, reason: Reason::NotANumber, value: "x".to_owned(), readings: None }]
+    );
 }
 
 #[test]

@@ -8,6 +8,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::domain::Msisdn;
+
 /// Why a row is rejected. Reports and files contain its short form; its sentence tells the operator what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
@@ -20,6 +22,7 @@ pub enum Reason {
     CountryMissing,
     CountryUnknown,
     PlusMissing,
+    TwoReadings,
     NotValid,
     Landline,
     IdTooLong,
@@ -29,6 +32,9 @@ pub enum Reason {
     EarlierSource,
     OptedOut,
 }
+
+/// Stands between a reason and its two readings in a file.
+const BEFORE_READINGS: &str = ": ";
 
 impl Reason {
     pub const ALL: &'static [Self] = &[
@@ -41,6 +47,7 @@ impl Reason {
         Self::CountryMissing,
         Self::CountryUnknown,
         Self::PlusMissing,
+        Self::TwoReadings,
         Self::NotValid,
         Self::Landline,
         Self::IdTooLong,
@@ -62,6 +69,7 @@ impl Reason {
             Self::CountryMissing => "country missing",
             Self::CountryUnknown => "country unknown",
             Self::PlusMissing => "plus missing",
+            Self::TwoReadings => "two readings",
             Self::NotValid => "not valid",
             Self::Landline => "landline",
             Self::IdTooLong => "id too long",
@@ -97,6 +105,9 @@ impl Reason {
             Self::PlusMissing => {
                 "The number is invalid in its country. With a + it would be valid in another country; check its digits, or add the + if that is meant."
             }
+            Self::TwoReadings => {
+                "The digits can be read as two valid numbers; write the one that is meant, with + and country code."
+            }
             Self::NotValid => "The number is invalid in its country; check the digits and the country.",
             Self::Landline => {
                 "The number is a landline or a service number, and --lines mobile accepts only mobile numbers; find the recipient's mobile number."
@@ -116,6 +127,20 @@ impl Reason {
         }
     }
 
+    /// The cell of a file of rejected rows, which names both numbers that a row can be read as.
+    pub fn in_file(self, readings: Option<Readings>) -> Cow<'static, str> {
+        match readings {
+            Some(readings) => Cow::Owned(format!("{self}{BEFORE_READINGS}{readings}")),
+            None => Cow::Borrowed(self.as_str()),
+        }
+    }
+
+    /// Whether a cell is one that [`Reason::in_file`] writes.
+    pub(super) fn is_in_file(cell: &str) -> bool {
+        let word = cell.split_once(BEFORE_READINGS).map_or(cell, |(word, _)| word);
+        Self::ALL.iter().any(|reason| reason.as_str() == word)
+    }
+
     /// The sentence for a number outside a file, such as an argument of a command: it names no cell, row or column.
     pub const fn sentence_of_bare_number(self) -> &'static str {
         match self {
@@ -128,6 +153,24 @@ impl Reason {
             }
             other => other.sentence(),
         }
+    }
+}
+
+/// Two valid numbers that one spelling can be read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Readings(pub [Msisdn; 2]);
+
+impl Readings {
+    /// The sentence of [`Reason::TwoReadings`] about these two numbers.
+    pub fn sentence(self) -> String {
+        format!("The digits can be read as {self}; write the one that is meant, with + and country code.")
+    }
+}
+
+impl fmt::Display for Readings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [one, other] = self.0;
+        write!(f, "{one} or {other}")
     }
 }
 
@@ -178,6 +221,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_rejects_names_both_readings_and_is_recognized() {
+        let readings = Readings(["+4915104796669", "+915104796669"].map(|number| number.parse().unwrap()));
+        let cell = Reason::TwoReadings.in_file(Some(readings));
+        assert_eq!(cell, "two readings: +4915104796669 or +915104796669");
+        assert!(Reason::is_in_file(&cell));
+        assert!(Reason::ALL.iter().all(|reason| Reason::is_in_file(&reason.in_file(None))));
+        assert!(!Reason::is_in_file("two: +4915104796669"));
+        assert_eq!(
+            readings.sentence(),
+            "The digits can be read as +4915104796669 or +915104796669; write the one that is meant, with + and country code."
+        );
+    }
+
+    #[test]
     fn the_sentence_of_a_bare_number_names_no_part_of_a_file() {
         // The other reasons are about tables, or compare numbers with other rows.
         for reason in [
@@ -189,6 +246,7 @@ mod tests {
             Reason::TooLong,
             Reason::CountryMissing,
             Reason::PlusMissing,
+            Reason::TwoReadings,
             Reason::NotValid,
             Reason::Landline,
         ] {

@@ -9,7 +9,7 @@ use crate::store::{Audience, AudiencePart};
 /// Raise it with every change that this version could not read, such as another kind of note.
 ///
 /// Imports recorded before there were versions have none, and their notes are not read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The findings of an import, as stored with its part of the audience.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_newer_record_and_a_damaged_one_are_errors_with_a_remedy() {
-        let newer = ImportRecord::of(&part(Some(r#"{"version":2,"summary":"of another shape"}"#))).unwrap_err();
+        let newer = ImportRecord::of(&part(Some(r#"{"version":3,"summary":"of another shape"}"#))).unwrap_err();
         assert_eq!(newer, UnreadableRecord::Newer { source_name: "people.csv".to_owned() });
         let reason = r#"{"version":1,"summary":{"reasons":{"too early":1}}}"#;
         for damaged in ["", "{", "7", "{\"version\":-1}", "{\"version\":1,\"empty\":\"many\"}", reason] {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::outputs::{header_of_rejects, own_columns};
-use super::{ImportRecord, Reason, Summary};
+use super::{ImportRecord, Readings, Reason, Summary};
 use crate::domain::{AudienceId, Fields, InvalidFields};
 use crate::store::{Audience, AudiencePart, Audiences, Error, RejectedRow, Result};
 
@@ -21,6 +21,8 @@ pub struct ListedReject {
     pub place: RejectedPlace,
     pub line: u64,
     pub reason: Reason,
+    /// Both numbers that the row can be read as, if it is rejected for that.
+    pub readings: Option<Readings>,
     /// One cell for each column of the audience. Cells after the last column are joined into it.
     pub cells: Vec<String>,
     /// Whether long cells are cut, so that the row is corrected in its file.
@@ -157,7 +159,8 @@ fn listed(place: RejectedPlace, row: &RejectedRow, width: usize) -> Result<Liste
     let reason = reason.ok_or_else(|| damaged("an unknown reason"))?;
     let mut cells = own_columns(&row.fields, width).map_err(|_| damaged("the fields of a rejected row"))?;
     cells.resize(width, String::new());
-    Ok(ListedReject { place, line: row.line, reason, cells, is_cut: row.is_cut })
+    let readings = row.msisdn.zip(row.other_msisdn).map(|(one, other)| Readings([one, other]));
+    Ok(ListedReject { place, line: row.line, reason, readings, cells, is_cut: row.is_cut })
 }
 
 /// The rows of a table that can be corrected and imported, page by page.
@@ -188,8 +191,8 @@ impl RejectTable {
         let (rows, next) = rejected_rows(store, &self.audience, self.reason, from, PAGE).await?;
         self.from = next.map(Some);
         let table = |row: ListedReject| {
-            let ListedReject { line, reason, mut cells, .. } = row;
-            cells.extend([line.to_string(), reason.as_str().to_owned()]);
+            let ListedReject { line, reason, readings, mut cells, .. } = row;
+            cells.extend([line.to_string(), reason.in_file(readings).into_owned()]);
             cells
         };
         Ok(Some(rows.into_iter().map(table).collect()))

@@ -219,6 +219,7 @@ fn the_messy_sample_covers_most_reasons() {
             Reason::OptedOut,
             Reason::CountryMissing,
             Reason::PlusMissing,
+            Reason::TwoReadings,
             Reason::EarlierSource,
             Reason::SeveralNumbers,
             Reason::Landline,

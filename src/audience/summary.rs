@@ -1,11 +1,12 @@
 //! The counts and findings of one file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 
-use super::{ImportNote, Packed, Reason};
+use super::{ImportNote, Packed, Readings, Reason, Reject};
 use crate::domain::{Country, Fields, Meaning};
 
 /// The summary of a file. `volley audience check --json` prints it, with its notes as sentences and the time it took.
@@ -82,6 +83,23 @@ pub struct Example {
     pub line: u64,
     pub reason: Reason,
     pub value: String,
+    /// Both numbers that the row can be read as, if it is rejected for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub readings: Option<Readings>,
+}
+
+impl Example {
+    /// What is wrong with the row, and what to do about it.
+    pub fn sentence(&self) -> Cow<'static, str> {
+        self.readings.map_or(Cow::Borrowed(self.reason.sentence()), |readings| Cow::Owned(readings.sentence()))
+    }
+
+    /// The same for a number outside a file.
+    pub fn sentence_of_bare_number(&self) -> Cow<'static, str> {
+        let sentence = || Cow::Borrowed(self.reason.sentence_of_bare_number());
+        self.readings.map_or_else(sentence, |readings| Cow::Owned(readings.sentence()))
+    }
 }
 
 /// Examples per reason: enough to recognise a pattern, few enough to read.
@@ -114,7 +132,8 @@ impl Summary {
     }
 
     /// Counts a rejected row. Calls `value` only if the row becomes an example.
-    pub(super) fn count_reject(&mut self, line: u64, reason: Reason, value: impl FnOnce() -> String) {
+    pub(super) fn count_reject(&mut self, reject: &Reject, value: impl FnOnce() -> String) {
+        let Reject { line, reason, .. } = *reject;
         self.rows += 1;
         match reason {
             Reason::Duplicate | Reason::EarlierSource => self.duplicates += 1,
@@ -124,7 +143,7 @@ impl Summary {
         let count = self.reasons.entry(reason).or_default();
         *count += 1;
         if *count <= EXAMPLES_PER_REASON {
-            self.examples.push(Example { line, reason, value: shortened(&value()) });
+            self.examples.push(Example { line, reason, value: shortened(&value()), readings: reject.readings() });
         }
     }
 }

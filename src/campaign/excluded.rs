@@ -1,5 +1,6 @@
 //! Reads the numbers that a campaign excludes. A row that cannot be read excludes no number, so it is reported.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,9 +22,11 @@ pub enum NotExcluded {
         suggestion(nearest.as_deref(), "check the path, or see `volley audience list`")
     )]
     NotThere { name: String, path: PathBuf, nearest: Option<String> },
-    #[error("\"{entry}\" is not a file, an imported audience or a readable number, so it would exclude \
-             nothing. {}", reason.sentence_of_bare_number())]
-    Unreadable { entry: String, reason: Reason },
+    #[error(
+        "\"{entry}\" is not a file, an imported audience or a readable number, so it would exclude \
+             nothing. {problem}"
+    )]
+    Unreadable { entry: String, problem: Cow<'static, str> },
     #[error(transparent)]
     Read(#[from] audience::Error),
 }
@@ -56,9 +59,10 @@ impl Excluded {
                 1 => format!("1 row of {label} excludes"),
                 rows => format!("{rows} rows of {label} exclude"),
             };
-            let first = file.first.as_ref().map(|first| {
-                format!("; the first is line {}, \"{}\": {}", first.line, first.value, first.reason.sentence())
-            });
+            let first = file
+                .first
+                .as_ref()
+                .map(|first| format!("; the first is line {}, \"{}\": {}", first.line, first.value, first.sentence()));
             let sentence = Sentence::new("")
                 .key_without_field(NamedKey::OfCampaign("exclude"), "numbers to exclude")
                 .text(format!(": {rows} nothing{}", first.unwrap_or_default()));
@@ -98,8 +102,9 @@ impl Gathering<'_> {
                     let (numbers, summary) = read(Source::numbers(vec![entry.clone()])).await?;
                     // An opted-out number is excluded anyway.
                     if numbers.is_empty() && summary.opted_out == 0 {
-                        let reason = summary.reasons.into_keys().next().unwrap_or(Reason::Empty);
-                        return Err(self.refused(draft, entry, reason).await?.into());
+                        let empty = Cow::Borrowed(Reason::Empty.sentence_of_bare_number());
+                        let problem = summary.examples.first().map_or(empty, Example::sentence_of_bare_number);
+                        return Err(self.refused(draft, entry, problem).await?.into());
                     }
                     Arc::make_mut(&mut excluded.numbers).extend(numbers);
                 }
@@ -108,10 +113,15 @@ impl Gathering<'_> {
         Ok(excluded)
     }
 
-    async fn refused(&self, draft: &Draft, entry: &str, reason: Reason) -> Result<NotExcluded, RecipientsError> {
+    async fn refused(
+        &self,
+        draft: &Draft,
+        entry: &str,
+        problem: Cow<'static, str>,
+    ) -> Result<NotExcluded, RecipientsError> {
         let is_like_a_number = entry.chars().any(|c| c.is_ascii_digit()) && !entry.chars().any(char::is_alphabetic);
         if is_like_a_number {
-            return Ok(NotExcluded::Unreadable { entry: entry.to_owned(), reason });
+            return Ok(NotExcluded::Unreadable { entry: entry.to_owned(), problem });
         }
         let path = draft.path_of(entry).unwrap_or_else(|| entry.into());
         let nearest = self.nearest(entry, &path).await?;

@@ -110,7 +110,7 @@ impl Launcher<'_> {
         self.store.remove_audience(read.id).await?;
         let found = found?;
         if found.len() < trial.to.len() {
-            let refusal = |it: &Example| format!("\"{}\": {}", it.value, it.reason.sentence_of_bare_number());
+            let refusal = |it: &Example| format!("\"{}\": {}", it.value, it.sentence_of_bare_number());
             let reasons: Vec<String> = read.summary.examples.iter().map(refusal).collect();
             return Err(refused(format!(
                 "{} of {} numbers cannot be used. {}",

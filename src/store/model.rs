@@ -59,6 +59,8 @@ pub struct RejectedRow {
     pub reason: Cow<'static, str>,
     /// Its number, if it can be read.
     pub msisdn: Option<Msisdn>,
+    /// The other number that it can be read as.
+    pub other_msisdn: Option<Msisdn>,
     /// The cells in the order of the audience's columns, and then those after the last column.
     pub fields: Fields,
     /// Whether the row was too long, so that long cells are cut.

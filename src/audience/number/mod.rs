@@ -1,16 +1,20 @@
 //! Reads phone numbers in any common spelling and returns them as E.164.
 //!
-//! This module and `spelling` take a cell apart; `plans` knows which numbers exist.
+//! This module and `spelling` take a cell apart; `plans` knows which numbers exist; `readings` finds out whether a spelling
+//! is two of them.
 
 #[cfg(test)]
 mod agreement;
 mod cell;
 mod dialling;
 mod plans;
+mod readings;
 mod rules;
 mod spelling;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod typed;
 
 pub(super) use cell::{DIGITS_FOR_SURE, digits, is_date};
 use cell::{SEPARATORS, pieces, trimmed, without_extension, without_list_number, without_remarks};
@@ -100,6 +104,15 @@ impl Home {
         }
     }
 
+    /// The region whose national numbers are read.
+    const fn region(self) -> Option<Region> {
+        match self {
+            Self::Known(region) => Some(region),
+            Self::Coded(region) | Self::Any(region) => region,
+            Self::Missing | Self::National | Self::Unreadable => None,
+        }
+    }
+
     /// Reads the country cell of a row; returns `default` if it names none.
     pub(super) fn of_cell(cell: &str, default: Self) -> Self {
         let cell = cell.trim();
@@ -166,21 +179,23 @@ pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     match without_list_number(cell).map(|number| one(number, home)) {
         Some(Ok(number)) => return Ok(Number { beside: CellExtras { words: true, ..number.beside }, ..number }),
         // The country is all that is missing; the list number must not be read as a calling code.
-        Some(Err(Reason::CountryMissing)) => return Err(Reason::CountryMissing),
+        Some(Err(reason @ (Reason::CountryMissing | Reason::TwoReadings))) => return Err(reason),
         Some(Err(_)) | None => {}
     }
     let reason = match one(cell, home) {
         Ok(number) => return Ok(number),
-        // The remaining digits are not the number.
-        Err(Reason::DigitsLost) => return Err(Reason::DigitsLost),
+        // A part of the digits is not the number.
+        Err(reason @ (Reason::DigitsLost | Reason::TwoReadings)) => return Err(reason),
         Err(reason) => reason,
     };
     // Too few digits for any number.
     if digits(cell) < DIGITS_FOR_SURE {
         return Err(reason);
     }
-    if let Some(number) = without_extension(cell).and_then(|cell| one(cell, home).ok()) {
-        return Ok(Number { beside: CellExtras { extension: true, ..number.beside }, ..number });
+    match without_extension(cell).map(|cell| one(cell, home)) {
+        Some(Ok(number)) => return Ok(Number { beside: CellExtras { extension: true, ..number.beside }, ..number }),
+        Some(Err(Reason::TwoReadings)) => return Err(Reason::TwoReadings),
+        Some(Err(_)) | None => {}
     }
     let text = without_remarks(cell).ok_or(reason)?;
     let is_listed = reason == Reason::SeveralNumbers;
@@ -257,38 +272,50 @@ pub(super) fn is_bare(cell: &str) -> bool {
 
 /// Reads one number.
 ///
-/// Without a `+` it is read as a national number of `home` first. If `home` allows it, it is then read as an international
-/// number that lost its `+`, as numbers in spreadsheets do.
+/// Without a `+`, and without `00` before it, it is read as a national number of `home` first. If `home` allows it, it is
+/// then read as an international number that lost its `+`, as numbers in spreadsheets do.
 fn one(cell: &str, home: Home) -> Result<Number, Reason> {
     let digits = Digits::of(cell)?;
     if digits.listed { Err(Reason::SeveralNumbers) } else { existing(&digits, cell, home) }
 }
 
+/// Reads the digits of a cell, and refuses them if they are also another number.
 fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
+    let number = first_reading(digits, cell, home)?;
+    match readings::other(digits, home.region(), &number) {
+        Some(_) => Err(Reason::TwoReadings),
+        None => Ok(number),
+    }
+}
+
+/// Both numbers that a cell can be read as: `None` unless [`read`] refuses it for that.
+pub(super) fn both_readings(cell: &str, home: Home) -> Option<[Msisdn; 2]> {
+    let cell = bare(cell);
+    let both = |cell: &str| {
+        let digits = Digits::of(cell).ok()?;
+        let number = first_reading(&digits, cell, home).ok()?;
+        Some([number.msisdn, readings::other(&digits, home.region(), &number)?.msisdn])
+    };
+    without_list_number(cell).and_then(both).or_else(|| both(cell)).or_else(|| both(without_extension(cell)?))
+}
+
+fn first_reading(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
     if digits.plus {
         return Plans::shared().international(digits.as_str());
     }
     if is_date(cell) {
         return Err(Reason::NotANumber);
     }
-    let region = match home {
-        Home::Known(region) => Some(region),
-        Home::Coded(region) | Home::Any(region) => region,
-        Home::Missing | Home::National | Home::Unreadable => None,
-    };
+    let region = home.region();
+    if let Some(number) = readings::after_international_prefix(digits, region) {
+        return Ok(number);
+    }
     let mut not_national = None;
     if let Some(region) = region {
-        match existing_at_home(digits, region) {
-            Ok(number) => {
-                let neighbor = Plans::shared().country(region).is_some_and(|country| country != number.country);
-                return Ok(Number { beside: CellExtras { neighbor, ..number.beside }, ..number });
-            }
+        match readings::at_home(digits, region) {
+            Ok(number) => return Ok(number),
             Err(reason) => not_national = Some(reason),
         }
-    }
-    // This comes after the national reading: `0011` is the international prefix of Australia, not `00` and America's code.
-    if let Some(number) = after_international_prefix(digits, region) {
-        return Ok(number);
     }
     let begins_with = |zeros| digits.as_str().starts_with(zeros);
     let coded = || Plans::shared().international(digits.as_str()).ok().filter(|_| !begins_with("+0"));
@@ -308,38 +335,4 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
             coded().map(untold).ok_or(Reason::CountryMissing)
         }
     }
-}
-
-/// Reads a number as dialed in its own country, or with its calling code.
-fn existing_at_home(digits: &Digits, region: Region) -> Result<Number, Reason> {
-    let number = Plans::shared().national(&digits.as_str()[1..], region)?;
-    if let Some(of_home) = of_home_after_zeros(digits, &number, region) {
-        return Ok(of_home);
-    }
-    if !number.is_fixed {
-        return Ok(number);
-    }
-    // The same digits can be a landline in national form and a mobile number with its calling code: the latter is meant.
-    let international = Plans::shared().international(digits.as_str()).ok();
-    let is_mobile = |other: &Number| !other.is_fixed && other.country == number.country;
-    Ok(international.filter(is_mobile).unwrap_or(number))
-}
-
-/// Reads `00` and the calling code of home as a number of home, if the digits would otherwise be one of another country.
-///
-/// Some international prefixes have a third digit, such as `006` in Singapore: after it, `0065 9757 4415` is a number of
-/// Suriname. libphonenumber reads it so, but in a file of Singapore a customer of Singapore is meant.
-fn of_home_after_zeros(digits: &Digits, number: &Number, region: Region) -> Option<Number> {
-    let home = Plans::shared().country(region).filter(|home| *home != number.country)?;
-    let rest = Digits::from_ascii(digits.as_str().strip_prefix("+00")?);
-    Plans::shared().international(rest.as_str()).ok().filter(|other| other.country == home)
-}
-
-/// Reads a number after the international prefix of most countries, or of North America if no country is given.
-///
-/// With a country, `011` may be an area code: that of Buenos Aires.
-fn after_international_prefix(digits: &Digits, region: Option<Region>) -> Option<Number> {
-    let prefixes: &[&str] = if region.is_some() { &["+00"] } else { &["+00", "+011"] };
-    let rests = prefixes.iter().filter_map(|prefix| digits.as_str().strip_prefix(prefix));
-    rests.map(Digits::from_ascii).find_map(|rest| Plans::shared().international(rest.as_str()).ok())
 }

@@ -92,6 +92,24 @@ impl Plans {
         self.regions.contains_key(&region).then_some(region)
     }
 
+    /// The calling code with which digits begin.
+    pub(super) fn code_before<'a>(&self, digits: &'a str) -> Option<&'a str> {
+        let begins = |length: usize| digits.get(..length).filter(|code| code.parse().is_ok_and(|code| self.has(code)));
+        // No calling code begins with another one.
+        (1..=3).find_map(begins)
+    }
+
+    /// Whether a number has the calling code of a region.
+    pub(super) fn has_code_of(&self, region: Region, number: Msisdn) -> bool {
+        let code = self.regions.get(&region).map(|plan| plan.code);
+        let digits = number.get().to_string();
+        code.is_some() && self.code_before(&digits).and_then(|before| before.parse().ok()) == code
+    }
+
+    fn has(&self, code: u16) -> bool {
+        self.calling(code).is_some()
+    }
+
     pub(super) fn example(&self, country: Country) -> Option<Msisdn> {
         let region = self.region(country)?;
         let number = PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region, PhoneNumberType::Mobile).ok()?;
@@ -121,12 +139,9 @@ impl Plans {
         if digits.starts_with('0') {
             return None;
         }
-        // No calling code begins with another one.
-        let (code, calling, own) = (1..=3).find_map(|length| {
-            let (code, own) = digits.split_at_checked(length)?;
-            let code = code.parse().ok()?;
-            Some((code, self.calling(code)?, own))
-        })?;
+        let (code, own) = digits.split_at_checked(self.code_before(digits)?.len())?;
+        let code = code.parse().ok()?;
+        let calling = self.calling(code)?;
         calling.dialling.has_no_prefix(own).then(|| self.plain(code, own))?
     }
 

@@ -14,11 +14,13 @@ pub(super) struct Digits {
     pub(super) plus: bool,
     /// Whether a mark among them usually separates two numbers.
     pub(super) listed: bool,
+    /// The index of a zero in brackets, as in `+49 (0) 151`.
+    zero_in_brackets: Option<usize>,
 }
 
 impl Digits {
     fn new() -> Self {
-        Self { ascii: [b'+'; MAX_DIGITS + 1], len: 1, plus: false, listed: false }
+        Self { ascii: [b'+'; MAX_DIGITS + 1], len: 1, plus: false, listed: false, zero_in_brackets: None }
     }
 
     fn push(&mut self, digit: u8) -> Result<(), Reason> {
@@ -40,6 +42,20 @@ impl Digits {
         all
     }
 
+    /// The digits that are written as an international number: after `+`, `00` or `011`.
+    pub(super) fn abroad(&self) -> Option<Self> {
+        let after = |prefix| self.as_str().strip_prefix(prefix);
+        let rest = if self.plus { after("+") } else { after("+00").or_else(|| after("+011")) };
+        rest.map(Self::from_ascii)
+    }
+
+    /// The same digits without the zero in brackets; `None` without one.
+    pub(super) fn without_zero_in_brackets(&self) -> Option<Self> {
+        let (before, after) = self.as_str().split_at_checked(self.zero_in_brackets?)?;
+        let rest = Self::from_ascii(&format!("{}{}", before.strip_prefix('+')?, after.strip_prefix('0')?));
+        Some(Self { plus: self.plus, ..rest })
+    }
+
     pub(super) fn of(cell: &str) -> Result<Self, Reason> {
         let may_be_quantity = cell.bytes().any(|byte| matches!(byte, b'e' | b'E' | b'.' | b','));
         let text = if may_be_quantity { whole_number(cell)? } else { Cow::Borrowed(cell) };
@@ -48,7 +64,12 @@ impl Digits {
         let mut between = false;
         // The international prefix of Belarus, Russia and Tajikistan: `8~10`, with a pause for the second tone.
         let mut pauses = false;
+        let mut bracket = Bracket::Outside;
         for char in text.chars() {
+            bracket = bracket.after(char);
+            if bracket == Bracket::AroundZero {
+                digits.zero_in_brackets = Some(digits.len - 1);
+            }
             match char {
                 '0'..='9' => {
                     digits.push(char as u8).map_err(|long| if between { Reason::SeveralNumbers } else { long })?;
@@ -72,9 +93,33 @@ impl Digits {
         }
         if pauses && let Some(rest) = digits.as_str().strip_prefix("+810") {
             let rest = Self::from_ascii(rest);
-            digits = Self { plus: true, listed: digits.listed, ..rest };
+            // Three digits and the prefix of the copy are gone, so a zero in brackets is three digits further left.
+            let zero_in_brackets = digits.zero_in_brackets.and_then(|index| index.checked_sub(3));
+            digits = Self { plus: true, listed: digits.listed, zero_in_brackets, ..rest };
         }
         if digits.len == 1 { Err(Reason::Empty) } else { Ok(digits) }
+    }
+}
+
+/// Finds a zero in brackets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bracket {
+    Outside,
+    Open,
+    Zero,
+    /// The last character closed a bracket around a zero.
+    AroundZero,
+}
+
+impl Bracket {
+    const fn after(self, char: char) -> Self {
+        match (self, char) {
+            (_, '(' | '[' | '\u{ff08}') => Self::Open,
+            (Self::Open | Self::Zero, ' ') => self,
+            (Self::Open, '0' | '\u{ff10}') => Self::Zero,
+            (Self::Zero, ')' | ']' | '\u{ff09}') => Self::AroundZero,
+            _ => Self::Outside,
+        }
     }
 }
 

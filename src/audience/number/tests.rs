@@ -185,7 +185,7 @@ fn international_prefixes_are_read() {
     }
     assert_eq!(text("8 10 375 29 491-19-11", "RU"), Ok("+375294911911 BY".to_owned()));
     assert_eq!(text("011 4312-3456", "AR"), Ok("+541143123456 AR".to_owned()));
-    assert_eq!(text("0011 423 220 56 78", "AU"), Ok("+4232205678 LI".to_owned()));
+    assert_eq!(text("0011 44 121 234 1078", "AU"), Ok("+441212341078 GB".to_owned()));
     assert!(text("011 15-22345-0729", "AR").is_err(), "a digit is wrong, and 011 is an area code");
     // `006` and `008` are prefixes of these countries, but `00` and their own calling code mean them.
     for (cell, country, expected) in [
@@ -199,6 +199,42 @@ fn international_prefixes_are_read() {
     for country in ["US", "SG", ""] {
         assert_eq!(text("011 49 151 23456789", country), Ok("+4915123456789 DE".to_owned()), "{country}");
     }
+}
+
+#[test]
+fn a_spelling_with_two_valid_readings_is_refused_with_both() {
+    for (cell, country, readings) in [
+        ("0049 151 04796669", "SG", ["+4915104796669", "+915104796669"]),
+        ("1. 0049 151 04796669", "SG", ["+4915104796669", "+915104796669"]),
+        ("0049 151 04796669 ext. 5", "SG", ["+4915104796669", "+915104796669"]),
+        ("0011 423 220 56 78", "AU", ["+14232205678", "+4232205678"]),
+        // Falklands and Buenos Aires.
+        ("011 500 51234", "AR", ["+541150051234", "+50051234"]),
+    ] {
+        for home in [home(country), home(country).coded(), home(country).any()] {
+            assert_eq!(read(cell, home), Err(Reason::TwoReadings), "{cell} in {country}");
+            let readings = readings.map(|number| number.parse().unwrap());
+            assert_eq!(both_readings(cell, home), Some(readings), "{cell} in {country}");
+        }
+        assert_eq!(all(cell, home(country)), [], "{cell}");
+    }
+    for (cell, country) in [("0049 151 04796669", "DE"), ("+49 151 04796669", "SG"), ("011 4312-3456", "AR")] {
+        assert!(read(cell, home(country)).is_ok() && both_readings(cell, home(country)).is_none(), "{cell}");
+    }
+}
+
+#[test]
+fn a_number_with_an_international_prefix_is_no_neighbor() {
+    let is_neighbor = |cell: &str, country: &str| read(cell, home(country)).unwrap().beside.neighbor;
+    for (cell, country) in [
+        ("0049 151 23456789", "DE"),
+        ("0044 7781 123456", "GB"),
+        ("011 1 204 234 5678", "US"),
+        ("011 44 7400 123456", "US"),
+    ] {
+        assert!(!is_neighbor(cell, country), "{cell} in {country}");
+    }
+    assert!(is_neighbor("07781 123456", "GB") && is_neighbor("(204) 234-5678", "US"));
 }
 
 #[test]

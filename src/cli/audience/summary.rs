@@ -2,7 +2,7 @@
 
 use console::truncate_str;
 
-use crate::audience::{ColumnMeaning, Packed, Summary};
+use crate::audience::{ColumnMeaning, Example, Packed, Summary};
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{bar, count, percent, plural, span};
@@ -50,15 +50,8 @@ pub(in crate::cli) fn lines(summary: &Summary, took: Span, label: &str, paint: P
         for (reason, number) in &summary.reasons {
             lines.push(format!("  {} {}", paint.bold(count(*number)), paint.bold(reason)));
             lines.push(format!("      {}", reason.sentence()));
-            let examples: Vec<String> = summary
-                .examples
-                .iter()
-                .filter(|example| example.reason == *reason)
-                .map(|example| match example.value.as_str() {
-                    "" => format!("line {}", count(example.line)),
-                    value => format!("line {}: {value}", count(example.line)),
-                })
-                .collect();
+            let examples: Vec<String> =
+                summary.examples.iter().filter(|example| example.reason == *reason).map(shown).collect();
             let more = match number.saturating_sub(examples.len() as u64) {
                 0 => String::new(),
                 more => format!(" · … and {} more (`audience check --rejects FILE` writes all)", count(more)),
@@ -67,6 +60,15 @@ pub(in crate::cli) fn lines(summary: &Summary, took: Span, label: &str, paint: P
         }
     }
     lines
+}
+
+fn shown(example: &Example) -> String {
+    let line = format!("line {}", count(example.line));
+    match (example.value.as_str(), example.readings) {
+        ("", _) => line,
+        (value, Some(readings)) => format!("{line}: {value} ({readings})"),
+        (value, None) => format!("{line}: {value}"),
+    }
 }
 
 fn headline(summary: &Summary, took: Span, label: &str, paint: Paint) -> String {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::bookings;
 use super::launch::in_file;
 use super::media;
+use crate::audience::Example;
 use crate::campaign::{Lint, PlanView, Prepared, Previews, RejectedRows, Transliterated, message, rules};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
@@ -309,8 +310,8 @@ fn rejected(left_out: &RejectedRows, country: Option<Country>, paint: Paint) -> 
             (plural(left_out.total(), "row", "rows"), format!("{check}{country}"))
         }
         None => {
-            let named: Vec<String> =
-                left_out.examples.iter().map(|example| format!("\"{}\": {}", example.value, example.reason)).collect();
+            let named = |it: &Example| format!("\"{}\": {}", it.value, it.reason.in_file(it.readings));
+            let named: Vec<String> = left_out.examples.iter().map(named).collect();
             (plural(left_out.total(), "number", "numbers"), named.join("; "))
         }
     };

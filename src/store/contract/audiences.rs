@@ -264,7 +264,8 @@ async fn the_latest_audiences_come_in_pages_and_by_a_part_of_their_name(desk: De
 
 pub(super) fn rejected(line: u64, reason: &'static str, number: Option<u32>) -> RejectedRow {
     let fields = Fields::pack(["12", "An\0n", "<b>"]);
-    RejectedRow { line, reason: reason.into(), msisdn: number.map(msisdn), fields, is_cut: line == 9 }
+    let other_msisdn = number.filter(|_| reason == "two readings").map(|number| msisdn(number + 1));
+    RejectedRow { line, reason: reason.into(), msisdn: number.map(msisdn), other_msisdn, fields, is_cut: line == 9 }
 }
 
 async fn rejected_rows_are_read_by_reason_from_any_position(desk: Desk) {

@@ -143,10 +143,12 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     desk.take_inbound(vec![first, second, by_id("id 3", 3, 1, Keyword::Stop)]).await.unwrap();
     desk.take_inbound(vec![by_id("id 4", 4, 3, Keyword::Stop), chose, wrote(3, Some(batch))]).await.unwrap();
     // More than one transaction removes.
-    let rejects = std::iter::once(3).chain(std::iter::repeat_n(4, 500));
-    let rejects = rejects.map(|n| audiences::rejected(2, "duplicate", Some(n))).collect();
+    let rejects = std::iter::once(30).chain(std::iter::repeat_n(4, 500));
+    let mut rejects: Vec<_> = rejects.map(|n| audiences::rejected(2, "duplicate", Some(n))).collect();
+    // The second of its two numbers.
+    rejects.push(audiences::rejected(2, "two readings", Some(3)));
     desk.add_rejected(audience, 0, rejects).await.unwrap();
-    assert_eq!(desk.count_rejected(msisdn(4)).await.unwrap(), 500);
+    assert_eq!(desk.count_rejected(msisdn(4)).await.unwrap(), 501);
     let others = desk.erase(msisdn(4), vec![(audience, 4)], Vec::new(), Vec::new()).await.unwrap();
     assert!(!others, "an unknown campaign may have a message to the recipient");
     let (place, key) = ((audience, 4), MessageKey { batch, n: 4 });
@@ -156,7 +158,7 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     }
     assert_eq!(desk.find_recipient(Whom::Number(msisdn(3)), None).await.unwrap(), [(audience, 3)]);
     let [(0, kept)] = &desk.rejected_rows(audience, None, 0, 9).await.unwrap()[..] else { panic!("one is erased") };
-    assert_eq!(kept.msisdn, Some(msisdn(3)));
+    assert_eq!(kept.msisdn, Some(msisdn(30)));
     let all = walked(&desk, batch).await;
     assert_eq!(all.iter().filter(|whole| whole.message.msisdn == msisdn(4)).count(), 0);
     let erased = &all[4];

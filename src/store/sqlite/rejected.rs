@@ -25,9 +25,9 @@ pub(super) async fn add(
     let numbered: Vec<(i64, RejectedRow)> = (i64::from(first)..).zip(rows).collect();
     for_values(
         connection,
-        "INSERT INTO rejected_row (audience, n, line, reason, msisdn, fields, is_cut)",
+        "INSERT INTO rejected_row (audience, n, line, reason, msisdn, other_msisdn, fields, is_cut)",
         "ON CONFLICT DO NOTHING",
-        7,
+        8,
         &numbered,
         |query: Bound<'_>, (n, row)| {
             query
@@ -36,6 +36,7 @@ pub(super) async fn add(
                 .bind(i64::try_from(row.line).unwrap_or(i64::MAX))
                 .bind(row.reason.clone().into_owned())
                 .bind(row.msisdn.map(number))
+                .bind(row.other_msisdn.map(number))
                 .bind(row.fields.as_str().to_owned())
                 .bind(row.is_cut)
         },
@@ -75,14 +76,18 @@ pub(super) async fn read(
     Ok(rows)
 }
 
-fn row(row: &SqliteRow) -> Work<(u32, RejectedRow)> {
+fn msisdn(row: &SqliteRow, column: &'static str) -> Work<Option<Msisdn>> {
     let invalid = |_| Error::InvalidRow { what: "an invalid number".to_owned(), place: "rejected_row".to_owned() };
+    let digits = maybe_small::<i64>(row, column)?;
+    Ok(digits.map(|digits| Msisdn::try_from(digits).map_err(invalid)).transpose()?)
+}
+
+fn row(row: &SqliteRow) -> Work<(u32, RejectedRow)> {
     let read = RejectedRow {
         line: small(row, "line")?,
         reason: row.try_get::<String, _>("reason")?.into(),
-        msisdn: maybe_small::<i64>(row, "msisdn")?
-            .map(|digits| Msisdn::try_from(digits).map_err(invalid))
-            .transpose()?,
+        msisdn: msisdn(row, "msisdn")?,
+        other_msisdn: msisdn(row, "other_msisdn")?,
         fields: Fields::from_packed(row.try_get("fields")?),
         is_cut: row.try_get("is_cut")?,
     };
@@ -99,7 +104,7 @@ pub(super) async fn remove_piece(connection: &mut SqliteConnection, audience: Au
     Ok(removed < u64::from(REMOVED_AT_ONCE))
 }
 
-pub(super) const COUNT: &str = "SELECT count(*) AS count FROM rejected_row WHERE msisdn = ?1";
+pub(super) const COUNT: &str = "SELECT count(*) AS count FROM rejected_row WHERE msisdn = ?1 OR other_msisdn = ?1";
 
 pub(super) async fn count(connection: &mut SqliteConnection, recipient: Msisdn) -> Work<usize> {
     small(&sqlx::query(COUNT).bind(number(recipient)).fetch_one(connection).await?, "count")
@@ -108,7 +113,7 @@ pub(super) async fn count(connection: &mut SqliteConnection, recipient: Msisdn) 
 /// Rows of an erased recipient that are removed in one transaction: each has up to 64 KiB.
 const ERASED_AT_ONCE: u32 = 200;
 pub(super) const ERASE: &str = "DELETE FROM rejected_row WHERE (audience, n) IN
-     (SELECT audience, n FROM rejected_row WHERE msisdn = ?1 LIMIT ?2)";
+     (SELECT audience, n FROM rejected_row WHERE msisdn = ?1 OR other_msisdn = ?1 LIMIT ?2)";
 
 /// Removes some rows with a number. Returns whether none is left.
 pub(super) async fn erase_piece(connection: &mut SqliteConnection, recipient: Msisdn) -> Work<bool> {

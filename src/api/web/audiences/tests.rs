@@ -390,6 +390,7 @@ async fn with_rejects(bench: &Bench, name: &str, stored: u32) {
         reason: "too short".into(),
         msisdn: None,
         fields: Fields::pack(["12"]),
+        other_msisdn: None,
         is_cut: false,
     };
     bench.store.add_rejected(audience, 0, (0..u64::from(stored)).map(row).collect()).await.unwrap();
