@@ -4,7 +4,6 @@ use std::io;
 use std::path::PathBuf;
 
 use super::selection::SelectionError;
-use crate::domain::Country;
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -73,8 +72,6 @@ pub enum Error {
     Selection(#[from] SelectionError),
     #[error("{} changed while it was read; try again when no program writes to it", file.display())]
     Changed { file: PathBuf },
-    #[error("unknown country \"{0}\"; give the two-letter code of a country with phone numbers, such as SG")]
-    UnknownCountry(Country),
     #[error("cannot write {}; check that its folder exists, is writable and has room", file.display())]
     Write { file: PathBuf, source: BoxError },
     #[error("{} is the input file; give the output another name", file.display())]

@@ -10,7 +10,7 @@ use super::rejected::bounded;
 use super::source::Source;
 use super::survey::{Observer, Survey};
 use super::{
-    Columns, Error, Halt, ImportRecord, Lines, Options, ReadingProgress, Reject, Sink, SourceFilter, Summary,
+    Columns, DefaultCountry, Error, Halt, ImportRecord, Lines, Options, ReadingProgress, Reject, Sink, SourceFilter, Summary,
     UnreadableRecord,
 };
 use crate::clock::Clock;
@@ -153,7 +153,7 @@ pub async fn import(
         (Ok(count), Ok((summary, survey, rejects)), _) => {
             let mut record = ImportRecord::new(&summary, &survey);
             (record.upload, record.by, record.rejects) = (upload, by.flatten(), rejects);
-            (record.country, record.mobile_only) = (country, mobile_only);
+            (record.country, record.mobile_only) = (country.map(DefaultCountry::country), mobile_only);
             record.corrects = if let Keep::Like { audience, .. } = keep { Some(audience.id()) } else { None };
             let published = publish(store, audience, &label, count, &record).await;
             published.map(|id| Imported { id, took: clock.now().since(begun), summary, survey })

@@ -28,6 +28,7 @@ mod collect;
 mod columns;
 mod country_names;
 mod decode;
+mod default_country;
 mod delimiter;
 mod demo;
 mod error;
@@ -76,6 +77,7 @@ mod source;
 
 pub use check::Reject;
 pub use columns::{Columns, Mapping};
+pub use default_country::{DefaultCountry, UnknownCountry};
 pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};
 pub use filter::SourceFilter;

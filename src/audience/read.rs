@@ -17,8 +17,8 @@ use super::selection::{BoundSelection, Selection};
 use super::sheet::SheetChoice;
 use super::survey::Observer;
 use super::table::{self, BLOCK_ROWS, Form, HEAD_ROWS};
-use super::{Error, Summary};
-use crate::domain::{Country, Msisdn};
+use super::{DefaultCountry, Error, Summary};
+use crate::domain::Msisdn;
 
 /// Which line types are accepted, if the country's numbers distinguish them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl std::str::FromStr for Lines {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
     /// Country of national numbers whose row names none.
-    pub country: Option<Country>,
+    pub country: Option<DefaultCountry>,
     /// Accept every row of a repeated number instead of the first.
     pub keep_duplicates: bool,
     pub encoding: Option<&'static Encoding>,
@@ -77,12 +77,8 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn of(options: &'a Options) -> Result<Self, Error> {
-        let default = match options.country {
-            None => Home::Missing,
-            Some(country) => Home::of(country).ok_or(Error::UnknownCountry(country))?,
-        };
-        Ok(Self { options, default })
+    fn of(options: &'a Options) -> Self {
+        Self { options, default: options.country.map_or(Home::Missing, DefaultCountry::home) }
     }
 
     /// The selection for the columns of the source.
@@ -135,7 +131,7 @@ pub(super) fn read_named(
     known: &mut SeenNumbers,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
-    let reading = Reading::of(options)?;
+    let reading = Reading::of(options);
     let read = |feed: &mut Feed| table::feed_file(file, shown, &reading, feed);
     pipeline::run(shown, reading.rules(), sink.threads(), read, |rows| collect(rows, options, opted_out, known, sink))
 }
@@ -150,7 +146,7 @@ pub fn read_numbers(
     known: &mut SeenNumbers,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
-    let reading = Reading::of(options)?;
+    let reading = Reading::of(options);
     let read = |feed: &mut Feed| feed_numbers(numbers, columns, &reading, feed);
     pipeline::run(Path::new("numbers"), reading.rules(), sink.threads(), read, |rows| {
         collect(rows, options, opted_out, known, sink)

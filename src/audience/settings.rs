@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Lines, Mapping, Options, SheetChoice, delimiter, encoding};
-use crate::domain::Country;
+use super::{DefaultCountry, Lines, Mapping, Options, SheetChoice, delimiter, encoding};
 
 /// What a client states about a file. The import detects the rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -14,7 +13,7 @@ use crate::domain::Country;
 pub struct FileSettings {
     /// Default country for numbers without a country code, such as SG, in rows that name no country.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub country: Option<Country>,
+    pub country: Option<DefaultCountry>,
     /// Encoding of a text file, such as UTF-8, windows-1252 or Shift_JIS. Default: detected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
@@ -110,6 +109,7 @@ mod tests {
             let settings: FileSettings = serde_json::from_str(text).unwrap();
             assert_eq!(settings.options().unwrap_err().key, key);
         }
+        assert!(serde_json::from_str::<FileSettings>(r#"{"country": "XX"}"#).is_err());
         assert!(serde_json::from_str::<FileSettings>(r#"{"colour": "red"}"#).is_err());
     }
 }

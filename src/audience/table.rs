@@ -17,7 +17,7 @@ use super::read::Reading;
 use super::sheet::{self, Format, SheetCounts};
 use super::sniff::{self, Kind};
 use super::text::TextRows;
-use super::{Error, ImportNote, note};
+use super::{DefaultCountry, Error, ImportNote, note};
 
 /// Rows per block: small enough for an even distribution and little memory, large enough that passing a block costs nothing.
 pub(super) const BLOCK_ROWS: usize = 1_000;
@@ -101,7 +101,7 @@ fn feed_text(
     if reading.options.sheet.is_some() {
         return Err(Error::NoSheets { file: path.to_owned() });
     }
-    let hint = Hint { stated: reading.options.encoding, country: reading.options.country };
+    let hint = Hint { stated: reading.options.encoding, country: reading.options.country.map(DefaultCountry::country) };
     let text = charset::find(&mut file, sample, hint).map_err(unreadable)?;
     let mut source = TextRows::open(path, file, text, reading.options.delimiter).map_err(unreadable)?;
     let form = Form {

@@ -11,7 +11,7 @@ use super::chosen::DraftRoute;
 use super::error::FileError;
 use super::time::no_such_day;
 use super::values;
-use crate::audience::Selection;
+use crate::audience::{DefaultCountry, Selection};
 use crate::config::{NotBuilt, Problem, Table, Wanted, countries_named, parse_toml, steps, to_json};
 use crate::domain::{
     AfterGap, BeginsWhen, Country, Hours, OnMissed, OnMissingValue, OnOverlap, OnUnknown, Span, StopRule, Values, Zone,
@@ -30,7 +30,7 @@ pub struct Draft {
     /// The recipients to send to, by their columns.
     pub selection: Option<Selection>,
     /// Default country for numbers without a country code.
-    pub country: Option<Country>,
+    pub country: Option<DefaultCountry>,
     /// The only countries to send to.
     pub allow_countries: Option<BTreeSet<Country>>,
     pub ttl: Option<Span>,

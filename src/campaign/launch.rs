@@ -21,12 +21,12 @@ use super::route_templates::{PlanTemplates, catalogue_for};
 use super::second_operator::{limit_below, will_wait};
 use super::time::{Schedule, schedule};
 use super::windows::open_windows;
-use crate::audience::OnProgress;
+use crate::audience::{DefaultCountry, OnProgress};
 use crate::catalogue::Catalogue;
 use crate::clock::{Chance, Clock, format_time};
 use crate::config::{Config, Problem};
 use crate::domain::text::{plural, shell};
-use crate::domain::{BatchId, BatchState, CampaignId, Country, Plan, StepIndex, Timestamp, Zone, grouped};
+use crate::domain::{BatchId, BatchState, CampaignId, Plan, StepIndex, Timestamp, Zone, grouped};
 use crate::events::Origin;
 use crate::forecast::{Forecast, Shares};
 use crate::store::{self, Store};
@@ -88,7 +88,7 @@ pub struct Prepared {
     pub forecast: Option<Forecast>,
     pub warnings: Vec<Warning>,
     /// Default country for numbers without a country code.
-    pub country: Option<Country>,
+    pub country: Option<DefaultCountry>,
     /// For each step of free text on WhatsApp, the number of recipients with an open 24-hour window.
     pub windows: BTreeMap<StepIndex, u64>,
     /// What is known of its templates at the provider.

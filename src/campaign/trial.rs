@@ -9,7 +9,7 @@ use super::file::Draft;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::recipients::{Part, Recipients, RecipientsError};
 use super::time::Schedule;
-use crate::audience::{self, Example, ImportError, ImportRecord, Keep, Options, Source, SourceFilter};
+use crate::audience::{self, DefaultCountry, Example, ImportError, ImportRecord, Keep, Options, Source, SourceFilter};
 use crate::config::Problem;
 use crate::domain::text::plural;
 use crate::domain::{Countries, Country, Fields, Hours, Limits, Plan, Recipient, find_column};
@@ -30,7 +30,7 @@ pub struct Trial {
     /// Only the step with this number, counted from 1; `None` for the whole route.
     pub only: Option<NonZeroU8>,
     /// Default country for numbers without a country code.
-    pub country: Option<Country>,
+    pub country: Option<DefaultCountry>,
     /// Values by column, instead of those of the first recipients.
     pub with: Vec<(String, String)>,
 }

@@ -10,11 +10,11 @@ use super::out::{self, Paint, To};
 use super::table::Table;
 use super::words::{count, list as list_of, plural};
 use super::{CommandContext, Exit, optout_push};
-use crate::audience::{ListedNumbers, OptOutChangeView, Options, Source};
+use crate::audience::{DefaultCountry, ListedNumbers, OptOutChangeView, Options, Source};
 use crate::campaign::noted;
 use crate::cli::operator::Operator;
 use crate::clock::format_time_exactly;
-use crate::domain::{ChannelUser, Country, Keyword, OptOutSource, Timestamp};
+use crate::domain::{ChannelUser, Keyword, OptOutSource, Timestamp};
 use crate::optout::{self, ChannelUserView, NumberView, OptOutView, UserOptOutView, WishView};
 
 /// Numbers that one store call reads.
@@ -62,7 +62,7 @@ Examples:
         number: String,
         /// Default country for a number without a country code.
         #[arg(long, value_name = "CC")]
-        country: Option<Country>,
+        country: Option<DefaultCountry>,
         /// Print one JSON object: msisdn, is_opted_out, since, by, how, wishes, replies; for a channel's id channel,
         /// channel_user, is_opted_out, since, by, how, wishes, known_numbers.
         #[arg(long)]
@@ -244,7 +244,7 @@ fn state(since: Option<Timestamp>, paint: Paint) -> String {
     }
 }
 
-async fn show(context: &CommandContext, number: &str, country: Option<Country>, json: bool) -> anyhow::Result<Exit> {
+async fn show(context: &CommandContext, number: &str, country: Option<DefaultCountry>, json: bool) -> anyhow::Result<Exit> {
     if let Ok(user) = number.parse() {
         return show_user(context, user, json).await;
     }

@@ -12,9 +12,9 @@ use super::extract::{Call, Json, Path, Query};
 use super::page::{Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
-use crate::audience::{ListedNumbers, OptOutChangeView, Options};
+use crate::audience::{DefaultCountry, ListedNumbers, OptOutChangeView, Options};
 use crate::campaign::noted;
-use crate::domain::{ChannelUser, Country, Keyword, Msisdn};
+use crate::domain::{ChannelUser, Keyword, Msisdn};
 use crate::optout::{self, ChannelUserView, NumberView, OptOutView, UserOptOutView};
 
 /// The most numbers of one change.
@@ -90,7 +90,7 @@ pub(super) struct OptOutChange {
     numbers: Vec<String>,
     /// Default country for numbers without a country code.
     #[serde(default)]
-    country: Option<Country>,
+    country: Option<DefaultCountry>,
     /// Reason, shown in the history of the number.
     #[serde(default)]
     #[schema(max_length = 1000)]
@@ -139,7 +139,7 @@ async fn change(shared: &Shared, call: &Call, body: OptOutChange, wants: Keyword
 
 /// How numbers are read that are to be opted out or in. An opt-out applies to every possible reading of a number. A removal
 /// applies only to a certain one.
-pub(in crate::api) fn list_options(country: Option<Country>, wants: Keyword) -> Options {
+pub(in crate::api) fn list_options(country: Option<DefaultCountry>, wants: Keyword) -> Options {
     Options { country, takes_all: wants == Keyword::Stop, ..Options::default() }
 }
 

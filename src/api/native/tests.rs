@@ -623,3 +623,45 @@ async fn a_watch_sends_the_campaign_at_once_and_ends_with_it() {
     let again = bench.send(Some(caller("a", &[Scope::Read])), request).await;
     assert_eq!((again.status, again.text.as_str()), (StatusCode::OK, ""));
 }
+
+/// A body that has nothing but a wrong default country, for each place of a schema that takes one.
+fn with_wrong_country(document: &Value, schema: &Value, depth: usize) -> Vec<(Value, String)> {
+    let mut found = Vec::new();
+    let of_kind = ["oneOf", "allOf", "anyOf"].into_iter().filter_map(|kind| schema[kind].as_array()).flatten();
+    let referred = schema["$ref"].as_str().and_then(|of| document.pointer(of.strip_prefix('#').unwrap()));
+    for schema in of_kind.chain(referred).filter(|_| depth < 8) {
+        found.extend(with_wrong_country(document, schema, depth + 1));
+    }
+    for (key, of) in schema["properties"].as_object().into_iter().flatten().filter(|_| depth < 8) {
+        if key == "country" {
+            found.push((json!({"country": "XX"}), "/country".to_owned()));
+            continue;
+        }
+        let within = with_wrong_country(document, of, depth + 1);
+        found.extend(within.into_iter().map(|(body, pointer)| (json!({key: body}), format!("/{key}{pointer}"))));
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_wrong_country_is_refused_with_its_place_by_every_operation() {
+    let bench = Bench::new().await;
+    let document = document(&bench).await;
+    let mut asked = BTreeSet::new();
+    for (method, path, scope, operation) in all_operations(&document) {
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        for (body, pointer) in with_wrong_country(&document, schema, 0) {
+            bench.clock.advance(crate::domain::Span::from_secs(1));
+            let request = Request::builder().method(method.clone()).uri(&path).header("content-type", "application/json");
+            let request = request.body(Body::from(body.to_string())).unwrap();
+            let refused = bench.send(scope.map(|scope| caller("a", &[scope])), request).await;
+            assert_eq!(code(&refused), (422, "invalid"), "{method} {path} {body}");
+            let errors = refused.body["errors"].as_array().unwrap();
+            let has_place = |error: &Value| error["pointer"] == pointer.as_str() && error.to_string().contains("XX");
+            assert!(errors.iter().any(has_place), "{method} {path}: {}", refused.text);
+            asked.insert(operation["operationId"].as_str().unwrap().to_owned());
+        }
+    }
+    let expected = ["add_opt_outs", "check_audience", "import_audience", "launch_campaign", "plan_campaign", "remove_opt_outs"];
+    assert!(expected.iter().all(|id| asked.contains(*id)), "{asked:?}");
+}

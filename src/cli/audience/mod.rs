@@ -13,8 +13,7 @@ pub(super) use summary::{country_lines, small};
 
 use super::exit::Usage;
 use super::{CommandContext, Exit};
-use crate::audience::{self, Lines, Mapping, Options, SheetChoice};
-use crate::domain::Country;
+use crate::audience::{self, DefaultCountry, Lines, Mapping, Options, SheetChoice};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -86,7 +85,7 @@ Examples:
 pub(in crate::cli) struct FileOptions {
     /// Default country for numbers without a country code, such as SG, in rows that name no country.
     #[arg(long, value_name = "CC")]
-    country: Option<Country>,
+    country: Option<DefaultCountry>,
     /// Encoding of a text file, such as UTF-8, windows-1252 or Shift_JIS. Default: detected.
     #[arg(long, value_name = "NAME", value_parser = audience::encoding)]
     encoding: Option<&'static encoding_rs::Encoding>,
@@ -155,11 +154,10 @@ impl Reading {
 /// Turns an error of the command line, as opposed to one of the file, into wrong usage.
 fn classify(error: audience::Error) -> anyhow::Error {
     use audience::Error::{
-        MappedTwice, NoSheets, NoSuchColumn, NoSuchSheet, NoText, OneOutput, OnlyCsv, OverInput, UnknownCountry,
+        MappedTwice, NoSheets, NoSuchColumn, NoSuchSheet, NoText, OneOutput, OnlyCsv, OverInput,
     };
     match error {
-        UnknownCountry(_)
-        | OverInput { .. }
+        OverInput { .. }
         | OneOutput { .. }
         | NoSuchSheet { .. }
         | NoSheets { .. }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::bookings;
 use super::launch::in_file;
 use super::media;
-use crate::audience::Example;
+use crate::audience::{DefaultCountry, Example};
 use crate::campaign::{Lint, PlanView, Prepared, Previews, RejectedRows, Transliterated, message, rules};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
@@ -301,7 +301,7 @@ fn excluded(prepared: &Prepared) -> Option<String> {
 }
 
 /// Why rows of a source get no message, and how to list them.
-fn rejected(left_out: &RejectedRows, country: Option<Country>, paint: Paint) -> Vec<String> {
+fn rejected(left_out: &RejectedRows, country: Option<DefaultCountry>, paint: Paint) -> Vec<String> {
     let (row, details) = match &left_out.file {
         Some(file) => {
             let country = country.map(|country| format!(" --country {country}")).unwrap_or_default();

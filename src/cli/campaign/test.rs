@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::{Until, find, launch, media};
+use crate::audience::DefaultCountry;
 use crate::campaign::{Draft, LaunchError, LaunchView, Launched, Trial};
 use crate::cli::config::warn;
 use crate::cli::interrupt::Interrupts;
@@ -16,7 +17,7 @@ use crate::cli::table::Table;
 use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time;
-use crate::domain::{BatchState, Country};
+use crate::domain::BatchState;
 use crate::media::At;
 use crate::report::{MessageResult, results_in};
 use crate::store::Store;
@@ -33,7 +34,7 @@ pub(in crate::cli) struct Args {
     step: Option<NonZeroU8>,
     /// Default country for numbers without a country code, such as SG.
     #[arg(long, value_name = "CC")]
-    country: Option<Country>,
+    country: Option<DefaultCountry>,
     /// A column and its value for these messages, such as FirstName=Ann; repeatable. A step on LINE needs an id of yours.
     #[arg(long, value_name = "COLUMN=VALUE", value_parser = column_and_value)]
     with: Vec<(String, String)>,

@@ -12,13 +12,14 @@ use utoipa::ToSchema;
 
 use super::file::CampaignBody;
 use super::parts::{found, launcher};
+use crate::audience::DefaultCountry;
 use crate::api::Shared;
 use crate::api::native::PREFIX;
 use crate::api::native::extract::{Call, Json, OptionalJson, Path, Query};
 use crate::api::native::problem::{Answer, Kind, Problem};
 use crate::campaign::{HowToLaunch, LaunchView, Launched, PlanView, Repeat, Trial, Warning};
 use crate::config::Config;
-use crate::domain::{Country, Outcome};
+use crate::domain::Outcome;
 use crate::throttle::with_overrides;
 
 /// The configuration with the overrides that apply now.
@@ -179,7 +180,7 @@ pub(in crate::api::native) struct TestBody {
     step: Option<NonZeroU8>,
     /// Default country for numbers without a country code.
     #[serde(default)]
-    country: Option<Country>,
+    country: Option<DefaultCountry>,
 }
 
 /// Send a campaign's messages to a few test numbers, as a separate small campaign.

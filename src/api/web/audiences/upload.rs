@@ -14,8 +14,8 @@ use crate::api::native::{Answer, Call, Kind, Path, Problem};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
-use crate::audience::{FileSettings, ImportRecord};
-use crate::domain::{Country, Scope, SketchId, object_name};
+use crate::audience::{DefaultCountry, FileSettings, ImportRecord};
+use crate::domain::{Scope, SketchId, object_name};
 use crate::pages::{ImportPage, Part, Place, texts};
 use crate::uploads::{ImportProgressView, ImportState, ImportTarget, UploadId, UploadView};
 
@@ -176,9 +176,9 @@ fn file_name(sent: &str) -> String {
     if matches!(name.as_str(), "" | "." | "..") { "recipients".to_owned() } else { name }
 }
 
-pub(in crate::api::web) fn country_of(text: &str) -> Answer<Option<Country>> {
+pub(in crate::api::web) fn country_of(text: &str) -> Answer<Option<DefaultCountry>> {
     let known = Some(text.trim()).filter(|text| !text.is_empty()).map(str::parse).transpose();
-    known.map_err(|error| Problem::new(Kind::Invalid, error))
+    known.map_err(|error| Problem::new(Kind::Invalid, error).at("/country"))
 }
 
 /// Begins the import of an upload as an audience of its own, under the name of the file or of the audience that it mends.
