@@ -6,10 +6,10 @@ use super::area::{self, AreaCodes, Joined};
 use super::block::Row;
 use super::evidence::{Evidence, by_content, by_name};
 use super::number::{self, Home, Number};
-use super::outputs::AFTER;
+use super::outputs::{AFTER, BEFORE};
 use super::read::Reading;
-use super::{ColumnMeaning, Reason, names};
-use crate::domain::{ChannelUser, Meaning, Msisdn, column_key};
+use super::{ColumnMeaning, Reason, exported, names};
+use crate::domain::{ChannelUser, Meaning, Msisdn, column_key, formula};
 
 /// The columns of a file, in its order, and which of them the import itself uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Columns {
     is_coded: bool,
     /// Whether every possible number is accepted, as in lists of opt-outs and exclusions.
     takes_all: bool,
+    /// Whether the file is an exported audience: the number and the country of each row are left of its columns.
+    is_exported: bool,
     /// Whether the file is a sheet, in which no stray delimiter can shift the cells of a row.
     is_of_sheet: bool,
 }
@@ -136,6 +138,7 @@ impl Columns {
             is_national: false,
             is_coded: false,
             takes_all: false,
+            is_exported: false,
             is_of_sheet: false,
         }
     }
@@ -186,7 +189,13 @@ impl Columns {
     }
 
     pub(super) fn cell<'a>(&self, row: &Row<'a>, index: usize) -> &'a str {
-        row.cell(self.left + index)
+        self.as_it_was(row.cell(self.left + index))
+    }
+
+    /// The cell without the mark that Volley puts before a formula in its own CSV files.
+    fn as_it_was<'a>(&self, cell: &'a str) -> &'a str {
+        let is_ours = self.is_exported || self.added > 0;
+        if is_ours && !self.is_of_sheet { formula::unmarked(cell) } else { cell }
     }
 
     /// Reads the number of a row, with the area code of its own column if there is one.
@@ -206,6 +215,9 @@ impl Columns {
 
     /// The cell of the number, after the area code of its own column.
     fn number_cell<'a>(&self, row: &Row<'a>) -> Cow<'a, str> {
+        if self.is_exported {
+            return Cow::Borrowed(row.cell(self.left - BEFORE.len()));
+        }
         let cell = self.cell(row, self.number);
         let with_code =
             |codes: &AreaCodes| Some((area::joined(self.cell(row, codes.place), cell)?, codes.is_rest(cell)));
@@ -222,7 +234,7 @@ impl Columns {
 
     /// The cells of a row, one for each column.
     pub(super) fn cells<'a>(&self, row: Row<'a>) -> impl Iterator<Item = &'a str> + Clone {
-        (self.left..self.left + self.len()).map(move |index| row.cell(index))
+        (0..self.len()).map(move |index| self.cell(&row, index))
     }
 
     /// The cells after the last column.
@@ -251,6 +263,25 @@ impl Columns {
         reading: &Reading<'_>,
     ) -> Result<Self, NoColumns> {
         let left = first_column(header, data);
+        match exported::find(left, header, data, reading) {
+            Some(found) => Ok(found),
+            None => Self::find_from(left, header, data, reading),
+        }
+    }
+
+    /// The columns of an exported audience, which come after the number and the country of each row.
+    pub(super) fn of_export(self) -> Self {
+        let names = self.names.iter().map(|name| formula::unmarked(name).to_owned()).collect();
+        Self { names, is_exported: true, ..self }
+    }
+
+    /// Finds the columns from `left` on.
+    pub(super) fn find_from<'a, I: Iterator<Item = Row<'a>>>(
+        left: usize,
+        header: Option<Row<'a>>,
+        data: &dyn Fn() -> I,
+        reading: &Reading<'_>,
+    ) -> Result<Self, NoColumns> {
         let mut names = names::name_all(left, header, data);
         let added = added(left + names.len(), header, data);
         names.truncate(names.len() - added);

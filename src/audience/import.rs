@@ -10,8 +10,8 @@ use super::rejected::bounded;
 use super::source::Source;
 use super::survey::{Observer, Survey};
 use super::{
-    Columns, DefaultCountry, Error, Halt, ImportRecord, Lines, Options, ReadingProgress, Reject, Sink, SourceFilter, Summary,
-    UnreadableRecord,
+    Columns, DefaultCountry, Error, Halt, ImportRecord, Lines, Options, ReadingProgress, Reject, Sink, SourceFilter,
+    Summary, UnreadableRecord,
 };
 use crate::clock::Clock;
 use crate::domain::{AudienceId, InvalidFields, Msisdn, Recipient, Span};

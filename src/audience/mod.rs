@@ -33,6 +33,7 @@ mod delimiter;
 mod demo;
 mod error;
 mod evidence;
+mod exported;
 mod filter;
 mod findings;
 mod header;

@@ -1,4 +1,4 @@
-//! Writes the accepted and the rejected rows as CSV files.
+//! Writes the accepted and the rejected rows as CSV files, without formulas.
 //!
 //! Each file is written next to its target and renamed when it is complete and on disk, so a target is either unchanged or
 //! complete. Only their owner can read the temporary files, as lists of phone numbers require.
@@ -13,7 +13,7 @@ use super::Error;
 use super::check::Reject;
 use super::columns::Columns;
 use super::pipeline::{Halt, Sink};
-use crate::domain::{Fields, Recipient};
+use crate::domain::{Fields, Recipient, formula};
 
 /// Columns of accepted rows, before the file's own.
 pub(super) const BEFORE: [&str; 2] = ["msisdn", "country"];
@@ -158,7 +158,7 @@ impl Output {
 
     fn row<'a>(&mut self, cells: impl Iterator<Item = &'a str>) -> Result<(), Halt> {
         self.csv
-            .write_record(cells)
+            .write_record(cells.map(|cell| formula::marked(cell).into_owned()))
             .map_err(|source| Halt::Failed(Error::Write { file: self.target.clone(), source: source.into() }.into()))
     }
 

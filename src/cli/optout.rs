@@ -244,7 +244,12 @@ fn state(since: Option<Timestamp>, paint: Paint) -> String {
     }
 }
 
-async fn show(context: &CommandContext, number: &str, country: Option<DefaultCountry>, json: bool) -> anyhow::Result<Exit> {
+async fn show(
+    context: &CommandContext,
+    number: &str,
+    country: Option<DefaultCountry>,
+    json: bool,
+) -> anyhow::Result<Exit> {
     if let Ok(user) = number.parse() {
         return show_user(context, user, json).await;
     }

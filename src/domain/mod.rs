@@ -20,6 +20,7 @@ mod countries;
 mod doubt;
 mod fault_report;
 mod fields;
+pub mod formula;
 mod guard;
 mod histogram;
 mod hours;

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use rust_xlsxwriter::{Workbook, XlsxError};
 use tempfile::NamedTempFile;
 
+use crate::domain::formula;
+
 /// Rows of a sheet below its header.
 const SHEET_ROWS: u32 = 1_048_575;
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -139,7 +141,9 @@ impl Form {
 
     fn write(&mut self, header: &[String], cells: &[String]) -> Result<(), Broken> {
         match self {
-            Self::Csv(csv) => csv.write_record(cells.iter().map(|cell| harmless(cell).into_owned())).map_err(unwrapped),
+            Self::Csv(csv) => {
+                csv.write_record(cells.iter().map(|cell| formula::marked(cell).into_owned())).map_err(unwrapped)
+            }
             Self::Xlsx { book, sheet, row, rows_max, .. } => {
                 if *row > *rows_max {
                     book.add_worksheet_with_constant_memory()?;
@@ -174,7 +178,7 @@ impl Form {
 pub fn csv_text(rows: &[Vec<String>]) -> io::Result<Vec<u8>> {
     let mut csv = csv::WriterBuilder::new().buffer_capacity(BUFFER_BYTES).from_writer(Vec::new());
     for cells in rows {
-        csv.write_record(cells.iter().map(|cell| harmless(cell).into_owned()))?;
+        csv.write_record(cells.iter().map(|cell| formula::marked(cell).into_owned()))?;
     }
     csv.into_inner().map_err(csv::IntoInnerError::into_error)
 }
@@ -197,16 +201,6 @@ fn write_row(book: &mut Workbook, sheet: usize, row: u32, cells: &[String]) -> R
     Ok(())
 }
 
-/// Escapes a cell that a spreadsheet program would take for a formula. A number stays a number.
-fn harmless(cell: &str) -> std::borrow::Cow<'_, str> {
-    let looks_like_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let is_number = || {
-        let rest = cell.trim_start_matches(['+', '-']);
-        cell.len() - rest.len() == 1 && rest.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | ' '))
-    };
-    if looks_like_formula && !is_number() { format!("'{cell}").into() } else { cell.into() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,7 +217,7 @@ mod tests {
         let mut sheets = Sheets::create(&file, cells(&["a", "b"])).unwrap();
         for (cell, wanted) in [("=1+1", "'=1+1"), ("@x", "'@x"), ("-2+3", "'-2+3"), ("+6591000001", "+6591000001")] {
             sheets.row(&cells(&[cell, "x, y"])).unwrap();
-            assert_eq!(harmless(cell), wanted);
+            assert_eq!(formula::marked(cell), wanted);
         }
         assert!(!file.exists(), "half a file");
         sheets.finish().unwrap();

@@ -652,7 +652,8 @@ async fn a_wrong_country_is_refused_with_its_place_by_every_operation() {
         let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
         for (body, pointer) in with_wrong_country(&document, schema, 0) {
             bench.clock.advance(crate::domain::Span::from_secs(1));
-            let request = Request::builder().method(method.clone()).uri(&path).header("content-type", "application/json");
+            let request =
+                Request::builder().method(method.clone()).uri(&path).header("content-type", "application/json");
             let request = request.body(Body::from(body.to_string())).unwrap();
             let refused = bench.send(scope.map(|scope| caller("a", &[scope])), request).await;
             assert_eq!(code(&refused), (422, "invalid"), "{method} {path} {body}");
@@ -662,6 +663,7 @@ async fn a_wrong_country_is_refused_with_its_place_by_every_operation() {
             asked.insert(operation["operationId"].as_str().unwrap().to_owned());
         }
     }
-    let expected = ["add_opt_outs", "check_audience", "import_audience", "launch_campaign", "plan_campaign", "remove_opt_outs"];
+    let expected =
+        ["add_opt_outs", "check_audience", "import_audience", "launch_campaign", "plan_campaign", "remove_opt_outs"];
     assert!(expected.iter().all(|id| asked.contains(*id)), "{asked:?}");
 }

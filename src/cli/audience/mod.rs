@@ -153,9 +153,7 @@ impl Reading {
 
 /// Turns an error of the command line, as opposed to one of the file, into wrong usage.
 fn classify(error: audience::Error) -> anyhow::Error {
-    use audience::Error::{
-        MappedTwice, NoSheets, NoSuchColumn, NoSuchSheet, NoText, OneOutput, OnlyCsv, OverInput,
-    };
+    use audience::Error::{MappedTwice, NoSheets, NoSuchColumn, NoSuchSheet, NoText, OneOutput, OnlyCsv, OverInput};
     match error {
         OverInput { .. }
         | OneOutput { .. }

@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 
 use super::file::CampaignBody;
 use super::parts::{found, launcher};
-use crate::audience::DefaultCountry;
 use crate::api::Shared;
 use crate::api::native::PREFIX;
 use crate::api::native::extract::{Call, Json, OptionalJson, Path, Query};
 use crate::api::native::problem::{Answer, Kind, Problem};
+use crate::audience::DefaultCountry;
 use crate::campaign::{HowToLaunch, LaunchView, Launched, PlanView, Repeat, Trial, Warning};
 use crate::config::Config;
 use crate::domain::Outcome;

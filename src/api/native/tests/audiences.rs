@@ -37,10 +37,22 @@ impl Bench {
 
     /// Imports the file as an audience.
     async fn import_file(&self, name: &str) {
+        self.import_text(name, FILE).await;
+    }
+
+    /// Imports the text of a file as an audience.
+    async fn import_text(&self, name: &str, text: &str) {
+        self.import_with(name, text, json!({})).await;
+    }
+
+    async fn import_with(&self, name: &str, text: &str, options: Value) {
         let place = self.begin_upload(None).await;
-        assert_eq!(self.send_part(&place, "0", FILE).await.status, StatusCode::NO_CONTENT);
+        let part = Request::patch(&place).header("content-type", PART).header("upload-offset", "0");
+        let part = part.body(Body::from(text.to_owned())).unwrap();
+        assert_eq!(self.send(Some(both()), part).await.status, StatusCode::NO_CONTENT);
         let id = place.rsplit('/').next().unwrap();
-        let accepted = self.ask(Method::POST, "/v1/audiences", json!({"upload": id, "name": name})).await;
+        let accepted =
+            self.ask(Method::POST, "/v1/audiences", json!({"upload": id, "name": name, "options": options})).await;
         assert_eq!(accepted.status, StatusCode::ACCEPTED, "{}", accepted.text);
         self.imports.ended().await;
         let imported = self.ask(Method::GET, &place, json!({})).await;
@@ -328,4 +340,54 @@ async fn a_watched_campaign_ends_with_the_server() {
     let mut rest = String::new();
     let _ = client.read_to_string(&mut rest).await;
     assert!((text + &rest).ends_with("0\r\n\r\n"), "the stream ends in good order");
+}
+
+/// Tables of recipients with hostile cells, each with a default country: the columns have names of Volley's own, the numbers are
+/// national, and one column holds area codes.
+fn hostile_tables() -> [(&'static str, String); 4] {
+    const CELLS: [&str; 12] =
+        ["=1+1", "'=1+1", "''@x", "-20 %", "'-20 %", "+1", "-1,5", "@you", "\t+x", "'", "'Ann'", ""];
+    let rows = |row: &dyn Fn(usize, &str) -> String| -> String {
+        CELLS.iter().enumerate().map(|(index, cell)| row(index, cell)).collect()
+    };
+    let of = |header: &str, row: &dyn Fn(usize, &str) -> String| format!("{header}\n{}", rows(row));
+    [
+        ("SG", of("Mobile,Code,=Name", &|n, cell| format!("\"9123 45{n:02}\",\"{cell}\",x\n"))),
+        ("SG", of("msisdn,country,Code", &|n, cell| format!("+65912345{n:02},SG,\"{cell}\"\n"))),
+        ("DE", of("Vorwahl,Telefon,Code", &|n, cell| format!("0151,234560{n:02},\"{cell}\"\n"))),
+        ("DE", of("Code,Telefon", &|n, cell| format!("\"{cell}\",\"0049 (0)151 234560{n:02} / 030 901820\"\n"))),
+    ]
+}
+
+#[tokio::test]
+async fn an_exported_audience_imports_again_as_it_was() {
+    let bench = Bench::new().await;
+    for (number, (country, table)) in hostile_tables().into_iter().enumerate() {
+        let mut exports = Vec::new();
+        let mut text = table;
+        for round in 0..3 {
+            bench.clock.advance(Span::from_secs(1));
+            let name = format!("{number}-{round}");
+            // Only the first file needs the country: the export has it.
+            let country = if round == 0 { json!({"country": country}) } else { json!({}) };
+            bench.import_with(&name, &text, country).await;
+            text = bench.get(&format!("/v1/audiences/{name}/export")).await.text;
+            let facts = bench.get(&format!("/v1/audiences/{name}")).await.body;
+            let rows = bench.get(&format!("/v1/audiences/{name}/export?format=ndjson")).await.text;
+            exports.push((facts["columns"].clone(), facts["recipients"].clone(), rows, text.clone()));
+        }
+        assert_eq!(exports[0].1, 12, "{}", exports[0].3);
+        assert_eq!(exports[0], exports[1]);
+        assert_eq!(exports[1], exports[2]);
+    }
+}
+
+#[tokio::test]
+async fn two_columns_called_like_those_of_an_export_are_columns_of_the_file() {
+    let bench = Bench::new().await;
+    bench.import_text("own", "msisdn,country,Code\n+6591234567,SG,'=1\n+6598765432,SG,x\n").await;
+    let facts = bench.get("/v1/audiences/own").await.body;
+    assert_eq!(facts["columns"], json!(["msisdn", "country", "Code"]));
+    let rows = bench.get("/v1/audiences/own/export?format=ndjson").await.text;
+    assert!(rows.contains(r#""Code":"'=1""#), "{rows}");
 }
