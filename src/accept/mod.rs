@@ -129,7 +129,8 @@ impl Desk {
     /// Where a call comes from, if the subaccount is ours and the key may use it.
     fn origin<'a>(&'a self, caller: &'a Caller, sub_account: &'a str) -> Result<Origin<'a>, Refusal> {
         let origin = Origin { config: &self.stores.config, sub_account, caller };
-        if origin.is_known() && caller.may_use(sub_account) { Ok(origin) } else { Err(NOT_OURS.into()) }
+        let may_use = may_use_sub_account(caller, &self.stores.config, sub_account);
+        if origin.is_known() && may_use { Ok(origin) } else { Err(NOT_OURS.into()) }
     }
 
     /// Cancels what a call with many messages has not sent yet, and answers how many messages that are.
@@ -221,7 +222,16 @@ pub fn may_use_plan(caller: &Caller, config: &Config, plan: &Plan) -> bool {
     // The subaccount of a lane that is no longer configured is not known.
     let is_own = |lane: &Lane| may_use_lane(caller, lane);
     plan.lanes().iter().all(|(name, _)| config.lane(name).is_some_and(is_own))
-        && plan.api.as_ref().is_none_or(|calls| caller.may_use(&calls.sub_account))
+        && plan.api.as_ref().is_none_or(|calls| may_use_sub_account(caller, config, &calls.sub_account))
+}
+
+/// Whether a key may use a subaccount: a key that is limited to lanes, only those of its lanes.
+fn may_use_sub_account(caller: &Caller, config: &Config, sub_account: &str) -> bool {
+    let is_of = |lane: &Lane| lane.provider.sub_account == sub_account && may_use_lane(caller, lane);
+    match caller.lanes {
+        Some(_) => config.lanes.iter().any(is_of),
+        None => caller.may_use(sub_account),
+    }
 }
 
 /// Whether a key may use a lane, and what is queued on it.
