@@ -2,7 +2,7 @@
 
 use super::may_use_lane;
 use crate::access::Caller;
-use crate::config::{Config, Lane};
+use crate::config::{Config, Lane, check_receiver};
 use crate::domain::{Channel, Member, Pool};
 use crate::wire::rules::{NamedStep, Subaccount};
 
@@ -62,6 +62,10 @@ impl Subaccount for Origin<'_> {
 
     fn has_sender(&self, channel: Channel, channel_id: &str) -> bool {
         self.named(channel, Some(channel_id)).next().is_some()
+    }
+
+    fn can_call(&self, url: &str) -> bool {
+        check_receiver(url, &self.config.outgoing.allow).is_ok()
     }
 
     /// Volley has no route of a subaccount: the one channel that carries the content, or the request's own.

@@ -10,9 +10,9 @@ use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
-use url::{Host, Url};
+use url::Url;
 
-use crate::config::{Network, is_private};
+use crate::config::{Network, Unsendable, check_receiver, is_private};
 use crate::domain::IpNetwork;
 
 /// How long a request may take, from the name to the last byte of the answer.
@@ -25,19 +25,6 @@ const LOOK_UPS: usize = 32;
 const IDLE: usize = 4;
 /// How long they stay open. Clients may name any number of receivers, each of which would keep one.
 const IDLE_FOR: Duration = Duration::from_secs(10);
-
-/// Why an address gets no webhooks.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unsendable {
-    #[error("it is no web address; use https:// with a host and a path")]
-    Invalid,
-    #[error("it has a user or a password in it; name an authorization instead")]
-    Credentials,
-    #[error("it does not use TLS; use https://, or allow the receiver's network in outgoing.allow")]
-    Plain,
-    #[error("{0} is not a public address; allow its network in outgoing.allow if the receiver is yours")]
-    Private(IpAddr),
-}
 
 #[derive(Debug, thiserror::Error)]
 #[error("the client for webhooks cannot be started: {0}; check the system's certificates and ca_file")]
@@ -178,7 +165,7 @@ impl Client {
 
     /// Checks an address as far as its text tells. A name is checked when it is resolved.
     pub(super) fn check(&self, text: &str) -> Result<Url, Unsendable> {
-        check(text, &self.allowed)
+        check_receiver(text, &self.allowed)
     }
 
     /// Posts a body. The error is a sentence.
@@ -223,32 +210,6 @@ async fn beginning(mut response: reqwest::Response) -> String {
     String::from_utf8_lossy(&body).replace('\0', "\u{fffd}")
 }
 
-/// Checks an address as far as its text tells, given the networks that are allowed.
-pub(super) fn check(text: &str, allowed: &[IpNetwork]) -> Result<Url, Unsendable> {
-    let url = Url::parse(text).map_err(|_| Unsendable::Invalid)?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(Unsendable::Invalid);
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Unsendable::Credentials);
-    }
-    let ip = match url.host() {
-        Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
-        Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
-        Some(Host::Domain(_)) | None => None,
-    };
-    let is_allowed = |ip: IpAddr| allowed.iter().any(|network| network.contains(ip));
-    // No resolver is asked for an address that is written in digits.
-    if let Some(ip) = ip.filter(|ip| is_private(*ip) && !is_allowed(*ip)) {
-        return Err(Unsendable::Private(ip));
-    }
-    let may_be_plain = ip.map_or(!allowed.is_empty(), is_allowed);
-    if url.scheme() == "http" && !may_be_plain {
-        return Err(Unsendable::Plain);
-    }
-    Ok(url)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,32 +227,5 @@ mod tests {
         end.send(()).unwrap();
         assert_eq!(next.await.unwrap(), 7);
         assert_eq!(permits.available_permits(), 1);
-    }
-
-    #[test]
-    fn an_address_is_public_and_encrypted_unless_its_network_is_allowed() {
-        let allowed: [IpNetwork; 1] = ["10.0.0.0/8".parse().unwrap()];
-        let checked = |url: &str, allowed: &[IpNetwork]| check(url, allowed).map(|url| url.to_string());
-        let private = |ip: &str| Err(Unsendable::Private(ip.parse().unwrap()));
-        for (url, without, with) in [
-            ("https://crm.example/hooks?a=b", Ok(()), Ok(())),
-            ("http://crm.example/hooks", Err(Unsendable::Plain), Ok(())),
-            ("https://127.0.0.1/", private("127.0.0.1"), private("127.0.0.1")),
-            ("https://0x7f.1/", private("127.0.0.1"), private("127.0.0.1")),
-            ("https://2130706433/", private("127.0.0.1"), private("127.0.0.1")),
-            ("https://[::1]/", private("::1"), private("::1")),
-            ("https://[::ffff:169.254.169.254]/", private("::ffff:169.254.169.254"), private("::ffff:169.254.169.254")),
-            ("https://10.1.2.3/", private("10.1.2.3"), Ok(())),
-            ("http://10.1.2.3/", private("10.1.2.3"), Ok(())),
-            ("http://8.8.8.8/", Err(Unsendable::Plain), Err(Unsendable::Plain)),
-            ("https://8.8.8.8/", Ok(()), Ok(())),
-            ("ftp://crm.example/", Err(Unsendable::Invalid), Err(Unsendable::Invalid)),
-            ("file:///etc/passwd", Err(Unsendable::Invalid), Err(Unsendable::Invalid)),
-            ("crm.example", Err(Unsendable::Invalid), Err(Unsendable::Invalid)),
-            ("https://ann:pw@crm.example/", Err(Unsendable::Credentials), Err(Unsendable::Credentials)),
-        ] {
-            assert_eq!(checked(url, &[]).map(drop), without, "{url}");
-            assert_eq!(checked(url, &allowed).map(drop), with, "{url} where 10.0.0.0/8 is allowed");
-        }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::client::{Unsendable, check};
 use super::event_types::{self, EVENT_TYPES, is_pattern};
 use super::view::{DeliveryView, NewSecretView, SubscriptionView};
 use super::{native, sign};
 use crate::clock::{Clock, NoRandomBytes};
+use crate::config::{Unsendable, check_receiver};
 use crate::domain::IpNetwork;
 use crate::domain::{Span, hint};
 use crate::events::Origin;
@@ -95,7 +95,7 @@ impl Desk {
             return Err(Failed::Name(name));
         }
         let types = checked_types(types, format)?;
-        check(&url, &self.allow).map_err(|why| Failed::Url { url: url.clone(), why })?;
+        check_receiver(&url, &self.allow).map_err(|why| Failed::Url { url: url.clone(), why })?;
         if sub_account.is_some() && format == WebhookFormat::Volley {
             return Err(Failed::SubAccount);
         }

@@ -26,7 +26,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Unsendable, UnusableClient};
+pub use client::UnusableClient;
 pub use desk::{Created, Desk, Failed, Wanted};
 pub use event_types::{EVENT_TYPES, EventType};
 pub use sending::Outgoing;

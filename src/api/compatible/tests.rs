@@ -570,6 +570,66 @@ async fn a_clients_own_id_is_accepted_once_if_the_configuration_says_so() {
 }
 
 #[tokio::test]
+async fn a_key_of_one_lane_sends_under_the_subaccount_of_this_lane_alone() {
+    let bench = Bench::new().await;
+    let limited = |lane: &str, sub_accounts: Option<&[&str]>| {
+        let by = caller("limited", &[Scope::Read, Scope::Send], sub_accounts);
+        Arc::new(Caller { lanes: Some(vec![lane.to_owned()]), ..by.as_ref().clone() })
+    };
+    let send = async |by: &Arc<Caller>, sub_account: &str| {
+        let path = format!("/api/v1/subaccounts/{sub_account}/messages");
+        bench.send(Some(Arc::clone(by)), Request::post(path).body(Body::from(text("a").to_string())).unwrap()).await
+    };
+    for sub_accounts in [None, Some(&["acme", "other"][..])] {
+        let of_other = limited("other", sub_accounts);
+        assert_eq!(send(&of_other, "acme").await.error(), (400, 1_001), "{sub_accounts:?}");
+        let sent = send(&of_other, "other").await;
+        assert_eq!(sent.status, 200, "{}", sent.body);
+        // What it has sent is its own.
+        bench.clock.advance(Span::from_secs(1));
+        let umid = sent.body["umid"].as_str().unwrap();
+        let details = Request::get(format!("/api/v1/subaccounts/other/messages/{umid}")).body(Body::empty()).unwrap();
+        assert_eq!(bench.send(Some(of_other), details).await.status, 200);
+    }
+    // A key of both limits needs a lane of the subaccount that both permit.
+    assert_eq!(send(&limited("other", Some(&["acme"])), "other").await.error(), (400, 1_001));
+    assert_eq!(send(&limited("other", Some(&["acme"])), "acme").await.error(), (400, 1_001));
+}
+
+#[tokio::test]
+async fn a_callback_that_can_never_be_called_is_refused() {
+    let (private, allowed) = (Bench::new().await, Bench::of(config("[outgoing]\nallow = [\"10.0.0.0/8\"]")).await);
+    for (url, refused_at) in [
+        ("https://shop.example/dlr", [false, false]),
+        ("gopher://shop.example/dlr", [true, true]),
+        ("http://169.254.169.254/latest", [true, true]),
+        ("https://169.254.169.254/latest", [true, true]),
+        ("https://127.0.0.1/dlr", [true, true]),
+        ("https://[::1]/dlr", [true, true]),
+        ("https://2130706433/dlr", [true, true]),
+        ("https://localhost/dlr", [true, true]),
+        ("https://10.1.2.3/dlr", [true, false]),
+        ("http://10.1.2.3/dlr", [true, false]),
+        ("http://shop.example/dlr", [true, false]),
+        ("https://ann:secret@shop.example/dlr", [true, true]),
+        ("https://8.8.8.8/dlr", [false, false]),
+    ] {
+        let mut body = text("Hello");
+        body["dlrCallbackUrl"] = json!(url);
+        let sms = json!({ "destination": "+6591234567", "text": "Hello", "dlrCallbackUrl": url });
+        for (bench, refused) in [&private, &allowed].into_iter().zip(refused_at) {
+            for body in [&body, &sms] {
+                let answer = bench.post(MESSAGES, body).await;
+                match refused {
+                    true => assert_eq!(answer.error(), (400, 3_020), "{url}"),
+                    false => assert_eq!(answer.status, 200, "{url}: {}", answer.body),
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_line_user_without_a_number_is_reached_by_the_id() {
     let bench = Bench::new().await;
     let answer = bench.post(MESSAGES, &sample("002:3421")).await;

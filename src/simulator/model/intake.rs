@@ -223,6 +223,10 @@ impl Subaccount for Profile {
         true
     }
 
+    fn can_call(&self, _url: &str) -> bool {
+        true
+    }
+
     fn route(&self) -> Vec<NamedStep<'_>> {
         let step = |own: &RouteStep| NamedStep {
             fallback_after: own.fallback_after,

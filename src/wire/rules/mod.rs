@@ -35,6 +35,9 @@ pub trait Subaccount {
     /// Whether the subaccount has a sender with this `channelId` on the channel.
     fn has_sender(&self, channel: Channel, channel_id: &str) -> bool;
 
+    /// Whether receipts can be posted to an address.
+    fn can_call(&self, url: &str) -> bool;
+
     /// The steps of a request that names no channel. If there are none, the message is tried on WhatsApp alone, or on the
     /// one channel that carries its content and reaches its recipient.
     fn route(&self) -> Vec<NamedStep<'_>>;
@@ -113,7 +116,7 @@ pub fn check<'r>(
         Form::ChatApps | Form::Notification(_) => check_client_id(request)?,
     }
     match &message.form {
-        Form::Notification(notification) => notification::check(notification, request),
+        Form::Notification(notification) => notification::check(notification, request, subaccount),
         Form::ChatApps | Form::Sms(_) => check_message(request, subaccount, now),
     }
 }
@@ -146,13 +149,14 @@ fn check_message<'r>(
         Some(at) => Some(at.filter(|at| *at > now).ok_or(1_006)?),
         None => None,
     };
-    check_callback(request)?;
+    check_callback(request, subaccount)?;
     Ok(Accepted { to, content: AcceptedContent::Message { kind, content }, steps, scheduled, expiry })
 }
 
-/// Receipts can be posted only to an address of HTTP.
-fn check_callback(request: &SendRequest<'_>) -> Result<(), i64> {
-    let is_address = |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+/// Receipts can be posted only to an address of HTTP that the subaccount reaches.
+fn check_callback(request: &SendRequest<'_>, subaccount: &dyn Subaccount) -> Result<(), i64> {
+    let is_http = |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    let is_address = |text: &str| is_http(text) && subaccount.can_call(text);
     match request.dlr_callback_url.as_deref() {
         Some(text) if !is_address(text) => Err(3_020),
         _ => Ok(()),

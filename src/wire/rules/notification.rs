@@ -3,7 +3,7 @@
 use super::addressee::{Addressee, check_reach};
 use super::route::NamedStep;
 use super::sms;
-use super::{Accepted, AcceptedContent, Refusal, check_callback};
+use super::{Accepted, AcceptedContent, Refusal, Subaccount, check_callback};
 use crate::domain::Channel;
 use crate::wire::{NotificationContent, NotificationRequest, SendRequest};
 
@@ -14,12 +14,13 @@ const SHOWN_MAX: usize = 500;
 pub(super) fn check<'r>(
     notification: &'r NotificationRequest<'r>,
     request: &'r SendRequest<'r>,
+    subaccount: &'r dyn Subaccount,
 ) -> Result<Accepted<'r>, Refusal> {
     let user = notification.user.as_ref().ok_or(3_001)?;
     let to = Addressee::of(user)?;
     check_reach(user, Channel::LineNotification)?;
     check_texts(notification)?;
-    check_callback(request)?;
+    check_callback(request, subaccount)?;
     let sms = notification.sms_fallback.as_ref().and_then(|sms| sms.text.as_ref()).filter(|text| !text.is_empty());
     let channels = [Channel::LineNotification].into_iter().chain(sms.map(|_| Channel::Sms));
     Ok(Accepted {

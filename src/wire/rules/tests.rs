@@ -21,6 +21,10 @@ impl Subaccount for Acme {
         (channel, channel_id) == (Channel::Viber, "shop")
     }
 
+    fn can_call(&self, _url: &str) -> bool {
+        true
+    }
+
     fn route(&self) -> Vec<NamedStep<'_>> {
         self.route.iter().map(|channel| NamedStep::on(*channel)).collect()
     }
@@ -35,6 +39,10 @@ impl Subaccount for Whole {
     }
 
     fn has_sender(&self, _channel: Channel, _channel_id: &str) -> bool {
+        true
+    }
+
+    fn can_call(&self, _url: &str) -> bool {
         true
     }
 
