@@ -15,6 +15,7 @@ use super::plan_checks::{counts_from_its_launch, has_recipients, priced, too_soo
 use super::preview::PreviewRequest;
 use super::prices::{PriceError, PriceList};
 use super::recipients::{Gathering, Recipients, RecipientsError};
+use super::repeat::NoRecipientsToRepeat;
 use super::restored::HowToLaunch;
 use super::route;
 use super::route_templates::{PlanTemplates, catalogue_for};
@@ -25,7 +26,6 @@ use crate::audience::{DefaultCountry, OnProgress};
 use crate::catalogue::Catalogue;
 use crate::clock::{Chance, Clock, format_time};
 use crate::config::{Config, Problem};
-use crate::domain::text::{plural, shell};
 use crate::domain::{BatchId, BatchState, CampaignId, Plan, StepIndex, Timestamp, Zone, grouped};
 use crate::events::Origin;
 use crate::forecast::{Forecast, Shares};
@@ -60,18 +60,8 @@ pub enum LaunchError {
         format_time(*copied_at, None)
     )]
     Restored { copied_at: Timestamp },
-    #[error("{}", nobody_to_repeat(name, outcomes, *opted_out))]
-    NoRecipientsToRepeat { name: String, outcomes: String, opted_out: u64 },
-}
-
-/// Why a campaign cannot be repeated: none of its recipients has one of the outcomes and has not opted out.
-fn nobody_to_repeat(name: &str, outcomes: &str, opted_out: u64) -> String {
-    let with = if outcomes.is_empty() { String::new() } else { format!(" with the outcome {outcomes}") };
-    if opted_out > 0 {
-        let recipients = plural(opted_out, "recipient", "recipients");
-        return format!("\"{name}\" has no recipient{with} to send to: {recipients} opted out");
-    }
-    format!("\"{name}\" has no recipient{with}; see volley campaign report {}", shell(name))
+    #[error("{0}")]
+    NoRecipientsToRepeat(NoRecipientsToRepeat),
 }
 
 /// A campaign that is ready to launch.
@@ -164,6 +154,8 @@ pub struct Launched {
     pub excluded: u64,
     /// Rows of its sources whose recipients have opted out.
     pub opted_out: u64,
+    /// Recipients of the campaign that it retries whom another retry has reached.
+    pub reached_before: u64,
     /// Rows of its sources that its `where` does not select.
     pub not_selected: u64,
     /// Rejected rows whose number is also in an earlier source.

@@ -64,6 +64,7 @@ impl Launcher<'_> {
             rejected: recipients.rejected(),
             excluded,
             opted_out: recipients.opted_out,
+            reached_before: recipients.reached_before,
             not_selected: recipients.not_selected,
             across: recipients.across,
             starts_at,

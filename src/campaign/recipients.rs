@@ -141,6 +141,8 @@ pub struct Recipients {
     /// Rows whose number is in an earlier source. Each number is sent to once.
     pub across: u64,
     pub opted_out: u64,
+    /// Recipients of the campaign that it retries whom another retry has reached.
+    pub reached_before: u64,
     /// Rows that the campaign's `where` does not select.
     pub not_selected: u64,
     /// Those of them that an imported audience has as recipients.

@@ -1,14 +1,17 @@
 //! Repeats a campaign, for all of its recipients or for those with certain outcomes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::beginnings::Beginnings;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::plan_checks::counts_from_its_launch;
 use super::recipients::{PAGE, Part, Recipients};
+use super::retries::Retries;
 use super::second_operator::limit_below;
 use super::time::{PRESENT, Schedule, instant, roughly};
 use crate::config::{Problem, Sentence};
+use crate::domain::text::{plural, shell};
 use crate::domain::{Country, Loaded, MessageKey, Msisdn, Outcome, Plan, Present, SkipReason, State, StepIndex};
 use crate::optout::OptOuts;
 use crate::report::as_counted;
@@ -25,6 +28,8 @@ pub struct Repeat {
     pub outcomes: Option<BTreeSet<Outcome>>,
     /// Only the recipient of the message with this number; `None` for all of them.
     pub only: Option<u32>,
+    /// Whether a retry also goes to recipients whom another retry of the same campaign has reached.
+    pub include_reached: bool,
     /// Whether it waits for an operator to start it.
     pub is_draft: bool,
     /// Whether an operator confirms it, although it may have been launched before a restore.
@@ -43,6 +48,41 @@ impl Repeat {
     }
 }
 
+/// Why a campaign cannot be repeated: none of its recipients is left to send to.
+#[derive(Debug)]
+pub struct NoRecipientsToRepeat {
+    name: String,
+    outcomes: String,
+    opted_out: u64,
+    reached_before: u64,
+}
+
+impl NoRecipientsToRepeat {
+    fn of(batch: &Batch, again: &Repeat, recipients: &Recipients) -> Self {
+        let outcomes: Vec<String> = again.outcomes.iter().flatten().map(ToString::to_string).collect();
+        let Recipients { opted_out, reached_before, .. } = *recipients;
+        Self { name: batch.display_name(), outcomes: outcomes.join(" or "), opted_out, reached_before }
+    }
+}
+
+impl fmt::Display for NoRecipientsToRepeat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, outcomes, opted_out, reached_before } = self;
+        let with = if outcomes.is_empty() { String::new() } else { format!(" with the outcome {outcomes}") };
+        let recipients = |number: u64| plural(number, "recipient", "recipients");
+        let reached = (*reached_before > 0).then(|| {
+            let reached = plural(*reached_before, "recipient was reached", "recipients were reached");
+            format!("{reached} by an earlier retry (`include_reached` sends to them too)")
+        });
+        let opted_out = (*opted_out > 0).then(|| format!("{} opted out", recipients(*opted_out)));
+        let why: Vec<String> = reached.into_iter().chain(opted_out).collect();
+        match why.is_empty() {
+            true => write!(f, "\"{name}\" has no recipient{with}; see volley campaign report {}", shell(name)),
+            false => write!(f, "\"{name}\" has no recipient{with} to send to: {}", why.join(", ")),
+        }
+    }
+}
+
 impl Launcher<'_> {
     /// Launches a campaign again, with the same frozen steps, for all or some of its recipients. The repetition is a
     /// separate campaign, which names the first as its origin.
@@ -56,14 +96,17 @@ impl Launcher<'_> {
         plan.at = schedule.at;
         plan.end = None;
         plan.on_missed = None;
-        plan.is_again = true;
+        (plan.is_again, plan.is_retry) = (true, again.outcomes.is_some());
         plan.steps.iter_mut().for_each(|step| step.hours.since = None);
-        let recipients = self.people_of(batch, again).await;
+        let recipients = self.recipients_of(batch, again).await;
         if self.store.batch(batch.id).await?.is_none_or(|batch| batch.purged_at.is_some()) {
             // The purge may have begun during the look-up, so some recipients may have been missing already.
             return Err(LaunchError::Purged);
         }
         let recipients = recipients?;
+        if recipients.recipients == 0 {
+            return Err(LaunchError::NoRecipientsToRepeat(NoRecipientsToRepeat::of(batch, again, &recipients)));
+        }
         let is_draft = again.is_draft || limit_below(self.config, recipients.recipients).is_some();
         if let Some(problem) = counts_from_its_launch(&plan).filter(|_| is_draft) {
             return Err(LaunchError::Problems(vec![problem]));
@@ -87,10 +130,14 @@ impl Launcher<'_> {
         if problems.is_empty() { Ok(()) } else { Err(LaunchError::Problems(problems)) }
     }
 
-    async fn people_of(&self, batch: &Batch, again: &Repeat) -> Result<Recipients, LaunchError> {
+    pub(super) async fn recipients_of(&self, batch: &Batch, again: &Repeat) -> Result<Recipients, LaunchError> {
+        let retries = match again.outcomes {
+            Some(_) if !again.include_reached => self.retries_beside(batch).await?,
+            Some(_) | None => Retries::default(),
+        };
         let (mut parts, mut countries, mut chosen, mut base) = (Vec::new(), BTreeMap::<Country, u64>::new(), 0, 0);
         // As at every launch, recipients that have opted out get no message, and are counted.
-        let (opt_outs, mut opted_out) = (OptOuts::load(self.store).await?, 0);
+        let (opt_outs, mut opted_out, mut reached_before) = (OptOuts::load(self.store).await?, 0, 0);
         for part in self.store.parts_of(batch.id).await? {
             let mut left_out = Vec::new();
             let mut from = 0;
@@ -110,11 +157,14 @@ impl Launcher<'_> {
                         && again.is_for(batch, &message.present)
                 };
                 let mut messages = messages.iter().filter(is_for).peekable();
+                let reached = self.reached_by(&retries, base + from, base + until).await?;
                 for (n, recipient) in (from..).zip(self.store.recipients(part.id, from, until - from).await?) {
                     let message = messages.next_if(|message| message.key.n == base + n);
+                    let was_reached = message.is_some_and(|message| reached.contains(&message.key.n));
                     let has_opted_out = message.is_some_and(|message| opt_outs.contains(message.msisdn));
-                    opted_out += u64::from(has_opted_out);
-                    if message.is_some() && !has_opted_out {
+                    reached_before += u64::from(was_reached);
+                    opted_out += u64::from(has_opted_out && !was_reached);
+                    if message.is_some() && !has_opted_out && !was_reached {
                         *countries.entry(recipient.country).or_default() += 1;
                         chosen += 1;
                     } else {
@@ -126,12 +176,11 @@ impl Launcher<'_> {
             base += part.recipients;
             parts.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
         }
-        if chosen == 0 {
-            let outcomes: Vec<String> = again.outcomes.iter().flatten().map(ToString::to_string).collect();
-            let (name, outcomes) = (batch.display_name(), outcomes.join(" or "));
-            return Err(LaunchError::NoRecipientsToRepeat { name, outcomes, opted_out });
-        }
-        Ok(Recipients { opted_out, ..Recipients::of_parts(batch.audience.clone(), parts, countries, chosen) })
+        Ok(Recipients {
+            opted_out,
+            reached_before,
+            ..Recipients::of_parts(batch.audience.clone(), parts, countries, chosen)
+        })
     }
 
     async fn name_of(&self, batch: &Batch, again: &Repeat) -> Result<String, LaunchError> {

@@ -68,6 +68,7 @@ pub fn plan(
         over: schedule.over,
         time_zone: draft.time_zone.and_then(TimeZone::zone),
         is_again: false,
+        is_retry: false,
         unselected: 0,
         is_test: false,
         confirms_opt_out: false,

@@ -240,6 +240,9 @@ pub struct Plan {
     /// recipients of its files that got nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_again: bool,
+    /// Whether it sends an earlier campaign again to those of its recipients that have certain outcomes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_retry: bool,
     /// Recipients of its imported audiences whom its filter did not select.
     #[serde(default, skip_serializing_if = "is_none")]
     pub unselected: u64,
@@ -290,6 +293,7 @@ impl Plan {
             over: None,
             time_zone: None,
             is_again: false,
+            is_retry: false,
             unselected: 0,
             is_test: false,
             confirms_opt_out: false,

@@ -45,6 +45,9 @@ pub struct AgainPage {
     /// The only recipient; `None` if all with some outcomes are sent to.
     pub only: Option<AgainRecipient>,
     pub outcomes: Vec<AgainOutcome>,
+    /// The recipients among them whom an earlier retry has reached, and whether they are sent to.
+    pub reached_before: u64,
+    pub include_reached: bool,
     /// Who is not sent to, with the reason, one sentence each.
     pub left_out: Vec<String>,
     /// The steps: number, channel and lanes.

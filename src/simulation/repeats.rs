@@ -27,7 +27,7 @@ async fn a_repeat_goes_only_to_recipients_with_the_chosen_outcomes() {
     world.send().await;
     let tried = Repeat { outcomes: Some([Outcome::Undelivered, Outcome::Expired].into()), ..Repeat::default() };
     assert!(
-        matches!(world.repeat(&first, &tried).await, Err(LaunchError::NoRecipientsToRepeat { .. })),
+        matches!(world.repeat(&first, &tried).await, Err(LaunchError::NoRecipientsToRepeat(_))),
         "their second step is pending"
     );
     world.receipt_of_step(&first, &[0, 2], 1, "undelivered").await;
@@ -71,4 +71,74 @@ async fn a_repeat_with_a_later_start_drops_the_former_end() {
     for wrong in ["2027-01-15T07:00Z", "tomorrow"] {
         assert!(matches!(world.repeat(&first, &again(wrong)).await, Err(LaunchError::Problems(_))), "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn a_retry_leaves_out_recipients_whom_another_retry_has_reached() {
+    let mut world = World::begin().await;
+    let first = world.launch(6, "name = \"promo\"").await;
+    world.send().await;
+    for n in 0..6 {
+        world.receipt(&first, n, "undelivered").await;
+    }
+    world.send().await;
+    world.receipt_of_step(&first, &[0, 1, 2, 3, 4, 5], 1, "undelivered").await;
+    let undelivered = Repeat { outcomes: Some([Outcome::Undelivered].into()), ..Repeat::default() };
+
+    // The first retry reaches three, and its own retry one more.
+    let second = world.repeat(&first, &undelivered).await.unwrap();
+    assert_eq!((second.messages, second.reached_before), (6, 0));
+    world.send().await;
+    for n in 0..6 {
+        world.receipt(&second, n, if n < 3 { "delivered" } else { "undelivered" }).await;
+    }
+    world.send().await;
+    world.receipt_of_step(&second, &[3, 4, 5], 1, "undelivered").await;
+    let third = world.repeat(&second, &undelivered).await.unwrap();
+    assert_eq!((third.messages, third.reached_before), (3, 0));
+    world.send().await;
+    world.receipt(&third, 3, "delivered").await;
+
+    // Each later retry of the family leaves them out, and counts them.
+    let fourth = world.repeat(&first, &undelivered).await.unwrap();
+    assert_eq!((fourth.messages, fourth.reached_before), (2, 4));
+    let all: Vec<Msisdn> = world.whom(&first).await.into_iter().collect();
+    assert_eq!(world.whom(&fourth).await, all[4..].iter().copied().collect());
+    let fifth = world.repeat(&second, &undelivered).await.unwrap();
+    assert_eq!((fifth.messages, fifth.reached_before), (2, 1));
+    let whole = Repeat { include_reached: true, ..undelivered.clone() };
+    let sixth = world.repeat(&first, &whole).await.unwrap();
+    assert_eq!((sixth.messages, sixth.reached_before), (6, 0));
+
+    // A clone is a first campaign of its own: what others have reached does not matter to its retries.
+    let clone = world.repeat(&first, &Repeat::default()).await.unwrap();
+    world.send().await;
+    for n in 0..6 {
+        world.receipt(&clone, n, "undelivered").await;
+    }
+    world.send().await;
+    world.receipt_of_step(&clone, &[0, 1, 2, 3, 4, 5], 1, "undelivered").await;
+    let of_clone = world.repeat(&clone, &undelivered).await.unwrap();
+    assert_eq!((of_clone.messages, of_clone.reached_before), (6, 0));
+}
+
+#[tokio::test]
+async fn a_retry_of_only_reached_recipients_says_so_and_launches_nothing() {
+    let mut world = World::begin().await;
+    let first = world.launch(2, "name = \"promo\"").await;
+    world.send().await;
+    for n in 0..2 {
+        world.receipt(&first, n, "undelivered").await;
+    }
+    world.send().await;
+    world.receipt_of_step(&first, &[0, 1], 1, "undelivered").await;
+    let undelivered = Repeat { outcomes: Some([Outcome::Undelivered].into()), ..Repeat::default() };
+    let second = world.repeat(&first, &undelivered).await.unwrap();
+    world.send().await;
+    for n in 0..2 {
+        world.receipt(&second, n, "delivered").await;
+    }
+    let error = world.repeat(&first, &undelivered).await.unwrap_err().to_string();
+    assert!(error.contains("2 recipients were reached by an earlier retry"), "{error}");
+    assert!(error.contains("include_reached"), "{error}");
 }

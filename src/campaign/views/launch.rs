@@ -16,6 +16,8 @@ pub struct LaunchView<'a> {
     pub messages: u32,
     pub rejected_rows: u64,
     pub opted_out: u64,
+    /// Recipients whom an earlier retry has reached: a retry leaves them out.
+    pub reached_before: u64,
     pub not_selected: u64,
     pub duplicates_across: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,6 +37,7 @@ impl<'a> LaunchView<'a> {
             messages: launched.messages,
             rejected_rows: launched.rejected,
             opted_out: launched.opted_out,
+            reached_before: launched.reached_before,
             not_selected: launched.not_selected,
             duplicates_across: launched.across,
             starts_at: launched.starts_at.map(|at| at.rfc3339()),

@@ -247,6 +247,10 @@ pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
     if launched.opted_out > 0 {
         rejects.push_str(&format!(", {} opted out", plural(launched.opted_out, "recipient", "recipients")));
     }
+    if launched.reached_before > 0 {
+        let reached = plural(launched.reached_before, "recipient", "recipients");
+        rejects.push_str(&format!(", {reached} reached by an earlier retry left out"));
+    }
     if launched.not_selected > 0 {
         rejects.push_str(&format!(", {} not selected", plural(launched.not_selected, "row", "rows")));
     }

@@ -44,11 +44,15 @@ pub(in crate::cli) struct Retry {
     /// skipped, reached.
     #[arg(long = "outcome", value_name = "OUTCOME", value_delimiter = ',', required = true)]
     outcomes: Vec<Outcome>,
+    /// Also send to recipients whom an earlier retry of the campaign has reached. Without it, they are left out.
+    #[arg(long)]
+    include_reached: bool,
 }
 
 /// Sends to the recipients with the given outcomes.
 pub(super) async fn retry(context: &CommandContext, retry: Retry) -> anyhow::Result<Exit> {
-    run(context, retry.args, Some(retry.outcomes.into_iter().collect())).await
+    let chosen = (Some(retry.outcomes.into_iter().collect()), retry.include_reached);
+    run(context, retry.args, chosen).await
 }
 
 /// What operators should know about sending again to the recipients with these outcomes.
@@ -67,10 +71,14 @@ fn notes_on(outcomes: &BTreeSet<Outcome>) -> impl Iterator<Item = &'static str> 
 
 /// Sends to all recipients.
 pub(super) async fn clone(context: &CommandContext, args: Args) -> anyhow::Result<Exit> {
-    run(context, args, None).await
+    run(context, args, (None, false)).await
 }
 
-async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Outcome>>) -> anyhow::Result<Exit> {
+async fn run(
+    context: &CommandContext,
+    args: Args,
+    (outcomes, include_reached): (Option<BTreeSet<Outcome>>, bool),
+) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let context = &context.with_overrides(store.as_ref()).await?;
@@ -80,7 +88,7 @@ async fn run(context: &CommandContext, args: Args, outcomes: Option<BTreeSet<Out
         warn(media::look_again(context, store.as_ref(), before).await?.iter());
     }
     let (name, at, is_draft, confirms_restored) = (args.name, args.at, args.draft, args.confirm_restored);
-    let again = Repeat { name, at, outcomes, only: None, is_draft, confirms_restored };
+    let again = Repeat { name, at, outcomes, only: None, include_reached, is_draft, confirms_restored };
     let launched = launcher.repeat(&batch, &again).await.map_err(|error| match error {
         LaunchError::Problems(problems) if problems.iter().all(|problem| problem.key == "at") => {
             WrongOptions { undone: "", problems }.into()

@@ -176,6 +176,13 @@ impl ResultTexts {
         format!("At most {recipients}, without those who have opted out.")
     }
 
+    pub fn include_reached(&self, recipients: impl Plain<u64>) -> String {
+        let recipients = plural(recipients.plain(), "recipient", "recipients");
+        format!(
+            "Also send to {recipients} whom an earlier retry has reached. They would get the message a second time."
+        )
+    }
+
     pub fn reached_left_out(&self, recipients: i64) -> String {
         let recipients = plural(recipients, "recipient was reached", "recipients were reached");
         format!("{recipients}, and would get the message a second time. To send to everyone, use the campaign again.")

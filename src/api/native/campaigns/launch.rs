@@ -112,6 +112,9 @@ pub(in crate::api::native) struct RetryBody {
     /// Only recipients with these outcomes.
     #[schema(min_items = 1)]
     outcomes: BTreeSet<Outcome>,
+    /// Also send to recipients whom an earlier retry of the campaign has reached. Without it, they are left out.
+    #[serde(default)]
+    include_reached: bool,
     /// The new name; by default the old name with a number.
     #[serde(default)]
     name: Option<String>,
@@ -144,7 +147,7 @@ pub(in crate::api::native) async fn clone(
     OptionalJson(body): OptionalJson<CloneBody>,
 ) -> Answer<Response> {
     let CloneBody { name: other, at, draft: is_draft, confirm_restored: confirms_restored } = body;
-    let again = Repeat { name: other, at, outcomes: None, only: None, is_draft, confirms_restored };
+    let again = Repeat { name: other, at, is_draft, confirms_restored, ..Repeat::default() };
     repeat(&shared, &call, &name, again).await
 }
 
@@ -161,8 +164,9 @@ pub(in crate::api::native) async fn retry(
     if body.outcomes.is_empty() {
         return Err(Problem::new(Kind::Invalid, "name at least one outcome").at("/outcomes"));
     }
-    let RetryBody { outcomes, name: other, at, draft: is_draft, confirm_restored: confirms_restored } = body;
-    let again = Repeat { name: other, at, outcomes: Some(outcomes), only: None, is_draft, confirms_restored };
+    let RetryBody { outcomes, include_reached, name: other, at, draft: is_draft, confirm_restored } = body;
+    let (outcomes, confirms_restored) = (Some(outcomes), confirm_restored);
+    let again = Repeat { name: other, at, outcomes, include_reached, is_draft, confirms_restored, ..Repeat::default() };
     repeat(&shared, &call, &name, again).await
 }
 

@@ -54,6 +54,8 @@ struct Chosen {
     outcomes: BTreeSet<Outcome>,
     /// The message to the only recipient.
     only: Option<Loaded>,
+    /// Whether those are sent to whom an earlier retry has reached.
+    include_reached: bool,
     /// `None` for a name that is free.
     name: Option<String>,
 }
@@ -61,13 +63,21 @@ struct Chosen {
 impl Chosen {
     async fn of(shared: &Shared, batch: &Batch, form: &Form) -> Answer<Self> {
         let name = Some(form.get("name").unwrap_or_default().to_owned());
+        let include_reached = form.get("include_reached").is_some();
         if let Some(message) = form.entered("message") {
-            return Ok(Self { name, ..Self::only(shared, batch, message).await? });
+            return Ok(Self { name, include_reached, ..Self::only(shared, batch, message).await? });
         }
         let is_chosen = |outcome: &Outcome| form.get(&format!("outcome-{outcome}")).is_some();
         // A page never offers those who were reached.
         let outcomes = Outcome::ALL.iter().copied().filter(|outcome| *outcome != Outcome::Reached);
-        Ok(Self { outcomes: outcomes.filter(is_chosen).collect(), only: None, name })
+        Ok(Self { outcomes: outcomes.filter(is_chosen).collect(), only: None, include_reached, name })
+    }
+
+    /// What is launched, but for its name.
+    fn repeat(&self) -> Repeat {
+        let only = self.only.as_ref().map(|message| message.key.n);
+        let include_reached = self.include_reached;
+        Repeat { outcomes: Some(self.outcomes.clone()), only, include_reached, ..Repeat::default() }
     }
 
     /// The recipient of one message, if the message has an outcome but `reached`.
@@ -82,7 +92,7 @@ impl Chosen {
         let message = message.ok_or_else(unknown)?;
         match as_counted(batch, &message.present).outcome() {
             Some(outcome) if outcome != Outcome::Reached => {
-                Ok(Self { outcomes: [outcome].into(), only: Some(message), name: None })
+                Ok(Self { outcomes: [outcome].into(), only: Some(message), include_reached: false, name: None })
             }
             _ => {
                 let sentence = "the recipient was reached, or may still be; nothing can be sent again";
@@ -113,18 +123,27 @@ pub(super) async fn ask(
     let batch = repeatable(&shared, &call, &campaign).await?;
     if let Some(message) = &query.message {
         let chosen = Chosen::only(&shared, &batch, message).await?;
-        return page(&shown(&shared, &session, &batch, chosen).await?);
+        return page(&shown(&shared, (&session, &call), &batch, chosen).await?);
     }
     let outcomes = match query.outcome {
         Some(outcome) => [outcome].into(),
         // They may have the message: to send it to them twice is a choice.
         None => Outcome::ALL.iter().copied().filter(|it| !matches!(it, Outcome::Silent | Outcome::Unknown)).collect(),
     };
-    page(&shown(&shared, &session, &batch, Chosen { outcomes, only: None, name: None }).await?)
+    page(
+        &shown(&shared, (&session, &call), &batch, Chosen { outcomes, only: None, include_reached: false, name: None })
+            .await?,
+    )
 }
 
 /// The page with what is chosen.
-async fn shown(shared: &Shared, session: &Session, batch: &Batch, chosen: Chosen) -> Answer<AgainPage> {
+async fn shown(
+    shared: &Shared,
+    (session, call): (&Session, &Call),
+    batch: &Batch,
+    chosen: Chosen,
+) -> Answer<AgainPage> {
+    let reached_before = launcher(shared, &shared.config, call).reached_before(batch, &chosen.repeat()).await?;
     let plan = shared.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
     let report = Report::read(shared.store.as_ref(), batch).await?;
     let name = match chosen.name {
@@ -161,6 +180,8 @@ async fn shown(shared: &Shared, session: &Session, batch: &Batch, chosen: Chosen
             outcome: *outcome,
         }),
         outcomes: outcomes.filter(|row| row.recipients > 0).collect(),
+        reached_before,
+        include_reached: chosen.include_reached,
         left_out: left_out.into_iter().filter(|(number, _)| *number > 0).map(|(_, sentence)| sentence).collect(),
         steps: steps.collect(),
         differences: differences(&plan),
@@ -210,10 +231,10 @@ pub(super) async fn repeat(
         Some("launch") => false,
         Some("draft") => true,
         // The Enter key in the field of the name.
-        _ => return page(&shown(&shared, &session, &batch, chosen).await?),
+        _ => return page(&shown(&shared, (&session, &call), &batch, chosen).await?),
     };
-    let (outcomes, only) = (chosen.outcomes.clone(), chosen.only.as_ref().map(|message| message.key.n));
-    let mut again = shown(&shared, &session, &batch, chosen).await?;
+    let repeat = chosen.repeat();
+    let mut again = shown(&shared, (&session, &call), &batch, chosen).await?;
     let name = match object_name(&again.name) {
         Ok(name) => name,
         Err(problem) => {
@@ -221,13 +242,13 @@ pub(super) async fn repeat(
             return page(&again);
         }
     };
-    if outcomes.is_empty() {
+    if repeat.outcomes.as_ref().is_none_or(BTreeSet::is_empty) {
         again.problems.push(own.choose_an_outcome.to_owned());
         return page(&again);
     }
     let config = current(&shared).await?;
     let confirms_restored = form.confirms_restored();
-    let repeat = Repeat { name: Some(name), at: None, outcomes: Some(outcomes), only, is_draft, confirms_restored };
+    let repeat = Repeat { name: Some(name), is_draft, confirms_restored, ..repeat };
     match launcher(&shared, &config, &call).repeat(&batch, &repeat).await {
         Ok(launched) => {
             let done = match launched.state {
