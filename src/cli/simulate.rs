@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Exit;
 use super::interrupt::Interrupts;
 use super::out;
-use crate::clock::{Chance, RealClock};
+use crate::clock::{Chance, Clock, RealClock};
 use crate::simulator::{self, Journal, Model, Profile, SimulatorOptions, WebhookTarget};
 
 #[derive(Debug, clap::Args)]
@@ -105,14 +105,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let address = format!("http://{}", listener.local_addr()?);
     let mut interrupts = Interrupts::listen();
     let stop = CancellationToken::new();
-    let model = Model::new(profile, seed).with_key(args.api_key);
-    let serving = simulator::serve(
-        listener,
-        model,
-        SimulatorOptions { webhook, journal },
-        Arc::new(RealClock::new()),
-        stop.clone(),
-    );
+    let clock = Arc::new(RealClock::new());
+    let model = Model::new(profile, seed, clock.now()).with_key(args.api_key);
+    let serving = simulator::serve(listener, model, SimulatorOptions { webhook, journal }, clock, stop.clone());
     if args.json {
         out::json(&Listening { listen: address, seed, pid: std::process::id() })?;
     } else {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::small::{DetailsAnswer, World, key_of, numbers};
+use super::world::START;
 use crate::campaign::Launched;
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{BatchState, Channel, MessageKey, Outcome, Span, State, StepIndex};
@@ -318,7 +319,7 @@ async fn an_hour_of_downtime_causes_no_fallback_after_delivery() {
         delivered: 0.6,
         ..viber.clone()
     };
-    let mut world = World::beside(Some(Model::new(profile, 11))).await;
+    let mut world = World::beside(Some(Model::new(profile, 11, START))).await;
     let launched = world.launch(60, "").await;
     world.send().await;
     world.down_for(Span::from_secs(3_600)).await;

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::small::{World, key_of, numbers};
+use super::world::START;
 use crate::campaign::Launched;
 use crate::clock::Clock;
 use crate::domain::{Channel, MessageKey, Span, Timestamp};
@@ -57,7 +58,7 @@ impl Parted {
     }
 
     pub(super) fn practice(seed: u64) -> Model {
-        Model::new(Profile::from_toml(PROFILE).unwrap(), seed)
+        Model::new(Profile::from_toml(PROFILE).unwrap(), seed, START)
     }
 
     /// Cuts or mends the way of webhooks to the server.

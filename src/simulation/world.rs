@@ -67,7 +67,7 @@ impl World {
         let chance = Arc::new(Chance::seeded(dice.u64(..)));
         let config = Arc::new(scene.config);
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as _).await.unwrap();
-        let model = Model::new(scene.profile, dice.u64(..)).with_key(Some("test".to_owned()));
+        let model = Model::new(scene.profile, dice.u64(..), START).with_key(Some("test".to_owned()));
         let connections = config.lanes.iter().map(|lane| lane.provider.connections.get());
         let net = Arc::new(Net::new(model, Arc::clone(&clock), dice.u64(..), connections));
         let lanes = config.lanes.iter().map(|lane| (lane.name.clone(), lane.channel)).collect();

@@ -34,7 +34,10 @@ const WHATSAPP: &str = "[[step]]\nchannel = \"WhatsApp\"\n[step.template]\nname 
 struct Site {
     folder: TempDir,
     provider: String,
-    _simulator: Process,
+    /// `None` while it restarts.
+    simulator: Option<Process>,
+    /// How it was started.
+    simulate: Vec<String>,
     server: Option<Process>,
 }
 
@@ -51,7 +54,7 @@ impl Site {
         let url = format!("http://{server}/webhooks/8x8");
         let hook = ["--webhook", &url, "--webhook-authorization", "Bearer hook"];
         let simulate = ["simulate", "--json", "--listen", "127.0.0.1:0", "--seed", "7", "--profile", "profile.toml"];
-        let arguments = [&simulate[..], if webhook { &hook } else { &[] }].concat();
+        let mut arguments = [&simulate[..], if webhook { &hook } else { &[] }].concat();
         let mut simulator = Process::start(folder.path(), &arguments);
         let provider = simulator.first_line().await["listen"].as_str().unwrap().to_owned();
         let config = format!(
@@ -61,7 +64,21 @@ impl Site {
         );
         fs::write(folder.path().join("volley.toml"), config).unwrap();
         volley::provider::install_tls();
-        Self { folder, provider, _simulator: simulator, server: None }
+        let address = provider.trim_start_matches("http://");
+        arguments.iter_mut().filter(|argument| **argument == "127.0.0.1:0").for_each(|listen| *listen = address);
+        let simulate = arguments.into_iter().map(str::to_owned).collect();
+        Self { folder, provider, simulator: Some(simulator), simulate, server: None }
+    }
+
+    /// Stops the practice provider, and starts it again with the same line.
+    async fn restart_simulator(&mut self) {
+        let former = self.simulator.take().unwrap();
+        former.interrupt();
+        former.ended().await;
+        let arguments: Vec<&str> = self.simulate.iter().map(String::as_str).collect();
+        let mut simulator = Process::start(self.folder.path(), &arguments);
+        simulator.first_line().await;
+        self.simulator = Some(simulator);
     }
 
     async fn serve(&mut self) {
@@ -87,8 +104,12 @@ impl Site {
     }
 
     async fn until_reached(&self, recipients: u32) {
+        self.until_reached_by("promo", recipients).await;
+    }
+
+    async fn until_reached_by(&self, campaign: &str, recipients: u32) {
         until("every recipient is reached", PATIENCE, || async {
-            let report = self.json(&["campaign", "report", "promo", "--json"]).await;
+            let report = self.json(&["campaign", "report", campaign, "--json"]).await;
             if report["steps"][0]["reached"] == recipients { Ok(()) } else { Err(report) }
         })
         .await;
@@ -134,6 +155,21 @@ async fn an_event_by_hand_holds_a_template_and_another_releases_it() {
     site.until_reached(3).await;
     let events = site.volley(&["events"]).await;
     assert!(!events.contains("account \"acme-1\""), "it is the account of the lane: {events}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_practice_run_with_the_same_seed_keeps_every_audit_proven() {
+    let mut site = Site::new("[[lane]]\nname = \"sms\"\nchannel = \"SMS\"\n", "", true).await;
+    site.serve().await;
+    site.launch(20, SMS).await;
+    site.until_reached(20).await;
+    site.restart_simulator().await;
+    site.volley(&["campaign", "clone", "promo", "--name", "again", "--json"]).await;
+    site.until_reached_by("again", 20).await;
+    for campaign in ["promo", "again"] {
+        let audit = site.json(&["audit", campaign, "--json"]).await;
+        assert_eq!(audit["proven"], true, "{campaign}: {audit}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

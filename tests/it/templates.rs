@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use volley::clock::RealClock;
+use volley::clock::{Clock, RealClock};
 use volley::simulator::{self, Model, Profile, SimulatorOptions};
 
 use crate::cli::{Ran, run};
@@ -43,8 +43,9 @@ async fn site() -> (tempfile::TempDir, String, CancellationToken) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let stop = CancellationToken::new();
-    let (model, options) = (Model::new(Profile::perfect(), 1), SimulatorOptions::default());
-    tokio::spawn(simulator::serve(listener, model, options, Arc::new(RealClock::new()), stop.clone()));
+    let clock = Arc::new(RealClock::new());
+    let (model, options) = (Model::new(Profile::perfect(), 1, clock.now()), SimulatorOptions::default());
+    tokio::spawn(simulator::serve(listener, model, options, clock, stop.clone()));
     let folder = tempfile::tempdir().unwrap();
     let config = format!(
         "[provider]\nbase_url = \"{url}\"\nsub_account = \"acme\"\naccount_id = \"acme-1\"\napi_key = \"k\"\n[[lane]]\nname = \

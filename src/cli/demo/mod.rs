@@ -167,9 +167,9 @@ impl Provider {
             setup.provider_listener.lock().await.take().context("the practice provider has started already")?;
         let address = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
-        let mut model =
-            simulator::Model::new(setup::profile(setup.recipients_reply), seed).with_key(Some(setup.api_key.clone()));
-        templates::create(&mut model, &setup.api_key, setup.context.now())?;
+        let (profile, now) = (setup::profile(setup.recipients_reply), setup.context.now());
+        let mut model = simulator::Model::new(profile, seed, now).with_key(Some(setup.api_key.clone()));
+        templates::create(&mut model, &setup.api_key, now)?;
         let options = simulator::SimulatorOptions { webhook: Some(setup.webhook()), journal: None };
         let clock = Arc::clone(&setup.context.clock);
         let task = tokio::spawn(simulator::serve(listener, model, options, clock, stop.clone()));

@@ -60,7 +60,7 @@ impl Model {
     }
 
     pub(super) fn random_id(&self) -> Uuid {
-        let bits = (u128::from(self.chance.bits()) << 64) | u128::from(self.chance.bits());
+        let bits = (u128::from(self.ids.bits()) << 64) | u128::from(self.ids.bits());
         uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
     }
 }

@@ -135,7 +135,7 @@ mod tests {
             let answers = &mut delivery.answers;
             (answers.share, answers.stops, answers.buttons) = (1.0, 0.0, 1.0);
         }
-        Model::new(profile, 7)
+        Model::new(profile, 7, START)
     }
 
     #[track_caller]

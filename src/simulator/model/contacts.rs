@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_contact_joins_the_group_once_and_another_group_is_unknown() {
-        let mut model = Model::new(Profile::perfect(), 1);
+        let mut model = Model::new(Profile::perfect(), 1, Timestamp::default());
         let mut post = |body: &str| {
             let call = Call {
                 method: Method::Post,
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn groups_are_searched_by_a_part_of_their_name() {
-        let mut model = Model::new(Profile::perfect(), 1);
+        let mut model = Model::new(Profile::perfect(), 1, Timestamp::default());
         let mut found = |query: &str| {
             let path = format!("/api/v1/accounts/Acme/groups{query}");
             let call = Call { method: Method::Get, path: &path, authorization: None, body: b"" };

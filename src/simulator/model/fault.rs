@@ -7,13 +7,13 @@ use crate::wire::ErrorAnswer;
 impl Model {
     /// Returns the faults that are on at a time.
     pub(super) fn faults_now(&self, now: Timestamp) -> &Faults {
-        let since = self.started.map_or(Span::ZERO, |started| now.since(started));
+        let since = self.first_request.map_or(Span::ZERO, |first| now.since(first));
         let window = self.profile.windows.iter().find(|window| window.from <= since && since < window.until);
         window.map_or(&self.faults, |window| &window.faults)
     }
 
     fn throw(&self, share: f64) -> bool {
-        // Without a share nothing is drawn, so switching faults on changes no id that was drawn without them.
+        // Without a share nothing is drawn, so a fault that is off changes no throw for another.
         share > 0.0 && self.chance.fraction() < share
     }
 

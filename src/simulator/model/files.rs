@@ -206,7 +206,7 @@ impl Model {
         uploaded: &Uploaded<'_>,
         now: Timestamp,
     ) -> (DelayedReply, Option<String>) {
-        self.started.get_or_insert(now);
+        self.first_request.get_or_insert(now);
         let faults = self.faults_now(now).clone();
         if let Some(refusal) = self.key_refusal(authorization, &faults, now) {
             return (refusal.into(), None);

@@ -61,10 +61,12 @@ pub struct Model {
     faults: Faults,
     api_key: Option<String>,
     seed: u64,
-    /// Dice for faults of requests and for ids. Results of messages have dice of their own, by recipient and channel.
+    /// Dice for faults of requests. Results of messages have dice of their own, by recipient and channel.
     chance: Chance,
+    /// Dice for ids of everything but messages.
+    ids: Chance,
     umids: Umids,
-    started: Option<Timestamp>,
+    first_request: Option<Timestamp>,
     records: Vec<Record>,
     /// The latest message to a recipient; each record names the one before it.
     latest: HashMap<RecipientKey, u32>,
@@ -132,18 +134,19 @@ pub struct Call<'a> {
 }
 
 impl Model {
-    /// Creates a model. Check a profile that was not read from text with [`Profile::check`] first.
-    pub fn new(profile: Profile, seed: u64) -> Self {
-        let chance = Chance::seeded(seed);
-        let umids = Umids::new(chance.bits());
+    /// Creates a model. The seed decides what happens to requests and messages, and the time makes the ids of this run
+    /// differ from those of another. Check a profile that was not read from text with [`Profile::check`] first.
+    pub fn new(profile: Profile, seed: u64, started: Timestamp) -> Self {
+        let run = started.millis().cast_unsigned();
         Self {
             faults: profile.faults.clone(),
             profile,
             api_key: None,
             seed,
-            chance,
-            umids,
-            started: None,
+            chance: Chance::seeded(seed),
+            ids: Chance::seeded(run),
+            umids: Umids::new(run),
+            first_request: None,
             records: Vec::new(),
             latest: HashMap::new(),
             user_ids: HashMap::new(),
@@ -194,7 +197,7 @@ impl Model {
 
     /// Handles one request: checks the key, the faults and the address, then calls the verb.
     pub fn call(&mut self, call: &Call<'_>, now: Timestamp) -> DelayedReply {
-        self.started.get_or_insert(now);
+        self.first_request.get_or_insert(now);
         let faults = self.faults_now(now).clone();
         if let Some(refusal) = self.key_refusal(call.authorization, &faults, now) {
             return refusal.into();

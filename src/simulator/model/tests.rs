@@ -15,7 +15,7 @@ const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const MESSAGES: &str = "/api/v1/subaccounts/acme/messages";
 
 fn model(profile: Profile) -> Model {
-    Model::new(profile, 7)
+    Model::new(profile, 7, START)
 }
 
 fn post(model: &mut Model, path: &str, body: &Value, now: Timestamp) -> DelayedReply {
@@ -107,6 +107,30 @@ fn the_same_seed_gives_the_same_fates_in_any_order_of_arrival() {
     };
     let backwards: Vec<u64> = numbers.iter().rev().copied().collect();
     assert_eq!(fates(&numbers), fates(&backwards));
+}
+
+#[test]
+fn another_start_with_the_same_seed_gives_the_same_fates_and_other_ids() {
+    let run = |started: Timestamp| {
+        let mut model = Model::new(Profile::default(), 7, started);
+        let mut ids = BTreeSet::new();
+        for n in 0..50 {
+            let answer = post(&mut model, MESSAGES, &whatsapp(6_591_000_000 + n, &format!("id-{n}")), started);
+            ids.extend(response(&answer).1["umid"].as_str().map(str::to_owned));
+        }
+        let batch = json!({"messages": [whatsapp(6_591_000_000, "in-a-batch")]});
+        let batch = response(&post(&mut model, &format!("{MESSAGES}/batch"), &batch, started)).1;
+        ids.insert(batch["batchId"].as_str().unwrap().to_owned());
+        model.tick(started + seconds(86_400));
+        let states = |n| model.message(n).map(|message| message.steps[0].state);
+        ((0..50).map(states).collect::<Vec<_>>(), ids)
+    };
+    let (first, ids) = run(START);
+    for later in [Span::from_millis(1), seconds(1), seconds(3_600), seconds(365 * 86_400)] {
+        let (again, others) = run(START + later);
+        assert_eq!(again, first, "{later}");
+        assert!(ids.len() > 40 && ids.is_disjoint(&others), "{later}");
+    }
 }
 
 #[test]

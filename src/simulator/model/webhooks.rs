@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn an_event_goes_to_the_address_that_was_registered_for_it() {
-        let mut model = Model::new(Profile::perfect(), 1);
+        let mut model = Model::new(Profile::perfect(), 1, Timestamp::default());
         let setting = |sub_account: &str, kind: Option<&str>, url: &str| {
             json!({ "subAccountId": sub_account, "type": kind, "url": format!("https://{url}.example/"),
                 "httpAuthorization": "Bearer s3cret" })

@@ -101,7 +101,7 @@ async fn receiver() -> (String, mpsc::Receiver<Hook>) {
 }
 
 fn perfect() -> Model {
-    Model::new(Profile::perfect(), 1)
+    Model::new(Profile::perfect(), 1, START)
 }
 
 #[tokio::test]
@@ -316,7 +316,7 @@ async fn an_event_of_the_account_is_posted_in_its_documented_shape() {
     let (url, mut hooks) = receiver().await;
     let options = SimulatorOptions { webhook: Some(WebhookTarget::new(url)), ..SimulatorOptions::default() };
     let profile = Profile { account_id: Some("acme-1".to_owned()), ..Profile::perfect() };
-    let world = World::new(Model::new(profile, 1), options).await;
+    let world = World::new(Model::new(profile, 1, START), options).await;
     let promo = |meta: Value| json!({"templateName": "promo", "templateLanguage": "en", "meta": meta});
     for (kind, asked, details) in [
         (

@@ -136,7 +136,7 @@ impl Installation {
         site
     }
 
-    /// Starts a provider that knows nothing of what an earlier one has accepted. Another seed gives other ids.
+    /// Starts a provider that knows nothing of what an earlier one has accepted. Each start gives other ids.
     pub(crate) async fn simulate(&mut self, seed: u64) {
         assert!(self.simulator.is_none());
         let seed = seed.to_string();

@@ -134,7 +134,7 @@ impl Setup {
         let provider = format!("http://{}", simulator.local_addr().unwrap());
         let mut target = WebhookTarget::new(webhook.clone());
         target.secret = Some(SECRET.to_owned().into());
-        let model = Model::new(self.profile, 11).with_key(Some("test".to_owned()));
+        let model = Model::new(self.profile, 11, clock.now()).with_key(Some("test".to_owned()));
         let stop_simulator = CancellationToken::new();
         tokio::spawn(simulator::serve(
             simulator,

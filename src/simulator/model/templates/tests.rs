@@ -16,7 +16,7 @@ impl Provider {
     fn new(change: impl FnOnce(&mut TemplatesProfile)) -> Self {
         let mut profile = Profile::perfect();
         change(&mut profile.templates);
-        Self(Model::new(profile, 1))
+        Self(Model::new(profile, 1, at(0)))
     }
 
     #[track_caller]
