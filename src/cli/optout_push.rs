@@ -188,8 +188,8 @@ mod tests {
     /// The contacts of an account whose id and name differ, if `account` states the name.
     fn contacts_at(listener: &TcpListener, account: &str) -> ContactsClient {
         let text = format!(
-            "[provider]\nsub_account = \"acme\"\naccount_id = \"a0b1c2d3-0000-4000-8000-a0b1c2d3e4f5\"\n\
-             {account}api_key = \"secret\"\n[opt_out]\ncontacts_url = \"http://{}\"\n",
+            "[provider]\nbase_url = \"http://{}\"\nsub_account = \"acme\"\n\
+             account_id = \"a0b1c2d3-0000-4000-8000-a0b1c2d3e4f5\"\n{account}api_key = \"secret\"\n",
             listener.local_addr().unwrap()
         );
         let none = std::iter::empty::<(&str, String)>();

@@ -2,12 +2,10 @@
 
 use super::confirmation::Confirmation;
 use super::error::Error;
-use super::provider::web_address;
+use super::hosts::{Api, beside, check_beside};
+use super::provider::{Provider, web_address};
 use super::read::Reader;
 use crate::domain::Phrase;
-
-/// Where the provider's contacts are.
-const CONTACTS_URL: &str = "https://contacts.8x8.com";
 
 /// Keywords for opting out and in, beside the built-in ones, built-in keywords to ignore, and what follows an opt-out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,7 +22,8 @@ pub struct Keywords {
 }
 
 impl Keywords {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    /// Reads `[opt_out]`. The address of the contacts follows that of the provider.
+    pub(super) fn read(reader: &mut Reader<'_>, provider: &Provider) -> Result<Self, Error> {
         let stop: Vec<Phrase> = reader.parsed_list("stop")?;
         let start: Vec<Phrase> = reader.parsed_list("start")?;
         let ignore: Vec<Phrase> = reader.parsed_list("ignore")?;
@@ -39,10 +38,13 @@ impl Keywords {
         let confirm = Confirmation::read(reader)?;
         let group = reader.text("group")?;
         let contacts_url = if reader.has("contacts_url") {
-            web_address(reader, "contacts_url")?.unwrap_or_default()
+            let own = web_address(reader, "contacts_url")?.unwrap_or_default();
+            check_beside(reader, "contacts_url", &own, provider)?;
+            own
         } else {
-            reader.assume("contacts_url", &CONTACTS_URL);
-            CONTACTS_URL.to_owned()
+            let same_region = beside(&provider.base_url, Api::Contacts);
+            reader.assume("contacts_url", &same_region);
+            same_region
         };
         Ok(Self { stop, start, ignore, confirm, group, contacts_url })
     }

@@ -11,6 +11,7 @@
 mod confirmation;
 mod credential;
 mod error;
+mod hosts;
 mod keys;
 mod keywords;
 mod lanes;
@@ -188,7 +189,7 @@ impl Config {
         let database = Database::read(&mut Reader::new(layers.plain(&keys::DATABASE), &mut settings))?;
         let server = Server::read(&mut Reader::new(layers.plain(&keys::SERVER), &mut settings))?;
         let provider = Provider::read(&mut Reader::new(layers.plain(&keys::PROVIDER), &mut settings))?;
-        let opt_out = Keywords::read(&mut Reader::new(layers.plain(&keys::OPT_OUT), &mut settings))?;
+        let opt_out = Keywords::read(&mut Reader::new(layers.plain(&keys::OPT_OUT), &mut settings), &provider)?;
         let prices = prices(&mut Reader::new(layers.plain(&keys::PRICES), &mut settings))?;
         let mut kept = Reader::new(layers.plain(&keys::RETENTION), &mut settings);
         let campaigns_kept = retention(&mut kept, "after", SHORTEST_RETENTION)?;

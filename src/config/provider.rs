@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::credential::{Credential, Form};
 use super::error::Error;
+use super::hosts::{Api, beside, check_beside};
 use super::network::Network;
 use super::read::Reader;
 use super::{Lane, Secret};
@@ -121,11 +122,14 @@ impl Provider {
     /// The provider of a lane.
     pub(super) fn of_lane(&self, lane: &mut Reader<'_>, channel: Channel) -> Result<LaneProvider, Error> {
         let api = api(lane, channel)?;
-        let base_url = base_url(lane)?.unwrap_or_else(|| match api {
-            MessagingApi::ChatApps => self.base_url.clone(),
-            // Each region has a host of each API.
-            MessagingApi::Sms => self.base_url.replacen("://chatapps.", "://sms.", 1),
-        });
+        let base_url = match (base_url(lane)?, api) {
+            (Some(own), _) => {
+                check_beside(lane, "base_url", &own, self)?;
+                own
+            }
+            (None, MessagingApi::ChatApps) => self.base_url.clone(),
+            (None, MessagingApi::Sms) => beside(&self.base_url, Api::Sms),
+        };
         let Some(sub_account) = lane.text("sub_account")?.or_else(|| self.sub_account.clone()) else {
             return Err(Error::Missing {
                 lane: lane.name().to_owned(),

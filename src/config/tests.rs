@@ -439,21 +439,64 @@ fn an_unusable_or_ambiguous_keyword_is_refused() {
 
 #[test]
 fn a_lane_of_the_sms_api_has_the_sms_host_of_its_region() {
-    for (base_url, expected) in [
-        ("https://chatapps.8x8.com", "https://sms.8x8.com"),
-        ("https://chatapps.us.8x8.com", "https://sms.us.8x8.com"),
-        ("http://127.0.0.1:8690", "http://127.0.0.1:8690"),
+    for (base_url, expected, own) in [
+        ("https://chatapps.8x8.com", "https://sms.8x8.com", "https://sms.8x8.uk"),
+        ("https://chatapps.us.8x8.com", "https://sms.us.8x8.com", "https://sms.8x8.com"),
+        ("http://127.0.0.1:8690", "http://127.0.0.1:8690", "https://own.example"),
     ] {
         let text = format!(
             "[provider]\nbase_url = \"{base_url}\"\nsub_account = \"a\"\n\
              [[lane]]\nname = \"x\"\nchannel = \"SMS\"\napi = \"sms\"\n\
              [[lane]]\nname = \"y\"\nchannel = \"SMS\"\n\
-             [[lane]]\nname = \"z\"\nchannel = \"SMS\"\napi = \"sms\"\nbase_url = \"https://own.example\"\n"
+             [[lane]]\nname = \"z\"\nchannel = \"SMS\"\napi = \"sms\"\nbase_url = \"{own}\"\n"
         );
         let none = std::iter::empty::<(&str, String)>();
         let file = Path::new("volley.toml");
         let config = Config::read(Some((file, &text)), std::iter::empty(), none).unwrap().config;
         let addresses: Vec<&str> = config.lanes.iter().map(|lane| lane.provider.base_url.as_str()).collect();
-        assert_eq!(addresses, [expected, base_url, "https://own.example"]);
+        assert_eq!(addresses, [expected, base_url, own]);
     }
+}
+
+#[test]
+fn practice_and_the_provider_are_never_mixed() {
+    const PROVIDERS: [&str; 3] = ["https://chatapps.8x8.com", "https://contacts.us.8x8.com", "https://sms.8x8.uk."];
+    const OTHERS: [&str; 4] =
+        ["http://127.0.0.1:8690", "http://localhost:8690", "https://own.example", "https://8x8.com.own.example"];
+    let with = |base_url: &str, section: &str, key: &str, address: &str| {
+        read(&format!("[provider]\nbase_url = \"{base_url}\"\nsub_account = \"a\"\n{section}\n{key} = \"{address}\"\n"))
+    };
+    for (section, key) in [("[opt_out]", "contacts_url"), ("[[lane]]\nname = \"x\"\nchannel = \"SMS\"", "base_url")] {
+        for (base_urls, same, mixed) in [(&PROVIDERS[..1], &PROVIDERS[..], &OTHERS[..]), (&OTHERS, &OTHERS, &PROVIDERS)]
+        {
+            for base_url in base_urls {
+                for address in same {
+                    with(base_url, section, key, address).unwrap();
+                }
+                for address in mixed {
+                    let error = with(base_url, section, key, address).unwrap_err().to_string();
+                    assert!(
+                        error.contains(&format!("but base_url under [provider] is {base_url}; change base_url under")),
+                        "{error}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_sample_configuration_names_no_host_but_this_machine() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/volley.toml");
+    let loaded = Config::load(Some(&path), std::iter::empty()).unwrap();
+    let addresses: Vec<&Setting> = loaded
+        .settings
+        .iter()
+        .filter(|setting| setting.value.as_ref().is_some_and(|value| value.contains("://")))
+        .collect();
+    let away = addresses.iter().filter_map(|setting| setting.value.as_deref());
+    let away: Vec<&str> =
+        away.filter(|value| !value.starts_with("http://127.0.0.1:") && *value != "sqlite://volley.db").collect();
+    assert_eq!(away, [""; 0]);
+    assert!(addresses.iter().any(|setting| setting.key == "contacts_url"), "{addresses:?}");
 }

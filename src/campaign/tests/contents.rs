@@ -24,17 +24,17 @@ fn a_line_id_that_is_the_same_for_all_recipients_is_refused() {
 
 #[test]
 fn a_file_on_this_machine_is_only_for_a_provider_on_this_machine() {
-    let more = "\n[[lane]]\nname = \"real\"\nchannel = \"WhatsApp\"\nbase_url = \"https://chatapps.8x8.com\"";
+    let more = "\n[[lane]]\nname = \"public\"\nchannel = \"WhatsApp\"\nbase_url = \"https://gateway.example\"";
     let image = |lane: &str, url: &str| {
         let step = WHATSAPP.replace("body = [\"{{code}}\"]", &format!("header = {{ image = \"{url}\" }}"));
         with("", &[&format!("lane = \"{lane}\"\n{step}"), SMS])
     };
     for url in ["http://localhost:8690/files/a.png", "http://127.0.0.1:8690/files/a.png"] {
         assert!(through(&image("promo-sg", url), &config_with(more)).is_ok(), "{url}");
-        let problem = refusal(&image("real", url), more);
+        let problem = refusal(&image("public", url), more);
         assert!(problem.contains("header image: must be a web address that begins with https://"), "{problem}");
     }
-    let https = image("real", "https://h/a.png");
+    let https = image("public", "https://h/a.png");
     assert!(through(&https, &config_with(more)).is_ok());
 }
 

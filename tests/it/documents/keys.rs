@@ -209,7 +209,7 @@ const SECTIONS: &[Section] = &[
         key("source", TEXT, "none", "", "\"\"", "The SMS sender; SMS only."),
         key("countries", "list of countries", "all", "[\"SG\"]", "[\"XX\"]", "The countries that the lane serves in a pool."),
         key("api", "`chatapps` or `sms`", "`chatapps`", "\"chatapps\"", "\"mail\"", "The provider's API that takes the lane's messages. `sms` is for accounts with SMS alone; its address is the region's `https://sms.…`."),
-        key("base_url", "URL", "the provider's", "\"http://127.0.0.1:8690\"", "\"chatapps\"", "The lane's own provider address."),
+        key("base_url", "URL", "the provider's", "\"https://chatapps.8x8.uk\"", "\"http://127.0.0.1:8690\"", "The lane's own provider address, of the same provider: all addresses are 8x8's own, or none is."),
         key("sub_account", TEXT, "the provider's", "\"acme\"", "\"\"", "The lane's own subaccount."),
         key("account_id", TEXT, "the provider's", "\"acme-1\"", "\"\"", "The lane's own account of templates and webhooks."),
         key("api_key", TEXT, "the provider's", "\"secret\"", "\"two words\"", "The lane's own API key."),
@@ -221,7 +221,7 @@ const SECTIONS: &[Section] = &[
         key("ignore", "list of texts", "none", "[\"end\"]", "{ a = 1 }", "Built-in words that do not count."),
         key("confirm", "text or table of texts", "none", "{ de = \"Sie erhalten nichts mehr.\", others = \"You will get nothing more.\" }", "{ de = \"Sie erhalten nichts mehr.\" }", "What a recipient gets once after an opt-out by reply: one text, or a text for each language and `others`."),
         key("group", "text", "none", "\"Opt-outs\"", "\"\"", "The group of the provider's contacts that `volley opt-out push` adds to."),
-        key("contacts_url", "URL", "`https://contacts.8x8.com`", "\"http://127.0.0.1:8690\"", "\"contacts\"", "The address of the provider's API for contacts."),
+        key("contacts_url", "URL", "follows `base_url`", "\"https://contacts.8x8.uk\"", "\"http://127.0.0.1:8690\"", "The address of the provider's API for contacts. Without it: the region's `https://contacts.…`, or `base_url` itself if that is not 8x8's own."),
     ] },
     Section { title: "`[prices]`", file: CONFIG, around: "[prices]\n@\n", keys: &[
         key("file", "file", "none", "\"prices.csv\"", "5", "The price list."),
