@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C, SIGTERM and SIGHUP.
 
 /// Listens for requests to stop. Once one exists, Ctrl-C no longer ends the process by itself.
 #[derive(Debug)]
@@ -34,6 +34,38 @@ impl Interrupts {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Listens for SIGHUP, by which an operator tells a server to read its files again. Once one exists, a terminal that is
+/// closed no longer ends the process.
+#[derive(Debug)]
+pub(super) struct Hangups {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangups {
+    #[cfg(unix)]
+    pub(super) fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self { signal: signal(SignalKind::hangup()).ok() }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn listen() -> Self {
+        Self {}
+    }
+
+    /// Waits for the next SIGHUP.
+    #[cfg(unix)]
+    pub(super) async fn next(&mut self) {
+        received(&mut self.signal).await;
+    }
+
+    #[cfg(not(unix))]
+    pub(super) async fn next(&mut self) {
+        std::future::pending::<()>().await;
     }
 }
 

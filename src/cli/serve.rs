@@ -6,15 +6,19 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::interrupt::Interrupts;
+use super::interrupt::{Hangups, Interrupts};
 use super::out;
+use super::reload::reload;
 use super::server::Server;
+use super::service::ServiceManager;
 use super::words::{list, plural};
 use super::{CommandContext, Exit};
 use crate::access::Access;
 use crate::api;
-use crate::clock::{Set, format_time, set};
+use crate::clock::{RealClock, Set, format_time, set};
+use crate::config::Config;
 use crate::domain::{Causes, Span};
+use crate::events::{Event, Subject};
 use crate::node::{self, Recovered};
 use crate::report::Stranded;
 use crate::store::{Batches, Store};
@@ -57,13 +61,34 @@ enum End {
     ClockSet(Set),
 }
 
+/// What reaches the server from outside while it runs.
+struct Outside<'a> {
+    interrupts: Interrupts,
+    hangups: Hangups,
+    manager: &'a ServiceManager,
+    file: Option<&'a Path>,
+    flags: Vec<(&'static str, String)>,
+}
+
 pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit> {
-    let flags = args.listen.map(|listen| ("server.listen", listen)).into_iter().collect();
-    let mut context = CommandContext::new(file, flags)?;
+    let flags: Vec<_> = args.listen.map(|listen| ("server.listen", listen)).into_iter().collect();
+    let context = CommandContext::new(file, flags.clone())?;
     context.config.check_serve()?;
     super::config::warn(&context.loaded.warnings);
+    let manager = ServiceManager::of_environment();
     // From here on, Ctrl-C no longer ends the process in the middle of an operation.
-    let mut interrupts = Interrupts::listen();
+    let (interrupts, hangups) = (Interrupts::listen(), Hangups::listen());
+    let outside = Outside { interrupts, hangups, manager: &manager, file, flags };
+    let clock = RealClock::new();
+    tokio::select! {
+        ended = serve(context, args.json, outside) => ended,
+        // It polls the server as well, so it gives no sign of life while that hangs.
+        never = manager.keep_alive(&clock) => match never {},
+    }
+}
+
+/// Serves until an interrupt or a failure, and restarts after the wall clock was set.
+async fn serve(mut context: CommandContext, json: bool, mut outside: Outside<'_>) -> anyhow::Result<Exit> {
     let mut address = None;
     loop {
         let (server, store) = match start(&context, address).await {
@@ -73,19 +98,43 @@ pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit>
                 out::talk(format_args!("{error:#}; retrying"));
                 tokio::select! {
                     () = context.clock.sleep(RETRY_DELAY) => continue,
-                    () = interrupts.next() => return Ok(Exit::Done),
+                    () = outside.interrupts.next() => return Ok(Exit::Done),
                 }
             }
             Err(error) => return Err(error),
         };
         if address.is_none() {
-            listening(&context, &server, args.json)?;
+            listening(&context, &server, json)?;
+            outside.manager.ready(format_args!("Listens on {}", address_of(&context, &server)));
         }
         address = Some(server.address);
-        match serve_until_end(&context, server, store, &mut interrupts).await? {
+        match serve_until_end(&context, server, store, &mut outside).await? {
             Some(exit) => return Ok(exit),
             None => context = context.with_new_clock(),
         }
+    }
+}
+
+impl Outside<'_> {
+    /// Reads the files again that can be, tells what it found, and records it beside the running server.
+    fn reload(&self, context: &CommandContext, server: &Server, store: &Arc<dyn Store>) {
+        self.manager.reloading();
+        let load = || Config::load_with(self.file, std::env::vars(), self.flags.clone());
+        let events = reload(context, server.certificate(), load);
+        let now = context.now();
+        let events: Vec<Event> = events.into_iter().map(|kind| Event::by_server(now, Subject::Server, kind)).collect();
+        for event in &events {
+            out::talk(event.text());
+        }
+        self.manager.ready(format_args!("Listens on {}", address_of(context, server)));
+        let store = Arc::clone(store);
+        tokio::spawn(async move {
+            for event in events {
+                if let Err(error) = store.record_event(event).await {
+                    tracing::warn!(error = %Causes(&error), "cannot record which files were read again");
+                }
+            }
+        });
     }
 }
 
@@ -129,13 +178,21 @@ async fn serve_until_end(
     context: &CommandContext,
     mut server: Server,
     store: Arc<dyn Store>,
-    interrupts: &mut Interrupts,
+    outside: &mut Outside<'_>,
 ) -> anyhow::Result<Option<Exit>> {
-    let mut end = tokio::select! {
-        () = interrupts.next() => End::Asked,
-        error = server.failed() => End::Failed(error),
-        set = set(context.clock.as_ref()) => End::ClockSet(set),
+    let clock_set = set(context.clock.as_ref());
+    tokio::pin!(clock_set);
+    let mut end = loop {
+        tokio::select! {
+            () = outside.interrupts.next() => break End::Asked,
+            error = server.failed() => break End::Failed(error),
+            set = &mut clock_set => break End::ClockSet(set),
+            () = outside.hangups.next() => outside.reload(context, &server, &store),
+        }
     };
+    if !matches!(end, End::ClockSet(_)) {
+        outside.manager.stopping();
+    }
     match &end {
         End::Asked => out::talk("Stopping; a second Ctrl-C stops at once."),
         End::Failed(error) => out::talk(format_args!("{error:#}; stopping the rest of the server")),
@@ -160,9 +217,10 @@ async fn serve_until_end(
     let stopped = loop {
         tokio::select! {
             stopped = &mut stopped => break Some(stopped),
-            () = interrupts.next() => match end {
+            () = outside.interrupts.next() => match end {
                 // This is the first interrupt.
                 End::ClockSet(_) => {
+                    outside.manager.stopping();
                     out::talk("Stopping; a second Ctrl-C stops at once.");
                     end = End::Asked;
                 }

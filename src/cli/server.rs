@@ -57,6 +57,11 @@ impl Server {
         Ok(Self { node, api, door, address })
     }
 
+    /// The certificate by which it speaks TLS.
+    pub(super) fn certificate(&self) -> Option<&Certificate> {
+        self.door.certificate().map(AsRef::as_ref)
+    }
+
     /// The messages that were in flight at the start.
     pub(super) const fn recovered(&self) -> Recovered {
         self.node.recovered

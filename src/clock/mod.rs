@@ -24,7 +24,7 @@ pub use format::{
     zone_name,
 };
 pub use manual::ManualClock;
-pub use real::RealClock;
+pub use real::{RealClock, monotonic_micros};
 pub use secure::{NoRandomBytes, random_bytes};
 pub use tick::Tick;
 

@@ -89,9 +89,17 @@ impl Credential {
         self.file.as_deref()
     }
 
-    /// Replaces the secrets for everyone who shares them.
-    pub fn replace(&self, valid: Valid) {
+    /// Reads the file, and uses what it holds at once. Returns how many secrets are valid now, if they are new.
+    pub fn reread(&self) -> Result<Option<u32>, Invalid> {
+        let Some(valid) = self.file().map(SecretFile::read).transpose()? else { return Ok(None) };
+        Ok((*self.valid() != valid).then(|| self.replace(valid)))
+    }
+
+    /// Replaces the secrets for everyone who shares them. Returns how many are valid now.
+    pub fn replace(&self, valid: Valid) -> u32 {
+        let secrets = u32::try_from(valid.count()).unwrap_or(u32::MAX);
         self.valid.store(Arc::new(valid));
+        secrets
     }
 
     /// Whether the two share their secrets.

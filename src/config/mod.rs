@@ -8,6 +8,7 @@
 //! May not: use any room but `domain`; open databases or sockets; read files other than `volley.toml` and the secrets
 //! and certificates that it names.
 
+mod changes;
 mod confirmation;
 mod credential;
 mod error;

@@ -35,7 +35,7 @@ impl Network {
 }
 
 /// The certificates of a PEM file.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TrustedRoots(Arc<[CertificateDer<'static>]>);
 
 impl TrustedRoots {

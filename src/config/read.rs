@@ -18,6 +18,8 @@ pub struct Setting {
     pub key: &'static str,
     /// As text, a secret as `***`; `None` without value and default.
     pub value: Option<String>,
+    /// The value, if it is secret.
+    pub(super) secret: Option<Secret>,
     pub is_secret: bool,
     pub source: Source,
     /// The line of the file, if it is written there.
@@ -62,8 +64,9 @@ impl<'a> Reader<'a> {
 
     fn record(&mut self, key: &'static str, value: Option<String>, source: Source) {
         let is_secret = self.entry.section.key(key).is_some_and(|key| key.secret);
+        let secret = value.clone().filter(|_| is_secret).map(Secret::new);
         let value = if is_secret { value.map(|_| "***".to_owned()) } else { value };
-        self.settings.push(Setting { section: self.entry.title(), key, value, is_secret, source, line: None });
+        self.settings.push(Setting { section: self.entry.title(), key, value, secret, is_secret, source, line: None });
     }
 
     fn take(&mut self, key: &'static str) -> Option<&'a Value> {

@@ -133,6 +133,15 @@ pub enum EventKind {
         file: String,
         problem: String,
     },
+    /// An operator told the server to read its files again.
+    FilesRead {
+        /// The files, with their keys.
+        files: Vec<String>,
+        /// Why other files are not used.
+        not_used: Vec<String>,
+        /// What has changed in the configuration besides.
+        needs_restart: Vec<String>,
+    },
     /// Receipts could not arrive. Deadlines wait until `repeats_until` for the provider's repeats; without it, receipts
     /// of that time are lost.
     GapEnded {

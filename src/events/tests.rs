@@ -85,6 +85,16 @@ pub(crate) fn kinds() -> Vec<EventKind> {
         EventKind::BackupRestored { copied_at: at(), paused_count: 2 },
         EventKind::CertificateReplaced { file: "server.pem".into() },
         EventKind::CertificateRejected { file: "server.pem".into(), problem: "it has no certificate".into() },
+        EventKind::FilesRead {
+            files: vec!["api_key_file (8x8.key)".into(), "tls_certificate (server.pem)".into()],
+            not_used: Vec::new(),
+            needs_restart: Vec::new(),
+        },
+        EventKind::FilesRead {
+            files: Vec::new(),
+            not_used: vec!["the price list prices.csv cannot be read".into()],
+            needs_restart: vec!["server: listen".into(), "lane sms: rate".into()],
+        },
         EventKind::OptOutUnidentified { channel: Some(Channel::Line) },
         EventKind::OptOutUnidentified { channel: None },
         EventKind::AddressTaken { channel: Channel::WhatsApp },

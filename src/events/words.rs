@@ -131,6 +131,7 @@ impl Event {
             EventKind::CertificateRejected { file, problem } => {
                 format!("the certificate {file} has changed and cannot be used, so the former one stays in effect: {problem}")
             }
+            EventKind::FilesRead { files, not_used, needs_restart } => files_read(files, not_used, needs_restart),
             EventKind::GapEnded { from, lasted, doubt, address, repeats_until } => {
                 // The gap ended at the time of the event. The repeats of receipts come after its end.
                 let time = |at| format_time_of_day(at, zone);
@@ -250,6 +251,21 @@ pub fn describe_doubt(address: &str, doubt: DoubtCause) -> String {
 }
 
 /// Why receipts may be missing.
+/// What a server did when an operator told it to read its files again.
+fn files_read(files: &[String], not_used: &[String], needs_restart: &[String]) -> String {
+    let mut text = match files {
+        [] => "no file was read again".to_owned(),
+        files => format!("files read again: {}", files.join(", ")),
+    };
+    for problem in not_used {
+        text += &format!("; what was read before stays in effect, because {problem}");
+    }
+    if !needs_restart.is_empty() {
+        text += &format!("; changed, but in effect only after a restart: {}", needs_restart.join(", "));
+    }
+    text
+}
+
 fn gap(doubt: Option<DoubtCause>, address: Option<&str>) -> String {
     let provider = address.map_or_else(|| "the provider".to_owned(), |address| format!("the provider at {address}"));
     match doubt {

@@ -100,9 +100,7 @@ impl Watched {
             return None;
         }
         self.found = None;
-        let secrets = u32::try_from(valid.count()).unwrap_or(u32::MAX);
-        self.credential.replace(valid);
-        Some(secrets)
+        Some(self.credential.replace(valid))
     }
 
     fn warn(&self, file: &SecretFile, invalid: &Invalid) {

@@ -119,7 +119,8 @@ fn record(route: &Route, source: &Source, settings: &mut Vec<Setting>) {
     let section = format!("route {}", route.name);
     let mut add = |section: &str, key: &'static str, value: Option<String>| {
         let source = if value.is_some() { source.clone() } else { Source::Default };
-        settings.push(Setting { section: section.to_owned(), key, value, is_secret: false, source, line: None });
+        let section = section.to_owned();
+        settings.push(Setting { section, key, value, secret: None, is_secret: false, source, line: None });
     };
     add(&section, "sub_account", route.sub_account.clone());
     add(&section, "default", Some(route.is_default.to_string()));
