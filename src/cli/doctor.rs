@@ -14,6 +14,10 @@ pub(super) struct Args {
     /// Tell the provider to post no more webhooks to public_url. Asks first.
     #[arg(long, conflicts_with_all = ["json", "register_webhooks"])]
     remove_webhooks: bool,
+    /// Check only whether a server is running that can write to the database. The exit code is 1 if none is: for the
+    /// health check of a container.
+    #[arg(long, conflicts_with_all = ["json", "register_webhooks", "remove_webhooks"])]
+    ready: bool,
     /// Do not ask before webhooks are changed.
     #[arg(long)]
     yes: bool,
@@ -32,11 +36,17 @@ pub(super) async fn run(args: Args, context: anyhow::Result<CommandContext>) -> 
         return webhooks::run(&context?, change, args.yes).await;
     }
     let mut findings = Findings::default();
-    match context {
-        Ok(context) => examine(&context, &mut findings).await,
-        Err(error) => findings.add("configuration", Health::Failed, format!("{error:#}"), None),
-    }
-    let ok = findings.is_ok();
+    let ok = match context {
+        Ok(context) if args.ready => is_ready(&context, &mut findings).await?,
+        Ok(context) => {
+            examine(&context, &mut findings).await;
+            findings.is_ok()
+        }
+        Err(error) => {
+            findings.add("configuration", Health::Failed, format!("{error:#}"), None);
+            false
+        }
+    };
     if args.json {
         out::json(&findings.view())?;
     } else {
@@ -60,6 +70,14 @@ fn lines(findings: &[FindingView], paint: Paint) -> Vec<String> {
         lines.extend(finding.what_to_do.as_ref().map(|advice| paint.dim(format!("{:17}{advice}", ""))));
     }
     lines
+}
+
+/// Whether a server is running that can write to the database.
+async fn is_ready(context: &CommandContext, findings: &mut Findings) -> anyhow::Result<bool> {
+    let store = context.existing_store().await?;
+    let is_ready = findings.check_running(store.as_ref(), context.now()).await;
+    store.close().await;
+    Ok(is_ready?)
 }
 
 async fn examine(context: &CommandContext, findings: &mut Findings) {

@@ -50,6 +50,7 @@ mod rotation;
 mod route_commands;
 mod routes;
 mod selection;
+mod service;
 mod slow_readers;
 mod sources;
 mod status_matrix;

@@ -107,6 +107,13 @@ impl Findings {
         self.add("database", Health::Failed, error, None);
     }
 
+    /// Checks only the server. Returns whether one is running that can write to the database.
+    pub async fn check_running(&mut self, store: &dyn Store, now: Timestamp) -> Result<bool, StatusError> {
+        let servers = Servers::look(store, now).await?;
+        server::check_server(store, &servers, now, self).await?;
+        Ok(!servers.running.is_empty() && servers.unwritable.is_none())
+    }
+
     /// Checks what the database says about the server, holds, rates, campaigns, and what Volley receives.
     pub async fn check_stored(&mut self, launcher: &Launcher<'_>) {
         if let Err(error) = check_stored(launcher, self).await {
