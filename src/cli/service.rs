@@ -1,7 +1,7 @@
 //! What a service manager such as systemd is told: that the server is ready, reads its files again, stops, and is alive.
 //!
 //! The protocol is `sd_notify(3)`: datagrams of `KEY=VALUE` lines to the socket that `NOTIFY_SOCKET` names. Without that
-//! variable, nobody is told anything.
+//! variable, it sends nothing.
 
 use std::convert::Infallible;
 use std::fmt::Display;
