@@ -253,7 +253,7 @@ async fn one_cut_request_in_ten_makes_no_fallback_late() {
         webhook_authorization = \"hook\"\n\
         [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"40/s\"\nburst = 1\n\
         [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";
-    let model = Model::new(Profile::from_toml(HALF_SILENT).unwrap(), 8);
+    let model = Model::new(Profile::from_toml(HALF_SILENT).unwrap(), 8, START);
     // Small steps: a failure lies between two answers, and not at the time of one.
     let mut parted = Parted { step: Span::from_millis(13), ..Parted::new(World::of(config, Some(model)).await) };
     *parted.world.provider.unsteady.lock() = Some(("viber".to_owned(), fastrand::Rng::with_seed(9)));
