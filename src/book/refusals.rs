@@ -109,6 +109,13 @@ pub fn hold_for_refusal(
     StepHold { batch, step, by: StepHeldBy::Refusal, origin: Origin::rule(why), since: now, recall }
 }
 
+/// Builds the hold of a step of which many messages are set aside: something that they have in common is refused.
+pub fn hold_for_set_aside((batch, step): (BatchId, StepIndex), count: i64, now: Timestamp) -> StepHold {
+    let why =
+        format!("{count} of its messages are set aside, because the provider refuses them while it accepts others");
+    StepHold { batch, step, by: StepHeldBy::Refusal, origin: Origin::rule(why), since: now, recall: None }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use crate::report::Counts;
 use crate::store::{Batch, Result, Store};
 
 fn certificate(tallies: &Tallies, noted: Noted) -> Certificate {
-    let Counts { queued, sending, awaiting, done } = Counts::of(BatchState::Cancelled, tallies);
+    let Counts { queued, sending, awaiting, done, .. } = Counts::of(BatchState::Cancelled, tallies);
     let never_sent = tallies.total(Count::NeverLeft) + tallies.total(Count::OutcomeCancelled);
     let reached = tallies.total(Count::OutcomeReached);
     let stopped_after_ms = match noted {

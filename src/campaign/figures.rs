@@ -191,7 +191,7 @@ fn figures(entry: &Entry, tallies: &Tallies, config: &Config, now: Timestamp) ->
         submitted: tallies.total(Count::HandedOver),
         reached,
         ended: counts.done - reached,
-        open: counts.queued + counts.sending + counts.awaiting,
+        open: counts.queued + counts.set_aside + counts.sending + counts.awaiting,
         fell_back: tallies.total(Count::EnteredByFallback),
         allowed: thousandths(config.allowed_per_s(&entry.plan)),
     }

@@ -164,6 +164,12 @@ impl Housekeeper {
                     if tallies.is_settled() {
                         self.settle(entry, BatchState::Settled, &tallies, now).await?
                     } else if tallies.is_finished() {
+                        // Messages that are set aside end with the campaign.
+                        let is_unsent = tallies.total(Count::NeverLeft) > 0;
+                        self.seen.insert(entry.id, Seen { is_unsent, ..seen });
+                        if is_unsent && entry.plan.end.is_some_and(|end| end <= now) {
+                            self.expire(entry, now).await?;
+                        }
                         0
                     } else {
                         self.send_on(entry.id, now).await?
@@ -296,7 +302,8 @@ impl Housekeeper {
     async fn sweep(&mut self, entry: &Entry, now: Timestamp) -> Result<u32> {
         let mut tallies = self.store.tallies(entry.id).await?;
         let is_over = self.walks.get(&entry.id).is_some_and(|walk| walk.is_over);
-        let is_open = [Count::Queued, Count::AwaitingOpen].into_iter().any(|count| tallies.total(count) > 0);
+        let open = [Count::Queued, Count::SetAside, Count::AwaitingOpen];
+        let is_open = open.into_iter().any(|count| tallies.total(count) > 0);
         // Messages in flight are only waited for, because another walk over finished messages would find nothing new.
         if !is_over || is_open {
             if is_over {
@@ -320,7 +327,8 @@ impl Housekeeper {
         let mut tallies = self.store.tallies(entry.id).await?;
         let is_unsent = tallies.total(Count::NeverLeft) > 0;
         self.seen.insert(entry.id, Seen { is_unsent, ..seen });
-        let waits = is_unsent && tallies.total(Count::Queued) > 0 || self.walks.contains_key(&entry.id);
+        let is_queued = [Count::Queued, Count::SetAside].into_iter().any(|count| tallies.total(count) > 0);
+        let waits = is_unsent && is_queued || self.walks.contains_key(&entry.id);
         if waits && entry.plan.end.is_some_and(|end| end <= now) {
             if !self.expire(entry, now).await? {
                 return Ok(0);

@@ -41,6 +41,7 @@ mod lint;
 mod lint_cells;
 mod lint_hours;
 mod lint_pace;
+mod message_decisions;
 mod named;
 mod need_no_slot;
 mod noted;
@@ -102,6 +103,7 @@ pub use lane_decisions::{
 };
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use lint::{Facts, Lint, Warning, lint};
+pub use message_decisions::{MessageDecision, MessageDecisionError, carry_out_on_message};
 pub use named::{CampaignRow, FindError, LATEST, campaigns, find, find_by_id, find_exactly};
 pub use noted::{NODE_SILENT, Noted, noted};
 pub use outlook::countries_of;

@@ -17,6 +17,7 @@ use crate::planner::{
     Capped, ChosenQueues, ImpatientQueue, Order, Pass, Reached, Ready, Referral, ReferralReason, Rest, Slots,
 };
 use crate::store::{Claim, Claimed, ClaimedSet, Error, Result, StepHeldBy, StepHold, Store, TierUse, Verdict};
+use crate::throttle::TestPhase;
 
 /// Interval at which every queue is checked, in case a signal was lost.
 const RECHECK: Span = Span::from_secs(60);
@@ -27,8 +28,8 @@ const AFTER_FAILURE: Span = Span::from_millis(500);
 
 #[derive(Debug)]
 pub(super) struct Claimer {
-    lane: Arc<RunningLane>,
-    store: Arc<dyn Store>,
+    pub(super) lane: Arc<RunningLane>,
+    pub(super) store: Arc<dyn Store>,
     turnstile: Arc<Turnstile>,
     order: Mutex<Order>,
     failing: FaultReport,
@@ -95,10 +96,16 @@ impl Claimer {
     pub(super) async fn run_once(&self) -> Result<Next> {
         let lane = &self.lane;
         let now = lane.clock.now();
+        self.record_alone(now).await?;
         if let Some(until) = lane.blocked(now) {
             return Ok(Next::At(until.unwrap_or(Timestamp::MAX)));
         }
-        let wanted = lane.claim_size();
+        let test = lane.test.phase();
+        let wanted = match test {
+            TestPhase::UnderWay => return Ok(Next::At(Timestamp::MAX)),
+            TestPhase::Wants(_) => 1,
+            TestPhase::Closed => lane.claim_size(),
+        };
         // One claim is already waiting at the turnstile. Claiming earlier than needed would only leave more messages
         // unknown after a crash. The turnstile and the recorder wake the claimer.
         if lane.room() < wanted || self.turnstile.waiting() > wanted {
@@ -107,9 +114,14 @@ impl Claimer {
         // The queues are read first: a batch comes into play before its queue is marked, so its entry is then known.
         let ready = lane.queues.take_due(now);
         let in_play: InPlay = lane.book.in_play().into_iter().map(|entry| (entry.id, entry)).collect();
-        let queues = self.choose(ready, &in_play, now);
+        let queues = self.choose(ready, &in_play, &test, now);
         if queues.is_empty() {
-            return Ok(Next::At(lane.queues.next_due().unwrap_or(Timestamp::MAX)));
+            let next = lane.queues.next_due().unwrap_or(Timestamp::MAX);
+            // Messages that return to their queues may be due once they are recorded.
+            if matches!(test, TestPhase::Wants(_)) && next > now && lane.unrecorded() == 0 {
+                self.end_test_without_another(now).await?;
+            }
+            return Ok(if next > now { Next::At(next) } else { Next::Now });
         }
         let suppression = lane.book.latest_suppression();
         // Read before the claim too: another claim that holds slots meanwhile may return them.
@@ -129,6 +141,9 @@ impl Claimer {
         };
         self.rest(&set, now, free);
         lane.claimed(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
+        if let (TestPhase::Wants(_), Some(claimed)) = (test, set.messages.first()) {
+            lane.test.begin(claimed.message.key);
+        }
         self.turnstile.fill(jobs_of(set.messages, &in_play, suppression)?);
         let decided = self.decide(&set.referred, &set.rests, &in_play, now).await;
         if decided.is_err() {
@@ -281,7 +296,9 @@ impl Claimer {
     }
 
     /// Chooses the queues to claim from, and schedules the others for later.
-    fn choose(&self, ready: Vec<Queue>, in_play: &InPlay, now: Timestamp) -> Vec<Queue> {
+    ///
+    /// A message that tests the lane is of another batch than the refused ones, if any other has due messages.
+    fn choose(&self, ready: Vec<Queue>, in_play: &InPlay, test: &TestPhase, now: Timestamp) -> Vec<Queue> {
         let known = |queue: Queue| {
             let entry = in_play.get(&queue.batch)?;
             let may_send = self.lane.serves(entry, &queue, now);
@@ -292,7 +309,13 @@ impl Claimer {
                 hours: entry.timing(queue.step),
             })
         };
-        let ready = ready.into_iter().filter_map(known).collect();
+        let mut ready: Vec<Ready> = ready.into_iter().filter_map(known).collect();
+        if let TestPhase::Wants(refused) = test {
+            let is_other = |ready: &Ready| !refused.contains(&ready.queue.batch);
+            if ready.iter().any(|ready| ready.may_send && is_other(ready)) {
+                ready.extract_if(.., |ready| !is_other(ready)).for_each(|of| self.lane.queues.schedule(of.queue, now));
+            }
+        }
         let ChosenQueues { queues, later } = self.order().choose(ready, now);
         for (queue, at) in later {
             self.lane.queues.schedule(queue, at);

@@ -25,6 +25,14 @@ impl Job {
         self.claimed.message.present.step
     }
 
+    /// Its position in its queue.
+    pub(super) fn queued_at(&self) -> Timestamp {
+        match self.claimed.message.present.state {
+            State::Queued { not_before, .. } | State::Sending { not_before, .. } => not_before,
+            State::Awaiting { due: at } | State::Done { at, .. } => at,
+        }
+    }
+
     /// When the step's TTL starts: at its submission; for a retry after a temporary failure, at the first submission.
     pub(super) fn ttl_starts_at(&self) -> Timestamp {
         let Present { state, step, marks, accepted, .. } = self.claimed.message.present;
@@ -162,6 +170,7 @@ const fn may_have_been_submitted(answer: engine::Answer) -> bool {
     match answer {
         engine::Answer::Accepted | engine::Answer::Unknown => true,
         engine::Answer::Refused { .. }
+        | engine::Answer::Unclear { .. }
         | engine::Answer::Unavailable { .. }
         | engine::Answer::NotBegun
         | engine::Answer::Later { .. }

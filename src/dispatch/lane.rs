@@ -19,7 +19,7 @@ use crate::domain::{BatchId, Histogram, LaneId, MessageKey, Msisdn, Queue, Rate,
 use crate::provider::{Client, Reach};
 use crate::store::{BucketOf, LaneState, NotedBucket, Sender, Trouble};
 use crate::throttle::{
-    Backoff, Circuit, Holds, Pace, Pairs, Read, Standstill, StandstillCause, Tenure, Throttling, TierWindow,
+    Backoff, Circuit, Holds, LaneTest, Pace, Pairs, Read, Standstill, StandstillCause, Tenure, Throttling, TierWindow,
 };
 
 pub use status::{LaneStatus, TierUsed};
@@ -44,6 +44,8 @@ pub struct RunningLane {
     pub(super) pace: Pace,
     pub(super) backoff: Backoff,
     pub(super) circuit: Circuit,
+    /// Shows after a refusal without a known code whether the lane is refused.
+    pub(super) test: LaneTest,
     /// On WhatsApp, the portfolio's name and its tier.
     pub(super) tier: Option<(String, Arc<TierWindow>)>,
     /// Set if the channel limits the messages to each recipient.
@@ -101,6 +103,7 @@ impl RunningLane {
             pace,
             backoff: Backoff::default(),
             circuit,
+            test: LaneTest::default(),
             tier,
             holds,
             tenure,
@@ -125,10 +128,13 @@ impl RunningLane {
     /// Restores the standstill and the rate that an earlier process has stored.
     pub fn go_on_from(&self, state: &LaneState) {
         let now = self.clock.now();
-        let standstill = state.standing.clone().map(|standing| Standstill {
+        // A test of the lane begins anew with the next refusal.
+        let standing = state.standing.clone().filter(|standing| standing.trouble != Trouble::Refused);
+        let standstill = standing.map(|standing| Standstill {
             cause: match standing.trouble {
                 Trouble::Throttled => StandstillCause::Throttled,
                 Trouble::Outage => StandstillCause::Outage,
+                Trouble::Refused => StandstillCause::Refused,
             },
             reason: standing.why,
             since: standing.since,

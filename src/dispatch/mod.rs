@@ -35,6 +35,7 @@ mod pending;
 mod queues;
 mod recorder;
 mod recover;
+mod set_aside;
 mod settle;
 mod tariff;
 #[cfg(test)]

@@ -127,6 +127,7 @@ impl Group {
     fn release(&mut self, now: Timestamp) {
         for (lane, count) in by_lane(&self.settled) {
             let of_lane = self.settled.iter().filter(|settled| settled.lane.id == lane.id);
+            of_lane.clone().for_each(|settled| lane.test.ended(settled.message.key));
             lane.latency.add(of_lane.filter_map(|settled| Some(now.since(settled.fact.as_ref()?.intent?))));
             lane.recorded(count);
         }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::job::{Details, Job, Settled};
 use super::lane::RunningLane;
 use crate::book::hold_for_refusal;
-use crate::domain::{Fault, RefusalSubject, SenderPart, Span, State, Timestamp};
+use crate::domain::{Fault, MessageId, RefusalSubject, SenderPart, Span, State, Timestamp};
 use crate::engine;
 use crate::provider::{Refusal, SendAnswer};
 use crate::store::{HeldBy, Hold, Recall, ReportedBy, Verdict};
-use crate::throttle::Throttling;
+use crate::throttle::{Throttling, UnclearRefusal};
 use crate::wire::codes;
 
 /// Tries after which a message that keeps returning moves to the end of its queue, so that it does not block others.
@@ -28,6 +28,7 @@ pub(super) fn settle(job: Job, lane: &Arc<RunningLane>, answer: SendAnswer, begu
     match answer {
         SendAnswer::Accepted { umid } => {
             lane.backoff.reset(begun);
+            lane.test.accepted(job.claimed.message.key, begun);
             job.entry.taken(job.step(), ReportedBy::Answer);
             let details = Details { umid: Some(umid), ..Details::default() };
             Settled::new(job, lane, engine::Answer::Accepted, Some((Verdict::Accepted, details)))
@@ -41,6 +42,7 @@ pub(super) fn settle(job: Job, lane: &Arc<RunningLane>, answer: SendAnswer, begu
             Settled::new(job, lane, engine::Answer::Unavailable { again }, None)
         }
         SendAnswer::Withdrawn => job.requeue(lane, None),
+        SendAnswer::Refused(refusal) if refusal.is_unclear() => unclear(job, lane, refusal, begun),
         SendAnswer::Refused(refusal) => {
             if refusal.fault == Fault::Temporary {
                 let Refusal { detail, retry_after, .. } = &refusal;
@@ -50,6 +52,27 @@ pub(super) fn settle(job: Job, lane: &Arc<RunningLane>, answer: SendAnswer, begu
             refused(job, lane, refusal, begun)
         }
     }
+}
+
+/// Applies a refusal without a known code: another message tests the lane, and this one moves to the end of its queue. If
+/// it was to test the lane itself, the lane is held.
+fn unclear(job: Job, lane: &Arc<RunningLane>, refusal: Refusal, begun: Timestamp) -> Settled {
+    let now = lane.clock.now();
+    let message = &job.claimed.message;
+    let refused = UnclearRefusal {
+        message: MessageId { key: message.key, tag: job.entry.tag },
+        step: job.step(),
+        recipient: message.msisdn,
+        code: refusal.code,
+        reason: refusal.detail.clone(),
+        begun,
+    };
+    if let Some(other) = lane.test.refused(refused.clone(), now) {
+        let reason = format!("{}; refused alike were {} and {}", refusal.detail, other.named(), refused.named());
+        lane.holds.put(Hold::on_lane(&lane.config.name, HeldBy::Answer, refusal.code, &reason, now), begun);
+    }
+    let again = now + lane.chance.back_off(SHORTEST_REST, message.present.tries.into(), LONGEST_REST);
+    Settled::new(job, lane, engine::Answer::Unclear { again }, Some((Verdict::Refused, refusal.into())))
 }
 
 fn refused(job: Job, lane: &Arc<RunningLane>, refusal: Refusal, begun: Timestamp) -> Settled {

@@ -328,6 +328,7 @@ async fn a_refused_batch_puts_one_hold_and_later_answers_to_it_none() {
         code: Some(1200),
         detail: "no".to_owned(),
         retry_after: None,
+        is_known: true,
     };
     for job in late {
         super::settle::settle(job, &desk.lane, crate::provider::SendAnswer::Refused(refusal.clone()), begun);

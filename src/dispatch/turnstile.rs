@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::{Job, Settled};
 use super::lane::RunningLane;
 use super::pending::PendingRequest;
-use crate::domain::{Span, Timestamp};
+use crate::domain::{Refused, Span, Timestamp};
 use crate::throttle::{Admission, Permit, Read, Reserved, RetryAt};
 
 /// Interval at which the first worker in line checks for stops while it waits for the provider.
@@ -295,7 +295,9 @@ impl Turnstile {
     }
 
     fn is_isolated(&self, job: &Job) -> bool {
-        self.lane.is_isolated(job.claimed.message.key)
+        // A message that was refused without a known code would have its whole request refused again.
+        let message = &job.claimed.message;
+        message.present.refused != Refused::Never || self.lane.is_isolated(message.key)
     }
 
     /// Gathers the messages of one request; if there are none, also when the first of them may be sent.

@@ -132,9 +132,10 @@ impl Worker {
                 }
             }
             BatchAnswers::Whole(SendAnswer::Refused(refusal)) if jobs.len() > 1 && concerns_one(&refusal) => {
-                // One message caused the refusal of the whole batch, and none was accepted. Each is retried alone.
+                // One message may have caused the refusal of the whole batch, and none was accepted. Each is retried alone, in its
+                // place.
                 for job in jobs {
-                    let again = self.lane.clock.now();
+                    let again = job.queued_at();
                     self.lane.isolate(job.claimed.message.key);
                     self.record(Settled::new(job, &self.lane, engine::Answer::Unavailable { again }, None)).await;
                 }
@@ -203,8 +204,8 @@ impl Worker {
             Unsendable::Uncomposable(detail) => {
                 // The launch has checked the content, so this is a fault of Volley and must not cause a fallback.
                 let fault = Fault::Sender(SenderPart::Lane);
-                let refusal =
-                    Refusal { fault, subject: RefusalSubject::Account, code: None, detail, retry_after: None };
+                let (subject, code, retry_after) = (RefusalSubject::Account, None, None);
+                let refusal = Refusal { fault, subject, code, detail, retry_after, is_known: false };
                 self.finish(job, SendAnswer::Refused(refusal), begun).await;
             }
         }
@@ -253,9 +254,10 @@ fn end_of(answer: &SendAnswer) -> Option<End<'_>> {
     }
 }
 
-/// Whether one message or one template caused the refusal of a whole batch.
+/// Whether one message or one template caused, or may have caused, the refusal of a whole batch.
 const fn concerns_one(refusal: &Refusal) -> bool {
     match refusal.fault {
+        _ if refusal.is_unclear() => true,
         Fault::Recipient | Fault::OptedOut | Fault::Sender(SenderPart::Template | SenderPart::Step) => true,
         Fault::Sender(SenderPart::Lane) | Fault::Temporary => false,
     }

@@ -1,5 +1,6 @@
 //! The present of a message: everything that the engine needs to know, small enough to copy.
 
+use super::word::words;
 use super::{Country, LaneId, Marks, MessageKey, Msisdn, Outcome, SkipReason, StepIndex, Timestamp, Zone, zone_of};
 
 /// The state of a message. Only the engine decides its changes.
@@ -39,6 +40,21 @@ impl State {
     }
 }
 
+words! {
+    /// What refusals without a known code have shown about a queued message.
+    Refused, "refusal" {
+        Never = 0, "never";
+        /// It was refused. No other message has been accepted since, so the sender may be the cause.
+        Once = 1, "once";
+        /// It alone was refused: another message was accepted afterwards.
+        Alone = 2, "alone";
+        /// It was refused again, and no other message has been accepted since.
+        Again = 3, "again";
+        /// It alone was refused again. No claim takes it until an operator releases it.
+        SetAside = 4, "set aside";
+    }
+}
+
 /// The present of one message, without its batch, number and fields, which never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Present {
@@ -54,6 +70,8 @@ pub struct Present {
     pub accepted: Option<Timestamp>,
     /// How often the provider has given back the present step, for whatever reason.
     pub tries: u16,
+    /// What refusals without a known code have shown about the present step. `Never` unless queued or sending.
+    pub refused: Refused,
     /// The message's own expiry: from then on no step is submitted, whatever the plan allows. It never changes.
     pub expires: Option<Timestamp>,
 }
@@ -85,8 +103,19 @@ impl Present {
             first_submitted_at: None,
             accepted: None,
             tries: 0,
+            refused: Refused::Never,
             expires: None,
         }
+    }
+
+    /// Whether it alone is refused: it stays queued, and no claim takes it.
+    pub const fn is_set_aside(&self) -> bool {
+        matches!((self.state, self.refused), (State::Queued { .. }, Refused::SetAside))
+    }
+
+    /// The state in one word; `set_aside` for a queued message that no claim takes.
+    pub const fn state_name(&self) -> &'static str {
+        if self.is_set_aside() { "set_aside" } else { self.state.name() }
     }
 
     pub const fn outcome(&self) -> Option<Outcome> {

@@ -92,7 +92,7 @@ pub use letters::base_letter;
 pub use marks::{Ending, Marks};
 pub use meaning::{Meaning, column_key, is_mark};
 pub use media::{MediaAddress, Reachable};
-pub use message::{Loaded, Present, State};
+pub use message::{Loaded, Present, Refused, State};
 pub use money::{InvalidMoney, Limits, Money, Prices};
 pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};
 pub use object_name::object_name;

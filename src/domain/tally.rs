@@ -72,6 +72,8 @@ words! {
         EndedMissingVariable = 45, "ended: missing variable";
         /// Ended when they were created, because no step applies to them, whatever else ended them.
         NeverEntered = 46, "never entered a step";
+        /// Queued, and set aside: it alone is refused, and no claim takes it.
+        SetAside = 47, "set aside";
     }
 }
 
@@ -180,7 +182,7 @@ impl Tallies {
 
     /// The number of messages at a step that have no outcome.
     pub fn open_at(&self, step: StepIndex) -> i64 {
-        let open = [Count::Queued, Count::Sending, Count::AwaitingOpen, Count::AwaitingLast];
+        let open = [Count::Queued, Count::SetAside, Count::Sending, Count::AwaitingOpen, Count::AwaitingLast];
         open.into_iter().map(|count| self.get(step, count)).sum()
     }
 
@@ -202,14 +204,14 @@ impl Tallies {
         self.get(step, Count::Waived) - self.get(step, Count::WaivedUnknown)
     }
 
-    /// Whether no message is left to submit.
+    /// Whether no message is left to submit, except those that are set aside.
     pub fn is_finished(&self) -> bool {
         [Count::Queued, Count::Sending, Count::AwaitingOpen].into_iter().all(|count| self.total(count) == 0)
     }
 
     /// Whether every message has its outcome.
     pub fn is_settled(&self) -> bool {
-        self.is_finished() && self.total(Count::AwaitingLast) == 0
+        self.is_finished() && [Count::AwaitingLast, Count::SetAside].into_iter().all(|count| self.total(count) == 0)
     }
 
     /// All counts that are not zero.
@@ -237,7 +239,7 @@ impl Tallies {
         let Present { state, step, marks, .. } = message;
         match state {
             State::Queued { .. } => {
-                self.add(*step, Count::Queued, times);
+                self.add(*step, if message.is_set_aside() { Count::SetAside } else { Count::Queued }, times);
                 if message.first_submitted_at.is_none() {
                     self.add(*step, Count::NeverLeft, times);
                 }

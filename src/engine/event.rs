@@ -24,6 +24,10 @@ pub enum Event {
     /// The step fell back by a refusal that the sender turns out to have caused. It answered an attempt after `tries`
     /// tries.
     RefusalRecalled { step: StepIndex, tries: u16 },
+    /// Another message was accepted after this one was refused without a known code.
+    RefusedAlone { step: StepIndex },
+    /// An operator returns it to its queue, after it was set aside.
+    Released,
     /// An operator or the recipient stops it.
     CalledOff(CallOff),
 }
@@ -35,6 +39,9 @@ pub enum Answer {
     Accepted,
     /// The provider refused it, for this cause. A retry starts at `again` at the earliest.
     Refused { fault: Fault, again: Timestamp },
+    /// The provider refused it without a known code, so the message or the sender may be the cause. A retry starts at
+    /// `again` at the earliest.
+    Unclear { again: Timestamp },
     /// The request was certainly not processed: retry the step at `again` at the earliest.
     Unavailable { again: Timestamp },
     /// It is unknown whether the provider accepted it.
@@ -118,6 +125,14 @@ pub enum Rule {
     TriedAgain,
     /// Refused because of the sender: the step stays queued (rule 2).
     KeptForSender(SenderPart),
+    /// Refused without a known code: it moves to the end of its queue while another message tests the lane (rule 2).
+    MovedToEnd,
+    /// Another message was accepted after its refusal without a known code (rule 2).
+    RefusedAlone,
+    /// It alone was refused again: no claim takes it until an operator releases it (rule 2).
+    SetAside,
+    /// An operator returned it to its queue, after it was set aside.
+    Released,
     /// The present step fell back with this ending (rules 1, 2, 10).
     FellBack(Ending),
     /// The present step ended like this, and there was no further step.

@@ -4,8 +4,8 @@
 use super::event::{Answer, AttemptReport, CallOff, Decision, Event, Ignored, Rule, Silence};
 use super::ways::earlier_try_lives;
 use crate::domain::{
-    AfterGap, BatchState, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, SenderPart, SkipReason, State,
-    StepIndex, Timestamp,
+    AfterGap, BatchState, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, Refused, SenderPart, SkipReason,
+    State, StepIndex, Timestamp,
 };
 
 /// The state of the message's batch, as far as the machine needs it.
@@ -42,6 +42,7 @@ pub fn begin(plan: &Plan, marks: Marks, not_before: Timestamp, expires: Option<T
 /// Decides how an event changes a message.
 pub fn advance(plan: &Plan, standing: Standing, message: &Present, event: Event, now: Timestamp) -> Decision {
     let decision = Machine { plan, standing, now }.decide(message, event).unwrap_or_else(Decision::Ignored);
+    let decision = forget_refusals(message, decision);
     #[cfg(test)]
     super::met::note(message, &event, &decision);
     decision
@@ -58,6 +59,18 @@ pub(super) const fn moved(next: Present, rule: Rule) -> Decision {
     Decision::Moved { next, rule }
 }
 
+/// Refusals concern the present step while it is queued or sending. Whatever ends that forgets them.
+fn forget_refusals(before: &Present, decision: Decision) -> Decision {
+    match decision {
+        Decision::Moved { next, rule } => {
+            let is_unsent = matches!(next.state, State::Queued { .. } | State::Sending { .. });
+            let refused = if is_unsent && next.step == before.step { next.refused } else { Refused::Never };
+            moved(Present { refused, ..next }, rule)
+        }
+        ignored @ Decision::Ignored(_) => ignored,
+    }
+}
+
 /// The times `not_before` and `gives_up` of a queued message, or why one that is not queued ignores the event.
 const fn queued(message: &Present) -> Result<(Timestamp, Option<Timestamp>), Ignored> {
     match message.state {
@@ -66,6 +79,11 @@ const fn queued(message: &Present) -> Result<(Timestamp, Option<Timestamp>), Ign
         State::Awaiting { .. } => Err(Ignored::Stale),
         State::Done { .. } => Err(Ignored::Ended),
     }
+}
+
+/// The same, for a message that a claim may take.
+const fn claimable(message: &Present) -> Result<(Timestamp, Option<Timestamp>), Ignored> {
+    if message.is_set_aside() { Err(Ignored::Stale) } else { queued(message) }
 }
 
 /// Counts one more try that the provider gave back.
@@ -87,12 +105,14 @@ impl Machine<'_> {
             Event::Postponed { until } => self.put_off(*message, until),
             Event::Doubted { silence, tries } => self.doubted(*message, silence, tries),
             Event::RefusalRecalled { step, tries } => self.refusal_recalled(*message, step, tries),
+            Event::RefusedAlone { step } => self.refused_alone(*message, step),
+            Event::Released => self.released(*message),
             Event::CalledOff(why) => Ok(self.called_off(*message, why)),
         }
     }
 
     fn claimed(self, message: Present) -> Result<Decision, Ignored> {
-        let (not_before, gives_up) = queued(&message)?;
+        let (not_before, gives_up) = claimable(&message)?;
         if not_before > self.now {
             return Err(Ignored::NotYet);
         }
@@ -120,6 +140,14 @@ impl Machine<'_> {
             Answer::Refused { fault: Fault::Sender(part), again } => {
                 let at = if part == SenderPart::Step { again } else { not_before };
                 self.requeue(with_another_try(message), at, gives_up, Rule::KeptForSender(part))
+            }
+            Answer::Unclear { again } => {
+                let refused = match message.refused {
+                    Refused::Never | Refused::Once => Refused::Once,
+                    Refused::Alone | Refused::Again | Refused::SetAside => Refused::Again,
+                };
+                let message = with_another_try(Present { refused, ..message });
+                self.requeue(message, again, gives_up, Rule::MovedToEnd)
             }
             Answer::Refused { fault: Fault::Temporary, again } | Answer::Unavailable { again } => {
                 self.requeue(with_another_try(message), again, gives_up, Rule::TriedAgain)
@@ -178,13 +206,20 @@ impl Machine<'_> {
         if self.is_expired(&message) {
             return moved(self.done(message, Outcome::Expired, None), Rule::Expired);
         }
+        if let State::Queued { not_before, .. } = message.state
+            && message.is_set_aside()
+        {
+            // Its plan has got more time since. It waits for an operator, so no fallback follows.
+            let state = State::Queued { not_before, gives_up: self.gives_up_aside(&message) };
+            return moved(Present { state, ..message }, Rule::Rescheduled);
+        }
         self.cannot_leave(message, Ending::CouldNotLeave)
     }
 
     /// Postpones a queued step that came up outside its send hours. It keeps its order among the messages that wait for
     /// the same time.
     fn put_off(self, message: Present, until: Timestamp) -> Result<Decision, Ignored> {
-        let (not_before, gives_up) = queued(&message)?;
+        let (not_before, gives_up) = claimable(&message)?;
         if self.is_too_late(&message, gives_up) {
             return Err(Ignored::Stale);
         }
@@ -201,7 +236,7 @@ impl Machine<'_> {
 
     /// Handles a step that came up while its tier has no free slot.
     fn tier_spent(self, message: Present, step: StepIndex) -> Result<Decision, Ignored> {
-        let (not_before, _) = queued(&message)?;
+        let (not_before, _) = claimable(&message)?;
         if message.step != step {
             return Err(Ignored::Stale);
         }
@@ -272,6 +307,38 @@ impl Machine<'_> {
         let before = self.undone(Present { tries, ..before });
         let gives_up = self.gives_up(&before, before.step);
         Ok(self.requeue(before, self.now, gives_up, Rule::RefusalRecalled))
+    }
+
+    /// Handles the proof that a refusal concerned this message alone: another one was accepted afterwards.
+    ///
+    /// The first proof is remembered, and the second one sets the message aside. It then waits for an operator, so
+    /// `leave_within` ends: no fallback follows from a fault that may be the sender's.
+    fn refused_alone(self, message: Present, step: StepIndex) -> Result<Decision, Ignored> {
+        let (_, gives_up) = queued(&message)?;
+        if message.step != step || self.is_cut(&message) || self.is_too_late(&message, gives_up) {
+            return Err(Ignored::Stale);
+        }
+        match message.refused {
+            Refused::Once => Ok(moved(Present { refused: Refused::Alone, ..message }, Rule::RefusedAlone)),
+            Refused::Again => {
+                let state = State::Queued { not_before: self.now, gives_up: self.gives_up_aside(&message) };
+                Ok(moved(Present { refused: Refused::SetAside, state, ..message }, Rule::SetAside))
+            }
+            Refused::Never | Refused::Alone | Refused::SetAside => Err(Ignored::NothingNew),
+        }
+    }
+
+    /// Returns a message that was set aside to its queue, as if it had not been refused.
+    fn released(self, message: Present) -> Result<Decision, Ignored> {
+        let (_, gives_up) = queued(&message)?;
+        if !message.is_set_aside() {
+            return Err(Ignored::NothingNew);
+        }
+        if self.is_cut(&message) || self.is_too_late(&message, gives_up) {
+            return Err(Ignored::Stale);
+        }
+        let message = Present { refused: Refused::Never, ..message };
+        Ok(self.requeue(message, self.now, self.gives_up(&message, message.step), Rule::Released))
     }
 
     pub(super) fn called_off(self, message: Present, why: CallOff) -> Decision {

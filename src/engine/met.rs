@@ -117,6 +117,8 @@ fn pair(state: &'static str, event: &Event, present: StepIndex) -> Pair {
         Event::Postponed { .. } => ("put off", "", ""),
         Event::Doubted { silence, .. } => ("doubted", of_silence(silence), ""),
         Event::RefusalRecalled { step, .. } => ("refusal recalled", "", relative(*step)),
+        Event::RefusedAlone { step } => ("refused alone", "", relative(*step)),
+        Event::Released => ("released", "", ""),
         Event::CalledOff(CallOff::Cancel) => ("called off", "cancel", ""),
         Event::CalledOff(CallOff::OptOut) => ("called off", "opt-out", ""),
     };
@@ -127,6 +129,7 @@ const fn of_answer(answer: &Answer) -> &'static str {
     match answer {
         Answer::Accepted => "accepted",
         Answer::Refused { fault, .. } => of_fault(*fault),
+        Answer::Unclear { .. } => "unclear",
         Answer::Unavailable { .. } => "unavailable",
         Answer::Unknown => "unknown",
         Answer::NotBegun => "not begun",
@@ -180,6 +183,8 @@ pub(crate) fn all_pairs() -> Vec<Pair> {
     events.extend(silences(now).into_iter().map(|silence| Event::Due { silence }));
     events.extend(silences(now).into_iter().map(|silence| Event::Doubted { silence, tries: 0 }));
     events.extend(steps.map(|step| Event::RefusalRecalled { step, tries: 0 }));
+    events.extend(steps.map(|step| Event::RefusedAlone { step }));
+    events.push(Event::Released);
     events.extend(call_offs().into_iter().map(Event::CalledOff));
     let states = [QUEUED, SENDING, AWAITING, DONE];
     let pairs: BTreeSet<Pair> =

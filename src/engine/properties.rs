@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::story::{START, Story, at, plan, step};
 use super::{Answer, AttemptReport, CallOff, Decision, Event, Rule, Silence, Standing, StepObstacle};
 use crate::domain::{
-    AfterGap, Channel, Count, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, SenderPart, SkipReason, Span,
-    State, Status, Step, StepIndex, Timestamp,
+    AfterGap, Channel, Count, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, Refused, SenderPart, SkipReason,
+    Span, State, Status, Step, StepIndex, Timestamp,
 };
 
 fn spans() -> impl Strategy<Value = Option<Span>> {
@@ -91,6 +91,8 @@ enum Kind {
     Postponed(Timestamp),
     Doubted(Silence),
     RefusalRecalled,
+    RefusedAlone,
+    Released,
     CalledOff(CallOff),
 }
 
@@ -114,6 +116,7 @@ fn answers() -> impl Strategy<Value = Answer> {
     prop_oneof![
         8 => Just(Answer::Accepted),
         3 => (faults(), moments()).prop_map(|(fault, again)| Answer::Refused { fault, again }),
+        3 => moments().prop_map(|again| Answer::Unclear { again }),
         1 => moments().prop_map(|again| Answer::Unavailable { again }),
         2 => Just(Answer::Unknown),
         1 => Just(Answer::NotBegun),
@@ -155,6 +158,8 @@ fn happenings() -> impl Strategy<Value = Happening> {
         1 => moments().prop_map(Kind::Postponed),
         2 => silences().prop_map(Kind::Doubted),
         2 => Just(Kind::RefusalRecalled),
+        4 => Just(Kind::RefusedAlone),
+        1 => Just(Kind::Released),
         1 => prop_oneof![Just(CallOff::Cancel), Just(CallOff::OptOut)].prop_map(Kind::CalledOff),
     ];
     let of = prop_oneof![1 => Just(None), 1 => (0_u8..7).prop_map(StepIndex::new)];
@@ -178,6 +183,9 @@ fn shifted(event: Event, now: Timestamp) -> Event {
     match event {
         Event::Answered { step, answer: Answer::Refused { fault, again } } => {
             Event::Answered { step, answer: Answer::Refused { fault, again: later(again) } }
+        }
+        Event::Answered { step, answer: Answer::Unclear { again } } => {
+            Event::Answered { step, answer: Answer::Unclear { again: later(again) } }
         }
         Event::Answered { step, answer: Answer::Unavailable { again } } => {
             Event::Answered { step, answer: Answer::Unavailable { again: later(again) } }
@@ -237,6 +245,7 @@ impl Watched {
                 Happening::GoesOn { answer, report } => {
                     let step = self.story.message.step;
                     match self.story.message.state {
+                        State::Queued { .. } if self.story.message.is_set_aside() => Event::Released,
                         State::Queued { not_before, .. } => {
                             self.story.now = self.story.now.max(not_before);
                             Event::Claimed
@@ -259,6 +268,8 @@ impl Watched {
                             step: self.story.message.marks.preceding(step).unwrap_or(step),
                             tries: 0,
                         },
+                        Kind::RefusedAlone => Event::RefusedAlone { step },
+                        Kind::Released => Event::Released,
                         Kind::CalledOff(why) => Event::CalledOff(why),
                     }
                 }
@@ -297,6 +308,7 @@ impl Watched {
                 assert!(self.may_submit[step], "step {} was submitted twice: {before:?}", before.step);
                 assert!(!self.called_off && self.story.standing == Standing::Live, "submitted after it was stopped");
                 assert!(!self.is_expired(before), "submitted after its time: {before:?}");
+                assert!(!before.is_set_aside(), "submitted although it is set aside: {before:?}");
                 let again = before.accepted.filter(|_| before.marks.failed(before.step));
                 let ends = again.zip(self.story.plan.step(before.step).and_then(|step| step.ttl));
                 assert!(
@@ -307,7 +319,8 @@ impl Watched {
             }
             Event::Answered { answer, .. } => {
                 let came_back = match answer {
-                    Answer::NotBegun | Answer::Later { .. } | Answer::Unavailable { .. } => true,
+                    Answer::NotBegun | Answer::Later { .. } => true,
+                    Answer::Unclear { .. } | Answer::Unavailable { .. } => true,
                     Answer::Refused { fault, .. } => matches!(fault, Fault::Temporary | Fault::Sender(_)),
                     Answer::Unknown => rule == Rule::Resent && !before.marks.unknown(before.step),
                     Answer::Accepted | Answer::CannotLeave(_) => false,
@@ -325,6 +338,8 @@ impl Watched {
             | Event::Due { .. }
             | Event::TierSpent { .. }
             | Event::Postponed { .. }
+            | Event::RefusedAlone { .. }
+            | Event::Released
             | Event::Doubted { .. } => {}
         }
     }
@@ -354,6 +369,7 @@ impl Watched {
             Event::Answered { answer, .. } => match answer {
                 Answer::NotBegun
                 | Answer::Later { .. }
+                | Answer::Unclear { .. }
                 | Answer::Unavailable { .. }
                 | Answer::Unknown
                 | Answer::Accepted => true,
@@ -366,8 +382,11 @@ impl Watched {
             | Event::Postponed { .. }
             | Event::Doubted { .. }
             | Event::RefusalRecalled { .. }
+            | Event::RefusedAlone { .. }
+            | Event::Released
             | Event::CalledOff(_) => true,
-            Event::Due { .. } | Event::TierSpent { .. } => false,
+            // The first copy may be on its way, and then its deadline decides.
+            Event::Due { .. } | Event::TierSpent { .. } => before.is_set_aside() && !before.marks.unknown(before.step),
         };
         assert!(next.step <= before.step || !not_caused_by_recipient, "{event:?} caused a fallback");
         if let (State::Sending { .. }, Event::Due { .. } | Event::CalledOff(_)) = (before.state, event) {
@@ -427,7 +446,9 @@ impl Watched {
             State::Sending { .. } => {}
         }
         let tallies = self.story.tallies();
-        let open: i64 = [Count::Queued, Count::Sending, Count::AwaitingOpen, Count::AwaitingLast]
+        let is_unsent = matches!(state, State::Queued { .. } | State::Sending { .. });
+        assert!(message.refused == Refused::Never || is_unsent, "a refusal outlives its step: {message:?}");
+        let open: i64 = [Count::Queued, Count::SetAside, Count::Sending, Count::AwaitingOpen, Count::AwaitingLast]
             .into_iter()
             .map(|count| tallies.total(count))
             .sum();
@@ -490,6 +511,9 @@ impl Watched {
                 }
                 State::Queued { .. } if self.story.standing == Standing::Cancelled => {
                     self.happens(Event::CalledOff(CallOff::Cancel));
+                }
+                State::Queued { .. } if self.story.message.is_set_aside() => {
+                    self.happens(Event::Released);
                 }
                 State::Queued { not_before, gives_up } => {
                     self.story.now = self.story.now.max(gives_up.map_or(not_before, |at| at.min(not_before)));

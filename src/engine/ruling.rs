@@ -51,6 +51,10 @@ pub enum Cause {
     Doubted(Worth),
     /// A refusal turned out to be caused by the sender.
     RefusalRecalled,
+    /// Another message was accepted after this one was refused without a known code.
+    RefusedAlone,
+    /// An operator returned it to its queue, after it was set aside.
+    Released,
     Cancel,
     OptOut,
     /// A claim was handed back before a request was begun.
@@ -124,6 +128,8 @@ impl Cause {
             Event::Due { silence } => Some(Self::Due(Worth::of(*silence))),
             Event::Doubted { silence, .. } => Some(Self::Doubted(Worth::of(*silence))),
             Event::RefusalRecalled { .. } => Some(Self::RefusalRecalled),
+            Event::RefusedAlone { .. } => Some(Self::RefusedAlone),
+            Event::Released => Some(Self::Released),
             Event::CalledOff(CallOff::Cancel) => Some(Self::Cancel),
             Event::CalledOff(CallOff::OptOut) => Some(Self::OptOut),
             Event::Answered { .. } => Some(Self::HandedBack),
@@ -141,6 +147,8 @@ impl Cause {
             Self::RefusalRecalled => {
                 Event::RefusalRecalled { step: before.marks.preceding(step).unwrap_or(step), tries }
             }
+            Self::RefusedAlone => Event::RefusedAlone { step },
+            Self::Released => Event::Released,
             Self::Cancel => Event::CalledOff(CallOff::Cancel),
             Self::OptOut => Event::CalledOff(CallOff::OptOut),
             Self::HandedBack => Event::Answered { step, answer: Answer::NotBegun },
@@ -174,6 +182,7 @@ impl Ruling {
 /// receipts.
 pub fn is_more_than_a_time(before: &Present, after: &Present) -> bool {
     let is_unsent = |present: &Present| matches!(present.state, State::Queued { .. } | State::Sending { .. });
-    let essence = |present: &Present| (present.step, present.marks, is_unsent(present), present.outcome());
+    let essence =
+        |present: &Present| (present.step, present.marks, is_unsent(present), present.refused, present.outcome());
     essence(before) != essence(after)
 }

@@ -149,6 +149,24 @@ impl Story {
         self
     }
 
+    /// Another message is accepted after this one was refused without a known code.
+    #[track_caller]
+    pub(super) fn refused_alone(&mut self) -> Rule {
+        self.rule(Event::RefusedAlone { step: self.message.step })
+    }
+
+    /// The present step is refused twice without a known code, ten seconds apart from so many seconds on, while other
+    /// messages are accepted.
+    #[track_caller]
+    pub(super) fn is_set_aside(&mut self, secs: i64) -> &mut Self {
+        for secs in [secs, secs + 10] {
+            self.at(secs).claim().answer(Answer::Unclear { again: at(secs + 8) });
+            self.at(secs + 1).refused_alone();
+        }
+        assert!(self.message.is_set_aside());
+        self
+    }
+
     #[track_caller]
     pub(super) fn receive(&mut self, number: u8, status: Status) -> Rule {
         self.rule(Event::Receipt { step: step_at(number), report: AttemptReport::Reached(status) })

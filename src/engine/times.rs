@@ -81,11 +81,15 @@ impl Machine<'_> {
     /// When the wait for the submission of `step` ends if it is queued at `from`, as stored in the message's row. The
     /// campaign's end is in no row, so it can be changed at any time.
     pub(super) fn gives_up_from(self, message: &Present, step: StepIndex, from: Timestamp) -> Option<Timestamp> {
-        let expires = match message.first_submitted_at {
+        [self.submit_by(step, from), self.gives_up_aside(message)].into_iter().flatten().min()
+    }
+
+    /// When the wait of a message ends that is set aside, as stored in its row: when it expires.
+    pub(super) fn gives_up_aside(self, message: &Present) -> Option<Timestamp> {
+        match message.first_submitted_at {
             Some(_) => self.expires(message),
             None => message.expires,
-        };
-        [self.submit_by(step, from), expires].into_iter().flatten().min()
+        }
     }
 
     /// Until when a step that is queued at `from` may be submitted, if it has a `leave_within`.

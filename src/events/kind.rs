@@ -43,6 +43,17 @@ pub enum EventKind {
     Expired {
         messages: u64,
     },
+    /// The provider refuses a message while it accepts others, so it waits for an operator.
+    MessageSetAside {
+        message: String,
+    },
+    /// A message that was set aside returned to its queue.
+    MessageReleased {
+        message: String,
+    },
+    MessageCancelled {
+        message: String,
+    },
     /// The state of every message when the campaign stopped.
     CancelCertified {
         certificate: Certificate,

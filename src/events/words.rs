@@ -63,6 +63,11 @@ impl Event {
             EventKind::Expired { messages } => {
                 format!("its end has come: {} not sent by then, now expired", grouped(*messages))
             }
+            EventKind::MessageSetAside { message } => {
+                format!("{message} is set aside, because it is refused while others are accepted")
+            }
+            EventKind::MessageReleased { message } => format!("{message} released"),
+            EventKind::MessageCancelled { message } => format!("{message} cancelled"),
             EventKind::CancelCertified { certificate } => format!("when it was cancelled: {certificate}"),
             EventKind::Purged { messages } => {
                 format!("purged: its {} are removed, its report stays", plural(u64::from(*messages), "message", "messages"))

@@ -75,6 +75,7 @@ fn metric_of(flow: Flow) -> Option<(&'static table::Metric, &'static str)> {
     let tried = |verdict| match verdict {
         Verdict::Accepted => (&table::SUBMISSIONS, "accepted"),
         Verdict::Rejected => (&table::SUBMISSIONS, "rejected"),
+        Verdict::Refused => (&table::SUBMISSIONS, "refused"),
         Verdict::Unknown => (&table::SUBMISSIONS, "unknown"),
         Verdict::CouldNotLeave => (&table::NOT_SUBMITTED, "could_not_leave"),
         Verdict::OutsideWindow => (&table::NOT_SUBMITTED, "outside_window"),
@@ -125,7 +126,11 @@ fn add_lanes(page: &mut Page, lanes: &[Arc<RunningLane>], queued: &QueuedMessage
         page.number(&table::PORTION, [name], status.portion.of(1.0));
         page.count(&table::HELD, [name], status.hold.is_some().into());
         let cause = status.standstill.map(|standstill| standstill.cause);
-        for (known, word) in [(StandstillCause::Throttled, "throttled"), (StandstillCause::Outage, "outage")] {
+        for (known, word) in [
+            (StandstillCause::Throttled, "throttled"),
+            (StandstillCause::Outage, "outage"),
+            (StandstillCause::Refused, "refused"),
+        ] {
             page.count(&table::STANDSTILL, [name, word], (cause == Some(known)).into());
         }
         if let Some(tier) = status.tier {

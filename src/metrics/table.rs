@@ -71,7 +71,7 @@ metrics! {
     RATE = Gauge "lane_rate" None, ["lane"], "Messages per second that the lane may submit";
     PORTION = Gauge "lane_rate_used" Some(Unit::Ratios), ["lane"], "Share of its rate that the lane uses after throttling";
     HELD = Gauge "lane_held" None, ["lane"], "1 while the lane is held or paused";
-    STANDSTILL = Gauge "lane_standstill" None, ["lane", "cause"], "1 while the lane waits because of throttling or an outage";
+    STANDSTILL = Gauge "lane_standstill" None, ["lane", "cause"], "1 while the lane waits because of throttling, an outage or a refusal without a known code";
     TIER_USED = Gauge "tier_recipients" None, ["portfolio"], "Recipients that count against the messaging tier";
     TIER_LIMIT = Gauge "tier_recipients_limit" None, ["portfolio"], "Recipients that the messaging tier allows";
     LATENESS = Histogram "deadline_lateness" Some(Unit::Seconds), [], "How late deadlines were applied";

@@ -272,6 +272,11 @@ impl MessagePage<'_> {
         repetition_of_one(&self.path(), &self.story.id, self.story.brief.outcome).filter(|_| may)
     }
 
+    /// Whether it waits for an operator, because it alone is refused.
+    fn is_set_aside(&self) -> bool {
+        self.story.brief.state == "set_aside"
+    }
+
     /// How the message ended, or where it is, in a sentence.
     fn answer(&self) -> &'static str {
         let own = self.frame.texts().on_messages;

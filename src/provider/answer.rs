@@ -31,6 +31,15 @@ pub struct Refusal {
     /// The provider's text, or ours for its code.
     pub detail: String,
     pub retry_after: Option<Span>,
+    /// Whether the code is a known one. Otherwise the fault is an assumption.
+    pub is_known: bool,
+}
+
+impl Refusal {
+    /// Whether it has no known code, so the message or the sender may be the cause.
+    pub const fn is_unclear(&self) -> bool {
+        !self.is_known && matches!(self.fault, Fault::Sender(_))
+    }
 }
 
 impl SendAnswer {
@@ -67,6 +76,7 @@ fn refusal(entry: &Entry, code: Option<i64>, reason: Option<&str>, retry_after: 
         code: code.and_then(|code| u32::try_from(code).ok()),
         detail,
         retry_after,
+        is_known: entry.known,
     })
 }
 
@@ -94,8 +104,8 @@ fn whole(answer: &Result<RawAnswer, Broken>) -> Option<SendAnswer> {
 
 /// Reads the refusal of a whole request.
 ///
-/// A refusal without a documented code may come from any host on the way. Except for a 429, it holds the lane and shows
-/// the text of the body.
+/// A refusal without a documented code may come from any host on the way. Except for a 429, another message then tests
+/// the lane, and operators see the text of the body.
 fn refused(answer: &RawAnswer) -> SendAnswer {
     let RawAnswer { status, .. } = *answer;
     let body: ErrorBody<'_> = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -219,6 +229,7 @@ mod tests {
     fn class(answer: &SendAnswer) -> &'static str {
         match answer {
             SendAnswer::Accepted { .. } => "accepted",
+            SendAnswer::Refused(refusal) if refusal.is_unclear() => "unclear",
             SendAnswer::Refused(Refusal { fault: Fault::Recipient, .. }) => "rejected",
             SendAnswer::Refused(Refusal { fault: Fault::Sender(SenderPart::Lane), .. }) => "held: lane",
             SendAnswer::Refused(Refusal { fault: Fault::Sender(SenderPart::Template), .. }) => "held: template",
@@ -246,19 +257,21 @@ mod tests {
             (200, r#"{"error":"no route"}"#, "unknown"),
             (400, r#"{"code":1002,"message":"Invalid MSISDN"}"#, "rejected"),
             (400, r#"{"code":3038}"#, "held: template"),
-            (400, "not JSON", "held: lane"),
+            (400, "not JSON", "unclear"),
             (401, r#"{"code":1200}"#, "held: lane"),
-            (403, "", "held: lane"),
+            (403, "", "unclear"),
+            (403, r#"{"code":4999}"#, "unclear"),
+            (200, r#"{"umid":"u-1","status":{"state":"rejected","errorCode":4999}}"#, "unclear"),
             (200, r#"{"status":{"state":"queued"}}"#, "unknown"),
             (200, r#"{"umid":"","status":{"state":"queued"}}"#, "unknown"),
             (204, "", "unknown"),
-            (300, r#"{"code":1002}"#, "held: lane"),
-            (302, "", "held: lane"),
-            (399, r#"{"umid":"u-1","status":{"state":"queued"}}"#, "held: lane"),
-            (404, "<html>", "held: lane"),
+            (300, r#"{"code":1002}"#, "unclear"),
+            (302, "", "unclear"),
+            (399, r#"{"umid":"u-1","status":{"state":"queued"}}"#, "unclear"),
+            (404, "<html>", "unclear"),
             (408, r#"{"code":1002}"#, "unknown"),
-            (425, "", "held: lane"),
-            (499, "", "held: lane"),
+            (425, "", "unclear"),
+            (499, "", "unclear"),
             (429, r#"{"code":429,"message":"Quota exceeded. Please try again in 2 second(s)."}"#, "temporary"),
             (500, r#"{"code":2000}"#, "unknown"),
             (502, "", "unknown"),
@@ -285,7 +298,7 @@ mod tests {
             let expected = match status {
                 408 | 500.. => "unknown",
                 429 => "temporary",
-                _ => "held: lane",
+                _ => "unclear",
             };
             for body in ["", "<html>no</html>", r#"{"message":"no"}"#, "{}", "null"] {
                 assert_eq!(class(&single_answer(&raw(status, body))), expected, "{status} {body}");
@@ -390,6 +403,6 @@ mod tests {
         assert_eq!(answers.iter().map(class).collect::<Vec<_>>(), ["accepted", "rejected", "unknown"]);
         assert_eq!(answers[0], SendAnswer::Accepted { umid: Umid::new("a") });
         let whole = batch_answers(&raw(401, ""), &[id(1), id(2)]);
-        assert!(matches!(whole, BatchAnswers::Whole(answer) if class(&answer) == "held: lane"));
+        assert!(matches!(whole, BatchAnswers::Whole(answer) if class(&answer) == "unclear"));
     }
 }

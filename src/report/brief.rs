@@ -98,7 +98,7 @@ fn without_ending(present: &Present, step: StepIndex) -> StepResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Marks, Step, Timestamp};
+    use crate::domain::{Marks, Refused, Step, Timestamp};
 
     const AT: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -120,6 +120,7 @@ mod tests {
             first_submitted_at: Some(AT),
             accepted: Some(AT),
             tries: 0,
+            refused: Refused::Never,
             expires: None,
         }
     }

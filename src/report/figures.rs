@@ -33,6 +33,8 @@ pub struct Show {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Counts {
     pub queued: i64,
+    /// Refused while others are accepted: they wait for an operator.
+    pub set_aside: i64,
     pub sending: i64,
     pub awaiting: i64,
     pub done: i64,
@@ -57,6 +59,9 @@ pub struct Report {
     pub state: BatchState,
     pub audience: i64,
     pub open: i64,
+    /// Of `open`: refused while others are accepted, so they wait for an operator.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub set_aside: u64,
     pub outcomes: Outcomes,
     /// Rows of its sources that became no messages, by reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -119,9 +124,11 @@ impl Counts {
 
     /// Counts the messages in each state. A cancel counts at once, before the rows are changed.
     pub fn of(state: BatchState, tallies: &Tallies) -> Self {
-        let cancelled = cancelled_at_once(state, tallies);
+        let (cancelled, aside) = (cancelled_at_once(state, tallies), tallies.total(Count::SetAside));
+        let set_aside = if state.is_cancelled() { 0 } else { aside };
         Self {
-            queued: tallies.total(Count::Queued) - cancelled,
+            queued: tallies.total(Count::Queued) + aside - set_aside - cancelled,
+            set_aside,
             sending: tallies.total(Count::Sending),
             awaiting: tallies.total(Count::AwaitingOpen) + tallies.total(Count::AwaitingLast),
             done: tallies.done() + cancelled,
@@ -225,7 +232,8 @@ impl Report {
             state: batch.state,
             // Messages may join an open batch between two reads; the counters are a single read.
             audience: if batch.open_until.is_some() { tallies.messages() } else { i64::from(batch.messages) },
-            open: counts.queued + counts.sending + counts.awaiting,
+            open: counts.queued + counts.set_aside + counts.sending + counts.awaiting,
+            set_aside: counts.set_aside.unsigned_abs(),
             outcomes: Outcomes(outcomes),
             left_out: BTreeMap::new(),
             corrected: 0,
@@ -247,8 +255,8 @@ impl Report {
     }
 }
 
-fn is_zero(rows: &u64) -> bool {
-    *rows == 0
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The name of rows that a filter did not select, beside the reasons of rejected rows.

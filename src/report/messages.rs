@@ -67,7 +67,7 @@ impl<'a> MessageViews<'a> {
             msisdn: message.msisdn,
             step: present.step.get() + 1,
             channel: step.map(|step| step.channel),
-            state: present.state.name(),
+            state: present.state_name(),
             outcome: present.outcome(),
             campaign: self.batch.display_name(),
             client_message_id,

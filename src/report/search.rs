@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::as_counted;
 use super::lookup::{PAGE, messages_from};
-use crate::domain::{BatchId, Loaded, MessageKey, Outcome, State, Tallies};
+use crate::domain::{BatchId, Count, Loaded, MessageKey, Outcome, Present, State, Tallies};
 use crate::store::{Batch, BatchFilter, RecipientPlace, Result, Store, Whom};
 
 /// Batches that one page looks at.
@@ -15,10 +15,12 @@ const BATCHES: u32 = 100;
 
 /// The state of a message, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum StateName {
     /// Waits to be submitted.
     Queued,
+    /// It alone is refused, and waits for an operator.
+    SetAside,
     /// Is being submitted.
     Sending,
     /// Has been submitted; waits for receipts.
@@ -31,14 +33,16 @@ impl StateName {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
+            Self::SetAside => "set_aside",
             Self::Sending => "sending",
             Self::Awaiting => "awaiting",
             Self::Done => "done",
         }
     }
 
-    const fn of(state: State) -> Self {
-        match state {
+    const fn of(present: &Present) -> Self {
+        match present.state {
+            State::Queued { .. } if present.is_set_aside() => Self::SetAside,
             State::Queued { .. } => Self::Queued,
             State::Sending { .. } => Self::Sending,
             State::Awaiting { .. } => Self::Awaiting,
@@ -57,7 +61,7 @@ pub struct MessageFilter {
 impl MessageFilter {
     pub fn wants(&self, batch: &Batch, message: &Loaded) -> bool {
         let present = as_counted(batch, &message.present);
-        self.state.is_none_or(|state| state == StateName::of(present.state))
+        self.state.is_none_or(|state| state == StateName::of(&present))
             && self.outcome.is_none_or(|outcome| present.outcome() == Some(outcome))
     }
 
@@ -69,6 +73,7 @@ impl MessageFilter {
                 && match self.state {
                     None => true,
                     Some(StateName::Done) => tallies.done() > 0,
+                    Some(StateName::SetAside) => tallies.total(Count::SetAside) > 0,
                     Some(_) => !tallies.is_settled(),
                 }
     }

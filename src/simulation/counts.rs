@@ -1,7 +1,7 @@
 //! What each counter counts, written a second time: from the meaning of its name, and not from how the counters are
 //! kept.
 
-use crate::domain::{Count, Ending, Outcome, Present, SkipReason, State, Status, StepIndex, Tallies};
+use crate::domain::{Count, Ending, Outcome, Present, Refused, SkipReason, State, Status, StepIndex, Tallies};
 
 /// Checks the counters of a batch with this many steps against its messages, and against each other.
 pub(super) fn check(kept: &Tallies, messages: &[Present], steps: usize) {
@@ -19,7 +19,7 @@ pub(super) fn check(kept: &Tallies, messages: &[Present], steps: usize) {
     assert_eq!(sum(&[Count::EnteredByFallback]), sum(&FELL_BACK) - sum(&ENDED), "fallbacks: {kept:?}");
 }
 
-const OPEN: [Count; 4] = [Count::Queued, Count::Sending, Count::AwaitingOpen, Count::AwaitingLast];
+const OPEN: [Count; 5] = [Count::Queued, Count::SetAside, Count::Sending, Count::AwaitingOpen, Count::AwaitingLast];
 const FELL_BACK: [Count; 6] = [
     Count::FellDeadline,
     Count::FellUndelivered,
@@ -86,7 +86,8 @@ fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) ->
         Count::EndedCouldNotLeave => is_present && ended(Ending::CouldNotLeave),
         Count::EndedOutsideWindow => is_present && ended(Ending::OutsideWindow),
         Count::EndedMissingVariable => is_present && ended(Ending::MissingVariable),
-        Count::Queued => is_queued,
+        Count::Queued => is_queued && message.refused != Refused::SetAside,
+        Count::SetAside => is_queued && message.refused == Refused::SetAside,
         Count::NeverLeft => is_queued && first_submitted_at.is_none(),
         Count::Sending => is_present && matches!(state, State::Sending { .. }),
         Count::AwaitingOpen => awaits && may_follow,

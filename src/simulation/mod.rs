@@ -41,6 +41,7 @@ mod repeats;
 mod restarts;
 mod restored;
 mod scene;
+mod set_aside;
 mod shrink;
 mod small;
 mod trials;

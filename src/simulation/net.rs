@@ -26,7 +26,7 @@ use super::lately::RecipientRate;
 use super::turned_away::BareRefusals;
 use super::wishes::Wish;
 use crate::clock::{Clock, ManualClock};
-use crate::domain::{AttemptId, Channel, MessageKey, Span, Timestamp, Umid};
+use crate::domain::{AttemptId, BatchId, Channel, MessageKey, Span, Timestamp, Umid};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::simulator::{Model, REPEATS};
 use crate::wire::{self, ReportedStatus};
@@ -108,6 +108,8 @@ struct Inner {
     dice: fastrand::Rng,
     throws: HashMap<AttemptId, u64>,
     trouble: Trouble,
+    /// A message of which a firewall refuses every request, whatever else is in it.
+    forbidden: Option<MessageKey>,
     cut: Option<Cut>,
     held: Vec<Held>,
     hooks: Vec<Hook>,
@@ -179,6 +181,7 @@ impl Net {
             dice: fastrand::Rng::with_seed(seed),
             throws: HashMap::new(),
             trouble: Trouble::default(),
+            forbidden: (seed % 3 == 0).then_some(MessageKey { batch: BatchId(1), n: (seed / 3 % 8) as u32 }),
             cut: None,
             held: Vec::new(),
             hooks: Vec::new(),
@@ -200,6 +203,11 @@ impl Net {
 
     pub(super) fn set_trouble(&self, trouble: Trouble) {
         self.0.lock().trouble = trouble;
+    }
+
+    /// Lets the firewall pass every message from here on.
+    pub(super) fn forbid_nothing(&self) {
+        self.0.lock().forbidden = None;
     }
 
     /// Cuts the line, or mends it with `None`.

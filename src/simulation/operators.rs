@@ -2,9 +2,10 @@
 
 use super::act::Setting;
 use super::world::{OPERATOR, World};
+use crate::campaign::{MessageDecision, carry_out_on_message};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, OverridableSetting, StepIndex};
+use crate::domain::{BatchId, BatchState, MessageKey, OverridableSetting, StepIndex};
 use crate::events::Origin;
 use crate::store::{Override, StepHeldBy};
 use crate::throttle::{in_file, with_overrides};
@@ -77,6 +78,19 @@ impl World {
             self.store.release_steps(batch, StepIndex::all().collect(), by(), self.clock.now()).await.unwrap();
         }
         self.invariants.release_steps();
+        self.release_set_aside().await;
+    }
+
+    /// Operators return to their queues the messages that are set aside.
+    async fn release_set_aside(&mut self) {
+        let aside: Vec<MessageKey> =
+            self.invariants.messages().filter(|message| message.present.is_set_aside()).map(|it| it.key).collect();
+        for key in aside {
+            let batch = self.store.batch(key.batch).await.unwrap().unwrap();
+            let decision = MessageDecision::Release;
+            // It may have expired meanwhile.
+            let _ = carry_out_on_message(&self.store, self.clock.as_ref(), (&batch, key), decision, &by()).await;
+        }
     }
 
     /// Operators cancel campaigns that have used up their limits, which would wait for ever.

@@ -24,6 +24,7 @@ fn impossible(pair: &Pair) -> Option<&'static str> {
         (SENDING | AWAITING | DONE, "tier spent" | "put off", ..) | (_, "tier spent", _, "earlier" | "later") => {
             Some("only a claim reports this, for a message in its queue")
         }
+        (SENDING | AWAITING | DONE, "released", ..) => Some("only a message that is set aside can be released"),
         (SENDING | AWAITING | DONE, "doubted", ..) => Some("only queued fallbacks are looked for"),
         (_, "reached" | "failed", _, "later") => Some("a step that has not begun has no receipts"),
         _ => None,
@@ -44,6 +45,9 @@ fn is_rare(pair: &Pair) -> bool {
             // For an earlier step the decision is the same, whichever part of the sender is at fault.
             | (_, "failed", "by the template" | "by the step" | "by the lane", "earlier")
             | (_, "refusal recalled", ..)
+            // A refused message is rarely decided otherwise before the test of its lane ends.
+            | (SENDING | AWAITING | DONE, "refused alone", ..)
+            | (_, "refused alone", _, "earlier" | "later")
     )
 }
 

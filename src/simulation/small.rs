@@ -23,7 +23,7 @@ use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::simulator::{Call, Method, Model, Reply, Webhook};
 use crate::store::{self, Store};
 
-const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+pub(super) const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
     webhook_authorization = \"hook\"\n\
     [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"1000/s\"\n\
     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";
@@ -52,6 +52,8 @@ pub(super) struct Provider {
     pub(super) cut: Mutex<HashSet<String>>,
     /// The code with which it refuses every message but an SMS.
     pub(super) refuses: Mutex<Option<u32>>,
+    /// Numbers whose requests a firewall refuses before the provider sees them, without a code of the provider.
+    pub(super) forbidden: Mutex<HashSet<Msisdn>>,
     /// Whether connections break after a request was sent.
     pub(super) breaks: AtomicBool,
     /// The lane of whose send requests one in ten is cut after the provider has read it, and the dice for that.
@@ -111,11 +113,23 @@ impl Line {
         }
         Ok(())
     }
+
+    /// Accepts each message of a batch.
+    fn take_batch(&self, request: &serde_json::Value) -> RawAnswer {
+        let accept = |message: &serde_json::Value| {
+            let id = message["clientMessageId"].as_str().unwrap();
+            self.provider.taken.lock().push((self.provider.clock.now(), key_of(id)));
+            serde_json::json!({ "umid": id, "clientMessageId": id, "status": { "state": "queued" } })
+        };
+        let messages: Vec<_> = request["messages"].as_array().unwrap().iter().map(accept).collect();
+        let body = serde_json::json!({ "messages": messages }).to_string();
+        RawAnswer { status: 200, retry_after: None, body: body.into() }
+    }
 }
 
 #[async_trait::async_trait]
 impl Transport for Line {
-    async fn post(&self, _: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
+    async fn post(&self, to: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
         self.get_there()?;
         if self.provider.out.lock().contains(&self.lane) {
             return Err(Broken::NotOffered { why: "connection refused".to_owned() });
@@ -124,6 +138,13 @@ impl Transport for Line {
             return Err(Broken::Withdrawn);
         }
         let request: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let text = request.to_string();
+        if self.provider.forbidden.lock().iter().any(|number| text.contains(&number.to_string())) {
+            return Ok(RawAnswer { status: 403, retry_after: None, body: "<html>Forbidden</html>".into() });
+        }
+        if to.is_batch() {
+            return Ok(self.take_batch(&request));
+        }
         // Volley keeps all times itself, so a cancel has nothing to cancel at the provider.
         assert!(request["scheduled"].is_null(), "{request}");
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
@@ -237,6 +258,7 @@ impl World {
             cut: Mutex::default(),
             taken: Mutex::default(),
             refuses: Mutex::default(),
+            forbidden: Mutex::default(),
             breaks: AtomicBool::new(false),
             unsteady: Mutex::default(),
             model: model.map(Mutex::new),

@@ -457,6 +457,7 @@ impl World {
         self.net.change_faults(|faults| *faults = Faults::default());
         // The text of a launched campaign cannot change, so the provider has to accept a refused one.
         self.net.accept_every_text();
+        self.net.forbid_nothing();
         self.fate.set_failing(false);
         self.fate.die_at_write(0, false);
         self.finish_former().await;

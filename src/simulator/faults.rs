@@ -31,6 +31,8 @@ pub struct Faults {
     pub reorder: f64,
     /// No key is accepted.
     pub key_refused: bool,
+    /// Requests that contain this text are answered 403 without a code, as a firewall does.
+    pub forbidden_text: Option<String>,
     /// WhatsApp messages with this template are accepted and then reported undelivered: paused.
     pub template_paused: Option<String>,
     /// WhatsApp messages with this template are refused at once: it does not exist.
@@ -48,7 +50,7 @@ pub struct Faults {
 }
 
 /// Each fault with its description for the operator.
-const EXPLAINED: [(&str, &str); 18] = [
+const EXPLAINED: [(&str, &str); 19] = [
     ("throttle", "share of requests that are answered 429"),
     ("retry_after", "seconds in the 429's Retry-After; 0 omits the header"),
     ("error_500", "share that is answered 500 and not processed"),
@@ -60,6 +62,7 @@ const EXPLAINED: [(&str, &str); 18] = [
     ("duplicate", "share of receipts that are sent a second time"),
     ("reorder", "share of receipts that are delayed until later ones may have overtaken them"),
     ("key_refused", "true: no key is accepted"),
+    ("forbidden_text", "requests that contain this text are answered 403 without a code, as a firewall does"),
     ("template_paused", "name of a template whose messages are accepted and then reported undelivered: paused"),
     ("template_missing", "name of a template whose messages are refused at once: it does not exist"),
     ("no_credit", "true: every message is accepted and then reported undelivered: no credit"),
@@ -88,6 +91,7 @@ impl Default for Faults {
             duplicate: 0.0,
             reorder: 0.0,
             key_refused: false,
+            forbidden_text: None,
             template_paused: None,
             template_missing: None,
             no_credit: false,

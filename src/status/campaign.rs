@@ -323,6 +323,10 @@ impl<'a> Watcher<'a> {
             let (channel, waiting) = (self.plan.step(hold.step)?.channel, tallies.get(hold.step, Count::Queued));
             Some(Obstacle::StepHeld(hold, channel, waiting))
         }));
+        let set_aside = tallies.total(Count::SetAside);
+        if set_aside > 0 && !batch.state.is_cancelled() {
+            obstacles.push(Obstacle::SetAside(set_aside));
+        }
         if batch.state == BatchState::Scheduled
             && let Approval::Pending(templates) = Approval::of(&self.plan, store, self.launcher.config).await?
         {

@@ -26,6 +26,8 @@ pub enum Obstacle {
     Held(Hold, i64),
     /// One of its steps is held; with the messages that wait for it.
     StepHeld(StepHold, Channel, i64),
+    /// So many of its messages are set aside, and wait for an operator.
+    SetAside(i64),
     /// One of its lanes is no longer configured.
     Gone(Stranded),
     /// One of its lanes is slower than its rate; with the messages that wait for it.
@@ -126,6 +128,10 @@ impl Obstacle {
                 )
             }
             Self::Slow(slow, waiting) => format!("{}{}", slow.what(), holds::wait_for_it(*waiting)),
+            Self::SetAside(messages) => {
+                let messages = plural(messages.unsigned_abs(), "message is", "messages are");
+                format!("{messages} set aside: the provider refuses them while it accepts others")
+            }
             Self::Gone(gone) => gone.what(),
             Self::NoServer => NO_SERVER.to_owned(),
             Self::SilentServer(_) => SILENT.to_owned(),
@@ -159,9 +165,12 @@ impl Obstacle {
             Self::Doubt { since, .. } => format!("for {}: {}", about(now.since(*since)), self.what()),
             Self::Unwritable(Unwritable { since, .. }) => format!("{}, for {}", self.what(), about(now.since(*since))),
             Self::SilentServer(since) => format!("{}; last seen {} ago", self.what(), about(now.since(*since))),
-            Self::Gone(_) | Self::NoServer | Self::Unapproved(_) | Self::NeedsApproval(_) | Self::UsedUp(_) => {
-                self.what()
-            }
+            Self::SetAside(_)
+            | Self::Gone(_)
+            | Self::NoServer
+            | Self::Unapproved(_)
+            | Self::NeedsApproval(_)
+            | Self::UsedUp(_) => self.what(),
         }
     }
 
@@ -184,6 +193,11 @@ impl Obstacle {
                 }
             }
             Self::Slow(slow, _) => slow.what_to_do(now),
+            Self::SetAside(_) => format!(
+                "to list them: volley message list {} --state set-aside; then volley message release ID or volley message \
+                 cancel ID",
+                shell(campaign)
+            ),
             Self::Gone(gone) => gone.what_to_do(campaign),
             Self::NoServer => START.to_owned(),
             Self::SilentServer(_) => CHECK_PROCESS.to_owned(),
@@ -212,6 +226,7 @@ impl Obstacle {
             Self::Held(hold, waiting) => ("held", Some(hold.since), Some(*waiting)),
             Self::StepHeld(hold, _, waiting) => ("step held", Some(hold.since), Some(*waiting)),
             Self::Slow(slow, waiting) => (slow.kind(), slow.since(), Some(*waiting)),
+            Self::SetAside(messages) => ("set aside", None, Some(*messages)),
             Self::Gone(gone) => ("lane gone", None, Some(gone.queued)),
             Self::NoServer => ("no server", None, None),
             Self::SilentServer(since) => ("server silent", Some(*since), None),

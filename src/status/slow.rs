@@ -70,6 +70,7 @@ const fn kind(trouble: Trouble) -> &'static str {
     match trouble {
         Trouble::Throttled => "throttled",
         Trouble::Outage => "outage",
+        Trouble::Refused => "refused",
     }
 }
 
@@ -96,7 +97,7 @@ impl Slow {
 
     fn of(lane: &Lane, state: &LaneState, servers: &Servers, now: Timestamp) -> Vec<Self> {
         // When a throttling ends, only the lower rate remains.
-        let is_stopped = |standing: &&LaneStandstill| standing.trouble == Trouble::Outage || standing.until > now;
+        let is_stopped = |standing: &&LaneStandstill| standing.trouble != Trouble::Throttled || standing.until > now;
         let standing = state.standing.as_ref().filter(is_stopped).cloned().map(Why::Standing);
         let of = lane.rate.each_second();
         let slowed = (state.portion < Portion::WHOLE).then(|| Why::Slowed { to: state.portion.of(of), of });
@@ -128,6 +129,7 @@ impl Slow {
     /// The state in a word or two, for a column.
     pub fn state(&self) -> &'static str {
         match &self.why {
+            Why::Standing(LaneStandstill { trouble: Trouble::Refused, .. }) => "testing",
             Why::Standing(_) => "stopped",
             Why::Slowed { .. } => "slowed",
             Why::TierSpent { .. } => "tier spent",
@@ -144,6 +146,9 @@ impl Slow {
                     many => format!("; {many} requests were in flight when it began"),
                 };
                 format!("lane {lane} is stopped by an outage of the provider: {why}{in_flight}")
+            }
+            Why::Standing(LaneStandstill { trouble: Trouble::Refused, why, .. }) => {
+                format!("lane {lane} sends one message to test whether the provider refuses the lane: {why}")
             }
             Why::Standing(LaneStandstill { why, .. }) => {
                 format!("lane {lane} is stopped: the provider throttled it: {why}")
@@ -169,6 +174,7 @@ impl Slow {
                         format!("nothing; it {retries}, and queued messages wait. `volley doctor` checks the provider")
                     }
                     Trouble::Throttled => format!("nothing; it {retries}, at a lower rate"),
+                    Trouble::Refused => "nothing; if its next message is refused alike, the lane is held".to_owned(),
                 }
             }
             Why::Slowed { .. } => {

@@ -20,12 +20,14 @@ pub enum Verdict {
     MissingVariable = 5,
     /// The tier of its portfolio was spent, and the step does not wait for a slot.
     TierSpent = 6,
+    /// The provider refused it without a known code, so the message or the sender may be the cause.
+    Refused = 7,
 }
 
 impl Verdict {
     /// Whether a submission was begun.
     pub const fn was_begun(self) -> bool {
-        matches!(self, Self::Accepted | Self::Rejected | Self::Unknown)
+        matches!(self, Self::Accepted | Self::Rejected | Self::Unknown | Self::Refused)
     }
 
     /// Whether the recipient may have received the message.
@@ -42,6 +44,7 @@ impl Verdict {
             4 => Some(Self::OutsideWindow),
             5 => Some(Self::MissingVariable),
             6 => Some(Self::TierSpent),
+            7 => Some(Self::Refused),
             _ => None,
         }
     }

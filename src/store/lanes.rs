@@ -70,6 +70,12 @@ impl Hold {
         Some(Self { lane: lane.to_owned(), template, language, by, code, origin: Origin::provider(reason), since })
     }
 
+    /// Builds the provider's hold on a whole lane.
+    pub fn on_lane(lane: &str, by: HeldBy, code: Option<u32>, reason: &str, since: Timestamp) -> Self {
+        let (template, language) = (String::new(), String::new());
+        Self { lane: lane.to_owned(), template, language, by, code, origin: Origin::provider(reason), since }
+    }
+
     /// Whether it holds a lane, or the content that a step sends by that lane.
     pub fn is_on(&self, lane: &str, step: &Step) -> bool {
         if self.by == HeldBy::Quality && !step.content.is_marketing() {
@@ -292,6 +298,8 @@ pub enum Trouble {
     Throttled = 0,
     /// The provider is unreachable, or its answers break off.
     Outage = 1,
+    /// It refused a message without a known code, and another one tests the lane.
+    Refused = 2,
 }
 
 impl Trouble {
@@ -299,6 +307,7 @@ impl Trouble {
         match code {
             0 => Some(Self::Throttled),
             1 => Some(Self::Outage),
+            2 => Some(Self::Refused),
             _ => None,
         }
     }

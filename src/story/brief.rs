@@ -56,7 +56,7 @@ impl Brief {
         };
         let umids = attempts.iter().filter_map(|attempt| attempt.umid.as_ref()).map(Umid::as_str).map(str::to_owned);
         Self {
-            state: present.state.name(),
+            state: present.state_name(),
             outcome: present.outcome(),
             steps: steps_in_brief(plan, &present).into_iter().map(explained).collect(),
             skipped,

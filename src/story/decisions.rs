@@ -10,6 +10,7 @@ type Sentence = (String, &'static str);
 
 const ACCEPTANCE: &str = "1: the deadline runs from acceptance";
 const SENDER: &str = "2: caused by the sender";
+const UNCLEAR: &str = "2: refused without a known code";
 const OPTED_OUT: &str = "2: opted out";
 const LATE_SUCCESS: &str = "6: late success";
 const UNKNOWN: &str = "7: unknown is not failed";
@@ -36,6 +37,10 @@ pub(super) fn decision(decision: &TimedDecision<'_>, rule: Rule, plan: &Told<'_>
             format!("{start}. This failure is temporary: {on} is retried, and no step is used up."),
         ),
         Rule::KeptForSender(_) => by(SENDER, kept_for_sender(&start)),
+        Rule::MovedToEnd => by(UNCLEAR, moved_to_end(&start)),
+        Rule::RefusedAlone => by(UNCLEAR, refused_alone()),
+        Rule::SetAside => by(UNCLEAR, set_aside(on)),
+        Rule::Released => by("released", format!("An operator returned {on} to its queue.")),
         Rule::FellBack(ending) => endings::fell_back(decision, ending, plan, fact),
         Rule::Ended(ending) => by("4: no further step", endings::ended(before, ending, plan, fact)),
         Rule::Reached => by("success status reached", reached(before, plan, &start)),
@@ -111,6 +116,24 @@ fn resent(before: &Present, plan: &Told<'_>, fact: &str) -> String {
 fn kept_for_sender(start: &str) -> String {
     format!(
         "{start}. The sender caused this, not the recipient: the message waits in its queue and does not fall back."
+    )
+}
+
+fn moved_to_end(start: &str) -> String {
+    format!(
+        "{start}. The message or the sender may be the cause: another message tests the lane, and this one moves to the end of \
+         its queue."
+    )
+}
+
+fn refused_alone() -> String {
+    "The lane's other messages are accepted: only this one was refused. It is sent once more.".to_owned()
+}
+
+fn set_aside(on: &str) -> String {
+    format!(
+        "It was refused again while other messages are accepted: {on} is set aside and not sent until an operator releases it. \
+         It does not fall back."
     )
 }
 

@@ -104,7 +104,7 @@ pub async fn explain(
         campaign: batch.name.clone(),
         msisdn: message.msisdn,
         client_message_id: recipient.and_then(|recipient| recipient.client_message_id).map(Into::into),
-        state: message.present.state.name(),
+        state: message.present.state_name(),
         step: message.present.step.get() + 1,
         outcome: message.present.outcome(),
         expiry: message.present.expires,
@@ -268,6 +268,7 @@ fn line(decided: &Replayed<'_>, plan: &Told<'_>, background: &Background<'_>) ->
             Verdict::Accepted => words::accepted(attempt),
             Verdict::Unknown => words::unknown(attempt),
             Verdict::Rejected => words::rejected(attempt),
+            Verdict::Refused => words::refused(attempt),
             Verdict::MissingVariable => words::missing(attempt),
             // For a step that was submitted before, only the second copy failed, whatever the reason.
             Verdict::TierSpent if !decided.before.marks.handed_over(attempt.step) => words::TIER_SPENT.to_owned(),
@@ -284,9 +285,13 @@ fn line(decided: &Replayed<'_>, plan: &Told<'_>, background: &Background<'_>) ->
         Moment::Noted(note) => match note.cause {
             Cause::OptOut => background.opt_out.to_owned(),
             // The sentence about a cancel needs no fact.
-            Cause::Due(_) | Cause::Doubted(_) | Cause::RefusalRecalled | Cause::Cancel | Cause::HandedBack => {
-                String::new()
-            }
+            Cause::Due(_)
+            | Cause::Doubted(_)
+            | Cause::RefusalRecalled
+            | Cause::RefusedAlone
+            | Cause::Released
+            | Cause::Cancel
+            | Cause::HandedBack => String::new(),
         },
     };
     Some(match (decided.moment, decided.made) {

@@ -81,6 +81,8 @@ impl Moment<'_> {
                 Cause::Due(_) => "a due time",
                 Cause::Doubted(_) => "a deadline in doubt",
                 Cause::RefusalRecalled => "a recalled refusal",
+                Cause::RefusedAlone => "a refusal of this message alone",
+                Cause::Released => "a release",
                 Cause::Cancel => "a cancel",
                 Cause::OptOut => "an opt-out",
                 Cause::HandedBack => "a returned claim",
@@ -343,6 +345,7 @@ fn answer(attempt: &Attempt) -> Answer {
             };
             Answer::Refused { fault, again: attempt.answered }
         }
+        Verdict::Refused => Answer::Unclear { again: attempt.answered },
         Verdict::MissingVariable => Answer::CannotLeave(StepObstacle::MissingVariable),
         Verdict::OutsideWindow => Answer::CannotLeave(StepObstacle::OutsideWindow),
         Verdict::CouldNotLeave | Verdict::TierSpent => Answer::CannotLeave(StepObstacle::CouldNotLeave),

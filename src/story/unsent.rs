@@ -88,6 +88,10 @@ pub(super) fn sentence(
         State::Queued { .. } if batch.is_cancelled() => {
             "The campaign is cancelled: the message is not sent, and will have its outcome in a moment.".to_owned()
         }
+        State::Queued { .. } if now.is_set_aside() => format!(
+            "Set aside: the provider refuses {} of this message while it accepts others. An operator can release or cancel it.",
+            channel(plan, now.step)
+        ),
         State::Queued { .. } => {
             let on = channel(plan, now.step);
             let Some(waiting) = waiting else { return format!("Waiting to send {on}.{pause}") };

@@ -91,6 +91,7 @@ pub(super) fn attempt(attempt: &Attempt, entry: &Entry, plan: &Told<'_>) -> Fact
         Verdict::Accepted => accepted(attempt),
         Verdict::Unknown => unknown(attempt),
         Verdict::Rejected => rejected(attempt),
+        Verdict::Refused => refused(attempt),
         Verdict::MissingVariable => missing(attempt),
         Verdict::OutsideWindow => "it is free text, and no 24-hour window was open".to_owned(),
         Verdict::CouldNotLeave => "it could not be submitted".to_owned(),
@@ -133,6 +134,12 @@ pub(super) fn unknown(attempt: &Attempt) -> String {
 pub(super) fn rejected(attempt: &Attempt) -> String {
     let code = attempt.code.map(|code| format!("code {code}: ")).unwrap_or_default();
     format!("the provider rejected it ({code}{})", attempt.detail.as_deref().unwrap_or("without a reason"))
+}
+
+/// A refusal without a known code. The code is that of the answer, or its HTTP status.
+pub(super) fn refused(attempt: &Attempt) -> String {
+    let detail = attempt.detail.as_deref().unwrap_or("without a reason");
+    format!("the provider refused it without a known code ({detail})")
 }
 
 pub(super) fn missing(attempt: &Attempt) -> String {

@@ -19,6 +19,7 @@ mod backoff;
 mod bucket;
 mod circuit;
 mod holds;
+mod lane_test;
 mod overrides;
 mod pairs;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use backoff::{Backoff, Throttling};
 pub use bucket::{Bucket, Pace, Reserved, RetryAt};
 pub use circuit::{Admission, Circuit, End, Era, Permit, Read};
 pub use holds::Holds;
+pub use lane_test::{LaneTest, TestPhase, UnclearRefusal};
 pub use overrides::{in_file, is_over, with_overrides};
 pub use pairs::Pairs;
 pub use standstill::{Standstill, StandstillCause};

@@ -13,6 +13,8 @@ pub enum StandstillCause {
     Throttled,
     /// The provider does not answer, or its answer proves nothing.
     Outage,
+    /// A message was refused without a known code, and another one tests the lane.
+    Refused,
 }
 
 /// A standstill that no acceptance has ended yet.

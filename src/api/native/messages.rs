@@ -1,4 +1,4 @@
-//! `/messages`: finds messages, and explains one.
+//! `/messages`: finds messages, explains one, and carries out decisions about one.
 
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use axum::http::Uri;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::campaigns::found;
-use super::extract::{Call, Path, Query};
+use super::campaigns::{DecisionReason, found};
+use super::extract::{Call, OptionalJson, Path, Query};
 use super::page::{Cursors, Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::book::Book;
+use crate::campaign::{MessageDecision, carry_out_on_message};
 use crate::domain::{Loaded, Msisdn, Outcome};
 use crate::report::{
     MessageCursor, MessageFilter, MessageView, MessageViews, RecipientCursor, StateName, message_by_id, messages_from,
@@ -154,6 +155,51 @@ async fn all_views(shared: &Shared, call: &Call, found: &[(Batch, Vec<Loaded>)])
         all.extend(views(shared, batch, messages).await?);
     }
     Ok(all)
+}
+
+/// Cancel one message: what was never submitted is not sent, and no step follows one that was.
+#[utoipa::path(post, path = "/messages/{message}/cancel", operation_id = "cancel_message", tag = "messages",
+    params(("message" = String, Path, description = "Id of the message (`msg_…`, or its UUID).")),
+    request_body = DecisionReason,
+    responses((status = 200, description = "The message after the decision.", body = MessageView), (status = 404),
+        (status = 409)))]
+pub(super) async fn cancel(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    call: Call,
+    OptionalJson(reason): OptionalJson<DecisionReason>,
+) -> Answer<JsonAnswer<MessageView>> {
+    decide(&shared, &call, &id, MessageDecision::Cancel, reason.text()?).await
+}
+
+/// Release a message that is set aside: it returns to its queue.
+#[utoipa::path(post, path = "/messages/{message}/release", operation_id = "release_message", tag = "messages",
+    params(("message" = String, Path, description = "Id of the message (`msg_…`, or its UUID).")),
+    request_body = DecisionReason,
+    responses((status = 200, description = "The message after the decision.", body = MessageView), (status = 404),
+        (status = 409)))]
+pub(super) async fn release(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    call: Call,
+    OptionalJson(reason): OptionalJson<DecisionReason>,
+) -> Answer<JsonAnswer<MessageView>> {
+    decide(&shared, &call, &id, MessageDecision::Release, reason.text()?).await
+}
+
+async fn decide(
+    shared: &Shared,
+    call: &Call,
+    id: &str,
+    decision: MessageDecision,
+    reason: Option<&str>,
+) -> Answer<JsonAnswer<MessageView>> {
+    let unknown = || Problem::new(Kind::NotFound, format_args!("unknown message \"{id}\""));
+    let (batch, key) = message_by_id(shared.store.as_ref(), id).await?.ok_or_else(unknown)?;
+    call.ensure_batch(shared, &batch).await?;
+    let (clock, by) = (shared.clock.as_ref(), call.origin(reason));
+    let message = carry_out_on_message(&shared.store, clock, (&batch, key), decision, &by).await?;
+    views(shared, &batch, &[message]).await?.pop().map(JsonAnswer).ok_or_else(unknown)
 }
 
 /// Explain one message: its submissions, its receipts, and the rule behind each decision.

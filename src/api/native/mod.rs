@@ -169,6 +169,8 @@ fn operations(document: Option<OpenApi>) -> Operations {
         .add(decide, routes!(batches::cancel))
         .add(find, routes!(messages::list))
         .add(find, routes!(messages::get))
+        .add(decide, routes!(messages::cancel))
+        .add(decide, routes!(messages::release))
         .add(read, routes!(contacts::get))
         .add(find, routes!(lanes::list))
         .add(find, routes!(lanes::get))

@@ -5,7 +5,8 @@ use axum::http::{HeaderValue, header};
 use super::problem::{FieldProblem, Kind, Problem};
 use crate::access::{AccessError, Denied};
 use crate::campaign::{
-    DecisionError, FindError, LaneDecisionError, LaunchError, RenameError, StepDecisionError, TemplateError,
+    DecisionError, FindError, LaneDecisionError, LaunchError, MessageDecisionError, RenameError, StepDecisionError,
+    TemplateError,
 };
 use crate::config;
 use crate::domain::Span;
@@ -101,6 +102,16 @@ impl From<StepDecisionError> for Problem {
         match error {
             StepDecisionError::Store(error) => error.into(),
             StepDecisionError::NoStep { .. } => Self::new(Kind::NotFound, error),
+            error => Self::new(Kind::Conflict, error),
+        }
+    }
+}
+
+impl From<MessageDecisionError> for Problem {
+    fn from(error: MessageDecisionError) -> Self {
+        match error {
+            MessageDecisionError::Store(error) => error.into(),
+            error @ MessageDecisionError::Gone => Self::new(Kind::NotFound, error),
             error => Self::new(Kind::Conflict, error),
         }
     }

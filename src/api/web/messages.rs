@@ -4,21 +4,22 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::Uri;
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
 use super::admit::Session;
 use super::campaigns::{with_cursor, without_cursor};
 use super::download;
+use super::form::Form;
 use super::frame::page;
 use super::recipients::number_of;
 use super::results::{ensure_kept, may_repeat, repeatable_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::book::Book;
-use crate::campaign::{SentText, SentTexts, sent_texts};
-use crate::domain::{Loaded, MessageId, Outcome, Plan, State as MessageState, StepIndex};
+use crate::campaign::{MessageDecision, SentText, SentTexts, carry_out_on_message, sent_texts};
+use crate::domain::{Loaded, MessageId, Outcome, Plan, Scope, State as MessageState, StepIndex};
 use crate::pages::{
     LookedAt, MessagePage, NO_CODE, Part, Place, RecipientFilter, RecipientsPage, Repeatable, SentMessage, SentStep,
     Standing, texts,
@@ -241,6 +242,34 @@ pub(super) async fn show(
         campaign_id: batch.public_id().to_string(),
         may_repeat: may_repeat(&batch),
     })
+}
+
+pub(super) async fn cancel(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    call: Call,
+    form: Form,
+) -> Answer<Redirect> {
+    decide(&shared, &call, &id, MessageDecision::Cancel, &form).await
+}
+
+pub(super) async fn release(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    call: Call,
+    form: Form,
+) -> Answer<Redirect> {
+    decide(&shared, &call, &id, MessageDecision::Release, &form).await
+}
+
+async fn decide(shared: &Shared, call: &Call, id: &str, decision: MessageDecision, form: &Form) -> Answer<Redirect> {
+    call.caller.check(Scope::Manage)?;
+    let by = call.origin(form.reason()?);
+    let unknown = || Problem::new(Kind::NotFound, format_args!("unknown message \"{id}\""));
+    let (batch, key) = message_by_id(shared.store.as_ref(), id).await?.ok_or_else(unknown)?;
+    call.ensure_batch(shared, &batch).await?;
+    carry_out_on_message(&shared.store, shared.clock.as_ref(), (&batch, key), decision, &by).await?;
+    Ok(Redirect::to(&format!("/messages/{}", MessageId { key, tag: batch.tag })))
 }
 
 /// Fails for an id of a message that was purged with its campaign.

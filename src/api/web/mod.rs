@@ -70,6 +70,8 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/campaigns/{campaign}/resume", post(decisions::resume))
         .route("/campaigns/{campaign}/cancel", get(decisions::ask_cancel).post(decisions::cancel))
         .route("/messages/{message}", get(messages::show))
+        .route("/messages/{message}/cancel", post(messages::cancel))
+        .route("/messages/{message}/release", post(messages::release))
         .route("/find", get(find::find))
         .route("/lanes", get(lanes::list))
         .route("/lanes/{lane}/pause", post(lanes::pause))

@@ -95,6 +95,7 @@ const fn of_message(command: &message::Command) -> Scope {
     use message::Command;
     match command {
         Command::List(_) | Command::Show { .. } | Command::Explain { .. } | Command::Strays(_) => READ,
+        Command::Cancel(_) | Command::Release(_) => MANAGE,
     }
 }
 

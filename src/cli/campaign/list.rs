@@ -82,6 +82,7 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     let whole = i64::from(batch.messages);
     for (what, number) in [
         ("queued", show.counts.queued),
+        ("set aside", show.counts.set_aside),
         ("sending", show.counts.sending),
         ("awaiting receipts", show.counts.awaiting),
         ("done", show.counts.done),

@@ -6,7 +6,7 @@ use crate::cli::campaign::{ensure_not_purged, find};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::{CommandContext, Exit};
-use crate::domain::{Channel, Loaded, Outcome, State, StepIndex};
+use crate::domain::{Channel, Loaded, Outcome, Present, State, StepIndex};
 use crate::report::{MessageView, MessageViews, Pages, as_counted, lookup, lookup_everywhere};
 use crate::store::Batch;
 
@@ -37,6 +37,8 @@ pub(in crate::cli) struct Args {
 enum StateFilter {
     /// Waits to be submitted.
     Queued,
+    /// It alone is refused, and waits for an operator.
+    SetAside,
     /// Is being submitted.
     Sending,
     /// Has been submitted; waits for receipts.
@@ -46,8 +48,9 @@ enum StateFilter {
 }
 
 impl StateFilter {
-    const fn of(state: State) -> Self {
-        match state {
+    const fn of(present: &Present) -> Self {
+        match present.state {
+            State::Queued { .. } if present.is_set_aside() => Self::SetAside,
             State::Queued { .. } => Self::Queued,
             State::Sending { .. } => Self::Sending,
             State::Awaiting { .. } => Self::Awaiting,
@@ -74,7 +77,7 @@ fn row(message: &MessageView, paint: Paint) -> [String; 6] {
         message.id.clone(),
         message.msisdn.to_string(),
         format!("{} {}", message.step, message.channel.map_or("", Channel::as_str)),
-        message.state.to_owned(),
+        message.state.replace('_', " "),
         outcome,
         message.client_message_id.as_deref().unwrap_or_default().to_owned(),
     ]
@@ -136,7 +139,7 @@ struct List<'a> {
 impl List<'_> {
     fn wants(&self, batch: &Batch, message: &Loaded) -> bool {
         let present = as_counted(batch, &message.present);
-        self.args.state.is_none_or(|state| state == StateFilter::of(present.state))
+        self.args.state.is_none_or(|state| state == StateFilter::of(&present))
             && self.args.outcome.is_none_or(|outcome| present.outcome() == Some(outcome))
             && (!self.args.unknown || StepIndex::all().any(|step| present.marks.unknown(step)))
     }

@@ -1,5 +1,6 @@
 //! `volley message`: shows messages, and explains one message by the rule behind each decision.
 
+mod decide;
 mod find;
 mod list;
 pub(super) mod results;
@@ -10,6 +11,7 @@ use anyhow::Context;
 use super::out::{self, To};
 use super::{CommandContext, Exit};
 use crate::book::Book;
+use crate::campaign::MessageDecision;
 use crate::clock::format_time_exactly;
 use crate::domain::Zone;
 use crate::story;
@@ -58,6 +60,20 @@ Examples:
         #[arg(long, exclusive = true)]
         rules: bool,
     },
+    /// Cancel one message: what was never submitted is not sent, and no step follows one that was.
+    #[command(after_help = "\
+Examples:
+  volley message cancel msg_0000000100008006802f1c9b7a3e5d10
+  volley message cancel 'November promo' +6581234510 --reason 'wrong number'")]
+    Cancel(decide::Args),
+    /// Release a message that is set aside: it returns to its queue.
+    #[command(after_help = "\
+A message is set aside if the provider refuses it, without a known code, while it accepts others.
+
+Examples:
+  volley message list 'November promo' --state set-aside
+  volley message release msg_0000000100008006802f1c9b7a3e5d10")]
+    Release(decide::Args),
     /// List webhooks that belong to no message of this installation, each with the reason, type and umid.
     Strays(strays::Args),
 }
@@ -80,6 +96,8 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
     match command {
         Command::List(args) => return list::run(args, context).await,
         Command::Strays(args) => return strays::run(args, context).await,
+        Command::Cancel(args) => decide::run(args, context, MessageDecision::Cancel).await?,
+        Command::Release(args) => decide::run(args, context, MessageDecision::Release).await?,
         Command::Explain { which: None, .. } => {
             out::lines(RULES.iter().zip(1..).map(|(rule, number)| format!("{number:>2}  {rule}")))?;
         }

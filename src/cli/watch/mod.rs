@@ -162,6 +162,7 @@ fn stops_all(obstacle: &Obstacle, look: &Look) -> bool {
             Obstacle::Held(_, waiting) | Obstacle::StepHeld(_, _, waiting) => is_for_all(*waiting),
             Obstacle::Gone(gone) => is_for_all(gone.queued),
             Obstacle::Slow(..)
+            | Obstacle::SetAside(_)
             | Obstacle::Unapproved(_)
             | Obstacle::NeedsApproval(_)
             | Obstacle::UsedUp(_)

@@ -254,6 +254,10 @@ fn reached(report: &Report) -> i64 {
 /// Sentences about unknown, doubled and late messages.
 pub(in crate::cli) fn outcome_notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
+    if report.set_aside > 0 {
+        let what = plural(report.set_aside, "message is set aside", "messages are set aside");
+        notes.push(format!("{what}: the provider refuses them while it accepts others; release or cancel each"));
+    }
     if report.unknown_count > 0 {
         let what = plural(report.unknown_count, "submission is unknown", "submissions are unknown");
         notes.push(format!("{what}: the request failed on the way, and the message may have arrived"));

@@ -25,9 +25,11 @@ impl RunningLane {
 
     /// Whether a claimed message may still be sent now.
     ///
-    /// On a slow lane its time may have passed meanwhile, or an earlier submission may turn out to have been delivered.
+    /// On a slow lane its time may have passed meanwhile, or an earlier submission may turn out to have been delivered. After
+    /// a refusal without a known code one message alone is sent, which tests the lane.
     pub(in crate::dispatch) fn may_send(&self, job: &Job, now: Timestamp) -> bool {
         self.may_send_step(&job.entry, job.step())
+            && self.test.allows(job.claimed.message.key)
             && !job.is_too_late(now)
             && !job.has_lost_its_pass(now)
             && !job.is_out_of_hours(now)

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::RunningLane;
 use crate::domain::{Portion, Rate, Tier, Timestamp};
 use crate::store::Hold;
-use crate::throttle::Standstill;
+use crate::throttle::{Standstill, StandstillCause};
 
 /// The state of a lane, as shown to operators.
 #[derive(Debug, Clone)]
@@ -59,8 +59,15 @@ impl RunningLane {
         }
     }
 
-    /// Why the lane does not send now. An outage takes precedence over throttling.
+    /// Why the lane does not send now. An outage takes precedence over throttling, and both over a test of the lane.
     fn standstill(&self) -> Option<Standstill> {
-        self.circuit.standstill().or_else(|| self.backoff.standstill())
+        self.circuit.standstill().or_else(|| self.backoff.standstill()).or_else(|| self.tested())
+    }
+
+    /// The test of the lane after a refusal without a known code, if one is open.
+    fn tested(&self) -> Option<Standstill> {
+        let (since, refusal) = self.test.standing()?;
+        let reason = format!("{} was refused: {}", refusal.named(), refusal.reason);
+        Some(Standstill { cause: StandstillCause::Refused, reason, since, until: since, in_flight: 0 })
     }
 }

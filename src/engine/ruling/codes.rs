@@ -31,7 +31,7 @@ impl Ignored {
 }
 
 /// Rules without parameters. They are stored by their index here, which never changes.
-const PLAIN: [Rule; 25] = [
+const PLAIN: [Rule; 29] = [
     Rule::Claimed,
     Rule::HandedOver,
     Rule::CountedAsHandedOver,
@@ -57,6 +57,10 @@ const PLAIN: [Rule; 25] = [
     Rule::CalledOffPresentLast,
     Rule::Suppressed,
     Rule::Adopted,
+    Rule::MovedToEnd,
+    Rule::RefusedAlone,
+    Rule::SetAside,
+    Rule::Released,
 ];
 const KEPT_FOR_SENDER: u8 = 32;
 const GAVE_WAY: u8 = 40;
@@ -89,6 +93,10 @@ const fn code_of(rule: Rule) -> u8 {
         Rule::CalledOffPresentLast => 22,
         Rule::Suppressed => 23,
         Rule::Adopted => 24,
+        Rule::MovedToEnd => 25,
+        Rule::RefusedAlone => 26,
+        Rule::SetAside => 27,
+        Rule::Released => 28,
         Rule::KeptForSender(part) => KEPT_FOR_SENDER + part as u8,
         Rule::FellBack(ending) => GAVE_WAY + ending as u8,
         Rule::Ended(ending) => ENDED + ending as u8,
@@ -109,7 +117,7 @@ fn rule_of(code: u8) -> Option<Rule> {
 
 impl Cause {
     /// In the order of their codes.
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Due(Worth::Trusted),
         Self::Due(Worth::Held),
         Self::Due(Worth::Lost),
@@ -122,6 +130,8 @@ impl Cause {
         Self::Cancel,
         Self::OptOut,
         Self::HandedBack,
+        Self::RefusedAlone,
+        Self::Released,
     ];
 
     const fn code(self) -> u8 {
@@ -132,6 +142,8 @@ impl Cause {
             Self::Cancel => 9,
             Self::OptOut => 10,
             Self::HandedBack => 11,
+            Self::RefusedAlone => 12,
+            Self::Released => 13,
         }
     }
 }

@@ -38,7 +38,8 @@ pub(super) fn answers(again: Timestamp) -> Vec<Answer> {
     let kinds = walk(|last| match last {
         None => Some(Answer::Accepted),
         Some(Answer::Accepted) => Some(Answer::Refused { fault: Fault::Recipient, again }),
-        Some(Answer::Refused { .. }) => Some(Answer::Unavailable { again }),
+        Some(Answer::Refused { .. }) => Some(Answer::Unclear { again }),
+        Some(Answer::Unclear { .. }) => Some(Answer::Unavailable { again }),
         Some(Answer::Unavailable { .. }) => Some(Answer::Unknown),
         Some(Answer::Unknown) => Some(Answer::NotBegun),
         Some(Answer::NotBegun) => Some(Answer::Later { at: again }),
@@ -102,7 +103,9 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
         Some(Event::TierSpent { .. }) => Some(Event::Postponed { until: now + Span::from_secs(HOUR) }),
         Some(Event::Postponed { .. }) => Some(Event::Doubted { silence: Silence::Trusted, tries: 0 }),
         Some(Event::Doubted { .. }) => Some(Event::RefusalRecalled { step, tries: 0 }),
-        Some(Event::RefusalRecalled { .. }) => Some(Event::CalledOff(CallOff::Cancel)),
+        Some(Event::RefusalRecalled { .. }) => Some(Event::RefusedAlone { step }),
+        Some(Event::RefusedAlone { .. }) => Some(Event::Released),
+        Some(Event::Released) => Some(Event::CalledOff(CallOff::Cancel)),
         Some(Event::CalledOff(_)) => None,
     });
     let of_each = |event| match event {
@@ -118,7 +121,7 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
         Event::Due { .. } => {
             silences(now + Span::from_secs(92)).into_iter().map(|silence| Event::Due { silence }).collect()
         }
-        Event::TierSpent { .. } | Event::Postponed { .. } => vec![event],
+        Event::TierSpent { .. } | Event::Postponed { .. } | Event::RefusedAlone { .. } | Event::Released => vec![event],
         Event::RefusalRecalled { tries, .. } => {
             let before = (1..step.get() + 1).map(step_at);
             before.map(|step| Event::RefusalRecalled { step, tries }).collect()
@@ -166,6 +169,23 @@ fn presents() -> Vec<(&'static str, Story)> {
     add("queued, first step, resent after an unknown submission", &|s| {
         s.plan.on_unknown = crate::domain::OnUnknown::Resend;
         s.claim().at(10).answer(Answer::Unknown);
+    });
+    add("queued, first step, refused alone once", &|s| {
+        s.claim().answer(Answer::Unclear { again: at(8) });
+        s.at(2).refused_alone();
+        s.at(8);
+    });
+    add("set aside, first step", &|s| {
+        s.is_set_aside(8);
+    });
+    add("set aside, first step, at the end of the campaign", &|s| {
+        s.is_set_aside(8).at(8 * HOUR);
+    });
+    add("set aside, second step", &|s| {
+        s.falls_back_to(2).is_set_aside(minutes(16));
+    });
+    add("set aside, second step, when the TTL is up", &|s| {
+        s.falls_back_to(2).is_set_aside(minutes(16)).at(DAY);
     });
     add("queued, second step, after the deadline", &|s| {
         s.falls_back_to(2).at(minutes(20));
@@ -376,7 +396,11 @@ pub(super) fn rules() -> Vec<Rule> {
         Some(Rule::Progressed) => Some(Rule::Recorded),
         Some(Rule::Recorded) => Some(Rule::TakenBack),
         Some(Rule::TakenBack) => Some(Rule::RefusalRecalled),
-        Some(Rule::RefusalRecalled) => Some(Rule::Recalled),
+        Some(Rule::RefusalRecalled) => Some(Rule::MovedToEnd),
+        Some(Rule::MovedToEnd) => Some(Rule::RefusedAlone),
+        Some(Rule::RefusedAlone) => Some(Rule::SetAside),
+        Some(Rule::SetAside) => Some(Rule::Released),
+        Some(Rule::Released) => Some(Rule::Recalled),
         Some(Rule::Recalled) => Some(Rule::ReachedEarlier),
         Some(Rule::ReachedEarlier) => Some(Rule::DeliveredTwice),
         Some(Rule::DeliveredTwice) => Some(Rule::Late),

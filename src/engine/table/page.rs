@@ -1,4 +1,4 @@
-//! The state table of `ARCHITECTURE.md`: the four states by event. The machine generates it, and a test compares it
+//! The state table of `ARCHITECTURE.md`: the four states by event, and a queued message that is set aside. The machine generates it, and a test compares it
 //! with the document.
 
 use std::fmt::Write as _;
@@ -20,6 +20,9 @@ enum Happens {
     Doubted,
     /// The sender caused the refusal by which the step before fell back.
     RefusalRecalled,
+    /// Another message was accepted after this one was refused without a known code.
+    RefusedAlone,
+    Released,
     /// The time of the present step is up.
     Due(Silence),
     /// A gap that waived a deadline has been filled.
@@ -29,7 +32,8 @@ enum Happens {
 
 fn rows() -> Vec<(&'static str, Happens)> {
     use Happens::{
-        Answer as Says, CalledOff, Claimed, Doubted, Due, Filled, News, Postponed, RefusalRecalled, TierSpent,
+        Answer as Says, CalledOff, Claimed, Doubted, Due, Filled, News, Postponed, RefusalRecalled, RefusedAlone,
+        Released, TierSpent,
     };
     let at = Story::usual().now;
     let refused = |fault| Says(Answer::Refused { fault, again: at });
@@ -43,6 +47,7 @@ fn rows() -> Vec<(&'static str, Happens)> {
         ("answer: refused because of the sender", refused(Fault::Sender(SenderPart::Lane))),
         ("answer: refused because the recipient opted out", refused(Fault::OptedOut)),
         ("answer: refused temporarily", refused(Fault::Temporary)),
+        ("answer: refused without a known code", Says(Answer::Unclear { again: at })),
         ("answer: unavailable", Says(Answer::Unavailable { again: at })),
         ("claim handed back before a request", Says(Answer::NotBegun)),
         ("claim handed back until later", Says(Answer::Later { at })),
@@ -68,6 +73,8 @@ fn rows() -> Vec<(&'static str, Happens)> {
         ("a gap is filled, the deadline was waived", Filled),
         ("the deadline of the step before is in doubt", Doubted),
         ("the step before was refused because of the sender", RefusalRecalled),
+        ("another message was accepted after its refusals without a known code", RefusedAlone),
+        ("released by an operator", Released),
         ("cancel", CalledOff(CallOff::Cancel)),
         ("opt-out", CalledOff(CallOff::OptOut)),
     ]
@@ -75,7 +82,7 @@ fn rows() -> Vec<(&'static str, Happens)> {
 
 /// The second step of three in each state; `done` is undelivered on the third step. For `Due` events, the time of each
 /// has come.
-fn states(happens: Happens) -> [Story; 4] {
+fn states(happens: Happens) -> [Story; 5] {
     let late = matches!(happens, Happens::Due(_));
     let plan = || plan_with(|plan| plan.steps[1].leave_within = Some(Span::from_secs(30 * MINUTE)));
     let story = |steps: &dyn Fn(&mut Story)| {
@@ -85,12 +92,24 @@ fn states(happens: Happens) -> [Story; 4] {
     };
     let at = |early: i64, up: i64| if late { up * MINUTE } else { early * MINUTE };
     [
+        story(&|story| match happens {
+            Happens::RefusalRecalled => {
+                story.submit().fail(1, Fault::Recipient);
+            }
+            Happens::RefusedAlone => {
+                story.falls_back_to(2).claim().answer(Answer::Unclear { again: Story::usual().now });
+            }
+            _ => {
+                story.falls_back_to(2).at(at(20, 45));
+            }
+        }),
         story(&|story| {
             if matches!(happens, Happens::RefusalRecalled) {
                 story.submit().fail(1, Fault::Recipient);
             } else {
-                story.falls_back_to(2).at(at(20, 45));
+                story.falls_back_to(2);
             }
+            story.is_set_aside(15 * MINUTE).at(at(20, 45));
         }),
         story(&|story| {
             story.falls_back_to(2).claim().at(at(16, 45));
@@ -122,6 +141,8 @@ fn event(happens: Happens, message: &Present) -> Event {
         Happens::Filled => Event::Due { silence: Silence::Filled },
         Happens::Doubted => Event::Doubted { silence: Silence::Lost, tries: 0 },
         Happens::RefusalRecalled => Event::RefusalRecalled { step: step_at(1), tries: 0 },
+        Happens::RefusedAlone => Event::RefusedAlone { step },
+        Happens::Released => Event::Released,
         Happens::CalledOff(why) => Event::CalledOff(why),
     }
 }
@@ -130,6 +151,10 @@ fn cell(story: &Story, happens: Happens) -> String {
     let before = &story.message;
     let Decision::Moved { next, rule } = story.decide(event(happens, before)) else { return String::new() };
     let becomes = match next.state {
+        _ if next.is_set_aside() && !before.is_set_aside() => "set aside".to_owned(),
+        State::Queued { .. } if before.is_set_aside() && !next.is_set_aside() && next.step == before.step => {
+            "queued".to_owned()
+        }
         _ if next.state == before.state && next.step == before.step => "stays".to_owned(),
         State::Queued { .. } if next.step > before.step => "**next step** queued".to_owned(),
         State::Queued { .. } => "queued".to_owned(),
@@ -142,8 +167,9 @@ fn cell(story: &Story, happens: Happens) -> String {
 }
 
 fn table() -> String {
-    let mut table =
-        String::from("| what happens | queued | sending | awaiting | done |\n| --- | --- | --- | --- | --- |\n");
+    let mut table = String::from(
+        "| what happens | queued | set aside | sending | awaiting | done |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
     for (name, happens) in rows() {
         let cells = states(happens).map(|story| cell(&story, happens));
         writeln!(table, "| {name} | {} |", cells.join(" | ")).unwrap();
@@ -164,7 +190,7 @@ fn every_row_and_every_state_of_the_table_has_a_change() {
     for (name, happens) in rows() {
         assert!(states(happens).iter().any(|story| !cell(story, happens).is_empty()), "{name} changes nothing");
     }
-    for column in 0..4 {
+    for column in 0..5 {
         let moved = rows().into_iter().filter(|(_, happens)| !cell(&states(*happens)[column], *happens).is_empty());
         assert!(moved.count() > 0, "no event changes column {column}");
     }

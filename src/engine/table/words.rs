@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::{Ending, Fault, Marks, Outcome, Present, SenderPart, SkipReason, State, StepIndex, Timestamp};
+use crate::domain::{
+    Ending, Fault, Marks, Outcome, Present, Refused, SenderPart, SkipReason, State, StepIndex, Timestamp,
+};
 use crate::engine::story::{START, Story, step_at};
 use crate::engine::{Answer, AttemptReport, CallOff, Decision, Event, Silence, Standing, StepObstacle};
 
@@ -105,6 +107,7 @@ pub(super) fn present(message: &Present) -> String {
         first_submitted_at: None,
         accepted: None,
         tries: 0,
+        refused: Refused::Never,
         expires: None,
         ..*message
     };
@@ -141,6 +144,9 @@ fn changes(before: &Present, after: &Present) -> String {
         if was != is {
             parts.push(format!("{word} {}", is.map_or("nothing".to_owned(), time)));
         }
+    }
+    if before.refused != after.refused {
+        parts.push(format!("refused {}", after.refused));
     }
     if before.step == after.step && after.tries > before.tries {
         parts.push(format!("tries {}", after.tries));
@@ -204,6 +210,8 @@ fn event_name(event: Event) -> String {
         Event::Doubted { silence: Silence::Lost, .. } => "fallback doubted: receipts lost".to_owned(),
         Event::Doubted { silence: Silence::Filled, .. } => "fallback doubted: gap filled".to_owned(),
         Event::RefusalRecalled { step, .. } => format!("refusal of {} recalled", channel(step)),
+        Event::RefusedAlone { .. } => "another message was accepted after its refusal".to_owned(),
+        Event::Released => "released".to_owned(),
         Event::CalledOff(CallOff::Cancel) => "called off: cancel".to_owned(),
         Event::CalledOff(CallOff::OptOut) => "called off: opt-out".to_owned(),
     }
@@ -213,6 +221,7 @@ fn answer_name(answer: Answer) -> String {
     match answer {
         Answer::Accepted => "accepted".to_owned(),
         Answer::Refused { fault, .. } => format!("refused by {}", fault_name(fault)),
+        Answer::Unclear { .. } => "refused without a known code".to_owned(),
         Answer::Unavailable { .. } => "unavailable".to_owned(),
         Answer::Unknown => "unknown".to_owned(),
         Answer::NotBegun => "not begun".to_owned(),

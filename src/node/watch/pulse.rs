@@ -86,6 +86,7 @@ fn lane_state(status: &LaneStatus, pace: f64) -> LaneState {
             trouble: match standstill.cause {
                 StandstillCause::Throttled => Trouble::Throttled,
                 StandstillCause::Outage => Trouble::Outage,
+                StandstillCause::Refused => Trouble::Refused,
             },
             since: standstill.since,
             until: standstill.until,

@@ -16,6 +16,8 @@ texts! {
     all_messages = "All messages";
     send_again = "Send again…";
     what_to_do = "What to do:";
+    release = "Release";
+    cancel = "Cancel this message";
     sent = "What was sent";
     sent_hint = "Made from the campaign and the values of the recipient, as they were when the step was submitted. The text of a template is the one that was fetched last.";
     not_yet = "not submitted yet";
@@ -66,6 +68,7 @@ impl MessageTexts {
     pub fn state_name(&self, state: &str) -> &'static str {
         match state {
             "queued" => "To submit",
+            "set_aside" => "Set aside",
             "sending" => "Being submitted",
             "awaiting" => "Waiting for receipts",
             _ => "Done",
@@ -175,6 +178,9 @@ impl MessageTexts {
     pub fn going_on(&self, state: &str) -> &'static str {
         match state {
             "queued" => "The next step waits to be submitted.",
+            "set_aside" => {
+                "The provider refuses this message while it accepts others. It waits until it is released or cancelled."
+            }
             "sending" => "The next step is being submitted.",
             _ => "The step was submitted. Its receipts may still come.",
         }

@@ -38,7 +38,6 @@ impl Inner {
         let now = self.clock.now();
         let requests = requests_of(to, &body);
         let openings = self.circuits[life].begin(lane, requests.len());
-        self.bare_refusals[life].check_begin(lane);
         for request in requests.iter().filter(|request| request.known_channels().any(|it| it == Channel::WhatsApp)) {
             self.recipient_rates[life].begin(lane, scene::recipient_of(client_id(request).key), now);
         }
@@ -97,6 +96,9 @@ impl Inner {
             }
             return Err(Broken::Sent { why: "connection reset".to_owned() });
         }
+        if requests.iter().any(|message| self.forbidden == Some(client_id(message).key)) {
+            return Ok(RawAnswer { status: 403, retry_after: None, body: "<html>forbidden</html>".into() });
+        }
         if self.throw(self.trouble.bare_refusal) {
             return Ok(self.bare_refusal());
         }
@@ -138,7 +140,8 @@ impl Inner {
         let now = self.clock.now();
         self.proofs[request.life].take_end(request.begun, answer, now);
         self.circuits[request.life].take_end(request.lane, request.openings, answer, now);
-        self.bare_refusals[request.life].take_end(request.lane, request.begun, answer);
+        let messages: Vec<_> = requests_of(request.to, &request.body).iter().map(|one| client_id(one).key).collect();
+        self.bare_refusals[request.life].take_end(request.lane, (request.begun, now), &messages, answer);
         if let Err(Broken::NotOffered { .. } | Broken::Withdrawn) = answer {
             for message in requests_of(request.to, &request.body) {
                 let to = scene::recipient_of(client_id(&message).key);

@@ -202,6 +202,9 @@ impl Model {
         if let Some(refusal) = self.key_refusal(call.authorization, &faults, now) {
             return refusal.into();
         }
+        if let Some(refusal) = forbidden(call.body, &faults) {
+            return refusal.into();
+        }
         let (path, query) = call.path.split_once('?').unwrap_or((call.path, ""));
         let call = &Call { path, ..*call };
         let path = address(path);
@@ -328,6 +331,13 @@ impl Model {
         self.seen.keys_refused += 1;
         Some(self.error(&ErrorAnswer::Unauthenticated, now))
     }
+}
+
+/// Returns the answer of a firewall to a request with a forbidden text: it is no answer of the provider's API.
+fn forbidden(body: &[u8], faults: &Faults) -> Option<Reply> {
+    let text = faults.forbidden_text.as_ref().filter(|text| !text.is_empty())?;
+    let is_in = body.windows(text.len()).any(|part| part == text.as_bytes());
+    is_in.then(|| Reply::Response { status: 403, retry_after: None, body: "<html>403 Forbidden</html>".into() })
 }
 
 /// The error about a subaccount that does not exist.

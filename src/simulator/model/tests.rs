@@ -340,6 +340,9 @@ fn each_fault_has_its_effect() {
     let (refused, taken) = with(json!({"key_refused": true}));
     assert_eq!(response(&refused).1["code"], 1_200);
     assert_eq!(taken, 0);
+    let (forbidden, taken) = with(json!({"forbidden_text": "6591234567"}));
+    assert!(matches!(&forbidden.reply, Reply::Response { status: 403, body, .. } if body.starts_with("<html>")));
+    assert_eq!(taken, 0);
     assert_eq!(response(&with(json!({"template_missing": "promo"})).0).0, 200);
 
     // From here on the message is accepted, whatever the caller sees.

@@ -5,7 +5,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
-use crate::domain::{Ending, Marks, Outcome, SkipReason};
+use crate::domain::{Ending, Marks, Outcome, Refused, SkipReason};
 
 for_every_store!(every_state_is_read_as_it_was_written_and_is_counted);
 
@@ -77,14 +77,16 @@ fn marks() -> impl Strategy<Value = Marks> {
 
 fn present() -> impl Strategy<Value = Present> {
     let times = (prop::option::of(moment()), prop::option::of(moment()));
-    (state(), 0..STEPS, marks(), times, any::<u16>()).prop_map(
-        |(state, index, marks, (first_submitted_at, accepted), tries)| Present {
+    let given_back = (any::<u16>(), prop::sample::select(Refused::ALL));
+    (state(), 0..STEPS, marks(), times, given_back).prop_map(
+        |(state, index, marks, (first_submitted_at, accepted), (tries, refused))| Present {
             state,
             step: step(index),
             marks,
             first_submitted_at,
             accepted,
             tries,
+            refused,
             // It never changes; a join sets it.
             expires: None,
         },

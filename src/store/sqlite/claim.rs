@@ -12,7 +12,7 @@ use super::leases::is_current;
 use super::limits::{spend, used};
 use super::messages::{Moves, count_in};
 use super::numbers::{Numbers, OverNumbers, over_numbers};
-use super::rows::{Line, decoded, json_of, maybe_timestamp, packed, small, timestamp};
+use super::rows::{Line, decoded, json_of, maybe_timestamp, packed, refused, small, timestamp};
 use super::script::Script;
 use super::tiers;
 use crate::domain::{
@@ -80,7 +80,7 @@ async fn batches_at_claim(
     rows.iter().map(batch).collect()
 }
 
-/// One page of a queue.
+/// One page of a queue, without the messages that are set aside. A step has few of them, so they need no index of their own.
 ///
 /// Most messages are unchanged since the launch, so the values that only a change sets are left out of their lines:
 /// formatting a number costs more than reading it. A queued message with an expiry of its own is due at that time at the
@@ -89,12 +89,13 @@ pub(super) const PAGE: &str = packed!(
     "concat_ws(' ', m.n, m.msisdn, not_before, m.country, iif(o.msisdn IS NULL, '', 1),
                iif(version = 0 AND due IS NULL AND marks = 0, '',
                    concat_ws(' ', version, ifnull(due, ''), ifnull(first_submitted_at, ''), ifnull(accepted, ''),
-                             ifnull(expires, ''), tries, marks)),
+                             ifnull(expires, ''), tries, refused, marks)),
                r.fields)",
     "message m INDEXED BY message_queue
      LEFT JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
      LEFT JOIN opt_out o ON o.msisdn = m.msisdn
      WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?4 AND (not_before, m.n) > (?5, ?6)
+       AND refused < 4
      ORDER BY not_before, m.n LIMIT ?7"
 );
 
@@ -136,7 +137,8 @@ fn candidate(line: &mut Line<'_>, request: &PageRequest) -> Work<Candidate> {
         (present.first_submitted_at, present.accepted) =
             (line.timestamp("first_submitted_at")?, line.timestamp("accepted")?);
         present.expires = line.timestamp("expires")?;
-        (present.tries, present.marks) = (line.small("tries")?, Marks::from_bits(line.small("marks")?));
+        (present.tries, present.refused) = (line.small("tries")?, refused(line)?);
+        present.marks = Marks::from_bits(line.small("marks")?);
     }
     present.step = step;
     let message = Loaded { key, msisdn, country, version, lane, present };

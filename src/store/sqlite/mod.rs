@@ -104,6 +104,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (18, "addresses", include_str!("../../../migrations/sqlite/0018_addresses.sql")),
         (19, "restores", include_str!("../../../migrations/sqlite/0019_restores.sql")),
         (20, "two readings", include_str!("../../../migrations/sqlite/0020_two_readings.sql")),
+        (21, "messages set aside", include_str!("../../../migrations/sqlite/0021_messages_set_aside.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

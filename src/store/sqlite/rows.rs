@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection};
 
 use super::{Error, Work};
 use crate::domain::{
-    BatchId, Country, LaneId, Loaded, Marks, MessageKey, Msisdn, Outcome, Present, SkipReason, State, StepIndex,
-    Timestamp,
+    BatchId, Country, LaneId, Loaded, Marks, MessageKey, Msisdn, Outcome, Present, Refused, SkipReason, State,
+    StepIndex, Timestamp,
 };
 
 pub(super) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
@@ -179,7 +179,7 @@ macro_rules! message_line {
         "concat_ws(' ', message.batch, message.n, message.msisdn, message.country, message.version, message.state, message.step,
                    message.lane, message.not_before, ifnull(message.at, ''), ifnull(message.due, ''),
                    ifnull(message.outcome, ''), ifnull(message.skipped, ''), ifnull(message.first_submitted_at, ''),
-                   ifnull(message.accepted, ''), ifnull(message.expires, ''), message.tries, message.marks)"
+                   ifnull(message.accepted, ''), ifnull(message.expires, ''), message.tries, message.refused, message.marks)"
     };
 }
 pub(super) use message_line;
@@ -270,9 +270,16 @@ pub(super) fn loaded(line: &mut Line<'_>) -> Work<Loaded> {
     let (first_submitted_at, accepted) = (line.timestamp("first_submitted_at")?, line.timestamp("accepted")?);
     let expires = line.timestamp("expires")?;
     let tries = line.small("tries")?;
+    let refused = refused(line)?;
     let marks = Marks::from_bits(line.small("marks")?);
-    let present = Present { state, step, marks, first_submitted_at, accepted, tries, expires };
+    let present = Present { state, step, marks, first_submitted_at, accepted, tries, refused, expires };
     Ok(Loaded { key, msisdn, country, version, lane, present })
+}
+
+/// Reads what refusals have shown about a message.
+pub(super) fn refused(line: &mut Line<'_>) -> Work<Refused> {
+    let code: u8 = line.small("refused")?;
+    Ok(Refused::from_code(code).ok_or_else(|| nonsense(&code.to_string(), "refused"))?)
 }
 
 pub(super) fn all_loaded(lines: &str) -> Work<Vec<Loaded>> {

@@ -56,6 +56,7 @@ struct Shape {
     first_submitted_at: To,
     accepted: To,
     tries: u16,
+    refused: u8,
     marks: i64,
     notes: Option<Box<[u8]>>,
 }
@@ -113,6 +114,7 @@ impl Shape {
             first_submitted_at: To::of(before.first_submitted_at, after.first_submitted_at),
             accepted: To::of(before.accepted, after.accepted),
             tries: after.tries,
+            refused: after.refused.code(),
             marks: after.marks.bits(),
             notes: (!change.notes.is_empty()).then(|| change.notes.iter().flat_map(Note::bytes).collect()),
         }
@@ -123,7 +125,8 @@ pub(super) const WRITE: OverNumbers = over_numbers!(
     "UPDATE message SET version = version + 1, state = ?5, step = ?6, lane = ?7,
             not_before = iif(?8, not_before, ?9), at = iif(?10, at, ?11), due = iif(?12, due, ?13),
             outcome = ?14, skipped = ?15, first_submitted_at = iif(?16, first_submitted_at, ?17), accepted = iif(?18, accepted, ?19),
-            tries = ?20, marks = ?21, notes = iif(?22 IS NULL, notes, CAST(coalesce(notes, x'') || ?22 AS BLOB))
+            tries = ?20, refused = ?21, marks = ?22,
+            notes = iif(?23 IS NULL, notes, CAST(coalesce(notes, x'') || ?23 AS BLOB))
      WHERE",
     "AND version = ?4"
 );
@@ -154,6 +157,7 @@ pub(super) fn write_messages(script: &mut Script, changes: &[&Change]) {
             .bind(shape.accepted.is_same())
             .bind(shape.accepted.value())
             .bind(shape.tries)
+            .bind(shape.refused)
             .bind(shape.marks)
             .bind(shape.notes.map(Vec::from));
     }

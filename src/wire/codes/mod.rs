@@ -10,8 +10,8 @@
 //!   our request. A hold is visible and can be released; needless SMS cannot be recalled.
 //! * `Temporary`: the same request may succeed later.
 //!
-//! Unknown codes follow from that rule. An **answer** with an unknown code in the 400s holds the lane: it is nearly always
-//! about the request, and the requests of one lane are alike. A **receipt** with an unknown code is the recipient's fault:
+//! Unknown codes follow from that rule. After an **answer** with an unknown code in the 400s another message shows whether
+//! the lane is refused or that message alone, and no message falls back. A **receipt** with an unknown code is the recipient's fault:
 //! the provider accepted the request, so a later failure is far more often about the recipient than about us. If it is not,
 //! many in a row show that, because such a receipt has no known subject. Both have `known` false, so that they can be
 //! counted.

@@ -91,6 +91,7 @@ const SECTIONS: &[Section] = &[
         Key("duplicate", "0.1", "Share of the receipts that is sent a second time."),
         Key("reorder", "0.1", "Share of the receipts that is delayed until later ones may have overtaken them."),
         Key("key_refused", "true", "No API key is accepted."),
+        Key("forbidden_text", "\"<script>\"", "Requests that contain this text are answered 403 without a code, as a firewall does."),
         Key("template_paused", "\"promo\"", "Messages with this template are accepted, then reported undelivered: paused."),
         Key("template_missing", "\"promo\"", "Messages with this template are refused at once: it does not exist."),
         Key("no_credit", "true", "Every message is accepted, then reported undelivered: no credit."),

@@ -1,0 +1,249 @@
+//! The test of a lane after a refusal without a known code: one other message shows whether the lane is refused, or that
+//! message alone (rule 2).
+//!
+//! It is in memory only. After a restart the refused messages are sent again, and the next refusal begins another test.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::domain::{BatchId, MessageId, MessageKey, Msisdn, StepIndex, Timestamp};
+
+/// A refusal without a known code: the message, its recipient or the sender may be the cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnclearRefusal {
+    pub message: MessageId,
+    pub step: StepIndex,
+    pub recipient: Msisdn,
+    pub code: Option<u32>,
+    pub reason: String,
+    /// When the refused request began.
+    pub begun: Timestamp,
+}
+
+impl UnclearRefusal {
+    /// The message and its recipient, as holds and logs name them.
+    pub fn named(&self) -> String {
+        format!("{} to {}", self.message, self.recipient.masked())
+    }
+}
+
+/// What a lane may claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TestPhase {
+    /// No test is open: the lane claims as usual.
+    Closed,
+    /// The lane claims one message, of another batch than these if it can.
+    Wants(BTreeSet<BatchId>),
+    /// The message that tests the lane is under way.
+    UnderWay,
+}
+
+/// The test of one lane.
+#[derive(Debug, Default)]
+pub struct LaneTest {
+    /// Whether a test is open. Most lanes have none, and then a message costs next to nothing.
+    is_open: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    open: Option<Open>,
+    /// Messages that alone were refused, until the claimer has recorded that.
+    alone: Vec<(MessageKey, StepIndex)>,
+}
+
+#[derive(Debug)]
+struct Open {
+    since: Timestamp,
+    /// Never empty.
+    refused: Vec<UnclearRefusal>,
+    /// The message that tests the lane, once it is claimed.
+    probe: Option<MessageKey>,
+}
+
+impl LaneTest {
+    /// Takes a refusal, and opens a test unless one is open.
+    ///
+    /// Returns another refusal with the same code if this message was to test the lane: then the lane is refused, and the
+    /// test ends. Requests that were in flight when the test began, and messages that were refused before, prove nothing.
+    pub fn refused(&self, refusal: UnclearRefusal, now: Timestamp) -> Option<UnclearRefusal> {
+        let mut inner = self.inner.lock();
+        let open = inner.open.get_or_insert_with(|| Open { since: now, refused: Vec::new(), probe: None });
+        let known = open.refused.iter_mut().find(|known| known.message == refusal.message);
+        if let Some(known) = known {
+            *known = refusal;
+        } else {
+            let alike = open.refused.iter().find(|other| other.code == refusal.code);
+            let proof = alike.filter(|_| open.probe == Some(refusal.message.key)).cloned();
+            if proof.is_some() {
+                inner.open = None;
+                self.is_open.store(false, Ordering::Release);
+                return proof;
+            }
+            open.refused.push(refusal);
+        }
+        self.is_open.store(true, Ordering::Release);
+        None
+    }
+
+    /// Takes the acceptance of a request that began at `begun`: the lane was not refused then, so each message that was
+    /// refused in an earlier request was refused alone.
+    pub fn accepted(&self, message: MessageKey, begun: Timestamp) {
+        if !self.is_open.load(Ordering::Acquire) {
+            return;
+        }
+        let mut inner = self.inner.lock();
+        let Some(open) = &mut inner.open else { return };
+        let proven = open.refused.extract_if(.., |refusal| refusal.message.key == message || refusal.begun <= begun);
+        let alone: Vec<_> = proven.map(|refusal| (refusal.message.key, refusal.step)).collect();
+        inner.alone.extend(alone.into_iter().filter(|(key, _)| *key != message));
+        self.close_if_over(&mut inner);
+    }
+
+    /// Whether a claimed message may be sent now: during a test only the one that tests the lane.
+    pub fn allows(&self, message: MessageKey) -> bool {
+        let is_probe = |open: &Open| open.probe == Some(message);
+        !self.is_open.load(Ordering::Acquire) || self.inner.lock().open.as_ref().is_none_or(is_probe)
+    }
+
+    pub fn phase(&self) -> TestPhase {
+        match &self.inner.lock().open {
+            None => TestPhase::Closed,
+            Some(Open { probe: Some(_), .. }) => TestPhase::UnderWay,
+            Some(open) => TestPhase::Wants(open.refused.iter().map(|refusal| refusal.message.key.batch).collect()),
+        }
+    }
+
+    /// Lets this message test the lane.
+    pub fn begin(&self, message: MessageKey) {
+        if let Some(open) = &mut self.inner.lock().open {
+            open.probe = Some(message);
+        }
+    }
+
+    /// Notes that the claim of a message is over. If it was to test the lane and has proven nothing, another one does.
+    pub fn ended(&self, message: MessageKey) {
+        if self.is_open.load(Ordering::Acquire)
+            && let Some(open) = &mut self.inner.lock().open
+            && open.probe == Some(message)
+        {
+            open.probe = None;
+        }
+    }
+
+    /// Takes the messages that alone were refused. What cannot be recorded yet is to be put back.
+    pub fn take_alone(&self) -> Vec<(MessageKey, StepIndex)> {
+        std::mem::take(&mut self.inner.lock().alone)
+    }
+
+    pub fn put_back(&self, alone: Vec<(MessageKey, StepIndex)>) {
+        self.inner.lock().alone.extend(alone);
+    }
+
+    /// The messages whose refusals wait for the proof.
+    pub fn waiting(&self) -> Vec<(MessageKey, StepIndex)> {
+        let inner = self.inner.lock();
+        let refused = inner.open.iter().flat_map(|open| &open.refused);
+        refused.map(|refusal| (refusal.message.key, refusal.step)).collect()
+    }
+
+    /// Ends the wait of messages whose refusals need no proof any more.
+    pub fn forget(&self, messages: &[MessageKey]) {
+        let mut inner = self.inner.lock();
+        if let Some(open) = &mut inner.open {
+            open.refused.retain(|refusal| !messages.contains(&refusal.message.key));
+        }
+        self.close_if_over(&mut inner);
+    }
+
+    /// Since when a test is open, and the latest refusal.
+    pub fn standing(&self) -> Option<(Timestamp, UnclearRefusal)> {
+        let inner = self.inner.lock();
+        let open = inner.open.as_ref()?;
+        Some((open.since, open.refused.last()?.clone()))
+    }
+
+    fn close_if_over(&self, inner: &mut Inner) {
+        if inner.open.as_ref().is_some_and(|open| open.refused.is_empty()) {
+            inner.open = None;
+            self.is_open.store(false, Ordering::Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Tag;
+
+    fn key(n: u32) -> MessageKey {
+        MessageKey { batch: BatchId(1), n }
+    }
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_millis(second * 1_000)
+    }
+
+    fn refusal(n: u32, begun: i64) -> UnclearRefusal {
+        UnclearRefusal {
+            message: MessageId { key: key(n), tag: Tag::from_random(9) },
+            step: StepIndex::FIRST,
+            recipient: "+6591234567".parse().unwrap(),
+            code: Some(403),
+            reason: "Forbidden".to_owned(),
+            begun: second(begun),
+        }
+    }
+
+    /// A test after a refusal of message 1, which began at second 1.
+    fn open() -> LaneTest {
+        let test = LaneTest::default();
+        assert_eq!(test.refused(refusal(1, 1), second(2)), None);
+        test
+    }
+
+    #[test]
+    fn during_a_test_only_one_other_message_may_be_sent() {
+        let test = open();
+        assert!(!test.allows(key(2)) && test.phase() == TestPhase::Wants([BatchId(1)].into()));
+        test.begin(key(2));
+        assert!(test.allows(key(2)) && !test.allows(key(3)) && test.phase() == TestPhase::UnderWay);
+        test.ended(key(2));
+        assert_eq!(test.phase(), TestPhase::Wants([BatchId(1)].into()), "it has proven nothing");
+    }
+
+    #[test]
+    fn an_acceptance_shows_that_the_message_alone_was_refused() {
+        let test = open();
+        test.accepted(key(2), second(0));
+        assert_eq!(test.take_alone(), [], "that request began before the refused one");
+        test.accepted(key(2), second(1));
+        assert_eq!((test.take_alone(), test.phase()), (vec![(key(1), StepIndex::FIRST)], TestPhase::Closed));
+        assert!(test.allows(key(3)));
+    }
+
+    #[test]
+    fn only_the_message_that_tests_the_lane_proves_that_it_is_refused() {
+        let test = open();
+        assert_eq!(test.refused(refusal(2, 1), second(2)), None, "it was in flight");
+        test.begin(key(1));
+        assert_eq!(test.refused(refusal(1, 10), second(10)), None, "it was refused before");
+        test.begin(key(3));
+        let other = UnclearRefusal { code: Some(4_999), ..refusal(3, 11) };
+        assert_eq!(test.refused(other, second(11)), None, "it was not refused alike");
+        test.begin(key(4));
+        assert_eq!(test.refused(refusal(4, 12), second(12)), Some(refusal(1, 10)));
+        assert_eq!((test.phase(), test.take_alone()), (TestPhase::Closed, Vec::new()));
+    }
+
+    #[test]
+    fn a_message_that_is_accepted_after_all_was_not_refused_alone() {
+        let test = open();
+        test.begin(key(1));
+        test.accepted(key(1), second(10));
+        assert_eq!((test.phase(), test.take_alone()), (TestPhase::Closed, Vec::new()));
+    }
+}
