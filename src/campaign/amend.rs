@@ -14,7 +14,7 @@ use super::recipients::RecipientsError;
 use super::route::{NOTHING_TO_HOLD, holds_nothing};
 use super::time::{PRESENT, Schedule, instant};
 use crate::clock::{Clock, format_time};
-use crate::config::{Problem, Table, Wanted};
+use crate::config::{Problem, Table, Wanted, stretches};
 use crate::domain::text::plural;
 use crate::domain::{BatchState, Country, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp, hint};
 use crate::events::ChangedKey;
@@ -315,8 +315,8 @@ fn selected(plan: &mut Plan, only: Option<StepIndex>) -> impl Iterator<Item = &m
 }
 
 fn hours(plan: &mut Plan, only: Option<StepIndex>, table: &mut Table<'_>, gone: &BTreeSet<String>) {
-    let quiet = table.parsed_all("quiet_hours").or(gone.contains("quiet_hours").then(Vec::new));
-    let windows = table.parsed_all("send_window").or(gone.contains("send_window").then(Vec::new));
+    let quiet = stretches(table, "quiet_hours").or(gone.contains("quiet_hours").then(Vec::new));
+    let windows = stretches(table, "send_window").or(gone.contains("send_window").then(Vec::new));
     for step in selected(plan, only) {
         step.hours.quiet = quiet.clone().unwrap_or_else(|| std::mem::take(&mut step.hours.quiet));
         step.hours.windows = windows.clone().unwrap_or_else(|| std::mem::take(&mut step.hours.windows));

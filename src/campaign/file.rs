@@ -12,7 +12,7 @@ use super::error::FileError;
 use super::time::no_such_day;
 use super::values;
 use crate::audience::{DefaultCountry, Selection};
-use crate::config::{NotBuilt, Problem, Table, Wanted, countries_named, parse_toml, steps, to_json};
+use crate::config::{Most, NotBuilt, Problem, Table, Wanted, countries_named, parse_toml, steps, stretches, to_json};
 use crate::domain::{
     AfterGap, BeginsWhen, Country, Hours, OnMissed, OnMissingValue, OnOverlap, OnUnknown, Span, StopRule, Values, Zone,
     nearest, object_name,
@@ -178,9 +178,9 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
     let mut table = Table::new(None, "", table, problems);
     let draft = Draft {
         name: name(&mut table),
-        audience: table.texts("audience"),
-        numbers: table.texts("numbers"),
-        exclude: table.texts("exclude"),
+        audience: table.texts("audience", Most::AUDIENCES),
+        numbers: table.texts("numbers", Most::NUMBERS),
+        exclude: table.texts("exclude", Most::EXCLUDED),
         selection: selection(&mut table),
         country: table.parsed("country"),
         allow_countries: countries_named(&mut table, "allow_countries"),
@@ -270,14 +270,14 @@ fn time_zone(table: &mut Table<'_>) -> Option<TimeZone> {
 }
 
 fn hours(table: &mut Table<'_>) -> Hours {
-    let quiet = table.parsed_all("quiet_hours").unwrap_or_default();
-    let windows = table.parsed_all("send_window").unwrap_or_default();
+    let quiet = stretches(table, "quiet_hours").unwrap_or_default();
+    let windows = stretches(table, "send_window").unwrap_or_default();
     Hours { quiet, windows, holidays: holidays(table), ..Hours::default() }
 }
 
 pub(super) fn holidays(table: &mut Table<'_>) -> BTreeSet<NaiveDate> {
     let mut holidays = BTreeSet::new();
-    for day in table.texts("holidays") {
+    for day in table.texts("holidays", Most::HOLIDAYS) {
         match day.parse::<NaiveDate>() {
             Ok(day) => holidays.extend([day]),
             Err(_) => match no_such_day(&day) {

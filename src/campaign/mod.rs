@@ -28,6 +28,8 @@ mod excluded;
 mod figures;
 mod file;
 mod flagged;
+#[cfg(test)]
+mod fuzz;
 mod guards;
 mod held;
 mod housekeeper;

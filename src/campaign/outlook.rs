@@ -1,6 +1,7 @@
 //! Collects the input of a campaign's forecast from the present state.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::beginnings::Beginnings;
 use super::launch::{LaunchError, Launcher, Prepared};
@@ -8,8 +9,8 @@ use super::used_up::caps;
 use crate::audience::{ImportRecord, UnreadableRecord};
 use crate::config;
 use crate::domain::{
-    BatchId, BatchState, Count, Country, Member, OnTierSpent, Plan, Queue, Span, Step, StepIndex, Tallies, Tier,
-    Timestamp, usual_zone,
+    BatchId, BatchState, Count, Country, Member, OnTierSpent, OpenMinutes, Plan, Queue, Span, Step, StepIndex, Tallies,
+    Tier, Timestamp, usual_zone,
 };
 use crate::forecast::as_float;
 use crate::forecast::cost;
@@ -52,6 +53,8 @@ struct OutlookBuilder<'a> {
     lanes: Vec<&'a config::Lane>,
     others: BTreeMap<String, Others>,
     holds: Vec<Hold>,
+    /// The hours of the steps so far.
+    hours: BTreeMap<StepIndex, Arc<OpenMinutes<'static>>>,
     now: Timestamp,
 }
 
@@ -209,7 +212,8 @@ impl Launcher<'_> {
     ) -> Result<OutlookBuilder<'_>, LaunchError> {
         let others = self.others(except, now).await?;
         let holds = self.store.holds().await?;
-        Ok(OutlookBuilder { launcher: self, outlook, lanes: Vec::new(), others, holds, now })
+        let hours = BTreeMap::new();
+        Ok(OutlookBuilder { launcher: self, outlook, lanes: Vec::new(), others, holds, hours, now })
     }
 
     /// For each lane, the messages of other campaigns that may be sent now, and those that become due later.
@@ -326,6 +330,8 @@ impl<'a> OutlookBuilder<'a> {
         let Some(step) = plan.step(index) else { return Ok(()) };
         let Cohort { country, recipients, opens, over, ends } = cohort;
         let over = over.filter(|over| *over > Span::ZERO).map(|over| over.std().as_secs_f64());
+        let hours = self.hours.entry(index).or_insert_with(|| Arc::new(step.hours.clone().into()));
+        let hours = Arc::clone(hours);
         for (name, share) in self.senders(step, country) {
             let Some(lane) = self.launcher.config.lane(&name) else { continue };
             let known = self.lanes.iter().position(|known| known.name == lane.name);
@@ -343,7 +349,7 @@ impl<'a> OutlookBuilder<'a> {
                 ends,
                 opens,
                 zone: usual_zone(country),
-                hours: step.hours.clone(),
+                hours: Arc::clone(&hours),
                 stays: None,
             });
         }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::config::Table;
+use crate::config::{Most, Table, text_problem};
 use crate::domain::{Choice, ValueRule, Values};
 
 /// The most values of a campaign.
@@ -65,7 +65,7 @@ fn rule(value: Value) -> Result<ValueRule, String> {
 fn text(value: Value) -> Result<String, String> {
     match value {
         Value::String(text) if text.trim().is_empty() => Err("is empty; write a text, or remove it".to_owned()),
-        Value::String(text) => Ok(text),
+        Value::String(text) => text_problem(&text).map_or(Ok(text), Err),
         Value::Number(number) => Ok(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
             Err("must be a text in quotes, or { by = \"Column\", … }".to_owned())
@@ -85,6 +85,9 @@ fn choice(mut table: Map<String, Value>) -> Result<Choice, String> {
         return Err("by: write the name alone, without braces".to_owned());
     }
     let others = table.remove("others").map(|text| within("others", text)).transpose()?;
+    if let Some(problem) = Most::CHOICES.problem(table.len()) {
+        return Err(problem);
+    }
     let texts = table.into_iter().map(|(key, value)| Ok((key.clone(), within(&key, value)?)));
     let texts = texts.collect::<Result<BTreeMap<_, _>, String>>()?;
     if texts.is_empty() {

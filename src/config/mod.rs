@@ -49,7 +49,9 @@ pub use quality::{GuardAction, QualityGuard};
 pub use reach::{is_private, is_private_host, reachable_by_all};
 pub use read::Setting;
 pub use receiver::{Unsendable, check_receiver};
-pub use route::{DraftStep, NotBuilt, Problem, Route, Table, Wanted, countries_named, steps, to_json};
+pub use route::{
+    DraftStep, Most, NotBuilt, Problem, Route, Table, Wanted, countries_named, steps, stretches, text_problem, to_json,
+};
 pub use secret::Secret;
 pub use sentence::{NamedKey, Sentence};
 pub use server::{Database, Server};

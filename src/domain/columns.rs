@@ -13,8 +13,16 @@ pub enum ColumnError {
     Ambiguous { name: String, first: String, second: String },
 }
 
+/// The most columns that an error lists.
+const LISTED: usize = 50;
+
 fn columns_or_nearest(name: &str, columns: &[String]) -> String {
-    let list = if columns.is_empty() { "none".to_owned() } else { columns.join(", ") };
+    let (listed, others) = columns.split_at(columns.len().min(LISTED));
+    let list = match others.len() {
+        _ if columns.is_empty() => "none".to_owned(),
+        0 => listed.join(", "),
+        more => format!("{} and {more} more", listed.join(", ")),
+    };
     match nearest(name, columns.iter().map(String::as_str)) {
         Some(right) => format!("did you mean \"{right}\"? The columns are {list}"),
         None => format!("the columns are {list}; use one of them"),
@@ -73,5 +81,12 @@ mod tests {
         assert_eq!(find_column("Code", &columns).unwrap(), 3);
         assert!(matches!(find_column("CODE", &columns), Err(ColumnError::Ambiguous { .. })));
         assert!(matches!(find_column("LastName", &columns), Err(ColumnError::Unknown { .. })));
+    }
+
+    #[test]
+    fn an_unknown_column_lists_fifty_of_the_others() {
+        let columns: Vec<String> = (1..=1_000).map(|n| format!("C{n}")).collect();
+        let sentence = find_column("Age", &columns).unwrap_err().to_string();
+        assert!(sentence.ends_with(", C49, C50 and 950 more; use one of them"), "{sentence}");
     }
 }

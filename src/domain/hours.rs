@@ -1,18 +1,20 @@
 //! Send hours: when messages may be submitted, by the recipient's local time or a fixed zone.
 
 mod closed;
+mod open_minutes;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, Days as Later, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Weekday};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::word::serde_as_text;
 use super::{Country, Span, Timestamp, Zone, zones_of};
 pub use closed::{ClosedBy, closed_days};
+pub use open_minutes::OpenMinutes;
 
 /// Days of the week: one bit each, Monday first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +68,11 @@ const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const MINUTES: u16 = 24 * 60;
 
 impl Stretch {
+    /// The zone that it names.
+    pub const fn zone(&self) -> Option<Zone> {
+        self.zone
+    }
+
     /// Whether the range is every minute of every day.
     fn is_always(&self) -> bool {
         self.days == Weekdays::ALL && self.from == 0 && self.until == MINUTES
@@ -81,18 +88,6 @@ impl Stretch {
         }
         let before = local.date().pred_opt().is_some_and(on);
         (on(local.date()) && minute >= self.from) || (before && minute < self.until)
-    }
-
-    /// The instants of one day at which the range may begin or end.
-    fn edges(&self, day: NaiveDate, recipient_zone: Zone) -> impl Iterator<Item = Timestamp> + use<> {
-        let zone = self.zone.unwrap_or(recipient_zone);
-        [self.from, self.until]
-            .into_iter()
-            .filter_map(move |minute| {
-                let day = if minute == MINUTES { day.succ_opt()? } else { day };
-                Some(instants(day.and_hms_opt(u32::from(minute % MINUTES) / 60, u32::from(minute) % 60, 0)?, zone))
-            })
-            .flatten()
     }
 }
 
@@ -121,31 +116,6 @@ pub fn instant(shown: NaiveDateTime, Zone(zone): Zone) -> Option<Timestamp> {
         }
     };
     Some(Timestamp::from_millis(at.timestamp_millis()))
-}
-
-/// Every instant from which on a clock of the zone shows this local time or more: both occurrences of a repeated time;
-/// for a skipped time, the instant of the skip.
-fn instants(shown: NaiveDateTime, zone: Zone) -> impl Iterator<Item = Timestamp> {
-    use chrono::{LocalResult, TimeZone};
-    let millis = |at: DateTime<Tz>| Timestamp::from_millis(at.timestamp_millis());
-    let (first, again) = match zone.0.from_local_datetime(&shown) {
-        LocalResult::Single(at) => (Some(millis(at)), None),
-        LocalResult::Ambiguous(first, again) => (Some(millis(first)), Some(millis(again))),
-        LocalResult::None => (jump_over(shown, zone), None),
-    };
-    first.into_iter().chain(again)
-}
-
-/// The instant at which the zone skips this local time.
-fn jump_over(shown: NaiveDateTime, zone: Zone) -> Option<Timestamp> {
-    // By the offset from before the skip, the result is later than the skip, by less than a day.
-    let mut after = instant(shown, zone)?.millis();
-    let mut before = after - 86_400_000;
-    while after - before > 1 {
-        let between = before + (after - before) / 2;
-        if local(Timestamp::from_millis(between), zone) < shown { before = between } else { after = between }
-    }
-    Some(Timestamp::from_millis(after))
 }
 
 impl fmt::Display for Stretch {
@@ -267,9 +237,6 @@ pub struct Hours {
     pub since: Option<NaiveDateTime>,
 }
 
-/// How many days are searched for the next opening. A longer run of holidays means never.
-const FORESIGHT: u64 = 400;
-
 impl Hours {
     /// Whether the hours restrict nothing.
     pub fn are_all(&self) -> bool {
@@ -294,48 +261,27 @@ impl Hours {
 
     /// The first instant from `at` on at which the hours are open; `None` if they never are.
     pub fn open_from(&self, at: Timestamp, recipient_zone: Zone) -> Option<Timestamp> {
-        let at = self.begins(recipient_zone).map_or(at, |begins| begins.max(at));
-        self.edges(at, recipient_zone, true)
+        OpenMinutes::of(self).open_from(at, recipient_zone)
     }
 
     /// The first instant from `at` on at which the hours are closed; `None` if they never are.
     pub fn open_until(&self, at: Timestamp, recipient_zone: Zone) -> Option<Timestamp> {
-        if self.never_close() {
-            return None;
-        }
-        self.edges(at, recipient_zone, false)
-    }
-
-    /// The first instant from `at` on at which the hours are open, or closed.
-    fn edges(&self, at: Timestamp, recipient_zone: Zone, open: bool) -> Option<Timestamp> {
-        if self.are_open(at, recipient_zone) == open {
-            return Some(at);
-        }
-        // A range with its own zone may be up to a day ahead of the recipient's zone, or rest it.
-        let first = local(at, recipient_zone).date().checked_sub_days(Later::new(2))?;
-        let on = |day: u64| {
-            let day = first.checked_add_days(Later::new(day))?;
-            let stretches = self.windows.iter().chain(&self.quiet);
-            let edges = stretches.flat_map(|stretch| stretch.edges(day, recipient_zone));
-            let edges = edges.chain(instants(day.and_time(NaiveTime::MIN), recipient_zone));
-            edges.filter(|edge| *edge > at && self.are_open(*edge, recipient_zone) == open).min()
-        };
-        let found = (0..FORESIGHT).find(|day| on(*day).is_some())?;
-        // In another zone, the next two days may have begun earlier.
-        (found..=found + 2).filter_map(on).min()
+        OpenMinutes::of(self).open_until(at, recipient_zone)
     }
 
     /// The first instant from `at` on at which the hours are open in any zone of a country.
     pub fn open_in(&self, country: Country, at: Timestamp) -> Option<Timestamp> {
-        zones_of(country).into_iter().filter_map(|recipient_zone| self.open_from(at, recipient_zone)).min()
+        let minutes = OpenMinutes::of(self);
+        zones_of(country).into_iter().filter_map(|recipient_zone| minutes.open_from(at, recipient_zone)).min()
     }
 
     /// The first instant from `at` on by which the hours have opened in every zone of a country; `None` if they never
     /// open in one.
     pub fn last_open_in(&self, country: Country, at: Timestamp) -> Option<Timestamp> {
+        let minutes = OpenMinutes::of(self);
         zones_of(country)
             .into_iter()
-            .map(|recipient_zone| self.open_from(at, recipient_zone))
+            .map(|recipient_zone| minutes.open_from(at, recipient_zone))
             .try_fold(at, |last, opens| Some(last.max(opens?)))
     }
 

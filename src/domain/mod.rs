@@ -18,6 +18,7 @@ mod columns;
 mod content;
 mod countries;
 mod doubt;
+mod effort;
 mod fault_report;
 mod fields;
 pub mod formula;
@@ -79,11 +80,14 @@ pub use content::{
 };
 pub use countries::Countries;
 pub use doubt::DoubtCause;
+pub use effort::count_steps;
+#[cfg(test)]
+pub use effort::steps_of;
 pub use fault_report::FaultReport;
 pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};
 pub use guard::{InvalidStopRule, StopRule};
 pub use histogram::{Histogram, HistogramFigures};
-pub use hours::{ClosedBy, Hours, InvalidStretch, Stretch, closed_days, instant, local};
+pub use hours::{ClosedBy, Hours, InvalidStretch, OpenMinutes, Stretch, closed_days, instant, local};
 pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
 pub use ip_network::{InvalidIpNetwork, IpNetwork};
 pub use key_id::{InvalidKeyId, KeyId};

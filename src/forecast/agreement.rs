@@ -55,7 +55,7 @@ impl Case {
             ends: None,
             opens: BEGINS,
             zone: zone(),
-            hours: self.hours.clone(),
+            hours: Arc::new(self.hours.clone().into()),
             stays: None,
         };
         let load = LaneLoad {

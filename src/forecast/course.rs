@@ -1,11 +1,12 @@
 //! Computes the course of a campaign in stretches of constant throughput.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
 use super::{BookedDay, Booking, Bottleneck, Forecast, NotSent, Stop};
-use crate::domain::{Hours, Span, StepIndex, Timestamp, Zone, local};
+use crate::domain::{OpenMinutes, Span, StepIndex, Timestamp, Zone, local};
 
 /// Recipients with the same step, lane and hours.
 #[derive(Debug, Clone)]
@@ -21,17 +22,19 @@ pub(crate) struct Group {
     pub ends: Option<Timestamp>,
     pub opens: Timestamp,
     pub zone: Zone,
-    pub hours: Hours,
+    pub hours: Arc<OpenMinutes<'static>>,
     /// Whether the hours are open and until when that stays so; cached once it is computed.
     pub stays: Option<(bool, Timestamp)>,
 }
 
 impl Group {
     /// Whether the group may send, and until when that stays so. `None` if it may never send again.
-    fn is_open(&mut self, at: Timestamp) -> Option<(bool, Timestamp)> {
+    fn is_open(&mut self, at: Timestamp, work: &mut Work) -> Option<(bool, Timestamp)> {
         if let Some(known) = self.stays.filter(|(_, until)| at < *until) {
+            work.take(1)?;
             return Some(known);
         }
+        work.take(HOURS)?;
         let stays = if self.opens <= at && self.hours.are_open(at, self.zone) {
             (true, self.hours.open_until(at, self.zone).unwrap_or(Timestamp::MAX))
         } else {
@@ -145,8 +148,22 @@ pub(crate) struct Outlook {
     pub zone: Option<Zone>,
 }
 
-/// The most stretches that are computed. A campaign with more has no forecast.
-const STRETCHES: u32 = 100_000;
+/// The most work of a forecast: a group in a stretch is 1. A campaign with more has no forecast.
+const WORK: u32 = 10_000_000;
+/// The work of finding the next change of a group's hours.
+const HOURS: u32 = 20;
+
+/// The work that is left for a forecast.
+struct Work(u32);
+
+impl Work {
+    /// `None` if too little is left.
+    fn take(&mut self, work: u32) -> Option<()> {
+        self.0 = self.0.checked_sub(work)?;
+        Some(())
+    }
+}
+
 /// How far ahead stretches are computed. From then on each week is like the weeks before.
 const HORIZON: Span = Span::from_secs(35 * 86_400);
 /// The weeks from which the rest is extrapolated.
@@ -167,7 +184,9 @@ impl Outlook {
         let mut delays: BTreeMap<Bottleneck, f64> = BTreeMap::new();
         let mut stopped: BTreeMap<Stop, f64> = BTreeMap::new();
         let mut weeks_before = None;
-        for _ in 0..STRETCHES {
+        let mut work = Work(WORK);
+        loop {
+            work.take(1)?;
             self.leave_behind(at, &mut stopped);
             if at.since(begins) >= HORIZON {
                 at = self.rest(at, weeks_before.as_deref()?, &mut stopped)?;
@@ -184,11 +203,10 @@ impl Outlook {
             if weeks_before.is_none() && at + WEEKS >= begins + HORIZON {
                 weeks_before = Some(self.of_lanes());
             }
-            let (seconds, bottleneck) = self.stretch(at)?;
+            let (seconds, bottleneck) = self.stretch(at, &mut work)?;
             *delays.entry(bottleneck).or_default() += seconds;
             at = at + millis(seconds);
         }
-        None
     }
 
     /// How many recipients wait on each lane, whether or not they may be sent to now.
@@ -267,9 +285,9 @@ impl Outlook {
     }
 
     /// Computes one stretch, in which nothing changes. Returns its length and what limits it.
-    fn stretch(&mut self, at: Timestamp) -> Option<(f64, Bottleneck)> {
+    fn stretch(&mut self, at: Timestamp, work: &mut Work) -> Option<(f64, Bottleneck)> {
         self.arrive(at);
-        let stays = self.groups.iter_mut().map(|group| group.is_open(at)).collect::<Option<Vec<_>>>()?;
+        let stays = self.groups.iter_mut().map(|group| group.is_open(at, work)).collect::<Option<Vec<_>>>()?;
         let mut waiting = vec![0.0; self.loads.len()];
         for (group, _) in self.groups.iter().zip(&stays).filter(|(_, (open, _))| *open) {
             waiting[group.lane] += group.recipients;

@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::*;
-use crate::domain::{Hours, Span, StepIndex};
+use crate::domain::{Hours, OpenMinutes, Span, StepIndex};
 
 const BEGINS: &str = "2026-12-01T01:00:00Z";
 
@@ -33,10 +34,25 @@ fn slots_of_250() -> Portfolio {
     }
 }
 
+fn open(hours: Hours) -> Arc<OpenMinutes<'static>> {
+    Arc::new(hours.into())
+}
+
 fn group(recipients: f64) -> Group {
     let (opens, zone) = (at(BEGINS), "Asia/Singapore".parse().unwrap());
     let (step, spread, cost) = (StepIndex::FIRST, f64::INFINITY, 0.0);
-    Group { step, lane: 0, recipients, spread, cost, ends: None, opens, zone, hours: Hours::default(), stays: None }
+    Group {
+        step,
+        lane: 0,
+        recipients,
+        spread,
+        cost,
+        ends: None,
+        opens,
+        zone,
+        hours: open(Hours::default()),
+        stays: None,
+    }
 }
 
 fn forecast(outlook: Outlook) -> (String, Bottleneck) {
@@ -117,7 +133,7 @@ fn recipients_that_need_no_slot_are_sent_to_despite_a_full_tier() {
 fn office_hours_continue_on_the_next_day_and_after_the_weekend() {
     let hours = Hours { windows: vec!["Mon-Fri 09:00-18:00".parse().unwrap()], ..Hours::default() };
     // Nine hours a day, from Tuesday on: five days of them end on Monday evening.
-    let group = Group { hours, ..group(5.0 * 9.0 * 3_600.0) };
+    let group = Group { hours: open(hours), ..group(5.0 * 9.0 * 3_600.0) };
     let outlook = Outlook { groups: vec![group], loads: vec![load(1.0)], ..Outlook::default() };
     assert_eq!(forecast(outlook), ("2026-12-07T10:00".to_owned(), Bottleneck::Hours));
 }
@@ -157,14 +173,18 @@ fn hours_that_never_open_have_no_forecast() {
         quiet: vec!["08:00-11:00".parse().unwrap()],
         ..Hours::default()
     };
-    let outlook = Outlook { groups: vec![Group { hours, ..group(1.0) }], loads: vec![load(1.0)], ..Outlook::default() };
+    let outlook = Outlook {
+        groups: vec![Group { hours: open(hours), ..group(1.0) }],
+        loads: vec![load(1.0)],
+        ..Outlook::default()
+    };
     assert_eq!(outlook.forecast(at(BEGINS)), None);
 }
 
 #[test]
 fn a_start_by_recipients_clocks_waits_for_the_clocks() {
     let since = Some("2026-12-01T12:00:00".parse().unwrap());
-    let group = Group { hours: Hours { since, ..Hours::default() }, ..group(1.0) };
+    let group = Group { hours: open(Hours { since, ..Hours::default() }), ..group(1.0) };
     let outlook = Outlook { groups: vec![group], loads: vec![load(1.0)], ..Outlook::default() };
     assert_eq!(forecast(outlook), ("2026-12-01T04:00".to_owned(), Bottleneck::Clocks));
 }

@@ -3,7 +3,7 @@
 //! A colon may belong to a name or begin a filter: of the names that a variable can begin with, the longest known one
 //! counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::error::ContentProblem;
 use super::filter::{self, Filter, calls};
 use super::sink::Sink;
 use super::text::{Piece, Written, filled, is_blank, pieces};
-use crate::domain::{Choice, ColumnError, Names, ValueRule, find_column, nearest};
+use crate::domain::{Choice, ColumnError, Names, ValueRule, count_steps, find_column, nearest};
 
 /// A text whose variables are bound.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,13 +51,34 @@ pub(super) struct BoundChoice {
     others: Option<BoundText>,
 }
 
-/// The most literals and variables that one variable may be made of. Values within values could have any number.
-const PIECES_MAX: usize = 1_000;
+/// The most literals and variables that the texts of a content may be made of, with what their variables stand for. Values
+/// within values could have any number.
+const PIECES_MAX: usize = 10_000;
+/// The most characters of the same.
+const CHARACTERS_MAX: usize = 1_000_000;
+
+/// What is left for the texts of one content.
+#[derive(Debug)]
+pub(super) struct Budget {
+    pieces: usize,
+    characters: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { pieces: PIECES_MAX, characters: CHARACTERS_MAX }
+    }
+}
 
 impl BoundText {
     /// Binds the variables of a text.
     pub(super) fn bind(text: &str, names: Names<'_>) -> Result<Self, ContentProblem> {
-        Binder { names, within: Vec::new(), left: PIECES_MAX }.text(text)
+        Self::bind_within(text, names, &mut Budget::default())
+    }
+
+    /// The same for one of several texts.
+    pub(super) fn bind_within(text: &str, names: Names<'_>, left: &mut Budget) -> Result<Self, ContentProblem> {
+        Binder::new(names, left).text(text)
     }
 
     /// Writes the text of a recipient; fails with the name of what has no value.
@@ -116,8 +137,8 @@ impl BoundText {
 
 impl Bound {
     /// Binds one variable of a text.
-    pub(super) fn bind(written: Written<'_>, names: Names<'_>) -> Result<Self, ContentProblem> {
-        Binder { names, within: Vec::new(), left: PIECES_MAX }.variable(written)
+    pub(super) fn bind(written: Written<'_>, names: Names<'_>, left: &mut Budget) -> Result<Self, ContentProblem> {
+        Binder::new(names, left).variable(written)
     }
 
     /// Writes the value of a recipient, else the default. Without both, `out` is unchanged, and the result names what has
@@ -263,29 +284,52 @@ impl BoundChoice {
 }
 
 /// Binds variables, and the values that they name.
-struct Binder<'a> {
+struct Binder<'a, 'b> {
     names: Names<'a>,
     /// The values whose texts are being bound, each within the one before.
     within: Vec<&'a str>,
-    /// How many more pieces are allowed.
-    left: usize,
+    /// The names with a colon that a variable can begin with, in lower case. Most audiences have none.
+    with_colon: HashSet<String>,
+    left: &'b mut Budget,
 }
 
-impl<'a> Binder<'a> {
+impl<'a, 'b> Binder<'a, 'b> {
+    fn new(names: Names<'a>, left: &'b mut Budget) -> Self {
+        let all = names.columns.iter().chain(names.values.0.keys());
+        let with_colon = all.filter(|name| name.contains(':')).map(|name| name.trim().to_lowercase()).collect();
+        Self { names, within: Vec::new(), with_colon, left }
+    }
+
     fn text(&mut self, text: &str) -> Result<BoundText, ContentProblem> {
         let bound = pieces(text)?.into_iter().map(|piece| {
-            self.left = self.left.checked_sub(1).ok_or_else(|| self.too_large())?;
+            self.take_piece()?;
             Ok(match piece {
-                Piece::Literal(literal) => BoundPiece::Literal(literal.into()),
+                Piece::Literal(literal) => {
+                    self.take_characters(literal)?;
+                    BoundPiece::Literal(literal.into())
+                }
                 Piece::Variable(written) => BoundPiece::Variable(self.variable(written)?),
             })
         });
         Ok(BoundText(bound.collect::<Result<_, ContentProblem>>()?))
     }
 
-    fn too_large(&self) -> ContentProblem {
-        let what = self.within.first().map_or_else(|| "the text".to_owned(), |name| format!("\"{name}\""));
-        ContentProblem::TooLarge { what, most: PIECES_MAX }
+    fn take_piece(&mut self) -> Result<(), ContentProblem> {
+        let left = self.left.pieces.checked_sub(1);
+        self.left.pieces = left.ok_or_else(|| ContentProblem::TooLarge { what: self.what(), most: PIECES_MAX })?;
+        Ok(())
+    }
+
+    fn take_characters(&mut self, text: &str) -> Result<(), ContentProblem> {
+        let left = self.left.characters.checked_sub(text.chars().count());
+        self.left.characters =
+            left.ok_or_else(|| ContentProblem::TooLong { what: self.what(), most: CHARACTERS_MAX })?;
+        Ok(())
+    }
+
+    /// What has become too large.
+    fn what(&self) -> String {
+        self.within.first().map_or_else(|| "the text".to_owned(), |name| format!("\"{name}\""))
     }
 
     fn variable(&mut self, written: Written<'_>) -> Result<Bound, ContentProblem> {
@@ -294,24 +338,26 @@ impl<'a> Binder<'a> {
         // From the longest name to the shortest, which alone is also looked for by its meaning.
         for end in std::iter::once(head.len()).chain(colons.rev()) {
             let name = head[..end].trim_end();
-            if let Some((name, origin)) = self.origin(name, !name.contains(':'))? {
+            if let Some((name, origin)) = self.origin(name)? {
                 let filters = filters_of(written, end)?;
+                let default = written.default.unwrap_or_default();
+                self.take_characters(default)?;
                 return Ok(Bound { name, origin, filters, default: written.default.map(Into::into) });
             }
         }
         Err(self.unknown(head).into())
     }
 
-    /// Finds a value or a column by its name; a column also by the meaning of the name, if `by_meaning`.
-    fn origin(&mut self, name: &str, by_meaning: bool) -> Result<Option<(Arc<str>, Origin)>, ContentProblem> {
+    /// Finds a value or a column by its name; a column also by the meaning of the name, if that has no colon.
+    fn origin(&mut self, name: &str) -> Result<Option<(Arc<str>, Origin)>, ContentProblem> {
+        if name.contains(':') && (self.with_colon.is_empty() || !self.with_colon.contains(&name.to_lowercase())) {
+            return Ok(None);
+        }
         if let Some((name, rule)) = self.names.values.find(name) {
             return Ok(Some((name.into(), self.value(name, rule)?)));
         }
         let columns = self.names.columns;
-        let lower = name.to_lowercase();
-        if !by_meaning && !columns.iter().any(|column| column.trim().to_lowercase() == lower) {
-            return Ok(None);
-        }
+        count_steps(columns.len());
         match find_column(name, columns) {
             Ok(column) => Ok(Some((columns[column].as_str().into(), Origin::Cell(column)))),
             Err(ColumnError::Unknown { .. }) => Ok(None),
@@ -346,7 +392,10 @@ impl<'a> Binder<'a> {
 
     fn choice(&mut self, Choice { by, texts, others }: &'a Choice) -> Result<BoundChoice, ContentProblem> {
         let by = self.variable(Written { head: by.trim(), default: None, at: 1 })?;
-        let texts = texts.iter().map(|(value, text)| Ok((value.as_str().into(), self.text(text)?)));
+        let texts = texts.iter().map(|(value, text)| {
+            self.take_characters(value)?;
+            Ok((value.as_str().into(), self.text(text)?))
+        });
         let texts = texts.collect::<Result<_, ContentProblem>>()?;
         Ok(BoundChoice { by, texts, others: others.as_deref().map(|text| self.text(text)).transpose()? })
     }

@@ -73,8 +73,9 @@ fn without_a_value_the_nearest_default_counts() {
 fn what_cannot_be_bound_is_refused_with_its_place() {
     let circle =
         r#"{"A": {"text": "{{b}}"}, "B": {"choice": {"by": "Tier", "texts": {"x": "{{C}}"}}}, "C": {"text": "{{A}}"}}"#;
-    let wide = r#"{"A": {"text": "{{B}}{{B}}{{B}}{{B}}"}, "B": {"text": "{{C}}{{C}}{{C}}{{C}}"},
-        "C": {"text": "{{D}}{{D}}{{D}}{{D}}"}, "D": {"text": "{{E}}{{E}}{{E}}{{E}}"}, "E": {"text": "{{Tier}}{{Tier}}{{Tier}}{{Tier}}"}}"#;
+    let of = |name: &str, inner: &str| format!(r#""{name}": {{"text": "{}"}}"#, format!("{{{{{inner}}}}}").repeat(30));
+    let wide = &format!("{{{}, {}, {}}}", of("A", "B"), of("B", "C"), of("C", "Tier"));
+    let long = &format!(r#"{{"A": {{"text": "{}"}}, "B": {{"text": "{}"}}}}"#, "{{B}}".repeat(11), "x".repeat(100_000));
     for (text, values, sentence) in [
         ("Hü {{Title:uper}}", VALUES, "character 12: unknown filter \"uper\"; did you mean \"upper\"?"),
         ("{{Title:trim:truncate(0)}}", VALUES, "character 14: truncate does not take these arguments"),
@@ -83,7 +84,8 @@ fn what_cannot_be_bound_is_refused_with_its_place() {
         ("{{Shop: nmae}}", VALUES, "character 9: unknown filter \"nmae\""),
         ("{{Greting}}", VALUES, "unknown column \"Greting\"; did you mean \"Greeting\"?"),
         ("{{c}}", circle, "the values refer to each other in a circle: C → A → B → C"),
-        ("{{A}}", wide, "\"A\" is made of more than 1000 parts"),
+        ("{{A}}", wide, "\"A\" is made of more than 10,000 parts"),
+        ("{{A}}", long, "\"A\" has more than 1,000,000 characters, with the texts that its variables stand for"),
     ] {
         let error = written(text, values, FIELDS).unwrap_err();
         assert!(error.contains(sentence), "{text}\n  gave: {error}\n  want: {sentence}");
@@ -126,13 +128,13 @@ fn a_lack_names_the_text_that_is_of_no_use() {
 
 #[test]
 fn a_choice_of_too_many_texts_is_refused_with_its_name() {
-    let texts: Vec<String> = (0..1_001).map(|n| format!("\"{n}\": \"x\"")).collect();
+    let texts: Vec<String> = (0..10_001).map(|n| format!("\"{n}\": \"x\"")).collect();
     let values = format!(r#"{{"City": {{"choice": {{"by": "Tier", "texts": {{{}}}}}}}}}"#, texts.join(","));
     let error = written("{{City}}", &values, FIELDS).unwrap_err();
     assert_eq!(
         error,
-        "\"City\" is made of more than 1000 parts; write it with fewer variables, or with fewer texts to choose from"
+        "\"City\" is made of more than 10,000 parts; write it with fewer variables, or with fewer texts to choose from"
     );
-    let many = "{{Tier}}".repeat(1_001);
-    assert!(written(&many, "{}", FIELDS).unwrap_err().starts_with("the text is made of more than 1000 parts"));
+    let many = "{{Tier}}".repeat(10_001);
+    assert!(written(&many, "{}", FIELDS).unwrap_err().starts_with("the text is made of more than 10,000 parts"));
 }

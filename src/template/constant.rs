@@ -2,15 +2,16 @@
 
 use std::convert::Infallible;
 
-use super::bound::BoundText;
+use super::bound::{BoundText, Budget};
 use crate::domain::{Content, Names};
 
 /// Replaces each text whose variables are all constants, so that it counts as what it is: a text without variables.
 ///
-/// A text is left as it is if a variable in it is unknown or has no value.
+/// A text is left as it is if a variable in it is unknown or has no value, or if the texts would become too large.
 pub fn fill_constants(content: &mut Content, names: Names<'_>) {
+    let mut left = Budget::default();
     let Ok(()) = content.change_texts(|_, text| {
-        if let Some(constant) = constant_text(text, names) {
+        if let Some(constant) = constant_within(text, names, &mut left) {
             *text = constant;
         }
         Ok::<_, Infallible>(())
@@ -19,7 +20,14 @@ pub fn fill_constants(content: &mut Content, names: Names<'_>) {
 
 /// A text with the values of its variables; `None` unless it has some, and all are constants.
 pub fn constant_text(text: &str, names: Names<'_>) -> Option<String> {
-    let bound = BoundText::bind(text, names).ok().filter(|bound| text.contains("{{") && bound.is_constant())?;
+    constant_within(text, names, &mut Budget::default())
+}
+
+fn constant_within(text: &str, names: Names<'_>, left: &mut Budget) -> Option<String> {
+    let bound = BoundText::bind_within(text, names, left).ok()?;
+    if !text.contains("{{") || !bound.is_constant() {
+        return None;
+    }
     let mut constant = String::new();
     bound.write::<&str>(&[], &mut constant).ok()?;
     // Braces of a value would be read as a variable.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::filter::FilterProblem;
-use crate::domain::{ColumnError, ContentPart};
+use crate::domain::{ColumnError, ContentPart, grouped};
 
 /// An error in one text of a content. The caller prefixes the step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum ContentProblem {
     #[error("character {at}: a variable has no name; write {{{{Column}}}} or {{{{Column|default}}}}")]
     Unnamed { at: usize },
 
+    #[error("character {at}: the name and the filters of a variable have more than {most} characters; shorten them")]
+    LongVariable { at: usize, most: usize },
+
     #[error("character {at}: {problem}")]
     Filter { at: usize, problem: FilterProblem },
 
@@ -31,9 +34,16 @@ pub enum ContentProblem {
     IsColumn { column: String },
 
     #[error(
-        "{what} is made of more than {most} parts; write it with fewer variables, or with fewer texts to choose from"
+        "{what} is made of more than {} parts; write it with fewer variables, or with fewer texts to choose from",
+        grouped(*most as u64)
     )]
     TooLarge { what: String, most: usize },
+
+    #[error(
+        "{what} has more than {} characters, with the texts that its variables stand for; shorten them",
+        grouped(*most as u64)
+    )]
+    TooLong { what: String, most: usize },
 
     #[error(transparent)]
     Column(#[from] ColumnError),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::bound::Bound;
+use super::bound::{Bound, Budget};
 use super::error::{ContentProblem, Error};
 use super::lack::Lack;
 use super::sink::Discard;
@@ -74,7 +74,7 @@ impl Variables {
     }
 
     /// Replaces the variables of a text by markers.
-    fn mark(&mut self, part: &ContentPart, text: &str, names: Names<'_>) -> Result<String, Error> {
+    fn mark(&mut self, part: &ContentPart, text: &str, names: Names<'_>, left: &mut Budget) -> Result<String, Error> {
         let at = |problem| Error { part: part.clone(), problem };
         if text.contains(is_reserved) {
             return Err(at(ContentProblem::Reserved));
@@ -84,7 +84,7 @@ impl Variables {
             match piece {
                 Piece::Literal(literal) => marked.push_str(literal),
                 Piece::Variable(written) => {
-                    let bound = Bound::bind(written, names).map_err(at)?;
+                    let bound = Bound::bind(written, names, left).map_err(at)?;
                     marked.push(OPEN);
                     marked.push_str(&self.0.len().to_string());
                     marked.push(CLOSE);
@@ -108,11 +108,12 @@ pub struct MarkedContent {
 /// Binds every variable to its column or value, and replaces it by a marker.
 pub fn mark(content: &Content, line_user_id: Option<&str>, names: Names<'_>) -> Result<MarkedContent, Error> {
     let mut variables = Variables::default();
-    let mut content = content.clone();
+    let (mut content, mut left) = (content.clone(), Budget::default());
     content.change_texts(|part, text| {
-        *text = variables.mark(&part, text, names)?;
+        *text = variables.mark(&part, text, names, &mut left)?;
         Ok(())
     })?;
-    let line_user_id = line_user_id.map(|text| variables.mark(&ContentPart::LineUserId, text, names)).transpose()?;
+    let mut mark = |text| variables.mark(&ContentPart::LineUserId, text, names, &mut left);
+    let line_user_id = line_user_id.map(&mut mark).transpose()?;
     Ok(MarkedContent { content, line_user_id, variables })
 }

@@ -5,6 +5,7 @@
 //! a column, and only the columns of a file can tell which it is, so `bound` decides.
 
 use super::error::ContentProblem;
+use crate::domain::count_steps;
 
 /// A part of a text, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub(super) struct Written<'a> {
     pub(super) at: usize,
 }
 
+/// The most characters of the head of a variable.
+const HEAD_MAX: usize = 500;
+
 /// Splits a text into literals and variables.
 ///
 /// - Names and defaults are trimmed.
@@ -32,6 +36,9 @@ pub(super) struct Written<'a> {
 pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, ContentProblem> {
     let mut pieces = Vec::new();
     let mut rest = text;
+    // Characters are counted from the variable before, because counting from the beginning would take the square of the
+    // length.
+    let (mut counted, mut characters) = (0, 0);
     while let Some(found) = rest.find("{{") {
         let run = rest[found..].bytes().take_while(|byte| *byte == b'{').count();
         let open = found + run - 2;
@@ -45,10 +52,16 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, ContentProblem> {
         let default = variable[head..].strip_prefix('|').map(str::trim);
         let trimmed = variable[..head].trim_start();
         let begins = text.len() - inside.len() + (head - trimmed.len());
-        let at = text[..begins].chars().count() + 1;
+        count_steps(begins - counted);
+        characters += text[counted..begins].chars().count();
+        counted = begins;
+        let at = characters + 1;
         let head = trimmed.trim_end();
         if head.is_empty() {
             return Err(ContentProblem::Unnamed { at });
+        }
+        if head.chars().count() > HEAD_MAX {
+            return Err(ContentProblem::LongVariable { at, most: HEAD_MAX });
         }
         if open > 0 {
             pieces.push(Piece::Literal(&rest[..open]));
@@ -82,6 +95,7 @@ fn extent(inside: &str) -> Option<Extent> {
 fn outside_quotes(inside: &str, quotes: bool) -> Option<usize> {
     let (mut in_arguments, mut quote) = (false, None);
     for (at, byte) in inside.bytes().enumerate() {
+        count_steps(1);
         match (quote, byte) {
             (Some(open), _) => quote = Some(open).filter(|open| *open != byte),
             (None, b'|') => return Some(at),
@@ -155,6 +169,14 @@ mod tests {
             }
         }
         assert!(matches!(pieces("a {{ | x}}"), Err(ContentProblem::Unnamed { at: 6 })));
+    }
+
+    #[test]
+    fn the_head_of_a_variable_has_500_characters_at_most() {
+        let variable = |head: usize| format!("Hi {{{{{}|there}}}}", "ä".repeat(head));
+        assert!(pieces(&variable(HEAD_MAX)).is_ok());
+        let problem = pieces(&variable(HEAD_MAX + 1)).unwrap_err();
+        assert_eq!(problem, ContentProblem::LongVariable { at: 6, most: HEAD_MAX });
     }
 
     #[test]

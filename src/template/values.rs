@@ -1,7 +1,6 @@
 //! Checks the values of a campaign for the columns of its audience.
 
-use super::bound::Bound;
-use super::bound::BoundText;
+use super::bound::{Bound, BoundText, Budget};
 use super::error::ContentProblem;
 use super::text::Written;
 use crate::domain::{Names, ValueRule};
@@ -24,14 +23,18 @@ fn of_value(name: &str, rule: &ValueRule, names: Names<'_>) -> Result<(), Conten
     match rule {
         ValueRule::Text(text) => drop(BoundText::bind(text, names)?),
         ValueRule::Choice(choice) => {
-            Bound::bind(Written { head: choice.by.trim(), default: None, at: 1 }, names)?;
+            variable(choice.by.trim(), names)?;
             for text in choice.texts.values().chain(&choice.others) {
                 BoundText::bind(text, names)?;
             }
         }
     }
     // A circle is found from its own beginning as well.
-    Bound::bind(Written { head: name, default: None, at: 1 }, names).map(drop)
+    variable(name, names).map(drop)
+}
+
+fn variable(head: &str, names: Names<'_>) -> Result<Bound, ContentProblem> {
+    Bound::bind(Written { head, default: None, at: 1 }, names, &mut Budget::default())
 }
 
 #[cfg(test)]

@@ -168,20 +168,24 @@ fn refuse_nul(bytes: &[u8]) -> Answer<()> {
         return Ok(());
     }
     let Ok(value) = serde_json::from_slice(bytes) else { return Ok(()) };
-    match nul_in(&value, String::new()) {
+    match nul_in(&value) {
         Some(at) => Err(Problem::new(Kind::Invalid, "a text contains the character U+0000; remove it").at(at)),
         None => Ok(()),
     }
 }
 
-fn nul_in(value: &Value, at: String) -> Option<String> {
+/// The JSON pointer to a text with U+0000. It is made once the text is found: to make one for each value would take the
+/// product of their number and the length of a key above them.
+fn nul_in(value: &Value) -> Option<String> {
+    let below = |part: &str, at: String| format!("/{part}{at}");
     match value {
-        Value::String(text) => text.contains('\0').then_some(at),
+        Value::String(text) => text.contains('\0').then(String::new),
         Value::Array(values) => {
-            values.iter().enumerate().find_map(|(index, value)| nul_in(value, format!("{at}/{index}")))
+            let found = values.iter().enumerate().find_map(|(index, value)| Some((index, nul_in(value)?)));
+            found.map(|(index, at)| below(&index.to_string(), at))
         }
         Value::Object(members) => members.iter().find_map(|(key, value)| {
-            if key.contains('\0') { Some(at.clone()) } else { nul_in(value, format!("{at}/{}", escaped(key))) }
+            if key.contains('\0') { Some(String::new()) } else { nul_in(value).map(|at| below(&escaped(key), at)) }
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
@@ -290,6 +294,8 @@ mod tests {
     fn an_escaped_nul_is_refused_and_an_escaped_backslash_is_not() {
         let wrong = problem(r#"{"name":"a\u0000b"}"#);
         assert_eq!((&wrong["status"], &wrong["errors"][0]["pointer"]), (&json!(422), &json!("/name")));
+        let wrong = problem(r#"{"name":"a","steps":[{"after":1},{"x/y":["\u0000"]}]}"#);
+        assert_eq!(wrong["errors"][0]["pointer"], "/steps/1/x~1y/0");
         let parsed: Outer = parse(br#"{"name":"a\\u0000b"}"#).unwrap();
         assert_eq!(parsed.name, r"a\u0000b");
     }

@@ -1,21 +1,22 @@
 //! Decimal numbers of any length, compared exactly.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// A decimal number in its shortest form, so that equal values are equal texts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Decimal {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Decimal<'a> {
     /// Never of zero.
     is_negative: bool,
     /// Digits before the point, without zeros in front; empty below 1.
-    whole: Box<str>,
+    whole: Cow<'a, str>,
     /// Digits after the point, without zeros at the end; empty for an integer.
-    fraction: Box<str>,
+    fraction: Cow<'a, str>,
 }
 
-impl Decimal {
+impl<'a> Decimal<'a> {
     /// Reads digits with an optional sign and decimal point, such as `10`, `-0.5` and `+7.`, and with spaces around them.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(super) fn read(text: &'a str) -> Option<Self> {
         let text = text.trim();
         let (is_negative, digits) = match text.as_bytes().first()? {
             b'-' => (true, &text[1..]),
@@ -32,12 +33,17 @@ impl Decimal {
         Some(Self { is_negative: is_negative && !is_zero, whole: whole.into(), fraction: fraction.into() })
     }
 
+    pub(super) fn into_owned(self) -> Decimal<'static> {
+        let owned = |digits: Cow<'_, str>| Cow::Owned(digits.into_owned());
+        Decimal { is_negative: self.is_negative, whole: owned(self.whole), fraction: owned(self.fraction) }
+    }
+
     fn magnitude(&self) -> (usize, &str, &str) {
         (self.whole.len(), &self.whole, &self.fraction)
     }
 }
 
-impl Ord for Decimal {
+impl Ord for Decimal<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self.is_negative, other.is_negative) {
             (false, false) => self.magnitude().cmp(&other.magnitude()),
@@ -48,7 +54,7 @@ impl Ord for Decimal {
     }
 }
 
-impl PartialOrd for Decimal {
+impl PartialOrd for Decimal<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -94,7 +100,7 @@ mod tests {
                 let sign = if value < 0 { "-" } else { "" };
                 format!("{sign}{}.{:03}", value.abs() / 1_000, value.abs() % 1_000)
             };
-            let read = |value| Decimal::read(&text(value)).unwrap();
+            let read = |value| Decimal::read(&text(value)).unwrap().into_owned();
             prop_assert_eq!(read(first).cmp(&read(second)), first.cmp(&second));
         }
     }

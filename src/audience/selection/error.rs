@@ -1,6 +1,6 @@
 //! What is wrong with an expression, and where.
 
-use crate::domain::ColumnError;
+use crate::domain::{ColumnError, grouped};
 
 /// Why a selection cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +35,10 @@ pub enum WrongSelection {
     Unquoted { word: String },
     #[error("there are more than {most} parentheses and `not` within each other; write it in fewer levels")]
     TooDeep { most: usize },
+    #[error("there are more than {most} comparisons; remove some, or compare a column with many values by `in`")]
+    TooMany { most: usize },
+    #[error("there are more than {} values in a list; write fewer", grouped(*most as u64))]
+    TooManyValues { most: usize },
     #[error(transparent)]
     Column(#[from] ColumnError),
 }

@@ -1,17 +1,45 @@
 //! Parses an expression: `or` of `and` of `not` of comparisons and parentheses.
 
+use std::sync::Arc;
+
+use super::decimal::Decimal;
 use super::error::{SelectionError, WrongSelection};
 use super::tokens::{Placed, Sign, Token, tokens};
-use super::{Condition, NamedColumn, Order, Value};
+use super::{Condition, NamedColumn, Order, Values};
 
 type Parsed<T> = Result<T, SelectionError>;
 
 /// Levels of parentheses and `not`, so that no expression overflows the stack.
 const DEEPEST: usize = 50;
+/// Comparisons. Each row is compared with all of them.
+const COMPARISONS_MAX: usize = 200;
+/// Values of a list.
+const VALUES_MAX: usize = 10_000;
+
+/// A value of a comparison.
+enum Value {
+    Text(String),
+    Number(Decimal<'static>),
+}
+
+impl Values {
+    fn add(&mut self, value: Value) {
+        match value {
+            Value::Text(text) => drop(self.texts.insert(text)),
+            Value::Number(number) => drop(self.numbers.insert(number)),
+        }
+    }
+
+    fn of(value: Value) -> Arc<Self> {
+        let mut values = Self::default();
+        values.add(value);
+        Arc::new(values)
+    }
+}
 
 pub(super) fn parse(text: &str) -> Parsed<Condition<NamedColumn>> {
     let tokens = tokens(text)?;
-    let mut parser = Parser { tokens: &tokens, depth: 0 };
+    let mut parser = Parser { tokens: &tokens, depth: 0, comparisons: 0 };
     if parser.next().token == Token::End {
         return Err(SelectionError { at: parser.next().at, wrong: WrongSelection::Nothing });
     }
@@ -26,6 +54,7 @@ struct Parser<'a> {
     /// The tokens that are left, at least [`Token::End`].
     tokens: &'a [Placed],
     depth: usize,
+    comparisons: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -105,6 +134,11 @@ impl<'a> Parser<'a> {
     }
 
     fn comparison(&mut self) -> Parsed<Condition<NamedColumn>> {
+        let at = self.next().at;
+        self.comparisons += 1;
+        if self.comparisons > COMPARISONS_MAX {
+            return Err(SelectionError { at, wrong: WrongSelection::TooMany { most: COMPARISONS_MAX } });
+        }
         let column = self.column()?;
         if self.takes("in") {
             return Ok(Condition::In(column, self.list()?));
@@ -122,8 +156,8 @@ impl<'a> Parser<'a> {
         self.take();
         let at = self.next().at;
         match (order, self.value()?) {
-            (None, value) if sign.token == Token::Sign(Sign::Equal) => Ok(Condition::In(column, vec![value])),
-            (None, value) => Ok(Condition::Not(Box::new(Condition::In(column, vec![value])))),
+            (None, value) if sign.token == Token::Sign(Sign::Equal) => Ok(Condition::In(column, Values::of(value))),
+            (None, value) => Ok(Condition::Not(Box::new(Condition::In(column, Values::of(value))))),
             (Some(order), Value::Number(number)) => Ok(Condition::Compared(column, order, number)),
             (Some(_), Value::Text(_)) => {
                 Err(SelectionError { at, wrong: WrongSelection::OrderOfTexts { sign: sign.written.clone() } })
@@ -145,18 +179,24 @@ impl<'a> Parser<'a> {
         Ok(NamedColumn { name: name.clone(), at: *at })
     }
 
-    fn list(&mut self) -> Parsed<Vec<Value>> {
+    fn list(&mut self) -> Parsed<Arc<Values>> {
         if !self.takes_sign(Sign::OpenList) {
             return Err(self.missing("a list, such as [\"Köln\", \"Bonn\"],"));
         }
-        let mut values = vec![self.value()?];
+        let (mut values, mut written) = (Values::default(), 1);
+        values.add(self.value()?);
         while self.takes_sign(Sign::Comma) {
-            values.push(self.value()?);
+            let at = self.next().at;
+            values.add(self.value()?);
+            written += 1;
+            if written > VALUES_MAX {
+                return Err(SelectionError { at, wrong: WrongSelection::TooManyValues { most: VALUES_MAX } });
+            }
         }
         if !self.takes_sign(Sign::CloseList) {
             return Err(self.missing("`,` or `]`"));
         }
-        Ok(values)
+        Ok(Arc::new(values))
     }
 
     fn value(&mut self) -> Parsed<Value> {
@@ -229,6 +269,21 @@ mod tests {
         let refused = Selection::parse(&nested(DEEPEST + 1)).unwrap_err();
         assert_eq!(refused.wrong, WrongSelection::TooDeep { most: DEEPEST });
         assert!(Selection::parse(&"not ".repeat(1_000_000)).is_err());
+    }
+
+    #[test]
+    fn a_comparison_or_a_value_too_many_is_refused_with_its_place() {
+        let comparisons = |count: usize| vec!["A=1"; count].join(" or ");
+        assert!(Selection::parse(&comparisons(COMPARISONS_MAX)).is_ok());
+        let refused = Selection::parse(&comparisons(20_000)).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "character 1401: there are more than 200 comparisons; remove some, or compare a column with many values by `in`"
+        );
+        let list = |count: usize| format!("A in [{}]", vec!["1"; count].join(","));
+        assert!(Selection::parse(&list(VALUES_MAX)).is_ok());
+        let refused = Selection::parse(&list(VALUES_MAX + 1)).unwrap_err();
+        assert_eq!(refused.to_string(), "character 20007: there are more than 10,000 values in a list; write fewer");
     }
 
     #[test]

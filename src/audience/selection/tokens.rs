@@ -11,7 +11,7 @@ pub(super) enum Token {
     /// A name in braces.
     Column(String),
     Text(String),
-    Number(Decimal),
+    Number(Decimal<'static>),
     Sign(Sign),
     End,
 }
@@ -123,7 +123,7 @@ fn number(text: &str) -> Result<(Token, usize), WrongSelection> {
     let length = text.char_indices().skip(1).find(|(_, char)| !is_part(*char)).map_or(text.len(), |(index, _)| index);
     let written = &text[..length];
     match Decimal::read(written) {
-        Some(number) => Ok((Token::Number(number), length)),
+        Some(number) => Ok((Token::Number(number.into_owned()), length)),
         None => Err(WrongSelection::Number(written.to_owned())),
     }
 }

@@ -3,6 +3,7 @@
 //! A route's steps have exactly the keys of a campaign's. Their problems are reported in the same way: all of them, each
 //! with its step and key. The planner checks later whether their lanes exist and their channels support what they ask.
 
+mod bounds;
 mod content;
 mod problem;
 mod step;
@@ -10,10 +11,11 @@ mod table;
 
 use serde_json::{Map, Value};
 
+pub use bounds::{Most, text_problem};
 pub use problem::Problem;
 pub(super) use step::STEP_KEYS;
 pub(super) use step::unknown_country;
-pub use step::{DraftStep, Wanted, countries_named, steps};
+pub use step::{DraftStep, Wanted, countries_named, steps, stretches};
 pub use table::{NotBuilt, Table};
 
 use super::Lane;

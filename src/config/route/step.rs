@@ -1,11 +1,12 @@
 //! Steps as they are written, in a campaign file or in a route of the configuration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
+use super::bounds::Most;
 use super::content;
 use super::table::{NotBuilt, Table};
 use crate::domain::{
-    Channel, Content, Countries, Country, Money, OnTierSpent, Pool, Span, Status, StepIndex, Stretch, nearest,
+    Channel, Content, Countries, Country, Money, OnTierSpent, Span, Status, StepIndex, Stretch, Zone, nearest,
 };
 
 /// A step before it is checked against lanes, columns or the other steps. Optional keys are still unset.
@@ -142,8 +143,8 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     let ttl = table.positive("ttl");
     let leave_within = table.positive("leave_within");
     let on_tier_spent = table.parsed("on_tier_spent").unwrap_or(OnTierSpent::Wait);
-    let quiet_hours = table.parsed_all("quiet_hours");
-    let send_window = table.parsed_all("send_window");
+    let quiet_hours = stretches(&mut table, "quiet_hours");
+    let send_window = stretches(&mut table, "send_window");
     let countries = countries(&mut table);
     let wanted = Wanted::read(&mut table);
     let line_user_id = table.filled_text("line_user_id");
@@ -171,18 +172,27 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     })
 }
 
+/// The most time zones that the hours of one key name.
+const ZONES_MAX: usize = 10;
+
+/// Reads `quiet_hours` or `send_window`, if the key is set.
+pub fn stretches(table: &mut Table<'_>, key: &'static str) -> Option<Vec<Stretch>> {
+    let stretches: Vec<Stretch> = table.parsed_all(key, Most::HOURS)?;
+    let zones: HashSet<Zone> = stretches.iter().filter_map(Stretch::zone).collect();
+    if zones.len() > ZONES_MAX {
+        let sentence = format!("{} time zones are more than the {ZONES_MAX} allowed; remove some", zones.len());
+        table.wrong(key, sentence);
+    }
+    Some(stretches)
+}
+
 /// Reads one lane, or several that share the step's recipients.
 fn lanes(table: &mut Table<'_>) -> Vec<String> {
-    let (lane, is_pool, pool) = (table.filled_text("lane"), table.has("lanes"), table.texts("lanes"));
+    let (lane, is_pool, pool) = (table.filled_text("lane"), table.has("lanes"), table.texts("lanes", Most::LANES));
     if lane.is_some() && is_pool {
         table.wrong("lanes", "`lane` already names one; keep one of them");
     } else if is_pool && pool.is_empty() {
         table.wrong("lanes", "names no lane; write some, such as [\"promo-1\", \"promo-2\"], or remove it");
-    } else if pool.len() > Pool::MOST {
-        table.wrong(
-            "lanes",
-            format_args!("names {} lanes, but at most {} are allowed; remove some", pool.len(), Pool::MOST),
-        );
     }
     let twice = pool.iter().enumerate().find(|(index, name)| pool.iter().take(*index).any(|other| other == *name));
     if let Some((_, name)) = twice {
@@ -211,7 +221,7 @@ pub fn countries_named(table: &mut Table<'_>, key: &'static str) -> Option<BTree
     if !table.has(key) {
         return None;
     }
-    let codes = table.texts(key);
+    let codes = table.texts(key, Most::COUNTRIES);
     if codes.is_empty() {
         table.wrong(key, "names no country; write some, such as [\"SG\", \"MY\"], or remove it");
     }

@@ -6,9 +6,10 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
+use super::bounds::{Most, NAME_MAX, PROBLEMS_MAX, text_problem};
 use super::problem::Problem;
 use super::step::STEP_KEYS;
-use crate::domain::{Span, StepIndex, hint, nearest};
+use crate::domain::{Span, StepIndex, grouped, hint, nearest};
 
 /// A table of the file. Each key that is read counts as known; [`Table::finish`] refuses the rest.
 #[derive(Debug)]
@@ -36,7 +37,11 @@ impl<'a> Table<'a> {
         Self { step, prefix: prefix.into(), left, known: Vec::new(), missing: Vec::new(), problems }
     }
 
+    /// Reports a problem, unless there are many already.
     pub fn wrong(&mut self, key: &str, sentence: impl fmt::Display) {
+        if self.problems.len() >= PROBLEMS_MAX {
+            return;
+        }
         let key = format!("{}{key}", self.prefix);
         // The table as a whole has no key of its own.
         self.problems.push(Problem::new(self.step, key.trim_end_matches([',', ' ']), sentence));
@@ -47,8 +52,11 @@ impl<'a> Table<'a> {
     pub fn missing(&mut self, keys: &'static [&'static str], sentence: impl fmt::Display) {
         let Some(first) = keys.first() else { return };
         keys.iter().for_each(|key| self.mark_known(key));
-        self.missing.push((keys, self.problems.len()));
+        let before = self.problems.len();
         self.wrong(first, sentence);
+        if self.problems.len() > before {
+            self.missing.push((keys, before));
+        }
     }
 
     pub fn not_built(&mut self, key: &str, what: impl fmt::Display, instead: &str) {
@@ -109,7 +117,13 @@ impl<'a> Table<'a> {
     /// Reads a text. With `numbers`, a number is read as its text.
     fn text_of(&mut self, key: &str, value: Value, numbers: bool) -> Option<String> {
         match value {
-            Value::String(text) => Some(text),
+            Value::String(text) => match text_problem(&text) {
+                Some(problem) => {
+                    self.wrong(key, problem);
+                    None
+                }
+                None => Some(text),
+            },
             Value::Number(number) if numbers => Some(number.to_string()),
             Value::Number(number) => {
                 self.wrong(key, format_args!("write a text in quotes instead of {number}"));
@@ -165,23 +179,32 @@ impl<'a> Table<'a> {
         text.parse().map_err(|error| self.wrong(key, error)).ok()
     }
 
-    /// Reads one text, or a list of them.
-    pub fn texts(&mut self, key: &'static str) -> Vec<String> {
+    /// Reads one text, or a list of them. More than `most` are a problem, and those beyond are not read.
+    pub fn texts(&mut self, key: &'static str, most: Most) -> Vec<String> {
         match self.take(key) {
             None => Vec::new(),
-            Some(Value::Array(values)) => {
+            Some(Value::Array(mut values)) => {
+                self.cut(key, &mut values, most);
                 values.into_iter().filter_map(|value| self.text_of(key, value, false)).collect()
             }
             Some(value) => self.text_of(key, value, false).into_iter().collect(),
         }
     }
 
+    /// Reports a list with more than `most` entries, and drops those beyond.
+    fn cut<T>(&mut self, key: &str, entries: &mut Vec<T>, most: Most) {
+        if let Some(problem) = most.problem(entries.len()) {
+            self.wrong(key, problem);
+            entries.truncate(most.entries);
+        }
+    }
+
     /// Reads and parses one text or a list of them, if the key is set.
-    pub fn parsed_all<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<Vec<T>> {
+    pub fn parsed_all<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str, most: Most) -> Option<Vec<T>> {
         if !self.has(key) {
             return None;
         }
-        let texts = self.texts(key);
+        let texts = self.texts(key, most);
         Some(texts.iter().filter_map(|text| text.parse().map_err(|error| self.wrong(key, error)).ok()).collect())
     }
 
@@ -205,17 +228,50 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// Reads texts under names that the operator chooses.
+    pub fn named_texts(&mut self, key: &'static str, most: Most) -> Vec<(String, String)> {
+        let mut entries: Vec<_> = self.table(key).unwrap_or_default().into_iter().collect();
+        self.cut(key, &mut entries, most);
+        let mut texts = Vec::with_capacity(entries.len());
+        for (name, value) in entries {
+            let problem = match value {
+                Value::String(text) => match text_problem(&text) {
+                    Some(problem) => problem,
+                    None => {
+                        texts.push((name, text));
+                        continue;
+                    }
+                },
+                _ => "must be a text in quotes".to_owned(),
+            };
+            self.wrong(key, format_args!("{name}: {problem}"));
+        }
+        texts
+    }
+
+    /// Reads a JSON object that is passed on as it is; `None` after a reported problem.
+    pub fn object(&mut self, key: &'static str) -> Option<Map<String, Value>> {
+        let object = self.table(key)?;
+        let mut values = 0;
+        if let Err(problem) = check_object(&object, &mut values) {
+            self.wrong(key, problem);
+            return None;
+        }
+        Some(object)
+    }
+
     /// Reads a list of tables; `None` after a reported problem.
     pub fn tables(&mut self, key: &'static str) -> Option<Vec<Map<String, Value>>> {
         let tables: Option<Vec<_>> = match self.take(key) {
             None => Some(Vec::new()),
-            Some(Value::Array(values)) => values
-                .into_iter()
-                .map(|value| match value {
+            Some(Value::Array(mut values)) => {
+                self.cut(key, &mut values, Most::PARTS);
+                let table = |value| match value {
                     Value::Object(table) => Some(table),
                     Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
-                })
-                .collect(),
+                };
+                values.into_iter().map(table).collect()
+            }
             Some(_) => None,
         };
         if tables.is_none() {
@@ -257,5 +313,29 @@ impl<'a> Table<'a> {
             }
         }
         self.finish(not_built);
+    }
+}
+
+/// Checks the size of a JSON object; `values` counts what it holds.
+fn check_object(object: &Map<String, Value>, values: &mut usize) -> Result<(), String> {
+    for (name, value) in object {
+        if name.chars().count() > NAME_MAX {
+            return Err(format!("a name has more than {} characters; shorten it", grouped(NAME_MAX as u64)));
+        }
+        check_value(value, values)?;
+    }
+    Ok(())
+}
+
+fn check_value(value: &Value, values: &mut usize) -> Result<(), String> {
+    *values += 1;
+    if let Some(problem) = Most::JSON.problem(*values) {
+        return Err(problem);
+    }
+    match value {
+        Value::String(text) => text_problem(text).map_or(Ok(()), Err),
+        Value::Array(list) => list.iter().try_for_each(|value| check_value(value, values)),
+        Value::Object(object) => check_object(object, values),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }

@@ -17,6 +17,9 @@ pub(in crate::template) enum Argument<'a> {
     Text(&'a str),
 }
 
+/// The most filters of a variable. Each writes into the next one, so a thousand of them would overflow the stack.
+const CALLS_MAX: usize = 20;
+
 /// Reads filters separated by colons, or returns the byte of the text at which the problem is.
 pub(in crate::template) fn calls(text: &str) -> Result<Vec<Call<'_>>, (usize, FilterProblem)> {
     let mut calls = Vec::new();
@@ -26,6 +29,9 @@ pub(in crate::template) fn calls(text: &str) -> Result<Vec<Call<'_>>, (usize, Fi
         let at = text.len() - rest.len();
         let (call, after) =
             call(rest, at).ok_or_else(|| (at, FilterProblem::Malformed { text: rest.trim_end().to_owned() }))?;
+        if calls.len() == CALLS_MAX {
+            return Err((at, FilterProblem::TooMany { most: CALLS_MAX }));
+        }
         calls.push(call);
         match after.trim_start().strip_prefix(':') {
             Some(next) => rest = next,
@@ -85,6 +91,13 @@ mod tests {
                 ("date", &[Text("%d \"%m\"")][..], 32)
             ]
         );
+    }
+
+    #[test]
+    fn a_variable_has_20_filters_at_most() {
+        assert_eq!(calls(&vec!["upper"; CALLS_MAX].join(":")).unwrap().len(), CALLS_MAX);
+        let (at, problem) = calls(&vec!["upper"; 100_000].join(":")).unwrap_err();
+        assert_eq!((at, problem), (6 * CALLS_MAX, FilterProblem::TooMany { most: CALLS_MAX }));
     }
 
     #[test]

@@ -51,6 +51,9 @@ pub enum FilterProblem {
     #[error("`{text}` is not a filter; write filters as in {{{{Column:trim:truncate(20)}}}}")]
     Malformed { text: String },
 
+    #[error("a variable has at most {most} filters; remove some")]
+    TooMany { most: usize },
+
     #[error("{name} does not take these arguments; write {usage}")]
     Arguments { name: &'static str, usage: &'static str },
 

@@ -1,5 +1,6 @@
 //! Interactive messages of WhatsApp, as they are written in a campaign file.
 
+use super::super::bounds::Most;
 use super::super::table::Table;
 use super::template::flow_action;
 use super::{one_of, optional, required};
@@ -105,7 +106,7 @@ fn products(mut table: Table<'_>) -> Option<InteractiveAction> {
     let catalog = required(&mut table, &["catalog"], CATALOG);
     let product = optional(&mut table, "product");
     let sections = table.read_each("sections", |mut table| {
-        let (title, products) = (optional(&mut table, "title"), table.texts("products"));
+        let (title, products) = (optional(&mut table, "title"), table.texts("products", Most::PARTS));
         table.finish(&[]);
         Some(ProductSection { title: title?, products })
     });

@@ -6,8 +6,7 @@ mod notification;
 mod rich;
 mod template;
 
-use serde_json::Value;
-
+use super::bounds::Most;
 use super::step::unknown_country;
 use super::table::Table;
 use crate::domain::{
@@ -141,7 +140,7 @@ fn raw(mut table: Table<'_>) -> Option<RawContent> {
     if !table.has("content") {
         table.missing(&["content"], "is missing; write the `content` of the provider's request");
     }
-    let content = table.table("content");
+    let content = table.object("content");
     table.finish(&[]);
     Some(RawContent { kind: kind?, content: content?, category: None })
 }
@@ -152,11 +151,7 @@ fn sources(step: &mut Table<'_>) -> Sources {
         return Sources { others: step.filled_text("source"), ..Sources::default() };
     }
     let mut sources = Sources::default();
-    for (key, value) in step.table("source").into_iter().flatten() {
-        let Value::String(source) = value else {
-            step.wrong("source", format_args!("{key}: must be a text in quotes"));
-            continue;
-        };
+    for (key, source) in step.named_texts("source", Most::COUNTRIES) {
         match Country::by_code(&key) {
             _ if key == "others" => sources.others = Some(source),
             Some(country) => drop(sources.by_country.insert(country, source)),

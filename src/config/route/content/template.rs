@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::super::bounds::Most;
 use super::super::table::{NotBuilt, Table};
 use super::{Written, location, one_of, optional, required};
 use crate::domain::{
@@ -23,7 +24,7 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Written> {
         (false, None) => Some(Category::Marketing),
     };
     let ttl = table.parsed("ttl");
-    let mut body = table.texts("body");
+    let mut body = table.texts("body", Most::PARTS);
     let has_header = table.has("header");
     let header = table.read_below("header", header);
     let mut buttons = table.read_each("buttons", button);
@@ -59,7 +60,7 @@ fn card(mut table: Table<'_>) -> Option<TemplateCard> {
         table.missing(&["header"], "is missing; a card has an image or a video: { image = \"https://…\" }");
     }
     let header = table.read_below("header", header);
-    let body = table.texts("body");
+    let body = table.texts("body", Most::PARTS);
     let buttons = table.read_each("buttons", button);
     table.finish(&[]);
     Some(TemplateCard { header: header?, body, buttons: buttons? })
@@ -68,13 +69,7 @@ fn card(mut table: Table<'_>) -> Option<TemplateCard> {
 /// A template of Zalo has no category: every one is a notification.
 pub(super) fn of_zalo(mut table: Table<'_>) -> Option<ZaloTemplate> {
     let (name, language) = name_and_language(&mut table);
-    let mut params = BTreeMap::new();
-    for (key, value) in table.table("params").unwrap_or_default() {
-        match value {
-            Value::String(text) => drop(params.insert(key, text)),
-            _ => table.wrong("params", format_args!("{key}: must be a text in quotes")),
-        }
-    }
+    let params: BTreeMap<String, String> = table.named_texts("params", Most::PARTS).into_iter().collect();
     for (key, why) in [
         ("body", "ZaloNotification templates have named parameters; write params = { name = \"{{Column}}\" }"),
         ("category", "ZaloNotification templates have none; remove it"),
@@ -149,7 +144,7 @@ fn flow(mut table: Table<'_>) -> Option<FlowAction> {
 
 /// The keys of a flow that a template and an interactive message share.
 pub(super) fn flow_action(table: &mut Table<'_>) -> FlowAction {
-    FlowAction { screen: table.filled_text("screen"), data: table.table("data").unwrap_or_default() }
+    FlowAction { screen: table.filled_text("screen"), data: table.object("data").unwrap_or_default() }
 }
 
 /// `{}`, or how long the button works and what comes back with the call.
