@@ -13,12 +13,21 @@ use crate::domain::Scope;
 /// Runs command lines for callers of the API.
 #[async_trait]
 pub trait CommandLines: std::fmt::Debug + Send + Sync {
-    /// The scope that the command of these words needs. The error is a sentence: the words are wrong, or the command works
-    /// only on the computer where it is typed.
-    fn scope(&self, words: &[String]) -> Result<Scope, String>;
+    /// What the command of these words needs. The error is a sentence: the words are wrong, or the command works only on the
+    /// computer where it is typed.
+    fn needs(&self, words: &[String]) -> Result<CommandNeeds, String>;
 
     /// Runs a command, and returns its exit code. A command that only reads ends once nothing reads what it prints.
     async fn run(&self, line: CommandLine, printed: Sender<Printed>) -> u8;
+}
+
+/// What a command needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommandNeeds {
+    /// The scope of its caller.
+    pub scope: Scope,
+    /// Whether it computes for long, and therefore waits for a turn.
+    pub computes: bool,
 }
 
 /// A command line of a caller.

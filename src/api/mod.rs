@@ -9,6 +9,7 @@
 
 mod commands;
 mod compatible;
+mod computing;
 mod door;
 mod health;
 mod metrics;
@@ -39,13 +40,14 @@ use crate::metrics::Sources;
 use crate::receipts::{Intake, Verifier};
 use crate::store::Store;
 use crate::uploads::UploadFolder;
+use computing::Computing;
 use door::{LimitedListener, Peer, Renewal};
 use native::Native;
 use rate::Rates;
 use unproven::Budget;
 use webhook::WEBHOOK_MAX;
 
-pub use commands::{CommandLine, CommandLines, Output, Printed, Stream, Terminal};
+pub use commands::{CommandLine, CommandLines, CommandNeeds, Output, Printed, Stream, Terminal};
 pub use door::{Certificate, Door, NoCertificate, ServeError, listen};
 
 /// What the operations of the API work with.
@@ -75,6 +77,8 @@ struct Inner {
     /// The memory for the bodies of callers.
     bodies: Budget,
     native: Native,
+    /// The computations of callers.
+    computing: Computing,
     /// The requests of each key in the last second.
     rates: Rates,
     /// The campaigns that somebody looks at now.
@@ -114,6 +118,7 @@ impl Shared {
         );
         let (unproven, bodies, native) = (budget(), budget(), Native::new(&parts, uploads));
         let rates = Rates::new(Arc::clone(&parts.clock));
+        let computing = Computing::default();
         let (hub, countings, sign_ins, wrong_links, new_secrets, corrections, asked) = Default::default();
         Self(Arc::new(Inner {
             parts,
@@ -122,6 +127,7 @@ impl Shared {
             unproven,
             bodies,
             native,
+            computing,
             rates,
             hub,
             countings,

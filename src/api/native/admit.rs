@@ -20,6 +20,7 @@ use super::recorded::{self, Entry};
 use super::rules::{Rule, Rules, Transfer};
 use super::{PREFIX, Shared};
 use crate::access::Caller;
+use crate::api::computing;
 use crate::api::door::{Crowded, Patience, Peer};
 use crate::api::once::{self, LATER, NotOnce};
 use crate::api::rate::{Counted, TooMany};
@@ -137,7 +138,7 @@ async fn carry_out(
             take_upload(Request::from_parts(parts, body), next).await
         }
         Transfer::Whole if [Method::GET, Method::HEAD].contains(&parts.method) => {
-            in_time(shared, rule, async { Ok(next.run(Request::from_parts(parts, body)).await) }).await
+            in_time(shared, rule, operate(shared, rule, Request::from_parts(parts, body), next)).await
         }
         Transfer::Whole => change(shared, rule, by, (parts, body), next).await,
     }
@@ -191,8 +192,11 @@ async fn change(
         let _held = held;
         let work = async {
             match once {
-                Some(once) => once.run(&shared_with_task, rendered(request, next)).await.map_err(Problem::from),
-                None => Ok(next.run(request).await),
+                Some(once) => {
+                    let rendered = rendered(&shared_with_task, rule, request, next);
+                    once.run(&shared_with_task, rendered).await.map_err(Problem::from)
+                }
+                None => operate(&shared_with_task, rule, request, next).await,
             }
         };
         let answered = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(panicked()));
@@ -206,10 +210,18 @@ async fn change(
     in_time(shared, rule, async { task.await.unwrap_or_else(|_| Err(panicked())) }).await
 }
 
+/// Runs the operation, on a thread of its own if it computes for long.
+async fn operate(shared: &Shared, rule: Rule, request: Request, next: Next) -> Answer<Response> {
+    match rule.scope.filter(|_| rule.computes) {
+        Some(scope) => computing::carry_out(shared, scope, request, next).await,
+        None => Ok(next.run(request).await),
+    }
+}
+
 /// Runs the operation. A problem gets its body here, because it is stored with it.
-async fn rendered(request: Request, next: Next) -> Response {
+async fn rendered(shared: &Shared, rule: Rule, request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().cloned();
-    let mut response = next.run(request).await;
+    let mut response = operate(shared, rule, request, next).await.unwrap_or_else(IntoResponse::into_response);
     if let Some(id) = &id {
         render_problem(&mut response, id);
     }

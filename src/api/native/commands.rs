@@ -35,6 +35,8 @@ pub(super) const LINES: &str = "application/x-ndjson";
 const RUNNING_MAX: usize = 16;
 /// How long a command that only reads may take if its answer is kept: its end cannot wait for a caller who is gone.
 const KEPT_FOR: Span = Span::from_secs(60);
+/// Words of a command line.
+const WORDS_MAX: usize = 10_000;
 /// Pieces of output that wait for a caller who reads slowly. Then the command waits.
 const WAITING_MAX: usize = 1_024;
 /// An empty line comes after this time without output, so that nothing between server and caller takes the connection for dead.
@@ -122,7 +124,13 @@ pub(super) async fn run(
     let Some(commands) = shared.commands.clone() else {
         return Err(Problem::new(Kind::NotFound, "this server runs no commands for callers"));
     };
-    let scope = commands.scope(&body.words).map_err(|error| Problem::new(Kind::Invalid, error).at("/words"))?;
+    if body.words.len() > WORDS_MAX {
+        let sentence =
+            format!("{} words are more than the {WORDS_MAX} allowed; put numbers into a file", body.words.len());
+        return Err(Problem::new(Kind::Invalid, sentence).at("/words"));
+    }
+    let needs = commands.needs(&body.words).map_err(|error| Problem::new(Kind::Invalid, error).at("/words"))?;
+    let scope = needs.scope;
     caller.check(scope).map_err(|denied: Denied| Problem::new(Kind::Forbidden, denied))?;
     let files = files(&shared, caller, body.files)?;
     let line = CommandLine {
@@ -133,10 +141,16 @@ pub(super) async fn run(
         caller: caller.name.clone(),
     };
     let running = shared.0.native.commands.take(scope)?;
+    let queued = needs.computes.then(|| shared.0.computing.queue(scope, &caller.id)).transpose()?;
     let about = about(&line.words);
     let (printed, output) = mpsc::channel(WAITING_MAX);
     let task = async move {
         let _running = running;
+        let turn = async { Some(queued?.turn().await) };
+        let _turn = tokio::select! {
+            turn = turn => turn,
+            () = printed.closed(), if scope == Scope::Read => return,
+        };
         let exit = commands.run(line, printed.clone()).await;
         // Without a reader, the exit code is for nobody.
         let _ = printed.send(Printed::Exit(exit)).await;

@@ -29,6 +29,8 @@ pub(super) struct Rule {
     pub(super) scope: Option<Scope>,
     /// Whether it checks the lanes of what it is about, so that a key with limits may call it.
     pub(super) is_by_lane: bool,
+    /// Whether it computes for long, and is therefore carried out on a thread of its own.
+    pub(super) computes: bool,
     /// Whether its body has a secret that could be guessed.
     pub(super) has_secret: bool,
     /// Whether each request is recorded in the audit log, whatever the scope: its body decides what it does.
@@ -55,6 +57,7 @@ impl Rule {
         Self {
             scope: Some(scope),
             is_by_lane: false,
+            computes: false,
             has_secret: false,
             is_recorded: false,
             body_max: BODY_MAX,
@@ -77,6 +80,11 @@ impl Rule {
     /// For a body with a password, or with another secret that could be guessed from its digest.
     pub(super) const fn with_secret(self) -> Self {
         Self { has_secret: true, ..self }
+    }
+
+    /// For an operation that reads many recipients or tries out many times, so that other tasks would wait for it.
+    pub(super) const fn computes(self) -> Self {
+        Self { computes: true, time_max: Some(LONG), ..self }
     }
 
     /// For an operation that reads or writes many messages.

@@ -42,6 +42,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use super::Shared;
+use super::computing::on_own_thread;
 use crate::pages::{ASSETS, Asset, Assets};
 pub(super) use access::NewSecrets;
 pub(super) use asked::LatestAnswers;
@@ -56,6 +57,7 @@ const COMPRESSED_FROM: u16 = 1_024;
 
 /// The routes of the pages.
 pub(super) fn routes(shared: &Shared) -> Router<Shared> {
+    let computes = from_fn_with_state(shared.clone(), on_own_thread);
     let signed_in = Router::new()
         .route("/", get(home::home))
         .route("/campaigns", get(campaigns::list))
@@ -79,24 +81,24 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/lanes/{lane}/settings", get(lanes::ask_settings).post(lanes::change_settings))
         .route("/events", get(events::list))
         .route("/new", get(writing::list).post(writing::begin))
-        .route("/new/count", get(writing::count))
+        .route("/new/count", get(writing::count).layer(computes.clone()))
         .route("/new/{sketch}/recipients", get(writing::recipients).post(writing::change_recipients))
         .route("/new/{sketch}/import", post(writing::import))
         .route("/new/{sketch}/importing", get(writing::importing))
-        .route("/new/{sketch}/check", get(writing::check).post(writing::change_check))
+        .route("/new/{sketch}/check", get(writing::check).post(writing::change_check).layer(computes.clone()))
         .route("/new/{sketch}/route", get(writing::route).post(writing::change_route))
-        .route("/new/{sketch}/content", get(writing::content).post(writing::change_content))
+        .route("/new/{sketch}/content", get(writing::content).post(writing::change_content).layer(computes.clone()))
         .route("/new/{sketch}/time", get(writing::time).post(writing::change_time))
-        .route("/new/{sketch}/review", get(writing::review))
-        .route("/new/{sketch}/test", get(writing::to_review).post(writing::test))
-        .route("/new/{sketch}/launch", get(writing::to_review).post(writing::launch))
+        .route("/new/{sketch}/review", get(writing::review).layer(computes.clone()))
+        .route("/new/{sketch}/test", get(writing::to_review).post(writing::test).layer(computes.clone()))
+        .route("/new/{sketch}/launch", get(writing::to_review).post(writing::launch).layer(computes))
         .route("/new/{sketch}/delete", get(writing::ask_discard).post(writing::discard))
         .route("/zone", post(sign_in::set_zone))
         .route("/sign-out", post(sign_in::sign_out))
         .merge(access::routes())
         .merge(audiences::routes())
         .merge(recipients::routes())
-        .merge(results::routes())
+        .merge(results::routes(shared))
         .merge(sending::routes())
         .merge(server::routes())
         .route_layer(from_fn_with_state(shared.clone(), admit::admit));

@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 
 use super::{Cli, Command, CommandContext, Exit, SharedCommand, exit, has_json, usage};
-use crate::api::{CommandLine, CommandLines, Printed, Stream};
+use crate::api::{CommandLine, CommandLines, CommandNeeds, Printed, Stream};
 use crate::campaign::Draft;
 use crate::domain::Scope;
 
@@ -51,9 +51,9 @@ impl CallersCommands {
 
 #[async_trait]
 impl CommandLines for CallersCommands {
-    fn scope(&self, words: &[String]) -> Result<Scope, String> {
+    fn needs(&self, words: &[String]) -> Result<CommandNeeds, String> {
         let (command, _) = read(words)?;
-        Ok(command.scope())
+        Ok(CommandNeeds { scope: command.scope(), computes: command.computes() })
     }
 
     async fn run(&self, line: CommandLine, printed: Sender<Printed>) -> u8 {

@@ -21,6 +21,24 @@ const READ: Scope = Scope::Read;
 const MANAGE: Scope = Scope::Manage;
 
 impl SharedCommand {
+    /// Whether it reads many recipients or tries out many times.
+    pub(in crate::cli) const fn computes(&self) -> bool {
+        match self {
+            Self::Audience(command) => matches!(command, audience::Command::Check(_)),
+            Self::Campaign(command) => {
+                use campaign::Command;
+                matches!(command, Command::Plan(_) | Command::Launch(_) | Command::Test(_) | Command::Set(_))
+            }
+            Self::Lane(_)
+            | Self::Template(_)
+            | Self::Message(_)
+            | Self::OptOut(_)
+            | Self::Reply(_)
+            | Self::Audit(_)
+            | Self::Events(_) => false,
+        }
+    }
+
     /// The scope that a caller needs who runs it on a server.
     pub(in crate::cli) fn scope(&self) -> Scope {
         match self {
@@ -149,6 +167,26 @@ mod tests {
             "template push x.toml",
         ] {
             assert_eq!(scope(changes), MANAGE, "{changes}");
+        }
+    }
+
+    #[test]
+    fn plans_launches_and_checks_compute_and_watching_does_not() {
+        let computes = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            read(&words).unwrap().0.computes()
+        };
+        for line in [
+            "campaign plan promo.toml --preview",
+            "campaign launch promo.toml",
+            "campaign test promo.toml --to +6591234567",
+            "campaign set latest --budget 5",
+            "audience check x.csv",
+        ] {
+            assert!(computes(line), "{line}");
+        }
+        for line in ["campaign watch latest", "campaign cancel latest", "events --follow", "lane list"] {
+            assert!(!computes(line), "{line}");
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::access::Caller;
 use crate::api::native::tests::{Answered, Bench, caller, code};
-use crate::api::{CommandLine, CommandLines, Printed, Stream};
+use crate::api::{CommandLine, CommandLines, CommandNeeds, Printed, Stream};
 use crate::domain::{Scope, Span};
 use crate::store::Cursor;
 
@@ -26,12 +26,14 @@ struct Echo {
 
 #[async_trait]
 impl CommandLines for Echo {
-    fn scope(&self, words: &[String]) -> Result<Scope, String> {
-        match words.first().map(String::as_str) {
-            Some("say" | "follow") => Ok(Scope::Read),
-            Some("change") => Ok(Scope::Manage),
-            _ => Err("unknown command".to_owned()),
-        }
+    fn needs(&self, words: &[String]) -> Result<CommandNeeds, String> {
+        let (scope, computes) = match words.first().map(String::as_str) {
+            Some("say" | "follow") => (Scope::Read, false),
+            Some("compute") => (Scope::Read, true),
+            Some("change") => (Scope::Manage, false),
+            _ => return Err("unknown command".to_owned()),
+        };
+        Ok(CommandNeeds { scope, computes })
     }
 
     async fn run(&self, line: CommandLine, printed: Sender<Printed>) -> u8 {

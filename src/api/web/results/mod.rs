@@ -10,16 +10,19 @@ mod share;
 mod tests;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use super::frame::no_such_method;
 use crate::api::Shared;
+use crate::api::computing::on_own_thread;
 pub(super) use again::{may_repeat, repeatable_of};
 pub(in crate::api) use counting::Countings;
 pub(super) use report::ensure_kept;
 pub(super) use share::shared;
 
-pub(super) fn routes() -> Router<Shared> {
+pub(super) fn routes(shared: &Shared) -> Router<Shared> {
+    let computes = from_fn_with_state(shared.clone(), on_own_thread);
     Router::new()
         .route("/campaigns/{campaign}/report", get(report::report))
         .route("/campaigns/{campaign}/report/tables", get(report::tables).post(report::count))
@@ -30,7 +33,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/campaigns/{campaign}/report/share/end", post(share::end))
         .route("/campaigns/{campaign}/again", get(again::ask).post(again::repeat))
         .route("/campaigns/{campaign}/use-again", get(again::ask_use).post(again::use_again))
-        .route("/campaigns/{campaign}/change", get(change::ask).post(change::change))
+        .route("/campaigns/{campaign}/change", get(change::ask).post(change::change).layer(computes))
         .route("/campaigns/{campaign}/steps/{step}/pause", post(change::pause_step))
         .route("/campaigns/{campaign}/steps/{step}/resume", post(change::resume_step))
         .route("/campaigns/{campaign}/delete", get(change::ask_delete).post(change::delete))
