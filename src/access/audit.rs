@@ -30,6 +30,7 @@ impl By {
         match &self.actor {
             AuditActor::Command { name } | AuditActor::Caller { name, .. } => name.clone(),
             AuditActor::SetupToken => "the setup token".to_owned(),
+            AuditActor::Unproven { .. } => "an unproven caller".to_owned(),
         }
     }
 
@@ -65,6 +66,30 @@ impl Access {
             http_status: Some(http_status),
         };
         self.store.record_audit(vec![entry]).await
+    }
+}
+
+impl Access {
+    /// Records a failed sign-in, with the name if an operator has it. Returns the name.
+    ///
+    /// - Another name is not recorded: an operator may have typed the password there.
+    pub async fn record_failed_sign_in(
+        &self,
+        name: &str,
+        request: AuditRequest,
+        at: Timestamp,
+    ) -> Result<Option<String>> {
+        let operator = self.store.operator(name.to_owned()).await?.map(|operator| operator.name);
+        let entry = AuditEntry {
+            at,
+            actor: AuditActor::Unproven { operator: operator.clone() },
+            request: Some(bounded(request)),
+            action: AuditAction::SignInFailed,
+            object: None,
+            http_status: None,
+        };
+        self.store.record_audit(vec![entry]).await?;
+        Ok(operator)
     }
 }
 

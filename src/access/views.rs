@@ -174,6 +174,7 @@ impl<'a> AuditEntryView<'a> {
             AuditActor::Command { name } => ("command", None, Some(name.as_str())),
             AuditActor::Caller { id, name } => ("caller", Some(id.as_str()), Some(name.as_str())),
             AuditActor::SetupToken => ("setup token", None, None),
+            AuditActor::Unproven { operator } => ("unproven", None, operator.as_deref()),
         };
         let request = entry.request.as_ref();
         Self {

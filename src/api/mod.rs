@@ -87,6 +87,8 @@ struct Inner {
     countings: web::Countings,
     /// The failed attempts to sign in.
     sign_ins: web::Failures,
+    /// Those of them that the audit log has.
+    recorded_failures: web::RecordedFailures,
     /// The links to reports that showed nothing.
     wrong_links: web::Failures,
     /// New secrets whose operators have not seen them yet.
@@ -118,7 +120,7 @@ impl Shared {
         );
         let (unproven, bodies, native) = (budget(), budget(), Native::new(&parts, uploads));
         let rates = Rates::new(Arc::clone(&parts.clock));
-        let computing = Computing::default();
+        let (computing, recorded_failures) = (Computing::default(), web::RecordedFailures::default());
         let (hub, countings, sign_ins, wrong_links, new_secrets, corrections, asked) = Default::default();
         Self(Arc::new(Inner {
             parts,
@@ -132,6 +134,7 @@ impl Shared {
             hub,
             countings,
             sign_ins,
+            recorded_failures,
             wrong_links,
             new_secrets,
             corrections,

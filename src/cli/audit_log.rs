@@ -4,7 +4,7 @@ use super::out::{self, To};
 use super::{CommandContext, Exit};
 use crate::access::AuditEntryView;
 use crate::clock::format_time_exactly;
-use crate::store::{AuditEntry, Cursor};
+use crate::store::{AuditActor, AuditEntry, Cursor};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -50,6 +50,7 @@ fn sentence(entry: &AuditEntry, view: &AuditEntryView<'_>) -> String {
     let who = match (view.actor_name, view.actor_id) {
         (Some(name), Some(id)) => format!("{name} ({id})"),
         (Some(name), None) => name.to_owned(),
+        (None, _) if matches!(entry.actor, AuditActor::Unproven { .. }) => "an unknown name".to_owned(),
         (None, _) => format!("the {}", view.actor),
     };
     let from = view.peer.map(|peer| format!(" from {peer}")).unwrap_or_default();

@@ -17,5 +17,6 @@ words! {
         SignedIn = 8, "signed in";
         SignedOut = 9, "signed out";
         ScopesSet = 10, "scopes set";
+        SignInFailed = 11, "sign-in failed";
     }
 }

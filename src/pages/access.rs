@@ -334,8 +334,8 @@ impl PasswordPage {
 pub struct AuditRow {
     pub at: Timestamp,
     pub action: AuditAction,
-    /// The operator or the key; `None` is the setup token.
-    pub who: Option<String>,
+    /// The operator or the key, or who it was without a name.
+    pub who: String,
     /// The id of a key, if the caller was one.
     pub key: Option<String>,
     pub is_command: bool,

@@ -132,6 +132,11 @@ pub enum AuditActor {
         name: String,
     },
     SetupToken,
+    /// Somebody without a proof, such as a wrong password. The name is that of a known operator: any other text that is typed
+    /// as a name may be a password.
+    Unproven {
+        operator: Option<String>,
+    },
 }
 
 /// Whose entries of the audit log are wanted.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
 
 use crate::domain::{Span, Timestamp};
@@ -10,7 +12,7 @@ use crate::domain::{Span, Timestamp};
 /// Failed attempts from one address, after which it has to wait.
 const ATTEMPTS: u32 = 10;
 /// How long it has to wait, and after which its failures are forgotten.
-pub(super) const WAIT: Span = Span::from_secs(60);
+const WAIT: Span = Span::from_secs(60);
 /// Addresses whose failures are remembered at most. Failures of more addresses are not counted.
 const ADDRESSES: usize = 10_000;
 
@@ -19,10 +21,11 @@ const ADDRESSES: usize = 10_000;
 pub(in crate::api) struct Failures(Mutex<HashMap<IpAddr, (u32, Timestamp)>>);
 
 impl Failures {
-    /// Whether an address has failed too often lately.
-    pub(super) fn must_wait(&self, peer: IpAddr, now: Timestamp) -> bool {
+    /// How long an address has to wait because it has failed too often lately.
+    pub(super) fn must_wait(&self, peer: IpAddr, now: Timestamp) -> Option<Span> {
         let failures = self.0.lock();
-        failures.get(&place(peer)).is_some_and(|(count, last)| *count >= ATTEMPTS && now.since(*last) < WAIT)
+        let (count, last) = failures.get(&place(peer))?;
+        (*count >= ATTEMPTS && now.since(*last) < WAIT).then(|| (*last + WAIT).since(now))
     }
 
     /// Counts an attempt as failed. A successful one takes it back.
@@ -48,6 +51,33 @@ pub(super) fn too_many_attempts() -> String {
     format!("too many attempts from this address; wait {WAIT} and try again")
 }
 
+/// The answer to an address that has to wait this long, with the page that says so.
+pub(super) fn wait_and_retry(wait: Span, page: impl IntoResponse) -> Response {
+    let seconds = u64::try_from(wait.std().as_millis().div_ceil(1_000)).unwrap_or(u64::MAX);
+    (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, HeaderValue::from(seconds))], page).into_response()
+}
+
+/// Failed attempts of all addresses that the audit log records in a minute. The entries of a day then fit into some
+/// megabytes, however many addresses guess.
+const RECORDED: u32 = 60;
+
+/// The failed attempts that the audit log has recorded in the present minute.
+#[derive(Debug, Default)]
+pub(in crate::api) struct RecordedFailures(Mutex<(i64, u32)>);
+
+impl RecordedFailures {
+    /// Whether the audit log records one more.
+    pub(super) fn admits_another(&self, now: Timestamp) -> bool {
+        let minute = now.millis().div_euclid(60_000);
+        let mut recorded = self.0.lock();
+        if recorded.0 != minute {
+            *recorded = (minute, 0);
+        }
+        recorded.1 += 1;
+        recorded.1 <= RECORDED
+    }
+}
+
 /// The network that counts as one place: a host of IPv6 has as many addresses as it likes.
 fn place(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
@@ -66,16 +96,24 @@ mod tests {
         let at = |second: i64| Timestamp::from_millis(second * 1_000);
         let peer = |last: u16| IpAddr::V6(format!("2001:db8::{last:x}").parse().unwrap());
         for attempt in 0..ATTEMPTS {
-            assert!(!failures.must_wait(peer(1), at(1)), "{attempt}");
+            assert_eq!(failures.must_wait(peer(1), at(1)), None, "{attempt}");
             failures.failed(peer(u16::try_from(attempt).unwrap()), at(1));
         }
-        assert!(failures.must_wait(peer(99), at(2)), "one network is one place");
-        assert!(!failures.must_wait("2001:db8:0:1::1".parse().unwrap(), at(2)));
-        assert!(!failures.must_wait(peer(1), at(62)), "it waits a minute");
+        assert_eq!(failures.must_wait(peer(99), at(2)), Some(Span::from_secs(59)), "one network is one place");
+        assert_eq!(failures.must_wait("2001:db8:0:1::1".parse().unwrap(), at(2)), None);
+        assert_eq!(failures.must_wait(peer(1), at(62)), None, "it waits a minute");
         failures.failed(peer(1), at(62));
-        assert!(!failures.must_wait(peer(1), at(62)), "older failures are forgotten");
+        assert_eq!(failures.must_wait(peer(1), at(62)), None, "older failures are forgotten");
         failures.succeeded(peer(1));
         assert!(failures.0.lock().is_empty());
+    }
+
+    #[test]
+    fn a_minute_has_60_recorded_failures_at_most() {
+        let recorded = RecordedFailures::default();
+        let admitted =
+            |from: i64| (0..100).filter(|_| recorded.admits_another(Timestamp::from_millis(from * 60_000))).count();
+        assert_eq!((admitted(1), admitted(1), admitted(2)), (60, 0, 60));
     }
 
     #[test]

@@ -47,7 +47,7 @@ use crate::pages::{ASSETS, Asset, Assets};
 pub(super) use access::NewSecrets;
 pub(super) use asked::LatestAnswers;
 pub(super) use audiences::Corrections;
-pub(super) use failures::Failures;
+pub(super) use failures::{Failures, RecordedFailures};
 pub(super) use live::Hub;
 pub(super) use results::Countings;
 pub(super) use session::{presented, proven_by_page};

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::admit::Session;
-use super::failures::too_many_attempts;
+use super::failures::{too_many_attempts, wait_and_retry};
 use super::form::{Form, read};
 use super::frame::{page, refused};
 use super::own_origin::is_own;
@@ -18,7 +18,7 @@ use crate::api::Shared;
 use crate::api::door::Peer;
 use crate::api::native::{Answer, Asked, Kind, Problem, Query, RequestId};
 use crate::config::Secret;
-use crate::domain::Scope;
+use crate::domain::{Causes, Scope};
 use crate::pages::{SetupPage, SignInPage};
 use crate::store::AuditRequest;
 
@@ -77,13 +77,12 @@ pub(super) async fn sign_in(State(shared): State<Shared>, request: Request) -> A
     let (peer, now) = (stranger.asked.peer, shared.clock.now());
     let name = stranger.form.entered("name").unwrap_or_default().to_owned();
     let next = local(stranger.form.get("next")).to_owned();
-    let refused = async |status: StatusCode, problem: String| {
+    let shown = async |problem: String| {
         let awaits_setup = shared.0.access.awaits_setup(now).await?;
-        let shown = page(&SignInPage { name: name.clone(), next: next.clone(), problem: Some(problem), awaits_setup })?;
-        Ok((status, shown).into_response())
+        page(&SignInPage { name: name.clone(), next: next.clone(), problem: Some(problem), awaits_setup })
     };
-    if shared.0.sign_ins.must_wait(peer, now) {
-        return refused(StatusCode::TOO_MANY_REQUESTS, too_many_attempts()).await;
+    if let Some(wait) = shared.0.sign_ins.must_wait(peer, now) {
+        return Ok(wait_and_retry(wait, shown(too_many_attempts()).await?));
     }
     // Before the password is hashed, so that many requests at once are counted too.
     shared.0.sign_ins.failed(peer, now);
@@ -94,9 +93,23 @@ pub(super) async fn sign_in(State(shared): State<Shared>, request: Request) -> A
         }
         Err(denied @ Denied::Unavailable { .. }) => Err(denied.into()),
         Err(denied) => {
-            tracing::warn!(%peer, "somebody could not sign in");
-            refused(StatusCode::UNAUTHORIZED, denied.to_string()).await
+            record_failure(&shared, &name, stranger.asked).await;
+            Ok((StatusCode::UNAUTHORIZED, shown(denied.to_string()).await?).into_response())
         }
+    }
+}
+
+/// Records a failed attempt in the audit log and in the log. Only the name of a known operator is in either.
+async fn record_failure(shared: &Shared, name: &str, asked: AuditRequest) {
+    let (peer, now) = (asked.peer, shared.clock.now());
+    if !shared.0.recorded_failures.admits_another(now) {
+        tracing::warn!(%peer, "an operator could not sign in; the audit log has no entry, because it has many of this minute");
+        return;
+    }
+    match shared.0.access.record_failed_sign_in(name, asked, now).await {
+        Ok(Some(operator)) => tracing::warn!(%peer, operator, "an operator could not sign in"),
+        Ok(None) => tracing::warn!(%peer, "a sign-in with an unknown name failed"),
+        Err(error) => tracing::error!(%peer, error = %Causes(&error), "a failed sign-in has no entry in the audit log"),
     }
 }
 

@@ -8,8 +8,8 @@ use tower_service::Service as _;
 use crate::access::{By, NewOperator, Scopes};
 use crate::api::native::tests::{Answered, Bench};
 use crate::config::Secret;
-use crate::domain::{Scope, Span};
-use crate::store::AuditFilter;
+use crate::domain::{AuditAction, Scope, Span};
+use crate::store::{AuditActor, AuditFilter, Cursor};
 
 pub(super) const PASSWORD: &str = "correct horse battery";
 /// A name and an id that would be HTML if they were not escaped.
@@ -204,6 +204,24 @@ async fn a_wrong_password_is_refused_in_the_words_of_an_unknown_name() {
 }
 
 #[tokio::test]
+async fn a_failed_sign_in_is_recorded_with_its_name_only_if_an_operator_has_it() {
+    let bench = Bench::new().await;
+    create(&bench, "mia", &[Scope::Read]).await;
+    for (name, password) in [("mia", "wrong password"), (PASSWORD, "mia"), ("", "")] {
+        sign_in(&bench, name, password).await;
+    }
+    let entries = bench.store.audit_entries(Cursor::START, 100).await.unwrap();
+    let failed = entries.into_iter().map(|(_, entry)| entry).filter(|entry| entry.action == AuditAction::SignInFailed);
+    let failed: Vec<_> = failed.collect();
+    let unproven = |operator: Option<&str>| AuditActor::Unproven { operator: operator.map(str::to_owned) };
+    let actors: Vec<_> = failed.iter().map(|entry| entry.actor.clone()).collect();
+    assert_eq!(actors, [unproven(Some("mia")), unproven(None), unproven(None)]);
+    assert!(!format!("{failed:?}").contains(PASSWORD), "a password that was typed as a name is in no entry");
+    let requests = failed.iter().filter_map(|entry| entry.request.as_ref());
+    assert!(requests.clone().count() == 3 && requests.clone().all(|request| request.path == "/sign-in"));
+}
+
+#[tokio::test]
 async fn an_address_that_fails_too_often_waits_a_minute() {
     let bench = Bench::new().await;
     create(&bench, "mia", &[Scope::Read]).await;
@@ -212,6 +230,7 @@ async fn an_address_that_fails_too_often_waits_a_minute() {
     }
     let refused = sign_in(&bench, "mia", PASSWORD).await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{}", refused.text);
+    assert_eq!(refused.headers[header::RETRY_AFTER], "60");
     bench.clock.advance(Span::from_secs(60));
     assert_eq!(sign_in(&bench, "mia", PASSWORD).await.status, StatusCode::SEE_OTHER);
 }

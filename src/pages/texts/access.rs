@@ -175,6 +175,7 @@ texts! {
     peer = "Address";
     command = "command";
     setup_token = "setup token";
+    unknown_name = "unknown name";
     no_entries = "The audit log is empty.";
     look_further = "Look at older entries";
 }

@@ -307,11 +307,16 @@ async fn every_change_is_in_the_audit_log_once_and_a_failed_one_is_not(desk: Des
 
 async fn audit_entries_are_listed_from_any_position(desk: Desk) {
     let setup = AuditEntry { actor: AuditActor::SetupToken, object: None, ..entry(AuditAction::KeyCreated, 3) };
-    let written = vec![entry(AuditAction::PasswordSet, 1), request(2), setup];
+    let unproven = |operator: Option<&str>, second| AuditEntry {
+        actor: AuditActor::Unproven { operator: operator.map(str::to_owned) },
+        ..AuditEntry { http_status: None, action: AuditAction::SignInFailed, ..request(second) }
+    };
+    let failed = [unproven(Some("mia"), 4), unproven(None, 5)];
+    let written = [vec![entry(AuditAction::PasswordSet, 1), request(2), setup], failed.to_vec()].concat();
     desk.record_audit(written.clone()).await.unwrap();
     desk.record_audit(Vec::new()).await.unwrap();
     assert_eq!(desk.audited().await, written);
-    let latest = desk.audit_entries(Cursor::START, 2).await.unwrap();
+    let latest = desk.audit_entries(Cursor::START, 4).await.unwrap();
     assert_eq!(latest.iter().map(|(_, entry)| entry).collect::<Vec<_>>(), written[1..].iter().collect::<Vec<_>>());
     let rest = desk.audit_entries(latest[0].0, 9).await.unwrap();
     assert_eq!(rest, latest[1..]);

@@ -18,6 +18,7 @@ mod actor {
     pub(super) const COMMAND: i64 = 0;
     pub(super) const CALLER: i64 = 1;
     pub(super) const SETUP_TOKEN: i64 = 2;
+    pub(super) const UNPROVEN: i64 = 3;
 }
 
 pub(super) async fn record(connection: &mut SqliteConnection, entries: &[AuditEntry]) -> Work<()> {
@@ -32,6 +33,7 @@ pub(super) async fn record(connection: &mut SqliteConnection, entries: &[AuditEn
                 AuditActor::Command { name } => (actor::COMMAND, None, name.clone()),
                 AuditActor::Caller { id, name } => (actor::CALLER, Some(id.clone()), name.clone()),
                 AuditActor::SetupToken => (actor::SETUP_TOKEN, None, String::new()),
+                AuditActor::Unproven { operator } => (actor::UNPROVEN, None, operator.clone().unwrap_or_default()),
             };
             let request = entry.request.as_ref();
             query
@@ -105,11 +107,12 @@ fn positioned(rows: &[SqliteRow]) -> Work<Vec<(Cursor, AuditEntry)>> {
 }
 
 fn entry(row: &SqliteRow) -> Work<AuditEntry> {
-    let name = row.try_get("name")?;
+    let name: String = row.try_get("name")?;
     let actor = match row.try_get::<i64, _>("actor")? {
         actor::COMMAND => AuditActor::Command { name },
         actor::CALLER => AuditActor::Caller { id: row.try_get("caller")?, name },
         actor::SETUP_TOKEN => AuditActor::SetupToken,
+        actor::UNPROVEN => AuditActor::Unproven { operator: Some(name).filter(|name| !name.is_empty()) },
         _ => return Err(nonsense("audit_entry.actor").into()),
     };
     let request = match address(row, "peer")? {

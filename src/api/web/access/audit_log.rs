@@ -12,7 +12,7 @@ use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::frame::page;
 use crate::domain::{AuditAction, KeyId, Scope};
-use crate::pages::{AuditLogPage, AuditRow, Place};
+use crate::pages::{AuditLogPage, AuditRow, Place, texts};
 use crate::store::{AuditActor, AuditEntry, AuditFilter, AuditWho, Cursor, Store};
 
 /// Which entries are listed. An empty field of the form is none.
@@ -114,9 +114,10 @@ pub(super) async fn list(
 fn row(entry: AuditEntry) -> AuditRow {
     let is_command = matches!(entry.actor, AuditActor::Command { .. });
     let (who, id) = match entry.actor {
-        AuditActor::Command { name } => (Some(name), None),
-        AuditActor::Caller { id, name } => (Some(name), Some(id)),
-        AuditActor::SetupToken => (None, None),
+        AuditActor::Command { name } | AuditActor::Unproven { operator: Some(name) } => (name, None),
+        AuditActor::Caller { id, name } => (name, Some(id)),
+        AuditActor::SetupToken => (texts().access.setup_token.to_owned(), None),
+        AuditActor::Unproven { operator: None } => (texts().access.unknown_name.to_owned(), None),
     };
     AuditRow {
         at: entry.at,

@@ -9,7 +9,7 @@ use crate::access::{AccessError, By, Denied};
 use crate::api::Shared;
 use crate::api::native::{Answer, Asked, Call, Query};
 use crate::api::web::admit::Session;
-use crate::api::web::failures::too_many_attempts;
+use crate::api::web::failures::{too_many_attempts, wait_and_retry};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::api::web::session as cookies;
@@ -24,9 +24,9 @@ pub(super) async fn ask(Query(query): Query<DoneQuery>, session: Session) -> Ans
 }
 
 /// The form with what is wrong.
-fn refused(frame: Frame, status: StatusCode, present: Option<String>, new: Option<String>) -> Answer<Response> {
+fn refused(frame: Frame, present: Option<String>, new: Option<String>) -> Answer<Response> {
     let shown = page(&PasswordPage { frame, other: None, present_problem: present, new_problem: new })?;
-    Ok((status, shown).into_response())
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
 }
 
 /// Changes it, which ends all sessions, and begins another session for this browser.
@@ -44,11 +44,15 @@ pub(super) async fn change(
     let password = secret("password");
     if password != secret("repeated") {
         let problem = texts().access.passwords_differ.to_owned();
-        return refused(frame, StatusCode::UNPROCESSABLE_ENTITY, None, Some(problem));
+        return refused(frame, None, Some(problem));
     }
     let sign_ins = &shared.0.sign_ins;
-    if sign_ins.must_wait(asked.peer, now) {
-        return refused(frame, StatusCode::TOO_MANY_REQUESTS, Some(too_many_attempts()), None);
+    if let Some(wait) = sign_ins.must_wait(asked.peer, now) {
+        let present_problem = Some(too_many_attempts());
+        return Ok(wait_and_retry(
+            wait,
+            page(&PasswordPage { frame, other: None, present_problem, new_problem: None })?,
+        ));
     }
     // Before the password is hashed, so that many requests at once are counted too.
     sign_ins.failed(asked.peer, now);
@@ -58,13 +62,13 @@ pub(super) async fn change(
         Err(_) => {
             tracing::warn!(peer = %asked.peer, "a wrong password was given to change it");
             let problem = texts().access.wrong_password.to_owned();
-            return refused(frame, StatusCode::UNPROCESSABLE_ENTITY, Some(problem), None);
+            return refused(frame, Some(problem), None);
         }
     }
     match shared.0.access.set_password(&caller.name, password, &By::caller(caller, asked.clone()), now).await {
         Ok(_) => {}
         Err(error @ AccessError::Password(_)) => {
-            return refused(frame, StatusCode::UNPROCESSABLE_ENTITY, None, Some(error.to_string()));
+            return refused(frame, None, Some(error.to_string()));
         }
         Err(error) => return Err(error.into()),
     }

@@ -13,7 +13,7 @@ use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, SHARED_REPORT
 use crate::api::rate::Counted;
 use crate::api::web::access::NewSecret;
 use crate::api::web::admit::Session;
-use crate::api::web::failures::{WAIT, too_many_attempts};
+use crate::api::web::failures::too_many_attempts;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::config::Secret;
@@ -159,8 +159,8 @@ pub(in crate::api::web) async fn shared(
     let (peer, now) = (Peer::address_of(request.extensions()), shared.clock.now());
     let (rates, wrong_links) = (&shared.0.rates, &shared.0.wrong_links);
     let id = link_id(&secret).unwrap_or_default();
-    if wrong_links.must_wait(peer, now) && !rates.knows(Counted::Link(&id)) {
-        return Err(Problem::new(Kind::TooManyRequests, too_many_attempts()).retry_after(WAIT));
+    if let Some(wait) = wrong_links.must_wait(peer, now).filter(|_| !rates.knows(Counted::Link(&id))) {
+        return Err(Problem::new(Kind::TooManyRequests, too_many_attempts()).retry_after(wait));
     }
     let none = || Problem::new(Kind::NotFound, "this link shows nothing, or nothing any more; ask for another one");
     // Before the database is read, so that many requests at once are counted too.
