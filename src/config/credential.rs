@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::Secret;
+use super::file_mode::others_write;
 
 /// The most secrets of one file: the old one and the new one.
 const VALID_MAX: usize = 2;
@@ -52,6 +53,11 @@ pub enum Invalid {
     /// A pipe would block a server that reads it again.
     #[error("the file {} is not a regular file of at most 64 KiB; write the secret into a text file", path.display())]
     NoTextFile { path: PathBuf },
+    #[error(
+        "the file {} can be written by users other than its owner, so it proves nothing; end that: chmod go-w {}",
+        path.display(), path.display()
+    )]
+    WritableByOthers { path: PathBuf },
     #[error("the file {} is empty; write the secret into it", path.display())]
     Empty { path: PathBuf },
     #[error("invalid key; it must be one line of letters, digits and signs without spaces")]
@@ -141,6 +147,9 @@ impl SecretFile {
         if !file.is_file() || file.len() > FILE_MAX {
             return Err(Invalid::NoTextFile { path: path() });
         }
+        if others_write(&file) {
+            return Err(Invalid::WritableByOthers { path: path() });
+        }
         let text = std::fs::read_to_string(&self.path).map_err(unreadable)?;
         let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|line| !line.is_empty());
         let secrets: Vec<Secret> = lines.map(Secret::new).collect();
@@ -154,5 +163,33 @@ impl SecretFile {
             }
             (Form::Proof, _) => Ok(Valid(secrets)),
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::{Permissions, set_permissions, write};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_others_can_write_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("8x8.key");
+        write(&path, "hunter2\n").unwrap();
+        for (mode, is_refused) in
+            [(0o600, false), (0o400, false), (0o644, false), (0o620, true), (0o602, true), (0o666, true)]
+        {
+            set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            for form in [Form::Header, Form::Proof] {
+                let read = SecretFile::new("api_key_file", path.clone(), form).read();
+                let refused = matches!(read, Err(Invalid::WritableByOthers { .. }));
+                assert!(refused == is_refused && read.is_ok() != is_refused, "{mode:o}");
+            }
+            assert_eq!(key_in(&path).is_err(), is_refused, "{mode:o}");
+        }
+        let sentence = Invalid::WritableByOthers { path: "8x8.key".into() }.to_string();
+        assert!(sentence.ends_with("end that: chmod go-w 8x8.key"), "{sentence}");
     }
 }

@@ -12,6 +12,7 @@ mod changes;
 mod confirmation;
 mod credential;
 mod error;
+mod file_mode;
 mod hosts;
 mod keys;
 mod keywords;

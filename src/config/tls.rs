@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 use super::error::Error;
+use super::file_mode::others_write;
 use super::read::Reader;
 
 /// The largest file of either, in bytes.
@@ -38,6 +39,11 @@ pub enum InvalidTls {
     /// A pipe would block a server that reads it again.
     #[error("the file {} is not a regular file of at most 1 MiB; write PEM into a text file", path.display())]
     NoTextFile { path: PathBuf },
+    #[error(
+        "the file {} can be written by users other than its owner, so it proves nothing; end that: chmod go-w {}",
+        path.display(), path.display()
+    )]
+    WritableByOthers { path: PathBuf },
     #[error("the file {} has no certificate; write the certificate and its chain in PEM, each from -----BEGIN CERTIFICATE----- on", path.display())]
     NoCertificate { path: PathBuf },
     #[error("the file {} has no private key without a passphrase; write one in PEM, from -----BEGIN PRIVATE KEY----- on", path.display())]
@@ -77,6 +83,10 @@ impl TlsFiles {
         let certificates = certificates.map_err(|why| malformed(&self.certificate, why))?;
         if certificates.is_empty() {
             return Err(InvalidTls::NoCertificate { path: self.certificate.clone() });
+        }
+        let unreadable = |error| InvalidTls::Unreadable { path: self.key.clone(), error };
+        if others_write(&std::fs::metadata(&self.key).map_err(unreadable)?) {
+            return Err(InvalidTls::WritableByOthers { path: self.key.clone() });
         }
         let key = PrivateKeyDer::from_pem_slice(&text(&self.key)?).map_err(|why| match why {
             pem::Error::NoItemsFound => InvalidTls::NoKey { path: self.key.clone() },
@@ -151,6 +161,13 @@ mod tests {
             let error = load(certificate, key).unwrap_err();
             assert!(error.contains(expected), "{error}");
             assert!(!error.contains(&KEY[40..60]), "no part of the key: {error}");
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            load(CERTIFICATE, KEY).unwrap();
+            std::fs::set_permissions(&files.key, std::fs::Permissions::from_mode(0o660)).unwrap();
+            assert!(files.load().unwrap_err().to_string().contains("can be written by users other than its owner"));
         }
         std::fs::remove_file(&files.key).unwrap();
         assert!(files.load().unwrap_err().to_string().contains("server.key cannot be read"));
