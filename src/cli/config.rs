@@ -94,13 +94,13 @@ fn check(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     }
     // Every plan and every launch loads the price list.
     context.config.prices.as_deref().map(PriceList::load).transpose()?;
+    context.config.check_serve().map_err(|error| anyhow::anyhow!("`volley serve` would not start: {error}"))?;
     let mut warnings = context.loaded.warnings.clone();
     if context.config.lanes.is_empty() {
         warnings.push(
             "no lanes are configured, so nothing can be sent; add a [[lane]] with a name and a channel".to_owned(),
         );
     }
-    warnings.extend(context.config.check_serve().err().map(|error| format!("`volley serve` would not start: {error}")));
     let file = context.loaded.file.as_ref().map(|file| file.display().to_string());
     if json {
         let lanes = context.config.lanes.iter().map(|lane| lane.name.as_str()).collect();

@@ -252,6 +252,9 @@ fn doctor_does_not_question_the_start_of_a_running_server() {
     let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
     std::fs::write(at.join("volley.toml"), config.replace("api_key = \"hunter2\"", "")).unwrap();
     assert!(run(at, &["doctor"]).stdout.contains("`volley serve` would not start"));
+    run(at, &["config", "check"]).ended(1).says(&["`volley serve` would not start", "lane"]);
+    let checked = run(at, &["config", "check", "--json"]).ended(1).json();
+    assert!(checked["error"]["message"].as_str().unwrap().contains("would not start"), "{checked}");
 
     let mut server = volley(at, &["serve", "--json"]);
     server.env("VOLLEY_PROVIDER_API_KEY", "hunter2").stdout(Stdio::piped()).stderr(Stdio::null());
