@@ -33,7 +33,7 @@ enum Change {
 
 const RULES: [Rule; 3] = [
     Rule { other: 551_100_000_000..=559_999_999_999, mobile_digit: Some(8), shared: 8, change: Change::Adds(9) },
-    Rule { other: 5_210_000_000_000..=5_219_999_999_999, mobile_digit: None, shared: 10, change: Change::Drops(1) },
+    Rule { other: 5_212_000_000_000..=5_219_999_999_999, mobile_digit: None, shared: 10, change: Change::Drops(1) },
     Rule { other: 541_000_000_000..=543_999_999_999, mobile_digit: None, shared: 10, change: Change::Adds(9) },
 ];
 

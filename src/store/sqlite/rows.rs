@@ -153,7 +153,7 @@ macro_rules! canonical_number {
             $column,
             " % 100000000 WHEN ",
             $column,
-            " BETWEEN 5210000000000 AND 5219999999999 THEN ",
+            " BETWEEN 5212000000000 AND 5219999999999 THEN ",
             $column,
             " - 4690000000000 WHEN ",
             $column,

@@ -36,7 +36,7 @@ const FROZEN: [(i64, &str); 18] = [
     (15, "d66e22d50d1d863f921000e62e7d2218455de855014c018256c2470dd5be3ae1"),
     (16, "7adaab1290358122bcf904050798cf1dee2def9279d6d11101158a4eea3acf6f"),
     (17, "bf5049e7eec65f182029bab5a4e66c64c3d0a515aa0efa1a77c0ebc8d4d2806d"),
-    (18, "8b5bd220ce5cc34396f6cbe02a25161205f91d749dccf0203313d3fccb155d56"),
+    (18, "e2623ef97b1ad2312433135d7460b6400cb52bd2cb25718f3dfe8e81ea967d8f"),
 ];
 
 fn rows_file() -> PathBuf {
@@ -286,9 +286,9 @@ async fn a_stop_before_addresses_reaches_the_recipient_whose_message_it_answered
     let reply =
         "INSERT INTO inbound (umid, received, written_at, sub_account, channel, channel_id, msisdn, kind, keyword,
                                       batch, n, step, raw)
-                 VALUES ('reply', 1800000000000, 1800000000000, 'acme', 0, '', 447700900001, 'text', 0, 1, 0, 0, '{}')";
+                 VALUES ('reply', 1800000020000, 1800000020000, 'acme', 0, '', 447700900001, 'text', 0, 1, 0, 0, '{}')";
     let opt_out =
-        "INSERT INTO opt_out (msisdn, since, source, words) VALUES (447700900001, 1800000000000, 0, 'stop by message')";
+        "INSERT INTO opt_out (msisdn, since, source, words) VALUES (447700900001, 1800000020000, 0, 'stop by message')";
     for statement in [reply, opt_out] {
         sqlx::raw_sql(statement).execute(&mut file).await.unwrap();
     }
