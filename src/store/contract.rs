@@ -1,5 +1,6 @@
 //! Tests every promise of a store against `dyn Store`, once for every kind of store.
 
+mod addresses;
 mod asking;
 mod audiences;
 mod batches;

@@ -1,17 +1,13 @@
 //! Tests messages from recipients: each is stored and obeyed once, and every opt-out and opt-in stays listed.
 
 use super::*;
-use crate::domain::{Address, ChannelUser, Keyword, OptOutSource};
+use crate::domain::{ChannelUser, Keyword, OptOutSource};
 use crate::store::{Alias, Error, Inbound, InboundOf, Joining, Key, OptIn, OptOut, Sender, UserOptIn, UserOptOut};
 
 for_every_store!(
     a_repeated_inbound_message_is_stored_and_obeyed_once,
     an_alias_applies_to_earlier_messages_from_that_id,
     an_opt_out_by_an_alias_applies_to_all_its_numbers,
-    a_reported_name_stays_with_its_first_number,
-    an_opt_out_reaches_every_spelling_of_a_number,
-    a_number_that_a_channel_uses_for_another_one_is_an_alias,
-    windows_and_replies_belong_to_every_spelling_of_a_number,
     the_later_of_stop_and_start_applies_in_any_order_of_arrival,
     a_start_older_than_a_repeated_stop_opts_nobody_in,
     a_recipient_cannot_end_an_opt_out_of_an_operator,
@@ -28,7 +24,7 @@ for_every_store!(
     messages_to_opted_out_recipients_are_found_in_pieces,
 );
 
-fn wrote(umid: &str, n: u32, second: i64, keyword: Option<Keyword>) -> Inbound {
+pub(super) fn wrote(umid: &str, n: u32, second: i64, keyword: Option<Keyword>) -> Inbound {
     Inbound {
         received: at(second + 1),
         channel_id: "c-1".to_owned(),
@@ -46,7 +42,7 @@ fn start(n: u32, second: i64, from: OptOutSource) -> OptIn {
     OptIn { msisdn: msisdn(n), at: at(second), from, source: format!("{from}") }
 }
 
-async fn out(desk: &Desk) -> Vec<Msisdn> {
+pub(super) async fn out(desk: &Desk) -> Vec<Msisdn> {
     desk.opt_outs(None, 100).await.unwrap()
 }
 
@@ -66,11 +62,11 @@ async fn a_repeated_inbound_message_is_stored_and_obeyed_once(desk: Desk) {
 }
 
 /// A message of which only the channel's id for the writer is known.
-fn called(umid: &str, called: &str, second: i64, keyword: Option<Keyword>) -> Inbound {
+pub(super) fn called(umid: &str, called: &str, second: i64, keyword: Option<Keyword>) -> Inbound {
     Inbound { msisdn: None, called: Some(called.to_owned()), ..wrote(umid, 0, second, keyword) }
 }
 
-fn alias(called: &str, n: u32) -> Alias {
+pub(super) fn alias(called: &str, n: u32) -> Alias {
     Alias { channel: Channel::WhatsApp, called: called.to_owned(), msisdn: msisdn(n) }
 }
 
@@ -120,90 +116,6 @@ async fn an_opt_out_by_an_alias_applies_to_all_its_numbers(desk: Desk) {
     desk.take_inbound(vec![called("e", "SG.1", 5, start)]).await.unwrap();
     assert_eq!(desk.learn_users(vec![alias("SG.1", 3)]).await.unwrap(), []);
     assert_eq!(out(&desk).await, both);
-}
-
-async fn a_reported_name_stays_with_its_first_number(desk: Desk) {
-    let report = async |aliases: Vec<Alias>| {
-        desk.take(WebhookGroup { aliases, ..WebhookGroup::default() }).await.unwrap().taken_names
-    };
-    assert_eq!(report(vec![alias("SG.1", 1), alias("SG.2", 2), alias("SG.2", 3)]).await, [alias("SG.2", 3)]);
-    assert_eq!(report(vec![alias("SG.1", 1), alias("SG.1", 2)]).await, [alias("SG.1", 2)]);
-    desk.take_inbound(vec![called("a", "SG.1", 1, Some(Keyword::Stop))]).await.unwrap();
-    assert_eq!(out(&desk).await, [msisdn(1)]);
-}
-
-fn number(text: &str) -> Msisdn {
-    text.parse().unwrap()
-}
-
-/// Each number as it is dialled, and as WhatsApp names its recipient.
-const SPELLINGS: [[&str; 2]; 3] =
-    [["+5511987654321", "+551187654321"], ["+525512345678", "+5215512345678"], ["+5491123456789", "+541123456789"]];
-
-async fn an_opt_out_reaches_every_spelling_of_a_number(desk: Desk) {
-    let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
-    for (n, spellings) in SPELLINGS.into_iter().enumerate() {
-        let both = spellings.map(number);
-        for (from, other) in [(0, 1), (1, 0)] {
-            let wrote = |word: &str, second, keyword| {
-                let umid = format!("{word}-{n}-{from}");
-                Inbound { msisdn: Some(both[from]), ..wrote(&umid, 0, second, keyword) }
-            };
-            let second = i64::try_from(from).unwrap() * 2;
-            desk.take_inbound(vec![wrote("stop", second + 1, stop)]).await.unwrap();
-            let mut all = both.to_vec();
-            all.sort_unstable();
-            assert_eq!(desk.opted_out(both.to_vec()).await.unwrap(), all, "{spellings:?}");
-            let wish =
-                OptIn { msisdn: both[other], at: at(second + 2), from: OptOutSource::Operator, source: String::new() };
-            desk.take_inbound(vec![wrote("start", second + 2, start)]).await.unwrap();
-            assert_eq!(desk.opted_out(both.to_vec()).await.unwrap(), [], "{spellings:?}");
-            // An operator's opt-in of either spelling counts for both.
-            desk.take_inbound(vec![wrote("stop again", second + 2, stop)]).await.unwrap();
-            desk.opt_in(vec![wish]).await.unwrap();
-            assert_eq!(desk.opted_out(both.to_vec()).await.unwrap(), [], "{spellings:?}");
-        }
-    }
-}
-
-async fn a_number_that_a_channel_uses_for_another_one_is_an_alias(desk: Desk) {
-    let (id, recipient) = (number("+447700900001"), number("+447700900002"));
-    let known = Alias::of_number(Channel::WhatsApp, id, recipient).unwrap();
-    let abroad = number("+4915112345678");
-    assert_eq!(Alias::of_number(Channel::WhatsApp, abroad, recipient), None, "another country");
-    // A "stop" from the number before it is known to be an alias, and one afterwards.
-    let from_id = |umid: &str, second, keyword| Inbound { msisdn: Some(id), ..wrote(umid, 0, second, keyword) };
-    desk.take_inbound(vec![from_id("a", 1, Some(Keyword::Stop))]).await.unwrap();
-    assert_eq!(desk.opted_out(vec![recipient]).await.unwrap(), []);
-    assert_eq!(desk.learn_aliases(vec![known]).await.unwrap(), [recipient]);
-    assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), [id, recipient]);
-    let of_recipient = desk.inbound(InboundOf::Recipient(recipient), Cursor::START, 9).await.unwrap();
-    assert_eq!(of_recipient.iter().map(|(_, it)| it.address()).collect::<Vec<_>>(), [Some(Address::Number(id))]);
-    desk.take_inbound(vec![from_id("b", 2, Some(Keyword::Start))]).await.unwrap();
-    assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), []);
-    let writers = desk.take_inbound(vec![from_id("c", 3, Some(Keyword::Stop))]).await.unwrap();
-    assert!(writers[0].contains(&recipient), "{writers:?}");
-    assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), [id, recipient]);
-}
-
-async fn windows_and_replies_belong_to_every_spelling_of_a_number(desk: Desk) {
-    let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
-    for (n, spellings) in SPELLINGS.into_iter().enumerate() {
-        let both = spellings.map(number);
-        let message = Inbound {
-            msisdn: Some(both[1]),
-            window: Some(at(100)),
-            sub_account: "acme".to_owned(),
-            ..wrote(&format!("w-{n}"), 0, 1, None)
-        };
-        desk.take_inbound(vec![message]).await.unwrap();
-        let open = desk.open_windows(both.to_vec(), sender.clone(), at(2)).await.unwrap();
-        assert_eq!(open, both.map(|number| (number, at(100))), "{spellings:?}");
-        for number in both {
-            let replies = desk.inbound(InboundOf::Recipient(number), Cursor::START, 9).await.unwrap();
-            assert_eq!(replies.len(), 1, "{number}");
-        }
-    }
 }
 
 async fn the_later_of_stop_and_start_applies_in_any_order_of_arrival(desk: Desk) {

@@ -1,0 +1,97 @@
+//! Tests the addresses of recipients: spellings of their numbers, and the names that channels give them.
+
+use super::inbound::{alias, called, out, wrote};
+use super::*;
+use crate::domain::{Address, Keyword, OptOutSource};
+use crate::store::{Alias, Inbound, InboundOf, OptIn, Sender};
+
+for_every_store!(
+    a_reported_name_stays_with_its_first_number,
+    an_opt_out_reaches_every_spelling_of_a_number,
+    a_number_that_a_channel_uses_for_another_one_is_an_alias,
+    windows_and_replies_belong_to_every_spelling_of_a_number,
+);
+
+async fn a_reported_name_stays_with_its_first_number(desk: Desk) {
+    let report = async |aliases: Vec<Alias>| {
+        desk.take(WebhookGroup { aliases, ..WebhookGroup::default() }).await.unwrap().taken_names
+    };
+    assert_eq!(report(vec![alias("SG.1", 1), alias("SG.2", 2), alias("SG.2", 3)]).await, [alias("SG.2", 3)]);
+    assert_eq!(report(vec![alias("SG.1", 1), alias("SG.1", 2)]).await, [alias("SG.1", 2)]);
+    desk.take_inbound(vec![called("a", "SG.1", 1, Some(Keyword::Stop))]).await.unwrap();
+    assert_eq!(out(&desk).await, [msisdn(1)]);
+}
+
+fn number(text: &str) -> Msisdn {
+    text.parse().unwrap()
+}
+
+/// Each number as it is dialled, and as WhatsApp names its recipient.
+const SPELLINGS: [[&str; 2]; 3] =
+    [["+5511987654321", "+551187654321"], ["+525512345678", "+5215512345678"], ["+5491123456789", "+541123456789"]];
+
+async fn an_opt_out_reaches_every_spelling_of_a_number(desk: Desk) {
+    let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
+    for (n, spellings) in SPELLINGS.into_iter().enumerate() {
+        let both = spellings.map(number);
+        for (from, other) in [(0, 1), (1, 0)] {
+            let wrote = |word: &str, second, keyword| {
+                let umid = format!("{word}-{n}-{from}");
+                Inbound { msisdn: Some(both[from]), ..wrote(&umid, 0, second, keyword) }
+            };
+            let second = i64::try_from(from).unwrap() * 2;
+            desk.take_inbound(vec![wrote("stop", second + 1, stop)]).await.unwrap();
+            let mut all = both.to_vec();
+            all.sort_unstable();
+            assert_eq!(desk.opted_out(both.to_vec()).await.unwrap(), all, "{spellings:?}");
+            let wish =
+                OptIn { msisdn: both[other], at: at(second + 2), from: OptOutSource::Operator, source: String::new() };
+            desk.take_inbound(vec![wrote("start", second + 2, start)]).await.unwrap();
+            assert_eq!(desk.opted_out(both.to_vec()).await.unwrap(), [], "{spellings:?}");
+            // An operator's opt-in of either spelling counts for both.
+            desk.take_inbound(vec![wrote("stop again", second + 2, stop)]).await.unwrap();
+            desk.opt_in(vec![wish]).await.unwrap();
+            assert_eq!(desk.opted_out(both.to_vec()).await.unwrap(), [], "{spellings:?}");
+        }
+    }
+}
+
+async fn a_number_that_a_channel_uses_for_another_one_is_an_alias(desk: Desk) {
+    let (id, recipient) = (number("+447700900001"), number("+447700900002"));
+    let known = Alias::of_number(Channel::WhatsApp, id, recipient).unwrap();
+    let abroad = number("+4915112345678");
+    assert_eq!(Alias::of_number(Channel::WhatsApp, abroad, recipient), None, "another country");
+    // A "stop" from the number before it is known to be an alias, and one afterwards.
+    let from_id = |umid: &str, second, keyword| Inbound { msisdn: Some(id), ..wrote(umid, 0, second, keyword) };
+    desk.take_inbound(vec![from_id("a", 1, Some(Keyword::Stop))]).await.unwrap();
+    assert_eq!(desk.opted_out(vec![recipient]).await.unwrap(), []);
+    assert_eq!(desk.learn_aliases(vec![known]).await.unwrap(), [recipient]);
+    assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), [id, recipient]);
+    let of_recipient = desk.inbound(InboundOf::Recipient(recipient), Cursor::START, 9).await.unwrap();
+    assert_eq!(of_recipient.iter().map(|(_, it)| it.address()).collect::<Vec<_>>(), [Some(Address::Number(id))]);
+    desk.take_inbound(vec![from_id("b", 2, Some(Keyword::Start))]).await.unwrap();
+    assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), []);
+    let writers = desk.take_inbound(vec![from_id("c", 3, Some(Keyword::Stop))]).await.unwrap();
+    assert!(writers[0].contains(&recipient), "{writers:?}");
+    assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), [id, recipient]);
+}
+
+async fn windows_and_replies_belong_to_every_spelling_of_a_number(desk: Desk) {
+    let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
+    for (n, spellings) in SPELLINGS.into_iter().enumerate() {
+        let both = spellings.map(number);
+        let message = Inbound {
+            msisdn: Some(both[1]),
+            window: Some(at(100)),
+            sub_account: "acme".to_owned(),
+            ..wrote(&format!("w-{n}"), 0, 1, None)
+        };
+        desk.take_inbound(vec![message]).await.unwrap();
+        let open = desk.open_windows(both.to_vec(), sender.clone(), at(2)).await.unwrap();
+        assert_eq!(open, both.map(|number| (number, at(100))), "{spellings:?}");
+        for number in both {
+            let replies = desk.inbound(InboundOf::Recipient(number), Cursor::START, 9).await.unwrap();
+            assert_eq!(replies.len(), 1, "{number}");
+        }
+    }
+}
