@@ -222,7 +222,7 @@ impl World {
         let failed = self.node.as_mut().unwrap().failed();
         match tokio::time::timeout(PATIENCE, failed).await.unwrap() {
             NodeFailure::Room(why) => why,
-            NodeFailure::Superseded => panic!("no server has taken over"),
+            other => panic!("the node failed otherwise: {other}"),
         }
     }
 
