@@ -648,7 +648,8 @@ async fn a_wrong_country_is_refused_with_its_place_by_every_operation() {
     let bench = Bench::new().await;
     let document = document(&bench).await;
     let mut asked = BTreeSet::new();
-    for (method, path, scope, operation) in all_operations(&document) {
+    // A command reads the same campaign as a plan, after its words.
+    for (method, path, scope, operation) in all_operations(&document).into_iter().filter(|it| it.1 != "/v1/commands") {
         let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
         for (body, pointer) in with_wrong_country(&document, schema, 0) {
             bench.clock.advance(crate::domain::Span::from_secs(1));
