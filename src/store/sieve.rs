@@ -35,11 +35,13 @@ pub struct FoundRecipient {
 }
 
 impl Whom {
-    fn key(&self) -> u64 {
-        match self {
-            Self::Number(number) => mixed(number.get()),
-            Self::ClientId(id) => of_text(id),
-        }
+    /// A number is searched in each of its spellings.
+    fn keys(&self) -> impl Iterator<Item = u64> {
+        let (first, other) = match self {
+            Self::Number(number) => (mixed(number.get()), number.other_spelling().map(|other| mixed(other.get()))),
+            Self::ClientId(id) => (of_text(id), None),
+        };
+        std::iter::once(first).chain(other)
     }
 }
 
@@ -87,7 +89,8 @@ fn add(sieve: &mut [u8], key: u64) {
 
 /// Whether a piece with this filter may contain the recipient.
 pub(super) fn may_hold(sieve: &[u8], whom: &Whom) -> bool {
-    probes(whom.key(), sieve.len()).all(|(byte, bit)| sieve.get(byte).is_some_and(|there| there & bit != 0))
+    let is_in = |(byte, bit): (usize, u8)| sieve.get(byte).is_some_and(|there| there & bit != 0);
+    whom.keys().any(|key| probes(key, sieve.len()).all(is_in))
 }
 
 fn probes(key: u64, bytes: usize) -> impl Iterator<Item = (usize, u8)> {

@@ -3,13 +3,14 @@
 use super::inbound::{alias, called, out, wrote};
 use super::*;
 use crate::domain::{Address, Keyword, OptOutSource};
-use crate::store::{Alias, Inbound, InboundOf, OptIn, Sender};
+use crate::store::{Alias, Inbound, InboundOf, OptIn, Sender, Whom};
 
 for_every_store!(
     a_reported_name_stays_with_its_first_number,
     an_opt_out_reaches_every_spelling_of_a_number,
     a_number_that_a_channel_uses_for_another_one_is_an_alias,
     windows_and_replies_belong_to_every_spelling_of_a_number,
+    a_recipient_is_found_by_either_spelling_of_the_number,
 );
 
 async fn a_reported_name_stays_with_its_first_number(desk: Desk) {
@@ -92,6 +93,23 @@ async fn windows_and_replies_belong_to_every_spelling_of_a_number(desk: Desk) {
         for number in both {
             let replies = desk.inbound(InboundOf::Recipient(number), Cursor::START, 9).await.unwrap();
             assert_eq!(replies.len(), 1, "{number}");
+        }
+    }
+}
+
+async fn a_recipient_is_found_by_either_spelling_of_the_number(desk: Desk) {
+    let audience = desk.begin(Some("members")).await;
+    let stored: Vec<Recipient> = SPELLINGS
+        .into_iter()
+        .zip(recipients(0..3))
+        .map(|([spelled, _], recipient)| Recipient { msisdn: number(spelled), ..recipient })
+        .collect();
+    desk.add_recipients(audience, 0, stored).await.unwrap();
+    desk.publish_audience(audience, 3, "{}".to_owned()).await.unwrap();
+    for (n, spellings) in (0..).zip(SPELLINGS) {
+        for spelling in spellings {
+            let found = desk.find_recipient(Whom::Number(number(spelling)), None).await.unwrap();
+            assert_eq!(found, [(audience, n)], "{spelling}");
         }
     }
 }

@@ -427,7 +427,11 @@ pub(super) async fn find_recipient(
 /// The numbers of a recipient in the piece that begins with number `first`.
 async fn in_piece(connection: &mut SqliteConnection, whom: &Whom, audience: AudienceId, first: u32) -> Work<Vec<u32>> {
     let query = match whom {
-        Whom::Number(msisdn) => sqlx::query(IN_PIECE_BY_NUMBER).bind(audience.0).bind(first).bind(number(*msisdn)),
+        Whom::Number(msisdn) => {
+            let other = msisdn.other_spelling().unwrap_or(*msisdn);
+            let query = sqlx::query(IN_PIECE_BY_NUMBER).bind(audience.0).bind(first);
+            query.bind(number(*msisdn)).bind(number(other))
+        }
         Whom::ClientId(id) => sqlx::query(IN_PIECE_BY_ID).bind(audience.0).bind(first).bind(id.clone()),
     };
     query.fetch_all(connection).await?.iter().map(|row| small(row, "n")).collect()
@@ -489,5 +493,5 @@ macro_rules! in_piece {
         )
     };
 }
-pub(super) const IN_PIECE_BY_NUMBER: &str = in_piece!("msisdn = ?3");
+pub(super) const IN_PIECE_BY_NUMBER: &str = in_piece!("msisdn IN (?3, ?4)");
 pub(super) const IN_PIECE_BY_ID: &str = in_piece!("client_message_id = ?3");
