@@ -554,6 +554,23 @@ async fn a_message_is_found_by_its_number_and_explained_by_its_id() {
 }
 
 #[tokio::test]
+async fn a_message_is_cancelled_once_and_released_only_if_set_aside() {
+    let bench = Bench::new().await;
+    bench.launch("Promo").await;
+    let found = bench.get("/v1/messages?campaign=Promo&number=%2B6598765432").await;
+    let path = format!("/v1/messages/{}", found.body["items"][0]["id"].as_str().unwrap());
+    let refused = bench.post(&format!("{path}/release"), "1", "").await;
+    assert_eq!(code(&refused), (409, "conflict"), "{}", refused.text);
+    let cancelled = bench.post(&format!("{path}/cancel"), "2", r#"{"reason":"wrong number"}"#).await;
+    assert_eq!((&cancelled.body["state"], &cancelled.body["outcome"]), (&json!("done"), &json!("cancelled")));
+    let again = bench.post(&format!("{path}/cancel"), "3", "").await;
+    assert_eq!(code(&again), (409, "conflict"), "{}", again.text);
+    let events = bench.get("/v1/campaigns/Promo/events").await;
+    assert!(events.text.contains("cancelled by a: wrong number"), "{}", events.text);
+    assert_eq!(bench.get("/v1/messages?campaign=Promo&state=set_aside").await.body["items"], json!([]));
+}
+
+#[tokio::test]
 async fn a_lane_is_changed_on_its_present_settings_only() {
     let bench = Bench::new().await;
     let name = config().lanes[0].name.clone();

@@ -475,6 +475,24 @@ async fn a_path_or_a_method_that_does_not_exist_is_a_page_that_says_so() {
 }
 
 #[tokio::test]
+async fn a_message_is_cancelled_on_its_page() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    let reader = Browser::of(&bench, "rio", &[Scope::Read]).await;
+    let path = first_message(&browser.get(&format!("{campaign}/recipients")).await.text);
+    let button = format!("{path}/cancel\"");
+    let page = browser.get(&path).await.text;
+    assert!(page.contains(&button) && !page.contains("/release\""), "{page}");
+    assert!(!reader.get(&path).await.text.contains(&button));
+    assert_eq!(reader.post(&format!("{path}/cancel"), &[]).await.status, StatusCode::FORBIDDEN);
+    let cancelled = browser.post(&format!("{path}/cancel"), &[]).await;
+    assert_eq!(place(&cancelled), path, "{}", cancelled.text);
+    assert!(!browser.get(&path).await.text.contains(&button), "it has ended");
+    assert_eq!(browser.post(&format!("{path}/release"), &[]).await.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
 async fn a_lane_is_paused_and_resumed_with_who() {
     let bench = Bench::new().await;
     let browser = Browser::manager(&bench).await;

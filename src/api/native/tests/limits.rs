@@ -79,6 +79,8 @@ async fn a_key_of_one_subaccount_reaches_nothing_of_another() {
             (Method::POST, "/v1/campaigns/Theirs/clone".to_owned()),
             (Method::POST, "/v1/campaigns/Theirs/steps/1/pause".to_owned()),
             (Method::POST, format!("/v1/batches/{id}/pause")),
+            (Method::POST, format!("/v1/messages/{message}/cancel")),
+            (Method::POST, format!("/v1/messages/{message}/release")),
             (Method::POST, "/v1/lanes/other-sms/pause".to_owned()),
             (Method::DELETE, "/v1/campaigns/Theirs".to_owned()),
         ] {
