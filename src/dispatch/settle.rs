@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::job::{Details, Job, Settled};
 use super::lane::RunningLane;
 use crate::book::hold_for_refusal;
-use crate::domain::{Fault, MessageId, RefusalSubject, SenderPart, Span, State, Timestamp};
+use crate::domain::{Fault, MessageId, RefusalSubject, Refused, SenderPart, Span, State, Timestamp};
 use crate::engine;
 use crate::provider::{Refusal, SendAnswer};
 use crate::store::{HeldBy, Hold, Recall, ReportedBy, Verdict};
@@ -65,6 +65,7 @@ fn unclear(job: Job, lane: &Arc<RunningLane>, refusal: Refusal, begun: Timestamp
         recipient: message.msisdn,
         code: refusal.code,
         reason: refusal.detail.clone(),
+        is_repeated: message.present.refused != Refused::Never,
         begun,
     };
     if let Some(other) = lane.test.refused(refused.clone(), now) {

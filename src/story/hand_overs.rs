@@ -24,7 +24,8 @@ fn is_undone(receipts: &[Receipt], attempt: &Attempt) -> bool {
 /// Whether the provider refused a try for a reason that may be the sender's.
 fn was_refused(attempt: &Attempt) -> bool {
     let code = attempt.code.map(i64::from);
-    attempt.verdict == Verdict::Rejected && codes::of_answer(400, code).may_be_senders()
+    let is_senders = || codes::of_answer(400, code).may_be_senders();
+    attempt.verdict == Verdict::Refused || attempt.verdict == Verdict::Rejected && is_senders()
 }
 
 impl Checks {

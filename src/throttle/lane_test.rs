@@ -18,6 +18,8 @@ pub struct UnclearRefusal {
     pub recipient: Msisdn,
     pub code: Option<u32>,
     pub reason: String,
+    /// Whether the message was refused like this before. Then its refusal proves nothing about the lane.
+    pub is_repeated: bool,
     /// When the refused request began.
     pub begun: Timestamp,
 }
@@ -77,7 +79,8 @@ impl LaneTest {
             *known = refusal;
         } else {
             let alike = open.refused.iter().find(|other| other.code == refusal.code);
-            let proof = alike.filter(|_| open.probe == Some(refusal.message.key)).cloned();
+            let is_probe = open.probe == Some(refusal.message.key);
+            let proof = alike.filter(|_| is_probe && !refusal.is_repeated).cloned();
             if proof.is_some() {
                 inner.open = None;
                 self.is_open.store(false, Ordering::Release);
@@ -194,6 +197,7 @@ mod tests {
             recipient: "+6591234567".parse().unwrap(),
             code: Some(403),
             reason: "Forbidden".to_owned(),
+            is_repeated: false,
             begun: second(begun),
         }
     }
@@ -235,7 +239,10 @@ mod tests {
         let other = UnclearRefusal { code: Some(4_999), ..refusal(3, 11) };
         assert_eq!(test.refused(other, second(11)), None, "it was not refused alike");
         test.begin(key(4));
-        assert_eq!(test.refused(refusal(4, 12), second(12)), Some(refusal(1, 10)));
+        let again = UnclearRefusal { is_repeated: true, ..refusal(4, 12) };
+        assert_eq!(test.refused(again, second(12)), None, "it may be refused alone, as before");
+        test.begin(key(5));
+        assert_eq!(test.refused(refusal(5, 13), second(13)), Some(refusal(1, 10)));
         assert_eq!((test.phase(), test.take_alone()), (TestPhase::Closed, Vec::new()));
     }
 

@@ -170,9 +170,8 @@ fn presents() -> Vec<(&'static str, Story)> {
         s.plan.on_unknown = crate::domain::OnUnknown::Resend;
         s.claim().at(10).answer(Answer::Unknown);
     });
-    add("queued, first step, refused alone once", &|s| {
+    add("queued, first step, refused once without a known code", &|s| {
         s.claim().answer(Answer::Unclear { again: at(8) });
-        s.at(2).refused_alone();
         s.at(8);
     });
     add("set aside, first step", &|s| {
