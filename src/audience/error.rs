@@ -91,12 +91,31 @@ pub enum Error {
     Internal { file: PathBuf },
 }
 
-/// Lists the first few names: a file that is not a recipient file can have a thousand columns.
+/// Lists the first few names, and the beginning of each: a file that is not a recipient file can have a thousand columns,
+/// named by long texts.
 fn listed(columns: &[String]) -> String {
     const LISTED: usize = 20;
-    let mut list = columns.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    const CHARACTERS: usize = 60;
+    let shown = |name: &String| match name.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.clone(),
+    };
+    let mut list = columns.iter().take(LISTED).map(shown).collect::<Vec<_>>().join(", ");
     if let Some(more) = columns.len().checked_sub(LISTED).filter(|more| *more > 0) {
         list.push_str(&format!(" and {more} more"));
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_names_is_short_whatever_they_are() {
+        let names: Vec<String> = (0..1_000).map(|name| format!("{name}{}", "é".repeat(100_000))).collect();
+        let list = listed(&names);
+        assert!(list.ends_with("and 980 more") && list.chars().count() < 1_400, "{list}");
+        assert_eq!(listed(&["a".to_owned(), "b".to_owned()]), "a, b");
+    }
 }

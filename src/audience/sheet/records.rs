@@ -13,7 +13,7 @@ const SMALL_FILE: u64 = 32 << 20;
 const MEMORY_TIMES: u64 = 10;
 /// What the reader holds of each cell while it collects them, and then of each place in the area of a sheet.
 const COLLECTED_BYTES: u64 = 64;
-const PLACED_BYTES: u64 = 24;
+const PLACED_BYTES: u64 = 32;
 /// What it holds of each character, in two copies.
 const CHARACTER_BYTES: u64 = 6;
 
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_sheet_larger_than_the_format_allows_is_refused() {
-        assert!(!heavy(&[dimensions(0, 65_536, 256), number(0, 0), number(65_535, 60)]));
+        assert!(!heavy(&[dimensions(0, 65_536, 256), number(0, 0), number(65_535, 50)]));
         assert!(heavy(&[number(0, 0), number(65_535, 255)]), "the reader holds the whole area");
         assert!(!heavy(&[dimensions(0, 0, 0)]));
         assert!(heavy(&[dimensions(0, 65_537, 1)]));
