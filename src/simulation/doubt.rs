@@ -95,6 +95,8 @@ async fn fallbacks_decided_before_the_failure_was_seen_return_to_awaiting() {
             "{n}: {present:?}"
         );
     }
+    // A proof within a second would dispel the suspicion.
+    world.seconds(2).await;
     world.set_cut(&ALL, false);
     world.seconds(60).await;
     assert_eq!(outcomes(&world, &launched, 5).await, vec![Some(Outcome::Reached); 5]);

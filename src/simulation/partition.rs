@@ -72,6 +72,7 @@ impl Parted {
         self.world.node.watch().await;
         self.world.node.ask().await.unwrap();
         self.post_webhooks().await;
+        self.world.node.retry_strays().await.unwrap();
         self.send().await;
         self.world.clock.advance(self.step);
     }
