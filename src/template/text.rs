@@ -25,7 +25,7 @@ pub(super) struct Written<'a> {
 }
 
 /// The most characters of the head of a variable.
-const HEAD_MAX: usize = 500;
+const HEAD_MAX: usize = 1_000;
 
 /// Splits a text into literals and variables.
 ///
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_head_of_a_variable_has_500_characters_at_most() {
+    fn the_head_of_a_variable_has_1000_characters_at_most() {
         let variable = |head: usize| format!("Hi {{{{{}|there}}}}", "ä".repeat(head));
         assert!(pieces(&variable(HEAD_MAX)).is_ok());
         let problem = pieces(&variable(HEAD_MAX + 1)).unwrap_err();
