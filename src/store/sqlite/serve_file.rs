@@ -42,6 +42,7 @@ pub(super) struct ServeFile {
 #[derive(Debug)]
 struct OpenFile {
     file: File,
+    is_locked: bool,
     reported: Option<Report>,
 }
 
@@ -68,15 +69,22 @@ impl ServeFile {
         if let Some((path, database)) = self.path.as_ref().zip(database) {
             let fails = |source: io::Error| open_error(&path.display().to_string(), source.into());
             let file = File::options().create(true).truncate(false).write(true).open(path).map_err(fails)?;
-            let mut open = OpenFile { file, reported: None };
+            let mut open = OpenFile { file, is_locked: false, reported: None };
             // If this fails, no trouble can be reported later; but then the start itself fails first.
             let _ = open.name(database).and_then(|()| open.report(b""));
-            // A suspended server that this one succeeds may still hold it. Then commands check nothing, once that one has ended.
-            let _ = open.file.try_lock();
+            open.lock();
             *self.open() = Some(open);
         }
         self.is_server.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Locks the file, unless it is locked. At the start, a command may just look at it, and a suspended server that this one
+    /// succeeds may still hold it.
+    pub(super) fn keep_locked(&self) {
+        if let Some(open) = self.open().as_mut() {
+            open.lock();
+        }
     }
 
     /// Fails if a running server has another file open than the one at this path, or than none.
@@ -125,6 +133,10 @@ impl ServeFile {
 }
 
 impl OpenFile {
+    fn lock(&mut self) {
+        self.is_locked = self.is_locked || self.file.try_lock().is_ok();
+    }
+
     fn name(&mut self, database: FileId) -> io::Result<()> {
         self.write::<NAMED>(0, &serde_json::to_vec(&database)?)
     }

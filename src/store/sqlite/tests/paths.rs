@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{TempDatabase, event, now};
 use crate::clock::RealClock;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Cursor, Error, Events, Nodes, Retention, Store, started};
+use crate::store::{Beat, Cursor, Error, Events, Nodes, Retention, Store, started};
 
 async fn open(path: &std::path::Path) -> crate::store::Result<Sqlite> {
     Sqlite::open(&format!("sqlite://{}", path.display()), Arc::new(RealClock::new())).await
@@ -152,4 +152,18 @@ async fn a_restored_backup_is_not_taken_for_an_overwritten_file() {
     crate::store::sqlite::tests::run_sql(&format!("sqlite://{}", copy.display()), "PRAGMA wal_checkpoint(TRUNCATE)")
         .await;
     server.latest().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_could_not_lock_its_file_at_the_start_locks_it_with_a_beat() {
+    let db = TempDatabase::new();
+    let server = db.open().await.unwrap();
+    let serve = crate::store::sqlite::paths::beside(&db.path(), "-serve");
+    let looked_at = std::fs::File::create(&serve).unwrap();
+    looked_at.try_lock_shared().unwrap();
+    let node = started(&server, now()).await.node;
+    drop(looked_at);
+    server.beat(Beat::of(node, now(), 0)).await.unwrap();
+    replace(&db).await;
+    assert!(matches!(db.open().await, Err(Error::NotOfServer { .. })));
 }

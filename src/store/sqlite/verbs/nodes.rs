@@ -33,7 +33,9 @@ impl Nodes for Sqlite {
     }
 
     async fn beat(&self, beat: Beat) -> Result<()> {
-        self.write("record a heartbeat", move |c| Box::pin(nodes::beat(c, beat))).await
+        self.write("record a heartbeat", move |c| Box::pin(nodes::beat(c, beat))).await?;
+        self.serve_file.keep_locked();
+        Ok(())
     }
 
     async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()> {
