@@ -159,7 +159,7 @@ async fn nothing_is_sent_again_after_a_restore_without_a_confirmation() {
         let case = format!("{before:?}, then {after:?}");
         let folder = tempfile::tempdir().unwrap();
         let backup = folder.path().join("copy.db");
-        let mut world = World::begin().await;
+        let mut world = World::on_file(&folder, None).await;
         let written_at = world.clock.now();
         let launched = world.prepare(before).await;
         world.store.back_up(&backup).await.unwrap();
@@ -219,7 +219,7 @@ async fn nothing_is_sent_again_after_a_restore_without_a_confirmation() {
 async fn a_restored_campaign_that_is_cancelled_is_repeated_only_with_a_confirmation() {
     let folder = tempfile::tempdir().unwrap();
     let backup = folder.path().join("copy.db");
-    let mut world = World::begin().await;
+    let mut world = World::on_file(&folder, None).await;
     let launched = world.prepare(Before::Running).await.unwrap();
     world.store.back_up(&backup).await.unwrap();
     world.send().await;
@@ -239,7 +239,7 @@ async fn a_restored_campaign_that_is_cancelled_is_repeated_only_with_a_confirmat
 async fn two_days_after_a_restore_a_new_campaign_needs_no_confirmation() {
     let folder = tempfile::tempdir().unwrap();
     let backup = folder.path().join("copy.db");
-    let mut world = World::begin().await;
+    let mut world = World::on_file(&folder, None).await;
     world.store.back_up(&backup).await.unwrap();
     world.restore(&backup).await;
     assert!(world.launch_promo(HowToLaunch::default(), "").await.is_err());

@@ -72,7 +72,7 @@ async fn one_of_many_is_refused(batch: Option<u32>, bad: u32) {
 #[tokio::test]
 async fn one_refused_message_among_421_is_set_aside_and_the_others_are_sent() {
     one_of_many_is_refused(None, 0).await;
-    one_of_many_is_refused(None, 420).await;
+    one_of_many_is_refused(None, 217).await;
 }
 
 #[tokio::test]

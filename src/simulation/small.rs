@@ -242,6 +242,11 @@ impl World {
         Self::on("sqlite::memory:", config, model).await
     }
 
+    /// Creates a world on a file, of which there can be a backup.
+    pub(super) async fn on_file(folder: &tempfile::TempDir, model: Option<Model>) -> Self {
+        Self::on(&format!("sqlite://{}", folder.path().join("volley.db").display()), CONFIG, model).await
+    }
+
     /// Creates a world on this database.
     pub(super) async fn on(database: &str, config: &str, model: Option<Model>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));

@@ -566,7 +566,7 @@ async fn a_message_is_cancelled_once_and_released_only_if_set_aside() {
     let again = bench.post(&format!("{path}/cancel"), "3", "").await;
     assert_eq!(code(&again), (409, "conflict"), "{}", again.text);
     let events = bench.get("/v1/campaigns/Promo/events").await;
-    assert!(events.text.contains("cancelled by a: wrong number"), "{}", events.text);
+    assert!(events.text.contains("cancelled by ann: wrong number"), "{}", events.text);
     assert_eq!(bench.get("/v1/messages?campaign=Promo&state=set_aside").await.body["items"], json!([]));
 }
 

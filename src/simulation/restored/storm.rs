@@ -19,15 +19,17 @@ struct Storm {
     campaigns: Vec<BatchId>,
     /// Messages that programs have sent after the restore.
     joined: Vec<MessageKey>,
+    _folder: tempfile::TempDir,
     /// The number of the next recipient: each gets one message of one campaign or program.
     next: u32,
 }
 
 impl Storm {
     async fn of(seed: u64) -> Self {
-        let world = World::beside(Some(Parted::practice(seed))).await;
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::on_file(&folder, Some(Parted::practice(seed))).await;
         let dice = fastrand::Rng::with_seed(seed);
-        Self { parted: Parted::new(world), dice, campaigns: Vec::new(), joined: Vec::new(), next: 0 }
+        Self { parted: Parted::new(world), dice, campaigns: Vec::new(), joined: Vec::new(), _folder: folder, next: 0 }
     }
 
     fn recipients(&mut self, how_many: u32) -> std::ops::Range<u32> {

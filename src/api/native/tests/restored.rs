@@ -34,7 +34,7 @@ async fn a_restored_campaign_is_resumed_and_repeated_with_a_confirmation_only() 
     ] {
         let refused = bench.post(&path, key, body).await;
         assert_eq!(code(&refused), (409, "restored"), "{path}: {}", refused.text);
-        assert!(refused.text.contains("a backup of 2027-01-15 08:00:00 UTC"), "{}", refused.text);
+        assert!(refused.text.contains("a backup of 2027-01-15 08:00 UTC"), "{}", refused.text);
     }
     let cloned = bench.post(&format!("{place}/clone"), "5", r#"{"confirm_restored": true}"#).await;
     assert_eq!(cloned.status, StatusCode::CREATED, "{}", cloned.text);
