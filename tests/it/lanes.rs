@@ -80,7 +80,7 @@ fn rates_bursts_and_tiers_are_set_by_command_and_reset_to_the_file() {
     set(&["--account-rate", "file"]).ended(0);
     assert_eq!(account(), "100/s");
 
-    set(&[]).ended(2).says(&["specify what to change: --rate, --burst, --account-rate or --tier"]);
+    set(&[]).ended(2).says(&["specify what to change: --rate, --burst, --account-rate, --tier or --tier-used"]);
     set(&["--rate", "0/s"]).ended(2).says(&["--rate: \"0/s\" is not a rate"]);
     set(&["--burst", "0"]).ended(2).says(&["--burst: invalid value \"0\"; write a whole number of at least 1"]);
     set(&["--tier", "300"]).ended(2).says(&["unknown messaging tier \"300\"; use one of 50, 250"]);

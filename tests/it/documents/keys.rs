@@ -192,11 +192,11 @@ const SECTIONS: &[Section] = &[
         key("proxy", "URL", "the environment's (`HTTPS_PROXY`)", "\"http://proxy.example:3128\"", "\"socks5://proxy\"", "The proxy of every request to the provider, with a user and a password if it needs them. Hosts in the variable `NO_PROXY` are reached directly."),
         key("ca_file", "file", "none", "\"ca.pem\"", "\"missing.pem\"", "A PEM file with certificates that Volley trusts beside those of the system."),
     ] },
-    Section { title: "`[[account]]`", file: CONFIG, around: "[[account]]\nname = \"waba-1\"\n@\n[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\naccount = \"waba-1\"\nsub_account = \"acme\"\n", keys: &[
+    Section { title: "`[[account]]`", file: CONFIG, around: "[[account]]\nname = \"waba-1\"\n@\n[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\naccount = \"waba-1\"\nsub_account = \"acme\"\napi_key = \"k\"\n", keys: &[
         key("name", TEXT, "needed", "\"waba-1\"", "\"\"", "The account's name, as lanes refer to it."),
         key("rate", "rate", "none", "\"1000/s\"", "\"fast\"", "The rate that its lanes share."),
     ] },
-    Section { title: "`[[lane]]`", file: CONFIG, around: "[[lane]]\nname = \"promo-sg\"\nchannel = \"WhatsApp\"\nsub_account = \"acme\"\n@\n", keys: &[
+    Section { title: "`[[lane]]`", file: CONFIG, around: "[[lane]]\nname = \"promo-sg\"\nchannel = \"WhatsApp\"\nsub_account = \"acme\"\napi_key = \"k\"\n@\n", keys: &[
         key("name", TEXT, "needed", "\"promo-sg\"", "\"\"", "The lane's name in commands and campaign files."),
         key("channel", "channel", "needed", "\"WhatsApp\"", "\"Pigeon\"", "The channel it sends on."),
         key("rate", "rate", "80/s", "\"40/s\"", "\"fast\"", "The most messages in a time: `80/s`, `5/min`."),
