@@ -23,13 +23,16 @@ pub async fn lookup_everywhere(store: &dyn Store, whom: &str) -> Result<Vec<(Bat
 /// Finds the message with this public id: of the message (`msg_…`, or its UUID), of an attempt (`att_…`), or the
 /// provider's umid of one.
 pub async fn message_by_id(store: &dyn Store, text: &str) -> Result<Option<(Batch, MessageKey)>> {
-    let message = text.parse::<MessageId>().map(|id| (id.key, id.tag));
-    let named = message.or_else(|_| text.parse::<AttemptId>().map(|id| (id.key, id.tag)));
-    let (key, tag) = match named {
-        Ok((key, tag)) => (key, Some(tag)),
-        Err(_) => match store.find(vec![Key::Umid(Umid::new(text))]).await?.pop().flatten() {
-            Some(found) => (found.message.key, None),
-            None => return Ok(None),
+    let named = || {
+        let message = text.parse::<MessageId>().map(|id| (id.key, id.tag));
+        message.or_else(|_| text.parse::<AttemptId>().map(|id| (id.key, id.tag)))
+    };
+    // The umid comes first, because a UUID of the provider may look like one of ours.
+    let (key, tag) = match store.find(vec![Key::Umid(Umid::new(text))]).await?.pop().flatten() {
+        Some(found) => (found.message.key, None),
+        None => match named() {
+            Ok((key, tag)) => (key, Some(tag)),
+            Err(_) => return Ok(None),
         },
     };
     // The tag tells an id of this database from one of another.

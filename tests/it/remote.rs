@@ -250,7 +250,8 @@ fn files_are_read_from_this_computer_and_written_to_it() {
     let to_stdout = ["audience", "export", "far", "-"];
     assert_eq!(on(&to_stdout).ended(0).stdout, server.here(&to_stdout).ended(0).stdout);
 
-    on(&["opt-out", "add", "--file", "list.csv"]).ended(0);
+    // It takes what it can read, and one entry has no country.
+    on(&["opt-out", "add", "--file", "list.csv"]).ended(1);
     assert!(server.here(&["opt-out", "show", "+6598765432"]).ended(0).stdout.contains("from list.csv"));
     let text = std::fs::read_to_string(server.at().join("promo.toml")).unwrap();
     let members = text.replace("audience = \"recipients.csv\"", "audience = \"members\"");

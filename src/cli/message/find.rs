@@ -82,6 +82,13 @@ pub(super) async fn opted_out(store: &dyn Consent, recipient: &str) -> anyhow::R
 }
 
 async fn by_id(context: &CommandContext, store: &dyn Store, text: &str) -> anyhow::Result<(Batch, MessageKey)> {
+    // First, because a UUID of the provider may look like one of ours.
+    let found = store.find(vec![Key::Umid(Umid::new(text))]).await?.pop().flatten();
+    if let Some(key) = found.map(|found| found.message.key)
+        && let Some(batch) = store.batch(key.batch).await?
+    {
+        return Ok((batch, key));
+    }
     let message = text.parse::<MessageId>();
     let attempt = text.parse::<AttemptId>();
     let named = message.as_ref().map(|id| (id.key, id.tag)).or(attempt.as_ref().map(|id| (id.key, id.tag)));
@@ -93,12 +100,6 @@ async fn by_id(context: &CommandContext, store: &dyn Store, text: &str) -> anyho
     }
     if text.starts_with("msg_") {
         message.map_err(|error| Usage(error.to_string()))?;
-    }
-    let found = store.find(vec![Key::Umid(Umid::new(text))]).await?.pop().flatten();
-    if let Some(key) = found.map(|found| found.message.key)
-        && let Some(batch) = store.batch(key.batch).await?
-    {
-        return Ok((batch, key));
     }
     let is_campaign = match campaign_named(store, text).await {
         Ok(_) | Err(FindError::UnknownId { .. }) => true,
