@@ -131,7 +131,7 @@ fn an_invalid_file_reports_every_problem() {
         (&with("[steps]", &[]), "line 2: every step has double brackets; write [[step]] instead of [steps]"),
         (&with("step = {}", &[]), "step: write [[step]] with double brackets, one for each entry"),
         (&with("contry = \"SG\"", &[SMS]), "contry: unknown key; did you mean \"country\"?"),
-        (&with("country = \"Singapore\"", &[SMS]), "country: \"Singapore\" is not a country code"),
+        (&with("country = \"Singapore\"", &[SMS]), "country: unknown country \"Singapore\"; give the two-letter code"),
         (&with("ttl = 24", &[SMS]), "ttl: 24 has no unit; write a length of time in quotes"),
         (&with("ttl = \"500ms\"", &[SMS]), "ttl: 500ms is less than a second"),
         (&with("name = \" \"", &[SMS]), "name: is empty; write a value or remove it"),
