@@ -123,7 +123,9 @@ mod tests {
 
     async fn keeper(lane: &str) -> TemplateKeeper {
         let clock = Arc::new(ManualClock::at(at(100))) as Arc<dyn Clock>;
-        let text = format!("[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nsub_account = \"acme\"\n{lane}");
+        let text = format!(
+            "[provider]\nbase_url = \"http://127.0.0.1:9\"\n[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nsub_account = \"acme\"\n{lane}"
+        );
         let none = std::iter::empty::<(&str, String)>();
         let file = Some((std::path::Path::new("volley.toml"), text.as_str()));
         let config = Arc::new(Config::read(file, std::iter::empty(), none).unwrap().config);

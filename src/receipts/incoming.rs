@@ -159,7 +159,7 @@ impl<'a> Portions<'a> {
         if is_foreign || reply.is_none() {
             self.stray(StrayKind::OtherSubaccount, inbound.umid.as_deref(), raw.to_owned());
         }
-        let reply = reply.and_then(|reply| if is_foreign { reply.as_foreign_stop() } else { Some(reply) });
+        let reply = reply.and_then(|reply| if is_foreign { reply.into_foreign_stop() } else { Some(reply) });
         self.portion.replies.extend(reply);
     }
 
@@ -220,8 +220,8 @@ impl Iterator for Portions<'_> {
 }
 
 /// Reads a body of one event, or of few.
-pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed {
-    Portions::of(&bytes, ours, now).next().unwrap_or_default()
+pub(super) fn parse(bytes: &Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed {
+    Portions::of(bytes, ours, now).next().unwrap_or_default()
 }
 
 /// The receipts of an unproven body that name an attempt of ours, by ids alone: a stranger may know a number. Nothing of

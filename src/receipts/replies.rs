@@ -110,7 +110,7 @@ impl Reply {
     }
 
     /// An opt-out that was sent to a subaccount which is not ours; `None` if it is none. It opens no window to our numbers.
-    pub(super) fn as_foreign_stop(self) -> Option<Self> {
+    pub(super) fn into_foreign_stop(self) -> Option<Self> {
         self.stop().is_some().then_some(Self { window: Span::ZERO, ..self })
     }
 

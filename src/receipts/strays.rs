@@ -64,7 +64,7 @@ impl Applier {
         let (last, is_full) = (page.last().map(|(position, _)| *position), page.len() == PAGE);
         let (mut receipts, mut ids) = (Vec::new(), Vec::new());
         for (id, stray) in page {
-            let parsed = parse(stray.raw.into(), None, stray.received);
+            let parsed = parse(&stray.raw.into(), None, stray.received);
             receipts.extend(parsed.receipts.into_iter().next().inspect(|_| ids.push(id)));
         }
         let found = self.find(&receipts).await?;

@@ -221,7 +221,7 @@ impl Desk {
         };
         let mut body = Vec::new();
         receipt.append_event(&mut body);
-        let parsed = parse(body.into(), None, self.clock.now());
+        let parsed = parse(&body.into(), None, self.clock.now());
         self.applier.apply(parsed).await.unwrap();
     }
 
@@ -397,7 +397,7 @@ async fn a_reply_before_its_umid_is_known_counts_once_it_is() {
     // Only the answered message tells the recipient's number.
     let nameless = reply_body("in-1", "STOP").replace(r#""user":{"msisdn":"+6591000001"},"#, "");
     let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
-    desk.applier.apply(parse(nameless.into(), Some(&ours), desk.clock.now())).await.unwrap();
+    desk.applier.apply(parse(&nameless.into(), Some(&ours), desk.clock.now())).await.unwrap();
     desk.applier.retry_strays().await.unwrap();
     let msisdn = recipient().msisdn;
     assert!(desk.store.opted_out(vec![msisdn]).await.unwrap().is_empty());
@@ -423,7 +423,7 @@ async fn a_receipt_reveals_the_number_of_an_opt_out_without_one() {
     let nameless = user(reply_body("in-1", "STOP").replace(r#","replyToUmid":"first""#, ""));
     assert!(nameless.contains("SG.1349") && !nameless.contains("replyTo"), "{nameless}");
     let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
-    desk.applier.apply(parse(nameless.clone().into(), Some(&ours), desk.clock.now())).await.unwrap();
+    desk.applier.apply(parse(&nameless.clone().into(), Some(&ours), desk.clock.now())).await.unwrap();
     let events = async |desk: &Desk| desk.store.events(Cursor::START, 100).await.unwrap().len();
     let (msisdn, before) = (recipient().msisdn, events(&desk).await);
     assert_eq!(
@@ -437,12 +437,12 @@ async fn a_receipt_reveals_the_number_of_an_opt_out_without_one() {
     let receipt = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","subAccountId":"acme",
         "channel":"Viber","user":{"channelUserId":"SG.13491208655302741918"},"status":{"state":"delivered"}}}"#;
     for _ in 0..2 {
-        desk.applier.apply(parse(receipt.into(), Some(&ours), desk.clock.now())).await.unwrap();
+        desk.applier.apply(parse(&receipt.into(), Some(&ours), desk.clock.now())).await.unwrap();
         assert_eq!(desk.store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
         assert!(entry.is_suppressed(msisdn, suppression), "claimed messages are not submitted");
     }
     // From now on the channel user id is known.
-    desk.applier.apply(parse(nameless.replace("in-1", "in-2").into(), Some(&ours), desk.clock.now())).await.unwrap();
+    desk.applier.apply(parse(&nameless.replace("in-1", "in-2").into(), Some(&ours), desk.clock.now())).await.unwrap();
     let kept = desk.store.inbound(store::InboundOf::Recipient(msisdn), Cursor::START, 10).await.unwrap();
     assert_eq!((kept.len(), events(&desk).await), (2, before));
 }
@@ -456,7 +456,7 @@ async fn a_reply_and_a_failure_in_one_webhook_are_decided_together() {
         "status":{"state":"undelivered","errorCode":2008}}}"#;
     let body = format!("[{failed},{}]", reply_body("in-1", "got it"));
     let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
-    let parsed = parse(body.into(), Some(&ours), desk.clock.now());
+    let parsed = parse(&body.into(), Some(&ours), desk.clock.now());
     desk.applier.apply(parsed).await.unwrap();
     // The reply proves the failure wrong, so the message does not fall back.
     let message = desk.message().await;

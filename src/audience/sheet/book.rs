@@ -116,8 +116,11 @@ impl Book {
     }
 }
 
+/// Appends the text of the next cell and returns its position; `None` at the end.
+type NextCell<'a> = dyn FnMut(&mut String) -> Result<Option<Position>, Failed> + 'a;
+
 /// The cells of a sheet, row by row.
-pub(super) struct Cells<'a>(Box<dyn FnMut(&mut String) -> Result<Option<Position>, Failed> + 'a>);
+pub(super) struct Cells<'a>(Box<NextCell<'a>>);
 
 impl Cells<'_> {
     /// Appends the text of the next cell and returns its position; `None` at the end.

@@ -27,6 +27,7 @@ const PART: &str = "content.xml";
 /// The limit of spreadsheet programs.
 const ROWS_MAX: u32 = 1 << 20;
 /// Cells further to the right count as one too many.
+#[expect(clippy::cast_possible_truncation, reason = "1,024")]
 const COLUMNS_MAX: u32 = MAX_COLUMNS as u32 + 1;
 /// Spaces that one tag stands for.
 const SPACES_MAX: u32 = 1 << 14;
@@ -247,7 +248,7 @@ fn stated_value(tag: Tag<'_>) -> Result<(Option<Value>, bool), Failed> {
                 value = Some(Value::Number(number.ok_or("a number is no number")?));
             }
             b"office:string-value" | b"office:date-value" if value.is_none() => {
-                value = Some(Value::Text(unescaped(raw)))
+                value = Some(Value::Text(unescaped(raw)));
             }
             b"office:time-value" if value.is_none() => value = Some(Value::Duration(unescaped(raw))),
             b"office:boolean-value" if value.is_none() => {

@@ -224,7 +224,7 @@ impl<'a> Xml<'a> {
 fn end_of_tag(rest: &[u8]) -> Option<usize> {
     let end = memchr(b'>', rest)?;
     let tag = &rest[..end];
-    if memchr_iter(b'"', tag).count() % 2 == 0 && memchr(b'\'', tag).is_none() {
+    if memchr_iter(b'"', tag).count().is_multiple_of(2) && memchr(b'\'', tag).is_none() {
         return Some(end);
     }
     let mut quote = None;

@@ -45,7 +45,7 @@ impl Foreign {
         };
         let mut body = Vec::new();
         receipt.append_event(&mut body);
-        parse(body.into(), None, self.received)
+        parse(&body.into(), None, self.received)
     }
 }
 
@@ -96,7 +96,7 @@ impl Desk {
         };
         let mut body = Vec::new();
         receipt.append_event(&mut body);
-        self.applier.apply(parse(body.into(), None, self.clock.now())).await.unwrap();
+        self.applier.apply(parse(&body.into(), None, self.clock.now())).await.unwrap();
     }
 
     /// Starts the next server on the same database.

@@ -58,7 +58,7 @@ async fn reports_that_come_at_once_are_told_with_their_own_times() {
         serde_json::json!({"eventType": "outbound_message_status_changed", "payload": payload})
     };
     let body = serde_json::json!([report("delivered", 20), report("sent", 10), report("queued", 5)]).to_string();
-    desk.applier.apply(parse(body.into(), None, desk.clock.now())).await.unwrap();
+    desk.applier.apply(parse(&body.into(), None, desk.clock.now())).await.unwrap();
     let told: Vec<_> = observed(&desk).await.into_iter().map(|it| (it.progress, it.at.since(begun))).collect();
     let reached = |status| Progress::Reached { step: StepIndex::FIRST, status };
     let second = Span::from_secs;

@@ -14,7 +14,7 @@ async fn submitted() -> Desk {
 
 impl Desk {
     async fn receive_body(&self, body: &str) {
-        let parsed = parse(Bytes::copy_from_slice(body.as_bytes()), None, self.clock.now());
+        let parsed = parse(&Bytes::copy_from_slice(body.as_bytes()), None, self.clock.now());
         assert!(parsed.strays.is_empty(), "{:?}", parsed.strays);
         self.applier.apply(parsed).await.unwrap();
     }

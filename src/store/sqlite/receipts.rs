@@ -154,6 +154,10 @@ pub(super) const BY_NUMBER: &str = "SELECT asked.key AS index_of, batch, n, step
          AND plan.body ->> ('$.steps[' || step || '].channel') = asked.value ->> 1
      GROUP BY asked.key HAVING count(*) = 1";
 
+/// A number as it is asked for: with its channel, the times between which the attempt began, the index of the excepted
+/// lanes, and the number's other spelling.
+type Asked<'a> = (i64, &'a str, i64, i64, usize, Option<i64>);
+
 /// Finds the unknown attempts of receipts that carry only a number, if exactly one is possible.
 async fn by_number(
     connection: &mut SqliteConnection,
@@ -165,7 +169,7 @@ async fn by_number(
     }
     // Nearly all keys have the same set of lanes, so each set is bound once.
     let mut excepted: Vec<&BTreeSet<String>> = Vec::new();
-    let asked: Vec<(i64, &str, i64, i64, usize, Option<i64>)> = numbers
+    let asked: Vec<Asked<'_>> = numbers
         .iter()
         .map(|(_, Nameless { msisdn, channel, begun_after, begun_before, except })| {
             let except: &BTreeSet<String> = except;
