@@ -350,7 +350,7 @@ async fn deliver(store: &dyn Store, batch: BatchId, messages: &[Loaded]) {
         let step = StepIndex::FIRST;
         let keys = some.iter().map(|message| match message.key.n % 2 {
             0 => Key::Umid(umid(message.key.n)),
-            _ => Key::Attempt(AttemptId { key: message.key, step, tag: tag() }),
+            _ => Key::Attempt { id: AttemptId { key: message.key, step, tag: tag() }, umid: None },
         });
         let keys = keys.collect();
         finds.count(some.len());

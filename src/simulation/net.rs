@@ -181,7 +181,7 @@ impl Net {
             dice: fastrand::Rng::with_seed(seed),
             throws: HashMap::new(),
             trouble: Trouble::default(),
-            forbidden: (seed % 3 == 0).then_some(MessageKey { batch: BatchId(1), n: (seed / 3 % 8) as u32 }),
+            forbidden: seed.is_multiple_of(3).then_some(MessageKey { batch: BatchId(1), n: (seed / 3 % 8) as u32 }),
             cut: None,
             held: Vec::new(),
             hooks: Vec::new(),

@@ -216,7 +216,7 @@ mod tests {
         let mut added = 0_usize;
         while texts.add(|text| {
             text.push_str(&format!("text {added}"));
-            added % 3 == 0
+            added.is_multiple_of(3)
         }) {
             added += 1;
         }

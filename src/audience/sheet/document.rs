@@ -316,8 +316,11 @@ mod tests {
     use super::super::made::ods;
     use super::*;
 
-    /// The cells of the first table, each as its row, its column and its text.
-    fn cells(tables: &str) -> Result<(Vec<(u32, u32, String)>, Arc<SheetCounts>), Failed> {
+    /// A cell: its row, its column and its text.
+    type Cell = (u32, u32, String);
+
+    /// The cells of the first table.
+    fn cells(tables: &str) -> Result<(Vec<Cell>, Arc<SheetCounts>), Failed> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&ods(tables)).unwrap();
         let (mut document, _) = Document::open(file)?;

@@ -260,9 +260,9 @@ fn failures_among_answers_lose_no_receipt_however_many() {
     for index in 0..10_000 {
         let at = Timestamp::from_millis(20 * index);
         if index % 10 == 0 {
-            gaps.not_reached(0, at)
+            gaps.not_reached(0, at);
         } else {
-            gaps.reached(0, at)
+            gaps.reached(0, at);
         }
         let silence = gaps.plain(at - Span::from_secs(20), at, at);
         let bound = at + Span::from_secs(1);

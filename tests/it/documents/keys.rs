@@ -196,7 +196,7 @@ const SECTIONS: &[Section] = &[
         key("name", TEXT, "needed", "\"waba-1\"", "\"\"", "The account's name, as lanes refer to it."),
         key("rate", "rate", "none", "\"1000/s\"", "\"fast\"", "The rate that its lanes share."),
     ] },
-    Section { title: "`[[lane]]`", file: CONFIG, around: "[[lane]]\nname = \"promo-sg\"\nchannel = \"WhatsApp\"\nsub_account = \"acme\"\napi_key = \"k\"\n@\n", keys: &[
+    Section { title: "`[[lane]]`", file: CONFIG, around: "[provider]\napi_key = \"k\"\n[[lane]]\nname = \"promo-sg\"\nchannel = \"WhatsApp\"\nsub_account = \"acme\"\n@\n", keys: &[
         key("name", TEXT, "needed", "\"promo-sg\"", "\"\"", "The lane's name in commands and campaign files."),
         key("channel", "channel", "needed", "\"WhatsApp\"", "\"Pigeon\"", "The channel it sends on."),
         key("rate", "rate", "80/s", "\"40/s\"", "\"fast\"", "The most messages in a time: `80/s`, `5/min`."),
