@@ -242,7 +242,7 @@ pub struct CatalogOrder<'a> {
     /// The recipient's note.
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
     pub text: Option<Hidden<'a>>,
-    /// The first [`loose::ITEMS_MAX`] of them.
+    /// The first `loose::ITEMS_MAX` of them.
     #[serde(borrow, alias = "productItems", deserialize_with = "loose::first_items")]
     pub product_items: Vec<OrderItem<'a>>,
 }
