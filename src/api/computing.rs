@@ -129,7 +129,7 @@ where
     let thread = move || {
         let (_turn, _span) = (turn, span.entered());
         lower_priority();
-        // Without a caller, the result is for nobody.
+        // Without a caller, nothing reads the result.
         let _ = done.send(runtime.block_on(async { work().await }));
     };
     Builder::new().name("computation".to_owned()).spawn(thread).map_err(|error| Problem::failed(&error))?;

@@ -128,7 +128,7 @@ impl RunningLane {
     /// Restores the standstill and the rate that an earlier process has stored.
     pub fn go_on_from(&self, state: &LaneState) {
         let now = self.clock.now();
-        // A test of the lane begins anew with the next refusal.
+        // The next refusal starts another test of the lane.
         let standing = state.standing.clone().filter(|standing| standing.trouble != Trouble::Refused);
         let standstill = standing.map(|standing| Standstill {
             cause: match standing.trouble {

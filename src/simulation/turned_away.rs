@@ -8,7 +8,7 @@ use crate::domain::{MessageKey, Timestamp};
 use crate::provider::{Broken, RawAnswer};
 
 /// Messages that a lane may have refused alike, one after the other, before it is held: the first one and the one that
-/// tests the lane. A test begins anew if its refused message ends meanwhile, by a cancel or its expiry.
+/// tests the lane. A test restarts if its refused message ends meanwhile, by a cancel or its expiry.
 const ALIKE_MAX: usize = 4;
 
 /// The lanes of one server.

@@ -39,7 +39,7 @@ fn no_fallback_follows_from_a_message_that_is_set_aside() {
     assert_eq!(story.is_set_aside(0).due_at(), None);
     assert_eq!(story.at(DAY).ignores(Event::Due { silence: Silence::Trusted }), Ignored::NotYet);
     assert_eq!(story.rule(Event::Released), Rule::Released);
-    assert_eq!(story.due_at(), Some(at(DAY + HOUR)), "its time for submission runs anew");
+    assert_eq!(story.due_at(), Some(at(DAY + HOUR)), "its time for submission restarts");
     story.submit();
 }
 
