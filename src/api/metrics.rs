@@ -1,23 +1,20 @@
 //! `GET /metrics`, for Prometheus.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Shared;
+use super::door::Client;
 use crate::access::Denied;
 use crate::domain::{Causes, Scope};
 use crate::metrics::{CONTENT_TYPE, scrape};
 
-pub(super) async fn metrics(
-    State(shared): State<Shared>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-) -> Response {
+pub(super) async fn metrics(State(shared): State<Shared>, client: Client, headers: HeaderMap) -> Response {
     if !shared.config.server.metrics_open
-        && let Err(denied) = may_read(&shared, &headers, peer).await
+        && let Err(denied) = may_read(&shared, &headers, client.address).await
     {
         return refused(&denied);
     }
@@ -28,9 +25,9 @@ pub(super) async fn metrics(
     }
 }
 
-async fn may_read(shared: &Shared, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Denied> {
+async fn may_read(shared: &Shared, headers: &HeaderMap, peer: IpAddr) -> Result<(), Denied> {
     let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let caller = shared.0.access.caller(authorization, peer.ip(), shared.clock.now()).await?;
+    let caller = shared.0.access.caller(authorization, peer, shared.clock.now()).await?;
     caller.check(Scope::Read)?;
     // The figures are of all lanes.
     caller.ensure_unlimited()

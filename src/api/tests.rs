@@ -35,7 +35,7 @@ pub(super) fn parts(
     let proofs = Proofs::new(&config.provider);
     let report = Arc::new(|_| {});
     let verifier = Verifier::new(proofs, Arc::clone(store), Arc::clone(&clock), Arc::clone(&chance), report);
-    let door = Door::new(Arc::clone(&clock), None);
+    let door = Door::new(Arc::clone(&clock), None, Vec::new());
     let sources = Arc::new(Sources { lanes: Vec::new(), lateness: Arc::new(Histogram::new(&[])) });
     let (store, verifier) = (Arc::clone(store), Arc::new(verifier));
     let loaded = Arc::new(Loaded::without_sources(Config::clone(&config)));

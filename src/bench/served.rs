@@ -84,7 +84,7 @@ impl Server {
         let node = Node::start(parts).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
-        let door = Door::new(Arc::clone(&clock), None);
+        let door = Door::new(Arc::clone(&clock), None, Vec::new());
         let intake = node.intake().ok_or("the node accepts no receipts")?;
         let loaded = Arc::new(Loaded::without_sources(Config::clone(&config)));
         let door_of_api = Arc::clone(&door);

@@ -39,7 +39,8 @@ impl Server {
         });
         let node = node.await?;
         let intake = node.intake().context("the server no longer accepts webhooks")?;
-        let door = Door::new(Arc::clone(&context.clock), certificate);
+        let proxies = context.config.server.trusted_proxies.clone();
+        let door = Door::new(Arc::clone(&context.clock), certificate, proxies);
         let parts = ApiParts {
             config: Arc::clone(&context.config),
             loaded: Arc::new(context.loaded.clone()),

@@ -67,6 +67,7 @@ pub(super) static SERVER: Section = Section {
     keys: &[
         key("listen"),
         key("public_url"),
+        list("trusted_proxies"),
         key("tls_certificate"),
         key("tls_key"),
         switch("metrics_open"),

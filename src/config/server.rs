@@ -7,7 +7,7 @@ use super::error::Error;
 use super::provider::web_address;
 use super::read::Reader;
 use super::tls::TlsFiles;
-use crate::domain::ByteSize;
+use crate::domain::{ByteSize, IpNetwork};
 
 /// Ten files of 2 GB.
 const UPLOADS_MAX: ByteSize = ByteSize::from_bytes(20_000_000_000);
@@ -24,6 +24,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// The base of webhook URLs and of links in pages; without a trailing slash.
     pub public_url: String,
+    /// The networks of the proxies before the server, whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
+    pub trusted_proxies: Vec<IpNetwork>,
     /// Set if the server itself speaks TLS.
     pub tls: Option<TlsFiles>,
     /// Whether `/metrics` needs no key.
@@ -83,9 +85,10 @@ impl Server {
             reader.assume("public_url", &url);
             url
         };
+        let trusted_proxies = reader.parsed_list("trusted_proxies")?;
         let metrics_open = reader.switch("metrics_open", false)?;
         let once_per_client_id = reader.switch("once_per_client_id", false)?;
         let uploads_max = reader.parsed_or("uploads_max", UPLOADS_MAX)?;
-        Ok(Self { listen, public_url, tls, metrics_open, once_per_client_id, uploads_max })
+        Ok(Self { listen, public_url, trusted_proxies, tls, metrics_open, once_per_client_id, uploads_max })
     }
 }

@@ -77,6 +77,7 @@ async fn the_server_speaks_tls_and_renews_its_certificate_without_a_restart() {
     let stream = open_tls(&address, &[b"http/1.1"]).await.unwrap();
     let answer = ask(stream, b"GET /healthz HTTP/1.1\r\nHost: volley\r\nConnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(answer.contains("strict-transport-security: max-age=31536000\r\n"), "{answer}");
     let plain = ask(TcpStream::connect(&address).await.unwrap(), b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(!plain.contains("200 OK"), "only TLS is spoken: {plain}");
     drop(silent);
@@ -190,6 +191,15 @@ async fn tricks_with_paths_and_lengths_reach_nothing() {
     );
     assert_eq!(get(&address, "http://elsewhere.example//healthz").await.0, 404);
 
+    // A request names one host, as a proxy and the server must agree on it.
+    for hosts in ["", "Host: x\r\nHost: y\r\n"] {
+        let request = format!("GET /healthz HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+        let answer = ask(TcpStream::connect(&address).await.unwrap(), request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{hosts:?}: {answer}");
+    }
+    let old = ask(TcpStream::connect(&address).await.unwrap(), b"GET /healthz HTTP/1.0\r\n\r\n").await;
+    assert!(old.starts_with("HTTP/1.0 200 ") && !old.contains("strict-transport-security"), "{old}");
+
     // A client that disagrees with itself about the length of its body gets no second request past the first.
     let second = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let body = format!("0\r\n\r\n{second}");
@@ -228,4 +238,71 @@ async fn tricks_with_paths_and_lengths_reach_nothing() {
     assert!(!answer.contains("200 OK"), "{answer}");
     let (status, _) = get(&address, "/healthz").await;
     assert_eq!(status, 200, "the server goes on");
+}
+
+/// The status and the head of the answer to a request with these lines in its head.
+async fn told(address: &str, request: &str, lines: &str, body: &str) -> (u16, String) {
+    let length = body.len();
+    let request = format!(
+        "{request} HTTP/1.1\r\nHost: volley\r\nConnection: close\r\nContent-Length: {length}\r\n{lines}\r\n{body}"
+    );
+    let answer = ask(TcpStream::connect(address).await.unwrap(), request.as_bytes()).await;
+    let head = answer.split("\r\n\r\n").next().unwrap_or_default().to_owned();
+    (head.split(' ').nth(1).unwrap_or_else(|| panic!("no answer: {answer:?}")).parse().unwrap(), head)
+}
+
+/// Signs in as a browser on an `https://` page does, with a wrong or the right password.
+async fn signs_in(address: &str, lines: &str, password: &str) -> (u16, String) {
+    let lines = format!("Origin: https://volley\r\nContent-Type: application/x-www-form-urlencoded\r\n{lines}");
+    told(address, "POST /sign-in", &lines, &format!("name=ann&password={password}&next=/")).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_a_trusted_proxy_names_the_client_that_counts() {
+    let mut site = site(124, "trusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]").await;
+    site.serve().await;
+    let address = site.webhooks();
+    let shop = ["key", "create", "--name", "shop", "--scope", "read,manage", "--address", "198.51.100.0/24", "--json"];
+    let key = site.volley(&shop).await.json()["key"].as_str().unwrap().to_owned();
+    std::fs::write(site.path("password"), "correct horse battery\n").unwrap();
+    let ann = ["operator", "create", "ann", "--scope", "read", "--password-file", "password"];
+    site.volley(&ann).await;
+    let key = format!("Authorization: Bearer {key}\r\n");
+    let (https, of) = ("X-Forwarded-Proto: https\r\n", |client: &str| format!("X-Forwarded-For: {client}\r\n"));
+
+    // The limit of a key.
+    for (forwarded, status) in [
+        (String::new(), 403),
+        (of("198.51.100.7"), 200),
+        (of("203.0.113.9, 198.51.100.7"), 200),
+        (of("203.0.113.9, 198.51.100.7, 10.0.0.1"), 200),
+        (of("198.51.100.7, 203.0.113.9"), 403),
+    ] {
+        assert_eq!(told(&address, "GET /v1/lanes", &format!("{key}{forwarded}"), "").await.0, status, "{forwarded}");
+    }
+    // The audit log.
+    let json = "Content-Type: application/json\r\n";
+    let lines = format!("{key}{json}{}", of("203.0.113.9, 198.51.100.7"));
+    let opted_out = told(&address, "POST /v1/opt-outs", &lines, "{\"numbers\": [\"+6591234567\"]}").await;
+    assert_eq!(opted_out.0, 200, "{}", opted_out.1);
+    let log = site.volley(&["audit-log", "--json"]).await.stdout;
+    assert!(log.contains("\"peer\":\"198.51.100.7\"") && !log.contains("203.0.113.9"), "{log}");
+
+    // The lock after wrong passwords, the own origin and the cookie.
+    let (client, other) = (format!("{https}{}", of("203.0.113.9")), format!("{https}{}", of("203.0.113.10")));
+    for _ in 0..10 {
+        assert_eq!(signs_in(&address, &client, "wrong").await.0, 401);
+    }
+    assert_eq!(signs_in(&address, &client, "wrong").await.0, 429);
+    assert_eq!(signs_in(&address, &of("203.0.113.10"), "wrong").await.0, 403, "an https page of another site");
+    let (status, head) = signs_in(&address, &other, "correct+horse+battery").await;
+    assert!(status == 303 && head.contains("set-cookie: __Host-volley=") && head.contains("; Secure"), "{head}");
+
+    // Without trust, the headers count for nothing.
+    site.take_server().kill().await;
+    let config = std::fs::read_to_string(site.path("volley.toml")).unwrap();
+    std::fs::write(site.path("volley.toml"), config.replace("\"127.0.0.1\", ", "")).unwrap();
+    site.serve().await;
+    assert_eq!(told(&address, "GET /v1/lanes", &format!("{key}{}", of("198.51.100.7")), "").await.0, 403);
+    assert_eq!(signs_in(&address, &other, "correct+horse+battery").await.0, 403);
 }

@@ -16,7 +16,7 @@ use super::BODY_MAX;
 use super::answers::Failed;
 use crate::access::{Caller, Denied};
 use crate::api::Shared;
-use crate::api::door::Peer;
+use crate::api::door::Client;
 use crate::api::once::{self, Once};
 use crate::api::rate::Counted;
 use crate::api::unproven::Held;
@@ -103,7 +103,7 @@ fn is_audited(parts: &Parts) -> bool {
 
 /// The call, as the audit log records it. Calls of the provider's API have no ids.
 fn asked(parts: &Parts) -> AuditRequest {
-    let (peer, path) = (Peer::address_of(&parts.extensions), once::whole_uri(parts).path().to_owned());
+    let (peer, path) = (Client::of(&parts.extensions).address, once::whole_uri(parts).path().to_owned());
     AuditRequest { id: String::new(), peer, method: parts.method.to_string(), path }
 }
 
@@ -133,7 +133,7 @@ async fn caller(shared: &Shared, parts: &Parts) -> Result<Arc<Caller>, Denied> {
         return Ok(Arc::clone(caller));
     }
     let authorization = parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    shared.0.access.caller(authorization, Peer::address_of(&parts.extensions), shared.clock.now()).await
+    shared.0.access.caller(authorization, Client::of(&parts.extensions).address, shared.clock.now()).await
 }
 
 async fn read(shared: &Shared, parts: &Parts, body: Body) -> Result<Held, Failed> {

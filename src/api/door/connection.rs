@@ -243,7 +243,7 @@ mod tests {
     async fn limited() -> (LimitedListener, Arc<Door>, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let door = Door::new(Arc::clone(&clock) as Arc<dyn Clock>, None);
+        let door = Door::new(Arc::clone(&clock) as Arc<dyn Clock>, None, Vec::new());
         (LimitedListener::new(listener, Arc::clone(&door)), door, clock)
     }
 

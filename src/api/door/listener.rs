@@ -1,13 +1,12 @@
 //! Accepts connections while slots are free, each with its TLS handshake in a task of its own.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::extract::connect_info::{ConnectInfo, Connected};
-use axum::http::Extensions;
+use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
@@ -55,22 +54,8 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 /// The other end of a connection.
 #[derive(Debug, Clone)]
 pub(in crate::api) struct Peer {
-    pub(in crate::api) address: SocketAddr,
+    pub(super) address: SocketAddr,
     pub(super) occupancy: Arc<Occupancy>,
-}
-
-impl Peer {
-    /// The other end of a connection that does not exist.
-    #[cfg(test)]
-    pub(in crate::api) fn of_test(address: SocketAddr) -> Self {
-        Self { address, occupancy: Arc::new(Occupancy::since(crate::domain::Timestamp::from_millis(0))) }
-    }
-
-    /// The address of the connection of a request.
-    pub(in crate::api) fn address_of(extensions: &Extensions) -> IpAddr {
-        let peer = extensions.get::<ConnectInfo<Self>>();
-        peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Self { address, .. })| address.ip())
-    }
 }
 
 impl Connected<IncomingStream<'_, LimitedListener>> for Peer {

@@ -8,6 +8,7 @@
 //! begins, so it bounds neither a slow body nor the idle time in a crowd; and `axum::serve` does not set it.
 
 mod certificate;
+mod client;
 mod connection;
 mod listener;
 mod patience;
@@ -16,6 +17,7 @@ mod visit;
 
 pub(super) use certificate::Renewal;
 pub use certificate::{Certificate, NoCertificate};
+pub(super) use client::Client;
 pub use listener::{ServeError, listen};
 pub(super) use patience::{Crowded, Patience, UploadEnded};
 pub(super) use visit::visit;
@@ -30,8 +32,10 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use client::TrustedProxies;
+
 use crate::clock::Clock;
-use crate::domain::Span;
+use crate::domain::{IpNetwork, Span};
 use crate::metrics::HttpFigures;
 
 /// Connections at a time. With the usual limit of 1,024 file descriptors, enough are left for the database and the
@@ -59,6 +63,7 @@ const LAST_REQUESTS_MAX: Span = Span::from_secs(10);
 pub struct Door {
     clock: Arc<dyn Clock>,
     certificate: Option<Arc<Certificate>>,
+    proxies: TrustedProxies,
     slots: Arc<Semaphore>,
     long: Arc<Semaphore>,
     /// Cancelled when the server begins to stop.
@@ -73,11 +78,16 @@ pub struct Door {
 }
 
 impl Door {
-    /// Creates a door that speaks TLS if it has a certificate.
-    pub fn new(clock: Arc<dyn Clock>, certificate: Option<Arc<Certificate>>) -> Arc<Self> {
+    /// Creates a door that speaks TLS if it has a certificate, behind proxies in these networks.
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        certificate: Option<Arc<Certificate>>,
+        trusted_proxies: Vec<IpNetwork>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             clock,
             certificate,
+            proxies: TrustedProxies::new(trusted_proxies),
             slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             long: Arc::new(Semaphore::new(LONG_MAX)),
             stopping: CancellationToken::new(),

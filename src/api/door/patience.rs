@@ -170,13 +170,13 @@ mod tests {
     use std::net::SocketAddr;
 
     use axum::Router;
-    use axum::extract::{ConnectInfo, Extension, Request};
+    use axum::extract::{Extension, Request};
     use axum::routing::{get, post};
     use futures_util::{StreamExt, stream};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
-    use super::super::{Door, LimitedListener, Peer, REQUEST_MAX, visit};
+    use super::super::{Client, Door, LimitedListener, Peer, REQUEST_MAX, visit};
     use super::*;
     use crate::clock::ManualClock;
 
@@ -199,13 +199,13 @@ mod tests {
         patience.stream(Body::from_stream(first.chain(stream::pending())))
     }
 
-    async fn address(ConnectInfo(address): ConnectInfo<SocketAddr>) -> String {
-        address.to_string()
+    async fn address(Extension(client): Extension<Client>) -> String {
+        client.address.to_string()
     }
 
     async fn served() -> (SocketAddr, Arc<Door>, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
-        let door = Door::new(Arc::clone(&clock) as Arc<dyn Clock>, None);
+        let door = Door::new(Arc::clone(&clock) as Arc<dyn Clock>, None, vec!["127.0.0.1".parse().unwrap()]);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let routes = Router::new()
@@ -331,10 +331,13 @@ mod tests {
     #[tokio::test]
     async fn a_handler_finds_the_address_of_its_client() {
         let (at, door, _) = served().await;
-        let mut client = send(at, "GET /address HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
-        let own = client.local_addr().unwrap().to_string();
-        assert!(rest(&mut client).await.ends_with(&own));
+        for (forwarded, expected) in [("", "\r\n127.0.0.1"), ("X-Forwarded-For: 198.51.100.1\r\n", "\r\n198.51.100.1")]
+        {
+            let head = format!("GET /address HTTP/1.1\r\nHost: x\r\n{forwarded}Connection: close\r\n\r\n");
+            let answer = rest(&mut send(at, &head).await).await;
+            assert!(answer.ends_with(expected), "{answer}");
+        }
         let figures = door.figures();
-        assert_eq!((figures.accepted, figures.answers), (1, vec![("/address".to_owned(), 200, 1)]));
+        assert_eq!((figures.accepted, figures.answers), (2, vec![("/address".to_owned(), 200, 2)]));
     }
 }

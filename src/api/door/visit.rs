@@ -1,6 +1,5 @@
 //! One request on its way through the door: its time limit, and its answer for the counts.
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +7,7 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body::{Frame, SizeHint};
@@ -18,11 +17,13 @@ use tracing::{Instrument, Span};
 
 use super::listener::Peer;
 use super::traceparent::{TRACEPARENT, Traceparent};
-use super::{Door, Patience, REQUEST_MAX};
+use super::{Client, Door, Patience, REQUEST_MAX};
 use crate::domain::Timestamp;
 
 /// The route in the counts of a request to no route.
 const NO_ROUTE: &str = "none";
+/// For a year, browsers reach a server that speaks TLS over TLS alone.
+const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// One request, until its answer is sent.
 #[derive(Debug)]
@@ -71,15 +72,16 @@ impl Drop for Visit {
 
 /// Limits the time of each request, tells its handler where it comes from, and counts its answer.
 ///
-/// A handler finds the address in `ConnectInfo<SocketAddr>`, and asks for more time by [`Patience`].
+/// A handler finds the address in [`Client`], and asks for more time by [`Patience`].
 pub(in crate::api) async fn visit(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
     let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>().cloned() else {
         return next.run(request).await;
     };
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let client = door.proxies.client(peer.address, request.headers(), door.certificate.is_some());
     let visit = Visit::begin(door, peer);
     let extensions = request.extensions_mut();
-    extensions.insert(ConnectInfo(visit.peer.address));
+    extensions.insert(client);
     extensions.insert(Patience::new(Arc::clone(&visit)));
     let request = if request.body().is_end_stream() {
         visit.has_arrived.store(true, Ordering::Release);
@@ -87,23 +89,35 @@ pub(in crate::api) async fn visit(State(door): State<Arc<Door>>, mut request: Re
     } else {
         request.map(|body| Body::new(Arriving { body, visit: Arc::clone(&visit) }))
     };
-    let span = span(&request, visit.peer.address, route.as_ref());
-    let response = tokio::select! {
-        biased;
-        response = next.run(request).instrument(span) => response,
-        () = visit.overdue() => visit.too_late(),
+    let span = span(&request, client, route.as_ref());
+    let mut response = if has_host(&request) {
+        tokio::select! {
+            biased;
+            response = next.run(request).instrument(span) => response,
+            () = visit.overdue() => visit.too_late(),
+        }
+    } else {
+        (StatusCode::BAD_REQUEST, "a request of HTTP/1.1 has exactly one header Host\n").into_response()
     };
+    if visit.door.certificate.is_some() {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, TLS_ONLY);
+    }
     visit.door.count_answer(route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str), response.status().as_u16());
     response.map(|body| Body::new(Leaving { body, _visit: visit }))
 }
 
+/// Whether a request names its host, as RFC 9112 (3.2) requires.
+fn has_host(request: &Request) -> bool {
+    request.version() < Version::HTTP_11 || request.headers().get_all(header::HOST).iter().count() == 1
+}
+
 /// The span in which a request is logged.
-fn span(request: &Request, peer: SocketAddr, route: Option<&MatchedPath>) -> Span {
+fn span(request: &Request, client: Client, route: Option<&MatchedPath>) -> Span {
     let span = tracing::info_span!(
         "request",
         method = %request.method(),
         route = route.map_or(NO_ROUTE, MatchedPath::as_str),
-        %peer,
+        peer = %client.address,
         trace_id = Empty,
         parent_id = Empty,
     );

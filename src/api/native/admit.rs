@@ -21,7 +21,7 @@ use super::rules::{Rule, Rules, Transfer};
 use super::{PREFIX, Shared};
 use crate::access::Caller;
 use crate::api::computing;
-use crate::api::door::{Crowded, Patience, Peer};
+use crate::api::door::{Client, Crowded, Patience};
 use crate::api::once::{self, LATER, NotOnce};
 use crate::api::rate::{Counted, TooMany};
 use crate::api::unproven::{Held, NotRead};
@@ -52,9 +52,9 @@ async fn admitted(shared: &Shared, rule: Rule, request: Request, next: Next) -> 
     if request.uri().path().contains("%00") {
         return Err(Problem::new(Kind::InvalidParameter, "the path contains the character U+0000; remove it"));
     }
-    let peer = Peer::address_of(request.extensions());
+    let client = Client::of(request.extensions());
     let caller = match rule.scope {
-        Some(scope) => Some(proven(shared, (scope, rule), claimed(shared, &request), peer).await?),
+        Some(scope) => Some(proven(shared, (scope, rule), claimed(shared, client, &request), client).await?),
         None => None,
     };
     let counted = caller.as_deref().map_or(Counted::Setup, Counted::Key);
@@ -63,23 +63,28 @@ async fn admitted(shared: &Shared, rule: Rule, request: Request, next: Next) -> 
     if let Some(caller) = &caller {
         parts.extensions.insert(Call { caller: Arc::clone(caller), at: shared.clock.now() });
     }
-    let answered = carry_out(shared, rule, (caller, peer), (parts, body), next).await;
+    let answered = carry_out(shared, rule, (caller, client.address), (parts, body), next).await;
     let mut response = answered.unwrap_or_else(IntoResponse::into_response);
     response.headers_mut().extend(limits);
     Ok(response)
 }
 
 /// The caller, if its key or its session permits the operation.
-async fn proven(shared: &Shared, (scope, rule): (Scope, Rule), claimed: Claimed, peer: IpAddr) -> Answer<Arc<Caller>> {
+async fn proven(
+    shared: &Shared,
+    (scope, rule): (Scope, Rule),
+    claimed: Claimed,
+    client: Client,
+) -> Answer<Arc<Caller>> {
     let caller = match claimed {
         Claimed::Injected(caller) => caller,
         Claimed::ByKey(authorization) => {
             let authorization = authorization.as_ref().map(HeaderValue::as_bytes);
-            shared.0.access.caller(authorization, peer, shared.clock.now()).await?
+            shared.0.access.caller(authorization, client.address, shared.clock.now()).await?
         }
         Claimed::BySession(secret, method, headers) => {
             let session = shared.0.access.session(&secret, shared.clock.now()).await?;
-            web::proven_by_page(&session, &method, &headers)?;
+            web::proven_by_page(shared, client, &session, (&method, &headers))?;
             session.caller
         }
     };
@@ -101,13 +106,13 @@ enum Claimed {
     Injected(Arc<Caller>),
 }
 
-fn claimed(shared: &Shared, request: &Request) -> Claimed {
+fn claimed(shared: &Shared, client: Client, request: &Request) -> Claimed {
     #[cfg(test)]
     if let Some(caller) = request.extensions().get::<Arc<Caller>>() {
         return Claimed::Injected(Arc::clone(caller));
     }
     let authorization = request.headers().get(header::AUTHORIZATION);
-    match authorization.is_none().then(|| web::presented(shared, request.headers())).flatten() {
+    match authorization.is_none().then(|| web::presented(shared, client, request.headers())).flatten() {
         Some(secret) => Claimed::BySession(secret, request.method().clone(), request.headers().clone()),
         None => Claimed::ByKey(authorization.cloned()),
     }

@@ -17,7 +17,7 @@ use super::own_origin::is_own;
 use super::session;
 use crate::access::{Denied, SignedIn};
 use crate::api::Shared;
-use crate::api::door::{Patience, Peer};
+use crate::api::door::{Client, Patience};
 use crate::api::native::{Answer, Asked, Call, Entry, Kind, Problem, RequestId, panicked, shown_path};
 use crate::api::rate::Counted;
 use crate::domain::Scope;
@@ -26,8 +26,7 @@ use crate::store::AuditRequest;
 
 /// Carries an admitted request out, or sends the operator to sign in.
 pub(super) async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let asked = session_of(&shared, request.method().clone(), request.uri().clone(), request.headers().clone());
-    let session = match asked.await {
+    let session = match session_of(&shared, asked(&request)).await {
         Ok(session) => session,
         Err(answer) => return answer,
     };
@@ -36,17 +35,25 @@ pub(super) async fn admit(State(shared): State<Shared>, request: Request, next: 
 
 /// The same for a form with a file, which is read as it arrives. Its handler checks the token of the form.
 pub(super) async fn admit_upload(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let asked = session_of(&shared, request.method().clone(), request.uri().clone(), request.headers().clone());
-    let session = match asked.await {
+    let session = match session_of(&shared, asked(&request)).await {
         Ok(session) => session,
         Err(answer) => return answer,
     };
     admitted_upload(&shared, session, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
 
+/// What a request says before its body, which cannot be shared between threads.
+fn asked(request: &Request) -> (Client, Method, Uri, HeaderMap) {
+    let client = Client::of(request.extensions());
+    (client, request.method().clone(), request.uri().clone(), request.headers().clone())
+}
+
 /// The session, or the answer to those who have none.
-async fn session_of(shared: &Shared, method: Method, uri: Uri, headers: HeaderMap) -> Result<SignedIn, Response> {
-    session::of(shared, &headers).await.map_err(|denied| match denied {
+async fn session_of(
+    shared: &Shared,
+    (client, method, uri, headers): (Client, Method, Uri, HeaderMap),
+) -> Result<SignedIn, Response> {
+    session::of(shared, client, &headers).await.map_err(|denied| match denied {
         Denied::Unavailable { .. } => Problem::from(denied).into_response(),
         // A form that was filled in while the session ended is lost, and the browser can go back to it.
         _ => to_sign_in(&method, &uri),
@@ -68,7 +75,7 @@ fn begin(shared: &Shared, session: &SignedIn, request: Request) -> Answer<(Parts
         caller.check(Scope::Read)?;
     }
     shared.0.rates.check(Counted::Key(caller))?;
-    let peer = Peer::address_of(request.extensions());
+    let peer = Client::of(request.extensions()).address;
     let (mut parts, body) = request.into_parts();
     let id = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
     let (method, path) = (parts.method.to_string(), shown_path(parts.uri.path()).into_owned());
@@ -92,13 +99,15 @@ async fn admitted(shared: &Shared, session: SignedIn, request: Request, next: Ne
         return Ok(next.run(Request::from_parts(parts, body)).await);
     }
     let form = read(&shared.0.bodies, &parts.headers, body).await?;
-    session::ensure_own(&session, &parts.headers, form.get("form_token").unwrap_or_default())?;
+    let token = form.get("form_token").unwrap_or_default();
+    session::ensure_own(shared, Client::of(&parts.extensions), &session, (&parts.headers, token))?;
     parts.extensions.insert(form);
     recorded(shared, session, (parts, Body::empty()), next).await
 }
 
 async fn admitted_upload(shared: &Shared, session: SignedIn, request: Request, next: Next) -> Answer<Response> {
-    if !is_own(request.headers()) {
+    let is_secure = session::is_secure(shared, Client::of(request.extensions()));
+    if !is_own(request.headers(), is_secure) {
         return Err(Problem::new(Kind::Forbidden, "this form is from another site; open the page again"));
     }
     let whole = begin(shared, &session, request)?;

@@ -6,13 +6,17 @@ const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Whether the browser says that a page of ours, or its user, has sent the request.
 ///
-/// - Every browser of today sends `Sec-Fetch-Site` to a trustworthy address; else `Origin` must be our host.
-pub(super) fn is_own(headers: &HeaderMap) -> bool {
+/// - Every browser of today sends `Sec-Fetch-Site` to a trustworthy address; else `Origin` must be our host, over `https` if
+///   that is how browsers reach it.
+pub(super) fn is_own(headers: &HeaderMap, is_secure: bool) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     match text(SITE) {
         Some(site) => site == "same-origin" || site == "none",
         None => match (text(header::ORIGIN), text(header::HOST)) {
-            (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, of)| of == host),
+            (Some(origin), Some(host)) => {
+                let scheme = if is_secure { "https" } else { "http" };
+                origin.split_once("://") == Some((scheme, host))
+            }
             _ => false,
         },
     }
@@ -26,13 +30,18 @@ mod tests {
 
     #[test]
     fn only_our_own_pages_send_forms() {
-        let is_own = |pairs: &[(&'static str, &'static str)]| {
+        let is_own = |is_secure: bool, pairs: &[(&'static str, &'static str)]| {
             let headers =
                 pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-            is_own(&headers.collect())
+            is_own(&headers.collect(), is_secure)
         };
-        assert!(is_own(&[("sec-fetch-site", "same-origin")]) && is_own(&[("sec-fetch-site", "none")]));
-        assert!(is_own(&[("origin", "https://volley.example"), ("host", "volley.example")]));
+        for is_secure in [true, false] {
+            assert!(is_own(is_secure, &[("sec-fetch-site", "same-origin")]));
+            assert!(is_own(is_secure, &[("sec-fetch-site", "none")]));
+        }
+        let of = |origin| [("origin", origin), ("host", "volley.example")];
+        assert!(is_own(true, &of("https://volley.example")) && is_own(false, &of("http://volley.example")));
+        assert!(!is_own(true, &of("http://volley.example")) && !is_own(false, &of("https://volley.example")));
         for wrong in [
             &[("sec-fetch-site", "cross-site")][..],
             &[("sec-fetch-site", "same-site")],
@@ -42,7 +51,7 @@ mod tests {
             &[("host", "volley.example")],
             &[],
         ] {
-            assert!(!is_own(wrong), "{wrong:?}");
+            assert!(!is_own(true, wrong) && !is_own(false, wrong), "{wrong:?}");
         }
     }
 }

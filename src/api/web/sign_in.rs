@@ -15,7 +15,7 @@ use super::own_origin::is_own;
 use super::session;
 use crate::access::{AccessError, Caller, Denied, NewOperator, Scopes};
 use crate::api::Shared;
-use crate::api::door::Peer;
+use crate::api::door::Client;
 use crate::api::native::{Answer, Asked, Kind, Problem, Query, RequestId};
 use crate::config::Secret;
 use crate::domain::{Causes, Scope};
@@ -34,7 +34,7 @@ pub(super) async fn ask(
     request: Request,
 ) -> Answer<Response> {
     let next = local(query.next.as_deref()).to_owned();
-    if session::of(&shared, request.headers()).await.is_ok() {
+    if session::of(&shared, Client::of(request.extensions()), request.headers()).await.is_ok() {
         return Ok(Redirect::to(&next).into_response());
     }
     let awaits_setup = shared.0.access.awaits_setup(shared.clock.now()).await?;
@@ -51,20 +51,22 @@ fn local(next: Option<&str>) -> &str {
 
 /// A form of somebody who is not signed in.
 struct Stranger {
+    client: Client,
     form: Form,
     asked: AuditRequest,
 }
 
 impl Stranger {
     async fn read(shared: &Shared, request: Request) -> Answer<Self> {
-        let peer = Peer::address_of(request.extensions());
+        let client = Client::of(request.extensions());
         let (parts, body) = request.into_parts();
-        if !is_own(&parts.headers) {
+        if !is_own(&parts.headers, session::is_secure(shared, client)) {
             return Err(Problem::new(Kind::Forbidden, "this form is from another site; open the page again"));
         }
         let id = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-        let asked = AuditRequest { id, peer, method: parts.method.to_string(), path: parts.uri.path().to_owned() };
-        Ok(Self { form: read(&shared.0.unproven, &parts.headers, body).await?, asked })
+        let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
+        let asked = AuditRequest { id, peer: client.address, method, path };
+        Ok(Self { client, form: read(&shared.0.unproven, &parts.headers, body).await?, asked })
     }
 
     fn text(&self, name: &str) -> String {
@@ -116,20 +118,22 @@ async fn record_failure(shared: &Shared, name: &str, asked: AuditRequest) {
 /// Begins the session of an operator, and shows the page.
 async fn begin(shared: &Shared, operator: &Arc<Caller>, stranger: Stranger, next: &str) -> Answer<Response> {
     let zone = stranger.form.entered("zone").and_then(|zone| zone.parse().ok());
+    let client = stranger.client;
     let secret = shared.0.access.begin_session(operator, zone, stranger.asked, shared.clock.now()).await?;
     let mut response = Redirect::to(next).into_response();
-    response.headers_mut().insert(header::SET_COOKIE, session::cookie(shared, secret.expose())?);
+    response.headers_mut().insert(header::SET_COOKIE, session::cookie(shared, client, secret.expose())?);
     Ok(response)
 }
 
 pub(super) async fn sign_out(
     State(shared): State<Shared>,
     Session(session): Session,
+    client: Client,
     Asked(asked): Asked,
 ) -> Answer<Response> {
     shared.0.access.end_session(&session, asked, shared.clock.now()).await?;
     let mut response = Redirect::to("/sign-in").into_response();
-    response.headers_mut().insert(header::SET_COOKIE, session::no_cookie(&shared)?);
+    response.headers_mut().insert(header::SET_COOKIE, session::no_cookie(&shared, client)?);
     Ok(response)
 }
 

@@ -60,7 +60,7 @@ pub async fn product(
         processes,
     };
     let mut node = Node::start(parts).await?;
-    let door = Door::new(Arc::clone(&clock), None);
+    let door = Door::new(Arc::clone(&clock), None, Vec::new());
     let intake = node.intake().ok_or("the node accepts no receipts")?;
     let loaded = Arc::new(Loaded::without_sources(Config::clone(&config)));
     let parts = ApiParts {

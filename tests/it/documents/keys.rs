@@ -168,6 +168,7 @@ const SECTIONS: &[Section] = &[
     Section { title: "`[server]`", file: CONFIG, around: "[server]\ntls_certificate = \"server.pem\"\ntls_key = \"server.key\"\n@\n", keys: &[
         key("listen", "address", "`127.0.0.1:8688`", "\"127.0.0.1:9000\"", "\"here\"", "Where the server listens."),
         key("public_url", "URL", "made from `listen`", "\"https://volley.example\"", "\"volley\"", "Where the provider posts its webhooks."),
+        key("trusted_proxies", "list of texts", "none", "[\"10.0.0.0/8\"]", "[\"10.1.0.0/8\"]", "Networks of [proxies before the server](production.md#a-proxy-before-the-server), such as `[\"127.0.0.1\"]`. From them, `X-Forwarded-For` and `X-Forwarded-Proto` count."),
         key("tls_certificate", "file", "none", "\"server.pem\"", "[1]", "A PEM file with the server's certificate and its chain. With it and `tls_key`, the server speaks TLS itself; see [In production](production.md#tls)."),
         key("tls_key", "file", "none", "\"server.key\"", "[1]", "A PEM file with the private key of `tls_certificate`, without a passphrase."),
         key("metrics_open", "`true` or `false`", "`false`", "true", "\"yes\"", "Whether [`/metrics`](monitoring.md) needs no API key."),

@@ -178,7 +178,7 @@ impl ByHand {
         };
         let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
-        let door = Door::new(super::clock(), None);
+        let door = Door::new(super::clock(), None, Vec::new());
         Self { store, clock, chance, config, node, intake, answer, next_answer, knows, requests, door, folder }
     }
 

@@ -174,7 +174,7 @@ impl Setup {
             client: reqwest::Client::new(),
             node: None,
             serving: None,
-            door: Door::new(super::clock(), None),
+            door: Door::new(super::clock(), None, Vec::new()),
             stop_simulator,
             _folder: folder,
         };

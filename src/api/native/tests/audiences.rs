@@ -247,7 +247,7 @@ async fn a_contact_has_its_messages_and_its_opt_out() {
 
 /// The API behind its door, for a caller who may do everything.
 async fn served(bench: &Bench) -> (SocketAddr, Arc<Door>) {
-    let door = Door::new(Arc::clone(&bench.clock) as Arc<dyn Clock>, None);
+    let door = Door::new(Arc::clone(&bench.clock) as Arc<dyn Clock>, None, Vec::new());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let by = axum::middleware::from_fn(async |mut request: axum::extract::Request, next: axum::middleware::Next| {

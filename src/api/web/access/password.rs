@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::{DoneQuery, done, recorded, saying};
 use crate::access::{AccessError, By, Denied};
 use crate::api::Shared;
+use crate::api::door::Client;
 use crate::api::native::{Answer, Asked, Call, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::failures::{too_many_attempts, wait_and_retry};
@@ -36,6 +37,7 @@ pub(super) async fn change(
     State(shared): State<Shared>,
     session: Session,
     call: Call,
+    client: Client,
     Asked(asked): Asked,
     form: Form,
 ) -> Answer<Response> {
@@ -74,6 +76,6 @@ pub(super) async fn change(
     }
     let begun = shared.0.access.begin_session(caller, session.0.zone, asked, now).await?;
     let mut response = done(PATH, AccessDone::OwnPassword);
-    response.headers_mut().insert(header::SET_COOKIE, cookies::cookie(&shared, begun.expose())?);
+    response.headers_mut().insert(header::SET_COOKIE, cookies::cookie(&shared, client, begun.expose())?);
     Ok(recorded(response))
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::report::shown;
 use crate::access::{LINKS_MAX, link_id};
 use crate::api::Shared;
-use crate::api::door::Peer;
+use crate::api::door::Client;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, SHARED_REPORTS, found};
 use crate::api::rate::Counted;
 use crate::api::web::access::NewSecret;
@@ -156,7 +156,7 @@ pub(in crate::api::web) async fn shared(
     Path(secret): Path<String>,
     request: Request,
 ) -> Answer<Response> {
-    let (peer, now) = (Peer::address_of(request.extensions()), shared.clock.now());
+    let (peer, now) = (Client::of(request.extensions()).address, shared.clock.now());
     let (rates, wrong_links) = (&shared.0.rates, &shared.0.wrong_links);
     let id = link_id(&secret).unwrap_or_default();
     if let Some(wait) = wrong_links.must_wait(peer, now).filter(|_| !rates.knows(Counted::Link(&id))) {

@@ -3,13 +3,12 @@
 use std::io::Cursor;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode, header};
 use calamine::{Reader, Xlsx};
 use tower_service::Service as _;
 
 use crate::access::By;
-use crate::api::door::Peer;
+use crate::api::door::Client;
 use crate::api::native::tests::{Answered, Bench};
 use crate::api::web::tests::{Browser, first_message, launched, place};
 use crate::api::web::writing::tests::Author;
@@ -120,8 +119,8 @@ fn secret_of(page: &str) -> String {
 
 /// Opens a link from an address, and returns the status of the answer.
 async fn opened_from(bench: &Bench, last: u8, secret: &str) -> StatusCode {
-    let peer = Peer::of_test(([192, 0, 2, last], 1).into());
-    let request = Request::get(format!("/shared/{secret}")).extension(ConnectInfo(peer)).body(Body::empty()).unwrap();
+    let client = Client { address: [192, 0, 2, last].into(), is_over_tls: false };
+    let request = Request::get(format!("/shared/{secret}")).extension(client).body(Body::empty()).unwrap();
     bench.send(None, request).await.status
 }
 
