@@ -29,7 +29,7 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use futures_util::future::{Either, join, select, try_join};
+use futures_util::future::{Either, join, join3, select, try_join};
 use tokio::net::TcpListener;
 
 use crate::accept::Desk;
@@ -41,7 +41,7 @@ use crate::receipts::{Intake, Verifier};
 use crate::store::Store;
 use crate::uploads::UploadFolder;
 use computing::Computing;
-use door::{LimitedListener, Peer, Renewal};
+use door::{LimitReports, LimitedListener, Peer, Renewal};
 use native::Native;
 use rate::Rates;
 use unproven::Budget;
@@ -163,6 +163,7 @@ pub async fn serve(listener: TcpListener, parts: ApiParts) -> Result<(), ServeEr
     let (folder, most) = (UploadFolder::beside(path), parts.config.server.uploads_max);
     let uploads = UploadFolder::open(folder.clone(), most, Arc::clone(&clock), Arc::clone(&parts.chance))
         .map_err(|source| ServeError::Uploads { folder, source })?;
+    let reports = LimitReports::new(Arc::clone(&door), parts.store.clone(), Arc::clone(&parts.verifier));
     let shared = Shared::new(parts, access, uploads);
     let imports = shared.0.native.imports().clone();
     let routes = routes(shared).layer(middleware::from_fn_with_state(Arc::clone(&door), door::visit));
@@ -187,9 +188,10 @@ pub async fn serve(listener: TcpListener, parts: ApiParts) -> Result<(), ServeEr
         }
         .map_err(|source| ServeError::Failed { address, source })
     };
-    // Both end only with `stop`, so a failure is answered first.
+    // They end only with `stop`, so a failure is answered first.
     let recording = async {
-        join(uses.record_until(clock.as_ref(), &stop), imports.run()).await;
+        let reporting = reports.run(Arc::clone(&clock), stop.clone());
+        join3(uses.record_until(clock.as_ref(), &stop), imports.run(), reporting).await;
         Ok(())
     };
     try_join(serving, recording).await.map(drop)

@@ -28,6 +28,18 @@ impl IpNetwork {
         ip.is_ipv4() == self.address.is_ipv4() && Self::prefix(ip, self.bits) == self.address
     }
 
+    /// The network that counts as one client: a host of IPv6 has as many addresses as it likes.
+    pub fn of_client(ip: IpAddr) -> Self {
+        let address = ip.to_canonical();
+        let bits = if address.is_ipv4() { 32 } else { 64 };
+        Self { address: Self::prefix(address, bits), bits }
+    }
+
+    /// The address, if the network has no other.
+    pub fn host(self) -> Option<IpAddr> {
+        (self.bits == Self::width(self.address)).then_some(self.address)
+    }
+
     const fn width(ip: IpAddr) -> u32 {
         if ip.is_ipv4() { 32 } else { 128 }
     }
@@ -101,6 +113,13 @@ mod tests {
         ] {
             assert_eq!(contains(network, ip), is_in, "{network} {ip}");
         }
+    }
+
+    #[test]
+    fn a_client_of_ipv6_is_its_network() {
+        let of = |ip: &str| IpNetwork::of_client(ip.parse().unwrap()).to_string();
+        assert_eq!((of("10.1.2.3"), of("::ffff:10.1.2.3")), ("10.1.2.3/32".to_owned(), "10.1.2.3/32".to_owned()));
+        assert_eq!(of("2001:db8:1:2:3::4"), "2001:db8:1:2::/64");
     }
 
     #[test]

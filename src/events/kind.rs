@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::AccountReport;
-use crate::domain::{Channel, DoubtCause, OverridableSetting, Portion, Rate, Span, Timestamp, rfc3339, rfc3339_option};
+use crate::domain::{
+    Channel, DoubtCause, OverridableSetting, Portion, Rate, ServerLimit, Span, Timestamp, rfc3339, rfc3339_option,
+};
 
 /// What happened. The subject says to what, the origin says by whom and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,6 +185,22 @@ pub enum EventKind {
     },
     AskingDone,
 
+    /// A limit of the server was reached, so some connections were closed, or some requests refused.
+    ServerFull {
+        limit: ServerLimit,
+        /// The address or the caller that has most of them, or its share; none if all together reached the limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        holder: Option<String>,
+        held: u32,
+        /// The most of all together.
+        of: u32,
+    },
+    /// Nothing was refused because of the limit for a minute.
+    ServerFreed {
+        limit: ServerLimit,
+        turned_away: u64,
+    },
+
     /// The disk of the database has little space left.
     DiskFilling {
         free_mib: u64,
@@ -289,6 +307,7 @@ impl EventKind {
                 | Self::TierSpent { .. }
                 | Self::CertificateRejected { .. }
                 | Self::BackupRestored { .. }
+                | Self::ServerFull { .. }
                 | Self::DiskFilling { .. }
         )
     }

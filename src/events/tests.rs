@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{BatchId, Channel, DoubtCause, OverridableSetting, Portion, Rate, Span, StepIndex};
+use crate::domain::{BatchId, Channel, DoubtCause, OverridableSetting, Portion, Rate, ServerLimit, Span, StepIndex};
 
 fn at() -> Timestamp {
     Timestamp::from_millis(1_800_000_000_000)
@@ -69,6 +69,9 @@ pub(crate) fn kinds() -> Vec<EventKind> {
         EventKind::ReceiptsDoubted { since: at(), doubt: DoubtCause::SecretMismatch, address: address() },
         EventKind::AskingBegan { deadlines: 3, takes: Span::from_secs(3) },
         EventKind::AskingDone,
+        EventKind::ServerFull { limit: ServerLimit::Connections, holder: Some("192.0.2.1".into()), held: 384, of: 512 },
+        EventKind::ServerFull { limit: ServerLimit::EventStreams, holder: None, held: 128, of: 128 },
+        EventKind::ServerFreed { limit: ServerLimit::LongOperations, turned_away: 1 },
         EventKind::DiskFilling { free_mib: 212 },
         EventKind::DiskFreed { free_mib: 9_001 },
         EventKind::ImportGivenUp {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::clock::{format_time, format_time_of_day};
 use crate::domain::text::span;
-use crate::domain::{DoubtCause, Portion, Timestamp, Zone, grouped, plural};
+use crate::domain::{DoubtCause, Portion, ServerLimit, Timestamp, Zone, grouped, plural};
 
 impl Event {
     /// `campaign promo: paused by Ann: wrong text`.
@@ -157,6 +157,12 @@ impl Event {
                 plural(*deadlines, "deadline", "deadlines")
             ),
             EventKind::AskingDone => "the server has asked the provider about every deadline in doubt".to_owned(),
+            EventKind::ServerFull { limit, holder, held, of } => full(*limit, holder.as_deref(), *held, *of),
+            EventKind::ServerFreed { limit, turned_away } => format!(
+                "no limit of its {} is reached any more; {} closed or refused meanwhile",
+                limit.what(),
+                if *turned_away == 1 { "1 was".to_owned() } else { format!("{} were", grouped(*turned_away)) }
+            ),
             EventKind::DiskFilling { free_mib } => {
                 format!("the disk of the database has only {} MiB left; free some space", grouped(*free_mib))
             }
@@ -252,6 +258,21 @@ pub fn describe_doubt(address: &str, doubt: DoubtCause) -> String {
             "the provider at {address} reports statuses when asked, but its webhooks do not arrive at /webhooks/8x8"
         ),
         DoubtCause::Unreachable => format!("the provider at {address} does not answer"),
+    }
+}
+
+/// Which limit of the server is reached, and what it does about it.
+fn full(limit: ServerLimit, holder: Option<&str>, held: u32, of: u32) -> String {
+    let what = limit.what();
+    let who = match holder {
+        Some(holder) => format!("{holder} has {held} of its {of} {what}"),
+        None => format!("all of its {of} {what} are in use"),
+    };
+    match limit {
+        ServerLimit::Connections => {
+            format!("{who}; a new one closes the oldest that waits for its client, or is refused")
+        }
+        ServerLimit::EventStreams | ServerLimit::LongOperations => format!("{who}; more are refused"),
     }
 }
 

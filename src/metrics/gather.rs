@@ -8,7 +8,7 @@ use super::page::Page;
 use super::table;
 use crate::book::Book;
 use crate::dispatch::RunningLane;
-use crate::domain::{Ending, Histogram, LaneId, Status, StepIndex, Timestamp};
+use crate::domain::{Ending, Histogram, LaneId, ServerLimit, Status, StepIndex, Timestamp};
 use crate::report::QueuedMessages;
 use crate::store::{self, Flow, FlowCount, Store, Verdict, WriterFigures};
 use crate::throttle::StandstillCause;
@@ -34,6 +34,10 @@ pub struct HttpFigures {
     pub failed_handshakes: u64,
     /// Requests that are not answered yet.
     pub requests: u64,
+    /// Long requests in progress and their limits.
+    pub long: Vec<(ServerLimit, u32, u32)>,
+    /// What was closed or refused because of each limit since the start.
+    pub turned_away: Vec<(ServerLimit, u64)>,
     /// Answers since the start: route, status, number.
     pub answers: Vec<(String, u16, u64)>,
 }
@@ -171,6 +175,13 @@ fn add_http(page: &mut Page, http: HttpFigures) {
     page.count(&table::ACCEPTED, [], http.accepted);
     page.count(&table::HANDSHAKES_FAILED, [], http.failed_handshakes);
     page.count(&table::IN_PROGRESS, [], http.requests);
+    for (limit, now, most) in http.long {
+        page.count(&table::LONG_REQUESTS, [limit.as_str()], now.into());
+        page.count(&table::LONG_REQUESTS_MAX, [limit.as_str()], most.into());
+    }
+    for (limit, count) in http.turned_away {
+        page.count(&table::TURNED_AWAY, [limit.as_str()], count);
+    }
     for (route, status, count) in http.answers {
         page.count(&table::REQUESTS, [&route, &status.to_string()], count);
     }

@@ -88,5 +88,8 @@ metrics! {
     ACCEPTED = Counter "http_accepted_connections" None, [], "Connections that the server has accepted";
     HANDSHAKES_FAILED = Counter "http_failed_handshakes" None, [], "TLS handshakes that failed or took too long";
     IN_PROGRESS = Gauge "http_requests_in_progress" None, [], "Requests that are not answered yet";
+    LONG_REQUESTS = Gauge "http_long_requests" None, ["limit"], "Event streams, and uploads, downloads and long operations in progress";
+    LONG_REQUESTS_MAX = Gauge "http_long_requests_limit" None, ["limit"], "How many of them the server accepts at a time";
+    TURNED_AWAY = Counter "http_turned_away" None, ["limit"], "Connections that were closed or refused for others, and requests that were refused, by the limit that was reached";
     REQUESTS = Counter "http_requests" None, ["route", "status"], "Answered requests";
 }

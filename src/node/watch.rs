@@ -231,7 +231,7 @@ impl Watch {
         };
         let (counts, lanes, links) = (beat.turned_away.clone(), beat.lanes.clone(), beat.links.clone());
         if let Err(error) = self.parts.store.beat(beat).await {
-            self.parts.verifier.restore_counts(&counts);
+            self.parts.verifier.add_counts(&counts);
             return Err(error);
         }
         record_renewal(&self.parts.tenure, &self.parts.lanes, now, self.parts.clock.as_ref());

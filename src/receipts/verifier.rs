@@ -19,7 +19,7 @@ use super::naming::Adoption;
 use super::{FromHeaders, Proofs, Unproven};
 use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, Span, Timestamp};
-use crate::store::{RejectedWebhooks, RejectionReason, Store};
+use crate::store::{RejectionReason, Store, TurnedAway};
 
 /// The shortest time between two warnings about rejected webhooks.
 const WARNING_INTERVAL: Span = Span::from_secs(60);
@@ -46,7 +46,7 @@ struct Counted {
     warned: Option<Timestamp>,
     unreported: u64,
     /// Not yet on disk.
-    unwritten: Vec<RejectedWebhooks>,
+    unwritten: Vec<TurnedAway>,
     /// When the database may be searched again.
     search_from: Timestamp,
 }
@@ -100,13 +100,13 @@ impl Verifier {
         self.count(RejectionReason::TooLarge, &"the body is too large");
     }
 
-    /// Takes the counts of rejected webhooks since the last call.
-    pub fn take_counts(&self) -> Vec<RejectedWebhooks> {
+    /// Takes the counts of what was turned away since the last call.
+    pub fn take_counts(&self) -> Vec<TurnedAway> {
         std::mem::take(&mut self.lock().unwritten)
     }
 
-    /// Adds back counts that [`Verifier::take_counts`] returned and that could not be written.
-    pub fn restore_counts(&self, counts: &[RejectedWebhooks]) {
+    /// Adds counts of others, or those that [`Verifier::take_counts`] returned and that could not be written.
+    pub fn add_counts(&self, counts: &[TurnedAway]) {
         let mut counted = self.lock();
         counts.iter().for_each(|rejected| add(&mut counted.unwritten, *rejected));
     }
@@ -114,7 +114,7 @@ impl Verifier {
     fn count(&self, why: RejectionReason, in_words: &dyn fmt::Display) {
         let now = self.clock.now();
         let mut counted = self.lock();
-        add(&mut counted.unwritten, RejectedWebhooks { why, count: 1, since: now, latest: now });
+        add(&mut counted.unwritten, TurnedAway { why, count: 1, since: now, latest: now });
         counted.unreported += 1;
         if counted.warned.is_some_and(|warned| now.since(warned) < WARNING_INTERVAL) {
             return;
@@ -165,7 +165,7 @@ impl Verifier {
     }
 }
 
-fn add(counts: &mut Vec<RejectedWebhooks>, rejected: RejectedWebhooks) {
+fn add(counts: &mut Vec<TurnedAway>, rejected: TurnedAway) {
     match counts.iter_mut().find(|known| known.why == rejected.why) {
         Some(known) => {
             known.count += rejected.count;

@@ -22,9 +22,9 @@ use crate::store::{
     Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState,
     MessageFacts, Messages, NamingLane, NewAudience, NewBatch, NewCall, Node, NodeStart, Nodes, NotedBucket, OptIn,
     OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes,
-    Receipt, Receipts, RecipientPlace, RejectedRow, RejectedWebhooks, Repetitions, Replies, ReplyCount, Restore,
-    Result, Retention, Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind,
-    TemplateLimit, TemplateRequest, TierSlot, Tiers, UnknownSlots, Unwritable, UploadedFile, Uploads, UserOptIn,
+    Receipt, Receipts, RecipientPlace, RejectedRow, Repetitions, Replies, ReplyCount, Restore, Result, Retention,
+    Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit,
+    TemplateRequest, TierSlot, Tiers, TurnedAway, UnknownSlots, Unwritable, UploadedFile, Uploads, UserOptIn,
     UserOptOut, Walk, WebhookGroup, Whom,
 };
 
@@ -196,7 +196,7 @@ through! {
         reads renew(node: i64, now: Timestamp) -> ();
         writes beat(beat: Beat) -> ();
         writes stop_node(node: i64, listening_until: Timestamp) -> ();
-        reads turned_away() -> Vec<RejectedWebhooks>;
+        reads turned_away() -> Vec<TurnedAway>;
         writes keep_gap(gap: KeptGap, forget: Timestamp) -> ();
         reads gaps() -> Vec<KeptGap>;
         reads links() -> Vec<LinkState>;

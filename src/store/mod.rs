@@ -66,8 +66,8 @@ pub use lease::{Epoch, Holder, Latest, Lease, NodeStart, Started};
 pub use limits::{Recall, ReportedBy, StepHeldBy, StepHold};
 pub use model::{
     Along, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, FoundAttempt, HighestStatus, KeptGap,
-    Key, KnownAs, LinkState, NewAudience, Node, Query, QueryState, Question, QueueTimes, RejectedRow, RejectedWebhooks,
-    RejectionReason, StoredLane, TierSlot, TierUse, Unwritable,
+    Key, KnownAs, LinkState, NewAudience, Node, Query, QueryState, Question, QueueTimes, RejectedRow, RejectionReason,
+    StoredLane, TierSlot, TierUse, TurnedAway, Unwritable,
 };
 pub use outgoing::{
     AfterTrial, AlertKey, CallIds, Delivery, DeliveryState, EventRow, FanOut, Feed, FeedRow, FeedState, NewDelivery,

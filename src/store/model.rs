@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{DiskTrouble, Epoch, LaneState, Nameless, Sender};
 use crate::domain::{
     AttemptId, AudienceId, BatchId, Channel, DoubtCause, Fields, LaneId, Loaded, MessageKey, Money, Msisdn, Queue,
-    Span, StepIndex, Timestamp, Umid,
+    ServerLimit, Span, StepIndex, Timestamp, Umid,
 };
 use crate::planner::{Cap, Pass, Referral, Rest, Slots, Timing};
 
@@ -215,8 +215,8 @@ pub struct Beat {
     pub listening_until: Timestamp,
     /// The states of provider addresses that have changed.
     pub links: Vec<LinkState>,
-    /// Webhooks that were turned away since the last beat.
-    pub turned_away: Vec<RejectedWebhooks>,
+    /// What the door turned away since the last beat.
+    pub turned_away: Vec<TurnedAway>,
 }
 
 impl Beat {
@@ -289,12 +289,25 @@ impl KeptGap {
     }
 }
 
-/// Why a webhook was turned away.
+/// Why something was turned away at the door: a webhook by its proof or its size, anything by a limit of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RejectionReason {
     Signature = 0,
     Nothing = 1,
     TooLarge = 2,
+    Connections = 3,
+    EventStreams = 4,
+    LongOperations = 5,
+}
+
+impl From<ServerLimit> for RejectionReason {
+    fn from(limit: ServerLimit) -> Self {
+        match limit {
+            ServerLimit::Connections => Self::Connections,
+            ServerLimit::EventStreams => Self::EventStreams,
+            ServerLimit::LongOperations => Self::LongOperations,
+        }
+    }
 }
 
 impl RejectionReason {
@@ -303,14 +316,17 @@ impl RejectionReason {
             0 => Some(Self::Signature),
             1 => Some(Self::Nothing),
             2 => Some(Self::TooLarge),
+            3 => Some(Self::Connections),
+            4 => Some(Self::EventStreams),
+            5 => Some(Self::LongOperations),
             _ => None,
         }
     }
 }
 
-/// The number of webhooks that were turned away for one reason.
+/// How much was turned away for one reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RejectedWebhooks {
+pub struct TurnedAway {
     pub why: RejectionReason,
     pub count: u64,
     pub since: Timestamp,

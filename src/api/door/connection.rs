@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 
+use super::places::Place;
 use super::{Door, IDLE_MAX, REQUEST_MAX};
 use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
@@ -23,6 +23,15 @@ pub(super) struct Occupancy {
     has_answered: AtomicBool,
     /// Since when no request is in progress, in milliseconds.
     idle_since: AtomicI64,
+    /// Since when the body of the present request arrives, in milliseconds; 0 if it has arrived, or may take its time.
+    body_since: AtomicI64,
+}
+
+/// What a connection waits for from its client, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    ForHead(Timestamp),
+    ForBody(Timestamp),
 }
 
 impl Occupancy {
@@ -31,17 +40,34 @@ impl Occupancy {
             requests: AtomicU32::new(0),
             has_answered: AtomicBool::new(false),
             idle_since: AtomicI64::new(now.millis()),
+            body_since: AtomicI64::new(0),
         }
     }
 
-    pub(super) fn begin(&self) {
+    /// Begins a request. Its body arrives since `body_since`; `None` if it has arrived.
+    pub(super) fn begin(&self, body_since: Option<Timestamp>) {
+        self.body_since.store(body_since.map_or(0, Timestamp::millis), Ordering::Release);
         self.requests.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Lets the connection keep its place: the request has arrived, or may take its time.
+    pub(super) fn keep_place(&self) {
+        self.body_since.store(0, Ordering::Release);
     }
 
     pub(super) fn end(&self, now: Timestamp) {
         self.has_answered.store(true, Ordering::Release);
         self.idle_since.store(now.millis(), Ordering::Release);
         self.requests.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// What it waits for from its client; `None` while the client waits for us.
+    pub(super) fn waits(&self) -> Option<Waits> {
+        if self.is_idle() {
+            return Some(Waits::ForHead(self.idle_since()));
+        }
+        let since = self.body_since.load(Ordering::Acquire);
+        (since != 0).then(|| Waits::ForBody(Timestamp::from_millis(since)))
     }
 
     fn is_idle(&self) -> bool {
@@ -95,12 +121,11 @@ impl Alarm {
     }
 }
 
-/// A connection with its slot.
+/// A connection with its place.
 pub(in crate::api) struct Connection {
     stream: Stream,
-    _slot: OwnedSemaphorePermit,
+    place: Place,
     door: Arc<Door>,
-    occupancy: Arc<Occupancy>,
     /// When the first part of a request arrived, if that was after the last answer.
     arriving_since: Timestamp,
     /// Since when the client reads nothing of an answer.
@@ -110,20 +135,21 @@ pub(in crate::api) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, slot: OwnedSemaphorePermit, door: Arc<Door>) -> Self {
-        let occupancy = Arc::new(Occupancy::since(door.clock.now()));
-        let cut = Box::pin(door.cut.clone().cancelled_owned());
+    /// The time without a request begins: a TLS handshake has taken some.
+    pub(super) fn new(stream: Stream, place: Place, door: Arc<Door>) -> Self {
+        place.occupancy.idle_since.store(door.clock.now().millis(), Ordering::Release);
+        let cut = Box::pin(place.closing.clone().cancelled_owned());
         let arriving_since = Timestamp::default();
-        Self { stream, _slot: slot, door, occupancy, arriving_since, stalled_since: None, alarm: Alarm::default(), cut }
+        Self { stream, place, door, arriving_since, stalled_since: None, alarm: Alarm::default(), cut }
     }
 
-    pub(super) const fn occupancy(&self) -> &Arc<Occupancy> {
-        &self.occupancy
+    pub(super) fn occupancy(&self) -> &Arc<Occupancy> {
+        &self.place.occupancy
     }
 
     /// Until when it may do nothing; `None` while a request is in progress, whose own limits then apply.
     fn until(&self) -> Option<Timestamp> {
-        let occupancy = &self.occupancy;
+        let occupancy = self.occupancy();
         let idle = occupancy.is_idle().then(|| {
             let since = occupancy.idle_since();
             if self.arriving_since > since {
@@ -136,7 +162,8 @@ impl Connection {
         idle.into_iter().chain(stalled).min()
     }
 
-    /// Whether it is to be closed: its time is up, or the server has stopped. If not, the task is woken when it is.
+    /// Whether it is to be closed: its time is up, it gives way to a new one, or the server has stopped. If not, the task is
+    /// woken when it is.
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
         if self.cut.as_mut().poll(cx).is_ready() {
             return true;
@@ -156,10 +183,10 @@ impl Connection {
 
     /// Notes that bytes arrived. A request that arrives byte by byte has the time of any other.
     fn arrived(&mut self) -> io::Result<()> {
-        if !self.occupancy.is_idle() {
+        if !self.occupancy().is_idle() {
             return Ok(());
         }
-        let (now, idle_since) = (self.door.clock.now(), self.occupancy.idle_since());
+        let (now, idle_since) = (self.door.clock.now(), self.occupancy().idle_since());
         if self.arriving_since <= idle_since {
             self.arriving_since = now.max(idle_since + Span::from_millis(1));
         }
@@ -168,9 +195,9 @@ impl Connection {
 
     fn wrote<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            if self.stalled_since.take().is_some() && self.occupancy.is_idle() {
+            if self.stalled_since.take().is_some() && self.occupancy().is_idle() {
                 // The rest of an answer that the client reads slowly.
-                self.occupancy.idle_since.store(self.door.clock.now().millis(), Ordering::Release);
+                self.occupancy().idle_since.store(self.door.clock.now().millis(), Ordering::Release);
             }
             return written;
         }
@@ -230,7 +257,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::super::listener::LimitedListener;
-    use super::super::{CONNECTIONS_MAX, CROWDED, CROWDED_IDLE_MAX};
+    use super::super::{CROWDED, CROWDED_IDLE_MAX};
     use super::*;
     use crate::clock::ManualClock;
 
@@ -271,9 +298,9 @@ mod tests {
             client.write_all(b"POST").await.unwrap();
             assert_eq!(read(&mut connection).await.unwrap(), 4);
             clock.advance(Span::from_secs(20));
-            connection.occupancy.begin();
+            connection.occupancy().begin(None);
             connection.write_all(b"200").await.unwrap();
-            connection.occupancy.end(clock.now());
+            connection.occupancy().end(clock.now());
             clock.advance(Span::from_secs(20));
         }
         for _ in 0..2 {
@@ -290,11 +317,11 @@ mod tests {
     async fn a_connection_stays_while_a_request_is_in_progress() {
         let (mut limited, _, clock) = limited().await;
         let (mut connection, mut client) = connect(&mut limited).await;
-        connection.occupancy.begin();
+        connection.occupancy().begin(None);
         clock.advance(Span::from_secs(3_600));
         let (arrived, ()) = tokio::join!(read(&mut connection), async { client.write_all(b"x").await.unwrap() });
         assert_eq!(arrived.unwrap(), 1);
-        connection.occupancy.end(clock.now());
+        connection.occupancy().end(clock.now());
         assert!(is_closed_after(&mut connection, &clock, IDLE_MAX).await);
     }
 
@@ -308,14 +335,14 @@ mod tests {
         let (last, _client) = crowd.last_mut().unwrap();
         assert!(is_closed_after(last, &clock, CROWDED_IDLE_MAX).await);
         crowd.pop();
-        assert_eq!(door.slots.available_permits(), CONNECTIONS_MAX - CROWDED, "its slot is free");
+        assert_eq!(door.places.taken(), CROWDED, "its place is free");
     }
 
     #[tokio::test]
     async fn a_client_that_reads_nothing_of_its_answer_is_closed() {
         let (mut limited, _, clock) = limited().await;
         let (mut connection, _client) = connect(&mut limited).await;
-        connection.occupancy.begin();
+        connection.occupancy().begin(None);
         let endless = async { while connection.write_all(&[0; 1 << 16]).await.is_ok() {} };
         let time_passes = async {
             loop {
@@ -334,7 +361,7 @@ mod tests {
     async fn a_stopped_server_cuts_what_is_still_open() {
         let (mut limited, door, clock) = limited().await;
         let (mut connection, _client) = connect(&mut limited).await;
-        connection.occupancy.begin();
+        connection.occupancy().begin(None);
         door.close();
         let (over, (), ()) = tokio::join!(read(&mut connection), door.cut_rest(), async {
             while clock.next_sleeper().is_none() {

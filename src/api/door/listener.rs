@@ -1,4 +1,4 @@
-//! Accepts connections while slots are free, each with its TLS handshake in a task of its own.
+//! Accepts connections once they have a place, each with its TLS handshake in a task of its own.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,12 +9,12 @@ use std::sync::atomic::Ordering;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::Door;
 use super::connection::{Connection, Occupancy, Stream};
+use super::places::Place;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -64,26 +64,43 @@ impl Connected<IncomingStream<'_, LimitedListener>> for Peer {
     }
 }
 
-/// Accepts connections while slots are free.
+/// Accepts connections once they have a place.
 pub(in crate::api) struct LimitedListener {
     listener: TcpListener,
     door: Arc<Door>,
+    /// A connection that waits for its place.
+    arrived: Option<(TcpStream, SocketAddr)>,
     /// TLS handshakes under way. A slow one delays no other connection.
     handshakes: JoinSet<Option<(Connection, SocketAddr)>>,
 }
 
 impl LimitedListener {
     pub(in crate::api) fn new(listener: TcpListener, door: Arc<Door>) -> Self {
-        Self { listener, door, handshakes: JoinSet::new() }
+        Self { listener, door, arrived: None, handshakes: JoinSet::new() }
     }
 
-    /// Waits for a slot, and then for a connection. Without a slot none is accepted.
-    async fn next(listener: &mut TcpListener, door: &Door) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
-        // The semaphore is never closed.
-        let Ok(slot) = Arc::clone(&door.slots).acquire_owned().await else { return std::future::pending().await };
-        let (stream, from) = Listener::accept(listener).await;
-        door.accepted.fetch_add(1, Ordering::Relaxed);
-        (stream, from, slot)
+    /// Waits for a connection, and then for its place. One without a place is closed.
+    ///
+    /// - Cancel-safe: a connection that has arrived waits for the next call.
+    async fn next(
+        listener: &mut TcpListener,
+        arrived: &mut Option<(TcpStream, SocketAddr)>,
+        door: &Door,
+    ) -> (TcpStream, SocketAddr, Place) {
+        loop {
+            let from = match arrived {
+                Some((_, from)) => *from,
+                None => {
+                    let (stream, from) = Listener::accept(listener).await;
+                    door.accepted.fetch_add(1, Ordering::Relaxed);
+                    arrived.insert((stream, from)).1
+                }
+            };
+            let place = door.place(from.ip()).await;
+            if let (Some((stream, from)), Some(place)) = (arrived.take(), place) {
+                return (stream, from, place);
+            }
+        }
     }
 }
 
@@ -93,20 +110,20 @@ impl Listener for LimitedListener {
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         loop {
-            let (stream, from, slot) = tokio::select! {
+            let (stream, from, place) = tokio::select! {
                 Some(done) = self.handshakes.join_next() => match done {
                     Ok(Some(ready)) => return ready,
                     Ok(None) | Err(_) => continue,
                 },
-                next = Self::next(&mut self.listener, &self.door) => next,
+                next = Self::next(&mut self.listener, &mut self.arrived, &self.door) => next,
             };
             let door = Arc::clone(&self.door);
             match self.door.certificate() {
-                None => return (Connection::new(Stream::Plain(stream), slot, door), from),
+                None => return (Connection::new(Stream::Plain(stream), place, door), from),
                 Some(certificate) => {
                     let acceptor = certificate.acceptor();
                     self.handshakes
-                        .spawn(async move { Some((shake_hands(stream, slot, acceptor, door).await?, from)) });
+                        .spawn(async move { Some((shake_hands(stream, place, acceptor, door).await?, from)) });
                 }
             }
         }
@@ -117,19 +134,15 @@ impl Listener for LimitedListener {
     }
 }
 
-async fn shake_hands(
-    stream: TcpStream,
-    slot: OwnedSemaphorePermit,
-    acceptor: TlsAcceptor,
-    door: Arc<Door>,
-) -> Option<Connection> {
+async fn shake_hands(stream: TcpStream, place: Place, acceptor: TlsAcceptor, door: Arc<Door>) -> Option<Connection> {
     let shaken = tokio::select! {
         shaken = acceptor.accept(stream) => shaken.ok(),
         () = door.clock.sleep(door.handshake_limit()) => None,
+        () = place.closing.cancelled() => None,
         () = door.stopping.cancelled() => None,
     };
     if shaken.is_none() {
         door.failed_handshakes.fetch_add(1, Ordering::Relaxed);
     }
-    Some(Connection::new(Stream::Tls(Box::new(shaken?)), slot, door))
+    Some(Connection::new(Stream::Tls(Box::new(shaken?)), place, door))
 }

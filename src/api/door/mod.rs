@@ -1,6 +1,7 @@
 //! The door: accepts connections, limits how long each may take, and closes in good order.
 //!
-//! - At most [`CONNECTIONS_MAX`] connections at a time. An idle one is closed, early while many are open.
+//! - At most [`CONNECTIONS_MAX`] connections at a time. An idle one is closed, early while many are open. If all are taken, the
+//!   oldest without a request gives way to a new one ([`places`]).
 //! - A request has [`REQUEST_MAX`] to arrive and to be answered, unless its handler asks for more ([`Patience`]).
 //! - A stop ends event streams and uploads at once, gives the other requests [`LAST_REQUESTS_MAX`], and cuts the rest.
 //!
@@ -10,41 +11,55 @@
 mod certificate;
 mod client;
 mod connection;
+mod limit_tally;
 mod listener;
+mod long_requests;
 mod patience;
+mod places;
 mod traceparent;
 mod visit;
 
 pub(super) use certificate::Renewal;
 pub use certificate::{Certificate, NoCertificate};
 pub(super) use client::Client;
+pub(super) use limit_tally::LimitReports;
 pub use listener::{ServeError, listen};
-pub(super) use patience::{Crowded, Patience, UploadEnded};
+pub(super) use long_requests::Crowded;
+pub(super) use patience::{Patience, UploadEnded};
 pub(super) use visit::visit;
 
 pub(super) use listener::{LimitedListener, Peer};
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use client::TrustedProxies;
+use limit_tally::LimitTally;
+use long_requests::LongRequests;
+use places::{Place, Places, Source};
 
 use crate::clock::Clock;
-use crate::domain::{IpNetwork, Span};
+use crate::domain::{IpNetwork, ServerLimit, Span};
 use crate::metrics::HttpFigures;
 
 /// Connections at a time. With the usual limit of 1,024 file descriptors, enough are left for the database and the
 /// provider.
-const CONNECTIONS_MAX: usize = 512;
-/// Requests with a patience of their own at a time. The rest of the connections is for webhooks and short requests.
-const LONG_MAX: usize = CONNECTIONS_MAX / 2;
+const CONNECTIONS_MAX: u32 = 512;
+/// Connections of one address at a time: three quarters. The rest is for others.
+const ADDRESS_SHARE: u32 = CONNECTIONS_MAX / 4 * 3;
+/// Event streams at a time, and uploads, downloads and long operations at a time. The rest of the connections is for webhooks
+/// and short requests.
+const STREAMS_MAX: u32 = 128;
+const LONG_OPERATIONS_MAX: u32 = 128;
+/// How many of each one caller may have.
+const CALLER_SHARE: u32 = 32;
 /// From this number of connections on, an idle one is closed early.
-const CROWDED: usize = CONNECTIONS_MAX / 2;
+const CROWDED: u32 = CONNECTIONS_MAX / 2;
 /// How long a request may take to arrive and to be answered: the provider's own have five seconds. Also how long a
 /// client may read nothing of an answer.
 const REQUEST_MAX: Span = Span::from_secs(30);
@@ -64,8 +79,9 @@ pub struct Door {
     clock: Arc<dyn Clock>,
     certificate: Option<Arc<Certificate>>,
     proxies: TrustedProxies,
-    slots: Arc<Semaphore>,
-    long: Arc<Semaphore>,
+    places: Arc<Places>,
+    streams: Arc<LongRequests>,
+    long_operations: Arc<LongRequests>,
     /// Cancelled when the server begins to stop.
     stopping: CancellationToken,
     /// Cancelled when what is still open is cut.
@@ -84,12 +100,14 @@ impl Door {
         certificate: Option<Arc<Certificate>>,
         trusted_proxies: Vec<IpNetwork>,
     ) -> Arc<Self> {
+        let long = |limit, most| LongRequests::new(limit, most, CALLER_SHARE);
         Arc::new(Self {
+            places: Places::new(CONNECTIONS_MAX, ADDRESS_SHARE, Arc::clone(&clock)),
+            streams: long(ServerLimit::EventStreams, STREAMS_MAX),
+            long_operations: long(ServerLimit::LongOperations, LONG_OPERATIONS_MAX),
             clock,
             certificate,
             proxies: TrustedProxies::new(trusted_proxies),
-            slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-            long: Arc::new(Semaphore::new(LONG_MAX)),
             stopping: CancellationToken::new(),
             cut: CancellationToken::new(),
             requests: AtomicU32::new(0),
@@ -134,7 +152,6 @@ impl Door {
     }
 
     pub fn figures(&self) -> HttpFigures {
-        let open = CONNECTIONS_MAX - self.slots.available_permits();
         let by_route = self.answers.lock();
         let answers = by_route
             .iter()
@@ -142,17 +159,33 @@ impl Door {
         let mut answers: Vec<_> = answers.collect();
         answers.sort_unstable();
         HttpFigures {
-            connections: open as u64,
-            connections_max: CONNECTIONS_MAX as u64,
+            connections: self.places.taken().into(),
+            connections_max: CONNECTIONS_MAX.into(),
             accepted: self.accepted.load(Ordering::Relaxed),
             failed_handshakes: self.failed_handshakes.load(Ordering::Relaxed),
             requests: u64::from(self.requests()),
+            long: [&self.streams, &self.long_operations].map(|long| (long.limit(), long.taken(), long.most())).to_vec(),
+            turned_away: ServerLimit::ALL.iter().map(|limit| (*limit, self.tally(*limit).0.count)).collect(),
             answers,
         }
     }
 
+    /// What was closed or refused because of a limit, and what the limit is.
+    fn tally(&self, limit: ServerLimit) -> (LimitTally, u32) {
+        match limit {
+            ServerLimit::Connections => (self.places.tally(), CONNECTIONS_MAX),
+            ServerLimit::EventStreams => (self.streams.tally(), self.streams.most()),
+            ServerLimit::LongOperations => (self.long_operations.tally(), self.long_operations.most()),
+        }
+    }
+
+    /// Waits for a place for a connection from an address; `None` if the address has its share.
+    async fn place(&self, address: IpAddr) -> Option<Place> {
+        self.places.take(Source::new(address, self.proxies.contain(address)), &self.cut).await
+    }
+
     fn is_crowded(&self) -> bool {
-        self.slots.available_permits() < CONNECTIONS_MAX - CROWDED
+        self.places.taken() > CROWDED
     }
 
     /// The time that an idle connection has, `most` without a crowd.
@@ -162,11 +195,6 @@ impl Door {
 
     fn handshake_limit(&self) -> Span {
         if self.is_crowded() { CROWDED_HANDSHAKE_MAX } else { HANDSHAKE_MAX }
-    }
-
-    /// A permit for a request with a patience of its own, if one is left.
-    fn long_permit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.long).try_acquire_owned().ok()
     }
 
     fn count_answer(&self, route: &str, status: u16) {

@@ -1,4 +1,5 @@
-//! Requests that may take longer than others: large uploads while they make progress, and answers without an end.
+//! Requests that may take longer than others: large uploads while they make progress, long operations, and answers without an
+//! end. Each kind has its limit, and so has each caller ([`LongRequests`]).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,13 +7,13 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use http_body::{Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::connection::Alarm;
+use super::long_requests::{Crowded, LongRequests, Permit};
 use super::visit::Visit;
+use crate::access::Caller;
 use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
 
@@ -25,17 +26,6 @@ type Stopping = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Lets a handler ask for more time than other requests have. It is an extension of each request.
 #[derive(Debug, Clone)]
 pub(in crate::api) struct Patience(Arc<Visit>);
-
-/// Too many long requests are in progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many uploads, event streams and long operations at once; close some, or retry later")]
-pub(in crate::api) struct Crowded;
-
-impl IntoResponse for Crowded {
-    fn into_response(self) -> Response {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("{self}\n")).into_response()
-    }
-}
 
 /// Why an upload ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,29 +43,38 @@ impl Patience {
 
     /// Lets a body take as long as it makes progress. It ends with [`UploadEnded`] if it makes none, or if the server
     /// stops. The time that the handler takes does not count.
-    pub(in crate::api) fn upload(&self, body: Body) -> Result<Body, Crowded> {
-        let permit = self.ask()?;
+    pub(in crate::api) fn upload(&self, caller: &Caller, body: Body) -> Result<Body, Crowded> {
+        let permit = self.ask(&self.0.door.long_operations, caller)?;
+        self.0.peer.occupancy.keep_place();
         let (clock, stopping) = (Arc::clone(&self.0.door.clock), self.stopping());
         let progress = Progress { clock, waiting_since: None, waited: Span::ZERO, bytes: 0, alarm: Alarm::default() };
         Ok(Body::new(Upload { body, progress, stopping, _permit: permit }))
     }
 
-    /// Lets an answer take as long as its client reads it. It ends when the server stops.
-    pub(in crate::api) fn stream(&self, answer: impl IntoResponse) -> Result<Response, Crowded> {
-        let permit = self.ask()?;
-        let stopping = self.stopping();
-        Ok(answer.into_response().map(|body| Body::new(Endless { body, stopping, _permit: permit })))
+    /// Lets a stream of events take as long as its client reads it. It ends when the server stops.
+    pub(in crate::api) fn events(&self, caller: &Caller, answer: impl IntoResponse) -> Result<Response, Crowded> {
+        Ok(self.endless(self.ask(&self.0.door.streams, caller)?, answer))
+    }
+
+    /// The same for another long answer, such as a file or the output of a command.
+    pub(in crate::api) fn download(&self, caller: &Caller, answer: impl IntoResponse) -> Result<Response, Crowded> {
+        Ok(self.endless(self.ask(&self.0.door.long_operations, caller)?, answer))
     }
 
     /// Lets the handler take longer than [`super::REQUEST_MAX`] for its answer, while it holds the permit.
-    pub(in crate::api) fn work(&self) -> Result<OwnedSemaphorePermit, Crowded> {
-        self.ask()
+    pub(in crate::api) fn work(&self, caller: &Caller) -> Result<Permit, Crowded> {
+        self.ask(&self.0.door.long_operations, caller)
     }
 
-    fn ask(&self) -> Result<OwnedSemaphorePermit, Crowded> {
-        let permit = self.0.door.long_permit().ok_or(Crowded)?;
+    fn ask(&self, requests: &Arc<LongRequests>, caller: &Caller) -> Result<Permit, Crowded> {
+        let permit = requests.take(caller)?;
         self.0.is_long.store(true, Ordering::Release);
         Ok(permit)
+    }
+
+    fn endless(&self, permit: Permit, answer: impl IntoResponse) -> Response {
+        let stopping = self.stopping();
+        answer.into_response().map(|body| Body::new(Endless { body, stopping, _permit: permit }))
     }
 
     fn stopping(&self) -> Stopping {
@@ -116,7 +115,7 @@ struct Upload {
     body: Body,
     progress: Progress,
     stopping: Stopping,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl HttpBody for Upload {
@@ -150,7 +149,7 @@ impl HttpBody for Upload {
 struct Endless {
     body: Body,
     stopping: Stopping,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl HttpBody for Endless {
@@ -178,11 +177,12 @@ mod tests {
 
     use super::super::{Client, Door, LimitedListener, Peer, REQUEST_MAX, visit};
     use super::*;
+    use crate::api::native::tests::caller;
     use crate::clock::ManualClock;
 
     /// Answers with the length of the body, or why it ended.
     async fn upload(Extension(patience): Extension<Patience>, request: Request) -> Result<String, Response> {
-        let body = patience.upload(request.into_body()).map_err(IntoResponse::into_response)?;
+        let body = patience.upload(&caller("a", &[]), request.into_body()).map_err(IntoResponse::into_response)?;
         let mut chunks = body.into_data_stream();
         let mut bytes = 0;
         while let Some(chunk) = chunks.next().await {
@@ -196,7 +196,7 @@ mod tests {
 
     async fn events(Extension(patience): Extension<Patience>) -> Result<Response, Crowded> {
         let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"first"))]);
-        patience.stream(Body::from_stream(first.chain(stream::pending())))
+        patience.events(&caller("a", &[]), Body::from_stream(first.chain(stream::pending())))
     }
 
     async fn address(Extension(client): Extension<Client>) -> String {

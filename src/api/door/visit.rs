@@ -29,7 +29,7 @@ const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 #[derive(Debug)]
 pub(super) struct Visit {
     pub(super) door: Arc<Door>,
-    peer: Peer,
+    pub(super) peer: Peer,
     begun: Timestamp,
     /// Whether its body has arrived.
     has_arrived: AtomicBool,
@@ -38,11 +38,18 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    fn begin(door: Arc<Door>, peer: Peer) -> Arc<Self> {
-        peer.occupancy.begin();
-        door.requests.fetch_add(1, Ordering::Relaxed);
+    fn begin(door: Arc<Door>, peer: Peer, has_arrived: bool) -> Arc<Self> {
         let begun = door.clock.now();
-        Arc::new(Self { door, peer, begun, has_arrived: AtomicBool::new(false), is_long: AtomicBool::new(false) })
+        peer.occupancy.begin((!has_arrived).then_some(begun));
+        door.requests.fetch_add(1, Ordering::Relaxed);
+        let has_arrived = AtomicBool::new(has_arrived);
+        Arc::new(Self { door, peer, begun, has_arrived, is_long: AtomicBool::new(false) })
+    }
+
+    /// Notes that the body has arrived.
+    fn arrived(&self) {
+        self.peer.occupancy.keep_place();
+        self.has_arrived.store(true, Ordering::Release);
     }
 
     /// Completes when its time is up. A request with a patience of its own has no end here.
@@ -79,16 +86,13 @@ pub(in crate::api) async fn visit(State(door): State<Arc<Door>>, mut request: Re
     };
     let route = request.extensions().get::<MatchedPath>().cloned();
     let client = door.proxies.client(peer.address, request.headers(), door.certificate.is_some());
-    let visit = Visit::begin(door, peer);
+    let has_arrived = request.body().is_end_stream();
+    let visit = Visit::begin(door, peer, has_arrived);
     let extensions = request.extensions_mut();
     extensions.insert(client);
     extensions.insert(Patience::new(Arc::clone(&visit)));
-    let request = if request.body().is_end_stream() {
-        visit.has_arrived.store(true, Ordering::Release);
-        request
-    } else {
-        request.map(|body| Body::new(Arriving { body, visit: Arc::clone(&visit) }))
-    };
+    let request =
+        if has_arrived { request } else { request.map(|body| Body::new(Arriving { body, visit: Arc::clone(&visit) })) };
     let span = span(&request, client, route.as_ref());
     let mut response = if has_host(&request) {
         tokio::select! {
@@ -143,7 +147,7 @@ impl HttpBody for Arriving {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
-            self.visit.has_arrived.store(true, Ordering::Release);
+            self.visit.arrived();
         }
         polled
     }

@@ -130,14 +130,14 @@ async fn carry_out(
     match rule.transfer {
         Transfer::Events => {
             let response = next.run(Request::from_parts(parts, body)).await;
-            match patience.filter(|_| response.status().is_success()) {
-                Some(patience) => Ok(patience.stream(response)?),
+            match patience.filter(|_| response.status().is_success()).zip(by.0) {
+                Some((patience, caller)) => Ok(patience.events(&caller, response)?),
                 None => Ok(response),
             }
         }
         Transfer::Upload => {
-            let body = match patience {
-                Some(patience) => patience.upload(body)?,
+            let body = match patience.zip(by.0) {
+                Some((patience, caller)) => patience.upload(&caller, body)?,
                 None => body,
             };
             take_upload(Request::from_parts(parts, body), next).await
@@ -165,7 +165,11 @@ impl From<TooMany> for Problem {
 
 impl From<Crowded> for Problem {
     fn from(crowded: Crowded) -> Self {
-        Self::new(Kind::Busy, crowded).retry_after(Span::from_secs(5))
+        let kind = match crowded {
+            Crowded::Everybody { .. } => Kind::Busy,
+            Crowded::Caller { .. } => Kind::TooManyRequests,
+        };
+        Self::new(kind, crowded).retry_after(Span::from_secs(5))
     }
 }
 
@@ -181,8 +185,8 @@ async fn change(
     parts.extensions.insert(asked);
     let held = read(shared, rule, &parts.headers, body).await?;
     // A request that did not come through the door, as in tests, has no limits there.
-    let patience = parts.extensions.get::<Patience>().filter(|_| rule.is_long());
-    let _patience = patience.map(Patience::work).transpose()?;
+    let patience = parts.extensions.get::<Patience>().filter(|_| rule.is_long()).zip(caller.as_ref());
+    let _patience = patience.map(|(patience, caller)| patience.work(caller)).transpose()?;
     let salt = rule.has_secret.then_some(shared.0.native.salt.as_slice());
     let once = caller.as_ref().map(|caller| once::named(caller, &parts, &held.body, salt)).transpose()?.flatten();
     let entry = match caller.filter(|_| rule.is_audited(&parts.method)) {

@@ -165,7 +165,7 @@ pub(super) async fn run(
     let answer = ([(header::CONTENT_TYPE, LINES)], lines(output, &shared, sent));
     let mut answer = match patience.filter(|_| is_sent_at_once) {
         // The caller reads for as long as the command runs.
-        Some(Extension(patience)) => patience.stream(answer)?,
+        Some(Extension(patience)) => patience.download(caller, answer)?,
         None => answer.into_response(),
     };
     answer.extensions_mut().insert(about);

@@ -62,7 +62,7 @@ kinds! {
     Invalid = UNPROCESSABLE_ENTITY, "invalid", "The body has invalid values";
     KeyReused = UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The idempotency key belongs to another request";
     NoPrecondition = PRECONDITION_REQUIRED, "if_match_required", "The header If-Match is required";
-    TooManyRequests = TOO_MANY_REQUESTS, "too_many_requests", "The rate limit of the API key is exceeded";
+    TooManyRequests = TOO_MANY_REQUESTS, "too_many_requests", "The caller sends too many requests";
     Failed = INTERNAL_SERVER_ERROR, "failed", "The server failed";
     Busy = SERVICE_UNAVAILABLE, "busy", "The server cannot do this now";
 }

@@ -94,7 +94,7 @@ async fn admitted(shared: &Shared, session: SignedIn, request: Request, next: Ne
     let deletes = path.starts_with("/audiences/") && path.ends_with("/delete");
     let is_long = asks_provider || deletes || path.starts_with("/new/") || path.ends_with("/again");
     let patience = parts.extensions.get::<Patience>().filter(|_| is_long);
-    let _patience = patience.map(Patience::work).transpose()?;
+    let _patience = patience.map(|patience| patience.work(&session.caller)).transpose()?;
     if [Method::GET, Method::HEAD].contains(&parts.method) {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     }

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
 
-use crate::domain::{Span, Timestamp};
+use crate::domain::{IpNetwork, Span, Timestamp};
 
 /// Failed attempts from one address, after which it has to wait.
 const ATTEMPTS: u32 = 10;
@@ -18,13 +18,13 @@ const ADDRESSES: usize = 10_000;
 
 /// The failed attempts of one kind, by address.
 #[derive(Debug, Default)]
-pub(in crate::api) struct Failures(Mutex<HashMap<IpAddr, (u32, Timestamp)>>);
+pub(in crate::api) struct Failures(Mutex<HashMap<IpNetwork, (u32, Timestamp)>>);
 
 impl Failures {
     /// How long an address has to wait because it has failed too often lately.
     pub(super) fn must_wait(&self, peer: IpAddr, now: Timestamp) -> Option<Span> {
         let failures = self.0.lock();
-        let (count, last) = failures.get(&place(peer))?;
+        let (count, last) = failures.get(&IpNetwork::of_client(peer))?;
         (*count >= ATTEMPTS && now.since(*last) < WAIT).then(|| (*last + WAIT).since(now))
     }
 
@@ -34,15 +34,15 @@ impl Failures {
         if failures.len() >= ADDRESSES {
             failures.retain(|_, (_, last)| now.since(*last) < WAIT);
         }
-        if failures.len() < ADDRESSES || failures.contains_key(&place(peer)) {
-            let (count, last) = failures.entry(place(peer)).or_insert((0, now));
+        if failures.len() < ADDRESSES || failures.contains_key(&IpNetwork::of_client(peer)) {
+            let (count, last) = failures.entry(IpNetwork::of_client(peer)).or_insert((0, now));
             *count = if now.since(*last) < WAIT { *count + 1 } else { 1 };
             *last = now;
         }
     }
 
     pub(super) fn succeeded(&self, peer: IpAddr) {
-        self.0.lock().remove(&place(peer));
+        self.0.lock().remove(&IpNetwork::of_client(peer));
     }
 }
 
@@ -75,14 +75,6 @@ impl RecordedFailures {
         }
         recorded.1 += 1;
         recorded.1 <= RECORDED
-    }
-}
-
-/// The network that counts as one place: a host of IPv6 has as many addresses as it likes.
-fn place(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
-        address @ IpAddr::V4(_) => address,
     }
 }
 

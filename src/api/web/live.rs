@@ -162,6 +162,7 @@ pub(super) async fn live(
     let batch = found(&shared, &call, &campaign).await?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
     let receiver = Hub::join(&shared, (batch.id, session.0.zone));
+    let caller = Arc::clone(&call.caller);
     let checked_at = shared.clock.now();
     let viewer = Viewer {
         shared,
@@ -182,7 +183,7 @@ pub(super) async fn live(
     });
     let answer = Sse::new(changes).keep_alive(KeepAlive::default()).into_response();
     match patience {
-        Some(axum::Extension(patience)) => Ok(patience.stream(answer)?),
+        Some(axum::Extension(patience)) => Ok(patience.events(&caller, answer)?),
         // A request that did not come through the door, as in tests, has no limits there.
         None => Ok(answer),
     }

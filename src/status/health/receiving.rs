@@ -22,6 +22,9 @@ const NAME_LONGEST: usize = 60;
 /// Older events of unknown accounts are not shown.
 const A_MONTH: Span = Span::from_secs(30 * 86_400);
 
+/// What to do about requests of one caller that reached a limit.
+const CLOSE: &str = "`volley events` names the caller that has most; let it close what it does not need";
+
 /// Each kind of stray webhook: one, several, and what to do.
 const STRAYS: [(StrayKind, &str, &str, &str); 4] = [
     (
@@ -98,7 +101,7 @@ fn gaps(recent: &[KeptGap], now: Timestamp) -> Option<(Health, String)> {
     Some((if all.len() > MANY_GAPS { Health::Warning } else { Health::Ok }, text))
 }
 
-/// Reports webhooks that were rejected, or that were no receipts for messages of this installation.
+/// Reports what the door turned away, and webhooks that were no receipts for messages of this installation.
 pub(super) async fn check_webhooks(
     config: &Config,
     store: &dyn Store,
@@ -108,23 +111,40 @@ pub(super) async fn check_webhooks(
     let provider = &config.provider;
     let (has_authorization, has_secret) = (provider.webhook_authorization.is_some(), provider.webhook_secret.is_some());
     for rejected in store.turned_away().await? {
-        let (why, advice) = match rejected.why {
+        let (what, why, advice) = match rejected.why {
             RejectionReason::Signature => (
+                "webhooks",
                 "webhooks with a wrong signature were rejected",
                 "compare webhook_secret_file with the provider's secret",
             ),
             RejectionReason::Nothing => (
+                "webhooks",
                 "webhooks without valid authentication were rejected",
                 authentication_advice(has_authorization, has_secret),
             ),
             RejectionReason::TooLarge => (
+                "webhooks",
                 "webhooks that were too large were rejected",
                 "the provider posts at most a few thousand events at once; check the sender",
             ),
+            RejectionReason::Connections => (
+                "connections",
+                "connections were closed or refused, because all were in use or one address had its share,",
+                "`volley events` names the address that has most; block it before the server, or close its connections",
+            ),
+            RejectionReason::EventStreams => {
+                ("connections", "event streams were refused, because of their limit,", CLOSE)
+            }
+            RejectionReason::LongOperations => {
+                ("connections", "uploads, downloads and long operations were refused, because of their limit,", CLOSE)
+            }
         };
+        if what == "connections" && now.since(rejected.latest) > A_DAY {
+            continue;
+        }
         let (since, latest) = (span(now.since(rejected.since)), span(now.since(rejected.latest)));
         let text = format!("{} {why} in the last {since}, the latest {latest} ago", grouped(rejected.count));
-        findings.add("webhooks", Health::Warning, text, Some(advice));
+        findings.add(what, Health::Warning, text, Some(advice));
     }
     let counts = store.stray_counts().await?;
     for (kind, one, many, advice) in STRAYS {

@@ -8,9 +8,9 @@ use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
     AccountEvent, AfterTrial, Amendment, ApiKey, Beat, BucketOf, Direction, FanOut, Feed, HeldBy, Hold, KeptGap,
     LaneState, LinkState, NewCall, NewRequest, NotedBucket, Observed, OpenAlert, OptIn, OptOut, Override,
-    ProviderReport, Query, QueryState, Receiver, RejectedWebhooks, RejectionReason, RequestKey, Restore, StepHeldBy,
-    StepHold, StrayKind, SubscriptionChange, TemplateRequest, TemplateRequestKind, UnknownSlots, UploadedFile,
-    UserOptOut, started,
+    ProviderReport, Query, QueryState, Receiver, RejectionReason, RequestKey, Restore, StepHeldBy, StepHold, StrayKind,
+    SubscriptionChange, TemplateRequest, TemplateRequestKind, TurnedAway, UnknownSlots, UploadedFile, UserOptOut,
+    started,
 };
 
 impl Desk {
@@ -217,7 +217,7 @@ impl Desk {
         let address = "https://provider.example".to_owned();
         let link = LinkState { address: address.clone(), direction: Direction::Out, proven: at(17), doubt };
         let (why, since) = (RejectionReason::Signature, at(16));
-        let rejected = RejectedWebhooks { why, count: 3, since, latest: since };
+        let rejected = TurnedAway { why, count: 3, since, latest: since };
         let seq = self.seq().await.unwrap();
         let beat =
             Beat { lanes: vec![lane], links: vec![link], turned_away: vec![rejected], ..Beat::of(node, at(21), seq) };

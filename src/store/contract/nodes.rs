@@ -4,8 +4,8 @@ use super::*;
 use crate::domain::{DoubtCause, Portion};
 use crate::events::{Event, EventKind, Origin, Subject};
 use crate::store::{
-    Beat, Direction, Error, KeptGap, LaneStandstill, LaneState, LinkState, RejectedWebhooks, RejectionReason, Started,
-    Trouble, started,
+    Beat, Direction, Error, KeptGap, LaneStandstill, LaneState, LinkState, RejectionReason, Started, Trouble,
+    TurnedAway, started,
 };
 
 for_every_store!(
@@ -108,7 +108,7 @@ async fn link_states_outlive_the_node_that_recorded_them(desk: Desk) {
 
 async fn turned_away_webhooks_are_counted_until_a_day_without_any(desk: Desk) {
     let node = started(&*desk, at(0)).await.node;
-    let turned = |why, count, since, latest| RejectedWebhooks { why, count, since: at(since), latest: at(latest) };
+    let turned = |why, count, since, latest| TurnedAway { why, count, since: at(since), latest: at(latest) };
     let beat = |turned_away| Beat { turned_away, ..Beat::of(node, at(1), 0) };
     desk.beat(beat(vec![turned(RejectionReason::Nothing, 3, 10, 12)])).await.unwrap();
     let both = vec![turned(RejectionReason::Nothing, 2, 20, 21), turned(RejectionReason::TooLarge, 1, 15, 15)];

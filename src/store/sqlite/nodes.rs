@@ -8,8 +8,8 @@ use super::{Work, leases};
 use crate::domain::{BatchId, DoubtCause, Portion, Span, Timestamp};
 use crate::events::{Event, EventKind, Subject};
 use crate::store::{
-    Beat, Cursor, Direction, KeptGap, LaneStandstill, LaneState, LinkState, Node, NodeStart, RejectedWebhooks,
-    RejectionReason, Started, Trouble,
+    Beat, Cursor, Direction, KeptGap, LaneStandstill, LaneState, LinkState, Node, NodeStart, RejectionReason, Started,
+    Trouble, TurnedAway,
 };
 
 /// Registers a server and begins its epoch. Does nothing if the lease was acquired or renewed since `start.over`.
@@ -63,7 +63,7 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
     }
     for turned in beat.turned_away {
         // One row per reason: a handful of statements.
-        sqlx::query(COUNT_REJECTED)
+        sqlx::query(COUNT_TURNED_AWAY)
             .bind(turned.why as i64)
             .bind(turned.count.cast_signed())
             .bind(turned.since.millis())
@@ -156,18 +156,18 @@ const KEEP_LINK: &str =
      ON CONFLICT DO UPDATE SET proven_at = excluded.proven_at, doubt_since = excluded.doubt_since,
      cause = excluded.cause";
 
-/// The count of rejected webhooks restarts after a day without any.
+/// The count of what was turned away for a reason restarts after a day without any.
 const A_DAY: Span = Span::from_secs(86_400);
-const COUNT_REJECTED: &str = "INSERT INTO rejected_webhook (why, n, since, latest) VALUES (?1, ?2, ?3, ?4)
+const COUNT_TURNED_AWAY: &str = "INSERT INTO rejected_webhook (why, n, since, latest) VALUES (?1, ?2, ?3, ?4)
      ON CONFLICT (why) DO UPDATE SET n = excluded.n + iif(latest < ?5, 0, n),
      since = iif(latest < ?5, excluded.since, since), latest = excluded.latest";
 
-pub(super) async fn turned_away(connection: &mut SqliteConnection) -> Work<Vec<RejectedWebhooks>> {
+pub(super) async fn turned_away(connection: &mut SqliteConnection) -> Work<Vec<TurnedAway>> {
     let rows =
         sqlx::query("SELECT why, n, since, latest FROM rejected_webhook ORDER BY why").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
-            Ok(RejectedWebhooks {
+            Ok(TurnedAway {
                 why: decoded(row, "why", RejectionReason::from_code)?,
                 count: small(row, "n")?,
                 since: timestamp(row, "since")?,

@@ -2,7 +2,7 @@
 
 use crate::domain::Timestamp;
 use crate::store::{
-    Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, RejectedWebhooks, Result, Started, Unwritable,
+    Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Result, Started, TurnedAway, Unwritable,
 };
 
 /// What servers store about themselves, for one another and for commands.
@@ -25,13 +25,13 @@ pub trait Nodes: Send + Sync + std::fmt::Debug {
     async fn renew(&self, node: i64, now: Timestamp) -> Result<()>;
     /// Records that a node lives, and renews its lease.
     ///
-    /// - Records its watermark, the webhooks that it turned away, and that it obeys the decisions up to `noted`.
+    /// - Records its watermark, what it turned away, and that it obeys the decisions up to `noted`.
     /// - Fails with [`crate::store::Error::Superseded`] once another node has started.
     async fn beat(&self, beat: Beat) -> Result<()>;
     /// Records that a node has stopped, and its final watermark; gives its lease back if it still holds it.
     async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()>;
-    /// Counts the webhooks that were turned away, for each reason since the last day without any.
-    async fn turned_away(&self) -> Result<Vec<RejectedWebhooks>>;
+    /// Counts what was turned away, for each reason since the last day without any.
+    async fn turned_away(&self) -> Result<Vec<TurnedAway>>;
     /// Reads the state of lanes, as last reported by nodes that were seen since `since` and have not stopped.
     async fn lane_states(&self, since: Timestamp) -> Result<Vec<LaneState>>;
     /// Records a gap, and deletes the gaps that ended before `forget`.

@@ -116,11 +116,12 @@ pub(in crate::api::web) async fn form_with_file(
     shared: &Shared,
     request: Request<axum::body::Body>,
 ) -> Answer<Multipart> {
-    let patience = request.extensions().get::<Patience>().cloned();
+    let extensions = request.extensions();
+    let patience = extensions.get::<Patience>().cloned().zip(extensions.get::<Call>().cloned());
     let request = match patience {
-        Some(patience) => {
+        Some((patience, call)) => {
             let (parts, body) = request.into_parts();
-            Request::from_parts(parts, patience.upload(body)?)
+            Request::from_parts(parts, patience.upload(&call.caller, body)?)
         }
         None => request,
     };

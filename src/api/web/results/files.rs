@@ -232,7 +232,7 @@ pub(super) async fn xlsx(
     };
     let permit = shared.0.countings.workbook().ok_or_else(busy)?;
     // A request that did not come through the door, as in tests, has no limits there.
-    let _work = patience.as_ref().map(|Extension(patience)| patience.work()).transpose()?;
+    let _work = patience.as_ref().map(|Extension(patience)| patience.work(&call.caller)).transpose()?;
     let plan = shared.store.plan(batch.id).await?.ok_or_else(no_plan)?;
     let columns = ExportColumns::of(&plan, batch.tag, session.0.zone);
     let folder = tempfile::tempdir().map_err(|error| Problem::failed(&error))?;
@@ -248,7 +248,7 @@ pub(super) async fn xlsx(
     ];
     let answer = (headers, body_of(file, folder, permit)).into_response();
     match patience {
-        Some(Extension(patience)) => Ok(patience.stream(answer)?),
+        Some(Extension(patience)) => Ok(patience.download(&call.caller, answer)?),
         None => Ok(answer),
     }
 }

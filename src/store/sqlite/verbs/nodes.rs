@@ -4,8 +4,7 @@ use super::super::identity::OpenDatabase;
 use super::super::{Sqlite, leases, nodes};
 use crate::domain::Timestamp;
 use crate::store::{
-    Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Nodes, RejectedWebhooks, Result, Started,
-    Unwritable,
+    Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Nodes, Result, Started, TurnedAway, Unwritable,
 };
 
 #[async_trait::async_trait]
@@ -44,8 +43,8 @@ impl Nodes for Sqlite {
         Ok(())
     }
 
-    async fn turned_away(&self) -> Result<Vec<RejectedWebhooks>> {
-        self.read("read rejected webhooks", move |c| Box::pin(nodes::turned_away(c))).await
+    async fn turned_away(&self) -> Result<Vec<TurnedAway>> {
+        self.read("read what was turned away", move |c| Box::pin(nodes::turned_away(c))).await
     }
 
     async fn keep_gap(&self, gap: KeptGap, forget: Timestamp) -> Result<()> {

@@ -1,0 +1,310 @@
+//! The places of connections: whose connection gives way to a new one when all are taken.
+//!
+//! - A connection gives way only while it waits for its client: the oldest without a finished head, else the oldest whose
+//!   request has not arrived completely. A connection whose request is being answered keeps its place.
+//! - The address with the most connections gives way first, and a trusted proxy last.
+//! - An address may have [`Places::share`] connections. Beyond them, one of its own gives way, or the new one is refused.
+//!   A trusted proxy may have all, because it forwards the requests of many clients.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::{Occupancy, Waits};
+use super::limit_tally::{Holder, LimitTally};
+use crate::clock::Clock;
+use crate::domain::{IpNetwork, Span, Timestamp};
+
+/// How long each connection keeps its place at least, so that a client that sends at once is heard.
+pub(super) const GRACE: Span = Span::from_millis(100);
+
+/// The other end of a connection, as it counts for the share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Source {
+    network: IpNetwork,
+    is_proxy: bool,
+}
+
+impl Source {
+    pub(super) fn new(address: IpAddr, is_proxy: bool) -> Self {
+        Self { network: IpNetwork::of_client(address), is_proxy }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Places {
+    most: u32,
+    /// The connections that one address may have.
+    share: u32,
+    clock: Arc<dyn Clock>,
+    taken: Mutex<Taken>,
+    /// Notified when a place becomes free.
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    next: u64,
+    held: BTreeMap<u64, Held>,
+    tally: LimitTally,
+}
+
+#[derive(Debug)]
+struct Held {
+    source: Source,
+    occupancy: Arc<Occupancy>,
+    /// Cancelled when the connection gives way.
+    closing: CancellationToken,
+}
+
+/// A place, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    places: Arc<Places>,
+    id: u64,
+    pub(super) occupancy: Arc<Occupancy>,
+    /// Cancelled when the connection is to be closed.
+    pub(super) closing: CancellationToken,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.taken.lock().held.remove(&self.id);
+        self.places.freed.notify_one();
+    }
+}
+
+/// What a look for a place found.
+enum Look {
+    Place(Place),
+    Refused,
+    /// None is free until then, unless one becomes free before.
+    None(Timestamp),
+}
+
+impl Places {
+    pub(super) fn new(most: u32, share: u32, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { most, share, clock, taken: Mutex::default(), freed: Notify::new() })
+    }
+
+    pub(super) fn taken(&self) -> u32 {
+        self.taken.lock().all()
+    }
+
+    /// The connections that gave way or were refused.
+    pub(super) fn tally(&self) -> LimitTally {
+        self.taken.lock().tally.clone()
+    }
+
+    /// Waits for a place. `None` if the share of the address is taken by connections that keep their places.
+    ///
+    /// - Only one task may wait.
+    /// - `cut` closes every connection.
+    pub(super) async fn take(self: &Arc<Self>, source: Source, cut: &CancellationToken) -> Option<Place> {
+        loop {
+            match self.look(source, cut) {
+                Look::Place(place) => return Some(place),
+                Look::Refused => return None,
+                Look::None(until) => tokio::select! {
+                    () = self.freed.notified() => {}
+                    () = self.clock.sleep_until(until) => {}
+                },
+            }
+        }
+    }
+
+    /// Takes a place, or closes the connection that gives way.
+    fn look(self: &Arc<Self>, source: Source, cut: &CancellationToken) -> Look {
+        let (mut taken, now) = (self.taken.lock(), self.clock.now());
+        let has_share = !source.is_proxy && taken.of(source.network) >= self.share;
+        if !has_share && taken.all() < self.most {
+            return Look::Place(self.place(&mut taken, source, cut, now));
+        }
+        let only = has_share.then_some(source.network);
+        match taken.gives_way(only) {
+            Some((id, since)) if since + GRACE <= now => {
+                taken.close(id);
+                Look::None(now + GRACE)
+            }
+            Some((_, since)) => Look::None(since + GRACE),
+            None if has_share && !taken.is_closing(source.network) => {
+                taken.count(source.network);
+                Look::Refused
+            }
+            None => Look::None(now + GRACE),
+        }
+    }
+
+    fn place(self: &Arc<Self>, taken: &mut Taken, source: Source, cut: &CancellationToken, now: Timestamp) -> Place {
+        let (id, occupancy, closing) = (taken.next, Arc::new(Occupancy::since(now)), cut.child_token());
+        taken.next += 1;
+        taken.held.insert(id, Held { source, occupancy: Arc::clone(&occupancy), closing: closing.clone() });
+        Place { places: Arc::clone(self), id, occupancy, closing }
+    }
+}
+
+impl Taken {
+    fn all(&self) -> u32 {
+        count_of(self.held.len())
+    }
+
+    fn of(&self, network: IpNetwork) -> u32 {
+        count_of(self.held.values().filter(|held| held.source.network == network).count())
+    }
+
+    /// Whether a connection of an address is being closed.
+    fn is_closing(&self, network: IpNetwork) -> bool {
+        self.held.values().any(|held| held.source.network == network && held.closing.is_cancelled())
+    }
+
+    /// The connection that gives way next, among those of one address if it is given, and since when it waits for its client.
+    fn gives_way(&self, only: Option<IpNetwork>) -> Option<(u64, Timestamp)> {
+        let mut counts: HashMap<IpNetwork, usize> = HashMap::new();
+        for held in self.held.values().filter(|held| !held.closing.is_cancelled()) {
+            *counts.entry(held.source.network).or_default() += 1;
+        }
+        let in_scope = |held: &Held| only.is_none_or(|network| held.source.network == network);
+        let waiting = self.held.iter().filter(|(_, held)| in_scope(held) && !held.closing.is_cancelled());
+        let waiting = waiting.filter_map(|(id, held)| {
+            let (stage, since) = match held.occupancy.waits()? {
+                Waits::ForHead(since) => (0, since),
+                Waits::ForBody(since) => (1, since),
+            };
+            let Source { network, is_proxy } = held.source;
+            Some(((is_proxy, stage, Reverse(counts.get(&network).copied()), since), *id))
+        });
+        waiting.min().map(|((.., since), id)| (id, since))
+    }
+
+    fn close(&mut self, id: u64) {
+        let Some(held) = self.held.get(&id) else { return };
+        let network = held.source.network;
+        held.closing.cancel();
+        self.count(network);
+    }
+
+    /// Counts a connection of an address that gives way, or is refused.
+    fn count(&mut self, network: IpNetwork) {
+        let name = network.host().map_or_else(|| network.to_string(), |address| address.to_string());
+        self.tally.count(Some(Holder { name, held: self.of(network) }));
+    }
+}
+
+fn count_of(places: usize) -> u32 {
+    u32::try_from(places).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+
+    /// Places, and the connections that hold them.
+    struct Crowd {
+        places: Arc<Places>,
+        clock: Arc<ManualClock>,
+        held: Vec<(u8, Place)>,
+    }
+
+    impl Crowd {
+        /// Eight places, five of them for one address. 192.0.2.9 is a trusted proxy.
+        fn new() -> Self {
+            let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+            Self { places: Places::new(8, 5, Arc::clone(&clock) as Arc<dyn Clock>), clock, held: Vec::new() }
+        }
+
+        fn look(&self, last: u8) -> Look {
+            let source = Source::new([192, 0, 2, last].into(), last == 9);
+            self.places.look(source, &CancellationToken::new())
+        }
+
+        fn take(&mut self, last: u8) -> &Occupancy {
+            let Look::Place(place) = self.look(last) else { panic!("{last} gets no place") };
+            self.held.push((last, place));
+            self.clock.advance(Span::from_millis(1));
+            &self.held.last().unwrap().1.occupancy
+        }
+
+        /// Takes a place for each of these addresses, which then send nothing.
+        fn fill(&mut self, addresses: &[u8]) {
+            for last in addresses {
+                self.take(*last);
+            }
+        }
+
+        /// Which connection gives way to a new one, by its number.
+        fn gives_way_to(&mut self, last: u8) -> Option<usize> {
+            let before: Vec<bool> = self.closing();
+            assert!(!matches!(self.look(last), Look::Place(_)), "{last} gets a place");
+            self.closing().iter().zip(before).position(|(is, was)| *is && !was)
+        }
+
+        fn closing(&self) -> Vec<bool> {
+            self.held.iter().map(|(_, place)| place.closing.is_cancelled()).collect()
+        }
+    }
+
+    #[test]
+    fn the_oldest_without_a_head_gives_way_once_it_had_its_grace() {
+        let mut crowd = Crowd::new();
+        crowd.take(1).begin(None);
+        crowd.fill(&[1, 1, 2, 2, 3, 3]);
+        let newest = crowd.clock.now();
+        crowd.take(4);
+        let Look::None(until) = crowd.look(5) else { panic!("nothing had its grace yet") };
+        assert_eq!(until, newest - Span::from_millis(6) + GRACE, "until the oldest of the address with the most has");
+        crowd.clock.advance(GRACE);
+        assert_eq!(crowd.gives_way_to(5), Some(1), "the first one is being answered");
+        crowd.held.remove(1);
+        crowd.fill(&[5]);
+        let Holder { name, held } = crowd.places.tally().latest.unwrap();
+        assert_eq!((name.as_str(), held, crowd.places.tally().count), ("192.0.2.1", 3, 1));
+    }
+
+    #[test]
+    fn the_address_with_the_most_gives_way_and_a_proxy_last() {
+        let mut crowd = Crowd::new();
+        crowd.fill(&[2, 9, 9, 9, 9, 9, 1, 1]);
+        crowd.clock.advance(GRACE);
+        assert_eq!(crowd.gives_way_to(9), Some(6), "the older of the two");
+        assert_eq!(crowd.gives_way_to(3), Some(0), "one each, and this one is older");
+        assert_eq!(crowd.gives_way_to(3), Some(7));
+        assert_eq!(crowd.gives_way_to(3), Some(1), "no other is left");
+    }
+
+    #[test]
+    fn a_request_that_does_not_arrive_gives_way_after_all_heads() {
+        let mut crowd = Crowd::new();
+        let now = crowd.clock.now();
+        crowd.take(1).begin(Some(now));
+        crowd.take(1).begin(Some(now));
+        crowd.fill(&[2, 3, 4, 5, 6]);
+        crowd.take(7).begin(None);
+        crowd.clock.advance(GRACE);
+        crowd.held[1].1.occupancy.keep_place();
+        let order: Vec<_> = std::iter::from_fn(|| crowd.gives_way_to(8)).collect();
+        assert_eq!(order, [2, 3, 4, 5, 6, 0], "an upload and an answer keep their places");
+    }
+
+    #[test]
+    fn an_address_has_its_share_and_no_more() {
+        let mut crowd = Crowd::new();
+        crowd.fill(&[1, 1, 1, 1]);
+        crowd.take(1).begin(None);
+        crowd.clock.advance(GRACE);
+        assert_eq!(crowd.gives_way_to(1), Some(0), "one of its own, although others are free");
+        crowd.held.remove(0);
+        crowd.fill(&[1, 2, 2]);
+        for (_, place) in crowd.held.iter().filter(|(last, _)| *last == 1) {
+            place.occupancy.begin(None);
+        }
+        assert!(matches!(crowd.look(1), Look::Refused));
+        assert_eq!(crowd.places.tally().count, 2);
+        crowd.fill(&[3]);
+    }
+}
