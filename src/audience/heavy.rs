@@ -22,7 +22,7 @@ use super::{Options, Outputs, Reason, SeenNumbers, read};
 const MEMORY_MAX_MIB: u64 = 300;
 const FILE_MAX: u64 = 32 << 20;
 /// More than the promise.
-const HEAVY: u64 = 400 << 20;
+const HEAVY: u64 = 320 << 20;
 /// Random text that lets a part grow by `HEAVY` within the ratio.
 const PADDING: usize = 8 << 20;
 /// The file that this process reads.

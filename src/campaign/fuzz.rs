@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::domain::{Country, Span, Timestamp, steps_of};
 
 /// Campaigns that every run tries.
-const TRIED: u64 = 50;
+const TRIED: u64 = 25;
 /// The largest body that the API reads.
 const BODY_MAX: usize = 1 << 20;
 /// Steps for each byte of a body: each text is looked at a few dozen times.

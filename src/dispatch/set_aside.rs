@@ -9,6 +9,7 @@ use crate::domain::{Count, Loaded, MessageId, MessageKey, Refused, State, StepIn
 use crate::engine;
 use crate::events::{Event, EventKind, Origin, Subject};
 use crate::store::{Change, Result, Verdict};
+use crate::throttle::Waiting;
 
 /// After so many set-aside messages of one step, the step is held.
 const SET_ASIDE_MAX: i64 = 20;
@@ -31,27 +32,31 @@ impl Claimer {
 
     /// Ends a test for which no other message is due.
     ///
-    /// A message that was refused again is set aside: another one was accepted after its first refusal. Messages that were
-    /// refused once wait for another message, and are retried meanwhile.
+    /// A message that was refused again is set aside: another one was accepted after its first refusal. For a message that
+    /// is the last of its lane, an acceptance before its first refusal counts at its second one, so that it ends too. All
+    /// others wait for another message, and are retried meanwhile.
     pub(super) async fn end_test_without_another(&self, now: Timestamp) -> Result<()> {
         let waiting = self.lane.test.waiting();
-        let loaded = self.store.load(waiting.iter().map(|(key, _)| *key).collect()).await?;
-        let state_of = |at: &RefusedAt| {
-            let message = loaded.iter().find(|message| message.key == at.0);
-            message.filter(|message| message.present.step == at.1).map(|message| message.present)
+        let loaded = self.store.load(waiting.iter().map(|waiting| waiting.message).collect()).await?;
+        let present_of = |waiting: &Waiting| {
+            let message = loaded.iter().find(|message| message.key == waiting.message);
+            message.filter(|message| message.present.step == waiting.step).map(|message| message.present)
         };
         let mut over = Vec::new();
-        let mut again = Vec::new();
-        for at in waiting {
-            match state_of(&at).map(|present| (present.state, present.refused)) {
-                Some((State::Queued { .. }, Refused::Again)) => again.push(at),
+        let mut proven = Vec::new();
+        for one in waiting {
+            match present_of(&one).map(|present| (present.state, present.refused)) {
+                Some((State::Queued { .. }, Refused::Again)) => proven.push((one.message, one.step)),
+                Some((State::Queued { .. }, Refused::Once)) if one.follows_acceptance => {
+                    proven.push((one.message, one.step));
+                }
                 // The answer is not recorded yet, or it waits for another message.
                 Some((State::Sending { .. }, _) | (State::Queued { .. }, Refused::Once)) => {}
-                _ => over.push(at.0),
+                _ => over.push(one.message),
             }
         }
-        let left = self.prove(&again, now).await?;
-        over.extend(again.into_iter().filter(|at| !left.contains(at)).map(|(key, _)| key));
+        let left = self.prove(&proven, now).await?;
+        over.extend(proven.into_iter().filter(|at| !left.contains(at)).map(|(key, _)| key));
         self.lane.test.forget(&over);
         Ok(())
     }

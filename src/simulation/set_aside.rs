@@ -62,7 +62,7 @@ async fn one_of_many_is_refused(batch: Option<u32>, bad: u32) {
     seconds(&mut world, 10).await;
     assert_eq!(world.provider.taken.lock().len(), 420, "each of the others once");
     assert_eq!(world.store.holds().await.unwrap(), [], "no operator has to resume the lane");
-    seconds(&mut world, 10).await;
+    seconds(&mut world, 40).await;
     let (aside, state) = (count(&world, &launched, Count::SetAside).await, state(&world, &launched).await);
     assert_eq!((aside, state), (1, BatchState::Finished));
     assert!(world.message(&launched, bad).await.is_set_aside());
@@ -73,12 +73,15 @@ async fn one_of_many_is_refused(batch: Option<u32>, bad: u32) {
 async fn one_refused_message_among_421_is_set_aside_and_the_others_are_sent() {
     one_of_many_is_refused(None, 0).await;
     one_of_many_is_refused(None, 217).await;
+    // No other message is left to test the lane.
+    one_of_many_is_refused(None, 420).await;
 }
 
 #[tokio::test]
 async fn one_refused_message_in_batches_is_set_aside_and_the_others_are_sent() {
     one_of_many_is_refused(Some(50), 0).await;
     one_of_many_is_refused(Some(50), 217).await;
+    one_of_many_is_refused(Some(50), 420).await;
 }
 
 #[tokio::test]

@@ -31,6 +31,16 @@ impl UnclearRefusal {
     }
 }
 
+/// A message whose refusals wait for the proof that it alone was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    pub message: MessageKey,
+    pub step: StepIndex,
+    /// Whether it was refused repeatedly, and the lane accepted a message before. Where no other message is left, that has
+    /// to do as the proof.
+    pub follows_acceptance: bool,
+}
+
 /// What a lane may claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestPhase {
@@ -47,6 +57,8 @@ pub enum TestPhase {
 pub struct LaneTest {
     /// Whether a test is open. Most lanes have none, and then a message costs next to nothing.
     is_open: AtomicBool,
+    /// Whether a message was accepted since the last test began.
+    has_accepted: AtomicBool,
     inner: Mutex<Inner>,
 }
 
@@ -60,6 +72,8 @@ struct Inner {
 #[derive(Debug)]
 struct Open {
     since: Timestamp,
+    /// Whether the lane accepted a message before, after the test before this one.
+    follows_acceptance: bool,
     /// Never empty.
     refused: Vec<UnclearRefusal>,
     /// The message that tests the lane, once it is claimed.
@@ -73,7 +87,10 @@ impl LaneTest {
     /// test ends. Requests that were in flight when the test began, and messages that were refused before, prove nothing.
     pub fn refused(&self, refusal: UnclearRefusal, now: Timestamp) -> Option<UnclearRefusal> {
         let mut inner = self.inner.lock();
-        let open = inner.open.get_or_insert_with(|| Open { since: now, refused: Vec::new(), probe: None });
+        let open = inner.open.get_or_insert_with(|| {
+            let follows_acceptance = self.has_accepted.swap(false, Ordering::AcqRel);
+            Open { since: now, follows_acceptance, refused: Vec::new(), probe: None }
+        });
         let known = open.refused.iter_mut().find(|known| known.message == refusal.message);
         if let Some(known) = known {
             *known = refusal;
@@ -95,6 +112,7 @@ impl LaneTest {
     /// Takes the acceptance of a request that began at `begun`: the lane was not refused then, so each message that was
     /// refused in an earlier request was refused alone.
     pub fn accepted(&self, message: MessageKey, begun: Timestamp) {
+        self.has_accepted.store(true, Ordering::Release);
         if !self.is_open.load(Ordering::Acquire) {
             return;
         }
@@ -147,10 +165,14 @@ impl LaneTest {
     }
 
     /// The messages whose refusals wait for the proof.
-    pub fn waiting(&self) -> Vec<(MessageKey, StepIndex)> {
+    pub fn waiting(&self) -> Vec<Waiting> {
         let inner = self.inner.lock();
-        let refused = inner.open.iter().flat_map(|open| &open.refused);
-        refused.map(|refusal| (refusal.message.key, refusal.step)).collect()
+        let waiting = |open: &Open, refusal: &UnclearRefusal| Waiting {
+            message: refusal.message.key,
+            step: refusal.step,
+            follows_acceptance: open.follows_acceptance && refusal.is_repeated,
+        };
+        inner.open.iter().flat_map(|open| open.refused.iter().map(|refusal| waiting(open, refusal))).collect()
     }
 
     /// Ends the wait of messages whose refusals need no proof any more.
@@ -244,6 +266,21 @@ mod tests {
         test.begin(key(5));
         assert_eq!(test.refused(refusal(5, 13), second(13)), Some(refusal(1, 10)));
         assert_eq!((test.phase(), test.take_alone()), (TestPhase::Closed, Vec::new()));
+    }
+
+    #[test]
+    fn repeated_refusals_follow_an_acceptance_only_if_none_came_between() {
+        let test = LaneTest::default();
+        test.accepted(key(0), second(0));
+        test.refused(refusal(1, 1), second(2));
+        let waits = |follows_acceptance| Waiting { message: key(1), step: StepIndex::FIRST, follows_acceptance };
+        assert_eq!(test.waiting(), [waits(false)], "once proves nothing");
+        let again = |begun| UnclearRefusal { is_repeated: true, ..refusal(1, begun) };
+        test.refused(again(10), second(10));
+        assert_eq!(test.waiting(), [waits(true)]);
+        test.forget(&[key(1)]);
+        test.refused(again(20), second(20));
+        assert_eq!(test.waiting(), [waits(false)], "nothing was accepted since");
     }
 
     #[test]

@@ -426,12 +426,13 @@ async fn recipients_of_the_practice_provider_reply_stop_and_return() {
         template = { name = \"promo\", language = \"en\", category = \"MARKETING\" }\n";
     let launched = world.launch(100, &[template, SMS].concat()).await;
     let report = world
-        .when("every recipient has replied", || async {
+        .when("every recipient has read and replied", || async {
             let report = world.report(&launched).await;
-            if report.steps[0].replied == 100 { Ok(report) } else { Err(format!("{:?}", report.steps[0])) }
+            let whatsapp = &report.steps[0];
+            if (whatsapp.read, whatsapp.replied) == (100, 100) { Ok(report) } else { Err(format!("{whatsapp:?}")) }
         })
         .await;
-    assert_eq!((report.steps[0].read, report.steps[1].handed_over), (100, 0));
+    assert_eq!(report.steps[1].handed_over, 0);
     let words = async |keyword: Keyword| {
         let all = world.store.inbound(InboundOf::All, Cursor::START, 1_000).await.unwrap();
         all.iter().filter(|(_, inbound)| inbound.keyword == Some(keyword)).count()

@@ -49,13 +49,20 @@ fn values() -> Vec<Range<usize>> {
     texts.iter().map(place).collect()
 }
 
+/// `--long` tries every byte. Those tried always belong to the syntax of JSON, or begin, continue or break a character of
+/// several bytes.
+fn damage() -> Vec<u8> {
+    let telling = b"\0\t\n\r\x1b\"\\{}[]:,/ua1- \x7f\x80\xbf\xc0\xc2\xe0\xed\xf0\xf4\xf5\xff";
+    if std::env::var_os("VOLLEY_LONG").is_some() { (0..=u8::MAX).collect() } else { telling.to_vec() }
+}
+
 #[test]
 fn an_opt_out_survives_any_damaged_byte_in_another_value() {
-    let (mut tried, values) = (0, values());
+    let (mut tried, values, damage) = (0, values(), damage());
     assert!(values.len() >= 8, "{values:?}");
     for range in values {
         for at in range.clone() {
-            for byte in 0..=u8::MAX {
+            for &byte in &damage {
                 let ends = at + 1 == range.end;
                 // These change where the text ends.
                 if byte == b'"' || (byte == b'\\' && ends) {
@@ -68,7 +75,7 @@ fn an_opt_out_survives_any_damaged_byte_in_another_value() {
             }
         }
     }
-    assert!(tried > 20_000, "{tried}");
+    assert!(tried > 2_000, "{tried}");
 }
 
 #[test]

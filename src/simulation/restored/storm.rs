@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use super::super::number_of;
 use super::super::partition::Parted;
 use super::super::small::{World, recipient};
 use super::text_for;
 use crate::campaign::{CampaignDecision, Draft, HowToLaunch, Repeat};
 use crate::domain::{BatchId, Channel, Country, Fields, MessageKey, Plan, Recipient, Span, State, Step};
 
-const STORMS: u64 = 10;
+/// `VOLLEY_RESTORES` sets another number.
+const STORMS: u64 = 6;
 /// Acts before the backup, after it, and after the restore.
 const ACTS: [u32; 3] = [12, 12, 30];
 
@@ -105,7 +107,8 @@ impl Storm {
 #[tokio::test]
 async fn whatever_happens_around_a_restore_nothing_unconfirmed_is_sent_twice() {
     let (mut with_sends_after_the_backup, mut joined) = (0, 0);
-    for seed in 0..STORMS {
+    let storms = number_of("VOLLEY_RESTORES").unwrap_or(STORMS);
+    for seed in 0..storms {
         let folder = tempfile::tempdir().unwrap();
         let backup = folder.path().join("copy.db");
         let mut storm = Storm::of(seed).await;
@@ -117,7 +120,7 @@ async fn whatever_happens_around_a_restore_nothing_unconfirmed_is_sent_twice() {
         for _ in 0..ACTS[1] {
             storm.act(false).await;
         }
-        with_sends_after_the_backup += u32::from(storm.sends().len() > at_backup);
+        with_sends_after_the_backup += u64::from(storm.sends().len() > at_backup);
         storm.campaigns.truncate(known);
         storm.parted.world.restore(&backup).await;
         for _ in 0..ACTS[2] {
@@ -142,7 +145,8 @@ async fn whatever_happens_around_a_restore_nothing_unconfirmed_is_sent_twice() {
                 assert!(again.is_err(), "seed {seed}: {batch:?}");
             }
         }
-        joined += storm.joined.len();
+        joined += storm.joined.len() as u64;
     }
-    assert!(with_sends_after_the_backup >= 5 && joined >= 10, "{with_sends_after_the_backup}, {joined}");
+    assert!(with_sends_after_the_backup > storms / 2, "{with_sends_after_the_backup}");
+    assert!(joined > storms, "{joined}");
 }
