@@ -97,8 +97,12 @@ async fn shut_nobody_out(seed: u64, begin: &'static str) {
         let (status, answer) = ask_in_time(&address, webhook, "{}").await;
         assert_eq!(status, 200, "webhook {probe}: {answer}");
     }
-    let (_, metrics) = ask_in_time(&address, "GET /metrics HTTP/1.1\r\n", "").await;
-    assert!(!metrics.contains("volley_http_turned_away_total{limit=\"connections\"} 0"), "{metrics}");
+    until("the server counts what it closed", PATIENCE, || async {
+        let (_, metrics) = ask_in_time(&address, "GET /metrics HTTP/1.1\r\n", "").await;
+        let none = "volley_http_turned_away_total{limit=\"connections\"} 0";
+        if metrics.contains(none) { Err(none) } else { Ok(()) }
+    })
+    .await;
     drop(slow);
     until("the server says what it closed", PATIENCE, || async {
         let (events, doctor) = (site.volley(&["events"]).await.stdout, findings(&site, "connections").await);

@@ -162,7 +162,7 @@ impl Connection {
         idle.into_iter().chain(stalled).min()
     }
 
-    /// Whether it is to be closed: its time is up, it gives way to a new one, or the server has stopped. If not, the task is
+    /// Whether it is to be closed: its time is up, it makes room to a new one, or the server has stopped. If not, the task is
     /// woken when it is.
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
         if self.cut.as_mut().poll(cx).is_ready() {

@@ -1,9 +1,9 @@
-//! The places of connections: whose connection gives way to a new one when all are taken.
+//! The places of connections: whose connection makes room to a new one when all are taken.
 //!
-//! - A connection gives way only while it waits for its client: the oldest without a finished head, else the oldest whose
+//! - A connection makes room only while it waits for its client: the oldest without a finished head, else the oldest whose
 //!   request has not arrived completely. A connection whose request is being answered keeps its place.
-//! - The address with the most connections gives way first, and a trusted proxy last.
-//! - An address may have [`Places::share`] connections. Beyond them, one of its own gives way, or the new one is refused.
+//! - The address with the most connections makes room first, and a trusted proxy last.
+//! - An address may have [`Places::share`] connections. Beyond them, one of its own makes room, or the new one is refused.
 //!   A trusted proxy may have all, because it forwards the requests of many clients.
 
 use std::cmp::Reverse;
@@ -43,7 +43,7 @@ pub(super) struct Places {
     share: u32,
     clock: Arc<dyn Clock>,
     taken: Mutex<Taken>,
-    /// Notified when a place becomes free.
+    /// Notified when a place is freed.
     freed: Notify,
 }
 
@@ -58,7 +58,7 @@ struct Taken {
 struct Held {
     source: Source,
     occupancy: Arc<Occupancy>,
-    /// Cancelled when the connection gives way.
+    /// Cancelled when the connection makes room.
     closing: CancellationToken,
 }
 
@@ -83,8 +83,15 @@ impl Drop for Place {
 enum Look {
     Place(Place),
     Refused,
-    /// None is free until then, unless one becomes free before.
+    /// None is free until then, unless one is freed before.
     None(Timestamp),
+}
+
+/// Which connection makes room, or when one does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MakesRoom {
+    Now(u64),
+    At(Timestamp),
 }
 
 impl Places {
@@ -96,7 +103,7 @@ impl Places {
         self.taken.lock().all()
     }
 
-    /// The connections that gave way or were refused.
+    /// The connections that made room or were refused.
     pub(super) fn tally(&self) -> LimitTally {
         self.taken.lock().tally.clone()
     }
@@ -118,7 +125,7 @@ impl Places {
         }
     }
 
-    /// Takes a place, or closes the connection that gives way.
+    /// Takes a place, or closes the connection that makes room.
     fn look(self: &Arc<Self>, source: Source, cut: &CancellationToken) -> Look {
         let (mut taken, now) = (self.taken.lock(), self.clock.now());
         let has_share = !source.is_proxy && taken.of(source.network) >= self.share;
@@ -126,12 +133,12 @@ impl Places {
             return Look::Place(self.place(&mut taken, source, cut, now));
         }
         let only = has_share.then_some(source.network);
-        match taken.gives_way(only) {
-            Some((id, since)) if since + GRACE <= now => {
+        match taken.makes_room(only, now) {
+            Some(MakesRoom::Now(id)) => {
                 taken.close(id);
                 Look::None(now + GRACE)
             }
-            Some((_, since)) => Look::None(since + GRACE),
+            Some(MakesRoom::At(at)) => Look::None(at),
             None if has_share && !taken.is_closing(source.network) => {
                 taken.count(source.network);
                 Look::Refused
@@ -162,23 +169,35 @@ impl Taken {
         self.held.values().any(|held| held.source.network == network && held.closing.is_cancelled())
     }
 
-    /// The connection that gives way next, among those of one address if it is given, and since when it waits for its client.
-    fn gives_way(&self, only: Option<IpNetwork>) -> Option<(u64, Timestamp)> {
+    /// The connection that makes room next, among those of one address if it is given. `None` if all keep their places.
+    ///
+    /// Only those that had their grace are compared: each new one waits for its head for a moment, and would be the first of
+    /// all to make room.
+    fn makes_room(&self, only: Option<IpNetwork>, now: Timestamp) -> Option<MakesRoom> {
         let mut counts: HashMap<IpNetwork, usize> = HashMap::new();
         for held in self.held.values().filter(|held| !held.closing.is_cancelled()) {
             *counts.entry(held.source.network).or_default() += 1;
         }
-        let in_scope = |held: &Held| only.is_none_or(|network| held.source.network == network);
-        let waiting = self.held.iter().filter(|(_, held)| in_scope(held) && !held.closing.is_cancelled());
-        let waiting = waiting.filter_map(|(id, held)| {
-            let (stage, since) = match held.occupancy.waits()? {
-                Waits::ForHead(since) => (0, since),
-                Waits::ForBody(since) => (1, since),
-            };
+        let (mut first, mut next) = (None, None);
+        for (id, held) in self.held.iter().filter(|(_, held)| !held.closing.is_cancelled()) {
             let Source { network, is_proxy } = held.source;
-            Some(((is_proxy, stage, Reverse(counts.get(&network).copied()), since), *id))
-        });
-        waiting.min().map(|((.., since), id)| (id, since))
+            if only.is_some_and(|only| only != network) {
+                continue;
+            }
+            let (stage, since) = match held.occupancy.waits() {
+                Some(Waits::ForHead(since)) => (0, since),
+                Some(Waits::ForBody(since)) => (1, since),
+                None => continue,
+            };
+            let over = since + GRACE;
+            if over <= now {
+                let rank = (is_proxy, stage, Reverse(counts.get(&network).copied()), since, *id);
+                first = first.filter(|first| *first < rank).or(Some(rank));
+            } else {
+                next = next.filter(|next| *next < over).or(Some(over));
+            }
+        }
+        first.map(|(.., id)| MakesRoom::Now(id)).or(next.map(MakesRoom::At))
     }
 
     fn close(&mut self, id: u64) {
@@ -188,7 +207,7 @@ impl Taken {
         self.count(network);
     }
 
-    /// Counts a connection of an address that gives way, or is refused.
+    /// Counts a connection of an address that makes room, or is refused.
     fn count(&mut self, network: IpNetwork) {
         let name = network.host().map_or_else(|| network.to_string(), |address| address.to_string());
         self.tally.count(Some(Holder { name, held: self.of(network) }));
@@ -237,8 +256,8 @@ mod tests {
             }
         }
 
-        /// Which connection gives way to a new one, by its number.
-        fn gives_way_to(&mut self, last: u8) -> Option<usize> {
+        /// Which connection makes room to a new one, by its number.
+        fn makes_room_to(&mut self, last: u8) -> Option<usize> {
             let before: Vec<bool> = self.closing();
             assert!(!matches!(self.look(last), Look::Place(_)), "{last} gets a place");
             self.closing().iter().zip(before).position(|(is, was)| *is && !was)
@@ -250,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_without_a_head_gives_way_once_it_had_its_grace() {
+    fn the_oldest_without_a_head_makes_room_once_it_had_its_grace() {
         let mut crowd = Crowd::new();
         crowd.take(1).begin(None);
         crowd.fill(&[1, 1, 2, 2, 3, 3]);
@@ -259,7 +278,7 @@ mod tests {
         let Look::None(until) = crowd.look(5) else { panic!("nothing had its grace yet") };
         assert_eq!(until, newest - Span::from_millis(6) + GRACE, "until the oldest of the address with the most has");
         crowd.clock.advance(GRACE);
-        assert_eq!(crowd.gives_way_to(5), Some(1), "the first one is being answered");
+        assert_eq!(crowd.makes_room_to(5), Some(1), "the first one is being answered");
         crowd.held.remove(1);
         crowd.fill(&[5]);
         let Holder { name, held } = crowd.places.tally().latest.unwrap();
@@ -267,18 +286,18 @@ mod tests {
     }
 
     #[test]
-    fn the_address_with_the_most_gives_way_and_a_proxy_last() {
+    fn the_address_with_the_most_makes_room_and_a_proxy_last() {
         let mut crowd = Crowd::new();
         crowd.fill(&[2, 9, 9, 9, 9, 9, 1, 1]);
         crowd.clock.advance(GRACE);
-        assert_eq!(crowd.gives_way_to(9), Some(6), "the older of the two");
-        assert_eq!(crowd.gives_way_to(3), Some(0), "one each, and this one is older");
-        assert_eq!(crowd.gives_way_to(3), Some(7));
-        assert_eq!(crowd.gives_way_to(3), Some(1), "no other is left");
+        assert_eq!(crowd.makes_room_to(9), Some(6), "the older of the two");
+        assert_eq!(crowd.makes_room_to(3), Some(0), "one each, and this one is older");
+        assert_eq!(crowd.makes_room_to(3), Some(7));
+        assert_eq!(crowd.makes_room_to(3), Some(1), "no other is left");
     }
 
     #[test]
-    fn a_request_that_does_not_arrive_gives_way_after_all_heads() {
+    fn a_request_that_does_not_arrive_makes_room_after_all_heads() {
         let mut crowd = Crowd::new();
         let now = crowd.clock.now();
         crowd.take(1).begin(Some(now));
@@ -287,8 +306,22 @@ mod tests {
         crowd.take(7).begin(None);
         crowd.clock.advance(GRACE);
         crowd.held[1].1.occupancy.keep_place();
-        let order: Vec<_> = std::iter::from_fn(|| crowd.gives_way_to(8)).collect();
+        let order: Vec<_> = std::iter::from_fn(|| crowd.makes_room_to(8)).collect();
         assert_eq!(order, [2, 3, 4, 5, 6, 0], "an upload and an answer keep their places");
+    }
+
+    #[test]
+    fn a_new_connection_delays_no_older_one_that_makes_room() {
+        let mut crowd = Crowd::new();
+        let now = crowd.clock.now();
+        for _ in 0..4 {
+            crowd.take(1).begin(Some(now));
+        }
+        crowd.fill(&[2, 3]);
+        crowd.clock.advance(GRACE);
+        crowd.fill(&[4, 5]);
+        let order: Vec<_> = std::iter::from_fn(|| crowd.makes_room_to(6)).collect();
+        assert_eq!(order, [4, 5, 0, 1, 2, 3], "the newest two have not had their grace");
     }
 
     #[test]
@@ -297,7 +330,7 @@ mod tests {
         crowd.fill(&[1, 1, 1, 1]);
         crowd.take(1).begin(None);
         crowd.clock.advance(GRACE);
-        assert_eq!(crowd.gives_way_to(1), Some(0), "one of its own, although others are free");
+        assert_eq!(crowd.makes_room_to(1), Some(0), "one of its own, although others are free");
         crowd.held.remove(0);
         crowd.fill(&[1, 2, 2]);
         for (_, place) in crowd.held.iter().filter(|(last, _)| *last == 1) {
