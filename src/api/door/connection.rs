@@ -25,6 +25,8 @@ pub(super) struct Occupancy {
     idle_since: AtomicI64,
     /// Since when the body of the present request arrives, in milliseconds; 0 if it has arrived, or may take its time.
     body_since: AtomicI64,
+    /// Since when the client reads nothing of an answer, in milliseconds; 0 if it reads.
+    stalled_since: AtomicI64,
 }
 
 /// What a connection waits for from its client, and since when.
@@ -32,6 +34,8 @@ pub(super) struct Occupancy {
 pub(super) enum Waits {
     ForHead(Timestamp),
     ForBody(Timestamp),
+    /// For it to read more of an answer.
+    ForReader(Timestamp),
 }
 
 impl Occupancy {
@@ -41,6 +45,7 @@ impl Occupancy {
             has_answered: AtomicBool::new(false),
             idle_since: AtomicI64::new(now.millis()),
             body_since: AtomicI64::new(0),
+            stalled_since: AtomicI64::new(0),
         }
     }
 
@@ -66,8 +71,13 @@ impl Occupancy {
         if self.is_idle() {
             return Some(Waits::ForHead(self.idle_since()));
         }
-        let since = self.body_since.load(Ordering::Acquire);
-        (since != 0).then(|| Waits::ForBody(Timestamp::from_millis(since)))
+        let since = |of: &AtomicI64| Some(of.load(Ordering::Acquire)).filter(|at| *at != 0).map(Timestamp::from_millis);
+        since(&self.body_since).map(Waits::ForBody).or_else(|| since(&self.stalled_since).map(Waits::ForReader))
+    }
+
+    /// Notes since when the client reads nothing of an answer.
+    pub(super) fn note_stalled(&self, since: Option<Timestamp>) {
+        self.stalled_since.store(since.map_or(0, Timestamp::millis), Ordering::Release);
     }
 
     fn is_idle(&self) -> bool {
@@ -162,7 +172,7 @@ impl Connection {
         idle.into_iter().chain(stalled).min()
     }
 
-    /// Whether it is to be closed: its time is up, it makes room to a new one, or the server has stopped. If not, the task is
+    /// Whether it is to be closed: its time is up, it makes room for a new one, or the server has stopped. If not, the task is
     /// woken when it is.
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
         if self.cut.as_mut().poll(cx).is_ready() {
@@ -194,14 +204,23 @@ impl Connection {
     }
 
     fn wrote<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if self.place.closing.is_cancelled() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         if written.is_ready() {
-            if self.stalled_since.take().is_some() && self.occupancy().is_idle() {
-                // The rest of an answer that the client reads slowly.
-                self.occupancy().idle_since.store(self.door.clock.now().millis(), Ordering::Release);
+            if self.stalled_since.take().is_some() {
+                self.occupancy().note_stalled(None);
+                if self.occupancy().is_idle() {
+                    // The rest of an answer that the client reads slowly.
+                    self.occupancy().idle_since.store(self.door.clock.now().millis(), Ordering::Release);
+                }
             }
             return written;
         }
-        self.stalled_since.get_or_insert(self.door.clock.now());
+        if self.stalled_since.is_none() {
+            self.stalled_since = Some(self.door.clock.now());
+            self.occupancy().note_stalled(self.stalled_since);
+        }
         if self.poll_expired(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
     }
 }

@@ -1,7 +1,8 @@
-//! The places of connections: whose connection makes room to a new one when all are taken.
+//! The places of connections: whose connection makes room for a new one when all are taken.
 //!
 //! - A connection makes room only while it waits for its client: the oldest without a finished head, else the oldest whose
-//!   request has not arrived completely. A connection whose request is being answered keeps its place.
+//!   request has not arrived completely, else the one whose client has not read its answer for longest. A connection whose
+//!   request is being answered keeps its place.
 //! - The address with the most connections makes room first, and a trusted proxy last.
 //! - An address may have [`Places::share`] connections. Beyond them, one of its own makes room, or the new one is refused.
 //!   A trusted proxy may have all, because it forwards the requests of many clients.
@@ -60,6 +61,8 @@ struct Held {
     occupancy: Arc<Occupancy>,
     /// Cancelled when the connection makes room.
     closing: CancellationToken,
+    /// When that was. It may take a moment until it is gone.
+    closed_at: Option<Timestamp>,
 }
 
 /// A place, until it is dropped.
@@ -110,7 +113,7 @@ impl Places {
 
     /// Waits for a place. `None` if the share of the address is taken by connections that keep their places.
     ///
-    /// - Only one task may wait.
+    /// - Only one task may wait. It never waits for connections of one address while others have room.
     /// - `cut` closes every connection.
     pub(super) async fn take(self: &Arc<Self>, source: Source, cut: &CancellationToken) -> Option<Place> {
         loop {
@@ -128,21 +131,25 @@ impl Places {
     /// Takes a place, or closes the connection that makes room.
     fn look(self: &Arc<Self>, source: Source, cut: &CancellationToken) -> Look {
         let (mut taken, now) = (self.taken.lock(), self.clock.now());
-        let has_share = !source.is_proxy && taken.of(source.network) >= self.share;
-        if !has_share && taken.all() < self.most {
+        if !source.is_proxy && taken.of(source.network) >= self.share {
+            let Some(MakesRoom::Now(id)) = taken.makes_room(Some(source.network), now) else {
+                taken.count(source.network);
+                return Look::Refused;
+            };
+            taken.close(id, now);
+        }
+        if taken.all() < self.most {
             return Look::Place(self.place(&mut taken, source, cut, now));
         }
-        let only = has_share.then_some(source.network);
-        match taken.makes_room(only, now) {
+        if let Some(at) = taken.closed_at().filter(|at| now < *at + GRACE) {
+            return Look::None(at + GRACE);
+        }
+        match taken.makes_room(None, now) {
             Some(MakesRoom::Now(id)) => {
-                taken.close(id);
+                taken.close(id, now);
                 Look::None(now + GRACE)
             }
             Some(MakesRoom::At(at)) => Look::None(at),
-            None if has_share && !taken.is_closing(source.network) => {
-                taken.count(source.network);
-                Look::Refused
-            }
             None => Look::None(now + GRACE),
         }
     }
@@ -150,7 +157,9 @@ impl Places {
     fn place(self: &Arc<Self>, taken: &mut Taken, source: Source, cut: &CancellationToken, now: Timestamp) -> Place {
         let (id, occupancy, closing) = (taken.next, Arc::new(Occupancy::since(now)), cut.child_token());
         taken.next += 1;
-        taken.held.insert(id, Held { source, occupancy: Arc::clone(&occupancy), closing: closing.clone() });
+        taken
+            .held
+            .insert(id, Held { source, occupancy: Arc::clone(&occupancy), closing: closing.clone(), closed_at: None });
         Place { places: Arc::clone(self), id, occupancy, closing }
     }
 }
@@ -160,13 +169,15 @@ impl Taken {
         count_of(self.held.len())
     }
 
+    /// The connections of an address that are not being closed.
     fn of(&self, network: IpNetwork) -> u32 {
-        count_of(self.held.values().filter(|held| held.source.network == network).count())
+        let is_of = |held: &&Held| held.source.network == network && held.closed_at.is_none();
+        count_of(self.held.values().filter(is_of).count())
     }
 
-    /// Whether a connection of an address is being closed.
-    fn is_closing(&self, network: IpNetwork) -> bool {
-        self.held.values().any(|held| held.source.network == network && held.closing.is_cancelled())
+    /// When the last connection was closed whose place is not free yet.
+    fn closed_at(&self) -> Option<Timestamp> {
+        self.held.values().filter_map(|held| held.closed_at).max()
     }
 
     /// The connection that makes room next, among those of one address if it is given. `None` if all keep their places.
@@ -175,11 +186,11 @@ impl Taken {
     /// all to make room.
     fn makes_room(&self, only: Option<IpNetwork>, now: Timestamp) -> Option<MakesRoom> {
         let mut counts: HashMap<IpNetwork, usize> = HashMap::new();
-        for held in self.held.values().filter(|held| !held.closing.is_cancelled()) {
+        for held in self.held.values().filter(|held| held.closed_at.is_none()) {
             *counts.entry(held.source.network).or_default() += 1;
         }
         let (mut first, mut next) = (None, None);
-        for (id, held) in self.held.iter().filter(|(_, held)| !held.closing.is_cancelled()) {
+        for (id, held) in self.held.iter().filter(|(_, held)| held.closed_at.is_none()) {
             let Source { network, is_proxy } = held.source;
             if only.is_some_and(|only| only != network) {
                 continue;
@@ -187,6 +198,7 @@ impl Taken {
             let (stage, since) = match held.occupancy.waits() {
                 Some(Waits::ForHead(since)) => (0, since),
                 Some(Waits::ForBody(since)) => (1, since),
+                Some(Waits::ForReader(since)) => (2, since),
                 None => continue,
             };
             let over = since + GRACE;
@@ -200,11 +212,14 @@ impl Taken {
         first.map(|(.., id)| MakesRoom::Now(id)).or(next.map(MakesRoom::At))
     }
 
-    fn close(&mut self, id: u64) {
+    fn close(&mut self, id: u64, now: Timestamp) {
         let Some(held) = self.held.get(&id) else { return };
         let network = held.source.network;
         held.closing.cancel();
         self.count(network);
+        if let Some(held) = self.held.get_mut(&id) {
+            held.closed_at = Some(now);
+        }
     }
 
     /// Counts a connection of an address that makes room, or is refused.
@@ -256,10 +271,12 @@ mod tests {
             }
         }
 
-        /// Which connection makes room to a new one, by its number.
+        /// Which connection makes room for a new one, by its number.
         fn makes_room_to(&mut self, last: u8) -> Option<usize> {
             let before: Vec<bool> = self.closing();
             assert!(!matches!(self.look(last), Look::Place(_)), "{last} gets a place");
+            // No other is closed until this one had time to go.
+            self.clock.advance(GRACE);
             self.closing().iter().zip(before).position(|(is, was)| *is && !was)
         }
 
@@ -314,14 +331,27 @@ mod tests {
     fn a_new_connection_delays_no_older_one_that_makes_room() {
         let mut crowd = Crowd::new();
         let now = crowd.clock.now();
-        for _ in 0..4 {
-            crowd.take(1).begin(Some(now));
+        for address in [1, 1, 1, 2, 2, 2] {
+            crowd.take(address).begin(Some(now));
         }
-        crowd.fill(&[2, 3]);
         crowd.clock.advance(GRACE);
         crowd.fill(&[4, 5]);
-        let order: Vec<_> = std::iter::from_fn(|| crowd.makes_room_to(6)).collect();
-        assert_eq!(order, [4, 5, 0, 1, 2, 3], "the newest two have not had their grace");
+        assert_eq!(crowd.makes_room_to(6), Some(0), "the newest two have not had their grace");
+    }
+
+    #[test]
+    fn a_client_that_reads_nothing_makes_room_last() {
+        let mut crowd = Crowd::new();
+        let now = crowd.clock.now();
+        for address in [1, 1, 1, 1, 2, 2] {
+            crowd.take(address).begin(None);
+        }
+        crowd.take(2).begin(Some(now));
+        crowd.take(3);
+        crowd.held[4].1.occupancy.note_stalled(Some(now));
+        crowd.clock.advance(GRACE);
+        let order: Vec<_> = std::iter::from_fn(|| crowd.makes_room_to(4)).collect();
+        assert_eq!(order, [7, 6, 4], "those that are being answered keep their places");
     }
 
     #[test]
@@ -330,13 +360,16 @@ mod tests {
         crowd.fill(&[1, 1, 1, 1]);
         crowd.take(1).begin(None);
         crowd.clock.advance(GRACE);
-        assert_eq!(crowd.makes_room_to(1), Some(0), "one of its own, although others are free");
-        crowd.held.remove(0);
-        crowd.fill(&[1, 2, 2]);
-        for (_, place) in crowd.held.iter().filter(|(last, _)| *last == 1) {
+        crowd.take(1);
+        assert_eq!(
+            crowd.closing(),
+            [true, false, false, false, false, false],
+            "one of its own, although others are free"
+        );
+        for (_, place) in &crowd.held[..4] {
             place.occupancy.begin(None);
         }
-        assert!(matches!(crowd.look(1), Look::Refused));
+        assert!(matches!(crowd.look(1), Look::Refused), "the newest has not had its grace");
         assert_eq!(crowd.places.tally().count, 2);
         crowd.fill(&[3]);
     }

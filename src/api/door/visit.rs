@@ -103,6 +103,8 @@ pub(in crate::api) async fn visit(State(door): State<Arc<Door>>, mut request: Re
     } else {
         (StatusCode::BAD_REQUEST, "a request of HTTP/1.1 has exactly one header Host\n").into_response()
     };
+    // What is left of its body is not read any more.
+    visit.peer.occupancy.keep_place();
     if visit.door.certificate.is_some() {
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, TLS_ONLY);
     }
