@@ -1,13 +1,14 @@
 //! Examines the recipients of a campaign while they are gathered: who lacks a value, what transliteration changes, whose id
 //! or file is wrong, and what a preview shows.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
 use super::addresses::{AddressPass, Addresses};
+use super::excluded::ExcludedNumbers;
 use super::file::Draft;
 use super::lacking::{Lacking, Needs};
 use super::plain_texts::{PlainTexts, Transliterated};
@@ -19,7 +20,7 @@ use super::time::Schedule;
 use crate::audience::RecipientObserver;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::domain::{Msisdn, OnMissingValue, Recipient, StepIndex};
+use crate::domain::{OnMissingValue, Recipient, StepIndex};
 use crate::optout::OptOuts;
 
 /// Looks at the recipients of a draft while they are gathered.
@@ -34,7 +35,7 @@ pub(super) struct Examination {
     preview: Mutex<Option<Wish>>,
     /// `None` if there is nothing to find, or if the draft has errors.
     questions: OnceLock<Option<Questions>>,
-    except: OnceLock<(Arc<HashSet<Msisdn>>, Arc<OptOuts>)>,
+    except: OnceLock<(Arc<ExcludedNumbers>, Arc<OptOuts>)>,
     found: Mutex<Examined>,
 }
 
@@ -94,7 +95,7 @@ impl Examination {
     }
 
     /// Names recipients who get no message anyway.
-    pub(super) fn except(&self, excluded: &Arc<HashSet<Msisdn>>, opted_out: &Arc<OptOuts>) {
+    pub(super) fn except(&self, excluded: &Arc<ExcludedNumbers>, opted_out: &Arc<OptOuts>) {
         self.except.get_or_init(|| (Arc::clone(excluded), Arc::clone(opted_out)));
     }
 
@@ -135,7 +136,7 @@ impl RecipientObserver for Examination {
         let Questions { needs, plain_texts, addresses, previews } = questions;
         let gets_one = |recipient: &&Recipient| {
             let msisdn = recipient.msisdn;
-            self.except.get().is_none_or(|(excluded, out)| !excluded.contains(&msisdn) && !out.contains(msisdn))
+            self.except.get().is_none_or(|(excluded, out)| !excluded.contains(msisdn) && !out.contains(msisdn))
         };
         if let Some(pass) = previews {
             pass.lock().look(recipients.iter().filter(gets_one));

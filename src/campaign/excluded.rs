@@ -31,10 +31,32 @@ pub enum NotExcluded {
     Read(#[from] audience::Error),
 }
 
-/// The excluded numbers.
+/// Numbers that get no message, each in its canonical spelling.
+#[derive(Debug, Clone, Default)]
+pub struct ExcludedNumbers(HashSet<Msisdn>);
+
+impl ExcludedNumbers {
+    fn extend(&mut self, numbers: impl IntoIterator<Item = Msisdn>) {
+        self.0.extend(numbers.into_iter().map(Msisdn::canonical));
+    }
+
+    /// Whether this number is excluded, however it is spelled.
+    pub fn contains(&self, number: Msisdn) -> bool {
+        self.0.contains(&number.canonical())
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Excluded {
-    pub numbers: Arc<HashSet<Msisdn>>,
+    pub numbers: Arc<ExcludedNumbers>,
     /// Files with rows without a number.
     unreadable: Vec<Unreadable>,
 }
@@ -132,4 +154,20 @@ impl Gathering<'_> {
 /// Whether a row with this reason excludes no number.
 const fn is_unreadable(reason: Reason) -> bool {
     !matches!(reason, Reason::Duplicate | Reason::EarlierSource | Reason::OptedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_excluded_in_every_spelling() {
+        let [own, other, another] =
+            ["+5491123456789", "+541123456789", "+5491123456780"].map(|number| number.parse::<Msisdn>().unwrap());
+        for listed in [own, other] {
+            let mut excluded = ExcludedNumbers::default();
+            excluded.extend([listed]);
+            assert!(excluded.contains(own) && excluded.contains(other) && !excluded.contains(another));
+        }
+    }
 }

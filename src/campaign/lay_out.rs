@@ -133,7 +133,7 @@ impl Launcher<'_> {
             return Ok(Vec::new());
         }
         let numbers = self.store.numbers(part.id, from, PIECE).await?;
-        let excluded = (from..).zip(numbers).filter(|(_, msisdn)| recipients.excluded.numbers.contains(msisdn));
+        let excluded = (from..).zip(numbers).filter(|(_, msisdn)| recipients.excluded.numbers.contains(*msisdn));
         Ok(excluded.map(|(n, _)| n).collect())
     }
 }

@@ -203,14 +203,15 @@ impl Erasure {
 
 /// Removes webhooks that belong to no message and contain the number.
 async fn forget_strays(store: &dyn Receipts, recipient: Msisdn) -> Result<()> {
-    let digits = recipient.get().to_string();
+    let spellings: Vec<String> = recipient.spellings().map(|spelling| spelling.get().to_string()).collect();
     for kind in StrayKind::ALL {
         let mut after = Cursor::START;
         loop {
             let page = store.strays(kind, Timestamp::default(), after, STRAYS).await?;
             let Some((last, _)) = page.last() else { break };
             after = *last;
-            let named = page.iter().filter(|(_, stray)| contains_number(&stray.raw, &digits));
+            let names = |stray: &str| spellings.iter().any(|digits| contains_number(stray, digits));
+            let named = page.iter().filter(|(_, stray)| names(&stray.raw));
             let named: Vec<Cursor> = named.map(|(position, _)| *position).collect();
             if !named.is_empty() {
                 store.forget_strays(named).await?;

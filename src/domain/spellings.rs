@@ -79,6 +79,11 @@ impl Msisdn {
         rule.and_then(|rule| Self::try_from(rule.canonical(digits)).ok()).unwrap_or(self)
     }
 
+    /// All spellings of the number, with this one first.
+    pub fn spellings(self) -> impl Iterator<Item = Self> {
+        std::iter::once(self).chain(self.other_spelling())
+    }
+
     /// The number's other spelling, if it has one.
     pub fn other_spelling(self) -> Option<Self> {
         let canonical = self.canonical();
@@ -116,6 +121,7 @@ mod tests {
             let (canonical, other) = (number(canonical), number(other));
             assert_eq!((canonical.canonical(), other.canonical()), (canonical, canonical));
             assert_eq!((canonical.other_spelling(), other.other_spelling()), (Some(other), Some(canonical)));
+            assert_eq!(canonical.spellings().collect::<Vec<_>>(), [canonical, other]);
         }
     }
 

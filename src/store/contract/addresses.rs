@@ -3,12 +3,14 @@
 use super::inbound::{alias, called, out, wrote};
 use super::*;
 use crate::domain::{Address, Keyword, OptOutSource};
-use crate::store::{Alias, Inbound, InboundOf, OptIn, Sender, Whom};
+use crate::store::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Whom};
 
 for_every_store!(
     a_reported_name_stays_with_its_first_number,
     an_opt_out_reaches_every_spelling_of_a_number,
     a_number_that_a_channel_uses_for_another_one_is_an_alias,
+    an_opt_out_reaches_a_name_of_either_spelling,
+    a_stop_reaches_the_recipient_of_a_message_that_is_known_later,
     windows_and_replies_belong_to_every_spelling_of_a_number,
     a_recipient_is_found_by_either_spelling_of_the_number,
 );
@@ -75,6 +77,33 @@ async fn a_number_that_a_channel_uses_for_another_one_is_an_alias(desk: Desk) {
     let writers = desk.take_inbound(vec![from_id("c", 3, Some(Keyword::Stop))]).await.unwrap();
     assert!(writers[0].contains(&recipient), "{writers:?}");
     assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), [id, recipient]);
+}
+
+async fn an_opt_out_reaches_a_name_of_either_spelling(desk: Desk) {
+    for (n, [spelled, other]) in (1..).zip(SPELLINGS) {
+        // A file spells the number either way, and WhatsApp calls the recipient by a third one.
+        for (m, own) in (1..).zip([spelled, other]) {
+            let name = Msisdn::try_from(number(own).canonical().get() / 100 * 100 + n * 10 + m).unwrap();
+            let known = Alias::of_number(Channel::WhatsApp, name, number(own)).unwrap();
+            desk.learn_aliases(vec![known]).await.unwrap();
+            let wish =
+                OptOut { msisdn: number(spelled), since: at(1), from: OptOutSource::Operator, source: String::new() };
+            desk.opt_out(vec![wish]).await.unwrap();
+            assert_eq!(desk.opted_out(vec![name]).await.unwrap(), [name], "{own}");
+        }
+    }
+}
+
+async fn a_stop_reaches_the_recipient_of_a_message_that_is_known_later(desk: Desk) {
+    let batch = desk.batch_of(2).await;
+    let early = Inbound { msisdn: Some(number("+4915112345678")), ..wrote("early", 0, 1, Some(Keyword::Stop)) };
+    desk.take_inbound(vec![early.clone()]).await.unwrap();
+    assert_eq!(desk.opted_out(vec![msisdn(1)]).await.unwrap(), []);
+    let on = Some((MessageKey { batch, n: 1 }, StepIndex::FIRST));
+    desk.take_inbound(vec![Inbound { msisdn: Some(msisdn(1)), on, ..early }]).await.unwrap();
+    assert_eq!(desk.opted_out(vec![msisdn(1)]).await.unwrap(), [msisdn(1)]);
+    let of_recipient = desk.inbound(InboundOf::Recipient(msisdn(1)), Cursor::START, 9).await.unwrap();
+    assert_eq!(of_recipient.len(), 1, "the reply is the recipient's");
 }
 
 async fn windows_and_replies_belong_to_every_spelling_of_a_number(desk: Desk) {

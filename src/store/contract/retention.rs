@@ -11,6 +11,7 @@ for_every_store!(
     a_purge_deletes_every_fact_and_keeps_the_counters,
     an_audience_of_purged_campaigns_can_be_removed,
     an_erased_recipient_remains_only_in_the_opt_outs,
+    a_recipient_is_erased_under_every_spelling,
     a_recipient_of_an_open_message_is_not_erased,
     an_erased_recipient_gets_no_message,
 );
@@ -122,6 +123,17 @@ async fn an_audience_of_purged_campaigns_can_be_removed(desk: Desk) {
     purge(&desk, batch).await;
     desk.remove_audience(audience).await.unwrap();
     assert_eq!(desk.recipients(audience, 0, 10).await.unwrap(), []);
+}
+
+async fn a_recipient_is_erased_under_every_spelling(desk: Desk) {
+    let [own, other]: [Msisdn; 2] = ["+5511987654321", "+551187654321"].map(|number| number.parse().unwrap());
+    for (umid, number) in [("one", own), ("two", other)] {
+        let from = Inbound { msisdn: Some(number), ..text(umid.to_owned(), 1, 1) };
+        desk.take_inbound(vec![from]).await.unwrap();
+    }
+    assert!(desk.erase(other, Vec::new(), Vec::new(), Vec::new()).await.unwrap());
+    let texts = desk.inbound(InboundOf::All, Cursor::START, 10).await.unwrap();
+    assert_eq!(texts.iter().map(|(_, text)| (text.msisdn, text.raw.as_str())).collect::<Vec<_>>(), [(None, ""); 2]);
 }
 
 async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {

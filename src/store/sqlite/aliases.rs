@@ -63,19 +63,20 @@ pub(super) async fn resolve(connection: &mut SqliteConnection, inbound: &mut [In
 }
 
 /// The numbers that are known to be one of these recipients: those that a channel calls by a number asked for, and those
-/// by which a channel calls it. `?1` lists each number with its canonical spelling, `?2` the channels.
+/// by which a channel calls it. `?1` lists each number with its canonical and its other spelling, `?2` the channels.
 pub(super) const LINKED: &str = "SELECT asked.key AS index_of, a.msisdn AS msisdn
      FROM json_each(?1) asked CROSS JOIN json_each(?2) on_channel
      CROSS JOIN alias a ON a.channel = on_channel.value AND a.called = '+' || (asked.value ->> 1)
      UNION ALL
      SELECT asked.key, CAST(substr(a.called, 2) AS INTEGER)
      FROM json_each(?1) asked
-     CROSS JOIN alias a INDEXED BY alias_recipient ON a.msisdn IN (asked.value ->> 0, asked.value ->> 1)
+     CROSS JOIN alias a INDEXED BY alias_recipient ON a.msisdn IN (asked.value ->> 0, asked.value ->> 1, asked.value ->> 2)
      WHERE a.called LIKE '+%'";
 
 /// The other numbers of recipients: other spellings, and those that channels use. Each with the index of its recipient.
 pub(super) async fn linked(connection: &mut SqliteConnection, recipients: &[Msisdn]) -> Work<Vec<(usize, Msisdn)>> {
-    let asked: Vec<(i64, i64)> = recipients.iter().map(|it| (number(*it), number(it.canonical()))).collect();
+    let asked = |it: &Msisdn| (number(*it), number(it.canonical()), number(it.other_spelling().unwrap_or(*it)));
+    let asked: Vec<(i64, i64, i64)> = recipients.iter().map(asked).collect();
     let channels: Vec<u8> = Channel::ALL.iter().map(|channel| channel.code()).collect();
     let query = sqlx::query(LINKED).bind(json_of(&asked, "alias")?).bind(json_of(&channels, "alias")?);
     let mut linked = BTreeSet::new();

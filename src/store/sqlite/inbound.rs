@@ -65,8 +65,8 @@ pub(super) async fn take(
         if message.on.is_some() && before.is_unattached {
             attach(connection, message).await?;
             before.is_unattached = false;
-            if before.msisdn.is_none() {
-                // Its keyword could not be applied while the sender was unknown.
+            if message.msisdn.is_some() && before.msisdn != message.msisdn {
+                // Its keyword could not be applied while the recipient was unknown.
                 named.push(index);
             }
         }
@@ -132,7 +132,7 @@ pub(super) async fn forget_confirmations(connection: &mut SqliteConnection, of: 
 }
 
 pub(super) const ATTACH: &str =
-    "UPDATE inbound SET batch = ?2, n = ?3, step = ?4, msisdn = coalesce(msisdn, ?5), until = coalesce(until, ?6)
+    "UPDATE inbound SET batch = ?2, n = ?3, step = ?4, msisdn = coalesce(?5, msisdn), until = coalesce(until, ?6)
      WHERE umid = ?1";
 
 /// Attaches a stored message to the attempt that it replies to. Rare: the reply arrived before the attempt's umid did.

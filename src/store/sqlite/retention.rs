@@ -80,9 +80,12 @@ pub(super) async fn erase(
     let known: Vec<(u32, u32)> = known.iter().map(|(batch, messages)| (batch.0, *messages)).collect();
     let (audience_ids, known) = (json_of(&audiences, "audience.id")?, json_of(&known, "batch.id")?);
     let other = sqlx::query(OTHER_USE).bind(&audience_ids).bind(&known);
-    let joined = sqlx::query(JOINED_SINCE).bind(number(recipient)).bind(&known);
-    for query in [other, joined] {
-        if query.fetch_optional(&mut *connection).await?.is_some() {
+    if other.fetch_optional(&mut *connection).await?.is_some() {
+        return Ok(false);
+    }
+    for spelling in recipient.spellings() {
+        let joined = sqlx::query(JOINED_SINCE).bind(number(spelling)).bind(&known);
+        if joined.fetch_optional(&mut *connection).await?.is_some() {
             return Ok(false);
         }
     }
@@ -125,7 +128,9 @@ pub(super) async fn erase(
         "DELETE FROM opt_out_record WHERE msisdn = ?1 AND id <> coalesce((SELECT max(w.id) FROM opt_out_record w
              JOIN opt_out o ON o.msisdn = w.msisdn WHERE w.msisdn = ?1 AND w.wants = 0), -1)",
     ] {
-        sqlx::query(text).bind(number(recipient)).execute(&mut *connection).await?;
+        for spelling in recipient.spellings() {
+            sqlx::query(text).bind(number(spelling)).execute(&mut *connection).await?;
+        }
     }
     Ok(true)
 }
