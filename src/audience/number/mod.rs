@@ -310,6 +310,9 @@ fn first_reading(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reas
     if let Some(number) = readings::after_international_prefix(digits, region) {
         return Ok(number);
     }
+    if readings::is_wrong_after_prefix(digits) {
+        return Err(Reason::NotValid);
+    }
     let mut not_national = None;
     if let Some(region) = region {
         match readings::at_home(digits, region) {
@@ -328,7 +331,6 @@ fn first_reading(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reas
         },
         Home::Known(_) => Err(not_national.unwrap_or(Reason::NotValid)),
         Home::Unreadable => Err(Reason::CountryUnknown),
-        Home::Missing | Home::National if begins_with("+00") => Err(Reason::NotValid),
         Home::National => Err(Reason::CountryMissing),
         Home::Missing => {
             let untold = |number: Number| Number { beside: CellExtras { untold: true, ..number.beside }, ..number };

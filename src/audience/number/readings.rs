@@ -16,6 +16,15 @@ pub(super) fn after_international_prefix(digits: &Digits, region: Option<Region>
     rests.map(Digits::from_ascii).find_map(|rest| Plans::shared().international(rest.as_str()).ok())
 }
 
+/// Whether digits after `00` are no number, so that the prefixes of the default country are not tried either.
+///
+/// - What they leave of a number that lacks a digit may be a stranger's: of `0044 7911 12345`, Singapore's `004` leaves a
+///   Norwegian number.
+/// - `001` and `0011` are what people dial in Australia, Hong Kong, Singapore and elsewhere, so these are tried.
+pub(super) fn is_wrong_after_prefix(digits: &Digits) -> bool {
+    !digits.plus && digits.as_str().starts_with("+00") && !digits.as_str().starts_with("+001")
+}
+
 /// Reads a number as dialed in its own country, or with its calling code.
 pub(super) fn at_home(digits: &Digits, region: Region) -> Result<Number, Reason> {
     let plans = Plans::shared();

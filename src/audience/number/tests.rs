@@ -202,6 +202,15 @@ fn international_prefixes_are_read() {
 }
 
 #[test]
+fn a_wrong_number_after_00_is_not_what_the_prefixes_of_another_country_leave() {
+    // Each lacks a digit. In Singapore and Thailand, `004` is a prefix before a number of Norway.
+    for (cell, country) in [("0044 7911 12345", "SG"), ("0044 7911 12345", "TH"), ("004 4791 112345", "SG")] {
+        assert_eq!(text(cell, country), Err(Reason::NotValid), "{cell} in {country}");
+    }
+    assert_eq!(text("001 44 7400 123456", "SG"), Ok("+447400123456 GB".to_owned()));
+}
+
+#[test]
 fn a_spelling_with_two_valid_readings_is_refused_with_both() {
     for (cell, country, readings) in [
         ("0049 151 04796669", "SG", ["+4915104796669", "+915104796669"]),
