@@ -52,8 +52,8 @@ impl WebhookEvent<'_> {
 
 /// The events of a webhook's body, one after another, each with its position there.
 ///
-/// Never fails: an unreadable event becomes [`WebhookEvent::Unreadable`]. A body that is cut off gives the events before
-/// the cut, and then the whole body. Memory holds one event, however many there are.
+/// Never fails: an unreadable event becomes [`WebhookEvent::Unreadable`], and the next one that can be found is read. A body
+/// that is cut off gives the events before the cut, and then the whole body. Memory holds one event, however many there are.
 #[derive(Debug, Clone)]
 pub struct Events<'a> {
     body: &'a [u8],
@@ -96,9 +96,19 @@ impl<'a> Events<'a> {
         let state = match self.body.get(after) {
             Some(b',') => Reading::Array { at: after + 1 },
             Some(b']') => self.after_end(after + 1),
-            _ => Reading::Broken(CUT_OFF),
+            _ => self.event_after(until - 1).map_or(Reading::Broken(CUT_OFF), |at| Reading::Array { at }),
         };
         Ok((at..until, state))
+    }
+
+    /// Where the next event after an unreadable one at `at` begins. Within a text the quotes of its first key would be
+    /// escaped.
+    fn event_after(&self, at: usize) -> Option<usize> {
+        let begins = |at: &usize| {
+            let rest = self.body.get(skip_space(self.body, at + 1)..).unwrap_or_default();
+            self.body.get(*at) == Some(&b'{') && FIRST_KEYS.iter().any(|key| rest.starts_with(key))
+        };
+        (skip_space(self.body, at) + 1..self.body.len()).find(begins)
     }
 
     /// Nothing follows the end of an array.
@@ -109,6 +119,9 @@ impl<'a> Events<'a> {
         }
     }
 }
+
+/// The keys with which an event of the provider begins.
+const FIRST_KEYS: [&[u8]; 2] = [b"\"namespace\"", b"\"eventType\""];
 
 const CUT_OFF: &str = "an array of events without its end";
 
@@ -124,7 +137,15 @@ impl<'a> Iterator for Events<'a> {
                     self.state = state;
                     Some((range.clone(), parse_one(body.get(range)?)))
                 }
-                Err(error) => Some((0..body.len(), unreadable(body, error.to_string()))),
+                Err(error) => {
+                    let after = self.event_after(at);
+                    let range = match after {
+                        Some(next) => at..next,
+                        None => 0..body.len(),
+                    };
+                    self.state = after.map_or(Reading::Over, |at| Reading::Array { at });
+                    Some((range.clone(), unreadable(body.get(range)?, error.to_string())))
+                }
             },
             Reading::Broken(why) => Some((0..body.len(), unreadable(body, why.to_owned()))),
             Reading::Over => None,

@@ -101,6 +101,22 @@ fn an_unreadable_event_in_an_array_loses_no_other() {
 }
 
 #[test]
+fn a_broken_event_loses_no_later_one() {
+    let broken =
+        r#"{"namespace":"ChatApps","eventType":"inbound_message_received","payload":{"content":{"text":"a "b"}}}"#;
+    let quoting = r#"{"namespace":"ChatApps","eventType":7,"payload":"{\"namespace\":1}"#;
+    for (body, place) in [
+        (format!("[{DELIVERED},{broken},{STOP}]"), 2),
+        (format!("[{quoting}, {broken} ,\n {{ {}]", &STOP[1..]), 2),
+        (format!("[{DELIVERED} x {STOP}]"), 1),
+    ] {
+        let events = parse_events(body.as_bytes());
+        assert!(matches!(events[place], WebhookEvent::Inbound { .. }), "{body}: {events:?}");
+        assert_eq!(events.len(), place + 1, "{body}: {events:?}");
+    }
+}
+
+#[test]
 fn an_array_that_is_cut_off_gives_the_events_before() {
     let body = format!("[{DELIVERED},{UNDELIVERED},{{\"eventType\":\"outb");
     let events = parse_events(body.as_bytes());
