@@ -12,6 +12,7 @@ use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::Instrument;
@@ -33,6 +34,8 @@ use crate::domain::{Scope, Span, Timestamp};
 pub(super) const LINES: &str = "application/x-ndjson";
 /// Commands that run at the same time, of each kind.
 const RUNNING_MAX: usize = 16;
+/// Those of one caller.
+const SHARE: usize = 6;
 /// How long a command that only reads may take if its answer is kept: its end cannot wait for a caller who is gone.
 const KEPT_FOR: Span = Span::from_secs(60);
 /// Words of a command line.
@@ -48,27 +51,41 @@ const LATER: Span = Span::from_secs(2);
 
 /// Bounds the commands that run for callers. Those that read, some of them for hours, do not hinder those that change
 /// something.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Turns {
-    reads: Arc<Semaphore>,
-    changes: Arc<Semaphore>,
+    reads: Shares,
+    changes: Shares,
 }
 
-impl Default for Turns {
+/// The turns of one kind of command, and of each caller who has some.
+#[derive(Debug)]
+struct Shares {
+    all: Arc<Semaphore>,
+    of_callers: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Default for Shares {
     fn default() -> Self {
-        let [reads, changes] = [(); 2].map(|()| Arc::new(Semaphore::new(RUNNING_MAX)));
-        Self { reads, changes }
+        Self { all: Arc::new(Semaphore::new(RUNNING_MAX)), of_callers: Mutex::default() }
     }
 }
 
 impl Turns {
-    pub(super) fn take(&self, scope: Scope) -> Answer<OwnedSemaphorePermit> {
+    /// Takes a turn of all and one of the caller, which end together.
+    pub(super) fn take(&self, scope: Scope, caller: &str) -> Answer<[OwnedSemaphorePermit; 2]> {
         let turns = if scope == Scope::Read { &self.reads } else { &self.changes };
-        Arc::clone(turns).try_acquire_owned().map_err(|_| {
-            let sentence =
-                format!("{RUNNING_MAX} such commands run at the same time, which is the most; repeat this one later");
-            Problem::new(Kind::Busy, sentence).retry_after(LATER)
-        })
+        let mut of_callers = turns.of_callers.lock();
+        // Each command holds its caller's turns.
+        of_callers.retain(|_, own| Arc::strong_count(own) > 1);
+        let own = of_callers.entry(caller.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(SHARE)));
+        let busy = |sentence: String| move |_| Problem::new(Kind::Busy, sentence).retry_after(LATER);
+        let own = Arc::clone(own).try_acquire_owned().map_err(busy(format!(
+            "{SHARE} such commands of yours run at the same time, which is the most; repeat this one later"
+        )))?;
+        let of_all = Arc::clone(&turns.all).try_acquire_owned().map_err(busy(format!(
+            "{RUNNING_MAX} such commands run at the same time, which is the most; repeat this one later"
+        )))?;
+        Ok([own, of_all])
     }
 }
 
@@ -140,7 +157,7 @@ pub(super) async fn run(
         terminal: body.terminal,
         caller: caller.name.clone(),
     };
-    let running = shared.0.native.commands.take(scope)?;
+    let running = shared.0.native.commands.take(scope, &caller.id)?;
     let queued = needs.computes.then(|| shared.0.computing.queue(scope, &caller.id)).transpose()?;
     let about = about(&line.words);
     let (printed, output) = mpsc::channel(WAITING_MAX);

@@ -147,13 +147,23 @@ async fn a_kept_answer_of_a_command_that_reads_ends() {
 #[tokio::test]
 async fn commands_that_read_do_not_hinder_those_that_change_something() {
     let bench = Bench::running(Arc::new(Echo::default())).await;
-    let turns: Vec<_> = std::iter::from_fn(|| bench.turns().take(Scope::Read).ok()).collect();
+    let turns: Vec<_> = (0..).map_while(|n| bench.turns().take(Scope::Read, &format!("caller {n}")).ok()).collect();
     assert!(!turns.is_empty());
     let by = || caller("a", &[Scope::Read, Scope::Manage]);
     let refused = post(&bench, by(), None, &json!({"words": ["say"]})).await;
     assert_eq!((code(&refused), refused.headers["retry-after"].to_str().unwrap()), ((503, "busy"), "2"));
     let done = post(&bench, by(), None, &json!({"words": ["change"]})).await;
     assert_eq!(lines(&done).last(), Some(&json!({"exit": 3})));
+}
+
+#[tokio::test]
+async fn one_caller_leaves_turns_for_others() {
+    let bench = Bench::running(Arc::new(Echo::default())).await;
+    let turns: Vec<_> = std::iter::from_fn(|| bench.turns().take(Scope::Read, "greedy").ok()).collect();
+    assert!(turns.len() > 1);
+    assert!(bench.turns().take(Scope::Read, "another").is_ok());
+    drop(turns);
+    assert!(bench.turns().take(Scope::Read, "greedy").is_ok());
 }
 
 #[tokio::test]
