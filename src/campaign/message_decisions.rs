@@ -32,6 +32,9 @@ pub enum MessageDecisionError {
     #[error("{id} is not set aside; only a message that is set aside can be released")]
     NotSetAside { id: MessageId },
 
+    #[error("{id} stays set aside: its time is over, or its campaign was cancelled")]
+    TimeOver { id: MessageId },
+
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -60,8 +63,13 @@ pub async fn carry_out_on_message(
                 (Event::CalledOff(CallOff::Cancel), EventKind::MessageCancelled { message: id.to_string() })
             }
         };
-        // A message whose time is over, or that is cancelled already, stays as it is.
-        let Some(change) = entry.decide(&message, event, now) else { return Ok(message) };
+        let Some(change) = entry.decide(&message, event, now) else {
+            return match decision {
+                // It is cancelled already.
+                MessageDecision::Cancel => Ok(message),
+                MessageDecision::Release => Err(MessageDecisionError::TimeOver { id }),
+            };
+        };
         // Another change may have come first; then the decision is about the present state.
         if store.record(vec![change]).await?.is_empty() {
             let subject = Subject::campaign(batch.id, batch.name.as_deref());

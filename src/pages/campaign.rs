@@ -9,6 +9,7 @@ use super::chart::{self, Chart};
 use super::events::said;
 use super::figures::{Bar, Portion};
 use super::frame::Frame;
+use super::messages::Standing;
 use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
 use crate::clock::{format_time, format_time_short};
@@ -209,10 +210,15 @@ impl LivePart<'_> {
         Portion::of(self.look.report.outcome(Outcome::Reached), self.look.report.audience)
     }
 
-    /// What keeps its messages from being sent, each with what to do.
-    fn obstacles(&self) -> Vec<(String, String)> {
+    /// What keeps its messages from being sent, each with what to do, and with the list of these messages if there is one.
+    fn obstacles(&self) -> Vec<(String, String, Option<String>)> {
         let Look { obstacles, show, at, .. } = self.look;
-        obstacles.iter().map(|obstacle| (obstacle.what(), obstacle.what_to_do(&show.name, *at))).collect()
+        let list = |obstacle: &Obstacle| {
+            let is_listed = matches!(obstacle, Obstacle::SetAside(_));
+            is_listed.then(|| format!("{}?outcome={}", self.recipients(), Standing::SetAside.as_str()))
+        };
+        let one = |obstacle: &Obstacle| (obstacle.what(), obstacle.what_to_do(&show.name, *at), list(obstacle));
+        obstacles.iter().map(one).collect()
     }
 
     fn rate_now(&self) -> String {

@@ -77,7 +77,7 @@ pub fn campaign_path(id: &str) -> String {
     format!("/campaigns/{id}")
 }
 
-/// The parts of a campaign: reached, ended otherwise, waiting for receipts, to submit. With the address of its
+/// The parts of a campaign: reached, ended otherwise, set aside if any is, waiting for receipts, to submit. With the address of its
 /// recipients, each part links to its own.
 pub(super) fn progress(look: &Look, recipients: Option<&str>) -> Bar {
     let (counts, state) = (look.show.counts, look.batch.state);
@@ -86,8 +86,10 @@ pub(super) fn progress(look: &Look, recipients: Option<&str>) -> Bar {
     let parts = [
         ("reached", ENGLISH.reached, reached, link("outcome=reached")),
         ("missed", ENGLISH.ended_otherwise, counts.done - reached, link("outcome=missed")),
+        ("aside", ENGLISH.on_messages.state_name("set_aside"), counts.set_aside, link("outcome=set_aside")),
         ("awaiting", ENGLISH.awaiting, counts.to_come(state), link("outcome=awaiting")),
         ("queued", ENGLISH.to_submit, counts.to_hand_over(state), link("outcome=to_submit")),
     ];
+    let parts = parts.into_iter().filter(|(class, _, number, _)| *class != "aside" || *number > 0);
     Bar::of(look.report.audience, parts)
 }

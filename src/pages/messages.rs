@@ -43,6 +43,8 @@ pub enum Standing {
     Open,
     /// Without an outcome, and to be submitted next.
     ToSubmit,
+    /// Refused alone, and waiting for an operator.
+    SetAside,
     /// Submitted: receipts may still come.
     Awaiting,
     /// With any outcome but `reached`.
@@ -54,7 +56,7 @@ impl Standing {
     /// Those that a list offers.
     fn all() -> impl Iterator<Item = Self> {
         let outcomes = Outcome::ALL.iter().copied().map(Self::With);
-        [Self::Missed, Self::Open, Self::ToSubmit, Self::Awaiting].into_iter().chain(outcomes)
+        [Self::Missed, Self::Open, Self::ToSubmit, Self::SetAside, Self::Awaiting].into_iter().chain(outcomes)
     }
 
     /// Its word in an address.
@@ -62,6 +64,7 @@ impl Standing {
         match self {
             Self::Open => "open",
             Self::ToSubmit => "to_submit",
+            Self::SetAside => "set_aside",
             Self::Awaiting => "awaiting",
             Self::Missed => "missed",
             Self::With(outcome) => outcome.as_str(),
@@ -114,7 +117,7 @@ impl RecipientFilter {
             _ if self.whom.is_some() || self.has_more() => None,
             Standing::Missed => Some(None),
             Standing::With(outcome) if outcome != Outcome::Reached => Some(Some(outcome)),
-            Standing::Open | Standing::ToSubmit | Standing::Awaiting | Standing::With(_) => None,
+            Standing::Open | Standing::ToSubmit | Standing::SetAside | Standing::Awaiting | Standing::With(_) => None,
         }
     }
 }
@@ -182,6 +185,7 @@ impl RecipientsPage {
         let text = |standing| match standing {
             Standing::Open => t.on_messages.open,
             Standing::ToSubmit => t.to_submit,
+            Standing::SetAside => t.on_messages.state_name("set_aside"),
             Standing::Awaiting => t.awaiting,
             Standing::Missed => t.on_messages.missed,
             Standing::With(outcome) => t.outcome_name(outcome),

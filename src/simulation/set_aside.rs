@@ -190,7 +190,13 @@ async fn the_end_of_a_campaign_ends_a_message_that_is_set_aside() {
     let launched = world.launch_of(&format!("end = \"{end}\"\n{}\n{STEP}", numbers(0..50))).await;
     seconds(&mut world, 30).await;
     assert_eq!(state(&world, &launched).await, BatchState::Finished);
-    seconds(&mut world, 120).await;
+    world.clock.advance(Span::from_secs(100));
+    let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
+    let (key, by) = (MessageKey { batch: launched.batch, n: 0 }, Origin::operator("ann", None));
+    let released =
+        carry_out_on_message(&world.store, world.clock.as_ref(), (&batch, key), MessageDecision::Release, &by).await;
+    assert!(matches!(released, Err(MessageDecisionError::TimeOver { .. })), "{released:?}");
+    seconds(&mut world, 20).await;
     let present = world.message(&launched, 0).await;
     assert!(matches!(present.state, State::Done { .. }), "{present:?}");
     assert_eq!(count(&world, &launched, Count::OutcomeExpired).await, 1);

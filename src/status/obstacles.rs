@@ -129,8 +129,9 @@ impl Obstacle {
             }
             Self::Slow(slow, waiting) => format!("{}{}", slow.what(), holds::wait_for_it(*waiting)),
             Self::SetAside(messages) => {
+                let them = if *messages == 1 { "it" } else { "them" };
                 let messages = plural(messages.unsigned_abs(), "message is", "messages are");
-                format!("{messages} set aside: the provider refuses them while it accepts others")
+                format!("{messages} set aside: the provider refuses {them} while it accepts others")
             }
             Self::Gone(gone) => gone.what(),
             Self::NoServer => NO_SERVER.to_owned(),

@@ -99,6 +99,8 @@ impl LaneTest {
             let is_probe = open.probe == Some(refusal.message.key);
             let proof = alike.filter(|_| is_probe && !refusal.is_repeated).cloned();
             if proof.is_some() {
+                // Once the lane goes on, each of the two may be the last one.
+                self.has_accepted.fetch_or(open.follows_acceptance, Ordering::AcqRel);
                 inner.open = None;
                 self.is_open.store(false, Ordering::Release);
                 return proof;
@@ -281,6 +283,17 @@ mod tests {
         test.forget(&[key(1)]);
         test.refused(again(20), second(20));
         assert_eq!(test.waiting(), [waits(false)], "nothing was accepted since");
+    }
+
+    #[test]
+    fn a_hold_keeps_what_was_accepted_before_it() {
+        let test = LaneTest::default();
+        test.accepted(key(0), second(0));
+        test.refused(refusal(1, 1), second(2));
+        test.begin(key(2));
+        assert!(test.refused(refusal(2, 3), second(3)).is_some());
+        test.refused(UnclearRefusal { is_repeated: true, ..refusal(1, 60) }, second(60));
+        assert!(test.waiting()[0].follows_acceptance, "it may be the last one of its lane");
     }
 
     #[test]

@@ -52,6 +52,7 @@ mod route_commands;
 mod routes;
 mod selection;
 mod service;
+mod set_aside;
 mod slow_readers;
 mod sources;
 mod status_matrix;

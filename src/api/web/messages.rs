@@ -82,11 +82,14 @@ impl Standing {
         match (self, present.state) {
             (Self::Missed, MessageState::Done { outcome, .. }) => outcome != Outcome::Reached,
             (Self::With(wanted), MessageState::Done { outcome, .. }) => outcome == wanted,
-            (Self::Open | Self::ToSubmit | Self::Awaiting, MessageState::Done { .. })
+            (Self::Open | Self::ToSubmit | Self::SetAside | Self::Awaiting, MessageState::Done { .. })
             | (Self::Missed | Self::With(_), _) => false,
             (Self::Open, _) => true,
             // In a cancelled campaign nothing is to be submitted, and receipts may come for all that is open.
-            (Self::ToSubmit, state) => !is_cancelled && !matches!(state, MessageState::Awaiting { .. }),
+            (Self::SetAside, _) => !is_cancelled && present.is_set_aside(),
+            (Self::ToSubmit, state) => {
+                !is_cancelled && !present.is_set_aside() && !matches!(state, MessageState::Awaiting { .. })
+            }
             (Self::Awaiting, state) => is_cancelled || matches!(state, MessageState::Awaiting { .. }),
         }
     }

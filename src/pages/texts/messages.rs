@@ -43,6 +43,7 @@ texts! {
     country = "Country";
     country_hint = "Two letters, such as SG.";
     code = "Code of the provider";
+    show_list = "Show these recipients, to release or cancel their messages";
     download_list = "Download this list";
     none_so_far = "No message with this id was found yet. Go on to search older campaigns.";
     nothing_sent = "Nothing was sent.";
