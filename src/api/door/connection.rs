@@ -32,10 +32,10 @@ pub(super) struct Occupancy {
 /// What a connection waits for from its client, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waits {
-    ForHead(Timestamp),
-    ForBody(Timestamp),
-    /// For it to read more of an answer.
-    ForReader(Timestamp),
+    Head(Timestamp),
+    Body(Timestamp),
+    /// That it reads more of an answer.
+    Reader(Timestamp),
 }
 
 impl Occupancy {
@@ -69,10 +69,10 @@ impl Occupancy {
     /// What it waits for from its client; `None` while the client waits for us.
     pub(super) fn waits(&self) -> Option<Waits> {
         if self.is_idle() {
-            return Some(Waits::ForHead(self.idle_since()));
+            return Some(Waits::Head(self.idle_since()));
         }
         let since = |of: &AtomicI64| Some(of.load(Ordering::Acquire)).filter(|at| *at != 0).map(Timestamp::from_millis);
-        since(&self.body_since).map(Waits::ForBody).or_else(|| since(&self.stalled_since).map(Waits::ForReader))
+        since(&self.body_since).map(Waits::Body).or_else(|| since(&self.stalled_since).map(Waits::Reader))
     }
 
     /// Notes since when the client reads nothing of an answer.

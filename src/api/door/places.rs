@@ -196,9 +196,9 @@ impl Taken {
                 continue;
             }
             let (stage, since) = match held.occupancy.waits() {
-                Some(Waits::ForHead(since)) => (0, since),
-                Some(Waits::ForBody(since)) => (1, since),
-                Some(Waits::ForReader(since)) => (2, since),
+                Some(Waits::Head(since)) => (0, since),
+                Some(Waits::Body(since)) => (1, since),
+                Some(Waits::Reader(since)) => (2, since),
                 None => continue,
             };
             let over = since + GRACE;
