@@ -1,7 +1,7 @@
 //! The door: accepts connections, limits how long each may take, and closes in good order.
 //!
-//! - At most [`CONNECTIONS_MAX`] connections at a time. An idle one is closed, early while many are open. If all are taken, the
-//!   oldest without a request makes room for a new one ([`places`]).
+//! - At most [`CONNECTIONS_MAX`] connections at a time. An idle one is closed, early while many are open. If all are taken,
+//!   one that waits for its client is closed for a new one ([`places`]).
 //! - A request has [`REQUEST_MAX`] to arrive and to be answered, unless its handler asks for more ([`Patience`]).
 //! - A stop ends event streams and uploads at once, gives the other requests [`LAST_REQUESTS_MAX`], and cuts the rest.
 //!

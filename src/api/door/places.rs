@@ -4,7 +4,8 @@
 //!   request has not arrived completely, else the one whose client has not read its answer for longest. A connection whose
 //!   request is being answered keeps its place.
 //! - The address with the most connections makes room first, and a trusted proxy last.
-//! - An address may have [`Places::share`] connections. Beyond them, one of its own makes room, or the new one is refused.
+//! - An address may have [`Places::share`] connections. For a further one, the oldest of its own that waits for its client
+//!   makes room, however young; if none does, the new one is refused.
 //!   A trusted proxy may have all, because it forwards the requests of many clients.
 
 use std::cmp::Reverse;
@@ -90,13 +91,6 @@ enum Look {
     None(Timestamp),
 }
 
-/// Which connection makes room, or when one does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum MakesRoom {
-    Now(u64),
-    At(Timestamp),
-}
-
 impl Places {
     pub(super) fn new(most: u32, share: u32, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self { most, share, clock, taken: Mutex::default(), freed: Notify::new() })
@@ -132,7 +126,7 @@ impl Places {
     fn look(self: &Arc<Self>, source: Source, cut: &CancellationToken) -> Look {
         let (mut taken, now) = (self.taken.lock(), self.clock.now());
         if !source.is_proxy && taken.of(source.network) >= self.share {
-            let Some(MakesRoom::Now(id)) = taken.makes_room(Some(source.network), now) else {
+            let Some((id, _)) = taken.makes_room(Some(source.network), now) else {
                 taken.count(source.network);
                 return Look::Refused;
             };
@@ -145,11 +139,11 @@ impl Places {
             return Look::None(at + GRACE);
         }
         match taken.makes_room(None, now) {
-            Some(MakesRoom::Now(id)) => {
+            Some((_, from)) if now < from => Look::None(from),
+            Some((id, _)) => {
                 taken.close(id, now);
                 Look::None(now + GRACE)
             }
-            Some(MakesRoom::At(at)) => Look::None(at),
             None => Look::None(now + GRACE),
         }
     }
@@ -180,16 +174,17 @@ impl Taken {
         self.held.values().filter_map(|held| held.closed_at).max()
     }
 
-    /// The connection that makes room next, among those of one address if it is given. `None` if all keep their places.
+    /// The connection that makes room next, among those of one address if it is given, and when its grace is over. `None` if
+    /// all keep their places.
     ///
-    /// Only those that had their grace are compared: each new one waits for its head for a moment, and would be the first of
-    /// all to make room.
-    fn makes_room(&self, only: Option<IpNetwork>, now: Timestamp) -> Option<MakesRoom> {
+    /// Those that had their grace are compared first: each new one waits for its head for a moment, and would be the first of
+    /// all to make room. If none had it, the oldest is next.
+    fn makes_room(&self, only: Option<IpNetwork>, now: Timestamp) -> Option<(u64, Timestamp)> {
         let mut counts: HashMap<IpNetwork, usize> = HashMap::new();
         for held in self.held.values().filter(|held| held.closed_at.is_none()) {
             *counts.entry(held.source.network).or_default() += 1;
         }
-        let (mut first, mut next) = (None, None);
+        let (mut first, mut young) = (None, None);
         for (id, held) in self.held.iter().filter(|(_, held)| held.closed_at.is_none()) {
             let Source { network, is_proxy } = held.source;
             if only.is_some_and(|only| only != network) {
@@ -204,12 +199,13 @@ impl Taken {
             let over = since + GRACE;
             if over <= now {
                 let rank = (is_proxy, stage, Reverse(counts.get(&network).copied()), since, *id);
-                first = first.filter(|first| *first < rank).or(Some(rank));
+                first = first.filter(|(first, _)| *first < rank).or(Some((rank, over)));
             } else {
-                next = next.filter(|next| *next < over).or(Some(over));
+                young = young.filter(|young| *young < (over, *id)).or(Some((over, *id)));
             }
         }
-        first.map(|(.., id)| MakesRoom::Now(id)).or(next.map(MakesRoom::At))
+        let first = first.map(|((.., id), over)| (id, over));
+        first.or(young.map(|(over, id)| (id, over)))
     }
 
     fn close(&mut self, id: u64, now: Timestamp) {
@@ -357,20 +353,22 @@ mod tests {
     #[test]
     fn an_address_has_its_share_and_no_more() {
         let mut crowd = Crowd::new();
+        let start = crowd.clock.now();
         crowd.fill(&[1, 1, 1, 1]);
         crowd.take(1).begin(None);
-        crowd.clock.advance(GRACE);
         crowd.take(1);
-        assert_eq!(
-            crowd.closing(),
-            [true, false, false, false, false, false],
-            "one of its own, although others are free"
-        );
-        for (_, place) in &crowd.held[..4] {
+        let first = [true, false, false, false, false, false];
+        assert_eq!(crowd.closing(), first, "one of its own, although others are free");
+        // The newest has sent no head yet, but it had no time for that.
+        for (_, place) in &crowd.held[1..4] {
+            place.occupancy.begin(Some(start));
+        }
+        crowd.take(1);
+        assert!(crowd.closing()[1] && !crowd.closing()[5], "the oldest of the others");
+        for (_, place) in &crowd.held {
             place.occupancy.begin(None);
         }
-        assert!(matches!(crowd.look(1), Look::Refused), "the newest has not had its grace");
-        assert_eq!(crowd.places.tally().count, 2);
-        crowd.fill(&[3]);
+        assert!(matches!(crowd.look(1), Look::Refused), "all are being answered");
+        assert_eq!(crowd.places.tally().count, 3);
     }
 }
