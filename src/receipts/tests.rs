@@ -2,6 +2,7 @@
 
 mod business;
 mod damaged;
+mod fuzz;
 mod guard;
 mod naming;
 mod observed;

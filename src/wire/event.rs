@@ -58,6 +58,8 @@ impl WebhookEvent<'_> {
 pub struct Events<'a> {
     body: &'a [u8],
     state: Reading,
+    /// After how many more unreadable events the next one is looked for.
+    mends: u8,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,11 +79,11 @@ impl<'a> Events<'a> {
     pub fn of(body: &'a [u8]) -> Self {
         let start = skip_space(body, 0);
         if body.get(start) != Some(&b'[') {
-            return Self { body, state: Reading::One };
+            return Self { body, state: Reading::One, mends: MENDS };
         }
         let first = skip_space(body, start + 1);
         let is_empty = body.get(first) == Some(&b']');
-        let events = Self { body, state: Reading::Array { at: first } };
+        let events = Self { body, state: Reading::Array { at: first }, mends: MENDS };
         if is_empty { Self { state: events.after_end(first + 1), ..events } } else { events }
     }
 
@@ -121,7 +123,10 @@ impl<'a> Events<'a> {
 }
 
 /// The keys with which an event of the provider begins.
-const FIRST_KEYS: [&[u8]; 2] = [b"\"namespace\"", b"\"eventType\""];
+const FIRST_KEYS: [&[u8]; 3] = [b"\"namespace\"", b"\"eventType\"", b"\"eventId\""];
+
+/// Unreadable events after which the next one is looked for. Each may make the parser read the whole body.
+const MENDS: u8 = 100;
 
 const CUT_OFF: &str = "an array of events without its end";
 
@@ -138,7 +143,10 @@ impl<'a> Iterator for Events<'a> {
                     Some((range.clone(), parse_one(body.get(range)?)))
                 }
                 Err(error) => {
-                    let after = self.event_after(at);
+                    let after = self.mends.checked_sub(1).and_then(|left| {
+                        self.mends = left;
+                        self.event_after(at)
+                    });
                     let range = match after {
                         Some(next) => at..next,
                         None => 0..body.len(),

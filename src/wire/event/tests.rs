@@ -117,6 +117,12 @@ fn a_broken_event_loses_no_later_one() {
 }
 
 #[test]
+fn a_body_of_broken_events_is_read_a_hundred_times_at_most() {
+    let body = format!("[{}", r#"{"eventType":["#.repeat(10_000));
+    assert_eq!(parse_events(body.as_bytes()).len(), 101);
+}
+
+#[test]
 fn an_array_that_is_cut_off_gives_the_events_before() {
     let body = format!("[{DELIVERED},{UNDELIVERED},{{\"eventType\":\"outb");
     let events = parse_events(body.as_bytes());
