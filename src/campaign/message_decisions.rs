@@ -32,7 +32,9 @@ pub enum MessageDecisionError {
     #[error("{id} is not set aside; only a message that is set aside can be released")]
     NotSetAside { id: MessageId },
 
-    #[error("{id} stays set aside: its time is over, or its campaign was cancelled")]
+    #[error(
+        "{id} cannot be released: its ttl, its own expiry or the end of its campaign has passed, or the campaign was cancelled"
+    )]
     TimeOver { id: MessageId },
 
     #[error(transparent)]

@@ -81,7 +81,7 @@ pub const EVENT_TYPES: &[EventType] = &[
     told("server.freed", "no such limit was reached for a minute"),
     told("disk.filling", "the disk of the database has little space left"),
     told("disk.freed", "the disk of the database has space again"),
-    told("import.given_up", "the server crashed twice while it imported an upload, which has failed"),
+    told("import.given_up", "an import failed because the server crashed twice during it"),
     told("subscription.created", "a subscription was created"),
     told("subscription.enabled", "a subscription was enabled"),
     told(

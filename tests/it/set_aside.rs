@@ -60,7 +60,7 @@ async fn a_message_that_alone_is_refused_is_listed_and_released() {
     let found = http.get(format!("{api}?campaign=promo&state=set_aside")).bearer_auth(&key).send().await.unwrap();
     let found: Value = serde_json::from_str(&found.text().await.unwrap()).unwrap();
     assert_eq!(found["items"][0]["id"], id, "{found}");
-    site.provider.faults(&json!({})).await;
+    site.provider.faults(&json!({ "forbidden_text": "no such text" })).await;
     let release = http.post(format!("{api}/{id}/release")).bearer_auth(&key).header("Idempotency-Key", "1");
     let released = release.body("{}").header("Content-Type", "application/json").send().await.unwrap();
     assert_eq!(released.status().as_u16(), 200, "{}", released.text().await.unwrap());

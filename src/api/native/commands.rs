@@ -78,12 +78,13 @@ impl Turns {
         // Each command holds its caller's turns.
         of_callers.retain(|_, own| Arc::strong_count(own) > 1);
         let own = of_callers.entry(caller.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(SHARE)));
+        let kind = if scope == Scope::Read { "that only read" } else { "that change something" };
         let busy = |sentence: String| move |_| Problem::new(Kind::Busy, sentence).retry_after(LATER);
         let own = Arc::clone(own).try_acquire_owned().map_err(busy(format!(
-            "{SHARE} such commands of yours run at the same time, which is the most; repeat this one later"
+            "you already have {SHARE} commands running {kind}, the limit for one caller; retry later"
         )))?;
         let of_all = Arc::clone(&turns.all).try_acquire_owned().map_err(busy(format!(
-            "{RUNNING_MAX} such commands run at the same time, which is the most; repeat this one later"
+            "the server is already running {RUNNING_MAX} commands {kind}, its limit; retry later"
         )))?;
         Ok([own, of_all])
     }
