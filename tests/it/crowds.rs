@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use volley::domain::Span;
 
-use crate::support::{ALONE, Installation, Shape, clock, until};
+use crate::support::{ALONE, Installation, Shape, until};
 
 /// More than the server has connections for.
 const CLIENTS: usize = 700;
@@ -46,26 +46,27 @@ async fn begin_forever(address: String, begin: &'static str, begun: Arc<AtomicUs
     }
 }
 
-/// Sends a request, and returns the status of its answer with what else arrives.
-async fn ask(address: &str, head: &str, body: &str) -> (u16, String) {
+/// Sends a request, and returns the status of its answer with what else arrives; `None` if the connection was closed unheard.
+async fn try_to_ask(address: &str, head: &str, body: &str) -> Option<(u16, String)> {
     let length = body.len();
     let request = format!("{head}Host: volley\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    stream.write_all(request.as_bytes()).await.ok()?;
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-    (status.unwrap_or_else(|| panic!("no answer: {answer:?}")), answer)
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    Some((status, answer))
 }
 
-/// The same, unless it is not answered in time.
+async fn ask(address: &str, head: &str, body: &str) -> (u16, String) {
+    try_to_ask(address, head, body).await.unwrap_or_else(|| panic!("no answer: {head}"))
+}
+
+/// The same among clients that hold all connections of this address. On a busy machine the server may close a connection
+/// before it has read its request; every probe comes again then.
 async fn ask_in_time(address: &str, head: &str, body: &str) -> (u16, String) {
-    let clock = clock();
-    tokio::select! {
-        answered = ask(address, head, body) => answered,
-        () = clock.sleep(PATIENCE) => panic!("no answer within {PATIENCE}: {head}"),
-    }
+    until(head, PATIENCE, || async { try_to_ask(address, head, body).await.ok_or("no answer") }).await
 }
 
 async fn findings(site: &Installation, what: &str) -> String {
