@@ -46,8 +46,9 @@ impl Claimer {
         let mut proven = Vec::new();
         for one in waiting {
             match present_of(&one).map(|present| (present.state, present.refused)) {
-                Some((State::Queued { .. }, Refused::Again)) => proven.push((one.message, one.step)),
-                Some((State::Queued { .. }, Refused::Once)) if one.follows_acceptance => {
+                Some((State::Queued { .. }, refused))
+                    if refused == Refused::Again || refused == Refused::Once && one.follows_acceptance =>
+                {
                     proven.push((one.message, one.step));
                 }
                 // The answer is not recorded yet, or it waits for another message.
