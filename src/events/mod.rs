@@ -53,6 +53,15 @@ impl Event {
     pub const fn by_server(at: Timestamp, subject: Subject, kind: EventKind) -> Self {
         Self { at, subject, origin: Origin::SERVER, kind }
     }
+
+    /// Logs its sentence: as a warning if it is bad.
+    pub fn log(&self) {
+        if self.kind.is_bad() {
+            tracing::warn!("{}", self.sentence());
+        } else {
+            tracing::info!("{}", self.sentence());
+        }
+    }
 }
 
 /// Who caused something, and the reason given.

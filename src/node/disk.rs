@@ -75,12 +75,7 @@ pub(super) async fn watch(store: Arc<dyn Store>, clock: Arc<dyn Clock>, database
     while !stop.is_cancelled() {
         // A newer event replaces one that could not be written: on a full disk, nothing can be.
         if let Some(kind) = Space::of(&folder).and_then(|space| monitor.look(space)) {
-            let event = event(clock.now(), kind.clone());
-            if kind.is_bad() {
-                tracing::warn!("{}", event.sentence());
-            } else {
-                tracing::info!("{}", event.sentence());
-            }
+            event(clock.now(), kind.clone()).log();
             unwritten = Some(kind);
         }
         if let Some(kind) = unwritten.take() {

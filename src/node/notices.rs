@@ -47,7 +47,7 @@ impl Notices {
         }
         events.extend(self.tiers(lanes, now));
         for event in &events {
-            log(event);
+            event.log();
         }
         events
     }
@@ -65,7 +65,7 @@ impl Notices {
             );
         }
         for (lane, template, language) in self.held.keys().filter(|key| !held.contains_key(*key)) {
-            log(&Event::by_server(now, Subject::held(lane, template, language), EventKind::Released));
+            Event::by_server(now, Subject::held(lane, template, language), EventKind::Released).log();
         }
         self.held = held;
     }
@@ -126,14 +126,6 @@ impl Notices {
 
 /// The provider, without words of its own.
 const PROVIDER: Origin = Origin { by: Actor::Provider, reason: None };
-
-fn log(event: &Event) {
-    if event.kind.is_bad() {
-        tracing::warn!("{}", event.sentence());
-    } else {
-        tracing::info!("{}", event.sentence());
-    }
-}
 
 #[cfg(test)]
 mod tests {

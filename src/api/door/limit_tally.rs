@@ -85,7 +85,7 @@ impl LimitReports {
             }
         }
         let events = kinds.into_iter().map(|kind| Event::by_server(now, Subject::Server, kind));
-        events.inspect(log).collect()
+        events.inspect(Event::log).collect()
     }
 
     /// Reads the tallies until the server stops, and records the events.
@@ -101,14 +101,6 @@ impl LimitReports {
                 () = stop.cancelled() => {}
             }
         }
-    }
-}
-
-fn log(event: &Event) {
-    if event.kind.is_bad() {
-        tracing::warn!("{}", event.sentence());
-    } else {
-        tracing::info!("{}", event.sentence());
     }
 }
 
