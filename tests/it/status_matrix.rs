@@ -16,8 +16,11 @@ use crate::support::until;
 
 /// Recipients of one campaign.
 const RECIPIENTS: u32 = 3;
-/// Campaigns of one server at the same time.
-const AT_ONCE: usize = 8;
+/// Recipients where a lane must be held for refusals of two messages: others are left once all connections had one.
+const MANY_RECIPIENTS: u32 = 2 * CONNECTIONS;
+const CONNECTIONS: u32 = 4;
+/// Campaigns of one server at the same time. Most wait until a refused message is due again.
+const AT_ONCE: usize = 24;
 const PATIENCE: Span = Span::from_secs(60);
 /// The time that a throttling provider asks for.
 const ASKED: Span = Span::from_secs(1);
@@ -33,6 +36,11 @@ enum Rule {
     UnknownOrSent,
     /// Refused because of the sender: the lane is held with this text, and no message falls back.
     Holds(&'static str),
+    /// Refused without a known code until somebody releases the lane: another message is refused alike, and the lane is
+    /// held with this text.
+    HoldsAlike(&'static str),
+    /// Refused once without a known code: others are accepted, and the refused one is sent again.
+    AgainAlone,
     /// Throttled: the same message again, not before the requested time.
     Again(Option<Span>),
     /// Refused because of this recipient: the next channel. A refused batch, which may not name the message, is sent one
@@ -47,6 +55,7 @@ struct Cell {
     reply: Reply,
     /// How many requests get this answer before the provider behaves well.
     requests: usize,
+    recipients: u32,
     batch: bool,
 }
 
@@ -142,8 +151,16 @@ fn accepted() -> Vec<(&'static str, Then)> {
     ]
 }
 
-/// Refusals caused by the sender, with the part of their text that the hold must show.
+/// Refusals whose code names the sender, with the part of their text that the hold must show.
 fn holding() -> Vec<(&'static str, &'static str, Then)> {
+    vec![
+        ("401 1200", "Wrong key", answer("401 Unauthorized", Body::Text(r#"{"code":1200,"message":"Wrong key"}"#))),
+        ("404 1300", "Not found", answer("404 Not Found", Body::Text(r#"{"code":1300,"message":"Not found"}"#))),
+    ]
+}
+
+/// Refusals without a known code, with the part of their text that a hold must show.
+fn unclear() -> Vec<(&'static str, &'static str, Then)> {
     const LOCATION: &str = "Location: /api/v1/subaccounts/elsewhere/messages\r\n";
     let mut refusals = vec![
         ("300", "300", answer("300 Multiple Choices", EMPTY)),
@@ -157,11 +174,10 @@ fn holding() -> Vec<(&'static str, &'static str, Then)> {
         ("400 empty", "400", answer("400 Bad Request", EMPTY)),
         ("400 unknown code", "The moon is wrong", answer("400 Bad Request", UNKNOWN_CODE)),
         ("400 cut in its body", "400", Then::CutsBody(Answer::of("400 Bad Request", INVALID_NUMBER))),
-        ("401", "Wrong key", answer("401 Unauthorized", Body::Text(r#"{"code":1200,"message":"Wrong key"}"#))),
+        ("401 HTML", HTML_WORDS, answer("401 Unauthorized", HTML)),
         ("403 HTML", HTML_WORDS, answer("403 Forbidden", HTML)),
         ("404 HTML", HTML_WORDS, answer("404 Not Found", HTML)),
         ("404 text", "no such host", answer("404 Not Found", Body::Text("no such host: chatapp.8x8.com"))),
-        ("404 1300", "Not found", answer("404 Not Found", Body::Text(r#"{"code":1300,"message":"Not found"}"#))),
         ("422 unknown code", "The moon is wrong", answer("422 Unprocessable Content", UNKNOWN_CODE)),
     ];
     let bare = [
@@ -205,8 +221,8 @@ fn throttling() -> Vec<(&'static str, Option<Span>, Then)> {
     ]
 }
 
-/// Every cell except those of a provider that lies: a request processed and then refused, by a 429 or because of its
-/// recipient, would be sent twice.
+/// Every cell except those of a provider that lies: a request processed and then refused, by a 429, without a known code or
+/// because of its recipient, would be sent twice.
 fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     let mut add = |name: &str, rule, then: Then, carries_out| {
@@ -214,7 +230,14 @@ fn cells() -> Vec<Cell> {
             let deed = if carries_out { "carried out" } else { "not carried out" };
             let how = if batch { "in a batch" } else { "alone" };
             let reply = Reply { carries_out, takes: Span::ZERO, then: then.clone() };
-            cells.push(Cell { name: format!("{name}, {deed}, {how}"), rule, reply, requests: 1, batch });
+            let name = format!("{name}, {deed}, {how}");
+            cells.push(match rule {
+                Rule::HoldsAlike(_) => {
+                    let name = format!("{name}, until the release");
+                    Cell { name, rule, reply, requests: usize::MAX, recipients: MANY_RECIPIENTS, batch }
+                }
+                _ => Cell { name, rule, reply, requests: 1, recipients: RECIPIENTS, batch },
+            });
         }
     };
     for (name, then) in unknown().into_iter().chain(endless()) {
@@ -232,6 +255,10 @@ fn cells() -> Vec<Cell> {
     for (name, words, then) in holding() {
         add(name, Rule::Holds(words), then.clone(), false);
         add(name, Rule::Holds(words), then, true);
+    }
+    for (name, words, then) in unclear() {
+        add(name, Rule::AgainAlone, then.clone(), false);
+        add(name, Rule::HoldsAlike(words), then, false);
     }
     for (name, asked, then) in throttling() {
         add(name, Rule::Again(asked), then, false);
@@ -263,8 +290,8 @@ impl Trial {
 
     async fn judged(&self) -> Result<(), String> {
         match self.cell.rule {
-            Rule::Holds(words) => self.judge_hold(words).await,
-            Rule::Accepted | Rule::Unknown | Rule::UnknownOrSent | Rule::Again(_) | Rule::OfRecipient => {
+            Rule::Holds(words) | Rule::HoldsAlike(words) => self.judge_hold(words).await,
+            _ => {
                 let fates = self.sending.submitted(&self.launched, &self.provider).await;
                 let hold = self.sending.hold(&format!("WhatsApp-{}", self.lanes)).await;
                 if let Some(hold) = hold {
@@ -311,13 +338,17 @@ impl Trial {
             Rule::Unknown | Rule::UnknownOrSent if !in_the_cell && unknown && reads > 0 => Err("unknown, and was sent"),
             Rule::Unknown | Rule::UnknownOrSent if !unknown && whatsapp.carried_out != 1 => Err("never carried out"),
             Rule::Unknown | Rule::UnknownOrSent => Ok(()),
-            Rule::Accepted | Rule::Again(_) | Rule::OfRecipient if unknown => Err("unknown"),
+            Rule::Accepted | Rule::Again(_) | Rule::AgainAlone | Rule::OfRecipient if unknown => Err("unknown"),
             Rule::Accepted if reads != 1 => Err("not sent once"),
             Rule::Accepted if one.attempts.iter().any(|attempt| attempt.umid.is_none()) => Err("without its umid"),
             Rule::Accepted => Ok(()),
             Rule::Again(asked) => self.judge_again(&whatsapp.reads, asked),
+            Rule::AgainAlone if whatsapp.carried_out != 1 => Err("never carried out"),
+            Rule::AgainAlone if reads != 1 + usize::from(in_the_cell) => Err("not sent again once"),
+            Rule::AgainAlone if in_the_cell && whatsapp.reads[1].of > 1 => Err("not sent again alone"),
+            Rule::AgainAlone => Ok(()),
             Rule::OfRecipient => self.judge_refused(one),
-            Rule::Holds(_) => Err("not submitted by now"),
+            Rule::Holds(_) | Rule::HoldsAlike(_) => Err("not submitted by now"),
         }
     }
 
@@ -363,7 +394,7 @@ impl Trial {
             let is_refused = whatsapp.reads.iter().any(|read| self.is_of_the_cell(read));
             let wrong = if !sms.reads.is_empty() || one.present.step > StepIndex::FIRST {
                 "fell back"
-            } else if whatsapp.reads.len() > 1 {
+            } else if whatsapp.reads.len() > 1 && matches!(self.cell.rule, Rule::Holds(_)) {
                 "sent again"
             } else if one.is_unknown() || (is_refused && one.is_submitted()) {
                 "not queued"
@@ -378,6 +409,7 @@ impl Trial {
         if self.cell.reply.carries_out {
             return Ok(());
         }
+        self.provider.is_well_again(Span::ZERO);
         self.sending.release(&lane).await;
         let fates = self.sending.submitted(&self.launched, &self.provider).await;
         match fates.iter().find(|one| one.is_unknown() || one.deeds[0].carried_out != 1 || one.deeds[1].carried_out > 0)
@@ -405,7 +437,8 @@ async fn go_through(settings: String, cells: Vec<Cell>) -> Vec<String> {
         let (sending, at_once) = (Arc::clone(&sending), Arc::clone(&at_once));
         running.spawn(async move {
             let _turn = at_once.acquire().await.unwrap();
-            let launched = sending.launch(&lanes.name, n * RECIPIENTS..(n + 1) * RECIPIENTS).await;
+            let first = n * MANY_RECIPIENTS;
+            let launched = sending.launch(&lanes.name, first..first + cell.recipients).await;
             let trial = Trial { cell, lanes: lanes.name, provider, sending, launched };
             let name = trial.cell.name.clone();
             let judged = tokio::spawn(async move { trial.judged().await });
@@ -432,7 +465,10 @@ async fn no_status_and_no_cut_causes_a_double_or_a_needless_fallback() {
     for (timeout, cells) in [("3s", endless), ("30s", others)] {
         let (batches, singles): (Vec<_>, Vec<_>) = cells.into_iter().partition(|cell| cell.batch);
         for (send, cells) in [("single", singles), ("batch", batches)] {
-            servers.push(go_through(format!("send = \"{send}\"\ntimeout = \"{timeout}\"\nconnections = 4"), cells));
+            servers.push(go_through(
+                format!("send = \"{send}\"\ntimeout = \"{timeout}\"\nconnections = {CONNECTIONS}"),
+                cells,
+            ));
         }
     }
     let failed = join_all(servers).await.concat();
