@@ -322,7 +322,7 @@ fn filter(text: &str) -> anyhow::Result<EnvFilter> {
     match text.trim() {
         // The server logs holds as warnings and their end as info: show both.
         // The store says itself when the database is slow.
-        "" => Ok(EnvFilter::new("warn,volley::node=info,sqlx=error")),
+        "" => Ok(EnvFilter::new("warn,volley::node=info,volley::events=info,sqlx=error")),
         text => EnvFilter::try_new(text).ok().filter(|_| text.split(',').all(|part| is_known(part.trim()))).ok_or_else(
             || {
                 anyhow::anyhow!(
