@@ -428,7 +428,7 @@ async fn opt_out(store: &dyn Store, people: u32) {
     for first in (0..people).step_by(AT_ONCE as usize) {
         let wishes: Vec<_> = (first..people.min(first + AT_ONCE))
             .map(|n| OptOut {
-                msisdn: recipient(n),
+                address: recipient(n).into(),
                 since: now(),
                 from: OptOutSource::Operator,
                 source: "STOP".to_owned(),

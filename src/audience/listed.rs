@@ -69,6 +69,16 @@ impl ListedNumbers {
         Ok(found.with(whole, invalid))
     }
 
+    pub const fn is_empty(&self) -> bool {
+        self.numbers.is_empty() && self.users.is_empty()
+    }
+
+    /// The numbers, and then the ids.
+    pub fn addresses(&self) -> Vec<Address> {
+        let users = self.users.iter().cloned().map(Address::User);
+        self.numbers.iter().copied().map(Address::Number).chain(users).collect()
+    }
+
     /// The notes about the file that matter for a list of numbers. With `takes_all`, every number of a row was read.
     pub fn notes(&self, takes_all: bool) -> Vec<String> {
         let text = |note: &ImportNote| match note {

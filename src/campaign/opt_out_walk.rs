@@ -153,7 +153,8 @@ mod tests {
         let msisdn = Msisdn::try_from(6_591_000_001_u64).unwrap();
         let stop = async |second| {
             let since = now + Span::from_secs(second);
-            let wish = OptOut { msisdn, since, from: OptOutSource::Recipient, source: "stop".to_owned() };
+            let wish =
+                OptOut { address: msisdn.into(), since, from: OptOutSource::Recipient, source: "stop".to_owned() };
             store.opt_out(vec![wish]).await.unwrap();
             book.suppress([msisdn]);
         };
@@ -162,7 +163,7 @@ mod tests {
         walks.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
         // Between the two looks, a message to the recipient is claimed in a batch that was already visited.
         let at = now + Span::from_secs(2);
-        let start = OptIn { msisdn, at, from: OptOutSource::Recipient, source: "start".to_owned() };
+        let start = OptIn { address: msisdn.into(), at, from: OptOutSource::Recipient, source: "start".to_owned() };
         store.opt_in(vec![start]).await.unwrap();
         let claimed = book.latest_suppression();
         stop(3).await;

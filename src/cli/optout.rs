@@ -14,15 +14,16 @@ use crate::audience::{DefaultCountry, ListedNumbers, OptOutChangeView, Options, 
 use crate::campaign::noted;
 use crate::cli::operator::Operator;
 use crate::clock::format_time_exactly;
-use crate::domain::{ChannelUser, Keyword, OptOutSource, Timestamp};
-use crate::optout::{self, ChannelUserView, NumberView, OptOutView, UserOptOutView, WishView};
+use crate::domain::{Address, Keyword, OptOutSource, Timestamp};
+use crate::optout::{self, ConsentView, OptOutView, WishView};
+use crate::store::Cursor;
 
 /// Numbers that one store call reads.
 const PAGE: u32 = 5_000;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// List all opt-outs, with time and source: in order of the number, then in order of the channel's id.
+    /// List all opt-outs, with time and source: in order of the number, then the ids of channels in order of arrival.
     List {
         /// Print one JSON object per line: msisdn, since, by, how; for a channel's id channel and channel_user instead of
         /// msisdn.
@@ -63,8 +64,8 @@ Examples:
         /// Default country for a number without a country code.
         #[arg(long, value_name = "CC")]
         country: Option<DefaultCountry>,
-        /// Print one JSON object: msisdn, is_opted_out, since, by, how, wishes, replies; for a channel's id channel,
-        /// channel_user, is_opted_out, since, by, how, wishes, known_numbers.
+        /// Print one JSON object: msisdn, is_opted_out, since, by, how, wishes, other_addresses, replies; for a channel's id
+        /// channel and channel_user instead of msisdn.
         #[arg(long)]
         json: bool,
     },
@@ -122,40 +123,24 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
 async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
     let store = context.store_for_reading().await?;
     let mut table = Table::new(&["number or id", "since", "source"]);
-    let mut after = None;
+    let mut after = Cursor::START;
     loop {
-        let page = store.opt_out_list(after, PAGE).await?;
-        let Some(last) = page.last() else { break };
+        let page = store.opt_outs(after, PAGE).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
         if json {
-            let shown = page.iter().map(|wish| serde_json::to_string(&OptOutView::new(wish)));
+            let shown = page.into_iter().map(|(_, wish)| serde_json::to_string(&OptOutView::from(wish)));
             out::lines(shown.collect::<Result<Vec<_>, _>>()?)?;
         } else {
-            for wish in &page {
+            for (_, wish) in &page {
                 let since = format_time_exactly(wish.since, None);
-                table.row([wish.msisdn.to_string(), since, source(wish.from, &wish.source)]);
+                table.row([wish.address.to_string(), since, source(wish.from, &wish.source)]);
             }
             out::lines(table.next_page(To::Stdout.paint()))?;
         }
-        after = Some(last.msisdn);
-    }
-    let mut after_user = None;
-    loop {
-        let page = store.user_opt_outs(after_user.clone(), PAGE).await?;
-        let Some(last) = page.last() else { break };
-        if json {
-            let shown = page.iter().map(|wish| serde_json::to_string(&UserOptOutView::new(wish)));
-            out::lines(shown.collect::<Result<Vec<_>, _>>()?)?;
-        } else {
-            for wish in &page {
-                let since = format_time_exactly(wish.since, None);
-                table.row([wish.user.to_string(), since, source(wish.from, &wish.source)]);
-            }
-            out::lines(table.next_page(To::Stdout.paint()))?;
-        }
-        after_user = Some(last.user.clone());
     }
     store.close().await;
-    if after.is_none() && after_user.is_none() && !json {
+    if after == Cursor::START && !json {
         out::talk("No opt-outs.");
     }
     Ok(Exit::Done)
@@ -169,15 +154,14 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
     // An opt-out applies to every possible reading of a number. A removal applies only to a certain one.
     let options = Options { takes_all: wants == Keyword::Stop, ..file_options.options() };
     let listed = ListedNumbers::read(numbers, file, options).await?;
-    if listed.numbers.is_empty() && listed.users.is_empty() {
+    if listed.is_empty() {
         bail!("no valid number found; {}", listed.first_invalid());
     }
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     let from = label.map(|label| format!(" from {label}")).unwrap_or_default();
     let how = format!("by {}{from}{why}", context.by);
     let (was_there, store, now) = (context.database().exists(), context.store().await?, context.now());
-    let mut changed = optout::change(store.as_ref(), &listed.numbers, wants, now, &how).await?;
-    changed += optout::change_users(store.as_ref(), &listed.users, wants, now, &how).await?;
+    let changed = optout::change(store.as_ref(), &listed.addresses(), wants, now, &how).await?;
     let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
     store.close().await;
     let view = OptOutChangeView::new(&listed, changed, noted.by_all());
@@ -219,24 +203,6 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
     Ok(if strict { Exit::Incomplete } else { Exit::Failed })
 }
 
-async fn show_user(context: &CommandContext, user: ChannelUser, json: bool) -> anyhow::Result<Exit> {
-    let store = context.store_for_reading().await?;
-    let user = ChannelUserView::read(store.as_ref(), user).await?;
-    store.close().await;
-    if json {
-        out::json(&user)?;
-        return Ok(Exit::Done);
-    }
-    let paint = To::Stdout.paint();
-    let on = paint.dim(format!("on {}", user.channel));
-    out::data(format_args!("{} {on}  {}", paint.bold(&user.channel_user), state(user.since, paint)))?;
-    out::lines(history(&user.wishes, paint))?;
-    if !user.known_numbers.is_empty() {
-        out::data(paint.dim(format!("known numbers: {}", list_of(&user.known_numbers))))?;
-    }
-    Ok(Exit::Done)
-}
-
 fn state(since: Option<Timestamp>, paint: Paint) -> String {
     match since {
         Some(since) => paint.bad(format!("opted out since {}", format_time_exactly(since, None))),
@@ -250,27 +216,32 @@ async fn show(
     country: Option<DefaultCountry>,
     json: bool,
 ) -> anyhow::Result<Exit> {
-    if let Ok(user) = number.parse() {
-        return show_user(context, user, json).await;
-    }
-    let options = Options { country, ..Options::default() };
-    let listed = ListedNumbers::read(vec![number.to_owned()], None, options).await?;
-    let Some(msisdn) = listed.numbers.first().copied() else {
-        return Err(Usage(format!("invalid number: {}", listed.first_invalid())).into());
+    let address = if let Ok(user) = number.parse() {
+        Address::User(user)
+    } else {
+        let options = Options { country, ..Options::default() };
+        let listed = ListedNumbers::read(vec![number.to_owned()], None, options).await?;
+        let msisdn = listed.numbers.first().copied();
+        Address::Number(msisdn.ok_or_else(|| Usage(format!("invalid number: {}", listed.first_invalid())))?)
     };
     let store = context.store_for_reading().await?;
-    let number = NumberView::read(store.as_ref(), msisdn).await?;
+    let view = ConsentView::read(store.as_ref(), address.clone()).await?;
     store.close().await;
     if json {
-        out::json(&number)?;
+        out::json(&view)?;
         return Ok(Exit::Done);
     }
     let paint = To::Stdout.paint();
-    out::data(format_args!("{}  {}", paint.bold(msisdn), state(number.since, paint)))?;
-    out::lines(history(&number.wishes, paint))?;
-    if number.replies > 0 {
-        let replies = plural(number.replies as u64, "reply", "replies");
-        out::data(paint.dim(format!("{replies} received; to list: volley reply list --from {msisdn}")))?;
+    let on = address.user().map(|user| format!(" {}", paint.dim(format!("on {}", user.channel)))).unwrap_or_default();
+    out::data(format_args!("{}{on}  {}", paint.bold(&address), state(view.since, paint)))?;
+    out::lines(history(&view.wishes, paint))?;
+    if !view.other_addresses.is_empty() {
+        let others = list_of(&view.other_addresses);
+        out::data(paint.dim(format!("known of the same recipient: {others}")))?;
+    }
+    if view.replies > 0 {
+        let replies = plural(view.replies as u64, "reply", "replies");
+        out::data(paint.dim(format!("{replies} received; to list: volley reply list --from {address}")))?;
     }
     Ok(Exit::Done)
 }

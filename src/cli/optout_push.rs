@@ -112,7 +112,7 @@ impl Push {
     /// Pushes the numbers after the last one. A refused number is left out; any other error ends the push.
     async fn all(&mut self, store: &dyn Consent, clock: &dyn Clock, pushed: impl Fn(u64)) -> anyhow::Result<()> {
         loop {
-            let page = store.opt_outs(self.last, PAGE).await?;
+            let page = store.opted_out_numbers(self.last, PAGE).await?;
             if page.is_empty() {
                 return Ok(());
             }
@@ -203,7 +203,7 @@ mod tests {
         let clock = Arc::new(ManualClock::at(now));
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let out = |n: u64| OptOut {
-            msisdn: (6_591_000_000 + n).try_into().unwrap(),
+            address: Msisdn::try_from(6_591_000_000 + n).unwrap().into(),
             since: now,
             from: OptOutSource::Operator,
             source: "a list".to_owned(),

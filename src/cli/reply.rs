@@ -8,7 +8,7 @@ use super::words::plural;
 use super::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
 use crate::domain::text::one_line;
-use crate::domain::{Channel, Keyword, Msisdn};
+use crate::domain::{Address, Channel, Keyword};
 use crate::receipts::{ReplyExport, ReplyView, ReplyViews};
 use crate::store::{Cursor, Inbound, InboundOf, Store};
 
@@ -44,9 +44,9 @@ pub(super) struct ReplyFilter {
     /// Only replies to messages of this campaign (name, id or `latest`).
     #[arg(long, value_name = "CAMPAIGN", conflicts_with = "from")]
     campaign: Option<String>,
-    /// Only messages from this number.
+    /// Only messages from this number or id of a channel.
     #[arg(long, value_name = "NUMBER")]
-    from: Option<Msisdn>,
+    from: Option<Address>,
     /// Show full numbers, texts and values.
     #[arg(long)]
     unmasked: bool,
@@ -54,9 +54,9 @@ pub(super) struct ReplyFilter {
 
 impl ReplyFilter {
     async fn messages(&self, store: &dyn Store) -> anyhow::Result<InboundOf> {
-        Ok(match (&self.campaign, self.from) {
+        Ok(match (&self.campaign, &self.from) {
             (Some(name), _) => InboundOf::Batch(find(store, name).await?.id),
-            (None, Some(msisdn)) => InboundOf::Recipient(msisdn),
+            (None, Some(address)) => InboundOf::Recipient(address.clone()),
             (None, None) => InboundOf::All,
         })
     }
@@ -117,7 +117,7 @@ async fn list(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let (mut after, mut any) = (Cursor::START, false);
     let mut views = ReplyViews::new(store.as_ref(), args.of.unmasked);
     loop {
-        let page = store.inbound(of, after, PAGE).await?;
+        let page = store.inbound(of.clone(), after, PAGE).await?;
         let Some((last, _)) = page.last() else { break };
         after = *last;
         let mut lines = Vec::with_capacity(page.len());

@@ -158,7 +158,7 @@ pub(super) async fn record(
     // Opt-outs come first: nothing may be sent to these recipients while the results are being stored.
     let opt_outs: Vec<OptOut> = group.iter().filter_map(|settled| opt_out_of(settled, now)).collect();
     if !opt_outs.is_empty() {
-        let recipients: Vec<Msisdn> = opt_outs.iter().map(|opt_out| opt_out.msisdn).collect();
+        let recipients: Vec<Msisdn> = opt_outs.iter().filter_map(|opt_out| opt_out.address.number()).collect();
         store.opt_out(opt_outs).await?;
         // Messages to them that any lane has claimed must not be sent either.
         if let Some(settled) = group.first() {
@@ -189,7 +189,7 @@ fn opt_out_of(settled: &Settled, now: Timestamp) -> Option<OptOut> {
     let Answer::Refused { fault: Fault::OptedOut, .. } = settled.answer else { return None };
     let code = settled.fact.as_ref().and_then(|fact| fact.code);
     let source = code.map_or_else(|| "provider answer".to_owned(), |code| format!("provider answer with code {code}"));
-    Some(OptOut { msisdn: settled.message.msisdn, since: now, from: OptOutSource::Provider, source })
+    Some(OptOut { address: settled.message.msisdn.into(), since: now, from: OptOutSource::Provider, source })
 }
 
 /// Separates the first item of each key from the others, both in order.

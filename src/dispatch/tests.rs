@@ -388,7 +388,7 @@ async fn a_confirmation_is_sent_only_while_its_recipient_is_opted_out() {
     let plan = Plan { columns: vec!["code".to_owned()], confirms_opt_out: true, ..Plan::of_steps(steps) };
     let now = desk.clock.now();
     let (from, source) = (OptOutSource::Recipient, "STOP".to_owned());
-    desk.store.opt_out(vec![OptOut { msisdn: recipient(0), since: now, from, source }]).await.unwrap();
+    desk.store.opt_out(vec![OptOut { address: recipient(0).into(), since: now, from, source }]).await.unwrap();
     let batch = desk.of_plan(None, 2, plan, &Present::queued(now, None)).await;
     desk.clock.advance(Span::from_secs(1));
     let jobs = desk.jobs(batch, 2).await;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::word::serde_as_text;
 use super::{Channel, ChannelUser, Msisdn};
 
 /// A number, or a channel and an id. It is what opt-outs, windows, slots and histories belong to.
@@ -25,11 +26,30 @@ impl Address {
         number().map_or_else(|| Self::User(ChannelUser { channel, id: called.to_owned() }), Self::Number)
     }
 
+    pub const fn number(&self) -> Option<Msisdn> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::User(_) => None,
+        }
+    }
+
     pub const fn user(&self) -> Option<&ChannelUser> {
         match self {
             Self::Number(_) => None,
             Self::User(user) => Some(user),
         }
+    }
+}
+
+impl From<Msisdn> for Address {
+    fn from(number: Msisdn) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<ChannelUser> for Address {
+    fn from(user: ChannelUser) -> Self {
+        Self::User(user)
     }
 }
 
@@ -44,6 +64,8 @@ impl FromStr for Address {
         number.or_else(|| text.parse().ok().map(Self::User)).ok_or_else(invalid)
     }
 }
+
+serde_as_text!(Address);
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

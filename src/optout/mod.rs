@@ -16,8 +16,8 @@ use std::collections::HashSet;
 use crate::domain::Msisdn;
 use crate::store::{Consent, Result};
 
-pub use change::{change, change_users};
-pub use view::{ChannelUserView, NumberView, OptOutView, UserOptOutView, WishView};
+pub use change::change;
+pub use view::{AddressView, ConsentView, OptOutView, WishView};
 pub use words::Words;
 
 /// Numbers read at once.
@@ -32,7 +32,7 @@ impl OptOuts {
         let mut all = HashSet::new();
         let mut after = None;
         loop {
-            let page = store.opt_outs(after, PAGE).await?;
+            let page = store.opted_out_numbers(after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(Self(all)) };
             after = Some(*last);
             all.extend(page);

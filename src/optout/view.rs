@@ -1,91 +1,71 @@
 //! Opt-outs as JSON.
 
+use std::fmt;
+
 use serde::Serialize;
 
-use crate::domain::{Channel, ChannelUser, Keyword, Msisdn, OptOutSource, Timestamp, rfc3339_option};
-use crate::store::{Cursor, InboundOf, OptOut, OptOutRecord, Result, Store, UserOptOut};
+use crate::domain::{Address, Channel, Keyword, Msisdn, OptOutSource, Timestamp, rfc3339_option};
+use crate::store::{Cursor, InboundOf, OptOut, OptOutRecord, Result, Store};
 
 /// Maximum number of a recipient's messages that are counted.
 const COUNTED: u32 = 1_000;
 
-/// A number that has opted out.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct OptOutView<'a> {
-    pub msisdn: Msisdn,
-    pub since: String,
-    pub by: OptOutSource,
-    pub how: &'a str,
+/// An address: a number, or a channel and its id for a recipient.
+#[derive(Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum AddressView {
+    Number { msisdn: Msisdn },
+    User { channel: Channel, channel_user: String },
 }
 
-impl<'a> OptOutView<'a> {
-    pub fn new(opt_out: &'a OptOut) -> Self {
-        let OptOut { msisdn, since, from, source } = opt_out;
-        Self { msisdn: *msisdn, since: since.rfc3339(), by: *from, how: source }
+impl From<Address> for AddressView {
+    fn from(address: Address) -> Self {
+        match address {
+            Address::Number(msisdn) => Self::Number { msisdn },
+            Address::User(user) => Self::User { channel: user.channel, channel_user: user.id },
+        }
     }
 }
 
-/// A channel user who has opted out.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct UserOptOutView<'a> {
-    pub channel: Channel,
-    pub channel_user: &'a str,
-    pub since: String,
-    pub by: OptOutSource,
-    pub how: &'a str,
-}
-
-impl<'a> UserOptOutView<'a> {
-    pub fn new(opt_out: &'a UserOptOut) -> Self {
-        let UserOptOut { user, since, from, source } = opt_out;
-        Self { channel: user.channel, channel_user: &user.id, since: since.rfc3339(), by: *from, how: source }
+impl fmt::Display for AddressView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number { msisdn } => msisdn.fmt(f),
+            Self::User { channel_user, .. } => f.write_str(channel_user),
+        }
     }
 }
 
-/// Whether a channel user has opted out, with the history and the known numbers.
+/// An address that has opted out.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct ChannelUserView {
-    pub channel: Channel,
-    pub channel_user: String,
+pub struct OptOutView {
+    #[serde(flatten)]
+    pub address: AddressView,
+    pub since: String,
+    pub by: OptOutSource,
+    pub how: String,
+}
+
+impl From<OptOut> for OptOutView {
+    fn from(OptOut { address, since, from, source }: OptOut) -> Self {
+        Self { address: address.into(), since: since.rfc3339(), by: from, how: source }
+    }
+}
+
+/// Whether an address has opted out, and its history.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ConsentView {
+    #[serde(flatten)]
+    pub address: AddressView,
     pub is_opted_out: bool,
     #[serde(serialize_with = "rfc3339_option::serialize")]
     pub since: Option<Timestamp>,
     pub by: Option<OptOutSource>,
     pub how: Option<String>,
-    /// The opt-outs and opt-ins under the id, in order.
+    /// The opt-outs and opt-ins of the address, in order.
     pub wishes: Vec<WishView>,
-    pub known_numbers: Vec<Msisdn>,
-}
-
-impl ChannelUserView {
-    pub async fn read(store: &dyn Store, user: ChannelUser) -> Result<Self> {
-        let wishes = store.user_wishes(user.clone()).await?;
-        let present = store.opt_out_of_user(user.clone()).await?;
-        let known_numbers = store.numbers_of_user(user.clone()).await?;
-        let (since, by) = (present.as_ref().map(|wish| wish.since), present.as_ref().map(|wish| wish.from));
-        Ok(Self {
-            channel: user.channel,
-            channel_user: user.id,
-            is_opted_out: present.is_some(),
-            since,
-            by,
-            how: present.map(|wish| wish.source),
-            wishes: wishes.into_iter().map(WishView::from).collect(),
-            known_numbers,
-        })
-    }
-}
-
-/// Whether a number has opted out, and its history.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct NumberView {
-    pub msisdn: Msisdn,
-    pub is_opted_out: bool,
-    #[serde(serialize_with = "rfc3339_option::serialize")]
-    pub since: Option<Timestamp>,
-    pub by: Option<OptOutSource>,
-    pub how: Option<String>,
-    /// The opt-outs and opt-ins of the number, in order.
-    pub wishes: Vec<WishView>,
+    /// The other addresses that are known to be the recipient's.
+    pub other_addresses: Vec<AddressView>,
     /// Number of messages that the recipient sent.
     pub replies: usize,
 }
@@ -106,14 +86,21 @@ impl From<OptOutRecord> for WishView {
     }
 }
 
-impl NumberView {
-    pub async fn read(store: &dyn Store, msisdn: Msisdn) -> Result<Self> {
-        let is_opted_out = !store.opted_out(vec![msisdn]).await?.is_empty();
-        let before = Msisdn::try_from(msisdn.get() - 1).ok();
-        let present = store.opt_out_list(before, 1).await?.into_iter().find(|wish| wish.msisdn == msisdn);
-        let wishes = store.wishes(msisdn).await?.into_iter().map(WishView::from).collect();
-        let replies = store.inbound(InboundOf::Recipient(msisdn), Cursor::START, COUNTED).await?.len();
-        let (since, by) = (present.as_ref().map(|wish| wish.since), present.as_ref().map(|wish| wish.from));
-        Ok(Self { msisdn, is_opted_out, since, by, how: present.map(|wish| wish.source), wishes, replies })
+impl ConsentView {
+    pub async fn read(store: &dyn Store, address: Address) -> Result<Self> {
+        let present = store.opt_out_of(address.clone()).await?;
+        let wishes = store.wishes(address.clone()).await?.into_iter().map(WishView::from).collect();
+        let others = store.other_addresses(address.clone()).await?.into_iter().map(AddressView::from).collect();
+        let replies = store.inbound(InboundOf::Recipient(address.clone()), Cursor::START, COUNTED).await?.len();
+        Ok(Self {
+            address: address.into(),
+            is_opted_out: present.is_some(),
+            since: present.as_ref().map(|wish| wish.since),
+            by: present.as_ref().map(|wish| wish.from),
+            how: present.map(|wish| wish.source),
+            wishes,
+            other_addresses: others,
+            replies,
+        })
     }
 }

@@ -71,7 +71,7 @@ pub use messages::{
     FoundPage, LookedAt, MessagePage, NO_CODE, RecipientFilter, RecipientsPage, Repeatable, SentMessage, SentStep,
     Standing, repetition_of_one,
 };
-pub use opt_outs::{AddOptOutsPage, OptOutRow, OptOutsPage, Opted, OptedOut, user_path};
+pub use opt_outs::{AddOptOutsPage, OptOutRow, OptOutsPage, Opted, user_path};
 pub use preview::{PreviewMessage, PreviewPage, PreviewStep};
 pub use recipient::{ConsentDone, ConsentPage, Contact, RecipientPage, WishLine, recipient_path};
 pub use reference::{Operation, OperationGroup, Parameter, PossibleAnswer, ReferencePage, SchemaText};

@@ -8,15 +8,13 @@ use super::frame::Frame;
 use super::recipient::{WishLine, recipient_path};
 use super::show::percent_encoded;
 use super::writing::{Field, FieldKind};
-use crate::domain::{Channel, Msisdn};
+use crate::domain::{Address, Msisdn};
 
-/// The numbers that have opted out, or the ids of channels.
+/// The numbers that have opted out, and the ids of channels.
 #[derive(Debug, Template)]
 #[template(path = "opt_outs.html")]
 pub struct OptOutsPage {
     pub frame: Frame,
-    /// Whether it lists ids of channels.
-    pub of_users: bool,
     pub rows: Vec<OptOutRow>,
     /// What was searched for.
     pub number: String,
@@ -30,29 +28,15 @@ pub struct OptOutsPage {
 /// A recipient who has opted out.
 #[derive(Debug)]
 pub struct OptOutRow {
-    pub whom: OptedOut,
+    pub address: Address,
     pub wish: WishLine,
 }
 
-/// Who has opted out.
-#[derive(Debug)]
-pub enum OptedOut {
-    Number(Msisdn),
-    User(Channel, String),
-}
-
 impl OptOutRow {
-    fn name(&self) -> String {
-        match &self.whom {
-            OptedOut::Number(number) => number.to_string(),
-            OptedOut::User(_, id) => id.clone(),
-        }
-    }
-
     fn remove_path(&self) -> String {
-        match &self.whom {
-            OptedOut::Number(number) => format!("{}/opt-in", recipient_path(*number)),
-            OptedOut::User(_, id) => user_path(id),
+        match &self.address {
+            Address::Number(number) => format!("{}/opt-in", recipient_path(*number)),
+            Address::User(user) => user_path(&user.id),
         }
     }
 }
@@ -69,11 +53,6 @@ impl OptOutsPage {
 
     fn is_searched(&self) -> bool {
         !self.number.is_empty()
-    }
-
-    /// The first page of the list.
-    fn first(&self) -> &'static str {
-        if self.of_users { "/opt-outs/ids" } else { "/opt-outs" }
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::frame::Frame;
 use super::replies::Reply;
-use crate::domain::{Channel, Keyword, Msisdn, OptOutSource, Timestamp};
+use crate::domain::{Address, Keyword, Msisdn, OptOutSource, Timestamp};
 use crate::report::{HistoryCounts, MessageView};
 
 /// The address of a recipient's page.
@@ -23,8 +23,8 @@ pub struct RecipientPage {
     pub opt_out: Option<WishLine>,
     /// Every opt-out and opt-in, latest first.
     pub wishes: Vec<WishLine>,
-    /// The ids of channels that are known with the number.
-    pub users: Vec<(Channel, String)>,
+    /// The other numbers of the recipient, and the ids of channels.
+    pub other_addresses: Vec<Address>,
     /// The open WhatsApp windows: the lanes, and the end. `None` without a WhatsApp lane.
     pub windows: Option<Vec<(String, Timestamp)>>,
     pub counts: HistoryCounts,

@@ -311,7 +311,7 @@ impl Applier {
         }
         aliases.extend(replies.iter().flat_map(Reply::aliases));
         let stops: Vec<Option<Stop>> = replies.iter().map(Reply::stop).collect();
-        let mut suppressed: Vec<Msisdn> = opt_outs.iter().map(|wish| wish.msisdn).collect();
+        let mut suppressed: Vec<Msisdn> = opt_outs.iter().filter_map(|wish| wish.address.number()).collect();
         let written = replies.into_iter().map(Reply::into_stored).collect();
         let lanes = self.naming.rows_for(&naming, self.clock.now());
         let confirms = self.confirms;

@@ -187,7 +187,7 @@ fn step_report(incoming: &Incoming, step: StepIndex) -> StepReport {
 
 fn opted_out(incoming: &Incoming, msisdn: Msisdn, now: Timestamp) -> OptOut {
     let source = format!("receipt with code {}", incoming.code);
-    OptOut { msisdn, since: now, from: OptOutSource::Provider, source }
+    OptOut { address: msisdn.into(), since: now, from: OptOutSource::Provider, source }
 }
 
 fn receipt(incoming: &Incoming, found: &FoundAttempt, (tries, learns): (Option<u16>, bool), ruling: Ruling) -> Receipt {

@@ -70,7 +70,7 @@ impl ReplyExport {
     pub async fn read(store: &dyn Store, of: InboundOf) -> Result<Self> {
         let mut export = Self { of, last: Cursor::START, fields: Vec::new(), places: HashMap::new(), has_more: false };
         loop {
-            let page = store.inbound(of, export.last, PAGE).await?;
+            let page = store.inbound(export.of.clone(), export.last, PAGE).await?;
             let Some((last, _)) = page.last() else { return Ok(export) };
             export.last = *last;
             for (_, inbound) in &page {
@@ -107,7 +107,7 @@ impl ReplyExport {
         let (mut after, mut count) = (Cursor::START, 0);
         let mut views = ReplyViews::new(store, unmasked);
         while after != self.last {
-            let page = store.inbound(self.of, after, PAGE).await?;
+            let page = store.inbound(self.of.clone(), after, PAGE).await?;
             let Some((last, _)) = page.last() else { break };
             after = *last;
             for (position, inbound) in &page {

@@ -412,7 +412,10 @@ async fn a_reply_before_its_umid_is_known_counts_once_it_is() {
     assert_eq!(desk.store.replied(desk.key.batch).await.unwrap(), [(StepIndex::FIRST, 1)]);
     assert_eq!(desk.store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
     let kept = desk.store.inbound(store::InboundOf::All, Cursor::START, 10).await.unwrap();
-    assert_eq!((kept.len(), kept[0].1.msisdn, desk.store.wishes(msisdn).await.unwrap().len()), (1, Some(msisdn), 1));
+    assert_eq!(
+        (kept.len(), kept[0].1.msisdn, desk.store.wishes(msisdn.into()).await.unwrap().len()),
+        (1, Some(msisdn), 1)
+    );
 }
 
 #[tokio::test]
@@ -444,7 +447,7 @@ async fn a_receipt_reveals_the_number_of_an_opt_out_without_one() {
     }
     // From now on the channel user id is known.
     desk.applier.apply(parse(&nameless.replace("in-1", "in-2").into(), Some(&ours), desk.clock.now())).await.unwrap();
-    let kept = desk.store.inbound(store::InboundOf::Recipient(msisdn), Cursor::START, 10).await.unwrap();
+    let kept = desk.store.inbound(store::InboundOf::Recipient(msisdn.into()), Cursor::START, 10).await.unwrap();
     assert_eq!((kept.len(), events(&desk).await), (2, before));
 }
 
@@ -471,7 +474,7 @@ async fn an_opt_out_by_command_takes_effect_when_the_book_refreshes() {
     let desk = Desk::new().await;
     let msisdn = recipient().msisdn;
     let wish = |source: &str| store::OptOut {
-        msisdn,
+        address: msisdn.into(),
         since: desk.clock.now(),
         from: crate::domain::OptOutSource::Operator,
         source: source.to_owned(),
@@ -495,7 +498,7 @@ async fn many_opt_outs_by_command_suppress_all_messages_claimed_before() {
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
     let before = desk.book.latest_suppression();
     let out = |number: u64| store::OptOut {
-        msisdn: Msisdn::try_from(number).unwrap(),
+        address: Msisdn::try_from(number).unwrap().into(),
         since: desk.clock.now(),
         from: crate::domain::OptOutSource::Operator,
         source: "a list".to_owned(),

@@ -59,7 +59,8 @@ pub async fn history_of(store: &dyn Store, number: Msisdn, from: Option<HistoryC
     let mut rest = from.unwrap_or_default();
     let (found, next_messages) = next_messages(store, number, &rest, limit).await?;
     // One more shows whether others follow.
-    let replies = store.inbound_before(InboundOf::Recipient(number), rest.replies, limit.saturating_add(1)).await?;
+    let replies =
+        store.inbound_before(InboundOf::Recipient(number.into()), rest.replies, limit.saturating_add(1)).await?;
     let (mut found, mut replies) = (found.into_iter().peekable(), replies.into_iter().peekable());
     let (mut entries, mut bytes) = (Vec::new(), 0);
     while entries.len() < limit as usize && bytes < BYTES {

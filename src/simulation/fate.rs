@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, ChannelUser, LaneId, Loaded, MessageKey, Money, Msisdn,
-    OverridableSetting, Plan, Queue, Recipient, Span, StepIndex, Tallies, Timestamp,
+    Address, AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Money, Msisdn, OverridableSetting,
+    Plan, Queue, Recipient, Span, StepIndex, Tallies, Timestamp,
 };
 use crate::events::{Event, Origin};
 use crate::node::Processes;
@@ -24,8 +24,8 @@ use crate::store::{
     OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes,
     Receipt, Receipts, RecipientPlace, RejectedRow, Repetitions, Replies, ReplyCount, Restore, Result, Retention,
     Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit,
-    TemplateRequest, TierSlot, Tiers, TurnedAway, UnknownSlots, Unwritable, UploadedFile, Uploads, UserOptIn,
-    UserOptOut, Walk, WebhookGroup, Whom,
+    TemplateRequest, TierSlot, Tiers, TurnedAway, UnknownSlots, Unwritable, UploadedFile, Uploads, Walk, WebhookGroup,
+    Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -389,16 +389,11 @@ through! {
         opts opt_out(recipients: Vec<OptOut>) -> u32;
         writes opt_in(recipients: Vec<OptIn>) -> u32;
         reads opted_out(recipients: Vec<Msisdn>) -> Vec<Msisdn>;
-        reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
-        reads opt_out_list(after: Option<Msisdn>, limit: u32) -> Vec<OptOut>;
-        reads wishes(recipient: Msisdn) -> Vec<OptOutRecord>;
-        opts opt_out_users(users: Vec<UserOptOut>) -> u32;
-        writes opt_in_users(users: Vec<UserOptIn>) -> u32;
-        reads user_opt_outs(after: Option<ChannelUser>, limit: u32) -> Vec<UserOptOut>;
-        reads opt_out_of_user(user: ChannelUser) -> Option<UserOptOut>;
-        reads user_wishes(user: ChannelUser) -> Vec<OptOutRecord>;
-        reads numbers_of_user(user: ChannelUser) -> Vec<Msisdn>;
-        reads users_of_number(number: Msisdn) -> Vec<ChannelUser>;
+        reads opted_out_numbers(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
+        reads opt_outs(after: Cursor, limit: u32) -> Vec<(Cursor, OptOut)>;
+        reads opt_out_of(address: Address) -> Option<OptOut>;
+        reads wishes(address: Address) -> Vec<OptOutRecord>;
+        reads other_addresses(address: Address) -> Vec<Address>;
         opts learn_users(aliases: Vec<Alias>) -> Vec<Msisdn>;
         reads last_stop() -> Cursor;
         reads stops(after: Cursor, limit: u32) -> Vec<(Cursor, Msisdn)>;

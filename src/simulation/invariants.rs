@@ -234,7 +234,7 @@ impl Invariants {
     }
 
     pub(super) async fn learn_opt_outs(&mut self, now: Timestamp) {
-        for recipient in self.store.opt_outs(None, 1_000).await.unwrap() {
+        for recipient in self.store.opted_out_numbers(None, 1_000).await.unwrap() {
             self.opt_outs.opt_out(recipient, now);
         }
     }

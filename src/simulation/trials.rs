@@ -86,7 +86,7 @@ async fn an_invalid_trial_is_refused() {
     let world = World::begin().await;
     let recipient: Msisdn = "+6598765432".parse().unwrap();
     let wish = OptOut {
-        msisdn: recipient,
+        address: recipient.into(),
         since: world.clock.now(),
         from: crate::domain::OptOutSource::Recipient,
         source: "STOP".to_owned(),

@@ -283,7 +283,12 @@ impl World {
                     Some(_) if !claimed.is_empty() => claimed[index % claimed.len()],
                     _ => recipient(who % RECIPIENTS).msisdn,
                 };
-                let opt_out = OptOut { msisdn, since: now, from: OptOutSource::Operator, source: OPERATOR.to_owned() };
+                let opt_out = OptOut {
+                    address: msisdn.into(),
+                    since: now,
+                    from: OptOutSource::Operator,
+                    source: OPERATOR.to_owned(),
+                };
                 self.store.opt_out(vec![opt_out]).await.unwrap();
                 self.invariants.opt_outs.opt_out_for_good(msisdn, now);
             }

@@ -96,11 +96,11 @@ pub struct ReplyCount {
 }
 
 /// Selects messages from recipients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InboundOf {
     All,
-    /// All messages from one recipient.
-    Recipient(Msisdn),
+    /// All messages from one recipient: under any spelling of the number, or under the id.
+    Recipient(Address),
     /// Replies to messages of a batch.
     Batch(BatchId),
     /// Replies to one message.
@@ -119,7 +119,7 @@ pub struct Sender {
 /// An opt-out of a recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptOut {
-    pub msisdn: Msisdn,
+    pub address: Address,
     pub since: Timestamp,
     pub from: OptOutSource,
     /// How the recipient or operator opted out, for operators.
@@ -129,25 +129,7 @@ pub struct OptOut {
 /// An opt-in of a recipient who had opted out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptIn {
-    pub msisdn: Msisdn,
-    pub at: Timestamp,
-    pub from: OptOutSource,
-    pub source: String,
-}
-
-/// An opt-out under a channel's id for a recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserOptOut {
-    pub user: ChannelUser,
-    pub since: Timestamp,
-    pub from: OptOutSource,
-    pub source: String,
-}
-
-/// An opt-in under a channel's id for a recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserOptIn {
-    pub user: ChannelUser,
+    pub address: Address,
     pub at: Timestamp,
     pub from: OptOutSource,
     pub source: String,

@@ -55,7 +55,7 @@ pub use fact::{
 pub use figures::BatchFigures;
 pub use flow::{Flow, FlowCount, FlowPlace};
 pub use health::{LOW_SPACE, SchemaVersion, WriterFigures, free_space};
-pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, ReplyCount, Sender, UserOptIn, UserOptOut};
+pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, ReplyCount, Sender};
 pub use lanes::{
     AccountEvent, BucketOf, HeldBy, Hold, LaneStandstill, LaneState, NotedBucket, Override, ProviderReport, Release,
     ReleasedBy, Trouble,

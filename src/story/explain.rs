@@ -154,7 +154,7 @@ async fn opt_out(store: &dyn Consent, message: &Loaded, replay: &Replay<'_>) -> 
     };
     let stops = |decided: &&Replayed<'_>| decided.after.marks.opted_out() && !decided.before.marks.opted_out();
     let stopped_at = replay.decided.iter().find(stops).map(|decided| decided.at).or(skipped_at);
-    let wishes = store.wishes(message.msisdn).await?;
+    let wishes = store.wishes(message.msisdn.into()).await?;
     // By the provider's clock, a STOP may be later than the decision that it caused.
     let first_after = |at| wishes.iter().find(move |wish| wish.wants == Keyword::Stop && wish.at > at);
     Ok(stopped_at.and_then(|at| in_effect(&wishes, at).or_else(|| first_after(at))).cloned())

@@ -11,7 +11,7 @@ const STILL = ['home', 'campaigns', 'recipients', 'recipient', 'report', 'tables
 
 const PAGES = {
   home: '/', campaigns: '/campaigns', written: '/new', calendar: '/calendar', audiences: '/audiences', replies: '/replies',
-  'opt-outs': '/opt-outs', 'opt-outs-of-ids': '/opt-outs/ids', 'add-opt-outs': '/opt-outs/add', lanes: '/lanes', templates: '/templates',
+  'opt-outs': '/opt-outs', 'add-opt-outs': '/opt-outs/add', lanes: '/lanes', templates: '/templates',
   prices: '/prices', events: '/events', doctor: '/doctor', settings: '/settings', operators: '/operators', 'new-operator': '/operators/new',
   keys: '/keys', 'new-key': '/keys/new', webhooks: '/webhooks', 'new-webhook': '/webhooks/new', 'audit-log': '/audit-log',
   password: '/password', 'nothing-found': '/find?whom=%2B000', unknown: '/campaigns/unknown',

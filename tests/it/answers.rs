@@ -7,6 +7,7 @@ use volley::domain::{
     AttemptId, Channel, ChannelUser, Content, Keyword, MessageKey, Outcome, Present, SkipReason, Span, State, StepIndex,
 };
 use volley::optout;
+use volley::store::Cursor;
 
 use crate::cli::{installation, run};
 use crate::documents::json::check;
@@ -254,9 +255,9 @@ async fn a_stop_on_line_stops_every_channel_of_its_recipient() {
 async fn a_stop_before_the_number_is_known_applies_at_the_next_launch() {
     let (world, folder) = (ByHand::start(LINE_LANE).await, tempfile::tempdir().unwrap());
     write_on_line(&world, "in-1", LINE_ID, "STOP").await;
-    assert!(world.store.opt_outs(None, 10).await.unwrap().is_empty(), "no number is known");
-    let users = world.store.user_opt_outs(None, 10).await.unwrap();
-    assert_eq!(users.iter().map(|entry| entry.user.id.as_str()).collect::<Vec<_>>(), [LINE_ID]);
+    assert!(world.store.opted_out_numbers(None, 10).await.unwrap().is_empty(), "no number is known");
+    let out = world.store.opt_outs(Cursor::START, 10).await.unwrap();
+    assert_eq!(out.iter().map(|(_, entry)| entry.address.to_string()).collect::<Vec<_>>(), [LINE_ID]);
     let launched = world.launch(&by_line_id(folder.path(), "news", "")).await;
     let skipped = world.until(MessageKey { batch: launched.batch, n: 0 }, "skipped", is_done).await;
     assert!(has_opted_out(&skipped), "{skipped:?}");
@@ -265,8 +266,7 @@ async fn a_stop_before_the_number_is_known_applies_at_the_next_launch() {
     // START under the same id ends both.
     world.advance_to(world.clock.now() + Span::from_secs(60)).await;
     write_on_line(&world, "in-2", LINE_ID, "START").await;
-    assert!(world.store.user_opt_outs(None, 10).await.unwrap().is_empty());
-    assert!(world.store.opt_outs(None, 10).await.unwrap().is_empty());
+    assert!(world.store.opt_outs(Cursor::START, 10).await.unwrap().is_empty());
     world.stop().await;
 }
 
@@ -275,13 +275,13 @@ async fn an_operator_opts_an_id_out_with_every_number_of_it() {
     let (world, folder) = (ByHand::start(LINE_LANE).await, tempfile::tempdir().unwrap());
     let user: ChannelUser = LINE_ID.parse().unwrap();
     let (store, now) = (world.store.as_ref(), world.clock.now());
-    optout::change_users(store, &[user], Keyword::Stop, now, "by ann").await.unwrap();
+    optout::change(store, &[user.into()], Keyword::Stop, now, "by ann").await.unwrap();
     let launched = world.launch(&by_line_id(folder.path(), "news", "")).await;
     let skipped = world.until(MessageKey { batch: launched.batch, n: 0 }, "skipped", is_done).await;
     assert!(has_opted_out(&skipped), "{skipped:?}");
     // A recipient cannot end it.
     write_on_line(&world, "in-1", LINE_ID, "START").await;
-    assert_eq!(store.opt_outs(None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.opted_out_numbers(None, 10).await.unwrap().len(), 1);
     let installed = installation();
     let at = installed.path();
     world.copy_to(&at.join("volley.db")).await;
@@ -293,7 +293,10 @@ async fn an_operator_opts_an_id_out_with_every_number_of_it() {
     let shown = run(at, &["opt-out", "show", LINE_ID, "--json"]).ended(0);
     check(&shown.stdout);
     let shown = shown.json();
-    assert_eq!((&shown["is_opted_out"], &shown["known_numbers"]), (&json!(true), &json!(["+6591000001"])));
+    assert_eq!(
+        (&shown["is_opted_out"], &shown["other_addresses"]),
+        (&json!(true), &json!([{"msisdn": "+6591000001"}]))
+    );
     let removed = run(at, &["opt-out", "remove", LINE_ID, "--json"]).ended(0);
     check(&removed.stdout);
     assert_eq!((&removed.json()["channel_users"], &removed.json()["changed"]), (&json!(1), &json!(1)));

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use volley::campaign::Launched;
 use volley::clock::Clock;
 use volley::domain::{
-    AttemptId, BatchState, Channel, Keyword, MessageKey, OptOutSource, Outcome, Present, SkipReason, Span, State,
-    StepIndex, Timestamp,
+    Address, AttemptId, BatchState, Channel, Keyword, MessageKey, OptOutSource, Outcome, Present, SkipReason, Span,
+    State, StepIndex, Timestamp,
 };
 use volley::store::{Cursor, InboundOf, OptOut};
 
@@ -63,7 +63,7 @@ impl Scene {
     }
 
     async fn is_out(&self) -> bool {
-        !self.world.store.opt_outs(None, 10).await.unwrap().is_empty()
+        !self.world.store.opted_out_numbers(None, 10).await.unwrap().is_empty()
     }
 }
 
@@ -142,7 +142,7 @@ async fn a_reply_that_names_our_umid_is_that_recipients_from_any_number() {
     scene.world.write("in-1", Channel::Viber, "Stop", tapped).await;
     let recipient = "+6591000001".parse().unwrap();
     assert_eq!(scene.world.store.opted_out(vec![recipient]).await.unwrap(), [recipient]);
-    let replies = scene.world.store.inbound(InboundOf::Recipient(recipient), Cursor::START, 9).await.unwrap();
+    let replies = scene.world.store.inbound(InboundOf::Recipient(recipient.into()), Cursor::START, 9).await.unwrap();
     assert_eq!(replies.len(), 1);
     let other_key = MessageKey { batch: other.batch, n: 0 };
     scene.world.until(other_key, "skipped", is_done).await;
@@ -215,8 +215,8 @@ async fn an_opt_out_reported_by_the_provider_applies_to_every_campaign() {
     scene.world.post_receipt(&scene.launched, place, Channel::Viber, "undelivered", Some(1_051)).await.unwrap();
     let skipped = scene.world.until(MessageKey { batch: other.batch, n: 0 }, "skipped", is_done).await;
     assert!(matches!(skipped.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{skipped:?}");
-    let out = scene.world.store.opt_out_list(None, 10).await.unwrap();
-    assert_eq!((out[0].from, out[0].source.as_str()), (OptOutSource::Provider, "receipt with code 1051"));
+    let out = scene.world.store.opt_outs(Cursor::START, 10).await.unwrap();
+    assert_eq!((out[0].1.from, out[0].1.source.as_str()), (OptOutSource::Provider, "receipt with code 1051"));
     scene.world.stop().await;
 }
 
@@ -265,7 +265,7 @@ async fn a_stop_counts_in_a_button_and_in_every_form_of_message() {
     for (channel, form) in forms {
         let world = ByHand::start("").await;
         world.write("in-1", channel, "STOP", form).await;
-        assert_eq!(world.store.opt_outs(None, 10).await.unwrap().len(), 1, "{channel}");
+        assert_eq!(world.store.opted_out_numbers(None, 10).await.unwrap().len(), 1, "{channel}");
         world.stop().await;
     }
 }
@@ -279,13 +279,13 @@ async fn a_start_ends_the_recipients_own_opt_out_but_not_an_operators() {
     assert!(!scene.is_out().await);
     let again = launch(&scene.world, "name = \"again\"", &[SMS]).await;
     scene.world.until(MessageKey { batch: again.batch, n: 0 }, "handed over", is_awaiting).await;
-    let (msisdn, since) = ("+6591000001".parse().unwrap(), scene.world.clock.now());
-    let by_list = OptOut { msisdn, since, from: OptOutSource::Operator, source: "a list".to_owned() };
+    let (address, since) = ("+6591000001".parse::<Address>().unwrap(), scene.world.clock.now());
+    let by_list = OptOut { address: address.clone(), since, from: OptOutSource::Operator, source: "a list".to_owned() };
     scene.world.store.opt_out(vec![by_list]).await.unwrap();
     scene.pass(Span::from_secs(10)).await;
     scene.world.write("in-3", Channel::Viber, "START", |_| {}).await;
     assert!(scene.is_out().await);
-    assert_eq!(scene.world.store.wishes(msisdn).await.unwrap().len(), 4);
+    assert_eq!(scene.world.store.wishes(address).await.unwrap().len(), 4);
     scene.world.stop().await;
 }
 
@@ -309,7 +309,7 @@ async fn free_text_is_sent_in_an_open_window_and_falls_back_afterwards() {
 async fn a_message_to_another_subaccount_is_stored_and_has_no_effect() {
     let world = ByHand::start("").await;
     world.write("in-1", Channel::WhatsApp, "Hello", |event| event["subAccountId"] = "another".into()).await;
-    assert!(world.store.opt_outs(None, 10).await.unwrap().is_empty());
+    assert!(world.store.opted_out_numbers(None, 10).await.unwrap().is_empty());
     let strays = world
         .store
         .strays(volley::store::StrayKind::OtherSubaccount, Timestamp::default(), Cursor::START, 10)
@@ -441,7 +441,8 @@ async fn recipients_of_the_practice_provider_reply_stop_and_return() {
     assert!((10..90).contains(&stops), "{stops}");
     let out = world
         .when("some are back", || async {
-            let (out, back) = (world.store.opt_outs(None, 1_000).await.unwrap().len(), words(Keyword::Start).await);
+            let (out, back) =
+                (world.store.opted_out_numbers(None, 1_000).await.unwrap().len(), words(Keyword::Start).await);
             if back > 0 && out + back == stops {
                 Ok(out)
             } else {

@@ -15,7 +15,7 @@ use super::problem::{Answer, Problem};
 use super::replies::cursors_of;
 use crate::api::Shared;
 use crate::domain::Msisdn;
-use crate::optout::NumberView;
+use crate::optout::ConsentView;
 use crate::receipts::{ReplyView, ReplyViews};
 use crate::report::{MessageFilter, MessageResult, messages_to};
 use crate::store::{Cursor, InboundOf, Whom};
@@ -39,7 +39,7 @@ pub(super) struct ContactQuery {
 pub(super) struct ContactView<'a> {
     /// Whether the number has opted out, and its history.
     #[serde(flatten)]
-    number: NumberView,
+    consent: ConsentView,
     /// What the recipient got from campaigns: of the latest recipient file first.
     messages: Vec<MessageResult>,
     /// Address of more messages, if there may be any.
@@ -79,9 +79,9 @@ pub(super) async fn get(
     }
     let cursors = cursors_to(&shared, Some(number), None, MessageFilter::default()).await?;
     let more_messages = found.next.map(|next| cursors.write(&next)).transpose()?;
-    let of = InboundOf::Recipient(number);
+    let of = InboundOf::Recipient(number.into());
     let mut replies = store.inbound(of, Cursor::START, query.limit.rows()).await?;
-    let cursors = cursors_of(&shared, None, Some(number)).await?;
+    let cursors = cursors_of(&shared, None, Some(&number.into())).await?;
     let more_inbound = query.limit.cut(&mut replies).map(|(last, _)| cursors.write(last)).transpose()?;
     let mut views = ReplyViews::new(store, query.unmasked);
     let mut inbound = Vec::new();
@@ -89,7 +89,7 @@ pub(super) async fn get(
         inbound.push(views.of(reply).await.map_err(Problem::from)?);
     }
     Ok(JsonAnswer(ContactView {
-        number: NumberView::read(store, number).await?,
+        consent: ConsentView::read(store, number.into()).await?,
         messages,
         more_messages: more_messages.map(|cursor| rest("messages", "number", number, &cursor)),
         inbound,

@@ -183,8 +183,6 @@ fn operations(document: Option<OpenApi>) -> Operations {
         .add(manage, routes!(templates::resume))
         .add(read, routes!(opt_outs::list))
         .add(read, routes!(opt_outs::get))
-        .add(read, routes!(opt_outs::list_users))
-        .add(read, routes!(opt_outs::get_user))
         .add(manage, routes!(opt_outs::add))
         .add(manage, routes!(opt_outs::remove))
         .add(find, routes!(replies::list))

@@ -14,8 +14,9 @@ use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::audience::{DefaultCountry, ListedNumbers, OptOutChangeView, Options};
 use crate::campaign::noted;
-use crate::domain::{ChannelUser, Keyword, Msisdn};
-use crate::optout::{self, ChannelUserView, NumberView, OptOutView, UserOptOutView};
+use crate::domain::{Address, Keyword};
+use crate::optout::{self, ConsentView, OptOutView};
+use crate::store::Cursor;
 
 /// The most numbers of one change.
 const NUMBERS_MAX: usize = 10_000;
@@ -34,50 +35,24 @@ pub(super) struct OptOutQuery {
     cursor: Option<String>,
 }
 
-/// List the numbers that have opted out, in order of the number.
+/// List the opt-outs: in order of the number, then the ids of channels in order of arrival.
 #[utoipa::path(get, path = "/opt-outs", operation_id = "list_opt_outs", tag = "opt-outs", params(OptOutQuery),
     responses((status = 200, description = "The opt-outs of the page.", body = Page<OptOutView>)))]
 pub(super) async fn list(State(shared): State<Shared>, Query(query): Query<OptOutQuery>, uri: Uri) -> Answer<Response> {
     let cursors = shared.cursors("opt-outs", &()).await?;
-    let after = query.cursor.map(|cursor| cursors.read::<Msisdn>(&cursor)).transpose()?;
-    let mut wishes = shared.store.opt_out_list(after, query.limit.rows()).await?;
-    let next = query.limit.cut(&mut wishes).map(|last| cursors.write(&last.msisdn)).transpose()?;
-    Ok(Page { items: wishes.iter().map(OptOutView::new).collect(), next }.answer(&uri))
+    let after = query.cursor.map(|cursor| cursors.read::<Cursor>(&cursor)).transpose()?.unwrap_or(Cursor::START);
+    let mut wishes = shared.store.opt_outs(after, query.limit.rows()).await?;
+    let next = query.limit.cut(&mut wishes).map(|(last, _)| cursors.write(last)).transpose()?;
+    Ok(Page { items: wishes.into_iter().map(|(_, wish)| OptOutView::from(wish)).collect(), next }.answer(&uri))
 }
 
-/// List the ids of channels that have opted out, in order of the id.
-#[utoipa::path(get, path = "/opt-outs/channel-users", operation_id = "list_channel_user_opt_outs", tag = "opt-outs",
-    params(OptOutQuery),
-    responses((status = 200, description = "The opt-outs of the page.", body = Page<UserOptOutView>)))]
-pub(super) async fn list_users(
-    State(shared): State<Shared>,
-    Query(query): Query<OptOutQuery>,
-    uri: Uri,
-) -> Answer<Response> {
-    let cursors = shared.cursors("channel-user-opt-outs", &()).await?;
-    let after = query.cursor.map(|cursor| cursors.read(&cursor)).transpose()?;
-    let after = after.map(|(channel, id)| ChannelUser { channel, id });
-    let mut wishes = shared.store.user_opt_outs(after, query.limit.rows()).await?;
-    let last = query.limit.cut(&mut wishes).map(|last| (last.user.channel, last.user.id.clone()));
-    let next = last.map(|last| cursors.write(&last)).transpose()?;
-    Ok(Page { items: wishes.iter().map(UserOptOutView::new).collect(), next }.answer(&uri))
-}
-
-/// Get whether a number has opted out, and its history.
-#[utoipa::path(get, path = "/opt-outs/{number}", operation_id = "get_opt_out", tag = "opt-outs",
-    params(("number" = Msisdn, Path, description = "Number with its country code.")),
-    responses((status = 200, description = "The number.", body = NumberView)))]
-pub(super) async fn get(State(shared): State<Shared>, Path(number): Path<Msisdn>) -> Answer<Response> {
-    Ok(JsonAnswer(NumberView::read(shared.store.as_ref(), number).await?).into_response())
-}
-
-/// Get whether an id of a channel has opted out, with its history and its known numbers.
-#[utoipa::path(get, path = "/opt-outs/channel-users/{id}", operation_id = "get_channel_user_opt_out", tag = "opt-outs",
-    params(("id" = String, Path, description = "The channel's id of the recipient, of LINE or WhatsApp.")),
-    responses((status = 200, description = "The id.", body = ChannelUserView), (status = 404)))]
-pub(super) async fn get_user(State(shared): State<Shared>, Path(id): Path<String>) -> Answer<Response> {
-    let user = id.parse::<ChannelUser>().map_err(|error| Problem::new(Kind::NotFound, error))?;
-    Ok(JsonAnswer(ChannelUserView::read(shared.store.as_ref(), user).await?).into_response())
+/// Get whether a number or an id of a channel has opted out, with its history and the recipient's other addresses.
+#[utoipa::path(get, path = "/opt-outs/{address}", operation_id = "get_opt_out", tag = "opt-outs",
+    params(("address" = String, Path,
+            description = "Number with its country code, or the id by which LINE or WhatsApp names the recipient.")),
+    responses((status = 200, description = "The address.", body = ConsentView)))]
+pub(super) async fn get(State(shared): State<Shared>, Path(address): Path<Address>) -> Answer<Response> {
+    Ok(JsonAnswer(ConsentView::read(shared.store.as_ref(), address).await?).into_response())
 }
 
 /// Numbers and ids of channels to opt out or in.
@@ -127,7 +102,7 @@ async fn change(shared: &Shared, call: &Call, body: OptOutChange, wants: Keyword
     let how = decided_how(call, None, reason.text()?);
     let options = list_options(body.country, wants);
     let listed = ListedNumbers::read(body.numbers, None, options).await.map_err(|error| Problem::failed(&error))?;
-    if listed.numbers.is_empty() && listed.users.is_empty() {
+    if listed.is_empty() {
         let sentence = format!("no valid number found; {}", listed.first_invalid());
         return Err(Problem::new(Kind::Invalid, sentence).at("/numbers"));
     }
@@ -158,6 +133,5 @@ pub(in crate::api) async fn change_listed(
     how: &str,
 ) -> Answer<u64> {
     let (store, now) = (shared.store.as_ref(), shared.clock.now());
-    let numbers = optout::change(store, &listed.numbers, wants, now, how).await?;
-    Ok(numbers + optout::change_users(store, &listed.users, wants, now, how).await?)
+    Ok(optout::change(store, &listed.addresses(), wants, now, how).await?)
 }

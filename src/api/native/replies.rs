@@ -10,7 +10,7 @@ use super::extract::{Call, Query};
 use super::page::{Cursors, Limit, Page};
 use super::problem::{Answer, Problem};
 use crate::api::Shared;
-use crate::domain::{BatchId, Msisdn};
+use crate::domain::{Address, BatchId};
 use crate::receipts::{ReplyView, ReplyViews};
 use crate::store::{Cursor, InboundOf};
 
@@ -28,8 +28,9 @@ pub(super) struct ReplyQuery {
     cursor: Option<String>,
     /// Only replies to messages of this campaign (id or name).
     campaign: Option<String>,
-    /// Only messages from this number, unless a campaign is given.
-    from: Option<Msisdn>,
+    /// Only messages from this number or id of a channel, unless a campaign is given.
+    #[param(value_type = Option<String>)]
+    from: Option<Address>,
     /// Show full numbers, texts and values. Without it, numbers are masked, and texts are left out.
     #[serde(default)]
     unmasked: bool,
@@ -39,12 +40,12 @@ pub(super) struct ReplyQuery {
 #[derive(Serialize)]
 struct Filters {
     batch: Option<u32>,
-    from: Option<Msisdn>,
+    from: Option<String>,
 }
 
 /// The cursors of the list of replies.
-pub(super) async fn cursors_of(shared: &Shared, batch: Option<BatchId>, from: Option<Msisdn>) -> Answer<Cursors> {
-    shared.cursors("replies", &Filters { batch: batch.map(|batch| batch.0), from }).await
+pub(super) async fn cursors_of(shared: &Shared, batch: Option<BatchId>, from: Option<&Address>) -> Answer<Cursors> {
+    shared.cursors("replies", &Filters { batch: batch.map(|batch| batch.0), from: from.map(Address::to_string) }).await
 }
 
 /// List messages from recipients in order of arrival, each with the campaign message that it answers.
@@ -63,12 +64,12 @@ pub(super) async fn list(
             None
         }
     };
+    let cursors = cursors_of(&shared, batch, query.from.as_ref()).await?;
     let of = match (batch, query.from) {
         (Some(batch), _) => InboundOf::Batch(batch),
-        (None, Some(msisdn)) => InboundOf::Recipient(msisdn),
+        (None, Some(address)) => InboundOf::Recipient(address),
         (None, None) => InboundOf::All,
     };
-    let cursors = cursors_of(&shared, batch, query.from).await?;
     let after = query.cursor.map(|cursor| cursors.read::<Cursor>(&cursor)).transpose()?.unwrap_or(Cursor::START);
     let mut replies = shared.store.inbound(of, after, query.limit.rows()).await?;
     let next = query.limit.cut(&mut replies).map(|(last, _)| cursors.write(last)).transpose()?;

@@ -31,14 +31,8 @@ const OF_CAMPAIGN: [&str; 11] = [
 ];
 
 /// The pages about recipients.
-const OF_RECIPIENTS: [&str; 6] = [
-    "/recipients/+6591234567",
-    "/recipients/+6591234567/opt-out",
-    "/opt-outs",
-    "/opt-outs/ids",
-    "/opt-outs/add",
-    "/replies",
-];
+const OF_RECIPIENTS: [&str; 5] =
+    ["/recipients/+6591234567", "/recipients/+6591234567/opt-out", "/opt-outs", "/opt-outs/add", "/replies"];
 
 /// A browser of an operator.
 pub(super) struct Browser<'a> {

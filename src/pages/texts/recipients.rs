@@ -26,7 +26,7 @@ texts! {
     window_closed = "Closed";
     window_closed_hint = "Only templates can be sent now. A message from the recipient opens it for 24 hours.";
     until = "until";
-    known_ids = "Ids on channels";
+    other_addresses = "Other numbers and ids";
     consent_history = "Opt-outs and opt-ins";
     history = "Messages and replies";
     nothing_known = "Nothing was sent to this number, and nothing came from it.";
@@ -55,18 +55,13 @@ texts! {
     // The list of opt-outs.
     opt_outs = "Opt-outs";
     add = "Add opt-outs";
-    of_numbers = "Numbers";
-    of_users = "Ids of channels";
-    lists = "Lists of opt-outs";
     search_number = "Number";
     not_a_number = "Not a number. Write it with its country code, such as +6591234567.";
-    id = "Id";
+    number_or_id = "Number or id";
     remove = "Remove…";
     remove_of = "Remove the opt-out of";
-    none = "No number has opted out.";
+    none = "Nobody has opted out.";
     none_hint = "A recipient opts out with a word such as STOP. An operator adds numbers here.";
-    none_of_users = "No id of a channel has opted out.";
-    none_of_users_hint = "LINE and WhatsApp may name a recipient by an id of their own, without a number.";
     has_none = "has not opted out.";
     look_at = "Everything about this number";
 

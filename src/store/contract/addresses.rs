@@ -47,8 +47,12 @@ async fn an_opt_out_reaches_every_spelling_of_a_number(desk: Desk) {
             let mut all = both.to_vec();
             all.sort_unstable();
             assert_eq!(desk.opted_out(both.to_vec()).await.unwrap(), all, "{spellings:?}");
-            let wish =
-                OptIn { msisdn: both[other], at: at(second + 2), from: OptOutSource::Operator, source: String::new() };
+            let wish = OptIn {
+                address: both[other].into(),
+                at: at(second + 2),
+                from: OptOutSource::Operator,
+                source: String::new(),
+            };
             desk.take_inbound(vec![wrote("start", second + 2, start)]).await.unwrap();
             assert_eq!(desk.opted_out(both.to_vec()).await.unwrap(), [], "{spellings:?}");
             // An operator's opt-in of either spelling counts for both.
@@ -70,7 +74,7 @@ async fn a_number_that_a_channel_uses_for_another_one_is_an_alias(desk: Desk) {
     assert_eq!(desk.opted_out(vec![recipient]).await.unwrap(), []);
     assert_eq!(desk.learn_aliases(vec![known]).await.unwrap(), [recipient]);
     assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), [id, recipient]);
-    let of_recipient = desk.inbound(InboundOf::Recipient(recipient), Cursor::START, 9).await.unwrap();
+    let of_recipient = desk.inbound(InboundOf::Recipient(recipient.into()), Cursor::START, 9).await.unwrap();
     assert_eq!(of_recipient.iter().map(|(_, it)| it.address()).collect::<Vec<_>>(), [Some(Address::Number(id))]);
     desk.take_inbound(vec![from_id("b", 2, Some(Keyword::Start))]).await.unwrap();
     assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), []);
@@ -86,8 +90,12 @@ async fn an_opt_out_reaches_a_name_of_either_spelling(desk: Desk) {
             let name = Msisdn::try_from(number(own).canonical().get() / 100 * 100 + n * 10 + m).unwrap();
             let known = Alias::of_number(Channel::WhatsApp, name, number(own)).unwrap();
             desk.learn_aliases(vec![known]).await.unwrap();
-            let wish =
-                OptOut { msisdn: number(spelled), since: at(1), from: OptOutSource::Operator, source: String::new() };
+            let wish = OptOut {
+                address: number(spelled).into(),
+                since: at(1),
+                from: OptOutSource::Operator,
+                source: String::new(),
+            };
             desk.opt_out(vec![wish]).await.unwrap();
             assert_eq!(desk.opted_out(vec![name]).await.unwrap(), [name], "{own}");
         }
@@ -102,7 +110,7 @@ async fn a_stop_reaches_the_recipient_of_a_message_that_is_known_later(desk: Des
     let on = Some((MessageKey { batch, n: 1 }, StepIndex::FIRST));
     desk.take_inbound(vec![Inbound { msisdn: Some(msisdn(1)), on, ..early }]).await.unwrap();
     assert_eq!(desk.opted_out(vec![msisdn(1)]).await.unwrap(), [msisdn(1)]);
-    let of_recipient = desk.inbound(InboundOf::Recipient(msisdn(1)), Cursor::START, 9).await.unwrap();
+    let of_recipient = desk.inbound(InboundOf::Recipient(msisdn(1).into()), Cursor::START, 9).await.unwrap();
     assert_eq!(of_recipient.len(), 1, "the reply is the recipient's");
 }
 
@@ -120,7 +128,7 @@ async fn windows_and_replies_belong_to_every_spelling_of_a_number(desk: Desk) {
         let open = desk.open_windows(both.to_vec(), sender.clone(), at(2)).await.unwrap();
         assert_eq!(open, both.map(|number| (number, at(100))), "{spellings:?}");
         for number in both {
-            let replies = desk.inbound(InboundOf::Recipient(number), Cursor::START, 9).await.unwrap();
+            let replies = desk.inbound(InboundOf::Recipient(number.into()), Cursor::START, 9).await.unwrap();
             assert_eq!(replies.len(), 1, "{number}");
         }
     }

@@ -84,7 +84,7 @@ async fn publishing_twice_changes_nothing(desk: Desk) {
 async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
     let audience = desk.audience(None, 10).await;
     let wishes = [1, 2, 3].map(|n| OptOut {
-        msisdn: msisdn(n),
+        address: msisdn(n).into(),
         since: desk.now(),
         from: OptOutSource::Operator,
         source: "STOP".to_owned(),
@@ -139,8 +139,12 @@ async fn messages_begin_as_the_route_says_for_their_country(desk: Desk) {
     let rows = rows.map(|(row, country)| Recipient { country: country.parse().unwrap(), ..row });
     desk.add_recipients(audience, 0, rows.collect()).await.unwrap();
     desk.publish_audience(audience, 9, "{}".to_owned()).await.unwrap();
-    let opt_out =
-        |n| OptOut { msisdn: msisdn(n), since: desk.now(), from: OptOutSource::Operator, source: "STOP".to_owned() };
+    let opt_out = |n| OptOut {
+        address: msisdn(n).into(),
+        since: desk.now(),
+        from: OptOutSource::Operator,
+        source: "STOP".to_owned(),
+    };
     desk.opt_out(vec![opt_out(5), opt_out(7)]).await.unwrap();
 
     let batch = desk.begin_batch_of(None, audience).await;

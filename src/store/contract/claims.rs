@@ -192,7 +192,12 @@ async fn a_drained_queue_reports_when_its_next_message_is_ready(desk: Desk) {
 
 async fn a_claim_marks_recipients_who_opted_out_after_the_launch(desk: Desk) {
     let batch = desk.batch_of(3).await;
-    let wish = OptOut { msisdn: msisdn(1), since: desk.now(), from: OptOutSource::Operator, source: "STOP".to_owned() };
+    let wish = OptOut {
+        address: msisdn(1).into(),
+        since: desk.now(),
+        from: OptOutSource::Operator,
+        source: "STOP".to_owned(),
+    };
     desk.opt_out(vec![wish]).await.unwrap();
     let set = desk.claimed(batch, 3).await;
     let out: Vec<_> = set.messages.iter().map(|claimed| claimed.opted_out).collect();

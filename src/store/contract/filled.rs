@@ -9,8 +9,7 @@ use crate::store::{
     AccountEvent, AfterTrial, Amendment, ApiKey, Beat, BucketOf, Direction, FanOut, Feed, HeldBy, Hold, KeptGap,
     LaneState, LinkState, NewCall, NewRequest, NotedBucket, Observed, OpenAlert, OptIn, OptOut, Override,
     ProviderReport, Query, QueryState, Receiver, RejectionReason, RequestKey, Restore, StepHeldBy, StepHold, StrayKind,
-    SubscriptionChange, TemplateRequest, TemplateRequestKind, TurnedAway, UnknownSlots, UploadedFile, UserOptOut,
-    started,
+    SubscriptionChange, TemplateRequest, TemplateRequestKind, TurnedAway, UnknownSlots, UploadedFile, started,
 };
 
 impl Desk {
@@ -181,9 +180,9 @@ impl Desk {
     /// Opt-outs, an opt-in, a reply, a name, and what a batch has spent.
     async fn fill_recipients(&self, batch: BatchId) {
         let (from, source) = (OptOutSource::Operator, "a list".to_owned());
-        let out = |n| OptOut { msisdn: msisdn(n), since: at(8), from, source: source.clone() };
+        let out = |n| OptOut { address: msisdn(n).into(), since: at(8), from, source: source.clone() };
         self.opt_out(vec![out(8), out(9)]).await.unwrap();
-        self.opt_in(vec![OptIn { msisdn: msisdn(9), at: at(9), from, source: source.clone() }]).await.unwrap();
+        self.opt_in(vec![OptIn { address: msisdn(9).into(), at: at(9), from, source: source.clone() }]).await.unwrap();
         let reply = Inbound {
             keyword: Some(Keyword::Start),
             window: Some(at(86_400)),
@@ -196,7 +195,7 @@ impl Desk {
         let alias = Alias { channel: Channel::WhatsApp, called: "a-1".to_owned(), msisdn: msisdn(0) };
         self.learn_aliases(vec![alias]).await.unwrap();
         let user = ChannelUser { channel: Channel::Line, id: "U-1".to_owned() };
-        self.opt_out_users(vec![UserOptOut { user, since: at(8), from, source }]).await.unwrap();
+        self.opt_out(vec![OptOut { address: user.into(), since: at(8), from, source }]).await.unwrap();
         self.claim_with_costs(batch, 1).await;
     }
 

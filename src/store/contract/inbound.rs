@@ -1,8 +1,8 @@
 //! Tests messages from recipients: each is stored and obeyed once, and every opt-out and opt-in stays listed.
 
 use super::*;
-use crate::domain::{ChannelUser, Keyword, OptOutSource};
-use crate::store::{Alias, Error, Inbound, InboundOf, Joining, Key, OptIn, OptOut, Sender, UserOptIn, UserOptOut};
+use crate::domain::{Address, ChannelUser, Keyword, OptOutSource};
+use crate::store::{Alias, Error, Inbound, InboundOf, Joining, Key, OptIn, OptOut, Sender};
 
 for_every_store!(
     a_repeated_inbound_message_is_stored_and_obeyed_once,
@@ -17,6 +17,8 @@ for_every_store!(
     replies_are_counted_by_kind_and_choice,
     an_opt_out_of_a_channel_user_reaches_its_numbers_now_and_later,
     an_operators_opt_out_of_a_channel_user_ends_with_it,
+    an_opt_out_reaches_every_address_of_its_recipient,
+    opt_outs_are_listed_in_pages_numbers_first,
     an_operators_opt_in_of_a_channel_user_holds_at_the_next_launch,
     of_two_keywords_at_one_time_the_later_arrival_applies_to_the_id_too,
     an_opt_out_by_reply_is_confirmed_once,
@@ -35,15 +37,15 @@ pub(super) fn wrote(umid: &str, n: u32, second: i64, keyword: Option<Keyword>) -
 }
 
 fn stop(n: u32, second: i64, from: OptOutSource) -> OptOut {
-    OptOut { msisdn: msisdn(n), since: at(second), from, source: format!("{from}") }
+    OptOut { address: msisdn(n).into(), since: at(second), from, source: format!("{from}") }
 }
 
 fn start(n: u32, second: i64, from: OptOutSource) -> OptIn {
-    OptIn { msisdn: msisdn(n), at: at(second), from, source: format!("{from}") }
+    OptIn { address: msisdn(n).into(), at: at(second), from, source: format!("{from}") }
 }
 
 pub(super) async fn out(desk: &Desk) -> Vec<Msisdn> {
-    desk.opt_outs(None, 100).await.unwrap()
+    desk.opted_out_numbers(None, 100).await.unwrap()
 }
 
 async fn a_repeated_inbound_message_is_stored_and_obeyed_once(desk: Desk) {
@@ -85,14 +87,14 @@ async fn an_alias_applies_to_earlier_messages_from_that_id(desk: Desk) {
     // One recipient opted in again, and an id of another channel is not an alias on this one.
     assert_eq!(desk.learn_aliases(aliases.clone()).await.unwrap(), [msisdn(1)]);
     assert_eq!(out(&desk).await, [msisdn(1)]);
-    let of_second = desk.inbound(InboundOf::Recipient(msisdn(2)), Cursor::START, 10).await.unwrap();
+    let of_second = desk.inbound(InboundOf::Recipient(msisdn(2).into()), Cursor::START, 10).await.unwrap();
     assert_eq!(of_second.iter().map(|(_, message)| message.umid.as_str()).collect::<Vec<_>>(), ["b", "c", "d"]);
     assert_eq!(desk.learn_aliases(aliases).await.unwrap(), [], "the aliases are known");
     // A repeated message, and later ones.
     let after = vec![called("a", "SG.1", 1, stop), called("f", "SG.2", 4, stop), called("g", "SG.9", 4, stop)];
     assert_eq!(desk.take_inbound(after).await.unwrap(), [vec![msisdn(1)], vec![msisdn(2)], vec![]]);
     assert_eq!(out(&desk).await, [msisdn(1), msisdn(2)]);
-    assert_eq!(desk.wishes(msisdn(1)).await.unwrap().len(), 1, "applied once");
+    assert_eq!(desk.wishes(msisdn(1).into()).await.unwrap().len(), 1, "applied once");
 }
 
 async fn an_opt_out_by_an_alias_applies_to_all_its_numbers(desk: Desk) {
@@ -165,9 +167,12 @@ async fn a_recipient_cannot_end_an_opt_out_of_an_operator(desk: Desk) {
     assert_eq!(desk.opt_in(words).await.unwrap(), 2);
     assert_eq!(out(&desk).await, [msisdn(3), msisdn(4)]);
     assert_eq!(desk.opt_in(vec![start(3, 6, Operator), start(9, 6, Operator)]).await.unwrap(), 1);
-    let left = desk.opt_out_list(None, 10).await.unwrap();
-    assert_eq!(left, [OptOut { since: at(1), ..stop(4, 2, Operator) }]);
-    assert_eq!(desk.opt_out_list(Some(msisdn(4)), 10).await.unwrap(), []);
+    let left = desk.opt_outs(Cursor::START, 10).await.unwrap();
+    assert_eq!(
+        left.iter().map(|(_, entry)| entry).collect::<Vec<_>>(),
+        [&OptOut { since: at(1), ..stop(4, 2, Operator) }]
+    );
+    assert_eq!(desk.opt_outs(left[0].0, 10).await.unwrap(), []);
 }
 
 async fn opt_outs_and_opt_ins_are_listed_in_order_with_their_sources(desk: Desk) {
@@ -176,14 +181,15 @@ async fn opt_outs_and_opt_ins_are_listed_in_order_with_their_sources(desk: Desk)
     desk.opt_out(vec![stop(1, 2, Recipient)]).await.unwrap();
     desk.opt_in(vec![start(1, 3, Recipient), start(2, 3, Recipient)]).await.unwrap();
     desk.opt_out(vec![stop(1, 4, Operator)]).await.unwrap();
-    let wishes: Vec<_> = desk.wishes(msisdn(1)).await.unwrap().into_iter().map(|w| (w.at, w.wants, w.from)).collect();
+    let wishes: Vec<_> =
+        desk.wishes(msisdn(1).into()).await.unwrap().into_iter().map(|w| (w.at, w.wants, w.from)).collect();
     let (out, back) = (Keyword::Stop, Keyword::Start);
     assert_eq!(
         wishes,
         [(at(1), out, Recipient), (at(2), out, Recipient), (at(3), back, Recipient), (at(4), out, Operator)]
     );
     // An opt-in that changed nothing is listed too.
-    let wishes: Vec<_> = desk.wishes(msisdn(2)).await.unwrap().into_iter().map(|w| w.wants).collect();
+    let wishes: Vec<_> = desk.wishes(msisdn(2).into()).await.unwrap().into_iter().map(|w| w.wants).collect();
     assert_eq!(wishes, [out, back]);
     let stops = desk.stops(Cursor::START, 10).await.unwrap();
     assert_eq!(stops.iter().map(|(_, who)| *who).collect::<Vec<_>>(), [1, 2, 1, 1].map(msisdn));
@@ -223,7 +229,7 @@ async fn replies_are_listed_by_owner_and_counted_once_per_recipient(desk: Desk) 
     };
     assert_eq!(listed(InboundOf::Batch(batch), Cursor::START).await, ["a", "b", "c", "d"]);
     assert_eq!(listed(InboundOf::Message(MessageKey { batch, n: 1 }), Cursor::START).await, ["c", "d"]);
-    assert_eq!(listed(InboundOf::Recipient(msisdn(0)), Cursor::START).await, ["a", "b", "e"]);
+    assert_eq!(listed(InboundOf::Recipient(msisdn(0).into()), Cursor::START).await, ["a", "b", "e"]);
     let everybody = desk.inbound(InboundOf::All, Cursor::START, 10).await.unwrap();
     assert_eq!(everybody.iter().map(|(_, inbound)| inbound.clone()).collect::<Vec<_>>(), all);
     assert_eq!(listed(InboundOf::All, everybody[3].0).await, ["e", "f"]);
@@ -234,7 +240,7 @@ async fn replies_are_listed_by_owner_and_counted_once_per_recipient(desk: Desk) 
     assert_eq!(latest(InboundOf::All, Some(everybody[3].0)).await, ["c", "b", "a"]);
     assert_eq!(latest(InboundOf::Batch(batch), None).await, ["d", "c", "b"]);
     assert_eq!(latest(InboundOf::Batch(batch), Some(everybody[1].0)).await, ["a"]);
-    assert_eq!(latest(InboundOf::Recipient(msisdn(0)), None).await, ["e", "b", "a"]);
+    assert_eq!(latest(InboundOf::Recipient(msisdn(0).into()), None).await, ["e", "b", "a"]);
     assert_eq!(latest(InboundOf::Message(MessageKey { batch, n: 1 }), None).await, ["d", "c"]);
     assert_eq!(latest(InboundOf::NotReplies, None).await, ["f"]);
 }
@@ -270,12 +276,17 @@ async fn replies_are_counted_by_kind_and_choice(desk: Desk) {
     assert_eq!(desk.reply_counts(batch, 1).await.unwrap(), counts[..1]);
 }
 
-fn user(id: &str) -> ChannelUser {
-    ChannelUser { channel: Channel::WhatsApp, id: id.to_owned() }
+fn user(id: &str) -> Address {
+    Address::User(ChannelUser { channel: Channel::WhatsApp, id: id.to_owned() })
 }
 
 async fn users_out(desk: &Desk) -> Vec<String> {
-    desk.user_opt_outs(None, 100).await.unwrap().into_iter().map(|entry| entry.user.id).collect()
+    let listed = desk.opt_outs(Cursor::START, 100).await.unwrap();
+    listed
+        .into_iter()
+        .filter(|(_, entry)| entry.address.user().is_some())
+        .map(|(_, it)| it.address.to_string())
+        .collect()
 }
 
 async fn an_opt_out_of_a_channel_user_reaches_its_numbers_now_and_later(desk: Desk) {
@@ -287,17 +298,17 @@ async fn an_opt_out_of_a_channel_user_reaches_its_numbers_now_and_later(desk: De
         (vec![msisdn(1)], vec!["SG.1".to_owned(), "SG.2".to_owned()])
     );
     assert_eq!(desk.learn_users(vec![alias("SG.2", 2), alias("SG.2", 3)]).await.unwrap(), [msisdn(2), msisdn(3)]);
-    assert_eq!(desk.wishes(msisdn(2)).await.unwrap().len(), 1, "applied once");
-    assert_eq!(desk.numbers_of_user(user("SG.2")).await.unwrap(), [msisdn(2), msisdn(3)]);
-    assert_eq!(desk.users_of_number(msisdn(3)).await.unwrap(), [user("SG.2")]);
-    assert_eq!(desk.users_of_number(msisdn(4)).await.unwrap(), []);
+    assert_eq!(desk.wishes(msisdn(2).into()).await.unwrap().len(), 1, "applied once");
+    let others = async |address| desk.other_addresses(address).await.unwrap();
+    assert_eq!(others(user("SG.2")).await, [msisdn(2).into(), msisdn(3).into()]);
+    assert_eq!(others(msisdn(3).into()).await, [user("SG.2")]);
+    assert_eq!(others(msisdn(4).into()).await, []);
     // An older "start" changes nothing, a later one ends the opt-out, for one number alone if there are several.
     desk.take_inbound(vec![called("c", "SG.1", 0, start)]).await.unwrap();
     assert_eq!(users_out(&desk).await, ["SG.1", "SG.2"]);
     desk.take_inbound(vec![called("d", "SG.1", 2, start), called("e", "SG.2", 2, start)]).await.unwrap();
     assert_eq!((out(&desk).await, users_out(&desk).await), (vec![msisdn(2), msisdn(3)], Vec::new()));
-    let wishes: Vec<_> =
-        desk.user_wishes(user("SG.1")).await.unwrap().into_iter().map(|it| (it.at, it.wants)).collect();
+    let wishes: Vec<_> = desk.wishes(user("SG.1")).await.unwrap().into_iter().map(|it| (it.at, it.wants)).collect();
     assert_eq!(wishes, [(at(1), Keyword::Stop), (at(0), Keyword::Start), (at(2), Keyword::Start)]);
     // A "stop" that was written before the last "start" comes too late.
     desk.take_inbound(vec![called("f", "SG.1", 1, stop)]).await.unwrap();
@@ -305,33 +316,74 @@ async fn an_opt_out_of_a_channel_user_reaches_its_numbers_now_and_later(desk: De
 }
 
 async fn an_operators_opt_out_of_a_channel_user_ends_with_it(desk: Desk) {
-    let stop_of = |id: &str| UserOptOut {
-        user: user(id),
+    let stop_of = |id: &str| OptOut {
+        address: user(id),
         since: at(1),
         from: OptOutSource::Operator,
         source: "a list".to_owned(),
     };
     desk.learn_users(vec![alias("SG.1", 1)]).await.unwrap();
-    assert_eq!(desk.opt_out_users(vec![stop_of("SG.1"), stop_of("SG.2")]).await.unwrap(), 2);
-    assert_eq!(desk.opt_out_users(vec![stop_of("SG.1")]).await.unwrap(), 0);
-    assert_eq!(desk.opt_out_of_user(user("SG.2")).await.unwrap(), Some(stop_of("SG.2")));
+    assert_eq!(desk.opt_out(vec![stop_of("SG.1"), stop_of("SG.2")]).await.unwrap(), 2);
+    assert_eq!(desk.opt_out(vec![stop_of("SG.1")]).await.unwrap(), 0);
+    assert_eq!(desk.opt_out_of(user("SG.2")).await.unwrap(), Some(stop_of("SG.2")));
     desk.take_inbound(vec![called("a", "SG.1", 5, Some(Keyword::Start))]).await.unwrap();
     assert_eq!((out(&desk).await, users_out(&desk).await.len()), (vec![msisdn(1)], 2), "a recipient cannot end it");
     let start_of =
-        |id: &str| UserOptIn { user: user(id), at: at(6), from: OptOutSource::Operator, source: "a call".to_owned() };
-    assert_eq!(desk.opt_in_users(vec![start_of("SG.1"), start_of("SG.3")]).await.unwrap(), 1);
+        |id: &str| OptIn { address: user(id), at: at(6), from: OptOutSource::Operator, source: "a call".to_owned() };
+    assert_eq!(desk.opt_in(vec![start_of("SG.1"), start_of("SG.3")]).await.unwrap(), 1);
     assert_eq!((out(&desk).await, users_out(&desk).await), (Vec::new(), vec!["SG.2".to_owned()]));
     // An opt-in of the number ends the opt-out of its id.
     desk.learn_users(vec![alias("SG.2", 2)]).await.unwrap();
     assert_eq!(desk.opt_in(vec![start(2, 7, OptOutSource::Operator)]).await.unwrap(), 1);
     assert!(users_out(&desk).await.is_empty());
-    assert_eq!(desk.user_opt_outs(Some(user("SG.2")), 10).await.unwrap(), []);
+}
+
+async fn an_opt_out_reaches_every_address_of_its_recipient(desk: Desk) {
+    let line = Address::User(ChannelUser { channel: Channel::Line, id: "U1".to_owned() });
+    let on_line = Alias { channel: Channel::Line, called: "U1".to_owned(), msisdn: msisdn(1) };
+    desk.learn_users(vec![alias("SG.1", 1), on_line, alias("SG.2", 2)]).await.unwrap();
+    let all = [msisdn(1).into(), user("SG.1"), line];
+    for (n, address) in (0..).zip(all.clone()) {
+        let wish =
+            OptOut { address: address.clone(), since: at(2 * n), from: OptOutSource::Operator, source: String::new() };
+        assert_eq!(desk.opt_out(vec![wish]).await.unwrap(), 1, "{address}");
+        for other in &all {
+            assert!(desk.opt_out_of(other.clone()).await.unwrap().is_some(), "{address} reaches {other}");
+        }
+        let wish =
+            OptIn { address: address.clone(), at: at(2 * n + 1), from: OptOutSource::Operator, source: String::new() };
+        assert_eq!(desk.opt_in(vec![wish]).await.unwrap(), 1, "{address}");
+        assert_eq!(desk.opt_outs(Cursor::START, 9).await.unwrap(), [], "{address}");
+    }
+    for address in all {
+        assert_eq!(desk.wishes(address.clone()).await.unwrap().len(), 6, "{address}");
+    }
+    assert_eq!(desk.wishes(user("SG.2")).await.unwrap(), [], "another recipient's");
+}
+
+async fn opt_outs_are_listed_in_pages_numbers_first(desk: Desk) {
+    let addresses = [user("SG.2"), msisdn(3).into(), user("SG.1"), msisdn(2).into(), user("SG.3")];
+    let stop = |address| OptOut { address, since: at(1), from: OptOutSource::Operator, source: String::new() };
+    desk.opt_out(addresses.into_iter().map(stop).collect()).await.unwrap();
+    for limit in 1..=6 {
+        let (mut listed, mut after) = (Vec::new(), Cursor::START);
+        loop {
+            let page = desk.opt_outs(after, limit).await.unwrap();
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            assert!(page.len() <= limit as usize);
+            listed.extend(page.into_iter().map(|(_, entry)| entry.address.to_string()));
+        }
+        let numbers = [msisdn(2), msisdn(3)].map(|number| number.to_string());
+        assert_eq!(listed[..2], numbers);
+        assert_eq!(listed[2..], ["SG.2", "SG.1", "SG.3"], "in pages of {limit}");
+    }
 }
 
 async fn an_operators_opt_in_of_a_channel_user_holds_at_the_next_launch(desk: Desk) {
     desk.take_inbound(vec![called("a", "SG.1", 1, Some(Keyword::Stop))]).await.unwrap();
-    let start = UserOptIn { user: user("SG.1"), at: at(6), from: OptOutSource::Operator, source: "a call".to_owned() };
-    assert_eq!(desk.opt_in_users(vec![start]).await.unwrap(), 1);
+    let start = OptIn { address: user("SG.1"), at: at(6), from: OptOutSource::Operator, source: "a call".to_owned() };
+    assert_eq!(desk.opt_in(vec![start]).await.unwrap(), 1);
     // The launch tells the number of the id.
     assert_eq!(desk.learn_users(vec![alias("SG.1", 1)]).await.unwrap(), []);
     assert_eq!((out(&desk).await, users_out(&desk).await), (Vec::new(), Vec::new()));

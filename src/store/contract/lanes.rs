@@ -101,7 +101,7 @@ async fn holds_and_releases_are_decisions_and_events(desk: Desk) {
 async fn a_repeated_opt_out_counts_from_the_first_time(desk: Desk) {
     let before = desk.seq().await.unwrap();
     let wish = |n, second| OptOut {
-        msisdn: msisdn(n),
+        address: msisdn(n).into(),
         since: at(second),
         from: OptOutSource::Operator,
         source: "STOP".to_owned(),

@@ -140,7 +140,8 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     let batch = desk.batch_of(6).await;
     let audience = desk.batch(batch).await.unwrap().unwrap().audience_ids[0];
     delivered(&desk, batch, 6).await;
-    let out = OptOut { msisdn: msisdn(4), since: at(8), from: OptOutSource::Provider, source: "code 1".to_owned() };
+    let out =
+        OptOut { address: msisdn(4).into(), since: at(8), from: OptOutSource::Provider, source: "code 1".to_owned() };
     desk.opt_out(vec![out]).await.unwrap();
     let user = |n: u32| ChannelUser { channel: Channel::WhatsApp, id: format!("SG.{n}") };
     let by_id = |umid: &str, n: u32, second, keyword| Inbound {
@@ -184,12 +185,12 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     assert_eq!(texts.len(), 6);
     assert!(texts.iter().all(|(_, text)| text.choice.is_none() && text.called.as_deref() != Some("SG.4")));
     assert_eq!(desk.opted_out(vec![msisdn(4)]).await.unwrap(), [msisdn(4)]);
-    assert_eq!(desk.wishes(msisdn(4)).await.unwrap().len(), 1, "the reason of the opt-out");
+    assert_eq!(desk.wishes(msisdn(4).into()).await.unwrap().len(), 1, "the reason of the opt-out");
     // The same under the id, which keeps no link to the number.
-    assert_eq!(desk.opt_out_of_user(user(4)).await.unwrap().map(|entry| entry.since), Some(at(3)));
-    assert_eq!(desk.user_wishes(user(4)).await.unwrap().iter().map(|wish| wish.at).collect::<Vec<_>>(), [at(3)]);
-    assert_eq!(desk.numbers_of_user(user(4)).await.unwrap(), []);
-    assert_eq!(desk.user_wishes(user(3)).await.unwrap().len(), 1, "another recipient's stays");
+    assert_eq!(desk.opt_out_of(user(4).into()).await.unwrap().map(|entry| entry.since), Some(at(3)));
+    assert_eq!(desk.wishes(user(4).into()).await.unwrap().iter().map(|wish| wish.at).collect::<Vec<_>>(), [at(3)]);
+    assert_eq!(desk.other_addresses(user(4).into()).await.unwrap(), []);
+    assert_eq!(desk.wishes(user(3).into()).await.unwrap().len(), 1, "another recipient's stays");
     desk.counters_equal_rows(batch, 6).await;
 }
 

@@ -333,7 +333,12 @@ async fn a_slot_is_held_for_a_day(desk: Desk) {
 
 async fn an_opted_out_recipient_passes_a_full_tier_without_a_slot(desk: Desk) {
     let batch = desk.batch_of(3).await;
-    let wish = OptOut { msisdn: msisdn(1), since: desk.now(), from: OptOutSource::Operator, source: "STOP".to_owned() };
+    let wish = OptOut {
+        address: msisdn(1).into(),
+        since: desk.now(),
+        from: OptOutSource::Operator,
+        source: "STOP".to_owned(),
+    };
     desk.opt_out(vec![wish]).await.unwrap();
     assert_eq!(numbers(&messages(&desk.claim_in_tier(batch, 3, 1).await)), [0, 1]);
     assert_eq!(desk.slots().await, [(msisdn(0), at(0))]);

@@ -69,9 +69,14 @@ async fn a_walk_shows_every_message_once_with_all_its_facts(desk: Desk) {
     let stray = Stray { kind: StrayKind::OtherType, received: at(1), umid: None, raw: "?".to_owned() };
     desk.take_receipts(receipts, vec![stray], Vec::new()).await.unwrap();
     let since = at(77);
-    desk.opt_out(vec![OptOut { msisdn: msisdn(2), since, from: OptOutSource::Operator, source: "STOP".to_owned() }])
-        .await
-        .unwrap();
+    desk.opt_out(vec![OptOut {
+        address: msisdn(2).into(),
+        since,
+        from: OptOutSource::Operator,
+        source: "STOP".to_owned(),
+    }])
+    .await
+    .unwrap();
 
     let seen = walked(&desk, batch, Scope::Facts).await;
     let frame = seen.frame;

@@ -4,28 +4,18 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::Work;
 use super::messages::number;
 use super::opt_outs::{by_message, opt_in, opt_out};
 use super::rows::{decoded, json_of, msisdn, small, timestamp};
-use crate::domain::{Channel, ChannelUser, Keyword, Msisdn, OptOutSource};
+use super::{Work, addresses};
+use crate::domain::{Address, Channel, Keyword, Msisdn, OptOutSource};
 use crate::store::{Alias, Inbound, OptIn, OptOut};
 
 pub(super) const NUMBERS_OF: &str = "SELECT asked.key AS index_of, alias.msisdn FROM json_each(?1) asked
      CROSS JOIN alias ON alias.channel = asked.value ->> 0 AND alias.called = asked.value ->> 1";
-
-pub(super) const OF_NUMBER: &str = "SELECT channel, called FROM alias INDEXED BY alias_recipient
-     WHERE msisdn = ?1 AND called NOT LIKE '+%' ORDER BY channel, called";
-
-/// The ids that channels use for a number.
-pub(super) async fn of_number(connection: &mut SqliteConnection, recipient: Msisdn) -> Work<Vec<ChannelUser>> {
-    let rows = sqlx::query(OF_NUMBER).bind(number(recipient)).fetch_all(connection).await?;
-    let user =
-        |row| Ok(ChannelUser { channel: decoded(row, "channel", Channel::from_code)?, id: row.try_get("called")? });
-    rows.iter().map(user).collect()
-}
 
 /// Returns the known numbers of each message's sender: the one that it carries, and those that its channel calls by the
 /// same name.
@@ -73,20 +63,58 @@ pub(super) const LINKED: &str = "SELECT asked.key AS index_of, a.msisdn AS msisd
      CROSS JOIN alias a INDEXED BY alias_recipient ON a.msisdn IN (asked.value ->> 0, asked.value ->> 1, asked.value ->> 2)
      WHERE a.called LIKE '+%'";
 
-/// The other numbers of recipients: other spellings, and those that channels use. Each with the index of its recipient.
-pub(super) async fn linked(connection: &mut SqliteConnection, recipients: &[Msisdn]) -> Work<Vec<(usize, Msisdn)>> {
-    let asked = |it: &Msisdn| (number(*it), number(it.canonical()), number(it.other_spelling().unwrap_or(*it)));
-    let asked: Vec<(i64, i64, i64)> = recipients.iter().map(asked).collect();
-    let channels: Vec<u8> = Channel::ALL.iter().map(|channel| channel.code()).collect();
-    let query = sqlx::query(LINKED).bind(json_of(&asked, "alias")?).bind(json_of(&channels, "alias")?);
-    let mut linked = BTreeSet::new();
-    for row in &query.fetch_all(connection).await? {
-        linked.insert((small::<usize>(row, "index_of")?, msisdn(row, "msisdn")?));
+/// The ids of numbers, which are listed as for [`LINKED`].
+pub(super) const IDS_OF: &str = "SELECT asked.key AS index_of, a.channel, a.called
+     FROM json_each(?1) asked
+     CROSS JOIN alias a INDEXED BY alias_recipient ON a.msisdn IN (asked.value ->> 0, asked.value ->> 1, asked.value ->> 2)
+     WHERE a.called NOT LIKE '+%'";
+
+/// The other addresses of recipients: other spellings of their numbers, the numbers and ids that channels use, and the
+/// numbers of ids. Each with the index of its recipient, and in order.
+pub(super) async fn linked(connection: &mut SqliteConnection, recipients: &[Address]) -> Work<Vec<(usize, Address)>> {
+    // Numbers of recipients, each with the index of its recipient.
+    let mut numbers = BTreeSet::new();
+    let (mut places, mut ids) = (Vec::new(), Vec::new());
+    for (index, recipient) in recipients.iter().enumerate() {
+        match recipient {
+            Address::Number(number) => {
+                numbers.insert((index, *number));
+            }
+            Address::User(user) => {
+                places.push(index);
+                ids.push((user.channel.code(), user.id.as_str()));
+            }
+        }
     }
-    let own = recipients.iter().copied().enumerate();
-    let others: Vec<_> = own.chain(linked.iter().copied()).collect();
-    linked.extend(others.into_iter().filter_map(|(index, number)| Some((index, number.other_spelling()?))));
-    Ok(linked.into_iter().filter(|(index, number)| recipients.get(*index) != Some(number)).collect())
+    if !ids.is_empty() {
+        let rows = sqlx::query(NUMBERS_OF).bind(json_of(&ids, "alias")?).fetch_all(&mut *connection).await?;
+        for row in &rows {
+            numbers.insert((placed(row, &places)?, msisdn(row, "msisdn")?));
+        }
+    }
+    let spelled = |it: &Msisdn| (number(*it), number(it.canonical()), number(it.other_spelling().unwrap_or(*it)));
+    let (places, asked): (Vec<usize>, Vec<(i64, i64, i64)>) =
+        numbers.iter().map(|(index, number)| (*index, spelled(number))).unzip();
+    let asked = json_of(&asked, "alias")?;
+    let channels: Vec<u8> = Channel::ALL.iter().map(|channel| channel.code()).collect();
+    let query = sqlx::query(LINKED).bind(&asked).bind(json_of(&channels, "alias")?);
+    for row in &query.fetch_all(&mut *connection).await? {
+        numbers.insert((placed(row, &places)?, msisdn(row, "msisdn")?));
+    }
+    let others: Vec<_> =
+        numbers.iter().filter_map(|(index, number)| Some((*index, number.other_spelling()?))).collect();
+    numbers.extend(others);
+    let mut linked: BTreeSet<_> = numbers.into_iter().map(|(index, number)| (index, Address::Number(number))).collect();
+    for row in &sqlx::query(IDS_OF).bind(&asked).fetch_all(connection).await? {
+        linked.insert((placed(row, &places)?, Address::User(addresses::user(row)?)));
+    }
+    Ok(linked.into_iter().filter(|(index, address)| recipients.get(*index) != Some(address)).collect())
+}
+
+/// The recipient that a row is about.
+fn placed(row: &SqliteRow, places: &[usize]) -> Work<usize> {
+    let index: usize = small(row, "index_of")?;
+    Ok(places.get(index).copied().unwrap_or(index))
 }
 
 pub(super) const LEARN: &str = "INSERT INTO alias (channel, called, msisdn)
@@ -125,10 +153,11 @@ pub(super) const MOVE_NUMBERS: &str = "UPDATE inbound SET called = new.value ->>
 /// The opt-outs under each new name.
 pub(super) const OPT_OUTS_OF: &str =
     "SELECT new.value ->> 2 AS msisdn, o.since, o.source, o.words FROM json_each(?1) new
-     CROSS JOIN opt_out_id o ON o.channel = new.value ->> 0 AND o.called = new.value ->> 1
+     CROSS JOIN channel_user u ON u.channel = new.value ->> 0 AND u.called = new.value ->> 1
+     CROSS JOIN opt_out o ON o.address = -u.id
      UNION ALL
      SELECT new.value ->> 2, o.since, o.source, o.words FROM json_each(?1) new
-     CROSS JOIN opt_out o ON o.msisdn = CAST(substr(new.value ->> 1, 2) AS INTEGER) WHERE new.value ->> 1 LIKE '+%'";
+     CROSS JOIN opt_out o ON o.address = CAST(substr(new.value ->> 1, 2) AS INTEGER) WHERE new.value ->> 1 LIKE '+%'";
 
 /// What learning names has led to.
 #[derive(Debug, Default)]
@@ -184,7 +213,7 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
     let new = json_of(&new, "alias")?;
     sqlx::query(FILL_NUMBERS).bind(&new).execute(&mut *connection).await?;
     sqlx::query(MOVE_NUMBERS).bind(&new).execute(&mut *connection).await?;
-    let (mut opt_outs, mut opt_ins) = (Vec::new(), Vec::new());
+    let (mut opted_out, mut opt_outs, mut opt_ins) = (BTreeSet::new(), Vec::new(), Vec::new());
     for row in &sqlx::query(LAST_KEYWORDS).bind(&new).fetch_all(&mut *connection).await? {
         let (msisdn, at) = (msisdn(row, "msisdn")?, timestamp(row, "written_at")?);
         let keyword = decoded(row, "keyword", Keyword::from_code)?;
@@ -192,13 +221,16 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
         // one with a "start".
         if keyword == Keyword::Start && small::<u8>(row, "only")? != 0 {
             let source = by_message(keyword, Some(decoded(row, "channel", Channel::from_code)?));
-            opt_ins.push(OptIn { msisdn, at, from: OptOutSource::Recipient, source });
+            let (address, from) = (Address::Number(msisdn), OptOutSource::Recipient);
+            opt_ins.push(OptIn { address, at, from, source });
         }
     }
     for row in &sqlx::query(OPT_OUTS_OF).bind(&new).fetch_all(&mut *connection).await? {
         let from = decoded(row, "source", OptOutSource::from_code)?;
         let (msisdn, since) = (msisdn(row, "msisdn")?, timestamp(row, "since")?);
-        opt_outs.push(OptOut { msisdn, since, from, source: row.try_get("words")? });
+        // A recipient with several ids may come more than once.
+        opted_out.insert(msisdn);
+        opt_outs.push(OptOut { address: Address::Number(msisdn), since, from, source: row.try_get("words")? });
     }
     if !opt_outs.is_empty() {
         opt_out(connection, &opt_outs).await?;
@@ -206,6 +238,5 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
     if !opt_ins.is_empty() {
         opt_in(connection, &opt_ins).await?;
     }
-    // A recipient with several ids may come more than once.
-    Ok(opt_outs.into_iter().map(|opt_out| opt_out.msisdn).collect::<BTreeSet<_>>().into_iter().collect())
+    Ok(opted_out.into_iter().collect())
 }

@@ -86,14 +86,14 @@ async fn batches_at_claim(
 /// formatting a number costs more than reading it. A queued message with an expiry of its own is due at that time at the
 /// latest.
 pub(super) const PAGE: &str = packed!(
-    "concat_ws(' ', m.n, m.msisdn, not_before, m.country, iif(o.msisdn IS NULL, '', 1),
+    "concat_ws(' ', m.n, m.msisdn, not_before, m.country, iif(o.address IS NULL, '', 1),
                iif(version = 0 AND due IS NULL AND marks = 0, '',
                    concat_ws(' ', version, ifnull(due, ''), ifnull(first_submitted_at, ''), ifnull(accepted, ''),
                              ifnull(expires, ''), tries, refused, marks)),
                r.fields)",
     "message m INDEXED BY message_queue
      LEFT JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
-     LEFT JOIN opt_out o ON o.msisdn = m.msisdn
+     LEFT JOIN opt_out o ON o.address = m.msisdn
      WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?4 AND (not_before, m.n) > (?5, ?6)
        AND refused < 4
      ORDER BY not_before, m.n LIMIT ?7"

@@ -5,16 +5,16 @@ use std::collections::{HashMap, HashSet};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::Work;
 use super::messages::number;
 use super::opt_outs::{by_message, opt_in, opt_out, opted_out};
 use super::rows::{
     Bound, decoded, for_values, json_list, json_of, maybe_small, maybe_timestamp, msisdn, small, step, timestamp,
 };
-use super::{Work, opt_out_ids};
 use crate::domain::{
     Address, BatchId, Channel, Keyword, Language, MessageKey, Msisdn, OptOutSource, Span, StepIndex, Timestamp,
 };
-use crate::store::{Cursor, Inbound, InboundOf, OptIn, OptOut, ReplyCount, Sender, UserOptIn, UserOptOut};
+use crate::store::{Cursor, Inbound, InboundOf, OptIn, OptOut, ReplyCount, Sender};
 
 /// The longest window that an inbound message opens: 72 hours after a click on an ad, otherwise 24.
 const LONGEST_WINDOW: Span = Span::from_secs(72 * 3_600);
@@ -203,40 +203,39 @@ async fn apply_stops<'a>(
     connection: &mut SqliteConnection,
     messages: impl Iterator<Item = (&'a Inbound, &'a [Msisdn])>,
 ) -> Work<()> {
-    let (mut numbers, mut users) = (Vec::new(), Vec::new());
+    let mut stops = Vec::new();
     for (message, writers) in messages {
-        let (since, from) = (message.written_at, OptOutSource::Recipient);
         let source = by_message(Keyword::Stop, message.channel);
-        numbers.extend(writers.iter().map(|msisdn| OptOut { msisdn: *msisdn, since, from, source: source.clone() }));
-        match message.address() {
-            Some(Address::Number(msisdn)) => numbers.push(OptOut { msisdn, since, from, source }),
-            Some(Address::User(user)) => users.push(UserOptOut { user, since, from, source }),
-            None => {}
-        }
+        let addresses = writers.iter().copied().map(Address::Number).chain(message.address());
+        stops.extend(addresses.map(|address| OptOut {
+            address,
+            since: message.written_at,
+            from: OptOutSource::Recipient,
+            source: source.clone(),
+        }));
     }
-    if !users.is_empty() {
-        opt_out_ids::opt_out(connection, &users).await?;
-    }
-    if !numbers.is_empty() {
-        opt_out(connection, &numbers).await?;
+    if !stops.is_empty() {
+        opt_out(connection, &stops).await?;
     }
     Ok(())
 }
 
 /// Opts in the number that each message carries, and the channel's id of its sender.
 async fn apply_starts<'a>(connection: &mut SqliteConnection, messages: impl Iterator<Item = &'a Inbound>) -> Work<()> {
-    let (mut numbers, mut users) = (Vec::new(), Vec::new());
+    let mut starts = Vec::new();
     for message in messages {
-        let (at, from) = (message.written_at, OptOutSource::Recipient);
         let source = by_message(Keyword::Start, message.channel);
-        numbers.extend(message.msisdn.map(|msisdn| OptIn { msisdn, at, from, source: source.clone() }));
-        users.extend(message.user().map(|user| UserOptIn { user, at, from, source }));
+        let user = message.user().map(Address::User);
+        let addresses = message.msisdn.map(Address::Number).into_iter().chain(user);
+        starts.extend(addresses.map(|address| OptIn {
+            address,
+            at: message.written_at,
+            from: OptOutSource::Recipient,
+            source: source.clone(),
+        }));
     }
-    if !users.is_empty() {
-        opt_out_ids::opt_in(connection, &users).await?;
-    }
-    if !numbers.is_empty() {
-        opt_in(connection, &numbers).await?;
+    if !starts.is_empty() {
+        opt_in(connection, &starts).await?;
     }
     Ok(())
 }
@@ -278,7 +277,11 @@ macro_rules! selected {
     ($order:literal) => {
         Selected {
             all: concat!("SELECT * FROM inbound WHERE id ", $order),
-            of_recipient: concat!("SELECT * FROM inbound INDEXED BY inbound_from WHERE msisdn = ?3 AND id ", $order),
+            of_number: concat!("SELECT * FROM inbound INDEXED BY inbound_from WHERE msisdn = ?3 AND id ", $order),
+            of_user: concat!(
+                "SELECT * FROM inbound INDEXED BY inbound_called WHERE called = ?3 AND channel = ?4 AND id ",
+                $order
+            ),
             of_batch: concat!("SELECT * FROM inbound INDEXED BY inbound_batch WHERE batch = ?3 AND id ", $order),
             unattached: concat!(
                 "SELECT * FROM inbound INDEXED BY inbound_not_reply WHERE batch IS NULL AND id ",
@@ -295,7 +298,8 @@ macro_rules! selected {
 /// A statement for each [`InboundOf`].
 pub(super) struct Selected {
     pub(super) all: &'static str,
-    pub(super) of_recipient: &'static str,
+    pub(super) of_number: &'static str,
+    pub(super) of_user: &'static str,
     pub(super) of_batch: &'static str,
     pub(super) unattached: &'static str,
     pub(super) of_message: &'static str,
@@ -334,7 +338,8 @@ async fn selection(
     let query = match of {
         InboundOf::All => query(selected.all),
         InboundOf::NotReplies => query(selected.unattached),
-        InboundOf::Recipient(recipient) => query(selected.of_recipient).bind(number(recipient.canonical())),
+        InboundOf::Recipient(Address::Number(it)) => query(selected.of_number).bind(number(it.canonical())),
+        InboundOf::Recipient(Address::User(user)) => query(selected.of_user).bind(user.id).bind(user.channel.code()),
         InboundOf::Batch(batch) => query(selected.of_batch).bind(batch.0),
         InboundOf::Message(key) => query(selected.of_message).bind(key.batch.0).bind(key.n),
     };

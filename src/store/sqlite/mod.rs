@@ -3,6 +3,7 @@
 //! One connection writes (see `writer`), and a few read. The database uses a write-ahead log with `synchronous = FULL`,
 //! SQLite's strictest setting, so an acknowledged verb survives a power cut.
 
+mod addresses;
 mod aliases;
 mod api_keys;
 mod asking;
@@ -30,7 +31,6 @@ mod naming;
 mod nodes;
 mod numbers;
 mod operators;
-mod opt_out_ids;
 mod opt_outs;
 mod outbox;
 mod overrides;
@@ -105,6 +105,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (19, "restores", include_str!("../../../migrations/sqlite/0019_restores.sql")),
         (20, "two readings", include_str!("../../../migrations/sqlite/0020_two_readings.sql")),
         (21, "messages set aside", include_str!("../../../migrations/sqlite/0021_messages_set_aside.sql")),
+        (22, "opt outs of addresses", include_str!("../../../migrations/sqlite/0022_opt_outs_of_addresses.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

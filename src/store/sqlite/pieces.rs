@@ -66,7 +66,7 @@ async fn create(
          FROM (SELECT recipient.*, start.step, start.lane, start.lanes, start.places, start.not_before, start.due, start.marks,
                       (?5 + n) * ?7 / ?14 AS later,
                       CASE WHEN n IN (SELECT value FROM json_each(?9)) THEN ?12
-                           WHEN NOT ?18 AND EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = recipient.msisdn) THEN ?11
+                           WHEN NOT ?18 AND EXISTS (SELECT 1 FROM opt_out o WHERE o.address = recipient.msisdn) THEN ?11
                            WHEN n IN (SELECT value FROM json_each(?16)) THEN ?17
                            ELSE start.skipped END AS skip
                FROM recipient JOIN start ON start.country =

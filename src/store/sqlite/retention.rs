@@ -69,6 +69,14 @@ const JOINED_SINCE: &str = "WITH known AS MATERIALIZED
      CROSS JOIN recipient r ON r.audience = b.audience_ids ->> 0 AND r.n >= coalesce(k.messages, 0)
      WHERE b.open_until IS NOT NULL AND r.msisdn = ?1 LIMIT 1";
 
+/// A number and its ids.
+macro_rules! addresses_of {
+    () => {
+        "(SELECT ?1 UNION ALL SELECT -u.id FROM alias a
+          CROSS JOIN channel_user u ON u.channel = a.channel AND u.called = a.called WHERE a.msisdn = ?1)"
+    };
+}
+
 pub(super) async fn erase(
     connection: &mut SqliteConnection,
     recipient: Msisdn,
@@ -118,15 +126,20 @@ pub(super) async fn erase(
     for text in [
         "UPDATE inbound SET msisdn = NULL, called = NULL, raw = '', choice = NULL, umid = 'erased ' || id WHERE msisdn = ?1",
         // Of an opt-out, what proves it stays, under the number and under each id of it.
-        "DELETE FROM opt_out_id_record WHERE id IN (SELECT w.id FROM alias a
-             CROSS JOIN opt_out_id_record w ON w.channel = a.channel AND w.called = a.called WHERE a.msisdn = ?1)
-             AND id NOT IN (SELECT max(w.id) FROM alias a
-             CROSS JOIN opt_out_id o ON o.channel = a.channel AND o.called = a.called
-             CROSS JOIN opt_out_id_record w ON w.channel = a.channel AND w.called = a.called
-             WHERE a.msisdn = ?1 AND w.wants = 0 GROUP BY w.channel, w.called)",
+        concat!(
+            "DELETE FROM opt_out_record WHERE address IN ",
+            addresses_of!(),
+            " AND id NOT IN (SELECT max(w.id) FROM opt_out_record w JOIN opt_out o ON o.address = w.address
+               WHERE w.wants = 0 AND w.address IN ",
+            addresses_of!(),
+            " GROUP BY w.address)"
+        ),
+        concat!(
+            "DELETE FROM channel_user WHERE -id IN ",
+            addresses_of!(),
+            " AND NOT EXISTS (SELECT 1 FROM opt_out_record w WHERE w.address = -channel_user.id)"
+        ),
         "DELETE FROM alias WHERE msisdn = ?1",
-        "DELETE FROM opt_out_record WHERE msisdn = ?1 AND id <> coalesce((SELECT max(w.id) FROM opt_out_record w
-             JOIN opt_out o ON o.msisdn = w.msisdn WHERE w.msisdn = ?1 AND w.wants = 0), -1)",
     ] {
         for spelling in recipient.spellings() {
             sqlx::query(text).bind(number(spelling)).execute(&mut *connection).await?;

@@ -34,7 +34,7 @@ const TWINS: usize = 100;
 /// which may be later than its time at the provider.
 macro_rules! since {
     () => {
-        "coalesce(iif(o.source = 0, (SELECT max(i.received) FROM inbound i WHERE i.msisdn = o.msisdn AND i.keyword = 0), NULL),
+        "coalesce(iif(o.source = 0, (SELECT max(i.received) FROM inbound i WHERE i.msisdn = o.address AND i.keyword = 0), NULL),
                   o.since)"
     };
 }
@@ -50,7 +50,7 @@ macro_rules! whole_messages {
                 $more
             ),
             "message LEFT JOIN recipient r ON r.audience = message.audience AND r.n = message.recipient
-             LEFT JOIN opt_out o ON o.msisdn = message.msisdn
+             LEFT JOIN opt_out o ON o.address = message.msisdn
              WHERE message.batch = ?1 AND message.n > ?2 ORDER BY message.n LIMIT ?3"
         )
     };

@@ -1,42 +1,34 @@
-use crate::domain::{BatchId, ChannelUser, Loaded, Msisdn};
-use crate::store::{Alias, Cursor, OptIn, OptOut, OptOutRecord, Result, UserOptIn, UserOptOut};
+use crate::domain::{Address, BatchId, Loaded, Msisdn};
+use crate::store::{Alias, Cursor, OptIn, OptOut, OptOutRecord, Result};
 
 /// Opt-outs and opt-ins.
+///
+/// Each counts for every address that is known to be the recipient's: other spellings of the number, the numbers and ids
+/// that channels use, and the numbers of an id. An opt-out counts for those too that become known later.
 #[async_trait::async_trait]
 pub trait Consent: Send + Sync + std::fmt::Debug {
-    /// Records opt-outs; returns how many recipients had not opted out before.
+    /// Records opt-outs; returns how many of these addresses had not opted out before.
     ///
     /// - An opt-out changes nothing if the recipient has opted in by a later message.
     async fn opt_out(&self, opt_outs: Vec<OptOut>) -> Result<u32>;
-    /// Records opt-ins; returns how many recipients are opted in again.
+    /// Records opt-ins; returns how many of these addresses are opted in again.
     ///
-    /// - A recipient's opt-in ends neither an operator's opt-out nor a later one.
+    /// - A recipient's opt-in ends neither an operator's opt-out nor a later one, and under an id it counts for that id
+    ///   alone.
     /// - An operator's opt-in ends every opt-out.
     async fn opt_in(&self, opt_ins: Vec<OptIn>) -> Result<u32>;
     /// Returns those of the recipients who have opted out.
     async fn opted_out(&self, recipients: Vec<Msisdn>) -> Result<Vec<Msisdn>>;
     /// Lists the numbers that have opted out, in order, after `after`.
-    async fn opt_outs(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>>;
-    /// Lists the opt-outs with their sources, in order of the number, after `after`.
-    async fn opt_out_list(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<OptOut>>;
-    /// Lists every opt-out and opt-in of a recipient, in the order in which they were recorded.
-    async fn wishes(&self, recipient: Msisdn) -> Result<Vec<OptOutRecord>>;
-    /// Opts channel users out, and every number that is known with them; returns how many ids had not opted out before.
-    ///
-    /// - The rules are those of numbers. A number that becomes known with the id later is opted out then.
-    async fn opt_out_users(&self, opt_outs: Vec<UserOptOut>) -> Result<u32>;
-    /// Opts channel users in again, and every number that is known with them; returns how many ids are opted in again.
-    async fn opt_in_users(&self, opt_ins: Vec<UserOptIn>) -> Result<u32>;
-    /// Lists the channel users who have opted out, in order, after `after`.
-    async fn user_opt_outs(&self, after: Option<ChannelUser>, limit: u32) -> Result<Vec<UserOptOut>>;
-    /// Reads the opt-out of a channel user, if there is one.
-    async fn opt_out_of_user(&self, user: ChannelUser) -> Result<Option<UserOptOut>>;
-    /// Lists every opt-out and opt-in of a channel user in the order in which they were recorded.
-    async fn user_wishes(&self, user: ChannelUser) -> Result<Vec<OptOutRecord>>;
-    /// Lists the numbers that are known with a channel user.
-    async fn numbers_of_user(&self, user: ChannelUser) -> Result<Vec<Msisdn>>;
-    /// Lists the channel users that are known with a number, in order.
-    async fn users_of_number(&self, number: Msisdn) -> Result<Vec<ChannelUser>>;
+    async fn opted_out_numbers(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>>;
+    /// Lists the opt-outs after `after`: those of numbers in order of the number, then those of ids in order of arrival.
+    async fn opt_outs(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, OptOut)>>;
+    /// Reads the opt-out of an address, if there is one.
+    async fn opt_out_of(&self, address: Address) -> Result<Option<OptOut>>;
+    /// Lists every opt-out and opt-in of an address, in the order in which they were recorded.
+    async fn wishes(&self, address: Address) -> Result<Vec<OptOutRecord>>;
+    /// Lists the other addresses that are known to be the same recipient's: numbers in order, then ids.
+    async fn other_addresses(&self, address: Address) -> Result<Vec<Address>>;
     /// Stores which numbers channel users have; returns the numbers that this opts out, because their user has opted out.
     async fn learn_users(&self, aliases: Vec<Alias>) -> Result<Vec<Msisdn>>;
     /// Reads the position of the latest opt-out of all recipients; the start if there is none.

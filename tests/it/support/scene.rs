@@ -101,7 +101,7 @@ impl Scene {
 
     pub(crate) async fn opts_out(&self) {
         let (msisdn, since) = (self.world.message(self.key).await.msisdn, self.world.clock.now());
-        let wish = OptOut { msisdn, since, from: OptOutSource::Operator, source: "STOP".to_owned() };
+        let wish = OptOut { address: msisdn.into(), since, from: OptOutSource::Operator, source: "STOP".to_owned() };
         self.world.store.opt_out(vec![wish]).await.unwrap();
     }
 

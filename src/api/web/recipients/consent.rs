@@ -10,13 +10,13 @@ use super::show::{known, present};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, decided_how};
 use crate::domain::{ChannelUser, Keyword, Msisdn, Scope};
-use crate::optout::{self, NumberView};
+use crate::optout::{self, ConsentView};
 use crate::pages::{ConsentDone, ConsentPage, Part, Place, WishLine, recipient_path, user_path};
 
 async fn ask(shared: &Shared, session: &Session, call: &Call, number: &str, wants: Keyword) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
     let number = known(number)?;
-    let view = NumberView::read(shared.store.as_ref(), number).await?;
+    let view = ConsentView::read(shared.store.as_ref(), number.into()).await?;
     page(&ConsentPage {
         frame: session.frame(Place::Below(Part::Audiences)),
         whom: number.to_string(),
@@ -39,7 +39,7 @@ async fn decide(shared: &Shared, call: &Call, number: &str, wants: Keyword, form
     call.caller.check(Scope::Manage)?;
     let number = known(number)?;
     let how = decided_how(call, None, form.reason()?);
-    let changed = optout::change(shared.store.as_ref(), &[number], wants, shared.clock.now(), &how).await?;
+    let changed = optout::change(shared.store.as_ref(), &[number.into()], wants, shared.clock.now(), &how).await?;
     Ok(Redirect::to(&format!("{}?done={}", recipient_path(number), done(wants, changed).as_str())))
 }
 
@@ -100,14 +100,14 @@ pub(super) async fn ask_remove_user(
 ) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
     let user = user_of(&id)?;
-    let wish = shared.store.opt_out_of_user(user.clone()).await?;
+    let wish = shared.store.opt_out_of(user.clone().into()).await?;
     let opt_out = wish.map(|wish| WishLine { at: wish.since, wants: Keyword::Stop, by: wish.from, how: wish.source });
     page(&ConsentPage {
         frame: session.frame(Place::Below(Part::Audiences)),
         action: user_path(&user.id),
         whom: user.id,
         wants: Keyword::Start,
-        back: "/opt-outs/ids".to_owned(),
+        back: "/opt-outs".to_owned(),
         opt_out,
     })
 }
@@ -121,7 +121,7 @@ pub(super) async fn remove_user(
     call.caller.check(Scope::Manage)?;
     let user = user_of(&id)?;
     let how = decided_how(&call, None, form.reason()?);
-    let changed =
-        optout::change_users(shared.store.as_ref(), &[user], Keyword::Start, shared.clock.now(), &how).await?;
-    Ok(Redirect::to(&format!("/opt-outs/ids?done={}", done(Keyword::Start, changed).as_str())))
+    let (store, now) = (shared.store.as_ref(), shared.clock.now());
+    let changed = optout::change(store, &[user.into()], Keyword::Start, now, &how).await?;
+    Ok(Redirect::to(&format!("/opt-outs?done={}", done(Keyword::Start, changed).as_str())))
 }

@@ -22,7 +22,6 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/recipients/{number}/opt-out", get(consent::ask_opt_out).post(consent::opt_out))
         .route("/recipients/{number}/opt-in", get(consent::ask_opt_in).post(consent::opt_in))
         .route("/opt-outs", get(opt_outs::list))
-        .route("/opt-outs/ids", get(opt_outs::list_users))
         .route("/opt-outs/ids/{id}/remove", get(consent::ask_remove_user).post(consent::remove_user))
         .route("/opt-outs/add", get(opt_outs::ask).post(opt_outs::add))
         .route("/opt-outs/export", get(opt_outs::export))

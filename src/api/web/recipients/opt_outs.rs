@@ -12,18 +12,14 @@ use super::super::audiences::{broken, country_of, foreign, form_with_file, no_fi
 use super::super::download;
 use super::super::form::Form;
 use super::super::frame::{page, refused};
-use super::show::present;
 use super::{after_cursor, number_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Problem, Query, change_listed, cut, decided_how, list_options};
 use crate::audience::{ListedNumbers, OptOutChangeView, Source};
 use crate::domain::text::capital;
-use crate::domain::{ChannelUser, Keyword, Msisdn, Scope};
-use crate::optout::NumberView;
-use crate::pages::{
-    AddOptOutsPage, ConsentDone, OptOutRow, OptOutsPage, Opted, OptedOut, Part, Place, WishLine, country_field,
-};
-use crate::store::{self, OptOut, UserOptOut};
+use crate::domain::{Keyword, Scope};
+use crate::pages::{AddOptOutsPage, ConsentDone, OptOutRow, OptOutsPage, Opted, Part, Place, WishLine, country_field};
+use crate::store::{Cursor, OptOut};
 
 /// Opt-outs of a page.
 const SHOWN: u32 = 50;
@@ -89,21 +85,21 @@ pub(super) async fn list(
     let number = query.number.trim().to_owned();
     let searched = number_of(&number);
     let cursors = shared.cursors("opt-out-pages", &()).await?;
-    let from = cursors.position::<Msisdn>(&query.cursor)?;
+    let from = cursors.position::<Cursor>(&query.cursor)?;
     let (mut rows, mut next) = (Vec::new(), None);
     if let Some(number) = searched {
-        let wish = present(&NumberView::read(shared.store.as_ref(), number).await?);
-        rows.extend(wish.map(|wish| OptOutRow { whom: OptedOut::Number(number), wish }));
+        rows.extend(shared.store.opt_out_of(number.into()).await?.map(row));
     } else if number.is_empty() {
-        let mut found = shared.store.opt_out_list(from, SHOWN + 1).await?;
-        next = cut(&mut found, SHOWN).map(|last| cursors.write(&last.msisdn)).transpose()?;
-        rows = found.into_iter().map(row_of_number).collect();
+        let mut found = shared.store.opt_outs(from.unwrap_or(Cursor::START), SHOWN + 1).await?;
+        next = cut(&mut found, SHOWN).map(|(last, _)| cursors.write(last)).transpose()?;
+        rows = found.into_iter().map(|(_, opt_out)| row(opt_out)).collect();
     }
     let mut frame = session.frame(Place::OptOuts);
-    frame.notice = query.opted.read().map(|opted| frame.texts().on_recipients.opted(&opted));
+    let own = frame.texts().on_recipients;
+    let opted = query.opted.read().map(|opted| own.opted(&opted));
+    frame.notice = opted.or_else(|| query.done.map(|done| own.consent_done(done).to_owned()));
     page(&OptOutsPage {
         frame,
-        of_users: false,
         rows,
         number,
         searched,
@@ -112,40 +108,9 @@ pub(super) async fn list(
     })
 }
 
-fn row_of_number(opt_out: OptOut) -> OptOutRow {
-    let OptOut { msisdn, since, from, source } = opt_out;
-    let wish = WishLine { at: since, wants: Keyword::Stop, by: from, how: source };
-    OptOutRow { whom: OptedOut::Number(msisdn), wish }
-}
-
-fn row_of_user(opt_out: UserOptOut) -> OptOutRow {
-    let UserOptOut { user, since, from, source } = opt_out;
-    let wish = WishLine { at: since, wants: Keyword::Stop, by: from, how: source };
-    OptOutRow { whom: OptedOut::User(user.channel, user.id), wish }
-}
-
-pub(super) async fn list_users(
-    State(shared): State<Shared>,
-    Query(query): Query<OptOutsQuery>,
-    session: Session,
-    uri: Uri,
-) -> Answer<Response> {
-    let cursors = shared.cursors("user-opt-out-pages", &()).await?;
-    let from = cursors.position(&query.cursor)?.map(|(channel, id)| ChannelUser { channel, id });
-    let is_later = from.is_some();
-    let mut found = shared.store.user_opt_outs(from, SHOWN + 1).await?;
-    let next = cut(&mut found, SHOWN).map(|last| cursors.write(&(last.user.channel, &last.user.id))).transpose()?;
-    let mut frame = session.frame(Place::OptOuts);
-    frame.notice = query.done.map(|done| frame.texts().on_recipients.consent_done(done).to_owned());
-    page(&OptOutsPage {
-        frame,
-        of_users: true,
-        rows: found.into_iter().map(row_of_user).collect(),
-        number: String::new(),
-        searched: None,
-        is_later,
-        next: next.map(|next| after_cursor(&uri, &next)),
-    })
+fn row(opt_out: OptOut) -> OptOutRow {
+    let OptOut { address, since, from, source } = opt_out;
+    OptOutRow { address, wish: WishLine { at: since, wants: Keyword::Stop, by: from, how: source } }
 }
 
 pub(super) async fn ask(session: Session, call: Call) -> Answer<Response> {
@@ -247,9 +212,7 @@ async fn taken(
 ) -> Answer<Response> {
     let mut shown = AddOptOutsPage::new(session.frame(Place::Below(Part::Audiences)));
     let problem = match read {
-        Ok(listed) if listed.numbers.is_empty() && listed.users.is_empty() => {
-            shown.frame.texts().on_recipients.none_in_file.to_owned()
-        }
+        Ok(listed) if listed.is_empty() => shown.frame.texts().on_recipients.none_in_file.to_owned(),
         Ok(listed) => {
             let opted = carried_out(shared, &listed, how).await?;
             return Ok(Redirect::to(&after(&opted)).into_response());
@@ -260,46 +223,22 @@ async fn taken(
     refused(&shown)
 }
 
-/// Where an export goes on.
-enum Rest {
-    Numbers(Option<Msisdn>),
-    Users(Option<ChannelUser>),
-}
-
 /// Every opt-out as CSV: the numbers, and then the ids of channels.
 pub(super) async fn export(State(shared): State<Shared>) -> Answer<Response> {
     let header = ["number or id", "channel", "since", "by", "how"].map(str::to_owned).to_vec();
     let store = std::sync::Arc::clone(&shared.store);
-    let pages = stream::try_unfold(Rest::Numbers(None), move |rest| {
+    let pages = stream::try_unfold(Cursor::START, move |after| {
         let store = std::sync::Arc::clone(&store);
-        async move { exported(store.as_ref(), rest).await }
+        async move {
+            let page = store.opt_outs(after, EXPORTED).await?;
+            let last = page.last().map(|(last, _)| *last);
+            Ok(last.map(|last| (page.into_iter().map(|(_, opt_out)| cells(opt_out)).collect(), last)))
+        }
     });
     download::table(&shared, None, "opt-outs.csv", header, pages)
 }
 
-async fn exported(store: &dyn store::Store, rest: Rest) -> store::Result<Option<(Vec<Vec<String>>, Rest)>> {
-    let after = match rest {
-        Rest::Numbers(after) => {
-            let page = store.opt_out_list(after, EXPORTED).await?;
-            if let Some(last) = page.last() {
-                let rest = Rest::Numbers(Some(last.msisdn));
-                return Ok(Some((page.into_iter().map(|it| cells(row_of_number(it))).collect(), rest)));
-            }
-            None
-        }
-        Rest::Users(after) => after,
-    };
-    let page = store.user_opt_outs(after, EXPORTED).await?;
-    let Some(last) = page.last() else { return Ok(None) };
-    let rest = Rest::Users(Some(last.user.clone()));
-    Ok(Some((page.into_iter().map(|it| cells(row_of_user(it))).collect(), rest)))
-}
-
-fn cells(row: OptOutRow) -> Vec<String> {
-    let OptOutRow { whom, wish } = row;
-    let (whom, channel) = match whom {
-        OptedOut::Number(number) => (number.to_string(), String::new()),
-        OptedOut::User(channel, id) => (id, channel.to_string()),
-    };
-    vec![whom, channel, wish.at.rfc3339(), wish.by.to_string(), wish.how]
+fn cells(OptOut { address, since, from, source }: OptOut) -> Vec<String> {
+    let channel = address.user().map(|user| user.channel.to_string()).unwrap_or_default();
+    vec![address.to_string(), channel, since.rfc3339(), from.to_string(), source]
 }

@@ -77,10 +77,11 @@ async fn shown(
     session: &Session,
     uri: &Uri,
 ) -> Answer<Response> {
-    let batch = of.and_then(|of| if let InboundOf::Batch(batch) = of { Some(batch.0) } else { None });
+    let batch = of.as_ref().and_then(|of| if let InboundOf::Batch(batch) = of { Some(batch.0) } else { None });
     let cursors = shared.cursors("reply-pages", &(batch, &query)).await?;
     let before = cursors.position::<Cursor>(&query.cursor)?;
     let text = query.text.trim().to_owned();
+    let is_unknown_campaign = of.is_none();
     let (rows, next) = match of {
         Some(of) => read(shared.store.as_ref(), of, before, &text).await?,
         None => (Vec::new(), None),
@@ -91,7 +92,7 @@ async fn shown(
         of: named,
         rows,
         campaign: query.campaign.trim().to_owned(),
-        is_unknown_campaign: of.is_none(),
+        is_unknown_campaign,
         text,
         is_later: before.is_some(),
         csv: format!("{}/csv?{}", uri.path(), filters(uri).finish()),
@@ -112,7 +113,7 @@ async fn read(
     let (mut reader, mut rows) = (Reader::new(store, TEXT_SHOWN), Vec::new());
     let size = if wanted.is_empty() { SHOWN + 1 } else { READ };
     for _ in 0..READ_MOST / READ {
-        let replies = store.inbound_before(of, before, size).await?;
+        let replies = store.inbound_before(of.clone(), before, size).await?;
         let is_last = replies.len() < size as usize;
         for (cursor, inbound) in replies {
             if rows.len() == SHOWN as usize {

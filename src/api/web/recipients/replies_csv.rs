@@ -40,9 +40,12 @@ pub(super) async fn of_campaign(
 /// The file. It is read and sent page by page, in order of arrival.
 fn file(shared: &Shared, of: InboundOf, text: &str, campaign: Option<&str>) -> Answer<Response> {
     let begin = (Arc::clone(&shared.store), Cursor::START, text.to_lowercase());
-    let pages = stream::try_unfold(begin, move |(store, after, text)| async move {
-        let page = page(store.as_ref(), of, after, &text).await?;
-        Ok(page.map(|(rows, last)| (rows, (store, last, text))))
+    let pages = stream::try_unfold(begin, move |(store, after, text)| {
+        let of = of.clone();
+        async move {
+            let page = page(store.as_ref(), of, after, &text).await?;
+            Ok(page.map(|(rows, last)| (rows, (store, last, text))))
+        }
     });
     download::table(shared, campaign, "replies.csv", COLUMNS.map(str::to_owned).to_vec(), pages)
 }

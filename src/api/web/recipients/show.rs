@@ -15,7 +15,7 @@ use super::replies::Reader;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, current};
 use crate::domain::{Channel, Keyword, Msisdn, Timestamp};
-use crate::optout::{NumberView, WishView};
+use crate::optout::{ConsentView, WishView};
 use crate::pages::{ConsentDone, Contact, Part, Place, RecipientPage, WishLine, campaign_path, repetition_of_one};
 use crate::report::{HistoryCounts, HistoryCursor, HistoryEntry, MessageView, MessageViews, history_of};
 use crate::store::{Sender, Whom};
@@ -24,8 +24,8 @@ use crate::store::{Sender, Whom};
 const SHOWN: u32 = 40;
 /// Entries of the history of opt-outs: the latest.
 const WISHES_SHOWN: usize = 20;
-/// Ids of channels: the first.
-const USERS_SHOWN: usize = 20;
+/// Other addresses: the first.
+const ADDRESSES_SHOWN: usize = 20;
 /// The most replies that are counted.
 const REPLIES_COUNTED: usize = 1_000;
 /// Characters of a reply, more than any channel takes.
@@ -49,7 +49,7 @@ pub(super) fn wish_line(wish: WishView) -> WishLine {
 }
 
 /// The present opt-out.
-pub(super) fn present(view: &NumberView) -> Option<WishLine> {
+pub(super) fn present(view: &ConsentView) -> Option<WishLine> {
     let (at, by) = (view.since?, view.by?);
     Some(WishLine { at, wants: Keyword::Stop, by, how: view.how.clone().unwrap_or_default() })
 }
@@ -73,8 +73,9 @@ pub(super) async fn show(
     let from = cursors.position::<HistoryCursor>(&query.cursor)?;
     let history = history_of(store, number, from, SHOWN).await?;
     let next = history.next.map(|next| cursors.write(&next)).transpose()?;
-    let view = NumberView::read(store, number).await?;
-    let users = store.users_of_number(number).await?.into_iter().take(USERS_SHOWN);
+    let view = ConsentView::read(store, number.into()).await?;
+    let mut other_addresses = store.other_addresses(number.into()).await?;
+    other_addresses.truncate(ADDRESSES_SHOWN);
     let mut frame = session.frame(Place::Below(Part::Audiences));
     frame.notice = query.done.map(|done| frame.texts().on_recipients.consent_done(done).to_owned());
     page(&RecipientPage {
@@ -84,7 +85,7 @@ pub(super) async fn show(
         replies: u32::try_from(view.replies).unwrap_or(u32::MAX),
         has_more_replies: view.replies >= REPLIES_COUNTED,
         wishes: view.wishes.into_iter().rev().take(WISHES_SHOWN).map(wish_line).collect(),
-        users: users.map(|user| (user.channel, user.id)).collect(),
+        other_addresses,
         windows: windows(&shared, number, call.at).await?,
         counts: HistoryCounts::of(store, number).await?,
         contacts: contacts(&shared, history.entries).await?,

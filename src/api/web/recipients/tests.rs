@@ -9,7 +9,7 @@ use crate::domain::{
     AuditAction, BatchId, Channel, ChannelUser, Keyword, MessageKey, Msisdn, OptOutSource, Scope, Span, StepIndex,
     Timestamp,
 };
-use crate::store::{Alias, Cursor, Inbound, OptOut, UserOptOut, WebhookGroup};
+use crate::store::{Alias, Cursor, Inbound, OptOut, WebhookGroup};
 
 const NUMBER: &str = "+6591234567";
 const USER: &str = "SG.13491208655302741918";
@@ -209,19 +209,19 @@ async fn an_operator_who_may_only_read_changes_no_opt_out() {
     let fields = [("form_token", browser.form_token.as_str())];
     let sent = browser.send(with_file("/opt-outs/file", &fields, "list.csv", NUMBER)).await;
     assert_eq!(sent.status, StatusCode::FORBIDDEN);
-    assert!(bench.store.opt_outs(None, 10).await.unwrap().is_empty());
+    assert!(bench.store.opted_out_numbers(None, 10).await.unwrap().is_empty());
 }
 
 fn opted_out(n: u64) -> OptOut {
     let (msisdn, since) = (Msisdn::try_from(6_590_000_000 + n).unwrap(), Timestamp::from_millis(1_700_000_000_000));
-    OptOut { msisdn, since, from: OptOutSource::Provider, source: "a <b>list</b>".to_owned() }
+    OptOut { address: msisdn.into(), since, from: OptOutSource::Provider, source: "a <b>list</b>".to_owned() }
 }
 
 #[tokio::test]
 async fn opt_outs_are_listed_page_by_page_and_found_by_number() {
     let bench = Bench::new().await;
     let browser = Browser::manager(&bench).await;
-    assert!(shown(&browser, "/opt-outs").await.contains("No number has opted out."));
+    assert!(shown(&browser, "/opt-outs").await.contains("Nobody has opted out."));
     bench.store.opt_out((0..70).map(opted_out).collect()).await.unwrap();
     let first = shown(&browser, "/opt-outs?changed=70").await;
     assert!(first.contains("70 numbers and ids opted out.") && first.contains("a &#60;b&#62;list"), "{first}");
@@ -239,20 +239,20 @@ async fn opt_outs_are_listed_page_by_page_and_found_by_number() {
 async fn ids_of_channels_are_listed_and_removed() {
     let bench = Bench::new().await;
     let browser = Browser::manager(&bench).await;
-    assert!(shown(&browser, "/opt-outs/ids").await.contains("No id of a channel has opted out."));
+    assert!(shown(&browser, "/opt-outs").await.contains("Nobody has opted out."));
     let user: ChannelUser = USER.parse().unwrap();
-    let opt_out = UserOptOut {
-        user,
+    let opt_out = OptOut {
+        address: user.into(),
         since: bench.shared.clock.now(),
         from: OptOutSource::Recipient,
         source: "stop by message".to_owned(),
     };
-    bench.store.opt_out_users(vec![opt_out]).await.unwrap();
+    bench.store.opt_out(vec![opt_out]).await.unwrap();
     let remove = format!("/opt-outs/ids/{USER}/remove");
-    assert!(shown(&browser, "/opt-outs/ids").await.contains(&remove));
+    assert!(shown(&browser, "/opt-outs").await.contains(&remove));
     assert!(shown(&browser, &remove).await.contains("The recipient asked for this opt-out."));
     let done = browser.post(&remove, &[]).await;
-    assert_eq!(place(&done), "/opt-outs/ids?done=in", "{}", done.text);
+    assert_eq!(place(&done), "/opt-outs?done=in", "{}", done.text);
     assert!(shown(&browser, place(&done)).await.contains("The opt-out is removed."));
     assert_eq!(browser.get("/opt-outs/ids/nobody/remove").await.status, StatusCode::NOT_FOUND);
 }
@@ -282,7 +282,7 @@ async fn numbers_are_opted_out_and_wrong_lines_stay_in_the_form() {
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{fields:?}");
         assert!(refused.text.contains(says), "{says}: {}", refused.text);
     }
-    assert_eq!(bench.store.opt_outs(None, 10).await.unwrap().len(), 3);
+    assert_eq!(bench.store.opted_out_numbers(None, 10).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -309,13 +309,13 @@ async fn a_file_of_opt_outs_is_taken_and_not_kept() {
 async fn all_opt_outs_are_downloaded_as_csv() {
     let bench = Bench::new().await;
     bench.store.opt_out(vec![opted_out(1)]).await.unwrap();
-    let user = UserOptOut {
-        user: USER.parse().unwrap(),
+    let user = OptOut {
+        address: USER.parse().unwrap(),
         since: bench.shared.clock.now(),
         from: OptOutSource::Recipient,
         source: "=1".to_owned(),
     };
-    bench.store.opt_out_users(vec![user]).await.unwrap();
+    bench.store.opt_out(vec![user]).await.unwrap();
     let browser = Browser::of(&bench, "rio", &[Scope::Read]).await;
     let table = browser.get("/opt-outs/export").await;
     assert_eq!(table.headers[header::CONTENT_DISPOSITION], "attachment; filename=\"opt-outs.csv\"");

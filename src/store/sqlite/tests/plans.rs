@@ -4,9 +4,9 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::TempDatabase;
 use crate::store::sqlite::{
-    aliases, api_keys, asking, audiences, audit, batches, claim, client_ids, deliveries, facts, figures, inbound,
-    joining, nodes, operators, opt_out_ids, opt_outs, outbox, reads, receipts, rejected, sessions, shapes,
-    shared_reports, sketches, tiers, walk,
+    addresses, aliases, api_keys, asking, audiences, audit, batches, claim, client_ids, deliveries, facts, figures,
+    inbound, joining, nodes, operators, opt_outs, outbox, reads, receipts, rejected, sessions, shapes, shared_reports,
+    sketches, tiers, walk,
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
@@ -22,17 +22,20 @@ const BOUND_SETS: [&str; 8] = [
 ];
 
 /// Pages of lists, which are walks of one index.
-const WALKS: [&str; 16] = [
+const WALKS: [&str; 19] = [
     receipts::STRAYS,
     inbound::AFTER.all,
-    inbound::AFTER.of_recipient,
+    inbound::AFTER.of_number,
+    inbound::AFTER.of_user,
     inbound::AFTER.of_batch,
     inbound::BEFORE.all,
-    inbound::BEFORE.of_recipient,
+    inbound::BEFORE.of_number,
+    inbound::BEFORE.of_user,
     inbound::BEFORE.of_batch,
     nodes::EVENTS_BEFORE,
     nodes::EVENTS_OF_BATCH_BEFORE,
-    opt_outs::LIST,
+    opt_outs::NUMBERS,
+    opt_outs::IDS,
     batches::PAGE,
     batches::LOOKED_AT_LAST,
     batches::OF_AUDIENCE,
@@ -128,11 +131,11 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         ),
         (
             opt_outs::NOTE_STOPS,
-            &["o USING INTEGER PRIMARY KEY", "later USING INDEX opt_out_record_recipient (msisdn=? AND at>?)"],
+            &["o USING INTEGER PRIMARY KEY", "later USING INDEX opt_out_record_recipient (address=? AND at>?)"],
         ),
         (
             opt_outs::OPT_IN,
-            &["o USING INTEGER PRIMARY KEY", "later USING INDEX opt_out_record_recipient (msisdn=? AND at>?)"],
+            &["o USING INTEGER PRIMARY KEY", "later USING INDEX opt_out_record_recipient (address=? AND at>?)"],
         ),
         (opt_outs::LAST_STOP, &["opt_out_record_stop (id>?)"]),
         (opt_outs::STOPS, &["opt_out_record_stop (id>?)"]),
@@ -145,15 +148,20 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (inbound::BEFORE.unattached, &["inbound_not_reply (id<?)"]),
         (inbound::ON, &["SEARCH inbound USING INDEX"]),
         (inbound::AFTER.all, &["inbound USING INTEGER PRIMARY KEY (rowid>?)"]),
-        (inbound::AFTER.of_recipient, &["inbound_from (msisdn=? AND rowid>?)"]),
+        (inbound::AFTER.of_number, &["inbound_from (msisdn=? AND rowid>?)"]),
+        (inbound::AFTER.of_user, &["inbound_called (called=? AND rowid>?)"]),
         (inbound::AFTER.of_batch, &["inbound_batch (batch=? AND rowid>?)"]),
         (inbound::BEFORE.all, &["inbound USING INTEGER PRIMARY KEY (rowid<?)"]),
-        (inbound::BEFORE.of_recipient, &["inbound_from (msisdn=? AND rowid<?)"]),
+        (inbound::BEFORE.of_number, &["inbound_from (msisdn=? AND rowid<?)"]),
+        (inbound::BEFORE.of_user, &["inbound_called (called=? AND rowid<?)"]),
         (inbound::BEFORE.of_batch, &["inbound_batch (batch=? AND rowid<?)"]),
-        (aliases::OF_NUMBER, &["alias_recipient (msisdn=?)"]),
+        (aliases::IDS_OF, &["alias_recipient (msisdn=?)"]),
+        (addresses::KEYS, &["sqlite_autoindex_channel_user_1 (channel=? AND called=?)"]),
         (nodes::EVENTS_BEFORE, &["event USING INTEGER PRIMARY KEY (rowid<?)"]),
         (nodes::EVENTS_OF_BATCH_BEFORE, &["event_batch (batch=? AND id<?)"]),
-        (opt_outs::LIST, &["opt_out USING INTEGER PRIMARY KEY (rowid>?)"]),
+        (opt_outs::NUMBERS, &["o USING INTEGER PRIMARY KEY (rowid>?)"]),
+        (opt_outs::IDS, &["o USING INTEGER PRIMARY KEY (rowid<?)", "u USING INTEGER PRIMARY KEY"]),
+        (opt_outs::OF, &["o USING INTEGER PRIMARY KEY", "u USING INTEGER PRIMARY KEY"]),
         (batches::PAGE, &["batch USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]),
         (batches::PAGE_IN_PLAY, &["batch USING INDEX batch_open (state=? AND rowid<?)"]),
         (batches::LOOKED_AT_LAST, &["batch USING INTEGER PRIMARY KEY (rowid<?)"]),
@@ -181,11 +189,10 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (audiences::IN_PIECE_BY_ID, &["SEARCH recipient USING PRIMARY KEY (audience=? AND n>? AND n<?)"]),
         (inbound::BEFORE.of_message, &["inbound_message (batch=? AND n=?)"]),
         (inbound::AFTER.of_message, &["inbound_message (batch=? AND n=?)"]),
-        (aliases::OPT_OUTS_OF, &["o USING PRIMARY KEY (channel=? AND called=?)"]),
-        (opt_out_ids::OF_NUMBERS, &["alias_recipient (msisdn=?)", "o USING PRIMARY KEY (channel=? AND called=?)"]),
-        (opt_out_ids::OPT_IN, &["opt_out_id USING PRIMARY KEY (channel=? AND called=?)"]),
-        (opt_out_ids::LIST, &["opt_out_id USING PRIMARY KEY"]),
-        (opt_out_ids::HISTORY, &["opt_out_id_record_recipient (channel=? AND called=?)"]),
+        (
+            aliases::OPT_OUTS_OF,
+            &["sqlite_autoindex_channel_user_1 (channel=? AND called=?)", "o USING INTEGER PRIMARY KEY"],
+        ),
         (api_keys::FIND, &["api_key USING INTEGER PRIMARY KEY (rowid=?)"]),
         (api_keys::NAMED, &["api_key USING INDEX api_key_name (name=?)"]),
         (api_keys::LIST, &["api_key USING INTEGER PRIMARY KEY (rowid>?)"]),

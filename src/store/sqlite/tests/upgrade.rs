@@ -126,7 +126,7 @@ async fn a_database_of_the_first_version_opens_with_everything_in_it() {
     assert_eq!(store.spent(batch.id).await.unwrap()[0].0, StepIndex::FIRST);
     assert_eq!((store.holds().await.unwrap().len(), store.step_holds().await.unwrap().len()), (1, 1));
     assert_eq!(store.overrides().await.unwrap().len(), 1);
-    assert_eq!(store.opt_outs(None, 9).await.unwrap(), [Msisdn::try_from(6_591_000_008_u64).unwrap()]);
+    assert_eq!(store.opted_out_numbers(None, 9).await.unwrap(), [Msisdn::try_from(6_591_000_008_u64).unwrap()]);
     assert_eq!(store.inbound(InboundOf::All, Cursor::START, 9).await.unwrap().len(), 1);
     assert!(!store.events(Cursor::START, 99).await.unwrap().is_empty());
 
@@ -219,10 +219,11 @@ async fn ids_of_the_first_version_are_opted_out_by_their_last_keyword() {
     }
     file.close().await.unwrap();
     let store = database.open().await.unwrap();
-    let out = store.user_opt_outs(None, 99).await.unwrap();
-    assert_eq!(out.iter().map(|entry| entry.user.id.as_str()).collect::<Vec<_>>(), ["known", "out", "out again"]);
+    let listed = store.opt_outs(Cursor::START, 99).await.unwrap();
+    let out: Vec<_> = listed.iter().filter_map(|(_, entry)| Some(entry.address.user()?.id.as_str())).collect();
+    assert_eq!(out, ["known", "out", "out again"]);
     let user = ChannelUser { channel: Channel::Line, id: "out again".to_owned() };
-    let wishes = store.user_wishes(user).await.unwrap();
+    let wishes = store.wishes(user.into()).await.unwrap();
     assert_eq!(
         wishes.iter().map(|wish| (wish.at.millis(), wish.wants)).collect::<Vec<_>>(),
         [(1_800_000_004_000, Keyword::Stop)]
@@ -264,7 +265,7 @@ async fn opt_outs_before_addresses_reach_every_spelling() {
     let mut spellings: Vec<Msisdn> =
         numbers.into_iter().flat_map(|number| [Some(number), number.other_spelling()]).flatten().collect();
     spellings.sort_unstable();
-    assert_eq!(store.opt_outs(None, 99).await.unwrap(), spellings);
+    assert_eq!(store.opted_out_numbers(None, 99).await.unwrap(), spellings);
     assert_eq!(store.wishes("+5511987654321".parse().unwrap()).await.unwrap().len(), 1);
     let slots = store.tier_slots(vec!["acme".to_owned()], Timestamp::default()).await.unwrap();
     let mut held: Vec<Msisdn> = slots["acme"].iter().map(|slot| slot.recipient).collect();
@@ -296,6 +297,6 @@ async fn a_stop_before_addresses_reaches_the_recipient_whose_message_it_answered
     let store = database.open().await.unwrap();
     let recipient = Msisdn::try_from(recipient).unwrap();
     assert_eq!(store.opted_out(vec![recipient]).await.unwrap(), [recipient]);
-    let replies = store.inbound(InboundOf::Recipient(recipient), Cursor::START, 9).await.unwrap();
+    let replies = store.inbound(InboundOf::Recipient(recipient.into()), Cursor::START, 9).await.unwrap();
     assert!(replies.iter().any(|(_, reply)| reply.umid == "reply"), "{replies:?}");
 }

@@ -1,8 +1,8 @@
 //! Implements [`Consent`]: each verb runs the statements of its module.
 
-use super::super::{Sqlite, aliases, opt_out_ids, opt_outs};
-use crate::domain::{BatchId, ChannelUser, Loaded, Msisdn};
-use crate::store::{Alias, Consent, Cursor, OptIn, OptOut, OptOutRecord, Result, UserOptIn, UserOptOut};
+use super::super::{Sqlite, aliases, opt_outs};
+use crate::domain::{Address, BatchId, Loaded, Msisdn};
+use crate::store::{Alias, Consent, Cursor, OptIn, OptOut, OptOutRecord, Result};
 
 #[async_trait::async_trait]
 impl Consent for Sqlite {
@@ -18,50 +18,27 @@ impl Consent for Sqlite {
         self.read("look up opt-outs", move |c| Box::pin(async move { opt_outs::opted_out(c, &recipients).await })).await
     }
 
-    async fn opt_outs(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>> {
-        self.read("list opt-outs", move |c| Box::pin(opt_outs::opt_outs(c, after, limit))).await
+    async fn opted_out_numbers(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>> {
+        self.read("list opted-out numbers", move |c| Box::pin(opt_outs::numbers(c, after, limit))).await
     }
 
-    async fn opt_out_list(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<OptOut>> {
+    async fn opt_outs(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, OptOut)>> {
         self.read("list opt-outs", move |c| Box::pin(opt_outs::list(c, after, limit))).await
     }
 
-    async fn wishes(&self, recipient: Msisdn) -> Result<Vec<OptOutRecord>> {
-        self.read("read the opt-out history", move |c| Box::pin(opt_outs::history(c, recipient))).await
+    async fn opt_out_of(&self, address: Address) -> Result<Option<OptOut>> {
+        self.read("read an opt-out", move |c| Box::pin(async move { opt_outs::of(c, &address).await })).await
     }
 
-    async fn opt_out_users(&self, opt_outs: Vec<UserOptOut>) -> Result<u32> {
-        let verb = "record opt-outs of channel users";
-        self.write(verb, move |c| Box::pin(async move { opt_out_ids::opt_out_with_numbers(c, &opt_outs).await })).await
+    async fn wishes(&self, address: Address) -> Result<Vec<OptOutRecord>> {
+        let verb = "read the opt-out history";
+        self.read(verb, move |c| Box::pin(async move { opt_outs::history(c, &address).await })).await
     }
 
-    async fn opt_in_users(&self, opt_ins: Vec<UserOptIn>) -> Result<u32> {
-        let verb = "remove opt-outs of channel users";
-        self.write(verb, move |c| Box::pin(async move { opt_out_ids::opt_in_with_numbers(c, &opt_ins).await })).await
-    }
-
-    async fn user_opt_outs(&self, after: Option<ChannelUser>, limit: u32) -> Result<Vec<UserOptOut>> {
-        let verb = "list opt-outs of channel users";
-        self.read(verb, move |c| Box::pin(async move { opt_out_ids::list(c, after.as_ref(), limit).await })).await
-    }
-
-    async fn opt_out_of_user(&self, user: ChannelUser) -> Result<Option<UserOptOut>> {
-        let verb = "read the opt-out of a channel user";
-        self.read(verb, move |c| Box::pin(async move { opt_out_ids::of_user(c, &user).await })).await
-    }
-
-    async fn user_wishes(&self, user: ChannelUser) -> Result<Vec<OptOutRecord>> {
-        let verb = "read the opt-out history of a channel user";
-        self.read(verb, move |c| Box::pin(async move { opt_out_ids::history(c, &user).await })).await
-    }
-
-    async fn numbers_of_user(&self, user: ChannelUser) -> Result<Vec<Msisdn>> {
-        let verb = "read the numbers of a channel user";
-        self.read(verb, move |c| Box::pin(async move { opt_out_ids::numbers_of(c, &user).await })).await
-    }
-
-    async fn users_of_number(&self, number: Msisdn) -> Result<Vec<ChannelUser>> {
-        self.read("read the channel users of a number", move |c| Box::pin(aliases::of_number(c, number))).await
+    async fn other_addresses(&self, address: Address) -> Result<Vec<Address>> {
+        let verb = "read the addresses of a recipient";
+        let linked = self.read(verb, move |c| Box::pin(async move { aliases::linked(c, &[address]).await })).await?;
+        Ok(linked.into_iter().map(|(_, address)| address).collect())
     }
 
     async fn learn_users(&self, aliases: Vec<Alias>) -> Result<Vec<Msisdn>> {
