@@ -19,3 +19,7 @@ SELECT -u.id, r.at, r.wants, r.source, r.words
 FROM opt_out_id_record r CROSS JOIN channel_user u USING (channel, called) ORDER BY r.id;
 DROP TABLE opt_out_id;
 DROP TABLE opt_out_id_record;
+
+-- Servers look for opt-outs of numbers, to which messages are sent.
+DROP INDEX opt_out_record_stop;
+CREATE INDEX opt_out_record_stop ON opt_out_record (id) WHERE wants = 0 AND address > 0;

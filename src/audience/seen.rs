@@ -103,4 +103,32 @@ mod tests {
         known.next_source();
         assert_eq!([other, shortest, longest].map(|n| known.record(n)), [Occurrence::EarlierSource; 3]);
     }
+
+    /// The spelling of a file and that of WhatsApp, of many numbers. No two of these are of one recipient otherwise.
+    #[test]
+    fn a_number_occurs_twice_in_two_spellings_and_no_other_is_taken_for_it() {
+        let number = |digits: u64| Msisdn::try_from(digits).unwrap();
+        let (mut known, mut count) = (SeenNumbers::default(), 0);
+        for n in 0..1_000 {
+            let spread = n * 7_919 % 10_000_000;
+            for [file, whatsapp] in [
+                [5_511_960_000_000 + spread, 551_160_000_000 + spread],
+                [525_500_000_000 + 10_000_000 + spread, 5_215_500_000_000 + 10_000_000 + spread],
+                [541_120_000_000 + spread, 5_491_120_000_000 + spread],
+            ] {
+                let both = if n % 2 == 0 { [file, whatsapp] } else { [whatsapp, file] };
+                assert_eq!(
+                    both.map(|n| known.record(number(n))),
+                    [Occurrence::First, Occurrence::SameSource],
+                    "{both:?}"
+                );
+                count += 1;
+            }
+            // A landline of São Paulo, and a number of eight digits that no mobile ever had.
+            for alone in [551_130_000_000 + spread, 551_120_000_000 + spread] {
+                assert_eq!(known.record(number(alone)), Occurrence::First, "{alone}");
+            }
+        }
+        assert_eq!(count, 3_000);
+    }
 }

@@ -45,7 +45,7 @@ pub(super) struct ReplyFilter {
     #[arg(long, value_name = "CAMPAIGN", conflicts_with = "from")]
     campaign: Option<String>,
     /// Only messages from this number or id of a channel.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = Address::asked)]
     from: Option<Address>,
     /// Show full numbers, texts and values.
     #[arg(long)]

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::word::serde_as_text;
 use super::{Channel, ChannelUser, Msisdn};
 
 /// A number, or a channel and an id. It is what opt-outs, windows, slots and histories belong to.
@@ -24,6 +23,11 @@ impl Address {
     pub fn on(channel: Channel, called: &str) -> Self {
         let number = || called.strip_prefix('+').and_then(|_| called.parse().ok());
         number().map_or_else(|| Self::User(ChannelUser { channel, id: called.to_owned() }), Self::Number)
+    }
+
+    /// The address that somebody asks for. A number may lack its plus: no id is of digits alone.
+    pub fn asked(text: &str) -> Result<Self, InvalidAddress> {
+        text.trim().parse().map(Self::Number).or_else(|_| text.parse())
     }
 
     pub const fn number(&self) -> Option<Msisdn> {
@@ -65,7 +69,19 @@ impl FromStr for Address {
     }
 }
 
-serde_as_text!(Address);
+impl serde::Serialize for Address {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Reads what a caller asks for.
+impl<'de> serde::Deserialize<'de> for Address {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+        Self::asked(&text).map_err(serde::de::Error::custom)
+    }
+}
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,6 +116,8 @@ mod tests {
         for wrong in ["", "6591234567", "+65 9123 4567", "nobody"] {
             assert!(wrong.parse::<Address>().is_err(), "{wrong}");
         }
+        assert_eq!(Address::asked("6591234567"), "+6591234567".parse());
+        assert!(Address::asked("nobody").is_err() && Address::asked("SG.13491208655302741918").is_ok());
     }
 
     #[test]

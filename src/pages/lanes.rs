@@ -78,6 +78,8 @@ pub struct LaneSettingsPage {
     pub fields: Vec<Field>,
     pub reason: Field,
     pub problem: Option<&'static str>,
+    /// Recipients whom the database does not know, of a portfolio with a tier.
+    pub tier_used: Option<Field>,
 }
 
 impl LaneSettingsPage {

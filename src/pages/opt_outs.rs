@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::recipient::{WishLine, recipient_path};
 use super::show::percent_encoded;
 use super::writing::{Field, FieldKind};
-use crate::domain::{Address, Msisdn};
+use crate::domain::Address;
 
 /// The numbers that have opted out, and the ids of channels.
 #[derive(Debug, Template)]
@@ -18,8 +18,8 @@ pub struct OptOutsPage {
     pub rows: Vec<OptOutRow>,
     /// What was searched for.
     pub number: String,
-    /// The number that this is; `None` if it is no number.
-    pub searched: Option<Msisdn>,
+    /// The number or id that this is; `None` if it is neither.
+    pub searched: Option<Address>,
     /// Whether it is not the first page.
     pub is_later: bool,
     pub next: Option<String>,

@@ -1,5 +1,6 @@
 //! Receipts that arrive before the answer they depend on, over a database in memory and a manual clock.
 
+mod addresses;
 mod business;
 mod damaged;
 mod fuzz;

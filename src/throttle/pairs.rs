@@ -268,6 +268,19 @@ mod tests {
     }
 
     #[test]
+    fn both_spellings_of_a_number_share_the_limit_of_one_recipient() {
+        let (_, pairs) = pairs();
+        let spellings: [Msisdn; 2] = ["+5511987654321", "+551187654321"].map(|text| text.parse().unwrap());
+        for [one, other] in [spellings, [spellings[1], spellings[0]]] {
+            while pairs.take(one).is_ok() {}
+            assert!(pairs.take(other).is_err());
+            pairs.give_back(other);
+            assert!(pairs.take(one).is_ok());
+        }
+        assert!(pairs.take("+551133334444".parse().unwrap()).is_ok(), "a landline is another recipient");
+    }
+
+    #[test]
     fn a_returned_token_can_be_taken_again() {
         let (_, pairs) = pairs();
         while pairs.take(recipient(1)).is_ok() {}

@@ -340,6 +340,17 @@ mod tests {
     }
 
     #[test]
+    fn both_spellings_of_a_number_hold_one_slot() {
+        let spellings: [Msisdn; 2] = ["+5491123456789", "+541123456789"].map(|text| text.parse().unwrap());
+        let window = window([(spellings[0], hour(0)), (spellings[1], hour(1))]);
+        assert_eq!(window.used(hour(1)), 1);
+        window.reserve(2, hour(2)).fill([spellings[1], recipient(1)]);
+        assert_eq!(window.used(hour(2)), 2);
+        window.give_back([(spellings[0], hour(2)), (recipient(1), hour(2))]);
+        assert_eq!([hour(3), hour(25)].map(|now| window.used(now)), [1, 0], "the earlier slot counts again");
+    }
+
+    #[test]
     fn unused_slots_of_a_claim_are_returned() {
         let window = window([]);
         window.reserve(250, hour(0)).fill([recipient(1)]);

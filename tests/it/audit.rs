@@ -137,7 +137,7 @@ const TAMPERED: &[(&str, &str)] = &[
     ),
     ("UPDATE batch SET cancelled_at = created_at - 60000, state = 6 WHERE id = 1", "in_time"),
     (
-        "INSERT INTO opt_out (msisdn, since, source, words) SELECT msisdn, first_submitted_at - 60000, 2, 'STOP' FROM message \
+        "INSERT INTO opt_out (address, since, source, words) SELECT msisdn, first_submitted_at - 60000, 2, 'STOP' FROM message \
          WHERE batch = 1 AND n = 0",
         "in_time",
     ),

@@ -9,6 +9,7 @@ use volley::domain::{
 };
 use volley::store::{Cursor, InboundOf, OptOut};
 
+use crate::cli::{installation, run};
 use crate::support::by_hand::{ByHand, is_awaiting};
 use crate::support::world::Setup;
 use crate::support::{Installation, Shape, number};
@@ -306,7 +307,7 @@ async fn free_text_is_sent_in_an_open_window_and_falls_back_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_to_another_subaccount_is_stored_and_has_no_effect() {
+async fn a_message_to_another_subaccount_is_stored_has_no_effect_and_is_named_by_the_doctor() {
     let world = ByHand::start("").await;
     world.write("in-1", Channel::WhatsApp, "Hello", |event| event["subAccountId"] = "another".into()).await;
     assert!(world.store.opted_out_numbers(None, 10).await.unwrap().is_empty());
@@ -317,6 +318,10 @@ async fn a_message_to_another_subaccount_is_stored_and_has_no_effect() {
         .unwrap();
     assert_eq!(strays.len(), 1);
     assert!(strays[0].1.raw.contains("in-1"));
+    let installed = installation();
+    world.copy_to(&installed.path().join("volley.db")).await;
+    let doctor = run(installed.path(), &["doctor"]).stdout;
+    assert!(doctor.contains("1 webhook is for another subaccount (\"another\")"), "{doctor}");
     world.stop().await;
 }
 

@@ -29,7 +29,8 @@ pub(super) struct ContactQuery {
     #[serde(default)]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Limit,
-    /// Show full numbers, texts and values of replies. Without it, numbers are masked, and texts are left out.
+    /// Show full numbers, texts and values of replies, and the recipient's other addresses. Without it, numbers are masked, and
+    /// texts and other addresses are left out.
     #[serde(default)]
     unmasked: bool,
 }
@@ -88,8 +89,12 @@ pub(super) async fn get(
     for (_, reply) in &replies {
         inbound.push(views.of(reply).await.map_err(Problem::from)?);
     }
+    let mut consent = ConsentView::read(store, number.into()).await?;
+    if !query.unmasked {
+        consent.other_addresses.clear();
+    }
     Ok(JsonAnswer(ContactView {
-        consent: ConsentView::read(store, number.into()).await?,
+        consent,
         messages,
         more_messages: more_messages.map(|cursor| rest("messages", "number", number, &cursor)),
         inbound,

@@ -12,7 +12,7 @@ pub(in crate::api) const SHARED_REPORTS: &str = "/shared/";
 /// Parts of a path before the number of a recipient, or before the id that a channel has for one.
 const BEFORE_RECIPIENT: [&str; 4] = ["recipients", "contacts", "opt-outs", "ids"];
 /// Parameters of routes that name a recipient.
-const OF_RECIPIENT: [&str; 2] = ["number", "id"];
+const OF_RECIPIENT: [&str; 3] = ["number", "id", "address"];
 /// Of a longer text, the first four and the last two characters are shown.
 const SHOWN_FROM: usize = 10;
 

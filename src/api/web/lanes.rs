@@ -32,9 +32,20 @@ fn named<'a>(config: &'a Config, name: &str) -> Answer<&'a Lane> {
     config.named_lane(name).map_err(|error| Problem::new(Kind::NotFound, error))
 }
 
+/// Carries out a decision on a lane of the file.
 async fn decide(shared: &Shared, call: &Call, name: &str, decision: LaneDecision, form: &Form) -> Answer<Redirect> {
+    decide_in(shared.config.as_ref(), shared, call, name, decision, form).await
+}
+
+async fn decide_in(
+    config: &Config,
+    shared: &Shared,
+    call: &Call,
+    name: &str,
+    decision: LaneDecision,
+    form: &Form,
+) -> Answer<Redirect> {
     call.caller.check(Scope::Manage)?;
-    let config = shared.config.as_ref();
     let lane = named(config, name)?;
     let by = call.origin(form.reason()?);
     carry_out_on_lane(shared.store.as_ref(), shared.clock.as_ref(), config, lane, &decision, &by).await?;
@@ -78,9 +89,17 @@ fn fields(config: &Config, lane: &Lane) -> Vec<(OverridableSetting, Field)> {
     fields
 }
 
+/// Recipients of the last 24 hours whom the database does not know, for a lane with a tier.
+fn tier_used_field(lane: &Lane) -> Option<Field> {
+    let own = texts().sending;
+    let portfolio = lane.limited_portfolio()?;
+    let label = own.recipients_of(portfolio);
+    Some(Field::text("tier_used", (label, own.tier_used_hint), String::new()))
+}
+
 fn settings_page(
     session: &Session,
-    lane: &str,
+    lane: &Lane,
     fields: Vec<(OverridableSetting, Field)>,
     (tag, form): (String, &Form),
 ) -> LaneSettingsPage {
@@ -88,11 +107,12 @@ fn settings_page(
     let reason = form.get("reason").unwrap_or_default().to_owned();
     LaneSettingsPage {
         frame: session.frame(Place::Below(Part::Sending)),
-        lane: lane.to_owned(),
+        lane: lane.name.clone(),
         tag,
         fields: fields.into_iter().map(|(_, field)| field).collect(),
         reason: Field::text("reason", (own.reason, own.lane_reason_hint), reason),
         problem: None,
+        tier_used: tier_used_field(lane),
     }
 }
 
@@ -104,8 +124,33 @@ pub(super) async fn ask_settings(
 ) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
     let SettingsTurn { config, tag, .. } = SettingsTurn::begin(&shared, &call, &name).await?;
-    let fields = fields(&config, named(&config, &name)?);
-    page(&settings_page(&session, &name, fields, (tag, &Form::default())))
+    let lane = named(&config, &name)?;
+    page(&settings_page(&session, lane, fields(&config, lane), (tag, &Form::default())))
+}
+
+/// Takes how many recipients the database does not know.
+pub(super) async fn tell_tier_used(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    session: Session,
+    call: Call,
+    form: Form,
+) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let entered = form.get("tier_used").unwrap_or_default().trim();
+    let Ok(recipients) = entered.parse() else {
+        let SettingsTurn { config, tag, .. } = SettingsTurn::begin(&shared, &call, &name).await?;
+        let lane = named(&config, &name)?;
+        let mut shown = settings_page(&session, lane, fields(&config, lane), (tag, &form));
+        let Some(field) = &mut shown.tier_used else { return Ok(Redirect::to("/lanes").into_response()) };
+        entered.clone_into(&mut field.value);
+        field.problem = Some(texts().sending.tier_used_problem.to_owned());
+        return refused(&shown);
+    };
+    // Whether there is a tier may have been changed while the server runs.
+    let config = current(&shared).await?;
+    let decision = LaneDecision::TierUsed(recipients);
+    Ok(decide_in(&config, &shared, &call, &name, decision, &form).await?.into_response())
 }
 
 /// Takes what was entered, and returns the changes. An empty field restores the value of the file.
@@ -137,16 +182,17 @@ pub(super) async fn change_settings(
 ) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
     let turn = SettingsTurn::begin(&shared, &call, &name).await?;
-    let mut fields = fields(&turn.config, named(&turn.config, &name)?);
+    let lane = named(&turn.config, &name)?;
+    let mut fields = fields(&turn.config, lane);
     if form.get("tag") != Some(&turn.tag) {
-        let mut late = settings_page(&session, &name, fields, (turn.tag.clone(), &form));
+        let mut late = settings_page(&session, lane, fields, (turn.tag.clone(), &form));
         late.problem = Some(texts().sending.lane_changed_meanwhile);
         return page(&late).map(too_late);
     }
     let in_file = shared.config.as_ref();
     let changes = entered(in_file, named(in_file, &name)?, &mut fields, &form);
     if fields.iter().any(|(_, field)| field.problem.is_some()) {
-        return refused(&settings_page(&session, &name, fields, (turn.tag.clone(), &form)));
+        return refused(&settings_page(&session, lane, fields, (turn.tag.clone(), &form)));
     }
     if changes.is_empty() {
         return Ok(Redirect::to("/lanes").into_response());

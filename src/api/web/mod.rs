@@ -78,6 +78,7 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/lanes", get(lanes::list))
         .route("/lanes/{lane}/pause", post(lanes::pause))
         .route("/lanes/{lane}/resume", post(lanes::resume))
+        .route("/lanes/{lane}/tier-used", post(lanes::tell_tier_used))
         .route("/lanes/{lane}/settings", get(lanes::ask_settings).post(lanes::change_settings))
         .route("/events", get(events::list))
         .route("/new", get(writing::list).post(writing::begin))

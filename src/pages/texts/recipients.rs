@@ -55,8 +55,7 @@ texts! {
     // The list of opt-outs.
     opt_outs = "Opt-outs";
     add = "Add opt-outs";
-    search_number = "Number";
-    not_a_number = "Not a number. Write it with its country code, such as +6591234567.";
+    not_an_address = "Neither a number nor an id of a channel. Write a number with its country code, such as +6591234567.";
     number_or_id = "Number or id";
     remove = "Remove…";
     remove_of = "Remove the opt-out of";

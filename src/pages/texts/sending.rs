@@ -74,6 +74,11 @@ texts! {
     account_rate_hint = "All lanes of the account share it.";
     tier_hint = "Recipients in 24 hours for the whole portfolio: 50, 250, 1K, 2K, 10K, 100K or unlimited.";
     lane_reason_hint = "Shown in events and with the lane.";
+    tier_used = "Recipients of the last 24 hours";
+    tier_used_lead = "After a restore, Volley does not know whom it sent to after the backup. It counts the whole tier as used for a day, unless you say here how many recipients that were.";
+    tier_used_hint = "Of the whole portfolio, without those that this database knows; 0 if there were none.";
+    tier_used_problem = "Enter a number, such as 180.";
+    tell_tier_used = "Count these";
     lane_changed_meanwhile = "the lane was changed meanwhile; its present values are below, and yours were not saved";
 
     // Prices.
@@ -146,6 +151,10 @@ impl SendingTexts {
 
     pub fn account_rate(&self, account: &str) -> String {
         format!("Rate of the account {account}")
+    }
+
+    pub fn recipients_of(&self, portfolio: &str) -> String {
+        format!("Recipients of {portfolio} that are not known here")
     }
 
     pub fn tier_of(&self, portfolio: &str) -> String {

@@ -1,8 +1,8 @@
 //! Tests the addresses of recipients: spellings of their numbers, and the names that channels give them.
 
-use super::inbound::{alias, called, out, wrote};
+use super::inbound::{alias, called, out, start, stop, user, wrote};
 use super::*;
-use crate::domain::{Address, Keyword, OptOutSource};
+use crate::domain::{Address, ChannelUser, Keyword, OptOutSource};
 use crate::store::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Whom};
 
 for_every_store!(
@@ -12,6 +12,12 @@ for_every_store!(
     an_opt_out_reaches_a_name_of_either_spelling,
     a_stop_reaches_the_recipient_of_a_message_that_is_known_later,
     windows_and_replies_belong_to_every_spelling_of_a_number,
+    an_opt_out_reaches_every_address_of_its_recipient,
+    an_opt_out_reaches_an_address_that_is_known_later,
+    an_address_of_an_address_is_reached_too,
+    an_opt_out_is_in_the_history_whenever_it_holds,
+    a_start_under_a_number_says_nothing_for_others_of_its_id,
+    opt_outs_are_listed_in_pages_numbers_first,
     a_recipient_is_found_by_either_spelling_of_the_number,
 );
 
@@ -148,5 +154,93 @@ async fn a_recipient_is_found_by_either_spelling_of_the_number(desk: Desk) {
             let found = desk.find_recipient(Whom::Number(number(spelling)), None).await.unwrap();
             assert_eq!(found, [(audience, n)], "{spelling}");
         }
+    }
+}
+
+async fn an_opt_out_reaches_every_address_of_its_recipient(desk: Desk) {
+    let line = Address::User(ChannelUser { channel: Channel::Line, id: "U1".to_owned() });
+    let on_line = Alias { channel: Channel::Line, called: "U1".to_owned(), msisdn: msisdn(1) };
+    desk.learn_users(vec![alias("SG.1", 1), on_line, alias("SG.2", 2)]).await.unwrap();
+    let all = [msisdn(1).into(), user("SG.1"), line];
+    for (n, address) in (0..).zip(all.clone()) {
+        let wish =
+            OptOut { address: address.clone(), since: at(2 * n), from: OptOutSource::Operator, source: String::new() };
+        assert_eq!(desk.opt_out(vec![wish]).await.unwrap(), 1, "{address}");
+        for other in &all {
+            assert!(desk.opt_out_of(other.clone()).await.unwrap().is_some(), "{address} reaches {other}");
+        }
+        let wish =
+            OptIn { address: address.clone(), at: at(2 * n + 1), from: OptOutSource::Operator, source: String::new() };
+        assert_eq!(desk.opt_in(vec![wish]).await.unwrap(), 1, "{address}");
+        assert_eq!(desk.opt_outs(Cursor::START, 9).await.unwrap(), [], "{address}");
+    }
+    for address in all {
+        assert_eq!(desk.wishes(address.clone()).await.unwrap().len(), 6, "{address}");
+    }
+    assert_eq!(desk.wishes(user("SG.2")).await.unwrap(), [], "another recipient's");
+}
+
+async fn an_opt_out_reaches_an_address_that_is_known_later(desk: Desk) {
+    let own = msisdn(1);
+    let name = Msisdn::try_from(own.get() + 500).unwrap();
+    desk.opt_out(vec![stop(1, 1, OptOutSource::Recipient)]).await.unwrap();
+    let number = Alias::of_number(Channel::WhatsApp, name, own).unwrap();
+    assert_eq!(desk.learn_users(vec![alias("SG.1", 1), number]).await.unwrap(), [name]);
+    for address in [user("SG.1"), name.into()] {
+        assert!(desk.opt_out_of(address.clone()).await.unwrap().is_some(), "{address}");
+    }
+    // The id is that of another number of the same recipient, too.
+    assert_eq!(desk.learn_users(vec![alias("SG.1", 2)]).await.unwrap(), [msisdn(2)]);
+}
+
+async fn an_address_of_an_address_is_reached_too(desk: Desk) {
+    let own = msisdn(1);
+    let name = Msisdn::try_from(own.get() + 500).unwrap();
+    desk.learn_users(vec![alias("SG.1", 1), Alias::of_number(Channel::WhatsApp, name, own).unwrap()]).await.unwrap();
+    desk.take_inbound(vec![called("a", "SG.1", 1, Some(Keyword::Stop))]).await.unwrap();
+    assert_eq!(desk.opted_out(vec![own, name]).await.unwrap(), [own, name]);
+    let wish = OptIn { address: name.into(), at: at(2), from: OptOutSource::Operator, source: String::new() };
+    assert_eq!(desk.opt_in(vec![wish]).await.unwrap(), 1);
+    assert_eq!(desk.opt_outs(Cursor::START, 9).await.unwrap(), [], "also that of the number's id");
+    assert_eq!(desk.other_addresses(name.into()).await.unwrap(), [own.into(), user("SG.1")]);
+}
+
+async fn an_opt_out_is_in_the_history_whenever_it_holds(desk: Desk) {
+    let (out, back) = (stop(1, 1, OptOutSource::Recipient), start(1, 2, OptOutSource::Operator));
+    desk.opt_out(vec![out.clone()]).await.unwrap();
+    desk.opt_in(vec![back]).await.unwrap();
+    // It comes again, as from an id that is learned.
+    assert_eq!(desk.opt_out(vec![out.clone()]).await.unwrap(), 1);
+    let wants: Vec<_> = desk.wishes(msisdn(1).into()).await.unwrap().into_iter().map(|wish| wish.wants).collect();
+    assert_eq!(wants, [Keyword::Stop, Keyword::Start, Keyword::Stop]);
+    assert_eq!(desk.opt_out(vec![out]).await.unwrap(), 0);
+    assert_eq!(desk.wishes(msisdn(1).into()).await.unwrap().len(), 3);
+}
+
+async fn a_start_under_a_number_says_nothing_for_others_of_its_id(desk: Desk) {
+    desk.learn_users(vec![alias("SG.1", 1), alias("SG.1", 2)]).await.unwrap();
+    desk.take_inbound(vec![wrote("a", 1, 12, Some(Keyword::Start))]).await.unwrap();
+    // The "stop" of the other one is older, and arrives later.
+    desk.take_inbound(vec![called("b", "SG.1", 11, Some(Keyword::Stop))]).await.unwrap();
+    assert!(desk.opt_out_of(user("SG.1")).await.unwrap().is_some());
+    assert_eq!(desk.learn_users(vec![alias("SG.1", 3)]).await.unwrap(), [msisdn(3)]);
+}
+
+async fn opt_outs_are_listed_in_pages_numbers_first(desk: Desk) {
+    let addresses = [user("SG.2"), msisdn(3).into(), user("SG.1"), msisdn(2).into(), user("SG.3")];
+    let stop = |address| OptOut { address, since: at(1), from: OptOutSource::Operator, source: String::new() };
+    desk.opt_out(addresses.into_iter().map(stop).collect()).await.unwrap();
+    for limit in 1..=6 {
+        let (mut listed, mut after) = (Vec::new(), Cursor::START);
+        loop {
+            let page = desk.opt_outs(after, limit).await.unwrap();
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            assert!(page.len() <= limit as usize);
+            listed.extend(page.into_iter().map(|(_, entry)| entry.address.to_string()));
+        }
+        let numbers = [msisdn(2), msisdn(3)].map(|number| number.to_string());
+        assert_eq!(listed[..2], numbers);
+        assert_eq!(listed[2..], ["SG.2", "SG.1", "SG.3"], "in pages of {limit}");
     }
 }

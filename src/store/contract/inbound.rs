@@ -17,8 +17,6 @@ for_every_store!(
     replies_are_counted_by_kind_and_choice,
     an_opt_out_of_a_channel_user_reaches_its_numbers_now_and_later,
     an_operators_opt_out_of_a_channel_user_ends_with_it,
-    an_opt_out_reaches_every_address_of_its_recipient,
-    opt_outs_are_listed_in_pages_numbers_first,
     an_operators_opt_in_of_a_channel_user_holds_at_the_next_launch,
     of_two_keywords_at_one_time_the_later_arrival_applies_to_the_id_too,
     an_opt_out_by_reply_is_confirmed_once,
@@ -36,11 +34,11 @@ pub(super) fn wrote(umid: &str, n: u32, second: i64, keyword: Option<Keyword>) -
     }
 }
 
-fn stop(n: u32, second: i64, from: OptOutSource) -> OptOut {
+pub(super) fn stop(n: u32, second: i64, from: OptOutSource) -> OptOut {
     OptOut { address: msisdn(n).into(), since: at(second), from, source: format!("{from}") }
 }
 
-fn start(n: u32, second: i64, from: OptOutSource) -> OptIn {
+pub(super) fn start(n: u32, second: i64, from: OptOutSource) -> OptIn {
     OptIn { address: msisdn(n).into(), at: at(second), from, source: format!("{from}") }
 }
 
@@ -276,7 +274,7 @@ async fn replies_are_counted_by_kind_and_choice(desk: Desk) {
     assert_eq!(desk.reply_counts(batch, 1).await.unwrap(), counts[..1]);
 }
 
-fn user(id: &str) -> Address {
+pub(super) fn user(id: &str) -> Address {
     Address::User(ChannelUser { channel: Channel::WhatsApp, id: id.to_owned() })
 }
 
@@ -336,48 +334,6 @@ async fn an_operators_opt_out_of_a_channel_user_ends_with_it(desk: Desk) {
     desk.learn_users(vec![alias("SG.2", 2)]).await.unwrap();
     assert_eq!(desk.opt_in(vec![start(2, 7, OptOutSource::Operator)]).await.unwrap(), 1);
     assert!(users_out(&desk).await.is_empty());
-}
-
-async fn an_opt_out_reaches_every_address_of_its_recipient(desk: Desk) {
-    let line = Address::User(ChannelUser { channel: Channel::Line, id: "U1".to_owned() });
-    let on_line = Alias { channel: Channel::Line, called: "U1".to_owned(), msisdn: msisdn(1) };
-    desk.learn_users(vec![alias("SG.1", 1), on_line, alias("SG.2", 2)]).await.unwrap();
-    let all = [msisdn(1).into(), user("SG.1"), line];
-    for (n, address) in (0..).zip(all.clone()) {
-        let wish =
-            OptOut { address: address.clone(), since: at(2 * n), from: OptOutSource::Operator, source: String::new() };
-        assert_eq!(desk.opt_out(vec![wish]).await.unwrap(), 1, "{address}");
-        for other in &all {
-            assert!(desk.opt_out_of(other.clone()).await.unwrap().is_some(), "{address} reaches {other}");
-        }
-        let wish =
-            OptIn { address: address.clone(), at: at(2 * n + 1), from: OptOutSource::Operator, source: String::new() };
-        assert_eq!(desk.opt_in(vec![wish]).await.unwrap(), 1, "{address}");
-        assert_eq!(desk.opt_outs(Cursor::START, 9).await.unwrap(), [], "{address}");
-    }
-    for address in all {
-        assert_eq!(desk.wishes(address.clone()).await.unwrap().len(), 6, "{address}");
-    }
-    assert_eq!(desk.wishes(user("SG.2")).await.unwrap(), [], "another recipient's");
-}
-
-async fn opt_outs_are_listed_in_pages_numbers_first(desk: Desk) {
-    let addresses = [user("SG.2"), msisdn(3).into(), user("SG.1"), msisdn(2).into(), user("SG.3")];
-    let stop = |address| OptOut { address, since: at(1), from: OptOutSource::Operator, source: String::new() };
-    desk.opt_out(addresses.into_iter().map(stop).collect()).await.unwrap();
-    for limit in 1..=6 {
-        let (mut listed, mut after) = (Vec::new(), Cursor::START);
-        loop {
-            let page = desk.opt_outs(after, limit).await.unwrap();
-            let Some((last, _)) = page.last() else { break };
-            after = *last;
-            assert!(page.len() <= limit as usize);
-            listed.extend(page.into_iter().map(|(_, entry)| entry.address.to_string()));
-        }
-        let numbers = [msisdn(2), msisdn(3)].map(|number| number.to_string());
-        assert_eq!(listed[..2], numbers);
-        assert_eq!(listed[2..], ["SG.2", "SG.1", "SG.3"], "in pages of {limit}");
-    }
 }
 
 async fn an_operators_opt_in_of_a_channel_user_holds_at_the_next_launch(desk: Desk) {

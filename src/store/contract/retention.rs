@@ -187,7 +187,7 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     assert_eq!(desk.opted_out(vec![msisdn(4)]).await.unwrap(), [msisdn(4)]);
     assert_eq!(desk.wishes(msisdn(4).into()).await.unwrap().len(), 1, "the reason of the opt-out");
     // The same under the id, which keeps no link to the number.
-    assert_eq!(desk.opt_out_of(user(4).into()).await.unwrap().map(|entry| entry.since), Some(at(3)));
+    assert_eq!(desk.opt_out_of(user(4).into()).await.unwrap().map(|entry| entry.since), Some(at(8)));
     assert_eq!(desk.wishes(user(4).into()).await.unwrap().iter().map(|wish| wish.at).collect::<Vec<_>>(), [at(3)]);
     assert_eq!(desk.other_addresses(user(4).into()).await.unwrap(), []);
     assert_eq!(desk.wishes(user(3).into()).await.unwrap().len(), 1, "another recipient's stays");

@@ -92,10 +92,7 @@ pub(super) async fn linked(connection: &mut SqliteConnection, recipients: &[Addr
             numbers.insert((placed(row, &places)?, msisdn(row, "msisdn")?));
         }
     }
-    let spelled = |it: &Msisdn| (number(*it), number(it.canonical()), number(it.other_spelling().unwrap_or(*it)));
-    let (places, asked): (Vec<usize>, Vec<(i64, i64, i64)>) =
-        numbers.iter().map(|(index, number)| (*index, spelled(number))).unzip();
-    let asked = json_of(&asked, "alias")?;
+    let (places, asked) = spelled(&numbers)?;
     let channels: Vec<u8> = Channel::ALL.iter().map(|channel| channel.code()).collect();
     let query = sqlx::query(LINKED).bind(&asked).bind(json_of(&channels, "alias")?);
     for row in &query.fetch_all(&mut *connection).await? {
@@ -104,11 +101,20 @@ pub(super) async fn linked(connection: &mut SqliteConnection, recipients: &[Addr
     let others: Vec<_> =
         numbers.iter().filter_map(|(index, number)| Some((*index, number.other_spelling()?))).collect();
     numbers.extend(others);
+    let (places, asked) = spelled(&numbers)?;
     let mut linked: BTreeSet<_> = numbers.into_iter().map(|(index, number)| (index, Address::Number(number))).collect();
     for row in &sqlx::query(IDS_OF).bind(&asked).fetch_all(connection).await? {
         linked.insert((placed(row, &places)?, Address::User(addresses::user(row)?)));
     }
     Ok(linked.into_iter().filter(|(index, address)| recipients.get(*index) != Some(address)).collect())
+}
+
+/// Numbers as [`LINKED`] and [`IDS_OF`] list them, and the recipient of each.
+fn spelled(numbers: &BTreeSet<(usize, Msisdn)>) -> Work<(Vec<usize>, String)> {
+    let spelled = |it: &Msisdn| (number(*it), number(it.canonical()), number(it.other_spelling().unwrap_or(*it)));
+    let (places, asked): (Vec<usize>, Vec<(i64, i64, i64)>) =
+        numbers.iter().map(|(index, number)| (*index, spelled(number))).unzip();
+    Ok((places, json_of(&asked, "alias")?))
 }
 
 /// The recipient that a row is about.
@@ -158,6 +164,11 @@ pub(super) const OPT_OUTS_OF: &str =
      UNION ALL
      SELECT new.value ->> 2, o.since, o.source, o.words FROM json_each(?1) new
      CROSS JOIN opt_out o ON o.address = CAST(substr(new.value ->> 1, 2) AS INTEGER) WHERE new.value ->> 1 LIKE '+%'";
+
+/// The opt-outs of the recipients of new names, which apply to the names too.
+pub(super) const OPT_OUTS_OF_RECIPIENTS: &str =
+    "SELECT new.value ->> 1 AS called, new.value ->> 2 AS msisdn, o.since, o.source, o.words FROM json_each(?1) new
+     CROSS JOIN opt_out o ON o.address = new.value ->> 2";
 
 /// What learning names has led to.
 #[derive(Debug, Default)]
@@ -226,11 +237,14 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
         }
     }
     for row in &sqlx::query(OPT_OUTS_OF).bind(&new).fetch_all(&mut *connection).await? {
-        let from = decoded(row, "source", OptOutSource::from_code)?;
-        let (msisdn, since) = (msisdn(row, "msisdn")?, timestamp(row, "since")?);
         // A recipient with several ids may come more than once.
-        opted_out.insert(msisdn);
-        opt_outs.push(OptOut { address: Address::Number(msisdn), since, from, source: row.try_get("words")? });
+        opted_out.insert(msisdn(row, "msisdn")?);
+        opt_outs.push(opt_out_of(row)?);
+    }
+    for row in &sqlx::query(OPT_OUTS_OF_RECIPIENTS).bind(&new).fetch_all(&mut *connection).await? {
+        let called: String = row.try_get("called")?;
+        opted_out.extend(called.strip_prefix('+').and_then(|digits| digits.parse::<Msisdn>().ok()));
+        opt_outs.push(opt_out_of(row)?);
     }
     if !opt_outs.is_empty() {
         opt_out(connection, &opt_outs).await?;
@@ -239,4 +253,14 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
         opt_in(connection, &opt_ins).await?;
     }
     Ok(opted_out.into_iter().collect())
+}
+
+/// An opt-out of the number of a row.
+fn opt_out_of(row: &SqliteRow) -> Work<OptOut> {
+    Ok(OptOut {
+        address: Address::Number(msisdn(row, "msisdn")?),
+        since: timestamp(row, "since")?,
+        from: decoded(row, "source", OptOutSource::from_code)?,
+        source: row.try_get("words")?,
+    })
 }

@@ -16,8 +16,9 @@ use super::{Work, aliases};
 use crate::domain::{Address, BatchId, Channel, Keyword, Loaded, Marks, Msisdn, OptOutSource};
 use crate::store::{Cursor, OptIn, OptOut, OptOutRecord};
 
-/// An entry of the history as it is bound: address, time, who asked for it, and the words that are shown.
-type Entry<'a> = (Key, i64, u8, &'a str);
+/// An entry of the history as it is bound: address, time, who asked for it, the words that are shown, and whether it was
+/// asked for this address itself or for another one of the recipient.
+type Entry<'a> = (Key, i64, u8, &'a str, bool);
 
 /// Describes an opt-out or opt-in by an inbound message, such as `stop by message on SMS`.
 pub(super) fn by_message(keyword: Keyword, channel: Option<Channel>) -> String {
@@ -52,10 +53,10 @@ pub(super) const NOTE_STOPS: &str = concat!(
     "INSERT INTO opt_out_record (address, at, wants, source, words)
      SELECT w.value ->> 0, w.value ->> 1, 0, w.value ->> 2, w.value ->> 3
      FROM json_each(?1) w LEFT JOIN opt_out o ON o.address = w.value ->> 0
-     WHERE (w.value ->> 2 = 0 OR o.address IS NULL OR o.source < w.value ->> 2) AND ",
-    not_superseded!(),
-    " AND ",
-    is_new!(0)
+     WHERE (o.address IS NULL OR o.source < w.value ->> 2 OR (w.value ->> 2 = 0 AND ",
+    is_new!(0),
+    ")) AND ",
+    not_superseded!()
 );
 
 pub(super) const OPT_OUT: &str = concat!(
@@ -74,8 +75,8 @@ pub(super) async fn opt_out(connection: &mut SqliteConnection, opt_outs: &[OptOu
     let (given, mut rows) = entries(connection, &given, others, opt_outs, stop).await?;
     // Of each address's entries the one with the highest source applies, and of several of those the first. The others
     // are dropped, except for the recipient's own.
-    rows.sort_unstable_by_key(|&(key, since, source, words)| (key, Reverse(source), since, words));
-    rows.dedup_by_key(|&mut (key, since, source, _)| {
+    rows.sort_unstable_by_key(|&(key, since, source, words, _)| (key, Reverse(source), since, words));
+    rows.dedup_by_key(|&mut (key, since, source, ..)| {
         (key, (source == OptOutSource::Recipient.code()).then_some(since))
     });
     write(connection, &given, &rows, [NOTE_STOPS, OPT_OUT]).await
@@ -92,11 +93,12 @@ macro_rules! opted_in {
     };
 }
 
-/// Adds opt-ins to the history. A recipient's own is kept even if it ends no opt-out: an older "stop" may still arrive.
+/// Adds opt-ins to the history. A recipient's own is kept even if it ends no opt-out: an older "stop" may still arrive. Under
+/// other addresses of the recipient it is kept only where it ends one: somebody else may write under the same id.
 pub(super) const NOTE_STARTS: &str = concat!(
     "INSERT INTO opt_out_record (address, at, wants, source, words)
      SELECT w.value ->> 0, w.value ->> 1, 1, w.value ->> 2, w.value ->> 3 FROM json_each(?1) w
-     WHERE (w.value ->> 2 = 0 OR w.value ->> 0 IN ",
+     WHERE ((w.value ->> 2 = 0 AND w.value ->> 4) OR w.value ->> 0 IN ",
     opted_in!(),
     ") AND ",
     is_new!(1)
@@ -115,17 +117,17 @@ pub(super) async fn opt_in(connection: &mut SqliteConnection, opt_ins: &[OptIn])
         *from != OptOutSource::Recipient || address.user().is_none()
     });
     let (given, mut rows) = entries(connection, &given, others, opt_ins, start).await?;
-    rows.sort_unstable();
-    rows.dedup_by_key(|&mut (key, at, source, _)| (key, at, source));
+    rows.sort_unstable_by_key(|&(key, at, source, words, is_own)| (key, at, source, Reverse(is_own), words));
+    rows.dedup_by_key(|&mut (key, at, source, ..)| (key, at, source));
     write(connection, &given, &rows, [NOTE_STARTS, OPT_IN]).await
 }
 
-fn stop(key: Key, OptOut { since, from, source, .. }: &OptOut) -> Entry<'_> {
-    (key, since.millis(), from.code(), source)
+fn stop(key: Key, is_own: bool, OptOut { since, from, source, .. }: &OptOut) -> Entry<'_> {
+    (key, since.millis(), from.code(), source, is_own)
 }
 
-fn start(key: Key, OptIn { at, from, source, .. }: &OptIn) -> Entry<'_> {
-    (key, at.millis(), from.code(), source)
+fn start(key: Key, is_own: bool, OptIn { at, from, source, .. }: &OptIn) -> Entry<'_> {
+    (key, at.millis(), from.code(), source, is_own)
 }
 
 /// The keys of the given addresses, and an entry for each of these and of the others that are known to be the same
@@ -135,13 +137,16 @@ async fn entries<'a, W>(
     given: &[Address],
     others: Vec<(usize, Address)>,
     wishes: &'a [W],
-    entry: impl Fn(Key, &'a W) -> Entry<'a>,
+    entry: impl Fn(Key, bool, &'a W) -> Entry<'a>,
 ) -> Work<(Vec<Key>, Vec<Entry<'a>>)> {
     let given = addresses::keys(connection, given).await?;
     let (indices, others): (Vec<usize>, Vec<Address>) = others.into_iter().unzip();
     let others = addresses::keys(connection, &others).await?;
-    let of_given = given.iter().zip(wishes).map(|(key, wish)| entry(*key, wish));
-    let of_others = others.iter().zip(indices).filter_map(|(key, index)| Some(entry(*key, wishes.get(index)?)));
+    let of_given = given.iter().zip(wishes).map(|(key, wish)| entry(*key, true, wish));
+    // Other spellings of a number are that number.
+    let is_own = |key: Key| key > 0;
+    let of_others =
+        others.iter().zip(indices).filter_map(|(key, index)| Some(entry(*key, is_own(*key), wishes.get(index)?)));
     let rows = of_given.chain(of_others).collect();
     Ok((given, rows))
 }
@@ -156,7 +161,8 @@ async fn write(
     let rows = json_of(rows, "wish")?;
     sqlx::query(note).bind(&rows).execute(&mut *connection).await?;
     let changed: Vec<Key> = sqlx::query_scalar(carry_out).bind(&rows).fetch_all(&mut *connection).await?;
-    if !changed.is_empty() {
+    // Servers look at numbers.
+    if changed.iter().any(|key| *key > 0) {
         bump(connection).await?;
     }
     let given: HashSet<Key> = given.iter().copied().collect();
@@ -248,8 +254,7 @@ pub(super) async fn history(connection: &mut SqliteConnection, recipient: &Addre
 }
 
 /// Uses an index of the opt-outs alone: servers poll this, and the last opt-out may be followed by many opt-ins.
-pub(super) const LAST_STOP: &str =
-    "SELECT id FROM opt_out_record INDEXED BY opt_out_record_stop WHERE wants = 0 AND id > 0 ORDER BY id DESC LIMIT 1";
+pub(super) const LAST_STOP: &str = "SELECT id FROM opt_out_record INDEXED BY opt_out_record_stop WHERE wants = 0 AND address > 0 AND id > 0 ORDER BY id DESC LIMIT 1";
 pub(super) const STOPS: &str = "SELECT id, address FROM opt_out_record INDEXED BY opt_out_record_stop WHERE id > ?1 AND wants = 0 AND address > 0 ORDER BY id LIMIT ?2";
 
 pub(super) async fn last_stop(connection: &mut SqliteConnection) -> Work<Cursor> {

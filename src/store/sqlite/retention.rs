@@ -69,11 +69,18 @@ const JOINED_SINCE: &str = "WITH known AS MATERIALIZED
      CROSS JOIN recipient r ON r.audience = b.audience_ids ->> 0 AND r.n >= coalesce(k.messages, 0)
      WHERE b.open_until IS NOT NULL AND r.msisdn = ?1 LIMIT 1";
 
-/// A number and its ids.
+/// The ids of a number, by their rows.
+macro_rules! ids_of {
+    () => {
+        "(SELECT u.id FROM alias a CROSS JOIN channel_user u ON u.channel = a.channel AND u.called = a.called
+          WHERE a.msisdn = ?1)"
+    };
+}
+
+/// A number and its ids, by their keys.
 macro_rules! addresses_of {
     () => {
-        "(SELECT ?1 UNION ALL SELECT -u.id FROM alias a
-          CROSS JOIN channel_user u ON u.channel = a.channel AND u.called = a.called WHERE a.msisdn = ?1)"
+        concat!("(SELECT ?1 UNION ALL SELECT -id FROM ", ids_of!(), ")")
     };
 }
 
@@ -135,8 +142,8 @@ pub(super) async fn erase(
             " GROUP BY w.address)"
         ),
         concat!(
-            "DELETE FROM channel_user WHERE -id IN ",
-            addresses_of!(),
+            "DELETE FROM channel_user WHERE id IN ",
+            ids_of!(),
             " AND NOT EXISTS (SELECT 1 FROM opt_out_record w WHERE w.address = -channel_user.id)"
         ),
         "DELETE FROM alias WHERE msisdn = ?1",

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use crate::api::native::tests::Bench;
 use crate::api::web::tests::{Browser, EVIL, place};
-use crate::domain::Scope;
+use crate::domain::{Scope, Span};
 
 const LANES: &str = "[provider]\nsub_account = \"acme\"\n[[account]]\nname = \"waba\"\nrate = \"900/s\"\n\
                      [[lane]]\nname = \"promo\"\nchannel = \"WhatsApp\"\nrate = \"80/s\"\naccount = \"waba\"\n\
@@ -61,4 +61,22 @@ async fn settings_of_a_lane_are_those_that_it_has_and_for_managers() {
     assert_eq!(reader.get("/lanes/sms/settings").await.status, StatusCode::FORBIDDEN);
     assert_eq!(reader.post("/lanes/sms/settings", &[("rate", "1/s")]).await.status, StatusCode::FORBIDDEN);
     assert_eq!(browser.get("/lanes/unknown/settings").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn recipients_that_a_restored_database_does_not_know_are_told_on_a_page() {
+    let bench = Bench::configured(LANES).await;
+    let (browser, reader) = (Browser::manager(&bench).await, Browser::of(&bench, "rio", &[Scope::Read]).await);
+    let asked = browser.get("/lanes/promo/settings").await.text;
+    assert!(asked.contains("name=\"tier_used\"") && asked.contains("After a restore"), "{asked}");
+    assert!(!browser.get("/lanes/sms/settings").await.text.contains("tier_used"), "it has no tier");
+    let wrong = browser.post("/lanes/promo/tier-used", &[("tier_used", "many")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.text.contains("value=\"many\"") && wrong.text.contains("Enter a number"), "{}", wrong.text);
+    let done = browser.post("/lanes/promo/tier-used", &[("tier_used", " 180 ")]).await;
+    assert_eq!(place(&done), "/lanes", "{}", done.text);
+    let told = bench.store.unknown_slots(bench.shared.clock.now() - Span::from_secs(60)).await.unwrap();
+    assert_eq!(told.values().map(|slots| (slots.recipients, slots.is_told)).collect::<Vec<_>>(), [(180, true)]);
+    assert_eq!(reader.post("/lanes/promo/tier-used", &[("tier_used", "1")]).await.status, StatusCode::FORBIDDEN);
+    assert_ne!(browser.post("/lanes/sms/tier-used", &[("tier_used", "1")]).await.status, StatusCode::SEE_OTHER);
 }

@@ -17,7 +17,7 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Problem, Query, change_listed, cut, decided_how, list_options};
 use crate::audience::{ListedNumbers, OptOutChangeView, Source};
 use crate::domain::text::capital;
-use crate::domain::{Keyword, Scope};
+use crate::domain::{Address, Keyword, Scope};
 use crate::pages::{AddOptOutsPage, ConsentDone, OptOutRow, OptOutsPage, Opted, Part, Place, WishLine, country_field};
 use crate::store::{Cursor, OptOut};
 
@@ -83,12 +83,12 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Answer<Response> {
     let number = query.number.trim().to_owned();
-    let searched = number_of(&number);
+    let searched = number_of(&number).map(Address::Number).or_else(|| number.parse().ok());
     let cursors = shared.cursors("opt-out-pages", &()).await?;
     let from = cursors.position::<Cursor>(&query.cursor)?;
     let (mut rows, mut next) = (Vec::new(), None);
-    if let Some(number) = searched {
-        rows.extend(shared.store.opt_out_of(number.into()).await?.map(row));
+    if let Some(address) = &searched {
+        rows.extend(shared.store.opt_out_of(address.clone()).await?.map(row));
     } else if number.is_empty() {
         let mut found = shared.store.opt_outs(from.unwrap_or(Cursor::START), SHOWN + 1).await?;
         next = cut(&mut found, SHOWN).map(|(last, _)| cursors.write(last)).transpose()?;

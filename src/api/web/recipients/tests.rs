@@ -232,7 +232,7 @@ async fn opt_outs_are_listed_page_by_page_and_found_by_number() {
     let found = shown(&browser, "/opt-outs?number=%2B65+9000+0069").await;
     assert_eq!(count(&found), 1, "{found}");
     assert!(shown(&browser, "/opt-outs?number=%2B6590000070").await.contains("has not opted out."));
-    assert!(shown(&browser, "/opt-outs?number=nobody").await.contains("Not a number."));
+    assert!(shown(&browser, "/opt-outs?number=nobody").await.contains("Neither a number nor an id"));
 }
 
 #[tokio::test]
@@ -251,6 +251,7 @@ async fn ids_of_channels_are_listed_and_removed() {
     let remove = format!("/opt-outs/ids/{USER}/remove");
     assert!(shown(&browser, "/opt-outs").await.contains(&remove));
     assert!(shown(&browser, &remove).await.contains("The recipient asked for this opt-out."));
+    assert!(shown(&browser, &format!("/opt-outs?number={USER}")).await.contains(&remove), "found by its id");
     let done = browser.post(&remove, &[]).await;
     assert_eq!(place(&done), "/opt-outs?done=in", "{}", done.text);
     assert!(shown(&browser, place(&done)).await.contains("The opt-out is removed."));
