@@ -1,6 +1,7 @@
 //! Crashes during an import, and commands beside a server.
 
 use std::fs::OpenOptions;
+use std::path::PathBuf;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
@@ -11,6 +12,7 @@ use crate::store::Cursor;
 /// An upload whose file cannot be read to its end: opening it waits until the test opens it too.
 struct Stuck {
     id: UploadId,
+    path: PathBuf,
     /// Another name of the file, which outlives the upload.
     folder: TempDir,
 }
@@ -24,7 +26,7 @@ impl Stuck {
         mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::hard_link(&path, folder.path().join("file")).unwrap();
-        Self { id, folder }
+        Self { id, path, folder }
     }
 
     /// Waits until the import is in progress.
@@ -41,8 +43,9 @@ impl Stuck {
 }
 
 impl Drop for Stuck {
-    /// Lets the threads go that still wait for the file.
+    /// Lets the threads go that still wait for the file, and those that have not opened it yet find none.
     fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
         let _ = OpenOptions::new().read(true).write(true).open(self.folder.path().join("file"));
     }
 }
