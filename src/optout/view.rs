@@ -1,7 +1,5 @@
 //! Opt-outs as JSON.
 
-use std::fmt;
-
 use serde::Serialize;
 
 use crate::domain::{Address, Channel, Keyword, Msisdn, OptOutSource, Timestamp, rfc3339_option};
@@ -27,13 +25,8 @@ impl From<Address> for AddressView {
     }
 }
 
-impl fmt::Display for AddressView {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number { msisdn } => msisdn.fmt(f),
-            Self::User { channel_user, .. } => f.write_str(channel_user),
-        }
-    }
+fn as_views<S: serde::Serializer>(addresses: &[Address], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(addresses.iter().cloned().map(AddressView::from))
 }
 
 /// An address that has opted out.
@@ -65,7 +58,9 @@ pub struct ConsentView {
     /// The opt-outs and opt-ins of the address, in order.
     pub wishes: Vec<WishView>,
     /// The other addresses that are known to be the recipient's.
-    pub other_addresses: Vec<AddressView>,
+    #[serde(serialize_with = "as_views")]
+    #[schema(value_type = Vec<AddressView>)]
+    pub other_addresses: Vec<Address>,
     /// Number of messages that the recipient sent.
     pub replies: usize,
 }
@@ -90,7 +85,7 @@ impl ConsentView {
     pub async fn read(store: &dyn Store, address: Address) -> Result<Self> {
         let present = store.opt_out_of(address.clone()).await?;
         let wishes = store.wishes(address.clone()).await?.into_iter().map(WishView::from).collect();
-        let others = store.other_addresses(address.clone()).await?.into_iter().map(AddressView::from).collect();
+        let other_addresses = store.other_addresses(address.clone()).await?;
         let replies = store.inbound(InboundOf::Recipient(address.clone()), Cursor::START, COUNTED).await?.len();
         Ok(Self {
             address: address.into(),
@@ -99,7 +94,7 @@ impl ConsentView {
             by: present.as_ref().map(|wish| wish.from),
             how: present.map(|wish| wish.source),
             wishes,
-            other_addresses: others,
+            other_addresses,
             replies,
         })
     }

@@ -38,14 +38,14 @@ pub(super) struct ReplyQuery {
 
 /// What the pages of a list of replies have in common.
 #[derive(Serialize)]
-struct Filters {
+struct Filters<'a> {
     batch: Option<u32>,
-    from: Option<String>,
+    from: Option<&'a Address>,
 }
 
 /// The cursors of the list of replies.
 pub(super) async fn cursors_of(shared: &Shared, batch: Option<BatchId>, from: Option<&Address>) -> Answer<Cursors> {
-    shared.cursors("replies", &Filters { batch: batch.map(|batch| batch.0), from: from.map(Address::to_string) }).await
+    shared.cursors("replies", &Filters { batch: batch.map(|batch| batch.0), from }).await
 }
 
 /// List messages from recipients in order of arrival, each with the campaign message that it answers.

@@ -92,6 +92,9 @@ pub(super) async fn linked(connection: &mut SqliteConnection, recipients: &[Addr
             numbers.insert((placed(row, &places)?, msisdn(row, "msisdn")?));
         }
     }
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
     let (places, asked) = spelled(&numbers)?;
     let channels: Vec<u8> = Channel::ALL.iter().map(|channel| channel.code()).collect();
     let query = sqlx::query(LINKED).bind(&asked).bind(json_of(&channels, "alias")?);

@@ -74,8 +74,6 @@ pub(super) async fn show(
     let history = history_of(store, number, from, SHOWN).await?;
     let next = history.next.map(|next| cursors.write(&next)).transpose()?;
     let view = ConsentView::read(store, number.into()).await?;
-    let mut other_addresses = store.other_addresses(number.into()).await?;
-    other_addresses.truncate(ADDRESSES_SHOWN);
     let mut frame = session.frame(Place::Below(Part::Audiences));
     frame.notice = query.done.map(|done| frame.texts().on_recipients.consent_done(done).to_owned());
     page(&RecipientPage {
@@ -85,7 +83,7 @@ pub(super) async fn show(
         replies: u32::try_from(view.replies).unwrap_or(u32::MAX),
         has_more_replies: view.replies >= REPLIES_COUNTED,
         wishes: view.wishes.into_iter().rev().take(WISHES_SHOWN).map(wish_line).collect(),
-        other_addresses,
+        other_addresses: view.other_addresses.into_iter().take(ADDRESSES_SHOWN).collect(),
         windows: windows(&shared, number, call.at).await?,
         counts: HistoryCounts::of(store, number).await?,
         contacts: contacts(&shared, history.entries).await?,
