@@ -8,7 +8,7 @@ use crate::config::{Config, Lane};
 use crate::domain::{OverridableSetting, Rate, Tier};
 use crate::events::Origin;
 use crate::store::{self, HeldBy, Hold, Override, Store, UnknownSlots};
-use crate::throttle::in_file;
+use crate::throttle::{in_file, with_overrides};
 
 /// A decision of an operator about a lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +141,10 @@ pub async fn carry_out_on_lane(
             store.seq().await?
         }
         LaneDecision::TierUsed(recipients) => {
-            let portfolio = lane.limited_portfolio().ok_or_else(|| LaneDecisionError::NoTier(lane.name.clone()))?;
+            // Whether there is a tier may have been changed while servers run.
+            let present = with_overrides(config, &store.overrides().await?);
+            let portfolio = present.lane(&lane.name).and_then(Lane::limited_portfolio);
+            let portfolio = portfolio.ok_or_else(|| LaneDecisionError::NoTier(lane.name.clone()))?;
             let now = clock.now();
             // What counts as unknown since a restore ends a day after it.
             let at = store.unknown_slots(now - Tier::HELD).await?.get(portfolio).map_or(now, |slots| slots.at);

@@ -592,6 +592,25 @@ async fn a_lane_is_changed_on_its_present_settings_only() {
 }
 
 #[tokio::test]
+async fn slots_that_were_used_are_told_of_a_lane_that_has_a_tier_now() {
+    let bench = Bench::new().await;
+    let tiered = config().lanes.iter().find(|lane| lane.tiered().is_some()).unwrap().name.clone();
+    let path = format!("/v1/lanes/{tiered}");
+    let change = async |body: &str| {
+        let tag = bench.get(&path).await.headers["etag"].to_str().unwrap().to_owned();
+        bench.patch(&path, Some(&tag), body).await
+    };
+    for (tier, status) in
+        [("250", StatusCode::OK), ("unlimited", StatusCode::UNPROCESSABLE_ENTITY), ("1K", StatusCode::OK)]
+    {
+        let set = change(&json!({ "tier": tier }).to_string()).await;
+        assert_eq!(set.status, StatusCode::OK, "{}", set.text);
+        let told = change(r#"{"tier_used": 180}"#).await;
+        assert_eq!(told.status, status, "{tier}: {}", told.text);
+    }
+}
+
+#[tokio::test]
 async fn opt_outs_are_added_listed_and_removed() {
     let bench = Bench::new().await;
     let body = r#"{"numbers": ["+6591234567", "+6598765432", "nonsense"], "reason": "asked"}"#;

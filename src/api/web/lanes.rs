@@ -34,18 +34,8 @@ fn named<'a>(config: &'a Config, name: &str) -> Answer<&'a Lane> {
 
 /// Carries out a decision on a lane of the file.
 async fn decide(shared: &Shared, call: &Call, name: &str, decision: LaneDecision, form: &Form) -> Answer<Redirect> {
-    decide_in(shared.config.as_ref(), shared, call, name, decision, form).await
-}
-
-async fn decide_in(
-    config: &Config,
-    shared: &Shared,
-    call: &Call,
-    name: &str,
-    decision: LaneDecision,
-    form: &Form,
-) -> Answer<Redirect> {
     call.caller.check(Scope::Manage)?;
+    let config = shared.config.as_ref();
     let lane = named(config, name)?;
     let by = call.origin(form.reason()?);
     carry_out_on_lane(shared.store.as_ref(), shared.clock.as_ref(), config, lane, &decision, &by).await?;
@@ -147,10 +137,7 @@ pub(super) async fn tell_tier_used(
         field.problem = Some(texts().sending.tier_used_problem.to_owned());
         return refused(&shown);
     };
-    // Whether there is a tier may have been changed while the server runs.
-    let config = current(&shared).await?;
-    let decision = LaneDecision::TierUsed(recipients);
-    Ok(decide_in(&config, &shared, &call, &name, decision, &form).await?.into_response())
+    Ok(decide(&shared, &call, &name, LaneDecision::TierUsed(recipients), &form).await?.into_response())
 }
 
 /// Takes what was entered, and returns the changes. An empty field restores the value of the file.
