@@ -22,6 +22,9 @@ async fn a_restored_backup_is_complete_and_sends_nothing_by_itself() {
     std::fs::write(site.path("promo.toml"), campaign).unwrap();
     site.serve().await;
     site.volley(&["campaign", "launch", "promo.toml", "--json"]).await.json();
+    // It is started after the backup, as far as the copy can know.
+    std::fs::write(site.path("draft.toml"), campaign.replace("promo", "drafted")).unwrap();
+    site.volley(&["campaign", "launch", "draft.toml", "--draft", "--json"]).await.json();
     assert!(site.provider.wait_until_seen("messages=60", 60).await.is_some());
     let before: BTreeSet<String> = site.journal().into_iter().map(|arrived| arrived.client_message_id).collect();
     until("all that the provider accepted before the backup is recorded", PATIENCE, || async {
@@ -62,8 +65,12 @@ async fn a_restored_backup_is_complete_and_sends_nothing_by_itself() {
     assert!(report["audience"] == PEOPLE && submitted >= before.len() as u64, "{report}");
     let said = server.output();
     assert!(!said.contains("killed"), "no server was killed: {said}");
-    for needs in [["campaign", "resume", "promo"], ["campaign", "clone", "promo"], ["campaign", "launch", "promo.toml"]]
-    {
+    for needs in [
+        ["campaign", "resume", "promo"],
+        ["campaign", "start", "drafted"],
+        ["campaign", "clone", "promo"],
+        ["campaign", "launch", "promo.toml"],
+    ] {
         let refused = volley(&needs).await;
         assert_eq!(refused.status.code(), Some(1), "{needs:?}: {}", refused.stderr);
         assert!(refused.stderr.contains("--confirm-restored"), "{needs:?}: {}", refused.stderr);

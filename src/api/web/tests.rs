@@ -8,7 +8,7 @@ use tower_service::Service as _;
 use crate::access::{By, NewOperator, Scopes};
 use crate::api::native::tests::{Answered, Bench};
 use crate::config::Secret;
-use crate::domain::{AuditAction, Scope, Span};
+use crate::domain::{AuditAction, BatchState, Scope, Span};
 use crate::store::{AuditActor, AuditFilter, Cursor};
 
 pub(super) const PASSWORD: &str = "correct horse battery";
@@ -294,6 +294,26 @@ async fn a_restored_campaign_is_resumed_after_a_page_has_asked() {
     let done = browser.post(&resume, &[("reason", "legal agreed"), ("confirm_restored", "true")]).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
     assert!(browser.get(place(&done)).await.text.contains("The campaign is resumed."));
+}
+
+#[tokio::test]
+async fn a_restored_draft_is_started_after_a_page_has_asked() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let batch = bench.store.batches(None).await.unwrap().remove(0).id;
+    let (from, now) = (vec![BatchState::Running], bench.shared.clock.now());
+    bench.store.move_batch(batch, from, BatchState::Draft, None, now).await.unwrap();
+    bench.restored().await;
+    let browser = Browser::manager(&bench).await;
+    let start = format!("{campaign}/start");
+    let edition = ("edition", "0");
+    let asked = browser.post(&start, &[edition]).await;
+    let says = ["The database is a backup of", "name=\"confirm_restored\" value=\"true\""];
+    assert!(asked.status == StatusCode::OK && says.iter().all(|says| asked.text.contains(says)), "{}", asked.text);
+    assert_eq!(bench.store.batch(batch).await.unwrap().unwrap().state, BatchState::Draft);
+    let done = browser.post(&start, &[edition, ("confirm_restored", "true")]).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+    assert_eq!(bench.store.batch(batch).await.unwrap().unwrap().state, BatchState::Running);
 }
 
 #[tokio::test]

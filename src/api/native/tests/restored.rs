@@ -44,6 +44,21 @@ async fn a_restored_campaign_is_resumed_and_repeated_with_a_confirmation_only() 
 }
 
 #[tokio::test]
+async fn a_restored_draft_is_started_with_a_confirmation_only() {
+    let bench = Bench::new().await;
+    let lane = config().lanes.iter().find(|lane| lane.channel == crate::domain::Channel::Sms).unwrap().name.clone();
+    let drafted = bench.post("/v1/campaigns?draft=true", "1", &CAMPAIGN.replace("LANE", &lane)).await;
+    assert_eq!((drafted.status, &drafted.body["state"]), (StatusCode::CREATED, &json!("draft")), "{}", drafted.text);
+    let place = drafted.headers["location"].to_str().unwrap().to_owned();
+    bench.restored().await;
+    let refused = bench.post(&format!("{place}/start"), "2", "{}").await;
+    assert_eq!(code(&refused), (409, "restored"), "{}", refused.text);
+    assert_eq!(bench.get(&place).await.body["state"], "draft");
+    let started = bench.post(&format!("{place}/start"), "3", r#"{"confirm_restored": true}"#).await;
+    assert_eq!((started.status, &started.body["state"]), (StatusCode::OK, &json!("running")), "{}", started.text);
+}
+
+#[tokio::test]
 async fn for_a_day_after_a_restore_a_launch_needs_a_confirmation() {
     let bench = Bench::new().await;
     bench.restored().await;
