@@ -100,7 +100,7 @@ fn pattern(body: [&str; 4]) -> Pattern {
 
 fn render(pattern: &Pattern, Recipient { msisdn, attempt, fields }: &Recipient, at: Timestamp, out: &mut Vec<u8>) {
     let fields = fields.each_ref().map(|field| Cow::Borrowed(field.as_str()));
-    pattern.render(*msisdn, *attempt, at.into(), &fields, out).unwrap();
+    pattern.render(Some(*msisdn), *attempt, at.into(), &fields, out).unwrap();
 }
 
 /// The request of a recipient, ready to be written.

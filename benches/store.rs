@@ -136,7 +136,7 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
     for first in (0..messages).step_by(IMPORTED_AT_ONCE as usize) {
         let people: Vec<_> = (first..messages.min(first + IMPORTED_AT_ONCE))
             .map(|n| Recipient {
-                msisdn: recipient(n),
+                address: Some(recipient(n).into()),
                 country: country(),
                 client_message_id: None,
                 fields: Fields::pack([&*recipient(n).to_string(), "Annabel", "A1B2C3", "p/1.png", "spring", "SG"]),
@@ -220,7 +220,7 @@ async fn join_messages(
         plan: plan(call),
         recipients: (call * messages..(call + 1) * messages)
             .map(|n| Recipient {
-                msisdn: recipient(n),
+                address: Some(recipient(n).into()),
                 country: country(),
                 client_message_id: None,
                 fields: Fields::pack([&*recipient(n).to_string(), "Annabel"]),
@@ -293,15 +293,15 @@ fn country() -> Country {
 }
 
 fn after(change: &Change) -> Loaded {
-    let Change { key, msisdn, version, lane, after, .. } = *change;
-    Loaded { key, msisdn, country: country(), version: version + 1, lane, present: after }
+    let Change { key, address, version, lane, after, .. } = *change;
+    Loaded { key, address, country: country(), version: version + 1, lane, present: after }
 }
 
 fn change(message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {
-    let Loaded { key, msisdn, version, lane, present, .. } = *message;
+    let Loaded { key, address, version, lane, present, .. } = *message;
     Change {
         key,
-        msisdn,
+        address,
         version,
         before: present,
         after,

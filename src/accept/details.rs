@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use super::origin::id_of;
 use crate::config::Config;
-use crate::domain::{Channel, Content, Ending, MessageId, Outcome, Plan, State, Status, StepIndex, Timestamp};
+use crate::domain::{
+    AddressKey, Channel, Content, Ending, MessageId, Outcome, Plan, State, Status, StepIndex, Timestamp,
+};
 use crate::store::{Attempt, Call, MessageFacts, StoredLane, Verdict};
 use crate::wire::rules::{ContentType, Kind};
 use crate::wire::{self, AttemptState, Detail, Details, MASKED, StatusBody, User, detail_channel, masked};
@@ -44,7 +46,7 @@ impl Known<'_> {
     fn record(&self, step: StepIndex, attempt: Option<&Attempt>) -> Detail<'static> {
         let channel = self.plan.step(step).map_or(Channel::Sms, |step| step.channel);
         let recipient = self.facts.recipient.as_ref();
-        let number = self.facts.number.filter(|number| !number.is_stand_in());
+        let number = self.facts.recipient_address.and_then(AddressKey::number);
         Detail {
             umid: self.id.uuid().to_string().into(),
             sub_account_id: self.plan.api.as_ref().map(|api| api.sub_account.clone().into()),

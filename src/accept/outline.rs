@@ -6,7 +6,7 @@ use super::origin::Origin;
 use super::slots::Slots;
 use crate::campaign::SingleMessage;
 use crate::domain::{
-    ApiCalls, Channel, Content, Country, Fields, Labelled, Msisdn, Notification, NotificationLink, Plan, RawContent,
+    Address, ApiCalls, Channel, Content, Country, Fields, Labelled, Notification, NotificationLink, Plan, RawContent,
     Recipient, SmsEncoding, Sources, Step, Timestamp,
 };
 use crate::wire::NotificationContent;
@@ -22,8 +22,9 @@ const TEXT_MISSING: i64 = 3_005;
 /// What is read of a request that the provider's rules accept.
 #[derive(Debug)]
 pub(super) struct Read<'r> {
-    pub(super) msisdn: Msisdn,
+    pub(super) address: Address,
     pub(super) country: Country,
+    /// LINE's id for the recipient, whose number may be known too.
     pub(super) user_id: Option<&'r str>,
     pub(super) client_message_id: Option<&'r str>,
     pub(super) body: Body<'r>,
@@ -78,7 +79,7 @@ pub(super) fn add<T>(plans: &mut Vec<Alike<T>>, Outlined { plan, message }: Outl
 /// Outlines a message.
 pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i64> {
     let mut slots = Slots::default();
-    let Read { msisdn, country, user_id, client_message_id, body, sms, steps: wanted, callback, scheduled, expiry } =
+    let Read { address, country, user_id, client_message_id, body, sms, steps: wanted, callback, scheduled, expiry } =
         read;
     let mut writing = Writing { body, sms, taken: None };
     let mut steps: Vec<Step> = Vec::with_capacity(wanted.len());
@@ -111,7 +112,7 @@ pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i
     let plan = Plan { columns, api, ..Plan::of_steps(steps) };
     let client_message_id = client_message_id.filter(|id| !id.is_empty()).map(Into::into);
     let fields = Fields::pack(fields.iter().map(String::as_str));
-    let recipient = Recipient { msisdn, country, client_message_id, fields };
+    let recipient = Recipient { address: Some(address), country, client_message_id, fields };
     Ok(Outlined { plan, message: SingleMessage { recipient, not_before: scheduled, expires: expiry } })
 }
 

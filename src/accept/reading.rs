@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::origin::Origin;
 use super::outline::{Body, Outlined, Read, SmsText, outline, sms_encoding};
 use crate::audience::number_of_program;
-use crate::domain::{Channel, Country, Msisdn, Timestamp};
+use crate::domain::{Address, Channel, ChannelUser, Country, Timestamp};
 use crate::wire::rules::{self, Accepted, AcceptedContent, Addressee, Arriving, NamedStep, Refusal};
 use crate::wire::{Content, NotificationRequest, SendRequest, SmsFallback};
 
@@ -17,7 +17,7 @@ const CONTENT_MISSING: i64 = 3_004;
 pub(super) fn read(origin: &Origin<'_>, message: &Arriving<'_>, now: Timestamp) -> Result<Outlined, Refusal> {
     let accepted = rules::check(message, origin, now)?;
     let request = &message.request;
-    let (msisdn, country) = recipient(&accepted, request)?;
+    let (address, country) = recipient(&accepted, request)?;
     let (body, sms) = match accepted.content {
         AcceptedContent::Message { content, .. } => {
             let kind = request.kind.as_deref().unwrap_or("text");
@@ -29,7 +29,7 @@ pub(super) fn read(origin: &Origin<'_>, message: &Arriving<'_>, now: Timestamp) 
         }
     };
     let read = Read {
-        msisdn,
+        address,
         country,
         user_id: accepted.to.user_id(),
         client_message_id: request.client_message_id.as_deref(),
@@ -66,14 +66,19 @@ fn sms_after<'r>(notification: &'r NotificationRequest<'_>) -> SmsText<'r> {
     }
 }
 
-/// The number of the recipient, and its country. A recipient whom only a channel's id names gets a number that stands in.
-fn recipient(accepted: &Accepted<'_>, request: &SendRequest<'_>) -> Result<(Msisdn, Country), i64> {
+/// The address of the recipient, and its country.
+fn recipient(accepted: &Accepted<'_>, request: &SendRequest<'_>) -> Result<(Address, Country), i64> {
     let stated = request.user.as_ref().and_then(|user| user.country.as_deref()).and_then(|code| code.parse().ok());
     match &accepted.to {
-        Addressee::Number { number, .. } => number_of_program(&number.to_string(), stated).ok_or(INVALID_NUMBER),
+        Addressee::Number { number, .. } => number_of_program(&number.to_string(), stated)
+            .map(|(number, country)| (number.into(), country))
+            .ok_or(INVALID_NUMBER),
         // A step is sent to a number, except on LINE.
         Addressee::UserId(_) if accepted.steps.iter().any(|step| step.channel != Channel::Line) => Err(NUMBER_MISSING),
-        Addressee::UserId(id) => Ok((Msisdn::stand_in(id), stated.unwrap_or(Country::WORLD))),
+        Addressee::UserId(id) => {
+            let user = ChannelUser { channel: Channel::Line, id: id.to_string() };
+            Ok((user.into(), stated.unwrap_or(Country::WORLD)))
+        }
     }
 }
 

@@ -127,9 +127,10 @@ pub(super) fn check(
 
 /// The recipients of the further numbers in the cell of a row. The id belongs to the first.
 fn further_recipients(row: &Row<'_>, columns: &Columns, rules: RowRules, first: &Recipient) -> Vec<Recipient> {
-    let numbers = columns.read_all(row, rules.default_home).into_iter().filter(|number| number.msisdn != first.msisdn);
+    let numbers =
+        columns.read_all(row, rules.default_home).into_iter().filter(|number| Some(number.msisdn) != first.number());
     let recipient = |Number { msisdn, country, .. }: Number| Recipient {
-        msisdn,
+        address: Some(msisdn.into()),
         country,
         client_message_id: None,
         fields: first.fields.clone(),
@@ -177,7 +178,7 @@ fn check_row(row: Row<'_>, columns: &Columns, rules: RowRules, findings: &mut Fi
     }
     findings.record(line, number, beside_table);
     Ok(Recipient {
-        msisdn: number.msisdn,
+        address: Some(number.msisdn.into()),
         country: number.country,
         client_message_id: client_message_id.map(Into::into),
         fields,

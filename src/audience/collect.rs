@@ -62,7 +62,7 @@ pub(super) fn collect(
             field.filled += filled;
         }
         verdicts.clear();
-        verdicts.extend(recipients.iter().map(|recipient| judge(recipient.msisdn)));
+        verdicts.extend(recipients.iter().map(|recipient| judge(recipient.number()?)));
         ids.add(
             origins.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none()).filter_map(|(origin, _)| origin.id),
         );
@@ -126,9 +126,12 @@ fn move_rejected(
     let mut judged = verdicts.iter();
     let removed = recipients.extract_if(.., |_| judged.next().is_some_and(Option::is_some));
     let reasons = origins.iter().zip(verdicts).filter_map(|(origin, reason)| Some((origin.line, (*reason)?)));
-    let rejects = removed.zip(reasons).map(|(recipient, (line, reason))| {
-        let Recipient { msisdn, fields, .. } = recipient;
-        Reject { line, reason, msisdn: Some(msisdn), other_msisdn: None, fields }
+    let rejects = removed.zip(reasons).map(|(recipient, (line, reason))| Reject {
+        line,
+        reason,
+        msisdn: recipient.number(),
+        other_msisdn: None,
+        fields: recipient.fields,
     });
     rejected.extend(rejects);
     rejected.sort_by_key(|reject| reject.line);

@@ -190,20 +190,21 @@ fn number_column(audience: &Audience) -> Result<Option<String>, UnreadableRecord
 /// Numbers per page when an audience is read.
 const PAGE: u32 = 20_000;
 
-/// Calls `each_page` with the numbers of an audience, page by page, and the index of each page's first number in its part.
+/// Calls `each_page` with the numbers of an audience, page by page, each with its recipient's index in its part.
 pub async fn each_number(
     store: &dyn Audiences,
     audience: &Audience,
-    mut each_page: impl FnMut(u32, Vec<Msisdn>),
+    mut each_page: impl FnMut(Vec<(u32, Msisdn)>),
 ) -> store::Result<()> {
     for part in &audience.parts {
         let mut from = 0;
         loop {
-            let page = store.numbers(part.id, from, PAGE).await?;
+            let page = store.address_keys(part.id, from, PAGE).await?;
             if page.is_empty() {
                 break;
             }
-            each_page(from, page);
+            // Recipients of files have numbers, unless they were erased.
+            each_page((from..).zip(page).filter_map(|(n, key)| Some((n, key.number()?))).collect());
             from += PAGE;
         }
     }
@@ -212,7 +213,7 @@ pub async fn each_number(
 
 /// Records the numbers that an audience already has, so that they count as duplicates.
 async fn record_existing(store: &dyn Audiences, audience: &Audience, filter: &SourceFilter) -> store::Result<()> {
-    each_number(store, audience, |from, page| _ = filter.record_page((from..).zip(&page))).await?;
+    each_number(store, audience, |page| _ = filter.record_page(page.iter().map(|(n, number)| (*n, number)))).await?;
     filter.next_source();
     Ok(())
 }
@@ -390,7 +391,7 @@ pub async fn numbers(source: Source, options: Options, filter: SourceFilter) -> 
 
     impl Sink for Numbers {
         fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
-            self.0.extend(recipients.into_iter().map(|recipient| recipient.msisdn));
+            self.0.extend(recipients.iter().filter_map(Recipient::number));
             Ok(())
         }
     }

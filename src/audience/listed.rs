@@ -154,7 +154,7 @@ impl Sink for Listed {
     }
 
     fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
-        self.numbers.extend(recipients.into_iter().map(|recipient| recipient.msisdn));
+        self.numbers.extend(recipients.iter().filter_map(Recipient::number));
         Ok(())
     }
 

@@ -65,7 +65,7 @@ fn err(bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn numbers(kept: &Kept) -> Vec<String> {
-    kept.recipients.iter().map(|recipient| recipient.msisdn.to_string()).collect()
+    kept.recipients.iter().map(|recipient| recipient.number().unwrap().to_string()).collect()
 }
 
 fn rejects(kept: &Kept) -> Vec<(u64, Reason)> {
@@ -317,7 +317,7 @@ fn a_long_file_keeps_its_order_and_arrives_in_chunks() {
     }
     let (summary, kept) = ok(&text);
     assert_eq!((summary.rows, kept.recipients.len(), kept.rejects.len()), (23_000, 20_700, 2_300));
-    assert!(kept.recipients.windows(2).all(|pair| pair[0].msisdn < pair[1].msisdn));
+    assert!(kept.recipients.windows(2).all(|pair| pair[0].number() < pair[1].number()));
     assert!(kept.rejects.windows(2).all(|pair| pair[0].line < pair[1].line));
     assert_eq!(kept.chunks.iter().max(), Some(&4_096));
     let whole = text.len() as u64;

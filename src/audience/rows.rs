@@ -45,7 +45,8 @@ impl AudienceRows {
 fn row(recipient: &Recipient) -> Result<Vec<String>> {
     let damaged = |_| Error::InvalidRow { what: "the fields of a recipient".to_owned(), place: "recipient".to_owned() };
     let fields = recipient.fields.unpack().map_err(damaged)?;
-    let own = [recipient.msisdn.to_string(), recipient.country.to_string()];
+    let address = recipient.address.as_ref().map(ToString::to_string).unwrap_or_default();
+    let own = [address, recipient.country.to_string()];
     Ok(own.into_iter().chain(fields.into_iter().map(Into::into)).collect())
 }
 

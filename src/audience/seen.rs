@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_number_belongs_to_the_source_that_has_it_first() {
         let number = |digits: u64| Msisdn::try_from(digits).unwrap();
-        let (shortest, longest) = (number(1_000_000), number(999_999_999_999_999));
+        let (shortest, longest) = (number(1_000_000), number(Msisdn::LONGEST));
         // The same place in another group is a different number.
         let other = number(1_000_000 + (1 << 32));
         let mut known = SeenNumbers::default();

@@ -104,7 +104,7 @@ impl Survey {
     /// Removes a recipient that was counted.
     pub fn forget(&mut self, recipient: &Recipient) {
         self.recipients = self.recipients.saturating_sub(1);
-        self.first.retain(|first| first.msisdn != recipient.msisdn);
+        self.first.retain(|first| first.address != recipient.address);
         self.odd.change(recipient, |count| *count = count.saturating_sub(1));
     }
 }
@@ -116,7 +116,7 @@ mod tests {
 
     fn recipient(fields: [&str; 3]) -> Recipient {
         Recipient {
-            msisdn: "+6591234567".parse().unwrap(),
+            address: "+6591234567".parse().ok(),
             country: Country::by_code("SG").unwrap(),
             fields: Fields::pack(fields),
             client_message_id: None,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::{ImportNote, Summary};
-use crate::domain::{Country, Msisdn, Recipient, Span};
+use crate::domain::{AddressFields, Country, Recipient, Span};
 use crate::store::{Audience, AudiencePart};
 
 /// An imported audience.
@@ -98,7 +98,8 @@ pub struct ImportView<'a> {
 /// A recipient with the fields of its row.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RecipientView<'a> {
-    pub msisdn: Msisdn,
+    #[serde(flatten)]
+    pub address: AddressFields,
     pub country: Country,
     pub client_message_id: Option<&'a str>,
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
@@ -120,7 +121,7 @@ impl<'a> RecipientView<'a> {
     pub fn new(recipient: &'a Recipient, columns: &'a [String]) -> Self {
         let fields = recipient.fields.unpack().unwrap_or_default();
         Self {
-            msisdn: recipient.msisdn,
+            address: recipient.address.clone().into(),
             country: recipient.country,
             client_message_id: recipient.client_message_id.as_deref(),
             fields: OrderedFields(columns.iter().map(String::as_str).zip(fields).collect()),

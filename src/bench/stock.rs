@@ -165,7 +165,7 @@ struct Rows {
 impl Rows {
     async fn write_recipients(&self, connection: &mut SqliteConnection, piece: &Range<u32>) -> Result<(), Error> {
         let recipients = format!(
-            "{NUMBERS} INSERT INTO recipient (audience, n, msisdn, country, fields)
+            "{NUMBERS} INSERT INTO recipient (audience, n, address, country, fields)
              SELECT ?3, n, ?4 + n, 'SG', '[\"Name ' || n || '\",\"CODE' || n || '\"]' FROM piece"
         );
         sqlx::query(sqlx::AssertSqlSafe(recipients))
@@ -185,7 +185,7 @@ impl Rows {
             State::Sending { .. } | State::Done { .. } => return Err("a message is neither queued nor awaiting".into()),
         };
         let rows = format!(
-            "{NUMBERS} INSERT INTO message (batch, n, audience, recipient, msisdn, country, version, state, step, lane, not_before,
+            "{NUMBERS} INSERT INTO message (batch, n, audience, recipient, address, country, version, state, step, lane, not_before,
                                             due, first_submitted_at, accepted, marks)
              SELECT ?3, n, ?4, n, ?5 + n, 'SG', {version}, {state}, 0, ?6, ?7, ?8 + n / 10, ?9 + n / 10, ?10 + n / 10, ?11
              FROM piece"
@@ -307,7 +307,7 @@ mod tests {
         for (n, message) in due.iter().enumerate() {
             let accepted = clock.now() + Span::from_millis(i64::try_from(n / 10).unwrap());
             assert_eq!(message.present, Stock::handed_over(&Stock::plan(), accepted).unwrap(), "message {n}");
-            assert_eq!(message.msisdn.get(), Stock::msisdn(message.key.n));
+            assert_eq!(message.address.number().unwrap().get(), Stock::msisdn(message.key.n));
             counted.weigh(2, &message.present, 1);
         }
         assert_eq!(store.tallies(Stock::BATCH).await.unwrap(), counted);

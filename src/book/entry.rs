@@ -10,8 +10,8 @@ use super::refusals::Refusals;
 use super::suppressed::{Suppressed, Suppression};
 use super::{Case, MarkedMessages};
 use crate::domain::{
-    AttemptId, BatchId, BatchState, Country, LaneId, Loaded, Member, MessageKey, Msisdn, Plan, Pool, Present, Queue,
-    Span, State, StepIndex, Tag, Timestamp,
+    AddressKey, AttemptId, BatchId, BatchState, Country, LaneId, Loaded, Member, MessageKey, Plan, Pool, Present,
+    Queue, Span, State, StepIndex, Tag, Timestamp,
 };
 use crate::engine::{Event, Ruling, Standing};
 use crate::planner::Timing;
@@ -126,7 +126,7 @@ impl Entry {
     }
 
     /// The lane in whose queue a recipient waits for a step.
-    fn lane(&self, step: StepIndex, recipient: Msisdn, country: Country) -> Option<LaneId> {
+    fn lane(&self, step: StepIndex, recipient: AddressKey, country: Country) -> Option<LaneId> {
         let (pool, lanes) = self.pool(step)?;
         let position = if pool.is_shared() { pool.lane_index(recipient, country) } else { 0 };
         lanes.get(position).copied()
@@ -136,7 +136,7 @@ impl Entry {
     pub fn lane_of(&self, message: &Loaded, step: StepIndex) -> Option<&str> {
         let present = self.member(step, message.lane).filter(|_| message.present.step == step);
         let (pool, _) = self.pool(step)?;
-        let own = || pool.members().get(pool.lane_index(message.msisdn, message.country));
+        let own = || pool.members().get(pool.lane_index(message.address, message.country));
         present.map(|(_, member)| member).or_else(own).map(|member| member.lane.as_str())
     }
 
@@ -177,10 +177,10 @@ impl Entry {
         // The lane that submitted a step keeps it. A message that returns to a queue returns to its own lane's, even if
         // another lane had replaced that one.
         let stays = after.step == message.present.step && !matches!(after.state, State::Queued { .. });
-        let lane = if stays { None } else { self.lane(after.step, message.msisdn, message.country) };
+        let lane = if stays { None } else { self.lane(after.step, message.address, message.country) };
         Change {
             key: message.key,
-            msisdn: message.msisdn,
+            address: message.address,
             version: message.version,
             before: message.present,
             after,
@@ -234,13 +234,13 @@ impl Entry {
     }
 
     /// Keeps claimed messages for these recipients from being sent, in every batch.
-    pub fn suppress(&self, recipients: &[Msisdn]) {
+    pub fn suppress(&self, recipients: &[AddressKey]) {
         self.suppressed.suppress(recipients.iter().copied());
     }
 
     /// Whether the recipient is known to have opted out after a message was claimed. `since` is the result of
     /// [`super::Book::latest_suppression`] before that claim.
-    pub fn is_suppressed(&self, recipient: Msisdn, since: Suppression) -> bool {
+    pub fn is_suppressed(&self, recipient: AddressKey, since: Suppression) -> bool {
         !self.plan.confirms_opt_out && self.suppressed.is_suppressed(recipient, since)
     }
 

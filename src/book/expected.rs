@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::domain::{Channel, Msisdn, Timestamp};
+use crate::domain::{AddressKey, Channel, Timestamp};
 
 /// Up to this number of recipients, recipients whose receipts have been tried are not removed.
 const FEW: usize = 1_024;
@@ -15,7 +15,7 @@ const FEW: usize = 1_024;
 /// A receipt that waits.
 #[derive(Debug, Clone)]
 pub struct WaitingReceipt {
-    pub about: (Msisdn, Channel),
+    pub about: (AddressKey, Channel),
     pub came: Timestamp,
     /// Lanes whose attempts it cannot be about.
     pub except: Arc<BTreeSet<String>>,
@@ -30,7 +30,7 @@ type Arrivals = Vec<(Timestamp, Arc<BTreeSet<String>>)>;
 
 #[derive(Debug, Default)]
 struct Inner {
-    waiting: HashMap<(Msisdn, Channel), Arrivals>,
+    waiting: HashMap<(AddressKey, Channel), Arrivals>,
     /// All receipts that arrived until then have been tried. `None` until the first round is over, because an earlier
     /// server may have stored some.
     tried_until: Option<Timestamp>,
@@ -69,7 +69,7 @@ impl Expected {
     /// Until the first round is over, there may be one for each recipient.
     pub(super) fn is_about(
         &self,
-        (recipient, channel): (Msisdn, Channel),
+        (recipient, channel): (AddressKey, Channel),
         lane: &str,
         in_time: impl Fn(Timestamp) -> bool,
     ) -> bool {
@@ -90,8 +90,8 @@ mod tests {
         Timestamp::from_millis(millis)
     }
 
-    fn waiting(n: u64, came: i64, except: &str) -> WaitingReceipt {
-        let about = (Msisdn::try_from(6_590_000_000 + n).unwrap(), Channel::Viber);
+    fn waiting(n: i64, came: i64, except: &str) -> WaitingReceipt {
+        let about = (AddressKey::try_from(6_590_000_000 + n).unwrap(), Channel::Viber);
         WaitingReceipt { about, came: at(came), except: Arc::new([except.to_owned()].into()) }
     }
 
@@ -115,10 +115,10 @@ mod tests {
     #[test]
     fn recipients_with_tried_receipts_are_removed() {
         let expected = Expected::default();
-        let many = 2 * FEW as u64;
+        let many = 2 * FEW as i64;
         expected.add((0..many).map(|n| waiting(n, 50, "")));
         expected.tried_until(at(50));
         expected.add((0..=2 * many).map(|n| waiting(many + n, 60, "")));
-        assert_eq!(expected.0.read().waiting.len() as u64, 2 * many + 1);
+        assert_eq!(expected.0.read().waiting.len() as i64, 2 * many + 1);
     }
 }

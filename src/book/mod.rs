@@ -31,7 +31,7 @@ use tokio::sync::{Mutex, Notify};
 use self::entry::Course;
 use self::expected::Expected;
 use self::suppressed::{LISTED_MAX, Suppressed};
-use crate::domain::{BatchId, BatchState, Channel, Hours, Msisdn, StepIndex, Timestamp};
+use crate::domain::{AddressKey, BatchId, BatchState, Channel, Hours, StepIndex, Timestamp};
 use crate::planner::Timing;
 use crate::store::{Batch, Cursor, Recall, Result, StepHold, Store};
 
@@ -97,12 +97,12 @@ impl Book {
     }
 
     /// Whether a receipt waits that arrived in time and may be about an unknown attempt of this lane.
-    pub fn expects(&self, about: (Msisdn, Channel), lane: &str, in_time: impl Fn(Timestamp) -> bool) -> bool {
+    pub fn expects(&self, about: (AddressKey, Channel), lane: &str, in_time: impl Fn(Timestamp) -> bool) -> bool {
         self.expected.is_about(about, lane, in_time)
     }
 
     /// Keeps claimed messages for these recipients from being sent. Call it once their opt-outs are on disk.
-    pub fn suppress(&self, recipients: impl IntoIterator<Item = Msisdn>) {
+    pub fn suppress(&self, recipients: impl IntoIterator<Item = AddressKey>) {
         self.suppressed.suppress(recipients);
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use parking_lot::{RwLock, RwLockReadGuard};
 
-use crate::domain::Msisdn;
+use crate::domain::AddressKey;
 
 /// The largest number of recipients that are listed one by one, so that a list of ten million opt-outs needs no memory
 /// for them.
@@ -25,7 +25,7 @@ pub(super) struct Suppressed(RwLock<Inner>);
 struct Inner {
     latest: Suppression,
     /// The latest suppression of each recipient.
-    listed: HashMap<Msisdn, Suppression>,
+    listed: HashMap<AddressKey, Suppression>,
     /// Set when there are too many recipients to list: then every recipient counts as suppressed, and the next claim reads
     /// who has opted out.
     everybody: Option<Suppression>,
@@ -33,7 +33,7 @@ struct Inner {
 
 impl Suppressed {
     /// Suppresses recipients whose opt-outs are on disk.
-    pub(super) fn suppress(&self, recipients: impl IntoIterator<Item = Msisdn>) {
+    pub(super) fn suppress(&self, recipients: impl IntoIterator<Item = AddressKey>) {
         self.change(|inner| {
             inner.latest.0 += 1;
             let latest = inner.latest;
@@ -60,7 +60,7 @@ impl Suppressed {
     }
 
     /// Whether a message for the recipient that was claimed after `since` must not be sent.
-    pub(super) fn is_suppressed(&self, recipient: Msisdn, since: Suppression) -> bool {
+    pub(super) fn is_suppressed(&self, recipient: AddressKey, since: Suppression) -> bool {
         let inner = self.read();
         inner.everybody > Some(since) || inner.listed.get(&recipient.canonical()) > Some(&since)
     }
@@ -95,8 +95,8 @@ impl Suppressed {
 mod tests {
     use super::*;
 
-    fn recipient(n: u32) -> Msisdn {
-        Msisdn::try_from(6_590_000_000 + u64::from(n)).unwrap()
+    fn recipient(n: u32) -> AddressKey {
+        AddressKey::try_from(6_590_000_000 + i64::from(n)).unwrap()
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl AddressPass {
                     Some(_) | None => Some(&mut found.malformed),
                 };
                 if let Some(found) = found {
-                    found.entry(step.index).or_default().add(recipient.msisdn, || shown(&id));
+                    found.entry(step.index).or_default().add(recipient.number(), || shown(&id));
                 }
             }
             for file in &step.files {
@@ -112,7 +112,7 @@ impl AddressPass {
                     && !is_fetchable(&address, step.reachable)
                 {
                     let place = (step.index, file.part.clone());
-                    found.unfetchable.entry(place).or_default().add(recipient.msisdn, || shown(&address));
+                    found.unfetchable.entry(place).or_default().add(recipient.number(), || shown(&address));
                 }
             }
         }

@@ -22,10 +22,10 @@ impl<T> Default for Affected<T> {
 
 impl<T> Affected<T> {
     /// Adds a recipient. What concerns it is made only if it is named.
-    pub(super) fn add(&mut self, msisdn: Msisdn, what: impl FnOnce() -> T) {
+    pub(super) fn add(&mut self, number: Option<Msisdn>, what: impl FnOnce() -> T) {
         self.recipients += 1;
         if self.first.len() < NAMED {
-            self.first.push((msisdn, what()));
+            self.first.extend(number.map(|number| (number, what())));
         }
     }
 

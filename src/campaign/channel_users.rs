@@ -34,7 +34,8 @@ impl ChannelUsers {
         let fields = recipient.fields.unpack().unwrap_or_default();
         self.0.iter().filter_map(move |(channel, text)| {
             let ChannelUser { channel: of_form, id } = text.fill(&fields)?.parse().ok()?;
-            (of_form == *channel).then_some(Alias { channel: *channel, called: id, msisdn: recipient.msisdn })
+            let msisdn = recipient.number()?;
+            (of_form == *channel).then_some(Alias { channel: *channel, called: id, msisdn })
         })
     }
 }

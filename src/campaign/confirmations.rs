@@ -120,7 +120,7 @@ impl OptOutConfirmations {
         }
         let plan = Plan { columns, confirms_opt_out: true, ..Plan::of_steps(vec![step]) };
         let fields = Fields::pack(fields.iter().map(String::as_str));
-        Some((plan, Recipient { msisdn, country, client_message_id: None, fields }))
+        Some((plan, Recipient { address: Some(msisdn.into()), country, client_message_id: None, fields }))
     }
 
     /// The lane with the identity that the recipient wrote to, else one of its channel and subaccount.

@@ -135,8 +135,8 @@ impl RecipientObserver for Examination {
         let Some(questions) = self.questions.get().and_then(Option::as_ref) else { return };
         let Questions { needs, plain_texts, addresses, previews } = questions;
         let gets_one = |recipient: &&Recipient| {
-            let msisdn = recipient.msisdn;
-            self.except.get().is_none_or(|(excluded, out)| !excluded.contains(msisdn) && !out.contains(msisdn))
+            let Some((excluded, out)) = self.except.get() else { return true };
+            recipient.number().is_none_or(|number| !excluded.contains(number) && !out.contains(number))
         };
         if let Some(pass) = previews {
             pass.lock().look(recipients.iter().filter(gets_one));
@@ -147,7 +147,7 @@ impl RecipientObserver for Examination {
             // A message with unreadable fields is reported when it is to be sent.
             let Ok(fields) = recipient.fields.unpack() else { continue };
             if let Some(lacked) = needs.as_ref().and_then(|needs| needs.lacked_by(recipient.country, &fields)) {
-                found.lacking.add(recipient.msisdn, lacked);
+                found.lacking.add(recipient.number(), lacked);
             }
             plain_texts.count(recipient.country, &fields, &mut found.transliterated);
             if let Some(pass) = &mut addresses {

@@ -118,7 +118,8 @@ impl Gathering<'_> {
                 }
                 Some(Origin::Imported(imported)) => {
                     let all = Arc::make_mut(&mut excluded.numbers);
-                    audience::each_number(self.store, &imported, |_, page| all.extend(page)).await?;
+                    let each = |page: Vec<(u32, Msisdn)>| all.extend(page.into_iter().map(|(_, number)| number));
+                    audience::each_number(self.store, &imported, each).await?;
                 }
                 Some(Origin::Numbers(_)) | None => {
                     let (numbers, summary) = read(Source::numbers(vec![entry.clone()])).await?;

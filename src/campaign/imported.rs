@@ -44,7 +44,9 @@ impl Gathering<'_> {
     async fn first(&self, audience: AudienceId, known: Known<'_>) -> Result<Vec<Recipient>, RecipientsError> {
         let looked_at = if known.selection.is_some() || known.opted_out.is_some() { PAGE } else { SHOWN };
         let mut first = self.store.recipients(audience, 0, looked_at).await?;
-        first.retain(|recipient| known.selects(recipient) && !known.has_opted_out(recipient.msisdn));
+        first.retain(|recipient| {
+            known.selects(recipient) && !recipient.number().is_some_and(|number| known.has_opted_out(number))
+        });
         first.truncate(SHOWN as usize);
         Ok(first)
     }
@@ -61,7 +63,7 @@ impl Gathering<'_> {
         let mut left_out = Vec::new();
         let mut from = 0;
         loop {
-            let page = self.store.numbers(audience, from, PAGE).await?;
+            let page = self.store.address_keys(audience, from, PAGE).await?;
             if page.is_empty() {
                 return Ok(left_out);
             }
@@ -72,9 +74,12 @@ impl Gathering<'_> {
             let unselected = (from..).zip(&rows).filter(|(_, row)| !known.selects(row)).map(|(n, _)| n);
             let unselected: Vec<u32> = unselected.collect();
             // The number of a recipient that is not selected may come again in another source.
-            let selected = (from..).zip(&page).filter(|(n, _)| unselected.binary_search(n).is_err());
+            let numbers: Vec<(u32, Msisdn)> =
+                (from..).zip(page).filter_map(|(n, key)| Some((n, key.number()?))).collect();
+            let selected = numbers.iter().filter(|(n, _)| unselected.binary_search(n).is_err());
+            let selected = selected.map(|(n, number)| (*n, number));
             let had = known.beside.map(|filter| filter.record_page(selected)).unwrap_or_default();
-            let has_opted_out = page.iter().any(|msisdn| known.has_opted_out(*msisdn));
+            let has_opted_out = numbers.iter().any(|(_, number)| known.has_opted_out(*number));
             if rows.is_empty() && (!had.is_empty() || has_opted_out) {
                 rows = self.store.recipients(audience, from, PAGE).await?;
             }
@@ -85,7 +90,7 @@ impl Gathering<'_> {
                     recipients.unselected += 1;
                 } else if had.binary_search(&n).is_ok() {
                     recipients.across += 1;
-                } else if known.has_opted_out(recipient.msisdn) {
+                } else if recipient.number().is_some_and(|number| known.has_opted_out(number)) {
                     recipients.opted_out += 1;
                 } else {
                     kept.push(recipient);

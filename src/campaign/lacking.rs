@@ -74,9 +74,9 @@ impl Remedy {
 }
 
 impl Lacking {
-    pub(super) fn add(&mut self, msisdn: Msisdn, lacked: Lack) {
+    pub(super) fn add(&mut self, number: Option<Msisdn>, lacked: Lack) {
         self.remedies.insert(Remedy::of(&lacked.cause));
-        self.who.add(msisdn, || lacked);
+        self.who.add(number, || lacked);
     }
 
     /// How many they are.

@@ -7,7 +7,9 @@ use super::channel_users::ChannelUsers;
 use super::lacking::Needs;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::recipients::{Part, Recipients};
-use crate::domain::{BatchId, BatchState, CampaignId, Country, OnMissingValue, Plan, Recipient, Tag, Timestamp};
+use crate::domain::{
+    AddressKey, BatchId, BatchState, CampaignId, Country, OnMissingValue, Plan, Recipient, Tag, Timestamp,
+};
 use crate::engine;
 use crate::store::{NewBatch, Over, PieceOfMessages, Start, StoredLane};
 
@@ -132,8 +134,10 @@ impl Launcher<'_> {
         if recipients.excluded.numbers.is_empty() {
             return Ok(Vec::new());
         }
-        let numbers = self.store.numbers(part.id, from, PIECE).await?;
-        let excluded = (from..).zip(numbers).filter(|(_, msisdn)| recipients.excluded.numbers.contains(*msisdn));
+        let keys = self.store.address_keys(part.id, from, PIECE).await?;
+        let is_excluded =
+            |key: AddressKey| key.number().is_some_and(|number| recipients.excluded.numbers.contains(number));
+        let excluded = (from..).zip(keys).filter(|(_, key)| is_excluded(*key));
         Ok(excluded.map(|(n, _)| n).collect())
     }
 }

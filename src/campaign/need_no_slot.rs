@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::recipients::Recipients;
-use super::windows::{Numbers, WindowHolders, sender_of};
+use super::windows::{Keys, WindowHolders, sender_of};
 use crate::config::{Config, Lane};
-use crate::domain::{Msisdn, Plan, Tier, Timestamp};
+use crate::domain::{AddressKey, Plan, Tier, Timestamp};
 use crate::store::{Result, Store};
 
 /// For each limited portfolio whose slots a first step uses, the number of recipients that need none.
@@ -34,26 +34,26 @@ pub(super) async fn need_no_slot(
     Ok(all)
 }
 
-async fn holders(store: &dyn Store, portfolio: &str, lanes: &[&Lane], now: Timestamp) -> Result<HashSet<Msisdn>> {
+async fn holders(store: &dyn Store, portfolio: &str, lanes: &[&Lane], now: Timestamp) -> Result<HashSet<AddressKey>> {
     let slots = store.tier_slots(vec![portfolio.to_owned()], now - Tier::HELD).await?;
-    let mut holders: HashSet<Msisdn> = slots.into_values().flatten().map(|slot| slot.recipient).collect();
+    let mut holders: HashSet<AddressKey> = slots.into_values().flatten().map(|slot| slot.recipient).collect();
     for lane in lanes {
         let mut windows = WindowHolders::of(sender_of(lane), now);
         while let Some(page) = windows.next(store).await? {
-            holders.extend(page);
+            holders.extend(page.into_iter().map(AddressKey::from));
         }
     }
     Ok(holders)
 }
 
-/// How many of the campaign's recipients are among these numbers.
-async fn among(store: &dyn Store, recipients: &Recipients, these: &HashSet<Msisdn>) -> Result<u64> {
+/// How many of the campaign's recipients are among these.
+async fn among(store: &dyn Store, recipients: &Recipients, these: &HashSet<AddressKey>) -> Result<u64> {
     if let Some(filter) = &recipients.filter {
-        return Ok(these.iter().filter(|number| filter.knows(**number)).count() as u64);
+        return Ok(these.iter().filter_map(|key| key.number()).filter(|number| filter.knows(*number)).count() as u64);
     }
-    let (mut found, mut numbers) = (0, Numbers::of(recipients));
-    while let Some(page) = numbers.next(store).await? {
-        found += page.iter().filter(|number| these.contains(&number.canonical())).count() as u64;
+    let (mut found, mut keys) = (0, Keys::of(recipients));
+    while let Some(page) = keys.next(store).await? {
+        found += page.iter().filter(|key| these.contains(&key.canonical())).count() as u64;
     }
     Ok(found)
 }

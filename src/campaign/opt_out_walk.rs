@@ -156,7 +156,7 @@ mod tests {
             let wish =
                 OptOut { address: msisdn.into(), since, from: OptOutSource::Recipient, source: "stop".to_owned() };
             store.opt_out(vec![wish]).await.unwrap();
-            book.suppress([msisdn]);
+            book.suppress([msisdn.into()]);
         };
         let mut walks = OptOutWalk::default();
         stop(1).await;
@@ -168,7 +168,7 @@ mod tests {
         let claimed = book.latest_suppression();
         stop(3).await;
         walks.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
-        assert!(walks.walk.is_none() && entry.is_suppressed(msisdn, claimed));
+        assert!(walks.walk.is_none() && entry.is_suppressed(msisdn.into(), claimed));
         for _ in 0..2 {
             walks.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
         }

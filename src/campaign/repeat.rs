@@ -12,7 +12,7 @@ use super::second_operator::limit_below;
 use super::time::{PRESENT, Schedule, instant, roughly};
 use crate::config::{Problem, Sentence};
 use crate::domain::text::{plural, shell};
-use crate::domain::{Country, Loaded, MessageKey, Msisdn, Outcome, Plan, Present, SkipReason, State, StepIndex};
+use crate::domain::{AddressKey, Country, Loaded, MessageKey, Outcome, Plan, Present, SkipReason, State, StepIndex};
 use crate::optout::OptOuts;
 use crate::report::as_counted;
 use crate::store::Batch;
@@ -153,7 +153,7 @@ impl Launcher<'_> {
                 let messages = self.store.load(keys).await?;
                 let is_for = |message: &&Loaded| {
                     again.only.is_none_or(|only| only == message.key.n)
-                        && message.msisdn != Msisdn::ERASED
+                        && message.address != AddressKey::ERASED
                         && again.is_for(batch, &message.present)
                 };
                 let mut messages = messages.iter().filter(is_for).peekable();
@@ -161,7 +161,8 @@ impl Launcher<'_> {
                 for (n, recipient) in (from..).zip(self.store.recipients(part.id, from, until - from).await?) {
                     let message = messages.next_if(|message| message.key.n == base + n);
                     let was_reached = message.is_some_and(|message| reached.contains(&message.key.n));
-                    let has_opted_out = message.is_some_and(|message| opt_outs.contains(message.msisdn));
+                    let has_opted_out =
+                        message.and_then(|message| message.address.number()).is_some_and(|it| opt_outs.contains(it));
                     reached_before += u64::from(was_reached);
                     opted_out += u64::from(has_opted_out && !was_reached);
                     if message.is_some() && !has_opted_out && !was_reached {

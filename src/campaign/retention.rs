@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::noted::NODE_SILENT;
 use crate::clock::Clock;
-use crate::domain::{AudienceId, BatchId, Loaded, Msisdn, Span, Timestamp};
+use crate::domain::{Address, AudienceId, BatchId, Loaded, Msisdn, Span, Timestamp};
 use crate::events::{Event, EventKind, Subject};
-use crate::report::{messages_everywhere, positions};
+use crate::report::{Positions, messages_everywhere, positions};
 use crate::store::{Batch, Cursor, Error, Receipts, Result, Store, StrayKind, Whom};
 
 /// The pause between two pieces, in which others can use the database.
@@ -116,6 +116,7 @@ pub async fn purge(store: &dyn Store, clock: &dyn Clock, overdue: &Overdue, mut 
         }
     }
     store.forget_texts(overdue.before).await?;
+    store.forget_channel_users().await?;
     Ok(purged)
 }
 
@@ -126,7 +127,7 @@ pub enum ErasureError {
     Open(String),
 
     #[error("nothing was erased: another message to {0} was launched meanwhile; retry")]
-    Launched(Msisdn),
+    Launched(Address),
 
     #[error(transparent)]
     Store(#[from] Error),
@@ -135,7 +136,9 @@ pub enum ErasureError {
 /// Everything that is stored of a recipient.
 #[derive(Debug)]
 pub struct Erasure {
-    recipient: Msisdn,
+    recipient: Address,
+    /// The same, and the ids that are nobody else's.
+    addresses: Vec<Address>,
     /// Their rows of audiences.
     rows: Vec<(AudienceId, u32)>,
     /// Their rejected rows of imported files.
@@ -147,16 +150,25 @@ pub struct Erasure {
 }
 
 impl Erasure {
-    pub async fn of(store: &dyn Store, recipient: Msisdn) -> Result<Self> {
+    pub async fn of(store: &dyn Store, recipient: Address) -> Result<Self> {
+        let addresses = own_addresses(store, &recipient).await?;
         // This order matters: the second look finds a message that joins an open batch after the first look, or the
         // store notices it.
         let batches = store.batches(None).await?;
-        let positions = positions(store, Whom::Number(recipient), None).await?;
         let known = batches.iter().map(|batch| (batch.id, batch.messages)).collect();
-        let found = messages_everywhere(store, batches, &positions).await?;
-        let rows = positions.into_iter().flat_map(|(id, ns)| ns.into_iter().map(move |n| (id, n))).collect();
-        let rejected = store.count_rejected(recipient).await?;
-        Ok(Self { recipient, rows, rejected, found, known })
+        let mut found_at = Positions::new();
+        for address in &addresses {
+            for (audience, ns) in positions(store, Whom::Address(address.clone()), None).await? {
+                found_at.entry(audience).or_default().extend(ns);
+            }
+        }
+        let found = messages_everywhere(store, batches, &found_at).await?;
+        let rows = found_at.into_iter().flat_map(|(id, ns)| ns.into_iter().map(move |n| (id, n))).collect();
+        let rejected = match recipient.number() {
+            Some(number) => store.count_rejected(number).await?,
+            None => 0,
+        };
+        Ok(Self { recipient, addresses, rows, rejected, found, known })
     }
 
     /// Rows of audiences, accepted and rejected.
@@ -176,7 +188,7 @@ impl Erasure {
 
     /// Why the recipient cannot be erased now, and what to do; `None` if nothing prevents it.
     pub fn obstacle(&self) -> Option<String> {
-        let (recipient, open) = (self.recipient, self.open());
+        let (recipient, open) = (&self.recipient, self.open());
         let names: Vec<String> = open.into_iter().map(Batch::display_name).collect();
         (!names.is_empty()).then(|| {
             format!(
@@ -194,23 +206,44 @@ impl Erasure {
             return Err(ErasureError::Open(obstacle));
         }
         let keys = self.found.iter().flat_map(|(_, messages)| messages.iter().map(|message| message.key)).collect();
-        if !store.erase(self.recipient, self.rows.clone(), keys, self.known.clone()).await? {
-            return Err(ErasureError::Launched(self.recipient));
+        if !store.erase(self.addresses.clone(), self.rows.clone(), keys, self.known.clone()).await? {
+            return Err(ErasureError::Launched(self.recipient.clone()));
         }
-        Ok(forget_strays(store, self.recipient).await?)
+        Ok(forget_strays(store, &self.addresses).await?)
     }
 }
 
-/// Removes webhooks that belong to no message and contain the number.
-async fn forget_strays(store: &dyn Receipts, recipient: Msisdn) -> Result<()> {
-    let spellings: Vec<String> = recipient.spellings().map(|spelling| spelling.get().to_string()).collect();
+/// A recipient's address, and the ids that belong to no other number.
+async fn own_addresses(store: &dyn Store, recipient: &Address) -> Result<Vec<Address>> {
+    let mut own = vec![recipient.clone()];
+    if recipient.number().is_none() {
+        return Ok(own);
+    }
+    let others = store.other_addresses(recipient.clone()).await?;
+    for id in others.iter().filter(|other| other.user().is_some()) {
+        // Numbers by which a channel calls the recipient are nobody else's.
+        let is_own = |address: &Address| address.user().is_some() || address == recipient || others.contains(address);
+        if store.other_addresses(id.clone()).await?.iter().all(is_own) {
+            own.push(id.clone());
+        }
+    }
+    Ok(own)
+}
+
+/// Removes webhooks that belong to no message and contain a number or an id.
+async fn forget_strays(store: &dyn Receipts, addresses: &[Address]) -> Result<()> {
+    let numbers = addresses.iter().filter_map(Address::number).flat_map(Msisdn::spellings);
+    let spellings: Vec<String> = numbers.map(|spelling| spelling.get().to_string()).collect();
+    let ids: Vec<&str> = addresses.iter().filter_map(|address| Some(address.user()?.id.as_str())).collect();
     for kind in StrayKind::ALL {
         let mut after = Cursor::START;
         loop {
             let page = store.strays(kind, Timestamp::default(), after, STRAYS).await?;
             let Some((last, _)) = page.last() else { break };
             after = *last;
-            let names = |stray: &str| spellings.iter().any(|digits| contains_number(stray, digits));
+            let names = |stray: &str| {
+                spellings.iter().any(|digits| contains_number(stray, digits)) || ids.iter().any(|id| stray.contains(id))
+            };
             let named = page.iter().filter(|(_, stray)| names(&stray.raw));
             let named: Vec<Cursor> = named.map(|(position, _)| *position).collect();
             if !named.is_empty() {

@@ -740,7 +740,7 @@ async fn a_call_joins_no_more_messages_than_a_transaction_may_hold() {
     let launcher =
         Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config, by: Origin::SERVER };
     let recipient = |n: u64| Recipient {
-        msisdn: Msisdn::try_from(6_591_000_000 + n).unwrap(),
+        address: Some(Msisdn::try_from(6_591_000_000 + n).unwrap().into()),
         country: "SG".parse().unwrap(),
         client_message_id: None,
         fields: Fields::pack(Vec::<&str>::new()),

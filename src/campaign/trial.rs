@@ -129,7 +129,7 @@ impl Launcher<'_> {
                 Some(Err(_)) | None => empty.iter().map(|field| (*field).to_owned()).collect(),
             };
             if let Some(own) = number.and_then(|number| fields.get_mut(number)) {
-                *own = recipient.msisdn.to_string();
+                *own = recipient.address.as_ref().map(ToString::to_string).unwrap_or_default();
             }
             given.iter().for_each(|(column, value)| fields[*column].clone_from(value));
             recipients.push(Recipient { fields: Fields::pack(fields.iter().map(String::as_str)), ..recipient });

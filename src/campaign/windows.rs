@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::recipients::{PAGE, Part, Recipients};
 use crate::config::{Config, Lane};
-use crate::domain::{Msisdn, Plan, StepIndex, Timestamp};
+use crate::domain::{AddressKey, Msisdn, Plan, StepIndex, Timestamp};
 use crate::store::{Audiences, Replies, Result, Sender, Store};
 
 /// For each step of free text on WhatsApp, the number of recipients with an open window on its lane.
@@ -32,8 +32,8 @@ pub(super) fn sender_of(lane: &Lane) -> Sender {
 async fn with_window(store: &dyn Store, sender: &Sender, recipients: &Recipients, now: Timestamp) -> Result<u64> {
     let mut found = 0;
     let Some(filter) = &recipients.filter else {
-        let mut numbers = Numbers::of(recipients);
-        while let Some(page) = numbers.next(store).await? {
+        let mut keys = Keys::of(recipients);
+        while let Some(page) = keys.next(store).await? {
             found += store.open_windows(page, sender.clone(), now).await?.len() as u64;
         }
         return Ok(found);
@@ -65,22 +65,22 @@ impl WindowHolders {
     }
 }
 
-/// The numbers of a single imported audience, page by page. The launcher has not read them yet.
-pub(super) struct Numbers<'a> {
+/// The addresses of a single imported audience, page by page. The launcher has not read them yet.
+pub(super) struct Keys<'a> {
     parts: std::slice::Iter<'a, Part>,
     part: Option<&'a Part>,
     from: u32,
 }
 
-impl<'a> Numbers<'a> {
+impl<'a> Keys<'a> {
     pub(super) fn of(recipients: &'a Recipients) -> Self {
         let mut parts = recipients.audiences.iter();
         Self { part: parts.next(), parts, from: 0 }
     }
 
-    pub(super) async fn next(&mut self, store: &dyn Audiences) -> Result<Option<Vec<Msisdn>>> {
+    pub(super) async fn next(&mut self, store: &dyn Audiences) -> Result<Option<Vec<AddressKey>>> {
         while let Some(part) = self.part {
-            let page = store.numbers(part.id, self.from, PAGE).await?;
+            let page = store.address_keys(part.id, self.from, PAGE).await?;
             if !page.is_empty() {
                 self.from += PAGE;
                 return Ok(Some(page));

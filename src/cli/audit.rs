@@ -88,7 +88,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
         some => format!("Unknown: {} with an unknown result.", plural(i128::from(some), "submission", "submissions")),
     });
     for unknown in audit.unknown.iter().take(NAMED) {
-        lines.push(paint.dim(format!("  {} to {}, step {}", unknown.message, unknown.msisdn, unknown.step)));
+        lines.push(paint.dim(format!("  {} to {}, step {}", unknown.message, unknown.address, unknown.step)));
     }
     if audit.retried > 0 {
         lines.push(format!(

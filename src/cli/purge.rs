@@ -7,7 +7,7 @@ use super::{CommandContext, Exit, progress};
 use crate::campaign::{self, Erasure, ErasureView, Overdue, PurgeView};
 use crate::clock::format_time;
 use crate::config::SHORTEST_RETENTION;
-use crate::domain::{InvalidMsisdn, Msisdn, Span, Timestamp};
+use crate::domain::{Address, Span, Timestamp};
 use crate::report;
 use crate::store::Store;
 
@@ -23,7 +23,7 @@ A purged campaign keeps its name, plan, counters and report, with the counts of 
 attempts, receipts and texts are removed, and so are audiences that no other campaign uses.
 
 An erased recipient's opt-out stays, under the number and under each channel's id of it, and so does the fact that there \
-was a message; its number reads +999999999999999. Slots of a messaging tier keep numbers for a day, and the log of webhooks that were sent for seven.
+was a message, without its number. Slots of a messaging tier keep numbers for a day, and the log of webhooks that were sent for seven.
 
 Removed rows can remain in the database's free pages until they are overwritten: --compact rewrites the file without \
 them. Remove backups, exported files and copies that `campaign test` sent yourself.
@@ -37,9 +37,10 @@ pub(super) struct Args {
     /// Remove campaigns that settled longer ago than this, such as 90d; at least 4d. Default: [retention] after.
     #[arg(long, value_name = "TIME")]
     after: Option<Span>,
-    /// Erase this recipient from every audience and campaign instead.
-    #[arg(long, value_name = "NUMBER", conflicts_with = "after", value_parser = international)]
-    recipient: Option<Msisdn>,
+    /// Erase this recipient from every audience and campaign instead: a number with + and its country code, or a channel's
+    /// id. A number's ids are erased with it, unless others have them too.
+    #[arg(long, value_name = "NUMBER|ID", conflicts_with = "after")]
+    recipient: Option<Address>,
     /// Remove it, for good. Without this the command only shows what it would remove.
     #[arg(long)]
     yes: bool,
@@ -56,7 +57,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let store = context.existing_store().await?;
     let store = store.as_ref();
     match (&args.recipient, args.after.or(context.config.retention)) {
-        (Some(recipient), _) => erase(store, *recipient, &args).await?,
+        (Some(recipient), _) => erase(store, recipient, &args).await?,
         (None, Some(after)) if after < SHORTEST_RETENTION => {
             let advice =
                 format!("--after {after} is too short: a purge cannot be undone; use {SHORTEST_RETENTION} or more");
@@ -127,8 +128,8 @@ fn lines(overdue: &Overdue, before: Timestamp, paint: Paint) -> Vec<String> {
     lines
 }
 
-async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Result<()> {
-    let erasure = Erasure::of(store, recipient).await?;
+async fn erase(store: &dyn Store, recipient: &Address, args: &Args) -> anyhow::Result<()> {
+    let erasure = Erasure::of(store, recipient.clone()).await?;
     if args.yes {
         erasure.carry_out(store).await?;
     }
@@ -153,14 +154,6 @@ async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Res
         ),
     });
     Ok(())
-}
-
-/// Parses a number with its country code. Refuses digits alone: they could be a national number.
-fn international(text: &str) -> Result<Msisdn, String> {
-    if !text.trim_start().starts_with('+') {
-        return Err("write the number with + and its country code, such as +6581234510".to_owned());
-    }
-    text.parse().map_err(|error: InvalidMsisdn| error.to_string())
 }
 
 async fn compact(store: &dyn Store, context: &CommandContext) -> anyhow::Result<()> {

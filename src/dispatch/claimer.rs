@@ -203,7 +203,7 @@ impl Claimer {
         let set = self.store.claim(claim).await?;
         if let Some((_, reservation)) = reserved {
             let recipients = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
-            reservation.fill(recipients.map(|claimed| claimed.message.msisdn));
+            reservation.fill(recipients.map(|claimed| claimed.message.address));
         }
         Ok(set)
     }

@@ -15,7 +15,7 @@ use super::under_way::{Begun, UnderWay};
 use crate::book::{Book, Entry, MarkedMessages};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, SendMode};
-use crate::domain::{BatchId, Histogram, LaneId, MessageKey, Msisdn, Queue, Rate, Span, Timestamp};
+use crate::domain::{AddressKey, BatchId, Histogram, LaneId, MessageKey, Queue, Rate, Span, Timestamp};
 use crate::provider::{Client, Reach};
 use crate::store::{BucketOf, LaneState, NotedBucket, Sender, Trouble};
 use crate::throttle::{
@@ -220,12 +220,12 @@ impl RunningLane {
     }
 
     /// Counts a message to this recipient, or returns when the next one is allowed.
-    pub(super) fn take_pair_token(&self, recipient: Msisdn) -> Result<(), Timestamp> {
+    pub(super) fn take_pair_token(&self, recipient: AddressKey) -> Result<(), Timestamp> {
         self.pairs.as_ref().map_or(Ok(()), |pairs| pairs.take(recipient))
     }
 
     /// Returns the token of a message that is not sent after all.
-    pub(super) fn return_pair_token(&self, recipient: Msisdn) {
+    pub(super) fn return_pair_token(&self, recipient: AddressKey) {
         if let Some(pairs) = &self.pairs {
             pairs.give_back(recipient);
         }

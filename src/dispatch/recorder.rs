@@ -10,11 +10,11 @@ use super::job::Settled;
 use super::lane::RunningLane;
 use crate::clock::Clock;
 use crate::domain::{
-    Causes, Fault, FaultReport, LaneId, Loaded, MessageKey, Msisdn, OptOutSource, SenderPart, Span, State, StepIndex,
-    Timestamp,
+    AddressKey, Causes, Fault, FaultReport, LaneId, Loaded, MessageKey, OptOutSource, SenderPart, Span, State,
+    StepIndex, Timestamp,
 };
 use crate::engine::{Answer, Event, Made};
-use crate::store::{Attempt, Change, Error, NotedBucket, OptOut, ReportedBy, Result, Store, Verdict};
+use crate::store::{Addresses, Attempt, Change, Error, NotedBucket, OptOut, ReportedBy, Result, Store, Verdict};
 
 /// Most changes in one transaction: about 5 ms of writing.
 const GROUP_MAX: usize = 2_000;
@@ -156,10 +156,13 @@ pub(super) async fn record(
     now: Timestamp,
 ) -> Result<HashSet<(MessageKey, StepIndex)>> {
     // Opt-outs come first: nothing may be sent to these recipients while the results are being stored.
-    let opt_outs: Vec<OptOut> = group.iter().filter_map(|settled| opt_out_of(settled, now)).collect();
-    if !opt_outs.is_empty() {
-        let recipients: Vec<Msisdn> = opt_outs.iter().filter_map(|opt_out| opt_out.address.number()).collect();
-        store.opt_out(opt_outs).await?;
+    let opted_out: Vec<&Settled> = group.iter().filter(|settled| reports_opt_out(settled)).collect();
+    if !opted_out.is_empty() {
+        let recipients: Vec<AddressKey> = opted_out.iter().map(|settled| settled.message.address).collect();
+        let addresses = Addresses::read(store, recipients.iter().copied()).await?;
+        store
+            .opt_out(opted_out.into_iter().filter_map(|settled| opt_out_of(settled, &addresses, now)).collect())
+            .await?;
         // Messages to them that any lane has claimed must not be sent either.
         if let Some(settled) = group.first() {
             settled.entry.suppress(&recipients);
@@ -184,12 +187,15 @@ pub(super) async fn record(
     Ok(proven)
 }
 
-/// The opt-out that a refusal reports, if it does. It applies to every channel and campaign.
-fn opt_out_of(settled: &Settled, now: Timestamp) -> Option<OptOut> {
-    let Answer::Refused { fault: Fault::OptedOut, .. } = settled.answer else { return None };
+fn reports_opt_out(settled: &Settled) -> bool {
+    matches!(settled.answer, Answer::Refused { fault: Fault::OptedOut, .. })
+}
+
+/// The opt-out that a refusal reports. It applies to every channel and campaign.
+fn opt_out_of(settled: &Settled, addresses: &Addresses, now: Timestamp) -> Option<OptOut> {
     let code = settled.fact.as_ref().and_then(|fact| fact.code);
     let source = code.map_or_else(|| "provider answer".to_owned(), |code| format!("provider answer with code {code}"));
-    Some(OptOut { address: settled.message.msisdn.into(), since: now, from: OptOutSource::Provider, source })
+    Some(OptOut { address: addresses.of(settled.message.address)?, since: now, from: OptOutSource::Provider, source })
 }
 
 /// Separates the first item of each key from the others, both in order.
@@ -233,7 +239,8 @@ async fn return_slots(store: &dyn Store, group: &[Settled], proven: &HashSet<(Me
         let unsent = group
             .iter()
             .filter(|settled| settled.lane.id == lane.id && !proven.contains(&(settled.message.key, settled.step)));
-        let spare: Vec<_> = unsent.filter_map(|settled| Some((settled.message.msisdn, settled.unused_slot?))).collect();
+        let spare: Vec<_> =
+            unsent.filter_map(|settled| Some((settled.message.address, settled.unused_slot?))).collect();
         if !spare.is_empty() {
             store.give_back_places(portfolio, spare.clone()).await?;
             window.give_back(spare);

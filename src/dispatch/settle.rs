@@ -62,7 +62,7 @@ fn unclear(job: Job, lane: &Arc<RunningLane>, refusal: Refusal, begun: Timestamp
     let refused = UnclearRefusal {
         message: MessageId { key: message.key, tag: job.entry.tag },
         step: job.step(),
-        recipient: message.msisdn,
+        recipient: message.address,
         code: refusal.code,
         reason: refusal.detail.clone(),
         is_repeated: message.present.refused != Refused::Never,

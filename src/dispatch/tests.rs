@@ -190,7 +190,7 @@ impl Desk {
     async fn of_plan(&self, name: Option<&str>, recipients: u32, plan: Plan, stands: &Present) -> BatchId {
         let (store, now) = (&self.store, self.clock.now());
         let rows = (0..recipients).map(|n| Recipient {
-            msisdn: recipient(n),
+            address: Some(recipient(n).into()),
             country: "SG".parse::<Country>().unwrap(),
             client_message_id: None,
             fields: Fields::pack([""]),
@@ -543,7 +543,7 @@ async fn messages_beyond_whatsapps_limit_to_a_recipient_wait() {
     let mut jobs = desk.jobs(batch, 60).await;
     // All but the last are for one recipient, as successive API calls would queue them.
     for job in jobs.iter_mut().take(59) {
-        job.claimed.message.msisdn = recipient(0);
+        job.claimed.message.address = recipient(0).into();
     }
     desk.turnstile.fill(jobs);
     desk.clock.advance(Span::from_secs(1));

@@ -264,7 +264,7 @@ impl Turnstile {
         let tokens = match lane.pace.reserve(count, lane.backoff.portion(now)) {
             Ok(tokens) => tokens,
             Err(again) => {
-                jobs.iter().for_each(|job| self.lane.return_pair_token(job.claimed.message.msisdn));
+                jobs.iter().for_each(|job| self.lane.return_pair_token(job.claimed.message.address));
                 jobs.into_iter().rev().for_each(|job| inner.ready.push_front(job));
                 return Next::Wait(again);
             }
@@ -310,7 +310,7 @@ impl Turnstile {
             let is_first = request.is_empty();
             let fits = |job: &mut Job| is_first || (!self.is_isolated(job) && self.lane.may_send(job, now));
             let mut later = None;
-            let mut may_receive_it = |job: &mut Job| match self.lane.take_pair_token(job.claimed.message.msisdn) {
+            let mut may_receive_it = |job: &mut Job| match self.lane.take_pair_token(job.claimed.message.address) {
                 Ok(()) => true,
                 Err(at) => {
                     later = Some(at);

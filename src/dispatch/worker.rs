@@ -9,7 +9,7 @@ use super::job::{Details, Job, Settled};
 use super::lane::RunningLane;
 use super::settle::settle;
 use super::turnstile::{Request, Turnstile};
-use crate::domain::{AttemptId, Causes, Fault, Msisdn, RefusalSubject, SenderPart, Timestamp};
+use crate::domain::{AddressKey, AttemptId, Causes, Fault, RefusalSubject, SenderPart, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::{BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal, SendAnswer};
 use crate::store::{Replies, Verdict};
@@ -25,7 +25,7 @@ pub(super) struct Worker {
 }
 
 /// Recipients with an open window for free text on WhatsApp; empty if the request has no such text.
-type OpenWindows = HashSet<Msisdn>;
+type OpenWindows = HashSet<AddressKey>;
 
 impl Worker {
     /// Sends the requests of the turnstile until it is closed and empty.
@@ -58,7 +58,7 @@ impl Worker {
     /// The recipients of free text who have an open window.
     async fn windows(&self, jobs: &[Job]) -> crate::store::Result<OpenWindows> {
         let free = jobs.iter().filter(|job| job.needs_window());
-        let recipients: Vec<Msisdn> = free.map(|job| job.claimed.message.msisdn).collect();
+        let recipients: Vec<AddressKey> = free.map(|job| job.claimed.message.address).collect();
         if recipients.is_empty() {
             return Ok(OpenWindows::new());
         }
@@ -166,7 +166,7 @@ impl Worker {
             (false, true) => return Err(Unsendable::OptedIn),
             (true, true) | (false, false) => {}
         }
-        if job.needs_window() && !windows.contains(&job.claimed.message.msisdn) {
+        if job.needs_window() && !windows.contains(&job.claimed.message.address) {
             return Err(Unsendable::OutsideWindow);
         }
         let message = &job.claimed.message;
@@ -179,7 +179,7 @@ impl Worker {
         let fields =
             job.claimed.fields.unpack().map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
         let times = SubmissionTimes { at: job.ttl_starts_at(), expires: message.present.expires };
-        match pattern.render(message.msisdn, attempt, times, &fields, body) {
+        match pattern.render(message.address.number(), attempt, times, &fields, body) {
             Ok(()) => Ok(attempt),
             Err(missing) => Err(Unsendable::MissingVariable(missing.column.to_string())),
         }
@@ -221,7 +221,7 @@ impl Worker {
         let message = &job.claimed.message;
         match answer {
             // It was not sent: it stays isolated if it was, and its recipient gets the token back.
-            SendAnswer::Withdrawn | SendAnswer::NotOffered { .. } => self.lane.return_pair_token(message.msisdn),
+            SendAnswer::Withdrawn | SendAnswer::NotOffered { .. } => self.lane.return_pair_token(message.address),
             SendAnswer::Accepted { .. } | SendAnswer::Refused(_) | SendAnswer::Unknown { .. } => {
                 self.lane.end_isolation(message.key);
             }

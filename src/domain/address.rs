@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::text::visible;
 use super::{Channel, ChannelUser, Msisdn};
 
 /// A number, or a channel and an id. It is what opt-outs, windows, slots and histories belong to.
@@ -88,6 +89,47 @@ impl fmt::Display for Address {
         match self {
             Self::Number(number) => number.fmt(f),
             Self::User(user) => user.fmt(f),
+        }
+    }
+}
+
+/// Whom a message is to, as fields of a JSON object. An erased recipient has neither.
+#[derive(Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct AddressFields {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub msisdn: Option<Msisdn>,
+    /// A channel's id for a recipient whose number is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_user: Option<String>,
+}
+
+impl From<Option<Address>> for AddressFields {
+    fn from(address: Option<Address>) -> Self {
+        match address {
+            Some(Address::Number(number)) => Self { msisdn: Some(number), channel_user: None },
+            Some(Address::User(user)) => Self { msisdn: None, channel_user: Some(user.id) },
+            None => Self::default(),
+        }
+    }
+}
+
+/// Masked, because debug output ends up in logs.
+impl fmt::Debug for AddressFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.msisdn {
+            Some(number) => write!(f, "{number:?}"),
+            None => f.write_str(if self.channel_user.is_some() { "an id" } else { "erased" }),
+        }
+    }
+}
+
+/// As in tables: `–` for an erased recipient.
+impl fmt::Display for AddressFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.msisdn, &self.channel_user) {
+            (Some(number), _) => number.fmt(f),
+            (None, Some(id)) => f.pad(&visible(id)),
+            (None, None) => f.pad("–"),
         }
     }
 }

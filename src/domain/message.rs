@@ -1,7 +1,7 @@
 //! The present of a message: everything that the engine needs to know, small enough to copy.
 
 use super::word::words;
-use super::{Country, LaneId, Marks, MessageKey, Msisdn, Outcome, SkipReason, StepIndex, Timestamp, Zone, zone_of};
+use super::{AddressKey, Country, LaneId, Marks, MessageKey, Outcome, SkipReason, StepIndex, Timestamp, Zone, zone_of};
 
 /// The state of a message. Only the engine decides its changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -130,7 +130,8 @@ impl Present {
 #[derive(Debug, Clone, Copy)]
 pub struct Loaded {
     pub key: MessageKey,
-    pub msisdn: Msisdn,
+    /// Whom it is to.
+    pub address: AddressKey,
     /// The country of the number.
     pub country: Country,
     pub version: u32,
@@ -142,7 +143,7 @@ pub struct Loaded {
 impl Loaded {
     /// The time zone of the recipient, for send hours.
     pub fn zone(&self) -> Zone {
-        zone_of(self.msisdn, self.country)
+        zone_of(self.address.number(), self.country)
     }
 
     /// Its position in the order of the timers, if it has a timer.

@@ -7,6 +7,7 @@
 //! May not: use any other room.
 
 mod address;
+mod address_key;
 mod alert;
 mod api;
 mod audit;
@@ -62,7 +63,8 @@ mod wish;
 mod word;
 mod zone;
 
-pub use address::{Address, InvalidAddress};
+pub use address::{Address, AddressFields, InvalidAddress};
+pub use address_key::{AddressKey, InvalidAddressKey};
 pub use alert::{AlertForm, AlertKind};
 pub use api::MessagingApi;
 pub use audit::AuditAction;

@@ -16,32 +16,8 @@ pub struct InvalidMsisdn;
 
 impl Msisdn {
     const SHORTEST: u64 = 1_000_000;
-    pub const LONGEST: u64 = 999_999_999_999_999;
-
-    /// Replaces the number of an erased recipient: no country has the calling code 999.
-    pub const ERASED: Self = match NonZeroU64::new(Self::LONGEST) {
-        Some(number) => Self(number),
-        None => unreachable!(),
-    };
-
-    /// Replaces the number of a recipient whom only a channel's id names. No country has the calling code 999, and no
-    /// step sends to it: it only keeps the messages of one recipient together.
-    pub fn stand_in(user_id: &str) -> Self {
-        // FNV-1a. Never change it: what a recipient has opted out of would be forgotten.
-        let hash = user_id
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-        NonZeroU64::new(Self::STAND_INS + hash % Self::STAND_INS_COUNT).map_or(Self::ERASED, Self)
-    }
-
-    /// Whether it is no phone number, but replaces one that is missing.
-    pub fn is_stand_in(self) -> bool {
-        (Self::STAND_INS..Self::STAND_INS + Self::STAND_INS_COUNT).contains(&self.get())
-    }
-
-    const STAND_INS: u64 = 999_000_000_000_000;
-    /// The last number is that of erased recipients.
-    const STAND_INS_COUNT: u64 = 999_999_999_999;
+    /// The one after it means that a recipient was erased: see [`super::AddressKey::ERASED`].
+    pub const LONGEST: u64 = 999_999_999_999_998;
 
     pub fn get(self) -> u64 {
         self.0.get()
@@ -202,16 +178,6 @@ mod tests {
     }
 
     #[test]
-    fn a_stand_in_is_the_same_for_one_id_and_no_phone_number() {
-        let one = Msisdn::stand_in("U4af4980629000000000000000000d5f8");
-        assert_eq!(one, Msisdn::stand_in("U4af4980629000000000000000000d5f8"));
-        assert_ne!(one, Msisdn::stand_in("U4af4980629000000000000000000d5f9"));
-        assert!(one.is_stand_in() && one.to_string().starts_with("+999") && one.to_string().len() == 16);
-        let number: Msisdn = "+6591234567".parse().unwrap();
-        assert!(!number.is_stand_in() && !Msisdn::ERASED.is_stand_in());
-    }
-
-    #[test]
     fn a_number_begins_with_the_calling_code_of_its_country() {
         for (number, code) in [
             ("+6591234567", 65),
@@ -228,7 +194,7 @@ mod tests {
 
     #[test]
     fn append_to_matches_the_printed_form() {
-        for digits in [1_000_000_u64, 6_591_234_567, 999_999_999_999_999] {
+        for digits in [1_000_000_u64, 6_591_234_567, Msisdn::LONGEST] {
             let number = Msisdn::try_from(digits).unwrap();
             let mut appended = Vec::new();
             number.append_to(&mut appended);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Country, Msisdn};
+use super::{AddressKey, Country};
 
 /// A lane that sends a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,9 +111,9 @@ impl Pool {
     /// - The same recipient always gets the same lane.
     /// - The recipients of a country are shared evenly among the lanes that serve it.
     /// - Adding or removing a lane moves no more recipients than necessary.
-    pub fn lane_index(&self, recipient: Msisdn, country: Country) -> usize {
+    pub fn lane_index(&self, recipient: AddressKey, country: Country) -> usize {
         let choices = self.choices(Some(country));
-        let slot = u16::try_from(recipient.get() % u64::from(Self::SLOTS)).unwrap_or_default();
+        let slot = u16::try_from(recipient.get().unsigned_abs() % u64::from(Self::SLOTS)).unwrap_or_default();
         self.of_slot(&choices, slot)
     }
 
@@ -229,8 +229,8 @@ mod tests {
         Pool(lanes.iter().map(member).collect())
     }
 
-    fn recipients() -> impl Iterator<Item = Msisdn> {
-        (0..10_000).map(|n| Msisdn::try_from(6_580_000_000_i64 + n * 7).unwrap())
+    fn recipients() -> impl Iterator<Item = AddressKey> {
+        (0..10_000).map(|n| AddressKey::try_from(6_580_000_000_i64 + n * 7).unwrap())
     }
 
     fn counts(pool: &Pool, code: &str) -> Vec<usize> {

@@ -139,7 +139,7 @@ const fn other() -> Queue {
 fn messages(queue: Queue, count: u32) -> VecDeque<Candidate> {
     let message = |n| Loaded {
         key: MessageKey { batch: queue.batch, n },
-        msisdn: (6_580_000_000 + u64::from(queue.batch.0) * 1_000_000 + u64::from(n)).try_into().unwrap(),
+        address: (6_580_000_000 + i64::from(queue.batch.0) * 1_000_000 + i64::from(n)).try_into().unwrap(),
         country: "SG".parse().unwrap(),
         version: 0,
         lane: queue.lane,

@@ -356,7 +356,7 @@ async fn keep_house(
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
-    use crate::domain::Msisdn;
+    use crate::domain::AddressKey;
     use crate::store::{Cursor, Stray, StrayKind, WebhookGroup};
 
     async fn started() -> (Arc<dyn Store>, Arc<ManualClock>, Node) {
@@ -388,7 +388,7 @@ mod tests {
         // The first stray is too young at the start and too old a day later; the other one stays.
         let strays = vec![stray(now - prune::STRAYS_KEPT + Span::from_secs(1)), stray(now)];
         store.take(WebhookGroup { strays, ..WebhookGroup::default() }).await.unwrap();
-        let slots = [1, 2].map(|n| Msisdn::try_from(6_591_000_000_u64 + n).unwrap());
+        let slots = [1, 2].map(|n| AddressKey::try_from(6_591_000_000 + n).unwrap());
         let [old, young] = slots;
         store.take_slots("acme", vec![(old, now), (young, now + Span::from_secs(120))]).await.unwrap();
         let kept = async || {

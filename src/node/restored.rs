@@ -110,7 +110,7 @@ mod tests {
             launch(original.as_ref(), 5, BatchState::Running, now).await,
         );
         original.move_batch(settled, vec![BatchState::Running], BatchState::Settled, None, now).await.unwrap();
-        let held = crate::domain::Msisdn::try_from(6_591_000_001_u64).unwrap();
+        let held = crate::domain::AddressKey::try_from(6_591_000_001).unwrap();
         original.take_slots("acme", vec![(held, now)]).await.unwrap();
         original.move_batch(finished, vec![BatchState::Running], BatchState::Finished, None, now).await.unwrap();
         let copy = folder.path().join("copy.db");

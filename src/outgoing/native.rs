@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use super::event_types;
-use crate::domain::{CampaignId, Channel, MessageId, Outcome, Plan, Progress, SkipReason, StepIndex, Timestamp};
+use crate::domain::{
+    AddressFields, CampaignId, Channel, MessageId, Outcome, Plan, Progress, SkipReason, StepIndex, Timestamp,
+};
 use crate::events::{Event, EventView};
 use crate::receipts::ReplyView;
 use crate::store::{ObservedMessage, ObservedRecipient};
@@ -24,7 +26,8 @@ struct MessageData<'a> {
     campaign: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sub_account: Option<&'a str>,
-    msisdn: String,
+    #[serde(flatten)]
+    address: AddressFields,
     country: String,
     client_message_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +84,7 @@ pub(super) fn of_message(row: &ObservedMessage, recipient: &ObservedRecipient, p
         batch: CampaignId { batch: row.key.batch, tag: row.tag }.to_string(),
         campaign: row.campaign.as_deref(),
         sub_account: plan.api.as_ref().map(|calls| calls.sub_account.as_str()),
-        msisdn: recipient.msisdn.to_string(),
+        address: Some(recipient.address.clone()).into(),
         country: recipient.country.to_string(),
         client_message_id: recipient.client_message_id.as_deref(),
         step,

@@ -43,12 +43,11 @@ pub(super) fn receipt(row: &ObservedMessage, recipient: &ObservedRecipient, plan
 
 /// The recipient as the channel of a step knows them: by an id of the channel, or by the digits of the number.
 fn user(recipient: &ObservedRecipient, plan: &Plan, step: Option<&Step>) -> wire::User<'static> {
-    let number = recipient.msisdn.to_string();
     let called = step.and_then(|step| RecipientText::line_user_id(step, plan.names()));
     let id = called.and_then(|text| text.fill(&recipient.fields.unpack().ok()?));
-    let id = id.unwrap_or_else(|| number.trim_start_matches('+').to_owned());
+    let id = id.unwrap_or_else(|| recipient.address.to_string().trim_start_matches('+').to_owned());
     // A recipient whom only an id names has no number.
-    let number = Some(number).filter(|_| !recipient.msisdn.is_stand_in());
+    let number = recipient.address.number().map(|number| number.to_string());
     wire::User { msisdn: number.map(Into::into), channel_user_id: Some(id.into()), ..wire::User::default() }
 }
 
@@ -188,7 +187,7 @@ mod tests {
 
     fn recipient() -> ObservedRecipient {
         ObservedRecipient {
-            msisdn: Msisdn::try_from(6_512_345_678_u64).unwrap(),
+            address: Msisdn::try_from(6_512_345_678_u64).unwrap().into(),
             country: "SG".parse().unwrap(),
             client_message_id: None,
             fields: Fields::pack([""; 0]),

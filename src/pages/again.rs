@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::campaigns::campaign_path;
 use super::frame::Frame;
-use crate::domain::{Msisdn, Outcome};
+use crate::domain::{AddressFields, Outcome};
 
 /// An outcome whose recipients can be sent to again.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl AgainOutcome {
 /// The only recipient whom a campaign is sent to again.
 #[derive(Debug)]
 pub struct AgainRecipient {
-    pub number: Msisdn,
+    pub address: AddressFields,
     /// The message of the first campaign to it.
     pub message: String,
     pub outcome: Outcome,

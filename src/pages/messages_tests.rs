@@ -3,7 +3,7 @@
 use askama::Template as _;
 
 use super::*;
-use crate::domain::{Msisdn, Scopes, Status};
+use crate::domain::{AddressFields, Scopes, Status};
 use crate::pages::Place;
 use crate::report::{StepBrief, StepResult};
 use crate::story::{Brief, ExplainedStep, FailureReason};
@@ -24,7 +24,7 @@ fn page(steps: Vec<ExplainedStep>, sent: SentMessage<'_>) -> String {
     let story = Story {
         id: "msg_1".to_owned(),
         campaign: None,
-        msisdn: Msisdn::ERASED,
+        address: AddressFields::default(),
         client_message_id: None,
         state: "done",
         step: 1,

@@ -71,9 +71,9 @@ pub use messages::{
     FoundPage, LookedAt, MessagePage, NO_CODE, RecipientFilter, RecipientsPage, Repeatable, SentMessage, SentStep,
     Standing, repetition_of_one,
 };
-pub use opt_outs::{AddOptOutsPage, OptOutRow, OptOutsPage, Opted, user_path};
+pub use opt_outs::{AddOptOutsPage, OptOutRow, OptOutsPage, Opted};
 pub use preview::{PreviewMessage, PreviewPage, PreviewStep};
-pub use recipient::{ConsentDone, ConsentPage, Contact, RecipientPage, WishLine, recipient_path};
+pub use recipient::{ConsentDone, ConsentPage, Contact, RecipientPage, WishLine, path_of, recipient_path};
 pub use reference::{Operation, OperationGroup, Parameter, PossibleAnswer, ReferencePage, SchemaText};
 pub use replies::{AnsweredMessage, RepliesPage, Reply};
 pub use report::{

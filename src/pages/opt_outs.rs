@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::file_fields::country_field;
 use super::frame::Frame;
 use super::recipient::{WishLine, recipient_path};
-use super::show::percent_encoded;
 use super::writing::{Field, FieldKind};
 use crate::domain::Address;
 
@@ -34,16 +33,8 @@ pub struct OptOutRow {
 
 impl OptOutRow {
     fn remove_path(&self) -> String {
-        match &self.address {
-            Address::Number(number) => format!("{}/opt-in", recipient_path(*number)),
-            Address::User(user) => user_path(&user.id),
-        }
+        format!("{}/opt-in", recipient_path(&self.address))
     }
-}
-
-/// The address of the question before an opt-out of a channel's id ends.
-pub fn user_path(id: &str) -> String {
-    format!("/opt-outs/ids/{}/remove", percent_encoded(id))
 }
 
 impl OptOutsPage {

@@ -5,12 +5,22 @@ use serde::{Deserialize, Serialize};
 
 use super::frame::Frame;
 use super::replies::Reply;
-use crate::domain::{Address, Keyword, Msisdn, OptOutSource, Timestamp};
+use super::show::percent_encoded;
+use crate::domain::{Address, AddressFields, Keyword, OptOutSource, Timestamp};
 use crate::report::{HistoryCounts, MessageView};
 
-/// The address of a recipient's page.
-pub fn recipient_path(number: Msisdn) -> String {
-    format!("/recipients/{number}")
+/// Where the page of a recipient is.
+pub fn recipient_path(address: &Address) -> String {
+    match address {
+        Address::Number(number) => format!("/recipients/{number}"),
+        Address::User(user) => format!("/recipients/{}", percent_encoded(&user.id)),
+    }
+}
+
+/// Where the page of a message's recipient is. An erased recipient has none, nor has an id of no known form.
+pub fn path_of(address: &AddressFields) -> Option<String> {
+    let number = address.msisdn.map(Address::Number);
+    number.or_else(|| address.channel_user.as_deref()?.parse().ok()).as_ref().map(recipient_path)
 }
 
 /// The page of a recipient.
@@ -18,7 +28,7 @@ pub fn recipient_path(number: Msisdn) -> String {
 #[template(path = "recipient.html")]
 pub struct RecipientPage {
     pub frame: Frame,
-    pub number: Msisdn,
+    pub address: Address,
     /// The present opt-out.
     pub opt_out: Option<WishLine>,
     /// Every opt-out and opt-in, latest first.
@@ -65,7 +75,7 @@ impl RecipientPage {
     }
 
     fn path(&self) -> String {
-        recipient_path(self.number)
+        recipient_path(&self.address)
     }
 }
 

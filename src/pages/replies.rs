@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::frame::Frame;
 use super::recipient::recipient_path;
-use crate::domain::{Channel, Keyword, Msisdn, Timestamp};
+use crate::domain::{Address, Channel, Keyword, Msisdn, Timestamp};
 
 /// A message from a recipient.
 #[derive(Debug)]
@@ -43,7 +43,8 @@ impl Reply {
     }
 
     fn recipient_path(&self) -> Option<String> {
-        self.number.map(recipient_path)
+        let user = || self.user.as_deref()?.parse().ok().map(Address::User);
+        self.number.map(Address::Number).or_else(user).as_ref().map(recipient_path)
     }
 }
 

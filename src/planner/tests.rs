@@ -24,10 +24,10 @@ const OPEN: &str = "SG";
 const CLOSED: &str = "US";
 
 fn candidate(queue: Queue, n: u32, country: &str) -> Candidate {
-    let prefix = if country == CLOSED { 12_125_550_000 } else { 6_590_000_000_u64 };
+    let prefix = if country == CLOSED { 12_125_550_000 } else { 6_590_000_000_i64 };
     let message = Loaded {
         key: MessageKey { batch: queue.batch, n },
-        msisdn: (prefix + u64::from(n)).try_into().unwrap(),
+        address: (prefix + i64::from(n)).try_into().unwrap(),
         country: country.parse().unwrap(),
         version: 0,
         lane: queue.lane,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::domain::{Msisdn, Queue, Timestamp};
+use crate::domain::{AddressKey, Queue, Timestamp};
 
 /// The reason why a message passes the tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct Slots {
 pub(super) struct TierCheck {
     slots: Slots,
     /// Recipients who take a slot with this claim.
-    newcomers: HashSet<Msisdn>,
+    newcomers: HashSet<AddressKey>,
 }
 
 impl TierCheck {
@@ -68,7 +68,7 @@ impl TierCheck {
     }
 
     /// The pass of a message to this recipient; `None` if it needs a slot and none is free.
-    pub(super) fn pass(&self, recipient: Msisdn, standing: TierStanding) -> Option<Pass> {
+    pub(super) fn pass(&self, recipient: AddressKey, standing: TierStanding) -> Option<Pass> {
         match standing {
             TierStanding::Window(until) => Some(Pass::Window(until)),
             TierStanding::Holder => Some(Pass::Slot),
@@ -79,7 +79,7 @@ impl TierCheck {
     }
 
     /// Notes that the claim takes a message to this recipient.
-    pub(super) fn take_slot(&mut self, recipient: Msisdn, standing: TierStanding) {
+    pub(super) fn take_slot(&mut self, recipient: AddressKey, standing: TierStanding) {
         if standing == TierStanding::New {
             self.newcomers.insert(recipient.canonical());
         }

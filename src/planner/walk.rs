@@ -210,7 +210,7 @@ impl Rules {
         }
         // A message that is never sent needs no slot.
         let pass = match &self.tier {
-            Some(tier) if !candidate.is_never_sent() => tier.pass(message.msisdn, candidate.tier),
+            Some(tier) if !candidate.is_never_sent() => tier.pass(message.address, candidate.tier),
             Some(_) | None => Some(Pass::Uncounted),
         };
         let Some(pass) = pass else {
@@ -231,7 +231,7 @@ impl Rules {
             self.spending.count_taken(walk.queue, *cost);
         }
         if let Some(tier) = self.tier.as_mut().filter(|_| *pass == Pass::Slot) {
-            tier.take_slot(candidate.message.msisdn, candidate.tier);
+            tier.take_slot(candidate.message.address, candidate.tier);
         }
     }
 }

@@ -20,11 +20,11 @@ use super::working::latest_of_each;
 use crate::book::Book;
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
-use crate::domain::{Causes, Channel, LaneId, Loaded, MessageKey, Msisdn, Span, Step, Timestamp};
+use crate::domain::{AddressKey, Causes, Channel, LaneId, Loaded, MessageKey, Span, Step, Timestamp};
 use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
-use crate::store::{self, Alias, FoundAttempt, Kept, Store, StrayKind, WebhookGroup};
+use crate::store::{self, Addresses, Alias, FoundAttempt, Kept, OptOut, Store, StrayKind, WebhookGroup};
 
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;
@@ -264,12 +264,14 @@ impl Applier {
         let (positions, of_replies): (Vec<usize>, Vec<Incoming>) = answered.into_iter().unzip();
         receipts.extend(of_replies);
         let mut found = self.find(&receipts).await?;
+        let answered = found.iter().skip(first_reply).flatten().map(|found| found.message.address);
+        let recipients = Addresses::read(self.store.as_ref(), answered).await?;
         for (position, (incoming, found)) in
             positions.into_iter().zip(receipts.iter().zip(&mut found).skip(first_reply))
         {
             match found {
                 Some(attempt) if self.is_answered_by(incoming, attempt).await? => {
-                    replies[position].set_attempt(attempt);
+                    replies[position].set_attempt(attempt, recipients.of(attempt.message.address));
                 }
                 _ => *found = None,
             }
@@ -311,15 +313,15 @@ impl Applier {
         }
         aliases.extend(replies.iter().flat_map(Reply::aliases));
         let stops: Vec<Option<Stop>> = replies.iter().map(Reply::stop).collect();
-        let mut suppressed: Vec<Msisdn> = opt_outs.iter().filter_map(|wish| wish.address.number()).collect();
+        let (mut suppressed, opt_outs): (Vec<AddressKey>, Vec<OptOut>) = opt_outs.into_iter().unzip();
         let written = replies.into_iter().map(Reply::into_stored).collect();
         let lanes = self.naming.rows_for(&naming, self.clock.now());
         let confirms = self.confirms;
         let taken = WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, confirms, naming: lanes };
         let Kept { stale, named, taken_names, writers } = self.store.take(taken).await?;
         self.naming.add(naming, self.store.as_ref()).await?;
-        let stopped = || writers.iter().zip(&stops).filter_map(|(numbers, stop)| Some((numbers, (*stop)?)));
-        suppressed.extend(stopped().flat_map(|(numbers, _)| numbers).copied().chain(named));
+        let stopped = || writers.iter().zip(&stops).filter_map(|(addresses, stop)| Some((addresses, (*stop)?)));
+        suppressed.extend(stopped().flat_map(|(addresses, _)| addresses).copied().chain(named));
         // Before the acknowledgement: messages already claimed for these recipients are not submitted on any lane.
         if !suppressed.is_empty() {
             self.book.suppress(suppressed);
@@ -329,7 +331,7 @@ impl Applier {
         }
         outcome.throttled.into_iter().for_each(|report| self.on_throttled.call(report));
         let nameless: BTreeSet<Option<Channel>> =
-            stopped().filter(|(numbers, _)| numbers.is_empty()).map(|(_, stop)| stop.id_on).collect();
+            stopped().filter(|(addresses, _)| addresses.is_empty()).map(|(_, stop)| stop.id_on).collect();
         for channel in nameless {
             self.report_nameless_stop(channel).await?;
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::{MessageKey, Msisdn, StepIndex, Timestamp};
+use crate::domain::{AddressKey, MessageKey, StepIndex, Timestamp};
 
 /// A receipt shows that a tier slot is free, or taken after all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct SlotChange {
     pub step: StepIndex,
     /// The most likely lane; the attempt's fact is certain.
     pub lane: String,
-    pub recipient: Msisdn,
+    pub recipient: AddressKey,
     /// The try of the step that the receipt is about; `None` means the last one.
     pub tries: Option<u16>,
     /// Whether the slot is free again. Otherwise the message arrived after all and takes a slot now.

@@ -14,9 +14,11 @@ use super::tries::{Tries, Try};
 use super::working::Working;
 use crate::book::{Book, Entry, StepReport};
 use crate::clock::Chance;
-use crate::domain::{BatchId, MessageKey, Msisdn, OptOutSource, Span, Status, StepIndex, Timestamp};
+use crate::domain::{
+    Address, AddressKey, BatchId, MessageKey, Msisdn, OptOutSource, Span, Status, StepIndex, Timestamp,
+};
 use crate::engine::{self, Made, Ruling};
-use crate::store::{self, Alias, Change, FoundAttempt, OptOut, Receipt, StrayKind};
+use crate::store::{self, Addresses, Alias, Change, FoundAttempt, OptOut, Receipt, StrayKind};
 use crate::wire::codes;
 
 /// Backoff before a step with a temporary failure is retried. It grows, so days of failures are a few hundred tries.
@@ -30,6 +32,7 @@ impl Applier {
             chance: &self.chance,
             naming: &self.naming,
             naming_lanes: self.naming.known(self.store.as_ref()).await?,
+            addresses: Addresses::read(self.store.as_ref(), opted_out_keys(receipts, found)).await?,
             tries: Tries::read(self.store.as_ref(), receipts.iter().zip(found)).await?,
             working: HashMap::with_capacity(receipts.len()),
             latest: None,
@@ -38,7 +41,7 @@ impl Applier {
         };
         for (incoming, found) in receipts.iter().zip(found) {
             match found {
-                Some(found) if found.message.msisdn == Msisdn::ERASED => group.add_erased(incoming),
+                Some(found) if found.message.address == AddressKey::ERASED => group.add_erased(incoming),
                 Some(found) => group.add(incoming, found).await?,
                 None if incoming.is_reply() => {}
                 None => group.outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt)),
@@ -48,6 +51,14 @@ impl Applier {
     }
 }
 
+/// Whom these receipts opt out.
+fn opted_out_keys(receipts: &[Incoming], found: &[Option<FoundAttempt>]) -> impl Iterator<Item = AddressKey> {
+    let of = |(incoming, found): (&Incoming, &Option<FoundAttempt>)| {
+        found.as_ref().filter(|_| incoming.is_opt_out()).map(|found| found.message.address)
+    };
+    receipts.iter().zip(found).filter_map(of)
+}
+
 /// The decisions about a group so far.
 struct Group<'a> {
     book: &'a Book,
@@ -55,6 +66,8 @@ struct Group<'a> {
     naming: &'a Naming,
     /// The lanes whose receipts are known to carry our ids.
     naming_lanes: Arc<BTreeSet<String>>,
+    /// Those of the recipients whom receipts opt out.
+    addresses: Addresses,
     tries: Tries<'a>,
     working: HashMap<MessageKey, Working>,
     /// The batch of the latest message. Most receipts of a group belong to one batch.
@@ -67,11 +80,12 @@ impl Group<'_> {
     /// Adds a receipt whose recipient was erased. Only an opt-out is still stored.
     fn add_erased(&mut self, incoming: &Incoming) {
         let msisdn = incoming.msisdn.filter(|_| incoming.is_opt_out());
-        self.outcome.opt_outs.extend(msisdn.map(|msisdn| opted_out(incoming, msisdn, self.now)));
+        let opt_out = |number: Msisdn| (number.into(), opted_out(incoming, number.into(), self.now));
+        self.outcome.opt_outs.extend(msisdn.map(opt_out));
     }
 
     async fn add(&mut self, incoming: &Incoming, found: &FoundAttempt) -> store::Result<()> {
-        let Self { book, chance, naming, naming_lanes, tries, working, latest, outcome, now } = self;
+        let Self { book, chance, naming, naming_lanes, addresses, tries, working, latest, outcome, now } = self;
         let key = found.message.key;
         let message = match working.entry(key) {
             Slot::Occupied(slot) => slot.into_mut(),
@@ -87,17 +101,18 @@ impl Group<'_> {
             outcome.strays.push(incoming.clone().into_stray(StrayKind::OtherType));
             return Ok(());
         }
-        if let Some((called, channel)) = incoming.called.clone().zip(on_channel) {
-            outcome.aliases.push(Alias { channel, called, msisdn: message.case.message.msisdn });
+        if let Some((channel, msisdn)) = on_channel.zip(message.case.message.address.number()) {
+            outcome.aliases.extend(incoming.called.clone().map(|called| Alias { channel, called, msisdn }));
+            outcome
+                .aliases
+                .extend(incoming.channel_number.and_then(|number| Alias::of_number(channel, number, msisdn)));
         }
-        let number = incoming.channel_number.zip(on_channel);
-        let alias = number.and_then(|(number, channel)| Alias::of_number(channel, number, message.case.message.msisdn));
-        outcome.aliases.extend(alias);
         outcome.naming.extend(naming.lane_to_add(naming_lanes, incoming, found, message));
         let of_try = tries.try_of(incoming, found, &message.case.now).await?;
         if incoming.is_opt_out() {
             // The opt-out counts whatever the receipt means for this message.
-            outcome.opt_outs.push(opted_out(incoming, message.case.message.msisdn, *now));
+            let key = message.case.message.address;
+            outcome.opt_outs.extend(addresses.of(key).map(|address| (key, opted_out(incoming, address, *now))));
         }
         let (number, learns) = match of_try {
             Try::Any => (None, false),
@@ -185,9 +200,9 @@ fn step_report(incoming: &Incoming, step: StepIndex) -> StepReport {
     StepReport { step, at: incoming.stamp, status: incoming.report.status(), code, detail }
 }
 
-fn opted_out(incoming: &Incoming, msisdn: Msisdn, now: Timestamp) -> OptOut {
+fn opted_out(incoming: &Incoming, address: Address, now: Timestamp) -> OptOut {
     let source = format!("receipt with code {}", incoming.code);
-    OptOut { address: msisdn.into(), since: now, from: OptOutSource::Provider, source }
+    OptOut { address, since: now, from: OptOutSource::Provider, source }
 }
 
 fn receipt(incoming: &Incoming, found: &FoundAttempt, (tries, learns): (Option<u16>, bool), ruling: Ruling) -> Receipt {

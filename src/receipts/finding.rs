@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use super::applier::Applier;
 use super::incoming::Incoming;
 use super::naming::Adoption;
-use crate::domain::{MessageKey, Msisdn, StepIndex, Umid};
+use crate::domain::{AddressKey, MessageKey, StepIndex, Umid};
 use crate::store::{self, FoundAttempt, Key, Store};
 
 impl Applier {
@@ -23,7 +23,7 @@ impl Applier {
         let on = entry.plan.step(found.step).map(|step| step.channel);
         let of_channel = incoming.channel.is_none() || incoming.channel == on;
         // A channel may know the recipient by another number, and the provider's id alone names the message.
-        let is_recipient = |number: Msisdn| number.canonical() == found.message.msisdn.canonical();
+        let is_recipient = |number| AddressKey::from(number).canonical() == found.message.address.canonical();
         Ok(of_channel && (incoming.names_umid() || incoming.msisdn.is_none_or(is_recipient)))
     }
 }

@@ -335,7 +335,8 @@ impl Incoming {
 
     /// What deadlines have to wait for, if it must wait before it may adopt.
     pub(super) fn waits(&self, adoption: &Adoption) -> Option<WaitingReceipt> {
-        let about = self.by_number().filter(|_| self.received > adoption.arrived_by)?;
+        let (number, channel) = self.by_number().filter(|_| self.received > adoption.arrived_by)?;
+        let about = (number.into(), channel);
         Some(WaitingReceipt { about, came: self.received, except: self.except(adoption) })
     }
 

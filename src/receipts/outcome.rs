@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::callbacks::{SlotChange, Throttled};
 use super::incoming::Incoming;
 use super::working::{Working, hold, step_hold};
-use crate::domain::{BatchId, Channel, Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp};
+use crate::domain::{
+    AddressKey, BatchId, Channel, Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp,
+};
 use crate::engine::{self, Decision, Event, Rule, Ruling};
 use crate::store::{self, Alias, Change, FoundAttempt, Hold, OptOut, Receipt, ReportedBy, StepHold};
 use crate::wire::codes;
@@ -19,7 +21,8 @@ pub(super) struct Outcome {
     pub(super) holds: Vec<(Hold, Timestamp)>,
     /// Each with the time of the submission that it is about.
     pub(super) step_holds: BTreeMap<(BatchId, StepIndex), (StepHold, Timestamp)>,
-    pub(super) opt_outs: Vec<OptOut>,
+    /// Each with the key of its address.
+    pub(super) opt_outs: Vec<(AddressKey, OptOut)>,
     pub(super) aliases: Vec<Alias>,
     /// Lanes whose receipts turned out to carry our ids.
     pub(super) naming: BTreeSet<String>,
@@ -109,6 +112,6 @@ pub(super) fn slot_change(
     let (step, lives) = (found.step, message.case.now.marks.may_live(found.step));
     message.entry.plan.step(step).filter(|rules| rules.channel == Channel::WhatsApp && lived != lives)?;
     let (lane, recipient) =
-        (message.entry.lane_of(&message.case.message, step)?.to_owned(), message.case.message.msisdn);
+        (message.entry.lane_of(&message.case.message, step)?.to_owned(), message.case.message.address);
     Some(SlotChange { message: message.case.message.key, step, lane, recipient, tries, is_free: !lives })
 }

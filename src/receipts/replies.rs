@@ -3,7 +3,7 @@
 use super::business::digest;
 use super::incoming::Incoming;
 use crate::domain::text::one_line;
-use crate::domain::{AttemptId, Channel, Keyword, Msisdn, Span, Timestamp, Umid, without_numbers};
+use crate::domain::{Address, AttemptId, Channel, Keyword, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
 use crate::store::{Alias, FoundAttempt, Inbound, Key};
 use crate::wire::{self, ReplyContent};
@@ -114,18 +114,24 @@ impl Reply {
         self.stop().is_some().then_some(Self { window: Span::ZERO, ..self })
     }
 
-    /// Records the attempt that it answers. The recipient of that attempt wrote it, from whichever number.
-    pub(super) fn set_attempt(&mut self, found: &FoundAttempt) {
-        let Inbound { on, msisdn, called, .. } = &mut self.inbound;
+    /// Records the attempt that it answers. The recipient of that attempt wrote it, from whichever number or id; nothing
+    /// says who that is if they were erased.
+    pub(super) fn set_attempt(&mut self, found: &FoundAttempt, recipient: Option<Address>) {
+        let Inbound { on, msisdn, called, channel, .. } = &mut self.inbound;
         *on = Some((found.message.key, found.step));
-        let recipient = found.message.msisdn;
-        if recipient == Msisdn::ERASED {
-            return;
-        }
-        if let Some(other) = msisdn.replace(recipient).map(Msisdn::canonical)
-            && other != recipient.canonical()
-        {
-            called.get_or_insert_with(|| other.to_string());
+        match recipient {
+            Some(Address::Number(recipient)) => {
+                if let Some(other) = msisdn.replace(recipient).map(Msisdn::canonical)
+                    && other != recipient.canonical()
+                {
+                    called.get_or_insert_with(|| other.to_string());
+                }
+            }
+            // The webhook may not name its channel.
+            Some(Address::User(user)) if channel.is_none_or(|on| on == user.channel) => {
+                (*channel, *called) = (Some(user.channel), Some(user.id));
+            }
+            Some(Address::User(_)) | None => {}
         }
     }
 

@@ -23,8 +23,8 @@ use super::intake::Intake;
 use crate::book::Book;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Msisdn, Outcome,
-    Plan, Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
+    Address, AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Msisdn,
+    Outcome, Plan, Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
 };
 use crate::engine::{Answer, Event, Gap};
 use crate::events::Origin;
@@ -63,7 +63,7 @@ fn plan() -> Plan {
 
 fn recipient() -> Recipient {
     Recipient {
-        msisdn: Msisdn::try_from(6_591_000_001_u64).unwrap(),
+        address: Msisdn::try_from(6_591_000_001_u64).ok().map(Address::Number),
         country: Country::WORLD,
         client_message_id: None,
         fields: Fields::pack(["+6591000001"]),
@@ -372,9 +372,9 @@ async fn an_acknowledged_stop_is_on_disk_and_suppresses_claimed_messages() {
         .take(format!("[{},{stray},{}]", reply_body("in-1", "Stop!"), reply_body("in-2", "why?")).into())
         .await
         .unwrap();
-    let msisdn = recipient().msisdn;
+    let msisdn = recipient().number().unwrap();
     assert_eq!(store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
-    assert!(book.get(key.batch).await.unwrap().unwrap().is_suppressed(msisdn, suppression));
+    assert!(book.get(key.batch).await.unwrap().unwrap().is_suppressed(msisdn.into(), suppression));
     assert_eq!(store.inbound(store::InboundOf::All, Cursor::START, 10).await.unwrap().len(), 2);
     assert_eq!(store.strays(StrayKind::OtherType, Timestamp::default(), Cursor::START, 10).await.unwrap().len(), 1);
 }
@@ -401,7 +401,7 @@ async fn a_reply_before_its_umid_is_known_counts_once_it_is() {
     let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
     desk.applier.apply(parse(&nameless.into(), Some(&ours), desk.clock.now())).await.unwrap();
     desk.applier.retry_strays().await.unwrap();
-    let msisdn = recipient().msisdn;
+    let msisdn = recipient().number().unwrap();
     assert!(desk.store.opted_out(vec![msisdn]).await.unwrap().is_empty());
     let told = desk.last_event().await;
     assert!(told.ends_with("opted out; it takes effect once the number is known"), "{told}");
@@ -430,7 +430,7 @@ async fn a_receipt_reveals_the_number_of_an_opt_out_without_one() {
     let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
     desk.applier.apply(parse(&nameless.clone().into(), Some(&ours), desk.clock.now())).await.unwrap();
     let events = async |desk: &Desk| desk.store.events(Cursor::START, 100).await.unwrap().len();
-    let (msisdn, before) = (recipient().msisdn, events(&desk).await);
+    let (msisdn, before) = (recipient().number().unwrap(), events(&desk).await);
     assert_eq!(
         desk.last_event().await,
         "a recipient on Viber whose number is unknown opted out; the id is opted out at once, and a number as soon as it is \
@@ -444,7 +444,7 @@ async fn a_receipt_reveals_the_number_of_an_opt_out_without_one() {
     for _ in 0..2 {
         desk.applier.apply(parse(&receipt.into(), Some(&ours), desk.clock.now())).await.unwrap();
         assert_eq!(desk.store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
-        assert!(entry.is_suppressed(msisdn, suppression), "claimed messages are not submitted");
+        assert!(entry.is_suppressed(msisdn.into(), suppression), "claimed messages are not submitted");
     }
     // From now on the channel user id is known.
     desk.applier.apply(parse(&nameless.replace("in-1", "in-2").into(), Some(&ours), desk.clock.now())).await.unwrap();
@@ -473,7 +473,7 @@ async fn a_reply_and_a_failure_in_one_webhook_are_decided_together() {
 #[tokio::test]
 async fn an_opt_out_by_command_takes_effect_when_the_book_refreshes() {
     let desk = Desk::new().await;
-    let msisdn = recipient().msisdn;
+    let msisdn = recipient().number().unwrap();
     let wish = |source: &str| store::OptOut {
         address: msisdn.into(),
         since: desk.clock.now(),
@@ -484,9 +484,9 @@ async fn an_opt_out_by_command_takes_effect_when_the_book_refreshes() {
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
     let suppression = desk.book.latest_suppression();
     desk.store.opt_out(vec![wish("a list")]).await.unwrap();
-    assert!(!entry.is_suppressed(msisdn, suppression));
+    assert!(!entry.is_suppressed(msisdn.into(), suppression));
     desk.book.refresh().await.unwrap();
-    assert!(entry.is_suppressed(msisdn, suppression) && desk.book.has_suppressions());
+    assert!(entry.is_suppressed(msisdn.into(), suppression) && desk.book.has_suppressions());
     desk.book.end_suppressions(desk.book.latest_suppression());
     desk.book.refresh().await.unwrap();
     assert!(!desk.book.has_suppressions(), "it is read once");
@@ -508,10 +508,10 @@ async fn many_opt_outs_by_command_suppress_all_messages_claimed_before() {
         desk.store.opt_out((first..first + 5_000).map(out).collect()).await.unwrap();
     }
     desk.book.refresh().await.unwrap();
-    let msisdn = recipient().msisdn;
+    let msisdn = recipient().number().unwrap();
     let after = desk.book.latest_suppression();
-    assert!(entry.is_suppressed(msisdn, before), "every message claimed before is suppressed");
-    assert!(!entry.is_suppressed(msisdn, after), "a later claim already knows the opt-outs");
+    assert!(entry.is_suppressed(msisdn.into(), before), "every message claimed before is suppressed");
+    assert!(!entry.is_suppressed(msisdn.into(), after), "a later claim already knows the opt-outs");
     desk.book.end_suppressions(after);
     desk.book.refresh().await.unwrap();
     assert!(!desk.book.has_suppressions(), "the whole list was read");

@@ -9,10 +9,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::copied::{CopyProgress, copied};
 use super::reading::report_of;
 use crate::domain::{
-    BatchId, Ending, MessageId, Outcome, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone,
+    Address, BatchId, Ending, MessageId, Outcome, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone,
 };
 use crate::engine::AttemptReport;
-use crate::store::{Attempt, MessageFacts, Messages, Receipt, Result, Scope, Verdict, Walk};
+use crate::store::{Addresses, Attempt, MessageFacts, Receipt, Result, Scope, Store, Verdict, Walk};
 use crate::wire::codes;
 
 /// The columns of each step; the column names also contain the step's number and channel.
@@ -102,12 +102,13 @@ impl ExportColumns {
         self.columns.iter().map(|(name, _)| name.as_str())
     }
 
-    fn row(&self, whole: &MessageFacts) -> Vec<String> {
+    fn row(&self, whole: &MessageFacts, addresses: &Addresses) -> Vec<String> {
         let own = whole.recipient.as_ref().and_then(|recipient| recipient.fields.unpack().ok()).unwrap_or_default();
-        self.columns.iter().map(|(_, column)| self.cell(*column, whole, &own)).collect()
+        let address = addresses.of(whole.message.address);
+        self.columns.iter().map(|(_, column)| self.cell(*column, whole, address.as_ref(), &own)).collect()
     }
 
-    fn cell(&self, column: Column, whole: &MessageFacts, own: &[Cow<'_, str>]) -> String {
+    fn cell(&self, column: Column, whole: &MessageFacts, address: Option<&Address>, own: &[Cow<'_, str>]) -> String {
         let (message, row) = (&whole.message, &whole.message.present);
         match column {
             Column::Message => MessageId { key: message.key, tag: self.tag }.to_string(),
@@ -115,7 +116,7 @@ impl ExportColumns {
                 let id = whole.recipient.as_ref().and_then(|recipient| recipient.client_message_id.as_deref());
                 id.unwrap_or_default().to_owned()
             }
-            Column::Number => message.msisdn.to_string(),
+            Column::Number => address.map(ToString::to_string).unwrap_or_default(),
             Column::Country => whole.country.map(|country| country.to_string()).unwrap_or_default(),
             Column::State => row.state.name().to_owned(),
             Column::Outcome => row.outcome().map(|outcome| outcome.to_string()).unwrap_or_default(),
@@ -252,7 +253,7 @@ impl ExportRows {
     /// Copies the batch; `None` if it does not exist. Calls `seen` now and then with the number of messages copied and
     /// the total.
     pub async fn copy(
-        store: &dyn Messages,
+        store: &dyn Store,
         batch: BatchId,
         columns: ExportColumns,
         mut seen: impl FnMut(CopyProgress, u64),
@@ -262,9 +263,10 @@ impl ExportRows {
     }
 
     /// The next rows, in the order of the messages; `None` after the last.
-    pub async fn next(&mut self) -> Result<Option<Vec<Vec<String>>>> {
-        let page = self.walk.next().await?;
-        Ok(page.map(|page| page.iter().map(|whole| self.columns.row(whole)).collect()))
+    pub async fn next(&mut self, store: &dyn Store) -> Result<Option<Vec<Vec<String>>>> {
+        let Some(page) = self.walk.next().await? else { return Ok(None) };
+        let addresses = Addresses::read(store, page.iter().map(|whole| whole.message.address)).await?;
+        Ok(Some(page.iter().map(|whole| self.columns.row(whole, &addresses)).collect()))
     }
 }
 
@@ -272,7 +274,7 @@ impl ExportRows {
 ///
 /// Calls `seen` now and then with the number of messages copied, and later passed on, and the total.
 pub async fn export<E>(
-    store: &dyn Messages,
+    store: &dyn Store,
     batch: BatchId,
     columns: &ExportColumns,
     mut row: impl FnMut(Vec<String>) -> std::result::Result<(), E>,
@@ -280,7 +282,7 @@ pub async fn export<E>(
 ) -> Result<std::result::Result<u64, E>> {
     let Some(mut rows) = ExportRows::copy(store, batch, columns.clone(), &mut seen).await? else { return Ok(Ok(0)) };
     let (all, mut so_far) = (u64::from(rows.walk.frame.batch.messages), 0);
-    while let Some(page) = rows.next().await? {
+    while let Some(page) = rows.next(store).await? {
         so_far += page.len() as u64;
         for cells in page {
             if let Err(error) = row(cells) {

@@ -7,8 +7,11 @@ use serde::Serialize;
 use super::steps::{StepReport, steps};
 use super::stranded::Stranded;
 use crate::audience::{ImportRecord, Reason, corrected_rows};
-use crate::domain::{BatchState, Count, MessageId, Msisdn, Outcome, Plan, Present, SkipReason, State, Tallies, Zone};
-use crate::store::{AudiencePart, Batch, ReplyCount, Result, Store};
+use crate::domain::{
+    AddressFields, AddressKey, BatchState, Count, MessageId, MessageKey, Outcome, Plan, Present, SkipReason, State,
+    StepIndex, Tallies, Zone,
+};
+use crate::store::{Addresses, AudiencePart, Batch, ReplyCount, Result, Store};
 
 /// Unknown attempts that a report lists; `unknown_count` has all of them.
 pub(crate) const UNKNOWN_SHOWN: u32 = 1_000;
@@ -105,8 +108,26 @@ pub struct ReplyReport {
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Unknown {
     pub message: String,
-    pub msisdn: Msisdn,
+    #[serde(flatten)]
+    pub address: AddressFields,
     pub step: u8,
+}
+
+impl Unknown {
+    /// Names attempts of a batch, each with the address of its recipient.
+    pub async fn all(
+        store: &dyn Store,
+        batch: &Batch,
+        attempts: Vec<(MessageKey, AddressKey, StepIndex)>,
+    ) -> Result<Vec<Self>> {
+        let addresses = Addresses::read(store, attempts.iter().map(|(_, address, _)| *address)).await?;
+        let named = attempts.into_iter().map(|(key, address, step)| Self {
+            message: MessageId { key, tag: batch.tag }.to_string(),
+            address: addresses.of(address).into(),
+            step: step.get() + 1,
+        });
+        Ok(named.collect())
+    }
 }
 
 impl Counts {
@@ -203,14 +224,7 @@ impl Report {
                 report.corrected = corrected_rows(parts.iter());
             }
         }
-        report.unknown = unknown
-            .into_iter()
-            .map(|(key, msisdn, step)| Unknown {
-                message: MessageId { key, tag: batch.tag }.to_string(),
-                msisdn,
-                step: step.get() + 1,
-            })
-            .collect();
+        report.unknown = Unknown::all(store, batch, unknown).await?;
         Ok(report)
     }
 

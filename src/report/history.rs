@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::as_counted;
 use super::search::{RecipientCursor, WithCursor, messages_with_cursors};
-use crate::domain::{Loaded, Msisdn, Outcome, State, Timestamp};
+use crate::domain::{Address, Loaded, Outcome, State, Timestamp};
 use crate::store::{Batch, Cursor, Inbound, InboundOf, Result, Store, Whom};
 
 /// Bytes of the recipient's messages on one page, unless one is longer.
@@ -55,12 +55,17 @@ pub struct History {
 /// - Entries of a page are in the order of time. Messages come by recipient file, the latest first. So across pages, a message
 ///   of an old file may come later than its time.
 /// - The cost is bounded: a page may have fewer entries than its limit, or none, although another follows.
-pub async fn history_of(store: &dyn Store, number: Msisdn, from: Option<HistoryCursor>, limit: u32) -> Result<History> {
+pub async fn history_of(
+    store: &dyn Store,
+    address: &Address,
+    from: Option<HistoryCursor>,
+    limit: u32,
+) -> Result<History> {
     let mut rest = from.unwrap_or_default();
-    let (found, next_messages) = next_messages(store, number, &rest, limit).await?;
+    let (found, next_messages) = next_messages(store, address, &rest, limit).await?;
     // One more shows whether others follow.
     let replies =
-        store.inbound_before(InboundOf::Recipient(number.into()), rest.replies, limit.saturating_add(1)).await?;
+        store.inbound_before(InboundOf::Recipient(address.clone()), rest.replies, limit.saturating_add(1)).await?;
     let (mut found, mut replies) = (found.into_iter().peekable(), replies.into_iter().peekable());
     let (mut entries, mut bytes) = (Vec::new(), 0);
     while entries.len() < limit as usize && bytes < BYTES {
@@ -92,10 +97,10 @@ pub async fn history_of(store: &dyn Store, number: Msisdn, from: Option<HistoryC
 /// A message, when it was sent, and where the search goes on after it.
 type Found = (RecipientCursor, Timestamp, Batch, Loaded);
 
-/// The next messages to a number, and where the search goes on; `None` at its end.
+/// The next messages to a recipient, and where the search goes on; `None` at its end.
 async fn next_messages(
     store: &dyn Store,
-    number: Msisdn,
+    address: &Address,
     rest: &HistoryCursor,
     limit: u32,
 ) -> Result<(Vec<Found>, Option<RecipientCursor>)> {
@@ -104,7 +109,8 @@ async fn next_messages(
         return Ok((found, None));
     }
     for _ in 0..SEARCHES {
-        let (page, next) = messages_with_cursors(store, Whom::Number(number), from, limit, |_, _| true).await?;
+        let (page, next) =
+            messages_with_cursors(store, Whom::Address(address.clone()), from, limit, |_, _| true).await?;
         found = page.into_iter().flat_map(timed).collect();
         if !found.is_empty() || next.is_none() {
             return Ok((found, next));
@@ -127,7 +133,7 @@ fn sent_at(batch: &Batch, message: &Loaded) -> Timestamp {
     present.accepted.or(present.first_submitted_at).or(ended_at).unwrap_or(batch.created_at)
 }
 
-/// How many messages a number got, of the latest ones.
+/// How many messages a recipient got, of the latest ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HistoryCounts {
     pub messages: u32,
@@ -139,8 +145,9 @@ pub struct HistoryCounts {
 }
 
 impl HistoryCounts {
-    pub async fn of(store: &dyn Store, number: Msisdn) -> Result<Self> {
-        let (found, next) = messages_with_cursors(store, Whom::Number(number), None, COUNTED, |_, _| true).await?;
+    pub async fn of(store: &dyn Store, address: &Address) -> Result<Self> {
+        let whom = Whom::Address(address.clone());
+        let (found, next) = messages_with_cursors(store, whom, None, COUNTED, |_, _| true).await?;
         let mut counts = Self { has_more: next.is_some(), ..Self::default() };
         for (_, batch, messages) in &found {
             for message in messages {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{AttemptId, AudienceId, BatchId, Loaded, MessageId, MessageKey, Msisdn, Umid};
+use crate::domain::{Address, AttemptId, AudienceId, BatchId, Loaded, MessageId, MessageKey, Umid};
 use crate::store::{AudiencePart, Audiences, Batch, Key, Messages, Result, Store, Whom};
 
 /// Messages read at once.
@@ -117,8 +117,8 @@ pub(crate) async fn messages_everywhere(
 pub(crate) type Positions = HashMap<AudienceId, Vec<u32>>;
 
 async fn positions_of(store: &dyn Audiences, whom: &str, within: Option<Vec<AudienceId>>) -> Result<Positions> {
-    let number = whom.trim().parse::<Msisdn>().ok().map(Whom::Number);
-    for whom in number.into_iter().chain([Whom::ClientId(whom.to_owned())]) {
+    let address = Address::asked(whom).ok().map(Whom::Address);
+    for whom in address.into_iter().chain([Whom::ClientId(whom.to_owned())]) {
         let positions = positions(store, whom, within.clone()).await?;
         if !positions.is_empty() {
             return Ok(positions);

@@ -6,15 +6,16 @@ use super::brief::{StepBrief, steps_in_brief};
 use super::figures::as_counted;
 use super::lookup::ClientIds;
 use crate::domain::{
-    Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex, Timestamp, rfc3339_option,
+    AddressFields, Channel, Loaded, MessageId, Outcome, Plan, SkipReason, State, StepIndex, Timestamp, rfc3339_option,
 };
-use crate::store::{Batch, Result, Store};
+use crate::store::{Addresses, Batch, Result, Store};
 
 /// A message of a list.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct MessageView {
     pub id: String,
-    pub msisdn: Msisdn,
+    #[serde(flatten)]
+    pub address: AddressFields,
     pub step: u8,
     pub channel: Option<Channel>,
     pub state: &'static str,
@@ -38,6 +39,7 @@ pub struct MessageView {
 /// Describes messages of one batch. What they share is read once.
 #[derive(Debug)]
 pub struct MessageViews<'a> {
+    store: &'a dyn Store,
     batch: &'a Batch,
     plan: Option<Plan>,
     ids: ClientIds<'a>,
@@ -46,15 +48,20 @@ pub struct MessageViews<'a> {
 impl<'a> MessageViews<'a> {
     pub async fn of(store: &'a dyn Store, batch: &'a Batch) -> Result<Self> {
         let (plan, ids) = (store.plan(batch.id).await?, ClientIds::of(store, batch.id).await?);
-        Ok(Self { batch, plan, ids })
+        Ok(Self { store, batch, plan, ids })
     }
 
     pub async fn read(&self, messages: &[Loaded]) -> Result<Vec<MessageView>> {
         let mut ids = self.ids.read(messages).await?;
-        Ok(messages.iter().map(|message| self.view(message, ids.remove(&message.key))).collect())
+        let addresses = Addresses::read(self.store, messages.iter().map(|message| message.address)).await?;
+        let view = |message: &Loaded| {
+            let address = addresses.of(message.address).into();
+            self.view(message, address, ids.remove(&message.key))
+        };
+        Ok(messages.iter().map(view).collect())
     }
 
-    fn view(&self, message: &Loaded, client_message_id: Option<Box<str>>) -> MessageView {
+    fn view(&self, message: &Loaded, address: AddressFields, client_message_id: Option<Box<str>>) -> MessageView {
         let present = &as_counted(self.batch, &message.present);
         let skipped = match present.state {
             State::Done { skipped, .. } => skipped,
@@ -64,7 +71,7 @@ impl<'a> MessageViews<'a> {
         let step = self.plan.as_ref().and_then(|plan| plan.step(present.step));
         MessageView {
             id: MessageId { key: message.key, tag: self.batch.tag }.to_string(),
-            msisdn: message.msisdn,
+            address,
             step: present.step.get() + 1,
             channel: step.map(|step| step.channel),
             state: present.state_name(),

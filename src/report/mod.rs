@@ -39,10 +39,10 @@ pub(crate) use figures::UNKNOWN_SHOWN;
 pub use figures::{Counts, Outcomes, RateNow, ReplyReport, Report, Show, Unknown, as_counted};
 pub use history::{History, HistoryCounts, HistoryCursor, HistoryEntry, history_of};
 pub use lookup::{Pages, lookup, lookup_everywhere, message_by_id, messages_from, messages_to_within, numbers_of};
-pub(crate) use lookup::{messages_everywhere, positions};
+pub(crate) use lookup::{Positions, messages_everywhere, positions};
 pub use messages::{MessageView, MessageViews};
 pub(crate) use reading::{failure, report_of};
-pub use results::{MessageResult, results_in, results_of};
+pub use results::{MessageResult, results_at, results_in, results_of};
 pub use search::{
     FoundMessages, MessageCursor, MessageFilter, RecipientCursor, StateName, messages_in_all, messages_to,
 };

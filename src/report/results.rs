@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::figures::as_counted;
 use super::lookup::{Pages, lookup_everywhere};
-use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, Timestamp};
-use crate::store::{Batch, Result, Store};
+use crate::domain::{AddressFields, Channel, Loaded, MessageId, Outcome, Plan, SkipReason, State, Timestamp};
+use crate::store::{Addresses, Batch, Result, Store};
 
 /// What became of a message so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -13,7 +13,8 @@ pub struct MessageResult {
     /// The message's id.
     pub id: String,
     pub campaign: String,
-    pub msisdn: Msisdn,
+    #[serde(flatten)]
+    pub address: AddressFields,
     pub state: &'static str,
     pub outcome: Option<Outcome>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,7 +27,7 @@ pub struct MessageResult {
 }
 
 impl MessageResult {
-    pub fn of(batch: &Batch, plan: Option<&Plan>, message: &Loaded) -> Self {
+    fn of(batch: &Batch, plan: Option<&Plan>, message: &Loaded, addresses: &Addresses) -> Self {
         let present = as_counted(batch, &message.present);
         let channel = |step| plan.and_then(|plan| plan.step(step)).map(|step| step.channel);
         let (outcome, skipped, at) = match present.state {
@@ -41,7 +42,7 @@ impl MessageResult {
         Self {
             id: MessageId { key: message.key, tag: batch.tag }.to_string(),
             campaign: batch.display_name(),
-            msisdn: message.msisdn,
+            address: addresses.of(message.address).into(),
             state: present.state.name(),
             outcome,
             skipped,
@@ -56,9 +57,20 @@ pub async fn results_in(store: &dyn Store, batch: &Batch) -> Result<Vec<MessageR
     let plan = store.plan(batch.id).await?;
     let (mut results, mut pages) = (Vec::new(), Pages::of(store, batch));
     while let Some(page) = pages.next().await? {
-        results.extend(page.iter().map(|message| MessageResult::of(batch, plan.as_ref(), message)));
+        results.extend(results_at(store, batch, plan.as_ref(), &page).await?);
     }
     Ok(results)
+}
+
+/// Reads what became of these messages of a campaign.
+pub async fn results_at(
+    store: &dyn Store,
+    batch: &Batch,
+    plan: Option<&Plan>,
+    messages: &[Loaded],
+) -> Result<Vec<MessageResult>> {
+    let addresses = Addresses::read(store, messages.iter().map(|message| message.address)).await?;
+    Ok(messages.iter().map(|message| MessageResult::of(batch, plan, message, &addresses)).collect())
 }
 
 /// Finds what a recipient got from all campaigns, newest last. `whom` is a number, or a `ClientMessageId` of a recipient
@@ -67,7 +79,7 @@ pub async fn results_of(store: &dyn Store, whom: &str) -> Result<Vec<MessageResu
     let mut results = Vec::new();
     for (batch, messages) in lookup_everywhere(store, whom).await? {
         let plan = store.plan(batch.id).await?;
-        results.extend(messages.iter().map(|message| MessageResult::of(&batch, plan.as_ref(), message)));
+        results.extend(results_at(store, &batch, plan.as_ref(), &messages).await?);
     }
     // Messages of the same time stay in the order of their launches.
     results.sort_by_key(|result| result.at);

@@ -1,6 +1,6 @@
 //! A store whose process dies between any two commits, and whose disk fails.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    Address, AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Money, Msisdn, OverridableSetting,
-    Plan, Queue, Recipient, Span, StepIndex, Tallies, Timestamp,
+    Address, AddressKey, AudienceId, BatchId, BatchState, Channel, ChannelUser, LaneId, Loaded, MessageKey, Money,
+    Msisdn, OverridableSetting, Plan, Queue, Recipient, Span, StepIndex, Tallies, Timestamp,
 };
 use crate::events::{Event, Origin};
 use crate::node::Processes;
@@ -211,7 +211,7 @@ through! {
         changes claim(claim: Claim) -> ClaimedSet;
         changes record_noting(changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Vec<MessageKey>;
         reads in_flight(epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;
-        writes give_back_places(portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> ();
+        writes give_back_places(portfolio: &str, recipients: Vec<(AddressKey, Timestamp)>) -> ();
     }
 }
 
@@ -230,7 +230,8 @@ through! {
         writes begin_purge(batch: BatchId, now: Timestamp) -> bool;
         changes purge_piece(batch: BatchId) -> u32;
         writes forget_texts(before: Timestamp) -> ();
-        changes erase(recipient: Msisdn, rows: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>, known: Vec<(BatchId, u32)>) -> bool;
+        writes forget_channel_users() -> ();
+        changes erase(addresses: Vec<Address>, rows: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>, known: Vec<(BatchId, u32)>) -> bool;
         writes compact() -> ();
         reads back_up(into: &Path) -> u64;
         reads copied_at() -> Option<Timestamp>;
@@ -269,7 +270,7 @@ through! {
         reads audience_named(name: &str) -> Option<Audience>;
         reads parts_of(batch: BatchId) -> Vec<AudiencePart>;
         reads recipients(audience: AudienceId, from: u32, limit: u32) -> Vec<Recipient>;
-        reads numbers(audience: AudienceId, from: u32, limit: u32) -> Vec<Msisdn>;
+        reads address_keys(audience: AudienceId, from: u32, limit: u32) -> Vec<AddressKey>;
         reads find_recipient(whom: Whom, within: Option<Vec<AudienceId>>) -> Vec<(AudienceId, u32)>;
         reads find_recipient_from(whom: Whom, from: Option<RecipientPlace>) -> FoundRecipient;
     }
@@ -328,7 +329,7 @@ through! {
         reads receipts(message: MessageKey) -> Vec<Receipt>;
         reads coded_facts(batch: BatchId, numbers: RangeInclusive<u32>, code: Option<u32>) -> CodedFacts;
         reads message_facts(message: MessageKey) -> Option<MessageFacts>;
-        reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
+        reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, AddressKey, StepIndex)>;
         reads walk(batch: BatchId, scope: Scope, copied: watch::Sender<Copied>) -> Option<Walk>;
     }
 }
@@ -373,7 +374,7 @@ through! {
         writes note_unknown_slots(portfolio: &str, slots: UnknownSlots, origin: Origin, now: Timestamp) -> u64;
         reads unknown_slots(since: Timestamp) -> BTreeMap<String, UnknownSlots>;
         writes forget_slots(before: Timestamp) -> ();
-        writes take_slots(portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> ();
+        writes take_slots(portfolio: &str, recipients: Vec<(AddressKey, Timestamp)>) -> ();
     }
 }
 
@@ -395,8 +396,10 @@ through! {
         reads wishes(address: Address) -> Vec<OptOutRecord>;
         reads other_addresses(address: Address) -> Vec<Address>;
         opts learn_users(aliases: Vec<Alias>) -> Vec<Msisdn>;
+        reads stand_ins() -> Vec<Msisdn>;
         reads last_stop() -> Cursor;
-        reads stops(after: Cursor, limit: u32) -> Vec<(Cursor, Msisdn)>;
+        reads stops(after: Cursor, limit: u32) -> Vec<(Cursor, AddressKey)>;
+        reads channel_users(keys: Vec<AddressKey>) -> HashMap<AddressKey, ChannelUser>;
         reads opted_out_messages(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
     }
 }
@@ -409,7 +412,7 @@ through! {
         reads reply_counts(batch: BatchId, limit: u32) -> Vec<ReplyCount>;
         reads due_confirmations(limit: u32) -> Vec<(Cursor, Inbound)>;
         writes forget_confirmations(of: Vec<Cursor>) -> ();
-        reads open_windows(recipients: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
+        reads open_windows(recipients: Vec<AddressKey>, sender: Sender, now: Timestamp) -> Vec<(AddressKey, Timestamp)>;
         reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
     }
 }

@@ -67,7 +67,7 @@ impl World {
             return one_of(dice, &may_be_unknown);
         }
         let lanes: Vec<Channel> = self.config.lanes.iter().map(|lane| lane.channel).collect();
-        (recipient(dice.u32(..RECIPIENTS)).msisdn, one_of(dice, &lanes))
+        (recipient(dice.u32(..RECIPIENTS)).number().unwrap(), one_of(dice, &lanes))
     }
 
     fn has_one_lane_on(&self, channel: Channel) -> bool {

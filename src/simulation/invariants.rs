@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::counts;
 use super::net::Net;
 use super::pace::{HandedOver, RateLimits};
+use super::scene::number_of;
 use super::windows::Windows;
 use super::wishes::{OptOuts, Wish};
 use crate::config::Config;
@@ -120,7 +121,7 @@ impl Invariants {
     pub(super) fn in_question(&self) -> impl Iterator<Item = (Msisdn, Channel)> + '_ {
         self.campaigns.iter().flat_map(|campaign| {
             let of_message = |message: &Loaded| {
-                let (present, msisdn) = (message.present, message.msisdn);
+                let (present, msisdn) = (message.present, number_of(message));
                 let may_be_unknown = move |step: StepIndex| {
                     let is_leaving = matches!(present.state, State::Queued { .. } | State::Sending { .. });
                     present.marks.unknown(step) || is_leaving && present.step == step
@@ -135,7 +136,7 @@ impl Invariants {
     /// Returns the recipients of claimed messages.
     pub(super) fn in_hand(&self) -> Vec<Msisdn> {
         let is_claimed = |message: &&Loaded| matches!(message.present.state, State::Sending { .. });
-        self.messages().filter(is_claimed).map(|message| message.msisdn).collect()
+        self.messages().filter(is_claimed).map(number_of).collect()
     }
 
     /// Returns recipients with each channel on which several attempts to them are unknown.
@@ -144,7 +145,7 @@ impl Invariants {
         for campaign in &self.campaigns {
             for message in &campaign.before {
                 let unknown = campaign.plan.indexed_steps().filter(|(step, _)| message.present.marks.unknown(*step));
-                let unknown = unknown.map(|(_, rules)| (message.msisdn, rules.channel));
+                let unknown = unknown.map(|(_, rules)| (number_of(message), rules.channel));
                 several.extend(unknown.filter(|of| !once.insert(*of)));
             }
         }
@@ -157,7 +158,7 @@ impl Invariants {
         self.campaigns.iter().all(|campaign| {
             let Some(step) = campaign.plan.on_channel(channel) else { return true };
             let begun = |message: &Loaded| campaign.claimed_at.get(&(message.key.n, step)).copied();
-            let to_them = campaign.before.iter().filter(|message| message.msisdn == msisdn);
+            let to_them = campaign.before.iter().filter(|message| message.address == msisdn);
             to_them.filter_map(begun).all(|begun| begun >= stamp + Span::from_secs(120))
         })
     }
@@ -223,7 +224,7 @@ impl Invariants {
         match wish {
             Wish::NoMore(attempt) => {
                 let of_it = |message: &&Loaded| message.key == attempt.key;
-                let recipient = self.messages().find(of_it).map(|message| message.msisdn);
+                let recipient = self.messages().find(of_it).map(number_of);
                 if let Some(recipient) = recipient {
                     self.opt_outs.opt_out(recipient, now);
                 }
@@ -268,8 +269,8 @@ impl Invariants {
             let State::Sending { intent, .. } = message.present.state else { continue };
             let Some(portfolio) = self.config.lanes[taken.lane].tiered() else { continue };
             // A recipient with an open window needs no tier slot.
-            if !self.windows.is_open(message.msisdn, taken.at) {
-                let (recipient, claimed) = (message.msisdn, intent);
+            if !self.windows.is_open(message.address, taken.at) {
+                let (recipient, claimed) = (number_of(message), intent);
                 let new = HandedOver { recipient, claimed, at: taken.at, attempt: taken.attempt, copy };
                 let has_failed = |of: &HandedOver| self.net.truth(of.attempt).failed_copies.contains(&of.copy);
                 self.rate_limits.check_tier(portfolio, new, has_failed);

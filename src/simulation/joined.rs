@@ -15,7 +15,7 @@ fn plan() -> Plan {
 impl World {
     async fn joins(&self, recipients: std::ops::Range<u32>) -> (BatchId, u32) {
         let recipients = recipients.map(|n| Recipient {
-            msisdn: recipient(n),
+            address: Some(recipient(n).into()),
             country: "SG".parse::<Country>().unwrap(),
             client_message_id: None,
             fields: Fields::pack([""; 0]),

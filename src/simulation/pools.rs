@@ -41,7 +41,8 @@ impl World {
         let names: BTreeMap<LaneId, String> =
             self.store.lanes(Vec::new()).await.unwrap().into_iter().map(|lane| (lane.id, lane.name)).collect();
         let sent = messages.iter().zip(attempts);
-        sent.filter_map(|(message, attempts)| Some((message.msisdn, names[&attempts.first()?.lane].clone()))).collect()
+        sent.filter_map(|(message, attempts)| Some((message.address.number()?, names[&attempts.first()?.lane].clone())))
+            .collect()
     }
 
     async fn pause_lane(&mut self, lane: &str) {

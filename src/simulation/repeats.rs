@@ -11,7 +11,7 @@ impl World {
     /// Returns the recipients of a campaign.
     async fn whom(&self, launched: &Launched) -> BTreeSet<Msisdn> {
         let keys = (0..100).map(|n| MessageKey { batch: launched.batch, n }).collect();
-        self.store.load(keys).await.unwrap().iter().map(|message| message.msisdn).collect()
+        self.store.load(keys).await.unwrap().iter().filter_map(|message| message.address.number()).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::config::Config;
-use crate::domain::{Channel, Country, Fields, MessageKey, Msisdn, Recipient, Span, Status, Tier};
+use crate::domain::{Channel, Country, Fields, Loaded, MessageKey, Msisdn, Recipient, Span, Status, Tier};
 use crate::simulator::{Answers, Latency, Profile};
 
 /// Recipients in the world. The first campaign sends to the first of them, the second to the last, so some get both.
@@ -29,7 +29,8 @@ pub(super) fn recipient_of(message: MessageKey) -> Msisdn {
         2 => SECOND_FROM + n,
         _ => joining(message),
     })
-    .msisdn
+    .number()
+    .unwrap()
 }
 
 /// Returns the number of the recipient for a message that joins a batch. This recipient gets nothing else.
@@ -80,7 +81,7 @@ pub(super) fn recipient(n: u32) -> Recipient {
     let msisdn = Msisdn::try_from(number).unwrap();
     let name = if has_name(n) { "Ann" } else { "" };
     Recipient {
-        msisdn,
+        address: Some(msisdn.into()),
         country: country_of(msisdn),
         client_message_id: None,
         fields: Fields::pack([number.to_string().as_str(), name, &format!("U{number:0>32}")]),
@@ -89,6 +90,11 @@ pub(super) fn recipient(n: u32) -> Recipient {
 
 /// The countries of recipients, and their first numbers. WhatsApp names those in Brazil by another spelling.
 const COUNTRIES: [(&str, u64); 3] = [("SG", 6_591_000_000), ("BR", 5_511_987_650_000), ("DE", 4_915_112_000_000)];
+
+/// The number of a message's recipient. No storm has ids instead.
+pub(super) fn number_of(message: &Loaded) -> Msisdn {
+    message.address.number().unwrap()
+}
 
 pub(super) fn country_of(msisdn: Msisdn) -> Country {
     let (country, _) = COUNTRIES.into_iter().find(|(_, first)| msisdn.get().wrapping_sub(*first) < 1_000).unwrap();

@@ -25,7 +25,7 @@ impl World {
     async fn numbers_of(&self, launched: &Launched) -> Vec<String> {
         let part = self.store.parts_of(launched.batch).await.unwrap().remove(0);
         let recipients = self.store.recipients(part.id, 0, 100).await.unwrap();
-        recipients.iter().map(|recipient| recipient.msisdn.to_string()).collect()
+        recipients.iter().filter_map(|recipient| recipient.address.as_ref()).map(ToString::to_string).collect()
     }
 
     async fn state_of_batch(&self, launched: &Launched) -> BatchState {

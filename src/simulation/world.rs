@@ -281,7 +281,7 @@ impl World {
                 let index = usize::try_from(who).unwrap();
                 let msisdn = match who.checked_sub(RECIPIENTS) {
                     Some(_) if !claimed.is_empty() => claimed[index % claimed.len()],
-                    _ => recipient(who % RECIPIENTS).msisdn,
+                    _ => recipient(who % RECIPIENTS).number().unwrap(),
                 };
                 let opt_out = OptOut {
                     address: msisdn.into(),

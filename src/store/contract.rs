@@ -41,12 +41,12 @@ use std::sync::Arc;
 
 use super::{
     Alias, Attempt, Change, Claim, Claimed, ClaimedSet, Cursor, Epoch, Inbound, KnownAs, NamingLane, NewAudience,
-    NewBatch, PieceOfMessages, Receipt, Start, Store, Stray, Verdict, WebhookGroup,
+    NewBatch, PieceOfMessages, Receipt, RecipientRow, Start, Store, Stray, Verdict, WebhookGroup,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Money, Msisdn, Plan,
-    Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
+    AddressKey, AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Money, Msisdn,
+    Plan, Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
 };
 use crate::engine::Ruling;
 use crate::events::Origin;
@@ -116,7 +116,7 @@ impl Desk {
         Ok(self.take(WebhookGroup { receipts, strays, changes, ..WebhookGroup::default() }).await?.stale)
     }
 
-    async fn take_inbound(&self, written: Vec<Inbound>) -> super::Result<Vec<Vec<Msisdn>>> {
+    async fn take_inbound(&self, written: Vec<Inbound>) -> super::Result<Vec<Vec<AddressKey>>> {
         Ok(self.take(WebhookGroup { written, ..WebhookGroup::default() }).await?.writers)
     }
 
@@ -125,7 +125,7 @@ impl Desk {
         self.take(WebhookGroup { written, confirms: true, ..WebhookGroup::default() }).await.map(drop)
     }
 
-    async fn learn_aliases(&self, aliases: Vec<Alias>) -> super::Result<Vec<Msisdn>> {
+    async fn learn_aliases(&self, aliases: Vec<Alias>) -> super::Result<Vec<AddressKey>> {
         Ok(self.take(WebhookGroup { aliases, ..WebhookGroup::default() }).await?.named)
     }
 
@@ -255,15 +255,25 @@ fn msisdn(n: u32) -> Msisdn {
     Msisdn::try_from(6_591_000_000_u64 + u64::from(n)).unwrap()
 }
 
+fn address_key(n: u32) -> AddressKey {
+    msisdn(n).into()
+}
+
 fn recipients(numbers: std::ops::Range<u32>) -> Vec<Recipient> {
     numbers
         .map(|n| Recipient {
-            msisdn: msisdn(n),
+            address: Some(msisdn(n).into()),
             country: "SG".parse::<Country>().unwrap(),
             client_message_id: n.is_multiple_of(2).then(|| format!("theirs-{n}").into()),
             fields: Fields::pack([format!("Ann {n}").as_str(), "\"quoted\""]),
         })
         .collect()
+}
+
+/// What only the rows of [`recipients`] have.
+fn rows(numbers: std::ops::Range<u32>) -> Vec<RecipientRow> {
+    let row = |Recipient { client_message_id, fields, .. }| RecipientRow { client_message_id, fields };
+    recipients(numbers).into_iter().map(row).collect()
 }
 
 fn plan() -> Plan {
@@ -284,7 +294,7 @@ fn umid(n: u32) -> Umid {
 fn change(message: &Loaded, after: Present) -> Change {
     Change {
         key: message.key,
-        msisdn: message.msisdn,
+        address: message.address,
         version: message.version,
         before: message.present,
         after,

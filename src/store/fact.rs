@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{Channel, LaneId, MessageKey, Money, Msisdn, Present, Progress, StepIndex, Timestamp, Umid};
+use crate::domain::{
+    AddressKey, Channel, LaneId, MessageKey, Money, Msisdn, Present, Progress, StepIndex, Timestamp, Umid,
+};
 use crate::engine::{Note, Ruling};
 
 /// The final result of one try of a step.
@@ -84,7 +86,7 @@ impl Attempt {
 #[derive(Debug, Clone)]
 pub struct Change {
     pub key: MessageKey,
-    pub msisdn: Msisdn,
+    pub address: AddressKey,
     /// The version that the decision was made on. It applies to no other version.
     pub version: u32,
     pub before: Present,

@@ -73,8 +73,7 @@ impl Alias {
     /// spelling needs no name.
     pub fn of_number(channel: Channel, reported: Msisdn, recipient: Msisdn) -> Option<Self> {
         let (name, own) = (reported.canonical(), recipient.canonical());
-        let is_number = recipient != Msisdn::ERASED && !recipient.is_stand_in() && channel != Channel::Line;
-        let is_alias = is_number && name != own && name.calling_code() == own.calling_code();
+        let is_alias = channel != Channel::Line && name != own && name.calling_code() == own.calling_code();
         is_alias.then(|| Self { channel, called: name.to_string(), msisdn: recipient })
     }
 }

@@ -9,6 +9,7 @@
 //! rooms know only the traits of the verbs, and take the one that they need; [`open`] alone chooses the database.
 
 mod access;
+mod addresses;
 mod batch;
 mod catalogue;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use access::{
     ApiKey, AuditActor, AuditEntry, AuditFilter, AuditRequest, AuditWho, KeyLimits, LastUse, OperatorAccount,
     PasswordHash, ScopesSet, SecretDigest, Session, SetupToken,
 };
+pub use addresses::Addresses;
 pub use batch::{
     Amendment, Batch, BatchFilter, BatchPage, Call, ClientIds, Edition, Joined, Joining, NewBatch, NewCall, Over,
     OwnTimes, PieceOfMessages, Start,
@@ -89,7 +91,7 @@ pub use verbs::{
     Messages, Nodes, Queries, Receipts, Replies, Requests, Retention, Sessions, SharedReports, Sketches, Store, Tiers,
     Uploads, WebhookGroup,
 };
-pub use walk::{CodedFacts, Copied, Frame, MessageFacts, Scope, Twin, Walk};
+pub use walk::{CodedFacts, Copied, Frame, MessageFacts, RecipientRow, Scope, Twin, Walk};
 
 use std::sync::Arc;
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::{DiskTrouble, Epoch, LaneState, Nameless, Sender};
 use crate::domain::{
-    AttemptId, AudienceId, BatchId, Channel, DoubtCause, Fields, LaneId, Loaded, MessageKey, Money, Msisdn, Queue,
-    ServerLimit, Span, StepIndex, Timestamp, Umid,
+    AddressKey, AttemptId, AudienceId, BatchId, Channel, DoubtCause, Fields, LaneId, Loaded, MessageKey, Money, Msisdn,
+    Queue, ServerLimit, Span, StepIndex, Timestamp, Umid,
 };
 use crate::planner::{Cap, Pass, Referral, Rest, Slots, Timing};
 
@@ -132,7 +132,7 @@ pub struct TierUse {
 /// A recipient's slot of a portfolio's tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TierSlot {
-    pub recipient: Msisdn,
+    pub recipient: AddressKey,
     /// When it was taken last.
     pub at: Timestamp,
     /// When it was taken before that; this counts again if the latest one is given back.
@@ -141,7 +141,7 @@ pub struct TierSlot {
 
 impl TierSlot {
     /// The known times at which it was taken.
-    pub fn times(self) -> impl Iterator<Item = (Msisdn, Timestamp)> {
+    pub fn times(self) -> impl Iterator<Item = (AddressKey, Timestamp)> {
         self.before.into_iter().chain([self.at]).map(move |at| (self.recipient, at))
     }
 }
@@ -405,7 +405,7 @@ mod tests {
     #[test]
     fn the_times_of_a_slot_include_the_one_before() {
         let [before, at] = [100, 200].map(Timestamp::from_millis);
-        let recipient = Msisdn::try_from(6_591_234_567_u64).unwrap();
+        let recipient = AddressKey::try_from(6_591_234_567).unwrap();
         let times = |before| TierSlot { recipient, at, before }.times().collect::<Vec<_>>();
         assert_eq!(times(None), [(recipient, at)]);
         assert_eq!(times(Some(before)), [(recipient, before), (recipient, at)]);

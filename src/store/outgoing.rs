@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Cursor, Observed};
-use crate::domain::{AlertKind, CampaignId, Country, Fields, MessageKey, Msisdn, Span, Tag, Timestamp, Umid};
+use crate::domain::{Address, AlertKind, CampaignId, Country, Fields, MessageKey, Span, Tag, Timestamp, Umid};
 use crate::events::{Event, Origin, Subject};
 
 /// A list of rows that deliveries are made of, in the order of its rows.
@@ -70,7 +70,7 @@ pub struct CallIds {
 /// The recipient of an observed message.
 #[derive(Clone)]
 pub struct ObservedRecipient {
-    pub msisdn: Msisdn,
+    pub address: Address,
     pub country: Country,
     pub client_message_id: Option<String>,
     pub fields: Fields,
@@ -78,7 +78,7 @@ pub struct ObservedRecipient {
 
 impl fmt::Debug for ObservedRecipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ObservedRecipient({})", self.msisdn.masked())
+        write!(f, "ObservedRecipient({:?})", self.address)
     }
 }
 

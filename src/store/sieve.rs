@@ -1,10 +1,10 @@
 //! Tells which pieces of an audience may contain a recipient, by a Bloom filter for each piece.
 //!
-//! The filter covers numbers and clients' own ids, and takes 1.5 bytes for each. Recipients are stored in the order of
+//! The filter covers the keys of addresses and clients' own ids, and takes 1.5 bytes for each. Recipients are stored in the order of
 //! their file. An index by number would have to be sorted while it grows, which takes as long as the import itself.
 //! Instead, a search reads the pieces that may contain the recipient, and hardly any others.
 
-use crate::domain::{AudienceId, Msisdn, Recipient};
+use crate::domain::{Address, AddressKey, AudienceId};
 
 /// With 12 bits for each key and 8 probes, one in three hundred pieces is read in vain.
 const BITS: usize = 12;
@@ -13,7 +13,7 @@ const PROBES: u64 = 8;
 /// What a recipient is searched by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whom {
-    Number(Msisdn),
+    Address(Address),
     /// A `ClientMessageId` of the recipient file.
     ClientId(String),
 }
@@ -34,22 +34,26 @@ pub struct FoundRecipient {
     pub next: Option<RecipientPlace>,
 }
 
-impl Whom {
+/// The same, with the key of the address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sought {
+    Address(AddressKey),
+    ClientId(String),
+}
+
+impl Sought {
     /// A number is searched in each of its spellings.
     fn keys(&self) -> impl Iterator<Item = u64> {
         let (first, other) = match self {
-            Self::Number(number) => (mixed(number.get()), number.other_spelling().map(|other| mixed(other.get()))),
+            Self::Address(key) => (of_key(*key), key.other_spelling().map(of_key)),
             Self::ClientId(id) => (of_text(id), None),
         };
         std::iter::once(first).chain(other)
     }
 }
 
-/// The filter of these recipients.
-pub(super) fn sieve(recipients: &[Recipient]) -> Vec<u8> {
-    let numbers: Vec<Msisdn> = recipients.iter().map(|recipient| recipient.msisdn).collect();
-    of(&numbers, recipients.iter().filter_map(|recipient| recipient.client_message_id.as_deref()))
-}
+/// What is filtered of a recipient: the key of the address, and the client's own id.
+pub(super) type Filtered<'a> = (AddressKey, Option<&'a str>);
 
 /// The filter of a piece that grows, before its first recipient, with room for so many keys.
 pub(super) fn growing(keys: usize) -> Vec<u8> {
@@ -57,10 +61,10 @@ pub(super) fn growing(keys: usize) -> Vec<u8> {
 }
 
 /// Adds recipients to the filter of a piece that grows.
-pub(super) fn grow(sieve: &mut [u8], recipients: &[Recipient]) {
-    for recipient in recipients {
-        add(sieve, mixed(recipient.msisdn.get()));
-        recipient.client_message_id.iter().for_each(|id| add(sieve, of_text(id)));
+pub(super) fn grow<'a>(sieve: &mut [u8], recipients: impl Iterator<Item = Filtered<'a>>) {
+    for (key, id) in recipients {
+        add(sieve, of_key(key));
+        id.into_iter().for_each(|id| add(sieve, of_text(id)));
     }
 }
 
@@ -69,13 +73,11 @@ pub(super) fn is_full(sieve: &[u8]) -> bool {
     sieve.iter().map(|byte| byte.count_ones() as usize).sum::<usize>() >= sieve.len() * 4
 }
 
-/// The filter of these numbers and ids.
-pub(super) fn of<'a>(numbers: &[Msisdn], ids: impl Iterator<Item = &'a str> + Clone) -> Vec<u8> {
-    let keys = numbers.len() + ids.clone().count();
-    let mut bytes = vec![0_u8; (keys * BITS).div_ceil(8)];
-    for key in numbers.iter().map(|number| mixed(number.get())).chain(ids.map(of_text)) {
-        add(&mut bytes, key);
-    }
+/// The filter of these recipients.
+pub(super) fn of<'a>(recipients: impl Iterator<Item = Filtered<'a>> + Clone) -> Vec<u8> {
+    let keys = recipients.clone().map(|(_, id)| 1 + usize::from(id.is_some())).sum();
+    let mut bytes = growing(keys);
+    grow(&mut bytes, recipients);
     bytes
 }
 
@@ -88,7 +90,7 @@ fn add(sieve: &mut [u8], key: u64) {
 }
 
 /// Whether a piece with this filter may contain the recipient.
-pub(super) fn may_hold(sieve: &[u8], whom: &Whom) -> bool {
+pub(super) fn may_hold(sieve: &[u8], whom: &Sought) -> bool {
     let is_in = |(byte, bit): (usize, u8)| sieve.get(byte).is_some_and(|there| there & bit != 0);
     whom.keys().any(|key| probes(key, sieve.len()).all(is_in))
 }
@@ -110,6 +112,10 @@ const fn mixed(key: u64) -> u64 {
     key ^ (key >> 31)
 }
 
+const fn of_key(key: AddressKey) -> u64 {
+    mixed(key.get().cast_unsigned())
+}
+
 fn of_text(text: &str) -> u64 {
     mixed(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)))
 }
@@ -117,44 +123,40 @@ fn of_text(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Country, Fields};
 
-    fn recipient(n: u64) -> Recipient {
-        Recipient {
-            msisdn: Msisdn::try_from(6_581_000_000 + n).unwrap(),
-            country: Country::WORLD,
-            client_message_id: n.is_multiple_of(2).then(|| format!("spring-{n}").into()),
-            fields: Fields::from_packed("[]".to_owned()),
-        }
+    fn key(n: i64) -> AddressKey {
+        // Every third recipient has an id of a channel.
+        AddressKey::try_from(if n % 3 == 0 { -n - 1 } else { 6_581_000_000 + n }).unwrap()
+    }
+
+    fn id(n: i64) -> Option<String> {
+        (n % 2 == 0).then(|| format!("spring-{n}"))
     }
 
     #[test]
     fn a_filter_passes_all_recipients_of_its_piece_and_few_others() {
-        let piece: Vec<Recipient> = (0..2_000).map(recipient).collect();
-        let sieve = sieve(&piece);
+        let ids: Vec<Option<String>> = (0..2_000).map(id).collect();
+        let sieve = of((0..).map(key).zip(ids.iter().map(Option::as_deref)));
         assert_eq!(sieve.len(), 4_500);
-        for recipient in &piece {
-            assert!(may_hold(&sieve, &Whom::Number(recipient.msisdn)));
-            let id = recipient.client_message_id.as_deref().map(|id| Whom::ClientId(id.to_owned()));
-            assert!(id.is_none_or(|id| may_hold(&sieve, &id)));
-        }
-        let others = (2_000..102_000).filter(|n| may_hold(&sieve, &Whom::Number(recipient(*n).msisdn))).count();
+        assert!((0..2_000).all(|n| may_hold(&sieve, &Sought::Address(key(n)))));
+        assert!(ids.into_iter().flatten().all(|id| may_hold(&sieve, &Sought::ClientId(id))));
+        let others = (2_000..102_000).filter(|n| may_hold(&sieve, &Sought::Address(key(*n)))).count();
         assert!(others < 600, "{others} of 100,000 pass");
-        assert!(!may_hold(&super::sieve(&[]), &Whom::ClientId("spring-0".to_owned())));
+        assert!(!may_hold(&of(std::iter::empty()), &Sought::ClientId("spring-0".to_owned())));
     }
 
     #[test]
     fn a_growing_filter_passes_what_was_added_and_is_full_before_it_passes_all() {
         let (mut sieve, mut added) = (growing(512), 0);
         while !is_full(&sieve) {
-            grow(&mut sieve, &[recipient(added)]);
+            grow(&mut sieve, std::iter::once((key(added), id(added).as_deref())));
             added += 1;
         }
         // Every other recipient has an id too, so two of them are three keys.
         assert!((300..400).contains(&added), "{added}");
-        assert!((0..added).all(|n| may_hold(&sieve, &Whom::Number(recipient(n).msisdn))));
-        assert!(may_hold(&sieve, &Whom::ClientId("spring-0".to_owned())));
-        let others = (2_000..102_000).filter(|n| may_hold(&sieve, &Whom::Number(recipient(*n).msisdn))).count();
+        assert!((0..added).all(|n| may_hold(&sieve, &Sought::Address(key(n)))));
+        assert!(may_hold(&sieve, &Sought::ClientId("spring-0".to_owned())));
+        let others = (2_000..102_000).filter(|n| may_hold(&sieve, &Sought::Address(key(*n)))).count();
         assert!(others < 600, "{others} of 100,000 pass");
         assert!(!is_full(&growing(64)) && is_full(&[]));
     }

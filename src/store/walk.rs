@@ -5,7 +5,7 @@ use std::fmt;
 use futures_util::stream::{BoxStream, Stream, TryStreamExt};
 
 use super::{Attempt, Batch, Edition, Receipt, Result, StrayKind};
-use crate::domain::{Country, Loaded, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp, Umid};
+use crate::domain::{AddressKey, Country, Fields, Loaded, MessageKey, Plan, StepIndex, Tallies, Timestamp, Umid};
 use crate::engine::Note;
 
 /// Which data of a batch to copy.
@@ -77,10 +77,10 @@ pub struct MessageFacts {
     pub message: Loaded,
     /// The recipient's country; `None` if the message has no recipient.
     pub country: Option<Country>,
-    /// The recipient's phone number; `None` if the message has no recipient.
-    pub number: Option<Msisdn>,
+    /// The address in the recipient's row; `None` if the message has no recipient.
+    pub recipient_address: Option<AddressKey>,
     /// Set only in [`Scope::FactsAndRecipients`].
-    pub recipient: Option<Recipient>,
+    pub recipient: Option<RecipientRow>,
     /// When the recipient opted out.
     pub opted_out: Option<Timestamp>,
     /// The decisions about it that no fact records.
@@ -89,6 +89,13 @@ pub struct MessageFacts {
     pub attempts: Vec<Attempt>,
     /// In order of arrival.
     pub receipts: Vec<Receipt>,
+}
+
+/// What only the recipient's row has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecipientRow {
+    pub client_message_id: Option<Box<str>>,
+    pub fields: Fields,
 }
 
 /// The facts of some messages that carry one code of the provider.

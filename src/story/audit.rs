@@ -88,7 +88,7 @@ pub async fn audit(
     let all = u64::from(walk.frame.batch.messages);
     let mut checks = Checks::new(walk.frame.clone(), gaps);
     if walk.frame.batch.purged_at.is_some() {
-        return Ok(Some(of(checks, Vec::new())));
+        return Ok(Some(of(&checks, Vec::new(), Vec::new())));
     }
     while let Some(page) = walk.next().await? {
         page.iter().for_each(|whole| checks.message(whole));
@@ -97,7 +97,8 @@ pub async fn audit(
     checks.twins(&walk.twins);
     checks.close();
     let claims = checks.claims();
-    Ok(Some(of(checks, claims)))
+    let unknown = Unknown::all(store, &checks.frame.batch, std::mem::take(&mut checks.unknown)).await?;
+    Ok(Some(of(&checks, claims, unknown)))
 }
 
 fn maybe_text<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -107,7 +108,7 @@ fn maybe_text<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> st
     }
 }
 
-fn of(mut checks: Checks, claims: Vec<AuditClaim>) -> Audit {
+fn of(checks: &Checks, claims: Vec<AuditClaim>, unknown: Vec<Unknown>) -> Audit {
     let batch = &checks.frame.batch;
     let id = batch.public_id().to_string();
     Audit {
@@ -122,7 +123,7 @@ fn of(mut checks: Checks, claims: Vec<AuditClaim>) -> Audit {
         retried: checks.retried,
         receipt_count: checks.receipts,
         unknown_count: checks.unknown_count,
-        unknown: std::mem::take(&mut checks.unknown),
+        unknown,
         strays: checks.frame.strays.iter().map(|(kind, count)| Strays { kind: kind.as_str(), count: *count }).collect(),
         cannot_tell: CANNOT_TELL,
     }

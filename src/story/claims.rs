@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::audit::{AuditClaim, AuditExample};
 use super::replay::{Life, Replayed, begun_at, replay};
 use crate::domain::{
-    Country, Ending, Marks, MessageId, MessageKey, Msisdn, Outcome, Plan, Span, State, StepIndex, Tallies, Timestamp,
+    AddressKey, Country, Ending, Marks, MessageId, MessageKey, Outcome, Plan, Span, State, StepIndex, Tallies,
+    Timestamp,
 };
 use crate::engine::{Made, REPEATED_FOR, Rule};
-use crate::report::{Report, UNKNOWN_SHOWN, Unknown};
+use crate::report::{Report, UNKNOWN_SHOWN};
 use crate::store::{Frame, MessageFacts, Verdict};
 
 /// Examples of each refuted claim.
@@ -95,7 +96,7 @@ pub(super) struct Checks {
     /// Attempts that retried a step.
     pub(super) retried: u64,
     pub(super) receipts: u64,
-    pub(super) unknown: Vec<Unknown>,
+    pub(super) unknown: Vec<(MessageKey, AddressKey, StepIndex)>,
     pub(super) unknown_count: u64,
 }
 
@@ -163,8 +164,8 @@ impl Checks {
         self.conditions(whole);
         self.note_unknown(whole);
         self.looks(Of::Numbers, 1);
-        if let Some(number) = whole.number.filter(|number| *number != whole.message.msisdn) {
-            let what = format!("it is to {}, and the audience has {number}", whole.message.msisdn);
+        if let Some(own) = whole.recipient_address.filter(|address| *address != whole.message.address) {
+            let what = format!("it is to {}, and the audience has {}", shown(whole.message.address), shown(own));
             self.refute(Of::Numbers, Some(whole.message.key), what);
         }
     }
@@ -304,7 +305,7 @@ impl Checks {
     }
 
     fn conditions(&mut self, whole: &MessageFacts) {
-        if whole.message.msisdn == Msisdn::ERASED {
+        if whole.message.address == AddressKey::ERASED {
             // The recipient is erased, and so is the country.
             return;
         }
@@ -343,8 +344,7 @@ impl Checks {
         for step in StepIndex::all().filter(|step| message.present.marks.unknown(*step)) {
             self.unknown_count += 1;
             if self.unknown.len() < UNKNOWN_SHOWN as usize {
-                let id = MessageId { key: message.key, tag: self.frame.batch.tag };
-                self.unknown.push(Unknown { message: id.to_string(), msisdn: message.msisdn, step: step.get() + 1 });
+                self.unknown.push((message.key, message.address, step));
             }
         }
     }
@@ -415,4 +415,9 @@ fn figures(report: &Report) -> BTreeMap<String, i64> {
         whole.iter().for_each(|(key, value)| add(&mut figures, key, value));
     }
     figures
+}
+
+/// An address as an auditor sees it: ids by the number of their row.
+fn shown(key: AddressKey) -> String {
+    key.number().map_or_else(|| key.masked().to_string(), |number| number.to_string())
 }

@@ -12,12 +12,12 @@ use super::words::Told;
 use super::{decisions, words};
 use crate::book::Entry;
 use crate::domain::{
-    BatchState, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, OptOutSource, Outcome, Plan, SkipReason, Span,
-    State, Timestamp, Zone, rfc3339_option,
+    Address, AddressFields, BatchState, Country, Keyword, Loaded, MessageId, MessageKey, OptOutSource, Outcome, Plan,
+    SkipReason, Span, State, Timestamp, Zone, rfc3339_option,
 };
 use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::events::{Event, EventKind, Subject};
-use crate::store::{Batch, Consent, KeptGap, MessageFacts, OptOutRecord, Receipt, Result, Store, Verdict};
+use crate::store::{Addresses, Batch, Consent, KeptGap, MessageFacts, OptOutRecord, Receipt, Result, Store, Verdict};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -43,7 +43,8 @@ pub struct FactLine {
 pub struct Story {
     pub id: String,
     pub campaign: Option<String>,
-    pub msisdn: Msisdn,
+    #[serde(flatten)]
+    pub address: AddressFields,
     pub client_message_id: Option<String>,
     pub state: &'static str,
     pub step: u8,
@@ -79,7 +80,7 @@ pub async fn explain(
     zone: Option<Zone>,
 ) -> Result<Option<Story>> {
     let Some(whole) = store.message_facts(key).await? else { return Ok(None) };
-    let MessageFacts { message, recipient, notes, attempts, receipts, .. } = whole;
+    let MessageFacts { message, country, recipient, notes, attempts, receipts, .. } = whole;
     let mut about: Vec<_> = attempts.iter().map(|attempt| (key, attempt.step)).collect();
     about.dedup();
     let asked = store.questions(about).await?.into_iter().filter_map(|question| question.asked).collect();
@@ -98,11 +99,11 @@ pub async fn explain(
             Some(unsent::of(store, batch, entry, &message, now).await?)
         }
     };
-    let country = recipient.as_ref().map(|recipient| recipient.country);
+    let address = Addresses::read(store, [message.address]).await?.of(message.address);
     Ok(Some(Story {
         id: MessageId { key, tag: batch.tag }.to_string(),
         campaign: batch.name.clone(),
-        msisdn: message.msisdn,
+        address: address.clone().into(),
         client_message_id: recipient.and_then(|recipient| recipient.client_message_id).map(Into::into),
         state: message.present.state_name(),
         step: message.present.step.get() + 1,
@@ -116,7 +117,7 @@ pub async fn explain(
         asked: context.asked.iter().map(words::asked).collect(),
         lines: {
             let opt_out =
-                opt_out(store, &message, &replay).await?.map(|wish| in_words(&wish, told)).unwrap_or_default();
+                opt_out(store, address, &message, &replay).await?.map(|wish| in_words(&wish, told)).unwrap_or_default();
             lines(
                 batch,
                 told,
@@ -146,7 +147,12 @@ fn is_relevant(event: &Event, plan: &Plan) -> bool {
 }
 
 /// The opt-out that stopped a message, if one did.
-async fn opt_out(store: &dyn Consent, message: &Loaded, replay: &Replay<'_>) -> Result<Option<OptOutRecord>> {
+async fn opt_out(
+    store: &dyn Consent,
+    address: Option<Address>,
+    message: &Loaded,
+    replay: &Replay<'_>,
+) -> Result<Option<OptOutRecord>> {
     let skipped_at = match message.present.state {
         State::Done { skipped: Some(SkipReason::OptedOut), at, .. } => Some(at),
         _ if message.present.marks.opted_out() => None,
@@ -154,7 +160,8 @@ async fn opt_out(store: &dyn Consent, message: &Loaded, replay: &Replay<'_>) -> 
     };
     let stops = |decided: &&Replayed<'_>| decided.after.marks.opted_out() && !decided.before.marks.opted_out();
     let stopped_at = replay.decided.iter().find(stops).map(|decided| decided.at).or(skipped_at);
-    let wishes = store.wishes(message.msisdn.into()).await?;
+    let Some(address) = address else { return Ok(None) };
+    let wishes = store.wishes(address).await?;
     // By the provider's clock, a STOP may be later than the decision that it caused.
     let first_after = |at| wishes.iter().find(move |wish| wish.wants == Keyword::Stop && wish.at > at);
     Ok(stopped_at.and_then(|at| in_effect(&wishes, at).or_else(|| first_after(at))).cloned())

@@ -87,10 +87,10 @@ impl Pattern {
 
     /// Appends the request of one message that is submitted at these times.
     ///
-    /// If a variable has neither value nor default, `out` is unchanged.
+    /// If a variable has neither value nor default, or the request needs a number and there is none, `out` is unchanged.
     pub fn render(
         &self,
-        msisdn: Msisdn,
+        number: Option<Msisdn>,
         attempt: AttemptId,
         times: SubmissionTimes,
         fields: &[Cow<'_, str>],
@@ -101,7 +101,13 @@ impl Pattern {
         for part in plain.unwrap_or(&self.parts) {
             match part {
                 Part::Literal(bytes) => out.extend_from_slice(bytes),
-                Part::Msisdn => msisdn.append_to(out),
+                Part::Msisdn => match number {
+                    Some(number) => number.append_to(out),
+                    None => {
+                        out.truncate(before);
+                        return Err(Missing { column: Arc::from("msisdn") });
+                    }
+                },
                 Part::Attempt => attempt.append_to(out),
                 Part::Expiry(ttl) => times.expiry(*ttl).append_to(out),
                 Part::Variable(variable) => {
@@ -151,8 +157,8 @@ mod tests {
         Timestamp::parse_rfc3339("2026-12-01T09:00:00Z").unwrap()
     }
 
-    fn number() -> Msisdn {
-        "+6591234567".parse().unwrap()
+    fn number() -> Option<Msisdn> {
+        "+6591234567".parse().ok()
     }
 
     /// Serializes the marked content within a small envelope, as the room `dispatch` does.

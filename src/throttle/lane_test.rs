@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::domain::{BatchId, MessageId, MessageKey, Msisdn, StepIndex, Timestamp};
+use crate::domain::{AddressKey, BatchId, MessageId, MessageKey, StepIndex, Timestamp};
 
 /// A refusal without a known code: the message, its recipient or the sender may be the cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnclearRefusal {
     pub message: MessageId,
     pub step: StepIndex,
-    pub recipient: Msisdn,
+    pub recipient: AddressKey,
     pub code: Option<u32>,
     pub reason: String,
     /// Whether the message was refused like this before. Then its refusal proves nothing about the lane.
@@ -218,7 +218,7 @@ mod tests {
         UnclearRefusal {
             message: MessageId { key: key(n), tag: Tag::from_random(9) },
             step: StepIndex::FIRST,
-            recipient: "+6591234567".parse().unwrap(),
+            recipient: AddressKey::try_from(6_591_234_567).unwrap(),
             code: Some(403),
             reason: "Forbidden".to_owned(),
             is_repeated: false,

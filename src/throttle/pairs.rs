@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use super::bucket::{GovernorInstant, Ticks};
 use crate::clock::{Clock, Tick};
-use crate::domain::{Msisdn, Timestamp};
+use crate::domain::{AddressKey, Timestamp};
 
 /// WhatsApp delivers one message per interval to a recipient from the same number,
 const INTERVAL: Duration = Duration::from_secs(6);
@@ -26,7 +26,7 @@ const BURST: NonZeroU32 = NonZeroU32::new(45).unwrap();
 /// The recipients of one sender, which may have several lanes.
 #[derive(Debug)]
 pub struct Pairs {
-    limiter: RateLimiter<Msisdn, RecentBuckets, Ticks, NoOpMiddleware<GovernorInstant>>,
+    limiter: RateLimiter<AddressKey, RecentBuckets, Ticks, NoOpMiddleware<GovernorInstant>>,
     recent: RecentBuckets,
 }
 
@@ -43,7 +43,7 @@ struct RecentBuckets {
 /// one by one or in crowds.
 #[derive(Debug)]
 struct Known {
-    full_at: HashMap<Msisdn, Nanos, RandomState>,
+    full_at: HashMap<AddressKey, Nanos, RandomState>,
     /// Recipients who were forgotten before their buckets were full, the latest last.
     crowds: VecDeque<Crowd>,
     /// No bucket of another recipient is full later than this.
@@ -109,7 +109,7 @@ impl Known {
     }
 
     /// The latest time at which the bucket of a recipient who is not known is full.
-    fn forgotten(&self, recipient: Msisdn) -> Nanos {
+    fn forgotten(&self, recipient: AddressKey) -> Nanos {
         let hash = self.full_at.hasher().hash_one(recipient);
         let crowds = self.crowds.iter().filter(|crowd| crowd.may_hold(hash)).map(|crowd| crowd.full_at);
         crowds.fold(self.unknown, Nanos::max)
@@ -166,9 +166,9 @@ impl Crowd {
 impl RecentBuckets {}
 
 impl StateStore for RecentBuckets {
-    type Key = Msisdn;
+    type Key = AddressKey;
 
-    fn measure_and_replace<T, F, E>(&self, recipient: &Msisdn, measure: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, recipient: &AddressKey, measure: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
@@ -205,12 +205,12 @@ impl Pairs {
     }
 
     /// Counts a message to this recipient, or returns when the next one is allowed.
-    pub fn take(&self, recipient: Msisdn) -> Result<(), Timestamp> {
+    pub fn take(&self, recipient: AddressKey) -> Result<(), Timestamp> {
         self.limiter.check_key(&recipient.canonical()).map_err(|not_until| not_until.earliest_possible().whole())
     }
 
     /// Returns a token as if it had never been taken.
-    pub fn give_back(&self, recipient: Msisdn) {
+    pub fn give_back(&self, recipient: AddressKey) {
         if let Some(full_at) = self.recent.known.lock().full_at.get_mut(&recipient.canonical()) {
             *full_at = full_at.saturating_sub(Nanos::from(INTERVAL));
         }
@@ -221,6 +221,7 @@ impl Pairs {
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
+    use crate::domain::Msisdn;
     use crate::domain::Span;
 
     fn pairs() -> (Arc<ManualClock>, Pairs) {
@@ -252,8 +253,8 @@ mod tests {
         assert_eq!((0..100).filter(|_| next.take(recipient(3)).is_ok()).count(), 45);
     }
 
-    fn recipient(n: u64) -> Msisdn {
-        Msisdn::try_from(6_591_000_000 + n).unwrap()
+    fn recipient(n: i64) -> AddressKey {
+        AddressKey::try_from(6_591_000_000 + n).unwrap()
     }
 
     #[test]
@@ -270,14 +271,18 @@ mod tests {
     #[test]
     fn both_spellings_of_a_number_share_the_limit_of_one_recipient() {
         let (_, pairs) = pairs();
-        let spellings: [Msisdn; 2] = ["+5511987654321", "+551187654321"].map(|text| text.parse().unwrap());
+        let spellings: [AddressKey; 2] =
+            ["+5511987654321", "+551187654321"].map(|text| text.parse::<Msisdn>().unwrap().into());
         for [one, other] in [spellings, [spellings[1], spellings[0]]] {
             while pairs.take(one).is_ok() {}
             assert!(pairs.take(other).is_err());
             pairs.give_back(other);
             assert!(pairs.take(one).is_ok());
         }
-        assert!(pairs.take("+551133334444".parse().unwrap()).is_ok(), "a landline is another recipient");
+        assert!(
+            pairs.take("+551133334444".parse::<Msisdn>().unwrap().into()).is_ok(),
+            "a landline is another recipient"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use proptest::sample::Index;
 
 use super::{Bucket, Pace, Reservation, TierWindow};
 use crate::clock::{Clock, ManualClock};
-use crate::domain::{Msisdn, Portion, Span, Tier, Timestamp};
+use crate::domain::{AddressKey, Portion, Span, Tier, Timestamp};
 
 const TIER: u32 = 4;
 
@@ -80,8 +80,8 @@ impl Slots {
     }
 }
 
-fn number(recipient: u8) -> Msisdn {
-    Msisdn::try_from(6_590_000_000 + u64::from(recipient)).unwrap()
+fn number(recipient: u8) -> AddressKey {
+    AddressKey::try_from(6_590_000_000 + i64::from(recipient)).unwrap()
 }
 
 /// All submissions, certain or possible, with their times.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::domain::{Msisdn, Span, Tier, Timestamp};
+use crate::domain::{AddressKey, Span, Tier, Timestamp};
 use crate::store::UnknownSlots;
 
 /// The longest time from claim to submission. A message that has waited longer is requeued and returns its slot.
@@ -50,9 +50,9 @@ struct Inner {
     /// Whether the recipients of the last day are known.
     is_counted: bool,
     /// By canonical number.
-    recipients: HashMap<Msisdn, Slot>,
+    recipients: HashMap<AddressKey, Slot>,
     /// The same recipients, in order of time.
-    order: BTreeSet<(Timestamp, Msisdn)>,
+    order: BTreeSet<(Timestamp, AddressKey)>,
     /// Claims in progress: the time as of which each counts, and the slots reserved for it.
     claims: Vec<(Timestamp, u32)>,
     /// Claims in progress that began while the tier was unlimited.
@@ -86,14 +86,14 @@ impl Inner {
         self.unknown.take_if(|unknown| unknown.at + Tier::HELD <= as_of);
     }
 
-    fn put(&mut self, recipient: Msisdn, slot: Slot) {
+    fn put(&mut self, recipient: AddressKey, slot: Slot) {
         if let Some(known) = self.recipients.insert(recipient, slot) {
             self.order.remove(&(known.at, recipient));
         }
         self.order.insert((slot.at, recipient));
     }
 
-    fn take(&mut self, recipient: Msisdn, at: Timestamp) {
+    fn take(&mut self, recipient: AddressKey, at: Timestamp) {
         let recipient = recipient.canonical();
         let slot = self.recipients.get(&recipient).map_or(Slot { at, before: None }, |known| known.used_again(at));
         self.put(recipient, slot);
@@ -133,7 +133,7 @@ pub struct Reservation {
 }
 
 impl TierWindow {
-    pub fn new(tier: Tier, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Self {
+    pub fn new(tier: Tier, recipients: impl IntoIterator<Item = (AddressKey, Timestamp)>) -> Self {
         let mut inner = Inner::of(tier);
         for (recipient, at) in recipients {
             inner.take(recipient, at);
@@ -166,7 +166,7 @@ impl TierWindow {
     }
 
     /// Sets the recipients of the last day.
-    pub fn count(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
+    pub fn count(&self, recipients: impl IntoIterator<Item = (AddressKey, Timestamp)>) {
         let mut inner = self.inner.lock();
         for (recipient, at) in recipients {
             inner.take(recipient, at);
@@ -180,7 +180,7 @@ impl TierWindow {
     }
 
     /// Records recipients who hold a slot after all.
-    pub fn take(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
+    pub fn take(&self, recipients: impl IntoIterator<Item = (AddressKey, Timestamp)>) {
         let mut inner = self.inner.lock();
         if inner.tier != Tier::Unlimited {
             recipients.into_iter().for_each(|(recipient, at)| inner.take(recipient, at));
@@ -208,7 +208,7 @@ impl TierWindow {
     /// Returns slots that were taken at these times for recipients to whom nothing was submitted.
     ///
     /// A recipient's earlier slot counts again.
-    pub fn give_back(&self, recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
+    pub fn give_back(&self, recipients: impl IntoIterator<Item = (AddressKey, Timestamp)>) {
         let mut inner = self.inner.lock();
         for (recipient, at) in recipients {
             let recipient = recipient.canonical();
@@ -274,7 +274,7 @@ impl Reservation {
     }
 
     /// Records the recipients of the claim, each with its own slot or one of these.
-    pub fn fill(self, recipients: impl IntoIterator<Item = Msisdn>) {
+    pub fn fill(self, recipients: impl IntoIterator<Item = AddressKey>) {
         let mut inner = self.window.inner.lock();
         if !self.is_counted {
             return;
@@ -301,19 +301,20 @@ impl Drop for Reservation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Msisdn;
 
     /// A 24th of the time for which a slot is held.
     const HOUR: Span = Span::from_millis(Tier::HELD.millis() / 24);
 
-    fn recipient(n: u64) -> Msisdn {
-        Msisdn::try_from(6_590_000_000 + n).unwrap()
+    fn recipient(n: i64) -> AddressKey {
+        AddressKey::try_from(6_590_000_000 + n).unwrap()
     }
 
     fn hour(hour: i64) -> Timestamp {
         Timestamp::from_millis(hour * HOUR.millis())
     }
 
-    fn window(recipients: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Arc<TierWindow> {
+    fn window(recipients: impl IntoIterator<Item = (AddressKey, Timestamp)>) -> Arc<TierWindow> {
         Arc::new(TierWindow::new(Tier::Recipients(250), recipients))
     }
 
@@ -341,7 +342,8 @@ mod tests {
 
     #[test]
     fn both_spellings_of_a_number_hold_one_slot() {
-        let spellings: [Msisdn; 2] = ["+5491123456789", "+541123456789"].map(|text| text.parse().unwrap());
+        let spellings: [AddressKey; 2] =
+            ["+5491123456789", "+541123456789"].map(|text| text.parse::<Msisdn>().unwrap().into());
         let window = window([(spellings[0], hour(0)), (spellings[1], hour(1))]);
         assert_eq!(window.used(hour(1)), 1);
         window.reserve(2, hour(2)).fill([spellings[1], recipient(1)]);
@@ -396,7 +398,7 @@ mod tests {
 
     #[test]
     fn a_tier_lowered_below_its_usage_waits_until_enough_slots_end() {
-        let window = window((0..10).map(|n| (recipient(n), hour(i64::try_from(n).unwrap()))));
+        let window = window((0..10).map(|n| (recipient(n), hour(n))));
         assert!(!window.set_tier(Tier::Recipients(4)));
         assert_eq!((window.reserve(1, hour(10)).slots(), window.used(hour(10))), (0, 10));
         // Ten are counted and four are allowed, so the seventh slot has to end first.

@@ -276,7 +276,7 @@ impl Timers {
         let is_expected = || {
             let step = entry.plan.step(message.present.step)?;
             let (_, member) = entry.member(message.present.step, message.lane)?;
-            Some(self.book.expects((message.msisdn, step.channel), &member.lane, in_time))
+            Some(self.book.expects((message.address, step.channel), &member.lane, in_time))
         };
         match silence {
             Silence::Trusted | Silence::Lost if counted.is_some() && is_expected() == Some(true) => {

@@ -107,7 +107,7 @@ const TAMPERED: &[(&str, &str)] = &[
     ("UPDATE message SET notes = NULL WHERE batch = 1 AND n = 7", "rules"),
     ("UPDATE attempt SET ruling = ruling + 1 WHERE batch = 1 AND n = 0", "rules"),
     ("UPDATE receipt SET ruling = ruling + 1 WHERE batch = 1 AND n = 0", "rules"),
-    ("UPDATE message SET msisdn = msisdn + 1 WHERE batch = 1 AND n = 0", "numbers"),
+    ("UPDATE message SET address = address + 1 WHERE batch = 1 AND n = 0", "numbers"),
     ("UPDATE attempt SET verdict = 1 WHERE batch = 1 AND n = 0 AND step = 0", "rules"),
     ("UPDATE message SET marks = marks | (1 << 57) WHERE batch = 1 AND n = 0", "rules"),
     ("UPDATE message SET accepted = accepted + 3600000 WHERE batch = 1 AND n = 7", "rules"),
@@ -137,7 +137,7 @@ const TAMPERED: &[(&str, &str)] = &[
     ),
     ("UPDATE batch SET cancelled_at = created_at - 60000, state = 6 WHERE id = 1", "in_time"),
     (
-        "INSERT INTO opt_out (address, since, source, words) SELECT msisdn, first_submitted_at - 60000, 2, 'STOP' FROM message \
+        "INSERT INTO opt_out (address, since, source, words) SELECT address, first_submitted_at - 60000, 2, 'STOP' FROM message \
          WHERE batch = 1 AND n = 0",
         "in_time",
     ),

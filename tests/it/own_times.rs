@@ -23,7 +23,8 @@ fn number(n: u64) -> Msisdn {
 
 fn single(n: u64, not_before: Option<Timestamp>, expires: Option<Timestamp>) -> SingleMessage {
     let fields = Fields::pack([""; 0]);
-    let recipient = Recipient { msisdn: number(n), country: "SG".parse().unwrap(), client_message_id: None, fields };
+    let recipient =
+        Recipient { address: Some(number(n).into()), country: "SG".parse().unwrap(), client_message_id: None, fields };
     SingleMessage { recipient, not_before, expires }
 }
 

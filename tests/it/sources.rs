@@ -38,7 +38,7 @@ async fn import(world: &World, file: String, name: &str) {
 /// The recipients of a batch, in order.
 async fn people(world: &World, batch: volley::domain::BatchId, places: u32) -> Vec<(u32, Msisdn)> {
     let all = world.store.load((0..places).map(|n| MessageKey { batch, n }).collect()).await.unwrap();
-    all.iter().map(|message| (message.key.n, message.msisdn)).collect()
+    all.iter().filter_map(|message| Some((message.key.n, message.address.number()?))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,17 +112,11 @@ async fn a_bare_number_beside_a_file_has_empty_fields_in_any_order() {
         let head = format!("audience = \"{source}\"\nnumbers = [\"+{}\"]\n", number(2));
         let text = format!("{head}[[step]]\nchannel = \"SMS\"\ntext = \"Hi {{{{FirstName|there}}}}\"\n");
         let launched = world.launch_text(&text).await;
-        let recipient = world
-            .store
-            .message_facts(MessageKey { batch: launched.batch, n: 1 })
-            .await
-            .unwrap()
-            .unwrap()
-            .recipient
-            .unwrap();
+        let key = MessageKey { batch: launched.batch, n: 1 };
+        let facts = world.store.message_facts(key).await.unwrap().unwrap();
         let phone = format!("+{}", number(2));
-        assert_eq!(recipient.fields.unpack().unwrap(), ["", phone.as_str()], "{source}");
-        assert_eq!(recipient.msisdn.to_string(), phone);
+        assert_eq!(facts.recipient.unwrap().fields.unpack().unwrap(), ["", phone.as_str()], "{source}");
+        assert_eq!(facts.message.address.number().unwrap().to_string(), phone);
     }
     world.stop().await;
 }

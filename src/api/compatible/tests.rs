@@ -16,9 +16,11 @@ use crate::api::Shared;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{
-    BatchId, CampaignId, Channel, Content, Loaded, MessageId, MessageKey, Plan, Scope, Scopes, Span, State, Timestamp,
+    BatchId, CampaignId, Channel, Content, Loaded, MessageId, MessageKey, OptOutSource, Outcome, Plan, Scope, Scopes,
+    Span, State, Timestamp,
 };
-use crate::store::{Batch, Cursor, Store, open};
+use crate::report::MessageViews;
+use crate::store::{Batch, Cursor, OptOut, Store, open};
 use crate::uploads::UploadFolder;
 use crate::wire::samples::{Sample, sample, samples};
 
@@ -641,6 +643,35 @@ async fn a_line_user_without_a_number_is_reached_by_the_id() {
     let mut with_sms = sample("002:3421");
     with_sms["channels"] = json!([{ "channel": "Line" }, { "channel": "SMS" }]);
     assert_eq!(bench.post(MESSAGES, &with_sms).await.error(), (400, 3_002), "an SMS needs a number");
+}
+
+#[tokio::test]
+async fn a_line_user_who_opted_out_gets_nothing_and_others_do() {
+    let bench = Bench::new().await;
+    let to = |id: &str| {
+        let mut message = sample("002:3421");
+        message["user"] = json!({ "lineUserId": id });
+        message
+    };
+    let id = "U4af4980629a1b2c3d4e5f60718293a4b";
+    let first = bench.message(bench.post(MESSAGES, &to(id)).await.umid()).await;
+    let opt_out = OptOut {
+        address: id.parse().unwrap(),
+        since: START,
+        from: OptOutSource::Recipient,
+        source: "stop by message on LINE".to_owned(),
+    };
+    bench.store.opt_out(vec![opt_out]).await.unwrap();
+    let (marked, _) = bench.store.opted_out_messages(first.key.batch, 0, 9).await.unwrap();
+    assert_eq!(marked.iter().map(|message| message.key).collect::<Vec<_>>(), [first.key]);
+    let second = bench.message(bench.post(MESSAGES, &to(id)).await.umid()).await;
+    assert_eq!((second.address, second.present.outcome()), (first.address, Some(Outcome::Skipped)));
+    let other = bench.message(bench.post(MESSAGES, &to("U00000000000000000000000000000001")).await.umid()).await;
+    assert!(other.address != first.address && other.present.outcome().is_none(), "{other:?}");
+    let batch = bench.store.batch(first.key.batch).await.unwrap().unwrap();
+    let shown = MessageViews::of(bench.store.as_ref(), &batch).await.unwrap().read(&[first]).await.unwrap();
+    let shown = serde_json::to_value(&shown[0]).unwrap();
+    assert_eq!((shown.get("msisdn"), &shown["channel_user"]), (None, &json!(id)), "{shown}");
 }
 
 #[tokio::test]

@@ -14,10 +14,10 @@ use super::page::Limit;
 use super::problem::{Answer, Problem};
 use super::replies::cursors_of;
 use crate::api::Shared;
-use crate::domain::Msisdn;
+use crate::domain::Address;
 use crate::optout::ConsentView;
 use crate::receipts::{ReplyView, ReplyViews};
-use crate::report::{MessageFilter, MessageResult, messages_to};
+use crate::report::{MessageFilter, MessageResult, messages_to, results_at};
 use crate::store::{Cursor, InboundOf, Whom};
 
 /// How much of a history is shown.
@@ -54,51 +54,51 @@ pub(super) struct ContactView<'a> {
 }
 
 /// The address of the rest of a list.
-fn rest(list: &str, parameter: &str, number: Msisdn, cursor: &str) -> String {
+fn rest(list: &str, parameter: &str, address: &Address, cursor: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair(parameter, &number.to_string()).append_pair("cursor", cursor);
+    query.append_pair(parameter, &address.to_string()).append_pair("cursor", cursor);
     format!("{PREFIX}/{list}?{}", query.finish())
 }
 
 /// Get the history of a recipient: messages of all campaigns, replies and opt-outs.
 ///
 /// There may be fewer messages than the limit, or none, although others follow: `more_messages` tells.
-#[utoipa::path(get, path = "/contacts/{number}", operation_id = "get_contact", tag = "contacts",
-    params(("number" = Msisdn, Path, description = "Number with its country code."), ContactQuery),
-    responses((status = 200, description = "The history. That of an unknown number is empty.", body = ContactView<'static>)))]
+#[utoipa::path(get, path = "/contacts/{address}", operation_id = "get_contact", tag = "contacts",
+    params(("address" = String, Path, description = "Number with its country code, or a channel's id."), ContactQuery),
+    responses((status = 200, description = "The history. That of an unknown address is empty.", body = ContactView<'static>)))]
 pub(super) async fn get(
     State(shared): State<Shared>,
-    Path(number): Path<Msisdn>,
+    Path(address): Path<Address>,
     Query(query): Query<ContactQuery>,
 ) -> Answer<Response> {
     let store = shared.store.as_ref();
-    let found = messages_to(store, Whom::Number(number), None, query.limit.items(), |_, _| true).await?;
+    let found = messages_to(store, Whom::Address(address.clone()), None, query.limit.items(), |_, _| true).await?;
     let mut messages = Vec::new();
     for (batch, to) in &found.messages {
         let plan = store.plan(batch.id).await?;
-        messages.extend(to.iter().map(|message| MessageResult::of(batch, plan.as_ref(), message)));
+        messages.extend(results_at(store, batch, plan.as_ref(), to).await?);
     }
-    let cursors = cursors_to(&shared, Some(number), None, MessageFilter::default()).await?;
+    let cursors = cursors_to(&shared, Some(&address), None, MessageFilter::default()).await?;
     let more_messages = found.next.map(|next| cursors.write(&next)).transpose()?;
-    let of = InboundOf::Recipient(number.into());
+    let of = InboundOf::Recipient(address.clone());
     let mut replies = store.inbound(of, Cursor::START, query.limit.rows()).await?;
-    let cursors = cursors_of(&shared, None, Some(&number.into())).await?;
+    let cursors = cursors_of(&shared, None, Some(&address)).await?;
     let more_inbound = query.limit.cut(&mut replies).map(|(last, _)| cursors.write(last)).transpose()?;
     let mut views = ReplyViews::new(store, query.unmasked);
     let mut inbound = Vec::new();
     for (_, reply) in &replies {
         inbound.push(views.of(reply).await.map_err(Problem::from)?);
     }
-    let mut consent = ConsentView::read(store, number.into()).await?;
+    let mut consent = ConsentView::read(store, address.clone()).await?;
     if !query.unmasked {
         consent.other_addresses.clear();
     }
     Ok(JsonAnswer(ContactView {
         consent,
         messages,
-        more_messages: more_messages.map(|cursor| rest("messages", "number", number, &cursor)),
+        more_messages: more_messages.map(|cursor| rest("messages", "number", &address, &cursor)),
         inbound,
-        more_inbound: more_inbound.map(|cursor| rest("replies", "from", number, &cursor)),
+        more_inbound: more_inbound.map(|cursor| rest("replies", "from", &address, &cursor)),
     })
     .into_response())
 }

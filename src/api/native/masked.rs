@@ -10,7 +10,7 @@ use crate::domain::Msisdn;
 pub(in crate::api) const SHARED_REPORTS: &str = "/shared/";
 
 /// Parts of a path before the number of a recipient, or before the id that a channel has for one.
-const BEFORE_RECIPIENT: [&str; 4] = ["recipients", "contacts", "opt-outs", "ids"];
+const BEFORE_RECIPIENT: [&str; 3] = ["recipients", "contacts", "opt-outs"];
 /// Parameters of routes that name a recipient.
 const OF_RECIPIENT: [&str; 3] = ["number", "id", "address"];
 /// Of a longer text, the first four and the last two characters are shown.
@@ -75,7 +75,7 @@ mod tests {
             ("/recipients/123456", "/recipients/***"),
             ("/v1/contacts/%2B6591234567", "/v1/contacts/+6591***67"),
             ("/v1/opt-outs/%2B6591234567", "/v1/opt-outs/+6591***67"),
-            ("/opt-outs/ids/SG.13491208655302741918/remove", "/opt-outs/ids/SG.1***18/remove"),
+            ("/recipients/SG.13491208655302741918/opt-in", "/recipients/SG.1***18/opt-in"),
             ("/v1/opt-outs/U4af4980629a1b2c3d4e5f60718293a4b", "/v1/opt-outs/U4af***4b"),
             ("/shared/c2VjcmV0", "/shared/"),
         ] {

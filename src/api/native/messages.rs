@@ -15,7 +15,7 @@ use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::book::Book;
 use crate::campaign::{MessageDecision, carry_out_on_message};
-use crate::domain::{Loaded, Msisdn, Outcome};
+use crate::domain::{Address, Loaded, Outcome};
 use crate::report::{
     MessageCursor, MessageFilter, MessageView, MessageViews, RecipientCursor, StateName, message_by_id, messages_from,
     messages_in_all, messages_to, messages_to_within,
@@ -39,8 +39,9 @@ pub(super) struct MessageQuery {
     campaign: Option<String>,
     /// Only the message with this id of the provider for a submission.
     umid: Option<String>,
-    /// Only messages to this number.
-    number: Option<Msisdn>,
+    /// Only messages to this number, or to this id of a channel.
+    #[param(value_type = Option<String>)]
+    number: Option<Address>,
     /// Only messages with this `ClientMessageId` of the recipient file.
     client_message_id: Option<String>,
     /// Only messages in this state.
@@ -55,22 +56,22 @@ impl MessageQuery {
         MessageFilter { state: self.state, outcome: self.outcome }
     }
 
-    /// Whether the message is to the recipient and in the state that are asked for.
-    fn wants(&self, batch: &Batch, message: &Loaded) -> bool {
-        self.number.is_none_or(|number| message.msisdn == number) && self.filter().wants(batch, message)
+    /// Whether the message is to the address that is asked for. A search by a client's own id finds others too.
+    fn is_to(&self, message: &MessageView) -> bool {
+        self.number.as_ref().is_none_or(|number| message.address == Some(number.clone()).into())
     }
 
     /// The recipient that is asked for.
     fn whom(&self) -> Option<Whom> {
         let id = self.client_message_id.clone().map(Whom::ClientId);
-        id.or(self.number.map(Whom::Number))
+        id.or(self.number.clone().map(Whom::Address))
     }
 }
 
 /// The cursors of the messages to a recipient in all campaigns.
 pub(super) async fn cursors_to(
     shared: &Shared,
-    number: Option<Msisdn>,
+    number: Option<&Address>,
     client_message_id: Option<&str>,
     filter: MessageFilter,
 ) -> Answer<Cursors> {
@@ -89,15 +90,16 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Answer<Response> {
     let store = shared.store.as_ref();
-    let (items, next) = if let Some(umid) = &query.umid {
+    let (mut items, next) = if let Some(umid) = &query.umid {
         (by_umid(&shared, &call, &query, umid).await?, None)
     } else if let Some(campaign) = &query.campaign {
         let batch = found(&shared, &call, campaign).await?;
         of_campaign(&shared, &query, &batch).await?
     } else if let Some(whom) = query.whom() {
-        let cursors = cursors_to(&shared, query.number, query.client_message_id.as_deref(), query.filter()).await?;
+        let cursors =
+            cursors_to(&shared, query.number.as_ref(), query.client_message_id.as_deref(), query.filter()).await?;
         let from = query.cursor.as_ref().map(|cursor| cursors.read::<RecipientCursor>(cursor)).transpose()?;
-        let wanted = |batch: &Batch, message: &Loaded| query.wants(batch, message);
+        let wanted = |batch: &Batch, message: &Loaded| query.filter().wants(batch, message);
         let page = messages_to(store, whom, from, query.limit.items(), wanted).await?;
         (all_views(&shared, &call, &page.messages).await?, page.next.map(|next| cursors.write(&next)).transpose()?)
     } else {
@@ -106,6 +108,7 @@ pub(super) async fn list(
         let page = messages_in_all(store, query.filter(), from, query.limit.items()).await?;
         (all_views(&shared, &call, &page.messages).await?, page.next.map(|next| cursors.write(&next)).transpose()?)
     };
+    items.retain(|message| query.is_to(message));
     Ok(Page { items, next }.answer(&uri))
 }
 
@@ -119,7 +122,7 @@ async fn by_umid(shared: &Shared, call: &Call, query: &MessageQuery, umid: &str)
         return Ok(Vec::new());
     }
     let mut messages = store.load(vec![key]).await?;
-    messages.retain(|message| query.wants(&batch, message));
+    messages.retain(|message| query.filter().wants(&batch, message));
     views(shared, &batch, &messages).await
 }
 
@@ -130,8 +133,8 @@ async fn of_campaign(
     batch: &Batch,
 ) -> Answer<(Vec<MessageView>, Option<String>)> {
     let store = shared.store.as_ref();
-    let wanted = |message: &Loaded| query.wants(batch, message);
-    let of = (query.number, query.client_message_id.as_deref());
+    let wanted = |message: &Loaded| query.filter().wants(batch, message);
+    let of = (query.number.as_ref(), query.client_message_id.as_deref());
     let cursors = shared.cursors("messages", &(batch.id.0, of, query.filter())).await?;
     let from = query.cursor.as_ref().map(|cursor| cursors.read::<u32>(cursor)).transpose()?.unwrap_or(0);
     let (messages, next) = match query.whom() {

@@ -16,7 +16,7 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Query};
 use crate::audience::{ImportRecord, number_of_program};
 use crate::campaign::find_exactly;
-use crate::domain::{Country, MessageId, Msisdn};
+use crate::domain::{Address, ChannelUser, Country, MessageId, Msisdn};
 use crate::pages::{FoundPage, Place, campaign_path, recipient_path};
 use crate::report::{MessageView, MessageViews, RecipientCursor, message_by_id, messages_to};
 use crate::store::{BatchFilter, Whom};
@@ -57,17 +57,20 @@ pub(super) async fn find(
         return Ok(Redirect::to(&format!("/messages/{}", MessageId { key, tag: batch.tag })).into_response());
     }
     let numbers = numbers_of(&shared, text).await?;
-    let to_recipient = |number| Ok(Redirect::to(&recipient_path(number)).into_response());
+    let to_recipient = |address: Address| Ok(Redirect::to(&recipient_path(&address)).into_response());
     if let ([number], true) = (&numbers[..], text.starts_with('+')) {
-        return to_recipient(*number);
+        return to_recipient((*number).into());
     }
     let cursors = shared.cursors("found-pages", &text).await?;
     let from = cursors.position::<RecipientCursor>(&query.cursor)?;
     let found = messages_to(store, Whom::ClientId(text.to_owned()), from, SHOWN, |_, _| true).await?;
+    if let (true, Ok(user)) = (found.messages.is_empty(), text.parse::<ChannelUser>()) {
+        return to_recipient(user.into());
+    }
     if let ([number], true) = (&numbers[..], found.messages.is_empty()) {
         // Of a large installation, a part was searched: digits may still be an id that is further back.
-        if found.next.is_none() || is_known(&shared, Whom::Number(*number)).await? {
-            return to_recipient(*number);
+        if found.next.is_none() || is_known(&shared, Whom::Address((*number).into())).await? {
+            return to_recipient((*number).into());
         }
     }
     let mut rows: Vec<MessageView> = Vec::new();

@@ -19,7 +19,7 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::book::Book;
 use crate::campaign::{MessageDecision, SentText, SentTexts, carry_out_on_message, sent_texts};
-use crate::domain::{Loaded, MessageId, Outcome, Plan, Scope, State as MessageState, StepIndex};
+use crate::domain::{Address, Loaded, MessageId, Outcome, Plan, Scope, State as MessageState, StepIndex};
 use crate::pages::{
     LookedAt, MessagePage, NO_CODE, Part, Place, RecipientFilter, RecipientsPage, Repeatable, SentMessage, SentStep,
     Standing, texts,
@@ -121,7 +121,15 @@ impl RecipientFilter {
             (None, None) => messages_from(store, batch, from, most, wanted).await?,
             (None, Some(code)) => messages_with_code(store, batch, (from, most), code, wanted).await?,
             (Some(whom), code) => {
-                let (mut messages, next) = messages_to_within(store, batch, whom, from, most, wanted).await?;
+                let is_id = matches!(&whom, Whom::Address(Address::User(_)));
+                let (mut messages, next) = match messages_to_within(store, batch, whom, from, most, wanted).await? {
+                    // A client's own id may look like one of a channel.
+                    (found, None) if found.is_empty() && is_id => {
+                        let own = Whom::ClientId(self.whom.clone().unwrap_or_default());
+                        messages_to_within(store, batch, own, from, most, wanted).await?
+                    }
+                    found => found,
+                };
                 if let Some(code) = code {
                     retain_with_code(store, batch, &mut messages, code).await?;
                 }
@@ -131,11 +139,14 @@ impl RecipientFilter {
     }
 }
 
-/// A number, or the client id of a recipient.
+/// An address, or the client id of a recipient.
 fn whom(text: &str) -> Whom {
-    // An id may have digits and separators too, but hardly a plus sign.
-    let number = if text.starts_with('+') { number_of(text) } else { text.parse().ok() };
-    number.map_or_else(|| Whom::ClientId(text.to_owned()), Whom::Number)
+    // A client's id may have digits and separators too, but hardly a plus sign.
+    let address = match text.starts_with('+') {
+        true => number_of(text).map(Address::Number),
+        false => Address::asked(text).ok(),
+    };
+    address.map_or_else(|| Whom::ClientId(text.to_owned()), Whom::Address)
 }
 
 pub(super) async fn of_campaign(
@@ -204,7 +215,7 @@ fn cells(row: &MessageView) -> Vec<String> {
     let result = |step: &StepBrief| format!("{} {}: {}", step.step, step.channel, own.step_result(step));
     let results: Vec<String> = row.steps.iter().map(result).collect();
     let id = row.client_message_id.as_deref().unwrap_or_default();
-    vec![row.msisdn.to_string(), id.to_owned(), outcome.to_owned(), results.join("; ")]
+    vec![row.address.to_string(), id.to_owned(), outcome.to_owned(), results.join("; ")]
 }
 
 /// Whom of a list the campaign can be sent to again.

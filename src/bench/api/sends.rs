@@ -97,9 +97,9 @@ pub async fn sends(load: &Sends, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> 
 async fn check(database: &Path, messages: u32) -> Result<(), Error> {
     let mut connection = Sqlite::bare(database).await?;
     let row = sqlx::query(
-        "SELECT count(*) AS stored, count(DISTINCT m.msisdn) AS numbers,
-                count(*) FILTER (WHERE m.msisdn >= ?1 AND m.msisdn < ?1 + ?2
-                                   AND r.fields->>0 = 'Your code is ' || (m.msisdn - ?1)) AS right
+        "SELECT count(*) AS stored, count(DISTINCT m.address) AS numbers,
+                count(*) FILTER (WHERE m.address >= ?1 AND m.address < ?1 + ?2
+                                   AND r.fields->>0 = 'Your code is ' || (m.address - ?1)) AS right
          FROM message m JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient",
     )
     .bind(FIRST_NUMBER.cast_signed())

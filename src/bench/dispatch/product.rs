@@ -206,7 +206,7 @@ body = ["{{{{Name}}}}", "{{{{Code}}}}"]
 fn recipient(n: u32) -> Result<Recipient, Error> {
     let (code, country) = if n.is_multiple_of(2) { (6_590_000_000, "SG") } else { (60_120_000_000, "MY") };
     Ok(Recipient {
-        msisdn: Msisdn::try_from(code + u64::from(n))?,
+        address: Some(Msisdn::try_from(code + u64::from(n))?.into()),
         country: country.parse::<Country>()?,
         client_message_id: None,
         fields: Fields::pack([format!("Name {n}").as_str(), format!("CODE{n}").as_str()]),

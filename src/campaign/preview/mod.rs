@@ -4,13 +4,15 @@ mod pass;
 mod sent;
 mod values;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 pub(super) use pass::{OnLooked, PreviewPass};
 pub use sent::{SentText, SentTexts, sent_texts};
 pub use values::{Sample, ValuesError};
 
-use crate::domain::{Content, Msisdn, Names, Recipient, Step};
+use crate::domain::{AddressKey, Content, Country, Msisdn, Names, Recipient, Step};
 use crate::template;
 use crate::template::preview::{ApprovedTemplate, BoundMessage, Broken, Bubble, Measures};
 
@@ -120,9 +122,9 @@ impl MessagePreview {
         chosen_as: Vec<Choice>,
         request: &PreviewRequest,
     ) -> Self {
-        let lane = lane(step, recipient).map(str::to_owned);
-        let message = Self::new(chosen_as, fill(step, bound, recipient), request.sms_parts_max);
-        Self { msisdn: Some(recipient.msisdn), lane, ..message }
+        let lane = lane(step, recipient.number().map(AddressKey::from), recipient.country).map(str::to_owned);
+        let message = Self::new(chosen_as, fill_for(step, bound, recipient), request.sms_parts_max);
+        Self { msisdn: recipient.number(), lane, ..message }
     }
 }
 
@@ -135,18 +137,28 @@ pub fn message(
     recipient: &Recipient,
 ) -> Result<Bubble, template::Error> {
     let bound = BoundMessage::new(step, names, approved)?;
-    Ok(fill(step, &bound, recipient))
+    Ok(fill_for(step, &bound, recipient))
 }
 
-fn fill(step: &Step, bound: &BoundMessage, recipient: &Recipient) -> Bubble {
+fn fill_for(step: &Step, bound: &BoundMessage, recipient: &Recipient) -> Bubble {
     let fields = recipient.fields.unpack().unwrap_or_default();
-    let sender = lane(step, recipient).and_then(|lane| step.source(lane, recipient.country));
-    Bubble { sender: sender.map(str::to_owned), ..bound.fill(&fields) }
+    fill(step, bound, recipient.number().map(AddressKey::from), recipient.country, &fields)
+}
+
+fn fill(
+    step: &Step,
+    bound: &BoundMessage,
+    address: Option<AddressKey>,
+    country: Country,
+    fields: &[Cow<'_, str>],
+) -> Bubble {
+    let sender = lane(step, address, country).and_then(|lane| step.source(lane, country));
+    Bubble { sender: sender.map(str::to_owned), ..bound.fill(fields) }
 }
 
 /// The lane that sends a step to a recipient.
-fn lane<'a>(step: &'a Step, recipient: &Recipient) -> Option<&'a str> {
-    let index = step.lanes.lane_index(recipient.msisdn, recipient.country);
+fn lane(step: &Step, address: Option<AddressKey>, country: Country) -> Option<&str> {
+    let index = step.lanes.lane_index(address?, country);
     step.lanes.members().get(index).map(|member| member.lane.as_str())
 }
 

@@ -81,8 +81,9 @@ impl PreviewPass {
     /// What was found so far.
     pub(in crate::campaign) fn found(&self) -> Previews {
         let Self { request, steps, looked_at, on_looked: _ } = self;
-        let is_known =
-            |msisdn: &&Msisdn| steps.iter().any(|step| step.shown.requested.iter().any(|it| it.msisdn == **msisdn));
+        let is_known = |msisdn: &&Msisdn| {
+            steps.iter().any(|step| step.shown.requested.iter().any(|it| it.number() == Some(**msisdn)))
+        };
         let unknown = request.to.iter().filter(|msisdn| !is_known(msisdn)).copied().collect();
         let steps = (1..).zip(steps).map(|(number, step)| step.found(number, request)).collect();
         Previews { seed: request.seed, recipients: *looked_at, steps, unknown }
@@ -107,12 +108,12 @@ impl StepPass {
             let (count, named) = self.broken.entry(broken).or_default();
             *count += 1;
             if named.len() < NAMED {
-                named.push(recipient.msisdn);
+                named.extend(recipient.number());
             }
         }
         if request.to.is_empty() {
             self.shown.look((bubble.measures().characters, bubble.characters()), recipient, request.seed);
-        } else if request.to.contains(&recipient.msisdn) {
+        } else if recipient.number().is_some_and(|number| request.to.contains(&number)) {
             self.shown.requested.push(recipient.clone());
         }
     }
@@ -145,7 +146,7 @@ impl Shown {
         if self.longest.as_ref().is_none_or(|(most, _)| length > *most) {
             self.longest = Some((length, recipient.clone()));
         }
-        let hash = mixed(seed ^ mixed(recipient.msisdn.get()));
+        let hash = mixed(seed ^ mixed(recipient.number().map_or(0, Msisdn::get)));
         if self.random.as_ref().is_none_or(|(least, _)| hash < *least) {
             self.random = Some((hash, recipient.clone()));
         }
@@ -163,7 +164,7 @@ impl Shown {
         let chosen = chosen.into_iter().filter_map(|(recipient, choice)| Some((recipient?, choice)));
         let mut each: Vec<(&Recipient, Vec<Choice>)> = Vec::new();
         for (recipient, choice) in requested.chain(chosen) {
-            match each.iter_mut().find(|(known, _)| known.msisdn == recipient.msisdn) {
+            match each.iter_mut().find(|(known, _)| known.address == recipient.address) {
                 Some((_, choices)) => choices.push(choice),
                 None => each.push((recipient, vec![choice])),
             }

@@ -4,7 +4,7 @@ use super::fill;
 use crate::campaign::route_templates::PlanTemplates;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::domain::{Channel, MessageKey, Msisdn, Plan, Present, State, StepIndex, Timestamp};
+use crate::domain::{AddressKey, Channel, MessageKey, Plan, Present, State, StepIndex, Timestamp};
 use crate::report::as_counted;
 use crate::store::{self, Attempt, Batch, Edition, MessageFacts, Store};
 use crate::template::preview::{BoundMessage, Bubble};
@@ -48,7 +48,7 @@ pub async fn sent_texts(
     let Some(MessageFacts { message, recipient, attempts, .. }) = store.message_facts(key).await? else {
         return Ok(None);
     };
-    if message.msisdn == Msisdn::ERASED {
+    if message.address == AddressKey::ERASED {
         return Ok(Some(SentTexts::Erased));
     }
     let Some(recipient) = recipient else { return Ok(Some(SentTexts::Missing)) };
@@ -62,6 +62,7 @@ pub async fn sent_texts(
         false => Catalogue::read(store, &config.lanes, Some(names)).await?,
     };
     let templates = PlanTemplates::of(steps(), config, &catalogue);
+    let fields = recipient.fields.unpack().unwrap_or_default();
     let text = |(index, at): &(StepIndex, Option<Timestamp>)| {
         let plan = plan_at(*at);
         let step = plan.step(*index)?;
@@ -71,10 +72,9 @@ pub async fn sent_texts(
             channel: step.channel,
             sent_at: *at,
             template: step.content.template().map(|template| template.name.to_owned()),
-            bubble: bound.map(|bound| fill(step, &bound, &recipient)),
+            bubble: bound.map(|bound| fill(step, &bound, Some(message.address), message.country, &fields)),
         })
     };
-    let fields = recipient.fields.unpack().unwrap_or_default();
     let values = plan.columns.iter().zip(&fields).filter(|(_, value)| !value.is_empty());
     Ok(Some(SentTexts::Kept {
         steps: places.iter().filter_map(text).collect(),

@@ -17,7 +17,7 @@ fn msisdn(n: u64) -> Msisdn {
 
 fn recipient(n: u64, country: &str, fields: [&str; 2]) -> Recipient {
     Recipient {
-        msisdn: msisdn(n),
+        address: Some(msisdn(n).into()),
         country: country.parse::<Country>().unwrap(),
         client_message_id: None,
         fields: Fields::pack(fields),

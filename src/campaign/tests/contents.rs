@@ -121,7 +121,12 @@ fn template_flow(keys: &str) -> String {
 fn recipient(n: u64, code: &str) -> Recipient {
     let fields: Vec<&str> = columns().iter().map(|column| if column == "Code" { code } else { "" }).collect();
     let msisdn = Msisdn::try_from(6_591_234_560 + n).unwrap();
-    Recipient { msisdn, country: "SG".parse().unwrap(), client_message_id: None, fields: Fields::pack(fields) }
+    Recipient {
+        address: Some(msisdn.into()),
+        country: "SG".parse().unwrap(),
+        client_message_id: None,
+        fields: Fields::pack(fields),
+    }
 }
 
 /// What is found in the column Code of recipients whose numbers end in 1, 2 and so on.

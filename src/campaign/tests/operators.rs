@@ -49,7 +49,7 @@ async fn a_campaign_is_found_by_name_id_and_as_the_latest() {
     assert_eq!(setup.find("latest").await.unwrap(), second.id);
     let plan = Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hello")]);
     let recipient = Recipient {
-        msisdn: Msisdn::try_from(6_591_000_000_u64).unwrap(),
+        address: Some(Msisdn::try_from(6_591_000_000_u64).unwrap().into()),
         country: "SG".parse().unwrap(),
         client_message_id: None,
         fields: Fields::pack(Vec::<&str>::new()),

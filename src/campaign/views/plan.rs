@@ -117,7 +117,7 @@ impl<'a> PlanView<'a> {
                 .iter()
                 .filter(|recipient| step.countries.contain(Some(recipient.country)))
                 .map(|recipient| PreviewView {
-                    msisdn: recipient.msisdn.to_string(),
+                    msisdn: recipient.number().map(|number| number.to_string()).unwrap_or_default(),
                     lines: message(step, plan.names(), templates.approved(index).as_ref(), recipient)
                         .map(|bubble| bubble.lines())
                         .unwrap_or_default(),

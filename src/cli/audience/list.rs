@@ -107,7 +107,10 @@ fn print_recipients(audience: &Audience, recipients: &[Recipient], paint: Paint)
         let fields = recipient.fields.unpack().unwrap_or_default();
         // A line break in a cell must not break the line.
         let one_line = |field: &str| field.split_whitespace().collect::<Vec<_>>().join(" ");
-        table.row(std::iter::once(recipient.msisdn.to_string()).chain(fields.iter().map(|field| one_line(field))));
+        table.row(
+            std::iter::once(recipient.address.as_ref().map(ToString::to_string).unwrap_or_default())
+                .chain(fields.iter().map(|field| one_line(field))),
+        );
     }
     out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))
 }

@@ -212,7 +212,7 @@ fn first_messages(prepared: &Prepared, (index, step): (StepIndex, &Step), paint:
     let approved = templates.approved(index);
     let mut lines = Vec::new();
     for recipient in recipients.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
-        lines.push(format!("  to {}", recipient.msisdn));
+        lines.extend(recipient.address.as_ref().map(|address| format!("  to {address}")));
         let mut table = Table::new(&["", ""]);
         let message = message(step, plan.names(), approved.as_ref(), recipient).map(|bubble| bubble.lines());
         for PreviewLine { label, text } in message.unwrap_or_default() {

@@ -107,7 +107,7 @@ pub(in crate::cli) fn lines(report: &Report, batch: &Batch, now: Timestamp, pain
         lines.extend(notes);
     }
     for unknown in report.unknown.iter().take(NAMED) {
-        lines.push(paint.dim(format!("  {} to {}, step {}", unknown.message, unknown.msisdn, unknown.step)));
+        lines.push(paint.dim(format!("  {} to {}, step {}", unknown.message, unknown.address, unknown.step)));
     }
     let named = report.unknown.len().min(NAMED) as u64;
     let more = i128::from(report.unknown_count) - i128::from(named);

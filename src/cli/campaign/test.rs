@@ -123,7 +123,7 @@ fn print(
     let mut table = Table::new(&["number", "result", "time", "message"]);
     for result in &results {
         let at = format_time(result.at, launched.zone);
-        table.row([result.msisdn.to_string(), words(result), at, result.id.clone()]);
+        table.row([result.address.to_string(), words(result), at, result.id.clone()]);
     }
     out::lines(table.lines(To::Stdout.paint()))
 }

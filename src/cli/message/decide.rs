@@ -39,5 +39,5 @@ pub(super) async fn run(args: Args, context: &CommandContext, decision: MessageD
         (MessageDecision::Cancel, State::Done { .. }) => "is cancelled; nothing of it was sent",
         (MessageDecision::Cancel, _) => "gets no further step; what was submitted may still arrive",
     };
-    out::data(format_args!("{} to {} {now}.", view.id, view.msisdn))
+    out::data(format_args!("{} to {} {now}.", view.id, view.address))
 }

@@ -6,7 +6,7 @@ use crate::campaign::{FindError, find as campaign_named};
 use crate::cli::campaign::ensure_not_purged;
 use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, exit::Usage};
-use crate::domain::{AttemptId, MessageId, MessageKey, Msisdn, Tag, Umid};
+use crate::domain::{Address, AttemptId, MessageId, MessageKey, Msisdn, Tag, Umid};
 use crate::report;
 use crate::store::{Batch, Consent, Key, Store};
 
@@ -16,18 +16,18 @@ const LISTED: usize = 5;
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Which {
     /// A message: its id (msg_…, or the UUID of the 8x8 API), the id of an attempt (att_…), or the provider's umid of
-    /// one. Or a campaign (name, id or `latest`), together with RECIPIENT. Or only a phone number (+65…), which lists the
-    /// messages of all campaigns to it.
+    /// one. Or a campaign (name, id or `latest`), together with RECIPIENT. Or only a phone number (+65…) or a channel's
+    /// id, which lists the messages of all campaigns to it.
     #[arg(value_name = "MESSAGE|CAMPAIGN|NUMBER")]
     message: String,
-    /// In a campaign: the message to this phone number (+65…), or with this ClientMessageId of the recipient file.
+    /// In a campaign: the message to this phone number (+65…) or id of a channel, or with this ClientMessageId of the recipient file.
     recipient: Option<String>,
 }
 
 impl Which {
-    /// The phone number, if it is given without a campaign.
-    pub(super) fn number(&self) -> Option<Msisdn> {
-        self.message.parse().ok().filter(|_| self.recipient.is_none() && self.message.starts_with('+'))
+    /// The number or id, if it is given without a campaign.
+    pub(super) fn address(&self) -> Option<Address> {
+        self.message.parse().ok().filter(|_| self.recipient.is_none())
     }
 
     pub(super) async fn find(
@@ -49,12 +49,12 @@ async fn to(store: &dyn Store, campaign: &str, recipient: &str) -> anyhow::Resul
     let name = batch.display_name();
     match found[..] {
         [message] => Ok((batch, message.key)),
-        [] if let Some(number) = opted_out(store, recipient).await? => bail!(
-            "\"{name}\" has no message to {number}: the recipient has opted out, and a launch leaves out opted-out \
-             recipients; see `volley opt-out show {number}`"
+        [] if let Some(address) = opted_out(store, recipient).await? => bail!(
+            "\"{name}\" has no message to {address}: the recipient has opted out, and a launch leaves out opted-out \
+             recipients; see `volley opt-out show {address}`"
         ),
-        [] if recipient.parse::<Msisdn>().is_ok() => bail!(
-            "\"{name}\" has no message to {recipient}: its recipient files do not have this number, or the launch left it \
+        [] if Address::asked(recipient).is_ok() => bail!(
+            "\"{name}\" has no message to {recipient}: its recipient files do not have this number or id, or the launch left it \
              out; to list its messages: volley message list {}",
             shell(&name)
         ),
@@ -75,10 +75,10 @@ async fn to(store: &dyn Store, campaign: &str, recipient: &str) -> anyhow::Resul
     }
 }
 
-/// The number, if it is one and its recipient has opted out.
-pub(super) async fn opted_out(store: &dyn Consent, recipient: &str) -> anyhow::Result<Option<Msisdn>> {
-    let Ok(number) = recipient.parse::<Msisdn>() else { return Ok(None) };
-    Ok(store.opted_out(vec![number]).await?.pop())
+/// The address, if it is one and its recipient has opted out.
+pub(super) async fn opted_out(store: &dyn Consent, recipient: &str) -> anyhow::Result<Option<Address>> {
+    let Ok(address) = Address::asked(recipient) else { return Ok(None) };
+    Ok(store.opt_out_of(address).await?.map(|opt_out| opt_out.address))
 }
 
 async fn by_id(context: &CommandContext, store: &dyn Store, text: &str) -> anyhow::Result<(Batch, MessageKey)> {

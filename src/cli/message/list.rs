@@ -75,7 +75,7 @@ fn row(message: &MessageView, paint: Paint) -> [String; 6] {
     };
     [
         message.id.clone(),
-        message.msisdn.to_string(),
+        message.address.to_string(),
         format!("{} {}", message.step, message.channel.map_or("", Channel::as_str)),
         message.state.replace('_', " "),
         outcome,

@@ -101,11 +101,11 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         Command::Explain { which: None, .. } => {
             out::lines(RULES.iter().zip(1..).map(|(rule, number)| format!("{number:>2}  {rule}")))?;
         }
-        Command::Show { which, json } if let Some(number) = which.number() => {
-            return results::list(context, number, "show", json).await;
+        Command::Show { which, json } if let Some(address) = which.address() => {
+            return results::list(context, address, "show", json).await;
         }
-        Command::Explain { which: Some(which), json, .. } if let Some(number) = which.number() => {
-            return results::list(context, number, "explain", json).await;
+        Command::Explain { which: Some(which), json, .. } if let Some(address) = which.address() => {
+            return results::list(context, address, "explain", json).await;
         }
         Command::Show { which, json } => {
             let (story, zone) = story(context, &which).await?;
@@ -137,7 +137,7 @@ fn heading(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {
     let client = story.client_message_id.as_deref().map(|id| format!("  ClientMessageId {id}")).unwrap_or_default();
     let expiry = story.expiry.map(|at| format!("  expiry {}", format_time_exactly(at, zone))).unwrap_or_default();
     let zone = zone.map(|zone| format!("  times in {zone}")).unwrap_or_default();
-    out::data(format!("to {}  step {}  {}{outcome}{client}{expiry}{zone}", story.msisdn, story.step, story.state))
+    out::data(format!("to {}  step {}  {}{outcome}{client}{expiry}{zone}", story.address, story.step, story.state))
 }
 
 fn show(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {

@@ -7,16 +7,16 @@ use crate::cli::out::{self, To};
 use crate::cli::table::Table;
 use crate::cli::{CommandContext, Exit};
 use crate::clock::format_time;
-use crate::domain::{Msisdn, Outcome};
+use crate::domain::{Address, Outcome};
 use crate::report::{MessageResult, results_of};
 use crate::store::Store;
 
 /// Lists what a recipient got from all campaigns, newest last, and names the command that explains one of the messages.
-pub(super) async fn list(context: &CommandContext, number: Msisdn, verb: &str, json: bool) -> anyhow::Result<Exit> {
+pub(super) async fn list(context: &CommandContext, address: Address, verb: &str, json: bool) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
-    let results = results_of(store.as_ref(), &number.to_string()).await?;
+    let results = results_of(store.as_ref(), &address.to_string()).await?;
     if results.is_empty() {
-        return none(store.as_ref(), number).await;
+        return none(store.as_ref(), &address).await;
     }
     if json {
         out::json(&results)?;
@@ -35,15 +35,15 @@ pub(super) async fn list(context: &CommandContext, number: Msisdn, verb: &str, j
     Ok(Exit::Done)
 }
 
-async fn none(store: &dyn Store, number: Msisdn) -> anyhow::Result<Exit> {
-    if opted_out(store, &number.to_string()).await?.is_some() {
+async fn none(store: &dyn Store, address: &Address) -> anyhow::Result<Exit> {
+    if opted_out(store, &address.to_string()).await?.is_some() {
         bail!(
-            "no campaign has a message to {number}: the recipient has opted out, and a launch leaves out opted-out \
-             recipients; see `volley opt-out show {number}`"
+            "no campaign has a message to {address}: the recipient has opted out, and a launch leaves out opted-out \
+             recipients; see `volley opt-out show {address}`"
         );
     }
     bail!(
-        "no campaign has a message to {number}; check its country code, or list the messages of a campaign: volley message \
+        "no campaign has a message to {address}; check its country code, or list the messages of a campaign: volley message \
          list CAMPAIGN"
     );
 }

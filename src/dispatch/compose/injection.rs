@@ -20,7 +20,7 @@ fn rendered(content: Value, channel: Channel, transliterate: bool, fields: [&str
         AttemptId { key: MessageKey { batch: BatchId(1), n: 2 }, step: StepIndex::FIRST, tag: Tag::from_random(3) };
     let mut out = b"before".to_vec();
     let at = Timestamp::parse_rfc3339("2026-12-01T09:00:00Z").unwrap();
-    let done = pattern.render("+6591234567".parse().unwrap(), attempt, at.into(), &fields.map(Cow::Borrowed), &mut out);
+    let done = pattern.render("+6591234567".parse().ok(), attempt, at.into(), &fields.map(Cow::Borrowed), &mut out);
     match done {
         Ok(()) => Some(serde_json::from_slice(&out["before".len()..]).unwrap()),
         Err(_) => {

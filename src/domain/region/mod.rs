@@ -75,13 +75,13 @@ const fn sorted<const N: usize>(by_zone: &[(Tz, &[u64])]) -> [(u64, Tz); N] {
     sorted
 }
 
-/// The zone in which the owner of a number most likely lives.
+/// The zone in which a recipient most likely lives.
 ///
 /// - If the number's digits indicate a region: the region's zone.
 /// - Otherwise: the zone with the most inhabitants of the country.
 /// - Numbers of no country: UTC.
-pub fn zone_of(msisdn: Msisdn, country: Country) -> Zone {
-    let by_digits = calling_code(country).and_then(|_| zone_of_digits(msisdn));
+pub fn zone_of(number: Option<Msisdn>, country: Country) -> Zone {
+    let by_digits = number.filter(|_| calling_code(country).is_some()).and_then(zone_of_digits);
     by_digits.unwrap_or_else(|| usual_zone(country))
 }
 
@@ -140,7 +140,7 @@ mod tests {
     }
 
     fn zone(digits: u64, code: &str) -> String {
-        zone_of(Msisdn::try_from(digits).unwrap(), country(code)).to_string()
+        zone_of(Msisdn::try_from(digits).ok(), country(code)).to_string()
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl Site {
         let lane = self.store.lanes(lanes).await.unwrap()[0].id;
         let number = |n: usize| Msisdn::try_from(6_591_000_001_u64 + n as u64).unwrap();
         let recipient = |(n, address): (usize, &&str)| Recipient {
-            msisdn: number(n),
+            address: Some(number(n).into()),
             country: "SG".parse::<Country>().unwrap(),
             client_message_id: Some(format!("order-{n}").into()),
             fields: Fields::pack([number(n).to_string().as_str(), *address]),
@@ -154,7 +154,7 @@ impl Site {
         };
         let change = Change {
             key: message.key,
-            msisdn: message.msisdn,
+            address: message.address,
             version: message.version,
             before: message.present,
             after: message.present,

@@ -2,7 +2,7 @@
 
 use super::texts;
 use crate::domain::text::{grouped, plural, span};
-use crate::domain::{Msisdn, Outcome, SkipReason, Status};
+use crate::domain::{AddressFields, Outcome, SkipReason, Status};
 use crate::pages::show::Plain;
 use crate::report::{CodeResult, StepBrief, StepResult};
 use crate::story::{ExplainedStep, FailureReason};
@@ -61,8 +61,8 @@ fn spoken(status: Status) -> String {
 
 impl MessageTexts {
     /// `All messages to +6591234567`.
-    pub fn all_to(&self, number: &Msisdn) -> String {
-        format!("{} to {number}", self.all_messages)
+    pub fn all_to(&self, address: &AddressFields) -> String {
+        format!("{} to {address}", self.all_messages)
     }
 
     /// The state of a message without an outcome.

@@ -2,7 +2,7 @@
 
 use super::texts;
 use crate::domain::text::{grouped, plural};
-use crate::domain::{Keyword, Msisdn, OptOutSource};
+use crate::domain::{AddressFields, Keyword, OptOutSource};
 use crate::pages::show::Plain;
 use crate::pages::{ConsentDone, Opted};
 
@@ -175,7 +175,7 @@ impl RecipientTexts {
     }
 
     /// `Everything about +6591234567`.
-    pub fn everything(&self, number: &Msisdn) -> String {
-        format!("{} {number}", self.everything_about)
+    pub fn everything(&self, address: &AddressFields) -> String {
+        format!("{} {address}", self.everything_about)
     }
 }

@@ -29,7 +29,7 @@ impl Desk {
     }
 
     async fn is_opted_out(&self) -> bool {
-        !self.store.opted_out(vec![recipient().msisdn]).await.unwrap().is_empty()
+        !self.store.opted_out(vec![recipient().number().unwrap()]).await.unwrap().is_empty()
     }
 }
 

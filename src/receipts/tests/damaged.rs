@@ -113,7 +113,7 @@ async fn a_damaged_stop_is_on_disk_once_it_is_acknowledged() {
     tokio::spawn(applier.run(|_| {}));
     let body = reply_body("in-1", "STOP").replace("\"viber\"}", "\"viber\",\"channelId\":\"\\ud83d\"}");
     intake.take(body.into()).await.unwrap();
-    let msisdn = recipient().msisdn;
+    let msisdn = recipient().number().unwrap();
     assert_eq!(store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
 }
 
@@ -124,7 +124,7 @@ async fn a_stop_to_an_unconfigured_subaccount_is_obeyed_and_counted() {
         tokio::spawn(applier.run(|_| {}));
         let to = |umid: &str, text: &str| reply_body(umid, text).replace("\"acme\"", &format!("\"{subaccount}\""));
         intake.take(format!("[{},{}]", to("in-1", "STOP"), to("in-2", "hello")).into()).await.unwrap();
-        let msisdn = recipient().msisdn;
+        let msisdn = recipient().number().unwrap();
         assert_eq!(store.opted_out(vec![msisdn]).await.unwrap(), [msisdn], "{subaccount}");
         let strays = store.strays(StrayKind::OtherSubaccount, Timestamp::default(), Cursor::START, 10).await.unwrap();
         assert_eq!(strays.len(), 2, "{subaccount}");
@@ -152,7 +152,7 @@ async fn a_body_of_more_events_than_one_portion_is_applied_whole() {
     assert_eq!(count(StrayKind::NoAttempt).await, 4_500);
     // The first hundred one by one, and the run of the others as one.
     assert_eq!((count(StrayKind::OtherType).await, count(StrayKind::Unreadable).await), (100, 1));
-    assert_eq!(store.opted_out(vec![recipient().msisdn]).await.unwrap().len(), 1);
+    assert_eq!(store.opted_out(vec![recipient().number().unwrap()]).await.unwrap().len(), 1);
     let run = store.strays(StrayKind::Unreadable, Timestamp::default(), Cursor::START, 10).await.unwrap();
     assert_eq!(run[0].1.raw.matches("{}").count(), 4_900, "nothing is lost");
 }

@@ -125,7 +125,8 @@ async fn an_opt_out_counts_whichever_try_it_was_reported_for() {
     desk.receive("first", "undelivered", Some(1_051)).await;
     let message = desk.message().await;
     assert!(matches!(message.present.state, State::Awaiting { .. }), "the second try is in flight: {message:?}");
-    assert_eq!(desk.store.opted_out(vec![message.msisdn]).await.unwrap(), [message.msisdn]);
+    let number = message.address.number().unwrap();
+    assert_eq!(desk.store.opted_out(vec![number]).await.unwrap(), [number]);
 }
 
 #[tokio::test]
@@ -271,7 +272,8 @@ async fn a_try_that_was_returned_and_yet_submitted_decides() {
     desk.receive("first", "undelivered", Some(1_051)).await;
     let message = desk.message().await;
     assert_eq!(message.present.outcome(), Some(Outcome::Skipped), "{message:?}");
-    assert_eq!(desk.store.opted_out(vec![message.msisdn]).await.unwrap(), [message.msisdn]);
+    let number = message.address.number().unwrap();
+    assert_eq!(desk.store.opted_out(vec![number]).await.unwrap(), [number]);
 }
 
 /// The first try was never submitted, and a crash may come between the receipt and the answer of the second.

@@ -46,7 +46,8 @@ fn of_ours(desk: &Desk) -> String {
 async fn unproven_bodies_do_not_hide_a_rejected_receipt_of_ours() {
     let desk = Desk::new().await;
     let (verifier, reports) = verifier(&desk);
-    let stranger = format!(r#"{{"user":{{"msisdn":"{}"}},"status":{{"state":"sent"}}}}"#, recipient().msisdn);
+    let stranger =
+        format!(r#"{{"user":{{"msisdn":"{}"}},"status":{{"state":"sent"}}}}"#, recipient().number().unwrap());
     for _ in 0..100 {
         reject(&verifier, "rubbish".to_owned()).await;
         reject(&verifier, r#"[{"eventDetails":{}},{}]"#.to_owned()).await;

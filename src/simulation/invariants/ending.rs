@@ -7,6 +7,7 @@ use crate::domain::{
 };
 use crate::simulation::blame::No;
 use crate::simulation::net::{Missed, Truth};
+use crate::simulation::scene::number_of;
 
 /// How much later than scheduled a repeated webhook may arrive.
 const MARGIN: Span = Span::from_secs(2);
@@ -144,7 +145,7 @@ impl Invariants {
             }
             Outcome::Skipped => match skipped {
                 Some(SkipReason::OptedOut) => {
-                    let has_opted_out = self.opt_outs.ever_opted_out(after.msisdn)
+                    let has_opted_out = self.opt_outs.ever_opted_out(number_of(after))
                         || any_truth(|truth| truth.failed.iter().any(|no| no.is_a_wish()));
                     assert!(has_opted_out, "the recipient has not opted out: {}", about());
                 }

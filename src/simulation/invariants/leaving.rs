@@ -4,7 +4,7 @@ use super::{Campaign, Invariants};
 use crate::domain::{BatchState, Ending, Fault, Loaded, OnUnknown, Present, Span, State, Timestamp};
 use crate::simulation::hours;
 use crate::simulation::net::{Arrived, Posted};
-use crate::simulation::scene::country_of;
+use crate::simulation::scene::{country_of, number_of};
 use crate::simulation::world::START;
 
 /// How long a decision waits for requests that were sent before it. After that it is acknowledged all the same.
@@ -51,7 +51,7 @@ impl Invariants {
         let rules = plan.step(attempt.step).unwrap();
         assert_eq!(rules.channel, channel);
         let pool = &rules.lanes;
-        let own = &pool.members()[pool.lane_index(message.msisdn, message.country)];
+        let own = &pool.members()[pool.lane_index(message.address, message.country)];
         let may_send = pool.member(lane).is_some_and(|member| member == own || pool.may_replace(member, own));
         assert!(may_send, "sent on {lane}, which is not a lane of its step: {}", about());
         assert!(gives_up.is_none_or(|gives_up| gives_up > at), "sent after its time: {}", about());
@@ -69,7 +69,7 @@ impl Invariants {
         };
         let leave = rules.leave_within.filter(|_| row.tries == 0 && !row.marks.handed_over(attempt.step));
         assert!(leave.is_none_or(|within| at < since + within), "sent after its leave_within: {}", about());
-        let country = country_of(message.msisdn);
+        let country = country_of(number_of(message));
         let of_step = campaign.plans().filter_map(|plan| plan.step(attempt.step));
         let is_open = of_step.map(|rules| &rules.hours).any(|hours| hours::are_open(hours, at, country.as_str()));
         assert!(is_open, "sent outside its hours: {}", about());
@@ -92,9 +92,9 @@ impl Invariants {
                 about()
             );
         }
-        let stopped = self.opt_outs.since(message.msisdn).is_some_and(|since| since < intent);
+        let stopped = self.opt_outs.since(number_of(message)).is_some_and(|since| since < intent);
         assert!(!stopped, "sent although the recipient had opted out before the claim: {}", about());
-        let has_noted = self.opt_outs.is_noted(message.msisdn);
+        let has_noted = self.opt_outs.is_noted(number_of(message));
         assert!(!has_noted, "sent although the node had noted the opt-out: {}", about());
         assert!(self.can_record, "sent although nothing could be recorded: {}", about());
         assert!(row.marks.reached_by().is_none(), "sent although an earlier step had succeeded: {}", about());

@@ -54,7 +54,7 @@ impl Storm {
 
     async fn join(&mut self, is_restored: bool) {
         let recipients = self.recipients(2).map(|n| Recipient {
-            msisdn: recipient(n),
+            address: Some(recipient(n).into()),
             country: "SG".parse::<Country>().unwrap(),
             client_message_id: None,
             fields: Fields::pack([""; 0]),

@@ -13,6 +13,8 @@ use crate::wire::parse_events;
 const A_DAY: Span = Span::from_secs(86_400);
 /// More gaps in a day are a warning. A healthy server has one for each restart, and ten restarts a day are no routine.
 const MANY_GAPS: usize = 10;
+/// Made-up numbers that are listed.
+const STAND_INS: usize = 20;
 /// The webhooks for other subaccounts whose names are shown: those of this time before the latest, and this many.
 const NAMED_WITHIN: Span = Span::from_secs(3_600);
 const NAMED: u32 = 1_000;
@@ -161,6 +163,23 @@ pub(super) async fn check_webhooks(
         };
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
+    Ok(())
+}
+
+/// Reports made-up numbers of an earlier version that the provider may have.
+pub(super) async fn check_stand_ins(store: &dyn Store, findings: &mut Findings) -> Result<()> {
+    let found = store.stand_ins().await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let more = found.len().saturating_sub(STAND_INS);
+    let rest = (more > 0).then(|| format!("{} more", grouped(more as u64)));
+    let named: Vec<String> = found.iter().take(STAND_INS).map(ToString::to_string).chain(rest).collect();
+    let count = plural(found.len() as u64, "made-up number", "made-up numbers");
+    let text = format!("an earlier version opted out {count} that stood for LINE ids: {}", list(&named));
+    let advice = "if `opt-out push` has added them to a group of the provider's contacts, remove them there; they are no \
+                  recipients of yours";
+    findings.add("opt-outs", Health::Ok, text, Some(advice));
     Ok(())
 }
 

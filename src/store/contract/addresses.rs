@@ -2,8 +2,8 @@
 
 use super::inbound::{alias, called, out, start, stop, user, wrote};
 use super::*;
-use crate::domain::{Address, ChannelUser, Keyword, OptOutSource};
-use crate::store::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Whom};
+use crate::domain::{Address, AddressKey, ChannelUser, Keyword, OptOutSource, Outcome};
+use crate::store::{Addresses, Alias, Inbound, InboundOf, Joined, Joining, OptIn, OptOut, Sender, Whom};
 
 for_every_store!(
     a_reported_name_stays_with_its_first_number,
@@ -19,6 +19,10 @@ for_every_store!(
     a_start_under_a_number_says_nothing_for_others_of_its_id,
     opt_outs_are_listed_in_pages_numbers_first,
     a_recipient_is_found_by_either_spelling_of_the_number,
+    recipients_without_a_number_are_kept_apart_by_their_ids,
+    an_opt_out_of_an_id_reaches_the_messages_to_it,
+    an_erased_id_leaves_only_its_opt_out,
+    an_id_is_kept_as_long_as_something_has_it,
 );
 
 async fn a_reported_name_stays_with_its_first_number(desk: Desk) {
@@ -85,7 +89,7 @@ async fn a_number_that_a_channel_uses_for_another_one_is_an_alias(desk: Desk) {
     desk.take_inbound(vec![from_id("b", 2, Some(Keyword::Start))]).await.unwrap();
     assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), []);
     let writers = desk.take_inbound(vec![from_id("c", 3, Some(Keyword::Stop))]).await.unwrap();
-    assert!(writers[0].contains(&recipient), "{writers:?}");
+    assert!(writers[0].contains(&recipient.into()), "{writers:?}");
     assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), [id, recipient]);
 }
 
@@ -131,8 +135,8 @@ async fn windows_and_replies_belong_to_every_spelling_of_a_number(desk: Desk) {
             ..wrote(&format!("w-{n}"), 0, 1, None)
         };
         desk.take_inbound(vec![message]).await.unwrap();
-        let open = desk.open_windows(both.to_vec(), sender.clone(), at(2)).await.unwrap();
-        assert_eq!(open, both.map(|number| (number, at(100))), "{spellings:?}");
+        let open = desk.open_windows(both.map(AddressKey::from).to_vec(), sender.clone(), at(2)).await.unwrap();
+        assert_eq!(open, both.map(|number| (AddressKey::from(number), at(100))), "{spellings:?}");
         for number in both {
             let replies = desk.inbound(InboundOf::Recipient(number.into()), Cursor::START, 9).await.unwrap();
             assert_eq!(replies.len(), 1, "{number}");
@@ -145,13 +149,13 @@ async fn a_recipient_is_found_by_either_spelling_of_the_number(desk: Desk) {
     let stored: Vec<Recipient> = SPELLINGS
         .into_iter()
         .zip(recipients(0..3))
-        .map(|([spelled, _], recipient)| Recipient { msisdn: number(spelled), ..recipient })
+        .map(|([spelled, _], recipient)| Recipient { address: Some(number(spelled).into()), ..recipient })
         .collect();
     desk.add_recipients(audience, 0, stored).await.unwrap();
     desk.publish_audience(audience, 3, "{}".to_owned()).await.unwrap();
     for (n, spellings) in (0..).zip(SPELLINGS) {
         for spelling in spellings {
-            let found = desk.find_recipient(Whom::Number(number(spelling)), None).await.unwrap();
+            let found = desk.find_recipient(Whom::Address(number(spelling).into()), None).await.unwrap();
             assert_eq!(found, [(audience, n)], "{spelling}");
         }
     }
@@ -243,4 +247,123 @@ async fn opt_outs_are_listed_in_pages_numbers_first(desk: Desk) {
         assert_eq!(listed[..2], numbers);
         assert_eq!(listed[2..], ["SG.2", "SG.1", "SG.3"], "in pages of {limit}");
     }
+}
+
+/// Messages of the API to ids of LINE.
+async fn joined_by_ids(desk: &Desk, ids: &[&str]) -> Joined {
+    let recipients: Vec<Recipient> = ids
+        .iter()
+        .zip(recipients(0..100))
+        .map(|(id, recipient)| Recipient { address: Some(line(id)), ..recipient })
+        .collect();
+    desk.join(Joining { recipients, ..desk.joining(0..0).await }).await.unwrap()
+}
+
+fn line(id: &str) -> Address {
+    Address::User(ChannelUser { channel: Channel::Line, id: id.to_owned() })
+}
+
+async fn recipients_without_a_number_are_kept_apart_by_their_ids(desk: Desk) {
+    let joined = joined_by_ids(&desk, &["U1", "U2", "U1"]).await;
+    let all = desk.all(joined.batch, 3).await;
+    let keys: Vec<AddressKey> = all.iter().map(|message| message.address).collect();
+    assert!(keys.iter().all(|key| key.is_user() && key.number().is_none()), "{keys:?}");
+    assert_eq!((keys[0] == keys[1], keys[0] == keys[2]), (false, true));
+    let addresses = Addresses::read(desk.store.as_ref(), keys.iter().copied()).await.unwrap();
+    assert_eq!(
+        keys.iter().map(|key| addresses.of(*key)).collect::<Vec<_>>(),
+        ["U1", "U2", "U1"].map(|id| Some(line(id)))
+    );
+    let audience = desk.batch(joined.batch).await.unwrap().unwrap().audience_ids[0];
+    let stored = desk.recipients(audience, 0, 9).await.unwrap();
+    assert_eq!(
+        stored.into_iter().map(|one| one.address).collect::<Vec<_>>(),
+        ["U1", "U2", "U1"].map(|id| Some(line(id)))
+    );
+    for (id, places) in [("U1", vec![0, 2]), ("U2", vec![1]), ("U3", vec![])] {
+        let found = desk.find_recipient(Whom::Address(line(id)), None).await.unwrap();
+        assert_eq!(found, places.iter().map(|n| (audience, *n)).collect::<Vec<_>>(), "{id}");
+        let page = desk.find_recipient_from(Whom::Address(line(id)), None).await.unwrap();
+        assert_eq!((page.places.len(), page.next), (places.len(), None), "{id}");
+    }
+}
+
+async fn an_opt_out_of_an_id_reaches_the_messages_to_it(desk: Desk) {
+    let written = |umid: &str, second, keyword| Inbound {
+        msisdn: None,
+        channel: Some(Channel::Line),
+        called: Some("U1".to_owned()),
+        ..wrote(umid, 0, second, keyword)
+    };
+    // Nothing was sent to the id yet.
+    assert_eq!(
+        desk.take_inbound(vec![written("a", 1, Some(Keyword::Stop))]).await.unwrap(),
+        [Vec::<AddressKey>::new()]
+    );
+    desk.take_inbound(vec![written("b", 2, Some(Keyword::Start))]).await.unwrap();
+    let joined = joined_by_ids(&desk, &["U1", "U2"]).await;
+    let seen = desk.last_stop().await.unwrap();
+    let key = desk.one(joined.batch, 0).await.address;
+    assert_eq!(desk.take_inbound(vec![written("c", 3, Some(Keyword::Stop))]).await.unwrap(), [[key]], "its writer");
+    let stops = desk.stops(seen, 9).await.unwrap();
+    assert_eq!(stops.into_iter().map(|(_, who)| who).collect::<Vec<_>>(), [key], "every server is told");
+    let (found, _) = desk.opted_out_messages(joined.batch, 0, 100).await.unwrap();
+    assert_eq!(numbers(&found), [0]);
+    let claimed = desk.claimed(joined.batch, 9).await;
+    assert_eq!(claimed.messages.iter().map(|of| of.opted_out).collect::<Vec<_>>(), [true, false]);
+    let whole = desk.message_facts(MessageKey { batch: joined.batch, n: 0 }).await.unwrap().unwrap();
+    assert_eq!(whole.opted_out, Some(at(4)), "from when it came");
+    // What is accepted later is skipped.
+    let later = joined_by_ids(&desk, &["U1", "U2"]).await;
+    let later = desk.load([2, 3].map(|n| MessageKey { batch: later.batch, n }).to_vec()).await.unwrap();
+    assert_eq!(later[0].address, key);
+    let outcomes = later.iter().map(|message| message.present.outcome());
+    assert_eq!(outcomes.collect::<Vec<_>>(), [Some(Outcome::Skipped), None]);
+    desk.take_inbound(vec![written("d", 4, Some(Keyword::Start))]).await.unwrap();
+    assert_eq!(desk.opt_out_of(line("U1")).await.unwrap(), None);
+}
+
+async fn an_erased_id_leaves_only_its_opt_out(desk: Desk) {
+    let joined = joined_by_ids(&desk, &["U1", "U2"]).await;
+    let audience = desk.batch(joined.batch).await.unwrap().unwrap().audience_ids[0];
+    let said = |umid: &str, id: &str| Inbound {
+        msisdn: None,
+        channel: Some(Channel::Line),
+        called: Some(id.to_owned()),
+        ..wrote(umid, 0, 1, Some(Keyword::Stop))
+    };
+    desk.take_inbound(vec![said("a", "U1"), said("b", "U2")]).await.unwrap();
+    let (place, known) = (vec![(audience, 0)], vec![(joined.batch, 2)]);
+    assert!(!desk.erase(vec![line("U1")], place.clone(), Vec::new(), vec![(joined.batch, 0)]).await.unwrap());
+    // Its message has no outcome here; the caller looks for that.
+    assert!(desk.erase(vec![line("U1")], place, Vec::new(), known).await.unwrap());
+    assert_eq!(desk.recipients(audience, 0, 9).await.unwrap()[0].address, None);
+    assert_eq!(desk.find_recipient(Whom::Address(line("U1")), None).await.unwrap(), []);
+    let texts = desk.inbound(InboundOf::All, Cursor::START, 9).await.unwrap();
+    assert_eq!(texts.iter().map(|(_, text)| text.called.as_deref()).collect::<Vec<_>>(), [None, Some("U2")]);
+    assert!(desk.opt_out_of(line("U1")).await.unwrap().is_some());
+    assert_eq!(desk.wishes(line("U1")).await.unwrap().len(), 1);
+}
+
+async fn an_id_is_kept_as_long_as_something_has_it(desk: Desk) {
+    let kept = joined_by_ids(&desk, &["U1"]).await;
+    let key = desk.one(kept.batch, 0).await.address;
+    let recipients: Vec<Recipient> = recipients(0..2)
+        .into_iter()
+        .zip(["U2", "U3"])
+        .map(|(one, id)| Recipient { address: Some(line(id)), ..one })
+        .collect();
+    let other = desk.begin(Some("ids")).await;
+    desk.add_recipients(other, 0, recipients).await.unwrap();
+    desk.publish_audience(other, 2, "{}".to_owned()).await.unwrap();
+    let stop = OptOut { address: line("U3"), since: at(1), from: OptOutSource::Operator, source: "by ann".to_owned() };
+    desk.opt_out(vec![stop]).await.unwrap();
+    desk.remove_audience(other).await.unwrap();
+    desk.forget_channel_users().await.unwrap();
+    assert!(Addresses::read(desk.store.as_ref(), [key]).await.unwrap().user(key).is_some());
+    assert!(desk.opt_out_of(line("U3")).await.unwrap().is_some());
+    let keys: Vec<i64> = (1..4).map(|n| -n).collect();
+    let keys = keys.into_iter().map(|key| AddressKey::try_from(key).unwrap());
+    let left = Addresses::read(desk.store.as_ref(), keys.clone()).await.unwrap();
+    assert_eq!(keys.filter(|key| left.user(*key).is_some()).count(), 2);
 }

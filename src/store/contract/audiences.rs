@@ -122,8 +122,8 @@ async fn recipients_are_read_unchanged_from_any_position(desk: Desk) {
     assert_eq!(desk.recipients(audience, 0, 5_000).await.unwrap(), recipients(0..1_201));
     assert_eq!(desk.recipients(audience, 690, 20).await.unwrap(), recipients(690..710));
     assert!(desk.recipients(audience, 1_201, 20).await.unwrap().is_empty());
-    assert_eq!(desk.numbers(audience, 690, 20).await.unwrap(), (690..710).map(msisdn).collect::<Vec<_>>());
-    assert!(desk.numbers(audience, 1_201, 20).await.unwrap().is_empty());
+    assert_eq!(desk.address_keys(audience, 690, 20).await.unwrap(), (690..710).map(msisdn).collect::<Vec<_>>());
+    assert!(desk.address_keys(audience, 1_201, 20).await.unwrap().is_empty());
 }
 
 async fn adding_the_same_recipients_again_changes_nothing(desk: Desk) {
@@ -211,13 +211,13 @@ async fn a_recipient_is_found_at_every_position_in_every_audience(desk: Desk) {
     desk.add_recipients(second, 0, twice).await.unwrap();
     desk.publish_audience(second, 3, "{}".to_owned()).await.unwrap();
     let somebody = recipients(40..41).remove(0);
-    let number = || Whom::Number(somebody.msisdn);
+    let number = || Whom::Address(somebody.address.clone().unwrap());
     let everywhere = desk.find_recipient(number(), None).await.unwrap();
     assert_eq!(everywhere, [(first, 40), (second, 0), (second, 2)]);
     assert_eq!(desk.find_recipient(number(), Some(vec![second])).await.unwrap(), [(second, 0), (second, 2)]);
     let id = Whom::ClientId(somebody.client_message_id.unwrap().to_string());
     assert_eq!(desk.find_recipient(id, None).await.unwrap(), everywhere);
-    let nobody = Whom::Number(recipients(90..91)[0].msisdn);
+    let nobody = Whom::Address(msisdn(90).into());
     assert_eq!(desk.find_recipient(nobody, None).await.unwrap(), []);
     desk.remove_audience(second).await.unwrap();
     assert_eq!(desk.find_recipient(number(), None).await.unwrap(), [(first, 40)]);
@@ -336,12 +336,12 @@ async fn a_bounded_search_finds_every_place_latest_first(desk: Desk) {
             }
         }
     };
-    assert_eq!(search(Whom::Number(whom.msisdn)).await, (wanted.clone(), 3));
+    assert_eq!(search(Whom::Address(whom.address.clone().unwrap())).await, (wanted.clone(), 3));
     assert_eq!(search(Whom::ClientId("theirs-2".to_owned())).await, (wanted.clone(), 3));
     // From a place on, it and the earlier ones.
     let (audience, n) = wanted[5];
     let from = crate::store::RecipientPlace { audience, n };
-    let page = desk.find_recipient_from(Whom::Number(whom.msisdn), Some(from)).await.unwrap();
+    let page = desk.find_recipient_from(Whom::Address(whom.address.clone().unwrap()), Some(from)).await.unwrap();
     assert_eq!((page.places[0].audience, page.places[0].n), wanted[5]);
 }
 

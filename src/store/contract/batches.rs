@@ -110,7 +110,7 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
     desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let all = desk.load((100..110).map(|n| MessageKey { batch, n }).collect()).await.unwrap();
     for (n, message) in (0..).zip(&all) {
-        assert_eq!((message.key.n, message.msisdn, message.version), (100 + n, msisdn(n), 0));
+        assert_eq!((message.key.n, message.address, message.version), (100 + n, msisdn(n).into(), 0));
         let skipped = |reason| State::Done { outcome: Outcome::Skipped, skipped: Some(reason), at: at(0) };
         let state = match n {
             3 | 7 => skipped(SkipReason::Excluded),
@@ -128,7 +128,7 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
     desk.counters_equal_rows(batch, 110).await;
     assert_eq!(
         desk.message_facts(all[5].key).await.unwrap().and_then(|whole| whole.recipient).as_ref(),
-        recipients(5..6).first()
+        rows(5..6).first()
     );
 }
 
@@ -211,7 +211,7 @@ async fn the_phone_number_decides_the_lane_of_a_pool(desk: Desk) {
     let start = Start { lanes: lanes.clone(), ..whole.start.clone() };
     desk.write_messages(PieceOfMessages { start, ..whole }).await.unwrap();
     for message in desk.all(batch, 9).await {
-        let place = usize::try_from(message.msisdn.get() % 5).unwrap();
+        let place = usize::try_from(message.address.get() % 5).unwrap();
         assert_eq!((message.lane, message.country), (lanes[place], "SG".parse().unwrap()));
     }
 }
@@ -226,7 +226,7 @@ async fn a_left_out_recipient_gets_no_message_and_shifts_no_numbers(desk: Desk) 
     desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
     let all = desk.all(batch, 6).await;
     assert_eq!(numbers(&all), [1, 2, 3, 5]);
-    assert!(all.iter().all(|message| message.msisdn == msisdn(message.key.n)));
+    assert!(all.iter().all(|message| message.address == msisdn(message.key.n)));
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 4);
     desk.counters_equal_rows(batch, 6).await;
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [1, 2, 3]);

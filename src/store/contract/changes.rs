@@ -139,7 +139,7 @@ async fn an_unknown_attempt_is_listed_until_it_is_known(desk: Desk) {
         desk.record(all.iter().map(|message| unknown(message, at(1))).collect()).await.unwrap();
     }
     let listed = desk.unknown(batch, 2).await.unwrap();
-    let entry = |n| (MessageKey { batch, n }, msisdn(n), StepIndex::FIRST);
+    let entry = |n| (MessageKey { batch, n }, msisdn(n).into(), StepIndex::FIRST);
     assert_eq!(listed, [entry(0), entry(1)]);
     // A change adopts the attempt and records no fact about it.
     let now = desk.one(batch, 1).await;

@@ -31,7 +31,7 @@ async fn a_claim_marks_messages_sending_and_returns_what_sending_needs(desk: Des
     let [first, second] = &set.messages[..] else { panic!("two messages: {set:?}") };
     let state = State::Sending { intent: at(3), not_before: at(0), gives_up: None };
     assert_eq!(first.message.present, Present { state, ..Present::queued(at(0), None) });
-    assert_eq!((first.message.version, first.message.msisdn), (1, msisdn(0)));
+    assert_eq!((first.message.version, first.message.address), (1, msisdn(0).into()));
     assert_eq!(second.fields, recipients(1..2)[0].fields);
     assert!(!second.opted_out);
     let loaded = desk.one(batch, 1).await;

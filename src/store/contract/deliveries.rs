@@ -175,7 +175,7 @@ async fn changes_of_observed_messages_come_in_their_order(desk: Desk) {
     assert_eq!((rows[2].1.observed.code, rows[2].1.observed.detail.as_deref()), (None, Some("it's \"over\"")));
     let row = &rows[0].1;
     let recipient = row.recipient.as_ref().unwrap();
-    assert_eq!((row.key, recipient.msisdn, row.umid.clone()), (all[1].key, all[1].msisdn, Some(umid(1))));
+    assert_eq!((row.key, &recipient.address, row.umid.clone()), (all[1].key, &msisdn(1).into(), Some(umid(1))));
     assert!(!recipient.fields.unpack().unwrap().is_empty());
     assert_eq!(desk.observed_after(rows[1].0, 9).await.unwrap().len(), 1);
     assert!(desk.state(Feed::Messages).await.is_behind());

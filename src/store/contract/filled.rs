@@ -142,7 +142,7 @@ impl Desk {
         let portfolios = || [("acme".to_owned(), vec![lane])].into();
         self.count_no_others(portfolios()).await.unwrap();
         self.count_tiers(portfolios(), at(0), None).await.unwrap();
-        self.take_slots("acme", vec![(msisdn(0), at(1)), (msisdn(1), at(1))]).await.unwrap();
+        self.take_slots("acme", vec![(msisdn(0).into(), at(1)), (msisdn(1).into(), at(1))]).await.unwrap();
         let (about, kind) = (Subject::template("promo", "en"), "template_status_update".to_owned());
         let report =
             ProviderReport { about: about.clone(), what: "status".to_owned(), value: "FLAGGED".to_owned(), at: at(6) };

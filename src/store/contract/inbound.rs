@@ -1,7 +1,7 @@
 //! Tests messages from recipients: each is stored and obeyed once, and every opt-out and opt-in stays listed.
 
 use super::*;
-use crate::domain::{Address, ChannelUser, Keyword, OptOutSource};
+use crate::domain::{Address, AddressKey, ChannelUser, Keyword, OptOutSource};
 use crate::store::{Alias, Error, Inbound, InboundOf, Joining, Key, OptIn, OptOut, Sender};
 
 for_every_store!(
@@ -70,6 +70,11 @@ pub(super) fn alias(called: &str, n: u32) -> Alias {
     Alias { channel: Channel::WhatsApp, called: called.to_owned(), msisdn: msisdn(n) }
 }
 
+/// The numbers among the addresses of each writer.
+fn numbers_of(writers: Vec<Vec<AddressKey>>) -> Vec<Vec<Msisdn>> {
+    writers.into_iter().map(|keys| keys.into_iter().filter_map(AddressKey::number).collect()).collect()
+}
+
 async fn an_alias_applies_to_earlier_messages_from_that_id(desk: Desk) {
     let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
     let before = vec![
@@ -79,7 +84,7 @@ async fn an_alias_applies_to_earlier_messages_from_that_id(desk: Desk) {
         called("d", "SG.2", 3, start),
         Inbound { channel: Some(Channel::Viber), ..called("e", "SG.3", 1, stop) },
     ];
-    assert_eq!(desk.take_inbound(before).await.unwrap(), vec![vec![]; 5]);
+    assert_eq!(desk.take_inbound(before).await.unwrap(), vec![Vec::<AddressKey>::new(); 5]);
     assert_eq!(out(&desk).await, []);
     let aliases = vec![alias("SG.1", 1), alias("SG.2", 2), alias("SG.2", 2), alias("SG.3", 3)];
     // One recipient opted in again, and an id of another channel is not an alias on this one.
@@ -87,10 +92,10 @@ async fn an_alias_applies_to_earlier_messages_from_that_id(desk: Desk) {
     assert_eq!(out(&desk).await, [msisdn(1)]);
     let of_second = desk.inbound(InboundOf::Recipient(msisdn(2).into()), Cursor::START, 10).await.unwrap();
     assert_eq!(of_second.iter().map(|(_, message)| message.umid.as_str()).collect::<Vec<_>>(), ["b", "c", "d"]);
-    assert_eq!(desk.learn_aliases(aliases).await.unwrap(), [], "the aliases are known");
+    assert!(desk.learn_aliases(aliases).await.unwrap().is_empty(), "the aliases are known");
     // A repeated message, and later ones.
     let after = vec![called("a", "SG.1", 1, stop), called("f", "SG.2", 4, stop), called("g", "SG.9", 4, stop)];
-    assert_eq!(desk.take_inbound(after).await.unwrap(), [vec![msisdn(1)], vec![msisdn(2)], vec![]]);
+    assert_eq!(numbers_of(desk.take_inbound(after).await.unwrap()), [vec![msisdn(1)], vec![msisdn(2)], vec![]]);
     assert_eq!(out(&desk).await, [msisdn(1), msisdn(2)]);
     assert_eq!(desk.wishes(msisdn(1).into()).await.unwrap().len(), 1, "applied once");
 }
@@ -105,7 +110,9 @@ async fn an_opt_out_by_an_alias_applies_to_all_its_numbers(desk: Desk) {
     assert_eq!(out(&desk).await, [msisdn(1), msisdn(2)]);
     // An opt-in without a number is ambiguous and changes nothing.
     let both = vec![msisdn(1), msisdn(2)];
-    assert_eq!(desk.take_inbound(vec![called("b", "SG.1", 2, start)]).await.unwrap(), vec![both.clone()]);
+    let writers = desk.take_inbound(vec![called("b", "SG.1", 2, start)]).await.unwrap();
+    assert!(writers[0].iter().any(|writer| writer.is_user()), "the id has opted out: {writers:?}");
+    assert_eq!(numbers_of(writers), vec![both.clone()]);
     assert_eq!(out(&desk).await, both);
     let with_number = Inbound { msisdn: Some(msisdn(1)), ..called("c", "SG.1", 3, start) };
     desk.take_inbound(vec![with_number]).await.unwrap();
@@ -416,8 +423,8 @@ async fn a_window_is_open_for_its_sender_until_it_ends(desk: Desk) {
     desk.take_inbound(vec![wrote("a", 1, 1, None), closed, elsewhere, without_sender, foreign, none]).await.unwrap();
     // A later message extends the window.
     desk.take_inbound(vec![wrote("g", 1, 7, None)]).await.unwrap();
-    let asked: Vec<_> = (0..8).map(msisdn).collect();
-    let open = async |channel_id: Option<&str>, now| -> Vec<Msisdn> {
+    let asked: Vec<AddressKey> = (0..8).map(|n| msisdn(n).into()).collect();
+    let open = async |channel_id: Option<&str>, now| -> Vec<AddressKey> {
         let sender = Sender { sub_account: "acme".to_owned(), channel_id: channel_id.map(str::to_owned) };
         let open = desk.open_windows(asked.clone(), sender, now).await.unwrap();
         open.into_iter().map(|(who, _)| who).collect()
@@ -425,7 +432,7 @@ async fn a_window_is_open_for_its_sender_until_it_ends(desk: Desk) {
     assert_eq!(open(Some("c-1"), at(10)).await, [msisdn(1), msisdn(4)]);
     assert_eq!(open(None, at(10)).await, [msisdn(1), msisdn(3), msisdn(4)]);
     assert_eq!(open(Some("c-1"), at(86_405)).await, [msisdn(1)]);
-    assert_eq!(open(Some("c-1"), at(86_407)).await, []);
+    assert!(open(Some("c-1"), at(86_407)).await.is_empty());
     let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
     let holders = async |after, limit| desk.window_holders(sender.clone(), at(10), after, limit).await.unwrap();
     assert_eq!(holders(None, 2).await, [msisdn(1), msisdn(3)]);

@@ -27,7 +27,7 @@ for_every_store!(
 );
 
 impl Desk {
-    async fn joining(&self, numbers: std::ops::Range<u32>) -> Joining {
+    pub(super) async fn joining(&self, numbers: std::ops::Range<u32>) -> Joining {
         let lane = self.lane("wa", Channel::WhatsApp).await;
         Joining {
             plan: plan(),
@@ -183,9 +183,9 @@ async fn joined_messages_equal_launched_messages(desk: Desk) {
     desk.counters_equal_rows(joined.batch, 5).await;
     let all = desk.all(joined.batch, 5).await;
     for (n, message) in (0..).zip(&all) {
-        assert_eq!((message.key.n, message.msisdn), (n, msisdn(n)));
+        assert_eq!((message.key.n, message.address), (n, msisdn(n).into()));
         let whole = desk.message_facts(message.key).await.unwrap().unwrap();
-        assert_eq!(whole.recipient.as_ref(), recipients(n..n + 1).first());
+        assert_eq!(whole.recipient.as_ref(), rows(n..n + 1).first());
     }
     assert_eq!(all[4].present, Present::queued(at(5), None));
     let parts = desk.parts_of(joined.batch).await.unwrap();
@@ -273,13 +273,13 @@ async fn recipients_who_joined_are_found_by_number_and_by_their_own_id(desk: Des
         audience = desk.batch(joined.batch).await.unwrap().unwrap().audience_ids[0];
         first += size;
         for n in [0, first / 2, first - size, first - 1] {
-            let places = desk.find_recipient(Whom::Number(msisdn(n)), None).await.unwrap();
+            let places = desk.find_recipient(Whom::Address(msisdn(n).into()), None).await.unwrap();
             assert_eq!(places, [(audience, n)], "of {first}");
         }
     }
     let by_id = desk.find_recipient(Whom::ClientId("theirs-708".to_owned()), Some(vec![audience])).await.unwrap();
     assert_eq!(by_id, [(audience, 708)]);
-    assert!(desk.find_recipient(Whom::Number(msisdn(first)), None).await.unwrap().is_empty());
+    assert!(desk.find_recipient(Whom::Address(msisdn(first).into()), None).await.unwrap().is_empty());
 }
 
 async fn a_batch_that_was_opened_in_the_future_is_not_joined(desk: Desk) {
@@ -299,11 +299,15 @@ async fn a_launched_batch_is_never_joined(desk: Desk) {
 async fn a_recipient_who_joined_meanwhile_is_not_erased(desk: Desk) {
     let joined = desk.joined(0..3).await;
     for (known, is_erased) in [(3, true), (2, false), (0, false)] {
-        let erased = desk.erase(msisdn(2), Vec::new(), Vec::new(), vec![(joined.batch, known)]).await.unwrap();
+        let erased =
+            desk.erase(vec![msisdn(2).into()], Vec::new(), Vec::new(), vec![(joined.batch, known)]).await.unwrap();
         assert_eq!(erased, is_erased, "{known} known");
     }
-    assert!(!desk.erase(msisdn(2), Vec::new(), Vec::new(), Vec::new()).await.unwrap());
-    assert!(desk.erase(msisdn(3), Vec::new(), Vec::new(), Vec::new()).await.unwrap(), "a recipient who has not joined");
+    assert!(!desk.erase(vec![msisdn(2).into()], Vec::new(), Vec::new(), Vec::new()).await.unwrap());
+    assert!(
+        desk.erase(vec![msisdn(3).into()], Vec::new(), Vec::new(), Vec::new()).await.unwrap(),
+        "a recipient who has not joined"
+    );
 }
 
 impl Desk {

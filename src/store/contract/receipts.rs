@@ -297,7 +297,7 @@ async fn a_receipt_adds_its_umid_to_the_try_that_it_names(desk: Desk) {
 async fn a_second_unknown_try_is_listed_once(desk: Desk) {
     let key = tried_again(&desk, unknown).await;
     assert_eq!(desk.attempts(vec![key]).await.unwrap().concat().len(), 2);
-    assert_eq!(desk.unknown(key.batch, 9).await.unwrap(), [(key, msisdn(0), StepIndex::FIRST)]);
+    assert_eq!(desk.unknown(key.batch, 9).await.unwrap(), [(key, msisdn(0).into(), StepIndex::FIRST)]);
     let number = vec![by_number(msisdn(0), Channel::WhatsApp)];
     assert_eq!(keys(&desk.find(number.clone()).await.unwrap()), [Some((key.batch, 0, 0))]);
     // If the second try was accepted, no attempt is unknown.

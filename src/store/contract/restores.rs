@@ -54,7 +54,7 @@ async fn unknown_slots_count_for_their_portfolio_until_their_day_is_over(desk: D
     let slots = UnknownSlots { recipients: 249, at: at(5), is_told: false };
     let noted = desk.note_unknown_slots("acme", slots, Origin::SERVER, at(5)).await.unwrap();
     assert!(noted > seq, "servers look at it");
-    desk.take_slots("acme", vec![(msisdn(1), at(6))]).await.unwrap();
+    desk.take_slots("acme", vec![(msisdn(1).into(), at(6))]).await.unwrap();
     let used = async |since| desk.tiers_used(since).await.unwrap().get("acme").copied();
     assert_eq!((used(at(4)).await, used(at(5)).await), (Some(250), Some(1)));
     assert_eq!(desk.unknown_slots(at(4)).await.unwrap()["acme"], slots);

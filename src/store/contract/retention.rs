@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use super::*;
-use crate::domain::{ChannelUser, Keyword, OptOutSource, Outcome};
+use crate::domain::{AddressKey, ChannelUser, Keyword, OptOutSource, Outcome};
 use crate::store::{Alias, Copied, Inbound, InboundOf, MessageFacts, OptOut, Scope, Whom};
 
 for_every_store!(
@@ -131,7 +131,7 @@ async fn a_recipient_is_erased_under_every_spelling(desk: Desk) {
         let from = Inbound { msisdn: Some(number), ..text(umid.to_owned(), 1, 1) };
         desk.take_inbound(vec![from]).await.unwrap();
     }
-    assert!(desk.erase(other, Vec::new(), Vec::new(), Vec::new()).await.unwrap());
+    assert!(desk.erase(vec![other.into()], Vec::new(), Vec::new(), Vec::new()).await.unwrap());
     let texts = desk.inbound(InboundOf::All, Cursor::START, 10).await.unwrap();
     assert_eq!(texts.iter().map(|(_, text)| (text.msisdn, text.raw.as_str())).collect::<Vec<_>>(), [(None, ""); 2]);
 }
@@ -162,20 +162,21 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     rejects.push(audiences::rejected(2, "two readings", Some(3)));
     desk.add_rejected(audience, 0, rejects).await.unwrap();
     assert_eq!(desk.count_rejected(msisdn(4)).await.unwrap(), 501);
-    let others = desk.erase(msisdn(4), vec![(audience, 4)], Vec::new(), Vec::new()).await.unwrap();
+    let others = desk.erase(vec![msisdn(4).into()], vec![(audience, 4)], Vec::new(), Vec::new()).await.unwrap();
     assert!(!others, "an unknown campaign may have a message to the recipient");
     let (place, key) = ((audience, 4), MessageKey { batch, n: 4 });
-    assert!(desk.erase(msisdn(4), vec![place], vec![key], vec![(batch, 0)]).await.unwrap());
-    for whom in [Whom::Number(msisdn(4)), Whom::ClientId("theirs-4".to_owned())] {
+    let both = vec![msisdn(4).into(), user(4).into()];
+    assert!(desk.erase(both, vec![place], vec![key], vec![(batch, 0)]).await.unwrap());
+    for whom in [Whom::Address(msisdn(4).into()), Whom::ClientId("theirs-4".to_owned())] {
         assert_eq!(desk.find_recipient(whom, None).await.unwrap(), []);
     }
-    assert_eq!(desk.find_recipient(Whom::Number(msisdn(3)), None).await.unwrap(), [(audience, 3)]);
+    assert_eq!(desk.find_recipient(Whom::Address(msisdn(3).into()), None).await.unwrap(), [(audience, 3)]);
     let [(0, kept)] = &desk.rejected_rows(audience, None, 0, 9).await.unwrap()[..] else { panic!("one is erased") };
     assert_eq!(kept.msisdn, Some(msisdn(30)));
     let all = walked(&desk, batch).await;
-    assert_eq!(all.iter().filter(|whole| whole.message.msisdn == msisdn(4)).count(), 0);
+    assert_eq!(all.iter().filter(|whole| whole.message.address == msisdn(4)).count(), 0);
     let erased = &all[4];
-    assert_eq!((erased.message.msisdn, erased.number), (Msisdn::ERASED, Some(Msisdn::ERASED)));
+    assert_eq!((erased.message.address, erased.recipient_address), (AddressKey::ERASED, Some(AddressKey::ERASED)));
     assert_eq!(erased.message.present.outcome(), Some(Outcome::Reached));
     assert_eq!(erased.attempts[0].umid, None);
     let row = erased.recipient.as_ref().unwrap();
@@ -197,13 +198,13 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
 async fn a_recipient_of_an_open_message_is_not_erased(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let key = MessageKey { batch, n: 1 };
-    assert!(!desk.erase(msisdn(1), Vec::new(), vec![key], vec![(batch, 0)]).await.unwrap());
-    assert_eq!(desk.one(batch, 1).await.msisdn, msisdn(1));
+    assert!(!desk.erase(vec![msisdn(1).into()], Vec::new(), vec![key], vec![(batch, 0)]).await.unwrap());
+    assert_eq!(desk.one(batch, 1).await.address, msisdn(1));
 }
 
 async fn an_erased_recipient_gets_no_message(desk: Desk) {
     let audience = desk.audience(Some("people"), 4).await;
-    assert!(desk.erase(msisdn(2), vec![(audience, 2)], Vec::new(), Vec::new()).await.unwrap());
+    assert!(desk.erase(vec![msisdn(2).into()], vec![(audience, 2)], Vec::new(), Vec::new()).await.unwrap());
     let batch = desk.begin_batch_of(Some("later"), audience).await;
     let spread = desk.spread_of(batch, audience, 4).await;
     assert_eq!(desk.write_messages(spread).await.unwrap(), 3);

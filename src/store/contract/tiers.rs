@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::OptOutSource;
+use crate::domain::{AddressKey, OptOutSource};
 use crate::events::Origin;
 use crate::planner::{ImpatientQueue, Pass, Slots};
 use crate::store::{Inbound, OptOut, Sender, TierSlot, TierUse};
@@ -49,13 +49,13 @@ impl Desk {
     }
 
     /// All slots that were ever taken, by number, with their times.
-    async fn slots(&self) -> Vec<(Msisdn, Timestamp)> {
+    async fn slots(&self) -> Vec<(AddressKey, Timestamp)> {
         let mut slots = self.taken_after(at(-1)).await;
         slots.sort_unstable();
         slots
     }
 
-    async fn taken_after(&self, since: Timestamp) -> Vec<(Msisdn, Timestamp)> {
+    async fn taken_after(&self, since: Timestamp) -> Vec<(AddressKey, Timestamp)> {
         self.slots_in("acme", since).await.into_iter().map(|slot| (slot.recipient, slot.at)).collect()
     }
 
@@ -67,7 +67,7 @@ impl Desk {
     }
 
     async fn give_back(&self, slots: &[(u32, i64)]) {
-        let slots = slots.iter().map(|(n, second)| (msisdn(*n), at(*second))).collect();
+        let slots = slots.iter().map(|(n, second)| (address_key(*n), at(*second))).collect();
         self.give_back_places("acme", slots).await.unwrap();
     }
 }
@@ -75,7 +75,7 @@ impl Desk {
 async fn a_claim_records_the_slots_it_takes(desk: Desk) {
     let batch = desk.batch_of(3).await;
     desk.claim_in_tier(batch, 2, 2).await;
-    let slots = vec![(msisdn(0), at(0)), (msisdn(1), at(0))];
+    let slots = vec![(address_key(0), at(0)), (address_key(1), at(0))];
     assert_eq!(desk.taken_after(at(-1)).await, slots);
     assert!(desk.slots_in("other", at(-1)).await.is_empty());
     assert!(desk.taken_after(at(0)).await.is_empty(), "only slots after the given time");
@@ -84,7 +84,7 @@ async fn a_claim_records_the_slots_it_takes(desk: Desk) {
     desk.clock.advance(Span::from_secs(9));
     let again = desk.batch_of(1).await;
     desk.claim_in_tier(again, 3, 0).await;
-    assert_eq!(desk.slots().await, [(msisdn(0), at(9)), (msisdn(1), at(0))]);
+    assert_eq!(desk.slots().await, [(address_key(0), at(9)), (address_key(1), at(0))]);
 }
 
 async fn a_full_tier_passes_slot_holders_and_no_new_recipients(desk: Desk) {
@@ -213,7 +213,7 @@ async fn slots_up_to_a_given_time_are_deleted(desk: Desk) {
     desk.forget_slots(at(-1)).await.unwrap();
     assert_eq!(desk.slots().await.len(), 7_000);
     desk.forget_slots(at(0)).await.unwrap();
-    assert_eq!(desk.slots().await, [(msisdn(0), at(9)), (msisdn(1), at(9))]);
+    assert_eq!(desk.slots().await, [(address_key(0), at(9)), (address_key(1), at(9))]);
 }
 
 async fn an_open_window_passes_a_full_tier_without_a_slot(desk: Desk) {
@@ -229,7 +229,7 @@ async fn an_open_window_passes_a_full_tier_without_a_slot(desk: Desk) {
     let set = desk.claim_in_tier(batch, 9, 2).await;
     let passed: Vec<_> = set.messages.iter().map(|claimed| (claimed.message.key.n, claimed.pass)).collect();
     assert_eq!(passed, [(0, Pass::Slot), (1, Pass::Window(at(3_600))), (2, Pass::Slot)]);
-    assert_eq!(desk.slots().await, [(msisdn(0), at(0)), (msisdn(2), at(0))]);
+    assert_eq!(desk.slots().await, [(address_key(0), at(0)), (address_key(2), at(0))]);
 }
 
 async fn earlier_recipients_are_counted_once_counting_starts(desk: Desk) {
@@ -246,7 +246,7 @@ async fn earlier_recipients_are_counted_once_counting_starts(desk: Desk) {
     desk.record(vec![accepted(&late[0], at(100)), never, unknown(&late[2], at(100))]).await.unwrap();
     // The last one is in flight.
     count(at(50)).await.unwrap();
-    assert_eq!(desk.slots().await, [1, 3, 4].map(|n| (msisdn(n), at(100))));
+    assert_eq!(desk.slots().await, [1, 3, 4].map(|n| (address_key(n), at(100))));
     // From then on claims count, and no earlier submissions are read again.
     desk.give_back(&[(1, 100), (3, 100), (4, 100)]).await;
     count(at(50)).await.unwrap();
@@ -276,14 +276,14 @@ async fn recipients_are_counted_in_the_portfolio_of_their_lane(desk: Desk) {
     let names: Vec<String> = lanes.into_keys().collect();
     let slots = desk.tier_slots(names.clone(), at(-1)).await.unwrap();
     let holders = |name: &str| slots.get(name).map(|slots| slots.iter().map(|slot| slot.recipient).collect::<Vec<_>>());
-    assert_eq!(holders("acme"), Some(vec![msisdn(0), msisdn(1)]));
-    assert_eq!((holders("besides"), holders("idle")), (Some(vec![msisdn(2)]), None));
+    assert_eq!(holders("acme"), Some(vec![address_key(0), address_key(1)]));
+    assert_eq!((holders("besides"), holders("idle")), (Some(vec![address_key(2)]), None));
     let used = |used: &[(&str, u32)]| used.iter().map(|(name, holders)| ((*name).to_owned(), *holders)).collect();
     assert_eq!(desk.tiers_used(at(-1)).await.unwrap(), used(&[("acme", 2), ("besides", 1)]));
     assert_eq!(desk.tiers_used(at(0)).await.unwrap(), used(&[]));
     // Only portfolios that were not counted are counted again.
     for (portfolio, n) in [("acme", 0), ("acme", 1), ("besides", 2)] {
-        desk.give_back_places(portfolio, vec![(msisdn(n), at(0))]).await.unwrap();
+        desk.give_back_places(portfolio, vec![(address_key(n), at(0))]).await.unwrap();
     }
     desk.count_no_others(BTreeMap::from([("acme".to_owned(), vec![lane])])).await.unwrap();
     let again = BTreeMap::from([("acme".to_owned(), vec![lane]), ("besides".to_owned(), vec![other])]);
@@ -293,7 +293,7 @@ async fn recipients_are_counted_in_the_portfolio_of_their_lane(desk: Desk) {
     let joined = BTreeMap::from([("acme".to_owned(), vec![lane, other])]);
     desk.count_no_others(joined.clone()).await.unwrap();
     desk.count_tiers(joined, at(-50), None).await.unwrap();
-    assert_eq!(desk.slots().await, [(msisdn(2), at(0))]);
+    assert_eq!(desk.slots().await, [(address_key(2), at(0))]);
 }
 
 async fn a_long_count_runs_in_several_calls(desk: Desk) {
@@ -318,9 +318,9 @@ async fn a_long_count_runs_in_several_calls(desk: Desk) {
 }
 
 async fn a_slot_may_be_taken_without_a_claim(desk: Desk) {
-    desk.take_slots("acme", vec![(msisdn(1), at(5)), (msisdn(2), at(6))]).await.unwrap();
-    desk.take_slots("acme", vec![(msisdn(1), at(9))]).await.unwrap();
-    assert_eq!(desk.slots().await, [(msisdn(1), at(9)), (msisdn(2), at(6))]);
+    desk.take_slots("acme", vec![(address_key(1), at(5)), (address_key(2), at(6))]).await.unwrap();
+    desk.take_slots("acme", vec![(address_key(1), at(9))]).await.unwrap();
+    assert_eq!(desk.slots().await, [(address_key(1), at(9)), (address_key(2), at(6))]);
 }
 
 async fn a_slot_is_held_for_a_day(desk: Desk) {
@@ -341,17 +341,17 @@ async fn an_opted_out_recipient_passes_a_full_tier_without_a_slot(desk: Desk) {
     };
     desk.opt_out(vec![wish]).await.unwrap();
     assert_eq!(numbers(&messages(&desk.claim_in_tier(batch, 3, 1).await)), [0, 1]);
-    assert_eq!(desk.slots().await, [(msisdn(0), at(0))]);
+    assert_eq!(desk.slots().await, [(address_key(0), at(0))]);
 }
 
 async fn a_slot_that_is_given_back_is_free(desk: Desk) {
     let batch = desk.batch_of(3).await;
     desk.claim_in_tier(batch, 3, 3).await;
     desk.give_back(&[(0, 0), (2, 0), (7, 0)]).await;
-    assert_eq!(desk.slots().await, [(msisdn(1), at(0))]);
-    desk.give_back_places("other", vec![(msisdn(1), at(0))]).await.unwrap();
+    assert_eq!(desk.slots().await, [(address_key(1), at(0))]);
+    desk.give_back_places("other", vec![(address_key(1), at(0))]).await.unwrap();
     desk.give_back(&[]).await;
-    assert_eq!(desk.slots().await, [(msisdn(1), at(0))]);
+    assert_eq!(desk.slots().await, [(address_key(1), at(0))]);
 }
 
 async fn giving_back_a_slot_restores_the_one_before(desk: Desk) {
@@ -359,13 +359,13 @@ async fn giving_back_a_slot_restores_the_one_before(desk: Desk) {
     desk.claim_in_tier(first, 1, 1).await;
     desk.clock.advance(Span::from_secs(9));
     desk.claim_in_tier(second, 2, 1).await;
-    assert_eq!(desk.slots().await, [(msisdn(0), at(9)), (msisdn(1), at(9))]);
+    assert_eq!(desk.slots().await, [(address_key(0), at(9)), (address_key(1), at(9))]);
     // A server that reads the slots at its start needs these times too, or it would give a kept slot to another recipient.
     let mut before = desk.slots_in("acme", at(-1)).await;
     before.sort_unstable_by_key(|slot| slot.recipient);
     assert_eq!(before.iter().map(|slot| slot.before).collect::<Vec<_>>(), [Some(at(0)), None]);
     desk.give_back(&[(0, 9), (1, 9)]).await;
-    assert_eq!(desk.slots().await, [(msisdn(0), at(0))]);
+    assert_eq!(desk.slots().await, [(address_key(0), at(0))]);
 }
 
 async fn a_slot_that_was_retaken_is_not_given_back(desk: Desk) {
@@ -374,7 +374,7 @@ async fn a_slot_that_was_retaken_is_not_given_back(desk: Desk) {
     desk.clock.advance(Span::from_secs(9));
     desk.claim_in_tier(second, 1, 0).await;
     desk.give_back(&[(0, 0)]).await;
-    assert_eq!(desk.slots().await, [(msisdn(0), at(9))]);
+    assert_eq!(desk.slots().await, [(address_key(0), at(9))]);
 }
 
 async fn a_slot_that_was_taken_twice_at_once_is_not_given_back(desk: Desk) {
@@ -383,7 +383,7 @@ async fn a_slot_that_was_taken_twice_at_once_is_not_given_back(desk: Desk) {
     desk.claim_in_tier(second, 1, 0).await;
     // One of the two messages may have been submitted.
     desk.give_back(&[(0, 0)]).await;
-    assert_eq!(desk.slots().await, [(msisdn(0), at(0))]);
+    assert_eq!(desk.slots().await, [(address_key(0), at(0))]);
 }
 
 async fn a_late_earlier_claim_does_not_hide_a_slot_taken_twice(desk: Desk) {
@@ -396,5 +396,5 @@ async fn a_late_earlier_claim_does_not_hide_a_slot_taken_twice(desk: Desk) {
     }
     assert_eq!(desk.claim(late).await.unwrap().messages.len(), 1);
     desk.give_back(&[(0, 9)]).await;
-    assert_eq!(desk.slots().await, [(msisdn(0), at(9))]);
+    assert_eq!(desk.slots().await, [(address_key(0), at(9))]);
 }

@@ -90,8 +90,8 @@ async fn a_walk_shows_every_message_once_with_all_its_facts(desk: Desk) {
     for ((whole, row), attempts) in seen.messages.iter().zip(&all).zip(attempts) {
         assert_eq!((whole.message.present, whole.message.version), (row.present, row.version));
         assert_eq!(whole.attempts, attempts);
-        assert_eq!(whole.opted_out, (row.msisdn == msisdn(2)).then_some(since));
-        assert_eq!((whole.country, whole.number), (Some("SG".parse().unwrap()), Some(row.msisdn)));
+        assert_eq!(whole.opted_out, (row.address == msisdn(2)).then_some(since));
+        assert_eq!((whole.country, whole.recipient_address), (Some("SG".parse().unwrap()), Some(row.address)));
         let receipts: Vec<_> =
             whole.receipts.iter().map(|receipt| (receipt.received, receipt.detail.as_str())).collect();
         match row.key.n {
@@ -105,8 +105,7 @@ async fn a_walk_with_recipients_contains_their_file_data(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let seen = walked(&desk, batch, Scope::FactsAndRecipients).await;
     for (whole, n) in seen.messages.iter().zip(0..) {
-        let recipient = recipients(n..n + 1).remove(0);
-        assert_eq!(whole.recipient, Some(recipient));
+        assert_eq!(whole.recipient, Some(rows(n..n + 1).remove(0)));
     }
     assert!(walked(&desk, batch, Scope::Facts).await.messages.iter().all(|whole| whole.recipient.is_none()));
 }

@@ -1,16 +1,14 @@
-//! Gives each address one number in the database: a phone number is its own, and an id of a channel has the negative
-//! number of its row in `channel_user`.
+//! Gives each address its key: a phone number is its own, and an id of a channel has the negative number of its row in
+//! `channel_user`.
+
+use std::collections::HashMap;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::Work;
-use super::messages::number;
-use super::rows::{decoded, json_of, msisdn, small};
-use crate::domain::{Address, Channel, ChannelUser};
-
-/// The number of an address.
-pub(super) type Key = i64;
+use super::rows::{address_key, decoded, json_list, json_of, small};
+use super::{Error, Work};
+use crate::domain::{Address, AddressKey, Channel, ChannelUser};
 
 /// An id as it is bound: its channel and its name there.
 type Id<'a> = (u8, &'a str);
@@ -22,51 +20,106 @@ pub(super) const KEYS: &str = "SELECT asked.key AS index_of, -u.id AS address FR
      CROSS JOIN channel_user u ON u.channel = asked.value ->> 0 AND u.called = asked.value ->> 1";
 
 /// The key of each address. Ids that are new get one.
-pub(super) async fn keys(connection: &mut SqliteConnection, addresses: &[Address]) -> Work<Vec<Key>> {
-    let ids: Vec<Id<'_>> = addresses.iter().filter_map(id).collect();
+pub(super) async fn keys<'a>(
+    connection: &mut SqliteConnection,
+    addresses: impl Iterator<Item = &'a Address> + Clone,
+) -> Work<Vec<AddressKey>> {
+    let ids: Vec<Id<'_>> = addresses.clone().filter_map(id).collect();
     if !ids.is_empty() {
-        sqlx::query(ADD).bind(json_of(&ids, "alias")?).execute(&mut *connection).await?;
+        let added = sqlx::query(ADD).bind(json_of(&ids, "alias")?).execute(&mut *connection).await?;
+        if added.rows_affected() > 0 {
+            recall_stand_ins(connection, &ids).await?;
+        }
     }
-    Ok(known_keys(connection, addresses).await?.into_iter().flatten().collect())
+    let missing = || Error::InvalidRow { what: "an id without its row".to_owned(), place: "channel_user".into() };
+    known_keys(connection, addresses).await?.into_iter().map(|key| key.ok_or_else(|| missing().into())).collect()
 }
 
-/// The key of each address, or nothing for an id that has none: it has neither opted out nor in.
-pub(super) async fn known_keys(connection: &mut SqliteConnection, addresses: &[Address]) -> Work<Vec<Option<Key>>> {
-    let mut keys: Vec<Option<Key>> = addresses.iter().map(of_number).collect();
+pub(super) const RECALL: &str = "INSERT INTO opt_out (address, since, source, words)
+     SELECT -u.id, s.since, s.source, s.words FROM json_each(?1) asked CROSS JOIN stand_in s ON s.number = asked.value ->> 0
+     CROSS JOIN channel_user u ON u.channel = ?2 AND u.called = asked.value ->> 1
+     WHERE s.since IS NOT NULL AND NOT EXISTS (SELECT 1 FROM opt_out_record r WHERE r.address = -u.id)
+     ON CONFLICT DO NOTHING";
+pub(super) const NOTE_RECALLED: &str = "INSERT INTO opt_out_record (address, at, wants, source, words)
+     SELECT o.address, o.since, 0, o.source, o.words FROM json_each(?1) asked
+     CROSS JOIN channel_user u ON u.channel = ?2 AND u.called = asked.value ->> 1 CROSS JOIN opt_out o ON o.address = -u.id
+     WHERE NOT EXISTS (SELECT 1 FROM opt_out_record r WHERE r.address = o.address)";
+
+/// Opts out the ids whose made-up number had opted out before ids were addresses, and whose id was not known any more.
+async fn recall_stand_ins(connection: &mut SqliteConnection, ids: &[Id<'_>]) -> Work<()> {
+    let line = Channel::Line.code();
+    let stand_ins: Vec<(i64, &str)> =
+        ids.iter().filter(|(channel, _)| *channel == line).map(|(_, id)| (stand_in(id), *id)).collect();
+    let stand_ins = json_of(&stand_ins, "alias")?;
+    for text in [RECALL, NOTE_RECALLED] {
+        sqlx::query(text).bind(&stand_ins).bind(line).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The number that stood for an id of LINE before version 23 of the schema. FNV-1a.
+fn stand_in(id: &str) -> i64 {
+    let hash = id
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    999_000_000_000_000 + (hash % 999_999_999_999).cast_signed()
+}
+
+/// The key of each address, or nothing for an id that has none: nothing is stored under it.
+pub(super) async fn known_keys<'a>(
+    connection: &mut SqliteConnection,
+    addresses: impl Iterator<Item = &'a Address> + Clone,
+) -> Work<Vec<Option<AddressKey>>> {
+    let mut keys: Vec<Option<AddressKey>> =
+        addresses.clone().map(|address| address.number().map(AddressKey::from)).collect();
     let (places, ids): (Vec<usize>, Vec<Id<'_>>) =
-        addresses.iter().enumerate().filter_map(|(place, address)| Some((place, id(address)?))).unzip();
+        addresses.enumerate().filter_map(|(place, address)| Some((place, id(address)?))).unzip();
     if !ids.is_empty() {
         for row in &sqlx::query(KEYS).bind(json_of(&ids, "alias")?).fetch_all(connection).await? {
             let index: usize = small(row, "index_of")?;
             if let Some(key) = places.get(index).and_then(|place| keys.get_mut(*place)) {
-                *key = Some(row.try_get("address")?);
+                *key = Some(address_key(row, "address")?);
             }
         }
     }
     Ok(keys)
 }
 
-pub(super) async fn known_key(connection: &mut SqliteConnection, address: &Address) -> Work<Option<Key>> {
-    Ok(known_keys(connection, std::slice::from_ref(address)).await?.pop().flatten())
-}
-
-fn of_number(address: &Address) -> Option<Key> {
-    match address {
-        Address::Number(msisdn) => Some(number(*msisdn)),
-        Address::User(_) => None,
-    }
+pub(super) async fn known_key(connection: &mut SqliteConnection, address: &Address) -> Work<Option<AddressKey>> {
+    Ok(known_keys(connection, std::iter::once(address)).await?.pop().flatten())
 }
 
 fn id(address: &Address) -> Option<Id<'_>> {
     address.user().map(|user| (user.channel.code(), user.id.as_str()))
 }
 
+pub(super) const USERS: &str = "SELECT -u.id AS address, u.channel, u.called FROM json_each(?1) asked
+     CROSS JOIN channel_user u ON u.id = -asked.value";
+
+/// Ids by their keys.
+pub(super) type Users = HashMap<AddressKey, ChannelUser>;
+
+/// The ids that have these keys.
+pub(super) async fn users(connection: &mut SqliteConnection, keys: impl Iterator<Item = AddressKey>) -> Work<Users> {
+    let ids: Vec<i64> = keys.filter(|key| key.is_user()).map(AddressKey::get).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query(USERS).bind(json_list(ids)).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((address_key(row, "address")?, user(row)?))).collect()
+}
+
+/// The address of a key, which is nobody's once the recipient was erased.
+pub(super) fn of_key(users: &Users, key: AddressKey) -> Option<Address> {
+    key.number().map(Address::Number).or_else(|| users.get(&key).cloned().map(Address::User))
+}
+
 /// Reads an address from `address`, joined with `channel` and `called` of its row.
 pub(super) fn address(row: &SqliteRow) -> Work<Address> {
-    if row.try_get::<Key, _>("address")? > 0 {
-        return Ok(Address::Number(msisdn(row, "address")?));
+    match address_key(row, "address")?.number() {
+        Some(number) => Ok(Address::Number(number)),
+        None => Ok(Address::User(user(row)?)),
     }
-    Ok(Address::User(user(row)?))
 }
 
 pub(super) fn user(row: &SqliteRow) -> Work<ChannelUser> {

@@ -2,17 +2,15 @@
 
 use std::ops::Range;
 
-use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::messages::number;
-use super::rows::{Bound, Line, for_values, json_list, json_of, lines, msisdn, packed, small, timestamp};
+use super::rows::{Bound, Line, address_key, for_values, json_of, lines, packed, small, timestamp};
 use super::script::Script;
-use super::{Error, Work, rejected, sieves};
-use crate::domain::{AudienceId, BatchId, Country, Fields, Msisdn, Recipient, Timestamp};
-use crate::store::sieve::{may_hold, sieve};
-use crate::store::{Audience, AudiencePart, FoundRecipient, KnownAs, NewAudience, RecipientPlace, Whom};
+use super::{Error, Work, addresses, rejected, sieves};
+use crate::domain::{Address, AddressKey, AudienceId, BatchId, Country, Fields, Recipient, Timestamp};
+use crate::store::sieve::{self, Filtered};
+use crate::store::{Audience, AudiencePart, KnownAs, NewAudience};
 
 /// Recipients or messages removed in one transaction, which keeps transactions short.
 pub(super) const REMOVED_AT_ONCE: u32 = 5_000;
@@ -72,15 +70,31 @@ pub(super) async fn add(
     if touched == 0 {
         return Err(gone(audience).into());
     }
+    let recipients = keyed(connection, &recipients).await?;
     if !recipients.is_empty() {
         sqlx::query("INSERT INTO sieve (audience, first, bits) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
             .bind(audience.0)
             .bind(first)
-            .bind(sieve(&recipients))
+            .bind(sieve::of(recipients.iter().map(filtered)))
             .execute(&mut *connection)
             .await?;
     }
     insert(connection, audience, first, &recipients).await
+}
+
+/// A recipient, with the key of the address.
+type Keyed<'a> = (AddressKey, &'a Recipient);
+
+async fn keyed<'a>(connection: &mut SqliteConnection, recipients: &'a [Recipient]) -> Work<Vec<Keyed<'a>>> {
+    let known = recipients.iter().filter_map(|recipient| recipient.address.as_ref());
+    let mut keys = addresses::keys(connection, known).await?.into_iter();
+    let key = |of: &Recipient| of.address.as_ref().and_then(|_| keys.next()).unwrap_or(AddressKey::ERASED);
+    let keys: Vec<AddressKey> = recipients.iter().map(key).collect();
+    Ok(keys.into_iter().zip(recipients).collect())
+}
+
+fn filtered<'a>((key, recipient): &Keyed<'a>) -> Filtered<'a> {
+    (*key, recipient.client_message_id.as_deref())
 }
 
 /// Adds recipients to an audience that is already in use. Returns their numbers in it.
@@ -103,15 +117,17 @@ pub(super) async fn append(
     let until: u32 = small(&counted.ok_or_else(|| gone(audience))?, "recipients")?;
     let added = until - more..until;
     let last = rows.next().as_ref().map(sieves::read).transpose()?;
+    let recipients = keyed(connection, recipients).await?;
     let mut script = Script::default();
     // SQLite ends a text of JSON at a NUL.
-    let has_nul = |of: &Recipient| of.client_message_id.as_deref().is_some_and(|id| id.contains('\0'));
+    let has_nul = |(_, of): &Keyed<'_>| of.client_message_id.as_deref().is_some_and(|id| id.contains('\0'));
     if recipients.len() < SMALL && !recipients.iter().any(has_nul) {
-        insert_few(&mut script, audience, added.start, recipients)?;
+        insert_few(&mut script, audience, added.start, &recipients)?;
     } else {
-        insert(connection, audience, added.start, recipients).await?;
+        insert(connection, audience, added.start, &recipients).await?;
     }
-    sieves::append(&mut script, audience, added.start, recipients, last);
+    let filtered: Vec<Filtered<'_>> = recipients.iter().map(filtered).collect();
+    sieves::append(&mut script, audience, added.start, &filtered, last);
     script.run(connection).await?;
     Ok(added)
 }
@@ -120,13 +136,13 @@ pub(super) async fn append(
 const SMALL: usize = 128;
 
 /// The same as `insert`, as one statement for any number.
-fn insert_few(script: &mut Script, audience: AudienceId, first: u32, recipients: &[Recipient]) -> Work<()> {
+fn insert_few(script: &mut Script, audience: AudienceId, first: u32, recipients: &[Keyed<'_>]) -> Work<()> {
     let rows: Vec<_> = (first..)
         .zip(recipients)
-        .map(|(n, of)| (n, number(of.msisdn), of.country.as_str(), of.client_message_id.as_deref(), of.fields.as_str()))
+        .map(|(n, (key, of))| (n, key.get(), of.country.as_str(), of.client_message_id.as_deref(), of.fields.as_str()))
         .collect();
     script.statement(
-        "INSERT INTO recipient (audience, n, msisdn, country, client_message_id, fields)
+        "INSERT INTO recipient (audience, n, address, country, client_message_id, fields)
          SELECT ?1, value->>0, value->>1, value->>2, value->>3, value->>4 FROM json_each(?2)
          WHERE true ON CONFLICT DO NOTHING",
     );
@@ -138,20 +154,20 @@ async fn insert(
     connection: &mut SqliteConnection,
     audience: AudienceId,
     first: u32,
-    recipients: &[Recipient],
+    recipients: &[Keyed<'_>],
 ) -> Work<()> {
-    let numbered: Vec<(i64, &Recipient)> = (i64::from(first)..).zip(recipients).collect();
+    let numbered: Vec<(i64, &Keyed<'_>)> = (i64::from(first)..).zip(recipients).collect();
     for_values(
         connection,
-        "INSERT INTO recipient (audience, n, msisdn, country, client_message_id, fields)",
+        "INSERT INTO recipient (audience, n, address, country, client_message_id, fields)",
         "ON CONFLICT DO NOTHING",
         6,
         &numbered,
-        |query: Bound<'_>, (n, recipient)| {
+        |query: Bound<'_>, (n, (key, recipient))| {
             query
                 .bind(audience.0)
                 .bind(*n)
-                .bind(number(recipient.msisdn))
+                .bind(key.get())
                 .bind(recipient.country.as_str().to_owned())
                 .bind(recipient.client_message_id.as_deref().map(str::to_owned))
                 .bind(recipient.fields.as_str().to_owned())
@@ -364,134 +380,44 @@ pub(super) async fn recipients(
         .bind(audience.0)
         .bind(from)
         .bind(limit)
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?;
-    rows.iter().map(recipient).collect()
+    of_rows(connection, &rows).await
 }
 
-pub(super) const NUMBERS: &str =
-    packed!("n || ' ' || msisdn", "recipient WHERE audience = ?1 AND n >= ?2 ORDER BY n LIMIT ?3");
+pub(super) const KEYS: &str =
+    packed!("n || ' ' || address", "recipient WHERE audience = ?1 AND n >= ?2 ORDER BY n LIMIT ?3");
 
-pub(super) async fn numbers(
+pub(super) async fn keys(
     connection: &mut SqliteConnection,
     audience: AudienceId,
     from: u32,
     limit: u32,
-) -> Work<Vec<Msisdn>> {
-    let lines = lines(connection, sqlx::query(NUMBERS).bind(audience.0).bind(from).bind(limit)).await?;
-    let read = |line: &str| -> Work<(u32, Msisdn)> {
+) -> Work<Vec<AddressKey>> {
+    let lines = lines(connection, sqlx::query(KEYS).bind(audience.0).bind(from).bind(limit)).await?;
+    let read = |line: &str| -> Work<(u32, AddressKey)> {
         let mut line = Line::of(line);
-        Ok((line.small("n")?, line.small("msisdn")?))
+        Ok((line.small("n")?, line.address("address")?))
     };
     let mut all = lines.lines().map(read).collect::<Work<Vec<_>>>()?;
     // SQLite does not guarantee that lines are joined in the order of their rows.
     all.sort_unstable_by_key(|(n, _)| *n);
-    Ok(all.into_iter().map(|(_, msisdn)| msisdn).collect())
+    Ok(all.into_iter().map(|(_, key)| key).collect())
 }
 
-pub(super) fn recipient(row: &SqliteRow) -> Work<Recipient> {
+/// Reads recipients from their rows.
+async fn of_rows(connection: &mut SqliteConnection, rows: &[SqliteRow]) -> Work<Vec<Recipient>> {
+    let keys: Vec<AddressKey> = rows.iter().map(|row| address_key(row, "address")).collect::<Work<_>>()?;
+    let users = addresses::users(connection, keys.iter().copied()).await?;
+    keys.iter().zip(rows).map(|(key, row)| recipient(row, addresses::of_key(&users, *key))).collect()
+}
+
+fn recipient(row: &SqliteRow, address: Option<Address>) -> Work<Recipient> {
     let country: String = row.try_get("country")?;
     Ok(Recipient {
-        msisdn: msisdn(row, "msisdn")?,
+        address,
         country: country.parse().unwrap_or(Country::WORLD),
         client_message_id: row.try_get::<Option<String>, _>("client_message_id")?.map(Into::into),
         fields: Fields::from_packed(row.try_get("fields")?),
     })
 }
-
-/// Searches the pieces whose sieve may contain the recipient.
-pub(super) async fn find_recipient(
-    connection: &mut SqliteConnection,
-    whom: &Whom,
-    within: Option<Vec<AudienceId>>,
-) -> Work<Vec<(AudienceId, u32)>> {
-    let mut pieces = Vec::new();
-    let query = match within {
-        Some(audiences) => sqlx::query(SIEVES_WITHIN).bind(json_list(audiences.iter().map(|id| i64::from(id.0)))),
-        None => sqlx::query(SIEVES),
-    };
-    let mut rows = query.fetch(&mut *connection);
-    while let Some(row) = rows.try_next().await? {
-        if may_hold(row.try_get("bits")?, whom) {
-            pieces.push((AudienceId(small(&row, "audience")?), small::<u32>(&row, "first")?));
-        }
-    }
-    drop(rows);
-    let mut found = Vec::new();
-    for (audience, first) in pieces {
-        found.extend(in_piece(&mut *connection, whom, audience, first).await?.into_iter().map(|n| (audience, n)));
-    }
-    Ok(found)
-}
-
-/// The numbers of a recipient in the piece that begins with number `first`.
-async fn in_piece(connection: &mut SqliteConnection, whom: &Whom, audience: AudienceId, first: u32) -> Work<Vec<u32>> {
-    let query = match whom {
-        Whom::Number(msisdn) => {
-            let other = msisdn.other_spelling().unwrap_or(*msisdn);
-            let query = sqlx::query(IN_PIECE_BY_NUMBER).bind(audience.0).bind(first);
-            query.bind(number(*msisdn)).bind(number(other))
-        }
-        Whom::ClientId(id) => sqlx::query(IN_PIECE_BY_ID).bind(audience.0).bind(first).bind(id.clone()),
-    };
-    query.fetch_all(connection).await?.iter().map(|row| small(row, "n")).collect()
-}
-
-/// Sieves that one bounded search reads: those of four million imported recipients, in a few milliseconds.
-const SIEVES_READ: u32 = 1_000;
-/// Pieces that one bounded search reads, each in about half a millisecond.
-const PIECES_READ: usize = 16;
-
-pub(super) const SIEVES_FROM: &str = "SELECT audience, first, bits FROM sieve WHERE (audience, first) <= (?1, ?2)
-     ORDER BY audience DESC, first DESC LIMIT ?3";
-
-/// Searches the latest pieces whose sieve may contain the recipient, up to the bounds of one search.
-pub(super) async fn find_recipient_from(
-    connection: &mut SqliteConnection,
-    whom: &Whom,
-    from: Option<RecipientPlace>,
-) -> Work<FoundRecipient> {
-    let from = from.unwrap_or(RecipientPlace { audience: AudienceId(u32::MAX), n: u32::MAX });
-    let (mut pieces, mut read, mut seen, mut next) = (Vec::new(), 0, from, None);
-    let mut rows =
-        sqlx::query(SIEVES_FROM).bind(from.audience.0).bind(from.n).bind(SIEVES_READ + 1).fetch(&mut *connection);
-    while let Some(row) = rows.try_next().await? {
-        let piece = RecipientPlace { audience: AudienceId(small(&row, "audience")?), n: small(&row, "first")? };
-        if read == SIEVES_READ || pieces.len() == PIECES_READ {
-            // The last number of this piece: the next one begins the piece that was seen before it, or is `from`.
-            let last = if piece.audience == seen.audience { seen.n } else { u32::MAX };
-            next = Some(RecipientPlace { n: last, ..piece });
-            break;
-        }
-        read += 1;
-        seen = RecipientPlace { n: piece.n.saturating_sub(1), ..piece };
-        if may_hold(row.try_get("bits")?, whom) {
-            pieces.push(piece);
-        }
-    }
-    drop(rows);
-    let mut places = Vec::new();
-    for RecipientPlace { audience, n: first } in pieces {
-        let numbers = in_piece(&mut *connection, whom, audience, first).await?.into_iter().rev();
-        places.extend(numbers.map(|n| RecipientPlace { audience, n }).filter(|place| *place <= from));
-    }
-    Ok(FoundRecipient { places, next })
-}
-
-const SIEVES: &str = "SELECT audience, first, bits FROM sieve ORDER BY audience, first";
-pub(super) const SIEVES_WITHIN: &str = "SELECT audience, first, bits FROM sieve
-     WHERE audience IN (SELECT value FROM json_each(?1)) ORDER BY audience, first";
-
-macro_rules! in_piece {
-    ($condition:literal) => {
-        concat!(
-            "SELECT n FROM recipient WHERE audience = ?1 AND n >= ?2 AND n < coalesce(
-                 (SELECT first FROM sieve WHERE audience = ?1 AND first > ?2 ORDER BY first LIMIT 1), 4294967296)
-             AND ",
-            $condition,
-            " ORDER BY n"
-        )
-    };
-}
-pub(super) const IN_PIECE_BY_NUMBER: &str = in_piece!("msisdn IN (?3, ?4)");
-pub(super) const IN_PIECE_BY_ID: &str = in_piece!("client_message_id = ?3");

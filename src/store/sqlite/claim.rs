@@ -51,7 +51,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     mark_sending(connection, &set.messages, lane, epoch, now).await?;
     if let Some(TierUse { portfolio, .. }) = tier {
         let with_slot = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
-        let recipients: Vec<_> = with_slot.map(|claimed| (claimed.message.msisdn, now)).collect();
+        let recipients: Vec<_> = with_slot.map(|claimed| (claimed.message.address, now)).collect();
         tiers::take_slots(connection, &portfolio, &recipients).await?;
     }
     Ok(set)
@@ -86,14 +86,14 @@ async fn batches_at_claim(
 /// formatting a number costs more than reading it. A queued message with an expiry of its own is due at that time at the
 /// latest.
 pub(super) const PAGE: &str = packed!(
-    "concat_ws(' ', m.n, m.msisdn, not_before, m.country, iif(o.address IS NULL, '', 1),
+    "concat_ws(' ', m.n, m.address, not_before, m.country, iif(o.address IS NULL, '', 1),
                iif(version = 0 AND due IS NULL AND marks = 0, '',
                    concat_ws(' ', version, ifnull(due, ''), ifnull(first_submitted_at, ''), ifnull(accepted, ''),
                              ifnull(expires, ''), tries, refused, marks)),
                r.fields)",
     "message m INDEXED BY message_queue
      LEFT JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
-     LEFT JOIN opt_out o ON o.address = m.msisdn
+     LEFT JOIN opt_out o ON o.address = m.address
      WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?4 AND (not_before, m.n) > (?5, ?6)
        AND refused < 4
      ORDER BY not_before, m.n LIMIT ?7"
@@ -125,7 +125,7 @@ async fn pages(
 fn candidate(line: &mut Line<'_>, request: &PageRequest) -> Work<Candidate> {
     let PageRequest { queue: Queue { batch, step, lane }, confirms_opt_out, .. } = *request;
     let key = MessageKey { batch, n: line.small("n")? };
-    let msisdn = line.msisdn("msisdn")?;
+    let address = line.address("address")?;
     let not_before = Timestamp::from_millis(line.small("not_before")?);
     let country = line.country("country")?;
     let opted_out = !line.text("opted_out")?.is_empty();
@@ -141,7 +141,7 @@ fn candidate(line: &mut Line<'_>, request: &PageRequest) -> Work<Candidate> {
         present.marks = Marks::from_bits(line.small("marks")?);
     }
     present.step = step;
-    let message = Loaded { key, msisdn, country, version, lane, present };
+    let message = Loaded { key, address, country, version, lane, present };
     // Packed fields may contain spaces, but newlines are escaped.
     let fields = Fields::from_packed(line.rest().unwrap_or("[]").to_owned());
     Ok(Candidate { message, fields, opted_out, confirms_opt_out, tier: TierStanding::New })

@@ -5,14 +5,16 @@ use std::collections::{HashMap, HashSet};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::Work;
 use super::messages::number;
 use super::opt_outs::{by_message, opt_in, opt_out, opted_out};
 use super::rows::{
-    Bound, decoded, for_values, json_list, json_of, maybe_small, maybe_timestamp, msisdn, small, step, timestamp,
+    Bound, address_key, decoded, for_values, json_list, json_of, maybe_small, maybe_timestamp, msisdn, small, step,
+    timestamp,
 };
+use super::{Work, addresses};
 use crate::domain::{
-    Address, BatchId, Channel, Keyword, Language, MessageKey, Msisdn, OptOutSource, Span, StepIndex, Timestamp,
+    Address, AddressKey, BatchId, Channel, Keyword, Language, MessageKey, Msisdn, OptOutSource, Span, StepIndex,
+    Timestamp,
 };
 use crate::store::{Cursor, Inbound, InboundOf, OptIn, OptOut, ReplyCount, Sender};
 
@@ -23,7 +25,7 @@ fn json_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Work<String> {
     json_of(&texts.collect::<Vec<_>>(), "ids")
 }
 
-pub(super) const KNOWN: &str = "SELECT umid, batch IS NULL AS unattached, msisdn FROM inbound
+pub(super) const KNOWN: &str = "SELECT umid, batch IS NULL AS unattached, msisdn, called FROM inbound
      WHERE umid IN (SELECT value FROM json_each(?1))";
 
 /// What is known of a message that is already stored.
@@ -31,26 +33,30 @@ struct Known {
     /// Whether it replies to no known attempt.
     is_unattached: bool,
     msisdn: Option<Msisdn>,
+    called: Option<String>,
 }
 
-/// Stores inbound messages and applies their keywords. Returns for each message the known numbers of the
-/// recipient who wrote it.
+/// Stores inbound messages and applies their keywords. Returns for each message the known addresses of the recipient who
+/// wrote it.
 ///
 /// If it `confirms`, a confirmation becomes due for each writer whom a message opts out.
 pub(super) async fn take(
     connection: &mut SqliteConnection,
     mut inbound: Vec<Inbound>,
     confirms: bool,
-) -> Work<Vec<Vec<Msisdn>>> {
+) -> Work<Vec<Vec<AddressKey>>> {
     if inbound.is_empty() {
         return Ok(Vec::new());
     }
     let mut writers = super::aliases::resolve(connection, &mut inbound).await?;
+    // Before a "stop" stores it: until then, no message was sent to the id.
+    let ids = known_ids(connection, &inbound).await?;
     let asked = json_texts(inbound.iter().map(|message| message.umid.as_str()))?;
     let rows = sqlx::query(KNOWN).bind(asked).fetch_all(&mut *connection).await?;
     let mut known = HashMap::new();
     for row in &rows {
-        let stored = Known { is_unattached: row.try_get("unattached")?, msisdn: maybe_msisdn(row)? };
+        let (is_unattached, called) = (row.try_get("unattached")?, row.try_get("called")?);
+        let stored = Known { is_unattached, msisdn: maybe_msisdn(row)?, called };
         known.insert(row.try_get::<String, _>("umid")?, stored);
     }
     // Indices into `inbound`.
@@ -65,7 +71,8 @@ pub(super) async fn take(
         if message.on.is_some() && before.is_unattached {
             attach(connection, message).await?;
             before.is_unattached = false;
-            if message.msisdn.is_some() && before.msisdn != message.msisdn {
+            let has_new_id = message.user().is_some() && before.called != message.called;
+            if has_new_id || (message.msisdn.is_some() && before.msisdn != message.msisdn) {
                 // Its keyword could not be applied while the recipient was unknown.
                 named.push(index);
             }
@@ -87,7 +94,19 @@ pub(super) async fn take(
     if !stops.is_empty() {
         confirm_new(connection, stops, &before).await?;
     }
-    Ok(writers)
+    let of_numbers = writers.into_iter().map(|numbers| numbers.into_iter().map(AddressKey::from));
+    Ok(of_numbers.zip(ids).map(|(numbers, id)| numbers.chain(id).collect()).collect())
+}
+
+/// The keys of the ids under which messages were written; nothing for an id under which nothing is stored yet.
+async fn known_ids(connection: &mut SqliteConnection, inbound: &[Inbound]) -> Work<Vec<Option<AddressKey>>> {
+    let ids = inbound.iter().enumerate().filter_map(|(index, message)| Some((index, Address::User(message.user()?))));
+    let (places, ids): (Vec<usize>, Vec<Address>) = ids.unzip();
+    let mut known = vec![None; inbound.len()];
+    for (place, key) in places.into_iter().zip(addresses::known_keys(connection, ids.iter()).await?) {
+        known[place] = key;
+    }
+    Ok(known)
 }
 
 /// The writers of these messages who have opted out.
@@ -132,7 +151,8 @@ pub(super) async fn forget_confirmations(connection: &mut SqliteConnection, of: 
 }
 
 pub(super) const ATTACH: &str =
-    "UPDATE inbound SET batch = ?2, n = ?3, step = ?4, msisdn = coalesce(?5, msisdn), until = coalesce(until, ?6)
+    "UPDATE inbound SET batch = ?2, n = ?3, step = ?4, msisdn = coalesce(?5, msisdn), until = coalesce(until, ?6),
+         called = coalesce(?7, called), channel = coalesce(channel, ?8)
      WHERE umid = ?1";
 
 /// Attaches a stored message to the attempt that it replies to. Rare: the reply arrived before the attempt's umid did.
@@ -144,6 +164,8 @@ async fn attach(connection: &mut SqliteConnection, message: &Inbound) -> Work<()
         .bind(message.on.map(|(_, step)| step.get()))
         .bind(message.msisdn.map(number))
         .bind(message.window.map(Timestamp::millis))
+        .bind(&message.called)
+        .bind(message.channel.map(Channel::code))
         .execute(connection)
         .await?;
     Ok(())
@@ -401,28 +423,28 @@ pub(super) async fn reply_counts(
 
 /// A subaccount or channel id that an inbound message does not name matches every one: webhooks may lack them, and a
 /// subaccount mostly has one sender on a channel.
-pub(super) const WINDOWS: &str = "SELECT asked.value AS msisdn, max(i.until) AS until FROM json_each(?1) asked
+pub(super) const WINDOWS: &str = "SELECT asked.value AS address, max(i.until) AS until FROM json_each(?1) asked
      CROSS JOIN inbound i INDEXED BY inbound_recipient ON i.msisdn = asked.value AND i.written_at > ?2
      WHERE i.until > ?3 AND i.sub_account IN (?4, '') AND (?5 IS NULL OR i.channel_id IN (?5, ''))
      GROUP BY asked.value";
 
 pub(super) async fn windows(
     connection: &mut SqliteConnection,
-    recipients: &[Msisdn],
+    recipients: &[AddressKey],
     sender: &Sender,
     now: Timestamp,
-) -> Work<Vec<(Msisdn, Timestamp)>> {
+) -> Work<Vec<(AddressKey, Timestamp)>> {
     let rows = sqlx::query(WINDOWS)
-        .bind(json_list(recipients.iter().map(|recipient| number(recipient.canonical()))))
+        .bind(json_list(recipients.iter().map(|recipient| recipient.canonical().get())))
         .bind((now - LONGEST_WINDOW).millis())
         .bind(now.millis())
         .bind(&sender.sub_account)
         .bind(&sender.channel_id)
         .fetch_all(connection)
         .await?;
-    let open = rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, timestamp(row, "until")?)));
-    let open: HashMap<Msisdn, Timestamp> = open.collect::<Work<_>>()?;
-    let until = |recipient: &Msisdn| Some((*recipient, *open.get(&recipient.canonical())?));
+    let open = rows.iter().map(|row| Ok((address_key(row, "address")?, timestamp(row, "until")?)));
+    let open: HashMap<AddressKey, Timestamp> = open.collect::<Work<_>>()?;
+    let until = |recipient: &AddressKey| Some((*recipient, *open.get(&recipient.canonical())?));
     Ok(recipients.iter().filter_map(until).collect())
 }
 

@@ -36,6 +36,7 @@ mod outbox;
 mod overrides;
 mod paths;
 mod pieces;
+mod places;
 mod reads;
 mod receipts;
 mod recount;
@@ -106,6 +107,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (20, "two readings", include_str!("../../../migrations/sqlite/0020_two_readings.sql")),
         (21, "messages set aside", include_str!("../../../migrations/sqlite/0021_messages_set_aside.sql")),
         (22, "opt outs of addresses", include_str!("../../../migrations/sqlite/0022_opt_outs_of_addresses.sql")),
+        (23, "stand-ins", include_str!("../../../migrations/sqlite/0023_stand_ins.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

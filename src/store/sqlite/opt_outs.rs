@@ -6,19 +6,19 @@ use std::collections::HashSet;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::addresses::{self, Key};
+use super::addresses;
 use super::batches::bump;
 use super::messages::number;
 use super::rows::{
-    all_loaded, decoded, json_list, json_of, lines, maybe_small, message_line, msisdn, packed, timestamp,
+    address_key, all_loaded, decoded, json_list, json_of, lines, maybe_small, message_line, msisdn, packed, timestamp,
 };
 use super::{Work, aliases};
-use crate::domain::{Address, BatchId, Channel, Keyword, Loaded, Marks, Msisdn, OptOutSource};
+use crate::domain::{Address, AddressKey, BatchId, Channel, Keyword, Loaded, Marks, Msisdn, OptOutSource};
 use crate::store::{Cursor, OptIn, OptOut, OptOutRecord};
 
 /// An entry of the history as it is bound: address, time, who asked for it, the words that are shown, and whether it was
 /// asked for this address itself or for another one of the recipient.
-type Entry<'a> = (Key, i64, u8, &'a str, bool);
+type Entry<'a> = (i64, i64, u8, &'a str, bool);
 
 /// Describes an opt-out or opt-in by an inbound message, such as `stop by message on SMS`.
 pub(super) fn by_message(keyword: Keyword, channel: Option<Channel>) -> String {
@@ -122,12 +122,12 @@ pub(super) async fn opt_in(connection: &mut SqliteConnection, opt_ins: &[OptIn])
     write(connection, &given, &rows, [NOTE_STARTS, OPT_IN]).await
 }
 
-fn stop(key: Key, is_own: bool, OptOut { since, from, source, .. }: &OptOut) -> Entry<'_> {
-    (key, since.millis(), from.code(), source, is_own)
+fn stop(key: AddressKey, is_own: bool, OptOut { since, from, source, .. }: &OptOut) -> Entry<'_> {
+    (key.get(), since.millis(), from.code(), source, is_own)
 }
 
-fn start(key: Key, is_own: bool, OptIn { at, from, source, .. }: &OptIn) -> Entry<'_> {
-    (key, at.millis(), from.code(), source, is_own)
+fn start(key: AddressKey, is_own: bool, OptIn { at, from, source, .. }: &OptIn) -> Entry<'_> {
+    (key.get(), at.millis(), from.code(), source, is_own)
 }
 
 /// The keys of the given addresses, and an entry for each of these and of the others that are known to be the same
@@ -137,14 +137,14 @@ async fn entries<'a, W>(
     given: &[Address],
     others: Vec<(usize, Address)>,
     wishes: &'a [W],
-    entry: impl Fn(Key, bool, &'a W) -> Entry<'a>,
-) -> Work<(Vec<Key>, Vec<Entry<'a>>)> {
-    let given = addresses::keys(connection, given).await?;
+    entry: impl Fn(AddressKey, bool, &'a W) -> Entry<'a>,
+) -> Work<(Vec<AddressKey>, Vec<Entry<'a>>)> {
+    let given = addresses::keys(connection, given.iter()).await?;
     let (indices, others): (Vec<usize>, Vec<Address>) = others.into_iter().unzip();
-    let others = addresses::keys(connection, &others).await?;
+    let others = addresses::keys(connection, others.iter()).await?;
     let of_given = given.iter().zip(wishes).map(|(key, wish)| entry(*key, true, wish));
     // Other spellings of a number are that number.
-    let is_own = |key: Key| key > 0;
+    let is_own = |key: AddressKey| !key.is_user();
     let of_others =
         others.iter().zip(indices).filter_map(|(key, index)| Some(entry(*key, is_own(*key), wishes.get(index)?)));
     let rows = of_given.chain(of_others).collect();
@@ -154,18 +154,17 @@ async fn entries<'a, W>(
 /// Notes entries and carries them out. Returns how many of the given addresses that changes.
 async fn write(
     connection: &mut SqliteConnection,
-    given: &[Key],
+    given: &[AddressKey],
     rows: &[Entry<'_>],
     [note, carry_out]: [&'static str; 2],
 ) -> Work<u32> {
     let rows = json_of(rows, "wish")?;
     sqlx::query(note).bind(&rows).execute(&mut *connection).await?;
-    let changed: Vec<Key> = sqlx::query_scalar(carry_out).bind(&rows).fetch_all(&mut *connection).await?;
-    // Servers look at numbers.
-    if changed.iter().any(|key| *key > 0) {
+    let changed: Vec<i64> = sqlx::query_scalar(carry_out).bind(&rows).fetch_all(&mut *connection).await?;
+    if !changed.is_empty() {
         bump(connection).await?;
     }
-    let given: HashSet<Key> = given.iter().copied().collect();
+    let given: HashSet<i64> = given.iter().map(|key| key.get()).collect();
     let count = changed.iter().filter(|key| given.contains(key)).count();
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
@@ -186,6 +185,12 @@ pub(super) async fn numbers(connection: &mut SqliteConnection, after: Option<Msi
         .fetch_all(connection)
         .await?;
     rows.iter().map(|row| msisdn(row, "address")).collect()
+}
+
+/// Lists made-up numbers that stood for ids before ids were addresses.
+pub(super) async fn stand_ins(connection: &mut SqliteConnection) -> Work<Vec<Msisdn>> {
+    let rows = sqlx::query("SELECT number FROM stand_in ORDER BY number").fetch_all(connection).await?;
+    rows.iter().map(|row| msisdn(row, "number")).collect()
 }
 
 pub(super) const NUMBERS: &str = "SELECT o.*, NULL AS channel, NULL AS called FROM opt_out o WHERE o.address > ?1
@@ -213,7 +218,7 @@ pub(super) async fn list(connection: &mut SqliteConnection, after: Cursor, limit
     if left > 0 {
         rows.extend(sqlx::query(IDS).bind(-id).bind(left).fetch_all(connection).await?);
     }
-    let place = |key: Key| if key > 0 { Cursor(OF_NUMBERS, key) } else { Cursor(OF_IDS, -key) };
+    let place = |key: i64| if key > 0 { Cursor(OF_NUMBERS, key) } else { Cursor(OF_IDS, -key) };
     rows.iter().map(|row| Ok((place(row.try_get("address")?), entry(row)?))).collect()
 }
 
@@ -223,7 +228,7 @@ pub(super) const OF: &str =
 
 pub(super) async fn of(connection: &mut SqliteConnection, address: &Address) -> Work<Option<OptOut>> {
     let Some(key) = addresses::known_key(connection, address).await? else { return Ok(None) };
-    sqlx::query(OF).bind(key).fetch_optional(connection).await?.as_ref().map(entry).transpose()
+    sqlx::query(OF).bind(key.get()).fetch_optional(connection).await?.as_ref().map(entry).transpose()
 }
 
 fn entry(row: &SqliteRow) -> Work<OptOut> {
@@ -239,7 +244,7 @@ fn entry(row: &SqliteRow) -> Work<OptOut> {
 pub(super) async fn history(connection: &mut SqliteConnection, recipient: &Address) -> Work<Vec<OptOutRecord>> {
     let Some(key) = addresses::known_key(connection, recipient).await? else { return Ok(Vec::new()) };
     let rows = sqlx::query("SELECT * FROM opt_out_record WHERE address = ?1 ORDER BY id")
-        .bind(key)
+        .bind(key.get())
         .fetch_all(connection)
         .await?;
     let record = |row: &SqliteRow| {
@@ -254,17 +259,22 @@ pub(super) async fn history(connection: &mut SqliteConnection, recipient: &Addre
 }
 
 /// Uses an index of the opt-outs alone: servers poll this, and the last opt-out may be followed by many opt-ins.
-pub(super) const LAST_STOP: &str = "SELECT id FROM opt_out_record INDEXED BY opt_out_record_stop WHERE wants = 0 AND address > 0 AND id > 0 ORDER BY id DESC LIMIT 1";
-pub(super) const STOPS: &str = "SELECT id, address FROM opt_out_record INDEXED BY opt_out_record_stop WHERE id > ?1 AND wants = 0 AND address > 0 ORDER BY id LIMIT ?2";
+pub(super) const LAST_STOP: &str =
+    "SELECT id FROM opt_out_record INDEXED BY opt_out_record_stop WHERE wants = 0 AND id > 0 ORDER BY id DESC LIMIT 1";
+pub(super) const STOPS: &str = "SELECT id, address FROM opt_out_record INDEXED BY opt_out_record_stop WHERE id > ?1 AND wants = 0 ORDER BY id LIMIT ?2";
 
 pub(super) async fn last_stop(connection: &mut SqliteConnection) -> Work<Cursor> {
     let row = sqlx::query(LAST_STOP).fetch_optional(connection).await?;
     Ok(row.map(|row| row.try_get("id")).transpose()?.map_or(Cursor::START, Cursor::of_id))
 }
 
-pub(super) async fn stops(connection: &mut SqliteConnection, after: Cursor, limit: u32) -> Work<Vec<(Cursor, Msisdn)>> {
+pub(super) async fn stops(
+    connection: &mut SqliteConnection,
+    after: Cursor,
+    limit: u32,
+) -> Work<Vec<(Cursor, AddressKey)>> {
     let rows = sqlx::query(STOPS).bind(after.id()).bind(limit).fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), msisdn(row, "address")?))).collect()
+    rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), address_key(row, "address")?))).collect()
 }
 
 /// Open messages to opted-out recipients, in a piece of a batch. It reads the whole piece: an index from numbers to
@@ -272,7 +282,7 @@ pub(super) async fn stops(connection: &mut SqliteConnection, after: Cursor, limi
 pub(super) const OPEN_TO_OPTED_OUT: &str = packed!(
     message_line!(),
     "message WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND state <> 3 AND (marks & ?4) = 0
-     AND EXISTS (SELECT 1 FROM opt_out o WHERE o.address = message.msisdn)"
+     AND EXISTS (SELECT 1 FROM opt_out o WHERE o.address = message.address)"
 );
 
 pub(super) async fn opted_out_messages(

@@ -6,12 +6,11 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::facts::nonsense;
-use super::rows::{decoded, maybe_small, msisdn, small, step, timestamp};
+use super::rows::{address_key, decoded, maybe_small, small, step, timestamp};
 use super::script::Script;
-use super::{Work, deliveries, inbound, nodes};
+use super::{Work, addresses, deliveries, inbound, nodes};
 use crate::domain::{
-    BatchId, CampaignId, Fields, Marks, MessageKey, Msisdn, Outcome, Progress, SkipReason, Status, Tag, Umid,
-    push_json_string,
+    BatchId, CampaignId, Fields, Marks, MessageKey, Outcome, Progress, SkipReason, Status, Tag, Umid, push_json_string,
 };
 use crate::store::{
     CallIds, Change, Cursor, EventRow, FanOut, Feed, FeedRow, FeedState, Inbound, Observed, ObservedMessage,
@@ -110,7 +109,8 @@ pub(super) async fn replies(
     rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), inbound::message(row)?))).collect()
 }
 
-pub(super) const MESSAGES: &str = "SELECT outbox.*, batch.tag, batch.name, batch.edition, m.msisdn, m.country, m.marks,
+pub(super) const MESSAGES: &str =
+    "SELECT outbox.*, batch.tag, batch.name, batch.edition, m.address, m.country, m.marks,
          r.client_message_id, r.fields, call.first AS call_first, head.tag AS call_tag, call.client_batch_id,
          (SELECT umid FROM attempt a WHERE a.batch = outbox.batch AND a.n = outbox.n AND a.step = outbox.step
           ORDER BY a.tries DESC LIMIT 1) AS umid
@@ -126,11 +126,14 @@ pub(super) async fn messages(
     after: Cursor,
     limit: u32,
 ) -> Work<Vec<FeedRow<ObservedMessage>>> {
-    let rows = sqlx::query(MESSAGES).bind(after.id()).bind(limit).fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), message(row)?))).collect()
+    let rows = sqlx::query(MESSAGES).bind(after.id()).bind(limit).fetch_all(&mut *connection).await?;
+    // Purged messages have no rows any more.
+    let keys = |row: &SqliteRow| row.try_get::<Option<i64>, _>("address").ok()??.try_into().ok();
+    let users = addresses::users(connection, rows.iter().filter_map(keys)).await?;
+    rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), message(row, &users)?))).collect()
 }
 
-fn message(row: &SqliteRow) -> Work<ObservedMessage> {
+fn message(row: &SqliteRow, users: &addresses::Users) -> Work<ObservedMessage> {
     let (umid, marks): (Option<Vec<u8>>, Option<i64>) = (row.try_get("umid")?, row.try_get("marks")?);
     Ok(ObservedMessage {
         key: MessageKey { batch: BatchId(small(row, "batch")?), n: small(row, "n")? },
@@ -144,7 +147,7 @@ fn message(row: &SqliteRow) -> Work<ObservedMessage> {
         tag: Tag::from_random(row.try_get::<i64, _>("tag")?.cast_unsigned()),
         campaign: row.try_get("name")?,
         edition: small(row, "edition")?,
-        recipient: recipient(row)?,
+        recipient: recipient(row, users)?,
         was_submitted: marks.is_some_and(|marks| Marks::from_bits(marks).last_handed_over().is_some()),
         umid: umid.as_deref().and_then(Umid::from_bytes),
         call: call(row)?,
@@ -176,18 +179,15 @@ fn progress(row: &SqliteRow) -> Work<Progress> {
     }
 }
 
-fn recipient(row: &SqliteRow) -> Work<Option<ObservedRecipient>> {
-    // Purged messages have no rows any more, and erased recipients no number.
+fn recipient(row: &SqliteRow, users: &addresses::Users) -> Work<Option<ObservedRecipient>> {
+    // Purged messages have no rows any more, and erased recipients no address.
     if row.try_get::<Option<String>, _>("fields")?.is_none() {
         return Ok(None);
     }
-    let number = msisdn(row, "msisdn")?;
-    if number == Msisdn::ERASED {
-        return Ok(None);
-    }
+    let Some(address) = addresses::of_key(users, address_key(row, "address")?) else { return Ok(None) };
     let country: String = row.try_get("country")?;
     Ok(Some(ObservedRecipient {
-        msisdn: number,
+        address,
         country: country.parse().map_err(|_| nonsense("message.country"))?,
         client_message_id: row.try_get("client_message_id")?,
         fields: Fields::from_packed(row.try_get("fields")?),
@@ -220,7 +220,7 @@ pub(super) async fn fan_out(connection: &mut SqliteConnection, fan_out: FanOut) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{LaneId, Present, StepIndex, Timestamp};
+    use crate::domain::{AddressKey, LaneId, Present, StepIndex, Timestamp};
     use crate::engine::Ruling;
 
     fn change(told: &[Progress]) -> Change {
@@ -234,7 +234,7 @@ mod tests {
         };
         Change {
             key: MessageKey { batch: BatchId(1), n: 2 },
-            msisdn: Msisdn::ERASED,
+            address: AddressKey::ERASED,
             version: 0,
             before: present,
             after: present,

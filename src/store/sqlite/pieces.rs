@@ -5,12 +5,12 @@ use sqlx::{Row, SqliteConnection};
 
 use super::audiences::REMOVED_AT_ONCE;
 use super::batches::gone;
-use super::messages::{Moves, count_in, number};
+use super::messages::{Moves, count_in};
 use super::rows::{decoded, json_list, step};
 use super::script::Script;
 use super::{Work, outbox};
 use crate::domain::{
-    BatchId, Count, LaneId, Marks, Msisdn, Outcome, Present, SkipReason, State, StepIndex, Tallies, Timestamp,
+    AddressKey, BatchId, Count, LaneId, Marks, Outcome, Present, SkipReason, State, StepIndex, Tallies, Timestamp,
 };
 use crate::store::{PieceOfMessages, Start};
 
@@ -56,23 +56,23 @@ async fn create(
                     value->>4, value->>5, value->>6, value->>7
              FROM json_each(?6))
          INSERT INTO message
-            (batch, n, audience, recipient, msisdn, country, state, step, lane, not_before, due, at, outcome, skipped,
+            (batch, n, audience, recipient, address, country, state, step, lane, not_before, due, at, outcome, skipped,
              marks)
-         SELECT ?1, ?5 + r.n, r.audience, r.n, r.msisdn, r.country, iif(skip IS NULL, 0, 3), r.step,
-                coalesce(r.lane, r.lanes->>(unicode(substr(r.places, r.msisdn % length(r.places) + 1, 1)) - 65)),
+         SELECT ?1, ?5 + r.n, r.audience, r.n, r.address, r.country, iif(skip IS NULL, 0, 3), r.step,
+                coalesce(r.lane, r.lanes->>(unicode(substr(r.places, abs(r.address) % length(r.places) + 1, 1)) - 65)),
                 r.not_before + later,
                 iif(skip IS NULL, r.due + later, NULL), iif(skip IS NULL, NULL, ?8),
                 iif(skip IS NULL, NULL, ?10), skip, r.marks
          FROM (SELECT recipient.*, start.step, start.lane, start.lanes, start.places, start.not_before, start.due, start.marks,
                       (?5 + n) * ?7 / ?14 AS later,
                       CASE WHEN n IN (SELECT value FROM json_each(?9)) THEN ?12
-                           WHEN NOT ?18 AND EXISTS (SELECT 1 FROM opt_out o WHERE o.address = recipient.msisdn) THEN ?11
+                           WHEN NOT ?18 AND EXISTS (SELECT 1 FROM opt_out o WHERE o.address = recipient.address) THEN ?11
                            WHEN n IN (SELECT value FROM json_each(?16)) THEN ?17
                            ELSE start.skipped END AS skip
                FROM recipient JOIN start ON start.country =
                     iif(recipient.country IN (SELECT country FROM start), recipient.country, '')
                WHERE audience = ?2 AND n >= ?3 AND n < ?4
-                 AND n NOT IN (SELECT value FROM json_each(?13)) AND recipient.msisdn <> ?15 LIMIT -1) r
+                 AND n NOT IN (SELECT value FROM json_each(?13)) AND recipient.address <> ?15 LIMIT -1) r
          WHERE true ON CONFLICT DO NOTHING",
     );
     script
@@ -90,7 +90,7 @@ async fn create(
         .bind(SkipReason::Excluded.code())
         .bind(json_list(spread.left_out.iter().copied().map(i64::from)))
         .bind(spread.over.map_or(1, |over| over.messages.max(1)))
-        .bind(number(Msisdn::ERASED))
+        .bind(AddressKey::ERASED.get())
         .bind(json_list(spread.lacking.iter().copied().map(i64::from)))
         .bind(SkipReason::MissingVariable.code())
         .bind(spread.confirms_opt_out);

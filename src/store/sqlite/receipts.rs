@@ -10,13 +10,14 @@ use super::aliases::LearnedNames;
 use super::messages::{number, record};
 use super::reads::load;
 use super::rows::{
-    Bound, Line, decoded, for_values, json_list, json_of, lines, loaded, message_line, msisdn, small, step, timestamp,
+    Bound, Line, address_key, decoded, for_values, json_list, json_of, lines, loaded, message_line, small, step,
+    timestamp,
 };
 use super::script::Script;
 use super::shapes::alike;
 use super::{Error, Work};
 use super::{aliases, inbound, naming, opt_outs};
-use crate::domain::{AttemptId, BatchId, Loaded, MessageKey, Msisdn, State, StepIndex, Tag, Timestamp, Umid};
+use crate::domain::{AddressKey, AttemptId, BatchId, Loaded, MessageKey, State, StepIndex, Tag, Timestamp, Umid};
 use crate::engine::Ruling;
 use crate::store::flow::FlowCounts;
 use crate::store::{Cursor, FoundAttempt, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, WebhookGroup};
@@ -270,7 +271,15 @@ pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup)
         })
         .collect();
     learn(connection, &learned).await?;
-    Ok((Kept { stale, named: names.opted_out, taken_names: names.taken, writers }, flows))
+    Ok((
+        Kept {
+            stale,
+            named: names.opted_out.into_iter().map(AddressKey::from).collect(),
+            taken_names: names.taken,
+            writers,
+        },
+        flows,
+    ))
 }
 
 pub(super) async fn keep_strays(connection: &mut SqliteConnection, strays: &[Stray]) -> Work<()> {
@@ -413,9 +422,9 @@ pub(super) async fn unknown(
     connection: &mut SqliteConnection,
     batch: BatchId,
     limit: u32,
-) -> Work<Vec<(MessageKey, Msisdn, StepIndex)>> {
+) -> Work<Vec<(MessageKey, AddressKey, StepIndex)>> {
     let rows = sqlx::query(UNKNOWN).bind(batch.0).bind(limit).fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((key(row)?, msisdn(row, "adoptable")?, step(row, "step")?))).collect()
+    rows.iter().map(|row| Ok((key(row)?, address_key(row, "adoptable")?, step(row, "step")?))).collect()
 }
 
 fn push_hex(text: &mut String, bytes: &[u8]) {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use sqlx::SqliteConnection;
 
-use super::messages::number;
+use super::audiences::REMOVED_AT_ONCE;
 use super::rows::{json_of, maybe_small, small};
-use super::{Work, figures, sieves};
-use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
+use super::{Work, addresses, figures, sieves};
+use crate::domain::{Address, AddressKey, AudienceId, BatchId, ChannelUser, MessageKey, Timestamp};
 
 /// Messages purged in one transaction, each with its facts.
 const PIECE: u32 = 2_000;
@@ -56,6 +56,19 @@ pub(super) async fn forget_texts(connection: &mut SqliteConnection, before: Time
     Ok(deleted.bind(before.millis()).bind(PIECE).execute(connection).await?.rows_affected())
 }
 
+pub(super) const FORGET_USERS: &str = "DELETE FROM channel_user WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (
+         SELECT 1 FROM recipient r INDEXED BY recipient_user WHERE r.address = -channel_user.id AND r.address < 0)
+     AND NOT EXISTS (SELECT 1 FROM opt_out_record w WHERE w.address = -channel_user.id)";
+
+/// Forgets ids of one piece, those after `after`; returns where the next piece begins, or nothing at the end. An id is
+/// stored in the transaction that stores what has it, so none is removed in between.
+pub(super) async fn forget_channel_users(connection: &mut SqliteConnection, after: i64) -> Work<Option<i64>> {
+    let until = after + i64::from(REMOVED_AT_ONCE);
+    sqlx::query(FORGET_USERS).bind(after).bind(until).execute(&mut *connection).await?;
+    let more = sqlx::query("SELECT 1 FROM channel_user WHERE id > ?1 LIMIT 1").bind(until).fetch_optional(connection);
+    Ok(more.await?.map(|_| until))
+}
+
 /// Finds a batch that uses one of these audiences and is not among the known ones.
 const OTHER_USE: &str = "SELECT 1 FROM batch, json_each(batch.audience_ids) used WHERE touched_at >= 0
      AND used.value IN (SELECT value FROM json_each(?1))
@@ -67,26 +80,11 @@ const JOINED_SINCE: &str = "WITH known AS MATERIALIZED
          (SELECT value ->> 0 AS batch, value ->> 1 AS messages FROM json_each(?2))
      SELECT 1 FROM batch b LEFT JOIN known k ON k.batch = b.id
      CROSS JOIN recipient r ON r.audience = b.audience_ids ->> 0 AND r.n >= coalesce(k.messages, 0)
-     WHERE b.open_until IS NOT NULL AND r.msisdn = ?1 LIMIT 1";
-
-/// The ids of a number, by their rows.
-macro_rules! ids_of {
-    () => {
-        "(SELECT u.id FROM alias a CROSS JOIN channel_user u ON u.channel = a.channel AND u.called = a.called
-          WHERE a.msisdn = ?1)"
-    };
-}
-
-/// A number and its ids, by their keys.
-macro_rules! addresses_of {
-    () => {
-        concat!("(SELECT ?1 UNION ALL SELECT -id FROM ", ids_of!(), ")")
-    };
-}
+     WHERE b.open_until IS NOT NULL AND r.address = ?1 LIMIT 1";
 
 pub(super) async fn erase(
     connection: &mut SqliteConnection,
-    recipient: Msisdn,
+    addresses: Vec<Address>,
     rows: Vec<(AudienceId, u32)>,
     messages: Vec<MessageKey>,
     known: Vec<(BatchId, u32)>,
@@ -98,8 +96,18 @@ pub(super) async fn erase(
     if other.fetch_optional(&mut *connection).await?.is_some() {
         return Ok(false);
     }
-    for spelling in recipient.spellings() {
-        let joined = sqlx::query(JOINED_SINCE).bind(number(spelling)).bind(&known);
+    let keys = addresses::known_keys(connection, addresses.iter()).await?;
+    let erased: Vec<(Option<AddressKey>, Option<ChannelUser>)> = keys
+        .into_iter()
+        .zip(addresses)
+        .flat_map(|(key, address)| match address {
+            Address::Number(number) => number.spellings().map(|spelling| (Some(spelling.into()), None)).collect(),
+            // Whoever only wrote to us has no key.
+            Address::User(user) => vec![(key, Some(user))],
+        })
+        .collect();
+    for key in erased.iter().filter_map(|(key, _)| *key) {
+        let joined = sqlx::query(JOINED_SINCE).bind(key.get()).bind(&known);
         if joined.fetch_optional(&mut *connection).await?.is_some() {
             return Ok(false);
         }
@@ -113,11 +121,11 @@ pub(super) async fn erase(
         return Ok(false);
     }
     for text in [
-        "UPDATE message SET msisdn = ?2 FROM json_each(?1) k WHERE batch = k.value ->> 0 AND n = k.value ->> 1",
+        "UPDATE message SET address = ?2 FROM json_each(?1) k WHERE batch = k.value ->> 0 AND n = k.value ->> 1",
         "UPDATE attempt SET umid = NULL, detail = NULL, adoptable = NULL FROM json_each(?1) k
          WHERE batch = k.value ->> 0 AND n = k.value ->> 1",
     ] {
-        sqlx::query(text).bind(&keys).bind(number(Msisdn::ERASED)).execute(&mut *connection).await?;
+        sqlx::query(text).bind(&keys).bind(AddressKey::ERASED.get()).execute(&mut *connection).await?;
     }
     for audience in audiences {
         // The summary of an import has sample values of each column.
@@ -130,41 +138,60 @@ pub(super) async fn erase(
     for (audience, n) in rows {
         erase_recipient(connection, audience, n).await?;
     }
-    for text in [
-        "UPDATE inbound SET msisdn = NULL, called = NULL, raw = '', choice = NULL, umid = 'erased ' || id WHERE msisdn = ?1",
-        // Of an opt-out, what proves it stays, under the number and under each id of it.
-        concat!(
-            "DELETE FROM opt_out_record WHERE address IN ",
-            addresses_of!(),
-            " AND id NOT IN (SELECT max(w.id) FROM opt_out_record w JOIN opt_out o ON o.address = w.address
-               WHERE w.wants = 0 AND w.address IN ",
-            addresses_of!(),
-            " GROUP BY w.address)"
-        ),
-        concat!(
-            "DELETE FROM channel_user WHERE id IN ",
-            ids_of!(),
-            " AND NOT EXISTS (SELECT 1 FROM opt_out_record w WHERE w.address = -channel_user.id)"
-        ),
-        "DELETE FROM alias WHERE msisdn = ?1",
-    ] {
-        for spelling in recipient.spellings() {
-            sqlx::query(text).bind(number(spelling)).execute(&mut *connection).await?;
+    for (key, user) in erased {
+        match (user, key) {
+            (Some(user), key) => forget_user(connection, key, &user).await?,
+            (None, Some(number)) => forget_number(connection, number).await?,
+            (None, None) => {}
         }
     }
     Ok(true)
+}
+
+/// Of an opt-out, what proves it stays.
+const FORGET_WISHES: &str = "DELETE FROM opt_out_record WHERE address = ?1 AND id NOT IN (
+         SELECT max(w.id) FROM opt_out_record w JOIN opt_out o ON o.address = w.address
+         WHERE w.wants = 0 AND w.address = ?1)";
+
+async fn forget_number(connection: &mut SqliteConnection, number: AddressKey) -> Work<()> {
+    for text in [
+        "UPDATE inbound SET msisdn = NULL, called = NULL, raw = '', choice = NULL, umid = 'erased ' || id WHERE msisdn = ?1",
+        FORGET_WISHES,
+        "DELETE FROM alias WHERE msisdn = ?1",
+    ] {
+        sqlx::query(text).bind(number.get()).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn forget_user(connection: &mut SqliteConnection, key: Option<AddressKey>, user: &ChannelUser) -> Work<()> {
+    for text in [
+        "UPDATE inbound SET msisdn = NULL, called = NULL, raw = '', choice = NULL, umid = 'erased ' || id
+         WHERE called = ?1 AND called IS NOT NULL AND channel = ?2",
+        "DELETE FROM alias WHERE called = ?1 AND channel = ?2",
+    ] {
+        sqlx::query(text).bind(&user.id).bind(user.channel.code()).execute(&mut *connection).await?;
+    }
+    let Some(key) = key else { return Ok(()) };
+    // The id itself stays with the proof of its opt-out.
+    let forget_id = "DELETE FROM channel_user WHERE id = -?1
+         AND NOT EXISTS (SELECT 1 FROM opt_out_record w WHERE w.address = ?1)";
+    for text in [FORGET_WISHES, forget_id] {
+        sqlx::query(text).bind(key.get()).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// Empties a recipient's row, which stays because the numbers of others count from it. Its piece gets a sieve without the
 /// recipient.
 async fn erase_recipient(connection: &mut SqliteConnection, audience: AudienceId, n: u32) -> Work<()> {
     sqlx::query(
-        "UPDATE recipient SET msisdn = ?3, client_message_id = NULL,
+        "UPDATE recipient SET address = ?3, client_message_id = NULL,
              fields = (SELECT json_group_array('') FROM json_each(recipient.fields)) WHERE audience = ?1 AND n = ?2",
     )
     .bind(audience.0)
     .bind(n)
-    .bind(number(Msisdn::ERASED))
+    .bind(AddressKey::ERASED.get())
     .execute(&mut *connection)
     .await?;
     sieves::rebuild(connection, audience, n).await

@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection};
 
 use super::{Error, Work};
 use crate::domain::{
-    BatchId, Country, LaneId, Loaded, Marks, MessageKey, Msisdn, Outcome, Present, Refused, SkipReason, State,
-    StepIndex, Timestamp,
+    AddressKey, BatchId, Country, LaneId, Loaded, Marks, MessageKey, Msisdn, Outcome, Present, Refused, SkipReason,
+    State, StepIndex, Timestamp,
 };
 
 pub(super) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
@@ -105,6 +105,11 @@ pub(super) fn msisdn(row: &SqliteRow, column: &'static str) -> Work<Msisdn> {
     Ok(Msisdn::try_from(digits).map_err(|_| nonsense("an invalid number", column))?)
 }
 
+pub(super) fn address_key(row: &SqliteRow, column: &'static str) -> Work<AddressKey> {
+    let key: i64 = row.try_get(column)?;
+    Ok(AddressKey::try_from(key).map_err(|_| nonsense("an invalid address", column))?)
+}
+
 /// Reads a value that is stored as a code.
 pub(super) fn decoded<T>(row: &SqliteRow, column: &'static str, from_code: impl Fn(u8) -> Option<T>) -> Work<T> {
     let code: u8 = small(row, column)?;
@@ -176,7 +181,7 @@ pub(super) async fn lines(connection: &mut SqliteConnection, query: Bound<'_>) -
 /// The SQL expression for the line that [`loaded`] reads.
 macro_rules! message_line {
     () => {
-        "concat_ws(' ', message.batch, message.n, message.msisdn, message.country, message.version, message.state, message.step,
+        "concat_ws(' ', message.batch, message.n, message.address, message.country, message.version, message.state, message.step,
                    message.lane, message.not_before, ifnull(message.at, ''), ifnull(message.due, ''),
                    ifnull(message.outcome, ''), ifnull(message.skipped, ''), ifnull(message.first_submitted_at, ''),
                    ifnull(message.accepted, ''), ifnull(message.expires, ''), message.tries, message.refused, message.marks)"
@@ -228,9 +233,8 @@ impl<'a> Line<'a> {
         Ok(self.maybe(column)?.map(Timestamp::from_millis))
     }
 
-    pub(super) fn msisdn(&mut self, column: &'static str) -> Work<Msisdn> {
-        let digits: i64 = self.small(column)?;
-        Ok(Msisdn::try_from(digits).map_err(|_| nonsense("an invalid number", column))?)
+    pub(super) fn address(&mut self, column: &'static str) -> Work<AddressKey> {
+        self.small(column)
     }
 
     pub(super) fn country(&mut self, column: &'static str) -> Work<Country> {
@@ -248,7 +252,7 @@ impl<'a> Line<'a> {
 pub(super) fn loaded(line: &mut Line<'_>) -> Work<Loaded> {
     let missing = |what: &str| nonsense(&format!("a message without its {what}"), "message");
     let key = MessageKey { batch: BatchId(line.small("batch")?), n: line.small("n")? };
-    let (msisdn, country) = (line.msisdn("msisdn")?, line.country("country")?);
+    let (address, country) = (line.address("address")?, line.country("country")?);
     let version = line.small("version")?;
     let state: i64 = line.small("state")?;
     let step = line.step("step")?;
@@ -273,7 +277,7 @@ pub(super) fn loaded(line: &mut Line<'_>) -> Work<Loaded> {
     let refused = refused(line)?;
     let marks = Marks::from_bits(line.small("marks")?);
     let present = Present { state, step, marks, first_submitted_at, accepted, tries, refused, expires };
-    Ok(Loaded { key, msisdn, country, version, lane, present })
+    Ok(Loaded { key, address, country, version, lane, present })
 }
 
 /// Reads what refusals have shown about a message.

@@ -197,7 +197,7 @@ macro_rules! unless_unknown {
 /// Builds an insert of many attempts; `$from` supplies their numbers. Umids are in slots of 16 bytes, in the order of the
 /// numbers; a slot of zeros means none.
 macro_rules! insert_attempts {
-    ($n:literal, $slot:literal, $msisdn:literal, $from:expr) => {
+    ($n:literal, $slot:literal, $address:literal, $from:expr) => {
         concat!(
             "INSERT INTO attempt
                  (batch, n, step, lane, queued, intent, answered, verdict, tries, code, detail, umid, adoptable,
@@ -207,7 +207,7 @@ macro_rules! insert_attempts {
             ", ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, coalesce(?5, nullif(substr(?4, ",
             $slot,
             " * 16 + 1, 16), zeroblob(16))), iif(?15, ",
-            $msisdn,
+            $address,
             ", NULL), ?16 FROM ",
             $from,
             " ON CONFLICT DO UPDATE SET lane = excluded.lane, queued = excluded.queued, intent = excluded.intent,
@@ -228,11 +228,11 @@ macro_rules! insert_attempts {
 }
 
 pub(super) const WRITE_ATTEMPTS: OverNumbers = OverNumbers {
-    run: insert_attempts!("n", "(n - ?2)", "msisdn", concat!("message WHERE ", in_run!())),
+    run: insert_attempts!("n", "(n - ?2)", "address", concat!("message WHERE ", in_run!())),
     list: insert_attempts!(
         "value",
         "key",
-        "(SELECT msisdn FROM message WHERE batch = ?1 AND n = value)",
+        "(SELECT address FROM message WHERE batch = ?1 AND n = value)",
         "json_each(?3) WHERE true"
     ),
 };

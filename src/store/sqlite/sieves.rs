@@ -6,11 +6,10 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
-use super::messages::number;
-use super::rows::{msisdn, small};
+use super::rows::{address_key, small};
 use super::script::Script;
-use crate::domain::{AudienceId, Msisdn, Recipient};
-use crate::store::sieve;
+use crate::domain::{AddressKey, AudienceId};
+use crate::store::sieve::{self, Filtered};
 
 /// So many new recipients are a piece of their own. Fewer are added to the last piece until its sieve is full.
 const OWN_PIECE: usize = 256;
@@ -26,14 +25,14 @@ pub(super) fn append(
     script: &mut Script,
     audience: AudienceId,
     first: u32,
-    recipients: &[Recipient],
+    recipients: &[Filtered<'_>],
     last: Option<LastPiece>,
 ) {
     if recipients.is_empty() {
         return;
     }
     let (piece, bits) = match last {
-        _ if recipients.len() >= OWN_PIECE => (first, sieve::sieve(recipients)),
+        _ if recipients.len() >= OWN_PIECE => (first, sieve::of(recipients.iter().copied())),
         Some((piece, bits)) if !sieve::is_full(&bits) => (piece, grown(bits, recipients)),
         _ => (first, grown(sieve::growing(room(first, recipients.len())), recipients)),
     };
@@ -44,8 +43,8 @@ fn room(before: u32, new: usize) -> usize {
     (before as usize).max(new).clamp(*ROOM.start(), *ROOM.end())
 }
 
-fn grown(mut bits: Vec<u8>, recipients: &[Recipient]) -> Vec<u8> {
-    sieve::grow(&mut bits, recipients);
+fn grown(mut bits: Vec<u8>, recipients: &[Filtered<'_>]) -> Vec<u8> {
+    sieve::grow(&mut bits, recipients.iter().copied());
     bits
 }
 
@@ -82,14 +81,13 @@ pub(super) async fn rebuild(connection: &mut SqliteConnection, audience: Audienc
 /// Builds the sieve of the piece with these numbers, and replaces the piece's earlier one.
 async fn build(connection: &mut SqliteConnection, audience: AudienceId, piece: Range<i64>) -> Work<()> {
     let rows = sqlx::query(
-        "SELECT msisdn, client_message_id FROM recipient WHERE audience = ?1 AND n >= ?2 AND n < ?3 AND msisdn <> ?4",
+        "SELECT address, client_message_id FROM recipient WHERE audience = ?1 AND n >= ?2 AND n < ?3 AND address <> ?4",
     );
-    let rows = rows.bind(audience.0).bind(piece.start).bind(piece.end).bind(number(Msisdn::ERASED));
-    let (mut numbers, mut ids) = (Vec::new(), Vec::new());
+    let rows = rows.bind(audience.0).bind(piece.start).bind(piece.end).bind(AddressKey::ERASED.get());
+    let mut recipients: Vec<(AddressKey, Option<String>)> = Vec::new();
     for row in rows.fetch_all(&mut *connection).await? {
-        numbers.push(msisdn(&row, "msisdn")?);
-        ids.extend(row.try_get::<Option<String>, _>("client_message_id")?);
+        recipients.push((address_key(&row, "address")?, row.try_get("client_message_id")?));
     }
-    let bits = sieve::of(&numbers, ids.iter().map(String::as_str));
+    let bits = sieve::of(recipients.iter().map(|(key, id)| (*key, id.as_deref())));
     store(connection, audience, piece.start, bits).await
 }

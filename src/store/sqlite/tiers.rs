@@ -8,27 +8,26 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::batches::bump;
-use super::messages::number;
 use super::rows::{
-    Bound, canonical_number, for_values, json_list, lines, maybe_timestamp, msisdn, packed, small, timestamp,
+    Bound, address_key, canonical_number, for_values, json_list, lines, maybe_timestamp, packed, small, timestamp,
 };
 use super::{Work, nodes};
-use crate::domain::{BatchId, LaneId, Msisdn, Span, Timestamp};
+use crate::domain::{AddressKey, BatchId, LaneId, Span, Timestamp};
 use crate::events::{Event, EventKind, Origin, Subject};
 use crate::planner::{Candidate, TierStanding};
 use crate::store::{TierSlot, TierUse, UnknownSlots};
 
 /// The recipients among `?3` who hold a slot.
 pub(super) const HOLDERS: &str =
-    packed!("msisdn", "tier_slot WHERE portfolio = ?1 AND at > ?2 AND msisdn IN (SELECT value FROM json_each(?3))");
+    packed!("address", "tier_slot WHERE portfolio = ?1 AND at > ?2 AND address IN (SELECT value FROM json_each(?3))");
 
 /// Gives returned slots their time before the claim.
 pub(super) const RESTORE: &str = "UPDATE tier_slot SET at = before
-     WHERE portfolio = ?1 AND at = ?2 AND before IS NOT NULL AND msisdn IN (SELECT value FROM json_each(?3))";
+     WHERE portfolio = ?1 AND at = ?2 AND before IS NOT NULL AND address IN (SELECT value FROM json_each(?3))";
 
 /// Frees returned slots that were not held before the claim.
 pub(super) const FREE: &str = "DELETE FROM tier_slot
-     WHERE portfolio = ?1 AND at = ?2 AND before IS NULL AND msisdn IN (SELECT value FROM json_each(?3))";
+     WHERE portfolio = ?1 AND at = ?2 AND before IS NULL AND address IN (SELECT value FROM json_each(?3))";
 
 /// Keeps the two latest times of a slot that is taken repeatedly: claims of two lanes may commit in another order than
 /// their times, and one claim may have taken the slot for two messages.
@@ -49,17 +48,17 @@ pub(super) const START: SlotKey = (String::new(), 0);
 const PIECE: i64 = 5_000;
 
 /// The last slot of a piece. Pieces follow the key: an index by age would cost every claim a write.
-pub(super) const PIECE_END: &str = "SELECT portfolio, msisdn FROM tier_slot WHERE (portfolio, msisdn) > (?1, ?2)
-     ORDER BY portfolio, msisdn LIMIT 1 OFFSET ?3";
+pub(super) const PIECE_END: &str = "SELECT portfolio, address FROM tier_slot WHERE (portfolio, address) > (?1, ?2)
+     ORDER BY portfolio, address LIMIT 1 OFFSET ?3";
 
 pub(super) const FORGET: &str =
-    "DELETE FROM tier_slot WHERE (portfolio, msisdn) > (?1, ?2) AND (portfolio, msisdn) <= (?3, ?4) AND at <= ?5";
+    "DELETE FROM tier_slot WHERE (portfolio, address) > (?1, ?2) AND (portfolio, address) <= (?3, ?4) AND at <= ?5";
 
-pub(super) const FORGET_REST: &str = "DELETE FROM tier_slot WHERE (portfolio, msisdn) > (?1, ?2) AND at <= ?3";
+pub(super) const FORGET_REST: &str = "DELETE FROM tier_slot WHERE (portfolio, address) > (?1, ?2) AND at <= ?3";
 
 /// The number by which a recipient holds a slot.
-fn canonical(recipient: Msisdn) -> i64 {
-    number(recipient.canonical())
+fn canonical(recipient: AddressKey) -> i64 {
+    recipient.canonical().get()
 }
 
 /// A window that closes within this time counts as closed: it may be over when the message is submitted.
@@ -77,16 +76,16 @@ pub(super) async fn set_standings(
     now: Timestamp,
     needs_holders: impl Fn(usize) -> bool,
 ) -> Work<()> {
-    let recipients: Vec<Msisdn> = candidates.iter().map(|candidate| candidate.message.msisdn).collect();
+    let recipients: Vec<AddressKey> = candidates.iter().map(|candidate| candidate.message.address).collect();
     let open = super::inbound::windows(connection, &recipients, &tier.sender, now + CLOSES_TOO_SOON).await?;
-    let open: HashMap<Msisdn, Timestamp> = open.into_iter().collect();
+    let open: HashMap<AddressKey, Timestamp> = open.into_iter().collect();
     for candidate in candidates.iter_mut() {
-        let window = open.get(&candidate.message.msisdn);
+        let window = open.get(&candidate.message.address);
         candidate.tier = window.map_or(TierStanding::New, |until| TierStanding::Window(*until));
     }
     let needs_slot = |candidate: &&&mut Candidate| candidate.tier == TierStanding::New && !candidate.is_never_sent();
     let recipients: Vec<i64> =
-        candidates.iter().filter(needs_slot).map(|candidate| canonical(candidate.message.msisdn)).collect();
+        candidates.iter().filter(needs_slot).map(|candidate| canonical(candidate.message.address)).collect();
     if !needs_holders(recipients.len()) {
         return Ok(());
     }
@@ -94,7 +93,7 @@ pub(super) async fn set_standings(
     let lines = lines(connection, query).await?;
     let holders: HashSet<i64> = lines.lines().filter_map(|line| line.parse().ok()).collect();
     for candidate in candidates.iter_mut().filter(|candidate| candidate.tier == TierStanding::New) {
-        if holders.contains(&canonical(candidate.message.msisdn)) {
+        if holders.contains(&canonical(candidate.message.address)) {
             candidate.tier = TierStanding::Holder;
         }
     }
@@ -104,11 +103,11 @@ pub(super) async fn set_standings(
 pub(super) async fn take_slots(
     connection: &mut SqliteConnection,
     portfolio: &str,
-    recipients: &[(Msisdn, Timestamp)],
+    recipients: &[(AddressKey, Timestamp)],
 ) -> Work<()> {
     for_values(
         connection,
-        "INSERT INTO tier_slot (portfolio, msisdn, at)",
+        "INSERT INTO tier_slot (portfolio, address, at)",
         latest_two!(),
         3,
         recipients,
@@ -173,14 +172,14 @@ pub(super) struct Piece {
 /// because each row is inserted separately.
 pub(super) const COUNT: &str = concat!(
     "WITH owner (portfolio, lane) AS (SELECT value ->> 0, value ->> 1 FROM json_each(?5))
-     INSERT INTO tier_slot (portfolio, msisdn, at)
+     INSERT INTO tier_slot (portfolio, address, at)
      SELECT portfolio, ",
-    canonical_number!("msisdn"),
+    canonical_number!("address"),
     ", at FROM (
-         SELECT a.lane, m.msisdn, a.intent AS at FROM attempt a JOIN message m ON m.batch = a.batch AND m.n = a.n
+         SELECT a.lane, m.address, a.intent AS at FROM attempt a JOIN message m ON m.batch = a.batch AND m.n = a.n
          WHERE a.batch = ?1 AND a.n >= ?2 AND a.n < ?3 AND a.intent > ?4 AND a.verdict IN (0, 2)
          UNION ALL
-         SELECT lane, msisdn, at FROM message WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND state = 1) AS begun
+         SELECT lane, address, at FROM message WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND state = 1) AS begun
      JOIN owner ON owner.lane = begun.lane WHERE true ",
     latest_two!()
 );
@@ -201,7 +200,7 @@ pub(super) async fn count(
     Ok(())
 }
 
-pub(super) const SLOTS: &str = "SELECT portfolio, msisdn, at, before FROM tier_slot
+pub(super) const SLOTS: &str = "SELECT portfolio, address, at, before FROM tier_slot
      WHERE portfolio IN (SELECT value FROM json_each(?1)) AND at > ?2 ORDER BY at";
 
 pub(super) async fn slots(
@@ -214,7 +213,7 @@ pub(super) async fn slots(
     let mut slots = BTreeMap::<String, Vec<TierSlot>>::new();
     while let Some(row) = rows.try_next().await? {
         let slot = TierSlot {
-            recipient: msisdn(&row, "msisdn")?,
+            recipient: address_key(&row, "address")?,
             at: timestamp(&row, "at")?,
             before: maybe_timestamp(&row, "before")?,
         };
@@ -284,7 +283,7 @@ pub(super) async fn forget(
         rest.execute(connection).await?;
         return Ok(None);
     };
-    let end: SlotKey = (end.try_get("portfolio")?, end.try_get("msisdn")?);
+    let end: SlotKey = (end.try_get("portfolio")?, end.try_get("address")?);
     let piece = sqlx::query(FORGET).bind(portfolio).bind(after).bind(&end.0).bind(end.1).bind(before.millis());
     piece.execute(connection).await?;
     Ok(Some(end))
@@ -293,7 +292,7 @@ pub(super) async fn forget(
 pub(super) async fn return_slots(
     connection: &mut SqliteConnection,
     portfolio: &str,
-    recipients: Vec<(Msisdn, Timestamp)>,
+    recipients: Vec<(AddressKey, Timestamp)>,
 ) -> Work<()> {
     // Whole claims are returned together: few times, many recipients.
     let mut by_time: BTreeMap<Timestamp, Vec<i64>> = BTreeMap::new();

@@ -17,9 +17,9 @@ use super::receipts::stray_counts;
 use super::rows::{Line, lines, loaded, message_line, packed, small, step};
 use super::spool::{Parts, Spool};
 use super::{Fault, Work};
-use crate::domain::{BatchId, Fields, MessageKey, Msisdn, Recipient, StepIndex, Umid};
+use crate::domain::{AddressKey, BatchId, Fields, MessageKey, StepIndex, Umid};
 use crate::engine::Note;
-use crate::store::{Copied, Frame, MessageFacts, Result, Scope, Twin, Walk};
+use crate::store::{Copied, Frame, MessageFacts, RecipientRow, Result, Scope, Twin, Walk};
 
 /// Messages in a page.
 const PAGE: u32 = 2_000;
@@ -34,7 +34,10 @@ const TWINS: usize = 100;
 /// which may be later than its time at the provider.
 macro_rules! since {
     () => {
-        "coalesce(iif(o.source = 0, (SELECT max(i.received) FROM inbound i WHERE i.msisdn = o.address AND i.keyword = 0), NULL),
+        "coalesce(CASE WHEN o.source <> 0 THEN NULL
+                       WHEN o.address > 0 THEN (SELECT max(i.received) FROM inbound i WHERE i.msisdn = o.address AND i.keyword = 0)
+                       ELSE (SELECT max(i.received) FROM channel_user u CROSS JOIN inbound i INDEXED BY inbound_called
+                             ON i.called = u.called AND i.channel = u.channel WHERE u.id = -o.address AND i.keyword = 0) END,
                   o.since)"
     };
 }
@@ -46,11 +49,11 @@ macro_rules! whole_messages {
                 message_line!(),
                 " || ' ' || ifnull(",
                 since!(),
-                ", '') || ' ' || ifnull(r.msisdn, '') || ' ' || ifnull(hex(message.notes), '') || char(31) || ",
+                ", '') || ' ' || ifnull(r.address, '') || ' ' || ifnull(hex(message.notes), '') || char(31) || ",
                 $more
             ),
             "message LEFT JOIN recipient r ON r.audience = message.audience AND r.n = message.recipient
-             LEFT JOIN opt_out o ON o.address = message.msisdn
+             LEFT JOIN opt_out o ON o.address = message.address
              WHERE message.batch = ?1 AND message.n > ?2 ORDER BY message.n LIMIT ?3"
         )
     };
@@ -249,10 +252,7 @@ fn whole(line: &str, with_recipient: bool) -> Work<MessageFacts> {
     let mut numbers = Line::of(parts.next().unwrap_or_default());
     let message = loaded(&mut numbers)?;
     let opted_out = numbers.timestamp("since")?;
-    let number = numbers
-        .maybe::<u64>("number")?
-        .map(|number| Msisdn::try_from(number).map_err(|_| nonsense("recipient.msisdn")));
-    let number = number.transpose()?;
+    let recipient_address = numbers.maybe::<AddressKey>("recipient.address")?;
     let notes = numbers.rest().and_then(bytes).and_then(|notes| Note::all_of(&notes));
     let notes = notes.ok_or_else(|| nonsense("message.notes"))?;
     let country = match parts.next().unwrap_or_default() {
@@ -260,12 +260,10 @@ fn whole(line: &str, with_recipient: bool) -> Work<MessageFacts> {
         code => Some(code.parse().map_err(|_| nonsense("recipient.country"))?),
     };
     let mut recipient = None;
-    if let (true, Some(country)) = (with_recipient, country) {
+    if with_recipient && country.is_some() {
         let ids: Vec<Option<Box<str>>> =
             serde_json::from_str(parts.next().unwrap_or("[]")).map_err(|_| nonsense("recipient.client_message_id"))?;
-        recipient = Some(Recipient {
-            msisdn: message.msisdn,
-            country,
+        recipient = Some(RecipientRow {
             client_message_id: ids.into_iter().next().flatten(),
             fields: Fields::from_packed(parts.next().unwrap_or("[]").to_owned()),
         });
@@ -273,7 +271,7 @@ fn whole(line: &str, with_recipient: bool) -> Work<MessageFacts> {
     Ok(MessageFacts {
         message,
         country,
-        number,
+        recipient_address,
         recipient,
         opted_out,
         notes,

@@ -1,4 +1,4 @@
-use crate::domain::{AudienceId, BatchId, Msisdn, Recipient, Timestamp};
+use crate::domain::{AddressKey, AudienceId, BatchId, Msisdn, Recipient, Timestamp};
 use crate::store::{Audience, AudiencePart, FoundRecipient, NewAudience, RecipientPlace, RejectedRow, Result, Whom};
 
 /// Audiences. They are hidden while they are imported. Once published, they never change.
@@ -60,8 +60,8 @@ pub trait Audiences: Send + Sync + std::fmt::Debug {
     async fn parts_of(&self, batch: BatchId) -> Result<Vec<AudiencePart>>;
     /// Reads recipients in order, from number `from` on.
     async fn recipients(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Recipient>>;
-    /// Reads the phone numbers of these recipients alone, at a fraction of the cost.
-    async fn numbers(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Msisdn>>;
+    /// Reads the addresses of these recipients alone, at a fraction of the cost.
+    async fn address_keys(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<AddressKey>>;
     /// Finds a recipient's positions in these audiences, or in all.
     ///
     /// - Reads the filter of every piece, and then the few pieces that may contain the recipient.

@@ -1,4 +1,6 @@
-use crate::domain::{Address, BatchId, Loaded, Msisdn};
+use std::collections::HashMap;
+
+use crate::domain::{Address, AddressKey, BatchId, ChannelUser, Loaded, Msisdn};
 use crate::store::{Alias, Cursor, OptIn, OptOut, OptOutRecord, Result};
 
 /// Opt-outs and opt-ins.
@@ -27,14 +29,19 @@ pub trait Consent: Send + Sync + std::fmt::Debug {
     async fn opt_out_of(&self, address: Address) -> Result<Option<OptOut>>;
     /// Lists every opt-out and opt-in of an address, in the order in which they were recorded.
     async fn wishes(&self, address: Address) -> Result<Vec<OptOutRecord>>;
+    /// Reads the ids that have these keys.
+    async fn channel_users(&self, keys: Vec<AddressKey>) -> Result<HashMap<AddressKey, ChannelUser>>;
     /// Lists the other addresses that are known to be the same recipient's: numbers in order, then ids.
     async fn other_addresses(&self, address: Address) -> Result<Vec<Address>>;
     /// Stores which numbers channel users have; returns the numbers that this opts out, because their user has opted out.
     async fn learn_users(&self, aliases: Vec<Alias>) -> Result<Vec<Msisdn>>;
+    /// Lists made-up numbers that an earlier version had for ids, and that had opted out: it may have given them to the
+    /// provider.
+    async fn stand_ins(&self) -> Result<Vec<Msisdn>>;
     /// Reads the position of the latest opt-out of all recipients; the start if there is none.
     async fn last_stop(&self) -> Result<Cursor>;
     /// Lists opt-outs after `after`, in the order in which they were recorded.
-    async fn stops(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, Msisdn)>>;
+    async fn stops(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, AddressKey)>>;
     /// Lists messages without an outcome to recipients who have opted out.
     ///
     /// - Searches `span` messages from number `from` on.

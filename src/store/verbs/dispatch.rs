@@ -1,6 +1,6 @@
 //! The part of the contract that is about sending: claims, and the results of submissions.
 
-use crate::domain::{Loaded, MessageKey, Msisdn, Timestamp};
+use crate::domain::{AddressKey, Loaded, MessageKey, Timestamp};
 use crate::store::{Change, Claim, ClaimedSet, Epoch, NotedBucket, Result};
 
 /// What dispatch asks of a store.
@@ -33,5 +33,5 @@ pub trait Dispatch: Send + Sync + std::fmt::Debug {
     ///
     /// - A recipient's previous slot counts again.
     /// - A slot that another claim has taken since stays.
-    async fn give_back_places(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()>;
+    async fn give_back_places(&self, portfolio: &str, recipients: Vec<(AddressKey, Timestamp)>) -> Result<()>;
 }

@@ -3,7 +3,7 @@ use std::ops::RangeInclusive;
 
 use tokio::sync::watch;
 
-use crate::domain::{BatchId, Loaded, MessageKey, Msisdn, Queue, StepIndex, Timestamp};
+use crate::domain::{AddressKey, BatchId, Loaded, MessageKey, Queue, StepIndex, Timestamp};
 use crate::store::{Attempt, CodedFacts, Copied, MessageFacts, QueueTimes, Receipt, Result, Scope, Walk};
 
 /// Messages with their timers and facts. These verbs only read.
@@ -49,7 +49,7 @@ pub trait Messages: Send + Sync + std::fmt::Debug {
     /// Reads a message with every fact about it and its recipient, as of one instant.
     async fn message_facts(&self, message: MessageKey) -> Result<Option<MessageFacts>>;
     /// Lists attempts of a batch whose result is unknown.
-    async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>>;
+    async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, AddressKey, StepIndex)>>;
     /// Copies everything that is stored about a batch, as of one instant; returns `None` for an unknown batch.
     ///
     /// - The pages are read from the copy. No transaction is open once this returns, so a slow reader never keeps the

@@ -1,6 +1,6 @@
 //! The part of the contract that is about webhooks: receipts, messages from recipients, and account events.
 
-use crate::domain::{MessageKey, Msisdn, Timestamp};
+use crate::domain::{AddressKey, MessageKey, Timestamp};
 use crate::store::{
     AccountEvent, Alias, Change, Cursor, FoundAttempt, Inbound, Key, NamingLane, OptOut, Receipt, Result, Stray,
     StrayCount, StrayKind,
@@ -29,12 +29,12 @@ pub struct WebhookGroup {
 pub struct Kept {
     /// Messages that have another version by now, or do not exist; their changes were not applied.
     pub stale: Vec<MessageKey>,
-    /// Recipients whose number is known only now, and who had opted out.
-    pub named: Vec<Msisdn>,
+    /// Recipients whose address is known only now, and who had opted out.
+    pub named: Vec<AddressKey>,
     /// Names that the provider reported for these recipients, but that belong to others. They were not learned.
     pub taken_names: Vec<Alias>,
-    /// For each message from a recipient, its writer's known numbers. If it is an opt-out, it applies to all of them.
-    pub writers: Vec<Vec<Msisdn>>,
+    /// For each message from a recipient, its writer's known addresses. If it is an opt-out, it applies to all of them.
+    pub writers: Vec<Vec<AddressKey>>,
 }
 
 /// What receipts, and the other webhooks of the provider, ask of a store.

@@ -1,4 +1,4 @@
-use crate::domain::{BatchId, Msisdn, StepIndex, Timestamp};
+use crate::domain::{AddressKey, BatchId, Msisdn, StepIndex, Timestamp};
 use crate::store::{Cursor, Inbound, InboundOf, ReplyCount, Result, Sender};
 
 /// Messages from recipients, and the windows that they open.
@@ -21,10 +21,10 @@ pub trait Replies: Send + Sync + std::fmt::Debug {
     /// Returns those of the recipients who have a 24-hour window open with a sender, each with its end.
     async fn open_windows(
         &self,
-        recipients: Vec<Msisdn>,
+        recipients: Vec<AddressKey>,
         sender: Sender,
         now: Timestamp,
-    ) -> Result<Vec<(Msisdn, Timestamp)>>;
+    ) -> Result<Vec<(AddressKey, Timestamp)>>;
     /// Lists all recipients with an open window, in order of the number, after `after`.
     async fn window_holders(
         &self,

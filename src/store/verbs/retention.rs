@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
+use crate::domain::{Address, AudienceId, BatchId, MessageKey, Timestamp};
 use crate::store::{Restore, Result};
 
 /// What retention asks of a store.
@@ -18,18 +18,20 @@ pub trait Retention: Send + Sync + std::fmt::Debug {
     ///
     /// - Keeps replies to messages of ours, opt-outs and opt-ins.
     async fn forget_texts(&self, before: Timestamp) -> Result<()>;
+    /// Forgets ids of channels that no recipient has any more, and that have neither opted out nor in.
+    async fn forget_channel_users(&self) -> Result<()>;
     /// Erases a recipient: the number, and everything that leads to it.
     ///
     /// - Erases it at these rows of audiences, in these messages, and in all that the recipient wrote.
     /// - The opt-out stays.
-    /// - The rejected rows with the number are removed afterwards, in pieces. An interrupted erasure is repeated.
+    /// - The rejected rows with the numbers are removed afterwards, in pieces. An interrupted erasure is repeated.
     /// - Changes nothing and returns `false` if one of the messages has no outcome.
     /// - The same applies if a batch that is not `known` uses one of the audiences.
     /// - The same applies if the recipient has joined an open batch since it had the known number of messages (0 for a
     ///   batch that is not `known`).
     async fn erase(
         &self,
-        recipient: Msisdn,
+        addresses: Vec<Address>,
         rows: Vec<(AudienceId, u32)>,
         messages: Vec<MessageKey>,
         known: Vec<(BatchId, u32)>,

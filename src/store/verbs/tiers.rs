@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use crate::domain::{LaneId, MessageKey, Msisdn, Timestamp};
+use crate::domain::{AddressKey, LaneId, MessageKey, Timestamp};
 use crate::events::Origin;
 use crate::store::{Result, TierSlot, UnknownSlots};
 
@@ -37,5 +37,5 @@ pub trait Tiers: Send + Sync + std::fmt::Debug {
     /// Lists the unknown slots that count after `since`, for each portfolio that has any.
     async fn unknown_slots(&self, since: Timestamp) -> Result<BTreeMap<String, UnknownSlots>>;
     /// Takes slots for recipients at these times, even if none is free.
-    async fn take_slots(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()>;
+    async fn take_slots(&self, portfolio: &str, recipients: Vec<(AddressKey, Timestamp)>) -> Result<()>;
 }

@@ -261,7 +261,7 @@ impl Installation {
 
     /// Messages that are claimed and not recorded: their recipients and channels.
     pub(crate) async fn in_flight(&self) -> Vec<(Msisdn, Channel)> {
-        let sql = "SELECT msisdn, channel FROM message JOIN lane ON lane.id = message.lane WHERE state = 1";
+        let sql = "SELECT address, channel FROM message JOIN lane ON lane.id = message.lane WHERE state = 1";
         let rows = sqlx::query(sql).fetch_all(self.reader().await).await.unwrap();
         let one = |row: &sqlx::sqlite::SqliteRow| {
             let number = u64::try_from(row.get::<i64, _>(0)).unwrap();

@@ -100,8 +100,13 @@ impl Scene {
     }
 
     pub(crate) async fn opts_out(&self) {
-        let (msisdn, since) = (self.world.message(self.key).await.msisdn, self.world.clock.now());
-        let wish = OptOut { address: msisdn.into(), since, from: OptOutSource::Operator, source: "STOP".to_owned() };
+        let (address, since) = (self.world.message(self.key).await.address, self.world.clock.now());
+        let wish = OptOut {
+            address: address.number().unwrap().into(),
+            since,
+            from: OptOutSource::Operator,
+            source: "STOP".to_owned(),
+        };
         self.world.store.opt_out(vec![wish]).await.unwrap();
     }
 

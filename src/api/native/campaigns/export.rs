@@ -72,7 +72,8 @@ pub(in crate::api::native) async fn export(
         };
         // A campaign that was deleted meanwhile has no rows.
         let Some(mut rows) = rows else { return Ok(None) };
-        Ok(rows.next().await?.map(|page| (page, (Some(rows), columns, store))))
+        let page = rows.next(store.as_ref()).await?;
+        Ok(page.map(|page| (page, (Some(rows), columns, store))))
     });
     shared.0.native.tables.answer(query.format, header, pages)
 }

@@ -18,11 +18,10 @@ pub(super) use show::is_known;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/recipients/{number}", get(show::show))
-        .route("/recipients/{number}/opt-out", get(consent::ask_opt_out).post(consent::opt_out))
-        .route("/recipients/{number}/opt-in", get(consent::ask_opt_in).post(consent::opt_in))
+        .route("/recipients/{address}", get(show::show))
+        .route("/recipients/{address}/opt-out", get(consent::ask_opt_out).post(consent::opt_out))
+        .route("/recipients/{address}/opt-in", get(consent::ask_opt_in).post(consent::opt_in))
         .route("/opt-outs", get(opt_outs::list))
-        .route("/opt-outs/ids/{id}/remove", get(consent::ask_remove_user).post(consent::remove_user))
         .route("/opt-outs/add", get(opt_outs::ask).post(opt_outs::add))
         .route("/opt-outs/export", get(opt_outs::export))
         .route("/replies", get(replies::list))

@@ -14,7 +14,7 @@ use super::after_cursor;
 use super::replies::Reader;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, current};
-use crate::domain::{Channel, Keyword, Msisdn, Timestamp};
+use crate::domain::{Address, Channel, Keyword, Msisdn, Timestamp};
 use crate::optout::{ConsentView, WishView};
 use crate::pages::{ConsentDone, Contact, Part, Place, RecipientPage, WishLine, campaign_path, repetition_of_one};
 use crate::report::{HistoryCounts, HistoryCursor, HistoryEntry, MessageView, MessageViews, history_of};
@@ -40,8 +40,8 @@ pub(super) struct RecipientQuery {
 }
 
 /// The number of an address.
-pub(super) fn known(number: &str) -> Answer<Msisdn> {
-    number.parse().map_err(|error| Problem::new(Kind::NotFound, error))
+pub(super) fn known(address: &str) -> Answer<Address> {
+    Address::asked(address).map_err(|error| Problem::new(Kind::NotFound, error))
 }
 
 pub(super) fn wish_line(wish: WishView) -> WishLine {
@@ -61,32 +61,35 @@ pub(in crate::api::web) async fn is_known(shared: &Shared, whom: Whom) -> Answer
 
 pub(super) async fn show(
     State(shared): State<Shared>,
-    Path(number): Path<String>,
+    Path(address): Path<String>,
     Query(query): Query<RecipientQuery>,
     session: Session,
     call: Call,
     uri: Uri,
 ) -> Answer<Response> {
-    let number = known(&number)?;
+    let address = known(&address)?;
     let store = shared.store.as_ref();
-    let cursors = shared.cursors("recipient-history", &number).await?;
+    let cursors = shared.cursors("recipient-history", &address).await?;
     let from = cursors.position::<HistoryCursor>(&query.cursor)?;
-    let history = history_of(store, number, from, SHOWN).await?;
+    let history = history_of(store, &address, from, SHOWN).await?;
     let next = history.next.map(|next| cursors.write(&next)).transpose()?;
-    let view = ConsentView::read(store, number.into()).await?;
+    let view = ConsentView::read(store, address.clone()).await?;
     let mut frame = session.frame(Place::Below(Part::Audiences));
     frame.notice = query.done.map(|done| frame.texts().on_recipients.consent_done(done).to_owned());
     page(&RecipientPage {
         frame,
-        number,
         opt_out: present(&view),
         replies: u32::try_from(view.replies).unwrap_or(u32::MAX),
         has_more_replies: view.replies >= REPLIES_COUNTED,
         wishes: view.wishes.into_iter().rev().take(WISHES_SHOWN).map(wish_line).collect(),
         other_addresses: view.other_addresses.into_iter().take(ADDRESSES_SHOWN).collect(),
-        windows: windows(&shared, number, call.at).await?,
-        counts: HistoryCounts::of(store, number).await?,
+        windows: match address.number() {
+            Some(number) => windows(&shared, number, call.at).await?,
+            None => None,
+        },
+        counts: HistoryCounts::of(store, &address).await?,
         contacts: contacts(&shared, history.entries).await?,
+        address,
         is_later: from.is_some(),
         next: next.map(|next| after_cursor(&uri, &next)),
     })
@@ -125,7 +128,7 @@ async fn windows(shared: &Shared, number: Msisdn, now: Timestamp) -> Answer<Opti
     let mut open = Vec::new();
     for ((sub_account, channel_id), lanes) in &senders {
         let sender = Sender { sub_account: (*sub_account).clone(), channel_id: (*channel_id).clone() };
-        let found = shared.store.open_windows(vec![number], sender, now).await?;
+        let found = shared.store.open_windows(vec![number.into()], sender, now).await?;
         open.extend(found.into_iter().map(|(_, until)| (lanes.join(", "), until)));
     }
     Ok((!senders.is_empty()).then_some(open))

@@ -175,10 +175,10 @@ async fn the_audit_log_shows_no_whole_number_and_no_whole_id() {
     let bench = Bench::new().await;
     let browser = Browser::manager(&bench).await;
     browser.post("/recipients/%2B6591234567/opt-out?whom=%2B6591234567", &[]).await;
-    browser.post(&format!("/opt-outs/ids/{USER}/remove"), &[]).await;
+    browser.post(&format!("/recipients/{USER}/opt-in"), &[]).await;
     let masked = |path: &str, object: &str| (path.to_owned(), Some(object.to_owned()));
     let expected =
-        [masked("/recipients/+6591***67/opt-out", "+6591***67"), masked("/opt-outs/ids/SG.1***18/remove", "SG.1***18")];
+        [masked("/recipients/+6591***67/opt-out", "+6591***67"), masked("/recipients/SG.1***18/opt-in", "SG.1***18")];
     assert_eq!(audited(&bench).await, expected);
 }
 
@@ -200,7 +200,7 @@ async fn an_operator_who_may_only_read_changes_no_opt_out() {
         let text = shown(&browser, &page).await;
         assert!(!text.contains("/opt-out\"") && !text.contains("/opt-outs/add"), "{text}");
     }
-    let remove = format!("/opt-outs/ids/{USER}/remove");
+    let remove = format!("/recipients/{USER}/opt-in");
     let changes = [format!("/recipients/{NUMBER}/opt-out"), format!("/recipients/{NUMBER}/opt-in"), remove];
     for path in changes.iter().map(String::as_str).chain(["/opt-outs/add"]) {
         assert_eq!(browser.get(path).await.status, StatusCode::FORBIDDEN, "{path}");
@@ -248,14 +248,14 @@ async fn ids_of_channels_are_listed_and_removed() {
         source: "stop by message".to_owned(),
     };
     bench.store.opt_out(vec![opt_out]).await.unwrap();
-    let remove = format!("/opt-outs/ids/{USER}/remove");
+    let remove = format!("/recipients/{USER}/opt-in");
     assert!(shown(&browser, "/opt-outs").await.contains(&remove));
     assert!(shown(&browser, &remove).await.contains("The recipient asked for this opt-out."));
     assert!(shown(&browser, &format!("/opt-outs?number={USER}")).await.contains(&remove), "found by its id");
     let done = browser.post(&remove, &[]).await;
-    assert_eq!(place(&done), "/opt-outs?done=in", "{}", done.text);
+    assert_eq!(place(&done), format!("/recipients/{USER}?done=in"), "{}", done.text);
     assert!(shown(&browser, place(&done)).await.contains("The opt-out is removed."));
-    assert_eq!(browser.get("/opt-outs/ids/nobody/remove").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(browser.get("/recipients/nobody/opt-in").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

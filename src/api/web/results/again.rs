@@ -20,7 +20,7 @@ use crate::domain::text::list;
 use crate::domain::{BatchState, Loaded, MessageId, Outcome, Plan, Scope, SkipReason, object_name};
 use crate::pages::{AgainOutcome, AgainPage, AgainRecipient, Done, Part, Place, UseAgainPage, campaign_path, texts};
 use crate::report::{Report, as_counted, message_by_id};
-use crate::store::{self, Batch};
+use crate::store::{self, Addresses, Batch};
 
 /// Repetitions among which that of a first click is found.
 const LOOKED_AT: u32 = 50;
@@ -157,6 +157,8 @@ async fn shown(
         recipients: repeatable_of(&report, outcome),
         is_chosen: chosen.outcomes.contains(&outcome),
     });
+    let only = chosen.only.iter().map(|message| message.address);
+    let addresses = Addresses::read(shared.store.as_ref(), only).await?;
     let own = texts().results;
     let left_out = [
         (report.outcome(Outcome::Reached), own.reached_left_out(report.outcome(Outcome::Reached))),
@@ -175,7 +177,7 @@ async fn shown(
         name_problem: None,
         problems: Vec::new(),
         only: chosen.only.as_ref().zip(chosen.outcomes.first()).map(|(message, outcome)| AgainRecipient {
-            number: message.msisdn,
+            address: addresses.of(message.address).into(),
             message: MessageId { key: message.key, tag: batch.tag }.to_string(),
             outcome: *outcome,
         }),

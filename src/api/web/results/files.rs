@@ -100,7 +100,8 @@ pub(super) async fn messages(
         };
         // A campaign that was deleted meanwhile has no rows.
         let Some(mut rows) = rows else { return Ok(None) };
-        Ok(rows.next().await?.map(|page| (page, (Some(rows), columns, store))))
+        let page = rows.next(store.as_ref()).await?;
+        Ok(page.map(|page| (page, (Some(rows), columns, store))))
     });
     download::table(&shared, Some(&batch.display_name()), "messages.csv", header, pages)
 }
@@ -260,7 +261,7 @@ async fn write(shared: &Shared, batch: BatchId, columns: ExportColumns, file: &s
     let mut sheets = blocking(move || Sheets::create(&path, header)).await?;
     let rows = ExportRows::copy(shared.store.as_ref(), batch, columns, |_, _| ()).await?;
     if let Some(mut rows) = rows {
-        while let Some(page) = rows.next().await? {
+        while let Some(page) = rows.next(shared.store.as_ref()).await? {
             sheets = blocking(move || {
                 page.iter().try_for_each(|cells| sheets.row(cells))?;
                 Ok(sheets)

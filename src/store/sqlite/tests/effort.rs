@@ -22,7 +22,7 @@ async fn queued(db: &TempDatabase, messages: u32, state: BatchState, ends_at: &s
         "INSERT INTO batch (id, tag, plan, state, ends_at, audience, audience_ids, created_at, touched_at)
          VALUES (1, 1, x'00', {}, {ends_at}, 'all', '[1]', 0, 0);
          WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < {messages})
-         INSERT INTO message (batch, n, audience, recipient, msisdn, country, state, step, lane, not_before, due)
+         INSERT INTO message (batch, n, audience, recipient, address, country, state, step, lane, not_before, due)
          SELECT 1, n, 1, n, 6590000000 + n, 'SG', 0, 0, 1, 0, {due} FROM number",
         state.code()
     );

@@ -30,7 +30,7 @@ async fn audience(store: &Sqlite) -> AudienceId {
 
 fn many() -> Vec<Recipient> {
     let recipient = |n| Recipient {
-        msisdn: Msisdn::try_from(6_591_000_000_u64 + n).unwrap(),
+        address: Some(Msisdn::try_from(6_591_000_000_u64 + n).unwrap().into()),
         country: Country::WORLD,
         client_message_id: None,
         fields: Fields::pack(["x".repeat(200).as_str()]),

@@ -5,8 +5,8 @@ use sqlx::{AssertSqlSafe, Row};
 use super::TempDatabase;
 use crate::store::sqlite::{
     addresses, aliases, api_keys, asking, audiences, audit, batches, claim, client_ids, deliveries, facts, figures,
-    inbound, joining, nodes, operators, opt_outs, outbox, reads, receipts, rejected, sessions, shapes, shared_reports,
-    sketches, tiers, walk,
+    inbound, joining, nodes, operators, opt_outs, outbox, places, reads, receipts, rejected, retention, sessions,
+    shapes, shared_reports, sketches, tiers, walk,
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
@@ -39,7 +39,7 @@ const WALKS: [&str; 19] = [
     batches::PAGE,
     batches::LOOKED_AT_LAST,
     batches::OF_AUDIENCE,
-    audiences::SIEVES_FROM,
+    places::SIEVES_FROM,
     rejected::ALL,
     rejected::OF_REASON,
 ];
@@ -70,12 +70,12 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (joining::OWN_TIMES, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (reads::IN_FLIGHT, &["SEARCH message USING PRIMARY KEY (batch=? AND n>?)"]),
         (claim::NEXT, &["SEARCH message USING", "message_queue (lane=? AND batch=? AND step=? AND not_before>?)"]),
-        (tiers::HOLDERS, &["SEARCH tier_slot USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
-        (tiers::RESTORE, &["SEARCH tier_slot USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
+        (tiers::HOLDERS, &["SEARCH tier_slot USING PRIMARY KEY (portfolio=? AND address=?)"]),
+        (tiers::RESTORE, &["SEARCH tier_slot USING PRIMARY KEY (portfolio=? AND address=?)"]),
         (tiers::PIECE_END, &["SEARCH tier_slot USING PRIMARY KEY"]),
         (tiers::FORGET, &["SEARCH tier_slot USING PRIMARY KEY"]),
         (tiers::FORGET_REST, &["SEARCH tier_slot USING PRIMARY KEY"]),
-        (tiers::FREE, &["SEARCH tier_slot USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
+        (tiers::FREE, &["SEARCH tier_slot USING PRIMARY KEY (portfolio=? AND address=?)"]),
         (reads::DUE, &["SEARCH message USING INDEX message_due"]),
         (asking::SILENT, &["SEARCH message USING INDEX message_due (batch=? AND due>? AND due<?)"]),
         (
@@ -89,10 +89,10 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (reads::QUEUE_TIMES, &["message_queue (lane=? AND batch=? AND step=?)"]),
         (reads::LOAD, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (
-            audiences::IN_PIECE_BY_NUMBER,
+            places::IN_PIECE_BY_ADDRESS,
             &["SEARCH recipient USING PRIMARY KEY (audience=? AND n>? AND n<?)", "SEARCH sieve USING"],
         ),
-        (audiences::NUMBERS, &["SEARCH recipient USING PRIMARY KEY (audience=? AND n>?)"]),
+        (audiences::KEYS, &["SEARCH recipient USING PRIMARY KEY (audience=? AND n>?)"]),
         (
             receipts::BY_ID_AND_UMID,
             &[
@@ -185,8 +185,8 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (rejected::COUNT, &["rejected_row_recipient (msisdn=?)", "rejected_row_other (other_msisdn=?)"]),
         (rejected::ERASE, &["rejected_row_recipient (msisdn=?)", "rejected_row_other (other_msisdn=?)"]),
         (audiences::NAMED, &["audience_name (name=?)", "audience_part (part_of=?)"]),
-        (audiences::SIEVES_FROM, &["sieve USING PRIMARY KEY ((audience,first)<(?,?))"]),
-        (audiences::IN_PIECE_BY_ID, &["SEARCH recipient USING PRIMARY KEY (audience=? AND n>? AND n<?)"]),
+        (places::SIEVES_FROM, &["sieve USING PRIMARY KEY ((audience,first)<(?,?))"]),
+        (places::IN_PIECE_BY_ID, &["SEARCH recipient USING PRIMARY KEY (audience=? AND n>? AND n<?)"]),
         (inbound::BEFORE.of_message, &["inbound_message (batch=? AND n=?)"]),
         (inbound::AFTER.of_message, &["inbound_message (batch=? AND n=?)"]),
         (
@@ -220,6 +220,18 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (inbound::DUE_CONFIRMATIONS, &["c USING INTEGER PRIMARY KEY (rowid>?)", "i USING INTEGER PRIMARY KEY"]),
         (inbound::REPLY_COUNTS, &["COVERING INDEX inbound_choice (batch=?)"]),
         (inbound::REPLIED, &["inbound_message (batch=?)"]),
+        (addresses::USERS, &["u USING INTEGER PRIMARY KEY"]),
+        (
+            addresses::RECALL,
+            &["s USING INTEGER PRIMARY KEY", "sqlite_autoindex_channel_user_1 (channel=? AND called=?)"],
+        ),
+        (
+            retention::FORGET_USERS,
+            &[
+                "r USING COVERING INDEX recipient_user (address=?)",
+                "w USING COVERING INDEX opt_out_record_recipient (address=?)",
+            ],
+        ),
         (inbound::WINDOWS, &["inbound_recipient (msisdn=? AND written_at>?)"]),
         (deliveries::BEGIN_AGAIN, &["delivery_due (receiver=? AND next_at>?)"]),
         (deliveries::GIVE_UP, &["delivery_due (receiver=?)"]),

@@ -1,7 +1,7 @@
 //! Implements [`Audiences`]: each verb runs statements of `sqlite::audiences`.
 
-use super::super::{Sqlite, audiences, rejected};
-use crate::domain::{AudienceId, BatchId, Msisdn, Recipient, Timestamp};
+use super::super::{Sqlite, audiences, places, rejected};
+use crate::domain::{AddressKey, AudienceId, BatchId, Msisdn, Recipient, Timestamp};
 use crate::store::{
     Audience, AudiencePart, Audiences, FoundRecipient, NewAudience, RecipientPlace, RejectedRow, Result, Whom,
 };
@@ -81,20 +81,18 @@ impl Audiences for Sqlite {
         self.read("read recipients", move |c| Box::pin(audiences::recipients(c, audience, from, limit))).await
     }
 
-    async fn numbers(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Msisdn>> {
-        self.read("read numbers", move |c| Box::pin(audiences::numbers(c, audience, from, limit))).await
+    async fn address_keys(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<AddressKey>> {
+        self.read("read addresses", move |c| Box::pin(audiences::keys(c, audience, from, limit))).await
     }
 
     async fn find_recipient(&self, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Vec<(AudienceId, u32)>> {
-        self.read("find a recipient", move |c| {
-            Box::pin(async move { audiences::find_recipient(c, &whom, within).await })
-        })
-        .await
+        self.read("find a recipient", move |c| Box::pin(async move { places::find_recipient(c, &whom, within).await }))
+            .await
     }
 
     async fn find_recipient_from(&self, whom: Whom, from: Option<RecipientPlace>) -> Result<FoundRecipient> {
         self.read("find a recipient", move |c| {
-            Box::pin(async move { audiences::find_recipient_from(c, &whom, from).await })
+            Box::pin(async move { places::find_recipient_from(c, &whom, from).await })
         })
         .await
     }

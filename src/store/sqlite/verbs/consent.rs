@@ -1,7 +1,9 @@
 //! Implements [`Consent`]: each verb runs the statements of its module.
 
-use super::super::{Sqlite, aliases, opt_outs};
-use crate::domain::{Address, BatchId, Loaded, Msisdn};
+use std::collections::HashMap;
+
+use super::super::{Sqlite, addresses, aliases, opt_outs};
+use crate::domain::{Address, AddressKey, BatchId, ChannelUser, Loaded, Msisdn};
 use crate::store::{Alias, Consent, Cursor, OptIn, OptOut, OptOutRecord, Result};
 
 #[async_trait::async_trait]
@@ -35,6 +37,11 @@ impl Consent for Sqlite {
         self.read(verb, move |c| Box::pin(async move { opt_outs::history(c, &address).await })).await
     }
 
+    async fn channel_users(&self, keys: Vec<AddressKey>) -> Result<HashMap<AddressKey, ChannelUser>> {
+        let verb = "read ids of recipients";
+        self.read(verb, move |c| Box::pin(addresses::users(c, keys.into_iter()))).await
+    }
+
     async fn other_addresses(&self, address: Address) -> Result<Vec<Address>> {
         let verb = "read the addresses of a recipient";
         let linked = self.read(verb, move |c| Box::pin(async move { aliases::linked(c, &[address]).await })).await?;
@@ -45,11 +52,15 @@ impl Consent for Sqlite {
         self.write("store channel users", move |c| Box::pin(aliases::learn(c, aliases))).await
     }
 
+    async fn stand_ins(&self) -> Result<Vec<Msisdn>> {
+        self.read("list made-up numbers", |c| Box::pin(opt_outs::stand_ins(c))).await
+    }
+
     async fn last_stop(&self) -> Result<Cursor> {
         self.read("read new opt-outs", move |c| Box::pin(opt_outs::last_stop(c))).await
     }
 
-    async fn stops(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, Msisdn)>> {
+    async fn stops(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, AddressKey)>> {
         self.read("read new opt-outs", move |c| Box::pin(opt_outs::stops(c, after, limit))).await
     }
 

@@ -1,7 +1,7 @@
 //! Implements [`Dispatch`].
 
 use super::super::{Sqlite, claim, messages, reads, tiers};
-use crate::domain::{Loaded, MessageKey, Msisdn, Timestamp};
+use crate::domain::{AddressKey, Loaded, MessageKey, Timestamp};
 use crate::store::flow::FlowCounts;
 use crate::store::signal::signals_of;
 use crate::store::{Change, Claim, ClaimedSet, Dispatch, Epoch, NotedBucket, Result};
@@ -32,7 +32,7 @@ impl Dispatch for Sqlite {
         self.read("find messages in flight", move |c| Box::pin(reads::in_flight(c, epoch, after, limit))).await
     }
 
-    async fn give_back_places(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()> {
+    async fn give_back_places(&self, portfolio: &str, recipients: Vec<(AddressKey, Timestamp)>) -> Result<()> {
         let portfolio = portfolio.to_owned();
         let verb = "release slots of a tier";
         self.write(verb, move |c| Box::pin(async move { tiers::return_slots(c, &portfolio, recipients).await })).await

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use tokio::sync::watch;
 
 use super::super::{Sqlite, facts, reads, receipts, walk};
-use crate::domain::{BatchId, Loaded, MessageKey, Msisdn, Queue, StepIndex, Timestamp};
+use crate::domain::{AddressKey, BatchId, Loaded, MessageKey, Queue, StepIndex, Timestamp};
 use crate::store::{
     Along, Attempt, CodedFacts, Copied, MessageFacts, Messages, QueueTimes, Receipt, Result, Scope, Walk,
 };
@@ -53,7 +53,7 @@ impl Messages for Sqlite {
         self.read_snapshot("read a message", move |c| Box::pin(walk::one(c, message))).await
     }
 
-    async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>> {
+    async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, AddressKey, StepIndex)>> {
         self.read("list unknown attempts", move |c| Box::pin(receipts::unknown(c, batch, limit))).await
     }
 

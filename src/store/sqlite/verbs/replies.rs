@@ -1,7 +1,7 @@
 //! Implements [`Replies`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, inbound};
-use crate::domain::{BatchId, Msisdn, StepIndex, Timestamp};
+use crate::domain::{AddressKey, BatchId, Msisdn, StepIndex, Timestamp};
 use crate::store::{Cursor, Inbound, InboundOf, Replies, ReplyCount, Result, Sender};
 
 #[async_trait::async_trait]
@@ -38,10 +38,10 @@ impl Replies for Sqlite {
 
     async fn open_windows(
         &self,
-        recipients: Vec<Msisdn>,
+        recipients: Vec<AddressKey>,
         sender: Sender,
         now: Timestamp,
-    ) -> Result<Vec<(Msisdn, Timestamp)>> {
+    ) -> Result<Vec<(AddressKey, Timestamp)>> {
         let verb = "read open windows";
         self.read(verb, move |c| Box::pin(async move { inbound::windows(c, &recipients, &sender, now).await })).await
     }

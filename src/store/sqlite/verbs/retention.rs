@@ -7,7 +7,7 @@ use sqlx::Connection;
 
 use super::super::identity::OpenDatabase;
 use super::super::{Sqlite, copies, rejected, retention};
-use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
+use crate::domain::{Address, AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
 use crate::store::{Error, Restore, Result, Retention};
 
 #[async_trait::async_trait]
@@ -27,18 +27,30 @@ impl Retention for Sqlite {
         Ok(())
     }
 
+    async fn forget_channel_users(&self) -> Result<()> {
+        let mut after = Some(0);
+        while let Some(from) = after {
+            const VERB: &str = "forget ids of recipients";
+            after = self.write(VERB, move |c| Box::pin(retention::forget_channel_users(c, from))).await?;
+        }
+        Ok(())
+    }
+
     async fn erase(
         &self,
-        recipient: Msisdn,
+        addresses: Vec<Address>,
         rows: Vec<(AudienceId, u32)>,
         messages: Vec<MessageKey>,
         known: Vec<(BatchId, u32)>,
     ) -> Result<bool> {
         const VERB: &str = "erase a recipient";
-        if !self.write(VERB, move |c| Box::pin(retention::erase(c, recipient, rows, messages, known))).await? {
+        let numbers: Vec<Msisdn> = addresses.iter().filter_map(Address::number).collect();
+        if !self.write(VERB, move |c| Box::pin(retention::erase(c, addresses, rows, messages, known))).await? {
             return Ok(false);
         }
-        while !self.write(VERB, move |c| Box::pin(rejected::erase_piece(c, recipient))).await? {}
+        for number in numbers {
+            while !self.write(VERB, move |c| Box::pin(rejected::erase_piece(c, number))).await? {}
+        }
         Ok(true)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{Sqlite, tiers};
-use crate::domain::{LaneId, MessageKey, Msisdn, Timestamp};
+use crate::domain::{AddressKey, LaneId, MessageKey, Timestamp};
 use crate::events::Origin;
 use crate::store::{Result, TierSlot, Tiers, UnknownSlots};
 
@@ -56,7 +56,7 @@ impl Tiers for Sqlite {
         self.read("read unknown slots of tiers", move |c| Box::pin(tiers::unknown(c, since))).await
     }
 
-    async fn take_slots(&self, portfolio: &str, recipients: Vec<(Msisdn, Timestamp)>) -> Result<()> {
+    async fn take_slots(&self, portfolio: &str, recipients: Vec<(AddressKey, Timestamp)>) -> Result<()> {
         let (verb, portfolio) = ("take slots of a tier", portfolio.to_owned());
         self.write(verb, move |c| Box::pin(async move { tiers::take_slots(c, &portfolio, &recipients).await })).await
     }
