@@ -1,6 +1,6 @@
 //! A store whose process dies between any two commits, and whose disk fails.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    Address, AddressKey, AudienceId, BatchId, BatchState, Channel, ChannelUser, LaneId, Loaded, MessageKey, Money,
-    Msisdn, OverridableSetting, Plan, Queue, Recipient, Span, StepIndex, Tallies, Timestamp,
+    Address, AddressKey, AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Money, Msisdn,
+    OverridableSetting, Plan, Queue, Recipient, Span, StepIndex, Tallies, Timestamp,
 };
 use crate::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
-    AccountEvent, Alias, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, BatchFigures, BatchFilter,
-    BatchPage, Batches, Beat, Call, Catalogues, Change, Claim, ClaimedSet, CodedFacts, Consent, Copied, Cursor,
-    Dispatch, Edition, Epoch, Error, Events, FetchedTemplates, Figures, FoundAttempt, FoundRecipient, HighestStatus,
-    Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest, Lease, LinkState,
-    MessageFacts, Messages, NamingLane, NewAudience, NewBatch, NewCall, Node, NodeStart, Nodes, NotedBucket, OptIn,
-    OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question, QueueTimes,
-    Receipt, Receipts, RecipientPlace, RejectedRow, Repetitions, Replies, ReplyCount, Restore, Result, Retention,
-    Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind, TemplateLimit,
-    TemplateRequest, TierSlot, Tiers, TurnedAway, UnknownSlots, Unwritable, UploadedFile, Uploads, Walk, WebhookGroup,
-    Whom,
+    AccountEvent, Addresses, Alias, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, BatchFigures,
+    BatchFilter, BatchPage, Batches, Beat, Call, Catalogues, Change, Claim, ClaimedSet, CodedFacts, Consent, Copied,
+    Cursor, Dispatch, Edition, Epoch, Error, Events, FetchedTemplates, Figures, FoundAttempt, FoundRecipient,
+    HighestStatus, Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest,
+    Lease, LinkState, MessageFacts, Messages, NamingLane, NewAudience, NewBatch, NewCall, Node, NodeStart, Nodes,
+    NotedBucket, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState,
+    Question, QueueTimes, Receipt, Receipts, RecipientPlace, RejectedRow, Repetitions, Replies, ReplyCount, Restore,
+    Result, Retention, Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind,
+    TemplateLimit, TemplateRequest, TierSlot, Tiers, TurnedAway, UnknownSlots, Unwritable, UploadedFile, Uploads, Walk,
+    WebhookGroup, Whom,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -399,7 +399,7 @@ through! {
         reads stand_ins() -> Vec<Msisdn>;
         reads last_stop() -> Cursor;
         reads stops(after: Cursor, limit: u32) -> Vec<(Cursor, AddressKey)>;
-        reads channel_users(keys: Vec<AddressKey>) -> HashMap<AddressKey, ChannelUser>;
+        reads channel_users(keys: Vec<AddressKey>) -> Addresses;
         reads opted_out_messages(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
     }
 }

@@ -10,10 +10,14 @@ use crate::domain::{Address, AddressKey, ChannelUser};
 pub struct Addresses(HashMap<AddressKey, ChannelUser>);
 
 impl Addresses {
+    pub(super) const fn new(users: HashMap<AddressKey, ChannelUser>) -> Self {
+        Self(users)
+    }
+
     /// Reads the ids of these keys.
     pub async fn read(store: &(impl Consent + ?Sized), keys: impl IntoIterator<Item = AddressKey>) -> Result<Self> {
         let keys: Vec<AddressKey> = keys.into_iter().filter(|key| key.is_user()).collect();
-        Ok(Self(if keys.is_empty() { HashMap::new() } else { store.channel_users(keys).await? }))
+        if keys.is_empty() { Ok(Self::default()) } else { store.channel_users(keys).await }
     }
 
     /// The address of a key; `None` if the recipient was erased.

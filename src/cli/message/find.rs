@@ -76,7 +76,7 @@ async fn to(store: &dyn Store, campaign: &str, recipient: &str) -> anyhow::Resul
 }
 
 /// The address, if it is one and its recipient has opted out.
-pub(super) async fn opted_out(store: &dyn Consent, recipient: &str) -> anyhow::Result<Option<Address>> {
+async fn opted_out(store: &dyn Consent, recipient: &str) -> anyhow::Result<Option<Address>> {
     let Ok(address) = Address::asked(recipient) else { return Ok(None) };
     Ok(store.opt_out_of(address).await?.map(|opt_out| opt_out.address))
 }

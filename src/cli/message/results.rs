@@ -2,7 +2,6 @@
 
 use anyhow::bail;
 
-use super::find::opted_out;
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
 use crate::cli::{CommandContext, Exit};
@@ -36,7 +35,7 @@ pub(super) async fn list(context: &CommandContext, address: Address, verb: &str,
 }
 
 async fn none(store: &dyn Store, address: &Address) -> anyhow::Result<Exit> {
-    if opted_out(store, &address.to_string()).await?.is_some() {
+    if store.opt_out_of(address.clone()).await?.is_some() {
         bail!(
             "no campaign has a message to {address}: the recipient has opted out, and a launch leaves out opted-out \
              recipients; see `volley opt-out show {address}`"

@@ -1,14 +1,13 @@
 //! Gives each address its key: a phone number is its own, and an id of a channel has the negative number of its row in
 //! `channel_user`.
 
-use std::collections::HashMap;
-
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::rows::{address_key, decoded, json_list, json_of, small};
 use super::{Error, Work};
 use crate::domain::{Address, AddressKey, Channel, ChannelUser};
+use crate::store::Addresses;
 
 /// An id as it is bound: its channel and its name there.
 type Id<'a> = (u8, &'a str);
@@ -96,22 +95,18 @@ fn id(address: &Address) -> Option<Id<'_>> {
 pub(super) const USERS: &str = "SELECT -u.id AS address, u.channel, u.called FROM json_each(?1) asked
      CROSS JOIN channel_user u ON u.id = -asked.value";
 
-/// Ids by their keys.
-pub(super) type Users = HashMap<AddressKey, ChannelUser>;
-
 /// The ids that have these keys.
-pub(super) async fn users(connection: &mut SqliteConnection, keys: impl Iterator<Item = AddressKey>) -> Work<Users> {
+pub(super) async fn users(
+    connection: &mut SqliteConnection,
+    keys: impl Iterator<Item = AddressKey>,
+) -> Work<Addresses> {
     let ids: Vec<i64> = keys.filter(|key| key.is_user()).map(AddressKey::get).collect();
     if ids.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Addresses::default());
     }
     let rows = sqlx::query(USERS).bind(json_list(ids)).fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((address_key(row, "address")?, user(row)?))).collect()
-}
-
-/// The address of a key, which is nobody's once the recipient was erased.
-pub(super) fn of_key(users: &Users, key: AddressKey) -> Option<Address> {
-    key.number().map(Address::Number).or_else(|| users.get(&key).cloned().map(Address::User))
+    let users = rows.iter().map(|row| Ok((address_key(row, "address")?, user(row)?)));
+    Ok(Addresses::new(users.collect::<Work<_>>()?))
 }
 
 /// Reads an address from `address`, joined with `channel` and `called` of its row.

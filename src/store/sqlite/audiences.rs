@@ -409,7 +409,7 @@ pub(super) async fn keys(
 async fn of_rows(connection: &mut SqliteConnection, rows: &[SqliteRow]) -> Work<Vec<Recipient>> {
     let keys: Vec<AddressKey> = rows.iter().map(|row| address_key(row, "address")).collect::<Work<_>>()?;
     let users = addresses::users(connection, keys.iter().copied()).await?;
-    keys.iter().zip(rows).map(|(key, row)| recipient(row, addresses::of_key(&users, *key))).collect()
+    keys.iter().zip(rows).map(|(key, row)| recipient(row, users.of(*key))).collect()
 }
 
 fn recipient(row: &SqliteRow, address: Option<Address>) -> Work<Recipient> {

@@ -13,7 +13,7 @@ use crate::domain::{
     BatchId, CampaignId, Fields, Marks, MessageKey, Outcome, Progress, SkipReason, Status, Tag, Umid, push_json_string,
 };
 use crate::store::{
-    CallIds, Change, Cursor, EventRow, FanOut, Feed, FeedRow, FeedState, Inbound, Observed, ObservedMessage,
+    Addresses, CallIds, Change, Cursor, EventRow, FanOut, Feed, FeedRow, FeedState, Inbound, Observed, ObservedMessage,
     ObservedRecipient,
 };
 
@@ -133,7 +133,7 @@ pub(super) async fn messages(
     rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), message(row, &users)?))).collect()
 }
 
-fn message(row: &SqliteRow, users: &addresses::Users) -> Work<ObservedMessage> {
+fn message(row: &SqliteRow, users: &Addresses) -> Work<ObservedMessage> {
     let (umid, marks): (Option<Vec<u8>>, Option<i64>) = (row.try_get("umid")?, row.try_get("marks")?);
     Ok(ObservedMessage {
         key: MessageKey { batch: BatchId(small(row, "batch")?), n: small(row, "n")? },
@@ -179,12 +179,12 @@ fn progress(row: &SqliteRow) -> Work<Progress> {
     }
 }
 
-fn recipient(row: &SqliteRow, users: &addresses::Users) -> Work<Option<ObservedRecipient>> {
+fn recipient(row: &SqliteRow, users: &Addresses) -> Work<Option<ObservedRecipient>> {
     // Purged messages have no rows any more, and erased recipients no address.
     if row.try_get::<Option<String>, _>("fields")?.is_none() {
         return Ok(None);
     }
-    let Some(address) = addresses::of_key(users, address_key(row, "address")?) else { return Ok(None) };
+    let Some(address) = users.of(address_key(row, "address")?) else { return Ok(None) };
     let country: String = row.try_get("country")?;
     Ok(Some(ObservedRecipient {
         address,

@@ -1,7 +1,5 @@
-use std::collections::HashMap;
-
-use crate::domain::{Address, AddressKey, BatchId, ChannelUser, Loaded, Msisdn};
-use crate::store::{Alias, Cursor, OptIn, OptOut, OptOutRecord, Result};
+use crate::domain::{Address, AddressKey, BatchId, Loaded, Msisdn};
+use crate::store::{Addresses, Alias, Cursor, OptIn, OptOut, OptOutRecord, Result};
 
 /// Opt-outs and opt-ins.
 ///
@@ -30,7 +28,7 @@ pub trait Consent: Send + Sync + std::fmt::Debug {
     /// Lists every opt-out and opt-in of an address, in the order in which they were recorded.
     async fn wishes(&self, address: Address) -> Result<Vec<OptOutRecord>>;
     /// Reads the ids that have these keys.
-    async fn channel_users(&self, keys: Vec<AddressKey>) -> Result<HashMap<AddressKey, ChannelUser>>;
+    async fn channel_users(&self, keys: Vec<AddressKey>) -> Result<Addresses>;
     /// Lists the other addresses that are known to be the same recipient's: numbers in order, then ids.
     async fn other_addresses(&self, address: Address) -> Result<Vec<Address>>;
     /// Stores which numbers channel users have; returns the numbers that this opts out, because their user has opted out.

@@ -106,6 +106,15 @@ async fn first_version(database: &TempDatabase) -> SqliteConnection {
     file
 }
 
+/// The same, with rows in every table.
+async fn filled_first_version(database: &TempDatabase) -> SqliteConnection {
+    let mut file = first_version(database).await;
+    // They are in the order of the tables' names.
+    sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut file).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(std::fs::read_to_string(rows_file()).unwrap())).execute(&mut file).await.unwrap();
+    file
+}
+
 #[tokio::test]
 async fn a_database_of_the_first_version_opens_with_everything_in_it() {
     let database = TempDatabase::new();
@@ -286,10 +295,7 @@ async fn opt_outs_before_addresses_reach_every_spelling() {
 #[tokio::test]
 async fn a_stop_before_addresses_reaches_the_recipient_whose_message_it_answered() {
     let database = TempDatabase::new();
-    let mut file = first_version(&database).await;
-    let rows = std::fs::read_to_string(rows_file()).unwrap();
-    sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut file).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(rows)).execute(&mut file).await.unwrap();
+    let mut file = filled_first_version(&database).await;
     let recipient: i64 =
         sqlx::query_scalar("SELECT msisdn FROM message WHERE batch = 1 AND n = 0").fetch_one(&mut file).await.unwrap();
     let reply =
@@ -338,10 +344,7 @@ const STAND_INS: &str = "
 #[tokio::test]
 async fn numbers_that_stood_for_ids_become_the_ids() {
     let database = TempDatabase::new();
-    let mut file = first_version(&database).await;
-    let rows = std::fs::read_to_string(rows_file()).unwrap();
-    sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut file).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(rows)).execute(&mut file).await.unwrap();
+    let mut file = filled_first_version(&database).await;
     sqlx::raw_sql(STAND_INS).execute(&mut file).await.unwrap();
     file.close().await.unwrap();
     let store = database.open().await.unwrap();

@@ -1,10 +1,8 @@
 //! Implements [`Consent`]: each verb runs the statements of its module.
 
-use std::collections::HashMap;
-
 use super::super::{Sqlite, addresses, aliases, opt_outs};
-use crate::domain::{Address, AddressKey, BatchId, ChannelUser, Loaded, Msisdn};
-use crate::store::{Alias, Consent, Cursor, OptIn, OptOut, OptOutRecord, Result};
+use crate::domain::{Address, AddressKey, BatchId, Loaded, Msisdn};
+use crate::store::{Addresses, Alias, Consent, Cursor, OptIn, OptOut, OptOutRecord, Result};
 
 #[async_trait::async_trait]
 impl Consent for Sqlite {
@@ -37,7 +35,7 @@ impl Consent for Sqlite {
         self.read(verb, move |c| Box::pin(async move { opt_outs::history(c, &address).await })).await
     }
 
-    async fn channel_users(&self, keys: Vec<AddressKey>) -> Result<HashMap<AddressKey, ChannelUser>> {
+    async fn channel_users(&self, keys: Vec<AddressKey>) -> Result<Addresses> {
         let verb = "read ids of recipients";
         self.read(verb, move |c| Box::pin(addresses::users(c, keys.into_iter()))).await
     }
