@@ -15,7 +15,7 @@
 //! - Any bytes give a summary or an error, never a panic and never half an output file.
 //!
 //! May not: read a clock while it reads a file, block an async thread ([`read`] is blocking: call it from
-//! `spawn_blocking`), or load opt-outs itself (it asks the caller about each number).
+//! `spawn_blocking`), or read the store while it reads a file (what the store knows is loaded before).
 
 mod align;
 mod area;
@@ -38,6 +38,7 @@ mod filter;
 mod findings;
 mod header;
 mod import;
+mod known;
 mod listed;
 mod names;
 mod note;
@@ -83,6 +84,7 @@ pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};
 pub use filter::SourceFilter;
 pub use import::{ImportError, Imported, Keep, OnProgress, REJECTS_MAX, STORING, each_number, import, numbers, survey};
+pub use known::KnownRecipients;
 pub use listed::{ListedNumbers, OptOutChangeView};
 pub use note::ImportNote;
 pub use number::{example as example_number, of_program as number_of_program};

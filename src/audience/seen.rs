@@ -1,13 +1,17 @@
 //! Remembers the numbers of the sources that were read, to find duplicates within a source and across sources.
 
+use std::sync::Arc;
+
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
+use super::KnownRecipients;
 use crate::domain::Msisdn;
 
 /// All numbers so far: those of the current source and those of earlier ones.
 #[derive(Debug, Default)]
 pub struct SeenNumbers {
+    recipients: Arc<KnownRecipients>,
     current: Numbers,
     earlier: Numbers,
 }
@@ -21,19 +25,23 @@ pub(super) enum Occurrence {
 }
 
 impl SeenNumbers {
+    pub(super) fn new(recipients: Arc<KnownRecipients>) -> Self {
+        Self { recipients, ..Self::default() }
+    }
+
     /// Starts the next source.
     pub fn next_source(&mut self) {
         self.earlier.merge(std::mem::take(&mut self.current));
     }
 
     pub(super) fn contains(&self, msisdn: Msisdn) -> bool {
-        let msisdn = msisdn.canonical();
+        let msisdn = self.recipients.recipient_of(msisdn);
         self.current.contains(msisdn) || self.earlier.contains(msisdn)
     }
 
-    /// Records a number, in whichever spelling, and returns where it was seen before.
+    /// Records a number, whichever of the recipient's it is, and returns where it was seen before.
     pub(super) fn record(&mut self, msisdn: Msisdn) -> Occurrence {
-        let msisdn = msisdn.canonical();
+        let msisdn = self.recipients.recipient_of(msisdn);
         if self.earlier.contains(msisdn) {
             Occurrence::EarlierSource
         } else if self.current.insert(msisdn) {

@@ -73,14 +73,14 @@ impl Source {
     /// Reads its rows. Blocking.
     pub fn read(&self, options: &Options, filter: &SourceFilter, sink: &mut dyn Sink) -> Result<Summary, Error> {
         let opted_out = |msisdn| filter.is_opted_out(msisdn);
-        let mut known = filter.known();
+        let mut seen = filter.seen();
         match self {
-            Self::File(path) => read(path, options, &opted_out, &mut known, sink),
+            Self::File(path) => read(path, options, &opted_out, &mut seen, sink),
             Self::Upload(upload) => {
                 let shown = Path::new(&upload.name);
-                read_named(&upload.path, shown, options, &opted_out, &mut known, sink)
+                read_named(&upload.path, shown, options, &opted_out, &mut seen, sink)
             }
-            Self::Numbers { numbers, columns } => read_numbers(numbers, columns, options, &opted_out, &mut known, sink),
+            Self::Numbers { numbers, columns } => read_numbers(numbers, columns, options, &opted_out, &mut seen, sink),
         }
     }
 }

@@ -17,11 +17,10 @@ use super::prices::PriceList;
 use super::route;
 use super::route_templates::PlanTemplates;
 use super::time::Schedule;
-use crate::audience::RecipientObserver;
+use crate::audience::{KnownRecipients, RecipientObserver};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::domain::{OnMissingValue, Recipient, StepIndex};
-use crate::optout::OptOuts;
 
 /// Looks at the recipients of a draft while they are gathered.
 #[derive(Debug)]
@@ -35,7 +34,7 @@ pub(super) struct Examination {
     preview: Mutex<Option<Wish>>,
     /// `None` if there is nothing to find, or if the draft has errors.
     questions: OnceLock<Option<Questions>>,
-    except: OnceLock<(Arc<ExcludedNumbers>, Arc<OptOuts>)>,
+    except: OnceLock<(Arc<ExcludedNumbers>, Arc<KnownRecipients>)>,
     found: Mutex<Examined>,
 }
 
@@ -95,8 +94,8 @@ impl Examination {
     }
 
     /// Names recipients who get no message anyway.
-    pub(super) fn except(&self, excluded: &Arc<ExcludedNumbers>, opted_out: &Arc<OptOuts>) {
-        self.except.get_or_init(|| (Arc::clone(excluded), Arc::clone(opted_out)));
+    pub(super) fn except(&self, excluded: &Arc<ExcludedNumbers>, known: &Arc<KnownRecipients>) {
+        self.except.get_or_init(|| (Arc::clone(excluded), Arc::clone(known)));
     }
 
     pub(super) fn found(&self) -> Examined {
@@ -135,8 +134,8 @@ impl RecipientObserver for Examination {
         let Some(questions) = self.questions.get().and_then(Option::as_ref) else { return };
         let Questions { needs, plain_texts, addresses, previews } = questions;
         let gets_one = |recipient: &&Recipient| {
-            let Some((excluded, out)) = self.except.get() else { return true };
-            recipient.number().is_none_or(|number| !excluded.contains(number) && !out.contains(number))
+            let Some((excluded, known)) = self.except.get() else { return true };
+            recipient.number().is_none_or(|number| !excluded.contains(number) && !known.has_opted_out(number))
         };
         if let Some(pass) = previews {
             pass.lock().look(recipients.iter().filter(gets_one));

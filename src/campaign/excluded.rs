@@ -8,10 +8,9 @@ use std::sync::Arc;
 use super::file::Draft;
 use super::lint::{Lint, Warning};
 use super::recipients::{Gathering, Origin, RecipientsError, elsewhere};
-use crate::audience::{self, Example, Options, Reason, Source, SourceFilter};
+use crate::audience::{self, Example, KnownRecipients, Options, Reason, Source, SourceFilter};
 use crate::config::{NamedKey, Sentence};
 use crate::domain::{Msisdn, suggestion};
-use crate::optout::OptOuts;
 
 /// Why an entry of `exclude` excludes no number.
 #[derive(Debug, thiserror::Error)]
@@ -31,26 +30,34 @@ pub enum NotExcluded {
     Read(#[from] audience::Error),
 }
 
-/// Numbers that get no message, each in its canonical spelling.
+/// Numbers that get no message.
 #[derive(Debug, Clone, Default)]
-pub struct ExcludedNumbers(HashSet<Msisdn>);
+pub struct ExcludedNumbers {
+    /// Each as its recipient is known.
+    numbers: HashSet<Msisdn>,
+    recipients: Arc<KnownRecipients>,
+}
 
 impl ExcludedNumbers {
-    fn extend(&mut self, numbers: impl IntoIterator<Item = Msisdn>) {
-        self.0.extend(numbers.into_iter().map(Msisdn::canonical));
+    fn new(recipients: Arc<KnownRecipients>) -> Self {
+        Self { numbers: HashSet::new(), recipients }
     }
 
-    /// Whether this number is excluded, however it is spelled.
+    fn extend(&mut self, numbers: impl IntoIterator<Item = Msisdn>) {
+        self.numbers.extend(numbers.into_iter().map(|number| self.recipients.recipient_of(number)));
+    }
+
+    /// Whether this number, or another one of the same recipient, is excluded.
     pub fn contains(&self, number: Msisdn) -> bool {
-        self.0.contains(&number.canonical())
+        self.numbers.contains(&self.recipients.recipient_of(number))
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.numbers.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.numbers.is_empty()
     }
 }
 
@@ -96,12 +103,17 @@ impl Excluded {
 
 impl Gathering<'_> {
     /// Reads the files, audiences and numbers that the draft excludes.
-    pub(super) async fn excluded(&self, draft: &Draft, opted_out: &Arc<OptOuts>) -> Result<Excluded, RecipientsError> {
-        let mut excluded = Excluded::default();
+    pub(super) async fn excluded(
+        &self,
+        draft: &Draft,
+        known: &Arc<KnownRecipients>,
+    ) -> Result<Excluded, RecipientsError> {
+        let numbers = Arc::new(ExcludedNumbers::new(Arc::clone(known)));
+        let mut excluded = Excluded { numbers, unreadable: Vec::new() };
         // Numbers are read as in the audience: national ones are of the campaign's country.
         let options = Options { country: draft.country, takes_all: true, ..Options::default() };
         let read = async |source| {
-            let filter = SourceFilter::new(Arc::clone(opted_out));
+            let filter = SourceFilter::new(Arc::clone(known));
             audience::numbers(source, options.clone(), filter).await.map_err(NotExcluded::from)
         };
         for entry in &draft.exclude {

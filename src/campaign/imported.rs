@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::recipients::{Gathering, PAGE, Part, Recipients, RecipientsError, SHOWN};
-use crate::audience::{BoundSelection, ImportRecord, RecipientObserver, SourceFilter, Survey};
+use crate::audience::{BoundSelection, ImportRecord, KnownRecipients, RecipientObserver, SourceFilter, Survey};
 use crate::domain::{AudienceId, Msisdn, Recipient};
-use crate::optout::OptOuts;
 use crate::store::Audience;
 
 impl Gathering<'_> {
@@ -115,8 +114,8 @@ pub(super) struct Known<'a> {
     pub(super) selection: Option<&'a BoundSelection>,
     /// The numbers of the other sources.
     pub(super) beside: Option<&'a SourceFilter>,
-    /// The opted-out numbers.
-    pub(super) opted_out: Option<&'a OptOuts>,
+    /// Knows who has opted out; `None` if nobody is left out for that.
+    pub(super) opted_out: Option<&'a KnownRecipients>,
     /// Sees the recipients that get a message.
     pub(super) observer: Option<&'a dyn RecipientObserver>,
 }
@@ -130,6 +129,6 @@ impl Known<'_> {
     }
 
     fn has_opted_out(&self, msisdn: Msisdn) -> bool {
-        self.opted_out.is_some_and(|opted_out| opted_out.contains(msisdn))
+        self.opted_out.is_some_and(|known| known.has_opted_out(msisdn))
     }
 }

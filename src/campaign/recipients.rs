@@ -15,14 +15,13 @@ use super::plain_texts::Transliterated;
 use super::preview::Previews;
 use super::rejected_rows::RejectedRows;
 use crate::audience::{
-    self, ImportError, Keep, Observer, OddCells, OnProgress, Options, Reason, RecipientObserver, SelectionError,
-    Source, SourceFilter, Survey, UnreadableRecord,
+    self, ImportError, Keep, KnownRecipients, Observer, OddCells, OnProgress, Options, Reason, RecipientObserver,
+    SelectionError, Source, SourceFilter, Survey, UnreadableRecord,
 };
 use crate::clock::Clock;
 use crate::config::Problem;
 use crate::domain::text::plural;
 use crate::domain::{AudienceId, Causes, Country, Recipient, StepIndex, nearest, suggestion};
-use crate::optout::OptOuts;
 use crate::store::{self, Audience, Audiences, Store};
 
 /// Recipients read at once when a whole audience is read.
@@ -277,11 +276,11 @@ impl Gathering<'_> {
         recipients: &mut Recipients,
         progress: &mut impl FnMut(&str) -> Option<OnProgress>,
     ) -> Result<(), RecipientsError> {
-        let opted_out = Arc::new(OptOuts::load(self.store).await?);
+        let known = Arc::new(KnownRecipients::load(self.store).await?);
         // The exclusions come first, because they may be refused, and the rest may take long.
-        recipients.excluded = self.excluded(draft, &opted_out).await?;
-        let filter = SourceFilter::new(Arc::clone(&opted_out));
-        self.examination.except(&recipients.excluded.numbers, &opted_out);
+        recipients.excluded = self.excluded(draft, &known).await?;
+        let filter = SourceFilter::new(Arc::clone(&known));
+        self.examination.except(&recipients.excluded.numbers, &known);
         let examination = Arc::clone(&self.examination) as Arc<dyn RecipientObserver>;
         let options = Options {
             country: draft.country,
@@ -317,7 +316,7 @@ impl Gathering<'_> {
                     let beside = Some(&filter).filter(|_| !is_alone);
                     // At a launch, a number that opted out after the import still gets a message, with the outcome
                     // `skipped`. Only a plan counts it out.
-                    let opted_out = Some(&*opted_out).filter(|opted_out| !self.keep && !opted_out.is_empty());
+                    let opted_out = Some(&*known).filter(|known| !self.keep && !known.nobody_has_opted_out());
                     let observer = Some(&*self.examination as &dyn RecipientObserver);
                     let observer = observer.filter(|observer| observer.wants(&audience.columns));
                     let selection = draft.selection.as_ref().map(|it| it.bind(&audience.columns)).transpose()?;

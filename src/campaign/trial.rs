@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU8;
-use std::sync::Arc;
 
 use super::beginnings::Beginnings;
 use super::file::Draft;
@@ -13,7 +12,6 @@ use crate::audience::{self, DefaultCountry, Example, ImportError, ImportRecord, 
 use crate::config::Problem;
 use crate::domain::text::plural;
 use crate::domain::{Countries, Country, Fields, Hours, Limits, Plan, Recipient, find_column};
-use crate::optout::OptOuts;
 use crate::store::{Batch, KnownAs, NewAudience};
 use crate::template::RecipientText;
 
@@ -96,7 +94,7 @@ impl Launcher<'_> {
             };
             return Err(refused(format!("goes to 1 to {MOST} numbers; {named}")));
         }
-        let filter = SourceFilter::new(Arc::new(OptOuts::load(self.store).await?));
+        let filter = SourceFilter::load(self.store).await?;
         let options = Options { country: trial.country, ..Options::default() };
         let source = Source::numbers(trial.to.clone());
         let read = audience::import(self.store, self.clock, source, Keep::Unnamed, options, filter, None);

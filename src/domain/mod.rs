@@ -30,6 +30,7 @@ mod id;
 mod ip_network;
 mod key_id;
 mod language;
+mod learned_spellings;
 mod letters;
 mod marks;
 mod meaning;
@@ -95,6 +96,7 @@ pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, Mess
 pub use ip_network::{InvalidIpNetwork, IpNetwork};
 pub use key_id::{InvalidKeyId, KeyId};
 pub use language::Language;
+pub use learned_spellings::LearnedSpellings;
 pub use letters::base_letter;
 pub use marks::{Ending, Marks};
 pub use meaning::{Meaning, column_key, is_mark};

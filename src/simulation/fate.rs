@@ -396,6 +396,7 @@ through! {
         reads wishes(address: Address) -> Vec<OptOutRecord>;
         reads other_addresses(address: Address) -> Vec<Address>;
         opts learn_users(aliases: Vec<Alias>) -> Vec<Msisdn>;
+        reads numbers_called_by_others() -> Vec<(Msisdn, Msisdn)>;
         reads stand_ins() -> Vec<Msisdn>;
         reads last_stop() -> Cursor;
         reads stops(after: Cursor, limit: u32) -> Vec<(Cursor, AddressKey)>;

@@ -15,7 +15,6 @@ use crate::audience::{
 };
 use crate::domain::{Causes, Span};
 use crate::events::{Event, EventKind, Subject};
-use crate::optout::OptOuts;
 use crate::store::{self, Store};
 
 /// Crashes during an import after which it has failed: its file may need more memory than there is.
@@ -75,8 +74,8 @@ impl Imports {
         let entry = self.complete(id)?;
         let _one = self.one_check.lock().await;
         let begun = self.clock.now();
-        let opted_out = Arc::new(OptOuts::load(self.store.as_ref()).await?);
-        let read = audience::survey(self.source(&entry), options, SourceFilter::new(opted_out)).await;
+        let filter = SourceFilter::load(self.store.as_ref()).await?;
+        let read = audience::survey(self.source(&entry), options, filter).await;
         Ok(read.map(|(summary, _)| (summary, self.clock.now().since(begun))))
     }
 
@@ -256,7 +255,7 @@ impl Imports {
             Ok(options) => options,
             Err(invalid) => return Ok(ImportEnd::Failed(invalid.to_string())),
         };
-        let opted_out = Arc::new(OptOuts::load(self.store.as_ref()).await?);
+        let filter = SourceFilter::load(self.store.as_ref()).await?;
         let shown = Arc::clone(entry);
         let on_progress = Box::new(move |progress: ReadingProgress| {
             shown.progress.bytes_done.store(progress.bytes_done, Ordering::Relaxed);
@@ -269,7 +268,7 @@ impl Imports {
             self.source(entry),
             keep,
             options,
-            SourceFilter::new(opted_out),
+            filter,
             Some(on_progress),
         );
         match imported.await {

@@ -192,6 +192,13 @@ async fn a_cancel_prints_a_certificate_and_a_retry_sends_to_the_unsent() {
         if shows.iter().all(sent) { Ok(()) } else { Err(json!(shows)) }
     })
     .await;
+
+    let again = ["campaign", "retry", "promo", "--outcome", "cancelled", "--draft", "--json"];
+    let rest = site.volley(&again).await.json();
+    let [sent, reached] = ["messages", "reached_before"].map(|count| rest[count].as_u64().unwrap());
+    assert!(sent + reached == PEOPLE && reached > 0, "{rest}");
+    let everybody = site.volley(&[&again[..], &["--include-reached"]].concat()).await.json();
+    assert_eq!((&everybody["messages"], &everybody["reached_before"]), (&json!(PEOPLE), &json!(0)), "{everybody}");
 }
 
 /// The practice provider reports falling quality and its recovery, as the real one does.

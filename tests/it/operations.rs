@@ -93,6 +93,16 @@ async fn the_server_speaks_tls_and_renews_its_certificate_without_a_restart() {
     std::fs::write(site.path("server.pem"), "no certificate").unwrap();
     site.server().wait_for_output("the former one stays in effect").await;
     assert!(open_tls(&address, &[]).await.is_ok());
+    // A hangup reads it again at once.
+    #[cfg(unix)]
+    {
+        std::fs::write(site.path("server.pem"), &certificate).unwrap();
+        site.server().signal("HUP");
+        site.server().wait_for_output("files read again: tls_certificate").await;
+        let stream = open_tls(&address, &[]).await.unwrap();
+        assert_eq!(stream.get_ref().1.peer_certificates().map_or(0, <[_]>::len), 1);
+        std::fs::write(site.path("server.pem"), "no certificate").unwrap();
+    }
     // A damaged certificate concerns the server alone: every other command works.
     let checked = site.volley(&["config", "check"]).await;
     assert!(!checked.status.success() && checked.stderr.contains("would not start: the file"), "{}", checked.stderr);

@@ -2,14 +2,12 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use serde_json::json;
 use volley::audience::{self, Keep, Options, Source, SourceFilter};
 use volley::campaign::{Draft, Launcher};
 use volley::domain::{BatchState, Count, MessageKey, Msisdn, Outcome};
 use volley::events::Origin;
-use volley::optout::OptOuts;
 
 use crate::cli::{installation, run};
 use crate::support::number;
@@ -30,7 +28,7 @@ fn write(folder: &Path, name: &str, rows: &[(u64, &str)]) -> String {
 /// Imports a file under a name, with its own repeats.
 async fn import(world: &World, file: String, name: &str) {
     let options = Options { keep_duplicates: true, ..Options::default() };
-    let filter = SourceFilter::new(Arc::new(OptOuts::default()));
+    let filter = SourceFilter::default();
     let (store, clock, keep) = (world.store.as_ref(), world.clock.as_ref(), Keep::Named(name));
     audience::import(store, clock, Source::File(file.into()), keep, options, filter, None).await.unwrap();
 }

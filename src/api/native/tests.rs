@@ -24,6 +24,7 @@ use crate::store::{Store, open};
 mod access;
 mod limits;
 mod restored;
+mod retries;
 mod webhooks;
 
 /// The API over a database in memory, and the clock that moves it.

@@ -17,7 +17,6 @@ use super::{Begun, Error, Run};
 use crate::audience::{self, Halt, Keep, Options, Outputs, STORING, SeenNumbers, Sink, Source, SourceFilter};
 use crate::clock::Clock;
 use crate::domain::Recipient;
-use crate::optout::OptOuts;
 use crate::store::{self, KnownAs, NewAudience};
 
 /// Reads a file with the csv crate, and nothing else.
@@ -110,10 +109,9 @@ pub async fn bulk_insert(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) 
 pub async fn import(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) -> Result<Run, Error> {
     let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
     let begun = Begun::now(clock.as_ref());
-    let sieve = SourceFilter::new(Arc::new(OptOuts::default()));
-    let (keep, options) = (Keep::Named("bench"), Options::default());
+    let (keep, options, filter) = (Keep::Named("bench"), Options::default(), SourceFilter::default());
     let imported =
-        audience::import(store.as_ref(), clock.as_ref(), Source::File(file), keep, options, sieve, None).await?;
+        audience::import(store.as_ref(), clock.as_ref(), Source::File(file), keep, options, filter, None).await?;
     // Only stored rows count, because the limit has no others.
     let run = Run::since(begun, imported.summary.valid, clock.as_ref());
     store.close().await;

@@ -3,7 +3,7 @@
 use super::setup::Setup;
 use super::*;
 use crate::domain::{BatchId, BatchState};
-use crate::store::{Batch, KnownAs, NewAudience};
+use crate::store::{Alias, Batch, KnownAs, NewAudience};
 
 impl Setup {
     async fn of_samples() -> Self {
@@ -65,6 +65,36 @@ async fn a_campaign_is_found_by_name_id_and_as_the_latest() {
     let third = setup.launch("latest", "", false).await;
     setup.launch("Last", "", false).await;
     assert_eq!(setup.find("latest").await.unwrap(), third.id, "a name comes first");
+}
+
+#[tokio::test]
+async fn a_number_by_which_whatsapp_calls_another_one_is_of_the_same_recipient() {
+    let setup = Setup::of_samples().await;
+    let number = |digits: u64| Msisdn::try_from(digits).unwrap();
+    let (own, called, other) = (number(6_591_234_567), number(6_591_234_568), number(6_591_234_569));
+    let alias = Alias::of_number(Channel::WhatsApp, called, own).unwrap();
+    setup.store.learn_users(vec![alias]).await.unwrap();
+    let prepared = async |audience: &str, exclude: &str| {
+        let keys = format!("audience = {audience}\nexclude = {exclude}");
+        let text = format!("{keys}\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"");
+        let draft = Draft { folder: Some(std::path::PathBuf::new()), ..file(&text).unwrap() };
+        setup.launcher().plan(&draft).await.unwrap().recipients
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let list = |name: &str, numbers: &[Msisdn]| {
+        let path = folder.path().join(name);
+        let rows: Vec<String> = numbers.iter().map(|number| format!("{number}\n")).collect();
+        std::fs::write(&path, format!("number\n{}", rows.concat())).unwrap();
+        format!("{:?}", path.display().to_string())
+    };
+    let (first, second) = (list("first.csv", &[called, other]), list("second.csv", &[own]));
+    let both = list("both.csv", &[own, called, other]);
+    let one = prepared(&both, "[]").await;
+    assert_eq!((one.recipients, one.duplicates, one.across), (2, 1, 0), "two rows of one file");
+    let across = prepared(&format!("[{first}, {second}]"), "[]").await;
+    assert_eq!((across.recipients, across.duplicates, across.across), (2, 0, 1), "two files");
+    let beside = prepared(&first, &format!("[{second}]")).await.excluded.numbers;
+    assert!(beside.contains(own) && beside.contains(called) && !beside.contains(other), "{beside:?}");
 }
 
 #[tokio::test]

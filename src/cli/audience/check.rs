@@ -1,7 +1,6 @@
 //! `volley audience check`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use indicatif::ProgressBar;
 
@@ -9,7 +8,6 @@ use super::{Reading, classify, summary};
 use crate::audience::{CheckView, Columns, Halt, Outputs, ReadingProgress, Reject, Sink, SourceFilter};
 use crate::cli::{CommandContext, Exit, out, progress};
 use crate::domain::Recipient;
-use crate::optout::OptOuts;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -37,7 +35,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let begun = context.now();
     context.refuse_campaign_file(&args.reading.file)?;
     let store = context.store_for_reading().await?;
-    let opted_out = Arc::new(OptOuts::load(store.as_ref()).await?);
+    let filter = SourceFilter::load(store.as_ref()).await?;
     store.close().await;
     let Args { reading, accepted, rejects } = args;
     let source = context.source(&reading.file)?;
@@ -49,7 +47,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
     let whole = tokio::task::spawn_blocking(move || {
         let outputs = Outputs::create(source.path(), accepted.as_deref(), rejects.as_deref())?;
         let mut sink = Checking { outputs, bar: shown };
-        let summary = source.read(&options, &SourceFilter::new(opted_out), &mut sink)?;
+        let summary = source.read(&options, &filter, &mut sink)?;
         sink.outputs.finish()?;
         Ok::<_, crate::audience::Error>(summary)
     });

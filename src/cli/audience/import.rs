@@ -1,14 +1,12 @@
 //! `volley audience import`.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::list::named;
 use super::{Reading, classify, summary};
 use crate::audience::{self, ImportError, ImportView, Keep, SourceFilter, SummaryView, imported_before};
 use crate::cli::{CommandContext, Exit, out, progress, words};
 use crate::clock::format_time;
-use crate::optout::OptOuts;
 use crate::store::Audience;
 
 #[derive(Debug, clap::Args)]
@@ -51,7 +49,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         let append = words::shell(&name);
         anyhow::bail!("an audience \"{name}\" exists; choose another name, or use --append {append}");
     }
-    let opted_out = Arc::new(OptOuts::load(store.as_ref()).await?);
+    let filter = SourceFilter::load(store.as_ref()).await?;
     let source = context.source(&reading.file)?;
     let label = source.label();
     let bar = progress::bar(&label, reading.json);
@@ -61,7 +59,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         source,
         to.as_ref().map_or(Keep::Named(&name), Keep::AddTo),
         reading.options(),
-        SourceFilter::new(opted_out),
+        filter,
         Some(progress::on_progress(&bar)),
     )
     .await;

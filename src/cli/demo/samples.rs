@@ -14,7 +14,6 @@ use crate::cli::CommandContext;
 use crate::cli::campaign::launch;
 use crate::clock::day_of;
 use crate::domain::{SketchId, Span};
-use crate::optout::OptOuts;
 use crate::store::{Sketch, Store};
 
 const AUDIENCE: &str = "Members";
@@ -32,9 +31,8 @@ pub(super) async fn add(context: &CommandContext, store: &Arc<dyn Store>, folder
     }
     let file = folder.join("members.csv");
     std::fs::write(&file, members()).with_context(|| format!("cannot write {}", file.display()))?;
-    let opted_out = Arc::new(OptOuts::load(store.as_ref()).await?);
     let (keep, options) = (Keep::Named(AUDIENCE), Options::default());
-    let (source, filter) = (Source::File(file), SourceFilter::new(opted_out));
+    let (source, filter) = (Source::File(file), SourceFilter::load(store.as_ref()).await?);
     audience::import(store.as_ref(), context.clock.as_ref(), source, keep, options, filter, None).await?;
     launched(context, store, scheduled(context), false).await?;
     launched(context, store, json!({ "name": "Survey", "audience": AUDIENCE, "step": [step()] }), true).await?;

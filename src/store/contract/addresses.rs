@@ -9,6 +9,7 @@ for_every_store!(
     a_reported_name_stays_with_its_first_number,
     an_opt_out_reaches_every_spelling_of_a_number,
     a_number_that_a_channel_uses_for_another_one_is_an_alias,
+    numbers_that_a_channel_uses_for_others_are_listed,
     an_opt_out_reaches_a_name_of_either_spelling,
     a_stop_reaches_the_recipient_of_a_message_that_is_known_later,
     windows_and_replies_belong_to_every_spelling_of_a_number,
@@ -91,6 +92,16 @@ async fn a_number_that_a_channel_uses_for_another_one_is_an_alias(desk: Desk) {
     let writers = desk.take_inbound(vec![from_id("c", 3, Some(Keyword::Stop))]).await.unwrap();
     assert!(writers[0].contains(&recipient.into()), "{writers:?}");
     assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), [id, recipient]);
+}
+
+async fn numbers_that_a_channel_uses_for_others_are_listed(desk: Desk) {
+    let [name, recipient, shared, other] =
+        ["+447700900001", "+447700900002", "+447700900003", "+447700900004"].map(number);
+    let on = |channel, name, recipient| Alias::of_number(channel, name, recipient).unwrap();
+    desk.learn_users(vec![alias("SG.1", 1), on(Channel::WhatsApp, name, recipient)]).await.unwrap();
+    // A name of two numbers says nothing of either.
+    desk.learn_users(vec![on(Channel::Rcs, shared, recipient), on(Channel::Rcs, shared, other)]).await.unwrap();
+    assert_eq!(desk.numbers_called_by_others().await.unwrap(), [(name, recipient)]);
 }
 
 async fn an_opt_out_reaches_a_name_of_either_spelling(desk: Desk) {

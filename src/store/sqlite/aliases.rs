@@ -69,6 +69,17 @@ pub(super) const IDS_OF: &str = "SELECT asked.key AS index_of, a.channel, a.call
      CROSS JOIN alias a INDEXED BY alias_recipient ON a.msisdn IN (asked.value ->> 0, asked.value ->> 1, asked.value ->> 2)
      WHERE a.called NOT LIKE '+%'";
 
+/// The names that are numbers, each of one recipient. `?1` lists the channels, so that no id is read.
+pub(super) const NUMBERS: &str = "SELECT CAST(substr(a.called, 2) AS INTEGER) AS called, max(a.msisdn) AS msisdn
+     FROM json_each(?1) on_channel
+     CROSS JOIN alias a ON a.channel = on_channel.value AND a.called >= '+' AND a.called < ','
+     GROUP BY a.channel, a.called HAVING count(*) = 1";
+
+pub(super) async fn numbers(connection: &mut SqliteConnection) -> Work<Vec<(Msisdn, Msisdn)>> {
+    let rows = sqlx::query(NUMBERS).bind(channels()?).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((msisdn(row, "called")?, msisdn(row, "msisdn")?))).collect()
+}
+
 /// The other addresses of recipients: other spellings of their numbers, the numbers and ids that channels use, and the
 /// numbers of ids. Each with the index of its recipient, and in order.
 pub(super) async fn linked(connection: &mut SqliteConnection, recipients: &[Address]) -> Work<Vec<(usize, Address)>> {
@@ -96,8 +107,7 @@ pub(super) async fn linked(connection: &mut SqliteConnection, recipients: &[Addr
         return Ok(Vec::new());
     }
     let (places, asked) = spelled(&numbers)?;
-    let channels: Vec<u8> = Channel::ALL.iter().map(|channel| channel.code()).collect();
-    let query = sqlx::query(LINKED).bind(&asked).bind(json_of(&channels, "alias")?);
+    let query = sqlx::query(LINKED).bind(&asked).bind(channels()?);
     for row in &query.fetch_all(&mut *connection).await? {
         numbers.insert((placed(row, &places)?, msisdn(row, "msisdn")?));
     }
@@ -110,6 +120,12 @@ pub(super) async fn linked(connection: &mut SqliteConnection, recipients: &[Addr
         linked.insert((placed(row, &places)?, Address::User(addresses::user(row)?)));
     }
     Ok(linked.into_iter().filter(|(index, address)| recipients.get(*index) != Some(address)).collect())
+}
+
+/// The codes of all channels, as a list.
+fn channels() -> Work<String> {
+    let codes: Vec<u8> = Channel::ALL.iter().map(|channel| channel.code()).collect();
+    json_of(&codes, "alias")
 }
 
 /// Numbers as [`LINKED`] and [`IDS_OF`] list them, and the recipient of each.

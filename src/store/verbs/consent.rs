@@ -33,6 +33,8 @@ pub trait Consent: Send + Sync + std::fmt::Debug {
     async fn other_addresses(&self, address: Address) -> Result<Vec<Address>>;
     /// Stores which numbers channel users have; returns the numbers that this opts out, because their user has opted out.
     async fn learn_users(&self, aliases: Vec<Alias>) -> Result<Vec<Msisdn>>;
+    /// Lists the numbers by which a channel calls the recipient of another number, each with that number.
+    async fn numbers_called_by_others(&self) -> Result<Vec<(Msisdn, Msisdn)>>;
     /// Lists made-up numbers that an earlier version had for ids, and that had opted out: it may have given them to the
     /// provider.
     async fn stand_ins(&self) -> Result<Vec<Msisdn>>;

@@ -291,6 +291,28 @@ async fn recipients_with_an_outcome_are_sent_to_again_once() {
 }
 
 #[tokio::test]
+async fn whom_an_earlier_retry_reached_is_sent_to_again_only_if_that_is_ticked() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    browser.post(&format!("{campaign}/cancel"), &[]).await;
+    let again = format!("{campaign}/again");
+    let send = async |name: &str, more: &[(&str, &str)]| {
+        let fields = [&[("outcome-cancelled", "on"), ("name", name), ("do", "launch")], more].concat();
+        followed(&browser, &browser.post(&again, &fields).await).await
+    };
+    assert!(!browser.get(&again).await.text.contains("include_reached"), "no retry has reached anybody");
+    assert!(send("First", &[]).await.contains("2 recipients<"));
+    bench.reach_first(bench.batch_named("First").await).await;
+    let asked = browser.get(&format!("{again}?outcome=cancelled")).await.text;
+    assert!(asked.contains("Also send to 1 recipient whom an earlier retry has reached."), "{asked}");
+    let second = send("Second", &[]).await;
+    assert!(second.contains("1 recipient<"), "{second}");
+    let third = send("Third", &[("include_reached", "on")]).await;
+    assert!(third.contains("2 recipients<"), "{third}");
+}
+
+#[tokio::test]
 async fn one_recipient_is_sent_to_again() {
     let bench = Bench::new().await;
     let campaign = launched(&bench, "Promo").await;

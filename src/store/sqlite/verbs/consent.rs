@@ -50,6 +50,10 @@ impl Consent for Sqlite {
         self.write("store channel users", move |c| Box::pin(aliases::learn(c, aliases))).await
     }
 
+    async fn numbers_called_by_others(&self) -> Result<Vec<(Msisdn, Msisdn)>> {
+        self.read("list spellings of numbers", |c| Box::pin(aliases::numbers(c))).await
+    }
+
     async fn stand_ins(&self) -> Result<Vec<Msisdn>> {
         self.read("list made-up numbers", |c| Box::pin(opt_outs::stand_ins(c))).await
     }
