@@ -147,7 +147,8 @@ impl Machine<'_> {
                     Refused::Alone | Refused::Again | Refused::SetAside => Refused::Again,
                 };
                 let message = with_another_try(Present { refused, ..message });
-                self.requeue(message, again, gives_up, Rule::MovedToEnd)
+                // It may be recorded later than it was answered.
+                self.requeue(message, again.max(self.now), gives_up, Rule::MovedToEnd)
             }
             Answer::Refused { fault: Fault::Temporary, again } | Answer::Unavailable { again } => {
                 self.requeue(with_another_try(message), again, gives_up, Rule::TriedAgain)

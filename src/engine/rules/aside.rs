@@ -19,6 +19,14 @@ fn a_refusal_without_a_known_code_moves_the_message_to_the_end() {
 }
 
 #[test]
+fn a_refusal_that_is_recorded_late_moves_the_message_to_the_end_of_then() {
+    let mut story = Story::usual();
+    // The sender named a time, and the disk stalled until after it.
+    assert_eq!(story.claim().at(30).answer(Answer::Unclear { again: at(8) }), Rule::MovedToEnd);
+    assert_eq!(story.message.not_before(), Some(at(30)), "the audit knows only when it was recorded");
+}
+
+#[test]
 fn only_a_refusal_after_another_acceptance_sets_a_message_aside() {
     let mut story = Story::usual();
     story.claim().answer(Answer::Unclear { again: START });
