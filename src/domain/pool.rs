@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AddressKey, Country};
+use super::{AddressKey, Country, mixed, stable_hash};
 
 /// A lane that sends a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,13 +155,9 @@ const fn count(slots: usize) -> f64 {
     slots as f64
 }
 
-/// FNV-1a over the name, then over the slot, mixed as in SplitMix64. Never change it: recipients would change lanes.
+/// A hash of the name and the slot. Never change it: recipients would change lanes.
 fn score(lane: &str, slot: u16) -> u64 {
-    let hash = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    let name = lane.bytes().chain(slot.to_be_bytes()).fold(0xcbf2_9ce4_8422_2325, hash);
-    let mixed = (name ^ (name >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+    mixed(stable_hash(lane.bytes().chain(slot.to_be_bytes())))
 }
 
 /// `promo-sg, promo-my`.

@@ -76,7 +76,8 @@ pub struct Model {
     choices: HashMap<u32, Box<[Written]>>,
     windows: Windows,
     files: Files,
-    /// Digests of the accepted client ids, and whether each was accepted more than once.
+    /// Hashes of the accepted client ids, and whether each was accepted more than once. With 64 bits, a million ids collide
+    /// with a chance of one in tens of millions.
     client_ids: HashMap<u64, bool>,
     batches: Vec<Batch>,
     batch_of: HashMap<Uuid, u32>,

@@ -1,7 +1,6 @@
 //! The key of a recipient: of a phone number, or of a user id of a channel.
 
-use super::seen::digest;
-use crate::domain::Msisdn;
+use crate::domain::{Msisdn, stable_hash};
 use crate::wire::rules::Addressee;
 
 /// A recipient in one integer, which also seeds their dice: the number, or a digest of the user id. No number equals a
@@ -13,7 +12,7 @@ const IS_DIGEST: u64 = 1 << 63;
 
 impl RecipientKey {
     pub(super) fn of_user_id(id: &str) -> Self {
-        Self(digest(id) | IS_DIGEST)
+        Self(stable_hash(id.bytes()) | IS_DIGEST)
     }
 
     pub(super) fn number(self) -> Option<Msisdn> {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::Model;
 use super::recipient_key::RecipientKey;
 use super::record::{Attempt, Record};
-use crate::domain::{Channel, Msisdn, Timestamp};
+use crate::domain::{Channel, Msisdn, Timestamp, stable_hash};
 use crate::wire::{AttemptState, SendRequest};
 
 pub(super) const CHANNELS: usize = Channel::ALL.len();
@@ -198,7 +198,7 @@ impl Model {
         match request.client_message_id.as_deref() {
             None => seen.without_client_id += 1,
             Some(id) => {
-                let known = self.client_ids.get_mut(&digest(id));
+                let known = self.client_ids.get_mut(&stable_hash(id.bytes()));
                 match known {
                     Some(counted) if *counted => {}
                     Some(counted) => {
@@ -206,7 +206,7 @@ impl Model {
                         seen.duplicates += 1;
                     }
                     None => {
-                        self.client_ids.insert(digest(id), false);
+                        self.client_ids.insert(stable_hash(id.bytes()), false);
                     }
                 }
             }
@@ -283,9 +283,4 @@ fn step_seen(record: &Record, attempt: &Attempt) -> StepSeen {
         read_at: time(attempt.read),
         undelivered_at: time(attempt.ended).filter(|_| undelivered),
     }
-}
-
-/// FNV-1a. With 64 bits, a million ids collide with a chance of one in tens of millions.
-pub(super) fn digest(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
