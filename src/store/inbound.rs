@@ -69,7 +69,7 @@ pub struct Alias {
 }
 
 impl Alias {
-    /// Names a recipient by the number that a channel reported, if that is another one of the same country. Another
+    /// Names a recipient by the number that a channel reported, if that is another one with the same calling code. Another
     /// spelling needs no name.
     pub fn of_number(channel: Channel, reported: Msisdn, recipient: Msisdn) -> Option<Self> {
         let (name, own) = (reported.canonical(), recipient.canonical());

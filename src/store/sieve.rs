@@ -4,7 +4,7 @@
 //! their file. An index by number would have to be sorted while it grows, which takes as long as the import itself.
 //! Instead, a search reads the pieces that may contain the recipient, and hardly any others.
 
-use crate::domain::{Address, AddressKey, AudienceId};
+use crate::domain::{Address, AddressKey, AudienceId, mixed, stable_hash};
 
 /// With 12 bits for each key and 8 probes, one in three hundred pieces is read in vain.
 const BITS: usize = 12;
@@ -34,21 +34,21 @@ pub struct FoundRecipient {
     pub next: Option<RecipientPlace>,
 }
 
-/// The same, with the key of the address.
+/// The same, with the keys of the recipient's addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sought {
-    Address(AddressKey),
+    Addresses(Vec<AddressKey>),
     ClientId(String),
 }
 
 impl Sought {
     /// A number is searched in each of its spellings.
     fn keys(&self) -> impl Iterator<Item = u64> {
-        let (first, other) = match self {
-            Self::Address(key) => (of_key(*key), key.other_spelling().map(of_key)),
-            Self::ClientId(id) => (of_text(id), None),
+        let (addresses, id) = match self {
+            Self::Addresses(keys) => (keys.as_slice(), None),
+            Self::ClientId(id) => (&[][..], Some(of_text(id))),
         };
-        std::iter::once(first).chain(other)
+        addresses.iter().flat_map(|key| std::iter::once(*key).chain(key.other_spelling())).map(of_key).chain(id)
     }
 }
 
@@ -105,19 +105,13 @@ fn probes(key: u64, bytes: usize) -> impl Iterator<Item = (usize, u8)> {
     })
 }
 
-/// Hashes a number. This function and [`of_text`] must never change, because their results are on disk.
-const fn mixed(key: u64) -> u64 {
-    let key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    key ^ (key >> 31)
-}
-
+/// This function and [`of_text`] must never change, because their results are on disk.
 const fn of_key(key: AddressKey) -> u64 {
     mixed(key.get().cast_unsigned())
 }
 
 fn of_text(text: &str) -> u64 {
-    mixed(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)))
+    mixed(stable_hash(text.bytes()))
 }
 
 #[cfg(test)]
@@ -138,9 +132,9 @@ mod tests {
         let ids: Vec<Option<String>> = (0..2_000).map(id).collect();
         let sieve = of((0..).map(key).zip(ids.iter().map(Option::as_deref)));
         assert_eq!(sieve.len(), 4_500);
-        assert!((0..2_000).all(|n| may_hold(&sieve, &Sought::Address(key(n)))));
+        assert!((0..2_000).all(|n| may_hold(&sieve, &Sought::Addresses(vec![key(n)]))));
         assert!(ids.into_iter().flatten().all(|id| may_hold(&sieve, &Sought::ClientId(id))));
-        let others = (2_000..102_000).filter(|n| may_hold(&sieve, &Sought::Address(key(*n)))).count();
+        let others = (2_000..102_000).filter(|n| may_hold(&sieve, &Sought::Addresses(vec![key(*n)]))).count();
         assert!(others < 600, "{others} of 100,000 pass");
         assert!(!may_hold(&of(std::iter::empty()), &Sought::ClientId("spring-0".to_owned())));
     }
@@ -154,9 +148,9 @@ mod tests {
         }
         // Every other recipient has an id too, so two of them are three keys.
         assert!((300..400).contains(&added), "{added}");
-        assert!((0..added).all(|n| may_hold(&sieve, &Sought::Address(key(n)))));
+        assert!((0..added).all(|n| may_hold(&sieve, &Sought::Addresses(vec![key(n)]))));
         assert!(may_hold(&sieve, &Sought::ClientId("spring-0".to_owned())));
-        let others = (2_000..102_000).filter(|n| may_hold(&sieve, &Sought::Address(key(*n)))).count();
+        let others = (2_000..102_000).filter(|n| may_hold(&sieve, &Sought::Addresses(vec![key(*n)]))).count();
         assert!(others < 600, "{others} of 100,000 pass");
         assert!(!is_full(&growing(64)) && is_full(&[]));
     }

@@ -10,6 +10,8 @@ for_every_store!(
     an_opt_out_reaches_every_spelling_of_a_number,
     a_number_that_a_channel_uses_for_another_one_is_an_alias,
     numbers_that_a_channel_uses_for_others_are_listed,
+    the_number_of_a_recipient_is_no_name_of_another,
+    addresses_are_linked_along_every_name,
     an_opt_out_reaches_a_name_of_either_spelling,
     a_stop_reaches_the_recipient_of_a_message_that_is_known_later,
     windows_and_replies_belong_to_every_spelling_of_a_number,
@@ -99,9 +101,47 @@ async fn numbers_that_a_channel_uses_for_others_are_listed(desk: Desk) {
         ["+447700900001", "+447700900002", "+447700900003", "+447700900004"].map(number);
     let on = |channel, name, recipient| Alias::of_number(channel, name, recipient).unwrap();
     desk.learn_users(vec![alias("SG.1", 1), on(Channel::WhatsApp, name, recipient)]).await.unwrap();
-    // A name of two numbers says nothing of either.
-    desk.learn_users(vec![on(Channel::Rcs, shared, recipient), on(Channel::Rcs, shared, other)]).await.unwrap();
+    // A name of two numbers says nothing of either, on one channel or on two.
+    let twice = |channels: [Channel; 2], name| vec![on(channels[0], name, recipient), on(channels[1], name, other)];
+    desk.learn_users(twice([Channel::Rcs, Channel::Rcs], shared)).await.unwrap();
+    desk.learn_users(twice([Channel::Sms, Channel::Viber], number("+447700900005"))).await.unwrap();
     assert_eq!(desk.numbers_called_by_others().await.unwrap(), [(name, recipient)]);
+}
+
+async fn the_number_of_a_recipient_is_no_name_of_another(desk: Desk) {
+    desk.audience(Some("members"), 2).await;
+    let [own, other, free] = [msisdn(0), msisdn(1), msisdn(5)];
+    let on = |name| Alias::of_number(Channel::WhatsApp, name, own).unwrap();
+    let reported = WebhookGroup { aliases: vec![on(other), on(free)], ..WebhookGroup::default() };
+    assert_eq!(desk.take(reported).await.unwrap().taken_names, [on(other)]);
+    assert_eq!(desk.numbers_called_by_others().await.unwrap(), [(free, own)]);
+    // A search for a name finds its recipient: messages, and what was written under it.
+    let places = async |number: Msisdn| desk.find_recipient(Whom::Address(number.into()), None).await.unwrap();
+    assert_eq!((places(free).await, places(free).await.len()), (places(own).await, 1));
+    desk.take_inbound(vec![Inbound { msisdn: Some(free), ..wrote("a", 0, 1, None) }]).await.unwrap();
+    for number in [free, own] {
+        let written = desk.inbound(InboundOf::Recipient(number.into()), Cursor::START, 9).await.unwrap();
+        assert_eq!(written.len(), 1, "{number}");
+    }
+}
+
+/// Names of names, and numbers that share an id: an opt-out of any of them is one of all.
+async fn addresses_are_linked_along_every_name(desk: Desk) {
+    let [first, second, third, fourth] =
+        ["+447700900001", "+447700900002", "+447700900003", "+447700900004"].map(number);
+    let on = |name, recipient| Alias::of_number(Channel::WhatsApp, name, recipient).unwrap();
+    let id = |msisdn| Alias { msisdn, ..alias("SG.1", 1) };
+    desk.learn_users(vec![on(second, first), on(third, second), id(third), id(fourth)]).await.unwrap();
+    let all = vec![first, second, third, fourth];
+    let every: Vec<Address> = all.iter().copied().map(Address::Number).chain([user("SG.1")]).collect();
+    for one in &every {
+        let wish = OptOut { address: one.clone(), since: at(1), from: OptOutSource::Operator, source: String::new() };
+        desk.opt_out(vec![wish]).await.unwrap();
+        assert_eq!(desk.opted_out(all.clone()).await.unwrap(), all, "{one:?}");
+        let wish = OptIn { address: one.clone(), at: at(2), from: OptOutSource::Operator, source: String::new() };
+        desk.opt_in(vec![wish]).await.unwrap();
+        assert_eq!(desk.opted_out(all.clone()).await.unwrap(), [], "{one:?}");
+    }
 }
 
 async fn an_opt_out_reaches_a_name_of_either_spelling(desk: Desk) {

@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::rows::{address_key, decoded, json_list, json_of, small};
 use super::{Error, Work};
-use crate::domain::{Address, AddressKey, Channel, ChannelUser};
+use crate::domain::{Address, AddressKey, Channel, ChannelUser, stable_hash};
 use crate::store::Addresses;
 
 /// An id as it is bound: its channel and its name there.
@@ -56,12 +56,9 @@ async fn recall_stand_ins(connection: &mut SqliteConnection, ids: &[Id<'_>]) -> 
     Ok(())
 }
 
-/// The number that stood for an id of LINE before version 23 of the schema. FNV-1a.
+/// The number that stood for an id of LINE before version 23 of the schema.
 fn stand_in(id: &str) -> i64 {
-    let hash = id
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    999_000_000_000_000 + (hash % 999_999_999_999).cast_signed()
+    999_000_000_000_000 + (stable_hash(id.bytes()) % 999_999_999_999).cast_signed()
 }
 
 /// The key of each address, or nothing for an id that has none: nothing is stored under it.

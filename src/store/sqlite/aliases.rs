@@ -10,8 +10,8 @@ use sqlx::{Row, SqliteConnection};
 use super::messages::number;
 use super::opt_outs::{by_message, opt_in, opt_out};
 use super::rows::{decoded, json_of, msisdn, small, timestamp};
-use super::{Work, addresses};
-use crate::domain::{Address, Channel, Keyword, Msisdn, OptOutSource};
+use super::{Work, addresses, places};
+use crate::domain::{Address, AddressKey, Channel, Keyword, Msisdn, OptOutSource};
 use crate::store::{Alias, Inbound, OptIn, OptOut};
 
 pub(super) const NUMBERS_OF: &str = "SELECT asked.key AS index_of, alias.msisdn FROM json_each(?1) asked
@@ -69,30 +69,57 @@ pub(super) const IDS_OF: &str = "SELECT asked.key AS index_of, a.channel, a.call
      CROSS JOIN alias a INDEXED BY alias_recipient ON a.msisdn IN (asked.value ->> 0, asked.value ->> 1, asked.value ->> 2)
      WHERE a.called NOT LIKE '+%'";
 
-/// The names that are numbers, each of one recipient. `?1` lists the channels, so that no id is read.
+/// The number of a recipient whom channels call by another number, if it is one alone.
+pub(super) async fn recipient_of(connection: &mut SqliteConnection, name: Msisdn) -> Work<Option<Msisdn>> {
+    let name = name.canonical();
+    let query = sqlx::query(LINKED_TO).bind(name.to_string()).bind(channels()?);
+    let owners = query.fetch_all(connection).await?;
+    let owners = owners.iter().map(|row| Ok(msisdn(row, "msisdn")?.canonical())).collect::<Work<BTreeSet<_>>>()?;
+    Ok(owners.first().copied().filter(|owner| owners.len() == 1 && *owner != name))
+}
+
+pub(super) const LINKED_TO: &str = "SELECT a.msisdn FROM json_each(?2) on_channel
+     CROSS JOIN alias a ON a.channel = on_channel.value AND a.called = ?1";
+
+/// The names that are numbers, each of one recipient on all channels that know it. `?1` lists the channels, so that no id is
+/// read.
 pub(super) const NUMBERS: &str = "SELECT CAST(substr(a.called, 2) AS INTEGER) AS called, max(a.msisdn) AS msisdn
      FROM json_each(?1) on_channel
      CROSS JOIN alias a ON a.channel = on_channel.value AND a.called >= '+' AND a.called < ','
-     GROUP BY a.channel, a.called HAVING count(*) = 1";
+     GROUP BY a.called HAVING min(a.msisdn) = max(a.msisdn)";
 
 pub(super) async fn numbers(connection: &mut SqliteConnection) -> Work<Vec<(Msisdn, Msisdn)>> {
     let rows = sqlx::query(NUMBERS).bind(channels()?).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((msisdn(row, "called")?, msisdn(row, "msisdn")?))).collect()
 }
 
-/// The other addresses of recipients: other spellings of their numbers, the numbers and ids that channels use, and the
-/// numbers of ids. Each with the index of its recipient, and in order.
-pub(super) async fn linked(connection: &mut SqliteConnection, recipients: &[Address]) -> Work<Vec<(usize, Address)>> {
-    // Numbers of recipients, each with the index of its recipient.
-    let mut numbers = BTreeSet::new();
-    let (mut places, mut ids) = (Vec::new(), Vec::new());
-    for (index, recipient) in recipients.iter().enumerate() {
-        match recipient {
-            Address::Number(number) => {
-                numbers.insert((index, *number));
-            }
+/// The other addresses of recipients: other spellings of their numbers, the numbers and ids that channels use, the numbers of
+/// ids, and in turn the addresses of those. Each with the index of its recipient, and in order.
+///
+/// Several recipients may share an id. Only where `shares` says so, the others count too.
+pub(super) async fn linked(
+    connection: &mut SqliteConnection,
+    recipients: &[Address],
+    shares: impl Fn(usize) -> bool,
+) -> Work<Vec<(usize, Address)>> {
+    let mut linked: BTreeSet<(usize, Address)> = recipients.iter().cloned().enumerate().collect();
+    let mut new: Vec<_> = linked.iter().cloned().collect();
+    while !new.is_empty() {
+        let found = beside(connection, &new).await?;
+        new = found.into_iter().filter(|address| linked.insert(address.clone())).collect();
+        new.retain(|(index, address)| address.user().is_none() || shares(*index));
+    }
+    Ok(linked.into_iter().filter(|(index, address)| recipients.get(*index) != Some(address)).collect())
+}
+
+/// The addresses that are known directly beside these.
+async fn beside(connection: &mut SqliteConnection, addresses: &[(usize, Address)]) -> Work<Vec<(usize, Address)>> {
+    let (mut numbers, mut places, mut ids, mut found) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (index, address) in addresses {
+        match address {
+            Address::Number(number) => numbers.push((*index, *number)),
             Address::User(user) => {
-                places.push(index);
+                places.push(*index);
                 ids.push((user.channel.code(), user.id.as_str()));
             }
         }
@@ -100,26 +127,22 @@ pub(super) async fn linked(connection: &mut SqliteConnection, recipients: &[Addr
     if !ids.is_empty() {
         let rows = sqlx::query(NUMBERS_OF).bind(json_of(&ids, "alias")?).fetch_all(&mut *connection).await?;
         for row in &rows {
-            numbers.insert((placed(row, &places)?, msisdn(row, "msisdn")?));
+            found.push((placed(row, &places)?, Address::Number(msisdn(row, "msisdn")?)));
         }
     }
     if numbers.is_empty() {
-        return Ok(Vec::new());
+        return Ok(found);
     }
+    let others = numbers.iter().filter_map(|(index, number)| Some((*index, Address::Number(number.other_spelling()?))));
+    found.extend(others);
     let (places, asked) = spelled(&numbers)?;
-    let query = sqlx::query(LINKED).bind(&asked).bind(channels()?);
-    for row in &query.fetch_all(&mut *connection).await? {
-        numbers.insert((placed(row, &places)?, msisdn(row, "msisdn")?));
+    for row in &sqlx::query(LINKED).bind(&asked).bind(channels()?).fetch_all(&mut *connection).await? {
+        found.push((placed(row, &places)?, Address::Number(msisdn(row, "msisdn")?)));
     }
-    let others: Vec<_> =
-        numbers.iter().filter_map(|(index, number)| Some((*index, number.other_spelling()?))).collect();
-    numbers.extend(others);
-    let (places, asked) = spelled(&numbers)?;
-    let mut linked: BTreeSet<_> = numbers.into_iter().map(|(index, number)| (index, Address::Number(number))).collect();
     for row in &sqlx::query(IDS_OF).bind(&asked).fetch_all(connection).await? {
-        linked.insert((placed(row, &places)?, Address::User(addresses::user(row)?)));
+        found.push((placed(row, &places)?, Address::User(addresses::user(row)?)));
     }
-    Ok(linked.into_iter().filter(|(index, address)| recipients.get(*index) != Some(address)).collect())
+    Ok(found)
 }
 
 /// The codes of all channels, as a list.
@@ -129,7 +152,7 @@ fn channels() -> Work<String> {
 }
 
 /// Numbers as [`LINKED`] and [`IDS_OF`] list them, and the recipient of each.
-fn spelled(numbers: &BTreeSet<(usize, Msisdn)>) -> Work<(Vec<usize>, String)> {
+fn spelled(numbers: &[(usize, Msisdn)]) -> Work<(Vec<usize>, String)> {
     let spelled = |it: &Msisdn| (number(*it), number(it.canonical()), number(it.other_spelling().unwrap_or(*it)));
     let (places, asked): (Vec<usize>, Vec<(i64, i64, i64)>) =
         numbers.iter().map(|(index, number)| (*index, spelled(number))).unzip();
@@ -198,7 +221,8 @@ pub(super) struct LearnedNames {
     pub(super) taken: Vec<Alias>,
 }
 
-/// Learns names that the provider reports. A name that belongs to another number stays with it.
+/// Learns names that the provider reports. A name that belongs to another number stays with it, and so does a number that is
+/// a recipient of its own.
 pub(super) async fn learn_reported(connection: &mut SqliteConnection, aliases: Vec<Alias>) -> Work<LearnedNames> {
     let names: Vec<(u8, &str)> = aliases.iter().map(|alias| (alias.channel.code(), alias.called.as_str())).collect();
     let mut owners: HashMap<(Channel, String), BTreeSet<Msisdn>> = HashMap::new();
@@ -220,8 +244,21 @@ pub(super) async fn learn_reported(connection: &mut SqliteConnection, aliases: V
         }
     }
     // Most names are known, because most recipients get more than one message.
+    let numbers: Vec<AddressKey> = new.iter().filter_map(number_of).collect();
+    if !numbers.is_empty() {
+        let recipients = places::of_recipients(connection, &numbers).await?;
+        let is_own = |alias: &Alias| number_of(alias).is_some_and(|number| recipients.contains(&number));
+        let (own, others) = new.into_iter().partition(is_own);
+        taken.extend::<Vec<Alias>>(own);
+        new = others;
+    }
     let opted_out = if new.is_empty() { Vec::new() } else { learn(connection, new).await? };
     Ok(LearnedNames { opted_out, taken })
+}
+
+/// The number that a name is, if it is one.
+fn number_of(alias: &Alias) -> Option<AddressKey> {
+    alias.called.starts_with('+').then(|| alias.called.parse::<Msisdn>().ok()).flatten().map(AddressKey::from)
 }
 
 /// Stores names of recipients, and applies what earlier inbound messages under the new ones asked for. Returns the

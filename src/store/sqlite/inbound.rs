@@ -11,7 +11,7 @@ use super::rows::{
     Bound, address_key, decoded, for_values, json_list, json_of, maybe_small, maybe_timestamp, msisdn, small, step,
     timestamp,
 };
-use super::{Work, addresses};
+use super::{Work, addresses, aliases};
 use crate::domain::{
     Address, AddressKey, BatchId, Channel, Keyword, Language, MessageKey, Msisdn, OptOutSource, Span, StepIndex,
     Timestamp,
@@ -48,7 +48,7 @@ pub(super) async fn take(
     if inbound.is_empty() {
         return Ok(Vec::new());
     }
-    let mut writers = super::aliases::resolve(connection, &mut inbound).await?;
+    let mut writers = aliases::resolve(connection, &mut inbound).await?;
     // Before a "stop" stores it: until then, no message was sent to the id.
     let ids = known_ids(connection, &inbound).await?;
     let asked = json_texts(inbound.iter().map(|message| message.umid.as_str()))?;
@@ -360,7 +360,11 @@ async fn selection(
     let query = match of {
         InboundOf::All => query(selected.all),
         InboundOf::NotReplies => query(selected.unattached),
-        InboundOf::Recipient(Address::Number(it)) => query(selected.of_number).bind(number(it.canonical())),
+        InboundOf::Recipient(Address::Number(it)) => {
+            // What came under a channel's name for a recipient is stored under the recipient's number.
+            let owner = aliases::recipient_of(&mut *connection, it).await?;
+            query(selected.of_number).bind(number(owner.unwrap_or_else(|| it.canonical())))
+        }
         InboundOf::Recipient(Address::User(user)) => query(selected.of_user).bind(user.id).bind(user.channel.code()),
         InboundOf::Batch(batch) => query(selected.of_batch).bind(batch.0),
         InboundOf::Message(key) => query(selected.of_message).bind(key.batch.0).bind(key.n),

@@ -71,7 +71,7 @@ pub(super) const OPT_OUT: &str = concat!(
 /// entries that adds or changes.
 pub(super) async fn opt_out(connection: &mut SqliteConnection, opt_outs: &[OptOut]) -> Work<u32> {
     let given: Vec<Address> = opt_outs.iter().map(|wish| wish.address.clone()).collect();
-    let others = aliases::linked(connection, &given).await?;
+    let others = aliases::linked(connection, &given, |_| true).await?;
     let (given, mut rows) = entries(connection, &given, others, opt_outs, stop).await?;
     // Of each address's entries the one with the highest source applies, and of several of those the first. The others
     // are dropped, except for the recipient's own.
@@ -110,12 +110,10 @@ pub(super) const OPT_IN: &str = concat!("DELETE FROM opt_out WHERE address IN ",
 /// the given addresses end.
 pub(super) async fn opt_in(connection: &mut SqliteConnection, opt_ins: &[OptIn]) -> Work<u32> {
     let given: Vec<Address> = opt_ins.iter().map(|wish| wish.address.clone()).collect();
-    let mut others = aliases::linked(connection, &given).await?;
+    let is_own = |index: usize| opt_ins[index].from == OptOutSource::Recipient;
+    let mut others = aliases::linked(connection, &given, |index| !is_own(index)).await?;
     // Several recipients may write under one id. Which of its numbers a "start" is for comes with it, if it is known.
-    others.retain(|(index, _)| {
-        let OptIn { address, from, .. } = &opt_ins[*index];
-        *from != OptOutSource::Recipient || address.user().is_none()
-    });
+    others.retain(|(index, _)| !is_own(*index) || opt_ins[*index].address.user().is_none());
     let (given, mut rows) = entries(connection, &given, others, opt_ins, start).await?;
     rows.sort_unstable_by_key(|&(key, at, source, words, is_own)| (key, at, source, Reverse(is_own), words));
     rows.dedup_by_key(|&mut (key, at, source, ..)| (key, at, source));

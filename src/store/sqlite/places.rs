@@ -1,11 +1,13 @@
 //! Finds where a recipient is in the audiences, by the sieves of their pieces.
 
+use std::collections::BTreeSet;
+
 use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection};
 
 use super::rows::{json_list, small};
-use super::{Work, addresses};
-use crate::domain::AudienceId;
+use super::{Work, addresses, aliases};
+use crate::domain::{Address, AddressKey, AudienceId};
 use crate::store::sieve::{Sought, may_hold};
 use crate::store::{FoundRecipient, RecipientPlace, Whom};
 
@@ -38,7 +40,16 @@ pub(super) async fn find_recipient(
 /// What pieces are searched by; nothing if nobody has ever been known by the address.
 async fn sought(connection: &mut SqliteConnection, whom: &Whom) -> Work<Option<Sought>> {
     Ok(match whom {
-        Whom::Address(address) => addresses::known_key(connection, address).await?.map(Sought::Address),
+        Whom::Address(address) => {
+            // A number may be a channel's name for the recipient of another one.
+            let owner = match address {
+                Address::Number(number) => aliases::recipient_of(connection, *number).await?,
+                Address::User(_) => None,
+            };
+            let own = addresses::known_key(connection, address).await?;
+            let keys: Vec<AddressKey> = own.into_iter().chain(owner.map(AddressKey::from)).collect();
+            Some(Sought::Addresses(keys)).filter(|_| own.is_some())
+        }
         Whom::ClientId(id) => Some(Sought::ClientId(id.clone())),
     })
 }
@@ -51,10 +62,10 @@ async fn in_piece(
     first: u32,
 ) -> Work<Vec<u32>> {
     let query = match whom {
-        Sought::Address(key) => {
-            let other = key.other_spelling().unwrap_or(*key);
-            let query = sqlx::query(IN_PIECE_BY_ADDRESS).bind(audience.0).bind(first);
-            query.bind(key.get()).bind(other.get())
+        Sought::Addresses(keys) => {
+            let all = keys.iter().flat_map(|key| std::iter::once(*key).chain(key.other_spelling()));
+            let all = json_list(all.map(AddressKey::get));
+            sqlx::query(IN_PIECE_BY_ADDRESS).bind(audience.0).bind(first).bind(all)
         }
         Sought::ClientId(id) => sqlx::query(IN_PIECE_BY_ID).bind(audience.0).bind(first).bind(id.clone()),
     };
@@ -103,6 +114,32 @@ pub(super) async fn find_recipient_from(
     Ok(FoundRecipient { places, next })
 }
 
+/// Those of these addresses that a recipient of the latest audiences has.
+pub(super) async fn of_recipients(
+    connection: &mut SqliteConnection,
+    addresses: &[AddressKey],
+) -> Work<BTreeSet<AddressKey>> {
+    let latest = RecipientPlace { audience: AudienceId(u32::MAX), n: u32::MAX };
+    let sought: Vec<_> = addresses.iter().map(|key| (*key, Sought::Addresses(vec![*key]))).collect();
+    let mut pieces = Vec::new();
+    let query = sqlx::query(SIEVES_FROM).bind(latest.audience.0).bind(latest.n).bind(SIEVES_READ);
+    let mut rows = query.fetch(&mut *connection);
+    while let Some(row) = rows.try_next().await? {
+        let (audience, first): (u32, u32) = (small(&row, "audience")?, small(&row, "first")?);
+        let bits = row.try_get("bits")?;
+        let held = sought.iter().filter(|(_, whom)| may_hold(bits, whom));
+        pieces.extend(held.map(|(key, whom)| (*key, whom, AudienceId(audience), first)));
+    }
+    drop(rows);
+    let mut found = BTreeSet::new();
+    for (key, whom, audience, first) in pieces {
+        if !found.contains(&key) && !in_piece(connection, whom, audience, first).await?.is_empty() {
+            found.insert(key);
+        }
+    }
+    Ok(found)
+}
+
 const SIEVES: &str = "SELECT audience, first, bits FROM sieve ORDER BY audience, first";
 pub(super) const SIEVES_WITHIN: &str = "SELECT audience, first, bits FROM sieve
      WHERE audience IN (SELECT value FROM json_each(?1)) ORDER BY audience, first";
@@ -118,5 +155,5 @@ macro_rules! in_piece {
         )
     };
 }
-pub(super) const IN_PIECE_BY_ADDRESS: &str = in_piece!("address IN (?3, ?4)");
+pub(super) const IN_PIECE_BY_ADDRESS: &str = in_piece!("address IN (SELECT value FROM json_each(?3))");
 pub(super) const IN_PIECE_BY_ID: &str = in_piece!("client_message_id = ?3");

@@ -156,6 +156,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (inbound::BEFORE.of_user, &["inbound_called (called=? AND rowid<?)"]),
         (inbound::BEFORE.of_batch, &["inbound_batch (batch=? AND rowid<?)"]),
         (aliases::NUMBERS, &["a USING PRIMARY KEY (channel=? AND called>? AND called<?)"]),
+        (aliases::LINKED_TO, &["a USING PRIMARY KEY (channel=? AND called=?)"]),
         (aliases::IDS_OF, &["alias_recipient (msisdn=?)"]),
         (addresses::KEYS, &["sqlite_autoindex_channel_user_1 (channel=? AND called=?)"]),
         (nodes::EVENTS_BEFORE, &["event USING INTEGER PRIMARY KEY (rowid<?)"]),

@@ -42,7 +42,8 @@ impl Consent for Sqlite {
 
     async fn other_addresses(&self, address: Address) -> Result<Vec<Address>> {
         let verb = "read the addresses of a recipient";
-        let linked = self.read(verb, move |c| Box::pin(async move { aliases::linked(c, &[address]).await })).await?;
+        let linked =
+            self.read(verb, move |c| Box::pin(async move { aliases::linked(c, &[address], |_| true).await })).await?;
         Ok(linked.into_iter().map(|(_, address)| address).collect())
     }
 
