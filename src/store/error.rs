@@ -26,8 +26,8 @@ pub enum Error {
     Superseded,
     /// The path of an open database leads to another file, or to none.
     #[error(
-        "the database {place} was replaced or moved while it was open; nothing was changed; put the right file in its place, \
-         and try again"
+        "{place} was replaced, moved or deleted while the database was open; nothing was changed; put the right file in its \
+         place, and try again"
     )]
     Replaced { place: String },
     /// A server of another process has another file open under this path.

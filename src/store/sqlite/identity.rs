@@ -1,17 +1,19 @@
 //! Checks that the path of the database still leads to the file that is open.
 //!
-//! A process keeps writing to a file that was replaced or moved, and no other process finds it there. So a server checks this
-//! several times a second, and every write checks it. A file that is overwritten in place stays the same file; a server
-//! notices that if the new content is a backup.
+//! A process keeps writing to a file that was replaced or moved, and no other process finds it there. The same holds for
+//! SQLite's two files beside it, which have the latest writes. So a server checks this several times a second, and every
+//! write checks it. A file that is overwritten in place stays the same file; a server notices that if the new content is a
+//! backup.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use super::paths::beside;
 use crate::store::{Error, Result};
 
 /// What the file system calls a file, whatever its path.
@@ -44,7 +46,11 @@ impl FileId {
 #[derive(Debug)]
 pub(super) struct OpenDatabase {
     pub(super) path: PathBuf,
-    pub(super) id: FileId,
+    /// The files that must stay as they are: the database under the name that the operator gave it, which may be a link,
+    /// and SQLite's files beside it.
+    parts: Vec<(PathBuf, FileId)>,
+    /// Whether this process has closed it. The last one to do so removes SQLite's files.
+    is_closed: AtomicBool,
     /// For a server: its own view of the file's header.
     header: OnceLock<Header>,
 }
@@ -87,13 +93,34 @@ const fn mark(_: &File) -> Option<u32> {
 }
 
 impl OpenDatabase {
-    /// Describes the file that was just opened at `path`.
-    pub(super) fn of(path: PathBuf) -> Result<Self> {
+    /// Describes the file that was just opened at `path`, to which its name leads.
+    pub(super) fn of(named: PathBuf, path: PathBuf) -> Result<Self> {
         match FileId::at(&path) {
-            Ok(Some(id)) => Ok(Self { path, id, header: OnceLock::new() }),
+            Ok(Some(id)) => {
+                Ok(Self { path, parts: vec![(named, id)], is_closed: AtomicBool::new(false), header: OnceLock::new() })
+            }
             Ok(None) => Err(Error::Replaced { place: path.display().to_string() }),
             Err(source) => Err(super::open_error(&path.display().to_string(), source.into())),
         }
+    }
+
+    /// From now on notices also if SQLite's files beside it go, which exist from the first use on.
+    pub(super) fn with_log(mut self) -> Self {
+        for path in ["-wal", "-shm"].map(|suffix| beside(&self.path, suffix)) {
+            if let Ok(Some(id)) = FileId::at(&path) {
+                self.parts.push((path, id));
+            }
+        }
+        self
+    }
+
+    /// Notes that this process is about to close it.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn id(&self) -> Option<FileId> {
+        self.parts.first().map(|(_, id)| *id)
     }
 
     /// From now on notices also a backup that is copied over the file. For servers.
@@ -107,12 +134,17 @@ impl OpenDatabase {
         }
     }
 
-    /// Fails if the path leads to another file by now, or to none. An error of the file system proves neither.
+    /// Fails if one of the paths leads to another file by now, or to none. An error of the file system proves neither.
     pub(super) fn check(&self) -> Result<()> {
-        let is_replaced = FileId::at(&self.path).is_ok_and(|found| found != Some(self.id));
-        if is_replaced || self.header.get().is_some_and(Header::is_overwritten) {
-            return Err(Error::Replaced { place: self.path.display().to_string() });
+        if self.is_closed.load(Ordering::Relaxed) {
+            return Ok(());
         }
-        Ok(())
+        let is_replaced = |(path, id): &&(PathBuf, FileId)| FileId::at(path).is_ok_and(|found| found != Some(*id));
+        let is_overwritten = || self.header.get().is_some_and(Header::is_overwritten);
+        let replaced = self.parts.iter().find(is_replaced).map(|(path, _)| path);
+        match replaced.or_else(|| is_overwritten().then_some(&self.path)) {
+            Some(path) => Err(Error::Replaced { place: path.display().to_string() }),
+            None => Ok(()),
+        }
     }
 }

@@ -183,11 +183,12 @@ pub struct Sqlite {
 
 impl Sqlite {
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self> {
-        let path = match url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//")) {
+        let named = match url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//")) {
             Some(":memory:") => None,
-            Some(path) if !path.is_empty() => Some(paths::true_path(Path::new(path))?),
+            Some(path) if !path.is_empty() => Some((Path::new(path), paths::true_path(Path::new(path))?)),
             Some(_) | None => return Err(Error::Url { url: url.to_owned() }),
         };
+        let path = named.as_ref().map(|(_, path)| path.clone());
         let options = match &path {
             None => SqliteConnectOptions::from_str("sqlite::memory:").map_err(|source| open_error(url, source))?,
             Some(path) => SqliteConnectOptions::new().filename(path).create_if_missing(true),
@@ -199,7 +200,7 @@ impl Sqlite {
             paths::create_private(path);
         }
         let mut connection = options.connect().await.map_err(|source| open_error(url, source))?;
-        let file = path.clone().map(OpenDatabase::of).transpose()?;
+        let file = named.map(|(name, path)| OpenDatabase::of(name.to_owned(), path)).transpose()?;
         if let Some(path) = &path {
             // Before anything is written: it may have been replaced since the first check.
             serve_file.check(path)?;
@@ -228,6 +229,7 @@ impl Sqlite {
                 (Some(readers.map_err(|source| open_error(url, source))?), Some(Mutex::new(Some(poller))))
             }
         };
+        let file = file.map(OpenDatabase::with_log);
         let writer = Writer::start(connection, lock, Arc::clone(&serve_file), Arc::clone(&clock));
         let (signals, flows, webhooks) = (Signals::default(), Flows::default(), parking_lot::Mutex::default());
         Ok(Self { writer, clock, signals, readers, poller, file, serve_file, flows, webhooks })
@@ -336,6 +338,7 @@ impl Sqlite {
     }
 
     async fn shut(&self) {
+        self.file.iter().for_each(OpenDatabase::close);
         if let Some(readers) = &self.readers {
             readers.close().await;
         }

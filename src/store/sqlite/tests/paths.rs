@@ -102,6 +102,28 @@ async fn nothing_is_written_to_a_file_that_was_replaced_or_moved() {
 }
 
 #[tokio::test]
+async fn nothing_is_written_without_the_log_or_under_a_link_that_leads_elsewhere() {
+    for gone in ["-wal", "-shm", "the link"] {
+        let db = TempDatabase::new();
+        let link = db.folder.path().join("link.db");
+        std::os::unix::fs::symlink("volley.db", &link).unwrap();
+        let server = open(&link).await.unwrap();
+        let node = started(&server, now()).await.node;
+        server.latest().await.unwrap();
+        if gone == "the link" {
+            std::fs::remove_file(&link).unwrap();
+            std::os::unix::fs::symlink("other.db", &link).unwrap();
+            open(&link).await.unwrap().close().await;
+        } else {
+            std::fs::remove_file(crate::store::sqlite::paths::beside(&db.path(), gone)).unwrap();
+        }
+        for refused in [server.latest().await.map(drop), server.renew(node, now()).await] {
+            assert!(matches!(refused, Err(Error::Replaced { .. })), "{gone}: {refused:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_command_refuses_another_file_than_its_servers_and_creates_none() {
     let db = TempDatabase::new();
     let server = db.open().await.unwrap();

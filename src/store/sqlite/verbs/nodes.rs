@@ -21,7 +21,7 @@ impl Nodes for Sqlite {
     async fn start_node(&self, start: NodeStart) -> Result<Option<Started>> {
         let started = self.write("start a node", move |c| Box::pin(nodes::start(c, start))).await?;
         if started.is_some() {
-            self.serve_file.begin(self.file.as_ref().map(|file| file.id))?;
+            self.serve_file.begin(self.file.as_ref().and_then(OpenDatabase::id))?;
             self.file.iter().for_each(OpenDatabase::watch_content);
         }
         Ok(started)
