@@ -41,16 +41,13 @@ pub(super) async fn pause_all(store: &dyn Store, config: &Config, now: Timestamp
     Ok(Some((copied_at, paused)))
 }
 
-/// Counts the tier of each limited portfolio as full. The lost server may have written to as many new recipients as it allows.
+/// Counts the tier of each limited portfolio as full, for a day. The lost server may have written to as many recipients as
+/// it allows: also to those that the backup knows, whose slots end earlier.
 async fn fill_tiers(store: &dyn Store, config: &Config, now: Timestamp) -> Result<()> {
     let config = with_overrides(config, &store.overrides().await?);
-    let used = store.tiers_used(now - Tier::HELD).await?;
-    let noted = store.unknown_slots(now - Tier::HELD).await?;
     for (portfolio, tier) in config.portfolios() {
         let Tier::Recipients(most) = tier else { continue };
-        let noted = noted.get(portfolio).map_or(0, |slots| slots.recipients);
-        let known = used.get(portfolio).copied().unwrap_or(0).saturating_sub(noted);
-        let slots = UnknownSlots { recipients: most.saturating_sub(known), at: now, is_told: false };
+        let slots = UnknownSlots { recipients: most, at: now, is_told: false };
         store.note_unknown_slots(portfolio, slots, Origin::SERVER, now).await?;
     }
     Ok(())
@@ -130,11 +127,8 @@ mod tests {
             let restored_from = copy.batch(batch).await.unwrap().unwrap().restored_from;
             assert_eq!(restored_from.is_some(), is_marked, "{batch:?}");
         }
-        assert_eq!(
-            copy.tiers_used(now - Tier::HELD).await.unwrap()["acme"],
-            250,
-            "a tier of 250 with one known recipient"
-        );
+        let unknown = copy.unknown_slots(now - Tier::HELD).await.unwrap()["acme"];
+        assert_eq!((unknown.recipients, unknown.at), (250, now), "the slot of the one known recipient ends earlier");
         let events = copy.events(Cursor::START, 10).await.unwrap();
         let texts: Vec<String> = events.into_iter().map(|(_, event)| event.text()).collect();
         assert!(texts.iter().any(|text| text.contains("2 campaigns were paused")), "{texts:?}");

@@ -54,6 +54,12 @@ async fn paused(store: &dyn Store, batch: &Batch, now: Timestamp, findings: &mut
     let used_up = used_up(store, batch).await?.into_iter().find(|used_up| used_up.step.is_none());
     let advice = match used_up {
         Some(limit) => Obstacle::UsedUp(limit).what_to_do(&name, now),
+        None if batch.restored_from.is_some() => {
+            let name = shell(&name);
+            format!(
+                "volley campaign cancel {name}, or, if a second message is better than none: volley campaign resume {name} --confirm-restored"
+            )
+        }
         None => format!("to resume: volley campaign resume {}", shell(&name)),
     };
     findings.add("campaigns", Health::Warning, format!("\"{name}\" is {is}"), Some(&advice));

@@ -51,12 +51,12 @@ async fn a_restore_marks_what_is_not_over_until_it_is_moved_on(desk: Desk) {
 
 async fn unknown_slots_count_for_their_portfolio_until_their_day_is_over(desk: Desk) {
     let seq = desk.seq().await.unwrap();
-    let slots = UnknownSlots { recipients: 249, at: at(5), is_told: false };
+    let slots = UnknownSlots { recipients: 250, at: at(5), is_told: false };
     let noted = desk.note_unknown_slots("acme", slots, Origin::SERVER, at(5)).await.unwrap();
     assert!(noted > seq, "servers look at it");
     desk.take_slots("acme", vec![(msisdn(1).into(), at(6))]).await.unwrap();
     let used = async |since| desk.tiers_used(since).await.unwrap().get("acme").copied();
-    assert_eq!((used(at(4)).await, used(at(5)).await), (Some(250), Some(1)));
+    assert_eq!((used(at(4)).await, used(at(5)).await), (Some(250), Some(1)), "the tier counts as full, not as more");
     assert_eq!(desk.unknown_slots(at(4)).await.unwrap()["acme"], slots);
     assert!(desk.unknown_slots(at(5)).await.unwrap().is_empty());
     let told = UnknownSlots { recipients: 40, at: at(5), is_told: true };

@@ -226,11 +226,13 @@ pub(super) async fn slots(
     Ok(slots)
 }
 
+/// The recipients of each portfolio. One that only counts as full after a restore has as many as its tier.
 pub(super) async fn used(connection: &mut SqliteConnection, since: Timestamp) -> Work<BTreeMap<String, u32>> {
     let rows = sqlx::query(
-        "SELECT portfolio, sum(recipients) AS recipients FROM (
-             SELECT portfolio, count(*) AS recipients FROM tier_slot WHERE at > ?1 GROUP BY portfolio
-             UNION ALL SELECT portfolio, recipients FROM unknown_slots WHERE at > ?1)
+        "SELECT portfolio, max(sum(counted), sum(full)) AS recipients FROM (
+             SELECT portfolio, count(*) AS counted, 0 AS full FROM tier_slot WHERE at > ?1 GROUP BY portfolio
+             UNION ALL SELECT portfolio, iif(is_told, recipients, 0), iif(is_told, 0, recipients)
+             FROM unknown_slots WHERE at > ?1)
          GROUP BY portfolio",
     )
     .bind(since.millis())
