@@ -52,13 +52,14 @@ fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(lower.len());
     for letter in lower.chars() {
         match letter {
-            // Invisible marks: of direction, of joining, of how an emoji is drawn; and the dot that remains of a
-            // Turkish capital.
+            // Invisible marks: of direction, of joining, of how an emoji is drawn; the dot that remains of a Turkish
+            // capital; and what stands for a damaged character.
             '\u{200b}'..='\u{200f}'
             | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{2069}'
             | '\u{fe00}'..='\u{fe0f}'
             | '\u{feff}'
+            | '\u{fffd}'
             | '\u{307}'
             | '\u{ad}'
             | '\u{640}' => {}

@@ -2,7 +2,7 @@
 
 mod content;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 pub use content::{
@@ -29,7 +29,7 @@ pub struct Inbound<'a> {
     /// Only in LINE's form; elsewhere it is in `recipient`.
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
     pub channel: Option<Text<'a>>,
-    #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, deserialize_with = "sender", skip_serializing_if = "Option::is_none")]
     pub user: Option<User<'a>>,
     #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
     pub recipient: Option<Recipient<'a>>,
@@ -58,9 +58,14 @@ pub struct Inbound<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Recipient<'a> {
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, deserialize_with = "loose::or_nothing", skip_serializing_if = "Option::is_none")]
     pub channel: Option<Text<'a>>,
-    #[serde(borrow, alias = "recipientId", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        borrow,
+        alias = "recipientId",
+        deserialize_with = "loose::or_nothing",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub channel_id: Option<Text<'a>>,
 }
 
@@ -69,6 +74,45 @@ pub struct Recipient<'a> {
 pub struct Referral<'a> {
     #[serde(borrow, alias = "source_type", skip_serializing_if = "Option::is_none")]
     pub source_type: Option<Text<'a>>,
+}
+
+/// Reads each part of the sender for itself, and numbers as people write them.
+fn sender<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<User<'de>>, D::Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Parts<'a> {
+        #[serde(borrow, deserialize_with = "loose::or_nothing")]
+        msisdn: Option<Hidden<'a>>,
+        #[serde(borrow, deserialize_with = "loose::or_nothing")]
+        country: Option<Text<'a>>,
+        #[serde(borrow, deserialize_with = "loose::or_nothing")]
+        channel_user_id: Option<Hidden<'a>>,
+        #[serde(borrow, deserialize_with = "loose::or_nothing")]
+        line_user_id: Option<Hidden<'a>>,
+        #[serde(borrow, deserialize_with = "loose::or_nothing")]
+        name: Option<Hidden<'a>>,
+    }
+
+    let parts: Option<Parts<'de>> = loose::or_nothing(deserializer)?;
+    Ok(parts.map(|Parts { msisdn, country, channel_user_id, line_user_id, name }| User {
+        msisdn: msisdn.map(bare_number),
+        country,
+        channel_user_id: channel_user_id.map(bare_number),
+        line_user_id,
+        name,
+    }))
+}
+
+/// The digits of a number that has separators, or a scheme before it (`whatsapp:+65 9123 4567`). Other texts stay as they
+/// are.
+fn bare_number(text: Hidden<'_>) -> Hidden<'_> {
+    if text.parse::<Msisdn>().is_ok() {
+        return text;
+    }
+    let number = text.rsplit_once(':').map_or(&*text, |(_, number)| number);
+    let bare: String =
+        number.chars().filter(|c| !c.is_whitespace() && !"-.()\u{ad}\u{200e}\u{fffd}".contains(*c)).collect();
+    if bare.parse::<Msisdn>().is_ok() { Hidden::from(bare) } else { text }
 }
 
 /// An inbound message as a webhook event.
@@ -108,7 +152,7 @@ impl Inbound<'_> {
 
     /// The recipient's number. On LINE an id is never a number, whatever it looks like.
     pub fn msisdn(&self) -> Option<Msisdn> {
-        let source = || self.source.as_ref().and_then(|text| text.parse().ok());
+        let source = || self.source.clone().and_then(|text| bare_number(text).parse().ok());
         let user = self.user.as_ref();
         match self.known_channel() {
             Some(Channel::Line) => user.and_then(|user| user.msisdn.as_ref()).and_then(|text| text.parse().ok()),

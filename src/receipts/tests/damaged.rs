@@ -96,6 +96,27 @@ fn an_opt_out_survives_half_an_emoji_and_stray_bytes_beside_it() {
 }
 
 #[test]
+fn an_opt_out_survives_damage_of_its_word_and_an_unusual_sender() {
+    for word in [&b"STOP\\ud83d"[..], b"STOP \\ud83d", b"STOP\xff", b"S\xffTOP", b"\xf0\x9fstop"] {
+        let (before, after) = STOP.split_once("\"STOP\"").unwrap();
+        let body = [before.as_bytes(), b"\"", word, b"\"", after.as_bytes()].concat();
+        assert!(opts_out(&body), "{}", String::from_utf8_lossy(word));
+    }
+    let own = r#""msisdn":"+6591000001","name":"Ann""#;
+    for sender in [
+        r#""msisdn":"+65 9100 0001","name":"Ann""#,
+        r#""msisdn":"whatsapp:+6591000001""#,
+        r#""msisdn":"+65-(9100).0001""#,
+        r#""msisdn":6591000001,"name":{"first":"Ann"}"#,
+        r#""msisdn":["x"],"channelUserId":"65 9100 0001","country":7"#,
+    ] {
+        assert!(opts_out(STOP.replace(own, sender).as_bytes()), "{sender}");
+    }
+    let us = r#""channel":"whatsapp","channelId":"c-1""#;
+    assert!(opts_out(STOP.replace(us, r#""channel":{},"channelId":[1]"#).as_bytes()));
+}
+
+#[test]
 fn a_damaged_event_harms_no_other_event_of_its_body() {
     let damaged = STOP.replace("in-1", "in-2").replace("Ann", "A\u{1}");
     let mut body = format!("[{damaged},").into_bytes();
