@@ -108,7 +108,7 @@ pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i
         slots.last()
     });
     let (columns, fields) = slots.into_parts();
-    let api = Some(ApiCalls { sub_account: origin.sub_account.to_owned(), callback });
+    let api = Some(ApiCalls { sub_account: origin.sub_account.to_owned(), caller: origin.caller.id.clone(), callback });
     let plan = Plan { columns, api, ..Plan::of_steps(steps) };
     let client_message_id = client_message_id.filter(|id| !id.is_empty()).map(Into::into);
     let fields = Fields::pack(fields.iter().map(String::as_str));

@@ -18,7 +18,7 @@ pub use case::{Case, StepReport};
 pub use entry::Entry;
 pub use expected::WaitingReceipt;
 pub use marked::MarkedMessages;
-pub use refusals::{hold_for_refusal, hold_for_set_aside};
+pub use refusals::{hold_for_refusal, hold_for_refusals_alike, hold_for_set_aside};
 pub use suppressed::Suppression;
 
 use std::collections::{BTreeMap, HashMap};

@@ -109,6 +109,13 @@ pub fn hold_for_refusal(
     StepHold { batch, step, by: StepHeldBy::Refusal, origin: Origin::rule(why), since: now, recall }
 }
 
+/// Builds the hold of a step whose messages are refused alike, without a known code, where the lane has sent others before.
+pub fn hold_for_refusals_alike((batch, step): (BatchId, StepIndex), detail: &str, now: Timestamp) -> StepHold {
+    let why =
+        format!("the provider refused the last {ALIKE} messages alike, and none between them was accepted: {detail}");
+    StepHold { batch, step, by: StepHeldBy::Refusal, origin: Origin::rule(why), since: now, recall: None }
+}
+
 /// Builds the hold of a step of which many messages are set aside: something that they have in common is refused.
 pub fn hold_for_set_aside((batch, step): (BatchId, StepIndex), count: i64, now: Timestamp) -> StepHold {
     let why =

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::job::{Details, Job, Settled};
 use super::lane::RunningLane;
-use crate::book::hold_for_refusal;
+use crate::book::{hold_for_refusal, hold_for_refusals_alike};
 use crate::domain::{Fault, MessageId, RefusalSubject, Refused, SenderPart, Span, State, Timestamp};
 use crate::engine;
 use crate::provider::{Refusal, SendAnswer};
 use crate::store::{HeldBy, Hold, Recall, ReportedBy, Verdict};
-use crate::throttle::{Throttling, UnclearRefusal};
+use crate::throttle::{Refuted, Throttling, UnclearRefusal};
 use crate::wire::codes;
 
 /// Tries after which a message that keeps returning moves to the end of its queue, so that it does not block others.
@@ -55,7 +55,7 @@ pub(super) fn settle(job: Job, lane: &Arc<RunningLane>, answer: SendAnswer, begu
 }
 
 /// Applies a refusal without a known code: another message tests the lane, and this one moves to the end of its queue. If
-/// it was to test the lane itself, the lane is held.
+/// it was to test the lane itself, the lane or its step is held.
 fn unclear(job: Job, lane: &Arc<RunningLane>, refusal: Refusal, begun: Timestamp) -> Settled {
     let now = lane.clock.now();
     let message = &job.claimed.message;
@@ -68,12 +68,24 @@ fn unclear(job: Job, lane: &Arc<RunningLane>, refusal: Refusal, begun: Timestamp
         is_repeated: message.present.refused != Refused::Never,
         begun,
     };
-    if let Some(other) = lane.test.refused(refused.clone(), now) {
-        let reason = format!("{}; refused alike were {} and {}", refusal.detail, other.named(), refused.named());
-        lane.holds.put(Hold::on_lane(&lane.config.name, HeldBy::Answer, refusal.code, &reason, now), begun);
+    let named = |other: &UnclearRefusal| {
+        format!("{}; refused alike were {} and {}", refusal.detail, other.named(), refused.named())
+    };
+    let refuted = lane.test.refused(refused.clone(), now);
+    if let Some(Refuted::Lane(other)) = &refuted {
+        let reason = named(other);
+        // The status of a refusal without a known code tells no remedy.
+        lane.holds.put(Hold::on_lane(&lane.config.name, HeldBy::Answer, None, &reason, now), begun);
     }
+    let hold = match &refuted {
+        Some(Refuted::Step(other)) => {
+            Some((hold_for_refusals_alike((job.entry.id, job.step()), &named(other), now), begun))
+        }
+        Some(Refuted::Lane(_)) | None => None,
+    };
     let again = now + lane.chance.back_off(SHORTEST_REST, message.present.tries.into(), LONGEST_REST);
-    Settled::new(job, lane, engine::Answer::Unclear { again }, Some((Verdict::Refused, refusal.into())))
+    let answer = engine::Answer::Unclear { again };
+    Settled { hold, ..Settled::new(job, lane, answer, Some((Verdict::Refused, refusal.into()))) }
 }
 
 fn refused(job: Job, lane: &Arc<RunningLane>, refusal: Refusal, begun: Timestamp) -> Settled {

@@ -155,7 +155,7 @@ mod tests {
     const FIRST: StepIndex = StepIndex::FIRST;
 
     fn plan() -> Plan {
-        let api = Some(ApiCalls { sub_account: "<SUBACCOUNT_ID>".to_owned(), callback: None });
+        let api = Some(ApiCalls { sub_account: "<SUBACCOUNT_ID>".to_owned(), caller: String::new(), callback: None });
         let steps = vec![Step::of_text(Channel::WhatsApp, "wa", "Hi"), Step::of_text(Channel::Sms, "sms", "Hi")];
         Plan { api, ..Plan::of_steps(steps) }
     }

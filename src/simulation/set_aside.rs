@@ -92,7 +92,7 @@ async fn a_lane_that_is_refused_is_held_after_two_messages_which_the_hold_names(
     seconds(&mut world, 2).await;
     let holds = world.store.holds().await.unwrap();
     let [hold] = &holds[..] else { panic!("{holds:?}") };
-    assert_eq!((hold.lane.as_str(), hold.by, hold.code), ("viber", HeldBy::Answer, Some(403)));
+    assert_eq!((hold.lane.as_str(), hold.by, hold.code), ("viber", HeldBy::Answer, None), "the status names no remedy");
     let reason = hold.reason();
     assert!(reason.starts_with("HTTP status 403: Forbidden; refused alike were msg_"), "{reason}");
     assert_eq!(reason.matches("msg_").count(), 2, "{reason}");
@@ -130,6 +130,41 @@ async fn a_message_of_another_batch_tests_the_lane() {
         (count(&world, &good, Count::HandedOver).await, count(&world, &bad, Count::HandedOver).await),
         (1_900, 0)
     );
+}
+
+/// Twelve bad rows in a row: the others are sent without a resume.
+#[tokio::test]
+async fn neighbours_that_are_refused_hold_nothing_where_the_lane_has_worked() {
+    let mut world = world(None).await;
+    forbid(&world, 20..32);
+    let launched = launch(&world, 0..420).await;
+    seconds(&mut world, 20).await;
+    assert_eq!(count(&world, &launched, Count::HandedOver).await, 408);
+    assert_eq!((world.store.holds().await.unwrap(), world.store.step_holds().await.unwrap()), (vec![], vec![]));
+    seconds(&mut world, 120).await;
+    assert_eq!(count(&world, &launched, Count::SetAside).await, 12);
+    is_proven(&world, &launched).await;
+}
+
+/// A batch of which every message is refused, alone on a lane that has worked, as of one caller of the API.
+#[tokio::test]
+async fn a_batch_that_is_refused_alone_on_a_lane_that_has_worked_holds_its_step_and_not_the_lane() {
+    let mut world = world(None).await;
+    forbid(&world, 0..60);
+    let before = launch(&world, 1_000..1_010).await;
+    seconds(&mut world, 2).await;
+    let bad = launch(&world, 0..60).await;
+    seconds(&mut world, 30).await;
+    assert_eq!(world.store.holds().await.unwrap(), []);
+    let [held] = &world.store.step_holds().await.unwrap()[..] else { panic!("its step is held") };
+    assert_eq!((held.batch, held.step, &held.by), (bad.batch, StepIndex::FIRST, &StepHeldBy::Refusal));
+    assert!(format!("{held:?}").contains("the last 20 messages alike"), "{held:?}");
+    let after = launch(&world, 2_000..2_300).await;
+    seconds(&mut world, 3).await;
+    assert_eq!(count(&world, &after, Count::HandedOver).await, 300);
+    for launched in [&before, &bad, &after] {
+        is_proven(&world, launched).await;
+    }
 }
 
 #[tokio::test]

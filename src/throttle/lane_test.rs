@@ -1,6 +1,9 @@
 //! The test of a lane after a refusal without a known code: one other message shows whether the lane is refused, or that
 //! message alone (rule 2).
 //!
+//! Where a lane has worked, messages of one batch say little about it: they may have in common what is refused. So the test
+//! goes on, and after twenty of them their step is refused. No caller and no campaign can stop what others send.
+//!
 //! It is in memory only. After a restart the refused messages are sent again, and the next refusal begins another test.
 
 use std::collections::BTreeSet;
@@ -41,6 +44,18 @@ pub struct Waiting {
     pub follows_acceptance: bool,
 }
 
+/// Refusals alike of one batch, one after the other, after which its step is refused where the lane has worked.
+const OF_ONE_BATCH: usize = 20;
+
+/// What refusals alike have shown. Each has the refusal that is like the last one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refuted {
+    /// The lane is refused.
+    Lane(UnclearRefusal),
+    /// The step of the message is refused; the lane may send what others have.
+    Step(UnclearRefusal),
+}
+
 /// What a lane may claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestPhase {
@@ -59,6 +74,8 @@ pub struct LaneTest {
     is_open: AtomicBool,
     /// Whether a message was accepted since the last test began.
     has_accepted: AtomicBool,
+    /// Whether any message was ever accepted.
+    has_worked: AtomicBool,
     inner: Mutex<Inner>,
 }
 
@@ -80,12 +97,27 @@ struct Open {
     probe: Option<MessageKey>,
 }
 
+impl Open {
+    /// What the refusal of the message that tests the lane shows.
+    fn refuted_by(&self, refusal: &UnclearRefusal, has_worked: bool) -> Option<Refuted> {
+        let batch = refusal.message.key.batch;
+        let alike = || self.refused.iter().filter(|other| other.code == refusal.code);
+        let elsewhere = alike().find(|other| other.message.key.batch != batch);
+        match (elsewhere, alike().next()) {
+            (Some(other), _) => Some(Refuted::Lane(other.clone())),
+            (None, Some(other)) if !has_worked => Some(Refuted::Lane(other.clone())),
+            (None, Some(other)) if alike().count() + 1 >= OF_ONE_BATCH => Some(Refuted::Step(other.clone())),
+            (None, _) => None,
+        }
+    }
+}
+
 impl LaneTest {
     /// Takes a refusal, and opens a test unless one is open.
     ///
-    /// Returns another refusal with the same code if this message was to test the lane: then the lane is refused, and the
-    /// test ends. Requests that were in flight when the test began, and messages that were refused before, prove nothing.
-    pub fn refused(&self, refusal: UnclearRefusal, now: Timestamp) -> Option<UnclearRefusal> {
+    /// Returns what is refused if this message was to test the lane and another one had the same code: then the test ends.
+    /// Requests that were in flight when the test began, and messages that were refused before, prove nothing.
+    pub fn refused(&self, refusal: UnclearRefusal, now: Timestamp) -> Option<Refuted> {
         let mut inner = self.inner.lock();
         let open = inner.open.get_or_insert_with(|| {
             let follows_acceptance = self.has_accepted.swap(false, Ordering::AcqRel);
@@ -95,9 +127,8 @@ impl LaneTest {
         if let Some(known) = known {
             *known = refusal;
         } else {
-            let alike = open.refused.iter().find(|other| other.code == refusal.code);
-            let is_probe = open.probe == Some(refusal.message.key);
-            let proof = alike.filter(|_| is_probe && !refusal.is_repeated).cloned();
+            let is_probe = open.probe == Some(refusal.message.key) && !refusal.is_repeated;
+            let proof = is_probe.then(|| open.refuted_by(&refusal, self.has_worked.load(Ordering::Acquire))).flatten();
             if proof.is_some() {
                 // Once the lane goes on, each of the two may be the last one.
                 self.has_accepted.fetch_or(open.follows_acceptance, Ordering::AcqRel);
@@ -115,6 +146,7 @@ impl LaneTest {
     /// refused in an earlier request was refused alone.
     pub fn accepted(&self, message: MessageKey, begun: Timestamp) {
         self.has_accepted.store(true, Ordering::Release);
+        self.has_worked.store(true, Ordering::Release);
         if !self.is_open.load(Ordering::Acquire) {
             return;
         }
@@ -266,7 +298,7 @@ mod tests {
         let again = UnclearRefusal { is_repeated: true, ..refusal(4, 12) };
         assert_eq!(test.refused(again, second(12)), None, "it may be refused alone, as before");
         test.begin(key(5));
-        assert_eq!(test.refused(refusal(5, 13), second(13)), Some(refusal(1, 10)));
+        assert_eq!(test.refused(refusal(5, 13), second(13)), Some(Refuted::Lane(refusal(1, 10))));
         assert_eq!((test.phase(), test.take_alone()), (TestPhase::Closed, Vec::new()));
     }
 
@@ -289,11 +321,34 @@ mod tests {
     fn a_hold_keeps_what_was_accepted_before_it() {
         let test = LaneTest::default();
         test.accepted(key(0), second(0));
+        let elsewhere = |n, begun| {
+            let message = MessageId { key: MessageKey { batch: BatchId(2), n }, tag: Tag::from_random(9) };
+            UnclearRefusal { message, ..refusal(n, begun) }
+        };
         test.refused(refusal(1, 1), second(2));
-        test.begin(key(2));
-        assert!(test.refused(refusal(2, 3), second(3)).is_some());
+        test.begin(elsewhere(2, 3).message.key);
+        assert_eq!(test.refused(elsewhere(2, 3), second(3)), Some(Refuted::Lane(refusal(1, 1))));
         test.refused(UnclearRefusal { is_repeated: true, ..refusal(1, 60) }, second(60));
         assert!(test.waiting()[0].follows_acceptance, "it may be the last one of its lane");
+    }
+
+    #[test]
+    fn where_a_lane_has_worked_twenty_of_one_batch_refute_their_step_and_the_next_acceptance_ends_the_test() {
+        let test = LaneTest::default();
+        test.accepted(key(0), second(0));
+        let probe = |n| {
+            test.begin(key(n));
+            let refuted = test.refused(refusal(n, n.into()), second(n.into()));
+            test.ended(key(n));
+            refuted
+        };
+        assert_eq!((1..=12).find_map(probe), None);
+        test.begin(key(50));
+        test.accepted(key(50), second(50));
+        assert_eq!((test.phase(), test.take_alone().len()), (TestPhase::Closed, 12), "each was refused alone");
+        assert_eq!((101..120).find_map(probe), None);
+        assert_eq!(probe(120), Some(Refuted::Step(refusal(101, 101))));
+        assert_eq!(test.phase(), TestPhase::Closed);
     }
 
     #[test]

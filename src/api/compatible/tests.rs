@@ -471,6 +471,10 @@ async fn single_messages_that_differ_in_their_texts_share_a_batch() {
     bench.clock.advance(Span::from_secs(3_601));
     let later = bench.post(MESSAGES, &text("Your code is 51")).await.umid();
     assert!(!batches.contains(&later.key.batch));
+    // So do those of another key: what it sends can hold no step of others.
+    let request = Request::post(MESSAGES).body(Body::from(text("Your code is 52").to_string())).unwrap();
+    let of_other = bench.send(Some(caller("other", &[Scope::Send], None)), request).await.umid();
+    assert_ne!(of_other.key.batch, later.key.batch);
 }
 
 #[tokio::test]
