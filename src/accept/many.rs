@@ -1,5 +1,6 @@
 //! Many messages in a call.
 
+use super::origin::Origin;
 use super::outline::{Alike, add};
 use super::{Desk, Refusal, reading};
 use crate::access::Caller;
@@ -21,7 +22,8 @@ impl Desk {
         sub_account: &str,
         body: &'b [u8],
     ) -> Result<BatchSendAnswer<'b>, Refusal> {
-        self.accept_batch(caller, sub_account, ArrivingBatch::messages(body)?).await
+        let origin = self.origin(caller, sub_account)?;
+        self.accept_batch(origin, ArrivingBatch::messages(body)?).await
     }
 
     /// The same for LINE notifications.
@@ -31,16 +33,15 @@ impl Desk {
         sub_account: &str,
         body: &'b [u8],
     ) -> Result<BatchSendAnswer<'b>, Refusal> {
-        self.accept_batch(caller, sub_account, ArrivingBatch::notifications(body)?).await
+        let origin = self.origin(caller, sub_account)?;
+        self.accept_batch(origin, ArrivingBatch::notifications(body)?).await
     }
 
     async fn accept_batch<'b>(
         &self,
-        caller: &Caller,
-        sub_account: &str,
+        origin: Origin<'_>,
         call: ArrivingBatch<'b>,
     ) -> Result<BatchSendAnswer<'b>, Refusal> {
-        let origin = self.origin(caller, sub_account)?;
         if let Some(code) = call.refusal() {
             return Err(ErrorAnswer::Refused(code).into());
         }

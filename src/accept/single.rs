@@ -1,5 +1,6 @@
 //! One message in a call.
 
+use super::origin::Origin;
 use super::{Desk, Refusal, reading};
 use crate::access::Caller;
 use crate::wire::rules::{Arriving, SendAnswer};
@@ -13,7 +14,8 @@ impl Desk {
         sub_account: &str,
         body: &'b [u8],
     ) -> Result<SendAnswer<'b>, Refusal> {
-        self.accept(caller, sub_account, Arriving::message(body)?).await
+        let origin = self.origin(caller, sub_account)?;
+        self.accept(origin, Arriving::message(body)?).await
     }
 
     /// The same for a LINE notification.
@@ -23,16 +25,11 @@ impl Desk {
         sub_account: &str,
         body: &'b [u8],
     ) -> Result<SendAnswer<'b>, Refusal> {
-        self.accept(caller, sub_account, Arriving::notification(body)?).await
+        let origin = self.origin(caller, sub_account)?;
+        self.accept(origin, Arriving::notification(body)?).await
     }
 
-    async fn accept<'b>(
-        &self,
-        caller: &Caller,
-        sub_account: &str,
-        message: Arriving<'b>,
-    ) -> Result<SendAnswer<'b>, Refusal> {
-        let origin = self.origin(caller, sub_account)?;
+    async fn accept<'b>(&self, origin: Origin<'_>, message: Arriving<'b>) -> Result<SendAnswer<'b>, Refusal> {
         let now = self.stores.clock.now();
         let outlined = reading::read(&origin, &message, now)?;
         let id = self.acceptor.store(outlined).await.ok_or(Refusal::Stopping)??;

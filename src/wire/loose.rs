@@ -1,6 +1,7 @@
 //! Lenient readers for values that the provider writes in several ways. For `#[serde(deserialize_with)]`.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -36,6 +37,61 @@ where
 {
     let raw = <&'de RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
+}
+
+/// Messages that a batch may have.
+pub(super) const BATCH_MAX: usize = 10_000;
+
+/// Reads the messages of a batch, and one more than it may have: the others would only take memory.
+pub(super) fn messages<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Messages<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Messages<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of messages")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Vec<T>, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+            let mut messages = Vec::new();
+            while messages.len() <= BATCH_MAX {
+                let Some(message) = seq.next_element()? else { return Ok(messages) };
+                messages.push(message);
+            }
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(messages)
+        }
+    }
+
+    deserializer.deserialize_any(Messages(PhantomData))
+}
+
+/// Fails if a JSON text has more values than a request may have: read, each takes many times its length.
+pub(super) fn check_values(json: &[u8], most: usize) -> serde_json::Result<()> {
+    // A value takes at least one byte.
+    if json.len() <= most {
+        return Ok(());
+    }
+    let (mut values, mut is_text, mut is_escaped) = (0, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b',' | b'[' | b'{' if !is_text => values += 1,
+            _ => {}
+        }
+    }
+    if values > most { Err(Error::custom(format_args!("it has more than {most} values"))) } else { Ok(()) }
 }
 
 /// Items of one list that are read. The others are dropped: a webhook has room for millions.

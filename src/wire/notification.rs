@@ -31,7 +31,7 @@ pub struct NotificationBatch<'a> {
     /// Without it the answer has only counts.
     #[serde(deserialize_with = "loose::nothing_is_default")]
     pub include_messages_in_response: bool,
-    #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
+    #[serde(borrow, deserialize_with = "loose::messages")]
     pub messages: Vec<NotificationRequest<'a>>,
 }
 

@@ -134,7 +134,7 @@ pub struct BatchRequest<'a> {
     /// Defaults for keys that a message lacks; not a WhatsApp template, in spite of its name.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub template: Option<BatchDefaults<'a>>,
-    #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
+    #[serde(borrow, deserialize_with = "loose::messages")]
     pub messages: Vec<SendRequest<'a>>,
 }
 

@@ -46,7 +46,7 @@ pub struct SmsBatch<'a> {
     /// Defaults for keys that a message lacks.
     #[serde(borrow)]
     pub template: Option<SmsRequest<'a>>,
-    #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
+    #[serde(borrow, deserialize_with = "loose::messages")]
     pub messages: Vec<SmsRequest<'a>>,
 }
 

@@ -2,6 +2,7 @@
 //! message of the first form, in which it is counted, kept and sent.
 
 use crate::domain::Channel;
+use crate::wire::loose::{self, BATCH_MAX};
 use crate::wire::{
     BatchRequest, ChannelStep, Content, NotificationBatch, NotificationRequest, SendRequest, Sms, SmsBatch, SmsRequest,
     Text, User,
@@ -33,6 +34,7 @@ pub struct ArrivingBatch<'a> {
 impl<'a> Arriving<'a> {
     /// Reads one message of the chat-apps API or of the SMS API, which have the same path. Only the first names a `user`.
     pub fn message(body: &'a [u8]) -> serde_json::Result<Self> {
+        loose::check_values(body, VALUES_MAX)?;
         let request: SendRequest<'_> = serde_json::from_slice(body)?;
         let of_sms = || serde_json::from_slice::<SmsRequest<'_>>(body).ok().filter(SmsRequest::is_addressed);
         let sms = if request.user.is_none() { of_sms() } else { None };
@@ -41,6 +43,7 @@ impl<'a> Arriving<'a> {
 
     /// Reads one LINE notification.
     pub fn notification(body: &'a [u8]) -> serde_json::Result<Self> {
+        loose::check_values(body, VALUES_MAX)?;
         serde_json::from_slice::<NotificationRequest<'_>>(body).map(Self::from)
     }
 
@@ -65,6 +68,7 @@ impl<'a> Arriving<'a> {
 impl<'a> ArrivingBatch<'a> {
     /// Reads the messages of a batch, each as [`Arriving::message`] does.
     pub fn messages(body: &'a [u8]) -> serde_json::Result<Self> {
+        loose::check_values(body, BATCH_VALUES_MAX)?;
         let batch: BatchRequest<'_> = serde_json::from_slice(body)?;
         if batch.messages.first().is_some_and(|first| first.user.is_none())
             && let Ok(batch) = serde_json::from_slice::<SmsBatch<'_>>(body)
@@ -79,6 +83,7 @@ impl<'a> ArrivingBatch<'a> {
 
     /// Reads a batch of LINE notifications.
     pub fn notifications(body: &'a [u8]) -> serde_json::Result<Self> {
+        loose::check_values(body, BATCH_VALUES_MAX)?;
         let NotificationBatch { client_batch_id, include_messages_in_response, messages } =
             serde_json::from_slice(body)?;
         Ok(Self::of(client_batch_id, include_messages_in_response, messages))
@@ -105,7 +110,9 @@ impl<'a> ArrivingBatch<'a> {
     }
 }
 
-const BATCH_MAX: usize = 10_000;
+/// JSON values of one message, and of a batch: a hundred for each message that it may have.
+const VALUES_MAX: usize = 10_000;
+const BATCH_VALUES_MAX: usize = 100 * BATCH_MAX;
 
 impl<'a> From<SendRequest<'a>> for Arriving<'a> {
     fn from(request: SendRequest<'a>) -> Self {
@@ -149,4 +156,31 @@ impl<'a> From<NotificationRequest<'a>> for Arriving<'a> {
 
 fn step(channel: Channel) -> ChannelStep<'static> {
     ChannelStep { channel: channel.as_str().into(), ..ChannelStep::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Read, each of these takes a thousand times its length.
+    #[test]
+    fn no_more_values_are_read_than_a_request_may_have() {
+        let batch = |count: usize| format!("{{\"messages\":[{}{{}}]}}", "{},".repeat(count - 1));
+        for (count, read) in [(1, 1), (BATCH_MAX, BATCH_MAX), (BATCH_MAX + 1, BATCH_MAX + 1), (300_000, BATCH_MAX + 1)]
+        {
+            let batch = batch(count);
+            assert_eq!(ArrivingBatch::messages(batch.as_bytes()).unwrap().messages.len(), read, "{count}");
+            assert_eq!(ArrivingBatch::notifications(batch.as_bytes()).unwrap().messages.len(), read, "{count}");
+        }
+        let refused = ArrivingBatch::messages(batch(600_000).as_bytes()).unwrap_err().to_string();
+        assert!(refused.contains("more than 1000000 values"), "{refused}");
+        for list in ["\"channels\":[", "\"context\":[", "\"content\":{\"template\":{\"components\":["] {
+            let ends = "}".repeat(list.matches('{').count() + 1);
+            let body = format!("{{{list}{}{{}}]{ends}", "{},".repeat(20_000));
+            let refused = Arriving::message(body.as_bytes()).unwrap_err().to_string();
+            assert!(refused.contains("more than 10000 values"), "{list}: {refused}");
+        }
+        let text = format!("{{\"content\":{{\"text\":\"{}\"}}}}", "[{\\\",\\\\".repeat(20_000));
+        assert!(Arriving::message(text.as_bytes()).is_ok(), "signs in a text are no values");
+    }
 }
