@@ -26,6 +26,8 @@ const SPOKEN_OF_FOR: Span = Span::from_secs(30 * 24 * 3_600);
 const PORTION: usize = 2_000;
 /// Events of a body that are of unknown types or unreadable, and are stored one by one. A run of more is stored as one.
 const APART: usize = 100;
+/// Events that are read before others get their turn: a body has room for millions.
+const READ: usize = 10_000;
 
 /// What the configuration says: our subaccounts and lanes, and the keywords of opt-outs.
 #[derive(Debug, Default)]
@@ -91,6 +93,10 @@ pub(super) struct Parsed {
 }
 
 impl Parsed {
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn len(&self) -> usize {
         self.receipts.len() + self.replies.len() + self.business.len() + self.strays.len()
     }
@@ -116,12 +122,14 @@ pub(super) struct Portions<'a> {
     now: Timestamp,
     /// Strays of unknown types, and unreadable ones, that were stored one by one.
     apart: usize,
+    /// The run that the events just read belong to.
+    run: Option<Range<usize>>,
     portion: Parsed,
 }
 
 impl<'a> Portions<'a> {
     pub(super) fn of(body: &'a Bytes, ours: Option<&'a Ours>, now: Timestamp) -> Self {
-        Self { body, events: wire::Events::of(body), ours, now, apart: 0, portion: Parsed::default() }
+        Self { body, events: wire::Events::of(body), ours, now, apart: 0, run: None, portion: Parsed::default() }
     }
 
     fn take(&mut self, event: WebhookEvent<'a>, range: Range<usize>) -> Option<Range<usize>> {
@@ -174,6 +182,14 @@ impl<'a> Portions<'a> {
         None
     }
 
+    /// Stores the run that ends here, if there is one.
+    fn end_run(&mut self) {
+        if let Some(run) = self.run.take() {
+            let raw = self.text(run);
+            self.stray(StrayKind::Unreadable, None, raw);
+        }
+    }
+
     fn is_foreign(&self, subaccount: Option<&str>) -> bool {
         subaccount.is_some_and(|named| self.ours.is_some_and(|ours| !ours.subaccounts.contains(named)))
     }
@@ -190,32 +206,28 @@ impl<'a> Portions<'a> {
 impl Iterator for Portions<'_> {
     type Item = Parsed;
 
+    /// The next portion. It may be empty, while a run goes on.
     fn next(&mut self) -> Option<Parsed> {
-        let (mut is_over, mut run) = (true, None::<Range<usize>>);
-        while self.portion.len() < PORTION
-            && let Some((range, event)) = self.events.next()
-        {
-            is_over = false;
+        let (mut read, mut is_over) = (0, false);
+        while self.portion.len() < PORTION && read < READ {
+            let Some((range, event)) = self.events.next() else {
+                is_over = true;
+                break;
+            };
+            read += 1;
             if range == (0..self.body.len()) {
                 // The rest of a body that is cut off: the whole body is stored.
-                run = None;
+                self.run = None;
             }
-            let belongs = self.take(event, range);
-            run = match (run, belongs) {
-                (Some(run), Some(next)) => Some(run.start..next.end),
-                (None, next) => next,
-                (Some(run), None) => {
-                    let raw = self.text(run);
-                    self.stray(StrayKind::Unreadable, None, raw);
-                    None
-                }
-            };
+            match self.take(event, range) {
+                Some(next) => self.run = Some(self.run.take().map_or(next.start, |run| run.start)..next.end),
+                None => self.end_run(),
+            }
         }
-        if let Some(run) = run {
-            let raw = self.text(run);
-            self.stray(StrayKind::Unreadable, None, raw);
+        if is_over {
+            self.end_run();
         }
-        (!is_over).then(|| std::mem::take(&mut self.portion))
+        (read > 0 || !self.portion.is_empty()).then(|| std::mem::take(&mut self.portion))
     }
 }
 

@@ -68,7 +68,12 @@ impl Intake {
         }
         for mut parsed in portions {
             self.on_webhook.call(WebhookArrived { subaccounts: std::mem::take(&mut parsed.subaccounts), at: since });
-            self.keep(parsed, since).await?;
+            if parsed.is_empty() {
+                // A long body without anything to store so far must not keep this thread from others.
+                tokio::task::yield_now().await;
+            } else {
+                self.keep(parsed, since).await?;
+            }
         }
         Ok(())
     }
