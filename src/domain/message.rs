@@ -29,8 +29,8 @@ pub enum State {
 }
 
 impl State {
-    /// The state in one word.
-    pub const fn name(&self) -> &'static str {
+    /// The state in one word, but for messages that are set aside: see [`Present::state_name`].
+    const fn name(&self) -> &'static str {
         match self {
             Self::Queued { .. } => "queued",
             Self::Sending { .. } => "sending",

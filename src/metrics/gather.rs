@@ -8,7 +8,7 @@ use super::page::Page;
 use super::table;
 use crate::book::Book;
 use crate::dispatch::RunningLane;
-use crate::domain::{Ending, Histogram, LaneId, ServerLimit, Status, StepIndex, Timestamp};
+use crate::domain::{Count, Ending, Histogram, LaneId, ServerLimit, Status, StepIndex, Timestamp};
 use crate::report::QueuedMessages;
 use crate::store::{self, Flow, FlowCount, Store, Verdict, WriterFigures};
 use crate::throttle::StandstillCause;
@@ -149,13 +149,18 @@ fn add_lanes(page: &mut Page, lanes: &[Arc<RunningLane>], queued: &QueuedMessage
 
 async fn add_campaigns(page: &mut Page, store: &dyn Store) -> store::Result<()> {
     let mut by_state: BTreeMap<&str, u64> = Book::IN_PLAY.iter().map(|state| (state.as_str(), 0)).collect();
-    let open = store.batches(Some(Book::IN_PLAY.to_vec())).await?;
-    for batch in open.into_iter().filter(|batch| batch.settled_at.is_none()) {
+    let mut open = store.batches(Some(Book::IN_PLAY.to_vec())).await?;
+    open.retain(|batch| batch.settled_at.is_none());
+    for batch in &open {
         *by_state.entry(batch.state.as_str()).or_default() += 1;
     }
     for (state, count) in by_state {
         page.count(&table::CAMPAIGNS, [state], count);
     }
+    let tallies = store.tallies_of(open.iter().map(|batch| batch.id).collect()).await?;
+    let set_aside = open.iter().filter(|batch| !batch.state.is_cancelled()).filter_map(|batch| tallies.get(&batch.id));
+    let set_aside = set_aside.map(|tallies| tallies.total(Count::SetAside).unsigned_abs()).sum();
+    page.count(&table::SET_ASIDE, [], set_aside);
     Ok(())
 }
 

@@ -75,6 +75,7 @@ metrics! {
     TIER_USED = Gauge "tier_recipients" None, ["portfolio"], "Recipients that count against the messaging tier";
     TIER_LIMIT = Gauge "tier_recipients_limit" None, ["portfolio"], "Recipients that the messaging tier allows";
     LATENESS = Histogram "deadline_lateness" Some(Unit::Seconds), [], "How late deadlines were applied";
+    SET_ASIDE = Gauge "set_aside_messages" None, [], "Messages that the provider refused again while it accepted others, and that wait for an operator";
     CAMPAIGNS = Gauge "open_campaigns" None, ["state"], "Campaigns whose messages do not all have an outcome";
     GROUP_SIZE = Histogram "writer_group_size" None, [], "Writes in one commit of the database";
     COMMIT_TIME = Histogram "writer_commit" Some(Unit::Seconds), [], "Time from the beginning of a group of writes to its commit";

@@ -118,7 +118,7 @@ impl ExportColumns {
             }
             Column::Number => address.map(ToString::to_string).unwrap_or_default(),
             Column::Country => whole.country.map(|country| country.to_string()).unwrap_or_default(),
-            Column::State => row.state.name().to_owned(),
+            Column::State => row.state_name().to_owned(),
             Column::Outcome => row.outcome().map(|outcome| outcome.to_string()).unwrap_or_default(),
             Column::Reason => self.reason(whole),
             Column::Expiry => self.time(row.expires),
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn messages_of_api_calls_have_a_column_for_their_expiry() {
         let launched = Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]);
-        let api = Some(ApiCalls { sub_account: "acme".to_owned(), callback: None });
+        let api = Some(ApiCalls { sub_account: "acme".to_owned(), caller: String::new(), callback: None });
         for (plan, has) in [(Plan { api, ..launched.clone() }, true), (launched, false)] {
             let columns = ExportColumns::of(&plan, Tag::from_random(1), None);
             assert_eq!(columns.names().any(|name| name == "expiry"), has);

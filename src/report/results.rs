@@ -43,7 +43,7 @@ impl MessageResult {
             id: MessageId { key: message.key, tag: batch.tag }.to_string(),
             campaign: batch.display_name(),
             address: addresses.of(message.address).into(),
-            state: present.state.name(),
+            state: present.state_name(),
             outcome,
             skipped,
             channel,

@@ -182,7 +182,7 @@ pub(super) fn position(present: &Present, plan: &Plan) -> String {
     let state = match present.state {
         State::Done { outcome, skipped: Some(reason), .. } => format!("{outcome}, {reason}"),
         State::Done { outcome, .. } => outcome.to_string(),
-        _ => present.state.name().to_owned(),
+        _ => present.state_name().to_owned(),
     };
     format!("{state} at step {}, {on} ({:?})", present.step, present.marks)
 }

@@ -372,7 +372,11 @@ fn unsent(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
         (why.total() > 0).then(|| format!("{} {} ({})", count(why.total()), step.channel, reasons(&why, report)))
     });
     let not_submitted: Vec<String> = not_submitted.collect();
-    let to_submit = if report.state.is_cancelled() { "was being submitted at the cancel" } else { "to submit" };
+    let to_submit = match report.state.is_cancelled() {
+        true => "was being submitted at the cancel",
+        false if report.set_aside > 0 => "to submit, or set aside",
+        false => "to submit",
+    };
     let lines = [
         of_steps(to_submit, |step| step.course.map_or(0, |course| course.to_submit)),
         (!not_submitted.is_empty()).then(|| paint.dim(format!("not submitted: {}", list(&not_submitted)))),
@@ -388,14 +392,15 @@ fn unsent(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
 /// Why messages were not submitted on a step: `8 rejected · 3 expired`.
 fn reasons(why: &NotSubmitted, report: &Report) -> String {
     // These are counted together on each step, so the words name only the ones that are possible.
+    let has = |outcome: Outcome| report.outcomes.0.get(outcome.as_str()).is_some_and(|count| *count > 0);
     let called_off = [
-        (report.state.is_cancelled(), "cancelled"),
-        (true, "opted out"),
+        (report.state.is_cancelled() || has(Outcome::Cancelled), "cancelled"),
+        (report.skipped.contains_key(&SkipReason::OptedOut.to_string()), "opted out"),
         (report.skipped.contains_key(&SkipReason::Excluded.to_string()), "excluded"),
         (report.skipped.contains_key(&SkipReason::MissingVariable.to_string()), "without a value"),
     ];
     let called_off: Vec<&str> = called_off.into_iter().filter(|(may_be, _)| *may_be).map(|(_, what)| what).collect();
-    let called_off = called_off.join(" or ");
+    let called_off = if called_off.is_empty() { "stopped".to_owned() } else { called_off.join(" or ") };
     let parts = [
         (why.rejected, "rejected"),
         (why.could_not_leave, "waited too long"),
