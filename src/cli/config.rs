@@ -95,6 +95,13 @@ fn check(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     // Every plan and every launch loads the price list.
     context.config.prices.as_deref().map(PriceList::load).transpose()?;
     context.config.check_serve().map_err(|error| anyhow::anyhow!("`volley serve` would not start: {error}"))?;
+    let folder = context.database().parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let folder = folder.display();
+        anyhow::bail!(
+            "`volley serve` would not start: the folder {folder} of the database does not exist; create it, or change database.url"
+        );
+    }
     let mut warnings = context.loaded.warnings.clone();
     if context.config.lanes.is_empty() {
         warnings.push(

@@ -25,7 +25,10 @@ pub fn reachable_by_all<'a>(mut lanes: impl Iterator<Item = &'a Lane>) -> Reacha
 /// Whether a host is private by its name or address. Other names can be resolved to a private address as well.
 pub fn is_private_host(host: &Host<&str>) -> bool {
     match host {
-        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
+        Host::Domain(name) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name == "localhost" || name.ends_with(".localhost")
+        }
         Host::Ipv4(ip) => is_private((*ip).into()),
         Host::Ipv6(ip) => is_private((*ip).into()),
     }

@@ -23,7 +23,8 @@ pub enum Unsendable {
 /// Checks an address, given the networks that are allowed. A name is checked again when it is resolved.
 pub fn check_receiver(text: &str, allowed: &[IpNetwork]) -> Result<Url, Unsendable> {
     let url = Url::parse(text).map_err(|_| Unsendable::Invalid)?;
-    let host = url.host().filter(|_| matches!(url.scheme(), "http" | "https")).ok_or(Unsendable::Invalid)?;
+    let is_web = matches!(url.scheme(), "http" | "https") && url.port() != Some(0);
+    let host = url.host().filter(|_| is_web).ok_or(Unsendable::Invalid)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Unsendable::Credentials);
     }
@@ -66,6 +67,9 @@ mod tests {
             ("http://8.8.8.8/", Err(Unsendable::Plain), Err(Unsendable::Plain)),
             ("https://8.8.8.8/", Ok(()), Ok(())),
             ("https://localhost/", private("127.0.0.1"), private("127.0.0.1")),
+            ("https://localhost./", private("127.0.0.1"), private("127.0.0.1")),
+            ("https://crm.localhost./", private("127.0.0.1"), private("127.0.0.1")),
+            ("https://crm.example:0/", Err(Unsendable::Invalid), Err(Unsendable::Invalid)),
             ("ftp://crm.example/", Err(Unsendable::Invalid), Err(Unsendable::Invalid)),
             ("file:///etc/passwd", Err(Unsendable::Invalid), Err(Unsendable::Invalid)),
             ("crm.example", Err(Unsendable::Invalid), Err(Unsendable::Invalid)),
