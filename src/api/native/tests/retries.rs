@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::domain::{BatchId, Ending, MessageKey, Outcome, Present, State, Status};
-use crate::engine::Ruling;
 use crate::store::Change;
 
 impl Bench {
@@ -23,7 +22,7 @@ impl Bench {
             lane: message.lane,
             steps: 1,
             fact: None,
-            ruling: Ruling::default(),
+            ruling: Default::default(),
             notes: Vec::new(),
             refund: None,
             observed: Vec::new(),
