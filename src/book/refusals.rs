@@ -110,9 +110,14 @@ pub fn hold_for_refusal(
 }
 
 /// Builds the hold of a step whose messages are refused alike, without a known code, where the lane has sent others before.
-pub fn hold_for_refusals_alike((batch, step): (BatchId, StepIndex), detail: &str, now: Timestamp) -> StepHold {
+pub fn hold_for_refusals_alike(
+    (batch, step): (BatchId, StepIndex),
+    count: usize,
+    detail: &str,
+    now: Timestamp,
+) -> StepHold {
     let why =
-        format!("the provider refused the last {ALIKE} messages alike, and none between them was accepted: {detail}");
+        format!("the provider refused the last {count} messages alike, and none between them was accepted: {detail}");
     StepHold { batch, step, by: StepHeldBy::Refusal, origin: Origin::rule(why), since: now, recall: None }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::{Fault, MessageId, RefusalSubject, Refused, SenderPart, Span,
 use crate::engine;
 use crate::provider::{Refusal, SendAnswer};
 use crate::store::{HeldBy, Hold, Recall, ReportedBy, Verdict};
-use crate::throttle::{Refuted, Throttling, UnclearRefusal};
+use crate::throttle::{OF_ONE_BATCH, Refuted, Throttling, UnclearRefusal};
 use crate::wire::codes;
 
 /// Tries after which a message that keeps returning moves to the end of its queue, so that it does not block others.
@@ -71,17 +71,17 @@ fn unclear(job: Job, lane: &Arc<RunningLane>, refusal: Refusal, begun: Timestamp
     let named = |other: &UnclearRefusal| {
         format!("{}; refused alike were {} and {}", refusal.detail, other.named(), refused.named())
     };
-    let refuted = lane.test.refused(refused.clone(), now);
-    if let Some(Refuted::Lane(other)) = &refuted {
-        let reason = named(other);
-        // The status of a refusal without a known code tells no remedy.
-        lane.holds.put(Hold::on_lane(&lane.config.name, HeldBy::Answer, None, &reason, now), begun);
-    }
-    let hold = match &refuted {
-        Some(Refuted::Step(other)) => {
-            Some((hold_for_refusals_alike((job.entry.id, job.step()), &named(other), now), begun))
+    let hold = match lane.test.refused(refused.clone(), now) {
+        Some(Refuted::Lane(other)) => {
+            // The status of a refusal without a known code tells no remedy.
+            lane.holds.put(Hold::on_lane(&lane.config.name, HeldBy::Answer, None, &named(&other), now), begun);
+            None
         }
-        Some(Refuted::Lane(_)) | None => None,
+        Some(Refuted::Step(other)) => {
+            let step = (job.entry.id, job.step());
+            Some((hold_for_refusals_alike(step, OF_ONE_BATCH, &named(&other), now), begun))
+        }
+        None => None,
     };
     let again = now + lane.chance.back_off(SHORTEST_REST, message.present.tries.into(), LONGEST_REST);
     let answer = engine::Answer::Unclear { again };

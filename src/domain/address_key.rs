@@ -49,6 +49,11 @@ impl AddressKey {
         Some(self.number()?.other_spelling()?.into())
     }
 
+    /// The key itself, and that of the other spelling.
+    pub fn spellings(self) -> impl Iterator<Item = Self> {
+        std::iter::once(self).chain(self.other_spelling())
+    }
+
     /// The key with its middle hidden, for logs.
     pub fn masked(self) -> impl fmt::Display {
         Masked(self)

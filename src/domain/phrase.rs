@@ -53,7 +53,7 @@ fn plain(text: &str) -> String {
     for letter in lower.chars() {
         match letter {
             // Invisible marks: of direction, of joining, of how an emoji is drawn; the dot that remains of a Turkish
-            // capital; and what stands for a damaged character.
+            // capital; and the replacement of a damaged character.
             '\u{200b}'..='\u{200f}'
             | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{2069}'

@@ -266,8 +266,8 @@ fn is_none(number: &u64) -> bool {
 pub struct ApiCalls {
     /// The subaccount that they named.
     pub sub_account: String,
-    /// The public part of the caller's key. So no batch has messages of two callers, and what one of them sends can hold
-    /// the step of nobody else.
+    /// The public part of the caller's key. So no batch has messages of two callers, and the messages of one caller
+    /// cannot hold a step of another one's.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub caller: String,
     /// The index of the column with the address for the receipts of a message, if they named one.

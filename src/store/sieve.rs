@@ -48,7 +48,7 @@ impl Sought {
             Self::Addresses(keys) => (keys.as_slice(), None),
             Self::ClientId(id) => (&[][..], Some(of_text(id))),
         };
-        addresses.iter().flat_map(|key| std::iter::once(*key).chain(key.other_spelling())).map(of_key).chain(id)
+        addresses.iter().flat_map(|key| key.spellings()).map(of_key).chain(id)
     }
 }
 

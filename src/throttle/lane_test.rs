@@ -45,7 +45,7 @@ pub struct Waiting {
 }
 
 /// Refusals alike of one batch, one after the other, after which its step is refused where the lane has worked.
-const OF_ONE_BATCH: usize = 20;
+pub const OF_ONE_BATCH: usize = 20;
 
 /// What refusals alike have shown. Each has the refusal that is like the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]

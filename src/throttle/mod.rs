@@ -32,7 +32,7 @@ pub use backoff::{Backoff, Throttling};
 pub use bucket::{Bucket, Pace, Reserved, RetryAt};
 pub use circuit::{Admission, Circuit, End, Era, Permit, Read};
 pub use holds::Holds;
-pub use lane_test::{LaneTest, Refuted, TestPhase, UnclearRefusal, Waiting};
+pub use lane_test::{LaneTest, OF_ONE_BATCH, Refuted, TestPhase, UnclearRefusal, Waiting};
 pub use overrides::{in_file, is_over, with_overrides};
 pub use pairs::Pairs;
 pub use standstill::{Standstill, StandstillCause};

@@ -63,7 +63,7 @@ async fn in_piece(
 ) -> Work<Vec<u32>> {
     let query = match whom {
         Sought::Addresses(keys) => {
-            let all = keys.iter().flat_map(|key| std::iter::once(*key).chain(key.other_spelling()));
+            let all = keys.iter().flat_map(|key| key.spellings());
             let all = json_list(all.map(AddressKey::get));
             sqlx::query(IN_PIECE_BY_ADDRESS).bind(audience.0).bind(first).bind(all)
         }
