@@ -8,8 +8,8 @@ use super::page::Page;
 use super::table;
 use crate::book::Book;
 use crate::dispatch::RunningLane;
-use crate::domain::{Count, Ending, Histogram, LaneId, ServerLimit, Status, StepIndex, Timestamp};
-use crate::report::QueuedMessages;
+use crate::domain::{Ending, Histogram, LaneId, ServerLimit, Status, StepIndex, Timestamp};
+use crate::report::{Counts, QueuedMessages};
 use crate::store::{self, Flow, FlowCount, Store, Verdict, WriterFigures};
 use crate::throttle::StandstillCause;
 
@@ -158,8 +158,8 @@ async fn add_campaigns(page: &mut Page, store: &dyn Store) -> store::Result<()> 
         page.count(&table::CAMPAIGNS, [state], count);
     }
     let tallies = store.tallies_of(open.iter().map(|batch| batch.id).collect()).await?;
-    let set_aside = open.iter().filter(|batch| !batch.state.is_cancelled()).filter_map(|batch| tallies.get(&batch.id));
-    let set_aside = set_aside.map(|tallies| tallies.total(Count::SetAside).unsigned_abs()).sum();
+    let counts = open.iter().filter_map(|batch| Some(Counts::of(batch.state, tallies.get(&batch.id)?)));
+    let set_aside = counts.map(|counts| counts.set_aside.unsigned_abs()).sum();
     page.count(&table::SET_ASIDE, [], set_aside);
     Ok(())
 }
