@@ -299,6 +299,24 @@ async fn missing_webhooks_cause_no_fallback_though_few_queries_fit_in_time() {
     assert!(events.iter().any(|(_, event)| event.text().contains("its webhooks do not arrive")), "{events:?}");
 }
 
+/// Details name the latest status alone, so a recipient who reads hides that the webhook of the delivery is missing.
+#[tokio::test]
+async fn recipients_who_read_just_now_do_not_hide_that_webhooks_are_missing() {
+    let mut world = World::begin().await;
+    // Half of them can be queried in time, and the others are few enough to fall back without a query.
+    let launched = world.launch(45, "").await;
+    world.send().await;
+    for n in 0..45 {
+        let answer = if n % 3 == 2 { DetailsAnswer::ReadNow } else { DetailsAnswer::State("delivered") };
+        world.set_details(&launched, n, answer);
+    }
+    world.seconds(1_000).await;
+    for n in 0..45 {
+        assert_eq!(world.message(&launched, n).await.outcome(), Some(Outcome::Reached), "{n}");
+    }
+    assert_eq!(*world.provider.sms.lock(), []);
+}
+
 #[tokio::test]
 async fn an_attempt_queried_early_is_decided_at_its_deadline() {
     let mut world = World::begin().await;

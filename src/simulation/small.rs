@@ -32,6 +32,8 @@ pub(super) const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\n
 #[derive(Debug, Clone, Copy)]
 pub(super) enum DetailsAnswer {
     State(&'static str),
+    /// The recipient reads it at the moment of the query.
+    ReadNow,
     Status(u16, &'static str),
 }
 
@@ -202,19 +204,19 @@ impl Transport for Line {
             .get(&key)
             .copied()
             .unwrap_or(DetailsAnswer::Status(404, r#"{"code":1300}"#));
+        let in_state = |state: &str, at: serde_json::Value| {
+            let code = (state == "undelivered").then_some(2_008);
+            let record = serde_json::json!({
+                "umid": umid.as_str(), "channel": "Viber", "direction": "Outbound", "step": 1,
+                "status": { "state": state, "errorCode": code, "timestamp": at },
+                "user": { "msisdn": "+659100xxxx" }, "content": "**MASKED**"
+            });
+            (200, serde_json::json!({ "data": [record] }).to_string())
+        };
         let (status, body) = match answer {
             DetailsAnswer::Status(status, body) => (status, body.to_owned()),
-            DetailsAnswer::State(state) => {
-                let code = (state == "undelivered").then_some(2_008);
-                let status = serde_json::json!({
-                    "state": state, "errorCode": code, "timestamp": "2027-01-15T08:00:10.00Z"
-                });
-                let record = serde_json::json!({
-                    "umid": umid.as_str(), "channel": "Viber", "direction": "Outbound", "step": 1, "status": status,
-                    "user": { "msisdn": "+659100xxxx" }, "content": "**MASKED**"
-                });
-                (200, serde_json::json!({ "data": [record] }).to_string())
-            }
+            DetailsAnswer::State(state) => in_state(state, "2027-01-15T08:00:10.00Z".into()),
+            DetailsAnswer::ReadNow => in_state("read", now.rfc3339().into()),
         };
         Ok(RawAnswer { status, retry_after: None, body: body.into() })
     }

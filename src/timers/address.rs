@@ -31,12 +31,19 @@ pub(super) struct Known {
     pub(super) ended: engine::KnownGaps,
     pub(super) out: Link,
     pub(super) webhook_doubt: Option<WebhookDoubt>,
-    /// The number of statuses in a row that only queries brought.
-    pub(super) missing_webhooks: u32,
+    pub(super) missing_webhooks: MissingWebhooks,
     pub(super) inquiry: Inquiry,
     /// When the receipts of the latest doubts have been repeated, none of which are lost: deadlines that were waived
     /// meanwhile are then decided.
     pub(super) release_at: Option<Timestamp>,
+}
+
+/// The statuses that only queries have brought since the last webhook.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct MissingWebhooks {
+    /// When the last webhook arrived.
+    pub(super) since: Timestamp,
+    pub(super) count: u32,
 }
 
 /// A doubt about the incoming direction: receipts do not reach this installation.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::address::{Known, Signs, WebhookDoubt};
+use super::address::{Known, MissingWebhooks, Signs, WebhookDoubt};
 use super::inquiry::Due;
 use super::link::{Addresses, Link};
 use crate::domain::{AfterGap, DoubtCause, LaneId, MessageKey, Span, StepIndex, Timestamp};
@@ -236,17 +236,19 @@ impl Gaps {
     /// Records a status that the provider had at `reported_at`, that a query brought and no webhook.
     ///
     /// If this repeats and no webhook has arrived since, webhooks do not reach us: a wrong address, an expired
-    /// certificate, or a proxy that answers for us.
+    /// certificate, or a proxy that answers for us. A young status proves nothing: its webhook may be on its way.
     pub fn webhook_missing(&self, address: usize, reported_at: Timestamp, now: Timestamp) {
         let webhook_at = self.signs[address].webhook_at();
         let mut inner = self.inner.lock();
-        let known = &mut inner.known[address];
         if webhook_at >= reported_at || now.since(reported_at) < OVERDUE {
-            known.missing_webhooks = 0;
             return;
         }
-        known.missing_webhooks += 1;
-        if known.missing_webhooks >= PROOF {
+        let missing = &mut inner.known[address].missing_webhooks;
+        *missing = MissingWebhooks {
+            since: webhook_at,
+            count: if missing.since == webhook_at { missing.count + 1 } else { 1 },
+        };
+        if missing.count >= PROOF {
             self.doubt_webhooks(&mut inner, address, DoubtCause::NoWebhooks, webhook_at, now);
         }
     }
