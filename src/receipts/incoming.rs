@@ -166,6 +166,8 @@ impl<'a> Portions<'a> {
         let reply = self.ours.map(|ours| Reply::new(inbound, raw, &ours.words, self.now));
         if is_foreign || reply.is_none() {
             self.stray(StrayKind::OtherSubaccount, inbound.umid.as_deref(), raw.to_owned());
+        } else if reply.as_ref().is_some_and(Reply::is_from_nobody) {
+            self.stray(StrayKind::Unreadable, inbound.umid.as_deref(), raw.to_owned());
         }
         let reply = reply.and_then(|reply| if is_foreign { reply.into_foreign_stop() } else { Some(reply) });
         self.portion.replies.extend(reply);

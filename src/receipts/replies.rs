@@ -93,6 +93,11 @@ impl Reply {
         Self { inbound: inbound_message, channel_number, reply_to: ReplyTo::of(inbound, &content), window }
     }
 
+    /// Whether nothing leads to its sender, so that even an opt-out has no effect.
+    pub(super) const fn is_from_nobody(&self) -> bool {
+        self.inbound.msisdn.is_none() && self.inbound.called.is_none() && self.reply_to.is_none()
+    }
+
     /// Rebuilds a stored message that belongs to no attempt yet; `None` if it answers nothing.
     pub(super) fn from_stored(inbound: Inbound) -> Option<Self> {
         let events = wire::parse_events(inbound.raw.as_bytes());

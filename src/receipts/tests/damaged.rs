@@ -156,6 +156,21 @@ async fn a_stop_to_an_unconfigured_subaccount_is_obeyed_and_counted() {
     }
 }
 
+#[test]
+fn a_stop_whose_sender_cannot_be_read_is_counted() {
+    let own = r#""msisdn":"+6591000001","name":"Ann""#;
+    let strays = |sender: &str| {
+        let parsed = read(STOP.replace(own, sender).as_bytes());
+        assert_eq!(parsed.replies.len(), 1, "{sender}: it is listed among the replies");
+        parsed.strays.into_iter().map(|stray| stray.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(strays(own), []);
+    assert_eq!(strays(r#""channelUserId":"SG.1234567890ABCDEF""#), []);
+    for nobody in [r#""name":"Ann""#, r#""msisdn":["x"]"#, r#""msisdn":"private","channelUserId":"""#] {
+        assert_eq!(strays(nobody), [StrayKind::Unreadable], "{nobody}");
+    }
+}
+
 #[tokio::test]
 async fn a_body_of_more_events_than_one_portion_is_applied_whole() {
     let Desk { store, applier, intake, .. } = Desk::new().await;
