@@ -146,8 +146,10 @@ pub async fn carry_out_on_lane(
             let portfolio = present.lane(&lane.name).and_then(Lane::limited_portfolio);
             let portfolio = portfolio.ok_or_else(|| LaneDecisionError::NoTier(lane.name.clone()))?;
             let now = clock.now();
-            // What counts as unknown since a restore ends a day after it.
-            let at = store.unknown_slots(now - Tier::HELD).await?.get(portfolio).map_or(now, |slots| slots.at);
+            // What counts as unknown since a restore ends a day after it; before the first start, that has not begun.
+            let is_new_copy = store.copied_at().await?.is_some();
+            let known = store.unknown_slots(now - Tier::HELD).await?;
+            let at = known.get(portfolio).filter(|_| !is_new_copy).map_or(now, |slots| slots.at);
             let slots = UnknownSlots { recipients: *recipients, at, is_told: true };
             store.note_unknown_slots(portfolio, slots, by.clone(), now).await?
         }

@@ -34,7 +34,7 @@ pub(super) async fn pause_all(store: &dyn Store, config: &Config, now: Timestamp
         }
         store.forget_confirmations(due).await?;
     }
-    fill_tiers(store, config, now).await?;
+    fill_tiers(store, config, copied_at, now).await?;
     let kind = EventKind::BackupRestored { copied_at, paused_count: paused };
     store.record_event(Event::by_server(now, Subject::Server, kind)).await?;
     store.accept_copy().await?;
@@ -42,11 +42,15 @@ pub(super) async fn pause_all(store: &dyn Store, config: &Config, now: Timestamp
 }
 
 /// Counts the tier of each limited portfolio as full, for a day. The lost server may have written to as many recipients as
-/// it allows: also to those that the backup knows, whose slots end earlier.
-async fn fill_tiers(store: &dyn Store, config: &Config, now: Timestamp) -> Result<()> {
+/// it allows: also to those that the backup knows, whose slots end earlier. What an operator has said since the restore stays.
+async fn fill_tiers(store: &dyn Store, config: &Config, copied_at: Timestamp, now: Timestamp) -> Result<()> {
     let config = with_overrides(config, &store.overrides().await?);
+    let known = store.unknown_slots(now - Tier::HELD).await?;
     for (portfolio, tier) in config.portfolios() {
         let Tier::Recipients(most) = tier else { continue };
+        if known.get(portfolio).is_some_and(|slots| slots.is_told && slots.at >= copied_at) {
+            continue;
+        }
         let slots = UnknownSlots { recipients: most, at: now, is_told: false };
         store.note_unknown_slots(portfolio, slots, Origin::SERVER, now).await?;
     }
@@ -58,6 +62,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::campaign::{LaneDecision, carry_out_on_lane};
     use crate::clock::{Clock, ManualClock};
     use crate::domain::{Channel, Plan, Step, Tag};
     use crate::store::{self, Cursor, KnownAs, NewAudience, NewBatch};
@@ -133,9 +138,18 @@ mod tests {
         let texts: Vec<String> = events.into_iter().map(|(_, event)| event.text()).collect();
         assert!(texts.iter().any(|text| text.contains("2 campaigns were paused")), "{texts:?}");
 
+        // What an operator says before the first start of another copy stays.
+        original.back_up(&folder.path().join("told.db")).await.unwrap();
+        let told = open(&folder.path().join("told.db"), &clock).await;
+        let (by, config) = (Origin::rule("told"), config());
+        let decision = LaneDecision::TierUsed(120);
+        carry_out_on_lane(told.as_ref(), clock.as_ref(), &config, &config.lanes[0], &decision, &by).await.unwrap();
+        pause_all(told.as_ref(), &config, now).await.unwrap().unwrap();
+        assert_eq!(told.unknown_slots(now - Tier::HELD).await.unwrap()["acme"].recipients, 120);
+
         // An operator who resumes a campaign has decided; the next start pauses it no more.
         copy.move_batch(running, vec![BatchState::Paused], BatchState::Running, None, now).await.unwrap();
-        assert_eq!(pause_all(copy.as_ref(), &config(), now).await.unwrap(), None);
+        assert_eq!(pause_all(copy.as_ref(), &config, now).await.unwrap(), None);
         assert_eq!(state(&copy, running).await, BatchState::Running);
     }
 }
