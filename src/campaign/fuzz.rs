@@ -209,6 +209,7 @@ fn worst() -> Vec<Value> {
         with("country", json!("S".repeat(1 << 19))),
         with("time_zone", json!("Asia/".repeat(100_000))),
         (0..100_000).map(|n| (format!("k{n}"), json!(1))).collect::<Map<_, _>>().into(),
+        (0..50_000).map(|n| (format!("exclud_{n:05}"), json!(1))).collect::<Map<_, _>>().into(),
         with("step", json!([{"channel": "SMS", "lanes": (0..60_000).map(|n| format!("l{n}")).collect::<Vec<_>>()}])),
     ]
 }

@@ -280,10 +280,13 @@ impl<'a> Table<'a> {
         tables
     }
 
-    /// Refuses every key that was not read, so that none is ignored.
+    /// Refuses every key that was not read, so that none is ignored. Of many, the first stand for all: each is compared
+    /// with every known key.
     pub fn finish(mut self, not_built: &[NotBuilt]) {
-        self.drop_consequences();
-        for key in std::mem::take(&mut self.left).into_iter().map(|(key, _)| key) {
+        let unknown: Vec<String> =
+            std::mem::take(&mut self.left).into_iter().map(|(key, _)| key).take(PROBLEMS_MAX).collect();
+        self.drop_consequences(&unknown);
+        for key in unknown {
             match not_built.iter().find(|(name, _)| *name == key) {
                 Some((name, instead)) => self.not_built(name, format_args!("`{name}`"), instead),
                 None => {
@@ -295,8 +298,8 @@ impl<'a> Table<'a> {
     }
 
     /// Drops the reports of missing keys that are there, but misspelled.
-    fn drop_consequences(&mut self) {
-        let meant: Vec<&str> = self.left.keys().filter_map(|key| nearest(key, self.known.iter().copied())).collect();
+    fn drop_consequences(&mut self, unknown: &[String]) {
+        let meant: Vec<&str> = unknown.iter().filter_map(|key| nearest(key, self.known.iter().copied())).collect();
         // From the last one on, so that the indexes of the others stay right.
         for (keys, index) in self.missing.drain(..).rev() {
             if keys.iter().any(|key| meant.contains(key)) {
@@ -337,5 +340,28 @@ fn check_value(value: &Value, values: &mut usize) -> Result<(), String> {
         Value::Array(list) => list.iter().try_for_each(|value| check_value(value, values)),
         Value::Object(object) => check_object(object, values),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::steps_of;
+
+    #[test]
+    fn many_unknown_keys_cost_no_more_than_the_reported_ones() {
+        let cost = |count: usize| {
+            let left = (0..count).map(|n| (format!("audiense_{n:05}"), Value::Null)).collect();
+            let mut problems = Vec::new();
+            let ((), steps) = steps_of(|| {
+                let mut table = Table::new(None, "", left, &mut problems);
+                table.text("audience_00000");
+                table.finish(&[]);
+            });
+            (problems.len(), steps)
+        };
+        let most = cost(PROBLEMS_MAX);
+        assert!(most.0 == PROBLEMS_MAX && most.1 > 0, "{most:?}");
+        assert_eq!(cost(80_000), most);
     }
 }
