@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::Secret;
-use super::file_mode::others_write;
+use super::file_mode::{Writable, writable};
 
 /// The most secrets of one file: the old one and the new one.
 const VALID_MAX: usize = 2;
@@ -53,11 +53,8 @@ pub enum Invalid {
     /// A pipe would block a server that reads it again.
     #[error("the file {} is not a regular file of at most 64 KiB; write the secret into a text file", path.display())]
     NoTextFile { path: PathBuf },
-    #[error(
-        "the file {} can be written by users other than its owner, so it proves nothing; end that: chmod go-w {}",
-        path.display(), path.display()
-    )]
-    WritableByOthers { path: PathBuf },
+    #[error(transparent)]
+    WritableByOthers(Writable),
     #[error("the file {} is empty; write the secret into it", path.display())]
     Empty { path: PathBuf },
     #[error("invalid key; it must be one line of letters, digits and signs without spaces")]
@@ -147,8 +144,8 @@ impl SecretFile {
         if !file.is_file() || file.len() > FILE_MAX {
             return Err(Invalid::NoTextFile { path: path() });
         }
-        if others_write(&file) {
-            return Err(Invalid::WritableByOthers { path: path() });
+        if let Some(writable) = writable(&self.path).map_err(unreadable)? {
+            return Err(Invalid::WritableByOthers(writable));
         }
         let text = std::fs::read_to_string(&self.path).map_err(unreadable)?;
         let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|line| !line.is_empty());
@@ -189,7 +186,24 @@ mod tests {
             }
             assert_eq!(key_in(&path).is_err(), is_refused, "{mode:o}");
         }
-        let sentence = Invalid::WritableByOthers { path: "8x8.key".into() }.to_string();
+        let sentence = Invalid::WritableByOthers(Writable::File("8x8.key".into())).to_string();
         assert!(sentence.ends_with("end that: chmod go-w 8x8.key"), "{sentence}");
+    }
+
+    #[test]
+    fn a_file_that_every_user_can_replace_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("8x8.key");
+        write(&path, "hunter2\n").unwrap();
+        set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        for (mode, is_refused) in [(0o755, false), (0o775, false), (0o1777, false), (0o757, true), (0o777, true)] {
+            set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
+            let read = SecretFile::new("api_key_file", path.clone(), Form::Proof).read();
+            assert_eq!(read.is_err(), is_refused, "{mode:o}");
+            if let Err(error) = read {
+                let folder = folder.path().display();
+                assert!(error.to_string().contains(&format!("in the folder {folder},")), "{error}");
+            }
+        }
     }
 }

@@ -24,7 +24,7 @@ impl Api {
 }
 
 /// Whether a host is the provider's, in any region. Every other host is a practice provider's, or that of a gateway.
-fn is_own(host: &str) -> bool {
+pub(super) fn is_own(host: &str) -> bool {
     let mut labels = host.trim_end_matches('.').rsplit('.');
     labels.next().is_some() && labels.next() == Some("8x8")
 }

@@ -208,6 +208,7 @@ impl Config {
             Lines::of(text).note(&mut settings);
         }
         let mut warnings = found.warnings;
+        warnings.extend(server.warning());
         warnings.extend(provider::placeholders(&provider, &found.lanes));
         let config = Self {
             database,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::credential::{Credential, Form};
 use super::error::Error;
-use super::hosts::{Api, beside, check_beside};
+use super::hosts::{Api, beside, check_beside, is_own};
 use super::network::Network;
 use super::read::Reader;
 use super::{Lane, Secret};
@@ -215,6 +215,9 @@ pub(super) fn web_address(reader: &mut Reader<'_>, key: &'static str) -> Result<
             && url.password().is_none()
     };
     match Url::parse(&text).ok().filter(plain) {
+        Some(url) if url.scheme() == "http" && url.host_str().is_some_and(is_own) => {
+            Err(reader.wrong(key, format_args!("{text} would send your API key unencrypted; write https://")))
+        }
         Some(_) => Ok(Some(text.trim_end_matches('/').to_owned())),
         None => {
             Err(reader.wrong(key, format_args!("invalid URL \"{text}\"; use https://, a host and an optional path")))

@@ -91,4 +91,13 @@ impl Server {
         let uploads_max = reader.parsed_or("uploads_max", UPLOADS_MAX)?;
         Ok(Self { listen, public_url, trusted_proxies, tls, metrics_open, once_per_client_id, uploads_max })
     }
+
+    /// What its settings permit that nobody wants.
+    pub(super) fn warning(&self) -> Option<String> {
+        let everywhere = self.trusted_proxies.iter().find(|network| network.is_everywhere())?;
+        Some(format!(
+            "[server]: trusted_proxies = [\"{everywhere}\"] lets every client choose the address that limits and the log \
+             see; write the addresses of your proxies alone"
+        ))
+    }
 }

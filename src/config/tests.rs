@@ -61,6 +61,10 @@ fn every_error_says_what_where_and_what_to_do() {
             "etc/volley.toml: provider: unknown key \"base_ulr\"; did you mean \"base_url\"?",
         ),
         (
+            "[provider]\nbase_url = \"http://chatapps.8x8.com\"",
+            "provider, base_url: http://chatapps.8x8.com would send your API key unencrypted; write https://",
+        ),
+        (
             "[campaign]\napproval_above = 5",
             "etc/volley.toml: unknown section \"campaign\"; did you mean \"campaigns\"?",
         ),
@@ -280,6 +284,18 @@ fn a_whatsapp_lane_without_number_gets_a_warning() {
     };
     assert!(warned(TWO).unwrap().contains("WhatsApp lane promo has no `number`;"));
     assert_eq!(warned(&TWO.replace("\"WhatsApp\"", "\"WhatsApp\"\nnumber = \"+6591234567\"")), None);
+}
+
+#[test]
+fn proxies_at_every_address_get_a_warning() {
+    let warned = |proxies: &str| {
+        let warnings = read(&format!("[server]\ntrusted_proxies = [{proxies}]\n{TWO}")).unwrap().warnings;
+        warnings.into_iter().find(|warning| warning.contains("trusted_proxies"))
+    };
+    for everywhere in ["\"0.0.0.0/0\"", "\"10.0.0.0/8\", \"::/0\""] {
+        assert!(warned(everywhere).unwrap().contains("the addresses of your proxies alone"), "{everywhere}");
+    }
+    assert_eq!(warned("\"10.0.0.0/8\", \"::1\""), None);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 use super::error::Error;
-use super::file_mode::others_write;
+use super::file_mode::{Writable, writable};
 use super::read::Reader;
 
 /// The largest file of either, in bytes.
@@ -39,11 +39,8 @@ pub enum InvalidTls {
     /// A pipe would block a server that reads it again.
     #[error("the file {} is not a regular file of at most 1 MiB; write PEM into a text file", path.display())]
     NoTextFile { path: PathBuf },
-    #[error(
-        "the file {} can be written by users other than its owner, so it proves nothing; end that: chmod go-w {}",
-        path.display(), path.display()
-    )]
-    WritableByOthers { path: PathBuf },
+    #[error(transparent)]
+    WritableByOthers(Writable),
     #[error("the file {} has no certificate; write the certificate and its chain in PEM, each from -----BEGIN CERTIFICATE----- on", path.display())]
     NoCertificate { path: PathBuf },
     #[error("the file {} has no private key without a passphrase; write one in PEM, from -----BEGIN PRIVATE KEY----- on", path.display())]
@@ -85,8 +82,8 @@ impl TlsFiles {
             return Err(InvalidTls::NoCertificate { path: self.certificate.clone() });
         }
         let unreadable = |error| InvalidTls::Unreadable { path: self.key.clone(), error };
-        if others_write(&std::fs::metadata(&self.key).map_err(unreadable)?) {
-            return Err(InvalidTls::WritableByOthers { path: self.key.clone() });
+        if let Some(writable) = writable(&self.key).map_err(unreadable)? {
+            return Err(InvalidTls::WritableByOthers(writable));
         }
         let key = PrivateKeyDer::from_pem_slice(&text(&self.key)?).map_err(|why| match why {
             pem::Error::NoItemsFound => InvalidTls::NoKey { path: self.key.clone() },

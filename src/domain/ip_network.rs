@@ -40,6 +40,11 @@ impl IpNetwork {
         (self.bits == Self::width(self.address)).then_some(self.address)
     }
 
+    /// Whether every address of its family is in it.
+    pub const fn is_everywhere(self) -> bool {
+        self.bits == 0
+    }
+
     const fn width(ip: IpAddr) -> u32 {
         if ip.is_ipv4() { 32 } else { 128 }
     }
