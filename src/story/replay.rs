@@ -167,17 +167,29 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let decided = |event| {
-            let plans = plans_at(self.life, at);
-            let mut decisions = plans.map(|plan| advance(plan, ruling.standing(), &self.now, event, at));
-            decisions.find(|decision| Made::of(decision) == ruling.made)
+            let states = [Some(self.now), self.begun_later(moment)].into_iter().flatten();
+            let decide =
+                |now| plans_at(self.life, at).map(move |plan| advance(plan, ruling.standing(), &now, event, at));
+            states.flat_map(decide).find(|decision| Made::of(decision) == ruling.made)
         };
         match self.events(moment, at).into_iter().find_map(decided) {
             Some(decision) => {
-                self.take(at, moment, ruling.made, decision.next().copied().unwrap_or(self.now));
+                let next = decision.next().copied().unwrap_or(self.now);
+                let is_as_begun_later = self.begun_later(moment).is_some_and(|later| later.state == next.state);
+                let state = if is_as_begun_later { self.now.state } else { next.state };
+                self.take(at, moment, ruling.made, Present { state, ..next });
                 Ok(())
             }
             None => contradiction("was not decided according to the rules"),
         }
+    }
+
+    /// The same message if it began to wait later than its campaign. A start that is spread, or at the recipient's own
+    /// time, leaves no fact, and what is decided about a queued message may depend on when it gives up.
+    fn begun_later(&self, moment: Moment<'a>) -> Option<Present> {
+        let State::Queued { not_before, gives_up: Some(_) } = self.now.state else { return None };
+        let is_on_first = self.now.marks.preceding(self.now.step).is_none() && matches!(moment, Moment::Noted(_));
+        is_on_first.then(|| Present { state: State::Queued { not_before, gives_up: None }, ..self.now })
     }
 
     fn take(&mut self, at: Timestamp, moment: Moment<'a>, made: Made, after: Present) {

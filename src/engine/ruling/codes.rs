@@ -5,7 +5,8 @@ use super::{Cause, Made, Met, Note, Ruling, Worth};
 use crate::domain::{Ending, SenderPart, Timestamp};
 
 impl Made {
-    const fn code(self) -> u8 {
+    /// Its code, which is the lowest byte of a ruling.
+    pub const fn code(self) -> u8 {
         match self {
             Self::Nothing => 0,
             Self::Superseded => 1,

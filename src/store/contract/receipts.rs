@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{AttemptId, Ending, Outcome};
-use crate::engine::Ruling;
+use crate::engine::{Ignored, Made, Ruling};
 use crate::store::{FoundAttempt, Key, Nameless, NamingLane, Receipt, Stray, StrayKind};
 
 for_every_store!(
@@ -17,6 +17,7 @@ for_every_store!(
     a_naming_lane_is_replaced_when_its_account_or_address_changes,
     keys_of_all_kinds_are_resolved_in_order,
     a_repeated_receipt_is_stored_and_applied_once,
+    of_two_equal_receipts_the_one_about_the_later_try_counts,
     a_receipt_adds_a_missing_umid_to_its_attempt,
     a_receipt_adds_its_umid_to_the_try_that_it_names,
     a_second_unknown_try_is_listed_once,
@@ -250,6 +251,25 @@ async fn a_repeated_receipt_is_stored_and_applied_once(desk: Desk) {
     assert_eq!(desk.receipts(now.key).await.unwrap(), [receipt(now.key, "delivered")]);
     assert_eq!(desk.one(batch, 0).await.version, now.version + 1);
     desk.counters_equal_rows(batch, 2).await;
+}
+
+/// Both copies of a message that was sent twice expire at the same time.
+async fn of_two_equal_receipts_the_one_about_the_later_try_counts(desk: Desk) {
+    let batch = submitted(&desk, 2, true).await;
+    let about = |n: u32, tries: u16, made| {
+        let key = MessageKey { batch, n };
+        let received = at(3 + i64::from(tries));
+        let ruling = Ruling { made, ..Ruling::default() };
+        Receipt { tries: Some(tries), received, ruling, ..receipt(key, "undelivered") }
+    };
+    let ignored = Made::Ignored(Ignored::NothingNew);
+    // The superseded one comes first, and the other way round.
+    for (n, order) in [(0, [(0, Made::Superseded), (1, ignored)]), (1, [(1, ignored), (0, Made::Superseded)])] {
+        for (tries, made) in order {
+            desk.take_receipts(vec![about(n, tries, made)], Vec::new(), Vec::new()).await.unwrap();
+        }
+        assert_eq!(desk.receipts(MessageKey { batch, n }).await.unwrap(), [about(n, 1, ignored)], "{n}");
+    }
 }
 
 async fn a_receipt_adds_a_missing_umid_to_its_attempt(desk: Desk) {

@@ -18,7 +18,7 @@ use super::shapes::alike;
 use super::{Error, Work};
 use super::{aliases, inbound, naming, opt_outs};
 use crate::domain::{AddressKey, AttemptId, BatchId, Loaded, MessageKey, State, StepIndex, Tag, Timestamp, Umid};
-use crate::engine::Ruling;
+use crate::engine::{Made, Ruling};
 use crate::store::flow::FlowCounts;
 use crate::store::{Cursor, FoundAttempt, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, WebhookGroup};
 
@@ -209,12 +209,14 @@ struct Alike<'a> {
 /// Stores receipts. The column types turn the digits into numbers. A receipt that is already stored changes only if:
 ///
 /// - it now names a later try: the try may become known later, and of two tries with equal receipts the later one counts;
-/// - its ruling now changes the message, which the first one may not have done: then it counts as received now.
+/// - its ruling now changes the message, which the first one may not have done: then it counts as received now. The same if
+///   it first was about a superseded try, and now names a later one.
 const KEEP: &str = "INSERT INTO receipt (batch, n, step, stamp, state, detail, code, received, tries, ruling)
      SELECT ?1, substr(value, 1, 10), ?3, substr(value, 11, 15), ?4, ?5, ?6, substr(value, 26, 15), ?7, ?8
      FROM json_each(?2) WHERE true
      ON CONFLICT DO UPDATE SET tries = iif(excluded.tries > coalesce(tries, -1), excluded.tries, tries),
-         received = iif(?9, excluded.received, received), ruling = iif(?9, excluded.ruling, ruling)
+         received = iif(?9 OR ruling & 255 = ?10, excluded.received, received),
+         ruling = iif(?9 OR ruling & 255 = ?10, excluded.ruling, ruling)
      WHERE excluded.tries > coalesce(tries, -1) OR ?9";
 
 pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &'a Receipt>) {
@@ -242,7 +244,8 @@ pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &
             .bind(shape.code)
             .bind(shape.tries)
             .bind(shape.ruling.bits())
-            .bind(shape.ruling.has_moved());
+            .bind(shape.ruling.has_moved())
+            .bind(Made::Superseded.code());
     }
 }
 
