@@ -1,7 +1,7 @@
 //! Which side each code in the storms blames. This is written from the provider's documents and rule 2, not from the
 //! tables that it checks.
 
-use crate::domain::{Content, Fault, SenderPart};
+use crate::domain::{Content, Fault, SenderPart, Timestamp};
 
 /// What the provider answered when it refused a message, or reported when one did not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,11 @@ pub(super) enum No {
 }
 
 impl No {
+    /// Whether it refuses an expiry that its caller set for one message.
+    pub(super) fn is_own_expiry(self, expires: Option<Timestamp>) -> bool {
+        expires.is_some() && matches!(self, Self::Answer { code: Some(1_006), .. })
+    }
+
     /// Returns the fault, for a step with this content.
     pub(super) fn fault(self, content: &Content) -> Fault {
         match self {
@@ -22,7 +27,8 @@ impl No {
                 // "Text is missing": a text without variables is missing for every recipient.
                 3_005 if is_alike(content) => Fault::Sender(SenderPart::Step),
                 3_005 => Fault::Recipient,
-                // "Invalid expiry" is a fault of our request, the same for all recipients.
+                // "Invalid expiry" is a fault of our request, the same for all recipients, unless the message has an expiry
+                // of its own: see `is_own_expiry`.
                 1_006 => Fault::Sender(SenderPart::Lane),
                 3_038 => Fault::Sender(SenderPart::Template),
                 code => panic!("no documented fault is known for the answer code {code}"),

@@ -79,7 +79,8 @@ impl Invariants {
                 assert!(truth.failed.iter().any(theirs), "fell back for a fault of the sender: {}", about());
             }
             Ending::Rejected => {
-                let theirs = |no: &No| matches!(no.fault(&rules.content), Fault::Recipient | Fault::OptedOut);
+                let of_recipient = |no: &No| matches!(no.fault(&rules.content), Fault::Recipient | Fault::OptedOut);
+                let theirs = |no: &No| no.is_own_expiry(after.present.expires) || of_recipient(no);
                 assert!(
                     truth.refused.iter().any(theirs),
                     "fell back for a refusal that is the sender's fault: {}",
