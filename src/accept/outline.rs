@@ -6,8 +6,8 @@ use super::origin::Origin;
 use super::slots::Slots;
 use crate::campaign::SingleMessage;
 use crate::domain::{
-    Address, ApiCalls, Channel, Content, Country, Fields, Labelled, Notification, NotificationLink, Plan, RawContent,
-    Recipient, SmsEncoding, Sources, Step, Timestamp,
+    Address, ApiCalls, Channel, Content, Country, Extras, Fields, Labelled, Notification, NotificationLink, Plan,
+    RawContent, Recipient, SmsEncoding, Sources, Step, Timestamp,
 };
 use crate::wire::NotificationContent;
 use crate::wire::rules::NamedStep;
@@ -33,6 +33,8 @@ pub(super) struct Read<'r> {
     pub(super) callback: Option<&'r str>,
     pub(super) scheduled: Option<Timestamp>,
     pub(super) expiry: Option<Timestamp>,
+    /// What the request has that no message of ours keeps elsewhere.
+    pub(super) extras: Extras,
 }
 
 /// What the steps send that are no SMS.
@@ -41,7 +43,10 @@ pub(super) enum Body<'r> {
     Message {
         /// The provider's `type`.
         kind: &'r str,
+        /// As the caller wrote it.
         content: Map<String, Value>,
+        /// The same as Volley reads it.
+        known: Map<String, Value>,
     },
     Notification(&'r NotificationContent<'r>),
 }
@@ -79,9 +84,8 @@ pub(super) fn add<T>(plans: &mut Vec<Alike<T>>, Outlined { plan, message }: Outl
 /// Outlines a message.
 pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i64> {
     let mut slots = Slots::default();
-    let Read { address, country, user_id, client_message_id, body, sms, steps: wanted, callback, scheduled, expiry } =
-        read;
-    let mut writing = Writing { body, sms, taken: None };
+    let Read { address, country, user_id, client_message_id, steps: wanted, callback, scheduled, expiry, .. } = read;
+    let mut writing = Writing { body: read.body, sms: read.sms, taken: None, extras: read.extras };
     let mut steps: Vec<Step> = Vec::with_capacity(wanted.len());
     for named in &wanted {
         // A receipt names the channel and no step.
@@ -107,8 +111,12 @@ pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i
         slots.add("dlrCallbackUrl", url);
         slots.last()
     });
+    // Always there, so that messages with and without them share a plan.
+    slots.add("extras", &writing.extras.to_text());
+    let extras = slots.last();
     let (columns, fields) = slots.into_parts();
-    let api = Some(ApiCalls { sub_account: origin.sub_account.to_owned(), caller: origin.caller.id.clone(), callback });
+    let (sub_account, caller) = (origin.sub_account.to_owned(), origin.caller.id.clone());
+    let api = Some(ApiCalls { sub_account, caller, callback, extras });
     let plan = Plan { columns, api, ..Plan::of_steps(steps) };
     let client_message_id = client_message_id.filter(|id| !id.is_empty()).map(Into::into);
     let fields = Fields::pack(fields.iter().map(String::as_str));
@@ -122,6 +130,7 @@ struct Writing<'r> {
     sms: SmsText<'r>,
     /// The content of the steps that are no SMS, without its texts.
     taken: Option<Content>,
+    extras: Extras,
 }
 
 impl Writing<'_> {
@@ -132,8 +141,11 @@ impl Writing<'_> {
         if let Some(taken) = &self.taken {
             return Ok(taken.clone());
         }
-        let taken = match &self.body {
-            Body::Message { kind, content } => message(kind, content.clone(), slots),
+        let taken = match &mut self.body {
+            Body::Message { kind, content, known } => {
+                slots.take_from(content, known, "/content", &mut self.extras);
+                message(kind, std::mem::take(content))
+            }
             Body::Notification(content) => Content::Notification(notification(content, slots)),
         };
         Ok(self.taken.insert(taken).clone())
@@ -146,11 +158,7 @@ impl Writing<'_> {
     }
 }
 
-fn message(kind: &str, mut content: Map<String, Value>, slots: &mut Slots) -> Content {
-    // Volley decides fallbacks, never the provider.
-    content.remove("fallbackText");
-    content.remove("sms");
-    slots.take_from(&mut content);
+fn message(kind: &str, content: Map<String, Value>) -> Content {
     match content.get("text").and_then(Value::as_str) {
         Some(text) if kind.eq_ignore_ascii_case("text") && content.len() == 1 => {
             Content::Text { text: text.to_owned(), source: Sources::default(), encoding: None }

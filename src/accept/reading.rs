@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::origin::Origin;
 use super::outline::{Body, Outlined, Read, SmsText, outline, sms_encoding};
 use crate::audience::number_of_program;
-use crate::domain::{Address, Channel, ChannelUser, Country, Timestamp};
+use crate::domain::{Address, Channel, ChannelUser, Country, Extras, Timestamp, point_at};
 use crate::wire::rules::{self, Accepted, AcceptedContent, Addressee, Arriving, NamedStep, Refusal};
 use crate::wire::{Content, NotificationRequest, SendRequest, SmsFallback};
 
@@ -18,13 +18,17 @@ pub(super) fn read(origin: &Origin<'_>, message: &Arriving<'_>, now: Timestamp) 
     let accepted = rules::check(message, origin, now)?;
     let request = &message.request;
     let (address, country) = recipient(&accepted, request)?;
+    let mut extras = Extras::default();
     let (body, sms) = match accepted.content {
         AcceptedContent::Message { content, .. } => {
             let kind = request.kind.as_deref().unwrap_or("text");
-            (Body::Message { kind, content: written(content) }, sms_of(content))
+            let known = known(content);
+            let content_as_written = own_content(message, &known, &mut extras);
+            (Body::Message { kind, content: content_as_written, known }, sms_of(content))
         }
         AcceptedContent::Notification(notification) => {
             let content = notification.content.as_ref().ok_or(CONTENT_MISSING)?;
+            note_unlike(message.written(), notification, &mut extras);
             (Body::Notification(content), sms_after(notification))
         }
     };
@@ -39,6 +43,7 @@ pub(super) fn read(origin: &Origin<'_>, message: &Arriving<'_>, now: Timestamp) 
         callback: request.dlr_callback_url.as_deref(),
         scheduled: accepted.scheduled,
         expiry: accepted.expiry,
+        extras,
     };
     outline(origin, read).map_err(Refusal::from)
 }
@@ -94,8 +99,73 @@ fn with_sms<'r>(origin: &Origin<'_>, steps: &[NamedStep<'r>], request: &SendRequ
     steps
 }
 
-/// A content as JSON.
-fn written(content: &Content<'_>) -> Map<String, Value> {
+/// Keys of a request of which Volley makes its own.
+const OURS: [&str; 8] =
+    ["user", "clientMessageId", "type", "channels", "scheduled", "expiry", "dlrCallbackUrl", "smsFallback"];
+/// Keys of a content for the provider's fallback. Volley decides fallbacks, never the provider.
+const FALLBACKS: [&str; 2] = ["fallbackText", "sms"];
+
+/// The content as its caller wrote it. What the request has beside it goes into `extras`.
+fn own_content(message: &Arriving<'_>, known: &Map<String, Value>, extras: &mut Extras) -> Map<String, Value> {
+    // The SMS API has keys of its own, which another API does not take.
+    if message.sms().is_some() {
+        return known.clone();
+    }
+    let mut content = Map::new();
+    for (key, value) in message.written() {
+        match value {
+            Value::Object(own) if key == "content" => content = own,
+            value if !OURS.contains(&key.as_str()) => extras.add(&pointer_to(&key), value),
+            _ => {}
+        }
+    }
+    content.retain(|key, _| !FALLBACKS.contains(&key.as_str()));
+    content
+}
+
+/// Adds what a notification has in another way than Volley writes it.
+fn note_unlike(written: Map<String, Value>, notification: &NotificationRequest<'_>, extras: &mut Extras) {
+    let known = serde_json::to_value(notification).unwrap_or_default();
+    for (key, value) in written {
+        if !OURS.contains(&key.as_str()) {
+            note_unlike_at(&mut pointer_to(&key), value, known.get(&key), extras);
+        }
+    }
+}
+
+fn note_unlike_at(at: &mut String, value: Value, known: Option<&Value>, extras: &mut Extras) {
+    let before = at.len();
+    let mut below = |at: &mut String, key: &str, value, known| {
+        point_at(at, key);
+        note_unlike_at(at, value, known, extras);
+        at.truncate(before);
+    };
+    match (value, known) {
+        (value, Some(known)) if value == *known => {}
+        (Value::Object(values), Some(Value::Object(known))) => {
+            for (key, value) in values {
+                // A key is known in any case of its letters: the documents have `Content` and `content`.
+                let of_key = known.iter().find(|(other, _)| other.eq_ignore_ascii_case(&key)).map(|(_, known)| known);
+                below(at, &key, value, of_key);
+            }
+        }
+        (Value::Array(values), Some(Value::Array(known))) if values.len() == known.len() => {
+            for (index, (value, known)) in values.into_iter().zip(known).enumerate() {
+                below(at, &index.to_string(), value, Some(known));
+            }
+        }
+        (value, _) => extras.add(at, value),
+    }
+}
+
+fn pointer_to(key: &str) -> String {
+    let mut pointer = String::new();
+    point_at(&mut pointer, key);
+    pointer
+}
+
+/// A content as Volley reads it.
+fn known(content: &Content<'_>) -> Map<String, Value> {
     match serde_json::to_value(content) {
         Ok(Value::Object(content)) => content,
         // A content is an object.

@@ -1,10 +1,16 @@
-//! Takes the texts out of a content, so that messages that differ only in their texts share a plan.
+//! Takes the texts out of a content, so that messages that differ only in their texts share a plan. What is no text, and
+//! what Volley does not know, is taken out as it is.
 
 use serde_json::{Map, Value};
 
-/// Keys whose texts choose what a message is. They stay in the plan.
-const CHOICES: [&str; 11] = [
+use crate::domain::{Extras, point_at};
+
+/// Keys whose values choose what a message is. They stay in the plan.
+const CHOICES: [&str; 14] = [
     "type",
+    "index",
+    "cardIndex",
+    "ttlMinutes",
     "subType",
     "language",
     "encoding",
@@ -16,7 +22,7 @@ const CHOICES: [&str; 11] = [
     "flowId",
     "flowAction",
 ];
-/// Figures that differ between messages of one kind. The provider takes them as texts too.
+/// Numbers that differ between messages of one kind.
 const FIGURES: [&str; 4] = ["latitude", "longitude", "duration", "filesize"];
 
 /// Columns with the texts of a message.
@@ -52,26 +58,80 @@ impl Slots {
         (self.columns, self.fields)
     }
 
-    /// Takes the texts out of a content.
-    pub(super) fn take_from(&mut self, content: &mut Map<String, Value>) {
-        for (key, value) in content {
-            self.take_from_value(key, value, "");
+    /// Takes the texts out of a content that is at this place, and everything that is not in `known`: the same content as
+    /// Volley reads it.
+    pub(super) fn take_from(
+        &mut self,
+        content: &mut Map<String, Value>,
+        known: &Map<String, Value>,
+        at: &str,
+        extras: &mut Extras,
+    ) {
+        let mut taking = Taking { slots: self, extras, at: at.to_owned() };
+        taking.object(content, known, "");
+    }
+}
+
+/// A walk through a content as its caller wrote it, beside the same as Volley reads it.
+struct Taking<'s> {
+    slots: &'s mut Slots,
+    extras: &'s mut Extras,
+    /// The JSON pointer to the present value.
+    at: String,
+}
+
+impl Taking<'_> {
+    fn object(&mut self, values: &mut Map<String, Value>, known: &Map<String, Value>, name: &str) {
+        let before = self.at.len();
+        values.retain(|key, value| {
+            point_at(&mut self.at, key);
+            let stays = known.get(key).is_some_and(|known| self.stays(key, value, known, name));
+            if !stays {
+                self.extras.add(&self.at, value.take());
+            }
+            self.at.truncate(before);
+            stays
+        });
+    }
+
+    /// Whether a value stays in the plan, without its texts.
+    fn stays(&mut self, key: &str, value: &mut Value, known: &Value, parent: &str) -> bool {
+        match (value, known) {
+            // Braces in the plan would be a variable.
+            (Value::String(text), _) if is_choice(key, parent) && !text.contains("{{") => true,
+            (Value::String(text), _) => {
+                *text = self.slots.text(key, text);
+                true
+            }
+            (Value::Number(_) | Value::Bool(_), _) if is_choice(key, parent) => true,
+            (Value::Number(_), Value::Number(_)) => !FIGURES.contains(&key),
+            (Value::Bool(_), Value::Bool(_)) => true,
+            (Value::Array(values), Value::Array(known)) => self.list(key, values, known, parent),
+            (Value::Object(values), Value::Object(known)) => {
+                self.object(values, known, key);
+                true
+            }
+            // A number where a text is expected, and everything that Volley reads as something else.
+            _ => false,
         }
     }
 
-    fn take_from_value(&mut self, key: &str, value: &mut Value, parent: &str) {
-        match value {
-            // Braces in the plan would be a variable.
-            Value::String(text) if is_choice(key, parent) && !text.contains("{{") => {}
-            Value::String(text) => *text = self.text(key, text),
-            Value::Number(number) if FIGURES.contains(&key) => {
-                let text = number.to_string();
-                *value = Value::String(self.add(key, &text));
-            }
-            Value::Array(values) => values.iter_mut().for_each(|value| self.take_from_value(key, value, parent)),
-            Value::Object(values) => values.iter_mut().for_each(|(name, value)| self.take_from_value(name, value, key)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    /// The same for a list, of which no entry can be left out.
+    fn list(&mut self, key: &str, values: &mut [Value], known: &[Value], parent: &str) -> bool {
+        let are_alike = |(value, known): (&Value, &Value)| match (value, known) {
+            (Value::Object(_), Value::Object(_)) | (Value::String(_), _) => true,
+            _ => false,
+        };
+        if values.len() != known.len() || !values.iter().zip(known).all(are_alike) {
+            return false;
         }
+        let before = self.at.len();
+        for (index, (value, known)) in values.iter_mut().zip(known).enumerate() {
+            point_at(&mut self.at, &index.to_string());
+            self.stays(key, value, known, parent);
+            self.at.truncate(before);
+        }
+        true
     }
 }
 
@@ -86,12 +146,19 @@ mod tests {
 
     use super::*;
 
-    fn taken(content: &Value) -> (Value, Vec<(String, String)>) {
-        let Value::Object(mut content) = content.clone() else { panic!("a content is an object") };
-        let mut slots = Slots::default();
-        slots.take_from(&mut content);
+    /// What stays of a content that Volley knows whole, the texts, and what else was taken.
+    fn taken(content: &Value) -> (Value, Vec<(String, String)>, String) {
+        taken_beside(content, content)
+    }
+
+    fn taken_beside(content: &Value, known: &Value) -> (Value, Vec<(String, String)>, String) {
+        let (Value::Object(mut content), Value::Object(known)) = (content.clone(), known) else {
+            panic!("a content is an object")
+        };
+        let (mut slots, mut extras) = (Slots::default(), Extras::default());
+        slots.take_from(&mut content, known, "/content", &mut extras);
         let (columns, fields) = slots.into_parts();
-        (Value::Object(content), columns.into_iter().zip(fields).collect())
+        (Value::Object(content), columns.into_iter().zip(fields).collect(), extras.to_text())
     }
 
     #[test]
@@ -102,7 +169,7 @@ mod tests {
                 { "type": "button", "index": 0, "subType": "url", "parameters": [{ "type": "text", "text": code }] },
             ]}}))
         };
-        let ((one, fields), (other, _)) = (of("Ann", "a1"), of("Ben {{x}}", "b\"2"));
+        let ((one, fields, _), (other, ..)) = (of("Ann", "a1"), of("Ben {{x}}", "b\"2"));
         assert_eq!(one, other);
         assert_eq!(fields, [("text_1".to_owned(), "Ann".to_owned()), ("text_2".to_owned(), "a1".to_owned())]);
         assert_eq!(one["template"]["name"], "order");
@@ -111,19 +178,46 @@ mod tests {
 
     #[test]
     fn places_and_their_figures_are_texts_of_the_message() {
-        let (plan, fields) =
+        let (plan, fields, extras) =
             taken(&json!({ "location": { "latitude": 1.28, "longitude": "103.8", "name": "Shop", "address": "" } }));
         assert_eq!(
             plan,
-            json!({ "location": { "latitude": "{{latitude_1}}", "longitude": "{{longitude_2}}", "name": "{{name_3}}", "address": "" } })
+            json!({ "location": { "longitude": "{{longitude_1}}", "name": "{{name_2}}", "address": "" } })
         );
-        assert_eq!(fields.iter().map(|(_, field)| field.as_str()).collect::<Vec<_>>(), ["1.28", "103.8", "Shop"]);
+        assert_eq!(fields.iter().map(|(_, field)| field.as_str()).collect::<Vec<_>>(), ["103.8", "Shop"]);
+        assert_eq!(extras, r#"[["/content/location/latitude",1.28]]"#);
     }
 
     #[test]
     fn braces_of_a_caller_are_never_a_variable() {
-        let (plan, fields) = taken(&json!({ "type": "{{type}}", "odd }} key": "a", "language": "en" }));
+        let (plan, fields, _) = taken(&json!({ "type": "{{type}}", "odd }} key": "a", "language": "en" }));
         assert_eq!(plan, json!({ "odd }} key": "{{oddkey_1}}", "type": "{{type_2}}", "language": "en" }));
         assert_eq!(fields[1].1, "{{type}}");
+    }
+
+    #[test]
+    fn what_volley_does_not_know_is_no_part_of_the_plan() {
+        let content = |more: &Value, text: &Value| {
+            json!({ "document": { "url": "https://a.example/1", "fileName": more },
+                "template": { "components": [{ "index": "0", "parameters": [{ "text": text, "size": [1] }] }] } })
+        };
+        let known = json!({ "document": { "url": "https://a.example/1" },
+            "template": { "components": [{ "index": 0, "parameters": [{ "text": "5" }] }] } });
+        let (plan, fields, extras) = taken_beside(&content(&json!({ "a": 1 }), &json!("5")), &known);
+        assert_eq!(
+            plan,
+            json!({ "document": { "url": "{{url_1}}" },
+                "template": { "components": [{ "index": "0", "parameters": [{ "text": "{{text_2}}" }] }] } })
+        );
+        assert_eq!(fields.len(), 2);
+        let size = "/content/template/components/0/parameters/0/size";
+        assert_eq!(extras, json!([["/content/document/fileName", { "a": 1 }], [size, [1]]]).to_string());
+        // A number where a text is expected stays a number.
+        let (_, fields, extras) = taken_beside(&content(&Value::Null, &json!(5)), &known);
+        let text = "/content/template/components/0/parameters/0/text";
+        assert_eq!(
+            (fields.len(), extras),
+            (1, json!([["/content/document/fileName", null], [size, [1]], [text, 5]]).to_string())
+        );
     }
 }

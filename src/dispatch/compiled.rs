@@ -9,7 +9,7 @@ use super::compose::{Uncomposable, compose};
 use super::tariff;
 use crate::book::Entry;
 use crate::config::Lane;
-use crate::domain::{BatchId, Country, Loaded, Span, Step, StepIndex};
+use crate::domain::{BatchId, Country, Loaded, MessagingApi, Span, Step, StepIndex};
 use crate::planner::Cap;
 use crate::template::Pattern;
 
@@ -49,7 +49,9 @@ impl Compiled {
         let rules = entry.plan.step(step).ok_or(Uncomposable::NoStep { step })?;
         let compose = |rules| compose(lane.provider.api, rules, &lane.name, country, entry.plan.names());
         let pattern = if expires { compose(&naming_expiry(rules))? } else { compose(rules)? };
-        let pattern = Arc::new(pattern);
+        // The SMS API has keys of its own.
+        let extras = entry.plan.api.as_ref().filter(|_| lane.provider.api == MessagingApi::ChatApps);
+        let pattern = Arc::new(pattern.with_extras(extras.and_then(|calls| calls.extras)));
         self.patterns.write().insert(key, Arc::clone(&pattern));
         Ok(pattern)
     }

@@ -20,6 +20,7 @@ mod content;
 mod countries;
 mod doubt;
 mod effort;
+mod extras;
 mod fault_report;
 mod fields;
 pub mod formula;
@@ -88,6 +89,7 @@ pub use doubt::DoubtCause;
 pub use effort::count_steps;
 #[cfg(test)]
 pub use effort::steps_of;
+pub use extras::{Extras, point_at};
 pub use fault_report::FaultReport;
 pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};
 pub use guard::{InvalidStopRule, StopRule};

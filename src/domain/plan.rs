@@ -273,6 +273,9 @@ pub struct ApiCalls {
     /// The index of the column with the address for the receipts of a message, if they named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<usize>,
+    /// The index of the column with the [`Extras`](super::Extras) of a message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extras: Option<usize>,
 }
 
 impl Plan {

@@ -67,8 +67,10 @@ impl ExportColumns {
         if plan.api.is_some() {
             columns.push(("expiry".to_owned(), Column::Expiry));
         }
-        // The id of the file is one of Volley's own columns already.
-        let own = plan.columns.iter().enumerate().filter(|(_, name)| !name.eq_ignore_ascii_case("ClientMessageId"));
+        // The id of the file is one of Volley's own columns already, and no one reads JSON.
+        let extras = plan.api.as_ref().and_then(|calls| calls.extras);
+        let own = plan.columns.iter().enumerate();
+        let own = own.filter(|(n, name)| extras != Some(*n) && !name.eq_ignore_ascii_case("ClientMessageId"));
         columns.extend(own.map(|(n, name)| (name.clone(), Column::Own(n))));
         for (index, step) in plan.indexed_steps() {
             let of_step = OF_STEP.iter().enumerate();
@@ -316,7 +318,8 @@ mod tests {
     #[test]
     fn messages_of_api_calls_have_a_column_for_their_expiry() {
         let launched = Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]);
-        let api = Some(ApiCalls { sub_account: "acme".to_owned(), caller: String::new(), callback: None });
+        let api =
+            Some(ApiCalls { sub_account: "acme".to_owned(), caller: String::new(), callback: None, extras: None });
         for (plan, has) in [(Plan { api, ..launched.clone() }, true), (launched, false)] {
             let columns = ExportColumns::of(&plan, Tag::from_random(1), None);
             assert_eq!(columns.names().any(|name| name == "expiry"), has);

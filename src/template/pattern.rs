@@ -9,7 +9,7 @@ use super::mark::{CLOSE, EXPIRY, OPEN, Variables};
 use super::parts::PartsOf;
 use super::plain::ToPlain;
 use super::sink::Json;
-use crate::domain::{AttemptId, Msisdn, Span, Timestamp};
+use crate::domain::{AttemptId, Extras, Msisdn, Span, Timestamp};
 
 /// JSON in pieces, with variables between them.
 ///
@@ -20,6 +20,8 @@ pub struct Pattern {
     parts: Vec<Part>,
     /// The same in plain characters, and for which recipients.
     plain: Option<(Vec<Part>, PartsOf)>,
+    /// The column with the [`Extras`] of each message.
+    extras: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -76,7 +78,12 @@ impl Pattern {
         if !rest.is_empty() {
             parts.push(Part::Literal(rest.as_bytes().into()));
         }
-        Ok(Self { parts, plain: None })
+        Ok(Self { parts, plain: None, extras: None })
+    }
+
+    /// Adds to each request the [`Extras`] in a column of its message.
+    pub fn with_extras(self, column: Option<usize>) -> Self {
+        Self { extras: column, ..self }
     }
 
     /// Adds the same request in plain characters. It is rendered for the recipients whose text is sent so, and this one for
@@ -121,6 +128,15 @@ impl Pattern {
                     }
                 }
             }
+        }
+        // Neither fails: Volley has written both.
+        let extras = self.extras.and_then(|column| fields.get(column)).filter(|text| !text.is_empty());
+        if let Some(extras) = extras
+            && let (Ok(extras), Ok(mut request)) = (Extras::parse(extras), serde_json::from_slice(&out[before..]))
+        {
+            extras.put_into(&mut request);
+            out.truncate(before);
+            out.extend_from_slice(request.to_string().as_bytes());
         }
         Ok(())
     }

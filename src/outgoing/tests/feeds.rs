@@ -107,7 +107,7 @@ async fn a_test_and_a_replay_reach_their_subscription() {
 
 /// A plan of calls of the API: a message may name the address for its receipts.
 fn plan() -> Plan {
-    let api = Some(ApiCalls { sub_account: "acme".to_owned(), caller: String::new(), callback: Some(1) });
+    let api = Some(ApiCalls { sub_account: "acme".to_owned(), caller: String::new(), callback: Some(1), extras: None });
     let steps = vec![Step::of_text(Channel::Viber, "vb", "Hi"), Step::of_text(Channel::Sms, "sms", "Hi")];
     Plan { columns: vec!["Mobile".to_owned(), "dlr".to_owned()], api, ..Plan::of_steps(steps) }
 }

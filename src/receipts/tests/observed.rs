@@ -6,7 +6,10 @@ use crate::engine::CallOff;
 use crate::store::{Change, NewSubscription, Observed, WebhookFormat};
 
 fn api_plan() -> Plan {
-    Plan { api: Some(ApiCalls { sub_account: "acme".to_owned(), caller: String::new(), callback: None }), ..plan() }
+    Plan {
+        api: Some(ApiCalls { sub_account: "acme".to_owned(), caller: String::new(), callback: None, extras: None }),
+        ..plan()
+    }
 }
 
 async fn observed(desk: &Desk) -> Vec<Observed> {

@@ -117,7 +117,8 @@ async fn a_call_with_many_messages_is_batches_of_its_own(desk: Desk) {
 impl Desk {
     /// Joins messages of calls of the API, with ids of the caller.
     pub(super) async fn joining_once(&self, numbers: std::ops::Range<u32>, ids: &[&str], since: i64) -> Joining {
-        let api = Some(ApiCalls { sub_account: "acme".to_owned(), caller: String::new(), callback: None });
+        let api =
+            Some(ApiCalls { sub_account: "acme".to_owned(), caller: String::new(), callback: None, extras: None });
         let of = (0..).zip(ids).map(|(position, id)| (position, (*id).to_owned())).collect();
         let client_ids = Some(ClientIds { of, since: at(since) });
         Joining { plan: Plan { api, ..plan() }, client_ids, ..self.joining(numbers).await }
@@ -142,7 +143,8 @@ async fn a_message_is_accepted_once_under_its_callers_id(desk: Desk) {
     assert_eq!(desk.batches(None).await.unwrap().len(), 1);
     // Another subaccount has ids of its own.
     let mut other = desk.joining_once(8..9, &["a"], 0).await;
-    other.plan.api = Some(ApiCalls { sub_account: "other".to_owned(), caller: String::new(), callback: None });
+    other.plan.api =
+        Some(ApiCalls { sub_account: "other".to_owned(), caller: String::new(), callback: None, extras: None });
     assert_eq!(desk.join(other).await.unwrap().added, 1);
     // The first are forgotten, and so is what was pruned.
     let later = desk.join(desk.joining_once(9..11, &["a", "c"], 10).await).await.unwrap();

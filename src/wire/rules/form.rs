@@ -1,6 +1,10 @@
 //! The forms in which messages arrive: of the chat-apps API, of the SMS API, and LINE notifications. Each is also read as a
 //! message of the first form, in which it is counted, kept and sent.
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
 use crate::domain::Channel;
 use crate::wire::loose::{self, BATCH_MAX};
 use crate::wire::{
@@ -14,6 +18,15 @@ pub struct Arriving<'a> {
     /// As a message of the chat-apps API.
     pub request: SendRequest<'a>,
     pub form: Form<'a>,
+    written: Written<'a>,
+}
+
+/// The JSON of a message as its sender wrote it.
+#[derive(Debug, Clone, Copy)]
+struct Written<'a> {
+    own: &'a [u8],
+    /// That of the batch, for the keys that it lacks.
+    defaults: Option<&'a [u8]>,
 }
 
 #[derive(Debug)]
@@ -35,16 +48,29 @@ impl<'a> Arriving<'a> {
     /// Reads one message of the chat-apps API or of the SMS API, which have the same path. Only the first names a `user`.
     pub fn message(body: &'a [u8]) -> serde_json::Result<Self> {
         loose::check_values(body, VALUES_MAX)?;
-        let request: SendRequest<'_> = serde_json::from_slice(body)?;
+        let (request, written): (SendRequest<'_>, _) = (serde_json::from_slice(body)?, Written::alone(body));
         let of_sms = || serde_json::from_slice::<SmsRequest<'_>>(body).ok().filter(SmsRequest::is_addressed);
         let sms = if request.user.is_none() { of_sms() } else { None };
-        Ok(sms.map_or_else(|| Self::from(request), Self::from))
+        Ok(sms.map_or_else(|| Self::from((request, written)), |sms| Self::from((sms, written))))
     }
 
     /// Reads one LINE notification.
     pub fn notification(body: &'a [u8]) -> serde_json::Result<Self> {
         loose::check_values(body, VALUES_MAX)?;
-        serde_json::from_slice::<NotificationRequest<'_>>(body).map(Self::from)
+        serde_json::from_slice::<NotificationRequest<'_>>(body).map(|read| Self::from((read, Written::alone(body))))
+    }
+
+    /// The keys and values of its JSON, as its sender wrote them.
+    pub fn written(&self) -> Map<String, Value> {
+        // What was read once can be read again.
+        let read = |json: &[u8]| serde_json::from_slice::<Map<String, Value>>(json).unwrap_or_default();
+        let mut written = read(self.written.own);
+        for (key, value) in self.written.defaults.map(read).unwrap_or_default() {
+            if written.get(&key).is_none_or(Value::is_null) {
+                written.insert(key, value);
+            }
+        }
+        written
     }
 
     /// The message as the SMS API has it, if that took it.
@@ -75,10 +101,10 @@ impl<'a> ArrivingBatch<'a> {
             && batch.messages.iter().any(SmsRequest::is_addressed)
         {
             let (client_batch_id, include) = (batch.client_batch_id.clone(), batch.include_messages_in_response);
-            return Ok(Self::of(client_batch_id, include, batch.into_messages()));
+            return Self::of(body, client_batch_id, include, batch.into_messages());
         }
         let (client_batch_id, include) = (batch.client_batch_id.clone(), batch.include_messages_in_response);
-        Ok(Self::of(client_batch_id, include, batch.into_messages()))
+        Self::of(body, client_batch_id, include, batch.into_messages())
     }
 
     /// Reads a batch of LINE notifications.
@@ -86,12 +112,23 @@ impl<'a> ArrivingBatch<'a> {
         loose::check_values(body, BATCH_VALUES_MAX)?;
         let NotificationBatch { client_batch_id, include_messages_in_response, messages } =
             serde_json::from_slice(body)?;
-        Ok(Self::of(client_batch_id, include_messages_in_response, messages))
+        Self::of(body, client_batch_id, include_messages_in_response, messages)
     }
 
-    fn of<M: Into<Arriving<'a>>>(client_batch_id: Option<Text<'a>>, include: bool, messages: Vec<M>) -> Self {
-        let messages = messages.into_iter().map(Into::into).collect();
-        Self { client_batch_id, include_messages_in_response: include, messages }
+    fn of<M>(
+        body: &'a [u8],
+        client_batch_id: Option<Text<'a>>,
+        include: bool,
+        messages: Vec<M>,
+    ) -> serde_json::Result<Self>
+    where
+        Arriving<'a>: From<(M, Written<'a>)>,
+    {
+        let WrittenBatch { template, messages: all } = serde_json::from_slice(body)?;
+        let defaults = template.map(|template| template.get().as_bytes());
+        let written = all.into_iter().map(|own| Written { own: own.get().as_bytes(), defaults });
+        let messages = messages.into_iter().zip(written).map(Arriving::from).collect();
+        Ok(Self { client_batch_id, include_messages_in_response: include, messages })
     }
 
     /// Why the whole batch is refused, as the provider's code.
@@ -110,18 +147,34 @@ impl<'a> ArrivingBatch<'a> {
     }
 }
 
+impl<'a> Written<'a> {
+    const fn alone(body: &'a [u8]) -> Self {
+        Self { own: body, defaults: None }
+    }
+}
+
+/// A batch whose messages are not read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WrittenBatch<'a> {
+    #[serde(borrow)]
+    template: Option<&'a RawValue>,
+    #[serde(borrow, deserialize_with = "loose::messages")]
+    messages: Vec<&'a RawValue>,
+}
+
 /// JSON values of one message, and of a batch: a hundred for each message that it may have.
 const VALUES_MAX: usize = 10_000;
 const BATCH_VALUES_MAX: usize = 100 * BATCH_MAX;
 
-impl<'a> From<SendRequest<'a>> for Arriving<'a> {
-    fn from(request: SendRequest<'a>) -> Self {
-        Self { request, form: Form::ChatApps }
+impl<'a> From<(SendRequest<'a>, Written<'a>)> for Arriving<'a> {
+    fn from((request, written): (SendRequest<'a>, Written<'a>)) -> Self {
+        Self { request, form: Form::ChatApps, written }
     }
 }
 
-impl<'a> From<SmsRequest<'a>> for Arriving<'a> {
-    fn from(sms: SmsRequest<'a>) -> Self {
+impl<'a> From<(SmsRequest<'a>, Written<'a>)> for Arriving<'a> {
+    fn from((sms, written): (SmsRequest<'a>, Written<'a>)) -> Self {
         let encoding = Some(sms.encoding.clone()).filter(|encoding| !encoding.is_empty());
         let settings = Sms { encoding, source: sms.source.clone() };
         let request = SendRequest {
@@ -135,12 +188,12 @@ impl<'a> From<SmsRequest<'a>> for Arriving<'a> {
             dlr_callback_url: sms.dlr_callback_url.clone(),
             ..SendRequest::default()
         };
-        Self { request, form: Form::Sms(Box::new(sms)) }
+        Self { request, form: Form::Sms(Box::new(sms)), written }
     }
 }
 
-impl<'a> From<NotificationRequest<'a>> for Arriving<'a> {
-    fn from(notification: NotificationRequest<'a>) -> Self {
+impl<'a> From<(NotificationRequest<'a>, Written<'a>)> for Arriving<'a> {
+    fn from((notification, written): (NotificationRequest<'a>, Written<'a>)) -> Self {
         let fallback_text = notification.sms_fallback.as_ref().and_then(|sms| sms.text.clone());
         let request = SendRequest {
             user: notification.user.clone(),
@@ -150,7 +203,7 @@ impl<'a> From<NotificationRequest<'a>> for Arriving<'a> {
             channels: vec![step(Channel::LineNotification)],
             ..SendRequest::default()
         };
-        Self { request, form: Form::Notification(Box::new(notification)) }
+        Self { request, form: Form::Notification(Box::new(notification)), written }
     }
 }
 
