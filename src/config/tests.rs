@@ -134,7 +134,7 @@ fn every_error_says_what_where_and_what_to_do() {
         ),
         (&lane("rate = \"0/s\""), "\"0/s\" is not a rate; write a number of at least 1"),
         (&lane("burst = 0"), "use a whole number from 1"),
-        (&lane("tier = \"300\""), "use one of 50, 250, 1K, 2K, 10K, 100K, unlimited"),
+        (&lane("tier = \"300\""), "use one of 50, 250, 2K, 10K, 100K, unlimited"),
         (&lane("number = \"12\""), "not an international phone number"),
         (&lane("source = \"ACME\""), "only SMS lanes have a source; remove it"),
         (&lane("countries = [\"SG\", \"UK\"]"), "unknown country \"UK\"; did you mean GB?"),

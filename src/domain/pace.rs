@@ -54,7 +54,7 @@ impl OverridableSetting {
 pub enum InvalidPace {
     #[error("\"{0}\" is not a rate; write a number of at least 1 and a unit, such as 80/s, 5/min or 2000/h")]
     Rate(String),
-    #[error("unknown messaging tier \"{0}\"; use one of 50, 250, 1K, 2K, 10K, 100K, unlimited")]
+    #[error("unknown messaging tier \"{0}\"; use one of 50, 250, 2K, 10K, 100K, unlimited")]
     Tier(String),
 }
 
@@ -176,11 +176,16 @@ impl Tier {
     /// slot, and may itself take some time.
     pub const HELD: Span = Span::from_secs(86_400 + 60);
 
+    /// The tier of a business that is not verified.
+    pub const UNVERIFIED: Self = Self::Recipients(250);
+    /// A tier that the provider no longer gives, though a number may still have it.
+    const FORMER: Self = Self::Recipients(1_000);
+
     /// The provider's next tier; unlimited after the last.
     #[must_use]
     pub fn next_higher(self) -> Self {
-        let next = Self::KNOWN.into_iter().map(Self::Recipients).find(|tier| *tier > self);
-        next.unwrap_or(Self::Unlimited)
+        let all = Self::KNOWN.into_iter().map(Self::Recipients);
+        all.filter(|tier| *tier != Self::FORMER).find(|tier| *tier > self).unwrap_or(Self::Unlimited)
     }
 }
 
@@ -214,6 +219,17 @@ serde_as_text!(Rate, Tier);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tier_that_the_provider_no_longer_gives_is_read_and_never_proposed() {
+        let tier = |text: &str| text.parse::<Tier>().unwrap();
+        assert_eq!(tier("1K"), Tier::Recipients(1_000));
+        for (now, next) in [("50", "250"), ("250", "2K"), ("1K", "2K"), ("2K", "10K"), ("100K", "unlimited")] {
+            assert_eq!(tier(now).next_higher(), tier(next), "{now}");
+        }
+        let error = "7K".parse::<Tier>().unwrap_err().to_string();
+        assert!(error.ends_with("use one of 50, 250, 2K, 10K, 100K, unlimited"), "{error}");
+    }
 
     #[test]
     fn rates_parse_and_print() {

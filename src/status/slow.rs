@@ -185,8 +185,9 @@ impl Slow {
                     .filter(|at| *at > now)
                     .map(|at| format!(", the next at {} (in {})", format_time(at, None), about(at.since(now))));
                 format!(
-                    "wait: each slot frees up after 24 h{}. Once the provider has raised the tier: volley lane set {} --tier {}",
+                    "wait: each slot frees up after 24 h{}. {}Once the provider has raised the tier: volley lane set {} --tier {}",
                     next.unwrap_or_default(),
+                    if *tier == Tier::UNVERIFIED { "Verify the business at the provider. " } else { "" },
                     shell(&self.lane),
                     tier.next_higher()
                 )

@@ -25,7 +25,7 @@ pub(in crate::cli) struct Args {
     /// Rate limit that all lanes of its account share, such as 1000/s; `file` restores the value of the file.
     #[arg(long)]
     account_rate: Option<String>,
-    /// Recipients in 24 hours for the whole portfolio: 50, 250, 1K, 2K, 10K, 100K, unlimited; `file` restores the value of
+    /// Recipients in 24 hours for the whole portfolio: 50, 250, 2K, 10K, 100K, unlimited; `file` restores the value of
     /// the file.
     #[arg(long)]
     tier: Option<String>,

@@ -72,7 +72,7 @@ texts! {
     burst = "Burst";
     burst_hint = "Messages that may be sent at once after a pause.";
     account_rate_hint = "All lanes of the account share it.";
-    tier_hint = "Recipients in 24 hours for the whole portfolio: 50, 250, 1K, 2K, 10K, 100K or unlimited.";
+    tier_hint = "Recipients in 24 hours for the whole portfolio: 50, 250, 2K, 10K, 100K or unlimited.";
     lane_reason_hint = "Shown in events and with the lane.";
     tier_used = "Recipients of the last 24 hours";
     tier_used_lead = "After a restore, Volley does not know whom it sent to after the backup. It counts the whole tier as used for a day, unless you say here how many recipients that were.";

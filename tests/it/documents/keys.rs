@@ -206,7 +206,7 @@ const SECTIONS: &[Section] = &[
         key("channel_id", TEXT, "none", "\"6531234567\"", "\"\"", "The sender's id at the provider, and in its events; needed to [fetch templates](templates.md)."),
         key("account", TEXT, "the lane's own", "\"waba-1\"", "\"\"", "The account whose rate it shares."),
         key("portfolio", TEXT, "the account's own", "\"acme\"", "\"\"", "The portfolio whose tier it shares; WhatsApp only."),
-        key("tier", "tier", "250", "\"10K\"", "\"7K\"", "The most new recipients in 24 hours, for the whole portfolio: 50, 250, 1K, 2K, 10K, 100K, unlimited; WhatsApp only."),
+        key("tier", "tier", "250", "\"10K\"", "\"7K\"", "The most new recipients in 24 hours, for the whole portfolio: 50, 250, 2K, 10K, 100K, unlimited; WhatsApp only."),
         key("source", TEXT, "none", "", "\"\"", "The SMS sender; SMS only."),
         key("countries", "list of countries", "all", "[\"SG\"]", "[\"XX\"]", "The countries that the lane serves in a pool."),
         key("api", "`chatapps` or `sms`", "`chatapps`", "\"chatapps\"", "\"mail\"", "The provider's API that takes the lane's messages. `sms` is for accounts with SMS alone; its address is the region's `https://sms.…`."),
