@@ -5,9 +5,7 @@ use serde_json::Value;
 
 use super::origin::id_of;
 use crate::config::Config;
-use crate::domain::{
-    AddressKey, Channel, Content, Ending, MessageId, Outcome, Plan, State, Status, StepIndex, Timestamp,
-};
+use crate::domain::{AddressKey, Channel, Content, Ending, MessageId, Plan, State, Status, StepIndex, Timestamp};
 use crate::store::{Attempt, Call, MessageFacts, StoredLane, Verdict};
 use crate::wire::rules::{ContentType, Kind};
 use crate::wire::{self, AttemptState, Detail, Details, MASKED, StatusBody, User, detail_channel, masked};
@@ -107,12 +105,10 @@ impl Known<'_> {
 
     /// The status of a message that was never submitted.
     fn unsent(&self, at: Timestamp) -> StatusBody<'static> {
-        /// "Message expired (not delivered at the requested time)".
-        const EXPIRED: i64 = 36;
         match self.facts.message.present.state {
-            State::Done { outcome, at, .. } => {
-                let code = (outcome == Outcome::Expired).then_some(EXPIRED);
-                StatusBody::reported(AttemptState::Undelivered, at, code)
+            State::Done { outcome, skipped, at } => {
+                let (code, words) = wire::unsent(outcome, skipped).unwrap_or_default();
+                StatusBody::failed(at, code, words)
             }
             _ => StatusBody::reported(AttemptState::Queued, at, None),
         }

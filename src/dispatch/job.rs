@@ -50,6 +50,11 @@ impl Job {
         self.entry.plan.step(self.step()).is_some_and(Step::needs_window)
     }
 
+    /// Whether a program sent it over the API.
+    pub(super) fn is_of_a_caller(&self) -> bool {
+        self.entry.plan.api.is_some()
+    }
+
     /// Whether its time to be sent has passed. Then it is requeued, and the timer ends its wait.
     pub(super) fn is_too_late(&self, now: Timestamp) -> bool {
         let present = &self.claimed.message.present;

@@ -19,15 +19,16 @@ use crate::book::Book;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{
-    AfterGap, BatchId, BatchState, Channel, Country, Fault, Fields, Hours, MessageKey, Msisdn, OptOutSource, Plan,
-    Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp,
+    AfterGap, ApiCalls, BatchId, BatchState, Channel, Country, Fault, Fields, Hours, MessageKey, Msisdn, OptOutSource,
+    Plan, Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp,
 };
 use crate::engine::{Answer, CallOff, StepObstacle};
 use crate::events::Origin;
 use crate::planner::Pass;
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
 use crate::store::{
-    self, Claim, Epoch, KnownAs, NewAudience, NewBatch, OptOut, PieceOfMessages, Start, Store, Verdict,
+    self, Claim, Epoch, Inbound, KnownAs, NewAudience, NewBatch, OptOut, PieceOfMessages, Start, Store, Verdict,
+    WebhookGroup,
 };
 use crate::throttle::{Bucket, End, Holds, Pace, Pairs, SUBMITTED_WITHIN, Tenure};
 
@@ -491,6 +492,53 @@ async fn a_message_whose_window_closes_while_it_waits_is_requeued() {
     desk.clock.advance(Span::from_millis(200));
     let request = desk.turnstile.next().now_or_never().flatten().unwrap();
     assert_eq!(request.jobs[0].claimed.message.key.n, 1);
+}
+
+/// A campaign sends free text only into windows that are known to be open; of a caller's, the provider decides.
+#[tokio::test]
+async fn free_text_of_a_caller_is_sent_unless_its_window_is_known_to_be_closed() {
+    const DAY: Span = Span::from_secs(86_400);
+    for (is_of_a_caller, is_known, sent) in [(false, false, 0), (true, false, 1), (true, true, 0), (false, true, 0)] {
+        let mut desk = Desk::on(Channel::WhatsApp, "rate = \"10/s\"", "", 200, "").await;
+        if is_known {
+            // Others wrote before and within the time that a window can last.
+            for (umid, ago) in [("a", 4 * DAY.millis()), ("b", DAY.millis())] {
+                let at = START - Span::from_millis(ago);
+                let wrote = Inbound {
+                    umid: umid.to_owned(),
+                    received: at,
+                    written_at: at,
+                    sub_account: "acme".to_owned(),
+                    channel: Some(Channel::WhatsApp),
+                    channel_id: String::new(),
+                    msisdn: Some(recipient(9)),
+                    called: None,
+                    kind: "text".to_owned(),
+                    choice: None,
+                    keyword: None,
+                    language: None,
+                    window: None,
+                    on: None,
+                    raw: "{}".to_owned(),
+                };
+                desk.store.take(WebhookGroup { written: vec![wrote], ..WebhookGroup::default() }).await.unwrap();
+            }
+        }
+        let step = Step::of_text(Channel::WhatsApp, "sms", "Hello");
+        let calls = ApiCalls { sub_account: "acme".to_owned(), caller: String::new(), callback: None, extras: None };
+        let plan = Plan {
+            columns: vec!["code".to_owned()],
+            after_gap: AfterGap::Wait,
+            api: is_of_a_caller.then_some(calls),
+            ..Plan::of_steps(vec![step])
+        };
+        let queued = Present::queued(desk.clock.now(), None);
+        let batch = desk.of_plan(Some("hello"), 1, plan, &queued).await;
+        desk.clock.advance(Span::from_secs(1));
+        let jobs = desk.jobs(batch, 1).await;
+        let settled = desk.worked(jobs).await;
+        assert_eq!(*desk.requests.lock(), sent, "{is_of_a_caller} {is_known}: {:?}", answers(&settled));
+    }
 }
 
 #[tokio::test]

@@ -24,8 +24,22 @@ pub(super) struct Worker {
     pub(super) store: Arc<dyn Replies>,
 }
 
-/// Recipients with an open window for free text on WhatsApp; empty if the request has no such text.
-type OpenWindows = HashSet<AddressKey>;
+/// The recipients whose window for free text on WhatsApp is known to be open, or closed. Empty if the request has no such
+/// text.
+#[derive(Debug, Default)]
+struct Windows {
+    open: HashSet<AddressKey>,
+    /// Only those of callers of the API.
+    closed: HashSet<AddressKey>,
+}
+
+impl Windows {
+    /// Whether free text may be sent. For callers of the API the provider decides what Volley does not know.
+    fn allow(&self, job: &Job) -> bool {
+        let recipient = job.claimed.message.address;
+        self.open.contains(&recipient) || job.is_of_a_caller() && !self.closed.contains(&recipient)
+    }
+}
 
 impl Worker {
     /// Sends the requests of the turnstile until it is closed and empty.
@@ -55,18 +69,26 @@ impl Worker {
         }
     }
 
-    /// The recipients of free text who have an open window.
-    async fn windows(&self, jobs: &[Job]) -> crate::store::Result<OpenWindows> {
-        let free = jobs.iter().filter(|job| job.needs_window());
-        let recipients: Vec<AddressKey> = free.map(|job| job.claimed.message.address).collect();
+    /// What is known of the windows of those who get free text.
+    async fn windows(&self, jobs: &[Job]) -> crate::store::Result<Windows> {
+        let free = || jobs.iter().filter(|job| job.needs_window());
+        let recipients: Vec<AddressKey> = free().map(|job| job.claimed.message.address).collect();
         if recipients.is_empty() {
-            return Ok(OpenWindows::new());
+            return Ok(Windows::default());
         }
-        let open = self.store.open_windows(recipients, self.lane.sender(), self.lane.clock.now()).await?;
-        Ok(open.into_iter().map(|(recipient, _)| recipient).collect())
+        let (sender, now) = (self.lane.sender(), self.lane.clock.now());
+        let open = self.store.open_windows(recipients, sender.clone(), now).await?;
+        let open: HashSet<AddressKey> = open.into_iter().map(|(recipient, _)| recipient).collect();
+        let of_callers = free().filter(|job| job.is_of_a_caller()).map(|job| job.claimed.message.address);
+        let unknown: Vec<AddressKey> = of_callers.filter(|recipient| !open.contains(recipient)).collect();
+        if unknown.is_empty() {
+            return Ok(Windows { open, closed: HashSet::new() });
+        }
+        let closed = self.store.closed_windows(unknown, sender, now).await?.into_iter().collect();
+        Ok(Windows { open, closed })
     }
 
-    async fn send_each(&self, request: Request, windows: &OpenWindows) {
+    async fn send_each(&self, request: Request, windows: &Windows) {
         let Request { jobs, tokens, permit, at } = request;
         // The turnstile of a lane that sends single messages gives one per request.
         let Some(job) = jobs.into_iter().next() else { return };
@@ -84,7 +106,7 @@ impl Worker {
         }
     }
 
-    async fn send_together(&self, request: Request, windows: &OpenWindows) {
+    async fn send_together(&self, request: Request, windows: &Windows) {
         let Request { jobs: claimed, tokens, permit, at } = request;
         let mut body = Vec::with_capacity(claimed.len() * 512);
         body.extend_from_slice(BATCH_OPEN);
@@ -160,13 +182,13 @@ impl Worker {
         }
     }
 
-    fn render(&self, job: &Job, windows: &OpenWindows, body: &mut Vec<u8>) -> Result<AttemptId, Unsendable> {
+    fn render(&self, job: &Job, windows: &Windows, body: &mut Vec<u8>) -> Result<AttemptId, Unsendable> {
         match (job.claimed.opted_out, job.entry.plan.confirms_opt_out) {
             (true, false) => return Err(Unsendable::OptedOut),
             (false, true) => return Err(Unsendable::OptedIn),
             (true, true) | (false, false) => {}
         }
-        if job.needs_window() && !windows.contains(&job.claimed.message.address) {
+        if job.needs_window() && !windows.allow(job) {
             return Err(Unsendable::OutsideWindow);
         }
         let message = &job.claimed.message;

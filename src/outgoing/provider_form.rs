@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::domain::{Marks, MessageId, Outcome, Plan, Progress, SkipReason, Span, Status, Step};
+use crate::domain::{Marks, MessageId, Plan, Progress, Span, Status, Step};
 use crate::store::{Inbound, Observed, ObservedMessage, ObservedRecipient};
 use crate::template::RecipientText;
 use crate::wire::codes::{self, words};
@@ -65,15 +65,16 @@ fn status(row: &ObservedMessage) -> Option<(StatusBody<'_>, Option<wire::WhatsAp
         Progress::Failed { .. } => failed(observed),
         Progress::Ended { .. } if row.was_submitted => return None,
         Progress::Ended { outcome, skipped } => {
-            let (code, message) = unsent(outcome, skipped)?;
-            (code, Some(message), None)
+            let (code, message) = wire::unsent(outcome, skipped)?;
+            (code, message, None)
         }
     };
     let mut status = StatusBody::reported(state, observed.at, code);
-    if state == AttemptState::Undelivered
-        && let Some(detail) = observed.detail.as_deref()
-    {
-        status.detail = Some(detail.into());
+    match observed.progress {
+        // No operator has seen it.
+        Progress::Ended { .. } => status.detail = None,
+        Progress::Failed { .. } => status.detail = observed.detail.as_deref().map(Into::into).or(status.detail),
+        Progress::Reached { .. } => {}
     }
     status.error_message = message.map(Into::into).or(status.error_message);
     Some((status, whatsapp.map(|code| wire::WhatsApp { provider_error_code: Some(code) })))
@@ -82,7 +83,6 @@ fn status(row: &ObservedMessage) -> Option<(StatusBody<'_>, Option<wire::WhatsAp
 /// Codes of receipts.
 const INVALID_DESTINATION: i64 = 15;
 const INVALID_VALUE: i64 = 29;
-const EXPIRED: i64 = 36;
 const REJECTED_BY_CHANNEL: i64 = 41;
 const UNKNOWN: i64 = 57;
 /// The code of an answer for an invalid number.
@@ -111,18 +111,6 @@ fn failed(observed: &Observed) -> (Option<i64>, Option<&str>, Option<i64>) {
     (Some(code), observed.message.as_deref(), None)
 }
 
-/// The code and the words for a message that ended without a submission.
-const fn unsent(outcome: Outcome, skipped: Option<SkipReason>) -> Option<(Option<i64>, &'static str)> {
-    Some(match (outcome, skipped) {
-        (Outcome::Expired, _) => (Some(EXPIRED), "the message expired before it was sent"),
-        (Outcome::Cancelled, _) => (None, "the message was cancelled before it was sent"),
-        // The provider rejects recipients on its blacklist with this code.
-        (Outcome::Skipped, Some(SkipReason::OptedOut)) => (Some(INVALID_DESTINATION), "the recipient has opted out"),
-        (Outcome::Skipped, _) => (None, "the message was not sent"),
-        (Outcome::Reached | Outcome::Undelivered | Outcome::Silent | Outcome::Unknown, _) => return None,
-    })
-}
-
 /// A message from a recipient: the event as it came, but the message that it answers is named as the caller knows it.
 pub(super) fn inbound(inbound: &Inbound, answers: Option<MessageId>) -> Option<String> {
     let mut event: Value = serde_json::from_str(&inbound.raw).ok()?;
@@ -149,13 +137,19 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        ApiCalls, BatchId, CampaignId, Channel, Fields, MessageKey, Msisdn, StepIndex, Tag, Timestamp,
+        ApiCalls, BatchId, CampaignId, Channel, Fields, MessageKey, Msisdn, Outcome, SkipReason, StepIndex, Tag,
+        Timestamp,
     };
 
     const FIRST: StepIndex = StepIndex::FIRST;
 
     fn plan() -> Plan {
-        let api = Some(ApiCalls { sub_account: "<SUBACCOUNT_ID>".to_owned(), caller: String::new(), callback: None });
+        let api = Some(ApiCalls {
+            sub_account: "<SUBACCOUNT_ID>".to_owned(),
+            caller: String::new(),
+            callback: None,
+            extras: None,
+        });
         let steps = vec![Step::of_text(Channel::WhatsApp, "wa", "Hi"), Step::of_text(Channel::Sms, "sms", "Hi")];
         Plan { api, ..Plan::of_steps(steps) }
     }
@@ -284,6 +278,9 @@ mod tests {
         let status = |row: &ObservedMessage| sent(row).map(|mut body| body["payload"]["status"].take());
         let told = status(&ended(Outcome::Expired, None, false)).unwrap();
         assert_eq!((&told["state"], &told["errorCode"]), (&json!("undelivered"), &json!(36)));
+        assert!(told.get("detail").is_none(), "no operator has seen it: {told}");
+        let told = status(&ended(Outcome::Skipped, Some(SkipReason::OutsideWindow), false)).unwrap();
+        assert_eq!(told["errorCode"], 1_022);
         let told = status(&ended(Outcome::Skipped, Some(SkipReason::OptedOut), false)).unwrap();
         assert_eq!((&told["errorCode"], &told["errorMessage"]), (&json!(15), &json!("the recipient has opted out")));
         let told = status(&ended(Outcome::Cancelled, None, false)).unwrap();

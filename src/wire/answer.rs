@@ -10,6 +10,8 @@ use super::text::{Hidden, Text};
 use crate::domain::{Channel, Timestamp};
 
 const REJECTED: &str = "rejected";
+/// The state of a message that was never submitted.
+const FAILED: &str = "failed";
 
 /// How the SMS API describes the messages of a batch that it rejects, and the code of the same error.
 const REJECTIONS: [(&str, i64); 6] = [
@@ -101,6 +103,17 @@ impl StatusBody<'_> {
         }
     }
 
+    /// The status of a message that was never submitted, and will not be.
+    pub fn failed(at: Timestamp, code: Option<i64>, words: Option<&'static str>) -> Self {
+        Self {
+            state: FAILED.into(),
+            detail: None,
+            timestamp: Some(at.rfc3339().into()),
+            error_code: code,
+            error_message: words.map(Text::from),
+        }
+    }
+
     pub fn at(&self) -> Option<Timestamp> {
         self.timestamp.as_deref().and_then(super::instant)
     }
@@ -113,7 +126,7 @@ impl StatusBody<'_> {
     }
 
     pub(super) fn is_negative(&self) -> bool {
-        [REJECTED, "failed", "undelivered", "error"].iter().any(|word| self.state.eq_ignore_ascii_case(word))
+        [REJECTED, FAILED, "undelivered", "error"].iter().any(|word| self.state.eq_ignore_ascii_case(word))
     }
 }
 

@@ -36,6 +36,7 @@ mod sms;
 mod spelling;
 mod templates;
 mod text;
+mod unsent;
 mod webhooks;
 
 pub use answer::{BatchAnswer, Cancelled, Detail, Details, MASKED, MessageAnswer, StatusBody, masked};
@@ -74,6 +75,7 @@ pub use templates::{
     TemplatePart, placeholders, template_parts,
 };
 pub use text::{Hidden, Text};
+pub use unsent::unsent;
 pub use webhooks::{ACCOUNT_EVENTS, WebhookScope, WebhookSetting};
 
 use crate::domain::Timestamp;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Address, AddressKey, ChannelUser, Keyword, OptOutSource};
-use crate::store::{Alias, Error, Inbound, InboundOf, Joining, Key, OptIn, OptOut, Sender};
+use crate::store::{Alias, Error, Inbound, InboundOf, Joining, KeptGap, Key, OptIn, OptOut, Sender};
 
 for_every_store!(
     a_repeated_inbound_message_is_stored_and_obeyed_once,
@@ -21,6 +21,7 @@ for_every_store!(
     of_two_keywords_at_one_time_the_later_arrival_applies_to_the_id_too,
     an_opt_out_by_reply_is_confirmed_once,
     a_window_is_open_for_its_sender_until_it_ends,
+    a_window_is_known_to_be_closed_only_if_nothing_can_be_missing,
     messages_to_opted_out_recipients_are_found_in_pieces,
 );
 
@@ -437,6 +438,35 @@ async fn a_window_is_open_for_its_sender_until_it_ends(desk: Desk) {
     let holders = async |after, limit| desk.window_holders(sender.clone(), at(10), after, limit).await.unwrap();
     assert_eq!(holders(None, 2).await, [msisdn(1), msisdn(3)]);
     assert_eq!(holders(Some(msisdn(3)), 2).await, [msisdn(4)]);
+}
+
+async fn a_window_is_known_to_be_closed_only_if_nothing_can_be_missing(desk: Desk) {
+    const DAY: i64 = 86_400;
+    let asked: Vec<AddressKey> = (1..=4).map(|n| msisdn(n).into()).collect();
+    let closed = async |now| -> Vec<AddressKey> {
+        let sender = Sender { sub_account: "acme".to_owned(), channel_id: Some("c-1".to_owned()) };
+        desk.closed_windows(asked.clone(), sender, now).await.unwrap()
+    };
+    let take = async |inbound: Inbound| desk.take_inbound(vec![inbound]).await.unwrap();
+    assert!(closed(at(10 * DAY)).await.is_empty(), "nobody has ever written");
+    take(wrote("a", 1, 1, None)).await;
+    assert!(closed(at(10 * DAY)).await.is_empty(), "nothing shows that messages still arrive");
+    take(Inbound { sub_account: "other".to_owned(), ..wrote("b", 3, 9 * DAY, None) }).await;
+    take(Inbound { channel_id: "c-2".to_owned(), ..wrote("c", 3, 9 * DAY, None) }).await;
+    assert!(closed(at(10 * DAY)).await.is_empty(), "those are of other senders");
+    take(wrote("d", 2, 9 * DAY, None)).await;
+    // Number 2 wrote within 72 hours: its window may be one of an ad.
+    let all_but = |n: u32| asked.iter().copied().filter(|it| *it != AddressKey::from(msisdn(n))).collect::<Vec<_>>();
+    assert_eq!(closed(at(10 * DAY)).await, all_but(2));
+    assert_eq!(closed(at(12 * DAY - 1)).await, all_but(2));
+    assert!(closed(at(12 * DAY + 1)).await.is_empty(), "nobody has written for as long as a window can last");
+    assert!(closed(at(3 * DAY)).await.is_empty(), "the first message is not old enough");
+    let gap = |from, until| KeptGap { from: at(from), until: at(until), address: None };
+    desk.keep_gap(gap(6 * DAY, 7 * DAY), at(0)).await.unwrap();
+    assert_eq!(closed(at(10 * DAY)).await, all_but(2));
+    desk.keep_gap(gap(8 * DAY, 8 * DAY + 5), at(0)).await.unwrap();
+    assert!(closed(at(10 * DAY)).await.is_empty(), "a message may have been lost");
+    assert_eq!(closed(at(11 * DAY + 5)).await, all_but(2));
 }
 
 async fn messages_to_opted_out_recipients_are_found_in_pieces(desk: Desk) {

@@ -452,6 +452,42 @@ pub(super) async fn windows(
     Ok(recipients.iter().filter_map(until).collect())
 }
 
+/// Whether nothing that was written since ?1 can be missing: no gap since, and no doubt now. Both tables are small.
+const NOTHING_IS_MISSING: &str = "SELECT NOT EXISTS (SELECT 1 FROM gap WHERE ends > ?1 OR begins > ?1)
+         AND NOT EXISTS (SELECT 1 FROM link WHERE direction = 1 AND doubt_since IS NOT NULL) AS is_so";
+
+/// Whether messages from before and after ?1 show that those to a sender arrive.
+pub(super) const OTHERS_WROTE: &str = "SELECT
+         EXISTS (SELECT 1 FROM inbound WHERE sub_account IN (?2, '') AND channel = ?4 AND received <= ?1
+                 AND (?3 IS NULL OR channel_id IN (?3, '')))
+         AND EXISTS (SELECT 1 FROM inbound WHERE sub_account IN (?2, '') AND channel = ?4 AND received > ?1
+                     AND (?3 IS NULL OR channel_id IN (?3, ''))) AS is_so";
+
+pub(super) const WROTE: &str = "SELECT asked.value AS address FROM json_each(?1) asked WHERE EXISTS (
+         SELECT 1 FROM inbound i INDEXED BY inbound_recipient WHERE i.msisdn = asked.value AND i.written_at > ?2
+         AND i.sub_account IN (?3, '') AND (?4 IS NULL OR i.channel_id IN (?4, '')))";
+
+pub(super) async fn closed_windows(
+    connection: &mut SqliteConnection,
+    recipients: &[AddressKey],
+    sender: &Sender,
+    now: Timestamp,
+) -> Work<Vec<AddressKey>> {
+    let since = (now - LONGEST_WINDOW).millis();
+    let Sender { sub_account, channel_id } = sender;
+    let wrote = sqlx::query(OTHERS_WROTE).bind(since).bind(sub_account).bind(channel_id).bind(Channel::WhatsApp.code());
+    for statement in [sqlx::query(NOTHING_IS_MISSING).bind(since), wrote] {
+        if !statement.fetch_one(&mut *connection).await?.try_get::<bool, _>("is_so")? {
+            return Ok(Vec::new());
+        }
+    }
+    let asked = json_list(recipients.iter().map(|recipient| recipient.canonical().get()));
+    let wrote = sqlx::query(WROTE).bind(asked).bind(since).bind(sub_account).bind(channel_id);
+    let rows = wrote.fetch_all(connection).await?;
+    let wrote: HashSet<AddressKey> = rows.iter().map(|row| address_key(row, "address")).collect::<Work<_>>()?;
+    Ok(recipients.iter().copied().filter(|recipient| !wrote.contains(&recipient.canonical())).collect())
+}
+
 const HOLDERS: &str = "SELECT DISTINCT msisdn FROM inbound INDEXED BY inbound_recipient
      WHERE msisdn > ?1 AND written_at > ?2 AND until > ?3 AND sub_account IN (?4, '') AND (?5 IS NULL OR channel_id IN (?5, ''))
      ORDER BY msisdn LIMIT ?6";

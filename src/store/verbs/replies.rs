@@ -25,6 +25,14 @@ pub trait Replies: Send + Sync + std::fmt::Debug {
         sender: Sender,
         now: Timestamp,
     ) -> Result<Vec<(AddressKey, Timestamp)>>;
+    /// The recipients whose window is known to be closed: they wrote nothing to the sender for as long as a window can last,
+    /// though others did, before that time and within it, and nothing was lost meanwhile.
+    async fn closed_windows(
+        &self,
+        recipients: Vec<AddressKey>,
+        sender: Sender,
+        now: Timestamp,
+    ) -> Result<Vec<AddressKey>>;
     /// Lists all recipients with an open window, in order of the number, after `after`.
     async fn window_holders(
         &self,

@@ -235,6 +235,8 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
             ],
         ),
         (inbound::WINDOWS, &["inbound_recipient (msisdn=? AND written_at>?)"]),
+        (inbound::WROTE, &["inbound_recipient (msisdn=? AND written_at>?)"]),
+        (inbound::OTHERS_WROTE, &["inbound_sender (sub_account=? AND channel=? AND received"]),
         (deliveries::BEGIN_AGAIN, &["delivery_due (receiver=? AND next_at>?)"]),
         (deliveries::GIVE_UP, &["delivery_due (receiver=?)"]),
         (deliveries::HEALTH, &["h USING PRIMARY KEY (receiver=?)"]),

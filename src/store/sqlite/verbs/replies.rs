@@ -46,6 +46,17 @@ impl Replies for Sqlite {
         self.read(verb, move |c| Box::pin(async move { inbound::windows(c, &recipients, &sender, now).await })).await
     }
 
+    async fn closed_windows(
+        &self,
+        recipients: Vec<AddressKey>,
+        sender: Sender,
+        now: Timestamp,
+    ) -> Result<Vec<AddressKey>> {
+        let verb = "read closed windows";
+        self.read(verb, move |c| Box::pin(async move { inbound::closed_windows(c, &recipients, &sender, now).await }))
+            .await
+    }
+
     async fn window_holders(
         &self,
         sender: Sender,
