@@ -2,7 +2,7 @@
 
 use super::may_use_lane;
 use crate::access::Caller;
-use crate::config::{Config, Lane, check_receiver};
+use crate::config::{Config, DraftStep, Lane, Route, check_receiver};
 use crate::domain::{Channel, Member, Pool};
 use crate::wire::rules::{NamedStep, Subaccount};
 
@@ -68,8 +68,18 @@ impl Subaccount for Origin<'_> {
         check_receiver(url, &self.config.outgoing.allow).is_ok()
     }
 
-    /// Volley has no route of a subaccount: the one channel that carries the content, or the request's own.
+    /// The channels, waits and statuses of its default route; the content is the request's own.
     fn route(&self) -> Vec<NamedStep<'_>> {
-        Vec::new()
+        let of_it = |route: &&Route| route.is_default && route.sub_account.as_deref() == Some(self.sub_account);
+        let steps = self.config.routes.iter().find(of_it).map(|route| &route.steps[..]).unwrap_or_default();
+        let named = |step: &DraftStep| NamedStep {
+            fallback_after: step.fallback_after,
+            success: step.success_status.unwrap_or(step.channel.default_success()),
+            ..NamedStep::on(step.channel)
+        };
+        // A receipt names the channel and no step, so each channel is tried once.
+        let is_first =
+            |(index, step): &(usize, &DraftStep)| steps[..*index].iter().all(|other| other.channel != step.channel);
+        steps.iter().enumerate().filter(is_first).map(|(_, step)| named(step)).collect()
     }
 }

@@ -118,10 +118,8 @@ impl Taking<'_> {
 
     /// The same for a list, of which no entry can be left out.
     fn list(&mut self, key: &str, values: &mut [Value], known: &[Value], parent: &str) -> bool {
-        let are_alike = |(value, known): (&Value, &Value)| match (value, known) {
-            (Value::Object(_), Value::Object(_)) | (Value::String(_), _) => true,
-            _ => false,
-        };
+        let are_alike =
+            |pair: (&Value, &Value)| matches!(pair, (Value::Object(_), Value::Object(_)) | (Value::String(_), _));
         if values.len() != known.len() || !values.iter().zip(known).all(are_alike) {
             return false;
         }

@@ -8,12 +8,15 @@ use super::overlap::Overlap;
 use crate::audience::OddCells;
 use crate::config::{Config, NamedKey, Sentence};
 use crate::domain::{
-    Category, Content, ContentPart, Countries, Country, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent,
-    grouped, refused_in_a_parameter,
+    Category, Content, ContentPart, Countries, Country, Plan, SmsEncoding, Span, Status, Step, StepIndex,
+    TemplateContent, grouped, refused_in_a_parameter,
 };
 use crate::forecast::Cost;
 use crate::forecast::{Share, Shares};
 use crate::template::{self, Alphabet};
+
+/// How long after a delivery the provider reports that it was read.
+const READ_REPORTED: Span = Span::from_secs(10 * 86_400);
 
 /// A warning: a code for scripts, and a sentence for operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,8 @@ pub enum Lint {
     NoDeadline,
     /// A step's receipt window is shorter than its deadline.
     ShortWindow,
+    /// A step waits for a read receipt longer than the provider reports one.
+    LateRead,
     /// A step comes up, or its hours open, only after the campaign's TTL has ended.
     AfterTtl,
     /// A variable without default is empty for some recipients.
@@ -114,6 +119,7 @@ impl Lint {
             Self::NoOptOut => "no_opt_out",
             Self::NoDeadline => "no_deadline",
             Self::ShortWindow => "short_window",
+            Self::LateRead => "late_read",
             Self::AfterTtl => "after_ttl",
             Self::EmptyVariable => "empty_variable",
             Self::SmsParts => "sms_parts",
@@ -357,6 +363,17 @@ impl Warnings {
             let sentence =
                 sentence.for_files("lengthen receipt_window, or remove it").for_pages("let it fall back earlier");
             self.warn(Lint::ShortWindow, sentence);
+        }
+        if let Some(deadline) = step.fallback_after.filter(|wait| step.success == Status::Read && *wait > READ_REPORTED)
+        {
+            let sentence = Sentence::new(format!(
+                "falls back after {deadline} without a read receipt, but the provider reports reading for {READ_REPORTED} \
+                 after the delivery; "
+            ));
+            let sentence = sentence
+                .for_files("shorten fallback_after, or remove success_status")
+                .for_pages("let it fall back earlier");
+            self.warn(Lint::LateRead, sentence);
         }
         if !is_last && step.fallback_after.is_none() {
             let effect = ", so it falls back only on failure; a message without a receipt never reaches the next step";

@@ -663,6 +663,12 @@ fn probable_mistakes_get_a_warning_with_a_stable_code() {
             "step 1: falls back after 15m, but waits only 1s for receipts if the campaign is cancelled or the recipient \
              opts out; lengthen receipt_window",
         ),
+        (
+            with("", &[&format!("success_status = \"Read\"\n{}", WHATSAPP.replace("15m", "12d")), SMS]),
+            usual(),
+            "step 1: falls back after 12d without a read receipt, but the provider reports reading for 10d after the \
+             delivery; shorten fallback_after, or remove success_status [late_read]",
+        ),
         (with("", &[&silent, SMS]), usual(), "step 1: has no fallback_after, so it falls back only on failure"),
         (
             with("ttl = \"20m\"", &[WHATSAPP, "channel = \"Viber\"\nfallback_after = \"5m\"\ntext = \"Hi\"", SMS]),

@@ -101,6 +101,12 @@ pub fn local(at: Timestamp, Zone(zone): Zone) -> NaiveDateTime {
     utc.with_timezone(&zone).naive_local()
 }
 
+/// The time in a zone, to the second and with the offset of the zone, as RFC 3339.
+pub fn with_offset(at: Timestamp, Zone(zone): Zone) -> String {
+    let utc = DateTime::from_timestamp_millis(at.millis()).unwrap_or_default();
+    utc.with_timezone(&zone).to_rfc3339_opts(chrono::SecondsFormat::Secs, false)
+}
+
 /// The instant at which a clock of the zone shows this local time.
 ///
 /// - A local time that the zone skips maps to a later one, by the length of the skip.

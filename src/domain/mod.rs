@@ -94,7 +94,7 @@ pub use fault_report::FaultReport;
 pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};
 pub use guard::{InvalidStopRule, StopRule};
 pub use histogram::{Histogram, HistogramFigures};
-pub use hours::{ClosedBy, Hours, InvalidStretch, OpenMinutes, Stretch, closed_days, instant, local};
+pub use hours::{ClosedBy, Hours, InvalidStretch, OpenMinutes, Stretch, closed_days, instant, local, with_offset};
 pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
 pub use ip_network::{InvalidIpNetwork, IpNetwork};
 pub use key_id::{InvalidKeyId, KeyId};

@@ -189,7 +189,7 @@ impl<'a> Run<'a> {
     fn begun_later(&self, moment: Moment<'a>) -> Option<Present> {
         let State::Queued { not_before, gives_up: Some(_) } = self.now.state else { return None };
         let is_on_first = self.now.marks.preceding(self.now.step).is_none() && matches!(moment, Moment::Noted(_));
-        is_on_first.then(|| Present { state: State::Queued { not_before, gives_up: None }, ..self.now })
+        is_on_first.then_some(Present { state: State::Queued { not_before, gives_up: None }, ..self.now })
     }
 
     fn take(&mut self, at: Timestamp, moment: Moment<'a>, made: Made, after: Present) {

@@ -257,7 +257,47 @@ impl TemplatePart {
     }
 }
 
+impl TemplatePart {
+    /// The same as the provider lists it: kinds in capitals, and the examples under the key of their kind.
+    #[must_use]
+    pub fn listed(&self) -> Self {
+        let examples: Vec<String> = self.all_examples().into_iter().map(str::to_owned).collect();
+        let (kind, none) = (self.part_kind(), TemplateExample::default());
+        let example = match (kind, self.header_format()) {
+            (Some(PartKind::Header), None | Some(HeaderFormat::Text)) => {
+                TemplateExample { header_text: examples, ..none }
+            }
+            (Some(PartKind::Header), Some(_)) => TemplateExample { header_handle: examples, ..none },
+            _ => TemplateExample { body_text: examples, ..none },
+        };
+        Self {
+            kind: kind.map(|kind| kind.as_str().to_owned()).or_else(|| self.kind.clone()),
+            buttons: self.buttons.iter().map(TemplateButton::listed).collect(),
+            // Those that are listed already stay as they are.
+            example: if self.examples.is_empty() { self.example.clone() } else { Some(example) },
+            examples: Vec::new(),
+            cards: self.cards.iter().map(TemplateCardParts::listed).collect(),
+            ..self.clone()
+        }
+    }
+}
+
+impl TemplateCardParts {
+    fn listed(&self) -> Self {
+        Self { components: self.components.iter().map(TemplatePart::listed).collect() }
+    }
+}
+
 impl TemplateButton {
+    fn listed(&self) -> Self {
+        Self {
+            kind: self.button_kind().map(|kind| kind.as_str().to_owned()).or_else(|| self.kind.clone()),
+            example: self.all_examples().into_iter().map(str::to_owned).collect(),
+            examples: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     pub fn button_kind(&self) -> Option<ButtonKind> {
         self.kind.as_deref().and_then(ButtonKind::read)
     }
@@ -293,9 +333,45 @@ pub fn placeholders(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn a_created_template_is_listed_with_the_documented_keys() {
+        let created: NewTemplate = serde_json::from_value(json!({ "components": [
+            { "type": "header", "format": "image", "examples": ["https://a.example/a.png"] },
+            { "type": "header", "format": "text", "text": "Order {{1}}", "examples": ["12345"] },
+            { "text": "Hi {{1}}", "examples": ["Maria"] },
+            { "type": "buttons", "buttons": [
+                { "type": "url", "text": "Track", "url": "https://a.example/{{1}}", "examples": ["1"] },
+                { "type": "quick_reply", "text": "Stop" }] },
+            { "type": "carousel", "cards": [{ "components": [{ "type": "body", "text": "{{1}}", "examples": ["x"] }] }] },
+        ] }))
+        .unwrap();
+        let listed: Vec<TemplatePart> = created.components.iter().map(TemplatePart::listed).collect();
+        assert_eq!(
+            serde_json::to_value(&listed).unwrap(),
+            json!([
+                { "type": "HEADER", "format": "image", "example": { "headerHandle": ["https://a.example/a.png"] } },
+                { "type": "HEADER", "format": "text", "text": "Order {{1}}", "example": { "headerText": ["12345"] } },
+                { "type": "BODY", "text": "Hi {{1}}", "example": { "bodyText": ["Maria"] } },
+                { "type": "BUTTONS", "buttons": [
+                    { "type": "URL", "text": "Track", "url": "https://a.example/{{1}}", "example": ["1"] },
+                    { "type": "QUICK_REPLY", "text": "Stop" }] },
+                { "type": "CAROUSEL", "cards": [{ "components": [
+                    { "type": "BODY", "text": "{{1}}", "example": { "bodyText": ["x"] } }] }] },
+            ])
+        );
+        // What the documents list stays as it is.
+        for sample in LISTS {
+            let list: Value = serde_json::from_str(sample).unwrap();
+            for template in list["templates"].as_array().unwrap() {
+                let parts = template_parts(&template["components"].to_string()).unwrap();
+                assert_eq!(parts.iter().map(TemplatePart::listed).collect::<Vec<_>>(), parts);
+            }
+        }
+    }
 
     /// The template lists of the documents: the schema's example, and the two templates of "Get WhatsApp templates".
     const LISTS: [&str; 2] = [

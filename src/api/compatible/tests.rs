@@ -47,6 +47,11 @@ struct Bench {
 
 /// A configuration with more lines under `[server]`.
 fn config(server: &str) -> Arc<Config> {
+    config_with(server, "")
+}
+
+/// The same with more sections.
+fn config_with(server: &str, more: &str) -> Arc<Config> {
     let mut text = format!("[server]\n{server}\n");
     text += "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
                     webhook_authorization = \"Bearer h\"\n";
@@ -55,6 +60,7 @@ fn config(server: &str) -> Arc<Config> {
         write!(text, "[[lane]]\nname = \"{channel}\"\nchannel = \"{channel}\"\nrate = \"10/s\"\n").unwrap();
     }
     text += "[[lane]]\nname = \"other\"\nchannel = \"SMS\"\nrate = \"10/s\"\nsub_account = \"other\"\n";
+    text += more;
     Arc::new(Config::read(Some((Path::new("volley.toml"), &text)), std::iter::empty(), []).unwrap().config)
 }
 
@@ -364,6 +370,28 @@ async fn an_answer_has_the_keys_of_the_documents_and_the_callers_own_id() {
 }
 
 #[tokio::test]
+async fn an_unknown_address_answers_a_program_in_json_and_a_browser_with_a_page() {
+    let bench = Bench::new().await;
+    let (json, html) = ("application/problem+json", "text/html; charset=utf-8");
+    for (accept, media) in
+        [(None, json), (Some("application/json"), json), (Some("*/*"), json), (Some("text/html,*/*;q=0.8"), html)]
+    {
+        for (method, path) in
+            [(Method::GET, "/config/v1/channels"), (Method::POST, "/api"), (Method::DELETE, "/sign-in")]
+        {
+            let mut request = Request::builder().method(&method).uri(path);
+            if let Some(accept) = accept {
+                request = request.header("accept", accept);
+            }
+            let answer = bench.send(Some(shop()), request.body(Body::empty()).unwrap()).await;
+            let expected = if path == "/sign-in" { 405 } else { 404 };
+            assert_eq!((answer.status, answer.headers["content-type"].to_str().unwrap()), (expected, media), "{path}");
+            assert_eq!(answer.body["status"].as_u64().is_some(), media == json, "{path}: {}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
 async fn errors_have_the_codes_words_and_statuses_of_the_documents() {
     let bench = Bench::new().await;
     let with = |change: &dyn Fn(&mut Value)| {
@@ -653,6 +681,37 @@ async fn channels_and_a_fallback_text_become_steps() {
     let id = bench.post(MESSAGES, &without).await.umid();
     let channels: Vec<_> = bench.plan(id.key.batch).await.steps.iter().map(|step| step.channel).collect();
     assert_eq!(channels, [Channel::WhatsApp, Channel::Sms]);
+}
+
+/// The default route of a subaccount gives channels, waits and statuses; the content is the call's.
+#[tokio::test]
+async fn a_call_without_channels_takes_the_default_route() {
+    let route = "[[route]]\nname = \"usual\"\ndefault = true\n\
+        [[route.step]]\nchannel = \"WhatsApp\"\nfallback_after = \"10m\"\nsuccess_status = \"Read\"\ntext = \"–\"\n\
+        [[route.step]]\nchannel = \"Viber\"\nfallback_after = \"5m\"\ntext = \"–\"\n\
+        [[route.step]]\nchannel = \"LINE\"\nfallback_after = \"1m\"\ntext = \"–\"\n\
+        [[route.step]]\nchannel = \"SMS\"\ntext = \"–\"\n";
+    let bench = Bench::of(config_with("", route)).await;
+    let steps = async |mut body: Value| {
+        body["user"] = json!({ "msisdn": "+6591234567" });
+        let id = bench.post(MESSAGES, &body).await.umid();
+        let plan = bench.plan(id.key.batch).await;
+        let of =
+            |step: &Step| (step.channel, step.fallback_after.map(|span| span.millis() / 60_000), step.success.as_str());
+        plan.steps.iter().map(of).collect::<Vec<_>>()
+    };
+    let (whatsapp, viber) = ((Channel::WhatsApp, Some(10), "Read"), (Channel::Viber, Some(5), "Delivered"));
+    let sms = (Channel::Sms, None, "Delivered");
+    assert_eq!(steps(json!({ "type": "text", "content": { "text": "Hello" } })).await, [whatsapp, viber, sms]);
+    // No number is known on LINE, and a template without a fallback text has no SMS.
+    let template = json!({ "name": "order", "language": "en", "components": [] });
+    let last = (Channel::Viber, None, "Delivered");
+    assert_eq!(steps(json!({ "type": "template", "content": { "template": template } })).await, [whatsapp, last]);
+    let with_text = json!({ "type": "template", "content": { "template": template, "fallbackText": "Hi" } });
+    assert_eq!(steps(with_text).await, [whatsapp, viber, sms]);
+    // Its own channels are the call's.
+    let own = json!({ "type": "text", "content": { "text": "Hello" }, "channels": [{ "channel": "Viber" }] });
+    assert_eq!(steps(own).await, [(Channel::Viber, None, "Delivered")]);
 }
 
 #[tokio::test]

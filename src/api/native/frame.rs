@@ -50,7 +50,7 @@ impl fmt::Display for RequestId {
 }
 
 /// Writes the body of a problem into its answer.
-pub(super) fn render_problem(response: &mut Response, id: &RequestId) {
+pub(in crate::api) fn render_problem(response: &mut Response, id: &RequestId) {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = Body::from(problem.render(id.as_str()));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));

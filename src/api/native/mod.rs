@@ -61,7 +61,7 @@ use table::Tables;
 // What the pages share with the operations.
 pub(super) use campaigns::{current, draft_of, found, launcher};
 pub(super) use extract::{Asked, Call, Path, Query};
-pub(super) use frame::{RequestId, framed, panicked};
+pub(super) use frame::{RequestId, framed, panicked, render_problem as render_as_json};
 pub(super) use lanes::SettingsTurn;
 pub(super) use masked::{SHARED_REPORTS, shown_path};
 pub(super) use opt_outs::{change_listed, decided_how, list_options};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
-use crate::api::native::{Answer, Kind, Problem, RequestId, SHARED_REPORTS, framed};
+use crate::api::native::{Answer, Kind, Problem, RequestId, SHARED_REPORTS, framed, render_as_json};
 use crate::clock::Chance;
 use crate::pages::{Page, TroublePage};
 
@@ -47,6 +47,9 @@ pub(super) async fn frame(State(chance): State<Arc<Chance>>, request: Request, n
 
 /// Writes a problem into its answer, as a page.
 fn render_problem(response: &mut Response, id: &RequestId) {
+    if response.extensions_mut().remove::<ToProgram>().is_some() {
+        return render_as_json(response, id);
+    }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let status = response.status().as_u16();
         let page = TroublePage { status, sentence: problem.sentence(), request_id: id.as_str() };
@@ -55,10 +58,26 @@ fn render_problem(response: &mut Response, id: &RequestId) {
     }
 }
 
-pub(super) async fn no_such_page() -> Problem {
-    Problem::new(Kind::NotFound, "unknown page")
+/// The answer to a program at an address that is no page: a mistyped address of an API, for example.
+#[derive(Debug, Clone, Copy)]
+struct ToProgram;
+
+pub(super) async fn no_such_page(headers: HeaderMap) -> Response {
+    unknown(&headers, Problem::new(Kind::NotFound, "unknown page"))
 }
 
-pub(super) async fn no_such_method() -> Problem {
-    Problem::new(Kind::MethodNotAllowed, "this page cannot be asked for in this way; use its links and buttons")
+pub(super) async fn no_such_method(headers: HeaderMap) -> Response {
+    let sentence = "this page cannot be asked for in this way; use its links and buttons";
+    unknown(&headers, Problem::new(Kind::MethodNotAllowed, sentence))
+}
+
+/// Browsers name HTML among what they take, programs do not.
+fn unknown(headers: &HeaderMap, problem: Problem) -> Response {
+    let takes =
+        |value: &HeaderValue| value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("text/html"));
+    let mut response = problem.into_response();
+    if !headers.get_all(header::ACCEPT).iter().any(takes) {
+        response.extensions_mut().insert(ToProgram);
+    }
+    response
 }

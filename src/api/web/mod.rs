@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -125,13 +125,13 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
 }
 
 /// A file that pages load. Its name changes with its content, so a browser may keep it.
-async fn asset(axum::extract::Path(file): axum::extract::Path<String>) -> Response {
+async fn asset(axum::extract::Path(file): axum::extract::Path<String>, headers: HeaderMap) -> Response {
     match Assets::all().find(&format!("{ASSETS}{file}")) {
         Some(Asset { media_type, content, .. }) => {
             let headers =
                 [(header::CONTENT_TYPE, *media_type), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
             (headers, *content).into_response()
         }
-        None => frame::no_such_page().await.into_response(),
+        None => frame::no_such_page(headers).await,
     }
 }

@@ -478,8 +478,8 @@ async fn a_path_or_a_method_that_does_not_exist_is_a_page_that_says_so() {
         (Method::DELETE, "/campaigns", StatusCode::METHOD_NOT_ALLOWED),
         (Method::GET, "/campaigns?cursor=nonsense", StatusCode::BAD_REQUEST),
     ] {
-        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-        let shown = browser.send(request).await;
+        let request = Request::builder().method(method).uri(path).header(header::ACCEPT, "text/html,*/*;q=0.8");
+        let shown = browser.send(request.body(Body::empty()).unwrap()).await;
         assert_eq!(shown.status, status, "{path}: {}", shown.text);
         assert!(
             shown.text.contains("<h1") && shown.headers[header::CONTENT_TYPE] == "text/html; charset=utf-8",

@@ -7,7 +7,7 @@ use super::account_events::TemplateCategory;
 use super::registry::{Place, Registered};
 use super::{Call, Method, Model, Reply, creation, languages};
 use crate::domain::{Span, Timestamp};
-use crate::wire::{ErrorAnswer, ListedTemplate, NewTemplate, TemplateList};
+use crate::wire::{ErrorAnswer, ListedTemplate, NewTemplate, TemplateList, TemplatePart};
 
 /// How the practice provider treats templates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,10 +62,10 @@ impl Model {
             template_name: Some(name.to_owned()),
             language: Some(registered.language.clone()),
             language_name: Some(languages::name_of(&registered.language).to_owned()),
-            components: registered
-                .created
-                .as_ref()
-                .and_then(|(_, template)| serde_json::value::to_raw_value(&template.components).ok()),
+            components: registered.created.as_ref().and_then(|(_, template)| {
+                let listed: Vec<TemplatePart> = template.components.iter().map(TemplatePart::listed).collect();
+                serde_json::value::to_raw_value(&listed).ok()
+            }),
             category: registered.category.and_then(word),
             category_name: registered.category.and_then(friendly),
             status: word(registered.status),

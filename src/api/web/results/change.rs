@@ -17,7 +17,7 @@ use crate::campaign::{
 use crate::clock::format_time;
 use crate::config;
 use crate::domain::text::grouped;
-use crate::domain::{BatchState, Count, Plan, Scope, StepIndex, Timestamp, Zone, local, object_name};
+use crate::domain::{BatchState, Count, Plan, Scope, StepIndex, Timestamp, Zone, local, object_name, with_offset};
 use crate::pages::{
     ChangePage, ChangeStep, DeleteDraftPage, Done, Field, FieldKind, Part, Place, campaign_path, texts,
 };
@@ -140,8 +140,7 @@ fn time(
     (zone, own): (Option<Zone>, Option<Zone>),
 ) -> Field {
     let Some(zone) = zone else {
-        let own_time = |at: Timestamp, zone| local(at, zone).format("%Y-%m-%dT%H:%M:%S%:z").to_string();
-        let text = |at: Timestamp| own.map_or_else(|| at.rfc3339(), |own| own_time(at, own));
+        let text = |at: Timestamp| own.map_or_else(|| at.rfc3339(), |own| with_offset(at, own));
         return Field::text(name, (label, texts().results.with_offset), at.map(text).unwrap_or_default());
     };
     let value = at.map(|at| local(at, zone).format("%Y-%m-%dT%H:%M").to_string()).unwrap_or_default();

@@ -466,6 +466,23 @@ async fn a_launched_campaign_is_changed_and_renamed() {
     assert!(taken.contains("already exists"), "{taken}");
 }
 
+/// A time of a campaign without a time zone is shown with its offset in the zone of the operator.
+#[tokio::test]
+async fn a_time_without_a_zone_is_changed_in_the_zone_of_the_operator() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    let path = format!("{campaign}/change");
+    let done = browser.post(&path, &[("edition", "0"), ("name", "Promo"), ("end", "2027-03-01T10:00:00Z")]).await;
+    assert!(place(&done).ends_with("done=changed"), "{}", done.text);
+    for (zone, shown) in [("Asia/Singapore", "2027-03-01T18:00:00+08:00"), ("UTC", "2027-03-01T10:00:00+00:00")] {
+        browser.post("/zone", &[("zone", zone)]).await;
+        let page = browser.get(&path).await;
+        assert_eq!(page.status, StatusCode::OK, "{zone}");
+        assert!(page.text.contains(shown), "{zone}: {}", page.text);
+    }
+}
+
 async fn launched_as(bench: &Bench, name: &str) {
     launched(bench, name).await;
 }

@@ -227,9 +227,12 @@ pub(super) fn field_of_warning(warning: &Warning) -> Option<(WritingPage, String
     let of_campaign = str::to_owned;
     Some(match warning.code {
         Lint::Overlap if warning.sentence.names(NamedKey::OfStep("template.ttl")) => return None,
-        Lint::Overlap | Lint::DeadlineMoved | Lint::NoDeadline | Lint::ShortWindow | Lint::NothingFollows => {
-            (Route, of_step("fallback_after"))
-        }
+        Lint::Overlap
+        | Lint::DeadlineMoved
+        | Lint::NoDeadline
+        | Lint::ShortWindow
+        | Lint::LateRead
+        | Lint::NothingFollows => (Route, of_step("fallback_after")),
         Lint::StepForNoRecipient | Lint::UnusedCountry => (Route, of_step("only")),
         Lint::NoStep if warning.sentence.names(NamedKey::OfCampaign("allow_countries")) => return None,
         Lint::NoStep => (Route, String::new()),
