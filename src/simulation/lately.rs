@@ -1,5 +1,5 @@
 //! How often a WhatsApp sender writes to each recipient: 45 messages at once and one more every six seconds. A server
-//! that has just started cannot know of earlier messages, so it sends one at first.
+//! that has just started cannot know of earlier messages, so it sends one at first, unless it is the first on its database.
 
 use std::collections::HashMap;
 
@@ -10,14 +10,20 @@ const AT_ONCE: i64 = 45;
 
 #[derive(Debug)]
 pub(super) struct RecipientRate {
-    started: Timestamp,
+    /// `None` for the first server, which has nothing to know.
+    started: Option<Timestamp>,
     begun: HashMap<(usize, Msisdn), Vec<Timestamp>>,
 }
 
 impl RecipientRate {
-    /// Creates the state of a server that started then.
+    /// The first server on a database.
+    pub(super) fn of_the_first() -> Self {
+        Self { started: None, begun: HashMap::new() }
+    }
+
+    /// A server that started then, after another one.
     pub(super) fn since(started: Timestamp) -> Self {
-        Self { started, begun: HashMap::new() }
+        Self { started: Some(started), begun: HashMap::new() }
     }
 
     /// Checks a request to a recipient that is begun now.
@@ -26,10 +32,10 @@ impl RecipientRate {
         begun.push(now);
         let more = |since: Timestamp| now.since(since).millis() / INTERVAL.millis();
         let all = i64::try_from(begun.len()).unwrap();
-        let most = 1 + more(self.started);
+        let most = self.started.map(|started| 1 + more(started));
         assert!(
-            all <= most,
-            "lane {lane} has begun {all} messages to one recipient since its server started; the limit is {most}"
+            most.is_none_or(|most| all <= most),
+            "lane {lane} has begun {all} messages to one recipient since its server started; the limit is {most:?}"
         );
         for (index, since) in (0_i64..).zip(begun.iter()) {
             assert!(all - index <= AT_ONCE + more(*since), "lane {lane} exceeds the rate to one recipient");

@@ -290,7 +290,8 @@ impl Net {
         inner.circuits.push(circuits);
         let bare_refusals = inner.bare_refusals.last().map(BareRefusals::of_successor).unwrap_or_default();
         inner.bare_refusals.push(bare_refusals);
-        inner.recipient_rates.push(RecipientRate::since(now));
+        let is_first = inner.recipient_rates.is_empty();
+        inner.recipient_rates.push(if is_first { RecipientRate::of_the_first() } else { RecipientRate::since(now) });
         inner.proofs.push(Proof::since(now));
         inner.recipient_rates.len() - 1
     }
