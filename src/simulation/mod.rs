@@ -33,6 +33,7 @@ mod operators;
 mod pace;
 mod pairs;
 mod partition;
+mod passed_on;
 mod pools;
 mod reader;
 mod refusals;

@@ -31,6 +31,23 @@ pub(crate) fn sample(at: &str) -> Value {
     samples().find(|sample| sample.at == at).unwrap_or_else(|| panic!("no sample at {at}")).body
 }
 
+/// Fills in the placeholders of a sample. Its numbers are placeholders too.
+pub(crate) fn filled(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.starts_with('<') => Value::from("promo"),
+        Value::String(text) if text == "{{language_code}}" => Value::from("en"),
+        Value::String(text) if text.starts_with("{{") => Value::from("promo"),
+        Value::Array(values) => values.iter().map(filled).collect(),
+        Value::Object(parts) => {
+            let part = |(key, value): (&String, &Value)| {
+                (key.clone(), if key == "msisdn" { Value::from("+6591234567") } else { filled(value) })
+            };
+            Value::Object(parts.iter().map(part).collect())
+        }
+        other => other.clone(),
+    }
+}
+
 /// Numbers as text, because the samples mix both.
 pub(crate) fn normalised(json: Value) -> Value {
     match json {

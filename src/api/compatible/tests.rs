@@ -15,15 +15,14 @@ use crate::access::{Access, Caller};
 use crate::api::Shared;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::dispatch::compose;
 use crate::domain::{
-    AttemptId, BatchId, CampaignId, Channel, Content, Loaded, MessageId, MessageKey, MessagingApi, OptOutSource,
-    Outcome, Plan, Scope, Scopes, Span, State, Step, StepIndex, Tag, Timestamp,
+    BatchId, CampaignId, Channel, Content, Loaded, MessageId, MessageKey, OptOutSource, Outcome, Plan, Scope, Scopes,
+    Span, State, Step, Timestamp,
 };
 use crate::report::MessageViews;
 use crate::store::{Batch, Cursor, OptOut, Store, open};
 use crate::uploads::UploadFolder;
-use crate::wire::samples::{Sample, sample, samples};
+use crate::wire::samples::{Sample, filled, sample, samples};
 
 const MESSAGES: &str = "/api/v1/subaccounts/acme/messages";
 const CHANNELS: [Channel; 7] = [
@@ -165,23 +164,6 @@ impl Bench {
     }
 }
 
-/// Fills in the placeholders of a sample. Its numbers are placeholders too.
-fn filled(value: &Value) -> Value {
-    match value {
-        Value::String(text) if text.starts_with('<') => json!("promo"),
-        Value::String(text) if text == "{{language_code}}" => json!("en"),
-        Value::String(text) if text.starts_with("{{") => json!("promo"),
-        Value::Array(values) => values.iter().map(filled).collect(),
-        Value::Object(parts) => {
-            let part = |(key, value): (&String, &Value)| {
-                (key.clone(), if key == "msisdn" { json!("+6591234567") } else { filled(value) })
-            };
-            Value::Object(parts.iter().map(part).collect())
-        }
-        other => other.clone(),
-    }
-}
-
 #[tokio::test]
 async fn every_sample_request_of_the_documents_is_accepted_and_stored() {
     let bench = Bench::new().await;
@@ -215,138 +197,6 @@ async fn every_sample_request_of_the_documents_is_accepted_and_stored() {
         }
     }
     assert!(umids.len() > 50, "{}", umids.len());
-}
-
-/// The request of each step of a message, as its lane sends it.
-async fn requests(bench: &Bench, id: MessageId) -> Vec<Value> {
-    let (plan, facts) = (bench.plan(id.key.batch).await, bench.store.message_facts(id.key).await.unwrap().unwrap());
-    let attempt = |step| AttemptId { key: id.key, step, tag: Tag::from_random(1) };
-    let fields = facts.recipient.as_ref().unwrap().fields.unpack().unwrap();
-    let request = |(index, step): (StepIndex, &Step)| {
-        let country = facts.message.country;
-        let pattern = compose(MessagingApi::ChatApps, step, "lane", country, plan.names()).unwrap();
-        let pattern = pattern.with_extras(plan.api.as_ref().unwrap().extras);
-        let mut out = Vec::new();
-        pattern.render(facts.message.address.number(), attempt(index), START.into(), &fields, &mut out).unwrap();
-        serde_json::from_slice(&out).unwrap()
-    };
-    plan.indexed_steps().map(request).collect()
-}
-
-/// What Volley has to send on of a request, exactly as it was written.
-fn passed_on(body: &Value, is_sms: bool) -> Value {
-    let mut body = body.clone();
-    let keys = body.as_object_mut().unwrap();
-    for ours in ["user", "clientMessageId", "channels", "scheduled", "expiry", "dlrCallbackUrl", "smsFallback"] {
-        keys.remove(ours);
-    }
-    if let Some(content) = keys.get_mut("content").and_then(Value::as_object_mut) {
-        content.remove("fallbackText");
-        // Settings of the SMS that follows, unless it is one.
-        if !is_sms {
-            content.remove("sms");
-        }
-    }
-    body
-}
-
-#[tokio::test]
-async fn requests_leave_as_their_callers_wrote_them() {
-    let bench = Bench::new().await;
-    let mut compared = 0;
-    let mut check = async |at: &str, path: &str, body: &Value| {
-        let answer = bench.post(path, body).await;
-        assert_eq!(answer.status, 200, "{at}: {}", answer.body);
-        let id = answer.umid();
-        let sent = requests(&bench, id).await;
-        let first = bench.plan(id.key.batch).await.steps[0].channel;
-        let mut wanted = passed_on(body, first == Channel::Sms);
-        if first == Channel::Sms && wanted["content"]["sms"].is_null() {
-            wanted["content"]["sms"] = json!({ "encoding": "AUTO" });
-        }
-        assert_eq!(passed_on(&sent[0], first == Channel::Sms), wanted, "{at}");
-        compared += 1;
-    };
-    for Sample { at, is, body } in samples() {
-        let mut body = filled(&body);
-        if is == "send" && !body["content"]["suggestions"].is_null() && body["channels"].is_null() {
-            body["channels"] = json!([{ "channel": "RCS" }]);
-        }
-        match is.as_str() {
-            "batch" => {}
-            "notification" => check(&at, "/api/v1/subaccounts/acme/lon", &body).await,
-            _ => check(&at, MESSAGES, &body).await,
-        }
-    }
-    let user = json!({ "msisdn": "+6591234567" });
-    let on = |channel: &str, kind: &str, content: Value| json!({ "user": user, "type": kind, "content": content, "channels": [{ "channel": channel }] });
-    let line = |kind: &str, content: Value| {
-        json!({ "user": { "lineUserId": "U0123456789abcdef0123456789abcdef" }, "type": kind, "content": content,
-            "channels": [{ "channel": "LINE" }] })
-    };
-    for body in [
-        line("audio", json!({ "url": "https://a.example/a.m4a", "audio": { "duration": 300 } })),
-        line(
-            "location",
-            json!({ "location": { "name": "Shop", "address": "1 Road", "latitude": 1.285651, "longitude": 103.846375 } }),
-        ),
-        on(
-            "WhatsApp",
-            "template",
-            json!({ "template": { "name": "order", "language": "en", "components": [
-            { "type": "button", "index": "0", "subType": 1, "parameters": [{ "type": "text", "text": 5, "more": [1.5] }] },
-            { "type": "button", "index": 1, "subType": "url", "unknown": true, "parameters": [{ "type": "text", "text": "a" }] }] } }),
-        ),
-        on(
-            "WhatsApp",
-            "file",
-            json!({ "url": "https://a.example/a.pdf", "fileName": "Bill {{x}}.pdf", "caption": null }),
-        ),
-        on(
-            "WhatsApp",
-            "interactive",
-            json!({ "interactive": { "type": "cta_url", "body": { "text": "Hi" },
-            "action": { "name": "cta_url", "parameters": { "display_text": "Open", "url": "https://a.example" } } } }),
-        ),
-    ] {
-        check(&body.to_string(), MESSAGES, &body).await;
-    }
-    let mut quoting = on("WhatsApp", "text", json!({ "text": "Hello", "preview": { "a/b": [false] } }));
-    quoting["context"] = json!({ "messageId": "m1" });
-    quoting["priority"] = json!(7);
-    check("keys of the request", MESSAGES, &quoting).await;
-    assert!(compared > 70, "{compared}");
-}
-
-#[tokio::test]
-async fn messages_that_differ_in_what_volley_does_not_know_share_a_batch() {
-    let bench = Bench::new().await;
-    let document = |more: Value| {
-        let mut content = json!({ "url": "https://a.example/a.pdf" });
-        content.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        json!({ "user": { "msisdn": "+6591234567" }, "type": "file", "content": content, "channels": [{ "channel": "WhatsApp" }] })
-    };
-    let mores = [json!({}), json!({ "fileName": "a.pdf" }), json!({ "fileName": "b.pdf", "pages": 3 })];
-    let mut batches = BTreeSet::new();
-    for more in &mores {
-        batches.insert(bench.post(MESSAGES, &document(more.clone())).await.umid().key.batch);
-    }
-    assert_eq!(batches.len(), 1);
-    // Of a batch, a message has the defaults that it lacks, whole.
-    let call = json!({ "includeMessagesInResponse": true,
-        "template": { "type": "file", "content": document(json!({ "fileName": "all.pdf" }))["content"], "context": { "m": 1 },
-            "channels": [{ "channel": "WhatsApp" }] },
-        "messages": [{ "user": { "msisdn": "+6591234567" } }, { "user": { "msisdn": "+6591234568" }, "context": null,
-            "content": { "url": "https://a.example/own.pdf", "pages": 1 } }] });
-    let answer = bench.post(&format!("{MESSAGES}/batch"), &call).await.body;
-    for (at, content) in [
-        (0, json!({ "url": "https://a.example/a.pdf", "fileName": "all.pdf" })),
-        (1, json!({ "url": "https://a.example/own.pdf", "pages": 1 })),
-    ] {
-        let id = answer["messages"][at]["umid"].as_str().unwrap_or_else(|| panic!("{answer}")).parse().unwrap();
-        let sent = requests(&bench, id).await;
-        assert_eq!((&sent[0]["content"], &sent[0]["context"]), (&content, &json!({ "m": 1 })), "{at}");
-    }
 }
 
 #[tokio::test]

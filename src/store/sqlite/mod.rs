@@ -60,6 +60,7 @@ mod tiers;
 mod uploads;
 mod verbs;
 mod walk;
+mod windows;
 mod writer;
 
 use std::path::Path;

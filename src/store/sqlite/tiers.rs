@@ -77,7 +77,7 @@ pub(super) async fn set_standings(
     needs_holders: impl Fn(usize) -> bool,
 ) -> Work<()> {
     let recipients: Vec<AddressKey> = candidates.iter().map(|candidate| candidate.message.address).collect();
-    let open = super::inbound::windows(connection, &recipients, &tier.sender, now + CLOSES_TOO_SOON).await?;
+    let open = super::windows::windows(connection, &recipients, &tier.sender, now + CLOSES_TOO_SOON).await?;
     let open: HashMap<AddressKey, Timestamp> = open.into_iter().collect();
     for candidate in candidates.iter_mut() {
         let window = open.get(&candidate.message.address);

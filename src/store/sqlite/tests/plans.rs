@@ -6,7 +6,7 @@ use super::TempDatabase;
 use crate::store::sqlite::{
     addresses, aliases, api_keys, asking, audiences, audit, batches, claim, client_ids, deliveries, facts, figures,
     inbound, joining, nodes, operators, opt_outs, outbox, places, reads, receipts, rejected, retention, sessions,
-    shapes, shared_reports, sketches, tiers, walk,
+    shapes, shared_reports, sketches, tiers, walk, windows,
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
@@ -234,9 +234,9 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
                 "w USING COVERING INDEX opt_out_record_recipient (address=?)",
             ],
         ),
-        (inbound::WINDOWS, &["inbound_recipient (msisdn=? AND written_at>?)"]),
-        (inbound::WROTE, &["inbound_recipient (msisdn=? AND written_at>?)"]),
-        (inbound::OTHERS_WROTE, &["inbound_sender (sub_account=? AND channel=? AND received"]),
+        (windows::WINDOWS, &["inbound_recipient (msisdn=? AND written_at>?)"]),
+        (windows::WROTE, &["inbound_recipient (msisdn=? AND written_at>?)"]),
+        (windows::OTHERS_WROTE, &["inbound_sender (sub_account=? AND channel=? AND received"]),
         (deliveries::BEGIN_AGAIN, &["delivery_due (receiver=? AND next_at>?)"]),
         (deliveries::GIVE_UP, &["delivery_due (receiver=?)"]),
         (deliveries::HEALTH, &["h USING PRIMARY KEY (receiver=?)"]),

@@ -1,6 +1,6 @@
 //! Implements [`Replies`]: each verb runs the statements of its module.
 
-use super::super::{Sqlite, inbound};
+use super::super::{Sqlite, inbound, windows};
 use crate::domain::{AddressKey, BatchId, Msisdn, StepIndex, Timestamp};
 use crate::store::{Cursor, Inbound, InboundOf, Replies, ReplyCount, Result, Sender};
 
@@ -43,7 +43,7 @@ impl Replies for Sqlite {
         now: Timestamp,
     ) -> Result<Vec<(AddressKey, Timestamp)>> {
         let verb = "read open windows";
-        self.read(verb, move |c| Box::pin(async move { inbound::windows(c, &recipients, &sender, now).await })).await
+        self.read(verb, move |c| Box::pin(async move { windows::windows(c, &recipients, &sender, now).await })).await
     }
 
     async fn closed_windows(
@@ -53,7 +53,7 @@ impl Replies for Sqlite {
         now: Timestamp,
     ) -> Result<Vec<AddressKey>> {
         let verb = "read closed windows";
-        self.read(verb, move |c| Box::pin(async move { inbound::closed_windows(c, &recipients, &sender, now).await }))
+        self.read(verb, move |c| Box::pin(async move { windows::closed_windows(c, &recipients, &sender, now).await }))
             .await
     }
 
@@ -65,6 +65,6 @@ impl Replies for Sqlite {
         limit: u32,
     ) -> Result<Vec<Msisdn>> {
         let verb = "list open windows";
-        self.read(verb, move |c| Box::pin(async move { inbound::holders(c, &sender, now, after, limit).await })).await
+        self.read(verb, move |c| Box::pin(async move { windows::holders(c, &sender, now, after, limit).await })).await
     }
 }
