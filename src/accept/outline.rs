@@ -7,7 +7,7 @@ use super::slots::Slots;
 use crate::campaign::SingleMessage;
 use crate::domain::{
     Address, ApiCalls, Channel, Content, Country, Extras, Fields, Labelled, Notification, NotificationLink, Plan,
-    RawContent, Recipient, SmsEncoding, Sources, Step, Timestamp,
+    RawContent, Recipient, SmsEncoding, Sources, Step, Timestamp, point_at,
 };
 use crate::wire::NotificationContent;
 use crate::wire::rules::NamedStep;
@@ -111,6 +111,7 @@ pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i
         slots.add("dlrCallbackUrl", url);
         slots.last()
     });
+    writing.note_unknown_of_sms();
     // Always there, so that messages with and without them share a plan.
     slots.add("extras", &writing.extras.to_text());
     let extras = slots.last();
@@ -149,6 +150,17 @@ impl Writing<'_> {
             Body::Notification(content) => Content::Notification(notification(content, slots)),
         };
         Ok(self.taken.insert(taken).clone())
+    }
+
+    /// Notes the unknown keys in the content of a message that has no other step.
+    fn note_unknown_of_sms(&mut self) {
+        if let (None, Body::Message { content, known, .. }) = (&self.taken, &mut self.body) {
+            for (key, value) in std::mem::take(content).into_iter().filter(|(key, _)| !known.contains_key(key)) {
+                let mut at = String::from("/content");
+                point_at(&mut at, &key);
+                self.extras.add(&at, value);
+            }
+        }
     }
 
     fn sms(&self, slots: &mut Slots) -> Result<Content, i64> {

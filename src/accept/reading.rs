@@ -23,7 +23,7 @@ pub(super) fn read(origin: &Origin<'_>, message: &Arriving<'_>, now: Timestamp) 
         AcceptedContent::Message { content, .. } => {
             let kind = request.kind.as_deref().unwrap_or("text");
             let known = known(content);
-            let content_as_written = own_content(message, &known, &mut extras);
+            let content_as_written = own_content(message, &mut extras);
             (Body::Message { kind, content: content_as_written, known }, sms_of(content))
         }
         AcceptedContent::Notification(notification) => {
@@ -106,12 +106,12 @@ const OURS: [&str; 8] =
 const FALLBACKS: [&str; 2] = ["fallbackText", "sms"];
 
 /// The content as its caller wrote it. What the request has beside it goes into `extras`.
-fn own_content(message: &Arriving<'_>, known: &Map<String, Value>, extras: &mut Extras) -> Map<String, Value> {
+fn own_content(message: &Arriving<'_>, extras: &mut Extras) -> Map<String, Value> {
+    let mut content = Map::new();
     // The SMS API has keys of its own, which another API does not take.
     if message.sms().is_some() {
-        return known.clone();
+        return content;
     }
-    let mut content = Map::new();
     for (key, value) in message.written() {
         match value {
             Value::Object(own) if key == "content" => content = own,

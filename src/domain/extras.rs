@@ -25,10 +25,6 @@ impl Extras {
         if text.is_empty() { Ok(Self::default()) } else { serde_json::from_str(text) }
     }
 
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Puts each value at its place. A place whose surroundings are missing is left out: an SMS has no part of the template
     /// that it follows.
     pub fn put_into(self, request: &mut Value) {

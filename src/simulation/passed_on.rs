@@ -160,6 +160,7 @@ async fn requests_leave_as_their_callers_wrote_them() {
     quoting["context"] = json!({ "messageId": "m1" });
     quoting["priority"] = json!(7);
     check("keys of the request", false, &quoting).await;
+    check("a key in an SMS", false, &on("SMS", "text", json!({ "text": "Hello", "preview": { "a/b": 1 } }))).await;
     assert!(compared > 70, "{compared}");
 }
 

@@ -1,7 +1,10 @@
 //! The forms in which messages arrive: of the chat-apps API, of the SMS API, and LINE notifications. Each is also read as a
 //! message of the first form, in which it is counted, kept and sent.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
+use serde::de::Error;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -22,11 +25,11 @@ pub struct Arriving<'a> {
 }
 
 /// The JSON of a message as its sender wrote it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Written<'a> {
     own: &'a [u8],
     /// That of the batch, for the keys that it lacks.
-    defaults: Option<&'a [u8]>,
+    defaults: Option<Arc<Map<String, Value>>>,
 }
 
 #[derive(Debug)]
@@ -51,7 +54,10 @@ impl<'a> Arriving<'a> {
         let (request, written): (SendRequest<'_>, _) = (serde_json::from_slice(body)?, Written::alone(body));
         let of_sms = || serde_json::from_slice::<SmsRequest<'_>>(body).ok().filter(SmsRequest::is_addressed);
         let sms = if request.user.is_none() { of_sms() } else { None };
-        Ok(sms.map_or_else(|| Self::from((request, written)), |sms| Self::from((sms, written))))
+        Ok(match sms {
+            Some(sms) => Self::from((sms, written)),
+            None => Self::from((request, written)),
+        })
     }
 
     /// Reads one LINE notification.
@@ -63,11 +69,10 @@ impl<'a> Arriving<'a> {
     /// The keys and values of its JSON, as its sender wrote them.
     pub fn written(&self) -> Map<String, Value> {
         // What was read once can be read again.
-        let read = |json: &[u8]| serde_json::from_slice::<Map<String, Value>>(json).unwrap_or_default();
-        let mut written = read(self.written.own);
-        for (key, value) in self.written.defaults.map(read).unwrap_or_default() {
-            if written.get(&key).is_none_or(Value::is_null) {
-                written.insert(key, value);
+        let mut written: Map<String, Value> = serde_json::from_slice(self.written.own).unwrap_or_default();
+        for (key, value) in self.written.defaults.iter().flat_map(|defaults| defaults.iter()) {
+            if written.get(key).is_none_or(Value::is_null) {
+                written.insert(key.clone(), value.clone());
             }
         }
         written
@@ -125,8 +130,12 @@ impl<'a> ArrivingBatch<'a> {
         Arriving<'a>: From<(M, Written<'a>)>,
     {
         let WrittenBatch { template, messages: all } = serde_json::from_slice(body)?;
-        let defaults = template.map(|template| template.get().as_bytes());
-        let written = all.into_iter().map(|own| Written { own: own.get().as_bytes(), defaults });
+        let template = template.map(RawValue::get);
+        if template.is_some_and(|template| template.len() * messages.len() > COPIES_MAX) {
+            return Err(Error::custom("its template is too large for so many messages: each may get a copy of it"));
+        }
+        let defaults = template.map(serde_json::from_str).transpose()?.map(Arc::new);
+        let written = all.into_iter().map(|own| Written { own: own.get().as_bytes(), defaults: defaults.clone() });
         let messages = messages.into_iter().zip(written).map(Arriving::from).collect();
         Ok(Self { client_batch_id, include_messages_in_response: include, messages })
     }
@@ -166,6 +175,8 @@ struct WrittenBatch<'a> {
 /// JSON values of one message, and of a batch: a hundred for each message that it may have.
 const VALUES_MAX: usize = 10_000;
 const BATCH_VALUES_MAX: usize = 100 * BATCH_MAX;
+/// Bytes of the defaults of a batch, once for each of its messages.
+const COPIES_MAX: usize = 64 << 20;
 
 impl<'a> From<(SendRequest<'a>, Written<'a>)> for Arriving<'a> {
     fn from((request, written): (SendRequest<'a>, Written<'a>)) -> Self {
@@ -233,6 +244,12 @@ mod tests {
             let refused = Arriving::message(body.as_bytes()).unwrap_err().to_string();
             assert!(refused.contains("more than 10000 values"), "{list}: {refused}");
         }
+        let with_defaults = |bytes: usize| {
+            format!("{{\"template\":{{\"x\":\"{}\"}},\"messages\":[{}{{}}]}}", "y".repeat(bytes), "{},".repeat(9_999))
+        };
+        assert_eq!(ArrivingBatch::messages(with_defaults(6_000).as_bytes()).unwrap().messages.len(), 10_000);
+        let refused = ArrivingBatch::messages(with_defaults(7_000).as_bytes()).unwrap_err().to_string();
+        assert!(refused.contains("too large for so many messages"), "{refused}");
         let text = format!("{{\"content\":{{\"text\":\"{}\"}}}}", "[{\\\",\\\\".repeat(20_000));
         assert!(Arriving::message(text.as_bytes()).is_ok(), "signs in a text are no values");
     }
