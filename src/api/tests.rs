@@ -28,6 +28,7 @@ pub(super) fn parts(
         missed: Vec::new(),
         on_slot_change: Callback::new(|_| {}),
         on_webhook: Callback::new(|_| {}),
+        buckets: Callback::new(|()| Vec::new()),
         on_throttled: Callback::new(|_| {}),
     };
     let book = Arc::new(Book::new(Arc::clone(store)));

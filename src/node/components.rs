@@ -321,7 +321,7 @@ fn applier_options(
     missed: Vec<Gap>,
 ) -> (receipts::ApplierOptions, mpsc::Receiver<SlotChange>) {
     let (changed, slot_changes) = mpsc::channel(SLOT_CHANGES_MAX);
-    let (senders, gaps) = (lanes.to_vec(), Arc::clone(gaps));
+    let (senders, takers, gaps) = (lanes.to_vec(), lanes.to_vec(), Arc::clone(gaps));
     let options = receipts::ApplierOptions {
         subaccounts: config.lanes.iter().map(|lane| lane.provider.sub_account.clone()).collect(),
         lanes: config.lanes.clone(),
@@ -343,6 +343,7 @@ fn applier_options(
         on_webhook: Callback::new(move |webhook: receipts::WebhookArrived| {
             gaps.webhook_arrived(&webhook.subaccounts, webhook.at);
         }),
+        buckets: Callback::new(move |()| takers.iter().flat_map(|lane| lane.to_note()).collect()),
     };
     (options, slot_changes)
 }

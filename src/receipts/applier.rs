@@ -20,11 +20,11 @@ use super::working::latest_of_each;
 use crate::book::Book;
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
-use crate::domain::{AddressKey, Causes, Channel, LaneId, Loaded, MessageKey, Span, Step, Timestamp};
+use crate::domain::{AddressKey, Causes, Channel, LaneId, Loaded, MessageKey, Present, Span, State, Step, Timestamp};
 use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
-use crate::store::{self, Addresses, Alias, FoundAttempt, Kept, OptOut, Store, StrayKind, WebhookGroup};
+use crate::store::{self, Addresses, Alias, FoundAttempt, Kept, NotedBucket, OptOut, Store, StrayKind, WebhookGroup};
 
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;
@@ -60,6 +60,8 @@ pub struct ApplierOptions {
     pub on_slot_change: Callback<SlotChange>,
     pub on_throttled: Callback<Throttled>,
     pub on_webhook: Callback<WebhookArrived>,
+    /// The state of the buckets that a successor needs.
+    pub buckets: Callback<(), Vec<NotedBucket>>,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,7 @@ pub struct Applier {
     failing_since: Option<Timestamp>,
     on_slot_change: Callback<SlotChange>,
     on_throttled: Callback<Throttled>,
+    buckets: Callback<(), Vec<NotedBucket>>,
     pub(super) naming: Naming,
     pub(super) round: Round,
     /// The names whose second number was reported to operators. A cache: another server reports them once more.
@@ -88,8 +91,17 @@ impl Applier {
         clock: Arc<dyn Clock>,
         chance: Arc<Chance>,
     ) -> (Self, Intake) {
-        let ApplierOptions { subaccounts, lanes, words, confirms, missed, on_slot_change, on_throttled, on_webhook } =
-            options;
+        let ApplierOptions {
+            subaccounts,
+            lanes,
+            words,
+            confirms,
+            missed,
+            on_slot_change,
+            on_throttled,
+            on_webhook,
+            buckets,
+        } = options;
         let naming = Naming::of(&lanes);
         let ours = Ours { subaccounts: subaccounts.into_iter().collect(), lanes, words };
         let (intake, queue) = Intake::new(ours, Arc::clone(&clock), on_webhook);
@@ -104,6 +116,7 @@ impl Applier {
             failing_since,
             on_slot_change,
             on_throttled,
+            buckets,
             naming,
             round,
             taken_names: Mutex::default(),
@@ -315,9 +328,23 @@ impl Applier {
         let stops: Vec<Option<Stop>> = replies.iter().map(Reply::stop).collect();
         let (mut suppressed, opt_outs): (Vec<AddressKey>, Vec<OptOut>) = opt_outs.into_iter().unzip();
         let written = replies.into_iter().map(Reply::into_stored).collect();
-        let lanes = self.naming.rows_for(&naming, self.clock.now());
+        let naming_lanes = self.naming.rows_for(&naming, self.clock.now());
         let confirms = self.confirms;
-        let taken = WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, confirms, naming: lanes };
+        // A receipt that is faster than its answer ends a submission, which no successor counts any more.
+        let is_sending = |present: &Present| matches!(present.state, State::Sending { .. });
+        let ends_one = changes.iter().any(|change| is_sending(&change.before) && !is_sending(&change.after));
+        let buckets = if ends_one { self.buckets.call(()) } else { Vec::new() };
+        let taken = WebhookGroup {
+            receipts,
+            changes,
+            strays,
+            aliases,
+            opt_outs,
+            written,
+            confirms,
+            naming: naming_lanes,
+            buckets,
+        };
         let Kept { stale, named, taken_names, writers } = self.store.take(taken).await?;
         self.naming.add(naming, self.store.as_ref()).await?;
         let stopped = || writers.iter().zip(&stops).filter_map(|(addresses, stop)| Some((addresses, (*stop)?)));

@@ -35,26 +35,26 @@ pub struct WebhookArrived {
     pub at: Timestamp,
 }
 
-/// A function that another room passes in to be notified.
-pub struct Callback<T>(Arc<dyn Fn(T) + Send + Sync>);
+/// A function that another room passes in, to be notified or asked.
+pub struct Callback<T, R = ()>(Arc<dyn Fn(T) -> R + Send + Sync>);
 
-impl<T> Clone for Callback<T> {
+impl<T, R> Clone for Callback<T, R> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T> Callback<T> {
-    pub fn new(tell: impl Fn(T) + Send + Sync + 'static) -> Self {
+impl<T, R> Callback<T, R> {
+    pub fn new(tell: impl Fn(T) -> R + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
 
-    pub(super) fn call(&self, event: T) {
-        (self.0)(event);
+    pub(super) fn call(&self, event: T) -> R {
+        (self.0)(event)
     }
 }
 
-impl<T> fmt::Debug for Callback<T> {
+impl<T, R> fmt::Debug for Callback<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Callback")
     }

@@ -90,6 +90,7 @@ fn applier(
             missed,
             on_slot_change: Callback::new(|_| {}),
             on_webhook: Callback::new(|_| {}),
+            buckets: Callback::new(|()| Vec::new()),
             on_throttled,
         },
         Arc::clone(clock) as Arc<dyn Clock>,

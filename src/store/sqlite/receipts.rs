@@ -251,7 +251,7 @@ pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &
 
 /// Stores what the provider posted together, and applies what was decided about it.
 pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup) -> Work<(Kept, FlowCounts)> {
-    let WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, confirms, naming } = taken;
+    let WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, confirms, naming, buckets } = taken;
     let names =
         if aliases.is_empty() { LearnedNames::default() } else { aliases::learn_reported(connection, aliases).await? };
     if !opt_outs.is_empty() {
@@ -262,7 +262,7 @@ pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup)
         naming::keep(connection, naming).await?;
     }
     keep_strays(connection, &strays).await?;
-    let stale = record(connection, &receipts, &changes, &[]).await?;
+    let stale = record(connection, &receipts, &changes, &buckets).await?;
     let flows = FlowCounts::of(&changes, &stale);
     // Last, because the changes may have stored the attempts.
     let learned: Vec<_> = receipts

@@ -2,8 +2,8 @@
 
 use crate::domain::{AddressKey, MessageKey, Timestamp};
 use crate::store::{
-    AccountEvent, Alias, Change, Cursor, FoundAttempt, Inbound, Key, NamingLane, OptOut, Receipt, Result, Stray,
-    StrayCount, StrayKind,
+    AccountEvent, Alias, Change, Cursor, FoundAttempt, Inbound, Key, NamingLane, NotedBucket, OptOut, Receipt, Result,
+    Stray, StrayCount, StrayKind,
 };
 
 /// Webhooks that arrived together, and the decisions about them.
@@ -22,6 +22,8 @@ pub struct WebhookGroup {
     pub confirms: bool,
     /// Lanes whose receipts turned out to carry our ids.
     pub naming: Vec<NamingLane>,
+    /// The buckets from which ended submissions took their tokens.
+    pub buckets: Vec<NotedBucket>,
 }
 
 /// The result of [`Receipts::take`].
