@@ -121,7 +121,7 @@ pub use rename::{RenameError, rename};
 pub use repeat::{NoRecipientsToRepeat, Repeat};
 pub use restored::{HowToLaunch, restored_from};
 pub use retention::{CompactError, Erasure, ErasureError, Overdue, compact, overdue, purge};
-pub use rewrite::Rewritten;
+pub use rewrite::{LostRecipients, Rewritten};
 pub use route::{check_routes, plan};
 pub use route_templates::PlanTemplates;
 pub use second_operator::{NeedsApproval, needs_second_operator};

@@ -17,34 +17,47 @@ use crate::store::{Audience, Batch};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rewritten {
     pub keys: Map<String, Value>,
-    /// The audiences in their order, if all of its recipients are still stored under names.
-    pub audiences: Vec<String>,
+    /// The audiences in their order, or why it begins without recipients.
+    pub audiences: Result<Vec<String>, LostRecipients>,
     /// Steps whose content has no keys any more.
     pub lost_contents: Vec<StepIndex>,
     /// Whether its own variables could not be written.
     pub lost_values: bool,
 }
 
+/// Why a copy begins without recipients: it could go to others than the campaign did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LostRecipients {
+    /// They were imported for this campaign alone, or their audience was deleted.
+    Unnamed,
+    /// It was sent again to those with certain outcomes, which no key names.
+    OfOutcomes,
+    /// It was launched before filters were kept.
+    OfUnknownFilter,
+}
+
 impl Launcher<'_> {
     /// Writes a campaign as a campaign file again, under a name that is free.
     ///
-    /// - Its start, its end, its exclusions and its selection of recipients are not part of it.
+    /// - Its start and its end are not part of it.
     /// - A content whose keys would not read as what was launched is left out.
     pub async fn rewrite(&self, batch: &Batch) -> Result<Rewritten, LaunchError> {
         let plan = self.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
         let name = self.unused_name(batch.name.as_deref().unwrap_or(&batch.audience)).await?;
         let mut rewritten = of_plan(&plan);
         rewritten.keys.insert("name".to_owned(), name.into());
-        rewritten.audiences = audiences_of(&self.store.audiences().await?, batch);
-        if !rewritten.audiences.is_empty() {
-            rewritten.keys.insert("audience".to_owned(), json!(rewritten.audiences));
-        }
+        rewritten.audiences = match () {
+            () if plan.is_retry => Err(LostRecipients::OfOutcomes),
+            () if plan.unselected > 0 && plan.recipients.filter.is_none() => Err(LostRecipients::OfUnknownFilter),
+            () => audiences_of(&self.store.audiences().await?, batch).ok_or(LostRecipients::Unnamed),
+        };
+        rewritten.keys.extend(rewritten.audiences.iter().map(|names| ("audience".to_owned(), json!(names))));
         Ok(rewritten)
     }
 }
 
-/// The named audiences that have the files of the campaign; none if they lack one of them.
-fn audiences_of(audiences: &[Audience], batch: &Batch) -> Vec<String> {
+/// The named audiences that have the files of the campaign; `None` if they lack one of them.
+fn audiences_of(audiences: &[Audience], batch: &Batch) -> Option<Vec<String>> {
     let used = |audience: &Audience| {
         let parts: BTreeSet<AudienceId> = audience.parts.iter().map(|part| part.id).collect();
         let used = batch.audience_ids.iter().enumerate().filter(|(_, id)| parts.contains(id));
@@ -54,20 +67,26 @@ fn audiences_of(audiences: &[Audience], batch: &Batch) -> Vec<String> {
     found.retain(|(used, _)| !used.is_empty());
     found.sort_by_key(|(used, _)| used.first().copied());
     if found.iter().map(|(used, _)| used.len()).sum::<usize>() < batch.audience_ids.len() {
-        return Vec::new();
+        return None;
     }
-    found.into_iter().map(|(_, audience)| audience.name.clone()).collect()
+    Some(found.into_iter().map(|(_, audience)| audience.name.clone()).collect())
 }
 
 fn of_plan(plan: &Plan) -> Rewritten {
     let mut keys = Keys::default();
     keys.put("ttl", plan.ttl);
     keys.put("when", plan.when);
-    keys.put("time_zone", plan.time_zone);
+    let is_local = plan.steps.iter().any(|step| step.hours.since.is_some());
+    keys.put("time_zone", plan.time_zone.map(|zone| zone.to_string()).or(is_local.then(|| "recipient".to_owned())));
     keys.put("over", plan.over);
     keys.put("on_unknown", Some(plan.on_unknown).filter(|on| *on != OnUnknown::Keep));
     keys.put("after_gap", Some(plan.after_gap).filter(|after| *after != AfterGap::Ask));
     keys.put("on_missing_value", plan.on_missing_value);
+    keys.put("on_missed", plan.on_missed);
+    keys.put("where", plan.recipients.filter.as_ref());
+    keys.put_all("exclude", &plan.recipients.exclude);
+    keys.put_all("allow_countries", plan.recipients.allow_countries.iter().flatten());
+    keys.put("country", plan.recipients.country);
     keys.put("pause_when", plan.pause_when);
     keys.put("hold_paid_when", plan.hold_paid_when);
     keys.limits(&plan.limits, plan.currency.as_deref());
@@ -94,7 +113,7 @@ fn of_plan(plan: &Plan) -> Rewritten {
         steps.push(Value::Object(written.0));
     }
     keys.0.insert("step".to_owned(), Value::Array(steps));
-    Rewritten { keys: keys.0, audiences: Vec::new(), lost_contents, lost_values }
+    Rewritten { keys: keys.0, audiences: Ok(Vec::new()), lost_contents, lost_values }
 }
 
 /// The keys of a step without its content.
@@ -252,10 +271,14 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDateTime;
+
     use super::*;
+    use crate::audience::DefaultCountry;
+    use crate::campaign::file::TimeZone;
     use crate::domain::{
-        Category, Choice, Header, Interactive, InteractiveAction, Media, MediaKind, Pool, ReplyButton, RichMessage,
-        TemplateContent,
+        Category, Choice, Header, Interactive, InteractiveAction, Media, MediaKind, OnMissed, Pool, RecipientRules,
+        ReplyButton, RichMessage, TemplateContent,
     };
 
     fn template() -> TemplateContent {
@@ -286,6 +309,12 @@ mod tests {
         let choice =
             Choice { by: "Tier".to_owned(), texts: [("gold".to_owned(), "20".to_owned())].into(), others: None };
         plan.values.0.insert("Off".to_owned(), ValueRule::Choice(choice));
+        let filter = Some("Tier = \"gold\"".to_owned());
+        let allow_countries = Some(["SG".parse().unwrap()].into());
+        let (exclude, country) = (vec!["staff".to_owned()], "SG".parse().ok());
+        plan.recipients = RecipientRules { filter: filter.clone(), exclude, allow_countries, country };
+        plan.on_missed = Some(OnMissed::Skip);
+        plan.steps.iter_mut().for_each(|step| step.hours.since = NaiveDateTime::MIN.into());
         let rewritten = of_plan(&plan);
         assert!(rewritten.lost_contents.is_empty() && !rewritten.lost_values, "{rewritten:?}");
         let mut keys = rewritten.keys;
@@ -297,6 +326,15 @@ mod tests {
             assert_eq!((written.channel, written.fallback_after), (launched.channel, launched.fallback_after));
             assert_eq!(written.countries, launched.countries);
         }
+        assert_eq!(draft.selection.map(|it| it.as_str().to_owned()), filter);
+        let rules = RecipientRules {
+            filter,
+            exclude: draft.exclude,
+            allow_countries: draft.allow_countries,
+            country: draft.country.map(DefaultCountry::country),
+        };
+        assert_eq!((rules, draft.on_missed), (plan.recipients, plan.on_missed));
+        assert_eq!(draft.time_zone, Some(TimeZone::Recipients));
         assert_eq!((draft.hours.quiet, draft.values), (plan.steps[0].hours.quiet.clone(), plan.values));
         assert_eq!((draft.wanted.messages, &steps[1].lanes[..]), (Some(50_000), &["sms-2".to_owned()][..]));
     }

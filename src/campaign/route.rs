@@ -10,11 +10,12 @@ use super::overlap::{Overlap, Resolved, past};
 use super::prices::PriceList;
 use super::route_templates::Templates;
 use super::time::Schedule;
+use crate::audience::DefaultCountry;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, DraftStep, Lane, Problem, Route, Wanted, reachable_by_all};
 use crate::domain::{
     Channel, Content, Countries, Country, Hours, Limits, Member, Names, OnOverlap, OnTierSpent, Plan, Pool,
-    SmsEncoding, Span, Step, StepIndex, hint,
+    RecipientRules, SmsEncoding, Span, Step, StepIndex, hint,
 };
 use crate::template::{self, Sending};
 
@@ -69,12 +70,22 @@ pub fn plan(
         time_zone: draft.time_zone.and_then(TimeZone::zone),
         is_again: false,
         is_retry: false,
+        recipients: recipient_rules(draft),
         unselected: 0,
         is_test: false,
         confirms_opt_out: false,
         api: None,
     };
     Ok((plan, building.warnings))
+}
+
+fn recipient_rules(draft: &Draft) -> RecipientRules {
+    RecipientRules {
+        filter: draft.selection.as_ref().map(|selection| selection.as_str().to_owned()),
+        exclude: draft.exclude.clone(),
+        allow_countries: draft.allow_countries.clone(),
+        country: draft.country.map(DefaultCountry::country),
+    }
 }
 
 /// Returns every problem that the routes of the configuration would have in any campaign. The columns of the audience

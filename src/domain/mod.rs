@@ -112,7 +112,8 @@ pub use outcome::{BatchState, Fault, Outcome, RefusalSubject, SenderPart, SkipRe
 pub use pace::{InvalidPace, OverridableSetting, Portion, Rate, Tier};
 pub use phrase::{InvalidPhrase, Phrase};
 pub use plan::{
-    AfterGap, ApiCalls, BeginsWhen, OnMissed, OnMissingValue, OnOverlap, OnTierSpent, OnUnknown, Plan, Step,
+    AfterGap, ApiCalls, BeginsWhen, OnMissed, OnMissingValue, OnOverlap, OnTierSpent, OnUnknown, Plan, RecipientRules,
+    Step,
 };
 pub use pool::{InvalidPool, Member, Pool, Sources};
 pub use progress::Progress;

@@ -243,6 +243,9 @@ pub struct Plan {
     /// Whether it sends an earlier campaign again to those of its recipients that have certain outcomes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_retry: bool,
+    /// Whom of its audiences it was to be sent to.
+    #[serde(default, skip_serializing_if = "RecipientRules::are_none")]
+    pub recipients: RecipientRules,
     /// Recipients of its imported audiences whom its filter did not select.
     #[serde(default, skip_serializing_if = "is_none")]
     pub unselected: u64,
@@ -255,6 +258,29 @@ pub struct Plan {
     /// Whose messages these are, if calls of the API sent them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api: Option<ApiCalls>,
+}
+
+/// The recipients of the audiences whom a campaign wants, as its file states it. Its launch has chosen them; this is kept to
+/// be shown and used again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RecipientRules {
+    /// The filter by their columns.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// Audiences or files of those who are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_countries: Option<BTreeSet<Country>>,
+    /// The country of numbers without a country code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
+}
+
+impl RecipientRules {
+    fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn is_none(number: &u64) -> bool {
@@ -301,6 +327,7 @@ impl Plan {
             time_zone: None,
             is_again: false,
             is_retry: false,
+            recipients: RecipientRules::default(),
             unselected: 0,
             is_test: false,
             confirms_opt_out: false,

@@ -96,8 +96,9 @@ texts! {
     not_taken_over = "Not copied";
     write_it = "Copy the campaign";
     kept_rules = "Hours, limits and rules";
-    lost_recipients = "The recipients: they were imported for this campaign alone, so choose or upload them again";
-    lost_selection = "The selection and the exclusion of recipients, if there were any";
+    lost_unnamed = "The recipients: they were imported for this campaign alone, or their audience was deleted. Choose or upload them";
+    lost_of_outcomes = "The recipients: this campaign went again to those with certain outcomes. Choose or upload them";
+    lost_of_unknown_filter = "The recipients: Volley did not keep filters yet when this campaign was launched. Choose them again";
     lost_values = "The campaign's own variables";
     lost_times = "Start and end";
 
@@ -204,10 +205,18 @@ impl ResultTexts {
         let had = plural(had, "recipient", "recipients");
         let named: Vec<String> = audiences.iter().map(|name| format!("\"{name}\"")).collect();
         let whole = match named.as_slice() {
-            [name] => format!("the whole audience {name} as it is now. It has {has}"),
-            _ => format!("the whole audiences {} as they are now. Together they have {has}", list(&named)),
+            [name] => format!("the audience {name} as it is now. It has {has}"),
+            _ => format!("the audiences {} as they are now. Together they have {has}", list(&named)),
         };
         format!("The recipients: {whole}; this campaign had {had}. Recipients who have opted out get no message")
+    }
+
+    pub fn kept_filter(&self, filter: &str) -> String {
+        format!("The filter of the recipients: {filter}")
+    }
+
+    pub fn kept_exclusions(&self, names: &str) -> String {
+        format!("Whom it leaves out: {names}")
     }
 
     pub fn kept_step(&self, number: usize, channel: &str, has_content: bool) -> String {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::report::ensure_kept;
 use crate::api::Shared;
@@ -15,7 +16,7 @@ use crate::api::web::decisions::ask_restored;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::api::web::writing::begin_like;
-use crate::campaign::{LaunchError, Repeat, Rewritten};
+use crate::campaign::{LaunchError, LostRecipients, Repeat, Rewritten};
 use crate::domain::text::list;
 use crate::domain::{BatchState, Loaded, MessageId, Outcome, Plan, Scope, SkipReason, object_name};
 use crate::pages::{AgainOutcome, AgainPage, AgainRecipient, Done, Part, Place, UseAgainPage, campaign_path, texts};
@@ -301,11 +302,11 @@ pub(super) async fn ask_use(
     let batch = found(&shared, &call, &campaign).await?;
     let rewritten = launcher(&shared, &shared.config, &call).rewrite(&batch).await?;
     let mut recipients = 0;
-    for name in &rewritten.audiences {
+    let names = rewritten.audiences.as_deref().unwrap_or_default();
+    for name in names {
         let audience = shared.store.audience_named(name).await?;
         recipients += audience.map_or(0, |audience| u64::from(audience.recipients()));
     }
-    let names = &rewritten.audiences;
     let kept_recipients =
         (!names.is_empty()).then(|| texts().results.kept_recipients(names, recipients, batch.messages.into()));
     let (steps, lost) = sentences(&rewritten);
@@ -328,12 +329,21 @@ fn sentences(rewritten: &Rewritten) -> (Vec<String>, Vec<String>) {
         let channel = step["channel"].as_str().unwrap_or_default();
         kept.push(own.kept_step(index.index() + 1, channel, !rewritten.lost_contents.contains(&index)));
     }
+    kept.extend(rewritten.keys.get("where").and_then(Value::as_str).map(|filter| own.kept_filter(filter)));
+    if let Some(Value::Array(left_out)) = rewritten.keys.get("exclude") {
+        let names: Vec<&str> = left_out.iter().filter_map(Value::as_str).collect();
+        kept.push(own.kept_exclusions(&list(&names)));
+    }
     kept.push(own.kept_rules.to_owned());
     let mut lost = Vec::new();
-    if rewritten.audiences.is_empty() {
-        lost.push(own.lost_recipients.to_owned());
-    }
-    lost.push(own.lost_selection.to_owned());
+    lost.extend(rewritten.audiences.as_ref().err().map(|why| {
+        let why = match why {
+            LostRecipients::Unnamed => own.lost_unnamed,
+            LostRecipients::OfOutcomes => own.lost_of_outcomes,
+            LostRecipients::OfUnknownFilter => own.lost_of_unknown_filter,
+        };
+        why.to_owned()
+    }));
     if !rewritten.lost_contents.is_empty() {
         let steps: Vec<String> = rewritten.lost_contents.iter().map(ToString::to_string).collect();
         lost.push(own.lost_contents(&steps));

@@ -433,6 +433,10 @@ async fn before_a_campaign_is_used_again_the_page_counts_its_recipients_and_thos
     let campaign = place(&done).split('?').next().unwrap().to_owned();
     let asked = author.browser.get(&format!("{campaign}/use-again")).await.text;
     assert!(asked.contains("It has 3 recipients; this campaign had 2 recipients."), "{asked}");
+    assert!(asked.contains("The filter of the recipients: Code != &#34;A1&#34;"), "{asked}");
+    let copied = author.browser.post(&format!("{campaign}/use-again"), &[]).await;
+    let check = author.browser.get(&place(&copied).replace("/recipients", "/check")).await.text;
+    assert!(check.contains("value=\"Code != &#34;A1&#34;\""), "it goes to those whom the campaign went to: {check}");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ const OF_TIME: [&str; 14] = [
 ];
 /// Keys of a step that are on the page of the route. The others are its content.
 const OF_ROUTE: [&str; 8] =
-    ["channel", "lane", "lanes", "fallback_after", "success_status", "only", "except", "receipt_window"];
+    ["channel", "lane", "lanes", "fallback_after", "success_status", "only", "skip_when", "receipt_window"];
 
 /// The page on which a problem is mended.
 pub(super) fn page_of(problem: &Problem) -> WritingPage {
@@ -86,11 +86,24 @@ pub(super) fn beside_steps(steps: &mut [StepFields], problems: &[Problem], page:
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Map;
+
     use super::*;
+    use crate::campaign::Draft;
     use crate::domain::StepIndex;
 
     fn problem(step: bool, key: &str) -> Problem {
         Problem::new(step.then_some(StepIndex::FIRST), key, format!("wrong {key}"))
+    }
+
+    #[test]
+    fn every_key_of_a_page_is_a_key_of_a_campaign_file() {
+        let wrong = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), false.into())).collect::<Map<_, _>>();
+        let mut campaign = wrong(&[&OF_CHECK[..], &OF_TIME].concat());
+        campaign.insert("step".to_owned(), vec![wrong(&OF_ROUTE)].into());
+        let problems = Draft::from_json(campaign.into()).unwrap_err();
+        let unknown: Vec<_> = problems.iter().filter(|problem| problem.sentence.contains("unknown key")).collect();
+        assert!(problems.len() > 15 && unknown.is_empty(), "{unknown:?}");
     }
 
     #[test]

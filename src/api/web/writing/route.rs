@@ -85,7 +85,7 @@ fn line(document: &Document, texts: &Texts) -> Vec<LineStep> {
             number: index + 1,
             channel: keys.text("channel"),
             success: success.to_string(),
-            countries: texts.wizard.countries(&keys.text("only"), &keys.text("except")),
+            countries: texts.wizard.countries(&keys.text("only"), &keys.text("skip_when")),
             falls_back: (index + 1 < last).then(|| texts.wizard.falls_back(&after, success)),
         }
     };

@@ -76,7 +76,7 @@ async fn a_number_of_several_audiences_counts_once_before_and_after_the_launch()
         assert!(report.contains(&row), "{reason}: {report}");
     }
     let again = author.browser.get(&format!("{campaign}/use-again")).await.text;
-    assert!(again.contains("the whole audiences &#34;Members&#34; and &#34;Others&#34;"), "{again}");
+    assert!(again.contains("the audiences &#34;Members&#34; and &#34;Others&#34;"), "{again}");
 }
 
 #[tokio::test]
