@@ -4,7 +4,7 @@ use super::error::check_name;
 use super::passwords;
 use super::{Access, AccessError, By, InvalidKey};
 use crate::config::Secret;
-use crate::domain::{AuditAction, Scopes, Timestamp};
+use crate::domain::{AuditAction, Scope, Scopes, Timestamp};
 use crate::store::{Error, Keys, OperatorAccount, Result, ScopesSet, SecretDigest};
 
 /// Operators that one store call reads.
@@ -30,6 +30,15 @@ pub async fn all_operators(store: &dyn Keys) -> Result<Vec<OperatorAccount>> {
     }
 }
 
+/// Adds what every operator may: pages show something before they change it.
+fn of_operator(scopes: Scopes) -> std::result::Result<Scopes, InvalidKey> {
+    match scopes {
+        _ if scopes.is_empty() => Err(InvalidKey::NoScope),
+        _ if scopes.contain(Scope::Read) => Ok(scopes),
+        _ => Ok(scopes.with(Scope::Read)),
+    }
+}
+
 impl Access {
     pub async fn create_operator(
         &self,
@@ -49,15 +58,13 @@ impl Access {
         setup: Option<SecretDigest>,
     ) -> std::result::Result<OperatorAccount, AccessError> {
         check_name(&new.name)?;
-        if new.scopes.is_empty() {
-            return Err(InvalidKey::NoScope.into());
-        }
+        let scopes = of_operator(new.scopes)?;
         passwords::check(&new.password)?;
         let operator = OperatorAccount {
             password: self.passwords.hash(new.password).await?,
             password_set_at: now,
             name: new.name,
-            scopes: new.scopes,
+            scopes,
             created_at: now,
             created_by: by.name(),
             disabled_at: None,
@@ -97,9 +104,7 @@ impl Access {
         by: &By,
         now: Timestamp,
     ) -> std::result::Result<(OperatorAccount, bool), AccessError> {
-        if scopes.is_empty() {
-            return Err(InvalidKey::NoScope.into());
-        }
+        let scopes = of_operator(scopes)?;
         let entry = by.did(AuditAction::ScopesSet, name, now);
         let is_changed = match self.store.set_operator_scopes(name.to_owned(), scopes, entry).await? {
             ScopesSet::Set => true,

@@ -261,6 +261,13 @@ async fn an_operator_signs_in_until_disabled() {
     assert!(access.set_disabled("ann", false, &ann(), at(3)).await.unwrap().1);
     assert!(sign_in("ann", "another battery").await.is_ok());
 
+    let of = |scopes: &[Scope]| scopes.iter().copied().collect::<Scopes>();
+    let steers = NewOperator { scopes: of(&[Scope::Manage]), ..new("carla", PASSWORD) };
+    let steers = access.create_operator(steers, &ann(), at(4)).await.unwrap();
+    assert_eq!(steers.scopes, of(&[Scope::Read, Scope::Manage]), "who signs in can use the pages, and sign out");
+    let sends = access.set_scopes("carla", of(&[Scope::Send]), &ann(), at(4)).await.unwrap().0;
+    assert_eq!(sends.scopes, of(&[Scope::Read, Scope::Send]));
+
     let short = access.create_operator(new("ben", "short"), &ann(), at(4)).await.unwrap_err();
     assert!(short.to_string().contains("at least 12 characters"));
     let taken = access.create_operator(new("ann", PASSWORD), &ann(), at(4)).await.unwrap_err();

@@ -105,10 +105,10 @@ pub use marks::{Ending, Marks};
 pub use meaning::{Meaning, column_key, is_mark};
 pub use media::{MediaAddress, Reachable};
 pub use message::{Loaded, Present, Refused, State};
-pub use money::{InvalidMoney, Limits, Money, Prices};
+pub use money::{AmbiguousMoney, InvalidMoney, Limits, Money, Prices};
 pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};
 pub use object_name::object_name;
-pub use outcome::{BatchState, Fault, Outcome, RefusalSubject, SenderPart, SkipReason};
+pub use outcome::{BatchState, Fault, Outcome, Reasons, RefusalSubject, SenderPart, SkipReason};
 pub use pace::{InvalidPace, OverridableSetting, Portion, Rate, Tier};
 pub use phrase::{InvalidPhrase, Phrase};
 pub use plan::{

@@ -84,16 +84,47 @@ impl FromStr for Money {
     }
 }
 
-/// Prints at least two digits after the point, and more if needed: `25.00`, `0.0042`.
+/// Prints at least two digits after the point, and more if needed: `25.00`, `0.0042`. Three would be read as thousands.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = format!("{:06}", self.0 % ONE);
-        let needed = part.trim_end_matches('0').len().max(2);
+        let needed = match part.trim_end_matches('0').len() {
+            3 if self.0 >= ONE => 4,
+            needed => needed.max(2),
+        };
         write!(f, "{}.{}", self.0 / ONE, part.get(..needed).unwrap_or(&part))
     }
 }
 
 serde_as_text!(Money);
+
+/// An amount that people read in two ways: `5.000` is five, or five thousand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{text}\" can be read as {small} or as {large}; write {small} or {large}")]
+pub struct AmbiguousMoney {
+    text: String,
+    small: String,
+    large: String,
+}
+
+impl AmbiguousMoney {
+    /// Finds an amount with one separator that three digits follow.
+    pub fn find(text: &str) -> Option<Self> {
+        let (whole, part) = text.split_once(['.', ','])?;
+        let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        // No thousands begin with a zero.
+        let is_ambiguous = part.len() == 3
+            && (1..=3).contains(&whole.len())
+            && !whole.starts_with('0')
+            && are_digits(whole)
+            && are_digits(part);
+        let small = match part.trim_end_matches('0') {
+            "" => whole.to_owned(),
+            some => format!("{whole}.{some:0<4}"),
+        };
+        is_ambiguous.then(|| Self { text: text.to_owned(), small, large: format!("{whole}{part}") })
+    }
+}
 
 /// The price of one message of a step; for SMS, of one part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -147,13 +178,29 @@ mod tests {
             ("1.5", 1_500_000, "1.50"),
             ("0.000001", 1, "0.000001"),
             (" 12.340 ", 12_340_000, "12.34"),
+            ("1.234", 1_234_000, "1.2340"),
+            ("0.069", 69_000, "0.069"),
         ] {
             let money: Money = text.parse().unwrap();
             assert_eq!((money.millionths(), money.to_string().as_str()), (millionths, printed));
             assert_eq!(money.to_string().parse::<Money>().unwrap(), money);
+            assert_eq!(AmbiguousMoney::find(&money.to_string()), None);
         }
         for wrong in ["", ".5", "1,50", "-1", "1.0000001", "99999999999999999999", "EUR 5", "1e3"] {
             assert!(wrong.parse::<Money>().is_err(), "{wrong}");
+        }
+        for (text, small, large) in [
+            ("5.000", "5", "5000"),
+            ("5,000", "5", "5000"),
+            ("12.345", "12.3450", "12345"),
+            ("1.230", "1.2300", "1230"),
+        ] {
+            let found = AmbiguousMoney::find(text).unwrap();
+            assert_eq!((found.small.as_str(), found.large.as_str()), (small, large));
+            assert!(AmbiguousMoney::find(small).is_none() && AmbiguousMoney::find(large).is_none());
+        }
+        for clear in ["5000", "5.00", "5.0000", "0.005", "1234.567", "5.00a", ""] {
+            assert_eq!(AmbiguousMoney::find(clear), None, "{clear}");
         }
         let much = Money::from_millionths(39_600_004_200);
         assert_eq!([much.in_currency(Some("EUR")), Money::ZERO.in_currency(None)], ["39,600.0042 EUR", "0.00"]);

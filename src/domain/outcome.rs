@@ -105,3 +105,11 @@ pub enum Fault {
     /// Temporary: the same step is retried, within its time.
     Temporary,
 }
+
+/// Which reasons of the provider are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reasons {
+    All,
+    WithoutCode,
+    Of(u32),
+}

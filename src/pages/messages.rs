@@ -9,7 +9,7 @@ use super::preview::{button_name, class, language, media_name, values_alone};
 use super::show::Plain;
 use crate::clock::format_time_exactly;
 use crate::domain::text::list;
-use crate::domain::{Channel, Country, Msisdn, Outcome, StepIndex, Timestamp};
+use crate::domain::{Channel, Country, Msisdn, Outcome, Reasons, StepIndex, Timestamp};
 use crate::report::{CodeFilter, CodeResult, MessageView, StepFact};
 use crate::story::{FactLine, Story};
 use crate::template::preview::{Bubble, BubbleHeader, Run};
@@ -196,8 +196,11 @@ impl RecipientsPage {
 
     /// The code that the list is filtered by.
     fn code(&self) -> String {
-        let code = self.filter.code.map(|by| by.code);
-        code.map(|code| code.map_or_else(|| NO_CODE.to_owned(), |code| code.to_string())).unwrap_or_default()
+        match self.filter.code.map(|by| by.reasons) {
+            Some(Reasons::Of(code)) => code.to_string(),
+            Some(Reasons::WithoutCode) => NO_CODE.to_owned(),
+            Some(Reasons::All) | None => String::new(),
+        }
     }
 
     fn has_result(&self, result: &CodeResult) -> bool {

@@ -1,4 +1,4 @@
-//! Lists the messages that have a code of the provider, page by page. No index leads from a code to them, so a page looks at a
+//! Lists the messages for which the provider gave a reason, page by page. No index leads from a code to them, so a page looks at a
 //! bounded number of messages.
 
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lookup::numbers_of;
 use super::reading::failure;
-use crate::domain::{Loaded, MessageKey, StepIndex};
+use crate::domain::{Loaded, MessageKey, Reasons, StepIndex};
 use crate::store::{Batch, CodedFacts, Result, Store};
 
 /// Numbers of messages that a page looks at.
@@ -35,11 +35,10 @@ impl CodeResult {
     }
 }
 
-/// A reason that the provider gave.
+/// Reasons that the provider gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeFilter {
-    /// `None` for a reason without a code.
-    pub code: Option<u32>,
+    pub reasons: Reasons,
     /// `None` for both.
     pub result: Option<CodeResult>,
     /// `None` for all steps.
@@ -71,7 +70,7 @@ pub async fn messages_with_code(
     if from >= end {
         return Ok((Vec::new(), None));
     }
-    let facts = store.coded_facts(batch.id, from..=end - 1, by.code).await?;
+    let facts = store.coded_facts(batch.id, from..=end - 1, by.reasons).await?;
     let keys = by.numbers(&facts).into_iter().map(|n| MessageKey { batch: batch.id, n });
     let mut found = store.load(keys.collect()).await?;
     found.retain(wanted);
@@ -89,7 +88,7 @@ pub async fn retain_with_code(
 ) -> Result<()> {
     let mut having = BTreeSet::new();
     for n in messages.iter().map(|message| message.key.n) {
-        having.append(&mut by.numbers(&store.coded_facts(batch.id, n..=n, by.code).await?));
+        having.append(&mut by.numbers(&store.coded_facts(batch.id, n..=n, by.reasons).await?));
     }
     messages.retain(|message| having.contains(&message.key.n));
     Ok(())

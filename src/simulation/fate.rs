@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
     Address, AddressKey, AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Money, Msisdn,
-    OverridableSetting, Plan, Queue, Recipient, Span, StepIndex, Tallies, Timestamp,
+    OverridableSetting, Plan, Queue, Reasons, Recipient, Span, StepIndex, Tallies, Timestamp,
 };
 use crate::events::{Event, Origin};
 use crate::node::Processes;
@@ -327,7 +327,7 @@ through! {
         reads queue_times(queues: Vec<Queue>) -> BTreeMap<Queue, QueueTimes>;
         reads attempts(messages: Vec<MessageKey>) -> Vec<Vec<Attempt>>;
         reads receipts(message: MessageKey) -> Vec<Receipt>;
-        reads coded_facts(batch: BatchId, numbers: RangeInclusive<u32>, code: Option<u32>) -> CodedFacts;
+        reads coded_facts(batch: BatchId, numbers: RangeInclusive<u32>, of: Reasons) -> CodedFacts;
         reads message_facts(message: MessageKey) -> Option<MessageFacts>;
         reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, AddressKey, StepIndex)>;
         reads walk(batch: BatchId, scope: Scope, copied: watch::Sender<Copied>) -> Option<Walk>;

@@ -98,7 +98,7 @@ pub struct RecipientRow {
     pub fields: Fields,
 }
 
-/// The facts of some messages that carry one code of the provider.
+/// The facts of some messages that give certain reasons of the provider.
 #[derive(Debug, Clone, Default)]
 pub struct CodedFacts {
     /// Rejected attempts, each with the number of its message.

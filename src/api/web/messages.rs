@@ -19,7 +19,7 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::book::Book;
 use crate::campaign::{MessageDecision, SentText, SentTexts, carry_out_on_message, sent_texts};
-use crate::domain::{Address, Loaded, MessageId, Outcome, Plan, Scope, State as MessageState, StepIndex};
+use crate::domain::{Address, Loaded, MessageId, Outcome, Plan, Reasons, Scope, State as MessageState, StepIndex};
 use crate::pages::{
     LookedAt, MessagePage, NO_CODE, Part, Place, RecipientFilter, RecipientsPage, Repeatable, SentMessage, SentStep,
     Standing, texts,
@@ -59,9 +59,10 @@ pub(super) struct RecipientsQuery {
 impl RecipientsQuery {
     fn filter(&self) -> RecipientFilter {
         let step = self.step.parse::<u8>().ok().and_then(|step| StepIndex::new(step.checked_sub(1)?));
-        let code = match self.code.trim() {
-            NO_CODE => Some(None),
-            code => code.parse().ok().map(Some),
+        let reasons = match self.code.trim() {
+            NO_CODE => Some(Reasons::WithoutCode),
+            // A kind of failure is a filter by itself.
+            code => code.parse().ok().map(Reasons::Of).or(self.result.map(|_| Reasons::All)),
         };
         RecipientFilter {
             whom: Some(self.whom.trim().to_owned()).filter(|whom| !whom.is_empty()),
@@ -70,7 +71,7 @@ impl RecipientsQuery {
             // A fact is about a step: without one it is no filter.
             fact: self.fact.filter(|_| step.is_some()),
             country: self.country.trim().to_uppercase().parse().ok(),
-            code: code.map(|code| CodeFilter { code, result: self.result, step }),
+            code: reasons.map(|reasons| CodeFilter { reasons, result: self.result, step }),
         }
     }
 }

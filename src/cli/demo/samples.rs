@@ -102,13 +102,12 @@ fn unfinished(context: &CommandContext) -> Sketch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::demo::setup::{Configuration, configuration};
+    use crate::cli::demo::setup::{Configuration, configuration, profile};
     use crate::config::Config;
-    use crate::domain::BatchState;
+    use crate::domain::{BatchState, Channel};
 
-    #[tokio::test]
-    async fn the_samples_of_a_demonstration_are_added_once() {
-        let folder = tempfile::tempdir().unwrap();
+    /// The configuration of a demonstration in this folder.
+    fn context(folder: &Path) -> CommandContext {
         let address = "127.0.0.1:9".parse().unwrap();
         let text = configuration(&Configuration {
             api_key: "key",
@@ -118,9 +117,24 @@ mod tests {
             rate: 250,
             tier: "10K",
         });
-        std::fs::write(folder.path().join("hook.key"), "key").unwrap();
-        let path = folder.path().join("volley.toml");
-        let context = CommandContext::on(Config::read(Some((&path, &text)), std::iter::empty(), []).unwrap());
+        std::fs::write(folder.join("hook.key"), "key").unwrap();
+        let path = folder.join("volley.toml");
+        CommandContext::on(Config::read(Some((&path, &text)), std::iter::empty(), []).unwrap())
+    }
+
+    #[test]
+    fn a_reply_to_the_demonstration_opens_the_window_of_its_lane() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = context(folder.path()).config;
+        let lane = config.lanes.iter().find(|lane| lane.channel == Channel::WhatsApp).unwrap();
+        let practice = &profile(true).channels[&Channel::WhatsApp].channel_id;
+        assert_eq!(lane.channel_id.as_ref(), Some(practice));
+    }
+
+    #[tokio::test]
+    async fn the_samples_of_a_demonstration_are_added_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = context(folder.path());
         let store = context.store().await.unwrap();
         for _ in 0..2 {
             add(&context, &store, folder.path()).await.unwrap();

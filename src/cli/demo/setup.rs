@@ -252,6 +252,10 @@ pub(super) fn profile(recipients_reply: bool) -> Profile {
                 delivery.answers.share = 0.02;
                 delivery.answers.after = latency(1_500, 3.0);
             }
+            // A reply to the sender of the lane opens its window.
+            if channel == Channel::WhatsApp {
+                CHANNEL.clone_into(&mut delivery.channel_id);
+            }
         }
     }
     profile

@@ -6,7 +6,8 @@ use super::bounds::Most;
 use super::content;
 use super::table::{NotBuilt, Table};
 use crate::domain::{
-    Channel, Content, Countries, Country, Money, OnTierSpent, Span, Status, StepIndex, Stretch, Zone, nearest,
+    AmbiguousMoney, Channel, Content, Countries, Country, Money, OnTierSpent, Span, Status, StepIndex, Stretch, Zone,
+    nearest,
 };
 
 /// A step before it is checked against lanes, columns or the other steps. Optional keys are still unset.
@@ -55,19 +56,17 @@ impl Wanted {
                     None
                 }
             });
+        // A number has one notation; a text is written in that of its country.
+        let is_text = table.has_text("budget");
         let Some(text) = table.text_or_number("budget") else { return Self { messages, ..Self::default() } };
         let (amount, currency) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
-        let budget = match amount.parse::<Money>() {
-            Ok(budget) if !budget.is_zero() => Some(budget),
-            Ok(_) => {
-                table.wrong("budget", "is zero, so nothing could be sent; write an amount, or remove the step");
-                None
-            }
-            Err(error) => {
-                table.wrong("budget", error);
-                None
-            }
+        let budget = match (AmbiguousMoney::find(amount).filter(|_| is_text), amount.parse::<Money>()) {
+            (None, Ok(budget)) if !budget.is_zero() => Ok(budget),
+            (None, Ok(_)) => Err("is zero, so nothing could be sent; write an amount, or remove the step".to_owned()),
+            (None, Err(error)) => Err(error.to_string()),
+            (Some(ambiguous), _) => Err(ambiguous.to_string()),
         };
+        let budget = budget.map_err(|problem| table.wrong("budget", problem)).ok();
         let currency = Some(currency.trim().to_uppercase()).filter(|currency| !currency.is_empty());
         Self { messages, budget, currency }
     }

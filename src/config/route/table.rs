@@ -141,6 +141,10 @@ impl<'a> Table<'a> {
         self.text_of(key, value, false)
     }
 
+    pub fn has_text(&self, key: &str) -> bool {
+        matches!(self.left.get(key), Some(Value::String(_)))
+    }
+
     pub fn text_or_number(&mut self, key: &'static str) -> Option<String> {
         let value = self.take(key)?;
         self.text_of(key, value, true)

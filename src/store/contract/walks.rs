@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use super::*;
-use crate::domain::OptOutSource;
+use crate::domain::{OptOutSource, Reasons};
 use crate::engine::Ruling;
 use crate::store::{Copied, Frame, MessageFacts, OptOut, Receipt, Scope, Stray, StrayKind, Twin, Verdict, Walk};
 
@@ -194,15 +194,17 @@ async fn facts_of_a_range_are_found_by_their_code(desk: Desk) {
     desk.record(changes.collect()).await.unwrap();
     let without = Receipt { code: 0, ..receipt(&all[3], 8) };
     desk.take_receipts(vec![receipt(&all[2], 5), receipt(&all[4], 6), without], Vec::new(), Vec::new()).await.unwrap();
-    let found = async |numbers, code| {
-        let facts = desk.coded_facts(batch, numbers, code).await.unwrap();
+    let found = async |numbers, of| {
+        let facts = desk.coded_facts(batch, numbers, of).await.unwrap();
         let attempts: Vec<u32> = facts.attempts.iter().map(|(n, _)| *n).collect();
         (attempts, facts.receipts.iter().map(|receipt| receipt.key.n).collect::<Vec<_>>())
     };
     // An accepted attempt with a code counts as none.
-    assert_eq!(found(0..=4, Some(21)).await, (vec![0, 1], vec![]));
-    assert_eq!(found(1..=3, Some(21)).await, (vec![1], vec![]));
-    assert_eq!(found(0..=4, Some(7)).await, (vec![], vec![2, 4]));
-    assert_eq!(found(0..=3, Some(7)).await, (vec![], vec![2]));
-    assert_eq!(found(0..=4, None).await, (vec![], vec![3]));
+    assert_eq!(found(0..=4, Reasons::Of(21)).await, (vec![0, 1], vec![]));
+    assert_eq!(found(1..=3, Reasons::Of(21)).await, (vec![1], vec![]));
+    assert_eq!(found(0..=4, Reasons::Of(7)).await, (vec![], vec![2, 4]));
+    assert_eq!(found(0..=3, Reasons::Of(7)).await, (vec![], vec![2]));
+    assert_eq!(found(0..=4, Reasons::WithoutCode).await, (vec![], vec![3]));
+    assert_eq!(found(0..=4, Reasons::All).await, (vec![0, 1], vec![2, 3, 4]));
+    assert_eq!(found(1..=2, Reasons::All).await, (vec![1], vec![2]));
 }

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::rows::{Bound, Line, json_list, lines, packed};
 use super::{Error, Work};
-use crate::domain::{BatchId, LaneId, MessageKey, Timestamp, Umid};
+use crate::domain::{BatchId, LaneId, MessageKey, Reasons, Timestamp, Umid};
 use crate::engine::Ruling;
 use crate::store::{Attempt, CodedFacts, Receipt, Verdict};
 
@@ -40,9 +40,9 @@ pub(super) const RECEIPTS: &str = receipts!("n BETWEEN ?2 AND ?3");
 /// The facts of single messages.
 pub(super) const ATTEMPTS_OF: &str = attempts!("n IN (SELECT value FROM json_each(?2))");
 pub(super) const RECEIPTS_OF: &str = receipts!("n = ?2");
-/// The facts of a range of messages with one code.
-pub(super) const ATTEMPTS_CODED: &str = attempts!("n BETWEEN ?2 AND ?3 AND code IS ?4 AND verdict = ?5");
-pub(super) const RECEIPTS_CODED: &str = receipts!("n BETWEEN ?2 AND ?3 AND code = ?4");
+/// The facts of a range of messages with one code, or with any.
+pub(super) const ATTEMPTS_CODED: &str = attempts!("n BETWEEN ?2 AND ?3 AND (?4 OR code IS ?5) AND verdict = ?6");
+pub(super) const RECEIPTS_CODED: &str = receipts!("n BETWEEN ?2 AND ?3 AND (?4 OR code = ?5)");
 
 pub(super) async fn attempts(connection: &mut SqliteConnection, messages: &[MessageKey]) -> Work<Vec<Vec<Attempt>>> {
     let mut by_batch: BTreeMap<BatchId, Vec<i64>> = BTreeMap::new();
@@ -67,13 +67,18 @@ pub(super) async fn coded(
     connection: &mut SqliteConnection,
     batch: BatchId,
     numbers: RangeInclusive<u32>,
-    code: Option<u32>,
+    reasons: Reasons,
 ) -> Work<CodedFacts> {
     let (first, last) = numbers.into_inner();
-    let attempts = sqlx::query(ATTEMPTS_CODED).bind(batch.0).bind(first).bind(last).bind(code);
+    let (all, code) = match reasons {
+        Reasons::All => (true, None),
+        Reasons::WithoutCode => (false, None),
+        Reasons::Of(code) => (false, Some(code)),
+    };
+    let attempts = sqlx::query(ATTEMPTS_CODED).bind(batch.0).bind(first).bind(last).bind(all).bind(code);
     let attempts = attempts_in(connection, attempts.bind(Verdict::Rejected as i64)).await?;
     // A receipt without a code has the code 0.
-    let receipts = sqlx::query(RECEIPTS_CODED).bind(batch.0).bind(first).bind(last).bind(code.unwrap_or(0));
+    let receipts = sqlx::query(RECEIPTS_CODED).bind(batch.0).bind(first).bind(last).bind(all).bind(code.unwrap_or(0));
     Ok(CodedFacts { attempts, receipts: receipts_in(connection, receipts, batch).await? })
 }
 

@@ -110,6 +110,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (22, "opt outs of addresses", include_str!("../../../migrations/sqlite/0022_opt_outs_of_addresses.sql")),
         (23, "stand-ins", include_str!("../../../migrations/sqlite/0023_stand_ins.sql")),
         (24, "inbound of senders", include_str!("../../../migrations/sqlite/0024_inbound_of_senders.sql")),
+        (25, "operators read", include_str!("../../../migrations/sqlite/0025_operators_read.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

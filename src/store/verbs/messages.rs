@@ -3,7 +3,7 @@ use std::ops::RangeInclusive;
 
 use tokio::sync::watch;
 
-use crate::domain::{AddressKey, BatchId, Loaded, MessageKey, Queue, StepIndex, Timestamp};
+use crate::domain::{AddressKey, BatchId, Loaded, MessageKey, Queue, Reasons, StepIndex, Timestamp};
 use crate::store::{Attempt, CodedFacts, Copied, MessageFacts, QueueTimes, Receipt, Result, Scope, Walk};
 
 /// Messages with their timers and facts. These verbs only read.
@@ -41,11 +41,11 @@ pub trait Messages: Send + Sync + std::fmt::Debug {
     async fn attempts(&self, messages: Vec<MessageKey>) -> Result<Vec<Vec<Attempt>>>;
     /// Reads the receipts of a message, in order of arrival.
     async fn receipts(&self, message: MessageKey) -> Result<Vec<Receipt>>;
-    /// Reads the rejected attempts and the receipts with this code, or without one, of the messages with these numbers.
+    /// Reads the rejected attempts and the receipts with these reasons, of the messages with these numbers.
     ///
     /// - The cost grows with the numbers, not with the batch.
     /// - A receipt without a code may report a success.
-    async fn coded_facts(&self, batch: BatchId, numbers: RangeInclusive<u32>, code: Option<u32>) -> Result<CodedFacts>;
+    async fn coded_facts(&self, batch: BatchId, numbers: RangeInclusive<u32>, of: Reasons) -> Result<CodedFacts>;
     /// Reads a message with every fact about it and its recipient, as of one instant.
     async fn message_facts(&self, message: MessageKey) -> Result<Option<MessageFacts>>;
     /// Lists attempts of a batch whose result is unknown.

@@ -67,7 +67,7 @@ const SECTIONS: &[Section] = &[
         key("holidays", LIST, "none", "[\"2026-12-25\"]", "[\"Christmas\"]", "Nothing is sent on these days."),
         key("on_missed", "`start` or `skip`", "up to an hour late, then pause", "\"skip\"", "\"never\"", "What happens if no server runs at the start."),
         key("max_messages", WHOLE, "none", "500", "0", "The maximum number of messages that the campaign sends, over all its steps."),
-        key("budget", "amount", "none", "\"100 EUR\"", "\"cheap\"", "The most that the campaign may spend; needs `[prices]`."),
+        key("budget", "amount", "none", "\"100 EUR\"", "\"cheap\"", "The most that the campaign may spend; needs `[prices]`. `\"5.000 EUR\"` is refused: write `5` or `5000`."),
         key("pause_when", "rule", "none", "\"undelivered > 20% of the last 1000\"", "\"bad\"", "Pauses the campaign once a step has this share of undelivered messages."),
         key("hold_paid_when", "rule", "none", "\"undelivered > 50% of the last 1000\"", "\"bad\"", "Once a step has this share of undelivered messages, holds the next step that costs something."),
         key("on_overlap", "`warn`, `wait` or `refuse`", "`warn`", "\"wait\"", "\"hope\"", "What to do if the provider may still deliver a step when the message falls back: `warn` in the plan, `wait` with the fallback, or `refuse` the launch."),

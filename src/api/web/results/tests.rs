@@ -381,6 +381,8 @@ async fn figures_by_country_and_code_lead_to_the_recipients_behind_them() {
     let codes = browser.get(&format!("{campaign}/report/csv?table=codes")).await.text;
     assert!(codes.contains(",WhatsApp's limit on marketing for each recipient,\"use another channel, or"), "{codes}");
     for (query, recipients) in [
+        ("result=undelivered", 2),
+        ("result=rejected", 0),
         ("code=1&result=rejected", 0),
         ("step=2&code=1", 0),
         ("code=1&whom=%2B6500000000", 0),

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use tokio::sync::watch;
 
 use super::super::{Sqlite, facts, reads, receipts, walk};
-use crate::domain::{AddressKey, BatchId, Loaded, MessageKey, Queue, StepIndex, Timestamp};
+use crate::domain::{AddressKey, BatchId, Loaded, MessageKey, Queue, Reasons, StepIndex, Timestamp};
 use crate::store::{
     Along, Attempt, CodedFacts, Copied, MessageFacts, Messages, QueueTimes, Receipt, Result, Scope, Walk,
 };
@@ -45,8 +45,8 @@ impl Messages for Sqlite {
         self.read("read receipts", move |c| Box::pin(facts::receipts(c, message))).await
     }
 
-    async fn coded_facts(&self, batch: BatchId, numbers: RangeInclusive<u32>, code: Option<u32>) -> Result<CodedFacts> {
-        self.read("read facts by their code", move |c| Box::pin(facts::coded(c, batch, numbers, code))).await
+    async fn coded_facts(&self, batch: BatchId, numbers: RangeInclusive<u32>, of: Reasons) -> Result<CodedFacts> {
+        self.read("read facts by their code", move |c| Box::pin(facts::coded(c, batch, numbers, of))).await
     }
 
     async fn message_facts(&self, message: MessageKey) -> Result<Option<MessageFacts>> {
