@@ -11,7 +11,8 @@ use crate::template::preview::ApprovedTemplate;
 /// The steps whose template is known and names no word to opt out: not in its text, its footer, its buttons, its cards or the
 /// values that the step gives.
 pub(super) fn without_opt_out(plan: &Plan, templates: &PlanTemplates, config: &Config) -> Vec<Warning> {
-    let words = Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore);
+    let words =
+        Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore, &config.opt_out.contains);
     let warning = |(step, known): (&StepIndex, &KnownTemplate)| {
         let content = &plan.step(*step)?.content;
         let approved = known.approved().filter(|_| known.category() == Some(Category::Marketing))?;

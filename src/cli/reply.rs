@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
+
 use super::campaign::find;
+use super::operator::Operator;
 use super::out::{self, To};
 use super::words::plural;
 use super::{CommandContext, Exit};
 use crate::clock::format_time_exactly;
 use crate::domain::text::one_line;
 use crate::domain::{Address, Channel, Keyword};
+use crate::optout::{self, Decision};
 use crate::receipts::{ReplyExport, ReplyView, ReplyViews};
 use crate::store::{Cursor, Inbound, InboundOf, Store};
 
@@ -28,6 +32,15 @@ Examples:
   volley reply list --campaign 'November promo' --unmasked
   volley reply list --json | jq -r 'select(.keyword == \"stop\") | .written_at'")]
     List(Args),
+    /// Decide about a reply that may be an opt-out.
+    #[command(after_help = "\
+Without --dismiss, its writer opts out, of every campaign on every channel.
+
+Examples:
+  volley reply list --may-want-to-opt-out --unmasked
+  volley reply decide 7d3a1c55-2e8f-4b6a-9c0d-1f2e3d4c5b6a
+  volley reply decide 7d3a1c55-2e8f-4b6a-9c0d-1f2e3d4c5b6a --dismiss")]
+    Decide(DecideArgs),
     /// Write messages from recipients to a file, one row for each, with a column for each kind of value.
     #[command(after_help = "\
 A completed form has a column for each field: answer.name, answer.seats. Without --unmasked, numbers are masked, and texts \
@@ -42,8 +55,11 @@ Examples:
 #[derive(Debug, clap::Args)]
 pub(super) struct ReplyFilter {
     /// Only replies to messages of this campaign (name, id or `latest`).
-    #[arg(long, value_name = "CAMPAIGN", conflicts_with = "from")]
+    #[arg(long, value_name = "CAMPAIGN", conflicts_with_all = ["from", "may_want_to_opt_out"])]
     campaign: Option<String>,
+    /// Only messages that may be opt-outs and await a decision.
+    #[arg(long, conflicts_with = "from")]
+    may_want_to_opt_out: bool,
     /// Only messages from this number or id of a channel.
     #[arg(long, value_name = "NUMBER", value_parser = Address::asked)]
     from: Option<Address>,
@@ -57,6 +73,7 @@ impl ReplyFilter {
         Ok(match (&self.campaign, &self.from) {
             (Some(name), _) => InboundOf::Batch(find(store, name).await?.id),
             (None, Some(address)) => InboundOf::Recipient(address.clone()),
+            (None, None) if self.may_want_to_opt_out => InboundOf::PossibleStops,
             (None, None) => InboundOf::All,
         })
     }
@@ -78,6 +95,20 @@ impl ExportArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct DecideArgs {
+    /// Id of the reply, as the list shows it.
+    id: String,
+    /// It is no opt-out.
+    #[arg(long)]
+    dismiss: bool,
+    /// Reason, shown in the history of the recipient.
+    #[arg(long, value_name = "TEXT", conflicts_with = "dismiss")]
+    reason: Option<String>,
+    #[command(flatten)]
+    operator: Operator,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     of: ReplyFilter,
@@ -92,6 +123,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
     match command {
         Command::List(args) => list(args, context).await,
         Command::Export(args) => export(args, context).await,
+        Command::Decide(args) => decide(args, context).await,
     }
 }
 
@@ -110,6 +142,25 @@ async fn export(ExportArgs { file, of }: ExportArgs, context: &CommandContext) -
     Ok(Exit::Done)
 }
 
+async fn decide(args: DecideArgs, context: &CommandContext) -> anyhow::Result<Exit> {
+    let DecideArgs { id, dismiss, reason, operator } = args;
+    let context = context.acting(&operator);
+    let store = context.existing_store().await?;
+    let decision = if dismiss { Decision::Dismiss } else { Decision::OptOut };
+    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let how = format!("by {}{why}", context.by);
+    let is_decided = optout::decide(store.as_ref(), &id, decision, context.now(), &how).await?;
+    store.close().await;
+    if !is_decided {
+        bail!("no reply with the id \"{id}\" awaits a decision; see volley reply list --may-want-to-opt-out");
+    }
+    out::talk(match decision {
+        Decision::OptOut => "The recipient has opted out.",
+        Decision::Dismiss => "The reply is no opt-out.",
+    });
+    Ok(Exit::Done)
+}
+
 async fn list(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let of = args.of.messages(store.as_ref()).await?;
@@ -124,6 +175,9 @@ async fn list(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
         for (_, inbound) in &page {
             let shown = views.of(inbound).await?;
             lines.push(if args.json { serde_json::to_string(&shown)? } else { line(&shown, inbound) });
+            if args.of.may_want_to_opt_out && !args.json {
+                lines.push(format!("    {}", paint.dim(format!("id {}", inbound.umid))));
+            }
         }
         if !args.json && !any {
             out::data(paint.dim(format!(

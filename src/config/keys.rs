@@ -100,7 +100,15 @@ pub(super) static PROVIDER: Section = Section {
 pub(super) static OPT_OUT: Section = Section {
     name: "opt_out",
     named: false,
-    keys: &[list("stop"), list("start"), list("ignore"), texts("confirm"), key("group"), key("contacts_url")],
+    keys: &[
+        list("stop"),
+        list("start"),
+        list("ignore"),
+        list("contains"),
+        texts("confirm"),
+        key("group"),
+        key("contacts_url"),
+    ],
 };
 pub(super) static PRICES: Section = Section { name: "prices", named: false, keys: &[key("file")] };
 pub(super) static RETENTION: Section =

@@ -13,6 +13,8 @@ pub struct Keywords {
     pub stop: Vec<Phrase>,
     pub start: Vec<Phrase>,
     pub ignore: Vec<Phrase>,
+    /// Texts that opt out wherever a reply has them.
+    pub contains: Vec<String>,
     /// What a recipient gets after an opt-out by keyword.
     pub confirm: Option<Confirmation>,
     /// The group of the provider's contacts that opt-outs are pushed to.
@@ -35,6 +37,10 @@ impl Keywords {
                 return Err(reader.wrong(key, problem));
             }
         }
+        let contains: Vec<String> = reader.parsed_list("contains")?;
+        if contains.iter().any(|text| text.trim().is_empty()) {
+            return Err(reader.wrong("contains", "has an empty text, which every reply contains; remove it"));
+        }
         let confirm = Confirmation::read(reader)?;
         let group = reader.text("group")?;
         let contacts_url = if reader.has("contacts_url") {
@@ -46,6 +52,6 @@ impl Keywords {
             reader.assume("contacts_url", &same_region);
             same_region
         };
-        Ok(Self { stop, start, ignore, confirm, group, contacts_url })
+        Ok(Self { stop, start, ignore, contains, confirm, group, contacts_url })
     }
 }

@@ -23,6 +23,8 @@ words! {
         DiskFull = 7, "disk_full";
         /// A campaign has nothing left to submit. It has no end.
         CampaignFinished = 8, "campaign_finished";
+        /// A reply may be an opt-out. It has no end.
+        PossibleOptOut = 9, "possible_opt_out";
     }
 }
 

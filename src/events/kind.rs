@@ -224,6 +224,8 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         channel: Option<Channel>,
     },
+    /// A reply may be an opt-out, and no other one waited for a decision.
+    OptOutPossible,
     /// The provider named a recipient by an id or a number that belongs to another recipient.
     AddressTaken {
         channel: Channel,

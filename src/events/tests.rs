@@ -103,6 +103,7 @@ pub(crate) fn kinds() -> Vec<EventKind> {
         },
         EventKind::OptOutUnidentified { channel: Some(Channel::Line) },
         EventKind::OptOutUnidentified { channel: None },
+        EventKind::OptOutPossible,
         EventKind::AddressTaken { channel: Channel::WhatsApp },
     ];
     let number = || "+65 9123 4567".to_owned();

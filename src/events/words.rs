@@ -182,6 +182,9 @@ impl Event {
                  once the number is known"
                     .to_owned()
             }
+            EventKind::OptOutPossible => {
+                "a reply may be an opt-out; see `volley reply list --may-want-to-opt-out`, and decide".to_owned()
+            }
             EventKind::AddressTaken { channel } => format!(
                 "the provider named a recipient on {channel} by an id or a number that belongs to another recipient; it \
                  stays with that one"

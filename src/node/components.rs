@@ -325,7 +325,12 @@ fn applier_options(
     let options = receipts::ApplierOptions {
         subaccounts: config.lanes.iter().map(|lane| lane.provider.sub_account.clone()).collect(),
         lanes: config.lanes.clone(),
-        words: Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore),
+        words: Words::with(
+            &config.opt_out.stop,
+            &config.opt_out.start,
+            &config.opt_out.ignore,
+            &config.opt_out.contains,
+        ),
         confirms: config.opt_out.confirm.is_some(),
         missed,
         on_slot_change: Callback::new(move |change: SlotChange| {

@@ -8,6 +8,7 @@
 //! - May not: send, or delete the data of a recipient.
 
 mod change;
+mod possible;
 mod view;
 mod words;
 
@@ -17,6 +18,7 @@ use crate::domain::Msisdn;
 use crate::store::{Consent, Result};
 
 pub use change::change;
+pub use possible::{Decision, decide};
 pub use view::{AddressView, ConsentView, OptOutView, WishView};
 pub use words::Words;
 

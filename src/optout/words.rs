@@ -1,6 +1,7 @@
 //! The words by which recipients opt out, and opt in again.
 //!
-//! - Only a whole reply counts, never a part of it: "please stop the noise" is not an opt-out.
+//! - Only a whole reply counts, never a part of it: "please stop the noise" is no opt-out, but an operator is asked. A
+//!   configuration can name texts that count in any part of a reply.
 //! - Fewer words opt in than opt out: an ambiguous word never opts in a recipient who opted out.
 
 use std::collections::HashMap;
@@ -162,18 +163,24 @@ impl WordList {
 
 /// The words of every language, with those that the configuration adds and without those that it ignores.
 #[derive(Debug, Clone)]
-pub struct Words(HashMap<Phrase, WordMeaning>);
+pub struct Words {
+    whole: HashMap<Phrase, WordMeaning>,
+    /// Texts that opt out wherever a reply has them, with upper and lower case as they are.
+    contained: Vec<String>,
+}
 
 impl Default for Words {
     fn default() -> Self {
-        Self::with(&[], &[], &[])
+        Self::with(&[], &[], &[], &[])
     }
 }
 
 impl Words {
     /// Adds configured words, which count on every channel and override those of the table. A word in `ignore` is removed
     /// from the table only: if `stop` or `start` has it too, it counts.
-    pub fn with(stop: &[Phrase], start: &[Phrase], ignore: &[Phrase]) -> Self {
+    ///
+    /// Each of `contained` opts out wherever a reply has it, with upper and lower case as they are.
+    pub fn with(stop: &[Phrase], start: &[Phrase], ignore: &[Phrase], contained: &[String]) -> Self {
         let of_table = LANGUAGES.iter().flat_map(WordList::words);
         let mut words: HashMap<_, _> =
             of_table.filter_map(|(word, meaning)| Some((word.parse::<Phrase>().ok()?, meaning))).collect();
@@ -181,13 +188,13 @@ impl Words {
         for (own, keyword) in [(start, Keyword::Start), (stop, Keyword::Stop)] {
             words.extend(own.iter().map(|word| (word.clone(), WordMeaning::everywhere(keyword))));
         }
-        Self(words)
+        Self { whole: words, contained: contained.to_vec() }
     }
 
     /// Warns about configured words that reverse a built-in word, and about ignored words that are not built in.
     pub fn warnings(stop: &[Phrase], start: &[Phrase], ignore: &[Phrase]) -> Vec<String> {
         let built_in = Self::default();
-        let meaning = |word: &Phrase| built_in.0.get(word).map(|known| known.keyword);
+        let meaning = |word: &Phrase| built_in.whole.get(word).map(|known| known.keyword);
         let mut warnings = Vec::new();
         for (key, words, other) in [("stop", stop, Keyword::Start), ("start", start, Keyword::Stop)] {
             warnings.extend(words.iter().filter(|word| meaning(word) == Some(other)).map(|word| {
@@ -209,10 +216,22 @@ impl Words {
 
     /// Whether a text names a word, anywhere in it, by which its reader can opt out on a channel.
     pub fn name_stop(&self, text: &str, channel: Channel) -> bool {
+        self.name_stop_on(text, Some(channel))
+    }
+
+    /// Whether a reply that is no keyword may be an opt-out: it has a word, anywhere in it, that opts out on every channel.
+    pub fn may_stop<'a>(&self, mut texts: impl Iterator<Item = &'a str>) -> bool {
+        texts.any(|text| {
+            let beginning = text.char_indices().nth(LOOKED_AT).and_then(|(at, _)| text.get(..at)).unwrap_or(text);
+            self.name_stop_on(beginning, None)
+        })
+    }
+
+    fn name_stop_on(&self, text: &str, channel: Option<Channel>) -> bool {
         let text = text.to_lowercase().replace('-', " ");
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let opts_out = |known: &WordMeaning| known.keyword == Keyword::Stop && known.counts_on(Some(channel));
-        self.0.iter().any(|(word, known)| opts_out(known) && contains_word(&text, word.as_str()))
+        let opts_out = |known: &WordMeaning| known.keyword == Keyword::Stop && known.counts_on(channel);
+        self.whole.iter().any(|(word, known)| opts_out(known) && contains_word(&text, word.as_str()))
     }
 
     /// The language of the word that decides the meaning of these texts, if it belongs to one alone.
@@ -222,8 +241,12 @@ impl Words {
 
     fn known<'a>(&self, texts: impl Iterator<Item = &'a str>, channel: Option<Channel>) -> Option<WordMeaning> {
         let mut start = None;
-        for phrase in texts.filter_map(|text| text.parse::<Phrase>().ok()) {
-            match self.0.get(&phrase).copied().filter(|known| known.counts_on(channel)) {
+        for text in texts {
+            if self.contained.iter().any(|word| contains_word(text, word)) {
+                return Some(WordMeaning::everywhere(Keyword::Stop));
+            }
+            let Ok(phrase) = text.parse::<Phrase>() else { continue };
+            match self.whole.get(&phrase).copied().filter(|known| known.counts_on(channel)) {
                 Some(stop) if stop.keyword == Keyword::Stop => return Some(stop),
                 Some(other) => start = Some(other),
                 None => {}
@@ -232,6 +255,9 @@ impl Words {
         start
     }
 }
+
+/// Characters of a reply in which a word is looked for.
+const LOOKED_AT: usize = 1_000;
 
 /// Whether a text contains a word that stands alone. Some scripts have no spaces, so only letters of ASCII are compared so.
 fn contains_word(text: &str, word: &str) -> bool {
@@ -419,7 +445,8 @@ mod tests {
 
     #[test]
     fn configured_words_extend_override_and_shorten_the_table() {
-        let own = Words::with(&phrases(&["Schluss!", "Quit"]), &phrases(&["Begin"]), &phrases(&["Stop all", "Start"]));
+        let own =
+            Words::with(&phrases(&["Schluss!", "Quit"]), &phrases(&["Begin"]), &phrases(&["Stop all", "Start"]), &[]);
         let means = |text: &str| own.meaning([text].into_iter(), Some(Channel::WhatsApp));
         for stop in ["SCHLUSS", "quit", "stop"] {
             assert_eq!(means(stop), Some(Keyword::Stop), "{stop}");
@@ -454,6 +481,26 @@ mod tests {
     }
 
     #[test]
+    fn a_stop_word_in_a_sentence_may_be_an_opt_out_and_a_configured_text_is_one() {
+        let may_stop = |words: &Words, text: &str| words.may_stop([text].into_iter());
+        let words = Words::default();
+        for text in
+            ["please STOP sending these", "Bitte stoppen. Stop!", "un-subscribe: unsubscribe me now", "可以停止发送吗"]
+        {
+            assert!(may_stop(&words, text), "{text}");
+        }
+        // Words that stand for an appointment or an order count on SMS alone, and only as a whole reply.
+        for text in ["when does it end?", "I cancel the table", "nonstop", "Thank you", ""] {
+            assert!(!may_stop(&words, text), "{text}");
+        }
+        assert!(!may_stop(&words, &format!("{} stop", "x ".repeat(2_000))), "only the beginning is looked at");
+        let own = Words::with(&[], &[], &[], &["STOP".to_owned()]);
+        let means = |text: &str| own.meaning([text].into_iter(), Some(Channel::WhatsApp));
+        assert_eq!([means("please STOP sending"), means("STOP!")], [Some(Keyword::Stop); 2]);
+        assert_eq!([means("the bus stop"), means("NONSTOP"), means("START")], [None, None, Some(Keyword::Start)]);
+    }
+
+    #[test]
     fn a_word_to_opt_out_is_found_anywhere_in_a_text() {
         let words = Words::default();
         let names = |text: &str| words.name_stop(text, Channel::WhatsApp);
@@ -469,7 +516,7 @@ mod tests {
         for text in ["Unstoppable prices", "Come to our new stopover", "Quit waiting", ""] {
             assert!(!names(text), "{text}");
         }
-        let own = Words::with(&["genug jetzt".parse().unwrap()], &[], &[]);
+        let own = Words::with(&["genug jetzt".parse().unwrap()], &[], &[], &[]);
         assert!(own.name_stop("Schreib GENUG  JETZT", Channel::WhatsApp));
     }
 }

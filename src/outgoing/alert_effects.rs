@@ -65,6 +65,7 @@ pub(super) fn effect(event: &Event) -> Option<Effect> {
         (EventKind::Finished, Subject::Campaign { name: Some(_), .. }) => {
             Some(Effect::Happened(AlertKind::CampaignFinished))
         }
+        (EventKind::OptOutPossible, _) => Some(Effect::Happened(AlertKind::PossibleOptOut)),
         _ => None,
     }
 }

@@ -6,9 +6,14 @@ use super::frame::Frame;
 use super::recipient::recipient_path;
 use crate::domain::{Address, Channel, Keyword, Msisdn, Timestamp};
 
+/// So many replies are counted that may be opt-outs.
+pub const UNDECIDED_COUNTED: usize = 99;
+
 /// A message from a recipient.
 #[derive(Debug)]
 pub struct Reply {
+    /// The provider's id.
+    pub umid: String,
     pub at: Timestamp,
     /// The number of the writer, if it is known.
     pub number: Option<Msisdn>,
@@ -60,6 +65,10 @@ pub struct RepliesPage {
     pub campaign: String,
     pub is_unknown_campaign: bool,
     pub text: String,
+    /// Whether the list has only replies that may be opt-outs.
+    pub is_undecided: bool,
+    /// How many of those there are: none, some, or at least this many.
+    pub undecided: usize,
     pub is_later: bool,
     /// The address of the same list as a file.
     pub csv: String,
@@ -73,7 +82,7 @@ impl RepliesPage {
     }
 
     fn is_filtered(&self) -> bool {
-        !self.campaign.is_empty() || !self.text.is_empty()
+        !self.campaign.is_empty() || !self.text.is_empty() || self.is_undecided
     }
 
     /// The page without filters.

@@ -327,6 +327,7 @@ impl Applier {
         aliases.extend(replies.iter().flat_map(Reply::aliases));
         let stops: Vec<Option<Stop>> = replies.iter().map(Reply::stop).collect();
         let (mut suppressed, opt_outs): (Vec<AddressKey>, Vec<OptOut>) = opt_outs.into_iter().unzip();
+        let possible_stops = replies.iter().filter_map(Reply::possible_stop).collect();
         let written = replies.into_iter().map(Reply::into_stored).collect();
         let naming_lanes = self.naming.rows_for(&naming, self.clock.now());
         let confirms = self.confirms;
@@ -342,10 +343,11 @@ impl Applier {
             opt_outs,
             written,
             confirms,
+            possible_stops,
             naming: naming_lanes,
             buckets,
         };
-        let Kept { stale, named, taken_names, writers } = self.store.take(taken).await?;
+        let Kept { stale, named, taken_names, writers, is_first_possible_stop } = self.store.take(taken).await?;
         self.naming.add(naming, self.store.as_ref()).await?;
         let stopped = || writers.iter().zip(&stops).filter_map(|(addresses, stop)| Some((addresses, (*stop)?)));
         suppressed.extend(stopped().flat_map(|(addresses, _)| addresses).copied().chain(named));
@@ -363,6 +365,11 @@ impl Applier {
             self.report_nameless_stop(channel).await?;
         }
         self.report_taken_names(taken_names).await?;
+        if is_first_possible_stop {
+            let event = Event::by_server(self.clock.now(), Subject::OptOuts, EventKind::OptOutPossible);
+            tracing::info!("{}", event.text());
+            self.store.record_event(event).await?;
+        }
         Ok(stale)
     }
 

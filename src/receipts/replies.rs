@@ -25,6 +25,8 @@ pub(super) struct Reply {
     channel_number: Option<Msisdn>,
     reply_to: Option<ReplyTo>,
     window: Span,
+    /// Whether it may be an opt-out, though it is no keyword.
+    may_stop: bool,
 }
 
 /// A message that opts its recipient out.
@@ -90,7 +92,13 @@ impl Reply {
         };
         let window = if inbound.is_from_an_ad() { WINDOW_OF_AN_AD } else { WINDOW };
         let channel_number = inbound.channel_number();
-        Self { inbound: inbound_message, channel_number, reply_to: ReplyTo::of(inbound, &content), window }
+        let may_stop = inbound_message.keyword.is_none() && words.may_stop(inbound.words());
+        Self { may_stop, inbound: inbound_message, channel_number, reply_to: ReplyTo::of(inbound, &content), window }
+    }
+
+    /// The id of a message that may be an opt-out.
+    pub(super) fn possible_stop(&self) -> Option<String> {
+        self.may_stop.then(|| self.inbound.umid.clone())
     }
 
     /// Whether nothing leads to its sender, so that even an opt-out has no effect.
@@ -106,7 +114,7 @@ impl Reply {
         let window = if stored.is_from_an_ad() { WINDOW_OF_AN_AD } else { WINDOW };
         let channel_number = stored.channel_number();
         drop(events);
-        Some(Self { inbound, channel_number, reply_to: Some(reply_to), window })
+        Some(Self { inbound, channel_number, reply_to: Some(reply_to), window, may_stop: false })
     }
 
     /// The receipt that it implies: the message that it answers was read.

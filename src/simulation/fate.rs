@@ -413,6 +413,8 @@ through! {
         reads reply_counts(batch: BatchId, limit: u32) -> Vec<ReplyCount>;
         reads due_confirmations(limit: u32) -> Vec<(Cursor, Inbound)>;
         writes forget_confirmations(of: Vec<Cursor>) -> ();
+        reads possible_stop(umid: String) -> Option<Inbound>;
+        writes decide_possible_stop(umid: String) -> bool;
         reads closed_windows(recipients: Vec<AddressKey>, sender: Sender, now: Timestamp) -> Vec<AddressKey>;
         reads open_windows(recipients: Vec<AddressKey>, sender: Sender, now: Timestamp) -> Vec<(AddressKey, Timestamp)>;
         reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;

@@ -106,6 +106,8 @@ pub enum InboundOf {
     Message(MessageKey),
     /// Messages that reply to no known message of ours.
     NotReplies,
+    /// Messages that may be opt-outs: an operator is to decide, unless their writers have opted out.
+    PossibleStops,
 }
 
 /// The sender of a 24-hour window. A channel id that is missing here or in the window matches any.

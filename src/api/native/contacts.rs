@@ -81,8 +81,8 @@ pub(super) async fn get(
     let cursors = cursors_to(&shared, Some(&address), None, MessageFilter::default()).await?;
     let more_messages = found.next.map(|next| cursors.write(&next)).transpose()?;
     let of = InboundOf::Recipient(address.clone());
+    let cursors = cursors_of(&shared, &of).await?;
     let mut replies = store.inbound(of, Cursor::START, query.limit.rows()).await?;
-    let cursors = cursors_of(&shared, None, Some(&address)).await?;
     let more_inbound = query.limit.cut(&mut replies).map(|(last, _)| cursors.write(last)).transpose()?;
     let mut views = ReplyViews::new(store, query.unmasked);
     let mut inbound = Vec::new();

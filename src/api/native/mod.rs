@@ -68,6 +68,7 @@ pub(super) use opt_outs::{change_listed, decided_how, list_options};
 pub(super) use page::cut;
 pub(super) use problem::{Answer, Kind, Problem};
 pub(super) use recorded::{About, Entry, Recorded};
+pub(super) use replies::decided;
 pub(super) use table::{BYTE_ORDER_MARK, CSV};
 pub(super) use webhooks::desk;
 
@@ -186,6 +187,7 @@ fn operations(document: Option<OpenApi>) -> Operations {
         .add(manage, routes!(opt_outs::add))
         .add(manage, routes!(opt_outs::remove))
         .add(find, routes!(replies::list))
+        .add(manage, routes!(replies::decide))
         .add(read, routes!(events::list))
         .add(admin, routes!(keys::list))
         .add(admin, routes!(keys::get))

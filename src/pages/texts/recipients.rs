@@ -4,7 +4,7 @@ use super::texts;
 use crate::domain::text::{grouped, plural};
 use crate::domain::{AddressFields, Keyword, OptOutSource};
 use crate::pages::show::Plain;
-use crate::pages::{ConsentDone, Opted};
+use crate::pages::{ConsentDone, Opted, UNDECIDED_COUNTED};
 
 texts! {
     /// The texts about a recipient, opt-outs and replies.
@@ -81,6 +81,11 @@ texts! {
     no_replies = "No recipient has replied yet.";
     no_replies_hint = "What recipients write or choose appears here.";
     no_replies_found = "No reply was found.";
+    undecided_lead = "These replies have a word such as \"stop\" in a sentence, so Volley did not take them for opt-outs. Decide what each of them means. Somebody who opts out gets no message of any campaign any more.";
+    none_undecided = "No reply awaits a decision.";
+    dismiss = "No opt-out";
+    decided_out = "The recipient has opted out.";
+    decided_not = "The reply is no opt-out.";
     contains = "Text contains";
     campaign_name = "Campaign, by name or id";
     no_such_campaign = "No campaign has this name or id.";
@@ -91,6 +96,15 @@ texts! {
 }
 
 impl RecipientTexts {
+    /// Leads to the replies that may be opt-outs, of which a page counts so many.
+    pub fn undecided(&self, replies: impl Plain<usize>) -> String {
+        match replies.plain() {
+            1 => "1 recipient may want to opt out".to_owned(),
+            some if some > UNDECIDED_COUNTED => format!("More than {UNDECIDED_COUNTED} recipients may want to opt out"),
+            some => format!("{some} recipients may want to opt out"),
+        }
+    }
+
     /// Who asked for it.
     pub fn source(&self, by: impl Plain<OptOutSource>) -> &'static str {
         match by.plain() {

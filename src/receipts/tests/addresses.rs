@@ -1,7 +1,9 @@
 //! Numbers by which a channel names recipients: what receipts teach, and what a STOP from such a number does.
 
 use super::*;
-use crate::store::Alias;
+use crate::domain::OptOutSource;
+use crate::optout::{self, Decision};
+use crate::store::{Alias, InboundOf};
 
 /// A number of the recipient's country by which the channel names the recipient.
 const NAME: &str = "+6598765432";
@@ -89,4 +91,31 @@ async fn a_number_that_belongs_to_another_recipient_stays_there_and_an_event_say
     desk.stop_from("in-1", NAME).await;
     assert!(!desk.is_opted_out().await);
     assert_eq!(desk.store.opted_out(vec![other]).await.unwrap(), [other]);
+}
+
+#[tokio::test]
+async fn a_stop_in_a_sentence_waits_for_an_operator_who_is_told_once() {
+    let desk = Desk::new().await;
+    desk.answer(&desk.claim().await, "first").await;
+    desk.apply(reply_body("in-1", "please STOP sending these")).await;
+    let told = desk.last_event().await;
+    assert!(told.starts_with("a reply may be an opt-out"), "{told}");
+    let events = desk.store.events(Cursor::START, 100).await.unwrap().len();
+    desk.apply(reply_body("in-2", "and stop, please")).await;
+    desk.apply(reply_body("in-1", "please STOP sending these")).await;
+    assert_eq!(desk.store.events(Cursor::START, 100).await.unwrap().len(), events);
+    let open = desk.store.inbound(InboundOf::PossibleStops, Cursor::START, 9).await.unwrap();
+    let ids: Vec<&str> = open.iter().map(|(_, reply)| reply.umid.as_str()).collect();
+    assert_eq!(ids, ["in-1", "in-2"]);
+    let number = recipient().number().unwrap();
+    assert!(desk.store.opted_out(vec![number]).await.unwrap().is_empty(), "nobody has decided yet");
+    let decided = async |umid: &str, decision| {
+        optout::decide(desk.store.as_ref(), umid, decision, desk.clock.now(), "by Ann").await.unwrap()
+    };
+    assert!(decided("in-2", Decision::Dismiss).await);
+    assert!(desk.store.opted_out(vec![number]).await.unwrap().is_empty());
+    assert!(decided("in-1", Decision::OptOut).await && !decided("in-1", Decision::OptOut).await);
+    assert_eq!(desk.store.opted_out(vec![number]).await.unwrap(), [number]);
+    let kept = desk.store.opt_out_of(number.into()).await.unwrap().unwrap();
+    assert_eq!((kept.from, kept.source.as_str()), (OptOutSource::Operator, "by Ann"));
 }

@@ -192,6 +192,8 @@ impl Desk {
         // Its confirmation is due.
         let stop = Inbound { keyword: Some(Keyword::Stop), ..text("i-2".to_owned(), 20, 11) };
         self.take_confirming(vec![reply, stop]).await.unwrap();
+        let (written, possible_stops) = (vec![text("i-3".to_owned(), 21, 12)], ["i-3".to_owned()].into());
+        self.take(WebhookGroup { written, possible_stops, ..WebhookGroup::default() }).await.unwrap();
         let alias = Alias { channel: Channel::WhatsApp, called: "a-1".to_owned(), msisdn: msisdn(0) };
         self.learn_aliases(vec![alias]).await.unwrap();
         let user = ChannelUser { channel: Channel::Line, id: "U-1".to_owned() };

@@ -1,6 +1,6 @@
 //! Stores the inbound messages of recipients, each once, and applies their keywords, each once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -10,7 +10,7 @@ use super::opt_outs::{by_message, opt_in, opt_out, opted_out};
 use super::rows::{
     Bound, decoded, for_values, json_list, json_of, maybe_small, maybe_timestamp, msisdn, small, step, timestamp,
 };
-use super::{Work, addresses, aliases};
+use super::{Work, addresses, aliases, possible_stops};
 use crate::domain::{
     Address, AddressKey, BatchId, Channel, Keyword, Language, MessageKey, Msisdn, OptOutSource, StepIndex, Timestamp,
 };
@@ -31,17 +31,25 @@ struct Known {
     called: Option<String>,
 }
 
-/// Stores inbound messages and applies their keywords. Returns for each message the known addresses of the recipient who
-/// wrote it.
+/// What is known of stored inbound messages.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// For each message, the known addresses of the recipient who wrote it.
+    pub(super) writers: Vec<Vec<AddressKey>>,
+    pub(super) is_first_possible_stop: bool,
+}
+
+/// Stores inbound messages and applies their keywords.
 ///
 /// If it `confirms`, a confirmation becomes due for each writer whom a message opts out.
 pub(super) async fn take(
     connection: &mut SqliteConnection,
     mut inbound: Vec<Inbound>,
     confirms: bool,
-) -> Work<Vec<Vec<AddressKey>>> {
+    possible_stops: &BTreeSet<String>,
+) -> Work<Written> {
     if inbound.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Written::default());
     }
     let mut writers = aliases::resolve(connection, &mut inbound).await?;
     // Before a "stop" stores it: until then, no message was sent to the id.
@@ -77,6 +85,9 @@ pub(super) async fn take(
         }
     }
     insert(connection, &new.iter().map(|index| &inbound[*index]).collect::<Vec<_>>()).await?;
+    let may_stop: Vec<&str> = new.iter().map(|index| inbound[*index].umid.as_str()).collect();
+    let may_stop: Vec<&str> = may_stop.into_iter().filter(|umid| possible_stops.contains(*umid)).collect();
+    let is_first_possible_stop = possible_stops::note(connection, &may_stop).await?;
     let to_apply = named.into_iter().chain(new).map(|index| (&inbound[index], writers[index].as_slice()));
     let to_apply: Vec<_> = to_apply.collect();
     let stops: Vec<&Inbound> = to_apply
@@ -90,7 +101,8 @@ pub(super) async fn take(
         confirm_new(connection, stops, &before).await?;
     }
     let of_numbers = writers.into_iter().map(|numbers| numbers.into_iter().map(AddressKey::from));
-    Ok(of_numbers.zip(ids).map(|(numbers, id)| numbers.chain(id).collect()).collect())
+    let writers = of_numbers.zip(ids).map(|(numbers, id)| numbers.chain(id).collect()).collect();
+    Ok(Written { writers, is_first_possible_stop })
 }
 
 /// The keys of the ids under which messages were written; nothing for an id under which nothing is stored yet.
@@ -294,6 +306,15 @@ macro_rules! selected {
     ($order:literal) => {
         Selected {
             all: concat!("SELECT * FROM inbound WHERE id ", $order),
+            // An id has the negative number of its row as an opt-out.
+            possible_stops: concat!(
+                "SELECT possible_stop.inbound AS id, inbound.* FROM possible_stop CROSS JOIN inbound ON inbound.id = possible_stop.inbound
+                 WHERE NOT EXISTS (SELECT 1 FROM opt_out WHERE address = msisdn)
+                     AND NOT EXISTS (SELECT 1 FROM channel_user u CROSS JOIN opt_out ON address = -u.id
+                         WHERE u.channel = inbound.channel AND u.called = inbound.called)
+                     AND possible_stop.inbound ",
+                $order
+            ),
             of_number: concat!("SELECT * FROM inbound INDEXED BY inbound_from WHERE msisdn = ?3 AND id ", $order),
             of_user: concat!(
                 "SELECT * FROM inbound INDEXED BY inbound_called WHERE called = ?3 AND channel = ?4 AND id ",
@@ -315,6 +336,7 @@ macro_rules! selected {
 /// A statement for each [`InboundOf`].
 pub(super) struct Selected {
     pub(super) all: &'static str,
+    pub(super) possible_stops: &'static str,
     pub(super) of_number: &'static str,
     pub(super) of_user: &'static str,
     pub(super) of_batch: &'static str,
@@ -355,6 +377,7 @@ async fn selection(
     let query = match of {
         InboundOf::All => query(selected.all),
         InboundOf::NotReplies => query(selected.unattached),
+        InboundOf::PossibleStops => query(selected.possible_stops),
         InboundOf::Recipient(Address::Number(it)) => {
             // What came under a channel's name for a recipient is stored under the recipient's number.
             let owner = aliases::recipient_of(&mut *connection, it).await?;

@@ -37,6 +37,7 @@ mod overrides;
 mod paths;
 mod pieces;
 mod places;
+mod possible_stops;
 mod reads;
 mod receipts;
 mod recount;
@@ -111,6 +112,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (23, "stand-ins", include_str!("../../../migrations/sqlite/0023_stand_ins.sql")),
         (24, "inbound of senders", include_str!("../../../migrations/sqlite/0024_inbound_of_senders.sql")),
         (25, "operators read", include_str!("../../../migrations/sqlite/0025_operators_read.sql")),
+        (26, "possible stops", include_str!("../../../migrations/sqlite/0026_possible_stops.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

@@ -251,13 +251,25 @@ pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &
 
 /// Stores what the provider posted together, and applies what was decided about it.
 pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup) -> Work<(Kept, FlowCounts)> {
-    let WebhookGroup { receipts, changes, strays, aliases, opt_outs, written, confirms, naming, buckets } = taken;
+    let WebhookGroup {
+        receipts,
+        changes,
+        strays,
+        aliases,
+        opt_outs,
+        written,
+        confirms,
+        possible_stops,
+        naming,
+        buckets,
+    } = taken;
     let names =
         if aliases.is_empty() { LearnedNames::default() } else { aliases::learn_reported(connection, aliases).await? };
     if !opt_outs.is_empty() {
         opt_outs::opt_out(connection, &opt_outs).await?;
     }
-    let writers = if written.is_empty() { Vec::new() } else { inbound::take(connection, written, confirms).await? };
+    let inbound::Written { writers, is_first_possible_stop } =
+        inbound::take(connection, written, confirms, &possible_stops).await?;
     if !naming.is_empty() {
         naming::keep(connection, naming).await?;
     }
@@ -280,6 +292,7 @@ pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup)
             named: names.opted_out.into_iter().map(AddressKey::from).collect(),
             taken_names: names.taken,
             writers,
+            is_first_possible_stop,
         },
         flows,
     ))

@@ -1,5 +1,7 @@
 //! The part of the contract that is about webhooks: receipts, messages from recipients, and account events.
 
+use std::collections::BTreeSet;
+
 use crate::domain::{AddressKey, MessageKey, Timestamp};
 use crate::store::{
     AccountEvent, Alias, Change, Cursor, FoundAttempt, Inbound, Key, NamingLane, NotedBucket, OptOut, Receipt, Result,
@@ -20,6 +22,8 @@ pub struct WebhookGroup {
     pub written: Vec<Inbound>,
     /// Whether a confirmation becomes due for each recipient whom one of these messages opts out.
     pub confirms: bool,
+    /// The ids of those messages that may be opt-outs.
+    pub possible_stops: BTreeSet<String>,
     /// Lanes whose receipts turned out to carry our ids.
     pub naming: Vec<NamingLane>,
     /// The buckets from which ended submissions took their tokens.
@@ -37,6 +41,8 @@ pub struct Kept {
     pub taken_names: Vec<Alias>,
     /// For each message from a recipient, its writer's known addresses. If it is an opt-out, it applies to all of them.
     pub writers: Vec<Vec<AddressKey>>,
+    /// Whether a message may be an opt-out, and no other one waits for a decision.
+    pub is_first_possible_stop: bool,
 }
 
 /// What receipts, and the other webhooks of the provider, ask of a store.

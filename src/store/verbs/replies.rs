@@ -18,6 +18,10 @@ pub trait Replies: Send + Sync + std::fmt::Debug {
     async fn due_confirmations(&self, limit: u32) -> Result<Vec<(Cursor, Inbound)>>;
     /// Forgets that confirmations are due.
     async fn forget_confirmations(&self, of: Vec<Cursor>) -> Result<()>;
+    /// Reads a message that may be an opt-out, if no operator has decided yet.
+    async fn possible_stop(&self, umid: String) -> Result<Option<Inbound>>;
+    /// Notes that an operator has decided about it. Returns whether it was undecided.
+    async fn decide_possible_stop(&self, umid: String) -> Result<bool>;
     /// Returns those of the recipients who have a 24-hour window open with a sender, each with its end.
     async fn open_windows(
         &self,

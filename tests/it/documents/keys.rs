@@ -220,6 +220,7 @@ const SECTIONS: &[Section] = &[
         key("stop", "list of texts", "none", "[\"no more ads\"]", "{ a = 1 }", "Replies that opt out, beside the built-in ones."),
         key("start", "list of texts", "none", "[\"ads please\"]", "{ a = 1 }", "Replies that opt in again."),
         key("ignore", "list of texts", "none", "[\"end\"]", "{ a = 1 }", "Built-in words that do not count."),
+        key("contains", "list of texts", "none", "[\"STOP\"]", "{ a = 1 }", "Texts that opt out wherever a reply has them as words of their own, with upper and lower case as they are."),
         key("confirm", "text or table of texts", "none", "{ de = \"Sie erhalten nichts mehr.\", others = \"You will get nothing more.\" }", "{ de = \"Sie erhalten nichts mehr.\" }", "What a recipient gets once after an opt-out by reply: one text, or a text for each language and `others`."),
         key("group", "text", "none", "\"Opt-outs\"", "\"\"", "The group of the provider's contacts that `volley opt-out push` adds to."),
         key("contacts_url", "URL", "follows `base_url`", "\"https://contacts.8x8.uk\"", "\"http://127.0.0.1:8690\"", "The address of the provider's API for contacts. Without it: the region's `https://contacts.…`, or `base_url` itself if that is not 8x8's own."),

@@ -25,6 +25,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/opt-outs/add", get(opt_outs::ask).post(opt_outs::add))
         .route("/opt-outs/export", get(opt_outs::export))
         .route("/replies", get(replies::list))
+        .route("/replies/decide", post(replies::decide))
         .route("/replies/csv", get(replies_csv::all))
         .route("/campaigns/{campaign}/replies", get(replies::of_campaign))
         .route("/campaigns/{campaign}/replies/csv", get(replies_csv::of_campaign))

@@ -4,17 +4,19 @@ use std::collections::HashMap;
 
 use axum::extract::State;
 use axum::http::Uri;
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use serde::{Deserialize, Serialize};
 
 use super::super::admit::Session;
 use super::super::campaigns::{filters, with_cursor, without_cursor};
+use super::super::form::Form;
 use super::super::frame::page;
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path, Query, found};
+use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, decided, found};
 use crate::campaign::find_exactly;
-use crate::domain::{BatchId, MessageId};
-use crate::pages::{AnsweredMessage, Part, Place, RepliesPage, Reply, campaign_path};
+use crate::domain::{BatchId, MessageId, Scope};
+use crate::optout::Decision;
+use crate::pages::{AnsweredMessage, Part, Place, RepliesPage, Reply, UNDECIDED_COUNTED, campaign_path};
 use crate::receipts::ContentView;
 use crate::store::{Batch, Cursor, Inbound, InboundOf, Store};
 
@@ -32,8 +34,21 @@ const TEXT_SHOWN: usize = 200;
 pub(super) struct RepliesQuery {
     pub(super) campaign: String,
     pub(super) text: String,
+    /// Only replies that may be opt-outs, if it is not empty.
+    undecided: String,
     #[serde(skip_serializing)]
     cursor: String,
+    /// What was decided, and is said on top.
+    #[serde(skip_serializing, deserialize_with = "crate::api::web::form::known")]
+    done: Option<Decided>,
+}
+
+/// What was decided about a reply that may be an opt-out.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Decided {
+    OptOut,
+    Dismiss,
 }
 
 /// The replies to everything, or to the campaign of this name; `None` for an unknown one.
@@ -52,7 +67,10 @@ pub(super) async fn list(
     session: Session,
     uri: Uri,
 ) -> Answer<Response> {
-    let of = of_name(shared.store.as_ref(), query.campaign.trim()).await;
+    let of = match query.undecided.is_empty() {
+        true => of_name(shared.store.as_ref(), query.campaign.trim()).await,
+        false => Some(InboundOf::PossibleStops),
+    };
     shown(&shared, (of, None), query, &session, &uri).await
 }
 
@@ -66,8 +84,20 @@ pub(super) async fn of_campaign(
 ) -> Answer<Response> {
     let batch = found(&shared, &call, &campaign).await?;
     let named = (batch.display_name(), campaign_path(&batch.public_id().to_string()));
-    let query = RepliesQuery { campaign: String::new(), ..query };
+    let query = RepliesQuery { campaign: String::new(), undecided: String::new(), ..query };
     shown(&shared, (Some(InboundOf::Batch(batch.id)), Some(named)), query, &session, &uri).await
+}
+
+/// Decides about one reply that may be an opt-out.
+pub(super) async fn decide(State(shared): State<Shared>, call: Call, form: Form) -> Answer<Redirect> {
+    call.caller.check(Scope::Manage)?;
+    let (decision, done) = match form.get("do") {
+        Some("opt-out") => (Decision::OptOut, "opt-out"),
+        Some("dismiss") => (Decision::Dismiss, "dismiss"),
+        _ => return Err(Problem::new(Kind::Invalid, "decide whether the recipient opts out")),
+    };
+    decided(&shared, &call, form.get("umid").unwrap_or_default(), decision, None).await?;
+    Ok(Redirect::to(&format!("/replies?undecided=1&done={done}")))
 }
 
 async fn shown(
@@ -81,19 +111,35 @@ async fn shown(
     let cursors = shared.cursors("reply-pages", &(batch, &query)).await?;
     let before = cursors.position::<Cursor>(&query.cursor)?;
     let text = query.text.trim().to_owned();
-    let is_unknown_campaign = of.is_none();
+    let (is_unknown_campaign, is_undecided) = (of.is_none(), of == Some(InboundOf::PossibleStops));
+    let undecided = match named.is_none() && !is_undecided {
+        true => {
+            let counted = UNDECIDED_COUNTED as u32 + 1;
+            shared.store.inbound_before(InboundOf::PossibleStops, None, counted).await?.len()
+        }
+        false => 0,
+    };
     let (rows, next) = match of {
         Some(of) => read(shared.store.as_ref(), of, before, &text).await?,
         None => (Vec::new(), None),
     };
     let next = next.map(|next| cursors.write(&next)).transpose()?;
+    let mut frame = session.frame(if named.is_some() { Place::Below(Part::Campaigns) } else { Place::Replies });
+    let own = frame.texts().on_recipients;
+    let said = query.done.map(|done| match done {
+        Decided::OptOut => own.decided_out,
+        Decided::Dismiss => own.decided_not,
+    });
+    frame.notice = said.map(str::to_owned);
     page(&RepliesPage {
-        frame: session.frame(if named.is_some() { Place::Below(Part::Campaigns) } else { Place::Replies }),
+        frame,
         of: named,
         rows,
         campaign: query.campaign.trim().to_owned(),
         is_unknown_campaign,
         text,
+        is_undecided,
+        undecided,
         is_later: before.is_some(),
         csv: format!("{}/csv?{}", uri.path(), filters(uri).finish()),
         first: without_cursor(uri),
@@ -152,6 +198,7 @@ impl<'a> Reader<'a> {
         let whole = text_of(inbound);
         let text: String = whole.chars().take(self.longest).collect();
         Ok(Reply {
+            umid: inbound.umid.clone(),
             at: inbound.received,
             number: inbound.msisdn,
             user: inbound.called.clone(),

@@ -401,3 +401,29 @@ async fn replies_are_downloaded_with_the_filters_of_the_page_and_without_formula
     }
     assert_eq!(browser.get("/replies/csv?campaign=Unknown").await.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn an_operator_decides_which_replies_are_opt_outs() {
+    let bench = Bench::new().await;
+    let written = vec![wrote(&bench, "a", "please STOP this", 0), wrote(&bench, "b", "nothing", 1)];
+    let other = Inbound { msisdn: "+6591000002".parse().ok(), ..wrote(&bench, "c", "no stop at my house?", 2) };
+    let written = written.into_iter().chain([other]).collect();
+    let possible_stops = ["a", "c"].map(str::to_owned).into();
+    bench.store.take(WebhookGroup { written, possible_stops, ..WebhookGroup::default() }).await.unwrap();
+    let browser = Browser::manager(&bench).await;
+    assert!(shown(&browser, "/replies").await.contains("2 recipients may want to opt out"));
+    let open = shown(&browser, "/replies?undecided=1").await;
+    assert!(open.contains("please STOP this") && open.contains("at my house") && !open.contains("nothing"), "{open}");
+    let decide = async |umid: &str, what: &str| browser.post("/replies/decide", &[("umid", umid), ("do", what)]).await;
+    let dismissed = decide("c", "dismiss").await;
+    assert_eq!(place(&dismissed), "/replies?undecided=1&done=dismiss");
+    let open = shown(&browser, &place(&dismissed)).await;
+    assert!(open.contains("The reply is no opt-out.") && !open.contains("at my house"), "{open}");
+    let opted_out = shown(&browser, &place(&decide("a", "opt-out").await)).await;
+    assert!(opted_out.contains("The recipient has opted out.") && opted_out.contains("No reply awaits a decision."));
+    assert_eq!(bench.store.opted_out(vec![number()]).await.unwrap(), [number()]);
+    assert_eq!(decide("a", "opt-out").await.status, StatusCode::NOT_FOUND);
+    assert!(!shown(&browser, "/replies").await.contains("may want to opt out"));
+    let reader = Browser::of(&bench, "rio", &[Scope::Read]).await;
+    assert_eq!(reader.post("/replies/decide", &[("umid", "a"), ("do", "dismiss")]).await.status, StatusCode::FORBIDDEN);
+}

@@ -5,8 +5,8 @@ use sqlx::{AssertSqlSafe, Row};
 use super::TempDatabase;
 use crate::store::sqlite::{
     addresses, aliases, api_keys, asking, audiences, audit, batches, claim, client_ids, deliveries, facts, figures,
-    inbound, joining, nodes, operators, opt_outs, outbox, places, reads, receipts, rejected, retention, sessions,
-    shapes, shared_reports, sketches, tiers, walk, windows,
+    inbound, joining, nodes, operators, opt_outs, outbox, places, possible_stops, reads, receipts, rejected, retention,
+    sessions, shapes, shared_reports, sketches, tiers, walk, windows,
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
@@ -22,9 +22,11 @@ const BOUND_SETS: [&str; 8] = [
 ];
 
 /// Pages of lists, which are walks of one index.
-const WALKS: [&str; 19] = [
+const WALKS: [&str; 21] = [
     receipts::STRAYS,
     inbound::AFTER.all,
+    inbound::AFTER.possible_stops,
+    inbound::BEFORE.possible_stops,
     inbound::AFTER.of_number,
     inbound::AFTER.of_user,
     inbound::AFTER.of_batch,
@@ -147,6 +149,11 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (inbound::AFTER.unattached, &["inbound_not_reply (id>?)"]),
         (inbound::BEFORE.unattached, &["inbound_not_reply (id<?)"]),
         (inbound::ON, &["SEARCH inbound USING INDEX"]),
+        (inbound::AFTER.possible_stops, &["possible_stop USING INTEGER PRIMARY KEY (rowid>?)"]),
+        (inbound::BEFORE.possible_stops, &["possible_stop USING INTEGER PRIMARY KEY (rowid<?)"]),
+        (possible_stops::NOTE, &["SEARCH inbound USING"]),
+        (possible_stops::ONE, &["i USING INDEX", "p USING INTEGER PRIMARY KEY"]),
+        (possible_stops::DECIDE, &["possible_stop USING INTEGER PRIMARY KEY"]),
         (inbound::AFTER.all, &["inbound USING INTEGER PRIMARY KEY (rowid>?)"]),
         (inbound::AFTER.of_number, &["inbound_from (msisdn=? AND rowid>?)"]),
         (inbound::AFTER.of_user, &["inbound_called (called=? AND rowid>?)"]),

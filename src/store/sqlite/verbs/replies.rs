@@ -1,6 +1,6 @@
 //! Implements [`Replies`]: each verb runs the statements of its module.
 
-use super::super::{Sqlite, inbound, windows};
+use super::super::{Sqlite, inbound, possible_stops, windows};
 use crate::domain::{AddressKey, BatchId, Msisdn, StepIndex, Timestamp};
 use crate::store::{Cursor, Inbound, InboundOf, Replies, ReplyCount, Result, Sender};
 
@@ -34,6 +34,16 @@ impl Replies for Sqlite {
     async fn forget_confirmations(&self, of: Vec<Cursor>) -> Result<()> {
         let verb = "forget due confirmations";
         self.write(verb, move |c| Box::pin(async move { inbound::forget_confirmations(c, &of).await.map(drop) })).await
+    }
+
+    async fn possible_stop(&self, umid: String) -> Result<Option<Inbound>> {
+        self.read("read a possible opt-out", move |c| Box::pin(async move { possible_stops::one(c, &umid).await }))
+            .await
+    }
+
+    async fn decide_possible_stop(&self, umid: String) -> Result<bool> {
+        let verb = "decide about a possible opt-out";
+        self.write(verb, move |c| Box::pin(async move { possible_stops::decide(c, &umid).await })).await
     }
 
     async fn open_windows(

@@ -1,0 +1,31 @@
+//! What an operator decides about a reply that may be an opt-out.
+
+use super::change;
+use crate::domain::{Address, Keyword, Timestamp};
+use crate::store::{Inbound, Result, Store};
+
+/// The decision about a reply that may be an opt-out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Its writer has opted out.
+    OptOut,
+    /// It is none.
+    Dismiss,
+}
+
+/// Carries a decision out. `how` says who made it. Returns `false` if the reply awaits none.
+///
+/// The opt-out comes first: a crash between the two leaves a reply that is listed no more, because its writer opted out.
+pub async fn decide(store: &dyn Store, umid: &str, decision: Decision, now: Timestamp, how: &str) -> Result<bool> {
+    let Some(reply) = store.possible_stop(umid.to_owned()).await? else { return Ok(false) };
+    if decision == Decision::OptOut {
+        let addresses: Vec<Address> = writers(&reply).collect();
+        change(store, &addresses, Keyword::Stop, now, how).await?;
+    }
+    store.decide_possible_stop(umid.to_owned()).await
+}
+
+/// The addresses under which a reply was written.
+fn writers(reply: &Inbound) -> impl Iterator<Item = Address> {
+    reply.msisdn.map(Address::Number).into_iter().chain(reply.user().map(Address::User))
+}
