@@ -317,3 +317,16 @@ async fn a_second_equal_failure_counts_for_the_later_try() {
         (StepIndex::new(1).unwrap(), vec![Some(1)])
     );
 }
+
+#[tokio::test]
+async fn a_receipt_that_overtakes_the_second_answer_does_not_take_the_name_of_the_first_copy() {
+    let desk = unknown_and_resent().await;
+    let second = desk.claim().await;
+    desk.receive("second", "queued", None).await;
+    desk.answer(&second, "second").await;
+    assert_eq!(desk.umids().await, [None, Some(Umid::new("second"))]);
+    desk.receive("first", "delivered", None).await;
+    let message = desk.message().await;
+    assert_eq!(message.present.outcome(), Some(Outcome::Reached), "the first copy was delivered: {message:?}");
+    assert_eq!(desk.strays().await, 0);
+}

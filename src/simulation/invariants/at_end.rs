@@ -73,7 +73,16 @@ impl Invariants {
         let reached = reached.count();
         // An opt-out suppresses the message, even if an earlier step turns out to have reached its recipient.
         if reached > 0 && outcome != Outcome::Skipped {
-            assert_eq!(outcome, Outcome::Reached, "a step succeeded, but the outcome is not reached: {message:?}");
+            let truths: Vec<_> = campaign
+                .plan
+                .indexed_steps()
+                .map(|(step, _)| self.net.truth(campaign.attempt(message, step)))
+                .collect();
+            assert_eq!(
+                outcome,
+                Outcome::Reached,
+                "a step succeeded, but the outcome is not reached: {message:?}, of which the provider knows {truths:?}"
+            );
             let is_told = reached < 2 || message.present.marks.delivered_twice();
             assert!(is_told, "two steps succeeded, but the message is not marked as delivered twice: {message:?}");
         }

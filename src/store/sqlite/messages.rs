@@ -13,8 +13,9 @@ use super::reads::load;
 use super::receipts::{Learned, keep, learn};
 use super::script::Script;
 use super::shapes::{write_attempts, write_messages};
+use crate::domain::text::hex;
 use crate::domain::{BatchId, MessageKey, StepIndex, Tallies};
-use crate::store::{Change, NotedBucket, Receipt, Verdict};
+use crate::store::{Attempt, Change, NotedBucket, Receipt, Verdict};
 
 /// Changes of the counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
@@ -77,6 +78,26 @@ fn finish(script: &mut Script, changes: &[&Change]) {
     outbox::write(script, changes);
     let facts: Vec<_> = changes.iter().filter_map(|change| change.fact.as_ref().map(|fact| (*change, fact))).collect();
     write_attempts(script, &facts);
+    unname(script, &facts);
+}
+
+pub(super) const UNNAME: &str = "UPDATE attempt SET umid = NULL FROM json_each(?1) answered
+     WHERE attempt.batch = answered.value ->> 0 AND attempt.n = answered.value ->> 1 AND attempt.step = answered.value ->> 2
+         AND attempt.tries < answered.value ->> 3 AND attempt.umid = unhex(answered.value ->> 4)";
+
+/// Takes the provider's id of an answered try from the tries before it. A receipt that was faster than the answer was taken
+/// for one of them, if it had no id. Without an id of its own again, that try finds its own receipts.
+fn unname(script: &mut Script, facts: &[(&Change, &Attempt)]) {
+    let retried = facts.iter().filter(|(_, fact)| fact.tries > 0);
+    let named = retried.filter_map(|(change, fact)| {
+        let umid = hex(fact.umid.as_ref()?.to_bytes());
+        Some((change.key.batch.0, change.key.n, fact.step.get(), fact.tries, umid))
+    });
+    let named: Vec<_> = named.collect();
+    if !named.is_empty() {
+        // Numbers and texts are always JSON.
+        script.statement(UNNAME).bind(serde_json::to_string(&named).unwrap_or_default());
+    }
 }
 
 /// Clears the adoption marks of tries that these changes resolve.

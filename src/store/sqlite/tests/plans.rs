@@ -5,8 +5,8 @@ use sqlx::{AssertSqlSafe, Row};
 use super::TempDatabase;
 use crate::store::sqlite::{
     addresses, aliases, api_keys, asking, audiences, audit, batches, claim, client_ids, deliveries, facts, figures,
-    inbound, joining, nodes, operators, opt_outs, outbox, places, possible_stops, reads, receipts, rejected, retention,
-    sessions, shapes, shared_reports, sketches, tiers, walk, windows,
+    inbound, joining, messages, nodes, operators, opt_outs, outbox, places, possible_stops, reads, receipts, rejected,
+    retention, sessions, shapes, shared_reports, sketches, tiers, walk, windows,
 };
 
 /// Scans that are allowed: of sets that are bound to a statement, and of the results of its inner part.
@@ -141,6 +141,10 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         ),
         (opt_outs::LAST_STOP, &["opt_out_record_stop (id>?)"]),
         (opt_outs::STOPS, &["opt_out_record_stop (id>?)"]),
+        (
+            messages::UNNAME,
+            &["attempt USING COVERING INDEX attempt_umid (umid=? AND batch=? AND n=? AND step=? AND tries<?)"],
+        ),
         (inbound::KNOWN, &["SEARCH inbound USING INDEX"]),
         (inbound::ATTACH, &["SEARCH inbound USING INDEX"]),
         (aliases::NUMBERS_OF, &["alias USING PRIMARY KEY (channel=? AND called=?)"]),
