@@ -90,6 +90,14 @@ impl SettingChange {
         };
         let value = value.map(|text| in_notation(setting, text)).transpose();
         let value = value.map_err(|problem| SettingError::Value { setting, problem })?;
+        let wanted =
+            value.as_deref().filter(|_| setting == OverridableSetting::Rate).and_then(|rate| rate.parse().ok());
+        if let Some(highest) = lane.highest_rate()
+            && wanted.is_some_and(|wanted: Rate| wanted.each_second() > highest.each_second())
+        {
+            let problem = format!("the number of lane {} is also used in the app, and takes {highest}", lane.name);
+            return Err(SettingError::Value { setting, problem });
+        }
         Ok(Self { setting, name: name.to_owned(), value })
     }
 }

@@ -12,7 +12,9 @@ use super::second_operator::limit_below;
 use super::time::{PRESENT, Schedule, instant, roughly};
 use crate::config::{Problem, Sentence};
 use crate::domain::text::{plural, shell};
-use crate::domain::{AddressKey, Country, Loaded, MessageKey, Outcome, Plan, Present, SkipReason, State, StepIndex};
+use crate::domain::{
+    AddressKey, Count, Country, Loaded, MessageKey, Outcome, Plan, Present, SkipReason, State, StepIndex, Tallies,
+};
 use crate::optout::OptOuts;
 use crate::report::as_counted;
 use crate::store::Batch;
@@ -55,19 +57,23 @@ pub struct NoRecipientsToRepeat {
     outcomes: String,
     opted_out: u64,
     reached_before: u64,
+    /// Messages of which it is unknown whether they were submitted, and that may still get a receipt.
+    undecided: u64,
 }
 
 impl NoRecipientsToRepeat {
-    fn of(batch: &Batch, again: &Repeat, recipients: &Recipients) -> Self {
+    fn of(batch: &Batch, again: &Repeat, recipients: &Recipients, tallies: &Tallies) -> Self {
+        let wants_unknown = again.outcomes.as_ref().is_some_and(|outcomes| outcomes.contains(&Outcome::Unknown));
+        let undecided = tallies.total(Count::Unknown).try_into().ok().filter(|_| wants_unknown).unwrap_or(0);
         let outcomes: Vec<String> = again.outcomes.iter().flatten().map(ToString::to_string).collect();
         let Recipients { opted_out, reached_before, .. } = *recipients;
-        Self { name: batch.display_name(), outcomes: outcomes.join(" or "), opted_out, reached_before }
+        Self { name: batch.display_name(), outcomes: outcomes.join(" or "), opted_out, reached_before, undecided }
     }
 }
 
 impl fmt::Display for NoRecipientsToRepeat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, outcomes, opted_out, reached_before } = self;
+        let Self { name, outcomes, opted_out, reached_before, undecided } = self;
         let with = if outcomes.is_empty() { String::new() } else { format!(" with the outcome {outcomes}") };
         let recipients = |number: u64| plural(number, "recipient", "recipients");
         let reached = (*reached_before > 0).then(|| {
@@ -75,7 +81,11 @@ impl fmt::Display for NoRecipientsToRepeat {
             format!("{reached} by an earlier retry (`include_reached` sends to them too)")
         });
         let opted_out = (*opted_out > 0).then(|| format!("{} opted out", recipients(*opted_out)));
-        let why: Vec<String> = reached.into_iter().chain(opted_out).collect();
+        let undecided = (*undecided > 0).then(|| {
+            let unknown = plural(*undecided, "submission is unknown", "submissions are unknown");
+            format!("{unknown}, and a receipt may still decide; the outcome comes when the receipt window ends")
+        });
+        let why: Vec<String> = reached.into_iter().chain(opted_out).chain(undecided).collect();
         match why.is_empty() {
             true => write!(f, "\"{name}\" has no recipient{with}; see volley campaign report {}", shell(name)),
             false => write!(f, "\"{name}\" has no recipient{with} to send to: {}", why.join(", ")),
@@ -105,7 +115,13 @@ impl Launcher<'_> {
         }
         let recipients = recipients?;
         if recipients.recipients == 0 {
-            return Err(LaunchError::NoRecipientsToRepeat(NoRecipientsToRepeat::of(batch, again, &recipients)));
+            let tallies = self.store.tallies(batch.id).await?;
+            return Err(LaunchError::NoRecipientsToRepeat(NoRecipientsToRepeat::of(
+                batch,
+                again,
+                &recipients,
+                &tallies,
+            )));
         }
         let is_draft = again.is_draft || limit_below(self.config, recipients.recipients).is_some();
         if let Some(problem) = counts_from_its_launch(&plan).filter(|_| is_draft) {

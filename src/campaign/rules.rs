@@ -27,21 +27,30 @@ pub fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
     lines
 }
 
-/// The present rules of a launched campaign and of its steps, and how often they were changed (`edition`).
-pub fn of_launched(plan: &Plan, edition: u32) -> Vec<String> {
+/// The present rules of a launched campaign and of its steps, and how often they were changed (`edition`). What its start
+/// waited for is over once it `has_begun`.
+pub fn of_launched(plan: &Plan, edition: u32, has_begun: bool) -> Vec<String> {
     let mut lines = Vec::new();
     if edition > 0 {
         lines.push(format!("changed {}; see volley events", plural(edition, "time", "times")));
     }
     lines.extend(local_start(plan).map(|shown| format!("starts at {shown} by each recipient's own clock")));
-    lines.extend(plan.when.map(|_| "starts once its templates are approved".to_owned()));
-    lines.extend(plan.over.map(|over| format!("its first messages are spread over {over}")));
+    lines.extend(plan.when.filter(|_| !has_begun).map(|_| "starts once its templates are approved".to_owned()));
+    lines.extend(plan.over.map(|over| format!("its first messages are spread over {over}{}", of_send_hours(plan))));
     lines.extend(of_campaign(plan, None));
     for (index, step) in plan.indexed_steps() {
         let countries = country_limit(&step.countries).map(|limit| format!("; {limit}")).unwrap_or_default();
         lines.push(format!("step {index}, {}: {}{countries}", step.channel, of_step((index, step), plan)));
     }
     lines
+}
+
+/// Only the hours in which a first step may be sent count for a spread start.
+fn of_send_hours(plan: &Plan) -> &'static str {
+    let first = plan.steps.first().map(|step| &step.hours);
+    let is_limited =
+        first.is_some_and(|hours| !hours.quiet.is_empty() || !hours.windows.is_empty() || !hours.holidays.is_empty());
+    if is_limited { " of its send hours" } else { "" }
 }
 
 /// `lane promo-sg; success: Delivered; falls back after 15m, or on failure`.

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::domain::hint;
+use crate::domain::{hint, nearest};
 
 /// What is wrong with the words of the command line, and what to do. `None` for help and the version, which are no
 /// errors.
@@ -18,10 +18,13 @@ pub(super) fn sentence(error: &clap::Error, words: &[OsString]) -> Option<String
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => format!("a command is missing; {see_help}"),
         ErrorKind::InvalidSubcommand => {
             let wrong = text(ContextKind::InvalidSubcommand);
-            format!("unknown command \"{wrong}\"; {}", meant(error, ContextKind::SuggestedSubcommand, &see_help))
+            format!(
+                "unknown command \"{wrong}\"; {}",
+                meant(error, ContextKind::SuggestedSubcommand, &wrong, &see_help)
+            )
         }
         ErrorKind::UnknownArgument if option.starts_with('-') => {
-            format!("unknown option {option}; {}", meant(error, ContextKind::SuggestedArg, &see_help))
+            format!("unknown option {option}; {}", meant(error, ContextKind::SuggestedArg, &option, &see_help))
         }
         ErrorKind::UnknownArgument => {
             format!("\"{}\" is one argument too many; {see_help}", text(ContextKind::InvalidArg))
@@ -75,13 +78,16 @@ fn name(argument: &str) -> String {
     }
 }
 
-/// `did you mean …?` if the parser knows a similar name, or else where to look.
-fn meant(error: &clap::Error, kind: ContextKind, see_help: &str) -> String {
-    match error.get(kind) {
-        // The parser lists the most similar one last.
-        Some(ContextValue::Strings(similar)) if let Some(best) = similar.last() => format!("did you mean {best}?"),
-        Some(ContextValue::String(similar)) => format!("did you mean {}?", name(similar)),
-        _ => see_help.to_owned(),
+/// `did you mean …?` if a name that the parser suggests is near the wrong one, or else where to look.
+fn meant(error: &clap::Error, kind: ContextKind, wrong: &str, see_help: &str) -> String {
+    let similar: Vec<String> = match error.get(kind) {
+        Some(ContextValue::Strings(similar)) => similar.clone(),
+        Some(ContextValue::String(similar)) => vec![name(similar)],
+        _ => Vec::new(),
+    };
+    match nearest(wrong, similar.iter().map(String::as_str)) {
+        Some(best) => format!("did you mean {best}?"),
+        None => see_help.to_owned(),
     }
 }
 
@@ -115,6 +121,7 @@ mod tests {
     fn a_wrong_command_line_is_explained_in_one_sentence() {
         for (line, sentence) in [
             ("nonsense", "unknown command \"nonsense\"; see `volley --help`"),
+            ("nosuch", "unknown command \"nosuch\"; see `volley --help`"),
             ("campaign lanch x", "unknown command \"lanch\"; did you mean launch?"),
             ("campaign launch a.toml --naem x", "unknown option --naem; did you mean --name?"),
             ("campaign launch a.toml --zzz", "unknown option --zzz; see `volley campaign launch --help`"),

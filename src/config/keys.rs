@@ -133,6 +133,7 @@ pub(super) static LANE: Section = Section {
         key("burst"),
         key("number"),
         key("channel_id"),
+        switch("also_in_app"),
         key("account"),
         key("portfolio"),
         key("tier"),

@@ -36,6 +36,8 @@ pub struct Lane {
     /// Our number in the provider's events.
     pub number: Option<Msisdn>,
     pub channel_id: Option<String>,
+    /// Whether its number is also used in the WhatsApp Business app, which caps its rate.
+    pub also_in_app: bool,
     /// What is done when the provider reports falling quality; only on WhatsApp, where it does.
     pub quality: QualityGuard,
 }
@@ -44,8 +46,14 @@ impl Lane {
     /// The same lane at another rate, with the burst that follows from it unless one is configured.
     #[must_use]
     pub fn at_rate(&self, rate: Rate) -> Self {
+        let rate = self.highest_rate().filter(|highest| highest.each_second() < rate.each_second()).unwrap_or(rate);
         let burst = if self.burst_is_said { self.burst } else { burst_of(rate) };
         Self { rate, burst, ..self.clone() }
+    }
+
+    /// The highest rate that its number takes, if that is known.
+    pub fn highest_rate(&self) -> Option<Rate> {
+        self.also_in_app.then_some(IN_APP_RATE)
     }
 
     /// The portfolio whose tier counts this lane's recipients; only on WhatsApp.
@@ -72,6 +80,8 @@ pub struct Account {
 /// WhatsApp's rate for one number. For other channels the provider documents no rate, or for SMS one far above. So it is
 /// the default everywhere.
 const LANE_RATE: Rate = Rate::per_second(NonZeroU32::new(80).unwrap());
+/// WhatsApp's rate for a number that is also used in its app for businesses.
+pub const IN_APP_RATE: Rate = Rate::per_second(NonZeroU32::new(20).unwrap());
 /// WhatsApp's rate for one business account, over all of its numbers.
 const ACCOUNT_RATE: Rate = Rate::per_second(NonZeroU32::new(1_000).unwrap());
 /// The default burst: this much of the lane's rate at once.
@@ -115,7 +125,14 @@ fn lane(reader: &mut Reader<'_>, provider: &Provider) -> Result<Lane, Error> {
         let advice = "add channel = \"WhatsApp\", \"Viber\", \"SMS\" or another";
         return Err(Error::Missing { lane: name, key: "channel", advice });
     };
-    let rate = reader.parsed_or("rate", LANE_RATE)?;
+    let also_in_app = also_in_app(reader, channel)?;
+    let rate = reader.parsed_or("rate", if also_in_app { IN_APP_RATE } else { LANE_RATE })?;
+    if also_in_app && rate.each_second() > IN_APP_RATE.each_second() {
+        let problem = format_args!(
+            "a number that is also used in the app takes {IN_APP_RATE}; lower the rate, or remove also_in_app"
+        );
+        return Err(reader.wrong("rate", problem));
+    }
     let burst_is_said = reader.has("burst");
     let burst = reader.whole("burst", 1..=u32::MAX, burst_of(rate).get())?;
     Ok(Lane {
@@ -125,6 +142,7 @@ fn lane(reader: &mut Reader<'_>, provider: &Provider) -> Result<Lane, Error> {
         burst_is_said,
         number: reader.parsed("number")?,
         channel_id: reader.text("channel_id")?,
+        also_in_app,
         quality: QualityGuard::default(),
         account: reader.parsed_or("account", name.clone())?,
         portfolio: reader.text("portfolio")?,
@@ -160,6 +178,18 @@ fn tier(reader: &mut Reader<'_>, channel: Channel) -> Result<Tier, Error> {
             advice: "remove it",
         }),
     }
+}
+
+fn also_in_app(reader: &mut Reader<'_>, channel: Channel) -> Result<bool, Error> {
+    if channel != Channel::WhatsApp && reader.has("also_in_app") {
+        return Err(Error::NotOnChannel {
+            at: reader.at("also_in_app"),
+            channel,
+            problem: "only a WhatsApp number can be used in the WhatsApp Business app",
+            advice: "remove it",
+        });
+    }
+    reader.switch("also_in_app", false)
 }
 
 fn source(reader: &mut Reader<'_>, channel: Channel) -> Result<Option<String>, Error> {

@@ -41,7 +41,7 @@ pub use confirmation::Confirmation;
 pub use credential::{Credential, Invalid, SecretFile, Valid, key_in};
 pub use error::{At, Error, UnknownLane};
 pub use keywords::Keywords;
-pub use lanes::{Account, Lane};
+pub use lanes::{Account, IN_APP_RATE, Lane};
 pub use layers::Source;
 pub use network::{Network, ProxyUrl, TrustedRoots};
 pub use outgoing::{Alert, AlertTarget, Outgoing};

@@ -516,3 +516,22 @@ fn the_sample_configuration_names_no_host_but_this_machine() {
     assert_eq!(away, [""; 0]);
     assert!(addresses.iter().any(|setting| setting.key == "contacts_url"), "{addresses:?}");
 }
+
+#[test]
+fn a_number_that_is_also_in_the_app_sends_twenty_a_second_at_most() {
+    let lane = |keys: &str| {
+        let text = format!("[provider]\nsub_account = \"acme\"\napi_key = \"k\"\n[[lane]]\nname = \"wa\"\n{keys}");
+        read(&text).map(|loaded| loaded.config.lanes[0].clone())
+    };
+    let whatsapp = "channel = \"WhatsApp\"\nalso_in_app = true\n";
+    let rate = |text: &str| text.parse::<crate::domain::Rate>().unwrap();
+    let own = lane(whatsapp).unwrap();
+    assert_eq!(
+        (own.rate, own.at_rate(rate("80/s")).rate, own.at_rate(rate("5/s")).rate),
+        (rate("20/s"), rate("20/s"), rate("5/s"))
+    );
+    let too_fast = lane(&format!("{whatsapp}rate = \"21/s\"\n")).unwrap_err().to_string();
+    assert!(too_fast.contains("also used in the app takes 20/s"), "{too_fast}");
+    let viber = lane("channel = \"Viber\"\nalso_in_app = true\n").unwrap_err().to_string();
+    assert!(viber.contains("only a WhatsApp number"), "{viber}");
+}

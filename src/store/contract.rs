@@ -22,6 +22,7 @@ mod leases;
 mod limits;
 mod nodes;
 mod pages;
+mod possible_stops;
 mod receipts;
 mod requests;
 mod restores;

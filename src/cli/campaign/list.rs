@@ -111,7 +111,11 @@ pub(super) async fn show(context: &CommandContext, name: &str, json: bool) -> an
     if batch.state.is_cancelled() {
         out::data("  It is cancelled, so no step follows the one that was submitted last.")?;
     }
-    out::lines(rules::of_launched(plan, batch.edition).into_iter().map(|line| format!("  {}", paint.dim(line))))?;
+    out::lines(
+        rules::of_launched(plan, batch.edition, batch.started_at.is_some())
+            .into_iter()
+            .map(|line| format!("  {}", paint.dim(line))),
+    )?;
     for sentence in look.waits() {
         out::data(format_args!("\n{} {sentence}", paint.so_so(DELAY)))?;
     }

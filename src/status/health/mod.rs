@@ -4,6 +4,7 @@ mod campaigns;
 mod configuration;
 mod disk;
 mod provider;
+mod rates;
 mod receiving;
 mod server;
 mod templates;
@@ -144,6 +145,7 @@ async fn check_stored(launcher: &Launcher<'_>, findings: &mut Findings) -> Resul
         let text = format!("{}{}", slow.what(), holds::wait_for_it(waiting.on_lane(&slow.lane)));
         findings.add("rate", Health::Warning, text, Some(&slow.what_to_do(now)));
     }
+    rates::check_throughput(&with_overrides(config, &overrides), store, now, findings).await?;
     server::check_server(store, &servers, now, findings).await?;
     campaigns::check_campaigns(launcher, now, findings).await?;
     if !servers.running.is_empty() {

@@ -113,39 +113,56 @@ pub(super) async fn check_webhooks(
     let provider = &config.provider;
     let (has_authorization, has_secret) = (provider.webhook_authorization.is_some(), provider.webhook_secret.is_some());
     for rejected in store.turned_away().await? {
-        let (what, why, advice) = match rejected.why {
+        let (what, (one, several), advice) = match rejected.why {
             RejectionReason::Signature => (
                 "webhooks",
-                "webhooks with a wrong signature were rejected",
+                ("webhook with a wrong signature was rejected", "webhooks with a wrong signature were rejected"),
                 "compare webhook_secret_file with the provider's secret",
             ),
             RejectionReason::Nothing => (
                 "webhooks",
-                "webhooks without valid authentication were rejected",
+                (
+                    "webhook without valid authentication was rejected",
+                    "webhooks without valid authentication were rejected",
+                ),
                 authentication_advice(has_authorization, has_secret),
             ),
             RejectionReason::TooLarge => (
                 "webhooks",
-                "webhooks that were too large were rejected",
+                ("webhook that was too large was rejected", "webhooks that were too large were rejected"),
                 "the provider posts at most a few thousand events at once; check the sender",
             ),
             RejectionReason::Connections => (
                 "connections",
-                "connections were closed or refused, because all were in use or one address had its share,",
+                (
+                    "connection was closed or refused, because all were in use or one address had its share,",
+                    "connections were closed or refused, because all were in use or one address had its share,",
+                ),
                 "`volley events` names the address that has most; block it before the server, or close its connections",
             ),
-            RejectionReason::EventStreams => {
-                ("connections", "event streams were refused, because of their limit,", CLOSE)
-            }
-            RejectionReason::LongOperations => {
-                ("connections", "uploads, downloads and long operations were refused, because of their limit,", CLOSE)
-            }
+            RejectionReason::EventStreams => (
+                "connections",
+                (
+                    "event stream was refused, because of their limit,",
+                    "event streams were refused, because of their limit,",
+                ),
+                CLOSE,
+            ),
+            RejectionReason::LongOperations => (
+                "connections",
+                (
+                    "upload, download or long operation was refused, because of their limit,",
+                    "uploads, downloads and long operations were refused, because of their limit,",
+                ),
+                CLOSE,
+            ),
         };
         if what == "connections" && now.since(rejected.latest) > A_DAY {
             continue;
         }
         let (since, latest) = (span(now.since(rejected.since)), span(now.since(rejected.latest)));
-        let text = format!("{} {why} in the last {since}, the latest {latest} ago", grouped(rejected.count));
+        let turned_away = plural(rejected.count, one, several);
+        let text = format!("{turned_away} in the last {since}, the latest {latest} ago");
         findings.add(what, Health::Warning, text, Some(advice));
     }
     let counts = store.stray_counts().await?;

@@ -102,14 +102,14 @@ fn named_step<'r>(named: &'r ChannelStep<'_>, subaccount: &dyn Subaccount) -> Re
     existing(NamedStep { channel, channel_id: named.channel_id.as_deref(), fallback_after, success }, subaccount)
 }
 
-/// WhatsApp, unless only another channel carries the type or knows the address.
+/// WhatsApp, unless only another channel carries the type or knows the address. If the subaccount has no such channel, the
+/// refusal is about the channel that it lacks.
 fn own_channel(draft: Draft<'_>, subaccount: &dyn Subaccount) -> Result<NamedStep<'static>, i64> {
-    let carries = |channel: &&Channel| {
-        subaccount.has_channel(**channel)
-            && content::carries(**channel, draft.kind)
-            && check_reach(draft.user, **channel).is_ok()
-    };
-    let own = UNNAMED.iter().find(carries).copied().unwrap_or(Channel::WhatsApp);
+    let carries =
+        |channel: &Channel| content::carries(*channel, draft.kind) && check_reach(draft.user, *channel).is_ok();
+    let able = || UNNAMED.iter().copied().filter(carries);
+    let own = able().find(|channel| subaccount.has_channel(*channel)).or_else(|| able().next());
+    let own = own.unwrap_or(Channel::WhatsApp);
     draft.fits(own)?;
     existing(NamedStep::on(own), subaccount)
 }

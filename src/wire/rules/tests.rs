@@ -30,6 +30,26 @@ impl Subaccount for Acme {
     }
 }
 
+struct WithoutLine;
+
+impl Subaccount for WithoutLine {
+    fn has_channel(&self, channel: Channel) -> bool {
+        channel != Channel::Line
+    }
+
+    fn has_sender(&self, _channel: Channel, _channel_id: &str) -> bool {
+        true
+    }
+
+    fn can_call(&self, _url: &str) -> bool {
+        true
+    }
+
+    fn route(&self) -> Vec<NamedStep<'_>> {
+        Vec::new()
+    }
+}
+
 /// A subaccount with everything.
 struct Whole;
 
@@ -208,6 +228,9 @@ fn without_a_route_the_content_and_the_address_name_the_channel() {
     assert_eq!(channels(&acme, &with(&json!({}))), [Channel::WhatsApp]);
     assert_eq!(channels(&acme, &with(&json!({"type": "buttons", "content": buttons}))), [Channel::Viber]);
     assert_eq!(channels(&acme, &with(&json!({"user": {"lineUserId": "U1"}}))), [Channel::Line]);
+    // A subaccount without LINE lacks the channel, not a number.
+    let to_line = with(&json!({"user": {"lineUserId": "U1"}}));
+    assert_eq!((refused_by(&WithoutLine, &to_line), refused_by(&WithoutLine, &with(&json!({})))), (Some(3_027), None));
     let user = json!({"user": {"channelUserId": "SG.13491208655302741918"}});
     assert_eq!(channels(&acme, &with(&user)), [Channel::WhatsApp]);
 }

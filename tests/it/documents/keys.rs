@@ -204,6 +204,7 @@ const SECTIONS: &[Section] = &[
         key("burst", WHOLE, "50 ms of the rate, at least 1", "10", "0", "The most messages that the lane sends at once after a pause."),
         key("number", TEXT, "none", "\"+6531234567\"", "\"\"", "The WhatsApp number, by which the provider's events name the lane."),
         key("channel_id", TEXT, "none", "\"6531234567\"", "\"\"", "The sender's id at the provider, and in its events; needed to [fetch templates](templates.md)."),
+        key("also_in_app", "`true` or `false`", "`false`", "true", "\"yes\"", "Whether the number is also used in the WhatsApp Business app: WhatsApp then takes 20/s at most; WhatsApp only."),
         key("account", TEXT, "the lane's own", "\"waba-1\"", "\"\"", "The account whose rate it shares."),
         key("portfolio", TEXT, "the account's own", "\"acme\"", "\"\"", "The portfolio whose tier it shares; WhatsApp only."),
         key("tier", "tier", "250", "\"10K\"", "\"7K\"", "The most new recipients in 24 hours, for the whole portfolio: 50, 250, 2K, 10K, 100K, unlimited; WhatsApp only."),
