@@ -1,5 +1,6 @@
 //! Draws shares and counts for operators, beside the texts that every view has.
 
+use crate::domain::text;
 pub(super) use crate::domain::text::{about, capital, each, grouped as count, list, plural, rate, shell, span};
 
 /// A count, with a dash for zero.
@@ -7,19 +8,9 @@ pub(super) fn count_or_dash(number: i64) -> String {
     if number == 0 { "–".to_owned() } else { count(number) }
 }
 
-/// A share in percent: 100 only if it is complete, 0 only if it is empty.
-#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+/// A share in percent; a dash of nothing.
 pub(super) fn percent(part: i64, whole: i64) -> String {
-    if whole <= 0 {
-        return "–".to_owned();
-    }
-    let tenths = (part as f64 * 1_000.0 / whole as f64).round();
-    match tenths {
-        _ if part == whole => "100 %".to_owned(),
-        _ if part == 0 => "0 %".to_owned(),
-        tenths if tenths < 1.0 => "< 0.1 %".to_owned(),
-        tenths => format!("{:.1} %", tenths.min(999.0) / 10.0),
-    }
+    text::percent(part, whole).unwrap_or_else(|| "–".to_owned())
 }
 
 /// A bar at most `columns` wide for the share `part` of `whole`, drawn to an eighth of a column.

@@ -36,6 +36,21 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// A share in percent, with one decimal: 100 only if it is complete, 0 only if it is empty. `None` of nothing.
+pub fn percent(part: i64, whole: i64) -> Option<String> {
+    let (part, whole) = (i128::from(part.max(0)), i128::from(whole));
+    let tenths = |whole: i128| (part * 2_000 + whole) / (2 * whole);
+    Some(match whole {
+        ..=0 => return None,
+        _ if part >= whole => "100 %".to_owned(),
+        _ if part == 0 => "0 %".to_owned(),
+        whole => match tenths(whole).min(999) {
+            0 => "< 0.1 %".to_owned(),
+            tenths => format!("{}.{} %", tenths / 10, tenths % 10),
+        },
+    })
+}
+
 /// Formats a count of things: `1 message`, `3,000 messages`.
 pub fn plural(number: impl Into<i128>, one: &str, many: &str) -> String {
     let number = number.into();

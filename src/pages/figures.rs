@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::text::grouped;
+use crate::domain::text::{self, grouped};
 
 /// A part of a whole. The whole may be zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,15 +31,9 @@ impl Portion {
         format!("{}.{}", thousandths / 10, thousandths % 10)
     }
 
-    /// `42 %`; `under 1 %` for a small part, and `over 99 %` for all but a small part, so that neither is rounded away.
+    /// `42.5 %`. Neither a small part nor all but a small part is rounded away.
     pub fn percent(self) -> String {
-        let thousandths = self.thousandths();
-        match (thousandths, self.part) {
-            (_, part) if part <= 0 || self.whole <= 0 => "0 %".to_owned(),
-            (..10, _) => "under 1 %".to_owned(),
-            (991.., part) if part < self.whole => "over 99 %".to_owned(),
-            (thousandths, _) => format!("{} %", (thousandths + 5) / 10),
-        }
+        text::percent(self.part, self.whole).unwrap_or_else(|| "0 %".to_owned())
     }
 }
 
@@ -109,7 +103,7 @@ mod tests {
         let percent = |part, whole| Portion::of(part, whole).percent();
         assert_eq!(
             [percent(0, 10), percent(1, 1_000_000), percent(1, 3), percent(999_999, 1_000_000)].join(", "),
-            "0 %, under 1 %, 33 %, over 99 %"
+            "0 %, < 0.1 %, 33.3 %, 99.9 %"
         );
         assert_eq!([percent(10, 10), percent(0, 0), percent(5, 0), percent(-1, 3)].join(", "), "100 %, 0 %, 0 %, 0 %");
     }

@@ -23,6 +23,10 @@ test('a live page changes by itself, and pause and resume give it other buttons'
   await examine(page, 'desktop-paused');
   await page.getByRole('button', { name: 'Resume' }).click();
   await page.getByRole('status').getByText('No message that was submitted is sent again.').waitFor();
+  // What was done is said once, not above a state that another operator has changed.
+  await shared.volley.run('campaign', 'pause', 'Live');
+  await page.getByRole('button', { name: 'Resume' }).waitFor();
+  assert.equal(await page.getByText('No message that was submitted is sent again.').count(), 0);
   await page.getByText('More', { exact: true }).click();
   await page.getByRole('link', { name: 'Cancel…' }).click();
   await examine(page, 'desktop-cancel');

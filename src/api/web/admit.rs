@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::FutureExt;
@@ -121,7 +121,9 @@ async fn recorded(
     let shared = shared.clone();
     let change = async move {
         let answered = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind().await;
-        entry.record(&shared, answered.unwrap_or_else(|_| panicked().into_response())).await
+        let answered = answered.unwrap_or_else(|_| panicked().into_response());
+        // As over the API: what was refused for its scope has no entry.
+        if answered.status() == StatusCode::FORBIDDEN { Ok(answered) } else { entry.record(&shared, answered).await }
     };
     tokio::spawn(change.in_current_span()).await.unwrap_or_else(|_| Err(panicked()))
 }

@@ -6,6 +6,13 @@ for (const field of document.querySelectorAll("[data-zone]")) {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
 }
 
+// What was just done is said once: no reload says it again, also not the one after the state has changed.
+const address = new URL(location.href);
+if (address.searchParams.has("done")) {
+  address.searchParams.delete("done");
+  history.replaceState(history.state, "", address);
+}
+
 // Menus close with Escape, which leads back to their button, and with a click beside them.
 const menus = document.querySelectorAll("details.who, details.more");
 const closeMenus = (isKept) => {

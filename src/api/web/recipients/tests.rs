@@ -9,7 +9,7 @@ use crate::domain::{
     AuditAction, BatchId, Channel, ChannelUser, Keyword, MessageKey, Msisdn, OptOutSource, Scope, Span, StepIndex,
     Timestamp,
 };
-use crate::store::{Alias, Cursor, Inbound, OptOut, WebhookGroup};
+use crate::store::{Alias, AuditFilter, Cursor, Inbound, OptOut, WebhookGroup};
 
 const NUMBER: &str = "+6591234567";
 const USER: &str = "SG.13491208655302741918";
@@ -425,5 +425,8 @@ async fn an_operator_decides_which_replies_are_opt_outs() {
     assert_eq!(decide("a", "opt-out").await.status, StatusCode::NOT_FOUND);
     assert!(!shown(&browser, "/replies").await.contains("may want to opt out"));
     let reader = Browser::of(&bench, "rio", &[Scope::Read]).await;
+    let entries = async || bench.store.audit_entries_before(AuditFilter::default(), None, 500).await.unwrap().len();
+    let before = entries().await;
     assert_eq!(reader.post("/replies/decide", &[("umid", "a"), ("do", "dismiss")]).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(entries().await, before, "what was refused for its scope has no entry of the audit log");
 }
