@@ -7,7 +7,7 @@ use super::recipient::recipient_path;
 use crate::domain::{Address, Channel, Keyword, Msisdn, Timestamp};
 
 /// So many replies are counted that may be opt-outs.
-pub const UNDECIDED_COUNTED: usize = 99;
+pub const UNDECIDED_COUNTED: u32 = 99;
 
 /// A message from a recipient.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub struct RepliesPage {
     /// Whether the list has only replies that may be opt-outs.
     pub is_undecided: bool,
     /// How many of those there are: none, some, or at least this many.
-    pub undecided: usize,
+    pub undecided: u64,
     pub is_later: bool,
     /// The address of the same list as a file.
     pub csv: String,

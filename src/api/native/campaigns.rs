@@ -105,7 +105,7 @@ pub(super) async fn get(State(shared): State<Shared>, Path(name): Path<String>, 
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DecisionReason {
-    /// DecisionReason, shown in events.
+    /// Reason, shown in events.
     #[schema(max_length = 1000, example = "wrong text")]
     #[serde(default)]
     pub(super) reason: Option<String>,

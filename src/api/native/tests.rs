@@ -433,6 +433,41 @@ async fn the_page_of_the_api_lists_every_operation_with_its_scope() {
     assert_eq!(listed, wanted);
 }
 
+/// A rename of a type may hit the sentences about it.
+#[tokio::test]
+async fn no_description_names_a_type_of_the_code() {
+    fn descriptions(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(keys) => {
+                for (key, value) in keys {
+                    found.extend(
+                        value
+                            .as_str()
+                            .filter(|_| ["description", "summary"].contains(&key.as_str()))
+                            .map(str::to_owned),
+                    );
+                    descriptions(value, found);
+                }
+            }
+            Value::Array(values) => values.iter().for_each(|value| descriptions(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    descriptions(&document(&Bench::new().await).await, &mut found);
+    assert!(found.len() > 500, "{}", found.len());
+    // Names of others, and columns of files.
+    let known = ["WhatsApp", "ZaloNotification", "LineNotification", "OpenAPI", "ClientMessageId", "FirstName"];
+    let is_type = |word: &&str| {
+        let humps =
+            word.chars().zip(word.chars().skip(1)).filter(|(a, b)| a.is_lowercase() && b.is_uppercase()).count();
+        word.starts_with(char::is_uppercase) && humps > 0 && !known.contains(word)
+    };
+    let named: BTreeSet<&str> =
+        found.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric())).filter(is_type).collect();
+    assert!(named.is_empty(), "{named:?}");
+}
+
 /// A campaign of two SMS.
 const CAMPAIGN: &str = r#"{"name": "Promo", "numbers": ["+6591234567", "+6598765432"],
     "step": [{"channel": "SMS", "lane": "LANE", "text": "Your code is 1."}]}"#;
@@ -469,7 +504,7 @@ async fn a_campaign_is_launched_once_changed_and_cancelled() {
     let shown = bench.get(&place).await;
     assert_eq!((&shown.body["name"], &shown.body["counts"]["queued"]), (&json!("Promo"), &json!(2)), "{}", shown.text);
     let tag = shown.headers["etag"].to_str().unwrap();
-    let end = r#"{"max_messages": "1"}"#;
+    let end = r#"{"max_messages": 1}"#;
     assert_eq!(code(&bench.patch(&place, None, end).await), (428, "if_match_required"));
     let changed = bench.patch(&place, Some(tag), end).await;
     assert_eq!(
@@ -496,7 +531,7 @@ async fn of_two_changes_decided_on_the_same_state_one_is_refused() {
     let campaign = bench.launch("Promo").await.headers["location"].to_str().unwrap().to_owned();
     let lane = format!("/v1/lanes/{}", config().lanes[0].name);
     for (place, changes) in [
-        (&campaign, [r#"{"max_messages": "1"}"#, r#"{"max_messages": "2"}"#]),
+        (&campaign, [r#"{"max_messages": 1}"#, r#"{"max_messages": 2}"#]),
         (&lane, [r#"{"rate": "1/s"}"#, r#"{"rate": "2/s"}"#]),
     ] {
         let tag = bench.get(place).await.headers["etag"].to_str().unwrap().to_owned();

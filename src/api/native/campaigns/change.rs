@@ -4,7 +4,7 @@ use axum::Json as JsonAnswer;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -25,7 +25,7 @@ use crate::domain::{StepIndex, object_name};
 /// its value.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schema(example = json!({"quiet_hours": ["22:00-07:00"], "max_messages": "50000"}))]
+#[schema(example = json!({"quiet_hours": ["22:00-07:00"], "max_messages": 50_000}))]
 pub(in crate::api::native) struct CampaignChange {
     /// Change only the hours and limits of the step with this number.
     #[schema(minimum = 1, maximum = 7)]
@@ -40,8 +40,8 @@ pub(in crate::api::native) struct CampaignChange {
     send_window: Option<Vec<String>>,
     /// Days on which nothing is sent.
     holidays: Option<Vec<String>>,
-    /// Maximum number of messages.
-    max_messages: Option<String>,
+    /// Maximum number of messages; `none` removes it.
+    max_messages: Option<NumberOrNone>,
     /// Maximum cost.
     budget: Option<String>,
     /// Rule that pauses the campaign.
@@ -56,7 +56,6 @@ impl CampaignChange {
         let texts = [
             ("at", self.at),
             ("end", self.end),
-            ("max_messages", self.max_messages),
             ("budget", self.budget),
             ("pause_when", self.pause_when),
             ("hold_paid_when", self.hold_paid_when),
@@ -64,7 +63,25 @@ impl CampaignChange {
         let lists = [("quiet_hours", self.quiet_hours), ("send_window", self.send_window), ("holidays", self.holidays)];
         let texts = texts.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value?))));
         let lists = lists.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value?))));
-        texts.chain(lists).collect()
+        let messages = self.max_messages.map(|messages| ("max_messages".to_owned(), Value::from(messages)));
+        texts.chain(lists).chain(messages).collect()
+    }
+}
+
+/// A number, or a text that removes it.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(untagged)]
+enum NumberOrNone {
+    Number(u64),
+    Text(String),
+}
+
+impl From<NumberOrNone> for Value {
+    fn from(wanted: NumberOrNone) -> Self {
+        match wanted {
+            NumberOrNone::Number(number) => number.into(),
+            NumberOrNone::Text(text) => text.into(),
+        }
     }
 }
 

@@ -113,10 +113,7 @@ async fn shown(
     let text = query.text.trim().to_owned();
     let (is_unknown_campaign, is_undecided) = (of.is_none(), of == Some(InboundOf::PossibleStops));
     let undecided = match named.is_none() && !is_undecided {
-        true => {
-            let counted = UNDECIDED_COUNTED as u32 + 1;
-            shared.store.inbound_before(InboundOf::PossibleStops, None, counted).await?.len()
-        }
+        true => shared.store.inbound_before(InboundOf::PossibleStops, None, UNDECIDED_COUNTED + 1).await?.len() as u64,
         false => 0,
     };
     let (rows, next) = match of {

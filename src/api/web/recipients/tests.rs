@@ -417,9 +417,9 @@ async fn an_operator_decides_which_replies_are_opt_outs() {
     let decide = async |umid: &str, what: &str| browser.post("/replies/decide", &[("umid", umid), ("do", what)]).await;
     let dismissed = decide("c", "dismiss").await;
     assert_eq!(place(&dismissed), "/replies?undecided=1&done=dismiss");
-    let open = shown(&browser, &place(&dismissed)).await;
+    let open = shown(&browser, place(&dismissed)).await;
     assert!(open.contains("The reply is no opt-out.") && !open.contains("at my house"), "{open}");
-    let opted_out = shown(&browser, &place(&decide("a", "opt-out").await)).await;
+    let opted_out = shown(&browser, place(&decide("a", "opt-out").await)).await;
     assert!(opted_out.contains("The recipient has opted out.") && opted_out.contains("No reply awaits a decision."));
     assert_eq!(bench.store.opted_out(vec![number()]).await.unwrap(), [number()]);
     assert_eq!(decide("a", "opt-out").await.status, StatusCode::NOT_FOUND);
