@@ -330,3 +330,11 @@ async fn a_receipt_that_overtakes_the_second_answer_does_not_take_the_name_of_th
     assert_eq!(message.present.outcome(), Some(Outcome::Reached), "the first copy was delivered: {message:?}");
     assert_eq!(desk.strays().await, 0);
 }
+
+#[tokio::test]
+async fn two_answered_tries_keep_the_same_name_if_the_provider_gives_it() {
+    let desk = Desk::new().await;
+    let second = desk.second_try().await;
+    desk.answer(&second, "first").await;
+    assert_eq!(desk.umids().await, [Some(Umid::new("first")), Some(Umid::new("first"))]);
+}

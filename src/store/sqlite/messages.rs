@@ -83,10 +83,13 @@ fn finish(script: &mut Script, changes: &[&Change]) {
 
 pub(super) const UNNAME: &str = "UPDATE attempt SET umid = NULL FROM json_each(?1) answered
      WHERE attempt.batch = answered.value ->> 0 AND attempt.n = answered.value ->> 1 AND attempt.step = answered.value ->> 2
-         AND attempt.tries < answered.value ->> 3 AND attempt.umid = unhex(answered.value ->> 4)";
+         AND attempt.tries < answered.value ->> 3 AND attempt.umid = unhex(answered.value ->> 4)
+         AND attempt.verdict = ?2";
 
-/// Takes the provider's id of an answered try from the tries before it. A receipt that was faster than the answer was taken
-/// for one of them, if it had no id. Without an id of its own again, that try finds its own receipts.
+/// Takes the provider's id of an answered try from the unknown tries before it. A receipt that was faster than the answer
+/// was taken for one of them, if it had no id. Without an id again, that try finds its own receipts.
+///
+/// A try that was answered keeps its id: the provider may give two tries the same one.
 fn unname(script: &mut Script, facts: &[(&Change, &Attempt)]) {
     let retried = facts.iter().filter(|(_, fact)| fact.tries > 0);
     let named = retried.filter_map(|(change, fact)| {
@@ -96,7 +99,7 @@ fn unname(script: &mut Script, facts: &[(&Change, &Attempt)]) {
     let named: Vec<_> = named.collect();
     if !named.is_empty() {
         // Numbers and texts are always JSON.
-        script.statement(UNNAME).bind(serde_json::to_string(&named).unwrap_or_default());
+        script.statement(UNNAME).bind(serde_json::to_string(&named).unwrap_or_default()).bind(Verdict::Unknown as i64);
     }
 }
 

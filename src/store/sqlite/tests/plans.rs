@@ -141,10 +141,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         ),
         (opt_outs::LAST_STOP, &["opt_out_record_stop (id>?)"]),
         (opt_outs::STOPS, &["opt_out_record_stop (id>?)"]),
-        (
-            messages::UNNAME,
-            &["attempt USING COVERING INDEX attempt_umid (umid=? AND batch=? AND n=? AND step=? AND tries<?)"],
-        ),
+        (messages::UNNAME, &["attempt USING INDEX attempt_umid (umid=? AND batch=? AND n=? AND step=? AND tries<?)"]),
         (inbound::KNOWN, &["SEARCH inbound USING INDEX"]),
         (inbound::ATTACH, &["SEARCH inbound USING INDEX"]),
         (aliases::NUMBERS_OF, &["alias USING PRIMARY KEY (channel=? AND called=?)"]),
