@@ -51,8 +51,12 @@ enum Decided {
     Dismiss,
 }
 
-/// The replies to everything, or to the campaign of this name; `None` for an unknown one.
-pub(super) async fn of_name(store: &dyn Store, name: &str) -> Option<InboundOf> {
+/// The replies to everything, those to the campaign of a name, or those that may be opt-outs; `None` for an unknown name.
+pub(super) async fn wanted(store: &dyn Store, query: &RepliesQuery) -> Option<InboundOf> {
+    let name = query.campaign.trim();
+    if !query.undecided.is_empty() {
+        return Some(InboundOf::PossibleStops);
+    }
     if name.is_empty() {
         return Some(InboundOf::All);
     }
@@ -67,10 +71,7 @@ pub(super) async fn list(
     session: Session,
     uri: Uri,
 ) -> Answer<Response> {
-    let of = match query.undecided.is_empty() {
-        true => of_name(shared.store.as_ref(), query.campaign.trim()).await,
-        false => Some(InboundOf::PossibleStops),
-    };
+    let of = wanted(shared.store.as_ref(), &query).await;
     shown(&shared, (of, None), query, &session, &uri).await
 }
 

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
 
-use super::replies::{RepliesQuery, of_name, text_of};
+use super::replies::{RepliesQuery, text_of, wanted};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::api::web::download;
@@ -22,7 +22,7 @@ const COLUMNS: [&str; 10] =
 
 pub(super) async fn all(State(shared): State<Shared>, Query(query): Query<RepliesQuery>) -> Answer<Response> {
     let unknown = || Problem::new(Kind::NotFound, "unknown campaign");
-    let of = of_name(shared.store.as_ref(), query.campaign.trim()).await.ok_or_else(unknown)?;
+    let of = wanted(shared.store.as_ref(), &query).await.ok_or_else(unknown)?;
     let name = query.campaign.trim();
     file(&shared, of, query.text.trim(), Some(name).filter(|name| !name.is_empty()))
 }
