@@ -48,7 +48,7 @@ impl Launcher<'_> {
         rewritten.keys.insert("name".to_owned(), name.into());
         rewritten.audiences = match () {
             () if plan.is_retry => Err(LostRecipients::OfOutcomes),
-            () if plan.unselected > 0 && plan.recipients.filter.is_none() => Err(LostRecipients::OfUnknownFilter),
+            () if plan.recipients.is_none() => Err(LostRecipients::OfUnknownFilter),
             () => audiences_of(&self.store.audiences().await?, batch).ok_or(LostRecipients::Unnamed),
         };
         rewritten.keys.extend(rewritten.audiences.iter().map(|names| ("audience".to_owned(), json!(names))));
@@ -83,10 +83,12 @@ fn of_plan(plan: &Plan) -> Rewritten {
     keys.put("after_gap", Some(plan.after_gap).filter(|after| *after != AfterGap::Ask));
     keys.put("on_missing_value", plan.on_missing_value);
     keys.put("on_missed", plan.on_missed);
-    keys.put("where", plan.recipients.filter.as_ref());
-    keys.put_all("exclude", &plan.recipients.exclude);
-    keys.put_all("allow_countries", plan.recipients.allow_countries.iter().flatten());
-    keys.put("country", plan.recipients.country);
+    if let Some(rules) = &plan.recipients {
+        keys.put("where", rules.filter.as_ref());
+        keys.put_all("exclude", &rules.exclude);
+        keys.put_all("allow_countries", rules.allow_countries.iter().flatten());
+        keys.put("country", rules.country);
+    }
     keys.put("pause_when", plan.pause_when);
     keys.put("hold_paid_when", plan.hold_paid_when);
     keys.limits(&plan.limits, plan.currency.as_deref());
@@ -312,7 +314,7 @@ mod tests {
         let filter = Some("Tier = \"gold\"".to_owned());
         let allow_countries = Some(["SG".parse().unwrap()].into());
         let (exclude, country) = (vec!["staff".to_owned()], "SG".parse().ok());
-        plan.recipients = RecipientRules { filter: filter.clone(), exclude, allow_countries, country };
+        plan.recipients = Some(RecipientRules { filter: filter.clone(), exclude, allow_countries, country });
         plan.on_missed = Some(OnMissed::Skip);
         plan.steps.iter_mut().for_each(|step| step.hours.since = NaiveDateTime::MIN.into());
         let rewritten = of_plan(&plan);
@@ -333,7 +335,7 @@ mod tests {
             allow_countries: draft.allow_countries,
             country: draft.country.map(DefaultCountry::country),
         };
-        assert_eq!((rules, draft.on_missed), (plan.recipients, plan.on_missed));
+        assert_eq!((Some(rules), draft.on_missed), (plan.recipients, plan.on_missed));
         assert_eq!(draft.time_zone, Some(TimeZone::Recipients));
         assert_eq!((draft.hours.quiet, draft.values), (plan.steps[0].hours.quiet.clone(), plan.values));
         assert_eq!((draft.wanted.messages, &steps[1].lanes[..]), (Some(50_000), &["sms-2".to_owned()][..]));

@@ -70,7 +70,7 @@ pub fn plan(
         time_zone: draft.time_zone.and_then(TimeZone::zone),
         is_again: false,
         is_retry: false,
-        recipients: recipient_rules(draft),
+        recipients: Some(recipient_rules(draft)),
         unselected: 0,
         is_test: false,
         confirms_opt_out: false,

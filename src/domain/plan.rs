@@ -243,9 +243,9 @@ pub struct Plan {
     /// Whether it sends an earlier campaign again to those of its recipients that have certain outcomes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_retry: bool,
-    /// Whom of its audiences it was to be sent to.
-    #[serde(default, skip_serializing_if = "RecipientRules::are_none")]
-    pub recipients: RecipientRules,
+    /// Whom of its audiences it was to be sent to. `None` for a campaign that was launched before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipients: Option<RecipientRules>,
     /// Recipients of its imported audiences whom its filter did not select.
     #[serde(default, skip_serializing_if = "is_none")]
     pub unselected: u64,
@@ -275,12 +275,6 @@ pub struct RecipientRules {
     /// The country of numbers without a country code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<Country>,
-}
-
-impl RecipientRules {
-    fn are_none(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 fn is_none(number: &u64) -> bool {
@@ -327,7 +321,7 @@ impl Plan {
             time_zone: None,
             is_again: false,
             is_retry: false,
-            recipients: RecipientRules::default(),
+            recipients: None,
             unselected: 0,
             is_test: false,
             confirms_opt_out: false,

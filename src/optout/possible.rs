@@ -15,17 +15,18 @@ pub enum Decision {
 
 /// Carries a decision out. `how` says who made it. Returns `false` if the reply awaits none.
 ///
-/// The opt-out comes first: a crash between the two leaves a reply that is listed no more, because its writer opted out.
+/// An opt-out settles every reply of its writer.
 pub async fn decide(store: &dyn Store, umid: &str, decision: Decision, now: Timestamp, how: &str) -> Result<bool> {
     let Some(reply) = store.possible_stop(umid.to_owned()).await? else { return Ok(false) };
     if decision == Decision::OptOut {
         let addresses: Vec<Address> = writers(&reply).collect();
         change(store, &addresses, Keyword::Stop, now, how).await?;
+        return Ok(true);
     }
     store.decide_possible_stop(umid.to_owned()).await
 }
 
 /// The addresses under which a reply was written.
 fn writers(reply: &Inbound) -> impl Iterator<Item = Address> {
-    reply.msisdn.map(Address::Number).into_iter().chain(reply.user().map(Address::User))
+    reply.msisdn.map(Address::Number).into_iter().chain(reply.address())
 }

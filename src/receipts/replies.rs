@@ -96,9 +96,10 @@ impl Reply {
         Self { may_stop, inbound: inbound_message, channel_number, reply_to: ReplyTo::of(inbound, &content), window }
     }
 
-    /// The id of a message that may be an opt-out.
+    /// The id of a message that may be an opt-out, of somebody who can opt out.
     pub(super) fn possible_stop(&self) -> Option<String> {
-        self.may_stop.then(|| self.inbound.umid.clone())
+        let is_known = self.inbound.msisdn.is_some() || self.inbound.address().is_some();
+        (self.may_stop && is_known).then(|| self.inbound.umid.clone())
     }
 
     /// Whether nothing leads to its sender, so that even an opt-out has no effect.

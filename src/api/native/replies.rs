@@ -68,6 +68,9 @@ pub(super) async fn list(
     call: Call,
     uri: Uri,
 ) -> Answer<Response> {
+    if query.may_want_to_opt_out && (query.campaign.is_some() || query.from.is_some()) {
+        return Err(Problem::new(Kind::Invalid, "may_want_to_opt_out stands alone; leave out campaign and from"));
+    }
     let batch = match &query.campaign {
         Some(campaign) => Some(found(&shared, &call, campaign).await?.id),
         None => {
@@ -102,7 +105,7 @@ pub(super) struct ReplyDecision {
     opt_out: bool,
     /// Reason, shown in the history of the recipient.
     #[serde(default)]
-    #[schema(max_length = 200)]
+    #[schema(max_length = 1000)]
     reason: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! Tests messages from recipients that may be opt-outs: they are listed until an operator decides.
 
-use super::inbound::{stop, wrote};
+use super::inbound::{start, stop, wrote};
 use super::*;
 use crate::domain::{Channel, ChannelUser, OptOutSource};
 use crate::store::{Cursor, Inbound, InboundOf, OptOut, WebhookGroup};
@@ -36,8 +36,15 @@ async fn what_may_be_an_opt_out_is_listed_until_somebody_decides(desk: Desk) {
     // Whoever opts out by themselves leaves nothing to decide.
     desk.opt_out(vec![stop(2, 9, OptOutSource::Recipient)]).await.unwrap();
     assert_eq!(listed().await, ["d"]);
+    // Their next wish is theirs alone.
+    desk.opt_in(vec![start(2, 10, OptOutSource::Recipient)]).await.unwrap();
+    assert_eq!(listed().await, ["d"]);
     let user = ChannelUser { channel: Channel::Line, id: "U1".to_owned() };
     let by_id = OptOut { address: user.into(), ..stop(2, 9, OptOutSource::Operator) };
     desk.opt_out(vec![by_id]).await.unwrap();
     assert!(listed().await.is_empty());
+    let later = wrote("a2", 1, 20, None);
+    let taken =
+        WebhookGroup { written: vec![later], possible_stops: ["a2".to_owned()].into(), ..WebhookGroup::default() };
+    assert!(desk.take(taken).await.unwrap().is_first_possible_stop, "nothing waited for a decision");
 }

@@ -306,13 +306,9 @@ macro_rules! selected {
     ($order:literal) => {
         Selected {
             all: concat!("SELECT * FROM inbound WHERE id ", $order),
-            // An id has the negative number of its row as an opt-out.
             possible_stops: concat!(
-                "SELECT possible_stop.inbound AS id, inbound.* FROM possible_stop CROSS JOIN inbound ON inbound.id = possible_stop.inbound
-                 WHERE NOT EXISTS (SELECT 1 FROM opt_out WHERE address = msisdn)
-                     AND NOT EXISTS (SELECT 1 FROM channel_user u CROSS JOIN opt_out ON address = -u.id
-                         WHERE u.channel = inbound.channel AND u.called = inbound.called)
-                     AND possible_stop.inbound ",
+                "SELECT possible_stop.inbound AS id, inbound.* FROM possible_stop
+                 CROSS JOIN inbound ON inbound.id = possible_stop.inbound WHERE possible_stop.inbound ",
                 $order
             ),
             of_number: concat!("SELECT * FROM inbound INDEXED BY inbound_from WHERE msisdn = ?3 AND id ", $order),

@@ -12,7 +12,7 @@ use super::messages::number;
 use super::rows::{
     address_key, all_loaded, decoded, json_list, json_of, lines, maybe_small, message_line, msisdn, packed, timestamp,
 };
-use super::{Work, aliases};
+use super::{Work, aliases, possible_stops};
 use crate::domain::{Address, AddressKey, BatchId, Channel, Keyword, Loaded, Marks, Msisdn, OptOutSource};
 use crate::store::{Cursor, OptIn, OptOut, OptOutRecord};
 
@@ -79,7 +79,9 @@ pub(super) async fn opt_out(connection: &mut SqliteConnection, opt_outs: &[OptOu
     rows.dedup_by_key(|&mut (key, since, source, ..)| {
         (key, (source == OptOutSource::Recipient.code()).then_some(since))
     });
-    write(connection, &given, &rows, [NOTE_STOPS, OPT_OUT]).await
+    let new = write(connection, &given, &rows, [NOTE_STOPS, OPT_OUT]).await?;
+    possible_stops::settle(connection).await?;
+    Ok(new)
 }
 
 /// The addresses whose opt-out these opt-ins end. A recipient's own opt-in ends none if any "stop" is later, even

@@ -7,8 +7,20 @@ use super::inbound::message;
 use super::rows::json_of;
 use crate::store::Inbound;
 
-pub(super) const NOTE: &str = "INSERT INTO possible_stop (inbound)
-     SELECT id FROM inbound WHERE umid IN (SELECT value FROM json_each(?1))";
+/// Whether the writer of a message has opted out. An id has the negative number of its row as an opt-out.
+macro_rules! has_opted_out {
+    () => {
+        "(EXISTS (SELECT 1 FROM opt_out WHERE address = i.msisdn)
+          OR EXISTS (SELECT 1 FROM channel_user u CROSS JOIN opt_out ON address = -u.id
+                     WHERE u.channel = i.channel AND u.called = i.called))"
+    };
+}
+
+pub(super) const NOTE: &str = concat!(
+    "INSERT INTO possible_stop (inbound)
+     SELECT i.id FROM inbound i WHERE i.umid IN (SELECT value FROM json_each(?1)) AND NOT ",
+    has_opted_out!()
+);
 
 pub(super) const ANY: &str = "SELECT EXISTS (SELECT 1 FROM possible_stop) AS are_there";
 
@@ -35,4 +47,17 @@ pub(super) const DECIDE: &str = "DELETE FROM possible_stop WHERE inbound IN (SEL
 /// Notes that an operator has decided about one. Returns whether it was undecided.
 pub(super) async fn decide(connection: &mut SqliteConnection, umid: &str) -> Work<bool> {
     Ok(sqlx::query(DECIDE).bind(umid).execute(connection).await?.rows_affected() > 0)
+}
+
+pub(super) const SETTLE: &str = concat!(
+    "DELETE FROM possible_stop WHERE inbound IN (
+         SELECT p.inbound FROM possible_stop p CROSS JOIN inbound i ON i.id = p.inbound WHERE ",
+    has_opted_out!(),
+    ")"
+);
+
+/// Forgets those whose writers have opted out: nothing is left to decide, also if they opt in again.
+pub(super) async fn settle(connection: &mut SqliteConnection) -> Work<()> {
+    sqlx::query(SETTLE).execute(connection).await?;
+    Ok(())
 }

@@ -411,7 +411,7 @@ async fn an_operator_decides_which_replies_are_opt_outs() {
     let possible_stops = ["a", "c"].map(str::to_owned).into();
     bench.store.take(WebhookGroup { written, possible_stops, ..WebhookGroup::default() }).await.unwrap();
     let browser = Browser::manager(&bench).await;
-    assert!(shown(&browser, "/replies").await.contains("2 recipients may want to opt out"));
+    assert!(shown(&browser, "/replies").await.contains("2 replies may be opt-outs"));
     let open = shown(&browser, "/replies?undecided=1").await;
     assert!(open.contains("please STOP this") && open.contains("at my house") && !open.contains("nothing"), "{open}");
     let decide = async |umid: &str, what: &str| browser.post("/replies/decide", &[("umid", umid), ("do", what)]).await;
@@ -423,7 +423,7 @@ async fn an_operator_decides_which_replies_are_opt_outs() {
     assert!(opted_out.contains("The recipient has opted out.") && opted_out.contains("No reply awaits a decision."));
     assert_eq!(bench.store.opted_out(vec![number()]).await.unwrap(), [number()]);
     assert_eq!(decide("a", "opt-out").await.status, StatusCode::NOT_FOUND);
-    assert!(!shown(&browser, "/replies").await.contains("may want to opt out"));
+    assert!(!shown(&browser, "/replies").await.contains("may be an opt-out"));
     let reader = Browser::of(&bench, "rio", &[Scope::Read]).await;
     let entries = async || bench.store.audit_entries_before(AuditFilter::default(), None, 500).await.unwrap().len();
     let before = entries().await;

@@ -152,7 +152,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (inbound::ON, &["SEARCH inbound USING INDEX"]),
         (inbound::AFTER.possible_stops, &["possible_stop USING INTEGER PRIMARY KEY (rowid>?)"]),
         (inbound::BEFORE.possible_stops, &["possible_stop USING INTEGER PRIMARY KEY (rowid<?)"]),
-        (possible_stops::NOTE, &["SEARCH inbound USING"]),
+        (possible_stops::NOTE, &["SEARCH i USING INDEX"]),
         (possible_stops::ONE, &["i USING INDEX", "p USING INTEGER PRIMARY KEY"]),
         (possible_stops::DECIDE, &["possible_stop USING INTEGER PRIMARY KEY"]),
         (inbound::AFTER.all, &["inbound USING INTEGER PRIMARY KEY (rowid>?)"]),
