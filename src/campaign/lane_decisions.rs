@@ -88,25 +88,23 @@ impl SettingChange {
             }
             OverridableSetting::Tier => lane.tiered().ok_or_else(|| SettingError::NoTier(Box::new(lane.clone())))?,
         };
-        let value = value.map(|text| in_notation(setting, text)).transpose();
+        let value = value.map(|text| in_notation(lane, setting, text)).transpose();
         let value = value.map_err(|problem| SettingError::Value { setting, problem })?;
-        let wanted =
-            value.as_deref().filter(|_| setting == OverridableSetting::Rate).and_then(|rate| rate.parse().ok());
-        if let Some(highest) = lane.highest_rate()
-            && wanted.is_some_and(|wanted: Rate| wanted.each_second() > highest.each_second())
-        {
-            let problem = format!("the number of lane {} is also used in the app, and takes {highest}", lane.name);
-            return Err(SettingError::Value { setting, problem });
-        }
         Ok(Self { setting, name: name.to_owned(), value })
     }
 }
 
 /// The value in the notation of the file.
-fn in_notation(setting: OverridableSetting, text: &str) -> Result<String, String> {
+fn in_notation(lane: &Lane, setting: OverridableSetting, text: &str) -> Result<String, String> {
     match setting {
         OverridableSetting::Rate | OverridableSetting::AccountRate => {
-            text.parse::<Rate>().map(|rate| rate.to_string()).map_err(|error| error.to_string())
+            let rate = text.parse::<Rate>().map_err(|error| error.to_string())?;
+            match lane.highest_rate().filter(|_| setting == OverridableSetting::Rate) {
+                Some(highest) if rate.is_above(highest) => {
+                    Err(format!("the number of lane {} is also used in the app, and takes {highest}", lane.name))
+                }
+                _ => Ok(rate.to_string()),
+            }
         }
         OverridableSetting::Burst => text
             .parse::<NonZeroU32>()

@@ -46,10 +46,12 @@ impl Launcher<'_> {
         let name = self.unused_name(batch.name.as_deref().unwrap_or(&batch.audience)).await?;
         let mut rewritten = of_plan(&plan);
         rewritten.keys.insert("name".to_owned(), name.into());
-        rewritten.audiences = match () {
-            () if plan.is_retry => Err(LostRecipients::OfOutcomes),
-            () if plan.recipients.is_none() => Err(LostRecipients::OfUnknownFilter),
-            () => audiences_of(&self.store.audiences().await?, batch).ok_or(LostRecipients::Unnamed),
+        rewritten.audiences = if plan.is_retry {
+            Err(LostRecipients::OfOutcomes)
+        } else if plan.recipients.is_none() {
+            Err(LostRecipients::OfUnknownFilter)
+        } else {
+            audiences_of(&self.store.audiences().await?, batch).ok_or(LostRecipients::Unnamed)
         };
         rewritten.keys.extend(rewritten.audiences.iter().map(|names| ("audience".to_owned(), json!(names))));
         Ok(rewritten)

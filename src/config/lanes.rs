@@ -46,7 +46,7 @@ impl Lane {
     /// The same lane at another rate, with the burst that follows from it unless one is configured.
     #[must_use]
     pub fn at_rate(&self, rate: Rate) -> Self {
-        let rate = self.highest_rate().filter(|highest| highest.each_second() < rate.each_second()).unwrap_or(rate);
+        let rate = self.highest_rate().filter(|highest| rate.is_above(*highest)).unwrap_or(rate);
         let burst = if self.burst_is_said { self.burst } else { burst_of(rate) };
         Self { rate, burst, ..self.clone() }
     }
@@ -127,7 +127,7 @@ fn lane(reader: &mut Reader<'_>, provider: &Provider) -> Result<Lane, Error> {
     };
     let also_in_app = also_in_app(reader, channel)?;
     let rate = reader.parsed_or("rate", if also_in_app { IN_APP_RATE } else { LANE_RATE })?;
-    if also_in_app && rate.each_second() > IN_APP_RATE.each_second() {
+    if also_in_app && rate.is_above(IN_APP_RATE) {
         let problem = format_args!(
             "a number that is also used in the app takes {IN_APP_RATE}; lower the rate, or remove also_in_app"
         );
@@ -167,40 +167,35 @@ impl Account {
     }
 }
 
+/// Refuses a key that only lanes of another channel have.
+fn check_channel(
+    reader: &Reader<'_>,
+    key: &'static str,
+    (channel, own): (Channel, Channel),
+    problem: &'static str,
+) -> Result<(), Error> {
+    if channel == own || !reader.has(key) {
+        return Ok(());
+    }
+    Err(Error::NotOnChannel { at: reader.at(key), channel, problem, advice: "remove it" })
+}
+
 fn tier(reader: &mut Reader<'_>, channel: Channel) -> Result<Tier, Error> {
-    match (channel, reader.has("tier")) {
-        (Channel::WhatsApp, _) => reader.parsed_or("tier", Tier::default()),
-        (_, false) => Ok(Tier::Unlimited),
-        (_, true) => Err(Error::NotOnChannel {
-            at: reader.at("tier"),
-            channel,
-            problem: "only WhatsApp lanes have a messaging tier",
-            advice: "remove it",
-        }),
+    check_channel(reader, "tier", (channel, Channel::WhatsApp), "only WhatsApp lanes have a messaging tier")?;
+    match channel {
+        Channel::WhatsApp => reader.parsed_or("tier", Tier::default()),
+        _ => Ok(Tier::Unlimited),
     }
 }
 
 fn also_in_app(reader: &mut Reader<'_>, channel: Channel) -> Result<bool, Error> {
-    if channel != Channel::WhatsApp && reader.has("also_in_app") {
-        return Err(Error::NotOnChannel {
-            at: reader.at("also_in_app"),
-            channel,
-            problem: "only a WhatsApp number can be used in the WhatsApp Business app",
-            advice: "remove it",
-        });
-    }
+    let problem = "only a WhatsApp number can be used in the WhatsApp Business app";
+    check_channel(reader, "also_in_app", (channel, Channel::WhatsApp), problem)?;
     reader.switch("also_in_app", false)
 }
 
 fn source(reader: &mut Reader<'_>, channel: Channel) -> Result<Option<String>, Error> {
-    if channel != Channel::Sms && reader.has("source") {
-        return Err(Error::NotOnChannel {
-            at: reader.at("source"),
-            channel,
-            problem: "only SMS lanes have a source",
-            advice: "remove it",
-        });
-    }
+    check_channel(reader, "source", (channel, Channel::Sms), "only SMS lanes have a source")?;
     let source = reader.text("source")?;
     match &source {
         Some(long) if long.chars().count() > SOURCE_LONGEST => {
@@ -292,7 +287,7 @@ fn warnings(lanes: &[Lane], accounts: &[Account]) -> Vec<String> {
     for lane in lanes {
         let account = accounts.iter().find(|account| account.name == lane.account);
         if let Some(rate) = account.and_then(|account| account.rate)
-            && rate.each_second() < lane.rate.each_second()
+            && lane.rate.is_above(rate)
         {
             warnings.push(format!(
                 "lane {} states {}, but its account {} allows {rate}; that limits the lane, unless [[account]] states another \

@@ -92,6 +92,10 @@ impl Rate {
         Self { count: NonZeroU32::new(self.count.get() / 2).unwrap_or(NonZeroU32::MIN), ..self }
     }
 
+    pub fn is_above(self, other: Self) -> bool {
+        self.each_second() > other.each_second()
+    }
+
     pub fn each_second(self) -> f64 {
         f64::from(self.count.get()) / self.per.std().as_secs_f64()
     }

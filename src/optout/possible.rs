@@ -1,11 +1,14 @@
 //! What an operator decides about a reply that may be an opt-out.
 
+use serde::{Deserialize, Serialize};
+
 use super::change;
 use crate::domain::{Address, Keyword, Timestamp};
 use crate::store::{Inbound, Result, Store};
 
 /// The decision about a reply that may be an opt-out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Decision {
     /// Its writer has opted out.
     OptOut,

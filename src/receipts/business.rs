@@ -20,7 +20,7 @@ const UPGRADED: &str = "1000/s";
 
 /// The rate of a number after an upgrade of its throughput, if the lane is slower.
 pub(super) fn upgraded(lane: &Lane) -> Option<Rate> {
-    UPGRADED.parse::<Rate>().ok().filter(|rate| rate.each_second() > lane.rate.each_second())
+    UPGRADED.parse::<Rate>().ok().filter(|rate| rate.is_above(lane.rate))
 }
 
 /// The type of an event about a template's status.

@@ -1,5 +1,5 @@
-//! Lists the messages for which the provider gave a reason, page by page. No index leads from a code to them, so a page looks at a
-//! bounded number of messages.
+//! Lists the messages for which the provider gave a reason, page by page. No index leads from a code to them, so a page
+//! looks at a bounded number of messages.
 
 use std::collections::BTreeSet;
 

@@ -27,7 +27,7 @@ impl Allowed {
     fn also(&mut self, at: Timestamp, rate: Rate, burst: u64) {
         match self.0.last().copied() {
             Some((_, known, most)) => {
-                let faster = if known.each_second() < rate.each_second() { rate } else { known };
+                let faster = if rate.is_above(known) { rate } else { known };
                 self.only(at, faster, most.max(burst));
             }
             None => self.only(at, rate, burst),

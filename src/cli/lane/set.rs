@@ -97,7 +97,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
 /// That the lane cannot send at its rate, because its account has a lower one.
 fn slower_account(config: &Config, lane: &Lane) -> Option<String> {
     let rate = config.account(&lane.account)?.rate?;
-    (lane.rate.each_second() > rate.each_second()).then(|| {
+    lane.rate.is_above(rate).then(|| {
         format!(
             "Its account {} has {rate} for all of its lanes, so the lane sends no faster than that. To raise it: volley lane \
              set {} --account-rate {}",

@@ -216,7 +216,7 @@ fn a_stop_word_in_a_sentence_may_be_an_opt_out_and_a_configured_text_is_one() {
     {
         assert!(may_stop(&words, text), "{text}");
     }
-    // Words that stand for an appointment or an order count on SMS alone, and only as a whole reply.
+    // Ambiguous words are not looked for.
     for text in ["when does it end?", "I cancel the table", "nonstop", "Thank you", ""] {
         assert!(!may_stop(&words, text), "{text}");
     }

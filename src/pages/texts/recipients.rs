@@ -99,11 +99,10 @@ impl RecipientTexts {
     /// Leads to the replies that may be opt-outs, of which a page counts so many.
     pub fn undecided(&self, replies: impl Plain<u64>) -> String {
         match replies.plain() {
-            1 => "1 reply may be an opt-out".to_owned(),
             some if some > u64::from(UNDECIDED_COUNTED) => {
                 format!("More than {UNDECIDED_COUNTED} replies may be opt-outs")
             }
-            some => format!("{some} replies may be opt-outs"),
+            some => plural(some, "reply may be an opt-out", "replies may be opt-outs"),
         }
     }
 

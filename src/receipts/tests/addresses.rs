@@ -108,7 +108,7 @@ async fn a_stop_in_a_sentence_waits_for_an_operator_who_is_told_once() {
     let ids: Vec<&str> = open.iter().map(|(_, reply)| reply.umid.as_str()).collect();
     assert_eq!(ids, ["in-1", "in-2"]);
     let number = recipient().number().unwrap();
-    assert!(desk.store.opted_out(vec![number]).await.unwrap().is_empty(), "nobody has decided yet");
+    assert!(desk.store.opted_out(vec![number]).await.unwrap().is_empty(), "a decision is missing");
     let decided = async |umid: &str, decision| {
         optout::decide(desk.store.as_ref(), umid, decision, desk.clock.now(), "by Ann").await.unwrap()
     };

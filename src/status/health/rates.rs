@@ -19,9 +19,8 @@ pub(super) async fn check_throughput(
     findings: &mut Findings,
 ) -> Result<()> {
     let states = store.lane_states(Timestamp::default()).await?;
-    let may_be_in_app = |lane: &&Lane| {
-        lane.channel == Channel::WhatsApp && !lane.also_in_app && lane.rate.each_second() > IN_APP_RATE.each_second()
-    };
+    let may_be_in_app =
+        |lane: &&Lane| lane.channel == Channel::WhatsApp && !lane.also_in_app && lane.rate.is_above(IN_APP_RATE);
     for lane in config.lanes.iter().filter(may_be_in_app) {
         let Some(at) = states.iter().find(|state| state.lane == lane.name).and_then(exceeded_at) else { continue };
         let text = format!(

@@ -85,8 +85,8 @@ pub(super) async fn take(
         }
     }
     insert(connection, &new.iter().map(|index| &inbound[*index]).collect::<Vec<_>>()).await?;
-    let may_stop: Vec<&str> = new.iter().map(|index| inbound[*index].umid.as_str()).collect();
-    let may_stop: Vec<&str> = may_stop.into_iter().filter(|umid| possible_stops.contains(*umid)).collect();
+    let umids = new.iter().map(|index| inbound[*index].umid.as_str());
+    let may_stop: Vec<&str> = umids.filter(|umid| possible_stops.contains(*umid)).collect();
     let is_first_possible_stop = possible_stops::note(connection, &may_stop).await?;
     let to_apply = named.into_iter().chain(new).map(|index| (&inbound[index], writers[index].as_slice()));
     let to_apply: Vec<_> = to_apply.collect();

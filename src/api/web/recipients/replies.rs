@@ -40,15 +40,7 @@ pub(super) struct RepliesQuery {
     cursor: String,
     /// What was decided, and is said on top.
     #[serde(skip_serializing, deserialize_with = "crate::api::web::form::known")]
-    done: Option<Decided>,
-}
-
-/// What was decided about a reply that may be an opt-out.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Decided {
-    OptOut,
-    Dismiss,
+    done: Option<Decision>,
 }
 
 /// The replies to everything, those to the campaign of a name, or those that may be opt-outs; `None` for an unknown name.
@@ -125,8 +117,8 @@ async fn shown(
     let mut frame = session.frame(if named.is_some() { Place::Below(Part::Campaigns) } else { Place::Replies });
     let own = frame.texts().on_recipients;
     let said = query.done.map(|done| match done {
-        Decided::OptOut => own.decided_out,
-        Decided::Dismiss => own.decided_not,
+        Decision::OptOut => own.decided_out,
+        Decision::Dismiss => own.decided_not,
     });
     frame.notice = said.map(str::to_owned);
     page(&RepliesPage {
