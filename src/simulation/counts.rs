@@ -62,21 +62,21 @@ fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) ->
     let fell_back = |ending: Ending| step < present && marks.ending(step) == ending;
     let awaits = is_present && matches!(state, State::Awaiting { .. });
     let is_queued = is_present && matches!(state, State::Queued { .. });
-    let may_follow = !marks.cut() && (step.index() + 1..steps).any(|later| !passed_over(message, later));
+    let may_follow = || !marks.cut() && (step.index() + 1..steps).any(|later| !passed_over(message, later));
     let has_outcome = |wanted: Outcome| is_present && matches!(state, State::Done { outcome, .. } if outcome == wanted);
     let was_skipped = |reason: SkipReason| {
         has_outcome(Outcome::Skipped) && matches!(state, State::Done { skipped, .. } if skipped == Some(reason))
     };
     let has_entered = has_come && !passed_over(message, step.index());
-    let comes_first = (0..step.index()).all(|earlier| passed_over(message, earlier));
+    let comes_first = || (0..step.index()).all(|earlier| passed_over(message, earlier));
     // A rejection may be of a second try, and a receipt may show that a step was submitted after all.
     let was_never_sent = has_entered && !marks.handed_over(step);
     // Nothing was decided about the step itself.
     let is_undecided = was_never_sent && is_present && marks.ending(step) == Ending::Open;
     let is_over = matches!(state, State::Awaiting { .. } | State::Done { .. });
     match count {
-        Count::EnteredFirst => has_entered && comes_first,
-        Count::EnteredByFallback => has_entered && !comes_first,
+        Count::EnteredFirst => has_entered && comes_first(),
+        Count::EnteredByFallback => has_entered && !comes_first(),
         Count::ToSubmit => is_undecided && !is_over,
         Count::NotSubmittedRejected => was_never_sent && ended(Ending::Rejected),
         Count::NotSubmittedCouldNotLeave => was_never_sent && ended(Ending::CouldNotLeave),
@@ -90,8 +90,8 @@ fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) ->
         Count::SetAside => is_queued && message.refused == Refused::SetAside,
         Count::NeverLeft => is_queued && first_submitted_at.is_none(),
         Count::Sending => is_present && matches!(state, State::Sending { .. }),
-        Count::AwaitingOpen => awaits && may_follow,
-        Count::AwaitingLast => awaits && !may_follow,
+        Count::AwaitingOpen => awaits && may_follow(),
+        Count::AwaitingLast => awaits && !may_follow(),
         Count::Waived => awaits && marks.waived(),
         Count::WaivedUnknown => awaits && marks.waived() && marks.unknown(step),
         Count::HandedOver => has_come && marks.handed_over(step),
