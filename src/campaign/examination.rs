@@ -1,5 +1,5 @@
-//! Examines the recipients of a campaign while they are gathered: who lacks a value, what transliteration changes, whose id
-//! or file is wrong, and what a preview shows.
+//! Examines the recipients of a campaign while they are gathered: who lacks a value, what their messages cost, what
+//! transliteration changes, whose id or file is wrong, and what a preview shows.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 
 use super::addresses::{AddressPass, Addresses};
+use super::costing::{Costed, Costing};
 use super::excluded::ExcludedNumbers;
 use super::file::Draft;
 use super::lacking::{Lacking, Needs};
@@ -56,6 +57,8 @@ struct Questions {
     /// `None` if the empty cells by column say enough.
     needs: Option<Needs>,
     plain_texts: PlainTexts,
+    /// `None` if the recipients' countries decide what their messages cost.
+    costing: Option<Costing>,
     /// `None` if no cell decides where a message goes, or where its file is.
     addresses: Option<Mutex<AddressPass>>,
     /// `None` if no previews are wanted.
@@ -67,6 +70,8 @@ struct Questions {
 pub(super) struct Examined {
     pub(super) lacking: Lacking,
     pub(super) transliterated: BTreeMap<StepIndex, Transliterated>,
+    /// `None` if it was not asked for.
+    pub(super) costed: Option<Costed>,
     pub(super) addresses: Addresses,
     pub(super) previews: Option<Previews>,
 }
@@ -103,7 +108,9 @@ impl Examination {
         let previews = questions.and_then(|questions| questions.previews.as_ref()).map(|pass| pass.lock().found());
         let addresses = questions.and_then(|questions| questions.addresses.as_ref());
         let addresses = addresses.map(|pass| pass.lock().found()).unwrap_or_default();
-        Examined { addresses, previews, ..self.found.lock().clone() }
+        let costs = questions.is_some_and(|questions| questions.costing.is_some());
+        let found = self.found.lock().clone();
+        Examined { addresses, previews, costed: found.costed.or_else(|| costs.then(Costed::default)), ..found }
     }
 
     fn questions(&self, columns: &[String]) -> Option<Questions> {
@@ -113,6 +120,8 @@ impl Examination {
         let counts = matches!(plan.on_missing_value, Some(OnMissingValue::Skip | OnMissingValue::Refuse));
         let needs = Some(Needs::of(&plan)).filter(|needs| counts || needs.may_be_unreadable());
         let plain_texts = PlainTexts::of(&plan);
+        let all_get_one = self.except.get().is_none_or(|(excluded, _)| excluded.is_empty());
+        let costing = Costing::of(&plan, all_get_one);
         let wish = self.preview.lock().take();
         let pass = |Wish { request, on_looked }| {
             let templates = PlanTemplates::of(plan.indexed_steps(), config, catalogue);
@@ -120,8 +129,12 @@ impl Examination {
         };
         let previews = wish.and_then(pass).map(Mutex::new);
         let addresses = AddressPass::of(&plan, config).map(Mutex::new);
-        let has_any = needs.is_some() || !plain_texts.is_empty() || addresses.is_some() || previews.is_some();
-        has_any.then_some(Questions { needs, plain_texts, addresses, previews })
+        let has_any = needs.is_some()
+            || !plain_texts.is_empty()
+            || costing.is_some()
+            || addresses.is_some()
+            || previews.is_some();
+        has_any.then_some(Questions { needs, plain_texts, costing, addresses, previews })
     }
 }
 
@@ -132,7 +145,7 @@ impl RecipientObserver for Examination {
 
     fn observe(&self, recipients: &[Recipient]) {
         let Some(questions) = self.questions.get().and_then(Option::as_ref) else { return };
-        let Questions { needs, plain_texts, addresses, previews } = questions;
+        let Questions { needs, plain_texts, costing, addresses, previews } = questions;
         let gets_one = |recipient: &&Recipient| {
             let Some((excluded, known)) = self.except.get() else { return true };
             recipient.number().is_none_or(|number| !excluded.contains(number) && !known.has_opted_out(number))
@@ -149,6 +162,9 @@ impl RecipientObserver for Examination {
                 found.lacking.add(recipient.number(), lacked);
             }
             plain_texts.count(recipient.country, &fields, &mut found.transliterated);
+            if let Some(costing) = costing {
+                costing.count(recipient.country, &fields, found.costed.get_or_insert_default());
+            }
             if let Some(pass) = &mut addresses {
                 pass.look(recipient, &fields);
             }

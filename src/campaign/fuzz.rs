@@ -16,6 +16,7 @@ use crate::catalogue::Catalogue;
 use crate::clock::{Clock, RealClock};
 use crate::config::Config;
 use crate::domain::{Country, Span, Timestamp, steps_of};
+use crate::forecast::Bill;
 
 /// Campaigns that every run tries.
 const TRIED: u64 = 25;
@@ -237,6 +238,7 @@ fn planned(body: Value, config: &Config) -> bool {
     let facts = Facts {
         recipients: 1_000,
         countries: &countries,
+        bill: &Bill::of_countries(&plan, &countries),
         odd: &OddCells { empty: vec![0; COLUMNS.len()], refused: vec![0; COLUMNS.len()] },
         allowed: draft.allow_countries.as_ref(),
         windows: &BTreeMap::new(),

@@ -28,7 +28,7 @@ use crate::clock::{Chance, Clock, format_time};
 use crate::config::{Config, Problem};
 use crate::domain::{BatchId, BatchState, CampaignId, Plan, StepIndex, Timestamp, Zone, grouped};
 use crate::events::Origin;
-use crate::forecast::{Forecast, Shares};
+use crate::forecast::{Bill, Forecast, Shares};
 use crate::store::{self, Store};
 
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +72,8 @@ pub struct Prepared {
     pub plan: Plan,
     pub schedule: Schedule,
     pub beginnings: Beginnings,
+    /// What its messages are billed for.
+    pub bill: Bill,
     /// When the campaign was checked.
     pub now: Timestamp,
     /// When all first messages will be sent; `None` if that is never.
@@ -112,6 +114,7 @@ impl Prepared {
             plan,
             schedule,
             beginnings,
+            bill: Bill::default(),
             now,
             forecast: None,
             warnings: Vec::new(),
@@ -133,6 +136,7 @@ impl Prepared {
 struct LookedOver {
     plan: Plan,
     beginnings: Beginnings,
+    bill: Bill,
     now: Timestamp,
     forecast: Option<Forecast>,
     warnings: Vec<Warning>,
@@ -283,7 +287,7 @@ impl Launcher<'_> {
         let recipients = gathering.gather(draft, progress).await?;
         match self.look_over(draft, &recipients, &schedule, prices.as_ref()).await {
             Ok(looked) => {
-                let LookedOver { plan, beginnings, now, forecast, mut warnings, windows, templates } = looked;
+                let LookedOver { plan, beginnings, bill, now, forecast, mut warnings, windows, templates } = looked;
                 warnings.splice(0..0, taken.map(|name| Warning::name_taken(name)));
                 Ok(Prepared {
                     name: draft.name.clone(),
@@ -291,6 +295,7 @@ impl Launcher<'_> {
                     plan,
                     schedule,
                     beginnings,
+                    bill,
                     now,
                     forecast,
                     warnings,
@@ -338,21 +343,27 @@ impl Launcher<'_> {
         let (plan, beginnings, mut warnings, templates) = begun.map_err(LaunchError::Problems)?;
         let windows = open_windows(self.store, self.config, &plan, recipients, now).await?;
         let need_no_slot = need_no_slot(self.store, self.config, &plan, recipients, now).await?;
+        let bill = match &recipients.costed {
+            Some(costed) => costed.bill().clone(),
+            None => Bill::of_countries(&plan, &recipients.countries),
+        };
         let facts = Facts {
             recipients: recipients.recipients,
             countries: &recipients.countries,
+            bill: &bill,
             odd: &recipients.odd,
             allowed: draft.allow_countries.as_ref(),
             windows: &windows,
             need_no_slot: &need_no_slot,
         };
-        let forecast = self.forecast(&plan, &recipients.countries, &need_no_slot, &beginnings, now).await?;
+        let forecast = self.forecast(&plan, (&recipients.countries, &bill), &need_no_slot, &beginnings, now).await?;
         let lacking = recipients.lacking.warning(&plan, recipients.recipients);
         let mut found = lint(&plan, self.config, &facts);
         // Where each recipient was examined, those with an empty cell are among the ones that lack a value.
         found.retain(|warning| lacking.is_none() || warning.code != Lint::EmptyVariable);
         warnings.extend(found);
         warnings.extend(lacking);
+        warnings.extend(recipients.costed.iter().flat_map(|costed| costed.warnings(&plan)));
         warnings.extend(recipients.addresses.warnings(recipients.recipients));
         warnings.extend(recipients.excluded.warnings());
         warnings.extend(beginnings.warnings());
@@ -362,6 +373,6 @@ impl Launcher<'_> {
         warnings.extend(self.flagged(&plan, forecast.as_ref()).await?);
         warnings.extend(will_wait(self.config, recipients.recipients));
         warnings.extend(self.held(&plan, &recipients.countries).await?);
-        Ok(LookedOver { plan, beginnings, now, forecast, warnings, windows, templates })
+        Ok(LookedOver { plan, beginnings, bill, now, forecast, warnings, windows, templates })
     }
 }

@@ -11,8 +11,7 @@ use crate::domain::{
     Category, Content, ContentPart, Countries, Country, Plan, SmsEncoding, Span, Status, Step, StepIndex,
     TemplateContent, grouped, refused_in_a_parameter,
 };
-use crate::forecast::Cost;
-use crate::forecast::{Share, Shares};
+use crate::forecast::{Bill, Cost, Share, Shares};
 use crate::template::{self, Alphabet};
 
 /// How long after a delivery the provider reports that it was read.
@@ -158,6 +157,7 @@ impl fmt::Display for Lint {
 pub struct Facts<'a> {
     pub recipients: u64,
     pub countries: &'a BTreeMap<Country, u64>,
+    pub bill: &'a Bill,
     /// The cells of the plan's columns that messages may fail for.
     pub odd: &'a OddCells,
     /// The only countries to send to, if the campaign names some.
@@ -202,7 +202,7 @@ const RARE: u64 = 1_000;
 /// Warns about limits that keep some recipients from getting their first message.
 fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
     let beginning: u64 = plan.indexed_steps().map(|(index, _)| shares.at(index).beginning).sum();
-    let cost = Cost::of(plan, facts.countries);
+    let cost = Cost::of(plan, facts.bill);
     let mut found = Vec::new();
     let mut warn = |step, sentence: Sentence| found.push(Warning { code: Lint::SmallLimit, step, sentence });
     let steps =
@@ -228,7 +228,7 @@ fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
             (cost.first.rounded(currency), cost.at_most.rounded(currency), budget.in_currency(currency));
         let sentence = if budget < cost.first {
             format!(
-                "all first messages together cost about {first}, but the budget is {of}, so the campaign pauses before all are sent"
+                "all first messages together cost {first}, but the budget is {of}, so the campaign pauses before all are sent"
             )
         } else {
             format!(

@@ -19,6 +19,7 @@ mod certificate;
 mod channel_users;
 mod chosen;
 mod confirmations;
+mod costing;
 mod decisions;
 mod delete;
 mod due_at_once;

@@ -9,12 +9,11 @@ use super::used_up::caps;
 use crate::audience::{ImportRecord, UnreadableRecord};
 use crate::config;
 use crate::domain::{
-    BatchId, BatchState, Count, Country, Member, OnTierSpent, OpenMinutes, Plan, Queue, Span, Step, StepIndex, Tallies,
-    Tier, Timestamp, usual_zone,
+    BatchId, BatchState, Count, Country, Member, Money, OnTierSpent, OpenMinutes, Plan, Queue, Span, Step, StepIndex,
+    Tallies, Tier, Timestamp, usual_zone,
 };
 use crate::forecast::as_float;
-use crate::forecast::cost;
-use crate::forecast::{Account, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
+use crate::forecast::{Account, Bill, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
 use crate::store::{self, Audiences, Batch, Hold, QueueTimes, StoredLane};
 
 /// Slots that become free within this time count together.
@@ -62,6 +61,8 @@ struct OutlookBuilder<'a> {
 struct Cohort {
     country: Country,
     recipients: f64,
+    /// What a message to one of them costs on average, in millionths.
+    cost: f64,
     /// When the step may be sent to them.
     opens: Timestamp,
     /// The time over which they are spread.
@@ -75,7 +76,7 @@ impl Launcher<'_> {
     pub(super) async fn forecast(
         &self,
         plan: &Plan,
-        recipients: &BTreeMap<Country, u64>,
+        (recipients, bill): (&BTreeMap<Country, u64>, &Bill),
         need_no_slot: &BTreeMap<String, u64>,
         beginnings: &Beginnings,
         now: Timestamp,
@@ -85,7 +86,8 @@ impl Launcher<'_> {
         for (country, recipients) in recipients {
             let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
             let (opens, recipients) = (beginnings.in_country(Some(*country)), as_float(*recipients));
-            let cohort = Cohort { country: *country, recipients, opens, over: plan.over, ends: plan.end };
+            let cost = plan.step(index).map_or(0.0, |step| bill.each((index, step), *country));
+            let cohort = Cohort { country: *country, recipients, cost, opens, over: plan.over, ends: plan.end };
             builder.add(plan, index, cohort).await?;
         }
         let mut outlook = builder.build();
@@ -113,7 +115,9 @@ impl Launcher<'_> {
         let spent = self.store.spent(batch.id).await?;
         let outlook = Outlook { caps: caps(plan, tallies, &spent), ..Outlook::of(plan) };
         let mut builder = self.builder(outlook, Some(batch.id), now).await?;
+        let bill = Bill::of_countries(plan, &countries);
         for (index, step) in plan.indexed_steps() {
+            let spent_each = spent_each(index, tallies, &spent);
             let waiting = as_float(tallies.get(index, Count::Queued).try_into().unwrap_or(0));
             let of_step = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
             let all: u64 = of_step.clone().map(|(_, recipients)| recipients).sum();
@@ -125,7 +129,8 @@ impl Launcher<'_> {
                 // Only first messages obey the end; fallbacks are sent after it too.
                 let ends = plan.end.filter(|_| is_first);
                 let recipients = waiting * as_float(*recipients) / as_float(all.max(1));
-                builder.add(plan, index, Cohort { country: *country, recipients, opens, over, ends }).await?;
+                let cost = spent_each.unwrap_or_else(|| bill.each((index, step), *country));
+                builder.add(plan, index, Cohort { country: *country, recipients, cost, opens, over, ends }).await?;
             }
         }
         Ok(builder.build().forecast(opens))
@@ -194,7 +199,8 @@ impl Launcher<'_> {
             begins = if is_new { begins + deadline } else { begins };
             let mut builder = self.builder(Outlook::of(plan), except, begins).await?;
             for (country, recipients) in theirs {
-                let cohort = Cohort { country, recipients, opens: begins, over: None, ends: None };
+                // No limit holds here, so no cost matters.
+                let cohort = Cohort { country, recipients, cost: 0.0, opens: begins, over: None, ends: None };
                 builder.add(plan, index, cohort).await?;
             }
             let Some(course) = builder.build().forecast(begins) else { return Ok(None) };
@@ -281,6 +287,14 @@ impl Launcher<'_> {
     }
 }
 
+/// What a message of a step has cost on average, in millionths; `None` before one was submitted.
+fn spent_each(index: StepIndex, tallies: &Tallies, spent: &[(StepIndex, Money)]) -> Option<f64> {
+    let submitted = tallies.get(index, Count::HandedOver) + tallies.get(index, Count::Sending);
+    let submitted = u64::try_from(submitted).ok().filter(|submitted| *submitted > 0)?;
+    let (_, spent) = spent.iter().find(|(step, _)| *step == index)?;
+    Some(as_float(spent.millionths()) / as_float(submitted))
+}
+
 /// Counts the recipients of a campaign's audience by country. Whoever only shows the counts may go on without them.
 pub async fn countries_of(
     store: &dyn Audiences,
@@ -328,7 +342,7 @@ impl Outlook {
 impl<'a> OutlookBuilder<'a> {
     async fn add(&mut self, plan: &Plan, index: StepIndex, cohort: Cohort) -> Result<(), LaunchError> {
         let Some(step) = plan.step(index) else { return Ok(()) };
-        let Cohort { country, recipients, opens, over, ends } = cohort;
+        let Cohort { country, recipients, cost, opens, over, ends } = cohort;
         let over = over.filter(|over| *over > Span::ZERO).map(|over| over.std().as_secs_f64());
         let hours = self.hours.entry(index).or_insert_with(|| Arc::new(step.hours.clone().into()));
         let hours = Arc::clone(hours);
@@ -345,7 +359,7 @@ impl<'a> OutlookBuilder<'a> {
                 lane: load,
                 recipients,
                 spread: over.map_or(f64::INFINITY, |over| recipients / over),
-                cost: as_float(cost::each(plan.names(), step, country).millionths()),
+                cost,
                 ends,
                 opens,
                 zone: usual_zone(country),

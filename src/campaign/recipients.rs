@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::addresses::Addresses;
+use super::costing::Costed;
 use super::examination::{Examination, Examined};
 use super::excluded::{Excluded, NotExcluded};
 use super::file::Draft;
@@ -152,6 +153,8 @@ pub struct Recipients {
     pub odd: OddCells,
     /// Those who lack a value, if the columns' empty cells do not tell.
     pub lacking: Lacking,
+    /// What they cost; `None` if their countries decide that.
+    pub(super) costed: Option<Costed>,
     /// What transliteration changes, by step.
     pub transliterated: BTreeMap<StepIndex, Transliterated>,
     /// Ids that several of them have, and addresses of files that no provider can fetch.
@@ -214,8 +217,8 @@ impl Gathering<'_> {
         if gathered.is_err() {
             recipients.discard(self.store).await;
         }
-        let Examined { lacking, transliterated, addresses, previews } = self.examination.found();
-        (recipients.lacking, recipients.transliterated) = (lacking, transliterated);
+        let Examined { lacking, transliterated, costed, addresses, previews } = self.examination.found();
+        (recipients.lacking, recipients.transliterated, recipients.costed) = (lacking, transliterated, costed);
         (recipients.addresses, recipients.previews) = (addresses, previews);
         gathered.map(|()| recipients)
     }

@@ -17,9 +17,9 @@ pub fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
     lines.extend(cost.map(|cost| {
         let (first, at_most) = (cost.first.rounded(currency), cost.at_most.rounded(currency));
         if cost.first == cost.at_most {
-            return format!("costs about {first}");
+            return format!("costs {first}");
         }
-        format!("costs about {first} for all first messages, at most {at_most}")
+        format!("costs {first} for all first messages, at most {at_most}")
     }));
     lines.extend(limits(&plan.limits, currency).map(|limits| format!("pauses after {limits}")));
     lines.extend(plan.pause_when.map(|rule| format!("pauses when {rule} on a step")));

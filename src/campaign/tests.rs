@@ -19,6 +19,7 @@ use crate::domain::{
     Stretch, Timestamp,
 };
 use crate::events::Origin;
+use crate::forecast::Bill;
 
 const COLUMNS: [&str; 6] = ["Mobile", "FirstName", "Code", "Pic", "Slug", "Country"];
 
@@ -53,6 +54,7 @@ fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> 
     let facts = Facts {
         recipients: 1_000,
         countries: &countries,
+        bill: &Bill::of_countries(&plan, &countries),
         odd: &OddCells { empty: vec![0, 40, 2, 0, 0, 0], refused: vec![0; 6] },
         allowed: draft.allow_countries.as_ref(),
         windows: &[(StepIndex::FIRST, 12)].into(),
@@ -574,6 +576,7 @@ fn cells_that_a_template_may_not_send_are_counted_where_they_are_a_parameter() {
         let facts = Facts {
             recipients: 5_000,
             countries: &countries,
+            bill: &Bill::of_countries(&plan, &countries),
             odd: &odd,
             allowed: None,
             windows: &BTreeMap::new(),
@@ -599,6 +602,7 @@ fn rare_countries_are_named_unless_they_get_nothing() {
         let facts = Facts {
             recipients: 100_000,
             countries: &countries,
+            bill: &Bill::of_countries(&plan, &countries),
             odd: &OddCells::default(),
             allowed: draft.allow_countries.as_ref(),
             windows: &windows,

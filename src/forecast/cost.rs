@@ -1,13 +1,59 @@
-//! Estimates the cost of a campaign by its price list.
+//! What a campaign costs by its price list.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::domain::{Country, Money, Names, Plan, Step};
-use crate::template;
+use super::as_float;
+use crate::domain::{Country, Money, Names, Plan, Step, StepIndex};
+use crate::template::BilledParts;
 
-/// An estimate: the parts of an SMS are counted by its fixed text, without what variables add.
+/// What the messages of a step to one country are billed for, if every step is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Billed {
+    messages: u64,
+    /// One each on other channels than SMS.
+    parts: u64,
+    /// The parts of the messages that begin with this step.
+    first: u64,
+}
+
+/// The messages and parts that each step is billed for, by country.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Bill(BTreeMap<(StepIndex, Country), Billed>);
+
+impl Bill {
+    /// The bill for recipients of whom only the countries are known: each of them has every value that a step needs, and
+    /// values add no part to an SMS.
+    pub fn of_countries(plan: &Plan, countries: &BTreeMap<Country, u64>) -> Self {
+        let mut bill = Self::default();
+        for (index, step) in plan.indexed_steps() {
+            let parts = least_parts(plan.names(), step);
+            for (country, recipients) in countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)))
+            {
+                let is_first = plan.first(plan.marks_at_first(Some(*country))) == Some(index);
+                bill.add((index, *country), (*recipients, parts * recipients), is_first);
+            }
+        }
+        bill
+    }
+
+    /// Adds messages of a step to one country, with their parts.
+    pub fn add(&mut self, of: (StepIndex, Country), (messages, parts): (u64, u64), are_first: bool) {
+        let billed = self.0.entry(of).or_default();
+        billed.messages += messages;
+        billed.parts += parts;
+        billed.first += if are_first { parts } else { 0 };
+    }
+
+    /// What a message of a step to one country costs on average, in millionths.
+    pub(crate) fn each(&self, (index, step): (StepIndex, &Step), country: Country) -> f64 {
+        let Billed { messages, parts, .. } = self.0.get(&(index, country)).copied().unwrap_or_default();
+        as_float(price(step, country).times(parts).millionths()) / as_float(messages.max(1))
+    }
+}
+
+/// What a campaign costs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Cost {
     /// The cost if no message falls back.
@@ -19,24 +65,22 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Estimates the cost; `None` if no step has a price.
-    pub fn of(plan: &Plan, countries: &BTreeMap<Country, u64>) -> Option<Self> {
+    /// Sums up a bill; `None` if no step has a price.
+    pub fn of(plan: &Plan, bill: &Bill) -> Option<Self> {
         if plan.steps.iter().all(|step| step.prices.is_empty()) {
             return None;
         }
-        let (mut first, mut at_most) = (Money::ZERO, Money::ZERO);
-        for (country, recipients) in countries {
-            let marks = plan.marks_at_first(Some(*country));
-            let begins = plan.first(marks);
-            for (index, step) in plan.indexed_steps().filter(|(index, _)| !marks.passed_over(*index)) {
-                let cost = each(plan.names(), step, *country).times(*recipients);
-                at_most = at_most.plus(cost);
-                if begins == Some(index) {
-                    first = first.plus(cost);
-                }
-            }
-        }
-        Some(Self { first, at_most, currency: plan.currency.clone() })
+        let sum = |parts: fn(&Billed) -> u64| -> Money {
+            let priced = bill.0.iter().filter_map(|((index, country), billed)| {
+                Some(price(plan.step(*index)?, *country).times(parts(billed)))
+            });
+            priced.sum()
+        };
+        Some(Self {
+            first: sum(|billed| billed.first),
+            at_most: sum(|billed| billed.parts),
+            currency: plan.currency.clone(),
+        })
     }
 }
 
@@ -45,7 +89,7 @@ impl Cost {
 pub struct CountryCost {
     pub country: Country,
     pub messages: u64,
-    /// The parts of each message; 1 on other channels than SMS.
+    /// The parts of all messages; one each on other channels than SMS.
     pub billed_parts: u64,
     /// The price of a message or, on SMS, of a part.
     pub price: Money,
@@ -55,12 +99,12 @@ pub struct CountryCost {
 
 impl CountryCost {
     /// The costs of a step in the countries with a price, the highest first.
-    pub fn of_step(plan: &Plan, step: &Step, countries: &BTreeMap<Country, u64>) -> Vec<Self> {
-        let parts = parts(plan.names(), step);
-        let theirs = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
-        let priced = theirs.filter_map(|(country, messages)| {
-            let (country, messages, price) = (*country, *messages, step.prices.of(*country)?);
-            Some(Self { country, messages, billed_parts: parts, price, sum: price.times(parts).times(messages) })
+    pub fn of_step((index, step): (StepIndex, &Step), bill: &Bill) -> Vec<Self> {
+        let of_step = bill.0.iter().filter(|((billed, _), _)| *billed == index);
+        let priced = of_step.filter_map(|((_, country), billed)| {
+            let (country, price) = (*country, step.prices.of(*country)?);
+            let Billed { messages, parts, .. } = *billed;
+            Some(Self { country, messages, billed_parts: parts, price, sum: price.times(parts) })
         });
         let mut costs: Vec<Self> = priced.collect();
         costs.sort_by(|one, other| other.sum.cmp(&one.sum).then(one.country.cmp(&other.country)));
@@ -68,22 +112,20 @@ impl CountryCost {
     }
 }
 
-/// The cost of one message of a step.
-pub(crate) fn each(names: Names<'_>, step: &Step, country: Country) -> Money {
-    step.prices.of(country).unwrap_or_default().times(parts(names, step))
-}
-
-/// The lowest cost of one message of a step, to recipients from these countries.
+/// The lowest cost of one message of a step, to recipients from these countries, whatever their values are.
 pub(crate) fn least(names: Names<'_>, step: &Step, countries: &BTreeMap<Country, u64>) -> Money {
     let theirs = countries.keys().filter(|country| step.countries.contain(Some(**country)));
-    theirs.map(|country| each(names, step, *country)).min().unwrap_or_default()
+    let least = theirs.map(|country| price(step, *country)).min().unwrap_or_default();
+    least.times(least_parts(names, step))
 }
 
-fn parts(names: Names<'_>, step: &Step) -> u64 {
-    let Some((_, encoding)) = step.sms() else { return 1 };
-    let literals = template::literals(&step.content, names).unwrap_or_default();
-    let text: String = literals.into_iter().map(|(_, text)| text).collect();
-    template::segments(&template::as_sent(step, &text), encoding).parts.max(1) as u64
+fn price(step: &Step, country: Country) -> Money {
+    step.prices.of(country).unwrap_or_default()
+}
+
+/// The parts of a message whose variables are empty.
+fn least_parts(names: Names<'_>, step: &Step) -> u64 {
+    BilledParts::of_step(step, names).of(&[])
 }
 
 #[cfg(test)]
@@ -100,13 +142,16 @@ mod tests {
         sms.prices.by_country.insert(germany, "0.20".parse().unwrap());
         let mut plan = Plan::of_steps(vec![viber, sms]);
         let recipients = [(singapore, 100), (germany, 10)].into();
-        let cost =
-            |plan: &Plan| Cost::of(plan, &recipients).map(|cost| (cost.first.to_string(), cost.at_most.to_string()));
+        let cost = |plan: &Plan| {
+            let cost = Cost::of(plan, &Bill::of_countries(plan, &recipients));
+            cost.map(|cost| (cost.first.to_string(), cost.at_most.to_string()))
+        };
         assert_eq!(cost(&plan), Some(("2.20".to_owned(), "26.20".to_owned())));
-        let of_sms = CountryCost::of_step(&plan, &plan.steps[1], &recipients);
+        let bill = Bill::of_countries(&plan, &recipients);
+        let of_sms = CountryCost::of_step((StepIndex::new(1).unwrap(), &plan.steps[1]), &bill);
         let shown =
             |it: &CountryCost| format!("{} {} {} {} {}", it.country, it.messages, it.billed_parts, it.price, it.sum);
-        assert_eq!(of_sms.iter().map(shown).collect::<Vec<_>>(), ["SG 100 2 0.10 20.00", "DE 10 2 0.20 4.00"]);
+        assert_eq!(of_sms.iter().map(shown).collect::<Vec<_>>(), ["SG 100 200 0.10 20.00", "DE 10 20 0.20 4.00"]);
         plan.steps[0].countries = crate::domain::Countries::Only([singapore].into());
         assert_eq!(plan.first(plan.marks_at_first(Some(germany))), StepIndex::new(1));
         assert_eq!(cost(&plan), Some(("6.00".to_owned(), "26.00".to_owned())));

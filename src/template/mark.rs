@@ -73,6 +73,11 @@ impl Variables {
         missing.and_then(|variable| variable.bound.lack(fields))
     }
 
+    /// Whether a recipient has a value, or a default, for each of them.
+    pub fn are_met<T: AsRef<str>>(&self, fields: &[T]) -> bool {
+        self.0.iter().all(|variable| variable.bound.write(fields, &mut Discard).is_ok())
+    }
+
     /// Replaces the variables of a text by markers.
     fn mark(&mut self, part: &ContentPart, text: &str, names: Names<'_>, left: &mut Budget) -> Result<String, Error> {
         let at = |problem| Error { part: part.clone(), problem };

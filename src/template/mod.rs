@@ -46,7 +46,7 @@ pub use filter::FilterProblem;
 pub use lack::{Lack, LackCause};
 pub use literals::literals;
 pub use mark::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, Variable, Variables, expiry_mark, mark};
-pub use parts::{PartsOf, PlainText};
+pub use parts::{BilledParts, PartsOf, PlainText, Widening};
 pub use pattern::{Pattern, SubmissionTimes};
 pub use plain::{as_sent, plain_marked};
 pub use recipient_text::RecipientText;

@@ -2,13 +2,70 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::bound::{BoundPiece, BoundText};
+use super::bound::{Bound, BoundPiece, BoundText};
 use super::error::Error;
 use super::plain::{Plain, PlainLength, as_it_is_sent, plain};
 use super::sink::Sink;
-use super::sms::{ALONE, beyond_gsm7, segments};
+use super::sms::{ALONE, PARTS_MAX, beyond_gsm7, segments};
 use crate::domain::{ContentPart, Names, SmsEncoding, Step};
+
+/// How many parts of each message of a step are billed.
+#[derive(Debug)]
+pub enum BilledParts {
+    /// It is no SMS.
+    One,
+    Counted(PartsOf),
+    /// A text whose parts cannot be counted. A launch refuses it; a budget assumes the most parts.
+    Most,
+}
+
+impl BilledParts {
+    pub fn of_step(step: &Step, names: Names<'_>) -> Self {
+        match PartsOf::of_step(step, names) {
+            Some(parts) => parts.map_or(Self::Most, Self::Counted),
+            None => Self::One,
+        }
+    }
+
+    /// The parts of a recipient's message.
+    pub fn of(&self, fields: &[Cow<'_, str>]) -> u64 {
+        match self {
+            Self::One => 1,
+            Self::Counted(parts) => parts.count(fields),
+            Self::Most => PARTS_MAX as u64,
+        }
+    }
+
+    /// Whether every recipient's message has as many.
+    pub const fn are_same(&self) -> bool {
+        match self {
+            Self::One | Self::Most => true,
+            Self::Counted(parts) => parts.of_all.is_some(),
+        }
+    }
+
+    /// The same with what allows the text only 70 characters in a part; `None` if that adds no part, or is the same for
+    /// every recipient.
+    pub fn with_widening(&self, fields: &[Cow<'_, str>]) -> (u64, Option<Widening>) {
+        match self {
+            Self::Counted(parts) if parts.of_all.is_none() => parts.with_widening(fields),
+            Self::One | Self::Most | Self::Counted(_) => (self.of(fields), None),
+        }
+    }
+}
+
+/// What allows a text only 70 characters in a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Widening {
+    /// The parts that it would have fewer otherwise.
+    pub more: u64,
+    /// A character that GSM-7 lacks.
+    pub character: char,
+    /// The variable that has it; `None` if it stands in the text itself.
+    pub variable: Option<Arc<str>>,
+}
 
 /// A parsed SMS text whose parts are counted for one recipient after another.
 #[derive(Debug, Clone)]
@@ -85,6 +142,36 @@ impl PartsOf {
                 beyond_gsm7(&text).is_none() || matches!(self.sent(&text), Cow::Owned(_))
             }
         }
+    }
+
+    fn with_widening(&self, fields: &[Cow<'_, str>]) -> (u64, Option<Widening>) {
+        let text = self.written(fields);
+        let sent = self.sent(&text);
+        let parts = self.parts(&sent);
+        // No text has fewer parts than one.
+        let character = (parts > 1 && self.encoding == SmsEncoding::Auto).then(|| beyond_gsm7(&sent)).flatten();
+        let more = parts.saturating_sub(segments(&sent, SmsEncoding::Gsm7).parts as u64);
+        let widening = character.filter(|_| more > 0).map(|character| Widening {
+            more,
+            character,
+            variable: self.variable_beyond_gsm7(fields).map(|it| Arc::clone(&it.name)),
+        });
+        (parts, widening)
+    }
+
+    /// The first variable whose value has a character beyond GSM-7; `None` if the text itself has one.
+    fn variable_beyond_gsm7(&self, fields: &[Cow<'_, str>]) -> Option<&Bound> {
+        // With a character beyond GSM-7 in the text itself, no value is to blame.
+        let is_own = self.text.0.iter().any(|piece| match piece {
+            BoundPiece::Literal(literal) => beyond_gsm7(&self.sent(literal)).is_some(),
+            BoundPiece::Variable(_) => false,
+        });
+        let has_beyond = |variable: &&Bound| {
+            let mut value = String::new();
+            variable.write(fields, &mut value).unwrap_or_default();
+            beyond_gsm7(&self.sent(&value)).is_some()
+        };
+        self.text.variables().filter(|_| !is_own).find(has_beyond)
     }
 
     fn sent<'a>(&self, text: &'a str) -> Cow<'a, str> {

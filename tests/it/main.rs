@@ -16,6 +16,7 @@ mod circuit;
 mod cli;
 mod clients;
 mod command_output;
+mod costs;
 mod crowds;
 mod documents;
 mod epochs;

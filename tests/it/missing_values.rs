@@ -73,6 +73,16 @@ fn the_plan_shows_what_transliteration_changes_and_what_each_country_costs() {
     let changed = &plan["steps"][0]["transliterated"];
     // 71 and 127 characters are one part in GSM-7, and two in UCS-2.
     assert_eq!(changed, &json!({ "recipients": 2, "replaced": ["ą", "ę"], "parts_saved": 2 }), "{plan}");
+    // The text in Thai has two parts, and with transliteration that of 60 letters has one.
+    let with_prices = std::fs::read_to_string(at.join("volley.toml")).unwrap() + "\n[prices]\nfile = \"prices.csv\"\n";
+    std::fs::write(at.join("volley.toml"), with_prices).unwrap();
+    std::fs::write(at.join("prices.csv"), "channel,price,currency\nSMS,0.05,EUR\n").unwrap();
+    let priced = run(at, &["campaign", "plan", "x.toml", "--json"]).ended(0).json();
+    let cost = json!([{ "country": "SG", "messages": 4, "billed_parts": 5, "price": "0.05", "sum": "0.25" }]);
+    assert_eq!(priced["steps"][0]["country_costs"], cost, "{priced}");
+    let said =
+        "1 recipient gets 1 more part to be paid, because of characters with which a part holds only 70: “ส” in Name";
+    assert!(priced["warnings"].to_string().contains(said), "{priced}");
     let plan = run(at, &["campaign", "plan", "x.toml"]).ended(0).stdout;
     let said = "written in plain characters for 2 recipients, which saves 2 parts: ą ę";
     assert!(plan.contains(said) && plan.contains(" Brek"), "{plan}");

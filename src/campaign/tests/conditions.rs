@@ -108,7 +108,7 @@ fn limits_that_exclude_recipients_get_a_warning() {
             "",
             "max_messages allows 999 of 1,000 first messages; raise it to send the other 1 [small_limit]",
         ),
-        ("budget = 39", "", "all first messages together cost about 40.00 EUR, but the budget is 39.00 EUR"),
+        ("budget = 39", "", "all first messages together cost 40.00 EUR, but the budget is 39.00 EUR"),
     ] {
         let (_, warnings) = through(&with(head, &[&format!("{SMS}\n{step}")]), &prices).unwrap();
         let shown: Vec<String> = warnings.iter().map(ToString::to_string).collect();

@@ -109,7 +109,7 @@ impl<'a> PlanView<'a> {
             rules: StepRulesView::of((index, step)),
             recipients: shares.at(index).recipients,
             open_windows: windows.get(&index).copied(),
-            country_costs: CountryCost::of_step(plan, step, &recipients.countries),
+            country_costs: CountryCost::of_step((index, step), &prepared.bill),
             transliterated: recipients.transliterated.get(&index),
             template_status: templates.known.get(&index).map(|template| template.status.as_str()),
             previews: recipients
@@ -144,7 +144,7 @@ impl<'a> PlanView<'a> {
             over: plan.over.map(|over| over.to_string()),
             forecast,
             allowed_per_s: config.allowed_per_s(plan),
-            cost: Cost::of(plan, &recipients.countries),
+            cost: Cost::of(plan, &prepared.bill),
             stops: StopsView::from(plan),
             steps: steps.collect(),
             templates_unchecked: templates.is_unchecked,

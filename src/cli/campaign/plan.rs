@@ -1,6 +1,5 @@
 //! `volley campaign plan`: shows what a campaign would send, before anything is sent.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::bookings;
@@ -16,7 +15,7 @@ use crate::cli::words::{self, plural, shell};
 use crate::cli::{CommandContext, Exit, preview, progress};
 use crate::clock::format_time;
 use crate::domain::text::visible;
-use crate::domain::{Country, Money, Plan, Step, StepIndex, Timestamp, grouped};
+use crate::domain::{Money, Step, StepIndex, Timestamp, grouped};
 use crate::forecast::{Cost, CountryCost, Shares};
 use crate::media::At;
 use crate::template::preview::PreviewLine;
@@ -146,7 +145,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, title: &str, paint
     }
     let booked = forecast.as_ref().map(|forecast| &forecast.bookings[..]).unwrap_or_default();
     lines.extend(bookings::lines(booked, paint).into_iter().map(|line| format!("  {line}")));
-    let cost = Cost::of(plan, &recipients.countries);
+    let cost = Cost::of(plan, &prepared.bill);
     lines.extend(rules::of_campaign(plan, cost.as_ref()).into_iter().map(dim));
     let countries = recipients.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();
     lines.extend(country_lines(countries, paint));
@@ -202,7 +201,7 @@ fn step_lines(prepared: &Prepared, (index, step): (StepIndex, &Step), matching: 
     lines.extend(share.map(|share| format!("  {}", paint.dim(share))));
     let transliterated = recipients.transliterated.get(&index).map(Transliterated::sentence);
     lines.extend(transliterated.map(|changed| format!("  {}", paint.dim(changed))));
-    lines.extend(cost_lines(plan, step, &recipients.countries, paint));
+    lines.extend(cost_lines(prepared, (index, step), paint));
     lines
 }
 
@@ -230,8 +229,8 @@ fn first_messages(prepared: &Prepared, (index, step): (StepIndex, &Step), paint:
 const COUNTRIES_SHOWN: usize = 10;
 
 /// What a step costs in each country, the highest first.
-fn cost_lines(plan: &Plan, step: &Step, countries: &BTreeMap<Country, u64>, paint: Paint) -> Vec<String> {
-    let costs = CountryCost::of_step(plan, step, countries);
+fn cost_lines(prepared: &Prepared, step: (StepIndex, &Step), paint: Paint) -> Vec<String> {
+    let (plan, costs) = (&prepared.plan, CountryCost::of_step(step, &prepared.bill));
     if costs.is_empty() {
         return Vec::new();
     }
@@ -240,7 +239,7 @@ fn cost_lines(plan: &Plan, step: &Step, countries: &BTreeMap<Country, u64>, pain
         table.row([
             of.country.to_string(),
             grouped(of.messages),
-            of.billed_parts.to_string(),
+            grouped(of.billed_parts),
             of.price.to_string(),
             of.sum.rounded(plan.currency.as_deref()),
         ]);
@@ -248,9 +247,10 @@ fn cost_lines(plan: &Plan, step: &Step, countries: &BTreeMap<Country, u64>, pain
     if costs.len() > COUNTRIES_SHOWN {
         let rest = &costs[COUNTRIES_SHOWN..];
         let messages: u64 = rest.iter().map(|of| of.messages).sum();
+        let parts: u64 = rest.iter().map(|of| of.billed_parts).sum();
         let cost: Money = rest.iter().map(|of| of.sum).sum();
         let others = plural(rest.len() as u64, "other", "others");
-        let cells = [others, grouped(messages), String::new(), String::new(), cost.rounded(plan.currency.as_deref())];
+        let cells = [others, grouped(messages), grouped(parts), String::new(), cost.rounded(plan.currency.as_deref())];
         table.row(cells);
     }
     table.lines(paint).into_iter().map(|line| format!("  {line}")).collect()

@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::watch;
 use volley::api::{ApiParts, Door};
 use volley::book::Book;
-use volley::campaign::{self, Decided, Draft, Launched, Launcher, SingleMessage};
+use volley::campaign::{self, Decided, Draft, LaunchError, Launched, Launcher, Prepared, SingleMessage};
 use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
 use volley::domain::{AttemptId, Channel, Loaded, MessageKey, Plan, Present, Span, State, StepIndex, Timestamp, Umid};
@@ -199,6 +199,14 @@ impl ByHand {
     /// Sets its answers to queries about messages.
     pub(crate) fn provider_knows(&self, state: &'static str) {
         self.knows.send_replace(Some(state));
+    }
+
+    /// Plans a campaign, as a launch of it would.
+    pub(crate) async fn plan(&self, text: &str) -> Result<Prepared, LaunchError> {
+        let draft = Draft::parse("test.toml", text).unwrap();
+        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
+        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config, by: Origin::SERVER };
+        launcher.plan(&draft).await
     }
 
     pub(crate) async fn launch(&self, text: &str) -> Launched {

@@ -44,7 +44,7 @@ fn amount(prepared: &Prepared, money: Money) -> String {
 /// The cost of a launch: at least, and at most.
 pub(super) fn costs(prepared: &Prepared) -> Vec<(&'static str, String)> {
     let texts = crate::pages::texts().review;
-    let Some(cost) = Cost::of(&prepared.plan, &prepared.recipients.countries) else { return Vec::new() };
+    let Some(cost) = Cost::of(&prepared.plan, &prepared.bill) else { return Vec::new() };
     [(texts.cost_first, cost.first), (texts.cost_most, cost.at_most)]
         .map(|(label, money)| (label, amount(prepared, money)))
         .into()
@@ -58,7 +58,7 @@ pub(super) fn steps(prepared: &Prepared) -> Vec<OutlookStep> {
         let number = index.index() + 1;
         let lanes: Vec<&str> = step.lanes.names().collect();
         let after = step.fallback_after.map(about).unwrap_or_default();
-        let sums = CountryCost::of_step(plan, step, countries).into_iter().map(|cost| cost.sum);
+        let sums = CountryCost::of_step((index, step), &prepared.bill).into_iter().map(|cost| cost.sum);
         let cost = (!step.prices.is_empty()).then(|| amount(prepared, sums.sum()));
         OutlookStep {
             number,
