@@ -1,12 +1,14 @@
-//! Checks that need the whole plan: its recipients, its prices, its forecast, and whether it may wait as a draft.
+//! Checks that need the whole plan: its recipients, its prices, its forecast, what its steps do at WhatsApp's limits, and
+//! whether it may wait as a draft.
 
 use std::collections::BTreeMap;
 
 use super::file::Draft;
 use super::lint::{Lint, Warning, named};
 use super::recipients::Recipients;
-use crate::config::{Problem, Sentence};
-use crate::domain::{Countries, Country, Plan, Step, StepIndex, grouped};
+use super::route::NOTHING_FOLLOWS;
+use crate::config::{DraftStep, Problem, Sentence};
+use crate::domain::{Channel, Countries, Country, OnRecipientLimit, OnTierSpent, Plan, Span, Step, StepIndex, grouped};
 use crate::forecast::{Forecast, Shares, Stop};
 
 /// Warns about first messages that expire at the campaign's end.
@@ -68,6 +70,32 @@ pub(super) fn has_recipients<T>(
         Problem::new(Some(index), key, sentence)
     };
     Err(plan.indexed_steps().map(problem).collect())
+}
+
+/// What is wrong with what a step does at the limits of WhatsApp, by key.
+pub(super) fn wrong_at_limits(
+    step: &DraftStep,
+    is_last: bool,
+    ttl: Option<Span>,
+) -> impl Iterator<Item = (&'static str, String)> {
+    let is_whatsapp = step.channel == Channel::WhatsApp;
+    let tier = match step.on_tier_spent {
+        OnTierSpent::FallBack if !is_whatsapp => Some("only WhatsApp has tiers; remove it".to_owned()),
+        OnTierSpent::FallBack if is_last => Some(NOTHING_FOLLOWS.to_owned()),
+        OnTierSpent::FallBack | OnTierSpent::Wait => None,
+    };
+    let rest = OnRecipientLimit::REST;
+    let limit = match step.on_recipient_limit {
+        OnRecipientLimit::Retry if !is_whatsapp => {
+            Some("only WhatsApp limits how much one recipient gets; remove it".to_owned())
+        }
+        OnRecipientLimit::Retry if ttl.is_none_or(|ttl| ttl <= rest) => Some(format!(
+            "a message is sent again after {rest}, within the campaign's ttl; set a longer ttl, such as 3d"
+        )),
+        OnRecipientLimit::Retry | OnRecipientLimit::FallBack => None,
+    };
+    let found = [("on_tier_spent", tier), ("on_recipient_limit", limit)];
+    found.into_iter().filter_map(|(key, wrong)| Some((key, wrong?)))
 }
 
 /// Checks that every message under a budget has a price.

@@ -8,8 +8,8 @@ use super::chosen::DraftRoute;
 use super::file::Draft;
 use super::launch::{LaunchError, Launcher};
 use crate::domain::{
-    AfterGap, AudienceId, Channel, Content, Countries, Hours, Limits, OnTierSpent, OnUnknown, Plan, RawContent, Step,
-    StepIndex, ValueRule, Values,
+    AfterGap, AudienceId, Channel, Content, Countries, Hours, Limits, OnRecipientLimit, OnTierSpent, OnUnknown, Plan,
+    RawContent, Step, StepIndex, ValueRule, Values,
 };
 use crate::store::{Audience, Batch};
 
@@ -135,6 +135,8 @@ fn of_step(step: &Step, plan: &Plan, with_hours: bool) -> Keys {
     keys.put("ttl", step.ttl);
     keys.put("leave_within", step.leave_within);
     keys.put("on_tier_spent", Some(step.on_tier_spent).filter(|on| *on != OnTierSpent::Wait));
+    let on_limit = step.on_recipient_limit;
+    keys.put("on_recipient_limit", Some(on_limit).filter(|on| *on != OnRecipientLimit::FallBack));
     keys.put("line_user_id", step.line_user_id.as_ref());
     if step.transliterate {
         keys.0.insert("transliterate".to_owned(), true.into());

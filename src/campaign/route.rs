@@ -7,6 +7,7 @@ use super::chosen::ChosenSteps;
 use super::file::{Draft, TimeZone};
 use super::lint::{Lint, Warning};
 use super::overlap::{Overlap, Resolved, past};
+use super::plan_checks::wrong_at_limits;
 use super::prices::PriceList;
 use super::route_templates::Templates;
 use super::time::Schedule;
@@ -14,8 +15,8 @@ use crate::audience::DefaultCountry;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, DraftStep, Lane, Problem, Route, Wanted, reachable_by_all};
 use crate::domain::{
-    Channel, Content, Countries, Country, Hours, Limits, Member, Names, OnOverlap, OnTierSpent, Plan, Pool,
-    RecipientRules, SmsEncoding, Span, Step, StepIndex, hint,
+    Channel, Content, Countries, Country, Hours, Limits, Member, Names, OnOverlap, Plan, Pool, RecipientRules,
+    SmsEncoding, Span, Step, StepIndex, hint,
 };
 use crate::template::{self, Sending};
 
@@ -119,7 +120,7 @@ pub(super) fn steps_of(
     if building.problems.is_empty() { Ok(steps) } else { Err(building.problems()) }
 }
 
-const NOTHING_FOLLOWS: &str = "the last step has nothing to fall back to; remove it, or add a step";
+pub(super) const NOTHING_FOLLOWS: &str = "the last step has nothing to fall back to; remove it, or add a step";
 pub(super) const NOTHING_TO_HOLD: &str =
     "no step after the first costs anything, so there is nothing to hold; remove it";
 
@@ -213,7 +214,9 @@ impl<'a> Building<'a> {
             let sentence = format!("{channel} never reports {success}; use {}", channel.default_success());
             self.add_problem(index, "success_status", sentence);
         }
-        self.check_tier_spent(index, step);
+        for (key, wrong) in wrong_at_limits(step, self.is_last(index), self.ttl) {
+            self.add_problem(index, key, wrong);
+        }
         self.check_content(index, step);
         let fallback_after = self.fallback_after(index, step);
         let ttl = self.ttl(index, step);
@@ -237,6 +240,7 @@ impl<'a> Building<'a> {
             ttl,
             leave_within: step.leave_within,
             on_tier_spent: step.on_tier_spent,
+            on_recipient_limit: step.on_recipient_limit,
             hours: self.hours(step),
             line_user_id: step.line_user_id.clone(),
             transliterate: step.transliterate,
@@ -347,17 +351,6 @@ impl<'a> Building<'a> {
 
     fn is_last(&self, index: StepIndex) -> bool {
         index.index() + 1 == self.chosen.steps.len()
-    }
-
-    /// Checks that `on_tier_spent = "fall_back"` makes sense for the step.
-    fn check_tier_spent(&mut self, index: StepIndex, step: &DraftStep) {
-        let wrong = match step.on_tier_spent {
-            OnTierSpent::Wait => return,
-            OnTierSpent::FallBack if step.channel != Channel::WhatsApp => "only WhatsApp has tiers; remove it",
-            OnTierSpent::FallBack if self.is_last(index) => NOTHING_FOLLOWS,
-            OnTierSpent::FallBack => return,
-        };
-        self.add_problem(index, "on_tier_spent", wrong);
     }
 
     /// The deadline, after `on_overlap` has decided about a provider TTL that is longer.

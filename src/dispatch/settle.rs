@@ -101,7 +101,7 @@ fn refused(job: Job, lane: &Arc<RunningLane>, refusal: Refusal, begun: Timestamp
     };
     let answer = engine::Answer::Refused { fault, again };
     match fault {
-        Fault::Recipient | Fault::OptedOut => {
+        Fault::Recipient | Fault::RecipientLimit | Fault::OptedOut => {
             // A refusal that concerns one recipient also shows that the provider takes requests.
             lane.backoff.reset(begun);
             Settled::new(job, lane, answer, Some((Verdict::Rejected, refusal.into())))

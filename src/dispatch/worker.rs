@@ -265,7 +265,7 @@ fn end_of(answer: &SendAnswer) -> Option<End<'_>> {
         SendAnswer::Accepted { .. } => Some(End::Good),
         SendAnswer::Refused(refusal) => match refusal.fault {
             // A refusal that concerns one recipient also shows that the provider takes requests.
-            Fault::Recipient | Fault::OptedOut => Some(End::Good),
+            Fault::Recipient | Fault::RecipientLimit | Fault::OptedOut => Some(End::Good),
             Fault::Sender(_) | Fault::Temporary => Some(End::Answered),
         },
         SendAnswer::NotOffered { detail } => Some(End::Unanswered { reason: detail, retry_after: None }),
@@ -280,7 +280,10 @@ fn end_of(answer: &SendAnswer) -> Option<End<'_>> {
 const fn concerns_one(refusal: &Refusal) -> bool {
     match refusal.fault {
         _ if refusal.is_unclear() => true,
-        Fault::Recipient | Fault::OptedOut | Fault::Sender(SenderPart::Template | SenderPart::Step) => true,
+        Fault::Recipient
+        | Fault::RecipientLimit
+        | Fault::OptedOut
+        | Fault::Sender(SenderPart::Template | SenderPart::Step) => true,
         Fault::Sender(SenderPart::Lane) | Fault::Temporary => false,
     }
 }

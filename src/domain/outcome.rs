@@ -100,6 +100,8 @@ pub enum Fault {
     Recipient,
     /// The sender may not send: the lane, template or step is held, and the message keeps its step.
     Sender(SenderPart),
+    /// The provider's own limit for this recipient is reached: the step falls back, or is sent again a day later.
+    RecipientLimit,
     /// The recipient opted out: suppress the message on every channel.
     OptedOut,
     /// Temporary: the same step is retried, within its time.

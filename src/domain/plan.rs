@@ -53,6 +53,15 @@ words! {
 }
 
 words! {
+    /// The action of a step to a recipient whose limit at the provider is reached.
+    OnRecipientLimit, "on_recipient_limit" {
+        FallBack = 0, "fall_back";
+        /// Send it again a day later.
+        Retry = 1, "retry";
+    }
+}
+
+words! {
     /// The action for a scheduled start that was missed because no server ran.
     OnMissed, "on_missed" {
         /// Start the campaign, however late.
@@ -101,6 +110,8 @@ pub struct Step {
     /// How long the step may wait for its submission.
     pub leave_within: Option<Span>,
     pub on_tier_spent: OnTierSpent,
+    #[serde(default = "OnRecipientLimit::usual", skip_serializing_if = "OnRecipientLimit::is_usual")]
+    pub on_recipient_limit: OnRecipientLimit,
     /// When the step may be submitted.
     #[serde(default, skip_serializing_if = "Hours::are_all")]
     pub hours: Hours,
@@ -121,6 +132,20 @@ pub struct Step {
     pub content: Content,
 }
 
+impl OnRecipientLimit {
+    /// How long the provider's limit for a recipient lasts at least. A retry waits for this long.
+    pub const REST: Span = Span::from_secs(24 * 3_600);
+
+    /// What a step does that says nothing.
+    pub const fn usual() -> Self {
+        Self::FallBack
+    }
+
+    const fn is_usual(&self) -> bool {
+        matches!(self, Self::FallBack)
+    }
+}
+
 impl Step {
     /// A text step with the default of every other setting.
     pub fn of_text(channel: Channel, lane: &str, text: &str) -> Self {
@@ -133,6 +158,7 @@ impl Step {
             ttl: None,
             leave_within: None,
             on_tier_spent: OnTierSpent::Wait,
+            on_recipient_limit: OnRecipientLimit::usual(),
             hours: Hours::default(),
             limits: Limits::default(),
             prices: Prices::default(),

@@ -123,6 +123,8 @@ pub enum Rule {
     Postponed,
     /// A temporary failure: the same step is retried (rule 2).
     TriedAgain,
+    /// The provider's limit for this recipient is reached: the same step is sent again a day later (rule 2).
+    WaitsForRecipient,
     /// Refused because of the sender: the step stays queued (rule 2).
     KeptForSender(SenderPart),
     /// Refused without a known code: it moves to the end of its queue while another message tests the lane (rule 2).

@@ -135,7 +135,9 @@ impl Machine<'_> {
         match answer {
             Answer::Accepted => self.submitted(message, self.now, Rule::HandedOver),
             Answer::Unknown => self.unknown(message, intent),
-            Answer::Refused { fault: Fault::Recipient, .. } => self.end_step(message, Ending::Rejected),
+            Answer::Refused { fault: Fault::Recipient | Fault::RecipientLimit, .. } => {
+                self.end_step(message, Ending::Rejected)
+            }
             Answer::Refused { fault: Fault::OptedOut, .. } => self.suppress(message, Ending::Rejected),
             Answer::Refused { fault: Fault::Sender(part), again } => {
                 let at = if part == SenderPart::Step { again } else { not_before };

@@ -143,6 +143,7 @@ const fn of_answer(answer: &Answer) -> &'static str {
 const fn of_fault(fault: Fault) -> &'static str {
     match fault {
         Fault::Recipient => "by the recipient",
+        Fault::RecipientLimit => "by the recipient's limit",
         Fault::Sender(SenderPart::Lane) => "by the lane",
         Fault::Sender(SenderPart::Template) => "by the template",
         Fault::Sender(SenderPart::Step) => "by the step",
@@ -204,7 +205,7 @@ pub(crate) fn all_rules() -> Vec<Rule> {
     ];
     let parts = faults().into_iter().filter_map(|fault| match fault {
         Fault::Sender(part) => Some(part),
-        Fault::Recipient | Fault::OptedOut | Fault::Temporary => None,
+        Fault::Recipient | Fault::RecipientLimit | Fault::OptedOut | Fault::Temporary => None,
     });
     let parts: Vec<SenderPart> = parts.collect();
     let of_each = |rule: Rule| match rule {

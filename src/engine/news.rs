@@ -2,7 +2,7 @@
 
 use super::event::{AttemptReport, CallOff, Decision, Ignored, Rule};
 use super::machine::{Machine, moved};
-use crate::domain::{Ending, Fault, Outcome, Present, State, Status, Step, StepIndex, Timestamp};
+use crate::domain::{Ending, Fault, OnRecipientLimit, Outcome, Present, State, Status, Step, StepIndex, Timestamp};
 
 /// The stored tries of one step, each counted from zero: the last of all, and the last that was submitted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -155,7 +155,9 @@ impl<'a> Machine<'a> {
             return match fault {
                 // It arrived, but no step may follow it.
                 Fault::OptedOut => self.called_off(before, CallOff::OptOut),
-                Fault::Recipient | Fault::Sender(_) | Fault::Temporary => Decision::Ignored(Ignored::NothingNew),
+                Fault::Recipient | Fault::RecipientLimit | Fault::Sender(_) | Fault::Temporary => {
+                    Decision::Ignored(Ignored::NothingNew)
+                }
             };
         }
         if step == before.step {
@@ -174,7 +176,7 @@ impl<'a> Machine<'a> {
 
     /// Handles a failure that overtook the answer: the failure proves that the provider had accepted the step.
     fn failed_in_flight(self, message: Present, fault: Fault, again: Timestamp) -> Decision {
-        let goes_again = matches!(fault, Fault::Sender(_) | Fault::Temporary);
+        let goes_again = matches!(fault, Fault::Sender(_) | Fault::Temporary | Fault::RecipientLimit);
         if goes_again && message.tries > 0 {
             // This may be a repeated receipt of the try before; to act on it would send twice.
             return Decision::Ignored(Ignored::InFlight);
@@ -195,6 +197,23 @@ impl<'a> Machine<'a> {
                 self.requeue(message, self.now, self.gives_up(&message, step), Rule::KeptForSender(part))
             }
             Fault::Temporary => self.failed_in_passing(message, again),
+            Fault::RecipientLimit => self.limited(message),
+        }
+    }
+
+    /// Sends the same step again a day later if the step says so, and if its time lasts so long. Its deadline then runs
+    /// from the later submission.
+    fn limited(self, message: Present) -> Decision {
+        let retries =
+            self.plan.step(message.step).is_some_and(|step| step.on_recipient_limit == OnRecipientLimit::Retry);
+        let again = self.now + OnRecipientLimit::REST;
+        let ends = self.tries_until(&message).map(|until| self.plan.end.map_or(until, |end| until.min(end)));
+        match ends.filter(|ends| retries && again < *ends && !self.is_cut(&message)) {
+            Some(ends) => {
+                let message = Present { tries: message.tries.saturating_add(1), accepted: None, ..message };
+                self.requeue(message, again, Some(ends), Rule::WaitsForRecipient)
+            }
+            None => self.end_step(message, Ending::Undelivered),
         }
     }
 

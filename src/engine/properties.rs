@@ -99,6 +99,7 @@ enum Kind {
 fn faults() -> impl Strategy<Value = Fault> {
     prop_oneof![
         4 => Just(Fault::Recipient),
+        2 => Just(Fault::RecipientLimit),
         1 => Just(Fault::Sender(SenderPart::Lane)),
         1 => Just(Fault::Sender(SenderPart::Template)),
         1 => Just(Fault::Sender(SenderPart::Step)),

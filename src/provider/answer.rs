@@ -230,7 +230,7 @@ mod tests {
         match answer {
             SendAnswer::Accepted { .. } => "accepted",
             SendAnswer::Refused(refusal) if refusal.is_unclear() => "unclear",
-            SendAnswer::Refused(Refusal { fault: Fault::Recipient, .. }) => "rejected",
+            SendAnswer::Refused(Refusal { fault: Fault::Recipient | Fault::RecipientLimit, .. }) => "rejected",
             SendAnswer::Refused(Refusal { fault: Fault::Sender(SenderPart::Lane), .. }) => "held: lane",
             SendAnswer::Refused(Refusal { fault: Fault::Sender(SenderPart::Template), .. }) => "held: template",
             SendAnswer::Refused(Refusal { fault: Fault::Sender(SenderPart::Step), .. }) => "held: step",

@@ -169,6 +169,7 @@ impl Counted {
                 meaning: entry.meaning,
                 cause: match entry.fault {
                     Fault::Recipient => "recipient",
+                    Fault::RecipientLimit => "recipient limit",
                     Fault::Sender(_) => "sender",
                     Fault::OptedOut => "opted out",
                     Fault::Temporary => "temporary",

@@ -40,6 +40,7 @@ impl No {
                 11 | 1_002 => Fault::Temporary,
                 42 => Fault::Sender(SenderPart::Lane),
                 1_035 => Fault::Sender(SenderPart::Template),
+                1_024 => Fault::RecipientLimit,
                 1_051 => Fault::OptedOut,
                 // "Invalid content": a text without variables is invalid for every recipient.
                 2_015 if is_alike(content) => Fault::Sender(SenderPart::Step),

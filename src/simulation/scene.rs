@@ -189,8 +189,11 @@ fn config(dice: &mut fastrand::Rng, channels: &[Channel], two_on_whatsapp: bool)
     text
 }
 
+/// A TTL in which a message may be sent again a day later, in seconds.
+const LONG: i64 = 30 * 3_600;
+
 fn campaign(dice: &mut fastrand::Rng, name: &str, channels: &[Channel], which: &str, pool: bool) -> String {
-    let ttl = one_of(dice, &[None, None, None, Some(300), Some(1_800)]);
+    let ttl = one_of(dice, &[None, None, None, Some(300), Some(1_800), Some(LONG)]);
     let overlap = one_of(dice, &[None, None, Some("warn"), Some("wait"), Some("refuse")]);
     let mut text = head(dice, name, ttl);
     text += one_of(dice, &["", "", "", "", "", "", "max_messages = 9\n", "budget = \"0.70\"\n"]);
@@ -282,6 +285,9 @@ fn steps(
         if *channel == Channel::WhatsApp && index + 1 < channels.len() {
             text += one_of(dice, &["", "", "on_tier_spent = \"fall_back\"\n"]);
         }
+        if *channel == Channel::WhatsApp && whole == Some(LONG) {
+            text += "on_recipient_limit = \"retry\"\n";
+        }
         if is_template {
             let ttl = ttl.unwrap_or(43_200);
             let _ = writeln!(
@@ -332,8 +338,8 @@ fn profile(dice: &mut fastrand::Rng) -> Profile {
         delivery.read = 0.6;
         // An invalid number, and an invalid value of this recipient.
         delivery.reject_codes = vec![3_003, 3_005];
-        // Faults of this recipient, temporary failures, an opt-out, and an invalid text.
-        delivery.undelivered_codes = vec![46, 9, 11, 1_002, 1_051, 2_015];
+        // Faults of this recipient, temporary failures, its limit, an opt-out, and an invalid text.
+        delivery.undelivered_codes = vec![46, 9, 11, 1_002, 1_024, 1_051, 2_015];
     }
     profile
 }

@@ -36,6 +36,13 @@ pub(super) fn decision(decision: &TimedDecision<'_>, rule: Rule, plan: &Told<'_>
             "2: temporary failure, the same step again",
             format!("{start}. This failure is temporary: {on} is retried, and no step is used up."),
         ),
+        Rule::WaitsForRecipient => by(
+            "2: the recipient's limit, the same step a day later",
+            format!(
+                "{start}. The provider limits how much this recipient gets: {on} is sent again a day later, as \
+                 `on_recipient_limit = \"retry\"` says."
+            ),
+        ),
         Rule::KeptForSender(_) => by(SENDER, kept_for_sender(&start)),
         Rule::MovedToEnd => by(UNCLEAR, moved_to_end(&start)),
         Rule::RefusedAlone => by(UNCLEAR, refused_alone()),

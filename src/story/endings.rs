@@ -18,6 +18,8 @@ pub(super) struct TimedDecision<'a> {
     pub(super) before: &'a Present,
     pub(super) after: &'a Present,
     pub(super) context: &'a Context,
+    /// Whether the provider reported that its limit for the recipient is reached.
+    pub(super) limited: bool,
 }
 
 /// What explains a decision and is not a fact of the message.
@@ -233,6 +235,14 @@ pub(super) fn fell_back(
             format!("{on} had failed temporarily, and could not be retried in time."),
             "2: temporary failure, for too long",
         ),
+        Ending::Undelivered if decision.limited => {
+            let why = format!(
+                "{}. The provider limits how much this recipient gets, so {on} ends without waiting any longer. \
+                 `on_recipient_limit = \"retry\"` would send it again a day later, if the `ttl` lasts so long.",
+                capital(fact)
+            );
+            (why, "2: the recipient's limit at the provider")
+        }
         Ending::Undelivered => {
             let why = format!(
                 "{}. It concerns this recipient alone, so {on} ends without waiting any longer.",

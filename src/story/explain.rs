@@ -12,11 +12,12 @@ use super::words::Told;
 use super::{decisions, words};
 use crate::book::Entry;
 use crate::domain::{
-    Address, AddressFields, BatchState, Country, Keyword, Loaded, MessageId, MessageKey, OptOutSource, Outcome, Plan,
-    SkipReason, Span, State, Timestamp, Zone, rfc3339_option,
+    Address, AddressFields, BatchState, Country, Fault, Keyword, Loaded, MessageId, MessageKey, OptOutSource, Outcome,
+    Plan, SkipReason, Span, State, Timestamp, Zone, rfc3339_option,
 };
 use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::events::{Event, EventKind, Subject};
+use crate::report::failure;
 use crate::store::{Addresses, Batch, Consent, KeptGap, MessageFacts, OptOutRecord, Receipt, Result, Store, Verdict};
 
 /// One decision.
@@ -304,7 +305,9 @@ fn line(decided: &Replayed<'_>, plan: &Told<'_>, background: &Background<'_>) ->
     Some(match (decided.moment, decided.made) {
         (_, Made::Moved(rule)) => {
             let Replayed { at, before, after, .. } = decided;
-            let decision = endings::TimedDecision { at: *at, before, after, context: background.context };
+            let limited = matches!(decided.moment, Moment::Receipt(receipt)
+                if failure(receipt).is_some_and(|code| code.fault == Fault::RecipientLimit));
+            let decision = endings::TimedDecision { at: *at, before, after, context: background.context, limited };
             decisions::decision(&decision, rule, plan, &fact)
         }
         // The decision before it already includes the provider's answer.

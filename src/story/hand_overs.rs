@@ -1,7 +1,7 @@
 //! The audit's claims about submissions: each was due, and a second one had a reason.
 
 use super::claims::{Checks, Of};
-use crate::domain::{Fault, OnUnknown, StepIndex};
+use crate::domain::{Fault, OnRecipientLimit, OnUnknown, StepIndex};
 use crate::report::failure;
 use crate::store::{Attempt, MessageFacts, Receipt, Twin, Verdict};
 use crate::wire::codes;
@@ -73,12 +73,19 @@ impl Checks {
         }
     }
 
-    /// Whether a step may be submitted again after these tries of it. Each of them must have failed temporarily or
-    /// because of the sender, or be unknown where the route resends. The route resends once.
+    /// Whether a step may be submitted again after these tries of it. Each of them must have failed temporarily, because
+    /// of the sender, or by the recipient's limit where the step retries; or be unknown where the route resends. The
+    /// route resends once.
     fn may_follow<'a>(&self, whole: &'a MessageFacts, earlier: impl Iterator<Item = &'a Attempt>) -> bool {
-        let is_retried = |code: &codes::Entry| code.fault == Fault::Temporary || code.may_be_senders();
         let mut follows_unknown = false;
         earlier.into_iter().all(|attempt| {
+            let step = self.frame.plan.step(attempt.step);
+            let retries_limit = step.is_some_and(|step| step.on_recipient_limit == OnRecipientLimit::Retry);
+            let is_retried = |code: &codes::Entry| match code.fault {
+                Fault::Temporary => true,
+                Fault::RecipientLimit => retries_limit,
+                Fault::Recipient | Fault::Sender(_) | Fault::OptedOut => code.may_be_senders(),
+            };
             let has_failed = was_refused(attempt) || failed(&whole.receipts, attempt, is_retried);
             let resent = attempt.verdict == Verdict::Unknown && self.frame.plan.on_unknown == OnUnknown::Resend;
             let may = has_failed || resent && !follows_unknown;

@@ -353,7 +353,7 @@ fn answer(attempt: &Attempt) -> Answer {
         Verdict::Rejected => {
             let fault = match codes::of_answer(400, attempt.code.map(i64::from)).fault {
                 fault @ Fault::OptedOut => fault,
-                Fault::Recipient | Fault::Sender(_) | Fault::Temporary => Fault::Recipient,
+                Fault::Recipient | Fault::RecipientLimit | Fault::Sender(_) | Fault::Temporary => Fault::Recipient,
             };
             Answer::Refused { fault, again: attempt.answered }
         }

@@ -1,9 +1,9 @@
 //! `message explain` after a cancel and after an opt-out: the story ends with the message, and gives the reason.
 
-use volley::domain::Span;
+use volley::domain::{Channel, Span, StepIndex};
 
 use crate::support::by_hand::{ByHand, ProviderAnswer, is_awaiting};
-use crate::support::scene::{SMS, Scene, VIBER, is_done, is_sending};
+use crate::support::scene::{SMS, Scene, VIBER, is_done, is_queued, is_sending};
 
 const CHINESE: &str = "[[step]]\nchannel = \"WhatsApp\"\nonly = [\"CN\"]\nfallback_after = \"48h\"\n\
      template = { name = \"promo\", language = \"zh\", category = \"MARKETING\", ttl = \"12h\" }\n";
@@ -141,3 +141,40 @@ async fn an_opt_out_by_receipt_suppresses_a_cancelled_message_too() {
 
 /// The provider's code for a recipient who has blocked the sender.
 const OPTED_OUT_CODE: i64 = 1_051;
+
+/// One WhatsApp message to Singapore, within two days, with this action at the recipient's limit; then an SMS.
+fn limited(action: &str) -> String {
+    format!(
+        "ttl = \"2d\"\n[[step]]\nchannel = \"WhatsApp\"\nfallback_after = \"15m\"\n\
+         on_recipient_limit = \"{action}\"\n\
+         template = {{ name = \"promo\", language = \"en\", category = \"MARKETING\" }}\n{SMS}"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipient_at_the_providers_limit_gets_the_next_step_or_the_same_a_day_later() {
+    let falls_back = Scene::on(ByHand::start("").await, &limited("fall_back")).await;
+    falls_back.until("handed over", is_awaiting).await;
+    falls_back.post_receipt_of(0, Channel::WhatsApp, "undelivered", Some(1_024)).await;
+    falls_back.until("the SMS", |present| present.step > StepIndex::FIRST && is_awaiting(present)).await;
+    falls_back.assert_story(&["Fell back to step 2"]).await;
+    let story = falls_back.world.story(&falls_back.launched, falls_back.key).await;
+    let because = "The provider limits how much this recipient gets, so WhatsApp ends";
+    assert!(story.lines.iter().any(|line| line.text.contains(because)), "{story:#?}");
+    falls_back.stop().await;
+
+    let retries = Scene::on(ByHand::start("").await, &limited("retry")).await;
+    retries.until("handed over", is_awaiting).await;
+    retries.post_receipt_of(0, Channel::WhatsApp, "undelivered", Some(1_024)).await;
+    retries.until("waits", is_queued).await;
+    retries.pass(Span::from_secs(23 * 3_600)).await;
+    assert_eq!(retries.world.requests().len(), 1, "nothing is sent within a day");
+    retries.pass(Span::from_secs(3_700)).await;
+    let again = retries.until("sent again", is_awaiting).await;
+    assert_eq!((again.step, retries.world.requests().len()), (StepIndex::FIRST, 2));
+    let said = ["is sent again a day later", "the provider accepted it"];
+    retries.assert_story(&said).await;
+    retries.post_receipt_of(0, Channel::WhatsApp, "delivered", None).await;
+    retries.until("reached", is_done).await;
+    retries.stop().await;
+}

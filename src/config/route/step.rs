@@ -6,8 +6,8 @@ use super::bounds::Most;
 use super::content;
 use super::table::{NotBuilt, Table};
 use crate::domain::{
-    AmbiguousMoney, Channel, Content, Countries, Country, Money, OnTierSpent, Span, Status, StepIndex, Stretch, Zone,
-    nearest,
+    AmbiguousMoney, Channel, Content, Countries, Country, Money, OnRecipientLimit, OnTierSpent, Span, Status,
+    StepIndex, Stretch, Zone, nearest,
 };
 
 /// A step before it is checked against lanes, columns or the other steps. Optional keys are still unset.
@@ -22,6 +22,7 @@ pub struct DraftStep {
     pub ttl: Option<Span>,
     pub leave_within: Option<Span>,
     pub on_tier_spent: OnTierSpent,
+    pub on_recipient_limit: OnRecipientLimit,
     /// Overrides the campaign's.
     pub quiet_hours: Option<Vec<Stretch>>,
     pub send_window: Option<Vec<Stretch>>,
@@ -83,6 +84,7 @@ pub(in crate::config) const STEP_KEYS: &[&str] = &[
     "ttl",
     "leave_within",
     "on_tier_spent",
+    "on_recipient_limit",
     "quiet_hours",
     "send_window",
     "only",
@@ -142,6 +144,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     let ttl = table.positive("ttl");
     let leave_within = table.positive("leave_within");
     let on_tier_spent = table.parsed("on_tier_spent").unwrap_or(OnTierSpent::Wait);
+    let on_recipient_limit = table.parsed("on_recipient_limit").unwrap_or(OnRecipientLimit::usual());
     let quiet_hours = stretches(&mut table, "quiet_hours");
     let send_window = stretches(&mut table, "send_window");
     let countries = countries(&mut table);
@@ -160,6 +163,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
         ttl,
         leave_within,
         on_tier_spent,
+        on_recipient_limit,
         quiet_hours,
         send_window,
         countries,

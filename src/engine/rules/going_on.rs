@@ -1,6 +1,6 @@
 //! Rules 1 to 5: deadlines, causes of failures, success, the last step, and time limits.
 
-use crate::domain::{Count, Ending, Fault, Outcome, SenderPart, SkipReason, Span, State, Status};
+use crate::domain::{Count, Ending, Fault, OnRecipientLimit, Outcome, SenderPart, SkipReason, Span, State, Status};
 use crate::engine::story::{DAY, HOUR, MINUTE, START, Story, at, plan_with, step_at};
 use crate::engine::{Answer, AttemptReport, Event, Ignored, Rule, Silence};
 
@@ -215,6 +215,38 @@ fn retries_end_with_the_ttl_of_the_step_from_its_first_submission() {
     assert!(story.is_queued(2));
     // The next step's time is its own.
     assert_eq!(story.due_at(), None);
+}
+
+#[test]
+fn a_recipient_at_the_providers_limit_gets_the_next_step_or_the_same_a_day_later() {
+    let mut falls_back = Story::usual();
+    assert_eq!(falls_back.submit().fail(1, Fault::RecipientLimit), Rule::FellBack(Ending::Undelivered));
+    let retries = || {
+        Story::of(plan_with(|plan| {
+            plan.ttl = Some(Span::from_secs(2 * DAY + HOUR));
+            plan.steps[0].on_recipient_limit = OnRecipientLimit::Retry;
+        }))
+    };
+    let mut story = retries();
+    assert_eq!(story.submit().at(MINUTE).fail(1, Fault::RecipientLimit), Rule::WaitsForRecipient);
+    assert!(story.is_queued(1));
+    assert_eq!(story.at(DAY).ignores(Event::Claimed), Ignored::NotYet);
+    // Its deadline of a quarter of an hour runs from the later submission.
+    story.at(DAY + MINUTE).submit();
+    assert!(story.awaits_until(DAY + 16 * MINUTE));
+    assert_eq!(story.at(DAY + 2 * MINUTE).fail(1, Fault::RecipientLimit), Rule::WaitsForRecipient);
+    // On the third day there is no time for another day of waiting, but for the next step.
+    story.at(2 * DAY + 2 * MINUTE).submit();
+    let last = story.at(2 * DAY + 3 * MINUTE).fail(1, Fault::RecipientLimit);
+    assert_eq!(last, Rule::FellBack(Ending::Undelivered));
+    assert!(story.is_queued(2));
+
+    let mut arrives = retries();
+    arrives.submit().fail(1, Fault::RecipientLimit);
+    assert_eq!(arrives.at(HOUR).receive(1, Status::Delivered), Rule::Reached);
+    let mut cancelled = retries();
+    cancelled.submit().cancel();
+    assert_eq!(cancelled.fail(1, Fault::RecipientLimit), Rule::Ended(Ending::Undelivered));
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Ignored {
 }
 
 /// Rules without parameters. They are stored by their index here, which never changes.
-const PLAIN: [Rule; 29] = [
+const PLAIN: [Rule; 30] = [
     Rule::Claimed,
     Rule::HandedOver,
     Rule::CountedAsHandedOver,
@@ -62,6 +62,7 @@ const PLAIN: [Rule; 29] = [
     Rule::RefusedAlone,
     Rule::SetAside,
     Rule::Released,
+    Rule::WaitsForRecipient,
 ];
 const KEPT_FOR_SENDER: u8 = 32;
 const GAVE_WAY: u8 = 40;
@@ -98,6 +99,7 @@ const fn code_of(rule: Rule) -> u8 {
         Rule::RefusedAlone => 26,
         Rule::SetAside => 27,
         Rule::Released => 28,
+        Rule::WaitsForRecipient => 29,
         Rule::KeptForSender(part) => KEPT_FOR_SENDER + part as u8,
         Rule::FellBack(ending) => GAVE_WAY + ending as u8,
         Rule::Ended(ending) => ENDED + ending as u8,

@@ -15,7 +15,9 @@ use std::fmt::Write as _;
 use self::words::{lines, present, time};
 use super::story::{DAY, HOUR, MINUTE, Story, at, failed, plan_with, step_at};
 use super::{Answer, AttemptReport, CallOff, Event, Ignored, Rule, Silence, Standing, StepObstacle};
-use crate::domain::{Ending, Fault, Marks, Outcome, Plan, Present, SenderPart, Span, Status, Timestamp};
+use crate::domain::{
+    Ending, Fault, Marks, OnRecipientLimit, Outcome, Plan, Present, SenderPart, Span, Status, Timestamp,
+};
 
 /// Lists all values of a type: `next` maps each value to the next one, beginning with `None`.
 fn walk<T: Copy>(next: impl Fn(Option<T>) -> Option<T>) -> Vec<T> {
@@ -25,7 +27,8 @@ fn walk<T: Copy>(next: impl Fn(Option<T>) -> Option<T>) -> Vec<T> {
 pub(super) fn faults() -> Vec<Fault> {
     walk(|last| match last {
         None => Some(Fault::Recipient),
-        Some(Fault::Recipient) => Some(Fault::Sender(SenderPart::Lane)),
+        Some(Fault::Recipient) => Some(Fault::RecipientLimit),
+        Some(Fault::RecipientLimit) => Some(Fault::Sender(SenderPart::Lane)),
         Some(Fault::Sender(SenderPart::Lane)) => Some(Fault::Sender(SenderPart::Template)),
         Some(Fault::Sender(SenderPart::Template)) => Some(Fault::Sender(SenderPart::Step)),
         Some(Fault::Sender(SenderPart::Step)) => Some(Fault::OptedOut),
@@ -294,10 +297,20 @@ fn presents() -> Vec<(&'static str, Story)> {
         s.falls_back_to(2).submit().at(minutes(25));
     });
     add_passing_over("done, no step applies", &[1, 2, 3], &|_| {});
+    presents.push(("awaiting, first step, it retries at the recipient's limit", retrying()));
     for outcome in Outcome::ALL {
         presents.push((done_name(*outcome), done(*outcome)));
     }
     presents
+}
+
+fn retrying() -> Story {
+    let mut result = Story::of(plan_with(|plan| {
+        plan.ttl = Some(Span::from_secs(2 * DAY));
+        plan.steps[0].on_recipient_limit = OnRecipientLimit::Retry;
+    }));
+    result.submit().at(5 * MINUTE);
+    result
 }
 
 const fn done_name(outcome: Outcome) -> &'static str {
@@ -387,7 +400,8 @@ pub(super) fn rules() -> Vec<Rule> {
         Some(Rule::Resent) => Some(Rule::HandedBack),
         Some(Rule::HandedBack) => Some(Rule::Postponed),
         Some(Rule::Postponed) => Some(Rule::TriedAgain),
-        Some(Rule::TriedAgain) => Some(Rule::KeptForSender(SenderPart::Lane)),
+        Some(Rule::TriedAgain) => Some(Rule::WaitsForRecipient),
+        Some(Rule::WaitsForRecipient) => Some(Rule::KeptForSender(SenderPart::Lane)),
         Some(Rule::KeptForSender(_)) => Some(Rule::FellBack(ending)),
         Some(Rule::FellBack(_)) => Some(Rule::Ended(Ending::Undelivered)),
         Some(Rule::Ended(_)) => Some(Rule::Reached),

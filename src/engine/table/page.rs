@@ -59,6 +59,7 @@ fn rows() -> Vec<(&'static str, Happens)> {
         ("receipt: sent", good(true, Status::Sent)),
         ("receipt: its success status", good(true, Status::Delivered)),
         ("receipt: failed because of this recipient", bad(true, Fault::Recipient)),
+        ("receipt: failed because of the recipient's limit", bad(true, Fault::RecipientLimit)),
         ("receipt: failed because of the sender", bad(true, Fault::Sender(SenderPart::Template))),
         ("receipt: failed because the recipient opted out", bad(true, Fault::OptedOut)),
         ("receipt: failed temporarily", bad(true, Fault::Temporary)),

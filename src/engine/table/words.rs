@@ -235,6 +235,7 @@ fn answer_name(answer: Answer) -> String {
 const fn fault_name(fault: Fault) -> &'static str {
     match fault {
         Fault::Recipient => "recipient",
+        Fault::RecipientLimit => "recipient limit",
         Fault::Sender(SenderPart::Lane) => "lane",
         Fault::Sender(SenderPart::Template) => "template",
         Fault::Sender(SenderPart::Step) => "step",

@@ -1,7 +1,8 @@
 //! Invariants of every request that is sent.
 
 use super::{Campaign, Invariants};
-use crate::domain::{BatchState, Ending, Fault, Loaded, OnUnknown, Present, Span, State, Timestamp};
+use crate::domain::{BatchState, Ending, Fault, Loaded, OnRecipientLimit, OnUnknown, Present, Span, State, Timestamp};
+use crate::simulation::blame::No;
 use crate::simulation::hours;
 use crate::simulation::net::{Arrived, Posted};
 use crate::simulation::scene::{country_of, number_of};
@@ -108,8 +109,13 @@ impl Invariants {
         let about = || format!("{posted:?} of {:?}", message.present);
         let truth = self.net.truth(posted.attempt);
         let most = if plan.on_unknown == OnUnknown::Resend { 2 } else { 1 };
-        let content = &plan.step(posted.attempt.step).unwrap().content;
-        let in_passing = truth.failed.iter().filter(|no| no.fault(content) != Fault::Recipient).count();
+        let step = plan.step(posted.attempt.step).unwrap();
+        let may_be_repeated = |no: &&No| match no.fault(&step.content) {
+            Fault::Recipient => false,
+            Fault::RecipientLimit => step.on_recipient_limit == OnRecipientLimit::Retry,
+            Fault::Sender(_) | Fault::OptedOut | Fault::Temporary => true,
+        };
+        let in_passing = truth.failed.iter().filter(may_be_repeated).count();
         let taken = truth.accepted.len();
         assert!(taken <= most + in_passing, "the provider took it {taken} times: {}", about());
     }

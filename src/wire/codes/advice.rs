@@ -125,7 +125,7 @@ impl Reason {
             (Fault::Recipient, RefusalSubject::Media) => Media,
             (Fault::Recipient, RefusalSubject::Expiry) => Expiry,
             (Fault::Recipient, RefusalSubject::Operator) => Network,
-            (Fault::Recipient, _) => in_table().unwrap_or(Unsaid),
+            (Fault::Recipient | Fault::RecipientLimit, _) => in_table().unwrap_or(Unsaid),
         }
     }
 

@@ -1,7 +1,7 @@
 //! WhatsApp's own codes, which the provider passes on beside its own: the second key, if the first is vague. They are far
 //! above all of the provider's numbers, so a code alone shows which table it is from.
 
-use super::{Entry, LANE, OPTED_OUT, PARAMETER, RECIPIENT, TEMPLATE, TEMPORARY, TEXT, UNSAID};
+use super::{Entry, LANE, OPTED_OUT, PARAMETER, RECIPIENT, RECIPIENT_LIMIT, TEMPLATE, TEMPORARY, TEXT, UNSAID};
 
 /// The first code of WhatsApp's own.
 pub(super) const FIRST: i64 = 80_000;
@@ -28,7 +28,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(131_045, LANE, "the number is not correctly registered"),
     Entry::new(131_047, RECIPIENT, "no open 24-hour window, and no template"),
     Entry::new(131_048, LANE, "the number's spam limit is reached"),
-    Entry::new(131_049, RECIPIENT, "withheld: the recipient gets enough marketing"),
+    Entry::new(131_049, RECIPIENT_LIMIT, "withheld: the recipient gets enough marketing"),
     Entry::new(131_050, OPTED_OUT, "the recipient opted out of marketing"),
     Entry::about(131_051, TEXT, "the type of message is not supported"),
     Entry::new(131_052, TEMPORARY, "the media could not be fetched"),

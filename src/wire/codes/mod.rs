@@ -6,6 +6,7 @@
 //! * `Recipient`: the code is about this recipient, or about a value that may differ between recipients (an empty
 //!   parameter, a text that is too long, a media address). Each of these codes has a subject. If nothing of that subject
 //!   differs between the recipients of a step, the fault is the sender's after all ([`fault_in`]).
+//! * `RecipientLimit`: the provider sends this recipient no more for a day or longer.
 //! * `Sender`: the next message would get the same answer, because of the key, the subaccount, the template or the shape of
 //!   our request. A hold is visible and can be released; needless SMS cannot be recalled.
 //! * `Temporary`: the same request may succeed later.
@@ -47,7 +48,7 @@ pub struct Entry {
 impl Entry {
     const fn new(code: i64, fault: Fault, meaning: &'static str) -> Self {
         let subject = match fault {
-            Fault::Recipient | Fault::OptedOut => RefusalSubject::Number,
+            Fault::Recipient | Fault::RecipientLimit | Fault::OptedOut => RefusalSubject::Number,
             Fault::Sender(SenderPart::Template | SenderPart::Step) => RefusalSubject::Template,
             Fault::Sender(SenderPart::Lane) | Fault::Temporary => RefusalSubject::Account,
         };
@@ -69,7 +70,7 @@ impl Entry {
         match self.fault {
             Fault::Sender(_) => true,
             Fault::Recipient => self.subject != RefusalSubject::Number,
-            Fault::OptedOut | Fault::Temporary => false,
+            Fault::RecipientLimit | Fault::OptedOut | Fault::Temporary => false,
         }
     }
 
@@ -81,6 +82,7 @@ impl Entry {
 }
 
 const RECIPIENT: Fault = Fault::Recipient;
+const RECIPIENT_LIMIT: Fault = Fault::RecipientLimit;
 const LANE: Fault = Fault::Sender(SenderPart::Lane);
 const TEMPLATE: Fault = Fault::Sender(SenderPart::Template);
 const OPTED_OUT: Fault = Fault::OptedOut;
@@ -162,7 +164,7 @@ pub fn receipts() -> &'static [Entry] {
 pub fn fault_in(step: &Step, fault: Fault, subject: RefusalSubject) -> Fault {
     match fault {
         Fault::Recipient if !step.varies_in(subject) => Fault::Sender(SenderPart::Step),
-        Fault::Recipient | Fault::Sender(_) | Fault::OptedOut | Fault::Temporary => fault,
+        Fault::Recipient | Fault::RecipientLimit | Fault::Sender(_) | Fault::OptedOut | Fault::Temporary => fault,
     }
 }
 
@@ -236,9 +238,10 @@ mod tests {
         for code in [3002, 3003, 3005, 3006, 3008, 3040, 3041, 3043, 3046] {
             assert_eq!(of_answer(400, Some(code)).fault, Fault::Recipient, "{code}");
         }
-        for code in [1, 9, 15, 18, 46, 1018, 1024, 1032, 2007, 2008] {
+        for code in [1, 9, 15, 18, 46, 1018, 1032, 2007, 2008] {
             assert_eq!(of_receipt(Some(code)).fault, Fault::Recipient, "{code}");
         }
+        assert_eq!(of_receipt(Some(1024)).fault, Fault::RecipientLimit);
         assert_eq!(of_receipt(Some(1051)).fault, Fault::OptedOut);
     }
 

@@ -1,7 +1,7 @@
 //! Codes of receipts. Up to 61 they are common to all channels and come from SMS. From 1001 on they are WhatsApp's, with
 //! Meta's own numbers in brackets; from 2001 on Viber's.
 
-use super::{Entry, LANE, OPERATOR, OPTED_OUT, RECIPIENT, TEMPLATE, TEMPORARY, TEXT, UNSAID};
+use super::{Entry, LANE, OPERATOR, OPTED_OUT, RECIPIENT, RECIPIENT_LIMIT, TEMPLATE, TEMPORARY, TEXT, UNSAID};
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[Entry] = &[
@@ -70,7 +70,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(1019, LANE, "the account is locked [131031]"),
     Entry::new(1022, RECIPIENT, "no open 24-hour window, and no template [131047]"),
     Entry::new(1023, LANE, "the number's spam limit is reached [131048]"),
-    Entry::new(1024, RECIPIENT, "withheld: the recipient gets enough marketing [131049]"),
+    Entry::new(1024, RECIPIENT_LIMIT, "withheld: the recipient gets enough marketing [131049]"),
     Entry::new(1026, TEMPORARY, "the media could not be fetched [131052]"),
     Entry::new(1027, TEMPORARY, "the media could not be passed on [131053]"),
     Entry::new(1028, TEMPORARY, "too many messages to this recipient [131056]"),

@@ -49,7 +49,7 @@ const OF_CAMPAIGN: [(&str, Option<Label>); 29] = [
 ];
 
 /// The keys of a step, and the same.
-const OF_STEP: [(&str, Option<Label>); 35] = [
+const OF_STEP: [(&str, Option<Label>); 36] = [
     ("channel", Some(|t| t.channel)),
     ("lane", Some(|t| t.lane)),
     ("lanes", None),
@@ -59,6 +59,7 @@ const OF_STEP: [(&str, Option<Label>); 35] = [
     ("ttl", None),
     ("leave_within", None),
     ("on_tier_spent", None),
+    ("on_recipient_limit", None),
     ("quiet_hours", None),
     ("send_window", None),
     ("only", Some(|t| t.only_countries)),
