@@ -119,6 +119,24 @@ fn every_link_resolves() {
     assert!(lost.is_empty(), "{lost:#?}");
 }
 
+/// `./check` says how many storms it runs; pages that say so too agree.
+#[test]
+fn pages_count_the_storms_that_a_check_runs() {
+    let check = fs::read_to_string(root().join("check")).unwrap();
+    let counts: Vec<u64> =
+        check.split("${VOLLEY_STORMS:-").skip(1).map(|rest| rest.split('}').next().unwrap().parse().unwrap()).collect();
+    let [long, usual] = counts[..] else { panic!("{counts:?}") };
+    let grouped = volley::domain::grouped(long);
+    for (page, said) in [
+        ("README.md", format!("{usual} simulated histories")),
+        ("ARCHITECTURE.md", format!("`./check` runs {usual}, `./check --long` {grouped}")),
+        ("docs/decisions/storms.md", format!("`./check` runs {usual} seeds")),
+    ] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        assert!(text.contains(&said), "{page} does not say {said:?}");
+    }
+}
+
 #[test]
 fn every_page_of_the_guide_is_in_its_table_of_contents() {
     let summary = fs::read_to_string(root().join("docs/SUMMARY.md")).unwrap();

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::paths::beside;
+use super::paths::open_beside;
 use crate::clock::Clock;
 use crate::domain::Span;
 
@@ -42,10 +42,9 @@ pub(super) struct FairLock {
 
 impl FairLock {
     pub(super) fn open(path: &Path, is_server: Arc<AtomicBool>, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let open = |suffix| File::options().create(true).truncate(false).write(true).open(beside(path, suffix));
         Ok(Self {
-            turn: open("-turn")?,
-            wait: open("-wait")?,
+            turn: open_beside(path, "-turn")?,
+            wait: open_beside(path, "-wait")?,
             is_server,
             clock,
             may_wait: true,

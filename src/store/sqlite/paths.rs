@@ -1,6 +1,7 @@
 //! Resolves the path of a database file: one file has one path, by whichever name it is opened.
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::store::{Error, Result};
@@ -61,6 +62,26 @@ pub(super) fn create_private(path: &Path) {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     drop(options.open(path));
+}
+
+/// Opens a file beside the database, and gives it the permissions of the database: whoever may write the one needs the
+/// locks of the other. Only the owner can change them; for others, they are right already.
+pub(super) fn open_beside(database: &Path, suffix: &str) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        let mode = |metadata: std::fs::Metadata| metadata.permissions().mode() & 0o666;
+        let wanted = std::fs::metadata(database).map_or(0o600, mode);
+        let file = options.mode(wanted).open(beside(database, suffix))?;
+        if file.metadata().map(mode).is_ok_and(|mode| mode != wanted) {
+            drop(file.set_permissions(std::fs::Permissions::from_mode(wanted)));
+        }
+        Ok(file)
+    }
+    #[cfg(not(unix))]
+    options.open(beside(database, suffix))
 }
 
 /// The path of a file beside the database: its path with `suffix` appended.

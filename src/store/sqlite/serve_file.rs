@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::FileId;
 use super::open_error;
-use super::paths::beside;
+use super::paths::{beside, open_beside};
 use crate::domain::{Span, Timestamp};
 use crate::store::error::DiskTrouble;
 use crate::store::{Error, Result, Unwritable};
@@ -28,11 +28,14 @@ const REPORTED: usize = 192;
 /// Failures at most this far apart belong to one period of trouble.
 const SAME_TROUBLE: Span = Span::from_secs(5);
 
+/// The end of its name.
+const SUFFIX: &str = "-serve";
+
 /// The `-serve` file beside the database.
 #[derive(Debug)]
 pub(super) struct ServeFile {
     /// `None` for a database in memory.
-    path: Option<PathBuf>,
+    database: Option<PathBuf>,
     /// The file while this process is the server.
     open: Mutex<Option<OpenFile>>,
     /// Whether this process is the server.
@@ -56,8 +59,11 @@ struct Report {
 
 impl ServeFile {
     pub(super) fn beside(database: Option<&Path>) -> Self {
-        let path = database.map(|path| beside(path, "-serve"));
-        Self { path, open: Mutex::default(), is_server: Arc::default() }
+        Self { database: database.map(Path::to_owned), open: Mutex::default(), is_server: Arc::default() }
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        self.database.as_ref().map(|database| beside(database, SUFFIX))
     }
 
     fn open(&self) -> MutexGuard<'_, Option<OpenFile>> {
@@ -66,9 +72,9 @@ impl ServeFile {
 
     /// Marks this process as the server, with `database` open. The lease, not this file, guarantees that it is the only one.
     pub(super) fn begin(&self, database: Option<FileId>) -> Result<()> {
-        if let Some((path, database)) = self.path.as_ref().zip(database) {
-            let fails = |source: io::Error| open_error(&path.display().to_string(), source.into());
-            let file = File::options().create(true).truncate(false).write(true).open(path).map_err(fails)?;
+        if let Some((path, database)) = self.database.as_ref().zip(database) {
+            let fails = |source: io::Error| open_error(&beside(path, SUFFIX).display().to_string(), source.into());
+            let file = open_beside(path, SUFFIX).map_err(fails)?;
             let mut open = OpenFile { file, is_locked: false, reported: None };
             // If this fails, no trouble can be reported later; but then the start itself fails first.
             let _ = open.name(database).and_then(|()| open.report(b""));
@@ -89,7 +95,7 @@ impl ServeFile {
 
     /// Fails if a running server has another file open than the one at this path, or than none.
     pub(super) fn check(&self, database: &Path) -> Result<()> {
-        let Some(file) = self.path.as_ref().and_then(|path| File::open(path).ok()) else { return Ok(()) };
+        let Some(file) = self.path().and_then(|path| File::open(path).ok()) else { return Ok(()) };
         if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
             // No server runs. The lock ends with the file.
             return Ok(());
@@ -126,7 +132,7 @@ impl ServeFile {
     /// Returns the trouble that the server, in whichever process it runs, has reported at `since` or later.
     pub(super) fn trouble(&self, since: Timestamp) -> Option<Unwritable> {
         // A report that is only half written counts as none; the next read finds all of it.
-        let text = std::fs::read(self.path.as_ref()?).ok()?;
+        let text = std::fs::read(self.path()?).ok()?;
         let report: Report = serde_json::from_slice(text.get(NAMED..)?).ok()?;
         (report.latest >= since).then_some(Unwritable { since: report.since, trouble: report.trouble })
     }

@@ -51,21 +51,26 @@ async fn a_file_with_several_hard_links_is_refused_by_each_of_its_names() {
 }
 
 #[tokio::test]
-async fn only_the_owner_can_read_a_new_database_and_its_log() {
+async fn only_the_owner_can_read_a_new_database_and_the_files_beside_it() {
     use std::os::unix::fs::PermissionsExt;
     let db = TempDatabase::new();
     let store = db.open().await.unwrap();
     store.record_event(event()).await.unwrap();
-    for suffix in ["", "-wal", "-shm"] {
+    started(&store, now()).await;
+    for suffix in ["", "-wal", "-shm", "-serve", "-turn", "-wait"] {
         let path = crate::store::sqlite::paths::beside(&db.path(), suffix);
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", path.display());
     }
     // Whoever gives others access keeps it.
     store.close().await;
-    std::fs::set_permissions(db.path(), std::fs::Permissions::from_mode(0o640)).unwrap();
-    db.open().await.unwrap();
-    assert_eq!(std::fs::metadata(db.path()).unwrap().permissions().mode() & 0o777, 0o640);
+    std::fs::set_permissions(db.path(), std::fs::Permissions::from_mode(0o660)).unwrap();
+    let store = db.open().await.unwrap();
+    started(&store, now()).await;
+    for suffix in ["", "-serve", "-turn", "-wait"] {
+        let path = crate::store::sqlite::paths::beside(&db.path(), suffix);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660, "{}", path.display());
+    }
 }
 
 /// Puts another database in the place of this one, as an operator restores a backup.
