@@ -120,7 +120,10 @@ impl Examination {
         let counts = matches!(plan.on_missing_value, Some(OnMissingValue::Skip | OnMissingValue::Refuse));
         let needs = Some(Needs::of(&plan)).filter(|needs| counts || needs.may_be_unreadable());
         let plain_texts = PlainTexts::of(&plan);
-        let all_get_one = self.except.get().is_none_or(|(excluded, _)| excluded.is_empty());
+        let leaves_nobody_out = |(excluded, known): &(Arc<ExcludedNumbers>, Arc<KnownRecipients>)| {
+            excluded.is_empty() && known.nobody_has_opted_out()
+        };
+        let all_get_one = self.except.get().is_none_or(leaves_nobody_out);
         let costing = Costing::of(&plan, all_get_one);
         let wish = self.preview.lock().take();
         let pass = |Wish { request, on_looked }| {

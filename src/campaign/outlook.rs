@@ -15,6 +15,7 @@ use crate::domain::{
 use crate::forecast::as_float;
 use crate::forecast::{Account, Bill, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
 use crate::store::{self, Audiences, Batch, Hold, QueueTimes, StoredLane};
+use crate::template::{BilledParts, PARTS_MAX};
 
 /// Slots that become free within this time count together.
 const TOGETHER: Span = Span::from_secs(3_600);
@@ -117,7 +118,9 @@ impl Launcher<'_> {
         let mut builder = self.builder(outlook, Some(batch.id), now).await?;
         let bill = Bill::of_countries(plan, &countries);
         for (index, step) in plan.indexed_steps() {
-            let spent_each = spent_each(index, tallies, &spent);
+            // Where every message has as many parts, the price list says all.
+            let varies = !BilledParts::of_step(step, plan.names()).are_same();
+            let dearness = if varies { dearness(&bill, (index, step), tallies, &spent) } else { 1.0 };
             let waiting = as_float(tallies.get(index, Count::Queued).try_into().unwrap_or(0));
             let of_step = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
             let all: u64 = of_step.clone().map(|(_, recipients)| recipients).sum();
@@ -129,7 +132,7 @@ impl Launcher<'_> {
                 // Only first messages obey the end; fallbacks are sent after it too.
                 let ends = plan.end.filter(|_| is_first);
                 let recipients = waiting * as_float(*recipients) / as_float(all.max(1));
-                let cost = spent_each.unwrap_or_else(|| bill.each((index, step), *country));
+                let cost = dearness * bill.each((index, step), *country);
                 builder.add(plan, index, Cohort { country: *country, recipients, cost, opens, over, ends }).await?;
             }
         }
@@ -287,12 +290,18 @@ impl Launcher<'_> {
     }
 }
 
-/// What a message of a step has cost on average, in millionths; `None` before one was submitted.
-fn spent_each(index: StepIndex, tallies: &Tallies, spent: &[(StepIndex, Money)]) -> Option<f64> {
+/// How much dearer a message of a step has been than `bill` expects, because of what values add to its text: 1 before one
+/// was submitted.
+fn dearness(bill: &Bill, (index, step): (StepIndex, &Step), tallies: &Tallies, spent: &[(StepIndex, Money)]) -> f64 {
     let submitted = tallies.get(index, Count::HandedOver) + tallies.get(index, Count::Sending);
-    let submitted = u64::try_from(submitted).ok().filter(|submitted| *submitted > 0)?;
-    let (_, spent) = spent.iter().find(|(step, _)| *step == index)?;
-    Some(as_float(spent.millionths()) / as_float(submitted))
+    let Some(submitted) = u64::try_from(submitted).ok().filter(|submitted| *submitted > 0) else { return 1.0 };
+    let spent: Money = spent.iter().filter(|(step, _)| *step == index).map(|(_, spent)| *spent).sum();
+    let (expected, messages) = bill.sum((index, step));
+    if expected <= 0.0 {
+        return 1.0;
+    }
+    let each = as_float(spent.millionths()) / as_float(submitted);
+    (each * as_float(messages) / expected).clamp(1.0, as_float(PARTS_MAX as u64))
 }
 
 /// Counts the recipients of a campaign's audience by country. Whoever only shows the counts may go on without them.

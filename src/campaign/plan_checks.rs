@@ -89,9 +89,11 @@ pub(super) fn wrong_at_limits(
         OnRecipientLimit::Retry if !is_whatsapp => {
             Some("only WhatsApp limits how much one recipient gets; remove it".to_owned())
         }
-        OnRecipientLimit::Retry if ttl.is_none_or(|ttl| ttl <= rest) => Some(format!(
-            "a message is sent again after {rest}, within the campaign's ttl; set a longer ttl, such as 3d"
-        )),
+        OnRecipientLimit::Retry if ttl.is_none_or(|ttl| ttl <= rest) || step.ttl.is_some_and(|ttl| ttl <= rest) => {
+            Some(format!(
+                "a message is sent again after {rest}, within the ttl of the campaign and of the step; set a longer ttl, such as 3d"
+            ))
+        }
         OnRecipientLimit::Retry | OnRecipientLimit::FallBack => None,
     };
     let found = [("on_tier_spent", tier), ("on_recipient_limit", limit)];

@@ -108,7 +108,11 @@ impl<'a> Machine<'a> {
         }
         let marks = message.marks.with_handed_over(step).with_unknown(step, false).with_status(step, status);
         let first_submitted_at = message.first_submitted_at.or(Some(self.now));
-        let accepted = message.accepted.or(Some(self.now));
+        // The clock of a step that is to be sent again a day later stands: only that submission, or an arrival, starts it.
+        let success = self.plan.step(step).map_or(Status::Delivered, |step| step.success.min(Status::Delivered));
+        let arrives = step == message.step && status >= success;
+        let waits_for_recipient = message.accepted.is_none() && message.marks.failed(message.step) && !arrives;
+        let accepted = message.accepted.or((!waits_for_recipient).then_some(self.now));
         Present { marks, first_submitted_at, accepted, ..message }
     }
 
@@ -176,7 +180,11 @@ impl<'a> Machine<'a> {
 
     /// Handles a failure that overtook the answer: the failure proves that the provider had accepted the step.
     fn failed_in_flight(self, message: Present, fault: Fault, again: Timestamp) -> Decision {
-        let goes_again = matches!(fault, Fault::Sender(_) | Fault::Temporary | Fault::RecipientLimit);
+        let goes_again = match fault {
+            Fault::Sender(_) | Fault::Temporary => true,
+            Fault::RecipientLimit => self.retries_at_limit(&message),
+            Fault::Recipient | Fault::OptedOut => false,
+        };
         if goes_again && message.tries > 0 {
             // This may be a repeated receipt of the try before; to act on it would send twice.
             return Decision::Ignored(Ignored::InFlight);
@@ -204,11 +212,11 @@ impl<'a> Machine<'a> {
     /// Sends the same step again a day later if the step says so, and if its time lasts so long. Its deadline then runs
     /// from the later submission.
     fn limited(self, message: Present) -> Decision {
-        let retries =
-            self.plan.step(message.step).is_some_and(|step| step.on_recipient_limit == OnRecipientLimit::Retry);
         let again = self.now + OnRecipientLimit::REST;
-        let ends = self.tries_until(&message).map(|until| self.plan.end.map_or(until, |end| until.min(end)));
-        match ends.filter(|ends| retries && again < *ends && !self.is_cut(&message)) {
+        let retries = self.retries_at_limit(&message) && !self.is_cut(&message);
+        // By then the campaign may have ended. Its end is in no row, so it decides here alone.
+        let is_in_time = self.plan.end.is_none_or(|end| again < end);
+        match self.tries_until(&message).filter(|until| retries && is_in_time && again < *until) {
             Some(ends) => {
                 let message = Present { tries: message.tries.saturating_add(1), accepted: None, ..message };
                 self.requeue(message, again, Some(ends), Rule::WaitsForRecipient)
@@ -227,6 +235,10 @@ impl<'a> Machine<'a> {
         }
         let message = Present { tries: message.tries.saturating_add(1), ..message };
         self.requeue(message, again, Some(ends), Rule::TriedAgain)
+    }
+
+    fn retries_at_limit(self, message: &Present) -> bool {
+        self.plan.step(message.step).is_some_and(|step| step.on_recipient_limit == OnRecipientLimit::Retry)
     }
 
     /// Undoes the submission of the present step, as if the provider had refused it at once (rule 2). If it was the

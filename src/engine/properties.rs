@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::story::{START, Story, at, plan, step};
 use super::{Answer, AttemptReport, CallOff, Decision, Event, Rule, Silence, Standing, StepObstacle};
 use crate::domain::{
-    AfterGap, Channel, Count, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, Refused, SenderPart, SkipReason,
-    Span, State, Status, Step, StepIndex, Timestamp,
+    AfterGap, Channel, Count, Ending, Fault, Marks, OnRecipientLimit, OnUnknown, Outcome, Plan, Present, Refused,
+    SenderPart, SkipReason, Span, State, Status, Step, StepIndex, Timestamp,
 };
 
 fn spans() -> impl Strategy<Value = Option<Span>> {
@@ -30,6 +30,8 @@ fn steps() -> impl Strategy<Value = Step> {
             step.leave_within = leave_within;
             step.ttl = ttl;
             step.receipt_window = Span::from_secs(window);
+            // Where the time of the campaign is too short for a retry, it falls back.
+            step.on_recipient_limit = OnRecipientLimit::Retry;
             step
         },
     )
@@ -38,7 +40,8 @@ fn steps() -> impl Strategy<Value = Step> {
 fn plans() -> impl Strategy<Value = Plan> {
     let on_unknown = proptest::sample::select(OnUnknown::ALL);
     let after_gap = proptest::sample::select(AfterGap::ALL);
-    (prop::collection::vec(steps(), 1..=7), spans(), prop_oneof![2 => Just(None), 1 => spans()], on_unknown, after_gap)
+    let ttl = prop_oneof![4 => spans(), 1 => Just(Some(Span::from_secs(3 * 86_400)))];
+    (prop::collection::vec(steps(), 1..=7), ttl, prop_oneof![2 => Just(None), 1 => spans()], on_unknown, after_gap)
         .prop_map(|(steps, ttl, end, on_unknown, after_gap)| Plan {
             steps,
             ttl,
@@ -329,7 +332,8 @@ impl Watched {
                 self.may_submit[step] |= came_back;
             }
             Event::Receipt { step: of, report: AttemptReport::Failed { fault, .. } } => {
-                let came_back = matches!(fault, Fault::Temporary | Fault::Sender(_)) && of == before.step;
+                let goes_again = matches!(fault, Fault::Temporary | Fault::Sender(_)) && of == before.step;
+                let came_back = goes_again || rule == Rule::WaitsForRecipient;
                 self.may_submit[step] |= came_back;
                 self.called_off |= fault == Fault::OptedOut;
             }

@@ -46,6 +46,14 @@ impl Bill {
         billed.first += if are_first { parts } else { 0 };
     }
 
+    /// What all messages of a step cost, in millionths.
+    pub(crate) fn sum(&self, (index, step): (StepIndex, &Step)) -> (f64, u64) {
+        let of_step = self.0.iter().filter(|((billed, _), _)| *billed == index);
+        let (sums, messages): (Vec<Money>, Vec<u64>) =
+            of_step.map(|((_, country), billed)| (price(step, *country).times(billed.parts), billed.messages)).unzip();
+        (as_float(sums.into_iter().sum::<Money>().millionths()), messages.into_iter().sum())
+    }
+
     /// What a message of a step to one country costs on average, in millionths.
     pub(crate) fn each(&self, (index, step): (StepIndex, &Step), country: Country) -> f64 {
         let Billed { messages, parts, .. } = self.0.get(&(index, country)).copied().unwrap_or_default();
@@ -123,9 +131,8 @@ fn price(step: &Step, country: Country) -> Money {
     step.prices.of(country).unwrap_or_default()
 }
 
-/// The parts of a message whose variables are empty.
 fn least_parts(names: Names<'_>, step: &Step) -> u64 {
-    BilledParts::of_step(step, names).of(&[])
+    BilledParts::of_step(step, names).least()
 }
 
 #[cfg(test)]

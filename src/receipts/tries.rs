@@ -98,7 +98,10 @@ fn way<'a>(incoming: &'a Incoming, found: &FoundAttempt, now: &Present) -> Way<'
     let never_submitted = is_present && !now.marks.handed_over(step);
     if is_present && now.tries == 0 && !matches!(now.state, State::Done { .. }) {
         // A failure that resends the step must record the umid of this try first.
-        let is_resent = failure.is_some_and(|it| it.fault == Fault::Temporary || it.may_be_senders());
+        let is_resent = failure.is_some_and(|it| match it.fault {
+            Fault::Temporary | Fault::RecipientLimit => true,
+            Fault::Recipient | Fault::Sender(_) | Fault::OptedOut => it.may_be_senders(),
+        });
         return Way::Plain(Try::Of { number: 0, latest: 0, learns: unknown || waits || is_resent });
     }
     match &incoming.umid {

@@ -285,7 +285,8 @@ fn steps(
         if *channel == Channel::WhatsApp && index + 1 < channels.len() {
             text += one_of(dice, &["", "", "on_tier_spent = \"fall_back\"\n"]);
         }
-        if *channel == Channel::WhatsApp && whole == Some(LONG) {
+        let retries_at_limit = *channel == Channel::WhatsApp && whole == Some(LONG);
+        if retries_at_limit {
             text += "on_recipient_limit = \"retry\"\n";
         }
         if is_template {
@@ -296,7 +297,8 @@ fn steps(
             );
             continue;
         }
-        let takes_ttl = *channel != Channel::LineNotification;
+        // A step that is sent again after a day takes none of less than a day.
+        let takes_ttl = *channel != Channel::LineNotification && !retries_at_limit;
         if let Some(ttl) = ttl.filter(|ttl| takes_ttl && whole.is_none_or(|whole| *ttl <= whole)) {
             let _ = writeln!(text, "ttl = \"{ttl}s\"");
         }

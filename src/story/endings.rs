@@ -1,7 +1,7 @@
 //! Sentences about deadlines, receipt windows that close, and steps that fall back or end.
 
 use super::words::{Told, capital, channel, clock, next_or, spoken, spoken_status};
-use crate::domain::{AfterGap, Ending, Plan, Present, Span, State, Status, StepIndex, Timestamp};
+use crate::domain::{AfterGap, Ending, OnRecipientLimit, Plan, Present, Span, State, Status, StepIndex, Timestamp};
 use crate::engine::REPEATED_FOR;
 use crate::events::{Event, EventKind, Subject};
 use crate::store::Query;
@@ -231,16 +231,15 @@ pub(super) fn fell_back(
             let why = format!("{on} was not {success} within {patience} {since} (last status: {last}).{late}{both}");
             (why, "1: the deadline passed")
         }
-        Ending::Undelivered if fact.is_empty() => (
-            format!("{on} had failed temporarily, and could not be retried in time."),
-            "2: temporary failure, for too long",
-        ),
+        Ending::Undelivered if fact.is_empty() => (not_again(on), "2: failed, and not sent again in time"),
         Ending::Undelivered if decision.limited => {
-            let why = format!(
-                "{}. The provider limits how much this recipient gets, so {on} ends without waiting any longer. \
-                 `on_recipient_limit = \"retry\"` would send it again a day later, if the `ttl` lasts so long.",
-                capital(fact)
-            );
+            let retries = rules.is_some_and(|rules| rules.on_recipient_limit == OnRecipientLimit::Retry);
+            let because = if retries {
+                format!("no time is left to send {on} again a day later")
+            } else {
+                format!("{on} ends without waiting any longer")
+            };
+            let why = format!("{}. The provider limits how much this recipient gets, and {because}.", capital(fact));
             (why, "2: the recipient's limit at the provider")
         }
         Ending::Undelivered => {
@@ -302,7 +301,7 @@ pub(super) fn ended(before: &Present, ending: Ending, plan: &Told<'_>, fact: &st
     match ending {
         Ending::Rejected => format!("Step {}, {on}: {fact}. {undelivered}", before.step),
         Ending::Undelivered if fact.is_empty() => {
-            format!("{on} had failed temporarily, and could not be retried in time. {undelivered}")
+            format!("{} {undelivered}", not_again(on))
         }
         Ending::Undelivered => format!("{}. {undelivered}", capital(fact)),
         Ending::CouldNotLeave => format!("{on} could not be submitted in time, and was the last step: expired."),
@@ -328,6 +327,11 @@ pub(super) fn closed(before: &Present, plan: &Told<'_>) -> String {
         "{on} was not {success} within {window} of its acceptance ({best}), and did not fail either: no receipt decides \
          it, so the outcome is silent (no receipt). If it is {success} later, the message counts as reached, late."
     )
+}
+
+/// A step failed, was to be sent again, and its time ran out before that.
+fn not_again(on: &str) -> String {
+    format!("{on} had failed, and could not be sent again in time.")
 }
 
 /// A message whose time ran out before its step could be submitted.

@@ -38,6 +38,15 @@ impl BilledParts {
         }
     }
 
+    /// The fewest that any recipient's message has: those of what is the same for all.
+    pub fn least(&self) -> u64 {
+        match self {
+            Self::Counted(parts) => parts.parts(&parts.sent(&parts.text.constant())),
+            Self::One => 1,
+            Self::Most => PARTS_MAX as u64,
+        }
+    }
+
     /// Whether every recipient's message has as many.
     pub const fn are_same(&self) -> bool {
         match self {
@@ -239,6 +248,15 @@ mod tests {
         assert_eq!(of_name("สม"), (2, None));
         let kept = PartsOf::new(&text, SmsEncoding::Auto, false, Names::of_columns(&columns)).unwrap();
         assert_eq!((kept.count(&[Cow::Borrowed("Ann")]), kept.plain_text(&[Cow::Borrowed("Ann")])), (2, None));
+    }
+
+    #[test]
+    fn the_fewest_parts_leave_out_defaults() {
+        let columns = ["Name".to_owned()];
+        let text = format!("{}{{{{Name|our most valued customer}}}}", "x".repeat(150));
+        let of = PartsOf::new(&text, SmsEncoding::Auto, false, Names::of_columns(&columns)).unwrap();
+        let parts = BilledParts::Counted(of);
+        assert_eq!((parts.least(), parts.of(&[Cow::Borrowed("")]), parts.of(&[Cow::Borrowed("Ann")])), (1, 2, 1));
     }
 
     #[test]

@@ -159,7 +159,7 @@ async fn a_recipient_at_the_providers_limit_gets_the_next_step_or_the_same_a_day
     falls_back.until("the SMS", |present| present.step > StepIndex::FIRST && is_awaiting(present)).await;
     falls_back.assert_story(&["Fell back to step 2"]).await;
     let story = falls_back.world.story(&falls_back.launched, falls_back.key).await;
-    let because = "The provider limits how much this recipient gets, so WhatsApp ends";
+    let because = "The provider limits how much this recipient gets, and WhatsApp ends";
     assert!(story.lines.iter().any(|line| line.text.contains(because)), "{story:#?}");
     falls_back.stop().await;
 

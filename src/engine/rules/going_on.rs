@@ -241,6 +241,21 @@ fn a_recipient_at_the_providers_limit_gets_the_next_step_or_the_same_a_day_later
     assert_eq!(last, Rule::FellBack(Ending::Undelivered));
     assert!(story.is_queued(2));
 
+    // News of an earlier step, or of the try that failed, does not start the clock of the later submission.
+    let mut second = Story::of(plan_with(|plan| {
+        plan.ttl = Some(Span::from_secs(3 * DAY));
+        plan.steps[0].success = Status::Read;
+        plan.steps[1].on_recipient_limit = OnRecipientLimit::Retry;
+    }));
+    second.falls_back_to(2).submit();
+    let begun = second.now;
+    second.fail(2, Fault::RecipientLimit);
+    second.at(HOUR).receive(1, Status::Delivered);
+    second.receive(2, Status::Sent);
+    second.now = begun + OnRecipientLimit::REST;
+    second.submit();
+    assert_eq!(second.due_at(), Some(second.now + second.plan.steps[1].fallback_after.unwrap()));
+
     let mut arrives = retries();
     arrives.submit().fail(1, Fault::RecipientLimit);
     assert_eq!(arrives.at(HOUR).receive(1, Status::Delivered), Rule::Reached);
