@@ -325,7 +325,7 @@ fn hours(plan: &mut Plan, only: Option<StepIndex>, table: &mut Table<'_>, gone: 
 
 fn limits(plan: &mut Plan, only: Option<StepIndex>, table: &mut Table<'_>, gone: &BTreeSet<String>) {
     let wanted = Wanted::read(table);
-    if wanted.budget.is_some() && plan.steps.iter().all(|step| step.prices.is_empty()) {
+    if wanted.budget.is_some() && !plan.has_prices() {
         let sentence = "it was launched without a price list, so its cost cannot be counted; write [prices] file = \"prices.csv\" \
                         in volley.toml, and clone the campaign";
         table.wrong("budget", sentence);

@@ -44,10 +44,10 @@ struct Widened {
 }
 
 impl Costing {
-    /// `None` if the countries of the recipients say enough, or if nothing has a price. `all_get_one` says whether
-    /// nobody is left out.
+    /// `None` if the countries of the recipients say enough, or if nothing has a price. `all_get_one` says whether every
+    /// recipient gets a message.
     pub(super) fn of(plan: &Plan, all_get_one: bool) -> Option<Self> {
-        if plan.steps.iter().all(|step| step.prices.is_empty()) {
+        if !plan.has_prices() {
             return None;
         }
         let of_step = |(index, step): (StepIndex, &crate::domain::Step)| {
@@ -61,14 +61,14 @@ impl Costing {
         (!all_get_one || !steps.iter().all(is_same)).then_some(Self { steps, skips })
     }
 
-    /// Adds what is billed for a recipient of this country. A step whose variables have no value is not sent.
-    pub(super) fn count(&self, country: Country, fields: &[Cow<'_, str>], found: &mut Costed) {
-        let theirs = || self.steps.iter().filter(|step| step.countries.contain(Some(country)));
-        let is_sent = |step: &&CostedStep| step.variables.are_met(fields);
-        if self.skips && !theirs().all(|step| is_sent(&step)) {
+    /// Adds what is billed for a recipient of this country, who may lack a value for one of the steps. A step whose
+    /// variables have no value is not sent.
+    pub(super) fn count(&self, country: Country, fields: &[Cow<'_, str>], lacks: bool, found: &mut Costed) {
+        if self.skips && lacks {
             return;
         }
-        for (n, step) in theirs().filter(is_sent).enumerate() {
+        let theirs = self.steps.iter().filter(|step| step.countries.contain(Some(country)));
+        for (n, step) in theirs.filter(|step| step.variables.are_met(fields)).enumerate() {
             let (parts, widening) = step.parts.with_widening(fields);
             found.bill.add((step.index, country), (1, parts), n == 0);
             if let Some(widening) = widening {

@@ -161,12 +161,14 @@ impl RecipientObserver for Examination {
         for recipient in recipients.iter().filter(gets_one) {
             // A message with unreadable fields is reported when it is to be sent.
             let Ok(fields) = recipient.fields.unpack() else { continue };
-            if let Some(lacked) = needs.as_ref().and_then(|needs| needs.lacked_by(recipient.country, &fields)) {
+            let lacked = needs.as_ref().and_then(|needs| needs.lacked_by(recipient.country, &fields));
+            let lacks = lacked.is_some();
+            if let Some(lacked) = lacked {
                 found.lacking.add(recipient.number(), lacked);
             }
             plain_texts.count(recipient.country, &fields, &mut found.transliterated);
             if let Some(costing) = costing {
-                costing.count(recipient.country, &fields, found.costed.get_or_insert_default());
+                costing.count(recipient.country, &fields, lacks, found.costed.get_or_insert_default());
             }
             if let Some(pass) = &mut addresses {
                 pass.look(recipient, &fields);

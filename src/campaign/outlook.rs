@@ -119,8 +119,8 @@ impl Launcher<'_> {
         let bill = Bill::of_countries(plan, &countries);
         for (index, step) in plan.indexed_steps() {
             // Where every message has as many parts, the price list says all.
-            let varies = !BilledParts::of_step(step, plan.names()).are_same();
-            let dearness = if varies { dearness(&bill, (index, step), tallies, &spent) } else { 1.0 };
+            let are_same = BilledParts::of_step(step, plan.names()).are_same();
+            let dearness = if are_same { 1.0 } else { dearness(&bill, (index, step), tallies, &spent) };
             let waiting = as_float(tallies.get(index, Count::Queued).try_into().unwrap_or(0));
             let of_step = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
             let all: u64 = of_step.clone().map(|(_, recipients)| recipients).sum();

@@ -100,7 +100,7 @@ async fn reprice(
 
 /// The present price list; `None` if the campaign was launched without one. An error says why it cannot be used.
 fn price_list(plan: &Plan, config: &Config) -> std::result::Result<Option<PriceList>, String> {
-    if plan.steps.iter().all(|step| step.prices.is_empty()) {
+    if !plan.has_prices() {
         return Ok(None);
     }
     let file = config.prices.as_deref().ok_or("there is no price list any more")?;

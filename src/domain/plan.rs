@@ -169,6 +169,11 @@ impl Step {
         }
     }
 
+    /// Whether it is sent again once the provider's limit for its recipient has passed.
+    pub fn retries_at_limit(&self) -> bool {
+        self.on_recipient_limit == OnRecipientLimit::Retry
+    }
+
     /// Whether WhatsApp accepts it only within 24 hours of the recipient's last message: whatever is no template.
     pub fn needs_window(&self) -> bool {
         self.channel == Channel::WhatsApp && self.content.template().is_none()
@@ -380,6 +385,11 @@ impl Plan {
     /// The next step after `index` that applies to a message with these marks, if any does.
     pub fn after(&self, index: StepIndex, marks: Marks) -> Option<StepIndex> {
         marks.following(index, self.steps.len())
+    }
+
+    /// Whether the price list has a price for one of its steps.
+    pub fn has_prices(&self) -> bool {
+        self.steps.iter().any(|step| !step.prices.is_empty())
     }
 
     /// Whether a limit or a budget applies to the campaign or to one of its steps.

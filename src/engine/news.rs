@@ -80,7 +80,7 @@ impl<'a> Machine<'a> {
             // The provider rejected the step, or it was never submitted. Only an arrival would change anything now.
             return Decision::Ignored(Ignored::Stale);
         }
-        let message = self.with_reported_status(before, step, status);
+        let message = self.with_reported_status(before, (step, rules), status);
         // A failure implies acceptance, which is no success if it comes first. An arrival after it is.
         let arrived_after_all = before.marks.failed(step) && status >= Status::Delivered;
         let is_new = arrived_after_all || before.marks.status(step) < Some(rules.success);
@@ -102,15 +102,14 @@ impl<'a> Machine<'a> {
     }
 
     /// Records a reported status in the marks.
-    fn with_reported_status(self, mut message: Present, step: StepIndex, status: Status) -> Present {
+    fn with_reported_status(self, mut message: Present, (step, rules): (StepIndex, &Step), status: Status) -> Present {
         if waits_for_answer(&message) && step == message.step && !message.marks.failed(step) {
             message = self.with_submission(message, self.now, Rule::Adopted);
         }
         let marks = message.marks.with_handed_over(step).with_unknown(step, false).with_status(step, status);
         let first_submitted_at = message.first_submitted_at.or(Some(self.now));
         // The clock of a step that is to be sent again a day later stands: only that submission, or an arrival, starts it.
-        let success = self.plan.step(step).map_or(Status::Delivered, |step| step.success.min(Status::Delivered));
-        let arrives = step == message.step && status >= success;
+        let arrives = step == message.step && status >= rules.success.min(Status::Delivered);
         let waits_for_recipient = message.accepted.is_none() && message.marks.failed(message.step) && !arrives;
         let accepted = message.accepted.or((!waits_for_recipient).then_some(self.now));
         Present { marks, first_submitted_at, accepted, ..message }
@@ -238,7 +237,7 @@ impl<'a> Machine<'a> {
     }
 
     fn retries_at_limit(self, message: &Present) -> bool {
-        self.plan.step(message.step).is_some_and(|step| step.on_recipient_limit == OnRecipientLimit::Retry)
+        self.plan.step(message.step).is_some_and(Step::retries_at_limit)
     }
 
     /// Undoes the submission of the present step, as if the provider had refused it at once (rule 2). If it was the

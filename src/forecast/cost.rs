@@ -46,12 +46,14 @@ impl Bill {
         billed.first += if are_first { parts } else { 0 };
     }
 
-    /// What all messages of a step cost, in millionths.
+    /// What all messages of a step cost, in millionths, and how many they are.
     pub(crate) fn sum(&self, (index, step): (StepIndex, &Step)) -> (f64, u64) {
-        let of_step = self.0.iter().filter(|((billed, _), _)| *billed == index);
-        let (sums, messages): (Vec<Money>, Vec<u64>) =
-            of_step.map(|((_, country), billed)| (price(step, *country).times(billed.parts), billed.messages)).unzip();
-        (as_float(sums.into_iter().sum::<Money>().millionths()), messages.into_iter().sum())
+        let sum: Money = self.of_step(index).map(|(country, billed)| price(step, country).times(billed.parts)).sum();
+        (as_float(sum.millionths()), self.of_step(index).map(|(_, billed)| billed.messages).sum())
+    }
+
+    fn of_step(&self, step: StepIndex) -> impl Iterator<Item = (Country, Billed)> {
+        self.0.iter().filter(move |((index, _), _)| *index == step).map(|((_, country), billed)| (*country, *billed))
     }
 
     /// What a message of a step to one country costs on average, in millionths.
@@ -75,7 +77,7 @@ pub struct Cost {
 impl Cost {
     /// Sums up a bill; `None` if no step has a price.
     pub fn of(plan: &Plan, bill: &Bill) -> Option<Self> {
-        if plan.steps.iter().all(|step| step.prices.is_empty()) {
+        if !plan.has_prices() {
             return None;
         }
         let sum = |parts: fn(&Billed) -> u64| -> Money {
@@ -108,10 +110,8 @@ pub struct CountryCost {
 impl CountryCost {
     /// The costs of a step in the countries with a price, the highest first.
     pub fn of_step((index, step): (StepIndex, &Step), bill: &Bill) -> Vec<Self> {
-        let of_step = bill.0.iter().filter(|((billed, _), _)| *billed == index);
-        let priced = of_step.filter_map(|((_, country), billed)| {
-            let (country, price) = (*country, step.prices.of(*country)?);
-            let Billed { messages, parts, .. } = *billed;
+        let priced = bill.of_step(index).filter_map(|(country, Billed { messages, parts, .. })| {
+            let price = step.prices.of(country)?;
             Some(Self { country, messages, billed_parts: parts, price, sum: price.times(parts) })
         });
         let mut costs: Vec<Self> = priced.collect();

@@ -3,9 +3,10 @@
 use hashbrown::HashMap;
 
 use super::incoming::Incoming;
-use crate::domain::{Fault, MessageKey, Present, State, StepIndex, Umid};
+use crate::domain::{MessageKey, Present, State, StepIndex, Umid};
 use crate::engine::OnRecord;
 use crate::store::{self, Attempt, FoundAttempt, Messages};
+use crate::wire::codes;
 
 /// The try of its step that a receipt is about, counted from zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,10 +99,7 @@ fn way<'a>(incoming: &'a Incoming, found: &FoundAttempt, now: &Present) -> Way<'
     let never_submitted = is_present && !now.marks.handed_over(step);
     if is_present && now.tries == 0 && !matches!(now.state, State::Done { .. }) {
         // A failure that resends the step must record the umid of this try first.
-        let is_resent = failure.is_some_and(|it| match it.fault {
-            Fault::Temporary | Fault::RecipientLimit => true,
-            Fault::Recipient | Fault::Sender(_) | Fault::OptedOut => it.may_be_senders(),
-        });
+        let is_resent = failure.is_some_and(codes::Entry::may_be_sent_again);
         return Way::Plain(Try::Of { number: 0, latest: 0, learns: unknown || waits || is_resent });
     }
     match &incoming.umid {

@@ -1,7 +1,7 @@
 //! Sentences about deadlines, receipt windows that close, and steps that fall back or end.
 
 use super::words::{Told, capital, channel, clock, next_or, spoken, spoken_status};
-use crate::domain::{AfterGap, Ending, OnRecipientLimit, Plan, Present, Span, State, Status, StepIndex, Timestamp};
+use crate::domain::{AfterGap, Ending, Plan, Present, Span, State, Status, Step, StepIndex, Timestamp};
 use crate::engine::REPEATED_FOR;
 use crate::events::{Event, EventKind, Subject};
 use crate::store::Query;
@@ -233,7 +233,7 @@ pub(super) fn fell_back(
         }
         Ending::Undelivered if fact.is_empty() => (not_again(on), "2: failed, and not sent again in time"),
         Ending::Undelivered if decision.limited => {
-            let retries = rules.is_some_and(|rules| rules.on_recipient_limit == OnRecipientLimit::Retry);
+            let retries = rules.is_some_and(Step::retries_at_limit);
             let because = if retries {
                 format!("no time is left to send {on} again a day later")
             } else {

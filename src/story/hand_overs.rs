@@ -1,7 +1,7 @@
 //! The audit's claims about submissions: each was due, and a second one had a reason.
 
 use super::claims::{Checks, Of};
-use crate::domain::{Fault, OnRecipientLimit, OnUnknown, StepIndex};
+use crate::domain::{Fault, OnUnknown, Step, StepIndex};
 use crate::report::failure;
 use crate::store::{Attempt, MessageFacts, Receipt, Twin, Verdict};
 use crate::wire::codes;
@@ -79,12 +79,9 @@ impl Checks {
     fn may_follow<'a>(&self, whole: &'a MessageFacts, earlier: impl Iterator<Item = &'a Attempt>) -> bool {
         let mut follows_unknown = false;
         earlier.into_iter().all(|attempt| {
-            let step = self.frame.plan.step(attempt.step);
-            let retries_limit = step.is_some_and(|step| step.on_recipient_limit == OnRecipientLimit::Retry);
-            let is_retried = |code: &codes::Entry| match code.fault {
-                Fault::Temporary => true,
-                Fault::RecipientLimit => retries_limit,
-                Fault::Recipient | Fault::Sender(_) | Fault::OptedOut => code.may_be_senders(),
+            let retries_at_limit = self.frame.plan.step(attempt.step).is_some_and(Step::retries_at_limit);
+            let is_retried = |code: &codes::Entry| {
+                code.may_be_sent_again() && (code.fault != Fault::RecipientLimit || retries_at_limit)
             };
             let has_failed = was_refused(attempt) || failed(&whole.receipts, attempt, is_retried);
             let resent = attempt.verdict == Verdict::Unknown && self.frame.plan.on_unknown == OnUnknown::Resend;

@@ -69,13 +69,16 @@ impl Variables {
 
     /// The first thing that a recipient lacks, if there is one.
     pub fn first_missing<T: AsRef<str>>(&self, fields: &[T]) -> Option<Lack> {
-        let missing = self.0.iter().find(|variable| variable.bound.write(fields, &mut Discard).is_err());
-        missing.and_then(|variable| variable.bound.lack(fields))
+        self.missing(fields)?.bound.lack(fields)
     }
 
     /// Whether a recipient has a value, or a default, for each of them.
     pub fn are_met<T: AsRef<str>>(&self, fields: &[T]) -> bool {
-        self.0.iter().all(|variable| variable.bound.write(fields, &mut Discard).is_ok())
+        self.missing(fields).is_none()
+    }
+
+    fn missing<T: AsRef<str>>(&self, fields: &[T]) -> Option<&Variable> {
+        self.0.iter().find(|variable| variable.bound.write(fields, &mut Discard).is_err())
     }
 
     /// Replaces the variables of a text by markers.

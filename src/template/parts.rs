@@ -72,7 +72,7 @@ pub struct Widening {
     pub more: u64,
     /// A character that GSM-7 lacks.
     pub character: char,
-    /// The variable that has it; `None` if it stands in the text itself.
+    /// The variable whose value has it; `None` if the text itself has it.
     pub variable: Option<Arc<str>>,
 }
 
@@ -159,11 +159,10 @@ impl PartsOf {
         let parts = self.parts(&sent);
         // No text has fewer parts than one.
         let character = (parts > 1 && self.encoding == SmsEncoding::Auto).then(|| beyond_gsm7(&sent)).flatten();
-        let more = parts.saturating_sub(segments(&sent, SmsEncoding::Gsm7).parts as u64);
-        let widening = character.filter(|_| more > 0).map(|character| Widening {
-            more,
-            character,
-            variable: self.variable_beyond_gsm7(fields).map(|it| Arc::clone(&it.name)),
+        let widening = character.and_then(|character| {
+            let more = parts.saturating_sub(segments(&sent, SmsEncoding::Gsm7).parts as u64);
+            let variable = || self.variable_beyond_gsm7(fields).map(|it| Arc::clone(&it.name));
+            (more > 0).then(|| Widening { more, character, variable: variable() })
         });
         (parts, widening)
     }

@@ -1,6 +1,6 @@
 //! Resolves the path of a database file: one file has one path, by whichever name it is opened.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -57,31 +57,33 @@ const fn links(_: &Path) -> u64 {
 /// Creates a missing file so that only its owner can read it: it will hold every number. SQLite gives its log the same
 /// permissions. Whatever prevents it also prevents the opening, which reports it.
 pub(super) fn create_private(path: &Path) {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    drop(options.open(path));
+    drop(private().create_new(true).open(path));
 }
 
-/// Opens a file beside the database, and gives it the permissions of the database: whoever may write the one needs the
-/// locks of the other. Only the owner can change them; for others, they are right already.
+/// Opens a file beside the database for locks, and gives it the permissions of the database: a user who may write the
+/// one can then take the locks of the other. Only the owner can change them; for others, they are right already.
 pub(super) fn open_beside(database: &Path, suffix: &str) -> io::Result<File> {
-    let mut options = File::options();
-    options.create(true).truncate(false).write(true);
+    let file = private().create(true).truncate(false).open(beside(database, suffix))?;
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        use std::os::unix::fs::PermissionsExt;
         let mode = |metadata: std::fs::Metadata| metadata.permissions().mode() & 0o666;
-        let wanted = std::fs::metadata(database).map_or(0o600, mode);
-        let file = options.mode(wanted).open(beside(database, suffix))?;
-        if file.metadata().map(mode).is_ok_and(|mode| mode != wanted) {
-            drop(file.set_permissions(std::fs::Permissions::from_mode(wanted)));
+        if let (Ok(theirs), Ok(own)) = (std::fs::metadata(database).map(mode), file.metadata().map(mode))
+            && theirs != own
+        {
+            drop(file.set_permissions(std::fs::Permissions::from_mode(theirs)));
         }
-        Ok(file)
     }
-    #[cfg(not(unix))]
-    options.open(beside(database, suffix))
+    Ok(file)
+}
+
+/// Writes files that only their owner can read.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 /// The path of a file beside the database: its path with `suffix` appended.

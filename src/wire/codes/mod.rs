@@ -74,6 +74,11 @@ impl Entry {
         }
     }
 
+    /// Whether the same step may be sent again after it.
+    pub fn may_be_sent_again(&self) -> bool {
+        matches!(self.fault, Fault::Temporary | Fault::RecipientLimit) || self.may_be_senders()
+    }
+
     const fn unknown(fault: Fault, meaning: &'static str) -> Self {
         let known = Self::new(0, fault, meaning);
         let subject = if matches!(fault, Fault::Recipient) { UNSAID } else { known.subject };
