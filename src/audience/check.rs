@@ -1,12 +1,12 @@
 //! Turns rows into recipients or rejects, one block at a time, on any thread. Checks over the whole file come later.
 
-use super::block::{Row, Rows};
+use super::block::Row;
 use super::columns::Columns;
 use super::findings::Findings;
 use super::number::{Home, Number};
+use super::pipeline::Job;
 use super::read::Lines;
 use super::repeated_ids::IdHash;
-use super::selection::BoundSelection;
 use super::sheet::is_error;
 use super::{Readings, Reason};
 use crate::domain::{Fields, Msisdn, Recipient};
@@ -81,12 +81,8 @@ impl CheckedRows {
 }
 
 /// Checks the rows of a block.
-pub(super) fn check(
-    rows: &Rows,
-    columns: &Columns,
-    selection: Option<&BoundSelection>,
-    rules: RowRules,
-) -> CheckedRows {
+pub(super) fn check(job: &Job, rules: RowRules) -> CheckedRows {
+    let Job { columns, selection, may_be_damaged, rows, .. } = job;
     let mut checked = CheckedRows {
         recipients: Vec::with_capacity(rows.len()),
         origins: Vec::with_capacity(rows.len()),
@@ -97,7 +93,7 @@ pub(super) fn check(
     let text = rows.text().as_bytes();
     let may_be_errors = memchr::memchr(b'#', text).is_some() || memchr::memmem::find(text, b"Err:").is_some();
     for row in rows.iter() {
-        if selection.is_some_and(|selection| !selection.selects(|index| columns.cell(&row, index))) {
+        if selection.as_ref().is_some_and(|selection| !selection.selects(|index| columns.cell(&row, index))) {
             checked.not_selected += 1;
             continue;
         }
@@ -121,6 +117,9 @@ pub(super) fn check(
             }
             Err(reject) => checked.rejected.push(reject),
         }
+    }
+    if *may_be_damaged {
+        checked.findings.damaged = rows.text().matches('\u{fffd}').count() as u64;
     }
     checked
 }

@@ -25,7 +25,7 @@ const PIECE: usize = 4_096;
 /// One thread does this for all rows, so it does next to nothing for each: rows move in blocks, and the checkers inspect
 /// them.
 pub(super) fn collect(
-    rows: Collected,
+    rows: Collected<CheckedRows>,
     options: &Options,
     opted_out: &dyn Fn(Msisdn) -> bool,
     known: &mut SeenNumbers,

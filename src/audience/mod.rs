@@ -99,7 +99,7 @@ pub use rejected::{
 };
 pub use rows::{AudienceRows, sample};
 pub use seen::SeenNumbers;
-pub use selection::{BoundSelection, Selection, SelectionError};
+pub use selection::{BoundSelection, Evidence, Misread, Selection, SelectionError};
 pub use settings::{FileSettings, InvalidSetting};
 pub use sheet::{SheetChoice, hush_stumbling_readers};
 pub use source::{Source, UploadedSource};

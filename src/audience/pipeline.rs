@@ -10,12 +10,12 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use super::block::Rows;
-use super::check::{CheckedRows, Reject, RowRules, check};
+use super::check::Reject;
 use super::columns::Columns;
 use super::error::BoxError;
-use super::selection::BoundSelection;
+use super::selection::{BoundSelection, Evidence};
 use super::table::Form;
-use super::{Error, Summary, number};
+use super::{Error, number};
 use crate::domain::Recipient;
 
 /// Receives the rows that are read, in file order.
@@ -78,16 +78,18 @@ pub(super) struct Layout {
     pub(super) form: Form,
 }
 
-struct Job {
-    columns: Arc<Columns>,
-    selection: Option<Arc<BoundSelection>>,
-    may_be_damaged: bool,
-    rows: Rows,
+/// A block of rows, and what is known of their file.
+pub(super) struct Job {
+    pub(super) columns: Arc<Columns>,
+    pub(super) selection: Option<Arc<BoundSelection>>,
+    pub(super) may_be_damaged: bool,
+    pub(super) rows: Rows,
     bytes_done: u64,
 }
 
-pub(super) struct Done {
-    pub(super) checked: CheckedRows,
+/// What the check of a block found.
+pub(super) struct Done<T> {
+    pub(super) checked: T,
     pub(super) bytes_done: u64,
 }
 
@@ -96,17 +98,24 @@ pub(super) struct Feed {
     layout: SyncSender<(Arc<Columns>, Form)>,
     columns: Option<Arc<Columns>>,
     selection: Option<Arc<BoundSelection>>,
+    /// What the cells tell about the columns that the selection compares.
+    evidence: Evidence,
     may_be_damaged: bool,
     jobs: Vec<SyncSender<Job>>,
     next: usize,
 }
 
 impl Feed {
+    /// Says how the compared columns are written; must come before the layout.
+    pub(super) fn read_as(&mut self, evidence: Evidence) {
+        self.evidence = evidence;
+    }
+
     /// Sends the layout; must come before any rows.
     pub(super) fn start(&mut self, layout: Layout) -> bool {
         let columns = Arc::new(layout.columns);
         self.columns = Some(Arc::clone(&columns));
-        self.selection = layout.selection.map(Arc::new);
+        self.selection = layout.selection.map(|selection| Arc::new(selection.reading(&self.evidence)));
         self.may_be_damaged = layout.form.may_be_damaged;
         self.layout.send((columns, layout.form)).is_ok()
     }
@@ -122,17 +131,17 @@ impl Feed {
 }
 
 /// The receiving side: yields checked blocks in file order.
-pub(super) struct Collected {
+pub(super) struct Collected<T> {
     pub(super) columns: Arc<Columns>,
     pub(super) form: Form,
-    done: Vec<Receiver<Done>>,
+    done: Vec<Receiver<Done<T>>>,
     next: usize,
 }
 
-impl Iterator for Collected {
-    type Item = Done;
+impl<T> Iterator for Collected<T> {
+    type Item = Done<T>;
 
-    fn next(&mut self) -> Option<Done> {
+    fn next(&mut self) -> Option<Done<T>> {
         let checker = self.next % self.done.len();
         self.next += 1;
         self.done[checker].recv().ok()
@@ -144,17 +153,18 @@ const WAITING: usize = 2;
 /// Most checker threads. Checking costs far more than reading, but with more threads, reading is the bottleneck.
 const CHECKERS_MAX: usize = 6;
 
-/// Runs `read` on its own thread, checks its rows, and passes the results to `collect`. Returns when all threads have ended.
+/// Runs `read` on its own thread, checks its blocks of rows, and passes the results to `collect`. Returns when all threads
+/// have ended.
 ///
 /// `busy` is the number of threads that store the results. Their processors are left to them, because the import ends only
 /// when they are done.
-pub(super) fn run(
+pub(super) fn run<T: Send, R>(
     file: &Path,
-    rules: RowRules,
     busy: usize,
     read: impl FnOnce(&mut Feed) -> Result<(), Error> + Send,
-    collect: impl FnOnce(Collected) -> Result<Summary, Error>,
-) -> Result<Summary, Error> {
+    check: impl Fn(&Job) -> T + Sync,
+    collect: impl FnOnce(Collected<T>) -> Result<R, Error>,
+) -> Result<R, Error> {
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     let checkers = processors.saturating_sub(busy).clamp(1, CHECKERS_MAX);
     std::thread::scope(|scope| {
@@ -163,12 +173,14 @@ pub(super) fn run(
             layout: layout_sender,
             columns: None,
             selection: None,
+            evidence: Evidence::default(),
             may_be_damaged: false,
             jobs: Vec::new(),
             next: 0,
         };
         let mut done = Vec::new();
         let mut threads = Vec::new();
+        let check = &check;
         for _ in 0..checkers {
             let (job_sender, jobs) = sync_channel::<Job>(WAITING);
             let (done_sender, done_receiver) = sync_channel(WAITING);
@@ -176,12 +188,9 @@ pub(super) fn run(
             done.push(done_receiver);
             threads.push(spawn(scope, file, "audience check", move || {
                 number::warm_up();
-                for Job { columns, selection, may_be_damaged, rows, bytes_done } in jobs {
-                    let mut checked = check(&rows, &columns, selection.as_deref(), rules);
-                    if may_be_damaged {
-                        checked.findings.damaged = rows.text().matches('\u{fffd}').count() as u64;
-                    }
-                    if done_sender.send(Done { checked, bytes_done }).is_err() {
+                for job in jobs {
+                    let done = Done { checked: check(&job), bytes_done: job.bytes_done };
+                    if done_sender.send(done).is_err() {
                         break;
                     }
                 }

@@ -1,19 +1,20 @@
 //! Reads a file or inline numbers: the entry points of the room.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use encoding_rs::Encoding;
 
 use super::block::{Block, Rows};
-use super::check::RowRules;
+use super::check::{RowRules, check};
 use super::collect::collect;
 use super::columns::{Columns, Mapping};
 use super::delimiter::is_delimiter;
 use super::number::Home;
 use super::open::display_path;
-use super::pipeline::{self, Feed, Layout, Sink};
+use super::pipeline::{self, Feed, Job, Layout, Sink};
 use super::seen::SeenNumbers;
-use super::selection::{BoundSelection, Selection};
+use super::selection::{BoundSelection, Evidence, Misread, Selection};
 use super::sheet::SheetChoice;
 use super::survey::Observer;
 use super::table::{self, BLOCK_ROWS, Form, HEAD_ROWS};
@@ -86,6 +87,27 @@ impl<'a> Reading<'a> {
         self.options.selection.as_ref().map(|selection| Ok(selection.bind(columns.names())?)).transpose()
     }
 
+    /// Reads the file once, if the selection compares numbers or dates: only the whole column tells how they are written.
+    /// Returns that, and what it could not read for sure.
+    fn notations(self, file: &Path, shown: &Path) -> Result<(Evidence, Vec<Misread>), Error> {
+        if !self.options.selection.as_ref().is_some_and(Selection::compares) {
+            return Ok((Evidence::default(), Vec::new()));
+        }
+        let read = |feed: &mut Feed| table::feed_file(file, shown, &self, feed);
+        let see = |job: &Job| {
+            let mut evidence = job.selection.as_ref().map(|selection| selection.evidence()).unwrap_or_default();
+            job.rows.iter().for_each(|row| evidence.see(|index| job.columns.cell(&row, index)));
+            evidence
+        };
+        pipeline::run(shown, 0, read, see, |rows| {
+            let columns = Arc::clone(&rows.columns);
+            let mut evidence = Evidence::default();
+            rows.for_each(|done| evidence.add(done.checked));
+            let misread = evidence.misread(columns.names());
+            Ok((evidence, misread))
+        })
+    }
+
     fn rules(&self) -> RowRules {
         RowRules { default_home: self.default, line_types: self.options.lines, takes_all: self.options.takes_all }
     }
@@ -132,8 +154,16 @@ pub(super) fn read_named(
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
     let reading = Reading::of(options);
-    let read = |feed: &mut Feed| table::feed_file(file, shown, &reading, feed);
-    pipeline::run(shown, reading.rules(), sink.threads(), read, |rows| collect(rows, options, opted_out, known, sink))
+    let (evidence, misread) = reading.notations(file, shown)?;
+    let busy = sink.threads();
+    let read = |feed: &mut Feed| {
+        feed.read_as(evidence);
+        table::feed_file(file, shown, &reading, feed)
+    };
+    let check = |job: &Job| check(job, reading.rules());
+    let collect = |rows| collect(rows, options, opted_out, known, sink);
+    let summary = pipeline::run(shown, busy, read, check, collect)?;
+    Ok(Summary { misread, ..summary })
 }
 
 /// Reads inline numbers of a campaign file: recipients with only a number, in the given columns. Their line is their position
@@ -148,7 +178,8 @@ pub fn read_numbers(
 ) -> Result<Summary, Error> {
     let reading = Reading::of(options);
     let read = |feed: &mut Feed| feed_numbers(numbers, columns, &reading, feed);
-    pipeline::run(Path::new("numbers"), reading.rules(), sink.threads(), read, |rows| {
+    let check = |job: &Job| check(job, reading.rules());
+    pipeline::run(Path::new("numbers"), sink.threads(), read, check, |rows| {
         collect(rows, options, opted_out, known, sink)
     })
 }

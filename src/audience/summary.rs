@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 
-use super::{ImportNote, Packed, Readings, Reason, Reject};
+use super::{ImportNote, Misread, Packed, Readings, Reason, Reject};
 use crate::domain::{Country, Fields, Meaning};
 
 /// The summary of a file. `volley audience check --json` prints it, with its notes as sentences and the time it took.
@@ -44,6 +44,9 @@ pub struct Summary {
     /// Notes for the operator. Stored as facts, and shown as sentences.
     #[serde(skip)]
     pub notes: Vec<ImportNote>,
+    /// Cells that the selection could not compare. They are shown with the plan of the campaign.
+    #[serde(skip)]
+    pub misread: Vec<Misread>,
     /// The first few rejects of each reason, for the operator. They contain numbers, so they must not be logged.
     #[serde(skip)]
     pub examples: Vec<Example>,

@@ -16,6 +16,11 @@ impl Gathering<'_> {
         audience: Audience,
         known: Known<'_>,
     ) -> Result<(), RecipientsError> {
+        let selection = match known.selection {
+            Some(selection) => Some(self.with_notations(selection, recipients, &audience).await?),
+            None => None,
+        };
+        let known = Known { selection: selection.as_ref(), ..known };
         for part in &audience.parts {
             let record = ImportRecord::of(part)?;
             let summary = record.summary.unwrap_or_default();
@@ -37,6 +42,29 @@ impl Gathering<'_> {
         }
         recipients.call(&audience.name);
         Ok(())
+    }
+
+    /// The selection as the audience writes the numbers and dates that it compares.
+    async fn with_notations(
+        &self,
+        selection: &BoundSelection,
+        recipients: &mut Recipients,
+        audience: &Audience,
+    ) -> Result<BoundSelection, RecipientsError> {
+        let mut evidence = selection.evidence();
+        if evidence.is_empty() {
+            return Ok(selection.clone());
+        }
+        for part in &audience.parts {
+            for from in (0..part.recipients).step_by(PAGE as usize) {
+                for row in self.store.recipients(part.id, from, PAGE).await? {
+                    let fields = row.fields.unpack().unwrap_or_default();
+                    evidence.see(|column| fields.get(column).map_or("", |field| field));
+                }
+            }
+        }
+        recipients.misread.extend(evidence.misread(&audience.columns));
+        Ok(selection.reading(&evidence))
     }
 
     /// The first few recipients that are selected and have not opted out, for display.

@@ -22,7 +22,7 @@ use super::route_templates::{PlanTemplates, catalogue_for};
 use super::second_operator::{limit_below, will_wait};
 use super::time::{Schedule, schedule};
 use super::windows::open_windows;
-use crate::audience::{DefaultCountry, OnProgress};
+use crate::audience::{DefaultCountry, Misread, OnProgress};
 use crate::catalogue::Catalogue;
 use crate::clock::{Chance, Clock, format_time};
 use crate::config::{Config, Problem};
@@ -180,6 +180,14 @@ pub struct Launcher<'a> {
     pub by: Origin,
 }
 
+/// How many recipients a draft has.
+#[derive(Debug)]
+pub struct Counted {
+    pub recipients: u64,
+    /// Cells that `where` could not compare.
+    pub misread: Vec<Misread>,
+}
+
 impl Launcher<'_> {
     /// The same launcher with another configuration, such as one with overrides.
     pub fn with_config<'b>(&'b self, config: &'b Config) -> Launcher<'b> {
@@ -192,14 +200,14 @@ impl Launcher<'_> {
     }
 
     /// Counts the recipients of a draft, whatever it sends: its route may be none yet.
-    pub async fn count(&self, draft: &Draft) -> Result<u64, LaunchError> {
+    pub async fn count(&self, draft: &Draft) -> Result<Counted, LaunchError> {
         let schedule = schedule(draft, self.clock.now()).map_err(LaunchError::Problems)?;
         let examination = Examination::new(draft, self.config, &schedule, None, Catalogue::default(), None);
         let examination = Arc::new(examination);
         let gathering = Gathering { store: self.store, clock: self.clock, keep: false, examination };
         match gathering.gather(draft, |_| None).await {
-            Ok(recipients) => Ok(recipients.recipients),
-            Err(RecipientsError::Nobody { .. }) => Ok(0),
+            Ok(Recipients { recipients, misread, .. }) => Ok(Counted { recipients, misread }),
+            Err(RecipientsError::Nobody { misread, .. }) => Ok(Counted { recipients: 0, misread }),
             Err(error) => Err(error.into()),
         }
     }
@@ -365,6 +373,7 @@ impl Launcher<'_> {
         warnings.extend(lacking);
         warnings.extend(recipients.costed.iter().flat_map(|costed| costed.warnings(&plan)));
         warnings.extend(recipients.addresses.warnings(recipients.recipients));
+        warnings.extend(recipients.misread_cells());
         warnings.extend(recipients.excluded.warnings());
         warnings.extend(beginnings.warnings());
         warnings.extend(out_of_reach(&plan, &recipients.countries, &beginnings));

@@ -8,10 +8,10 @@ use super::overlap::Overlap;
 use crate::audience::OddCells;
 use crate::config::{Config, NamedKey, Sentence};
 use crate::domain::{
-    Category, Content, ContentPart, Countries, Country, Plan, SmsEncoding, Span, Status, Step, StepIndex,
+    Category, Content, ContentPart, Cost, Countries, Country, Plan, SmsEncoding, Span, Status, Step, StepIndex,
     TemplateContent, grouped, refused_in_a_parameter,
 };
-use crate::forecast::{Bill, Cost, Share, Shares};
+use crate::forecast::{Bill, Share, Shares};
 use crate::template::{self, Alphabet};
 
 /// How long after a delivery the provider reports that it was read.
@@ -96,6 +96,8 @@ pub enum Lint {
     NothingFollows,
     /// So few recipients are from a country that their numbers may be mistyped.
     RareCountry,
+    /// `where` compares a column with numbers or dates, and some of its cells are none.
+    MisreadCells,
     /// A file of numbers to exclude has rows without a number.
     UnreadableExclude,
     /// A file that a step shows is doubtful, or is uploaded only at the launch.
@@ -137,6 +139,7 @@ impl Lint {
             Self::UnusedCountry => "unused_country",
             Self::NothingFollows => "nothing_follows",
             Self::RareCountry => "rare_country",
+            Self::MisreadCells => "misread_cells",
             Self::UnreadableExclude => "unreadable_exclude",
             Self::Media => "media",
             Self::Held => "held",
@@ -202,7 +205,6 @@ const RARE: u64 = 1_000;
 /// Warns about limits that keep some recipients from getting their first message.
 fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
     let beginning: u64 = plan.indexed_steps().map(|(index, _)| shares.at(index).beginning).sum();
-    let cost = Cost::of(plan, facts.bill);
     let mut found = Vec::new();
     let mut warn = |step, sentence: Sentence| found.push(Warning { code: Lint::SmallLimit, step, sentence });
     let steps =
@@ -220,9 +222,8 @@ fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
             warn(step, sentence.text(effect));
         }
     }
-    if let (Some(budget), Some(cost)) =
-        (plan.limits.budget, cost.filter(|cost| plan.limits.budget < Some(cost.at_most)))
-    {
+    let exceeds = |cost: &Cost| plan.limits.budget < Some(cost.at_most);
+    if let (Some(budget), Some(cost)) = (plan.limits.budget, facts.bill.cost(plan).filter(exceeds)) {
         let currency = plan.currency.as_deref();
         let (first, at_most, of) =
             (cost.first.rounded(currency), cost.at_most.rounded(currency), budget.in_currency(currency));

@@ -104,7 +104,7 @@ pub use lacking::Lacking;
 pub use lane_decisions::{
     LaneCarriedOut, LaneDecision, LaneDecisionError, SettingChange, SettingError, carry_out_on_lane,
 };
-pub use launch::{LaunchError, Launched, Launcher, Prepared};
+pub use launch::{Counted, LaunchError, Launched, Launcher, Prepared};
 pub use lint::{Facts, Lint, Warning, lint};
 pub use message_decisions::{MessageDecision, MessageDecisionError, carry_out_on_message};
 pub use named::{CampaignRow, FindError, LATEST, campaigns, find, find_by_id, find_exactly};

@@ -44,6 +44,55 @@ fn only_selected_recipients_of_files_audiences_and_numbers_get_a_message() {
 }
 
 #[test]
+fn numbers_and_dates_are_read_as_the_whole_column_writes_them() {
+    let folder = installation();
+    let at = folder.path();
+    // The number with a point in the first row is one of thousands, as the commas below tell.
+    let row = |n: u32| format!("+65910{n:05};Ann;{},{:02};{:02}.11.2026\n", n % 200, n % 100, 1 + n % 30);
+    let mut rows: String = (1..200).map(row).collect();
+    rows.insert_str(0, "Mobile;Name;Bonus €;Letzter Einkauf\n+6591000000;Bob;1.020,00;2026-11-30\n");
+    std::fs::write(at.join("members.csv"), &rows).unwrap();
+    std::fs::write(at.join("odd.csv"), format!("{rows}+6592000000;Cy;n/a;gestern\n")).unwrap();
+    let expected = |at_least: u32| 1 + (1..200).filter(|n| n % 200 >= at_least).count();
+    let second_half = 1 + (1..200).filter(|n| 1 + n % 30 >= 15).count();
+    for name in ["members", "odd"] {
+        run(at, &["audience", "import", &format!("{name}.csv"), "--name", name]).ended(0);
+    }
+    let plan = |source: &str, condition: &str| {
+        let text = format!("audience = \"{source}\"\nwhere = '{condition}'\n{START}\n{STEP}");
+        std::fs::write(at.join("x.toml"), text).unwrap();
+        run(at, &["campaign", "plan", "x.toml", "--json"])
+    };
+    for source in ["members.csv", "members", "odd.csv", "odd"] {
+        let by_bonus = plan(source, "{{Bonus €}} >= 20").ended(0).json();
+        assert_eq!(by_bonus["recipients"], json!(expected(20)), "{source}: {by_bonus}");
+        let by_day = plan(source, "{{Letzter Einkauf}} >= 15.11.2026").ended(0).json();
+        assert_eq!(by_day["recipients"], json!(second_half), "{source}: {by_day}");
+        let said = [&by_bonus, &by_day].map(|plan| {
+            let warnings = plan["warnings"].as_array().unwrap().iter();
+            let misread = warnings.filter(|warning| warning["code"] == "misread_cells");
+            misread.map(|warning| warning["sentence"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        });
+        let odd = [
+            "where: 1 of 201 values of Bonus € are no numbers, such as \"n/a\"; no comparison with a number holds for them",
+            "where: 1 of 201 values of Letzter Einkauf are no dates, such as \"gestern\"; no comparison with a date holds for \
+             them",
+        ];
+        assert!(if source.starts_with("odd") {
+            said == odd.map(|one| vec![one.to_owned()])
+        } else {
+            said == [[""; 0]; 2]
+        });
+    }
+    // With two notations, none can be certain. That is said, above all if nobody is selected.
+    std::fs::write(at.join("mixed.csv"), "Mobile;Name;Bonus\n+6591000001;Ann;20,50\n+6591000002;Bob;10.50\n").unwrap();
+    plan("mixed.csv", "Bonus >= 20").ended(1).says(&[
+        "`where` selects none of 2 rows; 1 of 2 values of Bonus are no numbers, such as \"20,50\"",
+        "write all numbers of the column in one way",
+    ]);
+}
+
+#[test]
 fn a_recipient_left_out_of_one_source_may_be_selected_from_another() {
     let folder = installation();
     let at = folder.path();

@@ -19,7 +19,7 @@ pub enum WrongSelection {
     Missing { expected: &'static str, found: String },
     #[error("a column comes before the sign; write, for example, Score >= 10")]
     ValueFirst,
-    #[error("`{sign}` compares numbers; write a number without quotes, or use =, != or in with texts")]
+    #[error("`{sign}` compares numbers and dates; write a number without quotes, or use =, != or in with texts")]
     OrderOfTexts { sign: String },
     #[error("\"{written}\" is written \"{write}\" here")]
     Foreign { written: &'static str, write: &'static str },
@@ -27,8 +27,10 @@ pub enum WrongSelection {
     UnclosedText,
     #[error("a column name that begins here has no }}}} at its end")]
     UnclosedColumn,
-    #[error("\"{0}\" is not a number; write digits and at most one decimal point, such as 10 or 0.5")]
+    #[error("\"{0}\" is neither a number nor a date; write, for example, 10, 0.5 or 2026-12-31")]
     Number(String),
+    #[error("the day of \"{0}\" is uncertain; write the date with the year first, such as 2026-12-31")]
+    UncertainDay(String),
     #[error("\"{0}\" has no meaning here; write texts in quotes, and column names with spaces as {{{{First name}}}}")]
     Character(char),
     #[error("\"{word}\" is a text without quotes; write \"{word}\" in quotes")]

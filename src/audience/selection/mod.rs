@@ -1,17 +1,26 @@
 //! The `where` of a campaign: selects recipients by their columns.
 //!
-//! `Consent = "yes" and (City in ["Köln", "Bonn"] or Score >= 10)`
+//! `Consent = "yes" and (City in ["Köln", "Bonn"] or Score >= 10 or Joined < 2026-01-01)`
 
 mod decimal;
 mod error;
+mod finding;
+mod notation;
 mod syntax;
 mod tokens;
 
 use decimal::Decimal;
 pub use error::SelectionError;
+pub use finding::Misread;
+pub use notation::Evidence;
+use notation::{Kind, Notation};
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::Arc;
+
+use chrono::NaiveDate;
 
 use crate::domain::{count_steps, find_column};
 
@@ -30,7 +39,14 @@ struct NamedColumn {
     at: usize,
 }
 
-/// A condition on columns of the type `C`: names, or indexes once the columns of the file are known.
+/// A column of the source, and how it writes numbers and dates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct BoundColumn {
+    index: usize,
+    notation: Notation,
+}
+
+/// A condition on columns of the type `C`: named, or bound once the columns of the source are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Condition<C> {
     All(Vec<Self>),
@@ -38,8 +54,15 @@ enum Condition<C> {
     Not(Box<Self>),
     /// The cell is one of the values.
     In(C, Arc<Values>),
-    /// The cell is a number in this order to another one.
-    Compared(C, Order, Decimal<'static>),
+    /// The cell is a number or a date in this order to another one.
+    Compared(C, Order, Limit),
+}
+
+/// What a cell is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Limit {
+    Number(Decimal<'static>),
+    Day(NaiveDate),
 }
 
 /// Values that a cell is looked up in, however many they are.
@@ -49,6 +72,8 @@ struct Values {
     texts: HashSet<String>,
     /// Each is equal to every number of the same value, such as 10 and 10.0.
     numbers: HashSet<Decimal<'static>>,
+    /// Each is equal to the same day in any notation.
+    days: HashSet<NaiveDate>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,43 +93,88 @@ impl Selection {
         &self.text
     }
 
+    /// Whether it compares columns with numbers or dates.
+    pub fn compares(&self) -> bool {
+        self.condition.compares()
+    }
+
     /// Finds the columns that it names.
     pub fn bind(&self, columns: &[String]) -> Result<BoundSelection, SelectionError> {
-        let find = |column: &NamedColumn| {
-            find_column(&column.name, columns).map_err(|error| SelectionError { at: column.at, wrong: error.into() })
+        let find = |column: &NamedColumn| match find_column(&column.name, columns) {
+            Ok(index) => Ok(BoundColumn { index, notation: Notation::default() }),
+            Err(error) => Err(SelectionError { at: column.at, wrong: error.into() }),
         };
-        Ok(BoundSelection(self.condition.bound(&find)?))
+        Ok(BoundSelection(self.condition.with_columns(&find)?))
     }
 }
 
-/// A selection for the columns of one file.
+/// A selection for the columns of one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BoundSelection(Condition<usize>);
+pub struct BoundSelection(Condition<BoundColumn>);
 
 impl BoundSelection {
     /// Whether a row is selected. `cell` returns the text of a column.
     pub fn selects<'a>(&self, cell: impl Fn(usize) -> &'a str) -> bool {
         self.0.holds(&cell)
     }
+
+    /// What is to be known of the cells of all rows before one can be selected: empty, except where columns are compared with
+    /// numbers or dates.
+    pub fn evidence(&self) -> Evidence {
+        let mut evidence = Evidence::default();
+        self.0.look_for(&mut evidence);
+        evidence
+    }
+
+    /// The same selection for the notations that the cells speak for.
+    pub fn reading(&self, evidence: &Evidence) -> Self {
+        let read = |column: &BoundColumn| BoundColumn { notation: evidence.notation(column.index), ..*column };
+        let Ok(condition) = self.0.with_columns(&|column| Ok::<_, Infallible>(read(column)));
+        Self(condition)
+    }
 }
 
-impl Condition<NamedColumn> {
-    fn bound(
-        &self,
-        find: &impl Fn(&NamedColumn) -> Result<usize, SelectionError>,
-    ) -> Result<Condition<usize>, SelectionError> {
-        let all = |parts: &[Self]| parts.iter().map(|part| part.bound(find)).collect::<Result<Vec<_>, _>>();
+impl<C> Condition<C> {
+    fn compares(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::compares),
+            Self::Not(part) => part.compares(),
+            Self::In(_, values) => !values.numbers.is_empty() || !values.days.is_empty(),
+            Self::Compared(..) => true,
+        }
+    }
+
+    /// The same condition with other columns.
+    fn with_columns<D, E>(&self, column: &impl Fn(&C) -> Result<D, E>) -> Result<Condition<D>, E> {
+        let all = |parts: &[Self]| parts.iter().map(|part| part.with_columns(column)).collect::<Result<Vec<_>, E>>();
         Ok(match self {
             Self::All(parts) => Condition::All(all(parts)?),
             Self::Any(parts) => Condition::Any(all(parts)?),
-            Self::Not(part) => Condition::Not(Box::new(part.bound(find)?)),
-            Self::In(column, values) => Condition::In(find(column)?, Arc::clone(values)),
-            Self::Compared(column, order, number) => Condition::Compared(find(column)?, *order, number.clone()),
+            Self::Not(part) => Condition::Not(Box::new(part.with_columns(column)?)),
+            Self::In(one, values) => Condition::In(column(one)?, Arc::clone(values)),
+            Self::Compared(one, order, limit) => Condition::Compared(column(one)?, *order, limit.clone()),
         })
     }
 }
 
-impl Condition<usize> {
+impl Condition<BoundColumn> {
+    fn look_for(&self, evidence: &mut Evidence) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.look_for(evidence)),
+            Self::Not(part) => part.look_for(evidence),
+            Self::In(column, values) => {
+                for (kind, is_compared) in
+                    [(Kind::Number, !values.numbers.is_empty()), (Kind::Day, !values.days.is_empty())]
+                {
+                    if is_compared {
+                        evidence.expect(column.index, kind, false);
+                    }
+                }
+            }
+            Self::Compared(column, _, limit) => evidence.expect(column.index, limit.kind(), true),
+        }
+    }
+
     fn holds<'a>(&self, cell: &impl Fn(usize) -> &'a str) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.holds(cell)),
@@ -112,26 +182,45 @@ impl Condition<usize> {
             Self::Not(part) => !part.holds(cell),
             Self::In(column, values) => {
                 count_steps(1);
-                values.contain(cell(*column))
+                values.contain(cell(column.index), column.notation)
             }
-            Self::Compared(column, order, limit) => Decimal::read(cell(*column)).is_some_and(|number| {
-                count_steps(1);
-                let ordering = number.cmp(limit);
-                match order {
-                    Order::Below => ordering.is_lt(),
-                    Order::AtMost => ordering.is_le(),
-                    Order::Above => ordering.is_gt(),
-                    Order::AtLeast => ordering.is_ge(),
-                }
-            }),
+            Self::Compared(column, order, limit) => {
+                limit.beside(cell(column.index), column.notation).is_some_and(|ordering| {
+                    count_steps(1);
+                    match order {
+                        Order::Below => ordering.is_lt(),
+                        Order::AtMost => ordering.is_le(),
+                        Order::Above => ordering.is_gt(),
+                        Order::AtLeast => ordering.is_ge(),
+                    }
+                })
+            }
+        }
+    }
+}
+
+impl Limit {
+    const fn kind(&self) -> Kind {
+        match self {
+            Self::Number(_) => Kind::Number,
+            Self::Day(_) => Kind::Day,
+        }
+    }
+
+    /// How a cell compares with it; `None` if the cell is no number, or no date.
+    fn beside(&self, cell: &str, notation: Notation) -> Option<Ordering> {
+        match self {
+            Self::Number(limit) => Some(notation.number(cell)?.cmp(limit)),
+            Self::Day(limit) => Some(notation.day(cell)?.cmp(limit)),
         }
     }
 }
 
 impl Values {
-    fn contain(&self, cell: &str) -> bool {
+    fn contain(&self, cell: &str, notation: Notation) -> bool {
         self.texts.contains(cell)
-            || (!self.numbers.is_empty() && Decimal::read(cell).is_some_and(|number| self.numbers.contains(&number)))
+            || (!self.numbers.is_empty() && notation.number(cell).is_some_and(|number| self.numbers.contains(&number)))
+            || (!self.days.is_empty() && notation.day(cell).is_some_and(|day| self.days.contains(&day)))
     }
 }
 
@@ -144,6 +233,30 @@ mod tests {
     fn selects(expression: &str, row: [&str; 4]) -> bool {
         let columns = ["Consent", "City", "Score", "First name"].map(str::to_owned);
         Selection::parse(expression).unwrap().bind(&columns).unwrap().selects(|index| row[index])
+    }
+
+    /// The cells of one column that the expression selects.
+    fn selected<'a>(expression: &str, cells: &[&'a str]) -> Vec<&'a str> {
+        let bound = Selection::parse(expression).unwrap().bind(&["Bonus €".to_owned()]).unwrap();
+        let mut evidence = bound.evidence();
+        cells.iter().for_each(|cell| evidence.see(|_| cell));
+        let bound = bound.reading(&evidence);
+        cells.iter().copied().filter(|cell| bound.selects(|_| cell)).collect()
+    }
+
+    #[test]
+    fn numbers_and_dates_are_compared_as_their_column_writes_them() {
+        let commas = ["19,99", "20,00", "1.234,50", "n/a", ""];
+        assert_eq!(selected("{{Bonus €}} >= 20", &commas), ["20,00", "1.234,50"]);
+        assert_eq!(selected("{{Bonus €}} in [20, 1234.5]", &commas), ["20,00", "1.234,50"]);
+        assert_eq!(selected("not {{Bonus €}} < 1000", &commas), ["1.234,50", "n/a", ""]);
+        let days = ["31.12.2025", "01.01.2026 08:00", "2026-06-01", "soon"];
+        for literal in ["2026-01-01", "01.01.2026", "\"2026-01-01\"", "'1.1.2026'"] {
+            assert_eq!(selected(&format!("{{{{Bonus €}}}} >= {literal}"), &days), days[1..3], "{literal}");
+        }
+        assert_eq!(selected("{{Bonus €}} = 2026-01-01", &days), ["01.01.2026 08:00"]);
+        assert_eq!(selected("{{Bonus €}} in ['soon', 31.12.2025]", &days), ["31.12.2025", "soon"]);
+        assert_eq!(selected("{{Bonus €}} = \"2026-01-01\"", &days), [""; 0]);
     }
 
     const ANN: [&str; 4] = ["yes", "Köln", "10", "Ann"];

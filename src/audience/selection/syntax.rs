@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+
 use super::decimal::Decimal;
 use super::error::{SelectionError, WrongSelection};
+use super::notation::Date;
 use super::tokens::{Placed, Sign, Token, tokens};
-use super::{Condition, NamedColumn, Order, Values};
+use super::{Condition, Limit, NamedColumn, Order, Values};
 
 type Parsed<T> = Result<T, SelectionError>;
 
@@ -20,6 +23,7 @@ const VALUES_MAX: usize = 10_000;
 enum Value {
     Text(String),
     Number(Decimal<'static>),
+    Day(NaiveDate),
 }
 
 impl Values {
@@ -27,6 +31,7 @@ impl Values {
         match value {
             Value::Text(text) => drop(self.texts.insert(text)),
             Value::Number(number) => drop(self.numbers.insert(number)),
+            Value::Day(day) => drop(self.days.insert(day)),
         }
     }
 
@@ -158,10 +163,14 @@ impl<'a> Parser<'a> {
         match (order, self.value()?) {
             (None, value) if sign.token == Token::Sign(Sign::Equal) => Ok(Condition::In(column, Values::of(value))),
             (None, value) => Ok(Condition::Not(Box::new(Condition::In(column, Values::of(value))))),
-            (Some(order), Value::Number(number)) => Ok(Condition::Compared(column, order, number)),
-            (Some(_), Value::Text(_)) => {
-                Err(SelectionError { at, wrong: WrongSelection::OrderOfTexts { sign: sign.written.clone() } })
-            }
+            (Some(order), Value::Number(number)) => Ok(Condition::Compared(column, order, Limit::Number(number))),
+            (Some(order), Value::Day(day)) => Ok(Condition::Compared(column, order, Limit::Day(day))),
+            // Texts have no order, so a date in quotes can only be meant as one.
+            (Some(order), Value::Text(text)) => match Date::read(&text) {
+                Some(Date::Day(day)) => Ok(Condition::Compared(column, order, Limit::Day(day))),
+                Some(_) => Err(SelectionError { at, wrong: WrongSelection::UncertainDay(text) }),
+                None => Err(SelectionError { at, wrong: WrongSelection::OrderOfTexts { sign: sign.written.clone() } }),
+            },
         }
     }
 
@@ -170,7 +179,7 @@ impl<'a> Parser<'a> {
         let name = match token {
             Token::Column(name) if !name.is_empty() => name,
             Token::Word(word) if !is_keyword(word) => word,
-            Token::Text(_) | Token::Number(_) => {
+            Token::Text(_) | Token::Number(_) | Token::Day(_) => {
                 return Err(SelectionError { at: *at, wrong: WrongSelection::ValueFirst });
             }
             _ => return Err(self.missing("a column name")),
@@ -204,11 +213,12 @@ impl<'a> Parser<'a> {
         let value = match token {
             Token::Text(text) => Value::Text(text.clone()),
             Token::Number(number) => Value::Number(number.clone()),
+            Token::Day(day) => Value::Day(*day),
             Token::Word(word) if !is_keyword(word) => {
                 let wrong = WrongSelection::Unquoted { word: word.clone() };
                 return Err(SelectionError { at: *at, wrong });
             }
-            _ => return Err(self.missing("a text in quotes or a number")),
+            _ => return Err(self.missing("a text in quotes, a number or a date")),
         };
         self.take();
         Ok(value)
@@ -238,18 +248,26 @@ mod tests {
             ("(City = 'x'", "character 12: `)` is missing at the end"),
             ("City in 'x'", "character 9: a list, such as [\"Köln\", \"Bonn\"], is missing before 'x'"),
             ("City in ['x' 'y']", "character 14: `,` or `]` is missing before 'y'"),
-            ("City in []", "character 10: a text in quotes or a number is missing before ]"),
+            ("City in []", "character 10: a text in quotes, a number or a date is missing before ]"),
             ("10 < Score", "character 1: a column comes before the sign; write, for example, Score >= 10"),
             (
                 "Score > \"10\"",
-                "character 9: `>` compares numbers; write a number without quotes, or use =, != or in with texts",
+                "character 9: `>` compares numbers and dates; write a number without quotes, or use =, != or in with texts",
+            ),
+            (
+                "Joined > 03/04/2026",
+                "character 10: the day of \"03/04/2026\" is uncertain; write the date with the year first, such as 2026-12-31",
+            ),
+            (
+                "Joined > 2026-02-30",
+                "character 10: \"2026-02-30\" is neither a number nor a date; write, for example, 10, 0.5 or 2026-12-31",
             ),
             ("Score == 10", "character 7: \"==\" is written \"=\" here"),
             ("!City = 'x'", "character 1: \"!\" is written \"not\" here"),
             ("Score > 1,5", "character 10: `and` or `or` is missing before ,"),
             (
                 "Score > 1.5.2",
-                "character 9: \"1.5.2\" is not a number; write digits and at most one decimal point, such as 10 or 0.5",
+                "character 9: \"1.5.2\" is neither a number nor a date; write, for example, 10, 0.5 or 2026-12-31",
             ),
             ("City = 'x' and", "character 15: a column name is missing at the end"),
             ("{{City = 'x'", "character 1: a column name that begins here has no }} at its end"),

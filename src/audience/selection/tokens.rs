@@ -1,7 +1,10 @@
 //! Splits an expression into words, texts, numbers and signs.
 
+use chrono::NaiveDate;
+
 use super::decimal::Decimal;
 use super::error::{SelectionError, WrongSelection};
+use super::notation::Date;
 use crate::domain::is_mark;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +15,7 @@ pub(super) enum Token {
     Column(String),
     Text(String),
     Number(Decimal<'static>),
+    Day(NaiveDate),
     Sign(Sign),
     End,
 }
@@ -118,12 +122,16 @@ fn quoted(text: &str, quote: char) -> Result<(Token, usize), WrongSelection> {
     Err(WrongSelection::UnclosedText)
 }
 
+/// A number or a date, which has no quotes either.
 fn number(text: &str) -> Result<(Token, usize), WrongSelection> {
-    let is_part = |char: char| char.is_alphanumeric() || matches!(char, '.' | '_');
+    let is_part = |char: char| char.is_alphanumeric() || matches!(char, '.' | '_' | '-' | '/');
     let length = text.char_indices().skip(1).find(|(_, char)| !is_part(*char)).map_or(text.len(), |(index, _)| index);
     let written = &text[..length];
-    match Decimal::read(written) {
-        Some(number) => Ok((Token::Number(number.into_owned()), length)),
-        None => Err(WrongSelection::Number(written.to_owned())),
-    }
+    let token = match (Decimal::read(written), Date::read(written)) {
+        (Some(number), _) => Token::Number(number.into_owned()),
+        (None, Some(Date::Day(day))) => Token::Day(day),
+        (None, Some(_)) => return Err(WrongSelection::UncertainDay(written.to_owned())),
+        (None, None) => return Err(WrongSelection::Number(written.to_owned())),
+    };
+    Ok((token, length))
 }

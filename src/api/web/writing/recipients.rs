@@ -15,7 +15,7 @@ use crate::api::web::audiences::{AudiencesQuery, Found, HowRead, contents, find}
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
 use crate::audience::{ImportRecord, Selection, corrected_rows};
-use crate::campaign::{LaunchError, ensure_same_columns};
+use crate::campaign::{Counted, LaunchError, ensure_same_columns};
 use crate::config;
 use crate::pages::{ChosenAudience, FieldKind, FileFields, WriteCheck, WriteRecipients, Writing, WritingPage, texts};
 use crate::store::Audience;
@@ -153,7 +153,7 @@ async fn shown_check(shared: &Shared, call: &Call, opened: &Opened, mut writing:
     let selected = selected(shared, call, (&opened.document, all)).await?;
     filter.count = Some(count_of_filter(opened.sketch.id, selects(all, &selected)));
     let selected = match selected {
-        Ok(selected) => selected,
+        Ok(selected) => selected.map(|counted| counted.recipients),
         Err(problems) => {
             writing.problems = beside(std::slice::from_mut(&mut filter), problems.iter());
             None
@@ -183,9 +183,13 @@ pub(super) async fn count_selected(shared: &Shared, call: &Call, id: &str, filte
 }
 
 /// How many recipients a filter selects, in a sentence.
-fn selects(all: u64, selected: &Result<Option<u64>, Vec<config::Problem>>) -> String {
+fn selects(all: u64, selected: &Result<Option<Counted>, Vec<config::Problem>>) -> String {
     match selected {
-        Ok(selected) => texts().wizard.selects(selected.unwrap_or(all), all),
+        Ok(None) => texts().wizard.selects(all, all),
+        Ok(Some(Counted { recipients, misread })) => {
+            let selected = texts().wizard.selects(*recipients, all);
+            [selected].into_iter().chain(misread.iter().map(ToString::to_string)).collect::<Vec<_>>().join("; ")
+        }
         Err(_) => texts().wizard.selects_none_yet.to_owned(),
     }
 }
@@ -196,7 +200,7 @@ async fn selected(
     shared: &Shared,
     call: &Call,
     (document, all): (&Document, u64),
-) -> Answer<Result<Option<u64>, Vec<config::Problem>>> {
+) -> Answer<Result<Option<Counted>, Vec<config::Problem>>> {
     let filter = document.keys.text("where");
     if filter.is_empty() && (document.audiences().len() < 2 || all > COUNTED_AT_ONCE) {
         return Ok(Ok(None));
@@ -221,7 +225,7 @@ async fn selected(
         Err(problems) => return Ok(Err(problems)),
     };
     match launcher(shared, &shared.config, call).count(&draft).await {
-        Ok(recipients) => Ok(Ok(Some(recipients))),
+        Ok(counted) => Ok(Ok(Some(counted))),
         Err(LaunchError::Problems(problems)) => Ok(Err(problems)),
         Err(error) => Err(error.into()),
     }

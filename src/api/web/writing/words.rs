@@ -249,7 +249,7 @@ pub(super) fn field_of_warning(warning: &Warning) -> Option<(WritingPage, String
             (Time, of_campaign("max_messages"))
         }
         Lint::SmallLimit => (Time, of_campaign("budget")),
-        Lint::RareCountry => (Check, of_campaign("where")),
+        Lint::RareCountry | Lint::MisreadCells => (Check, of_campaign("where")),
         Lint::NameTaken => (Review, of_campaign("name")),
         // What a setting of a lane, the provider or a key without a field decides.
         Lint::TemplateTtl | Lint::SmallTier | Lint::BatchOverBurst => return None,
