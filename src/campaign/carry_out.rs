@@ -2,7 +2,7 @@
 //! cancel.
 
 use super::certificate::certify;
-use super::decisions::{Decided, Released, cancel, pause, release_steps, resume, start};
+use super::decisions::{Decided, Released, cancel, pause, refuse, release_steps, resume, start};
 use super::noted::{Noted, noted};
 use super::second_operator::NeedsApproval;
 use super::used_up::UsedUp;
@@ -17,6 +17,8 @@ use crate::store::{self, Batch, Store};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CampaignDecision {
     Start,
+    /// Not to start a draft that waits for an approval.
+    Refuse,
     Pause,
     Resume,
     Cancel,
@@ -79,8 +81,11 @@ pub enum DecisionError {
     )]
     Restored { name: String, decision: CampaignDecision, copied_at: Timestamp },
 
-    #[error("\"{name}\" was changed meanwhile and is not started; look at it again, then start it")]
-    Outdated { name: String },
+    #[error("\"{name}\" waits for no approval, so there is nothing to refuse; a draft can be changed or deleted")]
+    NothingToRefuse { name: String },
+
+    #[error("\"{name}\" was changed meanwhile and is not {}; look at it again, then decide", decision.participle())]
+    Outdated { name: String, decision: CampaignDecision },
 
     #[error("\"{name}\" is cancelled, but the state of its messages at that time could not be recorded")]
     NotCertified {
@@ -98,6 +103,7 @@ impl CampaignDecision {
     const fn is_done_in(self, state: BatchState) -> bool {
         match self {
             Self::Start => matches!(state, BatchState::Running | BatchState::Scheduled),
+            Self::Refuse => matches!(state, BatchState::Draft),
             Self::Pause => matches!(state, BatchState::Paused),
             Self::Resume => matches!(state, BatchState::Running),
             Self::Cancel => state.is_cancelled(),
@@ -120,6 +126,7 @@ impl CampaignDecision {
     pub const fn participle(self) -> &'static str {
         match self {
             Self::Start => "started",
+            Self::Refuse => "refused",
             Self::Pause => "paused",
             Self::Resume => "resumed",
             Self::Cancel => "cancelled",
@@ -129,8 +136,9 @@ impl CampaignDecision {
 
 /// Carries out a decision. A repeated decision succeeds.
 ///
-/// - A draft is started as it is in `batch`: if it has another edition by now, it is not.
-/// - A draft that needs an approval is started by another operator than its authors, who has signed in.
+/// - A draft is started or refused as it is in `batch`: if it has another edition by now, it is not.
+/// - A draft that needs an approval is started by another operator than its authors, who has signed in. No other draft can be
+///   refused.
 /// - A restored campaign is started and resumed only with a confirmation.
 pub async fn carry_out(
     (store, config): (&dyn Store, &Config),
@@ -140,16 +148,23 @@ pub async fn carry_out(
     DecidedBy { origin: by, is_signed_in, confirms_restored }: &DecidedBy,
 ) -> Result<CarriedOut, DecisionError> {
     let name = || batch.display_name();
-    if decision == CampaignDecision::Start
-        && let Some(needs) = NeedsApproval::of(store, config, batch).await?
-    {
-        if !is_signed_in {
+    let needs = match decision {
+        CampaignDecision::Start | CampaignDecision::Refuse => NeedsApproval::of(store, config, batch).await?,
+        CampaignDecision::Pause | CampaignDecision::Resume | CampaignDecision::Cancel => None,
+    };
+    let is_refused = needs.as_ref().is_some_and(|needs| needs.refused.is_some());
+    match (decision, needs) {
+        (CampaignDecision::Start, Some(needs)) if !is_signed_in => {
             return Err(DecisionError::NotSignedIn { name: name(), needs });
         }
-        if !needs.may_be_given_by(by) {
+        (CampaignDecision::Start, Some(needs)) if !needs.may_be_given_by(by) => {
             let by = by.operator_name().unwrap_or("the server").to_owned();
             return Err(DecisionError::NeedsAnother { name: name(), by, needs });
         }
+        (CampaignDecision::Refuse, None) if batch.state == BatchState::Draft => {
+            return Err(DecisionError::NothingToRefuse { name: name() });
+        }
+        _ => {}
     }
     if let Some(copied_at) = batch.restored_from.filter(|_| decision.begins_to_send(batch.state) && !confirms_restored)
     {
@@ -158,6 +173,8 @@ pub async fn carry_out(
     let before = store.tallies(batch.id).await?;
     let decided = match decision {
         CampaignDecision::Start => start(store, clock, batch, by).await?,
+        CampaignDecision::Refuse if is_refused => Decided::Refused(batch.state),
+        CampaignDecision::Refuse => refuse(store, clock, batch, by).await?,
         CampaignDecision::Pause => pause(store, clock, batch, by).await?,
         CampaignDecision::Resume => resume(store, clock, batch, by).await?,
         CampaignDecision::Cancel => cancel(store, clock, batch, by).await?,
@@ -170,9 +187,7 @@ pub async fn carry_out(
     };
     let Released { noted: released, steps: released_steps, used_up } = match decision {
         CampaignDecision::Resume if continues => release_steps(store, clock, batch, StepIndex::all(), by).await?,
-        CampaignDecision::Start | CampaignDecision::Pause | CampaignDecision::Resume | CampaignDecision::Cancel => {
-            Released { noted: None, steps: Vec::new(), used_up: Vec::new() }
-        }
+        _ => Released { noted: None, steps: Vec::new(), used_up: Vec::new() },
     };
     let (noted, already) = match (decided, released) {
         (Decided::Saved(_), Some(noted)) | (Decided::Saved(noted), None) => (noted, false),
@@ -183,7 +198,7 @@ pub async fn carry_out(
         (Decided::Refused(state), None) if decision.is_done_in(state) => {
             (noted(store, clock, store.seq().await?).await?, true)
         }
-        (Decided::Outdated, _) => return Err(DecisionError::Outdated { name: name() }),
+        (Decided::Outdated, _) => return Err(DecisionError::Outdated { name: name(), decision }),
         (Decided::UsedUp(used_up), _) => return Err(DecisionError::UsedUp { name: name(), used_up }),
         (Decided::Refused(state), _) => return Err(DecisionError::Refused { name: name(), decision, state }),
     };
@@ -194,7 +209,7 @@ pub async fn carry_out(
             let certificate = certify(store, clock, batch, noted).await;
             Some(certificate.map_err(|error| DecisionError::NotCertified { name: name(), error })?)
         }
-        CampaignDecision::Start | CampaignDecision::Pause | CampaignDecision::Resume | CampaignDecision::Cancel => None,
+        _ => None,
     };
     Ok(CarriedOut { state, before, counts, certificate, noted, released_steps, used_up, already })
 }

@@ -1,5 +1,5 @@
-//! Carries out the operator's decisions about a launched campaign: pause, resume, start, cancel, hold and release of
-//! steps.
+//! Carries out the operator's decisions about a launched campaign: start, refuse, pause, resume, cancel, hold and release
+//! of steps.
 
 use super::noted::{Noted, noted};
 use super::used_up::{UsedUp, used_up};
@@ -56,10 +56,23 @@ pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Or
 pub async fn start(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Origin) -> Result<Decided> {
     let to = state_when_released(store, batch, clock.now()).await?;
     let Some(seq) = store.start_draft(batch.id, batch.edition, to, by.clone(), clock.now()).await? else {
-        let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
-        return Ok(if state == BatchState::Draft { Decided::Outdated } else { Decided::Refused(state) });
+        return not_in_this_edition(store, batch).await;
     };
     Ok(Decided::Saved(noted(store, clock, seq).await?))
+}
+
+/// Refuses a draft as it was read. It stays a draft, which may be changed.
+pub async fn refuse(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &Origin) -> Result<Decided> {
+    let Some(seq) = store.refuse_draft(batch.id, batch.edition, by.clone(), clock.now()).await? else {
+        return not_in_this_edition(store, batch).await;
+    };
+    Ok(Decided::Saved(noted(store, clock, seq).await?))
+}
+
+/// Why a decision about a draft was not saved: it is none any more, or it was changed.
+async fn not_in_this_edition(store: &dyn Store, batch: &Batch) -> Result<Decided> {
+    let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
+    Ok(if state == BatchState::Draft { Decided::Outdated } else { Decided::Refused(state) })
 }
 
 /// Cancels a campaign. Once every server has noted it, nothing more is submitted, except submissions in progress on

@@ -348,13 +348,14 @@ impl Launcher<'_> {
             let beginnings = Beginnings::of(&plan, schedule, &recipients.countries, now)?;
             Ok((plan, beginnings, warnings, templates))
         });
-        let (plan, beginnings, mut warnings, templates) = begun.map_err(LaunchError::Problems)?;
+        let (mut plan, beginnings, mut warnings, templates) = begun.map_err(LaunchError::Problems)?;
         let windows = open_windows(self.store, self.config, &plan, recipients, now).await?;
         let need_no_slot = need_no_slot(self.store, self.config, &plan, recipients, now).await?;
         let bill = match &recipients.costed {
             Some(costed) => costed.bill().clone(),
             None => Bill::of_countries(&plan, &recipients.countries),
         };
+        plan.cost = bill.cost(&plan);
         let facts = Facts {
             recipients: recipients.recipients,
             countries: &recipients.countries,

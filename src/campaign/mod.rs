@@ -90,7 +90,7 @@ pub use carry_out::{CampaignDecision, CarriedOut, DecidedBy, DecisionError, carr
 pub use certificate::certify;
 pub use chosen::{ChosenSteps, DraftRoute};
 pub use confirmations::OptOutConfirmations;
-pub use decisions::{Decided, Released, cancel, hold_step, pause, release_steps, resume, start};
+pub use decisions::{Decided, Released, cancel, hold_step, pause, refuse, release_steps, resume, start};
 pub use delete::{Deleted, delete_draft};
 pub use due_at_once::DueAtOnce;
 pub use error::{FileError, lines};
@@ -112,8 +112,8 @@ pub use noted::{NODE_SILENT, Noted, noted};
 pub use outlook::countries_of;
 pub use plain_texts::Transliterated;
 pub use preview::{
-    BrokenLimit, Choice, MessagePreview, PreviewRequest, Previews, Sample, SentText, SentTexts, StepPreview,
-    ValuesError, message, sent_texts,
+    BrokenLimit, Choice, FirstMessage, MessagePreview, PreviewRequest, Previews, Sample, SentText, SentTexts,
+    StepPreview, ValuesError, first_messages, message, sent_texts,
 };
 pub use prices::{PriceError, PriceLine, PriceList};
 pub use recipients::{Recipients, RecipientsError, ensure_same_columns};

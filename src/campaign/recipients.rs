@@ -12,15 +12,16 @@ use super::file::Draft;
 use super::imported::Known;
 use super::lacking::Lacking;
 use super::launch::LaunchError;
+use super::lint::{Lint, Warning};
 use super::plain_texts::Transliterated;
 use super::preview::Previews;
 use super::rejected_rows::RejectedRows;
 use crate::audience::{
-    self, ImportError, Keep, KnownRecipients, Observer, OddCells, OnProgress, Options, Reason, RecipientObserver,
-    SelectionError, Source, SourceFilter, Survey, UnreadableRecord,
+    self, ImportError, Keep, KnownRecipients, Misread, Observer, OddCells, OnProgress, Options, Reason,
+    RecipientObserver, SelectionError, Source, SourceFilter, Survey, UnreadableRecord,
 };
 use crate::clock::Clock;
-use crate::config::Problem;
+use crate::config::{NamedKey, Problem, Sentence};
 use crate::domain::text::plural;
 use crate::domain::{AudienceId, Causes, Country, Recipient, StepIndex, nearest, suggestion};
 use crate::store::{self, Audience, Audiences, Store};
@@ -43,8 +44,8 @@ pub enum RecipientsError {
     Columns { first: Named, second: Named },
     #[error(transparent)]
     Excluded(#[from] NotExcluded),
-    #[error("there is no recipient to send to: {}", why_nobody(*rows, *not_selected))]
-    Nobody { rows: u64, not_selected: u64 },
+    #[error("there is no recipient to send to: {}", why_nobody(*rows, *not_selected, misread))]
+    Nobody { rows: u64, not_selected: u64, misread: Vec<Misread> },
     #[error(transparent)]
     Selection(#[from] SelectionError),
     #[error(transparent)]
@@ -90,9 +91,12 @@ pub struct Named {
 }
 
 /// Why no row has a recipient. `rows` are those that are selected, or all of them without a selection.
-fn why_nobody(rows: u64, not_selected: u64) -> String {
+fn why_nobody(rows: u64, not_selected: u64, misread: &[Misread]) -> String {
     match (rows, not_selected) {
-        (0, 1..) => format!("`where` selects none of {}", plural(not_selected, "row", "rows")),
+        (0, 1..) => {
+            let none = format!("`where` selects none of {}", plural(not_selected, "row", "rows"));
+            [none].into_iter().chain(misread.iter().map(ToString::to_string)).collect::<Vec<_>>().join("; ")
+        }
         (_, 0) => format!("none of {rows} rows has a valid number that has not opted out"),
         (_, _) => format!("none of the {rows} rows that `where` selects has a valid number that has not opted out"),
     }
@@ -147,6 +151,8 @@ pub struct Recipients {
     pub not_selected: u64,
     /// Those of them that an imported audience has as recipients.
     pub(super) unselected: u64,
+    /// Cells that `where` could not compare.
+    pub(super) misread: Vec<Misread>,
     /// The rejected rows of each source, with reasons.
     pub left_out: Vec<RejectedRows>,
     pub countries: BTreeMap<Country, u64>,
@@ -249,6 +255,7 @@ impl Gathering<'_> {
         recipients.duplicates += summary.duplicates - across;
         recipients.opted_out += summary.opted_out;
         recipients.not_selected += summary.not_selected;
+        recipients.misread.extend(summary.misread);
         for (country, count) in summary.countries {
             *recipients.countries.entry(country).or_default() += count;
         }
@@ -337,7 +344,8 @@ impl Gathering<'_> {
         }
         if recipients.recipients == 0 {
             let rows = recipients.rejected() + recipients.opted_out;
-            return Err(RecipientsError::Nobody { rows, not_selected: recipients.not_selected });
+            let (not_selected, misread) = (recipients.not_selected, std::mem::take(&mut recipients.misread));
+            return Err(RecipientsError::Nobody { rows, not_selected, misread });
         }
         Ok(())
     }
@@ -387,6 +395,15 @@ impl Recipients {
 
     pub(super) fn call(&mut self, label: &str) {
         self.label = if self.label.is_empty() { label.to_owned() } else { format!("{}, {label}", self.label) };
+    }
+
+    /// Warnings about cells that `where` could not compare.
+    pub(super) fn misread_cells(&self) -> impl Iterator<Item = Warning> {
+        self.misread.iter().map(|misread| {
+            let key = NamedKey::OfCampaign("where");
+            let sentence = Sentence::new("").key_without_field(key, "the filter").text(format!(": {misread}"));
+            Warning { code: Lint::MisreadCells, step: None, sentence }
+        })
     }
 
     /// Removes the audiences that the campaign itself imported.

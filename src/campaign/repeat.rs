@@ -106,6 +106,8 @@ impl Launcher<'_> {
         plan.at = schedule.at;
         plan.end = None;
         plan.on_missed = None;
+        // It was the cost for all recipients of the first campaign.
+        plan.cost = None;
         (plan.is_again, plan.is_retry) = (true, again.outcomes.is_some());
         plan.steps.iter_mut().for_each(|step| step.hours.since = None);
         let recipients = self.recipients_of(batch, again).await;

@@ -72,6 +72,7 @@ pub fn plan(
         is_again: false,
         is_retry: false,
         recipients: Some(recipient_rules(draft)),
+        cost: None,
         unselected: 0,
         is_test: false,
         confirms_opt_out: false,

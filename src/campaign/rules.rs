@@ -1,26 +1,76 @@
 //! Describes the rules of a campaign: its start and end, what pauses it, and the rules of its steps.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use super::views::local_start;
 use crate::clock::format_time;
 use crate::domain::text::{self, OWN_CLOCK, grouped, plural};
-use crate::domain::{Countries, Limits, Plan, Step, StepIndex};
-use crate::forecast::Cost;
+use crate::domain::{Countries, Country, Limits, Plan, RecipientRules, Step, StepIndex, Timestamp, local, zones_of};
 
-/// Lines about the end of a plan, its cost, its limits, and the rules that pause it.
-pub fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
+/// What a plan was to cost when it was launched.
+pub fn cost(plan: &Plan) -> Option<String> {
+    let (currency, cost) = (plan.currency.as_deref(), plan.cost.as_ref()?);
+    let (first, at_most) = (cost.first.rounded(currency), cost.at_most.rounded(currency));
+    Some(match first == at_most {
+        true => format!("costs {first}"),
+        false => format!("costs {first} for all first messages, at most {at_most}"),
+    })
+}
+
+/// Whom of its audiences a plan is for.
+pub fn of_recipients(plan: &Plan) -> Vec<String> {
+    let Some(RecipientRules { filter, exclude, allow_countries, .. }) = &plan.recipients else { return Vec::new() };
+    let mut lines = Vec::new();
+    lines.extend(filter.as_ref().map(|filter| format!("only recipients who meet the filter: {filter}")));
+    let countries: Vec<String> = allow_countries.iter().flatten().map(ToString::to_string).collect();
+    lines.extend((!countries.is_empty()).then(|| format!("only numbers of {}", text::list(&countries))));
+    lines.extend((!exclude.is_empty()).then(|| format!("leaves out {}", text::list(exclude))));
+    lines
+}
+
+/// When a plan begins, apart from a fixed time. What its start waited for is over once it `has_begun`.
+pub fn of_start(plan: &Plan, has_begun: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    lines.extend(local_start(plan).map(|shown| format!("starts at {shown} by each recipient's own clock")));
+    lines.extend(plan.when.filter(|_| !has_begun).map(|_| "starts once its templates are approved".to_owned()));
+    lines.extend(plan.over.map(|over| format!("its first messages are spread over {over}{}", of_send_hours(plan))));
+    lines
+}
+
+/// Countries whose start is shown: those with the most recipients.
+const SHOWN_COUNTRIES: usize = 5;
+
+/// What the clocks of the recipients show when the first messages to their country are sent, if the campaign starts at `start`:
+/// `SG 2026-12-01 16:00`, or the first and the last of a country with several clocks.
+pub fn on_their_clocks(plan: &Plan, countries: &BTreeMap<Country, u64>, start: Timestamp) -> Vec<String> {
+    let mut largest: Vec<(&Country, &u64)> = countries.iter().collect();
+    largest.sort_by_key(|(country, recipients)| (Reverse(**recipients), **country));
+    let shown = |country: Country| {
+        let first = plan.first(plan.marks_at_first(Some(country)))?;
+        let hours = &plan.step(first)?.hours;
+        let zones = zones_of(country).into_iter();
+        let mut times: Vec<_> = zones.filter_map(|zone| Some(local(hours.open_from(start, zone)?, zone))).collect();
+        times.sort();
+        let (first, last) = (times.first()?, times.last()?);
+        let later = match (first == last, first.date() == last.date()) {
+            (true, _) => String::new(),
+            (false, true) => last.format(" to %H:%M").to_string(),
+            (false, false) => last.format(" to %Y-%m-%d %H:%M").to_string(),
+        };
+        Some(format!("{country} {}{later}", first.format("%Y-%m-%d %H:%M")))
+    };
+    largest.into_iter().take(SHOWN_COUNTRIES).filter_map(|(country, _)| shown(*country)).collect()
+}
+
+/// Lines about the end of a plan, its limits, and the rules that pause it.
+pub fn of_campaign(plan: &Plan) -> Vec<String> {
     let currency = plan.currency.as_deref();
     let mut lines = Vec::new();
     lines.extend(
         plan.end.map(|end| format!("ends {}: no first message is sent later", format_time(end, plan.time_zone))),
     );
     lines.extend(plan.ttl.map(|ttl| format!("no fallback later than {ttl} after a recipient's first message")));
-    lines.extend(cost.map(|cost| {
-        let (first, at_most) = (cost.first.rounded(currency), cost.at_most.rounded(currency));
-        if cost.first == cost.at_most {
-            return format!("costs {first}");
-        }
-        format!("costs {first} for all first messages, at most {at_most}")
-    }));
     lines.extend(limits(&plan.limits, currency).map(|limits| format!("pauses after {limits}")));
     lines.extend(plan.pause_when.map(|rule| format!("pauses when {rule} on a step")));
     lines.extend(plan.hold_paid_when.map(|rule| format!("holds the next paid step when {rule} on an earlier step")));
@@ -34,10 +84,10 @@ pub fn of_launched(plan: &Plan, edition: u32, has_begun: bool) -> Vec<String> {
     if edition > 0 {
         lines.push(format!("changed {}; see volley events", plural(edition, "time", "times")));
     }
-    lines.extend(local_start(plan).map(|shown| format!("starts at {shown} by each recipient's own clock")));
-    lines.extend(plan.when.filter(|_| !has_begun).map(|_| "starts once its templates are approved".to_owned()));
-    lines.extend(plan.over.map(|over| format!("its first messages are spread over {over}{}", of_send_hours(plan))));
-    lines.extend(of_campaign(plan, None));
+    lines.extend(of_start(plan, has_begun));
+    lines.extend(of_recipients(plan));
+    lines.extend(cost(plan));
+    lines.extend(of_campaign(plan));
     for (index, step) in plan.indexed_steps() {
         let countries = country_limit(&step.countries).map(|limit| format!("; {limit}")).unwrap_or_default();
         lines.push(format!("step {index}, {}: {}{countries}", step.channel, of_step((index, step), plan)));
@@ -56,19 +106,29 @@ fn of_send_hours(plan: &Plan) -> &'static str {
 /// `lane promo-sg; success: Delivered; falls back after 15m, or on failure`.
 pub fn of_step((index, step): (StepIndex, &Step), plan: &Plan) -> String {
     let ending = match (!plan.ends_with(index), step.fallback_after) {
-        (true, Some(after)) => format!("; falls back after {after}, or on failure"),
-        (true, None) => "; falls back on failure".to_owned(),
-        (false, _) => format!("; waits {} for receipts (receipt_window)", step.receipt_window),
+        (true, Some(after)) => format!("falls back after {after}, or on failure"),
+        (true, None) => "falls back on failure".to_owned(),
+        (false, _) => format!("waits {} for receipts (receipt_window)", step.receipt_window),
     };
-    let hours = text::hours(&step.hours).map(|hours| format!("; {hours}")).unwrap_or_default();
-    let not_sent = if plan.ends_with(index) { "expires" } else { "falls back" };
-    let within =
-        step.leave_within.map(|within| format!("; {not_sent} if not sent within {within}")).unwrap_or_default();
-    let dropped = step.ttl.map(|ttl| format!("; the provider drops the message after {ttl}")).unwrap_or_default();
-    let limits = limits(&step.limits, plan.currency.as_deref());
-    let held = limits.map(|limits| format!("; held after {limits}")).unwrap_or_default();
     let lanes = if step.lanes.is_shared() { "lanes" } else { "lane" };
-    format!("{lanes} {}; success: {}{ending}{dropped}{hours}{within}{held}", step.lanes, step.success)
+    let mut parts = vec![format!("{lanes} {}", step.lanes), format!("success: {}", step.success), ending];
+    parts.extend(limits_of_step((index, step), plan));
+    parts.join("; ")
+}
+
+/// What else limits the messages of a step: its times, its hours, its number and its budget.
+pub fn limits_of_step((index, step): (StepIndex, &Step), plan: &Plan) -> Vec<String> {
+    let not_sent = if plan.ends_with(index) { "expires" } else { "falls back" };
+    let limits = limits(&step.limits, plan.currency.as_deref());
+    [
+        step.ttl.map(|ttl| format!("the provider drops the message after {ttl}")),
+        text::hours(&step.hours),
+        step.leave_within.map(|within| format!("{not_sent} if not sent within {within}")),
+        limits.map(|limits| format!("held after {limits}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// `500 messages or 20.00 EUR, whichever comes first`; `None` without limits.
@@ -82,7 +142,7 @@ fn limits(limits: &Limits, currency: Option<&str>) -> Option<String> {
 }
 
 /// `only SG, MY`; `None` if the step is for all countries.
-fn country_limit(countries: &Countries) -> Option<String> {
+pub fn country_limit(countries: &Countries) -> Option<String> {
     let named: Vec<String> = countries.named().map(|country| country.to_string()).collect();
     match countries {
         Countries::Everywhere => None,

@@ -20,6 +20,8 @@ pub struct NeedsApproval {
     pub above: u32,
     /// The operators who have launched or changed it.
     pub authors: BTreeSet<String>,
+    /// Who has refused it as it is now, and why.
+    pub refused: Option<Origin>,
 }
 
 /// The most recipients without an approval, if a campaign with this many needs one.
@@ -50,16 +52,27 @@ impl NeedsApproval {
         let recipients = u64::from(batch.messages);
         let (BatchState::Draft, Some(above)) = (batch.state, limit_below(config, recipients)) else { return Ok(None) };
         let author = |origin: &Origin| origin.operator_name().map(str::to_owned);
-        let mut authors: BTreeSet<String> = batch.origin.iter().filter_map(author).collect();
-        let mut before = None;
+        let authors: BTreeSet<String> = batch.origin.iter().filter_map(author).collect();
+        let mut needs = Self { recipients, above, authors, refused: None };
+        let (mut before, mut is_as_now) = (None, true);
         loop {
+            // The latest come first.
             let events = store.events_before(Some(batch.id), before, PAGE).await?;
-            let written =
-                events.iter().filter(|(_, event)| matches!(event.kind, EventKind::Drafted | EventKind::Changed { .. }));
-            authors.extend(written.filter_map(|(_, event)| author(&event.origin)));
+            for (_, event) in &events {
+                match event.kind {
+                    EventKind::Drafted | EventKind::Changed { .. } => {
+                        needs.authors.extend(author(&event.origin));
+                        is_as_now = false;
+                    }
+                    EventKind::Refused if is_as_now && needs.refused.is_none() => {
+                        needs.refused = Some(event.origin.clone());
+                    }
+                    _ => {}
+                }
+            }
             match events.last() {
                 Some((last, _)) if events.len() >= PAGE as usize => before = Some(*last),
-                _ => return Ok(Some(Self { recipients, above, authors })),
+                _ => return Ok(Some(needs)),
             }
         }
     }
@@ -83,10 +96,14 @@ impl NeedsApproval {
     /// What keeps the draft from being started by its authors.
     pub fn what(&self) -> String {
         let written = if self.authors.is_empty() { String::new() } else { format!(", written by {}", self.authors()) };
-        format!(
-            "its start waits for another operator: it has {} recipients, more than {}{written}",
+        let why = format!(
+            "it has {} recipients, more than {}{written}",
             grouped(self.recipients),
             grouped(u64::from(self.above))
-        )
+        );
+        match &self.refused {
+            Some(refused) => format!("{}; {why}", refused.after("refused")),
+            None => format!("its start waits for another operator: {why}"),
+        }
     }
 }

@@ -194,6 +194,7 @@ fn as_trial(plan: Plan, only: Option<NonZeroU8>) -> Result<Plan, Problem> {
     let limits = Limits::default();
     Ok(Plan {
         steps,
+        cost: None,
         at: None,
         when: None,
         end: None,

@@ -112,8 +112,8 @@ pub use outcome::{BatchState, Fault, Outcome, Reasons, RefusalSubject, SenderPar
 pub use pace::{InvalidPace, OverridableSetting, Portion, Rate, Tier};
 pub use phrase::{InvalidPhrase, Phrase};
 pub use plan::{
-    AfterGap, ApiCalls, BeginsWhen, OnMissed, OnMissingValue, OnOverlap, OnRecipientLimit, OnTierSpent, OnUnknown,
-    Plan, RecipientRules, Step,
+    AfterGap, ApiCalls, BeginsWhen, Cost, OnMissed, OnMissingValue, OnOverlap, OnRecipientLimit, OnTierSpent,
+    OnUnknown, Plan, RecipientRules, Step,
 };
 pub use pool::{InvalidPool, Member, Pool, Sources};
 pub use progress::Progress;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::word::words;
 use super::{
-    Channel, Content, Countries, Country, Hours, Limits, Marks, Names, Pool, Prices, RefusalSubject, SmsEncoding,
-    Sources, Span, Status, StepIndex, StopRule, Timestamp, Values, Zone,
+    Channel, Content, Countries, Country, Hours, Limits, Marks, Money, Names, Pool, Prices, RefusalSubject,
+    SmsEncoding, Sources, Span, Status, StepIndex, StopRule, Timestamp, Values, Zone,
 };
 
 words! {
@@ -221,6 +221,17 @@ impl Step {
     }
 }
 
+/// What a campaign costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Cost {
+    /// The cost if no message falls back.
+    pub first: Money,
+    /// The cost if every message goes through all steps that apply to it.
+    pub at_most: Money,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+}
+
 /// The plan with which a batch was launched. Stored once, by the digest of its JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -255,6 +266,9 @@ pub struct Plan {
     /// The currency of the prices and budgets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
+    /// What it was to cost when it was launched, if its lanes had prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// Pauses the campaign when this rule is broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_when: Option<StopRule>,
@@ -353,6 +367,7 @@ impl Plan {
             is_again: false,
             is_retry: false,
             recipients: None,
+            cost: None,
             unselected: 0,
             is_test: false,
             confirms_opt_out: false,

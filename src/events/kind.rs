@@ -20,6 +20,8 @@ pub enum EventKind {
         starts_at: Option<Timestamp>,
     },
     Started,
+    /// An operator refused to start a draft that waits for another operator.
+    Refused,
     Paused,
     Resumed,
     /// Messages of a finished campaign returned to a queue.

@@ -26,6 +26,7 @@ pub(crate) fn kinds() -> Vec<EventKind> {
         EventKind::Launched,
         EventKind::Scheduled { starts_at: Some(at()) },
         EventKind::Started,
+        EventKind::Refused,
         EventKind::Paused,
         EventKind::Resumed,
         EventKind::Reopened,

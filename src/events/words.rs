@@ -50,6 +50,7 @@ impl Event {
             EventKind::Scheduled { starts_at: Some(at) } => format!("scheduled to start at {}", format_time(*at, zone)),
             EventKind::Scheduled { starts_at: None } => "scheduled".to_owned(),
             EventKind::Started => "started".to_owned(),
+            EventKind::Refused => "refused".to_owned(),
             EventKind::Paused => "paused".to_owned(),
             EventKind::Resumed => "resumed".to_owned(),
             EventKind::Reopened => "running again: messages returned to a queue".to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::as_float;
-use crate::domain::{Country, Money, Names, Plan, Step, StepIndex};
+use crate::domain::{Cost, Country, Money, Names, Plan, Step, StepIndex};
 use crate::template::BilledParts;
 
 /// What the messages of a step to one country are billed for, if every step is sent.
@@ -52,6 +52,21 @@ impl Bill {
         (as_float(sum.millionths()), self.of_step(index).map(|(_, billed)| billed.messages).sum())
     }
 
+    /// Sums it up; `None` if no step has a price.
+    pub fn cost(&self, plan: &Plan) -> Option<Cost> {
+        if !plan.has_prices() {
+            return None;
+        }
+        let sum = |parts: fn(&Billed) -> u64| -> Money {
+            let priced = self.0.iter().filter_map(|((index, country), billed)| {
+                Some(price(plan.step(*index)?, *country).times(parts(billed)))
+            });
+            priced.sum()
+        };
+        let (first, at_most) = (sum(|billed| billed.first), sum(|billed| billed.parts));
+        Some(Cost { first, at_most, currency: plan.currency.clone() })
+    }
+
     fn of_step(&self, step: StepIndex) -> impl Iterator<Item = (Country, Billed)> {
         self.0.iter().filter(move |((index, _), _)| *index == step).map(|((_, country), billed)| (*country, *billed))
     }
@@ -60,37 +75,6 @@ impl Bill {
     pub(crate) fn each(&self, (index, step): (StepIndex, &Step), country: Country) -> f64 {
         let Billed { messages, parts, .. } = self.0.get(&(index, country)).copied().unwrap_or_default();
         as_float(price(step, country).times(parts).millionths()) / as_float(messages.max(1))
-    }
-}
-
-/// What a campaign costs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct Cost {
-    /// The cost if no message falls back.
-    pub first: Money,
-    /// The cost if every message goes through all steps that apply to it.
-    pub at_most: Money,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub currency: Option<String>,
-}
-
-impl Cost {
-    /// Sums up a bill; `None` if no step has a price.
-    pub fn of(plan: &Plan, bill: &Bill) -> Option<Self> {
-        if !plan.has_prices() {
-            return None;
-        }
-        let sum = |parts: fn(&Billed) -> u64| -> Money {
-            let priced = bill.0.iter().filter_map(|((index, country), billed)| {
-                Some(price(plan.step(*index)?, *country).times(parts(billed)))
-            });
-            priced.sum()
-        };
-        Some(Self {
-            first: sum(|billed| billed.first),
-            at_most: sum(|billed| billed.parts),
-            currency: plan.currency.clone(),
-        })
     }
 }
 
@@ -150,7 +134,7 @@ mod tests {
         let mut plan = Plan::of_steps(vec![viber, sms]);
         let recipients = [(singapore, 100), (germany, 10)].into();
         let cost = |plan: &Plan| {
-            let cost = Cost::of(plan, &Bill::of_countries(plan, &recipients));
+            let cost = Bill::of_countries(plan, &recipients).cost(plan);
             cost.map(|cost| (cost.first.to_string(), cost.at_most.to_string()))
         };
         assert_eq!(cost(&plan), Some(("2.20".to_owned(), "26.20".to_owned())));

@@ -3,7 +3,7 @@
 //! In: the recipients of each country, the plan, the hours, rates, tiers, limits and budgets, and the other campaigns on
 //! the same lanes.
 //! Out: when each campaign ends, what limits it, and who gets nothing ([`Forecast`]); how many recipients each step is
-//! for ([`Shares`]); what they cost ([`Cost`]); the forecast as JSON ([`ForecastView`]).
+//! for ([`Shares`]); what they cost ([`Bill`]); the forecast as JSON ([`ForecastView`]).
 //! Promises: computed, not simulated, so a forecast for ten million recipients takes no longer than one for ten. It uses
 //! the planner's own rules, so a forecast and the claims agree.
 //! May not: read the store or the clock.
@@ -22,7 +22,7 @@ mod days;
 mod shares;
 mod view;
 
-pub use cost::{Bill, Cost, CountryCost};
+pub use cost::{Bill, CountryCost};
 pub(crate) use course::{Account, Coming, Group, LaneLoad, Outlook, Portfolio, RemainingLimit};
 pub use days::Days;
 pub(crate) use shares::as_float;

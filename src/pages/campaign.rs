@@ -31,6 +31,8 @@ pub enum Done {
     /// It waits for the approval of another operator.
     Asked,
     Started,
+    /// It is not started as it is.
+    Refused,
     Paused,
     Resumed,
     Cancelled,
@@ -48,6 +50,7 @@ impl Done {
             Self::Kept => "kept",
             Self::Asked => "asked",
             Self::Started => "started",
+            Self::Refused => "refused",
             Self::Paused => "paused",
             Self::Resumed => "resumed",
             Self::Cancelled => "cancelled",
@@ -432,6 +435,24 @@ impl RestoredPage {
 
     fn lead(&self) -> String {
         ENGLISH.restored_lead(&format_time(self.copied_at, self.frame.zone))
+    }
+}
+
+/// The question before a draft is refused: why.
+#[derive(Debug, Template)]
+#[template(path = "refuse.html")]
+pub struct RefusePage {
+    pub frame: Frame,
+    pub campaign: String,
+    pub path: String,
+    /// The edition that is refused.
+    pub edition: u32,
+    pub problem: Option<&'static str>,
+}
+
+impl RefusePage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
     }
 }
 

@@ -32,6 +32,7 @@ mod home;
 mod lanes;
 mod messages;
 mod opt_outs;
+mod plan;
 mod preview;
 mod recipient;
 mod reference;
@@ -59,7 +60,7 @@ pub use audiences::{
     RejectedPage, audience_path, countries, editable, is_mendable, mended_place, rejected_path,
 };
 pub use calendar::{CalendarEntry, CalendarPage, DayPage, Month};
-pub use campaign::{CONFIRM_RESTORED, CampaignPage, CancelPage, CoursePart, Done, LivePart, RestoredPage};
+pub use campaign::{CONFIRM_RESTORED, CampaignPage, CancelPage, CoursePart, Done, LivePart, RefusePage, RestoredPage};
 pub use campaigns::{CampaignsPage, Row, campaign_path};
 pub use change::{ChangePage, ChangeStep, DeleteDraftPage};
 pub use events::EventsPage;
@@ -72,6 +73,7 @@ pub use messages::{
     Standing, repetition_of_one,
 };
 pub use opt_outs::{AddOptOutsPage, OptOutRow, OptOutsPage, Opted};
+pub use plan::PlanPage;
 pub use preview::{PreviewMessage, PreviewPage, PreviewStep};
 pub use recipient::{ConsentDone, ConsentPage, Contact, RecipientPage, WishLine, path_of, recipient_path};
 pub use reference::{Operation, OperationGroup, Parameter, PossibleAnswer, ReferencePage, SchemaText};

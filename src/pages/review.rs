@@ -49,6 +49,8 @@ pub struct Outlook {
     /// What it costs: a label and an amount each. Empty if the lanes have no prices.
     pub costs: Vec<(&'static str, String)>,
     pub steps: Vec<OutlookStep>,
+    /// Its hours and limits, in sentences.
+    pub rules: Vec<String>,
     /// When sending starts, in a sentence.
     pub starts: String,
     /// The tier slots that it uses, by day.
@@ -68,6 +70,8 @@ pub struct OutlookStep {
     pub lanes: String,
     /// When the next step follows.
     pub falls_back: String,
+    /// Its countries, hours and limits, in sentences.
+    pub rules: Vec<String>,
     /// Those that it applies to.
     pub recipients: u64,
     /// The cost of all its messages.

@@ -87,9 +87,10 @@ pub(super) fn list(names: &[String]) -> String {
 }
 
 /// The tabs of a campaign: the end of the address, the text and the name.
-pub(super) fn campaign_tabs(texts: &Texts) -> [(&'static str, &'static str, &'static str); 5] {
+pub(super) fn campaign_tabs(texts: &Texts) -> [(&'static str, &'static str, &'static str); 6] {
     [
         ("", texts.overview, "overview"),
+        ("/plan", texts.plan.tab, "plan"),
         ("/recipients", texts.recipients, "recipients"),
         ("/replies", texts.replies, "replies"),
         ("/report", texts.report, "report"),

@@ -310,6 +310,7 @@ through! {
             now: Timestamp
         ) -> Option<u64>;
         writes start_draft(batch: BatchId, edition: u32, to: BatchState, origin: Origin, now: Timestamp) -> Option<u64>;
+        writes refuse_draft(batch: BatchId, edition: u32, origin: Origin, now: Timestamp) -> Option<u64>;
         reads spent(batch: BatchId) -> Vec<(StepIndex, Money)>;
         reads step_holds() -> Vec<StepHold>;
         writes hold_step(hold: StepHold, begun: Timestamp) -> Option<u64>;

@@ -208,6 +208,9 @@ impl Obstacle {
                  template show {}",
                 shell(&template.name)
             ),
+            Self::NeedsApproval(needs) if needs.refused.is_some() => {
+                "change it, and another operator is asked again; or delete the draft".to_owned()
+            }
             Self::NeedsApproval(_) => {
                 "another operator with the scope manage signs in to the pages, and approves and starts it there"
                     .to_owned()
@@ -233,6 +236,7 @@ impl Obstacle {
             Self::SilentServer(since) => ("server silent", Some(*since), None),
             Self::Unwritable(Unwritable { since, .. }) => ("database not writable", Some(*since), None),
             Self::Unapproved(_) => ("template not approved", None, None),
+            Self::NeedsApproval(needs) if needs.refused.is_some() => ("approval refused", None, None),
             Self::NeedsApproval(_) => ("approval needed", None, None),
             Self::UsedUp(_) => ("limit used up", None, None),
             Self::Doubt { since, cause, waiting, .. } => {

@@ -2,8 +2,7 @@
 
 use volley::campaign::Launched;
 use volley::clock::Clock;
-use volley::domain::{Count, Money, Span};
-use volley::forecast::Cost;
+use volley::domain::{Cost, Count, Money, Span};
 
 use crate::support::by_hand::ByHand;
 
@@ -121,7 +120,7 @@ async fn the_cost_of_a_plan_is_the_cost_of_its_report_and_of_what_was_sent() {
             let text = format!("audience = \"{}\"\n{campaign}", audience.display());
             // A draw may leave nobody to send to.
             let Ok(prepared) = world.plan(&text).await else { continue };
-            let cost = Cost::of(&prepared.plan, &prepared.bill).unwrap();
+            let cost = prepared.plan.cost.clone().unwrap();
             launched.push((text.clone(), cost, world.launch(&text).await));
         }
         assert!(launched.len() as u64 > TOGETHER / 2, "most of what is drawn can be sent");

@@ -14,7 +14,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::extract::{Call, OptionalJson, Path, Query};
+use super::extract::{Call, Json, OptionalJson, Path, Query};
 use super::page::{Limit, Page, ensure_as_named};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
@@ -123,6 +123,15 @@ impl DecisionReason {
     }
 }
 
+/// Why a draft is refused.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refusal {
+    /// Reason, shown to the authors of the draft and in events.
+    #[schema(min_length = 1, max_length = 1000, example = "the price is last week's")]
+    reason: String,
+}
+
 /// The reason for a start or a resume, and the confirmation that a restored campaign needs.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -182,6 +191,31 @@ pub(super) async fn start(
     let batch = found(&shared, &call, &name).await?;
     ensure_as_named(&headers, &parts::tag_of(&batch))?;
     decide_on(&shared, &batch, CampaignDecision::Start, reason.decided_by(&call)?).await
+}
+
+/// Refuse to start a draft that waits for a second operator. It stays a draft, and a change of it asks again.
+///
+/// With `If-Match`, a draft that was changed meanwhile is not refused.
+#[utoipa::path(post, path = "/campaigns/{campaign}/refuse", operation_id = "refuse_campaign", tag = "campaigns",
+    params(("campaign" = String, Path, description = "Id or name of the draft."),
+        ("If-Match" = Option<String>, Header, description = "ETag of the draft that the decision is about.")),
+    request_body = Refusal,
+    responses((status = 200, description = "The draft after the decision.", body = DecisionView), (status = 404),
+        (status = 409), (status = 412)))]
+pub(super) async fn refuse(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    call: Call,
+    headers: HeaderMap,
+    Json(Refusal { reason }): Json<Refusal>,
+) -> Answer<JsonAnswer<DecisionView>> {
+    let batch = found(&shared, &call, &name).await?;
+    ensure_as_named(&headers, &parts::tag_of(&batch))?;
+    let reason = DecisionReason { reason: Some(reason.trim().to_owned()) };
+    if reason.reason.as_deref() == Some("") {
+        return Err(Problem::new(Kind::Invalid, "the reason is empty; say what is to be changed").at("/reason"));
+    }
+    decide_on(&shared, &batch, CampaignDecision::Refuse, call.decided_by(reason.text()?)).await
 }
 
 /// Stop sending for now. Submitted messages stay submitted; fallbacks wait.

@@ -147,6 +147,7 @@ fn operations(document: Option<OpenApi>) -> Operations {
         .add(find, routes!(campaigns::results::events))
         .add(find.stream(), routes!(campaigns::results::watch))
         .add(decide, routes!(campaigns::start))
+        .add(decide, routes!(campaigns::refuse))
         .add(decide, routes!(campaigns::pause))
         .add(decide, routes!(campaigns::resume))
         .add(decide, routes!(campaigns::cancel))

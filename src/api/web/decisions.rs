@@ -1,4 +1,4 @@
-//! Starts, pauses, resumes and cancels campaigns.
+//! Starts, refuses, pauses, resumes and cancels campaigns.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -11,8 +11,9 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, found, launcher};
 use crate::campaign::{CampaignDecision, DecidedBy, DecisionError, carry_out};
 use crate::domain::{BatchState, Scope, Timestamp};
-use crate::pages::{CONFIRM_RESTORED, CancelPage, Done, Part, Place, RestoredPage, campaign_path, texts};
+use crate::pages::{CONFIRM_RESTORED, CancelPage, Done, Part, Place, RefusePage, RestoredPage, campaign_path, texts};
 use crate::status::Watcher;
+use crate::store::Batch;
 
 async fn decide(
     shared: &Shared,
@@ -27,6 +28,7 @@ async fn decide(
     carry_out((shared.store.as_ref(), &shared.config), shared.clock.as_ref(), &batch, decision, &by).await?;
     let done = match decision {
         CampaignDecision::Start => Done::Started,
+        CampaignDecision::Refuse => Done::Refused,
         CampaignDecision::Pause => Done::Paused,
         CampaignDecision::Resume => Done::Resumed,
         CampaignDecision::Cancel => Done::Cancelled,
@@ -72,9 +74,56 @@ pub(super) async fn start(
             Err(error) => return Err(error.into()),
         }
     }
-    let present = found(&shared, &call, &campaign).await?;
-    let said = Said { problem: Some(texts().wizard.changed_before_start.to_owned()), ..Said::default() };
-    Ok(too_late(shown(&shared, &session, &call, &present, said).await?))
+    changed_meanwhile(&shared, &session, &call, &campaign).await
+}
+
+/// Asks why a draft is refused.
+pub(super) async fn ask_refuse(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let batch = found(&shared, &call, &campaign).await?;
+    refuse_page(&session, &batch, None)
+}
+
+fn refuse_page(session: &Session, batch: &Batch, problem: Option<&'static str>) -> Answer<Response> {
+    let path = campaign_path(&batch.public_id().to_string());
+    let frame = session.frame(Place::Below(Part::Campaigns));
+    page(&RefusePage { frame, campaign: batch.display_name(), path, edition: batch.edition, problem })
+}
+
+/// Refuses a draft as its page has shown it. One that was changed meanwhile is shown again instead.
+pub(super) async fn refuse(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    session: Session,
+    call: Call,
+    form: Form,
+) -> Answer<Response> {
+    call.caller.check(Scope::Manage)?;
+    let batch = found(&shared, &call, &campaign).await?;
+    let Some(reason) = form.reason()? else {
+        return refuse_page(&session, &batch, Some(texts().wizard.refuse_why));
+    };
+    if form.get("edition").and_then(|edition| edition.parse().ok()) == Some(batch.edition) {
+        let (whole, by) = ((shared.store.as_ref(), shared.config.as_ref()), call.decided_by(Some(reason)));
+        match carry_out(whole, shared.clock.as_ref(), &batch, CampaignDecision::Refuse, &by).await {
+            Ok(_) => return Ok(to_campaign(&batch.public_id().to_string(), Done::Refused).into_response()),
+            Err(DecisionError::Outdated { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    changed_meanwhile(&shared, &session, &call, &campaign).await
+}
+
+/// Shows a draft again that was changed before it was decided on.
+async fn changed_meanwhile(shared: &Shared, session: &Session, call: &Call, campaign: &str) -> Answer<Response> {
+    let present = found(shared, call, campaign).await?;
+    let said = Said { problem: Some(texts().wizard.changed_before_decision.to_owned()), ..Said::default() };
+    Ok(too_late(shown(shared, session, call, &present, said).await?))
 }
 
 pub(super) async fn pause(

@@ -68,6 +68,7 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/campaigns/{campaign}/recipients.csv", get(messages::list_csv))
         .route("/campaigns/{campaign}/events", get(events::of_campaign))
         .route("/campaigns/{campaign}/start", post(decisions::start))
+        .route("/campaigns/{campaign}/refuse", get(decisions::ask_refuse).post(decisions::refuse))
         .route("/campaigns/{campaign}/pause", post(decisions::pause))
         .route("/campaigns/{campaign}/resume", post(decisions::resume))
         .route("/campaigns/{campaign}/cancel", get(decisions::ask_cancel).post(decisions::cancel))

@@ -1,5 +1,6 @@
 //! Previews of a campaign: the messages of some recipients, and how many recipients' messages break a limit.
 
+mod first;
 mod pass;
 mod sent;
 mod values;
@@ -8,6 +9,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+pub use first::{FirstMessage, first_messages};
 pub(super) use pass::{OnLooked, PreviewPass};
 pub use sent::{SentText, SentTexts, sent_texts};
 pub use values::{Sample, ValuesError};

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::rules::{StepRulesView, StopsView};
 use crate::campaign::{Prepared, Previews, RejectedRows, Transliterated, Warning, message};
 use crate::config::{Config, Sentence};
-use crate::domain::Timestamp;
-use crate::forecast::{Cost, CountryCost, ForecastView, Shares};
+use crate::domain::{Cost, Timestamp};
+use crate::forecast::{CountryCost, ForecastView, Shares};
 use crate::template::preview::PreviewLine;
 
 /// A warning of a plan.
@@ -84,7 +84,7 @@ pub struct PlanView<'a> {
     pub allowed_per_s: f64,
     /// The expected cost, if a price list is configured.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cost: Option<Cost>,
+    pub cost: Option<&'a Cost>,
     #[serde(flatten)]
     pub stops: StopsView,
     pub steps: Vec<PlanStepView<'a>>,
@@ -144,7 +144,7 @@ impl<'a> PlanView<'a> {
             over: plan.over.map(|over| over.to_string()),
             forecast,
             allowed_per_s: config.allowed_per_s(plan),
-            cost: Cost::of(plan, &prepared.bill),
+            cost: plan.cost.as_ref(),
             stops: StopsView::from(plan),
             steps: steps.collect(),
             templates_unchecked: templates.is_unchecked,

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::domain::{
-    BeginsWhen, Channel, Countries, Limits, Money, Plan, Step, StepIndex, StopRule, Stretch, Timestamp,
+    BeginsWhen, Channel, Cost, Countries, Country, Limits, Money, Plan, Step, StepIndex, StopRule, Stretch, Timestamp,
 };
 
 /// Limits of a campaign or a step.
@@ -108,6 +108,18 @@ pub struct RulesView<'a> {
     pub time_zone: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<String>,
+    /// The filter by the columns of its recipients.
+    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<&'a str>,
+    /// Audiences, files or numbers that it leaves out.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub exclude: &'a [String],
+    /// The only countries that it is sent to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow_countries: Vec<Country>,
+    /// What it was to cost when it was launched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<&'a Cost>,
     #[serde(flatten)]
     pub stops: StopsView,
     pub steps: Vec<StepRulesView<'a>>,
@@ -115,7 +127,13 @@ pub struct RulesView<'a> {
 
 impl<'a> RulesView<'a> {
     pub fn of(plan: &'a Plan) -> Self {
+        let recipients = plan.recipients.as_ref();
+        let allowed = recipients.and_then(|rules| rules.allow_countries.as_ref());
         Self {
+            filter: recipients.and_then(|rules| rules.filter.as_deref()),
+            exclude: recipients.map(|rules| &rules.exclude[..]).unwrap_or_default(),
+            allow_countries: allowed.into_iter().flatten().copied().collect(),
+            cost: plan.cost.as_ref(),
             starts_at: plan.at.map(Timestamp::rfc3339),
             local_start: local_start(plan),
             when: plan.when,

@@ -77,6 +77,7 @@ fn of_campaign(command: &campaign::Command) -> Scope {
         | Command::Report(_) => READ,
         Command::Launch(_)
         | Command::Start { .. }
+        | Command::Refuse { .. }
         | Command::Test(_)
         | Command::Set(_)
         | Command::Rename { .. }

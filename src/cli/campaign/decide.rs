@@ -1,4 +1,4 @@
-//! `volley campaign start`, `pause`, `resume` and `cancel`: carry out decisions of an operator.
+//! `volley campaign start`, `refuse`, `pause`, `resume` and `cancel`: carry out decisions of an operator.
 
 use super::find;
 use crate::campaign::{CampaignDecision, CarriedOut, DecidedBy, DecisionView, DueAtOnce, carry_out};
@@ -32,6 +32,7 @@ pub(super) async fn run(
     let was_draft = batch.state == BatchState::Draft && decision != CampaignDecision::Start;
     let obeyed = if has_stop_time || was_draft { String::new() } else { noted.bracket(!already) };
     let effect = match decision {
+        CampaignDecision::Refuse => "change it, and another operator is asked again".to_owned(),
         CampaignDecision::Pause => {
             let waiting = format!("{} wait", plural(counts.queued, "message", "messages"));
             match counts.sending {
@@ -65,6 +66,7 @@ pub(super) async fn run(
             format!("is {}{steps}:", decision.participle())
         }
         (true, CampaignDecision::Cancel) => "was already cancelled;".to_owned(),
+        (true, CampaignDecision::Refuse) => "was already refused:".to_owned(),
         (true, CampaignDecision::Start | CampaignDecision::Pause | CampaignDecision::Resume) => {
             format!("is already {state}:")
         }

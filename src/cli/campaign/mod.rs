@@ -100,6 +100,19 @@ Examples:
         #[arg(long)]
         json: bool,
     },
+    /// Refuse to start a draft that waits for the approval of another operator. It stays a draft, and a change of it asks again.
+    Refuse {
+        /// Name or id of the draft, or `latest`.
+        campaign: String,
+        /// Why, for its authors.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        operator: Operator,
+        /// Print one JSON object: id, name, state, counts, noted.
+        #[arg(long)]
+        json: bool,
+    },
     /// Send a campaign's messages to a few test numbers, as a separate small campaign.
     #[command(after_help = "\
 Examples:
@@ -248,6 +261,10 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         Command::Start { campaign, confirm_restored, operator, json } => {
             let decision = (CampaignDecision::Start, confirm_restored);
             decide::run(&context.acting(&operator), decision, &campaign, None, json).await
+        }
+        Command::Refuse { campaign, reason, operator, json } => {
+            let decision = (CampaignDecision::Refuse, false);
+            decide::run(&context.acting(&operator), decision, &campaign, Some(&reason), json).await
         }
         Command::Set(args) => set::run(&context.acting(&args.operator), args).await,
         Command::Rename { campaign, name, operator, json } => {

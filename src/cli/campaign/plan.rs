@@ -16,7 +16,7 @@ use crate::cli::{CommandContext, Exit, preview, progress};
 use crate::clock::format_time;
 use crate::domain::text::visible;
 use crate::domain::{Money, Step, StepIndex, Timestamp, grouped};
-use crate::forecast::{Cost, CountryCost, Shares};
+use crate::forecast::{CountryCost, Shares};
 use crate::media::At;
 use crate::template::preview::PreviewLine;
 
@@ -145,8 +145,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, title: &str, paint
     }
     let booked = forecast.as_ref().map(|forecast| &forecast.bookings[..]).unwrap_or_default();
     lines.extend(bookings::lines(booked, paint).into_iter().map(|line| format!("  {line}")));
-    let cost = Cost::of(plan, &prepared.bill);
-    lines.extend(rules::of_campaign(plan, cost.as_ref()).into_iter().map(dim));
+    lines.extend(rules::cost(plan).into_iter().chain(rules::of_campaign(plan)).map(dim));
     let countries = recipients.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();
     lines.extend(country_lines(countries, paint));
     let shares = Shares::of(plan, &recipients.countries);

@@ -6,6 +6,7 @@ mod access;
 mod audiences;
 mod countries;
 mod messages;
+mod plan;
 mod progress;
 mod recipients;
 mod results;
@@ -47,6 +48,7 @@ texts! {
         on_progress: &'static progress::ProgressTexts = &progress::ENGLISH;
         on_recipients: &'static recipients::RecipientTexts = &recipients::ENGLISH;
         results: &'static results::ResultTexts = &results::ENGLISH;
+        plan: &'static plan::PlanTexts = &plan::ENGLISH;
         review: &'static review::ReviewTexts = &review::ENGLISH;
         sending: &'static sending::SendingTexts = &sending::ENGLISH;
         server: &'static server::ServerTexts = &server::ENGLISH;
@@ -378,6 +380,9 @@ impl Texts {
             Done::Kept => "The campaign is saved as a draft. Nothing is sent until an operator starts it.",
             Done::Asked => self.wizard.approval_asked,
             Done::Started => "The campaign is started.",
+            Done::Refused => {
+                "The draft is refused. Its authors see why; once they change it, it asks for an approval again."
+            }
             Done::Paused => "The campaign is paused.",
             Done::Resumed => "The campaign is resumed. No message that was submitted is sent again.",
             Done::Cancelled => {

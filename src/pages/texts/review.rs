@@ -23,6 +23,8 @@ texts! {
     nothing_left_out = "No row is left out.";
     time = "Time";
     starts = "Starts";
+    on_their_clocks = "On the recipients' clocks";
+    rules = "Hours and limits";
     at_once = "at the launch";
     first_messages_by = "All first messages sent before";
     last_message_by = "Last fallback sent before, at the latest";

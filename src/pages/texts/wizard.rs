@@ -59,9 +59,16 @@ texts! {
     // Approval.
     approval = "Needs approval";
     approve = "Approve and start";
-    approve_hint = "Check its recipients, texts and times first. The events record your approval.";
+    approve_hint = "Read its plan first: whom it goes to, what they read, when, and what it costs. The events record your decision.";
+    refuse = "Refuse";
+    refuse_title = "Refuse this campaign?";
+    refuse_lead = "It stays a draft, and is not sent. Its authors read the reason; once they change it, it asks for an approval again.";
+    refuse_reason = "What has to change";
+    refuse_why = "Say what has to change, so that its authors can change it.";
+    see_plan = "See the plan";
+    keep_asking = "Back, without a decision";
     approval_asked = "The campaign is saved as a draft. Another operator has to approve and start it.";
-    changed_before_start = "The campaign was changed meanwhile, so it is not started. It is shown as it is now: check it, and start it if it is right.";
+    changed_before_decision = "The campaign was changed meanwhile, so nothing was decided. It is shown as it is now: check it, then decide.";
     back_to_review = "Save and return to the review";
     only_back_to_review = "Return to the review";
     review_again = "Show the review again";

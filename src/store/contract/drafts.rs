@@ -9,6 +9,7 @@ for_every_store!(
     a_renamed_batch_is_found_by_its_new_name_only,
     a_removed_draft_leaves_nothing_and_frees_its_name,
     only_a_draft_can_be_removed,
+    a_draft_is_refused_only_in_the_edition_that_was_decided_on,
     a_draft_starts_only_in_the_edition_that_was_decided_on,
 );
 
@@ -59,6 +60,22 @@ async fn only_a_draft_can_be_removed(desk: Desk) {
     let seq = desk.seq().await.unwrap();
     assert!(!desk.remove_draft(batch, Origin::SERVER, at(1)).await.unwrap());
     assert_eq!((desk.all(batch, 2).await.len(), desk.seq().await.unwrap()), (2, seq));
+}
+
+async fn a_draft_is_refused_only_in_the_edition_that_was_decided_on(desk: Desk) {
+    let (batch, _) = draft(&desk, "promo").await;
+    let seq = desk.seq().await.unwrap();
+    let refuse = async |edition| {
+        let origin = Origin::operator("Ann", Some("wrong price"));
+        desk.refuse_draft(batch, edition, origin, at(2)).await.unwrap()
+    };
+    assert_eq!((refuse(1).await, desk.seq().await.unwrap()), (None, seq));
+    assert!(refuse(0).await.unwrap() > seq);
+    let found = desk.batch(batch).await.unwrap().unwrap();
+    assert_eq!((found.state, found.started_at), (BatchState::Draft, None));
+    assert_eq!(event_kinds(&desk).await.pop(), Some(EventKind::Refused));
+    let started = desk.start_draft(batch, 0, BatchState::Running, Origin::SERVER, at(3)).await.unwrap();
+    assert!(started.is_some() && refuse(0).await.is_none(), "it is no draft any more");
 }
 
 async fn a_draft_starts_only_in_the_edition_that_was_decided_on(desk: Desk) {

@@ -37,6 +37,30 @@ pub(super) async fn hide(
     Ok(true)
 }
 
+/// The name of a draft that still has this edition, or that it has none; `None` if it is no such draft.
+async fn name(connection: &mut SqliteConnection, (batch, edition): (BatchId, u32)) -> Work<Option<Option<String>>> {
+    let found = sqlx::query("SELECT name FROM batch WHERE id = ?1 AND edition = ?2 AND state = ?3")
+        .bind(batch.0)
+        .bind(edition)
+        .bind(BatchState::Draft.code())
+        .fetch_optional(&mut *connection)
+        .await?;
+    Ok(found.map(|row| row.try_get("name")).transpose()?)
+}
+
+/// Records that an operator refused a draft, unless it has another edition by now.
+pub(super) async fn refuse(
+    connection: &mut SqliteConnection,
+    draft: (BatchId, u32),
+    origin: Origin,
+    now: Timestamp,
+) -> Work<Option<u64>> {
+    let Some(name) = name(connection, draft).await? else { return Ok(None) };
+    let subject = Subject::campaign(draft.0, name.as_deref());
+    nodes::record_event(connection, Event { at: now, subject, origin, kind: EventKind::Refused }).await?;
+    Ok(Some(batches::bump(connection).await?))
+}
+
 /// Starts a draft, unless it has another edition by now.
 pub(super) async fn start(
     connection: &mut SqliteConnection,
@@ -45,12 +69,7 @@ pub(super) async fn start(
     origin: Origin,
     now: Timestamp,
 ) -> Work<Option<u64>> {
-    let found = sqlx::query("SELECT 1 FROM batch WHERE id = ?1 AND edition = ?2")
-        .bind(batch.0)
-        .bind(edition)
-        .fetch_optional(&mut *connection)
-        .await?;
-    if found.is_none() {
+    if name(connection, (batch, edition)).await?.is_none() {
         return Ok(None);
     }
     batches::move_on(connection, batch, vec![BatchState::Draft], to, Some(origin), now).await

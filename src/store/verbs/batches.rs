@@ -125,6 +125,11 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
         origin: Origin,
         now: Timestamp,
     ) -> Result<Option<u64>>;
+    /// Records that an operator refused to start a draft whose plan is still this edition. It stays a draft.
+    ///
+    /// - Returns the number of the decision.
+    /// - Returns `None` and changes nothing if the batch is no draft, or has another edition by now.
+    async fn refuse_draft(&self, batch: BatchId, edition: u32, origin: Origin, now: Timestamp) -> Result<Option<u64>>;
     /// Reads what a batch has spent on each of its steps that has prices.
     async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Money)>>;
     /// Lists the steps that are held although their campaigns run.

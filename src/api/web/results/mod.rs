@@ -1,9 +1,10 @@
-//! Reports as pages, as files and by links for others; sending again; changes after the launch.
+//! Plans and reports as pages, as files and by links for others; sending again; changes after the launch.
 
 mod again;
 mod change;
 mod counting;
 mod files;
+mod plan;
 mod report;
 mod share;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub(super) use share::shared;
 pub(super) fn routes(shared: &Shared) -> Router<Shared> {
     let computes = from_fn_with_state(shared.clone(), on_own_thread);
     Router::new()
+        .route("/campaigns/{campaign}/plan", get(plan::plan))
         .route("/campaigns/{campaign}/report", get(report::report))
         .route("/campaigns/{campaign}/report/tables", get(report::tables).post(report::count))
         .route("/campaigns/{campaign}/report/csv", get(files::csv))

@@ -10,7 +10,7 @@ mod document;
 mod fields;
 mod known;
 mod list;
-mod outlook;
+pub(in crate::api::web) mod outlook;
 mod problems;
 mod recipients;
 mod review;

@@ -4,10 +4,10 @@ use super::{Opened, path};
 use crate::api::Shared;
 use crate::api::native::Answer;
 use crate::audience::{Rejection, corrected_rows};
-use crate::campaign::Prepared;
-use crate::domain::Money;
-use crate::domain::text::{about, list};
-use crate::forecast::{Cost, CountryCost, Shares};
+use crate::campaign::{Prepared, rules};
+use crate::domain::text::{about, capital, list};
+use crate::domain::{Money, Plan, Step, StepIndex};
+use crate::forecast::{CountryCost, Shares};
 use crate::pages::{OutlookStep, WritingPage, rejected_path};
 
 /// Rows that get no message, by reason.
@@ -44,10 +44,22 @@ fn amount(prepared: &Prepared, money: Money) -> String {
 /// The cost of a launch: at least, and at most.
 pub(super) fn costs(prepared: &Prepared) -> Vec<(&'static str, String)> {
     let texts = crate::pages::texts().review;
-    let Some(cost) = Cost::of(&prepared.plan, &prepared.bill) else { return Vec::new() };
+    let Some(cost) = &prepared.plan.cost else { return Vec::new() };
     [(texts.cost_first, cost.first), (texts.cost_most, cost.at_most)]
         .map(|(label, money)| (label, amount(prepared, money)))
         .into()
+}
+
+/// When a campaign begins and ends, its hours and limits, and whom it is for, one sentence each.
+pub(in crate::api::web) fn rules(plan: &Plan, has_begun: bool) -> Vec<String> {
+    let lines = [rules::of_start(plan, has_begun), rules::of_recipients(plan), rules::of_campaign(plan)];
+    lines.into_iter().flatten().map(|line| capital(&line)).collect()
+}
+
+/// The countries, hours and limits of a step, one sentence each.
+pub(in crate::api::web) fn rules_of_step((index, step): (StepIndex, &Step), plan: &Plan) -> Vec<String> {
+    let countries = rules::country_limit(&step.countries).into_iter();
+    countries.chain(rules::limits_of_step((index, step), plan)).map(|line| capital(&line)).collect()
 }
 
 /// What a launch does with each step.
@@ -68,6 +80,7 @@ pub(super) fn steps(prepared: &Prepared) -> Vec<OutlookStep> {
                 true => texts.wizard.falls_back(&after, step.success),
                 false => texts.review.last_step.to_owned(),
             },
+            rules: rules_of_step((index, step), plan),
             recipients: shares.at(index).recipients,
             cost,
         }

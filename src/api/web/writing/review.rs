@@ -19,6 +19,7 @@ use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
 use crate::campaign::{
     HowToLaunch, LaunchError, Lint, MessagePreview, Prepared, PreviewRequest, Previews, TEST_PROBLEM, Trial, Warning,
+    rules,
 };
 use crate::config::{Config, Problem};
 use crate::domain::text::capital;
@@ -208,10 +209,12 @@ fn address(of: Option<(WritingPage, String)>, writing: &Writing) -> Option<Strin
 
 fn outlook_of(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Writing) -> Outlook {
     let (texts, frame) = (writing.frame.texts(), &writing.frame);
-    let Prepared { recipients, forecast, warnings, beginnings, now, .. } = prepared;
+    let Prepared { recipients, plan, forecast, warnings, beginnings, now, .. } = prepared;
     let own = texts.review;
     let later = (beginnings.first > *now).then(|| frame.full_time(beginnings.first));
     let mut times = vec![(own.starts, later.clone().unwrap_or_else(|| own.at_once.to_owned()))];
+    let on_their_clocks = rules::on_their_clocks(plan, &recipients.countries, beginnings.first.max(*now));
+    times.extend((!on_their_clocks.is_empty()).then(|| (own.on_their_clocks, on_their_clocks.join(", "))));
     times.extend(forecast.as_ref().map(|forecast| (own.first_messages_by, frame.time(forecast.done_at))));
     times.extend(finished_by.map(|by| (own.last_message_by, frame.time(by))));
     let limited_by = forecast.as_ref().map(|forecast| forecast.limited_by()).unwrap_or_default();
@@ -227,6 +230,7 @@ fn outlook_of(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Wri
         limited_by: capital(limited_by.trim_start_matches("; ")),
         costs: outlook::costs(prepared),
         steps: outlook::steps(prepared),
+        rules: outlook::rules(plan, false),
         starts: later.map_or_else(|| own.starts_at_once.to_owned(), |at| own.starts_at(&at)),
         bookings: forecast.as_ref().map(|forecast| forecast.bookings.clone()).unwrap_or_default(),
         warnings: unchecked.chain(others.map(warning)).collect(),

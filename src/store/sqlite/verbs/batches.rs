@@ -151,6 +151,10 @@ impl Batches for Sqlite {
         self.write("start a draft", move |c| Box::pin(drafts::start(c, (batch, edition), to, origin, now))).await
     }
 
+    async fn refuse_draft(&self, batch: BatchId, edition: u32, origin: Origin, now: Timestamp) -> Result<Option<u64>> {
+        self.write("refuse a draft", move |c| Box::pin(drafts::refuse(c, (batch, edition), origin, now))).await
+    }
+
     async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Money)>> {
         self.read("read the amount spent", move |c| Box::pin(limits::spent(c, batch))).await
     }

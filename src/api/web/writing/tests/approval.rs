@@ -78,6 +78,90 @@ async fn a_large_campaign_waits_until_another_operator_starts_it() {
 }
 
 #[tokio::test]
+async fn a_refused_draft_says_why_and_asks_again_once_it_is_changed() {
+    let bench = bench_above(2).await;
+    let author = Author::written(&bench).await;
+    let (campaign, _) = launched(&author, "Promo").await;
+    let max = Browser::of(&bench, "max", &[Scope::Read, Scope::Manage]).await;
+    assert!(max.get(&campaign).await.text.contains(&format!("{campaign}/refuse")));
+    assert!(!author.browser.get(&campaign).await.text.contains("/refuse"));
+    let asked = max.get(&format!("{campaign}/refuse")).await.text;
+    assert!(asked.contains("What has to change") && asked.contains("name=\"edition\" value=\"0\""), "{asked}");
+    let refuse = async |browser: &Browser<'_>, edition, reason| {
+        browser.post(&format!("{campaign}/refuse"), &[("edition", edition), ("reason", reason)]).await
+    };
+    let unsaid = refuse(&max, "0", " ").await;
+    assert!(unsaid.status == StatusCode::OK && unsaid.text.contains("Say what has to change"), "{}", unsaid.text);
+    let done = refuse(&max, "0", "the price is wrong").await;
+    assert!(place(&done).ends_with("?done=refused"), "{} {}", place(&done), done.text);
+    assert_eq!(state(&bench, "Promo").await, BatchState::Draft);
+    let own = author.browser.get(&campaign).await.text;
+    assert!(own.contains("efused by max: the price is wrong; it has 3 recipients"), "{own}");
+    // Twice is once.
+    refuse(&max, "0", "a second click").await;
+    let events = max.get(&format!("{campaign}/events")).await.text;
+    assert!(events.contains("efused by max: the price is wrong") && !events.contains("a second click"), "{events}");
+
+    let change = r#"{"max_messages": "9"}"#;
+    let changed = call(&author.browser, Method::PATCH, &format!("/v1{campaign}"), &[("if-match", "*")], change).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    let own = author.browser.get(&campaign).await.text;
+    assert!(
+        own.contains("ts start waits for another operator")
+            && !own.contains("efused by max: the price is wrong; it has")
+    );
+    let late = refuse(&max, "0", "the price is wrong").await;
+    assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{}", late.text);
+    // Over the API, with a reason too. Whoever has refused may still approve.
+    for (body, status) in [("{}", 422), (r#"{"reason": " "}"#, 422), (r#"{"reason": "still wrong"}"#, 200)] {
+        let answer = call(&max, Method::POST, &format!("/v1{campaign}/refuse"), &[], body).await;
+        assert_eq!(answer.status.as_u16(), status, "{body}: {}", answer.text);
+    }
+    assert!(place(&start(&max, &campaign).await).ends_with("?done=started"));
+    let over = call(&max, Method::POST, &format!("/v1{campaign}/refuse"), &[], r#"{"reason": "late"}"#).await;
+    assert!(over.status == StatusCode::CONFLICT && over.text.contains("cannot be refused"), "{}", over.text);
+}
+
+#[tokio::test]
+async fn a_draft_that_needs_no_approval_cannot_be_refused() {
+    let bench = bench_above(9).await;
+    let author = Author::written(&bench).await;
+    let version = version(&author.get("review").await);
+    author.send("launch", &version, &[("name", "Promo"), ("do", "draft")]).await;
+    let answer = call(&author.browser, Method::POST, "/v1/campaigns/Promo/refuse", &[], r#"{"reason": "no"}"#).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+    assert!(answer.text.contains("waits for no approval, so there is nothing to refuse"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn whoever_approves_reads_the_whole_plan() {
+    let bench = bench_above(1).await;
+    let author = Author::written(&bench).await;
+    let at =
+        [("at", "2027-02-01T09:00"), ("time_zone", "Europe/Berlin"), ("quiet_hours", "22:00-07:00"), ("do", "next")];
+    author.fill("time", &at).await;
+    author.fill("check", &[("where", "Code in [\"A1\", \"B2\"]"), ("do", "next")]).await;
+    let review = author.get("review").await;
+    // The start in the sender's zone, and what the clocks of the recipients show then.
+    assert!(review.contains("SG 2027-02-01 16:00"), "{review}");
+    assert!(review.contains("Only recipients who meet the filter: Code in"), "{review}");
+    assert!(review.contains("22:00-07:00"), "{review}");
+    let (campaign, _) = launched(&author, "Promo").await;
+    let plan = Browser::of(&bench, "max", &[Scope::Read, Scope::Manage]).await.get(&format!("{campaign}/plan")).await;
+    assert_eq!(plan.status, StatusCode::OK, "{}", plan.text);
+    for part in
+        ["SG 2027-02-01 16:00", "Only recipients who meet the filter: Code in", "22:00-07:00", "Ann", "+6591234567"]
+    {
+        assert!(plan.text.contains(part), "{part}: {}", plan.text);
+    }
+    assert!(
+        plan.text.contains("Approve and start") && plan.text.contains(&format!("{campaign}/refuse")),
+        "{}",
+        plan.text
+    );
+}
+
+#[tokio::test]
 async fn a_campaign_of_exactly_as_many_recipients_needs_no_approval() {
     let bench = bench_above(3).await;
     let author = Author::written(&bench).await;
@@ -150,7 +234,7 @@ async fn a_draft_that_was_changed_since_its_page_was_loaded_is_shown_again() {
         for fields in [&[("edition", "0")][..], &[]] {
             let late = other.post(&format!("{campaign}/start"), fields).await;
             assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{}", late.text);
-            assert!(late.text.contains("was changed meanwhile, so it is not started"), "{}", late.text);
+            assert!(late.text.contains("was changed meanwhile, so nothing was decided"), "{}", late.text);
             assert!(late.text.contains("name=\"edition\" value=\"1\""), "{}", late.text);
         }
         let tag = other.get(&native).await.headers["etag"].to_str().unwrap().to_owned();

@@ -1,0 +1,90 @@
+//! The plan of a campaign, also before it starts: whom it goes to, what they read, when, and what it may cost.
+
+use axum::extract::State;
+use axum::response::Response;
+
+use crate::api::Shared;
+use crate::api::native::{Answer, Call, Path, found, launcher};
+use crate::api::web::admit::Session;
+use crate::api::web::frame::page;
+use crate::api::web::writing::outlook;
+use crate::campaign::{FirstMessage, countries_of, first_messages, rules};
+use crate::domain::text::{about, list};
+use crate::domain::{BatchState, Money};
+use crate::pages::{Frame, Part, Place, PlanPage, PreviewMessage, PreviewStep, texts};
+use crate::status::{Look, Watcher};
+
+pub(super) async fn plan(
+    State(shared): State<Shared>,
+    Path(campaign): Path<String>,
+    session: Session,
+    call: Call,
+) -> Answer<Response> {
+    let batch = found(&shared, &call, &campaign).await?;
+    let launcher = launcher(&shared, &shared.config, &call);
+    let mut watcher = Watcher::new(&launcher, batch.id).await?;
+    let look = watcher.look().await?;
+    let plan = watcher.plan();
+    let messages = first_messages(shared.store.as_ref(), &shared.config, &batch, plan).await?;
+    let frame = session.frame(Place::Below(Part::Campaigns));
+    // An import that cannot be read any more has no countries to show.
+    let countries = countries_of(shared.store.as_ref(), &batch).await?.unwrap_or_default();
+    let start = batch.started_at.or(batch.starts_at);
+    let on_their_clocks = start.map(|start| rules::on_their_clocks(plan, &countries, start)).unwrap_or_default();
+    let own = texts().plan;
+    let costs = plan.cost.iter().flat_map(|cost| {
+        let amount = |money: Money| money.rounded(plan.currency.as_deref());
+        [(texts().review.cost_first, amount(cost.first)), (texts().review.cost_most, amount(cost.at_most))]
+    });
+    let budget = plan.limits.budget.map(|budget| (own.budget, budget.in_currency(plan.currency.as_deref())));
+    let steps = plan.indexed_steps().map(|(index, step)| {
+        let lanes: Vec<&str> = step.lanes.names().collect();
+        let after = step.fallback_after.map(about).unwrap_or_default();
+        let falls_back =
+            (!plan.ends_with(index)).then(|| own.falls_back(&texts().wizard.falls_back(&after, step.success)));
+        let facts = std::iter::once(own.sent_by(&list(&lanes))).chain(falls_back);
+        PreviewStep {
+            title: format!("{index} · {}", step.channel),
+            facts: facts.chain(outlook::rules_of_step((index, step), plan)).collect(),
+            broken: Vec::new(),
+            messages: messages.iter().filter(|message| message.step == index).map(shown).collect(),
+        }
+    });
+    page(&PlanPage {
+        recipients: look.report.audience,
+        times: times(&look, &frame, &on_their_clocks),
+        costs: costs.chain(budget).collect(),
+        rules: outlook::rules(plan, batch.started_at.is_some()),
+        steps: steps.collect(),
+        look: &look,
+        edition: batch.edition,
+        frame,
+    })
+}
+
+fn shown(message: &FirstMessage) -> PreviewMessage<'_> {
+    PreviewMessage {
+        title: message.msisdn.map(|msisdn| msisdn.to_string()).unwrap_or_default(),
+        bubble: &message.bubble,
+        length: message.bubble.measures().to_string(),
+        broken: Vec::new(),
+    }
+}
+
+/// When it starts and ends: a label and a time each.
+fn times(look: &Look, frame: &Frame, on_their_clocks: &[String]) -> Vec<(&'static str, String)> {
+    let own = texts().plan;
+    let start = match (look.batch.started_at, look.batch.starts_at, look.batch.state) {
+        (Some(at), _, _) => (own.started, frame.full_time(at)),
+        (None, Some(at), _) => (own.starts, frame.full_time(at)),
+        (None, None, BatchState::Draft) => (own.starts, own.once_started.to_owned()),
+        (None, None, _) => (own.starts, own.not_known.to_owned()),
+    };
+    let mut times = vec![start];
+    times.extend((!on_their_clocks.is_empty()).then(|| (texts().review.on_their_clocks, on_their_clocks.join(", "))));
+    times.extend(
+        look.forecast.as_ref().map(|forecast| (texts().review.first_messages_by, frame.time(forecast.done_at))),
+    );
+    times.extend(look.finished_by.map(|by| (texts().review.last_message_by, frame.time(by))));
+    times
+}
