@@ -65,13 +65,13 @@ pub enum DecisionError {
     Refused { name: String, decision: CampaignDecision, state: BatchState },
 
     #[error("\"{name}\" cannot be started by {by}: {}", needs.what())]
-    NeedsAnother { name: String, by: String, needs: NeedsApproval },
+    NeedsAnother { name: String, by: String, needs: Box<NeedsApproval> },
 
     #[error(
         "\"{name}\" cannot be started by a key or a command: {}; an operator who has signed in approves it on its page",
         needs.what()
     )]
-    NotSignedIn { name: String, needs: NeedsApproval },
+    NotSignedIn { name: String, needs: Box<NeedsApproval> },
 
     #[error(
         "\"{name}\" is not {}: it is from a backup of {}, which does not know what was sent since; what was sent already \
@@ -149,7 +149,9 @@ pub async fn carry_out(
 ) -> Result<CarriedOut, DecisionError> {
     let name = || batch.display_name();
     let needs = match decision {
-        CampaignDecision::Start | CampaignDecision::Refuse => NeedsApproval::of(store, config, batch).await?,
+        CampaignDecision::Start | CampaignDecision::Refuse => {
+            NeedsApproval::of(store, config, batch).await?.map(Box::new)
+        }
         CampaignDecision::Pause | CampaignDecision::Resume | CampaignDecision::Cancel => None,
     };
     let is_refused = needs.as_ref().is_some_and(|needs| needs.refused.is_some());

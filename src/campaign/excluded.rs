@@ -2,25 +2,20 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::file::Draft;
 use super::lint::{Lint, Warning};
-use super::recipients::{Gathering, Origin, RecipientsError, elsewhere};
+use super::recipients::{Gathering, Origin, RecipientsError, Sought};
 use crate::audience::{self, Example, KnownRecipients, Options, Reason, Source, SourceFilter};
 use crate::config::{NamedKey, Sentence};
-use crate::domain::{Msisdn, suggestion};
+use crate::domain::Msisdn;
 
 /// Why an entry of `exclude` excludes no number.
 #[derive(Debug, thiserror::Error)]
 pub enum NotExcluded {
-    #[error(
-        "\"{name}\" is neither a file{}, nor an imported audience, nor a number; {}",
-        elsewhere(name, path),
-        suggestion(nearest.as_deref(), "check the path, or see `volley audience list`")
-    )]
-    NotThere { name: String, path: PathBuf, nearest: Option<String> },
+    #[error("{}", .0.sentence(", nor a number"))]
+    NotThere(Sought),
     #[error(
         "\"{entry}\" is not a file, an imported audience or a readable number, so it would exclude \
              nothing. {problem}"
@@ -158,9 +153,7 @@ impl Gathering<'_> {
         if is_like_a_number {
             return Ok(NotExcluded::Unreadable { entry: entry.to_owned(), problem });
         }
-        let path = draft.path_of(entry).unwrap_or_else(|| entry.into());
-        let nearest = self.nearest(entry, &path).await?;
-        Ok(NotExcluded::NotThere { name: entry.to_owned(), path, nearest })
+        Ok(NotExcluded::NotThere(self.sought(draft, entry).await?))
     }
 }
 

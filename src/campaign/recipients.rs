@@ -34,12 +34,12 @@ pub(super) const SHOWN: u32 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecipientsError {
-    #[error(
-        "\"{name}\" is neither a file{} nor an imported audience; {}",
-        elsewhere(name, path),
-        suggestion(nearest.as_deref(), "check the path, or see `volley audience list`")
-    )]
-    NotThere { name: String, path: PathBuf, nearest: Option<String> },
+    #[error("{}", sought.sentence(""))]
+    NotThere {
+        sought: Sought,
+        /// Its place among several audiences, from 1.
+        place: Option<usize>,
+    },
     #[error("{}; give both files the same columns, or send one campaign to each", difference(first, second))]
     Columns { first: Named, second: Named },
     #[error(transparent)]
@@ -60,8 +60,11 @@ pub enum RecipientsError {
 
 impl RecipientsError {
     /// The key of the campaign file that names what cannot be used; `None` if nothing in the file is wrong.
-    fn key(&self) -> Option<&'static str> {
-        match self {
+    fn key(&self) -> Option<String> {
+        if let Self::NotThere { place: Some(place), .. } = self {
+            return Some(format!("audience {place}"));
+        }
+        let key = match self {
             Self::Selection(_)
             | Self::Read(audience::Error::Selection(_))
             | Self::Import(ImportError::Read(audience::Error::Selection(_))) => Some("where"),
@@ -70,7 +73,8 @@ impl RecipientsError {
                 Some("audience")
             }
             Self::Excluded(_) => Some("exclude"),
-        }
+        };
+        key.map(str::to_owned)
     }
 }
 
@@ -79,6 +83,34 @@ impl From<RecipientsError> for LaunchError {
         match error.key() {
             Some(key) => Self::Problems(vec![Problem::new(None, key, Causes(&error))]),
             None => Self::Recipients(error),
+        }
+    }
+}
+
+/// A name under which nothing was found.
+#[derive(Debug)]
+pub struct Sought {
+    pub(super) name: String,
+    /// Where a file was looked for; `None` if the campaign may name no files.
+    pub(super) path: Option<PathBuf>,
+    pub(super) nearest: Option<String>,
+}
+
+impl Sought {
+    /// What it is not, and what to do. `nor` is what else it could have been.
+    pub(super) fn sentence(&self, nor: &str) -> String {
+        let Self { name, path, nearest } = self;
+        let nearest = nearest.as_deref();
+        match path {
+            Some(path) => {
+                let elsewhere = if path == Path::new(name) { String::new() } else { format!(" ({})", path.display()) };
+                let right = suggestion(nearest, "check the path, or see `volley audience list`");
+                format!("\"{name}\" is neither a file{elsewhere} nor an imported audience{nor}; {right}")
+            }
+            None => {
+                let right = suggestion(nearest, "import its file first, or use one that is listed");
+                format!("\"{name}\" is no imported audience{nor}; {right}")
+            }
         }
     }
 }
@@ -123,11 +155,6 @@ fn difference(first: &Named, second: &Named) -> String {
     lacking(second, first).or_else(|| lacking(first, second)).unwrap_or_else(|| {
         format!("\"{}\" and \"{}\" have the same columns in another order", first.label, second.label)
     })
-}
-
-/// The path at which a file was looked for, if it is not simply its name.
-pub(super) fn elsewhere(name: &str, path: &Path) -> String {
-    if path == Path::new(name) { String::new() } else { format!(" ({})", path.display()) }
 }
 
 /// The recipients of a campaign, as far as a plan needs to know them.
@@ -264,11 +291,13 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    /// The imported audience, or the file of the same folder, that a name probably means.
-    pub(super) async fn nearest(&self, name: &str, path: &Path) -> Result<Option<String>, store::Error> {
+    /// What is said of a name under which nothing was found: with the imported audience, or the file of the same folder, that
+    /// it probably means.
+    pub(super) async fn sought(&self, draft: &Draft, name: &str) -> Result<Sought, store::Error> {
+        let path = draft.path_of(name);
         let mut known: Vec<String> = self.store.audiences().await?.into_iter().map(|one| one.name).collect();
-        // A folder that cannot be read has nothing to offer.
-        if let Some(folder) = path.parent()
+        // A folder that cannot be read has nothing to offer. A campaign without files is told nothing about those of the server.
+        if let Some(folder) = path.as_deref().and_then(Path::parent)
             && let Ok(mut files) =
                 tokio::fs::read_dir(if folder == Path::new("") { Path::new(".") } else { folder }).await
         {
@@ -277,7 +306,8 @@ impl Gathering<'_> {
                 known.push(beside.to_string_lossy().into_owned());
             }
         }
-        Ok(nearest(name, known.iter().map(String::as_str)).map(str::to_owned))
+        let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+        Ok(Sought { name: name.to_owned(), path, nearest })
     }
 
     async fn gather_into(
@@ -299,12 +329,10 @@ impl Gathering<'_> {
             ..Options::default()
         };
         let mut origins = Vec::new();
-        for name in &draft.audience {
-            let origin = self.origin(draft, name).await?;
-            let Some(origin) = origin else {
-                let (name, path) = (name.clone(), draft.path_of(name).unwrap_or_else(|| name.into()));
-                let nearest = self.nearest(&name, &path).await?;
-                return Err(RecipientsError::NotThere { name, path, nearest });
+        for (place, name) in (1..).zip(&draft.audience) {
+            let Some(origin) = self.origin(draft, name).await? else {
+                let place = Some(place).filter(|_| draft.audience.len() > 1);
+                return Err(RecipientsError::NotThere { sought: self.sought(draft, name).await?, place });
             };
             origins.push(origin);
         }

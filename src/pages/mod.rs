@@ -76,7 +76,7 @@ pub use opt_outs::{AddOptOutsPage, OptOutRow, OptOutsPage, Opted};
 pub use plan::PlanPage;
 pub use preview::{PreviewMessage, PreviewPage, PreviewStep};
 pub use recipient::{ConsentDone, ConsentPage, Contact, RecipientPage, WishLine, path_of, recipient_path};
-pub use reference::{Operation, OperationGroup, Parameter, PossibleAnswer, ReferencePage, SchemaText};
+pub use reference::{Operation, OperationGroup, Parameter, PossibleAnswer, ProblemPage, ReferencePage, SchemaText};
 pub use replies::{AnsweredMessage, RepliesPage, Reply, UNDECIDED_COUNTED};
 pub use report::{
     ReportPage, ShareLink, SharePage, SharedReportPage, Tables, TablesPage, TablesStage, outcomes_besides_reached,

@@ -2,6 +2,17 @@
 
 use askama::Template;
 
+/// The page of a kind of problem, to which the `type` of a problem leads.
+#[derive(Debug, Template)]
+#[template(path = "problem.html")]
+pub struct ProblemPage {
+    pub code: &'static str,
+    pub title: &'static str,
+    pub status: u16,
+    /// What it means, and what to do.
+    pub meaning: &'static str,
+}
+
 /// The page of the reference.
 #[derive(Debug, Template)]
 #[template(path = "reference.html")]

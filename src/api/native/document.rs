@@ -160,7 +160,7 @@ fn problem(status: StatusCode, description: &str) -> Response {
     let content =
         ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).example(of.map(|kind| {
             json!({
-                "type": format!("urn:volley:problem:{}", kind.code()),
+                "type": kind.address(),
                 "title": kind.title(),
                 "status": status.as_u16(),
                 "code": kind.code(),

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use memchr::memmem;
 use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use super::problem::{Answer, Kind, Problem};
+use super::values::{self, Parameter, PathParameters, Wrong};
 use crate::access::Caller;
 use crate::campaign::DecidedBy;
 use crate::config::Secret;
@@ -125,26 +126,37 @@ fn ensure_json(request: &Request) -> Answer<()> {
 
 /// Parses a JSON text. A problem names the place of the wrong value.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
-    refuse_nul(bytes)?;
     // The depth is bounded by the parser, at 128.
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        if error.inner().is_data() {
-            Problem::new(Kind::Invalid, error.inner()).at(pointer(error.path()))
-        } else {
-            invalid_json(error.inner())
-        }
-    })?;
-    deserializer.end().map_err(|error| invalid_json(&error))?;
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| invalid_json(&error))?;
+    if let Some(at) = nul_in(&value) {
+        return Err(Problem::new(Kind::Invalid, "a text contains the character U+0000; remove it").at(at));
+    }
     // A struct takes its members from an array too.
-    if bytes.trim_ascii_start().first() == Some(&b'[') {
+    if value.is_array() {
         return Err(Problem::new(Kind::Invalid, "the body is an array; send an object"));
     }
-    Ok(parsed)
+    serde_path_to_error::deserialize(values::Json(&value)).map_err(|error| {
+        let pointer = place(&error);
+        Problem::new(Kind::Invalid, error.into_inner().sentence).at(pointer)
+    })
 }
 
 fn invalid_json(error: &serde_json::Error) -> Problem {
-    Problem::new(Kind::InvalidJson, format_args!("the body is not valid JSON: {error}"))
+    let (line, column) = (error.line(), error.column());
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "it ends too early".to_owned(),
+        _ => format!("line {line}, character {column}, does not fit"),
+    };
+    Problem::new(Kind::InvalidJson, format_args!("the body is not valid JSON: {what}"))
+}
+
+/// The pointer to the value that an error is about, also if the value is missing.
+fn place(error: &serde_path_to_error::Error<Wrong>) -> String {
+    let at = pointer(error.path());
+    match &error.inner().key {
+        Some(key) if !at.ends_with(&format!("/{}", escaped(key))) => format!("{at}/{}", escaped(key)),
+        _ => at,
+    }
 }
 
 /// The place of a value as a JSON pointer (RFC 6901).
@@ -161,20 +173,7 @@ pub(super) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// Refuses U+0000 in any text: no name, number or text has one, and not every database can store it.
-fn refuse_nul(bytes: &[u8]) -> Answer<()> {
-    // JSON can write it only as an escape. A text with an escaped backslash may look like one.
-    if memmem::find(bytes, br"\u0000").is_none() {
-        return Ok(());
-    }
-    let Ok(value) = serde_json::from_slice(bytes) else { return Ok(()) };
-    match nul_in(&value) {
-        Some(at) => Err(Problem::new(Kind::Invalid, "a text contains the character U+0000; remove it").at(at)),
-        None => Ok(()),
-    }
-}
-
-/// The JSON pointer to a text with U+0000. It is made once the text is found: to make one for each value would take the
+/// The JSON pointer to a text with U+0000: no name, number or text has one, and not every database can store it. It is made once the text is found: to make one for each value would take the
 /// product of their number and the length of a key above them.
 fn nul_in(value: &Value) -> Option<String> {
     let below = |part: &str, at: String| format!("/{part}{at}");
@@ -206,17 +205,19 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             let sentence = format!("the parameter \"{name}\" contains the character U+0000; remove it");
             return Err(Problem::new(Kind::InvalidParameter, sentence).of_parameter(&name));
         }
-        serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs)).map(Self).map_err(|error| {
-            let name = error.path().iter().find_map(|segment| match segment {
+        let pairs = pairs.map(|(name, value)| (Parameter(name.into_owned()), Parameter(value.into_owned())));
+        serde_path_to_error::deserialize(MapDeserializer::new(pairs)).map(Self).map_err(|error| {
+            let of_value = error.path().iter().find_map(|segment| match segment {
                 Segment::Map { key } => Some(key.clone()),
                 Segment::Seq { .. } | Segment::Enum { .. } | Segment::Unknown => None,
             });
-            let cause = error.inner();
-            match name {
+            let Wrong { sentence, key } = error.into_inner();
+            match of_value.or(key) {
                 Some(name) => {
-                    Problem::new(Kind::InvalidParameter, format_args!("parameter {name}: {cause}")).of_parameter(&name)
+                    let sentence = format!("parameter {name}: {sentence}");
+                    Problem::new(Kind::InvalidParameter, sentence).of_parameter(&name)
                 }
-                None => Problem::new(Kind::InvalidParameter, cause),
+                None => Problem::new(Kind::InvalidParameter, sentence),
             }
         })
     }
@@ -230,9 +231,22 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
-        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
-        path.map(|axum::extract::Path(value)| Self(value))
-            .map_err(|rejection| Problem::new(Kind::InvalidParameter, rejection.body_text()))
+        let found = RawPathParams::from_request_parts(parts, state).await;
+        let found =
+            found.map_err(|_| Problem::new(Kind::InvalidParameter, "the path is not UTF-8 once it is decoded"))?;
+        let (names, values): (Vec<_>, Vec<_>) =
+            found.iter().map(|(name, value)| (name.to_owned(), Parameter(value.to_owned()))).unzip();
+        serde_path_to_error::deserialize(PathParameters(values)).map(Self).map_err(|error| {
+            let index = error.path().iter().find_map(|segment| match segment {
+                Segment::Seq { index } => Some(*index),
+                Segment::Map { .. } | Segment::Enum { .. } | Segment::Unknown => None,
+            });
+            let (name, sentence) = (names.get(index.unwrap_or(0)), error.into_inner().sentence);
+            let problem = |name: &String| {
+                Problem::new(Kind::InvalidParameter, format_args!("{name}: {sentence}")).of_parameter(name)
+            };
+            name.map_or_else(|| Problem::new(Kind::InvalidParameter, &sentence), problem)
+        })
     }
 }
 
@@ -267,9 +281,23 @@ mod tests {
         assert_eq!((&wrong["status"], &wrong["errors"][0]["pointer"]), (&json!(422), &json!("/steps/1/after")));
         let unknown = problem(r#"{"name":"x","stepz":[]}"#);
         assert_eq!(unknown["status"], json!(422));
-        assert!(unknown["detail"].as_str().unwrap().contains("unknown field `stepz`"), "{unknown}");
-        let missing = problem("{}");
-        assert!(missing["detail"].as_str().unwrap().contains("missing field `name`"), "{missing}");
+        assert_eq!(
+            unknown["errors"][0],
+            json!({"pointer": "/stepz", "detail": "there is no \"stepz\" here; did you mean \"steps\"?"})
+        );
+        let missing = problem(r#"{"steps":[{}]}"#);
+        assert_eq!(missing["errors"][0], json!({"pointer": "/steps/0/after", "detail": "`after` is missing; add it"}));
+        for (text, detail) in [
+            (r#"{"name":5}"#, "5 is not a text"),
+            (r#"{"name":null}"#, "null is not a text"),
+            (r#"{"name":"x","steps":"no"}"#, "\"no\" is not a list"),
+            (r#"{"name":"x","steps":[3]}"#, "3 is not an object"),
+            (r#"{"name":"x","steps":[{"after":-1}]}"#, "-1 is not a whole number of at most 4,294,967,295"),
+            (r#"{"name":"x","steps":[{"after":1.5}]}"#, "1.5 is not a whole number of at most 4,294,967,295"),
+            ("5", "5 is not an object"),
+        ] {
+            assert_eq!(problem(text)["detail"], detail, "{text}");
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod templates;
 #[cfg(test)]
 pub(super) mod tests;
 mod uploads;
+mod values;
 mod webhooks;
 
 use std::sync::{Arc, LazyLock};
@@ -245,6 +246,7 @@ pub(super) fn routes(shared: &Shared) -> Router<Shared> {
     let documents = Router::new()
         .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], DOCUMENTS.json.clone())))
         .route("/docs", get(async || reference::answer(DOCUMENTS.page.clone())))
+        .route("/docs/problems/{code}", get(reference::problem))
         .route("/docs/reference.css", get(async || ([(header::CONTENT_TYPE, "text/css")], reference::STYLE)));
     let compressed =
         SizeAbove::new(COMPRESSED_FROM).and(NotForContentType::SSE).and(NotForContentType::const_new(commands::LINES));

@@ -167,13 +167,24 @@ impl From<StatusError> for Problem {
     }
 }
 
-/// The problems of a campaign, each with the place of its key.
+/// The place of a key, and of its part: `template, body 2` is `/template/body/1`.
+fn within(key: &str) -> String {
+    let words = key.split([',', '.', ' ']).filter(|word| !word.is_empty());
+    let part = |word: &str| match word.parse::<usize>() {
+        Ok(number) => format!("/{}", number.saturating_sub(1)),
+        Err(_) => format!("/{}", super::extract::escaped(word)),
+    };
+    words.map(part).collect()
+}
+
+/// The problems of a campaign, each with the place of its key. [`Problem::pointing_into`] shortens a place that the body does not
+/// have.
 fn of_problems(problems: &[config::Problem]) -> Problem {
     let sentences: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let errors = problems.iter().zip(&sentences).map(|(problem, sentence)| FieldProblem {
-        pointer: problem.route.is_none().then(|| match problem.step {
-            Some(step) => format!("/step/{}", step.index()),
-            None => format!("/{}", super::extract::escaped(&problem.key)),
+        pointer: problem.route.is_none().then(|| {
+            let step = problem.step.map(|step| format!("/step/{}", step.index()));
+            format!("{}{}", step.unwrap_or_default(), within(&problem.key))
         }),
         parameter: None,
         detail: sentence.clone(),

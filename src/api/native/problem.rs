@@ -5,15 +5,16 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::domain::Span;
 
 /// The media type of a problem.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
-/// Declares the kinds of problems: `Variant = status, "code", "title";`.
+/// Declares the kinds of problems: `Variant = status, "code", "title", "what it means, and what to do";`.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $status:ident, $code:literal, $title:literal;)+) => {
+    ($($(#[$doc:meta])* $kind:ident = $status:ident, $code:literal, $title:literal, $meaning:literal;)+) => {
         /// A kind of problem. Its code is stable.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(in crate::api) enum Kind { $($(#[$doc])* $kind,)+ }
@@ -33,38 +34,68 @@ macro_rules! kinds {
                 match self { $(Self::$kind => $title,)+ }
             }
 
-            const fn urn(self) -> &'static str {
-                match self { $(Self::$kind => concat!("urn:volley:problem:", $code),)+ }
+            /// What it means, and what to do: the text of its page.
+            pub(super) const fn meaning(self) -> &'static str {
+                match self { $(Self::$kind => $meaning,)+ }
+            }
+
+            /// The address of its page, on every server.
+            pub(super) const fn address(self) -> &'static str {
+                match self { $(Self::$kind => concat!("/docs/problems/", $code),)+ }
             }
         }
     };
 }
 
 kinds! {
-    InvalidJson = BAD_REQUEST, "invalid_json", "The body is not valid JSON";
-    InvalidParameter = BAD_REQUEST, "invalid_parameter", "A parameter of the request is invalid";
-    InvalidCursor = BAD_REQUEST, "invalid_cursor", "The cursor is not one of this list";
-    Unauthorized = UNAUTHORIZED, "unauthorized", "The API key is missing or invalid";
-    Forbidden = FORBIDDEN, "forbidden", "The API key does not permit this";
-    Incomplete = BAD_REQUEST, "incomplete", "The body ended before it was complete";
-    TooSlow = REQUEST_TIMEOUT, "too_slow", "The body was sent too slowly";
-    NotFound = NOT_FOUND, "not_found", "The object does not exist";
-    NoPath = NOT_FOUND, "no_such_path", "The API has no such path";
-    MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "The path does not have this method";
-    Conflict = CONFLICT, "conflict", "The state of the object does not permit this";
-    Restored = CONFLICT, "restored", "What a restored backup does not know needs a confirmation";
-    NameTaken = CONFLICT, "name_taken", "The name is taken";
-    RequestInProgress = CONFLICT, "request_in_progress", "A request with this idempotency key is in progress";
-    RequestInterrupted = CONFLICT, "request_interrupted", "A request with this idempotency key was interrupted";
-    Changed = PRECONDITION_FAILED, "changed_meanwhile", "The object was changed meanwhile";
-    TooLarge = PAYLOAD_TOO_LARGE, "too_large", "The body is too large";
-    MediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The media type of the body is another one";
-    Invalid = UNPROCESSABLE_ENTITY, "invalid", "The body has invalid values";
-    KeyReused = UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The idempotency key belongs to another request";
-    NoPrecondition = PRECONDITION_REQUIRED, "if_match_required", "The header If-Match is required";
-    TooManyRequests = TOO_MANY_REQUESTS, "too_many_requests", "The caller sends too many requests";
-    Failed = INTERNAL_SERVER_ERROR, "failed", "The server failed";
-    Busy = SERVICE_UNAVAILABLE, "busy", "The server cannot do this now";
+    InvalidJson = BAD_REQUEST, "invalid_json", "The body is not valid JSON",
+        "The body is no JSON text. The detail says where it breaks off. Nothing was done: correct the body, and send it again.";
+    InvalidParameter = BAD_REQUEST, "invalid_parameter", "A parameter of the request is invalid",
+        "A parameter of the path or the query, or a header, has a value that the operation does not take. `errors` names it. Nothing was done.";
+    InvalidCursor = BAD_REQUEST, "invalid_cursor", "The cursor is not one of this list",
+        "A cursor is good for the list and the filters that it came with. Begin the list again without a cursor, or send the filters of the first page.";
+    Unauthorized = UNAUTHORIZED, "unauthorized", "The API key is missing or invalid",
+        "The request has no API key, or one that is unknown, revoked or expired. Send it as `Authorization: Bearer vk_…`. `volley key list` shows the keys.";
+    Forbidden = FORBIDDEN, "forbidden", "The API key does not permit this",
+        "The key lacks the scope that the operation needs, or it is limited to other lanes or subaccounts. The detail says which. `volley key create` makes another key.";
+    Incomplete = BAD_REQUEST, "incomplete", "The body ended before it was complete",
+        "The connection ended before the whole body arrived. Nothing was done: send it again.";
+    TooSlow = REQUEST_TIMEOUT, "too_slow", "The body was sent too slowly",
+        "The body arrived too slowly, so the server gave up waiting. Nothing was done: send it again, over a better connection.";
+    NotFound = NOT_FOUND, "not_found", "The object does not exist",
+        "The object of the path does not exist, or the key may not see it. The detail names it.";
+    NoPath = NOT_FOUND, "no_such_path", "The API has no such path",
+        "The API has no operation at this path. See the reference under `/docs`.";
+    MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "The path does not have this method",
+        "The path exists, but not with this method. The header `Allow` names those that it has.";
+    Conflict = CONFLICT, "conflict", "The state of the object does not permit this",
+        "The object is in a state in which this cannot be done, such as a campaign that is over. The detail says why. Nothing was done.";
+    Restored = CONFLICT, "restored", "What a restored backup does not know needs a confirmation",
+        "The database was restored from a backup, so it does not know what was sent since. Look at the detail, then send `confirm_restored` if the messages may go out.";
+    NameTaken = CONFLICT, "name_taken", "The name is taken",
+        "Another object has this name. Choose another one, or use the object that is there.";
+    RequestInProgress = CONFLICT, "request_in_progress", "A request with this idempotency key is in progress",
+        "A request with the same `Idempotency-Key` is still being carried out. Wait for `Retry-After` seconds, then send the same request again: it answers as the first one does.";
+    RequestInterrupted = CONFLICT, "request_interrupted", "A request with this idempotency key was interrupted",
+        "A request with the same `Idempotency-Key` was begun, and the server was stopped before it ended. Look whether its object exists; if not, send the request with a new key.";
+    Changed = PRECONDITION_FAILED, "changed_meanwhile", "The object was changed meanwhile",
+        "The object was changed after it was read: the header `If-Match` names an older version. Read it again, decide again, and send the new `ETag`.";
+    TooLarge = PAYLOAD_TOO_LARGE, "too_large", "The body is too large",
+        "The body is larger than the operation takes. The detail says how large it may be. Send less at once, or upload it as a file.";
+    MediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The media type of the body is another one",
+        "The header `Content-Type` is not the one that the operation takes. The detail names it.";
+    Invalid = UNPROCESSABLE_ENTITY, "invalid", "The body has invalid values",
+        "The body is JSON, but some of its values cannot be used. Each of `errors` points at a value and says what to write instead. Nothing was done.";
+    KeyReused = UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The idempotency key belongs to another request",
+        "The `Idempotency-Key` was used for a request with another body. Send the same body again, or another key.";
+    NoPrecondition = PRECONDITION_REQUIRED, "if_match_required", "The header If-Match is required",
+        "The operation changes an object that somebody else may change too. Read the object, and send its `ETag` as `If-Match`, or `*` to change it in any case.";
+    TooManyRequests = TOO_MANY_REQUESTS, "too_many_requests", "The caller sends too many requests",
+        "The caller has used up its rate. Wait for `Retry-After` seconds. The headers `RateLimit` and `RateLimit-Policy` say what is left.";
+    Failed = INTERNAL_SERVER_ERROR, "failed", "The server failed",
+        "Something in the server went wrong, which the caller cannot mend. Its log has the cause, with the id that `instance` names. Send the request again later; with an `Idempotency-Key`, nothing is done twice.";
+    Busy = SERVICE_UNAVAILABLE, "busy", "The server cannot do this now",
+        "The server cannot do this now, because it is stopping, it cannot write its database, or too many long operations run. Nothing was done: wait for `Retry-After` seconds, then send it again.";
 }
 
 /// A problem with one field of the body, or with one parameter.
@@ -118,6 +149,19 @@ impl Problem {
         self
     }
 
+    /// Shortens each pointer to the innermost value that the body has: the object that lacks a key, if the key is missing.
+    #[must_use]
+    pub(in crate::api) fn pointing_into(mut self, body: &Value) -> Self {
+        for error in &mut self.errors {
+            if let Some(pointer) = &mut error.pointer {
+                while body.pointer(pointer).is_none() {
+                    pointer.truncate(pointer.rfind('/').unwrap_or(0));
+                }
+            }
+        }
+        self
+    }
+
     /// A problem with a parameter of the path, the query or a header.
     #[must_use]
     pub(in crate::api) fn of_parameter(mut self, name: &str) -> Self {
@@ -147,7 +191,7 @@ impl Problem {
     /// The answer to the request with this id.
     pub(super) fn render(&self, request_id: &str) -> Vec<u8> {
         let body = ProblemBody {
-            r#type: self.kind.urn(),
+            r#type: self.kind.address(),
             title: self.kind.title(),
             status: self.kind.status().as_u16(),
             code: self.kind.code(),
@@ -162,7 +206,7 @@ impl Problem {
 /// A problem as its receiver reads it (RFC 9457).
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Problem, example = json!({
-    "type": "urn:volley:problem:not_found",
+    "type": "/docs/problems/not_found",
     "title": "The object does not exist",
     "status": 404,
     "code": "not_found",
@@ -170,7 +214,7 @@ impl Problem {
     "instance": "req_01890a5d5c7d7a10b7c4d3a1f0e2b3c4"
 }))]
 pub(super) struct ProblemBody<'a> {
-    /// URN of the kind of problem.
+    /// Address of the page of the kind of problem, relative to the server.
     r#type: &'a str,
     /// The kind of problem in words.
     title: &'a str,
@@ -213,11 +257,11 @@ mod tests {
     #[test]
     fn a_problem_has_the_members_of_rfc_9457() {
         let problem = Problem::new(Kind::Invalid, "name: is empty").at("/name");
-        let body: serde_json::Value = serde_json::from_slice(&problem.render("req_1")).unwrap();
+        let body: Value = serde_json::from_slice(&problem.render("req_1")).unwrap();
         assert_eq!(
             body,
             serde_json::json!({
-                "type": "urn:volley:problem:invalid",
+                "type": "/docs/problems/invalid",
                 "title": "The body has invalid values",
                 "status": 422,
                 "code": "invalid",

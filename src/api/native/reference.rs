@@ -1,4 +1,4 @@
-//! `/docs`: the reference page, made of the document once, when the first caller asks.
+//! `/docs`: the reference page, made of the document once, when the first caller asks; and a page for each kind of problem.
 
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -7,7 +7,11 @@ use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
 use super::PREFIX;
-use crate::pages::{Operation, OperationGroup, Page as _, Parameter, PossibleAnswer, ReferencePage, SchemaText};
+use super::extract::Path;
+use super::problem::{Answer, Kind, Problem};
+use crate::pages::{
+    Operation, OperationGroup, Page as _, Parameter, PossibleAnswer, ProblemPage, ReferencePage, SchemaText,
+};
 
 /// The style of the page.
 pub(super) const STYLE: &str = include_str!("../../pages/html/reference.css");
@@ -23,6 +27,17 @@ pub(super) fn answer(page: Bytes) -> Response {
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     (headers, page).into_response()
+}
+
+/// The page of a kind of problem.
+pub(super) async fn problem(Path(code): Path<String>) -> Answer<Response> {
+    let kind = Kind::ALL.iter().find(|kind| kind.code() == code);
+    let unknown =
+        || Problem::new(Kind::NotFound, format_args!("unknown kind of problem \"{code}\"; see `code` of a problem"));
+    let kind = kind.ok_or_else(unknown)?;
+    let (title, status, meaning) = (kind.title(), kind.status().as_u16(), kind.meaning());
+    let page = ProblemPage { code: kind.code(), title, status, meaning }.html();
+    page.map(|html| answer(html.into())).map_err(|error| Problem::failed(&error))
 }
 
 /// The page of a document.

@@ -70,7 +70,7 @@ impl CampaignChange {
 
 /// A number, or a text that removes it.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "this is neither a whole number nor a text; write `none` to remove it")]
 enum NumberOrNone {
     Number(u64),
     Text(String),

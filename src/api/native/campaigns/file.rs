@@ -41,6 +41,11 @@ impl CampaignBody {
         }
     }
 
+    /// The body as it was sent.
+    pub(in crate::api::native) fn value(&self) -> Value {
+        Value::Object(self.0.clone())
+    }
+
     pub(in crate::api::native) fn draft(self, shared: &Shared) -> Answer<Draft> {
         let draft = Draft::from_json(Value::Object(self.0)).map_err(LaunchError::Problems)?;
         let chosen = draft.route.choose(&shared.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;

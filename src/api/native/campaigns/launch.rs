@@ -46,10 +46,15 @@ pub(in crate::api::native) async fn plan(
     call: Call,
     Json(body): Json<CampaignBody>,
 ) -> Answer<Response> {
-    let draft = body.draft(&shared)?;
-    let config = current(&shared).await?;
+    let sent = body.value();
+    planned(&shared, &call, body).await.map_err(|problem| problem.pointing_into(&sent))
+}
+
+async fn planned(shared: &Shared, call: &Call, body: CampaignBody) -> Answer<Response> {
+    let draft = body.draft(shared)?;
+    let config = current(shared).await?;
     call.ensure_draft(&config, &draft)?;
-    let launcher = launcher(&shared, &config, &call);
+    let launcher = launcher(shared, &config, call);
     let prepared = launcher.plan(&draft).await?;
     let finished_by = launcher.finished_by(&prepared).await?;
     Ok(JsonAnswer(PlanView::new(&prepared, finished_by, &config)).into_response())
@@ -81,10 +86,15 @@ pub(in crate::api::native) async fn launch(
 ) -> Answer<Response> {
     let how =
         HowToLaunch { is_draft: query.draft, confirms_restored: body.take_confirmation()?, ..HowToLaunch::default() };
-    let draft = body.draft(&shared)?;
-    let config = current(&shared).await?;
+    let sent = body.value();
+    launched((&shared, &call), how, body).await.map_err(|problem| problem.pointing_into(&sent))
+}
+
+async fn launched((shared, call): (&Shared, &Call), how: HowToLaunch, body: CampaignBody) -> Answer<Response> {
+    let draft = body.draft(shared)?;
+    let config = current(shared).await?;
     call.ensure_draft(&config, &draft)?;
-    let launcher = launcher(&shared, &config, &call);
+    let launcher = launcher(shared, &config, call);
     let (launched, warnings) = launcher.launch_as(&draft, how, |_| None, async |_| Ok(())).await?;
     Ok(created(&launched, &warnings))
 }
