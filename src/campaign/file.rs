@@ -15,7 +15,7 @@ use crate::audience::{DefaultCountry, Selection};
 use crate::config::{Most, NotBuilt, Problem, Table, Wanted, countries_named, parse_toml, steps, stretches, to_json};
 use crate::domain::{
     AfterGap, BeginsWhen, Country, Hours, OnMissed, OnMissingValue, OnOverlap, OnUnknown, Span, StopRule, Values, Zone,
-    nearest, object_name,
+    has_private_key, nearest, object_name,
 };
 
 /// A campaign as the operator wrote it. Optional keys are still undecided.
@@ -147,6 +147,9 @@ fn parse_value(file: &str, text: &str) -> Result<Value, FileError> {
     let text = text.trim_start_matches('\u{feff}');
     let syntax = |line, message: String| FileError::Syntax { file: file.to_owned(), line, message };
     if file.to_lowercase().ends_with(".json") || text.trim_start().starts_with('{') {
+        if has_private_key(text.as_bytes()) {
+            return Err(syntax(1, "invalid JSON: it has a key that no campaign has, or too many levels".to_owned()));
+        }
         return serde_json::from_str(text).map_err(|error| syntax(error.line(), format!("invalid JSON: {error}")));
     }
     let table = parse_toml(text).map_err(|error| syntax(error.line, error.message))?;
@@ -162,6 +165,7 @@ pub fn refuse_campaign_file(path: &Path) -> Result<(), FileError> {
     // An unreadable file is for the reader of recipients to report.
     let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
     let is_campaign = match ends_in("json") {
+        true if has_private_key(text.as_bytes()) => false,
         true => serde_json::from_str::<Map<String, Value>>(&text)
             .is_ok_and(|table| table.keys().any(|key| is_of_campaign(key))),
         false => text.parse::<toml::Table>().is_ok_and(|table| table.keys().any(|key| is_of_campaign(key))),

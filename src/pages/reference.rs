@@ -13,6 +13,13 @@ pub struct ProblemPage {
     pub meaning: &'static str,
 }
 
+impl ProblemPage {
+    /// The parts of its text: each second one is code.
+    fn parts(&self) -> impl Iterator<Item = &'static str> {
+        self.meaning.split('`')
+    }
+}
+
 /// The page of the reference.
 #[derive(Debug, Template)]
 #[template(path = "reference.html")]

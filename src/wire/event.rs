@@ -11,7 +11,7 @@ use super::inbound::{self, Inbound};
 use super::loose;
 use super::receipt::{self, Receipt, ReceiptEvent};
 use super::text::Text;
-use crate::domain::Channel;
+use crate::domain::{Channel, has_private_key};
 
 /// One event of a webhook.
 #[expect(clippy::large_enum_variant, reason = "nearly every event is a receipt, and a box for each would cost more")]
@@ -208,6 +208,9 @@ fn parse_one(event: &[u8]) -> WebhookEvent<'_> {
         return WebhookEvent::Receipt(receipt);
     }
     match serde_json::from_slice::<&RawValue>(event) {
+        Ok(_) if has_private_key(event) => {
+            unreadable(event, "it has a key that no event has, or too many levels".to_owned())
+        }
         Ok(raw) => parse_by_type(raw.get()),
         Err(error) => unreadable(event, error.to_string()),
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::text::Text;
+use crate::domain::has_private_key;
 
 /// Reads a whole number, also as text (`"index": "0"`) or with a zero fraction (`2.0`). Anything else is `None`.
 pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
@@ -75,8 +76,12 @@ where
     deserializer.deserialize_any(Messages(PhantomData))
 }
 
-/// Fails if a JSON text has more values than a request may have: read, each takes many times its length.
+/// Fails if a JSON text has [a key that would be read as JSON](has_private_key), or more values than a request may have: read,
+/// each takes many times its length.
 pub(super) fn check_values(json: &[u8], most: usize) -> serde_json::Result<()> {
+    if has_private_key(json) {
+        return Err(Error::custom("it has a key that no request has, or too many levels"));
+    }
     // A value takes at least one byte.
     if json.len() <= most {
         return Ok(());

@@ -192,6 +192,37 @@ async fn every_hostile_request_is_answered_and_harms_no_message() {
 }
 
 /// A client that signs a body of the largest accepted size, and sends nearly all of it.
+/// JSON whose objects have the key by which `serde_json` passes JSON through its own types, each with the next level as a text.
+/// Escapes of four signs keep the quotes from doubling at each level.
+fn json_within_json() -> String {
+    let (open, close) = ("[".repeat(120), "]".repeat(120));
+    let mut whole = format!("{open}{close}");
+    while whole.len() < 1_000_000 {
+        let text = whole.replace('\\', "\\u005c").replace('"', "\\u0022");
+        whole = format!("{open}{{\"$serde_json::private::RawValue\":\"{text}\"}}{close}");
+    }
+    format!("{{\"a\":{whole}}}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn json_within_json_does_not_end_the_server() {
+    let (_site, address) = under_load().await;
+    let body = json_within_json();
+    let head = |path: &str, headers: &str| {
+        let length = body.len();
+        let lines =
+            format!("Host: volley\r\nContent-Type: application/json\r\n{headers}Content-Length: {length}\r\n\r\n");
+        format!("POST {path} HTTP/1.1\r\n{lines}").into_bytes()
+    };
+    // No key is needed for the first; the second is taken, and stored as it came.
+    let setup = send(&address, &[&head("/v1/setup", ""), body.as_bytes()]).await;
+    assert_eq!(setup, Some(422));
+    let webhook = send(&address, &[&head("/webhooks/8x8", PROOF), body.as_bytes()]).await;
+    assert_eq!(webhook, Some(200));
+    let alive = send(&address, &[b"GET /healthz HTTP/1.1\r\nHost: volley\r\n\r\n"]).await;
+    assert_eq!(alive, Some(200));
+}
+
 async fn nearly_whole(address: String, body: Arc<Vec<u8>>) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let head = request("POST", "X-8x8-Signature: sha256=00\r\n", LARGEST);

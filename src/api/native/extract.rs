@@ -126,8 +126,7 @@ fn ensure_json(request: &Request) -> Answer<()> {
 
 /// Parses a JSON text. A problem names the place of the wrong value.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
-    // The depth is bounded by the parser, at 128.
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| invalid_json(&error))?;
+    let value = values::read(bytes)?;
     if let Some(at) = nul_in(&value) {
         return Err(Problem::new(Kind::Invalid, "a text contains the character U+0000; remove it").at(at));
     }
@@ -141,15 +140,6 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
     })
 }
 
-fn invalid_json(error: &serde_json::Error) -> Problem {
-    let (line, column) = (error.line(), error.column());
-    let what = match error.classify() {
-        serde_json::error::Category::Eof => "it ends too early".to_owned(),
-        _ => format!("line {line}, character {column}, does not fit"),
-    };
-    Problem::new(Kind::InvalidJson, format_args!("the body is not valid JSON: {what}"))
-}
-
 /// The pointer to the value that an error is about, also if the value is missing.
 fn place(error: &serde_path_to_error::Error<Wrong>) -> String {
     let at = pointer(error.path());
@@ -160,7 +150,7 @@ fn place(error: &serde_path_to_error::Error<Wrong>) -> String {
 }
 
 /// The place of a value as a JSON pointer (RFC 6901).
-fn pointer(path: &serde_path_to_error::Path) -> String {
+pub(super) fn pointer(path: &serde_path_to_error::Path) -> String {
     path.iter().fold(String::new(), |pointer, segment| match segment {
         Segment::Seq { index } => format!("{pointer}/{index}"),
         Segment::Map { key } | Segment::Enum { variant: key } => format!("{pointer}/{}", escaped(key)),
@@ -173,8 +163,10 @@ pub(super) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// The JSON pointer to a text with U+0000: no name, number or text has one, and not every database can store it. It is made once the text is found: to make one for each value would take the
-/// product of their number and the length of a key above them.
+/// The JSON pointer to a text with U+0000: no name, number or text has one, and not every database can store it.
+///
+/// It is made once the text is found: to make one for each value would take the product of their number and the length of a key
+/// above them.
 fn nul_in(value: &Value) -> Option<String> {
     let below = |part: &str, at: String| format!("/{part}{at}");
     match value {
@@ -310,6 +302,29 @@ mod tests {
         assert_eq!(parse::<Value>(deep.as_bytes()).unwrap_err().kind, Kind::InvalidJson);
         let wrong = parse::<Outer>(b"{\"name\":\"\xff\"}").unwrap_err();
         assert_eq!(wrong.kind, Kind::InvalidJson);
+    }
+
+    #[test]
+    fn a_key_given_twice_is_refused_where_it_is() {
+        let twice = problem(r#"{"name":"a","steps":[{"after":1,"after":2}]}"#);
+        let error = json!({"pointer": "/steps/0/after", "detail": "the key \"after\" is given twice; keep one"});
+        assert_eq!((&twice["status"], &twice["errors"][0]), (&json!(422), &error));
+    }
+
+    #[test]
+    fn json_within_json_opens_no_further_levels() {
+        // Each level is a text, whose quotes are escaped so that it grows by little.
+        let mut within = "1".to_owned();
+        for _ in 0..300 {
+            let escaped = within.replace('\\', "\\u005c").replace('"', "\\u0022");
+            within =
+                format!("{}{{\"$serde_json::private::RawValue\":\"{escaped}\"}}{}", "[".repeat(20), "]".repeat(20));
+            if within.len() > 1 << 20 {
+                break;
+            }
+        }
+        let refused = parse::<Value>(format!("{{\"a\":{within}}}").as_bytes()).unwrap_err();
+        assert_eq!(refused.kind, Kind::Invalid);
     }
 
     #[test]

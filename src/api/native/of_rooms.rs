@@ -91,6 +91,7 @@ impl From<DecisionError> for Problem {
             DecisionError::Store(error) => error.into(),
             DecisionError::NotCertified { .. } => Self::failed(&error),
             DecisionError::Outdated { .. } => Self::new(Kind::Changed, error),
+            DecisionError::NoReason { .. } => Self::new(Kind::Invalid, error).at("/reason"),
             DecisionError::Restored { .. } => Self::new(Kind::Restored, error),
             error => Self::new(Kind::Conflict, error),
         }
@@ -169,7 +170,8 @@ impl From<StatusError> for Problem {
 
 /// The place of a key, and of its part: `template, body 2` is `/template/body/1`.
 fn within(key: &str) -> String {
-    let words = key.split([',', '.', ' ']).filter(|word| !word.is_empty());
+    let key = key.strip_prefix("template.").map_or_else(|| key.to_owned(), |part| format!("template {part}"));
+    let words = key.split([',', ' ']).filter(|word| !word.is_empty());
     let part = |word: &str| match word.parse::<usize>() {
         Ok(number) => format!("/{}", number.saturating_sub(1)),
         Err(_) => format!("/{}", super::extract::escaped(word)),

@@ -49,7 +49,7 @@ macro_rules! kinds {
 
 kinds! {
     InvalidJson = BAD_REQUEST, "invalid_json", "The body is not valid JSON",
-        "The body is no JSON text. The detail says where it breaks off. Nothing was done: correct the body, and send it again.";
+        "The body is not valid JSON. The detail says where it breaks off. Nothing was done: correct the body, and send it again.";
     InvalidParameter = BAD_REQUEST, "invalid_parameter", "A parameter of the request is invalid",
         "A parameter of the path or the query, or a header, has a value that the operation does not take. `errors` names it. Nothing was done.";
     InvalidCursor = BAD_REQUEST, "invalid_cursor", "The cursor is not one of this list",

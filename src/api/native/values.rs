@@ -4,14 +4,19 @@
 //! and a path share one error, which is a sentence for the caller.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer, StringDeserializer};
-use serde::de::{self, Deserializer, Expected, IntoDeserializer, Unexpected, Visitor};
+use serde::de::{
+    self, DeserializeSeed, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
-use crate::domain::{nearest, suggestion};
+use super::extract::{escaped, pointer};
+use super::problem::{Answer, Kind, Problem};
+use crate::domain::{has_private_key, hint};
 
 /// What is wrong with a value.
 #[derive(Debug)]
@@ -53,13 +58,13 @@ impl de::Error for Wrong {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::of(format!("unknown value \"{variant}\"; {}", choose(variant, expected)))
+        Self::of(format!("unknown value \"{variant}\"; {}", hint(variant, expected.iter().copied())))
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let sentence = match expected {
             [] => format!("there is no \"{field}\" here; remove it"),
-            _ => format!("there is no \"{field}\" here; {}", choose(field, expected)),
+            _ => format!("there is no \"{field}\" here; {}", hint(field, expected.iter().copied())),
         };
         Self { sentence, key: Some(field.to_owned()) }
     }
@@ -73,10 +78,6 @@ impl de::Error for Wrong {
     }
 }
 
-fn choose(written: &str, known: &[&str]) -> String {
-    suggestion(nearest(written, known.iter().copied()), &format!("use one of {}", known.join(", ")))
-}
-
 /// The most characters of a wrong value in a sentence.
 const SHOWN_CHARS: usize = 60;
 
@@ -86,7 +87,7 @@ fn shown(found: Unexpected<'_>) -> Cow<'static, str> {
         Unexpected::Bool(is) => is.to_string().into(),
         Unexpected::Unsigned(number) => number.to_string().into(),
         Unexpected::Signed(number) => number.to_string().into(),
-        Unexpected::Float(number) => number.to_string().into(),
+        Unexpected::Float(number) => format!("{number:?}").into(),
         Unexpected::Char(char) => format!("\"{char}\"").into(),
         Unexpected::Str(text) => format!("\"{}\"", short(text)).into(),
         Unexpected::Unit | Unexpected::Option => "null".into(),
@@ -103,8 +104,8 @@ fn wanted(expected: &dyn Expected) -> Cow<'static, str> {
         "u8" => Some("a whole number of at most 255"),
         "u16" => Some("a whole number of at most 65,535"),
         "u32" => Some("a whole number of at most 4,294,967,295"),
-        "u64" | "u128" | "usize" => Some("a whole number from 0 on"),
-        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => Some("a whole number"),
+        "u64" | "u128" | "usize" => Some("a whole number of at most 18,446,744,073,709,551,615"),
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => Some("a whole number of at most 9,223,372,036,854,775,807"),
         "f32" | "f64" => Some("a number"),
         _ => None,
     };
@@ -125,8 +126,104 @@ fn wanted(expected: &dyn Expected) -> Cow<'static, str> {
         named if named.starts_with("tuple ") || named.starts_with("an array of length ") => {
             "a list of that length".into()
         }
+        "enum" => "one of the known values".into(),
         named if named.starts_with("enum ") || named.ends_with(" identifier") => "one of the known values".into(),
         _ => named.into(),
+    }
+}
+
+/// Reads a JSON text of a caller: each key of an object once, and at most 128 levels.
+pub(super) fn read(bytes: &[u8]) -> Answer<Value> {
+    let twice = RefCell::new(None);
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let mut track = serde_path_to_error::Track::new();
+    let read = Once(&twice).deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
+    let value = match (read, twice.into_inner()) {
+        (Err(_), Some(key)) => {
+            let pointer = format!("{}/{}", pointer(&track.path()), escaped(&key));
+            let sentence = format!("the key \"{key}\" is given twice; keep one");
+            return Err(Problem::new(Kind::Invalid, sentence).at(pointer));
+        }
+        (read, _) => read.and_then(|value| json.end().map(|()| value)).map_err(|error| invalid_json(&error))?,
+    };
+    // It could be read here, but not where a type has a value of any shape.
+    if has_private_key(bytes) {
+        return Err(Problem::new(Kind::Invalid, "a key begins with `$serde_json::private::`; rename it"));
+    }
+    Ok(value)
+}
+
+fn invalid_json(error: &serde_json::Error) -> Problem {
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "it ends too early".to_owned(),
+        _ => format!("it cannot be read from line {}, character {} on", error.line(), error.column()),
+    };
+    let hint = "a number may be too large, or there may be more than 128 levels";
+    Problem::new(Kind::InvalidJson, format_args!("the body is not valid JSON: {what}; {hint}"))
+}
+
+/// Reads any JSON value, and notes a key that an object has twice.
+#[derive(Clone, Copy)]
+struct Once<'a>(&'a RefCell<Option<String>>);
+
+impl<'de> DeserializeSeed<'de> for Once<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Once<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, is: bool) -> Result<Value, E> {
+        Ok(is.into())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(value) = values.next_element_seed(self)? {
+            list.push(value);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = serde_json::Map::new();
+        while let Some(key) = members.next_key::<String>()? {
+            if object.contains_key(&key) {
+                *self.0.borrow_mut() = Some(key);
+                return Err(de::Error::custom("a key is given twice"));
+            }
+            let value = members.next_value_seed(self)?;
+            object.insert(key, value);
+        }
+        Ok(Value::Object(object))
     }
 }
 
@@ -186,7 +283,7 @@ impl<'de> Deserializer<'de> for Json<'de> {
     ) -> Result<V::Value, Wrong> {
         match self.0 {
             Value::String(variant) => visitor.visit_enum(variant.as_str().into_deserializer()),
-            Value::Object(members) => {
+            Value::Object(members) if members.len() == 1 => {
                 let members = MapDeserializer::new(members.iter().map(|(key, value)| (key.as_str(), Self(value))));
                 visitor.visit_enum(MapAccessDeserializer::new(members))
             }

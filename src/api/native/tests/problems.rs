@@ -51,7 +51,7 @@ async fn an_unknown_audience_is_no_hint_at_the_files_of_the_server() {
     let detail = refused.body["detail"].as_str().unwrap();
     assert_eq!(
         detail,
-        "audience: \"Cargo.tom\" is no imported audience; import its file first, or use one that is listed"
+        "audience: \"Cargo.tom\" is not an imported audience; import its file first, or use one that is listed"
     );
 }
 
@@ -66,7 +66,7 @@ const FOREIGN: [&str; 18] = [
     "at line",
     "column ",
     "struct ",
-    "enum ",
+    "enum",
     "tuple ",
     "untagged",
     "invalid digit",
@@ -89,7 +89,8 @@ async fn no_problem_has_a_sentence_of_a_parser() {
             None => schema,
         };
         let keys = schema["properties"].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
-        let values = [json!(5), json!("x"), json!([{}]), json!({"x": 1}), json!(null), json!(-1), json!(1.5)];
+        let values =
+            [json!(5), json!("x"), json!([{}]), json!({}), json!({"x": 1}), json!(null), json!(-1), json!(1.5)];
         let wrong = keys.flat_map(|key| values.iter().map(move |value| json!({key: value}).to_string()));
         let whole = ["{}", "[]", "5", "{", r#"{"unknown key": 1}"#, r#"{"a": "x" "b"}"#].map(str::to_owned);
         let parameters = operation["parameters"].as_array().into_iter().flatten();
