@@ -13,6 +13,11 @@ impl FaultReport {
         !self.0.swap(true, Ordering::AcqRel)
     }
 
+    /// Whether the fault exists.
+    pub fn lasts(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
     /// Records that the fault is over. Returns whether that is new.
     pub fn ends(&self) -> bool {
         self.0.swap(false, Ordering::AcqRel)

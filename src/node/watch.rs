@@ -162,7 +162,8 @@ impl Watch {
         }
         self.reports.write(self.parts.store.as_ref()).await?;
         self.doubts.look(self.parts.store.as_ref(), now).await?;
-        if is_confirmed || self.pulse.is_due(now) {
+        // A look that only reads does not prove that the database can be written again.
+        if is_confirmed || self.pulse.is_due(now) || self.failure.lasts() {
             self.beat(now).await?;
         }
         // Last, because it may take long.

@@ -12,7 +12,7 @@ pub enum Error {
         place: String,
         hint: String,
         #[source]
-        source: sqlx::Error,
+        source: Failure,
     },
     #[error("cannot open the database {place}: {hint}")]
     Unopened { place: String, hint: &'static str },
@@ -49,13 +49,13 @@ pub enum Error {
     Locked {
         verb: &'static str,
         #[source]
-        source: sqlx::Error,
+        source: Failure,
     },
     #[error("the disk of the database is full; free some space and try again, nothing is lost")]
     Full {
         verb: &'static str,
         #[source]
-        source: sqlx::Error,
+        source: Failure,
     },
     #[error(
         "a copy of the campaign needs about {} in {folder} while it is read, and the disk has {} to spare beside what \
@@ -70,7 +70,7 @@ pub enum Error {
     ReadOnly {
         verb: &'static str,
         #[source]
-        source: sqlx::Error,
+        source: Failure,
     },
     #[error("the name \"{name}\" is taken; choose another")]
     NameTaken { name: String },
@@ -82,7 +82,7 @@ pub enum Error {
     Failed {
         verb: &'static str,
         #[source]
-        source: sqlx::Error,
+        source: Failure,
     },
     #[error("the database contains an invalid value: {what} in {place}")]
     InvalidRow { what: String, place: String },
@@ -95,8 +95,10 @@ pub enum Error {
 
 impl Error {
     /// Classifies a driver's error by what an operator can do about it.
+    #[expect(clippy::needless_pass_by_value, reason = "the driver's error ends here: what it says is kept")]
     pub(super) fn of(verb: &'static str, source: sqlx::Error) -> Self {
-        match Cause::of(&source) {
+        let source = Failure::of(&source);
+        match source.cause {
             Cause::Locked => Self::Locked { verb, source },
             Cause::ReadOnly => Self::ReadOnly { verb, source },
             Cause::Full => Self::Full { verb, source },
@@ -167,9 +169,10 @@ impl Cause {
     }
 }
 
-/// Why a commit failed: one reason for every verb in it.
-#[derive(Debug, Clone)]
-pub(super) struct Failure {
+/// Why a statement or a commit failed: one reason for every verb in it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{reason}")]
+pub struct Failure {
     cause: Cause,
     reason: String,
 }
@@ -179,13 +182,13 @@ impl Failure {
         Self { cause: Cause::of(source), reason: source.to_string() }
     }
 
-    /// The driver's error that caused an error of a verb, if there is one.
+    /// The failure that caused an error of a verb, if there is one.
     pub(super) fn behind(error: &Error) -> Option<Self> {
         match error {
             Error::Locked { source, .. }
             | Error::Full { source, .. }
             | Error::ReadOnly { source, .. }
-            | Error::Failed { source, .. } => Some(Self::of(source)),
+            | Error::Failed { source, .. } => Some(source.clone()),
             _ => None,
         }
     }
@@ -202,7 +205,7 @@ impl Failure {
 
     /// The error for one verb of the commit.
     pub(super) fn told_to(&self, verb: &'static str) -> Error {
-        let source = || sqlx::Error::Protocol(self.reason.clone());
+        let source = || self.clone();
         match self.cause {
             Cause::Locked => Error::Locked { verb, source: source() },
             Cause::ReadOnly => Error::ReadOnly { verb, source: source() },

@@ -196,3 +196,16 @@ async fn a_beat_renews_the_lease_or_ends_the_tenure_of_a_superseded_server() {
     watch.look().await;
     assert!(watch.parts.tenure.has_ended());
 }
+
+#[tokio::test]
+async fn only_a_look_that_writes_ends_a_failure_of_the_database() {
+    let (mut watch, _, clock) = watch().await;
+    clock.advance(BEAT);
+    watch.look().await;
+    watch.failure.begins();
+    // No beat is due, and a full disk can be read all the time.
+    clock.advance(Span::from_millis(1));
+    watch.look().await;
+    assert_eq!(watch.parts.store.lease().await.unwrap().renewed, clock.now());
+    assert!(!watch.failure.lasts());
+}
