@@ -57,9 +57,9 @@ async fn site() -> (tempfile::TempDir, String, CancellationToken) {
     (folder, url, stop)
 }
 
-async fn approve(url: &str) {
+async fn approve(url: &str, template: &str) {
     volley::provider::install_tls();
-    let event = json!({"template": "shipped", "language": "en", "status": "APPROVED"}).to_string();
+    let event = json!({"template": template, "language": "en", "status": "APPROVED"}).to_string();
     let post = reqwest::Client::new().post(format!("{url}/simulator/events/template_status_update"));
     let posted = post.body(event).send().await.unwrap();
     assert!(posted.status().is_success(), "{}", posted.text().await.unwrap());
@@ -80,7 +80,7 @@ async fn a_template_is_created_planned_with_and_removed() {
     assert_eq!(listed[0]["at_provider"][0]["category"], "UTILITY", "{listed}");
     plan(&[]).ended(1).says(&["step 1, template", "is PENDING at the provider"]);
 
-    approve(&url).await;
+    approve(&url, "shipped").await;
     let pulled = template(&["pull"]).ended(0).stdout;
     assert!(pulled.contains("shipped (en): APPROVED instead of PENDING"), "{pulled}");
     let planned = plan(&[]).ended(0).stdout;
@@ -101,6 +101,29 @@ async fn a_template_is_created_planned_with_and_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sample_campaign_has_its_template_among_the_samples() {
+    let (folder, url, stop) = site().await;
+    let (at, samples) = (folder.path(), Path::new(env!("CARGO_MANIFEST_DIR")).join("samples"));
+    // As the comment of the sample configuration says: with both ids, the lane's templates are fetched.
+    let config = fs::read_to_string(samples.join("volley.toml")).unwrap();
+    let config = config.replace("# account_id", "account_id").replace("# channel_id", "channel_id");
+    fs::write(at.join("volley.toml"), config.replace("http://127.0.0.1:8690", &url)).unwrap();
+    for file in ["promo.toml", "promo-template.toml", "recipients.csv"] {
+        fs::copy(samples.join(file), at.join(file)).unwrap();
+    }
+    run(at, &["template", "pull"]).ended(0);
+    let plan = || run(at, &["campaign", "plan", "promo.toml"]);
+    plan().ended(1).says(&["the provider has no template \"promo\""]);
+    run(at, &["template", "check", "promo-template.toml"]).ended(0);
+    run(at, &["template", "push", "promo-template.toml", "--lane", "promo-sg"]).ended(0);
+    approve(&url, "promo").await;
+    run(at, &["template", "pull"]).ended(0);
+    let planned = plan().ended(0).stdout;
+    assert!(planned.contains("your code is SPRING001") && planned.contains("https://shop.example/"), "{planned}");
+    stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_key_of_a_template_is_documented() {
     let (folder, url, stop) = site().await;
     let at = folder.path();
@@ -111,7 +134,7 @@ async fn every_key_of_a_template_is_documented() {
     };
     printed(&["template", "check", "shipped.toml"]);
     printed(&["template", "push", "shipped.toml"]);
-    approve(&url).await;
+    approve(&url, "shipped").await;
     printed(&["template", "pull"]);
     printed(&["template", "list"]);
     printed(&["template", "show", "shipped"]);
