@@ -1,6 +1,10 @@
 //! Gathers the recipients of an audience that was imported before, as far as they get a message.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::OptionFuture;
+use tokio::task::JoinHandle;
 
 use super::recipients::{Gathering, PAGE, Part, Recipients, RecipientsError, SHOWN};
 use crate::audience::{BoundSelection, ImportRecord, KnownRecipients, RecipientObserver, SourceFilter, Survey};
@@ -89,20 +93,25 @@ impl Gathering<'_> {
     ) -> Result<Vec<u32>, RecipientsError> {
         let mut left_out = Vec::new();
         let mut from = 0;
+        // The observer looks at a page while the next one is read.
+        let mut looking: Option<JoinHandle<()>> = None;
         loop {
-            let page = self.store.address_keys(audience, from, PAGE).await?;
-            if page.is_empty() {
-                return Ok(left_out);
-            }
-            let mut rows = Vec::new();
+            let (mut rows, mut page) = (Vec::new(), Vec::new());
             if known.selection.is_some() || known.observer.is_some() {
                 rows = self.store.recipients(audience, from, PAGE).await?;
+                page.extend(rows.iter().map(Recipient::number));
+            } else {
+                let keys = self.store.address_keys(audience, from, PAGE).await?;
+                page.extend(keys.into_iter().map(|key| key.number()));
+            }
+            if page.is_empty() {
+                ended(looking).await;
+                return Ok(left_out);
             }
             let unselected = (from..).zip(&rows).filter(|(_, row)| !known.selects(row)).map(|(n, _)| n);
             let unselected: Vec<u32> = unselected.collect();
             // The number of a recipient that is not selected may come again in another source.
-            let numbers: Vec<(u32, Msisdn)> =
-                (from..).zip(page).filter_map(|(n, key)| Some((n, key.number()?))).collect();
+            let numbers: Vec<(u32, Msisdn)> = (from..).zip(page).filter_map(|(n, number)| Some((n, number?))).collect();
             let selected = numbers.iter().filter(|(n, _)| unselected.binary_search(n).is_err());
             let selected = selected.map(|(n, number)| (*n, number));
             let had = known.beside.map(|filter| filter.record_page(selected)).unwrap_or_default();
@@ -128,7 +137,10 @@ impl Gathering<'_> {
                     *count = count.saturating_sub(1);
                 }
             }
-            known.observer.inspect(|observer| observer.observe(&kept));
+            if let Some(observer) = known.observer.cloned() {
+                ended(looking.take()).await;
+                looking = Some(tokio::task::spawn_blocking(move || observer.observe(&kept)));
+            }
             recipients.countries.retain(|_, count| *count > 0);
             left_out.extend(unselected.into_iter().chain(had).collect::<BTreeSet<u32>>());
             from += PAGE;
@@ -145,7 +157,16 @@ pub(super) struct Known<'a> {
     /// Knows who has opted out; `None` if nobody is left out for that.
     pub(super) opted_out: Option<&'a KnownRecipients>,
     /// Sees the recipients that get a message.
-    pub(super) observer: Option<&'a dyn RecipientObserver>,
+    pub(super) observer: Option<&'a Arc<dyn RecipientObserver>>,
+}
+
+/// Waits until the observer has seen a page. If it panicked, this does too.
+async fn ended(looking: Option<JoinHandle<()>>) {
+    if let Some(Err(error)) = OptionFuture::from(looking).await
+        && let Ok(panic) = error.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
+    }
 }
 
 impl Known<'_> {

@@ -109,7 +109,7 @@ impl Sought {
             }
             None => {
                 let right = suggestion(nearest, "import its file first, or use one that is listed");
-                format!("\"{name}\" is no imported audience{nor}; {right}")
+                format!("\"{name}\" is not an imported audience{nor}; {right}")
             }
         }
     }
@@ -325,7 +325,7 @@ impl Gathering<'_> {
         let options = Options {
             country: draft.country,
             selection: draft.selection.clone(),
-            observer: Observer(Some(examination)),
+            observer: Observer(Some(Arc::clone(&examination))),
             ..Options::default()
         };
         let mut origins = Vec::new();
@@ -355,8 +355,7 @@ impl Gathering<'_> {
                     // At a launch, a number that opted out after the import still gets a message, with the outcome
                     // `skipped`. Only a plan counts it out.
                     let opted_out = Some(&*known).filter(|known| !self.keep && !known.nobody_has_opted_out());
-                    let observer = Some(&*self.examination as &dyn RecipientObserver);
-                    let observer = observer.filter(|observer| observer.wants(&audience.columns));
+                    let observer = Some(&examination).filter(|observer| observer.wants(&audience.columns));
                     let selection = draft.selection.as_ref().map(|it| it.bind(&audience.columns)).transpose()?;
                     self.add_imported(
                         recipients,
