@@ -84,6 +84,9 @@ pub enum DecisionError {
     #[error("\"{name}\" waits for no approval, so there is nothing to refuse; a draft can be changed or deleted")]
     NothingToRefuse { name: String },
 
+    #[error("\"{name}\" is not refused: say what has to change")]
+    NoReason { name: String },
+
     #[error("\"{name}\" was changed meanwhile and is not {}; look at it again, then decide", decision.participle())]
     Outdated { name: String, decision: CampaignDecision },
 
@@ -154,7 +157,7 @@ pub async fn carry_out(
         }
         CampaignDecision::Pause | CampaignDecision::Resume | CampaignDecision::Cancel => None,
     };
-    let is_refused = needs.as_ref().is_some_and(|needs| needs.refused.is_some());
+    let is_refused = needs.as_ref().is_some_and(|needs| needs.refused.as_ref() == Some(by));
     match (decision, needs) {
         (CampaignDecision::Start, Some(needs)) if !is_signed_in => {
             return Err(DecisionError::NotSignedIn { name: name(), needs });
@@ -163,6 +166,7 @@ pub async fn carry_out(
             let by = by.operator_name().unwrap_or("the server").to_owned();
             return Err(DecisionError::NeedsAnother { name: name(), by, needs });
         }
+        (CampaignDecision::Refuse, _) if by.reason.is_none() => return Err(DecisionError::NoReason { name: name() }),
         (CampaignDecision::Refuse, None) if batch.state == BatchState::Draft => {
             return Err(DecisionError::NothingToRefuse { name: name() });
         }

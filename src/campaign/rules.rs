@@ -18,14 +18,26 @@ pub fn cost(plan: &Plan) -> Option<String> {
     })
 }
 
+/// The most characters of a filter in a line.
+const SHOWN_CHARS: usize = 1_000;
+/// The most names of excluded audiences, files and numbers in a line.
+const SHOWN_EXCLUDED: usize = 10;
+
 /// Whom of its audiences a plan is for.
 pub fn of_recipients(plan: &Plan) -> Vec<String> {
     let Some(RecipientRules { filter, exclude, allow_countries, .. }) = &plan.recipients else { return Vec::new() };
     let mut lines = Vec::new();
-    lines.extend(filter.as_ref().map(|filter| format!("only recipients who meet the filter: {filter}")));
+    let cut = |text: &str| match text.char_indices().nth(SHOWN_CHARS) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    };
+    lines.extend(filter.as_ref().map(|filter| format!("only recipients who meet the filter: {}", cut(filter))));
     let countries: Vec<String> = allow_countries.iter().flatten().map(ToString::to_string).collect();
     lines.extend((!countries.is_empty()).then(|| format!("only numbers of {}", text::list(&countries))));
-    lines.extend((!exclude.is_empty()).then(|| format!("leaves out {}", text::list(exclude))));
+    let more = exclude.len().saturating_sub(SHOWN_EXCLUDED);
+    let mut excluded: Vec<String> = exclude.iter().take(SHOWN_EXCLUDED).cloned().collect();
+    excluded.extend((more > 0).then(|| format!("{} more", grouped(more as u64))));
+    lines.extend((!excluded.is_empty()).then(|| format!("leaves out {}", text::list(&excluded))));
     lines
 }
 

@@ -5,6 +5,7 @@ use askama::Template;
 use super::campaigns::campaign_path;
 use super::frame::Frame;
 use super::preview::{PreviewStep, button_name, class, language, media_name, values_alone};
+use super::texts::ENGLISH;
 use crate::status::{Look, Obstacle};
 use crate::template::preview::{BubbleHeader, Run};
 
@@ -40,8 +41,8 @@ impl PlanPage<'_> {
         self.frame.may_manage() && self.look.obstacles.iter().any(is_another)
     }
 
-    /// Whether its recipients can still be shown.
-    fn has_messages(&self) -> bool {
-        self.steps.iter().any(|step| !step.messages.is_empty())
+    /// Why a step has no message to show.
+    fn no_message(&self) -> &'static str {
+        if self.look.batch.purged_at.is_some() { ENGLISH.plan.removed } else { ENGLISH.plan.none_among_first }
     }
 }

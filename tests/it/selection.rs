@@ -74,8 +74,8 @@ fn numbers_and_dates_are_read_as_the_whole_column_writes_them() {
             misread.map(|warning| warning["sentence"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         });
         let odd = [
-            "where: 1 of 201 values of Bonus € are no numbers, such as \"n/a\"; no comparison with a number holds for them",
-            "where: 1 of 201 values of Letzter Einkauf are no dates, such as \"gestern\"; no comparison with a date holds for \
+            "where: 1 of 201 values of Bonus € is not a number, such as \"n/a\"; no comparison with a number holds for them",
+            "where: 1 of 201 values of Letzter Einkauf is not a date, such as \"gestern\"; no comparison with a date holds for \
              them",
         ];
         assert!(if source.starts_with("odd") {
@@ -87,7 +87,7 @@ fn numbers_and_dates_are_read_as_the_whole_column_writes_them() {
     // With two notations, none can be certain. That is said, above all if nobody is selected.
     std::fs::write(at.join("mixed.csv"), "Mobile;Name;Bonus\n+6591000001;Ann;20,50\n+6591000002;Bob;10.50\n").unwrap();
     plan("mixed.csv", "Bonus >= 20").ended(1).says(&[
-        "`where` selects none of 2 rows; 1 of 2 values of Bonus are no numbers, such as \"20,50\"",
+        "`where` selects none of 2 rows; 1 of 2 values of Bonus is not a number, such as \"20,50\"",
         "write all numbers of the column in one way",
     ]);
 }

@@ -211,10 +211,7 @@ pub(super) async fn refuse(
 ) -> Answer<JsonAnswer<DecisionView>> {
     let batch = found(&shared, &call, &name).await?;
     ensure_as_named(&headers, &parts::tag_of(&batch))?;
-    let reason = DecisionReason { reason: Some(reason.trim().to_owned()) };
-    if reason.reason.as_deref() == Some("") {
-        return Err(Problem::new(Kind::Invalid, "the reason is empty; say what is to be changed").at("/reason"));
-    }
+    let reason = DecisionReason { reason: Some(reason) };
     decide_on(&shared, &batch, CampaignDecision::Refuse, call.decided_by(reason.text()?)).await
 }
 

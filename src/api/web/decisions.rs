@@ -2,13 +2,14 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
 
 use super::admit::Session;
 use super::campaigns::{Said, shown, to_campaign};
 use super::form::Form;
 use super::frame::{page, too_late};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path, found, launcher};
+use crate::api::native::{Answer, Call, Path, Query, found, launcher};
 use crate::campaign::{CampaignDecision, DecidedBy, DecisionError, carry_out};
 use crate::domain::{BatchState, Scope, Timestamp};
 use crate::pages::{CONFIRM_RESTORED, CancelPage, Done, Part, Place, RefusePage, RestoredPage, campaign_path, texts};
@@ -81,12 +82,22 @@ pub(super) async fn start(
 pub(super) async fn ask_refuse(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
+    Query(EditionQuery { edition }): Query<EditionQuery>,
     session: Session,
     call: Call,
 ) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
     let batch = found(&shared, &call, &campaign).await?;
+    if edition.is_some_and(|edition| edition != batch.edition) {
+        return changed_meanwhile(&shared, &session, &call, &campaign).await;
+    }
     refuse_page(&session, &batch, None)
+}
+
+/// The edition of the draft that was read.
+#[derive(Debug, Deserialize)]
+pub(super) struct EditionQuery {
+    edition: Option<u32>,
 }
 
 fn refuse_page(session: &Session, batch: &Batch, problem: Option<&'static str>) -> Answer<Response> {
@@ -105,10 +116,10 @@ pub(super) async fn refuse(
 ) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
     let batch = found(&shared, &call, &campaign).await?;
-    let Some(reason) = form.reason()? else {
-        return refuse_page(&session, &batch, Some(texts().wizard.refuse_why));
-    };
     if form.get("edition").and_then(|edition| edition.parse().ok()) == Some(batch.edition) {
+        let Some(reason) = form.reason()? else {
+            return refuse_page(&session, &batch, Some(texts().wizard.refuse_why));
+        };
         let (whole, by) = ((shared.store.as_ref(), shared.config.as_ref()), call.decided_by(Some(reason)));
         match carry_out(whole, shared.clock.as_ref(), &batch, CampaignDecision::Refuse, &by).await {
             Ok(_) => return Ok(to_campaign(&batch.public_id().to_string(), Done::Refused).into_response()),

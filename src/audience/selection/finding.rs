@@ -4,10 +4,10 @@ use std::fmt;
 
 use crate::domain::text::{grouped, list, plural};
 
-/// Cells of a column that are put into an order, but were not read as they may be meant.
+/// Cells of a column that are compared, but were not read as they may be meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Misread {
-    /// They are no numbers, or no dates.
+    /// They are not numbers, or not dates.
     Unread {
         column: String,
         is_day: bool,
@@ -15,11 +15,19 @@ pub enum Misread {
         /// Cells of the column with any text.
         filled: u64,
         examples: Vec<String>,
-        /// The column has several notations, or none that is certain.
-        is_mixed: bool,
+        advice: Option<Advice>,
     },
     /// Numbers such as `1.234`, in a column that does not tell what the point means.
     Guessed { column: String, number: u64, examples: Vec<String> },
+}
+
+/// Why cells are not read that may be numbers or dates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice {
+    /// Others are written in another way.
+    OneWay,
+    /// Each can be read in two ways, and no other cell tells in which.
+    Certain,
 }
 
 impl fmt::Display for Misread {
@@ -27,18 +35,24 @@ impl fmt::Display for Misread {
         let such_as =
             |examples: &[String]| list(&examples.iter().map(|example| format!("\"{example}\"")).collect::<Vec<_>>());
         match self {
-            Self::Unread { column, is_day, number, filled, examples, is_mixed } => {
-                let (what, one) = if *is_day { ("dates", "a date") } else { ("numbers", "a number") };
-                let (number, filled, examples) = (grouped(*number), grouped(*filled), such_as(examples));
+            Self::Unread { column, is_day, number, filled, examples, advice } => {
+                let (one, many) = if *is_day { ("a date", "dates") } else { ("a number", "numbers") };
+                let are_not = if *number == 1 { format!("is not {one}") } else { format!("are not {many}") };
+                let (number, of, examples) = (grouped(*number), plural(*filled, "value", "values"), such_as(examples));
                 write!(
                     f,
-                    "{number} of {filled} values of {column} are no {what}, such as {examples}; no comparison with {one} holds \
-                     for them"
+                    "{number} of {of} of {column} {are_not}, such as {examples}; no comparison with {one} holds for them"
                 )?;
-                match (is_mixed, is_day) {
-                    (false, _) => Ok(()),
-                    (true, false) => write!(f, "; write all numbers of the column in one way"),
-                    (true, true) => write!(f, "; write all dates of the column in one way, such as 2026-12-31"),
+                match (advice, is_day) {
+                    (None, _) => Ok(()),
+                    (Some(Advice::OneWay), _) => write!(f, "; write all {many} of the column in one way"),
+                    (Some(Advice::Certain), false) => {
+                        write!(f, "; the comma may mark thousands or a fraction, and no other value tells")
+                    }
+                    (Some(Advice::Certain), true) => write!(
+                        f,
+                        "; the day may come first or second, and no other value tells: write dates as 2026-12-31"
+                    ),
                 }
             }
             Self::Guessed { column, number, examples } => {

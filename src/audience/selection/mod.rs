@@ -167,7 +167,8 @@ impl Condition<BoundColumn> {
                     [(Kind::Number, !values.numbers.is_empty()), (Kind::Day, !values.days.is_empty())]
                 {
                     if is_compared {
-                        evidence.expect(column.index, kind, false);
+                        // A cell that is no number may well be one of the texts beside it.
+                        evidence.expect(column.index, kind, kind == Kind::Day);
                     }
                 }
             }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::decimal::Decimal;
-use super::finding::Misread;
+use super::finding::{Advice, Misread};
 
 /// What a column is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,6 +117,11 @@ pub(super) enum Date {
 }
 
 impl Date {
+    /// Reads a date of a condition, which has no time: a cell is compared by its day.
+    pub(super) fn written(text: &str) -> Option<Self> {
+        Self::read(text).filter(|_| !text.contains(':'))
+    }
+
     /// Reads a date, and leaves out a time after it.
     pub(super) fn read(cell: &str) -> Option<Self> {
         let cell = cell.trim();
@@ -238,7 +243,8 @@ struct Seen {
     /// Whether the selection puts its cells into an order, so that cells that cannot be read matter.
     is_ordered: bool,
     filled: u64,
-    hints: BTreeMap<Hint, Cells>,
+    /// By what they tell, and whether they are read even if the column does not tell its notation.
+    hints: BTreeMap<(Hint, bool), Cells>,
 }
 
 impl Seen {
@@ -247,28 +253,55 @@ impl Seen {
             return;
         }
         self.filled += 1;
-        let hint = match kind {
-            Kind::Number => Hint::of_number(cell.trim()),
-            Kind::Day => Hint::of_day(cell),
+        let (hint, is_read) = match kind {
+            Kind::Number => (Hint::of_number(cell.trim()), Notation::default().number(cell).is_some()),
+            Kind::Day => (Hint::of_day(cell), Notation::default().day(cell).is_some()),
         };
         if let Some(hint) = hint {
-            self.hints.entry(hint).or_default().add(cell);
+            self.hints.entry((hint, is_read)).or_default().add(cell);
         }
+    }
+
+    fn has(&self, wanted: Hint) -> bool {
+        self.hints.keys().any(|(hint, _)| *hint == wanted)
     }
 
     /// Whether cells speak for the first notation or for the second one; `None` if none do, or both.
     fn verdict(&self) -> Option<Hint> {
-        match (self.hints.contains_key(&Hint::First), self.hints.contains_key(&Hint::Second)) {
+        match (self.has(Hint::First), self.has(Hint::Second)) {
             (true, false) => Some(Hint::First),
             (false, true) => Some(Hint::Second),
             _ => None,
         }
     }
 
-    fn cells(&self, hints: &[Hint]) -> Cells {
+    fn cells(&self, are_wanted: impl Fn(Hint, bool) -> bool) -> Cells {
         let mut all = Cells::default();
-        hints.iter().filter_map(|hint| self.hints.get(hint)).for_each(|cells| all.merge(cells.clone()));
+        let wanted = self.hints.iter().filter(|((hint, is_read), _)| are_wanted(*hint, *is_read));
+        wanted.for_each(|(_, cells)| all.merge(cells.clone()));
         all
+    }
+
+    /// What could not be read, and what was read by a guess.
+    fn misread(&self, kind: Kind, column: &str) -> Vec<Misread> {
+        let mut found = Vec::new();
+        let verdict = self.verdict();
+        let is_unread = |hint, is_read: bool| hint == Hint::Neither || (verdict.is_none() && !is_read);
+        let Cells { number, examples } = self.cells(is_unread);
+        if number > 0 {
+            let advice = match verdict {
+                None if self.has(Hint::First) && self.has(Hint::Second) => Some(Advice::OneWay),
+                None if self.has(Hint::EitherUnread) => Some(Advice::Certain),
+                _ => None,
+            };
+            let (column, is_day, filled) = (column.to_owned(), kind == Kind::Day, self.filled);
+            found.push(Misread::Unread { column, is_day, number, filled, examples, advice });
+        }
+        let Cells { number, examples } = self.cells(|hint, is_read| hint == Hint::Either && is_read);
+        if verdict.is_none() && number > 0 {
+            found.push(Misread::Guessed { column: column.to_owned(), number, examples });
+        }
+        found
     }
 }
 
@@ -316,28 +349,8 @@ impl Evidence {
     /// What of the columns that are put into an order could not be read, or only by a guess.
     pub fn misread(&self, columns: &[String]) -> Vec<Misread> {
         let ordered = self.0.iter().filter(|(_, seen)| seen.is_ordered);
-        ordered.flat_map(|((column, kind), seen)| seen.misread(*kind, columns.get(*column))).collect()
-    }
-}
-
-impl Seen {
-    fn misread(&self, kind: Kind, column: Option<&String>) -> Option<Misread> {
-        let column = column.cloned().unwrap_or_default();
-        let verdict = self.verdict();
-        let unread = match (kind, verdict) {
-            (_, Some(_)) => self.cells(&[Hint::Neither]),
-            // Without a verdict, a point before digits is the mark of a fraction.
-            (Kind::Number, None) => self.cells(&[Hint::Second, Hint::EitherUnread, Hint::Neither]),
-            (Kind::Day, None) => self.cells(&[Hint::First, Hint::Second, Hint::EitherUnread, Hint::Neither]),
-        };
-        if unread.number > 0 {
-            let is_mixed = verdict.is_none() && self.hints.len() > usize::from(self.hints.contains_key(&Hint::Neither));
-            let Cells { number, examples } = unread;
-            let is_day = kind == Kind::Day;
-            return Some(Misread::Unread { column, is_day, number, filled: self.filled, examples, is_mixed });
-        }
-        let Cells { number, examples } = self.cells(&[Hint::Either]);
-        (verdict.is_none() && number > 0).then_some(Misread::Guessed { column, number, examples })
+        let name = |column: usize| columns.get(column).map_or("", String::as_str);
+        ordered.flat_map(|((column, kind), seen)| seen.misread(*kind, name(*column))).collect()
     }
 }
 
@@ -416,28 +429,38 @@ mod tests {
 
     #[test]
     fn what_is_not_read_is_said_with_examples() {
+        let no_number = "no comparison with a number holds for them";
         assert_eq!(
             sentences(Kind::Number, &["12,50", "n/a", "n/a", "", "ten"]),
-            [
-                "3 of 4 values of Bonus are no numbers, such as \"n/a\" and \"ten\"; no comparison with a number holds for them"
-            ]
+            [format!("3 of 4 values of Bonus are not numbers, such as \"n/a\" and \"ten\"; {no_number}")]
         );
         assert_eq!(
-            sentences(Kind::Number, &["12,50", "12.50"]),
-            [
-                "1 of 2 values of Bonus are no numbers, such as \"12,50\"; no comparison with a number holds for them; write all \
-                 numbers of the column in one way"
-            ]
+            sentences(Kind::Number, &["12,50", "1,234.50"]),
+            [format!(
+                "2 of 2 values of Bonus are not numbers, such as \"1,234.50\" and \"12,50\"; {no_number}; write all numbers of \
+                 the column in one way"
+            )]
         );
         assert_eq!(
-            sentences(Kind::Number, &["1.234", "17"]),
-            ["1 value of Bonus, such as \"1.234\", is read as a number with a fraction, not with thousands"]
+            sentences(Kind::Number, &["1,234"]),
+            [format!(
+                "1 of 1 value of Bonus is not a number, such as \"1,234\"; {no_number}; the comma may mark thousands or a \
+                 fraction, and no other value tells"
+            )]
+        );
+        assert_eq!(
+            sentences(Kind::Number, &["1.234", "17", "n/a"]),
+            [
+                format!("1 of 3 values of Bonus is not a number, such as \"n/a\"; {no_number}"),
+                "1 value of Bonus, such as \"1.234\", is read as a number with a fraction, not with thousands"
+                    .to_owned(),
+            ]
         );
         assert_eq!(
             sentences(Kind::Day, &["03/04/2026"]),
             [
-                "1 of 1 values of Bonus are no dates, such as \"03/04/2026\"; no comparison with a date holds for them; write all \
-                 dates of the column in one way, such as 2026-12-31"
+                "1 of 1 value of Bonus is not a date, such as \"03/04/2026\"; no comparison with a date holds for them; the day \
+                 may come first or second, and no other value tells: write dates as 2026-12-31"
             ]
         );
         for cells in [&["12", "20.5"][..], &["12,50", "1.234"], &["", " "], &[]] {

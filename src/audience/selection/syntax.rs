@@ -166,8 +166,10 @@ impl<'a> Parser<'a> {
             (Some(order), Value::Number(number)) => Ok(Condition::Compared(column, order, Limit::Number(number))),
             (Some(order), Value::Day(day)) => Ok(Condition::Compared(column, order, Limit::Day(day))),
             // Texts have no order, so a date in quotes can only be meant as one.
-            (Some(order), Value::Text(text)) => match Date::read(&text) {
-                Some(Date::Day(day)) => Ok(Condition::Compared(column, order, Limit::Day(day))),
+            (Some(order), Value::Text(text)) => match Date::written(&text) {
+                Some(Date::Day(day) | Date::First(day) | Date::Second(day)) => {
+                    Ok(Condition::Compared(column, order, Limit::Day(day)))
+                }
                 Some(_) => Err(SelectionError { at, wrong: WrongSelection::UncertainDay(text) }),
                 None => Err(SelectionError { at, wrong: WrongSelection::OrderOfTexts { sign: sign.written.clone() } }),
             },

@@ -127,9 +127,9 @@ fn number(text: &str) -> Result<(Token, usize), WrongSelection> {
     let is_part = |char: char| char.is_alphanumeric() || matches!(char, '.' | '_' | '-' | '/');
     let length = text.char_indices().skip(1).find(|(_, char)| !is_part(*char)).map_or(text.len(), |(index, _)| index);
     let written = &text[..length];
-    let token = match (Decimal::read(written), Date::read(written)) {
+    let token = match (Decimal::read(written), Date::written(written)) {
         (Some(number), _) => Token::Number(number.into_owned()),
-        (None, Some(Date::Day(day))) => Token::Day(day),
+        (None, Some(Date::Day(day) | Date::First(day) | Date::Second(day))) => Token::Day(day),
         (None, Some(_)) => return Err(WrongSelection::UncertainDay(written.to_owned())),
         (None, None) => return Err(WrongSelection::Number(written.to_owned())),
     };

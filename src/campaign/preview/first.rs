@@ -4,14 +4,15 @@ use super::message;
 use crate::campaign::route_templates::PlanTemplates;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::domain::{MessageKey, Msisdn, Plan, Recipient, StepIndex};
+use crate::domain::{AudienceId, MessageKey, Msisdn, Plan, Recipient, Step, StepIndex};
 use crate::store::{self, Batch, Store};
 use crate::template::preview::Bubble;
 
-/// Recipients whose messages are shown.
+/// Messages of a step that are shown.
 const SHOWN: usize = 3;
-/// Recipients among whom they are looked for: others may have been left out of the campaign.
-const LOOKED_AT: u32 = 1_000;
+/// Recipients that are read at once, and the most that are read: steps for a few countries may be for none of them.
+const PAGE: u32 = 1_000;
+const LOOKED_AT: u32 = 20_000;
 
 /// The message of a step, and who reads it if that is a number.
 #[derive(Debug)]
@@ -21,47 +22,65 @@ pub struct FirstMessage {
     pub bubble: Bubble,
 }
 
-/// The messages of the first recipients, at each step that is for them. The text of a template is the one that was fetched last.
-/// Empty once the recipients are purged.
+/// The messages of the first recipients that each step is for. The text of a template is the one that was fetched last. Empty once
+/// the recipients are purged.
 pub async fn first_messages(
     store: &dyn Store,
     config: &Config,
     batch: &Batch,
     plan: &Plan,
 ) -> store::Result<Vec<FirstMessage>> {
-    let recipients = first(store, batch).await?;
     let names = plan.steps.iter().filter_map(|step| Some(step.content.template()?.name.to_owned())).collect();
     let catalogue = Catalogue::read(store, &config.lanes, Some(names)).await?;
     let templates = PlanTemplates::of(plan.indexed_steps(), config, &catalogue);
-    let mut messages = Vec::new();
-    for (index, step) in plan.indexed_steps() {
-        for recipient in recipients.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
-            if let Ok(bubble) = message(step, plan.names(), templates.approved(index).as_ref(), recipient) {
-                messages.push(FirstMessage { step: index, msisdn: recipient.number(), bubble });
-            }
-        }
-    }
-    Ok(messages)
-}
-
-/// The first recipients who have a message.
-async fn first(store: &dyn Store, batch: &Batch) -> store::Result<Vec<Recipient>> {
-    let (mut found, mut base) = (Vec::new(), 0);
+    let mut messages: Vec<FirstMessage> = Vec::new();
+    let (mut base, mut looked_at) = (0, 0);
     for part in store.parts_of(batch.id).await? {
-        let looked_at = part.recipients.min(LOOKED_AT);
-        let keys = (0..looked_at).map(|n| MessageKey { batch: batch.id, n: base + n }).collect();
-        let messages = store.load(keys).await?;
-        let mut messages = messages.iter().peekable();
-        for (n, recipient) in (base..).zip(store.recipients(part.id, 0, looked_at).await?) {
-            // An erased recipient has no address.
-            if messages.next_if(|message| message.key.n == n).is_some() && recipient.address.is_some() {
-                found.push(recipient);
+        for from in (0..part.recipients).step_by(PAGE as usize) {
+            let lacking = |messages: &[FirstMessage], index| {
+                messages.iter().filter(|message| message.step == index).count() < SHOWN
+            };
+            let wanted: Vec<(StepIndex, &Step)> =
+                plan.indexed_steps().filter(|(index, _)| lacking(&messages, *index)).collect();
+            if wanted.is_empty() || looked_at >= LOOKED_AT {
+                return Ok(messages);
             }
-            if found.len() == SHOWN {
-                return Ok(found);
+            looked_at += PAGE;
+            for recipient in with_message(store, batch, (part.id, base), from).await? {
+                for (index, step) in &wanted {
+                    if !lacking(&messages, *index) || !step.countries.contain(Some(recipient.country)) {
+                        continue;
+                    }
+                    let template = templates.approved(*index);
+                    if let Ok(bubble) = message(step, plan.names(), template.as_ref(), &recipient) {
+                        messages.push(FirstMessage { step: *index, msisdn: recipient.number(), bubble });
+                    }
+                }
             }
         }
         base += part.recipients;
     }
-    Ok(found)
+    Ok(messages)
+}
+
+/// The recipients of one page who have a message: not those whom the campaign leaves out, nor erased ones.
+async fn with_message(
+    store: &dyn Store,
+    batch: &Batch,
+    (audience, base): (AudienceId, u32),
+    from: u32,
+) -> store::Result<Vec<Recipient>> {
+    let recipients = store.recipients(audience, from, PAGE).await?;
+    let numbers = base + from..base + from + u32::try_from(recipients.len()).unwrap_or(PAGE);
+    let keys = numbers.clone().map(|n| MessageKey { batch: batch.id, n }).collect();
+    let messages = store.load(keys).await?;
+    let mut messages = messages.iter().peekable();
+    let has_message = |n: u32| messages.next_if(|message| message.key.n == n).is_some();
+    let kept: Vec<bool> = numbers.map(has_message).collect();
+    Ok(recipients
+        .into_iter()
+        .zip(kept)
+        .filter(|(one, has)| *has && one.address.is_some())
+        .map(|(one, _)| one)
+        .collect())
 }

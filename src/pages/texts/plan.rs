@@ -7,14 +7,16 @@ texts! {
     PlanTexts;
 
     tab = "Plan";
-    was_changed = "It was changed since it was made:";
+    was_changed = "It was changed after its launch:";
     started = "Started";
     starts = "Starts";
-    once_started = "once an operator starts it";
-    not_known = "once its templates are approved";
+    once_started = "at once, when an operator starts it";
+    once_approved = "once its templates are approved";
+    not_started = "It was not started.";
     budget = "Budget";
     no_cost = "Unknown: its lanes had no prices when it was made.";
-    no_messages = "No messages can be shown: their recipients have been removed.";
+    removed = "No message can be shown, because its recipients have been removed.";
+    none_among_first = "No message can be shown: this step is for none of the first recipients.";
 }
 
 impl PlanTexts {

@@ -29,7 +29,12 @@ pub(super) async fn plan(
     let frame = session.frame(Place::Below(Part::Campaigns));
     // An import that cannot be read any more has no countries to show.
     let countries = countries_of(shared.store.as_ref(), &batch).await?.unwrap_or_default();
-    let start = batch.started_at.or(batch.starts_at);
+    let now = shared.clock.now();
+    let start = match batch.state {
+        // It is started at once if its time is over.
+        BatchState::Draft => Some(batch.starts_at.map_or(now, |at| at.max(now))),
+        _ => batch.started_at.or(batch.starts_at),
+    };
     let on_their_clocks = start.map(|start| rules::on_their_clocks(plan, &countries, start)).unwrap_or_default();
     let own = texts().plan;
     let costs = plan.cost.iter().flat_map(|cost| {
@@ -76,9 +81,11 @@ fn times(look: &Look, frame: &Frame, on_their_clocks: &[String]) -> Vec<(&'stati
     let own = texts().plan;
     let start = match (look.batch.started_at, look.batch.starts_at, look.batch.state) {
         (Some(at), _, _) => (own.started, frame.full_time(at)),
-        (None, Some(at), _) => (own.starts, frame.full_time(at)),
-        (None, None, BatchState::Draft) => (own.starts, own.once_started.to_owned()),
-        (None, None, _) => (own.starts, own.not_known.to_owned()),
+        (None, Some(at), BatchState::Draft) if at > look.at => (own.starts, frame.full_time(at)),
+        (None, _, BatchState::Draft) => (own.starts, own.once_started.to_owned()),
+        (None, Some(at), BatchState::Scheduled | BatchState::Paused) => (own.starts, frame.full_time(at)),
+        (None, None, BatchState::Scheduled | BatchState::Paused) => (own.starts, own.once_approved.to_owned()),
+        (None, _, _) => (own.starts, own.not_started.to_owned()),
     };
     let mut times = vec![start];
     times.extend((!on_their_clocks.is_empty()).then(|| (texts().review.on_their_clocks, on_their_clocks.join(", "))));
