@@ -14,7 +14,7 @@ use crate::domain::Msisdn;
 /// Why an entry of `exclude` excludes no number.
 #[derive(Debug, thiserror::Error)]
 pub enum NotExcluded {
-    #[error("{}", .0.sentence(", and not a number"))]
+    #[error("{}", .0.sentence(Some("a number")))]
     NotThere(Sought),
     #[error(
         "\"{entry}\" is not a file, an imported audience or a readable number, so it would exclude \

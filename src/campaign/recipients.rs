@@ -34,7 +34,7 @@ pub(super) const SHOWN: u32 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecipientsError {
-    #[error("{}", sought.sentence(""))]
+    #[error("{}", sought.sentence(None))]
     NotThere {
         sought: Sought,
         /// Its place among several audiences, from 1.
@@ -97,19 +97,21 @@ pub struct Sought {
 }
 
 impl Sought {
-    /// What it is not, and what to do. `nor` is what else it could have been.
-    pub(super) fn sentence(&self, nor: &str) -> String {
+    /// What it is not, and what to do. `other` is what else it could have been.
+    pub(super) fn sentence(&self, other: Option<&str>) -> String {
         let Self { name, path, nearest } = self;
         let nearest = nearest.as_deref();
         match path {
             Some(path) => {
                 let elsewhere = if path == Path::new(name) { String::new() } else { format!(" ({})", path.display()) };
+                let other = other.map(|other| format!(", nor {other}")).unwrap_or_default();
                 let right = suggestion(nearest, "check the path, or see `volley audience list`");
-                format!("\"{name}\" is neither a file{elsewhere} nor an imported audience{nor}; {right}")
+                format!("\"{name}\" is neither a file{elsewhere} nor an imported audience{other}; {right}")
             }
             None => {
+                let other = other.map(|other| format!(" or {other}")).unwrap_or_default();
                 let right = suggestion(nearest, "import its file first, or use one that is listed");
-                format!("\"{name}\" is not an imported audience{nor}; {right}")
+                format!("\"{name}\" is not an imported audience{other}; {right}")
             }
         }
     }

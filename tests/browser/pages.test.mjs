@@ -18,7 +18,7 @@ const PAGES = {
 };
 
 const OF_CAMPAIGN = {
-  campaign: '', recipients: '/recipients', 'campaign-replies': '/replies', report: '/report', 'report-tables': '/report/tables',
+  campaign: '', plan: '/plan', recipients: '/recipients', 'campaign-replies': '/replies', report: '/report', 'report-tables': '/report/tables',
   share: '/report/share', again: '/again', 'use-again': '/use-again', change: '/change', 'campaign-events': '/events',
 };
 
