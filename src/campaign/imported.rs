@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use futures_util::future::OptionFuture;
 use tokio::task::JoinHandle;
 
 use super::recipients::{Gathering, PAGE, Part, Recipients, RecipientsError, SHOWN};
@@ -162,7 +161,8 @@ pub(super) struct Known<'a> {
 
 /// Waits until the observer has seen a page. If it panicked, this does too.
 async fn ended(looking: Option<JoinHandle<()>>) {
-    if let Some(Err(error)) = OptionFuture::from(looking).await
+    if let Some(looking) = looking
+        && let Err(error) = looking.await
         && let Ok(panic) = error.try_into_panic()
     {
         std::panic::resume_unwind(panic);

@@ -1,7 +1,7 @@
 //! Starts, refuses, pauses, resumes and cancels campaigns.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::admit::Session;
@@ -16,25 +16,46 @@ use crate::pages::{CONFIRM_RESTORED, CancelPage, Done, Part, Place, RefusePage, 
 use crate::status::Watcher;
 use crate::store::Batch;
 
+/// Carries out a decision, and leads to the campaign, whose page says so. A draft is decided on as its page has shown it: one that
+/// was changed meanwhile is shown again instead. One from a restored backup is asked about before it is sent.
 async fn decide(
-    shared: &Shared,
-    call: &Call,
+    (shared, session, call): (&Shared, &Session, &Call),
     campaign: &str,
-    decision: CampaignDecision,
+    (decision, action): (CampaignDecision, &str),
     form: &Form,
-) -> Answer<Redirect> {
+) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
-    let by = call.decided_by(form.reason()?);
+    let by = DecidedBy { confirms_restored: form.confirms_restored(), ..call.decided_by(form.reason()?) };
     let batch = found(shared, call, campaign).await?;
-    carry_out((shared.store.as_ref(), &shared.config), shared.clock.as_ref(), &batch, decision, &by).await?;
-    let done = match decision {
-        CampaignDecision::Start => Done::Started,
-        CampaignDecision::Refuse => Done::Refused,
-        CampaignDecision::Pause => Done::Paused,
-        CampaignDecision::Resume => Done::Resumed,
-        CampaignDecision::Cancel => Done::Cancelled,
+    let path = campaign_path(&batch.public_id().to_string());
+    let (is_as_read, done) = match decision {
+        CampaignDecision::Start => (batch.state != BatchState::Draft || is_read(form, &batch), Done::Started),
+        CampaignDecision::Refuse => (is_read(form, &batch), Done::Refused),
+        CampaignDecision::Pause => (true, Done::Paused),
+        CampaignDecision::Resume => (true, Done::Resumed),
+        CampaignDecision::Cancel => (true, Done::Cancelled),
     };
-    Ok(to_campaign(&batch.public_id().to_string(), done))
+    // The store decides only on the edition that it is given, so a change in between is no matter.
+    if is_as_read {
+        let whole = (shared.store.as_ref(), shared.config.as_ref());
+        match carry_out(whole, shared.clock.as_ref(), &batch, decision, &by).await {
+            Ok(_) => return Ok(to_campaign(&batch.public_id().to_string(), done).into_response()),
+            Err(DecisionError::Outdated { .. }) => {}
+            Err(DecisionError::Restored { name, copied_at, .. }) => {
+                return ask_restored(session, form, (name, copied_at), (format!("{path}/{action}"), path));
+            }
+            Err(DecisionError::NoReason { .. }) => {
+                return refuse_page(session, &batch, Some(texts().wizard.refuse_why));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    changed_meanwhile(shared, session, call, campaign).await
+}
+
+/// Whether a form is of the present edition of a draft.
+fn is_read(form: &Form, batch: &Batch) -> bool {
+    form.get("edition").and_then(|edition| edition.parse().ok()) == Some(batch.edition)
 }
 
 /// Asks before a campaign from a restored backup is sent: the same form, with a confirmation.
@@ -50,7 +71,6 @@ pub(super) fn ask_restored(
     page(&RestoredPage { frame, name, copied_at, action, fields, back })
 }
 
-/// Starts a draft as its page has shown it. One that was changed meanwhile is shown again instead.
 pub(super) async fn start(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
@@ -58,24 +78,7 @@ pub(super) async fn start(
     call: Call,
     form: Form,
 ) -> Answer<Response> {
-    call.caller.check(Scope::Manage)?;
-    let by = DecidedBy { confirms_restored: form.confirms_restored(), ..call.decided_by(form.reason()?) };
-    let batch = found(&shared, &call, &campaign).await?;
-    let edition = form.get("edition").and_then(|edition| edition.parse().ok());
-    // The store starts only the edition that it is given, so a change in between is no matter.
-    if batch.state != BatchState::Draft || edition == Some(batch.edition) {
-        let whole = (shared.store.as_ref(), shared.config.as_ref());
-        match carry_out(whole, shared.clock.as_ref(), &batch, CampaignDecision::Start, &by).await {
-            Ok(_) => return Ok(to_campaign(&batch.public_id().to_string(), Done::Started).into_response()),
-            Err(DecisionError::Outdated { .. }) => {}
-            Err(DecisionError::Restored { name, copied_at, .. }) => {
-                let back = campaign_path(&batch.public_id().to_string());
-                return ask_restored(&session, &form, (name, copied_at), (format!("{back}/start"), back));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    changed_meanwhile(&shared, &session, &call, &campaign).await
+    decide((&shared, &session, &call), &campaign, (CampaignDecision::Start, "start"), &form).await
 }
 
 /// Asks why a draft is refused.
@@ -106,7 +109,6 @@ fn refuse_page(session: &Session, batch: &Batch, problem: Option<&'static str>) 
     page(&RefusePage { frame, campaign: batch.display_name(), path, edition: batch.edition, problem })
 }
 
-/// Refuses a draft as its page has shown it. One that was changed meanwhile is shown again instead.
 pub(super) async fn refuse(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
@@ -114,20 +116,7 @@ pub(super) async fn refuse(
     call: Call,
     form: Form,
 ) -> Answer<Response> {
-    call.caller.check(Scope::Manage)?;
-    let batch = found(&shared, &call, &campaign).await?;
-    if form.get("edition").and_then(|edition| edition.parse().ok()) == Some(batch.edition) {
-        let Some(reason) = form.reason()? else {
-            return refuse_page(&session, &batch, Some(texts().wizard.refuse_why));
-        };
-        let (whole, by) = ((shared.store.as_ref(), shared.config.as_ref()), call.decided_by(Some(reason)));
-        match carry_out(whole, shared.clock.as_ref(), &batch, CampaignDecision::Refuse, &by).await {
-            Ok(_) => return Ok(to_campaign(&batch.public_id().to_string(), Done::Refused).into_response()),
-            Err(DecisionError::Outdated { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    changed_meanwhile(&shared, &session, &call, &campaign).await
+    decide((&shared, &session, &call), &campaign, (CampaignDecision::Refuse, "refuse"), &form).await
 }
 
 /// Shows a draft again that was changed before it was decided on.
@@ -140,13 +129,13 @@ async fn changed_meanwhile(shared: &Shared, session: &Session, call: &Call, camp
 pub(super) async fn pause(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
+    session: Session,
     call: Call,
     form: Form,
-) -> Answer<Redirect> {
-    decide(&shared, &call, &campaign, CampaignDecision::Pause, &form).await
+) -> Answer<Response> {
+    decide((&shared, &session, &call), &campaign, (CampaignDecision::Pause, "pause"), &form).await
 }
 
-/// Resumes a campaign. One from a restored backup is asked about first.
 pub(super) async fn resume(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
@@ -154,27 +143,17 @@ pub(super) async fn resume(
     call: Call,
     form: Form,
 ) -> Answer<Response> {
-    call.caller.check(Scope::Manage)?;
-    let by = DecidedBy { confirms_restored: form.confirms_restored(), ..call.decided_by(form.reason()?) };
-    let batch = found(&shared, &call, &campaign).await?;
-    let whole = (shared.store.as_ref(), shared.config.as_ref());
-    let back = campaign_path(&batch.public_id().to_string());
-    match carry_out(whole, shared.clock.as_ref(), &batch, CampaignDecision::Resume, &by).await {
-        Ok(_) => Ok(to_campaign(&batch.public_id().to_string(), Done::Resumed).into_response()),
-        Err(DecisionError::Restored { name, copied_at, .. }) => {
-            ask_restored(&session, &form, (name, copied_at), (format!("{back}/resume"), back))
-        }
-        Err(error) => Err(error.into()),
-    }
+    decide((&shared, &session, &call), &campaign, (CampaignDecision::Resume, "resume"), &form).await
 }
 
 pub(super) async fn cancel(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
+    session: Session,
     call: Call,
     form: Form,
-) -> Answer<Redirect> {
-    decide(&shared, &call, &campaign, CampaignDecision::Cancel, &form).await
+) -> Answer<Response> {
+    decide((&shared, &session, &call), &campaign, (CampaignDecision::Cancel, "cancel"), &form).await
 }
 
 /// Asks before a cancel, which cannot be undone, and says what it does.

@@ -253,11 +253,16 @@ impl Seen {
             return;
         }
         self.filled += 1;
-        let (hint, is_read) = match kind {
-            Kind::Number => (Hint::of_number(cell.trim()), Notation::default().number(cell).is_some()),
-            Kind::Day => (Hint::of_day(cell), Notation::default().day(cell).is_some()),
+        let hint = match kind {
+            Kind::Number => Hint::of_number(cell.trim()),
+            Kind::Day => Hint::of_day(cell),
         };
         if let Some(hint) = hint {
+            let notation = Notation::default();
+            let is_read = match kind {
+                Kind::Number => notation.number(cell).is_some(),
+                Kind::Day => notation.day(cell).is_some(),
+            };
             self.hints.entry((hint, is_read)).or_default().add(cell);
         }
     }

@@ -75,12 +75,7 @@ async fn with_message(
     let keys = numbers.clone().map(|n| MessageKey { batch: batch.id, n }).collect();
     let messages = store.load(keys).await?;
     let mut messages = messages.iter().peekable();
-    let has_message = |n: u32| messages.next_if(|message| message.key.n == n).is_some();
-    let kept: Vec<bool> = numbers.map(has_message).collect();
-    Ok(recipients
-        .into_iter()
-        .zip(kept)
-        .filter(|(one, has)| *has && one.address.is_some())
-        .map(|(one, _)| one)
-        .collect())
+    let mut has_message = |n: u32| messages.next_if(|message| message.key.n == n).is_some();
+    let kept = recipients.into_iter().zip(numbers).filter(|(one, n)| has_message(*n) && one.address.is_some());
+    Ok(kept.map(|(one, _)| one).collect())
 }

@@ -9,8 +9,8 @@ use crate::api::web::admit::Session;
 use crate::api::web::frame::page;
 use crate::api::web::writing::outlook;
 use crate::campaign::{FirstMessage, countries_of, first_messages, rules};
+use crate::domain::BatchState;
 use crate::domain::text::{about, list};
-use crate::domain::{BatchState, Money};
 use crate::pages::{Frame, Part, Place, PlanPage, PreviewMessage, PreviewStep, texts};
 use crate::status::{Look, Watcher};
 
@@ -37,10 +37,6 @@ pub(super) async fn plan(
     };
     let on_their_clocks = start.map(|start| rules::on_their_clocks(plan, &countries, start)).unwrap_or_default();
     let own = texts().plan;
-    let costs = plan.cost.iter().flat_map(|cost| {
-        let amount = |money: Money| money.rounded(plan.currency.as_deref());
-        [(texts().review.cost_first, amount(cost.first)), (texts().review.cost_most, amount(cost.at_most))]
-    });
     let budget = plan.limits.budget.map(|budget| (own.budget, budget.in_currency(plan.currency.as_deref())));
     let steps = plan.indexed_steps().map(|(index, step)| {
         let lanes: Vec<&str> = step.lanes.names().collect();
@@ -58,7 +54,7 @@ pub(super) async fn plan(
     page(&PlanPage {
         recipients: look.report.audience,
         times: times(&look, &frame, &on_their_clocks),
-        costs: costs.chain(budget).collect(),
+        costs: outlook::costs(plan).into_iter().chain(budget).collect(),
         rules: outlook::rules(plan, batch.started_at.is_some()),
         steps: steps.collect(),
         look: &look,

@@ -37,16 +37,16 @@ pub(super) async fn rejected(shared: &Shared, opened: &Opened) -> Answer<Option<
 }
 
 /// An amount with the currency of the plan.
-fn amount(prepared: &Prepared, money: Money) -> String {
-    money.rounded(prepared.plan.currency.as_deref())
+fn amount(plan: &Plan, money: Money) -> String {
+    money.rounded(plan.currency.as_deref())
 }
 
 /// The cost of a launch: at least, and at most.
-pub(super) fn costs(prepared: &Prepared) -> Vec<(&'static str, String)> {
+pub(in crate::api::web) fn costs(plan: &Plan) -> Vec<(&'static str, String)> {
     let texts = crate::pages::texts().review;
-    let Some(cost) = &prepared.plan.cost else { return Vec::new() };
+    let Some(cost) = &plan.cost else { return Vec::new() };
     [(texts.cost_first, cost.first), (texts.cost_most, cost.at_most)]
-        .map(|(label, money)| (label, amount(prepared, money)))
+        .map(|(label, money)| (label, amount(plan, money)))
         .into()
 }
 
@@ -71,7 +71,7 @@ pub(super) fn steps(prepared: &Prepared) -> Vec<OutlookStep> {
         let lanes: Vec<&str> = step.lanes.names().collect();
         let after = step.fallback_after.map(about).unwrap_or_default();
         let sums = CountryCost::of_step((index, step), &prepared.bill).into_iter().map(|cost| cost.sum);
-        let cost = (!step.prices.is_empty()).then(|| amount(prepared, sums.sum()));
+        let cost = (!step.prices.is_empty()).then(|| amount(plan, sums.sum()));
         OutlookStep {
             number,
             channel: step.channel.to_string(),

@@ -228,7 +228,7 @@ fn outlook_of(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Wri
         rejected: None,
         times,
         limited_by: capital(limited_by.trim_start_matches("; ")),
-        costs: outlook::costs(prepared),
+        costs: outlook::costs(plan),
         steps: outlook::steps(prepared),
         rules: outlook::rules(plan, false),
         starts: later.map_or_else(|| own.starts_at_once.to_owned(), |at| own.starts_at(&at)),
