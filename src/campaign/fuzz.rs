@@ -146,7 +146,29 @@ fn value(random: &mut fastrand::Rng, depth: u8) -> Value {
     }
 }
 
-/// A good campaign with some hostile values.
+/// JSON within JSON, under a key that `serde_json` passes between its own types. Read as it asks, it ends the stack.
+fn nested(levels: usize) -> String {
+    let mut json = "1".to_owned();
+    for _ in 0..levels {
+        // Escaped by `\"`, its length would double at each level.
+        let escaped = json.replace('\\', r"\u005c").replace('"', r"\u0022");
+        json = format!(r#"{{"$serde_json::private::RawValue":"{escaped}"}}"#);
+        if json.len() > BODY_MAX / 2 {
+            break;
+        }
+    }
+    json
+}
+
+/// A good campaign with some hostile values or none, as it arrives.
+fn body(random: &mut fastrand::Rng) -> String {
+    let body = campaign(random).to_string();
+    match random.u8(0..8) {
+        0 => body.replacen("\"members\"", &nested(random.usize(0..200)), 1),
+        _ => body,
+    }
+}
+
 fn campaign(random: &mut fastrand::Rng) -> Value {
     let step = |channel: &str| json!({"channel": channel, "text": "Hi {{A}} {{FirstName|there}}"});
     let mut steps = vec![step("Viber"), step("SMS")];
@@ -154,7 +176,7 @@ fn campaign(random: &mut fastrand::Rng) -> Value {
         "audience": "members",
         "values": {"A": "{{B}}", "B": {"by": "Tier", "gold": "{{Code}}", "others": "x"}},
     });
-    for _ in 0..random.usize(1..4) {
+    for _ in 0..random.usize(0..4) {
         let (key, at) = match random.u8(0..5) {
             0 | 1 => (KEYS[random.usize(0..KEYS.len())], None),
             2 => (["A", "B"][random.usize(0..2)], None),
@@ -176,7 +198,7 @@ fn campaign(random: &mut fastrand::Rng) -> Value {
 }
 
 /// The worst of each kind that is still allowed, or just not: what was slow before there were bounds.
-fn worst() -> Vec<Value> {
+fn worst() -> Vec<String> {
     let with = |key: &str, value: Value| {
         let mut campaign = json!({"audience": "a", "step": [{"channel": "SMS", "text": "Hi"}]});
         campaign[key] = value;
@@ -192,7 +214,7 @@ fn worst() -> Vec<Value> {
         let step = json!([{"channel": "SMS", "text": "{{A}}".repeat(1_000)}]);
         json!({"audience": "a", "values": {"A": a, "B": b}, "step": step})
     };
-    vec![
+    let bodies = [
         with("send_window", json!(windows(60_000))),
         with("send_window", json!(windows(100))),
         json!({"audience": "a", "step": [step("Viber"), step("SMS"), step("WhatsApp")]}),
@@ -212,7 +234,8 @@ fn worst() -> Vec<Value> {
         (0..100_000).map(|n| (format!("k{n}"), json!(1))).collect::<Map<_, _>>().into(),
         (0..50_000).map(|n| (format!("exclud_{n:05}"), json!(1))).collect::<Map<_, _>>().into(),
         with("step", json!([{"channel": "SMS", "lanes": (0..60_000).map(|n| format!("l{n}")).collect::<Vec<_>>()}])),
-    ]
+    ];
+    bodies.iter().map(Value::to_string).chain([format!(r#"{{"audience":"a","step":{}}}"#, nested(200))]).collect()
 }
 
 fn config() -> Config {
@@ -221,10 +244,10 @@ fn config() -> Config {
 }
 
 /// Reads, checks and plans a campaign. Returns whether it can be sent.
-fn planned(body: Value, config: &Config) -> bool {
+fn planned(body: &str, config: &Config) -> bool {
     let now = Timestamp::parse_rfc3339("2026-11-01T00:00:00Z").unwrap();
     let columns = COLUMNS.map(str::to_owned);
-    let Ok(draft) = Draft::from_json(body) else { return false };
+    let Ok(draft) = Draft::parse("promo.json", body) else { return false };
     let Ok(schedule) = schedule(&draft, now) else { return false };
     let bound = draft.selection.as_ref().map(|selection: &Selection| selection.bind(&columns));
     let Ok(selection) = bound.transpose() else { return false };
@@ -249,8 +272,8 @@ fn planned(body: Value, config: &Config) -> bool {
 }
 
 /// Plans one campaign within the bounds.
-fn try_one(what: &str, body: Value, config: &Config) -> bool {
-    let size = body.to_string().len() as u64;
+fn try_one(what: &str, body: &str, config: &Config) -> bool {
+    let size = body.len() as u64;
     let mut found = (false, 0);
     let memory = allocation_counter::measure(|| found = steps_of(|| planned(body, config)));
     let (is_good, steps) = found;
@@ -264,12 +287,12 @@ fn try_one(what: &str, body: Value, config: &Config) -> bool {
 fn the_work_of_a_hostile_plan_is_bounded_by_its_size() {
     let config = config();
     for (number, body) in worst().into_iter().enumerate() {
-        try_one(&format!("worst {number}"), body, &config);
+        try_one(&format!("worst {number}"), &body, &config);
     }
     let setting = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
     let one = |seed| {
-        let body = campaign(&mut fastrand::Rng::with_seed(seed));
-        body.to_string().len() <= BODY_MAX && try_one(&format!("seed {seed}"), body, &config)
+        let body = body(&mut fastrand::Rng::with_seed(seed));
+        body.len() <= BODY_MAX && try_one(&format!("seed {seed}"), &body, &config)
     };
     if let Some(seed) = setting("VOLLEY_FUZZ_SEED") {
         one(seed);
