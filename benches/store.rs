@@ -429,6 +429,7 @@ async fn opt_out(store: &dyn Store, people: u32) {
         let wishes: Vec<_> = (first..people.min(first + AT_ONCE))
             .map(|n| OptOut {
                 address: recipient(n).into(),
+                of: volley::domain::WishSubject::EVERYTHING,
                 since: now(),
                 from: OptOutSource::Operator,
                 source: "STOP".to_owned(),

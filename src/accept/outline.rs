@@ -7,7 +7,7 @@ use super::slots::Slots;
 use crate::campaign::SingleMessage;
 use crate::domain::{
     Address, ApiCalls, Channel, Content, Country, Extras, Fields, Labelled, Notification, NotificationLink, Plan,
-    RawContent, Recipient, SmsEncoding, Sources, Step, Timestamp, point_at,
+    Purpose, RawContent, Recipient, SmsEncoding, Sources, Step, Timestamp, point_at,
 };
 use crate::wire::NotificationContent;
 use crate::wire::rules::NamedStep;
@@ -104,6 +104,7 @@ pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i
             success: named.success,
             line_user_id,
             content: writing.content_on(named.channel, &mut slots)?,
+            purpose: Some(origin.caller.purpose.unwrap_or(Purpose::Marketing)),
             ..Step::of_text(named.channel, "", "")
         });
     }

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::domain::{Scope, Scopes};
+use crate::domain::{Purpose, Scope, Scopes};
 use crate::events::Origin;
 use crate::store::{ApiKey, AuditActor, OperatorAccount, SecretDigest};
 
@@ -19,6 +19,8 @@ pub struct Caller {
     pub lanes: Option<Vec<String>>,
     /// The most requests that it may make in a second; `None` means as many as any caller.
     pub requests_per_s: Option<NonZeroU32>,
+    /// What the messages are for that it sends; `None` means marketing.
+    pub purpose: Option<Purpose>,
     /// The session of an operator.
     pub session: Option<SecretDigest>,
 }
@@ -32,6 +34,7 @@ impl Caller {
             sub_accounts: key.limits.sub_accounts.clone(),
             lanes: key.limits.lanes.clone(),
             requests_per_s: key.limits.requests_per_s,
+            purpose: key.limits.purpose,
             session: None,
         }
     }
@@ -44,6 +47,7 @@ impl Caller {
             sub_accounts: None,
             lanes: None,
             requests_per_s: None,
+            purpose: None,
             session: None,
         }
     }

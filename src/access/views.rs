@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Issued;
-use crate::domain::{AuditAction, IpNetwork, KeyId, Scopes, Timestamp, rfc3339, rfc3339_option};
+use crate::domain::{AuditAction, IpNetwork, KeyId, Purpose, Scopes, Timestamp, rfc3339, rfc3339_option};
 use crate::store::{ApiKey, AuditActor, AuditEntry, OperatorAccount};
 
 /// Whether a key or an operator may call.
@@ -54,6 +54,8 @@ pub struct KeyView<'a> {
     pub addresses: Option<&'a [IpNetwork]>,
     #[schema(value_type = Option<u32>, minimum = 1)]
     pub requests_per_s: Option<NonZeroU32>,
+    /// What the messages are for that it sends; null means marketing.
+    pub purpose: Option<Purpose>,
     #[serde(with = "rfc3339")]
     pub created_at: Timestamp,
     pub created_by: &'a str,
@@ -82,6 +84,7 @@ impl<'a> KeyView<'a> {
             lanes: limits.lanes.as_deref(),
             addresses: limits.addresses.as_deref(),
             requests_per_s: limits.requests_per_s,
+            purpose: limits.purpose,
             created_at: key.created_at,
             created_by: &key.created_by,
             expires_at: limits.expires_at,

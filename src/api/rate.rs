@@ -175,6 +175,7 @@ mod tests {
             sub_accounts: None,
             lanes: None,
             requests_per_s,
+            purpose: None,
             session: None,
         };
         let (a, b) = (caller("a", NonZeroU32::new(2)), caller("b", NonZeroU32::new(2)));

@@ -24,6 +24,7 @@ pub(super) fn parts(
         subaccounts: Vec::new(),
         lanes: Vec::new(),
         words: Words::default(),
+        stops: crate::domain::OptOutOf::Everything,
         confirms: false,
         missed: Vec::new(),
         on_slot_change: Callback::new(|_| {}),

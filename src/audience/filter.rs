@@ -6,7 +6,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::KnownRecipients;
 use super::seen::{Occurrence, SeenNumbers};
-use crate::domain::Msisdn;
+use crate::domain::{Msisdn, OptOutOf};
 use crate::store::{Consent, Result};
 
 /// Checks the sources of one campaign, one after the other, against the opt-outs and the numbers of earlier sources. Clones
@@ -22,9 +22,10 @@ impl SourceFilter {
         Self { seen: Arc::new(Mutex::new(SeenNumbers::new(Arc::clone(&recipients)))), recipients }
     }
 
-    /// A filter for the sources of one campaign or import, with what the store knows now.
+    /// A filter for the sources of an import, with what the store knows now. It is not known yet what they will be sent, so
+    /// only those count as opted out who get nothing any more.
     pub async fn load(store: &dyn Consent) -> Result<Self> {
-        Ok(Self::new(Arc::new(KnownRecipients::load(store).await?)))
+        Ok(Self::new(Arc::new(KnownRecipients::load(store, OptOutOf::Everything).await?)))
     }
 
     /// Starts the next source.

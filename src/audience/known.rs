@@ -1,6 +1,6 @@
 //! What the store knows of recipients before a source is read: who opted out, and which numbers are one recipient's.
 
-use crate::domain::{LearnedSpellings, Msisdn};
+use crate::domain::{LearnedSpellings, Msisdn, OptOutOf};
 use crate::optout::OptOuts;
 use crate::store::{Consent, Result};
 
@@ -11,8 +11,9 @@ pub struct KnownRecipients {
 }
 
 impl KnownRecipients {
-    pub async fn load(store: &dyn Consent) -> Result<Self> {
-        let opted_out = OptOuts::load(store).await?;
+    /// Loads it; opted out are those who opted out of this, or of more.
+    pub async fn load(store: &dyn Consent, of: OptOutOf) -> Result<Self> {
+        let opted_out = OptOuts::load(store, of).await?;
         let mut spellings = LearnedSpellings::default();
         for (called, number) in store.numbers_called_by_others().await? {
             spellings.link(called, number);

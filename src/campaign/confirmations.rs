@@ -12,7 +12,8 @@ use crate::audience::{self, Options, Source, SourceFilter};
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Lane};
 use crate::domain::{
-    Causes, Channel, ChannelUser, Fields, Language, Member, Msisdn, Plan, Pool, Recipient, Span, Step, Timestamp,
+    Causes, Channel, ChannelUser, Fields, Language, Member, Msisdn, OptOutOf, Plan, Pool, Purpose, Recipient, Span,
+    Step, Timestamp,
 };
 use crate::events::Origin;
 use crate::store::{Cursor, Inbound, Result, Store};
@@ -51,7 +52,7 @@ impl OptOutConfirmations {
         let due = store.due_confirmations(PAGE).await?;
         let is_last = due.len() < PAGE as usize;
         let writers: Vec<Msisdn> = due.iter().filter_map(|(_, inbound)| inbound.msisdn).collect();
-        let opted_out: HashSet<Msisdn> = store.opted_out(writers).await?.into_iter().collect();
+        let opted_out: HashSet<Msisdn> = store.opted_out(writers, OptOutOf::Marketing).await?.into_iter().collect();
         let mut groups: Vec<(Plan, Vec<Recipient>, Vec<Cursor>)> = Vec::new();
         let mut dropped = Vec::new();
         for (position, inbound) in due {
@@ -101,6 +102,7 @@ impl OptOutConfirmations {
         let country = *summary.countries.keys().next()?;
         let language = inbound.language.or_else(|| Language::of_country(country));
         let mut step = Step {
+            purpose: Some(Purpose::Service),
             lanes: Pool::try_from(vec![Member { source: lane.source.clone(), ..Member::new(&lane.name) }]).ok()?,
             leave_within: Some(SENT_WITHIN),
             ..Step::of_text(channel, &lane.name, confirmation.text(language))

@@ -14,8 +14,8 @@ use super::values;
 use crate::audience::{DefaultCountry, Selection};
 use crate::config::{Most, NotBuilt, Problem, Table, Wanted, countries_named, parse_toml, steps, stretches, to_json};
 use crate::domain::{
-    AfterGap, BeginsWhen, Country, Hours, OnMissed, OnMissingValue, OnOverlap, OnUnknown, Span, StopRule, Values, Zone,
-    has_private_key, nearest, object_name,
+    AfterGap, BeginsWhen, Country, Hours, OnMissed, OnMissingValue, OnOverlap, OnUnknown, Purpose, Span, StopRule,
+    Values, Zone, has_private_key, nearest, object_name,
 };
 
 /// A campaign as the operator wrote it. Optional keys are still undecided.
@@ -55,6 +55,8 @@ pub struct Draft {
     pub after_gap: AfterGap,
     /// Its own variables.
     pub values: Values,
+    /// What its steps are for, unless a step says it.
+    pub purpose: Option<Purpose>,
     pub route: DraftRoute,
     /// The folder of the file; paths in `audience` and `exclude` are relative to it. `None` for a campaign that came over
     /// the API, which cannot name files of the server.
@@ -204,6 +206,7 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
         on_unknown: table.parsed("on_unknown").unwrap_or(OnUnknown::Keep),
         after_gap: table.parsed("after_gap").unwrap_or(AfterGap::Ask),
         values: values::read(&mut table),
+        purpose: table.parsed("purpose"),
         route: route(&mut table),
         folder: None,
     };

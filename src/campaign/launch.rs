@@ -18,6 +18,7 @@ use super::recipients::{Gathering, Recipients, RecipientsError};
 use super::repeat::NoRecipientsToRepeat;
 use super::restored::HowToLaunch;
 use super::route;
+use super::route::heeds_of;
 use super::route_templates::{PlanTemplates, catalogue_for};
 use super::second_operator::{limit_below, will_wait};
 use super::time::{Schedule, schedule};
@@ -204,7 +205,8 @@ impl Launcher<'_> {
         let schedule = schedule(draft, self.clock.now()).map_err(LaunchError::Problems)?;
         let examination = Examination::new(draft, self.config, &schedule, None, Catalogue::default(), None);
         let examination = Arc::new(examination);
-        let gathering = Gathering { store: self.store, clock: self.clock, keep: false, examination };
+        let heeds = heeds_of(draft, self.config, &Catalogue::default());
+        let gathering = Gathering { store: self.store, clock: self.clock, keep: false, examination, heeds };
         match gathering.gather(draft, |_| None).await {
             Ok(Recipients { recipients, misread, .. }) => Ok(Counted { recipients, misread }),
             Err(RecipientsError::Nobody { misread, .. }) => Ok(Counted { recipients: 0, misread }),
@@ -289,9 +291,10 @@ impl Launcher<'_> {
         let prices = self.config.prices.as_deref().map(PriceList::load).transpose()?;
         let chosen = draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
         let catalogue = catalogue_for(chosen, self.store, self.config).await?;
+        let heeds = heeds_of(draft, self.config, &catalogue);
         let examination = Examination::new(draft, self.config, &schedule, prices.as_ref(), catalogue, preview);
         let examination = Arc::new(examination);
-        let gathering = Gathering { store: self.store, clock: self.clock, keep, examination };
+        let gathering = Gathering { store: self.store, clock: self.clock, keep, examination, heeds };
         let recipients = gathering.gather(draft, progress).await?;
         match self.look_over(draft, &recipients, &schedule, prices.as_ref()).await {
             Ok(looked) => {

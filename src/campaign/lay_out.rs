@@ -117,7 +117,7 @@ impl Launcher<'_> {
                     excluded,
                     lacking,
                     left_out,
-                    confirms_opt_out: plan.confirms_opt_out,
+                    heeds: plan.heeds(),
                     now: self.clock.now(),
                 };
                 messages += self.store.write_messages(piece).await?;

@@ -66,6 +66,7 @@ mod retention;
 mod retries;
 mod rewrite;
 mod route;
+mod route_lanes;
 mod route_templates;
 pub mod rules;
 mod second_operator;

@@ -1,4 +1,5 @@
-//! Ends the waiting messages of recipients who have opted out, on every campaign and channel.
+//! Ends the waiting messages of recipients who have opted out of all that they can still be, on every campaign and channel.
+//! What concerns one step, or one sender, is left to the claim of that step.
 //!
 //! No message to them is submitted in any case. Each claim checks for opt-outs, and [`Book::suppress`] stops messages that
 //! were claimed before. This walk may therefore take its time, and it does: there is no index from a number to its
@@ -56,17 +57,23 @@ impl OptOutWalk {
         for _ in 0..LOOKS {
             let Some(batch) = walk.batches.front().copied() else { break };
             let next = match book.get(batch).await? {
-                // Its recipients have opted out, and get it because of that.
-                Some(entry) if entry.plan.confirms_opt_out => None,
-                Some(entry) => {
-                    let (found, next) = store.opted_out_messages(batch, walk.from, SPAN).await?;
-                    for page in found.chunks(PAGE) {
-                        let (changed, late) = call_off(store, &entry, page, now).await?;
-                        ended += changed;
-                        walk.missed |= late > 0;
+                Some(entry) => match entry.plan.heeds() {
+                    Some(of) => {
+                        // They go back, and the next claim looks at what their recipients have opted out of.
+                        for message in store.claimed_despite_opt_outs(batch, walk.from, SPAN).await? {
+                            entry.recall(message.key, message.present.step);
+                        }
+                        let (found, next) = store.opted_out_messages(batch, of, walk.from, SPAN).await?;
+                        for page in found.chunks(PAGE) {
+                            let (changed, late) = call_off(store, &entry, page, now).await?;
+                            ended += changed;
+                            walk.missed |= late > 0;
+                        }
+                        next
                     }
-                    next
-                }
+                    // Its recipients have opted out, and get it because of that.
+                    None => None,
+                },
                 None => None,
             };
             walk.from = next.unwrap_or(0);
@@ -122,7 +129,7 @@ mod tests {
 
     use super::*;
     use crate::clock::{Clock, ManualClock};
-    use crate::domain::{AfterGap, BatchState, Channel, Msisdn, OptOutSource, Plan, Span, Step, Tag};
+    use crate::domain::{AfterGap, BatchState, Channel, Msisdn, OptOutSource, Plan, Span, Step, Tag, WishSubject};
     use crate::store::{NewBatch, OptIn, OptOut, open};
 
     #[tokio::test]
@@ -153,8 +160,13 @@ mod tests {
         let msisdn = Msisdn::try_from(6_591_000_001_u64).unwrap();
         let stop = async |second| {
             let since = now + Span::from_secs(second);
-            let wish =
-                OptOut { address: msisdn.into(), since, from: OptOutSource::Recipient, source: "stop".to_owned() };
+            let wish = OptOut {
+                address: msisdn.into(),
+                of: WishSubject::EVERYTHING,
+                since,
+                from: OptOutSource::Recipient,
+                source: "stop".to_owned(),
+            };
             store.opt_out(vec![wish]).await.unwrap();
             book.suppress([msisdn.into()]);
         };
@@ -163,7 +175,13 @@ mod tests {
         walks.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
         // Between the two looks, a message to the recipient is claimed in a batch that was already visited.
         let at = now + Span::from_secs(2);
-        let start = OptIn { address: msisdn.into(), at, from: OptOutSource::Recipient, source: "start".to_owned() };
+        let start = OptIn {
+            address: msisdn.into(),
+            of: WishSubject::EVERYTHING,
+            at,
+            from: OptOutSource::Recipient,
+            source: "start".to_owned(),
+        };
         store.opt_in(vec![start]).await.unwrap();
         let claimed = book.latest_suppression();
         stop(3).await;

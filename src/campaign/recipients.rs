@@ -23,7 +23,7 @@ use crate::audience::{
 use crate::clock::Clock;
 use crate::config::{NamedKey, Problem, Sentence};
 use crate::domain::text::plural;
-use crate::domain::{AudienceId, Causes, Country, Recipient, StepIndex, nearest, suggestion};
+use crate::domain::{AudienceId, Causes, Country, OptOutOf, Recipient, StepIndex, nearest, suggestion};
 use crate::store::{self, Audience, Audiences, Store};
 
 /// Recipients read at once when a whole audience is read.
@@ -238,6 +238,8 @@ pub(super) struct Gathering<'a> {
     pub keep: bool,
     /// Looks at the recipients.
     pub examination: Arc<Examination>,
+    /// Recipients who have opted out of this get none of its messages.
+    pub heeds: OptOutOf,
 }
 
 impl Gathering<'_> {
@@ -318,7 +320,7 @@ impl Gathering<'_> {
         recipients: &mut Recipients,
         progress: &mut impl FnMut(&str) -> Option<OnProgress>,
     ) -> Result<(), RecipientsError> {
-        let known = Arc::new(KnownRecipients::load(self.store).await?);
+        let known = Arc::new(KnownRecipients::load(self.store, self.heeds).await?);
         // The exclusions come first, because they may be refused, and the rest may take long.
         recipients.excluded = self.excluded(draft, &known).await?;
         let filter = SourceFilter::new(Arc::clone(&known));

@@ -110,7 +110,7 @@ impl Launcher<'_> {
         plan.cost = None;
         (plan.is_again, plan.is_retry) = (true, again.outcomes.is_some());
         plan.steps.iter_mut().for_each(|step| step.hours.since = None);
-        let recipients = self.recipients_of(batch, again).await;
+        let recipients = self.recipients_of(batch, &plan, again).await;
         if self.store.batch(batch.id).await?.is_none_or(|batch| batch.purged_at.is_some()) {
             // The purge may have begun during the look-up, so some recipients may have been missing already.
             return Err(LaunchError::Purged);
@@ -148,14 +148,20 @@ impl Launcher<'_> {
         if problems.is_empty() { Ok(()) } else { Err(LaunchError::Problems(problems)) }
     }
 
-    pub(super) async fn recipients_of(&self, batch: &Batch, again: &Repeat) -> Result<Recipients, LaunchError> {
+    pub(super) async fn recipients_of(
+        &self,
+        batch: &Batch,
+        plan: &Plan,
+        again: &Repeat,
+    ) -> Result<Recipients, LaunchError> {
         let retries = match again.outcomes {
             Some(_) if !again.include_reached => self.retries_beside(batch).await?,
             Some(_) | None => Retries::default(),
         };
         let (mut parts, mut countries, mut chosen, mut base) = (Vec::new(), BTreeMap::<Country, u64>::new(), 0, 0);
         // As at every launch, recipients that have opted out get no message, and are counted.
-        let (opt_outs, mut opted_out, mut reached_before) = (OptOuts::load(self.store).await?, 0, 0);
+        let of = plan.heeds().unwrap_or_default();
+        let (opt_outs, mut opted_out, mut reached_before) = (OptOuts::load(self.store, of).await?, 0, 0);
         for part in self.store.parts_of(batch.id).await? {
             let mut left_out = Vec::new();
             let mut from = 0;

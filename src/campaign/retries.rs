@@ -19,7 +19,8 @@ impl Launcher<'_> {
             return Ok(0);
         }
         let again = Repeat { include_reached: false, ..again.clone() };
-        Ok(self.recipients_of(batch, &again).await?.reached_before)
+        let plan = self.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
+        Ok(self.recipients_of(batch, &plan, &again).await?.reached_before)
     }
 
     /// The campaigns beside this one that a retry leaves recipients out for. A clone is a first campaign of its own.

@@ -124,6 +124,7 @@ fn of_plan(plan: &Plan) -> Rewritten {
 fn of_step(step: &Step, plan: &Plan, with_hours: bool) -> Keys {
     let mut keys = Keys::default();
     keys.put("channel", Some(step.channel));
+    keys.put("purpose", step.purpose);
     let lanes: Vec<&str> = step.lanes.names().collect();
     match lanes[..] {
         [lane] => keys.put("lane", Some(lane)),

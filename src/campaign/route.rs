@@ -15,8 +15,8 @@ use crate::audience::DefaultCountry;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, DraftStep, Lane, Problem, Route, Wanted, reachable_by_all};
 use crate::domain::{
-    Channel, Content, Countries, Country, Hours, Limits, Member, Names, OnOverlap, Plan, Pool, RecipientRules,
-    SmsEncoding, Span, Step, StepIndex, hint,
+    Channel, Content, Country, Hours, Limits, Names, OnOverlap, OptOutOf, Plan, Purpose, RecipientRules, SmsEncoding,
+    Span, Step, StepIndex,
 };
 use crate::template::{self, Sending};
 
@@ -34,13 +34,14 @@ pub fn plan(
     catalogue: &Catalogue,
 ) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
     let chosen = draft.route.choose(config).map_err(|problem| vec![problem])?;
-    let (ttl, on_overlap) = (draft.ttl, draft.on_overlap);
+    let (ttl, on_overlap, purpose) = (draft.ttl, draft.on_overlap, draft.purpose);
     let hours = Hours { since: schedule.since, ..draft.hours.clone() };
     let allowed = draft.allow_countries.as_ref();
     let names = Names { columns, values: &draft.values };
     let of = Building::of(chosen, config);
     let templates = Some(Templates { catalogue, waits_for_approval: draft.when.is_some() });
-    let mut building = Building { names: Some(names), ttl, on_overlap, hours, allowed, prices, templates, ..of };
+    let mut building =
+        Building { purpose, names: Some(names), ttl, on_overlap, hours, allowed, prices, templates, ..of };
     for note in &schedule.notes {
         building.warnings.push(Warning { code: Lint::ClockChange, step: None, sentence: note.clone() });
     }
@@ -121,6 +122,14 @@ pub(super) fn steps_of(
     if building.problems.is_empty() { Ok(steps) } else { Err(building.problems()) }
 }
 
+/// The opt-outs of all senders that leave a draft's recipients nothing. A draft whose steps are wrong is refused later.
+pub(super) fn heeds_of(draft: &Draft, config: &Config, catalogue: &Catalogue) -> OptOutOf {
+    let Ok(chosen) = draft.route.choose(config) else { return OptOutOf::Everything };
+    let templates = Some(Templates { catalogue, waits_for_approval: true });
+    let mut building = Building { purpose: draft.purpose, templates, ..Building::of(chosen, config) };
+    Plan::of_steps(building.steps()).heeds().unwrap_or_default()
+}
+
 pub(super) const NOTHING_FOLLOWS: &str = "the last step has nothing to fall back to; remove it, or add a step";
 pub(super) const NOTHING_TO_HOLD: &str =
     "no step after the first costs anything, so there is nothing to hold; remove it";
@@ -131,8 +140,10 @@ pub(super) fn holds_nothing(steps: &[Step]) -> bool {
 }
 
 pub(super) struct Building<'a> {
-    chosen: ChosenSteps<'a>,
+    pub(super) chosen: ChosenSteps<'a>,
     pub(super) config: &'a Config,
+    /// What steps are for that do not say it.
+    purpose: Option<Purpose>,
     /// `None` while the audience is unknown.
     names: Option<Names<'a>>,
     ttl: Option<Span>,
@@ -140,7 +151,7 @@ pub(super) struct Building<'a> {
     /// When a step without its own hours may be sent.
     hours: Hours,
     /// The only countries to send to, if the campaign names some.
-    allowed: Option<&'a BTreeSet<Country>>,
+    pub(super) allowed: Option<&'a BTreeSet<Country>>,
     /// `None` without a price list.
     prices: Option<&'a PriceList>,
     /// `None` while a route is checked without a campaign.
@@ -163,6 +174,7 @@ impl<'a> Building<'a> {
         Self {
             chosen,
             config,
+            purpose: None,
             names: None,
             ttl: None,
             on_overlap: OnOverlap::Warn,
@@ -230,6 +242,7 @@ impl<'a> Building<'a> {
         };
         Some(Step {
             channel,
+            purpose: step.purpose.or(self.purpose),
             countries: self.countries(step, &lanes),
             lanes,
             limits: self.limits(Some(index), &step.wanted),
@@ -419,75 +432,4 @@ impl<'a> Building<'a> {
             self.problems.push(Problem::new(None, "hold_paid_when", NOTHING_TO_HOLD));
         }
     }
-
-    /// The countries that the step applies to: its own, limited by those of the campaign and of its lanes.
-    fn countries(&self, step: &DraftStep, lanes: &Pool) -> Countries {
-        let allowed = self.allowed.map_or(step.countries.clone(), |allowed| step.countries.within(allowed));
-        lanes.countries().map_or(allowed.clone(), |served| allowed.within(&served))
-    }
-
-    /// The lanes that the step names, else the only lane of its channel. A route uses the lanes of its subaccount.
-    fn pool(&mut self, index: StepIndex, step: &DraftStep) -> Option<Pool> {
-        let key = if step.lanes.len() > 1 { "lanes" } else { "lane" };
-        let named: Vec<Option<&str>> = match &step.lanes[..] {
-            [] => vec![None],
-            names => names.iter().map(|name| Some(name.as_str())).collect(),
-        };
-        let found: Vec<_> = named.into_iter().map(|name| self.lane(step.channel, name)).collect();
-        let (lanes, wrong): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
-        for sentence in wrong.into_iter().filter_map(Result::err) {
-            self.add_problem(index, key, sentence);
-        }
-        let lanes: Vec<&Lane> = lanes.into_iter().flatten().collect();
-        if lanes.len() < step.lanes.len() {
-            return None;
-        }
-        if lanes.len() > 1 && step.channel == Channel::WhatsApp && step.content.template().is_none() {
-            let sentence = "WhatsApp accepts free text only from the number that the recipient has written to; name \
-                            one lane";
-            self.add_problem(index, key, sentence);
-        }
-        let member = |lane: &Lane| Member {
-            lane: lane.name.clone(),
-            countries: lane.countries.clone(),
-            source: lane.source.clone(),
-        };
-        // The parser has refused more lanes than a pool may have.
-        Pool::try_from(lanes.into_iter().map(member).collect::<Vec<_>>()).ok()
-    }
-
-    pub(super) fn lane(&self, channel: Channel, name: Option<&str>) -> Result<&'a Lane, String> {
-        let whose = self.chosen.sub_account;
-        let is_ours = |lane: &&Lane| whose.is_none_or(|whose| lane.provider.sub_account == whose);
-        let lanes: Vec<&Lane> = self.config.lanes_on(channel).filter(is_ours).collect();
-        let names: Vec<&str> = lanes.iter().map(|lane| lane.name.as_str()).collect();
-        let others = || if names.is_empty() { "add one to volley.toml".to_owned() } else { list(&names) };
-        Err(match (name, &lanes[..]) {
-            (Some(name), _) => match self.config.lane(name) {
-                Some(lane) if lane.channel == channel && is_ours(&lane) => return Ok(lane),
-                Some(lane) if lane.channel == channel => {
-                    let (theirs, whose) = (&lane.provider.sub_account, whose.unwrap_or_default());
-                    format!("lane {name} sends for {theirs}, but the route is for {whose}; {}", others())
-                }
-                Some(lane) => format!("lane {name} is on {}, not on {channel}; {}", lane.channel, others()),
-                None if names.is_empty() => no_lane(channel, whose),
-                None => format!("unknown lane \"{name}\"; {}", hint(name, names)),
-            },
-            (None, [lane]) => return Ok(lane),
-            (None, []) => no_lane(channel, whose),
-            (None, [first, ..]) => {
-                let all = names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
-                format!("{channel} has several lanes; name one: lane = \"{}\", or several: lanes = [{all}]", first.name)
-            }
-        })
-    }
-}
-
-fn no_lane(channel: Channel, whose: Option<&str>) -> String {
-    let whose = whose.map(|whose| format!(" of {whose}")).unwrap_or_default();
-    format!("there is no lane{whose} on {channel}; add a [[lane]] with channel = \"{channel}\" to volley.toml")
-}
-
-fn list(names: &[&str]) -> String {
-    format!("use one of {}", names.join(", "))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::chosen::ChosenSteps;
 use super::route::Building;
 use crate::catalogue::{Catalogue, KnownTemplate, Lookup, problems};
-use crate::config::{Config, DraftStep, Lane};
+use crate::config::{Config, DraftStep};
 use crate::domain::{Category, Channel, Content, Pool, Step, StepIndex, TemplateName};
 use crate::store::{self, Store};
 use crate::template::preview::ApprovedTemplate;
@@ -97,15 +97,6 @@ impl<'a> Building<'a> {
                 Lookup::Missing { .. } | Lookup::InOtherLanguages(_) => Some(Category::Marketing),
             }
         })
-    }
-
-    /// The lanes of a step, as far as they are known.
-    pub(super) fn lanes_of(&self, step: &DraftStep) -> Vec<&'a Lane> {
-        let lane = |name: Option<&str>| self.lane(step.channel, name).ok();
-        match &step.lanes[..] {
-            [] => lane(None).into_iter().collect(),
-            names => names.iter().filter_map(|name| lane(Some(name))).collect(),
-        }
     }
 
     /// Checks a step's template on each of its lanes. One problem of several lanes is reported once.

@@ -13,7 +13,7 @@ use super::{CommandContext, Exit};
 use crate::access::{Access, By, IN_EFFECT, Issued, IssuedView, KeyState, KeyView, NewKey, all_keys};
 use crate::campaign::instant;
 use crate::clock::format_time;
-use crate::domain::{IpNetwork, Scope, Span, Timestamp};
+use crate::domain::{IpNetwork, Purpose, Scope, Span, Timestamp};
 use crate::store::{ApiKey, KeyLimits, Store};
 
 #[derive(Debug, clap::Subcommand)]
@@ -27,6 +27,7 @@ The key alone goes to standard output, so that a file can take it.
 
 Examples:
   volley key create --name shop --scope send > shop.key
+  volley key create --name codes --scope send --purpose service > codes.key
   volley key create --name shop --scope read,send --sub-account acme --address 10.0.0.0/8
   volley key create --name audit --scope read --expires 90d --json")]
     Create(CreateArgs),
@@ -36,7 +37,7 @@ Examples:
         #[arg(long)]
         all: bool,
         /// Print a JSON list of objects: id, name, state, scopes, sub_accounts, lanes, addresses, requests_per_s,
-        /// created_at, created_by, expires_at, former_until, revoked_at, last_used_at, last_used_from.
+        /// purpose, created_at, created_by, expires_at, former_until, revoked_at, last_used_at, last_used_from.
         #[arg(long)]
         json: bool,
     },
@@ -96,6 +97,10 @@ pub(super) struct CreateArgs {
     /// The most requests a second, over /v1 and the 8x8 API. Default: 100 over /v1, no limit over the 8x8 API.
     #[arg(long, value_name = "NUMBER")]
     requests_per_s: Option<NonZeroU32>,
+    /// What the messages are for that it sends: marketing, which opt-outs of marketing stop, or service. Campaigns say it
+    /// themselves. Default: marketing.
+    #[arg(long)]
+    purpose: Option<Purpose>,
     #[command(flatten)]
     operator: Operator,
     /// Print one JSON object: id, key, and more, as `key list`.
@@ -128,6 +133,7 @@ async fn create(args: CreateArgs, context: &CommandContext) -> anyhow::Result<()
         addresses: (!args.addresses.is_empty()).then_some(args.addresses),
         requests_per_s: args.requests_per_s,
         expires_at: args.expires.as_deref().map(|text| expires(text, now)).transpose()?,
+        purpose: args.purpose,
     };
     let new = NewKey { name: args.name, scopes: args.scopes.into_iter().collect(), limits };
     let was_there = context.database().exists();
@@ -221,6 +227,7 @@ fn limits(limits: &KeyLimits) -> String {
         named("lanes", &limits.lanes),
         limits.addresses.as_ref().map(|networks| format!("from {}", listed(networks))),
         limits.requests_per_s.map(|requests| format!("{requests} requests/s")),
+        limits.purpose.map(|purpose| format!("for {purpose}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

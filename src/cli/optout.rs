@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use serde::Serialize;
 
 use super::audience::FileOptions;
 use super::exit::Usage;
@@ -14,7 +15,7 @@ use crate::audience::{DefaultCountry, ListedNumbers, OptOutChangeView, Options, 
 use crate::campaign::noted;
 use crate::cli::operator::Operator;
 use crate::clock::format_time_exactly;
-use crate::domain::{Address, Keyword, OptOutSource, Timestamp};
+use crate::domain::{Address, Channel, Keyword, OptOutOf, OptOutSource, Timestamp, WishSenders, WishSubject};
 use crate::optout::{self, ConsentView, OptOutView, WishView};
 use crate::store::Cursor;
 
@@ -25,12 +26,12 @@ const PAGE: u32 = 5_000;
 pub(super) enum Command {
     /// List all opt-outs, with time and source: in order of the number, then the ids of channels in order of arrival.
     List {
-        /// Print one JSON object per line: msisdn, since, by, how; for a channel's id channel and channel_user instead of
-        /// msisdn.
+        /// Print one JSON object per line: msisdn, purpose, scope, since, by, how; for a channel's id channel and channel_user
+        /// instead of msisdn.
         #[arg(long)]
         json: bool,
     },
-    /// Opt numbers out of all campaigns, on all channels. Their waiting messages are cancelled.
+    /// Opt numbers out of all campaigns, on all channels, or of marketing alone. Their waiting messages are cancelled.
     ///
     /// A channel's id (LINE, WhatsApp) opts out every number that is known with it, now or later.
     #[command(after_help = "\
@@ -43,11 +44,19 @@ Examples:
   volley opt-out add +6591234567
   volley opt-out add U4af4980629a1b2c3d4e5f60718293a4b
   volley opt-out add 91234567 --country SG --reason 'asked on the phone'
+  volley opt-out add +6591234567 --purpose marketing
+  volley opt-out add +6591234567 --purpose marketing --channel WhatsApp --sub-account acme
   volley opt-out add --file blacklist.csv
   cat numbers.txt | volley opt-out add --file -")]
     Add(Args),
     /// Remove opt-outs, whatever their source. Cancelled messages stay cancelled.
+    ///
+    /// Without --purpose and --channel, every opt-out of a number is removed; with them, those that they cover.
     Remove(Args),
+    /// Narrow the opt-outs of everything that the provider reported to what it had reported: marketing on WhatsApp.
+    ///
+    /// Earlier versions stored each of them as an opt-out of everything. Recipients who have opted out themselves keep that.
+    Narrow(NarrowArgs),
     /// Add opted-out numbers to a group of the provider's contacts, so that other senders of the account respect them.
     ///
     /// The group has to exist, and to be blacklisted. Ids of channels are not added: the provider's contacts have numbers.
@@ -64,8 +73,8 @@ Examples:
         /// Default country for a number without a country code.
         #[arg(long, value_name = "CC")]
         country: Option<DefaultCountry>,
-        /// Print one JSON object: msisdn, is_opted_out, since, by, how, wishes, other_addresses, replies; for a channel's id
-        /// channel and channel_user instead of msisdn.
+        /// Print one JSON object: msisdn, is_opted_out, since, by, how, opt_outs, wishes, other_addresses, replies; for a
+        /// channel's id channel and channel_user instead of msisdn.
         #[arg(long)]
         json: bool,
     },
@@ -81,6 +90,15 @@ pub(super) struct Args {
     file: Option<PathBuf>,
     #[command(flatten)]
     file_options: FileOptions,
+    /// What they opt out of or in to: everything, or marketing alone.
+    #[arg(long, default_value_t = OptOutOf::Everything)]
+    purpose: OptOutOf,
+    /// Only messages on this channel.
+    #[arg(long)]
+    channel: Option<Channel>,
+    /// Only messages of this subaccount on the channel.
+    #[arg(long, value_name = "SUBACCOUNT", requires = "channel")]
+    sub_account: Option<String>,
     /// Reason, shown in the history of the number.
     #[arg(long)]
     reason: Option<String>,
@@ -94,6 +112,26 @@ pub(super) struct Args {
     json: bool,
 }
 
+#[derive(Debug, clap::Args)]
+pub(super) struct NarrowArgs {
+    /// List them, and change nothing.
+    #[arg(long, conflicts_with_all = ["reason", "json"])]
+    list: bool,
+    /// Reason, shown in the history of each number.
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    pub(super) operator: Operator,
+    /// Print one JSON object: narrowed.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Narrowed {
+    narrowed: u64,
+}
+
 impl Args {
     fn file(&self) -> Option<&Path> {
         self.file.as_deref()
@@ -105,7 +143,7 @@ impl Command {
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Self::Add(args) | Self::Remove(args) => args.file(),
-            Self::List { .. } | Self::Push(_) | Self::Show { .. } => None,
+            Self::List { .. } | Self::Push(_) | Self::Narrow(_) | Self::Show { .. } => None,
         }
     }
 }
@@ -116,13 +154,14 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
         Command::Add(args) => change(context, args, Keyword::Stop).await,
         Command::Push(args) => optout_push::run(args, context).await,
         Command::Remove(args) => change(context, args, Keyword::Start).await,
+        Command::Narrow(args) => narrow(context, args).await,
         Command::Show { number, country, json } => show(context, &number, country, json).await,
     }
 }
 
 async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
     let store = context.store_for_reading().await?;
-    let mut table = Table::new(&["number or id", "since", "source"]);
+    let mut table = Table::new(&["number or id", "of", "since", "source"]);
     let mut after = Cursor::START;
     loop {
         let page = store.opt_outs(after, PAGE).await?;
@@ -134,7 +173,7 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
         } else {
             for (_, wish) in &page {
                 let since = format_time_exactly(wish.since, None);
-                table.row([wish.address.to_string(), since, source(wish.from, &wish.source)]);
+                table.row([wish.address.to_string(), wish.of.to_string(), since, source(wish.from, &wish.source)]);
             }
             out::lines(table.next_page(To::Stdout.paint()))?;
         }
@@ -147,7 +186,14 @@ async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
 }
 
 async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow::Result<Exit> {
-    let Args { numbers, file, file_options, reason, strict, json, operator } = args;
+    let Args { numbers, file, file_options, purpose, channel, sub_account, reason, strict, json, operator } = args;
+    let senders = channel.map(|channel| WishSenders { channel, sub_account });
+    if let Some(senders) = senders.as_ref().filter(|senders| !context.config.has_sender(senders)) {
+        let WishSenders { channel, sub_account } = senders;
+        let named = sub_account.as_deref().unwrap_or_default();
+        return Err(Usage(format!("no lane sends on {channel} for the subaccount \"{named}\"")).into());
+    }
+    let subject = WishSubject { of: purpose, senders };
     let context = context.acting(&operator);
     let file = file.map(|file| context.source(&file)).transpose()?;
     let label = file.as_ref().map(Source::label);
@@ -161,7 +207,7 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
     let from = label.map(|label| format!(" from {label}")).unwrap_or_default();
     let how = format!("by {}{from}{why}", context.by);
     let (was_there, store, now) = (context.database().exists(), context.store().await?, context.now());
-    let changed = optout::change(store.as_ref(), &listed.addresses(), wants, now, &how).await?;
+    let changed = optout::change(store.as_ref(), &listed.addresses(), (wants, &subject), now, &how).await?;
     let noted = noted(store.as_ref(), context.clock.as_ref(), store.seq().await?).await?;
     store.close().await;
     let view = OptOutChangeView::new(&listed, changed, noted.by_all());
@@ -203,10 +249,56 @@ async fn change(context: &CommandContext, args: Args, wants: Keyword) -> anyhow:
     Ok(if strict { Exit::Incomplete } else { Exit::Failed })
 }
 
-fn state(since: Option<Timestamp>, paint: Paint) -> String {
-    match since {
-        Some(since) => paint.bad(format!("opted out since {}", format_time_exactly(since, None))),
-        None => paint.good("not opted out"),
+async fn narrow(context: &CommandContext, args: NarrowArgs) -> anyhow::Result<Exit> {
+    let NarrowArgs { list, reason, operator, json } = args;
+    let context = context.acting(&operator);
+    if list {
+        return list_reported(&context).await;
+    }
+    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let how = format!("by {}, to what the provider reported{why}", context.by);
+    let (store, now) = (context.existing_store().await?, context.now());
+    let narrowed = optout::narrow(store.as_ref(), now, &how).await?;
+    store.close().await;
+    if json {
+        out::json(&Narrowed { narrowed })?;
+    } else if narrowed == 0 {
+        out::data("No opt-out of everything comes from the provider alone.")?;
+    } else {
+        let narrowed = plural(narrowed, "opt-out is", "opt-outs are");
+        out::data(format_args!("{narrowed} of {} now, no longer of everything.", optout::reported()))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The most reported opt-outs that are listed.
+const REPORTED: u32 = 100_000;
+
+async fn list_reported(context: &CommandContext) -> anyhow::Result<Exit> {
+    let store = context.store_for_reading().await?;
+    let found = store.reported_opt_outs(REPORTED).await?;
+    store.close().await;
+    let mut table = Table::new(&["number or id", "since", "source"]);
+    for wish in &found {
+        let since = format_time_exactly(wish.since, None);
+        table.row([wish.address.to_string(), since, source(wish.from, &wish.source)]);
+    }
+    if found.is_empty() {
+        out::talk("No opt-out of everything comes from the provider alone.");
+    } else {
+        out::lines(table.lines(To::Stdout.paint()))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn state(opt_outs: &[OptOutView], since: Option<Timestamp>, paint: Paint) -> String {
+    match (since, opt_outs.first()) {
+        (Some(since), _) => paint.bad(format!("opted out since {}", format_time_exactly(since, None))),
+        (None, Some(_)) => {
+            let of: Vec<String> = opt_outs.iter().map(|opt_out| opt_out.subject.to_string()).collect();
+            paint.bad(format!("opted out of {}", list_of(&of)))
+        }
+        (None, None) => paint.good("not opted out"),
     }
 }
 
@@ -233,7 +325,7 @@ async fn show(
     }
     let paint = To::Stdout.paint();
     let on = address.user().map(|user| format!(" {}", paint.dim(format!("on {}", user.channel)))).unwrap_or_default();
-    out::data(format_args!("{}{on}  {}", paint.bold(&address), state(view.since, paint)))?;
+    out::data(format_args!("{}{on}  {}", paint.bold(&address), state(&view.opt_outs, view.since, paint)))?;
     out::lines(history(&view.wishes, paint))?;
     if !view.other_addresses.is_empty() {
         let others = list_of(&view.other_addresses);
@@ -263,8 +355,9 @@ fn history(wishes: &[WishView], paint: Paint) -> Vec<String> {
             // A recipient's START does not end an operator's opt-out.
             (Keyword::Start, OptOutSource::Recipient | OptOutSource::Provider) => "asked to opt in",
         };
+        let of = if wish.subject.is_everything() { String::new() } else { format!(": {}", wish.subject) };
         let at = format!("  {}", format_time_exactly(wish.at, None));
-        table.row([at, what.to_owned(), source(wish.by, &wish.how)]);
+        table.row([at, format!("{what}{of}"), source(wish.by, &wish.how)]);
     }
     table.lines(paint)
 }

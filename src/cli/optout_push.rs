@@ -7,7 +7,7 @@ use super::{CommandContext, Exit, out, progress};
 use crate::cli::words::plural;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{Msisdn, Span};
+use crate::domain::{Msisdn, OptOutOf, Span};
 use crate::provider::{Added, ContactsClient, ContactsError};
 use crate::store::Consent;
 use crate::wire::ContactGroup;
@@ -112,7 +112,7 @@ impl Push {
     /// Pushes the numbers after the last one. A refused number is left out; any other error ends the push.
     async fn all(&mut self, store: &dyn Consent, clock: &dyn Clock, pushed: impl Fn(u64)) -> anyhow::Result<()> {
         loop {
-            let page = store.opted_out_numbers(self.last, PAGE).await?;
+            let page = store.opted_out_numbers(self.last, PAGE, OptOutOf::Everything).await?;
             if page.is_empty() {
                 return Ok(());
             }
@@ -166,7 +166,7 @@ mod tests {
 
     use super::*;
     use crate::clock::ManualClock;
-    use crate::domain::{OptOutSource, Timestamp};
+    use crate::domain::{OptOutSource, Timestamp, WishSubject};
     use crate::store::{self, OptOut};
 
     const NAMED: &str = "account_name = \"Acme\"\n";
@@ -204,6 +204,7 @@ mod tests {
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let out = |n: u64| OptOut {
             address: Msisdn::try_from(6_591_000_000 + n).unwrap().into(),
+            of: WishSubject::EVERYTHING,
             since: now,
             from: OptOutSource::Operator,
             source: "a list".to_owned(),

@@ -105,6 +105,7 @@ pub(super) static OPT_OUT: Section = Section {
         list("start"),
         list("ignore"),
         list("contains"),
+        key("stop_means"),
         texts("confirm"),
         key("group"),
         key("contacts_url"),

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::hosts::{Api, beside, check_beside};
 use super::provider::{Provider, web_address};
 use super::read::Reader;
-use crate::domain::Phrase;
+use crate::domain::{OptOutOf, Phrase};
 
 /// Keywords for opting out and in, beside the built-in ones, built-in keywords to ignore, and what follows an opt-out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Keywords {
     pub ignore: Vec<Phrase>,
     /// Texts that opt out wherever a reply has them.
     pub contains: Vec<String>,
+    /// What a stop word opts out of.
+    pub stop_means: OptOutOf,
     /// What a recipient gets after an opt-out by keyword.
     pub confirm: Option<Confirmation>,
     /// The group of the provider's contacts that opt-outs are pushed to.
@@ -41,6 +43,7 @@ impl Keywords {
         if contains.iter().any(|text| text.trim().is_empty()) {
             return Err(reader.wrong("contains", "has an empty text, which every reply contains; remove it"));
         }
+        let stop_means = reader.parsed("stop_means")?.unwrap_or_default();
         let confirm = Confirmation::read(reader)?;
         let group = reader.text("group")?;
         let contacts_url = if reader.has("contacts_url") {
@@ -52,6 +55,6 @@ impl Keywords {
             reader.assume("contacts_url", &same_region);
             same_region
         };
-        Ok(Self { stop, start, ignore, contains, confirm, group, contacts_url })
+        Ok(Self { stop, start, ignore, contains, stop_means, confirm, group, contacts_url })
     }
 }

@@ -35,7 +35,7 @@ mod tls;
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Channel, Plan, Span, Step, Tier, hint};
+use crate::domain::{Channel, Plan, Span, Step, Tier, WishSenders, hint};
 
 pub use confirmation::Confirmation;
 pub use credential::{Credential, Invalid, SecretFile, Valid, key_in};
@@ -226,6 +226,13 @@ impl Config {
             alerts,
         };
         Ok(Loaded { config, file: file.map(|(path, _)| path.to_owned()), settings, warnings })
+    }
+
+    /// Whether a lane sends on a channel for a subaccount; any subaccount will do if none is named.
+    pub fn has_sender(&self, senders: &WishSenders) -> bool {
+        let is_of_it = |lane: &&Lane| lane.channel == senders.channel;
+        let sends = |lane: &Lane| senders.sub_account.as_ref().is_none_or(|name| *name == lane.provider.sub_account);
+        senders.sub_account.is_none() || self.lanes.iter().filter(is_of_it).any(sends)
     }
 
     pub fn lane(&self, name: &str) -> Option<&Lane> {

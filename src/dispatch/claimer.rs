@@ -196,10 +196,13 @@ impl Claimer {
             Some(((queue.batch, queue.step), lane.compiled.cap(in_play.get(&queue.batch)?, queue.step)?))
         };
         let caps = queues.iter().filter_map(cap).collect();
-        let confirms = |queue: &Queue| in_play.get(&queue.batch).is_some_and(|entry| entry.plan.confirms_opt_out);
-        let confirming = queues.iter().filter(|queue| confirms(queue)).map(|queue| queue.batch).collect();
+        let heeded = |queue: &Queue| {
+            let heeds = in_play.get(&queue.batch)?.plan.heeds_at(queue.step);
+            Some(((queue.batch, queue.step), heeds))
+        };
+        let (sender, heeds) = (lane.wish_sender(), queues.iter().filter_map(heeded).collect());
         let (queues, epoch) = (queues.to_vec(), lane.tenure.epoch());
-        let claim = Claim { lane: lane.id, queues, limit, now, epoch, tier, hours, caps, confirming };
+        let claim = Claim { lane: lane.id, queues, limit, now, epoch, tier, hours, caps, sender, heeds };
         let set = self.store.claim(claim).await?;
         if let Some((_, reservation)) = reserved {
             let recipients = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);

@@ -89,7 +89,7 @@ impl Job {
     pub(super) fn is_recalled(&self) -> bool {
         let message = &self.claimed.message;
         self.entry.is_recalled(message.key, self.step())
-            || (!self.claimed.opted_out && self.entry.is_suppressed(message.address, self.suppression))
+            || (self.claimed.unwanted.is_none() && self.entry.is_suppressed(message.address, self.suppression))
     }
 
     /// Requeues it unsent, to be sent at `not_before` at the earliest.

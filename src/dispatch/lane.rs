@@ -15,7 +15,7 @@ use super::under_way::{Begun, UnderWay};
 use crate::book::{Book, Entry, MarkedMessages};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, SendMode};
-use crate::domain::{AddressKey, BatchId, Histogram, LaneId, MessageKey, Queue, Rate, Span, Timestamp};
+use crate::domain::{AddressKey, BatchId, Histogram, LaneId, MessageKey, Queue, Rate, Span, Timestamp, WishSenders};
 use crate::provider::{Client, Reach};
 use crate::store::{BucketOf, LaneState, NotedBucket, Sender, Trouble};
 use crate::throttle::{
@@ -247,6 +247,12 @@ impl RunningLane {
     /// The sender's identity in the messages that recipients write to it.
     pub(super) fn sender(&self) -> Sender {
         Sender { sub_account: self.config.provider.sub_account.clone(), channel_id: self.config.channel_id.clone() }
+    }
+
+    /// What an opt-out from its messages alone names.
+    pub(super) fn wish_sender(&self) -> WishSenders {
+        let sub_account = Some(self.config.provider.sub_account.clone());
+        WishSenders { channel: self.config.channel, sub_account }
     }
 
     /// Ends the isolation of a message whose result is known.

@@ -10,8 +10,8 @@ use super::job::Settled;
 use super::lane::RunningLane;
 use crate::clock::Clock;
 use crate::domain::{
-    AddressKey, Causes, Fault, FaultReport, LaneId, Loaded, MessageKey, OptOutSource, SenderPart, Span, State,
-    StepIndex, Timestamp,
+    AddressKey, Causes, Fault, FaultReport, LaneId, Loaded, MessageKey, OptOutOf, OptOutSource, SenderPart, Span,
+    State, StepIndex, Timestamp, WishSubject,
 };
 use crate::engine::{Answer, Event, Made};
 use crate::store::{Addresses, Attempt, Change, Error, NotedBucket, OptOut, ReportedBy, Result, Store, Verdict};
@@ -191,11 +191,18 @@ fn reports_opt_out(settled: &Settled) -> bool {
     matches!(settled.answer, Answer::Refused { fault: Fault::OptedOut, .. })
 }
 
-/// The opt-out that a refusal reports. It applies to every channel and campaign.
+/// The opt-out that a refusal reports: of marketing of this sender on its channel, in every campaign.
 fn opt_out_of(settled: &Settled, addresses: &Addresses, now: Timestamp) -> Option<OptOut> {
     let code = settled.fact.as_ref().and_then(|fact| fact.code);
     let source = code.map_or_else(|| "provider answer".to_owned(), |code| format!("provider answer with code {code}"));
-    Some(OptOut { address: addresses.of(settled.message.address)?, since: now, from: OptOutSource::Provider, source })
+    let of = WishSubject { of: OptOutOf::Marketing, senders: Some(settled.lane.wish_sender()) };
+    Some(OptOut {
+        address: addresses.of(settled.message.address)?,
+        of,
+        since: now,
+        from: OptOutSource::Provider,
+        source,
+    })
 }
 
 /// Separates the first item of each key from the others, both in order.

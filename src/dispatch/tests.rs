@@ -20,7 +20,7 @@ use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{
     AfterGap, ApiCalls, BatchId, BatchState, Channel, Country, Fault, Fields, Hours, MessageKey, Msisdn, OptOutSource,
-    Plan, Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp,
+    Plan, Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, WishSubject,
 };
 use crate::engine::{Answer, CallOff, StepObstacle};
 use crate::events::Origin;
@@ -201,7 +201,7 @@ impl Desk {
         let audience = store.begin_audience(new).await.unwrap();
         store.add_recipients(audience, 0, rows.collect()).await.unwrap();
         store.publish_audience(audience, recipients, "{}".to_owned()).await.unwrap();
-        let confirms_opt_out = plan.confirms_opt_out;
+        let heeds = plan.heeds();
         let new = NewBatch {
             tag: Tag::from_random(7),
             plan,
@@ -226,7 +226,7 @@ impl Desk {
             excluded: Vec::new(),
             lacking: Vec::new(),
             left_out: Vec::new(),
-            confirms_opt_out,
+            heeds,
             now,
         };
         store.write_messages(spread).await.unwrap();
@@ -237,8 +237,9 @@ impl Desk {
 
     async fn jobs(&self, batch: BatchId, limit: u32) -> Vec<Job> {
         let queues = vec![Queue { batch, step: StepIndex::FIRST, lane: self.lane.id }];
-        let claim = Claim::of(self.lane.id, queues, limit, self.clock.now());
         let entry = self.book.get(batch).await.unwrap().unwrap();
+        let heeds = queues.iter().map(|queue| ((batch, queue.step), entry.plan.heeds_at(queue.step))).collect();
+        let claim = Claim { heeds, ..Claim::of(self.lane.id, queues, limit, self.clock.now()) };
         let suppression = self.book.latest_suppression();
         let set = self.store.claim(claim).await.unwrap();
         set.messages.into_iter().map(|claimed| Job { entry: Arc::clone(&entry), claimed, suppression }).collect()
@@ -378,7 +379,12 @@ async fn an_answer_that_reports_an_opt_out_records_it() {
         _ => Settled::new(job, &desk.lane, Answer::NotBegun, None),
     });
     desk.recorded(settled.collect()).await;
-    assert_eq!(desk.store.opted_out(vec![recipient(0), recipient(1)]).await.unwrap(), [recipient(0)]);
+    let opt_outs = desk.store.opt_outs(store::Cursor::START, 9).await.unwrap();
+    let of_marketing = WishSubject::marketing_on(Channel::Sms, Some("acme".to_owned()));
+    assert_eq!(
+        opt_outs.into_iter().map(|(_, it)| (it.address, it.of)).collect::<Vec<_>>(),
+        [(recipient(0).into(), of_marketing)]
+    );
     assert!(desk.store.in_flight(Epoch(1), None, 10).await.unwrap().is_empty());
 }
 
@@ -389,7 +395,10 @@ async fn a_confirmation_is_sent_only_while_its_recipient_is_opted_out() {
     let plan = Plan { columns: vec!["code".to_owned()], confirms_opt_out: true, ..Plan::of_steps(steps) };
     let now = desk.clock.now();
     let (from, source) = (OptOutSource::Recipient, "STOP".to_owned());
-    desk.store.opt_out(vec![OptOut { address: recipient(0).into(), since: now, from, source }]).await.unwrap();
+    desk.store
+        .opt_out(vec![OptOut { address: recipient(0).into(), of: WishSubject::EVERYTHING, since: now, from, source }])
+        .await
+        .unwrap();
     let batch = desk.of_plan(None, 2, plan, &Present::queued(now, None)).await;
     desk.clock.advance(Span::from_secs(1));
     let jobs = desk.jobs(batch, 2).await;

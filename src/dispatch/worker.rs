@@ -9,7 +9,7 @@ use super::job::{Details, Job, Settled};
 use super::lane::RunningLane;
 use super::settle::settle;
 use super::turnstile::{Request, Turnstile};
-use crate::domain::{AddressKey, AttemptId, Causes, Fault, RefusalSubject, SenderPart, Timestamp};
+use crate::domain::{AddressKey, AttemptId, Causes, Fault, RefusalSubject, SenderPart, Timestamp, Unwanted};
 use crate::engine::{self, CallOff};
 use crate::provider::{BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal, SendAnswer};
 use crate::store::{Replies, Verdict};
@@ -183,10 +183,8 @@ impl Worker {
     }
 
     fn render(&self, job: &Job, windows: &Windows, body: &mut Vec<u8>) -> Result<AttemptId, Unsendable> {
-        match (job.claimed.opted_out, job.entry.plan.confirms_opt_out) {
-            (true, false) => return Err(Unsendable::OptedOut),
-            (false, true) => return Err(Unsendable::OptedIn),
-            (true, true) | (false, false) => {}
+        if let Some(unwanted) = job.claimed.unwanted {
+            return Err(Unsendable::Unwanted(unwanted));
         }
         if job.needs_window() && !windows.allow(job) {
             return Err(Unsendable::OutsideWindow);
@@ -211,8 +209,13 @@ impl Worker {
     async fn settle_unsent(&self, job: Job, why: Unsendable, begun: Timestamp) {
         self.lane.end_isolation(job.claimed.message.key);
         match why {
-            Unsendable::OptedOut => self.call_off(job, CallOff::OptOut).await,
-            Unsendable::OptedIn => self.call_off(job, CallOff::Cancel).await,
+            Unsendable::Unwanted(Unwanted::Message) => self.call_off(job, CallOff::OptOut).await,
+            Unsendable::Unwanted(Unwanted::Confirmation) => self.call_off(job, CallOff::Cancel).await,
+            Unsendable::Unwanted(Unwanted::Step) => {
+                let answer = engine::Answer::CannotLeave(engine::StepObstacle::OptedOut);
+                let fact = Some((Verdict::OptedOut, Details::default()));
+                self.record(Settled::new(job, &self.lane, answer, fact)).await;
+            }
             Unsendable::MissingVariable(column) => {
                 let details = Details { detail: Some(column), ..Details::default() };
                 let answer = engine::Answer::CannotLeave(engine::StepObstacle::MissingVariable);
@@ -290,9 +293,7 @@ const fn concerns_one(refusal: &Refusal) -> bool {
 
 /// Why a message cannot be sent.
 enum Unsendable {
-    OptedOut,
-    /// It confirms an opt-out that has ended.
-    OptedIn,
+    Unwanted(Unwanted),
     /// The recipient has no open window, so WhatsApp accepts no free text.
     OutsideWindow,
     MissingVariable(String),

@@ -21,26 +21,37 @@ pub enum Ending {
     OutsideWindow = 6,
     /// A variable without a value and without a default.
     MissingVariable = 7,
+    /// The recipient has opted out of what the step is, and it was never submitted.
+    OptedOut = 8,
 }
 
 impl Ending {
-    pub const fn from_bits(bits: u64) -> Self {
-        match bits & 0b111 {
-            0 => Self::Open,
-            1 => Self::Success,
-            2 => Self::Deadline,
-            3 => Self::Undelivered,
-            4 => Self::Rejected,
-            5 => Self::CouldNotLeave,
-            6 => Self::OutsideWindow,
-            _ => Self::MissingVariable,
-        }
+    /// In the order of their codes.
+    pub const ALL: [Self; 9] = [
+        Self::Open,
+        Self::Success,
+        Self::Deadline,
+        Self::Undelivered,
+        Self::Rejected,
+        Self::CouldNotLeave,
+        Self::OutsideWindow,
+        Self::MissingVariable,
+        Self::OptedOut,
+    ];
+
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
+    const fn from_bits(bits: u64) -> Self {
+        Self::ALL[(bits & 0b111) as usize]
     }
 }
 
 /// The facts about each step, packed into one integer of the row. Eight bits a step: three for the best status and
 /// whether it failed, one for submitted, one for unknown, three for the ending. Then flags of the whole message. A step
-/// that does not apply to the message is passed over: a rank that no status has, and no other bit.
+/// that does not apply to the message is passed over: a rank that no status has, and no other bit. With an ending, that rank
+/// says that the recipient had opted out of the step.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Marks(u64);
 
@@ -50,6 +61,7 @@ impl Marks {
     const FAILED: u64 = 5;
     const FAILED_SENT: u64 = 6;
     const PASSED_OVER: u64 = 7;
+    const OPTED_OUT_OF_STEP: u64 = Self::PASSED_OVER | 0b111 << Self::ENDING_SHIFT;
     const HANDED_OVER: u64 = 1 << 3;
     const UNKNOWN: u64 = 1 << 4;
     const ENDING_SHIFT: u32 = 5;
@@ -193,11 +205,17 @@ impl Marks {
     }
 
     pub const fn ending(self, step: StepIndex) -> Ending {
-        Ending::from_bits(self.of(step) >> Self::ENDING_SHIFT)
+        match self.of(step) {
+            Self::OPTED_OUT_OF_STEP => Ending::OptedOut,
+            byte => Ending::from_bits(byte >> Self::ENDING_SHIFT),
+        }
     }
 
     #[must_use]
     pub const fn with_ending(self, step: StepIndex, ending: Ending) -> Self {
+        if let Ending::OptedOut = ending {
+            return self.with(step, Self::OPTED_OUT_OF_STEP);
+        }
         let low = (1 << Self::ENDING_SHIFT) - 1;
         self.with(step, (self.of(step) & low) | ((ending as u64) << Self::ENDING_SHIFT))
     }

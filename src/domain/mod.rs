@@ -133,6 +133,6 @@ pub use time::{InvalidSpan, Span, Timestamp, rfc3339, rfc3339_option};
 pub use umid::Umid;
 pub use unnumbered::without_numbers;
 pub use values::{Choice, Names, ValueRule, Values};
-pub use wish::{Keyword, OptOutSource};
+pub use wish::{Heeds, Keyword, OptOutOf, OptOutSource, Purpose, Unwanted, WishSenders, WishSubject};
 pub use word::UnknownWord;
 pub use zone::Zone;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::word::words;
 use super::{
-    Channel, Content, Countries, Country, Hours, Limits, Marks, Money, Names, Pool, Prices, RefusalSubject,
-    SmsEncoding, Sources, Span, Status, StepIndex, StopRule, Timestamp, Values, Zone,
+    Category, Channel, Content, Countries, Country, Heeds, Hours, Limits, Marks, Money, Names, OptOutOf, Pool, Prices,
+    Purpose, RefusalSubject, SmsEncoding, Sources, Span, Status, StepIndex, StopRule, Timestamp, Values, Zone,
 };
 
 words! {
@@ -95,6 +95,9 @@ words! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     pub channel: Channel,
+    /// What it is for, if somebody has said so: see [`Plan::purpose`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
     /// The lanes that send it.
     pub lanes: Pool,
     /// Time from acceptance to the next step. Without it, the step falls back only on failure.
@@ -151,6 +154,7 @@ impl Step {
     pub fn of_text(channel: Channel, lane: &str, text: &str) -> Self {
         Self {
             channel,
+            purpose: None,
             lanes: Pool::of_one(lane),
             fallback_after: None,
             success: channel.default_success(),
@@ -372,6 +376,32 @@ impl Plan {
             is_test: false,
             confirms_opt_out: false,
             api: None,
+        }
+    }
+
+    /// What a step is for: what was said, else what the category of its template says, else marketing. Calls of the API always
+    /// say it; those of before it was asked sent service as well.
+    pub fn purpose(&self, step: &Step) -> Purpose {
+        let by_itself = || match &self.api {
+            Some(_) => Purpose::Service,
+            None => step.content.category().map_or(Purpose::Marketing, Category::purpose),
+        };
+        step.purpose.unwrap_or_else(by_itself)
+    }
+
+    /// The opt-outs of all senders that end its messages; `None` if it confirms opt-outs.
+    pub fn heeds(&self) -> Option<OptOutOf> {
+        let is_marketing = self.steps.iter().all(|step| self.purpose(step) == Purpose::Marketing);
+        let heeds = if is_marketing { OptOutOf::Marketing } else { OptOutOf::Everything };
+        (!self.confirms_opt_out).then_some(heeds)
+    }
+
+    /// The opt-outs that its messages heed at a step. A confirmation asks for any.
+    pub fn heeds_at(&self, step: StepIndex) -> Heeds {
+        let of_step = self.step(step).map_or(OptOutOf::Marketing, |step| self.purpose(step).heeds());
+        match self.heeds() {
+            Some(message) => Heeds { message: Some(message), step: of_step },
+            None => Heeds { message: None, step: OptOutOf::Marketing },
         }
     }
 

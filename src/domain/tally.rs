@@ -74,6 +74,10 @@ words! {
         NeverEntered = 46, "never entered a step";
         /// Queued, and set aside: it alone is refused, and no claim takes it.
         SetAside = 47, "set aside";
+        /// Messages whose recipients had opted out of what the step is.
+        OptedOut = 48, "opted out";
+        /// Of `OptedOut`: those for which no further step was queued.
+        EndedOptedOut = 49, "ended: opted out";
     }
 }
 
@@ -333,6 +337,9 @@ impl Tallies {
             Ending::MissingVariable => {
                 self.add_unsent(index, [Count::MissingVariable, Count::EndedMissingVariable], fell_back, times);
             }
+            Ending::OptedOut => {
+                self.add_unsent(index, [Count::OptedOut, Count::EndedOptedOut], fell_back, times);
+            }
         }
     }
 
@@ -353,7 +360,7 @@ fn not_submitted(message: &Present, step: StepIndex) -> Option<Count> {
         return None;
     }
     match (marks.ending(step), message.state) {
-        (Ending::OutsideWindow | Ending::MissingVariable, _) => None,
+        (Ending::OutsideWindow | Ending::MissingVariable | Ending::OptedOut, _) => None,
         (Ending::Rejected, _) => Some(Count::NotSubmittedRejected),
         (Ending::CouldNotLeave, _) => Some(Count::NotSubmittedCouldNotLeave),
         (_, State::Queued { .. } | State::Sending { .. }) => Some(Count::ToSubmit),

@@ -63,6 +63,8 @@ pub enum StepObstacle {
     OutsideWindow,
     /// A variable without a value and without a default.
     MissingVariable,
+    /// The recipient has opted out of what the step is.
+    OptedOut,
 }
 
 impl StepObstacle {
@@ -71,6 +73,7 @@ impl StepObstacle {
             Self::CouldNotLeave => Ending::CouldNotLeave,
             Self::OutsideWindow => Ending::OutsideWindow,
             Self::MissingVariable => Ending::MissingVariable,
+            Self::OptedOut => Ending::OptedOut,
         }
     }
 }
@@ -174,7 +177,7 @@ pub enum Rule {
     CalledOffUnsent,
     /// Stopped later: the present step is the last.
     CalledOffPresentLast,
-    /// The recipient opted out (rule 2).
+    /// The recipient opted out. Until version 27 of the schema, an opt-out that the provider reported ended the message.
     Suppressed,
     /// A receipt settled a submission whose result was unknown, or whose answer it overtook (rule 7).
     Adopted,

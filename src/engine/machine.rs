@@ -135,10 +135,9 @@ impl Machine<'_> {
         match answer {
             Answer::Accepted => self.submitted(message, self.now, Rule::HandedOver),
             Answer::Unknown => self.unknown(message, intent),
-            Answer::Refused { fault: Fault::Recipient | Fault::RecipientLimit, .. } => {
+            Answer::Refused { fault: Fault::Recipient | Fault::RecipientLimit | Fault::OptedOut, .. } => {
                 self.end_step(message, Ending::Rejected)
             }
-            Answer::Refused { fault: Fault::OptedOut, .. } => self.suppress(message, Ending::Rejected),
             Answer::Refused { fault: Fault::Sender(part), again } => {
                 let at = if part == SenderPart::Step { again } else { not_before };
                 self.requeue(with_another_try(message), at, gives_up, Rule::KeptForSender(part))

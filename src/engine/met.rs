@@ -137,6 +137,7 @@ const fn of_answer(answer: &Answer) -> &'static str {
         Answer::CannotLeave(StepObstacle::CouldNotLeave) => "could not leave",
         Answer::CannotLeave(StepObstacle::OutsideWindow) => "outside window",
         Answer::CannotLeave(StepObstacle::MissingVariable) => "missing variable",
+        Answer::CannotLeave(StepObstacle::OptedOut) => "opted out of the step",
     }
 }
 
@@ -202,6 +203,7 @@ pub(crate) fn all_rules() -> Vec<Rule> {
         Ending::CouldNotLeave,
         Ending::OutsideWindow,
         Ending::MissingVariable,
+        Ending::OptedOut,
     ];
     let parts = faults().into_iter().filter_map(|fault| match fault {
         Fault::Sender(part) => Some(part),

@@ -1,6 +1,6 @@
 //! How receipts change a message. They arrive twice, late, out of order, and before the answer that they follow.
 
-use super::event::{AttemptReport, CallOff, Decision, Ignored, Rule};
+use super::event::{AttemptReport, Decision, Ignored, Rule};
 use super::machine::{Machine, moved};
 use crate::domain::{Ending, Fault, OnRecipientLimit, Outcome, Present, State, Status, Step, StepIndex, Timestamp};
 
@@ -155,13 +155,7 @@ impl<'a> Machine<'a> {
             return Decision::Ignored(Ignored::NotBegun);
         };
         if before.marks.status(step) >= Some(rules.success.min(Status::Delivered)) {
-            return match fault {
-                // It arrived, but no step may follow it.
-                Fault::OptedOut => self.called_off(before, CallOff::OptOut),
-                Fault::Recipient | Fault::RecipientLimit | Fault::Sender(_) | Fault::Temporary => {
-                    Decision::Ignored(Ignored::NothingNew)
-                }
-            };
+            return Decision::Ignored(Ignored::NothingNew);
         }
         if step == before.step {
             match before.state {
@@ -174,7 +168,7 @@ impl<'a> Machine<'a> {
                 State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => {}
             }
         }
-        self.failed_earlier(before, step, fault)
+        self.failed_earlier(before, step)
     }
 
     /// Handles a failure that overtook the answer: the failure proves that the provider had accepted the step.
@@ -196,8 +190,7 @@ impl<'a> Machine<'a> {
         let marks = message.marks.with_unknown(step, false);
         let message = Present { marks: marks.with_failed(step), ..message };
         match fault {
-            Fault::Recipient => self.end_step(message, Ending::Undelivered),
-            Fault::OptedOut => self.suppress(message, Ending::Undelivered),
+            Fault::Recipient | Fault::OptedOut => self.end_step(message, Ending::Undelivered),
             Fault::Sender(_) | Fault::Temporary if self.is_cut(&message) => self.end_step(message, Ending::Undelivered),
             Fault::Sender(part) => {
                 let message = self.undone(message);
@@ -251,28 +244,14 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Handles a failure of an earlier or ended step. It decides something only if nothing else is under way, or if the
-    /// recipient opted out.
-    fn failed_earlier(self, before: Present, step: StepIndex, fault: Fault) -> Decision {
+    /// Handles a failure of an earlier or ended step. It decides something only if nothing else is under way.
+    fn failed_earlier(self, before: Present, step: StepIndex) -> Decision {
         let mut message = before;
         if message.marks.handed_over(step) {
             message.marks = message.marks.with_unknown(step, false).with_failed(step);
         }
-        let alone = message.marks.last_handed_over() == Some(step);
-        let is_unsent = matches!(message.state, State::Queued { .. }) && message.first_submitted_at.is_none();
-        match (message.state, fault) {
-            (State::Queued { .. } | State::Awaiting { .. }, Fault::OptedOut) if alone || is_unsent => {
-                return self.suppress(message, message.marks.ending(message.step));
-            }
-            (State::Awaiting { .. }, _) if alone => {
-                return moved(self.done(message, Outcome::Undelivered, None), Rule::Ended(Ending::Undelivered));
-            }
-            (State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. }, Fault::OptedOut) => {
-                if let called_off @ Decision::Moved { .. } = self.called_off(message, CallOff::OptOut) {
-                    return called_off;
-                }
-            }
-            (State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. } | State::Done { .. }, _) => {}
+        if matches!(message.state, State::Awaiting { .. }) && message.marks.last_handed_over() == Some(step) {
+            return moved(self.done(message, Outcome::Undelivered, None), Rule::Ended(Ending::Undelivered));
         }
         match (message == before, before.marks.unknown(step)) {
             (true, _) => Decision::Ignored(Ignored::NothingNew),
@@ -284,7 +263,8 @@ impl<'a> Machine<'a> {
     /// The plan's step, if an attempt of it may exist and a receipt may therefore be about it.
     fn step_if_begun(self, message: &Present, step: StepIndex) -> Option<&'a Step> {
         let rules = self.plan.step(step).filter(|_| !message.marks.passed_over(step))?;
-        let had_no_content = matches!(message.marks.ending(step), Ending::OutsideWindow | Ending::MissingVariable);
+        let had_no_content =
+            matches!(message.marks.ending(step), Ending::OutsideWindow | Ending::MissingVariable | Ending::OptedOut);
         let tried = matches!(message.state, State::Sending { .. })
             || message.tries > 0
             || message.marks.ending(step) != Ending::Open;

@@ -125,7 +125,7 @@ fn answers() -> impl Strategy<Value = Answer> {
         2 => Just(Answer::Unknown),
         1 => Just(Answer::NotBegun),
         1 => moments().prop_map(|at| Answer::Later { at }),
-        1 => proptest::sample::select(&[StepObstacle::CouldNotLeave, StepObstacle::OutsideWindow, StepObstacle::MissingVariable][..])
+        1 => proptest::sample::select(&[StepObstacle::CouldNotLeave, StepObstacle::OutsideWindow, StepObstacle::MissingVariable, StepObstacle::OptedOut][..])
             .prop_map(Answer::CannotLeave),
     ]
 }
@@ -335,7 +335,6 @@ impl Watched {
                 let goes_again = matches!(fault, Fault::Temporary | Fault::Sender(_)) && of == before.step;
                 let came_back = goes_again || rule == Rule::WaitsForRecipient;
                 self.may_submit[step] |= came_back;
-                self.called_off |= fault == Fault::OptedOut;
             }
             Event::RefusalRecalled { step, .. } => self.may_submit[step.index()] = true,
             Event::CalledOff(_) => self.called_off = true,
@@ -480,6 +479,7 @@ impl Watched {
                 Count::NotSubmittedCouldNotLeave,
                 Count::OutsideWindow,
                 Count::MissingVariable,
+                Count::OptedOut,
                 Count::NotSubmittedExpired,
                 Count::NotSubmittedCalledOff,
             ]);
@@ -491,8 +491,14 @@ impl Watched {
                 Count::CouldNotLeave,
                 Count::OutsideWindow,
                 Count::MissingVariable,
+                Count::OptedOut,
             ]);
-            let ended = is(&[Count::EndedCouldNotLeave, Count::EndedOutsideWindow, Count::EndedMissingVariable]);
+            let ended = is(&[
+                Count::EndedCouldNotLeave,
+                Count::EndedOutsideWindow,
+                Count::EndedMissingVariable,
+                Count::EndedOptedOut,
+            ]);
             let went_on = i64::from(self.entered.contains(&step) && step < message.step);
             assert_eq!(fell_back - ended, went_on, "step {step} of {message:?}: {tallies:?}");
             let is_here = i64::from(self.entered.contains(&step) && step == message.step);

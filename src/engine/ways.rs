@@ -164,22 +164,16 @@ impl Machine<'_> {
                 (Outcome::Skipped, Some(SkipReason::OptedOut))
             }
             (Ending::Open | Ending::Success | Ending::Deadline, None) => (Outcome::Cancelled, None),
-            (Ending::OutsideWindow | Ending::MissingVariable, None) if self.was_rejected(&message) => {
+            (Ending::OutsideWindow | Ending::MissingVariable | Ending::OptedOut, None)
+                if self.was_rejected(&message) =>
+            {
                 (Outcome::Undelivered, None)
             }
+            (Ending::OptedOut, None) => (Outcome::Skipped, Some(SkipReason::OptedOut)),
             (Ending::OutsideWindow, None) => (Outcome::Skipped, Some(SkipReason::OutsideWindow)),
             (Ending::MissingVariable, None) => (Outcome::Skipped, Some(SkipReason::MissingVariable)),
         };
         moved(self.done(message, outcome, skipped), rule)
-    }
-
-    /// Ends a message whose recipient opted out: nothing more is sent on any channel.
-    pub(super) fn suppress(self, mut message: Present, ending: Ending) -> Decision {
-        message.marks = message.marks.with_ending(message.step, ending);
-        if self.has_reached(&message) {
-            return moved(self.done(message, Outcome::Reached, None), Rule::ReachedEarlier);
-        }
-        moved(self.done(message, Outcome::Skipped, Some(SkipReason::OptedOut)), Rule::Suppressed)
     }
 
     /// Ends a message for which no receipt can arrive any longer.

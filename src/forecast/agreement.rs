@@ -1,6 +1,6 @@
 //! The forecast and the planner agree: the planner's claims match the forecast, claim by claim.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -148,8 +148,7 @@ fn messages(queue: Queue, count: u32) -> VecDeque<Candidate> {
     let candidate = |n| Candidate {
         message: message(n),
         fields: Fields::pack([]),
-        opted_out: false,
-        confirms_opt_out: false,
+        unwanted: None,
         tier: planner::TierStanding::New,
     };
     (0..count).map(candidate).collect()
@@ -228,7 +227,6 @@ impl Lane {
             now,
             hours: HashMap::from([(of_step, timing)]),
             caps: case.max_messages.map(|_| (of_step, Arc::new(cap))).into_iter().collect(),
-            confirming: HashSet::new(),
             slots: free.map(|free| Slots { free, impatient: Vec::new() }),
         });
         let running = |batch| (batch, BatchAtClaim { state: BatchState::Running, last_first_submission_at: None });

@@ -84,6 +84,7 @@ fn metric_of(flow: Flow) -> Option<(&'static table::Metric, &'static str)> {
         Verdict::CouldNotLeave => (&table::NOT_SUBMITTED, "could_not_leave"),
         Verdict::OutsideWindow => (&table::NOT_SUBMITTED, "outside_window"),
         Verdict::MissingVariable => (&table::NOT_SUBMITTED, "missing_variable"),
+        Verdict::OptedOut => (&table::NOT_SUBMITTED, "opted_out"),
         Verdict::TierSpent => (&table::NOT_SUBMITTED, "tier_spent"),
     };
     Some(match flow {
@@ -100,6 +101,7 @@ fn metric_of(flow: Flow) -> Option<(&'static table::Metric, &'static str)> {
         Flow::FellBack(Ending::CouldNotLeave) => (&table::FALLBACKS, "could_not_leave"),
         Flow::FellBack(Ending::OutsideWindow) => (&table::FALLBACKS, "outside_window"),
         Flow::FellBack(Ending::MissingVariable) => (&table::FALLBACKS, "missing_variable"),
+        Flow::FellBack(Ending::OptedOut) => (&table::FALLBACKS, "opted_out"),
         Flow::Ended(outcome) => (&table::OUTCOMES, outcome.as_str()),
     })
 }

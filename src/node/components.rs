@@ -331,6 +331,7 @@ fn applier_options(
             &config.opt_out.ignore,
             &config.opt_out.contains,
         ),
+        stops: config.opt_out.stop_means,
         confirms: config.opt_out.confirm.is_some(),
         missed,
         on_slot_change: Callback::new(move |change: SlotChange| {

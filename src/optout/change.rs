@@ -1,16 +1,16 @@
 //! Opts recipients out or in as an operator decided.
 
-use crate::domain::{Address, Keyword, OptOutSource, Timestamp};
+use crate::domain::{Address, Keyword, OptOutSource, Timestamp, WishSubject};
 use crate::store::{Consent, OptIn, OptOut, Result};
 
 /// Addresses written at once.
 const PAGE: usize = 5_000;
 
-/// Opts recipients out or in. `how` says who did it and why, for their history. Returns how many addresses have changed.
+/// Opts recipients out of a subject, or in to it. `how` says who did it and why, for their history. Returns how many addresses have changed.
 pub async fn change(
     store: &dyn Consent,
     addresses: &[Address],
-    wants: Keyword,
+    (wants, of): (Keyword, &WishSubject),
     now: Timestamp,
     how: &str,
 ) -> Result<u64> {
@@ -19,11 +19,11 @@ pub async fn change(
         let addresses = page.iter().cloned();
         changed += u64::from(match wants {
             Keyword::Stop => {
-                let wish = |address| OptOut { address, since: now, from, source: how.to_owned() };
+                let wish = |address| OptOut { address, of: of.clone(), since: now, from, source: how.to_owned() };
                 store.opt_out(addresses.map(wish).collect()).await?
             }
             Keyword::Start => {
-                let wish = |address| OptIn { address, at: now, from, source: how.to_owned() };
+                let wish = |address| OptIn { address, of: of.clone(), at: now, from, source: how.to_owned() };
                 store.opt_in(addresses.map(wish).collect()).await?
             }
         });

@@ -8,33 +8,35 @@
 //! - May not: send, or delete the data of a recipient.
 
 mod change;
+mod narrow;
 mod possible;
 mod view;
 mod words;
 
 use std::collections::HashSet;
 
-use crate::domain::Msisdn;
+use crate::domain::{Msisdn, OptOutOf};
 use crate::store::{Consent, Result};
 
 pub use change::change;
+pub use narrow::{narrow, reported};
 pub use possible::{Decision, decide};
-pub use view::{AddressView, ConsentView, OptOutView, WishView};
+pub use view::{AddressView, ConsentView, OptOutView, SubjectView, WishView};
 pub use words::Words;
 
 /// Numbers read at once.
 const PAGE: u32 = 50_000;
 
-/// The numbers of all opted-out recipients in memory, to look up the numbers of a whole file.
+/// The numbers of recipients in memory who have opted out of something, to look up the numbers of a whole file.
 #[derive(Debug, Default)]
 pub struct OptOuts(HashSet<Msisdn>);
 
 impl OptOuts {
-    pub async fn load(store: &dyn Consent) -> Result<Self> {
+    pub async fn load(store: &dyn Consent, of: OptOutOf) -> Result<Self> {
         let mut all = HashSet::new();
         let mut after = None;
         loop {
-            let page = store.opted_out_numbers(after, PAGE).await?;
+            let page = store.opted_out_numbers(after, PAGE, of).await?;
             let Some(last) = page.last() else { return Ok(Self(all)) };
             after = Some(*last);
             all.extend(page);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::change;
-use crate::domain::{Address, Keyword, Timestamp};
+use crate::domain::{Address, Keyword, Timestamp, WishSubject};
 use crate::store::{Inbound, Result, Store};
 
 /// The decision about a reply that may be an opt-out.
@@ -23,7 +23,7 @@ pub async fn decide(store: &dyn Store, umid: &str, decision: Decision, now: Time
     let Some(reply) = store.possible_stop(umid.to_owned()).await? else { return Ok(false) };
     if decision == Decision::OptOut {
         let addresses: Vec<Address> = writers(&reply).collect();
-        change(store, &addresses, Keyword::Stop, now, how).await?;
+        change(store, &addresses, (Keyword::Stop, &WishSubject::EVERYTHING), now, how).await?;
         return Ok(true);
     }
     store.decide_possible_stop(umid.to_owned()).await

@@ -345,6 +345,7 @@ impl LivePart<'_> {
                 (StepFact::FellCouldNotLeave, fell.could_not_leave),
                 (StepFact::FellOutsideWindow, fell.outside_window),
                 (StepFact::FellMissingVariable, fell.missing_variable),
+                (StepFact::FellOptedOut, fell.opted_out),
             ],
         )
     }

@@ -72,7 +72,7 @@ pub use messages::{
     FoundPage, LookedAt, MessagePage, NO_CODE, RecipientFilter, RecipientsPage, Repeatable, SentMessage, SentStep,
     Standing, repetition_of_one,
 };
-pub use opt_outs::{AddOptOutsPage, OptOutRow, OptOutsPage, Opted};
+pub use opt_outs::{AddOptOutsPage, OptOutRow, OptOutsPage, Opted, purpose_field};
 pub use plan::PlanPage;
 pub use preview::{PreviewMessage, PreviewPage, PreviewStep};
 pub use recipient::{ConsentDone, ConsentPage, Contact, RecipientPage, WishLine, path_of, recipient_path};

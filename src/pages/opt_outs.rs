@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::file_fields::country_field;
 use super::frame::Frame;
 use super::recipient::{WishLine, recipient_path};
+use super::texts::ENGLISH;
 use super::writing::{Field, FieldKind};
-use crate::domain::Address;
+use crate::domain::{Address, OptOutOf};
 
 /// The numbers that have opted out, and the ids of channels.
 #[derive(Debug, Template)]
@@ -57,6 +58,15 @@ pub struct Opted {
     pub invalid: u64,
 }
 
+/// The field for what somebody opts out of.
+pub fn purpose_field(name: &str, chosen: OptOutOf) -> Field {
+    let own = &ENGLISH.on_recipients;
+    let choices = [(OptOutOf::Everything, own.of_everything), (OptOutOf::Marketing, own.of_marketing)];
+    let choices = choices.map(|(of, label)| (of.to_string(), label.to_owned()));
+    let field = Field::text(name, (own.opt_out_of, own.opt_out_of_hint), chosen.to_string());
+    Field { kind: FieldKind::Choice(choices.to_vec()), ..field }
+}
+
 /// Adds opt-outs: by hand, or with a file.
 #[derive(Debug, Template)]
 #[template(path = "add_opt_outs.html")]
@@ -67,6 +77,9 @@ pub struct AddOptOutsPage {
     /// The fields for the country, of each form.
     pub country: Field,
     pub file_country: Field,
+    /// What they opt out of, of each form.
+    pub purpose: Field,
+    pub file_purpose: Field,
     pub reason: String,
     /// What is wrong with the numbers, and with the file.
     pub numbers_problem: Option<String>,
@@ -80,6 +93,8 @@ impl AddOptOutsPage {
             numbers: String::new(),
             country: country_field("country", ""),
             file_country: country_field("file-country", ""),
+            purpose: purpose_field("purpose", OptOutOf::Everything),
+            file_purpose: purpose_field("file-purpose", OptOutOf::Everything),
             reason: String::new(),
             numbers_problem: None,
             file_problem: None,

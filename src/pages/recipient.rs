@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::frame::Frame;
 use super::replies::Reply;
 use super::show::percent_encoded;
+use super::writing::{Field, FieldKind};
 use crate::domain::{Address, AddressFields, Keyword, OptOutSource, Timestamp};
 use crate::report::{HistoryCounts, MessageView};
 
@@ -29,8 +30,8 @@ pub fn path_of(address: &AddressFields) -> Option<String> {
 pub struct RecipientPage {
     pub frame: Frame,
     pub address: Address,
-    /// The present opt-out.
-    pub opt_out: Option<WishLine>,
+    /// The present opt-outs, the widest first.
+    pub opt_outs: Vec<WishLine>,
     /// Every opt-out and opt-in, latest first.
     pub wishes: Vec<WishLine>,
     /// The other numbers of the recipient, and the ids of channels.
@@ -52,6 +53,8 @@ pub struct RecipientPage {
 pub struct WishLine {
     pub at: Timestamp,
     pub wants: Keyword,
+    /// What it is about; empty if that is everything.
+    pub of: String,
     pub by: OptOutSource,
     pub how: String,
 }
@@ -74,6 +77,11 @@ impl RecipientPage {
         &self.frame
     }
 
+    /// Whether the recipient gets nothing any more.
+    fn is_opted_out(&self) -> bool {
+        self.opt_outs.iter().any(|opt_out| opt_out.of.is_empty())
+    }
+
     fn path(&self) -> String {
         recipient_path(&self.address)
     }
@@ -87,6 +95,8 @@ pub struct ConsentPage {
     /// The number, or the id of a channel.
     pub whom: String,
     pub wants: Keyword,
+    /// What an opt-out is of.
+    pub purpose: Field,
     /// Where the form goes.
     pub action: String,
     /// The page before.

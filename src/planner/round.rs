@@ -1,6 +1,6 @@
 //! One claim: which of the due messages of its queues it takes.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::limits::Spending;
@@ -27,8 +27,6 @@ pub struct Terms {
     pub hours: HashMap<(BatchId, StepIndex), Arc<Timing>>,
     /// Steps with limits or budgets.
     pub caps: HashMap<(BatchId, StepIndex), Arc<Cap>>,
-    /// Batches whose messages confirm opt-outs.
-    pub confirming: HashSet<BatchId>,
     /// The free slots of the lane's tier, if it is limited.
     pub slots: Option<Slots>,
 }
@@ -47,8 +45,6 @@ pub struct PageRequest {
     pub queue: Queue,
     pub after: Option<(Timestamp, u32)>,
     pub count: usize,
-    /// Whether its messages confirm opt-outs.
-    pub confirms_opt_out: bool,
 }
 
 /// The result of a claim.
@@ -74,13 +70,13 @@ pub struct Planner {
 
 impl Planner {
     pub fn new(terms: Terms) -> Self {
-        let Terms { queues, limit, now, hours, caps, confirming, slots } = terms;
+        let Terms { queues, limit, now, hours, caps, slots } = terms;
         let tier = slots.map(TierCheck::new);
         let walk = |queue: Queue| {
             let of_step = (queue.batch, queue.step);
             let route_steps = tier.as_ref().and_then(|tier| tier.route_steps(&queue));
             let (timing, cap) = (hours.get(&of_step).cloned(), caps.get(&of_step).cloned());
-            QueueWalk::of(queue, timing, cap, route_steps, confirming.contains(&queue.batch))
+            QueueWalk::of(queue, timing, cap, route_steps)
         };
         let left = usize::try_from(limit).unwrap_or(usize::MAX);
         Self {
@@ -145,8 +141,8 @@ impl Planner {
             }
             reads_left = reads_left.saturating_sub(count + PAGE_COST);
             self.asked.push(Asked { walk: index, count, share });
-            let QueueWalk { queue, after, confirms_opt_out, .. } = *walk;
-            requests.push(PageRequest { queue, after, count, confirms_opt_out });
+            let QueueWalk { queue, after, .. } = *walk;
+            requests.push(PageRequest { queue, after, count });
         }
         requests
     }

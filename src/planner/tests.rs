@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{
     BatchId, BatchState, Count, Fields, Hours, LaneId, Limits, Loaded, MessageKey, Money, Present, Queue, Span,
-    StepIndex, Stretch, Tallies, Timestamp,
+    StepIndex, Stretch, Tallies, Timestamp, Unwanted,
 };
 
 /// Friday, 15 January 2027: one second before 16:00 in Singapore and 03:00 in New York.
@@ -33,7 +33,7 @@ fn candidate(queue: Queue, n: u32, country: &str) -> Candidate {
         lane: queue.lane,
         present: Present { step: queue.step, ..Present::queued(NOW - Span::from_secs(1), None) },
     };
-    Candidate { message, fields: Fields::pack([]), opted_out: false, confirms_opt_out: false, tier: TierStanding::New }
+    Candidate { message, fields: Fields::pack([]), unwanted: None, tier: TierStanding::New }
 }
 
 /// A message that has expired.
@@ -44,15 +44,14 @@ fn expired(queue: Queue, n: u32) -> Candidate {
 }
 
 /// A message by letter: `c` is outside its send hours, and `e` has expired. The recipient of `h` holds a slot of the
-/// tier, and that of `x` has opted out; `k` confirms an opt-out, and `l` one that has ended. Any other may be sent.
+/// tier, and that of `x` has opted out; `l` confirms an opt-out that has ended. Any other may be sent.
 fn spelled(queue: Queue, n: u32, letter: char) -> Candidate {
     match letter {
         'c' => candidate(queue, n, CLOSED),
         'e' => expired(queue, n),
         'h' => Candidate { tier: TierStanding::Holder, ..candidate(queue, n, OPEN) },
-        'x' => Candidate { opted_out: true, ..candidate(queue, n, OPEN) },
-        'k' => Candidate { opted_out: true, confirms_opt_out: true, ..candidate(queue, n, OPEN) },
-        'l' => Candidate { confirms_opt_out: true, ..candidate(queue, n, OPEN) },
+        'x' => Candidate { unwanted: Some(Unwanted::Message), ..candidate(queue, n, OPEN) },
+        'l' => Candidate { unwanted: Some(Unwanted::Confirmation), ..candidate(queue, n, OPEN) },
         _ => candidate(queue, n, OPEN),
     }
 }

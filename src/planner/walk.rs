@@ -6,23 +6,21 @@ use super::hours::FirstOf;
 use super::limits::Spending;
 use super::tier::TierCheck;
 use super::{Cap, Capped, Pass, Rest, TierStanding, Timing};
-use crate::domain::{Fields, Loaded, Money, Present, Queue, State, Timestamp};
+use crate::domain::{Fields, Loaded, Money, Present, Queue, State, Timestamp, Unwanted};
 
 /// A due message of a queue.
 #[derive(Debug, Clone)]
 pub struct Candidate {
     pub message: Loaded,
     pub fields: Fields,
-    pub opted_out: bool,
-    /// Whether it confirms an opt-out.
-    pub confirms_opt_out: bool,
+    /// Why the worker settles it without a request, if its recipient does not want it.
+    pub unwanted: Option<Unwanted>,
     pub tier: TierStanding,
 }
 
 impl Candidate {
-    /// Whether the worker ends it without a request: its recipient has opted out, or no longer has if it confirms that.
     pub const fn is_never_sent(&self) -> bool {
-        self.opted_out != self.confirms_opt_out
+        self.unwanted.is_some()
     }
 }
 
@@ -75,8 +73,6 @@ pub(super) struct QueueWalk {
     pub(super) cap: Option<Arc<Cap>>,
     /// The steps of the route, if a message without a free slot in the tier falls back.
     pub(super) route_steps: Option<usize>,
-    /// Whether its messages confirm opt-outs.
-    pub(super) confirms_opt_out: bool,
     pub(super) last_first_submission_at: Option<Timestamp>,
     pub(super) after: Option<(Timestamp, u32)>,
     pub(super) taken: Vec<TakenMessage>,
@@ -113,7 +109,6 @@ impl QueueWalk {
         timing: Option<Arc<Timing>>,
         cap: Option<Arc<Cap>>,
         route_steps: Option<usize>,
-        confirms_opt_out: bool,
     ) -> Self {
         Self {
             queue,
@@ -121,7 +116,6 @@ impl QueueWalk {
             first_of: FirstOf::default(),
             cap,
             route_steps,
-            confirms_opt_out,
             last_first_submission_at: None,
             after: None,
             taken: Vec::new(),

@@ -20,11 +20,17 @@ use super::working::latest_of_each;
 use crate::book::Book;
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
-use crate::domain::{AddressKey, Causes, Channel, LaneId, Loaded, MessageKey, Present, Span, State, Step, Timestamp};
+use crate::domain::{
+    Address, AddressKey, Causes, Channel, Keyword, LaneId, Loaded, MessageKey, OptOutOf, OptOutSource, Present, Span,
+    State, Step, Timestamp, WishSubject,
+};
 use crate::engine::Gap;
 use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
-use crate::store::{self, Addresses, Alias, FoundAttempt, Kept, NotedBucket, OptOut, Store, StrayKind, WebhookGroup};
+use crate::store::{
+    self, Addresses, Alias, FoundAttempt, Kept, NotedBucket, OptIn, OptOut, Store, StrayKind, WebhookGroup,
+};
+use crate::wire::{Preference, Preferences};
 
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;
@@ -53,6 +59,8 @@ pub struct ApplierOptions {
     /// The lanes that account events may be about.
     pub lanes: Vec<Lane>,
     pub words: Words,
+    /// What a reply with a stop word opts out of.
+    pub stops: OptOutOf,
     /// Whether opt-outs by a reply are to be confirmed.
     pub confirms: bool,
     /// Times in which no server took receipts.
@@ -71,6 +79,7 @@ pub struct Applier {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) chance: Arc<Chance>,
     queue: mpsc::Receiver<WaitingWebhook>,
+    stops: OptOutOf,
     confirms: bool,
     /// Since when every commit has failed.
     failing_since: Option<Timestamp>,
@@ -95,6 +104,7 @@ impl Applier {
             subaccounts,
             lanes,
             words,
+            stops,
             confirms,
             missed,
             on_slot_change,
@@ -112,6 +122,7 @@ impl Applier {
             clock,
             chance,
             queue,
+            stops,
             confirms,
             failing_since,
             on_slot_change,
@@ -174,6 +185,7 @@ impl Applier {
             all.receipts.extend(parsed.receipts);
             all.replies.extend(parsed.replies);
             all.business.extend(parsed.business);
+            all.preferences.extend(parsed.preferences);
             all.strays.extend(parsed.strays);
             acknowledgements.push(done);
         }
@@ -233,10 +245,13 @@ impl Applier {
         }
     }
 
-    async fn take(&self, mut all: Parsed) -> store::Result<()> {
+    pub(super) async fn take(&self, mut all: Parsed) -> store::Result<()> {
         let business = std::mem::take(&mut all.business);
         if !business.is_empty() {
             self.take_business(business).await?;
+        }
+        for preferences in std::mem::take(&mut all.preferences) {
+            self.take_preferences(preferences).await?;
         }
         while !all.receipts.is_empty() || !all.replies.is_empty() || !all.strays.is_empty() {
             let receipts = first_of(&mut all.receipts);
@@ -257,6 +272,46 @@ impl Applier {
             self.store.take_business(vec![event]).await?;
         }
         Ok(())
+    }
+
+    /// Opts recipients out of marketing of a sender on WhatsApp, or in again, as WhatsApp reports it.
+    async fn take_preferences(&self, Preferences { sub_account, mut all }: Preferences) -> store::Result<()> {
+        let (now, from) = (self.clock.now(), OptOutSource::Provider);
+        let of = WishSubject::marketing_on(Channel::WhatsApp, sub_account);
+        all.sort_by_key(|preference| preference.at);
+        for Preference { msisdn, wants, at } in all {
+            let (address, at) = (Address::Number(msisdn), at.unwrap_or(now).min(now));
+            let source = "preference on WhatsApp".to_owned();
+            match wants {
+                Keyword::Stop => {
+                    let others = self.store.other_addresses(address.clone()).await?;
+                    let others = others.iter().filter_map(Address::number).map(AddressKey::from);
+                    let opt_out = OptOut { address, of: of.clone(), since: at, from, source };
+                    self.store.opt_out(vec![opt_out]).await?;
+                    self.book.suppress(others.chain([AddressKey::from(msisdn)]));
+                }
+                Keyword::Start => {
+                    if let Some(of) = self.resumed(&address, &of).await? {
+                        self.store.opt_in(vec![OptIn { address, of, at, from, source }]).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The opt-out that WhatsApp means by a resumption: that of the same sender, else the only one that it has reported. Of
+    /// several, none is known to be meant.
+    async fn resumed(&self, address: &Address, of: &WishSubject) -> store::Result<Option<WishSubject>> {
+        let present = self.store.opt_outs_of(address.clone()).await?;
+        let every = WishSubject::marketing_on(Channel::WhatsApp, None);
+        let reported = present.into_iter().filter(|it| it.from == OptOutSource::Provider && every.covers(&it.of));
+        let reported: Vec<WishSubject> = reported.map(|it| it.of).collect();
+        let names_one = of.senders.as_ref().is_some_and(|senders| senders.sub_account.is_some());
+        Ok(match &reported[..] {
+            [only] => Some(only.clone()),
+            several => several.iter().find(|it| names_one && *it == of).cloned(),
+        })
     }
 
     /// The names of the campaigns in play that use a template.
@@ -325,12 +380,12 @@ impl Applier {
             self.book.hold_step(hold, begun).await?;
         }
         aliases.extend(replies.iter().flat_map(Reply::aliases));
-        let stops: Vec<Option<Stop>> = replies.iter().map(Reply::stop).collect();
+        let asked: Vec<Option<Stop>> = replies.iter().map(Reply::stop).collect();
         let (mut suppressed, opt_outs): (Vec<AddressKey>, Vec<OptOut>) = opt_outs.into_iter().unzip();
         let possible_stops = replies.iter().filter_map(Reply::possible_stop).collect();
         let written = replies.into_iter().map(Reply::into_stored).collect();
         let naming_lanes = self.naming.rows_for(&naming, self.clock.now());
-        let confirms = self.confirms;
+        let (stops, confirms) = (self.stops, self.confirms);
         // A receipt that is faster than its answer ends a submission, which no successor counts any more.
         let is_sending = |present: &Present| matches!(present.state, State::Sending { .. });
         let ends_one = changes.iter().any(|change| is_sending(&change.before) && !is_sending(&change.after));
@@ -342,6 +397,7 @@ impl Applier {
             aliases,
             opt_outs,
             written,
+            stops,
             confirms,
             possible_stops,
             naming: naming_lanes,
@@ -349,7 +405,7 @@ impl Applier {
         };
         let Kept { stale, named, taken_names, writers, is_first_possible_stop } = self.store.take(taken).await?;
         self.naming.add(naming, self.store.as_ref()).await?;
-        let stopped = || writers.iter().zip(&stops).filter_map(|(addresses, stop)| Some((addresses, (*stop)?)));
+        let stopped = || writers.iter().zip(&asked).filter_map(|(addresses, stop)| Some((addresses, (*stop)?)));
         suppressed.extend(stopped().flat_map(|(addresses, _)| addresses).copied().chain(named));
         // Before the acknowledgement: messages already claimed for these recipients are not submitted on any lane.
         if !suppressed.is_empty() {

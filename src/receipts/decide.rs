@@ -15,7 +15,8 @@ use super::working::Working;
 use crate::book::{Book, Entry, StepReport};
 use crate::clock::Chance;
 use crate::domain::{
-    Address, AddressKey, BatchId, MessageKey, Msisdn, OptOutSource, Span, Status, StepIndex, Timestamp,
+    Address, AddressKey, BatchId, Channel, MessageKey, Msisdn, OptOutSource, Span, Status, StepIndex, Timestamp,
+    WishSubject,
 };
 use crate::engine::{self, Made, Ruling};
 use crate::store::{self, Addresses, Alias, Change, FoundAttempt, OptOut, Receipt, StrayKind};
@@ -200,9 +201,13 @@ fn step_report(incoming: &Incoming, step: StepIndex) -> StepReport {
     StepReport { step, at: incoming.stamp, status: incoming.report.status(), code, detail }
 }
 
+/// The opt-out that a receipt reports: of marketing of its sender on its channel.
 fn opted_out(incoming: &Incoming, address: Address, now: Timestamp) -> OptOut {
+    // Only WhatsApp reports opt-outs.
+    let channel = incoming.channel.unwrap_or(Channel::WhatsApp);
+    let of = WishSubject::marketing_on(channel, incoming.posted_by().flatten());
     let source = format!("receipt with code {}", incoming.code);
-    OptOut { address, since: now, from: OptOutSource::Provider, source }
+    OptOut { address, of, since: now, from: OptOutSource::Provider, source }
 }
 
 fn receipt(incoming: &Incoming, found: &FoundAttempt, (tries, learns): (Option<u16>, bool), ruling: Ruling) -> Receipt {

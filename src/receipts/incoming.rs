@@ -16,7 +16,7 @@ use crate::config::Lane;
 use crate::domain::{AttemptId, Channel, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
 use crate::store::{Inbound, Key, Nameless, Receipt, Stray, StrayKind};
-use crate::wire::{self, ReportedStatus, WebhookEvent, codes};
+use crate::wire::{self, Preferences, ReportedStatus, WebhookEvent, codes};
 
 /// How far the provider's clock may be behind ours.
 const CLOCKS_APART: Span = Span::from_secs(120);
@@ -87,6 +87,7 @@ pub(super) struct Parsed {
     pub(super) receipts: Vec<Incoming>,
     pub(super) replies: Vec<Reply>,
     pub(super) business: Vec<ReportedEvent>,
+    pub(super) preferences: Vec<Preferences>,
     pub(super) strays: Vec<Stray>,
     /// The subaccounts that its receipts and messages name, each once.
     pub(super) subaccounts: Vec<String>,
@@ -98,7 +99,7 @@ impl Parsed {
     }
 
     fn len(&self) -> usize {
-        self.receipts.len() + self.replies.len() + self.business.len() + self.strays.len()
+        self.receipts.len() + self.replies.len() + self.business.len() + self.preferences.len() + self.strays.len()
     }
 
     fn names(&mut self, subaccount: Option<&str>) {
@@ -136,6 +137,7 @@ impl<'a> Portions<'a> {
         match event {
             WebhookEvent::Receipt(receipt) => self.take_receipt(&receipt, range),
             WebhookEvent::Inbound { inbound, raw } => self.take_inbound(&inbound, raw),
+            WebhookEvent::Preferences { preferences, raw } => self.take_preferences(*preferences, raw),
             WebhookEvent::Business { business, raw } => {
                 let lanes = self.ours.map(|ours| &ours.lanes);
                 match lanes.and_then(|lanes| super::business::read(&business, raw, lanes, self.now)) {
@@ -171,6 +173,15 @@ impl<'a> Portions<'a> {
         }
         let reply = reply.and_then(|reply| if is_foreign { reply.into_foreign_stop() } else { Some(reply) });
         self.portion.replies.extend(reply);
+    }
+
+    fn take_preferences(&mut self, preferences: Preferences, raw: &str) {
+        self.portion.names(preferences.sub_account.as_deref());
+        if self.is_foreign(preferences.sub_account.as_deref()) || self.ours.is_none() {
+            self.stray(StrayKind::OtherSubaccount, None, raw.to_owned());
+        } else {
+            self.portion.preferences.push(preferences);
+        }
     }
 
     /// Stores an event of which nothing is known. Returns it if it belongs to a run that is stored together.
@@ -366,7 +377,7 @@ impl Incoming {
     }
 
     /// The subaccount that its webhook named, if any; `None` if no webhook brought it.
-    fn posted_by(&self) -> Option<Option<String>> {
+    pub(super) fn posted_by(&self) -> Option<Option<String>> {
         let Raw::Posted(event) = &self.raw else { return None };
         let receipts = wire::first_receipts(event, 1);
         receipts.first().map(|receipt| receipt.sub_account_id.as_deref().map(str::to_owned))

@@ -24,7 +24,8 @@ use crate::book::Book;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
     Address, AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Msisdn,
-    Outcome, Plan, Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
+    OptOutOf, Outcome, Plan, Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
+    WishSubject,
 };
 use crate::engine::{Answer, Event, Gap};
 use crate::events::Origin;
@@ -86,6 +87,7 @@ fn applier(
             subaccounts: vec!["acme".to_owned()],
             lanes,
             words: Words::default(),
+            stops: OptOutOf::Everything,
             confirms: false,
             missed,
             on_slot_change: Callback::new(|_| {}),
@@ -147,7 +149,7 @@ impl Desk {
             excluded: Vec::new(),
             lacking: Vec::new(),
             left_out: Vec::new(),
-            confirms_opt_out: false,
+            heeds: Some(OptOutOf::Marketing),
             now,
         };
         store.write_messages(spread).await.unwrap();
@@ -365,7 +367,7 @@ fn reply_body(umid: &str, text: &str) -> String {
 async fn an_acknowledged_stop_is_on_disk_and_suppresses_claimed_messages() {
     let Desk { store, book, applier, intake, key, lane, clock, .. } = Desk::new().await;
     let claim = Claim::of(lane, vec![Queue { batch: key.batch, step: StepIndex::FIRST, lane }], 1, clock.now());
-    assert!(!store.claim(claim).await.unwrap().messages[0].opted_out, "the recipient had not opted out yet");
+    assert!(store.claim(claim).await.unwrap().messages[0].unwanted.is_none(), "the recipient had not opted out yet");
     let suppression = book.latest_suppression();
     tokio::spawn(applier.run(|_| {}));
     let stray = r#"{"eventType":"something_new"}"#;
@@ -374,7 +376,7 @@ async fn an_acknowledged_stop_is_on_disk_and_suppresses_claimed_messages() {
         .await
         .unwrap();
     let msisdn = recipient().number().unwrap();
-    assert_eq!(store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
+    assert_eq!(store.opted_out(vec![msisdn], OptOutOf::Everything).await.unwrap(), [msisdn]);
     assert!(book.get(key.batch).await.unwrap().unwrap().is_suppressed(msisdn.into(), suppression));
     assert_eq!(store.inbound(store::InboundOf::All, Cursor::START, 10).await.unwrap().len(), 2);
     assert_eq!(store.strays(StrayKind::OtherType, Timestamp::default(), Cursor::START, 10).await.unwrap().len(), 1);
@@ -403,7 +405,7 @@ async fn a_reply_before_its_umid_is_known_counts_once_it_is() {
     desk.applier.apply(parse(&nameless.into(), Some(&ours), desk.clock.now())).await.unwrap();
     desk.applier.retry_strays().await.unwrap();
     let msisdn = recipient().number().unwrap();
-    assert!(desk.store.opted_out(vec![msisdn]).await.unwrap().is_empty());
+    assert!(desk.store.opted_out(vec![msisdn], OptOutOf::Everything).await.unwrap().is_empty());
     let told = desk.last_event().await;
     assert!(told.ends_with("opted out; it takes effect once the number is known"), "{told}");
     desk.answer(&claimed, "first").await;
@@ -412,7 +414,7 @@ async fn a_reply_before_its_umid_is_known_counts_once_it_is() {
     }
     assert_eq!(desk.message().await.present.outcome(), Some(Outcome::Reached));
     assert_eq!(desk.store.replied(desk.key.batch).await.unwrap(), [(StepIndex::FIRST, 1)]);
-    assert_eq!(desk.store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
+    assert_eq!(desk.store.opted_out(vec![msisdn], OptOutOf::Everything).await.unwrap(), [msisdn]);
     let kept = desk.store.inbound(store::InboundOf::All, Cursor::START, 10).await.unwrap();
     assert_eq!(
         (kept.len(), kept[0].1.msisdn, desk.store.wishes(msisdn.into()).await.unwrap().len()),
@@ -437,14 +439,14 @@ async fn a_receipt_reveals_the_number_of_an_opt_out_without_one() {
         "a recipient on Viber whose number is unknown opted out; the id is opted out at once, and a number as soon as it is \
          known with the id"
     );
-    assert!(desk.store.opted_out(vec![msisdn]).await.unwrap().is_empty());
+    assert!(desk.store.opted_out(vec![msisdn], OptOutOf::Everything).await.unwrap().is_empty());
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
     let suppression = desk.book.latest_suppression();
     let receipt = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","subAccountId":"acme",
         "channel":"Viber","user":{"channelUserId":"SG.13491208655302741918"},"status":{"state":"delivered"}}}"#;
     for _ in 0..2 {
         desk.applier.apply(parse(&receipt.into(), Some(&ours), desk.clock.now())).await.unwrap();
-        assert_eq!(desk.store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
+        assert_eq!(desk.store.opted_out(vec![msisdn], OptOutOf::Everything).await.unwrap(), [msisdn]);
         assert!(entry.is_suppressed(msisdn.into(), suppression), "claimed messages are not submitted");
     }
     // From now on the channel user id is known.
@@ -477,6 +479,7 @@ async fn an_opt_out_by_command_takes_effect_when_the_book_refreshes() {
     let msisdn = recipient().number().unwrap();
     let wish = |source: &str| store::OptOut {
         address: msisdn.into(),
+        of: WishSubject::EVERYTHING,
         since: desk.clock.now(),
         from: crate::domain::OptOutSource::Operator,
         source: source.to_owned(),
@@ -501,6 +504,7 @@ async fn many_opt_outs_by_command_suppress_all_messages_claimed_before() {
     let before = desk.book.latest_suppression();
     let out = |number: u64| store::OptOut {
         address: Msisdn::try_from(number).unwrap().into(),
+        of: WishSubject::EVERYTHING,
         since: desk.clock.now(),
         from: crate::domain::OptOutSource::Operator,
         source: "a list".to_owned(),

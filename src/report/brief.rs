@@ -19,6 +19,8 @@ pub enum StepResult {
     CouldNotLeave,
     OutsideWindow,
     MissingVariable,
+    /// The recipient had opted out of what the step is.
+    OptedOut,
     /// The receipt window closed, and no receipt had decided it.
     NoReceipt,
     /// It is unknown whether the provider has it.
@@ -75,6 +77,7 @@ fn result(present: &Present, step: StepIndex) -> StepResult {
         Ending::CouldNotLeave => StepResult::CouldNotLeave,
         Ending::OutsideWindow => StepResult::OutsideWindow,
         Ending::MissingVariable => StepResult::MissingVariable,
+        Ending::OptedOut => StepResult::OptedOut,
     }
 }
 

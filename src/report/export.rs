@@ -239,6 +239,7 @@ const fn ended(ending: Ending) -> &'static str {
         Ending::CouldNotLeave => "could not leave",
         Ending::OutsideWindow => "outside window",
         Ending::MissingVariable => "missing variable",
+        Ending::OptedOut => "opted out",
     }
 }
 

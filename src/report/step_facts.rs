@@ -31,6 +31,7 @@ pub enum StepFact {
     FellCouldNotLeave,
     FellOutsideWindow,
     FellMissingVariable,
+    FellOptedOut,
 }
 
 impl StepFact {
@@ -51,6 +52,7 @@ impl StepFact {
         Self::FellCouldNotLeave,
         Self::FellOutsideWindow,
         Self::FellMissingVariable,
+        Self::FellOptedOut,
     ];
 
     /// Its word in an address.
@@ -72,6 +74,7 @@ impl StepFact {
             Self::FellCouldNotLeave => "fell_could_not_leave",
             Self::FellOutsideWindow => "fell_outside_window",
             Self::FellMissingVariable => "fell_missing_variable",
+            Self::FellOptedOut => "fell_opted_out",
         }
     }
 
@@ -110,6 +113,7 @@ impl StepFact {
             Self::FellCouldNotLeave => count(Count::CouldNotLeave) - count(Count::EndedCouldNotLeave),
             Self::FellOutsideWindow => count(Count::OutsideWindow) - count(Count::EndedOutsideWindow),
             Self::FellMissingVariable => count(Count::MissingVariable) - count(Count::EndedMissingVariable),
+            Self::FellOptedOut => count(Count::OptedOut) - count(Count::EndedOptedOut),
         }
     }
 }

@@ -78,6 +78,8 @@ pub struct NotSubmitted {
     pub could_not_leave: i64,
     pub outside_window: i64,
     pub missing_variable: i64,
+    /// The recipient had opted out of what the step is.
+    pub opted_out: i64,
     /// The message's TTL or the campaign's end was over.
     pub expired: i64,
     /// A cancel, an opt-out or an exclusion.
@@ -90,6 +92,7 @@ impl NotSubmitted {
             + self.could_not_leave
             + self.outside_window
             + self.missing_variable
+            + self.opted_out
             + self.expired
             + self.called_off
     }
@@ -104,6 +107,8 @@ pub struct FellBack {
     pub could_not_leave: i64,
     pub outside_window: i64,
     pub missing_variable: i64,
+    /// The recipient had opted out of what the step is.
+    pub opted_out: i64,
 }
 
 impl FellBack {
@@ -114,6 +119,7 @@ impl FellBack {
             + self.could_not_leave
             + self.outside_window
             + self.missing_variable
+            + self.opted_out
     }
 }
 
@@ -129,6 +135,7 @@ impl StepCourse {
                 could_not_leave: count(Count::NotSubmittedCouldNotLeave),
                 outside_window: count(Count::OutsideWindow),
                 missing_variable: count(Count::MissingVariable),
+                opted_out: count(Count::OptedOut),
                 expired: count(Count::NotSubmittedExpired),
                 called_off: count(Count::NotSubmittedCalledOff) + cancelled,
             },
@@ -172,6 +179,7 @@ pub(super) fn steps(plan: &Plan, state: BatchState, tallies: &Tallies) -> Vec<St
                 could_not_leave: fell_back(Count::CouldNotLeave, Count::EndedCouldNotLeave),
                 outside_window: fell_back(Count::OutsideWindow, Count::EndedOutsideWindow),
                 missing_variable: fell_back(Count::MissingVariable, Count::EndedMissingVariable),
+                opted_out: fell_back(Count::OptedOut, Count::EndedOptedOut),
             },
             spent: (!step.prices.is_empty()).then_some(Money::ZERO),
         })

@@ -20,21 +20,24 @@ pub(super) fn check(kept: &Tallies, messages: &[Present], steps: usize) {
 }
 
 const OPEN: [Count; 5] = [Count::Queued, Count::SetAside, Count::Sending, Count::AwaitingOpen, Count::AwaitingLast];
-const FELL_BACK: [Count; 6] = [
+const FELL_BACK: [Count; 7] = [
     Count::FellDeadline,
     Count::FellUndelivered,
     Count::FellRejected,
     Count::CouldNotLeave,
     Count::OutsideWindow,
     Count::MissingVariable,
+    Count::OptedOut,
 ];
 /// Counted with the fallbacks, although the message ended there.
-const ENDED: [Count; 3] = [Count::EndedCouldNotLeave, Count::EndedOutsideWindow, Count::EndedMissingVariable];
-const NOT_SUBMITTED: [Count; 6] = [
+const ENDED: [Count; 4] =
+    [Count::EndedCouldNotLeave, Count::EndedOutsideWindow, Count::EndedMissingVariable, Count::EndedOptedOut];
+const NOT_SUBMITTED: [Count; 7] = [
     Count::NotSubmittedRejected,
     Count::NotSubmittedCouldNotLeave,
     Count::OutsideWindow,
     Count::MissingVariable,
+    Count::OptedOut,
     Count::NotSubmittedExpired,
     Count::NotSubmittedCalledOff,
 ];
@@ -86,6 +89,7 @@ fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) ->
         Count::EndedCouldNotLeave => is_present && ended(Ending::CouldNotLeave),
         Count::EndedOutsideWindow => is_present && ended(Ending::OutsideWindow),
         Count::EndedMissingVariable => is_present && ended(Ending::MissingVariable),
+        Count::EndedOptedOut => is_present && ended(Ending::OptedOut),
         Count::Queued => is_queued && message.refused != Refused::SetAside,
         Count::SetAside => is_queued && message.refused == Refused::SetAside,
         Count::NeverLeft => is_queued && first_submitted_at.is_none(),
@@ -107,6 +111,7 @@ fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) ->
         Count::CouldNotLeave => ended(Ending::CouldNotLeave),
         Count::OutsideWindow => ended(Ending::OutsideWindow),
         Count::MissingVariable => ended(Ending::MissingVariable),
+        Count::OptedOut => ended(Ending::OptedOut),
         Count::ReachedBy => marks.reached_by() == Some(step),
         Count::OutcomeReached => has_outcome(Outcome::Reached),
         Count::OutcomeUndelivered => has_outcome(Outcome::Undelivered),

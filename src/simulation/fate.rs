@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    Address, AddressKey, AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Money, Msisdn,
-    OverridableSetting, Plan, Queue, Reasons, Recipient, Span, StepIndex, Tallies, Timestamp,
+    Address, AddressKey, AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Money, Msisdn, OptOutOf,
+    OverridableSetting, Plan, Queue, Reasons, Recipient, Span, StepIndex, Tallies, Timestamp, WishSubject,
 };
 use crate::events::{Event, Origin};
 use crate::node::Processes;
@@ -21,11 +21,11 @@ use crate::store::{
     Cursor, Dispatch, Edition, Epoch, Error, Events, FetchedTemplates, Figures, FoundAttempt, FoundRecipient,
     HighestStatus, Hold, Holder, Inbound, InboundOf, Joined, Joining, Kept, KeptGap, Key, LaneState, Lanes, Latest,
     Lease, LinkState, MessageFacts, Messages, NamingLane, NewAudience, NewBatch, NewCall, Node, NodeStart, Nodes,
-    NotedBucket, OptIn, OptOut, OptOutRecord, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState,
-    Question, QueueTimes, Receipt, Receipts, RecipientPlace, RejectedRow, Repetitions, Replies, ReplyCount, Restore,
-    Result, Retention, Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind,
+    NotedBucket, OptIn, OptOut, Override, PieceOfMessages, ProviderReport, Queries, Query, QueryState, Question,
+    QueueTimes, Receipt, Receipts, RecipientPlace, RejectedRow, Repetitions, Replies, ReplyCount, Restore, Result,
+    Retention, Scope, Sender, Signals, Started, StepHold, Store, StoredLane, Stray, StrayCount, StrayKind,
     TemplateLimit, TemplateRequest, TierSlot, Tiers, TurnedAway, UnknownSlots, Unwritable, UploadedFile, Uploads, Walk,
-    WebhookGroup, Whom,
+    WebhookGroup, Whom, Wish,
 };
 
 /// Maximum number of store calls of one world. A world that needs more is in an endless loop.
@@ -390,11 +390,14 @@ through! {
     Consent {
         opts opt_out(recipients: Vec<OptOut>) -> u32;
         writes opt_in(recipients: Vec<OptIn>) -> u32;
-        reads opted_out(recipients: Vec<Msisdn>) -> Vec<Msisdn>;
-        reads opted_out_numbers(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
+        reads opted_out(recipients: Vec<Msisdn>, of: OptOutOf) -> Vec<Msisdn>;
+        reads opted_out_numbers(after: Option<Msisdn>, limit: u32, of: OptOutOf) -> Vec<Msisdn>;
         reads opt_outs(after: Cursor, limit: u32) -> Vec<(Cursor, OptOut)>;
-        reads opt_out_of(address: Address) -> Option<OptOut>;
-        reads wishes(address: Address) -> Vec<OptOutRecord>;
+        reads opt_outs_of(address: Address) -> Vec<OptOut>;
+        reads reported_opt_outs(limit: u32) -> Vec<OptOut>;
+        opts narrow_opt_outs(limit: u32, to: WishSubject, at: Timestamp, how: String) -> u32;
+        reads claimed_despite_opt_outs(batch: BatchId, from: u32, span: u32) -> Vec<Loaded>;
+        reads wishes(address: Address) -> Vec<Wish>;
         reads other_addresses(address: Address) -> Vec<Address>;
         opts learn_users(aliases: Vec<Alias>) -> Vec<Msisdn>;
         reads numbers_called_by_others() -> Vec<(Msisdn, Msisdn)>;
@@ -402,7 +405,7 @@ through! {
         reads last_stop() -> Cursor;
         reads stops(after: Cursor, limit: u32) -> Vec<(Cursor, AddressKey)>;
         reads channel_users(keys: Vec<AddressKey>) -> Addresses;
-        reads opted_out_messages(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
+        reads opted_out_messages(batch: BatchId, of: OptOutOf, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
     }
 }
 

@@ -13,14 +13,14 @@ use super::net::Net;
 use super::pace::{HandedOver, RateLimits};
 use super::scene::number_of;
 use super::windows::Windows;
-use super::wishes::{OptOuts, Wish};
+use super::wishes::{Matter, OptOuts, Wish};
 use crate::config::Config;
 use crate::domain::{
     AttemptId, BatchId, BatchState, Channel, Loaded, MessageKey, Msisdn, Outcome, Plan, Present, Span, State,
     StepIndex, Tag, Timestamp,
 };
 use crate::engine::met;
-use crate::store::{Hold, Store};
+use crate::store::{Cursor, Hold, Store};
 
 /// The state of a run before the latest act, and what the checks need to know of the time before it.
 #[derive(Debug)]
@@ -223,10 +223,12 @@ impl Invariants {
     fn take_wish(&mut self, wish: Wish, now: Timestamp) {
         match wish {
             Wish::NoMore(attempt) => {
+                let campaign = self.campaigns.iter().find(|campaign| campaign.batch == attempt.key.batch);
+                let channel = campaign.and_then(|campaign| campaign.plan.step(attempt.step)).map(|step| step.channel);
                 let of_it = |message: &&Loaded| message.key == attempt.key;
                 let recipient = self.messages().find(of_it).map(number_of);
-                if let Some(recipient) = recipient {
-                    self.opt_outs.opt_out(recipient, now);
+                if let Some((recipient, channel)) = recipient.zip(channel) {
+                    self.opt_outs.opt_out(recipient, Matter::MarketingOn(channel), now);
                 }
             }
             Wish::Stop { recipient, at } => self.opt_outs.take_stop(recipient, at, now),
@@ -235,8 +237,10 @@ impl Invariants {
     }
 
     pub(super) async fn learn_opt_outs(&mut self, now: Timestamp) {
-        for recipient in self.store.opted_out_numbers(None, 1_000).await.unwrap() {
-            self.opt_outs.opt_out(recipient, now);
+        for (_, opt_out) in self.store.opt_outs(Cursor::START, 5_000).await.unwrap() {
+            if let Some(recipient) = opt_out.address.number() {
+                self.opt_outs.opt_out(recipient, Matter::of(&opt_out.of), now);
+            }
         }
     }
 

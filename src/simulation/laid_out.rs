@@ -10,7 +10,7 @@ use crate::audience::{ImportRecord, OddCells, Summary, Survey};
 use crate::campaign::{Draft, Launcher, SingleMessage, bring_forward};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchId, MessageKey, Present, Recipient};
+use crate::domain::{BatchId, MessageKey, OptOutOf, Present, Recipient};
 use crate::events::Origin;
 use crate::store::{Amendment, Joined, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store};
 
@@ -84,7 +84,7 @@ pub(super) async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: 
         excluded,
         lacking,
         left_out,
-        confirms_opt_out: false,
+        heeds: Some(OptOutOf::Marketing),
         now,
     };
     assert_eq!(store.write_messages(spread).await.unwrap(), until);

@@ -32,7 +32,7 @@ struct Calls {
 fn shop() -> Caller {
     let scopes = Scopes::default().with(Scope::Send);
     let (id, name) = ("shop".to_owned(), "shop".to_owned());
-    Caller { id, name, scopes, sub_accounts: None, lanes: None, requests_per_s: None, session: None }
+    Caller { id, name, scopes, sub_accounts: None, lanes: None, requests_per_s: None, purpose: None, session: None }
 }
 
 impl Calls {

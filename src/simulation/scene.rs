@@ -229,6 +229,7 @@ fn head(dice: &mut fastrand::Rng, name: &str, ttl: Option<i64>) -> String {
         let _ = writeln!(text, "ttl = \"{ttl}s\"");
     }
     text += one_of(dice, &["", "", "", "over = \"2m\"\n"]);
+    text += one_of(dice, &["", "", "", "purpose = \"service\"\n"]);
     let end = one_of(dice, &["", "", "", "", "end = \"2027-01-15T08:08Z\"\n"]);
     text += end;
     if end.is_empty() {
@@ -269,6 +270,7 @@ fn steps(
         }
         let _ = writeln!(text, "receipt_window = \"{}\"", one_of(dice, &["3m", "20m"]));
         text += one_of(dice, LIMITS);
+        text += one_of(dice, &["", "", "", "", "", "purpose = \"service\"\n"]);
         text += one_of(dice, &["", "", "leave_within = \"20s\"\n", "leave_within = \"2m\"\n"]);
         text += one_of(
             dice,

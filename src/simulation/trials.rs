@@ -6,7 +6,7 @@ use super::operators::by;
 use super::small::World;
 use crate::campaign::{Decided, Draft, HowToLaunch, LaunchError, Launched, Trial, cancel, start};
 use crate::clock::Clock;
-use crate::domain::{BatchState, Count, Msisdn, Span};
+use crate::domain::{BatchState, Count, Msisdn, Span, WishSubject};
 use crate::store::OptOut;
 
 const NUMBERS: &str = "numbers = [\"+6591000001\", \"+6591000002\"]\n";
@@ -87,6 +87,7 @@ async fn an_invalid_trial_is_refused() {
     let recipient: Msisdn = "+6598765432".parse().unwrap();
     let wish = OptOut {
         address: recipient.into(),
+        of: WishSubject::EVERYTHING,
         since: world.clock.now(),
         from: crate::domain::OptOutSource::Recipient,
         source: "STOP".to_owned(),

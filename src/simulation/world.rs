@@ -15,10 +15,10 @@ use super::laid_out::{die_launching, launch};
 use super::net::{Cut, Hook, Line, Net, Trouble};
 use super::reader::Reader;
 use super::scene::{RECIPIENTS, Scene, recipient};
-use super::wishes::Wish;
+use super::wishes::{Matter, Wish};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchState, OptOutSource, Plan, Span, StepIndex, Timestamp};
+use crate::domain::{BatchState, OptOutOf, OptOutSource, Plan, Span, StepIndex, Timestamp, WishSubject};
 use crate::events::Origin;
 use crate::node::{ByHand, NodeParts, StartError};
 use crate::provider::Transport;
@@ -283,14 +283,17 @@ impl World {
                     Some(_) if !claimed.is_empty() => claimed[index % claimed.len()],
                     _ => recipient(who % RECIPIENTS).number().unwrap(),
                 };
+                let of = if who % 3 == 0 { OptOutOf::Marketing } else { OptOutOf::Everything };
+                let of = WishSubject { of, senders: None };
+                self.invariants.opt_outs.opt_out_for_good(msisdn, Matter::of(&of), now);
                 let opt_out = OptOut {
                     address: msisdn.into(),
+                    of,
                     since: now,
                     from: OptOutSource::Operator,
                     source: OPERATOR.to_owned(),
                 };
                 self.store.opt_out(vec![opt_out]).await.unwrap();
-                self.invariants.opt_outs.opt_out_for_good(msisdn, now);
             }
             Act::Hold { lane, template } => {
                 let template = if template { "promo".to_owned() } else { String::new() };
@@ -399,7 +402,7 @@ impl World {
         let mut kept = Vec::new();
         for wish in group.iter().filter_map(|hook| Wish::in_event(&hook.event)) {
             if let Wish::Start { recipient, .. } = wish
-                && self.store.opted_out(vec![recipient]).await.unwrap().is_empty()
+                && self.store.opted_out(vec![recipient], OptOutOf::Everything).await.unwrap().is_empty()
             {
                 kept.push(wish);
             }

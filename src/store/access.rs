@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 use subtle::ConstantTimeEq as _;
 
-use crate::domain::{AuditAction, IpNetwork, KeyId, Scopes, Timestamp, Zone};
+use crate::domain::{AuditAction, IpNetwork, KeyId, Purpose, Scopes, Timestamp, Zone};
 
 /// SHA-256 of a secret.
 #[derive(Clone, Copy)]
@@ -43,7 +43,7 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// What limits a key beside its scopes; `None` means no limit.
+/// What limits a key beside its scopes, and what its messages are for; `None` means no limit, and marketing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyLimits {
     pub sub_accounts: Option<Vec<String>>,
@@ -52,6 +52,7 @@ pub struct KeyLimits {
     pub addresses: Option<Vec<IpNetwork>>,
     pub requests_per_s: Option<NonZeroU32>,
     pub expires_at: Option<Timestamp>,
+    pub purpose: Option<Purpose>,
 }
 
 /// The last use of a key.

@@ -2,8 +2,8 @@
 
 use super::Cursor;
 use crate::domain::{
-    AudienceId, BatchId, BatchState, CampaignId, Country, LaneId, Marks, MessageId, MessageKey, Plan, Present,
-    Recipient, SkipReason, Span, State, StepIndex, Tag, Timestamp,
+    AudienceId, BatchId, BatchState, CampaignId, Country, LaneId, Marks, MessageId, MessageKey, OptOutOf, Plan,
+    Present, Recipient, SkipReason, Span, State, StepIndex, Tag, Timestamp,
 };
 use crate::events::{ChangedKey, Origin};
 
@@ -144,8 +144,8 @@ pub struct PieceOfMessages {
     pub lacking: Vec<u32>,
     /// Recipients of this piece who become no message.
     pub left_out: Vec<u32>,
-    /// Whether the messages confirm opt-outs: their recipients are not skipped for having opted out.
-    pub confirms_opt_out: bool,
+    /// Recipients who have opted out of this from every sender are skipped. `None` if the messages confirm opt-outs.
+    pub heeds: Option<OptOutOf>,
     pub now: Timestamp,
 }
 

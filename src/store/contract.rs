@@ -36,6 +36,7 @@ mod tiers;
 mod timers;
 mod uploads;
 mod walks;
+mod wishes;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -47,7 +48,7 @@ use super::{
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
     AddressKey, AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Money, Msisdn,
-    Plan, Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
+    OptOutOf, Plan, Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
 };
 use crate::engine::Ruling;
 use crate::events::Origin;
@@ -191,7 +192,7 @@ impl Desk {
             excluded: Vec::new(),
             lacking: Vec::new(),
             left_out: Vec::new(),
-            confirms_opt_out: false,
+            heeds: Some(OptOutOf::Marketing),
             now: self.now(),
         }
     }

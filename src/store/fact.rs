@@ -24,6 +24,8 @@ pub enum Verdict {
     TierSpent = 6,
     /// The provider refused it without a known code, so the message or the sender may be the cause.
     Refused = 7,
+    /// The recipient had opted out of what the step is.
+    OptedOut = 8,
 }
 
 impl Verdict {
@@ -47,6 +49,7 @@ impl Verdict {
             5 => Some(Self::MissingVariable),
             6 => Some(Self::TierSpent),
             7 => Some(Self::Refused),
+            8 => Some(Self::OptedOut),
             _ => None,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::domain::{
     Address, BatchId, Channel, ChannelUser, Keyword, Language, MessageKey, Msisdn, OptOutSource, StepIndex, Timestamp,
+    WishSubject,
 };
 
 /// A message from a recipient.
@@ -121,16 +122,18 @@ pub struct Sender {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptOut {
     pub address: Address,
+    pub of: WishSubject,
     pub since: Timestamp,
     pub from: OptOutSource,
     /// How the recipient or operator opted out, for operators.
     pub source: String,
 }
 
-/// An opt-in of a recipient who had opted out.
+/// An opt-in of a recipient who had opted out. It ends every opt-out that its subject covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptIn {
     pub address: Address,
+    pub of: WishSubject,
     pub at: Timestamp,
     pub from: OptOutSource,
     pub source: String,
@@ -138,9 +141,10 @@ pub struct OptIn {
 
 /// A recorded opt-out or opt-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OptOutRecord {
+pub struct Wish {
     pub at: Timestamp,
     pub wants: Keyword,
+    pub of: WishSubject,
     pub from: OptOutSource,
     pub source: String,
 }

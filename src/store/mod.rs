@@ -57,7 +57,7 @@ pub use fact::{
 pub use figures::BatchFigures;
 pub use flow::{Flow, FlowCount, FlowPlace};
 pub use health::{LOW_SPACE, SchemaVersion, WriterFigures, free_space};
-pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, OptOutRecord, ReplyCount, Sender};
+pub use inbound::{Alias, Inbound, InboundOf, OptIn, OptOut, ReplyCount, Sender, Wish};
 pub use lanes::{
     AccountEvent, BucketOf, HeldBy, Hold, LaneStandstill, LaneState, NotedBucket, Override, ProviderReport, Release,
     ReleasedBy, Trouble,

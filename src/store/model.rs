@@ -1,13 +1,13 @@
 //! Defines parameters and results of the verbs.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{DiskTrouble, Epoch, LaneState, Nameless, Sender};
 use crate::domain::{
-    AddressKey, AttemptId, AudienceId, BatchId, Channel, DoubtCause, Fields, LaneId, Loaded, MessageKey, Money, Msisdn,
-    Queue, ServerLimit, Span, StepIndex, Timestamp, Umid,
+    AddressKey, AttemptId, AudienceId, BatchId, Channel, DoubtCause, Fields, Heeds, LaneId, Loaded, MessageKey, Money,
+    Msisdn, Queue, ServerLimit, Span, StepIndex, Timestamp, Umid, Unwanted, WishSenders,
 };
 use crate::planner::{Cap, Pass, Referral, Rest, Slots, Timing};
 
@@ -105,16 +105,19 @@ pub struct Claim {
     pub hours: HashMap<(BatchId, StepIndex), Arc<Timing>>,
     /// The limits and budgets of steps.
     pub caps: HashMap<(BatchId, StepIndex), Arc<Cap>>,
-    /// Batches whose messages confirm opt-outs.
-    pub confirming: HashSet<BatchId>,
+    /// The lane's channel and subaccount: an opt-out may be from its messages alone.
+    pub sender: WishSenders,
+    /// Which opt-outs the messages of each step heed; those of steps that are missing here are all marketing.
+    pub heeds: HashMap<(BatchId, StepIndex), Heeds>,
 }
 
 impl Claim {
     /// A claim without tier, hours or limits, before any server has started.
     pub fn of(lane: LaneId, queues: Vec<Queue>, limit: u32, now: Timestamp) -> Self {
         let epoch = Epoch::default();
-        let (hours, caps, confirming) = (HashMap::new(), HashMap::new(), HashSet::new());
-        Self { lane, queues, limit, now, epoch, tier: None, hours, caps, confirming }
+        let (hours, caps, heeds) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let sender = WishSenders { channel: Channel::WhatsApp, sub_account: None };
+        Self { lane, queues, limit, now, epoch, tier: None, hours, caps, sender, heeds }
     }
 }
 
@@ -151,7 +154,8 @@ impl TierSlot {
 pub struct Claimed {
     pub message: Loaded,
     pub fields: Fields,
-    pub opted_out: bool,
+    /// Why it is not to be sent, if its recipient does not want it.
+    pub unwanted: Option<Unwanted>,
     /// Why it passes the tier, if that is limited.
     pub pass: Pass,
     /// The cost that was counted for it.

@@ -285,6 +285,10 @@ pub(super) fn fell_back(
             format!("{on} could not be rendered: {fact}. A default, {{{{column|default}}}}, would have filled it."),
             "10: missing variable",
         ),
+        Ending::OptedOut => (
+            format!("{on} was not submitted: the recipient has opted out of such messages there."),
+            "2: opted out of the step",
+        ),
         Ending::Open | Ending::Success => (String::new(), "1: fell back"),
     };
     let next = decision.after.step;
@@ -307,6 +311,9 @@ pub(super) fn ended(before: &Present, ending: Ending, plan: &Told<'_>, fact: &st
         Ending::CouldNotLeave => format!("{on} could not be submitted in time, and was the last step: expired."),
         Ending::OutsideWindow => format!("{on} is free text outside the 24-hour window, and was the last step."),
         Ending::MissingVariable => format!("{on} could not be rendered: {fact}. It was the last step."),
+        Ending::OptedOut => {
+            format!("{on} was not submitted: the recipient has opted out of such messages there. It was the last step.")
+        }
         Ending::Open | Ending::Success | Ending::Deadline => format!("{on} was the last step."),
     }
 }

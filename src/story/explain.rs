@@ -18,7 +18,7 @@ use crate::domain::{
 use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::events::{Event, EventKind, Subject};
 use crate::report::failure;
-use crate::store::{Addresses, Batch, Consent, KeptGap, MessageFacts, OptOutRecord, Receipt, Result, Store, Verdict};
+use crate::store::{Addresses, Batch, Consent, KeptGap, MessageFacts, Receipt, Result, Store, Verdict, Wish};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -153,7 +153,7 @@ async fn opt_out(
     address: Option<Address>,
     message: &Loaded,
     replay: &Replay<'_>,
-) -> Result<Option<OptOutRecord>> {
+) -> Result<Option<Wish>> {
     let skipped_at = match message.present.state {
         State::Done { skipped: Some(SkipReason::OptedOut), at, .. } => Some(at),
         _ if message.present.marks.opted_out() => None,
@@ -171,14 +171,15 @@ async fn opt_out(
 /// The opt-out that applies at a moment: the first one that no opt-in has ended by then.
 ///
 /// Only an operator ends an operator's opt-out.
-fn in_effect(wishes: &[OptOutRecord], at: Timestamp) -> Option<&OptOutRecord> {
-    let mut applying: Vec<&OptOutRecord> = Vec::new();
+fn in_effect(wishes: &[Wish], at: Timestamp) -> Option<&Wish> {
+    let mut applying: Vec<&Wish> = Vec::new();
     for wish in wishes.iter().filter(|wish| wish.at <= at) {
         match (wish.wants, wish.from) {
-            (Keyword::Stop, _) => applying.push(wish),
-            (Keyword::Start, OptOutSource::Operator) => applying.clear(),
+            // The opt-out of some senders stops steps, and no whole message.
+            (Keyword::Stop, _) => applying.extend(wish.of.senders.is_none().then_some(wish)),
+            (Keyword::Start, OptOutSource::Operator) => applying.retain(|stop| !wish.of.covers(&stop.of)),
             (Keyword::Start, OptOutSource::Recipient | OptOutSource::Provider) => {
-                applying.retain(|stop| stop.from == OptOutSource::Operator);
+                applying.retain(|stop| stop.from == OptOutSource::Operator || !wish.of.covers(&stop.of));
             }
         }
     }
@@ -186,7 +187,7 @@ fn in_effect(wishes: &[OptOutRecord], at: Timestamp) -> Option<&OptOutRecord> {
 }
 
 /// `stop by message on WhatsApp, 14:15:02`.
-fn in_words(wish: &OptOutRecord, plan: &Told<'_>) -> String {
+fn in_words(wish: &Wish, plan: &Told<'_>) -> String {
     format!("{}, {}", wish.source, words::clock(wish.at, plan))
 }
 
@@ -280,7 +281,7 @@ fn line(decided: &Replayed<'_>, plan: &Told<'_>, background: &Background<'_>) ->
             Verdict::MissingVariable => words::missing(attempt),
             // For a step that was submitted before, only the second copy failed, whatever the reason.
             Verdict::TierSpent if !decided.before.marks.handed_over(attempt.step) => words::TIER_SPENT.to_owned(),
-            Verdict::OutsideWindow | Verdict::CouldNotLeave | Verdict::TierSpent => String::new(),
+            Verdict::OutsideWindow | Verdict::CouldNotLeave | Verdict::TierSpent | Verdict::OptedOut => String::new(),
         },
         Moment::Receipt(receipt) => {
             let channel = plan.step(receipt.step).map(|step| step.channel);
@@ -328,12 +329,14 @@ const NOTHING: &str = "nothing to decide";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::WishSubject;
 
     #[test]
     fn the_opt_out_in_effect_is_the_one_that_stopped_a_message() {
-        let wish = |second: i64, wants, from| OptOutRecord {
+        let wish = |second: i64, wants, from| Wish {
             at: Timestamp::from_millis(second * 1_000),
             wants,
+            of: WishSubject::EVERYTHING,
             from,
             source: String::new(),
         };

@@ -6,9 +6,9 @@
 //! record; the replay infers them from the next recorded state of the message.
 
 use super::words;
-use crate::domain::{Fault, Plan, Present, SenderPart, SkipReason, State, StepIndex, Timestamp};
+use crate::domain::{Fault, Outcome, Plan, Present, SenderPart, SkipReason, State, StepIndex, Timestamp};
 use crate::engine::{
-    self, Answer, AttemptReport, Cause, Event, Made, Met, Note, OnRecord, Ruling, Silence, StepObstacle, advance,
+    self, Answer, AttemptReport, Cause, Event, Made, Met, Note, OnRecord, Rule, Ruling, Silence, StepObstacle, advance,
 };
 use crate::report::{failure, report_of};
 use crate::store::{Attempt, Batch, Edition, Receipt, Verdict};
@@ -151,6 +151,13 @@ impl<'a> Run<'a> {
             self.take(at, moment, Made::Nothing, self.now);
             return Ok(());
         }
+        if ruling.made == Made::Moved(Rule::Suppressed) {
+            // Only an earlier version made it. Nothing that was sent followed from it.
+            let marks = self.life.row.marks;
+            let state = State::Done { outcome: Outcome::Skipped, skipped: Some(SkipReason::OptedOut), at };
+            self.take(at, moment, ruling.made, Present { state, marks, ..self.now });
+            return Ok(());
+        }
         if self.is_too_early(moment) {
             return contradiction("was submitted before its step was due");
         }
@@ -222,14 +229,14 @@ impl<'a> Run<'a> {
     fn claim(&mut self, intent: Timestamp, tries: u16) {
         let State::Queued { not_before, gives_up } = self.now.state else { return };
         let state = State::Sending { intent, not_before: not_before.min(intent), gives_up };
-        let made = Made::Moved(engine::Rule::Claimed);
+        let made = Made::Moved(Rule::Claimed);
         self.take(intent, Moment::Claimed, made, Present { state, tries, ..self.now });
     }
 
     fn hand_back(&mut self, at: Timestamp, tries: u16) {
         let State::Sending { gives_up, .. } = self.now.state else { return };
         let state = State::Queued { not_before: at, gives_up };
-        let made = Made::Moved(engine::Rule::HandedBack);
+        let made = Made::Moved(Rule::HandedBack);
         self.take(at, Moment::HandedBack, made, Present { state, tries, ..self.now });
     }
 
@@ -360,6 +367,7 @@ fn answer(attempt: &Attempt) -> Answer {
         Verdict::Refused => Answer::Unclear { again: attempt.answered },
         Verdict::MissingVariable => Answer::CannotLeave(StepObstacle::MissingVariable),
         Verdict::OutsideWindow => Answer::CannotLeave(StepObstacle::OutsideWindow),
+        Verdict::OptedOut => Answer::CannotLeave(StepObstacle::OptedOut),
         Verdict::CouldNotLeave | Verdict::TierSpent => Answer::CannotLeave(StepObstacle::CouldNotLeave),
     }
 }

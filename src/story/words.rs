@@ -94,6 +94,7 @@ pub(super) fn attempt(attempt: &Attempt, entry: &Entry, plan: &Told<'_>) -> Fact
         Verdict::Refused => refused(attempt),
         Verdict::MissingVariable => missing(attempt),
         Verdict::OutsideWindow => "it is free text, and no 24-hour window was open".to_owned(),
+        Verdict::OptedOut => "the recipient had opted out of such messages".to_owned(),
         Verdict::CouldNotLeave => "it could not be submitted".to_owned(),
         Verdict::TierSpent => format!("it could not be submitted: {TIER_SPENT}"),
     };

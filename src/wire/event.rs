@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::business::Business;
 use super::inbound::{self, Inbound};
 use super::loose;
+use super::preferences::{self, Preferences};
 use super::receipt::{self, Receipt, ReceiptEvent};
 use super::text::Text;
 use crate::domain::{Channel, has_private_key};
@@ -25,6 +26,11 @@ pub enum WebhookEvent<'a> {
     },
     Business {
         business: Box<Business<'a>>,
+        raw: &'a str,
+    },
+    /// What recipients want of marketing on WhatsApp.
+    Preferences {
+        preferences: Box<Preferences>,
         raw: &'a str,
     },
     /// Readable JSON of an unknown type.
@@ -45,6 +51,7 @@ impl WebhookEvent<'_> {
         match self {
             Self::Receipt(receipt) => receipt.sub_account_id.as_deref(),
             Self::Inbound { inbound, .. } => inbound.sub_account_id.as_deref(),
+            Self::Preferences { preferences, .. } => preferences.sub_account.as_deref(),
             Self::Business { .. } | Self::Other { .. } | Self::Unreadable { .. } => None,
         }
     }
@@ -244,6 +251,9 @@ fn parse_by_type(raw: &str) -> WebhookEvent<'_> {
                 WebhookEvent::Inbound { inbound: Box::new(inbound), raw }
             },
         );
+    }
+    if let Some(preferences) = preferences::read(raw) {
+        return WebhookEvent::Preferences { preferences: Box::new(preferences), raw };
     }
     if envelope.event_details.is_some() {
         return serde_json::from_str(raw)

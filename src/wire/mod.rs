@@ -26,6 +26,7 @@ mod interactive;
 mod loose;
 mod mend;
 mod notification;
+mod preferences;
 mod proof;
 mod receipt;
 mod reported_status;
@@ -64,6 +65,7 @@ pub use mend::mended;
 pub use notification::{
     Emphasis, ListEntry, NotificationAction, NotificationBatch, NotificationContent, NotificationRequest, SmsFallback,
 };
+pub use preferences::{Preference, Preferences};
 pub use proof::{SIGNATURE_HEADER, same_secret, sign, signature_holds};
 pub use receipt::{Receipt, WhatsApp};
 pub use reported_status::ReportedStatus;

@@ -1,6 +1,6 @@
 //! `message explain` after a cancel and after an opt-out: the story ends with the message, and gives the reason.
 
-use volley::domain::{Channel, Span, StepIndex};
+use volley::domain::{Channel, Outcome, Span, StepIndex};
 
 use crate::support::by_hand::{ByHand, ProviderAnswer, is_awaiting};
 use crate::support::scene::{SMS, Scene, VIBER, is_done, is_queued, is_sending};
@@ -126,17 +126,18 @@ async fn a_recipient_who_opts_out_between_steps_gets_no_second_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_opt_out_by_receipt_suppresses_a_cancelled_message_too() {
-    for cancels in [false, true] {
-        let scene = Scene::accepted().await;
-        if cancels {
-            scene.cancel().await;
-        }
-        scene.post_receipt("undelivered", Some(OPTED_OUT_CODE)).await;
-        scene.until("suppressed", is_done).await;
-        scene.assert_story(&["The recipient has opted out"]).await;
-        scene.stop().await;
-    }
+async fn an_opt_out_by_receipt_ends_its_step_as_any_failure_of_the_recipient() {
+    let goes_on = Scene::accepted().await;
+    goes_on.post_receipt("undelivered", Some(OPTED_OUT_CODE)).await;
+    goes_on.until("the next step", |present| present.step > StepIndex::FIRST && is_awaiting(present)).await;
+    goes_on.assert_story(&["Fell back to step 2"]).await;
+    goes_on.stop().await;
+    let cancelled = Scene::accepted().await;
+    cancelled.cancel().await;
+    cancelled.post_receipt("undelivered", Some(OPTED_OUT_CODE)).await;
+    let present = cancelled.until("its end", is_done).await;
+    assert_eq!(present.outcome(), Some(Outcome::Undelivered));
+    cancelled.stop().await;
 }
 
 /// The provider's code for a recipient who has blocked the sender.

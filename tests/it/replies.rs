@@ -64,7 +64,7 @@ impl Scene {
     }
 
     async fn is_out(&self) -> bool {
-        !self.world.store.opted_out_numbers(None, 10).await.unwrap().is_empty()
+        !self.world.store.opted_out_numbers(None, 10, volley::domain::OptOutOf::Everything).await.unwrap().is_empty()
     }
 }
 
@@ -130,6 +130,45 @@ async fn a_message_that_names_none_of_ours_or_came_on_another_channel_is_no_repl
     scene.world.stop().await;
 }
 
+/// WhatsApp reports opt-outs of marketing of one sender: they stop neither service nor other channels.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reported_opt_out_stops_marketing_of_its_sender_alone() {
+    let world = ByHand::start("").await;
+    let of = |launched: &Launched| MessageKey { batch: launched.batch, n: 0 };
+    let on_sms = |present: &Present| present.step.get() == 1 && is_awaiting(present);
+    let minute = async || world.advance_to(world.clock.now() + Span::from_secs(60)).await;
+    let first = launch(&world, "name = \"first\"", &[TEMPLATE, SMS]).await;
+    world.until(of(&first), "handed over", is_awaiting).await;
+    world.post_receipt(&first, (of(&first), 0), Channel::WhatsApp, "undelivered", Some(1_051)).await.unwrap();
+    world.until(of(&first), "sent as an SMS", on_sms).await;
+    minute().await;
+    let next = launch(&world, "name = \"next\"", &[TEMPLATE, SMS]).await;
+    world.until(of(&next), "sent as an SMS", on_sms).await;
+    let report = world.report(&next).await;
+    assert_eq!((report.steps[0].handed_over, report.steps[0].fell_back.opted_out), (0, 1));
+    let told =
+        "WhatsApp was not submitted: the recipient has opted out of such messages there. Fell back to step 2, SMS.";
+    let story = world.story(&next, of(&next)).await;
+    assert!(story.proven && story.lines.iter().any(|line| line.text == told), "{story:#?}");
+    minute().await;
+    let alone = TEMPLATE.replace("fallback_after = \"15m\"\n", "");
+    let only = launch(&world, "name = \"only\"", &[&alone]).await;
+    world.until(of(&only), "skipped", is_done).await;
+    let ended = world.message(of(&only)).await.present.state;
+    assert!(matches!(ended, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{ended:?}");
+    assert!(world.story(&only, of(&only)).await.proven);
+    // A code is no marketing, whether its template or the campaign says so.
+    let code = TEMPLATE.replace("MARKETING", "UTILITY");
+    for (name, step) in [("code", code.as_str()), ("purpose = \"service\"", TEMPLATE)] {
+        minute().await;
+        let head = if name == "code" { "name = \"code\"".to_owned() } else { format!("name = \"stated\"\n{name}") };
+        let service = launch(&world, &head, &[step, SMS]).await;
+        let on_whatsapp = |present: &Present| present.step == StepIndex::FIRST && is_awaiting(present);
+        world.until(of(&service), "handed over on WhatsApp", on_whatsapp).await;
+    }
+    world.stop().await;
+}
+
 /// A channel may know the recipient by another number than the one that was written to.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reply_that_names_our_umid_is_that_recipients_from_any_number() {
@@ -142,7 +181,10 @@ async fn a_reply_that_names_our_umid_is_that_recipients_from_any_number() {
     };
     scene.world.write("in-1", Channel::Viber, "Stop", tapped).await;
     let recipient = "+6591000001".parse().unwrap();
-    assert_eq!(scene.world.store.opted_out(vec![recipient]).await.unwrap(), [recipient]);
+    assert_eq!(
+        scene.world.store.opted_out(vec![recipient], volley::domain::OptOutOf::Everything).await.unwrap(),
+        [recipient]
+    );
     let replies = scene.world.store.inbound(InboundOf::Recipient(recipient.into()), Cursor::START, 9).await.unwrap();
     assert_eq!(replies.len(), 1);
     let other_key = MessageKey { batch: other.batch, n: 0 };
@@ -152,9 +194,12 @@ async fn a_reply_that_names_our_umid_is_that_recipients_from_any_number() {
     // From now on the number is a name of the recipient.
     let as_known = |event: &mut Value| event["user"] = json!({ "msisdn": "+6598765432" });
     scene.world.write("in-2", Channel::Viber, "Start", as_known).await;
-    assert_eq!(scene.world.store.opted_out(vec![recipient]).await.unwrap(), []);
+    assert_eq!(scene.world.store.opted_out(vec![recipient], volley::domain::OptOutOf::Everything).await.unwrap(), []);
     scene.world.write("in-3", Channel::Viber, "Stop", as_known).await;
-    assert_eq!(scene.world.store.opted_out(vec![recipient]).await.unwrap(), [recipient]);
+    assert_eq!(
+        scene.world.store.opted_out(vec![recipient], volley::domain::OptOutOf::Everything).await.unwrap(),
+        [recipient]
+    );
     scene.world.stop().await;
 }
 
@@ -174,7 +219,11 @@ async fn a_stop_from_whatsapps_spelling_of_a_number_stops_the_next_step() {
         let user = json!({ "msisdn": format!("+{id}"), "channelUserId": id });
         world.write("in-1", Channel::WhatsApp, "STOP", move |event| event["user"] = user.clone()).await;
         let recipient = number.parse().unwrap();
-        assert_eq!(world.store.opted_out(vec![recipient]).await.unwrap(), [recipient], "{number}");
+        assert_eq!(
+            world.store.opted_out(vec![recipient], volley::domain::OptOutOf::Everything).await.unwrap(),
+            [recipient],
+            "{number}"
+        );
         world.until(key, "cut", |present| present.marks.opted_out()).await;
         world.advance_to(world.clock.now() + QUARTER).await;
         assert_eq!(world.report(&launched).await.steps[1].handed_over, 0, "{number}: no SMS follows");
@@ -205,19 +254,6 @@ async fn a_stop_between_two_steps_stops_the_second_and_every_other_campaign() {
     let story = scene.world.story(&other, other_key).await;
     let told = "Not sent: the recipient has opted out (stop by message on SMS, 2027-01-15 ";
     assert!(story.lines.iter().any(|line| line.text.starts_with(told)), "{story:#?}");
-    scene.world.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_opt_out_reported_by_the_provider_applies_to_every_campaign() {
-    let scene = Scene::on_viber().await;
-    let other = launch(&scene.world, "name = \"other\"\nat = \"2099-01-01T09:00Z\"", &[SMS]).await;
-    let place = (scene.key, 0);
-    scene.world.post_receipt(&scene.launched, place, Channel::Viber, "undelivered", Some(1_051)).await.unwrap();
-    let skipped = scene.world.until(MessageKey { batch: other.batch, n: 0 }, "skipped", is_done).await;
-    assert!(matches!(skipped.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{skipped:?}");
-    let out = scene.world.store.opt_outs(Cursor::START, 10).await.unwrap();
-    assert_eq!((out[0].1.from, out[0].1.source.as_str()), (OptOutSource::Provider, "receipt with code 1051"));
     scene.world.stop().await;
 }
 
@@ -266,7 +302,11 @@ async fn a_stop_counts_in_a_button_and_in_every_form_of_message() {
     for (channel, form) in forms {
         let world = ByHand::start("").await;
         world.write("in-1", channel, "STOP", form).await;
-        assert_eq!(world.store.opted_out_numbers(None, 10).await.unwrap().len(), 1, "{channel}");
+        assert_eq!(
+            world.store.opted_out_numbers(None, 10, volley::domain::OptOutOf::Everything).await.unwrap().len(),
+            1,
+            "{channel}"
+        );
         world.stop().await;
     }
 }
@@ -281,7 +321,13 @@ async fn a_start_ends_the_recipients_own_opt_out_but_not_an_operators() {
     let again = launch(&scene.world, "name = \"again\"", &[SMS]).await;
     scene.world.until(MessageKey { batch: again.batch, n: 0 }, "handed over", is_awaiting).await;
     let (address, since) = ("+6591000001".parse::<Address>().unwrap(), scene.world.clock.now());
-    let by_list = OptOut { address: address.clone(), since, from: OptOutSource::Operator, source: "a list".to_owned() };
+    let by_list = OptOut {
+        address: address.clone(),
+        of: volley::domain::WishSubject::EVERYTHING,
+        since,
+        from: OptOutSource::Operator,
+        source: "a list".to_owned(),
+    };
     scene.world.store.opt_out(vec![by_list]).await.unwrap();
     scene.pass(Span::from_secs(10)).await;
     scene.world.write("in-3", Channel::Viber, "START", |_| {}).await;
@@ -310,7 +356,7 @@ async fn free_text_is_sent_in_an_open_window_and_falls_back_afterwards() {
 async fn a_message_to_another_subaccount_is_stored_has_no_effect_and_is_named_by_the_doctor() {
     let world = ByHand::start("").await;
     world.write("in-1", Channel::WhatsApp, "Hello", |event| event["subAccountId"] = "another".into()).await;
-    assert!(world.store.opted_out_numbers(None, 10).await.unwrap().is_empty());
+    assert!(world.store.opted_out_numbers(None, 10, volley::domain::OptOutOf::Everything).await.unwrap().is_empty());
     let strays = world
         .store
         .strays(volley::store::StrayKind::OtherSubaccount, Timestamp::default(), Cursor::START, 10)
@@ -446,8 +492,10 @@ async fn recipients_of_the_practice_provider_reply_stop_and_return() {
     assert!((10..90).contains(&stops), "{stops}");
     let out = world
         .when("some are back", || async {
-            let (out, back) =
-                (world.store.opted_out_numbers(None, 1_000).await.unwrap().len(), words(Keyword::Start).await);
+            let (out, back) = (
+                world.store.opted_out_numbers(None, 1_000, volley::domain::OptOutOf::Everything).await.unwrap().len(),
+                words(Keyword::Start).await,
+            );
             if back > 0 && out + back == stops {
                 Ok(out)
             } else {

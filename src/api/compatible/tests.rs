@@ -16,8 +16,8 @@ use crate::api::Shared;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{
-    BatchId, CampaignId, Channel, Content, Loaded, MessageId, MessageKey, OptOutSource, Outcome, Plan, Scope, Scopes,
-    Span, State, Step, Timestamp,
+    BatchId, CampaignId, Channel, Content, Loaded, MessageId, MessageKey, OptOutOf, OptOutSource, Outcome, Plan, Scope,
+    Scopes, Span, State, Step, Timestamp, WishSubject,
 };
 use crate::report::MessageViews;
 use crate::store::{Batch, Cursor, OptOut, Store, open};
@@ -73,6 +73,7 @@ fn caller(id: &str, scopes: &[Scope], sub_accounts: Option<&[&str]>) -> Arc<Call
         sub_accounts,
         lanes: None,
         requests_per_s: None,
+        purpose: None,
         session: None,
     })
 }
@@ -703,12 +704,13 @@ async fn a_line_user_who_opted_out_gets_nothing_and_others_do() {
     let first = bench.message(bench.post(MESSAGES, &to(id)).await.umid()).await;
     let opt_out = OptOut {
         address: id.parse().unwrap(),
+        of: WishSubject::EVERYTHING,
         since: START,
         from: OptOutSource::Recipient,
         source: "stop by message on LINE".to_owned(),
     };
     bench.store.opt_out(vec![opt_out]).await.unwrap();
-    let (marked, _) = bench.store.opted_out_messages(first.key.batch, 0, 9).await.unwrap();
+    let (marked, _) = bench.store.opted_out_messages(first.key.batch, OptOutOf::Everything, 0, 9).await.unwrap();
     assert_eq!(marked.iter().map(|message| message.key).collect::<Vec<_>>(), [first.key]);
     let umid = bench.post(MESSAGES, &to(id)).await.umid();
     let second = bench.message(umid).await;

@@ -18,7 +18,7 @@ use crate::access::{By, Issued, IssuedView, KeyView, NewKey, Scopes};
 use crate::api::Shared;
 use crate::api::once::RepeatedBody;
 use crate::config::Secret;
-use crate::domain::{IpNetwork, KeyId, Scope, Span, Timestamp, rfc3339_option};
+use crate::domain::{IpNetwork, KeyId, Purpose, Scope, Span, Timestamp, rfc3339_option};
 use crate::store::KeyLimits;
 
 /// A page of keys.
@@ -86,6 +86,9 @@ pub(super) struct KeyBody {
     #[serde(default)]
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 4_294_967_295_u64)]
     requests_per_s: Option<NonZeroU32>,
+    /// What the messages are for that it sends; by default marketing. Campaigns say it themselves.
+    #[serde(default)]
+    purpose: Option<Purpose>,
     /// Its end; by default it has none.
     #[serde(default, deserialize_with = "rfc3339_option::deserialize")]
     expires_at: Option<Timestamp>,
@@ -93,12 +96,12 @@ pub(super) struct KeyBody {
 
 impl KeyBody {
     fn checked(self, shared: &Shared) -> Answer<NewKey> {
-        let Self { name, scopes, sub_accounts, lanes, addresses, requests_per_s, expires_at } = self;
+        let Self { name, scopes, sub_accounts, lanes, addresses, requests_per_s, purpose, expires_at } = self;
         for (index, lane) in lanes.iter().flatten().enumerate() {
             let known = shared.config.named_lane(lane);
             known.map_err(|error| Problem::new(Kind::Invalid, error).at(format!("/lanes/{index}")))?;
         }
-        let limits = KeyLimits { sub_accounts, lanes, addresses, requests_per_s, expires_at };
+        let limits = KeyLimits { sub_accounts, lanes, addresses, requests_per_s, expires_at, purpose };
         Ok(NewKey { name, scopes, limits })
     }
 }

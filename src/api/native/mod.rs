@@ -188,6 +188,7 @@ fn operations(document: Option<OpenApi>) -> Operations {
         .add(read, routes!(opt_outs::get))
         .add(manage, routes!(opt_outs::add))
         .add(manage, routes!(opt_outs::remove))
+        .add(manage, routes!(opt_outs::narrow))
         .add(find, routes!(replies::list))
         .add(manage, routes!(replies::decide))
         .add(read, routes!(events::list))

@@ -4,17 +4,17 @@ use axum::Json as JsonAnswer;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::campaigns::DecisionReason;
-use super::extract::{Call, Json, Path, Query};
+use super::extract::{Call, Json, OptionalJson, Path, Query};
 use super::page::{Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::audience::{DefaultCountry, ListedNumbers, OptOutChangeView, Options};
 use crate::campaign::noted;
-use crate::domain::{Address, Keyword};
+use crate::domain::{Address, Channel, Keyword, OptOutOf, WishSenders, WishSubject};
 use crate::optout::{self, ConsentView, OptOutView};
 use crate::store::Cursor;
 
@@ -66,13 +66,30 @@ pub(super) struct OptOutChange {
     /// Default country for numbers without a country code.
     #[serde(default)]
     country: Option<DefaultCountry>,
+    /// What they opt out of or in to.
+    #[serde(default)]
+    #[schema(default = "everything")]
+    purpose: OptOutOf,
+    /// The senders on one channel, instead of all.
+    #[serde(default)]
+    scope: Option<OptOutScope>,
     /// Reason, shown in the history of the number.
     #[serde(default)]
     #[schema(max_length = 1000)]
     reason: Option<String>,
 }
 
-/// Opt numbers out of all campaigns, on all channels. Their waiting messages are cancelled.
+/// The senders on a channel.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OptOutScope {
+    channel: Channel,
+    /// The one of a subaccount; by default all of the channel.
+    #[serde(default)]
+    sub_account: Option<String>,
+}
+
+/// Opt numbers out of all campaigns, on all channels, or of marketing alone. Their waiting messages are cancelled.
 ///
 /// An opt-out that an operator adds ends only with a removal, not with the recipient's START.
 #[utoipa::path(post, path = "/opt-outs", operation_id = "add_opt_outs", tag = "opt-outs", request_body = OptOutChange,
@@ -82,6 +99,8 @@ pub(super) async fn add(State(shared): State<Shared>, call: Call, Json(body): Js
 }
 
 /// Remove opt-outs, whatever their source. Cancelled messages stay cancelled.
+///
+/// Without `purpose` and `scope`, every opt-out of a number is removed; with them, those that they cover.
 #[utoipa::path(post, path = "/opt-outs/remove", operation_id = "remove_opt_outs", tag = "opt-outs",
     request_body = OptOutChange,
     responses((status = 200, description = "How many have changed.", body = OptOutChangeView)))]
@@ -93,10 +112,50 @@ pub(super) async fn remove(
     change(&shared, &call, body, Keyword::Start).await
 }
 
+/// A reason.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "agreed with the legal team"}))]
+pub(super) struct NarrowBody {
+    /// Reason, shown in the history of each number.
+    #[serde(default)]
+    #[schema(max_length = 1000)]
+    reason: Option<String>,
+}
+
+/// How many opt-outs were narrowed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct NarrowView {
+    narrowed: u64,
+}
+
+/// Narrow the opt-outs of everything that the provider reported to what it had reported: marketing on WhatsApp.
+///
+/// Earlier versions stored each of them as an opt-out of everything. Recipients who have opted out themselves keep that.
+#[utoipa::path(post, path = "/opt-outs/narrow", operation_id = "narrow_opt_outs", tag = "opt-outs",
+    request_body = NarrowBody, responses((status = 200, description = "How many were narrowed.", body = NarrowView)))]
+pub(super) async fn narrow(
+    State(shared): State<Shared>,
+    call: Call,
+    OptionalJson(NarrowBody { reason }): OptionalJson<NarrowBody>,
+) -> Answer<Response> {
+    let reason = DecisionReason { reason };
+    let why = reason.text()?.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let how = format!("by {}, to what the provider reported{why}", call.caller.name);
+    let narrowed = optout::narrow(shared.store.as_ref(), shared.clock.now(), &how).await?;
+    Ok(JsonAnswer(NarrowView { narrowed }).into_response())
+}
+
 async fn change(shared: &Shared, call: &Call, body: OptOutChange, wants: Keyword) -> Answer<Response> {
     if body.numbers.is_empty() || body.numbers.len() > NUMBERS_MAX {
         let sentence = format!("numbers has 1 to {NUMBERS_MAX} entries; split a longer list");
         return Err(Problem::new(Kind::Invalid, sentence).at("/numbers"));
+    }
+    let sender = |OptOutScope { channel, sub_account }| WishSenders { channel, sub_account };
+    let subject = WishSubject { of: body.purpose, senders: body.scope.map(sender) };
+    if subject.senders.as_ref().is_some_and(|senders| !shared.config.has_sender(senders)) {
+        let sentence = "no lane of this channel sends for this subaccount";
+        return Err(Problem::new(Kind::Invalid, sentence).at("/scope/sub_account"));
     }
     let reason = DecisionReason { reason: body.reason };
     let how = decided_how(call, None, reason.text()?);
@@ -107,7 +166,7 @@ async fn change(shared: &Shared, call: &Call, body: OptOutChange, wants: Keyword
         return Err(Problem::new(Kind::Invalid, sentence).at("/numbers"));
     }
     let store = shared.store.as_ref();
-    let changed = change_listed(shared, &listed, wants, &how).await?;
+    let changed = change_listed(shared, &listed, (wants, &subject), &how).await?;
     let noted = noted(store, shared.clock.as_ref(), store.seq().await?).await?;
     Ok(JsonAnswer(OptOutChangeView::new(&listed, changed, noted.by_all())).into_response())
 }
@@ -125,13 +184,13 @@ pub(in crate::api) fn decided_how(call: &Call, list: Option<&str>, reason: Optio
     format!("by {}{from}{why}", call.caller.name)
 }
 
-/// Opts numbers and ids out or in. Returns how many have changed.
+/// Opts numbers and ids out of a subject, or in to it. Returns how many have changed.
 pub(in crate::api) async fn change_listed(
     shared: &Shared,
     listed: &ListedNumbers,
-    wants: Keyword,
+    wish: (Keyword, &WishSubject),
     how: &str,
 ) -> Answer<u64> {
     let (store, now) = (shared.store.as_ref(), shared.clock.now());
-    Ok(optout::change(store, &listed.addresses(), wants, now, how).await?)
+    Ok(optout::change(store, &listed.addresses(), wish, now, how).await?)
 }

@@ -55,6 +55,7 @@ pub(in crate::api) fn caller(id: &str, scopes: &[Scope]) -> Arc<Caller> {
         sub_accounts: None,
         lanes: None,
         requests_per_s: None,
+        purpose: None,
         session: None,
     })
 }

@@ -121,7 +121,7 @@ const fn of_message(command: &message::Command) -> Scope {
 const fn of_opt_out(command: &optout::Command) -> Scope {
     use optout::Command;
     match command {
-        Command::Add(_) | Command::Remove(_) | Command::Push(_) => MANAGE,
+        Command::Add(_) | Command::Remove(_) | Command::Push(_) | Command::Narrow(_) => MANAGE,
         Command::List { .. } | Command::Show { .. } => READ,
     }
 }

@@ -405,6 +405,7 @@ fn reasons(why: &NotSubmitted, report: &Report) -> String {
         (why.rejected, "rejected"),
         (why.could_not_leave, "waited too long"),
         (why.outside_window, "outside window"),
+        (why.opted_out, "opted out of it"),
         (why.missing_variable, "missing variable"),
         (why.expired, "expired"),
         (why.called_off, called_off.as_str()),

@@ -156,6 +156,7 @@ pub(in crate::cli) fn fell_back(fell: &FellBack) -> String {
         (fell.rejected, "rejected"),
         (fell.could_not_leave, "could not be submitted"),
         (fell.outside_window, "outside window"),
+        (fell.opted_out, "opted out of it"),
         (fell.missing_variable, "missing variable"),
     ];
     let parts = parts.into_iter().filter(|(number, _)| *number != 0);

@@ -6,7 +6,7 @@ use super::bounds::Most;
 use super::content;
 use super::table::{NotBuilt, Table};
 use crate::domain::{
-    AmbiguousMoney, Channel, Content, Countries, Country, Money, OnRecipientLimit, OnTierSpent, Span, Status,
+    AmbiguousMoney, Channel, Content, Countries, Country, Money, OnRecipientLimit, OnTierSpent, Purpose, Span, Status,
     StepIndex, Stretch, Zone, nearest,
 };
 
@@ -14,6 +14,7 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct DraftStep {
     pub channel: Channel,
+    pub purpose: Option<Purpose>,
     /// The lanes that it names, if any.
     pub lanes: Vec<String>,
     pub fallback_after: Option<Span>,
@@ -76,6 +77,7 @@ impl Wanted {
 /// The keys of a step.
 pub(in crate::config) const STEP_KEYS: &[&str] = &[
     "channel",
+    "purpose",
     "lane",
     "lanes",
     "fallback_after",
@@ -137,6 +139,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
         table.missing(&["channel"], "is missing; write WhatsApp, Viber, SMS or another");
     }
     let channel: Option<Channel> = table.parsed("channel");
+    let purpose = table.parsed("purpose");
     let lanes = lanes(&mut table);
     let fallback_after = table.positive("fallback_after");
     let success_status = table.parsed("success_status");
@@ -156,6 +159,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     let content::Written { content, category_is_open } = written?;
     Some(DraftStep {
         channel: channel?,
+        purpose,
         lanes,
         fallback_after,
         success_status,

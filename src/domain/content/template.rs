@@ -1,5 +1,6 @@
 //! Templates, which the provider has approved.
 
+use crate::domain::Purpose;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -161,6 +162,14 @@ words! {
 }
 
 impl Category {
+    /// What a template is for.
+    pub const fn purpose(self) -> Purpose {
+        match self {
+            Self::Authentication | Self::Utility => Purpose::Service,
+            Self::Marketing => Purpose::Marketing,
+        }
+    }
+
     /// How long the provider tries to deliver a template without a TTL of its own.
     pub const fn default_ttl(self) -> Span {
         match self {

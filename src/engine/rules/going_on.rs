@@ -1,8 +1,10 @@
 //! Rules 1 to 5: deadlines, causes of failures, success, the last step, and time limits.
 
-use crate::domain::{Count, Ending, Fault, OnRecipientLimit, Outcome, SenderPart, SkipReason, Span, State, Status};
+use crate::domain::{
+    Count, Ending, Fault, OnRecipientLimit, OnUnknown, Outcome, SenderPart, SkipReason, Span, State, Status,
+};
 use crate::engine::story::{DAY, HOUR, MINUTE, START, Story, at, plan_with, step_at};
-use crate::engine::{Answer, AttemptReport, Event, Ignored, Rule, Silence};
+use crate::engine::{Answer, AttemptReport, Event, Ignored, Rule, Silence, StepObstacle};
 
 const LANE: Fault = Fault::Sender(SenderPart::Lane);
 const TEMPLATE: Fault = Fault::Sender(SenderPart::Template);
@@ -136,7 +138,7 @@ fn repeated_faults_of_the_sender_cause_no_fallback() {
 }
 
 #[test]
-fn a_reported_opt_out_suppresses_every_channel() {
+fn a_reported_opt_out_ends_its_step_and_no_other() {
     let mut at_once = Story::usual();
     at_once.claim().refuse(Fault::OptedOut);
     let mut by_receipt = Story::usual();
@@ -144,30 +146,43 @@ fn a_reported_opt_out_suppresses_every_channel() {
     let mut after_the_deadline = Story::usual();
     after_the_deadline.falls_back_to(2).fail(1, Fault::OptedOut);
     for story in [at_once, by_receipt, after_the_deadline] {
-        let State::Done { outcome, skipped, .. } = story.message.state else { panic!("{:?}", story.message) };
-        assert_eq!((outcome, skipped), (Outcome::Skipped, Some(SkipReason::OptedOut)));
+        assert!(story.is_queued(2), "{:?}", story.message);
     }
 }
 
 #[test]
-fn an_opt_out_after_a_fallback_prevents_the_third_step() {
-    let mut awaiting = Story::usual();
-    awaiting.falls_back_to(2).submit().fail(1, Fault::OptedOut);
-    let mut sending = Story::usual();
-    sending.falls_back_to(2).claim().fail(1, Fault::OptedOut);
-    sending.answer(Answer::Accepted);
-    for mut story in [awaiting, sending] {
-        story.fail(2, Fault::Recipient);
-        assert_eq!(story.outcome(), Some(Outcome::Undelivered));
+fn a_step_that_its_recipient_opted_out_of_gives_way_to_the_next() {
+    let mut story = Story::usual();
+    assert_eq!(story.claim().answer(Answer::CannotLeave(StepObstacle::OptedOut)), Rule::FellBack(Ending::OptedOut));
+    assert!(story.is_queued(2), "{:?}", story.message);
+    assert_eq!(story.message.marks.ending(step_at(1)), Ending::OptedOut);
+    let of = |count| story.tallies().get(step_at(1), count);
+    assert_eq!((of(Count::OptedOut), of(Count::EndedOptedOut), of(Count::HandedOver)), (1, 0, 0));
+    for _ in 2..=3 {
+        story.claim().answer(Answer::CannotLeave(StepObstacle::OptedOut));
     }
+    let State::Done { outcome, skipped, .. } = story.message.state else { panic!("{:?}", story.message) };
+    assert_eq!((outcome, skipped), (Outcome::Skipped, Some(SkipReason::OptedOut)));
+    assert_eq!(story.tallies().get(step_at(3), Count::EndedOptedOut), 1);
 }
 
 #[test]
-fn an_opt_out_after_a_delivery_prevents_further_steps() {
-    let mut story = Story::of(plan_with(|plan| plan.steps[0].success = Status::Read));
-    story.submit().receive(1, Status::Delivered);
-    assert_eq!(story.fail(1, Fault::OptedOut), Rule::CalledOffPresentLast);
-    assert!(story.awaits_until(30 * DAY));
+fn a_submitted_step_still_counts_if_its_recipient_opted_out_of_the_others() {
+    let mut story = Story::usual();
+    story.falls_back_to(2).claim().answer(Answer::CannotLeave(StepObstacle::OptedOut));
+    story.claim().answer(Answer::CannotLeave(StepObstacle::OptedOut));
+    assert!(matches!(story.message.state, State::Awaiting { .. }), "{:?}", story.message);
+    story.receive(1, Status::Delivered);
+    assert_eq!(story.outcome(), Some(Outcome::Reached));
+}
+
+#[test]
+fn an_opt_out_before_the_second_try_of_a_step_leaves_the_first_one() {
+    let mut story = Story::of(plan_with(|plan| plan.on_unknown = OnUnknown::Resend));
+    story.claim().answer(Answer::Unknown);
+    story.claim().answer(Answer::CannotLeave(StepObstacle::OptedOut));
+    assert!(matches!(story.message.state, State::Awaiting { .. }), "{:?}", story.message);
+    assert!(story.message.marks.unknown(step_at(1)));
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn a_success_while_a_later_step_is_in_flight_waits_for_the_answer() {
         assert_eq!(stayed.answer(answer), Rule::Recalled);
         assert_eq!(stayed.tallies().get(step_at(1), Count::FellDeadline), 0);
     }
-    assert_eq!(sending.refuse(Fault::OptedOut), Rule::ReachedEarlier);
+    assert_eq!(sending.refuse(Fault::Recipient), Rule::ReachedEarlier);
     assert_eq!(sending.outcome(), Some(Outcome::Reached), "a later refusal does not undo an arrival");
 }
 

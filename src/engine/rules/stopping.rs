@@ -57,6 +57,7 @@ fn a_last_step_that_could_not_be_submitted_is_no_fallback() {
         (StepObstacle::CouldNotLeave, [Count::CouldNotLeave, Count::EndedCouldNotLeave]),
         (StepObstacle::OutsideWindow, [Count::OutsideWindow, Count::EndedOutsideWindow]),
         (StepObstacle::MissingVariable, [Count::MissingVariable, Count::EndedMissingVariable]),
+        (StepObstacle::OptedOut, [Count::OptedOut, Count::EndedOptedOut]),
     ];
     for (obstacle, counts) in ended {
         let mut story = Story::usual();

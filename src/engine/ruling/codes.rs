@@ -31,8 +31,9 @@ impl Ignored {
         [Self::NothingNew, Self::NotBegun, Self::NotYet, Self::Stale, Self::Ended, Self::InFlight];
 }
 
-/// Rules without parameters. They are stored by their index here, which never changes.
-const PLAIN: [Rule; 30] = [
+/// Rules without parameters, and those of an ending that has no bits. They are stored by their index here, which never
+/// changes.
+const PLAIN: [Rule; 32] = [
     Rule::Claimed,
     Rule::HandedOver,
     Rule::CountedAsHandedOver,
@@ -63,6 +64,8 @@ const PLAIN: [Rule; 30] = [
     Rule::SetAside,
     Rule::Released,
     Rule::WaitsForRecipient,
+    Rule::FellBack(Ending::OptedOut),
+    Rule::Ended(Ending::OptedOut),
 ];
 const KEPT_FOR_SENDER: u8 = 32;
 const GAVE_WAY: u8 = 40;
@@ -100,6 +103,8 @@ const fn code_of(rule: Rule) -> u8 {
         Rule::SetAside => 27,
         Rule::Released => 28,
         Rule::WaitsForRecipient => 29,
+        Rule::FellBack(Ending::OptedOut) => 30,
+        Rule::Ended(Ending::OptedOut) => 31,
         Rule::KeptForSender(part) => KEPT_FOR_SENDER + part as u8,
         Rule::FellBack(ending) => GAVE_WAY + ending as u8,
         Rule::Ended(ending) => ENDED + ending as u8,
@@ -112,8 +117,8 @@ fn rule_of(code: u8) -> Option<Rule> {
             let parts = [SenderPart::Lane, SenderPart::Template, SenderPart::Step];
             parts.get(usize::from(code - KEPT_FOR_SENDER)).copied().map(Rule::KeptForSender)
         }
-        GAVE_WAY..ENDED => Some(Rule::FellBack(Ending::from_bits((code - GAVE_WAY).into()))),
-        ENDED..56 => Some(Rule::Ended(Ending::from_bits((code - ENDED).into()))),
+        GAVE_WAY..ENDED => Ending::of_code(code - GAVE_WAY).map(Rule::FellBack),
+        ENDED..56 => Ending::of_code(code - ENDED).map(Rule::Ended),
         _ => PLAIN.get(usize::from(code)).copied(),
     }
 }
@@ -224,8 +229,8 @@ mod tests {
             Rule::KeptForSender(_) => {
                 [SenderPart::Lane, SenderPart::Template, SenderPart::Step].map(Rule::KeptForSender).to_vec()
             }
-            Rule::FellBack(_) => (0..8).map(|ending| Rule::FellBack(Ending::from_bits(ending))).collect(),
-            Rule::Ended(_) => (0..8).map(|ending| Rule::Ended(Ending::from_bits(ending))).collect(),
+            Rule::FellBack(_) => (0..9).filter_map(Ending::of_code).map(Rule::FellBack).collect(),
+            Rule::Ended(_) => (0..9).filter_map(Ending::of_code).map(Rule::Ended).collect(),
             plain => vec![plain],
         };
         let made = rules().into_iter().flat_map(of_each).map(Made::Moved).chain(Ignored::ALL.map(Made::Ignored));

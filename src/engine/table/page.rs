@@ -54,6 +54,7 @@ fn rows() -> Vec<(&'static str, Happens)> {
         ("cannot be submitted: its time is over", Says(Answer::CannotLeave(StepObstacle::CouldNotLeave))),
         ("cannot be submitted: outside the window", Says(Answer::CannotLeave(StepObstacle::OutsideWindow))),
         ("cannot be submitted: missing variable", Says(Answer::CannotLeave(StepObstacle::MissingVariable))),
+        ("cannot be submitted: opted out of the step", Says(Answer::CannotLeave(StepObstacle::OptedOut))),
         ("no free slot in the tier, and the step does not wait", TierSpent),
         ("outside its send hours", Postponed),
         ("receipt: sent", good(true, Status::Sent)),

@@ -178,6 +178,7 @@ fn step_words(marks: Marks, step: StepIndex) -> String {
         Ending::CouldNotLeave => Some("could not leave"),
         Ending::OutsideWindow => Some("outside window"),
         Ending::MissingVariable => Some("missing variable"),
+        Ending::OptedOut => Some("opted out of"),
     };
     let words = [
         status,
@@ -229,6 +230,7 @@ fn answer_name(answer: Answer) -> String {
         Answer::CannotLeave(StepObstacle::CouldNotLeave) => "could not leave".to_owned(),
         Answer::CannotLeave(StepObstacle::OutsideWindow) => "outside window".to_owned(),
         Answer::CannotLeave(StepObstacle::MissingVariable) => "missing variable".to_owned(),
+        Answer::CannotLeave(StepObstacle::OptedOut) => "opted out of the step".to_owned(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The texts about operators, keys, webhooks and the audit log.
 
 use super::texts;
-use crate::domain::text::{grouped, plural};
-use crate::domain::{AuditAction, Scope};
+use crate::domain::text::{capital, grouped, plural};
+use crate::domain::{AuditAction, Purpose, Scope};
 use crate::pages::access::{AccessDone, AccessState, SecretKind};
 use crate::pages::show::Plain;
 
@@ -48,6 +48,9 @@ texts! {
     key_lanes_hint = "None chosen: all lanes.";
     key_sub_accounts = "Only these subaccounts";
     key_sub_accounts_hint = "Separated by commas. Empty: all.";
+    key_purpose = "Its messages are";
+    key_purpose_hint = "Somebody who opts out of marketing still gets service: codes, deliveries, appointments.";
+    own_purpose = "Not said: marketing";
     key_addresses = "Only from these addresses";
     key_addresses_hint = "Addresses and networks, such as 10.0.0.0/8, separated by commas. Empty: all.";
     key_rate = "Requests per second";
@@ -213,6 +216,16 @@ impl AccessTexts {
         format!("lanes {names}")
     }
 
+    /// The choices of what the messages of a key are for.
+    pub fn purposes(&self) -> Vec<(String, String)> {
+        let of = |purpose: &Purpose| (purpose.to_string(), capital(purpose.as_str()));
+        std::iter::once((String::new(), self.own_purpose.to_owned())).chain(Purpose::ALL.iter().map(of)).collect()
+    }
+
+    pub fn for_purpose(&self, purpose: Purpose) -> String {
+        format!("for {purpose}")
+    }
+
     pub fn sub_accounts_limit(&self, names: &str) -> String {
         format!("subaccounts {names}")
     }
@@ -278,7 +291,7 @@ impl AccessTexts {
     }
 
     pub fn action_name(&self, action: &AuditAction) -> String {
-        crate::domain::text::capital(action.as_str())
+        capital(action.as_str())
     }
 
     /// What was just done, and what it means.

@@ -100,6 +100,7 @@ impl MessageTexts {
             StepResult::CouldNotLeave => "could not be submitted in time".to_owned(),
             StepResult::OutsideWindow => "no open 24-hour window".to_owned(),
             StepResult::MissingVariable => "a value is missing".to_owned(),
+            StepResult::OptedOut => "opted out of such messages".to_owned(),
             StepResult::NoReceipt => with_best("no final receipt".to_owned()),
             StepResult::Unknown => "unknown whether the provider accepted it".to_owned(),
             StepResult::Submitted => with_best("submitted".to_owned()),

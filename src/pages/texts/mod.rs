@@ -452,6 +452,7 @@ impl Texts {
             (fell.rejected, "rejected"),
             (fell.could_not_leave, "could not be submitted"),
             (fell.outside_window, "outside the window"),
+            (fell.opted_out, "opted out of it"),
             (fell.missing_variable, "without a value"),
         ];
         let parts = parts.into_iter().filter(|(number, _)| *number != 0);

@@ -95,6 +95,7 @@ impl ProgressTexts {
             StepFact::FellCouldNotLeave => "Fell back: could not be submitted",
             StepFact::FellOutsideWindow => "Fell back: outside the window",
             StepFact::FellMissingVariable => "Fell back: without a value",
+            StepFact::FellOptedOut => "Fell back: opted out of it",
         }
     }
 
@@ -107,6 +108,7 @@ impl ProgressTexts {
             StepFact::FellCouldNotLeave => "could not be submitted",
             StepFact::FellOutsideWindow => "outside the window",
             StepFact::FellMissingVariable => "without a value",
+            StepFact::FellOptedOut => "opted out of it",
             _ => self.step_fact(fact),
         }
     }

@@ -57,6 +57,13 @@ texts! {
     add = "Add opt-outs";
     not_an_address = "Neither a number nor an id of a channel. Write a number with its country code, such as +6591234567.";
     number_or_id = "Number or id";
+    of = "Of";
+    all_of_it = "everything";
+    opt_out_of = "Opt out of";
+    opt_out_of_hint = "Somebody who opts out of marketing still gets service: codes, deliveries, appointments.";
+    of_everything = "Everything";
+    of_marketing = "Marketing alone";
+    out_of = "of";
     remove = "Remove…";
     remove_of = "Remove the opt-out of";
     none = "Nobody has opted out.";
@@ -143,14 +150,17 @@ impl RecipientTexts {
     /// What an opt-out does, one sentence each.
     pub const fn effects_of_stop(&self) -> [&'static str; 3] {
         [
-            "No campaign sends to this recipient any more, on any channel.",
+            "No campaign sends to this recipient any more, on any channel; or none sends marketing, if you choose that.",
             "Waiting messages to this recipient are cancelled, unless one is on its way.",
             "The recipient cannot end it with a word such as START: an operator removes it here.",
         ]
     }
 
     pub const fn effects_of_start(&self) -> [&'static str; 2] {
-        ["Later campaigns send to this recipient again.", "Messages that the opt-out has cancelled stay cancelled."]
+        [
+            "Every opt-out of this recipient ends: later campaigns send again.",
+            "Messages that the opt-out has cancelled stay cancelled.",
+        ]
     }
 
     /// `12 numbers opted out; 3 had opted out before.`

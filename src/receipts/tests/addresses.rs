@@ -1,7 +1,7 @@
 //! Numbers by which a channel names recipients: what receipts teach, and what a STOP from such a number does.
 
 use super::*;
-use crate::domain::OptOutSource;
+use crate::domain::{Channel, OptOutOf, OptOutSource, WishSubject};
 use crate::optout::{self, Decision};
 use crate::store::{Alias, InboundOf};
 
@@ -12,6 +12,12 @@ impl Desk {
     async fn apply(&self, body: String) {
         let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
         self.applier.apply(parse(&body.into(), Some(&ours), self.clock.now())).await.unwrap();
+    }
+
+    /// A body with an event of another kind.
+    async fn take(&self, body: String) {
+        let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
+        self.applier.take(parse(&body.into(), Some(&ours), self.clock.now())).await.unwrap();
     }
 
     /// A receipt of the first message, whose recipient the channel names so.
@@ -31,7 +37,7 @@ impl Desk {
     }
 
     async fn is_opted_out(&self) -> bool {
-        !self.store.opted_out(vec![recipient().number().unwrap()]).await.unwrap().is_empty()
+        !self.store.opted_out(vec![recipient().number().unwrap()], OptOutOf::Everything).await.unwrap().is_empty()
     }
 }
 
@@ -40,6 +46,41 @@ async fn desk() -> Desk {
     let claimed = desk.claim().await;
     desk.answer(&claimed, "first").await;
     desk
+}
+
+impl Desk {
+    /// What the recipient has opted out of.
+    pub(super) async fn opted_out_of(&self) -> Vec<OptOutOf> {
+        let opt_outs = self.store.opt_outs_of(recipient().address.unwrap()).await.unwrap();
+        opt_outs.into_iter().map(|opt_out| opt_out.of.of).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_preference_on_whatsapp_opts_out_of_marketing_there_until_it_is_resumed() {
+    let desk = desk().await;
+    let preference = |value: &str, second: u32| {
+        format!(
+            r#"{{"object":"whatsapp_business_account","entry":[{{"changes":[{{"field":"user_preferences","value":{{"user_preferences":
+               [{{"wa_id":"6591000001","category":"marketing_messages","value":"{value}","timestamp":17999999{second:02}}}]}}}}]}}]}}"#
+        )
+    };
+    let suppression = desk.book.latest_suppression();
+    desk.take(preference("stop", 1)).await;
+    let [stopped] = &desk.store.opt_outs_of(recipient().address.unwrap()).await.unwrap()[..] else {
+        panic!("no opt-out")
+    };
+    assert_eq!(stopped.of, WishSubject::marketing_on(Channel::WhatsApp, None));
+    let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
+    assert!(
+        entry.is_suppressed(recipient().number().unwrap().into(), suppression),
+        "claimed messages are looked at again"
+    );
+    // An older event that arrives late changes nothing.
+    desk.take(preference("resume", 0)).await;
+    assert_eq!(desk.opted_out_of().await, [OptOutOf::Marketing]);
+    desk.take(preference("resume", 2)).await;
+    assert_eq!(desk.opted_out_of().await, []);
 }
 
 #[tokio::test]
@@ -90,7 +131,7 @@ async fn a_number_that_belongs_to_another_recipient_stays_there_and_an_event_say
     assert_eq!(told.iter().filter(|(_, event)| event.text().contains("belongs to another")).count(), 1, "once");
     desk.stop_from("in-1", NAME).await;
     assert!(!desk.is_opted_out().await);
-    assert_eq!(desk.store.opted_out(vec![other]).await.unwrap(), [other]);
+    assert_eq!(desk.store.opted_out(vec![other], OptOutOf::Everything).await.unwrap(), [other]);
 }
 
 #[tokio::test]
@@ -108,14 +149,17 @@ async fn a_stop_in_a_sentence_waits_for_an_operator_who_is_told_once() {
     let ids: Vec<&str> = open.iter().map(|(_, reply)| reply.umid.as_str()).collect();
     assert_eq!(ids, ["in-1", "in-2"]);
     let number = recipient().number().unwrap();
-    assert!(desk.store.opted_out(vec![number]).await.unwrap().is_empty(), "a decision is missing");
+    assert!(
+        desk.store.opted_out(vec![number], OptOutOf::Everything).await.unwrap().is_empty(),
+        "a decision is missing"
+    );
     let decided = async |umid: &str, decision| {
         optout::decide(desk.store.as_ref(), umid, decision, desk.clock.now(), "by Ann").await.unwrap()
     };
     assert!(decided("in-2", Decision::Dismiss).await);
-    assert!(desk.store.opted_out(vec![number]).await.unwrap().is_empty());
+    assert!(desk.store.opted_out(vec![number], OptOutOf::Everything).await.unwrap().is_empty());
     assert!(decided("in-1", Decision::OptOut).await && !decided("in-1", Decision::OptOut).await);
-    assert_eq!(desk.store.opted_out(vec![number]).await.unwrap(), [number]);
+    assert_eq!(desk.store.opted_out(vec![number], OptOutOf::Everything).await.unwrap(), [number]);
     let kept = desk.store.opt_out_of(number.into()).await.unwrap().unwrap();
     assert_eq!((kept.from, kept.source.as_str()), (OptOutSource::Operator, "by Ann"));
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::*;
-use crate::domain::Keyword;
+use crate::domain::{Keyword, OptOutOf};
 use crate::receipts::incoming::{Parsed, Portions};
 use crate::receipts::replies::Reply;
 
@@ -135,7 +135,7 @@ async fn a_damaged_stop_is_on_disk_once_it_is_acknowledged() {
     let body = reply_body("in-1", "STOP").replace("\"viber\"}", "\"viber\",\"channelId\":\"\\ud83d\"}");
     intake.take(body.into()).await.unwrap();
     let msisdn = recipient().number().unwrap();
-    assert_eq!(store.opted_out(vec![msisdn]).await.unwrap(), [msisdn]);
+    assert_eq!(store.opted_out(vec![msisdn], OptOutOf::Everything).await.unwrap(), [msisdn]);
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn a_stop_to_an_unconfigured_subaccount_is_obeyed_and_counted() {
         let to = |umid: &str, text: &str| reply_body(umid, text).replace("\"acme\"", &format!("\"{subaccount}\""));
         intake.take(format!("[{},{}]", to("in-1", "STOP"), to("in-2", "hello")).into()).await.unwrap();
         let msisdn = recipient().number().unwrap();
-        assert_eq!(store.opted_out(vec![msisdn]).await.unwrap(), [msisdn], "{subaccount}");
+        assert_eq!(store.opted_out(vec![msisdn], OptOutOf::Everything).await.unwrap(), [msisdn], "{subaccount}");
         let strays = store.strays(StrayKind::OtherSubaccount, Timestamp::default(), Cursor::START, 10).await.unwrap();
         assert_eq!(strays.len(), 2, "{subaccount}");
         // Only the opt-out is a message to us, and it opens no window to our own numbers.
@@ -188,7 +188,7 @@ async fn a_body_of_more_events_than_one_portion_is_applied_whole() {
     assert_eq!(count(StrayKind::NoAttempt).await, 4_500);
     // The first hundred one by one, and the run of the others as one.
     assert_eq!((count(StrayKind::OtherType).await, count(StrayKind::Unreadable).await), (100, 1));
-    assert_eq!(store.opted_out(vec![recipient().number().unwrap()]).await.unwrap().len(), 1);
+    assert_eq!(store.opted_out(vec![recipient().number().unwrap()], OptOutOf::Everything).await.unwrap().len(), 1);
     let run = store.strays(StrayKind::Unreadable, Timestamp::default(), Cursor::START, 10).await.unwrap();
     assert_eq!(run[0].1.raw.matches("{}").count(), 4_900, "nothing is lost");
 }

@@ -14,12 +14,15 @@ const LENGTH_MAX: usize = 256 << 10;
 const MEMORY_FOR_A_BYTE: u64 = 32;
 const MEMORY: u64 = 4 << 20;
 
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 17] = [
     r#"{"namespace":"ChatApps","eventType":"outbound_message_status_changed","payload":{"umid":"u","subAccountId":"acme","channel":"whatsapp","user":{"msisdn":"+6591000001","channelUserId":"6591000001"},"status":{"state":"delivered","timestamp":"2027-01-15T08:00:00Z"}}}"#,
     r#"{"namespace":"ChatApps","eventType":"inbound_message_received","payload":{"umid":"in","subAccountId":"acme","user":{"msisdn":"+6591000001"},"recipient":{"channel":"whatsapp","channelId":"c"},"type":"Text","content":{"text":"STOP"}}}"#,
     r#"{"eventId":"e","provider":"WhatsApp","accountId":"acme","eventType":"template_status_update","eventDetails":{"templateId":1,"templateName":"promo","meta":{"status":"PAUSED"}}}"#,
     r#"{"eventType":"inbound_message_received","payload":{"user":{"msisdn":"+6591000001"},"content":{"order":{"product_items":[{},{},{}]}}}}"#,
     r#"{"eventType":"something_new","more":[[[[]]]]}"#,
+    r#"{"eventType":"something_new","$serde_json::private::RawValue":"{\"$serde_json::private::RawValue\":\"[]\"}"}"#,
+    r#"{"eventType":"inbound_message_received","payload":{"\u0024serde_json::private::RawValue":"1"}}"#,
+    r#"{"entry":[{"changes":[{"value":{"user_preferences":[{"wa_id":"6591000001","value":"stop"},{},{},{}]}}]}]}"#,
     r#"{"eventType":["#,
     r#"{"namespace":""#,
     "{}",

@@ -1,7 +1,7 @@
 //! Retried steps: which try a receipt is about, and what that means for the next try.
 
 use super::*;
-use crate::domain::OnUnknown;
+use crate::domain::{OnUnknown, OptOutOf};
 use crate::engine::Silence;
 
 impl Desk {
@@ -125,8 +125,7 @@ async fn an_opt_out_counts_whichever_try_it_was_reported_for() {
     desk.receive("first", "undelivered", Some(1_051)).await;
     let message = desk.message().await;
     assert!(matches!(message.present.state, State::Awaiting { .. }), "the second try is in flight: {message:?}");
-    let number = message.address.number().unwrap();
-    assert_eq!(desk.store.opted_out(vec![number]).await.unwrap(), [number]);
+    assert_eq!(desk.opted_out_of().await, [OptOutOf::Marketing]);
 }
 
 #[tokio::test]
@@ -271,9 +270,8 @@ async fn a_try_that_was_returned_and_yet_submitted_decides() {
     assert!(matches!(desk.message().await.present.state, State::Awaiting { .. }));
     desk.receive("first", "undelivered", Some(1_051)).await;
     let message = desk.message().await;
-    assert_eq!(message.present.outcome(), Some(Outcome::Skipped), "{message:?}");
-    let number = message.address.number().unwrap();
-    assert_eq!(desk.store.opted_out(vec![number]).await.unwrap(), [number]);
+    assert_eq!(message.present.step, StepIndex::new(1).unwrap(), "the next step is of another channel: {message:?}");
+    assert_eq!(desk.opted_out_of().await, [OptOutOf::Marketing]);
 }
 
 /// The first try was never submitted, and a crash may come between the receipt and the answer of the second.

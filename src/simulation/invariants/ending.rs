@@ -2,8 +2,8 @@
 
 use super::{Campaign, Invariants};
 use crate::domain::{
-    AfterGap, Channel, Content, Ending, Fault, Loaded, OnTierSpent, Outcome, Present, SkipReason, Span, State, Status,
-    StepIndex, Timestamp,
+    AfterGap, Channel, Content, Ending, Fault, Loaded, OnTierSpent, Outcome, Present, Purpose, SkipReason, Span, State,
+    Status, StepIndex, Timestamp,
 };
 use crate::simulation::blame::No;
 use crate::simulation::net::{Missed, Truth};
@@ -40,6 +40,12 @@ impl Invariants {
             Ending::MissingVariable => {
                 let wants_name = serde_json::to_string(&rules.content).unwrap().contains("{{name}}");
                 assert!(wants_name, "no variable is missing: {}", about());
+            }
+            Ending::OptedOut => {
+                let is_marketing = plan.purpose(rules) == Purpose::Marketing;
+                let has_opted_out = self.opt_outs.ever_opted_out(number_of(after));
+                assert!(is_marketing && has_opted_out, "nobody has opted out of such a step: {}", about());
+                assert!(!before.present.marks.handed_over(step), "it was submitted: {}", about());
             }
             Ending::Deadline => {
                 let accepted = before.present.accepted.unwrap_or(now);
@@ -146,9 +152,11 @@ impl Invariants {
             }
             Outcome::Skipped => match skipped {
                 Some(SkipReason::OptedOut) => {
-                    let has_opted_out = self.opt_outs.ever_opted_out(number_of(after))
-                        || any_truth(|truth| truth.failed.iter().any(|no| no.is_a_wish()));
-                    assert!(has_opted_out, "the recipient has not opted out: {}", about());
+                    assert!(
+                        self.opt_outs.ever_opted_out(number_of(after)),
+                        "the recipient has not opted out: {}",
+                        about()
+                    );
                 }
                 Some(SkipReason::NoStep | SkipReason::Excluded) | None => {
                     panic!("skipped for a reason that applies only at launch: {}", about())

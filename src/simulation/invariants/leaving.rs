@@ -93,9 +93,10 @@ impl Invariants {
                 about()
             );
         }
-        let stopped = self.opt_outs.since(number_of(message)).is_some_and(|since| since < intent);
+        let (recipient, purpose, channel) = (number_of(message), plan.purpose(rules), rules.channel);
+        let stopped = self.opt_outs.since(recipient, purpose, channel).is_some_and(|since| since < intent);
         assert!(!stopped, "sent although the recipient had opted out before the claim: {}", about());
-        let has_noted = self.opt_outs.is_noted(number_of(message));
+        let has_noted = self.opt_outs.are_noted(recipient, purpose, channel);
         assert!(!has_noted, "sent although the node had noted the opt-out: {}", about());
         assert!(self.can_record, "sent although nothing could be recorded: {}", about());
         assert!(row.marks.reached_by().is_none(), "sent although an earlier step had succeeded: {}", about());
@@ -111,9 +112,9 @@ impl Invariants {
         let most = if plan.on_unknown == OnUnknown::Resend { 2 } else { 1 };
         let step = plan.step(posted.attempt.step).unwrap();
         let may_be_repeated = |no: &&No| match no.fault(&step.content) {
-            Fault::Recipient => false,
+            Fault::Recipient | Fault::OptedOut => false,
             Fault::RecipientLimit => step.on_recipient_limit == OnRecipientLimit::Retry,
-            Fault::Sender(_) | Fault::OptedOut | Fault::Temporary => true,
+            Fault::Sender(_) | Fault::Temporary => true,
         };
         let in_passing = truth.failed.iter().filter(may_be_repeated).count();
         let taken = truth.accepted.len();

@@ -62,7 +62,9 @@ impl Model {
             WebhookEvent::Inbound { inbound, .. } => {
                 self.registered(Reported::Inbound, inbound.sub_account_id.as_deref())
             }
-            WebhookEvent::Business { .. } => self.registered(Reported::Account, None),
+            WebhookEvent::Business { .. } | WebhookEvent::Preferences { .. } => {
+                self.registered(Reported::Account, None)
+            }
             WebhookEvent::Other { .. } | WebhookEvent::Unreadable { .. } => None,
         }
     }

@@ -158,6 +158,7 @@ async fn check_stored(launcher: &Launcher<'_>, findings: &mut Findings) -> Resul
     receiving::check_account_events(config, store, now, findings).await?;
     receiving::check_webhooks(config, store, now, findings).await?;
     receiving::check_stand_ins(store, findings).await?;
+    receiving::check_reported_opt_outs(store, findings).await?;
     templates::check_templates(config, store, now, findings).await?;
     Ok(())
 }

@@ -200,6 +200,25 @@ pub(super) async fn check_stand_ins(store: &dyn Store, findings: &mut Findings) 
     Ok(())
 }
 
+/// The most opt-outs that are counted.
+const REPORTED: u32 = 1_000;
+
+/// Reports opt-outs that an earlier version took for more than they were.
+pub(super) async fn check_reported_opt_outs(store: &dyn Store, findings: &mut Findings) -> Result<()> {
+    let found = store.reported_opt_outs(REPORTED).await?.len() as u64;
+    if found == 0 {
+        return Ok(());
+    }
+    let at_least = if found < u64::from(REPORTED) { "" } else { "at least " };
+    let count = plural(found, "recipient is", "recipients are");
+    let text = format!(
+        "{at_least}{count} opted out of everything because the provider had reported an opt-out; it reports opt-outs of \
+         marketing on WhatsApp alone"
+    );
+    findings.add("opt-outs", Health::Ok, text, Some("to narrow them to that: volley opt-out narrow"));
+    Ok(())
+}
+
 /// The subaccounts that the latest webhooks for others name, in brackets.
 async fn other_subaccounts(store: &dyn Store, latest: Timestamp) -> Result<String> {
     let since = latest - NAMED_WITHIN;

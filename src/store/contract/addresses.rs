@@ -2,7 +2,7 @@
 
 use super::inbound::{alias, called, out, start, stop, user, wrote};
 use super::*;
-use crate::domain::{Address, AddressKey, ChannelUser, Keyword, OptOutSource, Outcome};
+use crate::domain::{Address, AddressKey, ChannelUser, Keyword, OptOutOf, OptOutSource, Outcome, WishSubject};
 use crate::store::{Addresses, Alias, Inbound, InboundOf, Joined, Joining, OptIn, OptOut, Sender, Whom};
 
 for_every_store!(
@@ -59,19 +59,20 @@ async fn an_opt_out_reaches_every_spelling_of_a_number(desk: Desk) {
             desk.take_inbound(vec![wrote("stop", second + 1, stop)]).await.unwrap();
             let mut all = both.to_vec();
             all.sort_unstable();
-            assert_eq!(desk.opted_out(both.to_vec()).await.unwrap(), all, "{spellings:?}");
+            assert_eq!(desk.opted_out(both.to_vec(), OptOutOf::Everything).await.unwrap(), all, "{spellings:?}");
             let wish = OptIn {
                 address: both[other].into(),
+                of: WishSubject::EVERYTHING,
                 at: at(second + 2),
                 from: OptOutSource::Operator,
                 source: String::new(),
             };
             desk.take_inbound(vec![wrote("start", second + 2, start)]).await.unwrap();
-            assert_eq!(desk.opted_out(both.to_vec()).await.unwrap(), [], "{spellings:?}");
+            assert_eq!(desk.opted_out(both.to_vec(), OptOutOf::Everything).await.unwrap(), [], "{spellings:?}");
             // An operator's opt-in of either spelling counts for both.
             desk.take_inbound(vec![wrote("stop again", second + 2, stop)]).await.unwrap();
             desk.opt_in(vec![wish]).await.unwrap();
-            assert_eq!(desk.opted_out(both.to_vec()).await.unwrap(), [], "{spellings:?}");
+            assert_eq!(desk.opted_out(both.to_vec(), OptOutOf::Everything).await.unwrap(), [], "{spellings:?}");
         }
     }
 }
@@ -84,16 +85,16 @@ async fn a_number_that_a_channel_uses_for_another_one_is_an_alias(desk: Desk) {
     // A "stop" from the number before it is known to be an alias, and one afterwards.
     let from_id = |umid: &str, second, keyword| Inbound { msisdn: Some(id), ..wrote(umid, 0, second, keyword) };
     desk.take_inbound(vec![from_id("a", 1, Some(Keyword::Stop))]).await.unwrap();
-    assert_eq!(desk.opted_out(vec![recipient]).await.unwrap(), []);
+    assert_eq!(desk.opted_out(vec![recipient], OptOutOf::Everything).await.unwrap(), []);
     assert_eq!(desk.learn_aliases(vec![known]).await.unwrap(), [recipient]);
-    assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), [id, recipient]);
+    assert_eq!(desk.opted_out(vec![id, recipient], OptOutOf::Everything).await.unwrap(), [id, recipient]);
     let of_recipient = desk.inbound(InboundOf::Recipient(recipient.into()), Cursor::START, 9).await.unwrap();
     assert_eq!(of_recipient.iter().map(|(_, it)| it.address()).collect::<Vec<_>>(), [Some(Address::Number(id))]);
     desk.take_inbound(vec![from_id("b", 2, Some(Keyword::Start))]).await.unwrap();
-    assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), []);
+    assert_eq!(desk.opted_out(vec![id, recipient], OptOutOf::Everything).await.unwrap(), []);
     let writers = desk.take_inbound(vec![from_id("c", 3, Some(Keyword::Stop))]).await.unwrap();
     assert!(writers[0].contains(&recipient.into()), "{writers:?}");
-    assert_eq!(desk.opted_out(vec![id, recipient]).await.unwrap(), [id, recipient]);
+    assert_eq!(desk.opted_out(vec![id, recipient], OptOutOf::Everything).await.unwrap(), [id, recipient]);
 }
 
 async fn numbers_that_a_channel_uses_for_others_are_listed(desk: Desk) {
@@ -135,12 +136,24 @@ async fn addresses_are_linked_along_every_name(desk: Desk) {
     let all = vec![first, second, third, fourth];
     let every: Vec<Address> = all.iter().copied().map(Address::Number).chain([user("SG.1")]).collect();
     for one in &every {
-        let wish = OptOut { address: one.clone(), since: at(1), from: OptOutSource::Operator, source: String::new() };
+        let wish = OptOut {
+            address: one.clone(),
+            of: WishSubject::EVERYTHING,
+            since: at(1),
+            from: OptOutSource::Operator,
+            source: String::new(),
+        };
         desk.opt_out(vec![wish]).await.unwrap();
-        assert_eq!(desk.opted_out(all.clone()).await.unwrap(), all, "{one:?}");
-        let wish = OptIn { address: one.clone(), at: at(2), from: OptOutSource::Operator, source: String::new() };
+        assert_eq!(desk.opted_out(all.clone(), OptOutOf::Everything).await.unwrap(), all, "{one:?}");
+        let wish = OptIn {
+            address: one.clone(),
+            of: WishSubject::EVERYTHING,
+            at: at(2),
+            from: OptOutSource::Operator,
+            source: String::new(),
+        };
         desk.opt_in(vec![wish]).await.unwrap();
-        assert_eq!(desk.opted_out(all.clone()).await.unwrap(), [], "{one:?}");
+        assert_eq!(desk.opted_out(all.clone(), OptOutOf::Everything).await.unwrap(), [], "{one:?}");
     }
 }
 
@@ -153,12 +166,13 @@ async fn an_opt_out_reaches_a_name_of_either_spelling(desk: Desk) {
             desk.learn_aliases(vec![known]).await.unwrap();
             let wish = OptOut {
                 address: number(spelled).into(),
+                of: WishSubject::EVERYTHING,
                 since: at(1),
                 from: OptOutSource::Operator,
                 source: String::new(),
             };
             desk.opt_out(vec![wish]).await.unwrap();
-            assert_eq!(desk.opted_out(vec![name]).await.unwrap(), [name], "{own}");
+            assert_eq!(desk.opted_out(vec![name], OptOutOf::Everything).await.unwrap(), [name], "{own}");
         }
     }
 }
@@ -167,10 +181,10 @@ async fn a_stop_reaches_the_recipient_of_a_message_that_is_known_later(desk: Des
     let batch = desk.batch_of(2).await;
     let early = Inbound { msisdn: Some(number("+4915112345678")), ..wrote("early", 0, 1, Some(Keyword::Stop)) };
     desk.take_inbound(vec![early.clone()]).await.unwrap();
-    assert_eq!(desk.opted_out(vec![msisdn(1)]).await.unwrap(), []);
+    assert_eq!(desk.opted_out(vec![msisdn(1)], OptOutOf::Everything).await.unwrap(), []);
     let on = Some((MessageKey { batch, n: 1 }, StepIndex::FIRST));
     desk.take_inbound(vec![Inbound { msisdn: Some(msisdn(1)), on, ..early }]).await.unwrap();
-    assert_eq!(desk.opted_out(vec![msisdn(1)]).await.unwrap(), [msisdn(1)]);
+    assert_eq!(desk.opted_out(vec![msisdn(1)], OptOutOf::Everything).await.unwrap(), [msisdn(1)]);
     let of_recipient = desk.inbound(InboundOf::Recipient(msisdn(1).into()), Cursor::START, 9).await.unwrap();
     assert_eq!(of_recipient.len(), 1, "the reply is the recipient's");
 }
@@ -218,14 +232,24 @@ async fn an_opt_out_reaches_every_address_of_its_recipient(desk: Desk) {
     desk.learn_users(vec![alias("SG.1", 1), on_line, alias("SG.2", 2)]).await.unwrap();
     let all = [msisdn(1).into(), user("SG.1"), line];
     for (n, address) in (0..).zip(all.clone()) {
-        let wish =
-            OptOut { address: address.clone(), since: at(2 * n), from: OptOutSource::Operator, source: String::new() };
+        let wish = OptOut {
+            address: address.clone(),
+            of: WishSubject::EVERYTHING,
+            since: at(2 * n),
+            from: OptOutSource::Operator,
+            source: String::new(),
+        };
         assert_eq!(desk.opt_out(vec![wish]).await.unwrap(), 1, "{address}");
         for other in &all {
             assert!(desk.opt_out_of(other.clone()).await.unwrap().is_some(), "{address} reaches {other}");
         }
-        let wish =
-            OptIn { address: address.clone(), at: at(2 * n + 1), from: OptOutSource::Operator, source: String::new() };
+        let wish = OptIn {
+            address: address.clone(),
+            of: WishSubject::EVERYTHING,
+            at: at(2 * n + 1),
+            from: OptOutSource::Operator,
+            source: String::new(),
+        };
         assert_eq!(desk.opt_in(vec![wish]).await.unwrap(), 1, "{address}");
         assert_eq!(desk.opt_outs(Cursor::START, 9).await.unwrap(), [], "{address}");
     }
@@ -253,8 +277,14 @@ async fn an_address_of_an_address_is_reached_too(desk: Desk) {
     let name = Msisdn::try_from(own.get() + 500).unwrap();
     desk.learn_users(vec![alias("SG.1", 1), Alias::of_number(Channel::WhatsApp, name, own).unwrap()]).await.unwrap();
     desk.take_inbound(vec![called("a", "SG.1", 1, Some(Keyword::Stop))]).await.unwrap();
-    assert_eq!(desk.opted_out(vec![own, name]).await.unwrap(), [own, name]);
-    let wish = OptIn { address: name.into(), at: at(2), from: OptOutSource::Operator, source: String::new() };
+    assert_eq!(desk.opted_out(vec![own, name], OptOutOf::Everything).await.unwrap(), [own, name]);
+    let wish = OptIn {
+        address: name.into(),
+        of: WishSubject::EVERYTHING,
+        at: at(2),
+        from: OptOutSource::Operator,
+        source: String::new(),
+    };
     assert_eq!(desk.opt_in(vec![wish]).await.unwrap(), 1);
     assert_eq!(desk.opt_outs(Cursor::START, 9).await.unwrap(), [], "also that of the number's id");
     assert_eq!(desk.other_addresses(name.into()).await.unwrap(), [own.into(), user("SG.1")]);
@@ -283,7 +313,13 @@ async fn a_start_under_a_number_says_nothing_for_others_of_its_id(desk: Desk) {
 
 async fn opt_outs_are_listed_in_pages_numbers_first(desk: Desk) {
     let addresses = [user("SG.2"), msisdn(3).into(), user("SG.1"), msisdn(2).into(), user("SG.3")];
-    let stop = |address| OptOut { address, since: at(1), from: OptOutSource::Operator, source: String::new() };
+    let stop = |address| OptOut {
+        address,
+        of: WishSubject::EVERYTHING,
+        since: at(1),
+        from: OptOutSource::Operator,
+        source: String::new(),
+    };
     desk.opt_out(addresses.into_iter().map(stop).collect()).await.unwrap();
     for limit in 1..=6 {
         let (mut listed, mut after) = (Vec::new(), Cursor::START);
@@ -358,10 +394,10 @@ async fn an_opt_out_of_an_id_reaches_the_messages_to_it(desk: Desk) {
     assert_eq!(desk.take_inbound(vec![written("c", 3, Some(Keyword::Stop))]).await.unwrap(), [[key]], "its writer");
     let stops = desk.stops(seen, 9).await.unwrap();
     assert_eq!(stops.into_iter().map(|(_, who)| who).collect::<Vec<_>>(), [key], "every server is told");
-    let (found, _) = desk.opted_out_messages(joined.batch, 0, 100).await.unwrap();
+    let (found, _) = desk.opted_out_messages(joined.batch, OptOutOf::Everything, 0, 100).await.unwrap();
     assert_eq!(numbers(&found), [0]);
     let claimed = desk.claimed(joined.batch, 9).await;
-    assert_eq!(claimed.messages.iter().map(|of| of.opted_out).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(claimed.messages.iter().map(|of| of.unwanted.is_some()).collect::<Vec<_>>(), [true, false]);
     let whole = desk.message_facts(MessageKey { batch: joined.batch, n: 0 }).await.unwrap().unwrap();
     assert_eq!(whole.opted_out, Some(at(4)), "from when it came");
     // What is accepted later is skipped.
@@ -407,7 +443,13 @@ async fn an_id_is_kept_as_long_as_something_has_it(desk: Desk) {
     let other = desk.begin(Some("ids")).await;
     desk.add_recipients(other, 0, recipients).await.unwrap();
     desk.publish_audience(other, 2, "{}".to_owned()).await.unwrap();
-    let stop = OptOut { address: line("U3"), since: at(1), from: OptOutSource::Operator, source: "by ann".to_owned() };
+    let stop = OptOut {
+        address: line("U3"),
+        of: WishSubject::EVERYTHING,
+        since: at(1),
+        from: OptOutSource::Operator,
+        source: "by ann".to_owned(),
+    };
     desk.opt_out(vec![stop]).await.unwrap();
     desk.remove_audience(other).await.unwrap();
     desk.forget_channel_users().await.unwrap();

@@ -1,7 +1,7 @@
 //! Tests batches: they are written in pieces, published at once, and moved only from an expected state.
 
 use super::*;
-use crate::domain::{Count, Marks, OptOutSource, Outcome, SkipReason};
+use crate::domain::{Count, Marks, OptOutSource, Outcome, SkipReason, WishSubject};
 use crate::events::{ChangedKey, EventKind, Origin};
 use crate::store::{Amendment, Error, OptOut};
 
@@ -85,6 +85,7 @@ async fn skipped_recipients_get_a_message_with_the_reason(desk: Desk) {
     let audience = desk.audience(None, 10).await;
     let wishes = [1, 2, 3].map(|n| OptOut {
         address: msisdn(n).into(),
+        of: WishSubject::EVERYTHING,
         since: desk.now(),
         from: OptOutSource::Operator,
         source: "STOP".to_owned(),
@@ -141,6 +142,7 @@ async fn messages_begin_as_the_route_says_for_their_country(desk: Desk) {
     desk.publish_audience(audience, 9, "{}".to_owned()).await.unwrap();
     let opt_out = |n| OptOut {
         address: msisdn(n).into(),
+        of: WishSubject::EVERYTHING,
         since: desk.now(),
         from: OptOutSource::Operator,
         source: "STOP".to_owned(),

@@ -1,7 +1,7 @@
 //! Tests claims: a claim takes exactly the messages that may be sent, in order.
 
 use super::*;
-use crate::domain::OptOutSource;
+use crate::domain::{Heeds, OptOutSource, Unwanted, WishSenders, WishSubject};
 use crate::events::Origin;
 use crate::planner::{ImpatientQueue, Slots};
 use crate::store::{OptOut, Sender, TierUse};
@@ -20,6 +20,7 @@ for_every_store!(
     a_queue_with_fewer_messages_than_requested_is_drained,
     a_drained_queue_reports_when_its_next_message_is_ready,
     a_claim_marks_recipients_who_opted_out_after_the_launch,
+    a_claim_heeds_the_opt_outs_of_what_its_step_is,
     an_empty_claim_takes_nothing,
     a_claim_dropped_before_its_start_takes_nothing,
 );
@@ -33,7 +34,7 @@ async fn a_claim_marks_messages_sending_and_returns_what_sending_needs(desk: Des
     assert_eq!(first.message.present, Present { state, ..Present::queued(at(0), None) });
     assert_eq!((first.message.version, first.message.address), (1, msisdn(0).into()));
     assert_eq!(second.fields, recipients(1..2)[0].fields);
-    assert!(!second.opted_out);
+    assert_eq!(second.unwanted, None);
     let loaded = desk.one(batch, 1).await;
     assert_eq!((loaded.present, loaded.version), (second.message.present, second.message.version));
     desk.counters_equal_rows(batch, 2).await;
@@ -194,14 +195,61 @@ async fn a_claim_marks_recipients_who_opted_out_after_the_launch(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let wish = OptOut {
         address: msisdn(1).into(),
+        of: WishSubject::EVERYTHING,
         since: desk.now(),
         from: OptOutSource::Operator,
         source: "STOP".to_owned(),
     };
     desk.opt_out(vec![wish]).await.unwrap();
     let set = desk.claimed(batch, 3).await;
-    let out: Vec<_> = set.messages.iter().map(|claimed| claimed.opted_out).collect();
-    assert_eq!(out, [false, true, false]);
+    let out: Vec<_> = set.messages.iter().map(|claimed| claimed.unwanted).collect();
+    assert_eq!(out, [None, Some(Unwanted::Message), None]);
+}
+
+async fn a_claim_heeds_the_opt_outs_of_what_its_step_is(desk: Desk) {
+    let wa = |sub_account: Option<&str>| WishSubject::marketing_on(Channel::WhatsApp, sub_account.map(str::to_owned));
+    let subjects = [
+        WishSubject::EVERYTHING,
+        WishSubject { of: OptOutOf::Marketing, senders: None },
+        wa(None),
+        wa(Some("acme")),
+        wa(Some("other")),
+        WishSubject::marketing_on(Channel::Sms, None),
+        WishSubject { of: OptOutOf::Everything, ..wa(Some("acme")) },
+    ];
+    let mut batches = Vec::new();
+    for _ in 0..4 {
+        batches.push(desk.batch_of(8).await);
+    }
+    let since = desk.now();
+    let wishes = (0..).zip(&subjects).map(|(n, of)| OptOut {
+        address: msisdn(n).into(),
+        of: of.clone(),
+        since,
+        from: OptOutSource::Operator,
+        source: String::new(),
+    });
+    desk.opt_out(wishes.collect()).await.unwrap();
+    let (all, marketing) = (OptOutOf::Everything, OptOutOf::Marketing);
+    let (whole, step) = (Some(Unwanted::Message), Some(Unwanted::Step));
+    let confirms = Some(Unwanted::Confirmation);
+    let cases = [
+        (Heeds { message: Some(marketing), step: marketing }, [whole, whole, step, step, None, None, step, None]),
+        (Heeds { message: Some(all), step: marketing }, [whole, step, step, step, None, None, step, None]),
+        (Heeds { message: Some(all), step: all }, [whole, None, None, None, None, None, step, None]),
+        (
+            Heeds { message: None, step: marketing },
+            [None, None, confirms, confirms, confirms, confirms, confirms, confirms],
+        ),
+    ];
+    for (batch, (heeds, expected)) in batches.into_iter().zip(cases) {
+        let claim = desk.claim_of(batch, 8).await;
+        let sender = WishSenders { channel: Channel::WhatsApp, sub_account: Some("acme".to_owned()) };
+        let heeded = claim.queues.iter().map(|queue| ((queue.batch, queue.step), heeds)).collect();
+        let set = desk.claim(Claim { sender, heeds: heeded, ..claim }).await.unwrap();
+        let found: Vec<_> = set.messages.iter().map(|claimed| claimed.unwanted).collect();
+        assert_eq!(found, expected, "{heeds:?}");
+    }
 }
 
 async fn an_empty_claim_takes_nothing(desk: Desk) {

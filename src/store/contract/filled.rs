@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::{
     AuditAction, ChannelUser, DoubtCause, Keyword, OptOutSource, OverridableSetting, Portion, Progress, Scope,
+    WishSubject,
 };
 use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
@@ -180,9 +181,23 @@ impl Desk {
     /// Opt-outs, an opt-in, a reply, a name, and what a batch has spent.
     async fn fill_recipients(&self, batch: BatchId) {
         let (from, source) = (OptOutSource::Operator, "a list".to_owned());
-        let out = |n| OptOut { address: msisdn(n).into(), since: at(8), from, source: source.clone() };
+        let out = |n| OptOut {
+            address: msisdn(n).into(),
+            of: WishSubject::EVERYTHING,
+            since: at(8),
+            from,
+            source: source.clone(),
+        };
         self.opt_out(vec![out(8), out(9)]).await.unwrap();
-        self.opt_in(vec![OptIn { address: msisdn(9).into(), at: at(9), from, source: source.clone() }]).await.unwrap();
+        self.opt_in(vec![OptIn {
+            address: msisdn(9).into(),
+            of: WishSubject::EVERYTHING,
+            at: at(9),
+            from,
+            source: source.clone(),
+        }])
+        .await
+        .unwrap();
         let reply = Inbound {
             keyword: Some(Keyword::Start),
             window: Some(at(86_400)),
@@ -197,7 +212,9 @@ impl Desk {
         let alias = Alias { channel: Channel::WhatsApp, called: "a-1".to_owned(), msisdn: msisdn(0) };
         self.learn_aliases(vec![alias]).await.unwrap();
         let user = ChannelUser { channel: Channel::Line, id: "U-1".to_owned() };
-        self.opt_out(vec![OptOut { address: user.into(), since: at(8), from, source }]).await.unwrap();
+        self.opt_out(vec![OptOut { address: user.into(), of: WishSubject::EVERYTHING, since: at(8), from, source }])
+            .await
+            .unwrap();
         self.claim_with_costs(batch, 1).await;
     }
 

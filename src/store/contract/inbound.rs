@@ -1,7 +1,7 @@
 //! Tests messages from recipients: each is stored and obeyed once, and every opt-out and opt-in stays listed.
 
 use super::*;
-use crate::domain::{Address, AddressKey, ChannelUser, Keyword, OptOutSource};
+use crate::domain::{Address, AddressKey, ChannelUser, Keyword, OptOutOf, OptOutSource, WishSubject};
 use crate::store::{Alias, Error, Inbound, InboundOf, Joining, KeptGap, Key, OptIn, OptOut, Sender};
 
 for_every_store!(
@@ -22,7 +22,6 @@ for_every_store!(
     an_opt_out_by_reply_is_confirmed_once,
     a_window_is_open_for_its_sender_until_it_ends,
     a_window_is_known_to_be_closed_only_if_nothing_can_be_missing,
-    messages_to_opted_out_recipients_are_found_in_pieces,
 );
 
 pub(super) fn wrote(umid: &str, n: u32, second: i64, keyword: Option<Keyword>) -> Inbound {
@@ -36,15 +35,21 @@ pub(super) fn wrote(umid: &str, n: u32, second: i64, keyword: Option<Keyword>) -
 }
 
 pub(super) fn stop(n: u32, second: i64, from: OptOutSource) -> OptOut {
-    OptOut { address: msisdn(n).into(), since: at(second), from, source: format!("{from}") }
+    OptOut {
+        address: msisdn(n).into(),
+        of: WishSubject::EVERYTHING,
+        since: at(second),
+        from,
+        source: format!("{from}"),
+    }
 }
 
 pub(super) fn start(n: u32, second: i64, from: OptOutSource) -> OptIn {
-    OptIn { address: msisdn(n).into(), at: at(second), from, source: format!("{from}") }
+    OptIn { address: msisdn(n).into(), of: WishSubject::EVERYTHING, at: at(second), from, source: format!("{from}") }
 }
 
 pub(super) async fn out(desk: &Desk) -> Vec<Msisdn> {
-    desk.opted_out_numbers(None, 100).await.unwrap()
+    desk.opted_out_numbers(None, 100, OptOutOf::Everything).await.unwrap()
 }
 
 async fn a_repeated_inbound_message_is_stored_and_obeyed_once(desk: Desk) {
@@ -324,6 +329,7 @@ async fn an_opt_out_of_a_channel_user_reaches_its_numbers_now_and_later(desk: De
 async fn an_operators_opt_out_of_a_channel_user_ends_with_it(desk: Desk) {
     let stop_of = |id: &str| OptOut {
         address: user(id),
+        of: WishSubject::EVERYTHING,
         since: at(1),
         from: OptOutSource::Operator,
         source: "a list".to_owned(),
@@ -334,8 +340,13 @@ async fn an_operators_opt_out_of_a_channel_user_ends_with_it(desk: Desk) {
     assert_eq!(desk.opt_out_of(user("SG.2")).await.unwrap(), Some(stop_of("SG.2")));
     desk.take_inbound(vec![called("a", "SG.1", 5, Some(Keyword::Start))]).await.unwrap();
     assert_eq!((out(&desk).await, users_out(&desk).await.len()), (vec![msisdn(1)], 2), "a recipient cannot end it");
-    let start_of =
-        |id: &str| OptIn { address: user(id), at: at(6), from: OptOutSource::Operator, source: "a call".to_owned() };
+    let start_of = |id: &str| OptIn {
+        address: user(id),
+        of: WishSubject::EVERYTHING,
+        at: at(6),
+        from: OptOutSource::Operator,
+        source: "a call".to_owned(),
+    };
     assert_eq!(desk.opt_in(vec![start_of("SG.1"), start_of("SG.3")]).await.unwrap(), 1);
     assert_eq!((out(&desk).await, users_out(&desk).await), (Vec::new(), vec!["SG.2".to_owned()]));
     // An opt-in of the number ends the opt-out of its id.
@@ -346,7 +357,13 @@ async fn an_operators_opt_out_of_a_channel_user_ends_with_it(desk: Desk) {
 
 async fn an_operators_opt_in_of_a_channel_user_holds_at_the_next_launch(desk: Desk) {
     desk.take_inbound(vec![called("a", "SG.1", 1, Some(Keyword::Stop))]).await.unwrap();
-    let start = OptIn { address: user("SG.1"), at: at(6), from: OptOutSource::Operator, source: "a call".to_owned() };
+    let start = OptIn {
+        address: user("SG.1"),
+        of: WishSubject::EVERYTHING,
+        at: at(6),
+        from: OptOutSource::Operator,
+        source: "a call".to_owned(),
+    };
     assert_eq!(desk.opt_in(vec![start]).await.unwrap(), 1);
     // The launch tells the number of the id.
     assert_eq!(desk.learn_users(vec![alias("SG.1", 1)]).await.unwrap(), []);
@@ -467,20 +484,4 @@ async fn a_window_is_known_to_be_closed_only_if_nothing_can_be_missing(desk: Des
     desk.keep_gap(gap(8 * DAY, 8 * DAY + 5), at(0)).await.unwrap();
     assert!(closed(at(10 * DAY)).await.is_empty(), "a message may have been lost");
     assert_eq!(closed(at(11 * DAY + 5)).await, all_but(2));
-}
-
-async fn messages_to_opted_out_recipients_are_found_in_pieces(desk: Desk) {
-    let batch = desk.batch_of(10).await;
-    let claimed = messages(&desk.claimed(batch, 3).await);
-    desk.record(vec![accepted(&claimed[1], at(1))]).await.unwrap();
-    let outs = [0, 1, 4, 9].map(|n| stop(n, 1, OptOutSource::Recipient));
-    desk.opt_out(outs.to_vec()).await.unwrap();
-    let (first, next) = desk.opted_out_messages(batch, 0, 5).await.unwrap();
-    assert_eq!((first.iter().map(|m| m.key.n).collect::<Vec<_>>(), next), (vec![0, 1, 4], Some(5)));
-    let (second, next) = desk.opted_out_messages(batch, 5, 5).await.unwrap();
-    assert_eq!((second.iter().map(|m| m.key.n).collect::<Vec<_>>(), next), (vec![9], None));
-    // A message that is marked already, or has an outcome, is not found.
-    let marks = second[0].present.marks.with_cut().with_opted_out();
-    desk.record(vec![change(&second[0], Present { marks, ..second[0].present })]).await.unwrap();
-    assert_eq!(desk.opted_out_messages(batch, 5, 5).await.unwrap().0.len(), 0);
 }

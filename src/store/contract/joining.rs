@@ -1,7 +1,7 @@
 //! Tests joins: messages join an open batch of their plan, and begin one if none is open.
 
 use super::*;
-use crate::domain::{ApiCalls, Count, OptOutSource, Outcome, Progress, SkipReason};
+use crate::domain::{ApiCalls, Count, Heeds, OptOutSource, Outcome, Progress, SkipReason, WishSubject};
 use crate::events::Origin;
 use crate::store::{Amendment, Call, ClientIds, Joined, Joining, NewCall, Observed, OptOut, OwnTimes, Signal, Whom};
 
@@ -238,9 +238,15 @@ async fn messages_of_another_plan_join_another_batch(desk: Desk) {
 
 async fn recipients_who_opted_out_are_skipped_when_they_join(desk: Desk) {
     let (since, source) = (desk.now(), "STOP".to_owned());
-    desk.opt_out(vec![OptOut { address: msisdn(1).into(), since, from: OptOutSource::Operator, source }])
-        .await
-        .unwrap();
+    desk.opt_out(vec![OptOut {
+        address: msisdn(1).into(),
+        of: WishSubject::EVERYTHING,
+        since,
+        from: OptOutSource::Operator,
+        source,
+    }])
+    .await
+    .unwrap();
     let joined = desk.joined(0..3).await;
     let skipped = State::Done { outcome: Outcome::Skipped, skipped: Some(SkipReason::OptedOut), at: at(0) };
     assert_eq!(desk.one(joined.batch, 1).await.present.state, skipped);
@@ -251,16 +257,24 @@ async fn recipients_who_opted_out_are_skipped_when_they_join(desk: Desk) {
 
 async fn a_confirmation_is_queued_for_a_recipient_who_opted_out(desk: Desk) {
     let (since, source) = (desk.now(), "STOP".to_owned());
-    desk.opt_out(vec![OptOut { address: msisdn(1).into(), since, from: OptOutSource::Recipient, source }])
-        .await
-        .unwrap();
+    desk.opt_out(vec![OptOut {
+        address: msisdn(1).into(),
+        of: WishSubject::EVERYTHING,
+        since,
+        from: OptOutSource::Recipient,
+        source,
+    }])
+    .await
+    .unwrap();
     let confirming = Plan { confirms_opt_out: true, ..plan() };
     let joined = desk.join(Joining { plan: confirming, ..desk.joining(1..2).await }).await.unwrap();
     assert!(matches!(desk.one(joined.batch, 0).await.present.state, State::Queued { .. }));
     assert_eq!(desk.tallies(joined.batch).await.unwrap().total(Count::Queued), 1);
     let claim = desk.claim_of(joined.batch, 1).await;
-    let set = desk.claim(Claim { confirming: [joined.batch].into(), ..claim }).await.unwrap();
-    assert!(set.messages[0].opted_out, "the worker sends it because of that");
+    let heeds = Heeds { message: None, step: OptOutOf::Everything };
+    let heeds = claim.queues.iter().map(|queue| ((queue.batch, queue.step), heeds)).collect();
+    let set = desk.claim(Claim { heeds, ..claim }).await.unwrap();
+    assert_eq!(set.messages[0].unwanted, None, "the worker sends it because of the opt-out");
     desk.counters_equal_rows(joined.batch, 1).await;
 }
 
@@ -326,9 +340,15 @@ impl Desk {
 
 async fn messages_with_times_of_their_own_keep_them_and_are_claimed_in_their_order(desk: Desk) {
     let (since, source) = (desk.now(), "STOP".to_owned());
-    desk.opt_out(vec![OptOut { address: msisdn(4).into(), since, from: OptOutSource::Recipient, source }])
-        .await
-        .unwrap();
+    desk.opt_out(vec![OptOut {
+        address: msisdn(4).into(),
+        of: WishSubject::EVERYTHING,
+        since,
+        from: OptOutSource::Recipient,
+        source,
+    }])
+    .await
+    .unwrap();
     desk.joined(5..7).await;
     let times = [(0, 30, None), (1, 20, Some(40)), (3, 0, Some(25)), (4, 0, Some(25))];
     let joined = desk.joined_at(5, &times).await;

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::{Desk, at, for_every_store};
-use crate::domain::{AuditAction, KeyId, Scope, Scopes, Span};
+use crate::domain::{AuditAction, KeyId, Purpose, Scope, Scopes, Span};
 use crate::store::{
     ApiKey, AuditActor, AuditEntry, AuditFilter, AuditRequest, AuditWho, Cursor, Error, KeyLimits, LastUse,
     OperatorAccount, PasswordHash, ScopesSet, SecretDigest, SetupToken,
@@ -42,6 +42,7 @@ pub(super) fn key(number: u8, name: &str) -> ApiKey {
             addresses: Some(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]),
             requests_per_s: NonZeroU32::new(50),
             expires_at: Some(at(90 * DAY)),
+            purpose: Some(Purpose::Service),
         },
         secret: SecretDigest([number; 32]),
         former: None,

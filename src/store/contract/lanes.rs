@@ -1,7 +1,7 @@
 //! Tests lanes, holds and opt-outs.
 
 use super::*;
-use crate::domain::OptOutSource;
+use crate::domain::{OptOutOf, OptOutSource, WishSubject};
 use crate::events::{Origin, Subject};
 use crate::store::{HeldBy, Hold, OptOut};
 
@@ -102,6 +102,7 @@ async fn a_repeated_opt_out_counts_from_the_first_time(desk: Desk) {
     let before = desk.seq().await.unwrap();
     let wish = |n, second| OptOut {
         address: msisdn(n).into(),
+        of: WishSubject::EVERYTHING,
         since: at(second),
         from: OptOutSource::Operator,
         source: "STOP".to_owned(),
@@ -109,7 +110,7 @@ async fn a_repeated_opt_out_counts_from_the_first_time(desk: Desk) {
     desk.opt_out(vec![wish(3, 1), wish(1, 1), wish(3, 2)]).await.unwrap();
     desk.opt_out(vec![wish(1, 5)]).await.unwrap();
     let asked = vec![msisdn(9), msisdn(3), msisdn(1), msisdn(3)];
-    assert_eq!(desk.opted_out(asked).await.unwrap(), [msisdn(1), msisdn(3)]);
-    assert!(desk.opted_out(Vec::new()).await.unwrap().is_empty());
+    assert_eq!(desk.opted_out(asked, OptOutOf::Everything).await.unwrap(), [msisdn(1), msisdn(3)]);
+    assert!(desk.opted_out(Vec::new(), OptOutOf::Everything).await.unwrap().is_empty());
     assert!(desk.seq().await.unwrap() > before, "an opt-out makes the nodes look");
 }

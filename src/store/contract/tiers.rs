@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::{AddressKey, OptOutSource};
+use crate::domain::{AddressKey, OptOutSource, WishSubject};
 use crate::events::Origin;
 use crate::planner::{ImpatientQueue, Pass, Slots};
 use crate::store::{Inbound, OptOut, Sender, TierSlot, TierUse};
@@ -335,6 +335,7 @@ async fn an_opted_out_recipient_passes_a_full_tier_without_a_slot(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let wish = OptOut {
         address: msisdn(1).into(),
+        of: WishSubject::EVERYTHING,
         since: desk.now(),
         from: OptOutSource::Operator,
         source: "STOP".to_owned(),

@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use super::*;
-use crate::domain::{OptOutSource, Reasons};
+use crate::domain::{OptOutSource, Reasons, WishSubject};
 use crate::engine::Ruling;
 use crate::store::{Copied, Frame, MessageFacts, OptOut, Receipt, Scope, Stray, StrayKind, Twin, Verdict, Walk};
 
@@ -71,6 +71,7 @@ async fn a_walk_shows_every_message_once_with_all_its_facts(desk: Desk) {
     let since = at(77);
     desk.opt_out(vec![OptOut {
         address: msisdn(2).into(),
+        of: WishSubject::EVERYTHING,
         since,
         from: OptOutSource::Operator,
         source: "STOP".to_owned(),

@@ -37,12 +37,12 @@ pub(super) async fn keys<'a>(
 pub(super) const RECALL: &str = "INSERT INTO opt_out (address, since, source, words)
      SELECT -u.id, s.since, s.source, s.words FROM json_each(?1) asked CROSS JOIN stand_in s ON s.number = asked.value ->> 0
      CROSS JOIN channel_user u ON u.channel = ?2 AND u.called = asked.value ->> 1
-     WHERE s.since IS NOT NULL AND NOT EXISTS (SELECT 1 FROM opt_out_record r WHERE r.address = -u.id)
+     WHERE s.since IS NOT NULL AND NOT EXISTS (SELECT 1 FROM wish r WHERE r.address = -u.id)
      ON CONFLICT DO NOTHING";
-pub(super) const NOTE_RECALLED: &str = "INSERT INTO opt_out_record (address, at, wants, source, words)
+pub(super) const NOTE_RECALLED: &str = "INSERT INTO wish (address, at, wants, source, words)
      SELECT o.address, o.since, 0, o.source, o.words FROM json_each(?1) asked
      CROSS JOIN channel_user u ON u.channel = ?2 AND u.called = asked.value ->> 1 CROSS JOIN opt_out o ON o.address = -u.id
-     WHERE NOT EXISTS (SELECT 1 FROM opt_out_record r WHERE r.address = o.address)";
+     WHERE NOT EXISTS (SELECT 1 FROM wish r WHERE r.address = o.address)";
 
 /// Opts out the ids whose made-up number had opted out before ids were addresses, and whose id was not known any more.
 async fn recall_stand_ins(connection: &mut SqliteConnection, ids: &[Id<'_>]) -> Work<()> {
@@ -106,14 +106,18 @@ pub(super) async fn users(
     Ok(Addresses::new(users.collect::<Work<_>>()?))
 }
 
-/// Reads an address from `address`, joined with `channel` and `called` of its row.
-pub(super) fn address(row: &SqliteRow) -> Work<Address> {
+/// Reads an address from `address`, joined with the channel and `called` of its row.
+pub(super) fn address_on(row: &SqliteRow, channel: &'static str) -> Work<Address> {
     match address_key(row, "address")?.number() {
         Some(number) => Ok(Address::Number(number)),
-        None => Ok(Address::User(user(row)?)),
+        None => Ok(Address::User(user_on(row, channel)?)),
     }
 }
 
 pub(super) fn user(row: &SqliteRow) -> Work<ChannelUser> {
-    Ok(ChannelUser { channel: decoded(row, "channel", Channel::from_code)?, id: row.try_get("called")? })
+    user_on(row, "channel")
+}
+
+fn user_on(row: &SqliteRow, channel: &'static str) -> Work<ChannelUser> {
+    Ok(ChannelUser { channel: decoded(row, channel, Channel::from_code)?, id: row.try_get("called")? })
 }

@@ -8,10 +8,10 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::messages::number;
-use super::opt_outs::{by_message, opt_in, opt_out};
+use super::opt_outs::{by_message, opt_in, opt_out, subject};
 use super::rows::{decoded, json_of, msisdn, small, timestamp};
 use super::{Work, addresses, places};
-use crate::domain::{Address, AddressKey, Channel, Keyword, Msisdn, OptOutSource};
+use crate::domain::{Address, AddressKey, Channel, Keyword, Msisdn, OptOutSource, WishSubject};
 use crate::store::{Alias, Inbound, OptIn, OptOut};
 
 pub(super) const NUMBERS_OF: &str = "SELECT asked.key AS index_of, alias.msisdn FROM json_each(?1) asked
@@ -199,17 +199,16 @@ pub(super) const MOVE_NUMBERS: &str = "UPDATE inbound SET called = new.value ->>
      AND inbound.called IS NULL";
 
 /// The opt-outs under each new name.
-pub(super) const OPT_OUTS_OF: &str =
-    "SELECT new.value ->> 2 AS msisdn, o.since, o.source, o.words FROM json_each(?1) new
+pub(super) const OPT_OUTS_OF: &str = "SELECT new.value ->> 2 AS msisdn, o.* FROM json_each(?1) new
      CROSS JOIN channel_user u ON u.channel = new.value ->> 0 AND u.called = new.value ->> 1
      CROSS JOIN opt_out o ON o.address = -u.id
      UNION ALL
-     SELECT new.value ->> 2, o.since, o.source, o.words FROM json_each(?1) new
+     SELECT new.value ->> 2, o.* FROM json_each(?1) new
      CROSS JOIN opt_out o ON o.address = CAST(substr(new.value ->> 1, 2) AS INTEGER) WHERE new.value ->> 1 LIKE '+%'";
 
 /// The opt-outs of the recipients of new names, which apply to the names too.
 pub(super) const OPT_OUTS_OF_RECIPIENTS: &str =
-    "SELECT new.value ->> 1 AS called, new.value ->> 2 AS msisdn, o.since, o.source, o.words FROM json_each(?1) new
+    "SELECT new.value ->> 1 AS called, new.value ->> 2 AS msisdn, o.* FROM json_each(?1) new
      CROSS JOIN opt_out o ON o.address = new.value ->> 2";
 
 /// What learning names has led to.
@@ -289,7 +288,7 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
         if keyword == Keyword::Start && small::<u8>(row, "only")? != 0 {
             let source = by_message(keyword, Some(decoded(row, "channel", Channel::from_code)?));
             let (address, from) = (Address::Number(msisdn), OptOutSource::Recipient);
-            opt_ins.push(OptIn { address, at, from, source });
+            opt_ins.push(OptIn { address, of: WishSubject::EVERYTHING, at, from, source });
         }
     }
     for row in &sqlx::query(OPT_OUTS_OF).bind(&new).fetch_all(&mut *connection).await? {
@@ -315,6 +314,7 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
 fn opt_out_of(row: &SqliteRow) -> Work<OptOut> {
     Ok(OptOut {
         address: Address::Number(msisdn(row, "msisdn")?),
+        of: subject(row)?,
         since: timestamp(row, "since")?,
         from: decoded(row, "source", OptOutSource::from_code)?,
         source: row.try_get("words")?,

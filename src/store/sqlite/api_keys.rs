@@ -11,7 +11,7 @@ use super::audit::{self, address};
 use super::facts::nonsense;
 use super::rows::{decoded, maybe_json, maybe_small, maybe_timestamp, timestamp, to_json};
 use super::{Error, Work};
-use crate::domain::{KeyId, Scope, Scopes, Timestamp};
+use crate::domain::{KeyId, Purpose, Scope, Scopes, Timestamp};
 use crate::store::{ApiKey, AuditEntry, KeyLimits, LastUse, SecretDigest, SetupToken};
 
 pub(super) const FIND: &str = "SELECT * FROM api_key WHERE id = ?1";
@@ -48,11 +48,11 @@ pub(super) async fn create(
     if !uses_setup(&mut *connection, setup).await? {
         return Ok(false);
     }
-    let KeyLimits { sub_accounts, lanes, addresses, requests_per_s, expires_at } = &key.limits;
+    let KeyLimits { sub_accounts, lanes, addresses, requests_per_s, expires_at, purpose } = &key.limits;
     sqlx::query(
         "INSERT INTO api_key (id, name, scopes, secret, sub_accounts, lanes, addresses, requests_per_s, created_at,
-                              created_by, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                              created_by, expires_at, purpose)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )
     .bind(number(key.id))
     .bind(&key.name)
@@ -65,6 +65,7 @@ pub(super) async fn create(
     .bind(key.created_at.millis())
     .bind(&key.created_by)
     .bind(expires_at.map(Timestamp::millis))
+    .bind(purpose.map(Purpose::code))
     .execute(&mut *connection)
     .await?;
     end_setup(&mut *connection, key.scopes).await?;
@@ -193,6 +194,9 @@ fn key(row: &SqliteRow) -> Work<ApiKey> {
                 .map(|limit| limit.try_into().map_err(|_| nonsense("api_key.requests_per_s")))
                 .transpose()?,
             expires_at: maybe_timestamp(row, "expires_at")?,
+            purpose: maybe_small::<u8>(row, "purpose")?
+                .map(|code| Purpose::from_code(code).ok_or_else(|| nonsense("api_key.purpose")))
+                .transpose()?,
         },
         secret: digest(row, "secret")?,
         former,

@@ -16,18 +16,19 @@ use super::rows::{Line, decoded, json_of, maybe_timestamp, packed, refused, smal
 use super::script::Script;
 use super::tiers;
 use crate::domain::{
-    BatchId, BatchState, Fields, LaneId, Loaded, Marks, MessageKey, Present, Queue, State, StepIndex, Timestamp,
+    BatchId, BatchState, Fields, Heeds, LaneId, Loaded, Marks, MessageKey, OptOutOf, Present, Queue, State, StepIndex,
+    Timestamp, Unwanted, WishSenders,
 };
 use crate::planner::{BatchAtClaim, Candidate, PageRequest, Pass, Planner, TakenMessage, Terms, TierStanding};
 use crate::store::{Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
 
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
-    let Claim { lane, queues, limit, now, epoch, tier, hours, caps, confirming } = claim;
+    let Claim { lane, queues, limit, now, epoch, tier, hours, caps, sender, heeds } = claim;
     if !is_current(connection, epoch).await? {
         return Err(Error::Superseded.into());
     }
     let slots = tier.as_ref().map(|tier| tier.slots.clone());
-    let mut planner = Planner::new(Terms { queues, limit, now, hours, caps, confirming, slots });
+    let mut planner = Planner::new(Terms { queues, limit, now, hours, caps, slots });
     let batches = batches_at_claim(connection, &planner).await?;
     let used = used(connection, planner.limited()).await?;
     planner.begin(&batches, used);
@@ -36,7 +37,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         if requests.is_empty() {
             break;
         }
-        let mut pages = pages(connection, &requests, now).await?;
+        let mut pages = pages(connection, &requests, (&sender, &heeds), now).await?;
         if let Some(tier) = &tier {
             let mut candidates: Vec<&mut Candidate> = pages.iter_mut().flatten().collect();
             let needs_holders = |candidates| planner.needs_holders(candidates);
@@ -85,36 +86,50 @@ async fn batches_at_claim(
 /// Most messages are unchanged since the launch, so the values that only a change sets are left out of their lines:
 /// formatting a number costs more than reading it. A queued message with an expiry of its own is due at that time at the
 /// latest.
+///
+/// Of the opt-outs that a message heeds, one of all senders may end the whole message; any other stops the step.
 pub(super) const PAGE: &str = packed!(
-    "concat_ws(' ', m.n, m.address, not_before, m.country, iif(o.address IS NULL, '', 1),
+    "concat_ws(' ', m.n, m.address, not_before, m.country,
+               ifnull((SELECT max(iif(o.channel = -1 AND o.purpose <= ?8, 2, 1)) FROM opt_out o
+                       WHERE o.address = m.address AND o.purpose <= ?9
+                       AND (o.channel = -1 OR o.channel = ?10 AND o.sender IN ('', ?11))), ''),
                iif(version = 0 AND due IS NULL AND marks = 0, '',
                    concat_ws(' ', version, ifnull(due, ''), ifnull(first_submitted_at, ''), ifnull(accepted, ''),
                              ifnull(expires, ''), tries, refused, marks)),
                r.fields)",
     "message m INDEXED BY message_queue
      LEFT JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
-     LEFT JOIN opt_out o ON o.address = m.address
      WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?4 AND (not_before, m.n) > (?5, ?6)
        AND refused < 4
      ORDER BY not_before, m.n LIMIT ?7"
 );
 
+/// In the line of a message: the recipient has opted out of all that it can still be.
+const OF_MESSAGE: u8 = 2;
+
 /// Reads the next messages of each queue, a page for each request.
 async fn pages(
     connection: &mut SqliteConnection,
     requests: &[PageRequest],
+    (sender, heeds): (&WishSenders, &HashMap<(BatchId, StepIndex), Heeds>),
     now: Timestamp,
 ) -> Work<Vec<Vec<Candidate>>> {
+    let heeds_of = |queue: &Queue| heeds.get(&(queue.batch, queue.step)).copied().unwrap_or_default();
     let mut script = Script::default();
-    for PageRequest { queue, after, count, confirms_opt_out: _ } in requests {
+    for PageRequest { queue, after, count } in requests {
         let (not_before, n) = after.map_or((i64::MIN, -1), |(at, n)| (at.millis(), i64::from(n)));
         let statement = script.statement(PAGE).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get());
         let count = i64::try_from(*count).unwrap_or(i64::MAX);
-        statement.bind(now.millis()).bind(not_before).bind(n).bind(count);
+        let Heeds { message, step } = heeds_of(queue);
+        let statement = statement.bind(now.millis()).bind(not_before).bind(n).bind(count);
+        let statement = statement.bind(message.unwrap_or(OptOutOf::Marketing).code()).bind(step.code());
+        statement.bind(sender.channel.code()).bind(sender.sub_account.clone().unwrap_or_default());
     }
     let texts = script.texts(connection).await?;
     let page = |(request, text): (&PageRequest, String)| {
-        let mut page = text.lines().map(|line| candidate(&mut Line::of(line), request)).collect::<Work<Vec<_>>>()?;
+        let heeds = heeds_of(&request.queue);
+        let lines = text.lines().map(|line| candidate(&mut Line::of(line), &request.queue, heeds));
+        let mut page = lines.collect::<Work<Vec<_>>>()?;
         // SQLite does not guarantee that lines are joined in the order of their rows.
         page.sort_by_key(|candidate| (candidate.message.present.not_before(), candidate.message.key.n));
         Ok(page)
@@ -122,13 +137,17 @@ async fn pages(
     requests.iter().zip(texts).map(page).collect()
 }
 
-fn candidate(line: &mut Line<'_>, request: &PageRequest) -> Work<Candidate> {
-    let PageRequest { queue: Queue { batch, step, lane }, confirms_opt_out, .. } = *request;
+fn candidate(line: &mut Line<'_>, &Queue { batch, step, lane }: &Queue, heeds: Heeds) -> Work<Candidate> {
     let key = MessageKey { batch, n: line.small("n")? };
     let address = line.address("address")?;
     let not_before = Timestamp::from_millis(line.small("not_before")?);
     let country = line.country("country")?;
-    let opted_out = !line.text("opted_out")?.is_empty();
+    let unwanted = match (line.maybe::<u8>("opted_out")?, heeds.message) {
+        (Some(OF_MESSAGE), Some(_)) => Some(Unwanted::Message),
+        (Some(_), Some(_)) => Some(Unwanted::Step),
+        (Some(OF_MESSAGE), None) | (None, Some(_)) => None,
+        (Some(_) | None, None) => Some(Unwanted::Confirmation),
+    };
     let mut present = Present::queued(not_before, None);
     let mut version = 0;
     if let Some(changed) = line.maybe("version")? {
@@ -144,7 +163,7 @@ fn candidate(line: &mut Line<'_>, request: &PageRequest) -> Work<Candidate> {
     let message = Loaded { key, address, country, version, lane, present };
     // Packed fields may contain spaces, but newlines are escaped.
     let fields = Fields::from_packed(line.rest().unwrap_or("[]").to_owned());
-    Ok(Candidate { message, fields, opted_out, confirms_opt_out, tier: TierStanding::New })
+    Ok(Candidate { message, fields, unwanted, tier: TierStanding::New })
 }
 
 pub(super) const NEXT: &str = "SELECT q.key AS index_of, (SELECT not_before FROM message INDEXED BY message_queue
@@ -175,14 +194,14 @@ async fn next_turns(
 
 /// Turns a chosen candidate into a claimed message, which is `sending` on `lane`.
 fn claimed(taken: TakenMessage, lane: LaneId, now: Timestamp) -> Claimed {
-    let TakenMessage { candidate: Candidate { message, fields, opted_out, .. }, pass, cost } = taken;
+    let TakenMessage { candidate: Candidate { message, fields, unwanted, .. }, pass, cost } = taken;
     let state = match message.present.state {
         State::Queued { not_before, gives_up } => State::Sending { intent: now, not_before, gives_up },
         other => other,
     };
     let present = Present { state, ..message.present };
     let message = Loaded { version: message.version + 1, lane, present, ..message };
-    Claimed { message, fields, opted_out, pass, cost }
+    Claimed { message, fields, unwanted, pass, cost }
 }
 
 pub(super) const MARK_SENDING: OverNumbers =

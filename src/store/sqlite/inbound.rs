@@ -12,7 +12,8 @@ use super::rows::{
 };
 use super::{Work, addresses, aliases, possible_stops};
 use crate::domain::{
-    Address, AddressKey, BatchId, Channel, Keyword, Language, MessageKey, Msisdn, OptOutSource, StepIndex, Timestamp,
+    Address, AddressKey, BatchId, Channel, Keyword, Language, MessageKey, Msisdn, OptOutOf, OptOutSource, StepIndex,
+    Timestamp, WishSubject,
 };
 use crate::store::{Cursor, Inbound, InboundOf, OptIn, OptOut, ReplyCount};
 
@@ -41,11 +42,11 @@ pub(super) struct Written {
 
 /// Stores inbound messages and applies their keywords.
 ///
-/// If it `confirms`, a confirmation becomes due for each writer whom a message opts out.
+/// A "stop" opts out of `stops`. If it `confirms`, a confirmation becomes due for each writer whom a message opts out.
 pub(super) async fn take(
     connection: &mut SqliteConnection,
     mut inbound: Vec<Inbound>,
-    confirms: bool,
+    (stops, confirms): (OptOutOf, bool),
     possible_stops: &BTreeSet<String>,
 ) -> Work<Written> {
     if inbound.is_empty() {
@@ -90,15 +91,15 @@ pub(super) async fn take(
     let is_first_possible_stop = possible_stops::note(connection, &may_stop).await?;
     let to_apply = named.into_iter().chain(new).map(|index| (&inbound[index], writers[index].as_slice()));
     let to_apply: Vec<_> = to_apply.collect();
-    let stops: Vec<&Inbound> = to_apply
+    let confirmed: Vec<&Inbound> = to_apply
         .iter()
         .map(|(message, _)| *message)
         .filter(|message| confirms && message.keyword == Some(Keyword::Stop) && message.msisdn.is_some())
         .collect();
-    let before = opted_out_writers(connection, &stops).await?;
-    apply_keywords(connection, &to_apply).await?;
-    if !stops.is_empty() {
-        confirm_new(connection, stops, &before).await?;
+    let before = opted_out_writers(connection, &confirmed, stops).await?;
+    apply_keywords(connection, &to_apply, stops).await?;
+    if !confirmed.is_empty() {
+        confirm_new(connection, confirmed, stops, &before).await?;
     }
     let of_numbers = writers.into_iter().map(|numbers| numbers.into_iter().map(AddressKey::from));
     let writers = of_numbers.zip(ids).map(|(numbers, id)| numbers.chain(id).collect()).collect();
@@ -116,23 +117,32 @@ async fn known_ids(connection: &mut SqliteConnection, inbound: &[Inbound]) -> Wo
     Ok(known)
 }
 
-/// The writers of these messages who have opted out.
-async fn opted_out_writers(connection: &mut SqliteConnection, stops: &[&Inbound]) -> Work<HashSet<Msisdn>> {
-    let writers: Vec<Msisdn> = stops.iter().filter_map(|message| message.msisdn).collect();
+/// The writers of these messages who have opted out of what a "stop" opts out of.
+async fn opted_out_writers(
+    connection: &mut SqliteConnection,
+    written: &[&Inbound],
+    stops: OptOutOf,
+) -> Work<HashSet<Msisdn>> {
+    let writers: Vec<Msisdn> = written.iter().filter_map(|message| message.msisdn).collect();
     if writers.is_empty() {
         return Ok(HashSet::new());
     }
-    Ok(opted_out(connection, &writers).await?.into_iter().collect())
+    Ok(opted_out(connection, &writers, stops).await?.into_iter().collect())
 }
 
 pub(super) const CONFIRM: &str = "INSERT INTO confirmation (inbound)
      SELECT id FROM inbound WHERE umid IN (SELECT value FROM json_each(?1)) ON CONFLICT DO NOTHING";
 
 /// Makes a confirmation due for each recipient whom a "stop" has opted out, by the first one.
-async fn confirm_new(connection: &mut SqliteConnection, stops: Vec<&Inbound>, before: &HashSet<Msisdn>) -> Work<()> {
-    let after = opted_out_writers(connection, &stops).await?;
+async fn confirm_new(
+    connection: &mut SqliteConnection,
+    written: Vec<&Inbound>,
+    stops: OptOutOf,
+    before: &HashSet<Msisdn>,
+) -> Work<()> {
+    let after = opted_out_writers(connection, &written, stops).await?;
     let mut confirmed = HashSet::new();
-    let new = stops.into_iter().filter(|message| {
+    let new = written.into_iter().filter(|message| {
         message.msisdn.is_some_and(|it| after.contains(&it) && !before.contains(&it) && confirmed.insert(it))
     });
     let umids = json_texts(new.map(|message| message.umid.as_str()))?;
@@ -212,14 +222,18 @@ async fn insert(connection: &mut SqliteConnection, new: &[&Inbound]) -> Work<()>
 }
 
 /// Applies the keywords of messages in the order in which they were sent, so of two from one recipient the later one wins.
-async fn apply_keywords(connection: &mut SqliteConnection, messages: &[(&Inbound, &[Msisdn])]) -> Work<()> {
+async fn apply_keywords(
+    connection: &mut SqliteConnection,
+    messages: &[(&Inbound, &[Msisdn])],
+    stops: OptOutOf,
+) -> Work<()> {
     let asking = messages.iter().filter_map(|(message, writers)| Some((message.keyword?, *message, *writers)));
     let mut asking: Vec<_> = asking.collect();
     asking.sort_by_key(|(_, message, _)| message.written_at);
     for alike in asking.chunk_by(|a, b| a.0 == b.0) {
         let messages = alike.iter().map(|(_, message, writers)| (*message, *writers));
         match alike.first().map(|(keyword, ..)| *keyword) {
-            Some(Keyword::Stop) => apply_stops(connection, messages).await?,
+            Some(Keyword::Stop) => apply_stops(connection, messages, stops).await?,
             Some(Keyword::Start) => apply_starts(connection, messages.map(|(message, _)| message)).await?,
             None => {}
         }
@@ -231,6 +245,7 @@ async fn apply_keywords(connection: &mut SqliteConnection, messages: &[(&Inbound
 async fn apply_stops<'a>(
     connection: &mut SqliteConnection,
     messages: impl Iterator<Item = (&'a Inbound, &'a [Msisdn])>,
+    of: OptOutOf,
 ) -> Work<()> {
     let mut stops = Vec::new();
     for (message, writers) in messages {
@@ -238,6 +253,7 @@ async fn apply_stops<'a>(
         let addresses = writers.iter().copied().map(Address::Number).chain(message.address());
         stops.extend(addresses.map(|address| OptOut {
             address,
+            of: WishSubject { of, senders: None },
             since: message.written_at,
             from: OptOutSource::Recipient,
             source: source.clone(),
@@ -258,6 +274,7 @@ async fn apply_starts<'a>(connection: &mut SqliteConnection, messages: impl Iter
         let addresses = message.msisdn.map(Address::Number).into_iter().chain(user);
         starts.extend(addresses.map(|address| OptIn {
             address,
+            of: WishSubject::EVERYTHING,
             at: message.written_at,
             from: OptOutSource::Recipient,
             source: source.clone(),

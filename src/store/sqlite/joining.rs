@@ -23,7 +23,7 @@ pub(super) async fn join(connection: &mut SqliteConnection, mut joining: Joining
     if let Some(known) = sieved.is_all_known(&joining) {
         return Ok(known);
     }
-    let (confirms_opt_out, is_observed) = (joining.plan.confirms_opt_out, joining.plan.api.is_some());
+    let (heeds, is_observed) = (joining.plan.heeds(), joining.plan.api.is_some());
     let open = match joining.open_until {
         Some(_) => find(connection, &joining.plan, joining.now).await?,
         None => None,
@@ -53,7 +53,7 @@ pub(super) async fn join(connection: &mut SqliteConnection, mut joining: Joining
         excluded,
         lacking,
         left_out,
-        confirms_opt_out,
+        heeds,
         now,
     };
     pieces::spread_new(connection, spread, is_observed).await?;

@@ -113,6 +113,8 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (24, "inbound of senders", include_str!("../../../migrations/sqlite/0024_inbound_of_senders.sql")),
         (25, "operators read", include_str!("../../../migrations/sqlite/0025_operators_read.sql")),
         (26, "possible stops", include_str!("../../../migrations/sqlite/0026_possible_stops.sql")),
+        (27, "wishes", include_str!("../../../migrations/sqlite/0027_wishes.sql")),
+        (28, "purposes of keys", include_str!("../../../migrations/sqlite/0028_purposes_of_keys.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

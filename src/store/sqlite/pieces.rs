@@ -10,7 +10,8 @@ use super::rows::{decoded, json_list, step};
 use super::script::Script;
 use super::{Work, outbox};
 use crate::domain::{
-    AddressKey, BatchId, Count, LaneId, Marks, Outcome, Present, SkipReason, State, StepIndex, Tallies, Timestamp,
+    AddressKey, BatchId, Count, LaneId, Marks, OptOutOf, Outcome, Present, SkipReason, State, StepIndex, Tallies,
+    Timestamp,
 };
 use crate::store::{PieceOfMessages, Start};
 
@@ -66,7 +67,8 @@ async fn create(
          FROM (SELECT recipient.*, start.step, start.lane, start.lanes, start.places, start.not_before, start.due, start.marks,
                       (?5 + n) * ?7 / ?14 AS later,
                       CASE WHEN n IN (SELECT value FROM json_each(?9)) THEN ?12
-                           WHEN NOT ?18 AND EXISTS (SELECT 1 FROM opt_out o WHERE o.address = recipient.address) THEN ?11
+                           WHEN EXISTS (SELECT 1 FROM opt_out o WHERE o.address = recipient.address AND o.purpose <= ?18
+                                        AND o.channel = -1) THEN ?11
                            WHEN n IN (SELECT value FROM json_each(?16)) THEN ?17
                            ELSE start.skipped END AS skip
                FROM recipient JOIN start ON start.country =
@@ -93,7 +95,7 @@ async fn create(
         .bind(AddressKey::ERASED.get())
         .bind(json_list(spread.lacking.iter().copied().map(i64::from)))
         .bind(SkipReason::MissingVariable.code())
-        .bind(spread.confirms_opt_out);
+        .bind(spread.heeds.map(OptOutOf::code));
     count_piece(&mut script, &spread);
     let mut created = tallies_of(&script.rows(connection).await?, 1)?;
     created.merge(&before);

@@ -7,11 +7,12 @@ use super::inbound::message;
 use super::rows::json_of;
 use crate::store::Inbound;
 
-/// Whether the writer of a message has opted out. An id has the negative number of its row as an opt-out.
+/// Whether the writer of a message has opted out of everything. An id has the negative number of its row as an opt-out.
 macro_rules! has_opted_out {
     () => {
-        "(EXISTS (SELECT 1 FROM opt_out WHERE address = i.msisdn)
-          OR EXISTS (SELECT 1 FROM channel_user u CROSS JOIN opt_out ON address = -u.id
+        "(EXISTS (SELECT 1 FROM opt_out o WHERE o.address = i.msisdn AND o.purpose = 0 AND o.channel = -1)
+          OR EXISTS (SELECT 1 FROM channel_user u CROSS JOIN opt_out o
+                     ON o.address = -u.id AND o.purpose = 0 AND o.channel = -1
                      WHERE u.channel = i.channel AND u.called = i.called))"
     };
 }

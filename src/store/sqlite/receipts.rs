@@ -258,6 +258,7 @@ pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup)
         aliases,
         opt_outs,
         written,
+        stops,
         confirms,
         possible_stops,
         naming,
@@ -269,7 +270,7 @@ pub(super) async fn take(connection: &mut SqliteConnection, taken: WebhookGroup)
         opt_outs::opt_out(connection, &opt_outs).await?;
     }
     let inbound::Written { writers, is_first_possible_stop } =
-        inbound::take(connection, written, confirms, &possible_stops).await?;
+        inbound::take(connection, written, (stops, confirms), &possible_stops).await?;
     if !naming.is_empty() {
         naming::keep(connection, naming).await?;
     }

@@ -58,7 +58,7 @@ pub(super) async fn forget_texts(connection: &mut SqliteConnection, before: Time
 
 pub(super) const FORGET_USERS: &str = "DELETE FROM channel_user WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (
          SELECT 1 FROM recipient r INDEXED BY recipient_user WHERE r.address = -channel_user.id AND r.address < 0)
-     AND NOT EXISTS (SELECT 1 FROM opt_out_record w WHERE w.address = -channel_user.id)";
+     AND NOT EXISTS (SELECT 1 FROM wish w WHERE w.address = -channel_user.id)";
 
 /// Forgets ids of one piece, those after `after`; returns where the next piece begins, or nothing at the end. An id is
 /// stored in the transaction that stores what has it, so none is removed in between.
@@ -149,9 +149,10 @@ pub(super) async fn erase(
 }
 
 /// Of an opt-out, what proves it stays.
-const FORGET_WISHES: &str = "DELETE FROM opt_out_record WHERE address = ?1 AND id NOT IN (
-         SELECT max(w.id) FROM opt_out_record w JOIN opt_out o ON o.address = w.address
-         WHERE w.wants = 0 AND w.address = ?1)";
+const FORGET_WISHES: &str = "DELETE FROM wish WHERE address = ?1 AND id NOT IN (
+         SELECT max(w.id) FROM wish w JOIN opt_out o ON o.address = w.address AND o.purpose = w.purpose
+             AND o.channel = w.channel AND o.sender = w.sender
+         WHERE w.wants = 0 AND w.address = ?1 GROUP BY w.purpose, w.channel, w.sender, w.source)";
 
 async fn forget_number(connection: &mut SqliteConnection, number: AddressKey) -> Work<()> {
     for text in [
@@ -175,7 +176,7 @@ async fn forget_user(connection: &mut SqliteConnection, key: Option<AddressKey>,
     let Some(key) = key else { return Ok(()) };
     // The id itself stays with the proof of its opt-out.
     let forget_id = "DELETE FROM channel_user WHERE id = -?1
-         AND NOT EXISTS (SELECT 1 FROM opt_out_record w WHERE w.address = ?1)";
+         AND NOT EXISTS (SELECT 1 FROM wish w WHERE w.address = ?1)";
     for text in [FORGET_WISHES, forget_id] {
         sqlx::query(text).bind(key.get()).execute(&mut *connection).await?;
     }

@@ -30,7 +30,7 @@ const SAMPLES: u32 = 8;
 const SAMPLE: u32 = 250;
 /// The most twins that are listed.
 const TWINS: usize = 100;
-/// The SQL expression for the time from which nothing may be sent: a recipient's own opt-out counts from its receipt,
+/// The SQL expression for the time from which nothing may be sent, not even service: a recipient's own opt-out counts from its receipt,
 /// which may be later than its time at the provider.
 macro_rules! since {
     () => {
@@ -53,7 +53,7 @@ macro_rules! whole_messages {
                 $more
             ),
             "message LEFT JOIN recipient r ON r.audience = message.audience AND r.n = message.recipient
-             LEFT JOIN opt_out o ON o.address = message.address
+             LEFT JOIN opt_out o ON o.address = message.address AND o.purpose = 0 AND o.channel = -1
              WHERE message.batch = ?1 AND message.n > ?2 ORDER BY message.n LIMIT ?3"
         )
     };

@@ -1,5 +1,5 @@
-use crate::domain::{Address, AddressKey, BatchId, Loaded, Msisdn};
-use crate::store::{Addresses, Alias, Cursor, OptIn, OptOut, OptOutRecord, Result};
+use crate::domain::{Address, AddressKey, BatchId, Loaded, Msisdn, OptOutOf, Timestamp, WishSubject};
+use crate::store::{Addresses, Alias, Cursor, OptIn, OptOut, Result, Wish};
 
 /// Opt-outs and opt-ins.
 ///
@@ -16,17 +16,30 @@ pub trait Consent: Send + Sync + std::fmt::Debug {
     /// - A recipient's opt-in ends neither an operator's opt-out nor a later one, and under an id it counts for that id
     ///   alone.
     /// - An operator's opt-in ends every opt-out.
+    /// - An opt-in ends no opt-out that its subject does not cover.
     async fn opt_in(&self, opt_ins: Vec<OptIn>) -> Result<u32>;
-    /// Returns those of the recipients who have opted out.
-    async fn opted_out(&self, recipients: Vec<Msisdn>) -> Result<Vec<Msisdn>>;
-    /// Lists the numbers that have opted out, in order, after `after`.
-    async fn opted_out_numbers(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>>;
+    /// Returns those of the recipients who have opted out of this, or of more, from every sender.
+    async fn opted_out(&self, recipients: Vec<Msisdn>, of: OptOutOf) -> Result<Vec<Msisdn>>;
+    /// Lists the numbers that have opted out of this, or of more, from every sender: in order, after `after`.
+    async fn opted_out_numbers(&self, after: Option<Msisdn>, limit: u32, of: OptOutOf) -> Result<Vec<Msisdn>>;
     /// Lists the opt-outs after `after`: those of numbers in order of the number, then those of ids in order of arrival.
     async fn opt_outs(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, OptOut)>>;
-    /// Reads the opt-out of an address, if there is one.
-    async fn opt_out_of(&self, address: Address) -> Result<Option<OptOut>>;
+    /// Lists opt-outs of everything that the provider alone has reported. It reports those of marketing alone, but until version 27 of
+    /// the schema each was stored as one of everything.
+    async fn reported_opt_outs(&self, limit: u32) -> Result<Vec<OptOut>>;
+    /// Replaces so many of these opt-outs by opt-outs of `to`, with the same times and sources. `how` says who decided it.
+    /// Returns how many it has replaced.
+    ///
+    /// - Leaves a recipient alone who has asked for an opt-out under another address.
+    async fn narrow_opt_outs(&self, limit: u32, to: WishSubject, at: Timestamp, how: String) -> Result<u32>;
+    /// Reads the opt-outs of an address, the widest first.
+    async fn opt_outs_of(&self, address: Address) -> Result<Vec<OptOut>>;
+    /// Reads the opt-out of an address from everything, if there is one.
+    async fn opt_out_of(&self, address: Address) -> Result<Option<OptOut>> {
+        Ok(self.opt_outs_of(address).await?.into_iter().find(|opt_out| opt_out.of.is_everything()))
+    }
     /// Lists every opt-out and opt-in of an address, in the order in which they were recorded.
-    async fn wishes(&self, address: Address) -> Result<Vec<OptOutRecord>>;
+    async fn wishes(&self, address: Address) -> Result<Vec<Wish>>;
     /// Reads the ids that have these keys.
     async fn channel_users(&self, keys: Vec<AddressKey>) -> Result<Addresses>;
     /// Lists the other addresses that are known to be the same recipient's: numbers in order, then ids.
@@ -42,10 +55,18 @@ pub trait Consent: Send + Sync + std::fmt::Debug {
     async fn last_stop(&self) -> Result<Cursor>;
     /// Lists opt-outs after `after`, in the order in which they were recorded.
     async fn stops(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, AddressKey)>>;
-    /// Lists messages without an outcome to recipients who have opted out.
+    /// Lists claimed messages to recipients who have opted out of anything, among `span` messages from number `from` on.
+    async fn claimed_despite_opt_outs(&self, batch: BatchId, from: u32, span: u32) -> Result<Vec<Loaded>>;
+    /// Lists messages without an outcome to recipients who have opted out of this, or of more, from every sender.
     ///
     /// - Searches `span` messages from number `from` on.
     /// - Omits messages that are already marked as opted out.
     /// - Also returns the number to continue from, or `None` at the end of the batch.
-    async fn opted_out_messages(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)>;
+    async fn opted_out_messages(
+        &self,
+        batch: BatchId,
+        of: OptOutOf,
+        from: u32,
+        span: u32,
+    ) -> Result<(Vec<Loaded>, Option<u32>)>;
 }

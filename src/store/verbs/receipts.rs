@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{AddressKey, MessageKey, Timestamp};
+use crate::domain::{AddressKey, MessageKey, OptOutOf, Timestamp};
 use crate::store::{
     AccountEvent, Alias, Change, Cursor, FoundAttempt, Inbound, Key, NamingLane, NotedBucket, OptOut, Receipt, Result,
     Stray, StrayCount, StrayKind,
@@ -20,6 +20,8 @@ pub struct WebhookGroup {
     pub opt_outs: Vec<OptOut>,
     /// Messages from recipients.
     pub written: Vec<Inbound>,
+    /// What a "stop" among them opts out of.
+    pub stops: OptOutOf,
     /// Whether a confirmation becomes due for each recipient whom one of these messages opts out.
     pub confirms: bool,
     /// The ids of those messages that may be opt-outs.

@@ -92,6 +92,7 @@ fn an_unreadable_event_in_an_array_loses_no_other() {
             WebhookEvent::Receipt(_) => "receipt",
             WebhookEvent::Inbound { .. } => "inbound",
             WebhookEvent::Business { .. } => "business",
+            WebhookEvent::Preferences { .. } => "preferences",
             WebhookEvent::Other { .. } => "other",
             WebhookEvent::Unreadable { .. } => "unreadable",
         })

@@ -103,6 +103,7 @@ impl Scene {
         let (address, since) = (self.world.message(self.key).await.address, self.world.clock.now());
         let wish = OptOut {
             address: address.number().unwrap().into(),
+            of: volley::domain::WishSubject::EVERYTHING,
             since,
             from: OptOutSource::Operator,
             source: "STOP".to_owned(),

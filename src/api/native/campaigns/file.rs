@@ -65,7 +65,7 @@ impl CampaignBody {
 }
 
 /// The keys of a campaign that are texts, each with its meaning.
-const TEXTS: [(&str, &str); 18] = [
+const TEXTS: [(&str, &str); 19] = [
     ("name", "Name, generated if it is missing."),
     ("where", "The recipients to send to, by their columns."),
     ("country", "Default country for numbers without a country code."),
@@ -82,6 +82,7 @@ const TEXTS: [(&str, &str); 18] = [
     ("on_overlap", "What happens if a recipient is in another campaign."),
     ("on_unknown", "What happens to submissions with an unknown result."),
     ("after_gap", "What happens to deadlines in a time without receipts."),
+    ("purpose", "What its messages are for: marketing or service."),
     ("route", "The route of the configuration, instead of steps."),
     ("sub_account", "The subaccount whose default route is used."),
 ];

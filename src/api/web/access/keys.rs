@@ -16,9 +16,10 @@ use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, refused};
-use crate::domain::{IpNetwork, Scope, Span, Timestamp};
+use crate::domain::{IpNetwork, Purpose, Scope, Span, Timestamp};
 use crate::pages::{
-    AccessDone, AccessState, AskPage, Choices, Frame, KeyRow, KeysPage, NewKeyPage, Part, Place, SecretKind, texts,
+    AccessDone, AccessState, AskPage, Choices, Field, FieldKind, Frame, KeyRow, KeysPage, NewKeyPage, Part, Place,
+    SecretKind, texts,
 };
 use crate::store::{ApiKey, KeyLimits};
 
@@ -93,6 +94,7 @@ fn limits(limits: &KeyLimits) -> Vec<String> {
         limits.sub_accounts.as_ref().map(|accounts| own.sub_accounts_limit(&accounts.join(", "))),
         limits.addresses.as_ref().map(networks),
         limits.requests_per_s.map(|number| own.rate_limit(number.get())),
+        limits.purpose.map(|purpose| own.for_purpose(purpose)),
     ];
     all.into_iter().flatten().collect()
 }
@@ -116,6 +118,7 @@ fn form_page(shared: &Shared, frame: Frame, form: &Form, wrong: Option<&Wrong>) 
             text("requests_per_s", own.key_rate, own.key_rate_hint),
             text("addresses", own.key_addresses, own.key_addresses_hint),
             text("sub_accounts", own.key_sub_accounts, own.key_sub_accounts_hint),
+            Field { kind: FieldKind::Choice(own.purposes()), ..text("purpose", own.key_purpose, own.key_purpose_hint) },
         ],
         frame,
     }
@@ -144,6 +147,11 @@ fn wanted(shared: &Shared, form: &Form, now: Timestamp) -> Result<NewKey, Wrong>
             .transpose()
             .map_err(|error| ("expires_after", error.to_string()))?
             .map(|span| now + span),
+        purpose: form
+            .entered("purpose")
+            .map(|text| text.parse::<Purpose>())
+            .transpose()
+            .map_err(|error| ("purpose", error.to_string()))?,
     };
     let name = form.entered("name").unwrap_or_default().to_owned();
     Ok(NewKey { name, scopes: scopes(form).collect::<Scopes>(), limits })

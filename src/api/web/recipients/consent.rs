@@ -6,24 +6,26 @@ use axum::response::{Redirect, Response};
 use super::super::admit::Session;
 use super::super::form::Form;
 use super::super::frame::page;
+use super::opt_outs::asked_of;
 use super::show::{known, present};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, decided_how};
-use crate::domain::{Address, Keyword, Scope};
-use crate::optout::{self, ConsentView};
-use crate::pages::{ConsentDone, ConsentPage, Part, Place, recipient_path};
+use crate::domain::{Address, Keyword, OptOutOf, Scope, WishSubject};
+use crate::optout;
+use crate::pages::{ConsentDone, ConsentPage, Part, Place, purpose_field, recipient_path};
 
 async fn ask(shared: &Shared, session: &Session, call: &Call, address: &str, wants: Keyword) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
     let address = known(address)?;
-    let view = ConsentView::read(shared.store.as_ref(), address.clone()).await?;
+    let opt_outs = present(shared.store.opt_outs_of(address.clone()).await?);
     page(&ConsentPage {
         frame: session.frame(Place::Below(Part::Audiences)),
         whom: address.to_string(),
         wants,
+        purpose: purpose_field("purpose", OptOutOf::Everything),
         action: decision_path(&address, wants),
         back: recipient_path(&address),
-        opt_out: present(&view),
+        opt_out: opt_outs.into_iter().next(),
     })
 }
 
@@ -40,7 +42,11 @@ async fn decide(shared: &Shared, call: &Call, address: &str, wants: Keyword, for
     let address = known(address)?;
     let back = recipient_path(&address);
     let how = decided_how(call, None, form.reason()?);
-    let changed = optout::change(shared.store.as_ref(), &[address], wants, shared.clock.now(), &how).await?;
+    // Where somebody opts in again, every opt-out ends.
+    let of =
+        if wants == Keyword::Stop { asked_of(form.get("purpose").unwrap_or_default())? } else { OptOutOf::Everything };
+    let wish = (wants, &WishSubject { of, senders: None });
+    let changed = optout::change(shared.store.as_ref(), &[address], wish, shared.clock.now(), &how).await?;
     Ok(Redirect::to(&format!("{back}?done={}", done(wants, changed).as_str())))
 }
 

@@ -12,13 +12,16 @@ use super::super::audiences::{broken, country_of, foreign, form_with_file, no_fi
 use super::super::download;
 use super::super::form::Form;
 use super::super::frame::{page, refused};
+use super::show::of_words;
 use super::{after_cursor, number_of};
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Problem, Query, change_listed, cut, decided_how, list_options};
+use crate::api::native::{Answer, Call, Kind, Problem, Query, change_listed, cut, decided_how, list_options};
 use crate::audience::{ListedNumbers, OptOutChangeView, Source};
 use crate::domain::text::capital;
-use crate::domain::{Address, Keyword, Scope};
-use crate::pages::{AddOptOutsPage, ConsentDone, OptOutRow, OptOutsPage, Opted, Part, Place, WishLine, country_field};
+use crate::domain::{Address, Keyword, OptOutOf, Scope, WishSubject};
+use crate::pages::{
+    AddOptOutsPage, ConsentDone, OptOutRow, OptOutsPage, Opted, Part, Place, WishLine, country_field, purpose_field,
+};
 use crate::store::{Cursor, OptOut};
 
 /// Opt-outs of a page.
@@ -88,7 +91,7 @@ pub(super) async fn list(
     let from = cursors.position::<Cursor>(&query.cursor)?;
     let (mut rows, mut next) = (Vec::new(), None);
     if let Some(address) = &searched {
-        rows.extend(shared.store.opt_out_of(address.clone()).await?.map(row));
+        rows.extend(shared.store.opt_outs_of(address.clone()).await?.into_iter().map(row));
     } else if number.is_empty() {
         let mut found = shared.store.opt_outs(from.unwrap_or(Cursor::START), SHOWN + 1).await?;
         next = cut(&mut found, SHOWN).map(|(last, _)| cursors.write(last)).transpose()?;
@@ -109,8 +112,11 @@ pub(super) async fn list(
 }
 
 fn row(opt_out: OptOut) -> OptOutRow {
-    let OptOut { address, since, from, source } = opt_out;
-    OptOutRow { address, wish: WishLine { at: since, wants: Keyword::Stop, by: from, how: source } }
+    let OptOut { address, of, since, from, source } = opt_out;
+    OptOutRow {
+        address,
+        wish: WishLine { at: since, wants: Keyword::Stop, of: of_words(&of.into()), by: from, how: source },
+    }
 }
 
 pub(super) async fn ask(session: Session, call: Call) -> Answer<Response> {
@@ -118,15 +124,25 @@ pub(super) async fn ask(session: Session, call: Call) -> Answer<Response> {
     page(&AddOptOutsPage::new(session.frame(Place::Below(Part::Audiences))))
 }
 
+/// What a form asks to opt out of.
+pub(super) fn asked_of(purpose: &str) -> Answer<OptOutOf> {
+    if purpose.is_empty() {
+        return Ok(OptOutOf::Everything);
+    }
+    purpose.parse().map_err(|error| Problem::new(Kind::Invalid, error))
+}
+
 /// Opts out what was entered. Lines that are no numbers stay in the form.
 pub(super) async fn add(State(shared): State<Shared>, session: Session, call: Call, form: Form) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;
     let reason = form.reason()?;
+    let of = asked_of(form.get("purpose").unwrap_or_default())?;
     let text = form.get("numbers").unwrap_or_default();
     let lines: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     let mut shown = AddOptOutsPage {
         numbers: text.to_owned(),
         country: country_field("country", form.get("country").unwrap_or_default()),
+        purpose: purpose_field("purpose", of),
         reason: reason.unwrap_or_default().to_owned(),
         ..AddOptOutsPage::new(session.frame(Place::Below(Part::Audiences)))
     };
@@ -139,7 +155,7 @@ pub(super) async fn add(State(shared): State<Shared>, session: Session, call: Ca
     let country = country_of(form.get("country").unwrap_or_default())?;
     let options = list_options(country, Keyword::Stop);
     let listed = ListedNumbers::read(lines.clone(), None, options).await.map_err(|error| Problem::failed(&error))?;
-    let opted = carried_out(&shared, &listed, &decided_how(&call, None, reason)).await?;
+    let opted = carried_out(&shared, &listed, of, &decided_how(&call, None, reason)).await?;
     if listed.invalid_entries.is_empty() {
         return Ok(Redirect::to(&after(&opted)).into_response());
     }
@@ -157,8 +173,9 @@ fn line_at(lines: &[String], position: u64) -> Option<&str> {
     lines.get(usize::try_from(position).ok()?.checked_sub(1)?).map(String::as_str)
 }
 
-async fn carried_out(shared: &Shared, listed: &ListedNumbers, how: &str) -> Answer<Opted> {
-    let changed = change_listed(shared, listed, Keyword::Stop, how).await?;
+async fn carried_out(shared: &Shared, listed: &ListedNumbers, of: OptOutOf, how: &str) -> Answer<Opted> {
+    let subject = WishSubject { of, senders: None };
+    let changed = change_listed(shared, listed, (Keyword::Stop, &subject), how).await?;
     let OptOutChangeView { unchanged, invalid, duplicates, .. } = OptOutChangeView::new(listed, changed, None);
     Ok(Opted { changed, unchanged, duplicates, invalid })
 }
@@ -173,6 +190,7 @@ pub(super) async fn add_file(
     call.caller.check(Scope::Manage)?;
     let mut form = form_with_file(&shared, request).await?;
     let (mut is_own, mut country, mut reason) = (false, String::new(), String::new());
+    let mut of = OptOutOf::Everything;
     while let Some(mut part) = form.next_field().await.map_err(broken)? {
         let name = part.name().unwrap_or_default().to_owned();
         match name.as_str() {
@@ -192,10 +210,11 @@ pub(super) async fn add_file(
                 };
                 shared.0.native.uploads().remove(upload).await?;
                 let reason = Some(reason.as_str()).filter(|reason| !reason.is_empty());
-                return taken(&shared, &session, &decided_how(&call, Some(&name), reason), read?).await;
+                return taken(&shared, &session, (of, &decided_how(&call, Some(&name), reason)), read?).await;
             }
             "form_token" => is_own = session.0.form_token.matches(&short(&mut part).await?),
             "file-country" => country = short(&mut part).await?,
+            "file-purpose" => of = asked_of(&short(&mut part).await?)?,
             "reason" => reason = short(&mut part).await?,
             _ => {}
         }
@@ -207,14 +226,14 @@ pub(super) async fn add_file(
 async fn taken(
     shared: &Shared,
     session: &Session,
-    how: &str,
+    (of, how): (OptOutOf, &str),
     read: Result<ListedNumbers, crate::audience::Error>,
 ) -> Answer<Response> {
     let mut shown = AddOptOutsPage::new(session.frame(Place::Below(Part::Audiences)));
     let problem = match read {
         Ok(listed) if listed.is_empty() => shown.frame.texts().on_recipients.none_in_file.to_owned(),
         Ok(listed) => {
-            let opted = carried_out(shared, &listed, how).await?;
+            let opted = carried_out(shared, &listed, of, how).await?;
             return Ok(Redirect::to(&after(&opted)).into_response());
         }
         Err(error) => format!("{}.", capital(&error.to_string())),
@@ -225,7 +244,7 @@ async fn taken(
 
 /// Every opt-out as CSV: the numbers, and then the ids of channels.
 pub(super) async fn export(State(shared): State<Shared>) -> Answer<Response> {
-    let header = ["number or id", "channel", "since", "by", "how"].map(str::to_owned).to_vec();
+    let header = ["number or id", "channel", "of", "since", "by", "how"].map(str::to_owned).to_vec();
     let store = std::sync::Arc::clone(&shared.store);
     let pages = stream::try_unfold(Cursor::START, move |after| {
         let store = std::sync::Arc::clone(&store);
@@ -238,7 +257,7 @@ pub(super) async fn export(State(shared): State<Shared>) -> Answer<Response> {
     download::table(&shared, None, "opt-outs.csv", header, pages)
 }
 
-fn cells(OptOut { address, since, from, source }: OptOut) -> Vec<String> {
+fn cells(OptOut { address, of, since, from, source }: OptOut) -> Vec<String> {
     let channel = address.user().map(|user| user.channel.to_string()).unwrap_or_default();
-    vec![address.to_string(), channel, since.rfc3339(), from.to_string(), source]
+    vec![address.to_string(), channel, of.to_string(), since.rfc3339(), from.to_string(), source]
 }

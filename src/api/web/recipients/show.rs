@@ -15,10 +15,10 @@ use super::replies::Reader;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, current};
 use crate::domain::{Address, Channel, Keyword, Msisdn, Timestamp};
-use crate::optout::{ConsentView, WishView};
+use crate::optout::{ConsentView, SubjectView, WishView};
 use crate::pages::{ConsentDone, Contact, Part, Place, RecipientPage, WishLine, campaign_path, repetition_of_one};
 use crate::report::{HistoryCounts, HistoryCursor, HistoryEntry, MessageView, MessageViews, history_of};
-use crate::store::{Sender, Whom};
+use crate::store::{OptOut, Sender, Whom};
 
 /// Entries of a page of the history.
 const SHOWN: u32 = 40;
@@ -45,13 +45,24 @@ pub(super) fn known(address: &str) -> Answer<Address> {
 }
 
 pub(super) fn wish_line(wish: WishView) -> WishLine {
-    WishLine { at: wish.at, wants: wish.wants, by: wish.by, how: wish.how }
+    WishLine { at: wish.at, wants: wish.wants, of: of_words(&wish.subject), by: wish.by, how: wish.how }
 }
 
-/// The present opt-out.
-pub(super) fn present(view: &ConsentView) -> Option<WishLine> {
-    let (at, by) = (view.since?, view.by?);
-    Some(WishLine { at, wants: Keyword::Stop, by, how: view.how.clone().unwrap_or_default() })
+/// What an opt-out or opt-in is about; empty if that is everything.
+pub(super) fn of_words(subject: &SubjectView) -> String {
+    if subject.is_everything() { String::new() } else { subject.to_string() }
+}
+
+/// The present opt-outs, the widest first.
+pub(super) fn present(opt_outs: Vec<OptOut>) -> Vec<WishLine> {
+    let line = |OptOut { of, since, from, source, .. }: OptOut| WishLine {
+        at: since,
+        wants: Keyword::Stop,
+        of: of_words(&of.into()),
+        by: from,
+        how: source,
+    };
+    opt_outs.into_iter().map(line).collect()
 }
 
 /// Whether a message to the recipient is found at once.
@@ -78,7 +89,7 @@ pub(super) async fn show(
     frame.notice = query.done.map(|done| frame.texts().on_recipients.consent_done(done).to_owned());
     page(&RecipientPage {
         frame,
-        opt_out: present(&view),
+        opt_outs: present(store.opt_outs_of(address.clone()).await?),
         replies: u32::try_from(view.replies).unwrap_or(u32::MAX),
         has_more_replies: view.replies >= REPLIES_COUNTED,
         wishes: view.wishes.into_iter().rev().take(WISHES_SHOWN).map(wish_line).collect(),

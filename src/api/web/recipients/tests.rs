@@ -6,8 +6,8 @@ use axum::http::{Request, StatusCode, header};
 use crate::api::native::tests::Bench;
 use crate::api::web::tests::{Browser, EVIL, launched, place, with_file};
 use crate::domain::{
-    AuditAction, BatchId, Channel, ChannelUser, Keyword, MessageKey, Msisdn, OptOutSource, Scope, Span, StepIndex,
-    Timestamp,
+    AuditAction, BatchId, Channel, ChannelUser, Keyword, MessageKey, Msisdn, OptOutOf, OptOutSource, Scope, Span,
+    StepIndex, Timestamp, WishSubject,
 };
 use crate::store::{Alias, AuditFilter, Cursor, Inbound, OptOut, WebhookGroup};
 
@@ -153,7 +153,7 @@ async fn a_recipient_is_opted_out_and_in_with_who_and_why() {
     assert_eq!(place(&done), format!("{page}?done=out"), "{}", done.text);
     let out = shown(&browser, place(&done)).await;
     assert!(out.contains("Waiting messages are cancelled.") && out.contains("by mia: &#60;script"), "{out}");
-    assert_eq!(bench.store.opted_out(vec![number()]).await.unwrap(), [number()]);
+    assert_eq!(bench.store.opted_out(vec![number()], OptOutOf::Everything).await.unwrap(), [number()]);
     let asked = shown(&browser, &format!("{page}/opt-in")).await;
     assert!(asked.contains("Remove this opt-out?") && asked.contains("an operator"), "{asked}");
     let done = browser.post(&format!("{page}/opt-in"), &[("reason", "a mistake")]).await;
@@ -209,12 +209,18 @@ async fn an_operator_who_may_only_read_changes_no_opt_out() {
     let fields = [("form_token", browser.form_token.as_str())];
     let sent = browser.send(with_file("/opt-outs/file", &fields, "list.csv", NUMBER)).await;
     assert_eq!(sent.status, StatusCode::FORBIDDEN);
-    assert!(bench.store.opted_out_numbers(None, 10).await.unwrap().is_empty());
+    assert!(bench.store.opted_out_numbers(None, 10, OptOutOf::Everything).await.unwrap().is_empty());
 }
 
 fn opted_out(n: u64) -> OptOut {
     let (msisdn, since) = (Msisdn::try_from(6_590_000_000 + n).unwrap(), Timestamp::from_millis(1_700_000_000_000));
-    OptOut { address: msisdn.into(), since, from: OptOutSource::Provider, source: "a <b>list</b>".to_owned() }
+    OptOut {
+        address: msisdn.into(),
+        of: WishSubject::EVERYTHING,
+        since,
+        from: OptOutSource::Provider,
+        source: "a <b>list</b>".to_owned(),
+    }
 }
 
 #[tokio::test]
@@ -243,6 +249,7 @@ async fn ids_of_channels_are_listed_and_removed() {
     let user: ChannelUser = USER.parse().unwrap();
     let opt_out = OptOut {
         address: user.into(),
+        of: WishSubject::EVERYTHING,
         since: bench.shared.clock.now(),
         from: OptOutSource::Recipient,
         source: "stop by message".to_owned(),
@@ -283,7 +290,7 @@ async fn numbers_are_opted_out_and_wrong_lines_stay_in_the_form() {
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{fields:?}");
         assert!(refused.text.contains(says), "{says}: {}", refused.text);
     }
-    assert_eq!(bench.store.opted_out_numbers(None, 10).await.unwrap().len(), 3);
+    assert_eq!(bench.store.opted_out_numbers(None, 10, OptOutOf::Everything).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -312,6 +319,7 @@ async fn all_opt_outs_are_downloaded_as_csv() {
     bench.store.opt_out(vec![opted_out(1)]).await.unwrap();
     let user = OptOut {
         address: USER.parse().unwrap(),
+        of: WishSubject::EVERYTHING,
         since: bench.shared.clock.now(),
         from: OptOutSource::Recipient,
         source: "=1".to_owned(),
@@ -321,10 +329,10 @@ async fn all_opt_outs_are_downloaded_as_csv() {
     let table = browser.get("/opt-outs/export").await;
     assert_eq!(table.headers[header::CONTENT_DISPOSITION], "attachment; filename=\"opt-outs.csv\"");
     let lines: Vec<&str> = table.text.lines().collect();
-    assert_eq!(lines[0], "\u{feff}number or id,channel,since,by,how");
-    assert!(lines[1].contains("6590000001,,2023-11-14T22:13:20.000Z,provider,a <b>list</b>"), "{lines:?}");
+    assert_eq!(lines[0], "\u{feff}number or id,channel,of,since,by,how");
+    assert!(lines[1].contains("6590000001,,everything,2023-11-14T22:13:20.000Z,provider,a <b>list</b>"), "{lines:?}");
     assert!(
-        lines[2].starts_with(USER) && lines[2].ends_with(",WhatsApp,2027-01-15T08:00:00.000Z,recipient,'=1"),
+        lines[2].starts_with(USER) && lines[2].ends_with(",WhatsApp,everything,2027-01-15T08:00:00.000Z,recipient,'=1"),
         "{lines:?}"
     );
     let stranger = bench.send(None, Request::get("/opt-outs/export").body(Body::empty()).unwrap()).await;
@@ -421,7 +429,7 @@ async fn an_operator_decides_which_replies_are_opt_outs() {
     assert!(open.contains("The reply is no opt-out.") && !open.contains("at my house"), "{open}");
     let opted_out = shown(&browser, place(&decide("a", "opt-out").await)).await;
     assert!(opted_out.contains("The recipient has opted out.") && opted_out.contains("No reply awaits a decision."));
-    assert_eq!(bench.store.opted_out(vec![number()]).await.unwrap(), [number()]);
+    assert_eq!(bench.store.opted_out(vec![number()], OptOutOf::Everything).await.unwrap(), [number()]);
     assert_eq!(decide("a", "opt-out").await.status, StatusCode::NOT_FOUND);
     assert!(!shown(&browser, "/replies").await.contains("may be an opt-out"));
     let reader = Browser::of(&bench, "rio", &[Scope::Read]).await;

@@ -16,7 +16,7 @@ use crate::pages::{Texts, WritingPage, texts};
 type Label = fn(&Texts) -> &'static str;
 
 /// The keys of a campaign, each with the label of its field if a page has one.
-const OF_CAMPAIGN: [(&str, Option<Label>); 29] = [
+const OF_CAMPAIGN: [(&str, Option<Label>); 30] = [
     ("name", Some(|t| t.review.campaign_name)),
     ("audience", Some(|t| t.step_recipients)),
     ("numbers", None),
@@ -43,14 +43,16 @@ const OF_CAMPAIGN: [(&str, Option<Label>); 29] = [
     ("after_gap", None),
     ("on_missing_value", None),
     ("values", None),
+    ("purpose", None),
     ("route", None),
     ("sub_account", None),
     ("step", Some(|t| t.step_route)),
 ];
 
 /// The keys of a step, and the same.
-const OF_STEP: [(&str, Option<Label>); 36] = [
+const OF_STEP: [(&str, Option<Label>); 37] = [
     ("channel", Some(|t| t.channel)),
+    ("purpose", None),
     ("lane", Some(|t| t.lane)),
     ("lanes", None),
     ("fallback_after", Some(|t| t.fallback_after)),

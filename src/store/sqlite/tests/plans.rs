@@ -53,7 +53,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
     let [before, after] = receipts::LEARN;
     let learn = format!("{before} VALUES (1, 2, 3, 0, 0, NULL), (1, 3, 3, 0, 9, NULL) {after}");
     for (text, wanted) in [
-        (claim::PAGE, &["m USING INDEX message_queue", "r USING PRIMARY KEY", "o USING INTEGER PRIMARY KEY"][..]),
+        (claim::PAGE, &["m USING INDEX message_queue", "r USING PRIMARY KEY", "o USING PRIMARY KEY (address=?"][..]),
         (
             reads::QUEUED_SINCE,
             &["SEARCH message USING INDEX message_queue (lane=? AND batch=? AND step=? AND (not_before,n)>(?,?))"],
@@ -111,7 +111,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (receipts::FORGET, &["SEARCH stray USING INTEGER PRIMARY KEY"]),
         (
             walk::MESSAGES,
-            &["message USING PRIMARY KEY (batch=? AND n>?)", "r USING PRIMARY KEY", "o USING INTEGER PRIMARY KEY"],
+            &["message USING PRIMARY KEY (batch=? AND n>?)", "r USING PRIMARY KEY", "o USING PRIMARY KEY (address=?"],
         ),
         (walk::WITH_RECIPIENTS, &["message USING PRIMARY KEY (batch=? AND n>?)", "r USING PRIMARY KEY"]),
         (
@@ -129,18 +129,15 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (facts::RECEIPTS_CODED, &["SEARCH receipt USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (
             opt_outs::OPEN_TO_OPTED_OUT,
-            &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)", "o EXISTS USING INTEGER PRIMARY KEY"],
+            &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)", "o EXISTS USING PRIMARY KEY (address=?"],
         ),
         (
             opt_outs::NOTE_STOPS,
-            &["o USING INTEGER PRIMARY KEY", "later USING INDEX opt_out_record_recipient (address=? AND at>?)"],
+            &["o USING PRIMARY KEY (address=?", "later USING INDEX wish_address (address=? AND at>?)"],
         ),
-        (
-            opt_outs::OPT_IN,
-            &["o USING INTEGER PRIMARY KEY", "later USING INDEX opt_out_record_recipient (address=? AND at>?)"],
-        ),
-        (opt_outs::LAST_STOP, &["opt_out_record_stop (id>?)"]),
-        (opt_outs::STOPS, &["opt_out_record_stop (id>?)"]),
+        (opt_outs::OPT_IN, &["o USING PRIMARY KEY (address=?", "later USING INDEX wish_address (address=? AND at>?)"]),
+        (opt_outs::LAST_STOP, &["wish_stop (id>?)"]),
+        (opt_outs::STOPS, &["wish_stop (id>?)"]),
         (messages::UNNAME, &["attempt USING INDEX attempt_umid (umid=? AND batch=? AND n=? AND step=? AND tries<?)"]),
         (inbound::KNOWN, &["SEARCH inbound USING INDEX"]),
         (inbound::ATTACH, &["SEARCH inbound USING INDEX"]),
@@ -169,9 +166,11 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (addresses::KEYS, &["sqlite_autoindex_channel_user_1 (channel=? AND called=?)"]),
         (nodes::EVENTS_BEFORE, &["event USING INTEGER PRIMARY KEY (rowid<?)"]),
         (nodes::EVENTS_OF_BATCH_BEFORE, &["event_batch (batch=? AND id<?)"]),
-        (opt_outs::NUMBERS, &["o USING INTEGER PRIMARY KEY (rowid>?)"]),
-        (opt_outs::IDS, &["o USING INTEGER PRIMARY KEY (rowid<?)", "u USING INTEGER PRIMARY KEY"]),
-        (opt_outs::OF, &["o USING INTEGER PRIMARY KEY", "u USING INTEGER PRIMARY KEY"]),
+        (opt_outs::NUMBERS, &["o USING PRIMARY KEY (address>?)"]),
+        (opt_outs::OPTED_OUT_NUMBERS, &["opt_out USING PRIMARY KEY (address>?)"]),
+        (opt_outs::OPTED_OUT, &["opt_out USING PRIMARY KEY (address=? AND purpose<?)"]),
+        (opt_outs::IDS, &["o USING PRIMARY KEY (address<?)", "u USING INTEGER PRIMARY KEY"]),
+        (opt_outs::OF, &["o USING PRIMARY KEY (address=?)", "u USING INTEGER PRIMARY KEY"]),
         (batches::PAGE, &["batch USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]),
         (batches::PAGE_IN_PLAY, &["batch USING INDEX batch_open (state=? AND rowid<?)"]),
         (batches::LOOKED_AT_LAST, &["batch USING INTEGER PRIMARY KEY (rowid<?)"]),
@@ -201,7 +200,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (inbound::AFTER.of_message, &["inbound_message (batch=? AND n=?)"]),
         (
             aliases::OPT_OUTS_OF,
-            &["sqlite_autoindex_channel_user_1 (channel=? AND called=?)", "o USING INTEGER PRIMARY KEY"],
+            &["sqlite_autoindex_channel_user_1 (channel=? AND called=?)", "o USING PRIMARY KEY (address=?)"],
         ),
         (api_keys::FIND, &["api_key USING INTEGER PRIMARY KEY (rowid=?)"]),
         (api_keys::NAMED, &["api_key USING INDEX api_key_name (name=?)"]),
@@ -237,10 +236,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         ),
         (
             retention::FORGET_USERS,
-            &[
-                "r USING COVERING INDEX recipient_user (address=?)",
-                "w USING COVERING INDEX opt_out_record_recipient (address=?)",
-            ],
+            &["r USING COVERING INDEX recipient_user (address=?)", "w USING COVERING INDEX wish_address (address=?)"],
         ),
         (windows::WINDOWS, &["inbound_recipient (msisdn=? AND written_at>?)"]),
         (windows::WROTE, &["inbound_recipient (msisdn=? AND written_at>?)"]),

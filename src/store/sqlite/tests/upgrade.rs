@@ -13,7 +13,8 @@ use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use super::TempDatabase;
 use crate::domain::text::hex;
 use crate::domain::{
-    Address, AudienceId, BatchId, Channel, ChannelUser, Keyword, MessageKey, Msisdn, Recipient, StepIndex, Timestamp,
+    Address, AudienceId, BatchId, Channel, ChannelUser, Keyword, MessageKey, Msisdn, OptOutOf, Recipient, StepIndex,
+    Timestamp,
 };
 use crate::store::contract::Desk;
 use crate::store::sqlite::MIGRATIONS;
@@ -144,7 +145,10 @@ async fn a_database_of_the_first_version_opens_with_everything_in_it() {
     assert_eq!(store.spent(batch.id).await.unwrap()[0].0, StepIndex::FIRST);
     assert_eq!((store.holds().await.unwrap().len(), store.step_holds().await.unwrap().len()), (1, 1));
     assert_eq!(store.overrides().await.unwrap().len(), 1);
-    assert_eq!(store.opted_out_numbers(None, 9).await.unwrap(), [Msisdn::try_from(6_591_000_008_u64).unwrap()]);
+    assert_eq!(
+        store.opted_out_numbers(None, 9, OptOutOf::Everything).await.unwrap(),
+        [Msisdn::try_from(6_591_000_008_u64).unwrap()]
+    );
     assert_eq!(store.inbound(InboundOf::All, Cursor::START, 9).await.unwrap().len(), 1);
     assert!(!store.events(Cursor::START, 99).await.unwrap().is_empty());
 
@@ -282,7 +286,7 @@ async fn opt_outs_before_addresses_reach_every_spelling() {
     let mut spellings: Vec<Msisdn> =
         numbers.into_iter().flat_map(|number| [Some(number), number.other_spelling()]).flatten().collect();
     spellings.sort_unstable();
-    assert_eq!(store.opted_out_numbers(None, 99).await.unwrap(), spellings);
+    assert_eq!(store.opted_out_numbers(None, 99, OptOutOf::Everything).await.unwrap(), spellings);
     assert_eq!(store.wishes("+5511987654321".parse().unwrap()).await.unwrap().len(), 1);
     let slots = store.tier_slots(vec!["acme".to_owned()], Timestamp::default()).await.unwrap();
     let mut held: Vec<Msisdn> = slots["acme"].iter().filter_map(|slot| slot.recipient.number()).collect();
@@ -310,7 +314,7 @@ async fn a_stop_before_addresses_reaches_the_recipient_whose_message_it_answered
     file.close().await.unwrap();
     let store = database.open().await.unwrap();
     let recipient = Msisdn::try_from(recipient).unwrap();
-    assert_eq!(store.opted_out(vec![recipient]).await.unwrap(), [recipient]);
+    assert_eq!(store.opted_out(vec![recipient], OptOutOf::Everything).await.unwrap(), [recipient]);
     let replies = store.inbound(InboundOf::Recipient(recipient.into()), Cursor::START, 9).await.unwrap();
     assert!(replies.iter().any(|(_, reply)| reply.umid == "reply"), "{replies:?}");
 }

@@ -1,8 +1,8 @@
 //! Implements [`Consent`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, addresses, aliases, opt_outs};
-use crate::domain::{Address, AddressKey, BatchId, Loaded, Msisdn};
-use crate::store::{Addresses, Alias, Consent, Cursor, OptIn, OptOut, OptOutRecord, Result};
+use crate::domain::{Address, AddressKey, BatchId, Loaded, Msisdn, OptOutOf, Timestamp, WishSubject};
+use crate::store::{Addresses, Alias, Consent, Cursor, OptIn, OptOut, Result, Wish};
 
 #[async_trait::async_trait]
 impl Consent for Sqlite {
@@ -14,23 +14,34 @@ impl Consent for Sqlite {
         self.write("remove opt-outs", move |c| Box::pin(async move { opt_outs::opt_in(c, &opt_ins).await })).await
     }
 
-    async fn opted_out(&self, recipients: Vec<Msisdn>) -> Result<Vec<Msisdn>> {
-        self.read("look up opt-outs", move |c| Box::pin(async move { opt_outs::opted_out(c, &recipients).await })).await
+    async fn opted_out(&self, recipients: Vec<Msisdn>, of: OptOutOf) -> Result<Vec<Msisdn>> {
+        let verb = "look up opt-outs";
+        self.read(verb, move |c| Box::pin(async move { opt_outs::opted_out(c, &recipients, of).await })).await
     }
 
-    async fn opted_out_numbers(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>> {
-        self.read("list opted-out numbers", move |c| Box::pin(opt_outs::numbers(c, after, limit))).await
+    async fn opted_out_numbers(&self, after: Option<Msisdn>, limit: u32, of: OptOutOf) -> Result<Vec<Msisdn>> {
+        self.read("list opted-out numbers", move |c| Box::pin(opt_outs::numbers(c, after, limit, of))).await
     }
 
     async fn opt_outs(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, OptOut)>> {
         self.read("list opt-outs", move |c| Box::pin(opt_outs::list(c, after, limit))).await
     }
 
-    async fn opt_out_of(&self, address: Address) -> Result<Option<OptOut>> {
-        self.read("read an opt-out", move |c| Box::pin(async move { opt_outs::of(c, &address).await })).await
+    async fn reported_opt_outs(&self, limit: u32) -> Result<Vec<OptOut>> {
+        self.read("list reported opt-outs", move |c| Box::pin(opt_outs::reported(c, limit))).await
     }
 
-    async fn wishes(&self, address: Address) -> Result<Vec<OptOutRecord>> {
+    async fn narrow_opt_outs(&self, limit: u32, to: WishSubject, at: Timestamp, how: String) -> Result<u32> {
+        let verb = "narrow opt-outs";
+        self.write(verb, move |c| Box::pin(async move { opt_outs::narrow(c, limit, &to, at, &how).await })).await
+    }
+
+    async fn opt_outs_of(&self, address: Address) -> Result<Vec<OptOut>> {
+        self.read("read the opt-outs of an address", move |c| Box::pin(async move { opt_outs::of(c, &address).await }))
+            .await
+    }
+
+    async fn wishes(&self, address: Address) -> Result<Vec<Wish>> {
         let verb = "read the opt-out history";
         self.read(verb, move |c| Box::pin(async move { opt_outs::history(c, &address).await })).await
     }
@@ -67,8 +78,19 @@ impl Consent for Sqlite {
         self.read("read new opt-outs", move |c| Box::pin(opt_outs::stops(c, after, limit))).await
     }
 
-    async fn opted_out_messages(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)> {
+    async fn claimed_despite_opt_outs(&self, batch: BatchId, from: u32, span: u32) -> Result<Vec<Loaded>> {
+        let verb = "find claimed messages to opted-out recipients";
+        self.read(verb, move |c| Box::pin(opt_outs::claimed(c, batch, from, span))).await
+    }
+
+    async fn opted_out_messages(
+        &self,
+        batch: BatchId,
+        of: OptOutOf,
+        from: u32,
+        span: u32,
+    ) -> Result<(Vec<Loaded>, Option<u32>)> {
         let verb = "find messages to opted-out recipients";
-        self.read(verb, move |c| Box::pin(opt_outs::opted_out_messages(c, batch, from, span))).await
+        self.read(verb, move |c| Box::pin(opt_outs::opted_out_messages(c, batch, of, from, span))).await
     }
 }
