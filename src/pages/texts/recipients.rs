@@ -72,7 +72,7 @@ texts! {
     look_at = "Everything about this number";
 
     // Adding opt-outs.
-    add_lead = "These recipients get no message of any campaign any more, on any channel. Their waiting messages are cancelled. A recipient cannot end an opt-out of an operator: remove it here.";
+    add_lead = "These recipients get no more messages, or no more marketing, on any channel. Such messages that wait are cancelled. A recipient cannot end an opt-out of an operator: remove it here.";
     by_hand = "Enter numbers";
     numbers = "Numbers and ids";
     numbers_hint = "One on each line, up to 3,000. An id of LINE or WhatsApp is taken as well.";
