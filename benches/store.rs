@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use volley::clock::RealClock;
 use volley::domain::{
-    AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Loaded, Msisdn, OptOutSource, Outcome,
-    Plan, Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid,
+    AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Loaded, Msisdn, OptOutOf, OptOutSource,
+    Outcome, Plan, Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishSubject,
 };
 use volley::engine::Ruling;
 use volley::events::Origin;
@@ -162,7 +162,7 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
     let mut lap = Lap::new("spread, 5,000 a call");
     for from in (0..messages).step_by(SPREAD_AT_ONCE as usize) {
         let spread = PieceOfMessages {
-            confirms_opt_out: false,
+            heeds: Some(OptOutOf::Everything),
             batch,
             audience,
             from,
@@ -429,7 +429,7 @@ async fn opt_out(store: &dyn Store, people: u32) {
         let wishes: Vec<_> = (first..people.min(first + AT_ONCE))
             .map(|n| OptOut {
                 address: recipient(n).into(),
-                of: volley::domain::WishSubject::EVERYTHING,
+                of: WishSubject::EVERYTHING,
                 since: now(),
                 from: OptOutSource::Operator,
                 source: "STOP".to_owned(),

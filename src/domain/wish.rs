@@ -17,15 +17,11 @@ words! {
 
 words! {
     /// What a recipient has opted out of. Who heeds an opt-out heeds those with a lower code too.
+    #[derive(Default)]
     OptOutOf, "purpose of an opt-out" {
+        #[default]
         Everything = 0, "everything";
         Marketing = 1, "marketing";
-    }
-}
-
-impl Default for OptOutOf {
-    fn default() -> Self {
-        Self::Everything
     }
 }
 
