@@ -230,9 +230,8 @@ impl Config {
 
     /// Whether a lane sends on a channel for a subaccount; any subaccount will do if none is named.
     pub fn has_sender(&self, senders: &WishSenders) -> bool {
-        let is_of_it = |lane: &&Lane| lane.channel == senders.channel;
-        let sends = |lane: &Lane| senders.sub_account.as_ref().is_none_or(|name| *name == lane.provider.sub_account);
-        senders.sub_account.is_none() || self.lanes.iter().filter(is_of_it).any(sends)
+        let sends_for = |name: &String| self.lanes_on(senders.channel).any(|lane| lane.provider.sub_account == *name);
+        senders.sub_account.as_ref().is_none_or(sends_for)
     }
 
     pub fn lane(&self, name: &str) -> Option<&Lane> {

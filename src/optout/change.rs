@@ -6,7 +6,8 @@ use crate::store::{Consent, OptIn, OptOut, Result};
 /// Addresses written at once.
 const PAGE: usize = 5_000;
 
-/// Opts recipients out of a subject, or in to it. `how` says who did it and why, for their history. Returns how many addresses have changed.
+/// Opts recipients out of a subject, or in to it. `how` says who did it and why, for their history. Returns how many
+/// addresses have changed.
 pub async fn change(
     store: &dyn Consent,
     addresses: &[Address],

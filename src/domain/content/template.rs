@@ -1,13 +1,12 @@
 //! Templates, which the provider has approved.
 
-use crate::domain::Purpose;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::super::Span;
 use super::super::word::words;
+use super::super::{Purpose, Span};
 use super::Location;
 
 /// The most characters of a WhatsApp template's name.

@@ -70,8 +70,8 @@ pub(super) fn by_message(keyword: Keyword, channel: Option<Channel>) -> String {
     format!("{} by message{on}", keyword.as_str())
 }
 
-/// The condition that the recipient has not opted in later, to what the request is about. It applies to a recipient's own opt-out: of a recipient's own
-/// requests the later one wins, in whatever order they arrive.
+/// The condition that the recipient has not opted in later, to what the request is about. It applies to a recipient's own
+/// opt-out: of a recipient's own requests the later one wins, in whatever order they arrive.
 macro_rules! not_superseded {
     () => {
         "(w.value ->> 2 = 2 OR NOT EXISTS (SELECT 1 FROM wish later WHERE later.address = w.value ->> 0
@@ -124,8 +124,10 @@ pub(super) async fn opt_out(connection: &mut SqliteConnection, opt_outs: &[OptOu
     let (given, mut rows) = entries(connection, &given, others, opt_outs, stop).await?;
     // Of an address's entries about the same the one with the highest source applies, and of several of those the first. The
     // others are dropped, except for the recipient's own.
-    rows.sort_unstable_by_key(|&(key, since, source, words, ..)| (key, Reverse(source), since, words));
-    rows.sort_by_key(|row| (row.0, of_row(row)));
+    rows.sort_unstable_by_key(|row| {
+        let &(key, since, source, words, ..) = row;
+        (key, of_row(row), Reverse(source), since, words)
+    });
     rows.dedup_by_key(|row| {
         let &mut (key, since, source, ..) = row;
         (key, of_row(row), (source == OptOutSource::Recipient.code()).then_some(since))
@@ -180,8 +182,10 @@ pub(super) async fn opt_in(connection: &mut SqliteConnection, opt_ins: &[OptIn])
     // Several recipients may write under one id. Which of its numbers a "start" is for comes with it, if it is known.
     others.retain(|(index, _)| !is_own(*index) || opt_ins[*index].address.user().is_none());
     let (given, mut rows) = entries(connection, &given, others, opt_ins, start).await?;
-    rows.sort_unstable_by_key(|&(key, at, source, words, is_own, ..)| (key, at, source, Reverse(is_own), words));
-    rows.sort_by_key(|row| (row.0, of_row(row), row.1, row.2));
+    rows.sort_unstable_by_key(|row| {
+        let &(key, at, source, words, is_own, ..) = row;
+        (key, of_row(row), at, source, Reverse(is_own), words)
+    });
     rows.dedup_by_key(|row| (row.0, of_row(row), row.1, row.2));
     write(connection, &given, &rows, [NOTE_STARTS, OPT_IN]).await
 }
@@ -320,12 +324,22 @@ pub(super) async fn of(connection: &mut SqliteConnection, address: &Address) -> 
     sqlx::query(OF).bind(key.get()).fetch_all(connection).await?.iter().map(entry).collect()
 }
 
-pub(super) const REPORTED: &str = "SELECT o.*, u.channel AS user_channel, u.called FROM opt_out o INDEXED BY opt_out_reported
+/// The condition that `w` is a recipient's own stop of everything, with no opt-in after it.
+macro_rules! own_stop {
+    () => {
+        "w.wants = 0 AND w.source = 0 AND w.purpose = 0 AND NOT EXISTS (
+         SELECT 1 FROM wish later WHERE later.address = w.address AND later.at > w.at AND later.wants = 1
+             AND later.purpose = 0 AND later.channel = -1)"
+    };
+}
+
+pub(super) const REPORTED: &str = concat!(
+    "SELECT o.*, u.channel AS user_channel, u.called FROM opt_out o INDEXED BY opt_out_reported
      LEFT JOIN channel_user u ON u.id = -o.address WHERE o.source = 1 AND o.purpose = 0
-     AND NOT EXISTS (SELECT 1 FROM wish w WHERE w.address = o.address AND w.wants = 0 AND w.source = 0 AND w.purpose = 0
-         AND NOT EXISTS (SELECT 1 FROM wish later WHERE later.address = w.address AND later.at > w.at AND later.wants = 1
-             AND later.purpose = 0 AND later.channel = -1))
-     LIMIT ?1";
+     AND NOT EXISTS (SELECT 1 FROM wish w WHERE w.address = o.address AND ",
+    own_stop!(),
+    ") LIMIT ?1"
+);
 
 /// Lists opt-outs of everything that the provider alone has reported: the recipient asked for none, or has opted in since.
 pub(super) async fn reported(connection: &mut SqliteConnection, limit: u32) -> Work<Vec<OptOut>> {
@@ -333,11 +347,10 @@ pub(super) async fn reported(connection: &mut SqliteConnection, limit: u32) -> W
 }
 
 /// Those of these addresses that have asked for an opt-out themselves, and for nothing else since.
-pub(super) const OWN_STOPS: &str =
-    "SELECT DISTINCT w.address FROM wish w WHERE w.address IN (SELECT value FROM json_each(?1))
-     AND w.wants = 0 AND w.source = 0 AND w.purpose = 0 AND NOT EXISTS (
-         SELECT 1 FROM wish later WHERE later.address = w.address AND later.at > w.at AND later.wants = 1
-             AND later.purpose = 0 AND later.channel = -1)";
+pub(super) const OWN_STOPS: &str = concat!(
+    "SELECT DISTINCT w.address FROM wish w WHERE w.address IN (SELECT value FROM json_each(?1)) AND ",
+    own_stop!()
+);
 
 const NARROW: &str = "DELETE FROM opt_out WHERE purpose = 0 AND channel = -1 AND sender = '' AND source = 1
      AND address IN (SELECT value FROM json_each(?1))";
@@ -424,8 +437,8 @@ pub(super) async fn stops(
     rows.iter().map(|row| Ok((Cursor::of_id(row.try_get("id")?), address_key(row, "address")?))).collect()
 }
 
-/// Open messages to recipients who have opted out of them from every sender, in a piece of a batch. It reads the whole piece: an index from numbers to
-/// messages would cost every launch more than these reads.
+/// Open messages to recipients who have opted out of them from every sender, in a piece of a batch. It reads the whole
+/// piece: an index from numbers to messages would cost every launch more than these reads.
 pub(super) const OPEN_TO_OPTED_OUT: &str = packed!(
     message_line!(),
     "message WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND state <> 3 AND (marks & ?4) = 0

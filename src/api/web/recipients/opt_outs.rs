@@ -12,7 +12,7 @@ use super::super::audiences::{broken, country_of, foreign, form_with_file, no_fi
 use super::super::download;
 use super::super::form::Form;
 use super::super::frame::{page, refused};
-use super::show::of_words;
+use super::show::opt_out_line;
 use super::{after_cursor, number_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Problem, Query, change_listed, cut, decided_how, list_options};
@@ -20,7 +20,7 @@ use crate::audience::{ListedNumbers, OptOutChangeView, Source};
 use crate::domain::text::capital;
 use crate::domain::{Address, Keyword, OptOutOf, Scope, WishSubject};
 use crate::pages::{
-    AddOptOutsPage, ConsentDone, OptOutRow, OptOutsPage, Opted, Part, Place, WishLine, country_field, purpose_field,
+    AddOptOutsPage, ConsentDone, OptOutRow, OptOutsPage, Opted, Part, Place, country_field, purpose_field,
 };
 use crate::store::{Cursor, OptOut};
 
@@ -112,11 +112,7 @@ pub(super) async fn list(
 }
 
 fn row(opt_out: OptOut) -> OptOutRow {
-    let OptOut { address, of, since, from, source } = opt_out;
-    OptOutRow {
-        address,
-        wish: WishLine { at: since, wants: Keyword::Stop, of: of_words(&of.into()), by: from, how: source },
-    }
+    OptOutRow { address: opt_out.address.clone(), wish: opt_out_line(opt_out) }
 }
 
 pub(super) async fn ask(session: Session, call: Call) -> Answer<Response> {

@@ -49,20 +49,17 @@ pub(super) fn wish_line(wish: WishView) -> WishLine {
 }
 
 /// What an opt-out or opt-in is about; empty if that is everything.
-pub(super) fn of_words(subject: &SubjectView) -> String {
+fn of_words(subject: &SubjectView) -> String {
     if subject.is_everything() { String::new() } else { subject.to_string() }
 }
 
 /// The present opt-outs, the widest first.
 pub(super) fn present(opt_outs: Vec<OptOut>) -> Vec<WishLine> {
-    let line = |OptOut { of, since, from, source, .. }: OptOut| WishLine {
-        at: since,
-        wants: Keyword::Stop,
-        of: of_words(&of.into()),
-        by: from,
-        how: source,
-    };
-    opt_outs.into_iter().map(line).collect()
+    opt_outs.into_iter().map(opt_out_line).collect()
+}
+
+pub(super) fn opt_out_line(OptOut { of, since, from, source, .. }: OptOut) -> WishLine {
+    WishLine { at: since, wants: Keyword::Stop, of: of_words(&of.into()), by: from, how: source }
 }
 
 /// Whether a message to the recipient is found at once.
