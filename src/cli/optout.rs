@@ -271,12 +271,9 @@ async fn narrow(context: &CommandContext, args: NarrowArgs) -> anyhow::Result<Ex
     Ok(Exit::Done)
 }
 
-/// The most reported opt-outs that are listed.
-const REPORTED: u32 = 100_000;
-
 async fn list_reported(context: &CommandContext) -> anyhow::Result<Exit> {
     let store = context.store_for_reading().await?;
-    let found = store.reported_opt_outs(REPORTED).await?;
+    let found = optout::to_narrow(store.as_ref()).await?;
     store.close().await;
     let mut table = Table::new(&["number or id", "since", "source"]);
     for wish in &found {

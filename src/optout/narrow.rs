@@ -1,9 +1,9 @@
 //! Narrows the opt-outs that the provider reported before opt-outs had a purpose.
 
 use crate::domain::{Channel, Timestamp, WishSubject};
-use crate::store::{Consent, Result};
+use crate::store::{Consent, Cursor, OptOut, Result};
 
-/// Opt-outs narrowed at once.
+/// Opt-outs read at once.
 const PAGE: u32 = 1_000;
 
 /// What the provider's report of an opt-out means: marketing on WhatsApp. From which sender is not known any more.
@@ -14,11 +14,21 @@ pub fn reported() -> WishSubject {
 /// Turns each opt-out of everything that the provider had reported into [what it reported](reported). `how` says who decided
 /// that, for the history. Returns how many there were.
 pub async fn narrow(store: &dyn Consent, now: Timestamp, how: &str) -> Result<u64> {
-    let mut narrowed = 0;
-    loop {
-        match store.narrow_opt_outs(PAGE, reported(), now, how.to_owned()).await? {
-            0 => return Ok(narrowed),
-            some => narrowed += u64::from(some),
-        }
+    let (mut narrowed, mut after) = (0, Some(Cursor::START));
+    while let Some(from) = after {
+        let (some, next) = store.narrow_opt_outs((from, PAGE), reported(), now, how.to_owned()).await?;
+        (narrowed, after) = (narrowed + u64::from(some), next);
     }
+    Ok(narrowed)
+}
+
+/// Lists what [`narrow`] would turn into opt-outs of marketing.
+pub async fn to_narrow(store: &dyn Consent) -> Result<Vec<OptOut>> {
+    let (mut found, mut after) = (Vec::new(), Some(Cursor::START));
+    while let Some(from) = after {
+        let (some, next) = store.reported_opt_outs(from, PAGE).await?;
+        found.extend(some);
+        after = next;
+    }
+    Ok(found)
 }

@@ -394,8 +394,8 @@ through! {
         reads opted_out_numbers(after: Option<Msisdn>, limit: u32, of: OptOutOf) -> Vec<Msisdn>;
         reads opt_outs(after: Cursor, limit: u32) -> Vec<(Cursor, OptOut)>;
         reads opt_outs_of(address: Address) -> Vec<OptOut>;
-        reads reported_opt_outs(limit: u32) -> Vec<OptOut>;
-        opts narrow_opt_outs(limit: u32, to: WishSubject, at: Timestamp, how: String) -> u32;
+        reads reported_opt_outs(after: Cursor, limit: u32) -> (Vec<OptOut>, Option<Cursor>);
+        opts narrow_opt_outs(piece: (Cursor, u32), to: WishSubject, at: Timestamp, how: String) -> (u32, Option<Cursor>);
         reads claimed_despite_opt_outs(batch: BatchId, from: u32, span: u32) -> Vec<Loaded>;
         reads wishes(address: Address) -> Vec<Wish>;
         reads other_addresses(address: Address) -> Vec<Address>;

@@ -7,6 +7,7 @@ use crate::config::{Config, Lane};
 use crate::domain::text::{grouped, list, one_line, plural, span};
 use crate::domain::{Channel, Span, Timestamp, without_numbers};
 use crate::engine::Gap;
+use crate::optout;
 use crate::store::{Cursor, KeptGap, Lanes, RejectionReason, Result, Store, StrayKind};
 use crate::wire::parse_events;
 
@@ -200,19 +201,15 @@ pub(super) async fn check_stand_ins(store: &dyn Store, findings: &mut Findings) 
     Ok(())
 }
 
-/// The most opt-outs that are counted.
-const REPORTED: u32 = 1_000;
-
 /// Reports opt-outs that an earlier version took for more than they were.
 pub(super) async fn check_reported_opt_outs(store: &dyn Store, findings: &mut Findings) -> Result<()> {
-    let found = store.reported_opt_outs(REPORTED).await?.len() as u64;
+    let found = optout::to_narrow(store).await?.len() as u64;
     if found == 0 {
         return Ok(());
     }
-    let at_least = if found < u64::from(REPORTED) { "" } else { "at least " };
     let count = plural(found, "recipient is", "recipients are");
     let text = format!(
-        "{at_least}{count} opted out of everything because the provider had reported an opt-out; it reports opt-outs of \
+        "{count} opted out of everything because the provider had reported an opt-out; it reports opt-outs of \
          marketing on WhatsApp alone"
     );
     findings.add("opt-outs", Health::Ok, text, Some("to narrow them to that: volley opt-out narrow"));

@@ -1,8 +1,8 @@
 //! Tests opt-outs of different subjects: they stand beside each other, and each ends by what covers it.
 
 use super::*;
-use crate::domain::{Address, Keyword, OptOutOf, OptOutSource, WishSubject};
-use crate::store::{OptIn, OptOut};
+use crate::domain::{Address, ChannelUser, Keyword, OptOutOf, OptOutSource, WishSubject};
+use crate::store::{Alias, OptIn, OptOut};
 
 for_every_store!(
     opt_outs_of_several_subjects_are_kept_and_listed_apart,
@@ -53,7 +53,7 @@ async fn opt_outs_of_several_subjects_are_kept_and_listed_apart(desk: Desk) {
     let asked = [1, 2, 3].map(msisdn).to_vec();
     assert_eq!(desk.opted_out(asked.clone(), OptOutOf::Everything).await.unwrap(), [msisdn(1)]);
     assert_eq!(desk.opted_out(asked, OptOutOf::Marketing).await.unwrap(), [msisdn(1), msisdn(3)]);
-    let line = Address::User(crate::domain::ChannelUser { channel: Channel::Line, id: "U1".to_owned() });
+    let line = Address::User(ChannelUser { channel: Channel::Line, id: "U1".to_owned() });
     for of in [marketing(), WishSubject::EVERYTHING] {
         let wish = OptOut { address: line.clone(), of, since: at(1), from: operator, source: String::new() };
         desk.opt_out(vec![wish]).await.unwrap();
@@ -123,20 +123,33 @@ async fn a_reported_opt_out_of_everything_is_narrowed_unless_the_recipient_asked
     desk.opt_out(vec![out(5, everything(), 2, own)]).await.unwrap();
     desk.opt_in(vec![back(5, everything(), 3, own)]).await.unwrap();
     desk.opt_out(vec![out(5, everything(), 9, provider)]).await.unwrap();
-    let reported = desk.reported_opt_outs(9).await.unwrap();
+    // This one's "stop" came under an id of WhatsApp, before that was known to be theirs.
+    let id = Alias { channel: Channel::WhatsApp, called: "SG.6".to_owned(), msisdn: msisdn(6) };
+    let user = Address::User(ChannelUser { channel: Channel::WhatsApp, id: "SG.6".to_owned() });
+    desk.opt_out(vec![OptOut { address: user, ..out(6, everything(), 2, own) }]).await.unwrap();
+    desk.opt_out(vec![out(6, everything(), 9, provider)]).await.unwrap();
+    desk.learn_users(vec![id]).await.unwrap();
+    let reported = desk.reported_opt_outs(Cursor::START, 9).await.unwrap().0;
     let mut numbers: Vec<Address> = reported.iter().map(|opt_out| opt_out.address.clone()).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, [1, 5].map(|n| Address::from(msisdn(n))));
     let how = || "by Ann".to_owned();
     desk.opt_out(vec![out(5, marketing(), 10, OptOutSource::Operator)]).await.unwrap();
-    assert_eq!(desk.narrow_opt_outs(9, on_whatsapp(), at(20), how()).await.unwrap(), 2);
-    assert_eq!(desk.reported_opt_outs(9).await.unwrap(), []);
+    // A piece may consist of recipients who stay as they are, and more follow it.
+    let (mut narrowed, mut after) = (0, Some(Cursor::START));
+    while let Some(from) = after {
+        let (some, next) = desk.narrow_opt_outs((from, 1), on_whatsapp(), at(20), how()).await.unwrap();
+        (narrowed, after) = (narrowed + some, next);
+    }
+    assert_eq!(narrowed, 2);
+    assert_eq!(desk.reported_opt_outs(Cursor::START, 9).await.unwrap().0, []);
     for (n, left) in [
         (1, vec![on_whatsapp()]),
         (2, vec![everything()]),
         (3, vec![everything()]),
         (4, vec![of_acme()]),
         (5, vec![marketing(), on_whatsapp()]),
+        (6, vec![everything()]),
     ] {
         assert_eq!(desk.subjects_of(n).await, left, "number {n}");
     }

@@ -324,33 +324,41 @@ pub(super) async fn of(connection: &mut SqliteConnection, address: &Address) -> 
     sqlx::query(OF).bind(key.get()).fetch_all(connection).await?.iter().map(entry).collect()
 }
 
-/// The condition that `w` is a recipient's own stop of everything, with no opt-in after it.
-macro_rules! own_stop {
-    () => {
-        "w.wants = 0 AND w.source = 0 AND w.purpose = 0 AND NOT EXISTS (
-         SELECT 1 FROM wish later WHERE later.address = w.address AND later.at > w.at AND later.wants = 1
-             AND later.purpose = 0 AND later.channel = -1)"
-    };
-}
-
-pub(super) const REPORTED: &str = concat!(
+pub(super) const REPORTED: &str =
     "SELECT o.*, u.channel AS user_channel, u.called FROM opt_out o INDEXED BY opt_out_reported
-     LEFT JOIN channel_user u ON u.id = -o.address WHERE o.source = 1 AND o.purpose = 0
-     AND NOT EXISTS (SELECT 1 FROM wish w WHERE w.address = o.address AND ",
-    own_stop!(),
-    ") LIMIT ?1"
-);
-
-/// Lists opt-outs of everything that the provider alone has reported: the recipient asked for none, or has opted in since.
-pub(super) async fn reported(connection: &mut SqliteConnection, limit: u32) -> Work<Vec<OptOut>> {
-    sqlx::query(REPORTED).bind(limit).fetch_all(connection).await?.iter().map(entry).collect()
-}
+     LEFT JOIN channel_user u ON u.id = -o.address WHERE o.source = 1 AND o.purpose = 0 AND o.channel = -1
+     AND o.address > ?1 ORDER BY o.address LIMIT ?2";
 
 /// Those of these addresses that have asked for an opt-out themselves, and for nothing else since.
-pub(super) const OWN_STOPS: &str = concat!(
-    "SELECT DISTINCT w.address FROM wish w WHERE w.address IN (SELECT value FROM json_each(?1)) AND ",
-    own_stop!()
-);
+///
+/// A stop is an opt-out of everything, with no opt-in after it.
+pub(super) const OWN_STOPS: &str = "SELECT DISTINCT w.address FROM wish w
+     WHERE w.address IN (SELECT value FROM json_each(?1)) AND w.wants = 0 AND w.source = 0 AND w.purpose = 0
+     AND NOT EXISTS (SELECT 1 FROM wish later WHERE later.address = w.address AND later.at > w.at AND later.wants = 1
+         AND later.purpose = 0 AND later.channel = -1)";
+
+/// Reads so many opt-outs of everything that the provider has reported, and leaves out those of recipients who have also
+/// asked for one, under this address or another one. Returns the others, and where the next ones begin.
+pub(super) async fn reported(
+    connection: &mut SqliteConnection,
+    after: Cursor,
+    limit: u32,
+) -> Work<(Vec<OptOut>, Option<Cursor>)> {
+    let rows = sqlx::query(REPORTED).bind(after.id()).bind(limit).fetch_all(&mut *connection).await?;
+    let next = rows.last().map(|row| Ok::<_, sqlx::Error>(Cursor::of_id(row.try_get("address")?))).transpose()?;
+    let found = rows.iter().map(entry).collect::<Work<Vec<OptOut>>>()?;
+    let given: Vec<Address> = found.iter().map(|opt_out| opt_out.address.clone()).collect();
+    let linked = aliases::linked(connection, &given, |_| true).await?;
+    let (indices, addresses): (Vec<usize>, Vec<Address>) = given.into_iter().enumerate().chain(linked).unzip();
+    let keys = addresses::known_keys(connection, addresses.iter()).await?;
+    let asked = json_list(keys.iter().flatten().map(|key| key.get()));
+    let own: HashSet<i64> = sqlx::query_scalar(OWN_STOPS).bind(asked).fetch_all(connection).await?.into_iter().collect();
+    let asked_for = |key: &Option<AddressKey>| key.is_some_and(|key| own.contains(&key.get()));
+    let kept: HashSet<usize> =
+        indices.into_iter().zip(&keys).filter(|(_, key)| asked_for(key)).map(|(index, _)| index).collect();
+    let alone = found.into_iter().enumerate().filter(|(index, _)| !kept.contains(index));
+    Ok((alone.map(|(_, opt_out)| opt_out).collect(), next))
+}
 
 const NARROW: &str = "DELETE FROM opt_out WHERE purpose = 0 AND channel = -1 AND sender = '' AND source = 1
      AND address IN (SELECT value FROM json_each(?1))";
@@ -358,36 +366,24 @@ const NARROW: &str = "DELETE FROM opt_out WHERE purpose = 0 AND channel = -1 AND
 const NOTE_NARROWED: &str = "INSERT INTO wish (address, at, wants, source, words)
      SELECT value, ?2, 1, 2, ?3 FROM json_each(?1)";
 
-/// Replaces opt-outs of everything that the provider alone has reported by opt-outs of `to`: both are entries of the history.
+/// Replaces the [reported](reported) opt-outs by opt-outs of `to`: both are entries of the history. Returns how many, and
+/// where the next ones begin.
 pub(super) async fn narrow(
     connection: &mut SqliteConnection,
-    limit: u32,
+    (after, limit): (Cursor, u32),
     to: &WishSubject,
     at: Timestamp,
     how: &str,
-) -> Work<u32> {
-    let mut found = reported(connection, limit).await?;
-    // Who has sent a "stop" under another address keeps it under each.
-    let given: Vec<Address> = found.iter().map(|opt_out| opt_out.address.clone()).collect();
-    let (indices, others): (Vec<usize>, Vec<Address>) =
-        aliases::linked(connection, &given, |_| true).await?.into_iter().unzip();
-    let others = addresses::keys(connection, others.iter()).await?;
-    let asked = json_list(others.iter().map(|key| key.get()));
-    let own: HashSet<i64> =
-        sqlx::query_scalar(OWN_STOPS).bind(asked).fetch_all(&mut *connection).await?.into_iter().collect();
-    let kept: HashSet<usize> =
-        indices.into_iter().zip(&others).filter(|(_, key)| own.contains(&key.get())).map(|(index, _)| index).collect();
-    let mut index = 0..;
-    found.retain(|_| index.next().is_none_or(|index| !kept.contains(&index)));
-    let narrowed: Vec<Address> = found.iter().map(|opt_out| opt_out.address.clone()).collect();
-    let keys = addresses::keys(connection, narrowed.iter()).await?;
+) -> Work<(u32, Option<Cursor>)> {
+    let (found, next) = reported(connection, after, limit).await?;
+    let keys = addresses::keys(connection, found.iter().map(|opt_out| &opt_out.address)).await?;
     let keys = json_list(keys.iter().map(|key| key.get()));
     sqlx::query(NARROW).bind(&keys).execute(&mut *connection).await?;
     sqlx::query(NOTE_NARROWED).bind(&keys).bind(at.millis()).bind(how).execute(&mut *connection).await?;
     let begin = |opt_out: &OptOut| OptOut { of: to.clone(), ..opt_out.clone() };
     opt_out(connection, &found.iter().map(begin).collect::<Vec<_>>()).await?;
     bump(connection).await?;
-    Ok(u32::try_from(found.len()).unwrap_or(u32::MAX))
+    Ok((u32::try_from(found.len()).unwrap_or(u32::MAX), next))
 }
 
 fn entry(row: &SqliteRow) -> Work<OptOut> {

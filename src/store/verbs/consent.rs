@@ -24,14 +24,21 @@ pub trait Consent: Send + Sync + std::fmt::Debug {
     async fn opted_out_numbers(&self, after: Option<Msisdn>, limit: u32, of: OptOutOf) -> Result<Vec<Msisdn>>;
     /// Lists the opt-outs after `after`: those of numbers in order of the number, then those of ids in order of arrival.
     async fn opt_outs(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, OptOut)>>;
-    /// Lists opt-outs of everything that the provider alone has reported. It reports those of marketing alone, but until version 27 of
-    /// the schema each was stored as one of everything.
-    async fn reported_opt_outs(&self, limit: u32) -> Result<Vec<OptOut>>;
-    /// Replaces so many of these opt-outs by opt-outs of `to`, with the same times and sources. `how` says who decided it.
-    /// Returns how many it has replaced.
+    /// Finds opt-outs of everything that the provider alone has reported, among the next `limit` that it has reported at all.
+    /// Returns them, and where the next ones begin; `None` after the last. The provider reports opt-outs of marketing, but
+    /// until version 27 of the schema each was stored as one of everything.
     ///
-    /// - Leaves a recipient alone who has asked for an opt-out under another address.
-    async fn narrow_opt_outs(&self, limit: u32, to: WishSubject, at: Timestamp, how: String) -> Result<u32>;
+    /// - Leaves out a recipient who has asked for an opt-out too, under whichever address.
+    async fn reported_opt_outs(&self, after: Cursor, limit: u32) -> Result<(Vec<OptOut>, Option<Cursor>)>;
+    /// Replaces these opt-outs by opt-outs of `to`, with the same times and sources. `how` says who decided it. Returns how
+    /// many it has replaced, and where the next ones begin.
+    async fn narrow_opt_outs(
+        &self,
+        piece: (Cursor, u32),
+        to: WishSubject,
+        at: Timestamp,
+        how: String,
+    ) -> Result<(u32, Option<Cursor>)>;
     /// Reads the opt-outs of an address, the widest first.
     async fn opt_outs_of(&self, address: Address) -> Result<Vec<OptOut>>;
     /// Reads the opt-out of an address from everything, if there is one.

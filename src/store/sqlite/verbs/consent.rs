@@ -27,13 +27,19 @@ impl Consent for Sqlite {
         self.read("list opt-outs", move |c| Box::pin(opt_outs::list(c, after, limit))).await
     }
 
-    async fn reported_opt_outs(&self, limit: u32) -> Result<Vec<OptOut>> {
-        self.read("list reported opt-outs", move |c| Box::pin(opt_outs::reported(c, limit))).await
+    async fn reported_opt_outs(&self, after: Cursor, limit: u32) -> Result<(Vec<OptOut>, Option<Cursor>)> {
+        self.read("list reported opt-outs", move |c| Box::pin(opt_outs::reported(c, after, limit))).await
     }
 
-    async fn narrow_opt_outs(&self, limit: u32, to: WishSubject, at: Timestamp, how: String) -> Result<u32> {
+    async fn narrow_opt_outs(
+        &self,
+        piece: (Cursor, u32),
+        to: WishSubject,
+        at: Timestamp,
+        how: String,
+    ) -> Result<(u32, Option<Cursor>)> {
         let verb = "narrow opt-outs";
-        self.write(verb, move |c| Box::pin(async move { opt_outs::narrow(c, limit, &to, at, &how).await })).await
+        self.write(verb, move |c| Box::pin(async move { opt_outs::narrow(c, piece, &to, at, &how).await })).await
     }
 
     async fn opt_outs_of(&self, address: Address) -> Result<Vec<OptOut>> {
