@@ -63,6 +63,7 @@ impl Known<'_> {
             client_batch_id: self.call.and_then(|call| call.client_batch_id.clone()).map(Into::into),
             batch_id: self.call_id.clone().map(Into::into),
             step: Some(i64::from(step.get()) + 1),
+            ..Detail::default()
         }
     }
 

@@ -15,6 +15,7 @@ mod byte_size;
 mod causes;
 mod channel;
 mod channel_user;
+mod charge;
 mod columns;
 mod content;
 mod countries;
@@ -76,6 +77,7 @@ pub use byte_size::{ByteSize, InvalidByteSize};
 pub use causes::Causes;
 pub use channel::{Channel, Status};
 pub use channel_user::{ChannelUser, InvalidChannelUser};
+pub use charge::Charge;
 pub use columns::{ColumnError, find_column};
 pub use content::{
     Button, ButtonAction, Card, CardHeight, CardOrientation, CardWidth, Carousel, Category, Content, ContentPart,

@@ -60,7 +60,7 @@ fn status(row: &ObservedMessage) -> Option<(StatusBody<'_>, Option<wire::WhatsAp
         Progress::Reached { .. } => AttemptState::Sent,
         Progress::Failed { .. } | Progress::Ended { .. } => AttemptState::Undelivered,
     };
-    let (code, message, whatsapp) = match observed.progress {
+    let (code, message, underlying) = match observed.progress {
         Progress::Reached { .. } => (None, None, None),
         Progress::Failed { .. } => failed(observed),
         Progress::Ended { .. } if row.was_submitted => return None,
@@ -77,7 +77,8 @@ fn status(row: &ObservedMessage) -> Option<(StatusBody<'_>, Option<wire::WhatsAp
         Progress::Reached { .. } => {}
     }
     status.error_message = message.map(Into::into).or(status.error_message);
-    Some((status, whatsapp.map(|code| wire::WhatsApp { provider_error_code: Some(code) })))
+    let whatsapp = |code| wire::WhatsApp { provider_error_code: Some(code), ..wire::WhatsApp::default() };
+    Some((status, underlying.map(whatsapp)))
 }
 
 /// Codes of receipts.

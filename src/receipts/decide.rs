@@ -221,6 +221,7 @@ fn receipt(incoming: &Incoming, found: &FoundAttempt, (tries, learns): (Option<u
         received: incoming.counts_from,
         tries,
         umid: incoming.umid.clone().filter(|_| learns),
+        charge: incoming.charge.clone(),
         ruling,
     }
 }

@@ -44,6 +44,8 @@ impl Intake {
                     client_message_id: Some(id.as_str().into()),
                     channel: channel.map(|channel| channel.as_str().into()),
                     status: StatusBody { timestamp, ..record.status.clone() },
+                    price: record.price.clone(),
+                    sms_count: record.sms_count,
                     ..Receipt::default()
                 };
                 let incoming = Incoming::new(&receipt, now);

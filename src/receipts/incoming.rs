@@ -13,7 +13,7 @@ use super::naming::Adoption;
 use super::replies::{Reply, ReplyTo};
 use crate::book::WaitingReceipt;
 use crate::config::Lane;
-use crate::domain::{AttemptId, Channel, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
+use crate::domain::{AttemptId, Channel, Charge, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
 use crate::store::{Inbound, Key, Nameless, Receipt, Stray, StrayKind};
 use crate::wire::{self, Preferences, ReportedStatus, WebhookEvent, codes};
@@ -56,6 +56,7 @@ pub(super) struct Incoming {
     pub(super) state: String,
     pub(super) detail: String,
     pub(super) code: u32,
+    pub(super) charge: Option<Box<Charge>>,
     pub(super) received: Timestamp,
     /// From when the report counts.
     pub(super) counts_from: Timestamp,
@@ -294,6 +295,7 @@ impl Incoming {
             }
             .and_then(|code| u32::try_from(code).ok())
             .unwrap_or(0),
+            charge: receipt.charge().map(Box::new),
             received: now,
             counts_from: now,
             raw,
@@ -317,6 +319,7 @@ impl Incoming {
             state: "read".to_owned(),
             detail: Receipt::ANSWERED.to_owned(),
             code: 0,
+            charge: None,
             received: inbound.received,
             counts_from: inbound.received,
             raw: Raw::Text(Box::default()),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    AddressKey, Channel, LaneId, MessageKey, Money, Msisdn, Present, Progress, StepIndex, Timestamp, Umid,
+    AddressKey, Channel, Charge, LaneId, MessageKey, Money, Msisdn, Present, Progress, StepIndex, Timestamp, Umid,
 };
 use crate::engine::{Note, Ruling};
 
@@ -174,6 +174,8 @@ pub struct Receipt {
     pub tries: Option<u16>,
     /// The umid that it contains, to be recorded if that try has none yet.
     pub umid: Option<Umid>,
+    /// What it says that the message cost. Few receipts say anything.
+    pub charge: Option<Box<Charge>>,
     /// The decision that follows from it.
     pub ruling: Ruling,
 }

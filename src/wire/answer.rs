@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::attempt_state::AttemptState;
 use super::codes::words;
 use super::loose;
+use super::receipt::{self, Price};
 use super::send::User;
 use super::text::{Hidden, Text};
 use crate::domain::{Channel, Timestamp};
@@ -222,6 +223,10 @@ pub struct Detail<'a> {
     /// Counted from 1.
     #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
     pub step: Option<i64>,
+    #[serde(borrow, deserialize_with = "receipt::price", skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price<'a>>,
+    #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
+    pub sms_count: Option<i64>,
 }
 
 /// What details show in place of a content.
@@ -323,6 +328,9 @@ mod tests {
         assert_eq!(record.known_channel(), Some(Channel::Sms));
         assert_eq!(record.report(), super::super::ReportedStatus::Delivered);
         assert_eq!(record.client_message_id.as_deref(), Some("some-client-identifier"));
+        let price = record.price.as_ref().unwrap();
+        assert_eq!((price.total.as_deref(), price.currency.as_deref()), (Some("0.0024"), Some("EUR")));
+        assert_eq!(record.sms_count, Some(2));
         for nothing in [r#"{"data":null}"#, r#"{"data":[]}"#, "{}"] {
             assert_eq!(serde_json::from_str::<Details<'_>>(nothing).unwrap().data, [], "{nothing}");
         }

@@ -67,7 +67,7 @@ pub use notification::{
 };
 pub use preferences::{Preference, Preferences};
 pub use proof::{SIGNATURE_HEADER, same_secret, sign, signature_holds};
-pub use receipt::{Receipt, WhatsApp};
+pub use receipt::{Price, Receipt, WhatsApp};
 pub use reported_status::ReportedStatus;
 pub use send::{BatchDefaults, BatchRequest, ChannelStep, SendRequest, User};
 pub use sms::{SmsAnswer, SmsBatch, SmsBatchAnswer, SmsRequest, SmsStatus};

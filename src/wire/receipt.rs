@@ -1,13 +1,14 @@
 //! Receipts: the provider's reports about accepted messages.
 
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::answer::StatusBody;
 use super::loose;
 use super::send::User;
 use super::text::{Hidden, Text};
 use super::{ReportedStatus, codes};
-use crate::domain::{Channel, Msisdn, Timestamp};
+use crate::domain::{Channel, Charge, Msisdn, Timestamp};
 
 /// A receipt's payload. Only `umid` is always present. The client's ids are in the newer formats, if the send or its batch
 /// had them.
@@ -35,14 +36,47 @@ pub struct Receipt<'a> {
     pub status: StatusBody<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whatsapp: Option<WhatsApp>,
+    #[serde(borrow, deserialize_with = "price", skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price<'a>>,
+    /// The parts of an SMS.
+    #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
+    pub sms_count: Option<i64>,
 }
 
 /// WhatsApp's own details, in the newer formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WhatsApp {
     #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
     pub provider_error_code: Option<i64>,
+    #[serde(deserialize_with = "loose::text", skip_serializing_if = "Option::is_none")]
+    pub pricing_category: Option<String>,
+}
+
+/// The price of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Price<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Text<'a>>,
+}
+
+/// Reads a price; anything else is none. Details, which have one too, are not read from a text directly.
+pub(super) fn price<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price<'de>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written<'a> {
+        #[serde(borrow)]
+        Price(Price<'a>),
+        Other(IgnoredAny),
+    }
+
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Price(price) => Some(price),
+        Written::Other(_) => None,
+    })
 }
 
 /// A receipt as a webhook event.
@@ -57,6 +91,11 @@ pub(super) struct ReceiptEvent<'a> {
     pub(super) description: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) payload: Receipt<'a>,
+}
+
+/// Whether a text is one word that may be stored and shown, such as a currency.
+fn is_word(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
 }
 
 pub(super) const EVENT_TYPE: &str = "outbound_message_status_changed";
@@ -103,11 +142,24 @@ impl Receipt<'_> {
     pub fn report(&self) -> ReportedStatus {
         match ReportedStatus::of(self.known_channel(), &self.status) {
             ReportedStatus::Negative { code } => {
-                let underlying = self.whatsapp.and_then(|whatsapp| whatsapp.provider_error_code);
+                let underlying = self.whatsapp.as_ref().and_then(|whatsapp| whatsapp.provider_error_code);
                 ReportedStatus::Negative { code: codes::most_specific(code, underlying) }
             }
             other => other,
         }
+    }
+
+    /// What the message cost, if anything is said about that. Words that are none are left out.
+    pub fn charge(&self) -> Option<Charge> {
+        let word = |text: &str| Some(text).filter(|text| is_word(text)).map(Box::from);
+        let price = self.price.as_ref();
+        let charge = Charge {
+            price: price.and_then(|price| price.total.as_deref()?.parse().ok()),
+            currency: price.and_then(|price| word(price.currency.as_deref()?)),
+            parts: self.sms_count.and_then(|count| u16::try_from(count).ok()).filter(|count| *count > 0),
+            category: self.whatsapp.as_ref().and_then(|whatsapp| word(whatsapp.pricing_category.as_deref()?)),
+        };
+        (charge != Charge::default()).then_some(charge)
     }
 
     /// Appends the whole webhook event. A receipt without a channel is one of the SMS API.

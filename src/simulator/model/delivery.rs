@@ -343,7 +343,7 @@ impl Model {
         let (Some(record), Some(attempt)) = (self.records.get(n as usize), self.attempt(n, step)) else { return };
         let batch = record.batch.and_then(|batch| self.batches.get(batch as usize));
         let undelivered = state == AttemptState::Undelivered;
-        let is_outside_window = undelivered && attempt.code == OUTSIDE_WINDOW;
+        let metas_own = Some(attempt.code).filter(|_| undelivered).and_then(metas_own);
         let sub_account = self.sub_accounts.get(usize::from(record.sub_account)).map(String::as_str);
         // The SMS API has one channel, which it does not name, and a number instead of a user.
         let is_sms_api = record.api == MessagingApi::Sms;
@@ -358,7 +358,8 @@ impl Model {
             client_batch_id: batch.and_then(|batch| batch.client_id.as_deref()).map(Text::from),
             batch_id: batch.map(|batch| batch.id.to_string().into()),
             status: StatusBody::reported(state, at, undelivered.then_some(i64::from(attempt.code))),
-            whatsapp: is_outside_window.then_some(WhatsApp { provider_error_code: Some(META_OUTSIDE_WINDOW) }),
+            whatsapp: metas_own.map(|code| WhatsApp { provider_error_code: Some(code), ..WhatsApp::default() }),
+            ..Receipt::default()
         };
         let mut event = Vec::with_capacity(512);
         receipt.append_event(&mut event);
@@ -379,9 +380,17 @@ pub(super) fn sped_up(span: Span, speed: f64) -> Span {
 
 /// The code of a message that expired.
 const EXPIRED: u16 = 36;
-/// The code of free-form content on WhatsApp without an open window, and WhatsApp's own.
+/// The code of free-form content on WhatsApp without an open window.
 const OUTSIDE_WINDOW: u16 = 1_022;
-const META_OUTSIDE_WINDOW: i64 = 131_047;
+
+/// WhatsApp's own code for a failure, where receipts have it.
+const fn metas_own(code: u16) -> Option<i64> {
+    match code {
+        OUTSIDE_WINDOW => Some(131_047),
+        1_024 => Some(131_049),
+        _ => None,
+    }
+}
 /// Maximum delay of the second copy of a receipt.
 const DUPLICATE_WITHIN: Span = Span::from_secs(5);
 /// Maximum delay of a receipt that is delayed to reorder it.

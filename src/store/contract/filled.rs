@@ -79,6 +79,7 @@ impl Desk {
             received: at(3),
             tries: Some(0),
             umid: None,
+            charge: None,
             ruling: Ruling::default(),
         };
         let stray =

@@ -1,7 +1,7 @@
 //! Tests receipts: any of their ids finds the attempt, and they are stored once, with their decisions.
 
 use super::*;
-use crate::domain::{AttemptId, Ending, Outcome};
+use crate::domain::{AttemptId, Charge, Ending, Money, Outcome};
 use crate::engine::{Ignored, Made, Ruling};
 use crate::store::{FoundAttempt, Key, Nameless, NamingLane, Receipt, Stray, StrayKind};
 
@@ -24,6 +24,7 @@ for_every_store!(
     a_receipt_adds_its_umid_to_an_attempt_of_the_same_call,
     receipts_with_any_difference_but_arrival_are_stored_apart,
     a_receipt_is_stored_only_with_its_decision,
+    a_receipt_keeps_what_the_message_cost,
     strays_are_listed_by_kind_in_order_until_they_are_deleted,
     strays_are_counted_and_deleted_when_old,
 );
@@ -39,7 +40,30 @@ fn receipt(key: MessageKey, state: &str) -> Receipt {
         received: at(3),
         tries: Some(0),
         umid: None,
+        charge: None,
         ruling: Ruling::default(),
+    }
+}
+
+/// The details of a message and its receipt may be the same report, and either may say more.
+async fn a_receipt_keeps_what_the_message_cost(desk: Desk) {
+    let batch = submitted(&desk, 1, true).await;
+    let key = MessageKey { batch, n: 0 };
+    let charge = Charge {
+        price: Some(Money::from_millionths(2_400)),
+        currency: Some("EUR".into()),
+        parts: Some(2),
+        category: Some("utility".into()),
+    };
+    let says = |charge: Charge| Receipt { charge: Some(Box::new(charge)), ..receipt(key, "delivered") };
+    let category = Charge { category: charge.category.clone(), ..Charge::default() };
+    let price = Charge { category: None, ..charge.clone() };
+    let other = Charge { price: Some(Money::from_millionths(1)), ..charge.clone() };
+    let reports = [receipt(key, "delivered"), says(category.clone()), says(price), says(other)];
+    for (report, kept) in reports.into_iter().zip([None, Some(&category), Some(&charge), Some(&charge)]) {
+        desk.take_receipts(vec![report], Vec::new(), Vec::new()).await.unwrap();
+        let stored = desk.receipts(key).await.unwrap();
+        assert_eq!(stored.iter().map(|receipt| receipt.charge.as_deref()).collect::<Vec<_>>(), [kept]);
     }
 }
 

@@ -38,6 +38,7 @@ async fn delivered(desk: &Desk, batch: BatchId, messages: u32) {
             received: at(2),
             tries: None,
             umid: None,
+            charge: None,
             ruling: Ruling::default(),
         };
         assert!(desk.take_receipts(vec![receipt], Vec::new(), vec![ended]).await.unwrap().is_empty());

@@ -53,6 +53,7 @@ fn receipt(message: &Loaded, second: i64) -> Receipt {
         received: at(second),
         tries: Some(0),
         umid: None,
+        charge: None,
         ruling: Ruling::default(),
     }
 }

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::rows::{Bound, Line, json_list, lines, packed};
 use super::{Error, Work};
-use crate::domain::{BatchId, LaneId, MessageKey, Reasons, Timestamp, Umid};
+use crate::domain::{BatchId, Charge, LaneId, MessageKey, Money, Reasons, Timestamp, Umid};
 use crate::engine::Ruling;
 use crate::store::{Attempt, CodedFacts, Receipt, Verdict};
 
@@ -27,8 +27,9 @@ macro_rules! attempts {
 macro_rules! receipts {
     ($where:literal) => {
         packed!(
-            "concat_ws(' ', n, step, stamp, code, received, ruling, ifnull(tries, '')) || ' ' || replace(state, char(10), ' ')
-             || char(31) || replace(detail, char(10), ' ')",
+            "concat_ws(' ', n, step, stamp, code, received, ruling, ifnull(tries, ''), ifnull(price, ''), ifnull(currency, ''),
+                 ifnull(parts, ''), ifnull(category, ''))
+             || ' ' || replace(state, char(10), ' ') || char(31) || replace(detail, char(10), ' ')",
             concat!("receipt WHERE batch = ?1 AND ", $where)
         )
     };
@@ -137,9 +138,18 @@ fn receipt(line: &str, batch: BatchId) -> Work<Receipt> {
     let code = line.small("code")?;
     let received = Timestamp::from_millis(line.small("received")?);
     let (ruling, tries) = (ruling(&mut line)?, line.maybe("tries")?);
+    let charge = charge(&mut line)?;
     let (state, detail) = line.rest().and_then(|rest| rest.split_once(PART)).unwrap_or_default();
     let (state, detail) = (state.to_owned(), detail.to_owned());
-    Ok(Receipt { key, step, stamp, state, detail, code, received, tries, umid: None, ruling })
+    Ok(Receipt { key, step, stamp, state, detail, code, received, tries, umid: None, charge, ruling })
+}
+
+fn charge(line: &mut Line<'_>) -> Work<Option<Box<Charge>>> {
+    let word = |text: &str| Some(text).filter(|text| !text.is_empty()).map(Box::from);
+    let price = line.maybe("price")?.map(Money::from_millionths);
+    let currency = word(line.text("currency")?);
+    let charge = Charge { price, currency, parts: line.maybe("parts")?, category: word(line.text("category")?) };
+    Ok((charge != Charge::default()).then(|| Box::new(charge)))
 }
 
 fn ruling(line: &mut Line<'_>) -> Work<Ruling> {

@@ -115,6 +115,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (26, "possible stops", include_str!("../../../migrations/sqlite/0026_possible_stops.sql")),
         (27, "wishes", include_str!("../../../migrations/sqlite/0027_wishes.sql")),
         (28, "purposes of keys", include_str!("../../../migrations/sqlite/0028_purposes_of_keys.sql")),
+        (29, "charges", include_str!("../../../migrations/sqlite/0029_charges.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

@@ -352,7 +352,8 @@ pub(super) async fn reported(
     let (indices, addresses): (Vec<usize>, Vec<Address>) = given.into_iter().enumerate().chain(linked).unzip();
     let keys = addresses::known_keys(connection, addresses.iter()).await?;
     let asked = json_list(keys.iter().flatten().map(|key| key.get()));
-    let own: HashSet<i64> = sqlx::query_scalar(OWN_STOPS).bind(asked).fetch_all(connection).await?.into_iter().collect();
+    let own: HashSet<i64> =
+        sqlx::query_scalar(OWN_STOPS).bind(asked).fetch_all(connection).await?.into_iter().collect();
     let asked_for = |key: &Option<AddressKey>| key.is_some_and(|key| own.contains(&key.get()));
     let kept: HashSet<usize> =
         indices.into_iter().zip(&keys).filter(|(_, key)| asked_for(key)).map(|(index, _)| index).collect();

@@ -17,7 +17,9 @@ use super::script::Script;
 use super::shapes::alike;
 use super::{Error, Work};
 use super::{aliases, inbound, naming, opt_outs};
-use crate::domain::{AddressKey, AttemptId, BatchId, Loaded, MessageKey, State, StepIndex, Tag, Timestamp, Umid};
+use crate::domain::{
+    AddressKey, AttemptId, BatchId, Charge, Loaded, MessageKey, State, StepIndex, Tag, Timestamp, Umid,
+};
 use crate::engine::{Made, Ruling};
 use crate::store::flow::FlowCounts;
 use crate::store::{Cursor, FoundAttempt, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, WebhookGroup};
@@ -204,26 +206,34 @@ struct Alike<'a> {
     code: u32,
     tries: Option<u16>,
     ruling: Ruling,
+    charge: Option<&'a Charge>,
 }
 
 /// Stores receipts. The column types turn the digits into numbers. A receipt that is already stored changes only if:
 ///
 /// - it now names a later try: the try may become known later, and of two tries with equal receipts the later one counts;
 /// - its ruling now changes the message, which the first one may not have done: then it counts as received now. The same if
-///   it first was about a superseded try, and now names a later one.
-const KEEP: &str = "INSERT INTO receipt (batch, n, step, stamp, state, detail, code, received, tries, ruling)
-     SELECT ?1, substr(value, 1, 10), ?3, substr(value, 11, 15), ?4, ?5, ?6, substr(value, 26, 15), ?7, ?8
+///   it first was about a superseded try, and now names a later one;
+/// - it now says what the message cost: the details of a message may say less than its receipt, or the other way round.
+const KEEP: &str = "INSERT INTO receipt (batch, n, step, stamp, state, detail, code, received, tries, ruling,
+         price, currency, parts, category)
+     SELECT ?1, substr(value, 1, 10), ?3, substr(value, 11, 15), ?4, ?5, ?6, substr(value, 26, 15), ?7, ?8,
+         ?11, ?12, ?13, ?14
      FROM json_each(?2) WHERE true
      ON CONFLICT DO UPDATE SET tries = iif(excluded.tries > coalesce(tries, -1), excluded.tries, tries),
          received = iif(?9 OR ruling & 255 = ?10, excluded.received, received),
-         ruling = iif(?9 OR ruling & 255 = ?10, excluded.ruling, ruling)
-     WHERE excluded.tries > coalesce(tries, -1) OR ?9";
+         ruling = iif(?9 OR ruling & 255 = ?10, excluded.ruling, ruling),
+         price = coalesce(price, excluded.price), currency = coalesce(currency, excluded.currency),
+         parts = coalesce(parts, excluded.parts), category = coalesce(category, excluded.category)
+     WHERE excluded.tries > coalesce(tries, -1) OR ?9
+         OR (price, parts, category) IS NOT (coalesce(price, ?11), coalesce(parts, ?13), coalesce(category, ?14))";
 
 pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &'a Receipt>) {
     let shapes = alike(receipts.into_iter().map(|receipt| {
         let Receipt { key, step, code, tries, .. } = *receipt;
         let (state, detail, ruling) = (receipt.state.as_str(), receipt.detail.as_str(), receipt.ruling);
-        (Alike { batch: key.batch, step, state, detail, code, tries, ruling }, receipt)
+        let charge = receipt.charge.as_deref();
+        (Alike { batch: key.batch, step, state, detail, code, tries, ruling, charge }, receipt)
     }));
     for (shape, receipts) in shapes {
         let mut texts = String::with_capacity(receipts.len() * 43 + 2);
@@ -245,7 +255,11 @@ pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &
             .bind(shape.tries)
             .bind(shape.ruling.bits())
             .bind(shape.ruling.has_moved())
-            .bind(Made::Superseded.code());
+            .bind(Made::Superseded.code())
+            .bind(shape.charge.and_then(|charge| charge.price).map(|price| price.millionths().cast_signed()))
+            .bind(shape.charge.and_then(|charge| charge.currency.clone()).map(String::from))
+            .bind(shape.charge.and_then(|charge| charge.parts))
+            .bind(shape.charge.and_then(|charge| charge.category.clone()).map(String::from));
     }
 }
 

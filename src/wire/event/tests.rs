@@ -81,6 +81,28 @@ fn a_receipt_of_the_sms_api_is_one_for_sms() {
 }
 
 #[test]
+fn a_receipt_says_what_the_message_cost() {
+    let with = |more: &str| {
+        let body = DELIVERED.replace("\"payload\":{", &format!("\"payload\":{{{more},"));
+        receipt(&body).charge()
+    };
+    let charge = with(r#""price":{"total":0.0024,"perSms":0.0012,"currency":"EUR"},"smsCount":2"#).unwrap();
+    assert_eq!(charge.price.map(|price| price.to_string()).as_deref(), Some("0.0024"));
+    assert_eq!((charge.currency.as_deref(), charge.parts, charge.category), (Some("EUR"), Some(2), None));
+    let charge = with(r#""whatsapp":{"pricingCategory":"utility"}"#).unwrap();
+    assert_eq!((charge.price, charge.category.as_deref()), (None, Some("utility")));
+    // What is no price loses no receipt.
+    for nothing in [
+        r#""price":7,"smsCount":"many""#,
+        r#""price":{"total":-1,"currency":"to +6591234567"}"#,
+        r#""price":[],"whatsapp":{"pricingCategory":""}"#,
+        r#""price":null,"smsCount":0,"whatsapp":null"#,
+    ] {
+        assert_eq!(with(nothing), None, "{nothing}");
+    }
+}
+
+#[test]
 fn an_unreadable_event_in_an_array_loses_no_other() {
     let body = format!(
         "[{DELIVERED},{{\"eventType\":\"outbound_message_status_changed\",\"payload\":7}},{STOP},{PAUSED}, 3,{UNDELIVERED}]"

@@ -352,6 +352,7 @@ async fn figures_by_country_and_code_lead_to_the_recipients_behind_them() {
         received: bench.shared.clock.now(),
         tries: None,
         umid: None,
+        charge: None,
         ruling: Default::default(),
     };
     let receipts = vec![failed(0, 1), failed(1, 0), failed(1, 131_049)];
