@@ -106,6 +106,8 @@ pub enum Lint {
     Held,
     /// It has so many recipients that another operator starts it.
     NeedsApproval,
+    /// Recipients in the United States skip a step, because WhatsApp delivers no marketing there, or do not.
+    UsMarketing,
     /// Another campaign has the name. Only this one prevents the launch.
     NameTaken,
 }
@@ -145,6 +147,7 @@ impl Lint {
             Self::Held => "held",
             Self::NeedsApproval => "needs_approval",
             Self::NameTaken => "name_taken",
+            Self::UsMarketing => "us_marketing",
         }
     }
 }
@@ -186,6 +189,7 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
         let is_last = plan.ends_with(index) || (share.recipients > 0 && share.followed == 0);
         warnings.time(plan, step, deadlines, is_last);
         warnings.countries(step, share, facts.countries);
+        warnings.us_marketing(plan, index, step, facts.countries);
         if is_last && step.fallback_after.is_some() {
             let sentence = Sentence::new("no later step applies to its recipients, so it is their last step and its ");
             warnings.warn(Lint::NothingFollows, sentence.step_key("fallback_after").text(" has no effect"));
@@ -330,12 +334,13 @@ impl Warnings {
                 Countries::Only(_) | Countries::Everywhere => format!("none of them is from {}", named.join(", ")),
             }
         };
+        let chosen = step.chosen_countries();
         if share.recipients == 0 && !step.countries.is_everywhere() {
             let sentence = format!("applies to no recipient: {}", reason(&step.countries));
             self.warn(Lint::StepForNoRecipient, sentence);
             return;
         }
-        let missing = step.countries.named().filter(|country| !recipients.contains_key(country));
+        let missing = chosen.named().filter(|country| !recipients.contains_key(country));
         let missing: Vec<String> = missing.map(|country| country.to_string()).collect();
         if !missing.is_empty() {
             let sentence = format!("names {}, but no recipient is from there", missing.join(", "));

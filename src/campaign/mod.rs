@@ -44,6 +44,7 @@ mod lint;
 mod lint_cells;
 mod lint_hours;
 mod lint_pace;
+mod lint_us;
 mod message_decisions;
 mod named;
 mod need_no_slot;

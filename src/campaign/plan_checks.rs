@@ -8,7 +8,9 @@ use super::lint::{Lint, Warning, named};
 use super::recipients::Recipients;
 use super::route::NOTHING_FOLLOWS;
 use crate::config::{DraftStep, Problem, Sentence};
-use crate::domain::{Channel, Countries, Country, OnRecipientLimit, OnTierSpent, Plan, Span, Step, StepIndex, grouped};
+use crate::domain::{
+    Channel, Countries, Country, OnRecipientLimit, OnTierSpent, Plan, Span, Step, StepIndex, UsMarketing, grouped,
+};
 use crate::forecast::{Forecast, Shares, Stop};
 
 /// Warns about first messages that expire at the campaign's end.
@@ -62,6 +64,11 @@ pub(super) fn has_recipients<T>(
         return Err(vec![Problem::new(None, "allow_countries", sentence)]);
     }
     let problem = |(index, step): (StepIndex, &Step)| {
+        if step.withholds_us_marketing() && without_step.keys().all(|country| *country == Country::UNITED_STATES) {
+            let sentence = "WhatsApp delivers no marketing to numbers of the United States, and no other step applies to \
+                            them, so nothing would be sent; add a step of another channel";
+            return Problem::new(Some(index), "us_marketing", sentence);
+        }
         let key = if matches!(step.countries, Countries::AllBut(_)) { "skip_when" } else { "only" };
         let sentence = format!(
             "applies to none of the recipients, and neither does any other step, so nothing would be sent; they are \
@@ -70,6 +77,18 @@ pub(super) fn has_recipients<T>(
         Problem::new(Some(index), key, sentence)
     };
     Err(plan.indexed_steps().map(problem).collect())
+}
+
+/// A plan that speaks of the United States only if some recipient is from there.
+pub(super) fn without_idle_rules<T>(recipients: &BTreeMap<Country, u64>, (mut plan, warnings): (Plan, T)) -> (Plan, T) {
+    let is_idle = |step: &&mut Step| step.withholds_us_marketing();
+    if !recipients.contains_key(&Country::UNITED_STATES) {
+        for step in plan.steps.iter_mut().filter(is_idle) {
+            step.countries = step.chosen_countries().into_owned();
+            step.us_marketing = None;
+        }
+    }
+    (plan, warnings)
 }
 
 /// What is wrong with what a step does at the limits of WhatsApp, by key.
@@ -96,7 +115,10 @@ pub(super) fn wrong_at_limits(
         }
         OnRecipientLimit::Retry | OnRecipientLimit::FallBack => None,
     };
-    let found = [("on_tier_spent", tier), ("on_recipient_limit", limit)];
+    let has_template = is_whatsapp && step.content.template().is_some();
+    let us_marketing = (step.us_marketing == UsMarketing::Send && !has_template)
+        .then(|| "only templates of WhatsApp are not delivered in the United States; remove it".to_owned());
+    let found = [("on_tier_spent", tier), ("on_recipient_limit", limit), ("us_marketing", us_marketing)];
     found.into_iter().filter_map(|(key, wrong)| Some((key, wrong?)))
 }
 

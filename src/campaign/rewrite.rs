@@ -9,7 +9,7 @@ use super::file::Draft;
 use super::launch::{LaunchError, Launcher};
 use crate::domain::{
     AfterGap, AudienceId, Channel, Content, Countries, Hours, Limits, OnRecipientLimit, OnTierSpent, OnUnknown, Plan,
-    RawContent, Step, StepIndex, ValueRule, Values,
+    RawContent, Step, StepIndex, UsMarketing, ValueRule, Values,
 };
 use crate::store::{Audience, Batch};
 
@@ -138,11 +138,12 @@ fn of_step(step: &Step, plan: &Plan, with_hours: bool) -> Keys {
     keys.put("on_tier_spent", Some(step.on_tier_spent).filter(|on| *on != OnTierSpent::Wait));
     let on_limit = step.on_recipient_limit;
     keys.put("on_recipient_limit", Some(on_limit).filter(|on| *on != OnRecipientLimit::FallBack));
+    keys.put("us_marketing", step.us_marketing.filter(|wanted| *wanted == UsMarketing::Send));
     keys.put("line_user_id", step.line_user_id.as_ref());
     if step.transliterate {
         keys.0.insert("transliterate".to_owned(), true.into());
     }
-    match &step.countries {
+    match &*step.chosen_countries() {
         Countries::Everywhere => {}
         Countries::Only(only) => keys.put_all("only", only),
         Countries::AllBut(skipped) => keys.put_all("skip_when", skipped),
@@ -298,6 +299,19 @@ mod tests {
             body: vec!["{{FirstName|there}}".to_owned()],
             buttons: Vec::new(),
             carousel: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn marketing_that_leaves_out_the_united_states_is_written_as_it_was() {
+        for wanted in [UsMarketing::FallBack, UsMarketing::Send] {
+            let mut step = Step::of_text(Channel::WhatsApp, "wa", "-");
+            step.content = Content::Template(TemplateContent { category: Category::Marketing, ..template() });
+            step.withhold_us_marketing(wanted);
+            let keys = of_plan(&Plan::of_steps(vec![step])).keys;
+            let step = &keys["step"][0];
+            let is_sent = (wanted == UsMarketing::Send).then_some("send");
+            assert_eq!((step["us_marketing"].as_str(), &step["skip_when"]), (is_sent, &Value::Null), "{keys:?}");
         }
     }
 

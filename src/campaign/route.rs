@@ -240,7 +240,7 @@ impl<'a> Building<'a> {
             Some(ttl) => past(ttl),
             None => step.content.delivers_for(None).unwrap_or(channel.receipt_window()),
         };
-        Some(Step {
+        let mut built = Step {
             channel,
             purpose: step.purpose.or(self.purpose),
             countries: self.countries(step, &lanes),
@@ -255,11 +255,14 @@ impl<'a> Building<'a> {
             leave_within: step.leave_within,
             on_tier_spent: step.on_tier_spent,
             on_recipient_limit: step.on_recipient_limit,
+            us_marketing: None,
             hours: self.hours(step),
             line_user_id: step.line_user_id.clone(),
             transliterate: step.transliterate,
             content: step.content.clone(),
-        })
+        };
+        built.withhold_us_marketing(step.us_marketing);
+        Some(built)
     }
 
     /// The step with the campaign's constants in its texts. A file at a constant address is then checked as any other, and

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::plan_checks::without_idle_rules;
 use super::*;
 use crate::audience::OddCells;
 use crate::catalogue::Catalogue;
@@ -42,15 +43,20 @@ fn file(text: &str) -> Result<Draft, String> {
 
 /// Runs the whole room: returns the plan with its warnings, or the problems as operators see them.
 fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> {
+    through_to(["SG", "CN"], text, config)
+}
+
+/// The same to 900 recipients of one country and 100 of another.
+fn through_to(countries: [&str; 2], text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> {
     let draft = file(text)?;
     let shown = |problems: Vec<Problem>| lines("promo.toml", &problems);
     let schedule = schedule(&draft, now()).map_err(shown)?;
     // The content of the price list, if the configuration names one.
     let list = "channel,country,price,currency\nSMS,,0.04,EUR\nViber,SG,0.02,EUR\n";
     let prices = config.prices.as_ref().map(|file| PriceList::read(file, list).unwrap());
-    let (plan, mut warnings) =
-        plan(&draft, &columns(), config, &schedule, prices.as_ref(), &Catalogue::default()).map_err(shown)?;
-    let countries = [("SG", 900), ("CN", 100)].map(|(code, recipients)| (code.parse().unwrap(), recipients)).into();
+    let planned = plan(&draft, &columns(), config, &schedule, prices.as_ref(), &Catalogue::default()).map_err(shown)?;
+    let countries = countries.map(|code| code.parse().unwrap()).into_iter().zip([900, 100]).collect();
+    let (plan, mut warnings) = without_idle_rules(&countries, planned);
     let facts = Facts {
         recipients: 1_000,
         countries: &countries,
@@ -567,9 +573,10 @@ fn a_campaign_goes_only_to_its_allowed_countries() {
 fn cells_that_a_template_may_not_send_are_counted_where_they_are_a_parameter() {
     let warnings = |steps: &[&str]| {
         let (draft, config) = (file(&with("", steps)).unwrap(), config_with(""));
-        let (plan, _) =
+        let planned =
             plan(&draft, &columns(), &config, &schedule(&draft, now()).unwrap(), None, &Catalogue::default()).unwrap();
         let countries = [("SG".parse().unwrap(), 1_000)].into();
+        let (plan, _) = without_idle_rules(&countries, planned);
         let code = plan.columns.iter().position(|column| column == "Code").unwrap();
         let mut odd = OddCells { empty: vec![0; plan.columns.len()], refused: vec![0; plan.columns.len()] };
         odd.refused[code] = 1_234;

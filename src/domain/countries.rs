@@ -36,6 +36,27 @@ impl Countries {
         Self::Only(others.iter().copied().filter(|country| self.contain(Some(*country))).collect())
     }
 
+    /// The set without a country; `None` if it does not contain it.
+    pub fn without(&self, country: Country) -> Option<Self> {
+        match self {
+            _ if !self.contain(Some(country)) => None,
+            Self::Everywhere => Some(Self::AllBut(BTreeSet::from([country]))),
+            Self::Only(some) => Some(Self::Only(some.iter().copied().filter(|other| *other != country).collect())),
+            Self::AllBut(others) => Some(Self::AllBut(others.iter().copied().chain([country]).collect())),
+        }
+    }
+
+    /// The set with a country that it does not contain: what [`Self::without`] was called on.
+    #[must_use]
+    pub fn with(&self, country: Country) -> Self {
+        match self {
+            Self::Everywhere => Self::Everywhere,
+            Self::Only(some) => Self::Only(some.iter().copied().chain([country]).collect()),
+            Self::AllBut(others) if others.len() == 1 && others.contains(&country) => Self::Everywhere,
+            Self::AllBut(others) => Self::AllBut(others.iter().copied().filter(|other| *other != country).collect()),
+        }
+    }
+
     /// The countries that the set names, included or excluded.
     pub fn named(&self) -> impl Iterator<Item = Country> + '_ {
         match self {
@@ -108,6 +129,21 @@ mod tests {
             assert_eq!(countries.named().count(), if countries.is_everywhere() { 0 } else { 2 });
             let json = serde_json::to_string(&countries).unwrap();
             assert_eq!(serde_json::from_str::<Countries>(&json).unwrap(), countries);
+        }
+    }
+
+    #[test]
+    fn a_country_is_taken_out_of_a_set_and_put_back() {
+        let set = |codes: &[&str]| codes.iter().map(|code| country(code)).collect::<BTreeSet<_>>();
+        for (all, rest) in [
+            (Countries::Everywhere, Countries::AllBut(set(&["US"]))),
+            (Countries::Only(set(&["SG", "US"])), Countries::Only(set(&["SG"]))),
+            (Countries::Only(set(&["US"])), Countries::Only(set(&[]))),
+            (Countries::AllBut(set(&["SG"])), Countries::AllBut(set(&["SG", "US"]))),
+        ] {
+            assert_eq!(all.without(Country::UNITED_STATES), Some(rest.clone()));
+            assert_eq!(rest.without(Country::UNITED_STATES), None);
+            assert_eq!(rest.with(Country::UNITED_STATES), all);
         }
     }
 

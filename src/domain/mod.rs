@@ -117,7 +117,7 @@ pub use pace::{InvalidPace, OverridableSetting, Portion, Rate, Tier};
 pub use phrase::{InvalidPhrase, Phrase};
 pub use plan::{
     AfterGap, ApiCalls, BeginsWhen, Cost, OnMissed, OnMissingValue, OnOverlap, OnRecipientLimit, OnTierSpent,
-    OnUnknown, Plan, RecipientRules, Step,
+    OnUnknown, Plan, RecipientRules, Step, UsMarketing,
 };
 pub use pool::{InvalidPool, Member, Pool, Sources};
 pub use progress::Progress;

@@ -124,6 +124,7 @@ pub struct InvalidCountry(String);
 impl Country {
     /// Numbers of no country, such as satellite phones and international networks.
     pub const WORLD: Self = Self(*b"ZZ");
+    pub const UNITED_STATES: Self = Self(*b"US");
 
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("ZZ")

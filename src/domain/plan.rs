@@ -1,5 +1,6 @@
 //! The plan of a batch: its route, and everything else that the launch freezes and stores once.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,15 @@ words! {
 }
 
 words! {
+    /// The action of a step of marketing on WhatsApp to a number of the United States: Meta delivers none to these.
+    UsMarketing, "us_marketing" {
+        FallBack = 0, "fall_back";
+        /// Send it all the same.
+        Send = 1, "send";
+    }
+}
+
+words! {
     /// The action for a scheduled start that was missed because no server ran.
     OnMissed, "on_missed" {
         /// Start the campaign, however late.
@@ -115,6 +125,10 @@ pub struct Step {
     pub on_tier_spent: OnTierSpent,
     #[serde(default = "OnRecipientLimit::usual", skip_serializing_if = "OnRecipientLimit::is_usual")]
     pub on_recipient_limit: OnRecipientLimit,
+    /// What it does to numbers of the United States, if it is of marketing on WhatsApp. If they fall back, `countries`
+    /// leaves them out. Plans of before say nothing, and their steps are sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub us_marketing: Option<UsMarketing>,
     /// When the step may be submitted.
     #[serde(default, skip_serializing_if = "Hours::are_all")]
     pub hours: Hours,
@@ -150,6 +164,30 @@ impl OnRecipientLimit {
 }
 
 impl Step {
+    /// Leaves out the United States from a step of marketing on WhatsApp, or says that it does not.
+    pub fn withhold_us_marketing(&mut self, wanted: UsMarketing) {
+        if self.channel != Channel::WhatsApp || !self.content.is_marketing() {
+            return;
+        }
+        let rest = self.countries.without(Country::UNITED_STATES).filter(|_| wanted == UsMarketing::FallBack);
+        self.us_marketing = (wanted == UsMarketing::Send || rest.is_some()).then_some(wanted);
+        self.countries = rest.unwrap_or_else(|| std::mem::take(&mut self.countries));
+    }
+
+    /// Whether it leaves out the United States because Meta delivers nothing there.
+    pub fn withholds_us_marketing(&self) -> bool {
+        self.us_marketing == Some(UsMarketing::FallBack)
+    }
+
+    /// The countries that an operator chose for it.
+    pub fn chosen_countries(&self) -> Cow<'_, Countries> {
+        if self.withholds_us_marketing() {
+            Cow::Owned(self.countries.with(Country::UNITED_STATES))
+        } else {
+            Cow::Borrowed(&self.countries)
+        }
+    }
+
     /// A text step with the default of every other setting.
     pub fn of_text(channel: Channel, lane: &str, text: &str) -> Self {
         Self {
@@ -163,6 +201,7 @@ impl Step {
             leave_within: None,
             on_tier_spent: OnTierSpent::Wait,
             on_recipient_limit: OnRecipientLimit::usual(),
+            us_marketing: None,
             hours: Hours::default(),
             limits: Limits::default(),
             prices: Prices::default(),

@@ -7,7 +7,8 @@ use crate::book::Entry;
 use crate::clock::format_time_short;
 pub(super) use crate::domain::text::capital;
 use crate::domain::{
-    BatchState, Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp, Zone,
+    BatchState, Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, Step, StepIndex,
+    Timestamp, Zone,
 };
 use crate::engine::Ignored;
 use crate::store::{Attempt, Batch, Query, Receipt, Verdict};
@@ -54,14 +55,17 @@ pub(super) fn launched(batch: &Batch, plan: &Plan) -> String {
 /// The steps that this message skips, each with the reason.
 pub(super) fn passed_over(plan: &Plan, present: &Present, country: Option<Country>) -> Vec<String> {
     let from = country.map_or("from another country".to_owned(), |country| format!("from {country}"));
-    let why = |countries: &Countries| match countries {
+    let why = |step: &Step| match step.countries {
+        _ if step.withholds_us_marketing() && country == Some(Country::UNITED_STATES) => {
+            "WhatsApp delivers no marketing there"
+        }
         Countries::AllBut(_) => "`skip_when` names that country",
         Countries::Only(_) | Countries::Everywhere => "`only` names other countries",
     };
     let skipped = plan.indexed_steps().filter(|(index, _)| present.marks.passed_over(*index));
     skipped
         .map(|(index, step)| {
-            format!("Step {index}, {}, is skipped: the number is {from}, and {}.", step.channel, why(&step.countries))
+            format!("Step {index}, {}, is skipped: the number is {from}, and {}.", step.channel, why(step))
         })
         .collect()
 }

@@ -87,6 +87,22 @@ fn plan_and_launch_refuse_an_impossible_route_with_step_and_key() {
 }
 
 #[test]
+fn marketing_on_whatsapp_to_the_united_states_alone_is_refused() {
+    let folder = installation();
+    std::fs::write(folder.path().join("recipients.csv"), "Mobile\n+12015550123\n+12015550124\n").unwrap();
+    let whatsapp =
+        "channel = \"WhatsApp\"\n[step.template]\nname = \"promo\"\nlanguage = \"en\"\ncategory = \"MARKETING\"";
+    write(folder.path(), "us.toml", &[whatsapp]);
+    let refused = run(folder.path(), &["campaign", "plan", "us.toml"]).ended(1).stderr;
+    let sentence = "us.toml, step 1, us_marketing: WhatsApp delivers no marketing to numbers of the United States, and no \
+                    other step applies to them, so nothing would be sent; add a step of another channel";
+    assert!(refused.contains(sentence), "{refused}");
+    write(folder.path(), "us.toml", &[&whatsapp.replace("[step", "us_marketing = \"send\"\n[step")]);
+    let planned = run(folder.path(), &["campaign", "plan", "us.toml", "--json"]).ended(0).json();
+    assert_eq!(planned["steps"][0]["recipients"], json!(2));
+}
+
+#[test]
 fn a_plan_counts_the_recipients_of_each_step() {
     let folder = installation();
     let people = "Mobile\n+6591000001\n+6591000002\n+8613800000001\n+60121234567\n";

@@ -75,6 +75,23 @@ async fn a_step_is_sent_only_to_recipients_that_meet_its_conditions() {
     world.stop().await;
 }
 
+/// Meta delivers no marketing there, so nothing is submitted for it: the recipients of Canada get it.
+#[tokio::test(flavor = "multi_thread")]
+async fn marketing_on_whatsapp_is_not_submitted_to_the_united_states() {
+    let profile = fates(&[("WhatsApp", DELIVERED), ("SMS", DELIVERED)]);
+    let world = Setup { profile, ..Setup::default() }.start().await;
+    let people = [numbers("1201555", 4, 20), numbers("1416555", 4, 10)].concat();
+    let launched = world.launch_text(&campaign_of(&people, &[WHATSAPP, SMS])).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    let steps: Vec<_> = report.steps.iter().map(|step| (step.passed_over, step.rejected, step.handed_over)).collect();
+    assert_eq!(steps, [(20, 0, 10), (0, 0, 20)], "{report:?}");
+    assert_eq!(world.seen().await["messages"], json!(30));
+    let lines = lines_of(&world, &launched, 0).await;
+    let line = "Step 1, WhatsApp, is skipped: the number is from US, and WhatsApp delivers no marketing there.";
+    assert!(lines.contains(&line.to_owned()), "{lines:#?}");
+    world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recipient_without_any_step_is_skipped_and_counted() {
     let world = Setup::default().start().await;

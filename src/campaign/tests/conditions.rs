@@ -80,6 +80,53 @@ fn a_condition_that_excludes_recipients_gets_a_warning() {
 }
 
 #[test]
+fn marketing_on_whatsapp_leaves_out_the_united_states_and_says_so() {
+    let step = |key: &str| WHATSAPP.replace("[step", &format!("{key}\n[step"));
+    let skip = "step 1: WhatsApp delivers no marketing to numbers of the United States, and 100 recipients in the United \
+                States skip this step";
+    let us = "US";
+    for (key, next, to, countries, sentence) in [
+        (
+            "",
+            SMS,
+            us,
+            Countries::AllBut([country("US")].into()),
+            format!("{skip}: for them, step 2, SMS, is used [us_m"),
+        ),
+        (
+            "only = [\"SG\", \"US\"]",
+            "channel = \"SMS\"\nskip_when = \"US\"\ntext = \"Hi\"",
+            us,
+            Countries::Only([country("SG")].into()),
+            format!("{skip}, and no later one applies to them [us_m"),
+        ),
+        (
+            "us_marketing = \"send\"",
+            SMS,
+            us,
+            Countries::Everywhere,
+            skip.replace("skip this step", "are sent this step all the same: it fails for them [us_m"),
+        ),
+        ("", SMS, "CN", Countries::Everywhere, String::new()),
+        ("skip_when = \"US\"", SMS, us, Countries::AllBut([country("US")].into()), String::new()),
+    ] {
+        let (plan, warnings) = through_to(["SG", to], &with("", &[&step(key), next]), &config_with("")).unwrap();
+        assert_eq!(plan.steps[0].countries, countries, "{key}");
+        let shown: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        let is_said = shown.iter().any(|shown| !sentence.is_empty() && shown.contains(&sentence));
+        assert_eq!(is_said, !sentence.is_empty(), "{key}\n  gave: {shown:#?}\n  want: {sentence}");
+        assert!(is_said || warnings.iter().all(|warning| warning.code != Lint::UsMarketing), "{shown:#?}");
+    }
+    for (step, is_left_out) in [(WHATSAPP.replace("MARKETING", "UTILITY"), false), (WHATSAPP.to_owned(), true)] {
+        let (plan, _) = through_to(["SG", us], &with("", &[&step, SMS]), &config_with("")).unwrap();
+        assert_eq!(plan.steps[0].withholds_us_marketing(), is_left_out, "{step}");
+    }
+    let wrong = format!("{VIBER}\nus_marketing = \"send\"");
+    let refused = through(&with("", &[&wrong, SMS]), &config_with("")).unwrap_err();
+    assert!(refused.contains("step 1, us_marketing: only templates of WhatsApp"), "{refused}");
+}
+
+#[test]
 fn a_pool_of_lanes_with_different_rates_gets_a_warning() {
     let more = "\n[[lane]]\nname = \"slow\"\nchannel = \"SMS\"\nrate = \"10/s\"\nsource = \"ACME\"\n";
     let text = with("", &[&format!("{SMS}\nlanes = [\"sms\", \"slow\"]")]);

@@ -7,7 +7,7 @@ use super::content;
 use super::table::{NotBuilt, Table};
 use crate::domain::{
     AmbiguousMoney, Channel, Content, Countries, Country, Money, OnRecipientLimit, OnTierSpent, Purpose, Span, Status,
-    StepIndex, Stretch, Zone, nearest,
+    StepIndex, Stretch, UsMarketing, Zone, nearest,
 };
 
 /// A step before it is checked against lanes, columns or the other steps. Optional keys are still unset.
@@ -24,6 +24,7 @@ pub struct DraftStep {
     pub leave_within: Option<Span>,
     pub on_tier_spent: OnTierSpent,
     pub on_recipient_limit: OnRecipientLimit,
+    pub us_marketing: UsMarketing,
     /// Overrides the campaign's.
     pub quiet_hours: Option<Vec<Stretch>>,
     pub send_window: Option<Vec<Stretch>>,
@@ -87,6 +88,7 @@ pub(in crate::config) const STEP_KEYS: &[&str] = &[
     "leave_within",
     "on_tier_spent",
     "on_recipient_limit",
+    "us_marketing",
     "quiet_hours",
     "send_window",
     "only",
@@ -148,6 +150,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     let leave_within = table.positive("leave_within");
     let on_tier_spent = table.parsed("on_tier_spent").unwrap_or(OnTierSpent::Wait);
     let on_recipient_limit = table.parsed("on_recipient_limit").unwrap_or(OnRecipientLimit::usual());
+    let us_marketing = table.parsed("us_marketing").unwrap_or(UsMarketing::FallBack);
     let quiet_hours = stretches(&mut table, "quiet_hours");
     let send_window = stretches(&mut table, "send_window");
     let countries = countries(&mut table);
@@ -168,6 +171,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
         leave_within,
         on_tier_spent,
         on_recipient_limit,
+        us_marketing,
         quiet_hours,
         send_window,
         countries,

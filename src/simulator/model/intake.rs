@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::recipient_key::RecipientKey;
 use super::record::{Attempt, Batch, Chain, ChainStep, ClientId, Doom, Record, RefusedMedia};
 use super::seen::Taken;
-use super::{Model, NOT_OURS, Reply};
+use super::{Model, NOT_OURS, Reply, north_america};
 use crate::domain::{Channel, MessagingApi, Span, Timestamp};
 use crate::simulator::{Profile, RouteStep};
 use crate::wire::rules::{
@@ -126,6 +126,10 @@ impl Model {
             AcceptedContent::Message { kind, content } => {
                 let template = content.template.as_ref().filter(|_| kind == Kind::Template);
                 let doom = template.map_or(Ok(Doom::None), |template| self.template_standing(template, faults))?;
+                let is_american = accepted.to.number().is_some_and(north_america::is_of_the_united_states);
+                let is_withheld =
+                    doom == Doom::None && is_american && template.is_some_and(|one| self.is_marketing(one));
+                let doom = if is_withheld { Doom::UsMarketing } else { doom };
                 (doom, self.files.refused_by(kind, content, accepted.steps.iter().map(|step| step.channel)))
             }
             AcceptedContent::Notification(_) => (Doom::None, RefusedMedia::default()),

@@ -13,6 +13,7 @@ mod files;
 mod fit;
 mod intake;
 mod languages;
+mod north_america;
 mod recipient_key;
 mod recipients;
 mod record;

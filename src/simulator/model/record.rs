@@ -42,6 +42,8 @@ pub(super) enum Doom {
     ParameterCount,
     /// A value has another type than its place in the template.
     ParameterFormat,
+    /// Meta delivers no marketing to numbers of the United States.
+    UsMarketing,
     NoCredit,
 }
 
@@ -75,6 +77,7 @@ impl Doom {
             (Self::TemplateMissing, Channel::WhatsApp) => Some(1_031),
             (Self::ParameterCount, Channel::WhatsApp) => Some(1_030),
             (Self::ParameterFormat, Channel::WhatsApp) => Some(1_034),
+            (Self::UsMarketing, Channel::WhatsApp) => Some(1_024),
             (Self::NoCredit, _) => Some(42),
             (
                 Self::None
@@ -82,7 +85,8 @@ impl Doom {
                 | Self::TemplateDisabled
                 | Self::TemplateMissing
                 | Self::ParameterCount
-                | Self::ParameterFormat,
+                | Self::ParameterFormat
+                | Self::UsMarketing,
                 _,
             ) => None,
         }

@@ -284,6 +284,11 @@ impl Model {
     /// message may be undelivered. A fault comes before what is known of the template.
     ///
     /// A template that was never created is accepted unless the profile is strict, so practice needs no set-up.
+    /// Whether a template is known to be of the category MARKETING.
+    pub(super) fn is_marketing(&self, template: &Template<'_>) -> bool {
+        self.templates.find(template).is_some_and(|known| known.category == Some(TemplateCategory::Marketing))
+    }
+
     pub(super) fn template_standing(&self, template: &Template<'_>, faults: &Faults) -> Result<Doom, i64> {
         let is_named = |fault: &Option<String>| fault.as_deref() == Some(&*template.name);
         if is_named(&faults.template_missing) {

@@ -91,6 +91,7 @@ const SECTIONS: &[Section] = &[
         key("leave_within", TIME, "none", "\"30m\"", "\"fast\"", "A message that is not submitted within this time falls back."),
         key("on_tier_spent", "`wait` or `fall_back`", "`wait`", "\"wait\"", "\"shrug\"", "WhatsApp only: what happens when the tier has no free slot."),
         key("on_recipient_limit", "`fall_back` or `retry`", "`fall_back`", "\"fall_back\"", "\"shrug\"", "WhatsApp only: what happens when the recipient's own limit at the provider is reached."),
+        key("us_marketing", "`fall_back` or `send`", "`fall_back`", "\"fall_back\"", "\"shrug\"", "WhatsApp templates of MARKETING only: what happens to numbers of the United States, where Meta delivers none of them."),
         key("quiet_hours", LIST, "the campaign's", "\"21:00-08:00\"", "\"night\"", "Nothing of this step is sent at these hours."),
         key("send_window", LIST, "the campaign's", "\"09:00-18:00\"", "\"daytime\"", "This step is sent only at these hours."),
         key("only", "list of countries", "all", "[\"SG\"]", "[\"XX\"]", "The step is for numbers of these countries."),

@@ -50,7 +50,7 @@ const OF_CAMPAIGN: [(&str, Option<Label>); 30] = [
 ];
 
 /// The keys of a step, and the same.
-const OF_STEP: [(&str, Option<Label>); 37] = [
+const OF_STEP: [(&str, Option<Label>); 38] = [
     ("channel", Some(|t| t.channel)),
     ("purpose", None),
     ("lane", Some(|t| t.lane)),
@@ -62,6 +62,7 @@ const OF_STEP: [(&str, Option<Label>); 37] = [
     ("leave_within", None),
     ("on_tier_spent", None),
     ("on_recipient_limit", None),
+    ("us_marketing", None),
     ("quiet_hours", None),
     ("send_window", None),
     ("only", Some(|t| t.only_countries)),
@@ -239,7 +240,7 @@ pub(super) fn field_of_warning(warning: &Warning) -> Option<(WritingPage, String
         Lint::StepForNoRecipient | Lint::UnusedCountry => (Route, of_step("only")),
         Lint::NoStep if warning.sentence.names(NamedKey::OfCampaign("allow_countries")) => return None,
         Lint::NoStep => (Route, String::new()),
-        Lint::UnevenPool => (Route, step()),
+        Lint::UnevenPool | Lint::UsMarketing => (Route, step()),
         Lint::TemplateFlagged | Lint::NoOptOut => (Content, of_step("template")),
         Lint::NoSource => (Content, of_step("source")),
         Lint::EmptyVariable | Lint::SmsParts | Lint::FreeText | Lint::ParameterText | Lint::Media => (Content, step()),

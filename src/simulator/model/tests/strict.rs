@@ -333,6 +333,32 @@ fn a_file_is_taken_only_as_what_its_format_is() {
     assert_eq!(["a.gif", "a.mp4", "a.png"].map(&mut as_gif), [None, None, Some(1_027)]);
 }
 
+/// Canada, Jamaica and Puerto Rico have the calling code of the United States.
+#[test]
+fn marketing_is_withheld_from_numbers_of_the_united_states_alone() {
+    for (category, withheld) in [("MARKETING", true), ("UTILITY", false)] {
+        let mut model = model(Profile::perfect());
+        let created = json!({"name": "promo", "language": "en", "category": category,
+            "components": [{"type": "BODY", "text": "News"}]});
+        let templates = "/api/v1/accounts/acme-1/channels/wa-1/templates";
+        assert_eq!(response(&post(&mut model, templates, &created, START)).0, 200);
+        model.take_template_changes(START + seconds(DAY));
+        let mut code = |to: u64| {
+            let template = json!({"user": {"msisdn": format!("+{to}")}, "type": "template",
+                "channels": [{"channel": "WhatsApp"}], "content": {"template": {"name": "promo", "language": "en"}}});
+            let now = START + seconds(DAY);
+            assert_eq!(response(&post(&mut model, MESSAGES, &template, now)).0, 200);
+            match reports(&mut model, now + seconds(60)).last().unwrap().2 {
+                ReportedStatus::Negative { code } => code,
+                _ => None,
+            }
+        };
+        let elsewhere = [14_165_550_123, 18_765_550_123, 17_875_550_123, 6_591_234_567, 12_015_550_123];
+        let codes = elsewhere.map(&mut code);
+        assert_eq!(codes, [None, None, None, None, withheld.then_some(1_024)], "{category}");
+    }
+}
+
 #[test]
 fn uploads_templates_and_contacts_have_the_faults_of_requests() {
     let mut model = model(Profile::perfect());
