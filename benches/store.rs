@@ -378,6 +378,7 @@ async fn deliver(store: &dyn Store, batch: BatchId, messages: &[Loaded]) {
                 received: now(),
                 tries: Some(0),
                 umid: Some(umid(message.key.n)),
+                charge: None,
                 ruling: Ruling::default(),
             })
             .collect();
