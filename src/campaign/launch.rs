@@ -11,7 +11,7 @@ use super::lint::{Facts, Lint, Warning, lint};
 use super::lint_hours::out_of_reach;
 use super::need_no_slot::need_no_slot;
 use super::opt_out_hint::without_opt_out;
-use super::plan_checks::{counts_from_its_launch, has_recipients, priced, too_soon, without_idle_rules};
+use super::plan_checks::{counts_from_its_launch, has_recipients, priced, remove_idle_rules, too_soon};
 use super::preview::PreviewRequest;
 use super::prices::{PriceError, PriceList};
 use super::recipients::{Gathering, Recipients, RecipientsError};
@@ -338,7 +338,10 @@ impl Launcher<'_> {
         let catalogue = catalogue_for(chosen, self.store, self.config).await?;
         let planned = route::plan(draft, &recipients.columns, self.config, schedule, prices, &catalogue);
         let planned = planned.and_then(|planned| has_recipients(draft, recipients, planned));
-        let planned = planned.map(|planned| without_idle_rules(&recipients.countries, planned));
+        let planned = planned.map(|(mut plan, warnings)| {
+            remove_idle_rules(&mut plan, &recipients.countries);
+            (plan, warnings)
+        });
         let begun = planned.and_then(|(plan, warnings)| {
             priced(&recipients.countries, &plan)?;
             if let Some(problem) = recipients.lacking.problem(&plan, recipients.recipients) {

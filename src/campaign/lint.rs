@@ -335,7 +335,9 @@ impl Warnings {
             }
         };
         let chosen = step.chosen_countries();
-        if share.recipients == 0 && !step.countries.is_everywhere() {
+        // The rule for the United States may have left out the others, which has a warning of its own.
+        let is_chosen = recipients.keys().any(|country| chosen.contain(Some(*country)));
+        if share.recipients == 0 && !is_chosen && !step.countries.is_everywhere() {
             let sentence = format!("applies to no recipient: {}", reason(&step.countries));
             self.warn(Lint::StepForNoRecipient, sentence);
             return;

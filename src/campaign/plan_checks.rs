@@ -64,9 +64,11 @@ pub(super) fn has_recipients<T>(
         return Err(vec![Problem::new(None, "allow_countries", sentence)]);
     }
     let problem = |(index, step): (StepIndex, &Step)| {
-        if step.withholds_us_marketing() && without_step.keys().all(|country| *country == Country::UNITED_STATES) {
-            let sentence = "WhatsApp delivers no marketing to numbers of the United States, and no other step applies to \
-                            them, so nothing would be sent; add a step of another channel";
+        let is_left_out =
+            |country: &Country| *country == Country::UNITED_STATES || !step.chosen_countries().contain(Some(*country));
+        if step.withholds_us_marketing() && without_step.keys().all(is_left_out) {
+            let sentence = "WhatsApp delivers no marketing to numbers of the United States, and no step applies to any \
+                            recipient, so nothing would be sent; add a step of another channel";
             return Problem::new(Some(index), "us_marketing", sentence);
         }
         let key = if matches!(step.countries, Countries::AllBut(_)) { "skip_when" } else { "only" };
@@ -79,16 +81,13 @@ pub(super) fn has_recipients<T>(
     Err(plan.indexed_steps().map(problem).collect())
 }
 
-/// A plan that speaks of the United States only if some recipient is from there.
-pub(super) fn without_idle_rules<T>(recipients: &BTreeMap<Country, u64>, (mut plan, warnings): (Plan, T)) -> (Plan, T) {
-    let is_idle = |step: &&mut Step| step.withholds_us_marketing();
+/// Removes the rule for the United States from the steps if no recipient is from there.
+pub(super) fn remove_idle_rules(plan: &mut Plan, recipients: &BTreeMap<Country, u64>) {
     if !recipients.contains_key(&Country::UNITED_STATES) {
-        for step in plan.steps.iter_mut().filter(is_idle) {
-            step.countries = step.chosen_countries().into_owned();
-            step.us_marketing = None;
+        for step in plan.steps.iter_mut().filter(|step| step.withholds_us_marketing()) {
+            step.send_us_marketing_again();
         }
     }
-    (plan, warnings)
 }
 
 /// What is wrong with what a step does at the limits of WhatsApp, by key.

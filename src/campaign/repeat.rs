@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::beginnings::Beginnings;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
-use super::plan_checks::counts_from_its_launch;
+use super::plan_checks::{counts_from_its_launch, remove_idle_rules};
 use super::recipients::{PAGE, Part, Recipients};
 use super::retries::Retries;
 use super::second_operator::limit_below;
@@ -109,13 +109,19 @@ impl Launcher<'_> {
         // It was the cost for all recipients of the first campaign.
         plan.cost = None;
         (plan.is_again, plan.is_retry) = (true, again.outcomes.is_some());
-        plan.steps.iter_mut().for_each(|step| step.hours.since = None);
+        for step in &mut plan.steps {
+            step.hours.since = None;
+            // Its template may have another category by now.
+            let wanted = step.send_us_marketing_again();
+            step.withhold_us_marketing(wanted);
+        }
         let recipients = self.recipients_of(batch, &plan, again).await;
         if self.store.batch(batch.id).await?.is_none_or(|batch| batch.purged_at.is_some()) {
             // The purge may have begun during the look-up, so some recipients may have been missing already.
             return Err(LaunchError::Purged);
         }
         let recipients = recipients?;
+        remove_idle_rules(&mut plan, &recipients.countries);
         if recipients.recipients == 0 {
             let tallies = self.store.tallies(batch.id).await?;
             return Err(LaunchError::NoRecipientsToRepeat(NoRecipientsToRepeat::of(

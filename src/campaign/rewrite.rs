@@ -305,13 +305,16 @@ mod tests {
     #[test]
     fn marketing_that_leaves_out_the_united_states_is_written_as_it_was() {
         for wanted in [UsMarketing::FallBack, UsMarketing::Send] {
-            let mut step = Step::of_text(Channel::WhatsApp, "wa", "-");
-            step.content = Content::Template(TemplateContent { category: Category::Marketing, ..template() });
-            step.withhold_us_marketing(wanted);
-            let keys = of_plan(&Plan::of_steps(vec![step])).keys;
-            let step = &keys["step"][0];
-            let is_sent = (wanted == UsMarketing::Send).then_some("send");
-            assert_eq!((step["us_marketing"].as_str(), &step["skip_when"]), (is_sent, &Value::Null), "{keys:?}");
+            // It may become marketing later, so what was wanted is kept.
+            for category in [Category::Marketing, Category::Utility] {
+                let mut step = Step::of_text(Channel::WhatsApp, "wa", "-");
+                step.content = Content::Template(TemplateContent { category, ..template() });
+                step.withhold_us_marketing(wanted);
+                let keys = of_plan(&Plan::of_steps(vec![step])).keys;
+                let step = &keys["step"][0];
+                let is_sent = (wanted == UsMarketing::Send).then_some("send");
+                assert_eq!((step["us_marketing"].as_str(), &step["skip_when"]), (is_sent, &Value::Null), "{keys:?}");
+            }
         }
     }
 

@@ -158,6 +158,7 @@ pub fn country_limit(countries: &Countries) -> Option<String> {
     let named: Vec<String> = countries.named().map(|country| country.to_string()).collect();
     match countries {
         Countries::Everywhere => None,
+        Countries::Only(none) if none.is_empty() => Some("no country".to_owned()),
         Countries::Only(_) => Some(format!("only {}", named.join(", "))),
         Countries::AllBut(_) => Some(format!("not {}", named.join(", "))),
     }

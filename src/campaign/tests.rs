@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::plan_checks::without_idle_rules;
+use super::plan_checks::remove_idle_rules;
 use super::*;
 use crate::audience::OddCells;
 use crate::catalogue::Catalogue;
@@ -56,7 +56,8 @@ fn through_to(countries: [&str; 2], text: &str, config: &Config) -> Result<(Plan
     let prices = config.prices.as_ref().map(|file| PriceList::read(file, list).unwrap());
     let planned = plan(&draft, &columns(), config, &schedule, prices.as_ref(), &Catalogue::default()).map_err(shown)?;
     let countries = countries.map(|code| code.parse().unwrap()).into_iter().zip([900, 100]).collect();
-    let (plan, mut warnings) = without_idle_rules(&countries, planned);
+    let (mut plan, mut warnings) = planned;
+    remove_idle_rules(&mut plan, &countries);
     let facts = Facts {
         recipients: 1_000,
         countries: &countries,
@@ -576,7 +577,8 @@ fn cells_that_a_template_may_not_send_are_counted_where_they_are_a_parameter() {
         let planned =
             plan(&draft, &columns(), &config, &schedule(&draft, now()).unwrap(), None, &Catalogue::default()).unwrap();
         let countries = [("SG".parse().unwrap(), 1_000)].into();
-        let (plan, _) = without_idle_rules(&countries, planned);
+        let (mut plan, _) = planned;
+        remove_idle_rules(&mut plan, &countries);
         let code = plan.columns.iter().position(|column| column == "Code").unwrap();
         let mut odd = OddCells { empty: vec![0; plan.columns.len()], refused: vec![0; plan.columns.len()] };
         odd.refused[code] = 1_234;

@@ -189,6 +189,7 @@ fn as_trial(plan: Plan, only: Option<NonZeroU8>) -> Result<Plan, Problem> {
     for step in &mut steps {
         step.hours = Hours::default();
         step.limits = Limits::default();
+        step.us_marketing = None;
         step.countries = step.lanes.countries().map_or(Countries::Everywhere, Countries::Only);
     }
     let limits = Limits::default();

@@ -46,7 +46,7 @@ impl Countries {
         }
     }
 
-    /// The set with a country that it does not contain: what [`Self::without`] was called on.
+    /// The set with a country that it does not contain. Undoes [`Self::without`].
     #[must_use]
     pub fn with(&self, country: Country) -> Self {
         match self {

@@ -62,6 +62,7 @@ mod tally;
 pub mod text;
 mod time;
 mod umid;
+mod us_marketing;
 mod unnumbered;
 mod values;
 mod wish;

@@ -44,6 +44,20 @@ impl Money {
         Self(self.0.saturating_add(other.0))
     }
 
+    /// Reads an amount that a program wrote, rounded to a millionth: `0.30000000000000004` is `0.30`. Anything else, and an
+    /// amount that no database can hold, is none.
+    pub fn nearest(text: &str) -> Option<Self> {
+        let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+        let (kept, cut) = part.split_at_checked(6).unwrap_or((part, ""));
+        let exact: Self =
+            if kept.is_empty() { whole } else { text.get(..whole.len() + 1 + kept.len())? }.parse().ok()?;
+        if !cut.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let nearest = exact.plus(Self(u64::from(cut.as_bytes().first().is_some_and(|digit| *digit >= b'5'))));
+        i64::try_from(nearest.0).is_ok().then_some(nearest)
+    }
+
     /// Formats the amount for people, to the cent: `1,020.00 EUR`. An amount under a cent keeps its digits.
     pub fn rounded(self, currency: Option<&str>) -> String {
         match self.0 {
@@ -204,6 +218,26 @@ mod tests {
         }
         let much = Money::from_millionths(39_600_004_200);
         assert_eq!([much.in_currency(Some("EUR")), Money::ZERO.in_currency(None)], ["39,600.0042 EUR", "0.00"]);
+    }
+
+    #[test]
+    fn money_of_a_program_is_rounded() {
+        for (text, nearest) in [
+            ("0.30000000000000004", Some("0.30")),
+            ("0.0000005", Some("0.000001")),
+            ("0.9999999", Some("1.00")),
+            ("7", Some("7.00")),
+            ("7.", Some("7.00")),
+            ("9223372036854.775807", Some("9223372036854.775807")),
+            ("9223372036854.775808", None),
+            ("0.1234567e3", None),
+            ("-1", None),
+            ("", None),
+            (".5", None),
+            ("1.12345\u{e9}7", None),
+        ] {
+            assert_eq!(Money::nearest(text).map(|money| money.to_string()).as_deref(), nearest, "{text}");
+        }
     }
 
     #[test]

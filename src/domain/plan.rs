@@ -1,6 +1,5 @@
 //! The plan of a batch: its route, and everything else that the launch freezes and stores once.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -164,30 +163,6 @@ impl OnRecipientLimit {
 }
 
 impl Step {
-    /// Leaves out the United States from a step of marketing on WhatsApp, or says that it does not.
-    pub fn withhold_us_marketing(&mut self, wanted: UsMarketing) {
-        if self.channel != Channel::WhatsApp || !self.content.is_marketing() {
-            return;
-        }
-        let rest = self.countries.without(Country::UNITED_STATES).filter(|_| wanted == UsMarketing::FallBack);
-        self.us_marketing = (wanted == UsMarketing::Send || rest.is_some()).then_some(wanted);
-        self.countries = rest.unwrap_or_else(|| std::mem::take(&mut self.countries));
-    }
-
-    /// Whether it leaves out the United States because Meta delivers nothing there.
-    pub fn withholds_us_marketing(&self) -> bool {
-        self.us_marketing == Some(UsMarketing::FallBack)
-    }
-
-    /// The countries that an operator chose for it.
-    pub fn chosen_countries(&self) -> Cow<'_, Countries> {
-        if self.withholds_us_marketing() {
-            Cow::Owned(self.countries.with(Country::UNITED_STATES))
-        } else {
-            Cow::Borrowed(&self.countries)
-        }
-    }
-
     /// A text step with the default of every other setting.
     pub fn of_text(channel: Channel, lane: &str, text: &str) -> Self {
         Self {

@@ -19,7 +19,7 @@ use crate::domain::{Msisdn, OptOutOf};
 use crate::store::{Consent, Result};
 
 pub use change::change;
-pub use narrow::{narrow, reported, to_narrow};
+pub use narrow::{is_any_to_narrow, narrow, reported, to_narrow};
 pub use possible::{Decision, decide};
 pub use view::{AddressView, ConsentView, OptOutView, SubjectView, WishView};
 pub use words::Words;

@@ -5,6 +5,8 @@ use crate::store::{Consent, Cursor, OptOut, Result};
 
 /// Opt-outs read at once.
 const PAGE: u32 = 1_000;
+/// Where all of a page are to stay as they are, the next may have one that is not.
+const PAGES_LOOKED_AT: usize = 20;
 
 /// What the provider's report of an opt-out means: marketing on WhatsApp. From which sender is not known any more.
 pub fn reported() -> WishSubject {
@@ -20,6 +22,20 @@ pub async fn narrow(store: &dyn Consent, now: Timestamp, how: &str) -> Result<u6
         (narrowed, after) = (narrowed + u64::from(some), next);
     }
     Ok(narrowed)
+}
+
+/// Whether anything is to be narrowed, among as much as a look at the state of a server may read.
+pub async fn is_any_to_narrow(store: &dyn Consent) -> Result<bool> {
+    let mut after = Some(Cursor::START);
+    for _ in 0..PAGES_LOOKED_AT {
+        let Some(from) = after else { break };
+        let (some, next) = store.reported_opt_outs(from, PAGE).await?;
+        if !some.is_empty() {
+            return Ok(true);
+        }
+        after = next;
+    }
+    Ok(false)
 }
 
 /// Lists what [`narrow`] would turn into opt-outs of marketing.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::attempt_state::AttemptState;
 use super::codes::words;
 use super::loose;
-use super::receipt::{self, Price};
+use super::receipt::Price;
 use super::send::User;
 use super::text::{Hidden, Text};
 use crate::domain::{Channel, Timestamp};
@@ -223,7 +223,7 @@ pub struct Detail<'a> {
     /// Counted from 1.
     #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
     pub step: Option<i64>,
-    #[serde(borrow, deserialize_with = "receipt::price", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, deserialize_with = "loose::or_none", skip_serializing_if = "Option::is_none")]
     pub price: Option<Price<'a>>,
     #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
     pub sms_count: Option<i64>,

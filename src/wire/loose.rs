@@ -3,7 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -38,6 +39,26 @@ where
 {
     let raw = <&'de RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
+}
+
+/// Reads a value of another shape as none. Details are read from values that serde has buffered, so not with
+/// [`or_nothing`].
+pub(super) fn or_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written<T> {
+        Known(T),
+        Other(IgnoredAny),
+    }
+
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Known(value) => Some(value),
+        Written::Other(_) => None,
+    })
 }
 
 /// Messages that a batch may have.

@@ -1,14 +1,13 @@
 //! Receipts: the provider's reports about accepted messages.
 
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::answer::StatusBody;
 use super::loose;
 use super::send::User;
 use super::text::{Hidden, Text};
 use super::{ReportedStatus, codes};
-use crate::domain::{Channel, Charge, Msisdn, Timestamp};
+use crate::domain::{Channel, Charge, Money, Msisdn, Timestamp};
 
 /// A receipt's payload. Only `umid` is always present. The client's ids are in the newer formats, if the send or its batch
 /// had them.
@@ -36,7 +35,7 @@ pub struct Receipt<'a> {
     pub status: StatusBody<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whatsapp: Option<WhatsApp>,
-    #[serde(borrow, deserialize_with = "price", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, deserialize_with = "loose::or_none", skip_serializing_if = "Option::is_none")]
     pub price: Option<Price<'a>>,
     /// The parts of an SMS.
     #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
@@ -49,7 +48,7 @@ pub struct Receipt<'a> {
 pub struct WhatsApp {
     #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
     pub provider_error_code: Option<i64>,
-    #[serde(deserialize_with = "loose::text", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "loose::or_none", skip_serializing_if = "Option::is_none")]
     pub pricing_category: Option<String>,
 }
 
@@ -61,22 +60,6 @@ pub struct Price<'a> {
     pub total: Option<Text<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub currency: Option<Text<'a>>,
-}
-
-/// Reads a price; anything else is none. Details, which have one too, are not read from a text directly.
-pub(super) fn price<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price<'de>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written<'a> {
-        #[serde(borrow)]
-        Price(Price<'a>),
-        Other(IgnoredAny),
-    }
-
-    Ok(match Written::deserialize(deserializer)? {
-        Written::Price(price) => Some(price),
-        Written::Other(_) => None,
-    })
 }
 
 /// A receipt as a webhook event.
@@ -154,7 +137,7 @@ impl Receipt<'_> {
         let word = |text: &str| Some(text).filter(|text| is_word(text)).map(Box::from);
         let price = self.price.as_ref();
         let charge = Charge {
-            price: price.and_then(|price| price.total.as_deref()?.parse().ok()),
+            price: price.and_then(|price| Money::nearest(price.total.as_deref()?)),
             currency: price.and_then(|price| word(price.currency.as_deref()?)),
             parts: self.sms_count.and_then(|count| u16::try_from(count).ok()).filter(|count| *count > 0),
             category: self.whatsapp.as_ref().and_then(|whatsapp| word(whatsapp.pricing_category.as_deref()?)),

@@ -94,8 +94,8 @@ const TAMPERED: &[(&str, &str)] = &[
     ("DELETE FROM receipt WHERE batch = 1 AND n = 0", "rules"),
     ("UPDATE receipt SET state = 'undelivered' WHERE batch = 1 AND n = 1", "rules"),
     (
-        "INSERT INTO receipt SELECT batch, 9, 1, stamp, state, detail, code, received, tries, ruling FROM receipt \
-         WHERE n = 4",
+        "INSERT INTO receipt (batch, n, step, stamp, state, detail, code, received, tries, ruling)
+         SELECT batch, 9, 1, stamp, state, detail, code, received, tries, ruling FROM receipt WHERE n = 4",
         "rules",
     ),
     // Twice, without a recorded reason.

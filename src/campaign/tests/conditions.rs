@@ -107,6 +107,14 @@ fn marketing_on_whatsapp_leaves_out_the_united_states_and_says_so() {
             Countries::Everywhere,
             skip.replace("skip this step", "are sent this step all the same: it fails for them [us_m"),
         ),
+        (
+            "us_marketing = \"send\"\nskip_when = \"US\"",
+            SMS,
+            us,
+            Countries::AllBut([country("US")].into()),
+            String::new(),
+        ),
+        ("only = \"US\"", SMS, us, Countries::Only([].into()), format!("{skip}: for them, step 2, SMS, is used [us_m")),
         ("", SMS, "CN", Countries::Everywhere, String::new()),
         ("skip_when = \"US\"", SMS, us, Countries::AllBut([country("US")].into()), String::new()),
     ] {

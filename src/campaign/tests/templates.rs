@@ -281,6 +281,24 @@ async fn a_new_category_reprices_what_is_not_sent_yet_once() {
 }
 
 #[tokio::test]
+async fn a_repetition_goes_by_the_category_that_the_template_has_by_now() {
+    let setup = Setup::knowing("APPROVED").await;
+    let text = "name = \"a\"\nnumbers = [\"+6591234567\", \"+12125550123\"]\n[[step]]\nchannel = \"WhatsApp\"\n\
+                [step.template]\nname = \"promo\"\nlanguage = \"en\"\nbody = [\"Ann\", \"A1\"]\nbuttons = [{ index = 0, url = \
+                \"x\" }]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+    let launched = setup.launcher().launch(&file(text).unwrap(), |_| None).await.unwrap().0;
+    let batch = setup.store.batch(launched.batch).await.unwrap().unwrap();
+    for (category, is_withheld) in [("MARKETING", true), ("UTILITY", false)] {
+        setup.report_category(category).await;
+        setup.looked_at(&batch).await;
+        let again = setup.launcher().repeat(&batch, &Repeat::default()).await.unwrap();
+        let plan = setup.store.plan(again.batch).await.unwrap().unwrap();
+        assert_eq!(plan.steps[0].withholds_us_marketing(), is_withheld, "{category}");
+        assert_eq!(plan.steps[0].countries.contain(Some(Country::UNITED_STATES)), !is_withheld, "{category}");
+    }
+}
+
+#[tokio::test]
 async fn a_category_without_a_usable_price_list_changes_all_but_the_prices() {
     let mut setup = Setup::knowing("APPROVED").await;
     let mut prices = tempfile::NamedTempFile::new().unwrap();

@@ -280,15 +280,15 @@ impl Model {
         changes.iter().map(event).collect()
     }
 
-    /// Whether a message of this template is accepted. The error is the code with which it is refused at once; an accepted
-    /// message may be undelivered. A fault comes before what is known of the template.
-    ///
-    /// A template that was never created is accepted unless the profile is strict, so practice needs no set-up.
     /// Whether a template is known to be of the category MARKETING.
     pub(super) fn is_marketing(&self, template: &Template<'_>) -> bool {
         self.templates.find(template).is_some_and(|known| known.category == Some(TemplateCategory::Marketing))
     }
 
+    /// Whether a message of this template is accepted. The error is the code with which it is refused at once; an accepted
+    /// message may be undelivered. A fault comes before what is known of the template.
+    ///
+    /// A template that was never created is accepted unless the profile is strict, so practice needs no set-up.
     pub(super) fn template_standing(&self, template: &Template<'_>, faults: &Faults) -> Result<Doom, i64> {
         let is_named = |fault: &Option<String>| fault.as_deref() == Some(&*template.name);
         if is_named(&faults.template_missing) {

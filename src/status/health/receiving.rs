@@ -203,16 +203,13 @@ pub(super) async fn check_stand_ins(store: &dyn Store, findings: &mut Findings) 
 
 /// Reports opt-outs that an earlier version took for more than they were.
 pub(super) async fn check_reported_opt_outs(store: &dyn Store, findings: &mut Findings) -> Result<()> {
-    let found = optout::to_narrow(store).await?.len() as u64;
-    if found == 0 {
+    if !optout::is_any_to_narrow(store).await? {
         return Ok(());
     }
-    let count = plural(found, "recipient is", "recipients are");
-    let text = format!(
-        "{count} opted out of everything because the provider had reported an opt-out; it reports opt-outs of \
-         marketing on WhatsApp alone"
-    );
-    findings.add("opt-outs", Health::Ok, text, Some("to narrow them to that: volley opt-out narrow"));
+    let text = "recipients are opted out of everything because the provider had reported an opt-out; it reports opt-outs \
+                of marketing on WhatsApp alone";
+    let advice = "to list them: volley opt-out narrow --list; to narrow them to that: volley opt-out narrow";
+    findings.add("opt-outs", Health::Ok, text, Some(advice));
     Ok(())
 }
 

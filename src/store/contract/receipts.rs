@@ -56,6 +56,19 @@ async fn a_receipt_keeps_what_the_message_cost(desk: Desk) {
         category: Some("utility".into()),
     };
     let says = |charge: Charge| Receipt { charge: Some(Box::new(charge)), ..receipt(key, "delivered") };
+    let amount = Charge { price: charge.price, ..Charge::default() };
+    let dollars = Charge { price: Some(Money::from_millionths(9)), currency: Some("USD".into()), ..Charge::default() };
+    let priced = Charge { currency: charge.currency.clone(), ..amount.clone() };
+    for (report, kept) in [(&amount, &amount), (&dollars, &amount), (&priced, &priced), (&dollars, &priced)] {
+        let report = Receipt { stamp: at(77), ..says(report.clone()) };
+        desk.take_receipts(vec![report], Vec::new(), Vec::new()).await.unwrap();
+        let stored = desk.receipts(key).await.unwrap();
+        let stored = stored.iter().find(|receipt| receipt.stamp == at(77)).unwrap();
+        assert_eq!(stored.charge.as_deref(), Some(kept));
+    }
+    let batch = submitted(&desk, 1, true).await;
+    let key = MessageKey { batch, n: 0 };
+    let says = |charge: Charge| Receipt { charge: Some(Box::new(charge)), ..receipt(key, "delivered") };
     let category = Charge { category: charge.category.clone(), ..Charge::default() };
     let price = Charge { category: None, ..charge.clone() };
     let other = Charge { price: Some(Money::from_millionths(1)), ..charge.clone() };

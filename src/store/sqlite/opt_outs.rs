@@ -377,6 +377,9 @@ pub(super) async fn narrow(
     how: &str,
 ) -> Work<(u32, Option<Cursor>)> {
     let (found, next) = reported(connection, after, limit).await?;
+    if found.is_empty() {
+        return Ok((0, next));
+    }
     let keys = addresses::keys(connection, found.iter().map(|opt_out| &opt_out.address)).await?;
     let keys = json_list(keys.iter().map(|key| key.get()));
     sqlx::query(NARROW).bind(&keys).execute(&mut *connection).await?;

@@ -221,12 +221,14 @@ const KEEP: &str = "INSERT INTO receipt (batch, n, step, stamp, state, detail, c
          ?11, ?12, ?13, ?14
      FROM json_each(?2) WHERE true
      ON CONFLICT DO UPDATE SET tries = iif(excluded.tries > coalesce(tries, -1), excluded.tries, tries),
-         received = iif(?9 OR ruling & 255 = ?10, excluded.received, received),
-         ruling = iif(?9 OR ruling & 255 = ?10, excluded.ruling, ruling),
-         price = coalesce(price, excluded.price), currency = coalesce(currency, excluded.currency),
+         received = iif(?9 OR ruling & 255 = ?10 AND excluded.tries > coalesce(tries, -1), excluded.received, received),
+         ruling = iif(?9 OR ruling & 255 = ?10 AND excluded.tries > coalesce(tries, -1), excluded.ruling, ruling),
+         price = coalesce(price, excluded.price),
+         currency = iif(price IS NULL OR price IS excluded.price, coalesce(excluded.currency, currency), currency),
          parts = coalesce(parts, excluded.parts), category = coalesce(category, excluded.category)
      WHERE excluded.tries > coalesce(tries, -1) OR ?9
-         OR (price, parts, category) IS NOT (coalesce(price, ?11), coalesce(parts, ?13), coalesce(category, ?14))";
+         OR (price, parts, category) IS NOT (coalesce(price, ?11), coalesce(parts, ?13), coalesce(category, ?14))
+         OR currency IS NULL AND ?12 IS NOT NULL AND coalesce(price, ?11) IS ?11";
 
 pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &'a Receipt>) {
     let shapes = alike(receipts.into_iter().map(|receipt| {

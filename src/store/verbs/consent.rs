@@ -24,8 +24,8 @@ pub trait Consent: Send + Sync + std::fmt::Debug {
     async fn opted_out_numbers(&self, after: Option<Msisdn>, limit: u32, of: OptOutOf) -> Result<Vec<Msisdn>>;
     /// Lists the opt-outs after `after`: those of numbers in order of the number, then those of ids in order of arrival.
     async fn opt_outs(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, OptOut)>>;
-    /// Finds opt-outs of everything that the provider alone has reported, among the next `limit` that it has reported at all.
-    /// Returns them, and where the next ones begin; `None` after the last. The provider reports opt-outs of marketing, but
+    /// Reads the next `limit` opt-outs of everything that the provider has reported. Returns those whose recipients asked for
+    /// none themselves, and where the next ones begin; `None` after the last. The provider reports opt-outs of marketing, but
     /// until version 27 of the schema each was stored as one of everything.
     ///
     /// - Leaves out a recipient who has asked for an opt-out too, under whichever address.

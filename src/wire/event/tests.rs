@@ -91,12 +91,17 @@ fn a_receipt_says_what_the_message_cost() {
     assert_eq!((charge.currency.as_deref(), charge.parts, charge.category), (Some("EUR"), Some(2), None));
     let charge = with(r#""whatsapp":{"pricingCategory":"utility"}"#).unwrap();
     assert_eq!((charge.price, charge.category.as_deref()), (None, Some("utility")));
+    let charge = with(r#""price":{"total":0.30000000000000004,"currency":"EUR"}"#).unwrap();
+    assert_eq!(charge.price.map(|price| price.to_string()).as_deref(), Some("0.30"));
     // What is no price loses no receipt.
     for nothing in [
         r#""price":7,"smsCount":"many""#,
         r#""price":{"total":-1,"currency":"to +6591234567"}"#,
         r#""price":[],"whatsapp":{"pricingCategory":""}"#,
         r#""price":null,"smsCount":0,"whatsapp":null"#,
+        r#""whatsapp":{"pricingCategory":{"name":"utility"}}"#,
+        r#""price":{"total":{"amount":1}},"whatsapp":{"pricingCategory":["utility"]}"#,
+        r#""price":{"total":13000000000000}"#,
     ] {
         assert_eq!(with(nothing), None, "{nothing}");
     }
