@@ -11,7 +11,7 @@ use super::suppressed::{Suppressed, Suppression};
 use super::{Case, MarkedMessages};
 use crate::domain::{
     AddressKey, AttemptId, BatchId, BatchState, Country, LaneId, Loaded, Member, MessageKey, Plan, Pool, Present,
-    Queue, Span, State, StepIndex, Tag, Timestamp,
+    Queue, Span, State, StepIndex, Tag, Timestamp, settle,
 };
 use crate::engine::{Event, Ruling, Standing};
 use crate::planner::Timing;
@@ -178,6 +178,7 @@ impl Entry {
         // another lane had replaced that one.
         let stays = after.step == message.present.step && !matches!(after.state, State::Queued { .. });
         let lane = if stays { None } else { self.lane(after.step, message.address, message.country) };
+        let settlements = settle(&self.plan, &message, &after);
         Change {
             key: message.key,
             address: message.address,
@@ -190,7 +191,7 @@ impl Entry {
             fact: None,
             ruling,
             notes,
-            refund: None,
+            settlements,
             observed,
         }
     }

@@ -134,7 +134,7 @@ pub use template_decisions::{TemplateCarriedOut, TemplateDecision, carry_out_on_
 pub use templates::TemplateError;
 pub use time::{ResolvedInstant, Schedule, instant, schedule};
 pub use trial::{TEST_PROBLEM, Trial};
-pub use used_up::{UsedUp, used_up};
+pub use used_up::{UsedUp, reserved, used_up};
 pub use views::{
     CalendarView, ChangeView, Dated, DecisionView, ErasureView, LaunchView, LimitsView, PlanStepView, PlanView,
     PreviewView, PurgeView, RenameView, RulesView, StepDecisionView, StepRulesView, StopsView, TemplateDecisionView,

@@ -9,8 +9,8 @@ use super::used_up::caps;
 use crate::audience::{ImportRecord, UnreadableRecord};
 use crate::config;
 use crate::domain::{
-    BatchId, BatchState, Count, Country, Member, Money, OnTierSpent, OpenMinutes, Plan, Queue, Span, Step, StepIndex,
-    Tallies, Tier, Timestamp, usual_zone,
+    BatchId, BatchState, Count, Country, Member, Money, OnTierSpent, OpenMinutes, Plan, Queue, Span, Spent, Step,
+    StepIndex, Tallies, Tier, Timestamp, usual_zone,
 };
 use crate::forecast::as_float;
 use crate::forecast::{Account, Bill, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
@@ -292,10 +292,10 @@ impl Launcher<'_> {
 
 /// How much dearer a message of a step has been than `bill` expects, because of what values add to its text: 1 before one
 /// was submitted.
-fn dearness(bill: &Bill, (index, step): (StepIndex, &Step), tallies: &Tallies, spent: &[(StepIndex, Money)]) -> f64 {
+fn dearness(bill: &Bill, (index, step): (StepIndex, &Step), tallies: &Tallies, spent: &[(StepIndex, Spent)]) -> f64 {
     let submitted = tallies.get(index, Count::HandedOver) + tallies.get(index, Count::Sending);
     let Some(submitted) = u64::try_from(submitted).ok().filter(|submitted| *submitted > 0) else { return 1.0 };
-    let spent: Money = spent.iter().filter(|(step, _)| *step == index).map(|(_, spent)| *spent).sum();
+    let spent: Money = spent.iter().filter(|(step, _)| *step == index).map(|(_, spent)| spent.all()).sum();
     let (expected, messages) = bill.sum((index, step));
     if expected <= 0.0 {
         return 1.0;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Category, Channel, Content, Country, Money, Prices};
+use crate::domain::{Category, Channel, Charged, Content, Country, Money, Prices, Tariff};
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,14 @@ pub struct PriceLine {
     /// `None` for every country without a line of its own.
     pub country: Option<Country>,
     pub price: Money,
+    /// When the provider charges it.
+    pub charged: Charged,
+}
+
+impl PriceLine {
+    const fn tariff(&self) -> Tariff {
+        Tariff { price: self.price, charged: self.charged }
+    }
 }
 
 /// A price list, as in its file.
@@ -32,8 +40,11 @@ pub enum PriceError {
     Line { file: PathBuf, line: u64, sentence: String },
 }
 
+/// A line that begins with it is a remark.
+const COMMENT: char = '#';
+
 /// The columns that a list may have, in any order. `channel` and `price` are required.
-const COLUMNS: [&str; 5] = ["channel", "country", "category", "currency", "price"];
+const COLUMNS: [&str; 6] = ["channel", "country", "category", "currency", "price", "charged"];
 
 impl PriceList {
     pub fn load(file: &Path) -> Result<Self, PriceError> {
@@ -45,10 +56,11 @@ impl PriceList {
     pub fn read(file: &Path, text: &str) -> Result<Self, PriceError> {
         let wrong = |line: u64, sentence: String| PriceError::Line { file: file.to_owned(), line, sentence };
         let text = text.trim_start_matches('\u{feff}');
-        let header = text.lines().next().unwrap_or_default();
+        let header = text.lines().find(|line| !line.starts_with(COMMENT)).unwrap_or_default();
         let delimiter = [b',', b';', b'\t'].into_iter().find(|byte| header.as_bytes().contains(byte)).unwrap_or(b',');
-        let mut reader =
-            csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(text.as_bytes());
+        let mut format = csv::ReaderBuilder::new();
+        let format = format.delimiter(delimiter).trim(csv::Trim::All).comment(u8::try_from(COMMENT).ok());
+        let mut reader = format.from_reader(text.as_bytes());
         let broken = |error: &csv::Error| {
             wrong(
                 error.position().map_or(1, csv::Position::line),
@@ -65,23 +77,30 @@ impl PriceList {
         let (Some(channel), Some(price)) = (position("channel"), position("price")) else {
             return Err(wrong(
                 1,
-                "a price list needs the columns channel and price, and may have country, category and currency"
+                "a price list needs the columns channel and price, and may have country, category, currency and charged"
                     .to_owned(),
             ));
         };
         let (country, category, currency) = (position("country"), position("category"), position("currency"));
+        let charged = position("charged");
         let mut list = Self { file: file.to_owned(), ..Self::default() };
         for row in reader.records() {
             let row = row.map_err(|error| broken(&error))?;
-            let line = row.position().map_or(1, csv::Position::line);
+            let line = line_of(text, row.position().map_or(1, csv::Position::line));
             let cell =
                 |column: Option<usize>| column.and_then(|n| row.get(n)).filter(|cell| !matches!(*cell, "" | "*"));
             let wrong = |error: &dyn std::fmt::Display| wrong(line, error.to_string());
+            let channel: Channel = cell(Some(channel)).unwrap_or_default().parse().map_err(|error| wrong(&error))?;
+            let said: Option<Charged> = cell(charged).map(str::parse).transpose().map_err(|error| wrong(&error))?;
+            if channel == Channel::Sms && said == Some(Charged::Delivery) {
+                return Err(wrong(&"charges an SMS for its delivery, but every SMS is charged when it is submitted"));
+            }
             let read = PriceLine {
-                channel: cell(Some(channel)).unwrap_or_default().parse().map_err(|error| wrong(&error))?,
+                channel,
                 category: cell(category).map(str::parse).transpose().map_err(|error| wrong(&error))?,
                 country: cell(country).map(country_of).transpose().map_err(|error| wrong(&error))?,
                 price: cell(Some(price)).unwrap_or_default().parse().map_err(|error| wrong(&error))?,
+                charged: said.unwrap_or(Charged::usual(channel)),
             };
             let twice = |other: &&PriceLine| {
                 (other.channel, other.category, other.country) == (read.channel, read.category, read.country)
@@ -120,13 +139,19 @@ impl PriceList {
             if let Some(line) = self.lines.iter().filter(fits).find(|line| line.country.is_none()) {
                 // A line for the category without a country takes precedence over a line for a country without the
                 // category.
-                prices = Prices { others: Some(line.price), ..Prices::default() };
+                prices = Prices { others: Some(line.tariff()), ..Prices::default() };
             }
-            let named = self.lines.iter().filter(fits).filter_map(|line| Some((line.country?, line.price)));
+            let named = self.lines.iter().filter(fits).filter_map(|line| Some((line.country?, line.tariff())));
             prices.by_country.extend(named);
         }
         prices
     }
+}
+
+/// The line of a record that the reader has found at this line or after remarks and empty lines there.
+fn line_of(text: &str, found: u64) -> u64 {
+    let rest = text.lines().skip(usize::try_from(found.saturating_sub(1)).unwrap_or(usize::MAX));
+    found + rest.take_while(|line| line.trim().is_empty() || line.starts_with(COMMENT)).count() as u64
 }
 
 fn country_of(code: &str) -> Result<Country, String> {
@@ -155,7 +180,7 @@ mod tests {
         );
         let list = list.unwrap();
         let of = |channel, content: &Content, code: &str| {
-            list.of(channel, content).of(code.parse().unwrap()).map(|price| price.to_string())
+            list.of(channel, content).of(code.parse().unwrap()).map(|tariff| tariff.price.to_string())
         };
         let text = Step::of_text(Channel::Sms, "sms", "Hi").content;
         for (channel, content, code, price) in [
@@ -173,6 +198,25 @@ mod tests {
     }
 
     #[test]
+    fn whatsapp_is_charged_for_deliveries_unless_the_list_says_otherwise() {
+        let list = list(
+            "# An example.\nchannel,country,price,charged\nWhatsApp,,0.07,\nWhatsApp,SG,0.05,submission\nViber,,0.02,\n\
+             Viber,SG,0.01,delivery\nSMS,,0.04,\n",
+        );
+        let list = list.unwrap();
+        let text = Step::of_text(Channel::Sms, "sms", "Hi").content;
+        for (channel, code, charged) in [
+            (Channel::WhatsApp, "MY", Charged::Delivery),
+            (Channel::WhatsApp, "SG", Charged::Submission),
+            (Channel::Viber, "MY", Charged::Submission),
+            (Channel::Viber, "SG", Charged::Delivery),
+            (Channel::Sms, "SG", Charged::Submission),
+        ] {
+            assert_eq!(list.of(channel, &text).of(code.parse().unwrap()).unwrap().charged, charged, "{channel} {code}");
+        }
+    }
+
+    #[test]
     fn an_invalid_list_names_the_line_and_the_problem() {
         for (text, sentence) in [
             ("", "prices.csv, line 1: a price list needs the columns channel and price"),
@@ -180,6 +224,12 @@ mod tests {
             ("channel;price\nSMS;0,04\n", "line 2: \"0,04\" is not an amount of money"),
             ("channel,price\nSMSS,0.04\n", "line 2: unknown channel \"SMSS\""),
             ("channel,country,price\nSMS,UK,0.04\n", "line 2: unknown country \"UK\""),
+            ("# Ours\nchannel,price\n# of May\nSMSS,0.04\n", "line 4: unknown channel \"SMSS\""),
+            (
+                "channel,price,charged\nViber,1,read\n",
+                "line 2: unknown charge \"read\"; use one of submission, delivery",
+            ),
+            ("channel,price,charged\nSMS,1,delivery\n", "line 2: charges an SMS for its delivery"),
             ("channel,price\nSMS,0.04\nSMS,0.05\n", "line 3: repeats an earlier line"),
             ("channel,price\nSMS\n", "line 2: has another number of columns"),
             ("channel,price,currency\nSMS,1,EUR\nViber,1,USD\n", "line 3: is in USD, but other lines are in EUR"),

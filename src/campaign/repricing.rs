@@ -7,7 +7,9 @@ use super::prices::PriceList;
 use crate::book::{Book, Entry};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::domain::{BatchState, Category, Channel, Content, Plan, Prices, Step, StepIndex, TemplateName, Timestamp};
+use crate::domain::{
+    BatchState, Category, Channel, Content, Plan, Prices, Step, StepIndex, Tariff, TemplateName, Timestamp,
+};
 use crate::events::{ChangedKey, Origin};
 use crate::store::{Amendment, Result, Store};
 
@@ -128,9 +130,13 @@ fn recategorize(step: &mut Step, category: Category, list: Option<&PriceList>) {
     }
 }
 
-/// The prices of a content. A country without a price keeps its former one: without any, a budget would not count it.
+/// The prices of a content. A country without a price keeps its former one: without any, a budget would not count it. What is
+/// charged stays as well: messages in flight are counted by it.
 fn prices(list: &PriceList, channel: Channel, content: &Content, former: &Prices) -> Prices {
     let mut prices = list.of(channel, content);
+    if let Some(Tariff { charged, .. }) = former.all().next() {
+        prices.others.iter_mut().chain(prices.by_country.values_mut()).for_each(|tariff| tariff.charged = charged);
+    }
     for (country, price) in &former.by_country {
         if prices.of(*country).is_none() {
             prices.by_country.insert(*country, *price);
@@ -167,7 +173,7 @@ fn differing(before: &Prices, after: &Prices, currency: Option<&str>) -> [String
     let (before, after): (Vec<_>, Vec<_>) = both.unzip();
     [before, after].map(|prices| {
         let text = |(country, price): &(String, Option<_>)| {
-            let price = price.map_or("none".to_owned(), |price: crate::domain::Money| price.in_currency(currency));
+            let price = price.map_or("none".to_owned(), |tariff: Tariff| tariff.price.in_currency(currency));
             format!("{country} {price}")
         };
         let mut shown: Vec<String> = prices.iter().take(SHOWN).map(text).collect();

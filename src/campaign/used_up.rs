@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::outlook::countries_of;
 use crate::domain::text::shell;
-use crate::domain::{Count, Country, Money, Plan, StepIndex, Tallies, grouped};
+use crate::domain::{Count, Country, Plan, Spent, StepIndex, Tallies, grouped};
 use crate::forecast::as_float;
 use crate::forecast::cost;
 use crate::forecast::{RemainingLimit, Stop};
@@ -18,6 +18,8 @@ pub struct UsedUp {
     pub by: Stop,
     /// The limit, for operators: `20.00 EUR`.
     pub limit: String,
+    /// What of it is reserved for messages in flight, and free again for those that are not delivered.
+    pub reserved: Option<String>,
 }
 
 impl UsedUp {
@@ -25,6 +27,9 @@ impl UsedUp {
     pub fn what(&self) -> String {
         let whose = self.step.map_or("the campaign".to_owned(), |step| format!("step {step}"));
         match self.by {
+            Stop::Budget if let Some(reserved) = &self.reserved => {
+                format!("{whose} waits: {reserved} of its budget of {} are reserved for messages in flight", self.limit)
+            }
             Stop::Budget => format!("{whose} has used up its budget of {}", self.limit),
             Stop::MaxMessages | Stop::End => {
                 format!("{whose} has sent all that its max_messages of {} allows", self.limit)
@@ -40,9 +45,11 @@ impl UsedUp {
             Stop::Budget => "--budget AMOUNT",
             Stop::MaxMessages | Stop::End => "--max-messages N",
         };
-        format!(
-            "raise the limit (volley campaign set {campaign}{step} {raise}), then: volley campaign resume {campaign}{step}"
-        )
+        let raise = format!("volley campaign set {campaign}{step} {raise}");
+        if self.reserved.is_some() {
+            return format!("it goes on when one of them is not delivered; to raise the limit: {raise}");
+        }
+        format!("raise the limit ({raise}), then: volley campaign resume {campaign}{step}")
     }
 
     /// What is used up and what to do, in one sentence.
@@ -53,6 +60,17 @@ impl UsedUp {
 
 /// Finds the limits of a campaign that must be raised before it can send more.
 pub async fn used_up(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
+    let limits = reached(store, batch).await?;
+    Ok(limits.into_iter().filter(|limit| limit.reserved.is_none()).collect())
+}
+
+/// Finds the budgets of a campaign that allow nothing more now, but again once messages in flight are not delivered.
+pub async fn reserved(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
+    let limits = reached(store, batch).await?;
+    Ok(limits.into_iter().filter(|limit| limit.reserved.is_some()).collect())
+}
+
+async fn reached(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
     let Some(plan) = store.plan(batch.id).await? else { return Ok(Vec::new()) };
     if !plan.has_limits() {
         return Ok(Vec::new());
@@ -60,8 +78,14 @@ pub async fn used_up(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
     let (tallies, spent) = (store.tallies(batch.id).await?, store.spent(batch.id).await?);
     let countries = countries_of(store, batch).await?.unwrap_or_default();
     let caps = caps(&plan, &tallies, &spent).into_iter();
-    let used_up = caps.filter(|cap| is_used_up(cap, &plan, &tallies, &countries));
-    Ok(used_up.map(|RemainingLimit { step, by, .. }| UsedUp { step, by, limit: limit(&plan, step, by) }).collect())
+    let reached = caps.filter(|cap| is_used_up(cap, &plan, &tallies, &countries));
+    let describe = |RemainingLimit { step, by, .. }: RemainingLimit| {
+        let reserved = in_scope(&spent, step).reserved;
+        let is_open = by == Stop::Budget && !reserved.is_zero();
+        let reserved = is_open.then(|| reserved.in_currency(plan.currency.as_deref()));
+        UsedUp { step, by, limit: limit(&plan, step, by), reserved }
+    };
+    Ok(reached.map(describe).collect())
 }
 
 /// A limit of the plan, for operators.
@@ -84,15 +108,19 @@ fn is_used_up(cap: &RemainingLimit, plan: &Plan, tallies: &Tallies, countries: &
     least.min_by(f64::total_cmp).is_some_and(|least| cap.left < least || cap.left <= 0.0)
 }
 
+/// What a step has spent and reserved; `None` means the whole campaign.
+fn in_scope(spent: &[(StepIndex, Spent)], step: Option<StepIndex>) -> Spent {
+    spent.iter().filter(|(index, _)| step.is_none_or(|step| step == *index)).map(|(_, spent)| *spent).sum()
+}
+
 /// What limits and budgets still allow, after these submissions and this spending.
-pub(super) fn caps(plan: &Plan, tallies: &Tallies, spent: &[(StepIndex, Money)]) -> Vec<RemainingLimit> {
+pub(super) fn caps(plan: &Plan, tallies: &Tallies, spent: &[(StepIndex, Spent)]) -> Vec<RemainingLimit> {
     let of_steps = plan.indexed_steps().map(|(index, step)| (Some(index), step.limits));
     let mut caps = Vec::new();
     for (step, limits) in of_steps.chain([(None, plan.limits)]) {
         let count = |count| step.map_or_else(|| tallies.total(count), |step| tallies.get(step, count));
         let used = (count(Count::HandedOver) + count(Count::Sending)).try_into().unwrap_or(0);
-        let of_it = spent.iter().filter(|(index, _)| step.is_none_or(|step| step == *index));
-        let spent: Money = of_it.map(|(_, spent)| *spent).sum();
+        let spent = in_scope(spent, step).all();
         let messages = limits.messages.map(|most| (Stop::MaxMessages, most.saturating_sub(used)));
         let budget = limits.budget.map(|of| (Stop::Budget, of.millionths().saturating_sub(spent.millionths())));
         caps.extend([messages, budget].into_iter().flatten().map(|(by, left)| RemainingLimit {

@@ -267,8 +267,8 @@ impl Claimer {
             }
             Reached::Budget { spent, of } => {
                 let currency = entry.plan.currency.as_deref();
-                let (is_spent, of) = (spent >= of, of.in_currency(currency));
-                let spent = spent.rounded(currency);
+                let (is_spent, of) = (spent.all() >= of, of.in_currency(currency));
+                let spent = spent.all().rounded(currency);
                 if is_spent {
                     format!("{whose} has spent {spent}; its budget is {of}")
                 } else {

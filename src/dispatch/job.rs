@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::lane::RunningLane;
 use crate::book::{Entry, Suppression};
-use crate::domain::{Loaded, Present, State, Step, StepIndex, Timestamp};
+use crate::domain::{Loaded, Money, Present, State, Step, StepIndex, Timestamp};
 use crate::engine::{self, CallOff, Ruling};
 use crate::planner::Pass;
 use crate::provider::Refusal;
-use crate::store::{Attempt, Claimed, Refund, StepHold, Verdict};
+use crate::store::{Attempt, Claimed, StepHold, Verdict};
 use crate::throttle::SUBMITTED_WITHIN;
 
 /// A claimed message with its batch.
@@ -125,8 +125,8 @@ pub(super) struct Settled {
     /// A further event for the message after it is requeued.
     pub(super) then: Option<CallOff>,
     pub(super) fact: Option<Attempt>,
-    /// The money that the claim counted as spent although nothing was submitted.
-    pub(super) refund: Option<Refund>,
+    /// What the claim counted as spent although nothing was submitted.
+    pub(super) refund: Option<Money>,
     /// Why the step must send nothing more, and when the request began that showed it.
     pub(super) hold: Option<(StepHold, Timestamp)>,
     /// When the claim took a tier slot for it. The slot is free again unless the message was submitted after all.
@@ -163,8 +163,8 @@ impl Settled {
         });
         let has_place = job.claimed.pass == Pass::Slot;
         let unused_slot = claimed_at.filter(|_| has_place && !may_have_been_submitted(answer));
-        let end_recall = !may_have_been_submitted(answer) && !job.claimed.cost.is_zero();
-        let refund = end_recall.then_some(Refund { step, amount: job.claimed.cost });
+        let spent = job.claimed.fee.spent();
+        let refund = (!may_have_been_submitted(answer) && !spent.is_zero()).then_some(spent);
         let lane = Arc::clone(lane);
         Self { entry: job.entry, lane, message, step, answer, then: None, fact, refund, hold: None, unused_slot }
     }

@@ -10,8 +10,8 @@ use super::job::Settled;
 use super::lane::RunningLane;
 use crate::clock::Clock;
 use crate::domain::{
-    AddressKey, Causes, Fault, FaultReport, LaneId, Loaded, MessageKey, OptOutOf, OptOutSource, SenderPart, Span,
-    State, StepIndex, Timestamp, WishSubject,
+    AddressKey, Causes, Fault, FaultReport, LaneId, Loaded, MessageKey, OptOutOf, OptOutSource, SenderPart, Settlement,
+    SettlementKind, Span, State, StepIndex, Timestamp, WishSubject,
 };
 use crate::engine::{Answer, Event, Made};
 use crate::store::{Addresses, Attempt, Change, Error, NotedBucket, OptOut, ReportedBy, Result, Store, Verdict};
@@ -329,7 +329,10 @@ fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) 
     let is_still_ours = is_ours && matches!(message.present.state, State::Sending { .. });
     let has_it_back = is_repeat && !is_still_ours;
     let refund = settled.refund.filter(|_| !is_proven && !has_it_back);
-    Change { fact, refund, ..entry.change(case) }
+    let refund = refund.map(|amount| Settlement { step: settled.step, amount, kind: SettlementKind::Refunded });
+    let mut change = Change { fact, ..entry.change(case) };
+    change.settlements.extend(refund);
+    change
 }
 
 #[cfg(test)]

@@ -2,25 +2,27 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Money, Plan, Prices, Step};
+use crate::domain::{Fee, Plan, Prices, Step, Tariff};
 use crate::planner::{Candidate, Cap, Price};
 use crate::template::BilledParts;
 
 /// The prices of a step, by country.
 #[derive(Debug)]
-struct Tariff {
+struct StepPrices {
     prices: Prices,
     parts: BilledParts,
 }
 
-impl Price for Tariff {
-    fn of(&self, candidate: &Candidate) -> Money {
-        let price = self.prices.of(candidate.message.country).unwrap_or_default();
-        if self.parts.are_same() {
-            return price.times(self.parts.of(&[]));
-        }
+impl Price for StepPrices {
+    fn of(&self, candidate: &Candidate) -> Fee {
+        let Some(Tariff { price, charged }) = self.prices.of(candidate.message.country) else { return Fee::NOTHING };
         // A message with unreadable fields is not sent.
-        candidate.fields.unpack().map_or(Money::ZERO, |fields| price.times(self.parts.of(&fields)))
+        let parts = if self.parts.are_same() {
+            self.parts.of(&[])
+        } else {
+            candidate.fields.unpack().map_or(0, |fields| self.parts.of(&fields))
+        };
+        Fee { amount: price.times(parts), charged }
     }
 }
 
@@ -30,6 +32,6 @@ pub(super) fn cap(plan: &Plan, step: &Step) -> Option<Cap> {
         return None;
     }
     let parts = BilledParts::of_step(step, plan.names());
-    let tariff = || Arc::new(Tariff { prices: step.prices.clone(), parts }) as Arc<dyn Price>;
-    Some(Cap { step: step.limits, batch: plan.limits, price: (!step.prices.is_empty()).then(tariff) })
+    let prices = || Arc::new(StepPrices { prices: step.prices.clone(), parts }) as Arc<dyn Price>;
+    Some(Cap { step: step.limits, batch: plan.limits, price: (!step.prices.is_empty()).then(prices) })
 }

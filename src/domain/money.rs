@@ -1,13 +1,12 @@
 //! Money, in millionths of the currency of the prices. A message may cost less than a cent.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::grouped;
 use super::word::serde_as_text;
-use super::{Country, grouped};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Money(u64);
@@ -137,30 +136,6 @@ impl AmbiguousMoney {
             some => format!("{whole}.{some:0<4}"),
         };
         is_ambiguous.then(|| Self { text: text.to_owned(), small, large: format!("{whole}{part}") })
-    }
-}
-
-/// The price of one message of a step; for SMS, of one part of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Prices {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub others: Option<Money>,
-    #[serde(flatten)]
-    pub by_country: BTreeMap<Country, Money>,
-}
-
-impl Prices {
-    pub fn of(&self, country: Country) -> Option<Money> {
-        self.by_country.get(&country).copied().or(self.others)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.others.is_none() && self.by_country.is_empty()
-    }
-
-    /// Whether any country has a price above zero.
-    pub fn cost_something(&self) -> bool {
-        self.others.iter().chain(self.by_country.values()).any(|price| !price.is_zero())
     }
 }
 

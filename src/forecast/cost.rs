@@ -95,7 +95,7 @@ impl CountryCost {
     /// The costs of a step in the countries with a price, the highest first.
     pub fn of_step((index, step): (StepIndex, &Step), bill: &Bill) -> Vec<Self> {
         let priced = bill.of_step(index).filter_map(|(country, Billed { messages, parts, .. })| {
-            let price = step.prices.of(country)?;
+            let price = step.prices.of(country)?.price;
             Some(Self { country, messages, billed_parts: parts, price, sum: price.times(parts) })
         });
         let mut costs: Vec<Self> = priced.collect();
@@ -112,7 +112,7 @@ pub(crate) fn least(names: Names<'_>, step: &Step, countries: &BTreeMap<Country,
 }
 
 fn price(step: &Step, country: Country) -> Money {
-    step.prices.of(country).unwrap_or_default()
+    step.prices.of(country).map_or(Money::ZERO, |tariff| tariff.price)
 }
 
 fn least_parts(names: Names<'_>, step: &Step) -> u64 {
@@ -122,15 +122,16 @@ fn least_parts(names: Names<'_>, step: &Step) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, Prices, StepIndex};
+    use crate::domain::{Channel, Charged, Prices, StepIndex, Tariff};
 
     #[test]
     fn the_cost_depends_on_country_sms_parts_and_steps() {
-        let price = |text: &str| Prices { others: Some(text.parse().unwrap()), ..Prices::default() };
+        let tariff = |text: &str| Tariff { price: text.parse().unwrap(), charged: Charged::Submission };
+        let price = |text: &str| Prices { others: Some(tariff(text)), ..Prices::default() };
         let viber = Step { prices: price("0.02"), ..Step::of_text(Channel::Viber, "viber", "Hi") };
         let mut sms = Step { prices: price("0.10"), ..Step::of_text(Channel::Sms, "sms", &"x".repeat(161)) };
         let [singapore, germany] = ["SG", "DE"].map(|code| code.parse::<Country>().unwrap());
-        sms.prices.by_country.insert(germany, "0.20".parse().unwrap());
+        sms.prices.by_country.insert(germany, tariff("0.20"));
         let mut plan = Plan::of_steps(vec![viber, sms]);
         let recipients = [(singapore, 100), (germany, 10)].into();
         let cost = |plan: &Plan| {

@@ -45,7 +45,9 @@ impl Attention {
             for obstacle in &row.look.obstacles {
                 let campaign = (row.look.show.name.clone(), row.path());
                 let what = obstacle.what_since(row.look.at);
-                let same = |known: &&mut Self| known.what == what && !matches!(obstacle, Obstacle::UsedUp(_));
+                let same = |known: &&mut Self| {
+                    known.what == what && !matches!(obstacle, Obstacle::UsedUp(_) | Obstacle::Reserved(_))
+                };
                 match all.iter_mut().find(same) {
                     Some(known) => known.campaigns.push(campaign),
                     None => all.push(Self {

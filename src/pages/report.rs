@@ -84,7 +84,9 @@ pub(super) fn highlights(report: &Report) -> Vec<(String, String)> {
         let currency = report.currency.as_deref();
         let each = u64::try_from(reached).ok().and_then(|reached| all.millionths().checked_div(reached));
         let each = each.map(|each| Money::from_millionths(each).rounded(currency));
-        found.push((all.rounded(currency), ENGLISH.results.cost_with(each.as_deref())));
+        let reserved: Money = report.steps.iter().filter_map(|step| step.reserved).sum();
+        let reserved = (!reserved.is_zero()).then(|| reserved.rounded(currency));
+        found.push((all.rounded(currency), ENGLISH.results.cost_with(each.as_deref(), reserved.as_deref())));
     }
     if replied > 0 {
         found.push((super::show::grouped(replied), ENGLISH.results.replied.to_owned()));

@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::preview::{button_name, class, language, media_name};
 use super::show::percent_encoded;
 use super::texts::ENGLISH;
-use crate::domain::{Channel, Timestamp};
+use crate::domain::{Channel, Charged, Timestamp};
 use crate::status::{KnownTemplateView, TemplateView};
 use crate::template::preview::{Bubble, BubbleHeader, Run, TemplateParameter};
 
@@ -268,6 +268,16 @@ pub struct PriceRow {
     /// `None` for every category without a price of its own.
     pub category: Option<String>,
     pub price: String,
+    pub charged: Charged,
+}
+
+impl PriceRow {
+    const fn charged(&self) -> &'static str {
+        match self.charged {
+            Charged::Submission => ENGLISH.sending.for_submission,
+            Charged::Delivery => ENGLISH.sending.for_delivery,
+        }
+    }
 }
 
 impl PricesPage {

@@ -5,11 +5,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::Candidate;
-use crate::domain::{BatchId, Count, Limits, Money, Queue, StepIndex, Tallies};
+use crate::domain::{BatchId, Charged, Count, Fee, Limits, Money, Queue, Spent, StepIndex, Tallies};
 
 /// The price of a message. The claim asks for it and counts the cost before the message is sent.
 pub trait Price: Debug + Send + Sync {
-    fn of(&self, candidate: &Candidate) -> Money;
+    fn of(&self, candidate: &Candidate) -> Fee;
 }
 
 /// The limits of a queue: of its step, and of its batch.
@@ -29,21 +29,22 @@ pub struct Capped {
     pub by: Reached,
     /// Whether it is a limit of the batch, and not only of the step.
     pub is_of_batch: bool,
-    /// Whether that is final: no message is in flight scope failure would make room.
+    /// Whether that is final: no message is in flight whose failure would make room, and none may still be delivered whose
+    /// cost is reserved.
     pub is_final: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reached {
     Messages { handed_over: u64, of: u64 },
-    Budget { spent: Money, of: Money },
+    Budget { spent: Spent, of: Money },
 }
 
 /// A batch's use of its limits.
 #[derive(Debug, Clone, Default)]
 pub struct Used {
     pub tallies: Tallies,
-    pub spent: BTreeMap<StepIndex, Money>,
+    pub spent: BTreeMap<StepIndex, Spent>,
 }
 
 /// A step of a batch; `None` means the whole batch.
@@ -78,7 +79,7 @@ impl Spending {
             }
             if let Some(of) = limits.budget {
                 let spent = self.spent(scope);
-                if spent >= of {
+                if spent.all() >= of {
                     return Err(self.capped(queue, scope, Reached::Budget { spent, of }));
                 }
             }
@@ -86,31 +87,35 @@ impl Spending {
         Ok(usize::try_from(room).unwrap_or(usize::MAX))
     }
 
-    /// The price of a candidate, or the limit that is reached.
+    /// What is counted for a candidate, or the limit that is reached.
     ///
     /// Checks the limits again, because the claim may have taken messages of the same batch after [`Spending::room`].
-    pub(super) fn cost(&self, queue: Queue, cap: &Cap, candidate: &Candidate) -> Result<Money, Capped> {
+    pub(super) fn cost(&self, queue: Queue, cap: &Cap, candidate: &Candidate) -> Result<Fee, Capped> {
         self.room(queue, cap)?;
         let price = cap.price.as_ref().filter(|_| !candidate.is_never_sent());
-        let cost = price.map_or(Money::ZERO, |price| price.of(candidate));
+        let fee = price.map_or(Fee::NOTHING, |price| price.of(candidate));
         for (limits, scope) in bounds(queue, cap) {
             let Some(of) = limits.budget else { continue };
             let spent = self.spent(scope);
-            if spent.plus(cost) > of {
+            if spent.all().plus(fee.amount) > of {
                 return Err(self.capped(queue, scope, Reached::Budget { spent, of }));
             }
         }
-        Ok(cost)
+        Ok(fee)
     }
 
     /// Counts a message that the claim takes.
-    pub(super) fn count_taken(&mut self, queue: Queue, cost: Money) {
+    pub(super) fn count_taken(&mut self, queue: Queue, fee: Fee) {
         for scope in [Some(queue.step), None] {
             *self.taken.entry((queue.batch, scope)).or_default() += 1;
         }
-        if !cost.is_zero() {
+        if !fee.amount.is_zero() {
             let spent = self.used.entry(queue.batch).or_default().spent.entry(queue.step).or_default();
-            *spent = spent.plus(cost);
+            let sum = match fee.charged {
+                Charged::Submission => &mut spent.spent,
+                Charged::Delivery => &mut spent.reserved,
+            };
+            *sum = sum.plus(fee.amount);
         }
     }
 
@@ -123,7 +128,11 @@ impl Spending {
     }
 
     fn capped(&self, queue: Queue, scope: LimitScope, by: Reached) -> Capped {
-        Capped { queue, by, is_of_batch: scope.1.is_none(), is_final: self.in_flight(scope) == 0 }
+        let is_reserved = match by {
+            Reached::Messages { .. } => false,
+            Reached::Budget { spent, .. } => !spent.reserved.is_zero(),
+        };
+        Capped { queue, by, is_of_batch: scope.1.is_none(), is_final: !is_reserved && self.in_flight(scope) == 0 }
     }
 
     /// Messages in flight, with those that this claim takes.
@@ -137,8 +146,8 @@ impl Spending {
         u64::try_from(counted).unwrap_or(0)
     }
 
-    fn spent(&self, (batch, step): LimitScope) -> Money {
-        let Some(Used { spent, .. }) = self.used.get(&batch) else { return Money::ZERO };
+    fn spent(&self, (batch, step): LimitScope) -> Spent {
+        let Some(Used { spent, .. }) = self.used.get(&batch) else { return Spent::default() };
         match step {
             Some(step) => spent.get(&step).copied().unwrap_or_default(),
             None => spent.values().copied().sum(),

@@ -1,12 +1,14 @@
 //! When to look at a queue again.
 
-use super::Capped;
+use super::{Capped, Reached};
 use crate::domain::{Span, Timestamp};
 
 /// Messages that come due one by one are sent in small groups.
 const GATHERING: Span = Span::from_millis(100);
 /// Slots that come free one by one are used in groups: a claim that finds none free reads many messages in vain.
 const SLOT_GATHERING: Span = Span::from_millis(500);
+/// Reservations are released one by one, some of them only after days.
+const RELEASING: Span = Span::from_secs(1);
 /// Time for the timers and the housekeeper to end expired messages.
 const STUCK: Span = Span::from_secs(1);
 
@@ -36,6 +38,9 @@ impl Rest {
             Self::Stuck => Some(now + STUCK),
             // The claimer holds the step or pauses the campaign, until an operator resumes it.
             Self::Capped(Capped { is_final: true, .. }) => None,
+            Self::Capped(Capped { by: Reached::Budget { spent, .. }, .. }) if !spent.reserved.is_zero() => {
+                Some(now + RELEASING)
+            }
             // A message in flight may fail and leave room.
             Self::Capped(_) => Some(now + GATHERING),
         }

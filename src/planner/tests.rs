@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    BatchId, BatchState, Count, Fields, Hours, LaneId, Limits, Loaded, MessageKey, Money, Present, Queue, Span,
-    StepIndex, Stretch, Tallies, Timestamp, Unwanted,
+    BatchId, BatchState, Charged, Count, Fee, Fields, Hours, LaneId, Limits, Loaded, MessageKey, Money, Present, Queue,
+    Span, Spent, StepIndex, Stretch, Tallies, Timestamp, Unwanted,
 };
 
 /// Friday, 15 January 2027: one second before 16:00 in Singapore and 03:00 in New York.
@@ -31,6 +31,7 @@ fn candidate(queue: Queue, n: u32, country: &str) -> Candidate {
         country: country.parse().unwrap(),
         version: 0,
         lane: queue.lane,
+        reserved: Money::ZERO,
         present: Present { step: queue.step, ..Present::queued(NOW - Span::from_secs(1), None) },
     };
     Candidate { message, fields: Fields::pack([]), unwanted: None, tier: TierStanding::New }
@@ -69,8 +70,8 @@ const ONE: Money = Money::from_millionths(1_000_000);
 const NOT_THREE: Money = Money::from_millionths(2_999_999);
 
 impl Price for One {
-    fn of(&self, _: &Candidate) -> Money {
-        ONE
+    fn of(&self, _: &Candidate) -> Fee {
+        Fee { amount: ONE, charged: Charged::Submission }
     }
 }
 
@@ -223,13 +224,17 @@ fn each_message_of_a_page_gets_a_verdict_and_each_queue_a_rest() {
             (
                 vec![0, 1],
                 vec![],
-                Rest::Capped(reached(Reached::Budget { spent: ONE.times(2), of: ONE.times(2) }, false)),
+                Rest::Capped(reached(Reached::Budget { spent: spent(ONE.times(2)), of: ONE.times(2) }, false)),
             ),
         ),
         (
             "a budget is not exceeded by part of a price",
             Desk::spelled(9, "...").capped(capped_at(Limits { messages: None, budget: Some(NOT_THREE) })),
-            (vec![0, 1], vec![], Rest::Capped(reached(Reached::Budget { spent: ONE.times(2), of: NOT_THREE }, false))),
+            (
+                vec![0, 1],
+                vec![],
+                Rest::Capped(reached(Reached::Budget { spent: spent(ONE.times(2)), of: NOT_THREE }, false)),
+            ),
         ),
         (
             "an opted-out recipient costs nothing",
@@ -240,7 +245,7 @@ fn each_message_of_a_page_gets_a_verdict_and_each_queue_a_rest() {
         (
             "a confirmation has its price",
             Desk::spelled(9, "kk").capped(cap(None, Some(1))),
-            (vec![0], vec![], Rest::Capped(reached(Reached::Budget { spent: ONE, of: ONE }, false))),
+            (vec![0], vec![], Rest::Capped(reached(Reached::Budget { spent: spent(ONE), of: ONE }, false))),
         ),
         (
             "a confirmation of an ended opt-out needs no slot",
@@ -258,6 +263,10 @@ fn each_message_of_a_page_gets_a_verdict_and_each_queue_a_rest() {
     }
 }
 
+const fn spent(spent: Money) -> Spent {
+    Spent { spent, reserved: Money::ZERO }
+}
+
 fn reached(by: Reached, is_final: bool) -> Capped {
     Capped { queue: queue(1), by, is_of_batch: false, is_final }
 }
@@ -273,6 +282,17 @@ fn a_limit_is_final_once_no_message_is_in_flight() {
         let by = Reached::Messages { handed_over: u64::try_from(3 - sending).unwrap(), of: 3 };
         assert_eq!(desk.claim().rests, [(queue(1), Rest::Capped(reached(by, is_final)))]);
         assert_eq!(desk.read, 0, "no message is read");
+    }
+}
+
+#[test]
+fn a_budget_is_not_final_while_any_of_it_is_reserved() {
+    for (reserved, is_final) in [(Money::ZERO, true), (ONE, false)] {
+        let mut desk = Desk::spelled(9, "..").capped(cap(None, Some(3)));
+        let spent = Spent { spent: ONE.times(3), reserved };
+        desk.used.insert(BatchId(1), Used { tallies: Tallies::default(), spent: [(StepIndex::FIRST, spent)].into() });
+        let by = Reached::Budget { spent, of: ONE.times(3) };
+        assert_eq!(desk.claim().rests, [(queue(1), Rest::Capped(reached(by, is_final)))]);
     }
 }
 
@@ -348,6 +368,7 @@ fn a_claim_reads_few_messages_however_many_have_expired() {
 fn a_queue_is_looked_at_again_when_its_rest_says() {
     let (later, free) = (NOW + Span::from_secs(60), NOW + Span::from_secs(600));
     let by = Reached::Messages { handed_over: 1, of: 1 };
+    let reserved = Spent { spent: Money::ZERO, reserved: ONE };
     let cases = [
         (Rest::More, Some(NOW)),
         (Rest::Drained { next: None }, None),
@@ -357,6 +378,7 @@ fn a_queue_is_looked_at_again_when_its_rest_says() {
         (Rest::Stuck, Some(NOW + Span::from_secs(1))),
         (Rest::Capped(reached(by, false)), Some(NOW + Span::from_millis(100))),
         (Rest::Capped(reached(by, true)), None),
+        (Rest::Capped(reached(Reached::Budget { spent: reserved, of: ONE }, false)), Some(NOW + Span::from_secs(1))),
     ];
     for (rest, expected) in cases {
         assert_eq!(rest.until(NOW, Some(free)), expected, "{rest:?}");

@@ -6,7 +6,7 @@ use super::hours::FirstOf;
 use super::limits::Spending;
 use super::tier::TierCheck;
 use super::{Cap, Capped, Pass, Rest, TierStanding, Timing};
-use crate::domain::{Fields, Loaded, Money, Present, Queue, State, Timestamp, Unwanted};
+use crate::domain::{Fee, Fields, Loaded, Present, Queue, State, Timestamp, Unwanted};
 
 /// A due message of a queue.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ impl Candidate {
 pub struct TakenMessage {
     pub candidate: Candidate,
     pub pass: Pass,
-    pub cost: Money,
+    pub fee: Fee,
 }
 
 /// A due message that the claim does not take. It stays queued, and the claimer asks the engine what to do with it.
@@ -53,7 +53,7 @@ pub enum ReferralReason {
 enum Verdict {
     Take {
         pass: Pass,
-        cost: Money,
+        fee: Fee,
     },
     Refer(ReferralReason),
     /// It has expired. The timers or the housekeeper end it; it blocks no other message.
@@ -149,8 +149,8 @@ impl QueueWalk {
             }
             self.after = position(&candidate.message);
             match rules.verdict(self, &candidate) {
-                Verdict::Take { pass, cost } => {
-                    let taken = TakenMessage { candidate, pass, cost };
+                Verdict::Take { pass, fee } => {
+                    let taken = TakenMessage { candidate, pass, fee };
                     rules.charge(self, &taken);
                     self.taken.push(taken);
                     self.progresses = true;
@@ -214,15 +214,15 @@ impl Rules {
         };
         match walk.cap.as_ref().map(|cap| self.spending.cost(walk.queue, cap, candidate)) {
             Some(Err(capped)) => Verdict::Capped(capped),
-            Some(Ok(cost)) => Verdict::Take { pass, cost },
-            None => Verdict::Take { pass, cost: Money::ZERO },
+            Some(Ok(fee)) => Verdict::Take { pass, fee },
+            None => Verdict::Take { pass, fee: Fee::NOTHING },
         }
     }
 
     /// Counts a taken message against its limits and the tier.
-    fn charge(&mut self, walk: &QueueWalk, TakenMessage { candidate, pass, cost }: &TakenMessage) {
+    fn charge(&mut self, walk: &QueueWalk, TakenMessage { candidate, pass, fee }: &TakenMessage) {
         if walk.cap.is_some() {
-            self.spending.count_taken(walk.queue, *cost);
+            self.spending.count_taken(walk.queue, *fee);
         }
         if let Some(tier) = self.tier.as_mut().filter(|_| *pass == Pass::Slot) {
             tier.take_slot(candidate.message.address, candidate.tier);

@@ -9,7 +9,9 @@ use super::copied::{CopyProgress, copied};
 use super::figures::{Outcomes, Report};
 use super::reading::failure;
 use super::steps::StepReport;
-use crate::domain::{BatchId, Channel, Country, Ending, Fault, Money, Outcome, Step, StepIndex, Tallies};
+use crate::domain::{
+    BatchId, Channel, Charged, Country, Ending, Fault, Money, Outcome, Step, StepIndex, Tallies, Tariff,
+};
 use crate::store::{Frame, MessageFacts, Messages, Result, Scope, Verdict};
 use crate::wire::codes;
 use crate::wire::codes::advice::{Advice, Reason};
@@ -101,9 +103,13 @@ pub async fn breakdown(
 }
 
 /// What messages of a step to a country have cost. A price of SMS is for one part, and the parts are not counted.
-fn cost(step: &Step, country: Option<Country>, submitted: i64) -> Option<Money> {
-    let price = step.prices.of(country?).filter(|_| step.channel != Channel::Sms)?;
-    Some(price.times(u64::try_from(submitted).unwrap_or(0)))
+fn cost(step: &Step, country: Option<Country>, figures: &StepReport) -> Option<Money> {
+    let Tariff { price, charged } = step.prices.of(country?).filter(|_| step.channel != Channel::Sms)?;
+    let messages = match charged {
+        Charged::Submission => figures.handed_over,
+        Charged::Delivery => figures.delivered,
+    };
+    Some(price.times(u64::try_from(messages).unwrap_or(0)))
 }
 
 impl Counted {
@@ -145,7 +151,9 @@ impl Counted {
             let Report { audience, open, outcomes, delivered_twice, late, mut steps, .. } =
                 Report::of(&batch, Some(&frame.plan), &tallies);
             for (figures, step) in steps.iter_mut().zip(&frame.plan.steps) {
-                figures.spent = cost(step, country, figures.handed_over);
+                figures.spent = cost(step, country, figures);
+                // Reservations are sums over all countries.
+                figures.reserved = None;
             }
             CountryReport { country, audience, open, outcomes, delivered_twice, late, steps }
         };

@@ -8,8 +8,8 @@ use super::steps::{StepReport, steps};
 use super::stranded::Stranded;
 use crate::audience::{ImportRecord, Reason, corrected_rows};
 use crate::domain::{
-    AddressFields, AddressKey, BatchState, Count, MessageId, MessageKey, Outcome, Plan, Present, SkipReason, State,
-    StepIndex, Tallies, Zone,
+    AddressFields, AddressKey, BatchState, Count, MessageId, MessageKey, Outcome, Plan, Present, SkipReason, Spent,
+    State, StepIndex, Tallies, Zone,
 };
 use crate::store::{Addresses, AudiencePart, Batch, ReplyCount, Result, Store};
 
@@ -210,9 +210,10 @@ impl Report {
                 count,
             })
             .collect();
-        for (step, spent) in store.spent(batch.id).await? {
+        for (step, Spent { spent, reserved }) in store.spent(batch.id).await? {
             if let Some(step) = report.steps.get_mut(step.index()) {
                 step.spent = Some(spent);
+                step.reserved = step.reserved.map(|_| reserved);
             }
         }
         if batch.open_until.is_none() && plan.as_ref().is_none_or(|plan| !plan.is_again) {

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    Address, AddressKey, AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Money, Msisdn, OptOutOf,
-    OverridableSetting, Plan, Queue, Reasons, Recipient, Span, StepIndex, Tallies, Timestamp, WishSubject,
+    Address, AddressKey, AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Msisdn, OptOutOf,
+    OverridableSetting, Plan, Queue, Reasons, Recipient, Span, Spent, StepIndex, Tallies, Timestamp, WishSubject,
 };
 use crate::events::{Event, Origin};
 use crate::node::Processes;
@@ -311,7 +311,7 @@ through! {
         ) -> Option<u64>;
         writes start_draft(batch: BatchId, edition: u32, to: BatchState, origin: Origin, now: Timestamp) -> Option<u64>;
         writes refuse_draft(batch: BatchId, edition: u32, origin: Origin, now: Timestamp) -> Option<u64>;
-        reads spent(batch: BatchId) -> Vec<(StepIndex, Money)>;
+        reads spent(batch: BatchId) -> Vec<(StepIndex, Spent)>;
         reads step_holds() -> Vec<StepHold>;
         writes hold_step(hold: StepHold, begun: Timestamp) -> Option<u64>;
         writes release_steps(batch: BatchId, steps: Vec<StepIndex>, by: Origin, now: Timestamp) -> Option<u64>;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::small::World;
-use crate::campaign::{Decided, Launched, Released, UsedUp, release_steps, resume, used_up};
+use crate::campaign::{Decided, Launched, Released, UsedUp, release_steps, reserved, resume, used_up};
 use crate::clock::Clock;
-use crate::domain::{BatchState, Count, MessageKey, Money, StepIndex};
+use crate::domain::{BatchState, Count, MessageKey, Money, Span, Spent, StepIndex};
 use crate::events::Origin;
 use crate::forecast::Stop;
 use crate::store::{Cursor, StepHold};
@@ -48,7 +48,7 @@ impl World {
 
     async fn spent(&self, launched: &Launched) -> String {
         let spent = self.store.spent(launched.batch).await.unwrap();
-        spent.into_iter().map(|(_, spent)| spent).sum::<Money>().to_string()
+        spent.into_iter().map(|(_, spent)| spent.all()).sum::<Money>().to_string()
     }
 
     fn sms(&self) -> usize {
@@ -122,7 +122,7 @@ async fn a_spent_limit_blocks_a_resume_until_it_is_raised() {
     assert_eq!(world.sms(), 5);
     let (store, clock) = (Arc::clone(&world.store), Arc::clone(&world.clock));
     let batch = async |launched: &Launched| store.batch(launched.batch).await.unwrap().unwrap();
-    let kept = |step, limit: &str| UsedUp { step, by: Stop::MaxMessages, limit: limit.to_owned() };
+    let kept = |step, limit: &str| UsedUp { step, by: Stop::MaxMessages, limit: limit.to_owned(), reserved: None };
     let refused =
         resume(store.as_ref(), clock.as_ref(), &batch(&whole).await, &Origin::operator("Ann", None)).await.unwrap();
     assert_eq!(refused, Decided::UsedUp(kept(None, "3")));
@@ -147,7 +147,7 @@ async fn a_budget_is_spent_once_it_pays_for_no_waiting_message() {
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
     // The 0.06 that are left do not pay for a message to Singapore, however cheap other countries are.
     let used_up = used_up(world.store.as_ref(), &batch).await.unwrap();
-    assert_eq!(used_up, [UsedUp { step: None, by: Stop::Budget, limit: "0.30".to_owned() }]);
+    assert_eq!(used_up, [UsedUp { step: None, by: Stop::Budget, limit: "0.30".to_owned(), reserved: None }]);
 }
 
 #[tokio::test]
@@ -200,6 +200,41 @@ async fn messages_unknown_after_a_crash_stay_spent() {
     world.send().await;
     assert_eq!((world.sms(), world.spent(&launched).await.as_str()), (0, "0.30"));
     assert_eq!(world.count_of(&launched, 0, Count::Unknown).await, 3);
+}
+
+#[tokio::test]
+async fn a_budget_gives_back_what_is_not_delivered_and_pauses_when_nothing_is_reserved() {
+    let (mut world, _folder) = with_prices("channel,price,charged\nViber,0.10,delivery\nSMS,0,\n").await;
+    let steps = "[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\nfallback_after = \"15m\"\n[[step]]\nchannel = \"SMS\"\ntext = \
+                 \"Hi\"\n";
+    let launched = world.launch_of(&format!("budget = 0.30\n{}{steps}", numbers(9, 0))).await;
+    let sums = async |world: &World| {
+        let spent: Spent = world.store.spent(launched.batch).await.unwrap().into_iter().map(|(_, spent)| spent).sum();
+        [spent.spent, spent.reserved].map(|amount| amount.to_string())
+    };
+    let viber = async |world: &World| world.count_of(&launched, 0, Count::HandedOver).await;
+    world.send().await;
+    assert_eq!((viber(&world).await, sums(&world).await), (3, ["0.00", "0.30"].map(str::to_owned)));
+    assert_eq!(world.state(&launched).await.0, BatchState::Running, "it waits");
+    let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
+    assert_eq!(used_up(world.store.as_ref(), &batch).await.unwrap(), []);
+    let [waits] = &reserved(world.store.as_ref(), &batch).await.unwrap()[..] else { panic!("the budget is reserved") };
+    assert_eq!(waits.what(), "the campaign waits: 0.30 of its budget of 0.30 are reserved for messages in flight");
+    // Nothing is charged for the one that does not arrive, so another one is sent.
+    world.post_receipts(&launched, 0..1, "delivered").await;
+    world.post_receipts(&launched, 1..2, "undelivered").await;
+    world.clock.advance(Span::from_secs(1));
+    world.send().await;
+    assert_eq!((viber(&world).await, sums(&world).await), (4, ["0.10", "0.20"].map(str::to_owned)));
+    world.post_receipts(&launched, 2..4, "delivered").await;
+    world.clock.advance(Span::from_secs(1));
+    world.send().await;
+    assert_eq!((viber(&world).await, sums(&world).await), (4, ["0.30", "0.00"].map(str::to_owned)));
+    let (state, why) = world.state(&launched).await;
+    assert_eq!((state, why.as_str()), (BatchState::Paused, "the campaign has spent 0.30; its budget is 0.30"));
+    // The provider delivers what it had reported as undelivered, and charges it.
+    world.post_receipts(&launched, 1..2, "delivered").await;
+    assert_eq!(sums(&world).await, ["0.40", "0.00"].map(str::to_owned));
 }
 
 #[tokio::test]

@@ -335,6 +335,7 @@ impl Invariants {
         campaign.is_decided |= state == BatchState::Paused && campaign.noted != BatchState::Paused;
         let campaign = &self.campaigns[index];
         self.check_limits(campaign, &after).await;
+        self.check_charges(campaign, &after).await;
         if !claimed.is_empty() {
             let state = self.store.batch(campaign.batch).await.unwrap().unwrap().state;
             let fresh = claimed.iter().any(|(_, intent)| *intent == now);

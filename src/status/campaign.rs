@@ -10,7 +10,7 @@ use super::gaps::{Repeated, Waived};
 use super::obstacles::Obstacle;
 use super::servers::Servers;
 use super::slow::Slow;
-use crate::campaign::{Approval, DueAtOnce, Launcher, NeedsApproval, settled_by, used_up};
+use crate::campaign::{Approval, DueAtOnce, Launcher, NeedsApproval, reserved, settled_by, used_up};
 use crate::config::{Config, Lane};
 use crate::domain::{BatchId, BatchState, Count, Outcome, Plan, Span, Step, StepIndex, Tallies, Tier, Timestamp};
 use crate::forecast::Forecast;
@@ -336,6 +336,7 @@ impl<'a> Watcher<'a> {
             // A slow lane matters only if messages wait for it.
             let slow = Slow::all(config, servers, at);
             let slow = slow.into_iter().map(|slow| (waiting.on_lane(&slow.lane), slow));
+            obstacles.extend(reserved(store, batch).await?.into_iter().map(Obstacle::Reserved));
             obstacles
                 .extend(slow.filter(|(waiting, _)| *waiting > 0).map(|(waiting, slow)| Obstacle::Slow(slow, waiting)));
         }

@@ -43,6 +43,8 @@ pub enum Obstacle {
     NeedsApproval(NeedsApproval),
     /// It is paused, and an operator has to raise a limit before it can resume.
     UsedUp(UsedUp),
+    /// It waits for room in a budget, all of which is spent or reserved.
+    Reserved(UsedUp),
     /// There is no proof that a provider address can be reached, or that its receipts arrive, so deadlines are held.
     /// `waiting` counts the messages with a deadline on its lanes.
     Doubt {
@@ -139,7 +141,7 @@ impl Obstacle {
             Self::Unwritable(Unwritable { trouble, .. }) => unwritable(*trouble).to_owned(),
             Self::Unapproved(template) => format!("its start waits for the approval of {template}"),
             Self::NeedsApproval(needs) => needs.what(),
-            Self::UsedUp(limit) => limit.what(),
+            Self::UsedUp(limit) | Self::Reserved(limit) => limit.what(),
             Self::Doubt { address, cause, waiting, .. } => {
                 let waiting = waiting.unsigned_abs();
                 let wait = plural(waiting, "deadline is", "deadlines are");
@@ -171,7 +173,8 @@ impl Obstacle {
             | Self::NoServer
             | Self::Unapproved(_)
             | Self::NeedsApproval(_)
-            | Self::UsedUp(_) => self.what(),
+            | Self::UsedUp(_)
+            | Self::Reserved(_) => self.what(),
         }
     }
 
@@ -215,7 +218,7 @@ impl Obstacle {
                 "another operator with the scope manage signs in to the pages, and approves and starts it there"
                     .to_owned()
             }
-            Self::UsedUp(limit) => limit.what_to_do(campaign),
+            Self::UsedUp(limit) | Self::Reserved(limit) => limit.what_to_do(campaign),
             Self::Doubt { cause, .. } => doubt_remedy(*cause).to_owned(),
         }
     }
@@ -239,6 +242,7 @@ impl Obstacle {
             Self::NeedsApproval(needs) if needs.refused.is_some() => ("approval refused", None, None),
             Self::NeedsApproval(_) => ("approval needed", None, None),
             Self::UsedUp(_) => ("limit used up", None, None),
+            Self::Reserved(_) => ("budget reserved", None, None),
             Self::Doubt { since, cause, waiting, .. } => {
                 let kind = match cause {
                     DoubtCause::SecretMismatch => "receipts turned away",

@@ -306,7 +306,7 @@ fn change(message: &Loaded, after: Present) -> Change {
         fact: None,
         ruling: Ruling::default(),
         notes: Vec::new(),
-        refund: None,
+        settlements: Vec::new(),
         observed: Vec::new(),
     }
 }

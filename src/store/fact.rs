@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    AddressKey, Channel, Charge, LaneId, MessageKey, Money, Msisdn, Present, Progress, StepIndex, Timestamp, Umid,
+    AddressKey, Channel, Charge, LaneId, MessageKey, Msisdn, Present, Progress, Settlement, StepIndex, Timestamp, Umid,
 };
 use crate::engine::{Note, Ruling};
 
@@ -105,8 +105,8 @@ pub struct Change {
     pub ruling: Ruling,
     /// The decisions that no fact records.
     pub notes: Vec<Note>,
-    /// The cost that a claim counted for a message that was not submitted after all.
-    pub refund: Option<Refund>,
+    /// What becomes of amounts that were counted for the message.
+    pub settlements: Vec<Settlement>,
     /// What the observers of the message are told about it, in order; nothing if nobody observes its batch.
     pub observed: Vec<Observed>,
 }
@@ -149,13 +149,6 @@ impl Change {
             }
         })
     }
-}
-
-/// Returns a cost to the step that was claimed; the message may be at another step by now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refund {
-    pub step: StepIndex,
-    pub amount: Money,
 }
 
 /// A report of the provider about an attempt.

@@ -51,9 +51,7 @@ pub use catalogue::{
 };
 pub use cursor::Cursor;
 pub use error::{DiskTrouble, Error};
-pub use fact::{
-    Attempt, Change, Nameless, NamingLane, Observed, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict,
-};
+pub use fact::{Attempt, Change, Nameless, NamingLane, Observed, Receipt, Stray, StrayCount, StrayKind, Verdict};
 pub use figures::BatchFigures;
 pub use flow::{Flow, FlowCount, FlowPlace};
 pub use health::{LOW_SPACE, SchemaVersion, WriterFigures, free_space};

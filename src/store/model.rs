@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{DiskTrouble, Epoch, LaneState, Nameless, Sender};
 use crate::domain::{
-    AddressKey, AttemptId, AudienceId, BatchId, Channel, DoubtCause, Fields, Heeds, LaneId, Loaded, MessageKey, Money,
+    AddressKey, AttemptId, AudienceId, BatchId, Channel, DoubtCause, Fee, Fields, Heeds, LaneId, Loaded, MessageKey,
     Msisdn, Queue, ServerLimit, Span, StepIndex, Timestamp, Umid, Unwanted, WishSenders,
 };
 use crate::planner::{Cap, Pass, Referral, Rest, Slots, Timing};
@@ -158,8 +158,8 @@ pub struct Claimed {
     pub unwanted: Option<Unwanted>,
     /// Why it passes the tier, if that is limited.
     pub pass: Pass,
-    /// The cost that was counted for it.
-    pub cost: Money,
+    /// What was counted for it.
+    pub fee: Fee,
 }
 
 /// The result of a claim.

@@ -257,7 +257,7 @@ async fn a_new_category_reprices_what_is_not_sent_yet_once() {
     std::io::Write::write_all(&mut prices, list.as_bytes()).unwrap();
     setup.config.prices = Some(prices.path().to_owned());
     let batch = setup.launch_promo("budget = \"10 EUR\"").await;
-    let price = |step: &Step, code| step.prices.of(Country::by_code(code).unwrap());
+    let price = |step: &Step, code| step.prices.of(Country::by_code(code).unwrap()).map(|rate| rate.price);
     let euro = |text: &str| Some(text.parse::<Money>().unwrap());
     let (step, changes) = setup.looked_at(&batch).await;
     assert_eq!((step.content.category(), price(&step, "SG"), changes), (Some(Category::Utility), euro("0.03"), 0));
@@ -309,7 +309,7 @@ async fn a_category_without_a_usable_price_list_changes_all_but_the_prices() {
     setup.report_category("AUTHENTICATION").await;
     let (step, _) = setup.looked_at(&batch).await;
     assert_eq!(step.content.category(), Some(Category::Authentication));
-    assert_eq!(step.prices.others, Some("0.03".parse().unwrap()));
+    assert_eq!(step.prices.others.map(|rate| rate.price), Some("0.03".parse().unwrap()));
     // The provider tries for ten minutes to deliver a code, and for a month to deliver anything else.
     assert_eq!(
         (step.content.delivers_for(None), step.receipt_window),

@@ -356,8 +356,14 @@ fn cost(report: &Report) -> Option<String> {
         spent.iter().map(|(channel, spent)| format!("{} {channel}", spent.rounded(None))).collect();
     let has_parts = parts.len() > 1 && !whole.is_zero();
     let parts = if has_parts { format!(" ({})", parts.join(" · ")) } else { String::new() };
-    let whole = whole.rounded(report.currency.as_deref());
-    (!spent.is_empty()).then(|| format!("cost: {whole}{parts}"))
+    let currency = report.currency.as_deref();
+    let whole = whole.rounded(currency);
+    let reserved: Money = report.steps.iter().filter_map(|step| step.reserved).sum();
+    let reserved = match reserved {
+        Money::ZERO => String::new(),
+        more => format!("; {} more if messages in flight are delivered", more.rounded(currency)),
+    };
+    (!spent.is_empty()).then(|| format!("cost: {whole}{parts}{reserved}"))
 }
 
 /// Counts steps that were not submitted, and steps for which that is unknown.

@@ -166,6 +166,7 @@ fn stops_all(obstacle: &Obstacle, look: &Look) -> bool {
             | Obstacle::Unapproved(_)
             | Obstacle::NeedsApproval(_)
             | Obstacle::UsedUp(_)
+            | Obstacle::Reserved(_)
             | Obstacle::Doubt { .. } => false,
         }
 }

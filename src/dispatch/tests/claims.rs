@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::*;
 use crate::dispatch::claimer::{InPlay, jobs_of};
 use crate::dispatch::recorder::record;
-use crate::domain::{Limits, Outcome, Prices};
+use crate::domain::{Charged, Limits, Outcome, Prices, Tariff};
 use crate::store::{Change, run_sql};
 
 #[tokio::test]
@@ -33,7 +33,8 @@ async fn an_answer_to_an_earlier_claim_does_not_change_the_present_one() {
 #[tokio::test]
 async fn the_price_of_an_unsent_message_is_refunded_once() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
-    let prices = Prices { others: Some("0.10".parse().unwrap()), ..Prices::default() };
+    let tariff = Tariff { price: "0.10".parse().unwrap(), charged: Charged::Submission };
+    let prices = Prices { others: Some(tariff), ..Prices::default() };
     let step = Step { prices, ..Step::of_text(Channel::Sms, "sms", "Hello") };
     let batch = desk.of_step(None, 2, step, None).await;
     let entry = desk.book.get(batch).await.unwrap().unwrap();
@@ -41,7 +42,7 @@ async fn the_price_of_an_unsent_message_is_refunded_once() {
     let caps = HashMap::from([((batch, StepIndex::FIRST), desk.lane.compiled.cap(&entry, StepIndex::FIRST).unwrap())]);
     let claim = Claim { caps, ..Claim::of(desk.lane.id, vec![queue], 2, desk.clock.now()) };
     let claimed = desk.store.claim(claim).await.unwrap().messages;
-    let spent = || async { desk.store.spent(batch).await.unwrap()[0].1.to_string() };
+    let spent = || async { desk.store.spent(batch).await.unwrap()[0].1.spent.to_string() };
     assert_eq!(spent().await, "0.20");
     let settled = |n: usize| {
         let job =

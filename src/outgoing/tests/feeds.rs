@@ -164,7 +164,7 @@ impl Site {
             fact: None,
             ruling: Default::default(),
             notes: Vec::new(),
-            refund: None,
+            settlements: Vec::new(),
             observed: told.iter().map(observe).collect(),
         };
         assert!(self.store.record(vec![change]).await.unwrap().is_empty());

@@ -138,9 +138,12 @@ texts! {
 }
 
 impl ResultTexts {
-    /// The cost, and that of each recipient who was reached.
-    pub fn cost_with(&self, each: Option<&str>) -> String {
-        each.map_or_else(|| "Cost".to_owned(), |each| format!("Cost; {each} for each recipient reached"))
+    /// The cost, that of each recipient who was reached, and what may still be charged.
+    pub fn cost_with(&self, each: Option<&str>, reserved: Option<&str>) -> String {
+        let each = each.map(|each| format!("; {each} for each recipient reached")).unwrap_or_default();
+        let reserved =
+            reserved.map(|more| format!("; {more} more if messages in flight are delivered")).unwrap_or_default();
+        format!("Cost{each}{reserved}")
     }
 
     pub fn count_lead(&self, messages: impl Plain<i64>) -> String {

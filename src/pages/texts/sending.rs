@@ -87,12 +87,15 @@ texts! {
     prices_lead = "A campaign keeps the prices of its launch. Each part of an SMS has the price of a message.";
     prices_broken = "No campaign can be planned or launched:";
     no_prices = "No price list is set. Campaigns show no costs, and cannot have a budget.";
-    no_prices_hint = "Write a CSV file with the columns channel and price; country, category and currency are optional. Set file under [prices] in volley.toml, then restart the server.";
+    no_prices_hint = "Write a CSV file with the columns channel and price; country, category, currency and charged are optional. Set file under [prices] in volley.toml, then restart the server.";
     unpriced = "Lanes without a price:";
     unpriced_hint = "Their messages count as free.";
     channel = "Channel";
     country = "Country";
     price = "Price of a message";
+    charged = "Charged for";
+    for_submission = "A submission";
+    for_delivery = "A delivery";
     other_countries = "All other countries";
     other_categories = "All other categories";
     prices_empty = "The price list has no lines.";

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::Limits;
+use crate::domain::{Charged, Fee, Limits, Outcome, Settlement, SettlementKind, Spent};
 use crate::events::{EventKind, Origin, Subject};
 use crate::planner::{Candidate, Cap, Capped, Price, Reached};
-use crate::store::{Recall, Refund, ReportedBy, StepHeldBy, StepHold};
+use crate::store::{Recall, ReportedBy, StepHeldBy, StepHold};
 
 for_every_store!(
     a_claim_keeps_the_message_limits_of_step_and_batch,
     a_claim_keeps_the_budget_and_an_unsent_message_is_refunded,
     a_late_refund_goes_to_the_claimed_step,
+    a_reservation_ends_with_a_delivery_or_with_its_step,
     a_limit_is_final_once_no_message_is_in_flight,
     a_limit_is_not_final_while_its_own_claim_is_in_flight,
     a_step_released_from_a_rule_is_not_held_by_a_rule_again,
@@ -20,11 +21,11 @@ for_every_store!(
 
 /// A price that rises by a cent with each message.
 #[derive(Debug)]
-struct Rising;
+struct Rising(Charged);
 
 impl Price for Rising {
-    fn of(&self, candidate: &Candidate) -> Money {
-        cents(u64::from(candidate.message.key.n) + 1)
+    fn of(&self, candidate: &Candidate) -> Fee {
+        Fee { amount: cents(u64::from(candidate.message.key.n) + 1), charged: self.0 }
     }
 }
 
@@ -37,9 +38,13 @@ fn messages_of(step: Option<u64>, batch: Option<u64>) -> Cap {
     Cap { step: limits(step), batch: limits(batch), price: None }
 }
 
-fn budget_of(budget: Money) -> Cap {
+fn budget_of(budget: Money, charged: Charged) -> Cap {
     let step = Limits { messages: None, budget: Some(budget) };
-    Cap { step, batch: Limits::default(), price: Some(Arc::new(Rising)) }
+    Cap { step, batch: Limits::default(), price: Some(Arc::new(Rising(charged))) }
+}
+
+fn refunded(amount: Money) -> Vec<Settlement> {
+    vec![Settlement { step: StepIndex::FIRST, amount, kind: SettlementKind::Refunded }]
 }
 
 fn capped(set: &ClaimedSet) -> Vec<Capped> {
@@ -56,10 +61,14 @@ impl Desk {
 
     /// Claims the first step with a price for each message.
     pub(super) async fn claim_with_costs(&self, batch: BatchId, limit: u32) -> ClaimedSet {
-        self.capped(batch, limit, budget_of(cents(100))).await
+        self.capped(batch, limit, budget_of(cents(100), Charged::Submission)).await
     }
 
     async fn spent_on(&self, batch: BatchId) -> Money {
+        self.sums_of(batch).await.spent
+    }
+
+    async fn sums_of(&self, batch: BatchId) -> Spent {
         self.spent(batch).await.unwrap().into_iter().map(|(_, spent)| spent).sum()
     }
 }
@@ -87,27 +96,30 @@ async fn a_claim_keeps_the_message_limits_of_step_and_batch(desk: Desk) {
 async fn a_claim_keeps_the_budget_and_an_unsent_message_is_refunded(desk: Desk) {
     let batch = desk.batch_of(9).await;
     // One, two and three cents; the fourth message would exceed the budget.
-    let set = desk.capped(batch, 9, budget_of(cents(9))).await;
-    assert_eq!(set.messages.iter().map(|claimed| claimed.cost).collect::<Vec<_>>(), [cents(1), cents(2), cents(3)]);
-    let by = Reached::Budget { spent: cents(6), of: cents(9) };
+    let set = desk.capped(batch, 9, budget_of(cents(9), Charged::Submission)).await;
+    assert_eq!(
+        set.messages.iter().map(|claimed| claimed.fee.amount).collect::<Vec<_>>(),
+        [cents(1), cents(2), cents(3)]
+    );
+    let by = Reached::Budget { spent: Spent { spent: cents(6), ..Spent::default() }, of: cents(9) };
     let queue = desk.claim_of(batch, 9).await.queues[0];
     let reached = [Capped { queue, by, is_of_batch: false, is_final: false }];
     assert_eq!(capped(&set), reached);
     assert_eq!(desk.spent_on(batch).await, cents(6));
-    let set = desk.capped(batch, 9, budget_of(cents(9))).await;
+    let set = desk.capped(batch, 9, budget_of(cents(9), Charged::Submission)).await;
     assert_eq!(capped(&set), reached);
     assert!(set.messages.is_empty());
     // The second message was not submitted after all.
     let [first, second] = [0, 1].map(|n| MessageKey { batch, n });
     let claimed = desk.load(vec![first, second]).await.unwrap();
     let back = Present { state: State::Queued { not_before: at(0), gives_up: None }, ..claimed[1].present };
-    let back = Change { refund: Some(Refund { step: step(0), amount: cents(2) }), ..change(&claimed[1], back) };
+    let back = Change { settlements: refunded(cents(2)), ..change(&claimed[1], back) };
     desk.record(vec![accepted(&claimed[0], desk.now()), back.clone()]).await.unwrap();
     assert_eq!(desk.spent_on(batch).await, cents(4));
     // A late decision refunds nothing.
     assert_eq!(desk.record(vec![back]).await.unwrap(), [second]);
     assert_eq!(desk.spent_on(batch).await, cents(4));
-    let set = desk.capped(batch, 9, budget_of(cents(10))).await;
+    let set = desk.capped(batch, 9, budget_of(cents(10), Charged::Submission)).await;
     assert_eq!(numbers(&messages(&set)), [1, 3]);
     assert_eq!(desk.spent_on(batch).await, cents(10));
     desk.counters_equal_rows(batch, 9).await;
@@ -115,15 +127,62 @@ async fn a_claim_keeps_the_budget_and_an_unsent_message_is_refunded(desk: Desk) 
 
 async fn a_late_refund_goes_to_the_claimed_step(desk: Desk) {
     let batch = desk.batch_of(1).await;
-    let claimed = messages(&desk.capped(batch, 9, budget_of(cents(9))).await)[0];
+    let claimed = messages(&desk.capped(batch, 9, budget_of(cents(9), Charged::Submission)).await)[0];
     // The next epoch has recorded it as unknown, and it has fallen back since.
     let fallback = State::Queued { not_before: at(0), gives_up: None };
     let fallen_back = Present { step: step(1), state: fallback, ..claimed.present };
     desk.record(vec![change(&claimed, fallen_back)]).await.unwrap();
     let row = desk.load(vec![claimed.key]).await.unwrap().remove(0);
-    let refund = Some(Refund { step: claimed.present.step, amount: cents(1) });
-    assert!(desk.record(vec![Change { refund, ..change(&row, row.present) }]).await.unwrap().is_empty());
-    assert_eq!(desk.spent(batch).await.unwrap(), [(claimed.present.step, Money::ZERO)]);
+    let settlements = refunded(cents(1));
+    assert!(desk.record(vec![Change { settlements, ..change(&row, row.present) }]).await.unwrap().is_empty());
+    assert_eq!(desk.spent(batch).await.unwrap(), [(claimed.present.step, Spent::default())]);
+}
+
+async fn a_reservation_ends_with_a_delivery_or_with_its_step(desk: Desk) {
+    let batch = desk.batch_of(9).await;
+    let sums = |spent, reserved| Spent { spent: cents(spent), reserved: cents(reserved) };
+    let of_budget = |budget| budget_of(cents(budget), Charged::Delivery);
+    let reserved = async || {
+        let rows = desk.all(batch, 5).await;
+        rows.iter().map(|row| row.reserved.millionths() / 10_000).collect::<Vec<_>>()
+    };
+    let set = desk.capped(batch, 9, of_budget(9)).await;
+    let claimed = messages(&set);
+    assert_eq!(claimed.iter().map(|message| message.reserved).collect::<Vec<_>>(), [cents(1), cents(2), cents(3)]);
+    assert_eq!(reserved().await, [1, 2, 3, 0, 0]);
+    desk.record(claimed.iter().map(|message| accepted(message, desk.now())).collect()).await.unwrap();
+    assert_eq!((desk.sums_of(batch).await, reserved().await), (sums(0, 6), vec![1, 2, 3, 0, 0]));
+    let [capped_by] = &capped(&desk.capped(batch, 9, of_budget(6)).await)[..] else { panic!("one queue") };
+    let by = Reached::Budget { spent: sums(0, 6), of: cents(6) };
+    assert_eq!((capped_by.by, capped_by.is_final), (by, false), "any of them may still cost nothing");
+
+    let settled = |message: &Loaded, after: Present, amount, kind| {
+        let settlements = vec![Settlement { step: StepIndex::FIRST, amount: cents(amount), kind }];
+        Change { settlements, ..change(message, after) }
+    };
+    let rows = desk.all(batch, 3).await;
+    let done = State::Done { outcome: Outcome::Reached, skipped: None, at: desk.now() };
+    let arrived = Present { state: done, ..rows[0].present };
+    let next = State::Queued { not_before: at(9), gives_up: None };
+    let fell_back = Present { step: step(1), state: next, ..rows[1].present };
+    let changes = vec![
+        settled(&rows[0], arrived, 1, SettlementKind::Charged),
+        settled(&rows[1], fell_back, 2, SettlementKind::Released),
+    ];
+    desk.record(changes).await.unwrap();
+    assert_eq!((desk.sums_of(batch).await, reserved().await), (sums(1, 3), vec![0, 0, 3, 0, 0]));
+    // Four cents are used, and the next message costs four.
+    assert_eq!(numbers(&messages(&desk.capped(batch, 9, of_budget(9)).await)), [3]);
+    let rows = desk.all(batch, 4).await;
+    let late = settled(&rows[1], rows[1].present, 2, SettlementKind::ChargedLate);
+    let release = |n: usize, amount| {
+        settled(&rows[n], Present { state: done, ..rows[n].present }, amount, SettlementKind::Released)
+    };
+    desk.record(vec![late, release(2, 3), release(3, 4)]).await.unwrap();
+    assert_eq!((desk.sums_of(batch).await, reserved().await), (sums(3, 0), vec![0; 5]));
+    let [capped_by] = &capped(&desk.capped(batch, 9, of_budget(3)).await)[..] else { panic!("one queue") };
+    assert!(capped_by.is_final, "nothing is reserved any more");
+    desk.counters_equal_rows(batch, 9).await;
 }
 
 async fn a_limit_is_final_once_no_message_is_in_flight(desk: Desk) {
@@ -147,7 +206,7 @@ async fn a_limit_is_not_final_while_its_own_claim_is_in_flight(desk: Desk) {
     let mut claim = desk.claim_of(batch, 9).await;
     // The first message that is read costs two cents, and the next one costs one.
     claim.queues.insert(0, Queue { lane: other, ..claim.queues[0] });
-    claim.caps.insert((batch, StepIndex::FIRST), Arc::new(budget_of(cents(1))));
+    claim.caps.insert((batch, StepIndex::FIRST), Arc::new(budget_of(cents(1), Charged::Submission)));
     let set = desk.claim(claim).await.unwrap();
     assert_eq!(numbers(&messages(&set)), [0]);
     assert_eq!(

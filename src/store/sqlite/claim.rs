@@ -16,8 +16,8 @@ use super::rows::{Line, decoded, json_of, maybe_timestamp, packed, refused, smal
 use super::script::Script;
 use super::tiers;
 use crate::domain::{
-    BatchId, BatchState, Fields, Heeds, LaneId, Loaded, Marks, MessageKey, OptOutOf, Present, Queue, State, StepIndex,
-    Timestamp, Unwanted, WishSenders,
+    BatchId, BatchState, Fields, Heeds, LaneId, Loaded, Marks, MessageKey, Money, OptOutOf, Present, Queue, State,
+    StepIndex, Timestamp, Unwanted, WishSenders,
 };
 use crate::planner::{BatchAtClaim, Candidate, PageRequest, Pass, Planner, TakenMessage, Terms, TierStanding};
 use crate::store::{Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
@@ -160,7 +160,7 @@ fn candidate(line: &mut Line<'_>, &Queue { batch, step, lane }: &Queue, heeds: H
         present.marks = Marks::from_bits(line.small("marks")?);
     }
     present.step = step;
-    let message = Loaded { key, address, country, version, lane, present };
+    let message = Loaded { key, address, country, version, lane, reserved: Money::ZERO, present };
     // Packed fields may contain spaces, but newlines are escaped.
     let fields = Fields::from_packed(line.rest().unwrap_or("[]").to_owned());
     Ok(Candidate { message, fields, unwanted, tier: TierStanding::New })
@@ -194,18 +194,20 @@ async fn next_turns(
 
 /// Turns a chosen candidate into a claimed message, which is `sending` on `lane`.
 fn claimed(taken: TakenMessage, lane: LaneId, now: Timestamp) -> Claimed {
-    let TakenMessage { candidate: Candidate { message, fields, unwanted, .. }, pass, cost } = taken;
+    let TakenMessage { candidate: Candidate { message, fields, unwanted, .. }, pass, fee } = taken;
     let state = match message.present.state {
         State::Queued { not_before, gives_up } => State::Sending { intent: now, not_before, gives_up },
         other => other,
     };
     let present = Present { state, ..message.present };
-    let message = Loaded { version: message.version + 1, lane, present, ..message };
-    Claimed { message, fields, unwanted, pass, cost }
+    let message = Loaded { version: message.version + 1, lane, present, reserved: fee.reserved(), ..message };
+    Claimed { message, fields, unwanted, pass, fee }
 }
 
-pub(super) const MARK_SENDING: OverNumbers =
-    over_numbers!("UPDATE message SET state = 1, at = ?4, lane = ?5, epoch = ?6, version = version + 1 WHERE", "");
+pub(super) const MARK_SENDING: OverNumbers = over_numbers!(
+    "UPDATE message SET state = 1, at = ?4, lane = ?5, epoch = ?6, reserved = ?7, version = version + 1 WHERE",
+    ""
+);
 
 async fn mark_sending(
     connection: &mut SqliteConnection,
@@ -216,16 +218,18 @@ async fn mark_sending(
 ) -> Work<()> {
     let mut script = Script::default();
     let mut moves = Moves::new();
-    let mut numbers: HashMap<BatchId, Vec<u32>> = HashMap::new();
+    // Messages of a batch to one country nearly always cost the same.
+    let mut numbers: HashMap<(BatchId, Money), Vec<u32>> = HashMap::new();
     for Claimed { message, .. } in claimed {
-        numbers.entry(message.key.batch).or_default().push(message.key.n);
+        numbers.entry((message.key.batch, message.reserved)).or_default().push(message.key.n);
         let tallies = moves.entry(message.key.batch).or_default();
         tallies.moved(usize::from(StepIndex::COUNT_MAX), &as_queued(&message.present), &message.present);
     }
-    for (batch, mut numbers) in numbers {
+    for ((batch, reserved), mut numbers) in numbers {
         numbers.sort_unstable();
         let statement = Numbers::of(&numbers).statement(&mut script, &MARK_SENDING, batch);
-        statement.bind(now.millis()).bind(by.0).bind(epoch.0.cast_signed());
+        let statement = statement.bind(now.millis()).bind(by.0).bind(epoch.0.cast_signed());
+        statement.bind(reserved.millionths().cast_signed());
     }
     count_in(&mut script, &moves);
     spend(&mut script, claimed);

@@ -9,7 +9,7 @@ use super::Work;
 use super::batches::{bump, tallies};
 use super::rows::{decoded, from_json, maybe_timestamp, small, step, timestamp, to_json};
 use super::script::Script;
-use crate::domain::{BatchId, Money, StepIndex, Timestamp};
+use crate::domain::{BatchId, Money, Settlement, SettlementKind, Spent, StepIndex, Timestamp};
 use crate::events::{self, Event, EventKind, Origin};
 use crate::planner::Used;
 use crate::store::{Change, Claimed, Recall, ReportedBy, StepHeldBy, StepHold};
@@ -25,39 +25,77 @@ pub(super) async fn used(connection: &mut SqliteConnection, of: BTreeSet<BatchId
     Ok(used)
 }
 
-/// Counts the cost of claimed messages as spent.
+/// Counts the fees of claimed messages.
 pub(super) fn spend(script: &mut Script, claimed: &[Claimed]) {
-    let costs = claimed.iter().filter(|claimed| !claimed.cost.is_zero());
-    let cost = |claimed: &Claimed| (claimed.message.key.batch, claimed.message.present.step, claimed.cost);
-    for ((batch, step), amount) in sums(costs.map(cost)) {
-        script.statement(SPEND).bind(batch.0).bind(step.get()).bind(amount.millionths().cast_signed());
+    let fees = claimed.iter().filter(|claimed| !claimed.fee.amount.is_zero());
+    add(
+        script,
+        fees.map(|Claimed { message, fee, .. }| {
+            let spent = Spending { spent: signed(fee.spent()), reserved: signed(fee.reserved()) };
+            ((message.key.batch, message.present.step), spent)
+        }),
+    );
+}
+
+/// Counts what changes mean for the fees of claimed messages.
+pub(super) fn settle(script: &mut Script, changes: &[&Change]) {
+    let all = changes.iter().flat_map(|change| {
+        let batch = change.key.batch;
+        change
+            .settlements
+            .iter()
+            .map(move |Settlement { step, amount, kind }| ((batch, *step), Spending::of(*kind, *amount)))
+    });
+    add(script, all);
+}
+
+/// What is added to the sums of a step, or taken from them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spending {
+    spent: i64,
+    reserved: i64,
+}
+
+impl Spending {
+    fn of(kind: SettlementKind, amount: Money) -> Self {
+        let amount = signed(amount);
+        match kind {
+            SettlementKind::Refunded => Self { spent: -amount, reserved: 0 },
+            SettlementKind::Charged => Self { spent: amount, reserved: -amount },
+            SettlementKind::Released => Self { spent: 0, reserved: -amount },
+            SettlementKind::ChargedLate => Self { spent: amount, reserved: 0 },
+        }
     }
 }
 
-/// Refunds the cost of claimed messages that were not submitted.
-pub(super) fn refund(script: &mut Script, changes: &[&Change]) {
-    let refunds = changes.iter().filter_map(|change| Some((change.key.batch, change.refund?)));
-    for ((batch, step), amount) in sums(refunds.map(|(batch, refund)| (batch, refund.step, refund.amount))) {
-        script.statement(SPEND).bind(batch.0).bind(step.get()).bind(-amount.millionths().cast_signed());
+/// Prices that no database can hold are as good as the highest that it can.
+fn signed(amount: Money) -> i64 {
+    i64::try_from(amount.millionths()).unwrap_or(i64::MAX)
+}
+
+const SPEND: &str = "INSERT INTO spent (batch, step, spent, reserved) VALUES (?1, ?2, max(?3, 0), max(?4, 0))
+     ON CONFLICT DO UPDATE SET spent = max(spent + ?3, 0), reserved = max(reserved + ?4, 0)";
+
+fn add(script: &mut Script, amounts: impl Iterator<Item = ((BatchId, StepIndex), Spending)>) {
+    let mut sums: BTreeMap<_, Spending> = BTreeMap::new();
+    for (of, Spending { spent, reserved }) in amounts {
+        let sum = sums.entry(of).or_default();
+        sum.spent = sum.spent.saturating_add(spent);
+        sum.reserved = sum.reserved.saturating_add(reserved);
+    }
+    for ((batch, step), Spending { spent, reserved }) in sums {
+        script.statement(SPEND).bind(batch.0).bind(step.get()).bind(spent).bind(reserved);
     }
 }
 
-fn sums(amounts: impl Iterator<Item = (BatchId, StepIndex, Money)>) -> BTreeMap<(BatchId, StepIndex), Money> {
-    let mut sums: BTreeMap<_, Money> = BTreeMap::new();
-    for (batch, step, amount) in amounts {
-        let sum = sums.entry((batch, step)).or_default();
-        *sum = sum.plus(amount);
-    }
-    sums
-}
-
-const SPEND: &str = "INSERT INTO spent (batch, step, amount) VALUES (?1, ?2, ?3)
-     ON CONFLICT DO UPDATE SET amount = max(amount + excluded.amount, 0)";
-
-pub(super) async fn spent(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<(StepIndex, Money)>> {
-    let rows = sqlx::query("SELECT step, amount FROM spent WHERE batch = ?1 ORDER BY step");
+pub(super) async fn spent(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<(StepIndex, Spent)>> {
+    let rows = sqlx::query("SELECT step, spent, reserved FROM spent WHERE batch = ?1 ORDER BY step");
     let rows = rows.bind(batch.0).fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((step(row, "step")?, Money::from_millionths(small(row, "amount")?)))).collect()
+    let spent = |row| {
+        let amount = |column| small(row, column).map(Money::from_millionths);
+        Ok((step(row, "step")?, Spent { spent: amount("spent")?, reserved: amount("reserved")? }))
+    };
+    rows.iter().map(spent).collect()
 }
 
 pub(super) async fn step_holds(connection: &mut SqliteConnection) -> Work<Vec<StepHold>> {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use sqlx::SqliteConnection;
 
 use super::Work;
-use super::limits::refund;
+use super::limits::settle;
 use super::outbox;
 use super::overrides::record_buckets;
 use super::reads::load;
@@ -74,7 +74,7 @@ fn finish(script: &mut Script, changes: &[&Change]) {
         tallies.moved(usize::from(change.steps), &change.before, &change.after);
     }
     count_in(script, &moves);
-    refund(script, changes);
+    settle(script, changes);
     outbox::write(script, changes);
     let facts: Vec<_> = changes.iter().filter_map(|change| change.fact.as_ref().map(|fact| (*change, fact))).collect();
     write_attempts(script, &facts);

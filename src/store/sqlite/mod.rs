@@ -116,6 +116,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (27, "wishes", include_str!("../../../migrations/sqlite/0027_wishes.sql")),
         (28, "purposes of keys", include_str!("../../../migrations/sqlite/0028_purposes_of_keys.sql")),
         (29, "charges", include_str!("../../../migrations/sqlite/0029_charges.sql")),
+        (30, "charged_on_delivery", include_str!("../../../migrations/sqlite/0030_charged_on_delivery.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

@@ -244,7 +244,7 @@ mod tests {
             fact: None,
             ruling: Ruling::default(),
             notes: Vec::new(),
-            refund: None,
+            settlements: Vec::new(),
             observed: told.iter().map(observed).collect(),
         }
     }

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{AudienceId, BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
+use crate::domain::{AudienceId, BatchId, BatchState, Plan, Queue, Span, Spent, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
 use crate::store::{
     Amendment, Batch, BatchFilter, BatchPage, Call, Edition, Joined, Joining, NewBatch, NewCall, PieceOfMessages,
@@ -130,8 +130,8 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     /// - Returns the number of the decision.
     /// - Returns `None` and changes nothing if the batch is no draft, or has another edition by now.
     async fn refuse_draft(&self, batch: BatchId, edition: u32, origin: Origin, now: Timestamp) -> Result<Option<u64>>;
-    /// Reads what a batch has spent on each of its steps that has prices.
-    async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Money)>>;
+    /// Reads what a batch has spent and reserved on each of its steps that has prices.
+    async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Spent)>>;
     /// Lists the steps that are held although their campaigns run.
     async fn step_holds(&self) -> Result<Vec<StepHold>>;
     /// Holds a step, because of a decision or of the result of a request that began at `begun`.

@@ -24,7 +24,7 @@ impl Bench {
             fact: None,
             ruling: Default::default(),
             notes: Vec::new(),
-            refund: None,
+            settlements: Vec::new(),
             observed: Vec::new(),
         };
         let late = self.store.record(vec![change]).await.unwrap();

@@ -75,6 +75,7 @@ fn row(line: &PriceLine) -> PriceRow {
         country: line.country.map(|country| country.to_string()),
         category: line.category.map(|category| category.as_str().to_owned()),
         price: line.price.to_string(),
+        charged: line.charged,
     }
 }
 

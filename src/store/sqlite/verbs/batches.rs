@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Sqlite, batches, drafts, editions, joining, limits, pieces};
-use crate::domain::{AudienceId, BatchId, BatchState, Money, Plan, Queue, Span, StepIndex, Tallies, Timestamp};
+use crate::domain::{AudienceId, BatchId, BatchState, Plan, Queue, Span, Spent, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
 use crate::store::signal::JoinedQueues;
 use crate::store::{
@@ -155,7 +155,7 @@ impl Batches for Sqlite {
         self.write("refuse a draft", move |c| Box::pin(drafts::refuse(c, (batch, edition), origin, now))).await
     }
 
-    async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Money)>> {
+    async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Spent)>> {
         self.read("read the amount spent", move |c| Box::pin(limits::spent(c, batch))).await
     }
 
