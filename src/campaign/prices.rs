@@ -2,24 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Category, Channel, Charged, Content, Country, Money, Prices, Tariff};
+use crate::domain::{Allowance, Channel, Charged, Content, Country, Free, Money, PriceOf, Prices, Tariff};
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriceLine {
-    pub channel: Channel,
-    /// The template category; `None` for every category without a line of its own.
-    pub category: Option<Category>,
-    /// `None` for every country without a line of its own.
-    pub country: Option<Country>,
+    pub of: PriceOf,
     pub price: Money,
     /// When the provider charges it.
     pub charged: Charged,
+    pub free: Option<Free>,
 }
 
 impl PriceLine {
-    const fn tariff(&self) -> Tariff {
-        Tariff { price: self.price, charged: self.charged }
+    fn tariff(&self) -> Tariff {
+        let allowance = self.free.map(|free| Allowance { of: self.of, free });
+        Tariff { price: self.price, charged: self.charged, allowance }
     }
 }
 
@@ -44,7 +42,8 @@ pub enum PriceError {
 const COMMENT: char = '#';
 
 /// The columns that a list may have, in any order. `channel` and `price` are required.
-const COLUMNS: [&str; 6] = ["channel", "country", "category", "currency", "price", "charged"];
+const COLUMNS: [&str; 8] =
+    ["channel", "country", "category", "currency", "price", "charged", "free_a_month", "free_in_window"];
 
 impl PriceList {
     pub fn load(file: &Path) -> Result<Self, PriceError> {
@@ -77,12 +76,12 @@ impl PriceList {
         let (Some(channel), Some(price)) = (position("channel"), position("price")) else {
             return Err(wrong(
                 1,
-                "a price list needs the columns channel and price, and may have country, category, currency and charged"
+                "a price list needs the columns channel and price, and may have country, category, currency, charged, free_a_month and free_in_window"
                     .to_owned(),
             ));
         };
         let (country, category, currency) = (position("country"), position("category"), position("currency"));
-        let charged = position("charged");
+        let [charged, a_month, in_window] = ["charged", "free_a_month", "free_in_window"].map(position);
         let mut list = Self { file: file.to_owned(), ..Self::default() };
         for row in reader.records() {
             let row = row.map_err(|error| broken(&error))?;
@@ -95,19 +94,26 @@ impl PriceList {
             if channel == Channel::Sms && said == Some(Charged::Delivery) {
                 return Err(wrong(&"charges an SMS for its delivery, but every SMS is charged when it is submitted"));
             }
-            let read = PriceLine {
+            let number = |column| cell(column).map(|cell| number(cell).map_err(|error| wrong(&error))).transpose();
+            let free = match (number(a_month)?, number(in_window)?) {
+                (Some(_), Some(_)) => {
+                    return Err(wrong(&"has both free_a_month and free_in_window; write one of them"));
+                }
+                (a_month, in_window) => a_month.map(Free::AMonth).or(in_window.map(Free::InWindow)),
+            };
+            if matches!(free, Some(Free::InWindow(_))) && channel != Channel::WhatsApp {
+                return Err(wrong(&"has free_in_window, but only recipients on WhatsApp open a window"));
+            }
+            let of = PriceOf {
                 channel,
                 category: cell(category).map(str::parse).transpose().map_err(|error| wrong(&error))?,
                 country: cell(country).map(country_of).transpose().map_err(|error| wrong(&error))?,
-                price: cell(Some(price)).unwrap_or_default().parse().map_err(|error| wrong(&error))?,
-                charged: said.unwrap_or(Charged::usual(channel)),
             };
-            let twice = |other: &&PriceLine| {
-                (other.channel, other.category, other.country) == (read.channel, read.category, read.country)
-            };
-            if list.lines.iter().any(|other| twice(&other)) {
+            let price = cell(Some(price)).unwrap_or_default().parse().map_err(|error| wrong(&error))?;
+            if list.lines.iter().any(|other: &PriceLine| other.of == of) {
                 return Err(wrong(&"repeats an earlier line; remove one of them"));
             }
+            let read = PriceLine { of, price, charged: said.unwrap_or(Charged::usual(channel)), free };
             if let Some(currency) = cell(currency).map(str::to_uppercase) {
                 match &list.currency {
                     Some(other) if *other != currency => {
@@ -129,19 +135,19 @@ impl PriceList {
         let mut prices = Prices::default();
         for precise in [false, true] {
             let fits = |line: &&PriceLine| {
-                line.channel == channel
+                line.of.channel == channel
                     && if precise {
-                        line.category.is_some() && line.category == category
+                        line.of.category.is_some() && line.of.category == category
                     } else {
-                        line.category.is_none()
+                        line.of.category.is_none()
                     }
             };
-            if let Some(line) = self.lines.iter().filter(fits).find(|line| line.country.is_none()) {
+            if let Some(line) = self.lines.iter().filter(fits).find(|line| line.of.country.is_none()) {
                 // A line for the category without a country takes precedence over a line for a country without the
                 // category.
                 prices = Prices { others: Some(line.tariff()), ..Prices::default() };
             }
-            let named = self.lines.iter().filter(fits).filter_map(|line| Some((line.country?, line.tariff())));
+            let named = self.lines.iter().filter(fits).filter_map(|line| Some((line.of.country?, line.tariff())));
             prices.by_country.extend(named);
         }
         prices
@@ -152,6 +158,10 @@ impl PriceList {
 fn line_of(text: &str, found: u64) -> u64 {
     let rest = text.lines().skip(usize::try_from(found.saturating_sub(1)).unwrap_or(usize::MAX));
     found + rest.take_while(|line| line.trim().is_empty() || line.starts_with(COMMENT)).count() as u64
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("\"{text}\" is no number of free messages; write one such as 1000"))
 }
 
 fn country_of(code: &str) -> Result<Country, String> {
@@ -229,6 +239,9 @@ mod tests {
                 "channel,price,charged\nViber,1,read\n",
                 "line 2: unknown charge \"read\"; use one of submission, delivery",
             ),
+            ("channel,price,free_a_month\nSMS,1,many\n", "line 2: \"many\" is no number of free messages"),
+            ("channel,price,free_in_window\nSMS,1,9\n", "line 2: has free_in_window, but only recipients on WhatsApp"),
+            ("channel,price,free_a_month,free_in_window\nWhatsApp,1,9,9\n", "line 2: has both free_a_month and"),
             ("channel,price,charged\nSMS,1,delivery\n", "line 2: charges an SMS for its delivery"),
             ("channel,price\nSMS,0.04\nSMS,0.05\n", "line 3: repeats an earlier line"),
             ("channel,price\nSMS\n", "line 2: has another number of columns"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Fee, Plan, Prices, Step, Tariff};
+use crate::domain::{Fee, Plan, Prices, Step};
 use crate::planner::{Candidate, Cap, Price};
 use crate::template::BilledParts;
 
@@ -15,14 +15,14 @@ struct StepPrices {
 
 impl Price for StepPrices {
     fn of(&self, candidate: &Candidate) -> Fee {
-        let Some(Tariff { price, charged }) = self.prices.of(candidate.message.country) else { return Fee::NOTHING };
+        let Some(tariff) = self.prices.of(candidate.message.country) else { return Fee::NOTHING };
         // A message with unreadable fields is not sent.
         let parts = if self.parts.are_same() {
             self.parts.of(&[])
         } else {
             candidate.fields.unpack().map_or(0, |fields| self.parts.of(&fields))
         };
-        Fee { amount: price.times(parts), charged }
+        tariff.fee(parts)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Prices by country, what they charge for, and what becomes of the money that a message needs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::word::words;
-use super::{Channel, Country, Loaded, Money, Plan, Present, State, Status, Step, StepIndex};
+use super::{Category, Channel, Country, Loaded, Money, Plan, Present, State, Status, Step, StepIndex, Timestamp};
 
 words! {
     /// The event for which the provider charges a message.
@@ -25,12 +26,63 @@ impl Charged {
     }
 }
 
+/// The messages of a line of the price list that cost nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Free {
+    /// The first ones of each calendar month (UTC), of all campaigns together.
+    AMonth(u32),
+    /// The first ones to a recipient after each message of theirs, as long as that keeps a window open.
+    InWindow(u32),
+}
+
+/// The line of a price list, by which free messages are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PriceOf {
+    pub channel: Channel,
+    /// The template category; `None` for every category without a line of its own.
+    pub category: Option<Category>,
+    /// `None` for every country without a line of its own.
+    pub country: Option<Country>,
+}
+
+/// `WhatsApp MARKETING SG`, with `*` for every other one.
+impl fmt::Display for PriceOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.channel, self.category.map_or("*", |category| category.as_str()))?;
+        match self.country {
+            Some(country) => write!(f, " {country}"),
+            None => f.write_str(" *"),
+        }
+    }
+}
+
+/// What of a line is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Allowance {
+    pub of: PriceOf,
+    pub free: Free,
+}
+
 /// The price of a message; for SMS, of one part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct Tariff {
     pub price: Money,
     pub charged: Charged,
+    pub allowance: Option<Allowance>,
+}
+
+impl Tariff {
+    /// Whether its cost is only reserved by a claim. Whether a message is free turns out when it is charged.
+    const fn is_reserved(&self) -> bool {
+        matches!(self.charged, Charged::Delivery) || self.allowance.is_some()
+    }
+
+    /// What a claim counts for a message with so many parts.
+    pub const fn fee(&self, parts: u64) -> Fee {
+        Fee { amount: self.price.times(parts), is_reserved: self.is_reserved() }
+    }
 }
 
 /// A tariff in a plan. Plans from before prices had a charge are charged for submissions.
@@ -38,24 +90,27 @@ pub struct Tariff {
 #[serde(untagged)]
 enum Written {
     OfSubmission(Money),
-    Full { price: Money, charged: Charged },
+    Full {
+        price: Money,
+        charged: Charged,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        allowance: Option<Allowance>,
+    },
 }
 
 impl From<Written> for Tariff {
     fn from(written: Written) -> Self {
         match written {
-            Written::OfSubmission(price) => Self { price, charged: Charged::Submission },
-            Written::Full { price, charged } => Self { price, charged },
+            Written::OfSubmission(price) => Self { price, charged: Charged::Submission, allowance: None },
+            Written::Full { price, charged, allowance } => Self { price, charged, allowance },
         }
     }
 }
 
 impl From<Tariff> for Written {
-    fn from(Tariff { price, charged }: Tariff) -> Self {
-        match charged {
-            Charged::Submission => Self::OfSubmission(price),
-            Charged::Delivery => Self::Full { price, charged },
-        }
+    fn from(tariff: Tariff) -> Self {
+        let Tariff { price, charged, allowance } = tariff;
+        if tariff.is_reserved() { Self::Full { price, charged, allowance } } else { Self::OfSubmission(price) }
     }
 }
 
@@ -91,26 +146,20 @@ impl Prices {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fee {
     pub amount: Money,
-    pub charged: Charged,
+    /// Whether it is not spent yet.
+    pub is_reserved: bool,
 }
 
 impl Fee {
-    pub const NOTHING: Self = Self { amount: Money::ZERO, charged: Charged::Submission };
+    pub const NOTHING: Self = Self { amount: Money::ZERO, is_reserved: false };
 
-    /// The part that is only spent if the message is delivered.
     pub const fn reserved(self) -> Money {
-        match self.charged {
-            Charged::Submission => Money::ZERO,
-            Charged::Delivery => self.amount,
-        }
+        if self.is_reserved { self.amount } else { Money::ZERO }
     }
 
-    /// The part that is spent with the submission.
+    /// What is spent with the claim.
     pub const fn spent(self) -> Money {
-        match self.charged {
-            Charged::Submission => self.amount,
-            Charged::Delivery => Money::ZERO,
-        }
+        if self.is_reserved { Money::ZERO } else { self.amount }
     }
 }
 
@@ -144,6 +193,8 @@ pub struct Settlement {
     pub step: StepIndex,
     pub amount: Money,
     pub kind: SettlementKind,
+    /// What of its line is free, and when the message was submitted.
+    pub free: Option<(Allowance, Timestamp)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,11 +216,19 @@ impl SettlementKind {
     }
 }
 
-/// Whether a message counts as charged for a step that is charged for its delivery: it was delivered, or it reached its success
-/// status by this step, and nothing says that it was not delivered after all.
-fn is_charged(present: &Present, step: StepIndex) -> bool {
+/// Whether a message counts as charged for a step whose cost is reserved.
+///
+/// - For a submission: it was submitted, or that is unknown.
+/// - For a delivery: it was delivered, or it reached its success status by this step, and nothing says that it was not delivered
+///   after all.
+fn is_charged(present: &Present, step: StepIndex, charged: Charged) -> bool {
     let marks = present.marks;
-    marks.status(step) >= Some(Status::Delivered) || marks.reached_by() == Some(step) && !marks.failed(step)
+    match charged {
+        Charged::Submission => marks.handed_over(step) || marks.unknown(step),
+        Charged::Delivery => {
+            marks.status(step) >= Some(Status::Delivered) || marks.reached_by() == Some(step) && !marks.failed(step)
+        }
+    }
 }
 
 /// What a decision means for the money that is reserved for a message, and for steps without a reservation.
@@ -187,24 +246,21 @@ pub fn settle(plan: &Plan, message: &Loaded, after: &Present) -> Vec<Settlement>
     if open.is_none() && before.marks == after.marks {
         return Vec::new();
     }
-    let of_open = |step| {
+    let of_step = |(step, of): (StepIndex, &Step)| {
+        let tariff = of.prices.of(message.country)?;
+        let [was_charged, is_charged] = [before, after].map(|present| is_charged(present, step, tariff.charged));
         let goes_on = after.step == step && matches!(after.state, State::Sending { .. } | State::Awaiting { .. });
-        let kind = match (is_charged(after, step), goes_on) {
-            (true, _) => SettlementKind::Charged,
-            (false, false) => SettlementKind::Released,
-            (false, true) => return None,
+        let (amount, kind) = match (open == Some(step), was_charged, is_charged) {
+            (true, _, true) => (message.reserved, SettlementKind::Charged),
+            (true, _, false) if !goes_on => (message.reserved, SettlementKind::Released),
+            (false, false, true) => (tariff.price, SettlementKind::ChargedLate),
+            (false, true, false) => (tariff.price, SettlementKind::Refunded),
+            (true, _, false) | (false, false, false) | (false, true, true) => return None,
         };
-        Some(Settlement { step, amount: message.reserved, kind })
+        let submitted_at = after.accepted.or(before.accepted).unwrap_or_default();
+        let free = tariff.allowance.map(|allowance| (allowance, submitted_at));
+        let is_due = open == Some(step) || tariff.is_reserved() && !amount.is_zero();
+        is_due.then_some(Settlement { step, amount, kind, free })
     };
-    let of_others = |(step, of_step): (StepIndex, &Step)| {
-        let kind = match (is_charged(before, step), is_charged(after, step)) {
-            (false, true) => SettlementKind::ChargedLate,
-            (true, false) => SettlementKind::Refunded,
-            (false, false) | (true, true) => return None,
-        };
-        let tariff = of_step.prices.of(message.country).filter(|_| open != Some(step))?;
-        let is_due = tariff.charged == Charged::Delivery && !tariff.price.is_zero();
-        is_due.then_some(Settlement { step, amount: tariff.price, kind })
-    };
-    open.and_then(of_open).into_iter().chain(plan.indexed_steps().filter_map(of_others)).collect()
+    plan.indexed_steps().filter_map(of_step).collect()
 }

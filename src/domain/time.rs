@@ -31,6 +31,12 @@ impl Timestamp {
         Span::from_millis(self.0.saturating_sub(earlier.0).max(0))
     }
 
+    /// The month in UTC, as 202611.
+    pub fn month(self) -> i64 {
+        let utc = self.utc();
+        i64::from(utc.year()) * 100 + i64::from(utc.month())
+    }
+
     fn utc(self) -> chrono::DateTime<chrono::Utc> {
         chrono::DateTime::from_timestamp_millis(self.0).unwrap_or(chrono::DateTime::<chrono::Utc>::MAX_UTC)
     }

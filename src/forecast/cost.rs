@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn the_cost_depends_on_country_sms_parts_and_steps() {
-        let tariff = |text: &str| Tariff { price: text.parse().unwrap(), charged: Charged::Submission };
+        let tariff =
+            |text: &str| Tariff { price: text.parse().unwrap(), charged: Charged::Submission, allowance: None };
         let price = |text: &str| Prices { others: Some(tariff(text)), ..Prices::default() };
         let viber = Step { prices: price("0.02"), ..Step::of_text(Channel::Viber, "viber", "Hi") };
         let mut sms = Step { prices: price("0.10"), ..Step::of_text(Channel::Sms, "sms", &"x".repeat(161)) };

@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::preview::{button_name, class, language, media_name};
 use super::show::percent_encoded;
 use super::texts::ENGLISH;
-use crate::domain::{Channel, Charged, Timestamp};
+use crate::domain::{Channel, Charged, Free, Timestamp};
 use crate::status::{KnownTemplateView, TemplateView};
 use crate::template::preview::{Bubble, BubbleHeader, Run, TemplateParameter};
 
@@ -269,9 +269,14 @@ pub struct PriceRow {
     pub category: Option<String>,
     pub price: String,
     pub charged: Charged,
+    pub free: Option<Free>,
 }
 
 impl PriceRow {
+    fn free(&self) -> String {
+        self.free.map(|free| ENGLISH.sending.free_messages(free)).unwrap_or_default()
+    }
+
     const fn charged(&self) -> &'static str {
         match self.charged {
             Charged::Submission => ENGLISH.sending.for_submission,

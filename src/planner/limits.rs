@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::Candidate;
-use crate::domain::{BatchId, Charged, Count, Fee, Limits, Money, Queue, Spent, StepIndex, Tallies};
+use crate::domain::{BatchId, Count, Fee, Limits, Money, Queue, Spent, StepIndex, Tallies};
 
 /// The price of a message. The claim asks for it and counts the cost before the message is sent.
 pub trait Price: Debug + Send + Sync {
@@ -111,11 +111,8 @@ impl Spending {
         }
         if !fee.amount.is_zero() {
             let spent = self.used.entry(queue.batch).or_default().spent.entry(queue.step).or_default();
-            let sum = match fee.charged {
-                Charged::Submission => &mut spent.spent,
-                Charged::Delivery => &mut spent.reserved,
-            };
-            *sum = sum.plus(fee.amount);
+            spent.spent = spent.spent.plus(fee.spent());
+            spent.reserved = spent.reserved.plus(fee.reserved());
         }
     }
 

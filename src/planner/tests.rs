@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    BatchId, BatchState, Charged, Count, Fee, Fields, Hours, LaneId, Limits, Loaded, MessageKey, Money, Present, Queue,
-    Span, Spent, StepIndex, Stretch, Tallies, Timestamp, Unwanted,
+    BatchId, BatchState, Count, Fee, Fields, Hours, LaneId, Limits, Loaded, MessageKey, Money, Present, Queue, Span,
+    Spent, StepIndex, Stretch, Tallies, Timestamp, Unwanted,
 };
 
 /// Friday, 15 January 2027: one second before 16:00 in Singapore and 03:00 in New York.
@@ -71,7 +71,7 @@ const NOT_THREE: Money = Money::from_millionths(2_999_999);
 
 impl Price for One {
     fn of(&self, _: &Candidate) -> Fee {
-        Fee { amount: ONE, charged: Charged::Submission }
+        Fee { amount: ONE, is_reserved: false }
     }
 }
 

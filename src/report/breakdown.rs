@@ -104,7 +104,7 @@ pub async fn breakdown(
 
 /// What messages of a step to a country have cost. A price of SMS is for one part, and the parts are not counted.
 fn cost(step: &Step, country: Option<Country>, figures: &StepReport) -> Option<Money> {
-    let Tariff { price, charged } = step.prices.of(country?).filter(|_| step.channel != Channel::Sms)?;
+    let Tariff { price, charged, .. } = step.prices.of(country?).filter(|_| step.channel != Channel::Sms)?;
     let messages = match charged {
         Charged::Submission => figures.handed_over,
         Charged::Delivery => figures.delivered,

@@ -95,7 +95,7 @@ fn marketing_on_whatsapp_to_the_united_states_alone_is_refused() {
     write(folder.path(), "us.toml", &[whatsapp]);
     let refused = run(folder.path(), &["campaign", "plan", "us.toml"]).ended(1).stderr;
     let sentence = "us.toml, step 1, us_marketing: WhatsApp delivers no marketing to numbers of the United States, and no \
-                    other step applies to them, so nothing would be sent; add a step of another channel";
+                    step applies to any recipient, so nothing would be sent; add a step of another channel";
     assert!(refused.contains(sentence), "{refused}");
     write(folder.path(), "us.toml", &[&whatsapp.replace("[step", "us_marketing = \"send\"\n[step")]);
     let planned = run(folder.path(), &["campaign", "plan", "us.toml", "--json"]).ended(0).json();

@@ -33,7 +33,7 @@ async fn an_answer_to_an_earlier_claim_does_not_change_the_present_one() {
 #[tokio::test]
 async fn the_price_of_an_unsent_message_is_refunded_once() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
-    let tariff = Tariff { price: "0.10".parse().unwrap(), charged: Charged::Submission };
+    let tariff = Tariff { price: "0.10".parse().unwrap(), charged: Charged::Submission, allowance: None };
     let prices = Prices { others: Some(tariff), ..Prices::default() };
     let step = Step { prices, ..Step::of_text(Channel::Sms, "sms", "Hello") };
     let batch = desk.of_step(None, 2, step, None).await;

@@ -3,8 +3,8 @@
 use chrono::{Datelike as _, NaiveDate};
 
 use super::texts;
-use crate::domain::ClosedBy;
 use crate::domain::text::grouped;
+use crate::domain::{ClosedBy, Free};
 use crate::pages::sending::TemplateDone;
 use crate::status::OverrideView;
 
@@ -87,7 +87,7 @@ texts! {
     prices_lead = "A campaign keeps the prices of its launch. Each part of an SMS has the price of a message.";
     prices_broken = "No campaign can be planned or launched:";
     no_prices = "No price list is set. Campaigns show no costs, and cannot have a budget.";
-    no_prices_hint = "Write a CSV file with the columns channel and price; country, category, currency and charged are optional. Set file under [prices] in volley.toml, then restart the server.";
+    no_prices_hint = "Write a CSV file with the columns channel and price; country, category, currency, charged and free messages are optional. Set file under [prices] in volley.toml, then restart the server.";
     unpriced = "Lanes without a price:";
     unpriced_hint = "Their messages count as free.";
     channel = "Channel";
@@ -96,6 +96,7 @@ texts! {
     charged = "Charged for";
     for_submission = "A submission";
     for_delivery = "A delivery";
+    free = "Free";
     other_countries = "All other countries";
     other_categories = "All other categories";
     prices_empty = "The price list has no lines.";
@@ -140,6 +141,14 @@ const MONTHS: [&str; 12] = [
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 impl SendingTexts {
+    /// The messages of a line that cost nothing.
+    pub fn free_messages(&self, free: Free) -> String {
+        match free {
+            Free::AMonth(messages) => format!("the first {} a month", grouped(messages)),
+            Free::InWindow(messages) => format!("the first {} after a reply", grouped(messages)),
+        }
+    }
+
     /// What was just done, and what it means.
     pub const fn done(&self, done: TemplateDone) -> &'static str {
         match done {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::domain::{
-    AuditAction, ChannelUser, DoubtCause, Keyword, OptOutSource, OverridableSetting, Portion, Progress, Scope,
-    WishSubject,
+    AuditAction, ChannelUser, DoubtCause, Free, Keyword, OptOutSource, OverridableSetting, Portion, Progress, Scope,
+    SettlementKind, WishSubject,
 };
 use crate::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
@@ -217,6 +217,7 @@ impl Desk {
             .await
             .unwrap();
         self.claim_with_costs(batch, 1).await;
+        limits::spent_after(self, batch, Free::AMonth(9), &[(SettlementKind::Charged, at(9))]).await;
     }
 
     /// A server with the states of its lanes and of a provider address, a gap, rejected webhooks, an uploaded file, a request and a

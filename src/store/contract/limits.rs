@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::{Charged, Fee, Limits, Outcome, Settlement, SettlementKind, Spent};
+use crate::domain::{Allowance, Charged, Fee, Free, Limits, Outcome, PriceOf, Settlement, SettlementKind, Spent};
 use crate::events::{EventKind, Origin, Subject};
 use crate::planner::{Candidate, Cap, Capped, Price, Reached};
 use crate::store::{Recall, ReportedBy, StepHeldBy, StepHold};
@@ -13,6 +13,8 @@ for_every_store!(
     a_claim_keeps_the_budget_and_an_unsent_message_is_refunded,
     a_late_refund_goes_to_the_claimed_step,
     a_reservation_ends_with_a_delivery_or_with_its_step,
+    the_first_messages_of_a_month_are_free_and_the_others_charged,
+    the_first_messages_in_a_window_are_free_and_without_one_none_is,
     a_limit_is_final_once_no_message_is_in_flight,
     a_limit_is_not_final_while_its_own_claim_is_in_flight,
     a_step_released_from_a_rule_is_not_held_by_a_rule_again,
@@ -25,7 +27,7 @@ struct Rising(Charged);
 
 impl Price for Rising {
     fn of(&self, candidate: &Candidate) -> Fee {
-        Fee { amount: cents(u64::from(candidate.message.key.n) + 1), charged: self.0 }
+        Fee { amount: cents(u64::from(candidate.message.key.n) + 1), is_reserved: self.0 == Charged::Delivery }
     }
 }
 
@@ -44,7 +46,7 @@ fn budget_of(budget: Money, charged: Charged) -> Cap {
 }
 
 fn refunded(amount: Money) -> Vec<Settlement> {
-    vec![Settlement { step: StepIndex::FIRST, amount, kind: SettlementKind::Refunded }]
+    vec![Settlement { step: StepIndex::FIRST, amount, kind: SettlementKind::Refunded, free: None }]
 }
 
 fn capped(set: &ClaimedSet) -> Vec<Capped> {
@@ -157,7 +159,7 @@ async fn a_reservation_ends_with_a_delivery_or_with_its_step(desk: Desk) {
     assert_eq!((capped_by.by, capped_by.is_final), (by, false), "any of them may still cost nothing");
 
     let settled = |message: &Loaded, after: Present, amount, kind| {
-        let settlements = vec![Settlement { step: StepIndex::FIRST, amount: cents(amount), kind }];
+        let settlements = vec![Settlement { step: StepIndex::FIRST, amount: cents(amount), kind, free: None }];
         Change { settlements, ..change(message, after) }
     };
     let rows = desk.all(batch, 3).await;
@@ -183,6 +185,57 @@ async fn a_reservation_ends_with_a_delivery_or_with_its_step(desk: Desk) {
     let [capped_by] = &capped(&desk.capped(batch, 9, of_budget(3)).await)[..] else { panic!("one queue") };
     assert!(capped_by.is_final, "nothing is reserved any more");
     desk.counters_equal_rows(batch, 9).await;
+}
+
+/// What a step has spent after each of these settlements of one cent, of a line with free messages.
+pub(super) async fn spent_after(
+    desk: &Desk,
+    batch: BatchId,
+    free: Free,
+    all: &[(SettlementKind, Timestamp)],
+) -> Vec<u64> {
+    let of = PriceOf { channel: Channel::WhatsApp, category: None, country: None };
+    let mut spent = Vec::new();
+    for (kind, submitted_at) in all {
+        let row = desk.one(batch, 0).await;
+        let free = Some((Allowance { of, free }, *submitted_at));
+        let settlements = vec![Settlement { step: StepIndex::FIRST, amount: cents(1), kind: *kind, free }];
+        let change = Change { settlements, ..change(&row, row.present) };
+        assert!(desk.record(vec![change]).await.unwrap().is_empty());
+        spent.push(desk.spent_on(batch).await.millionths() / 10_000);
+    }
+    spent
+}
+
+async fn the_first_messages_of_a_month_are_free_and_the_others_charged(desk: Desk) {
+    use SettlementKind::{Charged, ChargedLate, Refunded, Released};
+    let (january, february) = (at(0), at(31 * 86_400));
+    let [batch, other] = [desk.batch_of(1).await, desk.batch_of(1).await];
+    for batch in [batch, other] {
+        desk.capped(batch, 1, budget_of(cents(1), crate::domain::Charged::Delivery)).await;
+    }
+    let of_january =
+        [Charged, ChargedLate, Charged, Released, Charged, Refunded, Refunded, Refunded].map(|kind| (kind, january));
+    let spent = spent_after(&desk, batch, Free::AMonth(2), &of_january).await;
+    assert_eq!(spent, [0, 0, 1, 1, 2, 1, 0, 0], "a refund gives back what cost something first");
+    // All campaigns count together, and each month anew.
+    let next = [(Charged, january), (Charged, january), (Charged, february), (Charged, february), (Charged, february)];
+    assert_eq!(spent_after(&desk, other, Free::AMonth(2), &next).await, [0, 1, 1, 1, 2]);
+    assert_eq!(spent_after(&desk, other, Free::AMonth(2), &[(Refunded, january), (Charged, february)]).await, [2, 3]);
+}
+
+async fn the_first_messages_in_a_window_are_free_and_without_one_none_is(desk: Desk) {
+    use SettlementKind::{Charged, Refunded};
+    let batch = desk.batch_of(1).await;
+    desk.capped(batch, 1, budget_of(cents(1), crate::domain::Charged::Delivery)).await;
+    let free = Free::InWindow(1);
+    assert_eq!(spent_after(&desk, batch, free, &[(Charged, at(50))]).await, [1], "nothing was written");
+    let wrote = |id: &str, seconds| Inbound { window: Some(at(seconds + 86_400)), ..text(id.to_owned(), 0, seconds) };
+    desk.take_confirming(vec![wrote("i-1", 60)]).await.unwrap();
+    let charged = [(Charged, at(70)), (Charged, at(71)), (Refunded, at(72)), (Charged, at(90_000))];
+    assert_eq!(spent_after(&desk, batch, free, &charged).await, [1, 2, 1, 2], "the last one is after the window");
+    desk.take_confirming(vec![wrote("i-2", 100)]).await.unwrap();
+    assert_eq!(spent_after(&desk, batch, free, &[(Charged, at(110)), (Charged, at(111))]).await, [2, 3]);
 }
 
 async fn a_limit_is_final_once_no_message_is_in_flight(desk: Desk) {

@@ -37,27 +37,27 @@ pub(super) fn spend(script: &mut Script, claimed: &[Claimed]) {
     );
 }
 
-/// Counts what changes mean for the fees of claimed messages.
+/// Counts what changes mean for the fees of claimed messages. What of it is free, [`charge_beyond`] finds.
 pub(super) fn settle(script: &mut Script, changes: &[&Change]) {
     let all = changes.iter().flat_map(|change| {
         let batch = change.key.batch;
-        change
-            .settlements
-            .iter()
-            .map(move |Settlement { step, amount, kind }| ((batch, *step), Spending::of(*kind, *amount)))
+        change.settlements.iter().map(move |Settlement { step, amount, kind, free }| {
+            let whole = Spending::of(*kind, *amount);
+            ((batch, *step), if free.is_some() { Spending { spent: 0, ..whole } } else { whole })
+        })
     });
     add(script, all);
 }
 
 /// What is added to the sums of a step, or taken from them.
-#[derive(Debug, Clone, Copy, Default)]
-struct Spending {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Spending {
     spent: i64,
     reserved: i64,
 }
 
 impl Spending {
-    fn of(kind: SettlementKind, amount: Money) -> Self {
+    pub(super) fn of(kind: SettlementKind, amount: Money) -> Self {
         let amount = signed(amount);
         match kind {
             SettlementKind::Refunded => Self { spent: -amount, reserved: 0 },
@@ -65,6 +65,12 @@ impl Spending {
             SettlementKind::Released => Self { spent: 0, reserved: -amount },
             SettlementKind::ChargedLate => Self { spent: amount, reserved: 0 },
         }
+    }
+}
+
+impl Spending {
+    pub(super) const fn taken_back(self) -> Self {
+        Self { spent: -self.spent, reserved: -self.reserved }
     }
 }
 
@@ -76,14 +82,15 @@ fn signed(amount: Money) -> i64 {
 const SPEND: &str = "INSERT INTO spent (batch, step, spent, reserved) VALUES (?1, ?2, max(?3, 0), max(?4, 0))
      ON CONFLICT DO UPDATE SET spent = max(spent + ?3, 0), reserved = max(reserved + ?4, 0)";
 
-fn add(script: &mut Script, amounts: impl Iterator<Item = ((BatchId, StepIndex), Spending)>) {
+pub(super) fn add(script: &mut Script, amounts: impl Iterator<Item = ((BatchId, StepIndex), Spending)>) {
     let mut sums: BTreeMap<_, Spending> = BTreeMap::new();
     for (of, Spending { spent, reserved }) in amounts {
         let sum = sums.entry(of).or_default();
         sum.spent = sum.spent.saturating_add(spent);
         sum.reserved = sum.reserved.saturating_add(reserved);
     }
-    for ((batch, step), Spending { spent, reserved }) in sums {
+    for ((batch, step), Spending { spent, reserved }) in sums.into_iter().filter(|(_, sum)| *sum != Spending::default())
+    {
         script.statement(SPEND).bind(batch.0).bind(step.get()).bind(spent).bind(reserved);
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use sqlx::SqliteConnection;
 
 use super::Work;
+use super::free_use::charge_beyond;
 use super::limits::settle;
 use super::outbox;
 use super::overrides::record_buckets;
@@ -50,6 +51,7 @@ pub(super) async fn record(
     let written: u64 = changed.get(first..until).unwrap_or_default().iter().sum();
     if written == u64::try_from(all.len()).unwrap_or(u64::MAX) {
         // The savepoint ends with the verb's own, or with the commit.
+        charge_beyond(connection, &all).await?;
         learn_resolved(connection, &all).await?;
         return Ok(Vec::new());
     }
@@ -62,6 +64,7 @@ pub(super) async fn record(
     finish(&mut script, &fresh);
     record_buckets(&mut script, buckets);
     script.run(&mut *connection).await?;
+    charge_beyond(connection, &fresh).await?;
     learn_resolved(connection, &fresh).await?;
     Ok(late)
 }

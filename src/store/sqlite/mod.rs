@@ -20,6 +20,7 @@ mod editions;
 mod facts;
 mod fair_lock;
 mod figures;
+mod free_use;
 mod identity;
 mod inbound;
 mod joining;
@@ -117,6 +118,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (28, "purposes of keys", include_str!("../../../migrations/sqlite/0028_purposes_of_keys.sql")),
         (29, "charges", include_str!("../../../migrations/sqlite/0029_charges.sql")),
         (30, "charged_on_delivery", include_str!("../../../migrations/sqlite/0030_charged_on_delivery.sql")),
+        (31, "free_use", include_str!("../../../migrations/sqlite/0031_free_use.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

@@ -154,11 +154,14 @@ const FORGET_WISHES: &str = "DELETE FROM wish WHERE address = ?1 AND id NOT IN (
              AND o.channel = w.channel AND o.sender = w.sender
          WHERE w.wants = 0 AND w.address = ?1 GROUP BY w.purpose, w.channel, w.sender, w.source)";
 
+const FORGET_FREE_USE: &str = "DELETE FROM free_use WHERE address = ?1";
+
 async fn forget_number(connection: &mut SqliteConnection, number: AddressKey) -> Work<()> {
     for text in [
         "UPDATE inbound SET msisdn = NULL, called = NULL, raw = '', choice = NULL, umid = 'erased ' || id WHERE msisdn = ?1",
         FORGET_WISHES,
         "DELETE FROM alias WHERE msisdn = ?1",
+        FORGET_FREE_USE,
     ] {
         sqlx::query(text).bind(number.get()).execute(&mut *connection).await?;
     }
@@ -177,7 +180,7 @@ async fn forget_user(connection: &mut SqliteConnection, key: Option<AddressKey>,
     // The id itself stays with the proof of its opt-out.
     let forget_id = "DELETE FROM channel_user WHERE id = -?1
          AND NOT EXISTS (SELECT 1 FROM wish w WHERE w.address = ?1)";
-    for text in [FORGET_WISHES, forget_id] {
+    for text in [FORGET_WISHES, FORGET_FREE_USE, forget_id] {
         sqlx::query(text).bind(key.get()).execute(&mut *connection).await?;
     }
     Ok(())

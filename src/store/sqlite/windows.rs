@@ -11,7 +11,7 @@ use crate::domain::{AddressKey, Channel, Msisdn, Span, Timestamp};
 use crate::store::Sender;
 
 /// The longest window that an inbound message opens: 72 hours after a click on an ad, otherwise 24.
-const LONGEST_WINDOW: Span = Span::from_secs(72 * 3_600);
+pub(super) const LONGEST_WINDOW: Span = Span::from_secs(72 * 3_600);
 
 /// A subaccount or channel id that an inbound message does not name matches every one: webhooks may lack them, and a
 /// subaccount mostly has one sender on a channel.

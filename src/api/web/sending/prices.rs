@@ -46,13 +46,13 @@ pub(super) async fn show(
     let lines = list.as_ref().map(|list| &list.lines[..]).unwrap_or_default();
     let country = query.country.trim().to_uppercase();
     let is_wanted = |line: &&PriceLine| {
-        let in_country = |code: &str| line.country.is_some_and(|country| country.to_string() == code);
-        query.channel.is_none_or(|channel| line.channel == channel) && (country.is_empty() || in_country(&country))
+        let in_country = |code: &str| line.of.country.is_some_and(|country| country.to_string() == code);
+        query.channel.is_none_or(|channel| line.of.channel == channel) && (country.is_empty() || in_country(&country))
     };
     let wanted: Vec<&PriceLine> = lines.iter().filter(is_wanted).collect();
     let follows = wanted.len() > first.saturating_add(SHOWN);
     let next = follows.then(|| cursors.write(&(first + SHOWN))).transpose()?;
-    let unpriced = shared.config.lanes.iter().filter(|lane| !lines.iter().any(|line| line.channel == lane.channel));
+    let unpriced = shared.config.lanes.iter().filter(|lane| !lines.iter().any(|line| line.of.channel == lane.channel));
     page(&PricesPage {
         frame: session.frame(Place::Prices),
         file: shared.config.prices.as_ref().map(|file| file.display().to_string()),
@@ -71,11 +71,12 @@ pub(super) async fn show(
 
 fn row(line: &PriceLine) -> PriceRow {
     PriceRow {
-        channel: line.channel,
-        country: line.country.map(|country| country.to_string()),
-        category: line.category.map(|category| category.as_str().to_owned()),
+        channel: line.of.channel,
+        country: line.of.country.map(|country| country.to_string()),
+        category: line.of.category.map(|category| category.as_str().to_owned()),
         price: line.price.to_string(),
         charged: line.charged,
+        free: line.free,
     }
 }
 
