@@ -73,7 +73,11 @@ pub fn what_to_do(hold: &Hold) -> String {
     let code = hold.code.map_or(0, i64::from);
     let remedy: Remedy = match hold.by {
         HeldBy::Operator => return format!("to resume: {resume}"),
-        HeldBy::Event => return format!("it resumes automatically once the provider reports it; to try now: {resume}"),
+        HeldBy::Event => {
+            return format!(
+                "it resumes automatically once the provider reports that it may be used again; to try now: {resume}"
+            );
+        }
         HeldBy::Quality => {
             return format!("it resumes automatically once the quality is good again; to resume now: {resume}");
         }
