@@ -64,6 +64,8 @@ use futures_util::future::LocalBoxFuture;
 use tracing_subscriber::EnvFilter;
 
 use crate::audience::hush_stumbling_readers;
+use crate::clock::showing_times_in;
+use crate::domain::Zone;
 use context::CommandContext;
 use exit::Exit;
 
@@ -92,6 +94,11 @@ pub struct Cli {
     /// Configuration file. Default: VOLLEY_CONFIG, else volley.toml in the current folder.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// Show times on the clock of this zone, such as Asia/Singapore. Default: the zone of the campaign, else TZ or that of
+    /// this computer.
+    #[arg(long, global = true, value_name = "ZONE")]
+    time_zone: Option<Zone>,
 
     #[command(flatten)]
     remote: remote::Options,
@@ -257,7 +264,7 @@ impl Cli {
     async fn run(self) -> Exit {
         let json = self.json;
         let result = match init_log() {
-            Ok(()) => Box::pin(self.execute()).await,
+            Ok(()) => Box::pin(showing_times_in(self.time_zone, self.execute())).await,
             Err(error) => Err(error),
         };
         result.unwrap_or_else(|error| exit::of_error(&error, json))

@@ -2,10 +2,19 @@
 
 use console::{Alignment, measure_text_width, pad_str};
 
-use super::out::Paint;
+use super::out::{Paint, To};
 
 /// Space between two columns.
 const GAP: &str = "  ";
+
+/// The end of a text that is cut.
+const CUT: &str = "…";
+
+/// The width below which no text is cut.
+const NARROWEST: usize = 10;
+
+/// The most that a table is indented by.
+const INDENT: usize = 4;
 
 /// The text of an empty cell under a title.
 const EMPTY: &str = "–";
@@ -58,20 +67,39 @@ impl Table {
         (0..self.header.len()).map(of_column).collect()
     }
 
+    /// The rows as lines. On a terminal, long texts are cut so that each row fits on a line; a pipe or a file gets them whole.
     pub(super) fn lines(&self, paint: Paint) -> Vec<String> {
-        let widths = self.widths();
+        self.lines_within(paint, To::Stdout.is_terminal().then(|| To::Stdout.width().saturating_sub(INDENT)))
+    }
+
+    fn lines_within(&self, paint: Paint, most: Option<usize>) -> Vec<String> {
+        let mut widths = self.widths();
+        if let Some(most) = most {
+            narrow(&mut widths, &self.aligned, most);
+        }
         let line = |cells: &[String]| {
             let padded: Vec<_> = cells
                 .iter()
                 .zip(&widths)
                 .zip(&self.aligned)
-                .map(|((cell, width), aligned)| pad_str(cell, *width, *aligned, None))
+                .map(|((cell, width), aligned)| pad_str(cell, *width, *aligned, Some(CUT)))
                 .collect();
             padded.join(GAP).trim_end().to_owned()
         };
         let has_header = self.printed.is_none() && self.header.iter().any(|name| !name.is_empty());
         let header = has_header.then(|| paint.dim(line(&self.header)));
         header.into_iter().chain(self.rows.iter().map(|row| line(row))).collect()
+    }
+}
+
+/// Makes the widest texts narrower until a row fits. A number is never cut.
+fn narrow(widths: &mut [usize], aligned: &[Alignment], most: usize) {
+    let gaps = GAP.len() * widths.len().saturating_sub(1);
+    while widths.iter().sum::<usize>() + gaps > most {
+        let texts = widths.iter_mut().zip(aligned).filter(|(_, aligned)| matches!(aligned, Alignment::Left));
+        let widest = texts.map(|(width, _)| width).filter(|width| **width > NARROWEST).max_by_key(|width| **width);
+        let Some(widest) = widest else { return };
+        *widest -= 1;
     }
 }
 
@@ -86,6 +114,19 @@ mod tests {
         assert_eq!(table.next_page(Paint::PLAIN), ["name           recipients", "a longer name           7"]);
         table.row(["a", "3,000"]);
         assert_eq!(table.next_page(Paint::PLAIN), ["a                   3,000"]);
+    }
+
+    #[test]
+    fn a_row_fits_on_the_terminal_as_long_as_any_text_can_be_cut() {
+        let mut table = Table::new(&["name", "id", ">recipients"]);
+        table.row(["November promo of the shop", "7f0c52f4-1111", "3,000"]);
+        let lines = |most| table.lines_within(Paint::PLAIN, most);
+        assert_eq!(lines(None)[1], "November promo of the shop  7f0c52f4-1111       3,000");
+        assert_eq!(
+            lines(Some(40)),
+            ["name           id             recipients", "November pro…  7f0c52f4-1111       3,000"]
+        );
+        assert_eq!(lines(Some(9))[1], "November …  7f0c52f4-…       3,000");
     }
 
     #[test]

@@ -8,10 +8,28 @@ use chrono_tz::Tz;
 
 use crate::domain::{Timestamp, Zone};
 
+tokio::task_local! {
+    static SHOWN_IN: Zone;
+}
+
+/// Runs a command whose times are shown on the clock of this zone, whatever zone they belong to.
+pub async fn showing_times_in<T>(zone: Option<Zone>, command: impl Future<Output = T>) -> T {
+    match zone {
+        Some(zone) => SHOWN_IN.scope(zone, command).await,
+        None => command.await,
+    }
+}
+
+/// The zone that an operator asked for; `None` if times are shown in the zone that they belong to.
+pub fn wanted_zone() -> Option<Zone> {
+    SHOWN_IN.try_with(|zone| *zone).ok()
+}
+
 /// Formats a time with its zone: `2026-12-01 09:00 +08 (Asia/Singapore)`. Without a zone it uses this machine's.
 pub fn format_time(at: Timestamp, zone: Option<Zone>) -> String {
     // The offset of UTC is its name.
-    let named = zone.or_else(machine_zone).filter(|Zone(zone)| !matches!(zone, Tz::UTC | Tz::Etc__UTC));
+    let named =
+        wanted_zone().or(zone).or_else(machine_zone).filter(|Zone(zone)| !matches!(zone, Tz::UTC | Tz::Etc__UTC));
     let name = named.map(|zone| format!(" ({zone})")).unwrap_or_default();
     format!("{}{name}", format_time_short(at, zone))
 }
@@ -73,7 +91,7 @@ pub fn format_time_of_day(at: Timestamp, zone: Option<Zone>) -> String {
 
 fn on_clock(at: Timestamp, zone: Option<Zone>, format: &str) -> String {
     let Some(utc) = DateTime::from_timestamp_millis(at.millis()) else { return at.rfc3339() };
-    match zone {
+    match wanted_zone().or(zone) {
         Some(Zone(zone)) => written(&utc.with_timezone(&zone), format),
         None => written(&utc.with_timezone(&Local), format),
     }
@@ -115,6 +133,18 @@ mod tests {
             let before = Timestamp::from_millis(start.millis() - 1);
             assert_eq!((day_of(start, zone), day_of(before, zone)), (day, day.pred_opt().unwrap()));
         }
+    }
+
+    #[tokio::test]
+    async fn times_are_shown_in_the_zone_that_an_operator_asks_for() {
+        let (at, singapore) =
+            (Timestamp::parse_rfc3339("2026-12-01T01:00:00Z").unwrap(), "Asia/Singapore".parse().unwrap());
+        let shown = async || [format_time(at, Some(singapore)), format_time_exactly(at, None)];
+        let wanted = "America/New_York".parse().ok();
+        let [whole, exact] = showing_times_in(wanted, async { shown().await }).await;
+        assert_eq!(whole, "2026-11-30 20:00 -05 (America/New_York)");
+        assert_eq!(exact, "2026-11-30 20:00:00.000 -05");
+        assert_eq!(showing_times_in(None, async { shown().await }).await[0], "2026-12-01 09:00 +08 (Asia/Singapore)");
     }
 
     #[test]

@@ -19,7 +19,8 @@ use tokio::sync::mpsc::Sender;
 use super::{Cli, Command, CommandContext, Exit, SharedCommand, exit, has_json, usage};
 use crate::api::{CommandLine, CommandLines, CommandNeeds, Printed, Stream};
 use crate::campaign::Draft;
-use crate::domain::Scope;
+use crate::clock::showing_times_in;
+use crate::domain::{Scope, Zone};
 
 pub(super) use files::CallerFiles;
 use printing::printing_for;
@@ -52,7 +53,7 @@ impl CallersCommands {
 #[async_trait]
 impl CommandLines for CallersCommands {
     fn needs(&self, words: &[String]) -> Result<CommandNeeds, String> {
-        let (command, _) = read(words)?;
+        let (command, ..) = read(words)?;
         Ok(CommandNeeds { scope: command.scope(), computes: command.computes() })
     }
 
@@ -85,7 +86,7 @@ async fn failed(printed: &Sender<Printed>, why: String) -> u8 {
 
 /// Runs a command, and prints its error. A command that only reads ends once nothing reads its output; a change is carried out.
 async fn run(words: &[String], context: &CommandContext, printed: &Sender<Printed>) -> Exit {
-    let (command, json) = match read(words) {
+    let (command, json, time_zone) = match read(words) {
         Ok(read) => read,
         Err(sentence) => return exit::of_error(&exit::Usage(sentence).into(), false),
     };
@@ -96,13 +97,13 @@ async fn run(words: &[String], context: &CommandContext, printed: &Sender<Printe
         Ok(exit)
     };
     tokio::select! {
-        ran = ran => ran.unwrap_or_else(|error: anyhow::Error| exit::of_error(&error, json)),
+        ran = showing_times_in(time_zone, ran) => ran.unwrap_or_else(|error: anyhow::Error| exit::of_error(&error, json)),
         () = printed.closed(), if only_reads => Exit::Failed,
     }
 }
 
-/// Reads the words of a command, and whether it prints JSON.
-fn read(words: &[String]) -> Result<(SharedCommand, bool), String> {
+/// Reads the words of a command, whether it prints JSON, and the zone of its times.
+fn read(words: &[String]) -> Result<(SharedCommand, bool, Option<Zone>), String> {
     let line: Vec<OsString> =
         std::iter::once("volley").chain(words.iter().map(String::as_str)).map(Into::into).collect();
     let see_help = || "a server prints no help; run the command with --help on your computer".to_owned();
@@ -113,7 +114,7 @@ fn read(words: &[String]) -> Result<(SharedCommand, bool), String> {
         return Err("a command on a server takes no --config, --server and --key-file".to_owned());
     }
     match cli.command {
-        Command::Shared(command) => Ok((command, has_json(&matches))),
+        Command::Shared(command) => Ok((command, has_json(&matches), cli.time_zone)),
         command => Err(format!("a server does not run this command for others: {}", command.stays_here())),
     }
 }

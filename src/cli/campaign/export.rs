@@ -9,7 +9,7 @@ use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::words::plural;
 use crate::cli::{CommandContext, Exit, out, progress};
-use crate::domain::Zone;
+use crate::clock::wanted_zone;
 use crate::report;
 use crate::report::{CopyProgress, ExportColumns};
 
@@ -23,9 +23,6 @@ pub(in crate::cli) struct Args {
     /// Columns to write, in this order, separated by commas: `number,outcome,1 SMS status`. By default all.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     columns: Vec<String>,
-    /// Time zone of the times; by default that of the campaign, else UTC.
-    #[arg(long, value_name = "ZONE")]
-    time_zone: Option<Zone>,
 }
 
 impl Args {
@@ -43,7 +40,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         .plan(batch.id)
         .await?
         .with_context(|| format!("the plan of \"{}\" is no longer stored", args.campaign))?;
-    let columns = ExportColumns::of(&plan, batch.tag, args.time_zone);
+    let columns = ExportColumns::of(&plan, batch.tag, wanted_zone());
     let columns = columns.only(&args.columns).map_err(|error| Usage(format!("--columns: {error}")))?;
     let header = columns.names().map(str::to_owned).collect();
     let to_stdout = out::is_stdout(&args.file);
