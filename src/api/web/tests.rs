@@ -1,5 +1,7 @@
 //! Tests of the pages over the whole router: sessions, forms, and what each page says.
 
+mod crawl;
+
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use futures_util::StreamExt as _;
