@@ -145,6 +145,8 @@ pub struct CoursePart<'a> {
     pub path: &'a str,
     pub points: &'a [CoursePoint],
     pub zone: Option<Zone>,
+    /// Whether anything is left to submit.
+    pub is_sending: bool,
 }
 
 impl HtmlSafe for CoursePart<'_> {}
@@ -155,7 +157,8 @@ impl CoursePart<'_> {
     }
 
     fn charts(&self) -> Vec<Chart> {
-        let charts = [chart::recipients(self.points, self.zone), chart::submissions(self.points, self.zone)];
+        let charts =
+            [chart::recipients(self.points, self.zone), chart::submissions(self.points, self.zone, self.is_sending)];
         charts.into_iter().flatten().collect()
     }
 
@@ -238,9 +241,19 @@ impl LivePart<'_> {
         Portion::of(thousandths(self.look.show.rate.now), thousandths(self.look.show.rate.allowed))
     }
 
+    /// What its state means, or what it waits for.
+    fn hint(&self) -> &'static str {
+        let counts = self.look.show.counts;
+        let own = ENGLISH.on_progress;
+        match self.look.batch.state {
+            BatchState::Running if self.look.obstacles.iter().any(Obstacle::is_outage) => own.waits_for_provider,
+            BatchState::Running if counts.queued + counts.sending == 0 => own.waits_for_receipts,
+            state => ENGLISH.batch_state_hint(&state),
+        }
+    }
+
     fn is_sending(&self) -> bool {
-        matches!(self.look.batch.state, BatchState::Running)
-            && self.look.show.counts.to_hand_over(self.look.batch.state) > 0
+        self.look.is_sending()
     }
 
     /// When the remaining messages are sent, in a sentence.

@@ -93,8 +93,11 @@ pub(super) fn recipients(course: &[CoursePoint], zone: Option<Zone>) -> Option<C
 }
 
 /// Submissions a minute, and how many were allowed. `None` without two points.
-pub(super) fn submissions(course: &[CoursePoint], zone: Option<Zone>) -> Option<Chart> {
-    let points = thinned(course, POINTS);
+/// `is_sending`: whether anything is left to submit. If not, the chart ends with the last submission.
+pub(super) fn submissions(course: &[CoursePoint], zone: Option<Zone>, is_sending: bool) -> Option<Chart> {
+    let all = course.last()?.submitted;
+    let until = course.iter().position(|point| point.submitted == all && !is_sending).unwrap_or(course.len());
+    let points = thinned(course.get(..=until).unwrap_or(course), POINTS);
     let (first, last) = (*points.first()?, *points.last()?);
     let stretches: Vec<Stretch> = points.windows(2).filter_map(Stretch::of).collect();
     let most = stretches.iter().map(|stretch| stretch.rate).max()?;
@@ -353,7 +356,7 @@ mod tests {
         let times: Vec<&str> = chart.ticks.iter().map(|tick| tick.text.as_str()).collect();
         assert_eq!(times, ["18:00", "21:00", "00:00"], "round times of the operator's clock");
         assert_eq!(chart.grid, [(8, "6,000".to_owned()), (88, "3,000".to_owned()), (168, "0".to_owned())]);
-        let rate = submissions(&course, zone).unwrap();
+        let rate = submissions(&course, zone, true).unwrap();
         assert_eq!((rate.lines[0].name, rate.lines[0].last.as_str()), ("Submitted a minute", "10"));
         assert_eq!(rate.lines.len(), 1, "1,200 are allowed, which would flatten a rate of 10");
         assert_eq!(
@@ -361,10 +364,17 @@ mod tests {
             ("10", Some("Allowed: up to 1,200, above this scale"))
         );
         let busy: Vec<CoursePoint> = course.iter().map(|point| CoursePoint { allowed: 300, ..*point }).collect();
-        let rate = submissions(&busy, zone).unwrap();
+        let rate = submissions(&busy, zone, true).unwrap();
         assert_eq!((rate.lines[1].last.as_str(), rate.note), ("18", None));
+        // Receipts come for hours after the last submission, which is where this chart ends.
+        let last = *course.last().unwrap();
+        let later = (1..500).map(|minutes| CoursePoint { at: last.at + Span::from_secs(60 * minutes), ..last });
+        let done: Vec<CoursePoint> = course.iter().copied().chain(later).collect();
+        let [ends, goes_on] = [false, true].map(|is_sending| submissions(&done, zone, is_sending).unwrap().summary);
+        assert_eq!(ends, submissions(&course, zone, false).unwrap().summary);
+        assert_ne!(goes_on, ends, "a rate of zero is shown while messages wait");
         assert!(rows(&course).len() <= ROWS + 1);
-        assert!(recipients(&course[..1], zone).is_none() && submissions(&[], zone).is_none());
+        assert!(recipients(&course[..1], zone).is_none() && submissions(&[], zone, true).is_none());
     }
 
     #[test]

@@ -84,6 +84,11 @@ impl Look {
         line(noted, present, self.is_over())
     }
 
+    /// Whether anything is left to submit now.
+    pub fn is_sending(&self) -> bool {
+        self.batch.state == BatchState::Running && self.show.counts.to_hand_over(self.batch.state) > 0
+    }
+
     /// Whether every message has its outcome.
     pub fn is_over(&self) -> bool {
         self.batch.state == BatchState::Settled || self.batch.state.is_cancelled() && self.report.open == 0
@@ -270,8 +275,9 @@ impl<'a> Watcher<'a> {
         let obstacles = self.obstacles(&present).await?;
         let is_unwritable = servers.unwritable.is_some();
         let has_queued = matches!(batch.state, BatchState::Running | BatchState::Scheduled) && show.counts.queued > 0;
-        // Nothing can be forecast while the database cannot be written.
-        let makes_forecast = self.has_forecast && has_queued && !is_unwritable;
+        // Nothing can be forecast while the database cannot be written, or while the provider cannot be reached.
+        let is_cut_off = obstacles.iter().any(Obstacle::is_outage);
+        let makes_forecast = self.has_forecast && has_queued && !is_unwritable && !is_cut_off;
         let foreseen = if makes_forecast { self.forecast(turned, &batch, &tallies, at).await? } else { (None, None) };
         let (forecast, finished_by) = foreseen;
         let last_submission = last_submission(&batch, forecast.as_ref().filter(|_| !is_held), finished_by);

@@ -116,6 +116,15 @@ impl Obstacle {
         Ok(doubts)
     }
 
+    /// Whether the provider cannot be reached. Nobody knows when that ends.
+    pub const fn is_outage(&self) -> bool {
+        match self {
+            Self::Slow(slow, _) => slow.is_outage(),
+            Self::Doubt { cause, .. } => matches!(cause, DoubtCause::Unreachable),
+            _ => false,
+        }
+    }
+
     pub fn what(&self) -> String {
         match self {
             Self::Held(hold, waiting) => format!("{}{}", held(hold), holds::wait_for_it(*waiting)),

@@ -111,6 +111,10 @@ impl Slow {
         all.map(|why| Self { lane: lane.name.clone(), why }).collect()
     }
 
+    pub const fn is_outage(&self) -> bool {
+        matches!(&self.why, Why::Standing(LaneStandstill { trouble: Trouble::Outage, .. }))
+    }
+
     pub const fn kind(&self) -> &'static str {
         match &self.why {
             Why::Standing(standing) => kind(standing.trouble),

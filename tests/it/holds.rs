@@ -110,6 +110,7 @@ async fn a_slowdown_is_reported_once_shown_by_commands_and_recorded() {
     site.provider.faults(&json!({ "throttle": 1.0 })).await;
     site.server().wait_for_output("lane sms: throttled by the provider: sends at 1/2 of its rate of 100/s").await;
     let slowed = obstacle(&site, Some("slowed")).await;
+    assert!(site.show("promo").await["left_by"].is_string());
     assert!(slowed["waiting"].as_i64() > Some(0), "{slowed}");
     assert!(lane(&site).await["now"]["allowed_share"].as_f64() < Some(1.0));
     assert_eq!(doctor(&site, "rate").await["health"], "warning");
@@ -118,6 +119,7 @@ async fn a_slowdown_is_reported_once_shown_by_commands_and_recorded() {
     site.server().wait_for_output("lane sms: outage at the provider: ").await;
     let out = obstacle(&site, Some("outage")).await;
     assert!(out["since"].is_string() && out["what"].as_str().unwrap().contains("lane sms is stopped"), "{out}");
+    assert!(site.show("promo").await["left_by"].is_null(), "nobody knows when an outage ends");
     let now = lane(&site).await["now"].clone();
     assert_eq!((&now["standing"]["kind"], now["standing"]["reason"].is_string()), (&json!("outage"), true), "{now}");
 

@@ -148,7 +148,7 @@ pub(super) async fn shown(
     let events = latest_events(shared, batch).await?;
     let frame = Frame { notice, ..session.frame(Place::Below(Part::Campaigns)) };
     let (points, path) = (course(shared, &look).await?, campaign_path(&look.show.id));
-    let charts = CoursePart { path: &path, points: &points, zone: frame.zone };
+    let charts = CoursePart { path: &path, points: &points, zone: frame.zone, is_sending: look.is_sending() };
     let live = LivePart { look: &look, events: &events, zone: frame.zone, course: Some(charts) };
     let repetitions = shared.store.repetitions(batch.id, REPETITIONS_SHOWN).await?;
     page(&CampaignPage {

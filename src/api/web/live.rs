@@ -138,7 +138,8 @@ async fn look_on(shared: Shared, key: Key, sender: Arc<Sender<Shown>>) {
 /// The charts of a campaign.
 async fn course_html(shared: &Shared, look: &Look, zone: Option<Zone>) -> Answer<Arc<str>> {
     let points = course(shared, look).await?;
-    let html = CoursePart { path: &campaign_path(&look.show.id), points: &points, zone }.html();
+    let html =
+        CoursePart { path: &campaign_path(&look.show.id), points: &points, zone, is_sending: look.is_sending() }.html();
     Ok(html.map_err(|error| Problem::failed(&error))?.trim().into())
 }
 

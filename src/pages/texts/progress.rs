@@ -26,6 +26,8 @@ texts! {
     any_step = "Any";
     fact = "Result at the step";
     any_fact = "Any: is at this step, or ended at it";
+    waits_for_provider = "waits for the provider, which cannot be reached: nothing is submitted meanwhile";
+    waits_for_receipts = "everything so far is submitted; receipts and deadlines are awaited";
     nothing_submitted = "Nothing was submitted yet.";
     nothing_submitted_hint = "The first figures appear with the first submission.";
     no_receipt_yet = "No receipt has come yet.";
