@@ -7,5 +7,5 @@ CREATE TABLE free_use (
     address INTEGER NOT NULL,
     period INTEGER NOT NULL,
     used INTEGER NOT NULL,
-    PRIMARY KEY (address, line)
+    PRIMARY KEY (address, line, period)
 ) WITHOUT ROWID;

@@ -13,7 +13,7 @@ use super::plan_checks::priced;
 use super::recipients::RecipientsError;
 use super::route::{NOTHING_TO_HOLD, holds_nothing};
 use super::time::{PRESENT, Schedule, instant};
-use crate::clock::{Clock, format_time};
+use crate::clock::{Clock, format_stored_time};
 use crate::config::{Problem, Table, Wanted, stretches};
 use crate::domain::text::plural;
 use crate::domain::{BatchState, Country, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp, hint};
@@ -260,7 +260,7 @@ fn start(plan: &mut Plan, table: &mut Table<'_>, gone: &BTreeSet<String>, batch:
     } else if let (Some(at), Some(end), false) = (at, plan.end, table.has("end") || gone.contains("end"))
         && at >= end
     {
-        let end = format_time(end, plan.time_zone);
+        let end = format_stored_time(end, plan.time_zone);
         let text = text.unwrap_or_default();
         let sentence =
             format!("\"{text}\" is not before its end, {end}, so nothing could be sent; write an earlier time");
@@ -357,9 +357,9 @@ fn differences(before: &Plan, plan: &Plan) -> Vec<ChangedKey> {
             changed.push(ChangedKey { step, key: String::from(key), before: shown(before), after: shown(after) });
         }
     };
-    let at = |plan: &Plan| plan.at.map(|at| format_time(at, plan.time_zone));
+    let at = |plan: &Plan| plan.at.map(|at| format_stored_time(at, plan.time_zone));
     compare(None, "at", at(before), at(plan));
-    let end = |plan: &Plan| plan.end.map(|end| format_time(end, plan.time_zone));
+    let end = |plan: &Plan| plan.end.map(|end| format_stored_time(end, plan.time_zone));
     compare(None, "end", end(before), end(plan));
     let rule = |rule: Option<StopRule>| rule.map(|rule| rule.to_string());
     compare(None, "pause_when", rule(before.pause_when), rule(plan.pause_when));

@@ -104,6 +104,9 @@ impl PriceList {
             if matches!(free, Some(Free::InWindow(_))) && channel != Channel::WhatsApp {
                 return Err(wrong(&"has free_in_window, but only recipients on WhatsApp open a window"));
             }
+            if free.is_some() && channel == Channel::Sms {
+                return Err(wrong(&"has free messages, but an SMS is charged by its parts; write a price of 0"));
+            }
             let of = PriceOf {
                 channel,
                 category: cell(category).map(str::parse).transpose().map_err(|error| wrong(&error))?,
@@ -239,8 +242,12 @@ mod tests {
                 "channel,price,charged\nViber,1,read\n",
                 "line 2: unknown charge \"read\"; use one of submission, delivery",
             ),
-            ("channel,price,free_a_month\nSMS,1,many\n", "line 2: \"many\" is no number of free messages"),
-            ("channel,price,free_in_window\nSMS,1,9\n", "line 2: has free_in_window, but only recipients on WhatsApp"),
+            ("channel,price,free_a_month\nViber,1,many\n", "line 2: \"many\" is no number of free messages"),
+            ("channel,price,free_a_month\nSMS,1,9\n", "line 2: has free messages, but an SMS is charged by its parts"),
+            (
+                "channel,price,free_in_window\nViber,1,9\n",
+                "line 2: has free_in_window, but only recipients on WhatsApp",
+            ),
             ("channel,price,free_a_month,free_in_window\nWhatsApp,1,9,9\n", "line 2: has both free_a_month and"),
             ("channel,price,charged\nSMS,1,delivery\n", "line 2: charges an SMS for its delivery"),
             ("channel,price\nSMS,0.04\nSMS,0.05\n", "line 3: repeats an earlier line"),

@@ -131,18 +131,18 @@ fn recategorize(step: &mut Step, category: Category, list: Option<&PriceList>) {
 }
 
 /// The prices of a content. A country without a price keeps its former one: without any, a budget would not count it. What is
-/// charged stays as well: messages in flight are counted by it.
+/// charged stays as well, country by country: messages in flight are counted by it.
 fn prices(list: &PriceList, channel: Channel, content: &Content, former: &Prices) -> Prices {
+    let kept = |was: Tariff, is: Option<Tariff>| is.map_or(was, |is| is.counted_as(was));
     let mut prices = list.of(channel, content);
-    if let Some(Tariff { charged, .. }) = former.all().next() {
-        prices.others.iter_mut().chain(prices.by_country.values_mut()).for_each(|tariff| tariff.charged = charged);
+    for (country, was) in &former.by_country {
+        prices.by_country.insert(*country, kept(*was, prices.of(*country)));
     }
-    for (country, price) in &former.by_country {
-        if prices.of(*country).is_none() {
-            prices.by_country.insert(*country, *price);
-        }
+    if let Some(was) = former.others {
+        let named = prices.by_country.iter_mut().filter(|(country, _)| !former.by_country.contains_key(country));
+        named.for_each(|(_, is)| *is = is.counted_as(was));
+        prices.others = Some(kept(was, prices.others));
     }
-    prices.others = prices.others.or(former.others);
     prices
 }
 

@@ -96,7 +96,7 @@ pub struct Cli {
     config: Option<PathBuf>,
 
     /// Show times on the clock of this zone, such as Asia/Singapore. Default: the zone of the campaign, else TZ or that of
-    /// this computer.
+    /// the computer that runs the command.
     #[arg(long, global = true, value_name = "ZONE")]
     time_zone: Option<Zone>,
 

@@ -161,7 +161,7 @@ pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::R
 
 async fn list(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
     let store = context.store_for_reading().await?;
-    let mut table = Table::new(&["number or id", "of", "since", "source"]);
+    let mut table = Table::new(&["=number or id", "of", "since", "source"]);
     let mut after = Cursor::START;
     loop {
         let page = store.opt_outs(after, PAGE).await?;
@@ -275,7 +275,7 @@ async fn list_reported(context: &CommandContext) -> anyhow::Result<Exit> {
     let store = context.store_for_reading().await?;
     let found = optout::to_narrow(store.as_ref()).await?;
     store.close().await;
-    let mut table = Table::new(&["number or id", "since", "source"]);
+    let mut table = Table::new(&["=number or id", "since", "source"]);
     for wish in &found {
         let since = format_time_exactly(wish.since, None);
         table.row([wish.address.to_string(), since, source(wish.from, &wish.source)]);

@@ -308,7 +308,7 @@ fn deliveries(all: &[DeliveryView], json: bool) -> anyhow::Result<()> {
         out::talk("No webhooks yet, or none in the last seven days.");
         return Ok(());
     }
-    let mut table = Table::new(&["number", "created", "type", "state", ">tries", "answer"]);
+    let mut table = Table::new(&["=number", "created", "type", "state", ">tries", "answer"]);
     for view in all {
         let answer = match (&view.error, view.http_status) {
             (Some(error), _) => error.clone(),

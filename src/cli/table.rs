@@ -24,17 +24,21 @@ const EMPTY: &str = "–";
 pub(super) struct Table {
     header: Vec<String>,
     aligned: Vec<Alignment>,
+    /// The columns that are never cut.
+    whole: Vec<bool>,
     rows: Vec<Vec<String>>,
     /// The widths of the pages that were printed; `None` before the first one.
     printed: Option<Vec<usize>>,
 }
 
 impl Table {
-    /// Makes a table with these column titles. A title that begins with `>` makes a right-aligned column.
+    /// Makes a table with these column titles. A title that begins with `>` makes a right-aligned column; one that begins with
+    /// `=`, a column that is never cut, because its texts are copied.
     pub(super) fn new(columns: &[&str]) -> Self {
         let right = |name: &&str| if name.starts_with('>') { Alignment::Right } else { Alignment::Left };
         Self {
-            header: columns.iter().map(|name| name.trim_start_matches('>').to_owned()).collect(),
+            header: columns.iter().map(|name| name.trim_start_matches(['>', '=']).to_owned()).collect(),
+            whole: columns.iter().map(|name| name.starts_with(['>', '='])).collect(),
             aligned: columns.iter().map(right).collect(),
             rows: Vec::new(),
             printed: None,
@@ -53,7 +57,7 @@ impl Table {
     /// and no column becomes narrower on a later page.
     pub(super) fn next_page(&mut self, paint: Paint) -> Vec<String> {
         let lines = self.lines(paint);
-        self.printed = Some(self.widths());
+        self.printed = Some(self.widths_within(most()));
         self.rows.clear();
         lines
     }
@@ -69,20 +73,30 @@ impl Table {
 
     /// The rows as lines. On a terminal, long texts are cut so that each row fits on a line; a pipe or a file gets them whole.
     pub(super) fn lines(&self, paint: Paint) -> Vec<String> {
-        self.lines_within(paint, To::Stdout.is_terminal().then(|| To::Stdout.width().saturating_sub(INDENT)))
+        self.lines_within(paint, most())
+    }
+
+    /// On a terminal, later pages have the widths of the first one.
+    fn widths_within(&self, most: Option<usize>) -> Vec<usize> {
+        match (&self.printed, most) {
+            (Some(printed), Some(_)) => printed.clone(),
+            (None, Some(most)) => {
+                let mut widths = self.widths();
+                narrow(&mut widths, &self.whole, most);
+                widths
+            }
+            (_, None) => self.widths(),
+        }
     }
 
     fn lines_within(&self, paint: Paint, most: Option<usize>) -> Vec<String> {
-        let mut widths = self.widths();
-        if let Some(most) = most {
-            narrow(&mut widths, &self.aligned, most);
-        }
+        let widths = self.widths_within(most);
         let line = |cells: &[String]| {
             let padded: Vec<_> = cells
                 .iter()
                 .zip(&widths)
-                .zip(&self.aligned)
-                .map(|((cell, width), aligned)| pad_str(cell, *width, *aligned, Some(CUT)))
+                .zip(self.aligned.iter().zip(&self.whole))
+                .map(|((cell, width), (aligned, whole))| pad_str(cell, *width, *aligned, (!whole).then_some(CUT)))
                 .collect();
             padded.join(GAP).trim_end().to_owned()
         };
@@ -92,11 +106,16 @@ impl Table {
     }
 }
 
-/// Makes the widest texts narrower until a row fits. A number is never cut.
-fn narrow(widths: &mut [usize], aligned: &[Alignment], most: usize) {
+/// The width of the terminal, without the indent; `None` for a pipe or a file.
+fn most() -> Option<usize> {
+    To::Stdout.is_terminal().then(|| To::Stdout.width().saturating_sub(INDENT))
+}
+
+/// Makes the widest texts narrower until a row fits.
+fn narrow(widths: &mut [usize], whole: &[bool], most: usize) {
     let gaps = GAP.len() * widths.len().saturating_sub(1);
     while widths.iter().sum::<usize>() + gaps > most {
-        let texts = widths.iter_mut().zip(aligned).filter(|(_, aligned)| matches!(aligned, Alignment::Left));
+        let texts = widths.iter_mut().zip(whole).filter(|(_, whole)| !**whole);
         let widest = texts.map(|(width, _)| width).filter(|width| **width > NARROWEST).max_by_key(|width| **width);
         let Some(widest) = widest else { return };
         *widest -= 1;
@@ -118,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_row_fits_on_the_terminal_as_long_as_any_text_can_be_cut() {
-        let mut table = Table::new(&["name", "id", ">recipients"]);
+        let mut table = Table::new(&["name", "=id", ">recipients"]);
         table.row(["November promo of the shop", "7f0c52f4-1111", "3,000"]);
         let lines = |most| table.lines_within(Paint::PLAIN, most);
         assert_eq!(lines(None)[1], "November promo of the shop  7f0c52f4-1111       3,000");
@@ -126,7 +145,7 @@ mod tests {
             lines(Some(40)),
             ["name           id             recipients", "November pro…  7f0c52f4-1111       3,000"]
         );
-        assert_eq!(lines(Some(9))[1], "November …  7f0c52f4-…       3,000");
+        assert_eq!(lines(Some(9))[1], "November …  7f0c52f4-1111       3,000", "an id is copied");
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn list(uploads: &StoredUploads<'_>, json: bool) -> anyhow::Result<()> {
         out::talk("No uploads.");
         return Ok(());
     }
-    let mut table = Table::new(&["id", "file", ">bytes", "import", "expires"]);
+    let mut table = Table::new(&["=id", "file", ">bytes", "import", "expires"]);
     for upload in &all {
         let bytes = match upload.length {
             Some(length) => format!("{} of {length}", upload.offset),

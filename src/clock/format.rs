@@ -27,11 +27,15 @@ pub fn wanted_zone() -> Option<Zone> {
 
 /// Formats a time with its zone: `2026-12-01 09:00 +08 (Asia/Singapore)`. Without a zone it uses this machine's.
 pub fn format_time(at: Timestamp, zone: Option<Zone>) -> String {
+    format_stored_time(at, wanted_zone().or(zone))
+}
+
+/// The same for a text that is stored, which every reader sees: whatever zone an operator asked for.
+pub fn format_stored_time(at: Timestamp, zone: Option<Zone>) -> String {
     // The offset of UTC is its name.
-    let named =
-        wanted_zone().or(zone).or_else(machine_zone).filter(|Zone(zone)| !matches!(zone, Tz::UTC | Tz::Etc__UTC));
+    let named = zone.or_else(machine_zone).filter(|Zone(zone)| !matches!(zone, Tz::UTC | Tz::Etc__UTC));
     let name = named.map(|zone| format!(" ({zone})")).unwrap_or_default();
-    format!("{}{name}", format_time_short(at, zone))
+    format!("{}{name}", on_clock(at, zone, to_the_minute(at)))
 }
 
 /// The zone of this machine's clock, if it has a name.
@@ -74,24 +78,27 @@ pub fn start_of_day(day: NaiveDate, zone: Option<Zone>) -> Timestamp {
 
 /// Formats a time without the name of its zone: `2026-12-01 09:00 +08`.
 pub fn format_time_short(at: Timestamp, zone: Option<Zone>) -> String {
-    // A planned time is mostly a whole minute, which is shown without seconds; a recorded time hardly ever is.
-    let is_whole = at.millis().rem_euclid(60_000) == 0;
-    on_clock(at, zone, if is_whole { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" })
+    on_clock(at, wanted_zone().or(zone), to_the_minute(at))
+}
+
+/// A planned time is mostly a whole minute, which is shown without seconds; a recorded time hardly ever is.
+const fn to_the_minute(at: Timestamp) -> &'static str {
+    if at.millis().rem_euclid(60_000) == 0 { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" }
 }
 
 /// Formats a time to the millisecond, for lists: `2026-11-20 14:15:02.123 +08`.
 pub fn format_time_exactly(at: Timestamp, zone: Option<Zone>) -> String {
-    on_clock(at, zone, "%Y-%m-%d %H:%M:%S%.3f")
+    on_clock(at, wanted_zone().or(zone), "%Y-%m-%d %H:%M:%S%.3f")
 }
 
 /// Formats a time of day: `14:15:02 +08`.
 pub fn format_time_of_day(at: Timestamp, zone: Option<Zone>) -> String {
-    on_clock(at, zone, "%H:%M:%S")
+    on_clock(at, wanted_zone().or(zone), "%H:%M:%S")
 }
 
 fn on_clock(at: Timestamp, zone: Option<Zone>, format: &str) -> String {
     let Some(utc) = DateTime::from_timestamp_millis(at.millis()) else { return at.rfc3339() };
-    match wanted_zone().or(zone) {
+    match zone {
         Some(Zone(zone)) => written(&utc.with_timezone(&zone), format),
         None => written(&utc.with_timezone(&Local), format),
     }

@@ -20,8 +20,8 @@ use parking_lot::Mutex;
 use crate::domain::{Span, Timestamp};
 
 pub use format::{
-    day_of, format_time, format_time_exactly, format_time_of_day, format_time_short, machine_zone, showing_times_in,
-    start_of_day, wanted_zone, zone_name,
+    day_of, format_stored_time, format_time, format_time_exactly, format_time_of_day, format_time_short, machine_zone,
+    showing_times_in, start_of_day, wanted_zone, zone_name,
 };
 pub use manual::ManualClock;
 pub use real::{RealClock, monotonic_micros};

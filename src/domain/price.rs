@@ -79,6 +79,13 @@ impl Tariff {
         matches!(self.charged, Charged::Delivery) || self.allowance.is_some()
     }
 
+    /// Its price, charged as another one: what is in flight was counted by that.
+    #[must_use]
+    pub const fn counted_as(self, other: Self) -> Self {
+        let allowance = if other.is_reserved() { self.allowance } else { None };
+        Self { price: self.price, charged: other.charged, allowance }
+    }
+
     /// What a claim counts for a message with so many parts.
     pub const fn fee(&self, parts: u64) -> Fee {
         Fee { amount: self.price.times(parts), is_reserved: self.is_reserved() }
@@ -219,15 +226,13 @@ impl SettlementKind {
 /// Whether a message counts as charged for a step whose cost is reserved.
 ///
 /// - For a submission: it was submitted, or that is unknown.
-/// - For a delivery: it was delivered, or it reached its success status by this step, and nothing says that it was not delivered
-///   after all.
+/// - For a delivery: it was delivered, or it reached its success status by this step. Of a message that has reached `Sent`, a later
+///   failure is not noted.
 fn is_charged(present: &Present, step: StepIndex, charged: Charged) -> bool {
     let marks = present.marks;
     match charged {
         Charged::Submission => marks.handed_over(step) || marks.unknown(step),
-        Charged::Delivery => {
-            marks.status(step) >= Some(Status::Delivered) || marks.reached_by() == Some(step) && !marks.failed(step)
-        }
+        Charged::Delivery => marks.status(step) >= Some(Status::Delivered) || marks.reached_by() == Some(step),
     }
 }
 
@@ -249,7 +254,13 @@ pub fn settle(plan: &Plan, message: &Loaded, after: &Present) -> Vec<Settlement>
     let of_step = |(step, of): (StepIndex, &Step)| {
         let tariff = of.prices.of(message.country)?;
         let [was_charged, is_charged] = [before, after].map(|present| is_charged(present, step, tariff.charged));
-        let goes_on = after.step == step && matches!(after.state, State::Sending { .. } | State::Awaiting { .. });
+        // A step that could not be submitted may await the receipts of an earlier one.
+        let goes_on = after.step == step
+            && match after.state {
+                State::Sending { .. } => true,
+                State::Awaiting { .. } => after.marks.handed_over(step) || after.marks.unknown(step),
+                State::Queued { .. } | State::Done { .. } => false,
+            };
         let (amount, kind) = match (open == Some(step), was_charged, is_charged) {
             (true, _, true) => (message.reserved, SettlementKind::Charged),
             (true, _, false) if !goes_on => (message.reserved, SettlementKind::Released),
@@ -257,7 +268,9 @@ pub fn settle(plan: &Plan, message: &Loaded, after: &Present) -> Vec<Settlement>
             (false, true, false) => (tariff.price, SettlementKind::Refunded),
             (true, _, false) | (false, false, false) | (false, true, true) => return None,
         };
-        let submitted_at = after.accepted.or(before.accepted).unwrap_or_default();
+        // The times of the steps between the first and the present one are not kept.
+        let latest = if step < after.step { after.first_submitted_at } else { after.accepted };
+        let submitted_at = latest.or(before.accepted).unwrap_or_default();
         let free = tariff.allowance.map(|allowance| (allowance, submitted_at));
         let is_due = open == Some(step) || tariff.is_reserved() && !amount.is_zero();
         is_due.then_some(Settlement { step, amount, kind, free })

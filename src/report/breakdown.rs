@@ -10,7 +10,7 @@ use super::figures::{Outcomes, Report};
 use super::reading::failure;
 use super::steps::StepReport;
 use crate::domain::{
-    BatchId, Channel, Charged, Country, Ending, Fault, Money, Outcome, Step, StepIndex, Tallies, Tariff,
+    BatchId, Channel, Charged, Country, Ending, Fault, Money, Outcome, Status, Step, StepIndex, Tallies, Tariff,
 };
 use crate::store::{Frame, MessageFacts, Messages, Result, Scope, Verdict};
 use crate::wire::codes;
@@ -104,9 +104,14 @@ pub async fn breakdown(
 
 /// What messages of a step to a country have cost. A price of SMS is for one part, and the parts are not counted.
 fn cost(step: &Step, country: Option<Country>, figures: &StepReport) -> Option<Money> {
-    let Tariff { price, charged, .. } = step.prices.of(country?).filter(|_| step.channel != Channel::Sms)?;
+    let Tariff { price, charged, allowance } = step.prices.of(country?).filter(|_| step.channel != Channel::Sms)?;
+    // Which of its messages were free, is known of the step alone.
+    if allowance.is_some() {
+        return None;
+    }
     let messages = match charged {
         Charged::Submission => figures.handed_over,
+        Charged::Delivery if step.success < Status::Delivered => figures.reached,
         Charged::Delivery => figures.delivered,
     };
     Some(price.times(u64::try_from(messages).unwrap_or(0)))

@@ -35,7 +35,7 @@ pub(super) async fn list(context: &CommandContext, all: bool, json: bool) -> any
 
 fn table(listed: &[Listed]) -> Table {
     let paint = out::To::Stdout.paint();
-    let mut table = Table::new(&["name", "state", ">recipients", ">done", ">share", "created", "id"]);
+    let mut table = Table::new(&["name", "state", ">recipients", ">done", ">share", "created", "=id"]);
     for Look { batch, show, report, obstacles, .. } in listed.iter().map(|listed| &listed.look) {
         let state = state(batch, report.zone);
         // `campaign show` describes the obstacles.

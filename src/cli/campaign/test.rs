@@ -120,7 +120,7 @@ fn print(
         return out::json(&LaunchView { results, ..LaunchView::new(launched, state, &[]) });
     }
     let Some(results) = results else { return out::data(launch::headline(launched, state)) };
-    let mut table = Table::new(&["number", "result", "time", "message"]);
+    let mut table = Table::new(&["=number", "result", "time", "=message"]);
     for result in &results {
         let at = format_time(result.at, launched.zone);
         table.row([result.address.to_string(), words(result), at, result.id.clone()]);

@@ -86,7 +86,7 @@ fn row(message: &MessageView, paint: Paint) -> [String; 6] {
 pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;
     let store = store.as_ref();
-    let columns = ["id", "to", "step", "state", "outcome", "ClientMessageId"];
+    let columns = ["=id", "=to", "step", "state", "outcome", "ClientMessageId"];
     let campaign = args.campaign.is_none().then_some("campaign");
     let table = Table::new(&columns.into_iter().chain(campaign).collect::<Vec<_>>());
     let mut list = List { args: &args, paint: To::Stdout.paint(), table, has_shown: false, found: false };

@@ -22,7 +22,7 @@ pub(super) async fn list(context: &CommandContext, address: Address, verb: &str,
         return Ok(Exit::Done);
     }
     let paint = To::Stdout.paint();
-    let mut table = Table::new(&["campaign", "result", "time", "message"]);
+    let mut table = Table::new(&["campaign", "result", "time", "=message"]);
     for result in &results {
         table.row([result.campaign.clone(), words(result), format_time(result.at, None), result.id.clone()]);
     }

@@ -49,7 +49,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         out::talk("Every receipt belongs to a known message.");
         return Ok(Exit::Done);
     }
-    let mut table = Table::new(&["received", "why", "type", "umid"]);
+    let mut table = Table::new(&["received", "why", "type", "=umid"]);
     for shown in &latest {
         let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
         let at = format_time_exactly(shown.at, None);

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use super::{Campaign, Invariants};
 use crate::domain::{BatchId, Charged, Ending, Limits, Loaded, Money, Plan, Spent, State, Status, Step, StepIndex};
 
-/// Whether the provider charges a delivery, as far as it is known: of a message that has reached its success status, until its
-/// failure is reported.
+/// Whether the provider charges a delivery, as far as it is known: also of a message that has reached its success status.
 fn is_charged(row: &Loaded, step: StepIndex) -> bool {
     let marks = row.present.marks;
     match marks.status(step) {
         Some(Status::Delivered | Status::Read) => true,
-        _ => marks.reached_by() == Some(step) && !marks.failed(step),
+        _ => marks.reached_by() == Some(step),
     }
 }
 
@@ -19,7 +18,9 @@ fn is_charged(row: &Loaded, step: StepIndex) -> bool {
 fn charged_late(step: &Step, index: StepIndex, rows: &[Loaded]) -> Money {
     let price = |row: &Loaded| step.prices.of(row.country).filter(|tariff| tariff.charged == Charged::Delivery);
     let had_ended = |row: &&Loaded| {
-        is_charged(row, index) && (row.present.step != index || row.present.marks.ending(index) != Ending::Open)
+        let marks = row.present.marks;
+        let is_behind = row.present.step != index || !matches!(marks.ending(index), Ending::Open | Ending::Success);
+        is_charged(row, index) && (is_behind || marks.late())
     };
     rows.iter().filter(had_ended).filter_map(|row| Some(price(row)?.price)).sum()
 }

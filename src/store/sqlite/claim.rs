@@ -9,7 +9,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::leases::is_current;
-use super::limits::{spend, used};
+use super::limits::{signed, spend, used};
 use super::messages::{Moves, count_in};
 use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::rows::{Line, decoded, json_of, maybe_timestamp, packed, refused, small, timestamp};
@@ -229,7 +229,7 @@ async fn mark_sending(
         numbers.sort_unstable();
         let statement = Numbers::of(&numbers).statement(&mut script, &MARK_SENDING, batch);
         let statement = statement.bind(now.millis()).bind(by.0).bind(epoch.0.cast_signed());
-        statement.bind(reserved.millionths().cast_signed());
+        statement.bind(signed(reserved));
     }
     count_in(&mut script, &moves);
     spend(&mut script, claimed);

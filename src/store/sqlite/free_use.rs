@@ -35,7 +35,10 @@ const WINDOW: &str = "SELECT max(until) AS until FROM inbound INDEXED BY inbound
      WHERE msisdn = ?1 AND written_at > ?2 AND written_at <= ?3 AND until > ?3 AND channel = ?4";
 const USED: &str = "SELECT used FROM free_use WHERE line = ?1 AND address = ?2 AND period = ?3";
 const USE: &str = "INSERT INTO free_use (line, address, period, used) VALUES (?1, ?2, ?3, max(?4, 0))
-     ON CONFLICT DO UPDATE SET used = iif(period = ?3, max(used + ?4, 0), max(?4, 0)), period = ?3 WHERE period <= ?3";
+     ON CONFLICT DO UPDATE SET used = max(used + ?4, 0)";
+/// Messages of a window may be delivered for a month after it.
+const FORGET: &str =
+    "DELETE FROM free_use WHERE line = ?1 AND address = ?2 AND address <> 0 AND period < ?3 - 3600000 * 24 * 31";
 
 /// How many messages more are to be charged, if the count of a line changes by `count`.
 async fn beyond(
@@ -56,7 +59,8 @@ async fn beyond(
     let line = of.to_string();
     let used = sqlx::query_scalar(USED).bind(&line).bind(address).bind(period).fetch_optional(&mut *connection);
     let used: i64 = used.await?.unwrap_or(0);
-    sqlx::query(USE).bind(&line).bind(address).bind(period).bind(count).execute(connection).await?;
+    sqlx::query(USE).bind(&line).bind(address).bind(period).bind(count).execute(&mut *connection).await?;
+    sqlx::query(FORGET).bind(&line).bind(address).bind(period).execute(connection).await?;
     let charged = |used: i64| (used - i64::from(most)).max(0);
     Ok(charged((used + count).max(0)) - charged(used))
 }

@@ -75,7 +75,7 @@ impl Spending {
 }
 
 /// Prices that no database can hold are as good as the highest that it can.
-fn signed(amount: Money) -> i64 {
+pub(super) fn signed(amount: Money) -> i64 {
     i64::try_from(amount.millionths()).unwrap_or(i64::MAX)
 }
 
