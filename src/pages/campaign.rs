@@ -248,7 +248,7 @@ impl LivePart<'_> {
         match self.look.batch.state {
             BatchState::Running if self.look.obstacles.iter().any(Obstacle::is_outage) => own.waits_for_provider,
             BatchState::Running if counts.queued + counts.sending == 0 => own.waits_for_receipts,
-            state => ENGLISH.batch_state_hint(&state),
+            state => ENGLISH.batch_state_hint(state),
         }
     }
 
