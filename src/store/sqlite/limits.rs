@@ -66,9 +66,7 @@ impl Spending {
             SettlementKind::ChargedLate => Self { spent: amount, reserved: 0 },
         }
     }
-}
 
-impl Spending {
     pub(super) const fn taken_back(self) -> Self {
         Self { spent: -self.spent, reserved: -self.reserved }
     }
