@@ -338,11 +338,8 @@ impl Launcher<'_> {
         let catalogue = catalogue_for(chosen, self.store, self.config).await?;
         let planned = route::plan(draft, &recipients.columns, self.config, schedule, prices, &catalogue);
         let planned = planned.and_then(|planned| has_recipients(draft, recipients, planned));
-        let planned = planned.map(|(mut plan, warnings)| {
+        let begun = planned.and_then(|(mut plan, warnings)| {
             remove_idle_rules(&mut plan, &recipients.countries);
-            (plan, warnings)
-        });
-        let begun = planned.and_then(|(plan, warnings)| {
             priced(&recipients.countries, &plan)?;
             if let Some(problem) = recipients.lacking.problem(&plan, recipients.recipients) {
                 return Err(vec![problem]);

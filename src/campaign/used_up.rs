@@ -66,6 +66,10 @@ pub async fn used_up(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
 
 /// Finds the budgets of a campaign that allow nothing more now, but again once messages in flight are not delivered.
 pub async fn reserved(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
+    // Every look at a running campaign asks. Most have nothing reserved, and then the audience need not be counted.
+    if store.spent(batch.id).await?.iter().all(|(_, spent)| spent.reserved.is_zero()) {
+        return Ok(Vec::new());
+    }
     let limits = reached(store, batch).await?;
     Ok(limits.into_iter().filter(|limit| limit.reserved.is_some()).collect())
 }

@@ -84,7 +84,7 @@ pub(super) fn highlights(report: &Report) -> Vec<(String, String)> {
         let currency = report.currency.as_deref();
         let each = u64::try_from(reached).ok().and_then(|reached| all.millionths().checked_div(reached));
         let each = each.map(|each| Money::from_millionths(each).rounded(currency));
-        let reserved: Money = report.steps.iter().filter_map(|step| step.reserved).sum();
+        let reserved = report.reserved();
         let reserved = (!reserved.is_zero()).then(|| reserved.rounded(currency));
         found.push((all.rounded(currency), ENGLISH.results.cost_with(each.as_deref(), reserved.as_deref())));
     }

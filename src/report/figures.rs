@@ -8,8 +8,8 @@ use super::steps::{StepReport, steps};
 use super::stranded::Stranded;
 use crate::audience::{ImportRecord, Reason, corrected_rows};
 use crate::domain::{
-    AddressFields, AddressKey, BatchState, Count, MessageId, MessageKey, Outcome, Plan, Present, SkipReason, Spent,
-    State, StepIndex, Tallies, Zone,
+    AddressFields, AddressKey, BatchState, Count, MessageId, MessageKey, Money, Outcome, Plan, Present, SkipReason,
+    Spent, State, StepIndex, Tallies, Zone,
 };
 use crate::store::{Addresses, AudiencePart, Batch, ReplyCount, Result, Store};
 
@@ -191,6 +191,11 @@ impl Show {
 }
 
 impl Report {
+    /// What is charged if all messages in flight are delivered.
+    pub fn reserved(&self) -> Money {
+        self.steps.iter().filter_map(|step| step.reserved).sum()
+    }
+
     pub async fn read(store: &dyn Store, batch: &Batch) -> Result<Self> {
         let tallies = store.tallies(batch.id).await?;
         let plan = store.plan(batch.id).await?;

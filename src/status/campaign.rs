@@ -342,7 +342,9 @@ impl<'a> Watcher<'a> {
             // A slow lane matters only if messages wait for it.
             let slow = Slow::all(config, servers, at);
             let slow = slow.into_iter().map(|slow| (waiting.on_lane(&slow.lane), slow));
-            obstacles.extend(reserved(store, batch).await?.into_iter().map(Obstacle::Reserved));
+            if self.plan.has_limits() {
+                obstacles.extend(reserved(store, batch).await?.into_iter().map(Obstacle::Reserved));
+            }
             obstacles
                 .extend(slow.filter(|(waiting, _)| *waiting > 0).map(|(waiting, slow)| Obstacle::Slow(slow, waiting)));
         }

@@ -358,8 +358,7 @@ fn cost(report: &Report) -> Option<String> {
     let parts = if has_parts { format!(" ({})", parts.join(" · ")) } else { String::new() };
     let currency = report.currency.as_deref();
     let whole = whole.rounded(currency);
-    let reserved: Money = report.steps.iter().filter_map(|step| step.reserved).sum();
-    let reserved = match reserved {
+    let reserved = match report.reserved() {
         Money::ZERO => String::new(),
         more => format!("; {} more if messages in flight are delivered", more.rounded(currency)),
     };

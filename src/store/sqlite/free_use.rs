@@ -21,8 +21,8 @@ pub(super) async fn charge_beyond(connection: &mut SqliteConnection, changes: &[
             let asked = (allowance, change.address.canonical().get(), *submitted_at);
             let beyond = beyond(connection, asked, count).await?;
             let mut script = Script::default();
-            let spent = Spending::of(SettlementKind::ChargedLate, amount.times(beyond.unsigned_abs()));
-            let spent = if beyond < 0 { spent.taken_back() } else { spent };
+            let kind = if beyond < 0 { SettlementKind::Refunded } else { SettlementKind::ChargedLate };
+            let spent = Spending::of(kind, amount.times(beyond.unsigned_abs()));
             add(&mut script, [((change.key.batch, *step), spent)].into_iter());
             script.run(connection).await?;
         }

@@ -66,10 +66,6 @@ impl Spending {
             SettlementKind::ChargedLate => Self { spent: amount, reserved: 0 },
         }
     }
-
-    pub(super) const fn taken_back(self) -> Self {
-        Self { spent: -self.spent, reserved: -self.reserved }
-    }
 }
 
 /// Prices that no database can hold are as good as the highest that it can.
