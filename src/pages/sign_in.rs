@@ -3,6 +3,8 @@
 use askama::Template;
 
 use super::assets::Assets;
+use super::frame::Frame;
+use super::show;
 use super::texts::{ENGLISH, Texts};
 
 /// The page on which operators sign in.
@@ -16,6 +18,37 @@ pub struct SignInPage {
     pub problem: Option<String>,
     /// Whether there is no admin yet.
     pub awaits_setup: bool,
+    /// What was sent after the session had ended.
+    pub kept: Option<KeptForm>,
+}
+
+/// A form that was sent without a session.
+#[derive(Debug, Clone)]
+pub struct KeptForm {
+    /// The page that it was sent to.
+    pub action: String,
+    pub fields: Vec<(String, String)>,
+}
+
+/// The page after the sign-in, with a form that was sent before it.
+#[derive(Debug, Template)]
+#[template(path = "kept.html")]
+pub struct KeptPage {
+    pub frame: Frame,
+    pub form: KeptForm,
+}
+
+impl KeptPage {
+    const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// The fields of which it shows a value, each with its name in words.
+    fn typed(&self) -> Vec<(String, &str)> {
+        let words = |name: &str| show::capital(name.replace(['_', '-'], " ")).to_string();
+        let filled = self.form.fields.iter().filter(|(_, value)| !value.trim().is_empty());
+        filled.map(|(name, value)| (words(name), value.as_str())).collect()
+    }
 }
 
 /// The page on which the first operator is created.

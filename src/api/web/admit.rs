@@ -14,7 +14,7 @@ use url::form_urlencoded;
 
 use super::form::{Form, read};
 use super::own_origin::is_own;
-use super::session;
+use super::{kept, session};
 use crate::access::{Denied, SignedIn};
 use crate::api::Shared;
 use crate::api::door::{Client, Patience};
@@ -27,7 +27,12 @@ use crate::store::AuditRequest;
 pub(super) async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let session = match session_of(&shared, asked(&request)).await {
         Ok(session) => session,
-        Err(answer) => return answer,
+        Err(denied) => {
+            let turned_away = turned_away(denied, request.method(), request.uri());
+            let is_form = request.method() == Method::POST && turned_away.status() == StatusCode::SEE_OTHER;
+            let kept = if is_form { kept::ask(&shared, request).await } else { None };
+            return kept.unwrap_or(turned_away);
+        }
     };
     admitted(&shared, session, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
@@ -36,27 +41,26 @@ pub(super) async fn admit(State(shared): State<Shared>, request: Request, next: 
 pub(super) async fn admit_upload(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let session = match session_of(&shared, asked(&request)).await {
         Ok(session) => session,
-        Err(answer) => return answer,
+        Err(denied) => return turned_away(denied, request.method(), request.uri()),
     };
     admitted_upload(&shared, session, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 /// What a request says before its body, which cannot be shared between threads.
-fn asked(request: &Request) -> (Client, Method, Uri, HeaderMap) {
-    let client = Client::of(request.extensions());
-    (client, request.method().clone(), request.uri().clone(), request.headers().clone())
+fn asked(request: &Request) -> (Client, HeaderMap) {
+    (Client::of(request.extensions()), request.headers().clone())
 }
 
-/// The session, or the answer to those who have none.
-async fn session_of(
-    shared: &Shared,
-    (client, method, uri, headers): (Client, Method, Uri, HeaderMap),
-) -> Result<SignedIn, Response> {
-    session::of(shared, client, &headers).await.map_err(|denied| match denied {
+async fn session_of(shared: &Shared, (client, headers): (Client, HeaderMap)) -> Result<SignedIn, Denied> {
+    session::of(shared, client, &headers).await
+}
+
+/// The answer to those who have no session.
+fn turned_away(denied: Denied, method: &Method, uri: &Uri) -> Response {
+    match denied {
         Denied::Unavailable { .. } => Problem::from(denied).into_response(),
-        // A form that was filled in while the session ended is lost, and the browser can go back to it.
-        _ => to_sign_in(&method, &uri),
-    })
+        _ => to_sign_in(method, uri),
+    }
 }
 
 /// Sends the operator to sign in, and then to the page.

@@ -47,6 +47,11 @@ impl Form {
         self.get(CONFIRM_RESTORED) == Some("true")
     }
 
+    /// The fields whose names begin so, without that.
+    pub(super) fn under<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.fields().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value)))
+    }
+
     /// The reason for a decision, if one was given.
     pub(super) fn reason(&self) -> Answer<Option<&str>> {
         let reason = self.entered("reason");
@@ -74,8 +79,17 @@ pub(super) fn known<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer
 
 /// Reads a form.
 pub(super) async fn read(budget: &Budget, headers: &HeaderMap, body: Body) -> Answer<Form> {
+    read_up_to(FORM_MAX, budget, headers, body).await
+}
+
+/// Reads a form that may have another one with it.
+pub(super) async fn read_with_another(budget: &Budget, headers: &HeaderMap, body: Body) -> Answer<Form> {
+    read_up_to(2 * FORM_MAX, budget, headers, body).await
+}
+
+async fn read_up_to(most: usize, budget: &Budget, headers: &HeaderMap, body: Body) -> Answer<Form> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let held = budget.read(body, declared, FORM_MAX).await.map_err(|error| match error {
+    let held = budget.read(body, declared, most).await.map_err(|error| match error {
         NotRead::TooLong => Problem::new(Kind::TooLarge, "the form is too large"),
         NotRead::Busy => Problem::new(Kind::Busy, "the server is busy; try again").retry_after(Span::from_secs(5)),
         NotRead::Broken => Problem::new(Kind::Incomplete, "the form did not arrive as a whole; send it again"),

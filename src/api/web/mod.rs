@@ -16,6 +16,7 @@ mod find;
 mod form;
 mod frame;
 mod home;
+mod kept;
 mod lanes;
 mod live;
 mod messages;

@@ -9,10 +9,10 @@ use serde::Deserialize;
 
 use super::admit::Session;
 use super::failures::{too_many_attempts, wait_and_retry};
-use super::form::{Form, read};
+use super::form::{Form, read_with_another};
 use super::frame::{page, refused};
 use super::own_origin::is_own;
-use super::session;
+use super::{kept, session};
 use crate::access::{AccessError, Caller, Denied, NewOperator, Scopes};
 use crate::api::Shared;
 use crate::api::door::Client;
@@ -38,11 +38,11 @@ pub(super) async fn ask(
         return Ok(Redirect::to(&next).into_response());
     }
     let awaits_setup = shared.0.access.awaits_setup(shared.clock.now()).await?;
-    page(&SignInPage { name: String::new(), next, problem: None, awaits_setup })
+    page(&SignInPage { name: String::new(), next, problem: None, awaits_setup, kept: None })
 }
 
 /// The page to go to, if it is one of ours.
-fn local(next: Option<&str>) -> &str {
+pub(super) fn local(next: Option<&str>) -> &str {
     let is_local = |next: &&str| {
         next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control)
     };
@@ -66,7 +66,7 @@ impl Stranger {
         let id = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
         let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
         let asked = AuditRequest { id, peer: client.address, method, path };
-        Ok(Self { client, form: read(&shared.0.unproven, &parts.headers, body).await?, asked })
+        Ok(Self { client, form: read_with_another(&shared.0.unproven, &parts.headers, body).await?, asked })
     }
 
     fn text(&self, name: &str) -> String {
@@ -81,7 +81,8 @@ pub(super) async fn sign_in(State(shared): State<Shared>, request: Request) -> A
     let next = local(stranger.form.get("next")).to_owned();
     let shown = async |problem: String| {
         let awaits_setup = shared.0.access.awaits_setup(now).await?;
-        page(&SignInPage { name: name.clone(), next: next.clone(), problem: Some(problem), awaits_setup })
+        let kept = kept::of_sign_in(&stranger.form);
+        page(&SignInPage { name: name.clone(), next: next.clone(), problem: Some(problem), awaits_setup, kept })
     };
     if let Some(wait) = shared.0.sign_ins.must_wait(peer, now) {
         return Ok(wait_and_retry(wait, shown(too_many_attempts()).await?));
@@ -119,8 +120,12 @@ async fn record_failure(shared: &Shared, name: &str, asked: AuditRequest) {
 async fn begin(shared: &Shared, operator: &Arc<Caller>, stranger: Stranger, next: &str) -> Answer<Response> {
     let zone = stranger.form.entered("zone").and_then(|zone| zone.parse().ok());
     let client = stranger.client;
-    let secret = shared.0.access.begin_session(operator, zone, stranger.asked, shared.clock.now()).await?;
-    let mut response = Redirect::to(next).into_response();
+    let asked = stranger.asked;
+    let secret = shared.0.access.begin_session(operator, zone, asked, shared.clock.now()).await?;
+    let mut response = match kept::of_sign_in(&stranger.form) {
+        Some(form) => kept::show(shared.0.access.session(secret.expose(), shared.clock.now()).await?, form)?,
+        None => Redirect::to(next).into_response(),
+    };
     response.headers_mut().insert(header::SET_COOKIE, session::cookie(shared, client, secret.expose())?);
     Ok(response)
 }

@@ -400,6 +400,48 @@ async fn a_session_ends_by_sign_out_and_its_forms_lead_to_the_sign_in() {
 }
 
 #[tokio::test]
+async fn what_was_typed_is_there_after_the_sign_in() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    let lost = Browser { bench: &bench, cookie: String::from("volley=none"), form_token: browser.form_token.clone() };
+    let path = format!("{campaign}/pause");
+    let asked = lost.post(&path, &[("reason", "<wrong> price\n\"now\"")]).await;
+    assert_eq!(asked.status, StatusCode::UNAUTHORIZED);
+    assert!(asked.text.contains("Your session has ended. Sign in again: what you typed is kept."), "{}", asked.text);
+    // The hidden fields of the form come along with each attempt.
+    let kept = [("kept", path.as_str()), ("kept.reason", "<wrong> price\n\"now\"")];
+    for (name, value) in kept {
+        let value = value.replace('"', "&#34;").replace('<', "&#60;").replace('>', "&#62;");
+        let field = format!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">");
+        assert!(asked.text.contains(&field), "{field} in {}", asked.text);
+    }
+    assert!(!asked.text.contains("kept.form_token"));
+    let attempt = async |password: &str| {
+        let fields = [("name", "mia"), ("password", password)];
+        bench.send(None, posted("/sign-in", &[&fields[..], &kept].concat())).await
+    };
+    let wrong = attempt("wrong").await;
+    assert!(wrong.status == StatusCode::UNAUTHORIZED && wrong.text.contains("kept.reason"), "{}", wrong.text);
+    let signed_in = attempt(PASSWORD).await;
+    assert_eq!(signed_in.status, StatusCode::OK);
+    assert!(signed_in.text.contains("What you typed was not sent") && signed_in.text.contains("&#60;wrong&#62; price"));
+    let again = Browser::with(&bench, &signed_in).await;
+    assert_eq!(again.form_token, form_token(&signed_in.text), "the form has the token of the new session");
+    assert!(!again.get(&campaign).await.text.contains("Resume"), "it is sent when its operator says so");
+    again.post(&path, &[("reason", kept[1].1)]).await;
+    assert!(again.get(&campaign).await.text.contains("Resume"));
+    // A form with a password is not kept, and neither is one of another site.
+    let password = lost.post("/password", &[("password", PASSWORD), ("new_password", "something else")]).await;
+    assert_eq!((password.status, place(&password)), (StatusCode::SEE_OTHER, "/sign-in"));
+    let webhook = lost.post("/webhooks/new", &[("url", "https://shop.example"), ("authorization", "Bearer x")]).await;
+    assert_eq!(place(&webhook), "/sign-in");
+    let mut foreign = posted(&path, &[("reason", "x")]);
+    foreign.headers_mut().insert("sec-fetch-site", "cross-site".parse().unwrap());
+    assert_eq!(place(&bench.send(None, foreign).await), "/sign-in");
+}
+
+#[tokio::test]
 async fn an_operator_with_the_scope_manage_alone_sees_the_pages_and_can_sign_out() {
     let bench = Bench::new().await;
     create(&bench, "max", &[Scope::Manage]).await;
