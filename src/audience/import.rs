@@ -10,8 +10,8 @@ use super::rejected::bounded;
 use super::source::Source;
 use super::survey::{Observer, Survey};
 use super::{
-    Columns, DefaultCountry, Error, Halt, ImportRecord, Lines, Options, ReadingProgress, Reject, Sink, SourceFilter,
-    Summary, UnreadableRecord,
+    Columns, CorrectedRows, DefaultCountry, Error, Halt, ImportRecord, Lines, Options, ReadingProgress, Reason, Reject,
+    Sink, SourceFilter, Summary, UnreadableRecord,
 };
 use crate::clock::Clock;
 use crate::domain::{AudienceId, InvalidFields, Msisdn, Recipient, Span};
@@ -23,13 +23,12 @@ pub enum Keep<'a> {
     /// As an unnamed audience of a campaign.
     Unnamed,
     Named(&'a str),
-    /// As an audience of this name, with the columns of another one, so that a campaign may have both.
-    Like {
-        name: &'a str,
-        audience: &'a Audience,
-    },
+    /// The same, if no number lacks a country.
+    Asking(&'a str),
     /// New recipients only, as a further part of an audience. Campaigns launched earlier do not see it.
     AddTo(&'a Audience),
+    /// The same, with corrected rows of this audience.
+    Correct(&'a Audience, &'a CorrectedRows),
 }
 
 /// Called with the progress of the reading.
@@ -52,6 +51,8 @@ pub enum ImportError {
          its {rows} rows"
     )]
     NoRecipients { source_name: String, rows: u64 },
+    #[error("{source_name}: {without_country} of {rows} rows have a number without a country, so nothing was stored")]
+    CountryMissing { source_name: String, without_country: u64, rows: u64 },
     #[error("{source_name} has no valid recipients that the audience \"{name}\" lacks; nothing was added")]
     NothingNew { source_name: String, name: String, took: Span, summary: Box<Summary> },
     #[error(
@@ -98,7 +99,7 @@ pub async fn import(
     let (country, mobile_only) = (options.country, options.lines == Lines::Mobile);
     let rejects_max = rejects_max(keep)?;
     let alignment = match keep {
-        Keep::AddTo(audience) => {
+        Keep::AddTo(audience) | Keep::Correct(audience, _) => {
             if !options.keep_duplicates {
                 record_existing(store, audience, &filter).await?;
             }
@@ -106,12 +107,7 @@ pub async fn import(
             options.number.clone_from(&number);
             Some(Alignment::new(&audience.columns, number.as_deref()))
         }
-        Keep::Like { audience, .. } => {
-            let number = number_column(audience)?;
-            options.number.clone_from(&number);
-            Some(Alignment::new(&audience.columns, number.as_deref()))
-        }
-        Keep::Unnamed | Keep::Named(_) => None,
+        Keep::Unnamed | Keep::Named(_) | Keep::Asking(_) => None,
     };
     let (sender, mut pieces) = mpsc::channel(QUEUED_PIECES);
     let reading = tokio::task::spawn_blocking(move || {
@@ -134,19 +130,23 @@ pub async fn import(
     let (read, unmatched) = reading.await.unwrap_or_else(internal);
     let source_name = || label.clone();
     let published = match (stored, read, keep) {
-        (_, _, Keep::AddTo(to) | Keep::Like { audience: to, .. }) if !unmatched.is_empty() => {
+        (_, _, Keep::AddTo(to) | Keep::Correct(to, _)) if !unmatched.is_empty() => {
             Err(ImportError::OtherColumns { source_name: source_name(), name: to.name.clone(), columns: unmatched })
         }
         (Err(error), ..) => Err(error),
         (Ok(_), Err(error), _) => Err(error.into()),
         // A source of a campaign may be empty: other sources may have recipients.
-        (Ok(_), Ok((summary, ..)), Keep::Named(_) | Keep::Like { .. } | Keep::AddTo(_)) if summary.rows == 0 => {
+        (Ok(_), Ok((summary, ..)), _) if summary.rows == 0 && !matches!(keep, Keep::Unnamed) => {
             Err(ImportError::NoRows { source_name: source_name() })
         }
-        (Ok(_), Ok((summary, ..)), Keep::Named(_) | Keep::Like { .. }) if summary.valid == 0 => {
+        (Ok(_), Ok((summary, ..)), Keep::Asking(_)) if summary.reasons.contains_key(&Reason::CountryMissing) => {
+            let without_country = summary.reasons[&Reason::CountryMissing];
+            Err(ImportError::CountryMissing { source_name: source_name(), without_country, rows: summary.rows })
+        }
+        (Ok(_), Ok((summary, ..)), Keep::Named(_) | Keep::Asking(_)) if summary.valid == 0 => {
             Err(ImportError::NoRecipients { source_name: source_name(), rows: summary.rows })
         }
-        (Ok(_), Ok((summary, ..)), Keep::AddTo(to)) if summary.valid == 0 => {
+        (Ok(_), Ok((summary, ..)), Keep::AddTo(to) | Keep::Correct(to, _)) if summary.valid == 0 => {
             let (name, took, summary) = (to.name.clone(), clock.now().since(begun), Box::new(summary));
             Err(ImportError::NothingNew { source_name: source_name(), name, took, summary })
         }
@@ -154,7 +154,10 @@ pub async fn import(
             let mut record = ImportRecord::new(&summary, &survey);
             (record.upload, record.by, record.rejects) = (upload, by.flatten(), rejects);
             (record.country, record.mobile_only) = (country.map(DefaultCountry::country), mobile_only);
-            record.corrects = if let Keep::Like { audience, .. } = keep { Some(audience.id()) } else { None };
+            if let Keep::Correct(audience, rows) = keep {
+                record.corrects = Some(audience.id());
+                record.corrected.clone_from(&rows.reasons);
+            }
             let published = publish(store, audience, &label, count, &record).await;
             published.map(|id| Imported { id, took: clock.now().since(begun), summary, survey })
         }
@@ -173,12 +176,23 @@ pub const REJECTS_MAX: u32 = 100_000;
 fn rejects_max(keep: Keep<'_>) -> Result<u32, UnreadableRecord> {
     match keep {
         Keep::Unnamed => Ok(0),
-        Keep::Named(_) | Keep::Like { .. } => Ok(REJECTS_MAX),
-        Keep::AddTo(audience) => audience
-            .parts
-            .iter()
-            .try_fold(REJECTS_MAX, |left, part| Ok(left.saturating_sub(ImportRecord::of(part)?.rejects))),
+        Keep::Named(_) | Keep::Asking(_) => Ok(REJECTS_MAX),
+        Keep::AddTo(audience) => Ok(room_for_rejects(audience, 0)?),
+        // Those that it replaces make room.
+        Keep::Correct(audience, rows) => Ok(room_for_rejects(audience, rows.reasons.values().sum())?),
     }
+}
+
+/// How many more rejected rows of an audience may be stored, once `replaced` of them are not any more.
+fn room_for_rejects(audience: &Audience, replaced: u64) -> Result<u32, UnreadableRecord> {
+    let (mut stored, mut corrected) = (0, replaced);
+    for part in &audience.parts {
+        let record = ImportRecord::of(part)?;
+        stored += u64::from(record.rejects);
+        corrected += record.corrected.values().sum::<u64>();
+    }
+    let left = u64::from(REJECTS_MAX).saturating_sub(stored.saturating_sub(corrected));
+    Ok(u32::try_from(left).unwrap_or(REJECTS_MAX))
 }
 
 /// The column that an audience's numbers came from; `None` if that is not recorded.
@@ -239,8 +253,8 @@ async fn store_pieces(
             Piece::Columns(columns) => {
                 let known_as = match keep {
                     Keep::Unnamed => KnownAs::Nothing,
-                    Keep::Named(name) | Keep::Like { name, .. } => KnownAs::Name(name.to_owned()),
-                    Keep::AddTo(audience) => KnownAs::PartOf(audience.id()),
+                    Keep::Named(name) | Keep::Asking(name) => KnownAs::Name(name.to_owned()),
+                    Keep::AddTo(audience) | Keep::Correct(audience, _) => KnownAs::PartOf(audience.id()),
                 };
                 let new = NewAudience { known_as, source: label.to_owned(), columns, now: clock.now() };
                 *audience = Some(store.begin_audience(new).await?);

@@ -93,9 +93,10 @@ pub use outputs::{Outputs, folder_of, resolved};
 pub use pipeline::{Halt, ReadingProgress, Sink};
 pub use read::{Lines, Options, delimiter, encoding, read, read_numbers};
 pub use reason::{Readings, Reason};
-pub use record::{ImportRecord, UnreadableRecord, corrected_rows, imported_before};
+pub use record::{Corrected, ImportRecord, UnreadableRecord, imported_before};
 pub use rejected::{
-    ListedReject, RejectTable, RejectedPlace, Rejection, file_of, rejected_row, rejected_rows, whole_summary,
+    CorrectedRows, ListedReject, RejectTable, RejectedPlace, Rejection, file_of, rejected_row, rejected_rows,
+    whole_summary,
 };
 pub use rows::{AudienceRows, sample};
 pub use seen::SeenNumbers;

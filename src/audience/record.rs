@@ -1,8 +1,10 @@
 //! What is stored of an import, besides its recipients: typed and versioned. Sentences are made where they are shown.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ImportNote, OddCells, Summary, Survey};
+use super::{ImportNote, OddCells, Reason, Summary, Survey};
 use crate::domain::{AudienceId, Country, Timestamp};
 use crate::store::{Audience, AudiencePart};
 
@@ -40,6 +42,9 @@ pub struct ImportRecord {
     /// The audience whose rejected rows this file corrects.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corrects: Option<AudienceId>,
+    /// How many of them it replaces, by the reason why they were rejected. They are no longer stored.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub corrected: BTreeMap<Reason, u64>,
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -58,6 +63,11 @@ pub enum UnreadableRecord {
 }
 
 impl ImportRecord {
+    /// Whether its rows are rejected rows of one of these files.
+    pub fn corrects_one_of(&self, parts: &[&AudiencePart]) -> bool {
+        self.corrects.is_some_and(|id| parts.iter().any(|part| part.id == id))
+    }
+
     pub fn new(summary: &Summary, survey: &Survey) -> Self {
         let (notes, odd) = (summary.notes.clone(), survey.odd.clone());
         Self { version: VERSION, summary: Some(summary.clone()), notes, odd, ..Self::default() }
@@ -95,14 +105,27 @@ impl ImportRecord {
     }
 }
 
-/// The rejected rows of these files that others of them correct.
-pub fn corrected_rows<'a>(parts: impl Iterator<Item = &'a AudiencePart>) -> u64 {
-    let parts: Vec<&AudiencePart> = parts.collect();
-    let is_one = |id: AudienceId| parts.iter().any(|part| part.id == id);
-    // A record that cannot be read is reported where it decides something.
-    let corrections = parts.iter().filter_map(|part| ImportRecord::of(part).ok());
-    let corrections = corrections.filter(|record| record.corrects.is_some_and(is_one));
-    corrections.filter_map(|record| record.summary).map(|summary| summary.rows).sum()
+/// The recipients among these files who were rejected in others of them, and then corrected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Corrected {
+    pub recipients: u64,
+    /// Those of them whose rejected rows are still listed: a file does not say which rows it corrects.
+    pub still_listed: u64,
+}
+
+impl Corrected {
+    pub fn of<'a>(parts: impl Iterator<Item = &'a AudiencePart>) -> Self {
+        let parts: Vec<&AudiencePart> = parts.collect();
+        let mut found = Self::default();
+        // A record that cannot be read is reported where it decides something.
+        let records = parts.iter().filter_map(|part| ImportRecord::of(part).ok());
+        for record in records.filter(|record| record.corrects_one_of(&parts)) {
+            let valid = record.summary.map_or(0, |summary| summary.valid);
+            found.recipients += valid;
+            found.still_listed += if record.corrected.is_empty() { valid } else { 0 };
+        }
+        found
+    }
 }
 
 /// Finds the first audience into which the same file was imported before, by the digest of the file, and when that was. The

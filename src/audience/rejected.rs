@@ -1,5 +1,7 @@
 //! The stored rejected rows of an audience: pages of them, and all of them as a table.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::outputs::{header_of_rejects, own_columns};
@@ -41,18 +43,38 @@ pub struct Rejection {
 
 impl Rejection {
     pub fn of(audience: &Audience) -> Self {
-        let stored = audience.parts.iter().map(|part| u64::from(ImportRecord::of(part).unwrap_or_default().rejects));
+        let records = || audience.parts.iter().map(|part| ImportRecord::of(part).unwrap_or_default());
+        let stored: u64 = records().map(|record| u64::from(record.rejects)).sum();
+        let corrected: u64 = records().flat_map(|record| record.corrected.into_values()).sum();
         let mut reasons: Vec<_> =
             whole_summary(audience).map(|summary| summary.reasons).unwrap_or_default().into_iter().collect();
         reasons.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
-        Self { rows: reasons.iter().map(|(_, rows)| rows).sum(), stored: stored.sum(), reasons }
+        let rows = reasons.iter().map(|(_, rows)| rows).sum();
+        Self { rows, stored: stored.saturating_sub(corrected), reasons }
     }
 }
 
-/// What the imports have counted, of all files of an audience together.
+/// The rejected rows that a file replaces. They are removed once it is imported.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorrectedRows {
+    /// The numbers of the rows in each part.
+    pub places: BTreeMap<AudienceId, Vec<u32>>,
+    /// How many of them were rejected for which reason.
+    pub reasons: BTreeMap<Reason, u64>,
+}
+
+impl CorrectedRows {
+    pub fn add(&mut self, row: &ListedReject) {
+        self.places.entry(row.place.part).or_default().push(row.place.n);
+        *self.reasons.entry(row.reason).or_default() += 1;
+    }
+}
+
+/// What the imports have counted, of all files of an audience together. A corrected row counts as it is now.
 pub fn whole_summary(audience: &Audience) -> Option<Summary> {
-    let parts = audience.parts.iter().filter_map(|part| ImportRecord::of(part).ok()?.summary);
-    parts.reduce(|mut all, part| {
+    let records = audience.parts.iter().filter_map(|part| ImportRecord::of(part).ok());
+    let parts = records.filter_map(|record| Some((record.summary?, record.corrected)));
+    let added = |mut all: Summary, part: Summary| {
         all.rows += part.rows;
         all.valid += part.valid;
         all.invalid += part.invalid;
@@ -69,7 +91,17 @@ pub fn whole_summary(audience: &Audience) -> Option<Summary> {
             field.filled += part.fields.iter().find(|of| of.name == field.name).map_or(0, |of| of.filled);
         }
         all
-    })
+    };
+    let mut whole: Option<Summary> = None;
+    for (part, corrected) in parts {
+        let mut all = match whole {
+            Some(all) => added(all, part),
+            None => part,
+        };
+        corrected.into_iter().for_each(|(reason, rows)| all.take_back(reason, rows));
+        whole = Some(all);
+    }
+    whole
 }
 
 /// Whether a part may have stored rows of this reason.

@@ -134,15 +134,33 @@ impl Summary {
         self.not_selected += rows;
     }
 
+    /// The count of the rows that were rejected for such a reason.
+    const fn class(&mut self, reason: Reason) -> &mut u64 {
+        match reason {
+            Reason::Duplicate | Reason::EarlierSource => &mut self.duplicates,
+            Reason::OptedOut => &mut self.opted_out,
+            _ => &mut self.invalid,
+        }
+    }
+
+    /// Counts rejected rows no longer, because a later file has corrected them.
+    pub(super) fn take_back(&mut self, reason: Reason, rows: u64) {
+        self.rows = self.rows.saturating_sub(rows);
+        let class = self.class(reason);
+        *class = class.saturating_sub(rows);
+        let left = self.reasons.get(&reason).map_or(0, |count| count.saturating_sub(rows));
+        if left == 0 {
+            self.reasons.remove(&reason);
+        } else {
+            self.reasons.insert(reason, left);
+        }
+    }
+
     /// Counts a rejected row. Calls `value` only if the row becomes an example.
     pub(super) fn count_reject(&mut self, reject: &Reject, value: impl FnOnce() -> String) {
         let Reject { line, reason, .. } = *reject;
         self.rows += 1;
-        match reason {
-            Reason::Duplicate | Reason::EarlierSource => self.duplicates += 1,
-            Reason::OptedOut => self.opted_out += 1,
-            _ => self.invalid += 1,
-        }
+        *self.class(reason) += 1;
         let count = self.reasons.entry(reason).or_default();
         *count += 1;
         if *count <= EXAMPLES_PER_REASON {

@@ -4,6 +4,7 @@ use super::out::{self, To};
 use super::table::Table;
 use super::{CommandContext, Exit};
 use crate::clock::format_time;
+use crate::domain::grouped;
 use crate::status::Servers;
 use crate::uploads::{ImportState, StoredUploads, UploadFolder, UploadId, UploadView};
 
@@ -81,6 +82,10 @@ fn import(upload: &UploadView, is_served: bool) -> String {
         (ImportState::Waiting, _) => format!("waiting, into {audience}"),
         (ImportState::Running, _) => format!("running, into {audience}"),
         (ImportState::Done, _) => format!("done, into {audience}"),
+        (ImportState::Asks, _) => {
+            let rows = grouped(import.without_country.unwrap_or(0));
+            format!("asks for the country of {rows} numbers, into {audience}")
+        }
         (ImportState::Failed, problem) => format!("failed: {}", problem.as_deref().unwrap_or_default()),
     }
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::figures::Portion;
-use super::file_fields::FileFields;
+use super::file_fields::{CountryQuestion, FileFields};
 use super::frame::Frame;
 use super::show::{Plain, percent_encoded, visible};
 use super::texts::ENGLISH;
@@ -334,6 +334,12 @@ impl RejectedPage {
         self.number.is_some() && self.rows.iter().any(|row| self.may_mend(row))
     }
 
+    /// How many rows of the reason there are, if this page does not have all of them.
+    fn all_of_reason(&self) -> Option<u64> {
+        let reason = self.reason.filter(|_| self.is_later || self.next.is_some())?;
+        self.rejection.reasons.iter().find(|(of, _)| *of == reason).map(|(_, rows)| *rows)
+    }
+
     fn field_name(&self, row: &ListedReject) -> String {
         mend_field(row.place)
     }
@@ -408,7 +414,7 @@ impl DeleteAudiencePage {
     }
 }
 
-/// An import that is running, or has failed.
+/// An import that is running, asks, or has failed.
 #[derive(Debug, Template)]
 #[template(path = "import.html")]
 pub struct ImportPage {
@@ -417,6 +423,7 @@ pub struct ImportPage {
     pub rows: u64,
     pub bytes_done: u64,
     pub bytes_total: u64,
+    pub question: Option<CountryQuestion>,
     pub failed: Option<String>,
 }
 

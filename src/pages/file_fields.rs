@@ -11,6 +11,15 @@ pub struct FileFields {
     pub lines: Field,
 }
 
+/// Which country the numbers of a file have. It is asked before the file is stored.
+#[derive(Debug)]
+pub struct CountryQuestion {
+    pub upload: String,
+    pub without_country: u64,
+    pub rows: u64,
+    pub fields: FileFields,
+}
+
 impl FileFields {
     /// The fields with what was chosen: a country, and which lines are accepted.
     pub fn new(country: &str, lines: &str) -> Self {

@@ -6,11 +6,12 @@ use askama::Template;
 
 use super::audiences::{AudienceContents, AudienceRow, audience_path};
 use super::figures::Portion;
-use super::file_fields::FileFields;
+use super::file_fields::{CountryQuestion, FileFields};
 use super::frame::Frame;
 use super::preview::{PreviewStep, button_name, class, language, media_name, values_alone};
 use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
+use crate::audience::Corrected;
 use crate::domain::Timestamp;
 use crate::template::preview::{BubbleHeader, Run};
 
@@ -81,6 +82,11 @@ pub struct Writing {
 impl Writing {
     pub fn path(&self, page: impl Plain<WritingPage>) -> String {
         format!("/new/{}/{}", self.id, page.plain().as_str())
+    }
+
+    /// Where the import of an upload begins.
+    pub(super) fn import_path(&self) -> String {
+        format!("/new/{}/import", self.id)
     }
 
     pub(super) fn own_path(&self) -> String {
@@ -289,10 +295,6 @@ impl WriteRecipients {
         format!("/new/{}/upload", self.writing.id)
     }
 
-    fn import_path(&self) -> String {
-        format!("/new/{}/import", self.writing.id)
-    }
-
     /// Where the page leads, and the label of the link.
     fn next(&self) -> (String, &'static str) {
         match self.writing.is_from_review {
@@ -306,7 +308,7 @@ impl WriteRecipients {
     }
 }
 
-/// An import that is running, or has failed.
+/// An import that is running, asks, or has failed.
 #[derive(Debug, Template)]
 #[template(path = "new_import.html")]
 pub struct WriteImport {
@@ -315,6 +317,7 @@ pub struct WriteImport {
     pub rows: u64,
     pub bytes_done: u64,
     pub bytes_total: u64,
+    pub question: Option<CountryQuestion>,
     pub failed: Option<String>,
 }
 
@@ -331,8 +334,7 @@ impl WriteImport {
 pub struct WriteCheck {
     pub writing: Writing,
     pub audiences: Vec<AudienceContents>,
-    /// The rejected rows that another of these audiences corrects.
-    pub corrected: u64,
+    pub corrected: Corrected,
     /// Those who get a message, if they are not all.
     pub selected: Option<u64>,
     pub filter: Field,
@@ -344,7 +346,8 @@ impl WriteCheck {
     }
 
     fn rejected(&self) -> u64 {
-        self.audiences.iter().map(|audience| audience.rejection.rows).sum::<u64>().saturating_sub(self.corrected)
+        let listed: u64 = self.audiences.iter().map(|audience| audience.rejection.rows).sum();
+        listed.saturating_sub(self.corrected.still_listed)
     }
 }
 

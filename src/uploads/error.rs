@@ -56,6 +56,10 @@ pub enum ImportRefused {
     InUse(UploadId),
     #[error("an audience \"{0}\" exists; choose another name, or append to it")]
     NameTaken(String),
+    #[error(
+        "other corrected rows of \"{0}\" are being imported; wait for the end of that import, and look which rows are left"
+    )]
+    BeingCorrected(String),
     #[error("unknown audience \"{0}\"; see `volley audience list`")]
     UnknownAudience(String),
     #[error(transparent)]

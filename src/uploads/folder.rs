@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::record::Record;
 use super::{KEPT, UploadError, UploadId, UploadView};
+use crate::audience::FileSettings;
 use crate::clock::{Chance, Clock};
 use crate::domain::ByteSize;
 use crate::store::{LOW_SPACE, free_space};
@@ -206,6 +207,13 @@ impl UploadFolder {
 
     pub fn get(&self, id: UploadId) -> Result<UploadView, UploadError> {
         Ok(UploadView::of(&*self.entry(id)?))
+    }
+
+    /// How the file of an upload was to be read, if its import was begun.
+    pub fn settings(&self, id: UploadId) -> Result<Option<FileSettings>, UploadError> {
+        let entry = self.entry(id)?;
+        let record = entry.record.lock();
+        Ok(record.import.as_ref().map(|import| import.settings.clone()))
     }
 
     /// All uploads, latest first.

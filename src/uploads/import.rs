@@ -105,11 +105,22 @@ impl Imports {
         let entry = self.complete(id)?;
         let name = target.name();
         match (&target, self.store.audience_named(name).await?) {
-            (ImportTarget::Named(_) | ImportTarget::Like { .. }, Some(_)) => {
+            (ImportTarget::Named(_) | ImportTarget::Asking(_), Some(_)) => {
                 return Err(ImportRefused::NameTaken(name.to_owned()));
             }
-            (ImportTarget::AddTo(_), None) => return Err(ImportRefused::UnknownAudience(name.to_owned())),
+            (ImportTarget::AddTo(_) | ImportTarget::Correct { .. }, None) => {
+                return Err(ImportRefused::UnknownAudience(name.to_owned()));
+            }
             _ => {}
+        }
+        // Its rows may be those of the other one.
+        let is_corrected = |other: &Arc<Entry>| {
+            let record = other.record.lock();
+            let corrects = record.import.as_ref().filter(|job| matches!(job.target, ImportTarget::Correct { .. }));
+            other.id != id && record.is_importing() && corrects.is_some_and(|job| job.target.name() == name)
+        };
+        if matches!(target, ImportTarget::Correct { .. }) && self.folder.entries().iter().any(is_corrected) {
+            return Err(ImportRefused::BeingCorrected(name.to_owned()));
         }
         // A part that is being sent, or another import, holds the turn.
         let Ok(_turn) = entry.turn.try_lock() else { return Err(ImportRefused::InUse(id)) };
@@ -231,23 +242,17 @@ impl Imports {
             records.find(|record| record.upload.as_deref() == Some(entry.id.to_string().as_str()))?.summary
         }) {
             // The process ended between the import and its record.
-            return self.done(name, &summary, self.clock.now().since(job.accepted_at), true).await;
+            return self.done(&job.target, &summary, self.clock.now().since(job.accepted_at), true).await;
         }
         if job.tries >= CRASHES_MAX {
             return self.given_up(entry, job).await;
         }
-        let like = match &job.target {
-            ImportTarget::Like { columns_of, .. } => self.store.audience_named(columns_of).await?,
-            ImportTarget::Named(_) | ImportTarget::AddTo(_) => None,
-        };
         let keep = match (&job.target, &known) {
             (ImportTarget::Named(name), _) => Keep::Named(name),
-            (ImportTarget::Like { name, columns_of }, _) => match &like {
-                Some(audience) => Keep::Like { name, audience },
-                None => return Ok(ImportEnd::Failed(ImportRefused::UnknownAudience(columns_of.clone()).to_string())),
-            },
+            (ImportTarget::Asking(name), _) => Keep::Asking(name),
             (ImportTarget::AddTo(_), Some(audience)) => Keep::AddTo(audience),
-            (ImportTarget::AddTo(name), None) => {
+            (ImportTarget::Correct { rows, .. }, Some(audience)) => Keep::Correct(audience, rows),
+            (ImportTarget::AddTo(name) | ImportTarget::Correct { audience: name, .. }, None) => {
                 return Ok(ImportEnd::Failed(ImportRefused::UnknownAudience(name.clone()).to_string()));
             }
         };
@@ -272,8 +277,15 @@ impl Imports {
             Some(on_progress),
         );
         match imported.await {
-            Ok(imported) => self.done(name, &imported.summary, imported.took, true).await,
-            Err(ImportError::NothingNew { summary, took, .. }) => self.done(name, &summary, took, false).await,
+            Ok(imported) => self.done(&job.target, &imported.summary, imported.took, true).await,
+            // The rows stay listed, so somebody has to know.
+            Err(error @ ImportError::NothingNew { .. }) if matches!(job.target, ImportTarget::Correct { .. }) => {
+                Ok(ImportEnd::Failed(error.to_string()))
+            }
+            Err(ImportError::NothingNew { summary, took, .. }) => self.done(&job.target, &summary, took, false).await,
+            Err(ImportError::CountryMissing { without_country, rows, .. }) => {
+                Ok(ImportEnd::Asks { without_country, rows })
+            }
             Err(ImportError::Store(error @ store::Error::Closed { .. })) => Err(error),
             Err(error) => Ok(ImportEnd::Failed(error.to_string())),
         }
@@ -292,7 +304,21 @@ impl Imports {
         )))
     }
 
-    async fn done(&self, name: &str, summary: &Summary, took: Span, added: bool) -> store::Result<ImportEnd> {
+    async fn done(
+        &self,
+        target: &ImportTarget,
+        summary: &Summary,
+        took: Span,
+        added: bool,
+    ) -> store::Result<ImportEnd> {
+        if let ImportTarget::Correct { rows, .. } = target
+            && added
+        {
+            for (part, numbers) in &rows.places {
+                self.store.remove_rejected(*part, numbers.clone()).await?;
+            }
+        }
+        let name = target.name();
         let audiences = self.store.audiences().await?;
         let before = summary.sha256.as_deref().and_then(|digest| imported_before(&audiences, digest, added));
         let view = ImportView {

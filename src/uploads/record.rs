@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use crate::audience::FileSettings;
+use crate::audience::{CorrectedRows, FileSettings};
 use crate::domain::Timestamp;
 
 /// An upload, as stored.
@@ -45,16 +45,18 @@ pub(super) struct ImportJob {
 pub enum ImportTarget {
     /// Into a new audience of this name.
     Named(String),
-    /// Into a new audience of this name, with the columns of another one.
-    Like { name: String, columns_of: String },
+    /// The same, unless numbers lack a country: then nothing is stored until somebody has answered which one they have.
+    Asking(String),
     /// Into this audience, beside those that it has.
     AddTo(String),
+    /// The same, with corrected rows of this audience.
+    Correct { audience: String, rows: CorrectedRows },
 }
 
 impl ImportTarget {
     pub fn name(&self) -> &str {
         match self {
-            Self::Named(name) | Self::Like { name, .. } | Self::AddTo(name) => name,
+            Self::Named(name) | Self::Asking(name) | Self::AddTo(name) | Self::Correct { audience: name, .. } => name,
         }
     }
 }
@@ -66,6 +68,8 @@ pub(super) enum ImportEnd {
     Done(Value),
     /// The sentence that says why.
     Failed(String),
+    /// Nothing is stored, because so many numbers lack a country.
+    Asks { without_country: u64, rows: u64 },
 }
 
 impl Record {

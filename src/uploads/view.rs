@@ -43,6 +43,8 @@ pub enum ImportState {
     Running,
     Done,
     Failed,
+    /// Nothing is stored until somebody has answered which country the numbers without one have.
+    Asks,
 }
 
 /// The import of an upload.
@@ -63,6 +65,9 @@ pub struct ImportProgressView {
     /// Why it has failed, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// Rows whose numbers lack a country, where that is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_country: Option<u64>,
 }
 
 impl UploadView {
@@ -94,15 +99,22 @@ impl ImportProgressView {
             None => (ImportState::Waiting, None, None),
             Some(ImportEnd::Done(result)) => (ImportState::Done, Some(result.clone()), None),
             Some(ImportEnd::Failed(problem)) => (ImportState::Failed, None, Some(problem.clone())),
+            Some(ImportEnd::Asks { .. }) => (ImportState::Asks, None, None),
+        };
+        let read = progress.rows.load(Ordering::Relaxed);
+        let (without_country, rows) = match job.end {
+            Some(ImportEnd::Asks { without_country, rows }) => (Some(without_country), rows),
+            _ => (None, read),
         };
         Self {
             audience: job.target.name().to_owned(),
             state,
             bytes_done: progress.bytes_done.load(Ordering::Relaxed),
             bytes_total: progress.bytes_total.load(Ordering::Relaxed),
-            rows: progress.rows.load(Ordering::Relaxed),
+            rows,
             result,
             problem,
+            without_country,
         }
     }
 }

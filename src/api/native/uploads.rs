@@ -74,9 +74,10 @@ impl From<ImportRefused> for Problem {
             ImportRefused::Store(error) => error.into(),
             ImportRefused::NameTaken(_) => Self::new(Kind::NameTaken, error),
             ImportRefused::UnknownAudience(_) => Self::new(Kind::NotFound, error),
-            ImportRefused::Imported(_) | ImportRefused::Incomplete { .. } | ImportRefused::InUse(_) => {
-                Self::new(Kind::Conflict, error)
-            }
+            ImportRefused::Imported(_)
+            | ImportRefused::Incomplete { .. }
+            | ImportRefused::InUse(_)
+            | ImportRefused::BeingCorrected(_) => Self::new(Kind::Conflict, error),
         }
     }
 }

@@ -48,12 +48,15 @@ texts! {
     not_stored = "An earlier version of Volley imported the file and did not store these rows. Import it again to see them.";
     back_to_campaign = "Back to the unfinished campaign";
     mend = "Import corrected rows";
-    mend_lead = "Rows whose number you changed on this page become another audience.";
-    mend_lead_campaign = "Rows whose number you changed on this page become another audience of the campaign.";
+    mend_lead = "Rows whose number you changed on this page are added to this audience.";
+    mend_lead_campaign = "Rows whose number you changed on this page are added to this audience, and so to the campaign.";
     mend_unchanged = "Import the unchanged rows of this page too";
     mend_unchanged_hint = "For example after you have chosen another country or other numbers above.";
     mend_button = "Import corrected rows";
-    nothing_to_mend = "No number was changed, so nothing was imported.";
+    ask_country_lead = "Nothing is stored yet. Which country are they from?";
+    ask_country_hint = "Numbers with a country code keep it. Without a country here, these rows are rejected and the others are imported.";
+    ask_country_button = "Import";
+    nothing_to_mend = "No number was changed, or the rows are corrected already, so nothing was imported.";
     upload_corrected = "Or upload a corrected file";
     upload_corrected_lead = "Download the rejected rows, correct them in a spreadsheet, and upload the file. Its columns line and reason are ignored.";
     corrected_file = "Corrected file";
@@ -166,7 +169,17 @@ impl AudienceTexts {
         format!("Number in line {}", line.plain())
     }
 
-    /// The name of an audience of corrected rows.
+    /// `203 of 264 rows have a number without a country code.`
+    pub fn without_country(&self, without: impl Plain<u64>, rows: impl Plain<u64>) -> String {
+        let (without, rows) = (without.plain(), rows.plain());
+        format!("{} of {} have a number without a country code.", grouped(without), plural(rows, "row", "rows"))
+    }
+
+    pub fn mend_all(&self, rows: impl Plain<u64>) -> String {
+        format!("Import all {} of this reason", plural(rows.plain(), "row", "rows"))
+    }
+
+    /// The name of a file with corrected rows.
     pub fn mended(&self, name: &str) -> String {
         format!("{name}, corrected")
     }

@@ -7,7 +7,7 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::audiences::{REMOVED_AT_ONCE, gone};
 use super::messages::number;
-use super::rows::{Bound, for_values, maybe_small, small};
+use super::rows::{Bound, for_values, json_list, maybe_small, small};
 use crate::domain::{AudienceId, Fields, Msisdn, Timestamp};
 use crate::store::{Error, RejectedRow};
 
@@ -92,6 +92,14 @@ fn row(row: &SqliteRow) -> Work<(u32, RejectedRow)> {
         is_cut: row.try_get("is_cut")?,
     };
     Ok((small(row, "n")?, read))
+}
+
+const REMOVE: &str = "DELETE FROM rejected_row WHERE audience = ?1 AND n IN (SELECT value FROM json_each(?2))";
+
+pub(super) async fn remove(connection: &mut SqliteConnection, audience: AudienceId, numbers: Vec<u32>) -> Work<()> {
+    let numbers = json_list(numbers.into_iter().map(i64::from));
+    sqlx::query(REMOVE).bind(audience.0).bind(numbers).execute(connection).await?;
+    Ok(())
 }
 
 /// Removes some rows of an audience. Returns whether none is left.

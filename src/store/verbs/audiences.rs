@@ -52,6 +52,8 @@ pub trait Audiences: Send + Sync + std::fmt::Debug {
         from: u32,
         limit: u32,
     ) -> Result<Vec<(u32, RejectedRow)>>;
+    /// Removes rejected rows of a part of an audience, by their numbers.
+    async fn remove_rejected(&self, audience: AudienceId, numbers: Vec<u32>) -> Result<()>;
     /// Counts the rejected rows with this number, in all audiences.
     async fn count_rejected(&self, recipient: Msisdn) -> Result<usize>;
     /// Finds a published audience by its name.

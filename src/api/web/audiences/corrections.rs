@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 use super::upload::import_made;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Problem};
-use crate::audience::FileSettings;
+use crate::audience::{CorrectedRows, FileSettings};
 use crate::store::Audience;
 use crate::uploads::{ImportState, UploadId};
 
@@ -26,16 +26,16 @@ impl Corrections {
         &self,
         (shared, call): (&Shared, &Call),
         audience: &Audience,
-        rows: Vec<u8>,
+        (content, rows): (Vec<u8>, CorrectedRows),
         settings: FileSettings,
     ) -> Answer<UploadId> {
-        let imported = digest(audience, &rows, &settings)?;
+        let imported = digest(audience, &content, &settings)?;
         // Held while an import begins, so of two clicks the second finds the import of the first.
         let mut known = self.0.lock().await;
         let same = known.iter().position(|(of, _)| *of == imported).map(|at| known.remove(at));
         let upload = match same {
             Some((_, upload)) if is_of_use(shared, upload).await? => upload,
-            _ => import_made(shared, call, rows, settings, &audience.name).await?,
+            _ => import_made((shared, call), content, settings, (&audience.name, rows)).await?,
         };
         if known.len() >= KNOWN_MAX {
             known.remove(0);
@@ -59,7 +59,7 @@ async fn is_of_use(shared: &Shared, upload: UploadId) -> Answer<bool> {
         Some(import) => match import.state {
             ImportState::Waiting | ImportState::Running => true,
             ImportState::Done => shared.store.audience_named(&import.audience).await?.is_some(),
-            ImportState::Failed => false,
+            ImportState::Failed | ImportState::Asks => false,
         },
     })
 }

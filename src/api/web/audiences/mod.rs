@@ -33,8 +33,8 @@ use crate::pages::{
 use crate::store::{Audience, AudiencePart};
 pub(in crate::api) use corrections::Corrections;
 pub(super) use upload::{
-    HowRead, begin, broken, country_of, foreign, form_with_file, import_in_progress, import_of, no_file, receive,
-    received, short,
+    HowRead, begin, broken, country_of, country_question, foreign, form_with_file, import_in_progress, import_of,
+    no_file, receive, received, short,
 };
 
 /// Audiences of a page.

@@ -16,7 +16,8 @@ use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::audience::{
-    FileSettings, ImportRecord, Reason, RejectTable, RejectedPlace, Rejection, file_of, rejected_row, rejected_rows,
+    CorrectedRows, FileSettings, ImportRecord, ListedReject, Reason, RejectTable, RejectedPlace, Rejection, file_of,
+    rejected_row, rejected_rows,
 };
 use crate::domain::{Scope, SketchId};
 use crate::pages::{FileFields, Part, Place, RejectedPage, editable, is_mendable, mended_place, rejected_path};
@@ -85,7 +86,7 @@ async fn shown(
     let (rows, next) = rejected_rows(shared.store.as_ref(), &audience, query.reason, from, SHOWN).await?;
     let next = next.map(|next| cursors.write(&next)).transpose()?;
     let record = first_record(&audience)?;
-    let HowRead { country, lines } = HowRead::of_record(&record);
+    let HowRead { country, lines, .. } = HowRead::of_record(&record);
     let sketch = match query.sketch.parse::<SketchId>() {
         Ok(id) if call.caller.check(Scope::Manage).is_ok() => shared.store.sketch(id).await?,
         _ => None,
@@ -130,7 +131,7 @@ pub(super) async fn csv(
     crate::api::web::download::table(&shared, Some(&name), "rejected.csv", header, pages)
 }
 
-/// Imports the rows of a page whose numbers were corrected, as a further audience with the same columns.
+/// Imports rows whose numbers were corrected into their audience: those of a page, or all of a reason.
 pub(super) async fn mend(
     State(shared): State<Shared>,
     Path(name): Path<String>,
@@ -144,38 +145,85 @@ pub(super) async fn mend(
     let without_number =
         || Problem::new(Kind::Conflict, "the column with the numbers of this audience is not recorded");
     let number = number_column(&audience, &record).ok_or_else(without_number)?;
-    let rows = corrected(&shared, &audience, number, &form).await?;
-    if rows.is_empty() {
+    let (cells, rows) = corrected(&shared, &audience, number, &form).await?;
+    if cells.is_empty() {
         let RejectedQuery { reason, sketch, cursor, .. } = RejectedQuery::of(&form);
         let path = rejected_path(&audience.name, reason, Some(sketch.as_str()).filter(|sketch| !sketch.is_empty()));
         let back = with_query(&path, &[("done", "unchanged"), ("cursor", &cursor)]);
         return Ok(Redirect::to(&back).into_response());
     }
-    let content = file_of(&audience.columns, &rows).map_err(|error| Problem::failed(&error))?;
+    let content = file_of(&audience.columns, &cells).map_err(|error| Problem::failed(&error))?;
     let settings = FileSettings { encoding: Some("UTF-8".to_owned()), delimiter: Some(",".to_owned()), ..settings };
-    let upload = shared.0.corrections.import((&shared, &call), &audience, content, settings).await?;
+    let upload = shared.0.corrections.import((&shared, &call), &audience, (content, rows), settings).await?;
     let sketch = form.get("sketch").and_then(|id| id.parse::<SketchId>().ok());
     Ok(Redirect::to(&progress_path(upload, sketch)).into_response())
 }
 
-/// The rows whose numbers the form changes, with the new numbers. On request, those that it leaves alone too.
-async fn corrected(shared: &Shared, audience: &Audience, number: usize, form: &Form) -> Answer<Vec<Vec<String>>> {
-    let takes_all = form.get("unchanged").is_some();
-    let mut rows = Vec::new();
-    let fields = form.fields().filter_map(|(field, text)| Some((mended_place(field)?, text)));
-    for (place, text) in fields.take(SHOWN) {
-        let Some(mut row) = rejected_row(shared.store.as_ref(), audience, place).await? else { continue };
-        let text = editable(text);
-        if !is_mendable(&row) {
-            continue;
+/// Bytes of the rows that are corrected at once. More of them are corrected in their file.
+const CORRECTED_BYTES: usize = 64 << 20;
+/// Rows that are read at once, if all of a reason are corrected.
+const READ_AT_ONCE: usize = 2_000;
+
+/// The rows whose numbers the form changes, with the new numbers. On request, those that it leaves alone too: of its page, or all of
+/// its reason.
+async fn corrected(
+    shared: &Shared,
+    audience: &Audience,
+    number: usize,
+    form: &Form,
+) -> Answer<(Vec<Vec<String>>, CorrectedRows)> {
+    let (is_all, takes_unchanged) = (form.get("all").is_some(), form.get("unchanged").is_some());
+    let entered: Vec<(RejectedPlace, &str)> =
+        form.fields().filter_map(|(field, text)| Some((mended_place(field)?, text))).take(SHOWN).collect();
+    let mut chosen = Chosen::default();
+    if is_all {
+        let (reason, mut from) = (RejectedQuery::of(form).reason, None);
+        loop {
+            let (rows, next) = rejected_rows(shared.store.as_ref(), audience, reason, from, READ_AT_ONCE).await?;
+            for row in rows {
+                let text = entered.iter().find(|(place, _)| *place == row.place).map(|(_, text)| *text);
+                chosen.take(row, number, text, true)?;
+            }
+            let Some(next) = next else { break };
+            from = Some(next);
         }
-        let Some(cell) = row.cells.get_mut(number) else { continue };
-        if text != editable(cell) {
-            *cell = text;
-        } else if !takes_all {
-            continue;
+    } else {
+        for (place, text) in entered {
+            if let Some(row) = rejected_row(shared.store.as_ref(), audience, place).await? {
+                chosen.take(row, number, Some(text), takes_unchanged)?;
+            }
         }
-        rows.push(row.cells);
     }
-    Ok(rows)
+    Ok((chosen.cells, chosen.rows))
+}
+
+/// The rows that are corrected.
+#[derive(Default)]
+struct Chosen {
+    cells: Vec<Vec<String>>,
+    rows: CorrectedRows,
+    bytes: usize,
+}
+
+impl Chosen {
+    /// Adds a row with the number that was entered for it, if it differs or does not have to.
+    fn take(&mut self, mut row: ListedReject, number: usize, text: Option<&str>, may_be_same: bool) -> Answer<()> {
+        if !is_mendable(&row) {
+            return Ok(());
+        }
+        let Some(cell) = row.cells.get_mut(number) else { return Ok(()) };
+        match text.map(editable).filter(|text| *text != editable(cell)) {
+            Some(text) => *cell = text,
+            None if may_be_same => {}
+            None => return Ok(()),
+        }
+        self.bytes += row.cells.iter().map(String::len).sum::<usize>();
+        if self.bytes > CORRECTED_BYTES {
+            let sentence = "these rows have more than 64 MiB; download them, correct them in the file, and upload it";
+            return Err(Problem::new(Kind::TooLarge, sentence));
+        }
+        self.rows.add(&row);
+        self.cells.push(row.cells);
+        Ok(())
+    }
 }

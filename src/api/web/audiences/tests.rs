@@ -45,7 +45,10 @@ fn numbers(page: &str) -> Vec<(String, String)> {
 /// Recipients of an audience, each as its fields.
 async fn recipients(bench: &Bench, name: &str) -> Vec<Vec<String>> {
     let audience = bench.store.audience_named(name).await.unwrap().unwrap();
-    let all = bench.store.recipients(audience.id(), 0, 99).await.unwrap();
+    let mut all = Vec::new();
+    for part in &audience.parts {
+        all.extend(bench.store.recipients(part.id, 0, 99).await.unwrap());
+    }
     all.iter().map(|one| one.fields.unpack().unwrap().into_iter().map(Into::into).collect()).collect()
 }
 
@@ -133,11 +136,11 @@ async fn landlines_are_left_out_on_request_and_when_rows_are_corrected() {
     let mut fields: Vec<(&str, &str)> = unchanged.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     fields.extend([("unchanged", "true"), ("lines", "")]);
     mend(&browser, &bench, "Odd", &fields).await;
-    assert_eq!(recipients(&bench, "Odd, corrected").await, [["+6567654321", "Bob"]]);
+    assert_eq!(recipients(&bench, "Odd").await, [["+6591234567", "Ann"], ["+6567654321", "Bob"]]);
     // A corrected file takes what its own form says.
-    let corrected = [("columns_of", "Odd"), ("file-lines", "")];
-    browser.import(&bench, "Odd.csv", "Mobile,Name\n+6567654321,Bob\n", &corrected).await;
-    assert_eq!(recipients(&bench, "Odd, corrected 2").await, [["+6567654321", "Bob"]]);
+    let corrected = [("corrects", "Odd"), ("file-lines", "")];
+    browser.import(&bench, "Odd.csv", "Mobile,Name\n+6567654322,Cay\n", &corrected).await;
+    assert_eq!(recipients(&bench, "Odd").await[2], ["+6567654322", "Cay"]);
     let token = ("form_token", browser.form_token.as_str());
     let wrong = browser.send(with_file("/uploads", &[token, ("lines", "all")], "Odd.csv", file)).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -199,7 +202,7 @@ async fn many_rejected_rows_have_pages_that_keep_their_reason() {
 }
 
 #[tokio::test]
-async fn corrected_rows_become_a_further_audience_with_the_same_columns() {
+async fn corrected_rows_go_into_their_audience_and_are_listed_no_more() {
     let bench = Bench::new().await;
     let browser = Browser::manager(&bench).await;
     browser.import(&bench, "Members.csv", MESSY, &[]).await;
@@ -213,18 +216,85 @@ async fn corrected_rows_become_a_further_audience_with_the_same_columns() {
     let changed = [(kept[0].0, "9876 5432"), kept[1], ("country", "SG"), ("reason", "too short")];
     let sent = mend(&browser, &bench, "Members", &changed).await;
     let done = browser.get(place(&sent)).await;
-    assert_eq!(place(&done), "/audiences/Members%2C%20corrected?done=imported");
+    assert_eq!(place(&done), "/audiences/Members?done=imported");
+    let mended = bench.store.audience_named("Members").await.unwrap().unwrap();
+    assert_eq!((mended.columns.len(), mended.recipients(), mended.parts.len()), (3, 2, 2));
     let row = ["9876 5432", "<script>alert(1)</script>", "=1+1"].map(str::to_owned);
-    assert_eq!(recipients(&bench, "Members, corrected").await, [row]);
-    let mended = bench.store.audience_named("Members, corrected").await.unwrap().unwrap();
-    assert_eq!(mended.columns, ["Mobile", "First name", "Code"]);
+    let added = bench.store.recipients(mended.parts[1].id, 0, 9).await.unwrap();
+    assert_eq!(added[0].fields.unpack().unwrap(), row);
     assert!(!browser.shown(place(&done)).await.contains("<script>alert"));
-    // The name is taken the next time, and a number that is still wrong is a rejected row of its audience.
-    let changed = [(kept[0].0, "9876 5432"), (kept[1].0, "91"), ("country", "SG")];
+    let left = browser.shown("/audiences/Members/rejected").await;
+    assert_eq!((numbers(&left).len(), left.contains("alert(1)")), (2, false), "{left}");
+    assert!(left.contains("All reasons <span class=\"quiet\">3</span>"), "{left}");
+    // If none of the rows is right or new, nothing is added, and that is said.
+    let fields = numbers(&left);
+    let wrong = mend(&browser, &bench, "Members", &[(fields[0].0.as_str(), "+6591234567")]).await;
+    let failed = browser.shown(place(&wrong)).await;
+    assert!(failed.contains("nothing was added") && failed.contains("role=\"alert\""), "{failed}");
+    // A number that is still wrong is a rejected row again, with its reason.
+    let fields = numbers(&left);
+    let short = fields.iter().find(|(_, value)| value.contains("9123")).unwrap();
+    let changed = [(short.0.as_str(), "91"), (fields[1].0.as_str(), "+6598765433"), ("country", "SG")];
     mend(&browser, &bench, "Members", &changed).await;
-    assert_eq!(recipients(&bench, "Members, corrected 2").await.len(), 1);
-    let again = browser.shown("/audiences/Members,%20corrected%202/rejected").await;
-    assert!(again.contains("value=\"91\""), "{again}");
+    let left = browser.shown("/audiences/Members/rejected").await;
+    assert_eq!(numbers(&left).iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>(), ["91"]);
+}
+
+#[tokio::test]
+async fn all_rows_of_a_reason_are_corrected_at_once() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    let rows: String = (0..120).map(|n| format!("9123{n:04},N{n}\n")).collect();
+    browser.import(&bench, "List.csv", &format!("Mobile,Name\n+6591234567,Ann\n{rows}"), &[("country", "")]).await;
+    let upload = bench.shared.0.native.uploads().list().remove(0).id;
+    let fields = [("upload", upload.as_str()), ("answered", "true"), ("country", "")];
+    browser.post("/uploads/import", &fields).await;
+    bench.imports.ended().await;
+    assert_eq!(recipients(&bench, "List").await.len(), 1);
+    let page = browser.shown("/audiences/List/rejected?reason=country+missing").await;
+    assert!(page.contains("<button name=\"all\" value=\"true\">Import all 120 rows of this reason</button>"), "{page}");
+    // What was entered on the page counts as well.
+    let shown = numbers(&page);
+    let fields =
+        [(shown[0].0.as_str(), "9888 0000"), ("all", "true"), ("reason", "country missing"), ("country", "SG")];
+    mend(&browser, &bench, "List", &fields).await;
+    let audience = bench.store.audience_named("List").await.unwrap().unwrap();
+    assert_eq!((audience.recipients(), audience.parts.len()), (121, 2));
+    let first = bench.store.recipients(audience.parts[1].id, 0, 1).await.unwrap().remove(0);
+    assert_eq!(first.fields.unpack().unwrap(), ["9888 0000", "N0"]);
+    assert!(browser.shown("/audiences/List/rejected").await.contains("No row was rejected."));
+}
+
+#[tokio::test]
+async fn a_file_with_numbers_without_a_country_is_stored_once_that_is_answered() {
+    let bench = Bench::new().await;
+    let browser = Browser::manager(&bench).await;
+    let file = "Mobile,Name\n+6591234567,Ann\n98765432,Ben\n98765433,Cay\n";
+    let progress = browser.import(&bench, "List.csv", file, &[("country", ""), ("lines", "mobile")]).await;
+    let asked = browser.shown(&progress).await;
+    for says in [
+        "2 of 3 rows have a number without a country code.",
+        "Nothing is stored yet. Which country are they from?",
+        "<option value=\"mobile\" selected>",
+    ] {
+        assert!(asked.contains(says), "{says} in {asked}");
+    }
+    assert!(!asked.contains("http-equiv=\"refresh\"") && bench.store.audience_named("List").await.unwrap().is_none());
+    let answer = async |upload: &str, country: &str| {
+        let fields = [("upload", upload), ("answered", "true"), ("country", country), ("lines", "mobile")];
+        let sent = browser.post("/uploads/import", &fields).await;
+        bench.imports.ended().await;
+        place(&browser.get(place(&sent)).await).to_owned()
+    };
+    let upload = progress.rsplit('/').next().unwrap();
+    assert_eq!(answer(upload, "SG").await, "/audiences/List?done=imported");
+    assert_eq!(recipients(&bench, "List").await.len(), 3);
+    // Without a country, the others are imported alone. No row of this file lacks one.
+    let progress = browser.import(&bench, "Second.csv", file, &[("country", "")]).await;
+    assert_eq!(answer(progress.rsplit('/').next().unwrap(), "").await, "/audiences/Second?done=imported");
+    assert_eq!(recipients(&bench, "Second").await.len(), 1);
+    browser.import(&bench, "Third.csv", "Mobile,Name\n+6591234567,Ann\n,Nobody\n", &[("country", "")]).await;
+    assert_eq!(recipients(&bench, "Third").await.len(), 1);
 }
 
 #[tokio::test]
@@ -244,14 +314,8 @@ async fn of_two_clicks_on_the_import_of_corrected_rows_one_imports() {
     assert_eq!((first.status, place(&first)), (StatusCode::SEE_OTHER, place(&second)), "{}", first.text);
     bench.imports.ended().await;
     let later = mend(&browser, &bench, "Members", &changed).await;
-    assert_eq!(place(&later), place(&first));
-    assert!(bench.store.audience_named("Members, corrected 2").await.unwrap().is_none());
-    // Another country is another import, and a deleted audience can be imported again.
-    mend(&browser, &bench, "Members", &[changed[0], ("country", "DE")]).await;
-    let id = bench.store.audience_named("Members, corrected").await.unwrap().unwrap().id();
-    bench.store.remove_audience(id).await.unwrap();
-    let again = mend(&browser, &bench, "Members", &changed).await;
-    assert_ne!(place(&again), place(&first));
+    assert!(browser.shown(place(&later)).await.contains("the rows are corrected already"), "{}", place(&later));
+    assert_eq!(bench.store.audience_named("Members").await.unwrap().unwrap().recipients(), 2);
 }
 
 #[tokio::test]
@@ -267,17 +331,17 @@ async fn a_field_of_another_audience_mends_nothing() {
 }
 
 #[tokio::test]
-async fn a_corrected_file_becomes_an_audience_without_line_and_reason() {
+async fn a_corrected_file_goes_into_its_audience_without_line_and_reason() {
     let bench = Bench::new().await;
     let browser = Browser::manager(&bench).await;
     browser.import(&bench, "Members.csv", MESSY, &[]).await;
     let csv = browser.get("/audiences/Members/rejected/csv?reason=too+short").await.text;
     let corrected = csv.replacen("\n12,", "\n+6598765432,", 1);
-    browser.import(&bench, "rejected.csv", &corrected, &[("columns_of", "Members")]).await;
-    let mended = bench.store.audience_named("Members, corrected").await.unwrap().unwrap();
-    assert_eq!((mended.columns.len(), mended.recipients()), (3, 1));
+    browser.import(&bench, "rejected.csv", &corrected, &[("corrects", "Members")]).await;
+    let mended = bench.store.audience_named("Members").await.unwrap().unwrap();
+    assert_eq!((mended.columns.len(), mended.recipients(), mended.parts.len()), (3, 2, 2));
     let other =
-        browser.import(&bench, "other.csv", "Mobile,City\n+6598765432,Bonn\n", &[("columns_of", "Members")]).await;
+        browser.import(&bench, "other.csv", "Mobile,City\n+6598765432,Bonn\n", &[("corrects", "Members")]).await;
     let failed = browser.shown(&other).await;
     assert!(failed.contains("role=\"alert\"") && failed.contains("City"), "{failed}");
 }
@@ -297,7 +361,6 @@ async fn corrected_rows_join_the_unfinished_campaign() {
     let sent = mend(&author.browser, &bench, "Members", &changed).await;
     let done = author.browser.get(place(&sent)).await;
     assert_eq!(place(&done), format!("{}/check", author.at), "{}", done.text);
-    assert!(author.get("check").await.contains("Members, corrected"));
     assert!(author.get("review").await.contains("Launch to 4 recipients"));
 }
 
@@ -457,5 +520,5 @@ async fn a_country_is_chosen_from_a_list_and_a_wrong_one_is_refused() {
     let wrong = browser.post("/audiences/Members/mend", &sent).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
     assert!(wrong.text.contains("nknown country"), "{}", wrong.text);
-    assert!(bench.store.audience_named("Members, corrected").await.unwrap().is_none());
+    assert_eq!(recipients(&bench, "Members").await.len(), 1);
 }

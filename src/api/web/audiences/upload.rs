@@ -14,9 +14,9 @@ use crate::api::native::{Answer, Call, Kind, Path, Problem};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
-use crate::audience::{DefaultCountry, FileSettings, ImportRecord};
+use crate::audience::{CorrectedRows, DefaultCountry, FileSettings, ImportRecord};
 use crate::domain::{Scope, SketchId, object_name};
-use crate::pages::{ImportPage, Part, Place, texts};
+use crate::pages::{CountryQuestion, FileFields, ImportPage, Part, Place, texts};
 use crate::uploads::{ImportProgressView, ImportState, ImportTarget, UploadId, UploadView};
 
 /// The longest fields before the file.
@@ -29,6 +29,8 @@ const NAME_MAX: usize = 150;
 pub(in crate::api::web) struct HowRead {
     pub(in crate::api::web) country: String,
     pub(in crate::api::web) lines: String,
+    /// Whether the operator has answered that numbers may lack a country.
+    is_answered: bool,
 }
 
 impl HowRead {
@@ -41,7 +43,7 @@ impl HowRead {
     /// How the file of an earlier import was read.
     pub(in crate::api::web) fn of_record(record: &ImportRecord) -> Self {
         let country = record.country.as_ref().map_or_else(String::new, ToString::to_string);
-        Self { country, lines: if record.mobile_only { "mobile".to_owned() } else { String::new() } }
+        Self { country, lines: if record.mobile_only { "mobile".to_owned() } else { String::new() }, is_answered: true }
     }
 
     /// Keeps a field of a form, if it is one of these; the fields of a second form on a page have longer names.
@@ -49,6 +51,7 @@ impl HowRead {
         match name.strip_prefix("file-").unwrap_or(name) {
             "country" => text.clone_into(&mut self.country),
             "lines" => text.clone_into(&mut self.lines),
+            "answered" => self.is_answered = true,
             _ => {}
         }
     }
@@ -57,6 +60,11 @@ impl HowRead {
     pub(in crate::api::web) fn take(&mut self, name: &str, text: &str) -> Answer<()> {
         self.put(name, text);
         self.settings().map(drop)
+    }
+
+    /// Whether a file is stored only if all of its numbers have a country.
+    fn asks(&self) -> bool {
+        self.country.is_empty() && !self.is_answered
     }
 
     /// The same as settings of an import.
@@ -72,8 +80,8 @@ impl HowRead {
 #[derive(Debug, Default)]
 struct Asked {
     how_read: HowRead,
-    /// The audience whose columns the new one gets.
-    columns_of: Option<String>,
+    /// The audience whose rejected rows it corrects.
+    corrects: Option<String>,
     /// The unfinished campaign that gets the audience.
     sketch: Option<SketchId>,
 }
@@ -81,7 +89,7 @@ struct Asked {
 impl Asked {
     /// Begins the import, and leads to its progress.
     async fn begin(self, (shared, call): (&Shared, &Call), (upload, file): (UploadId, String)) -> Answer<Redirect> {
-        begin((shared, call), (upload, &file), self.how_read.settings()?, self.columns_of).await?;
+        begin((shared, call), (upload, &file), &self.how_read, self.corrects).await?;
         Ok(Redirect::to(&progress_path(upload, self.sketch)))
     }
 }
@@ -182,25 +190,22 @@ pub(in crate::api::web) fn country_of(text: &str) -> Answer<Option<DefaultCountr
     known.map_err(|error| Problem::new(Kind::Invalid, error).at("/country"))
 }
 
-/// Begins the import of an upload as an audience of its own, under the name of the file or of the audience that it mends.
+/// Begins the import of an upload: as an audience of its own, under the name of the file, or into the one that it corrects.
 pub(in crate::api::web) async fn begin(
     (shared, call): (&Shared, &Call),
     (upload, file): (UploadId, &str),
-    settings: FileSettings,
-    columns_of: Option<String>,
+    how_read: &HowRead,
+    corrects: Option<String>,
 ) -> Answer<()> {
-    let target = match columns_of {
-        Some(columns_of) => mended(shared, columns_of).await?,
-        None => ImportTarget::Named(free_name(shared, file.rsplit_once('.').map_or(file, |(stem, _)| stem)).await?),
+    let target = match corrects {
+        Some(audience) => ImportTarget::Correct { audience, rows: CorrectedRows::default() },
+        None => {
+            let name = free_name(shared, file.rsplit_once('.').map_or(file, |(stem, _)| stem)).await?;
+            if how_read.asks() { ImportTarget::Asking(name) } else { ImportTarget::Named(name) }
+        }
     };
-    shared.0.native.imports().begin(upload, target, settings, &call.caller.name).await?;
+    shared.0.native.imports().begin(upload, target, how_read.settings()?, &call.caller.name).await?;
     Ok(())
-}
-
-/// A new audience of corrected rows of another one.
-async fn mended(shared: &Shared, columns_of: String) -> Answer<ImportTarget> {
-    let short: String = columns_of.chars().take(NAME_MAX).collect();
-    Ok(ImportTarget::Like { name: free_name(shared, &texts().audiences.mended(&short)).await?, columns_of })
 }
 
 /// A name for an audience, with a number if it is taken.
@@ -210,7 +215,8 @@ async fn free_name(shared: &Shared, wanted: &str) -> Answer<String> {
     for number in 2.. {
         // An import that is waiting has its name as well.
         let is_pending = shared.0.native.uploads().list().iter().any(|upload| {
-            upload.import.as_ref().is_some_and(|import| import.audience == name && import.state != ImportState::Failed)
+            let is_open = |state| !matches!(state, ImportState::Failed | ImportState::Asks);
+            upload.import.as_ref().is_some_and(|import| import.audience == name && is_open(import.state))
         });
         if !is_pending && shared.store.audience_named(&name).await?.is_none() {
             break;
@@ -220,21 +226,21 @@ async fn free_name(shared: &Shared, wanted: &str) -> Answer<String> {
     Ok(name)
 }
 
-/// Stores a file that was made here as an upload, and begins its import with the columns of an audience.
+/// Stores corrected rows as an upload, and begins its import into their audience.
 pub(super) async fn import_made(
-    shared: &Shared,
-    call: &Call,
+    (shared, call): (&Shared, &Call),
     content: Vec<u8>,
     settings: FileSettings,
-    columns_of: &str,
+    (audience, rows): (&str, CorrectedRows),
 ) -> Answer<UploadId> {
     let uploads = shared.0.native.uploads();
-    let target = mended(shared, columns_of.to_owned()).await?;
-    let file = file_name(&format!("{}.csv", target.name().replace(['/', '\\'], "-")));
+    let short: String = audience.chars().take(NAME_MAX).collect();
+    let file = file_name(&format!("{}.csv", texts().audiences.mended(&short).replace(['/', '\\'], "-")));
     let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
     let upload: UploadId = uploads.begin(&file, Some(length)).await?.id.parse().map_err(|_| unknown_upload())?;
     let body = futures_util::stream::iter([Ok::<_, axum::Error>(axum::body::Bytes::from(content))]);
     uploads.receive(upload, 0, None, body).await?;
+    let target = ImportTarget::Correct { audience: audience.to_owned(), rows };
     shared.0.native.imports().begin(upload, target, settings, &call.caller.name).await?;
     Ok(upload)
 }
@@ -258,7 +264,7 @@ pub(super) async fn upload(
     let mut asked = Asked::default();
     let take = |name: &str, text: &str| {
         match name {
-            "columns_of" if !text.is_empty() => asked.columns_of = Some(text.to_owned()),
+            "corrects" if !text.is_empty() => asked.corrects = Some(text.to_owned()),
             "sketch" => asked.sketch = text.parse::<SketchId>().ok(),
             name => asked.how_read.take(name, text)?,
         }
@@ -279,7 +285,7 @@ pub(super) async fn import(State(shared): State<Shared>, call: Call, form: Form)
     call.caller.check(Scope::Manage)?;
     let asked = Asked {
         how_read: HowRead::of(&form),
-        columns_of: form.entered("columns_of").map(str::to_owned),
+        corrects: form.entered("corrects").map(str::to_owned),
         sketch: form.get("sketch").and_then(|id| id.parse().ok()),
     };
     asked.begin((&shared, &call), import_of(&shared, &form)?).await
@@ -310,6 +316,20 @@ pub(super) async fn importing(
         rows: import.rows,
         bytes_done: import.bytes_done,
         bytes_total: import.bytes_total,
+        question: country_question(&shared, &upload, &import)?,
         failed: import.problem,
     })
+}
+
+/// Which country the numbers of a file have, if that is asked before it is stored.
+pub(in crate::api::web) fn country_question(
+    shared: &Shared,
+    upload: &str,
+    import: &ImportProgressView,
+) -> Answer<Option<CountryQuestion>> {
+    let Some(without_country) = import.without_country else { return Ok(None) };
+    let id: UploadId = upload.parse().map_err(|_| unknown_upload())?;
+    let lines = shared.0.native.uploads().settings(id)?.and_then(|settings| settings.lines).unwrap_or_default();
+    let fields = FileFields::new("", &lines);
+    Ok(Some(CountryQuestion { upload: upload.to_owned(), without_country, rows: import.rows, fields }))
 }

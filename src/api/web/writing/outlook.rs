@@ -3,7 +3,7 @@
 use super::{Opened, path};
 use crate::api::Shared;
 use crate::api::native::Answer;
-use crate::audience::{Rejection, corrected_rows};
+use crate::audience::{Corrected, Rejection};
 use crate::campaign::{Prepared, rules};
 use crate::domain::text::{about, capital, list};
 use crate::domain::{Money, Plan, Step, StepIndex};
@@ -27,8 +27,9 @@ pub(super) fn left_out(Prepared { recipients, .. }: &Prepared) -> Vec<(String, u
 /// The rows of the files that no audience has, because their import rejected them, and the address that lists them.
 pub(super) async fn rejected(shared: &Shared, opened: &Opened) -> Answer<Option<(u64, String)>> {
     let (id, audiences) = (opened.sketch.id, opened.audiences(shared).await?);
-    let rejected: u64 = audiences.iter().map(|audience| Rejection::of(audience).rows).sum();
-    let rows = rejected.saturating_sub(corrected_rows(audiences.iter().flat_map(|audience| &audience.parts)));
+    let listed: u64 = audiences.iter().map(|audience| Rejection::of(audience).rows).sum();
+    let corrected = Corrected::of(audiences.iter().flat_map(|audience| &audience.parts));
+    let rows = listed.saturating_sub(corrected.still_listed);
     let place = match opened.document.audiences().as_slice() {
         [name] => rejected_path(name, None, Some(&id.to_string())),
         _ => path(id, WritingPage::Check),

@@ -14,7 +14,7 @@ use crate::api::web::admit::Session;
 use crate::api::web::audiences::{AudiencesQuery, Found, HowRead, contents, find};
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
-use crate::audience::{ImportRecord, Selection, corrected_rows};
+use crate::audience::{Corrected, ImportRecord, Selection};
 use crate::campaign::{Counted, LaunchError, ensure_same_columns};
 use crate::config;
 use crate::pages::{ChosenAudience, FieldKind, FileFields, WriteCheck, WriteRecipients, Writing, WritingPage, texts};
@@ -140,7 +140,7 @@ pub(in crate::api::web) async fn check(
 async fn shown_check(shared: &Shared, call: &Call, opened: &Opened, mut writing: Writing) -> Answer<Response> {
     let texts = writing.frame.texts();
     let audiences = opened.audiences(shared).await?;
-    let corrected = corrected_rows(audiences.iter().flat_map(|audience| &audience.parts));
+    let corrected = Corrected::of(audiences.iter().flat_map(|audience| &audience.parts));
     let of = |audience: &Audience| contents(audience, Some(opened.sketch.id.to_string()));
     let audiences: Vec<_> = audiences.iter().map(of).collect();
     if audiences.is_empty() || audiences.len() < opened.document.audiences().len() {

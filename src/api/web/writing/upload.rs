@@ -9,7 +9,7 @@ use super::{FROM_REVIEW, Opened, Way, is_from_review, recipients};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Query};
 use crate::api::web::admit::Session;
-use crate::api::web::audiences::{HowRead, begin, import_in_progress, import_of, receive};
+use crate::api::web::audiences::{HowRead, begin, country_question, import_in_progress, import_of, receive};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::pages::{WriteImport, WritingPage};
@@ -72,7 +72,7 @@ async fn begun(
     how_read: &HowRead,
     (upload, file): (UploadId, String),
 ) -> Answer<Response> {
-    let settings = how_read.settings()?;
+    how_read.settings()?;
     opened.document.keys.put("country", &how_read.country);
     match opened.save(shared, call).await {
         Ok(()) => {}
@@ -81,7 +81,7 @@ async fn begun(
         }
         Err(problem) => return Err(problem),
     }
-    begin((shared, call), (upload, &file), settings, None).await?;
+    begin((shared, call), (upload, &file), how_read, None).await?;
     let back = if opened.is_from_review { format!("&{FROM_REVIEW}") } else { String::new() };
     Ok(Redirect::to(&format!("/new/{}/importing?upload={upload}{back}", opened.sketch.id)).into_response())
 }
@@ -126,6 +126,7 @@ pub(in crate::api::web) async fn importing(
         rows: import.rows,
         bytes_done: import.bytes_done,
         bytes_total: import.bytes_total,
+        question: country_question(&shared, &query.upload, &import)?,
         failed: import.problem,
     })
 }

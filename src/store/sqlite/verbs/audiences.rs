@@ -54,6 +54,10 @@ impl Audiences for Sqlite {
         self.read("list audiences", move |c| Box::pin(audiences::latest(c, name, before, limit))).await
     }
 
+    async fn remove_rejected(&self, audience: AudienceId, numbers: Vec<u32>) -> Result<()> {
+        self.write("remove rejected rows", move |c| Box::pin(rejected::remove(c, audience, numbers))).await
+    }
+
     async fn rejected_rows(
         &self,
         audience: AudienceId,
