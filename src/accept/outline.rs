@@ -10,7 +10,7 @@ use crate::domain::{
     Purpose, RawContent, Recipient, SmsEncoding, Sources, Step, Timestamp, point_at,
 };
 use crate::wire::NotificationContent;
-use crate::wire::rules::NamedStep;
+use crate::wire::rules::{Addressee, NamedStep};
 
 /// No lane of the subaccount sends on the channel.
 const NO_SUCH_CHANNEL: i64 = 3_027;
@@ -24,8 +24,8 @@ const TEXT_MISSING: i64 = 3_005;
 pub(super) struct Read<'r> {
     pub(super) address: Address,
     pub(super) country: Country,
-    /// LINE's id for the recipient, whose number may be known too.
-    pub(super) user_id: Option<&'r str>,
+    /// Whom the request names.
+    pub(super) to: &'r Addressee<'r>,
     pub(super) client_message_id: Option<&'r str>,
     pub(super) body: Body<'r>,
     pub(super) sms: SmsText<'r>,
@@ -84,7 +84,7 @@ pub(super) fn add<T>(plans: &mut Vec<Alike<T>>, Outlined { plan, message }: Outl
 /// Outlines a message.
 pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i64> {
     let mut slots = Slots::default();
-    let Read { address, country, user_id, client_message_id, steps: wanted, callback, scheduled, expiry, .. } = read;
+    let Read { address, country, to, client_message_id, steps: wanted, callback, scheduled, expiry, .. } = read;
     let mut writing = Writing { body: read.body, sms: read.sms, taken: None, extras: read.extras };
     let mut steps: Vec<Step> = Vec::with_capacity(wanted.len());
     for named in &wanted {
@@ -93,7 +93,7 @@ pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i
             return Err(INVALID_CHANNEL);
         }
         let is_last = steps.len() + 1 == wanted.len();
-        let line_user_id = user_id.filter(|_| named.channel == Channel::Line).map(|id| slots.add("lineUserId", id));
+        let user_id = to.id_on(named.channel).map(|id| slots.add("userId", id));
         steps.push(Step {
             lanes: origin.pool(*named).ok_or(if named.channel_id.is_some() {
                 NO_SUCH_SENDER
@@ -102,7 +102,7 @@ pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i
             })?,
             fallback_after: named.fallback_after.filter(|_| !is_last),
             success: named.success,
-            line_user_id,
+            user_id,
             content: writing.content_on(named.channel, &mut slots)?,
             purpose: Some(origin.caller.purpose.unwrap_or(Purpose::Marketing)),
             ..Step::of_text(named.channel, "", "")

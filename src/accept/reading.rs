@@ -35,7 +35,7 @@ pub(super) fn read(origin: &Origin<'_>, message: &Arriving<'_>, now: Timestamp) 
     let read = Read {
         address,
         country,
-        user_id: accepted.to.user_id(),
+        to: &accepted.to,
         client_message_id: request.client_message_id.as_deref(),
         body,
         sms,
@@ -78,11 +78,15 @@ fn recipient(accepted: &Accepted<'_>, request: &SendRequest<'_>) -> Result<(Addr
         Addressee::Number { number, .. } => number_of_program(&number.to_string(), stated)
             .map(|(number, country)| (number.into(), country))
             .ok_or(INVALID_NUMBER),
-        // A step is sent to a number, except on LINE.
-        Addressee::UserId(_) if accepted.steps.iter().any(|step| step.channel != Channel::Line) => Err(NUMBER_MISSING),
-        Addressee::UserId(id) => {
-            let user = ChannelUser { channel: Channel::Line, id: id.to_string() };
-            Ok((user.into(), stated.unwrap_or(Country::WORLD)))
+        // Every other channel takes a number.
+        Addressee::User(channel, _) if accepted.steps.iter().any(|step| step.channel != *channel) => {
+            Err(NUMBER_MISSING)
+        }
+        Addressee::User(channel, id) => {
+            let user = ChannelUser { channel: *channel, id: id.to_string() };
+            // An id of WhatsApp begins with the country of its user.
+            let of_id = || id.split_once('.').and_then(|(country, _)| country.parse().ok());
+            Ok((user.into(), stated.or_else(of_id).unwrap_or(Country::WORLD)))
         }
     }
 }

@@ -79,7 +79,7 @@ impl AddressPass {
     /// `None` if no cell decides about these things.
     pub(super) fn of(plan: &Plan, config: &Config) -> Option<Self> {
         let of_step = |(index, step): (StepIndex, &Step)| {
-            let id = RecipientText::line_user_id(step, plan.names());
+            let id = RecipientText::user_id(step, plan.names());
             let files = RecipientText::file_addresses(step, plan.names());
             let countries = step.countries.clone();
             (id.is_some() || !files.is_empty()).then(|| StepAddresses {

@@ -13,7 +13,7 @@ pub(super) struct ChannelUsers(Vec<(Channel, RecipientText)>);
 
 impl ChannelUsers {
     pub(super) fn of(plan: &Plan) -> Self {
-        let id = |step| RecipientText::line_user_id(step, plan.names());
+        let id = |step| RecipientText::user_id(step, plan.names());
         Self(plan.steps.iter().filter_map(|step| Some((step.channel, id(step)?))).collect())
     }
 

@@ -116,7 +116,7 @@ impl OptOutConfirmations {
         let (mut columns, mut fields) = (Vec::new(), Vec::new());
         if channel == Channel::Line {
             let ChannelUser { id, .. } = inbound.user()?;
-            step.line_user_id = Some(format!("{{{{{LINE_ID}}}}}"));
+            step.user_id = Some(format!("{{{{{LINE_ID}}}}}"));
             columns.push(LINE_ID.to_owned());
             fields.push(id);
         }

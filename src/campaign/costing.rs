@@ -51,7 +51,7 @@ impl Costing {
             return None;
         }
         let of_step = |(index, step): (StepIndex, &crate::domain::Step)| {
-            let marked = template::mark(&step.content, step.line_user_id.as_deref(), plan.names()).ok()?;
+            let marked = template::mark(&step.content, step.user_id.as_deref(), plan.names()).ok()?;
             let (countries, parts) = (step.countries.clone(), BilledParts::of_step(step, plan.names()));
             Some(CostedStep { index, countries, variables: marked.variables, parts })
         };

@@ -18,7 +18,7 @@ pub(super) struct Needs {
 impl Needs {
     pub(super) fn of(plan: &Plan) -> Self {
         let of_step = |step: &crate::domain::Step| {
-            let marked = template::mark(&step.content, step.line_user_id.as_deref(), plan.names()).ok()?;
+            let marked = template::mark(&step.content, step.user_id.as_deref(), plan.names()).ok()?;
             (!marked.variables.is_empty()).then(|| (step.countries.clone(), marked.variables))
         };
         Self { steps: plan.steps.iter().filter_map(of_step).collect() }

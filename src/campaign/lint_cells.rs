@@ -36,7 +36,7 @@ impl Warnings {
     }
 
     pub(super) fn cells(&mut self, plan: &Plan, step: &Step, facts: &Facts<'_>, share: Share) {
-        let Ok(marked) = template::mark(&step.content, step.line_user_id.as_deref(), plan.names()) else { return };
+        let Ok(marked) = template::mark(&step.content, step.user_id.as_deref(), plan.names()) else { return };
         // Cells are not counted by country.
         let of = |cells: u64| match &step.countries {
             Countries::Everywhere => format!("{} of {} recipients", grouped(cells), grouped(facts.recipients)),

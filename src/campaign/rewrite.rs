@@ -139,7 +139,7 @@ fn of_step(step: &Step, plan: &Plan, with_hours: bool) -> Keys {
     let on_limit = step.on_recipient_limit;
     keys.put("on_recipient_limit", Some(on_limit).filter(|on| *on != OnRecipientLimit::FallBack));
     keys.put("us_marketing", step.us_marketing.filter(|wanted| *wanted == UsMarketing::Send));
-    keys.put("line_user_id", step.line_user_id.as_ref());
+    keys.put("line_user_id", step.user_id.as_ref());
     if step.transliterate {
         keys.0.insert("transliterate".to_owned(), true.into());
     }

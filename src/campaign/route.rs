@@ -257,7 +257,7 @@ impl<'a> Building<'a> {
             on_recipient_limit: step.on_recipient_limit,
             us_marketing: None,
             hours: self.hours(step),
-            line_user_id: step.line_user_id.clone(),
+            user_id: step.line_user_id.clone(),
             transliterate: step.transliterate,
             content: step.content.clone(),
         };

@@ -160,7 +160,7 @@ fn given(plan: &Plan, with: &[(String, String)]) -> Result<BTreeMap<usize, Strin
         given.insert(column, value.clone());
     }
     for (index, step) in plan.indexed_steps() {
-        let needed = RecipientText::line_user_id(step, plan.names()).map(|id| id.columns()).unwrap_or_default();
+        let needed = RecipientText::user_id(step, plan.names()).map(|id| id.columns()).unwrap_or_default();
         if let Some(column) = needed.into_iter().find(|column| !given.contains_key(column)) {
             let name = plan.columns.get(column).map_or("…", String::as_str);
             let sentence = format!(

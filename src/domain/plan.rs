@@ -139,9 +139,9 @@ pub struct Step {
     /// The countries to which the step applies; messages to other countries skip it.
     #[serde(default, skip_serializing_if = "Countries::is_everywhere")]
     pub countries: Countries,
-    /// The recipient's id on LINE, which addresses recipients by it instead of by number. It may contain variables.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line_user_id: Option<String>,
+    /// The recipient's id on the channel: on LINE, or on WhatsApp where it shows no number. It may contain variables.
+    #[serde(default, skip_serializing_if = "Option::is_none", alias = "line_user_id")]
+    pub user_id: Option<String>,
     /// Whether an SMS is written in plain characters if GSM-7 has one for each.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub transliterate: bool,
@@ -181,7 +181,7 @@ impl Step {
             limits: Limits::default(),
             prices: Prices::default(),
             countries: Countries::Everywhere,
-            line_user_id: None,
+            user_id: None,
             transliterate: false,
             content: Content::Text { text: text.to_owned(), source: Sources::default(), encoding: None },
         }

@@ -43,7 +43,7 @@ pub(super) fn receipt(row: &ObservedMessage, recipient: &ObservedRecipient, plan
 
 /// The recipient as the channel of a step knows them: by an id of the channel, or by the digits of the number.
 fn user(recipient: &ObservedRecipient, plan: &Plan, step: Option<&Step>) -> wire::User<'static> {
-    let called = step.and_then(|step| RecipientText::line_user_id(step, plan.names()));
+    let called = step.and_then(|step| RecipientText::user_id(step, plan.names()));
     let id = called.and_then(|text| text.fill(&recipient.fields.unpack().ok()?));
     let id = id.unwrap_or_else(|| recipient.address.to_string().trim_start_matches('+').to_owned());
     // A recipient whom only an id names has no number.
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_recipient_on_line_is_named_by_their_id() {
-        let step = Step { line_user_id: Some("{{Id}}".to_owned()), ..Step::of_text(Channel::Line, "line", "Hi") };
+        let step = Step { user_id: Some("{{Id}}".to_owned()), ..Step::of_text(Channel::Line, "line", "Hi") };
         let plan = Plan { columns: vec!["Id".to_owned()], ..Plan::of_steps(vec![step]) };
         let reached = Progress::Reached { step: FIRST, status: Status::Sent };
         let recipient = ObservedRecipient { fields: Fields::pack(["U4af4980629"]), ..recipient() };

@@ -108,13 +108,13 @@ impl Variables {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarkedContent {
     pub content: Content,
-    /// The recipient's id on LINE.
-    pub line_user_id: Option<String>,
+    /// The recipient's id on the channel.
+    pub user_id: Option<String>,
     pub variables: Variables,
 }
 
 /// Binds every variable to its column or value, and replaces it by a marker.
-pub fn mark(content: &Content, line_user_id: Option<&str>, names: Names<'_>) -> Result<MarkedContent, Error> {
+pub fn mark(content: &Content, user_id: Option<&str>, names: Names<'_>) -> Result<MarkedContent, Error> {
     let mut variables = Variables::default();
     let (mut content, mut left) = (content.clone(), Budget::default());
     content.change_texts(|part, text| {
@@ -122,6 +122,6 @@ pub fn mark(content: &Content, line_user_id: Option<&str>, names: Names<'_>) -> 
         Ok(())
     })?;
     let mut mark = |text| variables.mark(&ContentPart::LineUserId, text, names, &mut left);
-    let line_user_id = line_user_id.map(&mut mark).transpose()?;
-    Ok(MarkedContent { content, line_user_id, variables })
+    let user_id = user_id.map(&mut mark).transpose()?;
+    Ok(MarkedContent { content, user_id, variables })
 }

@@ -14,8 +14,8 @@ pub struct RecipientText {
 
 impl RecipientText {
     /// The id by which a step addresses its recipients; `None` if it addresses them by number.
-    pub fn line_user_id(step: &Step, names: Names<'_>) -> Option<Self> {
-        let text = BoundText::bind(step.line_user_id.as_deref()?, names).ok()?;
+    pub fn user_id(step: &Step, names: Names<'_>) -> Option<Self> {
+        let text = BoundText::bind(step.user_id.as_deref()?, names).ok()?;
         Some(Self { part: ContentPart::LineUserId, text })
     }
 

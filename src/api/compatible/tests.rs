@@ -683,13 +683,40 @@ async fn a_line_user_without_a_number_is_reached_by_the_id() {
     let bench = Bench::new().await;
     let answer = bench.post(MESSAGES, &sample("002:3421")).await;
     let plan = bench.plan(answer.umid().key.batch).await;
-    assert!(plan.steps[0].line_user_id.is_some());
+    assert!(plan.steps[0].user_id.is_some());
     let details = bench.details(answer.body["umid"].as_str().unwrap()).await;
     let record = &details.body["data"][0];
     assert_eq!((&record["channel"], record["user"].get("msisdn")), (&json!("Line"), None), "{record}");
     let mut with_sms = sample("002:3421");
     with_sms["channels"] = json!([{ "channel": "Line" }, { "channel": "SMS" }]);
     assert_eq!(bench.post(MESSAGES, &with_sms).await.error(), (400, 3_002), "an SMS needs a number");
+}
+
+#[tokio::test]
+async fn a_whatsapp_user_without_a_number_is_reached_by_the_id() {
+    let bench = Bench::new().await;
+    let mut message = text("Hello");
+    message["user"] = json!({ "channelUserId": "SG.13491208655302741918" });
+    message["channels"] = json!([{ "channel": "WhatsApp" }]);
+    let answer = bench.post(MESSAGES, &message).await;
+    let batch = answer.umid().key.batch;
+    assert!(bench.plan(batch).await.steps[0].user_id.is_some());
+    let row = bench.store.load(vec![answer.umid().key]).await.unwrap().remove(0);
+    assert_eq!(
+        (row.country.to_string().as_str(), row.address.number()),
+        ("SG", None),
+        "prices and hours are those of the id's country"
+    );
+    let details = bench.details(answer.body["umid"].as_str().unwrap()).await;
+    let user = &details.body["data"][0]["user"];
+    assert_eq!(user.get("msisdn"), None, "{user}");
+    message["channels"] = json!([{ "channel": "WhatsApp" }, { "channel": "SMS" }]);
+    assert_eq!(bench.post(MESSAGES, &message).await.error(), (400, 3_002), "an SMS needs a number");
+    // A number wins over an id.
+    message["user"]["msisdn"] = json!("+6591234567");
+    let of_number = bench.post(MESSAGES, &message).await.umid().key;
+    assert!(bench.plan(of_number.batch).await.steps.iter().all(|step| step.user_id.is_none()));
+    assert!(bench.store.load(vec![of_number]).await.unwrap()[0].address.number().is_some());
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ pub fn compose(
     country: Country,
     names: Names<'_>,
 ) -> Result<Pattern, Uncomposable> {
-    let mut marked = texts::mark(&step.content, step.line_user_id.as_deref(), names)?;
+    let mut marked = texts::mark(&step.content, step.user_id.as_deref(), names)?;
     let compiled = |marked: &MarkedContent| -> Result<Pattern, Uncomposable> {
         let request = match api {
             MessagingApi::ChatApps => request(step, lane, country, marked)?,
@@ -59,7 +59,7 @@ pub fn compose(
 
 /// The request of a marked content. Its `type` and its `content` are spelled as in the samples of the channel.
 fn request(step: &Step, lane: &str, country: Country, marked: &MarkedContent) -> Result<String, serde_json::Error> {
-    let (channel, envelope) = (step.channel, envelope(step, marked.line_user_id.as_deref()));
+    let (channel, envelope) = (step.channel, envelope(step, marked.user_id.as_deref()));
     let (kind, content) = match &marked.content {
         Content::Template(content) => (Kind::Template, template::content(content)),
         Content::ZaloTemplate(content) => (Kind::Template, template::zalo_content(content)),
@@ -94,8 +94,11 @@ fn request(step: &Step, lane: &str, country: Country, marked: &MarkedContent) ->
 }
 
 /// What requests of all contents have in common.
-fn envelope<'a>(step: &Step, line_user_id: Option<&'a str>) -> wire::SendRequest<'a> {
-    let user = match line_user_id {
+fn envelope<'a>(step: &Step, user_id: Option<&'a str>) -> wire::SendRequest<'a> {
+    let user = match user_id {
+        Some(id) if step.channel == Channel::WhatsApp => {
+            wire::User { channel_user_id: Some(id.into()), ..wire::User::default() }
+        }
         Some(id) => wire::User { line_user_id: Some(id.into()), ..wire::User::default() },
         None => wire::User { msisdn: Some(MSISDN_MARK.into()), ..wire::User::default() },
     };

@@ -30,7 +30,7 @@ fn request_and_id(channel: &str, keys: &str) -> (String, AttemptId) {
     let errors = template::check(sending, &draft.content);
     assert!(errors.is_empty(), "{keys}: {errors:?}");
     let step = Step {
-        line_user_id: draft.line_user_id,
+        user_id: draft.line_user_id,
         content: draft.content,
         ttl: draft.ttl,
         ..Step::of_text(draft.channel, "lane", "")

@@ -33,7 +33,7 @@ impl From<&Addressee<'_>> for RecipientKey {
     fn from(to: &Addressee<'_>) -> Self {
         match to {
             Addressee::Number { number, .. } => (*number).into(),
-            Addressee::UserId(id) => Self::of_user_id(id),
+            Addressee::User(_, id) => Self::of_user_id(id),
         }
     }
 }

@@ -73,7 +73,10 @@ pub(super) async fn closed_windows(
     let wrote = sqlx::query(WROTE).bind(asked).bind(since).bind(sub_account).bind(channel_id);
     let rows = wrote.fetch_all(connection).await?;
     let wrote: HashSet<AddressKey> = rows.iter().map(|row| address_key(row, "address")).collect::<Work<_>>()?;
-    Ok(recipients.iter().copied().filter(|recipient| !wrote.contains(&recipient.canonical())).collect())
+    // What somebody wrote under an id has no number, so nothing is known of those who have none.
+    let has_number = |recipient: &AddressKey| recipient.number().is_some();
+    let is_silent = |recipient: &AddressKey| !wrote.contains(&recipient.canonical());
+    Ok(recipients.iter().copied().filter(|recipient| has_number(recipient) && is_silent(recipient)).collect())
 }
 
 const HOLDERS: &str = "SELECT DISTINCT msisdn FROM inbound INDEXED BY inbound_recipient

@@ -43,7 +43,7 @@ pub(super) fn bubble(step: &Step, names: Names<'_>, approved: Option<&ApprovedTe
         language: language.to_owned(),
         category: content.category(),
     });
-    let recipient_id = step.line_user_id.as_deref();
+    let recipient_id = step.user_id.as_deref();
     let recipient_id = recipient_id.map(|text| binder.plain(ContentPart::LineUserId, text)).transpose()?;
     Ok(Bubble { template, recipient_id, ..bubble })
 }

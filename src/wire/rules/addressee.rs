@@ -8,10 +8,11 @@ use crate::wire::{Hidden, User};
 pub enum Addressee<'r> {
     Number {
         number: Msisdn,
-        /// The id of the same recipient on a channel, if the request names one.
-        user_id: Option<Hidden<'r>>,
+        /// The id of the same recipient on LINE, if the request names it. WhatsApp knows them by the number.
+        line_user_id: Option<Hidden<'r>>,
     },
-    UserId(Hidden<'r>),
+    /// Only this channel knows the recipient.
+    User(Channel, Hidden<'r>),
 }
 
 impl<'r> Addressee<'r> {
@@ -20,25 +21,35 @@ impl<'r> Addressee<'r> {
         if user.msisdn.as_ref().is_some_and(|number| number.parse::<Msisdn>().is_err()) {
             return Err(1_002);
         }
-        let user_id = line_user_id(user).or_else(|| whatsapp_user_id(user)).map(Hidden::from);
-        match (user.number(), user_id) {
-            (Some(number), user_id) => Ok(Self::Number { number, user_id }),
-            (None, Some(user_id)) => Ok(Self::UserId(user_id)),
-            (None, None) => Err(3_002),
+        let line_user_id = line_user_id(user).map(Hidden::from);
+        match (user.number(), line_user_id, whatsapp_user_id(user)) {
+            (Some(number), line_user_id, _) => Ok(Self::Number { number, line_user_id }),
+            (None, Some(id), _) => Ok(Self::User(Channel::Line, id)),
+            (None, None, Some(id)) => Ok(Self::User(Channel::WhatsApp, Hidden::from(id))),
+            (None, None, None) => Err(3_002),
         }
     }
 
     pub const fn number(&self) -> Option<Msisdn> {
         match self {
             Self::Number { number, .. } => Some(*number),
-            Self::UserId(_) => None,
+            Self::User(..) => None,
         }
     }
 
+    /// The id that the request names, whichever channel's it is.
     pub fn user_id(&self) -> Option<&str> {
         match self {
-            Self::Number { user_id, .. } => user_id.as_deref(),
-            Self::UserId(id) => Some(id),
+            Self::Number { line_user_id, .. } => line_user_id.as_deref(),
+            Self::User(_, id) => Some(id),
+        }
+    }
+
+    /// The id that a channel takes in place of a number.
+    pub fn id_on(&self, channel: Channel) -> Option<&str> {
+        match self {
+            Self::Number { line_user_id, .. } => line_user_id.as_deref().filter(|_| channel == Channel::Line),
+            Self::User(of, id) => Some(&**id).filter(|_| channel == *of),
         }
     }
 }

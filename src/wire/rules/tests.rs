@@ -127,7 +127,7 @@ fn an_accepted_message_has_its_steps_and_times() {
     let acme = Acme::default();
     let accepted = check(&message, &acme, NOW).unwrap();
     let number = "+6591234567".parse().unwrap();
-    assert_eq!(accepted.to, Addressee::Number { number, user_id: None });
+    assert_eq!(accepted.to, Addressee::Number { number, line_user_id: None });
     assert_eq!(accepted.scheduled, Timestamp::parse_rfc3339("2023-11-15T00:00:00Z"));
     assert_eq!(accepted.expiry, Timestamp::parse_rfc3339("2023-11-16T00:00:00Z"));
     let viber = NamedStep {
