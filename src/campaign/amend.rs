@@ -1,10 +1,11 @@
-//! Changes a campaign after its launch: its start and end, hours, limits and the rules that pause or hold it.
+//! Changes a campaign after its launch: its start and end, hours, limits, the rules that pause or hold it, and its texts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use super::beginnings::Beginnings;
+use super::correction::{TEXT, correct, text_of};
 use super::file::holidays;
 use super::launch::{LaunchError, Launcher};
 use super::noted::{Noted, noted};
@@ -12,9 +13,10 @@ use super::outlook::countries_of;
 use super::plan_checks::priced;
 use super::recipients::RecipientsError;
 use super::route::{NOTHING_TO_HOLD, holds_nothing};
+use super::second_operator::needs_second_operator;
 use super::time::{PRESENT, Schedule, instant};
 use crate::clock::{Clock, format_stored_time};
-use crate::config::{Problem, Table, Wanted, stretches};
+use crate::config::{Config, Problem, Table, Wanted, stretches};
 use crate::domain::text::plural;
 use crate::domain::{BatchState, Country, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp, hint};
 use crate::events::ChangedKey;
@@ -26,6 +28,8 @@ const PIECE: u32 = 5_000;
 const SETTLES: Span = Span::from_millis(300);
 /// Keys of a step that may be changed. For a campaign they change all of its steps.
 const OF_STEP: [&str; 4] = ["quiet_hours", "send_window", "max_messages", "budget"];
+/// The same, of one step only.
+const OF_ONE_STEP: [&str; 1] = [TEXT];
 /// Keys of a campaign that may be changed.
 const OF_CAMPAIGN: [&str; 5] = ["at", "end", "holidays", "pause_when", "hold_paid_when"];
 /// The value that removes a setting.
@@ -34,7 +38,7 @@ const NONE: &str = "none";
 /// A change, with the keys and values of a campaign file. Other keys keep their values.
 #[derive(Debug, Clone, Default)]
 pub struct Amend {
-    /// Changes only this step's hours and limits; `None` changes the campaign.
+    /// Changes only this step's hours, limits and text; `None` changes the campaign.
     pub step: Option<StepIndex>,
     pub keys: Map<String, Value>,
     /// The edition of the campaign that the change was decided on; `None` changes any.
@@ -73,7 +77,8 @@ impl Launcher<'_> {
             if let Some(end) = before.end.filter(|end| *end <= now) {
                 return Ok(Amended::Ended(end));
             }
-            let (plan, begins) = amended(&before, amend, &countries, &batch, now).map_err(LaunchError::Problems)?;
+            let (mut plan, begins) =
+                amended(&before, amend, &countries, &batch, (self.config, now)).map_err(LaunchError::Problems)?;
             let changed = differences(&before, &plan);
             if changed.is_empty() {
                 // A repeated change may complete one that was interrupted.
@@ -81,13 +86,23 @@ impl Launcher<'_> {
                 self.bring_forward(&batch, &plan, amend, noted).await?;
                 return Ok(Amended::AsItWas(noted));
             }
+            let is_corrected = changed.iter().any(|change| change.key == TEXT);
+            if is_corrected {
+                plan.cost = self.cost_of(&batch, &plan).await?;
+            }
             let starts_at = starts_at(&batch, &plan, amend, begins, now);
             let batch = Batch { starts_at, ..batch };
             let (id, edition) = (batch.id, batch.edition);
             let (origin, changes) = (self.by.clone(), changed.clone());
             let amendment = Amendment { batch: id, edition, plan: plan.clone(), starts_at, origin, changes, now };
             // Another operator was faster. Their change stays, and this one is applied on top of it, or refused.
-            let Some(seq) = self.store.amend(amendment).await? else { continue };
+            let saved = if is_corrected {
+                let is_draft_again = needs_second_operator(self.config, batch.messages.into());
+                self.store.correct(amendment, is_draft_again).await?
+            } else {
+                self.store.amend(amendment).await?
+            };
+            let Some(seq) = saved else { continue };
             let noted = noted(self.store, self.clock, seq).await?;
             let brought_forward = self.bring_forward(&batch, &plan, amend, noted).await?;
             return Ok(Amended::Holds { changed, noted, brought_forward });
@@ -172,7 +187,7 @@ fn amended(
     amend: &Amend,
     countries: &BTreeMap<Country, u64>,
     batch: &Batch,
-    now: Timestamp,
+    (config, now): (&Config, Timestamp),
 ) -> Result<(Plan, Timestamp), Vec<Problem>> {
     let mut problems = Vec::new();
     let mut plan = before.clone();
@@ -184,6 +199,9 @@ fn amended(
     }
     hours(&mut plan, amend.step, &mut table, &gone);
     limits(&mut plan, amend.step, &mut table, &gone);
+    if let Some(step) = amend.step {
+        correct(&mut plan, step, &mut table, batch, config);
+    }
     table.finish(&[]);
     if !problems.is_empty() {
         return Err(problems);
@@ -211,20 +229,22 @@ fn split(amend: &Amend, steps: usize, problems: &mut Vec<Problem>) -> (Map<Strin
         value.is_null() || text.is_some_and(|text| text.eq_ignore_ascii_case(NONE))
     };
     let known: Vec<&str> = match amend.step {
-        Some(_) => OF_STEP.to_vec(),
+        Some(_) => OF_STEP.iter().chain(&OF_ONE_STEP).copied().collect(),
         None => OF_STEP.iter().chain(&OF_CAMPAIGN).copied().collect(),
     };
     let (mut keys, mut gone) = (Map::new(), BTreeSet::new());
     for (key, value) in &amend.keys {
         if !known.contains(&key.as_str()) {
             let is_of_campaign = amend.step.is_some() && OF_CAMPAIGN.contains(&key.as_str());
-            let sentence = if is_of_campaign {
+            let sentence = if OF_ONE_STEP.contains(&key.as_str()) {
+                "belongs to a step; name the step with it".to_owned()
+            } else if is_of_campaign {
                 format!("applies to the whole campaign; leave out the step, or use one of {}", known.join(", "))
             } else {
                 format!("cannot be changed after the launch; {}", hint(key, known.clone()))
             };
             problems.push(Problem::new(amend.step, key, sentence));
-        } else if is_none(value) {
+        } else if key != TEXT && is_none(value) {
             gone.insert(key.clone());
         } else {
             keys.insert(key.clone(), value.clone());
@@ -377,6 +397,10 @@ fn differences(before: &Plan, plan: &Plan) -> Vec<ChangedKey> {
         compare(Some(at), "quiet_hours", listed(&was.quiet), listed(&is.quiet));
         compare(Some(at), "send_window", listed(&was.windows), listed(&is.windows));
         compare(Some(at), "holidays", listed(&was.holidays), listed(&is.holidays));
+    }
+    for ((at, was), is) in before.indexed_steps().zip(&plan.steps) {
+        let text = |step: &Step| text_of(&step.content).map(str::to_owned);
+        compare(Some(at), TEXT, text(was), text(is));
     }
     changed
 }

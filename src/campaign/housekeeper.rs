@@ -136,6 +136,7 @@ impl Housekeeper {
         if let Some(confirmations) = &mut self.confirmations {
             confirmations.run_once(self.store.as_ref(), seq, now).await?;
         }
+        while self.store.end_reservations(now).await? {}
         self.repricing.run_once(self.store.as_ref(), &self.book, &self.config, seq, now).await?;
         let mut moved = self.start_all(seq, now).await?;
         let touched = self.touched(now);

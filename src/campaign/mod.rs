@@ -19,6 +19,7 @@ mod certificate;
 mod channel_users;
 mod chosen;
 mod confirmations;
+mod correction;
 mod costing;
 mod decisions;
 mod delete;
@@ -92,6 +93,7 @@ pub use carry_out::{CampaignDecision, CarriedOut, DecidedBy, DecisionError, carr
 pub use certificate::certify;
 pub use chosen::{ChosenSteps, DraftRoute};
 pub use confirmations::OptOutConfirmations;
+pub use correction::{STARTED, may_be_corrected, text_of};
 pub use decisions::{Decided, Released, cancel, hold_step, pause, refuse, release_steps, resume, start};
 pub use delete::{Deleted, delete_draft};
 pub use due_at_once::DueAtOnce;

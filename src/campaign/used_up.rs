@@ -18,7 +18,7 @@ pub struct UsedUp {
     pub by: Stop,
     /// The limit, for operators: `20.00 EUR`.
     pub limit: String,
-    /// What of it is reserved for messages in flight, and free again for those that are not delivered.
+    /// What of it is reserved for messages that may still arrive, and free again for those that do not.
     pub reserved: Option<String>,
 }
 
@@ -28,7 +28,10 @@ impl UsedUp {
         let whose = self.step.map_or("the campaign".to_owned(), |step| format!("step {step}"));
         match self.by {
             Stop::Budget if let Some(reserved) = &self.reserved => {
-                format!("{whose} waits: {reserved} of its budget of {} are reserved for messages in flight", self.limit)
+                format!(
+                    "{whose} waits: {reserved} of its budget of {} are reserved for messages that may still arrive",
+                    self.limit
+                )
             }
             Stop::Budget => format!("{whose} has used up its budget of {}", self.limit),
             Stop::MaxMessages | Stop::End => {
@@ -47,7 +50,9 @@ impl UsedUp {
         };
         let raise = format!("volley campaign set {campaign}{step} {raise}");
         if self.reserved.is_some() {
-            return format!("it goes on when one of them is not delivered; to raise the limit: {raise}");
+            return format!(
+                "it goes on when one of them fails or its receipt_window is over; to raise the limit: {raise}"
+            );
         }
         format!("raise the limit ({raise}), then: volley campaign resume {campaign}{step}")
     }
@@ -64,7 +69,7 @@ pub async fn used_up(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
     Ok(limits.into_iter().filter(|limit| limit.reserved.is_none()).collect())
 }
 
-/// Finds the budgets of a campaign that allow nothing more now, but again once messages in flight are not delivered.
+/// Finds the budgets of a campaign that allow nothing more now, but again for each message that does not arrive.
 pub async fn reserved(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
     // Every look at a running campaign asks. Most have nothing reserved, and then the audience need not be counted.
     if store.spent(batch.id).await?.iter().all(|(_, spent)| spent.reserved.is_zero()) {

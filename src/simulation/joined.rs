@@ -24,7 +24,7 @@ impl World {
         (joined.batch, joined.first)
     }
 
-    async fn state_of(&self, batch: BatchId) -> BatchState {
+    pub(super) async fn state_of(&self, batch: BatchId) -> BatchState {
         self.store.batch(batch).await.unwrap().unwrap().state
     }
 

@@ -14,6 +14,7 @@ mod asking;
 mod blame;
 mod calm;
 mod circuits;
+mod corrected;
 mod counts;
 mod days;
 mod doubt;

@@ -20,7 +20,7 @@ use crate::events::ChangedKey;
 pub(in crate::cli) struct Args {
     /// Name or id of the campaign, or `latest`.
     campaign: String,
-    /// Change only the hours and limits of this step.
+    /// Change only the hours, limits and text of this step.
     #[arg(long, value_name = "STEP", value_parser = super::step)]
     step: Option<NonZeroU8>,
     /// Move the start of a draft or a scheduled campaign: 2026-12-01T09:00, in the campaign's zone or with an offset.
@@ -50,6 +50,9 @@ pub(in crate::cli) struct Args {
     /// Hold the next paid step automatically: 'undelivered > 20% of the last 1000'.
     #[arg(long, value_name = "RULE")]
     hold_paid_when: Option<String>,
+    /// Correct the text of a step, until the campaign starts: 'Hi {{FirstName}}, …'. Needs --step.
+    #[arg(long, value_name = "TEXT", requires = "step")]
+    text: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) operator: Operator,
     /// Print one JSON object: id, name, state, changes, brought_forward, noted.
@@ -71,6 +74,7 @@ fn keys(args: &Args) -> Map<String, Value> {
         ("budget", one(&args.budget)),
         ("pause_when", one(&args.pause_when)),
         ("hold_paid_when", one(&args.hold_paid_when)),
+        ("text", one(&args.text)),
     ];
     all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
@@ -105,8 +109,8 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let keys = keys(&args);
     if keys.is_empty() {
         return Err(Usage(
-            "nothing to change; give --at, --end, --quiet-hours, --send-window, --holidays, --max-messages, --budget, --pause-when \
-             or --hold-paid-when; to change the rate of a lane: volley lane set"
+            "nothing to change; give --at, --end, --quiet-hours, --send-window, --holidays, --max-messages, --budget, --pause-when, \
+             --hold-paid-when or --text; to change the rate of a lane: volley lane set"
                 .to_owned(),
         )
         .into());
@@ -163,6 +167,9 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     }
     out::data(format_args!("\"{name}\" is changed{}", obeyed(true)))?;
     out::lines(changes(changed).map(|line| format!("  {line}")))?;
+    if state == BatchState::Draft && batch.state != BatchState::Draft {
+        out::data("It is a draft again, because campaigns of its size need a second operator to start them.")?;
+    }
     if brought_forward > 0 {
         let messages = plural(i128::from(brought_forward), "message", "messages");
         out::data(format_args!(

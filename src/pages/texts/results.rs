@@ -105,6 +105,7 @@ texts! {
     // Changing it.
     change_title = "Change this campaign";
     change_lead = "A change applies at once to every message that was not submitted. Empty a field to remove its rule.";
+    change_text_hint = "It can be corrected until the campaign starts. Variables that need another column need a default.";
     change_name_hint = "The former name is free again.";
     change_start_hint = "Leave empty to start at once.";
     change_end_hint = "No first message is sent later.";
@@ -141,8 +142,7 @@ impl ResultTexts {
     /// The cost, that of each recipient who was reached, and what may still be charged.
     pub fn cost_with(&self, each: Option<&str>, reserved: Option<&str>) -> String {
         let each = each.map(|each| format!("; {each} for each recipient reached")).unwrap_or_default();
-        let reserved =
-            reserved.map(|more| format!("; {more} more if messages in flight are delivered")).unwrap_or_default();
+        let reserved = reserved.map(|words| format!("; {words}")).unwrap_or_default();
         format!("Cost{each}{reserved}")
     }
 

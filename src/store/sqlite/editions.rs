@@ -3,7 +3,7 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::batches::{self, bump, read_plan, store_plan};
-use super::rows::{json_list, timestamp};
+use super::rows::{json_list, timestamp, to_json};
 use super::{Work, nodes};
 use crate::domain::{BatchId, BatchState, Queue, Span, Timestamp};
 use crate::events::{Event, EventKind, Subject};
@@ -53,6 +53,25 @@ pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendmen
     let event = Event { at: now, subject, origin, kind: EventKind::Changed { changes } };
     nodes::record_event(connection, event).await?;
     bump(connection).await.map(Some)
+}
+
+/// Changes a batch that has never started.
+pub(super) async fn correct(
+    connection: &mut SqliteConnection,
+    amendment: Amendment,
+    is_draft_again: bool,
+) -> Work<Option<u64>> {
+    let (batch, origin) = (amendment.batch, to_json(&amendment.origin));
+    let unstarted = sqlx::query("SELECT 1 FROM batch WHERE id = ?1 AND started_at IS NULL").bind(batch.0);
+    if unstarted.fetch_optional(&mut *connection).await?.is_none() {
+        return Ok(None);
+    }
+    let seq = amend(connection, amendment).await?;
+    if seq.is_some() && is_draft_again {
+        let state = sqlx::query("UPDATE batch SET state = ?2, state_origin = ?3 WHERE id = ?1");
+        state.bind(batch.0).bind(BatchState::Draft.code()).bind(origin).execute(connection).await?;
+    }
+    Ok(seq)
 }
 
 pub(super) async fn editions(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<Edition>> {

@@ -27,7 +27,7 @@ use crate::domain::{StepIndex, object_name};
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({"quiet_hours": ["22:00-07:00"], "max_messages": 50_000}))]
 pub(in crate::api::native) struct CampaignChange {
-    /// Change only the hours and limits of the step with this number.
+    /// Change only the hours, limits and text of the step with this number.
     #[schema(minimum = 1, maximum = 7)]
     step: Option<u8>,
     /// Start of a draft or a scheduled campaign.
@@ -48,6 +48,8 @@ pub(in crate::api::native) struct CampaignChange {
     pause_when: Option<String>,
     /// Rule that holds the next paid step.
     hold_paid_when: Option<String>,
+    /// Text of the step, until the campaign starts. If campaigns of its size need a second operator, it is a draft again.
+    text: Option<String>,
 }
 
 impl CampaignChange {
@@ -59,6 +61,7 @@ impl CampaignChange {
             ("budget", self.budget),
             ("pause_when", self.pause_when),
             ("hold_paid_when", self.hold_paid_when),
+            ("text", self.text),
         ];
         let lists = [("quiet_hours", self.quiet_hours), ("send_window", self.send_window), ("holidays", self.holidays)];
         let texts = texts.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value?))));

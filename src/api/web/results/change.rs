@@ -12,7 +12,8 @@ use crate::api::web::campaigns::to_campaign;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::campaign::{
-    Amend, Amended, Deleted, LaunchError, RenameError, StepDecision, carry_out_on_step, delete_draft, rename, why_not,
+    Amend, Amended, Deleted, LaunchError, RenameError, STARTED, StepDecision, carry_out_on_step, delete_draft,
+    may_be_corrected, rename, text_of, why_not,
 };
 use crate::clock::format_time;
 use crate::config;
@@ -118,12 +119,18 @@ impl Shown {
         let of_step = |(index, step): (StepIndex, &crate::domain::Step)| {
             let number = index.index() + 1;
             let name = |key: &str| format!("{number}-{key}");
-            let fields = vec![
+            let text = text_of(&step.content).filter(|_| may_be_corrected(&self.batch));
+            let text = text.map(|text| Field {
+                kind: FieldKind::Area,
+                ..Field::text(name("text"), (t.text, own.change_text_hint), as_entered(text))
+            });
+            let rules = [
                 Field::text(name("quiet_hours"), (t.quiet_hours, t.quiet_hours_hint), joined(&step.hours.quiet)),
                 Field::text(name("send_window"), (own.send_window, own.send_window_hint), joined(&step.hours.windows)),
                 Field::text(name("max_messages"), (t.max_messages, t.max_messages_hint), plain(step.limits.messages)),
                 Field::text(name("budget"), (t.budget, t.budget_hint), plain(step.limits.budget)),
             ];
+            let fields = text.into_iter().chain(rules).collect();
             let held = self.held.iter().find(|hold| hold.step == index).map(|hold| hold.origin.done("paused"));
             let queued = self.queued.get(index.index()).copied().unwrap_or(0);
             ChangeStep { number, title: step.channel.to_string(), fields, problems: Vec::new(), held, queued }
@@ -174,6 +181,11 @@ pub(super) async fn ask(
     page(&shown)
 }
 
+/// A text without spaces around it. Browsers end the lines of a form with both characters.
+fn as_entered(text: &str) -> String {
+    text.trim().replace("\r\n", "\n")
+}
+
 /// The key of a field: its name without the number of a step.
 fn key_of(field: &Field) -> &str {
     field.name.rsplit('-').next().unwrap_or_default()
@@ -183,10 +195,14 @@ fn key_of(field: &Field) -> &str {
 fn entered<'a>(fields: impl Iterator<Item = &'a mut Field>, form: &Form) -> Map<String, Value> {
     let mut keys = Map::new();
     for field in fields {
-        let Some(text) = form.get(&field.name).map(str::trim).filter(|text| *text != field.value) else { continue };
-        text.clone_into(&mut field.value);
+        let Some(text) = form.get(&field.name).map(as_entered) else { continue };
+        if text == field.value {
+            continue;
+        }
+        field.value.clone_from(&text);
         let key = key_of(field);
-        let value = match (text, LISTS.contains(&key)) {
+        let value = match (text.as_str(), LISTS.contains(&key)) {
+            ("", false) if matches!(field.kind, FieldKind::Area) => json!(""),
             ("", true) => json!([NONE]),
             ("", false) => json!(NONE),
             (text, true) => {
@@ -263,6 +279,11 @@ pub(super) async fn change(
     let changed = match number.and_then(|number| shown.steps.iter_mut().find(|step| step.number == number)) {
         Some(step) => {
             let index = StepIndex::all().find(|index| index.index() + 1 == step.number);
+            let text = format!("{}-text", step.number);
+            if form.get(&text).is_some() && !step.fields.iter().any(|field| field.name == text) {
+                step.problems.push(STARTED.to_owned());
+                return page(&shown);
+            }
             let keys = entered(step.fields.iter_mut(), &form);
             match amend(&shared, &call, &known.batch, (index, keys)).await? {
                 Changed::Refused(problems) => {

@@ -1,0 +1,115 @@
+//! Corrects the text of a step until its campaign starts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::costing::{Costed, Costing};
+use super::launch::{LaunchError, Launcher};
+use crate::config::{Config, Table, reachable_by_all};
+use crate::domain::{BatchState, Content, Cost, Country, Names, Plan, Step, StepIndex};
+use crate::forecast::Bill;
+use crate::report::copied;
+use crate::store::{Batch, Scope};
+use crate::template::{self, Sending, Variable, Variables};
+
+/// The key of a step whose value is its text.
+pub(super) const TEXT: &str = "text";
+
+/// Why a text cannot be corrected any more.
+pub const STARTED: &str =
+    "the campaign has started, so its text cannot be corrected; cancel it, and send a corrected copy";
+
+/// The text of a step that may be corrected, or the caption of its file.
+pub fn text_of(content: &Content) -> Option<&str> {
+    match content {
+        Content::Text { text, .. } => Some(text),
+        Content::Rich(message) => message.text.as_deref(),
+        _ => None,
+    }
+}
+
+fn text_of_mut(content: &mut Content) -> Option<&mut String> {
+    match content {
+        Content::Text { text, .. } => Some(text),
+        Content::Rich(message) => message.text.as_mut(),
+        _ => None,
+    }
+}
+
+/// Whether a campaign sends nothing yet.
+pub fn may_be_corrected(batch: &Batch) -> bool {
+    BatchState::OPEN.contains(&batch.state) && batch.started_at.is_none()
+}
+
+/// Gives a step the text that the table names.
+pub(super) fn correct(plan: &mut Plan, index: StepIndex, table: &mut Table<'_>, batch: &Batch, config: &Config) {
+    let Some(text) = table.filled_text(TEXT) else { return };
+    let Some(step) = plan.step(index) else { return };
+    if !may_be_corrected(batch) {
+        table.wrong(TEXT, STARTED);
+        return;
+    }
+    match corrected(step, plan.names(), text, config) {
+        Ok(content) => plan.steps[index.index()].content = content,
+        Err(problems) => problems.into_iter().for_each(|problem| table.wrong(TEXT, problem)),
+    }
+}
+
+/// The content of a step with another text, or what is wrong with it.
+fn corrected(step: &Step, names: Names<'_>, text: String, config: &Config) -> Result<Content, Vec<String>> {
+    let mut content = step.content.clone();
+    let Some(own) = text_of_mut(&mut content) else {
+        return Err(vec!["its content is no text; cancel the campaign, and send a corrected copy".to_owned()]);
+    };
+    *own = text;
+    template::fill_constants(&mut content, names);
+    let lanes = step.lanes.names().filter_map(|lane| config.lane(lane));
+    let sending =
+        Sending { channel: step.channel, transliterates: step.transliterate, reachable: reachable_by_all(lanes) };
+    let problems: Vec<String> =
+        template::check(sending, &content).into_iter().map(|error| error.problem.to_string()).collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let variables = |content: &Content| -> Result<Variables, Vec<String>> {
+        let marked = template::mark(content, step.user_id.as_deref(), names);
+        marked.map(|marked| marked.variables).map_err(|error| vec![error.problem.to_string()])
+    };
+    let (before, after) = (variables(&step.content)?, variables(&content)?);
+    // The launch has counted the recipients who lack a value, and decided what becomes of them.
+    let known: BTreeSet<usize> = before.iter().flat_map(Variable::needed_columns).map(|(column, _)| column).collect();
+    let unknown = after.iter().flat_map(Variable::needed_columns).find(|(column, _)| !known.contains(column));
+    if let Some((_, name)) = unknown {
+        let sentence =
+            format!("the launch has not looked at who lacks {{{{{name}}}}}; write a default: {{{{{name}|…}}}}");
+        return Err(vec![sentence]);
+    }
+    let is_new = |variable: &&Variable| variable.may_be_unreadable() && !before.iter().any(|known| known == *variable);
+    match after.iter().find(is_new) {
+        Some(_) => {
+            Err(vec!["a filter that cannot read every value is new in it; write the variable as it was".to_owned()])
+        }
+        None => Ok(content),
+    }
+}
+
+impl Launcher<'_> {
+    /// What a campaign that has not started costs with a corrected text, counted for each of its messages.
+    pub(super) async fn cost_of(&self, batch: &Batch, plan: &Plan) -> Result<Option<Cost>, LaunchError> {
+        let walk = copied(self.store, batch.id, Scope::FactsAndRecipients, &mut |_, _| {}).await?;
+        let Some(mut walk) = walk else { return Ok(None) };
+        let costing = Costing::of(plan, true);
+        let (mut costed, mut countries) = (Costed::default(), BTreeMap::<Country, u64>::new());
+        while let Some(page) = walk.next().await? {
+            for facts in page.iter().filter(|facts| facts.message.present.outcome().is_none()) {
+                let country = facts.message.country;
+                *countries.entry(country).or_default() += 1;
+                let fields = facts.recipient.as_ref().and_then(|recipient| recipient.fields.unpack().ok());
+                if let (Some(costing), Some(fields)) = (&costing, fields) {
+                    costing.count(country, &fields, false, &mut costed);
+                }
+            }
+        }
+        let by_country = || Bill::of_countries(plan, &countries);
+        Ok(costing.map_or_else(by_country, |_| costed.bill().clone()).cost(plan))
+    }
+}
