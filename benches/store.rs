@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use volley::clock::RealClock;
 use volley::domain::{
-    AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Loaded, Money, Msisdn, OptOutOf,
-    OptOutSource, Outcome, Plan, Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid,
-    WishSubject,
+    AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Loaded, Msisdn, OptOutOf, OptOutSource,
+    Outcome, Plan, Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishSubject,
 };
 use volley::engine::Ruling;
 use volley::events::Origin;
@@ -295,7 +294,7 @@ fn country() -> Country {
 
 fn after(change: &Change) -> Loaded {
     let Change { key, address, version, lane, after, .. } = *change;
-    Loaded { key, address, country: country(), version: version + 1, lane, reserved: Money::ZERO, present: after }
+    Loaded { key, address, country: country(), version: version + 1, lane, present: after }
 }
 
 fn change(message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {

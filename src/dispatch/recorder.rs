@@ -330,7 +330,7 @@ fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) 
     let has_it_back = is_repeat && !is_still_ours;
     let refund = settled.refund.filter(|_| !is_proven && !has_it_back);
     let refund =
-        refund.map(|amount| Settlement { step: settled.step, amount, kind: SettlementKind::Refunded, free: None });
+        refund.map(|amount| Settlement { step: settled.step, kind: SettlementKind::Refunded, amount, free: None });
     let mut change = Change { fact, ..entry.change(case) };
     change.settlements.extend(refund);
     change

@@ -2,27 +2,26 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Fee, Plan, Prices, Step};
+use crate::domain::{Fee, Plan, Step, fee};
 use crate::planner::{Candidate, Cap, Price};
 use crate::template::BilledParts;
 
-/// The prices of a step, by country.
+/// A step with prices.
 #[derive(Debug)]
 struct StepPrices {
-    prices: Prices,
+    step: Step,
     parts: BilledParts,
 }
 
 impl Price for StepPrices {
     fn of(&self, candidate: &Candidate) -> Fee {
-        let Some(tariff) = self.prices.of(candidate.message.country) else { return Fee::NOTHING };
         // A message with unreadable fields is not sent.
         let parts = if self.parts.are_same() {
             self.parts.of(&[])
         } else {
             candidate.fields.unpack().map_or(0, |fields| self.parts.of(&fields))
         };
-        tariff.fee(parts)
+        fee(&candidate.message, &self.step, parts)
     }
 }
 
@@ -32,6 +31,6 @@ pub(super) fn cap(plan: &Plan, step: &Step) -> Option<Cap> {
         return None;
     }
     let parts = BilledParts::of_step(step, plan.names());
-    let prices = || Arc::new(StepPrices { prices: step.prices.clone(), parts }) as Arc<dyn Price>;
+    let prices = || Arc::new(StepPrices { step: step.clone(), parts }) as Arc<dyn Price>;
     Some(Cap { step: step.limits, batch: plan.limits, price: (!step.prices.is_empty()).then(prices) })
 }

@@ -1,9 +1,7 @@
 //! The present of a message: everything that the engine needs to know, small enough to copy.
 
 use super::word::words;
-use super::{
-    AddressKey, Country, LaneId, Marks, MessageKey, Money, Outcome, SkipReason, StepIndex, Timestamp, Zone, zone_of,
-};
+use super::{AddressKey, Country, LaneId, Marks, MessageKey, Outcome, SkipReason, StepIndex, Timestamp, Zone, zone_of};
 
 /// The state of a message. Only the engine decides its changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -139,8 +137,6 @@ pub struct Loaded {
     pub version: u32,
     /// The lane that queues the present step, or that submitted it.
     pub lane: LaneId,
-    /// What is charged if the present step is delivered.
-    pub reserved: Money,
     pub present: Present,
 }
 

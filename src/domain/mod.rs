@@ -122,7 +122,9 @@ pub use plan::{
     OnUnknown, Plan, RecipientRules, Step, UsMarketing,
 };
 pub use pool::{InvalidPool, Member, Pool, Sources};
-pub use price::{Allowance, Charged, Fee, Free, PriceOf, Prices, Settlement, SettlementKind, Spent, Tariff, settle};
+pub use price::{
+    Allowance, Charged, Fee, Free, PriceOf, Prices, Settlement, SettlementKind, Spent, Tariff, fee, settle,
+};
 pub use progress::Progress;
 pub use queue::Queue;
 pub use recipient::Recipient;

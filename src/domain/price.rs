@@ -6,7 +6,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::word::words;
-use super::{Category, Channel, Country, Loaded, Money, Plan, Present, State, Status, Step, StepIndex, Timestamp};
+use super::{
+    Category, Channel, Country, Loaded, Money, Plan, Present, Span, State, Status, Step, StepIndex, Timestamp,
+};
 
 words! {
     /// The event for which the provider charges a message.
@@ -75,20 +77,20 @@ pub struct Tariff {
 
 impl Tariff {
     /// Whether its cost is only reserved by a claim. Whether a message is free turns out when it is charged.
-    const fn is_reserved(&self) -> bool {
+    pub const fn is_reserved(&self) -> bool {
         matches!(self.charged, Charged::Delivery) || self.allowance.is_some()
     }
 
     /// Its price, charged as another one: what is in flight was counted by that.
     #[must_use]
     pub const fn counted_as(self, other: Self) -> Self {
-        let allowance = if other.is_reserved() { self.allowance } else { None };
+        // A submission is reserved only because some are free.
+        let kept = if matches!(other.charged, Charged::Submission) { other.allowance } else { None };
+        let allowance = match self.allowance {
+            Some(allowance) if other.is_reserved() => Some(allowance),
+            Some(_) | None => kept,
+        };
         Self { price: self.price, charged: other.charged, allowance }
-    }
-
-    /// What a claim counts for a message with so many parts.
-    pub const fn fee(&self, parts: u64) -> Fee {
-        Fee { amount: self.price.times(parts), is_reserved: self.is_reserved() }
     }
 }
 
@@ -153,20 +155,20 @@ impl Prices {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fee {
     pub amount: Money,
-    /// Whether it is not spent yet.
-    pub is_reserved: bool,
+    /// How long it may take until it is spent; `None` if it is spent with the claim.
+    pub reserved_for: Option<Span>,
 }
 
 impl Fee {
-    pub const NOTHING: Self = Self { amount: Money::ZERO, is_reserved: false };
+    pub const NOTHING: Self = Self { amount: Money::ZERO, reserved_for: None };
 
     pub const fn reserved(self) -> Money {
-        if self.is_reserved { self.amount } else { Money::ZERO }
+        if self.reserved_for.is_some() { self.amount } else { Money::ZERO }
     }
 
     /// What is spent with the claim.
     pub const fn spent(self) -> Money {
-        if self.is_reserved { Money::ZERO } else { self.amount }
+        if self.reserved_for.is_some() { Money::ZERO } else { self.amount }
     }
 }
 
@@ -175,7 +177,7 @@ impl Fee {
 pub struct Spent {
     /// What is charged, as far as it is known.
     pub spent: Money,
-    /// What is charged if messages in flight are delivered.
+    /// What is charged if messages that may still arrive are delivered.
     pub reserved: Money,
 }
 
@@ -194,86 +196,157 @@ impl std::iter::Sum for Spent {
     }
 }
 
-/// What becomes of an amount that was counted for a message, or should have been.
+/// What becomes of the money for a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settlement {
     pub step: StepIndex,
-    pub amount: Money,
     pub kind: SettlementKind,
+    /// What is charged for a step without a reservation, or refunded.
+    pub amount: Money,
     /// What of its line is free, and when the message was submitted.
     pub free: Option<(Allowance, Timestamp)>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SettlementKind {
+    /// It is charged: what is reserved for it, else its price.
+    Charged,
+    /// It cannot be charged any more: what is reserved for it is free again.
+    Released,
     /// It counted as spent, but nothing was submitted, or nothing was delivered after all.
     Refunded,
-    /// The message was delivered, or reached its success status: what was reserved is spent.
+}
+
+/// Where a step stands whose cost is reserved when it is claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MoneyFor {
+    /// Nothing, as far as it is known.
+    Nothing,
+    /// It may yet be charged.
+    Reserved,
     Charged,
-    /// The step ended without that: what was reserved is free again.
-    Released,
-    /// The message was delivered after its step had ended, and is charged after all.
-    ChargedLate,
 }
 
-impl SettlementKind {
-    /// Whether it ends a reservation.
-    pub const fn ends_reservation(self) -> bool {
-        matches!(self, Self::Charged | Self::Released)
+impl MoneyFor {
+    /// Finds it in what is known of a message.
+    ///
+    /// - A submission is charged if the step was submitted, or if that is unknown.
+    /// - A delivery is charged if the step was delivered, or if it reached the success status: of a message that has reached `Sent`,
+    ///   a later failure is not noted. Until it fails, it may be delivered, also after the message has gone on to the next
+    ///   step. The end of its receipt window is seen here only for a message that ends with it. For earlier steps, the store ends
+    ///   the reservation.
+    fn step(present: &Present, index: StepIndex, step: &Step, charged: Charged) -> Self {
+        let marks = present.marks;
+        let may_be_there = marks.handed_over(index) || marks.unknown(index);
+        let is_charged = match charged {
+            Charged::Submission => may_be_there,
+            Charged::Delivery => marks.status(index) >= Some(Status::Delivered) || marks.reached_by() == Some(index),
+        };
+        let (may_be_submitted, is_closed) = match present.state {
+            State::Sending { .. } => (present.step == index, false),
+            State::Queued { .. } | State::Awaiting { .. } => (false, false),
+            State::Done { at, .. } => {
+                let closes = present.accepted.map(|accepted| accepted + step.receipt_window);
+                (false, present.step == index && closes.is_some_and(|closes| closes <= at))
+            }
+        };
+        if is_charged {
+            Self::Charged
+        } else if may_be_submitted || may_be_there && !marks.failed(index) && !is_closed {
+            Self::Reserved
+        } else {
+            Self::Nothing
+        }
     }
 }
 
-/// Whether a message counts as charged for a step whose cost is reserved.
+/// What a claim counts for a message with so many parts.
 ///
-/// - For a submission: it was submitted, or that is unknown.
-/// - For a delivery: it was delivered, or it reached its success status by this step. Of a message that has reached `Sent`, a later
-///   failure is not noted.
-fn is_charged(present: &Present, step: StepIndex, charged: Charged) -> bool {
-    let marks = present.marks;
-    match charged {
-        Charged::Submission => marks.handed_over(step) || marks.unknown(step),
-        Charged::Delivery => marks.status(step) >= Some(Status::Delivered) || marks.reached_by() == Some(step),
+/// Another try of a step that is charged, or that an earlier try may have delivered, costs nothing more: a step is counted once.
+pub fn fee(message: &Loaded, step: &Step, parts: u64) -> Fee {
+    let Some(tariff) = step.prices.of(message.country) else { return Fee::NOTHING };
+    let amount = tariff.price.times(parts);
+    if !tariff.is_reserved() {
+        return Fee { amount, reserved_for: None };
+    }
+    match MoneyFor::step(&message.present, message.present.step, step, tariff.charged) {
+        MoneyFor::Nothing => Fee { amount, reserved_for: Some(step.receipt_window) },
+        // Its window begins again.
+        MoneyFor::Reserved => Fee { amount: Money::ZERO, reserved_for: Some(step.receipt_window) },
+        MoneyFor::Charged => Fee::NOTHING,
     }
 }
 
-/// What a decision means for the money that is reserved for a message, and for steps without a reservation.
+/// What a decision means for the money of each step whose cost is reserved.
 ///
-/// | the step | after the decision | |
+/// | before | after | |
 /// | --- | --- | --- |
-/// | has a reservation | it is charged | charged |
-/// | has a reservation | it is over, or queued again | released |
-/// | has a reservation | it goes on | stays reserved |
-/// | has none, was not charged | it is charged | charged late |
-/// | has none, was charged | it is not | refunded |
+/// | nothing, reserved | charged | charged |
+/// | reserved | nothing | released |
+/// | charged | nothing, reserved | refunded |
 pub fn settle(plan: &Plan, message: &Loaded, after: &Present) -> Vec<Settlement> {
     let before = &message.present;
-    let open = (!message.reserved.is_zero()).then_some(before.step);
-    if open.is_none() && before.marks == after.marks {
-        return Vec::new();
-    }
-    let of_step = |(step, of): (StepIndex, &Step)| {
-        let tariff = of.prices.of(message.country)?;
-        let [was_charged, is_charged] = [before, after].map(|present| is_charged(present, step, tariff.charged));
-        // A step that could not be submitted may await the receipts of an earlier one.
-        let goes_on = after.step == step
-            && match after.state {
-                State::Sending { .. } => true,
-                State::Awaiting { .. } => after.marks.handed_over(step) || after.marks.unknown(step),
-                State::Queued { .. } | State::Done { .. } => false,
-            };
-        let (amount, kind) = match (open == Some(step), was_charged, is_charged) {
-            (true, _, true) => (message.reserved, SettlementKind::Charged),
-            (true, _, false) if !goes_on => (message.reserved, SettlementKind::Released),
-            (false, false, true) => (tariff.price, SettlementKind::ChargedLate),
-            (false, true, false) => (tariff.price, SettlementKind::Refunded),
-            (true, _, false) | (false, false, false) | (false, true, true) => return None,
+    let of_step = |(index, step): (StepIndex, &Step)| {
+        let tariff = step.prices.of(message.country).filter(Tariff::is_reserved)?;
+        let kind = match [before, after].map(|present| MoneyFor::step(present, index, step, tariff.charged)) {
+            [MoneyFor::Nothing | MoneyFor::Reserved, MoneyFor::Charged] => SettlementKind::Charged,
+            [MoneyFor::Reserved, MoneyFor::Nothing] => SettlementKind::Released,
+            [MoneyFor::Charged, MoneyFor::Nothing | MoneyFor::Reserved] => SettlementKind::Refunded,
+            [MoneyFor::Nothing, MoneyFor::Nothing | MoneyFor::Reserved]
+            | [MoneyFor::Reserved, MoneyFor::Reserved]
+            | [MoneyFor::Charged, MoneyFor::Charged] => return None,
         };
         // The times of the steps between the first and the present one are not kept.
-        let latest = if step < after.step { after.first_submitted_at } else { after.accepted };
+        let latest = if index < after.step { after.first_submitted_at } else { after.accepted };
         let submitted_at = latest.or(before.accepted).unwrap_or_default();
         let free = tariff.allowance.map(|allowance| (allowance, submitted_at));
-        let is_due = open == Some(step) || tariff.is_reserved() && !amount.is_zero();
-        is_due.then_some(Settlement { step, amount, kind, free })
+        // What is reserved may be more than nothing, even if the price is nothing by now.
+        let is_due = kind != SettlementKind::Refunded || !tariff.price.is_zero();
+        is_due.then_some(Settlement { step: index, kind, amount: tariff.price, free })
     };
     plan.indexed_steps().filter_map(of_step).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{LaneId, Marks, MessageKey};
+
+    #[test]
+    fn what_is_reserved_is_settled_although_the_price_has_become_nothing() {
+        let before = Tariff { price: Money::from_millionths(80_000), charged: Charged::Delivery, allowance: None };
+        let now = Tariff { price: Money::ZERO, charged: Charged::Submission, allowance: None }.counted_as(before);
+        let prices = Prices { others: Some(now), ..Prices::default() };
+        let plan = Plan::of_steps(vec![Step { prices, ..Step::of_text(Channel::WhatsApp, "wa", "Hi") }]);
+        let first = StepIndex::FIRST;
+        let present = Present {
+            state: State::Awaiting { due: Timestamp::from_millis(9) },
+            marks: Marks::default().with_handed_over(first),
+            ..Present::queued(Timestamp::default(), None)
+        };
+        let message = Loaded {
+            key: MessageKey { batch: crate::domain::BatchId(1), n: 0 },
+            address: 6_591_234_567_i64.try_into().unwrap(),
+            country: "SG".parse().unwrap(),
+            version: 1,
+            lane: LaneId(1),
+            present,
+        };
+        let kinds = |marks: Marks| -> Vec<SettlementKind> {
+            settle(&plan, &message, &Present { marks, ..present }).iter().map(|settled| settled.kind).collect()
+        };
+        assert_eq!(kinds(present.marks.with_status(first, Status::Delivered)), [SettlementKind::Charged]);
+        assert_eq!(kinds(present.marks.with_failed(first)), [SettlementKind::Released]);
+        assert_eq!(kinds(present.marks), []);
+    }
+
+    #[test]
+    fn submissions_in_flight_stay_reserved_if_none_is_free_any_more() {
+        let of = PriceOf { channel: Channel::Viber, category: None, country: None };
+        let allowance = Some(Allowance { of, free: Free::AMonth(9) });
+        let with_free = Tariff { price: Money::from_millionths(1), charged: Charged::Submission, allowance };
+        let without = Tariff { allowance: None, ..with_free };
+        assert!(without.counted_as(with_free).is_reserved());
+        assert!(!with_free.counted_as(without).is_reserved(), "and what was spent at once is not reserved");
+    }
 }

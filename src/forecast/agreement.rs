@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::course::{Group, LaneLoad, Outlook, Portfolio, RemainingLimit};
 use crate::domain::{
-    BatchId, BatchState, Count, Fields, Hours, LaneId, Limits, Loaded, MessageKey, Money, Present, Queue, Span,
-    StepIndex, Tallies, Tier, Timestamp, Zone,
+    BatchId, BatchState, Count, Fields, Hours, LaneId, Limits, Loaded, MessageKey, Present, Queue, Span, StepIndex,
+    Tallies, Tier, Timestamp, Zone,
 };
 use crate::planner::{
     self, BatchAtClaim, Candidate, ChosenQueues, Order, Planner, Ready, Referral, ReferralReason, Slots, Terms, Timing,
@@ -143,7 +143,6 @@ fn messages(queue: Queue, count: u32) -> VecDeque<Candidate> {
         country: "SG".parse().unwrap(),
         version: 0,
         lane: queue.lane,
-        reserved: Money::ZERO,
         present: Present::queued(BEGINS, None),
     };
     let candidate = |n| Candidate {

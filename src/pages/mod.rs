@@ -64,7 +64,7 @@ pub use campaign::{CONFIRM_RESTORED, CampaignPage, CancelPage, CoursePart, Done,
 pub use campaigns::{CampaignsPage, Row, campaign_path};
 pub use change::{ChangePage, ChangeStep, DeleteDraftPage};
 pub use events::EventsPage;
-pub use file_fields::{FileFields, country_field};
+pub use file_fields::{CountryQuestion, FileFields, country_field};
 pub use frame::{Frame, Part, Place};
 pub use home::{Attention, HomePage};
 pub use lanes::{LaneSettingsPage, LanesPage};
@@ -87,7 +87,7 @@ pub use sending::{
     TemplateRow, TemplatesPage, template_path,
 };
 pub use server::{DoctorPage, SettingChange, SettingRow, SettingSection, SettingsPage};
-pub use sign_in::{SetupPage, SignInPage};
+pub use sign_in::{KeptForm, KeptPage, SetupPage, SignInPage};
 pub use texts::Texts;
 pub use trouble::TroublePage;
 pub use webhooks::{

@@ -62,6 +62,16 @@ pub(super) fn has_costs(report: &Report) -> bool {
     report.steps.iter().any(|step| step.spent.is_some())
 }
 
+/// Whether anything is reserved for messages that may still arrive.
+pub(super) fn has_reserved(report: &Report) -> bool {
+    !report.reserved().is_zero()
+}
+
+/// What is reserved for messages of a step.
+pub(super) fn reserved(report: &Report, step: &StepReport) -> String {
+    step.reserved.map(|reserved| reserved.rounded(report.currency.as_deref())).unwrap_or_default()
+}
+
 /// What a step has cost; empty if that is unknown.
 pub(super) fn spent(report: &Report, step: &StepReport) -> String {
     step.spent.map(|spent| spent.rounded(report.currency.as_deref())).unwrap_or_default()
@@ -84,8 +94,7 @@ pub(super) fn highlights(report: &Report) -> Vec<(String, String)> {
         let currency = report.currency.as_deref();
         let each = u64::try_from(reached).ok().and_then(|reached| all.millionths().checked_div(reached));
         let each = each.map(|each| Money::from_millionths(each).rounded(currency));
-        let reserved = report.reserved();
-        let reserved = (!reserved.is_zero()).then(|| reserved.rounded(currency));
+        let reserved = report.reserved_words();
         found.push((all.rounded(currency), ENGLISH.results.cost_with(each.as_deref(), reserved.as_deref())));
     }
     if replied > 0 {

@@ -31,7 +31,6 @@ fn candidate(queue: Queue, n: u32, country: &str) -> Candidate {
         country: country.parse().unwrap(),
         version: 0,
         lane: queue.lane,
-        reserved: Money::ZERO,
         present: Present { step: queue.step, ..Present::queued(NOW - Span::from_secs(1), None) },
     };
     Candidate { message, fields: Fields::pack([]), unwanted: None, tier: TierStanding::New }
@@ -71,7 +70,7 @@ const NOT_THREE: Money = Money::from_millionths(2_999_999);
 
 impl Price for One {
     fn of(&self, _: &Candidate) -> Fee {
-        Fee { amount: ONE, is_reserved: false }
+        Fee { amount: ONE, reserved_for: None }
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::steps::{StepReport, steps};
 use super::stranded::Stranded;
-use crate::audience::{ImportRecord, Reason, corrected_rows};
+use crate::audience::{Corrected, ImportRecord, Reason};
 use crate::domain::{
     AddressFields, AddressKey, BatchState, Count, MessageId, MessageKey, Money, Outcome, Plan, Present, SkipReason,
     Spent, State, StepIndex, Tallies, Zone,
@@ -191,9 +191,15 @@ impl Show {
 }
 
 impl Report {
-    /// What is charged if all messages in flight are delivered.
+    /// What is charged if all messages that may still arrive are delivered.
     pub fn reserved(&self) -> Money {
         self.steps.iter().filter_map(|step| step.reserved).sum()
+    }
+
+    /// The same in words; `None` if nothing is.
+    pub fn reserved_words(&self) -> Option<String> {
+        let reserved = Some(self.reserved()).filter(|reserved| !reserved.is_zero())?;
+        Some(format!("{} more if all that may still arrive is delivered", reserved.rounded(self.currency.as_deref())))
     }
 
     pub async fn read(store: &dyn Store, batch: &Batch) -> Result<Self> {
@@ -227,7 +233,7 @@ impl Report {
             if parts.len() == batch.audience_ids.len() {
                 let unselected = plan.as_ref().map_or(0, |plan| plan.unselected);
                 report.left_out = left_out(&parts, batch.messages, unselected);
-                report.corrected = corrected_rows(parts.iter());
+                report.corrected = Corrected::of(parts.iter()).recipients;
             }
         }
         report.unknown = Unknown::all(store, batch, unknown).await?;
@@ -291,8 +297,11 @@ fn left_out(parts: &[AudiencePart], messages: u32, unselected: u64) -> BTreeMap<
             *reasons.entry(reason).or_default() += rows;
         }
     };
-    for part in parts {
-        let summary = ImportRecord::of(part).unwrap_or_default().summary.unwrap_or_default();
+    let all: Vec<&AudiencePart> = parts.iter().collect();
+    let records = parts.iter().map(|part| ImportRecord::of(part).unwrap_or_default());
+    // A corrected row that is still wrong counts where it was rejected first.
+    for record in records.filter(|record| !record.corrects_one_of(&all)) {
+        let summary = record.summary.unwrap_or_default();
         summary.reasons.into_iter().for_each(|(reason, rows)| add(reason.to_string(), rows));
         add(NOT_SELECTED.to_owned(), summary.not_selected);
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::figures::Report;
-use crate::domain::{BatchState, Channel, Charged, Count, Money, Plan, StepIndex, Tallies};
+use crate::domain::{BatchState, Channel, Count, Money, Plan, StepIndex, Tallies};
 
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct StepReport {
@@ -37,7 +37,7 @@ pub struct StepReport {
     /// The cost of its messages, by the prices at the launch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spent: Option<Money>,
-    /// What is charged if its messages in flight are delivered; missing where nothing is charged for a delivery.
+    /// What is charged if its messages that may still arrive are delivered; missing where nothing is reserved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reserved: Option<Money>,
 }
@@ -185,7 +185,7 @@ pub(super) fn steps(plan: &Plan, state: BatchState, tallies: &Tallies) -> Vec<St
                 opted_out: fell_back(Count::OptedOut, Count::EndedOptedOut),
             },
             spent: (!step.prices.is_empty()).then_some(Money::ZERO),
-            reserved: step.prices.all().any(|tariff| tariff.charged == Charged::Delivery).then_some(Money::ZERO),
+            reserved: step.prices.all().any(|tariff| tariff.is_reserved()).then_some(Money::ZERO),
         })
     };
     plan.indexed_steps().filter_map(|(index, _)| of(index)).collect()

@@ -265,6 +265,7 @@ through! {
         reads audiences() -> Vec<Audience>;
         reads audience_page(after: Option<String>, limit: u32) -> Vec<Audience>;
         reads latest_audiences(name: Option<String>, before: Option<AudienceId>, limit: u32) -> Vec<Audience>;
+        writes remove_rejected(audience: AudienceId, numbers: Vec<u32>) -> ();
         reads rejected_rows(audience: AudienceId, reason: Option<String>, from: u32, limit: u32) -> Vec<(u32, RejectedRow)>;
         reads count_rejected(recipient: Msisdn) -> usize;
         reads audience_named(name: &str) -> Option<Audience>;
@@ -298,6 +299,7 @@ through! {
         reads plans(batches: Vec<BatchId>) -> BTreeMap<BatchId, Plan>;
         reads plan(batch: BatchId) -> Option<Plan>;
         writes amend(amendment: Amendment) -> Option<u64>;
+        writes correct(amendment: Amendment, is_draft_again: bool) -> Option<u64>;
         reads editions(batch: BatchId) -> Vec<Edition>;
         changes bring_forward(queue: Queue, to: Timestamp, within: Option<Span>, limit: u32) -> u32;
         reads tallies(batch: BatchId) -> Tallies;
@@ -311,6 +313,7 @@ through! {
         ) -> Option<u64>;
         writes start_draft(batch: BatchId, edition: u32, to: BatchState, origin: Origin, now: Timestamp) -> Option<u64>;
         writes refuse_draft(batch: BatchId, edition: u32, origin: Origin, now: Timestamp) -> Option<u64>;
+        writes end_reservations(now: Timestamp) -> bool;
         reads spent(batch: BatchId) -> Vec<(StepIndex, Spent)>;
         reads step_holds() -> Vec<StepHold>;
         writes hold_step(hold: StepHold, begun: Timestamp) -> Option<u64>;

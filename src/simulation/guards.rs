@@ -46,6 +46,12 @@ impl World {
         self.store.tallies(launched.batch).await.unwrap().get(StepIndex::new(step).unwrap(), count)
     }
 
+    /// What is spent, and what is reserved.
+    async fn sums(&self, launched: &Launched) -> [String; 2] {
+        let spent: Spent = self.store.spent(launched.batch).await.unwrap().into_iter().map(|(_, spent)| spent).sum();
+        [spent.spent, spent.reserved].map(|amount| amount.to_string())
+    }
+
     async fn spent(&self, launched: &Launched) -> String {
         let spent = self.store.spent(launched.batch).await.unwrap();
         spent.into_iter().map(|(_, spent)| spent.all()).sum::<Money>().to_string()
@@ -208,33 +214,55 @@ async fn a_budget_gives_back_what_is_not_delivered_and_pauses_when_nothing_is_re
     let steps = "[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\nfallback_after = \"15m\"\n[[step]]\nchannel = \"SMS\"\ntext = \
                  \"Hi\"\n";
     let launched = world.launch_of(&format!("budget = 0.30\n{}{steps}", numbers(9, 0))).await;
-    let sums = async |world: &World| {
-        let spent: Spent = world.store.spent(launched.batch).await.unwrap().into_iter().map(|(_, spent)| spent).sum();
-        [spent.spent, spent.reserved].map(|amount| amount.to_string())
-    };
     let viber = async |world: &World| world.count_of(&launched, 0, Count::HandedOver).await;
     world.send().await;
-    assert_eq!((viber(&world).await, sums(&world).await), (3, ["0.00", "0.30"].map(str::to_owned)));
+    assert_eq!((viber(&world).await, world.sums(&launched).await), (3, ["0.00", "0.30"].map(str::to_owned)));
     assert_eq!(world.state(&launched).await.0, BatchState::Running, "it waits");
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
     assert_eq!(used_up(world.store.as_ref(), &batch).await.unwrap(), []);
     let [waits] = &reserved(world.store.as_ref(), &batch).await.unwrap()[..] else { panic!("the budget is reserved") };
-    assert_eq!(waits.what(), "the campaign waits: 0.30 of its budget of 0.30 are reserved for messages in flight");
+    assert_eq!(
+        waits.what(),
+        "the campaign waits: 0.30 of its budget of 0.30 are reserved for messages that may still arrive"
+    );
     // Nothing is charged for the one that does not arrive, so another one is sent.
     world.post_receipts(&launched, 0..1, "delivered").await;
     world.post_receipts(&launched, 1..2, "undelivered").await;
     world.clock.advance(Span::from_secs(1));
     world.send().await;
-    assert_eq!((viber(&world).await, sums(&world).await), (4, ["0.10", "0.20"].map(str::to_owned)));
+    assert_eq!((viber(&world).await, world.sums(&launched).await), (4, ["0.10", "0.20"].map(str::to_owned)));
     world.post_receipts(&launched, 2..4, "delivered").await;
     world.clock.advance(Span::from_secs(1));
     world.send().await;
-    assert_eq!((viber(&world).await, sums(&world).await), (4, ["0.30", "0.00"].map(str::to_owned)));
+    assert_eq!((viber(&world).await, world.sums(&launched).await), (4, ["0.30", "0.00"].map(str::to_owned)));
     let (state, why) = world.state(&launched).await;
     assert_eq!((state, why.as_str()), (BatchState::Paused, "the campaign has spent 0.30; its budget is 0.30"));
-    // The provider delivers what it had reported as undelivered, and charges it.
+    // It may not happen, but the provider delivers what it had reported as undelivered, and charges it.
     world.post_receipts(&launched, 1..2, "delivered").await;
-    assert_eq!(sums(&world).await, ["0.40", "0.00"].map(str::to_owned));
+    assert_eq!(world.sums(&launched).await, ["0.40", "0.00"].map(str::to_owned));
+}
+
+#[tokio::test]
+async fn a_delivery_after_the_fallback_stays_within_the_budget() {
+    let (mut world, _folder) = with_prices("channel,price,charged\nViber,0.10,delivery\nSMS,0,\n").await;
+    let steps = "[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\nfallback_after = \"15m\"\nreceipt_window = \"1h\"\n[[step]]\nchannel = \
+                 \"SMS\"\ntext = \"Hi\"\n";
+    let launched = world.launch_of(&format!("budget = 0.35\n{}{steps}", numbers(9, 0))).await;
+    let viber = async |world: &World| world.count_of(&launched, 0, Count::HandedOver).await;
+    world.send().await;
+    world.clock.advance(Span::from_secs(901));
+    world.node.fire().await.unwrap();
+    world.send().await;
+    assert_eq!((viber(&world).await, world.sms()), (3, 3), "the others wait: each of the three may yet be delivered");
+    assert_eq!(world.sums(&launched).await, ["0.00", "0.30"]);
+    world.post_receipts(&launched, 0..1, "delivered").await;
+    assert_eq!(world.sums(&launched).await, ["0.10", "0.20"]);
+    // Two have not been delivered within their window.
+    world.clock.advance(Span::from_secs(3_600));
+    world.node.keep_house().await.unwrap();
+    assert_eq!(world.sums(&launched).await, ["0.10", "0.00"]);
+    world.send().await;
+    assert_eq!((viber(&world).await, world.sums(&launched).await), (5, ["0.10", "0.20"].map(str::to_owned)));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ mod ending;
 mod leaving;
 mod limits;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::counts;
@@ -16,7 +16,7 @@ use super::windows::Windows;
 use super::wishes::{Matter, OptOuts, Wish};
 use crate::config::Config;
 use crate::domain::{
-    AttemptId, BatchId, BatchState, Channel, Loaded, MessageKey, Msisdn, Outcome, Plan, Present, Span, State,
+    AttemptId, BatchId, BatchState, Channel, Loaded, MessageKey, Money, Msisdn, Outcome, Plan, Present, Span, State,
     StepIndex, Tag, Timestamp,
 };
 use crate::engine::met;
@@ -64,6 +64,8 @@ struct Campaign {
     held_steps: HashSet<StepIndex>,
     /// Messages that a receipt proved submitted although their attempt counted as not processed.
     revived: u64,
+    /// What each step was charged without a reservation.
+    unreserved: BTreeMap<StepIndex, Money>,
     begins_at: Option<Timestamp>,
     /// Since when each message has waited for its present step.
     waiting_since: HashMap<u32, Timestamp>,
@@ -298,6 +300,7 @@ impl Invariants {
         let campaign = &self.campaigns[index];
         assert_eq!(after.len(), campaign.keys.len(), "messages are missing from the database");
         let (mut changed, mut claimed, mut unknown, mut revived) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let mut unreserved = Vec::new();
         for (before, after) in campaign.before.iter().zip(&after) {
             if before.version == after.version {
                 assert_eq!(before.present, after.present, "a message changed without a new version");
@@ -317,6 +320,7 @@ impl Invariants {
                     .filter(|step| after.present.marks.unknown(*step) && !before.present.marks.unknown(*step))
                     .map(|step| (after.key.n, step)),
             );
+            unreserved.extend(campaign.unreserved(before, after, now));
             revived += StepIndex::all().filter(|step| is_proven(*step)).count() as u64;
             if let State::Sending { intent, .. } = after.present.state
                 && before.present.state != after.present.state
@@ -331,11 +335,15 @@ impl Invariants {
         let state = self.store.batch(self.campaigns[index].batch).await.unwrap().unwrap().state;
         let campaign = &mut self.campaigns[index];
         campaign.revived += revived;
+        for (step, amount) in unreserved {
+            let sum = campaign.unreserved.entry(step).or_default();
+            *sum = sum.plus(amount);
+        }
         // A batch that has used up its limit pauses by itself. The node notes that as it notes an operator's decision.
         campaign.is_decided |= state == BatchState::Paused && campaign.noted != BatchState::Paused;
         let campaign = &self.campaigns[index];
         self.check_limits(campaign, &after).await;
-        self.check_charges(campaign, &after).await;
+        self.check_charges(campaign, &after, now).await;
         if !claimed.is_empty() {
             let state = self.store.batch(campaign.batch).await.unwrap().unwrap().state;
             let fresh = claimed.iter().any(|(_, intent)| *intent == now);
@@ -430,6 +438,7 @@ impl Campaign {
             cancelled: false,
             held_steps: HashSet::new(),
             revived: 0,
+            unreserved: BTreeMap::new(),
             begins_at: row.starts_at,
             waiting_since,
             claimed_at: HashMap::new(),

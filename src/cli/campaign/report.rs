@@ -356,12 +356,8 @@ fn cost(report: &Report) -> Option<String> {
         spent.iter().map(|(channel, spent)| format!("{} {channel}", spent.rounded(None))).collect();
     let has_parts = parts.len() > 1 && !whole.is_zero();
     let parts = if has_parts { format!(" ({})", parts.join(" · ")) } else { String::new() };
-    let currency = report.currency.as_deref();
-    let whole = whole.rounded(currency);
-    let reserved = match report.reserved() {
-        Money::ZERO => String::new(),
-        more => format!("; {} more if messages in flight are delivered", more.rounded(currency)),
-    };
+    let whole = whole.rounded(report.currency.as_deref());
+    let reserved = report.reserved_words().map(|words| format!("; {words}")).unwrap_or_default();
     (!spent.is_empty()).then(|| format!("cost: {whole}{parts}{reserved}"))
 }
 

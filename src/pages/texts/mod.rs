@@ -77,6 +77,11 @@ texts! {
     sign_in_lead = "Campaigns by WhatsApp, Viber and SMS, with every outcome accounted for.";
     name = "Name";
     password = "Password";
+    session_ended = "Your session has ended. Sign in again: what you typed is kept.";
+    kept_title = "What you typed was not sent";
+    kept_lead = "Your session had ended. You are signed in again, and can send it now.";
+    kept_send = "Send it";
+    kept_leave = "Do not send it";
     no_account = "No account? Ask an operator with the scope admin to create one.";
     set_up = "Create the first operator";
     set_up_lead = "This server has no operator yet. Enter the setup token that it printed at its first start. The token is valid for 24 hours.";
@@ -153,6 +158,7 @@ texts! {
     fell_back = "Fell back";
     replied = "Replied";
     spent = "Cost";
+    reserved = "Reserved";
     open = "Open";
     to_submit = "To submit";
     awaiting = "Waiting for receipts";

@@ -25,6 +25,7 @@ impl Invariants {
             );
             self.check_audit(campaign).await;
         }
+        self.check_nothing_reserved(now).await;
     }
 
     /// Checks that the audit refutes no claim.

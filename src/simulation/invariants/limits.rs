@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Campaign, Invariants};
-use crate::domain::{BatchId, Charged, Ending, Limits, Loaded, Money, Plan, Spent, State, Status, Step, StepIndex};
+use crate::domain::{
+    BatchId, Charged, Limits, Loaded, Money, Plan, Span, Spent, State, Status, Step, StepIndex, Timestamp,
+};
 
 /// Whether the provider charges a delivery, as far as it is known: also of a message that has reached its success status.
 fn is_charged(row: &Loaded, step: StepIndex) -> bool {
@@ -14,15 +16,37 @@ fn is_charged(row: &Loaded, step: StepIndex) -> bool {
     }
 }
 
-/// What a step may cost beyond its budget: messages that were delivered after their step had ended.
-fn charged_late(step: &Step, index: StepIndex, rows: &[Loaded]) -> Money {
-    let price = |row: &Loaded| step.prices.of(row.country).filter(|tariff| tariff.charged == Charged::Delivery);
-    let had_ended = |row: &&Loaded| {
-        let marks = row.present.marks;
-        let is_behind = row.present.step != index || !matches!(marks.ending(index), Ending::Open | Ending::Success);
-        is_charged(row, index) && (is_behind || marks.late())
-    };
-    rows.iter().filter(had_ended).filter_map(|row| Some(price(row)?.price)).sum()
+/// Whether a step may yet be delivered, and charged for that: it is being sent, or it may have reached the provider and has not failed.
+fn may_arrive(row: &Loaded, step: StepIndex) -> bool {
+    let Loaded { present, .. } = row;
+    let is_sending = present.step == step && matches!(present.state, State::Sending { .. });
+    let was_sent = present.marks.handed_over(step) || present.marks.unknown(step);
+    !is_charged(row, step) && (is_sending || was_sent && !present.marks.failed(step))
+}
+
+/// The price of a step that is charged for its deliveries.
+fn price_of_delivery(step: &Step, row: &Loaded) -> Option<Money> {
+    step.prices.of(row.country).filter(|tariff| tariff.charged == Charged::Delivery).map(|tariff| tariff.price)
+}
+
+impl Campaign {
+    /// What of this change is charged although nothing was reserved for it, on each step. Only these cases may exceed a budget: a
+    /// delivery after a failure, after the end of the receipt window, or of a try that the provider had called not processed.
+    pub(super) fn unreserved<'a>(
+        &'a self,
+        before: &'a Loaded,
+        after: &'a Loaded,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (StepIndex, Money)> + 'a {
+        let was_reserved = move |index: StepIndex, step: &Step| {
+            let claimed = self.claimed_at.get(&(after.key.n, index)).copied();
+            may_arrive(before, index) && claimed.is_none_or(|claimed| now < claimed + step.receipt_window)
+        };
+        self.plan.indexed_steps().filter_map(move |(index, step)| {
+            let is_new = is_charged(after, index) && !is_charged(before, index) && !was_reserved(index, step);
+            is_new.then_some((index, price_of_delivery(step, after)?))
+        })
+    }
 }
 
 impl Invariants {
@@ -54,36 +78,49 @@ impl Invariants {
                 limits.messages.is_none_or(|most| submitted <= most + campaign.revived),
                 "{submitted} were sent: {limits:?}"
             );
-            let late: Money = plan
-                .indexed_steps()
-                .filter(|(index, _)| step.is_none_or(|step| step == *index))
-                .map(|(index, step)| charged_late(step, index, rows))
-                .sum();
-            assert!(limits.budget.is_none_or(|most| spent <= most.plus(late)), "{spent} were spent: {limits:?}");
+            let of_scope = |(index, _): &(&StepIndex, &Money)| step.is_none_or(|step| step == **index);
+            let beyond: Money = campaign.unreserved.iter().filter(of_scope).map(|(_, amount)| *amount).sum();
+            assert!(limits.budget.is_none_or(|most| spent <= most.plus(beyond)), "{spent} were spent: {limits:?}");
         };
         plan.indexed_steps().for_each(|(index, step)| check(&step.limits, Some(index)));
         check(&plan.limits, None);
     }
 
-    /// Checks what is spent and reserved for steps that are charged for their deliveries: each delivered message has its
-    /// price, and a message in flight that may still arrive has its reservation.
-    pub(super) async fn check_charges(&self, campaign: &Campaign, rows: &[Loaded]) {
+    /// Checks what is spent and reserved for steps that are charged for their deliveries.
+    ///
+    /// - Each delivered message has its price.
+    /// - A message that may yet be delivered has its reservation until the step's receipt window is over, whichever step the message has
+    ///   come to. It may keep it a little longer, until somebody looks.
+    pub(super) async fn check_charges(&self, campaign: &Campaign, rows: &[Loaded], now: Timestamp) {
         let all: BTreeMap<StepIndex, Spent> = self.store.spent(campaign.batch).await.unwrap().into_iter().collect();
         for (index, step) in campaign.plan.indexed_steps() {
-            let in_flight = |row: &&Loaded| row.present.step == index && !row.reserved.is_zero();
-            let reserved: Money = rows.iter().filter(in_flight).map(|row| row.reserved).sum();
-            let Spent { spent, reserved: kept } = all.get(&index).copied().unwrap_or_default();
-            assert_eq!(kept, reserved, "the reservations of step {index}");
-            let of = |row: &Loaded| step.prices.of(row.country).filter(|tariff| tariff.charged == Charged::Delivery);
-            for row in rows.iter().filter(in_flight) {
-                assert_eq!(of(row).map(|tariff| tariff.price), Some(row.reserved), "{row:?}");
-                let may_arrive = matches!(row.present.state, State::Sending { .. } | State::Awaiting { .. });
-                assert!(may_arrive && !is_charged(row, index), "nothing is reserved for what is over: {row:?}");
-            }
-            let charged: Money =
-                rows.iter().filter(|row| is_charged(row, index)).filter_map(|row| Some(of(row)?.price)).sum();
+            let price = |row: &Loaded| price_of_delivery(step, row);
+            let Spent { spent, reserved } = all.get(&index).copied().unwrap_or_default();
+            let open = || rows.iter().filter(|row| may_arrive(row, index));
+            let most: Money = open().filter_map(price).sum();
+            assert!(reserved <= most, "{reserved} are reserved for step {index}, of which {most} may be charged");
+            let is_within = |row: &&Loaded| {
+                let claimed = campaign.claimed_at.get(&(row.key.n, index));
+                claimed.is_some_and(|claimed| now < *claimed + step.receipt_window)
+            };
+            let least: Money = open().filter(is_within).filter_map(price).sum();
+            // A try that was called not processed gave its reservation back.
+            let revived =
+                step.prices.all().map(|tariff| tariff.price.times(campaign.revived)).max().unwrap_or_default();
+            assert!(least <= reserved.plus(revived), "only {reserved} of {least} are reserved for step {index}");
+            let charged: Money = rows.iter().filter(|row| is_charged(row, index)).filter_map(price).sum();
             if step.prices.all().all(|tariff| tariff.charged == Charged::Delivery) {
                 assert_eq!(spent, charged, "step {index} is charged for what was delivered, and for nothing else");
+            }
+        }
+    }
+
+    /// Checks that nothing stays reserved when all is over.
+    pub(super) async fn check_nothing_reserved(&self, now: Timestamp) {
+        while self.store.end_reservations(now + Span::from_secs(86_400)).await.unwrap() {}
+        for campaign in &self.campaigns {
+            for (step, spent) in self.store.spent(campaign.batch).await.unwrap() {
+                assert_eq!(spent.reserved, Money::ZERO, "is reserved for step {step} of what is over");
             }
         }
     }

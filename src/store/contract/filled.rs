@@ -216,7 +216,7 @@ impl Desk {
         self.opt_out(vec![OptOut { address: user.into(), of: WishSubject::EVERYTHING, since: at(8), from, source }])
             .await
             .unwrap();
-        self.claim_with_costs(batch, 1).await;
+        self.claim_with_costs(batch, 2).await;
         limits::spent_after(self, batch, Free::AMonth(9), &[(SettlementKind::Charged, at(9))]).await;
     }
 

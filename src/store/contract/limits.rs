@@ -12,7 +12,9 @@ for_every_store!(
     a_claim_keeps_the_message_limits_of_step_and_batch,
     a_claim_keeps_the_budget_and_an_unsent_message_is_refunded,
     a_late_refund_goes_to_the_claimed_step,
-    a_reservation_ends_with_a_delivery_or_with_its_step,
+    a_reservation_is_charged_or_released_and_a_delivery_without_one_is_charged,
+    a_reservation_ends_with_the_window_of_its_step_but_not_while_the_step_is_present,
+    a_reservation_lasts_for_the_window_of_the_latest_try,
     the_first_messages_of_a_month_are_free_and_the_others_charged,
     the_first_messages_in_a_window_are_free_and_without_one_none_is,
     a_limit_is_final_once_no_message_is_in_flight,
@@ -21,13 +23,29 @@ for_every_store!(
     a_refusal_begun_before_a_resume_does_not_hold_the_step_again,
 );
 
+/// How long a delivery may be charged.
+const WINDOW: Span = Span::from_secs(600);
+
 /// A price that rises by a cent with each message.
 #[derive(Debug)]
 struct Rising(Charged);
 
 impl Price for Rising {
     fn of(&self, candidate: &Candidate) -> Fee {
-        Fee { amount: cents(u64::from(candidate.message.key.n) + 1), is_reserved: self.0 == Charged::Delivery }
+        Fee {
+            amount: cents(u64::from(candidate.message.key.n) + 1),
+            reserved_for: (self.0 == Charged::Delivery).then_some(WINDOW),
+        }
+    }
+}
+
+/// The price of another try of a message whose first try may arrive.
+#[derive(Debug)]
+struct OfAnotherTry;
+
+impl Price for OfAnotherTry {
+    fn of(&self, _: &Candidate) -> Fee {
+        Fee { amount: Money::ZERO, reserved_for: Some(WINDOW) }
     }
 }
 
@@ -46,7 +64,7 @@ fn budget_of(budget: Money, charged: Charged) -> Cap {
 }
 
 fn refunded(amount: Money) -> Vec<Settlement> {
-    vec![Settlement { step: StepIndex::FIRST, amount, kind: SettlementKind::Refunded, free: None }]
+    vec![Settlement { step: StepIndex::FIRST, kind: SettlementKind::Refunded, amount, free: None }]
 }
 
 fn capped(set: &ClaimedSet) -> Vec<Capped> {
@@ -61,9 +79,9 @@ impl Desk {
         self.claim(claim).await.unwrap()
     }
 
-    /// Claims the first step with a price for each message.
+    /// Claims the first step with a price for each message, which is charged when it is delivered.
     pub(super) async fn claim_with_costs(&self, batch: BatchId, limit: u32) -> ClaimedSet {
-        self.capped(batch, limit, budget_of(cents(100), Charged::Submission)).await
+        self.capped(batch, limit, budget_of(cents(100), Charged::Delivery)).await
     }
 
     async fn spent_on(&self, batch: BatchId) -> Money {
@@ -140,51 +158,86 @@ async fn a_late_refund_goes_to_the_claimed_step(desk: Desk) {
     assert_eq!(desk.spent(batch).await.unwrap(), [(claimed.present.step, Spent::default())]);
 }
 
-async fn a_reservation_ends_with_a_delivery_or_with_its_step(desk: Desk) {
+async fn a_reservation_is_charged_or_released_and_a_delivery_without_one_is_charged(desk: Desk) {
+    use SettlementKind::{Charged, Released};
     let batch = desk.batch_of(9).await;
     let sums = |spent, reserved| Spent { spent: cents(spent), reserved: cents(reserved) };
-    let of_budget = |budget| budget_of(cents(budget), Charged::Delivery);
-    let reserved = async || {
-        let rows = desk.all(batch, 5).await;
-        rows.iter().map(|row| row.reserved.millionths() / 10_000).collect::<Vec<_>>()
-    };
+    let of_budget = |budget| budget_of(cents(budget), crate::domain::Charged::Delivery);
+    // One, two and three cents; the fourth message would exceed the budget.
     let set = desk.capped(batch, 9, of_budget(9)).await;
-    let claimed = messages(&set);
-    assert_eq!(claimed.iter().map(|message| message.reserved).collect::<Vec<_>>(), [cents(1), cents(2), cents(3)]);
-    assert_eq!(reserved().await, [1, 2, 3, 0, 0]);
-    desk.record(claimed.iter().map(|message| accepted(message, desk.now())).collect()).await.unwrap();
-    assert_eq!((desk.sums_of(batch).await, reserved().await), (sums(0, 6), vec![1, 2, 3, 0, 0]));
+    assert_eq!((numbers(&messages(&set)), desk.sums_of(batch).await), (vec![0, 1, 2], sums(0, 6)));
+    let answered = messages(&set).iter().map(|message| accepted(message, desk.now())).collect();
+    desk.record(answered).await.unwrap();
     let [capped_by] = &capped(&desk.capped(batch, 9, of_budget(6)).await)[..] else { panic!("one queue") };
     let by = Reached::Budget { spent: sums(0, 6), of: cents(6) };
     assert_eq!((capped_by.by, capped_by.is_final), (by, false), "any of them may still cost nothing");
-
-    let settled = |message: &Loaded, after: Present, amount, kind| {
-        let settlements = vec![Settlement { step: StepIndex::FIRST, amount: cents(amount), kind, free: None }];
-        Change { settlements, ..change(message, after) }
+    let settle = async |settled: &[(u32, SettlementKind)]| {
+        let rows = desk.all(batch, 9).await;
+        let change = |(n, kind): &(u32, SettlementKind)| {
+            let row = rows.iter().find(|row| row.key.n == *n).unwrap();
+            // The price of a part is a cent. What a message reserved is what it is charged.
+            let settlement = Settlement { step: StepIndex::FIRST, kind: *kind, amount: cents(1), free: None };
+            Change { settlements: vec![settlement], ..change(row, row.present) }
+        };
+        assert!(desk.record(settled.iter().map(change).collect()).await.unwrap().is_empty());
+        desk.sums_of(batch).await
     };
-    let rows = desk.all(batch, 3).await;
-    let done = State::Done { outcome: Outcome::Reached, skipped: None, at: desk.now() };
-    let arrived = Present { state: done, ..rows[0].present };
-    let next = State::Queued { not_before: at(9), gives_up: None };
-    let fell_back = Present { step: step(1), state: next, ..rows[1].present };
-    let changes = vec![
-        settled(&rows[0], arrived, 1, SettlementKind::Charged),
-        settled(&rows[1], fell_back, 2, SettlementKind::Released),
-    ];
-    desk.record(changes).await.unwrap();
-    assert_eq!((desk.sums_of(batch).await, reserved().await), (sums(1, 3), vec![0, 0, 3, 0, 0]));
+    assert_eq!(settle(&[(0, Charged), (1, Released)]).await, sums(1, 3));
     // Four cents are used, and the next message costs four.
-    assert_eq!(numbers(&messages(&desk.capped(batch, 9, of_budget(9)).await)), [3]);
-    let rows = desk.all(batch, 4).await;
-    let late = settled(&rows[1], rows[1].present, 2, SettlementKind::ChargedLate);
-    let release = |n: usize, amount| {
-        settled(&rows[n], Present { state: done, ..rows[n].present }, amount, SettlementKind::Released)
-    };
-    desk.record(vec![late, release(2, 3), release(3, 4)]).await.unwrap();
-    assert_eq!((desk.sums_of(batch).await, reserved().await), (sums(3, 0), vec![0; 5]));
-    let [capped_by] = &capped(&desk.capped(batch, 9, of_budget(3)).await)[..] else { panic!("one queue") };
+    let fourth = messages(&desk.capped(batch, 9, of_budget(9)).await);
+    assert_eq!(numbers(&fourth), [3]);
+    desk.record(vec![accepted(&fourth[0], desk.now())]).await.unwrap();
+    assert_eq!(
+        settle(&[(2, Charged), (3, Released), (1, Charged)]).await,
+        sums(5, 0),
+        "the second one arrived after all"
+    );
+    assert_eq!(settle(&[(2, SettlementKind::Refunded), (3, Released)]).await, sums(4, 0));
+    let [capped_by] = &capped(&desk.capped(batch, 9, of_budget(4)).await)[..] else { panic!("one queue") };
     assert!(capped_by.is_final, "nothing is reserved any more");
     desk.counters_equal_rows(batch, 9).await;
+}
+
+async fn a_reservation_ends_with_the_window_of_its_step_but_not_while_the_step_is_present(desk: Desk) {
+    let batch = desk.batch_of(4).await;
+    let claimed = messages(&desk.capped(batch, 3, budget_of(cents(9), Charged::Delivery)).await);
+    let over = desk.now() + WINDOW;
+    let next = State::Queued { not_before: at(9), gives_up: None };
+    let done = State::Done { outcome: Outcome::Silent, skipped: None, at: over };
+    let changes = vec![
+        change(&claimed[0], Present { step: step(1), state: next, ..claimed[0].present }),
+        change(&claimed[1], Present { state: done, ..claimed[1].present }),
+        accepted(&claimed[2], desk.now()),
+    ];
+    desk.record(changes).await.unwrap();
+    let reserved_at = async |now| {
+        assert!(!desk.end_reservations(now).await.unwrap(), "there are few");
+        desk.sums_of(batch).await.reserved
+    };
+    assert_eq!(reserved_at(over - Span::from_millis(1)).await, cents(6));
+    assert_eq!(reserved_at(over).await, cents(3), "the third one still awaits its receipts");
+    let third = desk.one(batch, 2).await;
+    desk.record(vec![change(&third, Present { state: done, ..third.present })]).await.unwrap();
+    assert_eq!(reserved_at(over).await, cents(3), "it was looked at just now");
+    assert_eq!(reserved_at(over + Span::from_secs(60)).await, Money::ZERO);
+}
+
+async fn a_reservation_lasts_for_the_window_of_the_latest_try(desk: Desk) {
+    let batch = desk.batch_of(1).await;
+    let cap = budget_of(cents(9), Charged::Delivery);
+    let first = messages(&desk.capped(batch, 1, cap.clone()).await)[0];
+    let queued = State::Queued { not_before: at(0), gives_up: None };
+    desk.record(vec![change(&first, Present { state: queued, ..first.present })]).await.unwrap();
+    let mut claim = desk.claim_of(batch, 1).await;
+    let again = claim.now + WINDOW;
+    claim.now = again;
+    claim.caps.insert((batch, StepIndex::FIRST), Arc::new(Cap { price: Some(Arc::new(OfAnotherTry)), ..cap }));
+    let second = messages(&desk.claim(claim).await.unwrap())[0];
+    desk.record(vec![change(&second, Present { step: step(1), state: queued, ..second.present })]).await.unwrap();
+    desk.end_reservations(again).await.unwrap();
+    assert_eq!(desk.sums_of(batch).await.reserved, cents(1), "reserved once, and still");
+    desk.end_reservations(again + WINDOW).await.unwrap();
+    assert_eq!(desk.sums_of(batch).await.reserved, Money::ZERO);
 }
 
 /// What a step has spent after each of these settlements of one cent, of a line with free messages.
@@ -199,7 +252,7 @@ pub(super) async fn spent_after(
     for (kind, submitted_at) in all {
         let row = desk.one(batch, 0).await;
         let free = Some((Allowance { of, free }, *submitted_at));
-        let settlements = vec![Settlement { step: StepIndex::FIRST, amount: cents(1), kind: *kind, free }];
+        let settlements = vec![Settlement { step: StepIndex::FIRST, kind: *kind, amount: cents(1), free }];
         let change = Change { settlements, ..change(&row, row.present) };
         assert!(desk.record(vec![change]).await.unwrap().is_empty());
         spent.push(desk.spent_on(batch).await.millionths() / 10_000);
@@ -208,14 +261,14 @@ pub(super) async fn spent_after(
 }
 
 async fn the_first_messages_of_a_month_are_free_and_the_others_charged(desk: Desk) {
-    use SettlementKind::{Charged, ChargedLate, Refunded, Released};
+    use SettlementKind::{Charged, Refunded, Released};
     let (january, february) = (at(0), at(31 * 86_400));
     let [batch, other] = [desk.batch_of(1).await, desk.batch_of(1).await];
     for batch in [batch, other] {
         desk.capped(batch, 1, budget_of(cents(1), crate::domain::Charged::Delivery)).await;
     }
     let of_january =
-        [Charged, ChargedLate, Charged, Released, Charged, Refunded, Refunded, Refunded].map(|kind| (kind, january));
+        [Charged, Charged, Charged, Released, Charged, Refunded, Refunded, Refunded].map(|kind| (kind, january));
     let spent = spent_after(&desk, batch, Free::AMonth(2), &of_january).await;
     assert_eq!(spent, [0, 0, 1, 1, 2, 1, 0, 0], "a refund gives back what cost something first");
     // All campaigns count together, and each month anew.

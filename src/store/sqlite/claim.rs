@@ -9,15 +9,15 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::leases::is_current;
-use super::limits::{signed, spend, used};
+use super::limits::{spend, used};
 use super::messages::{Moves, count_in};
 use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::rows::{Line, decoded, json_of, maybe_timestamp, packed, refused, small, timestamp};
 use super::script::Script;
 use super::tiers;
 use crate::domain::{
-    BatchId, BatchState, Fields, Heeds, LaneId, Loaded, Marks, MessageKey, Money, OptOutOf, Present, Queue, State,
-    StepIndex, Timestamp, Unwanted, WishSenders,
+    BatchId, BatchState, Fields, Heeds, LaneId, Loaded, Marks, MessageKey, OptOutOf, Present, Queue, State, StepIndex,
+    Timestamp, Unwanted, WishSenders,
 };
 use crate::planner::{BatchAtClaim, Candidate, PageRequest, Pass, Planner, TakenMessage, Terms, TierStanding};
 use crate::store::{Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
@@ -160,7 +160,7 @@ fn candidate(line: &mut Line<'_>, &Queue { batch, step, lane }: &Queue, heeds: H
         present.marks = Marks::from_bits(line.small("marks")?);
     }
     present.step = step;
-    let message = Loaded { key, address, country, version, lane, reserved: Money::ZERO, present };
+    let message = Loaded { key, address, country, version, lane, present };
     // Packed fields may contain spaces, but newlines are escaped.
     let fields = Fields::from_packed(line.rest().unwrap_or("[]").to_owned());
     Ok(Candidate { message, fields, unwanted, tier: TierStanding::New })
@@ -200,14 +200,12 @@ fn claimed(taken: TakenMessage, lane: LaneId, now: Timestamp) -> Claimed {
         other => other,
     };
     let present = Present { state, ..message.present };
-    let message = Loaded { version: message.version + 1, lane, present, reserved: fee.reserved(), ..message };
+    let message = Loaded { version: message.version + 1, lane, present, ..message };
     Claimed { message, fields, unwanted, pass, fee }
 }
 
-pub(super) const MARK_SENDING: OverNumbers = over_numbers!(
-    "UPDATE message SET state = 1, at = ?4, lane = ?5, epoch = ?6, reserved = ?7, version = version + 1 WHERE",
-    ""
-);
+pub(super) const MARK_SENDING: OverNumbers =
+    over_numbers!("UPDATE message SET state = 1, at = ?4, lane = ?5, epoch = ?6, version = version + 1 WHERE", "");
 
 async fn mark_sending(
     connection: &mut SqliteConnection,
@@ -218,21 +216,19 @@ async fn mark_sending(
 ) -> Work<()> {
     let mut script = Script::default();
     let mut moves = Moves::new();
-    // Messages of a batch to one country nearly always cost the same.
-    let mut numbers: HashMap<(BatchId, Money), Vec<u32>> = HashMap::new();
+    let mut numbers: HashMap<BatchId, Vec<u32>> = HashMap::new();
     for Claimed { message, .. } in claimed {
-        numbers.entry((message.key.batch, message.reserved)).or_default().push(message.key.n);
+        numbers.entry(message.key.batch).or_default().push(message.key.n);
         let tallies = moves.entry(message.key.batch).or_default();
         tallies.moved(usize::from(StepIndex::COUNT_MAX), &as_queued(&message.present), &message.present);
     }
-    for ((batch, reserved), mut numbers) in numbers {
+    for (batch, mut numbers) in numbers {
         numbers.sort_unstable();
         let statement = Numbers::of(&numbers).statement(&mut script, &MARK_SENDING, batch);
-        let statement = statement.bind(now.millis()).bind(by.0).bind(epoch.0.cast_signed());
-        statement.bind(signed(reserved));
+        statement.bind(now.millis()).bind(by.0).bind(epoch.0.cast_signed());
     }
     count_in(&mut script, &moves);
-    spend(&mut script, claimed);
+    spend(&mut script, claimed, now);
     script.run(connection).await?;
     Ok(())
 }

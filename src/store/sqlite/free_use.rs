@@ -3,27 +3,28 @@
 use sqlx::{Row as _, SqliteConnection};
 
 use super::Work;
-use super::limits::{Spending, add};
+use super::limits::{Spending, add, signed};
+use super::reservations::end_of;
 use super::script::Script;
 use crate::domain::{Allowance, Free, Settlement, SettlementKind, Timestamp};
 use crate::store::Change;
 
-/// Charges what changes settle beyond the free messages of its line, and counts it. Few price lists have such lines.
+/// Settles changes of lines of which some messages are free: counts them, and charges those beyond. Few price lists have such lines.
 pub(super) async fn charge_beyond(connection: &mut SqliteConnection, changes: &[&Change]) -> Work<()> {
     for change in changes {
-        for Settlement { step, amount, kind, free } in &change.settlements {
+        for Settlement { step, kind, amount, free } in &change.settlements {
+            let Some((allowance, submitted_at)) = free else { continue };
+            let reserved = end_of(connection, change.key, *step).await?;
             let count = match kind {
-                SettlementKind::Charged | SettlementKind::ChargedLate => 1,
+                SettlementKind::Charged => 1,
                 SettlementKind::Refunded => -1,
                 SettlementKind::Released => continue,
             };
-            let Some((allowance, submitted_at)) = free else { continue };
             let asked = (allowance, change.address.canonical().get(), *submitted_at);
             let beyond = beyond(connection, asked, count).await?;
+            let spent = reserved.unwrap_or_else(|| signed(*amount)).saturating_mul(beyond);
             let mut script = Script::default();
-            let kind = if beyond < 0 { SettlementKind::Refunded } else { SettlementKind::ChargedLate };
-            let spent = Spending::of(kind, amount.times(beyond.unsigned_abs()));
-            add(&mut script, [((change.key.batch, *step), spent)].into_iter());
+            add(&mut script, [((change.key.batch, *step), Spending { spent, reserved: 0 })].into_iter());
             script.run(connection).await?;
         }
     }

@@ -7,12 +7,13 @@ use sqlx::sqlite::SqliteRow;
 
 use super::Work;
 use super::batches::{bump, tallies};
+use super::reservations::reserve;
 use super::rows::{decoded, from_json, maybe_timestamp, small, step, timestamp, to_json};
 use super::script::Script;
-use crate::domain::{BatchId, Money, Settlement, SettlementKind, Spent, StepIndex, Timestamp};
+use crate::domain::{BatchId, Money, Spent, StepIndex, Timestamp};
 use crate::events::{self, Event, EventKind, Origin};
 use crate::planner::Used;
-use crate::store::{Change, Claimed, Recall, ReportedBy, StepHeldBy, StepHold};
+use crate::store::{Claimed, Recall, ReportedBy, StepHeldBy, StepHold};
 
 /// Reads what batches with limits have used so far.
 pub(super) async fn used(connection: &mut SqliteConnection, of: BTreeSet<BatchId>) -> Work<Vec<(BatchId, Used)>> {
@@ -26,7 +27,7 @@ pub(super) async fn used(connection: &mut SqliteConnection, of: BTreeSet<BatchId
 }
 
 /// Counts the fees of claimed messages.
-pub(super) fn spend(script: &mut Script, claimed: &[Claimed]) {
+pub(super) fn spend(script: &mut Script, claimed: &[Claimed], now: Timestamp) {
     let fees = claimed.iter().filter(|claimed| !claimed.fee.amount.is_zero());
     add(
         script,
@@ -35,37 +36,14 @@ pub(super) fn spend(script: &mut Script, claimed: &[Claimed]) {
             ((message.key.batch, message.present.step), spent)
         }),
     );
-}
-
-/// Counts what changes mean for the fees of claimed messages. What of it is free, [`charge_beyond`] finds.
-pub(super) fn settle(script: &mut Script, changes: &[&Change]) {
-    let all = changes.iter().flat_map(|change| {
-        let batch = change.key.batch;
-        change.settlements.iter().map(move |Settlement { step, amount, kind, free }| {
-            let whole = Spending::of(*kind, *amount);
-            ((batch, *step), if free.is_some() { Spending { spent: 0, ..whole } } else { whole })
-        })
-    });
-    add(script, all);
+    reserve(script, claimed, now);
 }
 
 /// What is added to the sums of a step, or taken from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Spending {
-    spent: i64,
-    reserved: i64,
-}
-
-impl Spending {
-    pub(super) fn of(kind: SettlementKind, amount: Money) -> Self {
-        let amount = signed(amount);
-        match kind {
-            SettlementKind::Refunded => Self { spent: -amount, reserved: 0 },
-            SettlementKind::Charged => Self { spent: amount, reserved: -amount },
-            SettlementKind::Released => Self { spent: 0, reserved: -amount },
-            SettlementKind::ChargedLate => Self { spent: amount, reserved: 0 },
-        }
-    }
+    pub(super) spent: i64,
+    pub(super) reserved: i64,
 }
 
 /// Prices that no database can hold are as good as the highest that it can.

@@ -7,11 +7,11 @@ use sqlx::SqliteConnection;
 
 use super::Work;
 use super::free_use::charge_beyond;
-use super::limits::settle;
 use super::outbox;
 use super::overrides::record_buckets;
 use super::reads::load;
 use super::receipts::{Learned, keep, learn};
+use super::reservations::settle;
 use super::script::Script;
 use super::shapes::{write_attempts, write_messages};
 use crate::domain::text::hex;

@@ -44,6 +44,7 @@ mod receipts;
 mod recount;
 mod rejected;
 mod requests;
+mod reservations;
 mod retention;
 mod rows;
 mod script;
@@ -119,6 +120,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (29, "charges", include_str!("../../../migrations/sqlite/0029_charges.sql")),
         (30, "charged_on_delivery", include_str!("../../../migrations/sqlite/0030_charged_on_delivery.sql")),
         (31, "free_use", include_str!("../../../migrations/sqlite/0031_free_use.sql")),
+        (32, "reservations", include_str!("../../../migrations/sqlite/0032_reservations.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

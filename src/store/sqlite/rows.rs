@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection};
 
 use super::{Error, Work};
 use crate::domain::{
-    AddressKey, BatchId, Country, LaneId, Loaded, Marks, MessageKey, Money, Msisdn, Outcome, Present, Refused,
-    SkipReason, State, StepIndex, Timestamp,
+    AddressKey, BatchId, Country, LaneId, Loaded, Marks, MessageKey, Msisdn, Outcome, Present, Refused, SkipReason,
+    State, StepIndex, Timestamp,
 };
 
 pub(super) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
@@ -184,8 +184,7 @@ macro_rules! message_line {
         "concat_ws(' ', message.batch, message.n, message.address, message.country, message.version, message.state, message.step,
                    message.lane, message.not_before, ifnull(message.at, ''), ifnull(message.due, ''),
                    ifnull(message.outcome, ''), ifnull(message.skipped, ''), ifnull(message.first_submitted_at, ''),
-                   ifnull(message.accepted, ''), ifnull(message.expires, ''), message.tries, message.refused, message.marks,
-                   message.reserved)"
+                   ifnull(message.accepted, ''), ifnull(message.expires, ''), message.tries, message.refused, message.marks)"
     };
 }
 pub(super) use message_line;
@@ -278,8 +277,7 @@ pub(super) fn loaded(line: &mut Line<'_>) -> Work<Loaded> {
     let refused = refused(line)?;
     let marks = Marks::from_bits(line.small("marks")?);
     let present = Present { state, step, marks, first_submitted_at, accepted, tries, refused, expires };
-    let reserved = Money::from_millionths(line.small("reserved")?);
-    Ok(Loaded { key, address, country, version, lane, reserved, present })
+    Ok(Loaded { key, address, country, version, lane, present })
 }
 
 /// Reads what refusals have shown about a message.

@@ -59,7 +59,6 @@ struct Shape {
     refused: u8,
     marks: i64,
     notes: Option<Box<[u8]>>,
-    ends_reservation: bool,
 }
 
 /// Groups items by shape. Most items have the shape of the one before, which needs no lookup.
@@ -117,7 +116,6 @@ impl Shape {
             tries: after.tries,
             refused: after.refused.code(),
             marks: after.marks.bits(),
-            ends_reservation: change.settlements.iter().any(|settlement| settlement.kind.ends_reservation()),
             notes: (!change.notes.is_empty()).then(|| change.notes.iter().flat_map(Note::bytes).collect()),
         }
     }
@@ -127,7 +125,7 @@ pub(super) const WRITE: OverNumbers = over_numbers!(
     "UPDATE message SET version = version + 1, state = ?5, step = ?6, lane = ?7,
             not_before = iif(?8, not_before, ?9), at = iif(?10, at, ?11), due = iif(?12, due, ?13),
             outcome = ?14, skipped = ?15, first_submitted_at = iif(?16, first_submitted_at, ?17), accepted = iif(?18, accepted, ?19),
-            tries = ?20, refused = ?21, marks = ?22, reserved = iif(?24, 0, reserved),
+            tries = ?20, refused = ?21, marks = ?22,
             notes = iif(?23 IS NULL, notes, CAST(coalesce(notes, x'') || ?23 AS BLOB))
      WHERE",
     "AND version = ?4"
@@ -161,8 +159,7 @@ pub(super) fn write_messages(script: &mut Script, changes: &[&Change]) {
             .bind(shape.tries)
             .bind(shape.refused)
             .bind(shape.marks)
-            .bind(shape.notes.map(Vec::from))
-            .bind(shape.ends_reservation);
+            .bind(shape.notes.map(Vec::from));
     }
 }
 

@@ -91,6 +91,11 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     /// - Returns `None` and changes nothing if the batch has another edition by now, is over, or has reached its `end`.
     /// - Returns `None` too if the amendment moves the start of a batch that has started.
     async fn amend(&self, amendment: Amendment) -> Result<Option<u64>>;
+    /// Changes what a batch sends, if it has never started. With `is_draft_again`, somebody has to start it anew.
+    ///
+    /// - Returns the number of the decision.
+    /// - Returns `None` and changes nothing if the batch has started, has another edition by now, or is over.
+    async fn correct(&self, amendment: Amendment, is_draft_again: bool) -> Result<Option<u64>>;
     /// Lists the earlier plans of a batch, earliest first.
     async fn editions(&self, batch: BatchId) -> Result<Vec<Edition>>;
     /// Moves messages of a queue that may be sent only after `to` forward to `to`; returns how many.
@@ -130,6 +135,9 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     /// - Returns the number of the decision.
     /// - Returns `None` and changes nothing if the batch is no draft, or has another edition by now.
     async fn refuse_draft(&self, batch: BatchId, edition: u32, origin: Origin, now: Timestamp) -> Result<Option<u64>>;
+    /// Ends what is reserved for steps whose receipt window is over, unless they are the present ones of their messages. Returns
+    /// whether more may be left.
+    async fn end_reservations(&self, now: Timestamp) -> Result<bool>;
     /// Reads what a batch has spent and reserved on each of its steps that has prices.
     async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Spent)>>;
     /// Lists the steps that are held although their campaigns run.

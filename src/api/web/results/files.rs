@@ -136,6 +136,7 @@ fn steps(report: &Report) -> Rows {
         t.reached,
         t.replied,
         t.spent,
+        t.reserved,
         t.results.currency,
     ])];
     rows.extend(report.steps.iter().map(|step| {
@@ -152,7 +153,7 @@ fn steps(report: &Report) -> Rows {
         ];
         let mut cells = vec![step.step.to_string(), step.channel.to_string(), step.lanes.join(" ")];
         cells.extend(numbers.map(|number| number.to_string()));
-        cells.push(step.spent.map(|spent| spent.to_string()).unwrap_or_default());
+        cells.extend([step.spent, step.reserved].map(|amount| amount.map(|it| it.to_string()).unwrap_or_default()));
         cells.push(report.currency.clone().unwrap_or_default());
         cells
     }));

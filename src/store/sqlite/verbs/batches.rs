@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Sqlite, batches, drafts, editions, joining, limits, pieces};
+use super::super::{Sqlite, batches, drafts, editions, joining, limits, pieces, reservations};
 use crate::domain::{AudienceId, BatchId, BatchState, Plan, Queue, Span, Spent, StepIndex, Tallies, Timestamp};
 use crate::events::Origin;
 use crate::store::signal::JoinedQueues;
@@ -111,6 +111,10 @@ impl Batches for Sqlite {
         self.write("change a plan", move |c| Box::pin(editions::amend(c, amendment))).await
     }
 
+    async fn correct(&self, amendment: Amendment, is_draft_again: bool) -> Result<Option<u64>> {
+        self.write("correct a batch", move |c| Box::pin(editions::correct(c, amendment, is_draft_again))).await
+    }
+
     async fn editions(&self, batch: BatchId) -> Result<Vec<Edition>> {
         self.read("read earlier plans", move |c| Box::pin(editions::editions(c, batch))).await
     }
@@ -153,6 +157,10 @@ impl Batches for Sqlite {
 
     async fn refuse_draft(&self, batch: BatchId, edition: u32, origin: Origin, now: Timestamp) -> Result<Option<u64>> {
         self.write("refuse a draft", move |c| Box::pin(drafts::refuse(c, (batch, edition), origin, now))).await
+    }
+
+    async fn end_reservations(&self, now: Timestamp) -> Result<bool> {
+        self.write("end reservations", move |c| Box::pin(reservations::end_over(c, now))).await
     }
 
     async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Spent)>> {
