@@ -6,7 +6,7 @@ use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use tokio::sync::mpsc;
 
 use super::align::Alignment;
-use super::rejected::bounded;
+use super::rejected::{bounded, rejects_max};
 use super::source::Source;
 use super::survey::{Observer, Survey};
 use super::{
@@ -167,32 +167,6 @@ pub async fn import(
         let _ = store.remove_audience(audience).await;
     }
     published
-}
-
-/// Rejected rows that are stored of an audience. A file with more of them is mended in whole, not by its rows.
-pub const REJECTS_MAX: u32 = 100_000;
-
-/// How many rejected rows of an import are stored. Those of an audience without a name are not: nothing would lead to them.
-fn rejects_max(keep: Keep<'_>) -> Result<u32, UnreadableRecord> {
-    match keep {
-        Keep::Unnamed => Ok(0),
-        Keep::Named(_) | Keep::Asking(_) => Ok(REJECTS_MAX),
-        Keep::AddTo(audience) => Ok(room_for_rejects(audience, 0)?),
-        // Those that it replaces make room.
-        Keep::Correct(audience, rows) => Ok(room_for_rejects(audience, rows.reasons.values().sum())?),
-    }
-}
-
-/// How many more rejected rows of an audience may be stored, once `replaced` of them are not any more.
-fn room_for_rejects(audience: &Audience, replaced: u64) -> Result<u32, UnreadableRecord> {
-    let (mut stored, mut corrected) = (0, replaced);
-    for part in &audience.parts {
-        let record = ImportRecord::of(part)?;
-        stored += u64::from(record.rejects);
-        corrected += record.corrected.values().sum::<u64>();
-    }
-    let left = u64::from(REJECTS_MAX).saturating_sub(stored.saturating_sub(corrected));
-    Ok(u32::try_from(left).unwrap_or(REJECTS_MAX))
 }
 
 /// The column that an audience's numbers came from; `None` if that is not recorded.
@@ -436,6 +410,7 @@ pub(super) async fn read_all<S: Sink + Default + Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audience::REJECTS_MAX;
     use crate::audience::Reason;
     use crate::domain::Fields;
 
@@ -490,25 +465,5 @@ mod tests {
             sizes.push(rows.len());
         }
         sizes
-    }
-
-    #[test]
-    fn an_audience_without_a_name_stores_none_and_a_further_file_what_is_left() {
-        let record = |rejects| {
-            let mut record = ImportRecord::new(&Summary::default(), &Survey::default());
-            record.rejects = rejects;
-            record
-        };
-        let part = |id, rejects: u32| store::AudiencePart {
-            id: AudienceId(id),
-            source: "members.csv".to_owned(),
-            recipients: 1,
-            summary: Some(record(rejects).json()),
-            begun_at: crate::domain::Timestamp::from_millis(0),
-        };
-        let parts = vec![part(1, REJECTS_MAX - 10), part(2, 7)];
-        let audience = Audience { name: "members".to_owned(), columns: Vec::new(), parts };
-        let limits = [Keep::Unnamed, Keep::Named("a"), Keep::AddTo(&audience)].map(|keep| rejects_max(keep).unwrap());
-        assert_eq!(limits, [0, REJECTS_MAX, 3]);
     }
 }

@@ -83,7 +83,7 @@ pub use default_country::{DefaultCountry, UnknownCountry};
 pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};
 pub use filter::SourceFilter;
-pub use import::{ImportError, Imported, Keep, OnProgress, REJECTS_MAX, STORING, each_number, import, numbers, survey};
+pub use import::{ImportError, Imported, Keep, OnProgress, STORING, each_number, import, numbers, survey};
 pub use known::KnownRecipients;
 pub use listed::{ListedNumbers, OptOutChangeView};
 pub use note::ImportNote;
@@ -95,8 +95,8 @@ pub use read::{Lines, Options, delimiter, encoding, read, read_numbers};
 pub use reason::{Readings, Reason};
 pub use record::{Corrected, ImportRecord, UnreadableRecord, imported_before};
 pub use rejected::{
-    CorrectedRows, ListedReject, RejectTable, RejectedPlace, Rejection, file_of, rejected_row, rejected_rows,
-    whole_summary,
+    CorrectedRows, ListedReject, REJECTS_MAX, RejectTable, RejectedPlace, Rejection, file_of, rejected_row,
+    rejected_rows, whole_summary,
 };
 pub use rows::{AudienceRows, sample};
 pub use seen::SeenNumbers;

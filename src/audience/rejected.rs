@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::outputs::{header_of_rejects, own_columns};
-use super::{ImportRecord, Readings, Reason, Summary};
+use super::{ImportRecord, Keep, Readings, Reason, Summary, UnreadableRecord};
 use crate::domain::{AudienceId, Fields, InvalidFields};
 use crate::store::{Audience, AudiencePart, Audiences, Error, RejectedRow, Result};
 
@@ -93,7 +93,11 @@ pub fn whole_summary(audience: &Audience) -> Option<Summary> {
         all
     };
     let mut whole: Option<Summary> = None;
-    for (part, corrected) in parts {
+    for (mut part, corrected) in parts {
+        if !corrected.is_empty() {
+            // The cells of corrected rows were counted where the rows were rejected.
+            part.fields.clear();
+        }
         let mut all = match whole {
             Some(all) => added(all, part),
             None => part,
@@ -102,6 +106,32 @@ pub fn whole_summary(audience: &Audience) -> Option<Summary> {
         whole = Some(all);
     }
     whole
+}
+
+/// Rejected rows that are stored of an audience. A file with more of them is mended in whole, not by its rows.
+pub const REJECTS_MAX: u32 = 100_000;
+
+/// How many rejected rows of an import are stored. Those of an audience without a name are not: nothing would lead to them.
+pub(super) fn rejects_max(keep: Keep<'_>) -> std::result::Result<u32, UnreadableRecord> {
+    match keep {
+        Keep::Unnamed => Ok(0),
+        Keep::Named(_) | Keep::Asking(_) => Ok(REJECTS_MAX),
+        Keep::AddTo(audience) => Ok(room_for_rejects(audience, 0)?),
+        // Those that it replaces make room.
+        Keep::Correct(audience, rows) => Ok(room_for_rejects(audience, rows.reasons.values().sum())?),
+    }
+}
+
+/// How many more rejected rows of an audience may be stored, once `replaced` of them are not any more.
+fn room_for_rejects(audience: &Audience, replaced: u64) -> std::result::Result<u32, UnreadableRecord> {
+    let (mut stored, mut corrected) = (0, replaced);
+    for part in &audience.parts {
+        let record = ImportRecord::of(part)?;
+        stored += u64::from(record.rejects);
+        corrected += record.corrected.values().sum::<u64>();
+    }
+    let left = u64::from(REJECTS_MAX).saturating_sub(stored.saturating_sub(corrected));
+    Ok(u32::try_from(left).unwrap_or(REJECTS_MAX))
 }
 
 /// Whether a part may have stored rows of this reason.
@@ -240,4 +270,38 @@ pub fn file_of(header: &[String], rows: &[Vec<String>]) -> std::io::Result<Vec<u
         csv.write_record(cells)?;
     }
     csv.into_inner().map_err(csv::IntoInnerError::into_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audience::Survey;
+
+    #[test]
+    fn an_audience_without_a_name_stores_none_and_a_further_file_what_is_left() {
+        let record = |rejects| {
+            let mut record = ImportRecord::new(&Summary::default(), &Survey::default());
+            record.rejects = rejects;
+            record
+        };
+        let part = |id, rejects: u32| AudiencePart {
+            id: AudienceId(id),
+            source: "members.csv".to_owned(),
+            recipients: 1,
+            summary: Some(record(rejects).json()),
+            begun_at: crate::domain::Timestamp::from_millis(0),
+        };
+        let parts = vec![part(1, REJECTS_MAX - 10), part(2, 7)];
+        let audience = Audience { name: "members".to_owned(), columns: Vec::new(), parts };
+        let limits = [Keep::Unnamed, Keep::Named("a"), Keep::AddTo(&audience)].map(|keep| rejects_max(keep).unwrap());
+        assert_eq!(limits, [0, REJECTS_MAX, 3]);
+        // Those that are corrected make room.
+        let corrects = |rows| CorrectedRows { reasons: [(Reason::TooShort, rows)].into(), ..CorrectedRows::default() };
+        assert_eq!(rejects_max(Keep::Correct(&audience, &corrects(90))).unwrap(), 93);
+        let mut record = record(4);
+        record.corrected = corrects(50).reasons;
+        let mut audience = audience;
+        audience.parts.push(AudiencePart { summary: Some(record.json()), ..part(3, 0) });
+        assert_eq!(rejects_max(Keep::AddTo(&audience)).unwrap(), 49);
+    }
 }

@@ -43,10 +43,14 @@ impl KeptPage {
         &self.frame
     }
 
-    /// The fields of which it shows a value, each with its name in words.
+    /// Fields that nobody types: what a form is about.
+    const HIDDEN: [&str; 8] = ["edition", "version", "step", "from", "sketch", "upload", "cursor", "answered"];
+
+    /// What was typed, each value with the name of its field in words.
     fn typed(&self) -> Vec<(String, &str)> {
         let words = |name: &str| show::capital(name.replace(['_', '-'], " ")).to_string();
-        let filled = self.form.fields.iter().filter(|(_, value)| !value.trim().is_empty());
+        let typed = self.form.fields.iter().filter(|(name, _)| !Self::HIDDEN.contains(&name.as_str()));
+        let filled = typed.filter(|(_, value)| !value.trim().is_empty());
         filled.map(|(name, value)| (words(name), value.as_str())).collect()
     }
 }

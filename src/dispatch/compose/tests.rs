@@ -179,6 +179,15 @@ fn on_line_the_recipient_is_addressed_by_an_id_of_a_column() {
     );
 }
 
+/// No campaign has such a step; a request of the 8x8 API may.
+#[test]
+fn a_whatsapp_user_without_a_number_is_addressed_by_the_id() {
+    assert_eq!(
+        request("WhatsApp", "text = \"Hi\"\nline_user_id = \"{{LineId}}\""),
+        r#"{"user":{"channelUserId":"Ua12b345678c1de0f"},"type":"text","content":{"text":"Hi"},"channels":[{"channel":"WhatsApp"}]}"#
+    );
+}
+
 /// Raw JSON keeps the keys that Volley does not know, in the order of the alphabet.
 #[test]
 fn raw_content_leaves_as_it_is_with_values_in_its_strings() {

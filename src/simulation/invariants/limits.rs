@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Campaign, Invariants};
+use super::{Campaign, Invariants, number_of};
 use crate::domain::{
     BatchId, Charged, Limits, Loaded, Money, Plan, Span, Spent, State, Status, Step, StepIndex, Timestamp,
 };
@@ -103,7 +103,9 @@ impl Invariants {
                 let claimed = campaign.claimed_at.get(&(row.key.n, index));
                 claimed.is_some_and(|claimed| now < *claimed + step.receipt_window)
             };
-            let least: Money = open().filter(is_within).filter_map(price).sum();
+            // A claim of somebody who has opted out is never sent, and reserves nothing. A kill makes it unknown all the same.
+            let may_be_sent = |row: &&Loaded| !self.opt_outs.ever_opted_out(number_of(row));
+            let least: Money = open().filter(is_within).filter(may_be_sent).filter_map(price).sum();
             // A try that was called not processed gave its reservation back.
             let revived =
                 step.prices.all().map(|tariff| tariff.price.times(campaign.revived)).max().unwrap_or_default();

@@ -222,7 +222,9 @@ async fn corrected_rows_go_into_their_audience_and_are_listed_no_more() {
     let row = ["9876 5432", "<script>alert(1)</script>", "=1+1"].map(str::to_owned);
     let added = bench.store.recipients(mended.parts[1].id, 0, 9).await.unwrap();
     assert_eq!(added[0].fields.unpack().unwrap(), row);
-    assert!(!browser.shown(place(&done)).await.contains("<script>alert"));
+    let audience = browser.shown(place(&done)).await;
+    assert!(!audience.contains("<script>alert"));
+    assert!(audience.contains("4 <span class=\"quiet\">80.0 %"), "five rows, one without a number: {audience}");
     let left = browser.shown("/audiences/Members/rejected").await;
     assert_eq!((numbers(&left).len(), left.contains("alert(1)")), (2, false), "{left}");
     assert!(left.contains("All reasons <span class=\"quiet\">3</span>"), "{left}");

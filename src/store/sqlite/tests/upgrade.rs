@@ -319,6 +319,31 @@ async fn a_stop_before_addresses_reaches_the_recipient_whose_message_it_answered
     assert!(replies.iter().any(|(_, reply)| reply.umid == "reply"), "{replies:?}");
 }
 
+#[tokio::test]
+async fn what_messages_had_reserved_is_reserved_for_their_steps() {
+    let database = TempDatabase::new();
+    let mut file = filled_first_version(&database).await;
+    let before = MIGRATIONS.iter().take_while(|migration| migration.version < 32).cloned().collect::<Vec<_>>();
+    Migrator::with_migrations(before).run(&mut file).await.unwrap();
+    // One awaits its receipts, one is being sent, and one is over.
+    for statement in [
+        "UPDATE message SET reserved = 100 WHERE batch = 1 AND n IN (0, 3)",
+        "UPDATE message SET state = 3, outcome = 0, at = 1800000002000 WHERE batch = 1 AND n = 1",
+        "UPDATE spent SET reserved = 200 WHERE batch = 1 AND step = 0",
+    ] {
+        assert!(sqlx::query(statement).execute(&mut file).await.unwrap().rows_affected() > 0, "{statement}");
+    }
+    file.close().await.unwrap();
+    let store = database.open().await.unwrap();
+    let batch = store.batch_named("promo").await.unwrap().unwrap().id;
+    let reserved = store.spent(batch).await.unwrap().into_iter().map(|(_, spent)| spent.reserved.millionths());
+    assert_eq!(reserved.sum::<u64>(), 200);
+    drop(store);
+    let mut file = SqliteConnection::connect(&database.url()).await.unwrap();
+    let (_, rows) = rows_of(&mut file, "reservation").await;
+    assert_eq!(rows, ["1, 0, 0, 100, 1800000901000", "1, 3, 0, 100, 1800172800000"]);
+}
+
 /// An id whose stand-in has opted out, and of which nothing else is left.
 const LOST: &str = "U00000000000000000000000000000009";
 
