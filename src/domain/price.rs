@@ -244,7 +244,9 @@ impl MoneyFor {
         };
         let (may_be_submitted, is_closed) = match present.state {
             State::Sending { .. } => (present.step == index, false),
-            State::Queued { .. } | State::Awaiting { .. } => (false, false),
+            State::Awaiting { .. } => (false, false),
+            // Another claim reserves it again. Else it could wait for the very money that it has reserved.
+            State::Queued { .. } => (false, present.step == index),
             State::Done { at, .. } => {
                 let closes = present.accepted.map(|accepted| accepted + step.receipt_window);
                 (false, present.step == index && closes.is_some_and(|closes| closes <= at))
@@ -262,7 +264,7 @@ impl MoneyFor {
 
 /// What a claim counts for a message with so many parts.
 ///
-/// Another try of a step that is charged, or that an earlier try may have delivered, costs nothing more: a step is counted once.
+/// Another try of a step that is charged costs nothing more: a step is counted once.
 pub fn fee(message: &Loaded, step: &Step, parts: u64) -> Fee {
     let Some(tariff) = step.prices.of(message.country) else { return Fee::NOTHING };
     let amount = tariff.price.times(parts);
@@ -270,9 +272,7 @@ pub fn fee(message: &Loaded, step: &Step, parts: u64) -> Fee {
         return Fee { amount, reserved_for: None };
     }
     match MoneyFor::step(&message.present, message.present.step, step, tariff.charged) {
-        MoneyFor::Nothing => Fee { amount, reserved_for: Some(step.receipt_window) },
-        // Its window begins again.
-        MoneyFor::Reserved => Fee { amount: Money::ZERO, reserved_for: Some(step.receipt_window) },
+        MoneyFor::Nothing | MoneyFor::Reserved => Fee { amount, reserved_for: Some(step.receipt_window) },
         MoneyFor::Charged => Fee::NOTHING,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Campaign, Invariants, number_of};
 use crate::domain::{
-    BatchId, Charged, Limits, Loaded, Money, Plan, Span, Spent, State, Status, Step, StepIndex, Timestamp,
+    BatchId, Charged, Limits, Loaded, Money, OnUnknown, Plan, Span, Spent, State, Status, Step, StepIndex, Timestamp,
 };
 
 /// Whether the provider charges a delivery, as far as it is known: also of a message that has reached its success status.
@@ -17,10 +17,12 @@ fn is_charged(row: &Loaded, step: StepIndex) -> bool {
 }
 
 /// Whether a step may yet be delivered, and charged for that: it is being sent, or it may have reached the provider and has not failed.
+/// While it is queued again, nothing is reserved for it.
 fn may_arrive(row: &Loaded, step: StepIndex) -> bool {
     let Loaded { present, .. } = row;
     let is_sending = present.step == step && matches!(present.state, State::Sending { .. });
-    let was_sent = present.marks.handed_over(step) || present.marks.unknown(step);
+    let is_queued = present.step == step && matches!(present.state, State::Queued { .. });
+    let was_sent = !is_queued && (present.marks.handed_over(step) || present.marks.unknown(step));
     !is_charged(row, step) && (is_sending || was_sent && !present.marks.failed(step))
 }
 
@@ -38,9 +40,11 @@ impl Campaign {
         after: &'a Loaded,
         now: Timestamp,
     ) -> impl Iterator<Item = (StepIndex, Money)> + 'a {
+        // Where unknown tries are sent again, a message may have given its reservation back.
+        let is_sure = self.plan.on_unknown != OnUnknown::Resend;
         let was_reserved = move |index: StepIndex, step: &Step| {
             let claimed = self.claimed_at.get(&(after.key.n, index)).copied();
-            may_arrive(before, index) && claimed.is_none_or(|claimed| now < claimed + step.receipt_window)
+            is_sure && may_arrive(before, index) && claimed.is_none_or(|claimed| now < claimed + step.receipt_window)
         };
         self.plan.indexed_steps().filter_map(move |(index, step)| {
             let is_new = is_charged(after, index) && !is_charged(before, index) && !was_reserved(index, step);
@@ -105,7 +109,9 @@ impl Invariants {
             };
             // A claim of somebody who has opted out is never sent, and reserves nothing. A kill makes it unknown all the same.
             let may_be_sent = |row: &&Loaded| !self.opt_outs.ever_opted_out(number_of(row));
-            let least: Money = open().filter(is_within).filter(may_be_sent).filter_map(price).sum();
+            // An unknown try that is to be sent again gives its reservation back, and a receipt may prove it after that.
+            let is_sure = campaign.plan.on_unknown != OnUnknown::Resend;
+            let least: Money = open().filter(|_| is_sure).filter(is_within).filter(may_be_sent).filter_map(price).sum();
             // A try that was called not processed gave its reservation back.
             let revived =
                 step.prices.all().map(|tariff| tariff.price.times(campaign.revived)).max().unwrap_or_default();

@@ -14,7 +14,6 @@ for_every_store!(
     a_late_refund_goes_to_the_claimed_step,
     a_reservation_is_charged_or_released_and_a_delivery_without_one_is_charged,
     a_reservation_ends_with_the_window_of_its_step_but_not_while_the_step_is_present,
-    a_reservation_lasts_for_the_window_of_the_latest_try,
     the_first_messages_of_a_month_are_free_and_the_others_charged,
     the_first_messages_in_a_window_are_free_and_without_one_none_is,
     a_limit_is_final_once_no_message_is_in_flight,
@@ -36,16 +35,6 @@ impl Price for Rising {
             amount: cents(u64::from(candidate.message.key.n) + 1),
             reserved_for: (self.0 == Charged::Delivery).then_some(WINDOW),
         }
-    }
-}
-
-/// The price of another try of a message whose first try may arrive.
-#[derive(Debug)]
-struct OfAnotherTry;
-
-impl Price for OfAnotherTry {
-    fn of(&self, _: &Candidate) -> Fee {
-        Fee { amount: Money::ZERO, reserved_for: Some(WINDOW) }
     }
 }
 
@@ -220,24 +209,6 @@ async fn a_reservation_ends_with_the_window_of_its_step_but_not_while_the_step_i
     desk.record(vec![change(&third, Present { state: done, ..third.present })]).await.unwrap();
     assert_eq!(reserved_at(over).await, cents(3), "it was looked at just now");
     assert_eq!(reserved_at(over + Span::from_secs(60)).await, Money::ZERO);
-}
-
-async fn a_reservation_lasts_for_the_window_of_the_latest_try(desk: Desk) {
-    let batch = desk.batch_of(1).await;
-    let cap = budget_of(cents(9), Charged::Delivery);
-    let first = messages(&desk.capped(batch, 1, cap.clone()).await)[0];
-    let queued = State::Queued { not_before: at(0), gives_up: None };
-    desk.record(vec![change(&first, Present { state: queued, ..first.present })]).await.unwrap();
-    let mut claim = desk.claim_of(batch, 1).await;
-    let again = claim.now + WINDOW;
-    claim.now = again;
-    claim.caps.insert((batch, StepIndex::FIRST), Arc::new(Cap { price: Some(Arc::new(OfAnotherTry)), ..cap }));
-    let second = messages(&desk.claim(claim).await.unwrap())[0];
-    desk.record(vec![change(&second, Present { step: step(1), state: queued, ..second.present })]).await.unwrap();
-    desk.end_reservations(again).await.unwrap();
-    assert_eq!(desk.sums_of(batch).await.reserved, cents(1), "reserved once, and still");
-    desk.end_reservations(again + WINDOW).await.unwrap();
-    assert_eq!(desk.sums_of(batch).await.reserved, Money::ZERO);
 }
 
 /// What a step has spent after each of these settlements of one cent, of a line with free messages.

@@ -19,22 +19,17 @@ const RESERVE: OverNumbers = over_numbers!(
     "ON CONFLICT DO UPDATE SET amount = amount + excluded.amount, until = excluded.until"
 );
 
-/// For another try of a step, of which an earlier one may be delivered.
-const RESERVE_LONGER: OverNumbers =
-    over_numbers!("UPDATE reservation SET until = max(until, ?6) WHERE", "AND step = ?4 AND ?5 = 0");
-
 /// Reserves what claimed messages cost if they are delivered.
 pub(super) fn reserve(script: &mut Script, claimed: &[Claimed], now: Timestamp) {
     // Messages of a step to one country nearly always cost the same.
     let mut numbers: HashMap<(BatchId, StepIndex, Money, Span), Vec<u32>> = HashMap::new();
     for Claimed { message, fee, .. } in claimed {
-        let Some(span) = fee.reserved_for else { continue };
+        let Some(span) = fee.reserved_for.filter(|_| !fee.amount.is_zero()) else { continue };
         numbers.entry((message.key.batch, message.present.step, fee.amount, span)).or_default().push(message.key.n);
     }
     for ((batch, step, amount, span), mut numbers) in numbers {
         numbers.sort_unstable();
-        let reserve = if amount.is_zero() { &RESERVE_LONGER } else { &RESERVE };
-        let statement = Numbers::of(&numbers).statement(script, reserve, batch);
+        let statement = Numbers::of(&numbers).statement(script, &RESERVE, batch);
         statement.bind(step.get()).bind(signed(amount)).bind((now + span).millis());
     }
 }
