@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
 use super::normalise::{Numbers, normalised};
 use super::{name_of, pages, root};
@@ -124,7 +124,7 @@ impl Scratch {
             fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
         }
         let (server, provider) = (free_address().to_string(), free_address().to_string());
-        let scratch = Self { folder, server, provider, shift: shift_of(parts), running: Vec::new() };
+        let scratch = Self { folder, server, provider, shift: shift_of(parts, DateTime::from_timestamp(super::seconds_now(), 0).unwrap()), running: Vec::new() };
         let config = fs::read_to_string(scratch.folder.path().join(CONFIG)).unwrap();
         scratch.write(CONFIG, &config);
         scratch
@@ -214,8 +214,9 @@ fn to_its_end(mut command: Command) -> String {
     printed
 }
 
-/// Moves the dates in files and commands into the future, by whole weeks: a date keeps its day of the week.
-fn shift_of(parts: &[Part]) -> Days {
+/// Moves the dates in files and commands into the future, by whole weeks: a date keeps its day of the week. The earliest becomes the
+/// day after tomorrow or later, because tomorrow has already begun in the first time zones.
+fn shift_of(parts: &[Part], now: DateTime<Utc>) -> Days {
     let mut earliest: Option<NaiveDate> = None;
     for part in parts {
         let (Part::File { text, .. } | Part::Command { line: text, .. }) = part;
@@ -224,8 +225,8 @@ fn shift_of(parts: &[Part]) -> Days {
             date
         });
     }
-    let tomorrow = chrono::DateTime::from_timestamp(super::seconds_now(), 0).unwrap().date_naive() + Days::new(1);
-    let late = earliest.map_or(0, |earliest| (tomorrow - earliest).num_days().max(0));
+    let floor = now.date_naive() + Days::new(2);
+    let late = earliest.map_or(0, |earliest| (floor - earliest).num_days().max(0));
     Days::new(u64::try_from((late + 6) / 7 * 7).unwrap())
 }
 
@@ -327,6 +328,19 @@ fn every_output_of_a_page_is_what_its_commands_print() {
         running.into_iter().flat_map(|page| page.join().unwrap()).collect()
     });
     assert!(wrong.is_empty(), "VOLLEY_BLESS=1 rewrites them:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_date_of_a_page_has_begun_anywhere_when_its_commands_run() {
+    let line = "volley campaign move Sale 2026-12-01".to_owned();
+    let parts = [Part::Command { line, shown: None, numbers: Numbers::Same }];
+    for hour in 0..24 * 14 {
+        let now = "2026-11-28T00:30:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::hours(hour);
+        let moved = "2026-12-01".parse::<NaiveDate>().unwrap() + shift_of(&parts, now);
+        // The first time zone is 14 hours ahead.
+        let begins = moved.and_hms_opt(0, 0, 0).unwrap().and_utc() - TimeDelta::hours(14);
+        assert!(begins > now, "{moved} has begun at {now}");
+    }
 }
 
 #[test]
