@@ -15,7 +15,7 @@ use volley::domain::{
     AttemptId, BatchId, Channel, Content, Country, MessageKey, MessagingApi, Msisdn, Names, Step, StepIndex, Tag,
     Timestamp,
 };
-use volley::template::Pattern;
+use volley::template::{Pattern, To};
 use volley::wire;
 
 const COLUMNS: [&str; 4] = ["FirstName", "Amount", "Day", "Code"];
@@ -94,13 +94,13 @@ fn pattern(body: [&str; 4]) -> Pattern {
     let content: Content = serde_json::from_value(template).unwrap();
     let step = Step { content, ..Step::of_text(Channel::WhatsApp, "promo", "") };
     let columns = COLUMNS.map(str::to_owned);
-    compose(MessagingApi::ChatApps, &step, "promo", Country::by_code("SG").unwrap(), Names::of_columns(&columns))
+    compose(MessagingApi::ChatApps, &step, "promo", Country::by_code("SG").unwrap().into(), Names::of_columns(&columns))
         .unwrap()
 }
 
 fn render(pattern: &Pattern, Recipient { msisdn, attempt, fields }: &Recipient, at: Timestamp, out: &mut Vec<u8>) {
     let fields = fields.each_ref().map(|field| Cow::Borrowed(field.as_str()));
-    pattern.render(Some(*msisdn), *attempt, at.into(), &fields, out).unwrap();
+    pattern.render(To::Number(*msisdn), *attempt, at.into(), &fields, out).unwrap();
 }
 
 /// The request of a recipient, ready to be written.

@@ -171,6 +171,7 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
             over: None,
             start: Start::of(&Present::queued(now(), None), vec![lane]),
             elsewhere: Vec::new(),
+            users: Vec::new(),
             excluded: Vec::new(),
             lacking: Vec::new(),
             left_out: Vec::new(),

@@ -7,6 +7,7 @@ use volley::domain::{
     AttemptId, BatchId, Channel, Country, MessageKey, MessagingApi, Names, Span, Step, StepIndex, Tag, Timestamp,
     Values,
 };
+use volley::template::To;
 
 #[test]
 fn rendering_allocates_nothing() {
@@ -23,11 +24,12 @@ fn rendering_allocates_nothing() {
     for transliterate in [false, true] {
         let step = Step { ttl: Some(Span::from_secs(60)), transliterate, ..Step::of_text(Channel::Sms, "sms", text) };
         let names = Names { columns: &columns, values: &values };
-        let pattern = compose(MessagingApi::ChatApps, &step, "sms", Country::by_code("SG").unwrap(), names).unwrap();
+        let pattern =
+            compose(MessagingApi::ChatApps, &step, "sms", Country::by_code("SG").unwrap().into(), names).unwrap();
         let mut out = Vec::with_capacity(4_096);
-        let msisdn = "+6591234567".parse().ok();
+        let to = To::Number("+6591234567".parse().unwrap());
         let allocations =
-            allocation_counter::measure(|| pattern.render(msisdn, attempt, at.into(), &fields, &mut out).unwrap());
+            allocation_counter::measure(|| pattern.render(to, attempt, at.into(), &fields, &mut out).unwrap());
         assert_eq!(allocations.count_total, 0, "{}", String::from_utf8_lossy(&out));
         let name = if transliterate { "ann" } else { "ąnn" };
         let sent: serde_json::Value = serde_json::from_slice(&out).unwrap();

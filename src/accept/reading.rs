@@ -84,9 +84,8 @@ fn recipient(accepted: &Accepted<'_>, request: &SendRequest<'_>) -> Result<(Addr
         }
         Addressee::User(channel, id) => {
             let user = ChannelUser { channel: *channel, id: id.to_string() };
-            // An id of WhatsApp begins with the country of its user.
-            let of_id = || id.split_once('.').and_then(|(country, _)| country.parse().ok());
-            Ok((user.into(), stated.or_else(of_id).unwrap_or(Country::WORLD)))
+            let country = stated.or_else(|| user.country()).unwrap_or(Country::WORLD);
+            Ok((user.into(), country))
         }
     }
 }

@@ -9,7 +9,7 @@ use super::read::Lines;
 use super::repeated_ids::IdHash;
 use super::sheet::is_error;
 use super::{Readings, Reason};
-use crate::domain::{Fields, Msisdn, Recipient};
+use crate::domain::{Address, ChannelUser, Country, Fields, Msisdn, Recipient};
 
 /// A rejected row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub(super) struct CheckedRows {
     pub(super) recipients: Vec<Recipient>,
     /// Line and id of each recipient.
     pub(super) origins: Vec<LineAndId>,
+    /// The ids of WhatsApp beside the numbers of recipients, each with the recipient's index.
+    pub(super) beside: Vec<(usize, ChannelUser)>,
     /// Rejected rows, in file order.
     pub(super) rejected: Vec<Reject>,
     /// Number of rows that the selection leaves out. Nothing else is known about them.
@@ -110,6 +112,9 @@ pub(super) fn check(job: &Job, rules: RowRules) -> CheckedRows {
                 let further =
                     if rules.takes_all { further_recipients(&row, columns, rules, &recipient) } else { Vec::new() };
                 let id = recipient.client_message_id.as_deref().map(IdHash::of);
+                if let (Some(user), Some(_)) = (columns.user(&row), recipient.number()) {
+                    checked.beside.push((checked.recipients.len(), user));
+                }
                 checked.origins.push(LineAndId { line, id });
                 checked.recipients.push(recipient);
                 checked.origins.extend(further.iter().map(|_| LineAndId { line, id: None }));
@@ -146,6 +151,7 @@ fn check_row(row: Row<'_>, columns: &Columns, rules: RowRules, findings: &mut Fi
     let line = row.line;
     let beside_table = columns.cells_after(row).any(|cell| !cell.trim().is_empty());
     let number = columns.read(&row, rules.default_home);
+    let user = columns.user_alone(&row, &number);
     let (msisdn, other_msisdn) = match number {
         Ok(number) => (Some(number.msisdn), None),
         Err(Reason::TwoReadings) => {
@@ -164,22 +170,21 @@ fn check_row(row: Row<'_>, columns: &Columns, rules: RowRules, findings: &mut Fi
     if row.is_cut && !rules.takes_all {
         return Err(rejected(Reason::TooMuchText, fields));
     }
-    let number = match number {
-        Ok(number) if number.is_fixed && rules.line_types == Lines::Mobile => {
+    let (address, country) = match (number, user) {
+        (_, Some(user)) => {
+            let country = user.country().unwrap_or(Country::WORLD);
+            (Address::User(user), country)
+        }
+        (Ok(number), None) if number.is_fixed && rules.line_types == Lines::Mobile => {
             return Err(rejected(Reason::Landline, fields));
         }
-        Ok(number) => number,
-        Err(reason) => return Err(rejected(reason, fields)),
+        (Ok(number), None) => (Address::Number(number.msisdn), number.country),
+        (Err(reason), None) => return Err(rejected(reason, fields)),
     };
     let client_message_id = columns.client_message_id(&row);
     if client_message_id.is_some_and(|id| id.chars().count() > CLIENT_ID_MAX) && !rules.takes_all {
         return Err(rejected(Reason::IdTooLong, fields));
     }
-    findings.record(line, number, beside_table);
-    Ok(Recipient {
-        address: Some(number.msisdn.into()),
-        country: number.country,
-        client_message_id: client_message_id.map(Into::into),
-        fields,
-    })
+    findings.record(line, number.ok().filter(|_| address.number().is_some()), beside_table);
+    Ok(Recipient { address: Some(address), country, client_message_id: client_message_id.map(Into::into), fields })
 }

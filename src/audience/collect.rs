@@ -10,12 +10,12 @@ use super::columns::Columns;
 use super::findings::Findings;
 use super::note::RowCount;
 use super::pipeline::{Collected, Done, Halt, ReadingProgress, Sink};
-use super::repeated_ids::IdHashes;
-use super::seen::{Occurrence, SeenNumbers};
+use super::repeated_ids::{IdHash, IdHashes};
+use super::seen::{Occurrence, SeenRecipients};
 use super::summary::SAMPLED_ROWS;
 use super::table::{BLOCK_ROWS, Form};
 use super::{Error, Field, ImportNote, Options, Reason, Summary};
-use crate::domain::{Country, Fields, Msisdn, Recipient};
+use crate::domain::{Address, ChannelUser, Country, Fields, Recipient};
 
 /// Number of recipients that a sink gets at once.
 const PIECE: usize = 4_096;
@@ -27,8 +27,8 @@ const PIECE: usize = 4_096;
 pub(super) fn collect(
     rows: Collected<CheckedRows>,
     options: &Options,
-    opted_out: &dyn Fn(Msisdn) -> bool,
-    known: &mut SeenNumbers,
+    opted_out: &dyn Fn(&Address) -> bool,
+    known: &mut SeenRecipients,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
     let columns = Arc::clone(&rows.columns);
@@ -36,17 +36,17 @@ pub(super) fn collect(
     let mut summary = initial_summary(&columns, &form);
     let (mut findings, mut ids) = (Findings::default(), IdHashes::default());
     let mut countries: HashMap<Country, u64, FixedState> = HashMap::default();
-    let mut judge = |msisdn: Msisdn| {
-        if opted_out(msisdn) {
-            Some(Reason::OptedOut)
-        } else if options.keep_duplicates {
-            None
-        } else {
-            match known.record(msisdn) {
-                Occurrence::First => None,
-                Occurrence::SameSource => Some(Reason::Duplicate),
-                Occurrence::EarlierSource => Some(Reason::EarlierSource),
-            }
+    let mut judge = |address: &Address, beside: Option<ChannelUser>| {
+        let id = beside.as_ref().map(|user| IdHash::of(&user.id));
+        let is_out = opted_out(address) || beside.is_some_and(|user| opted_out(&Address::User(user)));
+        if options.keep_duplicates {
+            return is_out.then_some(Reason::OptedOut);
+        }
+        match known.record(address, id) {
+            _ if is_out => Some(Reason::OptedOut),
+            Occurrence::First => None,
+            Occurrence::SameSource => Some(Reason::Duplicate),
+            Occurrence::EarlierSource => Some(Reason::EarlierSource),
         }
     };
     let mut accepted = Accepted::default();
@@ -56,19 +56,27 @@ pub(super) fn collect(
         if summary.rows == 0 {
             checked.first(SAMPLED_ROWS).for_each(|fields| summary.sample(fields));
         }
-        let CheckedRows { mut recipients, origins, mut rejected, not_selected, filled, findings: more } = checked;
+        let CheckedRows { mut recipients, origins, beside, mut rejected, not_selected, filled, findings: more } =
+            checked;
         findings.merge(&more);
         for (field, filled) in summary.fields.iter_mut().zip(filled) {
             field.filled += filled;
         }
         verdicts.clear();
-        verdicts.extend(recipients.iter().map(|recipient| judge(recipient.number()?)));
+        let mut beside = beside.into_iter().peekable();
+        verdicts.extend(recipients.iter().enumerate().map(|(place, recipient)| {
+            let id = beside.next_if(|(of, _)| *of == place).map(|(_, id)| id);
+            judge(recipient.address.as_ref()?, id)
+        }));
         ids.add(
             origins.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none()).filter_map(|(origin, _)| origin.id),
         );
         move_rejected(&mut recipients, &origins, &verdicts, &mut rejected);
         for recipient in &recipients {
             *countries.entry(recipient.country).or_default() += 1;
+            if recipient.number().is_none() {
+                *summary.without_number.entry(recipient.country).or_default() += 1;
+            }
         }
         summary.count_valid(recipients.len());
         summary.count_not_selected(not_selected);

@@ -22,6 +22,8 @@ pub struct Columns {
     number: usize,
     country: Option<usize>,
     client_message_id: Option<usize>,
+    /// The column of ids by which WhatsApp knows its users.
+    user: Option<usize>,
     /// The column of area codes, if the numbers lack them.
     area_codes: Option<AreaCodes>,
     /// A column whose name says country and whose cells name no known one.
@@ -132,6 +134,7 @@ impl Columns {
             number,
             country: None,
             client_message_id: None,
+            user: None,
             area_codes: None,
             not_a_country: None,
             others: Vec::new(),
@@ -246,6 +249,31 @@ impl Columns {
         self.client_message_id.map(|index| self.cell(row, index).trim()).filter(|id| !id.is_empty())
     }
 
+    /// The index of the column of WhatsApp's ids.
+    pub(super) const fn users_place(&self) -> Option<usize> {
+        self.user
+    }
+
+    /// The WhatsApp user whom a row names in the column of ids.
+    pub(super) fn user(&self, row: &Row<'_>) -> Option<ChannelUser> {
+        ChannelUser::of_whatsapp(self.cell(row, self.user?))
+    }
+
+    /// Whether the file has ids in place of numbers.
+    fn is_of_users_alone(&self) -> bool {
+        self.user == Some(self.number) && !self.says_numbers()
+    }
+
+    /// The WhatsApp user whom a row names in place of a number: in its own column, or in the number's.
+    pub(super) fn user_alone(&self, row: &Row<'_>, number: &Result<Number, Reason>) -> Option<ChannelUser> {
+        let cell = self.number_cell(row);
+        match number {
+            Err(_) if cell.trim().is_empty() => self.user(row),
+            _ if self.is_exported || self.is_of_users_alone() => ChannelUser::of_whatsapp(&cell),
+            _ => ChannelUser::of_whatsapp(&cell).filter(ChannelUser::is_surely_of_whatsapp),
+        }
+    }
+
     /// The country of a number of a row without a `+`.
     pub(super) fn home(&self, row: &Row<'_>, default: Home) -> Home {
         match self.country.map_or(default, |index| Home::of_cell(self.cell(row, index), default)) {
@@ -289,6 +317,7 @@ impl Columns {
         let (country, not_a_country) = country_columns(left, &names, &keys, data, reading.default);
         let client_message_id = keys.iter().position(|key| Meaning::of_key(key) == Some(Meaning::ClientMessageId));
         let mut found = Self { left, added, country, client_message_id, not_a_country, ..Self::of_numbers(names, "") };
+        found.user = found.find_users(&keys, data);
         let mapped = found.apply(&reading.options.map)?;
         let default = reading.default;
         let evidence: Vec<Evidence> =
@@ -305,7 +334,8 @@ impl Columns {
         let by_rank = || ranks().min().map(|(_, index)| index);
         let is_user = |cell: &str| ChannelUser::channel_of(cell.trim()).is_some();
         let has_users = |index: &usize| data().any(|row| is_user(found.cell(&row, *index)));
-        let by_users = || (0..keys.len()).find(has_users).filter(|_| reading.options.takes_users);
+        let by_users =
+            || found.user.or_else(|| (0..keys.len()).find(has_users).filter(|_| reading.options.takes_users));
         let number = mapped.or_else(wanted).or_else(named).or_else(by_content).or_else(by_rank).or_else(by_users);
         let Some(number) = number else { return Err(NoColumns::NoNumber(found.names)) };
         found.number = number;
@@ -322,6 +352,18 @@ impl Columns {
         found.others = (0..evidence.len()).filter(is_another).collect();
         found.area_codes = found.find_area_codes(data, default);
         Ok(found)
+    }
+
+    /// Finds the column of WhatsApp's ids: by its name, or because at least half of its filled cells are surely ids.
+    fn find_users<'a, I: Iterator<Item = Row<'a>>>(&self, keys: &[String], data: &dyn Fn() -> I) -> Option<usize> {
+        let named = || keys.iter().position(|key| Meaning::of_key(key) == Some(Meaning::WhatsAppUserId));
+        let are_ids = |index: &usize| {
+            let cells = || data().map(|row| self.cell(&row, *index)).filter(|cell| !cell.trim().is_empty());
+            let is_id = |cell: &&str| ChannelUser::of_whatsapp(cell).is_some_and(|user| user.is_surely_of_whatsapp());
+            let ids = cells().filter(is_id).count();
+            ids > 0 && ids * 2 >= cells().count()
+        };
+        named().or_else(|| (0..self.len()).find(are_ids))
     }
 
     /// Finds the column of area codes that the numbers lack.
@@ -362,6 +404,7 @@ impl Columns {
                 "number" => number = Some(index),
                 "country" => self.country = Some(index),
                 "clientmessageid" => self.client_message_id = Some(index),
+                "whatsappuserid" => self.user = Some(index),
                 _ if self.names.iter().enumerate().any(|(other, name)| other != index && name == new) => {
                     return Err(NoColumns::Twice(new.clone()));
                 }
@@ -379,6 +422,7 @@ impl Columns {
         let meaning = match () {
             () if self.country == Some(index) => Some(Meaning::Country),
             () if self.client_message_id == Some(index) => Some(Meaning::ClientMessageId),
+            () if self.user == Some(index) => Some(Meaning::WhatsAppUserId),
             () => {
                 let by_name = self.names.get(index).and_then(|name| Meaning::of(name));
                 by_name.filter(|meaning| matches!(meaning, Meaning::FirstName | Meaning::LastName))

@@ -138,7 +138,7 @@ fn code(chance: &Chance) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::number::{self, Home};
-    use super::super::{Options, SeenNumbers, read};
+    use super::super::{Options, SeenRecipients, read};
     use super::*;
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
             &file,
             &Options::default(),
             &|_| false,
-            &mut SeenNumbers::default(),
+            &mut SeenRecipients::default(),
             &mut super::super::Outputs::default(),
         )
         .unwrap();

@@ -27,7 +27,8 @@ pub(super) fn find<'a, I: Iterator<Item = Row<'a>>>(
     let is_twice = |row: &Row<'_>| {
         let (cell, home) = (row.cell(left).trim(), home(row));
         let whole = number::read(cell, Home::Missing).ok().filter(|_| cell.starts_with('+'));
-        whole.is_some_and(|whole| own.read(row, home).is_ok_and(|number| number.msisdn == whole.msisdn))
+        let is_user = own.user(row).is_some_and(|user| user.id == cell);
+        is_user || whole.is_some_and(|whole| own.read(row, home).is_ok_and(|number| number.msisdn == whole.msisdn))
     };
     let (twice, all) = data().fold((0, 0), |(twice, all), row| (twice + usize::from(is_twice(&row)), all + 1));
     // The rules for numbers may have changed since the import.

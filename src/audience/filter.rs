@@ -5,8 +5,8 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::KnownRecipients;
-use super::seen::{Occurrence, SeenNumbers};
-use crate::domain::{Msisdn, OptOutOf};
+use super::seen::{Occurrence, SeenRecipients};
+use crate::domain::{Address, Msisdn, OptOutOf};
 use crate::store::{Consent, Result};
 
 /// Checks the sources of one campaign, one after the other, against the opt-outs and the numbers of earlier sources. Clones
@@ -14,12 +14,12 @@ use crate::store::{Consent, Result};
 #[derive(Debug, Clone, Default)]
 pub struct SourceFilter {
     recipients: Arc<KnownRecipients>,
-    seen: Arc<Mutex<SeenNumbers>>,
+    seen: Arc<Mutex<SeenRecipients>>,
 }
 
 impl SourceFilter {
     pub fn new(recipients: Arc<KnownRecipients>) -> Self {
-        Self { seen: Arc::new(Mutex::new(SeenNumbers::new(Arc::clone(&recipients)))), recipients }
+        Self { seen: Arc::new(Mutex::new(SeenRecipients::new(Arc::clone(&recipients)))), recipients }
     }
 
     /// A filter for the sources of an import, with what the store knows now. It is not known yet what they will be sent, so
@@ -33,25 +33,26 @@ impl SourceFilter {
         self.seen().next_source();
     }
 
-    /// Records numbers of a source, each with its index in the source. Returns the indices of those that an earlier source
+    /// Records addresses of a source, each with its index in the source. Returns the indices of those that an earlier source
     /// has. Repeats within the source are not among them: its import kept them on purpose.
-    pub fn record_page<'a>(&self, numbers: impl IntoIterator<Item = (u32, &'a Msisdn)>) -> Vec<u32> {
+    pub fn record_page<'a>(&self, addresses: impl IntoIterator<Item = (u32, &'a Address)>) -> Vec<u32> {
         let mut seen = self.seen();
-        let repeated = numbers.into_iter().filter(|(_, msisdn)| seen.record(**msisdn) == Occurrence::EarlierSource);
+        let repeated =
+            addresses.into_iter().filter(|(_, address)| seen.record(address, None) == Occurrence::EarlierSource);
         repeated.map(|(n, _)| n).collect()
     }
 
     /// Whether one of the sources has this number and it has not opted out.
     pub fn knows(&self, msisdn: Msisdn) -> bool {
-        self.seen().contains(msisdn) && !self.is_opted_out(msisdn)
+        self.seen().contains(msisdn) && !self.is_opted_out(&msisdn.into())
     }
 
-    pub(super) fn is_opted_out(&self, msisdn: Msisdn) -> bool {
-        self.recipients.has_opted_out(msisdn)
+    pub(super) fn is_opted_out(&self, address: &Address) -> bool {
+        self.recipients.has_opted_out(address)
     }
 
     /// Locks the numbers of earlier rows; the caller keeps the lock while it reads a source.
-    pub(super) fn seen(&self) -> MutexGuard<'_, SeenNumbers> {
+    pub(super) fn seen(&self) -> MutexGuard<'_, SeenRecipients> {
         self.seen.lock()
     }
 }

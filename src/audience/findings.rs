@@ -21,12 +21,16 @@ pub(super) struct Findings {
     foreign: RowCount,
     neighbors: RowCount,
     beside: RowCount,
+    users: RowCount,
 }
 
 impl Findings {
-    /// Records the number of an accepted row, and whether the row has text beside the table.
-    pub(super) fn record(&mut self, line: u64, number: Number, beside_table: bool) {
-        let Number { beside, is_fixed, .. } = number;
+    /// Records the number of an accepted row, if it has one, and whether the row has text beside the table.
+    pub(super) fn record(&mut self, line: u64, number: Option<Number>, beside_table: bool) {
+        let Some(Number { beside, is_fixed, .. }) = number else {
+            self.users.add(line);
+            return;
+        };
         if beside == CellExtras::default() && !is_fixed && !beside_table {
             return;
         }
@@ -49,7 +53,8 @@ impl Findings {
 
     /// Adds the findings of later rows.
     pub(super) fn merge(&mut self, later: &Self) {
-        let Self { damaged, error_texts, others, words, extensions, fixed, untold, foreign, neighbors, beside } = later;
+        let Self { damaged, error_texts, others, words, extensions, fixed, untold, foreign, neighbors, beside, users } =
+            later;
         self.damaged += damaged;
         self.error_texts += error_texts;
         self.others.merge(*others);
@@ -60,6 +65,7 @@ impl Findings {
         self.foreign.merge(*foreign);
         self.neighbors.merge(*neighbors);
         self.beside.merge(*beside);
+        self.users.merge(*users);
     }
 
     /// The notes for everything that was found.
@@ -77,6 +83,7 @@ impl Findings {
             of(self.extensions, ImportNote::Extensions),
             of(self.fixed, ImportNote::Landlines),
             of(self.beside, ImportNote::BesideTable),
+            of(self.users, ImportNote::WithoutNumber),
         ]
         .into_iter()
         .flatten()

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use tempfile::NamedTempFile;
 
 use super::sheet::made::{self, Value};
-use super::{Error, Halt, Lines, Options, Reject, SeenNumbers, Sink, read, samples};
+use super::{Error, Halt, Lines, Options, Reject, SeenRecipients, Sink, read, samples};
 use crate::clock::{Clock, RealClock};
 use crate::domain::{Recipient, Span};
 
@@ -54,7 +54,13 @@ fn try_one(seed: u64, bytes: &[u8], random: &mut fastrand::Rng) -> bool {
         ..Options::default()
     };
     let mut counted = Counted::default();
-    match read(file.path(), &options, &|msisdn| msisdn.get() % 7 == 0, &mut SeenNumbers::default(), &mut counted) {
+    match read(
+        file.path(),
+        &options,
+        &|it| it.number().is_some_and(|number| number.get() % 7 == 0),
+        &mut SeenRecipients::default(),
+        &mut counted,
+    ) {
         Ok(summary) => {
             assert_eq!(
                 (summary.valid, summary.rows - summary.valid),

@@ -5,7 +5,7 @@ use super::block::{Row, Rows};
 use super::names;
 use super::number::{self, Home};
 use super::read::Reading;
-use crate::domain::ChannelUser;
+use crate::domain::{Channel, ChannelUser};
 
 /// Where the header and the data begin.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,14 +20,18 @@ pub(super) struct Head {
 const TITLES_MAX: usize = 20;
 
 /// Finds the header in the first rows of a file: it names a number column, or is above the first number. With `no_header`,
-/// the first row is data. If rows may have a channel's id in place of a number, an id is like a number.
+/// the first row is data. An id of a channel that rows may have in place of a number is like a number.
 pub(super) fn find(rows: &Rows, reading: &Reading<'_>) -> Head {
     let without = Head { header: None, first: 0 };
     let Reading { options, default } = *reading;
     if options.no_header {
         return without;
     }
-    let is_user = |cell: &str| options.takes_users && ChannelUser::channel_of(cell.trim()).is_some();
+    let is_user = |cell: &str| match ChannelUser::channel_of(cell.trim()) {
+        Some(Channel::WhatsApp) => true,
+        Some(_) => options.takes_users,
+        None => false,
+    };
     let is_number = |cell: &str| is_like_a_number(cell, default) || is_user(cell);
     let rows: Vec<Row<'_>> = rows.iter().collect();
     let usual = usual_fill(&rows);

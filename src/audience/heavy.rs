@@ -16,7 +16,7 @@ use zip::write::SimpleFileOptions;
 
 use super::fuzz::peak_mib;
 use super::sheet::made;
-use super::{Options, Outputs, Reason, SeenNumbers, read};
+use super::{Options, Outputs, Reason, SeenRecipients, read};
 
 /// The promise: what any file of up to 32 MiB may take.
 const MEMORY_MAX_MIB: u64 = 300;
@@ -125,7 +125,7 @@ fn gzipped(write: impl Fn(Output<'_>) -> io::Result<()>) -> NamedTempFile {
 #[test]
 fn reads_one_heavy_file_for_another_process() {
     let Ok(file) = std::env::var(FILE) else { return };
-    let (mut known, mut outputs) = (SeenNumbers::default(), Outputs::default());
+    let (mut known, mut outputs) = (SeenRecipients::default(), Outputs::default());
     let result = match read(Path::new(&file), &Options::default(), &|_| false, &mut known, &mut outputs) {
         Ok(summary) => {
             let cut = summary.reasons.get(&Reason::TooMuchText).copied().unwrap_or(0);

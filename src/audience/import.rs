@@ -14,7 +14,7 @@ use super::{
     Sink, SourceFilter, Summary, UnreadableRecord,
 };
 use crate::clock::Clock;
-use crate::domain::{AudienceId, InvalidFields, Msisdn, Recipient, Span};
+use crate::domain::{Address, AudienceId, ChannelUser, InvalidFields, Recipient, Span};
 use crate::store::{self, Audience, Audiences, KnownAs, NewAudience, RejectedRow};
 
 /// How the recipients are stored.
@@ -175,33 +175,47 @@ fn number_column(audience: &Audience) -> Result<Option<String>, UnreadableRecord
     Ok(ImportRecord::of(first)?.summary.map(|summary| summary.number_column))
 }
 
-/// Numbers per page when an audience is read.
+/// Recipients per page when an audience is read.
 const PAGE: u32 = 20_000;
 
-/// Calls `each_page` with the numbers of an audience, page by page, each with its recipient's index in its part.
-pub async fn each_number(
+/// Reads addresses of an audience in order, from recipient `from` on; `None` for erased recipients.
+pub async fn addresses(
+    store: &dyn Audiences,
+    audience: AudienceId,
+    from: u32,
+    limit: u32,
+) -> store::Result<Vec<Option<Address>>> {
+    let keys = store.address_keys(audience, from, limit).await?;
+    if keys.iter().any(|key| key.is_user()) {
+        let recipients = store.recipients(audience, from, limit).await?;
+        return Ok(recipients.into_iter().map(|recipient| recipient.address).collect());
+    }
+    Ok(keys.into_iter().map(|key| key.number().map(Address::Number)).collect())
+}
+
+/// Calls `each_page` with the addresses of an audience, page by page, each with its recipient's index in its part.
+pub async fn each_address(
     store: &dyn Audiences,
     audience: &Audience,
-    mut each_page: impl FnMut(Vec<(u32, Msisdn)>),
+    mut each_page: impl FnMut(Vec<(u32, Address)>),
 ) -> store::Result<()> {
     for part in &audience.parts {
         let mut from = 0;
         loop {
-            let page = store.address_keys(part.id, from, PAGE).await?;
+            let page = addresses(store, part.id, from, PAGE).await?;
             if page.is_empty() {
                 break;
             }
-            // Recipients of files have numbers, unless they were erased.
-            each_page((from..).zip(page).filter_map(|(n, key)| Some((n, key.number()?))).collect());
+            each_page((from..).zip(page).filter_map(|(n, address)| Some((n, address?))).collect());
             from += PAGE;
         }
     }
     Ok(())
 }
 
-/// Records the numbers that an audience already has, so that they count as duplicates.
+/// Records the recipients that an audience already has, so that they count as duplicates.
 async fn record_existing(store: &dyn Audiences, audience: &Audience, filter: &SourceFilter) -> store::Result<()> {
-    each_number(store, audience, |page| _ = filter.record_page(page.iter().map(|(n, number)| (*n, number)))).await?;
+    each_address(store, audience, |page| _ = filter.record_page(page.iter().map(|(n, address)| (*n, address)))).await?;
     filter.next_source();
     Ok(())
 }
@@ -372,20 +386,39 @@ impl Sink for ImportSink {
     }
 }
 
-/// Reads only the numbers of a source, to exclude them, and its summary. A row without a number excludes no recipient.
-pub async fn numbers(source: Source, options: Options, filter: SourceFilter) -> Result<(Vec<Msisdn>, Summary), Error> {
+/// Reads only the addresses of a source, to exclude them, and its summary: of a row with a number and an id, both. A row
+/// without any excludes nobody.
+pub async fn only_addresses(
+    source: Source,
+    options: Options,
+    filter: SourceFilter,
+) -> Result<(Vec<Address>, Summary), Error> {
     #[derive(Default)]
-    struct Numbers(Vec<Msisdn>);
+    struct Kept {
+        addresses: Vec<Address>,
+        /// The column of WhatsApp's ids.
+        users: Option<usize>,
+    }
 
-    impl Sink for Numbers {
+    impl Sink for Kept {
+        fn columns(&mut self, columns: &Columns) -> Result<(), Halt> {
+            self.users = columns.users_place();
+            Ok(())
+        }
+
         fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
-            self.0.extend(recipients.iter().filter_map(Recipient::number));
+            if let Some(column) = self.users {
+                let user =
+                    |recipient: &Recipient| ChannelUser::of_whatsapp(recipient.fields.unpack().ok()?.get(column)?);
+                self.addresses.extend(recipients.iter().filter_map(user).map(Address::User));
+            }
+            self.addresses.extend(recipients.into_iter().filter_map(|recipient| recipient.address));
             Ok(())
         }
     }
 
-    let (numbers, summary) = read_all::<Numbers>(source, options, filter).await?;
-    Ok((numbers.0, summary))
+    let (kept, summary) = read_all::<Kept>(source, options, filter).await?;
+    Ok((kept.addresses, summary))
 }
 
 /// Reads a source into a new sink, and its summary.

@@ -1,6 +1,6 @@
 //! What the store knows of recipients before a source is read: who opted out, and which numbers are one recipient's.
 
-use crate::domain::{LearnedSpellings, Msisdn, OptOutOf};
+use crate::domain::{Address, LearnedSpellings, Msisdn, OptOutOf};
 use crate::optout::OptOuts;
 use crate::store::{Consent, Result};
 
@@ -25,8 +25,8 @@ impl KnownRecipients {
         self.opted_out.is_empty()
     }
 
-    pub fn has_opted_out(&self, number: Msisdn) -> bool {
-        self.opted_out.contains(number)
+    pub fn has_opted_out(&self, address: &Address) -> bool {
+        self.opted_out.contains(address)
     }
 
     /// The number under which a recipient is known, whichever of the recipient's numbers is given.

@@ -154,7 +154,12 @@ impl Sink for Listed {
     }
 
     fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
-        self.numbers.extend(recipients.iter().filter_map(Recipient::number));
+        for address in recipients.into_iter().filter_map(|recipient| recipient.address) {
+            match address {
+                Address::Number(number) => self.numbers.push(number),
+                Address::User(user) => _ = self.users.insert(user),
+            }
+        }
         Ok(())
     }
 

@@ -76,6 +76,8 @@ mod properties;
 #[cfg(test)]
 mod samples;
 mod source;
+#[cfg(test)]
+mod users;
 
 pub use check::Reject;
 pub use columns::{Columns, Mapping};
@@ -83,7 +85,9 @@ pub use default_country::{DefaultCountry, UnknownCountry};
 pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};
 pub use filter::SourceFilter;
-pub use import::{ImportError, Imported, Keep, OnProgress, STORING, each_number, import, numbers, survey};
+pub use import::{
+    ImportError, Imported, Keep, OnProgress, STORING, addresses, each_address, import, only_addresses, survey,
+};
 pub use known::KnownRecipients;
 pub use listed::{ListedNumbers, OptOutChangeView};
 pub use note::ImportNote;
@@ -99,7 +103,7 @@ pub use rejected::{
     rejected_rows, whole_summary,
 };
 pub use rows::{AudienceRows, sample};
-pub use seen::SeenNumbers;
+pub use seen::SeenRecipients;
 pub use selection::{BoundSelection, Evidence, Misread, Selection, SelectionError};
 pub use settings::{FileSettings, InvalidSetting};
 pub use sheet::{SheetChoice, hush_stumbling_readers};

@@ -52,6 +52,8 @@ pub enum ImportNote {
     SharedCode(RowCount),
     /// Rows of a sheet with text to the right of the table.
     BesideTable(RowCount),
+    /// Accepted rows without a number, with an id of WhatsApp.
+    WithoutNumber(RowCount),
     /// A country column without any known country.
     NotACountry {
         column: String,
@@ -135,6 +137,7 @@ impl ImportNote {
             Self::OtherCountry(_) => "other_country",
             Self::SharedCode(_) => "shared_code",
             Self::BesideTable(_) => "beside_table",
+            Self::WithoutNumber(_) => "without_number",
             Self::NotACountry { .. } => "not_a_country",
             Self::OtherNumbers { .. } => "other_numbers",
             Self::AreaCodes { .. } => "area_codes",
@@ -249,6 +252,12 @@ impl ImportNote {
             Self::BesideTable(rows) => {
                 format!("{} text beside the table{}; it was ignored.", containing(*rows), first_line(*rows))
             }
+            Self::WithoutNumber(rows) => format!(
+                "{} no number{}, but the id of a WhatsApp user: only WhatsApp reaches {}.",
+                if rows.number == 1 { "1 row has".to_owned() } else { format!("{} rows have", rows.number) },
+                first_line(*rows),
+                if rows.number == 1 { "this recipient" } else { "these recipients" }
+            ),
             Self::NotACountry { column } => {
                 format!("\"{column}\" contains no known country, so it was ignored.")
             }

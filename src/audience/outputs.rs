@@ -73,9 +73,9 @@ impl Sink for Outputs {
     fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
         let Some(accepted) = &mut self.accepted else { return Ok(()) };
         for recipient in &recipients {
-            let msisdn = recipient.number().map(|number| number.to_string()).unwrap_or_default();
+            let address = recipient.address.as_ref().map(ToString::to_string).unwrap_or_default();
             let fields = recipient.fields.unpack()?;
-            let own = [msisdn.as_str(), recipient.country.as_str()];
+            let own = [address.as_str(), recipient.country.as_str()];
             accepted.row(own.into_iter().chain(fields.iter().map(AsRef::as_ref)))?;
         }
         Ok(())

@@ -8,7 +8,7 @@ use proptest::sample::Index;
 use tempfile::NamedTempFile;
 
 use super::*;
-use crate::domain::Msisdn;
+use crate::domain::Address;
 use crate::domain::Recipient;
 
 /// Keeps all rows that it gets.
@@ -46,9 +46,8 @@ fn file(bytes: impl AsRef<[u8]>) -> NamedTempFile {
 
 fn read_with(bytes: impl AsRef<[u8]>, options: &Options, out: &[&str]) -> Result<(Summary, Kept), Error> {
     let mut kept = Kept::default();
-    let out: Vec<Msisdn> = out.iter().map(|number| number.parse().unwrap()).collect();
-    let summary =
-        read(file(bytes).path(), options, &|msisdn| out.contains(&msisdn), &mut SeenNumbers::default(), &mut kept)?;
+    let out: Vec<Address> = out.iter().map(|number| number.parse().unwrap()).collect();
+    let summary = read(file(bytes).path(), options, &|it| out.contains(it), &mut SeenRecipients::default(), &mut kept)?;
     Ok((summary, kept))
 }
 
@@ -169,7 +168,7 @@ fn a_list_of_numbers_is_judged_like_a_column() {
         let list: Vec<String> = list.iter().map(|number| (*number).to_owned()).collect();
         let columns = Columns::of_numbers(vec!["Mobile".to_owned()], "Mobile");
         let mut kept = Kept::default();
-        read_numbers(&list, &columns, &options, &|_| false, &mut SeenNumbers::default(), &mut kept).unwrap();
+        read_numbers(&list, &columns, &options, &|_| false, &mut SeenRecipients::default(), &mut kept).unwrap();
         (numbers(&kept).len(), rejects(&kept))
     };
     assert_eq!(read(&["4915123456789"], in_singapore()), (0, vec![(1, Reason::PlusMissing)]));
@@ -294,7 +293,7 @@ fn every_error_states_the_problem_and_a_remedy() {
         Path::new("no/such.csv"),
         &Options::default(),
         &|_| false,
-        &mut SeenNumbers::default(),
+        &mut SeenRecipients::default(),
         &mut Kept::default(),
     )
     .unwrap_err();
@@ -336,7 +335,7 @@ fn a_sink_that_halts_ends_the_reading() {
     (0..60_000).for_each(|index| text.push_str(&format!("+659{index:07}\n")));
     let file = file(text);
     let read = |halt| {
-        read(file.path(), &Options::default(), &|_| false, &mut SeenNumbers::default(), &mut Enough(Some(halt)))
+        read(file.path(), &Options::default(), &|_| false, &mut SeenRecipients::default(), &mut Enough(Some(halt)))
             .unwrap_err()
     };
     assert!(matches!(read(Halt::Stop), Error::Stopped));
@@ -351,7 +350,7 @@ fn inline_numbers_become_recipients_with_only_a_number() {
     for (names, fields) in [(alone, vec!["+6581234567"]), (beside, vec!["", "+6581234567", ""])] {
         let mut kept = Kept::default();
         let columns = Columns::of_numbers(names.clone(), "Mobile");
-        let known = &mut SeenNumbers::default();
+        let known = &mut SeenRecipients::default();
         let summary = read_numbers(&list, &columns, &in_singapore(), &|_| false, known, &mut kept).unwrap();
         assert_eq!((summary.rows, summary.valid, summary.duplicates, summary.invalid), (3, 1, 1, 1));
         assert_eq!(rejects(&kept), [(3, Reason::Duplicate), (4, Reason::TooShort)]);
@@ -366,7 +365,7 @@ fn outputs_contain_every_row_once_and_appear_when_finished() {
     let (accepted, rejects) = (folder.path().join("accepted.csv"), folder.path().join("rejects.csv"));
     let source = file("Name;Mobile\n\"A;\"\"\";81234567\nB;x\nC;81234568;more;\nD;8123 4567\n");
     let mut outputs = Outputs::create(Some(source.path()), Some(&accepted), Some(&rejects)).unwrap();
-    read(source.path(), &in_singapore(), &|_| false, &mut SeenNumbers::default(), &mut outputs).unwrap();
+    read(source.path(), &in_singapore(), &|_| false, &mut SeenRecipients::default(), &mut outputs).unwrap();
     assert!(!accepted.exists() && !rejects.exists());
     outputs.finish().unwrap();
     assert_eq!(

@@ -13,13 +13,13 @@ use super::delimiter::is_delimiter;
 use super::number::Home;
 use super::open::display_path;
 use super::pipeline::{self, Feed, Job, Layout, Sink};
-use super::seen::SeenNumbers;
+use super::seen::SeenRecipients;
 use super::selection::{BoundSelection, Evidence, Misread, Selection};
 use super::sheet::SheetChoice;
 use super::survey::Observer;
 use super::table::{self, BLOCK_ROWS, Form, HEAD_ROWS};
 use super::{DefaultCountry, Error, Summary};
-use crate::domain::Msisdn;
+use crate::domain::Address;
 
 /// Which line types are accepted, if the country's numbers distinguish them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -133,12 +133,12 @@ pub fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-/// Reads a recipient file and passes its rows to `sink`. Blocking. Numbers that `known` has from another source are duplicates.
+/// Reads a recipient file and passes its rows to `sink`. Blocking. Recipients that `known` has from another source are duplicates.
 pub fn read(
     file: &Path,
     options: &Options,
-    opted_out: &dyn Fn(Msisdn) -> bool,
-    known: &mut SeenNumbers,
+    opted_out: &dyn Fn(&Address) -> bool,
+    known: &mut SeenRecipients,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
     read_named(file, display_path(file), options, opted_out, known, sink)
@@ -149,8 +149,8 @@ pub(super) fn read_named(
     file: &Path,
     shown: &Path,
     options: &Options,
-    opted_out: &dyn Fn(Msisdn) -> bool,
-    known: &mut SeenNumbers,
+    opted_out: &dyn Fn(&Address) -> bool,
+    known: &mut SeenRecipients,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
     let reading = Reading::of(options);
@@ -172,8 +172,8 @@ pub fn read_numbers(
     numbers: &[String],
     columns: &Columns,
     options: &Options,
-    opted_out: &dyn Fn(Msisdn) -> bool,
-    known: &mut SeenNumbers,
+    opted_out: &dyn Fn(&Address) -> bool,
+    known: &mut SeenRecipients,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
     let reading = Reading::of(options);

@@ -11,7 +11,7 @@ use crate::store::{Audience, AudiencePart};
 /// Raise it with every change that this version could not read, such as another kind of note.
 ///
 /// Imports recorded before there were versions have none, and their notes are not read.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The findings of an import, as stored with its part of the audience.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -147,7 +147,7 @@ pub fn imported_before<'a>(audiences: &'a [Audience], digest: &str, added: bool)
 #[cfg(test)]
 mod tests {
     use super::super::note::RowCount;
-    use super::super::{Options, Outputs, Packed, Reason, SeenNumbers, read};
+    use super::super::{Options, Outputs, Packed, Reason, SeenRecipients, read};
     use super::*;
     use crate::domain::AudienceId;
 
@@ -177,6 +177,7 @@ mod tests {
             ImportNote::OtherCountry(rows),
             ImportNote::SharedCode(rows),
             ImportNote::BesideTable(rows),
+            ImportNote::WithoutNumber(rows),
             ImportNote::NotACountry { column: name.clone() },
             ImportNote::OtherNumbers { taken: name.clone(), columns: names },
             ImportNote::AreaCodes { column: name.clone(), number: name },
@@ -189,7 +190,7 @@ mod tests {
     #[test]
     fn a_record_reads_back_as_it_was_written_without_any_sentence() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/recipients.csv");
-        let (mut known, mut outputs) = (SeenNumbers::default(), Outputs::default());
+        let (mut known, mut outputs) = (SeenRecipients::default(), Outputs::default());
         let mut summary = read(file.as_ref(), &Options::default(), &|_| false, &mut known, &mut outputs).unwrap();
         summary.notes = all_notes();
         summary.packed = vec![Packed::Gzip, Packed::Zip];
@@ -223,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_newer_record_and_a_damaged_one_are_errors_with_a_remedy() {
-        let newer = ImportRecord::of(&part(Some(r#"{"version":3,"summary":"of another shape"}"#))).unwrap_err();
+        let newer = ImportRecord::of(&part(Some(r#"{"version":4,"summary":"of another shape"}"#))).unwrap_err();
         assert_eq!(newer, UnreadableRecord::Newer { source_name: "people.csv".to_owned() });
         let reason = r#"{"version":1,"summary":{"reasons":{"too early":1}}}"#;
         for damaged in ["", "{", "7", "{\"version\":-1}", "{\"version\":1,\"empty\":\"many\"}", reason] {

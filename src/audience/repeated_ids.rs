@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 
 /// The eight-byte hash of an id. Among ten million ids, two share a hash in about one of 370,000 files; then the count is
 /// wrong by one row.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct IdHash(u64);
 
 impl IdHash {

@@ -15,7 +15,7 @@ fn sample(name: &str) -> PathBuf {
 
 fn check(name: &str, country: Option<&str>) -> Summary {
     let options = Options { country: country.map(|country| country.parse().unwrap()), ..Options::default() };
-    read(&sample(name), &options, &|_| false, &mut SeenNumbers::default(), &mut Outputs::default()).unwrap()
+    read(&sample(name), &options, &|_| false, &mut SeenRecipients::default(), &mut Outputs::default()).unwrap()
 }
 
 /// Thirty recipients with birthdays; some phone numbers are numeric cells, as spreadsheets often store them. The table does
@@ -194,8 +194,8 @@ fn spreadsheet_cells_become_the_displayed_text() {
     read(
         &file,
         &Options::default(),
-        &|msisdn| msisdn.get() == 628_123_456_739,
-        &mut SeenNumbers::default(),
+        &|it| it.to_string() == "+628123456739",
+        &mut SeenRecipients::default(),
         &mut first,
     )
     .unwrap();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::open::{display_path, is_stdin};
 use super::read::read_named;
 use super::{Columns, Error, Options, Sink, SourceFilter, Summary, read, read_numbers};
+use crate::domain::Address;
 
 /// Where recipients come from.
 #[derive(Debug, Clone)]
@@ -72,7 +73,7 @@ impl Source {
 
     /// Reads its rows. Blocking.
     pub fn read(&self, options: &Options, filter: &SourceFilter, sink: &mut dyn Sink) -> Result<Summary, Error> {
-        let opted_out = |msisdn| filter.is_opted_out(msisdn);
+        let opted_out = |address: &Address| filter.is_opted_out(address);
         let mut seen = filter.seen();
         match self {
             Self::File(path) => read(path, options, &opted_out, &mut seen, sink),

@@ -21,7 +21,11 @@ pub struct Summary {
     /// Rows that the selection of a campaign leaves out.
     #[serde(skip_serializing_if = "is_zero")]
     pub not_selected: u64,
-    /// Accepted rows by the country of their number.
+    /// Accepted rows without a number, whom WhatsApp alone reaches by an id, by their country.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub without_number: BTreeMap<Country, u64>,
+    /// Accepted rows by the country of their number or id.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub countries: BTreeMap<Country, u64>,
     pub columns: Vec<String>,
@@ -110,6 +114,12 @@ const EXAMPLES_PER_REASON: u64 = 3;
 const EXAMPLE_CHARS: usize = 40;
 
 impl Summary {
+    /// The column of WhatsApp's ids, if there is one beside the numbers.
+    pub fn user_column(&self) -> Option<&str> {
+        let holds_ids = |field: &&Field| field.meaning == Some(ColumnMeaning::Named(Meaning::WhatsAppUserId));
+        self.fields.iter().find(holds_ids).map(|field| field.name.as_str())
+    }
+
     /// Takes samples from one of the first rows.
     pub(super) fn sample(&mut self, fields: &Fields) {
         if self.fields.iter().all(|field| field.samples.len() == SAMPLES) {

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::affected::Affected;
 use super::lint::{Lint, Warning};
 use crate::config::{Config, Problem, reachable_by_all};
-use crate::domain::{Channel, ChannelUser, ContentPart, Countries, Plan, Reachable, Recipient, Step, StepIndex};
+use crate::domain::{Channel, ChannelUser, ContentPart, Plan, Reachable, Recipient, Step, StepIndex, Takers};
 use crate::template::{RecipientText, is_fetchable};
 
 /// The longest text that is named whole.
@@ -69,7 +69,7 @@ pub(super) struct AddressPass {
 #[derive(Debug)]
 struct StepAddresses {
     index: StepIndex,
-    countries: Countries,
+    takers: Takers,
     id: Option<RecipientText>,
     files: Vec<RecipientText>,
     reachable: Reachable,
@@ -81,10 +81,9 @@ impl AddressPass {
         let of_step = |(index, step): (StepIndex, &Step)| {
             let id = RecipientText::user_id(step, plan.names());
             let files = RecipientText::file_addresses(step, plan.names());
-            let countries = step.countries.clone();
             (id.is_some() || !files.is_empty()).then(|| StepAddresses {
                 index,
-                countries,
+                takers: step.takers(),
                 id,
                 files,
                 reachable: reachable_by_all(step.lanes.names().filter_map(|lane| config.lane(lane))),
@@ -96,7 +95,7 @@ impl AddressPass {
 
     pub(super) fn look(&mut self, recipient: &Recipient, fields: &[Cow<'_, str>]) {
         let Self { steps, seen, found } = self;
-        for step in steps.iter().filter(|step| step.countries.contain(Some(recipient.country))) {
+        for step in steps.iter().filter(|step| step.takers.include(recipient)) {
             if let Some(id) = step.id.as_ref().and_then(|id| id.fill(fields)) {
                 let found = match ChannelUser::channel_of(&id) {
                     Some(Channel::Line) if seen.insert((step.index, digest(&id))) => None,
@@ -104,7 +103,7 @@ impl AddressPass {
                     Some(_) | None => Some(&mut found.malformed),
                 };
                 if let Some(found) = found {
-                    found.entry(step.index).or_default().add(recipient.number(), || shown(&id));
+                    found.entry(step.index).or_default().add(recipient.address.as_ref(), || shown(&id));
                 }
             }
             for file in &step.files {
@@ -112,7 +111,7 @@ impl AddressPass {
                     && !is_fetchable(&address, step.reachable)
                 {
                     let place = (step.index, file.part.clone());
-                    found.unfetchable.entry(place).or_default().add(recipient.number(), || shown(&address));
+                    found.unfetchable.entry(place).or_default().add(recipient.address.as_ref(), || shown(&address));
                 }
             }
         }

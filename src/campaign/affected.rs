@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{Msisdn, grouped};
+use crate::domain::{Address, grouped};
 
 /// How many of them are named.
 const NAMED: usize = 3;
@@ -11,7 +11,7 @@ const NAMED: usize = 3;
 pub(super) struct Affected<T> {
     pub(super) recipients: u64,
     /// The first of them, each with what concerns it.
-    first: Vec<(Msisdn, T)>,
+    first: Vec<(Address, T)>,
 }
 
 impl<T> Default for Affected<T> {
@@ -22,10 +22,10 @@ impl<T> Default for Affected<T> {
 
 impl<T> Affected<T> {
     /// Adds a recipient. What concerns it is made only if it is named.
-    pub(super) fn add(&mut self, number: Option<Msisdn>, what: impl FnOnce() -> T) {
+    pub(super) fn add(&mut self, address: Option<&Address>, what: impl FnOnce() -> T) {
         self.recipients += 1;
         if self.first.len() < NAMED {
-            self.first.extend(number.map(|number| (number, what())));
+            self.first.extend(address.map(|address| (address.clone(), what())));
         }
     }
 
@@ -43,7 +43,7 @@ impl<T> Affected<T> {
 /// `+6591234567 (Code), …`.
 impl<T: fmt::Display> fmt::Display for Affected<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named: Vec<String> = self.first.iter().map(|(msisdn, what)| format!("{msisdn} ({what})")).collect();
+        let named: Vec<String> = self.first.iter().map(|(address, what)| format!("{address} ({what})")).collect();
         let more = if self.recipients > self.first.len() as u64 { ", …" } else { "" };
         write!(f, "{}{more}", named.join(", "))
     }

@@ -1,6 +1,6 @@
 //! Changes a campaign after its launch: its start and end, hours, limits, the rules that pause or hold it, and its texts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,7 @@ use super::correction::{TEXT, correct, text_of};
 use super::file::holidays;
 use super::launch::{LaunchError, Launcher};
 use super::noted::{Noted, noted};
-use super::outlook::countries_of;
+use super::outlook::crowd_in;
 use super::plan_checks::priced;
 use super::recipients::RecipientsError;
 use super::route::{NOTHING_TO_HOLD, holds_nothing};
@@ -18,7 +18,7 @@ use super::time::{PRESENT, Schedule, instant};
 use crate::clock::{Clock, format_stored_time};
 use crate::config::{Config, Problem, Table, Wanted, stretches};
 use crate::domain::text::plural;
-use crate::domain::{BatchState, Country, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp, hint};
+use crate::domain::{BatchState, Crowd, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp, hint};
 use crate::events::ChangedKey;
 use crate::store::{self, Amendment, Batch, Store};
 
@@ -63,7 +63,7 @@ pub enum Amended {
 impl Launcher<'_> {
     /// Changes a campaign's plan, and waits until every running server obeys it.
     pub async fn amend(&self, batch: &Batch, amend: &Amend) -> Result<Amended, LaunchError> {
-        let countries = countries_of(self.store, batch).await?.map_err(RecipientsError::from)?;
+        let crowd = crowd_in(self.store, batch).await?.map_err(RecipientsError::from)?;
         loop {
             let now = self.clock.now();
             let batch = self.store.batch(batch.id).await?.ok_or(LaunchError::NoPlan)?;
@@ -78,7 +78,7 @@ impl Launcher<'_> {
                 return Ok(Amended::Ended(end));
             }
             let (mut plan, begins) =
-                amended(&before, amend, &countries, &batch, (self.config, now)).map_err(LaunchError::Problems)?;
+                amended(&before, amend, &crowd, &batch, (self.config, now)).map_err(LaunchError::Problems)?;
             let changed = differences(&before, &plan);
             if changed.is_empty() {
                 // A repeated change may complete one that was interrupted.
@@ -185,7 +185,7 @@ fn has_fixed_times(plan: &Plan) -> bool {
 fn amended(
     before: &Plan,
     amend: &Amend,
-    countries: &BTreeMap<Country, u64>,
+    crowd: &Crowd,
     batch: &Batch,
     (config, now): (&Config, Timestamp),
 ) -> Result<(Plan, Timestamp), Vec<Problem>> {
@@ -206,12 +206,12 @@ fn amended(
     if !problems.is_empty() {
         return Err(problems);
     }
-    priced(countries, &plan)?;
+    priced(crowd, &plan)?;
     // Refuses hours that never open before the end. A campaign that has started may end before its hours open again.
     let is_checked = amend.names_hours() || ["at", "end"].iter().any(|key| amend.names(key));
     let end = plan.end.filter(|_| is_checked && batch.started_at.is_none());
     let schedule = Schedule { at: plan.at, end, ..Schedule::default() };
-    let begins = Beginnings::of(&plan, &schedule, countries, now)?.first;
+    let begins = Beginnings::of(&plan, &schedule, crowd, now)?.first;
     Ok((plan, begins))
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::lint::{Lint, Warning, named};
 use super::time::{ClockChange, Schedule, clock_change};
 use crate::config::{Problem, Sentence};
-use crate::domain::{Country, Hours, Plan, Span, Step, StepIndex, Timestamp, Zone, zones_of};
+use crate::domain::{Country, Crowd, Hours, Plan, Span, Step, StepIndex, Taker, Timestamp, Zone, by_country, zones_of};
 
-/// When the first recipient of each country may be sent to. The clock of a single recipient is checked when the message
+/// When the first recipient of each kind may be sent to. The clock of a single recipient is checked when the message
 /// comes up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beginnings {
@@ -15,7 +15,7 @@ pub struct Beginnings {
     pub first: Timestamp,
     /// When the last country starts.
     pub last: Timestamp,
-    by_country: BTreeMap<Country, Timestamp>,
+    by_taker: BTreeMap<Taker, Timestamp>,
     /// Recipients of countries where some clocks are already past the start time.
     started: BTreeMap<Country, u64>,
     /// Recipients of countries where some hours open only after the campaign's end.
@@ -27,44 +27,40 @@ pub struct Beginnings {
 }
 
 impl Beginnings {
-    /// Computes the beginnings of a plan for this many recipients of each country, or returns why some would never be
+    /// Computes the beginnings of a plan for these recipients, or returns why some would never be
     /// sent anything.
-    pub fn of(
-        plan: &Plan,
-        schedule: &Schedule,
-        countries: &BTreeMap<Country, u64>,
-        now: Timestamp,
-    ) -> Result<Self, Vec<Problem>> {
+    pub fn of(plan: &Plan, schedule: &Schedule, crowd: &Crowd, now: Timestamp) -> Result<Self, Vec<Problem>> {
         let start = schedule.at.unwrap_or(now).max(now);
-        let (mut by_country, mut never, mut closed_by) = (BTreeMap::new(), BTreeMap::new(), None);
+        let (mut by_taker, mut never, mut closed_by) = (BTreeMap::new(), BTreeMap::new(), None);
         let (mut started, mut late) = (BTreeMap::new(), BTreeMap::new());
         let (mut skipped, mut repeated) = (BTreeMap::new(), BTreeMap::new());
         let over = schedule.over.unwrap_or(Span::ZERO);
         let mut too_long = None;
-        for (country, recipients) in countries {
-            let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
+        let add = |to: &mut BTreeMap<Country, u64>, country, recipients| *to.entry(country).or_default() += recipients;
+        for (taker @ &Taker { country, .. }, &recipients) in crowd {
+            let Some(index) = plan.first(plan.marks_of(*taker)) else { continue };
             let Some(hours) = plan.step(index).map(|step| &step.hours) else { continue };
-            if hours.since_in(*country).is_some_and(|since| since < now) {
-                started.insert(*country, *recipients);
+            if hours.since_in(country).is_some_and(|since| since < now) {
+                add(&mut started, country, recipients);
             }
-            for change in clock_changes(hours, *country, now) {
-                let of_kind = match change {
-                    ClockChange::Skipped(_) => &mut skipped,
-                    ClockChange::Repeated => &mut repeated,
-                };
-                of_kind.insert(*country, *recipients);
+            let changes: Vec<ClockChange> = clock_changes(hours, country, now).collect();
+            if changes.iter().any(|change| matches!(change, ClockChange::Skipped(_))) {
+                add(&mut skipped, country, recipients);
             }
-            match hours.open_in(*country, start) {
+            if changes.iter().any(|change| matches!(change, ClockChange::Repeated)) {
+                add(&mut repeated, country, recipients);
+            }
+            match hours.open_in(country, start) {
                 Some(at) if schedule.end.is_none_or(|end| at < end) => {
                     too_long = too_long.max(schedule.end.filter(|end| at + over > *end).map(|_| at));
-                    let last = hours.last_open_in(*country, start);
+                    let last = hours.last_open_in(country, start);
                     if schedule.end.is_some_and(|end| last.is_none_or(|last| last >= end)) {
-                        late.insert(*country, *recipients);
+                        add(&mut late, country, recipients);
                     }
-                    by_country.insert(*country, at);
+                    by_taker.insert(*taker, at);
                 }
                 Some(_) | None => {
-                    never.insert(*country, *recipients);
+                    add(&mut never, country, recipients);
                     closed_by.get_or_insert((index, hours));
                 }
             }
@@ -72,7 +68,7 @@ impl Beginnings {
         if let Some(closed_by) = closed_by {
             return Err(vec![leaves_no_time(plan, schedule, closed_by, &never)]);
         }
-        let closed = closed_for_good(plan, countries, start);
+        let closed = closed_for_good(plan, crowd, start);
         if !closed.is_empty() {
             return Err(closed);
         }
@@ -84,14 +80,14 @@ impl Beginnings {
             );
             return Err(vec![Problem::new(None, "over", sentence)]);
         }
-        let first = by_country.values().min().copied().unwrap_or(start);
-        let last = by_country.values().max().copied().unwrap_or(start);
-        Ok(Self { first, last, by_country, started, late, skipped, repeated })
+        let first = by_taker.values().min().copied().unwrap_or(start);
+        let last = by_taker.values().max().copied().unwrap_or(start);
+        Ok(Self { first, last, by_taker, started, late, skipped, repeated })
     }
 
-    /// When a country starts; without a country, or for an unknown one, the earliest start.
-    pub fn in_country(&self, country: Option<Country>) -> Timestamp {
-        country.and_then(|country| self.by_country.get(&country).copied()).unwrap_or(self.first)
+    /// When messages to such recipients start; for an unknown kind, the earliest start.
+    pub fn of_taker(&self, taker: Option<Taker>) -> Timestamp {
+        taker.and_then(|taker| self.by_taker.get(&taker).copied()).unwrap_or(self.first)
     }
 
     /// Warns about messages that some recipients will miss, or get at an unintended time.
@@ -132,7 +128,7 @@ impl Beginnings {
 
     /// The countries with a start time.
     pub fn countries(&self) -> impl Iterator<Item = Country> {
-        self.by_country.keys().copied()
+        self.by_taker.keys().map(|taker| taker.country)
     }
 }
 
@@ -173,11 +169,11 @@ fn closing_key(hours: &Hours) -> (&'static str, &'static str) {
 }
 
 /// Finds steps that could never be sent to some of their recipients.
-fn closed_for_good(plan: &Plan, countries: &BTreeMap<Country, u64>, start: Timestamp) -> Vec<Problem> {
+fn closed_for_good(plan: &Plan, crowd: &Crowd, start: Timestamp) -> Vec<Problem> {
     let problem = |(index, step): (StepIndex, &Step)| {
-        let theirs = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
-        let never = theirs.filter(|(country, _)| step.hours.open_in(**country, start).is_none());
-        let never: BTreeMap<Country, u64> = never.map(|(country, recipients)| (*country, *recipients)).collect();
+        let takers = step.takers();
+        let theirs = crowd.iter().filter(|(taker, _)| takers.include(**taker));
+        let never = by_country(theirs.filter(|(taker, _)| step.hours.open_in(taker.country, start).is_none()));
         let (key, remedy) = closing_key(&step.hours);
         let sentence = || {
             let recipients = named(&never).join(", ");
@@ -199,13 +195,15 @@ mod tests {
 
     fn begins(hours: Hours, schedule: &Schedule) -> Result<Beginnings, String> {
         let step = Step { hours, ..Step::of_text(Channel::Sms, "sms", "Hi") };
-        let countries = [("SG", 30), ("US", 20)].map(|(code, recipients)| (code.parse().unwrap(), recipients)).into();
+        let countries = [("SG", 30), ("US", 20)]
+            .map(|(code, recipients)| (Taker::from(code.parse::<Country>().unwrap()), recipients))
+            .into();
         let begins = Beginnings::of(&Plan::of_steps(vec![step]), schedule, &countries, at("2026-12-01T00:00:00Z"));
         begins.map_err(|problems| problems[0].to_string())
     }
 
     fn of(begins: &Beginnings, country: &str) -> String {
-        begins.in_country(Some(country.parse().unwrap())).rfc3339()
+        begins.of_taker(Some(country.parse::<Country>().unwrap().into())).rfc3339()
     }
 
     #[test]
@@ -270,12 +268,12 @@ mod tests {
         };
         let singapore = Step { hours: never.clone(), ..Step::of_text(Channel::Sms, "sms", "Hi") };
         let (plan, now) = (Plan::of_steps(vec![malaysia, singapore]), at("2026-12-01T00:00:00Z"));
-        let countries = [("SG".parse().unwrap(), 5)].into();
+        let countries = [("SG".parse::<Country>().unwrap().into(), 5)].into();
         let sentence = Beginnings::of(&plan, &Schedule::default(), &countries, now).unwrap_err()[0].to_string();
         assert!(sentence.starts_with("step 2, send_window: ") && !sentence.contains("`end`"), "{sentence}");
         // A later step with hours that never open is refused too.
         let [first, second] = [office(), never].map(|hours| Step { hours, ..Step::of_text(Channel::Sms, "sms", "Hi") });
-        let countries = [("SG".parse().unwrap(), 30)].into();
+        let countries = [("SG".parse::<Country>().unwrap().into(), 30)].into();
         let now = at("2026-12-01T00:00:00Z");
         let problems = Beginnings::of(&Plan::of_steps(vec![first, second]), &Schedule::default(), &countries, now);
         let sentence = problems.unwrap_err()[0].to_string();

@@ -8,17 +8,29 @@ use crate::domain::{Channel, ChannelUser, Plan, Recipient};
 use crate::store::{Alias, Consent};
 use crate::template::RecipientText;
 
-/// The steps of a plan that address recipients by an id of their channel.
-pub(super) struct ChannelUsers(Vec<(Channel, RecipientText)>);
+/// Where the ids of recipients are: in the steps of a plan that address recipients by an id of their channel, and in a column.
+pub(super) struct ChannelUsers {
+    of_steps: Vec<(Channel, RecipientText)>,
+    /// The column of WhatsApp's ids.
+    column: Option<usize>,
+}
 
 impl ChannelUsers {
     pub(super) fn of(plan: &Plan) -> Self {
         let id = |step| RecipientText::user_id(step, plan.names());
-        Self(plan.steps.iter().filter_map(|step| Some((step.channel, id(step)?))).collect())
+        let of_steps = plan.steps.iter().filter_map(|step| Some((step.channel, id(step)?))).collect();
+        Self { of_steps, column: None }
+    }
+
+    /// With those of a column.
+    pub(super) fn and_column(self, plan: &Plan, name: Option<&str>) -> Self {
+        let has_whatsapp = plan.steps.iter().any(|step| step.channel == Channel::WhatsApp);
+        let column = plan.columns.iter().position(|column| Some(column.as_str()) == name);
+        Self { column: column.filter(|_| has_whatsapp), ..self }
     }
 
     pub(super) fn are_none(&self) -> bool {
-        self.0.is_empty()
+        self.of_steps.is_empty() && self.column.is_none()
     }
 
     /// Stores the ids of these recipients. An id without the form of its channel is left out: others may share it.
@@ -32,10 +44,14 @@ impl ChannelUsers {
 
     fn aliases<'a>(&'a self, recipient: &'a Recipient) -> impl Iterator<Item = Alias> + 'a {
         let fields = recipient.fields.unpack().unwrap_or_default();
-        self.0.iter().filter_map(move |(channel, text)| {
-            let ChannelUser { channel: of_form, id } = text.fill(&fields)?.parse().ok()?;
-            let msisdn = recipient.number()?;
-            (of_form == *channel).then_some(Alias { channel: *channel, called: id, msisdn })
-        })
+        // Several rows may share anything else, and a STOP of one would be one of all.
+        let in_column = self.column.and_then(|column| ChannelUser::of_whatsapp(fields.get(column)?));
+        let in_column = in_column.filter(ChannelUser::is_surely_of_whatsapp);
+        let in_steps = self.of_steps.iter().filter_map(move |(channel, text)| {
+            let user: ChannelUser = text.fill(&fields)?.parse().ok()?;
+            (user.channel == *channel).then_some(user)
+        });
+        let alias = |ChannelUser { channel, id }| Some(Alias { channel, called: id, msisdn: recipient.number()? });
+        in_steps.chain(in_column).filter_map(alias)
     }
 }

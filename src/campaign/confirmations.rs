@@ -98,7 +98,7 @@ impl OptOutConfirmations {
         }
         let lane = self.lane(channel, inbound)?;
         let (number, filter) = (Source::numbers(vec![msisdn.to_string()]), SourceFilter::default());
-        let (_, summary) = audience::numbers(number, Options::default(), filter).await.ok()?;
+        let (_, summary) = audience::only_addresses(number, Options::default(), filter).await.ok()?;
         let country = *summary.countries.keys().next()?;
         let language = inbound.language.or_else(|| Language::of_country(country));
         let mut step = Step {

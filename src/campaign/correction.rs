@@ -1,11 +1,11 @@
 //! Corrects the text of a step until its campaign starts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::costing::{Costed, Costing};
 use super::launch::{LaunchError, Launcher};
 use crate::config::{Config, Table, reachable_by_all};
-use crate::domain::{BatchState, Content, Cost, Country, Names, Plan, Step, StepIndex};
+use crate::domain::{BatchState, Content, Cost, Crowd, Loaded, Names, Plan, Step, StepIndex, Taker};
 use crate::forecast::Bill;
 use crate::report::copied;
 use crate::store::{Batch, Scope};
@@ -98,18 +98,19 @@ impl Launcher<'_> {
         let walk = copied(self.store, batch.id, Scope::FactsAndRecipients, &mut |_, _| {}).await?;
         let Some(mut walk) = walk else { return Ok(None) };
         let costing = Costing::of(plan, true);
-        let (mut costed, mut countries) = (Costed::default(), BTreeMap::<Country, u64>::new());
+        let (mut costed, mut takers) = (Costed::default(), Crowd::new());
         while let Some(page) = walk.next().await? {
             for facts in page.iter().filter(|facts| facts.message.present.outcome().is_none()) {
-                let country = facts.message.country;
-                *countries.entry(country).or_default() += 1;
+                let Loaded { country, address, .. } = facts.message;
+                let taker = Taker { country, only_on: plan.only_on(address) };
+                *takers.entry(taker).or_default() += 1;
                 let fields = facts.recipient.as_ref().and_then(|recipient| recipient.fields.unpack().ok());
                 if let (Some(costing), Some(fields)) = (&costing, fields) {
-                    costing.count(country, &fields, false, &mut costed);
+                    costing.count(taker, &fields, false, &mut costed);
                 }
             }
         }
-        let by_country = || Bill::of_countries(plan, &countries);
-        Ok(costing.map_or_else(by_country, |_| costed.bill().clone()).cost(plan))
+        let by_taker = || Bill::of_crowd(plan, &takers);
+        Ok(costing.map_or_else(by_taker, |_| costed.bill().clone()).cost(plan))
     }
 }

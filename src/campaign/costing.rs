@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::lint::{Lint, Warning};
 use crate::config::Sentence;
 use crate::domain::text::plural;
-use crate::domain::{Countries, Country, OnMissingValue, Plan, StepIndex};
+use crate::domain::{OnMissingValue, Plan, StepIndex, Taker, Takers};
 use crate::forecast::Bill;
 use crate::template::{self, BilledParts, Variables, Widening};
 
@@ -22,7 +22,7 @@ pub(super) struct Costing {
 #[derive(Debug)]
 struct CostedStep {
     index: StepIndex,
-    countries: Countries,
+    takers: Takers,
     variables: Variables,
     parts: BilledParts,
 }
@@ -52,8 +52,8 @@ impl Costing {
         }
         let of_step = |(index, step): (StepIndex, &crate::domain::Step)| {
             let marked = template::mark(&step.content, step.user_id.as_deref(), plan.names()).ok()?;
-            let (countries, parts) = (step.countries.clone(), BilledParts::of_step(step, plan.names()));
-            Some(CostedStep { index, countries, variables: marked.variables, parts })
+            let (takers, parts) = (step.takers(), BilledParts::of_step(step, plan.names()));
+            Some(CostedStep { index, takers, variables: marked.variables, parts })
         };
         let steps: Vec<CostedStep> = plan.indexed_steps().filter_map(of_step).collect();
         let is_same = |step: &CostedStep| step.parts.are_same() && step.variables.is_empty();
@@ -61,16 +61,16 @@ impl Costing {
         (!all_get_one || !steps.iter().all(is_same)).then_some(Self { steps, skips })
     }
 
-    /// Adds what is billed for a recipient of this country, who may lack a value for one of the steps. A step whose
-    /// variables have no value is not sent.
-    pub(super) fn count(&self, country: Country, fields: &[Cow<'_, str>], lacks: bool, found: &mut Costed) {
+    /// Adds what is billed for a recipient, who may lack a value for one of the steps. A step whose variables have no value
+    /// is not sent.
+    pub(super) fn count(&self, taker: Taker, fields: &[Cow<'_, str>], lacks: bool, found: &mut Costed) {
         if self.skips && lacks {
             return;
         }
-        let theirs = self.steps.iter().filter(|step| step.countries.contain(Some(country)));
+        let theirs = self.steps.iter().filter(|step| step.takers.include(taker));
         for (n, step) in theirs.filter(|step| step.variables.are_met(fields)).enumerate() {
             let (parts, widening) = step.parts.with_widening(fields);
-            found.bill.add((step.index, country), (1, parts), n == 0);
+            found.bill.add((step.index, taker.country), (1, parts), n == 0);
             if let Some(widening) = widening {
                 found.widened.entry(step.index).or_default().add(widening);
             }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::addresses::{AddressPass, Addresses};
 use super::costing::{Costed, Costing};
-use super::excluded::ExcludedNumbers;
+use super::excluded::ExcludedRecipients;
 use super::file::Draft;
 use super::lacking::{Lacking, Needs};
 use super::plain_texts::{PlainTexts, Transliterated};
@@ -35,7 +35,7 @@ pub(super) struct Examination {
     preview: Mutex<Option<Wish>>,
     /// `None` if there is nothing to find, or if the draft has errors.
     questions: OnceLock<Option<Questions>>,
-    except: OnceLock<(Arc<ExcludedNumbers>, Arc<KnownRecipients>)>,
+    except: OnceLock<(Arc<ExcludedRecipients>, Arc<KnownRecipients>)>,
     found: Mutex<Examined>,
 }
 
@@ -99,7 +99,7 @@ impl Examination {
     }
 
     /// Names recipients who get no message anyway.
-    pub(super) fn except(&self, excluded: &Arc<ExcludedNumbers>, known: &Arc<KnownRecipients>) {
+    pub(super) fn except(&self, excluded: &Arc<ExcludedRecipients>, known: &Arc<KnownRecipients>) {
         self.except.get_or_init(|| (Arc::clone(excluded), Arc::clone(known)));
     }
 
@@ -120,7 +120,7 @@ impl Examination {
         let counts = matches!(plan.on_missing_value, Some(OnMissingValue::Skip | OnMissingValue::Refuse));
         let needs = Some(Needs::of(&plan)).filter(|needs| counts || needs.may_be_unreadable());
         let plain_texts = PlainTexts::of(&plan);
-        let leaves_nobody_out = |(excluded, known): &(Arc<ExcludedNumbers>, Arc<KnownRecipients>)| {
+        let leaves_nobody_out = |(excluded, known): &(Arc<ExcludedRecipients>, Arc<KnownRecipients>)| {
             excluded.is_empty() && known.nobody_has_opted_out()
         };
         let all_get_one = self.except.get().is_none_or(leaves_nobody_out);
@@ -151,7 +151,7 @@ impl RecipientObserver for Examination {
         let Questions { needs, plain_texts, costing, addresses, previews } = questions;
         let gets_one = |recipient: &&Recipient| {
             let Some((excluded, known)) = self.except.get() else { return true };
-            recipient.number().is_none_or(|number| !excluded.contains(number) && !known.has_opted_out(number))
+            recipient.address.as_ref().is_none_or(|it| !excluded.contains(it) && !known.has_opted_out(it))
         };
         if let Some(pass) = previews {
             pass.lock().look(recipients.iter().filter(gets_one));
@@ -161,14 +161,14 @@ impl RecipientObserver for Examination {
         for recipient in recipients.iter().filter(gets_one) {
             // A message with unreadable fields is reported when it is to be sent.
             let Ok(fields) = recipient.fields.unpack() else { continue };
-            let lacked = needs.as_ref().and_then(|needs| needs.lacked_by(recipient.country, &fields));
+            let lacked = needs.as_ref().and_then(|needs| needs.lacked_by(recipient, &fields));
             let lacks = lacked.is_some();
             if let Some(lacked) = lacked {
-                found.lacking.add(recipient.number(), lacked);
+                found.lacking.add(recipient.address.as_ref(), lacked);
             }
-            plain_texts.count(recipient.country, &fields, &mut found.transliterated);
+            plain_texts.count(recipient, &fields, &mut found.transliterated);
             if let Some(costing) = costing {
-                costing.count(recipient.country, &fields, lacks, found.costed.get_or_insert_default());
+                costing.count(recipient.into(), &fields, lacks, found.costed.get_or_insert_default());
             }
             if let Some(pass) = &mut addresses {
                 pass.look(recipient, &fields);

@@ -1,4 +1,4 @@
-//! Reads the numbers that a campaign excludes. A row that cannot be read excludes no number, so it is reported.
+//! Reads the recipients that a campaign excludes. A row that cannot be read excludes nobody, so it is reported.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,7 +9,7 @@ use super::lint::{Lint, Warning};
 use super::recipients::{Gathering, Origin, RecipientsError, Sought};
 use crate::audience::{self, Example, KnownRecipients, Options, Reason, Source, SourceFilter};
 use crate::config::{NamedKey, Sentence};
-use crate::domain::Msisdn;
+use crate::domain::{Address, ChannelUser, Msisdn};
 
 /// Why an entry of `exclude` excludes no number.
 #[derive(Debug, thiserror::Error)]
@@ -25,40 +25,49 @@ pub enum NotExcluded {
     Read(#[from] audience::Error),
 }
 
-/// Numbers that get no message.
+/// Recipients who get no message.
 #[derive(Debug, Clone, Default)]
-pub struct ExcludedNumbers {
+pub struct ExcludedRecipients {
     /// Each as its recipient is known.
     numbers: HashSet<Msisdn>,
-    recipients: Arc<KnownRecipients>,
+    users: HashSet<ChannelUser>,
+    known: Arc<KnownRecipients>,
 }
 
-impl ExcludedNumbers {
-    fn new(recipients: Arc<KnownRecipients>) -> Self {
-        Self { numbers: HashSet::new(), recipients }
+impl ExcludedRecipients {
+    fn new(known: Arc<KnownRecipients>) -> Self {
+        Self { known, ..Self::default() }
     }
 
-    fn extend(&mut self, numbers: impl IntoIterator<Item = Msisdn>) {
-        self.numbers.extend(numbers.into_iter().map(|number| self.recipients.recipient_of(number)));
+    fn extend(&mut self, addresses: impl IntoIterator<Item = Address>) {
+        for address in addresses {
+            match address {
+                Address::Number(number) => _ = self.numbers.insert(self.known.recipient_of(number)),
+                Address::User(user) => _ = self.users.insert(user),
+            }
+        }
     }
 
-    /// Whether this number, or another one of the same recipient, is excluded.
-    pub fn contains(&self, number: Msisdn) -> bool {
-        self.numbers.contains(&self.recipients.recipient_of(number))
+    /// Whether this address, or another number of the same recipient, is excluded.
+    pub fn contains(&self, address: &Address) -> bool {
+        match address {
+            Address::Number(number) => self.numbers.contains(&self.known.recipient_of(*number)),
+            Address::User(user) => self.users.contains(user),
+        }
     }
 
     pub fn len(&self) -> usize {
-        self.numbers.len()
+        self.numbers.len() + self.users.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.numbers.is_empty()
+        self.numbers.is_empty() && self.users.is_empty()
     }
 }
 
 #[derive(Debug, Default)]
 pub struct Excluded {
-    pub numbers: Arc<ExcludedNumbers>,
+    pub recipients: Arc<ExcludedRecipients>,
     /// Files with rows without a number.
     unreadable: Vec<Unreadable>,
 }
@@ -103,40 +112,40 @@ impl Gathering<'_> {
         draft: &Draft,
         known: &Arc<KnownRecipients>,
     ) -> Result<Excluded, RecipientsError> {
-        let numbers = Arc::new(ExcludedNumbers::new(Arc::clone(known)));
-        let mut excluded = Excluded { numbers, unreadable: Vec::new() };
+        let recipients = Arc::new(ExcludedRecipients::new(Arc::clone(known)));
+        let mut excluded = Excluded { recipients, unreadable: Vec::new() };
         // Numbers are read as in the audience: national ones are of the campaign's country.
         let options = Options { country: draft.country, takes_all: true, ..Options::default() };
         let read = async |source| {
             let filter = SourceFilter::new(Arc::clone(known));
-            audience::numbers(source, options.clone(), filter).await.map_err(NotExcluded::from)
+            audience::only_addresses(source, options.clone(), filter).await.map_err(NotExcluded::from)
         };
         for entry in &draft.exclude {
             match self.origin(draft, entry).await? {
                 Some(Origin::File(path)) => {
                     let source = Source::File(path);
                     let label = source.label();
-                    let (numbers, summary) = read(source).await?;
-                    Arc::make_mut(&mut excluded.numbers).extend(numbers);
+                    let (addresses, summary) = read(source).await?;
+                    Arc::make_mut(&mut excluded.recipients).extend(addresses);
                     if summary.invalid > 0 {
                         let first = summary.examples.into_iter().find(|example| is_unreadable(example.reason));
                         excluded.unreadable.push(Unreadable { label, rows: summary.invalid, first });
                     }
                 }
                 Some(Origin::Imported(imported)) => {
-                    let all = Arc::make_mut(&mut excluded.numbers);
-                    let each = |page: Vec<(u32, Msisdn)>| all.extend(page.into_iter().map(|(_, number)| number));
-                    audience::each_number(self.store, &imported, each).await?;
+                    let all = Arc::make_mut(&mut excluded.recipients);
+                    let each = |page: Vec<(u32, Address)>| all.extend(page.into_iter().map(|(_, address)| address));
+                    audience::each_address(self.store, &imported, each).await?;
                 }
                 Some(Origin::Numbers(_)) | None => {
-                    let (numbers, summary) = read(Source::numbers(vec![entry.clone()])).await?;
+                    let (addresses, summary) = read(Source::numbers(vec![entry.clone()])).await?;
                     // An opted-out number is excluded anyway.
-                    if numbers.is_empty() && summary.opted_out == 0 {
+                    if addresses.is_empty() && summary.opted_out == 0 {
                         let empty = Cow::Borrowed(Reason::Empty.sentence_of_bare_number());
                         let problem = summary.examples.first().map_or(empty, Example::sentence_of_bare_number);
                         return Err(self.refused(draft, entry, problem).await?.into());
                     }
-                    Arc::make_mut(&mut excluded.numbers).extend(numbers);
+                    Arc::make_mut(&mut excluded.recipients).extend(addresses);
                 }
             }
         }
@@ -169,11 +178,11 @@ mod tests {
     #[test]
     fn a_number_is_excluded_in_every_spelling() {
         let [own, other, another] =
-            ["+5491123456789", "+541123456789", "+5491123456780"].map(|number| number.parse::<Msisdn>().unwrap());
-        for listed in [own, other] {
-            let mut excluded = ExcludedNumbers::default();
-            excluded.extend([listed]);
-            assert!(excluded.contains(own) && excluded.contains(other) && !excluded.contains(another));
+            ["+5491123456789", "+541123456789", "+5491123456780"].map(|number| number.parse::<Address>().unwrap());
+        for listed in [&own, &other] {
+            let mut excluded = ExcludedRecipients::default();
+            excluded.extend([listed.clone()]);
+            assert!(excluded.contains(&own) && excluded.contains(&other) && !excluded.contains(&another));
         }
     }
 }

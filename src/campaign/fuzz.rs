@@ -15,7 +15,7 @@ use crate::audience::{OddCells, Selection};
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, RealClock};
 use crate::config::Config;
-use crate::domain::{Country, Span, Timestamp, steps_of};
+use crate::domain::{Country, Span, Timestamp, crowd_of, steps_of};
 use crate::forecast::Bill;
 
 /// Campaigns that every run tries.
@@ -257,10 +257,12 @@ fn planned(body: &str, config: &Config) -> bool {
     }
     let Ok((plan, _)) = plan(&draft, &columns, config, &schedule, None, &Catalogue::default()) else { return false };
     let countries: BTreeMap<Country, u64> = Country::known().map(|code| (code.parse().unwrap(), 10)).collect();
-    let Ok(beginnings) = Beginnings::of(&plan, &schedule, &countries, now) else { return false };
+    let crowd = crowd_of(&countries, &BTreeMap::new());
+    let Ok(beginnings) = Beginnings::of(&plan, &schedule, &crowd, now) else { return false };
     let facts = Facts {
         recipients: 1_000,
         countries: &countries,
+        without_number: &BTreeMap::new(),
         bill: &Bill::of_countries(&plan, &countries),
         odd: &OddCells { empty: vec![0; COLUMNS.len()], refused: vec![0; COLUMNS.len()] },
         allowed: draft.allow_countries.as_ref(),
@@ -268,7 +270,7 @@ fn planned(body: &str, config: &Config) -> bool {
         need_no_slot: &BTreeMap::new(),
     };
     let warnings = lint(&plan, config, &facts);
-    warnings.len() + out_of_reach(&plan, &countries, &beginnings).len() < 1_000
+    warnings.len() + out_of_reach(&plan, &crowd, &beginnings).len() < 1_000
 }
 
 /// Plans one campaign within the bounds.

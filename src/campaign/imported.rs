@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::recipients::{Gathering, PAGE, Part, Recipients, RecipientsError, SHOWN};
-use crate::audience::{BoundSelection, ImportRecord, KnownRecipients, RecipientObserver, SourceFilter, Survey};
-use crate::domain::{AudienceId, Msisdn, Recipient};
+use crate::audience::{self, BoundSelection, ImportRecord, KnownRecipients, RecipientObserver, SourceFilter, Survey};
+use crate::domain::{Address, AudienceId, Recipient};
 use crate::store::Audience;
 
 impl Gathering<'_> {
@@ -27,6 +27,7 @@ impl Gathering<'_> {
         for part in &audience.parts {
             let record = ImportRecord::of(part)?;
             let summary = record.summary.unwrap_or_default();
+            recipients.add_users(&summary);
             for (country, count) in summary.countries {
                 *recipients.countries.entry(country).or_default() += count;
             }
@@ -75,7 +76,7 @@ impl Gathering<'_> {
         let looked_at = if known.selection.is_some() || known.opted_out.is_some() { PAGE } else { SHOWN };
         let mut first = self.store.recipients(audience, 0, looked_at).await?;
         first.retain(|recipient| {
-            known.selects(recipient) && !recipient.number().is_some_and(|number| known.has_opted_out(number))
+            known.selects(recipient) && !recipient.address.as_ref().is_some_and(|it| known.has_opted_out(it))
         });
         first.truncate(SHOWN as usize);
         Ok(first)
@@ -98,10 +99,9 @@ impl Gathering<'_> {
             let (mut rows, mut page) = (Vec::new(), Vec::new());
             if known.selection.is_some() || known.observer.is_some() {
                 rows = self.store.recipients(audience, from, PAGE).await?;
-                page.extend(rows.iter().map(Recipient::number));
+                page.extend(rows.iter().map(|row| row.address.clone()));
             } else {
-                let keys = self.store.address_keys(audience, from, PAGE).await?;
-                page.extend(keys.into_iter().map(|key| key.number()));
+                page = audience::addresses(self.store, audience, from, PAGE).await?;
             }
             if page.is_empty() {
                 ended(looking).await;
@@ -109,12 +109,12 @@ impl Gathering<'_> {
             }
             let unselected = (from..).zip(&rows).filter(|(_, row)| !known.selects(row)).map(|(n, _)| n);
             let unselected: Vec<u32> = unselected.collect();
-            // The number of a recipient that is not selected may come again in another source.
-            let numbers: Vec<(u32, Msisdn)> = (from..).zip(page).filter_map(|(n, number)| Some((n, number?))).collect();
-            let selected = numbers.iter().filter(|(n, _)| unselected.binary_search(n).is_err());
-            let selected = selected.map(|(n, number)| (*n, number));
+            // A recipient that is not selected may come again in another source.
+            let known_as: Vec<(u32, Address)> = (from..).zip(page).filter_map(|(n, it)| Some((n, it?))).collect();
+            let selected = known_as.iter().filter(|(n, _)| unselected.binary_search(n).is_err());
+            let selected = selected.map(|(n, address)| (*n, address));
             let had = known.beside.map(|filter| filter.record_page(selected)).unwrap_or_default();
-            let has_opted_out = numbers.iter().any(|(_, number)| known.has_opted_out(*number));
+            let has_opted_out = known_as.iter().any(|(_, address)| known.has_opted_out(address));
             if rows.is_empty() && (!had.is_empty() || has_opted_out) {
                 rows = self.store.recipients(audience, from, PAGE).await?;
             }
@@ -125,14 +125,16 @@ impl Gathering<'_> {
                     recipients.unselected += 1;
                 } else if had.binary_search(&n).is_ok() {
                     recipients.across += 1;
-                } else if recipient.number().is_some_and(|number| known.has_opted_out(number)) {
+                } else if recipient.address.as_ref().is_some_and(|it| known.has_opted_out(it)) {
                     recipients.opted_out += 1;
                 } else {
                     kept.push(recipient);
                     continue;
                 }
                 survey.forget(&recipient);
-                if let Some(count) = recipients.countries.get_mut(&recipient.country) {
+                let users =
+                    recipients.without_number.get_mut(&recipient.country).filter(|_| recipient.number().is_none());
+                for count in recipients.countries.get_mut(&recipient.country).into_iter().chain(users) {
                     *count = count.saturating_sub(1);
                 }
             }
@@ -151,7 +153,7 @@ impl Gathering<'_> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) selection: Option<&'a BoundSelection>,
-    /// The numbers of the other sources.
+    /// The recipients of the other sources.
     pub(super) beside: Option<&'a SourceFilter>,
     /// Knows who has opted out; `None` if nobody is left out for that.
     pub(super) opted_out: Option<&'a KnownRecipients>,
@@ -177,7 +179,7 @@ impl Known<'_> {
         })
     }
 
-    fn has_opted_out(&self, msisdn: Msisdn) -> bool {
-        self.opted_out.is_some_and(|known| known.has_opted_out(msisdn))
+    fn has_opted_out(&self, address: &Address) -> bool {
+        self.opted_out.is_some_and(|known| known.has_opted_out(address))
     }
 }

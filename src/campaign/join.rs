@@ -93,7 +93,7 @@ impl Launcher<'_> {
         let lanes = self.store.lanes(plan.lanes()).await?;
         let now = self.clock.now();
         let own_times = own_times(&plan, &recipients, &asked, now);
-        let (start, elsewhere) = starts(&plan, &lanes, std::iter::empty(), &|_| now)?;
+        let (start, elsewhere) = starts(&plan, &lanes, None, std::iter::empty(), &|_| now)?;
         let (tag, audience) = (Tag::from_random(self.chance.bits()), audience.to_owned());
         let open_until = Some(now + OPEN_FOR);
         let client_ids = self.client_ids(&plan, &recipients, now);
@@ -129,7 +129,7 @@ impl Launcher<'_> {
 fn own_times(plan: &Plan, recipients: &[Recipient], asked: &[AskedTimes], now: Timestamp) -> Vec<OwnTimes> {
     let begun = |(index, (recipient, [not_before, expires])): (u32, (&Recipient, &AskedTimes))| {
         not_before.or(*expires)?;
-        let marks = plan.marks_at_first(Some(recipient.country));
+        let marks = plan.marks_at_first(Some(recipient.country), None);
         let begun = engine::begin(plan, marks, not_before.map_or(now, |at| at.max(now)), *expires);
         OwnTimes::of(index, &begun)
     };

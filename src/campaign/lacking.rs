@@ -6,27 +6,27 @@ use std::collections::BTreeSet;
 use super::affected::Affected;
 use super::lint::{Lint, Warning};
 use crate::config::Problem;
-use crate::domain::{Countries, Country, Msisdn, OnMissingValue, Plan};
+use crate::domain::{Address, OnMissingValue, Plan, Recipient, Takers};
 use crate::template::{self, Lack, LackCause, Variables};
 
 /// The variables of a plan's steps.
 #[derive(Debug)]
 pub(super) struct Needs {
-    steps: Vec<(Countries, Variables)>,
+    steps: Vec<(Takers, Variables)>,
 }
 
 impl Needs {
     pub(super) fn of(plan: &Plan) -> Self {
         let of_step = |step: &crate::domain::Step| {
             let marked = template::mark(&step.content, step.user_id.as_deref(), plan.names()).ok()?;
-            (!marked.variables.is_empty()).then(|| (step.countries.clone(), marked.variables))
+            (!marked.variables.is_empty()).then(|| (step.takers(), marked.variables))
         };
         Self { steps: plan.steps.iter().filter_map(of_step).collect() }
     }
 
-    /// What a recipient of this country lacks for a step that applies to it.
-    pub(super) fn lacked_by(&self, country: Country, fields: &[Cow<'_, str>]) -> Option<Lack> {
-        let theirs = self.steps.iter().filter(|(countries, _)| countries.contain(Some(country)));
+    /// What a recipient lacks for a step that applies to it.
+    pub(super) fn lacked_by(&self, recipient: &Recipient, fields: &[Cow<'_, str>]) -> Option<Lack> {
+        let theirs = self.steps.iter().filter(|(takers, _)| takers.include(recipient));
         theirs.filter_map(|(_, variables)| variables.first_missing(fields)).next()
     }
 
@@ -74,9 +74,9 @@ impl Remedy {
 }
 
 impl Lacking {
-    pub(super) fn add(&mut self, number: Option<Msisdn>, lacked: Lack) {
+    pub(super) fn add(&mut self, address: Option<&Address>, lacked: Lack) {
         self.remedies.insert(Remedy::of(&lacked.cause));
-        self.who.add(number, || lacked);
+        self.who.add(address, || lacked);
     }
 
     /// How many they are.

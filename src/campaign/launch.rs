@@ -95,7 +95,7 @@ pub struct Prepared {
 impl Prepared {
     /// Whether the first step of any recipient waits until a hold is released.
     pub fn starts_held(&self) -> bool {
-        let shares = Shares::of(&self.plan, &self.recipients.countries);
+        let shares = Shares::of(&self.plan, &self.recipients.crowd());
         let mut held = self.warnings.iter().filter(|warning| warning.code == Lint::Held);
         held.any(|warning| warning.step.is_some_and(|step| shares.at(step).beginning > 0))
     }
@@ -338,9 +338,10 @@ impl Launcher<'_> {
         let catalogue = catalogue_for(chosen, self.store, self.config).await?;
         let planned = route::plan(draft, &recipients.columns, self.config, schedule, prices, &catalogue);
         let planned = planned.and_then(|planned| has_recipients(draft, recipients, planned));
+        let crowd = recipients.crowd();
         let begun = planned.and_then(|(mut plan, warnings)| {
             remove_idle_rules(&mut plan, &recipients.countries);
-            priced(&recipients.countries, &plan)?;
+            priced(&crowd, &plan)?;
             if let Some(problem) = recipients.lacking.problem(&plan, recipients.recipients) {
                 return Err(vec![problem]);
             }
@@ -349,7 +350,7 @@ impl Launcher<'_> {
             }
             let templates = PlanTemplates::of(plan.indexed_steps(), self.config, &catalogue);
             can_wait(&plan, &templates)?;
-            let beginnings = Beginnings::of(&plan, schedule, &recipients.countries, now)?;
+            let beginnings = Beginnings::of(&plan, schedule, &crowd, now)?;
             Ok((plan, beginnings, warnings, templates))
         });
         let (mut plan, beginnings, mut warnings, templates) = begun.map_err(LaunchError::Problems)?;
@@ -357,19 +358,20 @@ impl Launcher<'_> {
         let need_no_slot = need_no_slot(self.store, self.config, &plan, recipients, now).await?;
         let bill = match &recipients.costed {
             Some(costed) => costed.bill().clone(),
-            None => Bill::of_countries(&plan, &recipients.countries),
+            None => Bill::of_crowd(&plan, &crowd),
         };
         plan.cost = bill.cost(&plan);
         let facts = Facts {
             recipients: recipients.recipients,
             countries: &recipients.countries,
+            without_number: &recipients.without_number,
             bill: &bill,
             odd: &recipients.odd,
             allowed: draft.allow_countries.as_ref(),
             windows: &windows,
             need_no_slot: &need_no_slot,
         };
-        let forecast = self.forecast(&plan, (&recipients.countries, &bill), &need_no_slot, &beginnings, now).await?;
+        let forecast = self.forecast(&plan, (&crowd, &bill), &need_no_slot, &beginnings, now).await?;
         let lacking = recipients.lacking.warning(&plan, recipients.recipients);
         let mut found = lint(&plan, self.config, &facts);
         // Where each recipient was examined, those with an empty cell are among the ones that lack a value.
@@ -381,7 +383,7 @@ impl Launcher<'_> {
         warnings.extend(recipients.misread_cells());
         warnings.extend(recipients.excluded.warnings());
         warnings.extend(beginnings.warnings());
-        warnings.extend(out_of_reach(&plan, &recipients.countries, &beginnings));
+        warnings.extend(out_of_reach(&plan, &crowd, &beginnings));
         warnings.extend(forecast.as_ref().and_then(|forecast| too_soon(forecast, recipients.recipients)));
         warnings.extend(without_opt_out(&plan, &templates, self.config));
         warnings.extend(self.flagged(&plan, forecast.as_ref()).await?);

@@ -7,8 +7,9 @@ use super::channel_users::ChannelUsers;
 use super::lacking::Needs;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::recipients::{Part, Recipients};
+use crate::audience;
 use crate::domain::{
-    AddressKey, BatchId, BatchState, CampaignId, Country, OnMissingValue, Plan, Recipient, Tag, Timestamp,
+    Address, BatchId, BatchState, CampaignId, Channel, Country, OnMissingValue, Plan, Recipient, Tag, Taker, Timestamp,
 };
 use crate::engine;
 use crate::store::{NewBatch, Over, PieceOfMessages, Start, StoredLane};
@@ -43,7 +44,7 @@ impl Launcher<'_> {
         if let Some(origin) = prepared.repeats {
             self.store.note_repetition(batch, origin).await?;
         }
-        let begins = |country| beginnings.in_country(country).max(now);
+        let begins = |taker| beginnings.of_taker(taker).max(now);
         let (messages, excluded) =
             self.write_all_messages(batch, plan, recipients, &lanes, (beginnings, &begins)).await?;
         // Its start time may have come meanwhile.
@@ -81,25 +82,31 @@ impl Launcher<'_> {
         plan: &Plan,
         recipients: &Recipients,
         lanes: &[StoredLane],
-        (beginnings, at): (&Beginnings, &(dyn Fn(Option<Country>) -> Timestamp + Sync)),
+        (beginnings, at): (&Beginnings, &(dyn Fn(Option<Taker>) -> Timestamp + Sync)),
     ) -> Result<(u32, u64), LaunchError> {
-        let (start, elsewhere) = starts(plan, lanes, beginnings.countries(), at)?;
+        let (start, elsewhere) = starts(plan, lanes, None, beginnings.countries(), at)?;
+        let mut users = Vec::new();
+        if !recipients.without_number.is_empty() {
+            let (start, elsewhere) = starts(plan, lanes, Some(Channel::WhatsApp), beginnings.countries(), at)?;
+            users.push((None, start));
+            users.extend(elsewhere.into_iter().map(|(country, start)| (Some(country), start)));
+        }
         let all = recipients.audiences.iter().map(|part| part.recipients).sum();
         let over = plan.over.map(|span| Over { span, messages: all });
         let skips = plan.on_missing_value == Some(OnMissingValue::Skip);
         let needs = skips.then(|| Needs::of(plan));
-        let users = ChannelUsers::of(plan);
+        let channel_users = ChannelUsers::of(plan).and_column(plan, recipients.user_column.as_deref());
         let (mut base, mut messages, mut all_excluded) = (0, 0, 0);
         for part in &recipients.audiences {
             let mut from = 0;
             while from < part.recipients {
                 let until = from.saturating_add(PIECE).min(part.recipients);
                 // Most campaigns need only the numbers.
-                let read = match users.are_none() && needs.is_none() {
+                let read = match channel_users.are_none() && needs.is_none() {
                     true => Vec::new(),
                     false => self.store.recipients(part.id, from, until - from).await?,
                 };
-                users.learn(self.store, &read).await?;
+                channel_users.learn(self.store, &read).await?;
                 let excluded = self.excluded(recipients, part, from).await?;
                 let lacking = needs.as_ref().map(|needs| lacking(needs, from, &read)).unwrap_or_default();
                 let left_out = part.left_out_between(from, until).to_vec();
@@ -114,6 +121,7 @@ impl Launcher<'_> {
                     over,
                     start: start.clone(),
                     elsewhere: elsewhere.clone(),
+                    users: users.clone(),
                     excluded,
                     lacking,
                     left_out,
@@ -131,13 +139,13 @@ impl Launcher<'_> {
     /// The excluded recipients of one piece, by their positions. Each transaction gets only those of its own piece,
     /// however long the exclusion list is.
     async fn excluded(&self, recipients: &Recipients, part: &Part, from: u32) -> Result<Vec<u32>, LaunchError> {
-        if recipients.excluded.numbers.is_empty() {
+        if recipients.excluded.recipients.is_empty() {
             return Ok(Vec::new());
         }
-        let keys = self.store.address_keys(part.id, from, PIECE).await?;
+        let addresses = audience::addresses(self.store, part.id, from, PIECE).await?;
         let is_excluded =
-            |key: AddressKey| key.number().is_some_and(|number| recipients.excluded.numbers.contains(number));
-        let excluded = (from..).zip(keys).filter(|(_, key)| is_excluded(*key));
+            |it: &Option<Address>| it.as_ref().is_some_and(|it| recipients.excluded.recipients.contains(it));
+        let excluded = (from..).zip(&addresses).filter(|(_, address)| is_excluded(address));
         Ok(excluded.map(|(n, _)| n).collect())
     }
 }
@@ -146,20 +154,23 @@ impl Launcher<'_> {
 fn lacking(needs: &Needs, from: u32, recipients: &[Recipient]) -> Vec<u32> {
     let lacks = |recipient: &Recipient| {
         // A message with unreadable fields is reported when it is to be sent.
-        recipient.fields.unpack().is_ok_and(|fields| needs.lacked_by(recipient.country, &fields).is_some())
+        recipient.fields.unpack().is_ok_and(|fields| needs.lacked_by(recipient, &fields).is_some())
     };
     (from..).zip(recipients).filter(|(_, recipient)| lacks(recipient)).map(|(n, _)| n).collect()
 }
 
-/// How the messages of a plan begin: the default, and the countries that begin differently.
+/// How the messages of a plan begin, to recipients whom `only_on` alone knows if they have no number: the default, and the
+/// countries that begin differently.
 pub(super) fn starts(
     plan: &Plan,
     lanes: &[StoredLane],
+    only_on: Option<Channel>,
     countries: impl Iterator<Item = Country>,
-    at: &(dyn Fn(Option<Country>) -> Timestamp + Sync),
+    at: &(dyn Fn(Option<Taker>) -> Timestamp + Sync),
 ) -> Result<(Start, Vec<(Country, Start)>), LaunchError> {
+    let taker = |country: Option<Country>| country.map(|country| Taker { country, only_on });
     let begins = |country| {
-        let present = engine::begin(plan, plan.marks_at_first(country), at(country), None);
+        let present = engine::begin(plan, plan.marks_at_first(country, only_on), at(taker(country)), None);
         let pool = &plan.step(present.step).ok_or(LaunchError::NoLane)?.lanes;
         let id = |position: usize| {
             let name = pool.members().get(position).map(|member| &member.lane);

@@ -7,9 +7,10 @@ use super::lint_cells::EmptyCells;
 use super::overlap::Overlap;
 use crate::audience::OddCells;
 use crate::config::{Config, NamedKey, Sentence};
+use crate::domain::text::plural;
 use crate::domain::{
-    Category, Content, ContentPart, Cost, Countries, Country, Plan, SmsEncoding, Span, Status, Step, StepIndex,
-    TemplateContent, grouped, refused_in_a_parameter,
+    Category, Channel, Content, ContentPart, Cost, Countries, Country, Plan, SmsEncoding, Span, Status, Step,
+    StepIndex, TemplateContent, crowd_of, grouped, refused_in_a_parameter,
 };
 use crate::forecast::{Bill, Share, Shares};
 use crate::template::{self, Alphabet};
@@ -88,6 +89,8 @@ pub enum Lint {
     ClockChange,
     /// No step of the route applies to some recipients.
     NoStep,
+    /// Some recipients have no number, so not every step reaches them.
+    WithoutNumber,
     /// A step applies to no recipient.
     StepForNoRecipient,
     /// A step names a country that no recipient is from.
@@ -137,6 +140,7 @@ impl Lint {
             Self::SmallLimit => "small_limit",
             Self::ClockChange => "clock_change",
             Self::NoStep => "no_step",
+            Self::WithoutNumber => "without_number",
             Self::StepForNoRecipient => "unused_step",
             Self::UnusedCountry => "unused_country",
             Self::NothingFollows => "nothing_follows",
@@ -163,6 +167,8 @@ impl fmt::Display for Lint {
 pub struct Facts<'a> {
     pub recipients: u64,
     pub countries: &'a BTreeMap<Country, u64>,
+    /// Those without a number, whom WhatsApp alone reaches.
+    pub without_number: &'a BTreeMap<Country, u64>,
     pub bill: &'a Bill,
     /// The cells of the plan's columns that messages may fail for.
     pub odd: &'a OddCells,
@@ -177,8 +183,9 @@ pub struct Facts<'a> {
 /// Returns the warnings about a plan.
 pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
     let mut warnings = Warnings { found: Vec::new(), step: StepIndex::FIRST, empty: BTreeMap::new() };
-    let shares = Shares::of(plan, facts.countries);
+    let shares = Shares::of(plan, &crowd_of(facts.countries, facts.without_number));
     warnings.found.extend(without_step(&shares, facts));
+    warnings.found.extend(without_number(plan, &shares, facts));
     warnings.found.extend(rare(&shares, facts));
     warnings.found.extend(limited(plan, &shares, facts));
     let mut deadlines = Span::ZERO;
@@ -307,6 +314,22 @@ fn without_step(shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
     };
     let not_allowed = warning(not_allowed_countries, not_allowed, "ignore this if intended");
     no_step.into_iter().chain(not_allowed).collect()
+}
+
+/// Warns about recipients whom WhatsApp alone knows, and the other channels do not.
+fn without_number(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Option<Warning> {
+    let users: u64 = facts.without_number.values().sum();
+    let steps = plan.indexed_steps().filter(|(_, step)| !step.knows(Some(Channel::WhatsApp)));
+    let steps: Vec<String> = steps.map(|(index, step)| format!("step {index} ({})", step.channel)).collect();
+    if users == 0 || steps.is_empty() {
+        return None;
+    }
+    let (users, unknown) = (plural(users, "recipient has", "recipients have"), shares.unknown);
+    let sentence =
+        format!("{users} the id of a WhatsApp user and no number, and get nothing of {}", steps.join(" and "));
+    let nothing = (unknown > 0).then(|| format!("; no step reaches {}", plural(unknown, "recipient", "recipients")));
+    let sentence = sentence + &nothing.unwrap_or_default();
+    Some(Warning { code: Lint::WithoutNumber, step: None, sentence: sentence.into() })
 }
 
 pub(super) struct Warnings {

@@ -1,32 +1,26 @@
 //! Warns about steps whose hours open only after the messages that fall back to them have run out of time.
 
-use std::collections::BTreeMap;
-
 use super::beginnings::Beginnings;
 use super::lint::{Lint, Warning, named};
 use crate::config::Sentence;
-use crate::domain::{Country, Hours, Plan, Span, Timestamp, Zone, usual_zone};
+use crate::domain::{Crowd, Hours, Plan, Span, Taker, Timestamp, Zone, by_country, usual_zone};
 
 /// Openings of a first step that the check covers: a week of days, and one more.
 const OPENINGS: u32 = 8;
 
 /// Warns about later steps that could be sent to no recipient of a country before the campaign's `ttl` ends.
-pub(super) fn out_of_reach(plan: &Plan, recipients: &BTreeMap<Country, u64>, beginnings: &Beginnings) -> Vec<Warning> {
+pub(super) fn out_of_reach(plan: &Plan, recipients: &Crowd, beginnings: &Beginnings) -> Vec<Warning> {
     let Some(ttl) = plan.ttl else { return Vec::new() };
     let mut found = Vec::new();
     for (index, step) in plan.indexed_steps().filter(|(_, step)| !step.hours.are_all()) {
-        let is_out = |country: &Country| {
-            let marks = plan.marks_at_first(Some(*country));
+        let is_out = |taker: &Taker| {
+            let marks = plan.marks_of(*taker);
             let first = plan.first(marks).filter(|first| *first < index && !marks.passed_over(index));
             let first = first.and_then(|first| plan.step(first));
-            let (from, zone) = (beginnings.in_country(Some(*country)), usual_zone(*country));
+            let (from, zone) = (beginnings.of_taker(Some(*taker)), usual_zone(taker.country));
             first.is_some_and(|first| !is_in_reach(&first.hours, &step.hours, ttl, from, zone))
         };
-        let theirs: BTreeMap<Country, u64> = recipients
-            .iter()
-            .filter(|(country, _)| is_out(country))
-            .map(|(country, recipients)| (*country, *recipients))
-            .collect();
+        let theirs = by_country(recipients.iter().filter(|(taker, _)| is_out(taker)));
         if !theirs.is_empty() {
             let sentence = Sentence::new("its hours open more than the campaign's ")
                 .key("ttl")
@@ -70,7 +64,7 @@ mod tests {
         };
         let ttl = Some(Span::from_secs(ttl * 3_600));
         let plan = Plan { ttl, ..Plan::of_steps(vec![step(first), step(then)]) };
-        let recipients = [("SG".parse().unwrap(), 30)].into();
+        let recipients = [("SG".parse::<crate::domain::Country>().unwrap().into(), 30)].into();
         let now = Timestamp::parse_rfc3339("2026-12-01T00:00:00Z").unwrap();
         let beginnings = Beginnings::of(&plan, &Schedule::default(), &recipients, now).unwrap();
         let found = out_of_reach(&plan, &recipients, &beginnings);

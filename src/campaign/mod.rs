@@ -113,7 +113,7 @@ pub use lint::{Facts, Lint, Warning, lint};
 pub use message_decisions::{MessageDecision, MessageDecisionError, carry_out_on_message};
 pub use named::{CampaignRow, FindError, LATEST, campaigns, find, find_by_id, find_exactly};
 pub use noted::{NODE_SILENT, Noted, noted};
-pub use outlook::countries_of;
+pub use outlook::crowd_in;
 pub use plain_texts::Transliterated;
 pub use preview::{
     BrokenLimit, Choice, FirstMessage, MessagePreview, PreviewRequest, Previews, Sample, SentText, SentTexts,

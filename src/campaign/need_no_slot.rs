@@ -16,7 +16,8 @@ pub(super) async fn need_no_slot(
     recipients: &Recipients,
     now: Timestamp,
 ) -> Result<BTreeMap<String, u64>> {
-    let firsts = recipients.countries.keys().filter_map(|country| plan.first(plan.marks_at_first(Some(*country))));
+    let crowd = recipients.crowd();
+    let firsts = crowd.keys().filter_map(|taker| plan.first(plan.marks_of(*taker)));
     let steps = plan.indexed_steps().filter(|(index, _)| firsts.clone().any(|first| first == *index));
     let mut portfolios: BTreeMap<&str, Vec<&Lane>> = BTreeMap::new();
     for lane in steps.flat_map(|(_, step)| config.lanes_of(step)) {

@@ -9,8 +9,8 @@ use super::used_up::caps;
 use crate::audience::{ImportRecord, UnreadableRecord};
 use crate::config;
 use crate::domain::{
-    BatchId, BatchState, Count, Country, Member, Money, OnTierSpent, OpenMinutes, Plan, Queue, Span, Spent, Step,
-    StepIndex, Tallies, Tier, Timestamp, usual_zone,
+    BatchId, BatchState, Count, Country, Crowd, Member, Money, OnTierSpent, OpenMinutes, Plan, Queue, Span, Spent,
+    Step, StepIndex, Taker, Tallies, Tier, Timestamp, crowd_of, usual_zone,
 };
 use crate::forecast::as_float;
 use crate::forecast::{Account, Bill, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
@@ -77,18 +77,18 @@ impl Launcher<'_> {
     pub(super) async fn forecast(
         &self,
         plan: &Plan,
-        (recipients, bill): (&BTreeMap<Country, u64>, &Bill),
+        (crowd, bill): (&Crowd, &Bill),
         need_no_slot: &BTreeMap<String, u64>,
         beginnings: &Beginnings,
         now: Timestamp,
     ) -> Result<Option<Forecast>, LaunchError> {
         let outlook = Outlook { caps: caps(plan, &Tallies::default(), &[]), ..Outlook::of(plan) };
         let mut builder = self.builder(outlook, None, now).await?;
-        for (country, recipients) in recipients {
-            let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
-            let (opens, recipients) = (beginnings.in_country(Some(*country)), as_float(*recipients));
-            let cost = plan.step(index).map_or(0.0, |step| bill.each((index, step), *country));
-            let cohort = Cohort { country: *country, recipients, cost, opens, over: plan.over, ends: plan.end };
+        for (taker @ &Taker { country, .. }, recipients) in crowd {
+            let Some(index) = plan.first(plan.marks_of(*taker)) else { continue };
+            let (opens, recipients) = (beginnings.of_taker(Some(*taker)), as_float(*recipients));
+            let cost = plan.step(index).map_or(0.0, |step| bill.each((index, step), country));
+            let cohort = Cohort { country, recipients, cost, opens, over: plan.over, ends: plan.end };
             builder.add(plan, index, cohort).await?;
         }
         let mut outlook = builder.build();
@@ -107,33 +107,34 @@ impl Launcher<'_> {
         tallies: &Tallies,
         now: Timestamp,
     ) -> Result<Option<Forecast>, LaunchError> {
-        let mut countries = countries_of(self.store, batch).await?.unwrap_or_default();
-        if countries.is_empty() {
-            countries.insert(Country::WORLD, 1);
+        let mut crowd = crowd_in(self.store, batch).await?.unwrap_or_default();
+        if crowd.is_empty() {
+            crowd.insert(Country::WORLD.into(), 1);
         }
         let opens = batch.starts_at.unwrap_or(now).max(now);
         let begun = batch.started_at.or(batch.starts_at).unwrap_or(now);
         let spent = self.store.spent(batch.id).await?;
         let outlook = Outlook { caps: caps(plan, tallies, &spent), ..Outlook::of(plan) };
         let mut builder = self.builder(outlook, Some(batch.id), now).await?;
-        let bill = Bill::of_countries(plan, &countries);
+        let bill = Bill::of_crowd(plan, &crowd);
         for (index, step) in plan.indexed_steps() {
             // Where every message has as many parts, the price list says all.
             let are_same = BilledParts::of_step(step, plan.names()).are_same();
             let dearness = if are_same { 1.0 } else { dearness(&bill, (index, step), tallies, &spent) };
             let waiting = as_float(tallies.get(index, Count::Queued).try_into().unwrap_or(0));
-            let of_step = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
+            let takers = step.takers();
+            let of_step = crowd.iter().filter(|(taker, _)| takers.include(**taker));
             let all: u64 = of_step.clone().map(|(_, recipients)| recipients).sum();
-            for (country, recipients) in of_step.filter(|_| waiting > 0.0) {
+            for (taker @ &Taker { country, .. }, recipients) in of_step.filter(|_| waiting > 0.0) {
                 // The rest of the time over which the first messages are spread.
-                let begins = step.hours.open_in(*country, begun).unwrap_or(begun);
-                let is_first = plan.first(plan.marks_at_first(Some(*country))) == Some(index);
+                let begins = step.hours.open_in(country, begun).unwrap_or(begun);
+                let is_first = plan.first(plan.marks_of(*taker)) == Some(index);
                 let over = plan.over.filter(|_| is_first).map(|over| (begins + over).since(opens.max(begins)));
                 // Only first messages obey the end; fallbacks are sent after it too.
                 let ends = plan.end.filter(|_| is_first);
                 let recipients = waiting * as_float(*recipients) / as_float(all.max(1));
-                let cost = dearness * bill.each((index, step), *country);
-                builder.add(plan, index, Cohort { country: *country, recipients, cost, opens, over, ends }).await?;
+                let cost = dearness * bill.each((index, step), country);
+                builder.add(plan, index, Cohort { country, recipients, cost, opens, over, ends }).await?;
             }
         }
         Ok(builder.build().forecast(opens))
@@ -144,11 +145,11 @@ impl Launcher<'_> {
     pub async fn finished_by(&self, prepared: &Prepared) -> Result<Option<Timestamp>, LaunchError> {
         let Prepared { plan, recipients, beginnings, forecast, now, .. } = prepared;
         let Some(first) = forecast.as_ref().filter(|first| first.left_behind.is_empty()) else { return Ok(None) };
-        let begins_before =
-            |country: &Country, step| plan.first(plan.marks_at_first(Some(*country))).is_some_and(|first| first < step);
+        let crowd = recipients.crowd();
+        let begins_before = |taker: &Taker, step| plan.first(plan.marks_of(*taker)).is_some_and(|first| first < step);
         let coming = |step| {
-            let theirs = recipients.countries.iter().filter(|(country, _)| begins_before(country, step));
-            theirs.map(|(country, recipients)| (*country, as_float(*recipients))).collect()
+            let theirs = crowd.iter().filter(|(taker, _)| begins_before(taker, step));
+            theirs.map(|(taker, recipients)| (*taker, as_float(*recipients))).collect()
         };
         self.latest(plan, first.done_at, (beginnings.first.max(*now), true), coming, None).await
     }
@@ -164,14 +165,14 @@ impl Launcher<'_> {
         if !first.left_behind.is_empty() {
             return Ok(None);
         }
-        let countries = countries_of(self.store, batch).await?.unwrap_or_default();
-        let all = as_float(countries.values().sum::<u64>().max(1));
+        let crowd = crowd_in(self.store, batch).await?.unwrap_or_default();
+        let all = as_float(crowd.values().sum::<u64>().max(1));
         let coming = |step| {
             let before = plan.indexed_steps().filter(|(index, _)| *index < step);
             let open = [Count::Queued, Count::Sending, Count::AwaitingOpen];
             let open = before.flat_map(|(index, _)| open.map(|count| tallies.get(index, count))).sum::<i64>();
             let open = as_float(open.try_into().unwrap_or(0));
-            countries.iter().map(|(country, recipients)| (*country, open * as_float(*recipients) / all)).collect()
+            crowd.iter().map(|(taker, recipients)| (*taker, open * as_float(*recipients) / all)).collect()
         };
         self.latest(plan, first.done_at, (now, false), coming, Some(batch.id)).await
     }
@@ -183,7 +184,7 @@ impl Launcher<'_> {
         plan: &Plan,
         done_at: Timestamp,
         (mut begins, is_new): (Timestamp, bool),
-        coming: impl Fn(StepIndex) -> Vec<(Country, f64)>,
+        coming: impl Fn(StepIndex) -> Vec<(Taker, f64)>,
         except: Option<BatchId>,
     ) -> Result<Option<Timestamp>, LaunchError> {
         let (mut latest, mut before, mut falls_back) = (done_at, None::<&Step>, false);
@@ -191,8 +192,8 @@ impl Launcher<'_> {
             let deadline = before.map(|before| before.fallback_after.unwrap_or(before.receipt_window));
             before = Some(step);
             let Some(deadline) = deadline else { continue };
-            let for_them =
-                |(country, recipients): &(Country, f64)| *recipients > 0.0 && step.countries.contain(Some(*country));
+            let takers = step.takers();
+            let for_them = |(taker, recipients): &(Taker, f64)| *recipients > 0.0 && takers.include(*taker);
             let theirs: Vec<_> = coming(index).into_iter().filter(for_them).collect();
             if theirs.is_empty() {
                 continue;
@@ -201,7 +202,7 @@ impl Launcher<'_> {
             // Of a running campaign, the first message may fall back at any moment.
             begins = if is_new { begins + deadline } else { begins };
             let mut builder = self.builder(Outlook::of(plan), except, begins).await?;
-            for (country, recipients) in theirs {
+            for (Taker { country, .. }, recipients) in theirs {
                 // No limit holds here, so no cost matters.
                 let cohort = Cohort { country, recipients, cost: 0.0, opens: begins, over: None, ends: None };
                 builder.add(plan, index, cohort).await?;
@@ -280,9 +281,10 @@ impl Launcher<'_> {
         }
         // A row does not show when its hours open until a claim has looked at it.
         let mut parts: BTreeMap<Timestamp, u64> = BTreeMap::new();
-        for (country, recipients) in countries_of(self.store, batch).await?.unwrap_or_default() {
-            if step.countries.contain(Some(country)) {
-                *parts.entry(step.hours.open_in(country, from).unwrap_or(from)).or_default() += recipients;
+        let takers = step.takers();
+        for (taker, recipients) in crowd_in(self.store, batch).await?.unwrap_or_default() {
+            if takers.include(taker) {
+                *parts.entry(step.hours.open_in(taker.country, from).unwrap_or(from)).or_default() += recipients;
             }
         }
         let all = as_float(parts.values().sum::<u64>().max(1));
@@ -304,22 +306,20 @@ fn dearness(bill: &Bill, (index, step): (StepIndex, &Step), tallies: &Tallies, s
     (each * as_float(messages) / expected).clamp(1.0, as_float(PARTS_MAX as u64))
 }
 
-/// Counts the recipients of a campaign's audience by country. Whoever only shows the counts may go on without them.
-pub async fn countries_of(
-    store: &dyn Audiences,
-    batch: &Batch,
-) -> store::Result<Result<BTreeMap<Country, u64>, UnreadableRecord>> {
-    let mut countries = BTreeMap::<Country, u64>::new();
+/// Counts the recipients of a campaign's audience. Whoever only shows the counts may go on without them.
+pub async fn crowd_in(store: &dyn Audiences, batch: &Batch) -> store::Result<Result<Crowd, UnreadableRecord>> {
+    let mut all = Crowd::new();
     for part in store.parts_of(batch.id).await? {
         let record = match ImportRecord::of(&part) {
             Ok(record) => record,
             Err(unreadable) => return Ok(Err(unreadable)),
         };
-        for (country, recipients) in record.summary.unwrap_or_default().countries {
-            *countries.entry(country).or_default() += recipients;
+        let summary = record.summary.unwrap_or_default();
+        for (taker, recipients) in crowd_of(&summary.countries, &summary.without_number) {
+            *all.entry(taker).or_default() += recipients;
         }
     }
-    Ok(Ok(countries))
+    Ok(Ok(all))
 }
 
 /// The number of parts that stand for messages spread over a time.

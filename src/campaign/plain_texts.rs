@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::domain::text::plural;
-use crate::domain::{Countries, Country, Plan, StepIndex};
+use crate::domain::{Plan, Recipient, StepIndex, Takers};
 use crate::template::PartsOf;
 
 /// The texts of the steps that transliterate.
 #[derive(Debug)]
-pub(super) struct PlainTexts(Vec<(StepIndex, Countries, PartsOf)>);
+pub(super) struct PlainTexts(Vec<(StepIndex, Takers, PartsOf)>);
 
 /// What transliteration changes on a step.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -31,7 +31,7 @@ impl PlainTexts {
     pub(super) fn of(plan: &Plan) -> Self {
         let of_step = |(index, step): (StepIndex, &crate::domain::Step)| {
             let text = PartsOf::of_step(step, plan.names()).filter(|_| step.transliterate)?.ok()?;
-            Some((index, step.countries.clone(), text))
+            Some((index, step.takers(), text))
         };
         Self(plan.indexed_steps().filter_map(of_step).collect())
     }
@@ -40,15 +40,15 @@ impl PlainTexts {
         self.0.is_empty()
     }
 
-    /// Adds what changes for a recipient of this country.
+    /// Adds what changes for a recipient.
     pub(super) fn count(
         &self,
-        country: Country,
+        recipient: &Recipient,
         fields: &[Cow<'_, str>],
         found: &mut BTreeMap<StepIndex, Transliterated>,
     ) {
-        for (index, countries, text) in &self.0 {
-            if let Some(plain) = text.plain_text(fields).filter(|_| countries.contain(Some(country))) {
+        for (index, takers, text) in &self.0 {
+            if let Some(plain) = text.plain_text(fields).filter(|_| takers.include(recipient)) {
                 let of_step = found.entry(*index).or_default();
                 of_step.recipients += 1;
                 of_step.parts_saved += plain.saved;

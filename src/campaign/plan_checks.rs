@@ -9,7 +9,8 @@ use super::recipients::Recipients;
 use super::route::NOTHING_FOLLOWS;
 use crate::config::{DraftStep, Problem, Sentence};
 use crate::domain::{
-    Channel, Countries, Country, OnRecipientLimit, OnTierSpent, Plan, Span, Step, StepIndex, UsMarketing, grouped,
+    Channel, Countries, Country, Crowd, OnRecipientLimit, OnTierSpent, Plan, Span, Step, StepIndex, Taker, UsMarketing,
+    by_country, grouped,
 };
 use crate::forecast::{Forecast, Shares, Stop};
 
@@ -49,9 +50,14 @@ pub(super) fn has_recipients<T>(
     recipients: &Recipients,
     (plan, warnings): (Plan, T),
 ) -> Result<(Plan, T), Vec<Problem>> {
-    let without_step = Shares::of(&plan, &recipients.countries).without_step;
-    if recipients.recipients == 0 || without_step.values().sum::<u64>() < recipients.recipients {
+    let Shares { without_step, unknown, .. } = Shares::of(&plan, &recipients.crowd());
+    if recipients.recipients == 0 || without_step.values().sum::<u64>() + unknown < recipients.recipients {
         return Ok((plan, warnings));
+    }
+    if unknown > 0 {
+        let sentence = "none of its channels knows a recipient without a number, and no step applies to the others, so \
+                        nothing would be sent; add a step on WhatsApp";
+        return Err(vec![Problem::new(None, "step", sentence)]);
     }
     let from = named(&without_step).join(", ");
     if let Some(allowed) = &draft.allow_countries
@@ -122,17 +128,15 @@ pub(super) fn wrong_at_limits(
 }
 
 /// Checks that every message under a budget has a price.
-pub(super) fn priced(countries: &BTreeMap<Country, u64>, plan: &Plan) -> Result<(), Vec<Problem>> {
+pub(super) fn priced(crowd: &Crowd, plan: &Plan) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
     for (index, step) in plan.indexed_steps() {
         if plan.limits.budget.is_none() && step.limits.budget.is_none() {
             continue;
         }
-        let unpriced: BTreeMap<Country, u64> = countries
-            .iter()
-            .filter(|(country, _)| step.countries.contain(Some(**country)) && step.prices.of(**country).is_none())
-            .map(|(country, recipients)| (*country, *recipients))
-            .collect();
+        let takers = step.takers();
+        let is_unpriced = |taker: &Taker| takers.include(*taker) && step.prices.of(taker.country).is_none();
+        let unpriced = by_country(crowd.iter().filter(|(taker, _)| is_unpriced(taker)));
         if !unpriced.is_empty() {
             let sentence = format!(
                 "the price list has no price for {} in: {}; add a line for each, or one without a country for all \

@@ -18,12 +18,14 @@ use super::preview::Previews;
 use super::rejected_rows::RejectedRows;
 use crate::audience::{
     self, ImportError, Keep, KnownRecipients, Misread, Observer, OddCells, OnProgress, Options, Reason,
-    RecipientObserver, SelectionError, Source, SourceFilter, Survey, UnreadableRecord,
+    RecipientObserver, SelectionError, Source, SourceFilter, Summary, Survey, UnreadableRecord,
 };
 use crate::clock::Clock;
 use crate::config::{NamedKey, Problem, Sentence};
 use crate::domain::text::plural;
-use crate::domain::{AudienceId, Causes, Country, OptOutOf, Recipient, StepIndex, nearest, suggestion};
+use crate::domain::{
+    AudienceId, Causes, Country, Crowd, OptOutOf, Recipient, StepIndex, by_country, crowd_of, nearest, suggestion,
+};
 use crate::store::{self, Audience, Audiences, Store};
 
 /// Recipients read at once when a whole audience is read.
@@ -185,6 +187,10 @@ pub struct Recipients {
     /// The rejected rows of each source, with reasons.
     pub left_out: Vec<RejectedRows>,
     pub countries: BTreeMap<Country, u64>,
+    /// Those without a number, whom WhatsApp alone reaches by an id.
+    pub without_number: BTreeMap<Country, u64>,
+    /// The column of WhatsApp's ids.
+    pub(super) user_column: Option<String>,
     pub odd: OddCells,
     /// Those who lack a value, if the columns' empty cells do not tell.
     pub lacking: Lacking,
@@ -286,6 +292,7 @@ impl Gathering<'_> {
         recipients.duplicates += summary.duplicates - across;
         recipients.opted_out += summary.opted_out;
         recipients.not_selected += summary.not_selected;
+        recipients.add_users(&summary);
         recipients.misread.extend(summary.misread);
         for (country, count) in summary.countries {
             *recipients.countries.entry(country).or_default() += count;
@@ -324,7 +331,7 @@ impl Gathering<'_> {
         // The exclusions come first, because they may be refused, and the rest may take long.
         recipients.excluded = self.excluded(draft, &known).await?;
         let filter = SourceFilter::new(Arc::clone(&known));
-        self.examination.except(&recipients.excluded.numbers, &known);
+        self.examination.except(&recipients.excluded.recipients, &known);
         let examination = Arc::clone(&self.examination) as Arc<dyn RecipientObserver>;
         let options = Options {
             country: draft.country,
@@ -393,13 +400,10 @@ impl Gathering<'_> {
 
 impl Recipients {
     /// The recipients of audiences that are already in the store.
-    pub(super) fn of_parts(
-        label: String,
-        audiences: Vec<Part>,
-        countries: BTreeMap<Country, u64>,
-        recipients: u64,
-    ) -> Self {
-        Self { label, audiences, countries, recipients, ..Self::default() }
+    pub(super) fn of_parts(label: String, audiences: Vec<Part>, crowd: &Crowd) -> Self {
+        let users = crowd.iter().filter(|(taker, _)| taker.only_on.is_some());
+        let (countries, without_number) = (by_country(crowd), by_country(users));
+        Self { label, audiences, countries, without_number, recipients: crowd.values().sum(), ..Self::default() }
     }
 
     /// Rows of the campaign's sources without a number of their own: invalid ones and duplicates.
@@ -422,6 +426,19 @@ impl Recipients {
         self.recipients += survey.recipients;
         self.first.extend(survey.first.into_iter().take(3_usize.saturating_sub(self.first.len())));
         Ok(())
+    }
+
+    /// Adds those of a source who have no number.
+    pub(super) fn add_users(&mut self, summary: &Summary) {
+        for (country, users) in &summary.without_number {
+            *self.without_number.entry(*country).or_default() += users;
+        }
+        self.user_column = self.user_column.take().or_else(|| summary.user_column().map(str::to_owned));
+    }
+
+    /// They all, by what decides which steps they get.
+    pub fn crowd(&self) -> Crowd {
+        crowd_of(&self.countries, &self.without_number)
     }
 
     pub(super) fn call(&mut self, label: &str) {

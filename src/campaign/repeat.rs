@@ -1,6 +1,6 @@
 //! Repeats a campaign, for all of its recipients or for those with certain outcomes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::beginnings::Beginnings;
@@ -13,7 +13,7 @@ use super::time::{PRESENT, Schedule, instant, roughly};
 use crate::config::{Problem, Sentence};
 use crate::domain::text::{plural, shell};
 use crate::domain::{
-    AddressKey, Count, Country, Loaded, MessageKey, Outcome, Plan, Present, SkipReason, State, StepIndex, Tallies,
+    AddressKey, Count, Crowd, Loaded, MessageKey, Outcome, Plan, Present, SkipReason, State, StepIndex, Tallies,
 };
 use crate::optout::OptOuts;
 use crate::report::as_counted;
@@ -135,7 +135,7 @@ impl Launcher<'_> {
         if let Some(problem) = counts_from_its_launch(&plan).filter(|_| is_draft) {
             return Err(LaunchError::Problems(vec![problem]));
         }
-        let beginnings = Beginnings::of(&plan, &schedule, &recipients.countries, now).map_err(LaunchError::Problems)?;
+        let beginnings = Beginnings::of(&plan, &schedule, &recipients.crowd(), now).map_err(LaunchError::Problems)?;
         let name = self.name_of(batch, again).await?;
         let prepared = Prepared::unwarned(name, recipients, plan, schedule, beginnings, now);
         let repeats = Some(batch.id);
@@ -164,7 +164,7 @@ impl Launcher<'_> {
             Some(_) if !again.include_reached => self.retries_beside(batch).await?,
             Some(_) | None => Retries::default(),
         };
-        let (mut parts, mut countries, mut chosen, mut base) = (Vec::new(), BTreeMap::<Country, u64>::new(), 0, 0);
+        let (mut parts, mut crowd, mut base) = (Vec::new(), Crowd::new(), 0);
         // As at every launch, recipients that have opted out get no message, and are counted.
         let of = plan.heeds().unwrap_or_default();
         let (opt_outs, mut opted_out, mut reached_before) = (OptOuts::load(self.store, of).await?, 0, 0);
@@ -192,12 +192,11 @@ impl Launcher<'_> {
                     let message = messages.next_if(|message| message.key.n == base + n);
                     let was_reached = message.is_some_and(|message| reached.contains(&message.key.n));
                     let has_opted_out =
-                        message.and_then(|message| message.address.number()).is_some_and(|it| opt_outs.contains(it));
+                        message.is_some() && recipient.address.as_ref().is_some_and(|it| opt_outs.contains(it));
                     reached_before += u64::from(was_reached);
                     opted_out += u64::from(has_opted_out && !was_reached);
                     if message.is_some() && !has_opted_out && !was_reached {
-                        *countries.entry(recipient.country).or_default() += 1;
-                        chosen += 1;
+                        *crowd.entry((&recipient).into()).or_default() += 1;
                     } else {
                         left_out.push(n);
                     }
@@ -207,11 +206,7 @@ impl Launcher<'_> {
             base += part.recipients;
             parts.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
         }
-        Ok(Recipients {
-            opted_out,
-            reached_before,
-            ..Recipients::of_parts(batch.audience.clone(), parts, countries, chosen)
-        })
+        Ok(Recipients { opted_out, reached_before, ..Recipients::of_parts(batch.audience.clone(), parts, &crowd) })
     }
 
     async fn name_of(&self, batch: &Batch, again: &Repeat) -> Result<String, LaunchError> {

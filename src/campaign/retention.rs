@@ -1,6 +1,6 @@
 //! Removes what is not kept for ever: campaigns that settled long ago, and recipients who ask for erasure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::noted::NODE_SILENT;
 use crate::clock::Clock;
@@ -141,8 +141,10 @@ pub struct Erasure {
     addresses: Vec<Address>,
     /// Their rows of audiences.
     rows: Vec<(AudienceId, u32)>,
-    /// Their rejected rows of imported files.
+    /// Their rejected rows of imported files, by the number.
     rejected: usize,
+    /// Those with one of their ids.
+    rejected_with_id: BTreeMap<AudienceId, Vec<u32>>,
     /// Messages to them, by campaign.
     pub found: Vec<(Batch, Vec<Loaded>)>,
     /// Every batch, with its messages.
@@ -168,12 +170,18 @@ impl Erasure {
             Some(number) => store.count_rejected(number).await?,
             None => 0,
         };
-        Ok(Self { recipient, addresses, rows, rejected, found, known })
+        let mut rejected_with_id = BTreeMap::<AudienceId, Vec<u32>>::new();
+        for user in addresses.iter().filter_map(Address::user) {
+            for (audience, n) in store.rejected_with(user.id.clone()).await? {
+                rejected_with_id.entry(audience).or_default().push(n);
+            }
+        }
+        Ok(Self { recipient, addresses, rows, rejected, rejected_with_id, found, known })
     }
 
     /// Rows of audiences, accepted and rejected.
     pub fn rows_in_audiences(&self) -> usize {
-        self.rows.len() + self.rejected
+        self.rows.len() + self.rejected + self.rejected_with_id.values().map(Vec::len).sum::<usize>()
     }
 
     pub fn messages(&self) -> usize {
@@ -208,6 +216,9 @@ impl Erasure {
         let keys = self.found.iter().flat_map(|(_, messages)| messages.iter().map(|message| message.key)).collect();
         if !store.erase(self.addresses.clone(), self.rows.clone(), keys, self.known.clone()).await? {
             return Err(ErasureError::Launched(self.recipient.clone()));
+        }
+        for (audience, numbers) in &self.rejected_with_id {
+            store.remove_rejected(*audience, numbers.clone()).await?;
         }
         Ok(forget_strays(store, &self.addresses).await?)
     }

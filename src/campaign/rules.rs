@@ -1,12 +1,13 @@
 //! Describes the rules of a campaign: its start and end, what pauses it, and the rules of its steps.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 use super::views::local_start;
 use crate::clock::format_time;
 use crate::domain::text::{self, OWN_CLOCK, grouped, plural};
-use crate::domain::{Countries, Country, Limits, Plan, RecipientRules, Step, StepIndex, Timestamp, local, zones_of};
+use crate::domain::{
+    Countries, Crowd, Limits, Plan, RecipientRules, Step, StepIndex, Taker, Timestamp, local, zones_of,
+};
 
 /// What a plan was to cost when it was launched.
 pub fn cost(plan: &Plan) -> Option<String> {
@@ -55,11 +56,11 @@ const SHOWN_COUNTRIES: usize = 5;
 
 /// What the clocks of the recipients show when the first messages to their country are sent, if the campaign starts at `start`:
 /// `SG 2026-12-01 16:00`, or the first and the last of a country with several clocks.
-pub fn on_their_clocks(plan: &Plan, countries: &BTreeMap<Country, u64>, start: Timestamp) -> Vec<String> {
-    let mut largest: Vec<(&Country, &u64)> = countries.iter().collect();
-    largest.sort_by_key(|(country, recipients)| (Reverse(**recipients), **country));
-    let shown = |country: Country| {
-        let first = plan.first(plan.marks_at_first(Some(country)))?;
+pub fn on_their_clocks(plan: &Plan, crowd: &Crowd, start: Timestamp) -> Vec<String> {
+    let mut largest: Vec<(&Taker, &u64)> = crowd.iter().collect();
+    largest.sort_by_key(|(taker, recipients)| (Reverse(**recipients), **taker));
+    let shown = |taker: Taker| {
+        let (country, first) = (taker.country, plan.first(plan.marks_of(taker))?);
         let hours = &plan.step(first)?.hours;
         let zones = zones_of(country).into_iter();
         let mut times: Vec<_> = zones.filter_map(|zone| Some(local(hours.open_from(start, zone)?, zone))).collect();
@@ -72,7 +73,14 @@ pub fn on_their_clocks(plan: &Plan, countries: &BTreeMap<Country, u64>, start: T
         };
         Some(format!("{country} {}{later}", first.format("%Y-%m-%d %H:%M")))
     };
-    largest.into_iter().take(SHOWN_COUNTRIES).filter_map(|(country, _)| shown(*country)).collect()
+    let mut lines: Vec<String> = Vec::new();
+    for line in largest.into_iter().filter_map(|(taker, _)| shown(*taker)) {
+        // Those without a number mostly start with the others of their country.
+        if lines.len() < SHOWN_COUNTRIES && !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 /// Lines about the end of a plan, its limits, and the rules that pause it.

@@ -1,6 +1,6 @@
 //! Computes when a campaign settles at the latest: when its last receipt window closes.
 
-use crate::domain::{BatchState, Count, Plan, Span, StepIndex, Tallies, Timestamp};
+use crate::domain::{BatchState, Channel, Count, Plan, Span, Step, StepIndex, Tallies, Timestamp};
 
 /// Returns when the last receipt window closes, if the last message is submitted at `last`.
 ///
@@ -18,16 +18,22 @@ pub fn settled_by(plan: &Plan, tallies: &Tallies, state: BatchState, last: Times
         | BatchState::Draft
         | BatchState::Scheduled
         | BatchState::Running
-        | BatchState::Paused => is_last_for_some(plan, step),
+        | BatchState::Paused => is_last_for_some(plan, tallies, step),
     };
     let windows = plan.indexed_steps().filter(|(index, _)| is_open(*index)).map(|(_, step)| step.receipt_window);
     windows.max().map(|window: Span| last + window)
 }
 
-/// Whether a step is the last one that applies to the recipients of some country.
-fn is_last_for_some(plan: &Plan, step: StepIndex) -> bool {
+/// Whether a step is the last one that applies to the recipients of some country, with or without a number.
+fn is_last_for_some(plan: &Plan, tallies: &Tallies, step: StepIndex) -> bool {
     let countries = plan.named_countries().into_iter().map(Some).chain([None]);
-    countries.map(|country| plan.marks_at_first(country)).any(|marks| {
+    let skips_users = |(index, step): (StepIndex, &Step)| {
+        tallies.get(index, Count::PassedOver) > 0 && !step.knows(Some(Channel::WhatsApp))
+    };
+    let users = plan.indexed_steps().any(skips_users).then_some(Some(Channel::WhatsApp));
+    let kinds =
+        countries.flat_map(|country| [Some(None), users].into_iter().flatten().map(move |only_on| (country, only_on)));
+    kinds.map(|(country, only_on)| plan.marks_at_first(country, only_on)).any(|marks| {
         let applies = plan.step(step).is_some() && !marks.passed_over(step);
         applies && plan.after(step, marks).is_none()
     })

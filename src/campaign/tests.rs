@@ -61,6 +61,7 @@ fn through_to(countries: [&str; 2], text: &str, config: &Config) -> Result<(Plan
     let facts = Facts {
         recipients: 1_000,
         countries: &countries,
+        without_number: &BTreeMap::new(),
         bill: &Bill::of_countries(&plan, &countries),
         odd: &OddCells { empty: vec![0, 40, 2, 0, 0, 0], refused: vec![0; 6] },
         allowed: draft.allow_countries.as_ref(),
@@ -586,6 +587,7 @@ fn cells_that_a_template_may_not_send_are_counted_where_they_are_a_parameter() {
         let facts = Facts {
             recipients: 5_000,
             countries: &countries,
+            without_number: &BTreeMap::new(),
             bill: &Bill::of_countries(&plan, &countries),
             odd: &odd,
             allowed: None,
@@ -612,6 +614,7 @@ fn rare_countries_are_named_unless_they_get_nothing() {
         let facts = Facts {
             recipients: 100_000,
             countries: &countries,
+            without_number: &BTreeMap::new(),
             bill: &Bill::of_countries(&plan, &countries),
             odd: &OddCells::default(),
             allowed: draft.allow_countries.as_ref(),

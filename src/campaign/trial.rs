@@ -11,7 +11,7 @@ use super::time::Schedule;
 use crate::audience::{self, DefaultCountry, Example, ImportError, ImportRecord, Keep, Options, Source, SourceFilter};
 use crate::config::Problem;
 use crate::domain::text::plural;
-use crate::domain::{Countries, Country, Fields, Hours, Limits, Plan, Recipient, find_column};
+use crate::domain::{Countries, Crowd, Fields, Hours, Limits, Plan, Recipient, find_column};
 use crate::store::{Batch, KnownAs, NewAudience};
 use crate::template::RecipientText;
 
@@ -68,7 +68,7 @@ impl Launcher<'_> {
         let recipients = self.own_numbers(&plan, &tried.rows, tried.number, trial).await?;
         let now = self.clock.now();
         let schedule = Schedule::default();
-        let beginnings = Beginnings::of(&plan, &schedule, &recipients.countries, now).map_err(LaunchError::Problems)?;
+        let beginnings = Beginnings::of(&plan, &schedule, &recipients.crowd(), now).map_err(LaunchError::Problems)?;
         let name = self.unused_name(&format!("{} (test)", tried.name)).await?;
         let mut prepared = Prepared::unwarned(name, recipients, plan, schedule, beginnings, now);
         let launched = self.lay_out(&mut prepared).await;
@@ -136,8 +136,8 @@ impl Launcher<'_> {
     }
 
     async fn store_recipients(&self, plan: &Plan, recipients: Vec<Recipient>) -> Result<Recipients, LaunchError> {
-        let mut countries = BTreeMap::<Country, u64>::new();
-        recipients.iter().for_each(|recipient| *countries.entry(recipient.country).or_default() += 1);
+        let mut crowd = Crowd::new();
+        recipients.iter().for_each(|recipient| *crowd.entry(recipient.into()).or_default() += 1);
         let count = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
         let (known_as, source) = (KnownAs::Nothing, "test numbers".to_owned());
         let new =
@@ -146,7 +146,7 @@ impl Launcher<'_> {
         self.store.add_recipients(id, 0, recipients).await?;
         self.store.publish_audience(id, count, ImportRecord::default().json()).await?;
         let part = Part { id, recipients: count, left_out: Vec::new(), own: true };
-        Ok(Recipients::of_parts(source, vec![part], countries, u64::from(count)))
+        Ok(Recipients::of_parts(source, vec![part], &crowd))
     }
 }
 

@@ -1,10 +1,8 @@
 //! Computes what limits and budgets still allow, and finds those that are used up.
 
-use std::collections::BTreeMap;
-
-use super::outlook::countries_of;
+use super::outlook::crowd_in;
 use crate::domain::text::shell;
-use crate::domain::{Count, Country, Plan, Spent, StepIndex, Tallies, grouped};
+use crate::domain::{Count, Crowd, Plan, Spent, StepIndex, Tallies, grouped};
 use crate::forecast::as_float;
 use crate::forecast::cost;
 use crate::forecast::{RemainingLimit, Stop};
@@ -85,9 +83,9 @@ async fn reached(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
         return Ok(Vec::new());
     }
     let (tallies, spent) = (store.tallies(batch.id).await?, store.spent(batch.id).await?);
-    let countries = countries_of(store, batch).await?.unwrap_or_default();
+    let crowd = crowd_in(store, batch).await?.unwrap_or_default();
     let caps = caps(&plan, &tallies, &spent).into_iter();
-    let reached = caps.filter(|cap| is_used_up(cap, &plan, &tallies, &countries));
+    let reached = caps.filter(|cap| is_used_up(cap, &plan, &tallies, &crowd));
     let describe = |RemainingLimit { step, by, .. }: RemainingLimit| {
         let reserved = in_scope(&spent, step).reserved;
         let is_open = by == Stop::Budget && !reserved.is_zero();
@@ -107,11 +105,11 @@ fn limit(plan: &Plan, step: Option<StepIndex>, by: Stop) -> String {
 }
 
 /// Whether the limit does not even allow the cheapest waiting message. Without waiting messages it is not used up.
-fn is_used_up(cap: &RemainingLimit, plan: &Plan, tallies: &Tallies, countries: &BTreeMap<Country, u64>) -> bool {
+fn is_used_up(cap: &RemainingLimit, plan: &Plan, tallies: &Tallies, crowd: &Crowd) -> bool {
     let of_it = plan.indexed_steps().filter(|(index, _)| cap.step.is_none_or(|step| step == *index));
     let waiting = of_it.filter(|(index, _)| tallies.get(*index, Count::Queued) > 0);
     let least = waiting.map(|(_, step)| match cap.by {
-        Stop::Budget => as_float(cost::least(plan.names(), step, countries).millionths()),
+        Stop::Budget => as_float(cost::least(plan.names(), step, crowd).millionths()),
         Stop::MaxMessages | Stop::End => 1.0,
     });
     least.min_by(f64::total_cmp).is_some_and(|least| cap.left < least || cap.left <= 0.0)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::compose::{Uncomposable, compose};
+use super::compose::{For, Uncomposable, compose};
 use super::tariff;
 use crate::book::Entry;
 use crate::config::Lane;
@@ -22,6 +22,8 @@ struct PatternKey {
     country: Option<Country>,
     /// Whether they have an expiry of their own.
     expires: bool,
+    /// Whether the channel knows them by an id.
+    has_no_number: bool,
 }
 
 /// A TTL that ends later than any expiry.
@@ -41,13 +43,15 @@ impl Compiled {
     /// The request of a message's present step by this lane.
     pub(super) fn pattern(&self, entry: &Entry, message: &Loaded, lane: &Lane) -> Result<Arc<Pattern>, Uncomposable> {
         let (step, country, expires) = (message.present.step, message.country, message.present.expires.is_some());
+        let has_no_number = message.address.is_user();
         let differs = entry.plan.step(step).is_some_and(|step| step.differs_in(country));
-        let key = PatternKey { batch: entry.id, step, country: differs.then_some(country), expires };
+        let key = PatternKey { batch: entry.id, step, country: differs.then_some(country), expires, has_no_number };
         if let Some(pattern) = self.patterns.read().get(&key) {
             return Ok(Arc::clone(pattern));
         }
         let rules = entry.plan.step(step).ok_or(Uncomposable::NoStep { step })?;
-        let compose = |rules| compose(lane.provider.api, rules, &lane.name, country, entry.plan.names());
+        let compose =
+            |rules| compose(lane.provider.api, rules, &lane.name, For { country, has_no_number }, entry.plan.names());
         let pattern = if expires { compose(&naming_expiry(rules))? } else { compose(rules)? };
         // The SMS API has keys of its own.
         let extras = entry.plan.api.as_ref().filter(|_| lane.provider.api == MessagingApi::ChatApps);

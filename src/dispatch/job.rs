@@ -9,6 +9,7 @@ use crate::engine::{self, CallOff, Ruling};
 use crate::planner::Pass;
 use crate::provider::Refusal;
 use crate::store::{Attempt, Claimed, StepHold, Verdict};
+use crate::template::To;
 use crate::throttle::SUBMITTED_WITHIN;
 
 /// A claimed message with its batch.
@@ -43,6 +44,17 @@ impl Job {
             State::Done { at, .. } => at,
         };
         accepted.filter(|_| marks.failed(step)).unwrap_or(intent)
+    }
+
+    /// How its request names the recipient.
+    pub(super) fn to(&self) -> To<'_> {
+        let Claimed { message, user, .. } = &self.claimed;
+        let channel = self.entry.plan.step(self.step()).map(|step| step.channel);
+        match (message.address.number(), user) {
+            (Some(number), _) => To::Number(number),
+            (None, Some(user)) if Some(user.channel) == channel => To::User(&user.id),
+            (None, _) => To::Unknown,
+        }
     }
 
     /// Whether it is accepted only within 24 hours of the recipient's last message.

@@ -46,7 +46,7 @@ mod worker;
 
 #[cfg(test)]
 pub(crate) use by_hand::ByHand;
-pub use compose::{Uncomposable, compose};
+pub use compose::{For, Uncomposable, compose};
 pub use crew::{Crew, Panicked};
 pub use fleet::Fleet;
 pub use lane::{LaneParts, LaneStatus, RunningLane, TierUsed};

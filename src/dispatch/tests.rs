@@ -223,6 +223,7 @@ impl Desk {
             over: None,
             start: Start::of(stands, vec![self.lane.id]),
             elsewhere: Vec::new(),
+            users: Vec::new(),
             excluded: Vec::new(),
             lacking: Vec::new(),
             left_out: Vec::new(),

@@ -199,7 +199,7 @@ impl Worker {
         let fields =
             job.claimed.fields.unpack().map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
         let times = SubmissionTimes { at: job.ttl_starts_at(), expires: message.present.expires };
-        match pattern.render(message.address.number(), attempt, times, &fields, body) {
+        match pattern.render(job.to(), attempt, times, &fields, body) {
             Ok(()) => Ok(attempt),
             Err(missing) => Err(Unsendable::MissingVariable(missing.column.to_string())),
         }

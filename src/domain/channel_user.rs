@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Channel;
+use super::{Channel, Country, Msisdn};
 
 /// A recipient as a channel names them, where that is no number: a LINE id or a WhatsApp user id.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +33,25 @@ impl ChannelUser {
             _ if is_whatsapp_id(id) => Some(Channel::WhatsApp),
             _ => None,
         }
+    }
+
+    /// The user whom a cell of a file names, if it holds an id of WhatsApp.
+    pub fn of_whatsapp(cell: &str) -> Option<Self> {
+        let id = cell.trim();
+        let is_one = Self::channel_of(id) == Some(Channel::WhatsApp);
+        is_one.then(|| Self { channel: Channel::WhatsApp, id: id.to_owned() })
+    }
+
+    /// Whether it cannot be anything but an id of WhatsApp: it begins with a country and is longer than any number. `NO.12`
+    /// may be a house, and `PH.9171234567` a phone.
+    pub fn is_surely_of_whatsapp(&self) -> bool {
+        self.id.len() > "SG.".len() + Msisdn::DIGITS_MAX && self.country().is_some()
+    }
+
+    /// The country with which an id of WhatsApp begins: its user's.
+    pub fn country(&self) -> Option<Country> {
+        let of_id = || self.id.split_once('.').and_then(|(country, _)| Country::by_code(country));
+        Some(self.channel).filter(|channel| *channel == Channel::WhatsApp).and_then(|_| of_id())
     }
 }
 
@@ -94,6 +113,11 @@ mod tests {
         {
             assert_eq!(channel(id), None, "{id}");
         }
+        assert_eq!(ChannelUser::of_whatsapp(" SG.134912 ").unwrap().country(), "SG".parse().ok());
+        let is_sure = |id| ChannelUser::of_whatsapp(id).is_some_and(|user| user.is_surely_of_whatsapp());
+        assert!(is_sure("SG.13491208655302741918"));
+        assert!(!["NO.12", "PH.9171234567", "QQ.13491208655302741918"].into_iter().any(is_sure));
+        assert_eq!(ChannelUser::of_whatsapp("U4af4980629a1b2c3d4e5f60718293a4b"), None);
         assert!(
             "nobody".parse::<ChannelUser>().unwrap_err().to_string().starts_with("\"nobody\" is not a channel's id")
         );

@@ -10,6 +10,8 @@ pub enum Meaning {
     /// The country of the number.
     Country,
     ClientMessageId,
+    /// The id by which WhatsApp knows a user who shows no number.
+    WhatsAppUserId,
 }
 
 const FIRST_NAME: &[&str] = &[
@@ -156,12 +158,16 @@ const COUNTRY: &[&str] = &[
 const CLIENT_MESSAGE_ID: &[&str] =
     &["clientmessageid", "clientmsgid", "clientmessageref", "clientreference", "externalid", "messageid", "msgid"];
 
+const WHATSAPP_USER_ID: &[&str] =
+    &["whatsappuserid", "whatsappbsuid", "bsuid", "businessscopeduserid", "channeluserid"];
+
 impl Meaning {
-    const ALL: [(Self, &'static [&'static str]); 4] = [
+    const ALL: [(Self, &'static [&'static str]); 5] = [
         (Self::FirstName, FIRST_NAME),
         (Self::LastName, LAST_NAME),
         (Self::Country, COUNTRY),
         (Self::ClientMessageId, CLIENT_MESSAGE_ID),
+        (Self::WhatsAppUserId, WHATSAPP_USER_ID),
     ];
 
     pub fn of(column: &str) -> Option<Self> {
@@ -180,6 +186,7 @@ impl Meaning {
             Self::LastName => "LastName",
             Self::Country => "Country",
             Self::ClientMessageId => "ClientMessageId",
+            Self::WhatsAppUserId => "WhatsAppUserId",
         }
     }
 }
@@ -244,6 +251,7 @@ mod tests {
             ("Επώνυμο", Meaning::LastName),
             ("Ország", Meaning::Country),
             ("client_message_id", Meaning::ClientMessageId),
+            ("WhatsApp user ID", Meaning::WhatsAppUserId),
         ] {
             assert_eq!(Meaning::of(name), Some(meaning), "{name} is {}", column_key(name));
         }

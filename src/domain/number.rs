@@ -18,6 +18,8 @@ impl Msisdn {
     const SHORTEST: u64 = 1_000_000;
     /// The one after it means that a recipient was erased: see [`super::AddressKey::ERASED`].
     pub const LONGEST: u64 = 999_999_999_999_998;
+    /// The most digits of a number, with its country code.
+    pub const DIGITS_MAX: usize = 15;
 
     pub fn get(self) -> u64 {
         self.0.get()

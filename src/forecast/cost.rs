@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::as_float;
-use crate::domain::{Cost, Country, Money, Names, Plan, Step, StepIndex};
+use crate::domain::{Cost, Country, Crowd, Money, Names, Plan, Step, StepIndex, crowd_of};
 use crate::template::BilledParts;
 
 /// What the messages of a step to one country are billed for, if every step is sent.
@@ -23,19 +23,26 @@ struct Billed {
 pub struct Bill(BTreeMap<(StepIndex, Country), Billed>);
 
 impl Bill {
-    /// The bill for recipients of whom only the countries are known: each of them has every value that a step needs, and
-    /// values add no part to an SMS.
-    pub fn of_countries(plan: &Plan, countries: &BTreeMap<Country, u64>) -> Self {
+    /// The bill for recipients of whom only this is known: each of them has every value that a step needs, and values add
+    /// no part to an SMS.
+    pub fn of_crowd(plan: &Plan, crowd: &Crowd) -> Self {
         let mut bill = Self::default();
         for (index, step) in plan.indexed_steps() {
             let parts = least_parts(plan.names(), step);
-            for (country, recipients) in countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)))
-            {
-                let is_first = plan.first(plan.marks_at_first(Some(*country))) == Some(index);
-                bill.add((index, *country), (*recipients, parts * recipients), is_first);
+            for (taker, recipients) in crowd {
+                let marks = plan.marks_of(*taker);
+                if !marks.passed_over(index) {
+                    let is_first = plan.first(marks) == Some(index);
+                    bill.add((index, taker.country), (*recipients, parts * recipients), is_first);
+                }
             }
         }
         bill
+    }
+
+    /// The same for recipients with numbers, by their countries.
+    pub fn of_countries(plan: &Plan, countries: &BTreeMap<Country, u64>) -> Self {
+        Self::of_crowd(plan, &crowd_of(countries, &BTreeMap::new()))
     }
 
     /// Adds messages of a step to one country, with their parts.
@@ -104,10 +111,11 @@ impl CountryCost {
     }
 }
 
-/// The lowest cost of one message of a step, to recipients from these countries, whatever their values are.
-pub(crate) fn least(names: Names<'_>, step: &Step, countries: &BTreeMap<Country, u64>) -> Money {
-    let theirs = countries.keys().filter(|country| step.countries.contain(Some(**country)));
-    let least = theirs.map(|country| price(step, *country)).min().unwrap_or_default();
+/// The lowest cost of one message of a step, to such recipients, whatever their values are.
+pub(crate) fn least(names: Names<'_>, step: &Step, crowd: &Crowd) -> Money {
+    let takers = step.takers();
+    let theirs = crowd.keys().filter(|taker| takers.include(**taker));
+    let least = theirs.map(|taker| price(step, taker.country)).min().unwrap_or_default();
     least.times(least_parts(names, step))
 }
 
@@ -146,7 +154,7 @@ mod tests {
             |it: &CountryCost| format!("{} {} {} {} {}", it.country, it.messages, it.billed_parts, it.price, it.sum);
         assert_eq!(of_sms.iter().map(shown).collect::<Vec<_>>(), ["SG 100 200 0.10 20.00", "DE 10 20 0.20 4.00"]);
         plan.steps[0].countries = crate::domain::Countries::Only([singapore].into());
-        assert_eq!(plan.first(plan.marks_at_first(Some(germany))), StepIndex::new(1));
+        assert_eq!(plan.first(plan.marks_of(germany.into())), StepIndex::new(1));
         assert_eq!(cost(&plan), Some(("6.00".to_owned(), "26.00".to_owned())));
         assert_eq!(cost(&Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")])), None);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Country, Plan, StepIndex};
+use crate::domain::{Country, Crowd, Plan, StepIndex, Taker};
 
 /// The recipients of a campaign, divided among the steps of its route.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -10,6 +10,8 @@ pub struct Shares {
     steps: [Share; StepIndex::COUNT_MAX as usize],
     /// Recipients to whom no step applies, by country.
     pub without_step: BTreeMap<Country, u64>,
+    /// Recipients without a number, whom the channel of no step knows.
+    pub unknown: u64,
     /// Approximate number of recipients that start with a step, by its lanes.
     by_lane: BTreeMap<(StepIndex, String), f64>,
 }
@@ -26,13 +28,15 @@ pub struct Share {
 }
 
 impl Shares {
-    pub fn of(plan: &Plan, countries: &BTreeMap<Country, u64>) -> Self {
+    pub fn of(plan: &Plan, crowd: &Crowd) -> Self {
         let mut shares = Self::default();
-        for (country, recipients) in countries {
-            let marks = plan.marks_at_first(Some(*country));
+        for (taker, recipients) in crowd {
+            let (Taker { country, only_on }, marks) = (taker, plan.marks_of(*taker));
             let first = plan.first(marks);
-            if first.is_none() {
-                shares.without_step.insert(*country, *recipients);
+            match (first, only_on) {
+                (None, None) => _ = shares.without_step.insert(*country, *recipients),
+                (None, Some(_)) => shares.unknown += recipients,
+                (Some(_), _) => {}
             }
             if let Some((index, step)) = first.and_then(|index| Some((index, plan.step(index)?))) {
                 for (member, share) in step.lanes.shares(*country) {

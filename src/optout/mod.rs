@@ -15,7 +15,7 @@ mod words;
 
 use std::collections::HashSet;
 
-use crate::domain::{Msisdn, OptOutOf};
+use crate::domain::{Address, ChannelUser, Msisdn, OptOutOf};
 use crate::store::{Consent, Result};
 
 pub use change::change;
@@ -27,27 +27,33 @@ pub use words::Words;
 /// Numbers read at once.
 const PAGE: u32 = 50_000;
 
-/// The numbers of recipients in memory who have opted out of something, to look up the numbers of a whole file.
+/// The recipients who have opted out of something, in memory to look up those of a whole file.
 #[derive(Debug, Default)]
-pub struct OptOuts(HashSet<Msisdn>);
+pub struct OptOuts {
+    numbers: HashSet<Msisdn>,
+    users: HashSet<ChannelUser>,
+}
 
 impl OptOuts {
     pub async fn load(store: &dyn Consent, of: OptOutOf) -> Result<Self> {
-        let mut all = HashSet::new();
+        let mut all = Self { numbers: HashSet::new(), users: store.opted_out_users(of).await?.into_iter().collect() };
         let mut after = None;
         loop {
             let page = store.opted_out_numbers(after, PAGE, of).await?;
-            let Some(last) = page.last() else { return Ok(Self(all)) };
+            let Some(last) = page.last() else { return Ok(all) };
             after = Some(*last);
-            all.extend(page);
+            all.numbers.extend(page);
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.numbers.is_empty() && self.users.is_empty()
     }
 
-    pub fn contains(&self, msisdn: Msisdn) -> bool {
-        self.0.contains(&msisdn)
+    pub fn contains(&self, address: &Address) -> bool {
+        match address {
+            Address::Number(number) => self.numbers.contains(number),
+            Address::User(user) => self.users.contains(user),
+        }
     }
 }

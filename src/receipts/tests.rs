@@ -146,6 +146,7 @@ impl Desk {
             over: None,
             start: Start::of(&Present::queued(now, None), vec![lane]),
             elsewhere: Vec::new(),
+            users: Vec::new(),
             excluded: Vec::new(),
             lacking: Vec::new(),
             left_out: Vec::new(),

@@ -10,8 +10,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    Address, AddressKey, AudienceId, BatchId, BatchState, Channel, LaneId, Loaded, MessageKey, Msisdn, OptOutOf,
-    OverridableSetting, Plan, Queue, Reasons, Recipient, Span, Spent, StepIndex, Tallies, Timestamp, WishSubject,
+    Address, AddressKey, AudienceId, BatchId, BatchState, Channel, ChannelUser, LaneId, Loaded, MessageKey, Msisdn,
+    OptOutOf, OverridableSetting, Plan, Queue, Reasons, Recipient, Span, Spent, StepIndex, Tallies, Timestamp,
+    WishSubject,
 };
 use crate::events::{Event, Origin};
 use crate::node::Processes;
@@ -267,6 +268,7 @@ through! {
         reads latest_audiences(name: Option<String>, before: Option<AudienceId>, limit: u32) -> Vec<Audience>;
         writes remove_rejected(audience: AudienceId, numbers: Vec<u32>) -> ();
         reads rejected_rows(audience: AudienceId, reason: Option<String>, from: u32, limit: u32) -> Vec<(u32, RejectedRow)>;
+        reads rejected_with(id: String) -> Vec<(AudienceId, u32)>;
         reads count_rejected(recipient: Msisdn) -> usize;
         reads audience_named(name: &str) -> Option<Audience>;
         reads parts_of(batch: BatchId) -> Vec<AudiencePart>;
@@ -395,6 +397,7 @@ through! {
         writes opt_in(recipients: Vec<OptIn>) -> u32;
         reads opted_out(recipients: Vec<Msisdn>, of: OptOutOf) -> Vec<Msisdn>;
         reads opted_out_numbers(after: Option<Msisdn>, limit: u32, of: OptOutOf) -> Vec<Msisdn>;
+        reads opted_out_users(of: OptOutOf) -> Vec<ChannelUser>;
         reads opt_outs(after: Cursor, limit: u32) -> Vec<(Cursor, OptOut)>;
         reads opt_outs_of(address: Address) -> Vec<OptOut>;
         reads reported_opt_outs(after: Cursor, limit: u32) -> (Vec<OptOut>, Option<Cursor>);

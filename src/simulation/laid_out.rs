@@ -81,6 +81,7 @@ pub(super) async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: 
         over: None,
         start,
         elsewhere,
+        users: Vec::new(),
         excluded,
         lacking,
         left_out,

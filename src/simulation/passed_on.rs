@@ -13,11 +13,12 @@ use crate::accept::Desk;
 use crate::access::Caller;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::dispatch::compose;
+use crate::dispatch::{For, compose};
 use crate::domain::{
     AttemptId, Channel, MessageId, MessagingApi, Plan, Scope, Scopes, Step, StepIndex, Tag, Timestamp,
 };
 use crate::store::{Store, open};
+use crate::template::To;
 use crate::wire::samples::{Sample, filled, samples};
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -69,12 +70,17 @@ async fn requests(calls: &Calls, id: MessageId) -> Vec<Value> {
     let (plan, facts) = (calls.plan(id).await, calls.store.message_facts(id.key).await.unwrap().unwrap());
     let attempt = |step| AttemptId { key: id.key, step, tag: Tag::from_random(1) };
     let fields = facts.recipient.as_ref().unwrap().fields.unpack().unwrap();
+    let key = facts.message.address;
+    let users = calls.store.channel_users(vec![key]).await.unwrap();
+    let to = key.number().map(To::Number).or(users.user(key).map(|user| To::User(&user.id))).unwrap();
     let request = |(index, step): (StepIndex, &Step)| {
         let country = facts.message.country;
-        let pattern = compose(MessagingApi::ChatApps, step, "lane", country, plan.names()).unwrap();
+        let has_no_number = facts.message.address.is_user();
+        let pattern =
+            compose(MessagingApi::ChatApps, step, "lane", For { country, has_no_number }, plan.names()).unwrap();
         let pattern = pattern.with_extras(plan.api.as_ref().unwrap().extras);
         let mut out = Vec::new();
-        pattern.render(facts.message.address.number(), attempt(index), START.into(), &fields, &mut out).unwrap();
+        pattern.render(to, attempt(index), START.into(), &fields, &mut out).unwrap();
         serde_json::from_slice(&out).unwrap()
     };
     plan.indexed_steps().map(request).collect()

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use super::holds;
-use crate::campaign::countries_of;
+use crate::campaign::crowd_in;
 use crate::clock::format_time;
 use crate::domain::{
     BatchState, Channel, ClosedBy, Count, Plan, Queue, Span, Step, StepIndex, Tallies, Timestamp, Zone, zones_of,
@@ -48,11 +48,12 @@ impl ClosedHours {
         if batch.state != BatchState::Running || steps.is_empty() {
             return Ok(Vec::new());
         }
-        let countries = countries_of(store, batch).await?.unwrap_or_default();
+        let crowd = crowd_in(store, batch).await?.unwrap_or_default();
         let mut closed = Vec::new();
         for (index, step) in steps {
-            let matching = countries.keys().filter(|country| step.countries.contain(Some(**country)));
-            let zones: HashSet<Zone> = matching.flat_map(|country| zones_of(*country)).collect();
+            let takers = step.takers();
+            let matching = crowd.keys().filter(|taker| takers.include(**taker));
+            let zones: HashSet<Zone> = matching.flat_map(|taker| zones_of(taker.country)).collect();
             let first = first_due(store, batch, (index, step)).await?;
             closed.extend(closed_until(step, &zones, first, now).map(|(closed_by, until)| Self {
                 step: index.get() + 1,

@@ -138,6 +138,8 @@ pub struct PieceOfMessages {
     pub start: Start,
     /// The countries whose messages begin differently, because some steps do not apply to every country.
     pub elsewhere: Vec<(Country, Start)>,
+    /// How messages to recipients without a number begin, by country; the default has none. Empty if it is no different.
+    pub users: Vec<(Option<Country>, Start)>,
     /// Recipients of this piece who become a skipped message.
     pub excluded: Vec<u32>,
     /// Recipients of this piece who lack a value for a variable, and become a skipped message as well.

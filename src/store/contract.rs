@@ -189,6 +189,7 @@ impl Desk {
             over: None,
             start: Start::of(&Present::queued(self.now(), None), vec![lane]),
             elsewhere: Vec::new(),
+            users: Vec::new(),
             excluded: Vec::new(),
             lacking: Vec::new(),
             left_out: Vec::new(),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::{DiskTrouble, Epoch, LaneState, Nameless, Sender};
 use crate::domain::{
-    AddressKey, AttemptId, AudienceId, BatchId, Channel, DoubtCause, Fee, Fields, Heeds, LaneId, Loaded, MessageKey,
-    Msisdn, Queue, ServerLimit, Span, StepIndex, Timestamp, Umid, Unwanted, WishSenders,
+    AddressKey, AttemptId, AudienceId, BatchId, Channel, ChannelUser, DoubtCause, Fee, Fields, Heeds, LaneId, Loaded,
+    MessageKey, Msisdn, Queue, ServerLimit, Span, StepIndex, Timestamp, Umid, Unwanted, WishSenders,
 };
 use crate::planner::{Cap, Pass, Referral, Rest, Slots, Timing};
 
@@ -154,6 +154,8 @@ impl TierSlot {
 pub struct Claimed {
     pub message: Loaded,
     pub fields: Fields,
+    /// Its recipient, if only an id of a channel names them.
+    pub user: Option<Box<ChannelUser>>,
     /// Why it is not to be sent, if its recipient does not want it.
     pub unwanted: Option<Unwanted>,
     /// Why it passes the tier, if that is limited.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::audit::{AuditClaim, AuditExample};
 use super::replay::{Life, Replayed, begun_at, replay};
 use crate::domain::{
-    AddressKey, Country, Ending, Marks, MessageId, MessageKey, Outcome, Plan, Span, State, StepIndex, Tallies,
+    AddressKey, Channel, Country, Ending, Marks, MessageId, MessageKey, Outcome, Plan, Span, State, StepIndex, Tallies,
     Timestamp,
 };
 use crate::engine::{Made, REPEATED_FOR, Rule};
@@ -58,7 +58,7 @@ const ALL: [(Of, &str, &str, &str); 13] = [
         "No step was submitted after its TTL, the campaign's end, a cancel or an opt-out",
         "attempts",
     ),
-    (Of::Conditions, "conditions", "Each step was submitted only to countries that it applies to", "messages"),
+    (Of::Conditions, "conditions", "Each step was submitted only to recipients that it applies to", "messages"),
     (Of::Plan, "plan", "The plan is the one that the campaign was launched with", "plan"),
     (Of::Counters, "counters", "The counters are the sums of the messages", "counters"),
     (Of::Report, "report", "The report agrees with the facts", "figures"),
@@ -78,6 +78,14 @@ struct Found {
     examples: Vec<AuditExample>,
 }
 
+/// The steps that do not apply to a kind of recipient.
+#[derive(Debug, Clone, Copy)]
+struct PassedOver {
+    country: Option<Country>,
+    only_on: Option<Channel>,
+    marks: Marks,
+}
+
 /// An audit under way.
 #[derive(Debug)]
 pub(super) struct Checks {
@@ -89,8 +97,8 @@ pub(super) struct Checks {
     of_rows: Tallies,
     /// The counters that the facts add up to.
     of_facts: Tallies,
-    /// The country of the latest message that was checked, and the steps that do not apply to it.
-    latest: Option<(Option<Country>, Marks)>,
+    /// The recipient of the latest message that was checked, and the steps that do not apply to them.
+    latest: Option<PassedOver>,
     pub(super) messages: u64,
     pub(super) attempts: u64,
     /// Attempts that retried a step.
@@ -310,11 +318,12 @@ impl Checks {
             return;
         }
         self.looks(Of::Conditions, 1);
+        let (country, only_on) = (whole.country, self.frame.plan.only_on(whole.message.address));
         let marks = match self.latest {
-            Some((country, marks)) if country == whole.country => marks,
+            Some(latest) if (latest.country, latest.only_on) == (country, only_on) => latest.marks,
             _ => {
-                let marks = self.frame.plan.marks_at_first(whole.country);
-                self.latest = Some((whole.country, marks));
+                let marks = self.frame.plan.marks_at_first(country, only_on);
+                self.latest = Some(PassedOver { country, only_on, marks });
                 marks
             }
         };
@@ -323,7 +332,7 @@ impl Checks {
             self.refute(
                 Of::Conditions,
                 Some(key),
-                "the steps that it skips are not the ones for its country".to_owned(),
+                "the steps that it skips are not the ones for its recipient".to_owned(),
             );
         }
         for attempt in whole.attempts.iter().filter(|attempt| marks.passed_over(attempt.step)) {

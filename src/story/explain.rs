@@ -238,8 +238,8 @@ fn lines(
     };
     let begun = if batch.state == BatchState::Draft { "created" } else { "launched" };
     say(start, words::launched(batch, plan), begun);
-    for text in words::passed_over(plan, row, country) {
-        say(start, text, "the step does not apply to the country");
+    for text in words::passed_over(plan, row, (country, plan.only_on(message.address))) {
+        say(start, text, "the step does not apply to the recipient");
     }
     if let State::Done { outcome: Outcome::Skipped, skipped, at } = row.state
         && replay.decided.is_empty()

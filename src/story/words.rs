@@ -53,19 +53,25 @@ pub(super) fn launched(batch: &Batch, plan: &Plan) -> String {
 }
 
 /// The steps that this message skips, each with the reason.
-pub(super) fn passed_over(plan: &Plan, present: &Present, country: Option<Country>) -> Vec<String> {
+pub(super) fn passed_over(
+    plan: &Plan,
+    present: &Present,
+    (country, only_on): (Option<Country>, Option<Channel>),
+) -> Vec<String> {
     let from = country.map_or("from another country".to_owned(), |country| format!("from {country}"));
-    let why = |step: &Step| match step.countries {
+    let because = |step: &Step| match step.countries {
         _ if step.withholds_us_marketing() && country == Some(Country::UNITED_STATES) => {
             "WhatsApp delivers no marketing there"
         }
         Countries::AllBut(_) => "`skip_when` names that country",
         Countries::Only(_) | Countries::Everywhere => "`only` names other countries",
     };
+    let who = if only_on.is_none() { "the number" } else { "the recipient" };
     let skipped = plan.indexed_steps().filter(|(index, _)| present.marks.passed_over(*index));
     skipped
-        .map(|(index, step)| {
-            format!("Step {index}, {}, is skipped: the number is {from}, and {}.", step.channel, why(step))
+        .map(|(index, step)| match step.knows(only_on) {
+            true => format!("Step {index}, {}, is skipped: {who} is {from}, and {}.", step.channel, because(step)),
+            false => format!("Step {index}, {}, is skipped: the recipient has no number.", step.channel),
         })
         .collect()
 }
@@ -77,7 +83,7 @@ pub(super) fn skipped(reason: Option<SkipReason>, how: &str) -> String {
         Some(SkipReason::Excluded) => "Not sent: the campaign excludes the number.".to_owned(),
         Some(SkipReason::MissingVariable) => "Not sent: a variable has neither a value nor a default.".to_owned(),
         Some(SkipReason::OutsideWindow) => "Not sent: the 24-hour window was closed.".to_owned(),
-        Some(SkipReason::NoStep) => "Not sent: no step of the route is for the number's country.".to_owned(),
+        Some(SkipReason::NoStep) => "Not sent: no step of the route is for the recipient.".to_owned(),
         None => "Not sent.".to_owned(),
     }
 }

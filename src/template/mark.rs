@@ -15,6 +15,8 @@ pub(super) const CLOSE: char = '\u{FDD1}';
 
 /// The marker of the recipient's number in a marked JSON.
 pub const MSISDN_MARK: &str = "\u{FDD0}msisdn\u{FDD1}";
+/// The marker of the id by which the channel knows a recipient without a number, in a marked JSON.
+pub const USER_MARK: &str = "\u{FDD0}user\u{FDD1}";
 /// The marker of the attempt's id in a marked JSON.
 pub const ATTEMPT_MARK: &str = "\u{FDD0}attempt\u{FDD1}";
 

@@ -8,7 +8,7 @@ use super::error::{InvalidPattern, Missing};
 use super::mark::{CLOSE, EXPIRY, OPEN, Variables};
 use super::parts::PartsOf;
 use super::plain::ToPlain;
-use super::sink::Json;
+use super::sink::{Json, Sink};
 use crate::domain::{AttemptId, Extras, Msisdn, Span, Timestamp};
 
 /// JSON in pieces, with variables between them.
@@ -28,10 +28,22 @@ pub struct Pattern {
 enum Part {
     Literal(Box<[u8]>),
     Msisdn,
+    /// The id by which the channel knows the recipient.
+    User,
     Attempt,
     /// The submission time plus this TTL, or the message's own expiry if that is earlier.
     Expiry(Span),
     Variable(Bound),
+}
+
+/// How a request names its recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To<'a> {
+    Number(Msisdn),
+    /// By the id that the channel has for them.
+    User(&'a str),
+    /// The channel does not know them.
+    Unknown,
 }
 
 /// The times of a submission, for the expiry that its request names.
@@ -94,10 +106,10 @@ impl Pattern {
 
     /// Appends the request of one message that is submitted at these times.
     ///
-    /// If a variable has neither value nor default, or the request needs a number and there is none, `out` is unchanged.
+    /// If a variable has neither value nor default, or the request cannot name its recipient, `out` is unchanged.
     pub fn render(
         &self,
-        number: Option<Msisdn>,
+        to: To<'_>,
         attempt: AttemptId,
         times: SubmissionTimes,
         fields: &[Cow<'_, str>],
@@ -108,9 +120,10 @@ impl Pattern {
         for part in plain.unwrap_or(&self.parts) {
             match part {
                 Part::Literal(bytes) => out.extend_from_slice(bytes),
-                Part::Msisdn => match number {
-                    Some(number) => number.append_to(out),
-                    None => {
+                Part::Msisdn | Part::User => match (part, to) {
+                    (Part::Msisdn, To::Number(number)) => number.append_to(out),
+                    (Part::User, To::User(id)) => Json(out).put(id),
+                    _ => {
                         out.truncate(before);
                         return Err(Missing { column: Arc::from("msisdn") });
                     }
@@ -145,6 +158,7 @@ impl Pattern {
 fn part(marker: &str, variables: &Variables) -> Result<Part, InvalidPattern> {
     match marker {
         "msisdn" => return Ok(Part::Msisdn),
+        "user" => return Ok(Part::User),
         "attempt" => return Ok(Part::Attempt),
         _ => {}
     }
@@ -173,8 +187,8 @@ mod tests {
         Timestamp::parse_rfc3339("2026-12-01T09:00:00Z").unwrap()
     }
 
-    fn number() -> Option<Msisdn> {
-        "+6591234567".parse().ok()
+    fn number() -> To<'static> {
+        To::Number("+6591234567".parse().unwrap())
     }
 
     /// Serializes the marked content within a small envelope, as the room `dispatch` does.

@@ -31,13 +31,17 @@ const PIECES: [&str; 8] =
 
 impl Drawn {
     fn with(rng: &mut fastrand::Rng) -> Self {
-        let mut rows = "Mobile,Name,Code\n".to_owned();
+        let mut rows = "Mobile,Name,Code,BSUID\n".to_owned();
         for n in 0..rng.usize(1..12) {
             let (start, digits) = NUMBERS[rng.usize(..NUMBERS.len())];
             let number = format!("{start}{n:0digits$}");
             let name = rng.choice(NAMES).unwrap();
             let code = "7".repeat(if rng.u8(0..4) == 0 { 0 } else { rng.usize(1..160) });
-            rows += &format!("{number},{name},{code}\n");
+            // WhatsApp alone knows some of them, so neither SMS nor Viber costs anything for them.
+            match rng.u8(0..4) {
+                0 => rows += &format!(",{name},{code},SG.1349120865530274{n:04}\n"),
+                _ => rows += &format!("{number},{name},{code},\n"),
+            }
         }
         let on_missing = if rng.bool() { "next_step" } else { "skip" };
         let mut campaign = format!("on_missing_value = \"{on_missing}\"\n");

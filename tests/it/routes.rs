@@ -4,6 +4,7 @@ use serde_json::json;
 use volley::book::Book;
 use volley::campaign;
 use volley::domain::{BatchState, MessageKey, Outcome};
+use volley::events::Origin;
 use volley::simulator::Profile;
 use volley::story;
 
@@ -75,6 +76,50 @@ async fn a_step_is_sent_only_to_recipients_that_meet_its_conditions() {
     world.stop().await;
 }
 
+/// WhatsApp knows them by an id, and no other channel does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipient_without_a_number_gets_only_the_steps_on_whatsapp() {
+    let profile = fates(&[("Viber", REJECTED), ("WhatsApp", REJECTED), ("SMS", DELIVERED)]);
+    let world = Setup { profile, ..Setup::default() }.start().await;
+    let ids = (10..30).map(|n| format!("\"SG.134912086553027419{n}\"")).collect();
+    let people = [numbers("6591", 6, 30), ids].concat();
+    let launched = world.launch_text(&campaign_of(&people, &[VIBER, WHATSAPP, SMS])).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!((report.outcome(Outcome::Reached), report.outcome(Outcome::Undelivered)), (30, 20), "{report:?}");
+    let steps: Vec<_> = report.steps.iter().map(|step| (step.passed_over, step.rejected, step.handed_over)).collect();
+    assert_eq!(steps, [(20, 30, 0), (0, 50, 0), (20, 0, 30)], "{report:?}");
+    let seen = world.seen().await;
+    assert_eq!(seen["requests"].as_u64(), Some(30 + 50 + 30), "{seen}");
+    let of_user = lines_of(&world, &launched, 30).await;
+    for left_out in ["Step 1, Viber", "Step 3, SMS"] {
+        let line = format!("{left_out}, is skipped: the recipient has no number.");
+        assert!(of_user.contains(&line), "{of_user:#?}");
+    }
+    let audit = story::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
+    assert!(audit.proven, "{audit:#?}");
+
+    // A retry finds them again, and they begin with the step that knows them.
+    let launcher = campaign::Launcher {
+        store: world.store.as_ref(),
+        clock: world.clock.as_ref(),
+        chance: &world.chance,
+        config: &world.config,
+        by: Origin::SERVER,
+    };
+    let again = campaign::Repeat { outcomes: Some([Outcome::Undelivered].into()), ..campaign::Repeat::default() };
+    let retried = launcher.repeat(&world.batch(&launched).await, &again).await.unwrap();
+    let report = world.until_state(&retried, BatchState::Settled).await;
+    let steps: Vec<_> = report.steps.iter().map(|step| (step.passed_over, step.rejected, step.handed_over)).collect();
+    assert_eq!(steps, [(20, 0, 0), (0, 20, 0), (20, 0, 0)], "{report:?}");
+    let audit = story::audit(world.store.as_ref(), retried.batch, |_, _| {}).await.unwrap().unwrap();
+    assert!(audit.proven, "{audit:#?}");
+
+    let sms_alone = world.launch_text(&campaign_of(&people, &[SMS])).await;
+    let report = world.until_state(&sms_alone, BatchState::Settled).await;
+    assert_eq!((report.outcome(Outcome::Reached), report.outcome(Outcome::Skipped)), (30, 20), "{report:?}");
+    world.stop().await;
+}
+
 /// Meta delivers no marketing there, so nothing is submitted for it: the recipients of Canada get it.
 #[tokio::test(flavor = "multi_thread")]
 async fn marketing_on_whatsapp_is_not_submitted_to_the_united_states() {
@@ -106,7 +151,7 @@ async fn a_recipient_without_any_step_is_skipped_and_counted() {
         lines[1..],
         [
             "Step 1, SMS, is skipped: the number is from CN, and `only` names other countries.",
-            "Not sent: no step of the route is for the number's country.",
+            "Not sent: no step of the route is for the recipient.",
         ]
     );
     world.stop().await;

@@ -99,7 +99,7 @@ fn hidden_rows_and_merged_areas_are_read_and_noted() {
     file.write_all(&book).unwrap();
     let options = crate::audience::Options { sheet: Some("A & B".parse().unwrap()), ..Default::default() };
     let mut outputs = crate::audience::Outputs::default();
-    let mut known = crate::audience::SeenNumbers::default();
+    let mut known = crate::audience::SeenRecipients::default();
     let summary = crate::audience::read(file.path(), &options, &|_| false, &mut known, &mut outputs).unwrap();
     let notes =
         [ImportNote::ErrorCells { cells: 1 }, ImportNote::HiddenRows { rows: 2 }, ImportNote::MergedCells { areas: 1 }]
@@ -143,7 +143,8 @@ fn a_sheet_whose_header_names_the_numbers_is_preferred() {
     let read = |book: &[u8]| {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(book).unwrap();
-        let (mut known, mut outputs) = (crate::audience::SeenNumbers::default(), crate::audience::Outputs::default());
+        let (mut known, mut outputs) =
+            (crate::audience::SeenRecipients::default(), crate::audience::Outputs::default());
         let options = crate::audience::Options::default();
         crate::audience::read(file.path(), &options, &|_| false, &mut known, &mut outputs)
     };

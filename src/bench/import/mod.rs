@@ -14,7 +14,7 @@ use futures_util::stream::{FuturesUnordered, TryStreamExt};
 pub use recipients::{From, write_csv, write_xlsx};
 
 use super::{Begun, Error, Run};
-use crate::audience::{self, Halt, Keep, Options, Outputs, STORING, SeenNumbers, Sink, Source, SourceFilter};
+use crate::audience::{self, Halt, Keep, Options, Outputs, STORING, SeenRecipients, Sink, Source, SourceFilter};
 use crate::clock::Clock;
 use crate::domain::Recipient;
 use crate::store::{self, KnownAs, NewAudience};
@@ -56,7 +56,7 @@ pub async fn sheet_alone(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error>
 pub async fn check(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error> {
     let begun = Begun::now(clock);
     let reading = tokio::task::spawn_blocking(move || {
-        audience::read(&file, &Options::default(), &|_| false, &mut SeenNumbers::default(), &mut Outputs::default())
+        audience::read(&file, &Options::default(), &|_| false, &mut SeenRecipients::default(), &mut Outputs::default())
     });
     let summary = reading.await??;
     Ok(Run::since(begun, summary.rows, clock))
@@ -77,7 +77,7 @@ pub async fn bulk_insert(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) 
 
     let reading = tokio::task::spawn_blocking(move || {
         let mut all = AllRecipients::default();
-        audience::read(&file, &Options::default(), &|_| false, &mut SeenNumbers::default(), &mut all)
+        audience::read(&file, &Options::default(), &|_| false, &mut SeenRecipients::default(), &mut all)
             .map(|summary| (summary, all.0))
     });
     let (summary, pieces) = reading.await??;

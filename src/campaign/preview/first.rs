@@ -4,7 +4,7 @@ use super::message;
 use crate::campaign::route_templates::PlanTemplates;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::domain::{AudienceId, MessageKey, Msisdn, Plan, Recipient, Step, StepIndex};
+use crate::domain::{AddressFields, AudienceId, MessageKey, Plan, Recipient, Step, StepIndex};
 use crate::store::{self, Batch, Store};
 use crate::template::preview::Bubble;
 
@@ -14,11 +14,11 @@ const SHOWN: usize = 3;
 const PAGE: u32 = 1_000;
 const LOOKED_AT: u32 = 20_000;
 
-/// The message of a step, and who reads it if that is a number.
+/// The message of a step, and who reads it.
 #[derive(Debug)]
 pub struct FirstMessage {
     pub step: StepIndex,
-    pub msisdn: Option<Msisdn>,
+    pub to: AddressFields,
     pub bubble: Bubble,
 }
 
@@ -48,12 +48,12 @@ pub async fn first_messages(
             looked_at += PAGE;
             for recipient in with_message(store, batch, (part.id, base), from).await? {
                 for (index, step) in &wanted {
-                    if !lacking(&messages, *index) || !step.countries.contain(Some(recipient.country)) {
+                    if !lacking(&messages, *index) || !step.takers().include(&recipient) {
                         continue;
                     }
                     let template = templates.approved(*index);
                     if let Ok(bubble) = message(step, plan.names(), template.as_ref(), &recipient) {
-                        messages.push(FirstMessage { step: *index, msisdn: recipient.number(), bubble });
+                        messages.push(FirstMessage { step: *index, to: recipient.address.clone().into(), bubble });
                     }
                 }
             }

@@ -14,7 +14,7 @@ pub(super) use pass::{OnLooked, PreviewPass};
 pub use sent::{SentText, SentTexts, sent_texts};
 pub use values::{Sample, ValuesError};
 
-use crate::domain::{AddressKey, Content, Country, Msisdn, Names, Recipient, Step};
+use crate::domain::{AddressFields, AddressKey, Content, Country, Msisdn, Names, Recipient, Step};
 use crate::template;
 use crate::template::preview::{ApprovedTemplate, BoundMessage, Broken, Bubble, Measures};
 
@@ -93,8 +93,8 @@ pub struct MessagePreview {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chosen_as: Vec<Choice>,
     /// `None` for values without a recipient.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub msisdn: Option<Msisdn>,
+    #[serde(flatten)]
+    pub to: Option<AddressFields>,
     /// The lane that sends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lane: Option<String>,
@@ -107,7 +107,7 @@ pub struct MessagePreview {
 impl MessagePreview {
     fn new(chosen_as: Vec<Choice>, bubble: Bubble, sms_parts_max: usize) -> Self {
         let (measures, broken) = (bubble.measures(), bubble.broken(sms_parts_max).into_iter().collect());
-        Self { chosen_as, msisdn: None, lane: None, bubble, measures, broken }
+        Self { chosen_as, to: None, lane: None, bubble, measures, broken }
     }
 
     /// The message of a step with these values, without a recipient.
@@ -126,7 +126,7 @@ impl MessagePreview {
     ) -> Self {
         let lane = lane(step, recipient.number().map(AddressKey::from), recipient.country).map(str::to_owned);
         let message = Self::new(chosen_as, fill_for(step, bound, recipient), request.sms_parts_max);
-        Self { msisdn: recipient.number(), lane, ..message }
+        Self { to: Some(recipient.address.clone().into()), lane, ..message }
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::super::route_templates::PlanTemplates;
 use super::{BrokenLimit, Choice, MessagePreview, PreviewRequest, Previews, StepPreview};
-use crate::domain::{Msisdn, Plan, Recipient, Step};
+use crate::domain::{Address, Msisdn, Plan, Recipient, Step, Takers, stable_hash};
 use crate::template;
 use crate::template::preview::{BoundMessage, Broken};
 
@@ -34,6 +34,7 @@ impl fmt::Debug for PreviewPass {
 /// What is known about the messages of a step.
 struct StepPass {
     step: Step,
+    takers: Takers,
     bound: BoundMessage,
     recipients: u64,
     breaking: u64,
@@ -93,11 +94,11 @@ impl PreviewPass {
 impl StepPass {
     fn new(step: Step, bound: BoundMessage) -> Self {
         let (broken, shown) = (BTreeMap::new(), Shown::default());
-        Self { step, bound, recipients: 0, breaking: 0, broken, shown }
+        Self { takers: step.takers(), step, bound, recipients: 0, breaking: 0, broken, shown }
     }
 
     fn look(&mut self, recipient: &Recipient, fields: &[Cow<'_, str>], request: &PreviewRequest) {
-        if !self.step.countries.contain(Some(recipient.country)) {
+        if !self.takers.include(recipient) {
             return;
         }
         let bubble = self.bound.fill(fields);
@@ -146,7 +147,12 @@ impl Shown {
         if self.longest.as_ref().is_none_or(|(most, _)| length > *most) {
             self.longest = Some((length, recipient.clone()));
         }
-        let hash = mixed(seed ^ mixed(recipient.number().map_or(0, Msisdn::get)));
+        let own = match &recipient.address {
+            Some(Address::Number(number)) => number.get(),
+            Some(Address::User(user)) => stable_hash(user.id.bytes()),
+            None => 0,
+        };
+        let hash = mixed(seed ^ mixed(own));
         if self.random.as_ref().is_none_or(|(least, _)| hash < *least) {
             self.random = Some((hash, recipient.clone()));
         }

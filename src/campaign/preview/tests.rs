@@ -61,7 +61,7 @@ fn pass(request: PreviewRequest, on_looked: impl FnMut(u64) + Send + 'static) ->
 }
 
 fn shown(step: &StepPreview) -> Vec<(Msisdn, Vec<Choice>)> {
-    step.shown.iter().map(|message| (message.msisdn.unwrap(), message.chosen_as.clone())).collect()
+    step.shown.iter().map(|message| (message.to.as_ref().unwrap().msisdn.unwrap(), message.chosen_as.clone())).collect()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::{Countries, Country};
+use crate::domain::{Countries, Country, crowd_of};
 use crate::forecast::{Share, Shares};
 
 const VIBER: &str = "channel = \"Viber\"\nfallback_after = \"10m\"\ntext = \"Hi\"";
@@ -196,7 +196,7 @@ fn recipients_are_divided_among_the_steps() {
     let recipients: BTreeMap<Country, u64> = [("SG", 5), ("MY", 30), ("CN", 200), ("VN", 1_000)]
         .map(|(code, recipients)| (country(code), recipients))
         .into();
-    let shares = Shares::of(&plan, &recipients);
+    let shares = Shares::of(&plan, &crowd_of(&recipients, &BTreeMap::new()));
     let at = |index| shares.at(StepIndex::new(index).unwrap());
     assert_eq!(at(0), Share { recipients: 35, beginning: 35, followed: 30 });
     assert_eq!(at(1), Share { recipients: 230, beginning: 200, followed: 0 });

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::rules::{StepRulesView, StopsView};
 use crate::campaign::{Prepared, Previews, RejectedRows, Transliterated, Warning, message};
 use crate::config::{Config, Sentence};
-use crate::domain::{Cost, Timestamp};
+use crate::domain::{AddressFields, Cost, Timestamp};
 use crate::forecast::{CountryCost, ForecastView, Shares};
 use crate::template::preview::PreviewLine;
 
@@ -51,7 +51,8 @@ pub struct PlanStepView<'a> {
 /// What one of the first recipients would read.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct PreviewView {
-    pub msisdn: String,
+    #[serde(flatten)]
+    pub to: AddressFields,
     pub lines: Vec<PreviewLine>,
 }
 
@@ -71,6 +72,8 @@ pub struct PlanView<'a> {
     pub not_selected: u64,
     /// Recipients who lack a value for a variable, where that was counted.
     pub lacking_value: u64,
+    /// Recipients who have only the id of a WhatsApp user.
+    pub without_number: u64,
     pub left_out: &'a [RejectedRows],
     pub countries: BTreeMap<String, u64>,
     pub starts_at: Option<String>,
@@ -104,7 +107,7 @@ impl<'a> PlanView<'a> {
         let Prepared { name, recipients, plan, schedule, beginnings, warnings, windows, templates, .. } = prepared;
         let forecast = ForecastView::new(prepared.forecast.as_ref(), finished_by);
         let forecast = if prepared.starts_held() { forecast.without_times() } else { forecast };
-        let shares = Shares::of(plan, &recipients.countries);
+        let shares = Shares::of(plan, &recipients.crowd());
         let steps = plan.indexed_steps().map(|(index, step)| PlanStepView {
             rules: StepRulesView::of((index, step)),
             recipients: shares.at(index).recipients,
@@ -115,9 +118,9 @@ impl<'a> PlanView<'a> {
             previews: recipients
                 .first
                 .iter()
-                .filter(|recipient| step.countries.contain(Some(recipient.country)))
+                .filter(|recipient| step.takers().include(*recipient))
                 .map(|recipient| PreviewView {
-                    msisdn: recipient.number().map(|number| number.to_string()).unwrap_or_default(),
+                    to: recipient.address.clone().into(),
                     lines: message(step, plan.names(), templates.approved(index).as_ref(), recipient)
                         .map(|bubble| bubble.lines())
                         .unwrap_or_default(),
@@ -129,7 +132,7 @@ impl<'a> PlanView<'a> {
             name: name.as_deref(),
             source: &recipients.label,
             recipients: recipients.recipients,
-            excluded: recipients.excluded.numbers.len(),
+            excluded: recipients.excluded.recipients.len(),
             exclude_unreadable: recipients.excluded.unreadable(),
             invalid: recipients.invalid,
             duplicates: recipients.duplicates,
@@ -137,6 +140,7 @@ impl<'a> PlanView<'a> {
             opted_out: recipients.opted_out,
             not_selected: recipients.not_selected,
             lacking_value: recipients.lacking.recipients(),
+            without_number: recipients.without_number.values().sum(),
             left_out: &recipients.left_out,
             countries: recipients.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect(),
             starts_at: (prepared.waits() || schedule.at.is_some()).then(|| beginnings.first.rfc3339()),

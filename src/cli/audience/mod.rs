@@ -98,8 +98,8 @@ pub(in crate::cli) struct FileOptions {
     /// The first row contains data. Columns are then named Column 1, Column 2. Default: detected.
     #[arg(long)]
     no_header: bool,
-    /// Meaning of a column: number="Cell phone", country=Land, ClientMessageId=Id, or the name that templates use for it:
-    /// FirstName=Vorname. Can be repeated.
+    /// Meaning of a column: number="Cell phone", country=Land, ClientMessageId=Id, WhatsAppUserId=BSUID, or the name that
+    /// templates use for it: FirstName=Vorname. Can be repeated.
     #[arg(long, value_name = "NAME=COLUMN")]
     map: Vec<Mapping>,
 }

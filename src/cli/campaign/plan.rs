@@ -148,7 +148,7 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, title: &str, paint
     lines.extend(rules::cost(plan).into_iter().chain(rules::of_campaign(plan)).map(dim));
     let countries = recipients.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();
     lines.extend(country_lines(countries, paint));
-    let shares = Shares::of(plan, &recipients.countries);
+    let shares = Shares::of(plan, &recipients.crowd());
     for (index, step) in plan.indexed_steps() {
         lines.push(String::new());
         lines.extend(step_lines(prepared, (index, step), shares.at(index).recipients, paint));
@@ -209,7 +209,8 @@ fn first_messages(prepared: &Prepared, (index, step): (StepIndex, &Step), paint:
     let Prepared { recipients, plan, templates, .. } = prepared;
     let approved = templates.approved(index);
     let mut lines = Vec::new();
-    for recipient in recipients.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
+    let takers = step.takers();
+    for recipient in recipients.first.iter().filter(|recipient| takers.include(*recipient)) {
         lines.extend(recipient.address.as_ref().map(|address| format!("  to {address}")));
         let mut table = Table::new(&["", ""]);
         let message = message(step, plan.names(), approved.as_ref(), recipient).map(|bubble| bubble.lines());
@@ -294,7 +295,7 @@ fn left_out(prepared: &Prepared) -> Option<String> {
 
 /// The numbers of `exclude`. Which of them are recipients is found at the launch.
 fn excluded(prepared: &Prepared) -> Option<String> {
-    let numbers = prepared.recipients.excluded.numbers.len() as u64;
+    let numbers = prepared.recipients.excluded.recipients.len() as u64;
     let numbers = (numbers > 0).then(|| plural(numbers, "number", "numbers"))?;
     Some(format!("exclude has {numbers}: no message is sent to them, but recipients, countries and cost include them"))
 }

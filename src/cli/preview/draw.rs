@@ -54,7 +54,7 @@ fn heading(message: &MessagePreview, previews: &Previews, paint: Paint) -> Optio
     let lane = message.lane.as_ref().map(|lane| format!(", by lane {lane}")).unwrap_or_default();
     let id = message.bubble.recipient_id.as_ref().map(|id| one_line(&format!(", to {id}"))).unwrap_or_default();
     let why = paint.dim(format!("({}){lane}{id}", choices.join(", ")));
-    Some(format!("  to {} {why}", message.msisdn?))
+    Some(format!("  to {} {why}", message.to.as_ref()?))
 }
 
 /// How many messages of a step break a limit, and which.

@@ -49,8 +49,8 @@ impl<'a> Page<'a> {
 
 fn message(message: &MessagePreview) -> PreviewMessage<'_> {
     let choices: Vec<&str> = message.chosen_as.iter().map(|choice| choice.as_str()).collect();
-    let title = match message.msisdn {
-        Some(msisdn) => format!("To {msisdn} ({})", choices.join(", ")),
+    let title = match &message.to {
+        Some(to) => format!("To {to} ({})", choices.join(", ")),
         None => "With the values given".to_owned(),
     };
     PreviewMessage {

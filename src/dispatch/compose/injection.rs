@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::{AttemptId, BatchId, MessageKey, Names, Tag, Timestamp};
+use crate::template::To;
 
 const COLUMNS: [&str; 2] = ["Name", "Code"];
 
@@ -15,12 +16,18 @@ fn rendered(content: Value, channel: Channel, transliterate: bool, fields: [&str
     let step = Step { content, transliterate, ..Step::of_text(channel, "lane", "") };
     let columns = COLUMNS.map(str::to_owned);
     let names = Names::of_columns(&columns);
-    let pattern = compose(MessagingApi::ChatApps, &step, "lane", Country::by_code("SG").unwrap(), names).ok()?;
+    let pattern = compose(MessagingApi::ChatApps, &step, "lane", Country::by_code("SG").unwrap().into(), names).ok()?;
     let attempt =
         AttemptId { key: MessageKey { batch: BatchId(1), n: 2 }, step: StepIndex::FIRST, tag: Tag::from_random(3) };
     let mut out = b"before".to_vec();
     let at = Timestamp::parse_rfc3339("2026-12-01T09:00:00Z").unwrap();
-    let done = pattern.render("+6591234567".parse().ok(), attempt, at.into(), &fields.map(Cow::Borrowed), &mut out);
+    let done = pattern.render(
+        To::Number("+6591234567".parse().unwrap()),
+        attempt,
+        at.into(),
+        &fields.map(Cow::Borrowed),
+        &mut out,
+    );
     match done {
         Ok(()) => Some(serde_json::from_slice(&out["before".len()..]).unwrap()),
         Err(_) => {

@@ -8,7 +8,9 @@ mod sms;
 mod template;
 
 use crate::domain::{Channel, Content, Country, MessagingApi, Names, RawContent, SmsEncoding, Step, StepIndex};
-use crate::template::{self as texts, ATTEMPT_MARK, MSISDN_MARK, MarkedContent, PartsOf, Pattern, expiry_mark};
+use crate::template::{
+    self as texts, ATTEMPT_MARK, MSISDN_MARK, MarkedContent, PartsOf, Pattern, USER_MARK, expiry_mark,
+};
 use crate::wire;
 use crate::wire::rules::Kind;
 
@@ -26,15 +28,32 @@ pub enum Uncomposable {
     Pattern(#[from] texts::InvalidPattern),
 }
 
+/// Which of its recipients a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct For {
+    pub country: Country,
+    /// They have no number: the channel knows them by an id.
+    pub has_no_number: bool,
+}
+
+impl From<Country> for For {
+    fn from(country: Country) -> Self {
+        Self { country, has_no_number: false }
+    }
+}
+
 /// Compiles a step's request: serialized once as the wire type, with slots for the values of each recipient.
 pub fn compose(
     api: MessagingApi,
     step: &Step,
     lane: &str,
-    country: Country,
+    For { country, has_no_number }: For,
     names: Names<'_>,
 ) -> Result<Pattern, Uncomposable> {
     let mut marked = texts::mark(&step.content, step.user_id.as_deref(), names)?;
+    if has_no_number && marked.user_id.is_none() {
+        marked.user_id = Some(USER_MARK.to_owned());
+    }
     let compiled = |marked: &MarkedContent| -> Result<Pattern, Uncomposable> {
         let request = match api {
             MessagingApi::ChatApps => request(step, lane, country, marked)?,

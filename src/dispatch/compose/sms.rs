@@ -35,16 +35,17 @@ mod tests {
         AttemptId, BatchId, Channel, MessageKey, MessagingApi, Names, Sources, Span, StepIndex, Tag, TemplateContent,
         Timestamp,
     };
+    use crate::template::To;
 
     fn composed(step: &Step) -> Result<String, Uncomposable> {
         let columns = ["Name".to_owned()];
         let country = Country::by_code("SG").unwrap();
-        let pattern = compose(MessagingApi::Sms, step, "sms", country, Names::of_columns(&columns))?;
+        let pattern = compose(MessagingApi::Sms, step, "sms", country.into(), Names::of_columns(&columns))?;
         let key = MessageKey { batch: BatchId(1), n: 2 };
         let attempt = AttemptId { key, step: StepIndex::FIRST, tag: Tag::from_random(3) };
         let (mut out, at) = (Vec::new(), Timestamp::parse_rfc3339("2026-12-01T09:00:00Z").unwrap());
         let fields = [Cow::Borrowed("Ann \"A\"")];
-        pattern.render("+6591234567".parse().ok(), attempt, at.into(), &fields, &mut out).unwrap();
+        pattern.render(To::Number("+6591234567".parse().unwrap()), attempt, at.into(), &fields, &mut out).unwrap();
         Ok(String::from_utf8(out).unwrap().replace(&attempt.to_string(), "ID"))
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::*;
 use crate::config::{Table, steps};
 use crate::domain::{AttemptId, BatchId, MessageKey, Reachable, Tag, Timestamp};
-use crate::template::{self, Sending};
+use crate::template::{self, Sending, To};
 use crate::wire::samples::{normalised, sample};
 
 const COLUMNS: [&str; 3] = ["First", "Code", "LineId"];
@@ -37,12 +37,15 @@ fn request_and_id(channel: &str, keys: &str) -> (String, AttemptId) {
     };
     let columns = COLUMNS.map(str::to_owned);
     let names = Names::of_columns(&columns);
-    let pattern = compose(MessagingApi::ChatApps, &step, "lane", Country::by_code("SG").unwrap(), names).unwrap();
+    let pattern =
+        compose(MessagingApi::ChatApps, &step, "lane", Country::by_code("SG").unwrap().into(), names).unwrap();
     let attempt =
         AttemptId { key: MessageKey { batch: BatchId(1), n: 2 }, step: StepIndex::FIRST, tag: Tag::from_random(3) };
     let mut out = Vec::new();
     let at = Timestamp::parse_rfc3339("2026-12-01T09:00:00Z").unwrap();
-    pattern.render("+6591234567".parse().ok(), attempt, at.into(), &FIELDS.map(Cow::Borrowed), &mut out).unwrap();
+    pattern
+        .render(To::Number("+6591234567".parse().unwrap()), attempt, at.into(), &FIELDS.map(Cow::Borrowed), &mut out)
+        .unwrap();
     (String::from_utf8(out).unwrap(), attempt)
 }
 

@@ -24,7 +24,7 @@ fn the_plan_decides_by_country_which_steps_apply() {
         plan.steps[1].countries = Countries::AllBut([malaysia].into());
     });
     for (country, numbers) in [(Some(singapore), &[][..]), (Some(malaysia), &[2]), (Some(china), &[1]), (None, &[1])] {
-        let marks = plan.marks_at_first(country);
+        let marks = plan.marks_at_first(country, None);
         let passed_over: Vec<u8> = (1..=3).filter(|number| marks.passed_over(step_at(*number))).collect();
         assert_eq!(passed_over, numbers, "{country:?}");
     }

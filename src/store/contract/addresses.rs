@@ -2,7 +2,7 @@
 
 use super::inbound::{alias, called, out, start, stop, user, wrote};
 use super::*;
-use crate::domain::{Address, AddressKey, ChannelUser, Keyword, OptOutOf, OptOutSource, Outcome, WishSubject};
+use crate::domain::{Address, AddressKey, ChannelUser, Keyword, Marks, OptOutOf, OptOutSource, Outcome, WishSubject};
 use crate::store::{Addresses, Alias, Inbound, InboundOf, Joined, Joining, OptIn, OptOut, Sender, Whom};
 
 for_every_store!(
@@ -23,6 +23,7 @@ for_every_store!(
     opt_outs_are_listed_in_pages_numbers_first,
     a_recipient_is_found_by_either_spelling_of_the_number,
     recipients_without_a_number_are_kept_apart_by_their_ids,
+    messages_to_users_begin_with_their_own_step_and_name_them,
     an_opt_out_of_an_id_reaches_the_messages_to_it,
     an_erased_id_leaves_only_its_opt_out,
     an_id_is_kept_as_long_as_something_has_it,
@@ -459,4 +460,29 @@ async fn an_id_is_kept_as_long_as_something_has_it(desk: Desk) {
     let keys = keys.into_iter().map(|key| AddressKey::try_from(key).unwrap());
     let left = Addresses::read(desk.store.as_ref(), keys.clone()).await.unwrap();
     assert_eq!(keys.filter(|key| left.user(*key).is_some()).count(), 2);
+}
+
+async fn messages_to_users_begin_with_their_own_step_and_name_them(desk: Desk) {
+    let audience = desk.begin(None).await;
+    let [of_id, elsewhere] = [user("SG.1"), user("MY.2")];
+    let countries = ["SG", "SG", "MY"].map(|code| code.parse().unwrap());
+    let addresses = [Some(msisdn(1).into()), Some(of_id), Some(elsewhere)];
+    let stored = recipients(0..3).into_iter().zip(addresses).zip(countries);
+    let stored = stored.map(|((recipient, address), country)| Recipient { address, country, ..recipient }).collect();
+    desk.add_recipients(audience, 0, stored).await.unwrap();
+    desk.publish_audience(audience, 3, "{}".to_owned()).await.unwrap();
+    let batch = desk.begin_batch_of(None, audience).await;
+    let spread = desk.spread_of(batch, audience, 3).await;
+    let step = |index| StepIndex::new(index).unwrap();
+    let passing = |index| Start { marks: Marks::default().with_passed_over(step(index)), ..spread.start.clone() };
+    let users = vec![(None, passing(1)), (Some("MY".parse().unwrap()), passing(2))];
+    desk.write_messages(PieceOfMessages { users, ..spread }).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, Origin::SERVER, desk.now()).await.unwrap();
+
+    let all = desk.all(batch, 3).await;
+    let passed_over = |message: &Loaded| (0..3).find(|index| message.present.marks.passed_over(step(*index)));
+    assert_eq!(all.iter().map(passed_over).collect::<Vec<_>>(), [None, Some(1), Some(2)]);
+    let claimed = desk.claimed(batch, 3).await.messages;
+    let ids: Vec<Option<&str>> = claimed.iter().map(|it| it.user.as_ref().map(|user| user.id.as_str())).collect();
+    assert_eq!(ids, [None, Some("SG.1"), Some("MY.2")]);
 }

@@ -168,6 +168,13 @@ async fn an_erased_recipient_remains_only_in_the_opt_outs(desk: Desk) {
     let mut rejects: Vec<_> = rejects.map(|n| audiences::rejected(2, "duplicate", Some(n))).collect();
     // The second of its two numbers.
     rejects.push(audiences::rejected(2, "two readings", Some(3)));
+    let with_id = |id: &str| {
+        let fields = Fields::pack(["", id]);
+        crate::store::RejectedRow { fields, ..audiences::rejected(2, "duplicate", Some(30)) }
+    };
+    desk.add_rejected(audience, 900, vec![with_id("SG.8"), with_id("SG.88")]).await.unwrap();
+    assert_eq!(desk.rejected_with("SG.8".to_owned()).await.unwrap(), [(audience, 900)]);
+    desk.remove_rejected(audience, vec![900, 901]).await.unwrap();
     desk.add_rejected(audience, 0, rejects).await.unwrap();
     assert_eq!(desk.count_rejected(msisdn(4)).await.unwrap(), 501);
     let others = desk.erase(vec![msisdn(4).into()], vec![(audience, 4)], Vec::new(), Vec::new()).await.unwrap();

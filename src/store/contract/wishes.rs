@@ -48,15 +48,21 @@ async fn opt_outs_of_several_subjects_are_kept_and_listed_apart(desk: Desk) {
     assert_eq!(desk.subjects_of(1).await, [WishSubject::EVERYTHING, marketing(), on_whatsapp(), of_acme()]);
     assert_eq!(desk.opt_out_of(msisdn(3).into()).await.unwrap(), None);
     let numbers = |of| desk.opted_out_numbers(None, 9, of);
+    let users = |of| desk.opted_out_users(of);
     assert_eq!(numbers(OptOutOf::Everything).await.unwrap(), [msisdn(1)]);
     assert_eq!(numbers(OptOutOf::Marketing).await.unwrap(), [msisdn(1), msisdn(3)]);
     let asked = [1, 2, 3].map(msisdn).to_vec();
     assert_eq!(desk.opted_out(asked.clone(), OptOutOf::Everything).await.unwrap(), [msisdn(1)]);
     assert_eq!(desk.opted_out(asked, OptOutOf::Marketing).await.unwrap(), [msisdn(1), msisdn(3)]);
     let line = Address::User(ChannelUser { channel: Channel::Line, id: "U1".to_owned() });
+    assert_eq!(users(OptOutOf::Marketing).await.unwrap(), []);
     for of in [marketing(), WishSubject::EVERYTHING] {
+        let is_of_all = of == WishSubject::EVERYTHING;
         let wish = OptOut { address: line.clone(), of, since: at(1), from: operator, source: String::new() };
         desk.opt_out(vec![wish]).await.unwrap();
+        let ids: &[ChannelUser] = &[line.user().cloned().unwrap()];
+        assert_eq!(users(OptOutOf::Marketing).await.unwrap(), ids);
+        assert_eq!(users(OptOutOf::Everything).await.unwrap(), &ids[..usize::from(is_of_all)]);
     }
     // A page of any length leaves none out, and shows none twice.
     let whole: Vec<_> = desk.opt_outs(Cursor::START, 99).await.unwrap().into_iter().map(|(_, it)| it).collect();

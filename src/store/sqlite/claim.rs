@@ -7,20 +7,19 @@ use std::collections::HashMap;
 
 use sqlx::{Row, SqliteConnection};
 
-use super::Work;
 use super::leases::is_current;
 use super::limits::{spend, used};
 use super::messages::{Moves, count_in};
 use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::rows::{Line, decoded, json_of, maybe_timestamp, packed, refused, small, timestamp};
 use super::script::Script;
-use super::tiers;
+use super::{Work, addresses, tiers};
 use crate::domain::{
     BatchId, BatchState, Fields, Heeds, LaneId, Loaded, Marks, MessageKey, OptOutOf, Present, Queue, State, StepIndex,
     Timestamp, Unwanted, WishSenders,
 };
 use crate::planner::{BatchAtClaim, Candidate, PageRequest, Pass, Planner, TakenMessage, Terms, TierStanding};
-use crate::store::{Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
+use crate::store::{Addresses, Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
 
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
     let Claim { lane, queues, limit, now, epoch, tier, hours, caps, sender, heeds } = claim;
@@ -47,7 +46,9 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     }
     let next = next_turns(connection, planner.drained(), now).await?;
     let decided = planner.end(&next);
-    let messages = decided.taken.into_iter().map(|taken| claimed(taken, lane, now)).collect();
+    let keys = decided.taken.iter().map(|taken| taken.candidate.message.address);
+    let users = addresses::users(connection, keys).await?;
+    let messages = decided.taken.into_iter().map(|taken| claimed(taken, &users, lane, now)).collect();
     let set = ClaimedSet { messages, referred: decided.referred, rests: decided.rests };
     mark_sending(connection, &set.messages, lane, epoch, now).await?;
     if let Some(TierUse { portfolio, .. }) = tier {
@@ -193,7 +194,7 @@ async fn next_turns(
 }
 
 /// Turns a chosen candidate into a claimed message, which is `sending` on `lane`.
-fn claimed(taken: TakenMessage, lane: LaneId, now: Timestamp) -> Claimed {
+fn claimed(taken: TakenMessage, users: &Addresses, lane: LaneId, now: Timestamp) -> Claimed {
     let TakenMessage { candidate: Candidate { message, fields, unwanted, .. }, pass, fee } = taken;
     let state = match message.present.state {
         State::Queued { not_before, gives_up } => State::Sending { intent: now, not_before, gives_up },
@@ -201,7 +202,8 @@ fn claimed(taken: TakenMessage, lane: LaneId, now: Timestamp) -> Claimed {
     };
     let present = Present { state, ..message.present };
     let message = Loaded { version: message.version + 1, lane, present, ..message };
-    Claimed { message, fields, unwanted, pass, fee }
+    let user = users.user(message.address).cloned().map(Box::new);
+    Claimed { message, fields, user, unwanted, pass, fee }
 }
 
 pub(super) const MARK_SENDING: OverNumbers =

@@ -50,6 +50,7 @@ pub(super) async fn join(connection: &mut SqliteConnection, mut joining: Joining
         over,
         start,
         elsewhere,
+        users: Vec::new(),
         excluded,
         lacking,
         left_out,

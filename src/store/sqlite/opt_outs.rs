@@ -14,8 +14,8 @@ use super::rows::{
 };
 use super::{Work, aliases, possible_stops};
 use crate::domain::{
-    Address, AddressKey, BatchId, Channel, Keyword, Loaded, Marks, Msisdn, OptOutOf, OptOutSource, Timestamp,
-    WishSenders, WishSubject,
+    Address, AddressKey, BatchId, Channel, ChannelUser, Keyword, Loaded, Marks, Msisdn, OptOutOf, OptOutSource,
+    Timestamp, WishSenders, WishSubject,
 };
 use crate::store::{Cursor, OptIn, OptOut, Wish};
 
@@ -268,6 +268,14 @@ pub(super) async fn numbers(
 ) -> Work<Vec<Msisdn>> {
     let query = sqlx::query(OPTED_OUT_NUMBERS).bind(after.map_or(0, number)).bind(limit).bind(of.code());
     query.fetch_all(connection).await?.iter().map(|row| msisdn(row, "address")).collect()
+}
+
+pub(super) const OPTED_OUT_USERS: &str = "SELECT DISTINCT u.channel, u.called FROM opt_out o
+     CROSS JOIN channel_user u ON u.id = -o.address WHERE o.address < 0 AND o.purpose <= ?1 AND o.channel = -1";
+
+pub(super) async fn users(connection: &mut SqliteConnection, of: OptOutOf) -> Work<Vec<ChannelUser>> {
+    let query = sqlx::query(OPTED_OUT_USERS).bind(of.code());
+    query.fetch_all(connection).await?.iter().map(addresses::user).collect()
 }
 
 /// Lists made-up numbers that stood for ids before ids were addresses.

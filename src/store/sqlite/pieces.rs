@@ -10,8 +10,8 @@ use super::rows::{decoded, json_list, step};
 use super::script::Script;
 use super::{Work, outbox};
 use crate::domain::{
-    AddressKey, BatchId, Count, LaneId, Marks, OptOutOf, Outcome, Present, SkipReason, State, StepIndex, Tallies,
-    Timestamp,
+    AddressKey, BatchId, Count, Country, LaneId, Marks, OptOutOf, Outcome, Present, SkipReason, State, StepIndex,
+    Tallies, Timestamp,
 };
 use crate::store::{PieceOfMessages, Start};
 
@@ -72,7 +72,9 @@ async fn create(
                            WHEN n IN (SELECT value FROM json_each(?16)) THEN ?17
                            ELSE start.skipped END AS skip
                FROM recipient JOIN start ON start.country =
-                    iif(recipient.country IN (SELECT country FROM start), recipient.country, '')
+                    CASE WHEN recipient.address < 0 AND '-' IN (SELECT country FROM start)
+                         THEN iif('-' || recipient.country IN (SELECT country FROM start), '-' || recipient.country, '-')
+                         ELSE iif(recipient.country IN (SELECT country FROM start), recipient.country, '') END
                WHERE audience = ?2 AND n >= ?3 AND n < ?4
                  AND n NOT IN (SELECT value FROM json_each(?13)) AND recipient.address <> ?15 LIMIT -1) r
          WHERE true ON CONFLICT DO NOTHING",
@@ -116,7 +118,7 @@ async fn create(
 }
 
 /// The starts of messages as JSON: a line for each country that starts differently, and one without a name for all
-/// others.
+/// others. Those of recipients without a number have a minus before the name.
 fn starts(spread: &PieceOfMessages) -> String {
     let line = |country: &str, start: &Start| {
         let skipped = start.skipped.map(SkipReason::code);
@@ -127,7 +129,11 @@ fn starts(spread: &PieceOfMessages) -> String {
     };
     let others = std::iter::once(line("", &spread.start));
     let named = spread.elsewhere.iter().map(|(country, start)| line(country.as_str(), start));
-    serde_json::Value::from_iter(others.chain(named)).to_string()
+    let users = spread.users.iter().map(|(country, start)| {
+        let country = country.as_ref().map_or("", Country::as_str);
+        line(&format!("-{country}"), start)
+    });
+    serde_json::Value::from_iter(others.chain(named).chain(users)).to_string()
 }
 
 /// Encodes the slots of a pool: the distinct lanes, and for each slot a letter that names its lane. Each row looks up

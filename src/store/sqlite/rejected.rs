@@ -112,6 +112,14 @@ pub(super) async fn remove_piece(connection: &mut SqliteConnection, audience: Au
     Ok(removed < u64::from(REMOVED_AT_ONCE))
 }
 
+const WITH_CELL: &str = "SELECT audience, n FROM rejected_row
+     WHERE instr(fields, json_quote(?1)) > 0 ORDER BY audience, n";
+
+pub(super) async fn with_cell(connection: &mut SqliteConnection, cell: String) -> Work<Vec<(AudienceId, u32)>> {
+    let rows = sqlx::query(WITH_CELL).bind(cell).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((AudienceId(small(row, "audience")?), small(row, "n")?))).collect()
+}
+
 pub(super) const COUNT: &str = "SELECT count(*) AS count FROM rejected_row WHERE msisdn = ?1 OR other_msisdn = ?1";
 
 pub(super) async fn count(connection: &mut SqliteConnection, recipient: Msisdn) -> Work<usize> {

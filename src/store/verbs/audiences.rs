@@ -54,6 +54,8 @@ pub trait Audiences: Send + Sync + std::fmt::Debug {
     ) -> Result<Vec<(u32, RejectedRow)>>;
     /// Removes rejected rows of a part of an audience, by their numbers.
     async fn remove_rejected(&self, audience: AudienceId, numbers: Vec<u32>) -> Result<()>;
+    /// Finds the rejected rows with a cell that is this id, in all audiences. It reads all of them.
+    async fn rejected_with(&self, id: String) -> Result<Vec<(AudienceId, u32)>>;
     /// Counts the rejected rows with this number, in all audiences.
     async fn count_rejected(&self, recipient: Msisdn) -> Result<usize>;
     /// Finds a published audience by its name.

@@ -1,4 +1,4 @@
-use crate::domain::{Address, AddressKey, BatchId, Loaded, Msisdn, OptOutOf, Timestamp, WishSubject};
+use crate::domain::{Address, AddressKey, BatchId, ChannelUser, Loaded, Msisdn, OptOutOf, Timestamp, WishSubject};
 use crate::store::{Addresses, Alias, Cursor, OptIn, OptOut, Result, Wish};
 
 /// Opt-outs and opt-ins.
@@ -22,6 +22,8 @@ pub trait Consent: Send + Sync + std::fmt::Debug {
     async fn opted_out(&self, recipients: Vec<Msisdn>, of: OptOutOf) -> Result<Vec<Msisdn>>;
     /// Lists the numbers that have opted out of this, or of more, from every sender: in order, after `after`.
     async fn opted_out_numbers(&self, after: Option<Msisdn>, limit: u32, of: OptOutOf) -> Result<Vec<Msisdn>>;
+    /// Lists the ids under which recipients have opted out of this, or of more, from every sender. They are few.
+    async fn opted_out_users(&self, of: OptOutOf) -> Result<Vec<ChannelUser>>;
     /// Lists the opt-outs after `after`: those of numbers in order of the number, then those of ids in order of arrival.
     async fn opt_outs(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, OptOut)>>;
     /// Reads the next `limit` opt-outs of everything that the provider has reported. Returns those whose recipients asked for

@@ -49,7 +49,7 @@ impl<'r> Addressee<'r> {
     pub fn id_on(&self, channel: Channel) -> Option<&str> {
         match self {
             Self::Number { line_user_id, .. } => line_user_id.as_deref().filter(|_| channel == Channel::Line),
-            Self::User(of, id) => Some(&**id).filter(|_| channel == *of),
+            Self::User(..) => None,
         }
     }
 }

@@ -124,7 +124,13 @@ impl Scratch {
             fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
         }
         let (server, provider) = (free_address().to_string(), free_address().to_string());
-        let scratch = Self { folder, server, provider, shift: shift_of(parts, DateTime::from_timestamp(super::seconds_now(), 0).unwrap()), running: Vec::new() };
+        let scratch = Self {
+            folder,
+            server,
+            provider,
+            shift: shift_of(parts, DateTime::from_timestamp(super::seconds_now(), 0).unwrap()),
+            running: Vec::new(),
+        };
         let config = fs::read_to_string(scratch.folder.path().join(CONFIG)).unwrap();
         scratch.write(CONFIG, &config);
         scratch

@@ -8,7 +8,7 @@ use crate::api::native::{Answer, Call, Path, found, launcher};
 use crate::api::web::admit::Session;
 use crate::api::web::frame::page;
 use crate::api::web::writing::outlook;
-use crate::campaign::{FirstMessage, countries_of, first_messages, rules};
+use crate::campaign::{FirstMessage, crowd_in, first_messages, rules};
 use crate::domain::BatchState;
 use crate::domain::text::{about, list};
 use crate::pages::{Frame, Part, Place, PlanPage, PreviewMessage, PreviewStep, texts};
@@ -28,14 +28,14 @@ pub(super) async fn plan(
     let messages = first_messages(shared.store.as_ref(), &shared.config, &batch, plan).await?;
     let frame = session.frame(Place::Below(Part::Campaigns));
     // An import that cannot be read any more has no countries to show.
-    let countries = countries_of(shared.store.as_ref(), &batch).await?.unwrap_or_default();
+    let crowd = crowd_in(shared.store.as_ref(), &batch).await?.unwrap_or_default();
     let now = shared.clock.now();
     let start = match batch.state {
         // It is started at once if its time is over.
         BatchState::Draft => Some(batch.starts_at.map_or(now, |at| at.max(now))),
         _ => batch.started_at.or(batch.starts_at),
     };
-    let on_their_clocks = start.map(|start| rules::on_their_clocks(plan, &countries, start)).unwrap_or_default();
+    let on_their_clocks = start.map(|start| rules::on_their_clocks(plan, &crowd, start)).unwrap_or_default();
     let own = texts().plan;
     let budget = plan.limits.budget.map(|budget| (own.budget, budget.in_currency(plan.currency.as_deref())));
     let steps = plan.indexed_steps().map(|(index, step)| {
@@ -65,7 +65,7 @@ pub(super) async fn plan(
 
 fn shown(message: &FirstMessage) -> PreviewMessage<'_> {
     PreviewMessage {
-        title: message.msisdn.map(|msisdn| msisdn.to_string()).unwrap_or_default(),
+        title: message.to.to_string(),
         bubble: &message.bubble,
         length: message.bubble.measures().to_string(),
         broken: Vec::new(),

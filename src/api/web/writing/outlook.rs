@@ -65,8 +65,8 @@ pub(in crate::api::web) fn rules_of_step((index, step): (StepIndex, &Step), plan
 
 /// What a launch does with each step.
 pub(super) fn steps(prepared: &Prepared) -> Vec<OutlookStep> {
-    let (texts, plan, countries) = (crate::pages::texts(), &prepared.plan, &prepared.recipients.countries);
-    let (shares, last) = (Shares::of(plan, countries), plan.steps.len());
+    let (texts, plan) = (crate::pages::texts(), &prepared.plan);
+    let (shares, last) = (Shares::of(plan, &prepared.recipients.crowd()), plan.steps.len());
     let steps = plan.indexed_steps().map(|(index, step)| {
         let number = index.index() + 1;
         let lanes: Vec<&str> = step.lanes.names().collect();

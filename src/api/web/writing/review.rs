@@ -83,9 +83,9 @@ pub(super) fn previews(prepared: &Prepared) -> Vec<PreviewStep<'_>> {
 
 /// The recipient of a message, and why this one is shown.
 fn title(message: &MessagePreview) -> String {
-    let msisdn = message.msisdn.map(|msisdn| msisdn.to_string()).unwrap_or_default();
+    let to = message.to.as_ref().map(ToString::to_string).unwrap_or_default();
     let choices: Vec<&str> = message.chosen_as.iter().map(|choice| choice.as_str()).collect();
-    if choices.is_empty() { msisdn } else { format!("{msisdn} ({})", choices.join(", ")) }
+    if choices.is_empty() { to } else { format!("{to} ({})", choices.join(", ")) }
 }
 
 /// The test that was just sent, for a link to it.
@@ -213,7 +213,7 @@ fn outlook_of(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Wri
     let own = texts.review;
     let later = (beginnings.first > *now).then(|| frame.full_time(beginnings.first));
     let mut times = vec![(own.starts, later.clone().unwrap_or_else(|| own.at_once.to_owned()))];
-    let on_their_clocks = rules::on_their_clocks(plan, &recipients.countries, beginnings.first.max(*now));
+    let on_their_clocks = rules::on_their_clocks(plan, &recipients.crowd(), beginnings.first.max(*now));
     times.extend((!on_their_clocks.is_empty()).then(|| (own.on_their_clocks, on_their_clocks.join(", "))));
     times.extend(forecast.as_ref().map(|forecast| (own.first_messages_by, frame.time(forecast.done_at))));
     times.extend(finished_by.map(|by| (own.last_message_by, frame.time(by))));

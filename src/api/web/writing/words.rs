@@ -239,7 +239,7 @@ pub(super) fn field_of_warning(warning: &Warning) -> Option<(WritingPage, String
         | Lint::NothingFollows => (Route, of_step("fallback_after")),
         Lint::StepForNoRecipient | Lint::UnusedCountry => (Route, of_step("only")),
         Lint::NoStep if warning.sentence.names(NamedKey::OfCampaign("allow_countries")) => return None,
-        Lint::NoStep => (Route, String::new()),
+        Lint::NoStep | Lint::WithoutNumber => (Route, String::new()),
         Lint::UnevenPool | Lint::UsMarketing => (Route, step()),
         Lint::TemplateFlagged | Lint::NoOptOut => (Content, of_step("template")),
         Lint::NoSource => (Content, of_step("source")),

@@ -168,6 +168,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (nodes::EVENTS_OF_BATCH_BEFORE, &["event_batch (batch=? AND id<?)"]),
         (opt_outs::NUMBERS, &["o USING PRIMARY KEY (address>?)"]),
         (opt_outs::OPTED_OUT_NUMBERS, &["opt_out USING PRIMARY KEY (address>?)"]),
+        (opt_outs::OPTED_OUT_USERS, &["o USING PRIMARY KEY (address<?)", "u USING INTEGER PRIMARY KEY (rowid=?)"]),
         (opt_outs::OPTED_OUT, &["opt_out USING PRIMARY KEY (address=? AND purpose<?)"]),
         (opt_outs::IDS, &["o USING PRIMARY KEY (address<?)", "u USING INTEGER PRIMARY KEY"]),
         (opt_outs::OF, &["o USING PRIMARY KEY (address=?)", "u USING INTEGER PRIMARY KEY"]),

@@ -68,6 +68,10 @@ impl Audiences for Sqlite {
         self.read("read rejected rows", move |c| Box::pin(rejected::read(c, audience, reason, from, limit))).await
     }
 
+    async fn rejected_with(&self, id: String) -> Result<Vec<(AudienceId, u32)>> {
+        self.read("find rejected rows", move |c| Box::pin(rejected::with_cell(c, id))).await
+    }
+
     async fn count_rejected(&self, recipient: Msisdn) -> Result<usize> {
         self.read("count rejected rows", move |c| Box::pin(rejected::count(c, recipient))).await
     }

@@ -1,7 +1,7 @@
 //! Implements [`Consent`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, addresses, aliases, opt_outs};
-use crate::domain::{Address, AddressKey, BatchId, Loaded, Msisdn, OptOutOf, Timestamp, WishSubject};
+use crate::domain::{Address, AddressKey, BatchId, ChannelUser, Loaded, Msisdn, OptOutOf, Timestamp, WishSubject};
 use crate::store::{Addresses, Alias, Consent, Cursor, OptIn, OptOut, Result, Wish};
 
 #[async_trait::async_trait]
@@ -21,6 +21,10 @@ impl Consent for Sqlite {
 
     async fn opted_out_numbers(&self, after: Option<Msisdn>, limit: u32, of: OptOutOf) -> Result<Vec<Msisdn>> {
         self.read("list opted-out numbers", move |c| Box::pin(opt_outs::numbers(c, after, limit, of))).await
+    }
+
+    async fn opted_out_users(&self, of: OptOutOf) -> Result<Vec<ChannelUser>> {
+        self.read("list opted-out ids", move |c| Box::pin(opt_outs::users(c, of))).await
     }
 
     async fn opt_outs(&self, after: Cursor, limit: u32) -> Result<Vec<(Cursor, OptOut)>> {
