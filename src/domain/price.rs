@@ -215,6 +215,8 @@ pub enum SettlementKind {
     Released,
     /// It counted as spent, but nothing was submitted, or nothing was delivered after all.
     Refunded,
+    /// It was not expected any more, and may be charged after all: it is reserved until then.
+    Reserved { until: Timestamp },
 }
 
 /// Where a step stands whose cost is reserved when it is claimed.
@@ -284,24 +286,32 @@ pub fn fee(message: &Loaded, step: &Step, parts: u64) -> Fee {
 /// | nothing, reserved | charged | charged |
 /// | reserved | nothing | released |
 /// | charged | nothing, reserved | refunded |
+/// | nothing | reserved | reserved, unless a claim has reserved it |
 pub fn settle(plan: &Plan, message: &Loaded, after: &Present) -> Vec<Settlement> {
     let before = &message.present;
+    let submitted_at = |index: StepIndex| {
+        // The times of the steps between the first and the present one are not kept.
+        let latest = if index < after.step { after.first_submitted_at } else { after.accepted };
+        latest.or(before.accepted).unwrap_or_default()
+    };
     let of_step = |(index, step): (StepIndex, &Step)| {
         let tariff = step.prices.of(message.country).filter(Tariff::is_reserved)?;
         let kind = match [before, after].map(|present| MoneyFor::step(present, index, step, tariff.charged)) {
             [MoneyFor::Nothing | MoneyFor::Reserved, MoneyFor::Charged] => SettlementKind::Charged,
             [MoneyFor::Reserved, MoneyFor::Nothing] => SettlementKind::Released,
             [MoneyFor::Charged, MoneyFor::Nothing | MoneyFor::Reserved] => SettlementKind::Refunded,
-            [MoneyFor::Nothing, MoneyFor::Nothing | MoneyFor::Reserved]
+            [MoneyFor::Nothing, MoneyFor::Reserved] => {
+                SettlementKind::Reserved { until: submitted_at(index) + step.receipt_window }
+            }
+            [MoneyFor::Nothing, MoneyFor::Nothing]
             | [MoneyFor::Reserved, MoneyFor::Reserved]
             | [MoneyFor::Charged, MoneyFor::Charged] => return None,
         };
-        // The times of the steps between the first and the present one are not kept.
-        let latest = if index < after.step { after.first_submitted_at } else { after.accepted };
-        let submitted_at = latest.or(before.accepted).unwrap_or_default();
+        let submitted_at = submitted_at(index);
         let free = tariff.allowance.map(|allowance| (allowance, submitted_at));
         // What is reserved may be more than nothing, even if the price is nothing by now.
-        let is_due = kind != SettlementKind::Refunded || !tariff.price.is_zero();
+        let is_of_reserved = matches!(kind, SettlementKind::Charged | SettlementKind::Released);
+        let is_due = is_of_reserved || !tariff.price.is_zero();
         is_due.then_some(Settlement { step: index, kind, amount: tariff.price, free })
     };
     plan.indexed_steps().filter_map(of_step).collect()
@@ -338,6 +348,36 @@ mod tests {
         assert_eq!(kinds(present.marks.with_status(first, Status::Delivered)), [SettlementKind::Charged]);
         assert_eq!(kinds(present.marks.with_failed(first)), [SettlementKind::Released]);
         assert_eq!(kinds(present.marks), []);
+    }
+
+    #[test]
+    fn a_try_that_is_proven_while_its_step_is_queued_again_is_reserved_anew() {
+        let tariff = Tariff { price: Money::from_millionths(80_000), charged: Charged::Delivery, allowance: None };
+        let prices = Prices { others: Some(tariff), ..Prices::default() };
+        let step = Step { prices, ..Step::of_text(Channel::WhatsApp, "wa", "Hi") };
+        let (window, plan) = (step.receipt_window, Plan::of_steps(vec![step]));
+        let (first, at) = (StepIndex::FIRST, Timestamp::from_millis(7));
+        let unknown = Marks::default().with_unknown(first, true);
+        let message = Loaded {
+            key: MessageKey { batch: crate::domain::BatchId(1), n: 0 },
+            address: 6_591_234_567_i64.try_into().unwrap(),
+            country: "SG".parse().unwrap(),
+            version: 1,
+            lane: LaneId(1),
+            present: Present { marks: unknown, ..Present::queued(Timestamp::default(), None) },
+        };
+        let proven = Present {
+            state: State::Awaiting { due: at + window },
+            marks: unknown.with_handed_over(first),
+            accepted: Some(at),
+            ..message.present
+        };
+        let kinds = |after: &Present| -> Vec<SettlementKind> {
+            settle(&plan, &message, after).iter().map(|settled| settled.kind).collect()
+        };
+        assert_eq!(kinds(&proven), [SettlementKind::Reserved { until: at + window }]);
+        let delivered = Present { marks: proven.marks.with_status(first, Status::Delivered), ..proven };
+        assert_eq!(kinds(&delivered), [SettlementKind::Charged]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Campaign, Invariants, number_of};
 use crate::domain::{
-    BatchId, Charged, Limits, Loaded, Money, OnUnknown, Plan, Span, Spent, State, Status, Step, StepIndex, Timestamp,
+    BatchId, Charged, Limits, Loaded, Money, Plan, Span, Spent, State, Status, Step, StepIndex, Timestamp,
 };
 
 /// Whether the provider charges a delivery, as far as it is known: also of a message that has reached its success status.
@@ -40,11 +40,9 @@ impl Campaign {
         after: &'a Loaded,
         now: Timestamp,
     ) -> impl Iterator<Item = (StepIndex, Money)> + 'a {
-        // Where unknown tries are sent again, a message may have given its reservation back.
-        let is_sure = self.plan.on_unknown != OnUnknown::Resend;
         let was_reserved = move |index: StepIndex, step: &Step| {
             let claimed = self.claimed_at.get(&(after.key.n, index)).copied();
-            is_sure && may_arrive(before, index) && claimed.is_none_or(|claimed| now < claimed + step.receipt_window)
+            may_arrive(before, index) && claimed.is_none_or(|claimed| now < claimed + step.receipt_window)
         };
         self.plan.indexed_steps().filter_map(move |(index, step)| {
             let is_new = is_charged(after, index) && !is_charged(before, index) && !was_reserved(index, step);
@@ -109,13 +107,8 @@ impl Invariants {
             };
             // A claim of somebody who has opted out is never sent, and reserves nothing. A kill makes it unknown all the same.
             let may_be_sent = |row: &&Loaded| !self.opt_outs.ever_opted_out(number_of(row));
-            // An unknown try that is to be sent again gives its reservation back, and a receipt may prove it after that.
-            let is_sure = campaign.plan.on_unknown != OnUnknown::Resend;
-            let least: Money = open().filter(|_| is_sure).filter(is_within).filter(may_be_sent).filter_map(price).sum();
-            // A try that was called not processed gave its reservation back.
-            let revived =
-                step.prices.all().map(|tariff| tariff.price.times(campaign.revived)).max().unwrap_or_default();
-            assert!(least <= reserved.plus(revived), "only {reserved} of {least} are reserved for step {index}");
+            let least: Money = open().filter(is_within).filter(may_be_sent).filter_map(price).sum();
+            assert!(least <= reserved, "only {reserved} of {least} are reserved for step {index}");
             let charged: Money = rows.iter().filter(|row| is_charged(row, index)).filter_map(price).sum();
             if step.prices.all().all(|tariff| tariff.charged == Charged::Delivery) {
                 assert_eq!(spent, charged, "step {index} is charged for what was delivered, and for nothing else");

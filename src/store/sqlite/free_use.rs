@@ -14,12 +14,17 @@ pub(super) async fn charge_beyond(connection: &mut SqliteConnection, changes: &[
     for change in changes {
         for Settlement { step, kind, amount, free } in &change.settlements {
             let Some((allowance, submitted_at)) = free else { continue };
-            let reserved = end_of(connection, change.key, *step).await?;
             let count = match kind {
+                // Reserved like any other.
+                SettlementKind::Reserved { .. } => continue,
                 SettlementKind::Charged => 1,
                 SettlementKind::Refunded => -1,
-                SettlementKind::Released => continue,
+                SettlementKind::Released => 0,
             };
+            let reserved = end_of(connection, change.key, *step).await?;
+            if count == 0 {
+                continue;
+            }
             let asked = (allowance, change.address.canonical().get(), *submitted_at);
             let beyond = beyond(connection, asked, count).await?;
             let spent = reserved.unwrap_or_else(|| signed(*amount)).saturating_mul(beyond);

@@ -11,7 +11,7 @@ use super::limits::{Spending, add, signed};
 use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::rows::{json_of, small, step};
 use super::script::Script;
-use crate::domain::{BatchId, MessageKey, Money, SettlementKind, Span, StepIndex, Timestamp};
+use crate::domain::{BatchId, MessageKey, Money, Settlement, SettlementKind, Span, StepIndex, Timestamp};
 use crate::store::{Change, Claimed};
 
 const RESERVE: OverNumbers = over_numbers!(
@@ -44,11 +44,12 @@ const SETTLE: OverNumbers = over_numbers!(
 );
 const END: OverNumbers = over_numbers!("DELETE FROM reservation WHERE", "AND step = ?4");
 
-/// Settles what changes charge, release and refund. What of it may be free, the next statements find.
+/// Settles what changes charge, release, refund and reserve. What of it may be free, the next statements find.
 pub(super) fn settle(script: &mut Script, changes: &[&Change]) {
     let mut numbers: HashMap<_, Vec<u32>> = HashMap::new();
     let all = changes.iter().flat_map(|change| change.settlements.iter().map(|settlement| (change.key, settlement)));
-    for (MessageKey { batch, n }, settlement) in all.filter(|(_, settlement)| settlement.free.is_none()) {
+    let is_settled_here = |it: &Settlement| it.free.is_none() || matches!(it.kind, SettlementKind::Reserved { .. });
+    for (MessageKey { batch, n }, settlement) in all.filter(|(_, settlement)| is_settled_here(settlement)) {
         numbers.entry((batch, settlement.step, settlement.kind, settlement.amount)).or_default().push(n);
     }
     for ((batch, step, kind, amount), mut numbers) in numbers {
@@ -57,6 +58,13 @@ pub(super) fn settle(script: &mut Script, changes: &[&Change]) {
         if kind == SettlementKind::Refunded {
             let spent = signed(amount).saturating_mul(-count);
             add(script, [((batch, step), Spending { spent, reserved: 0 })].into_iter());
+            continue;
+        }
+        if let SettlementKind::Reserved { until } = kind {
+            let statement = Numbers::of(&numbers).statement(script, &RESERVE, batch);
+            statement.bind(step.get()).bind(signed(amount)).bind(until.millis());
+            let reserved = signed(amount).saturating_mul(count);
+            add(script, [((batch, step), Spending { spent: 0, reserved })].into_iter());
             continue;
         }
         let statement = Numbers::of(&numbers).statement(script, &SETTLE, batch).bind(step.get());
