@@ -266,11 +266,15 @@ impl Columns {
 
     /// The WhatsApp user whom a row names in place of a number: in its own column, or in the number's.
     pub(super) fn user_alone(&self, row: &Row<'_>, number: &Result<Number, Reason>) -> Option<ChannelUser> {
+        let is_any = self.is_exported || self.is_of_users_alone();
+        // Nearly every cell is a number, and too short for an id.
+        if number.is_ok() && !is_any && self.cell(row, self.number).len() <= ChannelUser::LONGEST_UNSURE {
+            return None;
+        }
         let cell = self.number_cell(row);
         match number {
             Err(_) if cell.trim().is_empty() => self.user(row),
-            _ if self.is_exported || self.is_of_users_alone() => ChannelUser::of_whatsapp(&cell),
-            _ => ChannelUser::of_whatsapp(&cell).filter(ChannelUser::is_surely_of_whatsapp),
+            _ => ChannelUser::of_whatsapp(&cell).filter(|user| is_any || user.is_surely_of_whatsapp()),
         }
     }
 

@@ -25,6 +25,9 @@ const LONGEST: usize = 128;
 const LINE_LEN: usize = 32;
 
 impl ChannelUser {
+    /// The most characters of a number behind two letters and a dot.
+    pub const LONGEST_UNSURE: usize = "SG.".len() + Msisdn::DIGITS_MAX;
+
     /// The channel whose form an id has. A mask or a placeholder has none: it is shared by many recipients.
     pub fn channel_of(id: &str) -> Option<Channel> {
         match id {
@@ -45,7 +48,7 @@ impl ChannelUser {
     /// Whether it cannot be anything but an id of WhatsApp: it begins with a country and is longer than any number. `NO.12`
     /// may be a house, and `PH.9171234567` a phone.
     pub fn is_surely_of_whatsapp(&self) -> bool {
-        self.id.len() > "SG.".len() + Msisdn::DIGITS_MAX && self.country().is_some()
+        self.id.len() > Self::LONGEST_UNSURE && self.country().is_some()
     }
 
     /// The country with which an id of WhatsApp begins: its user's.

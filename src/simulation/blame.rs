@@ -36,6 +36,8 @@ impl No {
             Self::Receipt { code: Some(code) } => match code {
                 // Absent, an app that is too old, expired on the way.
                 46 | 9 | 36 => Fault::Recipient,
+                // Free text to somebody who has not written for 24 hours.
+                1_022 => Fault::Recipient,
                 // Too many messages to this recipient in a short time; the rate limit of the app.
                 11 | 1_002 => Fault::Temporary,
                 42 => Fault::Sender(SenderPart::Lane),

@@ -135,7 +135,7 @@ impl Bench {
     }
 
     /// A POST of the operator with an idempotency key.
-    async fn post(&self, path: &str, key: &str, body: &str) -> Answered {
+    pub(in crate::api) async fn post(&self, path: &str, key: &str, body: &str) -> Answered {
         let request = Request::post(path).header("content-type", "application/json").header("idempotency-key", key);
         let request = request.body(Body::from(body.to_owned())).unwrap();
         // A scope does not include another: a plan is read, and a launch is managed.

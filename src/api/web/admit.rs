@@ -25,11 +25,12 @@ use crate::store::AuditRequest;
 
 /// Carries an admitted request out, or sends the operator to sign in.
 pub(super) async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let session = match session_of(&shared, asked(&request)).await {
+    let (client, headers) = asked(&request);
+    let session = match session::of(&shared, client, &headers).await {
         Ok(session) => session,
         Err(denied) => {
+            let is_form = request.method() == Method::POST && !matches!(denied, Denied::Unavailable { .. });
             let turned_away = turned_away(denied, request.method(), request.uri());
-            let is_form = request.method() == Method::POST && turned_away.status() == StatusCode::SEE_OTHER;
             let kept = if is_form { kept::ask(&shared, request).await } else { None };
             return kept.unwrap_or(turned_away);
         }
@@ -39,7 +40,8 @@ pub(super) async fn admit(State(shared): State<Shared>, request: Request, next: 
 
 /// The same for a form with a file, which is read as it arrives. Its handler checks the token of the form.
 pub(super) async fn admit_upload(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let session = match session_of(&shared, asked(&request)).await {
+    let (client, headers) = asked(&request);
+    let session = match session::of(&shared, client, &headers).await {
         Ok(session) => session,
         Err(denied) => return turned_away(denied, request.method(), request.uri()),
     };
@@ -49,10 +51,6 @@ pub(super) async fn admit_upload(State(shared): State<Shared>, request: Request,
 /// What a request says before its body, which cannot be shared between threads.
 fn asked(request: &Request) -> (Client, HeaderMap) {
     (Client::of(request.extensions()), request.headers().clone())
-}
-
-async fn session_of(shared: &Shared, (client, headers): (Client, HeaderMap)) -> Result<SignedIn, Denied> {
-    session::of(shared, client, &headers).await
 }
 
 /// The answer to those who have no session.

@@ -36,7 +36,7 @@ pub(super) async fn ask(shared: &Shared, request: Request) -> Option<Response> {
 /// The fields of all pages that hide what is typed.
 const SECRETS: [&str; 4] = ["authorization", "password", "present", "repeated"];
 
-/// What was typed into a form. A form with a secret is not kept: it would stand in a page.
+/// What was typed into a form. A form with a secret is not kept: its page would show it.
 fn of_lost(uri: &Uri, form: &Form) -> Option<KeptForm> {
     let fields: Vec<(String, String)> = form
         .fields()

@@ -1,6 +1,7 @@
 //! Tests of the pages over the whole router: sessions, forms, and what each page says.
 
 mod crawl;
+mod states;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};

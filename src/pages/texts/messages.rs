@@ -89,7 +89,7 @@ impl MessageTexts {
             None => text,
         };
         match step.result {
-            StepResult::PassedOver => "not for this country".to_owned(),
+            StepResult::PassedOver => "not for this recipient".to_owned(),
             StepResult::Queued => "to submit".to_owned(),
             StepResult::Sending => "being submitted".to_owned(),
             StepResult::Awaiting => with_best("waiting for receipts".to_owned()),
@@ -138,7 +138,7 @@ impl MessageTexts {
                 Some(SkipReason::MissingVariable) => "Nothing was sent: a variable has neither a value nor a default.",
                 Some(SkipReason::OutsideWindow) => "Nothing was sent: the 24-hour window was closed.",
                 Some(SkipReason::Excluded) => "Nothing was sent: the campaign excludes the number.",
-                Some(SkipReason::NoStep) => "Nothing was sent: no step is for the country of the number.",
+                Some(SkipReason::NoStep) => "Nothing was sent: no step is for this recipient.",
                 None => "Nothing was sent.",
             },
         }
@@ -164,7 +164,10 @@ impl MessageTexts {
                 SkipReason::Excluded => {
                     Some("remove the number from the exclusions, then press Use again on the campaign.")
                 }
-                SkipReason::NoStep => Some("add a step for this country, then press Use again on the campaign."),
+                SkipReason::NoStep => Some(
+                    "add a step for this country, or on WhatsApp for somebody without a number, then press Use again on the \
+                     campaign.",
+                ),
             },
         }
     }

@@ -1,6 +1,7 @@
 //! The texts of the plan of a campaign.
 
 use super::texts;
+use crate::domain::grouped;
 
 texts! {
     /// The texts of the plan of a campaign.
@@ -27,5 +28,9 @@ impl PlanTexts {
     /// `how` is what the review says of the step.
     pub fn falls_back(&self, how: &str) -> String {
         format!("Falls back {how}")
+    }
+
+    pub fn without_number(&self, in_audience: u64) -> String {
+        format!("Skipped for recipients without a number ({} in the audience)", grouped(in_audience))
     }
 }

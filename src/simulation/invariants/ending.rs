@@ -36,6 +36,8 @@ impl Invariants {
                     "only WhatsApp text outside a template needs a window: {}",
                     about()
                 );
+                // Three days of replies without a gap would tell that a window is closed, and no storm lasts so long.
+                assert!(plan.api.is_none(), "for callers the provider decides: {}", about());
             }
             Ending::MissingVariable => {
                 let wants_name = serde_json::to_string(&rules.content).unwrap().contains("{{name}}");

@@ -32,8 +32,9 @@ fn price_of_delivery(step: &Step, row: &Loaded) -> Option<Money> {
 }
 
 impl Campaign {
-    /// What of this change is charged although nothing was reserved for it, on each step. Only these cases may exceed a budget: a
-    /// delivery after a failure, after the end of the receipt window, or of a try that the provider had called not processed.
+    /// What of this change is charged although nothing was reserved for it, or reserved without a claim, on each step. Only these
+    /// cases may exceed a budget: a delivery after a failure or after the end of the receipt window, and the proof of a try
+    /// that had given its reservation back, because the provider had called it not processed or it was to be sent again.
     pub(super) fn unreserved<'a>(
         &'a self,
         before: &'a Loaded,
@@ -45,8 +46,10 @@ impl Campaign {
             may_arrive(before, index) && claimed.is_none_or(|claimed| now < claimed + step.receipt_window)
         };
         self.plan.indexed_steps().filter_map(move |(index, step)| {
+            let is_claimed = matches!(after.present.state, State::Sending { .. }) && after.present.step == index;
+            let is_proven = may_arrive(after, index) && !may_arrive(before, index) && !is_charged(before, index);
             let is_new = is_charged(after, index) && !is_charged(before, index) && !was_reserved(index, step);
-            is_new.then_some((index, price_of_delivery(step, after)?))
+            (is_new || is_proven && !is_claimed).then_some((index, price_of_delivery(step, after)?))
         })
     }
 }

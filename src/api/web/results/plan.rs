@@ -9,8 +9,8 @@ use crate::api::web::admit::Session;
 use crate::api::web::frame::page;
 use crate::api::web::writing::outlook;
 use crate::campaign::{FirstMessage, crowd_in, first_messages, rules};
-use crate::domain::BatchState;
 use crate::domain::text::{about, list};
+use crate::domain::{BatchState, Channel};
 use crate::pages::{Frame, Part, Place, PlanPage, PreviewMessage, PreviewStep, texts};
 use crate::status::{Look, Watcher};
 
@@ -38,12 +38,14 @@ pub(super) async fn plan(
     let on_their_clocks = start.map(|start| rules::on_their_clocks(plan, &crowd, start)).unwrap_or_default();
     let own = texts().plan;
     let budget = plan.limits.budget.map(|budget| (own.budget, budget.in_currency(plan.currency.as_deref())));
+    let users: u64 = crowd.iter().filter(|(taker, _)| taker.only_on.is_some()).map(|(_, users)| users).sum();
     let steps = plan.indexed_steps().map(|(index, step)| {
         let lanes: Vec<&str> = step.lanes.names().collect();
         let after = step.fallback_after.map(about).unwrap_or_default();
         let falls_back =
             (!plan.ends_with(index)).then(|| own.falls_back(&texts().wizard.falls_back(&after, step.success)));
-        let facts = std::iter::once(own.sent_by(&list(&lanes))).chain(falls_back);
+        let skipped = (users > 0 && !step.knows(Some(Channel::WhatsApp))).then(|| own.without_number(users));
+        let facts = std::iter::once(own.sent_by(&list(&lanes))).chain(falls_back).chain(skipped);
         PreviewStep {
             title: format!("{index} · {}", step.channel),
             facts: facts.chain(outlook::rules_of_step((index, step), plan)).collect(),

@@ -58,7 +58,7 @@ async fn server() -> Bench {
 }
 
 /// The addresses of this server that a page leads to, or that it takes a part of itself from.
-fn links(page: &str) -> BTreeSet<String> {
+pub(super) fn links(page: &str) -> BTreeSet<String> {
     let of = |attribute: &'static str| page.split(attribute).skip(1).filter_map(|rest| rest.split('"').next());
     let all = ["href=\"", "src=\"", "data-from=\""].into_iter().flat_map(of);
     let own = all.filter(|link| link.starts_with('/') && !link.starts_with("//"));
