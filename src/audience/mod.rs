@@ -17,6 +17,7 @@
 //! May not: read a clock while it reads a file, block an async thread ([`read`] is blocking: call it from
 //! `spawn_blocking`), or read the store while it reads a file (what the store knows is loaded before).
 
+mod addresses;
 mod align;
 mod area;
 mod background;
@@ -79,15 +80,14 @@ mod source;
 #[cfg(test)]
 mod users;
 
+pub use addresses::{addresses, each_address};
 pub use check::Reject;
 pub use columns::{Columns, Mapping};
 pub use default_country::{DefaultCountry, UnknownCountry};
 pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};
 pub use filter::SourceFilter;
-pub use import::{
-    ImportError, Imported, Keep, OnProgress, STORING, addresses, each_address, import, only_addresses, survey,
-};
+pub use import::{ImportError, Imported, Keep, OnProgress, STORING, import, only_addresses, survey};
 pub use known::KnownRecipients;
 pub use listed::{ListedNumbers, OptOutChangeView};
 pub use note::ImportNote;

@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::word::words;
 use super::{
-    AddressKey, Category, Channel, Content, Countries, Country, Heeds, Hours, Limits, Marks, Money, Names, OptOutOf,
-    Pool, Prices, Purpose, RefusalSubject, SmsEncoding, Sources, Span, Status, StepIndex, StopRule, Taker, Timestamp,
-    Values, Zone,
+    Category, Channel, Content, Countries, Country, Heeds, Hours, Limits, Marks, Money, Names, OptOutOf, Pool, Prices,
+    Purpose, RefusalSubject, SmsEncoding, Sources, Span, Status, StepIndex, StopRule, Timestamp, Values, Zone,
 };
 
 words! {
@@ -428,25 +427,6 @@ impl Plan {
     /// The step at a position.
     pub fn step(&self, index: StepIndex) -> Option<&Step> {
         self.steps.get(index.index())
-    }
-
-    /// The marks of a new message to this country, to a recipient whom `only_on` alone knows if there is no number: the
-    /// steps that do not apply to it. A country of `None` is one that no step names.
-    pub fn marks_at_first(&self, country: Option<Country>, only_on: Option<Channel>) -> Marks {
-        let applies = |step: &Step| step.countries.contain(country) && step.knows(only_on);
-        let not_for_it = self.indexed_steps().filter(|(_, step)| !applies(step));
-        not_for_it.fold(Marks::default(), |marks, (index, _)| marks.with_passed_over(index))
-    }
-
-    /// The marks of a new message to such a recipient.
-    pub fn marks_of(&self, Taker { country, only_on }: Taker) -> Marks {
-        self.marks_at_first(Some(country), only_on)
-    }
-
-    /// The channel that alone knows the recipient of a message. Callers of the API name no channel that does not know theirs,
-    /// and files have no ids of other channels.
-    pub fn only_on(&self, address: AddressKey) -> Option<Channel> {
-        (address.is_user() && self.api.is_none()).then_some(Channel::WhatsApp)
     }
 
     /// The first step that applies to a message with these marks, if any does.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Address, Channel, Countries, Country, Recipient, Step};
+use super::{Address, AddressKey, Channel, Countries, Country, Marks, Plan, Recipient, Step};
 
 /// The recipients of a step: by their country, and by how its channel knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,27 @@ impl Step {
 
     fn channel_of_ids(&self) -> Option<Channel> {
         Some(self.channel).filter(|_| self.user_id.is_none())
+    }
+}
+
+impl Plan {
+    /// The marks of a new message to this country, to a recipient whom `only_on` alone knows if there is no number: the
+    /// steps that do not apply to it. A country of `None` is one that no step names.
+    pub fn marks_at_first(&self, country: Option<Country>, only_on: Option<Channel>) -> Marks {
+        let applies = |step: &Step| step.countries.contain(country) && step.knows(only_on);
+        let not_for_it = self.indexed_steps().filter(|(_, step)| !applies(step));
+        not_for_it.fold(Marks::default(), |marks, (index, _)| marks.with_passed_over(index))
+    }
+
+    /// The marks of a new message to such a recipient.
+    pub fn marks_of(&self, Taker { country, only_on }: Taker) -> Marks {
+        self.marks_at_first(Some(country), only_on)
+    }
+
+    /// The channel that alone knows the recipient of a message. Callers of the API name no channel that does not know theirs,
+    /// and files have no ids of other channels.
+    pub fn only_on(&self, address: AddressKey) -> Option<Channel> {
+        (address.is_user() && self.api.is_none()).then_some(Channel::WhatsApp)
     }
 }
 
