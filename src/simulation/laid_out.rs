@@ -10,7 +10,7 @@ use crate::audience::{ImportRecord, OddCells, Summary, Survey};
 use crate::campaign::{Draft, Launcher, SingleMessage, bring_forward};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchId, MessageKey, OptOutOf, Present, Recipient};
+use crate::domain::{ApiCalls, BatchId, Channel, Content, MessageKey, OptOutOf, Plan, Present, Recipient, Sources};
 use crate::events::Origin;
 use crate::store::{Amendment, Joined, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store};
 
@@ -89,6 +89,21 @@ pub(super) async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: 
         now,
     };
     assert_eq!(store.write_messages(spread).await.unwrap(), until);
+}
+
+/// The plan of the single messages that join: in half of the storms they are calls of the API, and in half of those with free
+/// text on WhatsApp, for which the provider decides about windows.
+pub(super) fn of_single_messages(mut plan: Plan, seed: u64) -> Plan {
+    if !seed.is_multiple_of(2) {
+        let (sub_account, caller) = ("acme".to_owned(), String::new());
+        plan.api = Some(ApiCalls { sub_account, caller, callback: None, extras: None });
+    }
+    if seed % 4 == 1 {
+        for step in plan.steps.iter_mut().filter(|step| step.channel == Channel::WhatsApp) {
+            step.content = Content::Text { text: "Hi".to_owned(), source: Sources::default(), encoding: None };
+        }
+    }
+    plan
 }
 
 impl World {

@@ -11,17 +11,14 @@ use super::act::{self, Act, Direction, Fault};
 use super::fate::{AllGone, Fate, Mortal, Traffic};
 use super::former::Former;
 use super::invariants::Invariants;
-use super::laid_out::{die_launching, launch};
+use super::laid_out::{die_launching, launch, of_single_messages};
 use super::net::{Cut, Hook, Line, Net, Trouble};
 use super::reader::Reader;
 use super::scene::{RECIPIENTS, Scene, recipient};
 use super::wishes::{Matter, Wish};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{
-    ApiCalls, BatchState, Channel, Content, OptOutOf, OptOutSource, Plan, Sources, Span, StepIndex, Timestamp,
-    WishSubject,
-};
+use crate::domain::{BatchState, OptOutOf, OptOutSource, Plan, Span, StepIndex, Timestamp, WishSubject};
 use crate::events::Origin;
 use crate::node::{ByHand, NodeParts, StartError};
 use crate::provider::Transport;
@@ -31,21 +28,6 @@ use crate::store::{self, Hold, OptOut, StepHeldBy, StepHold, Store};
 /// The time at which every world begins.
 pub(super) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 pub(super) const OPERATOR: &str = "an operator";
-
-/// The plan of the single messages that join: in half of the storms they are calls of the API, and in half of those with free
-/// text on WhatsApp, for which the provider decides about windows.
-fn of_single_messages(mut plan: Plan, seed: u64) -> Plan {
-    if !seed.is_multiple_of(2) {
-        let (sub_account, caller) = ("acme".to_owned(), String::new());
-        plan.api = Some(ApiCalls { sub_account, caller, callback: None, extras: None });
-    }
-    if seed % 4 == 1 {
-        for step in plan.steps.iter_mut().filter(|step| step.channel == Channel::WhatsApp) {
-            step.content = Content::Text { text: "Hi".to_owned(), source: Sources::default(), encoding: None };
-        }
-    }
-    plan
-}
 
 pub(super) struct World {
     pub(super) seed: u64,
