@@ -350,7 +350,7 @@ impl Sink for ImportSink {
 }
 
 /// Reads only the addresses of a source, to exclude them, and its summary: of a row with a number and an id, both. A row
-/// without any excludes nobody.
+/// without any excludes no recipient.
 pub async fn only_addresses(
     source: Source,
     options: Options,

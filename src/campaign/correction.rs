@@ -98,19 +98,19 @@ impl Launcher<'_> {
         let walk = copied(self.store, batch.id, Scope::FactsAndRecipients, &mut |_, _| {}).await?;
         let Some(mut walk) = walk else { return Ok(None) };
         let costing = Costing::of(plan, true);
-        let (mut costed, mut takers) = (Costed::default(), Crowd::new());
+        let (mut costed, mut crowd) = (Costed::default(), Crowd::new());
         while let Some(page) = walk.next().await? {
             for facts in page.iter().filter(|facts| facts.message.present.outcome().is_none()) {
                 let Loaded { country, address, .. } = facts.message;
                 let taker = Taker { country, only_on: plan.only_on(address) };
-                *takers.entry(taker).or_default() += 1;
+                *crowd.entry(taker).or_default() += 1;
                 let fields = facts.recipient.as_ref().and_then(|recipient| recipient.fields.unpack().ok());
                 if let (Some(costing), Some(fields)) = (&costing, fields) {
                     costing.count(taker, &fields, false, &mut costed);
                 }
             }
         }
-        let by_taker = || Bill::of_crowd(plan, &takers);
+        let by_taker = || Bill::of_crowd(plan, &crowd);
         Ok(costing.map_or_else(by_taker, |_| costed.bill().clone()).cost(plan))
     }
 }

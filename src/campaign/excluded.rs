@@ -1,4 +1,4 @@
-//! Reads the recipients that a campaign excludes. A row that cannot be read excludes nobody, so it is reported.
+//! Reads the recipients that a campaign excludes. A row that cannot be read excludes no recipient, so it is reported.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

@@ -436,7 +436,7 @@ impl Recipients {
         self.user_column = self.user_column.take().or_else(|| summary.user_column().map(str::to_owned));
     }
 
-    /// They all, by what decides which steps they get.
+    /// Counts all of them by what decides which steps they get.
     pub fn crowd(&self) -> Crowd {
         crowd_of(&self.countries, &self.without_number)
     }

@@ -322,6 +322,17 @@ mod tests {
     use super::*;
     use crate::domain::{LaneId, Marks, MessageKey};
 
+    fn message(present: Present) -> Loaded {
+        Loaded {
+            key: MessageKey { batch: crate::domain::BatchId(1), n: 0 },
+            address: 6_591_234_567_i64.try_into().unwrap(),
+            country: "SG".parse().unwrap(),
+            version: 1,
+            lane: LaneId(1),
+            present,
+        }
+    }
+
     #[test]
     fn what_is_reserved_is_settled_although_the_price_has_become_nothing() {
         let before = Tariff { price: Money::from_millionths(80_000), charged: Charged::Delivery, allowance: None };
@@ -334,14 +345,7 @@ mod tests {
             marks: Marks::default().with_handed_over(first),
             ..Present::queued(Timestamp::default(), None)
         };
-        let message = Loaded {
-            key: MessageKey { batch: crate::domain::BatchId(1), n: 0 },
-            address: 6_591_234_567_i64.try_into().unwrap(),
-            country: "SG".parse().unwrap(),
-            version: 1,
-            lane: LaneId(1),
-            present,
-        };
+        let message = message(present);
         let kinds = |marks: Marks| -> Vec<SettlementKind> {
             settle(&plan, &message, &Present { marks, ..present }).iter().map(|settled| settled.kind).collect()
         };
@@ -358,14 +362,7 @@ mod tests {
         let (window, plan) = (step.receipt_window, Plan::of_steps(vec![step]));
         let (first, at) = (StepIndex::FIRST, Timestamp::from_millis(7));
         let unknown = Marks::default().with_unknown(first, true);
-        let message = Loaded {
-            key: MessageKey { batch: crate::domain::BatchId(1), n: 0 },
-            address: 6_591_234_567_i64.try_into().unwrap(),
-            country: "SG".parse().unwrap(),
-            version: 1,
-            lane: LaneId(1),
-            present: Present { marks: unknown, ..Present::queued(Timestamp::default(), None) },
-        };
+        let message = message(Present { marks: unknown, ..Present::queued(Timestamp::default(), None) });
         let proven = Present {
             state: State::Awaiting { due: at + window },
             marks: unknown.with_handed_over(first),

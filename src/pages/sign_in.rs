@@ -43,7 +43,7 @@ impl KeptPage {
         &self.frame
     }
 
-    /// Fields that nobody types, such as the id of what a form changes.
+    /// Fields that are not typed, such as the id of what a form changes.
     const HIDDEN: [&str; 8] = ["edition", "version", "step", "from", "sketch", "upload", "cursor", "answered"];
 
     /// What was typed, each value with the name of its field in words.
