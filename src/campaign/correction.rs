@@ -1,4 +1,4 @@
-//! Corrects the text of a step until its campaign starts.
+//! Corrects the text of a step until its campaign sends its first message.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +15,8 @@ use crate::template::{self, Sending, Variable, Variables};
 pub(super) const TEXT: &str = "text";
 
 /// Why a text cannot be corrected any more.
-pub const STARTED: &str =
-    "the campaign has started, so its text cannot be corrected; cancel it, and send a corrected copy";
+pub const SENDS: &str =
+    "the campaign already sends messages, so its text cannot be corrected; cancel it, and send a corrected copy";
 
 /// The text of a step that may be corrected, or the caption of its file.
 pub fn text_of(content: &Content) -> Option<&str> {
@@ -35,9 +35,9 @@ fn text_of_mut(content: &mut Content) -> Option<&mut String> {
     }
 }
 
-/// Whether a campaign sends nothing yet.
+/// Whether a campaign has sent nothing.
 pub fn may_be_corrected(batch: &Batch) -> bool {
-    BatchState::OPEN.contains(&batch.state) && batch.started_at.is_none()
+    BatchState::OPEN.contains(&batch.state) && batch.texts_final_at.is_none()
 }
 
 /// Gives a step the text that the table names.
@@ -45,7 +45,7 @@ pub(super) fn correct(plan: &mut Plan, index: StepIndex, table: &mut Table<'_>, 
     let Some(text) = table.filled_text(TEXT) else { return };
     let Some(step) = plan.step(index) else { return };
     if !may_be_corrected(batch) {
-        table.wrong(TEXT, STARTED);
+        table.wrong(TEXT, SENDS);
         return;
     }
     match corrected(step, plan.names(), text, config) {
@@ -93,7 +93,7 @@ fn corrected(step: &Step, names: Names<'_>, text: String, config: &Config) -> Re
 }
 
 impl Launcher<'_> {
-    /// What a campaign that has not started costs with a corrected text, counted for each of its messages.
+    /// What a campaign that has sent nothing costs with a corrected text, counted for each of its messages.
     pub(super) async fn cost_of(&self, batch: &Batch, plan: &Plan) -> Result<Option<Cost>, LaunchError> {
         let walk = copied(self.store, batch.id, Scope::FactsAndRecipients, &mut |_, _| {}).await?;
         let Some(mut walk) = walk else { return Ok(None) };

@@ -93,7 +93,7 @@ pub use carry_out::{CampaignDecision, CarriedOut, DecidedBy, DecisionError, carr
 pub use certificate::certify;
 pub use chosen::{ChosenSteps, DraftRoute};
 pub use confirmations::OptOutConfirmations;
-pub use correction::{STARTED, may_be_corrected, text_of};
+pub use correction::{SENDS, may_be_corrected, text_of};
 pub use decisions::{Decided, Released, cancel, hold_step, pause, refuse, release_steps, resume, start};
 pub use delete::{Deleted, delete_draft};
 pub use due_at_once::DueAtOnce;

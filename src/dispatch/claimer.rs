@@ -201,8 +201,10 @@ impl Claimer {
             Some(((queue.batch, queue.step), heeds))
         };
         let (sender, heeds) = (lane.wish_sender(), queues.iter().filter_map(heeded).collect());
+        let edition = |queue: &Queue| Some((queue.batch, in_play.get(&queue.batch)?.edition));
+        let editions = queues.iter().filter_map(edition).collect();
         let (queues, epoch) = (queues.to_vec(), lane.tenure.epoch());
-        let claim = Claim { lane: lane.id, queues, limit, now, epoch, tier, hours, caps, sender, heeds };
+        let claim = Claim { lane: lane.id, queues, limit, now, epoch, tier, editions, hours, caps, sender, heeds };
         let set = self.store.claim(claim).await?;
         if let Some((_, reservation)) = reserved {
             let recipients = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);

@@ -21,7 +21,7 @@ pub enum Rest {
     Drained { next: Option<Timestamp> },
     /// The claim took nothing of it: the messages that it read wait for a free slot in the tier, or have expired.
     ForSlot,
-    /// The batch is not running, or the claim read as much as it may and found only expired messages.
+    /// The batch is not running or has another plan by now, or the claim read as much as it may and found only expired messages.
     Stuck,
     /// A limit is reached.
     Capped(Capped),

@@ -101,7 +101,7 @@ impl Planner {
         limited.map(|walk| walk.queue.batch).collect()
     }
 
-    /// Gives the planner what it needs to know. It takes only messages of running batches.
+    /// Gives the planner what it needs to know. It takes only messages of running batches, and none of a batch that is missing.
     pub fn begin(&mut self, batches: &HashMap<BatchId, BatchAtClaim>, used: impl IntoIterator<Item = (BatchId, Used)>) {
         for walk in &mut self.walks {
             match batches.get(&walk.queue.batch).filter(|batch| batch.state == BatchState::Running) {

@@ -128,6 +128,8 @@ pub(super) enum PlanChange {
     End(Option<Span>),
     Quiet(Option<&'static str>),
     Most(Option<u64>),
+    /// Other texts, while nothing has been claimed.
+    Texts,
 }
 
 /// A setting with its new value; `None` where the file's own value is to apply.
@@ -252,10 +254,11 @@ fn operator_act(dice: &mut fastrand::Rng, lanes: usize) -> Act {
         },
         25..27 => Act::HoldStep { which: dice.usize(..2), step: dice.u8(..3) },
         27..30 => {
-            let to = match dice.u32(..5) {
+            let to = match dice.u32(..7) {
                 0..2 => PlanChange::End(one_of(dice, &[None, Some(5), Some(60), Some(600)]).map(Span::from_secs)),
                 2..4 => PlanChange::Quiet(one_of(dice, &[None, Some("08:01-08:04 UTC"), Some("08:03-08:20 UTC")])),
-                _ => PlanChange::Most(one_of(dice, &[None, Some(2), Some(8)])),
+                4 => PlanChange::Most(one_of(dice, &[None, Some(2), Some(8)])),
+                _ => PlanChange::Texts,
             };
             Act::Amend { which: dice.usize(..2), to }
         }

@@ -9,6 +9,7 @@ use crate::events::Origin;
 
 const LANES: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";
+const STEP: &str = "[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
 /// It is 08:00 UTC.
 const LATER: &str = "at = \"2027-01-15T10:00Z\"\n";
 
@@ -43,7 +44,7 @@ fn cents(cents: u64) -> Money {
 }
 
 #[tokio::test]
-async fn a_text_can_be_corrected_until_the_start_and_the_cost_follows() {
+async fn a_text_can_be_corrected_until_the_first_message_and_the_cost_follows() {
     let (mut world, _folder, launched) = scheduled("", "Hi {{Name}}, see you in {{City|town}}").await;
     let cost = async |world: &World| world.plan_of(&launched).await.cost.unwrap().at_most;
     assert_eq!(cost(&world).await, cents(30));
@@ -65,8 +66,26 @@ async fn a_text_can_be_corrected_until_the_start_and_the_cost_follows() {
     let spent: Money = world.store.spent(launched.batch).await.unwrap().iter().map(|(_, spent)| spent.spent).sum();
     assert_eq!(spent, cents(60));
     let error = world.amend(&launched, Some(0), json!({ "text": "Hi" })).await.unwrap_err().to_string();
-    assert!(error.contains("step 1, text: the campaign has started, so its text cannot be corrected"), "{error}");
+    assert!(error.contains("step 1, text: the campaign already sends messages, so its text"), "{error}");
     assert_eq!(world.text_of(&launched).await, long);
+}
+
+#[tokio::test]
+async fn a_text_can_be_corrected_while_a_started_campaign_has_sent_nothing() {
+    let mut world = World::of(LANES, None).await;
+    let zone = "time_zone = \"Asia/Singapore\"\n";
+    let launched = world.launch_of(&format!("name = \"promo\"\nnumbers = [\"+6591000001\"]\n{zone}{STEP}")).await;
+    // It is 16:00 there.
+    world.amend(&launched, None, json!({ "quiet_hours": "15:00-17:00" })).await.unwrap();
+    let texts = |world: &World| world.provider.texts.lock().clone();
+    world.send().await;
+    assert_eq!((world.state_of(launched.batch).await, texts(&world).len()), (BatchState::Running, 0));
+    let corrected = world.amend(&launched, Some(0), json!({ "text": "Hello" })).await.unwrap();
+    assert!(matches!(corrected, Amended::Holds { .. }), "{corrected:?}");
+    world.clock.advance(Span::from_secs(3_600));
+    world.send().await;
+    assert_eq!(texts(&world), ["Hello"]);
+    assert!(world.amend(&launched, Some(0), json!({ "text": "Hi" })).await.is_err());
 }
 
 #[tokio::test]

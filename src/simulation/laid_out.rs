@@ -106,6 +106,17 @@ pub(super) fn of_single_messages(mut plan: Plan, seed: u64) -> Plan {
     plan
 }
 
+/// What a corrected text begins with.
+pub(super) const CORRECTED: &str = "No, hi";
+
+fn correct(content: &mut Content) {
+    if let Content::Text { text, .. } = content
+        && !text.starts_with(CORRECTED)
+    {
+        *text = text.replacen("Hi", CORRECTED, 1);
+    }
+}
+
 impl World {
     /// Changes a plan, as a command does whose caller does not wait.
     pub(super) async fn amend(&mut self, which: usize, to: PlanChange) {
@@ -121,11 +132,16 @@ impl World {
                 plan.steps.iter_mut().for_each(|step| step.hours.quiet.clone_from(&quiet));
             }
             PlanChange::Most(messages) => plan.steps[0].limits.messages = messages,
+            PlanChange::Texts => plan.steps.iter_mut().for_each(|step| correct(&mut step.content)),
         }
         let (edition, starts_at, origin) = (batch.edition, batch.starts_at, by());
         let changes = Vec::new();
         let amendment = Amendment { batch: id, edition, plan: plan.clone(), starts_at, origin, changes, now };
-        if self.store.amend(amendment).await.unwrap().is_some() {
+        let amended = match to {
+            PlanChange::Texts => self.store.correct(amendment, false).await.unwrap(),
+            _ => self.store.amend(amendment).await.unwrap(),
+        };
+        if amended.is_some() {
             self.invariants.amend(id, plan.clone());
             bring_forward(self.store.as_ref(), self.clock.as_ref(), &batch, &plan, None).await.unwrap();
         }

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, oneshot};
 pub(super) use account::{Missed, Trouble, Truth};
 pub(super) use cut::Cut;
 use cut::Proof;
-use read::{channel_of, client_id, requests_of, without_name};
+use read::{channel_of, client_id, is_corrected, requests_of, without_name};
 use way::Asker;
 
 use super::act;
@@ -93,6 +93,8 @@ pub(super) struct Posted {
     /// The number of the server that sent it.
     pub(super) life: usize,
     pub(super) at: Timestamp,
+    /// Whether its text is a corrected one.
+    pub(super) is_corrected: bool,
 }
 
 /// The line to the provider, and the way back.
@@ -460,7 +462,8 @@ impl Inner {
                 truth.accepted.push(now);
                 let channel = request.known_channels().next().unwrap();
                 let copy = truth.accepted.len();
-                self.accepted.push((Posted { attempt, channel, lane, life, at: sent }, copy));
+                let is_corrected = is_corrected(request);
+                self.accepted.push((Posted { attempt, channel, lane, life, at: sent, is_corrected }, copy));
                 self.of_umid.insert(answer.umid.as_deref().unwrap().to_owned(), (attempt, copy));
             }
         }

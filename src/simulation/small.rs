@@ -58,6 +58,8 @@ pub(super) struct Provider {
     pub(super) forbidden: Mutex<HashSet<Msisdn>>,
     /// Whether connections break after a request was sent.
     pub(super) breaks: AtomicBool,
+    /// The texts of the SMS, in the same order.
+    pub(super) texts: Mutex<Vec<String>>,
     /// The lane of whose send requests one in ten is cut after the provider has read it, and the dice for that.
     pub(super) unsteady: Mutex<Option<(String, fastrand::Rng)>>,
     /// The practice provider, if it answers instead of the test.
@@ -152,6 +154,7 @@ impl Transport for Line {
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
         if request["channels"][0]["channel"] == "SMS" {
             self.provider.sms.lock().push(key_of(&id));
+            self.provider.texts.lock().push(request["content"]["text"].as_str().unwrap_or_default().to_owned());
             if let Some(source) = request["content"]["sms"]["source"].as_str() {
                 self.provider.sources.lock().insert(key_of(&id), source.to_owned());
             }
@@ -260,6 +263,7 @@ impl World {
             details_answers: Mutex::default(),
             asked: Mutex::default(),
             sms: Mutex::default(),
+            texts: Mutex::default(),
             sources: Mutex::default(),
             out: Mutex::default(),
             cut: Mutex::default(),

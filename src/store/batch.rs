@@ -225,6 +225,8 @@ pub struct Batch {
     pub open_until: Option<Timestamp>,
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
+    /// Since when its texts are not corrected any more: since its first claim, or since its beginning if the API began it.
+    pub texts_final_at: Option<Timestamp>,
     /// When an operator cancelled it. The rows of its messages follow somewhat later.
     pub cancelled_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,

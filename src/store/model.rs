@@ -101,6 +101,8 @@ pub struct Claim {
     pub epoch: Epoch,
     /// The tier in which recipients take slots, if it is limited.
     pub tier: Option<TierUse>,
+    /// The editions of the batches' plans that the rules below are of. Nothing is claimed of a batch that has another by now.
+    pub editions: HashMap<BatchId, u32>,
     /// The hours of steps that may not be sent at all hours.
     pub hours: HashMap<(BatchId, StepIndex), Arc<Timing>>,
     /// The limits and budgets of steps.
@@ -112,12 +114,13 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// A claim without tier, hours or limits, before any server has started.
+    /// A claim without tier, hours or limits, of whatever edition, before any server has started.
     pub fn of(lane: LaneId, queues: Vec<Queue>, limit: u32, now: Timestamp) -> Self {
         let epoch = Epoch::default();
         let (hours, caps, heeds) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let editions = HashMap::new();
         let sender = WishSenders { channel: Channel::WhatsApp, sub_account: None };
-        Self { lane, queues, limit, now, epoch, tier: None, hours, caps, sender, heeds }
+        Self { lane, queues, limit, now, epoch, tier: None, editions, hours, caps, sender, heeds }
     }
 }
 

@@ -50,7 +50,7 @@ pub(in crate::cli) struct Args {
     /// Hold the next paid step automatically: 'undelivered > 20% of the last 1000'.
     #[arg(long, value_name = "RULE")]
     hold_paid_when: Option<String>,
-    /// Correct the text of a step, until the campaign starts: 'Hi {{FirstName}}, …'. Needs --step.
+    /// Correct the text of a step, until the first message is sent: 'Hi {{FirstName}}, …'. Needs --step.
     #[arg(long, value_name = "TEXT", requires = "step")]
     text: Option<String>,
     #[command(flatten)]

@@ -105,7 +105,7 @@ texts! {
     // Changing it.
     change_title = "Change this campaign";
     change_lead = "A change applies at once to every message that was not submitted. Empty a field to remove its rule.";
-    change_text_hint = "It can be corrected until the campaign starts. Variables that need another column need a default.";
+    change_text_hint = "It can be corrected until the first message is sent. Variables that need another column need a default.";
     change_name_hint = "The former name is free again.";
     change_start_hint = "Leave empty to start at once.";
     change_end_hint = "No first message is sent later.";

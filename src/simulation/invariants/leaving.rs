@@ -1,9 +1,12 @@
 //! Invariants of every request that is sent.
 
 use super::{Campaign, Invariants};
-use crate::domain::{BatchState, Ending, Fault, Loaded, OnRecipientLimit, OnUnknown, Present, Span, State, Timestamp};
+use crate::domain::{
+    BatchState, Content, Ending, Fault, Loaded, OnRecipientLimit, OnUnknown, Present, Span, State, Timestamp,
+};
 use crate::simulation::blame::No;
 use crate::simulation::hours;
+use crate::simulation::laid_out::CORRECTED;
 use crate::simulation::net::{Arrived, Posted};
 use crate::simulation::scene::{country_of, number_of};
 use crate::simulation::world::START;
@@ -98,6 +101,10 @@ impl Invariants {
         assert!(!stopped, "sent although the recipient had opted out before the claim: {}", about());
         let has_noted = self.opt_outs.are_noted(recipient, purpose, channel);
         assert!(!has_noted, "sent although the node had noted the opt-out: {}", about());
+        if let Content::Text { text, .. } = &rules.content {
+            let is_corrected = text.starts_with(CORRECTED);
+            assert_eq!(posted.is_corrected, is_corrected, "sent another text than \"{text}\": {}", about());
+        }
         assert!(self.can_record, "sent although nothing could be recorded: {}", about());
         assert!(row.marks.reached_by().is_none(), "sent although an earlier step had succeeded: {}", about());
 

@@ -2,6 +2,7 @@
 
 use crate::domain::{AttemptId, Channel};
 use crate::provider::Endpoint;
+use crate::simulation::laid_out::CORRECTED;
 use crate::wire;
 
 /// The same receipt without the id of our message.
@@ -31,6 +32,12 @@ pub(super) fn channel_of(event: &[u8]) -> Option<Channel> {
         wire::WebhookEvent::Receipt(receipt) => receipt.known_channel(),
         _ => None,
     })
+}
+
+/// Whether a request says a corrected text.
+pub(super) fn is_corrected(request: &wire::SendRequest<'_>) -> bool {
+    let text = request.content.as_ref().and_then(|content| content.text.as_ref());
+    text.is_some_and(|text| text.starts_with(CORRECTED))
 }
 
 /// Returns our attempt id in a request.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Arrived, Cut, Held, Inner, Posted, Request, Stage, client_id, requests_of};
+use super::{Arrived, Cut, Held, Inner, Posted, Request, Stage, client_id, is_corrected, requests_of};
 use crate::clock::Clock;
 use crate::domain::{Channel, Span, Timestamp, Umid};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer};
@@ -73,7 +73,8 @@ impl Inner {
             let fallback = message.content.as_ref().and_then(|content| content.fallback_text.as_ref());
             assert!(fallback.is_none(), "the provider must not fall back by itself");
             let Request { lane, life, .. } = *request;
-            self.posted.push(Posted { attempt: client_id(message), channel, lane, life, at: now });
+            let is_corrected = is_corrected(message);
+            self.posted.push(Posted { attempt: client_id(message), channel, lane, life, at: now, is_corrected });
         }
         if self.throw(self.trouble.slow_way) {
             return Stage::OnItsWay(now);

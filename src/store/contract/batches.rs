@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::{Count, Marks, OptOutSource, Outcome, SkipReason, WishSubject};
 use crate::events::{ChangedKey, EventKind, Origin};
+use crate::planner::Rest;
 use crate::store::{Amendment, Error, OptOut};
 
 for_every_store!(
@@ -22,6 +23,8 @@ for_every_store!(
     test_sends_are_told_from_campaigns,
     every_decision_about_a_batch_raises_the_sequence,
     an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan,
+    what_is_sent_is_corrected_until_the_first_claim,
+    nothing_is_claimed_under_a_former_plan,
     the_start_of_a_scheduled_batch_can_be_moved,
     after_the_end_no_first_submission_is_claimed,
     postponed_messages_brought_forward_keep_their_leave_within,
@@ -394,6 +397,46 @@ async fn an_amendment_applies_to_its_edition_and_keeps_the_earlier_plan(desk: De
     assert_eq!(desk.amend(amendment(2, 90)).await.unwrap(), None);
     let other = desk.batch_of(1).await;
     assert!(desk.editions(other).await.unwrap().is_empty());
+}
+
+/// A change of what a batch sends.
+fn correction(batch: BatchId, edition: u32) -> Amendment {
+    let origin = Origin::operator("Ann", None);
+    Amendment { batch, edition, plan: plan(), starts_at: None, origin, changes: Vec::new(), now: at(1) }
+}
+
+async fn what_is_sent_is_corrected_until_the_first_claim(desk: Desk) {
+    let batch = desk.batch_of(2).await;
+    let found = async || desk.batch(batch).await.unwrap().unwrap();
+    assert!(desk.correct(correction(batch, 0), false).await.unwrap().is_some(), "it runs, and nothing is claimed");
+    assert_eq!((found().await.state, found().await.started_at), (BatchState::Running, Some(at(0))));
+    assert!(desk.correct(correction(batch, 1), true).await.unwrap().is_some());
+    let again = found().await;
+    assert_eq!((again.state, again.edition, again.started_at), (BatchState::Draft, 2, None));
+    assert!(desk.claimed(batch, 1).await.messages.is_empty(), "of a draft, nothing is claimed");
+    assert_eq!(found().await.texts_final_at, None);
+    let by = Origin::operator("Eve", None);
+    desk.start_draft(batch, 2, BatchState::Running, by, at(2)).await.unwrap().unwrap();
+    desk.clock.advance(Span::from_secs(3));
+    assert_eq!(desk.claimed(batch, 1).await.messages.len(), 1);
+    let final_at = found().await.texts_final_at;
+    assert_eq!(final_at, Some(desk.now()));
+    assert_eq!(desk.correct(correction(batch, 2), false).await.unwrap(), None);
+    desk.clock.advance(Span::from_secs(1));
+    assert_eq!(desk.claimed(batch, 1).await.messages.len(), 1);
+    assert_eq!((found().await.edition, found().await.texts_final_at), (2, final_at), "only the first claim counts");
+}
+
+async fn nothing_is_claimed_under_a_former_plan(desk: Desk) {
+    let batch = desk.batch_of(2).await;
+    let claim = desk.claim_of(batch, 2).await;
+    let under = |edition| Claim { editions: [(batch, edition)].into(), ..claim.clone() };
+    desk.correct(correction(batch, 0), false).await.unwrap().unwrap();
+    let set = desk.claim(under(0)).await.unwrap();
+    assert!(set.messages.is_empty() && set.referred.is_empty());
+    assert_eq!(set.rests, [(claim.queues[0], Rest::Stuck)]);
+    assert_eq!(desk.batch(batch).await.unwrap().unwrap().texts_final_at, None);
+    assert_eq!(desk.claim(under(1)).await.unwrap().messages.len(), 2);
 }
 
 async fn the_start_of_a_scheduled_batch_can_be_moved(desk: Desk) {

@@ -20,8 +20,9 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> W
     let digest = store_plan(connection, &new.plan).await?;
     let row = sqlx::query(
         "INSERT INTO batch
-            (tag, plan, state, name, audience, audience_ids, starts_at, created_at, touched_at, ends_at, open_until)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10) RETURNING id",
+            (tag, plan, state, name, audience, audience_ids, starts_at, created_at, touched_at, ends_at, open_until,
+             texts_final_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11) RETURNING id",
     )
     .bind(new.tag.get().cast_signed())
     .bind(digest)
@@ -33,6 +34,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> W
     .bind(new.now.millis())
     .bind(new.plan.end.map(Timestamp::millis))
     .bind(new.open_until.map(Timestamp::millis))
+    .bind(new.plan.api.as_ref().map(|_| new.now.millis()))
     .fetch_one(&mut *connection)
     .await?;
     let batch = BatchId(small(&row, "id")?);
@@ -338,6 +340,7 @@ fn batch(row: &SqliteRow) -> Work<Batch> {
         open_until: maybe_timestamp(row, "open_until")?,
         created_at: timestamp(row, "created_at")?,
         started_at: maybe_timestamp(row, "started_at")?,
+        texts_final_at: maybe_timestamp(row, "texts_final_at")?,
         cancelled_at: maybe_timestamp(row, "cancelled_at")?,
         finished_at: maybe_timestamp(row, "finished_at")?,
         settled_at: maybe_timestamp(row, "settled_at")?,

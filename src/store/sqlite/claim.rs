@@ -3,7 +3,7 @@
 //! The planner decides which messages are claimed. This module reads the pages that it asks for, and writes what it
 //! decides.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{Row, SqliteConnection};
 
@@ -22,15 +22,15 @@ use crate::planner::{BatchAtClaim, Candidate, PageRequest, Pass, Planner, TakenM
 use crate::store::{Addresses, Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
 
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
-    let Claim { lane, queues, limit, now, epoch, tier, hours, caps, sender, heeds } = claim;
+    let Claim { lane, queues, limit, now, epoch, tier, editions, hours, caps, sender, heeds } = claim;
     if !is_current(connection, epoch).await? {
         return Err(Error::Superseded.into());
     }
     let slots = tier.as_ref().map(|tier| tier.slots.clone());
     let mut planner = Planner::new(Terms { queues, limit, now, hours, caps, slots });
-    let batches = batches_at_claim(connection, &planner).await?;
+    let Batches { at_claim, untouched } = batches_at_claim(connection, &planner, &editions).await?;
     let used = used(connection, planner.limited()).await?;
-    planner.begin(&batches, used);
+    planner.begin(&at_claim, used);
     loop {
         let requests = planner.next_pages();
         if requests.is_empty() {
@@ -51,6 +51,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     let messages = decided.taken.into_iter().map(|taken| claimed(taken, &users, lane, now)).collect();
     let set = ClaimedSet { messages, referred: decided.referred, rests: decided.rests };
     mark_sending(connection, &set.messages, lane, epoch, now).await?;
+    make_texts_final(connection, &untouched, &set.messages, now).await?;
     if let Some(TierUse { portfolio, .. }) = tier {
         let with_slot = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
         let recipients: Vec<_> = with_slot.map(|claimed| (claimed.message.address, now)).collect();
@@ -59,27 +60,42 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     Ok(set)
 }
 
-/// The states of batches, read in the claim's own transaction, so nothing of a stopped batch is claimed.
+/// The batches of a claim, read in its own transaction, so nothing of a stopped batch is claimed, and nothing under a plan that
+/// has been changed.
 ///
 /// Not a condition of [`PAGE`]: on a batch that was just cancelled, that would read all of its messages, up to ten
 /// million.
 pub(super) const BATCHES_AT_CLAIM: &str =
-    "SELECT id, state, ends_at FROM batch WHERE id IN (SELECT value FROM json_each(?1))";
+    "SELECT id, state, ends_at, edition, texts_final_at FROM batch WHERE id IN (SELECT value FROM json_each(?1))";
+
+#[derive(Debug, Default)]
+struct Batches {
+    /// Those whose present plan the claim knows.
+    at_claim: HashMap<BatchId, BatchAtClaim>,
+    /// Those of which nothing has been claimed.
+    untouched: BTreeSet<BatchId>,
+}
 
 async fn batches_at_claim(
     connection: &mut SqliteConnection,
     planner: &Planner,
-) -> Work<HashMap<BatchId, BatchAtClaim>> {
+    editions: &HashMap<BatchId, u32>,
+) -> Work<Batches> {
     let batches: Vec<u32> = planner.batches().into_iter().map(|batch| batch.0).collect();
     let rows = sqlx::query(BATCHES_AT_CLAIM).bind(json_of(&batches, "batch.id")?).fetch_all(connection).await?;
-    let batch = |row| {
+    let mut found = Batches::default();
+    for row in &rows {
+        let (batch, edition) = (BatchId(small(row, "id")?), small::<u32>(row, "edition")?);
         let state = decoded(row, "state", BatchState::from_code)?;
-        Ok((
-            BatchId(small(row, "id")?),
-            BatchAtClaim { state, last_first_submission_at: maybe_timestamp(row, "ends_at")? },
-        ))
-    };
-    rows.iter().map(batch).collect()
+        let at_claim = BatchAtClaim { state, last_first_submission_at: maybe_timestamp(row, "ends_at")? };
+        if editions.get(&batch).is_none_or(|known| *known == edition) {
+            found.at_claim.insert(batch, at_claim);
+        }
+        if maybe_timestamp(row, "texts_final_at")?.is_none() {
+            found.untouched.insert(batch);
+        }
+    }
+    Ok(found)
 }
 
 /// One page of a queue, without the messages that are set aside. A step has few of them, so they need no index of their own.
@@ -232,6 +248,21 @@ async fn mark_sending(
     count_in(&mut script, &moves);
     spend(&mut script, claimed, now);
     script.run(connection).await?;
+    Ok(())
+}
+
+/// After the first claim of a batch, no text of it is corrected.
+async fn make_texts_final(
+    connection: &mut SqliteConnection,
+    untouched: &BTreeSet<BatchId>,
+    claimed: &[Claimed],
+    now: Timestamp,
+) -> Work<()> {
+    let begun = claimed.iter().map(|claimed| claimed.message.key.batch).filter(|batch| untouched.contains(batch));
+    for batch in begun.collect::<BTreeSet<_>>() {
+        let statement = sqlx::query("UPDATE batch SET texts_final_at = ?2 WHERE id = ?1");
+        statement.bind(batch.0).bind(now.millis()).execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

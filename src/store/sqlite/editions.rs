@@ -55,20 +55,21 @@ pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendmen
     bump(connection).await.map(Some)
 }
 
-/// Changes a batch that has never started.
+/// Changes a batch of which nothing has been claimed.
 pub(super) async fn correct(
     connection: &mut SqliteConnection,
     amendment: Amendment,
     is_draft_again: bool,
 ) -> Work<Option<u64>> {
     let (batch, origin) = (amendment.batch, to_json(&amendment.origin));
-    let unstarted = sqlx::query("SELECT 1 FROM batch WHERE id = ?1 AND started_at IS NULL").bind(batch.0);
-    if unstarted.fetch_optional(&mut *connection).await?.is_none() {
+    let untouched = sqlx::query("SELECT 1 FROM batch WHERE id = ?1 AND texts_final_at IS NULL").bind(batch.0);
+    if untouched.fetch_optional(&mut *connection).await?.is_none() {
         return Ok(None);
     }
     let seq = amend(connection, amendment).await?;
     if seq.is_some() && is_draft_again {
-        let state = sqlx::query("UPDATE batch SET state = ?2, state_origin = ?3 WHERE id = ?1");
+        // One that waits for its hours has started, and starts again.
+        let state = sqlx::query("UPDATE batch SET state = ?2, state_origin = ?3, started_at = NULL WHERE id = ?1");
         state.bind(batch.0).bind(BatchState::Draft.code()).bind(origin).execute(connection).await?;
     }
     Ok(seq)

@@ -121,6 +121,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         (30, "charged_on_delivery", include_str!("../../../migrations/sqlite/0030_charged_on_delivery.sql")),
         (31, "free_use", include_str!("../../../migrations/sqlite/0031_free_use.sql")),
         (32, "reservations", include_str!("../../../migrations/sqlite/0032_reservations.sql")),
+        (33, "texts final at", include_str!("../../../migrations/sqlite/0033_texts_final_at.sql")),
     ];
     let migrations = files.map(|(version, description, sql)| {
         Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

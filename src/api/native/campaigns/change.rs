@@ -48,7 +48,7 @@ pub(in crate::api::native) struct CampaignChange {
     pause_when: Option<String>,
     /// Rule that holds the next paid step.
     hold_paid_when: Option<String>,
-    /// Text of the step, until the campaign starts. If campaigns of its size need a second operator, it is a draft again.
+    /// Text of the step, until the first message is sent. If campaigns of its size need a second operator, it is a draft again.
     text: Option<String>,
 }
 

@@ -12,7 +12,7 @@ use crate::api::web::campaigns::to_campaign;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::campaign::{
-    Amend, Amended, Deleted, LaunchError, RenameError, STARTED, StepDecision, carry_out_on_step, delete_draft,
+    Amend, Amended, Deleted, LaunchError, RenameError, SENDS, StepDecision, carry_out_on_step, delete_draft,
     may_be_corrected, rename, text_of, why_not,
 };
 use crate::clock::format_time;
@@ -281,7 +281,7 @@ pub(super) async fn change(
             let index = StepIndex::all().find(|index| index.index() + 1 == step.number);
             let text = format!("{}-text", step.number);
             if form.get(&text).is_some() && !step.fields.iter().any(|field| field.name == text) {
-                step.problems.push(STARTED.to_owned());
+                step.problems.push(SENDS.to_owned());
                 return page(&shown);
             }
             let keys = entered(step.fields.iter_mut(), &form);
