@@ -8,6 +8,8 @@ use super::beginnings::Beginnings;
 use super::correction::{TEXT, correct, text_of};
 use super::file::holidays;
 use super::launch::{LaunchError, Launcher};
+use super::lint::Warning;
+use super::lint_limits::small_limits;
 use super::noted::{Noted, noted};
 use super::outlook::crowd_in;
 use super::plan_checks::priced;
@@ -48,8 +50,9 @@ pub struct Amend {
 /// The result of a change.
 #[derive(Debug)]
 pub enum Amended {
-    /// The change is saved. `brought_forward` messages that waited for a later hour may be sent earlier.
-    Holds { changed: Vec<ChangedKey>, noted: Noted, brought_forward: u64 },
+    /// The change is saved. `brought_forward` messages that waited for a later hour may be sent earlier. The warnings are about its
+    /// present limits.
+    Holds { changed: Vec<ChangedKey>, noted: Noted, brought_forward: u64, warnings: Vec<Warning> },
     /// The change has no effect: every key already has the given value.
     AsItWas(Noted),
     /// The campaign is over, so nothing can be changed.
@@ -105,7 +108,8 @@ impl Launcher<'_> {
             let Some(seq) = saved else { continue };
             let noted = noted(self.store, self.clock, seq).await?;
             let brought_forward = self.bring_forward(&batch, &plan, amend, noted).await?;
-            return Ok(Amended::Holds { changed, noted, brought_forward });
+            let warnings = small_limits(&plan, &self.store.tallies(batch.id).await?);
+            return Ok(Amended::Holds { changed, noted, brought_forward, warnings });
         }
     }
 

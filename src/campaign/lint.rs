@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::lint_cells::EmptyCells;
+use super::lint_limits::too_small;
 use super::overlap::Overlap;
 use crate::audience::OddCells;
 use crate::config::{Config, NamedKey, Sentence};
 use crate::domain::text::plural;
 use crate::domain::{
-    Category, Channel, Content, ContentPart, Cost, Countries, Country, Plan, SmsEncoding, Span, Status, Step,
-    StepIndex, TemplateContent, crowd_of, grouped, refused_in_a_parameter,
+    Category, Channel, Content, ContentPart, Countries, Country, Plan, SmsEncoding, Span, Status, Step, StepIndex,
+    TemplateContent, crowd_of, grouped, refused_in_a_parameter,
 };
 use crate::forecast::{Bill, Share, Shares};
 use crate::template::{self, Alphabet};
@@ -187,7 +188,8 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
     warnings.found.extend(without_step(&shares, facts));
     warnings.found.extend(without_number(plan, &shares, facts));
     warnings.found.extend(rare(&shares, facts));
-    warnings.found.extend(limited(plan, &shares, facts));
+    let beginning = |index| shares.at(index).beginning;
+    warnings.found.extend(too_small(plan, beginning, facts.bill.cost(plan).as_ref()));
     let mut deadlines = Span::ZERO;
     for (index, step) in plan.indexed_steps() {
         warnings.step = index;
@@ -212,46 +214,6 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
 
 /// A country with fewer than one in this many recipients is suspicious: the numbers may be mistyped.
 const RARE: u64 = 1_000;
-
-/// Warns about limits that keep some recipients from getting their first message.
-fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
-    let beginning: u64 = plan.indexed_steps().map(|(index, _)| shares.at(index).beginning).sum();
-    let mut found = Vec::new();
-    let mut warn = |step, sentence: Sentence| found.push(Warning { code: Lint::SmallLimit, step, sentence });
-    let steps =
-        plan.indexed_steps().map(|(index, step)| (Some(index), step.limits.messages, shares.at(index).beginning));
-    for (step, most, recipients) in steps.chain([(None, plan.limits.messages, beginning)]) {
-        if let Some(most) = most.filter(|most| *most < recipients) {
-            let sentence = match step {
-                Some(_) => {
-                    Sentence::new("").key_without_field(NamedKey::OfStep("max_messages"), "the step's own limit")
-                }
-                None => Sentence::new("").key("max_messages"),
-            };
-            let [most, recipients, wait] = [most, recipients, recipients - most].map(grouped);
-            let effect = format!(" allows {most} of {recipients} first messages; raise it to send the other {wait}");
-            warn(step, sentence.text(effect));
-        }
-    }
-    let exceeds = |cost: &Cost| plan.limits.budget < Some(cost.at_most);
-    if let (Some(budget), Some(cost)) = (plan.limits.budget, facts.bill.cost(plan).filter(exceeds)) {
-        let currency = plan.currency.as_deref();
-        let (first, at_most, of) =
-            (cost.first.rounded(currency), cost.at_most.rounded(currency), budget.in_currency(currency));
-        let sentence = if budget < cost.first {
-            format!(
-                "all first messages together cost {first}, but the budget is {of}, so the campaign pauses before all are sent"
-            )
-        } else {
-            format!(
-                "with all fallbacks the campaign costs up to {at_most}, but the budget is {of}, so it may pause before all messages \
-                 are sent"
-            )
-        };
-        warn(None, sentence.into());
-    }
-    found
-}
 
 /// Warns about countries with very few recipients. A number with a digit too few or too many is often a valid number of
 /// another country.

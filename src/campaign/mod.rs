@@ -44,6 +44,7 @@ mod lay_out;
 mod lint;
 mod lint_cells;
 mod lint_hours;
+mod lint_limits;
 mod lint_pace;
 mod lint_us;
 mod message_decisions;
@@ -110,6 +111,7 @@ pub use lane_decisions::{
 };
 pub use launch::{Counted, LaunchError, Launched, Launcher, Prepared};
 pub use lint::{Facts, Lint, Warning, lint};
+pub use lint_limits::small_limits;
 pub use message_decisions::{MessageDecision, MessageDecisionError, carry_out_on_message};
 pub use named::{CampaignRow, FindError, LATEST, campaigns, find, find_by_id, find_exactly};
 pub use noted::{NODE_SILENT, Noted, noted};

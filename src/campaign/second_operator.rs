@@ -102,6 +102,11 @@ impl NeedsApproval {
             grouped(u64::from(self.above))
         );
         match &self.refused {
+            // The words of the operator are told from the program's.
+            Some(Origin { by, reason: Some(reason) }) => {
+                let by = Origin { by: by.clone(), reason: None };
+                format!("{}: \"{reason}\"; {why}", by.after("refused"))
+            }
             Some(refused) => format!("{}; {why}", refused.after("refused")),
             None => format!("its start waits for another operator: {why}"),
         }

@@ -23,6 +23,8 @@ pub struct PlanPage<'a> {
     pub costs: Vec<(&'static str, String)>,
     /// Whom of its audiences it is for, its hours and its limits, in sentences.
     pub rules: Vec<String>,
+    /// What is doubtful about its limits.
+    pub doubts: Vec<String>,
     pub steps: Vec<PreviewStep<'a>>,
 }
 

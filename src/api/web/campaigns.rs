@@ -109,7 +109,7 @@ pub(super) fn filters(uri: &Uri) -> form_urlencoded::Serializer<'static, String>
 #[serde(default)]
 pub(super) struct ShowQuery {
     #[serde(deserialize_with = "super::form::known")]
-    done: Option<Done>,
+    pub(super) done: Option<Done>,
     /// The unfinished campaign whose test is shown.
     sketch: String,
 }
@@ -165,6 +165,11 @@ pub(super) async fn shown(
 /// Leads to the page of a campaign, which says what was done.
 pub(super) fn to_campaign(id: &str, done: Done) -> Redirect {
     Redirect::to(&format!("{}?done={}", campaign_path(id), done.as_str()))
+}
+
+/// Leads to the plan of a campaign, for it is changed and something of it is doubtful.
+pub(super) fn to_plan(id: &str) -> Redirect {
+    Redirect::to(&format!("{}/plan?done={}", campaign_path(id), Done::Changed.as_str()))
 }
 
 /// The name of a campaign, and the address of its page.

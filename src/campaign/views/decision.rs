@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::plan::WarningView;
 use crate::campaign::{CarriedOut, StepCarriedOut, TemplateCarriedOut};
 use crate::domain::{BatchState, StepIndex};
 use crate::events::{Certificate, ChangedKey};
@@ -102,4 +103,6 @@ pub struct ChangeView<'a> {
     pub changes: &'a [ChangedKey],
     pub brought_forward: u64,
     pub noted: Option<bool>,
+    /// What is doubtful about its present limits.
+    pub warnings: Vec<WarningView<'a>>,
 }

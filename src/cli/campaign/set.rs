@@ -6,7 +6,8 @@ use anyhow::bail;
 use serde_json::{Map, Value};
 
 use super::{find, step_of};
-use crate::campaign::{Amend, Amended, ChangeView, LaunchError, why_not};
+use crate::campaign::{Amend, Amended, ChangeView, LaunchError, WarningView, why_not};
+use crate::cli::config::warn;
 use crate::cli::exit::{Usage, WrongOptions};
 use crate::cli::operator::Operator;
 use crate::cli::out;
@@ -55,7 +56,7 @@ pub(in crate::cli) struct Args {
     text: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) operator: Operator,
-    /// Print one JSON object: id, name, state, changes, brought_forward, noted.
+    /// Print one JSON object: id, name, state, changes, brought_forward, noted, warnings.
     #[arg(long)]
     json: bool,
 }
@@ -127,9 +128,9 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
         LaunchError::Problems(problems) => WrongOptions { undone: "nothing was changed: ", problems }.into(),
         error => anyhow::Error::from(error),
     })?;
-    let (changed, noted, brought_forward) = match amended {
-        Amended::Holds { changed, noted, brought_forward } => (changed, noted, brought_forward),
-        Amended::AsItWas(noted) => (Vec::new(), noted, 0),
+    let (changed, noted, brought_forward, warnings) = match amended {
+        Amended::Holds { changed, noted, brought_forward, warnings } => (changed, noted, brought_forward, warnings),
+        Amended::AsItWas(noted) => (Vec::new(), noted, 0, Vec::new()),
         // Only a change that names an edition can be outdated.
         Amended::Outdated => {
             bail!("\"{name}\" was changed meanwhile; look at it, and repeat the change if it still applies")
@@ -148,6 +149,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
     let held = store.step_holds().await?.iter().any(|hold| hold.batch == batch.id);
     store.close().await;
+    warn(&warnings);
     if args.json {
         out::json(&ChangeView {
             id: batch.public_id().to_string(),
@@ -156,6 +158,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
             changes: &changed,
             brought_forward,
             noted: noted.by_all(),
+            warnings: warnings.iter().map(WarningView::new).collect(),
         })?;
         return Ok(Exit::Done);
     }

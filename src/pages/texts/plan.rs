@@ -2,6 +2,7 @@
 
 use super::texts;
 use crate::domain::grouped;
+use crate::domain::text::plural;
 
 texts! {
     /// The texts of the plan of a campaign.
@@ -21,6 +22,11 @@ texts! {
 }
 
 impl PlanTexts {
+    /// Whom a step is the first for.
+    pub fn begins(&self, recipients: u64) -> String {
+        format!("First message of {}", plural(recipients, "recipient", "recipients"))
+    }
+
     pub fn sent_by(&self, lanes: &str) -> String {
         format!("Sent by {lanes}")
     }

@@ -1,8 +1,8 @@
 //! The texts about reports, and about sending again.
 
 use super::texts;
-use crate::domain::Outcome;
 use crate::domain::text::{grouped, list, plural};
+use crate::domain::{Outcome, Zone};
 use crate::pages::show::Plain;
 
 texts! {
@@ -110,6 +110,7 @@ texts! {
     change_start_hint = "Leave empty to start at once.";
     change_end_hint = "No first message is sent later.";
     with_offset = "With an offset, such as 2026-12-01T09:00+08:00.";
+    of_step_hint = "Of this step alone. Leave empty for no limit.";
     send_window = "Send only in";
     send_window_hint = "Such as Mon-Fri 09:00-18:00. Leave empty to send at any time.";
     holidays = "Days without messages";
@@ -140,6 +141,11 @@ texts! {
 
 impl ResultTexts {
     /// The cost, that of each recipient who was reached, and what may still be charged.
+    /// A hint of a time that is entered in a zone.
+    pub fn in_zone(&self, zone: Zone, hint: &str) -> String {
+        format!("By the clock of {zone}. {hint}")
+    }
+
     pub fn cost_with(&self, each: Option<&str>, reserved: Option<&str>) -> String {
         let each = each.map(|each| format!("; {each} for each recipient reached")).unwrap_or_default();
         let reserved = reserved.map(|words| format!("; {words}")).unwrap_or_default();

@@ -15,8 +15,8 @@ use crate::api::native::extract::{Call, Json, OptionalJson, Path};
 use crate::api::native::page::{changed_meanwhile, ensure_unchanged};
 use crate::api::native::problem::{Answer, Kind, Problem};
 use crate::campaign::{
-    Amend, Amended, ChangeView, Deleted, RenameView, StepDecision, StepDecisionView, carry_out_on_step, delete_draft,
-    why_not,
+    Amend, Amended, ChangeView, Deleted, RenameView, StepDecision, StepDecisionView, WarningView, carry_out_on_step,
+    delete_draft, why_not,
 };
 use crate::clock::format_time;
 use crate::domain::{StepIndex, object_name};
@@ -120,16 +120,18 @@ pub(in crate::api::native) async fn change(
     let amended = launcher(&shared, &shared.config, &call).amend(&batch, &amend).await?;
     let name = batch.display_name();
     let cannot = |why: String| Problem::new(Kind::Conflict, format_args!("\"{name}\" cannot be changed: {why}"));
-    let (changed, noted, brought_forward) = match amended {
-        Amended::Holds { changed, noted, brought_forward } => (changed, noted, brought_forward),
-        Amended::AsItWas(noted) => (Vec::new(), noted, 0),
+    let (changed, noted, brought_forward, warnings) = match amended {
+        Amended::Holds { changed, noted, brought_forward, warnings } => (changed, noted, brought_forward, warnings),
+        Amended::AsItWas(noted) => (Vec::new(), noted, 0, Vec::new()),
         Amended::Outdated => return Err(changed_meanwhile()),
         Amended::Over(state) => return Err(cannot(why_not(state))),
         Amended::Ended(end) => return Err(cannot(format!("its end was {}", format_time(end, None)))),
     };
     let state = shared.store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
     let (id, noted) = (batch.public_id().to_string(), noted.by_all());
-    Ok(JsonAnswer(ChangeView { id, name, state, changes: &changed, brought_forward, noted }).into_response())
+    let warnings = warnings.iter().map(WarningView::new).collect();
+    let view = ChangeView { id, name, state, changes: &changed, brought_forward, noted, warnings };
+    Ok(JsonAnswer(view).into_response())
 }
 
 /// A new name.

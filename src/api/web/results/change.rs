@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found, launcher};
 use crate::api::web::admit::Session;
-use crate::api::web::campaigns::to_campaign;
+use crate::api::web::campaigns::{to_campaign, to_plan};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::campaign::{
@@ -127,7 +127,7 @@ impl Shown {
             let rules = [
                 Field::text(name("quiet_hours"), (t.quiet_hours, t.quiet_hours_hint), joined(&step.hours.quiet)),
                 Field::text(name("send_window"), (own.send_window, own.send_window_hint), joined(&step.hours.windows)),
-                Field::text(name("max_messages"), (t.max_messages, t.max_messages_hint), plain(step.limits.messages)),
+                Field::text(name("max_messages"), (t.max_messages, own.of_step_hint), plain(step.limits.messages)),
                 Field::text(name("budget"), (t.budget, t.budget_hint), plain(step.limits.budget)),
             ];
             let fields = text.into_iter().chain(rules).collect();
@@ -139,7 +139,8 @@ impl Shown {
     }
 }
 
-/// A time, in the zone of the campaign. Without one, it is written with its offset in the zone of the operator.
+/// A time, in the zone of the campaign, which the hint names: operators see other times in their own. Without one, it is written
+/// with its offset in the zone of the operator.
 fn time(
     name: &str,
     (label, hint): (&'static str, &'static str),
@@ -151,6 +152,7 @@ fn time(
         return Field::text(name, (label, texts().results.with_offset), at.map(text).unwrap_or_default());
     };
     let value = at.map(|at| local(at, zone).format("%Y-%m-%dT%H:%M").to_string()).unwrap_or_default();
+    let hint = texts().results.in_zone(zone, hint);
     Field { kind: FieldKind::Instant, ..Field::text(name, (label, hint), value) }
 }
 
@@ -229,7 +231,10 @@ fn beside<'a>(fields: impl Iterator<Item = &'a mut Field>, problems: &[config::P
 
 /// What became of a change.
 enum Changed {
-    Yes,
+    /// Whether something of it is doubtful.
+    Yes {
+        is_doubtful: bool,
+    },
     No,
     /// What is wrong with which key.
     Refused(Vec<config::Problem>),
@@ -248,7 +253,7 @@ async fn amend(
     }
     let amend = Amend { step, keys, edition: Some(batch.edition) };
     Ok(match launcher(shared, &shared.config, call).amend(batch, &amend).await {
-        Ok(Amended::Holds { .. }) => Changed::Yes,
+        Ok(Amended::Holds { warnings, .. }) => Changed::Yes { is_doubtful: !warnings.is_empty() },
         Ok(Amended::AsItWas(_)) => Changed::No,
         Ok(Amended::Outdated) => Changed::Impossible(texts().results.changed_meanwhile.to_owned()),
         Ok(Amended::Over(state)) => Changed::Impossible(format!("it cannot be changed: {}", why_not(state))),
@@ -318,8 +323,14 @@ pub(super) async fn change(
             return page(&shown);
         }
     };
-    let done = if is_renamed || matches!(changed, Changed::Yes) { Done::Changed } else { Done::Unchanged };
-    Ok(to_campaign(&known.batch.public_id().to_string(), done).into_response())
+    let id = known.batch.public_id().to_string();
+    Ok(match changed {
+        Changed::Yes { is_doubtful: true } => to_plan(&id),
+        Changed::Yes { .. } => to_campaign(&id, Done::Changed),
+        _ if is_renamed => to_campaign(&id, Done::Changed),
+        _ => to_campaign(&id, Done::Unchanged),
+    }
+    .into_response())
 }
 
 /// The fields of the campaign itself.

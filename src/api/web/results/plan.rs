@@ -4,19 +4,21 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::api::Shared;
-use crate::api::native::{Answer, Call, Path, found, launcher};
+use crate::api::native::{Answer, Call, Path, Query, found, launcher};
 use crate::api::web::admit::Session;
+use crate::api::web::campaigns::ShowQuery;
 use crate::api::web::frame::page;
 use crate::api::web::writing::outlook;
 use crate::campaign::{FirstMessage, crowd_in, first_messages, rules};
 use crate::domain::text::{about, list};
-use crate::domain::{BatchState, Channel};
+use crate::domain::{BatchState, Channel, Count};
 use crate::pages::{Frame, Part, Place, PlanPage, PreviewMessage, PreviewStep, texts};
 use crate::status::{Look, Watcher};
 
 pub(super) async fn plan(
     State(shared): State<Shared>,
     Path(campaign): Path<String>,
+    Query(query): Query<ShowQuery>,
     session: Session,
     call: Call,
 ) -> Answer<Response> {
@@ -26,7 +28,9 @@ pub(super) async fn plan(
     let look = watcher.look().await?;
     let plan = watcher.plan();
     let messages = first_messages(shared.store.as_ref(), &shared.config, &batch, plan).await?;
-    let frame = session.frame(Place::Below(Part::Campaigns));
+    let notice = query.done.map(|done| texts().done(done).to_owned());
+    let frame = Frame { notice, ..session.frame(Place::Below(Part::Campaigns)) };
+    let tallies = shared.store.tallies(batch.id).await?;
     // An import that cannot be read any more has no countries to show.
     let crowd = crowd_in(shared.store.as_ref(), &batch).await?.unwrap_or_default();
     let now = shared.clock.now();
@@ -45,7 +49,10 @@ pub(super) async fn plan(
         let falls_back =
             (!plan.ends_with(index)).then(|| own.falls_back(&texts().wizard.falls_back(&after, step.success)));
         let skipped = (users > 0 && !step.knows(Some(Channel::WhatsApp))).then(|| own.without_number(users));
-        let facts = std::iter::once(own.sent_by(&list(&lanes))).chain(falls_back).chain(skipped);
+        let begins = u64::try_from(tallies.get(index, Count::EnteredFirst)).ok().filter(|recipients| *recipients > 0);
+        let sent_by = [own.sent_by(&list(&lanes))];
+        let facts = begins.map(|recipients| own.begins(recipients)).into_iter().chain(sent_by);
+        let facts = facts.chain(falls_back).chain(skipped);
         PreviewStep {
             title: format!("{index} · {}", step.channel),
             facts: facts.chain(outlook::rules_of_step((index, step), plan)).collect(),
@@ -58,6 +65,7 @@ pub(super) async fn plan(
         times: times(&look, &frame, &on_their_clocks),
         costs: outlook::costs(plan).into_iter().chain(budget).collect(),
         rules: outlook::rules(plan, batch.started_at.is_some()),
+        doubts: outlook::doubts(plan, &tallies),
         steps: steps.collect(),
         look: &look,
         edition: batch.edition,
@@ -87,9 +95,6 @@ fn times(look: &Look, frame: &Frame, on_their_clocks: &[String]) -> Vec<(&'stati
     };
     let mut times = vec![start];
     times.extend((!on_their_clocks.is_empty()).then(|| (texts().review.on_their_clocks, on_their_clocks.join(", "))));
-    times.extend(
-        look.forecast.as_ref().map(|forecast| (texts().review.first_messages_by, frame.time(forecast.done_at))),
-    );
-    times.extend(look.finished_by.map(|by| (texts().review.last_message_by, frame.time(by))));
+    times.extend(outlook::ends(look.forecast.as_ref().map(|forecast| forecast.done_at), look.finished_by, frame));
     times
 }

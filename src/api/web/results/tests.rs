@@ -473,6 +473,35 @@ async fn a_launched_campaign_is_changed_and_renamed() {
     assert!(taken.contains("already exists"), "{taken}");
 }
 
+#[tokio::test]
+async fn a_limit_below_the_first_messages_is_saved_and_the_plan_warns() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    let done = browser.post(&format!("{campaign}/change"), &[("edition", "0"), ("max_messages", "1")]).await;
+    assert_eq!(place(&done), format!("{campaign}/plan?done=changed"));
+    let plan = followed(&browser, &done).await;
+    assert!(plan.contains("The campaign is changed.") && plan.contains("allows 1 of 2 first messages"), "{plan}");
+    assert!(plan.contains("First message of 2 recipients"), "{plan}");
+    let enough = browser.post(&format!("{campaign}/change"), &[("edition", "1"), ("max_messages", "2")]).await;
+    assert_eq!(place(&enough), format!("{campaign}?done=changed"));
+    let plan = browser.get(&format!("{campaign}/plan")).await.text;
+    assert!(!plan.contains("first messages;"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_time_of_a_campaign_with_a_zone_is_changed_by_the_clock_that_its_hint_names() {
+    let bench = Bench::new().await;
+    let author = Author::written(&bench).await;
+    author.fill("time", &[("time_zone", "Asia/Singapore"), ("at", "2027-03-01T10:00"), ("do", "next")]).await;
+    let done = author.fill_review(&[("name", "Promo"), ("do", "launch")]).await;
+    let campaign = place(&done).split('?').next().unwrap().to_owned();
+    author.browser.post("/zone", &[("zone", "UTC")]).await;
+    let asked = author.browser.get(&format!("{campaign}/change")).await.text;
+    assert!(asked.contains("value=\"2027-03-01T10:00\""), "{asked}");
+    assert!(asked.contains("By the clock of Asia/Singapore. Leave empty to start at once."), "{asked}");
+}
+
 /// A time of a campaign without a time zone is shown with its offset in the zone of the operator.
 #[tokio::test]
 async fn a_time_without_a_zone_is_changed_in_the_zone_of_the_operator() {

@@ -1,14 +1,14 @@
 //! What a launch would do: whom it leaves out, what it costs, and what becomes of each step.
 
-use super::{Opened, path};
+use super::{Opened, path, words};
 use crate::api::Shared;
 use crate::api::native::Answer;
 use crate::audience::{Corrected, Rejection};
-use crate::campaign::{Prepared, rules};
+use crate::campaign::{Prepared, rules, small_limits};
 use crate::domain::text::{about, capital, list};
-use crate::domain::{Money, Plan, Step, StepIndex};
+use crate::domain::{Money, Plan, Step, StepIndex, Tallies, Timestamp};
 use crate::forecast::{CountryCost, Shares};
-use crate::pages::{OutlookStep, WritingPage, rejected_path};
+use crate::pages::{Frame, OutlookStep, WritingPage, rejected_path};
 
 /// Rows that get no message, by reason.
 pub(super) fn left_out(Prepared { recipients, .. }: &Prepared) -> Vec<(String, u64)> {
@@ -42,6 +42,21 @@ fn amount(plan: &Plan, money: Money) -> String {
     money.rounded(plan.currency.as_deref())
 }
 
+const MINUTE: i64 = 60_000;
+
+/// When all first messages are sent, and the last message if every message falls back. The times are bounds, so each is the minute
+/// after.
+pub(in crate::api::web) fn ends(
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    frame: &Frame,
+) -> impl Iterator<Item = (&'static str, String)> {
+    let own = crate::pages::texts().review;
+    let ends = [(own.first_messages_by, first), (own.last_message_by, last)];
+    let minute_after = |at: Timestamp| Timestamp::from_millis((at.millis() / MINUTE + 1) * MINUTE);
+    ends.into_iter().filter_map(move |(label, at)| Some((label, frame.time(minute_after(at?)))))
+}
+
 /// The cost of a launch: at least, and at most.
 pub(in crate::api::web) fn costs(plan: &Plan) -> Vec<(&'static str, String)> {
     let texts = crate::pages::texts().review;
@@ -49,6 +64,11 @@ pub(in crate::api::web) fn costs(plan: &Plan) -> Vec<(&'static str, String)> {
     [(texts.cost_first, cost.first), (texts.cost_most, cost.at_most)]
         .map(|(label, money)| (label, amount(plan, money)))
         .into()
+}
+
+/// What is doubtful about the limits of a launched campaign, one sentence each.
+pub(in crate::api::web) fn doubts(plan: &Plan, tallies: &Tallies) -> Vec<String> {
+    small_limits(plan, tallies).iter().map(words::warning).collect()
 }
 
 /// When a campaign begins and ends, its hours and limits, and whom it is for, one sentence each.

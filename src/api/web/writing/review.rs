@@ -215,8 +215,7 @@ fn outlook_of(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Wri
     let mut times = vec![(own.starts, later.clone().unwrap_or_else(|| own.at_once.to_owned()))];
     let on_their_clocks = rules::on_their_clocks(plan, &recipients.crowd(), beginnings.first.max(*now));
     times.extend((!on_their_clocks.is_empty()).then(|| (own.on_their_clocks, on_their_clocks.join(", "))));
-    times.extend(forecast.as_ref().map(|forecast| (own.first_messages_by, frame.time(forecast.done_at))));
-    times.extend(finished_by.map(|by| (own.last_message_by, frame.time(by))));
+    times.extend(outlook::ends(forecast.as_ref().map(|forecast| forecast.done_at), finished_by, frame));
     let limited_by = forecast.as_ref().map(|forecast| forecast.limited_by()).unwrap_or_default();
     let needs_approval = warnings.iter().find(|warning| warning.code == Lint::NeedsApproval);
     let others = warnings.iter().filter(|warning| warning.code != Lint::NeedsApproval);
