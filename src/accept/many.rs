@@ -46,7 +46,8 @@ impl Desk {
             return Err(ErrorAnswer::Refused(code).into());
         }
         let now = self.stores.clock.now();
-        let read = call.messages.iter().map(|message| reading::read(&origin, message, now));
+        let purposes = self.purposes(origin.caller).await?;
+        let read = call.messages.iter().map(|message| reading::read(&origin, message, &purposes, now));
         let (mut results, mut plans) = (Vec::with_capacity(call.messages.len()), Vec::<Alike<usize>>::new());
         for (at, read) in read.enumerate() {
             results.push(read.map(|outlined| {

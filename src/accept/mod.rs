@@ -13,6 +13,7 @@ mod details;
 mod many;
 mod origin;
 mod outline;
+mod purposes;
 mod reading;
 mod relay;
 mod single;
@@ -29,6 +30,7 @@ pub use self::acceptor::NotStored;
 use self::acceptor::{Acceptor, Stores};
 use self::details::Known;
 use self::origin::Origin;
+use self::purposes::{KnownPurposes, Purposes};
 use self::relay::Templates;
 pub use self::relay::{Relay, TemplateChange};
 use crate::access::{Caller, Denied};
@@ -110,6 +112,7 @@ pub struct Desk {
     /// When each subaccount last asked about a message.
     queried: Mutex<HashMap<String, Timestamp>>,
     templates: Templates,
+    purposes: KnownPurposes,
 }
 
 impl Desk {
@@ -123,7 +126,8 @@ impl Desk {
     ) -> Self {
         let stores = Stores { config, store, clock, chance };
         let acceptor = Acceptor::start(stores.clone(), stop);
-        Self { stores, acceptor, queried: Mutex::default(), templates: Templates::default() }
+        let (queried, templates, purposes) = (Mutex::default(), Templates::default(), KnownPurposes::default());
+        Self { stores, acceptor, queried, templates, purposes }
     }
 
     /// Where a call comes from, if the subaccount is ours and the key may use it.
@@ -131,6 +135,14 @@ impl Desk {
         let origin = Origin { config: &self.stores.config, sub_account, caller };
         let may_use = may_use_sub_account(caller, &self.stores.config, sub_account);
         if origin.is_known() && may_use { Ok(origin) } else { Err(NOT_OURS.into()) }
+    }
+
+    /// What the templates are for, if the key of a call does not say it.
+    async fn purposes(&self, caller: &Caller) -> store::Result<Arc<Purposes>> {
+        match caller.purpose {
+            Some(_) => Ok(Arc::default()),
+            None => self.purposes.get(self.stores.store.as_ref(), self.stores.clock.now()).await,
+        }
     }
 
     /// Cancels what a call with many messages has not sent yet, and answers how many messages that are.

@@ -26,6 +26,7 @@ pub(super) struct Read<'r> {
     pub(super) country: Country,
     /// Whom the request names.
     pub(super) to: &'r Addressee<'r>,
+    pub(super) purpose: Purpose,
     pub(super) client_message_id: Option<&'r str>,
     pub(super) body: Body<'r>,
     pub(super) sms: SmsText<'r>,
@@ -84,7 +85,8 @@ pub(super) fn add<T>(plans: &mut Vec<Alike<T>>, Outlined { plan, message }: Outl
 /// Outlines a message.
 pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i64> {
     let mut slots = Slots::default();
-    let Read { address, country, to, client_message_id, steps: wanted, callback, scheduled, expiry, .. } = read;
+    let Read { address, country, to, purpose, client_message_id, steps: wanted, callback, scheduled, expiry, .. } =
+        read;
     let mut writing = Writing { body: read.body, sms: read.sms, taken: None, extras: read.extras };
     let mut steps: Vec<Step> = Vec::with_capacity(wanted.len());
     for named in &wanted {
@@ -104,7 +106,7 @@ pub(super) fn outline(origin: &Origin<'_>, read: Read<'_>) -> Result<Outlined, i
             success: named.success,
             user_id,
             content: writing.content_on(named.channel, &mut slots)?,
-            purpose: Some(origin.caller.purpose.unwrap_or(Purpose::Marketing)),
+            purpose: Some(purpose),
             ..Step::of_text(named.channel, "", "")
         });
     }

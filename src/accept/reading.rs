@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use super::origin::Origin;
 use super::outline::{Body, Outlined, Read, SmsText, outline, sms_encoding};
+use super::purposes::Purposes;
 use crate::audience::number_of_program;
-use crate::domain::{Address, Channel, ChannelUser, Country, Extras, Timestamp, point_at};
+use crate::domain::{Address, Channel, ChannelUser, Country, Extras, Purpose, Timestamp, point_at};
 use crate::wire::rules::{self, Accepted, AcceptedContent, Addressee, Arriving, NamedStep, Refusal};
 use crate::wire::{Content, NotificationRequest, SendRequest, SmsFallback};
 
@@ -14,11 +15,20 @@ const NUMBER_MISSING: i64 = 3_002;
 const CONTENT_MISSING: i64 = 3_004;
 
 /// Checks a message, and outlines it.
-pub(super) fn read(origin: &Origin<'_>, message: &Arriving<'_>, now: Timestamp) -> Result<Outlined, Refusal> {
+pub(super) fn read(
+    origin: &Origin<'_>,
+    message: &Arriving<'_>,
+    purposes: &Purposes,
+    now: Timestamp,
+) -> Result<Outlined, Refusal> {
     let accepted = rules::check(message, origin, now)?;
     let request = &message.request;
     let (address, country) = recipient(&accepted, request)?;
     let mut extras = Extras::default();
+    let by_content = match accepted.content {
+        AcceptedContent::Message { content, .. } => purposes.of_content(content),
+        AcceptedContent::Notification(_) => Purpose::Marketing,
+    };
     let (body, sms) = match accepted.content {
         AcceptedContent::Message { content, .. } => {
             let kind = request.kind.as_deref().unwrap_or("text");
@@ -36,6 +46,7 @@ pub(super) fn read(origin: &Origin<'_>, message: &Arriving<'_>, now: Timestamp) 
         address,
         country,
         to: &accepted.to,
+        purpose: origin.caller.purpose.unwrap_or(by_content),
         client_message_id: request.client_message_id.as_deref(),
         body,
         sms,

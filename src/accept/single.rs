@@ -31,7 +31,7 @@ impl Desk {
 
     async fn accept<'b>(&self, origin: Origin<'_>, message: Arriving<'b>) -> Result<SendAnswer<'b>, Refusal> {
         let now = self.stores.clock.now();
-        let outlined = reading::read(&origin, &message, now)?;
+        let outlined = reading::read(&origin, &message, &*self.purposes(origin.caller).await?, now)?;
         let id = self.acceptor.store(outlined).await.ok_or(Refusal::Stopping)??;
         Ok(message.answer(id.uuid().to_string(), None, now))
     }

@@ -54,7 +54,7 @@ pub enum Amended {
     /// present limits.
     Holds { changed: Vec<ChangedKey>, noted: Noted, brought_forward: u64, warnings: Vec<Warning> },
     /// The change has no effect: every key already has the given value.
-    AsItWas(Noted),
+    AsItWas { noted: Noted, warnings: Vec<Warning> },
     /// The campaign is over, so nothing can be changed.
     Over(BatchState),
     /// The campaign's end has passed.
@@ -87,7 +87,8 @@ impl Launcher<'_> {
                 // A repeated change may complete one that was interrupted.
                 let noted = noted(self.store, self.clock, self.store.seq().await?).await?;
                 self.bring_forward(&batch, &plan, amend, noted).await?;
-                return Ok(Amended::AsItWas(noted));
+                let warnings = self.small_limits(&batch, &plan).await?;
+                return Ok(Amended::AsItWas { noted, warnings });
             }
             let is_corrected = changed.iter().any(|change| change.key == TEXT);
             if is_corrected {
@@ -108,9 +109,14 @@ impl Launcher<'_> {
             let Some(seq) = saved else { continue };
             let noted = noted(self.store, self.clock, seq).await?;
             let brought_forward = self.bring_forward(&batch, &plan, amend, noted).await?;
-            let warnings = small_limits(&plan, &self.store.tallies(batch.id).await?);
+            let warnings = self.small_limits(&batch, &plan).await?;
             return Ok(Amended::Holds { changed, noted, brought_forward, warnings });
         }
+    }
+
+    async fn small_limits(&self, batch: &Batch, plan: &Plan) -> Result<Vec<Warning>, LaunchError> {
+        let tallies = self.store.tallies(batch.id).await?;
+        Ok(small_limits(batch.state, plan, &tallies, self.clock.now()))
     }
 
     async fn bring_forward(&self, batch: &Batch, plan: &Plan, amend: &Amend, noted: Noted) -> Result<u64, LaunchError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::costing::{Costed, Costing};
 use super::launch::{LaunchError, Launcher};
+use super::second_operator::needs_second_operator;
 use crate::config::{Config, Table, reachable_by_all};
 use crate::domain::{BatchState, Content, Cost, Crowd, Loaded, Names, Plan, Step, StepIndex, Taker};
 use crate::forecast::Bill;
@@ -16,7 +17,10 @@ pub(super) const TEXT: &str = "text";
 
 /// Why a text cannot be corrected any more.
 pub const SENDS: &str =
-    "the campaign already sends messages, so its text cannot be corrected; cancel it, and send a corrected copy";
+    "the campaign has begun to send, so its text cannot be corrected; cancel it, and send a corrected copy";
+/// The same of one whose messages would be late once it is approved again.
+const WOULD_BE_LATE: &str = "the campaign has started, and its messages would wait for another approval while the times of \
+    `over` and `leave_within` go on; cancel it, and send a corrected copy";
 
 /// The text of a step that may be corrected, or the caption of its file.
 pub fn text_of(content: &Content) -> Option<&str> {
@@ -35,17 +39,31 @@ fn text_of_mut(content: &mut Content) -> Option<&mut String> {
     }
 }
 
-/// Whether a campaign has sent nothing.
+/// Whether a campaign has sent nothing. Of one that was restored, that is unknown.
 pub fn may_be_corrected(batch: &Batch) -> bool {
-    BatchState::OPEN.contains(&batch.state) && batch.texts_final_at.is_none()
+    let is_untouched = batch.texts_final_at.is_none() && batch.restored_from.is_none();
+    BatchState::OPEN.contains(&batch.state) && is_untouched
+}
+
+/// Whether the messages of a started campaign have times that an approval would use up.
+fn would_be_late(plan: &Plan, batch: &Batch, config: &Config) -> bool {
+    let has_times = plan.over.is_some() || plan.steps.iter().any(|step| step.leave_within.is_some());
+    has_times && batch.started_at.is_some() && needs_second_operator(config, batch.messages.into())
 }
 
 /// Gives a step the text that the table names.
 pub(super) fn correct(plan: &mut Plan, index: StepIndex, table: &mut Table<'_>, batch: &Batch, config: &Config) {
     let Some(text) = table.filled_text(TEXT) else { return };
     let Some(step) = plan.step(index) else { return };
+    if text_of(&step.content) == Some(&text) {
+        return;
+    }
     if !may_be_corrected(batch) {
         table.wrong(TEXT, SENDS);
+        return;
+    }
+    if would_be_late(plan, batch, config) {
+        table.wrong(TEXT, WOULD_BE_LATE);
         return;
     }
     match corrected(step, plan.names(), text, config) {

@@ -2,7 +2,7 @@
 
 use super::lint::{Lint, Warning};
 use crate::config::{NamedKey, Sentence};
-use crate::domain::{Cost, Count, Plan, StepIndex, Tallies, grouped};
+use crate::domain::{BatchState, Cost, Plan, StepIndex, Tallies, Timestamp, grouped};
 
 /// Warns about limits that keep some recipients from getting their first message, or a fallback. `beginning` is how many recipients
 /// begin with a step.
@@ -44,8 +44,10 @@ pub(super) fn too_small(plan: &Plan, beginning: impl Fn(StepIndex) -> u64, cost:
     found
 }
 
-/// The same of a campaign that is launched, by its counters.
-pub fn small_limits(plan: &Plan, tallies: &Tallies) -> Vec<Warning> {
-    let beginning = |index| u64::try_from(tallies.get(index, Count::EnteredFirst)).unwrap_or(0);
-    too_small(plan, beginning, plan.cost.as_ref())
+/// The same of a campaign that is launched, by its counters. Of one that is over, no limit can be raised.
+pub fn small_limits(state: BatchState, plan: &Plan, tallies: &Tallies, now: Timestamp) -> Vec<Warning> {
+    if !BatchState::OPEN.contains(&state) || plan.end.is_some_and(|end| end <= now) {
+        return Vec::new();
+    }
+    too_small(plan, |index| tallies.beginning_at(index), plan.cost.as_ref())
 }

@@ -230,6 +230,20 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_is_an_example_in_which_whatsapp_costs_something_and_what_is_delivered_counts() {
+        let text = include_str!("../../samples/prices.csv");
+        assert!(text.starts_with("# An example of "), "an example, with its date: {text}");
+        let list = list(text).unwrap();
+        let free_form = Step::of_text(Channel::WhatsApp, "wa", "Hi").content;
+        let templates = ["UTILITY", "AUTHENTICATION", "MARKETING"].map(template);
+        let contents: Vec<Content> = std::iter::once(free_form).chain(templates).collect();
+        for (content, code) in contents.iter().flat_map(|content| ["SG", "MY", "US"].map(|code| (content, code))) {
+            let price = list.of(Channel::WhatsApp, content).of(code.parse().unwrap()).unwrap();
+            assert!(!price.price.is_zero() && price.charged == Charged::Delivery, "{code}: {content:?} {price:?}");
+        }
+    }
+
+    #[test]
     fn an_invalid_list_names_the_line_and_the_problem() {
         for (text, sentence) in [
             ("", "prices.csv, line 1: a price list needs the columns channel and price"),

@@ -102,7 +102,7 @@ impl NeedsApproval {
             grouped(u64::from(self.above))
         );
         match &self.refused {
-            // The words of the operator are told from the program's.
+            // Quotes separate the operator's reason from the rest of the sentence.
             Some(Origin { by, reason: Some(reason) }) => {
                 let by = Origin { by: by.clone(), reason: None };
                 format!("{}: \"{reason}\"; {why}", by.after("refused"))

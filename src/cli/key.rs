@@ -98,7 +98,7 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "NUMBER")]
     requests_per_s: Option<NonZeroU32>,
     /// What the messages are for that it sends: marketing, which opt-outs of marketing stop, or service. Campaigns say it
-    /// themselves. Default: marketing.
+    /// themselves. Default: what the category of the template says, else marketing.
     #[arg(long)]
     purpose: Option<Purpose>,
     #[command(flatten)]

@@ -165,7 +165,7 @@ async fn offer_setup(context: &CommandContext, server: &Server, store: &Arc<dyn 
             "There is no operator and no key yet. To create the first operator, open {}/setup and enter this token, which is \
              valid for 24 hours: {}\n\
              For a key of the API instead: volley{} key create --name admin --scope admin; or POST /v1/setup with the token.",
-            address_of(context, server),
+            context.loaded.configured_public_url().map_or_else(|| address_of(context, server), str::to_owned),
             token.expose(),
             context.config_flag()
         )),

@@ -112,6 +112,13 @@ impl Loaded {
         Self { config, file: None, settings: Vec::new(), warnings: Vec::new() }
     }
 
+    /// The address at which others reach the server, if it was set: the assumed one may have another port.
+    pub fn configured_public_url(&self) -> Option<&str> {
+        let is_it = |setting: &&Setting| (setting.section.as_str(), setting.key) == ("server", "public_url");
+        let is_set = self.settings.iter().find(is_it).is_some_and(|setting| setting.source != Source::Default);
+        is_set.then(|| self.config.server.public_url.trim_end_matches('/'))
+    }
+
     /// The settings of each section, in the order of the configuration.
     pub fn sections(&self) -> impl Iterator<Item = &[Setting]> {
         self.settings.chunk_by(|one, next| one.section == next.section)

@@ -38,6 +38,14 @@ fn an_empty_configuration_is_complete() {
 }
 
 #[test]
+fn the_public_address_is_known_if_it_is_set() {
+    let of = |text: &str| Config::read(Some((Path::new("volley.toml"), text)), std::iter::empty(), []).unwrap();
+    assert_eq!(of("[server]\nlisten = \"127.0.0.1:9\"\n").configured_public_url(), None);
+    let set = of("[server]\npublic_url = \"https://volley.example/\"\n");
+    assert_eq!(set.configured_public_url(), Some("https://volley.example"));
+}
+
+#[test]
 fn lanes_get_defaults_for_missing_keys() {
     let config = read(TWO).unwrap().config;
     let [whatsapp, sms] = &config.lanes[..] else { panic!("two lanes") };

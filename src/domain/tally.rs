@@ -184,6 +184,14 @@ impl Tallies {
         Count::OUTCOMES.iter().map(|(count, _)| self.get(step, *count)).sum()
     }
 
+    /// The number of recipients whose first message is this step's. Those who are skipped get none.
+    pub fn beginning_at(&self, step: StepIndex) -> u64 {
+        let skipped = Count::OUTCOMES.iter().filter(|(_, outcome)| *outcome == Outcome::Skipped);
+        let skipped: i64 = skipped.map(|(count, _)| self.get(step, *count)).sum();
+        let entered = self.get(step, Count::EnteredFirst) - (skipped - self.get(step, Count::NeverEntered));
+        u64::try_from(entered).unwrap_or(0)
+    }
+
     /// The number of messages at a step that have no outcome.
     pub fn open_at(&self, step: StepIndex) -> i64 {
         let open = [Count::Queued, Count::SetAside, Count::Sending, Count::AwaitingOpen, Count::AwaitingLast];

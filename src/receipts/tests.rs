@@ -80,6 +80,17 @@ fn applier(
     missed: Vec<Gap>,
     on_throttled: Callback<Throttled>,
 ) -> (Applier, Intake) {
+    applier_for(OptOutOf::Everything, store, book, clock, (lanes, missed, on_throttled))
+}
+
+/// The same, where a stop word means `stops`.
+fn applier_for(
+    stops: OptOutOf,
+    store: &Arc<dyn Store>,
+    book: &Arc<Book>,
+    clock: &Arc<ManualClock>,
+    (lanes, missed, on_throttled): (Vec<crate::config::Lane>, Vec<Gap>, Callback<Throttled>),
+) -> (Applier, Intake) {
     Applier::new(
         Arc::clone(store),
         Arc::clone(book),
@@ -87,7 +98,7 @@ fn applier(
             subaccounts: vec!["acme".to_owned()],
             lanes,
             words: Words::default(),
-            stops: OptOutOf::Everything,
+            stops,
             confirms: false,
             missed,
             on_slot_change: Callback::new(|_| {}),

@@ -217,7 +217,7 @@ async fn an_invalid_change_is_refused_and_an_equal_value_changes_nothing() {
         assert!(error.contains(sentence), "{keys}: {error}");
     }
     let same = world.amend(&launched, None, json!({ "quiet_hours": "15:00-20:00", "end": null })).await.unwrap();
-    assert!(matches!(same, Amended::AsItWas(_)));
+    assert!(matches!(same, Amended::AsItWas { .. }));
     assert_eq!(world.store.batch(launched.batch).await.unwrap().unwrap().edition, 0);
     // After its end, or after a cancel, there is nothing left to change.
     world.change(&launched, json!({ "end": "2027-01-15T21:00" })).await;

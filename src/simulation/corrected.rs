@@ -58,7 +58,7 @@ async fn a_text_can_be_corrected_until_the_first_message_and_the_cost_follows() 
     let [former] = &world.store.editions(launched.batch).await.unwrap()[..] else { panic!("one former edition") };
     assert_eq!(text_of(&former.plan.steps[0].content), Some("Hi {{Name}}, see you in {{City|town}}"));
     let same = world.amend(&launched, Some(0), json!({ "text": long })).await.unwrap();
-    assert!(matches!(same, Amended::AsItWas(_)));
+    assert!(matches!(same, Amended::AsItWas { .. }));
     world.clock.advance(Span::from_secs(2 * 3_600));
     world.node.keep_house().await.unwrap();
     world.node.watch().await;
@@ -66,7 +66,7 @@ async fn a_text_can_be_corrected_until_the_first_message_and_the_cost_follows() 
     let spent: Money = world.store.spent(launched.batch).await.unwrap().iter().map(|(_, spent)| spent.spent).sum();
     assert_eq!(spent, cents(60));
     let error = world.amend(&launched, Some(0), json!({ "text": "Hi" })).await.unwrap_err().to_string();
-    assert!(error.contains("step 1, text: the campaign already sends messages, so its text"), "{error}");
+    assert!(error.contains("step 1, text: the campaign has begun to send, so its text"), "{error}");
     assert_eq!(world.text_of(&launched).await, long);
 }
 
@@ -86,6 +86,47 @@ async fn a_text_can_be_corrected_while_a_started_campaign_has_sent_nothing() {
     world.send().await;
     assert_eq!(texts(&world), ["Hello"]);
     assert!(world.amend(&launched, Some(0), json!({ "text": "Hi" })).await.is_err());
+}
+
+#[tokio::test]
+async fn a_started_campaign_whose_text_is_corrected_is_approved_again_and_sends_it() {
+    let mut world = World::of(&format!("{LANES}[campaigns]\napproval_above = 1\n"), None).await;
+    let numbers = "numbers = [\"+6591000001\", \"+6591000002\"]\ntime_zone = \"Asia/Singapore\"\n";
+    let launched = world.launch_of(&format!("name = \"promo\"\n{numbers}{STEP}")).await;
+    let begin = async |world: &World| {
+        let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
+        let by = Origin::operator("Eve", None);
+        world.complete(start(world.store.as_ref(), world.clock.as_ref(), &batch, &by)).await.unwrap()
+    };
+    assert!(matches!(begin(&world).await, Decided::Saved(_)));
+    // It is 16:00 there.
+    world.amend(&launched, None, json!({ "quiet_hours": "15:00-17:00" })).await.unwrap();
+    world.send().await;
+    assert_eq!(world.state_of(launched.batch).await, BatchState::Running);
+    world.amend(&launched, Some(0), json!({ "text": "Hello" })).await.unwrap();
+    world.clock.advance(Span::from_secs(2 * 3_600));
+    world.send().await;
+    assert_eq!((world.state_of(launched.batch).await, world.provider.texts.lock().len()), (BatchState::Draft, 0));
+    assert!(matches!(begin(&world).await, Decided::Saved(_)));
+    world.send().await;
+    assert_eq!(*world.provider.texts.lock(), ["Hello", "Hello"]);
+}
+
+#[tokio::test]
+async fn a_correction_that_would_make_messages_late_is_refused() {
+    let mut world = World::of(&format!("{LANES}[campaigns]\napproval_above = 1\n"), None).await;
+    let head = "name = \"promo\"\nnumbers = [\"+6591000001\", \"+6591000002\"]\ntime_zone = \"Asia/Singapore\"\n";
+    let launched = world.launch_of(&format!("{head}over = \"2h\"\n{LATER}{STEP}")).await;
+    assert!(world.amend(&launched, Some(0), json!({ "text": "Hello" })).await.is_ok(), "it is a draft");
+    let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
+    let by = Origin::operator("Eve", None);
+    world.complete(start(world.store.as_ref(), world.clock.as_ref(), &batch, &by)).await.unwrap();
+    world.clock.advance(Span::from_secs(2 * 3_600));
+    world.node.keep_house().await.unwrap();
+    assert_eq!(world.state_of(launched.batch).await, BatchState::Running);
+    let error = world.amend(&launched, Some(0), json!({ "text": "Hi" })).await.unwrap_err().to_string();
+    assert!(error.contains("would wait for another approval"), "{error}");
+    assert_eq!(world.text_of(&launched).await, "Hello");
 }
 
 #[tokio::test]

@@ -199,3 +199,20 @@ impl Slow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_business_that_is_not_verified_is_told_to_verify_and_which_tier_comes_next() {
+        let told = |tier| {
+            let why = Why::TierSpent { portfolio: "acme".to_owned(), tier, free_at: None };
+            Slow { lane: "wa".to_owned(), why }.what_to_do(Timestamp::from_millis(0))
+        };
+        let first = told("250".parse().unwrap());
+        assert!(first.contains("Verify the business at the provider.") && first.ends_with("--tier 2K"), "{first}");
+        let second = told("2K".parse().unwrap());
+        assert!(!second.contains("Verify") && second.ends_with("--tier 10K"), "{second}");
+    }
+}

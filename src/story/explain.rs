@@ -234,7 +234,8 @@ fn lines(
     let start = match row.state {
         State::Done { at, .. } if at < began(batch) => batch.created_at,
         _ if batch.started_at.is_none() => batch.created_at,
-        _ => began(batch),
+        // One that was a draft again starts twice, and its messages may have fallen back before.
+        _ => replay.decided.first().map_or(began(batch), |first| first.at.min(began(batch))),
     };
     let begun = if batch.state == BatchState::Draft { "created" } else { "launched" };
     say(start, words::launched(batch, plan), begun);

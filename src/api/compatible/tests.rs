@@ -16,11 +16,11 @@ use crate::api::Shared;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{
-    BatchId, CampaignId, Channel, Content, Loaded, MessageId, MessageKey, OptOutOf, OptOutSource, Outcome, Plan, Scope,
-    Scopes, Span, State, Step, Timestamp, WishSubject,
+    BatchId, CampaignId, Channel, Content, Loaded, MessageId, MessageKey, OptOutOf, OptOutSource, Outcome, Plan,
+    Purpose, Scope, Scopes, Span, State, Step, Timestamp, WishSubject,
 };
 use crate::report::MessageViews;
-use crate::store::{Batch, Cursor, OptOut, Store, open};
+use crate::store::{Batch, Cursor, FetchedTemplates, OptOut, Store, StoredTemplate, TemplatePlace, open};
 use crate::uploads::UploadFolder;
 use crate::wire::samples::{Sample, filled, sample, samples};
 
@@ -715,6 +715,47 @@ async fn a_whatsapp_user_without_a_number_is_reached_by_the_id() {
     let of_number = bench.post(MESSAGES, &message).await.umid().key;
     assert!(bench.plan(of_number.batch).await.steps.iter().all(|step| step.user_id.is_none()));
     assert!(bench.store.load(vec![of_number]).await.unwrap()[0].address.number().is_some());
+}
+
+#[tokio::test]
+async fn a_call_is_for_what_its_key_says_or_the_category_of_its_template() {
+    let bench = Bench::new().await;
+    let place = TemplatePlace { account_id: "acme".to_owned(), channel_id: "wa".to_owned() };
+    let template = |name: &str, category: &str| StoredTemplate {
+        name: name.to_owned(),
+        language: "en".to_owned(),
+        category: category.to_owned(),
+        status: "APPROVED".to_owned(),
+        components: "[]".to_owned(),
+        updated_at: None,
+    };
+    let templates = vec![template("code", "AUTHENTICATION"), template("sale", "MARKETING")];
+    bench.store.replace_templates(FetchedTemplates { place, fetched_at: START, templates }, Vec::new()).await.unwrap();
+    let of_template = |name: &str| {
+        json!({ "user": { "msisdn": "+6591234567" }, "type": "template",
+            "content": { "fallbackText": "Your code", "template": { "name": name, "language": "en", "components": [] } },
+            "channels": [{ "channel": "WhatsApp", "fallbackAfter": 60 }, { "channel": "SMS" }] })
+    };
+    for (at, (message, key, expected)) in [
+        (of_template("code"), None, Purpose::Service),
+        (of_template("sale"), None, Purpose::Marketing),
+        (of_template("other"), None, Purpose::Marketing),
+        (text("Hi"), None, Purpose::Marketing),
+        (of_template("sale"), Some(Purpose::Service), Purpose::Service),
+        (of_template("code"), Some(Purpose::Marketing), Purpose::Marketing),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let caller = Arc::new(Caller { purpose: key, ..Caller::clone(&shop()) });
+        let umid = bench.once(&caller, &at.to_string(), &message).await.umid();
+        let plan = bench.plan(umid.key.batch).await;
+        let purposes: Vec<_> = plan.steps.iter().map(|step| plan.purpose(step)).collect();
+        assert!(
+            !purposes.is_empty() && purposes.iter().all(|purpose| *purpose == expected),
+            "{message} {key:?}: {purposes:?}"
+        );
+    }
 }
 
 #[tokio::test]

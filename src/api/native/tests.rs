@@ -439,6 +439,30 @@ async fn the_page_of_the_api_lists_every_operation_with_its_scope() {
     assert_eq!(listed, wanted);
 }
 
+/// The types that a key has in a schema. A key that may be missing may be null too.
+fn types_of(property: &Value) -> BTreeSet<&str> {
+    let all = property["type"].as_array().map_or_else(|| vec![&property["type"]], |types| types.iter().collect());
+    all.into_iter().filter_map(Value::as_str).filter(|of| *of != "null").collect()
+}
+
+#[tokio::test]
+async fn a_key_has_one_type_wherever_a_campaign_is_written_or_changed() {
+    let document = document(&Bench::new().await).await;
+    let body = "/requestBody/content/application~1json/schema/properties";
+    let written = document.pointer(&format!("/paths/~1campaigns/post{body}")).and_then(Value::as_object);
+    let written = written.unwrap_or_else(|| panic!("{:#}", document["paths"]["/campaigns"]["post"]["requestBody"]));
+    let changed = document["components"]["schemas"]["CampaignChange"]["properties"].as_object().unwrap();
+    let mut shared = Vec::new();
+    // `step` is a list of steps in one, and the number of a step in the other.
+    for (key, changed) in changed.iter().filter(|(key, _)| *key != "step") {
+        if let Some(written) = written.get(key) {
+            assert_eq!(types_of(changed), types_of(written), "{key}: {changed} {written}");
+            shared.push(key.as_str());
+        }
+    }
+    assert!(["budget", "max_messages", "quiet_hours", "at"].iter().all(|key| shared.contains(key)), "{shared:?}");
+}
+
 /// A rename of a type may hit the sentences about it.
 #[tokio::test]
 async fn no_description_names_a_type_of_the_code() {

@@ -116,6 +116,14 @@ impl<'a> Browser<'a> {
         self.send(posted(path, &all)).await
     }
 
+    /// Calls the API as a script of a page does.
+    pub(super) async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answered {
+        let request = Request::builder().method(method).uri(path).header("sec-fetch-site", "same-origin");
+        let request = request.header("content-type", "application/json").header("x-form-token", &self.form_token);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
     pub(super) async fn send(&self, mut request: Request<Body>) -> Answered {
         request.headers_mut().insert(header::COOKIE, self.cookie.parse().unwrap());
         self.bench.send(None, request).await

@@ -41,7 +41,7 @@ fn table(listed: &[Listed]) -> Table {
         // `campaign show` describes the obstacles.
         let state = if obstacles.is_empty() { state } else { format!("{state}, {}", paint.so_so("delayed")) };
         table.row([
-            batch.display_name(),
+            batch.name.clone().unwrap_or_default(),
             state,
             count(batch.messages),
             count(show.counts.done),

@@ -130,7 +130,7 @@ pub(super) async fn run(context: &CommandContext, args: Args) -> anyhow::Result<
     })?;
     let (changed, noted, brought_forward, warnings) = match amended {
         Amended::Holds { changed, noted, brought_forward, warnings } => (changed, noted, brought_forward, warnings),
-        Amended::AsItWas(noted) => (Vec::new(), noted, 0, Vec::new()),
+        Amended::AsItWas { noted, warnings } => (Vec::new(), noted, 0, warnings),
         // Only a change that names an edition can be outdated.
         Amended::Outdated => {
             bail!("\"{name}\" was changed meanwhile; look at it, and repeat the change if it still applies")

@@ -6,8 +6,8 @@ use standardwebhooks::Webhook;
 use super::receiver::{Reaction, Request, Target};
 use super::*;
 use crate::domain::{
-    ApiCalls, BatchId, CampaignId, Channel, Country, Fields, MessageId, MessageKey, Msisdn, Outcome, Plan, Present,
-    Progress, Recipient, SkipReason, Status, Step, StepIndex, Tag,
+    Address, ApiCalls, BatchId, CampaignId, Channel, ChannelUser, Country, Fields, MessageId, MessageKey, Msisdn,
+    Outcome, Plan, Present, Progress, Recipient, SkipReason, Status, Step, StepIndex, Tag,
 };
 use crate::store::{Change, DeliveryState, Inbound, Joining, Observed, Start, WebhookGroup};
 
@@ -115,14 +115,23 @@ fn plan() -> Plan {
 impl Site {
     /// Messages of the API, each with its address; one that is skipped, if it says why.
     async fn messages(&self, addresses: &[&str], skipped: Option<SkipReason>) -> (BatchId, Tag) {
+        let number = |n: usize| Msisdn::try_from(6_591_000_001_u64 + n as u64).unwrap().into();
+        self.messages_to(number, addresses, skipped).await
+    }
+
+    async fn messages_to(
+        &self,
+        whom: impl Fn(usize) -> Address,
+        addresses: &[&str],
+        skipped: Option<SkipReason>,
+    ) -> (BatchId, Tag) {
         let lanes = vec![("vb".to_owned(), Channel::Viber), ("sms".to_owned(), Channel::Sms)];
         let lane = self.store.lanes(lanes).await.unwrap()[0].id;
-        let number = |n: usize| Msisdn::try_from(6_591_000_001_u64 + n as u64).unwrap();
         let recipient = |(n, address): (usize, &&str)| Recipient {
-            address: Some(number(n).into()),
+            address: Some(whom(n)),
             country: "SG".parse::<Country>().unwrap(),
             client_message_id: Some(format!("order-{n}").into()),
-            fields: Fields::pack([number(n).to_string().as_str(), *address]),
+            fields: Fields::pack([whom(n).to_string().as_str(), *address]),
         };
         let start = Start { skipped, ..Start::of(&Present::queued(self.clock.now(), None), vec![lane]) };
         let joining = Joining {
@@ -226,6 +235,26 @@ async fn a_change_of_a_message_reaches_its_client_and_the_subscriptions() {
         "country": "SG", "client_message_id": "order-0", "outcome": "reached"
     });
     assert_eq!(done["data"], expected);
+}
+
+#[tokio::test]
+async fn a_recipient_without_a_number_is_named_by_the_id_in_both_forms() {
+    let site = Site::new().await;
+    let (client, crm) = (Target::new([]).await, Target::new([]).await);
+    site.subscribe_to("crm", &crm.url(), &["message.*"]).await;
+    let user = ChannelUser { channel: Channel::Line, id: "Ua12b345678c1de0fg1a1234567891011".to_owned() };
+    let (batch, _) = site.messages_to(|_| Address::User(user.clone()), &[&client.url()], None).await;
+    site.progress(batch, 0, &[reached(Status::Delivered)]).await;
+    let server = site.server();
+    for _ in 0..3 {
+        server.run_once().await.unwrap();
+    }
+    let [told, receipt] = [&crm, &client].map(|target| target.requests()[0].json());
+    assert_eq!((&told["data"]["channel_user"], told["data"].get("msisdn")), (&json!(user.id), None), "{told}");
+    assert_eq!(receipt["payload"]["user"], json!({ "channelUserId": user.id }), "{receipt}");
+    for request in crm.requests().iter().chain(&client.requests()) {
+        assert!(!request.body.contains("+999"), "{}", request.body);
+    }
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ texts! {
 }
 
 impl PlanTexts {
-    /// Whom a step is the first for.
+    /// How many recipients begin with a step.
     pub fn begins(&self, recipients: u64) -> String {
         format!("First message of {}", plural(recipients, "recipient", "recipients"))
     }

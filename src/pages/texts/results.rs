@@ -140,12 +140,12 @@ texts! {
 }
 
 impl ResultTexts {
-    /// The cost, that of each recipient who was reached, and what may still be charged.
     /// A hint of a time that is entered in a zone.
     pub fn in_zone(&self, zone: Zone, hint: &str) -> String {
         format!("By the clock of {zone}. {hint}")
     }
 
+    /// The cost, that of each recipient who was reached, and what may still be charged.
     pub fn cost_with(&self, each: Option<&str>, reserved: Option<&str>) -> String {
         let each = each.map(|each| format!("; {each} for each recipient reached")).unwrap_or_default();
         let reserved = reserved.map(|words| format!("; {words}")).unwrap_or_default();

@@ -84,6 +84,17 @@ async fn a_preference_on_whatsapp_opts_out_of_marketing_there_until_it_is_resume
 }
 
 #[tokio::test]
+async fn a_stop_word_means_everything_or_what_the_configuration_says() {
+    for stops in [OptOutOf::Everything, OptOutOf::Marketing] {
+        let mut desk = desk().await;
+        let of_server = (Vec::new(), Vec::new(), Callback::new(|_| {}));
+        (desk.applier, _) = applier_for(stops, &desk.store, &desk.book, &desk.clock, of_server);
+        desk.apply(reply_body("in-1", "STOP")).await;
+        assert_eq!(desk.opted_out_of().await, [stops]);
+    }
+}
+
+#[tokio::test]
 async fn a_receipt_teaches_the_number_by_which_a_channel_names_its_recipient() {
     for called in [NAME, &NAME[1..]] {
         let desk = desk().await;

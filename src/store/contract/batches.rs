@@ -199,6 +199,7 @@ async fn messages_begin_as_the_route_says_for_their_country(desk: Desk) {
     let kept = desk.tallies(batch).await.unwrap();
     assert_eq!((kept.total(Count::SkippedNoStep), kept.get(step(0), Count::PassedOver)), (1, 6));
     assert_eq!((kept.total(Count::EnteredFirst), kept.total(Count::NeverEntered)), (6, 3));
+    assert_eq!((kept.beginning_at(step(0)), kept.beginning_at(step(1))), (3, 1), "those who are claimed below");
     assert_eq!(numbers(&messages(&desk.claimed(batch, 9).await)), [0, 2, 3]);
     let mut claim = Claim { lane: viber, ..desk.claim_of(batch, 9).await };
     claim.queues = vec![queue(&claim, batch, 1)];
@@ -413,6 +414,9 @@ async fn what_is_sent_is_corrected_until_the_first_claim(desk: Desk) {
     assert!(desk.correct(correction(batch, 1), true).await.unwrap().is_some());
     let again = found().await;
     assert_eq!((again.state, again.edition, again.started_at), (BatchState::Draft, 2, None));
+    let kinds: Vec<_> =
+        desk.events_before(Some(batch), None, 2).await.unwrap().into_iter().map(|(_, event)| event.kind).collect();
+    assert_eq!(kinds, [EventKind::Drafted, EventKind::Changed { changes: Vec::new() }], "latest first");
     assert!(desk.claimed(batch, 1).await.messages.is_empty(), "of a draft, nothing is claimed");
     assert_eq!(found().await.texts_final_at, None);
     let by = Origin::operator("Eve", None);

@@ -3,7 +3,7 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::batches::{self, bump, read_plan, store_plan};
-use super::rows::{json_list, timestamp, to_json};
+use super::rows::{decoded, json_list, timestamp, to_json};
 use super::{Work, nodes};
 use crate::domain::{BatchId, BatchState, Queue, Span, Timestamp};
 use crate::events::{Event, EventKind, Subject};
@@ -61,18 +61,24 @@ pub(super) async fn correct(
     amendment: Amendment,
     is_draft_again: bool,
 ) -> Work<Option<u64>> {
-    let (batch, origin) = (amendment.batch, to_json(&amendment.origin));
-    let untouched = sqlx::query("SELECT 1 FROM batch WHERE id = ?1 AND texts_final_at IS NULL").bind(batch.0);
-    if untouched.fetch_optional(&mut *connection).await?.is_none() {
-        return Ok(None);
-    }
-    let seq = amend(connection, amendment).await?;
-    if seq.is_some() && is_draft_again {
+    let batch = amendment.batch;
+    let untouched =
+        sqlx::query("SELECT state FROM batch WHERE id = ?1 AND texts_final_at IS NULL AND restored_from IS NULL");
+    let Some(found) = untouched.bind(batch.0).fetch_optional(&mut *connection).await? else { return Ok(None) };
+    let (now, by, was) = (amendment.now, amendment.origin.clone(), decoded(&found, "state", BatchState::from_code)?);
+    let Some(seq) = amend(connection, amendment).await? else { return Ok(None) };
+    if is_draft_again && was != BatchState::Draft {
         // One that waits for its hours has started, and starts again.
         let state = sqlx::query("UPDATE batch SET state = ?2, state_origin = ?3, started_at = NULL WHERE id = ?1");
-        state.bind(batch.0).bind(BatchState::Draft.code()).bind(origin).execute(connection).await?;
+        state.bind(batch.0).bind(BatchState::Draft.code()).bind(to_json(&by)).execute(&mut *connection).await?;
+        let name: Option<String> = sqlx::query_scalar("SELECT name FROM batch WHERE id = ?1")
+            .bind(batch.0)
+            .fetch_one(&mut *connection)
+            .await?;
+        let subject = Subject::campaign(batch, name.as_deref());
+        nodes::record_event(connection, Event::moved(now, subject, by, was, BatchState::Draft)).await?;
     }
-    Ok(seq)
+    Ok(Some(seq))
 }
 
 pub(super) async fn editions(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<Edition>> {

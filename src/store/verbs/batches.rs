@@ -91,11 +91,12 @@ pub trait Batches: Send + Sync + std::fmt::Debug {
     /// - Returns `None` and changes nothing if the batch has another edition by now, is over, or has reached its `end`.
     /// - Returns `None` too if the amendment moves the start of a batch that has started.
     async fn amend(&self, amendment: Amendment) -> Result<Option<u64>>;
-    /// Changes what a batch sends, if nothing of it has been claimed. With `is_draft_again`, it is a draft until somebody starts it
-    /// again.
+    /// Changes what a batch sends, if nothing of it has been claimed. With `is_draft_again`, it is a draft until an operator starts
+    /// it again.
     ///
     /// - Returns the number of the decision.
-    /// - Returns `None` and changes nothing if something of the batch has been claimed, if it has another edition by now, or if it is over.
+    /// - Returns `None` and changes nothing if something of the batch has been claimed, or may have been before it was restored; if it has
+    ///   another edition by now; or if it is over.
     async fn correct(&self, amendment: Amendment, is_draft_again: bool) -> Result<Option<u64>>;
     /// Lists the earlier plans of a batch, earliest first.
     async fn editions(&self, batch: BatchId) -> Result<Vec<Edition>>;

@@ -9,7 +9,8 @@ pub trait Dispatch: Send + Sync + std::fmt::Debug {
     /// Claims up to `claim.limit` messages: marks them `sending` and commits before any request is made.
     ///
     /// - Takes evenly from the given queues; within a queue, in queue order.
-    /// - Skips batches that are not running, expired messages, and recipients without a tier slot if the tier is limited.
+    /// - Skips batches that are not running or have another edition than the claim knows, expired messages, and recipients without
+    ///   a tier slot if the tier is limited.
     /// - Fails with [`crate::store::Error::Superseded`], and claims nothing, under any epoch but the present one.
     /// - Not cancel-safe: a caller that stops waiting before the writer has started the claim has claimed nothing. Later
     ///   the caller must await the result, or the claimed messages stay `sending` until the next start.

@@ -4,11 +4,12 @@ use axum::Json as JsonAnswer;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::DecisionReason;
+use super::file::{budget, max_messages};
 use super::parts::{found, launcher, tag_of};
 use crate::api::Shared;
 use crate::api::native::extract::{Call, Json, OptionalJson, Path};
@@ -40,10 +41,10 @@ pub(in crate::api::native) struct CampaignChange {
     send_window: Option<Vec<String>>,
     /// Days on which nothing is sent.
     holidays: Option<Vec<String>>,
-    /// Maximum number of messages; `none` removes it.
-    max_messages: Option<NumberOrNone>,
-    /// Maximum cost.
-    budget: Option<String>,
+    #[schema(schema_with = max_messages)]
+    max_messages: Option<NumberOrText>,
+    #[schema(schema_with = budget)]
+    budget: Option<NumberOrText>,
     /// Rule that pauses the campaign.
     pause_when: Option<String>,
     /// Rule that holds the next paid step.
@@ -58,7 +59,6 @@ impl CampaignChange {
         let texts = [
             ("at", self.at),
             ("end", self.end),
-            ("budget", self.budget),
             ("pause_when", self.pause_when),
             ("hold_paid_when", self.hold_paid_when),
             ("text", self.text),
@@ -66,24 +66,25 @@ impl CampaignChange {
         let lists = [("quiet_hours", self.quiet_hours), ("send_window", self.send_window), ("holidays", self.holidays)];
         let texts = texts.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value?))));
         let lists = lists.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value?))));
-        let messages = self.max_messages.map(|messages| ("max_messages".to_owned(), Value::from(messages)));
-        texts.chain(lists).chain(messages).collect()
+        let numbers = [("max_messages", self.max_messages), ("budget", self.budget)];
+        let numbers = numbers.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value?))));
+        texts.chain(lists).chain(numbers).collect()
     }
 }
 
-/// A number, or a text that removes it.
-#[derive(Debug, Deserialize, Serialize, ToSchema)]
-#[serde(untagged, expecting = "this is neither a whole number nor a text; write `none` to remove it")]
-enum NumberOrNone {
-    Number(u64),
+/// A number, or a text: an amount with a currency, or `none`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "this is neither a number nor a text; write `none` to remove it")]
+enum NumberOrText {
+    Number(serde_json::Number),
     Text(String),
 }
 
-impl From<NumberOrNone> for Value {
-    fn from(wanted: NumberOrNone) -> Self {
+impl From<NumberOrText> for Value {
+    fn from(wanted: NumberOrText) -> Self {
         match wanted {
-            NumberOrNone::Number(number) => number.into(),
-            NumberOrNone::Text(text) => text.into(),
+            NumberOrText::Number(number) => number.into(),
+            NumberOrText::Text(text) => text.into(),
         }
     }
 }
@@ -122,7 +123,7 @@ pub(in crate::api::native) async fn change(
     let cannot = |why: String| Problem::new(Kind::Conflict, format_args!("\"{name}\" cannot be changed: {why}"));
     let (changed, noted, brought_forward, warnings) = match amended {
         Amended::Holds { changed, noted, brought_forward, warnings } => (changed, noted, brought_forward, warnings),
-        Amended::AsItWas(noted) => (Vec::new(), noted, 0, Vec::new()),
+        Amended::AsItWas { noted, warnings } => (Vec::new(), noted, 0, warnings),
         Amended::Outdated => return Err(changed_meanwhile()),
         Amended::Over(state) => return Err(cannot(why_not(state))),
         Amended::Ended(end) => return Err(cannot(format!("its end was {}", format_time(end, None)))),

@@ -101,12 +101,22 @@ fn text(description: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).description(Some(description))
 }
 
+/// A number, or the text of one, such as with a currency.
+fn number(description: &str) -> ObjectBuilder {
+    let types = [Type::Integer, Type::Number, Type::String];
+    ObjectBuilder::new().schema_type(types.into_iter().collect::<SchemaType>()).description(Some(description))
+}
+
+pub(super) fn max_messages() -> ObjectBuilder {
+    number("Maximum number of messages.")
+}
+
+pub(super) fn budget() -> ObjectBuilder {
+    number("Maximum cost.")
+}
+
 impl PartialSchema for CampaignBody {
     fn schema() -> RefOr<Schema> {
-        let number = || {
-            let types = [Type::Integer, Type::Number, Type::String];
-            ObjectBuilder::new().schema_type(types.into_iter().collect::<SchemaType>())
-        };
         let channels = Channel::ALL.iter().map(|channel| channel.as_str());
         let step = ObjectBuilder::new()
             .property("channel", text("The channel of the step.").enum_values(Some(channels)))
@@ -126,8 +136,8 @@ impl PartialSchema for CampaignBody {
         ));
         let values = ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(true)));
         schema
-            .property("max_messages", number().description(Some("Maximum number of messages.")))
-            .property("budget", number().description(Some("Maximum cost.")))
+            .property("max_messages", max_messages())
+            .property("budget", budget())
             .property("values", values.description(Some("Variables of the campaign itself.")))
             .property(CONFIRMATION, confirmation)
             .property("step", ArrayBuilder::new().items(step).description(Some("The steps of its route, in order.")))

@@ -114,6 +114,13 @@ impl Shown {
         hours.all(|other| Some(other) == first)
     }
 
+    /// Whether another text was entered while the first messages were sent.
+    fn corrects_too_late(&self, index: Option<StepIndex>, form: &Form) -> bool {
+        let Some((index, step)) = self.plan.indexed_steps().find(|(of, _)| Some(*of) == index) else { return false };
+        let entered = form.get(&format!("{}-text", index.index() + 1)).map(as_entered);
+        entered.is_some() && entered != text_of(&step.content).map(as_entered) && !may_be_corrected(&self.batch)
+    }
+
     fn steps(&self) -> Vec<ChangeStep> {
         let (t, own) = (texts(), texts().results);
         let of_step = |(index, step): (StepIndex, &crate::domain::Step)| {
@@ -254,7 +261,7 @@ async fn amend(
     let amend = Amend { step, keys, edition: Some(batch.edition) };
     Ok(match launcher(shared, &shared.config, call).amend(batch, &amend).await {
         Ok(Amended::Holds { warnings, .. }) => Changed::Yes { is_doubtful: !warnings.is_empty() },
-        Ok(Amended::AsItWas(_)) => Changed::No,
+        Ok(Amended::AsItWas { .. }) => Changed::No,
         Ok(Amended::Outdated) => Changed::Impossible(texts().results.changed_meanwhile.to_owned()),
         Ok(Amended::Over(state)) => Changed::Impossible(format!("it cannot be changed: {}", why_not(state))),
         Ok(Amended::Ended(end)) => {
@@ -284,12 +291,11 @@ pub(super) async fn change(
     let changed = match number.and_then(|number| shown.steps.iter_mut().find(|step| step.number == number)) {
         Some(step) => {
             let index = StepIndex::all().find(|index| index.index() + 1 == step.number);
-            let text = format!("{}-text", step.number);
-            if form.get(&text).is_some() && !step.fields.iter().any(|field| field.name == text) {
+            let keys = entered(step.fields.iter_mut(), &form);
+            if known.corrects_too_late(index, &form) {
                 step.problems.push(SENDS.to_owned());
                 return page(&shown);
             }
-            let keys = entered(step.fields.iter_mut(), &form);
             match amend(&shared, &call, &known.batch, (index, keys)).await? {
                 Changed::Refused(problems) => {
                     step.problems = beside(step.fields.iter_mut(), &problems);

@@ -11,7 +11,7 @@ use crate::api::web::frame::page;
 use crate::api::web::writing::outlook;
 use crate::campaign::{FirstMessage, crowd_in, first_messages, rules};
 use crate::domain::text::{about, list};
-use crate::domain::{BatchState, Channel, Count};
+use crate::domain::{BatchState, Channel};
 use crate::pages::{Frame, Part, Place, PlanPage, PreviewMessage, PreviewStep, texts};
 use crate::status::{Look, Watcher};
 
@@ -49,7 +49,7 @@ pub(super) async fn plan(
         let falls_back =
             (!plan.ends_with(index)).then(|| own.falls_back(&texts().wizard.falls_back(&after, step.success)));
         let skipped = (users > 0 && !step.knows(Some(Channel::WhatsApp))).then(|| own.without_number(users));
-        let begins = u64::try_from(tallies.get(index, Count::EnteredFirst)).ok().filter(|recipients| *recipients > 0);
+        let begins = Some(tallies.beginning_at(index)).filter(|recipients| *recipients > 0);
         let sent_by = [own.sent_by(&list(&lanes))];
         let facts = begins.map(|recipients| own.begins(recipients)).into_iter().chain(sent_by);
         let facts = facts.chain(falls_back).chain(skipped);
@@ -65,7 +65,7 @@ pub(super) async fn plan(
         times: times(&look, &frame, &on_their_clocks),
         costs: outlook::costs(plan).into_iter().chain(budget).collect(),
         rules: outlook::rules(plan, batch.started_at.is_some()),
-        doubts: outlook::doubts(plan, &tallies),
+        doubts: outlook::doubts(&look, plan, &tallies),
         steps: steps.collect(),
         look: &look,
         edition: batch.edition,

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode, header};
+use axum::http::{Method, Request, StatusCode, header};
 use calamine::{Reader, Xlsx};
 use tower_service::Service as _;
 
@@ -12,8 +12,9 @@ use crate::api::door::Client;
 use crate::api::native::tests::{Answered, Bench};
 use crate::api::web::tests::{Browser, first_message, launched, place};
 use crate::api::web::writing::tests::Author;
-use crate::domain::{BatchId, MessageKey, Scope, Span, StepIndex};
-use crate::store::{AuditFilter, Receipt, WebhookGroup};
+use crate::clock::Clock as _;
+use crate::domain::{BatchId, MessageKey, Queue, Scope, Span, StepIndex};
+use crate::store::{AuditFilter, Claim, Receipt, WebhookGroup};
 
 const DAY: i64 = 86_400;
 
@@ -487,6 +488,41 @@ async fn a_limit_below_the_first_messages_is_saved_and_the_plan_warns() {
     assert_eq!(place(&enough), format!("{campaign}?done=changed"));
     let plan = browser.get(&format!("{campaign}/plan")).await.text;
     assert!(!plan.contains("first messages;"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_text_is_corrected_on_the_page_and_by_patch_until_the_first_claim() {
+    let bench = Bench::new().await;
+    let campaign = launched(&bench, "Promo").await;
+    let browser = Browser::manager(&bench).await;
+    let path = format!("{campaign}/change");
+    let text = async || {
+        let batch = bench.store.batch_named("Promo").await.unwrap().unwrap();
+        let plan = bench.store.plan(batch.id).await.unwrap().unwrap();
+        crate::campaign::text_of(&plan.steps[0].content).unwrap().to_owned()
+    };
+    let done = browser.post(&path, &[("edition", "0"), ("step", "1"), ("1-text", "Hello")]).await;
+    assert_eq!((place(&done), text().await), (format!("{campaign}?done=changed").as_str(), "Hello".to_owned()));
+    let patch = r#"{"step": 1, "text": "Good day"}"#;
+    let patched = browser.call(Method::PATCH, &format!("/v1{campaign}"), &[("if-match", "*")], patch).await;
+    assert_eq!((patched.status, text().await), (StatusCode::OK, "Good day".to_owned()), "{}", patched.text);
+    let batch = bench.store.batch_named("Promo").await.unwrap().unwrap();
+    let message = bench.store.load(vec![MessageKey { batch: batch.id, n: 0 }]).await.unwrap()[0];
+    let queue = Queue { batch: batch.id, step: StepIndex::FIRST, lane: message.lane };
+    let claim = Claim::of(message.lane, vec![queue], 1, bench.clock.now());
+    assert_eq!(bench.store.claim(claim).await.unwrap().messages.len(), 1);
+    assert!(!browser.get(&path).await.text.contains("name=\"1-text\""));
+    // A form that was open meanwhile still has the text. As long as that is not changed, the rest is saved.
+    let form = |text| [("edition", "2"), ("step", "1"), ("1-text", text), ("1-max_messages", "9")];
+    let late = browser.post(&path, &form("Good evening")).await.text;
+    assert!(late.contains("The campaign has begun to send, so its text") && late.contains("value=\"9\""), "{late}");
+    let saved = browser.post(&path, &form("Good day")).await;
+    assert_eq!((place(&saved), text().await), (format!("{campaign}?done=changed").as_str(), "Good day".to_owned()));
+    let patched = browser.call(Method::PATCH, &format!("/v1{campaign}"), &[("if-match", "*")], patch).await;
+    assert_eq!(patched.status, StatusCode::OK, "it has the text already: {}", patched.text);
+    let other = r#"{"step": 1, "text": "Bye"}"#;
+    let patched = browser.call(Method::PATCH, &format!("/v1{campaign}"), &[("if-match", "*")], other).await;
+    assert!(patched.status == StatusCode::UNPROCESSABLE_ENTITY && patched.text.contains("has begun to send"));
 }
 
 #[tokio::test]

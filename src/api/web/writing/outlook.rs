@@ -9,6 +9,7 @@ use crate::domain::text::{about, capital, list};
 use crate::domain::{Money, Plan, Step, StepIndex, Tallies, Timestamp};
 use crate::forecast::{CountryCost, Shares};
 use crate::pages::{Frame, OutlookStep, WritingPage, rejected_path};
+use crate::status::Look;
 
 /// Rows that get no message, by reason.
 pub(super) fn left_out(Prepared { recipients, .. }: &Prepared) -> Vec<(String, u64)> {
@@ -67,8 +68,8 @@ pub(in crate::api::web) fn costs(plan: &Plan) -> Vec<(&'static str, String)> {
 }
 
 /// What is doubtful about the limits of a launched campaign, one sentence each.
-pub(in crate::api::web) fn doubts(plan: &Plan, tallies: &Tallies) -> Vec<String> {
-    small_limits(plan, tallies).iter().map(words::warning).collect()
+pub(in crate::api::web) fn doubts(look: &Look, plan: &Plan, tallies: &Tallies) -> Vec<String> {
+    small_limits(look.batch.state, plan, tallies, look.at).iter().map(words::warning).collect()
 }
 
 /// When a campaign begins and ends, its hours and limits, and whom it is for, one sentence each.

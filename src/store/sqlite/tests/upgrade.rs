@@ -23,7 +23,7 @@ use crate::store::{
 };
 
 /// The digest of each released migration.
-const FROZEN: [(i64, &str); 18] = [
+const FROZEN: [(i64, &str); 33] = [
     (1, "903b1ee76dec596566ea8152864816ab9aad8d6378de13738b440040b03574a0"),
     (2, "7bbdc20e0f77c9ebe9f9759ef552fc72023e89fd8b6560acaff0be0ca3a15aaa"),
     (3, "48c8dad21a434075d633304c4290f66fbf6c0d080fa7e9f9937df9d04c187242"),
@@ -42,6 +42,21 @@ const FROZEN: [(i64, &str); 18] = [
     (16, "7adaab1290358122bcf904050798cf1dee2def9279d6d11101158a4eea3acf6f"),
     (17, "bf5049e7eec65f182029bab5a4e66c64c3d0a515aa0efa1a77c0ebc8d4d2806d"),
     (18, "e2623ef97b1ad2312433135d7460b6400cb52bd2cb25718f3dfe8e81ea967d8f"),
+    (19, "6cb68aae68a5b4d222e3e49c291df4632507b8762993c01932003334b5d4ada0"),
+    (20, "df94b505833123131734103530c4492d25048e055ae5b57f2871b87d3051f69c"),
+    (21, "3e3ba1cc86ef42954201616d2970473bfc76278bb6ab79e123e382f54c3b68f2"),
+    (22, "e603a691977218de55325ab83c4f46b890b53fab20545441617f60d09fcf6ae2"),
+    (23, "1a85d3878611a75b6002cfb01f9ff8e7d83eff7a9efa2266146612d058ee8b17"),
+    (24, "c1ab54d571f58056447bc6ce8b102f061704246215964a9ce6ae0a5064981ad7"),
+    (25, "e08a3c6fa40358eef8ec893d43935fd722ee317c63dbd6c66ddfda6dba8c6405"),
+    (26, "c4b336cf8fd1234f0a78d4367f66e77200b255df92edcd8de937df50560c8ee5"),
+    (27, "88a67cb71991a54d5aa6b8af544f5646142623bc41c8338635cb6b72c1a50613"),
+    (28, "263b8d16807ee5e0ef1b5fd5d6b4249c3ae15fcc7ccdc3aab56d5b0c913b90e8"),
+    (29, "b4e88c71c7bd6e6bf888991b5382bfedd4ae82a2975a4b0e705790f7889c646f"),
+    (30, "b141022faf204e403ffb6a0daf063bf580d49f0269cf41d4b4e63881f9f74cc7"),
+    (31, "6311850d593a253f6ff2f4b661276a901491552853bd9ac102b2609c60d84530"),
+    (32, "91ddbcf563e00f1a521ca205171be6e0b220c1169d5eaa8c0ff248378f512c42"),
+    (33, "d23562bc4c89c045fd830bec9487e57a1dce193cddecf642f03a4abd26010441"),
 ];
 
 fn rows_file() -> PathBuf {
@@ -130,6 +145,8 @@ async fn a_database_of_the_first_version_opens_with_everything_in_it() {
     let store = database.open().await.unwrap();
     let batch = store.batch_named("promo").await.unwrap().unwrap();
     assert_eq!((batch.messages, batch.edition), (6, 1));
+    // That version corrected texts until the start.
+    assert!(batch.started_at.is_some() && batch.texts_final_at == batch.started_at, "{batch:?}");
     assert!(store.plan(batch.id).await.unwrap().is_some() && store.editions(batch.id).await.unwrap().len() == 1);
     let members = store.audience_named("members").await.unwrap().unwrap();
     assert_eq!(store.recipients(members.id(), 0, 9).await.unwrap().len(), 6);
@@ -375,8 +392,19 @@ async fn numbers_that_stood_for_ids_become_the_ids() {
     let database = TempDatabase::new();
     let mut file = filled_first_version(&database).await;
     sqlx::raw_sql(STAND_INS).execute(&mut file).await.unwrap();
+    // The same database has budgets, of which a part is reserved, also for a message to a stand-in.
+    let before = MIGRATIONS.iter().take_while(|migration| migration.version < 32).cloned().collect::<Vec<_>>();
+    Migrator::with_migrations(before).run(&mut file).await.unwrap();
+    for statement in [
+        "UPDATE message SET reserved = 70, state = 2, due = 1800000900000 WHERE batch = 1 AND n IN (0, 100)",
+        "UPDATE spent SET spent = 300, reserved = 140 WHERE batch = 1 AND step = 0",
+    ] {
+        assert!(sqlx::query(statement).execute(&mut file).await.unwrap().rows_affected() > 0, "{statement}");
+    }
     file.close().await.unwrap();
     let store = database.open().await.unwrap();
+    let (_, spent) = store.spent(BatchId(1)).await.unwrap()[0];
+    assert_eq!((spent.spent.millionths(), spent.reserved.millionths()), (300, 140));
     let line = |id: &str| Address::User(ChannelUser { channel: Channel::Line, id: id.to_owned() });
     let audience = AudienceId(77);
     let addresses = [Some(line("U1")), Some(line("U2")), Some("+6591000001".parse().unwrap())];
@@ -414,6 +442,8 @@ async fn numbers_that_stood_for_ids_become_the_ids() {
     );
     // No made-up number is left.
     let mut file = SqliteConnection::connect(&database.url()).await.unwrap();
+    let (_, reserved) = rows_of(&mut file, "reservation").await;
+    assert_eq!(reserved, ["1, 0, 0, 70, 1800000900000", "1, 100, 0, 70, 1800000900000"]);
     for table in tables(&mut file).await {
         let (_, rows) = rows_of(&mut file, &table).await;
         assert!(

@@ -15,14 +15,6 @@ async fn bench_above(most: u32) -> Bench {
     Bench::changed(|text| format!("{text}\n[campaigns]\napproval_above = {most}\n")).await
 }
 
-/// Calls the API as a script of a page does.
-async fn call(browser: &Browser<'_>, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answered {
-    let request = Request::builder().method(method).uri(path).header("sec-fetch-site", "same-origin");
-    let request = request.header("content-type", "application/json").header("x-form-token", &browser.form_token);
-    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    browser.send(request.body(Body::from(body.to_owned())).unwrap()).await
-}
-
 /// The campaign after its launch from the pages: its address, and the answer.
 async fn launched(author: &Author<'_>, name: &str) -> (String, Answered) {
     let version = version(&author.get("review").await);
@@ -58,7 +50,7 @@ async fn a_large_campaign_waits_until_another_operator_starts_it() {
     let refused = start(&author.browser, &campaign).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     assert!(refused.text.contains("annot be started by mia"), "{}", refused.text);
-    let refused = call(&author.browser, Method::POST, &format!("/v1{campaign}/start"), &[], "").await;
+    let refused = author.browser.call(Method::POST, &format!("/v1{campaign}/start"), &[], "").await;
     assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
     assert_eq!(state(&bench, "Promo").await, BatchState::Draft);
 
@@ -106,7 +98,7 @@ async fn a_refused_draft_says_why_and_asks_again_once_it_is_changed() {
     assert!(own.contains("efused by max: &#34;so is the text&#34;; it has 3 recipients"), "{own}");
 
     let change = r#"{"max_messages": "9"}"#;
-    let changed = call(&author.browser, Method::PATCH, &format!("/v1{campaign}"), &[("if-match", "*")], change).await;
+    let changed = author.browser.call(Method::PATCH, &format!("/v1{campaign}"), &[("if-match", "*")], change).await;
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
     let own = author.browser.get(&campaign).await.text;
     assert!(own.contains("ts start waits for another operator") && !own.contains("efused by max: &#34;so is the text"));
@@ -118,11 +110,11 @@ async fn a_refused_draft_says_why_and_asks_again_once_it_is_changed() {
     assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{}", late.text);
     // Over the API, with a reason too. Whoever has refused may still approve.
     for (body, status) in [("{}", 422), (r#"{"reason": " "}"#, 422), (r#"{"reason": "still wrong"}"#, 200)] {
-        let answer = call(&max, Method::POST, &format!("/v1{campaign}/refuse"), &[], body).await;
+        let answer = max.call(Method::POST, &format!("/v1{campaign}/refuse"), &[], body).await;
         assert_eq!(answer.status.as_u16(), status, "{body}: {}", answer.text);
     }
     assert!(place(&start(&max, &campaign).await).ends_with("?done=started"));
-    let over = call(&max, Method::POST, &format!("/v1{campaign}/refuse"), &[], r#"{"reason": "late"}"#).await;
+    let over = max.call(Method::POST, &format!("/v1{campaign}/refuse"), &[], r#"{"reason": "late"}"#).await;
     assert!(over.status == StatusCode::CONFLICT && over.text.contains("cannot be refused"), "{}", over.text);
 }
 
@@ -132,7 +124,7 @@ async fn a_draft_that_needs_no_approval_cannot_be_refused() {
     let author = Author::written(&bench).await;
     let version = version(&author.get("review").await);
     author.send("launch", &version, &[("name", "Promo"), ("do", "draft")]).await;
-    let answer = call(&author.browser, Method::POST, "/v1/campaigns/Promo/refuse", &[], r#"{"reason": "no"}"#).await;
+    let answer = author.browser.call(Method::POST, "/v1/campaigns/Promo/refuse", &[], r#"{"reason": "no"}"#).await;
     assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
     assert!(answer.text.contains("waits for no approval, so there is nothing to refuse"), "{}", answer.text);
 }
@@ -195,15 +187,15 @@ async fn a_draft_that_an_operator_has_changed_is_started_by_a_third_one() {
     assert_eq!(launched.body["state"], "draft", "{}", launched.text);
     let campaign = format!("/v1/campaigns/{}", launched.body["id"].as_str().unwrap());
     let max = Browser::of(&bench, "max", &[Scope::Read, Scope::Manage]).await;
-    let changed = call(&max, Method::PATCH, &campaign, &[("if-match", "*")], r#"{"max_messages": "9"}"#).await;
+    let changed = max.call(Method::PATCH, &campaign, &[("if-match", "*")], r#"{"max_messages": "9"}"#).await;
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
-    let refused = call(&max, Method::POST, &format!("{campaign}/start"), &[], "").await;
+    let refused = max.call(Method::POST, &format!("{campaign}/start"), &[], "").await;
     assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
     let eva = Browser::of(&bench, "eva", &[Scope::Read, Scope::Manage]).await;
-    let started = call(&eva, Method::POST, &format!("{campaign}/start"), &[], "").await;
+    let started = eva.call(Method::POST, &format!("{campaign}/start"), &[], "").await;
     assert_eq!(started.body["state"], "running", "{}", started.text);
     // A clone is another campaign, which needs an approval of its own.
-    let cloned = call(&eva, Method::POST, &format!("{campaign}/clone"), &[("idempotency-key", "c")], "").await;
+    let cloned = eva.call(Method::POST, &format!("{campaign}/clone"), &[("idempotency-key", "c")], "").await;
     assert_eq!((cloned.status, &cloned.body["state"]), (StatusCode::CREATED, &"draft".into()), "{}", cloned.text);
 }
 
@@ -233,7 +225,7 @@ async fn a_draft_that_was_changed_since_its_page_was_loaded_is_shown_again() {
         assert!(seen.contains("name=\"edition\" value=\"0\""), "{seen}");
         let native = format!("/v1{campaign}");
         let change = r#"{"max_messages": "2"}"#;
-        let changed = call(&author.browser, Method::PATCH, &native, &[("if-match", "*")], change).await;
+        let changed = author.browser.call(Method::PATCH, &native, &[("if-match", "*")], change).await;
         assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
         for fields in [&[("edition", "0")][..], &[]] {
             let late = other.post(&format!("{campaign}/start"), fields).await;
@@ -243,10 +235,10 @@ async fn a_draft_that_was_changed_since_its_page_was_loaded_is_shown_again() {
         }
         let tag = other.get(&native).await.headers["etag"].to_str().unwrap().to_owned();
         let old = tag.replace("-1\"", "-0\"");
-        let late = call(&other, Method::POST, &format!("{native}/start"), &[("if-match", &old)], "").await;
+        let late = other.call(Method::POST, &format!("{native}/start"), &[("if-match", &old)], "").await;
         assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{}", late.text);
         assert_eq!(state(&bench, "Promo").await, BatchState::Draft);
-        let started = call(&other, Method::POST, &format!("{native}/start"), &[("if-match", &tag)], "").await;
+        let started = other.call(Method::POST, &format!("{native}/start"), &[("if-match", &tag)], "").await;
         assert_eq!(started.body["state"], "running", "{}", started.text);
     }
 }
