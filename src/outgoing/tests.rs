@@ -1,5 +1,6 @@
 //! Tests of sending: receivers on this machine, a database in memory and a clock by hand.
 
+mod alerts;
 mod crowds;
 mod feeds;
 mod receiver;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::{Ran, installation, interrupt, run, serve};
+use crate::cli::{Ran, installation, interrupt, ran, run, serve, volley};
 
 fn noted(ran: Ran) -> Value {
     let answer = ran.ended(0).json();
@@ -81,4 +81,37 @@ fn a_decision_about_a_lane_or_template_is_printed_as_one_object() {
     run(at, &["audience", "import", "recipients.csv", "--name", "members"]).ended(0);
     let deleted = run(at, &["audience", "delete", "members", "--json"]).ended(0).json();
     assert_eq!(deleted, json!({ "name": "members", "recipients": 50 }));
+}
+
+#[test]
+fn a_draft_is_refused_with_a_reason_and_its_start_shown_in_the_zone_that_was_asked_for() {
+    let folder = installation();
+    let at = folder.path();
+    let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
+    std::fs::write(at.join("volley.toml"), format!("{config}\n[campaigns]\napproval_above = 1\n")).unwrap();
+    let launch = ["campaign", "launch", "promo.toml", "--name", "promo", "--at", "2099-01-15T09:00Z", "--json"];
+    assert_eq!(run(at, &launch).ended(0).json()["state"], "draft");
+    let by_eve = |args: &[&str]| {
+        let mut command = volley(at, args);
+        command.env("USER", "eve");
+        ran(command)
+    };
+    by_eve(&["campaign", "refuse", "promo"]).ended(2);
+    let refused = by_eve(&["campaign", "refuse", "promo", "--reason", "the price is wrong"]).ended(0).stdout;
+    assert_eq!(refused, "\"promo\" is refused: change it, and another operator is asked again\n");
+    let shown = run(at, &["campaign", "show", "promo"]).ended(0).stdout;
+    assert!(shown.contains("refused by eve: \"the price is wrong\""), "{shown}");
+    let events = run(at, &["events"]).ended(0).stdout;
+    assert!(events.contains("refused by eve: the price is wrong"), "{events}");
+    run(at, &["campaign", "set", "promo", "--max-messages", "9"]).ended(0);
+    let again = run(at, &["campaign", "show", "promo"]).ended(0).stdout;
+    assert!(again.contains("waits for another operator") && !again.contains("the price is wrong"), "{again}");
+    for (zone, start) in [("Asia/Tokyo", "2099-01-15 18:00 +09 (Asia/Tokyo)"), ("UTC", "2099-01-15 09:00 UTC")] {
+        let shown = run(at, &["campaign", "show", "promo", "--time-zone", zone]).ended(0).stdout;
+        assert!(shown.contains(start), "{zone}: {shown}");
+        let mut of_machine = volley(at, &["campaign", "show", "promo"]);
+        of_machine.env("TZ", zone);
+        let shown = ran(of_machine).ended(0).stdout;
+        assert!(shown.contains(start), "TZ={zone}: {shown}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Tests of the pages of a recipient, of the opt-outs and of the replies.
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{Method, Request, StatusCode, header};
 
 use crate::api::native::tests::Bench;
 use crate::api::web::tests::{Browser, EVIL, launched, place, with_file};
@@ -437,4 +437,29 @@ async fn an_operator_decides_which_replies_are_opt_outs() {
     let before = entries().await;
     assert_eq!(reader.post("/replies/decide", &[("umid", "a"), ("do", "dismiss")]).await.status, StatusCode::FORBIDDEN);
     assert_eq!(entries().await, before, "what was refused for its scope has no entry of the audit log");
+}
+
+#[tokio::test]
+async fn a_program_finds_and_decides_which_replies_are_opt_outs() {
+    let bench = Bench::new().await;
+    let other = Inbound { msisdn: "+6591000002".parse().ok(), ..wrote(&bench, "c", "no stop at my house?", 1) };
+    let written = vec![wrote(&bench, "a", "please STOP this", 0), other, wrote(&bench, "b", "nothing", 2)];
+    let possible_stops = ["a", "c"].map(str::to_owned).into();
+    bench.store.take(WebhookGroup { written, possible_stops, ..WebhookGroup::default() }).await.unwrap();
+    let browser = Browser::manager(&bench).await;
+    let open = async || {
+        let listed = browser.call(Method::GET, "/v1/replies?may_want_to_opt_out=true", &[], "").await.body;
+        let items = listed["items"].as_array().unwrap().clone();
+        items.iter().map(|item| item["umid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let decide = async |umid: &str, body: &str| {
+        browser.call(Method::POST, &format!("/v1/replies/{umid}/decide"), &[], body).await.status
+    };
+    assert_eq!(open().await, ["a", "c"]);
+    assert_eq!(decide("c", r#"{"opt_out": false}"#).await, StatusCode::NO_CONTENT);
+    assert_eq!(decide("a", r#"{"opt_out": true, "reason": "asked for it"}"#).await, StatusCode::NO_CONTENT);
+    assert_eq!(open().await, [""; 0]);
+    assert_eq!(decide("a", r#"{"opt_out": true}"#).await, StatusCode::NOT_FOUND);
+    assert_eq!(decide("b", r#"{"opt_out": true}"#).await, StatusCode::NOT_FOUND, "it never was one");
+    assert_eq!(bench.store.opted_out(vec![number()], OptOutOf::Everything).await.unwrap(), [number()]);
 }
