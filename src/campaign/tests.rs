@@ -162,7 +162,7 @@ fn an_invalid_file_reports_every_problem() {
         (&with("on_missed = \"never\"", &[SMS]), "unknown on_missed \"never\"; use one of start, skip"),
         (&with("max_messages = 0", &[SMS]), "max_messages: invalid number of messages \"0\"; use 1 or more"),
         (&with("budget = \"5,00\"", &[SMS]), "budget: \"5,00\" is not an amount of money; write it as 25 or 0.0042"),
-        (&with("budget = \"5.000 EUR\"", &[SMS]), "budget: \"5.000 EUR\" "),
+        (&with("budget = \"5.000 EUR\"", &[SMS]), "budget: \"5.000\" can be read as 5 or as 5000; write 5 or 5000"),
         (&with("budget = 0", &[SMS]), "budget: is zero, so nothing could be sent"),
         (
             &with("pause_when = \"undelivered > 20%\"", &[SMS]),
