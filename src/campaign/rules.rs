@@ -116,7 +116,7 @@ pub fn of_launched(plan: &Plan, edition: u32, has_begun: bool) -> Vec<String> {
 }
 
 /// Only the hours in which a first step may be sent count for a spread start.
-fn of_send_hours(plan: &Plan) -> &'static str {
+pub fn of_send_hours(plan: &Plan) -> &'static str {
     let first = plan.steps.first().map(|step| &step.hours);
     let is_limited =
         first.is_some_and(|hours| !hours.quiet.is_empty() || !hours.windows.is_empty() || !hours.holidays.is_empty());

@@ -195,7 +195,7 @@ async fn list(context: &CommandContext, all: bool, json: bool) -> anyhow::Result
 }
 
 fn table(keys: &[&ApiKey], now: Timestamp, paint: Paint) -> Table {
-    let mut table = Table::new(&["name", "scopes", "state", "limits", "last used", "created", "=id"]);
+    let mut table = Table::new(&["name", "scopes", "state", "?limits", "?last used", "?created", "?=id"]);
     for key in keys {
         let last_use = key.last_use.map(|used| format!("{} from {}", format_time(used.at, None), used.from));
         table.row([

@@ -29,6 +29,7 @@ mod exit;
 mod interrupt;
 mod key;
 mod lane;
+mod marks;
 mod message;
 mod operator;
 mod operators;

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::CommandContext;
 use super::callers::{Printer, printer};
 use super::exit::Usage;
+use super::marks;
 use crate::config::Secret;
 use crate::report::Sheets;
 
@@ -27,6 +28,7 @@ pub(super) fn text(to: To, text: String) -> io::Result<()> {
     if let Some(printer) = printer() {
         return printer.text(to, text);
     }
+    let text = to.fitting(text);
     match to {
         To::Stdout => {
             let mut stdout = io::stdout().lock();
@@ -49,7 +51,7 @@ pub(super) fn lines<T: Display>(lines: impl IntoIterator<Item = T>) -> anyhow::R
     }
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     for line in lines {
-        writeln!(stdout, "{line}")?;
+        writeln!(stdout, "{}", To::Stdout.fitting(line.to_string()))?;
     }
     stdout.flush()?;
     Ok(())
@@ -110,6 +112,11 @@ impl To {
             (None, Self::Stderr) => console::colors_enabled_stderr(),
         };
         Paint { on }
+    }
+
+    /// The text as the terminal can show it. A pipe or a file gets all of it.
+    fn fitting(self, text: String) -> String {
+        if self.is_terminal() { marks::shown(text) } else { text }
     }
 
     /// Columns of the terminal; 80 without one.
@@ -230,7 +237,7 @@ impl Screen {
             frame.push_str("\x1b[K\n");
         }
         frame.push_str("\x1b[J");
-        let _ = self.term.write_str(&frame).and_then(|()| self.term.flush());
+        let _ = self.term.write_str(&self.to.fitting(frame)).and_then(|()| self.term.flush());
         live.drawn = shown;
     }
 

@@ -26,19 +26,24 @@ pub(super) struct Table {
     aligned: Vec<Alignment>,
     /// The columns that are never cut.
     whole: Vec<bool>,
+    /// The columns that a narrow terminal does without.
+    spare: Vec<bool>,
     rows: Vec<Vec<String>>,
     /// The widths of the pages that were printed; `None` before the first one.
-    printed: Option<Vec<usize>>,
+    printed: Option<Vec<Option<usize>>>,
 }
 
 impl Table {
     /// Makes a table with these column titles. A title that begins with `>` makes a right-aligned column; one that begins with
-    /// `=`, a column that is never cut, because its texts are copied.
+    /// `=`, a column that is never cut, because its texts are copied. A `?` before that makes a column that is left out, the
+    /// last one first, where a row would not fit on the terminal.
     pub(super) fn new(columns: &[&str]) -> Self {
-        let right = |name: &&str| if name.starts_with('>') { Alignment::Right } else { Alignment::Left };
+        let mark = |name: &str| name.trim_start_matches('?').chars().next();
+        let right = |name: &&str| if mark(name) == Some('>') { Alignment::Right } else { Alignment::Left };
         Self {
-            header: columns.iter().map(|name| name.trim_start_matches(['>', '=']).to_owned()).collect(),
-            whole: columns.iter().map(|name| name.starts_with(['>', '='])).collect(),
+            header: columns.iter().map(|name| name.trim_start_matches(['?', '>', '=']).to_owned()).collect(),
+            whole: columns.iter().map(|name| matches!(mark(name), Some('>' | '='))).collect(),
+            spare: columns.iter().map(|name| name.starts_with('?')).collect(),
             aligned: columns.iter().map(right).collect(),
             rows: Vec::new(),
             printed: None,
@@ -64,7 +69,7 @@ impl Table {
 
     fn widths(&self) -> Vec<usize> {
         let of_column = |column: usize| {
-            let printed = self.printed.as_ref().map_or(0, |widths| widths[column]);
+            let printed = self.printed.as_ref().and_then(|widths| widths[column]).unwrap_or(0);
             let cells = self.rows.iter().filter_map(|row| row.get(column)).chain([&self.header[column]]);
             cells.map(|cell| measure_text_width(cell)).fold(printed, usize::max)
         };
@@ -76,34 +81,57 @@ impl Table {
         self.lines_within(paint, most())
     }
 
-    /// On a terminal, later pages have the widths of the first one.
-    fn widths_within(&self, most: Option<usize>) -> Vec<usize> {
+    /// On a terminal, later pages have the widths of the first one. A column without a width is left out.
+    fn widths_within(&self, most: Option<usize>) -> Vec<Option<usize>> {
+        let widths = || self.widths().into_iter().map(Some).collect();
         match (&self.printed, most) {
             (Some(printed), Some(_)) => printed.clone(),
-            (None, Some(most)) => {
-                let mut widths = self.widths();
-                narrow(&mut widths, &self.whole, most);
-                widths
-            }
-            (_, None) => self.widths(),
+            (None, Some(most)) => self.narrowed(widths(), most),
+            (_, None) => widths(),
         }
+    }
+
+    /// Leaves out spare columns until a row fits with its texts cut, and cuts no more of them than needed.
+    fn narrowed(&self, mut widths: Vec<Option<usize>>, most: usize) -> Vec<Option<usize>> {
+        let least = |width: usize, whole: bool| if whole { width } else { width.min(NARROWEST) };
+        for column in (0..widths.len()).rev().filter(|column| self.spare[*column]) {
+            let cut = widths.iter().zip(&self.whole).map(|(width, whole)| width.map(|width| least(width, *whole)));
+            if row_of(cut) <= most {
+                break;
+            }
+            widths[column] = None;
+        }
+        narrow(&mut widths, &self.whole, most);
+        widths
     }
 
     fn lines_within(&self, paint: Paint, most: Option<usize>) -> Vec<String> {
         let widths = self.widths_within(most);
         let line = |cells: &[String]| {
-            let padded: Vec<_> = cells
-                .iter()
-                .zip(&widths)
-                .zip(self.aligned.iter().zip(&self.whole))
-                .map(|((cell, width), (aligned, whole))| pad_str(cell, *width, *aligned, (!whole).then_some(CUT)))
-                .collect();
-            padded.join(GAP).trim_end().to_owned()
+            let columns = cells.iter().zip(&widths).zip(self.aligned.iter().zip(&self.whole));
+            let padded = columns.filter_map(|((cell, width), (aligned, whole))| {
+                Some(pad_str(cell, (*width)?, *aligned, (!whole).then_some(CUT)))
+            });
+            padded.collect::<Vec<_>>().join(GAP).trim_end().to_owned()
         };
         let has_header = self.printed.is_none() && self.header.iter().any(|name| !name.is_empty());
         let header = has_header.then(|| paint.dim(line(&self.header)));
-        header.into_iter().chain(self.rows.iter().map(|row| line(row))).collect()
+        let left_out: Vec<&str> =
+            self.header.iter().zip(&widths).filter(|(_, width)| width.is_none()).map(title).collect();
+        let left_out = (!left_out.is_empty())
+            .then(|| paint.dim(format_args!("a wider terminal also shows: {}", left_out.join("; "))));
+        header.into_iter().chain(self.rows.iter().map(|row| line(row))).chain(left_out).collect()
     }
+}
+
+fn title<'a>((title, _): (&'a String, &Option<usize>)) -> &'a str {
+    title
+}
+
+/// The width of a row with these columns.
+fn row_of(widths: impl Iterator<Item = Option<usize>>) -> usize {
+    let (columns, width) = widths.flatten().fold((0_usize, 0), |(columns, sum), width| (columns + 1, sum + width));
+    width + GAP.len() * columns.saturating_sub(1)
 }
 
 /// The width of the terminal, without the indent; `None` for a pipe or a file.
@@ -112,11 +140,10 @@ fn most() -> Option<usize> {
 }
 
 /// Makes the widest texts narrower until a row fits.
-fn narrow(widths: &mut [usize], whole: &[bool], most: usize) {
-    let gaps = GAP.len() * widths.len().saturating_sub(1);
-    while widths.iter().sum::<usize>() + gaps > most {
-        let texts = widths.iter_mut().zip(whole).filter(|(_, whole)| !**whole);
-        let widest = texts.map(|(width, _)| width).filter(|width| **width > NARROWEST).max_by_key(|width| **width);
+fn narrow(widths: &mut [Option<usize>], whole: &[bool], most: usize) {
+    while row_of(widths.iter().copied()) > most {
+        let texts = widths.iter_mut().zip(whole).filter(|(_, whole)| !**whole).filter_map(|(width, _)| width.as_mut());
+        let widest = texts.filter(|width| **width > NARROWEST).max_by_key(|width| **width);
         let Some(widest) = widest else { return };
         *widest -= 1;
     }
@@ -146,6 +173,26 @@ mod tests {
             ["name           id             recipients", "November pro…  7f0c52f4-1111       3,000"]
         );
         assert_eq!(lines(Some(9))[1], "November …  7f0c52f4-1111       3,000", "an id is copied");
+    }
+
+    #[test]
+    fn a_narrow_terminal_does_without_spare_columns() {
+        let mut table = Table::new(&["name", "?>recipients", "?created", "?=id"]);
+        table.row(["November promo of the shop", "3,000", "2026-12-01", "7f0c52f4-1111"]);
+        let lines = |most| table.lines_within(Paint::PLAIN, Some(most));
+        assert_eq!(
+            lines(50),
+            ["name         recipients  created     id", "November p…       3,000  2026-12-01  7f0c52f4-1111"]
+        );
+        assert_eq!(
+            lines(40),
+            [
+                "name              recipients  created",
+                "November promo …       3,000  2026-12-01",
+                "a wider terminal also shows: id"
+            ]
+        );
+        assert_eq!(lines(20)[2], "a wider terminal also shows: recipients; created; id");
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::fmt;
 use bytes::Bytes;
 use http::Method;
 
-use super::answer::cleaned;
+use super::answer::{cleaned, requested_wait};
 use super::client::{Broken, Call, Http, RawAnswer, Transport};
 use super::reach::NO_MESSAGE;
-use crate::domain::Umid;
+use crate::domain::{Span, Umid};
 use crate::wire::ErrorBody;
 
 /// The provider's answer to a harmless question.
@@ -26,8 +26,8 @@ pub enum Access {
     NotFound { said: String },
     /// The provider refuses the question itself: it takes nothing of it for valid.
     Refused { said: String },
-    /// The provider is asked too often at this time (429).
-    Busy,
+    /// The provider is asked too often at this time (429), and may say for how long.
+    Busy { retry_after: Option<Span> },
     /// Another host answered, such as a gateway or a login page.
     NotTheProvider { said: String },
     /// The provider has a problem of its own, or gave no answer.
@@ -41,10 +41,19 @@ const NOT_FOUND: [i64; 2] = [1_300, 4_018];
 const UNAUTHENTICATED: i64 = 1_200;
 const UNAUTHORIZED: i64 = 1_201;
 
+/// How often a question is put, where the provider is asked too often at this time.
+const TRIES: u32 = 3;
+
+/// The wait before a question is put again, where the provider does not name another.
+const WAIT: Span = Span::from_secs(1);
+
+/// The longest that is waited for: somebody is waiting for the answer.
+const LONGEST_WAIT: Span = Span::from_secs(5);
+
 impl Http {
     /// Asks about a message that does not exist: only for a valid key and its own subaccount is the message not found.
     pub async fn access_to_messages(&self) -> Access {
-        match access(self.details(&Umid::new(NO_MESSAGE)).await) {
+        match patiently(|| self.details_of_none()).await {
             Access::NotFound { .. } => Access::Granted,
             other => other,
         }
@@ -53,8 +62,26 @@ impl Http {
     /// Asks for the templates of a channel.
     pub async fn access_to_templates(&self, account: &str, channel: &str) -> Access {
         let path = ["accounts", account, "channels", channel, "templates"];
-        access(self.call(Call { method: Method::GET, path: &path, query: None, body: None }, self.timeout()).await)
+        let call = || Call { method: Method::GET, path: &path, query: None, body: None };
+        patiently(|| self.call(call(), self.timeout())).await
     }
+
+    async fn details_of_none(&self) -> Result<RawAnswer, Broken> {
+        self.details(&Umid::new(NO_MESSAGE)).await
+    }
+}
+
+/// Puts a question again, up to [`TRIES`] times, while the provider is asked too often.
+async fn patiently<F: Future<Output = Result<RawAnswer, Broken>>>(question: impl Fn() -> F) -> Access {
+    for _ in 1..TRIES {
+        match access(question().await) {
+            Access::Busy { retry_after } if retry_after.is_none_or(|wait| wait <= LONGEST_WAIT) => {
+                tokio::time::sleep(retry_after.unwrap_or(WAIT).std()).await;
+            }
+            answer => return answer,
+        }
+    }
+    access(question().await)
 }
 
 impl fmt::Display for Access {
@@ -68,7 +95,7 @@ impl fmt::Display for Access {
             }
             Self::NotFound { said } => write!(f, "the provider does not know it ({said})"),
             Self::Refused { said } => write!(f, "the provider refuses it ({said})"),
-            Self::Busy => f.write_str("the provider is asked too often at this time; try again"),
+            Self::Busy { .. } => f.write_str("the provider is asked too often at this time; try again"),
             Self::NotTheProvider { said } => {
                 write!(f, "the answer is not the provider's ({said}); check base_url and proxies")
             }
@@ -106,7 +133,9 @@ fn access(answer: Result<RawAnswer, Broken>) -> Access {
         (401, _) | (_, Some(UNAUTHENTICATED)) => Access::KeyRefused { said },
         (_, Some(FOREIGN)) => Access::ForeignSubAccount { said },
         (403, Some(_)) | (_, Some(UNAUTHORIZED)) => Access::NotAllowed { said },
-        (429, _) => Access::Busy,
+        (429, _) => Access::Busy {
+            retry_after: body.as_ref().and_then(|body| requested_wait(&answer, body)).or(answer.retry_after),
+        },
         (404, Some(_)) => Access::NotFound { said },
         (400..=499, Some(code)) if NOT_FOUND.contains(&code) => Access::NotFound { said },
         (400..=499, Some(_)) => Access::Refused { said },
@@ -127,7 +156,7 @@ mod tests {
             Access::ForeignSubAccount { .. } => "foreign subaccount",
             Access::NotFound { .. } => "not found",
             Access::Refused { .. } => "refused",
-            Access::Busy => "busy",
+            Access::Busy { .. } => "busy",
             Access::NotTheProvider { .. } => "not the provider",
             Access::Unavailable { .. } => "unavailable",
         }

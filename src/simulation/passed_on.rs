@@ -60,6 +60,15 @@ impl Calls {
         serde_json::to_value(&answer).unwrap()["umid"].as_str().unwrap().parse().unwrap()
     }
 
+    /// The messages of a call that sends many.
+    async fn send_all(&self, body: &Value) -> Vec<MessageId> {
+        let text = body.to_string();
+        let answer = self.desk.send_batch(&shop(), "acme", text.as_bytes()).await.unwrap();
+        let answer = serde_json::to_value(&answer).unwrap();
+        let ids = answer["messages"].as_array().unwrap_or_else(|| panic!("{answer}")).iter();
+        ids.map(|message| message["umid"].as_str().unwrap_or_else(|| panic!("{answer}")).parse().unwrap()).collect()
+    }
+
     async fn plan(&self, id: MessageId) -> Plan {
         self.store.plan(id.key.batch).await.unwrap().unwrap()
     }
@@ -106,7 +115,7 @@ fn passed_on(body: &Value, is_sms: bool) -> Value {
 #[tokio::test]
 async fn requests_leave_as_their_callers_wrote_them() {
     let calls = Calls::new().await;
-    let mut compared = 0;
+    let (mut compared, mut batch) = (0, 0);
     let mut check = async |at: &str, is_notification: bool, body: &Value| {
         let id = calls.send(body, is_notification).await;
         let sent = requests(&calls, id).await;
@@ -124,7 +133,14 @@ async fn requests_leave_as_their_callers_wrote_them() {
             body["channels"] = json!([{ "channel": "RCS" }]);
         }
         match is.as_str() {
-            "batch" => {}
+            "batch" => {
+                let of_batch = calls.send_all(&body).await;
+                for (id, message) in of_batch.into_iter().zip(body["messages"].as_array().unwrap()) {
+                    let sent = requests(&calls, id).await;
+                    assert_eq!(passed_on(&sent[0], false), passed_on(message, false), "{at}");
+                    batch += 1;
+                }
+            }
             "notification" => check(&at, true, &body).await,
             _ => check(&at, false, &body).await,
         }
@@ -167,7 +183,7 @@ async fn requests_leave_as_their_callers_wrote_them() {
     quoting["priority"] = json!(7);
     check("keys of the request", false, &quoting).await;
     check("a key in an SMS", false, &on("SMS", "text", json!({ "text": "Hello", "preview": { "a/b": 1 } }))).await;
-    assert!(compared > 70, "{compared}");
+    assert!(compared > 70 && batch == 2, "{compared} {batch}");
 }
 
 #[tokio::test]
@@ -190,15 +206,14 @@ async fn messages_that_differ_in_what_volley_does_not_know_share_a_batch() {
             "channels": [{ "channel": "WhatsApp" }] },
         "messages": [{ "user": { "msisdn": "+6591234567" } }, { "user": { "msisdn": "+6591234568" }, "context": null,
             "content": { "url": "https://a.example/own.pdf", "pages": 1 } }] });
-    let call = call.to_string();
-    let answer = calls.desk.send_batch(&shop(), "acme", call.as_bytes()).await.unwrap();
-    let answer = serde_json::to_value(&answer).unwrap();
-    for (at, content) in [
-        (0, json!({ "url": "https://a.example/a.pdf", "fileName": "all.pdf" })),
-        (1, json!({ "url": "https://a.example/own.pdf", "pages": 1 })),
-    ] {
-        let id = answer["messages"][at]["umid"].as_str().unwrap_or_else(|| panic!("{answer}")).parse().unwrap();
+    let wanted = [
+        json!({ "url": "https://a.example/a.pdf", "fileName": "all.pdf" }),
+        json!({ "url": "https://a.example/own.pdf", "pages": 1 }),
+    ];
+    let ids = calls.send_all(&call).await;
+    assert_eq!(ids.len(), wanted.len());
+    for (id, content) in ids.into_iter().zip(wanted) {
         let sent = requests(&calls, id).await;
-        assert_eq!((&sent[0]["content"], &sent[0]["context"]), (&content, &json!({ "m": 1 })), "{at}");
+        assert_eq!((&sent[0]["content"], &sent[0]["context"]), (&content, &json!({ "m": 1 })));
     }
 }

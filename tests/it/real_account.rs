@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -21,13 +21,15 @@ use crate::support::proxy::{AUTHORITY, Proxy};
 
 const ACCOUNT: &str = "0f8b2a3c-1d4e-4f5a-8b6c-7d8e9f0a1b2c";
 
-/// The provider, with one account: the key `good`, the subaccount `acme`, the channel `c1`.
+/// The provider, with one account: the key `good`, the subaccount `acme`, the channel `c1`. The key `busy` is as good, but each
+/// second question is asked too soon.
 #[derive(Debug, Default)]
 struct Reference {
     webhooks: Mutex<BTreeMap<(String, String), Value>>,
     uploads: Mutex<Vec<Bytes>>,
     sends: Mutex<Vec<Value>>,
     has_lost_its_files: AtomicBool,
+    asked_with_busy: AtomicU64,
 }
 
 type Answer = (StatusCode, String);
@@ -123,6 +125,11 @@ async fn answer(
     let is_file = uri.path().starts_with("/files/");
     let (status, body) = if is_file || key == Some("Bearer good") {
         provider.answer(&method, uri.path(), &body)
+    } else if key == Some("Bearer busy") {
+        match provider.asked_with_busy.fetch_add(1, Ordering::SeqCst) % 2 {
+            0 => error(429, 429, "Quota exceeded. Please try again in 1 second(s)."),
+            _ => provider.answer(&method, uri.path(), &body),
+        }
     } else {
         error(401, 1_200, "Request was not authenticated properly")
     };
@@ -185,6 +192,14 @@ async fn doctor_says_whether_key_subaccount_account_or_channel_is_wrong() {
                 format!("refuses the API key {whose} (1200: Request was not"),
                 "https://chatapps.8x8.uk (Europe)",
             )],
+        ),
+        (
+            good.replace("good", "busy"),
+            channel,
+            vec![
+                ("ok", format!("accepts the key and the subaccount acme {whose}"), ""),
+                ("ok", format!("account_id and channel_id {whose} belong to the API key"), ""),
+            ],
         ),
         // The provider refuses the templates with the same words, which say nothing about the account.
         (good.replace("good", "revoked"), channel, vec![("failed", "refuses the API key".to_owned(), "revoked")]),

@@ -35,19 +35,24 @@ pub(super) async fn list(context: &CommandContext, all: bool, json: bool) -> any
 
 fn table(listed: &[Listed]) -> Table {
     let paint = out::To::Stdout.paint();
-    let mut table = Table::new(&["name", "state", ">recipients", ">done", ">share", "created", "=id"]);
+    // A campaign without a name has its id for one, which is copied.
+    let are_named = listed.iter().all(|listed| listed.look.batch.name.is_some());
+    let name = if are_named { "name" } else { "=name or id" };
+    let mut table = Table::new(&[name, "state", "?>recipients", "?>done", "?>share", "?created", "?=id"]);
     for Look { batch, show, report, obstacles, .. } in listed.iter().map(|listed| &listed.look) {
         let state = state(batch, report.zone);
         // `campaign show` describes the obstacles.
         let state = if obstacles.is_empty() { state } else { format!("{state}, {}", paint.so_so("delayed")) };
+        let id = batch.public_id().to_string();
+        let (name, id) = batch.name.clone().map_or((id.clone(), String::new()), |name| (name, id.clone()));
         table.row([
-            batch.name.clone().unwrap_or_default(),
+            name,
             state,
             count(batch.messages),
             count(show.counts.done),
             percent(show.counts.done, i64::from(batch.messages)),
             format_time(batch.created_at, report.zone),
-            batch.public_id().to_string(),
+            id,
         ]);
     }
     table

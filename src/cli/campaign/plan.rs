@@ -186,7 +186,7 @@ fn starts(prepared: &Prepared) -> String {
         when += &format!(", in the last country at {}", format_time(beginnings.last, plan.time_zone));
     }
     if let Some(over) = plan.over {
-        when += &format!(", spread over {over}");
+        when += &format!(", spread over {over}{}", rules::of_send_hours(plan));
     }
     when
 }

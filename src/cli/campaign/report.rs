@@ -150,7 +150,7 @@ fn by_code(codes: &[CodeReport], paint: Paint) -> Vec<String> {
     if codes.is_empty() {
         return vec![String::new(), "The provider reported no errors.".to_owned()];
     }
-    let mut table = Table::new(&["", "", "result", ">code", "meaning", "cause", ">messages", ">ended the step"]);
+    let mut table = Table::new(&["", "", "result", "?>code", "meaning", "?cause", ">messages", ">ended the step"]);
     for code in codes {
         table.row([
             paint.dim(code.step),
@@ -255,12 +255,12 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
         "",
         "",
         ">entered",
-        ">submitted",
-        ">sent",
+        "?>submitted",
+        "?>sent",
         ">delivered",
-        ">read",
-        ">undelivered",
-        ">rejected",
+        "?>read",
+        "?>undelivered",
+        "?>rejected",
         ">reached",
         ">of all",
     ]);

@@ -34,11 +34,11 @@ fn table(known: &Lanes, lanes: &[LaneView<'_>], config: &Config, slow: &[Slow], 
         "lane",
         "channel",
         ">rate allowed",
-        ">rate now",
-        ">burst, messages",
-        "account (its rate)",
-        "tier slots used in 24 h",
-        ">messages waiting",
+        "?>rate now",
+        "?>messages waiting",
+        "?tier slots used in 24 h",
+        "?account (its rate)",
+        "?>burst, messages",
         "state",
     ]);
     for (lane, config) in lanes.iter().zip(&config.lanes) {
@@ -51,11 +51,11 @@ fn table(known: &Lanes, lanes: &[LaneView<'_>], config: &Config, slow: &[Slow], 
             lane.channel.to_string(),
             lane.rate.clone(),
             current_rate(known, config),
-            count(lane.burst),
-            account,
-            lane.tier.as_ref().map_or_else(|| "–".to_owned(), |tier| tier_used(tier, config.tier)),
             count_or_dash(lane.queued),
-            state(lane, slow, paint),
+            lane.tier.as_ref().map_or_else(|| "–".to_owned(), |tier| tier_used(tier, config.tier)),
+            account,
+            count(lane.burst),
+            state(known, lane, slow, paint),
         ]);
     }
     table
@@ -75,7 +75,7 @@ fn current_rate(known: &Lanes, lane: &Lane) -> String {
     known.servers.lane(&lane.name).map_or_else(|| "–".to_owned(), |state| rate(state.pace))
 }
 
-fn state(lane: &LaneView<'_>, slow: &[Slow], paint: Paint) -> String {
+fn state(known: &Lanes, lane: &LaneView<'_>, slow: &[Slow], paint: Paint) -> String {
     let holds_all = |hold: &&HoldView| hold.template.is_none() && hold.category.is_none();
     let holds_marketing = |hold: &HoldView| hold.template.is_none() && hold.category.is_some();
     match lane.holds.iter().find(holds_all) {
@@ -86,6 +86,7 @@ fn state(lane: &LaneView<'_>, slow: &[Slow], paint: Paint) -> String {
         None if !lane.holds.is_empty() => paint.so_so("ready; some templates are on hold"),
         None => match slow.iter().find(|slow| slow.lane == lane.name) {
             Some(slow) => paint.so_so(slow.state()),
+            None if !known.servers.is_running() => paint.so_so("no server"),
             None => paint.good("ready"),
         },
     }

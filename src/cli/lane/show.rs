@@ -58,9 +58,10 @@ fn rows(
 ) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     let state = known.servers.lane(&lane.name);
-    let pace = state.map_or_else(String::new, |state| format!("{} now, ", rate(state.pace)));
+    // Measured from beat to beat, so that a rate that has just been lowered may still be exceeded.
+    let pace = state.map_or_else(String::new, |state| format!("; {} in the last second", rate(state.pace)));
     let burst = plural(lane.burst.get(), "message", "messages");
-    rows.push(("rate", format!("{pace}{} allowed, burst of {burst}", lane.rate)));
+    rows.push(("rate", format!("{} allowed, burst of {burst}{pace}", lane.rate)));
     let of_account =
         shown.account_rate.as_ref().map(|rate| format!(", {rate} for all of its lanes")).unwrap_or_default();
     let account = if lane.account == lane.name { "its own" } else { &lane.account };

@@ -173,7 +173,7 @@ impl Findings {
                 format!("{address} does not answer as the provider does ({said})"),
                 "check base_url, and whether a proxy or a firewall answers instead".to_owned(),
             ),
-            Access::Busy => (
+            Access::Busy { .. } => (
                 Health::Warning,
                 format!("the key {of} could not be checked: {address} is asked too often at this time"),
                 "run `volley doctor` again".to_owned(),
@@ -201,7 +201,7 @@ impl Findings {
                 (said, "copy account_id and channel_id from the provider's portal")
             }
             // The finding about the key says it already, or another run may find more.
-            Access::Busy | Access::NotTheProvider { .. } | Access::Unavailable { .. } => return,
+            Access::Busy { .. } | Access::NotTheProvider { .. } | Access::Unavailable { .. } => return,
         };
         let text = format!("the templates of account {account}, channel {channel} {of} cannot be read ({said})");
         self.add("provider", Health::Warning, text, Some(advice));
@@ -274,7 +274,7 @@ mod tests {
                 "does not answer as the provider does",
                 "check base_url",
             ),
-            (Access::Busy, Health::Warning, "asked too often", "again"),
+            (Access::Busy { retry_after: None }, Health::Warning, "asked too often", "again"),
             (Access::Unavailable { said: said() }, Health::Failed, "has a problem", "wait"),
         ] {
             let mut findings = Findings::default();

@@ -35,7 +35,7 @@ const RULES: &[Rule] = &[
     ),
     (r"\bin effect at once\b", "in effect after DURATION", "a server may need less than a millisecond"),
     (
-        r"\b[\d,.]+/s (now|of|on average)\b",
+        r"\b[\d,.]+/s (now|of|on average|in the last second)\b",
         "RATE $1",
         "a measured rate depends on the machine; an allowed one is compared",
     ),
@@ -69,7 +69,10 @@ fn times_ids_and_measured_values_are_normalised_and_others_kept() {
         ("17:01:31 +08  running · 0.5/s of 230/s · in 5 d 21 h", "TIME  running · RATE of 230/s · in DURATION"),
         ("to cmp_000000010000800083e948aed66749f9   3,000", "to ID  3,000"),
         ("as 7eef6c15-0384-8eda-8384-b46d00000004 after 20s", "as UMID after 20s"),
-        ("0/s now, 80/s allowed; window 21:00-08:00", "RATE now, 80/s allowed; window 21:00-08:00"),
+        (
+            "80/s allowed; 0.5/s in the last second; window 21:00-08:00",
+            "80/s allowed; RATE in the last second; window 21:00-08:00",
+        ),
         ("65,576 MB free", "SIZE free"),
     ] {
         assert_eq!(normalised(line, Numbers::Same), is);

@@ -4,8 +4,9 @@ use axum::http::{StatusCode, header};
 
 use crate::api::native::tests::Bench;
 use crate::api::web::tests::Browser;
-use crate::domain::{BatchId, Span, Timestamp};
-use crate::store::BatchFigures;
+use crate::clock::Clock as _;
+use crate::domain::{BatchId, DoubtCause, Span, Timestamp};
+use crate::store::{BatchFigures, Beat, Direction, LinkState, started};
 
 /// A campaign with two recipients, and its page.
 async fn launched(bench: &Bench) -> (String, BatchId) {
@@ -74,4 +75,25 @@ async fn recipients_are_found_by_what_became_of_them_at_a_step() {
     let listed = browser.get(&format!("{campaign}/recipients?step=1&fact=to_submit")).await.text;
     assert!(listed.contains("<option value=\"to_submit\" selected>") && listed.contains("<details open>"), "{listed}");
     assert!(listed.contains(">Clear</a>"), "{listed}");
+}
+
+/// Nobody knows when an outage ends, so the page gives no time for the rest.
+#[tokio::test]
+async fn during_an_outage_a_campaign_says_what_it_waits_for() {
+    let bench = Bench::new().await;
+    let (campaign, _) = launched(&bench).await;
+    let browser = Browser::manager(&bench).await;
+    let now = bench.clock.now();
+    let node = started(bench.store.as_ref(), now).await.node;
+    let shown = async |doubt| {
+        let address = bench.shared.config.lanes[0].provider.base_url.clone();
+        let link = LinkState { address, direction: Direction::Out, proven: now, doubt };
+        bench.store.beat(Beat { links: vec![link], ..Beat::of(node, now, 0) }).await.unwrap();
+        browser.get(&campaign).await.text
+    };
+    let running = shown(None).await;
+    assert!(!running.contains("No forecast") && !running.contains("waits for the provider"), "{running}");
+    let out = shown(Some((now, DoubtCause::Unreachable))).await;
+    assert!(out.contains("waits for the provider, which cannot be reached") && out.contains("No forecast"), "{out}");
+    assert!(!out.contains("FORECAST"), "{out}");
 }

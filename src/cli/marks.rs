@@ -1,0 +1,71 @@
+//! The marks of the output on a terminal whose locale shows no more than ASCII, such as that of `LC_ALL=C`.
+
+use std::sync::OnceLock;
+
+/// The marks that commands print, and what stands for each. Both are as wide, so that tables and frames fit.
+const MARKS: [(&str, char); 14] = [
+    ("─", '-'),
+    ("│", '|'),
+    ("╭╮╰╯├┤", '+'),
+    ("█▉▊▋▌▍▎▏", '#'),
+    ("▒", '='),
+    ("░", '.'),
+    ("…", '~'),
+    ("·•", '*'),
+    ("–", '-'),
+    ("→›»", '>'),
+    ("‹«", '<'),
+    ("✓", '+'),
+    ("✗×", 'x'),
+    ("µ", 'u'),
+];
+
+/// A text of a command, as a terminal of this locale can show it. All else than marks stays as it is.
+pub(super) fn shown(text: String) -> String {
+    static IS_UNICODE: OnceLock<bool> = OnceLock::new();
+    let is_unicode = *IS_UNICODE.get_or_init(|| is_unicode(|variable| std::env::var(variable).ok()));
+    if is_unicode || text.is_ascii() { text } else { text.chars().map(in_ascii).collect() }
+}
+
+/// The first of these variables that is not empty names the locale; without one, it is taken for one of today.
+fn is_unicode(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let mut named = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(variable);
+    named.find(|locale| !locale.is_empty()).is_none_or(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
+fn in_ascii(shown: char) -> char {
+    MARKS.iter().find(|(marks, _)| marks.contains(shown)).map_or(shown, |(_, ascii)| *ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn locale(all: &str, lang: &str) -> bool {
+        is_unicode(|variable| match variable {
+            "LC_ALL" => Some(all.to_owned()),
+            "LANG" => Some(lang.to_owned()),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn the_locale_says_what_a_terminal_shows() {
+        assert!(is_unicode(|_| None));
+        assert!(locale("", "de_DE.UTF-8") && locale("C.utf8", "C") && locale("", ""));
+        assert!(!locale("C", "de_DE.UTF-8") && !locale("", "POSIX") && !locale("", "de_DE.ISO-8859-1"));
+    }
+
+    #[test]
+    fn marks_keep_their_width_and_names_are_not_changed() {
+        let ascii = |text: &str| text.chars().map(in_ascii).collect::<String>();
+        assert_eq!(ascii("✓ Zoë  ██▌▒▒░  5 · 7 – …"), "+ Zoë  ###==.  5 * 7 - ~");
+        assert_eq!(ascii("╭─ SMS ─╮ │ 日本 │"), "+- SMS -+ | 日本 |");
+        for (marks, _) in MARKS {
+            assert!(marks.chars().all(|mark| console::measure_text_width(&mark.to_string()) == 1), "{marks}");
+        }
+    }
+}
