@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use volley::clock::{Clock, RealClock};
 use volley::domain::Span;
 
 use crate::support::{Installation, Shape, number, until};
@@ -168,4 +169,51 @@ async fn every_accepted_message_is_sent_exactly_once_although_the_server_is_kill
         if is_delivered && record["clientMessageId"] == format!("p-{person}") { Ok(()) } else { Err(details) }
     };
     until("a message is delivered", PATIENCE, delivered).await;
+}
+
+/// What is never submitted has failed: no operator has anything to do with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn details_of_what_was_cancelled_or_expired_have_no_word_of_an_operator() {
+    let shape = Shape { seed: 132, profile: PROFILE.to_owned(), rate: 50, batch: None, connections: 4 };
+    let mut site = Installation::new(&shape).await;
+    site.serve().await;
+    let created = site.volley(&["key", "create", "--json", "--name", "shop", "--scope", "read,send"]).await.json();
+    let key = created["key"].as_str().unwrap().to_owned();
+    let (http, known) = (reqwest::Client::new(), Arc::default());
+    let client = Client { http: http.clone(), address: site.webhooks(), key: key.clone(), known };
+    let lanes = site.volley(&["lane", "list", "--json"]).await.json();
+    for lane in lanes.as_array().unwrap() {
+        site.volley(&["lane", "pause", lane["name"].as_str().unwrap(), "--json"]).await.json();
+    }
+    let in_seconds = |seconds| (RealClock::new().now() + Span::from_secs(seconds)).rfc3339();
+    let mut short = message(1);
+    short["expiry"] = in_seconds(2).into();
+    let (status, expires) = client.post("", "short", &short).await.unwrap();
+    assert_eq!(status, 200, "{expires}");
+    let mut later = message(2);
+    later["scheduled"] = in_seconds(3_600).into();
+    let batch = json!({ "includeMessagesInResponse": true, "messages": [later] });
+    let (status, cancelled) = client.post("/batch", "later", &batch).await.unwrap();
+    assert_eq!(status, 200, "{cancelled}");
+    let messages = format!("http://{}/api/v1/subaccounts/acme/messages", site.webhooks());
+    let url = format!("{messages}/batch/{}", cancelled["batchId"].as_str().unwrap());
+    assert_eq!(http.delete(url).bearer_auth(&key).send().await.unwrap().status(), 200);
+
+    for (umid, code, says) in
+        [(&expires["umid"], json!(36), "expired"), (&cancelled["messages"][0]["umid"], Value::Null, "cancelled")]
+    {
+        let url = format!("{messages}/{}", umid.as_str().unwrap());
+        let over = async || {
+            let details = http.get(&url).bearer_auth(&key).send().await.unwrap().text().await.unwrap();
+            let details: Value = serde_json::from_str(&details).unwrap();
+            let status = details["data"][0]["status"].clone();
+            let is_over = status["state"].as_str().is_some_and(|state| state != "queued");
+            if is_over { Ok(status) } else { Err(details.to_string()) }
+        };
+        let status = until("the message is over", PATIENCE, over).await;
+        assert_eq!((&status["state"], status.get("detail")), (&json!("failed"), None), "{status}");
+        assert_eq!(status["errorCode"], code, "{status}");
+        assert!(status["errorMessage"].as_str().unwrap().contains(says), "{status}");
+    }
+    assert!(site.journal().is_empty());
 }

@@ -309,3 +309,49 @@ async fn a_purge_keeps_the_report_and_removes_all_personal_data() {
         }
     }
 }
+
+/// What `doctor` says about opt-outs: the texts, and what to do.
+fn opt_out_findings(at: &Path) -> Vec<[String; 2]> {
+    let found = run(at, &["doctor", "--json"]).json();
+    let findings = found["findings"].as_array().unwrap().iter().filter(|finding| finding["what"] == "opt-outs");
+    findings.map(|finding| ["text", "what_to_do"].map(|key| finding[key].as_str().unwrap().to_owned())).collect()
+}
+
+/// As databases of before have them: a number that stood for an id, and an opt-out of everything that the provider reported.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_version_left_is_named_and_narrowed() {
+    let folder = installation();
+    let at = folder.path();
+    run(at, &["opt-out", "add", "+6591000001", "--reason", "asked by telephone"]).ended(0);
+    assert_eq!(opt_out_findings(at), [] as [[String; 2]; 0]);
+
+    let mut database = SqliteConnectOptions::new().filename(at.join("volley.db")).connect().await.unwrap();
+    for statement in [
+        "INSERT INTO stand_in (number) VALUES (999000000000007), (999000000000008)",
+        "INSERT INTO opt_out (address, since, source, words) VALUES (6591000002, 1700000000000, 1, 'receipt with code 1051')",
+        "INSERT INTO wish (address, at, wants, source, words) VALUES (6591000002, 1700000000000, 0, 1, 'receipt with code 1051')",
+    ] {
+        sqlx::query(statement).execute(&mut database).await.unwrap();
+    }
+    drop(database);
+    let [[made_up, remove], [reported, narrow]] = &opt_out_findings(at)[..] else { panic!("two findings") };
+    assert!(
+        made_up.contains("2 made-up numbers") && made_up.contains("+999000000000007 and +999000000000008"),
+        "{made_up}"
+    );
+    assert!(remove.contains("remove them there"), "{remove}");
+    assert!(reported.contains("opted out of everything because the provider had reported"), "{reported}");
+    assert!(narrow.contains("volley opt-out narrow --list"), "{narrow}");
+
+    let listed = run(at, &["opt-out", "narrow", "--list"]).ended(0).stdout;
+    assert!(listed.contains("+6591000002") && !listed.contains("+6591000001"), "{listed}");
+    let narrowed = run(at, &["opt-out", "narrow", "--reason", "as reported", "--json"]).ended(0).json();
+    assert_eq!(narrowed, json!({ "narrowed": 1 }));
+    assert_eq!(opt_out_findings(at).len(), 1, "the made-up numbers stay named");
+    let listed = run(at, &["opt-out", "list"]).ended(0).stdout;
+    let of = |number: &str| listed.lines().find(|line| line.starts_with(number)).unwrap().to_owned();
+    assert!(
+        of("+6591000001").contains("everything") && of("+6591000002").contains("marketing on WhatsApp"),
+        "{listed}"
+    );
+}
