@@ -46,6 +46,7 @@ if (live) {
   const state = document.getElementById("live-state");
   let source = null;
   let lost = null;
+  let leaves = false;
 
   const show = (html) => {
     const parsed = new DOMParser().parseFromString(html, "text/html");
@@ -95,8 +96,13 @@ if (live) {
     });
     source.addEventListener("course", (event) => draw(event.data));
     source.addEventListener("open", () => { clearTimeout(lost); say(""); });
-    // The campaign has ended, or its state has changed: the page has other controls.
-    source.addEventListener("reload", () => { close(); location.reload(); });
+    // The campaign has ended, or its state has changed: the page has other controls. A reload would call off a form that is
+    // being sent, and with it the answer that says what was done.
+    source.addEventListener("reload", () => {
+      close();
+      if (leaves) setTimeout(() => location.reload(), 5000);
+      else location.reload();
+    });
     source.addEventListener("over", close);
     source.addEventListener("error", () => {
       lost = setTimeout(() => say(state.dataset.lost), 2000);
@@ -109,6 +115,7 @@ if (live) {
   };
 
   say("");
+  window.addEventListener("beforeunload", () => { leaves = true; });
   document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else open(); });
   open();
 }
