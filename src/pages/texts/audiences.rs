@@ -36,7 +36,7 @@ texts! {
     deleted_notice = "The audience is deleted.";
 
     // Rejected rows.
-    rejected_lead = "These rows of the file were rejected. Correct the numbers here, and import the rows as another audience.";
+    rejected_lead = "These rows of the file were rejected. Correct their numbers here, and the rows are added to this audience.";
     all_reasons = "All reasons";
     line = "Line";
     number_as_written = "Number as written";
