@@ -1,7 +1,7 @@
 //! Volley sends bulk messaging campaigns and makes sure that each message arrives.
 //!
-//! The rooms are listed in the order in which data meets them, which is also a good order to read them in. The first
-//! page of each room says what comes in, what goes out, what it promises and what it may not do.
+//! A district is a folder of rooms, and may use those above it here. The first page of each room says what comes in, what goes
+//! out, what it promises and what it may not do.
 
 // Plain types that cannot hold invalid values.
 pub mod domain;
@@ -21,26 +21,17 @@ pub mod engine;
 // Which queued messages a claim sends, and why.
 pub mod planner;
 
-// File to recipients: sniff, decode, read, validate, deduplicate, count, reject.
-pub mod audience;
-
 // Parse, validate, bind columns, render.
 pub mod template;
 
 // The 8x8 JSON shapes, defined once.
 pub mod wire;
 
+// When a campaign will be submitted, and what it costs.
+pub mod forecast;
+
 // The database: each verb is one transaction.
 pub mod store;
-
-// The batches in play, in memory.
-pub mod book;
-
-// Opt-outs: which recipients, from which source and since when.
-pub mod optout;
-
-// Who may call the API, and what each caller may do.
-pub mod access;
 
 // Submits an attempt to the provider and reports what happened.
 pub mod provider;
@@ -48,32 +39,26 @@ pub mod provider;
 // The files that messages show.
 pub mod media;
 
-// How many messages may be sent now.
-pub mod throttle;
-
-// When a campaign will be submitted, and what it costs.
-pub mod forecast;
-
-// What became of a campaign: figures, rows, messages.
-pub mod report;
-
-// Verify, store, apply.
-pub mod receipts;
-
 // The provider's templates: what is known of them, and their rules.
 pub mod catalogue;
+
+// Opt-outs: which recipients, from which source and since when.
+pub mod optout;
+
+// File to recipients: sniff, decode, read, validate, deduplicate, count, reject.
+pub mod audience;
 
 // Recipient files that clients upload, and their imports.
 pub mod uploads;
 
-// Plan, launch, schedule, pause, resume, cancel, finish.
-pub mod campaign;
+// The batches in play, in memory.
+pub mod book;
 
-// Requests of the 8x8 API as messages of ours.
-pub mod accept;
+// How many messages may be sent now.
+pub mod throttle;
 
-// What happened to a message, and whether it holds.
-pub mod story;
+// Verify, store, apply.
+pub mod receipts;
 
 // Claim, render, throttle, send, record.
 pub mod dispatch;
@@ -84,22 +69,38 @@ pub mod timers;
 // Asks the provider for the status of attempts of which no receipt has come.
 pub mod ask;
 
-// The figures of a running server.
-pub mod metrics;
-// Webhooks that Volley sends, and alerts.
-pub mod outgoing;
+// What became of a campaign: figures, rows, messages.
+pub mod report;
 
-// One running server: starts, watches and stops the rooms in order.
-pub mod node;
+// What happened to a message, and whether it holds.
+pub mod story;
+
+// Plan, launch, schedule, pause, resume, cancel, finish.
+pub mod campaign;
 
 // What servers, campaigns and lanes do now, and what keeps messages from being sent.
 pub mod status;
+
+// Who may call the API, and what each caller may do.
+pub mod access;
+
+// Requests of the 8x8 API as messages of ours.
+pub mod accept;
+
+// The figures of a running server.
+pub mod metrics;
+
+// Webhooks that Volley sends, and alerts.
+pub mod outgoing;
 
 // Pages for operators, as HTML.
 pub mod pages;
 
 // The server's HTTP API.
 pub mod api;
+
+// One running server: starts, watches and stops the rooms in order.
+pub mod node;
 
 // A provider simulator.
 pub mod simulator;

@@ -14,7 +14,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// One Rust file of a room.
+/// One Rust file of a room. A room that stands alone is a district of its own.
 struct Source {
     room: String,
     /// Below `src`, as messages show it.
@@ -28,20 +28,24 @@ struct Source {
 
 impl Source {
     fn is_test(&self) -> bool {
-        let name = Path::new(&self.name);
-        let in_test_folder = name.components().any(|part| matches!(part.as_os_str().to_str(), Some("table" | "rules")));
-        let stem = name.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        in_test_folder || stem.ends_with("tests") || matches!(stem, "properties" | "contract" | "samples" | "story")
+        let stem = Path::new(&self.name).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        stem.ends_with("tests") || matches!(stem, "properties" | "contract" | "samples" | "story")
     }
 
     /// What its paths begin with where they begin at the crate: the rooms that it uses, its own included.
-    fn rooms_used(&self) -> BTreeSet<String> {
+    fn rooms_used(&self, districts: &BTreeSet<String>) -> BTreeSet<String> {
         let mut used = BTreeSet::new();
         for (at, _) in self.code.match_indices("crate::") {
             if self.code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '$') {
                 continue;
             }
-            used.extend(first_names(&self.code[at + "crate::".len()..]));
+            let path = &self.code[at + "crate::".len()..];
+            for name in first_names(path) {
+                match path.strip_prefix(&format!("{name}::")) {
+                    Some(below) if districts.contains(&name) => used.extend(first_names(below)),
+                    _ => drop(used.insert(name)),
+                }
+            }
         }
         used
     }
@@ -95,26 +99,46 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The folders of `src`.
-fn rooms() -> BTreeSet<String> {
-    let entries = fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap());
+/// The folders in a folder.
+fn folders(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
     folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
 }
 
+/// The folders of `src` that hold rooms, by the table of `ARCHITECTURE.md`.
+fn districts() -> BTreeSet<String> {
+    table(ARCHITECTURE, "district").into_iter().filter(|row| row[0] != row[1]).map(|row| row[0].clone()).collect()
+}
+
+/// Each room with its district.
+fn rooms() -> BTreeSet<(String, String)> {
+    let src = root().join("src");
+    let (mut rooms, districts) = (BTreeSet::new(), districts());
+    for folder in folders(&src) {
+        if districts.contains(&folder) {
+            rooms.extend(folders(&src.join(&folder)).into_iter().map(|room| (folder.clone(), room)));
+        } else {
+            rooms.insert((folder.clone(), folder));
+        }
+    }
+    rooms
+}
+
 fn sources() -> Vec<Source> {
     let mut all = Vec::new();
-    for room in rooms() {
+    for (district, room) in rooms() {
         let mut files = Vec::new();
-        rust_files(&root().join("src").join(&room), &mut files);
+        let above = root().join("src").join(if district == room { "" } else { &district });
+        rust_files(&above.join(&room), &mut files);
         for path in files {
             let below = path.strip_prefix(root().join("src")).unwrap();
             let is_mod = path.file_name().is_some_and(|name| name == "mod.rs");
             let text = fs::read_to_string(&path).unwrap();
             all.push(Source {
-                room: room.clone(),
                 name: below.display().to_string(),
-                depth: below.components().count() - usize::from(is_mod),
+                depth: path.strip_prefix(&above).unwrap().components().count() - usize::from(is_mod),
+                room: room.clone(),
                 code: without_comments(&text),
                 text,
             });
@@ -151,30 +175,56 @@ const EVERY_ROOM: &str = "every room";
 
 /// Which rooms each room may use.
 fn may_use() -> BTreeMap<String, BTreeSet<String>> {
-    let rows = table(ARCHITECTURE, "room");
-    let inner = rows.iter().filter(|row| row[2] != EVERY_ROOM).map(|row| row[0].clone());
+    let rows = table(ARCHITECTURE, "district");
+    let inner = rows.iter().filter(|row| row[3] != EVERY_ROOM).map(|row| row[1].clone());
     let inner: BTreeSet<String> = inner.collect();
-    let of = |row: &Vec<String>| match row[2].as_str() {
+    let of = |row: &Vec<String>| match row[3].as_str() {
         // `cli` may also use `bench`.
-        EVERY_ROOM if row[0] == "cli" => inner.iter().cloned().chain(["bench".to_owned()]).collect(),
+        EVERY_ROOM if row[1] == "cli" => inner.iter().cloned().chain(["bench".to_owned()]).collect(),
         EVERY_ROOM => inner.clone(),
         rooms => names(rooms),
     };
-    rows.iter().map(|row| (row[0].clone(), of(row))).collect()
+    rows.iter().map(|row| (row[1].clone(), of(row))).collect()
 }
 
 /// Whether the table lists the rooms that this one uses, instead of every room.
 fn is_inner(room: &str) -> bool {
-    table(ARCHITECTURE, "room").iter().any(|row| row[0] == room && row[2] != EVERY_ROOM)
+    table(ARCHITECTURE, "district").iter().any(|row| row[1] == room && row[3] != EVERY_ROOM)
+}
+
+/// Rooms that use one of a district below theirs. They are to be mended, and no other may join them.
+const WRONG: [(&str, &str); 2] = [("catalogue", "receipts"), ("status", "node")];
+
+/// The districts in the order of the table, from those that know nothing of the others to those that know all.
+#[test]
+fn rooms_use_only_districts_above_their_own() {
+    let rows = table(ARCHITECTURE, "district");
+    let district: BTreeMap<&str, &str> = rows.iter().map(|row| (&*row[1], &*row[0])).collect();
+    let mut order: Vec<&str> = rows.iter().map(|row| &*row[0]).collect();
+    order.dedup();
+    assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), order.len(), "a district stands twice in the table");
+    let place = |room: &str| order.iter().position(|name| *name == district[room]).unwrap();
+    let mut wrong = Vec::new();
+    for (room, allowed) in may_use().iter().filter(|(room, _)| is_inner(room)) {
+        let below = allowed.iter().filter(|other| place(other) > place(room));
+        wrong.extend(below.map(|other| (room.clone(), other.clone())));
+    }
+    let wrong: Vec<(&str, &str)> = wrong.iter().map(|(room, other)| (&**room, &**other)).collect();
+    assert_eq!(wrong, WRONG, "these use a district below theirs");
+    for room in district.iter().filter(|(_, district)| **district == "practice").map(|(room, _)| room) {
+        for other in &may_use()[*room] {
+            assert!(matches!(district[&**other], "base" | "rules"), "{room} uses {other}");
+        }
+    }
 }
 
 #[test]
 fn rooms_use_only_the_rooms_that_the_table_allows() {
-    let may_use = may_use();
+    let (may_use, districts) = (may_use(), districts());
     let mut wrong = Vec::new();
     for source in sources() {
         let Some(allowed) = may_use.get(&source.room) else { continue };
-        for used in source.rooms_used() {
+        for used in source.rooms_used(&districts) {
             if used != source.room && !allowed.contains(&used) {
                 wrong.push(format!("{} uses {used}", source.name));
             }
@@ -188,9 +238,9 @@ fn rooms_use_only_the_rooms_that_the_table_allows() {
 
 #[test]
 fn every_room_that_the_table_allows_is_used() {
-    let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let (mut used, districts): (BTreeMap<String, BTreeSet<String>>, _) = (BTreeMap::new(), districts());
     for source in sources() {
-        used.entry(source.room.clone()).or_default().extend(source.rooms_used());
+        used.entry(source.room.clone()).or_default().extend(source.rooms_used(&districts));
     }
     let mut idle = Vec::new();
     for (room, allowed) in may_use().into_iter().filter(|(room, _)| is_inner(room)) {
@@ -218,20 +268,35 @@ fn no_two_rooms_use_each_other_directly_or_indirectly() {
 
 #[test]
 fn the_map_and_the_reading_order_name_every_room() {
-    let library = fs::read_to_string(root().join("src/lib.rs")).unwrap();
-    let lines: Vec<&str> = library.lines().collect();
+    let (mut listed, districts) = (Vec::new(), districts());
+    for folder in listed_modules("lib.rs") {
+        if districts.contains(&folder) {
+            let rooms = listed_modules(&format!("{folder}/mod.rs"));
+            listed.extend(rooms.into_iter().map(|room| (folder.clone(), room)));
+        } else {
+            listed.push((folder.clone(), folder));
+        }
+    }
+    assert_eq!(listed.iter().cloned().collect::<BTreeSet<_>>(), rooms(), "the lists and the folders of src differ");
+    let rows = table(ARCHITECTURE, "district").into_iter();
+    let mapped: Vec<(String, String)> = rows.map(|row| (row[0].clone(), row[1].clone())).collect();
+    assert_eq!(mapped, listed, "ARCHITECTURE.md and the lists of src name other rooms, or in another order");
+}
+
+/// The modules that a file of `src` lists, each below a comment that says what it is for.
+fn listed_modules(file: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join("src").join(file)).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
     let mut listed = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let declared = line.strip_prefix("pub mod ").or_else(|| line.strip_prefix("mod "));
         let Some(room) = declared.and_then(|rest| rest.strip_suffix(';')) else { continue };
         let mut before = lines[..at].iter().rev().skip_while(|line| **line == "#[cfg(test)]");
         let purpose = before.next().is_some_and(|line| line.starts_with("// "));
-        assert!(purpose, "lib.rs says nothing about {room}");
+        assert!(purpose, "{file} says nothing about {room}");
         listed.push(room.to_owned());
     }
-    assert_eq!(listed.iter().cloned().collect::<BTreeSet<_>>(), rooms(), "lib.rs and the folders of src differ");
-    let mapped: Vec<String> = table(ARCHITECTURE, "room").into_iter().map(|row| row[0].clone()).collect();
-    assert_eq!(mapped, listed, "ARCHITECTURE.md and lib.rs list other rooms, or in another order");
+    listed
 }
 
 #[test]
