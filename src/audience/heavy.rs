@@ -140,7 +140,9 @@ fn reads_one_heavy_file_for_another_process() {
 fn check(name: &str, file: &NamedTempFile, expected: &str) {
     let bytes = file.as_file().metadata().unwrap().len();
     assert!(bytes <= FILE_MAX, "{name}: the file has {bytes} bytes");
-    let arguments = ["--exact", "audience::heavy::reads_one_heavy_file_for_another_process", "--nocapture"];
+    let (_, here) = module_path!().split_once("::").unwrap();
+    let reading = format!("{here}::reads_one_heavy_file_for_another_process");
+    let arguments = ["--exact", &reading, "--nocapture"];
     let mut reader = Command::new(std::env::current_exe().unwrap());
     let output = reader.args(arguments).env(FILE, file.path()).output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
