@@ -10,11 +10,11 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use volley::dispatch::compose;
-use volley::domain::{
+use volley::base::domain::{
     AttemptId, BatchId, Channel, Content, Country, MessageKey, MessagingApi, Msisdn, Names, Step, StepIndex, Tag,
     Timestamp,
 };
+use volley::dispatch::compose;
 use volley::template::{Pattern, To};
 use volley::wire;
 

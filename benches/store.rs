@@ -9,13 +9,13 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use volley::clock::RealClock;
-use volley::domain::{
+use volley::base::clock::RealClock;
+use volley::base::domain::{
     AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Loaded, Msisdn, OptOutOf, OptOutSource,
     Outcome, Plan, Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishSubject,
 };
+use volley::base::events::Origin;
 use volley::engine::Ruling;
-use volley::events::Origin;
 use volley::store::{
     Attempt, Change, Claim, Joining, Key, KnownAs, NewAudience, NewBatch, OptOut, PieceOfMessages, Receipt, Start,
     Store, Verdict, WebhookGroup,

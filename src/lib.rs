@@ -3,17 +3,8 @@
 //! A district is a folder of rooms, and may use those above it here. The first page of each room says what comes in, what goes
 //! out, what it promises and what it may not do.
 
-// Plain types that cannot hold invalid values.
-pub mod domain;
-
-// Now, sleep and chance: the only real ones.
-pub mod clock;
-
-// What happened, to what, by whom: typed, and as English sentences.
-pub mod events;
-
-// `volley.toml`, validated.
-pub mod config;
+// Plain types, time, what happened and the configuration. It knows nothing of the others.
+pub mod base;
 
 // The fallback state machine: no clock, no I/O, no async.
 pub mod engine;

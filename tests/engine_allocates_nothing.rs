@@ -1,7 +1,7 @@
 //! The machine takes no memory on the arrows that messages go along by the million. A program of its own, because the
 //! counting allocator is the whole program's.
 
-use volley::domain::{AfterGap, Channel, Marks, Plan, Present, Span, State, Status, Step, StepIndex, Timestamp};
+use volley::base::domain::{AfterGap, Channel, Marks, Plan, Present, Span, State, Status, Step, StepIndex, Timestamp};
 use volley::engine::{Answer, AttemptReport, Event, Silence, Standing, advance, begin};
 
 const START: Timestamp = Timestamp::from_millis(1_000_000_000_000);

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use volley::dispatch::compose;
-use volley::domain::{
+use volley::base::domain::{
     AttemptId, BatchId, Channel, Country, MessageKey, MessagingApi, Names, Span, Step, StepIndex, Tag, Timestamp,
     Values,
 };
+use volley::dispatch::compose;
 use volley::template::To;
 
 #[test]

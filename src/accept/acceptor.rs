@@ -10,11 +10,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::outline::{Outlined, add};
+use crate::base::clock::{Chance, Clock};
+use crate::base::config::Config;
+use crate::base::domain::MessageId;
+use crate::base::events::Origin;
 use crate::campaign::{LaunchError, Launcher};
-use crate::clock::{Chance, Clock};
-use crate::config::Config;
-use crate::domain::MessageId;
-use crate::events::Origin;
 use crate::store::Store;
 
 /// Messages of one group.

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::origin::id_of;
-use crate::config::Config;
-use crate::domain::{AddressKey, Channel, Content, Ending, MessageId, Plan, State, Status, StepIndex, Timestamp};
+use crate::base::config::Config;
+use crate::base::domain::{AddressKey, Channel, Content, Ending, MessageId, Plan, State, Status, StepIndex, Timestamp};
 use crate::store::{Attempt, Call, MessageFacts, StoredLane, Verdict};
 use crate::wire::rules::{ContentType, Kind};
 use crate::wire::{self, AttemptState, Detail, Details, MASKED, StatusBody, User, detail_channel, masked};

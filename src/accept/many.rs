@@ -4,7 +4,7 @@ use super::origin::Origin;
 use super::outline::{Alike, add};
 use super::{Desk, Refusal, reading};
 use crate::access::Caller;
-use crate::domain::MessageId;
+use crate::base::domain::MessageId;
 use crate::wire::ErrorAnswer;
 use crate::wire::rules::{self, ArrivingBatch, BatchSendAnswer};
 

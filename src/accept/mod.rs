@@ -34,10 +34,10 @@ use self::purposes::{KnownPurposes, Purposes};
 use self::relay::Templates;
 pub use self::relay::{Relay, TemplateChange};
 use crate::access::{Caller, Denied};
+use crate::base::clock::{Chance, Clock};
+use crate::base::config::{Config, Lane};
+use crate::base::domain::{CampaignId, MessageId, Plan, Span, Timestamp};
 use crate::campaign::{CampaignDecision, DecidedBy, DecisionError, LaunchError, carry_out, find_by_id};
-use crate::clock::{Chance, Clock};
-use crate::config::{Config, Lane};
-use crate::domain::{CampaignId, MessageId, Plan, Span, Timestamp};
 use crate::store::{self, Batch, Call, Store};
 use crate::wire::{Cancelled, Details, ErrorAnswer, rules};
 

@@ -2,8 +2,8 @@
 
 use super::may_use_lane;
 use crate::access::Caller;
-use crate::config::{Config, DraftStep, Lane, Route, check_receiver};
-use crate::domain::{Channel, Member, Pool};
+use crate::base::config::{Config, DraftStep, Lane, Route, check_receiver};
+use crate::base::domain::{Channel, Member, Pool};
 use crate::wire::rules::{NamedStep, Subaccount};
 
 #[derive(Debug, Clone, Copy)]

@@ -4,11 +4,11 @@ use serde_json::{Map, Value};
 
 use super::origin::Origin;
 use super::slots::Slots;
-use crate::campaign::SingleMessage;
-use crate::domain::{
+use crate::base::domain::{
     Address, ApiCalls, Channel, Content, Country, Extras, Fields, Labelled, Notification, NotificationLink, Plan,
     Purpose, RawContent, Recipient, SmsEncoding, Sources, Step, Timestamp, point_at,
 };
+use crate::campaign::SingleMessage;
 use crate::wire::NotificationContent;
 use crate::wire::rules::{Addressee, NamedStep};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::domain::{Category, Purpose, Span, Timestamp};
+use crate::base::domain::{Category, Purpose, Span, Timestamp};
 use crate::store::{FetchedTemplates, Result, Store};
 use crate::wire::Content;
 

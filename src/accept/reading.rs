@@ -6,7 +6,7 @@ use super::origin::Origin;
 use super::outline::{Body, Outlined, Read, SmsText, outline, sms_encoding};
 use super::purposes::Purposes;
 use crate::audience::number_of_program;
-use crate::domain::{Address, Channel, ChannelUser, Country, Extras, Purpose, Timestamp, point_at};
+use crate::base::domain::{Address, Channel, ChannelUser, Country, Extras, Purpose, Timestamp, point_at};
 use crate::wire::rules::{self, Accepted, AcceptedContent, Addressee, Arriving, NamedStep, Refusal};
 use crate::wire::{Content, NotificationRequest, SendRequest, SmsFallback};
 

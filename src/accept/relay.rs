@@ -9,8 +9,8 @@ use url::Url;
 
 use super::{Desk, NOT_OURS, Refusal, may_use_lane};
 use crate::access::Caller;
-use crate::config::Lane;
-use crate::domain::{Span, Timestamp};
+use crate::base::config::Lane;
+use crate::base::domain::{Span, Timestamp};
 use crate::provider::{Broken, Http, RawAnswer, Relayed};
 use crate::wire::UploadAnswer;
 

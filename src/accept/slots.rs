@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::{Extras, point_at};
+use crate::base::domain::{Extras, point_at};
 
 /// Keys whose values choose what a message is. They stay in the plan.
 const CHOICES: [&str; 14] = [

@@ -1,7 +1,7 @@
 //! Who asks for a change, and the entries of the audit log.
 
 use super::{Access, Caller};
-use crate::domain::{AuditAction, Timestamp};
+use crate::base::domain::{AuditAction, Timestamp};
 use crate::store::{AuditActor, AuditEntry, AuditRequest, Result};
 
 /// The longest text of a request that is recorded, in bytes. A path may be as long as a request.

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use crate::domain::{Purpose, Scope, Scopes};
-use crate::events::Origin;
+use crate::base::domain::{Purpose, Scope, Scopes};
+use crate::base::events::Origin;
 use crate::store::{ApiKey, AuditActor, OperatorAccount, SecretDigest};
 
 /// Who calls, and what it may do.

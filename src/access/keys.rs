@@ -3,8 +3,8 @@
 use super::error::check_name;
 use super::secret::{Made, make_key, make_key_id};
 use super::{Access, AccessError, By, InvalidKey};
-use crate::config::Secret;
-use crate::domain::{AuditAction, KeyId, Scopes, Span, Timestamp};
+use crate::base::config::Secret;
+use crate::base::domain::{AuditAction, KeyId, Scopes, Span, Timestamp};
 use crate::store::{ApiKey, Error, KeyLimits, Keys, Result, SecretDigest};
 
 /// Keys that one store call reads.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::Caller;
-use crate::domain::{KeyId, Span, Timestamp};
+use crate::base::domain::{KeyId, Span, Timestamp};
 use crate::store::ApiKey;
 
 /// How long a key that was read counts. A change by another process is in effect after this time.

@@ -25,7 +25,7 @@ mod tests;
 mod uses;
 mod views;
 
-pub use crate::domain::Scopes;
+pub use crate::base::domain::Scopes;
 pub use audit::By;
 pub use caller::{Caller, Denied};
 pub use error::{AccessError, InvalidKey, InvalidName};
@@ -42,8 +42,8 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::config::Secret;
-use crate::domain::{Causes, IpNetwork, KeyId, Span, Timestamp};
+use crate::base::config::Secret;
+use crate::base::domain::{Causes, IpNetwork, KeyId, Span, Timestamp};
 use crate::store::{ApiKey, Store};
 use known::{Keys, Known, Look};
 use passwords::Passwords;

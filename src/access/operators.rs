@@ -3,8 +3,8 @@
 use super::error::check_name;
 use super::passwords;
 use super::{Access, AccessError, By, InvalidKey};
-use crate::config::Secret;
-use crate::domain::{AuditAction, Scope, Scopes, Timestamp};
+use crate::base::config::Secret;
+use crate::base::domain::{AuditAction, Scope, Scopes, Timestamp};
 use crate::store::{Error, Keys, OperatorAccount, Result, ScopesSet, SecretDigest};
 
 /// Operators that one store call reads.

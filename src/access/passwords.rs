@@ -7,8 +7,8 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Versio
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use crate::clock::secret_bytes;
-use crate::config::Secret;
+use crate::base::clock::secret_bytes;
+use crate::base::config::Secret;
 use crate::store::PasswordHash;
 
 /// Memory, passes and lanes of argon2id, as OWASP recommends.

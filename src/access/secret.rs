@@ -5,10 +5,10 @@ use std::io;
 use sha2::{Digest, Sha256};
 
 use super::Denied;
-use crate::clock::secret_bytes;
-use crate::config::Secret;
-use crate::domain::KeyId;
-use crate::domain::text::hex;
+use crate::base::clock::secret_bytes;
+use crate::base::config::Secret;
+use crate::base::domain::KeyId;
+use crate::base::domain::text::hex;
 use crate::store::SecretDigest;
 
 /// The length of a secret's text: 256 bits as hexadecimal digits.

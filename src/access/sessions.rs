@@ -7,9 +7,9 @@ use subtle::ConstantTimeEq as _;
 
 use super::secret::{make_session, session_digest};
 use super::{Access, AccessError, By, Caller, Denied, unavailable};
-use crate::config::Secret;
-use crate::domain::text::hex;
-use crate::domain::{AuditAction, Span, Timestamp, Zone};
+use crate::base::config::Secret;
+use crate::base::domain::text::hex;
+use crate::base::domain::{AuditAction, Span, Timestamp, Zone};
 use crate::store::{AuditRequest, OperatorAccount, SecretDigest, Session};
 
 /// A session ends so long after its last use.

@@ -2,8 +2,8 @@
 
 use super::secret::{make_setup_token, setup_digest};
 use super::{Access, AccessError, By, InvalidKey, Issued, NewKey, NewOperator};
-use crate::config::Secret;
-use crate::domain::{Scope, Span, Timestamp};
+use crate::base::config::Secret;
+use crate::base::domain::{Scope, Span, Timestamp};
 use crate::store::{AuditActor, AuditRequest, OperatorAccount, SecretDigest, SetupToken};
 
 /// How long the token is valid.

@@ -2,9 +2,9 @@
 
 use super::secret::{make_session, session_digest};
 use super::{Access, AccessError, Caller, Denied, unavailable};
-use crate::config::Secret;
-use crate::domain::text::hex;
-use crate::domain::{BatchId, Span, Timestamp};
+use crate::base::config::Secret;
+use crate::base::domain::text::hex;
+use crate::base::domain::{BatchId, Span, Timestamp};
 use crate::store::SharedReport;
 
 /// Links of a campaign that can work at a time.

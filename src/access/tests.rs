@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::clock::{Clock, ManualClock, RealClock};
-use crate::domain::{AuditAction, Scope};
+use crate::base::clock::{Clock, ManualClock, RealClock};
+use crate::base::domain::{AuditAction, Scope};
 use crate::store::{self, AuditActor, AuditRequest, Cursor, KeyLimits, LastUse, PasswordHash};
 
 const PASSWORD: &str = "correct horse battery";

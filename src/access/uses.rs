@@ -7,8 +7,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::domain::{Causes, FaultReport, KeyId, Span, Timestamp};
+use crate::base::clock::Clock;
+use crate::base::domain::{Causes, FaultReport, KeyId, Span, Timestamp};
 use crate::store::{LastUse, Result, Store};
 
 /// How often uses are recorded. A key that is in use is recorded once each time.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Issued;
-use crate::domain::{AuditAction, IpNetwork, KeyId, Purpose, Scopes, Timestamp, rfc3339, rfc3339_option};
+use crate::base::domain::{AuditAction, IpNetwork, KeyId, Purpose, Scopes, Timestamp, rfc3339, rfc3339_option};
 use crate::store::{ApiKey, AuditActor, AuditEntry, OperatorAccount};
 
 /// Whether a key or an operator may call.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Sender;
 
 use crate::audience::UploadedSource;
+use crate::base::domain::Scope;
 use crate::campaign::Draft;
-use crate::domain::Scope;
 
 /// Runs command lines for callers of the API.
 #[async_trait]

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::Shared;
 use super::native::{Answer, Call, Kind, Problem, panicked};
-use crate::domain::{Scope, Span};
+use crate::base::domain::{Scope, Span};
 
 /// Requests of one caller that wait for a turn.
 const WAITING_MAX: usize = 8;

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use serde::Serialize;
 
 use super::Shared;
-use crate::domain::{Causes, Span, size};
+use crate::base::domain::{Causes, Span, size};
 use crate::store::{SchemaVersion, WriterFigures};
 
 /// How long the database may take to answer.
@@ -103,7 +103,7 @@ fn full(free: Option<u64>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Histogram, Timestamp};
+    use crate::base::domain::{Histogram, Timestamp};
 
     #[test]
     fn each_reason_says_what_is_wrong() {

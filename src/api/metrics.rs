@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use super::Shared;
 use super::door::Client;
 use crate::access::Denied;
-use crate::domain::{Causes, Scope};
+use crate::base::domain::{Causes, Scope};
 use crate::metrics::{CONTENT_TYPE, scrape};
 
 pub(super) async fn metrics(State(shared): State<Shared>, client: Client, headers: HeaderMap) -> Response {

@@ -34,8 +34,8 @@ use tokio::net::TcpListener;
 
 use crate::accept::Desk;
 use crate::access::Access;
-use crate::clock::{Chance, Clock};
-use crate::config::{Config, Database, Loaded};
+use crate::base::clock::{Chance, Clock};
+use crate::base::config::{Config, Database, Loaded};
 use crate::metrics::Sources;
 use crate::receipts::{Intake, Verifier};
 use crate::store::Store;

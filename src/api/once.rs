@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::Shared;
 use crate::access::Caller;
-use crate::clock::format_time;
-use crate::domain::{Causes, Span, Timestamp};
+use crate::base::clock::format_time;
+use crate::base::domain::{Causes, Span, Timestamp};
 use crate::store::{self, Begun, NewRequest, RequestKey, StoredAnswer};
 
 pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");

@@ -14,8 +14,8 @@ use governor::{Quota, RateLimiter};
 use parking_lot::Mutex;
 
 use crate::access::Caller;
-use crate::clock::Clock;
-use crate::domain::Span;
+use crate::base::clock::Clock;
+use crate::base::domain::Span;
 
 /// Requests of a key per second, if the key has no limit of its own.
 const USUAL: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
@@ -161,8 +161,8 @@ fn headers(name: &str, per_s: NonZeroU32, remaining: u32, wait: Option<Span>) ->
 mod tests {
     use super::*;
     use crate::access::Scopes;
-    use crate::clock::ManualClock;
-    use crate::domain::Timestamp;
+    use crate::base::clock::ManualClock;
+    use crate::base::domain::Timestamp;
 
     #[test]
     fn each_key_has_its_own_rate_and_the_headers_report_it() {

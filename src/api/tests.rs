@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{ApiParts, Door};
+use crate::base::clock::{Chance, Clock, ManualClock};
+use crate::base::config::{Config, Loaded};
+use crate::base::domain::Histogram;
 use crate::book::Book;
-use crate::clock::{Chance, Clock, ManualClock};
-use crate::config::{Config, Loaded};
-use crate::domain::Histogram;
 use crate::metrics::Sources;
 use crate::optout::Words;
 use crate::receipts::{Applier, ApplierOptions, Callback, Proofs, Verifier};
@@ -24,7 +24,7 @@ pub(super) fn parts(
         subaccounts: Vec::new(),
         lanes: Vec::new(),
         words: Words::default(),
-        stops: crate::domain::OptOutOf::Everything,
+        stops: crate::base::domain::OptOutOf::Everything,
         confirms: false,
         missed: Vec::new(),
         on_slot_change: Callback::new(|_| {}),

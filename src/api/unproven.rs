@@ -9,8 +9,8 @@ use axum::body::{Body, Bytes};
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::clock::Clock;
-use crate::domain::Span;
+use crate::base::clock::Clock;
+use crate::base::domain::Span;
 
 /// Bytes of all bodies at a time, beyond the free bytes of each.
 const BUDGET: usize = 64 << 20;
@@ -121,8 +121,8 @@ mod tests {
     use tokio::task::JoinSet;
 
     use super::*;
-    use crate::clock::ManualClock;
-    use crate::domain::Timestamp;
+    use crate::base::clock::ManualClock;
+    use crate::base::domain::Timestamp;
 
     const LARGE: usize = 8 << 20;
     const MIB: usize = 1 << 20;

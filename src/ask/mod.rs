@@ -22,9 +22,9 @@ use std::sync::Arc;
 use futures_util::future::OptionFuture;
 use tokio_util::sync::CancellationToken;
 
+use crate::base::clock::Clock;
+use crate::base::domain::{Causes, LaneId, Marks, MessageKey, Span, StepIndex, Timestamp, Umid};
 use crate::book::{Book, Entry};
-use crate::clock::Clock;
-use crate::domain::{Causes, LaneId, Marks, MessageKey, Span, StepIndex, Timestamp, Umid};
 use crate::engine::{Event, Silence};
 use crate::provider::{Client, DetailsAnswer, Reach};
 use crate::receipts::{Intake, News};

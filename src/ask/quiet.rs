@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::{BatchId, Timestamp};
+use crate::base::domain::{BatchId, Timestamp};
 use crate::store::{Hints, Signal, Store};
 
 #[derive(Debug)]

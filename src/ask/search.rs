@@ -22,9 +22,9 @@ use std::sync::Arc;
 
 use super::Candidate;
 use super::quiet::Quiet;
+use crate::base::clock::Clock;
+use crate::base::domain::{BatchId, Count, LaneId, Loaded, Marks, MessageKey, Present, State, StepIndex, Timestamp};
 use crate::book::{Book, Entry};
-use crate::clock::Clock;
-use crate::domain::{BatchId, Count, LaneId, Loaded, Marks, MessageKey, Present, State, StepIndex, Timestamp};
 use crate::store::{HighestStatus, Result, Store};
 use crate::timers::Gaps;
 use nearly_due::NearlyDue;

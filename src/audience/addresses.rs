@@ -1,6 +1,6 @@
 //! Reads the addresses of a stored audience.
 
-use crate::domain::{Address, AudienceId};
+use crate::base::domain::{Address, AudienceId};
 use crate::store::{self, Audience, Audiences};
 
 /// Recipients per page when an audience is read.

@@ -3,7 +3,7 @@
 use super::columns::{Columns, place_of};
 use super::outputs::{AFTER, BEFORE};
 use super::pipeline::Halt;
-use crate::domain::{Fields, InvalidFields, Meaning, Recipient};
+use crate::base::domain::{Fields, InvalidFields, Meaning, Recipient};
 
 /// Maps the columns of a file to those of an audience.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::number::digits;
 use super::vocabulary::AREA_CODE;
-use crate::domain::column_key;
+use crate::base::domain::column_key;
 
 /// Whether a column name means area codes.
 pub(super) fn is_called_so(name: &str) -> bool {

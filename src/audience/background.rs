@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::text::hex;
+use crate::base::domain::text::hex;
 
 /// The result of a background task, if one was started. Clones share it.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 //! foreign only if the other numbers of the column show that they are written with calling codes.
 
 use super::number::{self, Notation, Number};
-use crate::domain::Country;
+use crate::base::domain::Country;
 
 /// Counts of how the first numbers of a column are written.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, ISO_8859_2, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1252};
 
-use crate::domain::Country;
+use crate::base::domain::Country;
 
 /// How a text is to be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::read::Lines;
 use super::repeated_ids::IdHash;
 use super::sheet::is_error;
 use super::{Readings, Reason};
-use crate::domain::{Address, ChannelUser, Country, Fields, Msisdn, Recipient};
+use crate::base::domain::{Address, ChannelUser, Country, Fields, Msisdn, Recipient};
 
 /// A rejected row.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::seen::{Occurrence, SeenRecipients};
 use super::summary::SAMPLED_ROWS;
 use super::table::{BLOCK_ROWS, Form};
 use super::{Error, Field, ImportNote, Options, Reason, Summary};
-use crate::domain::{Address, ChannelUser, Country, Fields, Recipient};
+use crate::base::domain::{Address, ChannelUser, Country, Fields, Recipient};
 
 /// Number of recipients that a sink gets at once.
 const PIECE: usize = 4_096;

@@ -9,7 +9,7 @@ use super::number::{self, Home, Number};
 use super::outputs::{AFTER, BEFORE};
 use super::read::Reading;
 use super::{ColumnMeaning, Reason, exported, names};
-use crate::domain::{ChannelUser, Meaning, Msisdn, column_key, formula};
+use crate::base::domain::{ChannelUser, Meaning, Msisdn, column_key, formula};
 
 /// The columns of a file, in its order, and which of them the import itself uses.
 #[derive(Debug, Clone, PartialEq, Eq)]

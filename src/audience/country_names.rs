@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::domain::{Country, column_key as key};
+use crate::base::domain::{Country, column_key as key};
 
 /// The names of each country in about forty languages, from the data of the Unicode consortium.
 const TRANSLATED: &str = include_str!("country_names.txt");

@@ -9,7 +9,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::number::Home;
-use crate::domain::Country;
+use crate::base::domain::Country;
 
 /// A country that is known to have phone numbers. Whatever reads one refuses any other country before it reads a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

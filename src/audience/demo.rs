@@ -6,7 +6,7 @@ use rust_xlsxwriter::{Workbook, Worksheet, XlsxError};
 use tempfile::NamedTempFile;
 
 use super::Error;
-use crate::clock::Chance;
+use crate::base::clock::Chance;
 
 /// The rows of a sheet, without the header.
 pub const MAX_DEMO_RECIPIENTS: u64 = 1_048_575;

@@ -6,7 +6,7 @@ use super::calling_codes::CallingCodes;
 use super::columns::Columns;
 use super::names;
 use super::number::{self, Home, digits};
-use crate::domain::Country;
+use crate::base::domain::Country;
 
 /// The column whose name means phone numbers. A name of which only one word is known counts only if most cells are numbers.
 pub(super) fn by_name(names: &[String], evidence: &[Evidence]) -> Option<usize> {

@@ -6,7 +6,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::KnownRecipients;
 use super::seen::{Occurrence, SeenRecipients};
-use crate::domain::{Address, Msisdn, OptOutOf};
+use crate::base::domain::{Address, Msisdn, OptOutOf};
 use crate::store::{Consent, Result};
 
 /// Checks the sources of one campaign, one after the other, against the opt-outs and the numbers of earlier sources. Clones

@@ -11,8 +11,8 @@ use tempfile::NamedTempFile;
 
 use super::sheet::made::{self, Value};
 use super::{Error, Halt, Lines, Options, Reject, SeenRecipients, Sink, read, samples};
-use crate::clock::{Clock, RealClock};
-use crate::domain::{Recipient, Span};
+use crate::base::clock::{Clock, RealClock};
+use crate::base::domain::{Recipient, Span};
 
 /// Files of each format that every run tries.
 const TRIED: u64 = 150;

@@ -5,7 +5,7 @@ use super::block::{Row, Rows};
 use super::names;
 use super::number::{self, Home};
 use super::read::Reading;
-use crate::domain::{Channel, ChannelUser};
+use crate::base::domain::{Channel, ChannelUser};
 
 /// Where the header and the data begin.
 #[derive(Debug, PartialEq, Eq)]

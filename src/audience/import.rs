@@ -14,8 +14,8 @@ use super::{
     Columns, CorrectedRows, DefaultCountry, Error, Halt, ImportRecord, Lines, Options, ReadingProgress, Reason, Reject,
     Sink, SourceFilter, Summary, UnreadableRecord,
 };
-use crate::clock::Clock;
-use crate::domain::{Address, AudienceId, ChannelUser, InvalidFields, Recipient, Span};
+use crate::base::clock::Clock;
+use crate::base::domain::{Address, AudienceId, ChannelUser, InvalidFields, Recipient, Span};
 use crate::store::{self, Audience, Audiences, KnownAs, NewAudience, RejectedRow};
 
 /// How the recipients are stored.
@@ -408,7 +408,7 @@ mod tests {
     use super::*;
     use crate::audience::REJECTS_MAX;
     use crate::audience::Reason;
-    use crate::domain::Fields;
+    use crate::base::domain::Fields;
 
     fn rejects(number: u64) -> Vec<Reject> {
         let reject = |line| Reject {

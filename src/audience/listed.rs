@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::import::read_all;
 use super::summary::shortened;
 use super::{Columns, Error, Example, Halt, ImportNote, Options, Reason, Reject, Sink, Source, SourceFilter, Summary};
-use crate::domain::{Address, ChannelUser, Country, Msisdn, Recipient};
+use crate::base::domain::{Address, ChannelUser, Country, Msisdn, Recipient};
 
 /// Invalid entries in one sentence.
 const SHOWN: usize = 3;

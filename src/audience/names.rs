@@ -6,7 +6,7 @@ use super::vocabulary::{
     CONTACT_WORDS, FAX, MAYBE_NUMBER, MOBILE, MOBILE_STEMS, MOBILE_WORDS, NO_HOME_WORDS, OTHER_STEMS, OTHER_WORDS,
     OWNER_WORDS, PHONE, PHONE_STEMS, PHONE_WORDS, SECONDARY_WORDS, STAFF_WORDS,
 };
-use crate::domain::{Meaning, column_key};
+use crate::base::domain::{Meaning, column_key};
 
 /// How strongly a column name means phone numbers, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,7 +119,7 @@ pub(super) fn bare(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::column_key as key;
+    use crate::base::domain::column_key as key;
 
     #[test]
     fn a_name_is_known_in_any_spelling() {

@@ -13,7 +13,7 @@ use super::Error;
 use super::check::Reject;
 use super::columns::Columns;
 use super::pipeline::{Halt, Sink};
-use crate::domain::{Fields, Recipient, formula};
+use crate::base::domain::{Fields, Recipient, formula};
 
 /// Columns of accepted rows, before the file's own.
 pub(super) const BEFORE: [&str; 2] = ["msisdn", "country"];
@@ -99,7 +99,7 @@ pub(super) fn header_of_rejects(columns: &[String]) -> Vec<String> {
 
 /// The cells of a rejected row as `width` columns. Extra cells are joined into the last column, so that no text is lost and
 /// `line` and `reason` stay in their columns.
-pub(super) fn own_columns(fields: &Fields, width: usize) -> Result<Vec<String>, crate::domain::InvalidFields> {
+pub(super) fn own_columns(fields: &Fields, width: usize) -> Result<Vec<String>, crate::base::domain::InvalidFields> {
     let mut cells: Vec<String> = fields.unpack()?.into_iter().map(Into::into).collect();
     if cells.len() > width && width > 0 {
         let joined = cells[width - 1..].join(" ");

@@ -16,7 +16,7 @@ use super::error::BoxError;
 use super::selection::{BoundSelection, Evidence};
 use super::table::Form;
 use super::{Error, number};
-use crate::domain::Recipient;
+use crate::base::domain::Recipient;
 
 /// Receives the rows that are read, in file order.
 pub trait Sink {

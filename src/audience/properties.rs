@@ -8,8 +8,8 @@ use proptest::sample::Index;
 use tempfile::NamedTempFile;
 
 use super::*;
-use crate::domain::Address;
-use crate::domain::Recipient;
+use crate::base::domain::Address;
+use crate::base::domain::Recipient;
 
 /// Keeps all rows that it gets.
 #[derive(Debug, Default)]

@@ -19,7 +19,7 @@ use super::sheet::SheetChoice;
 use super::survey::Observer;
 use super::table::{self, BLOCK_ROWS, Form, HEAD_ROWS};
 use super::{DefaultCountry, Error, Summary};
-use crate::domain::Address;
+use crate::base::domain::Address;
 
 /// Which line types are accepted, if the country's numbers distinguish them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{ImportNote, OddCells, Reason, Summary, Survey};
-use crate::domain::{AudienceId, Country, Timestamp};
+use crate::base::domain::{AudienceId, Country, Timestamp};
 use crate::store::{Audience, AudiencePart};
 
 /// Raise it with every change that this version could not read, such as another kind of note.
@@ -149,7 +149,7 @@ mod tests {
     use super::super::note::RowCount;
     use super::super::{Options, Outputs, Packed, Reason, SeenRecipients, read};
     use super::*;
-    use crate::domain::AudienceId;
+    use crate::base::domain::AudienceId;
 
     fn part(summary: Option<&str>) -> AudiencePart {
         let (source, begun_at) = ("people.csv".to_owned(), Timestamp::from_millis(0));

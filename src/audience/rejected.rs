@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outputs::{header_of_rejects, own_columns};
 use super::{ImportRecord, Keep, Readings, Reason, Summary, UnreadableRecord};
-use crate::domain::{AudienceId, Fields, InvalidFields};
+use crate::base::domain::{AudienceId, Fields, InvalidFields};
 use crate::store::{Audience, AudiencePart, Audiences, Error, RejectedRow, Result};
 
 /// A position among the rejected rows of an audience.
@@ -289,7 +289,7 @@ mod tests {
             source: "members.csv".to_owned(),
             recipients: 1,
             summary: Some(record(rejects).json()),
-            begun_at: crate::domain::Timestamp::from_millis(0),
+            begun_at: crate::base::domain::Timestamp::from_millis(0),
         };
         let parts = vec![part(1, REJECTS_MAX - 10), part(2, 7)];
         let audience = Audience { name: "members".to_owned(), columns: Vec::new(), parts };

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::outputs::BEFORE;
-use crate::domain::Recipient;
+use crate::base::domain::Recipient;
 use crate::store::{Audience, AudiencePart, Audiences, Error, Result};
 
 /// Recipients that one store call reads.

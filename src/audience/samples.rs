@@ -7,7 +7,7 @@ use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, XlsxError};
 use super::note::RowCount;
 use super::sheet::made::{self, Value};
 use super::*;
-use crate::domain::Recipient;
+use crate::base::domain::Recipient;
 
 fn sample(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("samples").join(name)

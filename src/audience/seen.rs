@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::KnownRecipients;
 use super::repeated_ids::IdHash;
-use crate::domain::{Address, Msisdn};
+use crate::base::domain::{Address, Msisdn};
 
 /// All recipients so far: those of the current source and those of earlier ones.
 #[derive(Debug, Default)]

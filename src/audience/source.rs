@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::open::{display_path, is_stdin};
 use super::read::read_named;
 use super::{Columns, Error, Options, Sink, SourceFilter, Summary, read, read_numbers};
-use crate::domain::Address;
+use crate::base::domain::Address;
 
 /// Where recipients come from.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 
 use super::{ImportNote, Misread, Packed, Readings, Reason, Reject};
-use crate::domain::{Country, Fields, Meaning};
+use crate::base::domain::{Country, Fields, Meaning};
 
 /// The summary of a file. `volley audience check --json` prints it, with its notes as sentences and the time it took.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Recipient, refused_in_a_parameter};
+use crate::base::domain::{Recipient, refused_in_a_parameter};
 
 /// Number of recipients in a preview.
 const FIRST: usize = 3;
@@ -112,7 +112,7 @@ impl Survey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Country, Fields};
+    use crate::base::domain::{Country, Fields};
 
     fn recipient(fields: [&str; 3]) -> Recipient {
         Recipient {

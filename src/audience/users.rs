@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     Columns, Halt, ImportNote, Mapping, Options, Outputs, Reason, Reject, SeenRecipients, Sink, Summary, read,
 };
-use crate::domain::{Address, Recipient};
+use crate::base::domain::{Address, Recipient};
 
 const ID: &str = "SG.13491208655302741918";
 

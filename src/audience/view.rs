@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::{ImportNote, Summary};
-use crate::domain::{AddressFields, Country, Recipient, Span};
+use crate::base::domain::{AddressFields, Country, Recipient, Span};
 use crate::store::{Audience, AudiencePart};
 
 /// An imported audience.

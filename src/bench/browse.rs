@@ -19,11 +19,11 @@ use super::served::{Sending, Server, from_another_process};
 use super::stock::{LANE as STOCK_LANE, Stock};
 use super::{Begun, Error, Run, SinkProcess};
 use crate::access::{Access, By, NewOperator};
+use crate::base::clock::{Chance, Clock};
+use crate::base::config::{Config, Secret};
+use crate::base::domain::{Count, Scope, Scopes, Span};
+use crate::base::events::Origin;
 use crate::campaign::Launcher;
-use crate::clock::{Chance, Clock};
-use crate::config::{Config, Secret};
-use crate::domain::{Count, Scope, Scopes, Span};
-use crate::events::Origin;
 use crate::pages::{ASSETS, Assets};
 use crate::store::{self, AuditRequest, BatchFilter, Store};
 

@@ -8,10 +8,10 @@ use super::dispatch::{provider, read};
 use super::figures::memory_peak;
 use super::stock::LANE;
 use super::{Begun, Error, Run, SinkProcess, Stock};
+use crate::base::clock::{Chance, Clock};
+use crate::base::domain::{Count, Span};
+use crate::base::events::Origin;
 use crate::campaign::{self, Decided};
-use crate::clock::{Chance, Clock};
-use crate::domain::{Count, Span};
-use crate::events::Origin;
 use crate::node::{Node, NodeParts, Os};
 use crate::store::{self, Store};
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Clock;
-use crate::domain::{Span, Timestamp, grouped};
+use crate::base::clock::Clock;
+use crate::base::domain::{Span, Timestamp, grouped};
 
 /// The figures of one run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::Error;
-use crate::clock::Clock;
-use crate::domain::{Span, Timestamp};
+use crate::base::clock::Clock;
+use crate::base::domain::{Span, Timestamp};
 
 const HEAD_END: &[u8] = b"\r\n\r\n";
 const NO_CONTENT: &str = "HTTP/1.1 204";

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::served::{Sending, served};
 use super::stock::run;
 use super::{Error, Run};
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::store::Sqlite;
 
 /// Maximum number of bodies in one commit.

@@ -8,10 +8,10 @@ use super::dispatch::{LANE, lane, launch_on, provider, read, store_audience};
 use super::figures::{idle_ms, memory_peak, percentile};
 use super::stock::scratch;
 use super::{Begun, Error, Run, SinkProcess};
+use crate::base::clock::{Chance, Clock, Tick};
+use crate::base::domain::{Count, Span};
+use crate::base::events::Origin;
 use crate::campaign::{Draft, Launcher};
-use crate::clock::{Chance, Clock, Tick};
-use crate::domain::{Count, Span};
-use crate::events::Origin;
 use crate::node::{Node, NodeParts, Os};
 use crate::simulator::Arrival;
 

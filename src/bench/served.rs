@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Begun, Error, Run};
 use crate::api::{self, ApiParts, Door, ServeError};
-use crate::clock::{Chance, Clock};
-use crate::config::{Config, Loaded};
+use crate::base::clock::{Chance, Clock};
+use crate::base::config::{Config, Loaded};
 use crate::node::{Node, NodeParts, Os};
 use crate::store::Store;
 

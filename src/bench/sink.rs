@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
-use crate::clock::{Clock, Tick};
+use crate::base::clock::{Clock, Tick};
 use crate::simulator::{Arrival, RunningSink, SinkOptions, WebhookTarget};
 
 /// A sink process that ends when this is dropped.

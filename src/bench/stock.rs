@@ -9,13 +9,13 @@ use std::sync::Arc;
 use sqlx::{Connection, SqliteConnection};
 
 use super::Error;
-use crate::clock::Clock;
-use crate::domain::{
+use crate::base::clock::Clock;
+use crate::base::domain::{
     AfterGap, AttemptId, AudienceId, BatchId, BatchState, Channel, LaneId, Marks, MessageId, MessageKey, Plan, Present,
     Span, State, Step, StepIndex, Tag, Tallies, Timestamp,
 };
+use crate::base::events::Origin;
 use crate::engine::{Answer, Event, Made, Met, Rule, Ruling, Standing, advance, begin};
-use crate::events::Origin;
 use crate::store::{self, KnownAs, NewAudience, NewBatch, Sqlite, Store, Verdict};
 
 /// Rows written in one transaction.
@@ -272,8 +272,8 @@ pub(super) async fn run(connection: &mut SqliteConnection, text: &str) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ManualClock;
-    use crate::domain::Umid;
+    use crate::base::clock::ManualClock;
+    use crate::base::domain::Umid;
     use crate::store::Key;
 
     #[tokio::test]

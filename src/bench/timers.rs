@@ -13,9 +13,9 @@ use super::dispatch::{Load, config};
 use super::figures::{idle_ms, memory_peak, percentile};
 use super::stock::run;
 use super::{Begun, Error, Run, Stock};
+use crate::base::clock::{Chance, Clock};
+use crate::base::domain::{Count, Ending, LaneId, Span, StepIndex, Timestamp};
 use crate::book::Book;
-use crate::clock::{Chance, Clock};
-use crate::domain::{Count, Ending, LaneId, Span, StepIndex, Timestamp};
 use crate::engine::{Event, Silence, Standing, advance};
 use crate::node::{Node, NodeParts, Os};
 use crate::store::{self, Signal, Sqlite, Store};
@@ -227,9 +227,9 @@ pub async fn prepare_start(database: &Path, count: u32, clock: &dyn Clock) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::clock::ManualClock;
+    use crate::base::domain::MessageKey;
     use crate::bench::{Laid, fill};
-    use crate::clock::ManualClock;
-    use crate::domain::MessageKey;
 
     /// Returns a filled database and its clock. Dropping the folder, which is returned first, deletes it.
     async fn stock(messages: u32) -> (tempfile::TempDir, Arc<ManualClock>, Arc<dyn Clock>, Arc<dyn Store>) {

@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use super::refusals::Refusals;
 use super::suppressed::{Suppressed, Suppression};
 use super::{Case, MarkedMessages};
-use crate::domain::{
+use crate::base::domain::{
     AddressKey, AttemptId, BatchId, BatchState, Country, LaneId, Loaded, Member, MessageKey, Plan, Pool, Present,
     Queue, Span, State, StepIndex, Tag, Timestamp, settle,
 };

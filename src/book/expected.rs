@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::domain::{AddressKey, Channel, Timestamp};
+use crate::base::domain::{AddressKey, Channel, Timestamp};
 
 /// Up to this number of recipients, recipients whose receipts have been tried are not removed.
 const FEW: usize = 1_024;

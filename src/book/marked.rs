@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use parking_lot::RwLock;
 
-use crate::domain::{BatchId, MessageKey};
+use crate::base::domain::{BatchId, MessageKey};
 
 /// A set of messages, or of their steps. It is nearly always empty, and then a look-up costs next to nothing.
 #[derive(Debug)]

@@ -31,7 +31,7 @@ use tokio::sync::{Mutex, Notify};
 use self::entry::Course;
 use self::expected::Expected;
 use self::suppressed::{LISTED_MAX, Suppressed};
-use crate::domain::{AddressKey, BatchId, BatchState, Channel, Hours, StepIndex, Timestamp};
+use crate::base::domain::{AddressKey, BatchId, BatchState, Channel, Hours, StepIndex, Timestamp};
 use crate::planner::Timing;
 use crate::store::{Batch, Cursor, Recall, Result, StepHold, Store};
 

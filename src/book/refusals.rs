@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::domain::{BatchId, RefusalSubject, StepIndex, Timestamp};
-use crate::events::Origin;
+use crate::base::domain::{BatchId, RefusalSubject, StepIndex, Timestamp};
+use crate::base::events::Origin;
 use crate::store::{Recall, ReportedBy, StepHeldBy, StepHold};
 
 /// This number of submissions of a step with the same refusal, and none accepted between them, is the sender's fault.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use parking_lot::{RwLock, RwLockReadGuard};
 
-use crate::domain::AddressKey;
+use crate::base::domain::AddressKey;
 
 /// The largest number of recipients that are listed one by one, so that a list of ten million opt-outs needs no memory
 /// for them.

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::affected::Affected;
 use super::lint::{Lint, Warning};
-use crate::config::{Config, Problem, reachable_by_all};
-use crate::domain::{Channel, ChannelUser, ContentPart, Plan, Reachable, Recipient, Step, StepIndex, Takers};
+use crate::base::config::{Config, Problem, reachable_by_all};
+use crate::base::domain::{Channel, ChannelUser, ContentPart, Plan, Reachable, Recipient, Step, StepIndex, Takers};
 use crate::template::{RecipientText, is_fetchable};
 
 /// The longest text that is named whole.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{Address, grouped};
+use crate::base::domain::{Address, grouped};
 
 /// How many of them are named.
 const NAMED: usize = 3;

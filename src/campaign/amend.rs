@@ -17,11 +17,11 @@ use super::recipients::RecipientsError;
 use super::route::{NOTHING_TO_HOLD, holds_nothing};
 use super::second_operator::needs_second_operator;
 use super::time::{PRESENT, Schedule, instant};
-use crate::clock::{Clock, format_stored_time};
-use crate::config::{Config, Problem, Table, Wanted, stretches};
-use crate::domain::text::plural;
-use crate::domain::{BatchState, Crowd, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp, hint};
-use crate::events::ChangedKey;
+use crate::base::clock::{Clock, format_stored_time};
+use crate::base::config::{Config, Problem, Table, Wanted, stretches};
+use crate::base::domain::text::plural;
+use crate::base::domain::{BatchState, Crowd, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp, hint};
+use crate::base::events::ChangedKey;
 use crate::store::{self, Amendment, Batch, Store};
 
 /// Messages brought forward in one transaction.

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::lint::{Lint, Warning, named};
 use super::time::{ClockChange, Schedule, clock_change};
-use crate::config::{Problem, Sentence};
-use crate::domain::{Country, Crowd, Hours, Plan, Span, Step, StepIndex, Taker, Timestamp, Zone, by_country, zones_of};
+use crate::base::config::{Problem, Sentence};
+use crate::base::domain::{
+    Country, Crowd, Hours, Plan, Span, Step, StepIndex, Taker, Timestamp, Zone, by_country, zones_of,
+};
 
 /// When the first recipient of each kind may be sent to. The clock of a single recipient is checked when the message
 /// comes up.
@@ -187,7 +189,7 @@ fn closed_for_good(plan: &Plan, crowd: &Crowd, start: Timestamp) -> Vec<Problem>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, Countries, Step};
+    use crate::base::domain::{Channel, Countries, Step};
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse_rfc3339(text).unwrap()

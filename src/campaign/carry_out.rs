@@ -6,10 +6,10 @@ use super::decisions::{Decided, Released, cancel, pause, refuse, release_steps, 
 use super::noted::{Noted, noted};
 use super::second_operator::NeedsApproval;
 use super::used_up::UsedUp;
-use crate::clock::{Clock, format_time};
-use crate::config::Config;
-use crate::domain::{BatchState, StepIndex, Tallies, Timestamp};
-use crate::events::{Certificate, Origin};
+use crate::base::clock::{Clock, format_time};
+use crate::base::config::Config;
+use crate::base::domain::{BatchState, StepIndex, Tallies, Timestamp};
+use crate::base::events::{Certificate, Origin};
 use crate::report::Counts;
 use crate::store::{self, Batch, Store};
 

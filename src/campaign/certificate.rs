@@ -1,9 +1,9 @@
 //! The certificate of a cancel: the state of every message when the campaign stopped.
 
 use super::noted::Noted;
-use crate::clock::Clock;
-use crate::domain::{BatchState, Count, Tallies};
-use crate::events::{Certificate, Event, EventKind, Subject};
+use crate::base::clock::Clock;
+use crate::base::domain::{BatchState, Count, Tallies};
+use crate::base::events::{Certificate, Event, EventKind, Subject};
 use crate::report::Counts;
 use crate::store::{Batch, Result, Store};
 
@@ -30,7 +30,7 @@ pub async fn certify(store: &dyn Store, clock: &dyn Clock, batch: &Batch, noted:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Marks, Outcome, Present, Span, State, StepIndex, Timestamp};
+    use crate::base::domain::{Marks, Outcome, Present, Span, State, StepIndex, Timestamp};
 
     #[test]
     fn the_parts_of_a_certificate_sum_to_all_messages() {

@@ -4,7 +4,7 @@
 //! checks.
 
 use super::launch::LaunchError;
-use crate::domain::{Channel, ChannelUser, Plan, Recipient};
+use crate::base::domain::{Channel, ChannelUser, Plan, Recipient};
 use crate::store::{Alias, Consent};
 use crate::template::RecipientText;
 

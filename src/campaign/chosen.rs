@@ -1,7 +1,7 @@
 //! Chooses the steps of a campaign: its own, those of a configured route, or its subaccount's default route.
 
-use crate::config::{Config, DraftStep, Problem, Route};
-use crate::domain::hint;
+use crate::base::config::{Config, DraftStep, Problem, Route};
+use crate::base::domain::hint;
 
 /// What a campaign says about its steps. An API call that overrides the route of a single message uses the same type,
 /// as for a campaign of one message.

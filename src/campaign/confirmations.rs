@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use super::launch::{LaunchError, Launcher};
 use crate::audience::{self, Options, Source, SourceFilter};
-use crate::clock::{Chance, Clock};
-use crate::config::{Config, Lane};
-use crate::domain::{
+use crate::base::clock::{Chance, Clock};
+use crate::base::config::{Config, Lane};
+use crate::base::domain::{
     Causes, Channel, ChannelUser, Fields, Language, Member, Msisdn, OptOutOf, Plan, Pool, Purpose, Recipient, Span,
     Step, Timestamp,
 };
-use crate::events::Origin;
+use crate::base::events::Origin;
 use crate::store::{Cursor, Inbound, Result, Store};
 use crate::template::{self, Sending};
 
@@ -144,8 +144,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::clock::ManualClock;
-    use crate::domain::{Count, Keyword};
+    use crate::base::clock::ManualClock;
+    use crate::base::domain::{Count, Keyword};
     use crate::store::WebhookGroup;
 
     const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);

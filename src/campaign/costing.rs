@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::lint::{Lint, Warning};
-use crate::config::Sentence;
-use crate::domain::text::plural;
-use crate::domain::{OnMissingValue, Plan, StepIndex, Taker, Takers};
+use crate::base::config::Sentence;
+use crate::base::domain::text::plural;
+use crate::base::domain::{OnMissingValue, Plan, StepIndex, Taker, Takers};
 use crate::forecast::Bill;
 use crate::template::{self, BilledParts, Variables, Widening};
 
@@ -50,7 +50,7 @@ impl Costing {
         if !plan.has_prices() {
             return None;
         }
-        let of_step = |(index, step): (StepIndex, &crate::domain::Step)| {
+        let of_step = |(index, step): (StepIndex, &crate::base::domain::Step)| {
             let marked = template::mark(&step.content, step.user_id.as_deref(), plan.names()).ok()?;
             let (takers, parts) = (step.takers(), BilledParts::of_step(step, plan.names()));
             Some(CostedStep { index, takers, variables: marked.variables, parts })

@@ -3,9 +3,9 @@
 
 use super::noted::{Noted, noted};
 use super::used_up::{UsedUp, used_up};
-use crate::clock::Clock;
-use crate::domain::{BatchState, StepIndex, Timestamp};
-use crate::events::Origin;
+use crate::base::clock::Clock;
+use crate::base::domain::{BatchState, StepIndex, Timestamp};
+use crate::base::events::Origin;
 use crate::store::{Batch, Result, StepHeldBy, StepHold, Store};
 
 /// The result of an operator's decision.

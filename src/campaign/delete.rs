@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{AudienceId, BatchState, Timestamp};
-use crate::events::Origin;
+use crate::base::domain::{AudienceId, BatchState, Timestamp};
+use crate::base::events::Origin;
 use crate::store::{Batch, Error, Result, Store};
 
 /// The result of deleting a draft.

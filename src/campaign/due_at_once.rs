@@ -1,8 +1,8 @@
 //! What came due while a campaign was paused. A start that is spread over a time counts from the begin of the campaign, also
 //! while it is paused, so a resume sends at once what was due meanwhile.
 
-use crate::domain::text::{plural, span};
-use crate::domain::{BatchState, Count, Outcome, Plan, Span, Tallies, Timestamp};
+use crate::base::domain::text::{plural, span};
+use crate::base::domain::{BatchState, Count, Outcome, Plan, Span, Tallies, Timestamp};
 use crate::store::Batch;
 
 /// The messages of a paused campaign that are due before it is resumed.
@@ -52,7 +52,7 @@ fn due_at_once(all: i64, waiting: i64, elapsed: Span, over: Span) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::StepIndex;
+    use crate::base::domain::StepIndex;
 
     #[test]
     fn messages_that_came_due_during_a_pause_are_counted() {

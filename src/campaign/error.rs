@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::config::Problem;
-use crate::domain::text::shell;
+use crate::base::config::Problem;
+use crate::base::domain::text::shell;
 
 /// Why a campaign file cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -19,9 +19,9 @@ use super::route;
 use super::route_templates::PlanTemplates;
 use super::time::Schedule;
 use crate::audience::{KnownRecipients, RecipientObserver};
+use crate::base::config::Config;
+use crate::base::domain::{OnMissingValue, Recipient, StepIndex};
 use crate::catalogue::Catalogue;
-use crate::config::Config;
-use crate::domain::{OnMissingValue, Recipient, StepIndex};
 
 /// Looks at the recipients of a draft while they are gathered.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use super::file::Draft;
 use super::lint::{Lint, Warning};
 use super::recipients::{Gathering, Origin, RecipientsError, Sought};
 use crate::audience::{self, Example, KnownRecipients, Options, Reason, Source, SourceFilter};
-use crate::config::{NamedKey, Sentence};
-use crate::domain::{Address, ChannelUser, Msisdn};
+use crate::base::config::{NamedKey, Sentence};
+use crate::base::domain::{Address, ChannelUser, Msisdn};
 
 /// Why an entry of `exclude` excludes no number.
 #[derive(Debug, thiserror::Error)]

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::base::config::Config;
+use crate::base::domain::{BatchId, BatchState, Causes, Count, FaultReport, Outcome, Tallies, Timestamp};
 use crate::book::Entry;
-use crate::config::Config;
-use crate::domain::{BatchId, BatchState, Causes, Count, FaultReport, Outcome, Tallies, Timestamp};
 use crate::report::{Counts, distance, superfluous};
 use crate::store::{BatchFigures, Result, Store};
 use crate::throttle::with_overrides;

@@ -12,8 +12,10 @@ use super::error::FileError;
 use super::time::no_such_day;
 use super::values;
 use crate::audience::{DefaultCountry, Selection};
-use crate::config::{Most, NotBuilt, Problem, Table, Wanted, countries_named, parse_toml, steps, stretches, to_json};
-use crate::domain::{
+use crate::base::config::{
+    Most, NotBuilt, Problem, Table, Wanted, countries_named, parse_toml, steps, stretches, to_json,
+};
+use crate::base::domain::{
     AfterGap, BeginsWhen, Country, Hours, OnMissed, OnMissingValue, OnOverlap, OnUnknown, Purpose, Span, StopRule,
     Values, Zone, has_private_key, nearest, object_name,
 };

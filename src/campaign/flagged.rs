@@ -3,8 +3,8 @@
 use super::launch::{LaunchError, Launcher};
 use super::lint::{Lint, Warning};
 use super::time::instant;
-use crate::clock::format_time;
-use crate::domain::{BatchState, Plan, Span, Step, StepIndex, TemplateName, Timestamp, Zone};
+use crate::base::clock::format_time;
+use crate::base::domain::{BatchState, Plan, Span, Step, StepIndex, TemplateName, Timestamp, Zone};
 use crate::forecast::Forecast;
 use crate::store::{Batch, ProviderReport};
 

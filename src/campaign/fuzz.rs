@@ -12,10 +12,10 @@ use super::lint_hours::out_of_reach;
 use super::time::schedule;
 use super::{Draft, Facts, lint, plan};
 use crate::audience::{OddCells, Selection};
+use crate::base::clock::{Clock, RealClock};
+use crate::base::config::Config;
+use crate::base::domain::{Country, Span, Timestamp, crowd_of, steps_of};
 use crate::catalogue::Catalogue;
-use crate::clock::{Clock, RealClock};
-use crate::config::Config;
-use crate::domain::{Country, Span, Timestamp, crowd_of, steps_of};
 use crate::forecast::Bill;
 
 /// Campaigns that every run tries.

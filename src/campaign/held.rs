@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::launch::{LaunchError, Launcher};
 use super::lint::{Lint, Warning};
-use crate::domain::{Country, Plan, Step, StepIndex};
-use crate::events::Subject;
+use crate::base::domain::{Country, Plan, Step, StepIndex};
+use crate::base::events::Subject;
 use crate::store::{HeldBy, Hold};
 
 /// Describes a hold: `lane sms is paused by ann`, `template promo on lane wa is held by ann`, or `lane sms is held: …` with the provider's reason and code.

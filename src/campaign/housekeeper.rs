@@ -13,12 +13,12 @@ use super::guards::Guards;
 use super::opt_out_walk::OptOutWalk;
 use super::repricing::Repricing;
 use super::restored::restored_from;
+use crate::base::clock::format_time;
+use crate::base::config::Config;
+use crate::base::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present, Span, Tallies, Timestamp};
+use crate::base::events::{self, EventKind, Origin, Subject};
 use crate::book::{Book, Entry};
-use crate::clock::format_time;
-use crate::config::Config;
-use crate::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present, Span, Tallies, Timestamp};
 use crate::engine::{CallOff, Event, Silence};
-use crate::events::{self, EventKind, Origin, Subject};
 use crate::store::{Batch, Hints, Result, Signal, Store};
 
 /// Messages swept in one transaction.

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::recipients::{Gathering, PAGE, Part, Recipients, RecipientsError, SHOWN};
 use crate::audience::{self, BoundSelection, ImportRecord, KnownRecipients, RecipientObserver, SourceFilter, Survey};
-use crate::domain::{Address, AudienceId, Recipient};
+use crate::base::domain::{Address, AudienceId, Recipient};
 use crate::store::Audience;
 
 impl Gathering<'_> {

@@ -4,7 +4,7 @@
 use super::channel_users::ChannelUsers;
 use super::launch::{LaunchError, Launcher};
 use super::lay_out::starts;
-use crate::domain::{Plan, Recipient, Span, Tag, Timestamp};
+use crate::base::domain::{Plan, Recipient, Span, Tag, Timestamp};
 use crate::engine;
 use crate::store::{ClientIds, Cursor, Joined, Joining, NewCall, OwnTimes};
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::affected::Affected;
 use super::lint::{Lint, Warning};
-use crate::config::Problem;
-use crate::domain::{Address, OnMissingValue, Plan, Recipient, Takers};
+use crate::base::config::Problem;
+use crate::base::domain::{Address, OnMissingValue, Plan, Recipient, Takers};
 use crate::template::{self, Lack, LackCause, Variables};
 
 /// The variables of a plan's steps.
@@ -17,7 +17,7 @@ pub(super) struct Needs {
 
 impl Needs {
     pub(super) fn of(plan: &Plan) -> Self {
-        let of_step = |step: &crate::domain::Step| {
+        let of_step = |step: &crate::base::domain::Step| {
             let marked = template::mark(&step.content, step.user_id.as_deref(), plan.names()).ok()?;
             (!marked.variables.is_empty()).then(|| (step.takers(), marked.variables))
         };

@@ -3,10 +3,10 @@
 use std::num::NonZeroU32;
 
 use super::noted::{Noted, noted};
-use crate::clock::Clock;
-use crate::config::{Config, Lane};
-use crate::domain::{OverridableSetting, Rate, Tier};
-use crate::events::Origin;
+use crate::base::clock::Clock;
+use crate::base::config::{Config, Lane};
+use crate::base::domain::{OverridableSetting, Rate, Tier};
+use crate::base::events::Origin;
 use crate::store::{self, HeldBy, Hold, Override, Store, UnknownSlots};
 use crate::throttle::{in_file, with_overrides};
 

@@ -24,11 +24,11 @@ use super::second_operator::{limit_below, will_wait};
 use super::time::{Schedule, schedule};
 use super::windows::open_windows;
 use crate::audience::{DefaultCountry, Misread, OnProgress};
+use crate::base::clock::{Chance, Clock, format_time};
+use crate::base::config::{Config, Problem};
+use crate::base::domain::{BatchId, BatchState, CampaignId, Plan, StepIndex, Timestamp, Zone, grouped};
+use crate::base::events::Origin;
 use crate::catalogue::Catalogue;
-use crate::clock::{Chance, Clock, format_time};
-use crate::config::{Config, Problem};
-use crate::domain::{BatchId, BatchState, CampaignId, Plan, StepIndex, Timestamp, Zone, grouped};
-use crate::events::Origin;
 use crate::forecast::{Bill, Forecast, Shares};
 use crate::store::{self, Store};
 

@@ -8,7 +8,7 @@ use super::lacking::Needs;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::recipients::{Part, Recipients};
 use crate::audience;
-use crate::domain::{
+use crate::base::domain::{
     Address, BatchId, BatchState, CampaignId, Channel, Country, OnMissingValue, Plan, Recipient, Tag, Taker, Timestamp,
 };
 use crate::engine;

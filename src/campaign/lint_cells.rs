@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::lint::{Facts, Lint, Warning, Warnings};
-use crate::domain::{Countries, Plan, Step, grouped};
+use crate::base::domain::{Countries, Plan, Step, grouped};
 use crate::forecast::Share;
 use crate::template::{self, Variable};
 

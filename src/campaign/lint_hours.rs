@@ -2,8 +2,8 @@
 
 use super::beginnings::Beginnings;
 use super::lint::{Lint, Warning, named};
-use crate::config::Sentence;
-use crate::domain::{Crowd, Hours, Plan, Span, Taker, Timestamp, Zone, by_country, usual_zone};
+use crate::base::config::Sentence;
+use crate::base::domain::{Crowd, Hours, Plan, Span, Taker, Timestamp, Zone, by_country, usual_zone};
 
 /// Openings of a first step that the check covers: a week of days, and one more.
 const OPENINGS: u32 = 8;
@@ -54,8 +54,8 @@ fn is_in_reach(first: &Hours, step: &Hours, ttl: Span, from: Timestamp, zone: Zo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::domain::{Channel, Step};
     use crate::campaign::Schedule;
-    use crate::domain::{Channel, Step};
 
     fn warned(first: &str, then: &str, ttl: i64) -> bool {
         let step = |window: &str| {
@@ -64,7 +64,7 @@ mod tests {
         };
         let ttl = Some(Span::from_secs(ttl * 3_600));
         let plan = Plan { ttl, ..Plan::of_steps(vec![step(first), step(then)]) };
-        let recipients = [("SG".parse::<crate::domain::Country>().unwrap().into(), 30)].into();
+        let recipients = [("SG".parse::<crate::base::domain::Country>().unwrap().into(), 30)].into();
         let now = Timestamp::parse_rfc3339("2026-12-01T00:00:00Z").unwrap();
         let beginnings = Beginnings::of(&plan, &Schedule::default(), &recipients, now).unwrap();
         let found = out_of_reach(&plan, &recipients, &beginnings);

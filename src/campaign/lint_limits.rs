@@ -1,8 +1,8 @@
 //! Warns about limits that are too small for the campaign.
 
 use super::lint::{Lint, Warning};
-use crate::config::{NamedKey, Sentence};
-use crate::domain::{BatchState, Cost, Plan, StepIndex, Tallies, Timestamp, grouped};
+use crate::base::config::{NamedKey, Sentence};
+use crate::base::domain::{BatchState, Cost, Plan, StepIndex, Tallies, Timestamp, grouped};
 
 /// Warns about limits that keep some recipients from getting their first message, or a fallback. `beginning` is how many recipients
 /// begin with a step.

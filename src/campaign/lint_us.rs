@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::lint::{Lint, Warnings};
-use crate::domain::{Country, OnRecipientLimit, Plan, Step, StepIndex, UsMarketing, plural};
+use crate::base::domain::{Country, OnRecipientLimit, Plan, Step, StepIndex, UsMarketing, plural};
 
 impl Warnings {
     /// Says what happens to recipients in the United States at a step of marketing on WhatsApp.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::base::clock::Clock;
+use crate::base::domain::{Loaded, MessageId, MessageKey, Outcome, State};
+use crate::base::events::{self, EventKind, Origin, Subject};
 use crate::book::Book;
-use crate::clock::Clock;
-use crate::domain::{Loaded, MessageId, MessageKey, Outcome, State};
 use crate::engine::{CallOff, Event};
-use crate::events::{self, EventKind, Origin, Subject};
 use crate::store::{self, Batch, Store};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Lists campaigns, and finds the one that an operator names.
 
-use crate::domain::{CampaignId, InvalidId, nearest, suggestion};
+use crate::base::domain::{CampaignId, InvalidId, nearest, suggestion};
 use crate::store::{self, Batch, Store};
 
 /// The word for the campaign that was launched last.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::recipients::Recipients;
 use super::windows::{Keys, WindowHolders, sender_of};
-use crate::config::{Config, Lane};
-use crate::domain::{AddressKey, Plan, Tier, Timestamp};
+use crate::base::config::{Config, Lane};
+use crate::base::domain::{AddressKey, Plan, Tier, Timestamp};
 use crate::store::{Result, Store};
 
 /// For each limited portfolio whose slots a first step uses, the number of recipients that need none.

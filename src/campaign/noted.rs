@@ -1,8 +1,8 @@
 //! Waits until every running server obeys an operator's decision.
 
-use crate::clock::{Clock, format_time};
-use crate::domain::text::span;
-use crate::domain::{Span, Timestamp};
+use crate::base::clock::{Clock, format_time};
+use crate::base::domain::text::span;
+use crate::base::domain::{Span, Timestamp};
 use crate::store::{Nodes, Result};
 
 /// A server without a sign of life for this long is not waited for. It is gone or suspended. A suspended server may
@@ -86,7 +86,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::base::clock::ManualClock;
     use crate::store::{self, Beat};
 
     /// Advances the clock whenever a task sleeps.

@@ -2,9 +2,9 @@
 
 use super::lint::{Lint, Warning};
 use super::route_templates::PlanTemplates;
+use crate::base::config::Config;
+use crate::base::domain::{Category, Channel, Plan, StepIndex};
 use crate::catalogue::KnownTemplate;
-use crate::config::Config;
-use crate::domain::{Category, Channel, Plan, StepIndex};
 use crate::optout::Words;
 use crate::template::preview::ApprovedTemplate;
 

@@ -7,8 +7,8 @@
 
 use std::collections::VecDeque;
 
+use crate::base::domain::{BatchId, Loaded, State, Timestamp};
 use crate::book::{Book, Entry, Suppression};
-use crate::domain::{BatchId, Loaded, State, Timestamp};
 use crate::engine::{CallOff, Event};
 use crate::store::{Cursor, Dispatch, Result, Store};
 
@@ -124,12 +124,14 @@ async fn call_off(store: &dyn Dispatch, entry: &Entry, page: &[Loaded], now: Tim
 
 #[cfg(test)]
 mod tests {
-    use crate::events::Origin;
+    use crate::base::events::Origin;
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::{Clock, ManualClock};
-    use crate::domain::{AfterGap, BatchState, Channel, Msisdn, OptOutSource, Plan, Span, Step, Tag, WishSubject};
+    use crate::base::clock::{Clock, ManualClock};
+    use crate::base::domain::{
+        AfterGap, BatchState, Channel, Msisdn, OptOutSource, Plan, Span, Step, Tag, WishSubject,
+    };
     use crate::store::{NewBatch, OptIn, OptOut, open};
 
     #[tokio::test]

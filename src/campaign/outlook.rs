@@ -7,8 +7,8 @@ use super::beginnings::Beginnings;
 use super::launch::{LaunchError, Launcher, Prepared};
 use super::used_up::caps;
 use crate::audience::{ImportRecord, UnreadableRecord};
-use crate::config;
-use crate::domain::{
+use crate::base::config;
+use crate::base::domain::{
     BatchId, BatchState, Count, Country, Crowd, Member, Money, OnTierSpent, OpenMinutes, Plan, Queue, Span, Spent,
     Step, StepIndex, Taker, Tallies, Tier, Timestamp, crowd_of, usual_zone,
 };

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::config::{NamedKey, Sentence};
-use crate::domain::{Content, OnOverlap, Span};
+use crate::base::config::{NamedKey, Sentence};
+use crate::base::domain::{Content, OnOverlap, Span};
 
 /// How far past a TTL `on_overlap = "wait"` moves a deadline, so that the provider's own report of the expiry comes
 /// first.

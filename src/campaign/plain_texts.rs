@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::domain::text::plural;
-use crate::domain::{Plan, Recipient, StepIndex, Takers};
+use crate::base::domain::text::plural;
+use crate::base::domain::{Plan, Recipient, StepIndex, Takers};
 use crate::template::PartsOf;
 
 /// The texts of the steps that transliterate.
@@ -29,7 +29,7 @@ const NAMED: usize = 12;
 
 impl PlainTexts {
     pub(super) fn of(plan: &Plan) -> Self {
-        let of_step = |(index, step): (StepIndex, &crate::domain::Step)| {
+        let of_step = |(index, step): (StepIndex, &crate::base::domain::Step)| {
             let text = PartsOf::of_step(step, plan.names()).filter(|_| step.transliterate)?.ok()?;
             Some((index, step.takers(), text))
         };

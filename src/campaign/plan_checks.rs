@@ -7,8 +7,8 @@ use super::file::Draft;
 use super::lint::{Lint, Warning, named};
 use super::recipients::Recipients;
 use super::route::NOTHING_FOLLOWS;
-use crate::config::{DraftStep, Problem, Sentence};
-use crate::domain::{
+use crate::base::config::{DraftStep, Problem, Sentence};
+use crate::base::domain::{
     Channel, Countries, Country, Crowd, OnRecipientLimit, OnTierSpent, Plan, Span, Step, StepIndex, Taker, UsMarketing,
     by_country, grouped,
 };

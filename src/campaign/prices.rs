@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Allowance, Channel, Charged, Content, Country, Free, Money, PriceOf, Prices, Tariff};
+use crate::base::domain::{Allowance, Channel, Charged, Content, Country, Free, Money, PriceOf, Prices, Tariff};
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,7 +174,7 @@ fn country_of(code: &str) -> Result<Country, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Step;
+    use crate::base::domain::Step;
 
     fn list(text: &str) -> Result<PriceList, String> {
         PriceList::read(Path::new("prices.csv"), text).map_err(|error| error.to_string())

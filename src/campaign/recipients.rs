@@ -20,10 +20,10 @@ use crate::audience::{
     self, ImportError, Keep, KnownRecipients, Misread, Observer, OddCells, OnProgress, Options, Reason,
     RecipientObserver, SelectionError, Source, SourceFilter, Summary, Survey, UnreadableRecord,
 };
-use crate::clock::Clock;
-use crate::config::{NamedKey, Problem, Sentence};
-use crate::domain::text::plural;
-use crate::domain::{
+use crate::base::clock::Clock;
+use crate::base::config::{NamedKey, Problem, Sentence};
+use crate::base::domain::text::plural;
+use crate::base::domain::{
     AudienceId, Causes, Country, Crowd, OptOutOf, Recipient, StepIndex, by_country, crowd_of, nearest, suggestion,
 };
 use crate::store::{self, Audience, Audiences, Store};

@@ -1,7 +1,7 @@
 //! Gives a campaign another name.
 
-use crate::domain::Timestamp;
-use crate::events::Origin;
+use crate::base::domain::Timestamp;
+use crate::base::events::Origin;
 use crate::store::{Batch, Error, Store};
 
 /// Why a campaign cannot be renamed.

@@ -10,9 +10,9 @@ use super::recipients::{PAGE, Part, Recipients};
 use super::retries::Retries;
 use super::second_operator::limit_below;
 use super::time::{PRESENT, Schedule, instant, roughly};
-use crate::config::{Problem, Sentence};
-use crate::domain::text::{plural, shell};
-use crate::domain::{
+use crate::base::config::{Problem, Sentence};
+use crate::base::domain::text::{plural, shell};
+use crate::base::domain::{
     AddressKey, Count, Crowd, Loaded, MessageKey, Outcome, Plan, Present, SkipReason, State, StepIndex, Tallies,
 };
 use crate::optout::OptOuts;
@@ -227,7 +227,7 @@ impl Launcher<'_> {
     }
 }
 
-fn schedule(again: &Repeat, plan: &Plan, now: crate::domain::Timestamp) -> Result<Schedule, LaunchError> {
+fn schedule(again: &Repeat, plan: &Plan, now: crate::base::domain::Timestamp) -> Result<Schedule, LaunchError> {
     let wrong = |sentence: String| LaunchError::Problems(vec![Problem::new(None, "at", sentence)]);
     let at = again
         .at

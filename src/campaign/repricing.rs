@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::prices::PriceList;
-use crate::book::{Book, Entry};
-use crate::catalogue::Catalogue;
-use crate::config::Config;
-use crate::domain::{
+use crate::base::config::Config;
+use crate::base::domain::{
     BatchState, Category, Channel, Content, Plan, Prices, Step, StepIndex, Tariff, TemplateName, Timestamp,
 };
-use crate::events::{ChangedKey, Origin};
+use crate::base::events::{ChangedKey, Origin};
+use crate::book::{Book, Entry};
+use crate::catalogue::Catalogue;
 use crate::store::{Amendment, Result, Store};
 
 /// Countries whose prices an event shows.

@@ -1,8 +1,8 @@
 //! After a restore: what may have been sent since the backup needs an operator's confirmation before it is sent.
 
 use super::launch::{LaunchError, Launcher};
-use crate::clock::format_time;
-use crate::domain::Timestamp;
+use crate::base::clock::format_time;
+use crate::base::domain::Timestamp;
 use crate::store::{Batch, Restore};
 
 /// Why a restored campaign is paused.

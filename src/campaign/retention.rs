@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::noted::NODE_SILENT;
-use crate::clock::Clock;
-use crate::domain::{Address, AudienceId, BatchId, Loaded, Msisdn, Span, Timestamp};
-use crate::events::{Event, EventKind, Subject};
+use crate::base::clock::Clock;
+use crate::base::domain::{Address, AudienceId, BatchId, Loaded, Msisdn, Span, Timestamp};
+use crate::base::events::{Event, EventKind, Subject};
 use crate::report::{Positions, messages_everywhere, positions};
 use crate::store::{Batch, Cursor, Error, Receipts, Result, Store, StrayKind, Whom};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::launch::{LaunchError, Launcher};
 use super::repeat::Repeat;
-use crate::domain::{MessageKey, Outcome};
+use crate::base::domain::{MessageKey, Outcome};
 use crate::report::as_counted;
 use crate::store::{self, Batch};
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::chosen::DraftRoute;
 use super::file::Draft;
 use super::launch::{LaunchError, Launcher};
-use crate::domain::{
+use crate::base::domain::{
     AfterGap, AudienceId, Channel, Content, Countries, Hours, Limits, OnRecipientLimit, OnTierSpent, OnUnknown, Plan,
     RawContent, Step, StepIndex, UsMarketing, ValueRule, Values,
 };
@@ -283,11 +283,11 @@ mod tests {
 
     use super::*;
     use crate::audience::DefaultCountry;
-    use crate::campaign::file::TimeZone;
-    use crate::domain::{
+    use crate::base::domain::{
         Category, Choice, Header, Interactive, InteractiveAction, Media, MediaKind, OnMissed, Pool, RecipientRules,
         ReplyButton, RichMessage, TemplateContent,
     };
+    use crate::campaign::file::TimeZone;
 
     fn template() -> TemplateContent {
         TemplateContent {

@@ -12,12 +12,12 @@ use super::prices::PriceList;
 use super::route_templates::Templates;
 use super::time::Schedule;
 use crate::audience::DefaultCountry;
-use crate::catalogue::Catalogue;
-use crate::config::{Config, DraftStep, Lane, Problem, Route, Wanted, reachable_by_all};
-use crate::domain::{
+use crate::base::config::{Config, DraftStep, Lane, Problem, Route, Wanted, reachable_by_all};
+use crate::base::domain::{
     Channel, Content, Country, Hours, Limits, Names, OnOverlap, OptOutOf, Plan, Purpose, RecipientRules, SmsEncoding,
     Span, Step, StepIndex,
 };
+use crate::catalogue::Catalogue;
 use crate::template::{self, Sending};
 
 /// The longest that a step may wait: no provider tries to deliver a message for longer.

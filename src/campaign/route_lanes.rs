@@ -1,8 +1,8 @@
 //! Chooses the lanes of a route's steps.
 
 use super::route::Building;
-use crate::config::{DraftStep, Lane};
-use crate::domain::{Channel, Countries, Member, Pool, StepIndex, hint};
+use crate::base::config::{DraftStep, Lane};
+use crate::base::domain::{Channel, Countries, Member, Pool, StepIndex, hint};
 
 impl<'a> Building<'a> {
     /// The countries that the step applies to: its own, limited by those of the campaign and of its lanes.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::chosen::ChosenSteps;
 use super::route::Building;
+use crate::base::config::{Config, DraftStep};
+use crate::base::domain::{Category, Channel, Content, Pool, Step, StepIndex, TemplateName};
 use crate::catalogue::{Catalogue, KnownTemplate, Lookup, problems};
-use crate::config::{Config, DraftStep};
-use crate::domain::{Category, Channel, Content, Pool, Step, StepIndex, TemplateName};
 use crate::store::{self, Store};
 use crate::template::preview::ApprovedTemplate;
 

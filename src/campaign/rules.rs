@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 
 use super::views::local_start;
-use crate::clock::format_time;
-use crate::domain::text::{self, OWN_CLOCK, grouped, plural};
-use crate::domain::{
+use crate::base::clock::format_time;
+use crate::base::domain::text::{self, OWN_CLOCK, grouped, plural};
+use crate::base::domain::{
     Countries, Crowd, Limits, Plan, RecipientRules, Step, StepIndex, Taker, Timestamp, local, zones_of,
 };
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::lint::{Lint, Warning};
-use crate::config::Config;
-use crate::domain::text::list;
-use crate::domain::{BatchState, grouped};
-use crate::events::{EventKind, Origin};
+use crate::base::config::Config;
+use crate::base::domain::text::list;
+use crate::base::domain::{BatchState, grouped};
+use crate::base::events::{EventKind, Origin};
 use crate::store::{Batch, Result, Store};
 
 /// Events of a draft that are read at once.

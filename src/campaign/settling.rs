@@ -1,6 +1,6 @@
 //! Computes when a campaign settles at the latest: when its last receipt window closes.
 
-use crate::domain::{BatchState, Channel, Count, Plan, Span, Step, StepIndex, Tallies, Timestamp};
+use crate::base::domain::{BatchState, Channel, Count, Plan, Span, Step, StepIndex, Tallies, Timestamp};
 
 /// Returns when the last receipt window closes, if the last message is submitted at `last`.
 ///
@@ -42,7 +42,7 @@ fn is_last_for_some(plan: &Plan, tallies: &Tallies, step: StepIndex) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, Countries, Step};
+    use crate::base::domain::{Channel, Countries, Step};
 
     const HOUR: i64 = 3_600;
 

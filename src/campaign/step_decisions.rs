@@ -3,10 +3,10 @@
 use super::decisions::{Released, hold_step, release_steps};
 use super::noted::{Noted, noted};
 use super::used_up::UsedUp;
-use crate::clock::Clock;
-use crate::domain::text::plural;
-use crate::domain::{Channel, Count, StepIndex};
-use crate::events::Origin;
+use crate::base::clock::Clock;
+use crate::base::domain::text::plural;
+use crate::base::domain::{Channel, Count, StepIndex};
+use crate::base::events::Origin;
 use crate::store::{self, Batch, StepHold, Store};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

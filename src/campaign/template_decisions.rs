@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::noted::{Noted, noted};
 use super::templates::{TemplateError, check_template};
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::domain::Channel;
-use crate::events::Origin;
+use crate::base::clock::Clock;
+use crate::base::config::Config;
+use crate::base::domain::Channel;
+use crate::base::events::Origin;
 use crate::store::{HeldBy, Hold, Store};
 
 /// A decision of an operator about a template.

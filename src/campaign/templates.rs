@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::config::{Config, Lane, UnknownLane};
+use crate::base::domain::{BatchState, Content, nearest, suggestion};
 use crate::book::Book;
-use crate::config::{Config, Lane, UnknownLane};
-use crate::domain::{BatchState, Content, nearest, suggestion};
 use crate::store::{self, Store};
 
 /// Why a template cannot be held.

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use super::plan_checks::remove_idle_rules;
 use super::*;
 use crate::audience::OddCells;
-use crate::catalogue::Catalogue;
-use crate::clock::{Chance, ManualClock};
-use crate::config::{Config, Problem};
-use crate::domain::{
+use crate::base::clock::{Chance, ManualClock};
+use crate::base::config::{Config, Problem};
+use crate::base::domain::{
     AfterGap, Channel, Fields, Money, Msisdn, OnMissed, OnUnknown, Plan, Recipient, Span, Status, Step, StepIndex,
     Stretch, Timestamp,
 };
-use crate::events::Origin;
+use crate::base::events::Origin;
+use crate::catalogue::Catalogue;
 use crate::forecast::Bill;
 
 const COLUMNS: [&str; 6] = ["Mobile", "FirstName", "Code", "Pic", "Slug", "Country"];
@@ -759,7 +759,7 @@ fn a_problem_counts_steps_from_one() {
 async fn a_call_joins_no_more_messages_than_a_transaction_may_hold() {
     let (clock, config) = (Arc::new(ManualClock::at(now())), config_with(""));
     let store =
-        crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn crate::clock::Clock>).await.unwrap();
+        crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn crate::base::clock::Clock>).await.unwrap();
     let chance = Chance::seeded(1);
     let launcher =
         Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config, by: Origin::SERVER };

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Datelike as _, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _};
 
 use super::file::{Draft, TimeZone};
-use crate::config::{Problem, Sentence};
-use crate::domain::{self, Span, Timestamp, Zone, local};
+use crate::base::config::{Problem, Sentence};
+use crate::base::domain::{self, Span, Timestamp, Zone, local};
 
 /// When a campaign may start, and until when.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -9,9 +9,9 @@ use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::recipients::{Part, Recipients, RecipientsError};
 use super::time::Schedule;
 use crate::audience::{self, DefaultCountry, Example, ImportError, ImportRecord, Keep, Options, Source, SourceFilter};
-use crate::config::Problem;
-use crate::domain::text::plural;
-use crate::domain::{Countries, Crowd, Fields, Hours, Limits, Plan, Recipient, find_column};
+use crate::base::config::Problem;
+use crate::base::domain::text::plural;
+use crate::base::domain::{Countries, Crowd, Fields, Hours, Limits, Plan, Recipient, find_column};
 use crate::store::{Batch, KnownAs, NewAudience};
 use crate::template::RecipientText;
 

@@ -1,8 +1,8 @@
 //! Computes what limits and budgets still allow, and finds those that are used up.
 
 use super::outlook::crowd_in;
-use crate::domain::text::shell;
-use crate::domain::{Count, Crowd, Plan, Spent, StepIndex, Tallies, grouped};
+use crate::base::domain::text::shell;
+use crate::base::domain::{Count, Crowd, Plan, Spent, StepIndex, Tallies, grouped};
 use crate::forecast::as_float;
 use crate::forecast::cost;
 use crate::forecast::{RemainingLimit, Stop};

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::config::{Most, Table, text_problem};
-use crate::domain::{Choice, ValueRule, Values};
+use crate::base::config::{Most, Table, text_problem};
+use crate::base::domain::{Choice, ValueRule, Values};
 
 /// The most values of a campaign.
 const VALUES_MAX: usize = 100;

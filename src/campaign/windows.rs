@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::recipients::{PAGE, Part, Recipients};
-use crate::config::{Config, Lane};
-use crate::domain::{AddressKey, Msisdn, Plan, StepIndex, Timestamp};
+use crate::base::config::{Config, Lane};
+use crate::base::domain::{AddressKey, Msisdn, Plan, StepIndex, Timestamp};
 use crate::store::{Audiences, Replies, Result, Sender, Store};
 
 /// For each step of free text on WhatsApp, the number of recipients with an open window on its lane.

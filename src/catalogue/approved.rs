@@ -2,7 +2,7 @@
 
 use super::known::KnownTemplate;
 use super::shape::Shape;
-use crate::domain::{Channel, ContentPart};
+use crate::base::domain::{Channel, ContentPart};
 use crate::template::preview::{
     ApprovedButton, ApprovedTemplate, Bubble, BubbleButton, BubbleCard, BubbleFile, BubbleHeader, ButtonKind as Shown,
     FileKind, ShownText, TemplateLabel, TemplateParameter, Wording,
@@ -186,7 +186,7 @@ mod tests {
             parts: template_parts(components).ok(),
             flagged_until: None,
             updated_at: None,
-            fetched_at: crate::domain::Timestamp::default(),
+            fetched_at: crate::base::domain::Timestamp::default(),
         }
     }
 

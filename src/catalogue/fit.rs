@@ -2,9 +2,9 @@
 
 use super::known::{Catalogue, KnownTemplate, Lookup};
 use super::shape::{ButtonNeed, HeaderNeed, Shape};
-use crate::config::Lane;
-use crate::domain::text::plural;
-use crate::domain::{Button, ButtonAction, Category, Content, Header, TemplateContent, TemplateName, suggestion};
+use crate::base::config::Lane;
+use crate::base::domain::text::plural;
+use crate::base::domain::{Button, ButtonAction, Category, Content, Header, TemplateContent, TemplateName, suggestion};
 use crate::wire::{HeaderFormat, TemplateButton, placeholders};
 
 /// What of a step does not fit its template.

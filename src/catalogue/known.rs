@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::config::Lane;
-use crate::domain::{Category, Channel, Span, Timestamp, nearest};
+use crate::base::config::Lane;
+use crate::base::domain::{Category, Channel, Span, Timestamp, nearest};
 use crate::store::{self, FetchedTemplates, ProviderReport, Store, StoredTemplate, TemplatePlace};
 use crate::wire::{TemplatePart, instant, template_parts};
 
@@ -218,8 +218,8 @@ impl Catalogue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-    use crate::events::Subject;
+    use crate::base::config::Config;
+    use crate::base::events::Subject;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_millis(second * 1_000)

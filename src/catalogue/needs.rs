@@ -2,7 +2,7 @@
 
 use super::known::KnownTemplate;
 use super::shape::{ButtonNeed, HeaderNeed, Shape};
-use crate::domain::Category;
+use crate::base::domain::Category;
 use crate::wire::{HeaderFormat, placeholders};
 
 /// The texts of a template with the places of its variables, and the values that a message gives it.

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::rules::{BrokenRule, broken_rules};
-use crate::config::{parse_toml, to_json};
-use crate::domain::hint;
+use crate::base::config::{parse_toml, to_json};
+use crate::base::domain::hint;
 use crate::wire::NewTemplate;
 
 /// Why a file is not a request that creates a template.

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use super::known::{Catalogue, KnownTemplate, lanes_at, place_of};
-use crate::clock::Clock;
-use crate::config::{Config, Lane};
-use crate::domain::text::plural;
-use crate::domain::{Channel, Timestamp};
+use crate::base::clock::Clock;
+use crate::base::config::{Config, Lane};
+use crate::base::domain::text::plural;
+use crate::base::domain::{Channel, Timestamp};
 use crate::provider::{TemplatesClient, TemplatesError};
 use crate::receipts::{Known, ListedStatus};
 use crate::store::{self, AccountEvent, FetchedTemplates, HeldBy, Hold, Store, StoredTemplate, TemplatePlace};
@@ -266,8 +266,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::ManualClock;
-    use crate::events::{Origin, Subject};
+    use crate::base::clock::ManualClock;
+    use crate::base::events::{Origin, Subject};
     use crate::store::ProviderReport;
 
     const LANES: &str = "[quality]\nyellow = \"slow\"\n[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nsub_account = \
@@ -433,7 +433,7 @@ mod tests {
     async fn a_template_that_is_no_longer_listed_slows_no_lane() {
         let store = store().await;
         let slowed = store::Override {
-            setting: crate::domain::OverridableSetting::Rate,
+            setting: crate::base::domain::OverridableSetting::Rate,
             name: "wa".to_owned(),
             value: "40/s".to_owned(),
             in_file: "80/s".to_owned(),

@@ -4,9 +4,9 @@
 //! may have happened.
 
 use super::known::{Catalogue, place_of};
-use crate::clock::{Clock, format_time};
-use crate::config::Lane;
-use crate::domain::{Span, Timestamp};
+use crate::base::clock::{Clock, format_time};
+use crate::base::config::Lane;
+use crate::base::domain::{Span, Timestamp};
 use crate::provider::{TemplatesClient, TemplatesError};
 use crate::store::{self, FetchedTemplates, Store, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind};
 use crate::wire::NewTemplate;
@@ -144,7 +144,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::base::clock::ManualClock;
     use crate::store::StoredTemplate;
     use crate::store::TemplateRequestKind::{Created, Removed};
 
@@ -257,7 +257,7 @@ mod tests {
                     channel_id = \"wa-1\"\n[[lane]]\nname = \"other\"\nchannel = \"WhatsApp\"\nsub_account = \"acme\"\naccount_id = \
                     \"acme-1\"\nchannel_id = \"wa-2\"\n";
         let file = Some((std::path::Path::new("volley.toml"), text));
-        let lanes = crate::config::Config::read(file, std::iter::empty(), []).unwrap().config.lanes;
+        let lanes = crate::base::config::Config::read(file, std::iter::empty(), []).unwrap().config.lanes;
         let warned = |count: usize, lane: &Lane| {
             let templates = (0..count).map(|n| StoredTemplate {
                 name: format!("t_{n}"),

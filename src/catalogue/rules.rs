@@ -4,8 +4,8 @@
 //! 20 in the schema of the request. A text between them gets a note.
 
 use super::rules_buttons::buttons;
-use crate::domain::text::plural;
-use crate::domain::{Category, TEMPLATE_NAME_MAX, is_template_language, is_template_name};
+use crate::base::domain::text::plural;
+use crate::base::domain::{Category, TEMPLATE_NAME_MAX, is_template_language, is_template_name};
 use crate::wire::{HeaderFormat, NewTemplate, PartKind, TemplatePart, placeholders};
 
 /// A rule that a new template breaks.

@@ -1,8 +1,8 @@
 //! The provider's documented rules of buttons.
 
 use super::rules::Found;
-use crate::domain::Category;
-use crate::domain::text::plural;
+use crate::base::domain::Category;
+use crate::base::domain::text::plural;
 use crate::wire::{ButtonKind, TemplateButton, placeholders};
 
 const BUTTONS_MAX: usize = 10;

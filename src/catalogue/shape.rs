@@ -1,6 +1,6 @@
 //! The parts of a template, in the places where a message has them.
 
-use crate::domain::Category;
+use crate::base::domain::Category;
 use crate::wire::{ButtonKind, HeaderFormat, PartKind, TemplateButton, TemplatePart, placeholders};
 
 /// A template's parts.

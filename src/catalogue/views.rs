@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::pull::{ChangeKind, Pull, TemplateChange};
 use super::shape::Shape;
-use crate::domain::Category;
+use crate::base::domain::Category;
 use crate::wire::{HeaderFormat, TemplatePart};
 
 /// The text of a template as the provider keeps it, with its parameters as `{{1}}`.

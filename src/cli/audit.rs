@@ -68,7 +68,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
         String::new(),
     ];
     if let Some(at) = audit.purged_at {
-        let at = crate::clock::format_time(at, None);
+        let at = crate::base::clock::format_time(at, None);
         lines.truncate(1);
         lines.push(format!("Purged at {at}: its messages and their facts are gone, so there is nothing to check."));
         return lines;

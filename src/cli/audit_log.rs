@@ -3,7 +3,7 @@
 use super::out::{self, To};
 use super::{CommandContext, Exit};
 use crate::access::AuditEntryView;
-use crate::clock::format_time_exactly;
+use crate::base::clock::format_time_exactly;
 use crate::store::{AuditActor, AuditEntry, Cursor};
 
 #[derive(Debug, clap::Args)]

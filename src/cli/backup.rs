@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{CommandContext, Exit, out, progress};
-use crate::domain::size;
+use crate::base::domain::size;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -8,8 +8,8 @@ use super::out::{self, To};
 use super::table::Table;
 use super::words;
 use super::{CommandContext, Exit};
+use crate::base::config::{DEFAULT_PATH, Setting};
 use crate::campaign::{FileError, PriceList, check_routes};
-use crate::config::{DEFAULT_PATH, Setting};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

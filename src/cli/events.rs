@@ -3,9 +3,9 @@
 use super::interrupt::Interrupts;
 use super::out::{self, To};
 use super::{CommandContext, Exit};
-use crate::clock::format_time_exactly;
-use crate::domain::Span;
-use crate::events::{Event, EventView};
+use crate::base::clock::format_time_exactly;
+use crate::base::domain::Span;
+use crate::base::events::{Event, EventView};
 use crate::store::Cursor;
 
 /// How often `--follow` looks for new events.

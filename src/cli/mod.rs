@@ -65,8 +65,8 @@ use futures_util::future::LocalBoxFuture;
 use tracing_subscriber::EnvFilter;
 
 use crate::audience::hush_stumbling_readers;
-use crate::clock::showing_times_in;
-use crate::domain::Zone;
+use crate::base::clock::showing_times_in;
+use crate::base::domain::Zone;
 use context::CommandContext;
 use exit::Exit;
 
@@ -330,7 +330,7 @@ fn filter(text: &str) -> anyhow::Result<EnvFilter> {
     match text.trim() {
         // The server logs holds as warnings and their end as info: show both.
         // The store says itself when the database is slow.
-        "" => Ok(EnvFilter::new("warn,volley::node=info,volley::events=info,sqlx=error")),
+        "" => Ok(EnvFilter::new("warn,volley::node=info,volley::base::events=info,sqlx=error")),
         text => EnvFilter::try_new(text).ok().filter(|_| text.split(',').all(|part| is_known(part.trim()))).ok_or_else(
             || {
                 anyhow::anyhow!(

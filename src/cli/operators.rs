@@ -12,9 +12,9 @@ use super::table::Table;
 use super::words::shell;
 use super::{CommandContext, Exit};
 use crate::access::{Access, By, NewOperator, OperatorView, all_operators};
-use crate::clock::format_time;
-use crate::config::Secret;
-use crate::domain::Scope;
+use crate::base::clock::format_time;
+use crate::base::config::Secret;
+use crate::base::domain::Scope;
 use crate::store::OperatorAccount;
 
 /// The largest password file, in bytes.

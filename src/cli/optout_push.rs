@@ -4,10 +4,10 @@ use anyhow::{Context, anyhow, bail};
 use serde::Serialize;
 
 use super::{CommandContext, Exit, out, progress};
+use crate::base::clock::Clock;
+use crate::base::config::Config;
+use crate::base::domain::{Msisdn, OptOutOf, Span};
 use crate::cli::words::plural;
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::domain::{Msisdn, OptOutOf, Span};
 use crate::provider::{Added, ContactsClient, ContactsError};
 use crate::store::Consent;
 use crate::wire::ContactGroup;
@@ -165,8 +165,8 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::clock::ManualClock;
-    use crate::domain::{OptOutSource, Timestamp, WishSubject};
+    use crate::base::clock::ManualClock;
+    use crate::base::domain::{OptOutSource, Timestamp, WishSubject};
     use crate::store::{self, OptOut};
 
     const NAMED: &str = "account_name = \"Acme\"\n";

@@ -15,7 +15,7 @@ use super::CommandContext;
 use super::callers::{Printer, printer};
 use super::exit::Usage;
 use super::marks;
-use crate::config::Secret;
+use crate::base::config::Secret;
 use crate::report::Sheets;
 
 /// Prints a line of data.

@@ -6,7 +6,7 @@ use super::callers::printer;
 use super::out::To;
 use super::words;
 use crate::audience::{OnProgress, ReadingProgress};
-use crate::domain::Span;
+use crate::base::domain::Span;
 use crate::report;
 
 /// A progress bar on stderr; hidden without a terminal.

@@ -4,10 +4,10 @@ use super::exit::Usage;
 use super::out::{self, Paint, To};
 use super::words::{count, plural};
 use super::{CommandContext, Exit, progress};
+use crate::base::clock::format_time;
+use crate::base::config::SHORTEST_RETENTION;
+use crate::base::domain::{Address, Span, Timestamp};
 use crate::campaign::{self, Erasure, ErasureView, Overdue, PurgeView};
-use crate::clock::format_time;
-use crate::config::SHORTEST_RETENTION;
-use crate::domain::{Address, Span, Timestamp};
 use crate::report;
 use crate::store::Store;
 

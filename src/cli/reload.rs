@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::CommandContext;
 use crate::api::Certificate;
+use crate::base::config::{self, Credential, Loaded};
+use crate::base::events::EventKind;
 use crate::campaign::PriceList;
-use crate::config::{self, Credential, Loaded};
-use crate::events::EventKind;
 
 /// What the files hold now.
 #[derive(Debug, Default)]

@@ -6,8 +6,8 @@
 use std::convert::Infallible;
 use std::fmt::Display;
 
-use crate::clock::{Clock, monotonic_micros};
-use crate::domain::Span;
+use crate::base::clock::{Clock, monotonic_micros};
+use crate::base::domain::Span;
 
 #[derive(Debug)]
 pub(super) struct ServiceManager {

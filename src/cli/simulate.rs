@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Exit;
 use super::interrupt::Interrupts;
 use super::out;
-use crate::clock::{Chance, Clock, RealClock};
+use crate::base::clock::{Chance, Clock, RealClock};
 use crate::simulator::{self, Journal, Model, Profile, SimulatorOptions, WebhookTarget};
 
 #[derive(Debug, clap::Args)]

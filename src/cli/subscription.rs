@@ -11,8 +11,8 @@ use super::out::{self, To};
 use super::table::Table;
 use super::words::{count, plural};
 use super::{CommandContext, Exit};
+use crate::base::domain::{Span, Timestamp};
 use crate::campaign;
-use crate::domain::{Span, Timestamp};
 use crate::outgoing::{Created, DeliveryView, Desk, NewSecretView, ReplayView, SubscriptionView, Wanted};
 use crate::store::{Replay, WebhookFormat};
 

@@ -3,8 +3,8 @@
 use super::out::{self, To};
 use super::table::Table;
 use super::{CommandContext, Exit};
-use crate::clock::format_time;
-use crate::domain::grouped;
+use crate::base::clock::format_time;
+use crate::base::domain::grouped;
 use crate::status::Servers;
 use crate::uploads::{ImportState, StoredUploads, UploadFolder, UploadId, UploadView};
 

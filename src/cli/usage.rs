@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::domain::{hint, nearest};
+use crate::base::domain::{hint, nearest};
 
 /// What is wrong with the words of the command line, and what to do. `None` for help and the version, which are no
 /// errors.

@@ -10,8 +10,8 @@ use super::exit::Usage;
 use super::out;
 use super::words::{list, plural};
 use super::{CommandContext, Exit};
-use crate::config::{Config, Lane, reachable_by_all};
-use crate::domain::{Channel, Reachable};
+use crate::base::config::{Config, Lane, reachable_by_all};
+use crate::base::domain::{Channel, Reachable};
 use crate::provider::Http;
 use crate::wire::{ACCOUNT_EVENTS, WebhookScope, WebhookSetting};
 
@@ -107,7 +107,7 @@ fn address(config: &Config) -> anyhow::Result<String> {
 
 /// What the provider is to send with each webhook.
 fn authorization(config: &Config) -> anyhow::Result<String> {
-    let valid = config.provider.webhook_authorization.as_ref().map(crate::config::Credential::valid);
+    let valid = config.provider.webhook_authorization.as_ref().map(crate::base::config::Credential::valid);
     // While it is rotated, the new one is the last.
     let newest = valid.as_ref().and_then(|valid| valid.iter().last());
     let Some(secret) = newest else {

@@ -1,7 +1,7 @@
 //! Draws shares and counts for operators, beside the texts that every view has.
 
-use crate::domain::text;
-pub(super) use crate::domain::text::{about, capital, each, grouped as count, list, plural, rate, shell, span};
+use crate::base::domain::text;
+pub(super) use crate::base::domain::text::{about, capital, each, grouped as count, list, plural, rate, shell, span};
 
 /// A count, with a dash for zero.
 pub(super) fn count_or_dash(number: i64) -> String {

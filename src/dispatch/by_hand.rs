@@ -12,7 +12,7 @@ use super::recorder::{Group, Recorder};
 use super::turnstile::Turnstile;
 use super::worker::Worker;
 use super::{Signal, pass_on};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::store::{Result, Store};
 use tokio_util::sync::CancellationToken;
 

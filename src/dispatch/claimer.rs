@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::lane::RunningLane;
 use super::turnstile::Turnstile;
+use crate::base::domain::{BatchId, BatchState, Causes, FaultReport, OnTierSpent, Queue, Span, Timestamp, grouped};
+use crate::base::events::Origin;
 use crate::book::{Entry, Suppression};
-use crate::domain::{BatchId, BatchState, Causes, FaultReport, OnTierSpent, Queue, Span, Timestamp, grouped};
 use crate::engine::Event;
-use crate::events::Origin;
 use crate::planner::{
     Capped, ChosenQueues, ImpatientQueue, Order, Pass, Reached, Ready, Referral, ReferralReason, Rest, Slots,
 };

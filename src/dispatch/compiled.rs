@@ -7,9 +7,9 @@ use parking_lot::RwLock;
 
 use super::compose::{For, Uncomposable, compose};
 use super::tariff;
+use crate::base::config::Lane;
+use crate::base::domain::{BatchId, Country, Loaded, MessagingApi, Span, Step, StepIndex};
 use crate::book::Entry;
-use crate::config::Lane;
-use crate::domain::{BatchId, Country, Loaded, MessagingApi, Span, Step, StepIndex};
 use crate::planner::Cap;
 use crate::template::Pattern;
 

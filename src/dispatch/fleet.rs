@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::RwLock;
 
 use super::lane::RunningLane;
-use crate::domain::{LaneId, Timestamp};
+use crate::base::domain::{LaneId, Timestamp};
 use crate::provider::Reach;
 
 /// The time and the result of the last read of a subaccount. The lock lets one lane read while the others wait.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::lane::RunningLane;
+use crate::base::domain::{Loaded, Money, Present, State, Step, StepIndex, Timestamp};
 use crate::book::{Entry, Suppression};
-use crate::domain::{Loaded, Money, Present, State, Step, StepIndex, Timestamp};
 use crate::engine::{self, CallOff, Ruling};
 use crate::planner::Pass;
 use crate::provider::Refusal;
@@ -115,7 +115,7 @@ impl Job {
 /// Facts about an attempt that the engine does not need.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Details {
-    pub(super) umid: Option<crate::domain::Umid>,
+    pub(super) umid: Option<crate::base::domain::Umid>,
     pub(super) code: Option<u32>,
     pub(super) detail: Option<String>,
 }

@@ -12,10 +12,12 @@ use super::fleet::Fleet;
 use super::latency::LatencyHistogram;
 use super::queues::Queues;
 use super::under_way::{Begun, UnderWay};
+use crate::base::clock::{Chance, Clock, Tick};
+use crate::base::config::{self, SendMode};
+use crate::base::domain::{
+    AddressKey, BatchId, Histogram, LaneId, MessageKey, Queue, Rate, Span, Timestamp, WishSenders,
+};
 use crate::book::{Book, Entry, MarkedMessages};
-use crate::clock::{Chance, Clock, Tick};
-use crate::config::{self, SendMode};
-use crate::domain::{AddressKey, BatchId, Histogram, LaneId, MessageKey, Queue, Rate, Span, Timestamp, WishSenders};
 use crate::provider::{Client, Reach};
 use crate::store::{BucketOf, LaneState, NotedBucket, Sender, Trouble};
 use crate::throttle::{

@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
-use crate::domain::{HistogramFigures, Span};
+use crate::base::domain::{HistogramFigures, Span};
 
 /// Longer times count as this long: a message that takes a minute has timed out.
 const LONGEST_MS: u64 = 60_000;

@@ -59,7 +59,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::store::{Signal, Store};
 use claimer::Claimer;
 use recorder::Recorder;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::domain::{Queue, Timestamp};
+use crate::base::domain::{Queue, Timestamp};
 
 /// The queues to check, each from its earliest known time.
 ///
@@ -62,7 +62,7 @@ impl Queues {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{BatchId, LaneId, StepIndex};
+    use crate::base::domain::{BatchId, LaneId, StepIndex};
     use futures_util::FutureExt;
 
     const QUEUE: Queue = Queue { batch: BatchId(1), step: StepIndex::FIRST, lane: LaneId(1) };

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 
 use super::job::Settled;
 use super::lane::RunningLane;
-use crate::clock::Clock;
-use crate::domain::{
+use crate::base::clock::Clock;
+use crate::base::domain::{
     AddressKey, Causes, Fault, FaultReport, LaneId, Loaded, MessageKey, OptOutOf, OptOutSource, SenderPart, Settlement,
     SettlementKind, Span, State, StepIndex, Timestamp, WishSubject,
 };

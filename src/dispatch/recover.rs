@@ -1,7 +1,7 @@
 //! After a crash: the messages that the dead process had claimed.
 
+use crate::base::domain::{Loaded, Present, State, Timestamp};
 use crate::book::Book;
-use crate::domain::{Loaded, Present, State, Timestamp};
 use crate::engine::{Answer, Event, Ruling};
 use crate::store::{Attempt, Change, Dispatch, Epoch, Result, Verdict};
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::job::{Details, Job, Settled};
 use super::lane::RunningLane;
+use crate::base::domain::{Fault, MessageId, RefusalSubject, Refused, SenderPart, Span, State, Timestamp};
 use crate::book::{hold_for_refusal, hold_for_refusals_alike};
-use crate::domain::{Fault, MessageId, RefusalSubject, Refused, SenderPart, Span, State, Timestamp};
 use crate::engine;
 use crate::provider::{Refusal, SendAnswer};
 use crate::store::{HeldBy, Hold, Recall, ReportedBy, Verdict};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Fee, Plan, Step, fee};
+use crate::base::domain::{Fee, Plan, Step, fee};
 use crate::planner::{Candidate, Cap, Price};
 use crate::template::BilledParts;
 

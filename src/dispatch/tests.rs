@@ -15,15 +15,15 @@ use super::recorder::Recorder;
 use super::turnstile::Turnstile;
 use super::worker::Worker;
 use super::{LaneParts, RunningLane};
-use crate::book::Book;
-use crate::clock::{Chance, Clock, ManualClock};
-use crate::config::Config;
-use crate::domain::{
+use crate::base::clock::{Chance, Clock, ManualClock};
+use crate::base::config::Config;
+use crate::base::domain::{
     AfterGap, ApiCalls, BatchId, BatchState, Channel, Country, Fault, Fields, Hours, MessageKey, Msisdn, OptOutSource,
     Plan, Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, WishSubject,
 };
+use crate::base::events::Origin;
+use crate::book::Book;
 use crate::engine::{Answer, CallOff, StepObstacle};
-use crate::events::Origin;
 use crate::planner::Pass;
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
 use crate::store::{
@@ -61,7 +61,7 @@ impl Transport for Says {
         Ok(RawAnswer { status: self.status, retry_after: None, body: self.body.into() })
     }
 
-    async fn details(&self, _: &crate::domain::Umid) -> Result<RawAnswer, Broken> {
+    async fn details(&self, _: &crate::base::domain::Umid) -> Result<RawAnswer, Broken> {
         *self.reads.lock() += 1;
         if self.reads_take_a_moment.load(Ordering::Relaxed) {
             tokio::task::yield_now().await;
@@ -326,8 +326,8 @@ async fn a_refused_batch_puts_one_hold_and_later_answers_to_it_none() {
     desk.clock.advance(Span::from_secs(1));
     desk.holds.replace(Vec::new(), seq + 1, desk.clock.now());
     let refusal = crate::provider::Refusal {
-        fault: Fault::Sender(crate::domain::SenderPart::Lane),
-        subject: crate::domain::RefusalSubject::Account,
+        fault: Fault::Sender(crate::base::domain::SenderPart::Lane),
+        subject: crate::base::domain::RefusalSubject::Account,
         code: Some(1200),
         detail: "no".to_owned(),
         retry_after: None,

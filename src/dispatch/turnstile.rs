@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::{Job, Settled};
 use super::lane::RunningLane;
 use super::pending::PendingRequest;
-use crate::domain::{Refused, Span, Timestamp};
+use crate::base::domain::{Refused, Span, Timestamp};
 use crate::throttle::{Admission, Permit, Read, Reserved, RetryAt};
 
 /// Interval at which the first worker in line checks for stops while it waits for the provider.

@@ -8,8 +8,8 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::lane::RunningLane;
-use crate::clock::Clock;
-use crate::domain::Timestamp;
+use crate::base::clock::Clock;
+use crate::base::domain::Timestamp;
 
 /// Counts a request as in flight while it lives.
 pub type Begun = TaskTrackerToken;
@@ -71,8 +71,8 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::clock::ManualClock;
-    use crate::domain::Span;
+    use crate::base::clock::ManualClock;
+    use crate::base::domain::Span;
 
     const AT_MOST: Span = Span::from_millis(700);
 

@@ -9,7 +9,7 @@ use super::job::{Details, Job, Settled};
 use super::lane::RunningLane;
 use super::settle::settle;
 use super::turnstile::{Request, Turnstile};
-use crate::domain::{AddressKey, AttemptId, Causes, Fault, RefusalSubject, SenderPart, Timestamp, Unwanted};
+use crate::base::domain::{AddressKey, AttemptId, Causes, Fault, RefusalSubject, SenderPart, Timestamp, Unwanted};
 use crate::engine::{self, CallOff};
 use crate::provider::{BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal, SendAnswer};
 use crate::store::{Replies, Verdict};

@@ -1,6 +1,6 @@
 //! The events of a message, and the decisions about it.
 
-use crate::domain::{Ending, Fault, Present, SenderPart, Status, StepIndex, Timestamp};
+use crate::base::domain::{Ending, Fault, Present, SenderPart, Status, StepIndex, Timestamp};
 
 /// An event of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

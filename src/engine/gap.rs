@@ -1,7 +1,7 @@
 //! Gaps: times in which no receipt could be stored, and the value of silence after them (rule 9).
 
 use super::Silence;
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 
 /// A time from `from` to `until` in which no receipt from the provider could be stored.
 ///

@@ -3,7 +3,7 @@
 
 use super::event::{Answer, AttemptReport, CallOff, Decision, Event, Ignored, Rule, Silence};
 use super::ways::earlier_try_lives;
-use crate::domain::{
+use crate::base::domain::{
     AfterGap, BatchState, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, Refused, SenderPart, SkipReason,
     State, StepIndex, Timestamp,
 };

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::table::{answers, call_offs, faults, reports, rules, silences};
 use super::{Answer, AttemptReport, CallOff, Decision, Event, Rule, Silence, StepObstacle};
-use crate::domain::{Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp};
+use crate::base::domain::{Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp};
 
 /// An event that met a message in a state, as words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

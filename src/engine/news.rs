@@ -2,7 +2,9 @@
 
 use super::event::{AttemptReport, Decision, Ignored, Rule};
 use super::machine::{Machine, moved};
-use crate::domain::{Ending, Fault, OnRecipientLimit, Outcome, Present, State, Status, Step, StepIndex, Timestamp};
+use crate::base::domain::{
+    Ending, Fault, OnRecipientLimit, Outcome, Present, State, Status, Step, StepIndex, Timestamp,
+};
 
 /// The stored tries of one step, each counted from zero: the last of all, and the last that was submitted.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,6 +1,6 @@
 //! What a change of a message tells to its observers.
 
-use crate::domain::{Ending, Marks, Present, Progress, State, Status, StepIndex};
+use crate::base::domain::{Ending, Marks, Present, Progress, State, Status, StepIndex};
 
 /// Statuses that observers are told, in the order in which a message reaches them.
 const TOLD: [Status; 3] = [Status::Sent, Status::Delivered, Status::Read];
@@ -39,7 +39,7 @@ fn ended(before: &Present, after: &Present) -> Option<Progress> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Outcome, Timestamp};
+    use crate::base::domain::{Outcome, Timestamp};
 
     fn step(index: u8) -> StepIndex {
         StepIndex::new(index).unwrap()

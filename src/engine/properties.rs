@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::story::{START, Story, at, plan, step};
 use super::{Answer, AttemptReport, CallOff, Decision, Event, Rule, Silence, Standing, StepObstacle};
-use crate::domain::{
+use crate::base::domain::{
     AfterGap, Channel, Count, Ending, Fault, Marks, OnRecipientLimit, OnUnknown, Outcome, Plan, Present, Refused,
     SenderPart, SkipReason, Span, State, Status, Step, StepIndex, Timestamp,
 };

@@ -4,7 +4,7 @@ mod codes;
 
 use super::event::{Answer, CallOff, Decision, Event, Ignored, Rule, Silence};
 use super::machine::Standing;
-use crate::domain::{Present, State, Timestamp};
+use crate::base::domain::{Present, State, Timestamp};
 
 /// A decision about one event, and the state of the message before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -1,7 +1,7 @@
 //! A message's life in a test: a sequence of events and the results.
 
 use super::{Answer, AttemptReport, CallOff, Decision, Event, Ignored, Rule, Silence, Standing, advance, begin};
-use crate::domain::{
+use crate::base::domain::{
     Channel, Fault, Marks, Outcome, Plan, Present, Span, State, Status, Step, StepIndex, Tallies, Timestamp,
 };
 

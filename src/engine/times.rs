@@ -1,7 +1,7 @@
 //! The times of a message, from the plan and its marks, and the step that may follow.
 
 use super::machine::{Machine, Standing};
-use crate::domain::{Ending, Present, Span, StepIndex, Timestamp};
+use crate::base::domain::{Ending, Present, Span, StepIndex, Timestamp};
 
 impl Machine<'_> {
     pub(super) fn is_cut(self, message: &Present) -> bool {

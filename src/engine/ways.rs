@@ -2,7 +2,7 @@
 
 use super::event::{Decision, Rule};
 use super::machine::{Machine, moved};
-use crate::domain::{Ending, Outcome, Present, SkipReason, State, Status, Timestamp};
+use crate::base::domain::{Ending, Outcome, Present, SkipReason, State, Status, Timestamp};
 
 /// Whether an earlier try of the present step is known to be on its way while a later one is being submitted. If the
 /// later one fails, no retry is needed.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::course::{Group, LaneLoad, Outlook, Portfolio, RemainingLimit};
-use crate::domain::{
+use crate::base::domain::{
     BatchId, BatchState, Count, Fields, Hours, LaneId, Limits, Loaded, MessageKey, Present, Queue, Span, StepIndex,
     Tallies, Tier, Timestamp, Zone,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::as_float;
-use crate::domain::{Cost, Country, Crowd, Money, Names, Plan, Step, StepIndex, crowd_of};
+use crate::base::domain::{Cost, Country, Crowd, Money, Names, Plan, Step, StepIndex, crowd_of};
 use crate::template::BilledParts;
 
 /// What the messages of a step to one country are billed for, if every step is sent.
@@ -130,7 +130,7 @@ fn least_parts(names: Names<'_>, step: &Step) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, Charged, Prices, StepIndex, Tariff};
+    use crate::base::domain::{Channel, Charged, Prices, StepIndex, Tariff};
 
     #[test]
     fn the_cost_depends_on_country_sms_parts_and_steps() {
@@ -153,7 +153,7 @@ mod tests {
         let shown =
             |it: &CountryCost| format!("{} {} {} {} {}", it.country, it.messages, it.billed_parts, it.price, it.sum);
         assert_eq!(of_sms.iter().map(shown).collect::<Vec<_>>(), ["SG 100 200 0.10 20.00", "DE 10 20 0.20 4.00"]);
-        plan.steps[0].countries = crate::domain::Countries::Only([singapore].into());
+        plan.steps[0].countries = crate::base::domain::Countries::Only([singapore].into());
         assert_eq!(plan.first(plan.marks_of(germany.into())), StepIndex::new(1));
         assert_eq!(cost(&plan), Some(("6.00".to_owned(), "26.00".to_owned())));
         assert_eq!(cost(&Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")])), None);

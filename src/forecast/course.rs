@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::{BookedDay, Booking, Bottleneck, Forecast, NotSent, Stop};
-use crate::domain::{OpenMinutes, Span, StepIndex, Timestamp, Zone, local};
+use crate::base::domain::{OpenMinutes, Span, StepIndex, Timestamp, Zone, local};
 
 /// Recipients with the same step, lane and hours.
 #[derive(Debug, Clone)]

@@ -13,8 +13,8 @@ use std::fmt;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use crate::domain::Timestamp;
-use crate::domain::text::plural;
+use crate::base::domain::Timestamp;
+use crate::base::domain::text::plural;
 
 pub mod cost;
 mod course;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Country, Crowd, Plan, StepIndex, Taker};
+use crate::base::domain::{Country, Crowd, Plan, StepIndex, Taker};
 
 /// The recipients of a campaign, divided among the steps of its route.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::{Hours, OpenMinutes, Span, StepIndex};
+use crate::base::domain::{Hours, OpenMinutes, Span, StepIndex};
 
 const BEGINS: &str = "2026-12-01T01:00:00Z";
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Booking, Forecast, NotSent};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 
 /// What a forecast says of the messages that are queued, or that a launch would queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]

@@ -1,8 +1,8 @@
 //! A web address: looked at as the provider will fetch it, and held against the rules of its channel.
 
 use super::format::Wanted;
-use crate::config::Network;
-use crate::domain::{Reachable, Span};
+use crate::base::config::Network;
+use crate::base::domain::{Reachable, Span};
 use crate::provider::{Looked, Unseen, look_at};
 
 /// Longer than this, and the provider may give up fetching a file.
@@ -61,7 +61,7 @@ fn judge(looked: &Looked, wanted: Wanted, reachable: Reachable) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, MediaKind};
+    use crate::base::domain::{Channel, MediaKind};
 
     #[test]
     fn each_fault_of_an_address_has_its_sentence() {

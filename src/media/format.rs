@@ -1,6 +1,6 @@
 //! What a file is, by its first bytes; and the formats that each channel documents.
 
-use crate::domain::{Channel, MediaAddress, MediaKind, size};
+use crate::base::domain::{Channel, MediaAddress, MediaKind, size};
 
 /// As many bytes as tell every format apart.
 pub(super) const HEAD: usize = 512;
@@ -323,7 +323,7 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ContentPart;
+    use crate::base::domain::ContentPart;
 
     /// The first bytes of a file of each format, from the formats' own specifications.
     const SAMPLES: [(&str, &[u8]); 17] = [

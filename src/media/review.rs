@@ -7,10 +7,10 @@ use url::Url;
 use super::address::{Verdict, look};
 use super::file::LocalFile;
 use super::format::Wanted;
-use crate::clock::Clock;
-use crate::config::{Config, DraftStep, Lane, Problem};
-use crate::domain::text::hex;
-use crate::domain::{Channel, MediaAddress, Plan, StepIndex};
+use crate::base::clock::Clock;
+use crate::base::config::{Config, DraftStep, Lane, Problem};
+use crate::base::domain::text::hex;
+use crate::base::domain::{Channel, MediaAddress, Plan, StepIndex};
 use crate::provider::{FileToUpload, Http, look_at};
 use crate::store::{self, UploadedFile, Uploads};
 

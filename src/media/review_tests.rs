@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::clock::ManualClock;
-use crate::domain::Timestamp;
+use crate::base::clock::ManualClock;
+use crate::base::domain::Timestamp;
 use crate::store::Store;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1A\n\x00\x00\x00\rIHDR";

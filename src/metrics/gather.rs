@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::page::Page;
 use super::table;
+use crate::base::domain::{Ending, Histogram, LaneId, ServerLimit, Status, StepIndex, Timestamp};
 use crate::book::Book;
 use crate::dispatch::RunningLane;
-use crate::domain::{Ending, Histogram, LaneId, ServerLimit, Status, StepIndex, Timestamp};
 use crate::report::{Counts, QueuedMessages};
 use crate::store::{self, Flow, FlowCount, Store, Verdict, WriterFigures};
 use crate::throttle::StandstillCause;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::StartError;
 use crate::ask::{self, Asker};
+use crate::base::clock::{Chance, Clock, Tick};
+use crate::base::config::{self, Config};
+use crate::base::domain::{Channel, LaneId, Tier, Timestamp};
 use crate::book::Book;
-use crate::clock::{Chance, Clock, Tick};
-use crate::config::{self, Config};
 use crate::dispatch::{Fleet, LaneParts, RunningLane};
-use crate::domain::{Channel, LaneId, Tier, Timestamp};
 use crate::provider::{Client, Observed, Observer, Reach, Transport};
 use crate::receipts::Intake;
 use crate::store::{self, BucketOf, LaneState, Lanes, Store, TierSlot};

@@ -7,8 +7,8 @@ use futures_util::future::{BoxFuture, join_all};
 
 use super::components::Components;
 use super::{NodeParts, StartError};
+use crate::base::config;
 use crate::book::Book;
-use crate::config;
 use crate::dispatch;
 use crate::provider::Transport;
 use crate::receipts::NotStored;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::config::{Credential, Invalid, SecretFile, Valid};
-use crate::domain::{Causes, FaultReport, Span, Timestamp};
-use crate::events::{Event, EventKind, Subject};
+use crate::base::clock::Clock;
+use crate::base::config::{Credential, Invalid, SecretFile, Valid};
+use crate::base::domain::{Causes, FaultReport, Span, Timestamp};
+use crate::base::events::{Event, EventKind, Subject};
 use crate::store::Events;
 
 /// How often the files are read. They are small, and few.
@@ -113,8 +113,8 @@ impl Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ManualClock;
-    use crate::config::Config;
+    use crate::base::clock::ManualClock;
+    use crate::base::config::Config;
     use crate::store;
 
     struct Desk {

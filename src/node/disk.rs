@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::config::Database;
-use crate::domain::{Causes, FaultReport, Span, Timestamp};
-use crate::events::{Event, EventKind, Subject};
+use crate::base::clock::Clock;
+use crate::base::config::Database;
+use crate::base::domain::{Causes, FaultReport, Span, Timestamp};
+use crate::base::events::{Event, EventKind, Subject};
 use crate::store::Store;
 
 /// How often it looks.

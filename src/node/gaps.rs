@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::domain::{DoubtCause, Span, Timestamp};
+use crate::base::domain::{DoubtCause, Span, Timestamp};
+use crate::base::events::{Event, EventKind, Subject, describe_doubt};
 use crate::engine::Gap;
-use crate::events::{Event, EventKind, Subject, describe_doubt};
 use crate::store::{self, Events, KeptGap, LinkState, Store};
 use crate::timers::{Doubt, EndedDoubt, Gaps};
 

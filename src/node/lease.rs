@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{NodeParts, Processes, StartError};
-use crate::clock::Clock;
-use crate::config::Database;
+use crate::base::clock::Clock;
+use crate::base::config::Database;
+use crate::base::domain::{Causes, FaultReport, Span, Timestamp};
 use crate::dispatch::RunningLane;
-use crate::domain::{Causes, FaultReport, Span, Timestamp};
 use crate::store::{NodeStart, Nodes, Started};
 use crate::throttle::{LEASE, Tenure};
 
@@ -167,8 +167,8 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::clock::{Chance, ManualClock};
-    use crate::config::Config;
+    use crate::base::clock::{Chance, ManualClock};
+    use crate::base::config::Config;
     use crate::node::{Node, NodeFailure, Processes};
     use crate::store::{self, Epoch, Holder, Lease};
     use crate::throttle::TenureEnd;

@@ -37,11 +37,11 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::base::clock::{Chance, Clock};
+use crate::base::config::Config;
+use crate::base::domain::{Causes, FaultReport, Histogram, Span, Timestamp};
 use crate::campaign::Housekeeper;
-use crate::clock::{Chance, Clock};
-use crate::config::Config;
 use crate::dispatch::{self, Crew, LaneStatus, Panicked, RunningLane};
-use crate::domain::{Causes, FaultReport, Histogram, Span, Timestamp};
 use crate::metrics::Sources;
 use crate::outgoing::{Outgoing, UnusableClient};
 use crate::provider::{Http, Transport};
@@ -70,7 +70,7 @@ pub enum StartError {
     #[error(
         "another volley serve is running on {} (process {pid}, since {}); stop it, or start this one with another database",
         place.display(),
-        crate::clock::format_time(*since, None)
+        crate::base::clock::format_time(*since, None)
     )]
     Held { place: PathBuf, pid: u32, since: Timestamp },
 }
@@ -139,7 +139,7 @@ pub struct Recovered {
 impl Node {
     /// Starts a node that reaches each lane's provider over HTTP.
     pub async fn start(parts: NodeParts) -> Result<Self, StartError> {
-        let transport = |lane: &crate::config::Lane| -> Result<Box<dyn Transport>, StartError> {
+        let transport = |lane: &crate::base::config::Lane| -> Result<Box<dyn Transport>, StartError> {
             Ok(Box::new(Http::new(&lane.name, &lane.provider)?))
         };
         let keeper = TemplateKeeper {
@@ -161,7 +161,7 @@ impl Node {
     /// Starts a node over another transport.
     pub async fn start_over(
         parts: NodeParts,
-        transport: impl Fn(&crate::config::Lane) -> Result<Box<dyn Transport>, StartError>,
+        transport: impl Fn(&crate::base::config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Self, StartError> {
         let credentials = parts.config.credentials_in_files();
         let opened = Components::open(parts, transport).await?;
@@ -355,8 +355,8 @@ async fn keep_house(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ManualClock;
-    use crate::domain::AddressKey;
+    use crate::base::clock::ManualClock;
+    use crate::base::domain::AddressKey;
     use crate::store::{Cursor, Stray, StrayKind, WebhookGroup};
 
     async fn started() -> (Arc<dyn Store>, Arc<ManualClock>, Node) {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::base::domain::{Portion, Span, Timestamp};
+use crate::base::events::{Actor, Event, EventKind, Origin, Subject};
 use crate::dispatch::LaneStatus;
-use crate::domain::{Portion, Span, Timestamp};
-use crate::events::{Actor, Event, EventKind, Origin, Subject};
 use crate::store::Hold;
 use crate::throttle::StandstillCause;
 
@@ -132,8 +132,8 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
+    use crate::base::domain::Rate;
     use crate::dispatch::TierUsed;
-    use crate::domain::Rate;
     use crate::store::HeldBy;
     use crate::throttle::Standstill;
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::build::{Built, limited};
-use crate::config::Config;
+use crate::base::config::Config;
+use crate::base::domain::{LaneId, MessageKey, Tier, Timestamp};
+use crate::base::events::Origin;
 use crate::dispatch;
-use crate::domain::{LaneId, MessageKey, Tier, Timestamp};
-use crate::events::Origin;
 use crate::receipts::SlotChange;
 use crate::store::{Attempt, Lanes, Override, Result, Store, TierSlot, Tiers};
 use crate::throttle::{Bucket, TierWindow, is_over, with_overrides};

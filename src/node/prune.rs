@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::base::clock::Clock;
+use crate::base::domain::{Causes, FaultReport, Span, Tier, Timestamp};
 use crate::campaign;
-use crate::clock::Clock;
-use crate::domain::{Causes, FaultReport, Span, Tier, Timestamp};
 use crate::outgoing;
 use crate::store::{Result, Store};
 
@@ -107,9 +107,9 @@ impl Pruner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ManualClock;
-    use crate::domain::{AuditAction, BatchId, BatchState, Channel, Plan, SketchId, Step, Tag};
-    use crate::events::Origin;
+    use crate::base::clock::ManualClock;
+    use crate::base::domain::{AuditAction, BatchId, BatchState, Channel, Plan, SketchId, Step, Tag};
+    use crate::base::events::Origin;
     use crate::store::{self, AuditActor, AuditEntry, Cursor, KnownAs, NewAudience, NewBatch, Sketch};
 
     async fn settled(store: &dyn Store, at: Timestamp) -> BatchId {

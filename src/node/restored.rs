@@ -1,9 +1,9 @@
 //! A restored backup: its first server pauses every campaign, because it does not know what was sent since the copy.
 
+use crate::base::config::Config;
+use crate::base::domain::{BatchState, Tier, Timestamp};
+use crate::base::events::{Event, EventKind, Origin, Subject};
 use crate::campaign::restored_from;
-use crate::config::Config;
-use crate::domain::{BatchState, Tier, Timestamp};
-use crate::events::{Event, EventKind, Origin, Subject};
 use crate::store::{Restore, Result, Store, UnknownSlots};
 use crate::throttle::with_overrides;
 
@@ -62,9 +62,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::base::clock::{Clock, ManualClock};
+    use crate::base::domain::{Channel, Plan, Step, Tag};
     use crate::campaign::{LaneDecision, carry_out_on_lane};
-    use crate::clock::{Clock, ManualClock};
-    use crate::domain::{Channel, Plan, Step, Tag};
     use crate::store::{self, Cursor, KnownAs, NewAudience, NewBatch};
 
     fn config() -> Config {
@@ -78,7 +78,7 @@ mod tests {
         store::open(&format!("sqlite://{}", path.display()), clock).await.unwrap()
     }
 
-    async fn launch(store: &dyn Store, tag: u64, state: BatchState, now: Timestamp) -> crate::domain::BatchId {
+    async fn launch(store: &dyn Store, tag: u64, state: BatchState, now: Timestamp) -> crate::base::domain::BatchId {
         let (known_as, source) = (KnownAs::Nothing, "recipients.csv".to_owned());
         let audience = NewAudience { known_as, source, columns: Vec::new(), now };
         let audience = store.begin_audience(audience).await.unwrap();
@@ -112,7 +112,7 @@ mod tests {
             launch(original.as_ref(), 5, BatchState::Running, now).await,
         );
         original.move_batch(settled, vec![BatchState::Running], BatchState::Settled, None, now).await.unwrap();
-        let held = crate::domain::AddressKey::try_from(6_591_000_001).unwrap();
+        let held = crate::base::domain::AddressKey::try_from(6_591_000_001).unwrap();
         original.take_slots("acme", vec![(held, now)]).await.unwrap();
         original.move_batch(finished, vec![BatchState::Running], BatchState::Finished, None, now).await.unwrap();
         let copy = folder.path().join("copy.db");

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::base::clock::Clock;
+use crate::base::config::Config;
+use crate::base::domain::{Channel, Span, Timestamp};
+use crate::base::events::{Event, EventKind, Origin, Subject};
 use crate::catalogue::{Catalogue, place_of, pull};
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::domain::{Channel, Span, Timestamp};
-use crate::events::{Event, EventKind, Origin, Subject};
 use crate::store::{self, Store};
 
 /// How often the server looks whether a webhook has named a template that is not known.
@@ -114,7 +114,7 @@ impl TemplateKeeper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::base::clock::ManualClock;
     use crate::store::{AccountEvent, Cursor, FetchedTemplates, ProviderReport, StoredTemplate, TemplatePlace};
 
     fn at(second: i64) -> Timestamp {

@@ -16,10 +16,10 @@ use confirmations::Confirmations;
 use pulse::Pulse;
 use reports::Reports;
 
+use crate::base::clock::{Clock, Jumps};
+use crate::base::domain::{BatchState, Causes, FaultReport, Span, Timestamp};
 use crate::book::{Book, Entry};
-use crate::clock::{Clock, Jumps};
 use crate::dispatch::{LaneStatus, RunningLane};
-use crate::domain::{BatchState, Causes, FaultReport, Span, Timestamp};
 use crate::engine::Gap;
 use crate::receipts::{SlotChange, Verifier};
 use crate::store::{Beat, Latest, Result, Signal, Store};

@@ -1,6 +1,6 @@
 //! Opts recipients out or in as an operator decided.
 
-use crate::domain::{Address, Keyword, OptOutSource, Timestamp, WishSubject};
+use crate::base::domain::{Address, Keyword, OptOutSource, Timestamp, WishSubject};
 use crate::store::{Consent, OptIn, OptOut, Result};
 
 /// Addresses written at once.

@@ -15,7 +15,7 @@ mod words;
 
 use std::collections::HashSet;
 
-use crate::domain::{Address, ChannelUser, Msisdn, OptOutOf};
+use crate::base::domain::{Address, ChannelUser, Msisdn, OptOutOf};
 use crate::store::{Consent, Result};
 
 pub use change::change;

@@ -1,6 +1,6 @@
 //! Narrows the opt-outs that the provider reported before opt-outs had a purpose.
 
-use crate::domain::{Channel, Timestamp, WishSubject};
+use crate::base::domain::{Channel, Timestamp, WishSubject};
 use crate::store::{Consent, Cursor, OptOut, Result};
 
 /// Opt-outs read at once.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::change;
-use crate::domain::{Address, Keyword, Timestamp, WishSubject};
+use crate::base::domain::{Address, Keyword, Timestamp, WishSubject};
 use crate::store::{Inbound, Result, Store};
 
 /// The decision about a reply that may be an opt-out.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::domain::{
+use crate::base::domain::{
     Address, Channel, Keyword, Msisdn, OptOutOf, OptOutSource, Timestamp, WishSenders, WishSubject, rfc3339_option,
 };
 use crate::store::{Cursor, InboundOf, OptOut, Result, Store, Wish};

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{Channel, Keyword, Language, Phrase};
+use crate::base::domain::{Channel, Keyword, Language, Phrase};
 
 /// The words of a language.
 struct WordList {

@@ -1,7 +1,7 @@
 //! Which events begin and end which alerts.
 
-use crate::domain::{AlertKind, DoubtCause};
-use crate::events::{Event, EventKind, Subject};
+use crate::base::domain::{AlertKind, DoubtCause};
+use crate::base::events::{Event, EventKind, Subject};
 
 /// What an event does to alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,8 +89,8 @@ pub(super) fn concerns(event: &Subject, alert: &Subject) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{BatchId, StepIndex, Timestamp};
-    use crate::events::Origin;
+    use crate::base::domain::{BatchId, StepIndex, Timestamp};
+    use crate::base::events::Origin;
 
     fn event(kind: EventKind, subject: Subject, origin: Origin) -> Event {
         Event { at: Timestamp::default(), subject, origin, kind }

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::alert_effects::{Effect, SEEN_BY_SERVER, concerns, effect};
-use crate::config::{Alert, AlertTarget};
-use crate::domain::{AlertForm, AlertKind, Span, Timestamp};
-use crate::events::{Event, EventView, Subject};
+use crate::base::config::{Alert, AlertTarget};
+use crate::base::domain::{AlertForm, AlertKind, Span, Timestamp};
+use crate::base::events::{Event, EventView, Subject};
 use crate::store::{AlertKey, NewDelivery, OpenAlert, Receiver};
 
 /// An alert that returns within this time after its end never ended.
@@ -236,15 +236,15 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::domain::{DoubtCause, Portion, Rate};
-    use crate::events::{EventKind, Origin};
+    use crate::base::domain::{DoubtCause, Portion, Rate};
+    use crate::base::events::{EventKind, Origin};
 
     fn second(second: i64) -> Timestamp {
         Timestamp::from_millis(1_800_000_000_000 + second * 1_000)
     }
 
     fn configured(form: AlertForm) -> Vec<Alert> {
-        let url = crate::config::Secret::new("https://hooks.example/T0/B0");
+        let url = crate::base::config::Secret::new("https://hooks.example/T0/B0");
         let target = AlertTarget::Webhook { url, form };
         vec![Alert { name: "ops".to_owned(), target, kinds: AlertKind::ALL.to_vec() }]
     }

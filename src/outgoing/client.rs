@@ -12,8 +12,8 @@ use reqwest::header::{HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::config::{Network, Unsendable, check_receiver, is_private};
-use crate::domain::IpNetwork;
+use crate::base::config::{Network, Unsendable, check_receiver, is_private};
+use crate::base::domain::IpNetwork;
 
 /// How long a request may take, from the name to the last byte of the answer.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::event_types::{self, EVENT_TYPES, is_pattern};
 use super::view::{DeliveryView, NewSecretView, SubscriptionView};
 use super::{native, sign};
-use crate::clock::{Clock, NoRandomBytes};
-use crate::config::{Unsendable, check_receiver};
-use crate::domain::IpNetwork;
-use crate::domain::{Span, hint};
-use crate::events::Origin;
+use crate::base::clock::{Clock, NoRandomBytes};
+use crate::base::config::{Unsendable, check_receiver};
+use crate::base::domain::IpNetwork;
+use crate::base::domain::{Span, hint};
+use crate::base::events::Origin;
 use crate::store::{
     self, NewDelivery, NewSubscription, Receiver, Replay, Store, Subscription, SubscriptionChange, WebhookFormat,
 };

@@ -1,7 +1,7 @@
 //! The types of webhooks, and which events have which.
 
-use crate::domain::{Progress, Status};
-use crate::events::{Event, EventKind, Subject};
+use crate::base::domain::{Progress, Status};
+use crate::base::events::{Event, EventKind, Subject};
 
 /// A type of webhooks, with what it tells.
 #[derive(Debug, Clone, Copy)]
@@ -201,8 +201,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::domain::{BatchId, StepIndex, Timestamp};
-    use crate::events::tests::kinds;
+    use crate::base::domain::{BatchId, StepIndex, Timestamp};
+    use crate::base::events::tests::kinds;
 
     #[test]
     fn every_kind_of_event_has_a_listed_type_and_every_type_is_sent() {
@@ -221,7 +221,7 @@ mod tests {
         }
         let step = StepIndex::FIRST;
         let reached = [Status::Sent, Status::Delivered, Status::Read].map(|status| Progress::Reached { step, status });
-        let ended = Progress::Ended { outcome: crate::domain::Outcome::Reached, skipped: None };
+        let ended = Progress::Ended { outcome: crate::base::domain::Outcome::Reached, skipped: None };
         sent.extend(reached.into_iter().chain([Progress::Failed { step }, ended]).map(of_progress));
         assert_eq!(sent, EVENT_TYPES.iter().map(|known| known.name).collect());
         assert_eq!(sent.len(), EVENT_TYPES.len(), "a type is listed twice");

@@ -9,9 +9,9 @@ use url::Url;
 use super::alerts::{Alerts, SETTLES, ended};
 use super::event_types::{self, is_wanted};
 use super::{native, provider_form};
-use crate::config::Alert;
-use crate::domain::{BatchId, MessageId, MessageKey, Plan, Timestamp};
-use crate::events::Subject;
+use crate::base::config::Alert;
+use crate::base::domain::{BatchId, MessageId, MessageKey, Plan, Timestamp};
+use crate::base::events::Subject;
 use crate::receipts::ReplyViews;
 use crate::store::{
     Cursor, FanOut, Feed, FeedRow, FeedState, Inbound, NewDelivery, ObservedMessage, ObservedRecipient, Receiver,

@@ -33,7 +33,7 @@ pub use sending::Outgoing;
 pub use sign::signature;
 pub use view::{CreatedView, DeliveryView, NewSecretView, ReplayView, SubscriptionView};
 
-use crate::domain::Span;
+use crate::base::domain::Span;
 
 /// How long deliveries are kept.
 pub const KEPT: Span = Span::from_secs(7 * 86_400);

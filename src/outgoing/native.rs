@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::event_types;
-use crate::domain::{
+use crate::base::domain::{
     AddressFields, CampaignId, Channel, MessageId, Outcome, Plan, Progress, SkipReason, StepIndex, Timestamp,
 };
-use crate::events::{Event, EventView};
+use crate::base::events::{Event, EventView};
 use crate::receipts::ReplyView;
 use crate::store::{ObservedMessage, ObservedRecipient};
 
@@ -89,7 +89,7 @@ pub(super) fn of_message(row: &ObservedMessage, recipient: &ObservedRecipient, p
         client_message_id: recipient.client_message_id.as_deref(),
         step,
         channel: step.and_then(|step| plan.step(step)).map(|step| step.channel),
-        umid: row.umid.as_ref().map(crate::domain::Umid::as_str),
+        umid: row.umid.as_ref().map(crate::base::domain::Umid::as_str),
         code: observed.code,
         detail: observed.detail.as_deref(),
         error: observed.message.as_deref(),

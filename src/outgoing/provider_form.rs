@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::domain::{Marks, MessageId, Plan, Progress, Span, Status, Step};
+use crate::base::domain::{Marks, MessageId, Plan, Progress, Span, Status, Step};
 use crate::store::{Inbound, Observed, ObservedMessage, ObservedRecipient};
 use crate::template::RecipientText;
 use crate::wire::codes::{self, words};
@@ -137,7 +137,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::{
+    use crate::base::domain::{
         ApiCalls, BatchId, CampaignId, Channel, Fields, MessageKey, Msisdn, Outcome, SkipReason, StepIndex, Tag,
         Timestamp,
     };

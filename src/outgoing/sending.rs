@@ -17,10 +17,10 @@ use super::client::{Client, UnusableClient};
 use super::fan_out::Fan;
 use super::standing::{Pace, Standings};
 use super::{command, provider_form, sign};
-use crate::clock::{Chance, Clock};
-use crate::config::{Alert, AlertTarget, Config};
-use crate::domain::{Causes, FaultReport, Span, Timestamp};
-use crate::events::Origin;
+use crate::base::clock::{Chance, Clock};
+use crate::base::config::{Alert, AlertTarget, Config};
+use crate::base::domain::{Causes, FaultReport, Span, Timestamp};
+use crate::base::events::Origin;
 use crate::store::{
     AfterTrial, Delivery, Receiver, ReceiverKind, Result, Store, Subscription, SubscriptionChange, Trial, Tried,
     WebhookFormat,

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::clock::{NoRandomBytes, random_bytes};
-use crate::domain::Timestamp;
+use crate::base::clock::{NoRandomBytes, random_bytes};
+use crate::base::domain::Timestamp;
 use crate::store::SigningSecret;
 
 pub(super) const ID: &str = "webhook-id";
@@ -86,7 +86,7 @@ mod tests {
         let (first, second) = (new_secret().unwrap(), new_secret().unwrap());
         let (at, body) = (now(), r#"{"type":"message.read","text":"é"}"#);
         let both = signature(
-            &[secret(&second, None), secret(&first, Some(at + crate::domain::Span::from_secs(1)))],
+            &[secret(&second, None), secret(&first, Some(at + crate::base::domain::Span::from_secs(1)))],
             "evt_1",
             at,
             body,
@@ -97,7 +97,7 @@ mod tests {
             webhook.verify(body.as_bytes(), &headers("evt_1", at, &both)).unwrap();
             assert!(webhook.verify(b"{}", &headers("evt_1", at, &both)).is_err());
             assert!(webhook.verify(body.as_bytes(), &headers("evt_2", at, &both)).is_err());
-            let later = at + crate::domain::Span::from_secs(1);
+            let later = at + crate::base::domain::Span::from_secs(1);
             assert!(webhook.verify(body.as_bytes(), &headers("evt_1", later, &both)).is_err());
         }
         let other = Webhook::new(&new_secret().unwrap()).unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use parking_lot::Mutex;
 
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 use crate::store::Receiver;
 
 /// Callbacks that answer and get something at once. They may be many, and all of them may be slow.

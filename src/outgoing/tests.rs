@@ -17,11 +17,11 @@ use futures_util::future::BoxFuture;
 use super::client::{Client, Names};
 use super::desk::{Created, Desk, Wanted};
 use super::sending::Outgoing;
-use crate::clock::{Chance, Clock, ManualClock};
-use crate::config::{Alert, Config};
-use crate::domain::IpNetwork;
-use crate::domain::{Span, Timestamp};
-use crate::events::{Event, EventKind, Origin, Subject};
+use crate::base::clock::{Chance, Clock, ManualClock};
+use crate::base::config::{Alert, Config};
+use crate::base::domain::IpNetwork;
+use crate::base::domain::{Span, Timestamp};
+use crate::base::events::{Event, EventKind, Origin, Subject};
 use crate::store::{self, Delivery, Receiver, Store, WebhookFormat};
 
 /// Names that lead where a test says.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 use crate::store::{Delivery, ReceiverHealth, Subscription, WebhookFormat};
 
 /// A subscription, without its secrets.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::frame::Frame;
 use super::show::percent_encoded;
 use super::writing::{Field, FieldKind};
-use crate::domain::{AuditAction, Scope, Timestamp};
+use crate::base::domain::{AuditAction, Scope, Timestamp};
 
 /// What an operator has just done, for a sentence on the next page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::campaigns::campaign_path;
 use super::frame::Frame;
-use crate::domain::{AddressFields, Outcome};
+use crate::base::domain::{AddressFields, Outcome};
 
 /// An outcome whose recipients can be sent to again.
 #[derive(Debug)]

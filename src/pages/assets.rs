@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::text::hex;
+use crate::base::domain::text::hex;
 
 /// A file that pages load.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use super::writing::FieldKind;
 use crate::audience::{
     ColumnMeaning, Field as ColumnSummary, ImportNote, ListedReject, Reason, RejectedPlace, Rejection, Summary,
 };
-use crate::domain::{BatchState, Timestamp};
+use crate::base::domain::{BatchState, Timestamp};
 
 /// Countries that are shown with a bar.
 const COUNTRIES_SHOWN: usize = 12;
@@ -367,7 +367,7 @@ fn mend_field(RejectedPlace { part, n }: RejectedPlace) -> String {
 /// The row of a field with a number.
 pub fn mended_place(field: &str) -> Option<RejectedPlace> {
     let (part, n) = field.strip_prefix("n-")?.split_once('-')?;
-    Some(RejectedPlace { part: crate::domain::AudienceId(part.parse().ok()?), n: n.parse().ok()? })
+    Some(RejectedPlace { part: crate::base::domain::AudienceId(part.parse().ok()?), n: n.parse().ok()? })
 }
 
 /// A number as a field of a form can hold it: one line, in the order of its characters.
@@ -452,7 +452,7 @@ mod tests {
 
     #[test]
     fn a_field_names_its_row_and_holds_one_line() {
-        let place = RejectedPlace { part: crate::domain::AudienceId(7), n: 12 };
+        let place = RejectedPlace { part: crate::base::domain::AudienceId(7), n: 12 };
         assert_eq!(mended_place(&mend_field(place)), Some(place));
         for wrong in ["n-7", "n--1-2", "n-7-", "m-7-12", "n-7-12-1"] {
             assert_eq!(mended_place(wrong), None, "{wrong}");

@@ -7,8 +7,8 @@ use chrono::{Datelike as _, Days, NaiveDate};
 
 use super::frame::Frame;
 use super::texts::ENGLISH;
-use crate::clock::{day_of, format_time_of_day};
-use crate::domain::{BatchState, ClosedBy, Timestamp};
+use crate::base::clock::{day_of, format_time_of_day};
+use crate::base::domain::{BatchState, ClosedBy, Timestamp};
 
 /// Campaigns of a day in the month. The page of the day has all of them.
 const SHOWN: usize = 5;

@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::show::Plain;
 use super::texts::ENGLISH;
 use super::writing::Unfinished;
-use crate::domain::{BatchState, Outcome};
+use crate::base::domain::{BatchState, Outcome};
 use crate::status::Look;
 
 /// The list of campaigns, latest first.

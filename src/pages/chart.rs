@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 
 use super::figures::Portion;
 use super::texts::ENGLISH;
-use crate::clock::{format_time_of_day, format_time_short};
-use crate::domain::text::grouped;
-use crate::domain::{Span, Timestamp, Zone};
+use crate::base::clock::{format_time_of_day, format_time_short};
+use crate::base::domain::text::grouped;
+use crate::base::domain::{Span, Timestamp, Zone};
 use crate::report::CoursePoint;
 
 /// The height of the lines, in pixels.
@@ -328,7 +328,7 @@ fn aligned(from: Timestamp, step: Span, zone: Option<Zone>) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::BatchId;
+    use crate::base::domain::BatchId;
 
     const BEGINS: Timestamp = Timestamp::from_millis(1_799_999_999_000);
 

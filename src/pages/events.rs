@@ -4,8 +4,8 @@ use askama::Template;
 
 use super::frame::Frame;
 use super::show::{capital, visible};
-use crate::domain::Zone;
-use crate::events::Event;
+use crate::base::domain::Zone;
+use crate::base::events::Event;
 
 /// The events of the installation, or of one campaign.
 #[derive(Debug, Template)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::text::{self, grouped};
+use crate::base::domain::text::{self, grouped};
 
 /// A part of a whole. The whole may be zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

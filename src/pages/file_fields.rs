@@ -3,7 +3,7 @@
 
 use super::texts::{COUNTRIES, ENGLISH};
 use super::writing::{Field, FieldKind};
-use crate::domain::Country;
+use crate::base::domain::Country;
 
 #[derive(Debug)]
 pub struct FileFields {

@@ -4,9 +4,9 @@ use super::assets::Assets;
 use super::events::said;
 use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
-use crate::clock::{format_time, format_time_short};
-use crate::domain::{Scope, Scopes, Timestamp, Zone};
-use crate::events::Event;
+use crate::base::clock::{format_time, format_time_short};
+use crate::base::domain::{Scope, Scopes, Timestamp, Zone};
+use crate::base::events::Event;
 
 /// Where a page belongs in the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

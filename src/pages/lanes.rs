@@ -6,7 +6,7 @@ use super::figures::Portion;
 use super::frame::Frame;
 use super::show::percent_encoded;
 use super::writing::{Field, FieldKind};
-use crate::domain::text::rate;
+use crate::base::domain::text::rate;
 use crate::status::LaneView;
 
 /// The address of what is done to a lane.

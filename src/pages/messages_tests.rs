@@ -3,7 +3,7 @@
 use askama::Template as _;
 
 use super::*;
-use crate::domain::{AddressFields, Scopes, Status};
+use crate::base::domain::{AddressFields, Scopes, Status};
 use crate::pages::Place;
 use crate::report::{StepBrief, StepResult};
 use crate::story::{Brief, ExplainedStep, FailureReason};

@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::recipient::{WishLine, recipient_path};
 use super::texts::ENGLISH;
 use super::writing::{Field, FieldKind};
-use crate::domain::{Address, OptOutOf};
+use crate::base::domain::{Address, OptOutOf};
 
 /// The numbers that have opted out, and the ids of channels.
 #[derive(Debug, Template)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{Content, Names, Step};
+use crate::base::domain::{Content, Names, Step};
 use crate::pages::Page as _;
 use crate::template::preview::{
     BoundMessage, BubbleButton, BubbleCard, BubbleFile, BubbleHeader, BubbleNotice, BubbleOption, BubblePlace,

@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::replies::Reply;
 use super::show::percent_encoded;
 use super::writing::{Field, FieldKind};
-use crate::domain::{Address, AddressFields, Keyword, OptOutSource, Timestamp};
+use crate::base::domain::{Address, AddressFields, Keyword, OptOutSource, Timestamp};
 use crate::report::{HistoryCounts, MessageView};
 
 /// Where the page of a recipient is.

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::frame::Frame;
 use super::recipient::recipient_path;
-use crate::domain::{Address, Channel, Keyword, Msisdn, Timestamp};
+use crate::base::domain::{Address, Channel, Keyword, Msisdn, Timestamp};
 
 /// So many replies are counted that may be opt-outs.
 pub const UNDECIDED_COUNTED: u32 = 99;

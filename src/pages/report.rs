@@ -11,8 +11,8 @@ use super::frame::Frame;
 use super::messages::{NO_CODE, Standing};
 use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
-use crate::clock::{format_time, format_time_short};
-use crate::domain::{BatchState, Money, Outcome, Timestamp, Zone};
+use crate::base::clock::{format_time, format_time_short};
+use crate::base::domain::{BatchState, Money, Outcome, Timestamp, Zone};
 use crate::report::{Breakdown, CodeReport, CountryReport, Report, StepReport};
 
 /// Rows of a table on a page. Its CSV file has all.

@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::preview::{button_name, class, language, media_name};
 use super::show::percent_encoded;
 use super::texts::ENGLISH;
-use crate::domain::{Channel, Charged, Free, Timestamp};
+use crate::base::domain::{Channel, Charged, Free, Timestamp};
 use crate::status::{KnownTemplateView, TemplateView};
 use crate::template::preview::{Bubble, BubbleHeader, Run, TemplateParameter};
 

@@ -5,7 +5,7 @@ use askama::Template;
 use super::frame::Frame;
 use super::show::{capital, visible};
 use super::texts::ENGLISH;
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::status::{FindingView, Health};
 
 /// What is checked, worst first.

@@ -5,8 +5,8 @@
 
 use super::texts::Texts;
 use crate::audience::Reason;
-use crate::domain::text;
-use crate::domain::{BatchState, Keyword, OptOutSource, Outcome, Timestamp};
+use crate::base::domain::text;
+use crate::base::domain::{BatchState, Keyword, OptOutSource, Outcome, Timestamp};
 use crate::report::StepFact;
 
 /// A value behind any number of references.

@@ -5,7 +5,7 @@ use askama::Template;
 use super::access::AccessState;
 use super::frame::Frame;
 use super::writing::{Field, FieldKind};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 
 /// A webhook, with what became of its deliveries.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use super::preview::{PreviewStep, button_name, class, language, media_name, valu
 use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
 use crate::audience::Corrected;
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::template::preview::{BubbleHeader, Run};
 
 /// A page of the way to a campaign.

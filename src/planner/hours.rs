@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{Country, Hours, Loaded, Span, Timestamp};
+use crate::base::domain::{Country, Hours, Loaded, Span, Timestamp};
 
 /// Recheck interval of a message without an opening of its send hours on any day that is searched. Its campaign may end
 /// before.

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::Candidate;
-use crate::domain::{BatchId, Count, Fee, Limits, Money, Queue, Spent, StepIndex, Tallies};
+use crate::base::domain::{BatchId, Count, Fee, Limits, Money, Queue, Spent, StepIndex, Tallies};
 
 /// The price of a message. The claim asks for it and counts the cost before the message is sent.
 pub trait Price: Debug + Send + Sync {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Timing;
-use crate::domain::{Queue, StepIndex, Timestamp};
+use crate::base::domain::{Queue, StepIndex, Timestamp};
 
 /// One of so many claims for which several ranks are ready is for a lower one.
 const OTHERS_EACH: usize = 10;

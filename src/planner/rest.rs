@@ -1,7 +1,7 @@
 //! When to look at a queue again.
 
 use super::{Capped, Reached};
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 
 /// Messages that come due one by one are sent in small groups.
 const GATHERING: Span = Span::from_millis(100);

@@ -7,7 +7,7 @@ use super::limits::Spending;
 use super::tier::TierCheck;
 use super::walk::{Asked, QueueWalk, Referral, Rules, TakenMessage};
 use super::{Candidate, Cap, Capped, Rest, Slots, Timing, Used};
-use crate::domain::{BatchId, BatchState, Queue, StepIndex, Timestamp};
+use crate::base::domain::{BatchId, BatchState, Queue, StepIndex, Timestamp};
 
 /// The most that one claim may read, unless its limit is higher: each page costs its messages and [`PAGE_COST`].
 /// Messages that the claim does not take must not make the transaction long.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{
+use crate::base::domain::{
     BatchId, BatchState, Count, Fee, Fields, Hours, LaneId, Limits, Loaded, MessageKey, Money, Present, Queue, Span,
     Spent, StepIndex, Stretch, Tallies, Timestamp, Unwanted,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::domain::{AddressKey, Queue, Timestamp};
+use crate::base::domain::{AddressKey, Queue, Timestamp};
 
 /// The reason why a message passes the tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::hours::FirstOf;
 use super::limits::Spending;
 use super::tier::TierCheck;
 use super::{Cap, Capped, Pass, Rest, TierStanding, Timing};
-use crate::domain::{Fee, Fields, Loaded, Present, Queue, State, Timestamp, Unwanted};
+use crate::base::domain::{Fee, Fields, Loaded, Present, Queue, State, Timestamp, Unwanted};
 
 /// A due message of a queue.
 #[derive(Debug, Clone)]

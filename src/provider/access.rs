@@ -8,7 +8,7 @@ use http::Method;
 use super::answer::{cleaned, requested_wait};
 use super::client::{Broken, Call, Http, RawAnswer, Transport};
 use super::reach::NO_MESSAGE;
-use crate::domain::{Span, Umid};
+use crate::base::domain::{Span, Umid};
 use crate::wire::ErrorBody;
 
 /// The provider's answer to a harmless question.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::client::{Broken, RawAnswer};
-use crate::domain::{AttemptId, Fault, RefusalSubject, Span, Umid, without_numbers};
+use crate::base::domain::{AttemptId, Fault, RefusalSubject, Span, Umid, without_numbers};
 use crate::wire::codes::{self, Entry};
 use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
 
@@ -220,7 +220,7 @@ fn agreed(first: &SendAnswer, second: SendAnswer) -> SendAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{BatchId, MessageKey, SenderPart, StepIndex, Tag};
+    use crate::base::domain::{BatchId, MessageKey, SenderPart, StepIndex, Tag};
 
     fn raw(status: u16, body: &str) -> Result<RawAnswer, Broken> {
         Ok(RawAnswer { status, retry_after: None, body: body.as_bytes().to_vec().into() })

@@ -20,8 +20,8 @@ use super::connection::{self, Connection, Idle};
 use super::details::{DetailsAnswer, details_answer};
 use super::offer::{Gate, GatedBody, Offer, Progress};
 use super::unconnected::{AddressOf, Unconnected};
-use crate::config::{Credential, LaneProvider, Valid};
-use crate::domain::{AttemptId, Channel, Span, Umid};
+use crate::base::config::{Credential, LaneProvider, Valid};
+use crate::base::domain::{AttemptId, Channel, Span, Umid};
 
 /// The text before and after the messages of a batch request, which commas separate. It asks for an answer that names
 /// each message.

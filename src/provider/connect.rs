@@ -26,8 +26,8 @@ use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 
 use super::unconnected::{AddressOf, Stage, Unconnected, Why};
-use crate::config::{Network, TrustedRoots};
-use crate::domain::Span;
+use crate::base::config::{Network, TrustedRoots};
+use crate::base::domain::Span;
 
 /// An open connection, before any bytes are exchanged.
 pub(super) type Stream = Box<dyn Io>;

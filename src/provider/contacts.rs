@@ -5,8 +5,8 @@ use http::{HeaderValue, Method};
 use super::answer::{cleaned, requested_wait};
 use super::client::{Broken, Call, Http, RawAnswer, Unusable};
 use super::unconnected::AddressOf;
-use crate::config::LaneProvider;
-use crate::domain::{Msisdn, Span};
+use crate::base::config::LaneProvider;
+use crate::base::domain::{Msisdn, Span};
 use crate::wire::{ContactAddresses, ContactGroup, ErrorBody, GroupId, NewContact, contact_groups};
 
 /// The contacts of one account.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::answer::{cleaned, requested_wait};
 use super::client::{Broken, RawAnswer};
-use crate::domain::Span;
+use crate::base::domain::Span;
 use crate::wire::{Details, ErrorBody};
 
 /// The answer to a query.

@@ -16,8 +16,8 @@ use super::connect::{Connector, Resolve, Resolver, proxies};
 use super::connection::{Connection, Failure};
 use super::offer::GatedBody;
 use super::unconnected::{AddressOf, Unconnected};
-use crate::config::{Network, is_private, is_private_host};
-use crate::domain::{Reachable, Span};
+use crate::base::config::{Network, is_private, is_private_host};
+use crate::base::domain::{Reachable, Span};
 
 /// What a web address answers.
 #[derive(Debug, Clone, PartialEq, Eq)]

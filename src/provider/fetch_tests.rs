@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::config::Config;
+use crate::base::config::Config;
 
 /// `proxy.test` is this machine, as a proxy in a company's network is, and `intranet.test` is in that network.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::answer::cleaned;
 use super::client::{Broken, Call, Http, RawAnswer};
-use crate::domain::{Span, size};
+use crate::base::domain::{Span, size};
 use crate::wire::{ErrorBody, UploadAnswer};
 
 /// A file to upload.

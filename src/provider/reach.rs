@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use super::answer::cleaned;
 use super::client::{Broken, Client, Endpoint, RawAnswer, Transport};
 use super::offer::Gate;
-use crate::domain::{Timestamp, Umid};
+use crate::base::domain::{Timestamp, Umid};
 use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
 
 /// What the end of one request proves about the path to the provider.

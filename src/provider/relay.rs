@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method};
 
 use super::client::{Broken, Call, Http, RawAnswer};
-use crate::domain::Span;
+use crate::base::domain::Span;
 
 /// The longest wait for an answer: a file of 30 MiB at 3 Mbit/s.
 const LIMIT: Span = Span::from_secs(100);

@@ -6,7 +6,7 @@ use std::io;
 use rustls::{CertificateError, InvalidMessage};
 
 use super::connect::BoxError;
-use crate::domain::Span;
+use crate::base::domain::Span;
 
 /// A connection that was not opened.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,15 +17,15 @@ use super::outcome::Outcome;
 use super::replies::{Reply, Stop};
 use super::strays::Round;
 use super::working::latest_of_each;
-use crate::book::Book;
-use crate::clock::{Chance, Clock};
-use crate::config::Lane;
-use crate::domain::{
+use crate::base::clock::{Chance, Clock};
+use crate::base::config::Lane;
+use crate::base::domain::{
     Address, AddressKey, Causes, Channel, Keyword, LaneId, Loaded, MessageKey, OptOutOf, OptOutSource, Present, Span,
     State, Step, Timestamp, WishSubject,
 };
+use crate::base::events::{Event, EventKind, Subject};
+use crate::book::Book;
 use crate::engine::Gap;
-use crate::events::{Event, EventKind, Subject};
 use crate::optout::Words;
 use crate::store::{
     self, Addresses, Alias, FoundAttempt, Kept, NotedBucket, OptIn, OptOut, Store, StrayKind, WebhookGroup,

@@ -8,10 +8,10 @@ mod templates;
 use sha2::{Digest, Sha256};
 
 use super::guard::{self, Known, QUALITY, QualityChange};
-use crate::config::{GuardAction, Lane};
-use crate::domain::text::hex;
-use crate::domain::{Channel, Msisdn, OverridableSetting, Rate, Tier, Timestamp, without_numbers};
-use crate::events::{AccountReport, Actor, Event, EventKind, LimitEffect, NumberState, Origin, Subject};
+use crate::base::config::{GuardAction, Lane};
+use crate::base::domain::text::hex;
+use crate::base::domain::{Channel, Msisdn, OverridableSetting, Rate, Tier, Timestamp, without_numbers};
+use crate::base::events::{AccountReport, Actor, Event, EventKind, LimitEffect, NumberState, Origin, Subject};
 use crate::store::{AccountEvent, Override, ProviderReport};
 use crate::wire::Business;
 

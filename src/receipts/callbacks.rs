@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::{AddressKey, MessageKey, StepIndex, Timestamp};
+use crate::base::domain::{AddressKey, MessageKey, StepIndex, Timestamp};
 
 /// A receipt shows that a tier slot is free, or taken after all.
 #[derive(Debug, Clone, PartialEq, Eq)]

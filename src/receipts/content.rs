@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::clock::format_time_exactly;
-use crate::domain::{Timestamp, rfc3339_option};
+use crate::base::clock::format_time_exactly;
+use crate::base::domain::{Timestamp, rfc3339_option};
 use crate::wire::{
     CallPermission, CatalogOrder, FlowAnswer, OrderItem, ReplyContent, SharedLocation, Tapped, WebhookEvent,
     parse_events, raw_content,

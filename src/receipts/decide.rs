@@ -12,12 +12,12 @@ use super::naming::Naming;
 use super::outcome::{Outcome, advance_by, slot_change};
 use super::tries::{Tries, Try};
 use super::working::Working;
-use crate::book::{Book, Entry, StepReport};
-use crate::clock::Chance;
-use crate::domain::{
+use crate::base::clock::Chance;
+use crate::base::domain::{
     Address, AddressKey, BatchId, Channel, MessageKey, Msisdn, OptOutSource, Span, Status, StepIndex, Timestamp,
     WishSubject,
 };
+use crate::book::{Book, Entry, StepReport};
 use crate::engine::{self, Made, Ruling};
 use crate::store::{self, Addresses, Alias, Change, FoundAttempt, OptOut, Receipt, StrayKind};
 use crate::wire::codes;

@@ -2,7 +2,7 @@
 
 use super::incoming::{Incoming, Parsed};
 use super::intake::{Intake, NotStored};
-use crate::domain::{AttemptId, Channel, Status, Timestamp, Umid};
+use crate::base::domain::{AttemptId, Channel, Status, Timestamp, Umid};
 use crate::wire::{Detail, Details, Receipt, ReportedStatus, StatusBody};
 
 /// The result of asking the provider about an attempt.

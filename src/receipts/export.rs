@@ -6,7 +6,7 @@ use super::content::{
     ButtonView, CallPermissionView, ContentData, ContentView, FlowView, LocationView, MediaView, RowView, plain,
 };
 use super::view::ReplyViews;
-use crate::domain::{Channel, Keyword};
+use crate::base::domain::{Channel, Keyword};
 use crate::store::{Cursor, Inbound, InboundOf, Result, Store};
 
 /// Messages that one store call reads.

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use super::applier::Applier;
 use super::incoming::Incoming;
 use super::naming::Adoption;
-use crate::domain::{AddressKey, MessageKey, StepIndex, Umid};
+use crate::base::domain::{AddressKey, MessageKey, StepIndex, Umid};
 use crate::store::{self, FoundAttempt, Key, Store};
 
 impl Applier {

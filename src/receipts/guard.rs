@@ -5,9 +5,9 @@
 //! restored, and a hold that they released does not return until the provider reports again. A report that is older than the
 //! last known one about the same number or template changes nothing.
 
-use crate::config::{GuardAction, Lane};
-use crate::domain::{OverridableSetting, Rate, Timestamp};
-use crate::events::{Actor, Origin, Subject};
+use crate::base::config::{GuardAction, Lane};
+use crate::base::domain::{OverridableSetting, Rate, Timestamp};
+use crate::base::events::{Actor, Origin, Subject};
 use crate::store::{AccountEvent, HeldBy, Hold, Override, ProviderReport, Release, ReleasedBy};
 
 /// What is recorded about the quality of a number or a template.

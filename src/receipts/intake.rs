@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::callbacks::{Callback, WebhookArrived};
 use super::incoming::{Ours, Parsed, Portions};
-use crate::clock::Clock;
-use crate::domain::Timestamp;
+use crate::base::clock::Clock;
+use crate::base::domain::Timestamp;
 use crate::wire;
 
 /// Bodies that may wait. A provider that has to wait longer repeats the receipt later.

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::business::{self, Concerned};
 use super::guard::Known;
-use crate::config::Lane;
-use crate::domain::Timestamp;
+use crate::base::config::Lane;
+use crate::base::domain::Timestamp;
 use crate::store::AccountEvent;
 use crate::wire::{Business, BusinessDetails, BusinessMeta};
 

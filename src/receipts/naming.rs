@@ -9,8 +9,8 @@ use tokio::sync::OnceCell;
 
 use super::incoming::Incoming;
 use super::working::Working;
-use crate::config::Lane;
-use crate::domain::{Span, State, StepIndex, Timestamp};
+use crate::base::config::Lane;
+use crate::base::domain::{Span, State, StepIndex, Timestamp};
 use crate::store::{self, FoundAttempt, NamingLane, Receipts};
 
 /// Time in which a request that has ended is recorded, unless the disk fails.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::callbacks::{SlotChange, Throttled};
 use super::incoming::Incoming;
 use super::working::{Working, hold, step_hold};
-use crate::domain::{
+use crate::base::domain::{
     AddressKey, BatchId, Channel, Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp,
 };
 use crate::engine::{self, Decision, Event, Rule, Ruling};

@@ -1,6 +1,6 @@
 //! Whether a webhook comes from the provider.
 
-use crate::config::{Credential, Provider};
+use crate::base::config::{Credential, Provider};
 use crate::wire::{same_secret, signature_holds};
 
 /// What was registered with the provider. Either one proves a webhook, and while it is rotated, the old and the new do.
@@ -68,7 +68,7 @@ impl Proofs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
+    use crate::base::config::Secret;
     use crate::wire::sign;
 
     fn proofs(authorization: Option<&str>, secret: Option<&str>) -> Proofs {
@@ -97,7 +97,7 @@ mod tests {
         let path = folder.path().join("volley.toml");
         std::fs::write(&path, "[provider]\nwebhook_authorization_file = \"hook\"\nwebhook_secret_file = \"hmac\"")
             .unwrap();
-        let loaded = crate::config::Config::load(Some(&path), std::iter::empty()).unwrap();
+        let loaded = crate::base::config::Config::load(Some(&path), std::iter::empty()).unwrap();
         let proofs = Proofs::new(&loaded.config.provider);
         for secret in ["old", "new"] {
             let authorization = format!("Bearer {secret}");

@@ -2,8 +2,8 @@
 
 use super::business::digest;
 use super::incoming::Incoming;
-use crate::domain::text::one_line;
-use crate::domain::{Address, AttemptId, Channel, Keyword, Msisdn, Span, Timestamp, Umid, without_numbers};
+use crate::base::domain::text::one_line;
+use crate::base::domain::{Address, AttemptId, Channel, Keyword, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
 use crate::store::{Alias, FoundAttempt, Inbound, Key};
 use crate::wire::{self, ReplyContent};

@@ -7,7 +7,7 @@ use super::incoming::{Parsed, parse};
 use super::naming::Naming;
 use super::replies::Reply;
 use super::tries::{Tries, Try};
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 use crate::engine::Gap;
 use crate::store::{Cursor, InboundOf, StrayKind};
 

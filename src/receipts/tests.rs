@@ -20,15 +20,15 @@ use super::applier::{Applier, ApplierOptions, Listening};
 use super::callbacks::{Callback, Throttled};
 use super::incoming::{Ours, parse};
 use super::intake::Intake;
-use crate::book::Book;
-use crate::clock::{Chance, Clock, ManualClock};
-use crate::domain::{
+use crate::base::clock::{Chance, Clock, ManualClock};
+use crate::base::domain::{
     Address, AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Msisdn,
     OptOutOf, Outcome, Plan, Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
     WishSubject,
 };
+use crate::base::events::Origin;
+use crate::book::Book;
 use crate::engine::{Answer, Event, Gap};
-use crate::events::Origin;
 use crate::optout::Words;
 use crate::store::{
     self, Attempt, Change, Claim, Cursor, HeldBy, Hold, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store,
@@ -76,7 +76,7 @@ fn applier(
     store: &Arc<dyn Store>,
     book: &Arc<Book>,
     clock: &Arc<ManualClock>,
-    lanes: Vec<crate::config::Lane>,
+    lanes: Vec<crate::base::config::Lane>,
     missed: Vec<Gap>,
     on_throttled: Callback<Throttled>,
 ) -> (Applier, Intake) {
@@ -89,7 +89,7 @@ fn applier_for(
     store: &Arc<dyn Store>,
     book: &Arc<Book>,
     clock: &Arc<ManualClock>,
-    (lanes, missed, on_throttled): (Vec<crate::config::Lane>, Vec<Gap>, Callback<Throttled>),
+    (lanes, missed, on_throttled): (Vec<crate::base::config::Lane>, Vec<Gap>, Callback<Throttled>),
 ) -> (Applier, Intake) {
     Applier::new(
         Arc::clone(store),
@@ -122,7 +122,7 @@ impl Desk {
     }
 
     /// A desk whose configuration has these lanes.
-    async fn with(plan: Plan, lanes: Vec<crate::config::Lane>) -> Self {
+    async fn with(plan: Plan, lanes: Vec<crate::base::config::Lane>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let now = clock.now();
@@ -493,7 +493,7 @@ async fn an_opt_out_by_command_takes_effect_when_the_book_refreshes() {
         address: msisdn.into(),
         of: WishSubject::EVERYTHING,
         since: desk.clock.now(),
-        from: crate::domain::OptOutSource::Operator,
+        from: crate::base::domain::OptOutSource::Operator,
         source: source.to_owned(),
     };
     desk.book.refresh().await.unwrap();
@@ -518,7 +518,7 @@ async fn many_opt_outs_by_command_suppress_all_messages_claimed_before() {
         address: Msisdn::try_from(number).unwrap().into(),
         of: WishSubject::EVERYTHING,
         since: desk.clock.now(),
-        from: crate::domain::OptOutSource::Operator,
+        from: crate::base::domain::OptOutSource::Operator,
         source: "a list".to_owned(),
     };
     for first in [6_580_000_000_u64, 6_580_005_000, 6_580_010_000] {

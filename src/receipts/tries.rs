@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::incoming::Incoming;
-use crate::domain::{MessageKey, Present, State, StepIndex, Umid};
+use crate::base::domain::{MessageKey, Present, State, StepIndex, Umid};
 use crate::engine::OnRecord;
 use crate::store::{self, Attempt, FoundAttempt, Messages};
 use crate::wire::codes;

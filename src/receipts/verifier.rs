@@ -17,8 +17,8 @@ use super::finding::find;
 use super::incoming::unproven_receipts;
 use super::naming::Adoption;
 use super::{FromHeaders, Proofs, Unproven};
-use crate::clock::{Chance, Clock};
-use crate::domain::{Causes, Span, Timestamp};
+use crate::base::clock::{Chance, Clock};
+use crate::base::domain::{Causes, Span, Timestamp};
 use crate::store::{RejectionReason, Store, TurnedAway};
 
 /// The shortest time between two warnings about rejected webhooks.

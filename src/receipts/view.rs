@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::content::{ContentData, ContentView};
-use crate::domain::text::one_line;
-use crate::domain::{Channel, Keyword, MessageId, Msisdn, Timestamp, without_numbers};
+use crate::base::domain::text::one_line;
+use crate::base::domain::{Channel, Keyword, MessageId, Msisdn, Timestamp, without_numbers};
 use crate::store::{Batch, Batches, Inbound, Result, Stray};
 use crate::wire::{WebhookEvent, parse_events};
 

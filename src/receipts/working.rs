@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
 use super::incoming::Incoming;
+use crate::base::domain::{BatchId, Present, SenderPart, State, StepIndex, Timestamp, Umid};
 use crate::book::{Case, Entry, hold_for_refusal};
-use crate::domain::{BatchId, Present, SenderPart, State, StepIndex, Timestamp, Umid};
 use crate::engine::Made;
 use crate::store::{Attempt, FoundAttempt, HeldBy, Hold, Recall, StepHold, Verdict};
 

@@ -9,7 +9,7 @@ use super::copied::{CopyProgress, copied};
 use super::figures::{Outcomes, Report};
 use super::reading::failure;
 use super::steps::StepReport;
-use crate::domain::{
+use crate::base::domain::{
     BatchId, Channel, Charged, Country, Ending, Fault, Money, Outcome, Status, Step, StepIndex, Tallies, Tariff,
 };
 use crate::store::{Frame, MessageFacts, Messages, Result, Scope, Verdict};

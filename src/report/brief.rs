@@ -1,6 +1,6 @@
 //! What became of a message at each step, in brief, from its row alone.
 
-use crate::domain::{Channel, Ending, Outcome, Plan, Present, State, Status, StepIndex};
+use crate::base::domain::{Channel, Ending, Outcome, Plan, Present, State, Status, StepIndex};
 
 /// What became of a message at a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,7 @@ fn without_ending(present: &Present, step: StepIndex) -> StepResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Marks, Refused, Step, Timestamp};
+    use crate::base::domain::{Marks, Refused, Step, Timestamp};
 
     const AT: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lookup::numbers_of;
 use super::reading::failure;
-use crate::domain::{Loaded, MessageKey, Reasons, StepIndex};
+use crate::base::domain::{Loaded, MessageKey, Reasons, StepIndex};
 use crate::store::{Batch, CodedFacts, Result, Store};
 
 /// Numbers of messages that a page looks at.

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use crate::domain::BatchId;
+use crate::base::domain::BatchId;
 use crate::store::{Copied, Messages, Result, Scope, Walk};
 
 /// The progress of an operation over all messages of a campaign: first it copies them, then it reads each.

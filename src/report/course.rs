@@ -1,6 +1,6 @@
 //! A campaign over time: when its figures are noted, which notes are kept, and the line through them.
 
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 use crate::store::BatchFigures;
 
 /// A point of a campaign's course.
@@ -78,7 +78,7 @@ fn level(line: &mut Vec<BatchFigures>, before: BatchFigures, point: BatchFigures
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::BatchId;
+    use crate::base::domain::BatchId;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_millis(1_800_000_000_000) + Span::from_secs(second)

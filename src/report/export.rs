@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::copied::{CopyProgress, copied};
 use super::reading::report_of;
-use crate::domain::{
+use crate::base::domain::{
     Address, BatchId, Ending, MessageId, Outcome, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone,
 };
 use crate::engine::AttemptReport;
@@ -300,7 +300,7 @@ pub async fn export<E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ApiCalls, Channel};
+    use crate::base::domain::{ApiCalls, Channel};
 
     #[test]
     fn a_column_of_the_file_is_found_by_its_exact_name_and_its_id_is_written_once() {

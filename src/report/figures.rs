@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::steps::{StepReport, steps};
 use super::stranded::Stranded;
 use crate::audience::{Corrected, ImportRecord, Reason};
-use crate::domain::{
+use crate::base::domain::{
     AddressFields, AddressKey, BatchState, Count, MessageId, MessageKey, Money, Outcome, Plan, Present, SkipReason,
     Spent, State, StepIndex, Tallies, Zone,
 };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::as_counted;
 use super::search::{RecipientCursor, WithCursor, messages_with_cursors};
-use crate::domain::{Address, Loaded, Outcome, State, Timestamp};
+use crate::base::domain::{Address, Loaded, Outcome, State, Timestamp};
 use crate::store::{Batch, Cursor, Inbound, InboundOf, Result, Store, Whom};
 
 /// Bytes of the recipient's messages on one page, unless one is longer.

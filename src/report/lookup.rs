@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{Address, AttemptId, AudienceId, BatchId, Loaded, MessageId, MessageKey, Umid};
+use crate::base::domain::{Address, AttemptId, AudienceId, BatchId, Loaded, MessageId, MessageKey, Umid};
 use crate::store::{AudiencePart, Audiences, Batch, Key, Messages, Result, Store, Whom};
 
 /// Messages read at once.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::brief::{StepBrief, steps_in_brief};
 use super::figures::as_counted;
 use super::lookup::ClientIds;
-use crate::domain::{
+use crate::base::domain::{
     AddressFields, Channel, Loaded, MessageId, Outcome, Plan, SkipReason, State, StepIndex, Timestamp, rfc3339_option,
 };
 use crate::store::{Addresses, Batch, Result, Store};

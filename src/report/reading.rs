@@ -1,6 +1,6 @@
 //! Reads what a recorded receipt reports.
 
-use crate::domain::{Channel, Step};
+use crate::base::domain::{Channel, Step};
 use crate::engine;
 use crate::store::Receipt;
 use crate::wire::{self, codes};

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::figures::as_counted;
 use super::lookup::{Pages, lookup_everywhere};
-use crate::domain::{AddressFields, Channel, Loaded, MessageId, Outcome, Plan, SkipReason, State, Timestamp};
+use crate::base::domain::{AddressFields, Channel, Loaded, MessageId, Outcome, Plan, SkipReason, State, Timestamp};
 use crate::store::{Addresses, Batch, Result, Store};
 
 /// What became of a message so far.

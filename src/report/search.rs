@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::as_counted;
 use super::lookup::{PAGE, messages_from};
-use crate::domain::{BatchId, Count, Loaded, MessageKey, Outcome, Present, State, Tallies};
+use crate::base::domain::{BatchId, Count, Loaded, MessageKey, Outcome, Present, State, Tallies};
 use crate::store::{Batch, BatchFilter, RecipientPlace, Result, Store, Whom};
 
 /// Batches that one page looks at.

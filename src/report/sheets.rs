@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rust_xlsxwriter::{Workbook, XlsxError};
 use tempfile::NamedTempFile;
 
-use crate::domain::formula;
+use crate::base::domain::formula;
 
 /// Rows of a sheet below its header.
 const SHEET_ROWS: u32 = 1_048_575;

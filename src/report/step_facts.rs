@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use serde::{Deserialize, Serialize};
 
 use super::figures::as_counted;
-use crate::domain::{Count, Loaded, StepIndex, Tallies};
+use crate::base::domain::{Count, Loaded, StepIndex, Tallies};
 use crate::store::Batch;
 
 /// What became of a message at a step.

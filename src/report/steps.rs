@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::figures::Report;
-use crate::domain::{BatchState, Channel, Count, Money, Plan, StepIndex, Tallies};
+use crate::base::domain::{BatchState, Channel, Count, Money, Plan, StepIndex, Tallies};
 
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct StepReport {
@@ -231,7 +231,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Ending, Marks, Outcome, Present, State, Step, Timestamp};
+    use crate::base::domain::{Ending, Marks, Outcome, Present, State, Step, Timestamp};
 
     fn plan() -> Plan {
         Plan::of_steps([Channel::Viber, Channel::Sms].map(|channel| Step::of_text(channel, "lane", "Hi")).to_vec())

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::config::Config;
-use crate::domain::text::{plural, shell};
-use crate::domain::{BatchId, BatchState, Channel, Count, Member, Plan, Step, StepIndex, Tallies};
+use crate::base::config::Config;
+use crate::base::domain::text::{plural, shell};
+use crate::base::domain::{BatchId, BatchState, Channel, Count, Member, Plan, Step, StepIndex, Tallies};
 use crate::store::{Batch, Batches, Result};
 
 /// A step of a campaign whose lane is gone, and no other lane takes over.

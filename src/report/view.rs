@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{CodeReport, CountryReport, Counts, Report};
-use crate::domain::{BatchState, Tallies, Timestamp, rfc3339_option};
+use crate::base::domain::{BatchState, Tallies, Timestamp, rfc3339_option};
 use crate::store::Batch;
 
 /// The report of a campaign with its times, and with the breakdowns that were asked for.

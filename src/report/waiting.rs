@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{BatchId, BatchState, Count, Plan, Tallies};
+use crate::base::domain::{BatchId, BatchState, Count, Plan, Tallies};
 use crate::store::{Batches, HeldBy, Hold, Result};
 
 /// Queued messages by lane and content. A step with several lanes counts for each of them.

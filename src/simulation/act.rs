@@ -5,7 +5,7 @@
 
 use super::net::Trouble;
 use super::scene::{RECIPIENTS, one_of};
-use crate::domain::Span;
+use crate::base::domain::Span;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Act {

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::small::World;
+use crate::base::clock::Clock;
+use crate::base::domain::{BatchState, Outcome, Span, State, StepIndex};
 use crate::campaign::{Amend, Amended, LaunchError, Launched};
-use crate::clock::Clock;
-use crate::domain::{BatchState, Outcome, Span, State, StepIndex};
 use crate::story::audit;
 
 /// It is 16:00 in Singapore, where all recipients live. Nothing is sent before 20:00.

@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 
 use super::small::{DetailsAnswer, World, key_of, numbers};
 use super::world::START;
+use crate::base::clock::{Clock, ManualClock};
+use crate::base::domain::{BatchState, Channel, MessageKey, Outcome, Span, State, StepIndex};
+use crate::base::events::EventKind;
 use crate::campaign::Launched;
-use crate::clock::{Clock, ManualClock};
-use crate::domain::{BatchState, Channel, MessageKey, Outcome, Span, State, StepIndex};
-use crate::events::EventKind;
 use crate::simulator::{Delivery, Model, Profile};
 use crate::store::Cursor;
 

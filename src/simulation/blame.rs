@@ -1,7 +1,7 @@
 //! Which side each code in the storms blames. This is written from the provider's documents and rule 2, not from the
 //! tables that it checks.
 
-use crate::domain::{Content, Fault, SenderPart, Timestamp};
+use crate::base::domain::{Content, Fault, SenderPart, Timestamp};
 
 /// What the provider answered when it refused a message, or reported when one did not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

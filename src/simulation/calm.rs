@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::act::Act;
 use super::world::World;
-use crate::clock::Clock;
-use crate::domain::{LaneId, Span, State, Timestamp};
+use crate::base::clock::Clock;
+use crate::base::domain::{LaneId, Span, State, Timestamp};
 use crate::node::ByHand;
 
 /// Rounds within which everything must come to rest.

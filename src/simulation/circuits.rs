@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 use crate::provider::{Broken, RawAnswer};
 
 const LOOKED_AT: usize = 10;

@@ -1,7 +1,7 @@
 //! What each counter counts, written a second time: from the meaning of its name, and not from how the counters are
 //! kept.
 
-use crate::domain::{Count, Ending, Outcome, Present, Refused, SkipReason, State, Status, StepIndex, Tallies};
+use crate::base::domain::{Count, Ending, Outcome, Present, Refused, SkipReason, State, Status, StepIndex, Tallies};
 
 /// Checks the counters of a batch with this many steps against its messages, and against each other.
 pub(super) fn check(kept: &Tallies, messages: &[Present], steps: usize) {

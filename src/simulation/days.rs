@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use super::small::{World, numbers, recipient};
-use crate::campaign::{Draft, Launched, Lint};
-use crate::clock::Clock;
-use crate::domain::{
+use crate::base::clock::Clock;
+use crate::base::domain::{
     BatchState, Channel, Count, MessageKey, Msisdn, Outcome, OverridableSetting, Span, State, StepIndex, Timestamp,
 };
-use crate::events::Origin;
+use crate::base::events::Origin;
+use crate::campaign::{Draft, Launched, Lint};
 use crate::forecast::{Booking, Bottleneck, Forecast};
 use crate::store::{Inbound, Override, WebhookGroup};
 

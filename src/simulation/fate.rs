@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{
+use crate::base::domain::{
     Address, AddressKey, AudienceId, BatchId, BatchState, Channel, ChannelUser, LaneId, Loaded, MessageKey, Msisdn,
     OptOutOf, OverridableSetting, Plan, Queue, Reasons, Recipient, Span, Spent, StepIndex, Tallies, Timestamp,
     WishSubject,
 };
-use crate::events::{Event, Origin};
+use crate::base::events::{Event, Origin};
 use crate::node::Processes;
 use crate::store::{
     AccountEvent, Addresses, Alias, Amendment, Attempt, Audience, AudiencePart, Audiences, Batch, BatchFigures,

@@ -3,8 +3,8 @@
 
 use super::scene::{RECIPIENTS, one_of, recipient};
 use super::world::World;
-use crate::clock::Clock;
-use crate::domain::{Channel, Msisdn, Span, Timestamp};
+use crate::base::clock::Clock;
+use crate::base::domain::{Channel, Msisdn, Span, Timestamp};
 use crate::store::{Cursor, StrayKind};
 
 impl World {

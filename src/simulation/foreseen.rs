@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use super::small::{World, numbers};
+use crate::base::clock::Clock;
+use crate::base::domain::{Count, MessageKey, Present, Span, State, StepIndex, Timestamp};
+use crate::base::events::Origin;
 use crate::book::Book;
 use crate::campaign::{Draft, Lint};
-use crate::clock::Clock;
-use crate::domain::{Count, MessageKey, Present, Span, State, StepIndex, Timestamp};
-use crate::events::Origin;
 use crate::forecast::{Bottleneck, Forecast, NotSent, Stop};
 use crate::store::{Change, Hold, StepHeldBy, StepHold};
 

@@ -10,8 +10,8 @@ use futures_util::stream::FuturesUnordered;
 use super::act;
 use super::fate::Fate;
 use super::world::World;
-use crate::clock::Clock;
-use crate::domain::{Span, Timestamp};
+use crate::base::clock::Clock;
+use crate::base::domain::{Span, Timestamp};
 use crate::node::ByHand;
 
 /// How long a server must give no sign before another may take over its lease.

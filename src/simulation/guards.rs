@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::small::World;
+use crate::base::clock::Clock;
+use crate::base::domain::{BatchState, Count, MessageKey, Money, Span, Spent, StepIndex};
+use crate::base::events::Origin;
 use crate::campaign::{Decided, Launched, Released, UsedUp, release_steps, reserved, resume, used_up};
-use crate::clock::Clock;
-use crate::domain::{BatchState, Count, MessageKey, Money, Span, Spent, StepIndex};
-use crate::events::Origin;
 use crate::forecast::Stop;
 use crate::store::{Cursor, StepHold};
 

@@ -1,7 +1,7 @@
 //! Whether a message may be sent by the recipient's clock, written a second time. Minutes are counted from 1970, and
 //! zones are the three of the storms. None of them changes its offset during a storm.
 
-use crate::domain::{Hours, Timestamp};
+use crate::base::domain::{Hours, Timestamp};
 
 const MINUTES: i64 = 24 * 60;
 /// How many minutes each zone of the storms is ahead of UTC, by country or name.

@@ -14,8 +14,8 @@ use super::pace::{HandedOver, RateLimits};
 use super::scene::number_of;
 use super::windows::Windows;
 use super::wishes::{Matter, OptOuts, Wish};
-use crate::config::Config;
-use crate::domain::{
+use crate::base::config::Config;
+use crate::base::domain::{
     AttemptId, BatchId, BatchState, Channel, Loaded, MessageKey, Money, Msisdn, Outcome, Plan, Present, Span, State,
     StepIndex, Tag, Timestamp,
 };

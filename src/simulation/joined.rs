@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::small::{World, recipient};
+use crate::base::clock::Clock;
+use crate::base::domain::{BatchId, BatchState, Channel, Country, Fields, Plan, Recipient, Span, Step, Timestamp};
 use crate::book::Book;
-use crate::clock::Clock;
-use crate::domain::{BatchId, BatchState, Channel, Country, Fields, Plan, Recipient, Span, Step, Timestamp};
 use crate::report::Report;
 
 fn plan() -> Plan {

@@ -7,11 +7,13 @@ use super::operators::by;
 use super::scene::{COLUMNS, Campaign, expires_after, has_name, joining, recipient};
 use super::world::{OPERATOR, World};
 use crate::audience::{ImportRecord, OddCells, Summary, Survey};
+use crate::base::clock::{Chance, Clock, ManualClock};
+use crate::base::config::Config;
+use crate::base::domain::{
+    ApiCalls, BatchId, Channel, Content, MessageKey, OptOutOf, Plan, Present, Recipient, Sources,
+};
+use crate::base::events::Origin;
 use crate::campaign::{Draft, Launcher, SingleMessage, bring_forward};
-use crate::clock::{Chance, Clock, ManualClock};
-use crate::config::Config;
-use crate::domain::{ApiCalls, BatchId, Channel, Content, MessageKey, OptOutOf, Plan, Present, Recipient, Sources};
-use crate::events::Origin;
 use crate::store::{Amendment, Joined, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store};
 
 /// Launches a campaign without a file; reading files has tests of its own.

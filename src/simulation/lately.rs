@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{Msisdn, Span, Timestamp};
+use crate::base::domain::{Msisdn, Span, Timestamp};
 
 const INTERVAL: Span = Span::from_secs(6);
 const AT_ONCE: i64 = 45;

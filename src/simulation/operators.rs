@@ -2,11 +2,11 @@
 
 use super::act::Setting;
 use super::world::{OPERATOR, World};
+use crate::base::clock::Clock;
+use crate::base::config::Config;
+use crate::base::domain::{BatchId, BatchState, MessageKey, OverridableSetting, StepIndex};
+use crate::base::events::Origin;
 use crate::campaign::{MessageDecision, carry_out_on_message};
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::domain::{BatchId, BatchState, MessageKey, OverridableSetting, StepIndex};
-use crate::events::Origin;
 use crate::store::{Override, StepHeldBy};
 use crate::throttle::{in_file, with_overrides};
 

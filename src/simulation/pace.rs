@@ -3,8 +3,8 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::config::Config;
-use crate::domain::{AttemptId, Msisdn, Rate, Span, Tier, Timestamp};
+use crate::base::config::Config;
+use crate::base::domain::{AttemptId, Msisdn, Rate, Span, Tier, Timestamp};
 
 const DAY: Span = Span::from_secs(86_400);
 /// How much longer than a day a slot is held.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::Ending;
+use crate::base::domain::Ending;
 use crate::engine::Rule;
 use crate::engine::met::{AWAITING, Coverage, DONE, Pair, QUEUED, SENDING, all_pairs, all_rules};
 

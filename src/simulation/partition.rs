@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use super::small::{World, key_of, numbers};
 use super::world::START;
+use crate::base::clock::Clock;
+use crate::base::domain::{Channel, MessageKey, Span, Timestamp};
 use crate::campaign::Launched;
-use crate::clock::Clock;
-use crate::domain::{Channel, MessageKey, Span, Timestamp};
 use crate::engine::REPEATED_FOR;
 use crate::simulator::{MessageSeen, Model, Profile, REPEATS};
 

@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accept::Desk;
 use crate::access::Caller;
-use crate::clock::{Chance, Clock, ManualClock};
-use crate::config::Config;
-use crate::dispatch::{For, compose};
-use crate::domain::{
+use crate::base::clock::{Chance, Clock, ManualClock};
+use crate::base::config::Config;
+use crate::base::domain::{
     AttemptId, Channel, MessageId, MessagingApi, Plan, Scope, Scopes, Step, StepIndex, Tag, Timestamp,
 };
+use crate::dispatch::{For, compose};
 use crate::store::{Store, open};
 use crate::template::To;
 use crate::wire::samples::{Sample, filled, samples};

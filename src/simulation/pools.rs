@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::small::World;
+use crate::base::clock::Clock;
+use crate::base::domain::{LaneId, MessageKey, Msisdn, Outcome, SkipReason, Span, State};
+use crate::base::events::Origin;
 use crate::campaign::Launched;
-use crate::clock::Clock;
-use crate::domain::{LaneId, MessageKey, Msisdn, Outcome, SkipReason, Span, State};
-use crate::events::Origin;
 use crate::store::Hold;
 
 const PROVIDER: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\

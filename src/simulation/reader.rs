@@ -4,7 +4,7 @@
 use tokio::sync::watch;
 
 use super::world::World;
-use crate::domain::{BatchId, Loaded};
+use crate::base::domain::{BatchId, Loaded};
 use crate::store::{Copied, Scope, Walk};
 
 pub(super) struct Reader {

@@ -2,10 +2,10 @@
 //! each recipient gets the message once.
 
 use super::small::{World, numbers};
+use crate::base::clock::Clock;
+use crate::base::domain::{Count, Outcome, Span, State, StepIndex};
+use crate::base::events::Origin;
 use crate::campaign::Launched;
-use crate::clock::Clock;
-use crate::domain::{Count, Outcome, Span, State, StepIndex};
-use crate::events::Origin;
 use crate::store::{Hold, StepHeldBy};
 use crate::story::audit;
 
@@ -215,7 +215,7 @@ async fn a_resume_sends_messages_that_were_never_tried_first() {
     // When an operator resumes the step, messages that were never tried are sent first.
     let tried = world.message(&launched, 19).await;
     let untried = world.message(&launched, 25).await;
-    let sent_from = |present: &crate::domain::Present| match present.state {
+    let sent_from = |present: &crate::base::domain::Present| match present.state {
         State::Queued { not_before, .. } => not_before,
         state => panic!("{state:?}"),
     };

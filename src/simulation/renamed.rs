@@ -2,7 +2,7 @@
 
 use super::partition::Parted;
 use super::small::{World, numbers};
-use crate::domain::Span;
+use crate::base::domain::Span;
 
 /// Returns every request that the provider accepted, with its time.
 async fn got(database: &str, [viber, sms]: [&str; 2]) -> Vec<(String, String)> {

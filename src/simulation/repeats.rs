@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::small::World;
+use crate::base::domain::{BatchState, MessageKey, Msisdn, Outcome};
 use crate::campaign::{LaunchError, Launched, Repeat};
-use crate::domain::{BatchState, MessageKey, Msisdn, Outcome};
 use crate::report::Report;
 
 impl World {

@@ -1,7 +1,7 @@
 //! Servers that die soon after one another.
 
 use super::small::World;
-use crate::domain::{AttemptId, Span, StepIndex};
+use crate::base::domain::{AttemptId, Span, StepIndex};
 
 /// A bucket that takes four seconds to fill.
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\

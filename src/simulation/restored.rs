@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::small::{World, numbers};
+use crate::base::clock::Clock;
+use crate::base::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::campaign::{CampaignDecision, DecisionError, Draft, HowToLaunch, LaunchError, Launched, Repeat};
-use crate::clock::Clock;
-use crate::domain::{BatchId, BatchState, Span, Timestamp};
 
 const RECIPIENTS: u32 = 3;
 /// The code of a temporary failure.
@@ -230,7 +230,7 @@ async fn a_restored_campaign_that_is_cancelled_is_repeated_only_with_a_confirmat
     world.hours_pass(2 * DAY).await;
     assert_eq!(world.state_now(launched.batch).await, BatchState::Cancelled);
     // Its messages were never sent, as far as this database knows.
-    let again = Repeat { outcomes: Some([crate::domain::Outcome::Cancelled].into()), ..Repeat::default() };
+    let again = Repeat { outcomes: Some([crate::base::domain::Outcome::Cancelled].into()), ..Repeat::default() };
     assert!(matches!(world.repeat(&launched, &again).await, Err(LaunchError::Restored { .. })));
     let confirmed = Repeat { confirms_restored: true, ..again };
     assert_eq!(world.repeat(&launched, &confirmed).await.unwrap().messages, RECIPIENTS);

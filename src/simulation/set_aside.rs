@@ -2,10 +2,10 @@
 //! refused twice is set aside.
 
 use super::small::{CONFIG, World, numbers, recipient};
+use crate::base::clock::Clock;
+use crate::base::domain::{BatchState, Count, MessageKey, Outcome, Refused, Span, State, StepIndex};
+use crate::base::events::Origin;
 use crate::campaign::{Launched, MessageDecision, MessageDecisionError, carry_out_on_message};
-use crate::clock::Clock;
-use crate::domain::{BatchState, Count, MessageKey, Outcome, Refused, Span, State, StepIndex};
-use crate::events::Origin;
 use crate::store::{Cursor, HeldBy, StepHeldBy};
 use crate::story::audit;
 

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use super::fate::AllGone;
+use crate::base::clock::{Chance, Clock, ManualClock};
+use crate::base::config::{self, Config};
+use crate::base::domain::{BatchId, BatchState, Count, MessageKey, Msisdn, Present, Span, StepIndex, Timestamp, Umid};
+use crate::base::events::Origin;
 use crate::campaign::{
     CampaignDecision, CarriedOut, DecidedBy, DecisionError, Draft, LaunchError, Launched, Launcher, Repeat, carry_out,
 };
-use crate::clock::{Chance, Clock, ManualClock};
-use crate::config::{self, Config};
-use crate::domain::{BatchId, BatchState, Count, MessageKey, Msisdn, Present, Span, StepIndex, Timestamp, Umid};
-use crate::events::Origin;
 use crate::forecast::Forecast;
 use crate::node::{ByHand, NodeParts, StartError};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
@@ -95,7 +95,7 @@ pub(super) fn numbers(recipients: Range<u32>) -> String {
 }
 
 pub(super) fn key_of(id: &str) -> MessageKey {
-    id.parse::<crate::domain::AttemptId>().unwrap().key
+    id.parse::<crate::base::domain::AttemptId>().unwrap().key
 }
 
 fn read(config: &str) -> Arc<Config> {
@@ -189,7 +189,7 @@ impl Transport for Line {
         if let Some(answered) = self.provider.call(Method::Get, &format!("/{}", umid.as_str()), b"") {
             return answered;
         }
-        if umid.as_str().parse::<crate::domain::AttemptId>().is_err() {
+        if umid.as_str().parse::<crate::base::domain::AttemptId>().is_err() {
             let body = r#"{"code":1300,"message":"Object wasn't found or is already expired"}"#;
             return Ok(RawAnswer { status: 404, retry_after: None, body: body.into() });
         }

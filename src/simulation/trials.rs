@@ -4,9 +4,9 @@ use std::num::NonZeroU8;
 
 use super::operators::by;
 use super::small::World;
+use crate::base::clock::Clock;
+use crate::base::domain::{BatchState, Count, Msisdn, Span, WishSubject};
 use crate::campaign::{Decided, Draft, HowToLaunch, LaunchError, Launched, Trial, cancel, start};
-use crate::clock::Clock;
-use crate::domain::{BatchState, Count, Msisdn, Span, WishSubject};
 use crate::store::OptOut;
 
 const NUMBERS: &str = "numbers = [\"+6591000001\", \"+6591000002\"]\n";
@@ -89,7 +89,7 @@ async fn an_invalid_trial_is_refused() {
         address: recipient.into(),
         of: WishSubject::EVERYTHING,
         since: world.clock.now(),
-        from: crate::domain::OptOutSource::Recipient,
+        from: crate::base::domain::OptOutSource::Recipient,
         source: "STOP".to_owned(),
     };
     world.store.opt_out(vec![wish]).await.unwrap();

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::{MessageKey, Timestamp};
+use crate::base::domain::{MessageKey, Timestamp};
 use crate::provider::{Broken, RawAnswer};
 
 /// Messages that a lane may have refused alike, one after the other, before it is held: the first one and the one that

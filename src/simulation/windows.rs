@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{AddressKey, Msisdn, Span, Timestamp};
+use crate::base::domain::{AddressKey, Msisdn, Span, Timestamp};
 
 const OPEN_FOR: Span = Span::from_secs(86_400);
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::{AttemptId, Channel, Msisdn, OptOutOf, Purpose, Timestamp, WishSubject};
+use crate::base::domain::{AttemptId, Channel, Msisdn, OptOutOf, Purpose, Timestamp, WishSubject};
 use crate::wire;
 
 /// An opt-out or opt-in that the provider passes on.

@@ -16,10 +16,10 @@ use super::net::{Cut, Hook, Line, Net, Trouble};
 use super::reader::Reader;
 use super::scene::{RECIPIENTS, Scene, recipient};
 use super::wishes::{Matter, Wish};
-use crate::clock::{Chance, Clock, ManualClock};
-use crate::config::Config;
-use crate::domain::{BatchState, OptOutOf, OptOutSource, Plan, Span, StepIndex, Timestamp, WishSubject};
-use crate::events::Origin;
+use crate::base::clock::{Chance, Clock, ManualClock};
+use crate::base::config::Config;
+use crate::base::domain::{BatchState, OptOutOf, OptOutSource, Plan, Span, StepIndex, Timestamp, WishSubject};
+use crate::base::events::Origin;
 use crate::node::{ByHand, NodeParts, StartError};
 use crate::provider::Transport;
 use crate::simulator::{Faults, Model};
@@ -440,7 +440,7 @@ impl World {
         let config = Arc::clone(&self.config);
         // The node first creates the transport of each lane, then those of the asker.
         let made = AtomicUsize::new(0);
-        let transport = move |lane: &crate::config::Lane| -> Result<Box<dyn Transport>, StartError> {
+        let transport = move |lane: &crate::base::config::Lane| -> Result<Box<dyn Transport>, StartError> {
             let lane = config.lanes.iter().position(|known| known.name == lane.name).unwrap();
             let is_of_asker = made.fetch_add(1, Ordering::Relaxed) >= config.lanes.len();
             Ok(Box::new(Line { net: Arc::clone(&net), lane, life, is_of_asker }))

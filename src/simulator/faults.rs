@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::Span;
+use crate::base::domain::Span;
 
 /// The faults that are on. Shares are from 0 to 1, and of requests unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

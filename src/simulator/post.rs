@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::domain::Span;
+use crate::base::domain::Span;
 use crate::wire::{SIGNATURE_HEADER, WebhookSetting, sign};
 
 /// The provider's time limit for a receiver.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::faults::{Faults, InvalidFaults, Window};
 use super::model::TemplatesProfile;
 use super::reach::{Delivery, Latency};
-use crate::domain::{Channel, Msisdn, Span, Status};
+use crate::base::domain::{Channel, Msisdn, Span, Status};
 
 /// How the practice provider behaves. A file contains only what differs from the built-in profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

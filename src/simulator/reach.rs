@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::profile::InvalidProfile;
-use crate::domain::{Channel, Rate, Span};
+use crate::base::domain::{Channel, Rate, Span};
 
 /// What becomes of messages on a channel. The four shares are of all messages. The remaining messages are reported as
 /// sent and get no later receipt.

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use super::holds;
-use crate::campaign::crowd_in;
-use crate::clock::format_time;
-use crate::domain::{
+use crate::base::clock::format_time;
+use crate::base::domain::{
     BatchState, Channel, ClosedBy, Count, Plan, Queue, Span, Step, StepIndex, Tallies, Timestamp, Zone, zones_of,
 };
+use crate::campaign::crowd_in;
 use crate::store::{Batch, Result, Store};
 
 /// A message that is due within this time counts as due.
@@ -119,7 +119,7 @@ fn closed_until(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Hours;
+    use crate::base::domain::Hours;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse_rfc3339(text).unwrap()

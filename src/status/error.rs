@@ -1,7 +1,7 @@
 //! Why the state of a campaign cannot be told.
 
+use crate::base::domain::suggestion;
 use crate::campaign::LaunchError;
-use crate::domain::suggestion;
 use crate::store;
 
 #[derive(Debug, thiserror::Error)]

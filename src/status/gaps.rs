@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::ask;
-use crate::clock::format_time_of_day;
-use crate::config::Config;
-use crate::domain::text::{about, grouped, plural};
-use crate::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp, Zone};
+use crate::base::clock::format_time_of_day;
+use crate::base::config::Config;
+use crate::base::domain::text::{about, grouped, plural};
+use crate::base::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp, Zone};
 use crate::engine::{Gap, KnownGaps};
 use crate::store::{KeptGap, Nodes, Result, Store};
 
@@ -173,7 +173,7 @@ fn questions<'a>(config: &'a Config, plan: &Plan, tallies: &Tallies) -> BTreeMap
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, Step, StepIndex};
+    use crate::base::domain::{Channel, Step, StepIndex};
 
     #[test]
     fn a_short_gap_names_the_time_until_receipts_are_repeated() {

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use crate::base::domain::text::{about, plural};
+use crate::base::domain::{Category, Timestamp};
 use crate::campaign::what_is_held;
-use crate::domain::text::{about, plural};
-use crate::domain::{Category, Timestamp};
 use crate::report::QueuedMessages;
 use crate::store::{HeldBy, Hold};
 use crate::wire::codes::remedies::{self, Remedy};
@@ -90,9 +90,9 @@ pub fn what_to_do(hold: &Hold) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::domain::{Channel, Content, Count, Plan, Step, StepIndex, Tallies};
+    use crate::base::events::Origin;
     use crate::campaign::held;
-    use crate::domain::{Channel, Content, Count, Plan, Step, StepIndex, Tallies};
-    use crate::events::Origin;
 
     fn hold(by: HeldBy, code: Option<u32>, origin: Origin) -> Hold {
         let (lane, template) = ("sms".to_owned(), String::new());

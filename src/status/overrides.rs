@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::config::Lane;
-use crate::domain::text::{about, shell};
-use crate::domain::{OverridableSetting, Timestamp};
+use crate::base::config::Lane;
+use crate::base::domain::text::{about, shell};
+use crate::base::domain::{OverridableSetting, Timestamp};
 use crate::store::Override;
 
 /// A setting that differs from the file.

@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::closed_hours::ClosedHours;
 use super::lanes::{LaneView, Lanes};
 use super::slow::Slow;
-use crate::clock::format_time;
-use crate::config::{Config, Lane};
-use crate::domain::{BatchState, Count, Plan, Queue, Span, Step, StepIndex, Timestamp};
-use crate::events::Origin;
+use crate::base::clock::format_time;
+use crate::base::config::{Config, Lane};
+use crate::base::domain::{BatchState, Count, Plan, Queue, Span, Step, StepIndex, Timestamp};
+use crate::base::events::Origin;
 use crate::store::{Batch, Hold, QueueTimes, Result, Store};
 
 /// The waiting messages of one step of a campaign on a lane.

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::domain::Timestamp;
-use crate::domain::text::about;
+use crate::base::domain::Timestamp;
+use crate::base::domain::text::about;
 use crate::store::ProviderReport;
 
 /// What the provider reports about a lane.

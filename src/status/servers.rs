@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::obstacles::Obstacle;
+use crate::base::config::Lane;
+use crate::base::domain::{Tier, Timestamp};
 use crate::campaign::NODE_SILENT;
-use crate::config::Lane;
-use crate::domain::{Tier, Timestamp};
 use crate::node::{Os, Processes};
 use crate::store::{LaneState, Node, Result, Store, Unwritable};
 
@@ -88,9 +88,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::ManualClock;
-    use crate::config::Config;
-    use crate::domain::{Portion, Span};
+    use crate::base::clock::ManualClock;
+    use crate::base::config::Config;
+    use crate::base::domain::{Portion, Span};
     use crate::store;
 
     fn lane(tier: &str) -> Lane {

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::servers::Servers;
-use crate::clock::format_time;
-use crate::config::{Config, Lane};
-use crate::domain::text::{about, rate, shell};
-use crate::domain::{Portion, Tier, Timestamp};
+use crate::base::clock::format_time;
+use crate::base::config::{Config, Lane};
+use crate::base::domain::text::{about, rate, shell};
+use crate::base::domain::{Portion, Tier, Timestamp};
 use crate::store::{LaneStandstill, LaneState, Trouble};
 
 /// What a running server reports about a lane.

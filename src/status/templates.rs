@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::error::StatusError;
 use super::holds::HoldView;
+use crate::base::clock::format_time;
+use crate::base::config::Lane;
+use crate::base::domain::{BatchState, Timestamp, nearest, rfc3339_option};
+use crate::base::events::{Event, Subject};
 use crate::campaign::{Flagged, Launcher};
 use crate::catalogue::{Catalogue, KnownTemplate, TemplateTextView, lanes_at};
-use crate::clock::format_time;
-use crate::config::Lane;
-use crate::domain::{BatchState, Timestamp, nearest, rfc3339_option};
-use crate::events::{Event, Subject};
 use crate::report::QueuedMessages;
 use crate::store::{self, Batch, Batches, Cursor, Hold};
 

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 use subtle::ConstantTimeEq as _;
 
-use crate::domain::{AuditAction, IpNetwork, KeyId, Purpose, Scopes, Timestamp, Zone};
+use crate::base::domain::{AuditAction, IpNetwork, KeyId, Purpose, Scopes, Timestamp, Zone};
 
 /// SHA-256 of a secret.
 #[derive(Clone, Copy)]

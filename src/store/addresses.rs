@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Consent, Result};
-use crate::domain::{Address, AddressKey, ChannelUser};
+use crate::base::domain::{Address, AddressKey, ChannelUser};
 
 /// The ids of some keys.
 #[derive(Debug, Default)]

@@ -1,11 +1,11 @@
 //! Defines batches: how their messages are written, their states, and changes of their plans.
 
 use super::Cursor;
-use crate::domain::{
+use crate::base::domain::{
     AudienceId, BatchId, BatchState, CampaignId, Country, LaneId, Marks, MessageId, MessageKey, OptOutOf, Plan,
     Present, Recipient, SkipReason, Span, State, StepIndex, Tag, Timestamp,
 };
-use crate::events::{ChangedKey, Origin};
+use crate::base::events::{ChangedKey, Origin};
 
 #[derive(Debug, Clone)]
 pub struct NewBatch {

@@ -1,6 +1,6 @@
 //! Defines what the store keeps about the provider's templates.
 
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 
 /// A channel of an account at the provider: the place of templates.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -45,13 +45,13 @@ use super::{
     Alias, Attempt, Change, Claim, Claimed, ClaimedSet, Cursor, Epoch, Inbound, KnownAs, NamingLane, NewAudience,
     NewBatch, PieceOfMessages, Receipt, RecipientRow, Start, Store, Stray, Verdict, WebhookGroup,
 };
-use crate::clock::{Clock, ManualClock};
-use crate::domain::{
+use crate::base::clock::{Clock, ManualClock};
+use crate::base::domain::{
     AddressKey, AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Money, Msisdn,
     OptOutOf, Plan, Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
 };
+use crate::base::events::Origin;
 use crate::engine::Ruling;
-use crate::events::Origin;
 use crate::planner::{Referral, ReferralReason, Rest};
 
 /// Runs each test once for every kind of store. Another database is one more name in the list, with the constructor of a

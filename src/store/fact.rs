@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{
+use crate::base::domain::{
     AddressKey, Channel, Charge, LaneId, MessageKey, Msisdn, Present, Progress, Settlement, StepIndex, Timestamp, Umid,
 };
 use crate::engine::{Note, Ruling};

@@ -1,6 +1,6 @@
 //! The figures of a campaign at one time.
 
-use crate::domain::{BatchId, Timestamp};
+use crate::base::domain::{BatchId, Timestamp};
 
 /// The figures of a campaign, as noted at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 
 use super::{Change, Verdict};
-use crate::domain::{Ending, LaneId, MessageKey, Outcome, Present, State, Status, StepIndex};
+use crate::base::domain::{Ending, LaneId, MessageKey, Outcome, Present, State, Status, StepIndex};
 
 /// Something that happens to a message at a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::domain::{HistogramFigures, Span, Timestamp};
+use crate::base::domain::{HistogramFigures, Span, Timestamp};
 
 /// With less free space than this, a campaign may fill the disk before an operator notices.
 pub const LOW_SPACE: u64 = 100 * 1024 * 1024;

@@ -1,6 +1,6 @@
 //! Defines messages from recipients, and their opt-outs and opt-ins.
 
-use crate::domain::{
+use crate::base::domain::{
     Address, BatchId, Channel, ChannelUser, Keyword, Language, MessageKey, Msisdn, OptOutSource, StepIndex, Timestamp,
     WishSubject,
 };

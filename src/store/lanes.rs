@@ -1,8 +1,8 @@
 //! Defines what the store keeps about lanes: holds, changed settings, reports of the provider, and their states.
 
-use crate::domain::text::shell;
-use crate::domain::{Member, OverridableSetting, Portion, SenderPart, Step, Timestamp};
-use crate::events::{Event, EventKind, Origin, Subject};
+use crate::base::domain::text::shell;
+use crate::base::domain::{Member, OverridableSetting, Portion, SenderPart, Step, Timestamp};
+use crate::base::events::{Event, EventKind, Origin, Subject};
 
 /// Why a lane, or one template on it, may not send now.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Defines the lease: which server may send, and how one server succeeds another.
 
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 
 /// A count of the servers that have held the lease. A claim belongs to the epoch that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -1,7 +1,7 @@
 //! Defines holds on steps, and the refusals that they recall.
 
-use crate::domain::{BatchId, StepIndex, Timestamp};
-use crate::events::Origin;
+use crate::base::domain::{BatchId, StepIndex, Timestamp};
+use crate::base::events::Origin;
 
 /// Why no message of a step is sent, although its campaign runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -93,7 +93,7 @@ pub use walk::{CodedFacts, Copied, Frame, MessageFacts, RecipientRow, Scope, Twi
 
 use std::sync::Arc;
 
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 
 pub type Result<T> = std::result::Result<T, Error>;
 

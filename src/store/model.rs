@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{DiskTrouble, Epoch, LaneState, Nameless, Sender};
-use crate::domain::{
+use crate::base::domain::{
     AddressKey, AttemptId, AudienceId, BatchId, Channel, ChannelUser, DoubtCause, Fee, Fields, Heeds, LaneId, Loaded,
     MessageKey, Msisdn, Queue, ServerLimit, Span, StepIndex, Timestamp, Umid, Unwanted, WishSenders,
 };

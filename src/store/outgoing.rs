@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Cursor, Observed};
-use crate::domain::{Address, AlertKind, CampaignId, Country, Fields, MessageKey, Span, Tag, Timestamp, Umid};
-use crate::events::{Event, Origin, Subject};
+use crate::base::domain::{Address, AlertKind, CampaignId, Country, Fields, MessageKey, Span, Tag, Timestamp, Umid};
+use crate::base::events::{Event, Origin, Subject};
 
 /// A list of rows that deliveries are made of, in the order of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

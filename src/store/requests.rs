@@ -1,6 +1,6 @@
 //! Defines requests of the API that are carried out once.
 
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 
 /// A request that names an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Defines the restore of a backup, which does not know what was sent after it.
 
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 
 /// The last restore of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

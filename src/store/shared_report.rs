@@ -1,7 +1,7 @@
 //! Links to the report of a campaign.
 
 use super::{Batch, SecretDigest};
-use crate::domain::{BatchId, Timestamp};
+use crate::base::domain::{BatchId, Timestamp};
 
 /// A link to the report of one campaign. Its secret opens the report until it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]

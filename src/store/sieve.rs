@@ -4,7 +4,7 @@
 //! their file. An index by number would have to be sorted while it grows, which takes as long as the import itself.
 //! Instead, a search reads the pieces that may contain the recipient, and hardly any others.
 
-use crate::domain::{Address, AddressKey, AudienceId, mixed, stable_hash};
+use crate::base::domain::{Address, AddressKey, AudienceId, mixed, stable_hash};
 
 /// With 12 bits for each key and 8 probes, one in three hundred pieces is read in vain.
 const BITS: usize = 12;

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use tokio::sync::broadcast::{self, error::TryRecvError};
 
 use super::{Change, Joining, Start, Store};
-use crate::domain::{BatchId, LaneId, Queue, Span, State, StepIndex, Timestamp};
+use crate::base::domain::{BatchId, LaneId, Queue, Span, State, StepIndex, Timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {

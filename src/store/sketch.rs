@@ -1,6 +1,6 @@
 //! Campaigns that operators are writing.
 
-use crate::domain::{SketchId, Timestamp};
+use crate::base::domain::{SketchId, Timestamp};
 
 /// A campaign before its launch, as far as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]

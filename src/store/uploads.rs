@@ -1,6 +1,6 @@
 //! Files at the provider, as they are stored.
 
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 
 /// A file that was uploaded to the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::fmt;
 use futures_util::stream::{BoxStream, Stream, TryStreamExt};
 
 use super::{Attempt, Batch, Edition, Receipt, Result, StrayKind};
-use crate::domain::{AddressKey, Country, Fields, Loaded, MessageKey, Plan, StepIndex, Tallies, Timestamp, Umid};
+use crate::base::domain::{AddressKey, Country, Fields, Loaded, MessageKey, Plan, StepIndex, Tallies, Timestamp, Umid};
 use crate::engine::Note;
 
 /// Which data of a batch to copy.

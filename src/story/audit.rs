@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::claims::Checks;
-use crate::domain::{BatchId, BatchState, Timestamp};
+use crate::base::domain::{BatchId, BatchState, Timestamp};
 use crate::report::Unknown;
 use crate::report::{CopyProgress, copied};
 use crate::store::{KeptGap, Result, Scope, Store};

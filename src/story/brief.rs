@@ -1,6 +1,6 @@
 //! A message in brief: what became of it at each step, with the reason that the provider gave.
 
-use crate::domain::{Loaded, Outcome, Plan, SkipReason, Span, State, StepIndex, Umid};
+use crate::base::domain::{Loaded, Outcome, Plan, SkipReason, Span, State, StepIndex, Umid};
 use crate::report::{StepBrief, StepResult, as_counted, failure, steps_in_brief};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 use crate::wire::codes::{self, advice::Reason};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::audit::{AuditClaim, AuditExample};
 use super::replay::{Life, Replayed, begun_at, replay};
-use crate::domain::{
+use crate::base::domain::{
     AddressKey, Channel, Country, Ending, Marks, MessageId, MessageKey, Outcome, Plan, Span, State, StepIndex, Tallies,
     Timestamp,
 };

@@ -1,9 +1,9 @@
 //! Sentences about deadlines, receipt windows that close, and steps that fall back or end.
 
 use super::words::{Told, capital, channel, clock, next_or, spoken, spoken_status};
-use crate::domain::{AfterGap, Ending, Plan, Present, Span, State, Status, Step, StepIndex, Timestamp};
+use crate::base::domain::{AfterGap, Ending, Plan, Present, Span, State, Status, Step, StepIndex, Timestamp};
+use crate::base::events::{Event, EventKind, Subject};
 use crate::engine::REPEATED_FOR;
-use crate::events::{Event, EventKind, Subject};
 use crate::store::Query;
 
 /// Events that one sentence lists, at most.
@@ -377,8 +377,8 @@ pub(super) fn expired(before: &Present, plan: &Told<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{BatchId, Channel, Step};
-    use crate::events::Origin;
+    use crate::base::domain::{BatchId, Channel, Step};
+    use crate::base::events::Origin;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_millis(second * 1_000)

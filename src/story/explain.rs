@@ -10,13 +10,13 @@ use super::replay::{Life, Moment, Replay, Replayed, replay};
 use super::unsent::{self, WaitReasons};
 use super::words::Told;
 use super::{decisions, words};
-use crate::book::Entry;
-use crate::domain::{
+use crate::base::domain::{
     Address, AddressFields, BatchState, Country, Fault, Keyword, Loaded, MessageId, MessageKey, OptOutSource, Outcome,
     Plan, SkipReason, Span, State, Timestamp, Zone, rfc3339_option,
 };
+use crate::base::events::{Event, EventKind, Subject};
+use crate::book::Entry;
 use crate::engine::{Cause, Ignored, Made, Rule};
-use crate::events::{Event, EventKind, Subject};
 use crate::report::failure;
 use crate::store::{Addresses, Batch, Consent, KeptGap, MessageFacts, Receipt, Result, Store, Verdict, Wish};
 
@@ -330,7 +330,7 @@ const NOTHING: &str = "nothing to decide";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::WishSubject;
+    use crate::base::domain::WishSubject;
 
     #[test]
     fn the_opt_out_in_effect_is_the_one_that_stopped_a_message() {

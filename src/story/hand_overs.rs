@@ -1,7 +1,7 @@
 //! The audit's claims about submissions: each was due, and a second one had a reason.
 
 use super::claims::{Checks, Of};
-use crate::domain::{Fault, OnUnknown, Step, StepIndex};
+use crate::base::domain::{Fault, OnUnknown, Step, StepIndex};
 use crate::report::failure;
 use crate::store::{Attempt, MessageFacts, Receipt, Twin, Verdict};
 use crate::wire::codes;

@@ -6,7 +6,7 @@
 //! record; the replay infers them from the next recorded state of the message.
 
 use super::words;
-use crate::domain::{Fault, Outcome, Plan, Present, SenderPart, SkipReason, State, StepIndex, Timestamp};
+use crate::base::domain::{Fault, Outcome, Plan, Present, SenderPart, SkipReason, State, StepIndex, Timestamp};
 use crate::engine::{
     self, Answer, AttemptReport, Cause, Event, Made, Met, Note, OnRecord, Rule, Ruling, Silence, StepObstacle, advance,
 };

@@ -2,8 +2,8 @@
 
 use super::endings::{Context, awaits, between, falls_back};
 use super::words::{Told, channel, clock};
+use crate::base::domain::{BatchState, Count, Loaded, Present, Span, State, StepIndex, Timestamp, grouped};
 use crate::book::Entry;
-use crate::domain::{BatchState, Count, Loaded, Present, Span, State, StepIndex, Timestamp, grouped};
 use crate::store::{Batch, HeldBy, Hold, Result, StepHeldBy, StepHold, Store};
 
 /// A server whose last sign of life is older than this does not count as running.
@@ -257,8 +257,8 @@ fn paused(is: &str, plan: &Told<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, Plan, Step};
-    use crate::events::Origin;
+    use crate::base::domain::{Channel, Plan, Step};
+    use crate::base::events::Origin;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_millis(1_800_000_000_000) + Span::from_secs(second)

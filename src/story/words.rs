@@ -3,13 +3,13 @@
 use std::ops::Deref;
 
 use super::explain::FactLine;
-use crate::book::Entry;
-use crate::clock::format_time_short;
-pub(super) use crate::domain::text::capital;
-use crate::domain::{
+use crate::base::clock::format_time_short;
+pub(super) use crate::base::domain::text::capital;
+use crate::base::domain::{
     BatchState, Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, Step, StepIndex,
     Timestamp, Zone,
 };
+use crate::book::Entry;
 use crate::engine::Ignored;
 use crate::store::{Attempt, Batch, Query, Receipt, Verdict};
 use crate::wire::codes;

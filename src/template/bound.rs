@@ -11,7 +11,7 @@ use super::error::ContentProblem;
 use super::filter::{self, Filter, calls};
 use super::sink::Sink;
 use super::text::{Piece, Written, filled, is_blank, pieces};
-use crate::domain::{Choice, ColumnError, Names, ValueRule, count_steps, find_column, nearest};
+use crate::base::domain::{Choice, ColumnError, Names, ValueRule, count_steps, find_column, nearest};
 
 /// A text whose variables are bound.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

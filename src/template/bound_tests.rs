@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::Values;
+use crate::base::domain::Values;
 
 fn names(values: &str) -> (Vec<String>, Values) {
     let columns = ["Title", "LastName", "Tier", "Shop: name", "Amount", "Vorname"].map(str::to_owned).to_vec();

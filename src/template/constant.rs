@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use super::bound::{BoundText, Budget};
-use crate::domain::{Content, Names};
+use crate::base::domain::{Content, Names};
 
 /// Replaces each text whose variables are all constants, so that it counts as what it is: a text without variables.
 ///
@@ -37,7 +37,7 @@ fn constant_within(text: &str, names: Names<'_>, left: &mut Budget) -> Option<St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Values;
+    use crate::base::domain::Values;
 
     #[test]
     fn only_texts_of_constants_alone_are_filled_in() {

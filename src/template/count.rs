@@ -6,8 +6,8 @@ use super::check::template::{BODY_MAX, COPY_CODE_MAX, HEADER_TEXT_MAX};
 use super::check::{URL_MAX, text_max, without_variables};
 use super::plain::as_it_is_sent;
 use super::sms::{PARTS_MAX, Segments, segments};
-use crate::domain::text::{grouped, plural};
-use crate::domain::{Channel, SmsEncoding};
+use crate::base::domain::text::{grouped, plural};
+use crate::base::domain::{Channel, SmsEncoding};
 
 /// A text of a message that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::filter::FilterProblem;
-use crate::domain::{ColumnError, ContentPart, grouped};
+use crate::base::domain::{ColumnError, ContentPart, grouped};
 
 /// An error in one text of a content. The caller prefixes the step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

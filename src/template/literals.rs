@@ -2,7 +2,7 @@
 
 use super::bound::BoundText;
 use super::error::Error;
-use crate::domain::{Content, ContentPart, Names};
+use crate::base::domain::{Content, ContentPart, Names};
 
 /// The texts of a content as far as they are the same for every recipient: without the variables that differ.
 pub fn literals(content: &Content, names: Names<'_>) -> Result<Vec<(ContentPart, String)>, Error> {

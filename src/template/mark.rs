@@ -7,7 +7,7 @@ use super::error::{ContentProblem, Error};
 use super::lack::Lack;
 use super::sink::Discard;
 use super::text::{Piece, pieces};
-use crate::domain::{Content, ContentPart, Names, Span, is_reserved};
+use crate::base::domain::{Content, ContentPart, Names, Span, is_reserved};
 
 // Unicode noncharacters: they never stand for text, and JSON keeps them unchanged.
 pub(super) const OPEN: char = '\u{FDD0}';

@@ -1,6 +1,6 @@
 //! Checks contents against the rules of their channel, binds variables to columns, renders, and counts SMS segments.
 //!
-//! In: a [`Content`](crate::domain::Content) with variables, the names of an audience's columns and of a campaign's
+//! In: a [`Content`](crate::base::domain::Content) with variables, the names of an audience's columns and of a campaign's
 //! values, a recipient's fields.
 //!
 //! Out:

@@ -9,7 +9,7 @@ use super::error::Error;
 use super::plain::{Plain, PlainLength, as_it_is_sent, plain};
 use super::sink::Sink;
 use super::sms::{ALONE, PARTS_MAX, beyond_gsm7, segments};
-use crate::domain::{ContentPart, Names, SmsEncoding, Step};
+use crate::base::domain::{ContentPart, Names, SmsEncoding, Step};
 
 /// How many parts of each message of a step are billed.
 #[derive(Debug)]

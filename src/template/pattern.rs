@@ -9,7 +9,7 @@ use super::mark::{CLOSE, EXPIRY, OPEN, Variables};
 use super::parts::PartsOf;
 use super::plain::ToPlain;
 use super::sink::{Json, Sink};
-use crate::domain::{AttemptId, Extras, Msisdn, Span, Timestamp};
+use crate::base::domain::{AttemptId, Extras, Msisdn, Span, Timestamp};
 
 /// JSON in pieces, with variables between them.
 ///
@@ -175,7 +175,7 @@ fn part(marker: &str, variables: &Variables) -> Result<Part, InvalidPattern> {
 mod tests {
     use super::super::mark::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, expiry_mark, mark};
     use super::*;
-    use crate::domain::{BatchId, Content, MessageKey, Names, Sources, StepIndex, Tag};
+    use crate::base::domain::{BatchId, Content, MessageKey, Names, Sources, StepIndex, Tag};
     use proptest::prelude::*;
 
     fn attempt() -> AttemptId {

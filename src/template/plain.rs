@@ -9,7 +9,7 @@ use std::fmt::{self, Write};
 
 use super::sink::Sink;
 use super::sms::{is_gsm7, segments, septets};
-use crate::domain::{SmsEncoding, Step, base_letter, is_reserved};
+use crate::base::domain::{SmsEncoding, Step, base_letter, is_reserved};
 
 /// Punctuation and letters that are no base letter with marks, and what replaces them.
 const REPLACED: [(&str, &str); 34] = [

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::bound::{BoundPiece, BoundText};
-use crate::domain::{ContentPart, Names, Step};
+use crate::base::domain::{ContentPart, Names, Step};
 
 /// A text of a step with its variables bound.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::domain::push_json_escaped;
+use crate::base::domain::push_json_escaped;
 
 /// A buffer that can take back what was written last. Writing never fails.
 pub(super) trait Sink: Write {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::SmsEncoding;
+use crate::base::domain::SmsEncoding;
 
 /// The most septets of a text in one part.
 pub(super) const ALONE: usize = 160;

@@ -5,7 +5,7 @@
 //! a column, and only the columns of a file can tell which it is, so `bound` decides.
 
 use super::error::ContentProblem;
-use crate::domain::count_steps;
+use crate::base::domain::count_steps;
 
 /// A part of a text, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

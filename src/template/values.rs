@@ -3,7 +3,7 @@
 use super::bound::{Bound, BoundText, Budget};
 use super::error::ContentProblem;
 use super::text::Written;
-use crate::domain::{Names, ValueRule};
+use crate::base::domain::{Names, ValueRule};
 
 /// Returns what is wrong with the values, each problem with the name of its value.
 pub fn check_values(names: Names<'_>) -> Vec<(&str, ContentProblem)> {
@@ -40,7 +40,7 @@ fn variable(head: &str, names: Names<'_>) -> Result<Bound, ContentProblem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Values;
+    use crate::base::domain::Values;
 
     #[test]
     fn each_value_is_checked_for_the_columns() {

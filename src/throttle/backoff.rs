@@ -4,8 +4,8 @@ use parking_lot::Mutex;
 
 use super::standstill::FORGOTTEN;
 use super::{Standstill, StandstillCause};
-use crate::clock::Chance;
-use crate::domain::{Portion, Span, Timestamp};
+use crate::base::clock::Chance;
+use crate::base::domain::{Portion, Span, Timestamp};
 
 const SHORTEST: Span = Span::from_millis(250);
 const LONGEST: Span = Span::from_secs(60);

@@ -13,8 +13,8 @@ use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 use parking_lot::Mutex;
 
-use crate::clock::{Clock, Tick};
-use crate::domain::{Portion, Rate, Timestamp};
+use crate::base::clock::{Clock, Tick};
+use crate::base::domain::{Portion, Rate, Timestamp};
 
 /// A tick of our clock as an instant of governor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

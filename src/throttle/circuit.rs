@@ -18,8 +18,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{Standstill, StandstillCause};
-use crate::clock::Chance;
-use crate::domain::{Span, Timestamp};
+use crate::base::clock::Chance;
+use crate::base::domain::{Span, Timestamp};
 
 const SHORTEST_REST: Span = Span::from_millis(250);
 const LONGEST_REST: Span = Span::from_secs(60);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use crate::domain::{Content, Timestamp};
+use crate::base::domain::{Content, Timestamp};
 use crate::store::{HeldBy, Hold};
 
 /// A lane, a template and its language. The template is empty for a hold on the lane, and the language for all
@@ -139,8 +139,8 @@ fn key(hold: &Hold) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Category, Content};
-    use crate::events::Origin;
+    use crate::base::domain::{Category, Content};
+    use crate::base::events::Origin;
 
     /// A template in this language and category.
     fn content(template: &str, language: &str, category: Category) -> Content {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::domain::{AddressKey, BatchId, MessageId, MessageKey, StepIndex, Timestamp};
+use crate::base::domain::{AddressKey, BatchId, MessageId, MessageKey, StepIndex, Timestamp};
 
 /// A refusal without a known code: the message, its recipient or the sender may be the cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,7 +236,7 @@ impl LaneTest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Tag;
+    use crate::base::domain::Tag;
 
     fn key(n: u32) -> MessageKey {
         MessageKey { batch: BatchId(1), n }

@@ -1,7 +1,7 @@
 //! Settings overridden while the server runs: applies them to the configuration.
 
-use crate::config::{Config, Lane};
-use crate::domain::{OverridableSetting, Rate, Tier};
+use crate::base::config::{Config, Lane};
+use crate::base::domain::{OverridableSetting, Rate, Tier};
 use crate::store::Override;
 
 /// The value in the file of a setting that can be overridden; `None` if the file has no such name.
@@ -73,8 +73,8 @@ fn named<'a>(mut lanes: impl Iterator<Item = &'a mut Lane>, name: &str) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Timestamp;
-    use crate::events::Origin;
+    use crate::base::domain::Timestamp;
+    use crate::base::events::Origin;
 
     fn config(rate: &str) -> Config {
         let text = format!(

@@ -15,8 +15,8 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use super::bucket::{GovernorInstant, Ticks};
-use crate::clock::{Clock, Tick};
-use crate::domain::{AddressKey, Timestamp};
+use crate::base::clock::{Clock, Tick};
+use crate::base::domain::{AddressKey, Timestamp};
 
 /// WhatsApp delivers one message per interval to a recipient from the same number,
 const INTERVAL: Duration = Duration::from_secs(6);
@@ -220,9 +220,9 @@ impl Pairs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ManualClock;
-    use crate::domain::Msisdn;
-    use crate::domain::Span;
+    use crate::base::clock::ManualClock;
+    use crate::base::domain::Msisdn;
+    use crate::base::domain::Span;
 
     fn pairs() -> (Arc<ManualClock>, Pairs) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::{Bucket, Pace, Reservation, TierWindow};
-use crate::clock::{Clock, ManualClock};
-use crate::domain::{AddressKey, Portion, Span, Tier, Timestamp};
+use crate::base::clock::{Clock, ManualClock};
+use crate::base::domain::{AddressKey, Portion, Span, Tier, Timestamp};
 
 const TIER: u32 = 4;
 

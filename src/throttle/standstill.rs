@@ -1,6 +1,6 @@
 //! Why a lane does not send, for its status.
 
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 
 /// After this time, an earlier standstill no longer affects a restart.
 pub(super) const FORGOTTEN: Span = Span::from_secs(600);

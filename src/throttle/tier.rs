@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::domain::{AddressKey, Span, Tier, Timestamp};
+use crate::base::domain::{AddressKey, Span, Tier, Timestamp};
 use crate::store::UnknownSlots;
 
 /// The longest time from claim to submission. A message that has waited longer is requeued and returns its slot.
@@ -301,7 +301,7 @@ impl Drop for Reservation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Msisdn;
+    use crate::base::domain::Msisdn;
 
     /// A 24th of the time for which a slot is held.
     const HOUR: Span = Span::from_millis(Tier::HELD.millis() / 24);

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::inquiry::Inquiry;
 use super::link::Link;
-use crate::domain::{DoubtCause, Timestamp};
+use crate::base::domain::{DoubtCause, Timestamp};
 use crate::engine;
 
 /// The state that every webhook and every answer reads, without a lock.

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::address::{Known, MissingWebhooks, Signs, WebhookDoubt};
 use super::inquiry::Due;
 use super::link::{Addresses, Link};
-use crate::domain::{AfterGap, DoubtCause, LaneId, MessageKey, Span, StepIndex, Timestamp};
+use crate::base::domain::{AfterGap, DoubtCause, LaneId, MessageKey, Span, StepIndex, Timestamp};
 use crate::engine::{self, Gap, REPEATED_FOR, Silence};
 use crate::store::{Direction, LinkState};
 

@@ -1,6 +1,6 @@
 //! The inquiry: before many messages fall back at once without a webhook, some of them are queried first.
 
-use crate::domain::{MessageKey, Span, StepIndex, Timestamp};
+use crate::base::domain::{MessageKey, Span, StepIndex, Timestamp};
 
 /// Fallbacks that are allowed without a webhook and without a query.
 const AT_ONCE: usize = 20;
@@ -100,7 +100,7 @@ impl Inquiry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::BatchId;
+    use crate::base::domain::BatchId;
 
     fn second(second: i64) -> Timestamp {
         Timestamp::from_millis(second * 1_000)

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::{LaneId, Span, Timestamp};
+use crate::base::domain::{LaneId, Span, Timestamp};
 use crate::engine::Gap;
 
 /// The provider addresses of this installation.

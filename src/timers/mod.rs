@@ -26,12 +26,12 @@ use std::sync::Arc;
 use futures_util::stream::{FuturesUnordered, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
-use crate::book::{Book, Entry};
-use crate::clock::{Clock, Jumps};
-use crate::domain::{
+use crate::base::clock::{Clock, Jumps};
+use crate::base::domain::{
     AfterGap, BatchId, Causes, Ending, FaultReport, Histogram, Loaded, MessageKey, Present, Span, State, StepIndex,
     Timestamp,
 };
+use crate::book::{Book, Entry};
 use crate::engine::{Decision, Event, Rule, Silence};
 use crate::store::{Result, Signal, Store, Verdict};
 

@@ -1,8 +1,8 @@
 //! Pages of the messages that are queued after a step, to find those that have to be taken back.
 
 use super::PAGE;
+use crate::base::domain::{Count, Loaded, Queue, State, StepIndex, Timestamp};
 use crate::book::Entry;
-use crate::domain::{Count, Loaded, Queue, State, StepIndex, Timestamp};
 use crate::store::{Along, Result, Store};
 
 /// The queues of the steps after one, from a time on; each page once. Messages that are claimed meanwhile stay claimed.

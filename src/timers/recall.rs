@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Timers;
 use super::queues::Queues;
+use crate::base::domain::{BatchId, Ending, Loaded, MessageKey, Span, State, StepIndex, Timestamp};
 use crate::book::Entry;
-use crate::domain::{BatchId, Ending, Loaded, MessageKey, Span, State, StepIndex, Timestamp};
 use crate::engine::Event;
 use crate::store::{Attempt, Change, Recall, Receipt, ReportedBy, Result, Verdict};
 

@@ -1,8 +1,8 @@
 //! Decides waived deadlines by silence again, once a doubt turns out to have lost no receipt.
 
 use super::{PAGE, Timers};
+use crate::base::domain::{Count, Loaded, Present, State, Timestamp};
 use crate::book::Entry;
-use crate::domain::{Count, Loaded, Present, State, Timestamp};
 use crate::engine::{Event, Silence};
 use crate::store::{Change, Result};
 

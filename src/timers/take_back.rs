@@ -3,8 +3,8 @@
 use super::queues::Queues;
 use super::recall::{latest_of, was_submitted};
 use super::{Timers, waits_since};
+use crate::base::domain::{Ending, Loaded, Present, State, StepIndex, Timestamp};
 use crate::book::Entry;
-use crate::domain::{Ending, Loaded, Present, State, StepIndex, Timestamp};
 use crate::engine::{Event, Silence};
 use crate::store::{Attempt, Change, Result, Verdict};
 

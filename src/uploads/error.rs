@@ -3,7 +3,7 @@
 use std::io;
 
 use super::UploadId;
-use crate::domain::ByteSize;
+use crate::base::domain::ByteSize;
 
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {

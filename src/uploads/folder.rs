@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use super::record::Record;
 use super::{KEPT, UploadError, UploadId, UploadView};
 use crate::audience::FileSettings;
-use crate::clock::{Chance, Clock};
-use crate::domain::ByteSize;
+use crate::base::clock::{Chance, Clock};
+use crate::base::domain::ByteSize;
 use crate::store::{LOW_SPACE, free_space};
 
 /// Uploads at a time.
@@ -112,7 +112,7 @@ impl UploadFolder {
         path.into()
     }
 
-    pub(super) fn now(&self) -> crate::domain::Timestamp {
+    pub(super) fn now(&self) -> crate::base::domain::Timestamp {
         self.clock.now()
     }
 

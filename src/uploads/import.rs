@@ -13,8 +13,8 @@ use crate::audience::{
     self, FileSettings, ImportError, ImportRecord, ImportView, Keep, Options, ReadingProgress, Source, SourceFilter,
     Summary, SummaryView, UploadedSource, imported_before,
 };
-use crate::domain::{Causes, Span};
-use crate::events::{Event, EventKind, Subject};
+use crate::base::domain::{Causes, Span};
+use crate::base::events::{Event, EventKind, Subject};
 use crate::store::{self, Store};
 
 /// Crashes during an import after which it has failed: its file may need more memory than there is.
@@ -27,7 +27,7 @@ const SWEEP: Span = Span::from_secs(3_600);
 pub struct Imports {
     folder: Arc<UploadFolder>,
     store: Arc<dyn Store>,
-    clock: Arc<dyn crate::clock::Clock>,
+    clock: Arc<dyn crate::base::clock::Clock>,
     /// An import uses all processors, so the next one waits.
     one: Arc<tokio::sync::Mutex<()>>,
     /// The same for checks, which wait for no import.
@@ -41,7 +41,7 @@ impl Imports {
     pub fn new(
         folder: Arc<UploadFolder>,
         store: Arc<dyn Store>,
-        clock: Arc<dyn crate::clock::Clock>,
+        clock: Arc<dyn crate::base::clock::Clock>,
         stop: CancellationToken,
     ) -> Self {
         let (one, one_check) = Default::default();

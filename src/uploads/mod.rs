@@ -31,7 +31,7 @@ pub use import::Imports;
 pub use record::ImportTarget;
 pub use view::{ImportProgressView, ImportState, UploadView};
 
-use crate::domain::Span;
+use crate::base::domain::Span;
 
 /// How long a file is kept after its last use, and the result of its import.
 pub const KEPT: Span = Span::from_secs(86_400);

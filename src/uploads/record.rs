@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use crate::audience::{CorrectedRows, FileSettings};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 
 /// An upload, as stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]

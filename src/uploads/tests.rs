@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::record::{ImportEnd, Record};
 use super::*;
 use crate::audience::FileSettings;
-use crate::clock::{Chance, Clock, ManualClock};
-use crate::domain::{ByteSize, Span, Timestamp};
+use crate::base::clock::{Chance, Clock, ManualClock};
+use crate::base::domain::{ByteSize, Span, Timestamp};
 use crate::store::{Store, open};
 
 mod crashes;

@@ -10,7 +10,7 @@ use super::KEPT;
 use super::folder::Entry;
 use super::record::{ImportEnd, ImportJob};
 use crate::audience::ImportView;
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 
 /// An upload.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]

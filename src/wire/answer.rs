@@ -8,7 +8,7 @@ use super::loose;
 use super::receipt::Price;
 use super::send::User;
 use super::text::{Hidden, Text};
-use crate::domain::{Channel, Timestamp};
+use crate::base::domain::{Channel, Timestamp};
 
 const REJECTED: &str = "rejected";
 /// The state of a message that was never submitted.

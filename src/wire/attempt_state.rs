@@ -1,6 +1,6 @@
 //! The states of an attempt as the provider reports them.
 
-use crate::domain::Status;
+use crate::base::domain::Status;
 
 /// The latest state of an attempt, which receipts and details report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

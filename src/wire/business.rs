@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::loose;
 use super::text::Text;
-use crate::domain::{Tier, Timestamp};
+use crate::base::domain::{Tier, Timestamp};
 
 /// An account event. The provider repeats it under the same `event_id`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

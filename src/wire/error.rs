@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::codes::words;
 use super::loose;
 use super::text::Text;
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 
 /// The body of every answer with a status of 400 or more.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use super::loose;
 use super::preferences::{self, Preferences};
 use super::receipt::{self, Receipt, ReceiptEvent};
 use super::text::Text;
-use crate::domain::{Channel, has_private_key};
+use crate::base::domain::{Channel, has_private_key};
 
 /// One event of a webhook.
 #[expect(clippy::large_enum_variant, reason = "nearly every event is a receipt, and a box for each would cost more")]

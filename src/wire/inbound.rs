@@ -13,7 +13,7 @@ pub use content::{
 use super::loose;
 use super::send::User;
 use super::text::{Hidden, Text};
-use crate::domain::{Channel, Msisdn, Timestamp};
+use crate::base::domain::{Channel, Msisdn, Timestamp};
 
 /// An inbound message. LINE's form has no `payload`, and the SMS API has its own keys; all three forms are read. A part with
 /// an undocumented shape counts as absent, and the others are still read.

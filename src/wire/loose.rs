@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::text::Text;
-use crate::domain::has_private_key;
+use crate::base::domain::has_private_key;
 
 /// Reads a whole number, also as text (`"index": "0"`) or with a zero fraction (`2.0`). Anything else is `None`.
 pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {

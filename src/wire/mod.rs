@@ -80,7 +80,7 @@ pub use text::{Hidden, Text};
 pub use unsent::unsent;
 pub use webhooks::{ACCOUNT_EVENTS, WebhookScope, WebhookSetting};
 
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 
 /// Reads a time as the provider writes it: RFC 3339. Some samples lack the zone and mean UTC.
 pub fn instant(text: &str) -> Option<Timestamp> {

@@ -4,7 +4,7 @@ use memchr::memmem;
 use serde::Deserialize;
 
 use super::loose;
-use crate::domain::{Keyword, Msisdn, Timestamp};
+use crate::base::domain::{Keyword, Msisdn, Timestamp};
 
 /// Bytes of the longest event that is taken apart. Its values take many times its length.
 const LONGEST: usize = 64 << 10;

@@ -7,7 +7,7 @@ use super::loose;
 use super::send::User;
 use super::text::{Hidden, Text};
 use super::{ReportedStatus, codes};
-use crate::domain::{Channel, Charge, Money, Msisdn, Timestamp};
+use crate::base::domain::{Channel, Charge, Money, Msisdn, Timestamp};
 
 /// A receipt's payload. Only `umid` is always present. The client's ids are in the newer formats, if the send or its batch
 /// had them.

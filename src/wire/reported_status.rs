@@ -1,7 +1,7 @@
 //! The meaning of a state on the wire.
 
 use super::answer::StatusBody;
-use crate::domain::{Channel, Status};
+use crate::base::domain::{Channel, Status};
 
 /// The status that the provider reports for an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::content::Content;
 use super::loose;
 use super::text::{Hidden, Text};
-use crate::domain::{Channel, ChannelUser, Msisdn};
+use crate::base::domain::{Channel, ChannelUser, Msisdn};
 
 /// The body of `POST …/messages`, and one entry of a batch. All keys are optional, because a batch entry may use the
 /// defaults of its batch. The receiver of the request checks what is required.

@@ -1,6 +1,6 @@
 //! The provider's spellings of a channel.
 
-use crate::domain::Channel;
+use crate::base::domain::Channel;
 
 /// Reads a channel in any of the provider's spellings: `WhatsApp` in requests, `whatsapp` in webhooks, `Zalo` in its schema.
 pub fn channel(spelling: &str) -> Option<Channel> {

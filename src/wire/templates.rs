@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::loose;
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 
 /// The answer to a request for the templates of a channel.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! What callers are told of a message that was never submitted.
 
 use super::codes::words;
-use crate::domain::{Outcome, SkipReason};
+use crate::base::domain::{Outcome, SkipReason};
 
 /// "Message expired (not delivered at the requested time)".
 const EXPIRED: i64 = 36;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use volley::clock::{Clock, RealClock};
-use volley::domain::Span;
+use volley::base::clock::{Clock, RealClock};
+use volley::base::domain::Span;
 
 use crate::support::{Installation, Shape, number, until};
 

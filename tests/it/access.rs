@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use volley::access::{Access, Denied};
-use volley::clock::{Clock, RealClock};
-use volley::config::Secret;
-use volley::domain::Scope;
+use volley::base::clock::{Clock, RealClock};
+use volley::base::config::Secret;
+use volley::base::domain::Scope;
 
 use super::cli::{Ran, installation, interrupt, ran, run, serve, volley};
 

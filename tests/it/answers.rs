@@ -1,11 +1,11 @@
 //! What recipients answer: shown, exported and counted with its data, and attributed; opt-outs under a channel's id.
 
 use serde_json::{Value, json};
-use volley::campaign::Launched;
-use volley::clock::Clock;
-use volley::domain::{
+use volley::base::clock::Clock;
+use volley::base::domain::{
     AttemptId, Channel, ChannelUser, Content, Keyword, MessageKey, Outcome, Present, SkipReason, Span, State, StepIndex,
 };
+use volley::campaign::Launched;
 use volley::optout;
 use volley::store::Cursor;
 
@@ -256,7 +256,7 @@ async fn a_stop_before_the_number_is_known_applies_at_the_next_launch() {
     let (world, folder) = (ByHand::start(LINE_LANE).await, tempfile::tempdir().unwrap());
     write_on_line(&world, "in-1", LINE_ID, "STOP").await;
     assert!(
-        world.store.opted_out_numbers(None, 10, volley::domain::OptOutOf::Everything).await.unwrap().is_empty(),
+        world.store.opted_out_numbers(None, 10, volley::base::domain::OptOutOf::Everything).await.unwrap().is_empty(),
         "no number is known"
     );
     let out = world.store.opt_outs(Cursor::START, 10).await.unwrap();
@@ -278,15 +278,21 @@ async fn an_operator_opts_an_id_out_with_every_number_of_it() {
     let (world, folder) = (ByHand::start(LINE_LANE).await, tempfile::tempdir().unwrap());
     let user: ChannelUser = LINE_ID.parse().unwrap();
     let (store, now) = (world.store.as_ref(), world.clock.now());
-    optout::change(store, &[user.into()], (Keyword::Stop, &volley::domain::WishSubject::EVERYTHING), now, "by ann")
-        .await
-        .unwrap();
+    optout::change(
+        store,
+        &[user.into()],
+        (Keyword::Stop, &volley::base::domain::WishSubject::EVERYTHING),
+        now,
+        "by ann",
+    )
+    .await
+    .unwrap();
     let launched = world.launch(&by_line_id(folder.path(), "news", "")).await;
     let skipped = world.until(MessageKey { batch: launched.batch, n: 0 }, "skipped", is_done).await;
     assert!(has_opted_out(&skipped), "{skipped:?}");
     // A recipient cannot end it.
     write_on_line(&world, "in-1", LINE_ID, "START").await;
-    assert_eq!(store.opted_out_numbers(None, 10, volley::domain::OptOutOf::Everything).await.unwrap().len(), 1);
+    assert_eq!(store.opted_out_numbers(None, 10, volley::base::domain::OptOutOf::Everything).await.unwrap().len(), 1);
     let installed = installation();
     let at = installed.path();
     world.copy_to(&at.join("volley.db")).await;

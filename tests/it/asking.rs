@@ -1,7 +1,7 @@
 //! Queries about messages, over HTTP to the practice provider.
 
 use serde_json::json;
-use volley::domain::{Count, MessageKey, Umid};
+use volley::base::domain::{Count, MessageKey, Umid};
 use volley::provider::{Client, DetailsAnswer, Http};
 use volley::wire::{Details, ReportedStatus};
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, ConnectOptions, sqlite::SqliteConnectOptions};
+use volley::base::clock::{Clock, ManualClock};
+use volley::base::domain::{BatchId, Channel, MessageKey, Present, Span, State, StepIndex};
 use volley::campaign::Launched;
-use volley::clock::{Clock, ManualClock};
-use volley::domain::{BatchId, Channel, MessageKey, Present, Span, State, StepIndex};
 use volley::report;
 use volley::store;
 use volley::story::{self, Audit};
@@ -60,7 +60,7 @@ pub(crate) async fn campaign(world: &ByHand) -> Launched {
 }
 
 async fn audit_of(file: &Path, batch: BatchId) -> Audit {
-    let clock = Arc::new(ManualClock::at(volley::domain::Timestamp::from_millis(1_900_000_000_000)));
+    let clock = Arc::new(ManualClock::at(volley::base::domain::Timestamp::from_millis(1_900_000_000_000)));
     let store = store::open(&format!("sqlite://{}", file.display()), clock as Arc<dyn Clock>).await.unwrap();
     let audit = story::audit(store.as_ref(), batch, |_, _| {}).await.unwrap().unwrap();
     store.close().await;

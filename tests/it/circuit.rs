@@ -1,6 +1,6 @@
 //! Unknown ends: a lone one slows a lane, three stop it, and a read, one message and a slow start end the outage.
 
-use volley::domain::Span;
+use volley::base::domain::Span;
 
 use crate::support::fake_provider::{Answer, Body, End, FakeProvider, Line, Place, Reply, Then, What};
 use crate::support::sending::{Fate, Lanes, Sending};

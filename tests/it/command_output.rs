@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
-use volley::clock::{Clock, RealClock};
-use volley::domain::{AttemptId, MessageId, StepIndex};
+use volley::base::clock::{Clock, RealClock};
+use volley::base::domain::{AttemptId, MessageId, StepIndex};
 
 use super::cli::{Ran, installation, ran, run, volley};
 #[cfg(unix)]

@@ -1,8 +1,8 @@
 //! The cost that a plan states is the cost that the report shows, and what the provider was sent.
 
+use volley::base::clock::Clock;
+use volley::base::domain::{Cost, Count, MessageKey, Money, Span, State};
 use volley::campaign::Launched;
-use volley::clock::Clock;
-use volley::domain::{Cost, Count, MessageKey, Money, Span, State};
 
 use crate::support::by_hand::ByHand;
 

@@ -126,7 +126,7 @@ fn pages_count_the_storms_that_a_check_runs() {
     let counts: Vec<u64> =
         check.split("${VOLLEY_STORMS:-").skip(1).map(|rest| rest.split('}').next().unwrap().parse().unwrap()).collect();
     let [long, usual] = counts[..] else { panic!("{counts:?}") };
-    let grouped = volley::domain::grouped(long);
+    let grouped = volley::base::domain::grouped(long);
     for (page, said) in [
         ("README.md", format!("{usual} simulated histories")),
         ("ARCHITECTURE.md", format!("`./check` runs {usual}, `./check --long` {grouped}")),
@@ -197,8 +197,8 @@ fn of_next_year(text: &str) -> String {
 }
 
 fn seconds_now() -> i64 {
-    use volley::clock::Clock;
-    volley::clock::RealClock::new().now().millis() / 1_000
+    use volley::base::clock::Clock;
+    volley::base::clock::RealClock::new().now().millis() / 1_000
 }
 
 /// The samples with their prices, and files for keys.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use volley::domain::{Msisdn, Span};
+use volley::base::domain::{Msisdn, Span};
 
 use crate::support::{Installation, Shape, until};
 

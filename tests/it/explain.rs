@@ -1,6 +1,6 @@
 //! `message explain` after a cancel and after an opt-out: the story ends with the message, and gives the reason.
 
-use volley::domain::{Channel, Outcome, Span, StepIndex};
+use volley::base::domain::{Channel, Outcome, Span, StepIndex};
 
 use crate::support::by_hand::{ByHand, ProviderAnswer, is_awaiting};
 use crate::support::scene::{SMS, Scene, VIBER, is_done, is_queued, is_sending};

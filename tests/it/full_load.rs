@@ -1,7 +1,7 @@
 //! Commands beside a server that writes without a pause.
 
 use serde_json::Value;
-use volley::domain::{Channel, Msisdn, Span, Timestamp};
+use volley::base::domain::{Channel, Msisdn, Span, Timestamp};
 
 use crate::support::{ALONE, Installation, Shape, clock, number, until};
 

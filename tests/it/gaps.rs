@@ -1,7 +1,7 @@
 //! Times in which receipts cannot be stored: no deadline fires then, nor before the provider has repeated them.
 
-use volley::clock::Clock;
-use volley::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
+use volley::base::clock::Clock;
+use volley::base::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
 
 use crate::support::by_hand::{ByHand, VIBER_THEN_SMS, is_awaiting};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
-use volley::domain::{Channel, MessageKey};
+use volley::base::domain::{Channel, MessageKey};
 
 use crate::audit::campaign;
 use crate::cli::{Ran, installation, run};

@@ -1,9 +1,9 @@
 //! Holds and slowdowns of a lane: the server reports them, every other command shows them, and no other lane waits.
 
 use serde_json::{Value, json};
-use volley::clock::Clock;
-use volley::domain::{MessageKey, Outcome, Span, State, StepIndex, Timestamp};
-use volley::events::Origin;
+use volley::base::clock::Clock;
+use volley::base::domain::{MessageKey, Outcome, Span, State, StepIndex, Timestamp};
+use volley::base::events::Origin;
 use volley::store::{HeldBy, Hold};
 
 use crate::support::by_hand::{ByHand, is_awaiting};

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use volley::domain::Span;
+use volley::base::domain::Span;
 use volley::wire::sign;
 
 use crate::support::{ALONE, Installation, Shape, clock, until};

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use volley::domain::{Msisdn, Span};
+use volley::base::domain::{Msisdn, Span};
 
 use crate::support::{Installation, Shape, number, until};
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 use tokio::task::JoinSet;
-use volley::domain::{Channel, Msisdn, Span};
+use volley::base::domain::{Channel, Msisdn, Span};
 
 use crate::support::{ALONE, Arrived, Installation, Seen, Shape, clock, number, until};
 

@@ -2,7 +2,7 @@
 //! repeated, completes it.
 
 use serde_json::Value;
-use volley::domain::Span;
+use volley::base::domain::Span;
 
 use crate::kill::{from_environment, seed};
 use crate::support::{ALONE, Installation, Process, Shape, clock, until};

@@ -1,7 +1,7 @@
 //! The commands of lanes, and the cancel of a campaign.
 
 use serde_json::{Value, json};
-use volley::domain::Span;
+use volley::base::domain::Span;
 
 use crate::cli::{installation, run};
 use crate::support::{ALONE, Installation, Shape, until};

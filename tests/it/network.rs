@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use volley::domain::Span;
+use volley::base::domain::Span;
 
 use crate::support::fake_provider::{FakeProvider, Reply};
 use crate::support::proxy::{AUTHORITY, Body, Partition, Proxy};

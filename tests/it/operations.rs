@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use volley::domain::Span;
+use volley::base::domain::Span;
 use volley::metrics::ALL;
 
 use crate::support::proxy::AUTHORITY;

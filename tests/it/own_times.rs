@@ -1,11 +1,11 @@
 //! Messages with a start and an expiry of their own, sent by a server.
 
 use serde_json::Value;
-use volley::campaign::SingleMessage;
-use volley::clock::Clock;
-use volley::domain::{
+use volley::base::clock::Clock;
+use volley::base::domain::{
     Channel, Fields, MessageKey, Msisdn, Outcome, Plan, Present, Recipient, Span, Step, StepIndex, Timestamp,
 };
+use volley::campaign::SingleMessage;
 use volley::store::Joined;
 
 use crate::support::by_hand::{ByHand, ProviderAnswer, is_awaiting};

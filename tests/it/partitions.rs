@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde_json::Value;
-use volley::domain::{Channel, Msisdn, Span};
+use volley::base::domain::{Channel, Msisdn, Span};
 
 use crate::support::proxy::Partition;
 use crate::support::{Arrived, Installation, Networks, Shape, clock, number, until};

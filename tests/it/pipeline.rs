@@ -1,10 +1,10 @@
 //! From a file to delivered messages: the whole pipeline over real HTTP and a real file.
 
 use serde_json::json;
+use volley::base::domain::{BatchState, Count, MessageKey, Outcome, Portion, Span, StepIndex, Timestamp};
+use volley::base::events::Origin;
 use volley::book::Book;
 use volley::campaign::{self, Decided, Noted};
-use volley::domain::{BatchState, Count, MessageKey, Outcome, Portion, Span, StepIndex, Timestamp};
-use volley::events::Origin;
 use volley::simulator::Profile;
 use volley::store::{Cursor, StrayKind};
 use volley::story;

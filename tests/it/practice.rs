@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use volley::domain::Span;
+use volley::base::domain::Span;
 
 use crate::support::{Process, free_address, numbers, until};
 

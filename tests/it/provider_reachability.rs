@@ -1,9 +1,9 @@
 //! Lost webhooks and an unreachable provider, over real sockets: neither causes a fallback.
 
 use serde_json::json;
+use volley::base::domain::DoubtCause;
+use volley::base::domain::{Count, StepIndex};
 use volley::campaign::Launched;
-use volley::domain::DoubtCause;
-use volley::domain::{Count, StepIndex};
 use volley::store::LinkState;
 
 use crate::support::world::{DELIVERED, Setup, World, fates};

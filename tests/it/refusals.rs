@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use volley::base::domain::{Count, StepIndex};
+use volley::base::events::Origin;
 use volley::campaign::{self, Launched};
-use volley::domain::{Count, StepIndex};
-use volley::events::Origin;
 use volley::simulator::Profile;
 use volley::store::{Hold, StepHeldBy, StepHold};
 use volley::story;

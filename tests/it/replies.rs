@@ -1,12 +1,12 @@
 //! Replies of recipients: they are stored, end fallbacks, opt recipients out and open windows.
 
 use serde_json::{Value, json};
-use volley::campaign::Launched;
-use volley::clock::Clock;
-use volley::domain::{
+use volley::base::clock::Clock;
+use volley::base::domain::{
     Address, AttemptId, BatchState, Channel, Keyword, MessageKey, OptOutSource, Outcome, Present, SkipReason, Span,
     State, StepIndex, Timestamp,
 };
+use volley::campaign::Launched;
 use volley::store::{Cursor, InboundOf, OptOut};
 
 use crate::cli::{installation, run};
@@ -64,7 +64,13 @@ impl Scene {
     }
 
     async fn is_out(&self) -> bool {
-        !self.world.store.opted_out_numbers(None, 10, volley::domain::OptOutOf::Everything).await.unwrap().is_empty()
+        !self
+            .world
+            .store
+            .opted_out_numbers(None, 10, volley::base::domain::OptOutOf::Everything)
+            .await
+            .unwrap()
+            .is_empty()
     }
 }
 
@@ -182,7 +188,7 @@ async fn a_reply_that_names_our_umid_is_that_recipients_from_any_number() {
     scene.world.write("in-1", Channel::Viber, "Stop", tapped).await;
     let recipient = "+6591000001".parse().unwrap();
     assert_eq!(
-        scene.world.store.opted_out(vec![recipient], volley::domain::OptOutOf::Everything).await.unwrap(),
+        scene.world.store.opted_out(vec![recipient], volley::base::domain::OptOutOf::Everything).await.unwrap(),
         [recipient]
     );
     let replies = scene.world.store.inbound(InboundOf::Recipient(recipient.into()), Cursor::START, 9).await.unwrap();
@@ -194,10 +200,13 @@ async fn a_reply_that_names_our_umid_is_that_recipients_from_any_number() {
     // From now on the number is a name of the recipient.
     let as_known = |event: &mut Value| event["user"] = json!({ "msisdn": "+6598765432" });
     scene.world.write("in-2", Channel::Viber, "Start", as_known).await;
-    assert_eq!(scene.world.store.opted_out(vec![recipient], volley::domain::OptOutOf::Everything).await.unwrap(), []);
+    assert_eq!(
+        scene.world.store.opted_out(vec![recipient], volley::base::domain::OptOutOf::Everything).await.unwrap(),
+        []
+    );
     scene.world.write("in-3", Channel::Viber, "Stop", as_known).await;
     assert_eq!(
-        scene.world.store.opted_out(vec![recipient], volley::domain::OptOutOf::Everything).await.unwrap(),
+        scene.world.store.opted_out(vec![recipient], volley::base::domain::OptOutOf::Everything).await.unwrap(),
         [recipient]
     );
     scene.world.stop().await;
@@ -220,7 +229,7 @@ async fn a_stop_from_whatsapps_spelling_of_a_number_stops_the_next_step() {
         world.write("in-1", Channel::WhatsApp, "STOP", move |event| event["user"] = user.clone()).await;
         let recipient = number.parse().unwrap();
         assert_eq!(
-            world.store.opted_out(vec![recipient], volley::domain::OptOutOf::Everything).await.unwrap(),
+            world.store.opted_out(vec![recipient], volley::base::domain::OptOutOf::Everything).await.unwrap(),
             [recipient],
             "{number}"
         );
@@ -303,7 +312,7 @@ async fn a_stop_counts_in_a_button_and_in_every_form_of_message() {
         let world = ByHand::start("").await;
         world.write("in-1", channel, "STOP", form).await;
         assert_eq!(
-            world.store.opted_out_numbers(None, 10, volley::domain::OptOutOf::Everything).await.unwrap().len(),
+            world.store.opted_out_numbers(None, 10, volley::base::domain::OptOutOf::Everything).await.unwrap().len(),
             1,
             "{channel}"
         );
@@ -323,7 +332,7 @@ async fn a_start_ends_the_recipients_own_opt_out_but_not_an_operators() {
     let (address, since) = ("+6591000001".parse::<Address>().unwrap(), scene.world.clock.now());
     let by_list = OptOut {
         address: address.clone(),
-        of: volley::domain::WishSubject::EVERYTHING,
+        of: volley::base::domain::WishSubject::EVERYTHING,
         since,
         from: OptOutSource::Operator,
         source: "a list".to_owned(),
@@ -356,7 +365,9 @@ async fn free_text_is_sent_in_an_open_window_and_falls_back_afterwards() {
 async fn a_message_to_another_subaccount_is_stored_has_no_effect_and_is_named_by_the_doctor() {
     let world = ByHand::start("").await;
     world.write("in-1", Channel::WhatsApp, "Hello", |event| event["subAccountId"] = "another".into()).await;
-    assert!(world.store.opted_out_numbers(None, 10, volley::domain::OptOutOf::Everything).await.unwrap().is_empty());
+    assert!(
+        world.store.opted_out_numbers(None, 10, volley::base::domain::OptOutOf::Everything).await.unwrap().is_empty()
+    );
     let strays = world
         .store
         .strays(volley::store::StrayKind::OtherSubaccount, Timestamp::default(), Cursor::START, 10)
@@ -493,7 +504,12 @@ async fn recipients_of_the_practice_provider_reply_stop_and_return() {
     let out = world
         .when("some are back", || async {
             let (out, back) = (
-                world.store.opted_out_numbers(None, 1_000, volley::domain::OptOutOf::Everything).await.unwrap().len(),
+                world
+                    .store
+                    .opted_out_numbers(None, 1_000, volley::base::domain::OptOutOf::Everything)
+                    .await
+                    .unwrap()
+                    .len(),
                 words(Keyword::Start).await,
             );
             if back > 0 && out + back == stops {

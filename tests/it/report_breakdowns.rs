@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use volley::domain::Count;
+use volley::base::domain::Count;
 use volley::report::{self, ExportColumns, Sheets};
 
 use crate::audit::campaign as campaign_of;

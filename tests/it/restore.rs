@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tempfile::TempDir;
-use volley::domain::Span;
+use volley::base::domain::Span;
 
 use crate::support::{Installation, Process, Shape, until};
 

@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use volley::domain::Span;
+use volley::base::domain::Span;
 
 use super::support::{self, Installation, Shape};
 

@@ -1,10 +1,10 @@
 //! Routes of every kind, over real HTTP: conditions of steps, a step's TTL, routes of one and of seven steps.
 
 use serde_json::json;
+use volley::base::domain::{BatchState, MessageKey, Outcome};
+use volley::base::events::Origin;
 use volley::book::Book;
 use volley::campaign;
-use volley::domain::{BatchState, MessageKey, Outcome};
-use volley::events::Origin;
 use volley::simulator::Profile;
 use volley::story;
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use clap::Parser;
 use parking_lot::Mutex;
 use tokio::net::UnixDatagram;
+use volley::base::domain::Span;
 use volley::cli::Cli;
-use volley::domain::Span;
 
 use crate::support::{Installation, Shape, until};
 
@@ -160,7 +160,7 @@ fn the_image_is_built_from_files_that_exist_and_runs_known_commands() {
     Cli::try_parse_from([words("ENTRYPOINT "), words("\nCMD ")].concat()).unwrap();
     for variable in image.lines().filter_map(|line| line.strip_prefix("ENV ")) {
         let (name, value) = variable.split_once('=').unwrap();
-        let read = volley::config::Config::read(
+        let read = volley::base::config::Config::read(
             None,
             std::iter::once((name.to_owned(), value.to_owned())),
             std::iter::empty::<(&str, String)>(),

@@ -1,7 +1,7 @@
 //! A message that alone is refused, as a firewall does it: commands and the API show it, and an operator decides.
 
 use serde_json::{Value, json};
-use volley::domain::Span;
+use volley::base::domain::Span;
 
 use crate::support::{Installation, Shape, number, until};
 

@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use volley::domain::Timestamp;
-use volley::events::{Event, EventKind, Subject};
+use volley::base::domain::Timestamp;
+use volley::base::events::{Event, EventKind, Subject};
 use volley::store;
 
 use crate::cli::{installation, run};

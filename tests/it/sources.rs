@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::json;
 use volley::audience::{self, Keep, Options, Source, SourceFilter};
+use volley::base::domain::{BatchState, Count, MessageKey, Msisdn, Outcome};
+use volley::base::events::Origin;
 use volley::campaign::{Draft, Launcher};
-use volley::domain::{BatchState, Count, MessageKey, Msisdn, Outcome};
-use volley::events::Origin;
 
 use crate::cli::{installation, run};
 use crate::support::number;
@@ -34,7 +34,7 @@ async fn import(world: &World, file: String, name: &str) {
 }
 
 /// The recipients of a batch, in order.
-async fn people(world: &World, batch: volley::domain::BatchId, places: u32) -> Vec<(u32, Msisdn)> {
+async fn people(world: &World, batch: volley::base::domain::BatchId, places: u32) -> Vec<(u32, Msisdn)> {
     let all = world.store.load((0..places).map(|n| MessageKey { batch, n }).collect()).await.unwrap();
     all.iter().filter_map(|message| Some((message.key.n, message.address.number()?))).collect()
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use volley::base::domain::{Channel, Span, StepIndex};
 use volley::campaign::Launched;
-use volley::domain::{Channel, Span, StepIndex};
 use volley::store::Verdict;
 
 use crate::support::fake_provider::{Answer, Body, End, FakeProvider, Framing, Place, ReadAs, Reply, Then};

@@ -1,7 +1,7 @@
 //! The whole output of `message explain`: the story of one message for each of the ten rules of fallback.
 
-use volley::clock::Clock;
-use volley::domain::{Channel, MessageKey, Span, StepIndex};
+use volley::base::clock::Clock;
+use volley::base::domain::{Channel, MessageKey, Span, StepIndex};
 
 use crate::support::by_hand::{ByHand, ProviderAnswer, is_awaiting};
 use crate::support::scene::{SMS, Scene, VIBER, is_done, is_queued};

@@ -14,7 +14,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use tokio::task::JoinSet;
-use volley::domain::{Channel, Msisdn, Span};
+use volley::base::domain::{Channel, Msisdn, Span};
 
 use crate::kill::{from_environment, seed};
 use crate::support::{ALONE, Installation, Shape, clock, number, until};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use volley::clock::{Clock, RealClock};
+use volley::base::clock::{Clock, RealClock};
 use volley::simulator::{self, Model, Profile, SimulatorOptions};
 
 use crate::cli::{Ran, run};

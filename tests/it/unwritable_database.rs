@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
-use volley::domain::Span;
+use volley::base::domain::Span;
 
 use crate::cli::{installation, run};
 use crate::support::{ALONE, Installation, Shape, number, until};

@@ -2,7 +2,7 @@
 //! back.
 
 use reqwest::StatusCode;
-use volley::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
+use volley::base::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
 use volley::store::{Cursor, Direction, RejectionReason};
 
 use crate::support::by_hand::{AUTHORIZATION, ByHand, ProviderAnswer, VIBER_THEN_SMS, is_awaiting};

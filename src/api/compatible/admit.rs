@@ -20,7 +20,7 @@ use crate::api::door::Client;
 use crate::api::once::{self, Once};
 use crate::api::rate::Counted;
 use crate::api::unproven::Held;
-use crate::domain::{Causes, Scope};
+use crate::base::domain::{Causes, Scope};
 use crate::store::AuditRequest;
 use crate::wire::ErrorAnswer;
 

@@ -15,7 +15,7 @@ use crate::api::Shared;
 use crate::api::once::{LATER, NotOnce};
 use crate::api::rate::TooMany;
 use crate::api::unproven::NotRead;
-use crate::domain::{Causes, Span};
+use crate::base::domain::{Causes, Span};
 use crate::wire::ErrorAnswer;
 
 /// When to repeat a request that the server cannot carry out now.

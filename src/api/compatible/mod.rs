@@ -16,7 +16,7 @@ use axum::response::Response;
 use axum::routing::{delete, get, post};
 
 use super::Shared;
-use crate::domain::Scope;
+use crate::base::domain::Scope;
 use crate::wire::ErrorAnswer;
 use admit::Gate;
 use answers::Failed;

@@ -13,9 +13,9 @@ use tower_service::Service as _;
 
 use crate::access::{Access, Caller};
 use crate::api::Shared;
-use crate::clock::{Chance, Clock, ManualClock};
-use crate::config::Config;
-use crate::domain::{
+use crate::base::clock::{Chance, Clock, ManualClock};
+use crate::base::config::Config;
+use crate::base::domain::{
     BatchId, CampaignId, Channel, Content, Loaded, MessageId, MessageKey, OptOutOf, OptOutSource, Outcome, Plan,
     Purpose, Scope, Scopes, Span, State, Step, Timestamp, WishSubject,
 };

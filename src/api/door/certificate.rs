@@ -12,10 +12,10 @@ use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::config::{InvalidTls, TlsFiles, TlsIdentity};
-use crate::domain::{Causes, Span, Timestamp};
-use crate::events::{Event, EventKind, Subject};
+use crate::base::clock::Clock;
+use crate::base::config::{InvalidTls, TlsFiles, TlsIdentity};
+use crate::base::domain::{Causes, Span, Timestamp};
+use crate::base::events::{Event, EventKind, Subject};
 use crate::store::Events;
 
 /// How often the files are read.
@@ -153,7 +153,7 @@ impl Renewal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::base::clock::ManualClock;
     use crate::store;
 
     const CERTIFICATE: &str = include_str!("../../../tests/it/support/tls/provider.pem");

@@ -12,8 +12,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::places::Place;
 use super::{Door, IDLE_MAX, REQUEST_MAX};
-use crate::clock::Clock;
-use crate::domain::{Span, Timestamp};
+use crate::base::clock::Clock;
+use crate::base::domain::{Span, Timestamp};
 
 /// What a connection and its requests know of each other.
 #[derive(Debug)]
@@ -278,7 +278,7 @@ mod tests {
     use super::super::listener::LimitedListener;
     use super::super::{CROWDED, CROWDED_IDLE_MAX};
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::base::clock::ManualClock;
 
     async fn connect(limited: &mut LimitedListener) -> (Connection, TcpStream) {
         let address = limited.local_addr().unwrap();

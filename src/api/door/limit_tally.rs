@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::Door;
-use crate::clock::Clock;
-use crate::domain::{Causes, ServerLimit, Span, Timestamp};
-use crate::events::{Event, EventKind, Subject};
+use crate::base::clock::Clock;
+use crate::base::domain::{Causes, ServerLimit, Span, Timestamp};
+use crate::base::events::{Event, EventKind, Subject};
 use crate::receipts::Verifier;
 use crate::store::{Events, RejectionReason, TurnedAway};
 

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::limit_tally::{Holder, LimitTally};
 use crate::access::Caller;
-use crate::domain::ServerLimit;
+use crate::base::domain::ServerLimit;
 
 /// A limit of long requests is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

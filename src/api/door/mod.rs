@@ -43,8 +43,8 @@ use limit_tally::LimitTally;
 use long_requests::LongRequests;
 use places::{Place, Places, Source};
 
-use crate::clock::Clock;
-use crate::domain::{IpNetwork, ServerLimit, Span};
+use crate::base::clock::Clock;
+use crate::base::domain::{IpNetwork, ServerLimit, Span};
 use crate::metrics::HttpFigures;
 
 /// Connections at a time. With the usual limit of 1,024 file descriptors, enough are left for the database and the

@@ -14,8 +14,8 @@ use super::connection::Alarm;
 use super::long_requests::{Crowded, LongRequests, Permit};
 use super::visit::Visit;
 use crate::access::Caller;
-use crate::clock::Clock;
-use crate::domain::{Span, Timestamp};
+use crate::base::clock::Clock;
+use crate::base::domain::{Span, Timestamp};
 
 /// An upload must send this much in each [`UPLOAD_WAIT_MAX`] of waiting for its sender.
 const UPLOAD_PROGRESS: usize = 32 << 10;
@@ -178,7 +178,7 @@ mod tests {
     use super::super::{Client, Door, LimitedListener, Peer, REQUEST_MAX, visit};
     use super::*;
     use crate::api::native::tests::caller;
-    use crate::clock::ManualClock;
+    use crate::base::clock::ManualClock;
 
     /// Answers with the length of the body, or why it ended.
     async fn upload(Extension(patience): Extension<Patience>, request: Request) -> Result<String, Response> {

@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{Occupancy, Waits};
 use super::limit_tally::{Holder, LimitTally};
-use crate::clock::Clock;
-use crate::domain::{IpNetwork, Span, Timestamp};
+use crate::base::clock::Clock;
+use crate::base::domain::{IpNetwork, Span, Timestamp};
 
 /// How long each connection keeps its place at least, so that a client that sends at once is heard.
 pub(super) const GRACE: Span = Span::from_millis(100);
@@ -232,7 +232,7 @@ fn count_of(places: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::base::clock::ManualClock;
 
     /// Places, and the connections that hold them.
     struct Crowd {

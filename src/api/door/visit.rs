@@ -18,7 +18,7 @@ use tracing::{Instrument, Span};
 use super::listener::Peer;
 use super::traceparent::{TRACEPARENT, Traceparent};
 use super::{Client, Door, Patience, REQUEST_MAX};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 
 /// The route in the counts of a request to no route.
 const NO_ROUTE: &str = "none";

@@ -26,7 +26,7 @@ use crate::api::once::{self, LATER, NotOnce};
 use crate::api::rate::{Counted, TooMany};
 use crate::api::unproven::{Held, NotRead};
 use crate::api::web;
-use crate::domain::{Scope, Span};
+use crate::base::domain::{Scope, Span};
 
 /// What admits requests.
 #[derive(Debug, Clone)]

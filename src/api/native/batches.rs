@@ -11,8 +11,8 @@ use super::extract::{Call, OptionalJson, Path, Query};
 use super::page::{Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
+use crate::base::domain::{BatchId, BatchState, CampaignId, Tallies};
 use crate::campaign::{CampaignDecision, DecidedBy, DecisionView, carry_out, find_by_id};
-use crate::domain::{BatchId, BatchState, CampaignId, Tallies};
 use crate::report::BatchView;
 use crate::store::{Batch, BatchFilter};
 

@@ -28,7 +28,7 @@ use crate::api::commands::{CommandLine, Printed, Stream, Terminal};
 use crate::api::door::Patience;
 use crate::api::once;
 use crate::audience::UploadedSource;
-use crate::domain::{Scope, Span, Timestamp};
+use crate::base::domain::{Scope, Span, Timestamp};
 
 /// The media type of the answer: one JSON object a line.
 pub(super) const LINES: &str = "application/x-ndjson";

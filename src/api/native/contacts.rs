@@ -14,7 +14,7 @@ use super::page::Limit;
 use super::problem::{Answer, Problem};
 use super::replies::cursors_of;
 use crate::api::Shared;
-use crate::domain::Address;
+use crate::base::domain::Address;
 use crate::optout::ConsentView;
 use crate::receipts::{ReplyView, ReplyViews};
 use crate::report::{MessageFilter, MessageResult, messages_to, results_at};

@@ -9,7 +9,7 @@ use super::extract::Query;
 use super::page::{Limit, Page};
 use super::problem::Answer;
 use crate::api::Shared;
-use crate::events::{Event, EventView};
+use crate::base::events::{Event, EventView};
 use crate::store::Cursor;
 
 /// A page of events.

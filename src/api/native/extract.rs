@@ -15,10 +15,10 @@ use serde_path_to_error::Segment;
 use super::problem::{Answer, Kind, Problem};
 use super::values::{self, Parameter, PathParameters, Wrong};
 use crate::access::Caller;
+use crate::base::config::Secret;
+use crate::base::domain::Timestamp;
+use crate::base::events::Origin;
 use crate::campaign::DecidedBy;
-use crate::config::Secret;
-use crate::domain::Timestamp;
-use crate::events::Origin;
 use crate::store::AuditRequest;
 
 /// The request itself, as the audit log records it.

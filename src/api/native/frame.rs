@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use super::masked::shown_path;
 use super::problem::{Kind, MEDIA_TYPE, Problem};
-use crate::clock::Chance;
+use crate::base::clock::Chance;
 
 pub(in crate::api) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken from a caller.

@@ -17,8 +17,8 @@ use super::recorded::Recorded;
 use crate::access::{By, Issued, IssuedView, KeyView, NewKey, Scopes};
 use crate::api::Shared;
 use crate::api::once::RepeatedBody;
-use crate::config::Secret;
-use crate::domain::{IpNetwork, KeyId, Purpose, Scope, Span, Timestamp, rfc3339_option};
+use crate::base::config::Secret;
+use crate::base::domain::{IpNetwork, KeyId, Purpose, Scope, Span, Timestamp, rfc3339_option};
 use crate::store::KeyLimits;
 
 /// A page of keys.

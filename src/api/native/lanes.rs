@@ -14,10 +14,10 @@ use super::extract::{Call, Json, OptionalJson, Path};
 use super::page::{Page, ensure_unchanged};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
+use crate::base::config::{Config, Lane};
+use crate::base::domain::OverridableSetting;
+use crate::base::domain::text::hex;
 use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
-use crate::config::{Config, Lane};
-use crate::domain::OverridableSetting;
-use crate::domain::text::hex;
 use crate::status::{LaneDecisionView, LaneView, LaneWithQueuesView, Lanes, queues};
 
 /// The value that restores the setting of the file.

@@ -7,9 +7,9 @@ use super::extract::Call;
 use super::problem::{Answer, Kind, Problem};
 use crate::accept::{may_use_lane, may_use_plan};
 use crate::api::Shared;
+use crate::base::config::{Config, Lane};
+use crate::base::domain::BatchId;
 use crate::campaign::Draft;
-use crate::config::{Config, Lane};
-use crate::domain::BatchId;
 use crate::store::Batch;
 
 impl Call {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use url::form_urlencoded;
 
-use crate::domain::Msisdn;
+use crate::base::domain::Msisdn;
 
 /// Where the reports are that are shared by links, each under a secret.
 pub(in crate::api) const SHARED_REPORTS: &str = "/shared/";

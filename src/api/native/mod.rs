@@ -51,7 +51,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
 use super::{ApiParts, Shared};
-use crate::domain::Scope;
+use crate::base::domain::Scope;
 use crate::uploads::{Imports, UploadFolder};
 use admit::Gate;
 use commands::Turns;

@@ -4,12 +4,12 @@ use axum::http::{HeaderValue, header};
 
 use super::problem::{FieldProblem, Kind, Problem};
 use crate::access::{AccessError, Denied};
+use crate::base::config;
+use crate::base::domain::Span;
 use crate::campaign::{
     DecisionError, FindError, LaneDecisionError, LaunchError, MessageDecisionError, RenameError, StepDecisionError,
     TemplateError,
 };
-use crate::config;
-use crate::domain::Span;
 use crate::outgoing;
 use crate::status::StatusError;
 use crate::store;

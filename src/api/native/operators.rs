@@ -13,7 +13,7 @@ use super::problem::Answer;
 use super::recorded::Recorded;
 use crate::access::{By, NewOperator, OperatorView, Scopes};
 use crate::api::Shared;
-use crate::config::Secret;
+use crate::base::config::Secret;
 use crate::store::OperatorAccount;
 
 /// A page of operators.

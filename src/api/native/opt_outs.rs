@@ -13,8 +13,8 @@ use super::page::{Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::audience::{DefaultCountry, ListedNumbers, OptOutChangeView, Options};
+use crate::base::domain::{Address, Channel, Keyword, OptOutOf, WishSenders, WishSubject};
 use crate::campaign::noted;
-use crate::domain::{Address, Channel, Keyword, OptOutOf, WishSenders, WishSubject};
 use crate::optout::{self, ConsentView, OptOutView};
 use crate::store::Cursor;
 

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::Span;
+use crate::base::domain::Span;
 
 /// The media type of a problem.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
@@ -132,7 +132,7 @@ impl Problem {
 
     /// A failure that the caller cannot correct. The cause goes into the log, and not to the caller.
     pub(in crate::api) fn failed(error: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::error!(error = %crate::domain::Causes(error), "a request of the API has failed");
+        tracing::error!(error = %crate::base::domain::Causes(error), "a request of the API has failed");
         Self::new(Kind::Failed, error)
     }
 

@@ -14,7 +14,7 @@ use super::masked::{shown_path, shown_value};
 use super::problem::{Answer, Kind, Problem};
 use super::{PREFIX, Shared};
 use crate::access::Caller;
-use crate::domain::Causes;
+use crate::base::domain::Causes;
 use crate::store::AuditRequest;
 
 /// Marks an answer whose change has its entry already, in the transaction of the change.

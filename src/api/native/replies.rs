@@ -12,7 +12,7 @@ use super::opt_outs::decided_how;
 use super::page::{Cursors, Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
-use crate::domain::Address;
+use crate::base::domain::Address;
 use crate::optout::{self, Decision};
 use crate::receipts::{ReplyView, ReplyViews};
 use crate::store::{Cursor, InboundOf};

@@ -11,7 +11,7 @@ use utoipa::openapi::{OpenApi, PathItem};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::api::Shared;
-use crate::domain::{Scope, Span};
+use crate::base::domain::{Scope, Span};
 
 /// The name of the security scheme in the document.
 pub(super) const SCHEME: &str = "key";

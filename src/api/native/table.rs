@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use super::problem::{Answer, Kind, Problem};
-use crate::domain::{Causes, Span};
+use crate::base::domain::{Causes, Span};
 use crate::report::csv_text;
 use crate::store;
 

@@ -16,9 +16,9 @@ use tower_service::Service as _;
 use super::*;
 use crate::access::{Access, Caller, Scopes};
 use crate::api::CommandLines;
-use crate::clock::{Chance, Clock, ManualClock};
-use crate::config::Config;
-use crate::domain::Timestamp;
+use crate::base::clock::{Chance, Clock, ManualClock};
+use crate::base::config::Config;
+use crate::base::domain::Timestamp;
 use crate::store::{Store, open};
 
 mod access;
@@ -175,7 +175,7 @@ async fn every_operation_wants_a_key_with_its_scope_and_answers_as_documented() 
     assert!(!all.is_empty());
     for (method, path, scope, operation) in all {
         // No rate ends the walk.
-        bench.clock.advance(crate::domain::Span::from_secs(1));
+        bench.clock.advance(crate::base::domain::Span::from_secs(1));
         let request = || {
             let request = Request::builder().method(method.clone()).uri(&path);
             let body = if operation.get("requestBody").is_some() { Body::from("{}") } else { Body::empty() };
@@ -283,7 +283,7 @@ async fn the_requests_of_a_key_are_limited_and_another_key_is_not_slowed() {
     assert_eq!((code(&refused), refused.headers["retry-after"].to_str().unwrap()), ((429, "too_many_requests"), "1"));
     let other = Request::get("/v1/events").body(Body::empty()).unwrap();
     assert_eq!(bench.send(Some(caller("b", &[Scope::Read])), other).await.status, StatusCode::OK);
-    bench.clock.advance(crate::domain::Span::from_secs(1));
+    bench.clock.advance(crate::base::domain::Span::from_secs(1));
     assert_eq!(bench.get("/v1/events").await.status, StatusCode::OK);
 }
 
@@ -507,7 +507,8 @@ impl Bench {
 
     /// Launches the campaign under a name.
     pub(in crate::api) async fn launch(&self, name: &str) -> Answered {
-        let lane = config().lanes.iter().find(|lane| lane.channel == crate::domain::Channel::Sms).unwrap().name.clone();
+        let lane =
+            config().lanes.iter().find(|lane| lane.channel == crate::base::domain::Channel::Sms).unwrap().name.clone();
         self.post("/v1/campaigns", name, &CAMPAIGN.replace("LANE", &lane).replace("Promo", name)).await
     }
 
@@ -752,7 +753,7 @@ async fn a_wrong_country_is_refused_with_its_place_by_every_operation() {
     for (method, path, scope, operation) in all_operations(&document).into_iter().filter(|it| it.1 != "/v1/commands") {
         let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
         for (body, pointer) in with_wrong_country(&document, schema, 0) {
-            bench.clock.advance(crate::domain::Span::from_secs(1));
+            bench.clock.advance(crate::base::domain::Span::from_secs(1));
             let request =
                 Request::builder().method(method.clone()).uri(&path).header("content-type", "application/json");
             let request = request.body(Body::from(body.to_string())).unwrap();

@@ -15,7 +15,7 @@ use super::recorded::About;
 use crate::api::Shared;
 use crate::api::door::UploadEnded;
 use crate::audience::{self, CheckView, FileSettings, InvalidSetting};
-use crate::domain::{Span, object_name};
+use crate::base::domain::{Span, object_name};
 use crate::uploads::{ImportRefused, ImportTarget, ReceiveError, UploadError, UploadId, UploadView};
 
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::extract::{escaped, pointer};
 use super::problem::{Answer, Kind, Problem};
-use crate::domain::{has_private_key, hint};
+use crate::base::domain::{has_private_key, hint};
 
 /// What is wrong with a value.
 #[derive(Debug)]

@@ -16,8 +16,8 @@ use super::page::{Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::api::once::RepeatedBody;
-use crate::config::Secret;
-use crate::domain::{Span, Timestamp, rfc3339_option};
+use crate::base::config::Secret;
+use crate::base::domain::{Span, Timestamp, rfc3339_option};
 use crate::outgoing::{Created, CreatedView, DeliveryView, Desk, ReplayView, SubscriptionView, Wanted};
 use crate::store::{Replay, WebhookFormat};
 

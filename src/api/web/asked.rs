@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::api::native::{Answer, Kind, Problem};
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 use crate::pages::FetchedLanes;
 use crate::status::Findings;
 

@@ -10,7 +10,7 @@ use super::campaigns::with_cursor;
 use super::frame::page;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Query, cut, found};
-use crate::domain::BatchId;
+use crate::base::domain::BatchId;
 use crate::pages::{EventsPage, Part, Place, campaign_path};
 use crate::store::Cursor;
 

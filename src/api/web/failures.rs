@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
 
-use crate::domain::{IpNetwork, Span, Timestamp};
+use crate::base::domain::{IpNetwork, Span, Timestamp};
 
 /// Failed attempts from one address, after which it has to wait.
 const ATTEMPTS: u32 = 10;

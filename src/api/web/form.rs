@@ -9,7 +9,7 @@ use url::form_urlencoded;
 
 use crate::api::native::{Answer, Kind, Problem};
 use crate::api::unproven::{Budget, NotRead};
-use crate::domain::Span;
+use crate::base::domain::Span;
 use crate::pages::CONFIRM_RESTORED;
 
 /// The largest form of a page.

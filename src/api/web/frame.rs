@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::api::native::{Answer, Kind, Problem, RequestId, SHARED_REPORTS, framed, render_as_json};
-use crate::clock::Chance;
+use crate::base::clock::Chance;
 use crate::pages::{Page, TroublePage};
 
 /// A page loads its own style, icon and script, and asks only its own server. No other page may frame it.

@@ -7,7 +7,7 @@ use super::admit::Session;
 use super::frame::page;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, launcher};
-use crate::domain::BatchState;
+use crate::base::domain::BatchState;
 use crate::pages::{Attention, HomePage, Place, Row};
 use crate::status::Listed;
 use crate::store::BatchFilter;

@@ -11,9 +11,9 @@ use super::form::Form;
 use super::frame::{page, refused, too_late};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, SettingsTurn, current};
+use crate::base::config::{Config, Lane};
+use crate::base::domain::{OverridableSetting, Scope};
 use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
-use crate::config::{Config, Lane};
-use crate::domain::{OverridableSetting, Scope};
 use crate::pages::{Field, LaneSettingsPage, LanesPage, Part, Place, texts};
 use crate::status::{Lanes, Slow};
 

@@ -21,10 +21,10 @@ use super::campaigns::{course, latest_events};
 use crate::api::Shared;
 use crate::api::door::Patience;
 use crate::api::native::{Answer, Call, Path, Problem, Query, found};
+use crate::base::domain::text::hex;
+use crate::base::domain::{BatchId, BatchState, Causes, Span, Timestamp, Zone};
+use crate::base::events::Origin;
 use crate::campaign::Launcher;
-use crate::domain::text::hex;
-use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Zone};
-use crate::events::Origin;
 use crate::pages::{CoursePart, LivePart, Page as _, campaign_path};
 use crate::status::{Look, Watcher};
 

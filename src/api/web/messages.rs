@@ -17,9 +17,11 @@ use super::recipients::number_of;
 use super::results::{ensure_kept, may_repeat, repeatable_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
+use crate::base::domain::{
+    Address, Loaded, MessageId, Outcome, Plan, Reasons, Scope, State as MessageState, StepIndex,
+};
 use crate::book::Book;
 use crate::campaign::{MessageDecision, SentText, SentTexts, carry_out_on_message, sent_texts};
-use crate::domain::{Address, Loaded, MessageId, Outcome, Plan, Reasons, Scope, State as MessageState, StepIndex};
 use crate::pages::{
     LookedAt, MessagePage, NO_CODE, Part, Place, RecipientFilter, RecipientsPage, Repeatable, SentMessage, SentStep,
     Standing, texts,

@@ -17,8 +17,8 @@ use crate::access::{AccessError, Caller, Denied, NewOperator, Scopes};
 use crate::api::Shared;
 use crate::api::door::Client;
 use crate::api::native::{Answer, Asked, Kind, Problem, Query, RequestId};
-use crate::config::Secret;
-use crate::domain::{Causes, Scope};
+use crate::base::config::Secret;
+use crate::base::domain::{Causes, Scope};
 use crate::pages::{SetupPage, SignInPage};
 use crate::store::AuditRequest;
 

@@ -10,8 +10,8 @@ use tower_service::Service as _;
 
 use crate::access::{By, NewOperator, Scopes};
 use crate::api::native::tests::{Answered, Bench};
-use crate::config::Secret;
-use crate::domain::{AuditAction, BatchState, Scope, Span};
+use crate::base::config::Secret;
+use crate::base::domain::{AuditAction, BatchState, Scope, Span};
 use crate::store::{AuditActor, AuditFilter, Cursor};
 
 pub(super) const PASSWORD: &str = "correct horse battery";

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{KEPT, MissedWalk, PAGE, Search};
+use crate::base::domain::{AfterGap, Loaded, Present, Timestamp};
 use crate::book::Entry;
-use crate::domain::{AfterGap, Loaded, Present, Timestamp};
 use crate::store::Result;
 
 impl Search {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Search, queryable_step};
 use crate::ask::{Candidate, SEARCH_INTERVAL};
-use crate::domain::{AfterGap, BatchId, Channel, Span, StepIndex, Timestamp};
+use crate::base::domain::{AfterGap, BatchId, Channel, Span, StepIndex, Timestamp};
 use crate::store::{HighestStatus, Result};
 
 /// How long before its deadline a message without a report is queried: late enough for the receipt to come by itself.

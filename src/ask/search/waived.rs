@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::{PAGE, Search};
 use crate::ask::{Candidate, SEARCH_INTERVAL, takes};
+use crate::base::domain::{AfterGap, Loaded, MessageKey, Present, Span, StepIndex, Timestamp};
+use crate::base::events::{Event, EventKind, Subject};
 use crate::book::Entry;
-use crate::domain::{AfterGap, Loaded, MessageKey, Present, Span, StepIndex, Timestamp};
-use crate::events::{Event, EventKind, Subject};
 use crate::store::Result;
 
 /// The most candidates of one walk.

@@ -4,7 +4,7 @@ use rlibphonenumber::{PhoneNumberType, PhoneNumberUtil, get_national_significant
 
 use super::Home;
 use super::plans::{Plans, Region};
-use crate::domain::Country;
+use crate::base::domain::Country;
 
 /// `VOLLEY_NUMBERS`, if it is set: the number of mutations for each region. Then
 /// `shortcuts_read_numbers_with_any_beginning_alike` tries all 10,000 beginnings.

@@ -22,7 +22,7 @@ use plans::{Plans, Region};
 use spelling::{Digits, bare};
 
 use super::{Reason, country_names};
-use crate::domain::{Country, Msisdn};
+use crate::base::domain::{Country, Msisdn};
 
 /// A number that exists, and its country.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

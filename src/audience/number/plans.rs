@@ -11,7 +11,7 @@ use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumb
 use super::dialling::Dialling;
 use super::rules::{Found, Rules};
 use super::{CellExtras, Number, Reason};
-use crate::domain::{Country, Msisdn};
+use crate::base::domain::{Country, Msisdn};
 
 /// The numbering plans of all countries.
 ///

@@ -12,7 +12,7 @@ use regex_automata::util::start;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, MatchKind};
 
-use crate::domain::Country;
+use crate::base::domain::Country;
 
 const PLANS: &str = include_str!("plans.txt");
 

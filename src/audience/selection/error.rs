@@ -1,6 +1,6 @@
 //! What is wrong with an expression, and where.
 
-use crate::domain::{ColumnError, grouped};
+use crate::base::domain::{ColumnError, grouped};
 
 /// Why a selection cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

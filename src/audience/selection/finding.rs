@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::text::{grouped, list, plural};
+use crate::base::domain::text::{grouped, list, plural};
 
 /// Cells of a column that are compared, but were not read as they may be meant.
 #[derive(Debug, Clone, PartialEq, Eq)]

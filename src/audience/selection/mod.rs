@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use crate::domain::{count_steps, find_column};
+use crate::base::domain::{count_steps, find_column};
 
 /// A condition on the columns of a recipient, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,7 +228,7 @@ impl Values {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::steps_of;
+    use crate::base::domain::steps_of;
 
     /// Whether the expression selects a row with Consent, City, Score and First name.
     fn selects(expression: &str, row: [&str; 4]) -> bool {

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::decimal::Decimal;
 use super::error::{SelectionError, WrongSelection};
 use super::notation::Date;
-use crate::domain::is_mark;
+use crate::base::domain::is_mark;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {

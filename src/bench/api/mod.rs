@@ -19,10 +19,10 @@ use super::Error;
 use super::dispatch::{provider, read};
 use super::stock::LANE;
 use crate::access::{Access, By, NewKey};
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::domain::{Scope, Scopes};
-use crate::events::Origin;
+use crate::base::clock::Clock;
+use crate::base::config::Config;
+use crate::base::domain::{Scope, Scopes};
+use crate::base::events::Origin;
 use crate::store::{Hold, KeyLimits, Store};
 
 /// Rows of the largest page.

@@ -10,12 +10,12 @@ use serde::de::IgnoredAny;
 use sqlx::Connection as _;
 
 use super::{MOST, config, prepare};
+use crate::base::clock::{Chance, Clock};
+use crate::base::domain::BatchState;
 use crate::bench::figures::percentile;
 use crate::bench::http::Connection;
 use crate::bench::served::{Sending, Server, from_another_process};
 use crate::bench::{Begun, Error, Run};
-use crate::clock::{Chance, Clock};
-use crate::domain::BatchState;
 use crate::store::{self, Sqlite};
 
 /// Campaigns and events beside the one campaign of the stock.
@@ -155,9 +155,9 @@ fn worst_part(took: &[i64]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::clock::ManualClock;
+    use crate::base::domain::Timestamp;
     use crate::bench::{Laid, fill};
-    use crate::clock::ManualClock;
-    use crate::domain::Timestamp;
     use crate::store::BatchFilter;
 
     #[test]

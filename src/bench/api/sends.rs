@@ -16,14 +16,14 @@ use axum::routing::post;
 use sqlx::{Connection as _, Row};
 
 use super::{config, prepare};
+use crate::base::clock::{Chance, Clock};
+use crate::base::domain::Timestamp;
 use crate::bench::figures::percentile;
 use crate::bench::http::{Connection, due};
 use crate::bench::journal::{Journal, journal};
 use crate::bench::served::{Sending, Server, from_another_process, served};
 use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run};
-use crate::clock::{Chance, Clock};
-use crate::domain::Timestamp;
 use crate::store::Sqlite;
 use crate::wire::rules::Arriving;
 
@@ -219,7 +219,7 @@ fn batch(body: &mut String, first: u32, until: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Channel;
+    use crate::base::domain::Channel;
     use crate::wire::rules::ArrivingBatch;
 
     #[test]

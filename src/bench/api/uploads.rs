@@ -9,11 +9,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{config, prepare};
+use crate::base::clock::{Chance, Clock};
+use crate::base::domain::Span;
 use crate::bench::http::Connection;
 use crate::bench::served::{Sending, Server, from_another_process};
 use crate::bench::{Begun, Error, Run};
-use crate::clock::{Chance, Clock};
-use crate::domain::Span;
 use crate::store;
 
 /// Bytes of one part.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::Load;
 use super::product::{LANE, config, launch};
+use crate::base::clock::{Chance, Clock};
+use crate::base::domain::{BatchState, Queue, State, StepIndex, Umid};
+use crate::base::events::Origin;
 use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run};
 use crate::book::Book;
 use crate::campaign::Launcher;
-use crate::clock::{Chance, Clock};
-use crate::domain::{BatchState, Queue, State, StepIndex, Umid};
 use crate::engine::{Answer, Event, Ruling};
-use crate::events::Origin;
 use crate::store::{Attempt, Claim, Verdict};
 
 /// Messages in one claim and in one record.

@@ -7,9 +7,9 @@ use sqlx::{Connection, Row, SqliteConnection};
 
 use super::Load;
 use super::database::umid;
+use crate::base::clock::{Chance, Clock};
 use crate::bench::stock::run;
 use crate::bench::{Begun, Error, Run};
-use crate::clock::{Chance, Clock};
 use crate::store::Sqlite;
 
 /// Messages in one commit, as many as in the product's.

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bytes::Bytes;
 
 use super::{Load, config};
+use crate::base::clock::Clock;
 use crate::bench::{Begun, Error, Run, SinkProcess};
-use crate::clock::Clock;
 use crate::provider::{Endpoint, Http, Open, Transport, install_tls};
 use crate::wire;
 

@@ -5,9 +5,9 @@ use std::io::Write as _;
 use tempfile::NamedTempFile;
 
 use super::Load;
+use crate::base::config::Config;
+use crate::base::domain::{Tier, Timestamp};
 use crate::bench::Error;
-use crate::config::Config;
-use crate::domain::{Tier, Timestamp};
 
 /// The price of each message, by country.
 const PRICES: &str = "channel,country,category,price,currency\n\

@@ -15,8 +15,8 @@ pub use recipients::{From, write_csv, write_xlsx};
 
 use super::{Begun, Error, Run};
 use crate::audience::{self, Halt, Keep, Options, Outputs, STORING, SeenRecipients, Sink, Source, SourceFilter};
-use crate::clock::Clock;
-use crate::domain::Recipient;
+use crate::base::clock::Clock;
+use crate::base::domain::Recipient;
 use crate::store::{self, KnownAs, NewAudience};
 
 /// Reads a file with the csv crate, and nothing else.

@@ -5,8 +5,8 @@ use std::path::Path;
 use rust_xlsxwriter::Workbook;
 
 use crate::audience::example_number;
+use crate::base::domain::{Country, Msisdn};
 use crate::bench::Error;
-use crate::domain::{Country, Msisdn};
 
 pub(super) const HEADER: [&str; 6] = ["Mobile", "FirstName", "Country", "Code", "Points", "City"];
 

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{AUTHORIZATION, PATH};
+use crate::base::clock::Clock;
+use crate::base::domain::Timestamp;
 use crate::bench::figures::percentile;
 use crate::bench::http::{Connection, due};
 use crate::bench::served::Sending;
 use crate::bench::{Begun, Error, Run, Stock};
-use crate::clock::Clock;
-use crate::domain::Timestamp;
 
 /// The receipts to post.
 #[derive(Debug, Clone)]

@@ -19,8 +19,8 @@ use super::journal::Journal;
 use super::served::{Server, from_another_process, served};
 use super::sink::AUTHORIZATION;
 use super::{Error, Run, Stock};
-use crate::clock::{Chance, Clock};
-use crate::domain::{Count, Timestamp};
+use crate::base::clock::{Chance, Clock};
+use crate::base::domain::{Count, Timestamp};
 use crate::store::{self, Cursor, StrayKind};
 use crate::wire;
 

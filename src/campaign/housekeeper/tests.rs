@@ -1,9 +1,9 @@
 //! Tests of the housekeeper over a store in memory.
 
 use super::*;
+use crate::base::clock::{Chance, Clock, ManualClock};
+use crate::base::domain::{Channel, Step};
 use crate::campaign::{Draft, Launcher};
-use crate::clock::{Chance, Clock, ManualClock};
-use crate::domain::{Channel, Step};
 use crate::store::Cursor;
 
 #[test]

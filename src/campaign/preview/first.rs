@@ -1,10 +1,10 @@
 //! What the first recipients of a launched campaign or a draft read, step by step.
 
 use super::message;
+use crate::base::config::Config;
+use crate::base::domain::{AddressFields, AudienceId, MessageKey, Plan, Recipient, Step, StepIndex};
 use crate::campaign::route_templates::PlanTemplates;
 use crate::catalogue::Catalogue;
-use crate::config::Config;
-use crate::domain::{AddressFields, AudienceId, MessageKey, Plan, Recipient, Step, StepIndex};
 use crate::store::{self, Batch, Store};
 use crate::template::preview::Bubble;
 

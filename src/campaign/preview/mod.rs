@@ -14,7 +14,7 @@ pub(super) use pass::{OnLooked, PreviewPass};
 pub use sent::{SentText, SentTexts, sent_texts};
 pub use values::{Sample, ValuesError};
 
-use crate::domain::{AddressFields, AddressKey, Content, Country, Msisdn, Names, Recipient, Step};
+use crate::base::domain::{AddressFields, AddressKey, Content, Country, Msisdn, Names, Recipient, Step};
 use crate::template;
 use crate::template::preview::{ApprovedTemplate, BoundMessage, Broken, Bubble, Measures};
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::super::route_templates::PlanTemplates;
 use super::{BrokenLimit, Choice, MessagePreview, PreviewRequest, Previews, StepPreview};
-use crate::domain::{Address, Msisdn, Plan, Recipient, Step, Takers, stable_hash};
+use crate::base::domain::{Address, Msisdn, Plan, Recipient, Step, Takers, stable_hash};
 use crate::template;
 use crate::template::preview::{BoundMessage, Broken};
 

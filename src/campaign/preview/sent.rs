@@ -1,10 +1,10 @@
 //! What one recipient was sent, step by step: the texts, and the values that filled them.
 
 use super::fill;
+use crate::base::config::Config;
+use crate::base::domain::{AddressKey, Channel, MessageKey, Plan, Present, State, StepIndex, Timestamp};
 use crate::campaign::route_templates::PlanTemplates;
 use crate::catalogue::Catalogue;
-use crate::config::Config;
-use crate::domain::{AddressKey, Channel, MessageKey, Plan, Present, State, StepIndex, Timestamp};
 use crate::report::as_counted;
 use crate::store::{self, Attempt, Batch, Edition, MessageFacts, Store};
 use crate::template::preview::{BoundMessage, Bubble};
@@ -107,7 +107,7 @@ fn plan_at<'a>(plan: &'a Plan, editions: &'a [Edition], at: Option<Timestamp>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{LaneId, Outcome, Step};
+    use crate::base::domain::{LaneId, Outcome, Step};
     use crate::engine::Ruling;
     use crate::store::Verdict;
 

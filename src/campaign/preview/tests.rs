@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 
 use super::super::route_templates::PlanTemplates;
 use super::*;
-use crate::domain::{Channel, Countries, Country, Fields, Plan};
+use crate::base::domain::{Channel, Countries, Country, Fields, Plan};
 
 fn columns() -> Vec<String> {
     ["Name", "Code"].map(str::to_owned).to_vec()

@@ -1,13 +1,13 @@
 //! Messages with given values, for a preview without recipients.
 
 use super::MessagePreview;
+use crate::base::config::Config;
+use crate::base::domain::{ColumnError, Names, Step, StepIndex, Values, hint};
 use crate::campaign::chosen::DraftRoute;
 use crate::campaign::file::Draft;
 use crate::campaign::launch::LaunchError;
 use crate::campaign::route;
 use crate::campaign::route_templates::{PlanTemplates, catalogue_for};
-use crate::config::Config;
-use crate::domain::{ColumnError, Names, Step, StepIndex, Values, hint};
 use crate::store::Store;
 use crate::template::preview::{ApprovedTemplate, BoundMessage};
 use crate::template::{self, ContentProblem};

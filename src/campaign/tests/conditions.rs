@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::{Countries, Country, crowd_of};
+use crate::base::domain::{Countries, Country, crowd_of};
 use crate::forecast::{Share, Shares};
 
 const VIBER: &str = "channel = \"Viber\"\nfallback_after = \"10m\"\ntext = \"Hi\"";

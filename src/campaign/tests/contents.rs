@@ -2,7 +2,7 @@
 
 use super::super::addresses::{AddressPass, Addresses};
 use super::*;
-use crate::domain::{Fields, Recipient, RefusalSubject};
+use crate::base::domain::{Fields, Recipient, RefusalSubject};
 
 const LINE: &str = "\n[[lane]]\nname = \"line\"\nchannel = \"LINE\"";
 

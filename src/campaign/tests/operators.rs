@@ -2,7 +2,7 @@
 
 use super::setup::Setup;
 use super::*;
-use crate::domain::{BatchId, BatchState};
+use crate::base::domain::{BatchId, BatchState};
 use crate::store::{Alias, Batch, KnownAs, NewAudience};
 
 impl Setup {
@@ -42,7 +42,7 @@ async fn a_campaign_is_found_by_name_id_and_as_the_latest() {
     assert!(matches!(setup.find("latest").await, Err(FindError::NoneLaunched)));
     let first = setup.launch("November promo", "", false).await;
     let second = setup.launch("Advent", "", true).await;
-    let id = crate::domain::CampaignId { batch: first.id, tag: first.tag };
+    let id = crate::base::domain::CampaignId { batch: first.id, tag: first.tag };
     assert_eq!(setup.find("November promo").await.unwrap(), first.id);
     assert_eq!(setup.find(&id.to_string()).await.unwrap(), first.id);
     assert_eq!(setup.find(&id.uuid().to_string()).await.unwrap(), first.id, "as `batchId` of the 8x8 API");
@@ -106,7 +106,7 @@ async fn an_unknown_campaign_gets_the_nearest_name() {
     assert_eq!(error("november promo").await, "unknown campaign \"november promo\"; did you mean \"November promo\"?");
     assert_eq!(error("lastest").await, "unknown campaign \"lastest\"; did you mean \"latest\"?");
     assert_eq!(error("Easter").await, "unknown campaign \"Easter\"; see `volley campaign list`");
-    let other = crate::domain::CampaignId { batch: BatchId(7), tag: batch.tag }.to_string();
+    let other = crate::base::domain::CampaignId { batch: BatchId(7), tag: batch.tag }.to_string();
     assert!(error(&other).await.contains("it is not in this database"));
     assert!(matches!(setup.find("cmp_x").await, Err(FindError::InvalidId(_))));
 }
@@ -119,7 +119,7 @@ impl Setup {
     }
 
     async fn first_messages_at(&self, batch: &Batch) -> Vec<Option<Timestamp>> {
-        let keys = (0..2).map(|n| crate::domain::MessageKey { batch: batch.id, n }).collect();
+        let keys = (0..2).map(|n| crate::base::domain::MessageKey { batch: batch.id, n }).collect();
         self.store.load(keys).await.unwrap().iter().map(|message| message.present.not_before()).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Tests which steps a campaign uses.
 
 use super::*;
-use crate::config::Error;
+use crate::base::config::Error;
 
 const ROUTES: &str = r#"
 [[lane]]

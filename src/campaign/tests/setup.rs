@@ -1,7 +1,7 @@
 //! What tests of campaigns with a store share.
 
 use super::*;
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::store::Store;
 
 /// A store with a launcher, without a server.

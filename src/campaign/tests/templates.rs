@@ -2,10 +2,10 @@
 
 use super::setup::Setup;
 use super::*;
+use crate::base::clock::Clock;
+use crate::base::domain::{BatchState, Category, Content, Country};
+use crate::base::events::Subject;
 use crate::book::Book;
-use crate::clock::Clock;
-use crate::domain::{BatchState, Category, Content, Country};
-use crate::events::Subject;
 use crate::store::{
     AccountEvent, Batch, Cursor, FetchedTemplates, HeldBy, Hold, ProviderReport, StoredTemplate, TemplatePlace,
 };

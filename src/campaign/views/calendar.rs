@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::rules::local_start;
-use crate::domain::text::hours;
-use crate::domain::{BatchState, Count, Plan, Timestamp};
+use crate::base::domain::text::hours;
+use crate::base::domain::{BatchState, Count, Plan, Timestamp};
 use crate::store::{Batch, Batches, Result};
 
 /// An open campaign.

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::plan::WarningView;
+use crate::base::domain::{BatchState, StepIndex};
+use crate::base::events::{Certificate, ChangedKey};
 use crate::campaign::{CarriedOut, StepCarriedOut, TemplateCarriedOut};
-use crate::domain::{BatchState, StepIndex};
-use crate::events::{Certificate, ChangedKey};
 use crate::report::Counts;
 use crate::store::Batch;
 

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::plan::WarningView;
+use crate::base::domain::BatchState;
 use crate::campaign::{Launched, Warning};
-use crate::domain::BatchState;
 use crate::report::MessageResult;
 
 /// A launched campaign.

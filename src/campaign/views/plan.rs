@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::rules::{StepRulesView, StopsView};
+use crate::base::config::{Config, Sentence};
+use crate::base::domain::{AddressFields, Cost, Timestamp};
 use crate::campaign::{Prepared, Previews, RejectedRows, Transliterated, Warning, message};
-use crate::config::{Config, Sentence};
-use crate::domain::{AddressFields, Cost, Timestamp};
 use crate::forecast::{CountryCost, ForecastView, Shares};
 use crate::template::preview::PreviewLine;
 

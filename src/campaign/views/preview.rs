@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::base::domain::StepIndex;
 use crate::campaign::MessagePreview;
-use crate::domain::StepIndex;
 
 #[derive(Debug, Serialize)]
 pub struct ValuesView<'a> {

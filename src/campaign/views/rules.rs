@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use crate::domain::{
+use crate::base::domain::{
     BeginsWhen, Channel, Cost, Countries, Country, Limits, Money, Plan, Step, StepIndex, StopRule, Stretch, Timestamp,
 };
 

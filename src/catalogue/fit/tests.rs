@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::config::Config;
-use crate::domain::Timestamp;
+use crate::base::config::Config;
+use crate::base::domain::Timestamp;
 use crate::store::{FetchedTemplates, StoredTemplate, TemplatePlace};
 
 const PARTS: &str = r#"[

@@ -6,8 +6,8 @@ use indicatif::ProgressBar;
 
 use super::{Reading, classify, summary};
 use crate::audience::{CheckView, Columns, Halt, Outputs, ReadingProgress, Reject, Sink, SourceFilter};
+use crate::base::domain::Recipient;
 use crate::cli::{CommandContext, Exit, out, progress};
-use crate::domain::Recipient;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::list::named;
 use super::{Reading, classify, summary};
 use crate::audience::{self, ImportError, ImportView, Keep, SourceFilter, SummaryView, imported_before};
+use crate::base::clock::format_time;
 use crate::cli::{CommandContext, Exit, out, progress, words};
-use crate::clock::format_time;
 use crate::store::Audience;
 
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub(in crate::cli) struct Args {
 #[group(required = true, multiple = false)]
 struct Target {
     /// Name of the new audience, for campaigns.
-    #[arg(long, value_parser = crate::domain::object_name)]
+    #[arg(long, value_parser = crate::base::domain::object_name)]
     name: Option<String>,
     /// Add new recipients to this audience. Campaigns launched before do not include them.
     #[arg(long, value_name = "NAME")]

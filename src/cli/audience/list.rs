@@ -9,12 +9,12 @@ use super::summary::country_lines;
 use crate::audience::{
     AudienceRows, AudienceView, ImportRecord, RecipientView, RemovedView, Summary, sample as sample_of,
 };
+use crate::base::clock::format_time;
+use crate::base::domain::{Country, Recipient, nearest, suggestion};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::{CommandContext, Exit, out, progress, words};
-use crate::clock::format_time;
-use crate::domain::{Country, Recipient, nearest, suggestion};
 use crate::store::{Audience, AudiencePart, Audiences};
 
 /// Recipients that `show` prints.

@@ -17,7 +17,7 @@ use super::pages::Pages;
 use super::receipts::Receipts;
 use super::timers::Timers;
 use super::{Rounds, machine, out};
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 
 #[derive(Debug, Args)]
 #[command(

@@ -9,11 +9,11 @@ use clap::Args;
 use super::part::run_part;
 use super::table::{CPU, P50, P99, PEAK};
 use super::{Rounds, Stock, text};
+use crate::base::clock::Clock;
+use crate::base::domain::grouped;
 use crate::bench::api::{List, Sends, add_rows};
 use crate::bench::import::{From, write_csv};
 use crate::bench::{Figures, Laid, Run, Target};
-use crate::clock::Clock;
-use crate::domain::grouped;
 
 /// Messages in one call, and connections for such calls.
 const BATCH: u32 = 1_000;

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use super::part::run_part;
 use super::table::ANSWERED;
 use super::{Rounds, out, text};
+use crate::base::clock::Clock;
+use crate::base::domain::grouped;
 use crate::bench::import::{From, write_csv};
 use crate::bench::{Figures, Run, Target};
-use crate::clock::Clock;
-use crate::domain::grouped;
 
 #[derive(Debug, Args)]
 #[command(

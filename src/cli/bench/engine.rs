@@ -3,9 +3,9 @@
 use clap::Args;
 
 use super::Rounds;
+use crate::base::clock::Clock;
 use crate::bench::engine::{MessageLife, decide, lives};
 use crate::bench::{Figures, Target};
-use crate::clock::Clock;
 
 #[derive(Debug, Args)]
 #[command(

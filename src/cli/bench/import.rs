@@ -7,9 +7,9 @@ use clap::Args;
 use super::part::run_part;
 use super::table::{CPU, PEAK};
 use super::{Rounds, out, text};
+use crate::base::domain::grouped;
 use crate::bench::import::{From, write_csv, write_xlsx};
 use crate::bench::{Figures, Run, Target};
-use crate::domain::grouped;
 
 #[derive(Debug, Args)]
 #[command(

@@ -8,9 +8,9 @@ use super::Rounds;
 use super::dispatch::arguments;
 use super::part::run_part;
 use super::table::{CPU, PEAK};
+use crate::base::domain::grouped;
 use crate::bench::dispatch::Load;
 use crate::bench::{Figures, Run, Target};
-use crate::domain::grouped;
 
 #[derive(Debug, Args)]
 #[command(

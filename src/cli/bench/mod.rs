@@ -26,9 +26,9 @@ use serde::Serialize;
 
 use super::Exit;
 use super::out;
+use crate::base::clock::{Chance, Clock, RealClock};
+use crate::base::domain::grouped;
 use crate::bench::{self, Figures};
-use crate::clock::{Chance, Clock, RealClock};
-use crate::domain::grouped;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

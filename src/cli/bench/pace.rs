@@ -7,8 +7,8 @@ use clap::Args;
 use super::Rounds;
 use super::part::run_part;
 use super::table::{CPU, EARLY, IDLE, P50, P99, PEAK, WORST};
+use crate::base::domain::grouped;
 use crate::bench::{Figures, Run, Target};
-use crate::domain::grouped;
 
 #[derive(Debug, Args)]
 #[command(

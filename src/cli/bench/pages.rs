@@ -9,12 +9,12 @@ use super::dispatch::arguments;
 use super::part::run_part;
 use super::table::{CPU, IDLE, P50, P99, SIZE};
 use super::{Rounds, Stock, text};
+use crate::base::clock::Clock;
+use crate::base::domain::grouped;
 use crate::bench::api::add_rows;
 use crate::bench::browse::PAGES;
 use crate::bench::dispatch::Load;
 use crate::bench::{Figures, Laid, Run, Target};
-use crate::clock::Clock;
-use crate::domain::grouped;
 
 /// Connections of the server that submits as fast as it can.
 const CONNECTIONS: u32 = 64;

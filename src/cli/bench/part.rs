@@ -8,12 +8,12 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
+use crate::base::clock::{Chance, Clock};
+use crate::base::domain::Timestamp;
 use crate::bench::api::{self, List, Sends};
 use crate::bench::dispatch::{self, Load};
 use crate::bench::pace::{self, Paced};
 use crate::bench::{Error, Run, browse, cancel, import, receipts, timers};
-use crate::clock::{Chance, Clock};
-use crate::domain::Timestamp;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Part {

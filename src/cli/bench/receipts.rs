@@ -8,10 +8,10 @@ use clap::Args;
 use super::part::run_part;
 use super::table::{CPU, P50, P99, PEAK};
 use super::{Rounds, Stock, text};
+use crate::base::clock::Clock;
+use crate::base::domain::grouped;
 use crate::bench::receipts::Load;
 use crate::bench::{Figures, Laid, Run, Target};
-use crate::clock::Clock;
-use crate::domain::grouped;
 
 /// Receipts in one request, and connections for such requests.
 const ARRAY: u32 = 1_000;

@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 
 use super::Machine;
+use crate::base::domain::grouped;
 use crate::bench::{Figures, Held, Run};
 use crate::cli::out;
-use crate::domain::grouped;
 
 /// A column: its title, its number of decimals, and the source of its figures.
 pub(super) struct Column {

@@ -8,9 +8,9 @@ use clap::Args;
 use super::part::run_part;
 use super::table::{CPU, IDLE, P50, P99, PEAK, READY};
 use super::{Rounds, Stock, text};
+use crate::base::clock::Clock;
+use crate::base::domain::grouped;
 use crate::bench::{Figures, Laid, Run, Target};
-use crate::clock::Clock;
-use crate::domain::grouped;
 
 /// Few enough that the memory shown is that of a server with almost nothing pending.
 const FEW: u32 = 10_000;

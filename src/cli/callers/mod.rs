@@ -18,9 +18,9 @@ use tokio::sync::mpsc::Sender;
 
 use super::{Cli, Command, CommandContext, Exit, SharedCommand, exit, has_json, usage};
 use crate::api::{CommandLine, CommandLines, CommandNeeds, Printed, Stream};
+use crate::base::clock::showing_times_in;
+use crate::base::domain::{Scope, Zone};
 use crate::campaign::Draft;
-use crate::clock::showing_times_in;
-use crate::domain::{Scope, Zone};
 
 pub(super) use files::CallerFiles;
 use printing::printing_for;

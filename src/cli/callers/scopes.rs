@@ -1,7 +1,7 @@
 //! The scope that each command needs which a server runs for its callers, and why it does not run the others.
 
+use crate::base::domain::Scope;
 use crate::cli::{Command, SharedCommand, audience, campaign, lane, message, optout, template};
-use crate::domain::Scope;
 
 impl Command {
     /// Why this command does not run on another server.

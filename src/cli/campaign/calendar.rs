@@ -1,11 +1,11 @@
 //! `volley campaign calendar`: lists open campaigns by start time.
 
+use crate::base::clock::format_time;
+use crate::base::domain::BatchState;
 use crate::campaign::{Dated, rules};
 use crate::cli::table::Table;
 use crate::cli::words::count;
 use crate::cli::{CommandContext, Exit, out};
-use crate::clock::format_time;
-use crate::domain::BatchState;
 
 fn begins(dated: &Dated) -> String {
     match (dated.at(), dated.batch.state) {

@@ -1,12 +1,12 @@
 //! `volley campaign start`, `refuse`, `pause`, `resume` and `cancel`: carry out decisions of an operator.
 
 use super::find;
+use crate::base::clock::format_time;
+use crate::base::domain::{BatchState, Count};
 use crate::campaign::{CampaignDecision, CarriedOut, DecidedBy, DecisionView, DueAtOnce, carry_out};
 use crate::cli::watch::print_closed_hours;
 use crate::cli::words::{capital, count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, out};
-use crate::clock::format_time;
-use crate::domain::{BatchState, Count};
 
 pub(super) async fn run(
     context: &CommandContext,

@@ -4,10 +4,10 @@ use anyhow::{Context, bail};
 use serde_json::json;
 
 use super::find;
+use crate::base::domain::BatchState;
 use crate::campaign::{self, Deleted, RenameView, why_not};
 use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit, out};
-use crate::domain::BatchState;
 
 pub(super) async fn rename(context: &CommandContext, text: &str, name: &str, json: bool) -> anyhow::Result<Exit> {
     let store = context.existing_store().await?;

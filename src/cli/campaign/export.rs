@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::{ensure_not_purged, find};
+use crate::base::clock::wanted_zone;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::words::plural;
 use crate::cli::{CommandContext, Exit, out, progress};
-use crate::clock::wanted_zone;
 use crate::report;
 use crate::report::{CopyProgress, ExportColumns};
 

@@ -8,6 +8,9 @@ use anyhow::Context;
 use super::Until;
 use super::media;
 use super::report::is_incomplete;
+use crate::base::clock::format_time;
+use crate::base::config::Lane;
+use crate::base::domain::{BatchState, Plan};
 use crate::campaign::{
     Draft, FileError, HowToLaunch, LaunchError, LaunchView, Launched, Lint, Warning, needs_second_operator, schedule,
 };
@@ -19,9 +22,6 @@ use crate::cli::out::{self, To};
 use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::words::{count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
-use crate::clock::format_time;
-use crate::config::Lane;
-use crate::domain::{BatchState, Plan};
 use crate::media::At;
 use crate::provider::Http;
 use crate::store::{self, Store};
@@ -38,7 +38,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, conflicts_with = "wait")]
     draft: bool,
     /// Launch under this name instead of the file's.
-    #[arg(long, value_parser = crate::domain::object_name)]
+    #[arg(long, value_parser = crate::base::domain::object_name)]
     name: Option<String>,
     /// Wait until the campaign is finished, or settled, and show its progress.
     #[arg(long, value_enum, value_name = "UNTIL", num_args = 0..=1, default_missing_value = "finished")]

@@ -1,13 +1,13 @@
 //! `volley campaign list` and `show`: show campaigns with their state, rules and obstacles.
 
 use super::{find, state};
+use crate::base::clock::format_time;
+use crate::base::domain::BatchState;
 use crate::campaign::{RulesView, needs_second_operator, rules};
 use crate::cli::table::Table;
 use crate::cli::watch::{DELAY, can_send, forecast_sentence, rates, settled_by, to_resume, worst_case};
 use crate::cli::words::{count, percent, plural, shell};
 use crate::cli::{CommandContext, Exit, out};
-use crate::clock::format_time;
-use crate::domain::BatchState;
 use crate::status::{CampaignView, Listed, Look, Watcher};
 
 /// Lists campaigns; test sends only with `all`.

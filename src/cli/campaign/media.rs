@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::base::config::DraftStep;
+use crate::base::domain::{Names, Plan, Values};
 use crate::campaign::{Draft, DraftRoute, LaunchError, Lint, Warning};
 use crate::cli::CommandContext;
-use crate::config::DraftStep;
-use crate::domain::{Names, Plan, Values};
 use crate::media::{At, Found, Review};
 use crate::store::Store;
 use crate::template::fill_constants;

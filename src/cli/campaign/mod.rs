@@ -26,9 +26,9 @@ use clap::ValueEnum;
 use super::exit::Usage;
 use super::operator::Operator;
 use super::{CommandContext, Exit, watch};
+use crate::base::clock::format_time;
+use crate::base::domain::{BatchState, StepIndex, Zone};
 use crate::cli::words::{plural, shell};
-use crate::clock::format_time;
-use crate::domain::{BatchState, StepIndex, Zone};
 use crate::store::{Batch, Store};
 
 #[derive(Debug, clap::Subcommand)]
@@ -135,7 +135,7 @@ Examples:
         /// Name or id of the campaign, or `latest`.
         campaign: String,
         /// The new name.
-        #[arg(value_parser = crate::domain::object_name)]
+        #[arg(value_parser = crate::base::domain::object_name)]
         name: String,
         #[command(flatten)]
         operator: Operator,

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use clap::ValueEnum;
 
 use super::find;
+use crate::base::clock::format_time;
+use crate::base::domain::{BatchState, Channel, Money, Outcome, SkipReason, Timestamp};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::watch::{fell_back, outcome_notes, took, warn_of_obstacles};
 use crate::cli::words::{bar, count, count_or_dash, each, list, percent, plural, shell, span};
 use crate::cli::{CommandContext, Exit, progress};
-use crate::clock::format_time;
-use crate::domain::{BatchState, Channel, Money, Outcome, SkipReason, Timestamp};
 use crate::report;
 use crate::report::{Breakdown, CodeReport, CountryReport, NotSubmitted, Report, ReportView, StepReport};
 use crate::status::Servers;

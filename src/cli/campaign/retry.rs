@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{find, launch, media};
+use crate::base::domain::{BatchState, Outcome, Plan};
 use crate::campaign::{LaunchError, LaunchView, Repeat};
 use crate::cli::config::warn;
 use crate::cli::exit::WrongOptions;
@@ -10,14 +11,13 @@ use crate::cli::operator::Operator;
 use crate::cli::watch::warn_of_obstacles;
 use crate::cli::words::shell;
 use crate::cli::{CommandContext, Exit, out};
-use crate::domain::{BatchState, Outcome, Plan};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Name or id of the campaign, or `latest`.
     campaign: String,
     /// Name of the new campaign; by default the same name with a number appended.
-    #[arg(long, value_parser = crate::domain::object_name)]
+    #[arg(long, value_parser = crate::base::domain::object_name)]
     name: Option<String>,
     /// Start at this time instead of now: 2026-12-01T09:00 or '2026-12-01 09:00' in the campaign's time zone, or with
     /// an offset, 2026-12-01T09:00+08:00 or 2026-12-01T01:00Z.

@@ -6,6 +6,9 @@ use anyhow::bail;
 use serde_json::{Map, Value};
 
 use super::{find, step_of};
+use crate::base::clock::format_time;
+use crate::base::domain::BatchState;
+use crate::base::events::ChangedKey;
 use crate::campaign::{Amend, Amended, ChangeView, LaunchError, WarningView, why_not};
 use crate::cli::config::warn;
 use crate::cli::exit::{Usage, WrongOptions};
@@ -13,9 +16,6 @@ use crate::cli::operator::Operator;
 use crate::cli::out;
 use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit};
-use crate::clock::format_time;
-use crate::domain::BatchState;
-use crate::events::ChangedKey;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {

@@ -7,6 +7,8 @@ use anyhow::Context;
 
 use super::{Until, find, launch, media};
 use crate::audience::DefaultCountry;
+use crate::base::clock::format_time;
+use crate::base::domain::BatchState;
 use crate::campaign::{Draft, LaunchError, LaunchView, Launched, Trial};
 use crate::cli::config::warn;
 use crate::cli::interrupt::Interrupts;
@@ -16,8 +18,6 @@ use crate::cli::preview::values::column_and_value;
 use crate::cli::table::Table;
 use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::{CommandContext, Exit};
-use crate::clock::format_time;
-use crate::domain::BatchState;
 use crate::media::At;
 use crate::report::{MessageResult, results_in};
 use crate::store::Store;

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::domain::{BatchId, Channel, MessageId, MessageKey, Outcome as Ended, Span, StepIndex, Timestamp};
 use crate::cli::CommandContext;
 use crate::cli::campaign::report;
 use crate::cli::out::{self, Paint};
 use crate::cli::words::{count, span};
-use crate::domain::{BatchId, Channel, MessageId, MessageKey, Outcome as Ended, Span, StepIndex, Timestamp};
 use crate::report::{Report, ReportView};
 use crate::store::{Batch, Messages, Store};
 

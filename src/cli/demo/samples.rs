@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::VISITOR;
 use crate::audience::{self, Keep, Options, Source, SourceFilter};
+use crate::base::clock::day_of;
+use crate::base::domain::{SketchId, Span};
 use crate::campaign::{Draft, HowToLaunch};
 use crate::cli::CommandContext;
 use crate::cli::campaign::launch;
-use crate::clock::day_of;
-use crate::domain::{SketchId, Span};
 use crate::store::{Sketch, Store};
 
 const AUDIENCE: &str = "Members";
@@ -102,9 +102,9 @@ fn unfinished(context: &CommandContext) -> Sketch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::config::Config;
+    use crate::base::domain::{BatchState, Channel};
     use crate::cli::demo::setup::{Configuration, configuration, profile};
-    use crate::config::Config;
-    use crate::domain::{BatchState, Channel};
 
     /// The configuration of a demonstration in this folder.
     fn context(folder: &Path) -> CommandContext {

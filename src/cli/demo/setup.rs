@@ -12,11 +12,11 @@ use super::Args;
 use super::templates::{ACCOUNT, CHANNEL};
 use crate::api;
 use crate::audience::write_demo;
+use crate::base::clock::Chance;
+use crate::base::config::Config;
+use crate::base::domain::{Channel, Span};
 use crate::cli::words::shell;
 use crate::cli::{CommandContext, progress};
-use crate::clock::Chance;
-use crate::config::Config;
-use crate::domain::{Channel, Span};
 use crate::simulator::{Latency, Profile, WebhookTarget};
 
 /// The folder of the files: temporary, or named by the operator.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use anyhow::bail;
 use serde_json::{Value, json};
 
+use crate::base::domain::Timestamp;
 use crate::catalogue;
 use crate::cli::CommandContext;
-use crate::domain::Timestamp;
 use crate::simulator::{Call, Method, Model, Reply};
 use crate::store::Store;
 

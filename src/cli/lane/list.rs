@@ -1,12 +1,12 @@
 //! `volley lane list`.
 
 use super::{hold_lines, override_lines, slow_lines};
+use crate::base::config::{Config, Lane};
+use crate::base::domain::Tier;
 use crate::cli::CommandContext;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::words::{count, count_or_dash, rate};
-use crate::config::{Config, Lane};
-use crate::domain::Tier;
 use crate::status::holds::HoldView;
 use crate::status::overrides::concerns;
 use crate::status::{LaneView, Lanes, Slow, TierView, reports};

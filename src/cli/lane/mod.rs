@@ -9,10 +9,10 @@ use super::operator::Operator;
 use super::out::{self, Paint};
 use super::words::plural;
 use super::{CommandContext, Exit};
+use crate::base::config::Lane;
+use crate::base::domain::Timestamp;
+use crate::base::events::Origin;
 use crate::campaign::{LaneCarriedOut, LaneDecision, carry_out_on_lane};
-use crate::config::Lane;
-use crate::domain::Timestamp;
-use crate::events::Origin;
 use crate::status::{LaneDecisionView, LaneView, Lanes, Slow, holds, overrides};
 use crate::store::{Hold, Override};
 

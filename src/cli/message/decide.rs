@@ -1,10 +1,10 @@
 //! `volley message cancel` and `release`: decisions about one message.
 
 use super::find::Which;
+use crate::base::domain::State;
 use crate::campaign::{MessageDecision, carry_out_on_message};
 use crate::cli::operator::Operator;
 use crate::cli::{CommandContext, out};
-use crate::domain::State;
 use crate::report::MessageViews;
 
 #[derive(Debug, clap::Args)]

@@ -10,10 +10,10 @@ use anyhow::Context;
 
 use super::out::{self, To};
 use super::{CommandContext, Exit};
+use crate::base::clock::format_time_exactly;
+use crate::base::domain::Zone;
 use crate::book::Book;
 use crate::campaign::MessageDecision;
-use crate::clock::format_time_exactly;
-use crate::domain::Zone;
 use crate::story;
 use crate::story::Story;
 

@@ -2,11 +2,11 @@
 
 use anyhow::bail;
 
+use crate::base::clock::format_time;
+use crate::base::domain::{Address, Outcome};
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
 use crate::cli::{CommandContext, Exit};
-use crate::clock::format_time;
-use crate::domain::{Address, Outcome};
 use crate::report::{MessageResult, results_of};
 use crate::store::Store;
 

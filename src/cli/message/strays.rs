@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
+use crate::base::clock::format_time_exactly;
+use crate::base::domain::Timestamp;
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
 use crate::cli::words::{count, plural};
 use crate::cli::{CommandContext, Exit};
-use crate::clock::format_time_exactly;
-use crate::domain::Timestamp;
 use crate::receipts::StrayView;
 use crate::store::{Cursor, Store, StrayKind};
 

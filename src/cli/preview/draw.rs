@@ -2,10 +2,10 @@
 
 use console::measure_text_width;
 
+use crate::base::domain::text::visible;
 use crate::campaign::{BrokenLimit, Choice, MessagePreview, Previews, StepPreview};
 use crate::cli::out::{Paint, To};
 use crate::cli::words::{count, plural};
-use crate::domain::text::visible;
 use crate::template::preview::{
     Bubble, BubbleButton, BubbleCard, BubbleFile, BubbleHeader, BubbleNotice, BubblePlace, BubbleSection, BubbleValue,
     ButtonKind, FileKind, ShownText, Wording,
@@ -274,7 +274,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, Content, Names, Step};
+    use crate::base::domain::{Channel, Content, Names, Step};
     use crate::template::preview::BoundMessage;
 
     #[test]

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use super::exit::Usage;
 use super::{CommandContext, out};
+use crate::base::domain::Msisdn;
 use crate::campaign::{PreviewRequest, Previews};
-use crate::domain::Msisdn;
 use crate::template::PARTS_MAX;
 
 pub(super) use draw::{message_lines, step_lines};

@@ -7,10 +7,10 @@ use anyhow::Context;
 
 use super::draw::limit_line;
 use crate::audience::folder_of;
+use crate::base::domain::{Channel, StepIndex};
 use crate::campaign::{MessagePreview, StepPreview};
 use crate::cli::words::{capital, count, plural};
 use crate::cli::{CommandContext, out};
-use crate::domain::{Channel, StepIndex};
 use crate::pages::{Page as _, PreviewMessage, PreviewPage, PreviewStep};
 
 /// A page that is being put together.

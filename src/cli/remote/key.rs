@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use crate::base::config::{Secret, key_in};
 use crate::cli::config::warn;
 use crate::cli::exit::Usage;
-use crate::config::{Secret, key_in};
 
 /// The variable with the key.
 const KEY: &str = "VOLLEY_KEY";

@@ -10,12 +10,12 @@ mod words;
 use std::path::PathBuf;
 
 use crate::api::{Output, Printed, Stream, Terminal};
+use crate::base::clock::RealClock;
+use crate::base::domain::Scope;
 use crate::campaign::refuse_campaign_file;
 use crate::cli::exit::Usage;
 use crate::cli::out::{Screen, To, text};
 use crate::cli::{Exit, SharedCommand};
-use crate::clock::RealClock;
-use crate::domain::Scope;
 use address::Address;
 use client::{Client, Request};
 use files::{Upload, Written};

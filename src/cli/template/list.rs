@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::clock::format_time;
+use crate::base::domain::Category;
 use crate::cli::CommandContext;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
-use crate::clock::format_time;
-use crate::domain::Category;
 use crate::status::{KnownTemplateView, TemplateView, Templates, holds};
 
 #[derive(Debug, clap::Args)]
@@ -196,8 +196,8 @@ fn details(context: &CommandContext, templates: &Templates, paint: Paint) -> any
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::domain::Timestamp;
     use crate::catalogue::TemplateTextView;
-    use crate::domain::Timestamp;
     use crate::report::QueuedMessages;
 
     /// A template that is listed on these lanes' channels, one for each, and used on `used`.

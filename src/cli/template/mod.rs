@@ -10,11 +10,11 @@ use crate::campaign::{
 };
 use std::path::PathBuf;
 
+use crate::base::events::Origin;
 use crate::cli::operator::Operator;
 use crate::cli::out;
 use crate::cli::words::{list as listed, plural, shell};
 use crate::cli::{CommandContext, Exit, preview};
-use crate::events::Origin;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

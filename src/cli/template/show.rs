@@ -1,10 +1,10 @@
 //! `volley template show`: everything about one template.
 
 use super::list::status;
+use crate::base::clock::format_time;
 use crate::cli::CommandContext;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
-use crate::clock::format_time;
 use crate::status::{KnownTemplateView, TemplateHistory, holds};
 
 pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<()> {

@@ -11,8 +11,8 @@ use super::interrupt::Interrupts;
 use super::out::{self, Screen, To};
 use super::words::{capital, shell};
 use super::{CommandContext, Exit};
-use crate::clock::format_time_of_day;
-use crate::domain::{BatchId, BatchState, Span, Timestamp};
+use crate::base::clock::format_time_of_day;
+use crate::base::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::status::{CampaignView, Look, Obstacle, Watcher};
 use crate::store::{Batch, Store};
 

@@ -3,12 +3,12 @@
 use console::measure_text_width;
 
 use super::took;
+use crate::base::clock::format_time;
+use crate::base::domain::BatchState;
 use crate::cli::campaign::state;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{about, count, count_or_dash, percent, plural, rate, span};
-use crate::clock::format_time;
-use crate::domain::BatchState;
 use crate::forecast::Forecast;
 use crate::report::{FellBack, Report};
 use crate::status::{LaneRateView, Look, Obstacle};
@@ -249,7 +249,7 @@ pub(in crate::cli) fn settled_by(look: &Look) -> Option<String> {
 }
 
 fn reached(report: &Report) -> i64 {
-    report.outcome(crate::domain::Outcome::Reached)
+    report.outcome(crate::base::domain::Outcome::Reached)
 }
 
 /// Sentences about unknown, doubled and late messages.

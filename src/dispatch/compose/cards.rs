@@ -1,6 +1,6 @@
 //! RCS cards and suggestions on the wire.
 
-use crate::domain::{Card, CardHeight, Carousel, RichCard, Suggestion, SuggestionAction, ThumbnailSide};
+use crate::base::domain::{Card, CardHeight, Carousel, RichCard, Suggestion, SuggestionAction, ThumbnailSide};
 use crate::wire;
 use crate::wire::{CardContent, CardMedia, ContentInfo, Figure, SuggestedAction};
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::{AttemptId, BatchId, MessageKey, Names, Tag, Timestamp};
+use crate::base::domain::{AttemptId, BatchId, MessageKey, Names, Tag, Timestamp};
 use crate::template::To;
 
 const COLUMNS: [&str; 2] = ["Name", "Code"];

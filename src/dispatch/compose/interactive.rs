@@ -1,6 +1,6 @@
 //! WhatsApp's interactive messages on the wire.
 
-use crate::domain::{
+use crate::base::domain::{
     FlowAction, FlowMode, Interactive, InteractiveAction, InteractiveHeader, ListRow, ListSection, ProductSection,
     ReplyButton,
 };

@@ -7,7 +7,7 @@ mod rich;
 mod sms;
 mod template;
 
-use crate::domain::{Channel, Content, Country, MessagingApi, Names, RawContent, SmsEncoding, Step, StepIndex};
+use crate::base::domain::{Channel, Content, Country, MessagingApi, Names, RawContent, SmsEncoding, Step, StepIndex};
 use crate::template::{
     self as texts, ATTEMPT_MARK, MSISDN_MARK, MarkedContent, PartsOf, Pattern, USER_MARK, expiry_mark,
 };

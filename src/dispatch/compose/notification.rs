@@ -1,6 +1,6 @@
 //! LINE Official Notifications on the wire.
 
-use crate::domain::{Labelled, Notification};
+use crate::base::domain::{Labelled, Notification};
 use crate::wire::{Emphasis, ListEntry, NotificationAction, NotificationContent, NotificationRequest, SendRequest};
 
 /// Its address says what it is, so that of the envelope only the recipient and our id remain.

@@ -1,7 +1,7 @@
 //! Files, buttons and places on the wire.
 
 use super::cards;
-use crate::domain::{Channel, LinkButton, Location, Media, MediaKind, RichMessage};
+use crate::base::domain::{Channel, LinkButton, Location, Media, MediaKind, RichMessage};
 use crate::wire;
 use crate::wire::Figure;
 use crate::wire::rules::Kind;

@@ -1,7 +1,7 @@
 //! Composes the body of a request to the SMS API, which has an envelope of its own.
 
 use super::Uncomposable;
-use crate::domain::{Content, Country, SmsEncoding, Step};
+use crate::base::domain::{Content, Country, SmsEncoding, Step};
 use crate::template::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, expiry_mark};
 use crate::wire;
 
@@ -31,7 +31,7 @@ mod tests {
 
     use super::super::compose;
     use super::*;
-    use crate::domain::{
+    use crate::base::domain::{
         AttemptId, BatchId, Channel, MessageKey, MessagingApi, Names, Sources, Span, StepIndex, Tag, TemplateContent,
         Timestamp,
     };
@@ -72,7 +72,7 @@ mod tests {
         let template = TemplateContent {
             name: "t".to_owned(),
             language: "en".to_owned(),
-            category: crate::domain::Category::Utility,
+            category: crate::base::domain::Category::Utility,
             ttl: None,
             header: None,
             body: Vec::new(),

@@ -1,7 +1,9 @@
 //! Templates on the wire.
 
 use super::{interactive, rich};
-use crate::domain::{Button, ButtonAction, FlowAction, Header, TemplateCard, TemplateContent, VoiceCall, ZaloTemplate};
+use crate::base::domain::{
+    Button, ButtonAction, FlowAction, Header, TemplateCard, TemplateContent, VoiceCall, ZaloTemplate,
+};
 use crate::wire;
 
 pub(super) fn content(template: &TemplateContent) -> wire::Content<'_> {

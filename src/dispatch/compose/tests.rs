@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::*;
-use crate::config::{Table, steps};
-use crate::domain::{AttemptId, BatchId, MessageKey, Reachable, Tag, Timestamp};
+use crate::base::config::{Table, steps};
+use crate::base::domain::{AttemptId, BatchId, MessageKey, Reachable, Tag, Timestamp};
 use crate::template::{self, Sending, To};
 use crate::wire::samples::{normalised, sample};
 

@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use super::RunningLane;
+use crate::base::domain::{BatchState, Queue, Span, StepIndex, Timestamp};
 use crate::book::Entry;
 use crate::dispatch::job::Job;
-use crate::domain::{BatchState, Queue, Span, StepIndex, Timestamp};
 use crate::throttle::Standstill;
 
 /// How long an outage lasts before other lanes of the pool take over. In a short outage, recipients keep their sender.

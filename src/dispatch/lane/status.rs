@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::RunningLane;
-use crate::domain::{Portion, Rate, Tier, Timestamp};
+use crate::base::domain::{Portion, Rate, Tier, Timestamp};
 use crate::store::Hold;
 use crate::throttle::{Standstill, StandstillCause};
 

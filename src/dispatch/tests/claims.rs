@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::base::domain::{Charged, Limits, Outcome, Prices, Tariff};
 use crate::dispatch::claimer::{InPlay, jobs_of};
 use crate::dispatch::recorder::record;
-use crate::domain::{Charged, Limits, Outcome, Prices, Tariff};
 use crate::store::{Change, run_sql};
 
 #[tokio::test]

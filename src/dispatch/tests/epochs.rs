@@ -1,8 +1,8 @@
 //! One epoch sends: the behaviour of a server that another has superseded.
 
 use super::*;
+use crate::base::domain::Umid;
 use crate::dispatch::{in_flight, recover};
-use crate::domain::Umid;
 use crate::store::{Error, started};
 use crate::throttle::TenureEnd;
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::events::Origin;
+use crate::base::events::Origin;
 use crate::store::Hold;
 use crate::throttle::Admission;
 
@@ -145,6 +145,6 @@ async fn a_request_stopped_before_its_connection_is_ready_is_requeued() {
         assert_eq!(answers(&desk.all_settled()), [Answer::NotBegun], "{stop}");
         assert_eq!(*desk.requests.lock(), 0, "{stop}");
         // Its tokens are still there.
-        assert!(desk.lane.pace.reserve(NonZeroU32::MIN, crate::domain::Portion::WHOLE).is_ok(), "{stop}");
+        assert!(desk.lane.pace.reserve(NonZeroU32::MIN, crate::base::domain::Portion::WHOLE).is_ok(), "{stop}");
     }
 }

@@ -1,7 +1,7 @@
 //! Rule 2 for refusals without a known code: another message tests the lane, and a message that alone is refused twice is
 //! set aside.
 
-use crate::domain::{Count, Outcome, Refused, Span, Status, StepIndex};
+use crate::base::domain::{Count, Outcome, Refused, Span, Status, StepIndex};
 use crate::engine::story::{DAY, HOUR, MINUTE, START, Story, at, plan, plan_with, step_at};
 use crate::engine::{Answer, Event, Ignored, Rule, Silence};
 

@@ -1,6 +1,6 @@
 //! Conditions on a step: where a message begins, and which step follows.
 
-use crate::domain::{Count, Countries, Ending, Fault, Marks, Outcome, Plan, SkipReason, Span, State, Status};
+use crate::base::domain::{Count, Countries, Ending, Fault, Marks, Outcome, Plan, SkipReason, Span, State, Status};
 use crate::engine::story::{MINUTE, Story, at, failed, plan, plan_with, step_at};
 use crate::engine::{Answer, Event, Ignored, Rule, Silence, StepObstacle};
 

@@ -1,6 +1,6 @@
 //! Rules 1 to 5: deadlines, causes of failures, success, the last step, and time limits.
 
-use crate::domain::{
+use crate::base::domain::{
     Count, Ending, Fault, OnRecipientLimit, OnUnknown, Outcome, SenderPart, SkipReason, Span, State, Status,
 };
 use crate::engine::story::{DAY, HOUR, MINUTE, START, Story, at, plan_with, step_at};
@@ -106,7 +106,7 @@ fn a_refusal_because_of_the_sender_consumes_no_step() {
         by_receipt.submit().fail(1, fault);
         for story in [at_once, by_receipt] {
             assert!(story.is_queued(1));
-            assert_eq!(story.message.marks, crate::domain::Marks::default());
+            assert_eq!(story.message.marks, crate::base::domain::Marks::default());
             assert_eq!((story.message.first_submitted_at, story.message.accepted), (None, None));
             assert_eq!(story.tallies().get(step_at(1), Count::NeverLeft), 1);
         }

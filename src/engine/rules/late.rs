@@ -1,6 +1,6 @@
 //! Rules 6 and 7: late receipts, and unknown submissions.
 
-use crate::domain::{AfterGap, Count, Ending, Fault, OnUnknown, Outcome, SenderPart, Span, State, Status};
+use crate::base::domain::{AfterGap, Count, Ending, Fault, OnUnknown, Outcome, SenderPart, Span, State, Status};
 use crate::engine::story::{DAY, HOUR, MINUTE, Story, at, plan_with, step_at};
 use crate::engine::{Answer, AttemptReport, Decision, Event, Ignored, Rule, Silence, StepObstacle, counts};
 

@@ -1,6 +1,6 @@
 //! Rule 5 for a message with an expiry of its own, as a call of the API gives it.
 
-use crate::domain::{Fault, Outcome, Span, Status};
+use crate::base::domain::{Fault, Outcome, Span, Status};
 use crate::engine::story::{HOUR, MINUTE, Story, at, plan, plan_with};
 use crate::engine::{Event, Ignored, Rule};
 

@@ -1,6 +1,6 @@
 //! Rules 8 to 10: cancels and opt-outs, silence that means nothing, steps that cannot be submitted.
 
-use crate::domain::{
+use crate::base::domain::{
     AfterGap, Count, Ending, Fault, OnUnknown, Outcome, Plan, SenderPart, SkipReason, Span, State, Status,
 };
 use crate::engine::story::{DAY, HOUR, MINUTE, Story, at, plan_with, step_at};

@@ -2,7 +2,7 @@
 
 use super::super::event::{Ignored, Rule};
 use super::{Cause, Made, Met, Note, Ruling, Worth};
-use crate::domain::{Ending, SenderPart, Timestamp};
+use crate::base::domain::{Ending, SenderPart, Timestamp};
 
 impl Made {
     /// Its code, which is the lowest byte of a ruling.
@@ -221,7 +221,7 @@ mod tests {
     use super::super::super::machine::Standing;
     use super::super::super::table::rules;
     use super::*;
-    use crate::domain::Present;
+    use crate::base::domain::Present;
 
     #[test]
     fn stored_rulings_and_notes_are_read_back_unchanged() {

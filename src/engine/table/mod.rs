@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use self::words::{lines, present, time};
 use super::story::{DAY, HOUR, MINUTE, Story, at, failed, plan_with, step_at};
 use super::{Answer, AttemptReport, CallOff, Event, Ignored, Rule, Silence, Standing, StepObstacle};
-use crate::domain::{
+use crate::base::domain::{
     Ending, Fault, Marks, OnRecipientLimit, Outcome, Plan, Present, SenderPart, Span, Status, Timestamp,
 };
 
@@ -171,7 +171,7 @@ fn presents() -> Vec<(&'static str, Story)> {
         s.at(minutes(6));
     });
     add("queued, first step, resent after an unknown submission", &|s| {
-        s.plan.on_unknown = crate::domain::OnUnknown::Resend;
+        s.plan.on_unknown = crate::base::domain::OnUnknown::Resend;
         s.claim().at(10).answer(Answer::Unknown);
     });
     add("queued, first step, refused once without a known code", &|s| {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::super::story::{HOUR, MINUTE, Story, failed, plan_with, step_at};
 use super::super::{Answer, AttemptReport, CallOff, Decision, Event, Silence, StepObstacle};
-use crate::domain::{Fault, Present, SenderPart, Span, State, Status};
+use crate::base::domain::{Fault, Present, SenderPart, Span, State, Status};
 
 /// The events, in the words of the document.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::{
+use crate::base::domain::{
     Ending, Fault, Marks, Outcome, Present, Refused, SenderPart, SkipReason, State, StepIndex, Timestamp,
 };
 use crate::engine::story::{START, Story, step_at};

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::clock::Clock;
+use crate::base::clock::Clock;
+use crate::base::domain::{Span, Timestamp};
 use crate::dispatch::{RequestsInFlight, RunningLane};
-use crate::domain::{Span, Timestamp};
 
 /// How long a decision waits for requests that were begun before it. A cancel answers within a second, which includes
 /// reading and confirming it.

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use crate::base::domain::{BatchId, Span, Timestamp};
 use crate::book::Book;
 use crate::dispatch::LaneStatus;
-use crate::domain::{BatchId, Span, Timestamp};
 use crate::store::{LaneStandstill, LaneState, Trouble};
 use crate::throttle::StandstillCause;
 

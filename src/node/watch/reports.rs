@@ -1,9 +1,9 @@
 //! Reports changes of the lanes as events.
 
 use super::pulse::BEAT;
+use crate::base::domain::Timestamp;
+use crate::base::events::Event;
 use crate::dispatch::LaneStatus;
-use crate::domain::Timestamp;
-use crate::events::Event;
 use crate::node::notices::Notices;
 use crate::store::{Result, Store};
 use crate::throttle::Holds;

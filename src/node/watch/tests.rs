@@ -4,11 +4,11 @@ use super::super::build::Built;
 use super::confirmations::BEGUN_WAITS;
 use super::pulse::BEAT;
 use super::*;
+use crate::base::clock::{Chance, ManualClock};
+use crate::base::config::Config;
+use crate::base::events::Origin;
 use crate::campaign::{Draft, Launcher};
-use crate::clock::{Chance, ManualClock};
-use crate::config::Config;
 use crate::dispatch;
-use crate::events::Origin;
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
 use crate::receipts::Proofs;
 use crate::store::{self, HeldBy, Hold};
@@ -23,7 +23,7 @@ impl Transport for Unreachable {
         Err(Broken::NotOffered { why: "unreachable".to_owned() })
     }
 
-    async fn details(&self, _: &crate::domain::Umid) -> std::result::Result<RawAnswer, Broken> {
+    async fn details(&self, _: &crate::base::domain::Umid) -> std::result::Result<RawAnswer, Broken> {
         Err(Broken::NotOffered { why: "unreachable".to_owned() })
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::feeds::kinds;
 use super::receiver::Target;
 use super::*;
-use crate::domain::BatchId;
+use crate::base::domain::BatchId;
 
 #[tokio::test]
 async fn an_alert_is_told_with_its_end_by_webhook_and_by_command() {

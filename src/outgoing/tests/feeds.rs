@@ -5,7 +5,7 @@ use standardwebhooks::Webhook;
 
 use super::receiver::{Reaction, Request, Target};
 use super::*;
-use crate::domain::{
+use crate::base::domain::{
     Address, ApiCalls, BatchId, CampaignId, Channel, ChannelUser, Country, Fields, MessageId, MessageKey, Msisdn,
     Outcome, Plan, Present, Progress, Recipient, SkipReason, Status, Step, StepIndex, Tag,
 };

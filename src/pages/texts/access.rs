@@ -1,8 +1,8 @@
 //! The texts about operators, keys, webhooks and the audit log.
 
 use super::texts;
-use crate::domain::text::{capital, grouped, plural};
-use crate::domain::{AuditAction, Purpose, Scope};
+use crate::base::domain::text::{capital, grouped, plural};
+use crate::base::domain::{AuditAction, Purpose, Scope};
 use crate::pages::access::{AccessDone, AccessState, SecretKind};
 use crate::pages::show::Plain;
 

@@ -2,7 +2,7 @@
 
 use super::texts;
 use crate::audience::{ImportNote, Reason};
-use crate::domain::text::{grouped, plural};
+use crate::base::domain::text::{grouped, plural};
 use crate::pages::show::Plain;
 
 texts! {
@@ -136,7 +136,7 @@ impl AudienceTexts {
 
     /// The name of a reason, as a heading.
     pub fn reason_name(&self, reason: impl Plain<Reason>) -> String {
-        crate::domain::text::capital(reason.plain().as_str())
+        crate::base::domain::text::capital(reason.plain().as_str())
     }
 
     /// `12 rejected rows: too short`, for a link.

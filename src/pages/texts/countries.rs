@@ -254,7 +254,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::domain::Country;
+    use crate::base::domain::Country;
 
     #[test]
     fn every_country_has_one_name() {

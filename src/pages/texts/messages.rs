@@ -1,8 +1,8 @@
 //! The texts about what became of one message, and about lists of messages.
 
 use super::texts;
-use crate::domain::text::{grouped, plural, span};
-use crate::domain::{AddressFields, Outcome, SkipReason, Status};
+use crate::base::domain::text::{grouped, plural, span};
+use crate::base::domain::{AddressFields, Outcome, SkipReason, Status};
 use crate::pages::show::Plain;
 use crate::report::{CodeResult, StepBrief, StepResult};
 use crate::story::{ExplainedStep, FailureReason};

@@ -18,8 +18,8 @@ mod wizard;
 use super::campaign::Done;
 use super::frame::{Part, Place};
 use super::show::Plain;
-use crate::domain::text::{grouped, plural};
-use crate::domain::{BatchState, Channel, Outcome, StepIndex};
+use crate::base::domain::text::{grouped, plural};
+use crate::base::domain::{BatchState, Channel, Outcome, StepIndex};
 use crate::report::FellBack;
 
 /// Declares the texts of a language by name, and the English ones. In braces are those of other modules.

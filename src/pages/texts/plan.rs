@@ -1,8 +1,8 @@
 //! The texts of the plan of a campaign.
 
 use super::texts;
-use crate::domain::grouped;
-use crate::domain::text::plural;
+use crate::base::domain::grouped;
+use crate::base::domain::text::plural;
 
 texts! {
     /// The texts of the plan of a campaign.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::texts;
-use crate::domain::text::{grouped, plural};
+use crate::base::domain::text::{grouped, plural};
 use crate::pages::show::Plain;
 use crate::report::StepFact;
 

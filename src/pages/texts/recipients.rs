@@ -1,8 +1,8 @@
 //! The texts about a recipient, opt-outs and replies.
 
 use super::texts;
-use crate::domain::text::{grouped, plural};
-use crate::domain::{AddressFields, Keyword, OptOutSource};
+use crate::base::domain::text::{grouped, plural};
+use crate::base::domain::{AddressFields, Keyword, OptOutSource};
 use crate::pages::show::Plain;
 use crate::pages::{ConsentDone, Opted, UNDECIDED_COUNTED};
 

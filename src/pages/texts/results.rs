@@ -1,8 +1,8 @@
 //! The texts about reports, and about sending again.
 
 use super::texts;
-use crate::domain::text::{grouped, list, plural};
-use crate::domain::{Outcome, Zone};
+use crate::base::domain::text::{grouped, list, plural};
+use crate::base::domain::{Outcome, Zone};
 use crate::pages::show::Plain;
 
 texts! {

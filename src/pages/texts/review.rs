@@ -1,7 +1,7 @@
 //! The texts of the review of a campaign: what a launch does, a test of it, and the launch.
 
 use super::texts;
-use crate::domain::Channel;
+use crate::base::domain::Channel;
 
 texts! {
     /// The texts of the review of a campaign.

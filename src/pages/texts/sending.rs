@@ -3,8 +3,8 @@
 use chrono::{Datelike as _, NaiveDate};
 
 use super::texts;
-use crate::domain::text::grouped;
-use crate::domain::{ClosedBy, Free};
+use crate::base::domain::text::grouped;
+use crate::base::domain::{ClosedBy, Free};
 use crate::pages::sending::TemplateDone;
 use crate::status::OverrideView;
 

@@ -1,8 +1,8 @@
 //! The texts about writing a campaign that are not with the others.
 
 use super::texts;
-use crate::domain::Status;
-use crate::domain::text::{grouped, list, plural};
+use crate::base::domain::Status;
+use crate::base::domain::text::{grouped, list, plural};
 use crate::pages::show::Plain;
 
 texts! {

@@ -8,7 +8,7 @@ use http::{HeaderValue, Method};
 use url::Url;
 
 use super::{Broken, Failed, Http, RawAnswer, no_answer};
-use crate::domain::Span;
+use crate::base::domain::Span;
 use crate::provider::offer::{GatedBody, Offer, Open};
 
 /// A request about anything but the sending of messages.

@@ -3,8 +3,8 @@
 use http::{HeaderValue, Method};
 
 use super::{Broken, Call, Http, RawAnswer, Unusable};
-use crate::config::Lane;
-use crate::domain::Span;
+use crate::base::config::Lane;
+use crate::base::domain::Span;
 use crate::provider::answer::{cleaned, requested_wait};
 use crate::wire::{ErrorBody, ListedTemplate, NewTemplate, TemplateList};
 
@@ -155,7 +155,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::config::Config;
+    use crate::base::config::Config;
 
     fn client(base_url: &str, lane: &str) -> Result<TemplatesClient, TemplatesError> {
         let text = format!(

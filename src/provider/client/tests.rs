@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::config::Config;
+use crate::base::config::Config;
 use crate::provider::Open;
 
 const BODY: &[u8] = br#"{"clientMessageId":"1"}"#;

@@ -1,9 +1,9 @@
 //! Account events about templates: status, quality, category, and advice about the category.
 
 use super::Reading;
-use crate::config::Lane;
-use crate::domain::without_numbers;
-use crate::events::{AccountReport, Origin, Subject, TemplateEffect};
+use crate::base::config::Lane;
+use crate::base::domain::without_numbers;
+use crate::base::events::{AccountReport, Origin, Subject, TemplateEffect};
 use crate::receipts::guard::{self, QUALITY};
 use crate::store::{HeldBy, Hold, Release, ReleasedBy};
 use crate::wire::instant;

@@ -1,7 +1,7 @@
 //! Numbers by which a channel names recipients: what receipts teach, and what a STOP from such a number does.
 
 use super::*;
-use crate::domain::{Channel, OptOutOf, OptOutSource, WishSubject};
+use crate::base::domain::{Channel, OptOutOf, OptOutSource, WishSubject};
 use crate::optout::{self, Decision};
 use crate::store::{Alias, InboundOf};
 

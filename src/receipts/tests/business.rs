@@ -1,9 +1,9 @@
 //! Account events as the provider's documents show them, and the effect of each.
 
 use super::*;
-use crate::config::{Config, Lane};
-use crate::domain::OverridableSetting;
-use crate::events::{AccountReport, Event, EventKind, Origin, Subject, TemplateEffect};
+use crate::base::config::{Config, Lane};
+use crate::base::domain::OverridableSetting;
+use crate::base::events::{AccountReport, Event, EventKind, Origin, Subject, TemplateEffect};
 use crate::receipts::business::read;
 use crate::receipts::guard::Known;
 use crate::store::{AccountEvent, Override, ProviderReport, Release, ReleasedBy};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::*;
-use crate::domain::{Keyword, OptOutOf};
+use crate::base::domain::{Keyword, OptOutOf};
 use crate::receipts::incoming::{Parsed, Portions};
 use crate::receipts::replies::Reply;
 

@@ -3,7 +3,7 @@
 //! Every run tries some bodies. `VOLLEY_FUZZ_MINUTES` sets how long to try more; `VOLLEY_FUZZ_SEED` repeats a single one.
 
 use super::*;
-use crate::clock::RealClock;
+use crate::base::clock::RealClock;
 use crate::receipts::incoming::Portions;
 
 /// Bodies that every run tries.

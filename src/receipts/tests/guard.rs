@@ -1,9 +1,9 @@
 //! The quality guard: what each report does on a lane, and what undoes it.
 
 use super::*;
-use crate::config::{Config, Lane};
-use crate::domain::OverridableSetting;
-use crate::events::{Origin, Subject};
+use crate::base::config::{Config, Lane};
+use crate::base::domain::OverridableSetting;
+use crate::base::events::{Origin, Subject};
 use crate::receipts::business::read;
 use crate::receipts::guard::Known;
 use crate::store::{AccountEvent, HeldBy, Hold, Override, ProviderReport, ReleasedBy};

@@ -1,8 +1,8 @@
 //! Receipts without our id: which may be about an unknown attempt, and which are another sender's.
 
 use super::*;
-use crate::config::{Config, Lane};
-use crate::domain::Status;
+use crate::base::config::{Config, Lane};
+use crate::base::domain::Status;
 use crate::receipts::incoming::{Incoming, Parsed};
 
 /// The lanes of the plan, with this subaccount and base URL.

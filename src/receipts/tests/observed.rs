@@ -1,7 +1,7 @@
 //! What the observers of a message are told of its receipts.
 
 use super::*;
-use crate::domain::{ApiCalls, Progress, Status};
+use crate::base::domain::{ApiCalls, Progress, Status};
 use crate::engine::CallOff;
 use crate::store::{Change, NewSubscription, Observed, WebhookFormat};
 
@@ -129,7 +129,7 @@ async fn a_rejected_attempt_is_told_with_the_words_of_its_answer() {
     let (claimed, now) = (desk.claim().await, desk.clock.now());
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
     let mut case = entry.case(&claimed);
-    let refused = Answer::Refused { fault: crate::domain::Fault::Recipient, again: now };
+    let refused = Answer::Refused { fault: crate::base::domain::Fault::Recipient, again: now };
     let event = Event::Answered { step: StepIndex::FIRST, answer: refused };
     let ruling = case.apply(&case.decide(&entry.plan, event, now), now);
     let fact = Attempt {

@@ -2,7 +2,7 @@
 //! parsed, matched to an attempt and applied.
 
 use super::*;
-use crate::domain::{Outcome, Status};
+use crate::base::domain::{Outcome, Status};
 
 /// A desk whose message was submitted.
 async fn submitted() -> Desk {

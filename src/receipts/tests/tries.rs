@@ -1,7 +1,7 @@
 //! Retried steps: which try a receipt is about, and what that means for the next try.
 
 use super::*;
-use crate::domain::{OnUnknown, OptOutOf};
+use crate::base::domain::{OnUnknown, OptOutOf};
 use crate::engine::Silence;
 
 impl Desk {

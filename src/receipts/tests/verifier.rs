@@ -6,9 +6,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{Desk, TAG, recipient};
-use crate::clock::{Chance, Clock};
-use crate::config::Config;
-use crate::domain::{AttemptId, Span, StepIndex, Tag};
+use crate::base::clock::{Chance, Clock};
+use crate::base::config::Config;
+use crate::base::domain::{AttemptId, Span, StepIndex, Tag};
 use crate::receipts::applier::Listening;
 use crate::receipts::incoming::{Ours, parse};
 use crate::receipts::proof::{Proofs, Unproven};
@@ -94,7 +94,7 @@ fn strays_of_a_body_are_no_longer_than_the_body() {
     for event in [r#"{"eventDetails":{}}"#, r#"{"eventType":"new"}"#, "7", &foreign, written] {
         let body = format!("[{}]", vec![event; 1_000].join(","));
         for (ours, known) in [(Some(&ours), "for known subaccounts"), (None, "for any subaccount")] {
-            let parsed = parse(&body.clone().into(), ours, crate::domain::Timestamp::default());
+            let parsed = parse(&body.clone().into(), ours, crate::base::domain::Timestamp::default());
             let kept: usize = parsed.strays.iter().map(|stray| stray.raw.len()).sum();
             assert!(kept <= body.len(), "{known}: {kept} of {} {event}", body.len());
             let events: usize = parsed.strays.iter().map(|stray| stray.raw.matches(event).count()).sum();

@@ -1,8 +1,8 @@
 //! The verbs of the API and of webhooks.
 
 use super::Mortal;
-use crate::domain::{BatchId, KeyId, Scopes, SketchId, Timestamp, Zone};
-use crate::events::Origin;
+use crate::base::domain::{BatchId, KeyId, Scopes, SketchId, Timestamp, Zone};
+use crate::base::events::Origin;
 use crate::store::{
     AlertKey, ApiKey, AuditEntry, AuditFilter, Begun, Cursor, Deliveries, Delivery, EventRow, FanOut, FeedRow,
     FeedState, FlowCount, Health, Inbound, Keys, LastUse, NewDelivery, NewRequest, NewSubscription, ObservedMessage,

@@ -1,7 +1,7 @@
 //! Invariants that must be true once everything has come to rest.
 
 use super::{Campaign, Invariants};
-use crate::domain::{BatchState, Loaded, MessageId, OnUnknown, Outcome, Status, Timestamp};
+use crate::base::domain::{BatchState, Loaded, MessageId, OnUnknown, Outcome, Status, Timestamp};
 use crate::engine::met;
 use crate::story::audit;
 

@@ -1,7 +1,7 @@
 //! Checks that a step or message ended for a permitted reason.
 
 use super::{Campaign, Invariants};
-use crate::domain::{
+use crate::base::domain::{
     AfterGap, Channel, Content, Ending, Fault, Loaded, OnTierSpent, Outcome, Present, Purpose, SkipReason, Span, State,
     Status, StepIndex, Timestamp,
 };

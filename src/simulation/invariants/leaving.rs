@@ -1,7 +1,7 @@
 //! Invariants of every request that is sent.
 
 use super::{Campaign, Invariants};
-use crate::domain::{
+use crate::base::domain::{
     BatchState, Content, Ending, Fault, Loaded, OnRecipientLimit, OnUnknown, Present, Span, State, Timestamp,
 };
 use crate::simulation::blame::No;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Campaign, Invariants, number_of};
-use crate::domain::{
+use crate::base::domain::{
     BatchId, Charged, Limits, Loaded, Money, Plan, Span, Spent, State, Status, Step, StepIndex, Timestamp,
 };
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::domain::{Status, Timestamp};
+use crate::base::domain::{Status, Timestamp};
 use crate::simulation::blame::No;
 
 /// How often each kind of trouble happens, as a share of the requests or webhooks.

@@ -1,7 +1,7 @@
 //! A cut line, for all lanes of the provider's address at once, and what a server can infer of it from its own
 //! requests: rule 9 written a second time.
 
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 use crate::provider::{Broken, RawAnswer};
 
 /// The directions that are cut, and until when.

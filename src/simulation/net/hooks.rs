@@ -1,8 +1,8 @@
 //! Webhooks of the provider, as they are sent.
 
 use super::{Hook, Inner, without_name};
-use crate::clock::Clock;
-use crate::domain::Span;
+use crate::base::clock::Clock;
+use crate::base::domain::Span;
 use crate::simulation::blame::No;
 use crate::simulation::scene;
 use crate::wire::ReportedStatus;

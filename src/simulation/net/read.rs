@@ -1,6 +1,6 @@
 //! Reads what passes the network: requests of the server, and events of the provider.
 
-use crate::domain::{AttemptId, Channel};
+use crate::base::domain::{AttemptId, Channel};
 use crate::provider::Endpoint;
 use crate::simulation::laid_out::CORRECTED;
 use crate::wire;

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{Arrived, Cut, Held, Inner, Posted, Request, Stage, client_id, is_corrected, requests_of};
-use crate::clock::Clock;
-use crate::domain::{Channel, Span, Timestamp, Umid};
+use crate::base::clock::Clock;
+use crate::base::domain::{Channel, Span, Timestamp, Umid};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer};
 use crate::simulation::scene;
 use crate::simulator::{Call, Method, Reply};

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::delivery::Webhook;
 use super::{Model, webhooks};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 
 /// An event of the account that an operator asks for.
 #[derive(Debug, Clone, PartialEq)]

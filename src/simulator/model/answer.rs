@@ -4,7 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Model;
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 use crate::wire::{Cancelled, ErrorAnswer};
 
 #[derive(Debug, Clone, PartialEq, Eq)]

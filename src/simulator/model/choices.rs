@@ -7,7 +7,7 @@ use super::Model;
 use super::dice::pick;
 use super::intake::Checked;
 use super::recipients::Written;
-use crate::domain::Channel;
+use crate::base::domain::Channel;
 use crate::wire::rules::SubType;
 use crate::wire::{ActionRow, ButtonKind, Component, Content, PartKind, Suggestion, TemplatePart};
 
@@ -122,7 +122,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::domain::{Span, Timestamp};
+    use crate::base::domain::{Span, Timestamp};
     use crate::simulator::Profile;
     use crate::simulator::model::{Call, Method};
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Model, Reply};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::wire::{ErrorAnswer, NewContact};
 
 /// The id of the only group, as in the provider's tutorial.

@@ -2,7 +2,7 @@
 //! components, apart from Volley's own check of such a request, so that an error in one of them shows.
 
 use super::account_events::TemplateCategory;
-use crate::domain::TEMPLATE_NAME_MAX;
+use crate::base::domain::TEMPLATE_NAME_MAX;
 use crate::wire::{ButtonKind, HeaderFormat, NewTemplate, PartKind, TemplateButton, TemplatePart, placeholders};
 
 /// The error is a sentence about the first rule that is broken.

@@ -8,7 +8,7 @@ use super::recipient_key::RecipientKey;
 use super::recipients::called_on;
 use super::record::{Attempt, Fate};
 use super::{Model, webhooks};
-use crate::domain::{Channel, MessagingApi, Span, Status, Timestamp};
+use crate::base::domain::{Channel, MessagingApi, Span, Status, Timestamp};
 use crate::wire::rules::ContentType;
 use crate::wire::{AttemptState, Hidden, Receipt, StatusBody, Text, User, WebhookSetting, WhatsApp, webhook_channel};
 

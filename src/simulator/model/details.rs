@@ -2,7 +2,7 @@
 
 use super::record::{Attempt, Record};
 use super::{Model, NOT_OURS, Reply};
-use crate::domain::{Channel, MessagingApi, Span, Timestamp};
+use crate::base::domain::{Channel, MessagingApi, Span, Timestamp};
 use crate::wire::{AttemptState, Detail, Details, ErrorAnswer, MASKED, StatusBody, Text, User, detail_channel, masked};
 
 /// The provider answers one query a second for each subaccount.

@@ -1,7 +1,7 @@
 //! Dice that depend only on the recipient and the throw. So a seed gives every recipient the same results, in whatever
 //! order requests arrive and over however many connections.
 
-use crate::domain::Channel;
+use crate::base::domain::Channel;
 
 /// What the dice are thrown for. Each throw has a number of its own, so none depends on another.
 #[derive(Clone, Copy)]

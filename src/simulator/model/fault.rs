@@ -1,7 +1,7 @@
 //! Faults of requests: which are on, and which requests they hit.
 
 use super::{Faults, Model, Reply};
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 use crate::wire::ErrorAnswer;
 
 impl Model {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use self::SentAs::{Audio, Document, Gif, Image, Video};
 use super::record::RefusedMedia;
 use super::{DelayedReply, Model, NOT_OURS, Reply};
-use crate::domain::{Channel, Timestamp};
+use crate::base::domain::{Channel, Timestamp};
 use crate::wire::rules::Kind;
 use crate::wire::{Content, ErrorAnswer};
 

@@ -6,7 +6,7 @@ use super::recipient_key::RecipientKey;
 use super::record::{Attempt, Batch, Chain, ChainStep, ClientId, Doom, Record, RefusedMedia};
 use super::seen::Taken;
 use super::{Model, NOT_OURS, Reply, north_america};
-use crate::domain::{Channel, MessagingApi, Span, Timestamp};
+use crate::base::domain::{Channel, MessagingApi, Span, Timestamp};
 use crate::simulator::{Profile, RouteStep};
 use crate::wire::rules::{
     self, AcceptedContent, Arriving, ArrivingBatch, ContentType, Kind, NamedStep, Refusal, Subaccount,

@@ -39,8 +39,8 @@ use self::registry::{Place, Registry};
 use self::windows::Windows;
 use super::profile::Profile;
 use super::umid::Umids;
-use crate::clock::Chance;
-use crate::domain::Timestamp;
+use crate::base::clock::Chance;
+use crate::base::domain::Timestamp;
 use crate::wire::rules::{Arriving, ArrivingBatch};
 use crate::wire::{self, ErrorAnswer, WebhookSetting};
 

@@ -1,6 +1,6 @@
 //! Which numbers of the calling code 1 are of the United States.
 
-use crate::domain::Msisdn;
+use crate::base::domain::Msisdn;
 
 /// The area codes of the calling code 1 outside the United States, in order: of Canada, the Caribbean and the Pacific.
 const ELSEWHERE: [u16; 88] = [

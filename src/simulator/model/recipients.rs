@@ -7,7 +7,7 @@ use super::dice::{Throw, throw};
 use super::recipient_key::RecipientKey;
 use super::record::Attempt;
 use super::{Model, webhooks};
-use crate::domain::{Channel, Msisdn, Timestamp};
+use crate::base::domain::{Channel, Msisdn, Timestamp};
 use crate::simulator::reach::Answers;
 use crate::wire::{Inbound, Recipient, Referral, Text, User, inbound_event, webhook_channel};
 

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::recipient_key::RecipientKey;
-use crate::domain::{AttemptId, Channel, MessagingApi, Span, Status, Timestamp};
+use crate::base::domain::{AttemptId, Channel, MessagingApi, Span, Status, Timestamp};
 use crate::wire::AttemptState;
 use crate::wire::rules::{ContentType, NamedStep};
 

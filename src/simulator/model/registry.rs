@@ -9,7 +9,7 @@ use super::account_events::{
 use super::delivery::Webhook;
 use super::record::Doom;
 use super::{Model, fit};
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 use crate::simulator::Faults;
 use crate::wire::{NewTemplate, Template, TemplatePart};
 

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::Model;
 use super::recipient_key::RecipientKey;
 use super::record::{Attempt, Record};
-use crate::domain::{Channel, Msisdn, Timestamp, stable_hash};
+use crate::base::domain::{Channel, Msisdn, Timestamp, stable_hash};
 use crate::wire::{AttemptState, SendRequest};
 
 pub(super) const CHANNELS: usize = Channel::ALL.len();

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::account_events::TemplateCategory;
 use super::registry::{Place, Registered};
 use super::{Call, Method, Model, Reply, creation, languages};
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 use crate::wire::{ErrorAnswer, ListedTemplate, NewTemplate, TemplateList, TemplatePart};
 
 /// How the practice provider treats templates.

@@ -4,7 +4,7 @@ mod documents;
 mod strict;
 
 use super::*;
-use crate::domain::{Channel, Span};
+use crate::base::domain::{Channel, Span};
 use crate::simulator::RouteStep;
 use crate::wire::{ErrorBody, MessageAnswer, ReportedStatus, WebhookEvent, parse_events};
 use std::collections::BTreeSet;

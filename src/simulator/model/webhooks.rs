@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Call, Method, Model, Reply};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::wire::{ACCOUNT_EVENTS, ErrorAnswer, WebhookEvent, WebhookSetting, parse_events};
 
 /// What a webhook reports.

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 
 use super::Model;
 use super::recipient_key::RecipientKey;
-use crate::domain::{Channel, Span, Timestamp};
+use crate::base::domain::{Channel, Span, Timestamp};
 use crate::wire::{Inbound, WebhookEvent, parse_events};
 
 const USUAL: Span = Span::from_secs(24 * 3_600);

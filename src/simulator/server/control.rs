@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::webhooks::PostsSeen;
 use super::{Shared, json};
-use crate::domain::{Channel, Msisdn, Span};
+use crate::base::domain::{Channel, Msisdn, Span};
 use crate::simulator::Faults;
 use crate::simulator::model::{InboundMessage, SeenTotals, Webhook, Writer, Written};
 

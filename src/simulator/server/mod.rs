@@ -22,8 +22,8 @@ use self::cut::{Cut, CuttableListener};
 pub use self::journal::Journal;
 use super::model::{Call, DelayedReply, Method, Model, Reply, Webhook};
 use super::post::{Post, WebhookTarget};
-use crate::clock::Clock;
-use crate::domain::{Span, Timestamp};
+use crate::base::clock::Clock;
+use crate::base::domain::{Span, Timestamp};
 
 /// What an operator chooses when starting a server, apart from the model.
 #[derive(Debug, Clone, Default)]

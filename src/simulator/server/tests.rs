@@ -1,8 +1,8 @@
 //! Tests over real sockets, with a clock that only the test moves.
 
 use super::*;
-use crate::clock::ManualClock;
-use crate::domain::Channel;
+use crate::base::clock::ManualClock;
+use crate::base::domain::Channel;
 use crate::simulator::{Faults, Profile};
 use crate::wire::{SIGNATURE_HEADER, parse_events, signature_holds};
 use axum::extract::State as AppState;

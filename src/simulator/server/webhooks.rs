@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use super::{Shared, control};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::simulator::model::Webhook;
 use crate::simulator::post::{Post, WebhookTarget};
 use crate::wire::WebhookSetting;

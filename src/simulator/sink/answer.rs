@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Shared;
 use super::http::Request;
 use super::receipts::SinkMessage;
-use crate::domain::{Timestamp, push_json_string};
+use crate::base::domain::{Timestamp, push_json_string};
 
 /// Writes the answers of one connection.
 pub(super) struct Writer<'a> {

@@ -26,7 +26,7 @@ use self::http::Next;
 use self::receipts::Receipts;
 use super::post::{Post, WebhookTarget};
 use super::umid::Umids;
-use crate::clock::{Clock, Tick};
+use crate::base::clock::{Clock, Tick};
 
 /// How the sink behaves.
 #[derive(Debug, Clone, Default)]
@@ -180,7 +180,7 @@ async fn run(listener: TcpListener, shared: Arc<Shared>) {
             // Most likely no file handles are left: a short pause lets some connection end.
             Err(error) => {
                 tracing::warn!(%error, "the sink could not accept a connection");
-                shared.clock.sleep(crate::domain::Span::from_millis(50)).await;
+                shared.clock.sleep(crate::base::domain::Span::from_millis(50)).await;
             }
         }
     }

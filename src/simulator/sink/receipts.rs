@@ -9,7 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::Shared;
-use crate::domain::Span;
+use crate::base::domain::Span;
 use crate::simulator::post::Post;
 use crate::wire::{self, Receipt, StatusBody, Text, User};
 
@@ -38,7 +38,7 @@ impl SinkMessage {
             n,
             client_id: client_id.into(),
             msisdn: digits.and_then(|digits| digits.parse().ok()).unwrap_or_default(),
-            channel: wire::channel(channel).map_or("WhatsApp", crate::domain::Channel::as_str),
+            channel: wire::channel(channel).map_or("WhatsApp", crate::base::domain::Channel::as_str),
         }
     }
 }

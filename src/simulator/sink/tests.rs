@@ -1,8 +1,8 @@
 //! Tests of the sink over real sockets.
 
 use super::*;
-use crate::clock::ManualClock;
-use crate::domain::Timestamp;
+use crate::base::clock::ManualClock;
+use crate::base::domain::Timestamp;
 use crate::wire::{BatchAnswer, MessageAnswer, ReportedStatus, WebhookEvent, parse_events};
 use axum::Router;
 use axum::extract::State;
@@ -145,7 +145,7 @@ async fn every_message_gets_its_receipts_in_arrays() {
         assert!(events.len() <= 30);
         for event in events {
             let WebhookEvent::Receipt(receipt) = event else { panic!("{event:?}") };
-            assert_eq!(receipt.known_channel(), Some(crate::domain::Channel::Viber));
+            assert_eq!(receipt.known_channel(), Some(crate::base::domain::Channel::Viber));
             assert!(receipt.msisdn().is_some());
             assert_eq!(receipt.sub_account_id.as_deref(), Some("acme"));
             reports.entry(receipt.client_message_id.as_deref().unwrap().to_owned()).or_default().push(receipt.report());

@@ -1,9 +1,9 @@
 //! Checks the active campaigns: what keeps each of them from sending.
 
 use super::{Findings, Health};
+use crate::base::domain::text::{plural, shell};
+use crate::base::domain::{BatchState, Count, Timestamp};
 use crate::campaign::{Launcher, used_up};
-use crate::domain::text::{plural, shell};
-use crate::domain::{BatchState, Count, Timestamp};
 use crate::report::Stranded;
 use crate::status::{Obstacle, StatusError};
 use crate::store::{self, Batch, StepHold, Store};

@@ -1,9 +1,9 @@
 //! Checks the configuration and its lanes.
 
 use super::{Findings, Health};
+use crate::base::config::{Config, Loaded};
+use crate::base::domain::text::list;
 use crate::campaign::{PriceList, check_routes};
-use crate::config::{Config, Loaded};
-use crate::domain::text::list;
 
 /// Checks the configuration of a command. A server that runs (`server_runs`) may have got other values when it started.
 pub(super) fn check_configuration(loaded: &Loaded, server_runs: bool, findings: &mut Findings) {

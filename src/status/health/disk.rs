@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{Findings, Health};
-use crate::domain::size;
+use crate::base::domain::size;
 use crate::store::{LOW_SPACE, free_space};
 
 /// Size of the test file: more than the server writes at once.

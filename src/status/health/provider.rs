@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Findings, Health};
-use crate::config::{Config, Lane};
-use crate::domain::Channel;
-use crate::domain::text::list;
+use crate::base::config::{Config, Lane};
+use crate::base::domain::Channel;
+use crate::base::domain::text::list;
 use crate::provider::{Access, Http, Stage, Unconnected, Why};
 
 /// The hosts of the provider's regions.

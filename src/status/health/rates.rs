@@ -1,9 +1,9 @@
 //! Checks the rates of lanes against what the provider said about them.
 
 use super::{Findings, Health};
-use crate::config::{Config, IN_APP_RATE, Lane};
-use crate::domain::text::about;
-use crate::domain::{Channel, Timestamp};
+use crate::base::config::{Config, IN_APP_RATE, Lane};
+use crate::base::domain::text::about;
+use crate::base::domain::{Channel, Timestamp};
 use crate::store::{LaneState, Result, Store};
 use crate::wire::codes;
 
@@ -47,7 +47,7 @@ fn exceeded_at(state: &LaneState) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Portion;
+    use crate::base::domain::Portion;
 
     #[test]
     fn only_whatsapps_word_about_the_number_counts() {

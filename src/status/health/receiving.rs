@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Findings, Health};
-use crate::config::{Config, Lane};
-use crate::domain::text::{grouped, list, one_line, plural, span};
-use crate::domain::{Channel, Span, Timestamp, without_numbers};
+use crate::base::config::{Config, Lane};
+use crate::base::domain::text::{grouped, list, one_line, plural, span};
+use crate::base::domain::{Channel, Span, Timestamp, without_numbers};
 use crate::engine::Gap;
 use crate::optout;
 use crate::store::{Cursor, KeptGap, Lanes, RejectionReason, Result, Store, StrayKind};

@@ -1,9 +1,9 @@
 //! Checks the server: whether one is running, and how the last one ended.
 
 use super::{Findings, Health};
-use crate::clock::format_time;
-use crate::domain::Timestamp;
-use crate::domain::text::span;
+use crate::base::clock::format_time;
+use crate::base::domain::Timestamp;
+use crate::base::domain::text::span;
 use crate::status::{Obstacle, Servers};
 use crate::store::{Node, Nodes, Result};
 

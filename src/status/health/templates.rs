@@ -1,11 +1,11 @@
 //! Checks that the provider's templates are known.
 
 use super::{Findings, Health};
+use crate::base::clock::format_time;
+use crate::base::config::{Config, Lane};
+use crate::base::domain::text::{about, plural};
+use crate::base::domain::{Channel, Span, Timestamp};
 use crate::catalogue::{Catalogue, place_of};
-use crate::clock::format_time;
-use crate::config::{Config, Lane};
-use crate::domain::text::{about, plural};
-use crate::domain::{Channel, Span, Timestamp};
 use crate::provider::TemplatesClient;
 use crate::store::{self, Store};
 
@@ -57,7 +57,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::{Clock, ManualClock};
+    use crate::base::clock::{Clock, ManualClock};
     use crate::store::{FetchedTemplates, TemplatePlace};
 
     #[tokio::test]

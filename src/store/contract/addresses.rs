@@ -2,7 +2,9 @@
 
 use super::inbound::{alias, called, out, start, stop, user, wrote};
 use super::*;
-use crate::domain::{Address, AddressKey, ChannelUser, Keyword, Marks, OptOutOf, OptOutSource, Outcome, WishSubject};
+use crate::base::domain::{
+    Address, AddressKey, ChannelUser, Keyword, Marks, OptOutOf, OptOutSource, Outcome, WishSubject,
+};
 use crate::store::{Addresses, Alias, Inbound, InboundOf, Joined, Joining, OptIn, OptOut, Sender, Whom};
 
 for_every_store!(

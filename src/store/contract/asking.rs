@@ -1,7 +1,7 @@
 //! Tests the questions to the provider: their order is that of the timers, and they are stored.
 
 use super::*;
-use crate::domain::Marks;
+use crate::base::domain::Marks;
 use crate::store::{HighestStatus, Query, QueryState};
 
 for_every_store!(

@@ -1,7 +1,7 @@
 //! Tests audiences: they are hidden while they are imported, and never change afterwards.
 
 use super::*;
-use crate::events::Origin;
+use crate::base::events::Origin;
 use crate::store::{Error, RejectedRow, Whom};
 
 for_every_store!(

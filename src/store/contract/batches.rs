@@ -1,8 +1,8 @@
 //! Tests batches: they are written in pieces, published at once, and moved only from an expected state.
 
 use super::*;
-use crate::domain::{Count, Marks, OptOutSource, Outcome, SkipReason, WishSubject};
-use crate::events::{ChangedKey, EventKind, Origin};
+use crate::base::domain::{Count, Marks, OptOutSource, Outcome, SkipReason, WishSubject};
+use crate::base::events::{ChangedKey, EventKind, Origin};
 use crate::planner::Rest;
 use crate::store::{Amendment, Error, OptOut};
 

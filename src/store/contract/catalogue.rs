@@ -1,7 +1,7 @@
 //! Tests the provider's templates, and what was asked about them.
 
 use super::*;
-use crate::events::Origin;
+use crate::base::events::Origin;
 use crate::store::{
     AccountEvent, FetchedTemplates, HeldBy, Hold, StoredTemplate, TemplateLimit, TemplatePlace, TemplateRequest,
     TemplateRequestKind,

@@ -1,7 +1,7 @@
 //! Tests changes: a decision applies to the version that it was made on, or not at all.
 
 use super::*;
-use crate::domain::{Ending, Outcome};
+use crate::base::domain::{Ending, Outcome};
 
 for_every_store!(
     a_change_applies_to_its_version_only_and_late_ones_are_returned,

@@ -1,8 +1,8 @@
 //! Tests claims: a claim takes exactly the messages that may be sent, in order.
 
 use super::*;
-use crate::domain::{Heeds, OptOutSource, Unwanted, WishSenders, WishSubject};
-use crate::events::Origin;
+use crate::base::domain::{Heeds, OptOutSource, Unwanted, WishSenders, WishSubject};
+use crate::base::events::Origin;
 use crate::planner::{ImpatientQueue, Slots};
 use crate::store::{OptOut, Sender, TierUse};
 

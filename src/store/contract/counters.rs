@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::clock::Chance;
-use crate::domain::{Count, Ending, Outcome};
+use crate::base::clock::Chance;
+use crate::base::domain::{Count, Ending, Outcome};
 
 for_every_store!(
     counters_equal_rows_after_any_sequence_of_claims_and_changes,

@@ -1,8 +1,8 @@
 //! Webhooks that Volley sends: subscriptions, feeds, deliveries and alerts.
 
 use super::*;
-use crate::domain::{AlertKind, Outcome, Progress, SkipReason};
-use crate::events::{Event, EventKind, Subject};
+use crate::base::domain::{AlertKind, Outcome, Progress, SkipReason};
+use crate::base::events::{Event, EventKind, Subject};
 use crate::store::{
     AfterTrial, AlertKey, Delivery, DeliveryState, FanOut, Feed, FeedState, NewDelivery, NewSubscription, Observed,
     OpenAlert, Receiver, ReceiverKind, Replay, SubscriptionChange, SubscriptionId, Trial, Tried, WebhookFormat,

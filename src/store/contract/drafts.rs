@@ -2,7 +2,7 @@
 
 use super::batches::event_kinds;
 use super::*;
-use crate::events::{EventKind, Origin};
+use crate::base::events::{EventKind, Origin};
 use crate::store::{Amendment, Error};
 
 for_every_store!(

@@ -1,8 +1,8 @@
 //! The figures of campaigns over time.
 
 use super::{Desk, at, for_every_store};
-use crate::domain::{BatchId, BatchState, Span};
-use crate::events::Origin;
+use crate::base::domain::{BatchId, BatchState, Span};
+use crate::base::events::Origin;
 use crate::store::BatchFigures;
 
 for_every_store!(figures_are_noted_and_forgotten_by_batch_and_time, a_removed_draft_keeps_no_figures);

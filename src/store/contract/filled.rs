@@ -1,11 +1,11 @@
 //! Fills a store with something of everything that it can hold, for databases that are opened by later versions.
 
 use super::*;
-use crate::domain::{
+use crate::base::domain::{
     AuditAction, ChannelUser, DoubtCause, Free, Keyword, OptOutSource, OverridableSetting, Portion, Progress, Scope,
     SettlementKind, WishSubject,
 };
-use crate::events::{ChangedKey, Event, EventKind, Subject};
+use crate::base::events::{ChangedKey, Event, EventKind, Subject};
 use crate::store::{
     AccountEvent, AfterTrial, Amendment, ApiKey, Beat, BucketOf, Direction, FanOut, Feed, HeldBy, Hold, KeptGap,
     LaneState, LinkState, NewCall, NewRequest, NotedBucket, Observed, OpenAlert, OptIn, OptOut, Override,

@@ -1,7 +1,7 @@
 //! Tests what a store tells of itself: its schema, its writer, its flows, and whether it is a copy.
 
 use super::*;
-use crate::domain::{Ending, Outcome};
+use crate::base::domain::{Ending, Outcome};
 use crate::store::{Flow, FlowPlace};
 
 for_every_store!(

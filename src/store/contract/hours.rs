@@ -2,8 +2,8 @@
 //! New York, on Friday, 15 January 2027.
 
 use super::*;
-use crate::domain::{Hours, Stretch};
-use crate::events::Origin;
+use crate::base::domain::{Hours, Stretch};
+use crate::base::events::Origin;
 use crate::planner::Timing;
 use crate::store::Over;
 

@@ -1,7 +1,7 @@
 //! Tests messages from recipients: each is stored and obeyed once, and every opt-out and opt-in stays listed.
 
 use super::*;
-use crate::domain::{Address, AddressKey, ChannelUser, Keyword, OptOutOf, OptOutSource, WishSubject};
+use crate::base::domain::{Address, AddressKey, ChannelUser, Keyword, OptOutOf, OptOutSource, WishSubject};
 use crate::store::{Alias, Error, Inbound, InboundOf, Joining, KeptGap, Key, OptIn, OptOut, Sender};
 
 for_every_store!(

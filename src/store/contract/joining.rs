@@ -1,8 +1,8 @@
 //! Tests joins: messages join an open batch of their plan, and begin one if none is open.
 
 use super::*;
-use crate::domain::{ApiCalls, Count, Heeds, OptOutSource, Outcome, Progress, SkipReason, WishSubject};
-use crate::events::Origin;
+use crate::base::domain::{ApiCalls, Count, Heeds, OptOutSource, Outcome, Progress, SkipReason, WishSubject};
+use crate::base::events::Origin;
 use crate::store::{Amendment, Call, ClientIds, Joined, Joining, NewCall, Observed, OptOut, OwnTimes, Signal, Whom};
 
 for_every_store!(

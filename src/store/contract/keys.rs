@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::{Desk, at, for_every_store};
-use crate::domain::{AuditAction, KeyId, Purpose, Scope, Scopes, Span};
+use crate::base::domain::{AuditAction, KeyId, Purpose, Scope, Scopes, Span};
 use crate::store::{
     ApiKey, AuditActor, AuditEntry, AuditFilter, AuditRequest, AuditWho, Cursor, Error, KeyLimits, LastUse,
     OperatorAccount, PasswordHash, ScopesSet, SecretDigest, SetupToken,

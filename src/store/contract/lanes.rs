@@ -1,8 +1,8 @@
 //! Tests lanes, holds and opt-outs.
 
 use super::*;
-use crate::domain::{OptOutOf, OptOutSource, WishSubject};
-use crate::events::{Origin, Subject};
+use crate::base::domain::{OptOutOf, OptOutSource, WishSubject};
+use crate::base::events::{Origin, Subject};
 use crate::store::{HeldBy, Hold, OptOut};
 
 for_every_store!(

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::{Allowance, Charged, Fee, Free, Limits, Outcome, PriceOf, Settlement, SettlementKind, Spent};
-use crate::events::{EventKind, Origin, Subject};
+use crate::base::domain::{Allowance, Charged, Fee, Free, Limits, Outcome, PriceOf, Settlement, SettlementKind, Spent};
+use crate::base::events::{EventKind, Origin, Subject};
 use crate::planner::{Candidate, Cap, Capped, Price, Reached};
 use crate::store::{Recall, ReportedBy, StepHeldBy, StepHold};
 
@@ -151,7 +151,7 @@ async fn a_reservation_is_charged_or_released_and_a_delivery_without_one_is_char
     use SettlementKind::{Charged, Released};
     let batch = desk.batch_of(9).await;
     let sums = |spent, reserved| Spent { spent: cents(spent), reserved: cents(reserved) };
-    let of_budget = |budget| budget_of(cents(budget), crate::domain::Charged::Delivery);
+    let of_budget = |budget| budget_of(cents(budget), crate::base::domain::Charged::Delivery);
     // One, two and three cents; the fourth message would exceed the budget.
     let set = desk.capped(batch, 9, of_budget(9)).await;
     assert_eq!((numbers(&messages(&set)), desk.sums_of(batch).await), (vec![0, 1, 2], sums(0, 6)));
@@ -236,7 +236,7 @@ async fn the_first_messages_of_a_month_are_free_and_the_others_charged(desk: Des
     let (january, february) = (at(0), at(31 * 86_400));
     let [batch, other] = [desk.batch_of(1).await, desk.batch_of(1).await];
     for batch in [batch, other] {
-        desk.capped(batch, 1, budget_of(cents(1), crate::domain::Charged::Delivery)).await;
+        desk.capped(batch, 1, budget_of(cents(1), crate::base::domain::Charged::Delivery)).await;
     }
     let of_january =
         [Charged, Charged, Charged, Released, Charged, Refunded, Refunded, Refunded].map(|kind| (kind, january));
@@ -253,7 +253,7 @@ async fn the_first_messages_of_a_month_are_free_and_the_others_charged(desk: Des
 async fn the_first_messages_in_a_window_are_free_and_without_one_none_is(desk: Desk) {
     use SettlementKind::{Charged, Refunded};
     let batch = desk.batch_of(1).await;
-    desk.capped(batch, 1, budget_of(cents(1), crate::domain::Charged::Delivery)).await;
+    desk.capped(batch, 1, budget_of(cents(1), crate::base::domain::Charged::Delivery)).await;
     let free = Free::InWindow(1);
     assert_eq!(spent_after(&desk, batch, free, &[(Charged, at(50))]).await, [1], "nothing was written");
     let wrote = |id: &str, seconds| Inbound { window: Some(at(seconds + 86_400)), ..text(id.to_owned(), 0, seconds) };

@@ -1,8 +1,8 @@
 //! Tests nodes, their records and events, and verbs that share a commit.
 
 use super::*;
-use crate::domain::{DoubtCause, Portion};
-use crate::events::{Event, EventKind, Origin, Subject};
+use crate::base::domain::{DoubtCause, Portion};
+use crate::base::events::{Event, EventKind, Origin, Subject};
 use crate::store::{
     Beat, Direction, Error, KeptGap, LaneStandstill, LaneState, LinkState, RejectionReason, Started, Trouble,
     TurnedAway, started,

@@ -1,8 +1,8 @@
 //! Pages of batches and of events, latest first.
 
 use super::{Desk, at, for_every_store};
-use crate::domain::{BatchId, BatchState, Channel, Plan, Span, Step, Tag};
-use crate::events::{Event, EventKind, Origin, Subject};
+use crate::base::domain::{BatchId, BatchState, Channel, Plan, Span, Step, Tag};
+use crate::base::events::{Event, EventKind, Origin, Subject};
 use crate::store::{BatchFilter, NewBatch};
 
 for_every_store!(

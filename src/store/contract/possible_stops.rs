@@ -2,7 +2,7 @@
 
 use super::inbound::{start, stop, wrote};
 use super::*;
-use crate::domain::{Channel, ChannelUser, OptOutSource};
+use crate::base::domain::{Channel, ChannelUser, OptOutSource};
 use crate::store::{Cursor, Inbound, InboundOf, OptOut, WebhookGroup};
 
 for_every_store!(what_may_be_an_opt_out_is_listed_until_somebody_decides);

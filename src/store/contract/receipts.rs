@@ -1,7 +1,7 @@
 //! Tests receipts: any of their ids finds the attempt, and they are stored once, with their decisions.
 
 use super::*;
-use crate::domain::{AttemptId, Charge, Ending, Money, Outcome};
+use crate::base::domain::{AttemptId, Charge, Ending, Money, Outcome};
 use crate::engine::{Ignored, Made, Ruling};
 use crate::store::{FoundAttempt, Key, Nameless, NamingLane, Receipt, Stray, StrayKind};
 

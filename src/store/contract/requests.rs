@@ -1,7 +1,7 @@
 //! Requests that are carried out once.
 
 use super::{Desk, at, for_every_store};
-use crate::domain::Span;
+use crate::base::domain::Span;
 use crate::store::{Begun, NewRequest, RequestKey, StoredAnswer};
 
 for_every_store!(

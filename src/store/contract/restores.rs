@@ -1,7 +1,7 @@
 //! Tests the restore of a backup: what is marked, until when, and the slots of tiers that nobody knows.
 
 use super::*;
-use crate::domain::Tier;
+use crate::base::domain::Tier;
 use crate::store::{Restore, UnknownSlots};
 
 for_every_store!(

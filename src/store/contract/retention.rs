@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::domain::{AddressKey, ChannelUser, Keyword, OptOutOf, OptOutSource, Outcome, WishSubject};
+use crate::base::domain::{AddressKey, ChannelUser, Keyword, OptOutOf, OptOutSource, Outcome, WishSubject};
 use crate::store::{Alias, Copied, Inbound, InboundOf, MessageFacts, OptOut, Scope, Whom};
 
 for_every_store!(

@@ -5,7 +5,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
-use crate::domain::{Ending, Marks, Outcome, Refused, SkipReason};
+use crate::base::domain::{Ending, Marks, Outcome, Refused, SkipReason};
 
 for_every_store!(every_state_is_read_as_it_was_written_and_is_counted);
 

@@ -2,7 +2,7 @@
 
 use super::keys::{entry, operator};
 use super::{Desk, at, for_every_store};
-use crate::domain::AuditAction;
+use crate::base::domain::AuditAction;
 use crate::store::{Cursor, PasswordHash, SecretDigest, Session};
 
 for_every_store!(

@@ -1,8 +1,8 @@
 //! Tests changed settings, account events, reports of the provider, and recorded buckets.
 
 use super::*;
-use crate::domain::OverridableSetting;
-use crate::events::{Event, EventKind, Origin, Subject};
+use crate::base::domain::OverridableSetting;
+use crate::base::events::{Event, EventKind, Origin, Subject};
 use crate::store::{AccountEvent, BucketOf, HeldBy, Hold, NotedBucket, Override, ProviderReport, Release, ReleasedBy};
 
 for_every_store!(

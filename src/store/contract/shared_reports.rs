@@ -2,8 +2,8 @@
 
 use super::keys::{entry, operator};
 use super::{Desk, at, for_every_store};
-use crate::domain::{AuditAction, BatchId, BatchState};
-use crate::events::Origin;
+use crate::base::domain::{AuditAction, BatchId, BatchState};
+use crate::base::events::Origin;
 use crate::store::{SecretDigest, SharedReport};
 
 for_every_store!(

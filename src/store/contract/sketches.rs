@@ -1,7 +1,7 @@
 //! Campaigns that operators are writing.
 
 use super::{Desk, at, for_every_store};
-use crate::domain::SketchId;
+use crate::base::domain::SketchId;
 use crate::store::Sketch;
 
 for_every_store!(

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::{AddressKey, OptOutSource, WishSubject};
-use crate::events::Origin;
+use crate::base::domain::{AddressKey, OptOutSource, WishSubject};
+use crate::base::events::Origin;
 use crate::planner::{ImpatientQueue, Pass, Slots};
 use crate::store::{Inbound, OptOut, Sender, TierSlot, TierUse};
 

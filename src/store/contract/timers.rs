@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::Outcome;
-use crate::events::Origin;
+use crate::base::domain::Outcome;
+use crate::base::events::Origin;
 use crate::store::{QueueTimes, Signal};
 
 for_every_store!(

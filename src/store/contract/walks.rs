@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use super::*;
-use crate::domain::{OptOutSource, Reasons, WishSubject};
+use crate::base::domain::{OptOutSource, Reasons, WishSubject};
 use crate::engine::Ruling;
 use crate::store::{Copied, Frame, MessageFacts, OptOut, Receipt, Scope, Stray, StrayKind, Twin, Verdict, Walk};
 

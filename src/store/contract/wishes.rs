@@ -1,7 +1,7 @@
 //! Tests opt-outs of different subjects: they stand beside each other, and each ends by what covers it.
 
 use super::*;
-use crate::domain::{Address, ChannelUser, Keyword, OptOutOf, OptOutSource, WishSubject};
+use crate::base::domain::{Address, ChannelUser, Keyword, OptOutOf, OptOutSource, WishSubject};
 use crate::store::{Alias, OptIn, OptOut};
 
 for_every_store!(

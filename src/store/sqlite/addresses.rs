@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::rows::{address_key, decoded, json_list, json_of, small};
 use super::{Error, Work};
-use crate::domain::{Address, AddressKey, Channel, ChannelUser, stable_hash};
+use crate::base::domain::{Address, AddressKey, Channel, ChannelUser, stable_hash};
 use crate::store::Addresses;
 
 /// An id as it is bound: its channel and its name there.

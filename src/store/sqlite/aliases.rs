@@ -11,7 +11,7 @@ use super::messages::number;
 use super::opt_outs::{by_message, opt_in, opt_out, subject};
 use super::rows::{decoded, json_of, msisdn, small, timestamp};
 use super::{Work, addresses, places};
-use crate::domain::{Address, AddressKey, Channel, Keyword, Msisdn, OptOutSource, WishSubject};
+use crate::base::domain::{Address, AddressKey, Channel, Keyword, Msisdn, OptOutSource, WishSubject};
 use crate::store::{Alias, Inbound, OptIn, OptOut};
 
 pub(super) const NUMBERS_OF: &str = "SELECT asked.key AS index_of, alias.msisdn FROM json_each(?1) asked

@@ -11,7 +11,7 @@ use super::audit::{self, address};
 use super::facts::nonsense;
 use super::rows::{decoded, maybe_json, maybe_small, maybe_timestamp, timestamp, to_json};
 use super::{Error, Work};
-use crate::domain::{KeyId, Purpose, Scope, Scopes, Timestamp};
+use crate::base::domain::{KeyId, Purpose, Scope, Scopes, Timestamp};
 use crate::store::{ApiKey, AuditEntry, KeyLimits, LastUse, SecretDigest, SetupToken};
 
 pub(super) const FIND: &str = "SELECT * FROM api_key WHERE id = ?1";

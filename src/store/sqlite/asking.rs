@@ -7,7 +7,7 @@ use super::rows::{
     Bound, all_loaded, for_values, json_list, json_of, lines, maybe_small, maybe_timestamp, message_line, packed,
     small, timestamp,
 };
-use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp, Umid};
+use crate::base::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp, Umid};
 use crate::store::{HighestStatus, Query, QueryState, Question};
 
 /// Due messages whose present step was submitted, is not unknown, and has no better receipt than accepted, or than sent.

@@ -8,7 +8,7 @@ use sqlx::{Row, SqliteConnection};
 use super::rows::{Bound, Line, address_key, for_values, json_of, lines, packed, small, timestamp};
 use super::script::Script;
 use super::{Error, Work, addresses, rejected, sieves};
-use crate::domain::{Address, AddressKey, AudienceId, BatchId, Country, Fields, Recipient, Timestamp};
+use crate::base::domain::{Address, AddressKey, AudienceId, BatchId, Country, Fields, Recipient, Timestamp};
 use crate::store::sieve::{self, Filtered};
 use crate::store::{Audience, AudiencePart, KnownAs, NewAudience};
 

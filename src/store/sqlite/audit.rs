@@ -8,7 +8,7 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::facts::nonsense;
 use super::rows::{Bound, decoded, for_values, maybe_small, timestamp};
-use crate::domain::{AuditAction, Timestamp};
+use crate::base::domain::{AuditAction, Timestamp};
 use crate::store::{AuditActor, AuditEntry, AuditFilter, AuditRequest, AuditWho, Cursor};
 
 /// Entries deleted in one transaction.

@@ -8,8 +8,8 @@ use sqlx::{Row, SqliteConnection};
 
 use super::rows::{decoded, json_list, maybe_json, maybe_timestamp, small, step, timestamp, to_json};
 use super::{Error, Fault, Work, nodes};
-use crate::domain::{AudienceId, BatchId, BatchState, Count, Plan, Tag, Tallies, Timestamp};
-use crate::events::{Event, EventKind, Origin, Subject};
+use crate::base::domain::{AudienceId, BatchId, BatchState, Count, Plan, Tag, Tallies, Timestamp};
+use crate::base::events::{Event, EventKind, Origin, Subject};
 use crate::store::{Batch, BatchFilter, BatchPage, NewBatch, Repetitions};
 
 pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> Work<BatchId> {

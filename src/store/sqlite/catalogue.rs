@@ -7,7 +7,7 @@ use super::Work;
 use super::batches::bump;
 use super::overrides;
 use super::rows::{Bound, decoded, for_values, json_of, maybe_timestamp, timestamp};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::store::{
     AccountEvent, FetchedTemplates, StoredTemplate, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind,
 };

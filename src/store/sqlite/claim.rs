@@ -14,7 +14,7 @@ use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::rows::{Line, decoded, json_of, maybe_timestamp, packed, refused, small, timestamp};
 use super::script::Script;
 use super::{Work, addresses, tiers};
-use crate::domain::{
+use crate::base::domain::{
     BatchId, BatchState, Fields, Heeds, LaneId, Loaded, Marks, MessageKey, OptOutOf, Present, Queue, State, StepIndex,
     Timestamp, Unwanted, WishSenders,
 };

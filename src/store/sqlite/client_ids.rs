@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{json_of, small};
-use crate::domain::{BatchId, MessageId, MessageKey, Tag, Timestamp};
+use crate::base::domain::{BatchId, MessageId, MessageKey, Tag, Timestamp};
 use crate::store::{ClientIds, Joined, Joining};
 
 /// Finds the messages that were accepted under the ids of a list: their positions in it, and themselves.

@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::rows::{json_list, timestamp};
 use super::{Work, open_error};
-use crate::domain::{BatchState, Timestamp};
+use crate::base::domain::{BatchState, Timestamp};
 use crate::store::{Restore, Result};
 
 /// The mark is a signed number of 32 bits, so it counts minutes.

@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{Bound, decoded, for_values, from_json, maybe_small, maybe_timestamp, small, timestamp, to_json};
-use crate::domain::{AlertKind, Span, Timestamp};
+use crate::base::domain::{AlertKind, Span, Timestamp};
 use crate::store::{
     AfterTrial, AlertKey, Delivery, DeliveryState, NewDelivery, OpenAlert, Receiver, ReceiverHealth, ReceiverKind,
     Replay, Trial, Tried,

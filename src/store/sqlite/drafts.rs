@@ -3,8 +3,8 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::{Work, batches, figures, nodes};
-use crate::domain::{BatchId, BatchState, Timestamp};
-use crate::events::{Event, EventKind, Origin, Subject};
+use crate::base::domain::{BatchId, BatchState, Timestamp};
+use crate::base::events::{Event, EventKind, Origin, Subject};
 
 /// Hides a draft and frees its name, so that its messages can be removed piece by piece. Returns whether it was one.
 ///

@@ -5,8 +5,8 @@ use sqlx::{Row, SqliteConnection};
 use super::batches::{self, bump, read_plan, store_plan};
 use super::rows::{decoded, json_list, timestamp, to_json};
 use super::{Work, nodes};
-use crate::domain::{BatchId, BatchState, Queue, Span, Timestamp};
-use crate::events::{Event, EventKind, Subject};
+use crate::base::domain::{BatchId, BatchState, Queue, Span, Timestamp};
+use crate::base::events::{Event, EventKind, Subject};
 use crate::store::{Amendment, Edition, StepHeldBy};
 
 pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendment) -> Work<Option<u64>> {

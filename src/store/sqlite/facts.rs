@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::rows::{Bound, Line, json_list, lines, packed};
 use super::{Error, Work};
-use crate::domain::{BatchId, Charge, LaneId, MessageKey, Money, Reasons, Timestamp, Umid};
+use crate::base::domain::{BatchId, Charge, LaneId, MessageKey, Money, Reasons, Timestamp, Umid};
 use crate::engine::Ruling;
 use crate::store::{Attempt, CodedFacts, Receipt, Verdict};
 

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::paths::open_beside;
-use crate::clock::Clock;
-use crate::domain::Span;
+use crate::base::clock::Clock;
+use crate::base::domain::Span;
 
 /// The longest wait for another process. A process that is stopped while it holds a lock must not block the others for
 /// good.

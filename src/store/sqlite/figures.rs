@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{for_values, json_of, small, timestamp};
-use crate::domain::{BatchId, Timestamp};
+use crate::base::domain::{BatchId, Timestamp};
 use crate::store::BatchFigures;
 
 pub(super) const OF: &str = "SELECT * FROM batch_figures WHERE batch = ?1 ORDER BY at";

@@ -6,7 +6,7 @@ use super::Work;
 use super::limits::{Spending, add, signed};
 use super::reservations::end_of;
 use super::script::Script;
-use crate::domain::{Allowance, Free, Settlement, SettlementKind, Timestamp};
+use crate::base::domain::{Allowance, Free, Settlement, SettlementKind, Timestamp};
 use crate::store::Change;
 
 /// Settles changes of lines of which some messages are free: counts them, and charges those beyond. Few price lists have such lines.

@@ -11,7 +11,7 @@ use super::rows::{
     Bound, decoded, for_values, json_list, json_of, maybe_small, maybe_timestamp, msisdn, small, step, timestamp,
 };
 use super::{Work, addresses, aliases, possible_stops};
-use crate::domain::{
+use crate::base::domain::{
     Address, AddressKey, BatchId, Channel, Keyword, Language, MessageKey, Msisdn, OptOutOf, OptOutSource, StepIndex,
     Timestamp, WishSubject,
 };

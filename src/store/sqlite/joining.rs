@@ -6,8 +6,8 @@ use sqlx::{Row, SqliteConnection};
 
 use super::rows::{json_of, small, state};
 use super::{Work, audiences, batches, client_ids, inbound, pieces};
-use crate::domain::{AudienceId, BatchId, BatchState, Plan, Tag, Timestamp};
-use crate::events::Origin;
+use crate::base::domain::{AudienceId, BatchId, BatchState, Plan, Tag, Timestamp};
+use crate::base::events::Origin;
 use crate::store::{Call, Error, Joined, Joining, KnownAs, NewAudience, NewBatch, NewCall, OwnTimes, PieceOfMessages};
 
 /// A batch that messages can join.

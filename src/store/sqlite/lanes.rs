@@ -8,8 +8,8 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::batches::bump;
 use super::rows::{Bound, decoded, for_values, from_json, maybe_small, small, timestamp, to_json};
-use crate::domain::{Channel, LaneId, Timestamp};
-use crate::events::{Event, EventKind, Origin, Subject};
+use crate::base::domain::{Channel, LaneId, Timestamp};
+use crate::base::events::{Event, EventKind, Origin, Subject};
 use crate::store::{HeldBy, Hold, Release, ReleasedBy, StoredLane};
 
 pub(super) async fn lanes(connection: &mut SqliteConnection, lanes: Vec<(String, Channel)>) -> Work<Vec<StoredLane>> {

@@ -4,7 +4,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{maybe_timestamp, small, timestamp};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::store::{Epoch, Error, Holder, Latest, Lease};
 
 /// The only unit: everything that this database sends. With many nodes there will be one per portfolio.

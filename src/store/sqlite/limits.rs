@@ -10,8 +10,8 @@ use super::batches::{bump, tallies};
 use super::reservations::reserve;
 use super::rows::{decoded, from_json, maybe_timestamp, small, step, timestamp, to_json};
 use super::script::Script;
-use crate::domain::{BatchId, Money, Spent, StepIndex, Timestamp};
-use crate::events::{self, Event, EventKind, Origin};
+use crate::base::domain::{BatchId, Money, Spent, StepIndex, Timestamp};
+use crate::base::events::{self, Event, EventKind, Origin};
 use crate::planner::Used;
 use crate::store::{Claimed, Recall, ReportedBy, StepHeldBy, StepHold};
 

@@ -14,8 +14,8 @@ use super::receipts::{Learned, keep, learn};
 use super::reservations::settle;
 use super::script::Script;
 use super::shapes::{write_attempts, write_messages};
-use crate::domain::text::hex;
-use crate::domain::{BatchId, MessageKey, StepIndex, Tallies};
+use crate::base::domain::text::hex;
+use crate::base::domain::{BatchId, MessageKey, StepIndex, Tallies};
 use crate::store::{Attempt, Change, NotedBucket, Receipt, Verdict};
 
 /// Changes of the counters of all batches that a group touches.
@@ -145,7 +145,7 @@ async fn sort_out<'a>(
     Ok((fresh, late))
 }
 
-pub(super) fn number(msisdn: crate::domain::Msisdn) -> i64 {
+pub(super) fn number(msisdn: crate::base::domain::Msisdn) -> i64 {
     // A number has 15 digits at most.
     msisdn.get().cast_signed()
 }

@@ -79,7 +79,7 @@ use tokio::sync::Mutex;
 
 use super::flow::Flows;
 use super::{Error, Result, Signals, WebhookCounts};
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use fair_lock::FairLock;
 use identity::OpenDatabase;
 use serve_file::ServeFile;

@@ -5,8 +5,8 @@ use sqlx::{Row, SqliteConnection};
 
 use super::rows::{Bound, decoded, for_values, from_json, maybe_timestamp, small, timestamp, to_json};
 use super::{Work, leases};
-use crate::domain::{BatchId, DoubtCause, Portion, Span, Timestamp};
-use crate::events::{Event, EventKind, Subject};
+use crate::base::domain::{BatchId, DoubtCause, Portion, Span, Timestamp};
+use crate::base::events::{Event, EventKind, Subject};
 use crate::store::{
     Beat, Cursor, Direction, KeptGap, LaneStandstill, LaneState, LinkState, Node, NodeStart, RejectionReason, Started,
     Trouble, TurnedAway,

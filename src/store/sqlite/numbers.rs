@@ -76,7 +76,7 @@ impl Numbers {
         self,
         script: &'s mut Script,
         statement: &OverNumbers,
-        batch: crate::domain::BatchId,
+        batch: crate::base::domain::BatchId,
     ) -> &'s mut Script {
         match self {
             Self::Run { first, mask } => script.statement(statement.run).bind(batch.0).bind(first).bind(mask),

@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection};
 use super::api_keys::{end_setup, recorded, uses_setup};
 use super::rows::{decoded, maybe_timestamp, timestamp};
 use super::{Error, Work, audit, sessions, shared_reports};
-use crate::domain::{Scope, Scopes, Timestamp};
+use crate::base::domain::{Scope, Scopes, Timestamp};
 use crate::store::{AuditEntry, OperatorAccount, PasswordHash, ScopesSet, SecretDigest};
 
 pub(super) const FIND: &str = "SELECT * FROM operator WHERE name = ?1";

@@ -13,7 +13,7 @@ use super::rows::{
     address_key, all_loaded, decoded, json_list, json_of, lines, maybe_small, message_line, msisdn, packed, timestamp,
 };
 use super::{Work, aliases, possible_stops};
-use crate::domain::{
+use crate::base::domain::{
     Address, AddressKey, BatchId, Channel, ChannelUser, Keyword, Loaded, Marks, Msisdn, OptOutOf, OptOutSource,
     Timestamp, WishSenders, WishSubject,
 };

@@ -9,7 +9,7 @@ use super::facts::nonsense;
 use super::rows::{address_key, decoded, maybe_small, small, step, timestamp};
 use super::script::Script;
 use super::{Work, addresses, deliveries, inbound, nodes};
-use crate::domain::{
+use crate::base::domain::{
     BatchId, CampaignId, Fields, Marks, MessageKey, Outcome, Progress, SkipReason, Status, Tag, Umid, push_json_string,
 };
 use crate::store::{
@@ -220,7 +220,7 @@ pub(super) async fn fan_out(connection: &mut SqliteConnection, fan_out: FanOut) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{AddressKey, LaneId, Present, StepIndex, Timestamp};
+    use crate::base::domain::{AddressKey, LaneId, Present, StepIndex, Timestamp};
     use crate::engine::Ruling;
 
     fn change(told: &[Progress]) -> Change {

@@ -7,8 +7,8 @@ use super::batches::bump;
 use super::rows::{Bound, decoded, for_values, from_json, small, timestamp, to_json};
 use super::script::Script;
 use super::{Work, lanes, nodes};
-use crate::domain::{OverridableSetting, Timestamp};
-use crate::events::{Event, EventKind, Origin, Subject};
+use crate::base::domain::{OverridableSetting, Timestamp};
+use crate::base::events::{Event, EventKind, Origin, Subject};
 use crate::store::{AccountEvent, BucketOf, NotedBucket, Override, ProviderReport};
 
 pub(super) async fn all(connection: &mut SqliteConnection) -> Work<Vec<Override>> {

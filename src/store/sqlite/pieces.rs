@@ -9,7 +9,7 @@ use super::messages::{Moves, count_in};
 use super::rows::{decoded, json_list, step};
 use super::script::Script;
 use super::{Work, outbox};
-use crate::domain::{
+use crate::base::domain::{
     AddressKey, BatchId, Count, Country, LaneId, Marks, OptOutOf, Outcome, Present, SkipReason, State, StepIndex,
     Tallies, Timestamp,
 };

@@ -7,7 +7,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::rows::{json_list, small};
 use super::{Work, addresses, aliases};
-use crate::domain::{Address, AddressKey, AudienceId};
+use crate::base::domain::{Address, AddressKey, AudienceId};
 use crate::store::sieve::{Sought, may_hold};
 use crate::store::{FoundRecipient, RecipientPlace, Whom};
 

@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::Work;
 use super::rows::{all_loaded, json_list, lines, maybe_timestamp, message_line, packed, small};
-use crate::domain::{BatchId, Count, Loaded, MessageKey, Queue, Timestamp};
+use crate::base::domain::{BatchId, Count, Loaded, MessageKey, Queue, Timestamp};
 use crate::store::{Epoch, QueueTimes};
 
 pub(super) const LOAD: &str =

@@ -17,7 +17,7 @@ use super::script::Script;
 use super::shapes::alike;
 use super::{Error, Work};
 use super::{aliases, inbound, naming, opt_outs};
-use crate::domain::{
+use crate::base::domain::{
     AddressKey, AttemptId, BatchId, Charge, Loaded, MessageKey, State, StepIndex, Tag, Timestamp, Umid,
 };
 use crate::engine::{Made, Ruling};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Sqlite, tiers};
-use crate::domain::{LaneId, MessageKey, Timestamp};
+use crate::base::domain::{LaneId, MessageKey, Timestamp};
 use crate::store::Result;
 
 /// Pieces that one call counts. The caller has other work to do between calls.

@@ -8,7 +8,7 @@ use super::Work;
 use super::audiences::{REMOVED_AT_ONCE, gone};
 use super::messages::number;
 use super::rows::{Bound, for_values, json_list, maybe_small, small};
-use crate::domain::{AudienceId, Fields, Msisdn, Timestamp};
+use crate::base::domain::{AudienceId, Fields, Msisdn, Timestamp};
 use crate::store::{Error, RejectedRow};
 
 pub(super) async fn add(

@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::facts::nonsense;
 use super::rows::timestamp;
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 use crate::store::{Begun, NewRequest, RequestKey, StoredAnswer};
 
 /// How much longer a request without an answer is kept.

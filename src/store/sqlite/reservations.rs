@@ -11,7 +11,7 @@ use super::limits::{Spending, add, signed};
 use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::rows::{json_of, small, step};
 use super::script::Script;
-use crate::domain::{BatchId, MessageKey, Money, Settlement, SettlementKind, Span, StepIndex, Timestamp};
+use crate::base::domain::{BatchId, MessageKey, Money, Settlement, SettlementKind, Span, StepIndex, Timestamp};
 use crate::store::{Change, Claimed};
 
 const RESERVE: OverNumbers = over_numbers!(

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use super::audiences::REMOVED_AT_ONCE;
 use super::rows::{json_of, maybe_small, small};
 use super::{Work, addresses, figures, sieves};
-use crate::domain::{Address, AddressKey, AudienceId, BatchId, ChannelUser, MessageKey, Timestamp};
+use crate::base::domain::{Address, AddressKey, AudienceId, BatchId, ChannelUser, MessageKey, Timestamp};
 
 /// Messages purged in one transaction, each with its facts.
 const PIECE: u32 = 2_000;

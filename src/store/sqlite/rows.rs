@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection};
 
 use super::{Error, Work};
-use crate::domain::{
+use crate::base::domain::{
     AddressKey, BatchId, Country, LaneId, Loaded, Marks, MessageKey, Msisdn, Outcome, Present, Refused, SkipReason,
     State, StepIndex, Timestamp,
 };

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::FileId;
 use super::open_error;
 use super::paths::{beside, open_beside};
-use crate::domain::{Span, Timestamp};
+use crate::base::domain::{Span, Timestamp};
 use crate::store::error::DiskTrouble;
 use crate::store::{Error, Result, Unwritable};
 

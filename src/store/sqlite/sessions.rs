@@ -7,7 +7,7 @@ use super::api_keys::{digest, recorded};
 use super::operators::operator;
 use super::rows::timestamp;
 use super::{Error, Work};
-use crate::domain::{Timestamp, Zone};
+use crate::base::domain::{Timestamp, Zone};
 use crate::store::{AuditEntry, OperatorAccount, SecretDigest, Session};
 
 pub(super) const FIND: &str =

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use super::numbers::{Numbers, OverNumbers, in_run, over_numbers};
 use super::rows::state;
 use super::script::Script;
-use crate::domain::{BatchId, LaneId, SkipReason, State, StepIndex, Timestamp, Umid};
+use crate::base::domain::{BatchId, LaneId, SkipReason, State, StepIndex, Timestamp, Umid};
 use crate::engine::Note;
 use crate::store::{Attempt, Change, Verdict};
 

@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::api_keys::digest;
 use super::rows::{small, timestamp};
-use crate::domain::{BatchId, Timestamp};
+use crate::base::domain::{BatchId, Timestamp};
 use crate::store::{SecretDigest, SharedReport};
 
 pub(super) const FIND: &str = "SELECT * FROM shared_report WHERE secret = ?1";

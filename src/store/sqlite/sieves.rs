@@ -8,7 +8,7 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::rows::{address_key, small};
 use super::script::Script;
-use crate::domain::{AddressKey, AudienceId};
+use crate::base::domain::{AddressKey, AudienceId};
 use crate::store::sieve::{self, Filtered};
 
 /// So many new recipients are a piece of their own. Fewer are added to the last piece until its sieve is full.

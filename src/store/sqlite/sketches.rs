@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{small, timestamp};
-use crate::domain::{SketchId, Timestamp};
+use crate::base::domain::{SketchId, Timestamp};
 use crate::store::Sketch;
 
 pub(super) const LIST: &str = "SELECT * FROM sketch WHERE changed_at <= ?1 AND (changed_at < ?1 OR id < ?2)

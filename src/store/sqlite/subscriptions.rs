@@ -7,8 +7,8 @@ use super::batches::bump;
 use super::facts::nonsense;
 use super::rows::{from_json, maybe_json, maybe_timestamp, small, timestamp, to_json};
 use super::{Work, deliveries, nodes};
-use crate::domain::Timestamp;
-use crate::events::{Event, EventKind, Origin, Subject};
+use crate::base::domain::Timestamp;
+use crate::base::events::{Event, EventKind, Origin, Subject};
 use crate::store::{
     NewSubscription, Receiver, SigningSecret, Subscription, SubscriptionChange, SubscriptionId, WebhookFormat,
 };

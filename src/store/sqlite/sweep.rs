@@ -1,7 +1,7 @@
 //! Removes the hidden remains of launches and imports that did not complete, piece by piece.
 
 use super::{Sqlite, audiences, batches, pieces};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::store::Result;
 
 impl Sqlite {

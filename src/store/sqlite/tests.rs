@@ -14,9 +14,9 @@ use std::sync::Arc;
 use sqlx::{Connection, SqliteConnection};
 
 use super::Sqlite;
-use crate::clock::{Clock, RealClock};
-use crate::domain::Timestamp;
-use crate::events::{Event, EventKind, Subject};
+use crate::base::clock::{Clock, RealClock};
+use crate::base::domain::Timestamp;
+use crate::base::events::{Event, EventKind, Subject};
 use crate::store::Result;
 
 struct TempDatabase {

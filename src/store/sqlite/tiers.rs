@@ -12,8 +12,8 @@ use super::rows::{
     Bound, address_key, canonical_number, for_values, json_list, lines, maybe_timestamp, packed, small, timestamp,
 };
 use super::{Work, nodes};
-use crate::domain::{AddressKey, BatchId, LaneId, Span, Timestamp};
-use crate::events::{Event, EventKind, Origin, Subject};
+use crate::base::domain::{AddressKey, BatchId, LaneId, Span, Timestamp};
+use crate::base::events::{Event, EventKind, Origin, Subject};
 use crate::planner::{Candidate, TierStanding};
 use crate::store::{TierSlot, TierUse, UnknownSlots};
 

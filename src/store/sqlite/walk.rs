@@ -17,7 +17,7 @@ use super::receipts::stray_counts;
 use super::rows::{Line, lines, loaded, message_line, packed, small, step};
 use super::spool::{Parts, Spool};
 use super::{Fault, Work};
-use crate::domain::{AddressKey, BatchId, Fields, MessageKey, StepIndex, Umid};
+use crate::base::domain::{AddressKey, BatchId, Fields, MessageKey, StepIndex, Umid};
 use crate::engine::Note;
 use crate::store::{Copied, Frame, MessageFacts, RecipientRow, Result, Scope, Twin, Walk};
 

@@ -7,7 +7,7 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::messages::number;
 use super::rows::{address_key, json_list, msisdn, timestamp};
-use crate::domain::{AddressKey, Channel, Msisdn, Span, Timestamp};
+use crate::base::domain::{AddressKey, Channel, Msisdn, Span, Timestamp};
 use crate::store::Sender;
 
 /// The longest window that an inbound message opens: 72 hours after a click on an ad, otherwise 24.

@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use super::Fault;
 use super::fair_lock::FairLock;
 use super::serve_file::ServeFile;
-use crate::clock::Clock;
-use crate::domain::{Histogram, Span, Timestamp};
+use crate::base::clock::Clock;
+use crate::base::domain::{Histogram, Span, Timestamp};
 use crate::store::error::Failure;
 use crate::store::{Error, Result, WriterFigures};
 

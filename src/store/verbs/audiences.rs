@@ -1,4 +1,4 @@
-use crate::domain::{AddressKey, AudienceId, BatchId, Msisdn, Recipient, Timestamp};
+use crate::base::domain::{AddressKey, AudienceId, BatchId, Msisdn, Recipient, Timestamp};
 use crate::store::{Audience, AudiencePart, FoundRecipient, NewAudience, RecipientPlace, RejectedRow, Result, Whom};
 
 /// Audiences. They are hidden while they are imported. Once published, they never change.

@@ -1,4 +1,4 @@
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::store::{AccountEvent, FetchedTemplates, Result, TemplateLimit, TemplateRequest};
 
 /// The last known templates of the provider.

@@ -1,4 +1,6 @@
-use crate::domain::{Address, AddressKey, BatchId, ChannelUser, Loaded, Msisdn, OptOutOf, Timestamp, WishSubject};
+use crate::base::domain::{
+    Address, AddressKey, BatchId, ChannelUser, Loaded, Msisdn, OptOutOf, Timestamp, WishSubject,
+};
 use crate::store::{Addresses, Alias, Cursor, OptIn, OptOut, Result, Wish};
 
 /// Opt-outs and opt-ins.

@@ -1,7 +1,7 @@
 //! The part of the contract that is about webhooks that Volley sends.
 
-use crate::domain::Timestamp;
-use crate::events::Origin;
+use crate::base::domain::Timestamp;
+use crate::base::events::Origin;
 use crate::store::{
     AlertKey, Cursor, Delivery, EventRow, FanOut, FeedRow, FeedState, Inbound, NewDelivery, NewSubscription,
     ObservedMessage, OpenAlert, Receiver, ReceiverHealth, ReceiverKind, Replay, Result, Subscription,

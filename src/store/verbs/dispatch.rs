@@ -1,6 +1,6 @@
 //! The part of the contract that is about sending: claims, and the results of submissions.
 
-use crate::domain::{AddressKey, Loaded, MessageKey, Timestamp};
+use crate::base::domain::{AddressKey, Loaded, MessageKey, Timestamp};
 use crate::store::{Change, Claim, ClaimedSet, Epoch, NotedBucket, Result};
 
 /// What dispatch asks of a store.

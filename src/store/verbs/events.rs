@@ -1,5 +1,5 @@
-use crate::domain::BatchId;
-use crate::events::Event;
+use crate::base::domain::BatchId;
+use crate::base::events::Event;
 use crate::store::{Cursor, Result};
 
 /// Decisions and events.

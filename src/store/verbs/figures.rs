@@ -1,6 +1,6 @@
 //! The part of the contract that is about the figures of campaigns over time.
 
-use crate::domain::{BatchId, Timestamp};
+use crate::base::domain::{BatchId, Timestamp};
 use crate::store::{BatchFigures, Result};
 
 /// The figures of campaigns over time.

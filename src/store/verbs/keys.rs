@@ -1,6 +1,6 @@
 //! The part of the contract that is about access: keys, operators, the setup token and the audit log.
 
-use crate::domain::{KeyId, Scopes, Timestamp};
+use crate::base::domain::{KeyId, Scopes, Timestamp};
 use crate::store::{
     ApiKey, AuditEntry, AuditFilter, Cursor, LastUse, OperatorAccount, PasswordHash, Result, ScopesSet, SecretDigest,
     SetupToken,

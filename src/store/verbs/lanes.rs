@@ -1,5 +1,5 @@
-use crate::domain::{Channel, OverridableSetting, Timestamp};
-use crate::events::Origin;
+use crate::base::domain::{Channel, OverridableSetting, Timestamp};
+use crate::base::events::Origin;
 use crate::store::{Hold, NotedBucket, Override, ProviderReport, Result, StoredLane};
 
 /// Lanes, the holds on them and on templates, overrides of settings, and what the provider reports.

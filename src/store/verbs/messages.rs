@@ -3,7 +3,7 @@ use std::ops::RangeInclusive;
 
 use tokio::sync::watch;
 
-use crate::domain::{AddressKey, BatchId, Loaded, MessageKey, Queue, Reasons, StepIndex, Timestamp};
+use crate::base::domain::{AddressKey, BatchId, Loaded, MessageKey, Queue, Reasons, StepIndex, Timestamp};
 use crate::store::{Attempt, CodedFacts, Copied, MessageFacts, QueueTimes, Receipt, Result, Scope, Walk};
 
 /// Messages with their timers and facts. These verbs only read.

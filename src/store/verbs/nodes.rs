@@ -1,6 +1,6 @@
 //! The part of the contract that is about servers: the lease, contact with the provider, and the state of lanes.
 
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::store::{
     Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Result, Started, TurnedAway, Unwritable,
 };

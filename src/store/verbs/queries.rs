@@ -1,4 +1,4 @@
-use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp};
+use crate::base::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp};
 use crate::store::{HighestStatus, Query, QueryState, Question, Result};
 
 /// Queries to the provider about attempts without receipts.

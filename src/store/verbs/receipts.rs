@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{AddressKey, MessageKey, OptOutOf, Timestamp};
+use crate::base::domain::{AddressKey, MessageKey, OptOutOf, Timestamp};
 use crate::store::{
     AccountEvent, Alias, Change, Cursor, FoundAttempt, Inbound, Key, NamingLane, NotedBucket, OptOut, Receipt, Result,
     Stray, StrayCount, StrayKind,

@@ -1,4 +1,4 @@
-use crate::domain::{AddressKey, BatchId, Msisdn, StepIndex, Timestamp};
+use crate::base::domain::{AddressKey, BatchId, Msisdn, StepIndex, Timestamp};
 use crate::store::{Cursor, Inbound, InboundOf, ReplyCount, Result, Sender};
 
 /// Messages from recipients, and the windows that they open.

@@ -1,4 +1,4 @@
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::store::{Begun, NewRequest, RequestKey, Result, StoredAnswer};
 
 /// Requests of the API that are carried out once, and the secrets that the server makes for itself.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::domain::{Address, AudienceId, BatchId, MessageKey, Timestamp};
+use crate::base::domain::{Address, AudienceId, BatchId, MessageKey, Timestamp};
 use crate::store::{Restore, Result};
 
 /// What retention asks of a store.

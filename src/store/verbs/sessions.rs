@@ -1,6 +1,6 @@
 //! The part of the contract that is about sessions of operators.
 
-use crate::domain::{Timestamp, Zone};
+use crate::base::domain::{Timestamp, Zone};
 use crate::store::{AuditEntry, OperatorAccount, Result, SecretDigest, Session};
 
 /// Sessions of operators.

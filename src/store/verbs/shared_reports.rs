@@ -1,6 +1,6 @@
 //! The part of the contract that is about links to reports.
 
-use crate::domain::{BatchId, Timestamp};
+use crate::base::domain::{BatchId, Timestamp};
 use crate::store::{Result, SecretDigest, SharedReport};
 
 /// Links to reports.

@@ -1,6 +1,6 @@
 //! The part of the contract that is about campaigns that operators are writing.
 
-use crate::domain::{SketchId, Timestamp};
+use crate::base::domain::{SketchId, Timestamp};
 use crate::store::{Result, Sketch};
 
 /// Sketches: campaigns before their launch.

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use crate::domain::{AddressKey, LaneId, MessageKey, Timestamp};
-use crate::events::Origin;
+use crate::base::domain::{AddressKey, LaneId, MessageKey, Timestamp};
+use crate::base::events::Origin;
 use crate::store::{Result, TierSlot, UnknownSlots};
 
 /// The slots that recipients take in the tiers of portfolios.

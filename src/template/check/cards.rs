@@ -1,7 +1,7 @@
 //! The rules of RCS cards and suggestions.
 
 use super::{Findings, bare};
-use crate::domain::{
+use crate::base::domain::{
     Card, CardOrientation, Carousel, Channel, ContentPart, Msisdn, RichCard, Suggestion, SuggestionAction, Timestamp,
 };
 

@@ -1,7 +1,7 @@
 //! Which contents each channel takes: one table.
 
 use super::Findings;
-use crate::domain::{Channel, Content, ContentPart};
+use crate::base::domain::{Channel, Content, ContentPart};
 
 /// The keys of a step's content that each channel takes, as the provider documents them.
 const FITS: [(Channel, &[&str]); 7] = [

@@ -1,7 +1,7 @@
 //! The rules of WhatsApp's interactive messages.
 
 use super::Findings;
-use crate::domain::{
+use crate::base::domain::{
     ContentPart, FlowAction, Interactive, InteractiveAction, InteractiveHeader, ListSection, ProductSection,
     ReplyButton,
 };

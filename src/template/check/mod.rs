@@ -13,7 +13,9 @@ use super::error::{ContentProblem, Error};
 use super::plain::as_it_is_sent;
 use super::sms::{PARTS_MAX, beyond_gsm7, segments};
 use super::text::{Piece, pieces};
-use crate::domain::{Channel, Content, ContentPart, RawContent, Reachable, SmsEncoding, Sources, is_reserved, plural};
+use crate::base::domain::{
+    Channel, Content, ContentPart, RawContent, Reachable, SmsEncoding, Sources, is_reserved, plural,
+};
 
 pub(super) const URL_MAX: usize = 2_000;
 const SOURCE_MAX: usize = 16;

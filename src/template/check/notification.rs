@@ -1,7 +1,7 @@
 //! The rules of LINE Official Notifications.
 
 use super::{Findings, bare, text_max};
-use crate::domain::{Channel, ContentPart, Labelled, Notification, NotificationLink};
+use crate::base::domain::{Channel, ContentPart, Labelled, Notification, NotificationLink};
 
 impl Findings {
     pub(super) fn check_notification(&mut self, notification: &Notification) {

@@ -1,7 +1,7 @@
 //! The rules of files, buttons and places.
 
 use super::{Findings, bare, is_figure, text_max};
-use crate::domain::{Channel, ContentPart, LinkButton, Location, Media, MediaKind, RichMessage};
+use crate::base::domain::{Channel, ContentPart, LinkButton, Location, Media, MediaKind, RichMessage};
 
 pub(in crate::template) const BUTTON_MAX: usize = 30;
 

@@ -1,7 +1,7 @@
 //! The rules of templates.
 
 use super::{Findings, URL_MAX, bare, text_max};
-use crate::domain::{
+use crate::base::domain::{
     Button, ButtonAction, Category, Channel, ContentPart, Header, Span, TEMPLATE_NAME_MAX, TemplateCard,
     TemplateContent, VoiceCall, ZaloTemplate, is_template_language, is_template_name,
 };

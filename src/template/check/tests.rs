@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::domain::{MediaKind, Span};
+use crate::base::domain::{MediaKind, Span};
 
 fn template(more: &str) -> Content {
     let text = format!(r#"{{"name": "promo", "language": "en", "category": "MARKETING"{more}}}"#);

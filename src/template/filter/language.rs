@@ -4,7 +4,7 @@ use chrono::Locale;
 use pure_rust_locales::locale_match;
 
 use super::FilterProblem;
-use crate::domain::nearest;
+use crate::base::domain::nearest;
 
 /// The locale of a language that is named without a country. The others have the country of the same letters, as `de`
 /// has `de_DE`.

@@ -18,7 +18,7 @@ use letters::{Change, Letters};
 use number::NumberForm;
 use truncate::Truncate;
 
-use crate::domain::hint;
+use crate::base::domain::hint;
 
 /// A change of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]

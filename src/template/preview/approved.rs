@@ -4,7 +4,7 @@ use super::bound::{ApprovedButton, ApprovedTemplate};
 use super::bubble::BubbleButton;
 use super::measure::TextRules;
 use super::text::MessageText;
-use crate::domain::ContentPart;
+use crate::base::domain::ContentPart;
 use crate::template::bound::{BoundPiece, BoundText};
 
 /// An approved text with its parameters filled in: by their numbers, or in the order in which their names first stand.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::bubble::{Bubble, ButtonKind};
 use super::text::{MessageText, ShownText};
-use crate::domain::{Names, Step};
+use crate::base::domain::{Names, Step};
 use crate::template::error::Error;
 
 /// A template as the provider has approved it, as far as the handset shows it. Its texts have

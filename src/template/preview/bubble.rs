@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::text::ShownText;
-use crate::domain::{Category, Channel, SmsEncoding};
+use crate::base::domain::{Category, Channel, SmsEncoding};
 
 /// A message as the handset shows it, from top to bottom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -12,7 +12,7 @@ use super::bubble::{
 };
 use super::measure::TextRules;
 use super::text::MessageText;
-use crate::domain::{
+use crate::base::domain::{
     Button, ButtonAction, Channel, Content, ContentPart, FlowAction, Header, Location, Names, Step, TemplateCard,
     TemplateContent, TemplateName, VoiceCall, ZaloTemplate,
 };

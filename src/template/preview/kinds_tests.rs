@@ -2,7 +2,7 @@
 
 use super::tests::{broken, content, filled};
 use super::*;
-use crate::domain::{Channel, Names, Step};
+use crate::base::domain::{Channel, Names, Step};
 
 /// A content of each kind, with a variable in each of its texts.
 const KINDS: [(Channel, &str); 9] = [

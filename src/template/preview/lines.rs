@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::bubble::{Bubble, TemplateLabel};
 use super::text::ShownText;
-use crate::domain::ContentPart;
+use crate::base::domain::ContentPart;
 
 /// One part of a message, such as `body 1` or `header image`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]

@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 
 use super::bubble::{Bubble, BubbleHeader, BubbleNotice, Wording};
 use super::text::ShownText;
-use crate::domain::text::{grouped, plural};
-use crate::domain::{ContentPart, SmsEncoding, refused_in_a_parameter};
+use crate::base::domain::text::{grouped, plural};
+use crate::base::domain::{ContentPart, SmsEncoding, refused_in_a_parameter};
 use crate::template::check::URL_MAX;
 use crate::template::sms::{Alphabet, Segments, beyond_gsm7, segments};
 

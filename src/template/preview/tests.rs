@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::domain::{Channel, Content, ContentPart, Names, SmsEncoding, Sources, Step};
+use crate::base::domain::{Channel, Content, ContentPart, Names, SmsEncoding, Sources, Step};
 
 /// A template with every kind of part, as the route of a campaign stores it.
 const PROMO: &str = r#"{"template": {"name": "promo", "language": "en", "category": "MARKETING",

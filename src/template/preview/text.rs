@@ -8,7 +8,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::measure::TextRules;
-use crate::domain::{ContentPart, Names};
+use crate::base::domain::{ContentPart, Names};
 use crate::template::bound::{BoundPiece, BoundText};
 use crate::template::error::Error;
 use crate::template::plain::transliterated;

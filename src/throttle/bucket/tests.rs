@@ -1,6 +1,6 @@
 use super::*;
-use crate::clock::ManualClock;
-use crate::domain::Span;
+use crate::base::clock::ManualClock;
+use crate::base::domain::Span;
 
 const ONE: NonZeroU32 = NonZeroU32::MIN;
 

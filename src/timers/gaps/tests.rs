@@ -313,7 +313,7 @@ fn waived_deadlines_are_decided_once_a_doubt_has_lost_nothing() {
 
 /// Thirty deadlines.
 fn thirty(accepted: Timestamp) -> Vec<Due> {
-    let key = |n| MessageKey { batch: crate::domain::BatchId(1), n };
+    let key = |n| MessageKey { batch: crate::base::domain::BatchId(1), n };
     (0..30).map(|n| Due { key: key(n), step: StepIndex::FIRST, accepted, can_be_asked: true }).collect()
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::*;
-use crate::events::EventKind;
+use crate::base::events::EventKind;
 use crate::store::Cursor;
 
 /// An upload whose file cannot be read to its end: opening it waits until the test opens it too.

@@ -3,7 +3,7 @@
 
 use super::remedies::{self, Remedy};
 use super::{Entry, meta, of_answer, of_receipt};
-use crate::domain::{Fault, RefusalSubject, SenderPart};
+use crate::base::domain::{Fault, RefusalSubject, SenderPart};
 
 /// Why the provider did not deliver a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,7 +28,7 @@ mod receipts;
 pub mod remedies;
 pub mod words;
 
-use crate::domain::{Fault, RefusalSubject, SenderPart, Step};
+use crate::base::domain::{Fault, RefusalSubject, SenderPart, Step};
 
 /// A code with its meaning and its cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +180,7 @@ fn find(table: &'static [Entry], code: i64) -> Option<&'static Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, Content};
+    use crate::base::domain::{Channel, Content};
 
     #[test]
     fn the_tables_are_sorted_without_duplicates() {

@@ -126,7 +126,7 @@ fn find(table: &'static [(i64, Remedy)], code: i64) -> Option<Remedy> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Fault;
+    use crate::base::domain::Fault;
     use crate::wire::codes::{Entry, answers, receipts};
 
     #[test]

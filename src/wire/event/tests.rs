@@ -1,7 +1,7 @@
 //! Events as in the provider's own samples.
 
 use super::*;
-use crate::domain::{Channel, Tier, Timestamp};
+use crate::base::domain::{Channel, Tier, Timestamp};
 use crate::wire::ReportedStatus;
 use proptest::prelude::*;
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::super::loose;
 use super::super::text::{Hidden, Text};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 
 /// The name of the field of a form in which its token comes back.
 const FLOW_TOKEN: &str = "flow_token";

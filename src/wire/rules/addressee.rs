@@ -1,6 +1,6 @@
 //! Whom a request is for: a phone number, or a user id of a channel.
 
-use crate::domain::{Channel, Msisdn};
+use crate::base::domain::{Channel, Msisdn};
 use crate::wire::{Hidden, User};
 
 /// The recipient of a request.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Refusal;
 use super::form::{Arriving, ArrivingBatch};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::wire::codes::words;
 use crate::wire::{BatchAnswer, MessageAnswer, SmsAnswer, SmsBatchAnswer, SmsRequest, SmsStatus, StatusBody, Text};
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 pub use self::template::SubType;
 use super::kind::Kind;
 use super::sms;
-use crate::domain::Channel;
+use crate::base::domain::Channel;
 use crate::wire::Content;
 
 /// A part of a request as JSON, whose limits are checked by the documented keys.

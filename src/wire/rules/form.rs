@@ -8,7 +8,7 @@ use serde::de::Error;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::domain::Channel;
+use crate::base::domain::Channel;
 use crate::wire::loose::{self, BATCH_MAX};
 use crate::wire::{
     BatchRequest, ChannelStep, Content, NotificationBatch, NotificationRequest, SendRequest, Sms, SmsBatch, SmsRequest,

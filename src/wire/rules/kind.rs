@@ -1,6 +1,6 @@
 //! The types of messages: those of requests, and those that details show.
 
-use crate::domain::Channel;
+use crate::base::domain::Channel;
 use crate::wire::Content;
 
 /// The `type` of a request.

@@ -25,7 +25,7 @@ pub use self::kind::{ContentType, Kind};
 pub use self::route::NamedStep;
 use super::codes::words;
 use super::{Content, NotificationRequest, SendRequest};
-use crate::domain::{Channel, Timestamp};
+use crate::base::domain::{Channel, Timestamp};
 
 /// What a server knows of the subaccount that a request names.
 pub trait Subaccount {

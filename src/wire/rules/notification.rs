@@ -4,7 +4,7 @@ use super::addressee::{Addressee, check_reach};
 use super::route::NamedStep;
 use super::sms;
 use super::{Accepted, AcceptedContent, Refusal, Subaccount, check_callback};
-use crate::domain::Channel;
+use crate::base::domain::Channel;
 use crate::wire::{NotificationContent, NotificationRequest, SendRequest};
 
 /// The most characters that a recipient sees of it.

@@ -4,7 +4,7 @@ use super::addressee::check_reach;
 use super::content;
 use super::kind::Kind;
 use super::{Refusal, Subaccount};
-use crate::domain::{Channel, Span, Status};
+use crate::base::domain::{Channel, Span, Status};
 use crate::wire::{ChannelStep, Content, SendRequest, User};
 
 const FALLBACK_AFTER: std::ops::RangeInclusive<i64> = 10..=86_400;

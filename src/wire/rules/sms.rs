@@ -1,6 +1,6 @@
 //! The limits of the SMS API, which has codes of its own for them.
 
-use crate::domain::Msisdn;
+use crate::base::domain::Msisdn;
 use crate::wire::SmsRequest;
 
 pub(super) const SOURCE_MAX: usize = 16;

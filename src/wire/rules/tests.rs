@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::{Span, Status};
+use crate::base::domain::{Span, Status};
 use crate::wire::samples::{Sample, samples};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);

@@ -10,7 +10,7 @@ use super::root;
 use crate::cli::{Ran, installation, interrupt, run, serve};
 use crate::history_commands::{self, NAME};
 use crate::support::until;
-use volley::domain::Span;
+use volley::base::domain::Span;
 
 /// Keys of the first version, which scripts rely on, though they do not name their unit.
 const OLDER_THAN_THE_RULE: [&str; 3] = ["seconds", "rate.now", "rate.allowed"];

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::watch;
 use volley::api::{ApiParts, Door};
+use volley::base::clock::{Chance, Clock, ManualClock};
+use volley::base::config::{self, Config};
+use volley::base::domain::{
+    AttemptId, Channel, Loaded, MessageKey, Plan, Present, Span, State, StepIndex, Timestamp, Umid,
+};
+use volley::base::events::Origin;
 use volley::book::Book;
 use volley::campaign::{self, Decided, Draft, LaunchError, Launched, Launcher, Prepared, SingleMessage};
-use volley::clock::{Chance, Clock, ManualClock};
-use volley::config::{self, Config};
-use volley::domain::{AttemptId, Channel, Loaded, MessageKey, Plan, Present, Span, State, StepIndex, Timestamp, Umid};
-use volley::events::Origin;
 use volley::node::{Node, NodeParts, Os, StartError};
 use volley::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use volley::receipts::{Intake, NotStored};

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use volley::domain::{Span, Timestamp};
+use volley::base::domain::{Span, Timestamp};
 
 use super::http1::{Incoming, Request};
 use super::wait::clock;

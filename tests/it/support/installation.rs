@@ -13,7 +13,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Row};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
-use volley::domain::{Channel, Msisdn};
+use volley::base::domain::{Channel, Msisdn};
 
 use super::process::{Ended, Process};
 use super::provider::{Arrived, Provider, arrived};

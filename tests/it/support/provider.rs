@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use volley::domain::{Channel, Msisdn};
+use volley::base::domain::{Channel, Msisdn};
 
 /// Its counters.
 #[derive(Debug, Clone, Deserialize)]

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
-use volley::domain::Timestamp;
+use volley::base::domain::Timestamp;
 use volley::provider::install_tls;
 
 use super::http1::Incoming;

@@ -1,9 +1,9 @@
 //! One message on a clock that is moved by hand, taken through its life step by step, and its story.
 
+use volley::base::clock::Clock;
+use volley::base::domain::{AttemptId, Channel, MessageKey, OptOutSource, Present, Span, State, StepIndex};
+use volley::base::events::Origin;
 use volley::campaign::Launched;
-use volley::clock::Clock;
-use volley::domain::{AttemptId, Channel, MessageKey, OptOutSource, Present, Span, State, StepIndex};
-use volley::events::Origin;
 use volley::store::{Hold, OptOut};
 
 use super::by_hand::{ByHand, is_awaiting};
@@ -103,7 +103,7 @@ impl Scene {
         let (address, since) = (self.world.message(self.key).await.address, self.world.clock.now());
         let wish = OptOut {
             address: address.number().unwrap().into(),
-            of: volley::domain::WishSubject::EVERYTHING,
+            of: volley::base::domain::WishSubject::EVERYTHING,
             since,
             from: OptOutSource::Operator,
             source: "STOP".to_owned(),

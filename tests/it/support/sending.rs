@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use volley::base::clock::{Chance, Clock};
+use volley::base::config::{self, Config};
+use volley::base::domain::{AttemptId, MessageKey, Present, Span, State, StepIndex};
+use volley::base::events::Origin;
 use volley::campaign::{Draft, Launched, Launcher};
-use volley::clock::{Chance, Clock};
-use volley::config::{self, Config};
-use volley::domain::{AttemptId, MessageKey, Present, Span, State, StepIndex};
-use volley::events::Origin;
 use volley::node::{Node, NodeParts, Os, StartError};
 use volley::provider::{Http, Resolve, Transport, install_tls};
 use volley::store::{self, Attempt, Hold, Store, Verdict};
@@ -173,7 +173,7 @@ impl Sending {
         let one = |(((key, loaded), attempts), n)| {
             let id = |step| AttemptId { key, step: StepIndex::new(step).unwrap(), tag: launched.id.tag }.to_string();
             let of_step = |step| deeds.get(&id(step)).cloned().unwrap_or_default();
-            let loaded: volley::domain::Loaded = loaded;
+            let loaded: volley::base::domain::Loaded = loaded;
             Fate { n, id: id(0), present: loaded.present, attempts, deeds: [of_step(0), of_step(1)] }
         };
         keys.into_iter().zip(loaded).zip(attempts).zip(0..).map(one).collect()

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use volley::clock::{Clock, RealClock};
-use volley::domain::Span;
+use volley::base::clock::{Clock, RealClock};
+use volley::base::domain::Span;
 
 /// Between two looks.
 const LOOK: Span = Span::from_millis(10);

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use volley::api::{self, ApiParts, Door};
+use volley::base::clock::{Chance, Clock, RealClock};
+use volley::base::config::{self, Config, Loaded};
+use volley::base::domain::{Count, Outcome, Span, Tallies, Umid};
+use volley::base::events::Origin;
 use volley::campaign::{Draft, Launched, Launcher};
-use volley::clock::{Chance, Clock, RealClock};
-use volley::config::{self, Config, Loaded};
 use volley::dispatch::LaneStatus;
-use volley::domain::{Count, Outcome, Span, Tallies, Umid};
-use volley::events::Origin;
 use volley::node::{Node, NodeFailure, NodeParts, Os, StartError};
 use volley::provider::{Broken, Endpoint, Gate, Http, RawAnswer, Transport, install_tls};
 use volley::report::Report;
@@ -285,7 +285,7 @@ impl World {
         .await;
     }
 
-    pub(crate) async fn until_state(&self, launched: &Launched, state: volley::domain::BatchState) -> Report {
+    pub(crate) async fn until_state(&self, launched: &Launched, state: volley::base::domain::BatchState) -> Report {
         self.when(&format!("campaign to be {state}"), || async {
             let batch = self.batch(launched).await;
             if batch.state == state { Ok(()) } else { Err(self.state_of(launched).await) }

@@ -15,12 +15,12 @@ use crate::api::Shared;
 use crate::api::native::extract::{Call, Json, OptionalJson, Path};
 use crate::api::native::page::{changed_meanwhile, ensure_unchanged};
 use crate::api::native::problem::{Answer, Kind, Problem};
+use crate::base::clock::format_time;
+use crate::base::domain::{StepIndex, object_name};
 use crate::campaign::{
     Amend, Amended, ChangeView, Deleted, RenameView, StepDecision, StepDecisionView, WarningView, carry_out_on_step,
     delete_draft, why_not,
 };
-use crate::clock::format_time;
-use crate::domain::{StepIndex, object_name};
 
 /// New settings of a campaign, with the keys and values of a campaign file. `none` removes a setting; a missing key keeps
 /// its value.

@@ -12,8 +12,8 @@ use crate::api::Shared;
 use crate::api::native::extract::{Call, Path, Query};
 use crate::api::native::problem::{Answer, Kind, Problem};
 use crate::api::native::table::TableFormat;
-use crate::clock::format_time;
-use crate::domain::Zone;
+use crate::base::clock::format_time;
+use crate::base::domain::Zone;
 use crate::report::{ExportColumns, ExportRows};
 
 /// What an export has.

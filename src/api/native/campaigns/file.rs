@@ -10,8 +10,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::Shared;
 use crate::api::native::problem::{Answer, Kind, Problem};
+use crate::base::domain::Channel;
 use crate::campaign::{Draft, LaunchError};
-use crate::domain::Channel;
 
 /// A campaign, with the keys of a campaign file.
 #[derive(Debug, Deserialize)]

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::Sender;
 use crate::access::Caller;
 use crate::api::native::tests::{Answered, Bench, caller, code};
 use crate::api::{CommandLine, CommandLines, CommandNeeds, Printed, Stream};
-use crate::domain::{Scope, Span};
+use crate::base::domain::{Scope, Span};
 use crate::store::Cursor;
 
 /// `say` prints its words, the caller and the campaign's name; `change` does so with another scope.

@@ -4,7 +4,7 @@ use super::*;
 use crate::api::native::extract::Asked;
 use crate::api::native::problem::Kind;
 use crate::api::native::recorded::{self, Entry};
-use crate::domain::Span;
+use crate::base::domain::Span;
 
 impl Bench {
     pub(super) fn json(method: Method, path: &str, body: &Value) -> Request<Body> {
@@ -135,7 +135,7 @@ async fn an_operator_is_created_changed_and_disabled() {
 
     let sign_in = async |password: &str| {
         let access = Access::new(Arc::clone(&bench.store));
-        access.sign_in("ann", crate::config::Secret::new(password)).await.is_ok()
+        access.sign_in("ann", crate::base::config::Secret::new(password)).await.is_ok()
     };
     let set = async |password: &str| {
         bench.admin(Method::PUT, "/v1/operators/ann/password", &json!({"password": password})).await

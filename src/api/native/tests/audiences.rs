@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::api::door::{Door, LimitedListener, Peer};
-use crate::domain::Span;
+use crate::base::domain::Span;
 
 const FILE: &str = "number,ClientMessageId,FirstName\n+6591234567,c-1,Ann\n+6598765432,c-2,=1+1\n+6590000001,c-3,Cem\n";
 const PART: &str = "application/offset+octet-stream";
@@ -60,7 +60,8 @@ impl Bench {
     }
 
     async fn launch_to(&self, name: &str, audience: &str) {
-        let lane = config().lanes.iter().find(|lane| lane.channel == crate::domain::Channel::Sms).unwrap().name.clone();
+        let lane =
+            config().lanes.iter().find(|lane| lane.channel == crate::base::domain::Channel::Sms).unwrap().name.clone();
         let step = json!([{"channel": "SMS", "lane": lane, "text": "Hi {{FirstName}}"}]);
         let body = json!({"name": name, "audience": [audience], "step": step});
         let launched = self.ask(Method::POST, "/v1/campaigns", body).await;

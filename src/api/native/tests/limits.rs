@@ -146,7 +146,7 @@ async fn a_limited_key_calls_no_operation_that_checks_no_lane() {
         if scope.is_none() || about_lanes.iter().any(|prefix| path.starts_with(prefix)) {
             continue;
         }
-        bench.clock.advance(crate::domain::Span::from_secs(1));
+        bench.clock.advance(crate::base::domain::Span::from_secs(1));
         let answered = bench.by(&of_acme(), method.clone(), &path, "{}").await;
         assert_eq!(code(&answered), (403, "forbidden"), "{method} {path}");
         assert!(answered.body["detail"].as_str().unwrap().contains("is limited to some lanes"), "{}", answered.text);

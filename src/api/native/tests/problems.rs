@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Bench, all_operations, caller, code, document};
 use crate::api::native::problem::Kind;
-use crate::domain::{Scope, Span};
+use crate::base::domain::{Scope, Span};
 
 #[tokio::test]
 async fn each_problem_of_a_campaign_points_at_its_value() {

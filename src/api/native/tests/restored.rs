@@ -1,8 +1,8 @@
 //! After a restore, what may have been sent since the backup needs a confirmation.
 
 use super::*;
-use crate::domain::{BatchState, Span};
-use crate::events::Origin;
+use crate::base::domain::{BatchState, Span};
+use crate::base::events::Origin;
 use crate::store::Restore;
 
 impl Bench {
@@ -46,7 +46,8 @@ async fn a_restored_campaign_is_resumed_and_repeated_with_a_confirmation_only() 
 #[tokio::test]
 async fn a_restored_draft_is_started_with_a_confirmation_only() {
     let bench = Bench::new().await;
-    let lane = config().lanes.iter().find(|lane| lane.channel == crate::domain::Channel::Sms).unwrap().name.clone();
+    let lane =
+        config().lanes.iter().find(|lane| lane.channel == crate::base::domain::Channel::Sms).unwrap().name.clone();
     let drafted = bench.post("/v1/campaigns?draft=true", "1", &CAMPAIGN.replace("LANE", &lane)).await;
     assert_eq!((drafted.status, &drafted.body["state"]), (StatusCode::CREATED, &json!("draft")), "{}", drafted.text);
     let place = drafted.headers["location"].to_str().unwrap().to_owned();
@@ -64,7 +65,8 @@ async fn for_a_day_after_a_restore_a_launch_needs_a_confirmation() {
     bench.restored().await;
     assert_eq!(code(&bench.launch("Promo").await), (409, "restored"));
     let body = |name: &str, confirms: &str| {
-        let lane = config().lanes.iter().find(|lane| lane.channel == crate::domain::Channel::Sms).unwrap().name.clone();
+        let lane =
+            config().lanes.iter().find(|lane| lane.channel == crate::base::domain::Channel::Sms).unwrap().name.clone();
         let text = CAMPAIGN.replace("LANE", &lane).replace("Promo", name);
         let mut keys: Value = serde_json::from_str(&text).unwrap();
         keys["confirm_restored"] = serde_json::from_str(confirms).unwrap();

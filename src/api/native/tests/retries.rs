@@ -1,7 +1,7 @@
 //! A retry leaves out whom an earlier retry has reached, unless its caller wants them.
 
 use super::*;
-use crate::domain::{BatchId, Ending, MessageKey, Outcome, Present, State, Status};
+use crate::base::domain::{BatchId, Ending, MessageKey, Outcome, Present, State, Status};
 use crate::store::Change;
 
 impl Bench {

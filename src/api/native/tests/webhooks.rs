@@ -51,7 +51,7 @@ async fn deliveries_are_listed_and_sent_once_more() {
     bench.admin(Method::POST, "/v1/webhooks", &body).await;
     let mut sent = Vec::new();
     for _ in 0..3 {
-        bench.clock.advance(crate::domain::Span::from_secs(1));
+        bench.clock.advance(crate::base::domain::Span::from_secs(1));
         let test = bench.admin(Method::POST, "/v1/webhooks/crm/test", &json!({})).await;
         assert_eq!((test.status, &test.body["type"]), (StatusCode::ACCEPTED, &json!("webhook.test")), "{}", test.text);
         sent.push(test.body["delivery"].clone());

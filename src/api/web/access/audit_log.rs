@@ -11,7 +11,7 @@ use crate::api::native::{Answer, Call, Query, cut};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::frame::page;
-use crate::domain::{AuditAction, KeyId, Scope};
+use crate::base::domain::{AuditAction, KeyId, Scope};
 use crate::pages::{AuditLogPage, AuditRow, Place, texts};
 use crate::store::{AuditActor, AuditEntry, AuditFilter, AuditWho, Cursor, Store};
 

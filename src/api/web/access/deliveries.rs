@@ -12,7 +12,7 @@ use crate::api::native::{Answer, Call, Path, Query, cut, desk};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::frame::page;
-use crate::domain::Scope;
+use crate::base::domain::Scope;
 use crate::outgoing::Failed;
 use crate::pages::{AccessDone, DeliveryPage, DeliveryRow, Part, Place, TryRow, WebhookPage, WebhookRow};
 use crate::store::{Delivery, DeliveryState, Receiver, Replay, Subscription, WebhookFormat};

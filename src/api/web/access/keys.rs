@@ -16,7 +16,7 @@ use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, refused};
-use crate::domain::{IpNetwork, Purpose, Scope, Span, Timestamp};
+use crate::base::domain::{IpNetwork, Purpose, Scope, Span, Timestamp};
 use crate::pages::{
     AccessDone, AccessState, AskPage, Choices, Field, FieldKind, Frame, KeyRow, KeysPage, NewKeyPage, Part, Place,
     SecretKind, texts,

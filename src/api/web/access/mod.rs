@@ -22,7 +22,7 @@ use super::form::Form;
 use super::frame::no_such_method;
 use crate::api::Shared;
 use crate::api::native::{Answer, Recorded};
-use crate::domain::Scope;
+use crate::base::domain::Scope;
 use crate::pages::{AccessDone, Field, Frame, ScopeChoices};
 
 /// Rows of a page.
@@ -107,7 +107,7 @@ fn separated(text: Option<&str>) -> Option<Vec<String>> {
 }
 
 /// How long a former secret stays valid, as a form says it.
-fn overlap(form: &Form) -> Answer<crate::domain::Span> {
+fn overlap(form: &Form) -> Answer<crate::base::domain::Span> {
     use crate::api::native::{Kind, Problem};
     form.entered("overlap").unwrap_or("0s").parse().map_err(|error| Problem::new(Kind::Invalid, error))
 }

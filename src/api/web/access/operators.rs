@@ -15,8 +15,8 @@ use crate::api::web::admit::Session;
 use crate::api::web::campaigns::with_cursor;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, refused};
-use crate::config::Secret;
-use crate::domain::{AuditAction, Scope, Scopes, Timestamp};
+use crate::base::config::Secret;
+use crate::base::domain::{AuditAction, Scope, Scopes, Timestamp};
 use crate::pages::{
     AccessDone, AccessState, AskPage, Frame, NewOperatorPage, OperatorRow, OperatorScopesPage, OperatorsPage, Part,
     PasswordPage, Place, ScopeChoices, operator_path,

@@ -14,7 +14,7 @@ use crate::api::web::failures::{too_many_attempts, wait_and_retry};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::api::web::session as cookies;
-use crate::config::Secret;
+use crate::base::config::Secret;
 use crate::pages::{AccessDone, Frame, PasswordPage, Place, texts};
 
 const PATH: &str = "/password";

@@ -10,8 +10,8 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call};
 use crate::api::web::admit::Session;
 use crate::api::web::frame::page;
-use crate::config::Secret;
-use crate::domain::{Span, Timestamp};
+use crate::base::config::Secret;
+use crate::base::domain::{Span, Timestamp};
 use crate::pages::{Part, Place, SecretKind, SecretPage, ShownSecret};
 use crate::store::SecretDigest;
 

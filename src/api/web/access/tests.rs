@@ -6,7 +6,7 @@ use axum::http::{Request, StatusCode, header};
 use crate::access::{By, NewKey};
 use crate::api::native::tests::{Answered, Bench};
 use crate::api::web::tests::{Browser, EVIL, PASSWORD, place, sign_in};
-use crate::domain::{AuditAction, Scope, Span};
+use crate::base::domain::{AuditAction, Scope, Span};
 use crate::store::{AfterTrial, AuditEntry, AuditFilter, NewDelivery, Receiver, Trial, Tried};
 
 const NEW_PASSWORD: &str = "another horse battery";

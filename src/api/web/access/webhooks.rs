@@ -10,8 +10,8 @@ use crate::api::native::{About, Answer, Call, Kind, Path, Problem, Query, desk};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, refused};
-use crate::config::Secret;
-use crate::domain::{Scope, Span, Timestamp};
+use crate::base::config::Secret;
+use crate::base::domain::{Scope, Span, Timestamp};
 use crate::outgoing::{EVENT_TYPES, Failed, Wanted};
 use crate::pages::{
     AccessDone, AccessState, AskPage, FieldKind, Frame, NewWebhookPage, Part, Place, SecretKind, TypeGroup, WebhookRow,

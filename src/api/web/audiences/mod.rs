@@ -25,7 +25,7 @@ use super::writing;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, cut};
 use crate::audience::{AudienceRows, ImportNote, ImportRecord, Rejection, whole_summary};
-use crate::domain::{AudienceId, Scope};
+use crate::base::domain::{AudienceId, Scope};
 use crate::pages::{
     AudienceContents, AudiencePage, AudienceRow, AudiencesPage, CampaignUse, DeleteAudiencePage, FileFields, Frame,
     Part, Place, audience_path, campaign_path, countries, texts,
@@ -131,7 +131,7 @@ fn row(audience: &Audience) -> AudienceRow {
         recipients: audience.recipients(),
         countries: countries(summary.as_ref()),
         rejected: summary.map(|summary| summary.reasons.values().sum()),
-        at: last.map_or(crate::domain::Timestamp::from_millis(0), |part| part.begun_at),
+        at: last.map_or(crate::base::domain::Timestamp::from_millis(0), |part| part.begun_at),
         by: last.and_then(imported_by),
     }
 }

@@ -19,7 +19,7 @@ use crate::audience::{
     CorrectedRows, FileSettings, ImportRecord, ListedReject, Reason, RejectTable, RejectedPlace, Rejection, file_of,
     rejected_row, rejected_rows,
 };
-use crate::domain::{Scope, SketchId};
+use crate::base::domain::{Scope, SketchId};
 use crate::pages::{FileFields, Part, Place, RejectedPage, editable, is_mendable, mended_place, rejected_path};
 use crate::store::Audience;
 

@@ -6,7 +6,7 @@ use url::form_urlencoded;
 use crate::api::native::tests::{Answered, Bench};
 use crate::api::web::tests::{Browser, place, with_file};
 use crate::api::web::writing::tests::{Author, FILE};
-use crate::domain::{Fields, Scope};
+use crate::base::domain::{Fields, Scope};
 use crate::store::{KnownAs, NewAudience, RejectedRow};
 
 /// A file with a rejected row of several reasons, and with what would be HTML, a formula or a change of direction.

@@ -15,7 +15,7 @@ use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::audience::{CorrectedRows, DefaultCountry, FileSettings, ImportRecord};
-use crate::domain::{Scope, SketchId, object_name};
+use crate::base::domain::{Scope, SketchId, object_name};
 use crate::pages::{CountryQuestion, FileFields, ImportPage, Part, Place, texts};
 use crate::uploads::{ImportProgressView, ImportState, ImportTarget, UploadId, UploadView};
 

@@ -4,8 +4,8 @@ use axum::http::{StatusCode, header};
 
 use crate::api::native::tests::Bench;
 use crate::api::web::tests::Browser;
-use crate::clock::Clock as _;
-use crate::domain::{BatchId, DoubtCause, Span, Timestamp};
+use crate::base::clock::Clock as _;
+use crate::base::domain::{BatchId, DoubtCause, Span, Timestamp};
 use crate::store::{BatchFigures, Beat, Direction, LinkState, started};
 
 /// A campaign with two recipients, and its page.

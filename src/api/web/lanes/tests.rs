@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use crate::api::native::tests::Bench;
 use crate::api::web::tests::{Browser, EVIL, place};
-use crate::domain::{Scope, Span};
+use crate::base::domain::{Scope, Span};
 
 const LANES: &str = "[provider]\nsub_account = \"acme\"\n[[account]]\nname = \"waba\"\nrate = \"900/s\"\n\
                      [[lane]]\nname = \"promo\"\nchannel = \"WhatsApp\"\nrate = \"80/s\"\naccount = \"waba\"\n\

@@ -10,7 +10,7 @@ use super::opt_outs::asked_of;
 use super::show::{known, present};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, decided_how};
-use crate::domain::{Address, Keyword, OptOutOf, Scope, WishSubject};
+use crate::base::domain::{Address, Keyword, OptOutOf, Scope, WishSubject};
 use crate::optout;
 use crate::pages::{ConsentDone, ConsentPage, Part, Place, purpose_field, recipient_path};
 

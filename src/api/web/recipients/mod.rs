@@ -13,7 +13,7 @@ use axum::http::Uri;
 use axum::routing::{get, post};
 
 use crate::api::Shared;
-use crate::domain::Msisdn;
+use crate::base::domain::Msisdn;
 pub(super) use show::is_known;
 
 pub(super) fn routes() -> Router<Shared> {

@@ -17,8 +17,8 @@ use super::{after_cursor, number_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Problem, Query, change_listed, cut, decided_how, list_options};
 use crate::audience::{ListedNumbers, OptOutChangeView, Source};
-use crate::domain::text::capital;
-use crate::domain::{Address, Keyword, OptOutOf, Scope, WishSubject};
+use crate::base::domain::text::capital;
+use crate::base::domain::{Address, Keyword, OptOutOf, Scope, WishSubject};
 use crate::pages::{
     AddOptOutsPage, ConsentDone, OptOutRow, OptOutsPage, Opted, Part, Place, country_field, purpose_field,
 };

@@ -10,7 +10,7 @@ use super::replies::{RepliesQuery, text_of, wanted};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::api::web::download;
-use crate::domain::{Channel, Keyword};
+use crate::base::domain::{Channel, Keyword};
 use crate::receipts::{ReplyView, ReplyViews};
 use crate::store::{self, Cursor, InboundOf, Store};
 

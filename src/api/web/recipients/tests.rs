@@ -5,7 +5,7 @@ use axum::http::{Method, Request, StatusCode, header};
 
 use crate::api::native::tests::Bench;
 use crate::api::web::tests::{Browser, EVIL, launched, place, with_file};
-use crate::domain::{
+use crate::base::domain::{
     AuditAction, BatchId, Channel, ChannelUser, Keyword, MessageKey, Msisdn, OptOutOf, OptOutSource, Scope, Span,
     StepIndex, Timestamp, WishSubject,
 };

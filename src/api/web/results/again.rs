@@ -16,9 +16,9 @@ use crate::api::web::decisions::ask_restored;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::api::web::writing::begin_like;
+use crate::base::domain::text::list;
+use crate::base::domain::{BatchState, Loaded, MessageId, Outcome, Plan, Scope, SkipReason, object_name};
 use crate::campaign::{LaunchError, LostRecipients, Repeat, Rewritten};
-use crate::domain::text::list;
-use crate::domain::{BatchState, Loaded, MessageId, Outcome, Plan, Scope, SkipReason, object_name};
 use crate::pages::{AgainOutcome, AgainPage, AgainRecipient, Done, Part, Place, UseAgainPage, campaign_path, texts};
 use crate::report::{Report, as_counted, message_by_id};
 use crate::store::{self, Addresses, Batch};
@@ -325,7 +325,7 @@ fn sentences(rewritten: &Rewritten) -> (Vec<String>, Vec<String>) {
     let own = texts().results;
     let mut kept = Vec::new();
     let steps = rewritten.keys.get("step").and_then(|steps| steps.as_array());
-    for (index, step) in crate::domain::StepIndex::all().zip(steps.into_iter().flatten()) {
+    for (index, step) in crate::base::domain::StepIndex::all().zip(steps.into_iter().flatten()) {
         let channel = step["channel"].as_str().unwrap_or_default();
         kept.push(own.kept_step(index.index() + 1, channel, !rewritten.lost_contents.contains(&index)));
     }

@@ -11,14 +11,16 @@ use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{to_campaign, to_plan};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
+use crate::base::clock::format_time;
+use crate::base::config;
+use crate::base::domain::text::grouped;
+use crate::base::domain::{
+    BatchState, Count, Plan, Scope, StepIndex, Timestamp, Zone, local, object_name, with_offset,
+};
 use crate::campaign::{
     Amend, Amended, Deleted, LaunchError, RenameError, SENDS, StepDecision, carry_out_on_step, delete_draft,
     may_be_corrected, rename, text_of, why_not,
 };
-use crate::clock::format_time;
-use crate::config;
-use crate::domain::text::grouped;
-use crate::domain::{BatchState, Count, Plan, Scope, StepIndex, Timestamp, Zone, local, object_name, with_offset};
 use crate::pages::{
     ChangePage, ChangeStep, DeleteDraftPage, Done, Field, FieldKind, Part, Place, campaign_path, texts,
 };
@@ -123,7 +125,7 @@ impl Shown {
 
     fn steps(&self) -> Vec<ChangeStep> {
         let (t, own) = (texts(), texts().results);
-        let of_step = |(index, step): (StepIndex, &crate::domain::Step)| {
+        let of_step = |(index, step): (StepIndex, &crate::base::domain::Step)| {
             let number = index.index() + 1;
             let name = |key: &str| format!("{number}-{key}");
             let text = text_of(&step.content).filter(|_| may_be_corrected(&self.batch));

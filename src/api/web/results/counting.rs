@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::Shared;
 use crate::api::native::{Answer, Kind, Problem};
-use crate::domain::{BatchId, Causes, Span, Timestamp};
+use crate::base::domain::{BatchId, Causes, Span, Timestamp};
 use crate::report::{Breakdown, CopyProgress, breakdown};
 
 /// Counts at a time. Each holds a copy of a campaign on the disk.

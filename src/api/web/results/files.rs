@@ -20,8 +20,8 @@ use crate::api::door::Patience;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::api::web::admit::Session;
 use crate::api::web::download;
-use crate::domain::text::grouped;
-use crate::domain::{BatchId, Outcome, Span};
+use crate::base::domain::text::grouped;
+use crate::base::domain::{BatchId, Outcome, Span};
 use crate::pages::{campaign_path, outcomes_besides_reached, texts};
 use crate::report::{Breakdown, ExportColumns, ExportRows, Report, Sheets, WriteError};
 

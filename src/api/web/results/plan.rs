@@ -9,9 +9,9 @@ use crate::api::web::admit::Session;
 use crate::api::web::campaigns::ShowQuery;
 use crate::api::web::frame::page;
 use crate::api::web::writing::outlook;
+use crate::base::domain::text::{about, list};
+use crate::base::domain::{BatchState, Channel};
 use crate::campaign::{FirstMessage, crowd_in, first_messages, rules};
-use crate::domain::text::{about, list};
-use crate::domain::{BatchState, Channel};
 use crate::pages::{Frame, Part, Place, PlanPage, PreviewMessage, PreviewStep, texts};
 use crate::status::{Look, Watcher};
 

@@ -8,7 +8,7 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, found};
 use crate::api::web::admit::Session;
 use crate::api::web::frame::page;
-use crate::domain::Scope;
+use crate::base::domain::Scope;
 use crate::pages::{Part, Place, ReportPage, Tables, TablesPage, TablesStage, campaign_path};
 use crate::report::Report;
 use crate::store::Batch;
@@ -98,7 +98,7 @@ pub(in crate::api::web) fn ensure_kept(batch: &Batch) -> Answer<()> {
     match batch.purged_at {
         None => Ok(()),
         Some(at) => {
-            let (name, at) = (batch.display_name(), crate::clock::format_time(at, None));
+            let (name, at) = (batch.display_name(), crate::base::clock::format_time(at, None));
             let sentence = format!("\"{name}\" was purged at {at}: its messages are gone; its report remains");
             Err(Problem::new(Kind::Conflict, sentence))
         }

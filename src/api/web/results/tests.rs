@@ -12,8 +12,8 @@ use crate::api::door::Client;
 use crate::api::native::tests::{Answered, Bench};
 use crate::api::web::tests::{Browser, first_message, launched, place};
 use crate::api::web::writing::tests::Author;
-use crate::clock::Clock as _;
-use crate::domain::{BatchId, MessageKey, Queue, Scope, Span, StepIndex};
+use crate::base::clock::Clock as _;
+use crate::base::domain::{BatchId, MessageKey, Queue, Scope, Span, StepIndex};
 use crate::store::{AuditFilter, Claim, Receipt, WebhookGroup};
 
 const DAY: i64 = 86_400;

@@ -12,9 +12,9 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::frame::page;
-use crate::clock::{day_of, machine_zone, start_of_day, zone_name};
-use crate::domain::text::hours;
-use crate::domain::{BatchState, Hours, Plan, Timestamp, Zone, closed_days};
+use crate::base::clock::{day_of, machine_zone, start_of_day, zone_name};
+use crate::base::domain::text::hours;
+use crate::base::domain::{BatchState, Hours, Plan, Timestamp, Zone, closed_days};
 use crate::pages::{CalendarEntry, CalendarPage, DayPage, Month, Place, campaign_path};
 use crate::store::Batch;
 

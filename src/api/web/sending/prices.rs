@@ -10,9 +10,9 @@ use crate::api::native::{Answer, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::frame::page;
+use crate::base::config::Lane;
+use crate::base::domain::{Causes, Channel};
 use crate::campaign::{PriceLine, PriceList};
-use crate::config::Lane;
-use crate::domain::{Causes, Channel};
 use crate::pages::{Place, PriceRow, PricesPage};
 
 /// Prices of a page.

@@ -13,9 +13,9 @@ use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::api::web::writing::begin_like;
+use crate::base::domain::{Channel, Scope};
 use crate::campaign::{TemplateDecision, carry_out_on_template, lanes_to_hold};
 use crate::catalogue::{Catalogue, KnownTemplate, Pull, TemplateChange, lanes_at, pull, unnamed};
-use crate::domain::{Channel, Scope};
 use crate::pages::{
     FetchedLanes, FetchedTemplates, Part, Place, TemplateDone, TemplateHold, TemplateInLanguage, TemplatePage,
     TemplateRow, TemplatesPage, template_path,
@@ -93,8 +93,8 @@ fn statuses(views: &[TemplateView]) -> Vec<String> {
 }
 
 /// The lanes of each channel, and when its templates were fetched.
-fn fetched(views: &[TemplateView]) -> Vec<(Vec<String>, crate::domain::Timestamp)> {
-    let mut found: Vec<(Vec<String>, crate::domain::Timestamp)> = Vec::new();
+fn fetched(views: &[TemplateView]) -> Vec<(Vec<String>, crate::base::domain::Timestamp)> {
+    let mut found: Vec<(Vec<String>, crate::base::domain::Timestamp)> = Vec::new();
     for known in views.iter().flat_map(|view| &view.at_provider) {
         if !found.iter().any(|(lanes, _)| *lanes == known.lanes) {
             found.push((known.lanes.clone(), known.fetched_at));

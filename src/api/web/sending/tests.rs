@@ -4,8 +4,8 @@ use axum::http::StatusCode;
 
 use crate::api::native::tests::Bench;
 use crate::api::web::tests::{Browser, place};
-use crate::domain::{BatchState, Channel, Hours, Plan, Scope, Span, Step, Tag, Timestamp};
-use crate::events::Origin;
+use crate::base::domain::{BatchState, Channel, Hours, Plan, Scope, Span, Step, Tag, Timestamp};
+use crate::base::events::Origin;
 use crate::store::{FetchedTemplates, NewBatch, StoredTemplate, TemplatePlace};
 
 /// A name that would be HTML if it were not escaped.

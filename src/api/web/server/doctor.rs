@@ -8,8 +8,8 @@ use crate::api::native::{Answer, Call, launcher};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
-use crate::config::Database;
-use crate::domain::Scope;
+use crate::base::config::Database;
+use crate::base::domain::Scope;
 use crate::pages::{DoctorPage, Place};
 use crate::status::{Findings, Servers};
 

@@ -4,8 +4,8 @@ use axum::http::StatusCode;
 
 use crate::api::native::tests::Bench;
 use crate::api::web::tests::{Browser, place};
-use crate::domain::{OverridableSetting, Scope, Span};
-use crate::events::Origin;
+use crate::base::domain::{OverridableSetting, Scope, Span};
+use crate::base::events::Origin;
 use crate::store::Override;
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:9\"\nsub_account = \"acme\"\napi_key = \"top-secret\"\n\

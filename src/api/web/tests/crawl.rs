@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::{Browser, first_message};
 use crate::api::native::tests::{Bench, caller};
-use crate::clock::Clock as _;
-use crate::domain::{Channel, Keyword, Scope, Span};
+use crate::base::clock::Clock as _;
+use crate::base::domain::{Channel, Keyword, Scope, Span};
 use crate::store::{Inbound, WebhookGroup};
 
 const ANN: &str = "Ua12b345678c1de0fg1a1234567891011";

@@ -10,9 +10,9 @@ use super::crawl::links;
 use super::{Browser, OF_CAMPAIGN, place};
 use crate::api::native::tests::{Bench, caller};
 use crate::api::web::writing::tests::{Author, version};
-use crate::clock::Clock as _;
-use crate::domain::{BatchState, Scope, Span};
-use crate::events::Origin;
+use crate::base::clock::Clock as _;
+use crate::base::domain::{BatchState, Scope, Span};
+use crate::base::events::Origin;
 
 /// The states in the order in which a campaign can come to them.
 const STATES: [BatchState; 8] = [

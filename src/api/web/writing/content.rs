@@ -16,10 +16,10 @@ use crate::api::native::{Answer, Call, Path, Query, current};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
+use crate::base::config;
+use crate::base::domain::text::plural;
+use crate::base::domain::{Channel, SmsEncoding, StepIndex};
 use crate::campaign::{LaunchError, Prepared};
-use crate::config;
-use crate::domain::text::plural;
-use crate::domain::{Channel, SmsEncoding, StepIndex};
 use crate::pages::{Field, FieldKind, StepFields, WriteContent, Writing, WritingPage, texts};
 use crate::template::CountedText;
 

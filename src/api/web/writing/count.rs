@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::recipients::count_selected;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Query};
-use crate::domain::{Scope, SketchId, SmsEncoding};
+use crate::base::domain::{Scope, SketchId, SmsEncoding};
 use crate::pages::Count;
 use crate::template::{CountedText, TextCount};
 
@@ -87,7 +87,7 @@ fn read(of: &str) -> Option<CountedText> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Channel;
+    use crate::base::domain::Channel;
 
     #[test]
     fn every_kind_of_text_is_read_as_it_is_written() {

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::document::Keys;
 use crate::api::Shared;
 use crate::api::native::Answer;
+use crate::base::domain::Channel;
 use crate::catalogue::{Catalogue, KnownTemplate, TemplateNeeds, place_of};
-use crate::domain::Channel;
 use crate::store::TemplatePlace;
 
 /// Separates the parts of a template in the value of a choice. No name of a template has it.

@@ -11,7 +11,7 @@ use crate::api::native::{Answer, Call, Query, cut};
 use crate::api::web::admit::Session;
 use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::frame::page;
-use crate::domain::{Scope, SketchId, Timestamp};
+use crate::base::domain::{Scope, SketchId, Timestamp};
 use crate::pages::{Part, Place, Unfinished, UnfinishedPage, WritingPage};
 use crate::store::Sketch;
 

@@ -2,7 +2,7 @@
 
 use super::document::Keys;
 use super::words;
-use crate::config::Problem;
+use crate::base::config::Problem;
 use crate::pages::{Field, StepFields, WritingPage};
 
 /// Keys of the campaign by their page. The others, such as those of the audience, belong to the recipients.
@@ -89,8 +89,8 @@ mod tests {
     use serde_json::Map;
 
     use super::*;
+    use crate::base::domain::StepIndex;
     use crate::campaign::Draft;
-    use crate::domain::StepIndex;
 
     fn problem(step: bool, key: &str) -> Problem {
         Problem::new(step.then_some(StepIndex::FIRST), key, format!("wrong {key}"))

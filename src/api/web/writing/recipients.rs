@@ -15,8 +15,8 @@ use crate::api::web::audiences::{AudiencesQuery, Found, HowRead, contents, find}
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
 use crate::audience::{Corrected, ImportRecord, Selection};
+use crate::base::config;
 use crate::campaign::{Counted, LaunchError, ensure_same_columns};
-use crate::config;
 use crate::pages::{ChosenAudience, FieldKind, FileFields, WriteCheck, WriteRecipients, Writing, WritingPage, texts};
 use crate::store::Audience;
 use crate::uploads::UploadId;

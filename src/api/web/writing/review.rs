@@ -17,13 +17,13 @@ use crate::api::web::campaigns::to_campaign;
 use crate::api::web::decisions::ask_restored;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
+use crate::base::config::{Config, Problem};
+use crate::base::domain::text::capital;
+use crate::base::domain::{BatchState, Causes, StepIndex, Timestamp};
 use crate::campaign::{
     HowToLaunch, LaunchError, Lint, MessagePreview, Prepared, PreviewRequest, Previews, TEST_PROBLEM, Trial, Warning,
     rules,
 };
-use crate::config::{Config, Problem};
-use crate::domain::text::capital;
-use crate::domain::{BatchState, Causes, StepIndex, Timestamp};
 use crate::pages::{
     Done, Field, FieldKind, Outlook, PreviewMessage, PreviewStep, TestForm, WriteReview, Writing, WritingPage,
     campaign_path,
@@ -62,7 +62,7 @@ pub(super) fn previews(prepared: &Prepared) -> Vec<PreviewStep<'_>> {
                     .broken
                     .iter()
                     .map(|limit| {
-                        let recipients = crate::domain::text::plural(limit.recipients, "recipient", "recipients");
+                        let recipients = crate::base::domain::text::plural(limit.recipients, "recipient", "recipients");
                         format!("{}: {recipients}", capital(&limit.broken.to_string()))
                     })
                     .collect(),

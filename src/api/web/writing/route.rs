@@ -12,9 +12,9 @@ use crate::api::native::{Answer, Call, Path, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
-use crate::config::Config;
-use crate::domain::text::about;
-use crate::domain::{Channel, Span, Status};
+use crate::base::config::Config;
+use crate::base::domain::text::about;
+use crate::base::domain::{Channel, Span, Status};
 use crate::pages::{FieldKind, LineStep, StepFields, Texts, WriteRoute, Writing, WritingPage};
 
 /// The most steps of a route.

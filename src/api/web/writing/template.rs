@@ -7,8 +7,8 @@ use super::count::counted;
 use super::document::Keys;
 use super::known::{BETWEEN, Known, KnownOfStep};
 use crate::api::web::form::Form;
+use crate::base::domain::ContentPart;
 use crate::catalogue::{ButtonValue, NeededHeader, TemplateNeeds};
-use crate::domain::ContentPart;
 use crate::pages::{Field, FieldKind, Pattern, Texts, texts};
 use crate::template::CountedText;
 

@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 
 use crate::api::native::tests::{Answered, Bench};
 use crate::api::web::tests::{Browser, form_token, place, with_file};
-use crate::domain::Scope;
+use crate::base::domain::Scope;
 use crate::store::Sketch;
 
 pub(in crate::api::web) const FILE: &str =

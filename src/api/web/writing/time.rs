@@ -11,9 +11,9 @@ use crate::api::native::{Answer, Call, Path, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
+use crate::base::config::Problem;
+use crate::base::domain::{Timestamp, Zone, local};
 use crate::campaign::{instant, schedule};
-use crate::config::Problem;
-use crate::domain::{Timestamp, Zone, local};
 use crate::pages::{Field, FieldKind, WriteTime, Writing, WritingPage};
 
 const TEXTS: [&str; 9] =

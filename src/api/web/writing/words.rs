@@ -1,16 +1,16 @@
 //! Problems and warnings in the words of the pages.
 //!
 //! The plan speaks of the keys of a campaign file. A page names the fields of these keys instead, and leaves out advice about
-//! files and commands. A warning has its keys and such advice apart ([`crate::config::Sentence`]); in a problem they are found by
+//! files and commands. A warning has its keys and such advice apart ([`crate::base::config::Sentence`]); in a problem they are found by
 //! its words.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::problems::page_of;
+use crate::base::config::{NamedKey, Problem};
+use crate::base::domain::text::list;
 use crate::campaign::{Lint, Warning};
-use crate::config::{NamedKey, Problem};
-use crate::domain::text::list;
 use crate::pages::{Texts, WritingPage, texts};
 
 type Label = fn(&Texts) -> &'static str;
@@ -263,8 +263,8 @@ pub(super) fn field_of_warning(warning: &Warning) -> Option<(WritingPage, String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Sentence;
-    use crate::domain::StepIndex;
+    use crate::base::config::Sentence;
+    use crate::base::domain::StepIndex;
 
     #[test]
     fn every_key_of_a_campaign_file_is_known() {

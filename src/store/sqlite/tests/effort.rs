@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{TempDatabase, now};
-use crate::domain::{BatchId, BatchState, LaneId, Queue, Span, StepIndex};
+use crate::base::domain::{BatchId, BatchState, LaneId, Queue, Span, StepIndex};
 use crate::planner::Rest;
 use crate::store::sqlite::{claim, receipts, walk};
 use crate::store::{Claim, Receipts, Scope, Stray, StrayKind, WebhookGroup};

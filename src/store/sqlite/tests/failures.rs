@@ -6,8 +6,8 @@ use futures_util::FutureExt;
 use sqlx::{Connection, SqliteConnection};
 
 use super::{TempDatabase, event};
-use crate::clock::{Clock, ManualClock, RealClock};
-use crate::domain::{AudienceId, Country, Fields, Msisdn, Recipient, Span};
+use crate::base::clock::{Clock, ManualClock, RealClock};
+use crate::base::domain::{AudienceId, Country, Fields, Msisdn, Recipient, Span};
 use crate::store::sqlite::Sqlite;
 use crate::store::{Audiences, Cursor, DiskTrouble, Error, Events, KnownAs, NewAudience, Nodes, Store, Unwritable};
 

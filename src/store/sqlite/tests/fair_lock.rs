@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::task::JoinSet;
 
 use super::{TempDatabase, event, now};
-use crate::clock::{Clock, ManualClock};
-use crate::domain::Span;
+use crate::base::clock::{Clock, ManualClock};
+use crate::base::domain::Span;
 use crate::store::sqlite::{Sqlite, paths::beside};
 use crate::store::{Cursor, Events, started};
 

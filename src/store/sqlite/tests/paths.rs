@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{TempDatabase, event, now};
-use crate::clock::RealClock;
+use crate::base::clock::RealClock;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Beat, Cursor, Error, Events, Nodes, Retention, Store, started};
 

@@ -11,8 +11,8 @@ use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use super::TempDatabase;
-use crate::domain::text::hex;
-use crate::domain::{
+use crate::base::domain::text::hex;
+use crate::base::domain::{
     Address, AudienceId, BatchId, Channel, ChannelUser, Keyword, MessageKey, Msisdn, OptOutOf, Recipient, StepIndex,
     Timestamp,
 };

@@ -1,7 +1,7 @@
 //! Implements [`Audiences`]: each verb runs statements of `sqlite::audiences`.
 
 use super::super::{Sqlite, audiences, places, rejected};
-use crate::domain::{AddressKey, AudienceId, BatchId, Msisdn, Recipient, Timestamp};
+use crate::base::domain::{AddressKey, AudienceId, BatchId, Msisdn, Recipient, Timestamp};
 use crate::store::{
     Audience, AudiencePart, Audiences, FoundRecipient, NewAudience, RecipientPlace, RejectedRow, Result, Whom,
 };

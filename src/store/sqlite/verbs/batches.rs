@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Sqlite, batches, drafts, editions, joining, limits, pieces, reservations};
-use crate::domain::{AudienceId, BatchId, BatchState, Plan, Queue, Span, Spent, StepIndex, Tallies, Timestamp};
-use crate::events::Origin;
+use crate::base::domain::{AudienceId, BatchId, BatchState, Plan, Queue, Span, Spent, StepIndex, Tallies, Timestamp};
+use crate::base::events::Origin;
 use crate::store::signal::JoinedQueues;
 use crate::store::{
     Amendment, Batch, BatchFilter, BatchPage, Batches, Call, Edition, Joined, Joining, NewBatch, NewCall,

@@ -1,7 +1,7 @@
 //! Implements [`Catalogues`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, catalogue};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::store::{AccountEvent, Catalogues, FetchedTemplates, Result, TemplateLimit, TemplateRequest};
 
 #[async_trait::async_trait]

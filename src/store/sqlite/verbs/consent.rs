@@ -1,7 +1,9 @@
 //! Implements [`Consent`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, addresses, aliases, opt_outs};
-use crate::domain::{Address, AddressKey, BatchId, ChannelUser, Loaded, Msisdn, OptOutOf, Timestamp, WishSubject};
+use crate::base::domain::{
+    Address, AddressKey, BatchId, ChannelUser, Loaded, Msisdn, OptOutOf, Timestamp, WishSubject,
+};
 use crate::store::{Addresses, Alias, Consent, Cursor, OptIn, OptOut, Result, Wish};
 
 #[async_trait::async_trait]

@@ -1,8 +1,8 @@
 //! Implements [`Deliveries`].
 
 use super::super::{Sqlite, deliveries, outbox, subscriptions};
-use crate::domain::Timestamp;
-use crate::events::Origin;
+use crate::base::domain::Timestamp;
+use crate::base::events::Origin;
 use crate::store::{
     AlertKey, Cursor, Deliveries, Delivery, EventRow, FanOut, FeedRow, FeedState, Inbound, NewDelivery,
     NewSubscription, ObservedMessage, OpenAlert, Receiver, ReceiverHealth, ReceiverKind, Replay, Result, Subscription,

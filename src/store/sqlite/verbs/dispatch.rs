@@ -1,7 +1,7 @@
 //! Implements [`Dispatch`].
 
 use super::super::{Sqlite, claim, messages, reads, tiers};
-use crate::domain::{AddressKey, Loaded, MessageKey, Timestamp};
+use crate::base::domain::{AddressKey, Loaded, MessageKey, Timestamp};
 use crate::store::flow::FlowCounts;
 use crate::store::signal::signals_of;
 use crate::store::{Change, Claim, ClaimedSet, Dispatch, Epoch, NotedBucket, Result};

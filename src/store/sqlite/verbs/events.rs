@@ -1,8 +1,8 @@
 //! Implements [`Events`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, nodes};
-use crate::domain::BatchId;
-use crate::events::Event;
+use crate::base::domain::BatchId;
+use crate::base::events::Event;
 use crate::store::{Cursor, Events, Result};
 
 #[async_trait::async_trait]

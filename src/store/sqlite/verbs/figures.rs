@@ -1,7 +1,7 @@
 //! Implements [`Figures`].
 
 use super::super::{Sqlite, figures};
-use crate::domain::{BatchId, Timestamp};
+use crate::base::domain::{BatchId, Timestamp};
 use crate::store::{BatchFigures, Figures, Result};
 
 #[async_trait::async_trait]

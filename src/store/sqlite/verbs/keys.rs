@@ -1,7 +1,7 @@
 //! Implements [`Keys`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, api_keys, audit, operators};
-use crate::domain::{KeyId, Scopes, Timestamp};
+use crate::base::domain::{KeyId, Scopes, Timestamp};
 use crate::store::{
     ApiKey, AuditEntry, AuditFilter, Cursor, Keys, LastUse, OperatorAccount, PasswordHash, Result, ScopesSet,
     SecretDigest, SetupToken,

@@ -1,8 +1,8 @@
 //! Implements [`Lanes`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, lanes, overrides};
-use crate::domain::{Channel, OverridableSetting, Timestamp};
-use crate::events::Origin;
+use crate::base::domain::{Channel, OverridableSetting, Timestamp};
+use crate::base::events::Origin;
 use crate::store::{Hold, Lanes, NotedBucket, Override, ProviderReport, Result, StoredLane};
 
 #[async_trait::async_trait]

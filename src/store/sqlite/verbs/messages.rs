@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use tokio::sync::watch;
 
 use super::super::{Sqlite, facts, reads, receipts, walk};
-use crate::domain::{AddressKey, BatchId, Loaded, MessageKey, Queue, Reasons, StepIndex, Timestamp};
+use crate::base::domain::{AddressKey, BatchId, Loaded, MessageKey, Queue, Reasons, StepIndex, Timestamp};
 use crate::store::{
     Along, Attempt, CodedFacts, Copied, MessageFacts, Messages, QueueTimes, Receipt, Result, Scope, Walk,
 };

@@ -2,7 +2,7 @@
 
 use super::super::identity::OpenDatabase;
 use super::super::{Sqlite, leases, nodes};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::store::{
     Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Nodes, Result, Started, TurnedAway, Unwritable,
 };

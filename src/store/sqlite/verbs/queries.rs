@@ -1,7 +1,7 @@
 //! Implements [`Queries`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, asking};
-use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp};
+use crate::base::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp};
 use crate::store::{HighestStatus, Queries, Query, QueryState, Question, Result};
 
 #[async_trait::async_trait]

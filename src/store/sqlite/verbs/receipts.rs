@@ -1,7 +1,7 @@
 //! Implements [`Receipts`].
 
 use super::super::{Sqlite, naming, overrides, receipts};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::store::signal::signals_of;
 use crate::store::{
     AccountEvent, Cursor, FoundAttempt, Kept, Key, NamingLane, Receipts, Result, Stray, StrayCount, StrayKind,

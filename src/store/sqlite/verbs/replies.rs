@@ -1,7 +1,7 @@
 //! Implements [`Replies`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, inbound, possible_stops, windows};
-use crate::domain::{AddressKey, BatchId, Msisdn, StepIndex, Timestamp};
+use crate::base::domain::{AddressKey, BatchId, Msisdn, StepIndex, Timestamp};
 use crate::store::{Cursor, Inbound, InboundOf, Replies, ReplyCount, Result, Sender};
 
 #[async_trait::async_trait]

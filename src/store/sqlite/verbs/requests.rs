@@ -1,7 +1,7 @@
 //! Implements [`Requests`].
 
 use super::super::{Sqlite, requests};
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::store::{Begun, NewRequest, RequestKey, Requests, Result, StoredAnswer};
 
 #[async_trait::async_trait]

@@ -7,7 +7,7 @@ use sqlx::Connection;
 
 use super::super::identity::OpenDatabase;
 use super::super::{Sqlite, copies, rejected, retention};
-use crate::domain::{Address, AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
+use crate::base::domain::{Address, AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
 use crate::store::{Error, Restore, Result, Retention};
 
 #[async_trait::async_trait]

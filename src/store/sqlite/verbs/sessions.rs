@@ -1,7 +1,7 @@
 //! Implements [`Sessions`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, sessions};
-use crate::domain::{Timestamp, Zone};
+use crate::base::domain::{Timestamp, Zone};
 use crate::store::{AuditEntry, OperatorAccount, Result, SecretDigest, Session, Sessions};
 
 #[async_trait::async_trait]

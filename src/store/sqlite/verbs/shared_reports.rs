@@ -1,7 +1,7 @@
 //! Implements [`SharedReports`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, shared_reports};
-use crate::domain::{BatchId, Timestamp};
+use crate::base::domain::{BatchId, Timestamp};
 use crate::store::{Result, SecretDigest, SharedReport, SharedReports};
 
 #[async_trait::async_trait]

@@ -1,7 +1,7 @@
 //! Implements [`Sketches`]: each verb runs the statements of its module.
 
 use super::super::{Sqlite, sketches};
-use crate::domain::{SketchId, Timestamp};
+use crate::base::domain::{SketchId, Timestamp};
 use crate::store::{Result, Sketch, Sketches};
 
 #[async_trait::async_trait]

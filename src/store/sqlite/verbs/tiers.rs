@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::{Sqlite, tiers};
-use crate::domain::{AddressKey, LaneId, MessageKey, Timestamp};
-use crate::events::Origin;
+use crate::base::domain::{AddressKey, LaneId, MessageKey, Timestamp};
+use crate::base::events::Origin;
 use crate::store::{Result, TierSlot, Tiers, UnknownSlots};
 
 #[async_trait::async_trait]

@@ -1,7 +1,7 @@
 //! Interactive messages of WhatsApp.
 
 use super::{Bind, Binder, Bound, TextRules};
-use crate::domain::{
+use crate::base::domain::{
     Channel, ContentPart, Interactive, InteractiveAction, InteractiveHeader, ListRow, ListSection, ProductSection,
     ReplyButton,
 };

@@ -1,7 +1,7 @@
 //! LINE Official Notifications.
 
 use super::{Bind, Binder, Bound, TextRules};
-use crate::domain::{Channel, ContentPart, Labelled, Notification, NotificationLink};
+use crate::base::domain::{Channel, ContentPart, Labelled, Notification, NotificationLink};
 use crate::template::check::text_max;
 use crate::template::preview::bubble::{
     Bubble, BubbleButton, BubbleHeader, BubbleNotice, BubbleValue, ButtonKind, Wording,

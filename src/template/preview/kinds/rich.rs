@@ -1,7 +1,7 @@
 //! Messages with a file, a button, suggestions or cards, and places on a map.
 
 use super::{Bind, Binder, Bound, TextRules};
-use crate::domain::{
+use crate::base::domain::{
     Card, Carousel, Channel, ContentPart, LinkButton, Location, Media, MediaKind, RichCard, RichMessage, Suggestion,
     SuggestionAction,
 };

@@ -1,7 +1,7 @@
 //! How a template is filled in: its components, their parameters, and the limits of both.
 
 use super::{BUTTON, TEXT_TOO_LONG, check_address, check_location, json};
-use crate::domain::{Channel, TEMPLATE_NAME_MAX};
+use crate::base::domain::{Channel, TEMPLATE_NAME_MAX};
 use crate::wire::{Component, Parameter, Template, TemplateCard};
 
 /// What a button does, as its component says.

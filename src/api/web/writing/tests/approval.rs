@@ -9,7 +9,7 @@ use super::{Author, version};
 use crate::access::Caller;
 use crate::api::native::tests::{Answered, Bench, caller};
 use crate::api::web::tests::{Browser, place};
-use crate::domain::{BatchState, Scope};
+use crate::base::domain::{BatchState, Scope};
 
 async fn bench_above(most: u32) -> Bench {
     Bench::changed(|text| format!("{text}\n[campaigns]\napproval_above = {most}\n")).await

@@ -2,7 +2,7 @@
 
 use super::{Author, FILE};
 use crate::api::native::tests::Bench;
-use crate::domain::Timestamp;
+use crate::base::domain::Timestamp;
 use crate::store::{FetchedTemplates, StoredTemplate, TemplatePlace};
 
 const ORDER: &str = r#"[{"type":"HEADER","format":"VIDEO"},

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use super::{Author, FILE, version};
 use crate::api::native::tests::Bench;
 use crate::api::web::tests::{Browser, place, with_file};
-use crate::domain::Scope;
+use crate::base::domain::Scope;
 use crate::uploads::UploadId;
 
 /// The campaign with an audience, and its version before another operator has changed it.

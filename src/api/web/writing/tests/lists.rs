@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use super::{Author, Browser};
 use crate::api::native::tests::Bench;
-use crate::domain::{Scope, SketchId, Span};
+use crate::base::domain::{Scope, SketchId, Span};
 use crate::store::Sketch;
 
 #[tokio::test]
