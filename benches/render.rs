@@ -15,8 +15,8 @@ use volley::base::domain::{
     Timestamp,
 };
 use volley::dispatch::compose;
-use volley::template::{Pattern, To};
-use volley::wire;
+use volley::rules::template::{Pattern, To};
+use volley::rules::wire;
 
 const COLUMNS: [&str; 4] = ["FirstName", "Amount", "Day", "Code"];
 const RECIPIENTS: usize = 1_000;

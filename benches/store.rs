@@ -15,7 +15,7 @@ use volley::base::domain::{
     Outcome, Plan, Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishSubject,
 };
 use volley::base::events::Origin;
-use volley::engine::Ruling;
+use volley::rules::engine::Ruling;
 use volley::store::{
     Attempt, Change, Claim, Joining, Key, KnownAs, NewAudience, NewBatch, OptOut, PieceOfMessages, Receipt, Start,
     Store, Verdict, WebhookGroup,

@@ -2,7 +2,7 @@
 //! counting allocator is the whole program's.
 
 use volley::base::domain::{AfterGap, Channel, Marks, Plan, Present, Span, State, Status, Step, StepIndex, Timestamp};
-use volley::engine::{Answer, AttemptReport, Event, Silence, Standing, advance, begin};
+use volley::rules::engine::{Answer, AttemptReport, Event, Silence, Standing, advance, begin};
 
 const START: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 const FIRST: StepIndex = StepIndex::FIRST;

@@ -7,7 +7,7 @@ use volley::base::domain::{
     Values,
 };
 use volley::dispatch::compose;
-use volley::template::To;
+use volley::rules::template::To;
 
 #[test]
 fn rendering_allocates_nothing() {

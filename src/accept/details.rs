@@ -6,9 +6,9 @@ use serde_json::Value;
 use super::origin::id_of;
 use crate::base::config::Config;
 use crate::base::domain::{AddressKey, Channel, Content, Ending, MessageId, Plan, State, Status, StepIndex, Timestamp};
+use crate::rules::wire::rules::{ContentType, Kind};
+use crate::rules::wire::{self, AttemptState, Detail, Details, MASKED, StatusBody, User, detail_channel, masked};
 use crate::store::{Attempt, Call, MessageFacts, StoredLane, Verdict};
-use crate::wire::rules::{ContentType, Kind};
-use crate::wire::{self, AttemptState, Detail, Details, MASKED, StatusBody, User, detail_channel, masked};
 
 /// Everything that the records of a message are made of.
 pub(super) struct Known<'a> {

@@ -5,8 +5,8 @@ use super::outline::{Alike, add};
 use super::{Desk, Refusal, reading};
 use crate::access::Caller;
 use crate::base::domain::MessageId;
-use crate::wire::ErrorAnswer;
-use crate::wire::rules::{self, ArrivingBatch, BatchSendAnswer};
+use crate::rules::wire::ErrorAnswer;
+use crate::rules::wire::rules::{self, ArrivingBatch, BatchSendAnswer};
 
 /// Kinds of messages in one call. Each becomes a batch, with queues of its own, and all of them are one transaction.
 const KINDS_MAX: usize = 100;

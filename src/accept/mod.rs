@@ -38,8 +38,8 @@ use crate::base::clock::{Chance, Clock};
 use crate::base::config::{Config, Lane};
 use crate::base::domain::{CampaignId, MessageId, Plan, Span, Timestamp};
 use crate::campaign::{CampaignDecision, DecidedBy, DecisionError, LaunchError, carry_out, find_by_id};
+use crate::rules::wire::{Cancelled, Details, ErrorAnswer, rules};
 use crate::store::{self, Batch, Call, Store};
-use crate::wire::{Cancelled, Details, ErrorAnswer, rules};
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use super::may_use_lane;
 use crate::access::Caller;
 use crate::base::config::{Config, DraftStep, Lane, Route, check_receiver};
 use crate::base::domain::{Channel, Member, Pool};
-use crate::wire::rules::{NamedStep, Subaccount};
+use crate::rules::wire::rules::{NamedStep, Subaccount};
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin<'a> {

@@ -9,8 +9,8 @@ use crate::base::domain::{
     Purpose, RawContent, Recipient, SmsEncoding, Sources, Step, Timestamp, point_at,
 };
 use crate::campaign::SingleMessage;
-use crate::wire::NotificationContent;
-use crate::wire::rules::{Addressee, NamedStep};
+use crate::rules::wire::NotificationContent;
+use crate::rules::wire::rules::{Addressee, NamedStep};
 
 /// No lane of the subaccount sends on the channel.
 const NO_SUCH_CHANNEL: i64 = 3_027;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::base::domain::{Category, Purpose, Span, Timestamp};
+use crate::rules::wire::Content;
 use crate::store::{FetchedTemplates, Result, Store};
-use crate::wire::Content;
 
 /// How long a list is used before the stored one is read again.
 const FRESH: Span = Span::from_secs(60);

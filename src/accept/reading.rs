@@ -7,8 +7,8 @@ use super::outline::{Body, Outlined, Read, SmsText, outline, sms_encoding};
 use super::purposes::Purposes;
 use crate::audience::number_of_program;
 use crate::base::domain::{Address, Channel, ChannelUser, Country, Extras, Purpose, Timestamp, point_at};
-use crate::wire::rules::{self, Accepted, AcceptedContent, Addressee, Arriving, NamedStep, Refusal};
-use crate::wire::{Content, NotificationRequest, SendRequest, SmsFallback};
+use crate::rules::wire::rules::{self, Accepted, AcceptedContent, Addressee, Arriving, NamedStep, Refusal};
+use crate::rules::wire::{Content, NotificationRequest, SendRequest, SmsFallback};
 
 const INVALID_NUMBER: i64 = 1_002;
 const NUMBER_MISSING: i64 = 3_002;

@@ -12,7 +12,7 @@ use crate::access::Caller;
 use crate::base::config::Lane;
 use crate::base::domain::{Span, Timestamp};
 use crate::provider::{Broken, Http, RawAnswer, Relayed};
-use crate::wire::UploadAnswer;
+use crate::rules::wire::UploadAnswer;
 
 /// How long an answer with templates is repeated. Programs ask for them before each campaign, and they change rarely.
 const FRESH: Span = Span::from_secs(60);

@@ -3,7 +3,7 @@
 use super::origin::Origin;
 use super::{Desk, Refusal, reading};
 use crate::access::Caller;
-use crate::wire::rules::{Arriving, SendAnswer};
+use crate::rules::wire::rules::{Arriving, SendAnswer};
 
 impl Desk {
     /// Accepts one message of the chat-apps API or of the SMS API, which have the same path. It is on disk when this returns

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use super::{Begun, Run};
 use crate::base::clock::Clock;
 use crate::base::domain::{Channel, Marks, Plan, Present, Span, Status, Step, StepIndex, Timestamp};
-use crate::engine::{Answer, AttemptReport, Event, Silence, Standing, advance, begin};
+use crate::rules::engine::{Answer, AttemptReport, Event, Silence, Standing, advance, begin};
 
 const START: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 const FIRST: StepIndex = StepIndex::FIRST;

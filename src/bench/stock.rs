@@ -15,7 +15,7 @@ use crate::base::domain::{
     Span, State, Step, StepIndex, Tag, Tallies, Timestamp,
 };
 use crate::base::events::Origin;
-use crate::engine::{Answer, Event, Made, Met, Rule, Ruling, Standing, advance, begin};
+use crate::rules::engine::{Answer, Event, Made, Met, Rule, Ruling, Standing, advance, begin};
 use crate::store::{self, KnownAs, NewAudience, NewBatch, Sqlite, Store, Verdict};
 
 /// Rows written in one transaction.

@@ -16,8 +16,8 @@ use super::{Begun, Error, Run, Stock};
 use crate::base::clock::{Chance, Clock};
 use crate::base::domain::{Count, Ending, LaneId, Span, StepIndex, Timestamp};
 use crate::book::Book;
-use crate::engine::{Event, Silence, Standing, advance};
 use crate::node::{Node, NodeParts, Os};
+use crate::rules::engine::{Event, Silence, Standing, advance};
 use crate::store::{self, Signal, Sqlite, Store};
 use crate::timers::{Addresses, Gaps, PAGE, Timers};
 

@@ -1,7 +1,9 @@
 //! Collects the decisions about one message, from when it is read until they are stored.
 
 use crate::base::domain::{Loaded, Plan, Present, Progress, Status, StepIndex, Timestamp};
-use crate::engine::{Cause, Decision, Event, Made, Note, Ruling, Standing, advance, is_more_than_a_time, progress};
+use crate::rules::engine::{
+    Cause, Decision, Event, Made, Note, Ruling, Standing, advance, is_more_than_a_time, progress,
+};
 use crate::store::Observed;
 
 /// A message, and the decisions about it since it was read.

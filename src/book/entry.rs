@@ -13,8 +13,8 @@ use crate::base::domain::{
     AddressKey, AttemptId, BatchId, BatchState, Country, LaneId, Loaded, Member, MessageKey, Plan, Pool, Present,
     Queue, Span, State, StepIndex, Tag, Timestamp, settle,
 };
-use crate::engine::{Event, Ruling, Standing};
-use crate::planner::Timing;
+use crate::rules::engine::{Event, Ruling, Standing};
+use crate::rules::planner::Timing;
 use crate::store::{Attempt, Change, Recall, ReportedBy, Verdict};
 
 /// The longest time between a join's reading of the clock and its commit.

@@ -32,7 +32,7 @@ use self::entry::Course;
 use self::expected::Expected;
 use self::suppressed::{LISTED_MAX, Suppressed};
 use crate::base::domain::{AddressKey, BatchId, BatchState, Channel, Hours, StepIndex, Timestamp};
-use crate::planner::Timing;
+use crate::rules::planner::Timing;
 use crate::store::{Batch, Cursor, Recall, Result, StepHold, Store};
 
 /// Every batch that may still change.

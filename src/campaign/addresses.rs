@@ -10,7 +10,7 @@ use super::affected::Affected;
 use super::lint::{Lint, Warning};
 use crate::base::config::{Config, Problem, reachable_by_all};
 use crate::base::domain::{Channel, ChannelUser, ContentPart, Plan, Reachable, Recipient, Step, StepIndex, Takers};
-use crate::template::{RecipientText, is_fetchable};
+use crate::rules::template::{RecipientText, is_fetchable};
 
 /// The longest text that is named whole.
 const SHOWN: usize = 60;

@@ -5,8 +5,8 @@
 
 use super::launch::LaunchError;
 use crate::base::domain::{Channel, ChannelUser, Plan, Recipient};
+use crate::rules::template::RecipientText;
 use crate::store::{Alias, Consent};
-use crate::template::RecipientText;
 
 /// Where the ids of recipients are: in the steps of a plan that address recipients by an id of their channel, and in a column.
 pub(super) struct ChannelUsers {

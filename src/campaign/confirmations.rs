@@ -16,8 +16,8 @@ use crate::base::domain::{
     Step, Timestamp,
 };
 use crate::base::events::Origin;
+use crate::rules::template::{self, Sending};
 use crate::store::{Cursor, Inbound, Result, Store};
-use crate::template::{self, Sending};
 
 /// Confirmations looked at in one round.
 const PAGE: u32 = 200;

@@ -7,10 +7,10 @@ use super::launch::{LaunchError, Launcher};
 use super::second_operator::needs_second_operator;
 use crate::base::config::{Config, Table, reachable_by_all};
 use crate::base::domain::{BatchState, Content, Cost, Crowd, Loaded, Names, Plan, Step, StepIndex, Taker};
-use crate::forecast::Bill;
 use crate::report::copied;
+use crate::rules::forecast::Bill;
+use crate::rules::template::{self, Sending, Variable, Variables};
 use crate::store::{Batch, Scope};
-use crate::template::{self, Sending, Variable, Variables};
 
 /// The key of a step whose value is its text.
 pub(super) const TEXT: &str = "text";

@@ -8,8 +8,8 @@ use super::lint::{Lint, Warning};
 use crate::base::config::Sentence;
 use crate::base::domain::text::plural;
 use crate::base::domain::{OnMissingValue, Plan, StepIndex, Taker, Takers};
-use crate::forecast::Bill;
-use crate::template::{self, BilledParts, Variables, Widening};
+use crate::rules::forecast::Bill;
+use crate::rules::template::{self, BilledParts, Variables, Widening};
 
 /// The steps of a plan, as far as they decide what is billed.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use super::lint::{Lint, Warning};
 use super::time::instant;
 use crate::base::clock::format_time;
 use crate::base::domain::{BatchState, Plan, Span, Step, StepIndex, TemplateName, Timestamp, Zone};
-use crate::forecast::Forecast;
+use crate::rules::forecast::Forecast;
 use crate::store::{Batch, ProviderReport};
 
 /// A flagged template of a campaign.

@@ -16,7 +16,7 @@ use crate::base::clock::{Clock, RealClock};
 use crate::base::config::Config;
 use crate::base::domain::{Country, Span, Timestamp, crowd_of, steps_of};
 use crate::catalogue::Catalogue;
-use crate::forecast::Bill;
+use crate::rules::forecast::Bill;
 
 /// Campaigns that every run tries.
 const TRIED: u64 = 25;

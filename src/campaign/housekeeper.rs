@@ -18,7 +18,7 @@ use crate::base::config::Config;
 use crate::base::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present, Span, Tallies, Timestamp};
 use crate::base::events::{self, EventKind, Origin, Subject};
 use crate::book::{Book, Entry};
-use crate::engine::{CallOff, Event, Silence};
+use crate::rules::engine::{CallOff, Event, Silence};
 use crate::store::{Batch, Hints, Result, Signal, Store};
 
 /// Messages swept in one transaction.

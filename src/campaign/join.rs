@@ -5,7 +5,7 @@ use super::channel_users::ChannelUsers;
 use super::launch::{LaunchError, Launcher};
 use super::lay_out::starts;
 use crate::base::domain::{Plan, Recipient, Span, Tag, Timestamp};
-use crate::engine;
+use crate::rules::engine;
 use crate::store::{ClientIds, Cursor, Joined, Joining, NewCall, OwnTimes};
 
 /// How long messages may join a batch after its start. Messages of one hour are paused, cancelled and reported

@@ -7,7 +7,7 @@ use super::affected::Affected;
 use super::lint::{Lint, Warning};
 use crate::base::config::Problem;
 use crate::base::domain::{Address, OnMissingValue, Plan, Recipient, Takers};
-use crate::template::{self, Lack, LackCause, Variables};
+use crate::rules::template::{self, Lack, LackCause, Variables};
 
 /// The variables of a plan's steps.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ use crate::base::config::{Config, Problem};
 use crate::base::domain::{BatchId, BatchState, CampaignId, Plan, StepIndex, Timestamp, Zone, grouped};
 use crate::base::events::Origin;
 use crate::catalogue::Catalogue;
-use crate::forecast::{Bill, Forecast, Shares};
+use crate::rules::forecast::{Bill, Forecast, Shares};
 use crate::store::{self, Store};
 
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use crate::audience;
 use crate::base::domain::{
     Address, BatchId, BatchState, CampaignId, Channel, Country, OnMissingValue, Plan, Recipient, Tag, Taker, Timestamp,
 };
-use crate::engine;
+use crate::rules::engine;
 use crate::store::{NewBatch, Over, PieceOfMessages, Start, StoredLane};
 
 /// Messages written in one transaction: about 20 ms of writing.

@@ -13,8 +13,8 @@ use crate::base::domain::{
     Category, Channel, Content, ContentPart, Countries, Country, Plan, SmsEncoding, Span, Status, Step, StepIndex,
     TemplateContent, crowd_of, grouped, refused_in_a_parameter,
 };
-use crate::forecast::{Bill, Share, Shares};
-use crate::template::{self, Alphabet};
+use crate::rules::forecast::{Bill, Share, Shares};
+use crate::rules::template::{self, Alphabet};
 
 /// How long after a delivery the provider reports that it was read.
 const READ_REPORTED: Span = Span::from_secs(10 * 86_400);

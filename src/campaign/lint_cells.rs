@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::lint::{Facts, Lint, Warning, Warnings};
 use crate::base::domain::{Countries, Plan, Step, grouped};
-use crate::forecast::Share;
-use crate::template::{self, Variable};
+use crate::rules::forecast::Share;
+use crate::rules::template::{self, Variable};
 
 /// The empty cells of a column.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

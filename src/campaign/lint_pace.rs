@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::lint::{Facts, Lint, Warnings};
 use crate::base::config::{Config, Lane, SendMode, Sentence};
 use crate::base::domain::{OnTierSpent, Step, StepIndex, Tier, grouped};
-use crate::forecast::{Shares, as_float};
+use crate::rules::forecast::{Shares, as_float};
 
 /// A lane of a pool that takes this many times as long as the quickest one delays the campaign.
 const UNEVEN: f64 = 2.0;

@@ -6,7 +6,7 @@ use crate::base::clock::Clock;
 use crate::base::domain::{Loaded, MessageId, MessageKey, Outcome, State};
 use crate::base::events::{self, EventKind, Origin, Subject};
 use crate::book::Book;
-use crate::engine::{CallOff, Event};
+use crate::rules::engine::{CallOff, Event};
 use crate::store::{self, Batch, Store};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

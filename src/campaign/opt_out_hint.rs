@@ -6,7 +6,7 @@ use crate::base::config::Config;
 use crate::base::domain::{Category, Channel, Plan, StepIndex};
 use crate::catalogue::KnownTemplate;
 use crate::optout::Words;
-use crate::template::preview::ApprovedTemplate;
+use crate::rules::template::preview::ApprovedTemplate;
 
 /// The steps whose template is known and names no word to opt out: not in its text, its footer, its buttons, its cards or the
 /// values that the step gives.

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use crate::base::domain::{BatchId, Loaded, State, Timestamp};
 use crate::book::{Book, Entry, Suppression};
-use crate::engine::{CallOff, Event};
+use crate::rules::engine::{CallOff, Event};
 use crate::store::{Cursor, Dispatch, Result, Store};
 
 /// Messages visited in one look: about twenty milliseconds of a reader's time. Each round of the housekeeper makes one

@@ -12,10 +12,10 @@ use crate::base::domain::{
     BatchId, BatchState, Count, Country, Crowd, Member, Money, OnTierSpent, OpenMinutes, Plan, Queue, Span, Spent,
     Step, StepIndex, Taker, Tallies, Tier, Timestamp, crowd_of, usual_zone,
 };
-use crate::forecast::as_float;
-use crate::forecast::{Account, Bill, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
+use crate::rules::forecast::as_float;
+use crate::rules::forecast::{Account, Bill, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
+use crate::rules::template::{BilledParts, PARTS_MAX};
 use crate::store::{self, Audiences, Batch, Hold, QueueTimes, StoredLane};
-use crate::template::{BilledParts, PARTS_MAX};
 
 /// Slots that become free within this time count together.
 const TOGETHER: Span = Span::from_secs(3_600);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::base::domain::text::plural;
 use crate::base::domain::{Plan, Recipient, StepIndex, Takers};
-use crate::template::PartsOf;
+use crate::rules::template::PartsOf;
 
 /// The texts of the steps that transliterate.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use crate::base::domain::{
     Channel, Countries, Country, Crowd, OnRecipientLimit, OnTierSpent, Plan, Span, Step, StepIndex, Taker, UsMarketing,
     by_country, grouped,
 };
-use crate::forecast::{Forecast, Shares, Stop};
+use crate::rules::forecast::{Forecast, Shares, Stop};
 
 /// Warns about first messages that expire at the campaign's end.
 pub(super) fn too_soon(forecast: &Forecast, recipients: u64) -> Option<Warning> {

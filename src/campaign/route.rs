@@ -18,7 +18,7 @@ use crate::base::domain::{
     Span, Step, StepIndex,
 };
 use crate::catalogue::Catalogue;
-use crate::template::{self, Sending};
+use crate::rules::template::{self, Sending};
 
 /// The longest that a step may wait: no provider tries to deliver a message for longer.
 const LONGEST_WAIT: Span = Span::from_secs(30 * 86_400);

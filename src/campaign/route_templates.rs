@@ -8,8 +8,8 @@ use super::route::Building;
 use crate::base::config::{Config, DraftStep};
 use crate::base::domain::{Category, Channel, Content, Pool, Step, StepIndex, TemplateName};
 use crate::catalogue::{Catalogue, KnownTemplate, Lookup, problems};
+use crate::rules::template::preview::ApprovedTemplate;
 use crate::store::{self, Store};
-use crate::template::preview::ApprovedTemplate;
 
 /// What is known of the provider's templates, for a campaign.
 #[derive(Debug, Clone, Copy)]

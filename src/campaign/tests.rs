@@ -20,7 +20,7 @@ use crate::base::domain::{
 };
 use crate::base::events::Origin;
 use crate::catalogue::Catalogue;
-use crate::forecast::Bill;
+use crate::rules::forecast::Bill;
 
 const COLUMNS: [&str; 6] = ["Mobile", "FirstName", "Code", "Pic", "Slug", "Country"];
 

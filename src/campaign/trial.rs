@@ -12,8 +12,8 @@ use crate::audience::{self, DefaultCountry, Example, ImportError, ImportRecord, 
 use crate::base::config::Problem;
 use crate::base::domain::text::plural;
 use crate::base::domain::{Countries, Crowd, Fields, Hours, Limits, Plan, Recipient, find_column};
+use crate::rules::template::RecipientText;
 use crate::store::{Batch, KnownAs, NewAudience};
-use crate::template::RecipientText;
 
 /// The most numbers of a trial.
 const MOST: u32 = 10;

@@ -3,9 +3,9 @@
 use super::outlook::crowd_in;
 use crate::base::domain::text::shell;
 use crate::base::domain::{Count, Crowd, Plan, Spent, StepIndex, Tallies, grouped};
-use crate::forecast::as_float;
-use crate::forecast::cost;
-use crate::forecast::{RemainingLimit, Stop};
+use crate::rules::forecast::as_float;
+use crate::rules::forecast::cost;
+use crate::rules::forecast::{RemainingLimit, Stop};
 use crate::store::{Batch, Result, Store};
 
 /// A limit that allows none of the waiting messages to be sent.

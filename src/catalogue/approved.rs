@@ -3,11 +3,11 @@
 use super::known::KnownTemplate;
 use super::shape::Shape;
 use crate::base::domain::{Channel, ContentPart};
-use crate::template::preview::{
+use crate::rules::template::preview::{
     ApprovedButton, ApprovedTemplate, Bubble, BubbleButton, BubbleCard, BubbleFile, BubbleHeader, ButtonKind as Shown,
     FileKind, ShownText, TemplateLabel, TemplateParameter, Wording,
 };
-use crate::wire::{ButtonKind, HeaderFormat, TemplateButton, TemplatePart, placeholders};
+use crate::rules::wire::{ButtonKind, HeaderFormat, TemplateButton, TemplatePart, placeholders};
 
 impl KnownTemplate {
     /// Its texts and buttons for a preview; `None` if its components cannot be read.
@@ -137,7 +137,7 @@ fn approved_button(button: &TemplateButton) -> ApprovedButton {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::template_parts;
+    use crate::rules::wire::template_parts;
 
     #[test]
     fn every_part_of_a_template_is_known_to_a_preview() {

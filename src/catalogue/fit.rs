@@ -5,7 +5,7 @@ use super::shape::{ButtonNeed, HeaderNeed, Shape};
 use crate::base::config::Lane;
 use crate::base::domain::text::plural;
 use crate::base::domain::{Button, ButtonAction, Category, Content, Header, TemplateContent, TemplateName, suggestion};
-use crate::wire::{HeaderFormat, TemplateButton, placeholders};
+use crate::rules::wire::{HeaderFormat, TemplateButton, placeholders};
 
 /// What of a step does not fit its template.
 #[derive(Debug, Clone, PartialEq, Eq)]

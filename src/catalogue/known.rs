@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::base::config::Lane;
 use crate::base::domain::{Category, Channel, Span, Timestamp, nearest};
+use crate::rules::wire::{TemplatePart, instant, template_parts};
 use crate::store::{self, FetchedTemplates, ProviderReport, Store, StoredTemplate, TemplatePlace};
-use crate::wire::{TemplatePart, instant, template_parts};
 
 /// A template of the provider in one language, as last reported.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::known::KnownTemplate;
 use super::shape::{ButtonNeed, HeaderNeed, Shape};
 use crate::base::domain::Category;
-use crate::wire::{HeaderFormat, placeholders};
+use crate::rules::wire::{HeaderFormat, placeholders};
 
 /// The texts of a template with the places of its variables, and the values that a message gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]

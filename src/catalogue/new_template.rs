@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::rules::{BrokenRule, broken_rules};
 use crate::base::config::{parse_toml, to_json};
 use crate::base::domain::hint;
-use crate::wire::NewTemplate;
+use crate::rules::wire::NewTemplate;
 
 /// Why a file is not a request that creates a template.
 #[derive(Debug, thiserror::Error)]

@@ -10,8 +10,8 @@ use crate::base::domain::text::plural;
 use crate::base::domain::{Channel, Timestamp};
 use crate::provider::{TemplatesClient, TemplatesError};
 use crate::receipts::{Known, ListedStatus};
+use crate::rules::wire::ListedTemplate;
 use crate::store::{self, AccountEvent, FetchedTemplates, HeldBy, Hold, Store, StoredTemplate, TemplatePlace};
-use crate::wire::ListedTemplate;
 
 /// The result of fetching the templates of every channel.
 #[derive(Debug, Default)]

@@ -8,8 +8,8 @@ use crate::base::clock::{Clock, format_time};
 use crate::base::config::Lane;
 use crate::base::domain::{Span, Timestamp};
 use crate::provider::{TemplatesClient, TemplatesError};
+use crate::rules::wire::NewTemplate;
 use crate::store::{self, FetchedTemplates, Store, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind};
-use crate::wire::NewTemplate;
 
 /// The most templates that the provider creates in an hour for a WABA. An account has a WABA or several, and the provider does
 /// not say which of them a channel belongs to, so all creations of an account count together.

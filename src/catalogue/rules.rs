@@ -6,7 +6,7 @@
 use super::rules_buttons::buttons;
 use crate::base::domain::text::plural;
 use crate::base::domain::{Category, TEMPLATE_NAME_MAX, is_template_language, is_template_name};
-use crate::wire::{HeaderFormat, NewTemplate, PartKind, TemplatePart, placeholders};
+use crate::rules::wire::{HeaderFormat, NewTemplate, PartKind, TemplatePart, placeholders};
 
 /// A rule that a new template breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -297,7 +297,7 @@ fn card(
     parts: &[TemplatePart],
     category: Option<Category>,
     found: &mut Found<'_>,
-) -> Vec<Option<crate::wire::ButtonKind>> {
+) -> Vec<Option<crate::rules::wire::ButtonKind>> {
     let of = |kind| parts.iter().filter(move |part| part.part_kind() == Some(kind)).collect::<Vec<_>>();
     match of(PartKind::Header)[..] {
         [header] if matches!(header.header_format(), Some(HeaderFormat::Image | HeaderFormat::Video)) => {

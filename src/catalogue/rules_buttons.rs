@@ -3,7 +3,7 @@
 use super::rules::Found;
 use crate::base::domain::Category;
 use crate::base::domain::text::plural;
-use crate::wire::{ButtonKind, TemplateButton, placeholders};
+use crate::rules::wire::{ButtonKind, TemplateButton, placeholders};
 
 const BUTTONS_MAX: usize = 10;
 const TEXT_MAX: usize = 25;

@@ -1,7 +1,7 @@
 //! The parts of a template, in the places where a message has them.
 
 use crate::base::domain::Category;
-use crate::wire::{ButtonKind, HeaderFormat, PartKind, TemplateButton, TemplatePart, placeholders};
+use crate::rules::wire::{ButtonKind, HeaderFormat, PartKind, TemplateButton, TemplatePart, placeholders};
 
 /// A template's parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

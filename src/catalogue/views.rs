@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::pull::{ChangeKind, Pull, TemplateChange};
 use super::shape::Shape;
 use crate::base::domain::Category;
-use crate::wire::{HeaderFormat, TemplatePart};
+use crate::rules::wire::{HeaderFormat, TemplatePart};
 
 /// The text of a template as the provider keeps it, with its parameters as `{{1}}`.
 #[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]

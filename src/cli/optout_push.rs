@@ -9,8 +9,8 @@ use crate::base::config::Config;
 use crate::base::domain::{Msisdn, OptOutOf, Span};
 use crate::cli::words::plural;
 use crate::provider::{Added, ContactsClient, ContactsError};
+use crate::rules::wire::ContactGroup;
 use crate::store::Consent;
-use crate::wire::ContactGroup;
 
 /// Numbers that one store call reads.
 const PAGE: u32 = 5_000;

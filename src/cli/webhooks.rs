@@ -13,7 +13,7 @@ use super::{CommandContext, Exit};
 use crate::base::config::{Config, Lane, reachable_by_all};
 use crate::base::domain::{Channel, Reachable};
 use crate::provider::Http;
-use crate::wire::{ACCOUNT_EVENTS, WebhookScope, WebhookSetting};
+use crate::rules::wire::{ACCOUNT_EVENTS, WebhookScope, WebhookSetting};
 
 /// What is to be done with the webhooks of the accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

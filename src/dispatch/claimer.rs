@@ -12,8 +12,8 @@ use super::turnstile::Turnstile;
 use crate::base::domain::{BatchId, BatchState, Causes, FaultReport, OnTierSpent, Queue, Span, Timestamp, grouped};
 use crate::base::events::Origin;
 use crate::book::{Entry, Suppression};
-use crate::engine::Event;
-use crate::planner::{
+use crate::rules::engine::Event;
+use crate::rules::planner::{
     Capped, ChosenQueues, ImpatientQueue, Order, Pass, Reached, Ready, Referral, ReferralReason, Rest, Slots,
 };
 use crate::store::{Claim, Claimed, ClaimedSet, Error, Result, StepHeldBy, StepHold, Store, TierUse, Verdict};

@@ -10,8 +10,8 @@ use super::tariff;
 use crate::base::config::Lane;
 use crate::base::domain::{BatchId, Country, Loaded, MessagingApi, Span, Step, StepIndex};
 use crate::book::Entry;
-use crate::planner::Cap;
-use crate::template::Pattern;
+use crate::rules::planner::Cap;
+use crate::rules::template::Pattern;
 
 /// Messages whose requests have one pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

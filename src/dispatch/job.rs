@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::lane::RunningLane;
 use crate::base::domain::{Loaded, Money, Present, State, Step, StepIndex, Timestamp};
 use crate::book::{Entry, Suppression};
-use crate::engine::{self, CallOff, Ruling};
-use crate::planner::Pass;
 use crate::provider::Refusal;
+use crate::rules::engine::{self, CallOff, Ruling};
+use crate::rules::planner::Pass;
+use crate::rules::template::To;
 use crate::store::{Attempt, Claimed, StepHold, Verdict};
-use crate::template::To;
 use crate::throttle::SUBMITTED_WITHIN;
 
 /// A claimed message with its batch.

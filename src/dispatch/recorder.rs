@@ -13,7 +13,7 @@ use crate::base::domain::{
     AddressKey, Causes, Fault, FaultReport, LaneId, Loaded, MessageKey, OptOutOf, OptOutSource, SenderPart, Settlement,
     SettlementKind, Span, State, StepIndex, Timestamp, WishSubject,
 };
-use crate::engine::{Answer, Event, Made};
+use crate::rules::engine::{Answer, Event, Made};
 use crate::store::{Addresses, Attempt, Change, Error, NotedBucket, OptOut, ReportedBy, Result, Store, Verdict};
 
 /// Most changes in one transaction: about 5 ms of writing.

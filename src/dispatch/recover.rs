@@ -2,7 +2,7 @@
 
 use crate::base::domain::{Loaded, Present, State, Timestamp};
 use crate::book::Book;
-use crate::engine::{Answer, Event, Ruling};
+use crate::rules::engine::{Answer, Event, Ruling};
 use crate::store::{Attempt, Change, Dispatch, Epoch, Result, Verdict};
 
 /// Moves a deadline that passed before the gap of the crash to `now`.

@@ -7,7 +7,7 @@ use super::claimer::Claimer;
 use crate::base::domain::{Count, Loaded, MessageId, MessageKey, Refused, State, StepIndex, Timestamp};
 use crate::base::events::{Event, EventKind, Origin, Subject};
 use crate::book::{Entry, hold_for_set_aside};
-use crate::engine;
+use crate::rules::engine;
 use crate::store::{Change, Result, Verdict};
 use crate::throttle::Waiting;
 

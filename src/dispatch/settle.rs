@@ -8,11 +8,11 @@ use super::job::{Details, Job, Settled};
 use super::lane::RunningLane;
 use crate::base::domain::{Fault, MessageId, RefusalSubject, Refused, SenderPart, Span, State, Timestamp};
 use crate::book::{hold_for_refusal, hold_for_refusals_alike};
-use crate::engine;
 use crate::provider::{Refusal, SendAnswer};
+use crate::rules::engine;
+use crate::rules::wire::codes;
 use crate::store::{HeldBy, Hold, Recall, ReportedBy, Verdict};
 use crate::throttle::{OF_ONE_BATCH, Refuted, Throttling, UnclearRefusal};
-use crate::wire::codes;
 
 /// Tries after which a message that keeps returning moves to the end of its queue, so that it does not block others.
 const TRIES_IN_PLACE: u16 = 3;

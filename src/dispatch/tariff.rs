@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::base::domain::{Fee, Plan, Step, fee};
-use crate::planner::{Candidate, Cap, Price};
-use crate::template::BilledParts;
+use crate::rules::planner::{Candidate, Cap, Price};
+use crate::rules::template::BilledParts;
 
 /// A step with prices.
 #[derive(Debug)]

@@ -23,9 +23,9 @@ use crate::base::domain::{
 };
 use crate::base::events::Origin;
 use crate::book::Book;
-use crate::engine::{Answer, CallOff, StepObstacle};
-use crate::planner::Pass;
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
+use crate::rules::engine::{Answer, CallOff, StepObstacle};
+use crate::rules::planner::Pass;
 use crate::store::{
     self, Claim, Epoch, Inbound, KnownAs, NewAudience, NewBatch, OptOut, PieceOfMessages, Start, Store, Verdict,
     WebhookGroup,

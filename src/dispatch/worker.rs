@@ -10,10 +10,10 @@ use super::lane::RunningLane;
 use super::settle::settle;
 use super::turnstile::{Request, Turnstile};
 use crate::base::domain::{AddressKey, AttemptId, Causes, Fault, RefusalSubject, SenderPart, Timestamp, Unwanted};
-use crate::engine::{self, CallOff};
 use crate::provider::{BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal, SendAnswer};
+use crate::rules::engine::{self, CallOff};
+use crate::rules::template::SubmissionTimes;
 use crate::store::{Replies, Verdict};
-use crate::template::SubmissionTimes;
 use crate::throttle::{End, Permit};
 
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::base::domain::{DoubtCause, Span, Timestamp};
 use crate::base::events::{Event, EventKind, Subject, describe_doubt};
-use crate::engine::Gap;
+use crate::rules::engine::Gap;
 use crate::store::{self, Events, KeptGap, LinkState, Store};
 use crate::timers::{Doubt, EndedDoubt, Gaps};
 

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::base::domain::{Marks, MessageId, Plan, Progress, Span, Status, Step};
+use crate::rules::template::RecipientText;
+use crate::rules::wire::codes::{self, words};
+use crate::rules::wire::{self, AttemptState, StatusBody};
 use crate::store::{Inbound, Observed, ObservedMessage, ObservedRecipient};
-use crate::template::RecipientText;
-use crate::wire::codes::{self, words};
-use crate::wire::{self, AttemptState, StatusBody};
 
 /// The pauses before a webhook is repeated. After the last one it is given up.
 pub(super) const REPEATS: [Span; 4] =

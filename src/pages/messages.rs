@@ -11,8 +11,8 @@ use crate::base::clock::format_time_exactly;
 use crate::base::domain::text::list;
 use crate::base::domain::{Channel, Country, Msisdn, Outcome, Reasons, StepIndex, Timestamp};
 use crate::report::{CodeFilter, CodeResult, MessageView, StepFact};
+use crate::rules::template::preview::{Bubble, BubbleHeader, Run};
 use crate::story::{FactLine, Story};
-use crate::template::preview::{Bubble, BubbleHeader, Run};
 
 /// The recipients of a campaign.
 #[derive(Debug, Template)]

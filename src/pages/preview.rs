@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::texts::ENGLISH;
 use crate::base::domain::{Category, Channel};
-use crate::template::preview::{Bubble, BubbleHeader, ButtonKind, FileKind, Run};
+use crate::rules::template::preview::{Bubble, BubbleHeader, ButtonKind, FileKind, Run};
 
 /// A preview of the messages of a campaign or a route.
 #[derive(Debug, Template)]

@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::domain::{Content, Names, Step};
 use crate::pages::Page as _;
-use crate::template::preview::{
+use crate::rules::template::preview::{
     BoundMessage, BubbleButton, BubbleCard, BubbleFile, BubbleHeader, BubbleNotice, BubbleOption, BubblePlace,
     BubbleSection, BubbleValue, ShownText, Wording,
 };

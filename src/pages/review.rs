@@ -6,8 +6,8 @@ use super::frame::Frame;
 use super::preview::{PreviewStep, button_name, class, language, media_name, values_alone};
 use super::texts::ENGLISH;
 use super::writing::{Field, FieldKind, Writing};
-use crate::forecast::{Booking, Days};
-use crate::template::preview::{BubbleHeader, Run};
+use crate::rules::forecast::{Booking, Days};
+use crate::rules::template::preview::{BubbleHeader, Run};
 
 /// Days of a booking that are shown.
 const DAYS: usize = 31;

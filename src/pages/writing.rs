@@ -13,7 +13,7 @@ use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
 use crate::audience::Corrected;
 use crate::base::domain::Timestamp;
-use crate::template::preview::{BubbleHeader, Run};
+use crate::rules::template::preview::{BubbleHeader, Run};
 
 /// A page of the way to a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

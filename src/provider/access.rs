@@ -9,7 +9,7 @@ use super::answer::{cleaned, requested_wait};
 use super::client::{Broken, Call, Http, RawAnswer, Transport};
 use super::reach::NO_MESSAGE;
 use crate::base::domain::{Span, Umid};
-use crate::wire::ErrorBody;
+use crate::rules::wire::ErrorBody;
 
 /// The provider's answer to a harmless question.
 #[derive(Debug, Clone, PartialEq, Eq)]

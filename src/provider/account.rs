@@ -5,7 +5,7 @@ use http::{HeaderValue, Method};
 
 use super::access::{Access, granted};
 use super::client::{Call, Http};
-use crate::wire::{Cancelled, WebhookScope, WebhookSetting};
+use crate::rules::wire::{Cancelled, WebhookScope, WebhookSetting};
 
 impl Http {
     /// Reads where the provider posts the webhooks of an account.

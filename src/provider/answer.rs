@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::client::{Broken, RawAnswer};
 use crate::base::domain::{AttemptId, Fault, RefusalSubject, Span, Umid, without_numbers};
-use crate::wire::codes::{self, Entry};
-use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
+use crate::rules::wire::codes::{self, Entry};
+use crate::rules::wire::{BatchAnswer, ErrorBody, MessageAnswer};
 
 /// The result of sending a message.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::client::{Broken, Call, Http, RawAnswer, Unusable};
 use super::unconnected::AddressOf;
 use crate::base::config::LaneProvider;
 use crate::base::domain::{Msisdn, Span};
-use crate::wire::{ContactAddresses, ContactGroup, ErrorBody, GroupId, NewContact, contact_groups};
+use crate::rules::wire::{ContactAddresses, ContactGroup, ErrorBody, GroupId, NewContact, contact_groups};
 
 /// The contacts of one account.
 #[derive(Debug)]

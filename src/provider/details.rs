@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::answer::{cleaned, requested_wait};
 use super::client::{Broken, RawAnswer};
 use crate::base::domain::Span;
-use crate::wire::{Details, ErrorBody};
+use crate::rules::wire::{Details, ErrorBody};
 
 /// The answer to a query.
 #[derive(Debug, Clone, PartialEq, Eq)]

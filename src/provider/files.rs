@@ -7,7 +7,7 @@ use url::Url;
 use super::answer::cleaned;
 use super::client::{Broken, Call, Http, RawAnswer};
 use crate::base::domain::{Span, size};
-use crate::wire::{ErrorBody, UploadAnswer};
+use crate::rules::wire::{ErrorBody, UploadAnswer};
 
 /// A file to upload.
 #[derive(Debug, Clone, Copy)]

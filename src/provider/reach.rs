@@ -8,7 +8,7 @@ use super::answer::cleaned;
 use super::client::{Broken, Client, Endpoint, RawAnswer, Transport};
 use super::offer::Gate;
 use crate::base::domain::{Timestamp, Umid};
-use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
+use crate::rules::wire::{BatchAnswer, ErrorBody, MessageAnswer};
 
 /// What the end of one request proves about the path to the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,12 +25,12 @@ use crate::base::domain::{
 };
 use crate::base::events::{Event, EventKind, Subject};
 use crate::book::Book;
-use crate::engine::Gap;
 use crate::optout::Words;
+use crate::rules::engine::Gap;
+use crate::rules::wire::{Preference, Preferences};
 use crate::store::{
     self, Addresses, Alias, FoundAttempt, Kept, NotedBucket, OptIn, OptOut, Store, StrayKind, WebhookGroup,
 };
-use crate::wire::{Preference, Preferences};
 
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;

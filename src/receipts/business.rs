@@ -12,8 +12,8 @@ use crate::base::config::{GuardAction, Lane};
 use crate::base::domain::text::hex;
 use crate::base::domain::{Channel, Msisdn, OverridableSetting, Rate, Tier, Timestamp, without_numbers};
 use crate::base::events::{AccountReport, Actor, Event, EventKind, LimitEffect, NumberState, Origin, Subject};
+use crate::rules::wire::Business;
 use crate::store::{AccountEvent, Override, ProviderReport};
-use crate::wire::Business;
 
 /// The rate of a number after the provider has upgraded its throughput.
 const UPGRADED: &str = "1000/s";

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::base::clock::format_time_exactly;
 use crate::base::domain::{Timestamp, rfc3339_option};
-use crate::wire::{
+use crate::rules::wire::{
     CallPermission, CatalogOrder, FlowAnswer, OrderItem, ReplyContent, SharedLocation, Tapped, WebhookEvent,
     parse_events, raw_content,
 };

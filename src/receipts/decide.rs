@@ -18,9 +18,9 @@ use crate::base::domain::{
     WishSubject,
 };
 use crate::book::{Book, Entry, StepReport};
-use crate::engine::{self, Made, Ruling};
+use crate::rules::engine::{self, Made, Ruling};
+use crate::rules::wire::codes;
 use crate::store::{self, Addresses, Alias, Change, FoundAttempt, OptOut, Receipt, StrayKind};
-use crate::wire::codes;
 
 /// Backoff before a step with a temporary failure is retried. It grows, so days of failures are a few hundred tries.
 const SHORTEST_REST: Span = Span::from_secs(2);

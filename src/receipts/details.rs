@@ -3,7 +3,7 @@
 use super::incoming::{Incoming, Parsed};
 use super::intake::{Intake, NotStored};
 use crate::base::domain::{AttemptId, Channel, Status, Timestamp, Umid};
-use crate::wire::{Detail, Details, Receipt, ReportedStatus, StatusBody};
+use crate::rules::wire::{Detail, Details, Receipt, ReportedStatus, StatusBody};
 
 /// The result of asking the provider about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

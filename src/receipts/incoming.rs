@@ -15,8 +15,8 @@ use crate::base::config::Lane;
 use crate::base::domain::{AttemptId, Channel, Charge, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::book::WaitingReceipt;
 use crate::optout::Words;
+use crate::rules::wire::{self, Preferences, ReportedStatus, WebhookEvent, codes};
 use crate::store::{Inbound, Key, Nameless, Receipt, Stray, StrayKind};
-use crate::wire::{self, Preferences, ReportedStatus, WebhookEvent, codes};
 
 /// How far the provider's clock may be behind ours.
 const CLOCKS_APART: Span = Span::from_secs(120);

@@ -10,7 +10,7 @@ use super::callbacks::{Callback, WebhookArrived};
 use super::incoming::{Ours, Parsed, Portions};
 use crate::base::clock::Clock;
 use crate::base::domain::Timestamp;
-use crate::wire;
+use crate::rules::wire;
 
 /// Bodies that may wait. A provider that has to wait longer repeats the receipt later.
 const WAITING_MAX: usize = 4_096;

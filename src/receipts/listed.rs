@@ -6,8 +6,8 @@ use super::business::{self, Concerned};
 use super::guard::Known;
 use crate::base::config::Lane;
 use crate::base::domain::Timestamp;
+use crate::rules::wire::{Business, BusinessDetails, BusinessMeta};
 use crate::store::AccountEvent;
-use crate::wire::{Business, BusinessDetails, BusinessMeta};
 
 /// A template and its status, as the provider listed them for a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -8,9 +8,9 @@ use super::working::{Working, hold, step_hold};
 use crate::base::domain::{
     AddressKey, BatchId, Channel, Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp,
 };
-use crate::engine::{self, Decision, Event, Rule, Ruling};
+use crate::rules::engine::{self, Decision, Event, Rule, Ruling};
+use crate::rules::wire::codes;
 use crate::store::{self, Alias, Change, FoundAttempt, Hold, OptOut, Receipt, ReportedBy, StepHold};
-use crate::wire::codes;
 
 /// The result of a group of receipts.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! Whether a webhook comes from the provider.
 
 use crate::base::config::{Credential, Provider};
-use crate::wire::{same_secret, signature_holds};
+use crate::rules::wire::{same_secret, signature_holds};
 
 /// What was registered with the provider. Either one proves a webhook, and while it is rotated, the old and the new do.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Proofs {
 mod tests {
     use super::*;
     use crate::base::config::Secret;
-    use crate::wire::sign;
+    use crate::rules::wire::sign;
 
     fn proofs(authorization: Option<&str>, secret: Option<&str>) -> Proofs {
         let fixed = |text: Option<&str>| text.map(|text| Credential::fixed(Secret::new(text)));

@@ -5,8 +5,8 @@ use super::incoming::Incoming;
 use crate::base::domain::text::one_line;
 use crate::base::domain::{Address, AttemptId, Channel, Keyword, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
+use crate::rules::wire::{self, ReplyContent};
 use crate::store::{Alias, FoundAttempt, Inbound, Key};
-use crate::wire::{self, ReplyContent};
 
 /// How long WhatsApp accepts free text after a recipient's message.
 const WINDOW: Span = Span::from_secs(24 * 3_600);

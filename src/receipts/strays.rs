@@ -8,7 +8,7 @@ use super::naming::Naming;
 use super::replies::Reply;
 use super::tries::{Tries, Try};
 use crate::base::domain::{Span, Timestamp};
-use crate::engine::Gap;
+use crate::rules::engine::Gap;
 use crate::store::{Cursor, InboundOf, StrayKind};
 
 /// How often strays are retried.

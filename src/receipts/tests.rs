@@ -28,13 +28,13 @@ use crate::base::domain::{
 };
 use crate::base::events::Origin;
 use crate::book::Book;
-use crate::engine::{Answer, Event, Gap};
 use crate::optout::Words;
+use crate::rules::engine::{Answer, Event, Gap};
+use crate::rules::wire;
 use crate::store::{
     self, Attempt, Change, Claim, Cursor, HeldBy, Hold, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store,
     Stray, StrayKind, Verdict, WebhookGroup,
 };
-use crate::wire;
 
 const TAG: u64 = 77;
 

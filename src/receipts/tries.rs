@@ -4,9 +4,9 @@ use hashbrown::HashMap;
 
 use super::incoming::Incoming;
 use crate::base::domain::{MessageKey, Present, State, StepIndex, Umid};
-use crate::engine::OnRecord;
+use crate::rules::engine::OnRecord;
+use crate::rules::wire::codes;
 use crate::store::{self, Attempt, FoundAttempt, Messages};
-use crate::wire::codes;
 
 /// The try of its step that a receipt is about, counted from zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

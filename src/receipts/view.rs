@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::content::{ContentData, ContentView};
 use crate::base::domain::text::one_line;
 use crate::base::domain::{Channel, Keyword, MessageId, Msisdn, Timestamp, without_numbers};
+use crate::rules::wire::{WebhookEvent, parse_events};
 use crate::store::{Batch, Batches, Inbound, Result, Stray};
-use crate::wire::{WebhookEvent, parse_events};
 
 /// Maximum length of an id of a channel.
 const ID_SHOWN: usize = 80;

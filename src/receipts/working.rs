@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::incoming::Incoming;
 use crate::base::domain::{BatchId, Present, SenderPart, State, StepIndex, Timestamp, Umid};
 use crate::book::{Case, Entry, hold_for_refusal};
-use crate::engine::Made;
+use crate::rules::engine::Made;
 use crate::store::{Attempt, FoundAttempt, HeldBy, Hold, Recall, StepHold, Verdict};
 
 /// The state of a message while the receipts of one group are applied.

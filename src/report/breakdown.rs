@@ -12,9 +12,9 @@ use super::steps::StepReport;
 use crate::base::domain::{
     BatchId, Channel, Charged, Country, Ending, Fault, Money, Outcome, Status, Step, StepIndex, Tallies, Tariff,
 };
+use crate::rules::wire::codes;
+use crate::rules::wire::codes::advice::{Advice, Reason};
 use crate::store::{Frame, MessageFacts, Messages, Result, Scope, Verdict};
-use crate::wire::codes;
-use crate::wire::codes::advice::{Advice, Reason};
 
 /// A report in parts.
 #[derive(Debug, Clone, Default, Serialize)]

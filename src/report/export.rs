@@ -11,9 +11,9 @@ use super::reading::report_of;
 use crate::base::domain::{
     Address, BatchId, Ending, MessageId, Outcome, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone,
 };
-use crate::engine::AttemptReport;
+use crate::rules::engine::AttemptReport;
+use crate::rules::wire::codes;
 use crate::store::{Addresses, Attempt, MessageFacts, Receipt, Result, Scope, Store, Verdict, Walk};
-use crate::wire::codes;
 
 /// The columns of each step; the column names also contain the step's number and channel.
 const OF_STEP: [&str; 10] =

@@ -1,9 +1,9 @@
 //! Reads what a recorded receipt reports.
 
 use crate::base::domain::{Channel, Step};
-use crate::engine;
+use crate::rules::engine;
+use crate::rules::wire::{self, codes};
 use crate::store::Receipt;
-use crate::wire::{self, codes};
 
 /// The report that a recorded receipt makes to the engine.
 pub(crate) fn report_of(receipt: &Receipt, step: Option<&Step>) -> Option<engine::AttemptReport> {

@@ -10,7 +10,7 @@ use crate::base::domain::{
 };
 use crate::base::events::Origin;
 use crate::campaign::{Draft, Launched, Lint};
-use crate::forecast::{Booking, Bottleneck, Forecast};
+use crate::rules::forecast::{Booking, Bottleneck, Forecast};
 use crate::store::{Inbound, Override, WebhookGroup};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\

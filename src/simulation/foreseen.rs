@@ -9,7 +9,7 @@ use crate::base::domain::{Count, MessageKey, Present, Span, State, StepIndex, Ti
 use crate::base::events::Origin;
 use crate::book::Book;
 use crate::campaign::{Draft, Lint};
-use crate::forecast::{Bottleneck, Forecast, NotSent, Stop};
+use crate::rules::forecast::{Bottleneck, Forecast, NotSent, Stop};
 use crate::store::{Change, Hold, StepHeldBy, StepHold};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\

@@ -9,7 +9,7 @@ use crate::base::clock::Clock;
 use crate::base::domain::{BatchState, Count, MessageKey, Money, Span, Spent, StepIndex};
 use crate::base::events::Origin;
 use crate::campaign::{Decided, Launched, Released, UsedUp, release_steps, reserved, resume, used_up};
-use crate::forecast::Stop;
+use crate::rules::forecast::Stop;
 use crate::store::{Cursor, StepHold};
 
 const LANES: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\

@@ -19,7 +19,7 @@ use crate::base::domain::{
     AttemptId, BatchId, BatchState, Channel, Loaded, MessageKey, Money, Msisdn, Outcome, Plan, Present, Span, State,
     StepIndex, Tag, Timestamp,
 };
-use crate::engine::met;
+use crate::rules::engine::met;
 use crate::store::{Cursor, Hold, Store};
 
 /// The state of a run before the latest act, and what the checks need to know of the time before it.

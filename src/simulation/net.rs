@@ -28,8 +28,8 @@ use super::wishes::Wish;
 use crate::base::clock::{Clock, ManualClock};
 use crate::base::domain::{AttemptId, BatchId, Channel, MessageKey, Span, Timestamp, Umid};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
+use crate::rules::wire::{self, ReportedStatus};
 use crate::simulator::{Model, REPEATS};
-use crate::wire::{self, ReportedStatus};
 
 /// Maximum delay of a webhook that counts as punctual.
 const PUNCTUAL: Span = Span::from_secs(2);

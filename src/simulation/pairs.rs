@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::base::domain::Ending;
-use crate::engine::Rule;
-use crate::engine::met::{AWAITING, Coverage, DONE, Pair, QUEUED, SENDING, all_pairs, all_rules};
+use crate::rules::engine::Rule;
+use crate::rules::engine::met::{AWAITING, Coverage, DONE, Pair, QUEUED, SENDING, all_pairs, all_rules};
 
 /// Returns why a pair is impossible; `None` if it can be met.
 fn impossible(pair: &Pair) -> Option<&'static str> {

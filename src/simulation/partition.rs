@@ -11,7 +11,7 @@ use super::world::START;
 use crate::base::clock::Clock;
 use crate::base::domain::{Channel, MessageKey, Span, Timestamp};
 use crate::campaign::Launched;
-use crate::engine::REPEATED_FOR;
+use crate::rules::engine::REPEATED_FOR;
 use crate::simulator::{MessageSeen, Model, Profile, REPEATS};
 
 /// Viber is slow: it delivers some messages at once, some after their deadline, some never.

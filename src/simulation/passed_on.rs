@@ -17,9 +17,9 @@ use crate::base::domain::{
     AttemptId, Channel, MessageId, MessagingApi, Plan, Scope, Scopes, Step, StepIndex, Tag, Timestamp,
 };
 use crate::dispatch::{For, compose};
+use crate::rules::template::To;
+use crate::rules::wire::samples::{Sample, filled, samples};
 use crate::store::{Store, open};
-use crate::template::To;
-use crate::wire::samples::{Sample, filled, samples};
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const CHANNELS: [&str; 7] = ["WhatsApp", "Viber", "SMS", "RCS", "LINE", "ZaloNotification", "LineNotification"];

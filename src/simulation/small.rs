@@ -17,9 +17,9 @@ use crate::base::events::Origin;
 use crate::campaign::{
     CampaignDecision, CarriedOut, DecidedBy, DecisionError, Draft, LaunchError, Launched, Launcher, Repeat, carry_out,
 };
-use crate::forecast::Forecast;
 use crate::node::{ByHand, NodeParts, StartError};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
+use crate::rules::forecast::Forecast;
 use crate::simulator::{Call, Method, Model, Reply, Webhook};
 use crate::store::{self, Store};
 

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 use super::pairs;
 use super::world::World;
-use crate::engine::met::{self, Coverage};
+use crate::rules::engine::met::{self, Coverage};
 
 /// The number of acts in one storm.
 pub(super) const ACTS: u32 = 260;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::base::domain::{AttemptId, Channel, Msisdn, OptOutOf, Purpose, Timestamp, WishSubject};
-use crate::wire;
+use crate::rules::wire;
 
 /// An opt-out or opt-in that the provider passes on.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::base::domain::Span;
-use crate::wire::{SIGNATURE_HEADER, WebhookSetting, sign};
+use crate::rules::wire::{SIGNATURE_HEADER, WebhookSetting, sign};
 
 /// The provider's time limit for a receiver.
 const TIMEOUT: Duration = Duration::from_secs(5);

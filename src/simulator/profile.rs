@@ -127,7 +127,9 @@ impl Profile {
         if let Some(Value::Object(named)) = changes.get_mut("channel") {
             *named = std::mem::take(named)
                 .into_iter()
-                .map(|(name, delivery)| (crate::wire::channel(&name).map_or(name, |known| known.to_string()), delivery))
+                .map(|(name, delivery)| {
+                    (crate::rules::wire::channel(&name).map_or(name, |known| known.to_string()), delivery)
+                })
                 .collect();
         }
         merge(&mut whole, &changes);

@@ -13,8 +13,8 @@ use super::slow::Slow;
 use crate::base::config::{Config, Lane};
 use crate::base::domain::{BatchId, BatchState, Count, Outcome, Plan, Span, Step, StepIndex, Tallies, Tier, Timestamp};
 use crate::campaign::{Approval, DueAtOnce, Launcher, NeedsApproval, reserved, settled_by, used_up};
-use crate::forecast::Forecast;
 use crate::report::{CoursePoint, QueuedMessages, Report, Show, Stranded, line};
+use crate::rules::forecast::Forecast;
 use crate::store::{Batch, Hold, StepHold};
 use crate::throttle::with_overrides;
 

@@ -9,8 +9,8 @@ use super::gaps::{Repeated, Waived};
 use super::obstacles::ObstacleView;
 use crate::base::domain::{Channel, Outcome, Timestamp};
 use crate::campaign::{CampaignRow, Launcher, RulesView, campaigns};
-use crate::forecast::ForecastView;
 use crate::report::{FellBack, Show, StepReport};
+use crate::rules::forecast::ForecastView;
 use crate::store::Batch;
 
 /// The present state of a campaign.

@@ -9,7 +9,7 @@ use crate::base::clock::format_time_of_day;
 use crate::base::config::Config;
 use crate::base::domain::text::{about, grouped, plural};
 use crate::base::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp, Zone};
-use crate::engine::{Gap, KnownGaps};
+use crate::rules::engine::{Gap, KnownGaps};
 use crate::store::{KeptGap, Nodes, Result, Store};
 
 /// A short gap whose receipts the provider still repeats; deadlines wait for them.

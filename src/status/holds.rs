@@ -6,8 +6,8 @@ use crate::base::domain::text::{about, plural};
 use crate::base::domain::{Category, Timestamp};
 use crate::campaign::what_is_held;
 use crate::report::QueuedMessages;
+use crate::rules::wire::codes::remedies::{self, Remedy};
 use crate::store::{HeldBy, Hold};
-use crate::wire::codes::remedies::{self, Remedy};
 
 /// A hold.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

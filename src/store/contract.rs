@@ -51,8 +51,8 @@ use crate::base::domain::{
     OptOutOf, Plan, Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
 };
 use crate::base::events::Origin;
-use crate::engine::Ruling;
-use crate::planner::{Referral, ReferralReason, Rest};
+use crate::rules::engine::Ruling;
+use crate::rules::planner::{Referral, ReferralReason, Rest};
 
 /// Runs each test once for every kind of store. Another database is one more name in the list, with the constructor of a
 /// [`Desk`] on it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::base::domain::{
     AddressKey, Channel, Charge, LaneId, MessageKey, Msisdn, Present, Progress, Settlement, StepIndex, Timestamp, Umid,
 };
-use crate::engine::{Note, Ruling};
+use crate::rules::engine::{Note, Ruling};
 
 /// The final result of one try of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

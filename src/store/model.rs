@@ -9,7 +9,7 @@ use crate::base::domain::{
     AddressKey, AttemptId, AudienceId, BatchId, Channel, ChannelUser, DoubtCause, Fee, Fields, Heeds, LaneId, Loaded,
     MessageKey, Msisdn, Queue, ServerLimit, Span, StepIndex, Timestamp, Umid, Unwanted, WishSenders,
 };
-use crate::planner::{Cap, Pass, Referral, Rest, Slots, Timing};
+use crate::rules::planner::{Cap, Pass, Referral, Rest, Slots, Timing};
 
 #[derive(Debug, Clone)]
 pub struct NewAudience {

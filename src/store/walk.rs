@@ -6,7 +6,7 @@ use futures_util::stream::{BoxStream, Stream, TryStreamExt};
 
 use super::{Attempt, Batch, Edition, Receipt, Result, StrayKind};
 use crate::base::domain::{AddressKey, Country, Fields, Loaded, MessageKey, Plan, StepIndex, Tallies, Timestamp, Umid};
-use crate::engine::Note;
+use crate::rules::engine::Note;
 
 /// Which data of a batch to copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

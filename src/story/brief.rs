@@ -2,8 +2,8 @@
 
 use crate::base::domain::{Loaded, Outcome, Plan, SkipReason, Span, State, StepIndex, Umid};
 use crate::report::{StepBrief, StepResult, as_counted, failure, steps_in_brief};
+use crate::rules::wire::codes::{self, advice::Reason};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
-use crate::wire::codes::{self, advice::Reason};
 
 /// What a short answer about a message needs.
 #[derive(Debug, Clone, Default)]

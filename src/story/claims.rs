@@ -9,8 +9,8 @@ use crate::base::domain::{
     AddressKey, Channel, Country, Ending, Marks, MessageId, MessageKey, Outcome, Plan, Span, State, StepIndex, Tallies,
     Timestamp,
 };
-use crate::engine::{Made, REPEATED_FOR, Rule};
 use crate::report::{Report, UNKNOWN_SHOWN};
+use crate::rules::engine::{Made, REPEATED_FOR, Rule};
 use crate::store::{Frame, MessageFacts, Verdict};
 
 /// Examples of each refuted claim.

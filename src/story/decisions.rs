@@ -3,7 +3,7 @@
 use super::endings::{self, TimedDecision};
 use super::words::{Told, capital, channel, in_brackets, skipped, spoken_status};
 use crate::base::domain::{Outcome, Present, SkipReason, State, Status};
-use crate::engine::Rule;
+use crate::rules::engine::Rule;
 
 /// A decision as a sentence, and its rule in a few words.
 type Sentence = (String, &'static str);

@@ -3,7 +3,7 @@
 use super::words::{Told, capital, channel, clock, next_or, spoken, spoken_status};
 use crate::base::domain::{AfterGap, Ending, Plan, Present, Span, State, Status, Step, StepIndex, Timestamp};
 use crate::base::events::{Event, EventKind, Subject};
-use crate::engine::REPEATED_FOR;
+use crate::rules::engine::REPEATED_FOR;
 use crate::store::Query;
 
 /// Events that one sentence lists, at most.

@@ -16,8 +16,8 @@ use crate::base::domain::{
 };
 use crate::base::events::{Event, EventKind, Subject};
 use crate::book::Entry;
-use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::report::failure;
+use crate::rules::engine::{Cause, Ignored, Made, Rule};
 use crate::store::{Addresses, Batch, Consent, KeptGap, MessageFacts, Receipt, Result, Store, Verdict, Wish};
 
 /// One decision.

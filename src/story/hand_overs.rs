@@ -3,8 +3,8 @@
 use super::claims::{Checks, Of};
 use crate::base::domain::{Fault, OnUnknown, Step, StepIndex};
 use crate::report::failure;
+use crate::rules::wire::codes;
 use crate::store::{Attempt, MessageFacts, Receipt, Twin, Verdict};
-use crate::wire::codes;
 
 /// Whether a receipt is about this try. A receipt without a try number is about every try of its step.
 pub(super) fn is_of(receipt: &Receipt, attempt: &Attempt) -> bool {

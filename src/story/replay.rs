@@ -7,12 +7,12 @@
 
 use super::words;
 use crate::base::domain::{Fault, Outcome, Plan, Present, SenderPart, SkipReason, State, StepIndex, Timestamp};
-use crate::engine::{
+use crate::report::{failure, report_of};
+use crate::rules::engine::{
     self, Answer, AttemptReport, Cause, Event, Made, Met, Note, OnRecord, Rule, Ruling, Silence, StepObstacle, advance,
 };
-use crate::report::{failure, report_of};
+use crate::rules::wire::codes::{self, Entry};
 use crate::store::{Attempt, Batch, Edition, Receipt, Verdict};
-use crate::wire::codes::{self, Entry};
 
 /// What is on disk about one message.
 #[derive(Debug, Clone, Copy)]

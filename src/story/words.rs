@@ -10,9 +10,9 @@ use crate::base::domain::{
     Timestamp, Zone,
 };
 use crate::book::Entry;
-use crate::engine::Ignored;
+use crate::rules::engine::Ignored;
+use crate::rules::wire::codes;
 use crate::store::{Attempt, Batch, Query, Receipt, Verdict};
-use crate::wire::codes;
 
 /// A plan as sentences tell it.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use super::inquiry::Inquiry;
 use super::link::Link;
 use crate::base::domain::{DoubtCause, Timestamp};
-use crate::engine;
+use crate::rules::engine;
 
 /// The state that every webhook and every answer reads, without a lock.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use super::address::{Known, MissingWebhooks, Signs, WebhookDoubt};
 use super::inquiry::Due;
 use super::link::{Addresses, Link};
 use crate::base::domain::{AfterGap, DoubtCause, LaneId, MessageKey, Span, StepIndex, Timestamp};
-use crate::engine::{self, Gap, REPEATED_FOR, Silence};
+use crate::rules::engine::{self, Gap, REPEATED_FOR, Silence};
 use crate::store::{Direction, LinkState};
 
 /// How long a deadline rests while it is unknown whether receipts can be stored, or while some messages are queried

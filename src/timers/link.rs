@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::base::domain::{LaneId, Span, Timestamp};
-use crate::engine::Gap;
+use crate::rules::engine::Gap;
 
 /// The provider addresses of this installation.
 ///

@@ -32,7 +32,7 @@ use crate::base::domain::{
     Timestamp,
 };
 use crate::book::{Book, Entry};
-use crate::engine::{Decision, Event, Rule, Silence};
+use crate::rules::engine::{Decision, Event, Rule, Silence};
 use crate::store::{Result, Signal, Store, Verdict};
 
 pub use gaps::{Doubt, EndedDoubt, Gaps, ON_ITS_WAY};

@@ -6,7 +6,7 @@ use super::Timers;
 use super::queues::Queues;
 use crate::base::domain::{BatchId, Ending, Loaded, MessageKey, Span, State, StepIndex, Timestamp};
 use crate::book::Entry;
-use crate::engine::Event;
+use crate::rules::engine::Event;
 use crate::store::{Attempt, Change, Recall, Receipt, ReportedBy, Result, Verdict};
 
 /// The shortest and the longest pause between two searches for such fallbacks.

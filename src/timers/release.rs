@@ -3,7 +3,7 @@
 use super::{PAGE, Timers};
 use crate::base::domain::{Count, Loaded, Present, State, Timestamp};
 use crate::book::Entry;
-use crate::engine::{Event, Silence};
+use crate::rules::engine::{Event, Silence};
 use crate::store::{Change, Result};
 
 impl Timers {

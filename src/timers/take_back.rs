@@ -5,7 +5,7 @@ use super::recall::{latest_of, was_submitted};
 use super::{Timers, waits_since};
 use crate::base::domain::{Ending, Loaded, Present, State, StepIndex, Timestamp};
 use crate::book::Entry;
-use crate::engine::{Event, Silence};
+use crate::rules::engine::{Event, Silence};
 use crate::store::{Attempt, Change, Result, Verdict};
 
 impl Timers {

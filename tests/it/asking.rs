@@ -3,7 +3,7 @@
 use serde_json::json;
 use volley::base::domain::{Count, MessageKey, Umid};
 use volley::provider::{Client, DetailsAnswer, Http};
-use volley::wire::{Details, ReportedStatus};
+use volley::rules::wire::{Details, ReportedStatus};
 
 use crate::support::world::{Setup, World};
 

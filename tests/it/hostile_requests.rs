@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use volley::base::domain::Span;
-use volley::wire::sign;
+use volley::rules::wire::sign;
 
 use crate::support::{ALONE, Installation, Shape, clock, until};
 

@@ -340,7 +340,7 @@ async fn recipients_above_the_tier_fall_back_if_the_step_does_not_wait() {
 #[tokio::test(flavor = "multi_thread")]
 async fn authentic_webhooks_are_stored_and_others_are_refused() {
     let world = Setup::default().start().await;
-    let sign = |body: &str| volley::wire::sign(crate::support::world::SECRET.as_bytes(), body.as_bytes());
+    let sign = |body: &str| volley::rules::wire::sign(crate::support::world::SECRET.as_bytes(), body.as_bytes());
     let unknown = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"x","subAccountId":"acme",
         "channel":"whatsapp","user":{"msisdn":"+6590000000"},"status":{"state":"delivered","timestamp":"2026-01-01T00:00:00Z"}}}"#;
     let foreign = unknown.replace("acme", "somebody-else");

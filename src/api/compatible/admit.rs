@@ -21,8 +21,8 @@ use crate::api::once::{self, Once};
 use crate::api::rate::Counted;
 use crate::api::unproven::Held;
 use crate::base::domain::{Causes, Scope};
+use crate::rules::wire::ErrorAnswer;
 use crate::store::AuditRequest;
-use crate::wire::ErrorAnswer;
 
 /// What admits calls.
 #[derive(Debug, Clone)]

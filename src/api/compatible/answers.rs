@@ -16,7 +16,7 @@ use crate::api::once::{LATER, NotOnce};
 use crate::api::rate::TooMany;
 use crate::api::unproven::NotRead;
 use crate::base::domain::{Causes, Span};
-use crate::wire::ErrorAnswer;
+use crate::rules::wire::ErrorAnswer;
 
 /// When to repeat a request that the server cannot carry out now.
 const BUSY: Span = Span::from_secs(5);

@@ -17,7 +17,7 @@ use axum::routing::{delete, get, post};
 
 use super::Shared;
 use crate::base::domain::Scope;
-use crate::wire::ErrorAnswer;
+use crate::rules::wire::ErrorAnswer;
 use admit::Gate;
 use answers::Failed;
 

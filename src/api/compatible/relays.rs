@@ -12,7 +12,7 @@ use super::answers::{Failed, Path};
 use crate::accept::{Refusal, Relay, TemplateChange};
 use crate::access::Caller;
 use crate::api::Shared;
-use crate::wire::ErrorAnswer;
+use crate::rules::wire::ErrorAnswer;
 
 type By = Extension<Arc<Caller>>;
 /// An account and one of its channels.

@@ -20,9 +20,9 @@ use crate::base::domain::{
     Purpose, Scope, Scopes, Span, State, Step, Timestamp, WishSubject,
 };
 use crate::report::MessageViews;
+use crate::rules::wire::samples::{Sample, filled, sample, samples};
 use crate::store::{Batch, Cursor, FetchedTemplates, OptOut, Store, StoredTemplate, TemplatePlace, open};
 use crate::uploads::UploadFolder;
-use crate::wire::samples::{Sample, filled, sample, samples};
 
 const MESSAGES: &str = "/api/v1/subaccounts/acme/messages";
 const CHANNELS: [Channel; 7] = [

@@ -24,8 +24,8 @@ use crate::bench::journal::{Journal, journal};
 use crate::bench::served::{Sending, Server, from_another_process, served};
 use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run};
+use crate::rules::wire::rules::Arriving;
 use crate::store::Sqlite;
-use crate::wire::rules::Arriving;
 
 const SINGLE: &str = "/api/v1/subaccounts/bench/messages";
 const MANY: &str = "/api/v1/subaccounts/bench/messages/batch";
@@ -220,7 +220,7 @@ fn batch(body: &mut String, first: u32, until: u32) {
 mod tests {
     use super::*;
     use crate::base::domain::Channel;
-    use crate::wire::rules::ArrivingBatch;
+    use crate::rules::wire::rules::ArrivingBatch;
 
     #[test]
     fn the_sent_bodies_are_texts_on_sms() {

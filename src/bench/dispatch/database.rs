@@ -11,7 +11,7 @@ use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run};
 use crate::book::Book;
 use crate::campaign::Launcher;
-use crate::engine::{Answer, Event, Ruling};
+use crate::rules::engine::{Answer, Event, Ruling};
 use crate::store::{Attempt, Claim, Verdict};
 
 /// Messages in one claim and in one record.

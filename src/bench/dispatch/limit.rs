@@ -10,7 +10,7 @@ use super::{Load, config};
 use crate::base::clock::Clock;
 use crate::bench::{Begun, Error, Run, SinkProcess};
 use crate::provider::{Endpoint, Http, Open, Transport, install_tls};
-use crate::wire;
+use crate::rules::wire;
 
 /// Posts `load` as fast as the connections carry it, with bodies written by serde.
 pub async fn limit(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {

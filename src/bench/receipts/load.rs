@@ -194,7 +194,7 @@ fn event(body: &mut Vec<u8>, n: u32, state: usize, stamp: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire;
+    use crate::rules::wire;
     use std::collections::BTreeSet;
 
     #[test]

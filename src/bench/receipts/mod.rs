@@ -21,8 +21,8 @@ use super::sink::AUTHORIZATION;
 use super::{Error, Run, Stock};
 use crate::base::clock::{Chance, Clock};
 use crate::base::domain::{Count, Timestamp};
+use crate::rules::wire;
 use crate::store::{self, Cursor, StrayKind};
-use crate::wire;
 
 const PATH: &str = "/webhooks/8x8";
 

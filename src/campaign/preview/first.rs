@@ -5,8 +5,8 @@ use crate::base::config::Config;
 use crate::base::domain::{AddressFields, AudienceId, MessageKey, Plan, Recipient, Step, StepIndex};
 use crate::campaign::route_templates::PlanTemplates;
 use crate::catalogue::Catalogue;
+use crate::rules::template::preview::Bubble;
 use crate::store::{self, Batch, Store};
-use crate::template::preview::Bubble;
 
 /// Messages of a step that are shown.
 const SHOWN: usize = 3;

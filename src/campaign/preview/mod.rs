@@ -15,8 +15,8 @@ pub use sent::{SentText, SentTexts, sent_texts};
 pub use values::{Sample, ValuesError};
 
 use crate::base::domain::{AddressFields, AddressKey, Content, Country, Msisdn, Names, Recipient, Step};
-use crate::template;
-use crate::template::preview::{ApprovedTemplate, BoundMessage, Broken, Bubble, Measures};
+use crate::rules::template;
+use crate::rules::template::preview::{ApprovedTemplate, BoundMessage, Broken, Bubble, Measures};
 
 /// What a preview shows and checks.
 #[derive(Debug, Clone)]

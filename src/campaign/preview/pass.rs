@@ -8,8 +8,8 @@ use std::fmt;
 use super::super::route_templates::PlanTemplates;
 use super::{BrokenLimit, Choice, MessagePreview, PreviewRequest, Previews, StepPreview};
 use crate::base::domain::{Address, Msisdn, Plan, Recipient, Step, Takers, stable_hash};
-use crate::template;
-use crate::template::preview::{BoundMessage, Broken};
+use crate::rules::template;
+use crate::rules::template::preview::{BoundMessage, Broken};
 
 /// Recipients that are named for each limit.
 const NAMED: usize = 3;

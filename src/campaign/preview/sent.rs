@@ -6,8 +6,8 @@ use crate::base::domain::{AddressKey, Channel, MessageKey, Plan, Present, State,
 use crate::campaign::route_templates::PlanTemplates;
 use crate::catalogue::Catalogue;
 use crate::report::as_counted;
+use crate::rules::template::preview::{BoundMessage, Bubble};
 use crate::store::{self, Attempt, Batch, Edition, MessageFacts, Store};
-use crate::template::preview::{BoundMessage, Bubble};
 
 /// The messages of one recipient.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ fn plan_at<'a>(plan: &'a Plan, editions: &'a [Edition], at: Option<Timestamp>) -
 mod tests {
     use super::*;
     use crate::base::domain::{LaneId, Outcome, Step};
-    use crate::engine::Ruling;
+    use crate::rules::engine::Ruling;
     use crate::store::Verdict;
 
     fn at(second: i64) -> Timestamp {

@@ -8,9 +8,9 @@ use crate::campaign::file::Draft;
 use crate::campaign::launch::LaunchError;
 use crate::campaign::route;
 use crate::campaign::route_templates::{PlanTemplates, catalogue_for};
+use crate::rules::template::preview::{ApprovedTemplate, BoundMessage};
+use crate::rules::template::{self, ContentProblem};
 use crate::store::Store;
-use crate::template::preview::{ApprovedTemplate, BoundMessage};
-use crate::template::{self, ContentProblem};
 
 /// Why a message cannot be shown with the values given.
 #[derive(Debug, thiserror::Error)]

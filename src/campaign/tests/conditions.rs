@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::base::domain::{Countries, Country, crowd_of};
-use crate::forecast::{Share, Shares};
+use crate::rules::forecast::{Share, Shares};
 
 const VIBER: &str = "channel = \"Viber\"\nfallback_after = \"10m\"\ntext = \"Hi\"";
 

@@ -8,8 +8,8 @@ use super::rules::{StepRulesView, StopsView};
 use crate::base::config::{Config, Sentence};
 use crate::base::domain::{AddressFields, Cost, Timestamp};
 use crate::campaign::{Prepared, Previews, RejectedRows, Transliterated, Warning, message};
-use crate::forecast::{CountryCost, ForecastView, Shares};
-use crate::template::preview::PreviewLine;
+use crate::rules::forecast::{CountryCost, ForecastView, Shares};
+use crate::rules::template::preview::PreviewLine;
 
 /// A warning of a plan.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -4,7 +4,7 @@ use crate::cli::audience::small;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{count, plural};
-use crate::forecast::{BookedDay, Booking, Days};
+use crate::rules::forecast::{BookedDay, Booking, Days};
 
 /// Days of a booking that are shown.
 const DAYS: usize = 10;

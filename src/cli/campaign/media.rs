@@ -8,8 +8,8 @@ use crate::base::domain::{Names, Plan, Values};
 use crate::campaign::{Draft, DraftRoute, LaunchError, Lint, Warning};
 use crate::cli::CommandContext;
 use crate::media::{At, Found, Review};
+use crate::rules::template::fill_constants;
 use crate::store::Store;
-use crate::template::fill_constants;
 
 /// Steps with media, as they are written.
 pub(in crate::cli) struct Written<'a> {

@@ -16,9 +16,9 @@ use crate::cli::table::Table;
 use crate::cli::watch::worst_case_of;
 use crate::cli::words::{self, plural, shell};
 use crate::cli::{CommandContext, Exit, preview, progress};
-use crate::forecast::{CountryCost, Shares};
 use crate::media::At;
-use crate::template::preview::PreviewLine;
+use crate::rules::forecast::{CountryCost, Shares};
+use crate::rules::template::preview::PreviewLine;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {

@@ -6,7 +6,7 @@ use crate::base::domain::text::visible;
 use crate::campaign::{BrokenLimit, Choice, MessagePreview, Previews, StepPreview};
 use crate::cli::out::{Paint, To};
 use crate::cli::words::{count, plural};
-use crate::template::preview::{
+use crate::rules::template::preview::{
     Bubble, BubbleButton, BubbleCard, BubbleFile, BubbleHeader, BubbleNotice, BubblePlace, BubbleSection, BubbleValue,
     ButtonKind, FileKind, ShownText, Wording,
 };
@@ -275,7 +275,7 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::base::domain::{Channel, Content, Names, Step};
-    use crate::template::preview::BoundMessage;
+    use crate::rules::template::preview::BoundMessage;
 
     #[test]
     fn a_text_is_wrapped_at_spaces_and_long_words_are_broken() {

@@ -10,7 +10,7 @@ use super::exit::Usage;
 use super::{CommandContext, out};
 use crate::base::domain::Msisdn;
 use crate::campaign::{PreviewRequest, Previews};
-use crate::template::PARTS_MAX;
+use crate::rules::template::PARTS_MAX;
 
 pub(super) use draw::{message_lines, step_lines};
 pub(super) use page::{Page, write};

@@ -11,9 +11,9 @@ use crate::cli::exit::Usage;
 use crate::cli::out;
 use crate::cli::words::{list, plural, shell};
 use crate::cli::{CommandContext, progress};
+use crate::rules::wire::NewTemplate;
 use crate::status::Templates;
 use crate::store::Store;
-use crate::wire::NewTemplate;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct RemoveArgs {

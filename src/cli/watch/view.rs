@@ -9,8 +9,8 @@ use crate::cli::campaign::state;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{about, count, count_or_dash, percent, plural, rate, span};
-use crate::forecast::Forecast;
 use crate::report::{FellBack, Report};
+use crate::rules::forecast::Forecast;
 use crate::status::{LaneRateView, Look, Obstacle};
 
 /// Begins a line about what keeps messages from being sent.

@@ -1,8 +1,8 @@
 //! RCS cards and suggestions on the wire.
 
 use crate::base::domain::{Card, CardHeight, Carousel, RichCard, Suggestion, SuggestionAction, ThumbnailSide};
-use crate::wire;
-use crate::wire::{CardContent, CardMedia, ContentInfo, Figure, SuggestedAction};
+use crate::rules::wire;
+use crate::rules::wire::{CardContent, CardMedia, ContentInfo, Figure, SuggestedAction};
 
 pub(super) fn rich_card(message: &RichCard) -> wire::Content<'_> {
     let rich_card = wire::RichCard {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::base::domain::{AttemptId, BatchId, MessageKey, Names, Tag, Timestamp};
-use crate::template::To;
+use crate::rules::template::To;
 
 const COLUMNS: [&str; 2] = ["Name", "Code"];
 

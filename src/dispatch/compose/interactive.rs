@@ -4,8 +4,8 @@ use crate::base::domain::{
     FlowAction, FlowMode, Interactive, InteractiveAction, InteractiveHeader, ListRow, ListSection, ProductSection,
     ReplyButton,
 };
-use crate::template::ATTEMPT_MARK;
-use crate::wire::{
+use crate::rules::template::ATTEMPT_MARK;
+use crate::rules::wire::{
     ActionButton, ActionParameters, ActionReply, ActionRow, ActionSection, FlowActionData, InteractiveMessage, Linked,
     MessageAction, MessageHeader, MessageText, ProductItem,
 };

@@ -8,11 +8,11 @@ mod sms;
 mod template;
 
 use crate::base::domain::{Channel, Content, Country, MessagingApi, Names, RawContent, SmsEncoding, Step, StepIndex};
-use crate::template::{
+use crate::rules::template::{
     self as texts, ATTEMPT_MARK, MSISDN_MARK, MarkedContent, PartsOf, Pattern, USER_MARK, expiry_mark,
 };
-use crate::wire;
-use crate::wire::rules::Kind;
+use crate::rules::wire;
+use crate::rules::wire::rules::Kind;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Uncomposable {

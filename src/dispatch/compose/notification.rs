@@ -1,7 +1,9 @@
 //! LINE Official Notifications on the wire.
 
 use crate::base::domain::{Labelled, Notification};
-use crate::wire::{Emphasis, ListEntry, NotificationAction, NotificationContent, NotificationRequest, SendRequest};
+use crate::rules::wire::{
+    Emphasis, ListEntry, NotificationAction, NotificationContent, NotificationRequest, SendRequest,
+};
 
 /// Its address says what it is, so that of the envelope only the recipient and our id remain.
 pub(super) fn request<'a>(notification: &'a Notification, envelope: SendRequest<'a>) -> NotificationRequest<'a> {

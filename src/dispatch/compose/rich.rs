@@ -2,9 +2,9 @@
 
 use super::cards;
 use crate::base::domain::{Channel, LinkButton, Location, Media, MediaKind, RichMessage};
-use crate::wire;
-use crate::wire::Figure;
-use crate::wire::rules::Kind;
+use crate::rules::wire;
+use crate::rules::wire::Figure;
+use crate::rules::wire::rules::Kind;
 
 /// The `type` and the `content` of a text with a file, a button or suggestions.
 pub(super) fn content(channel: Channel, message: &RichMessage) -> (Kind, wire::Content<'_>) {

@@ -2,8 +2,8 @@
 
 use super::Uncomposable;
 use crate::base::domain::{Content, Country, SmsEncoding, Step};
-use crate::template::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, expiry_mark};
-use crate::wire;
+use crate::rules::template::{ATTEMPT_MARK, MSISDN_MARK, MarkedContent, expiry_mark};
+use crate::rules::wire;
 
 /// The request of a marked content to the SMS API. A plan is refused if one of its SMS is no text.
 pub(super) fn request(
@@ -35,7 +35,7 @@ mod tests {
         AttemptId, BatchId, Channel, MessageKey, MessagingApi, Names, Sources, Span, StepIndex, Tag, TemplateContent,
         Timestamp,
     };
-    use crate::template::To;
+    use crate::rules::template::To;
 
     fn composed(step: &Step) -> Result<String, Uncomposable> {
         let columns = ["Name".to_owned()];

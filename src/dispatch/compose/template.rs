@@ -4,7 +4,7 @@ use super::{interactive, rich};
 use crate::base::domain::{
     Button, ButtonAction, FlowAction, Header, TemplateCard, TemplateContent, VoiceCall, ZaloTemplate,
 };
-use crate::wire;
+use crate::rules::wire;
 
 pub(super) fn content(template: &TemplateContent) -> wire::Content<'_> {
     let mut components = components(template.header.as_ref(), &template.body, &template.buttons);

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::*;
 use crate::base::config::{Table, steps};
 use crate::base::domain::{AttemptId, BatchId, MessageKey, Reachable, Tag, Timestamp};
-use crate::template::{self, Sending, To};
-use crate::wire::samples::{normalised, sample};
+use crate::rules::template::{self, Sending, To};
+use crate::rules::wire::samples::{normalised, sample};
 
 const COLUMNS: [&str; 3] = ["First", "Code", "LineId"];
 const FIELDS: [&str; 3] = ["Ann \"A\"", "A1", "Ua12b345678c1de0f"];

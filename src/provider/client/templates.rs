@@ -6,7 +6,7 @@ use super::{Broken, Call, Http, RawAnswer, Unusable};
 use crate::base::config::Lane;
 use crate::base::domain::Span;
 use crate::provider::answer::{cleaned, requested_wait};
-use crate::wire::{ErrorBody, ListedTemplate, NewTemplate, TemplateList};
+use crate::rules::wire::{ErrorBody, ListedTemplate, NewTemplate, TemplateList};
 
 /// The templates of one channel, with the key of a lane.
 ///

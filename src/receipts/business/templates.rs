@@ -5,8 +5,8 @@ use crate::base::config::Lane;
 use crate::base::domain::without_numbers;
 use crate::base::events::{AccountReport, Origin, Subject, TemplateEffect};
 use crate::receipts::guard::{self, QUALITY};
+use crate::rules::wire::instant;
 use crate::store::{HeldBy, Hold, Release, ReleasedBy};
-use crate::wire::instant;
 
 /// Statuses in which the provider accepts no message of a template, with the reason that the hold shows.
 const HELD: [(&str, &str); 4] = [

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::domain::{ApiCalls, Progress, Status};
-use crate::engine::CallOff;
+use crate::rules::engine::CallOff;
 use crate::store::{Change, NewSubscription, Observed, WebhookFormat};
 
 fn api_plan() -> Plan {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::domain::{OnUnknown, OptOutOf};
-use crate::engine::Silence;
+use crate::rules::engine::Silence;
 
 impl Desk {
     /// Fires the message's timer, as the node does.

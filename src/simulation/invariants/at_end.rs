@@ -2,7 +2,7 @@
 
 use super::{Campaign, Invariants};
 use crate::base::domain::{BatchState, Loaded, MessageId, OnUnknown, Outcome, Status, Timestamp};
-use crate::engine::met;
+use crate::rules::engine::met;
 use crate::story::audit;
 
 impl Invariants {

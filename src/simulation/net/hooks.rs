@@ -3,9 +3,9 @@
 use super::{Hook, Inner, without_name};
 use crate::base::clock::Clock;
 use crate::base::domain::Span;
+use crate::rules::wire::ReportedStatus;
 use crate::simulation::blame::No;
 use crate::simulation::scene;
-use crate::wire::ReportedStatus;
 
 impl Inner {
     /// Takes the model's webhooks and sends them, with the trouble that the dice draw.

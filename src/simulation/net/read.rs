@@ -2,8 +2,8 @@
 
 use crate::base::domain::{AttemptId, Channel};
 use crate::provider::Endpoint;
+use crate::rules::wire;
 use crate::simulation::laid_out::CORRECTED;
-use crate::wire;
 
 /// The same receipt without the id of our message.
 pub(super) fn without_name(event: &[u8]) -> Vec<u8> {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Model;
 use crate::base::domain::{Span, Timestamp};
-use crate::wire::{Cancelled, ErrorAnswer};
+use crate::rules::wire::{Cancelled, ErrorAnswer};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DelayedReply {

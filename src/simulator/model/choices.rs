@@ -8,8 +8,8 @@ use super::dice::pick;
 use super::intake::Checked;
 use super::recipients::Written;
 use crate::base::domain::Channel;
-use crate::wire::rules::SubType;
-use crate::wire::{ActionRow, ButtonKind, Component, Content, PartKind, Suggestion, TemplatePart};
+use crate::rules::wire::rules::SubType;
+use crate::rules::wire::{ActionRow, ButtonKind, Component, Content, PartKind, Suggestion, TemplatePart};
 
 impl Model {
     /// Keeps what the recipient of a message can choose, if recipients choose at all.

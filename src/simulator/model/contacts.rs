@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Model, Reply};
 use crate::base::domain::Timestamp;
-use crate::wire::{ErrorAnswer, NewContact};
+use crate::rules::wire::{ErrorAnswer, NewContact};
 
 /// The id of the only group, as in the provider's tutorial.
 const GROUP: i64 = 11_344;

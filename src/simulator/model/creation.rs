@@ -3,7 +3,7 @@
 
 use super::account_events::TemplateCategory;
 use crate::base::domain::TEMPLATE_NAME_MAX;
-use crate::wire::{ButtonKind, HeaderFormat, NewTemplate, PartKind, TemplateButton, TemplatePart, placeholders};
+use crate::rules::wire::{ButtonKind, HeaderFormat, NewTemplate, PartKind, TemplateButton, TemplatePart, placeholders};
 
 /// The error is a sentence about the first rule that is broken.
 type Checked = Result<(), &'static str>;

@@ -9,8 +9,10 @@ use super::recipients::called_on;
 use super::record::{Attempt, Fate};
 use super::{Model, webhooks};
 use crate::base::domain::{Channel, MessagingApi, Span, Status, Timestamp};
-use crate::wire::rules::ContentType;
-use crate::wire::{AttemptState, Hidden, Receipt, StatusBody, Text, User, WebhookSetting, WhatsApp, webhook_channel};
+use crate::rules::wire::rules::ContentType;
+use crate::rules::wire::{
+    AttemptState, Hidden, Receipt, StatusBody, Text, User, WebhookSetting, WhatsApp, webhook_channel,
+};
 
 /// A webhook that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]

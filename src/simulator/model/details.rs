@@ -3,7 +3,9 @@
 use super::record::{Attempt, Record};
 use super::{Model, NOT_OURS, Reply};
 use crate::base::domain::{Channel, MessagingApi, Span, Timestamp};
-use crate::wire::{AttemptState, Detail, Details, ErrorAnswer, MASKED, StatusBody, Text, User, detail_channel, masked};
+use crate::rules::wire::{
+    AttemptState, Detail, Details, ErrorAnswer, MASKED, StatusBody, Text, User, detail_channel, masked,
+};
 
 /// The provider answers one query a second for each subaccount.
 const PAUSE: Span = Span::from_secs(1);

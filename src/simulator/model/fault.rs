@@ -2,7 +2,7 @@
 
 use super::{Faults, Model, Reply};
 use crate::base::domain::{Span, Timestamp};
-use crate::wire::ErrorAnswer;
+use crate::rules::wire::ErrorAnswer;
 
 impl Model {
     /// Returns the faults that are on at a time.

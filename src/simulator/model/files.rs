@@ -7,8 +7,8 @@ use self::SentAs::{Audio, Document, Gif, Image, Video};
 use super::record::RefusedMedia;
 use super::{DelayedReply, Model, NOT_OURS, Reply};
 use crate::base::domain::{Channel, Timestamp};
-use crate::wire::rules::Kind;
-use crate::wire::{Content, ErrorAnswer};
+use crate::rules::wire::rules::Kind;
+use crate::rules::wire::{Content, ErrorAnswer};
 
 /// Decimal, as sizes of files are written.
 const MB: usize = 1_000_000;

@@ -2,8 +2,8 @@
 //! buttons and each card of its carousel.
 
 use super::record::Doom;
-use crate::wire::rules::SubType;
-use crate::wire::{
+use crate::rules::wire::rules::SubType;
+use crate::rules::wire::{
     ButtonKind, Component, HeaderFormat, Parameter, PartKind, TemplateButton, TemplateCardParts, TemplatePart,
     placeholders,
 };

@@ -41,8 +41,8 @@ use super::profile::Profile;
 use super::umid::Umids;
 use crate::base::clock::Chance;
 use crate::base::domain::Timestamp;
-use crate::wire::rules::{Arriving, ArrivingBatch};
-use crate::wire::{self, ErrorAnswer, WebhookSetting};
+use crate::rules::wire::rules::{Arriving, ArrivingBatch};
+use crate::rules::wire::{self, ErrorAnswer, WebhookSetting};
 
 pub(super) use self::account_events::AccountEvent;
 pub use self::answer::{DelayedReply, Reply};

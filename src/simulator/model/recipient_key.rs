@@ -1,7 +1,7 @@
 //! The key of a recipient: of a phone number, or of a user id of a channel.
 
 use crate::base::domain::{Msisdn, stable_hash};
-use crate::wire::rules::Addressee;
+use crate::rules::wire::rules::Addressee;
 
 /// A recipient in one integer, which also seeds their dice: the number, or a digest of the user id. No number equals a
 /// digest.

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::recipient_key::RecipientKey;
 use crate::base::domain::{AttemptId, Channel, MessagingApi, Span, Status, Timestamp};
-use crate::wire::AttemptState;
-use crate::wire::rules::{ContentType, NamedStep};
+use crate::rules::wire::AttemptState;
+use crate::rules::wire::rules::{ContentType, NamedStep};
 
 /// One accepted message.
 #[derive(Debug, Clone)]

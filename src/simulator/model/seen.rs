@@ -7,7 +7,7 @@ use super::Model;
 use super::recipient_key::RecipientKey;
 use super::record::{Attempt, Record};
 use crate::base::domain::{Channel, Msisdn, Timestamp, stable_hash};
-use crate::wire::{AttemptState, SendRequest};
+use crate::rules::wire::{AttemptState, SendRequest};
 
 pub(super) const CHANNELS: usize = Channel::ALL.len();
 

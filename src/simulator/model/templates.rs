@@ -7,7 +7,7 @@ use super::account_events::TemplateCategory;
 use super::registry::{Place, Registered};
 use super::{Call, Method, Model, Reply, creation, languages};
 use crate::base::domain::{Span, Timestamp};
-use crate::wire::{ErrorAnswer, ListedTemplate, NewTemplate, TemplateList, TemplatePart};
+use crate::rules::wire::{ErrorAnswer, ListedTemplate, NewTemplate, TemplateList, TemplatePart};
 
 /// How the practice provider treats templates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,8 +5,8 @@ mod strict;
 
 use super::*;
 use crate::base::domain::{Channel, Span};
+use crate::rules::wire::{ErrorBody, MessageAnswer, ReportedStatus, WebhookEvent, parse_events};
 use crate::simulator::RouteStep;
-use crate::wire::{ErrorBody, MessageAnswer, ReportedStatus, WebhookEvent, parse_events};
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Call, Method, Model, Reply};
 use crate::base::domain::Timestamp;
-use crate::wire::{ACCOUNT_EVENTS, ErrorAnswer, WebhookEvent, WebhookSetting, parse_events};
+use crate::rules::wire::{ACCOUNT_EVENTS, ErrorAnswer, WebhookEvent, WebhookSetting, parse_events};
 
 /// What a webhook reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use super::Model;
 use super::recipient_key::RecipientKey;
 use crate::base::domain::{Channel, Span, Timestamp};
-use crate::wire::{Inbound, WebhookEvent, parse_events};
+use crate::rules::wire::{Inbound, WebhookEvent, parse_events};
 
 const USUAL: Span = Span::from_secs(24 * 3_600);
 const OF_AN_AD: Span = Span::from_secs(72 * 3_600);

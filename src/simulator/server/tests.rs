@@ -3,8 +3,8 @@
 use super::*;
 use crate::base::clock::ManualClock;
 use crate::base::domain::Channel;
+use crate::rules::wire::{SIGNATURE_HEADER, parse_events, signature_holds};
 use crate::simulator::{Faults, Profile};
-use crate::wire::{SIGNATURE_HEADER, parse_events, signature_holds};
 use axum::extract::State as AppState;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -258,7 +258,7 @@ async fn an_inbound_message_is_posted_on_demand() {
     world.post("/simulator/inbound", &json!({"msisdn": "+6591234567", "text": "STOP"})).await.unwrap();
     let hook = hooks.recv().await.unwrap();
     let events = parse_events(&hook.body);
-    let crate::wire::WebhookEvent::Inbound { inbound, .. } = &events[0] else { panic!("{events:?}") };
+    let crate::rules::wire::WebhookEvent::Inbound { inbound, .. } = &events[0] else { panic!("{events:?}") };
     assert_eq!(inbound.words().collect::<Vec<_>>(), ["STOP"]);
     hook.answer.send(StatusCode::OK).unwrap();
     let event = json!({"eventId": "e-1", "eventType": "template_status_update", "eventDetails": {}});
@@ -290,7 +290,7 @@ async fn every_documented_kind_of_reply_is_posted_as_it_was_written() {
         assert_eq!((&payload["type"], &payload["content"]), (&sample["type"], &sample["content"]), "{event}");
         assert_eq!(payload["replyToUmid"], sample["reply_to"], "{event}");
         let events = parse_events(&hook.body);
-        let crate::wire::WebhookEvent::Inbound { inbound, .. } = &events[0] else { panic!("{events:?}") };
+        let crate::rules::wire::WebhookEvent::Inbound { inbound, .. } = &events[0] else { panic!("{events:?}") };
         kinds.insert(format!("{:?}", inbound.reply_content()));
         drop(events);
         hook.answer.send(StatusCode::OK).unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::clock::ManualClock;
 use crate::base::domain::Timestamp;
-use crate::wire::{BatchAnswer, MessageAnswer, ReportedStatus, WebhookEvent, parse_events};
+use crate::rules::wire::{BatchAnswer, MessageAnswer, ReportedStatus, WebhookEvent, parse_events};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;

@@ -4,8 +4,8 @@ use super::{Findings, Health};
 use crate::base::config::{Config, IN_APP_RATE, Lane};
 use crate::base::domain::text::about;
 use crate::base::domain::{Channel, Timestamp};
+use crate::rules::wire::codes;
 use crate::store::{LaneState, Result, Store};
-use crate::wire::codes;
 
 /// WhatsApp's code for a number that got more messages than it takes.
 const THROUGHPUT: i64 = 130_429;

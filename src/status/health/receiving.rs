@@ -6,10 +6,10 @@ use super::{Findings, Health};
 use crate::base::config::{Config, Lane};
 use crate::base::domain::text::{grouped, list, one_line, plural, span};
 use crate::base::domain::{Channel, Span, Timestamp, without_numbers};
-use crate::engine::Gap;
 use crate::optout;
+use crate::rules::engine::Gap;
+use crate::rules::wire::parse_events;
 use crate::store::{Cursor, KeptGap, Lanes, RejectionReason, Result, Store, StrayKind};
-use crate::wire::parse_events;
 
 const A_DAY: Span = Span::from_secs(86_400);
 /// More gaps in a day are a warning. A healthy server has one for each restart, and ten restarts a day are no routine.

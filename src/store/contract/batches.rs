@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::domain::{Count, Marks, OptOutSource, Outcome, SkipReason, WishSubject};
 use crate::base::events::{ChangedKey, EventKind, Origin};
-use crate::planner::Rest;
+use crate::rules::planner::Rest;
 use crate::store::{Amendment, Error, OptOut};
 
 for_every_store!(

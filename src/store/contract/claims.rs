@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::domain::{Heeds, OptOutSource, Unwanted, WishSenders, WishSubject};
 use crate::base::events::Origin;
-use crate::planner::{ImpatientQueue, Slots};
+use crate::rules::planner::{ImpatientQueue, Slots};
 use crate::store::{OptOut, Sender, TierUse};
 
 for_every_store!(

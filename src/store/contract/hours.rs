@@ -4,7 +4,7 @@
 use super::*;
 use crate::base::domain::{Hours, Stretch};
 use crate::base::events::Origin;
-use crate::planner::Timing;
+use crate::rules::planner::Timing;
 use crate::store::Over;
 
 for_every_store!(

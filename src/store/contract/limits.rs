@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::base::domain::{Allowance, Charged, Fee, Free, Limits, Outcome, PriceOf, Settlement, SettlementKind, Spent};
 use crate::base::events::{EventKind, Origin, Subject};
-use crate::planner::{Candidate, Cap, Capped, Price, Reached};
+use crate::rules::planner::{Candidate, Cap, Capped, Price, Reached};
 use crate::store::{Recall, ReportedBy, StepHeldBy, StepHold};
 
 for_every_store!(

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::domain::{AttemptId, Charge, Ending, Money, Outcome};
-use crate::engine::{Ignored, Made, Ruling};
+use crate::rules::engine::{Ignored, Made, Ruling};
 use crate::store::{FoundAttempt, Key, Nameless, NamingLane, Receipt, Stray, StrayKind};
 
 for_every_store!(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::base::domain::{AddressKey, OptOutSource, WishSubject};
 use crate::base::events::Origin;
-use crate::planner::{ImpatientQueue, Pass, Slots};
+use crate::rules::planner::{ImpatientQueue, Pass, Slots};
 use crate::store::{Inbound, OptOut, Sender, TierSlot, TierUse};
 
 for_every_store!(

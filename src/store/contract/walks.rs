@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::base::domain::{OptOutSource, Reasons, WishSubject};
-use crate::engine::Ruling;
+use crate::rules::engine::Ruling;
 use crate::store::{Copied, Frame, MessageFacts, OptOut, Receipt, Scope, Stray, StrayKind, Twin, Verdict, Walk};
 
 for_every_store!(

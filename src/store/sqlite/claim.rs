@@ -18,7 +18,7 @@ use crate::base::domain::{
     BatchId, BatchState, Fields, Heeds, LaneId, Loaded, Marks, MessageKey, OptOutOf, Present, Queue, State, StepIndex,
     Timestamp, Unwanted, WishSenders,
 };
-use crate::planner::{BatchAtClaim, Candidate, PageRequest, Pass, Planner, TakenMessage, Terms, TierStanding};
+use crate::rules::planner::{BatchAtClaim, Candidate, PageRequest, Pass, Planner, TakenMessage, Terms, TierStanding};
 use crate::store::{Addresses, Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
 
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {

@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 use super::rows::{Bound, Line, json_list, lines, packed};
 use super::{Error, Work};
 use crate::base::domain::{BatchId, Charge, LaneId, MessageKey, Money, Reasons, Timestamp, Umid};
-use crate::engine::Ruling;
+use crate::rules::engine::Ruling;
 use crate::store::{Attempt, CodedFacts, Receipt, Verdict};
 
 /// Separates the texts of a line. Neither files nor providers use this character.

@@ -12,7 +12,7 @@ use super::rows::{decoded, from_json, maybe_timestamp, small, step, timestamp, t
 use super::script::Script;
 use crate::base::domain::{BatchId, Money, Spent, StepIndex, Timestamp};
 use crate::base::events::{self, Event, EventKind, Origin};
-use crate::planner::Used;
+use crate::rules::planner::Used;
 use crate::store::{Claimed, Recall, ReportedBy, StepHeldBy, StepHold};
 
 /// Reads what batches with limits have used so far.

@@ -221,7 +221,7 @@ pub(super) async fn fan_out(connection: &mut SqliteConnection, fan_out: FanOut) 
 mod tests {
     use super::*;
     use crate::base::domain::{AddressKey, LaneId, Present, StepIndex, Timestamp};
-    use crate::engine::Ruling;
+    use crate::rules::engine::Ruling;
 
     fn change(told: &[Progress]) -> Change {
         let present = Present::queued(Timestamp::default(), None);

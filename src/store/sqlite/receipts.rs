@@ -20,7 +20,7 @@ use super::{aliases, inbound, naming, opt_outs};
 use crate::base::domain::{
     AddressKey, AttemptId, BatchId, Charge, Loaded, MessageKey, State, StepIndex, Tag, Timestamp, Umid,
 };
-use crate::engine::{Made, Ruling};
+use crate::rules::engine::{Made, Ruling};
 use crate::store::flow::FlowCounts;
 use crate::store::{Cursor, FoundAttempt, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, WebhookGroup};
 

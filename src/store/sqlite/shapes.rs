@@ -12,7 +12,7 @@ use super::numbers::{Numbers, OverNumbers, in_run, over_numbers};
 use super::rows::state;
 use super::script::Script;
 use crate::base::domain::{BatchId, LaneId, SkipReason, State, StepIndex, Timestamp, Umid};
-use crate::engine::Note;
+use crate::rules::engine::Note;
 use crate::store::{Attempt, Change, Verdict};
 
 /// What a change does to a column: leaves it as it is, or sets it.

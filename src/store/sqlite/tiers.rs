@@ -14,7 +14,7 @@ use super::rows::{
 use super::{Work, nodes};
 use crate::base::domain::{AddressKey, BatchId, LaneId, Span, Timestamp};
 use crate::base::events::{Event, EventKind, Origin, Subject};
-use crate::planner::{Candidate, TierStanding};
+use crate::rules::planner::{Candidate, TierStanding};
 use crate::store::{TierSlot, TierUse, UnknownSlots};
 
 /// The recipients among `?3` who hold a slot.

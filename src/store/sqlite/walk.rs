@@ -18,7 +18,7 @@ use super::rows::{Line, lines, loaded, message_line, packed, small, step};
 use super::spool::{Parts, Spool};
 use super::{Fault, Work};
 use crate::base::domain::{AddressKey, BatchId, Fields, MessageKey, StepIndex, Umid};
-use crate::engine::Note;
+use crate::rules::engine::Note;
 use crate::store::{Copied, Frame, MessageFacts, RecipientRow, Result, Scope, Twin, Walk};
 
 /// Messages in a page.

@@ -21,7 +21,7 @@ use crate::base::domain::text::plural;
 use crate::base::domain::{Channel, SmsEncoding, StepIndex};
 use crate::campaign::{LaunchError, Prepared};
 use crate::pages::{Field, FieldKind, StepFields, WriteContent, Writing, WritingPage, texts};
-use crate::template::CountedText;
+use crate::rules::template::CountedText;
 
 /// What the button of a choice does: it saves, and shows the fields of what was chosen.
 const CHOSEN: &str = "chosen-";

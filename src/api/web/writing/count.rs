@@ -10,7 +10,7 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Query};
 use crate::base::domain::{Scope, SketchId, SmsEncoding};
 use crate::pages::Count;
-use crate::template::{CountedText, TextCount};
+use crate::rules::template::{CountedText, TextCount};
 
 /// What is counted of a filter: with it, the id of an unfinished campaign.
 const FILTER_OF: &str = "filter of ";

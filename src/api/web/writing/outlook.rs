@@ -7,8 +7,8 @@ use crate::audience::{Corrected, Rejection};
 use crate::base::domain::text::{about, capital, list};
 use crate::base::domain::{Money, Plan, Step, StepIndex, Tallies, Timestamp};
 use crate::campaign::{Prepared, rules, small_limits};
-use crate::forecast::{CountryCost, Shares};
 use crate::pages::{Frame, OutlookStep, WritingPage, rejected_path};
+use crate::rules::forecast::{CountryCost, Shares};
 use crate::status::Look;
 
 /// Rows that get no message, by reason.

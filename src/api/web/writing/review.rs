@@ -28,8 +28,8 @@ use crate::pages::{
     Done, Field, FieldKind, Outlook, PreviewMessage, PreviewStep, TestForm, WriteReview, Writing, WritingPage,
     campaign_path,
 };
+use crate::rules::template::PARTS_MAX;
 use crate::store;
-use crate::template::PARTS_MAX;
 
 /// Plans what is written, with previews. Recipients are chosen by chance, but always the same.
 pub(super) async fn planned(

@@ -10,7 +10,7 @@ use crate::api::web::form::Form;
 use crate::base::domain::ContentPart;
 use crate::catalogue::{ButtonValue, NeededHeader, TemplateNeeds};
 use crate::pages::{Field, FieldKind, Pattern, Texts, texts};
-use crate::template::CountedText;
+use crate::rules::template::CountedText;
 
 /// The choice of a template that is not in the list.
 const OTHER: &str = "|";

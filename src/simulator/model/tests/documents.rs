@@ -1,7 +1,7 @@
 //! The sample requests of the provider's documents, and what the documents say of their answers.
 
 use super::*;
-use crate::wire::samples::{Sample, sample, samples};
+use crate::rules::wire::samples::{Sample, sample, samples};
 
 /// Fills in the placeholders of a sample. Its numbers are placeholders too: some are too short for a real one.
 fn filled(value: &Value) -> Value {

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, sqlite::SqliteConnec
 
 use super::{TempDatabase, now};
 use crate::base::domain::{BatchId, BatchState, LaneId, Queue, Span, StepIndex};
-use crate::planner::Rest;
+use crate::rules::planner::Rest;
 use crate::store::sqlite::{claim, receipts, walk};
 use crate::store::{Claim, Receipts, Scope, Stray, StrayKind, WebhookGroup};
 
