@@ -81,8 +81,8 @@ pub mod api;
 // One running server: starts, watches and stops the rooms in order.
 pub mod node;
 
-// A provider simulator.
-pub mod simulator;
+// The practice provider. It knows the types and the rules, and nothing of Volley itself.
+pub mod practice;
 
 // Benchmarks: measures each promise against a limit from the same run.
 pub mod bench;

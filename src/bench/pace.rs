@@ -13,7 +13,7 @@ use crate::base::domain::{Count, Span};
 use crate::base::events::Origin;
 use crate::campaign::{Draft, Launcher};
 use crate::node::{Node, NodeParts, Os};
-use crate::simulator::Arrival;
+use crate::practice::simulator::Arrival;
 
 /// The rates and the load of one run.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Error;
 use crate::base::clock::{Clock, Tick};
-use crate::simulator::{Arrival, RunningSink, SinkOptions, WebhookTarget};
+use crate::practice::simulator::{Arrival, RunningSink, SinkOptions, WebhookTarget};
 
 /// A sink process that ends when this is dropped.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use super::Exit;
 use super::interrupt::Interrupts;
 use super::out;
 use crate::base::clock::{Chance, Clock, RealClock};
-use crate::simulator::{self, Journal, Model, Profile, SimulatorOptions, WebhookTarget};
+use crate::practice::simulator::{self, Journal, Model, Profile, SimulatorOptions, WebhookTarget};
 
 #[derive(Debug, clap::Args)]
 #[command(

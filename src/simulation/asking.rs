@@ -10,7 +10,7 @@ use crate::base::clock::{Clock, ManualClock};
 use crate::base::domain::{BatchState, Channel, MessageKey, Outcome, Span, State, StepIndex};
 use crate::base::events::EventKind;
 use crate::campaign::Launched;
-use crate::simulator::{Delivery, Model, Profile};
+use crate::practice::simulator::{Delivery, Model, Profile};
 use crate::store::Cursor;
 
 #[tokio::test]

@@ -27,9 +27,9 @@ use super::turned_away::BareRefusals;
 use super::wishes::Wish;
 use crate::base::clock::{Clock, ManualClock};
 use crate::base::domain::{AttemptId, BatchId, Channel, MessageKey, Span, Timestamp, Umid};
+use crate::practice::simulator::{Model, REPEATS};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::rules::wire::{self, ReportedStatus};
-use crate::simulator::{Model, REPEATS};
 
 /// Maximum delay of a webhook that counts as punctual.
 const PUNCTUAL: Span = Span::from_secs(2);
@@ -230,7 +230,7 @@ impl Net {
     }
 
     /// Changes what the provider does wrong by itself.
-    pub(super) fn change_faults(&self, change: impl FnOnce(&mut crate::simulator::Faults)) {
+    pub(super) fn change_faults(&self, change: impl FnOnce(&mut crate::practice::simulator::Faults)) {
         let mut inner = self.0.lock();
         let mut faults = inner.model.faults().clone();
         change(&mut faults);
@@ -239,7 +239,7 @@ impl Net {
 
     /// Lets the provider accept every text from here on, in its answers and in its receipts.
     pub(super) fn accept_every_text(&self) {
-        let refuses_numbers = |profile: &mut crate::simulator::Profile| {
+        let refuses_numbers = |profile: &mut crate::practice::simulator::Profile| {
             for delivery in profile.channels.values_mut() {
                 delivery.reject_codes = vec![3_003];
                 delivery.undelivered_codes.retain(|code| *code != 2_015);

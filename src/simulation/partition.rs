@@ -11,8 +11,8 @@ use super::world::START;
 use crate::base::clock::Clock;
 use crate::base::domain::{Channel, MessageKey, Span, Timestamp};
 use crate::campaign::Launched;
+use crate::practice::simulator::{MessageSeen, Model, Profile, REPEATS};
 use crate::rules::engine::REPEATED_FOR;
-use crate::simulator::{MessageSeen, Model, Profile, REPEATS};
 
 /// Viber is slow: it delivers some messages at once, some after their deadline, some never.
 const PROFILE: &str = r#"

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::base::config::Config;
 use crate::base::domain::{Channel, Country, Fields, Loaded, MessageKey, Msisdn, Recipient, Span, Status, Tier};
-use crate::simulator::{Answers, Latency, Profile};
+use crate::practice::simulator::{Answers, Latency, Profile};
 
 /// Recipients in the world. The first campaign sends to the first of them, the second to the last, so some get both.
 pub(super) const RECIPIENTS: u32 = 30;

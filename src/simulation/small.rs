@@ -18,9 +18,9 @@ use crate::campaign::{
     CampaignDecision, CarriedOut, DecidedBy, DecisionError, Draft, LaunchError, Launched, Launcher, Repeat, carry_out,
 };
 use crate::node::{ByHand, NodeParts, StartError};
+use crate::practice::simulator::{Call, Method, Model, Reply, Webhook};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::rules::forecast::Forecast;
-use crate::simulator::{Call, Method, Model, Reply, Webhook};
 use crate::store::{self, Store};
 
 pub(super) const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\

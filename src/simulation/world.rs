@@ -21,8 +21,8 @@ use crate::base::config::Config;
 use crate::base::domain::{BatchState, OptOutOf, OptOutSource, Plan, Span, StepIndex, Timestamp, WishSubject};
 use crate::base::events::Origin;
 use crate::node::{ByHand, NodeParts, StartError};
+use crate::practice::simulator::{Faults, Model};
 use crate::provider::Transport;
-use crate::simulator::{Faults, Model};
 use crate::store::{self, Hold, OptOut, StepHeldBy, StepHold, Store};
 
 /// The time at which every world begins.

@@ -246,7 +246,7 @@ fn every_campaign_and_configuration_of_a_page_is_accepted() {
         for Block { info, text } in blocks(&fs::read_to_string(&page).unwrap()) {
             let Some(kind) = info.strip_prefix("toml") else { continue };
             if kind.trim() == "profile" {
-                volley::simulator::Profile::from_toml(&text).unwrap();
+                volley::practice::simulator::Profile::from_toml(&text).unwrap();
                 continue;
             }
             let folder = practice();

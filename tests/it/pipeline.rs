@@ -5,7 +5,7 @@ use volley::base::domain::{BatchState, Count, MessageKey, Outcome, Portion, Span
 use volley::base::events::Origin;
 use volley::book::Book;
 use volley::campaign::{self, Decided, Noted};
-use volley::simulator::Profile;
+use volley::practice::simulator::Profile;
 use volley::store::{Cursor, StrayKind};
 use volley::story;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use volley::base::domain::{Count, StepIndex};
 use volley::base::events::Origin;
 use volley::campaign::{self, Launched};
-use volley::simulator::Profile;
+use volley::practice::simulator::Profile;
 use volley::store::{Hold, StepHeldBy, StepHold};
 use volley::story;
 

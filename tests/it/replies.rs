@@ -482,7 +482,7 @@ async fn opt_out_commands_add_and_remove_recipients_and_report_the_result() {
 async fn recipients_of_the_practice_provider_reply_stop_and_return() {
     let profile = "speed = 1000.0\n[channel.WhatsApp]\nreject = 0.0\nundelivered = 0.0\nsilent = 0.0\ndelivered = 1.0\n\
         read = 1.0\n[channel.WhatsApp.answers]\nshare = 1.0\nstops = 0.4\nbuttons = 0.3\nreturns = 0.5\n";
-    let profile = volley::simulator::Profile::from_toml(profile).unwrap();
+    let profile = volley::practice::simulator::Profile::from_toml(profile).unwrap();
     let world = Setup { profile, ..Setup::default() }.start().await;
     let template = "[[step]]\nchannel = \"WhatsApp\"\nfallback_after = \"60s\"\n\
         template = { name = \"promo\", language = \"en\", category = \"MARKETING\" }\n";

@@ -5,7 +5,7 @@ use volley::base::domain::{BatchState, MessageKey, Outcome};
 use volley::base::events::Origin;
 use volley::book::Book;
 use volley::campaign;
-use volley::simulator::Profile;
+use volley::practice::simulator::Profile;
 use volley::story;
 
 use crate::support::world::{DELIVERED, REJECTED, SILENT, Setup, World, fates};

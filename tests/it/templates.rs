@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use volley::base::clock::{Clock, RealClock};
-use volley::simulator::{self, Model, Profile, SimulatorOptions};
+use volley::practice::simulator::{self, Model, Profile, SimulatorOptions};
 
 use crate::cli::{Ran, run};
 use crate::documents::json::check;

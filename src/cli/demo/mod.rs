@@ -29,7 +29,7 @@ use crate::base::clock::Chance;
 use crate::base::config::Secret;
 use crate::base::domain::Scope;
 use crate::campaign::{Draft, HowToLaunch, Launched};
-use crate::simulator;
+use crate::practice::simulator;
 use crate::store::Store;
 use outcome::Outcome;
 use setup::{Folder, Setup};

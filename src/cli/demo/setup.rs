@@ -17,7 +17,7 @@ use crate::base::config::Config;
 use crate::base::domain::{Channel, Span};
 use crate::cli::words::shell;
 use crate::cli::{CommandContext, progress};
-use crate::simulator::{Latency, Profile, WebhookTarget};
+use crate::practice::simulator::{Latency, Profile, WebhookTarget};
 
 /// The folder of the files: temporary, or named by the operator.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::base::domain::Timestamp;
 use crate::catalogue;
 use crate::cli::CommandContext;
-use crate::simulator::{Call, Method, Model, Reply};
+use crate::practice::simulator::{Call, Method, Model, Reply};
 use crate::store::Store;
 
 /// The ids of the account and of its WhatsApp channel.

@@ -8,9 +8,9 @@ use tokio::sync::oneshot;
 use super::{Arrived, Cut, Held, Inner, Posted, Request, Stage, client_id, is_corrected, requests_of};
 use crate::base::clock::Clock;
 use crate::base::domain::{Channel, Span, Timestamp, Umid};
+use crate::practice::simulator::{Call, Method, Reply};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer};
 use crate::simulation::scene;
-use crate::simulator::{Call, Method, Reply};
 
 /// The umid by which a lane asks whether the provider answers at all.
 const NO_MESSAGE: &str = "00000000-0000-0000-0000-000000000000";

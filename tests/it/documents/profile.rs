@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use volley::simulator::Profile;
+use volley::practice::simulator::Profile;
 
 use super::{compare, tables};
 

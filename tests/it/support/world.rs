@@ -15,9 +15,9 @@ use volley::base::events::Origin;
 use volley::campaign::{Draft, Launched, Launcher};
 use volley::dispatch::LaneStatus;
 use volley::node::{Node, NodeFailure, NodeParts, Os, StartError};
+use volley::practice::simulator::{self, Model, Profile, WebhookTarget};
 use volley::provider::{Broken, Endpoint, Gate, Http, RawAnswer, Transport, install_tls};
 use volley::report::Report;
-use volley::simulator::{self, Model, Profile, WebhookTarget};
 use volley::store::{self, Batch, Epoch, Store};
 
 use super::numbers;

@@ -8,8 +8,8 @@ use super::recipient_key::RecipientKey;
 use super::record::Attempt;
 use super::{Model, webhooks};
 use crate::base::domain::{Channel, Msisdn, Timestamp};
+use crate::practice::simulator::reach::Answers;
 use crate::rules::wire::{Inbound, Recipient, Referral, Text, User, inbound_event, webhook_channel};
-use crate::simulator::reach::Answers;
 
 /// A message that an operator writes for a recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]

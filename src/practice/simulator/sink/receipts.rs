@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 
 use super::Shared;
 use crate::base::domain::Span;
+use crate::practice::simulator::post::Post;
 use crate::rules::wire::{self, Receipt, StatusBody, Text, User};
-use crate::simulator::post::Post;
 
 /// The states of a message's receipts, in order.
 pub(super) const STATES: [(&str, Option<&str>); 3] =

@@ -10,8 +10,8 @@ use super::delivery::Webhook;
 use super::record::Doom;
 use super::{Model, fit};
 use crate::base::domain::{Span, Timestamp};
+use crate::practice::simulator::Faults;
 use crate::rules::wire::{NewTemplate, Template, TemplatePart};
-use crate::simulator::Faults;
 
 /// The channel of an account that a template was created on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::simulator::Profile;
-use crate::simulator::model::{AccountEvent, DelayedReply};
+use crate::practice::simulator::Profile;
+use crate::practice::simulator::model::{AccountEvent, DelayedReply};
 
 const AT: &str = "/api/v1/accounts/acme-1/channels/wa-1/templates";
 

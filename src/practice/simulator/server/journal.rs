@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::simulator::Model;
+use crate::practice::simulator::Model;
 
 /// A file that is only appended to, also by the next simulator that opens it.
 #[derive(Debug, Clone)]

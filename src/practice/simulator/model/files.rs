@@ -14,7 +14,7 @@ use crate::rules::wire::{Content, ErrorAnswer};
 const MB: usize = 1_000_000;
 
 /// The largest file that any channel takes.
-pub(in crate::simulator) const LARGEST: usize = 200 * MB;
+pub(in crate::practice::simulator) const LARGEST: usize = 200 * MB;
 /// How much is kept; older files are dropped, as the provider keeps files only for a time.
 const KEPT: usize = 2 * LARGEST;
 

@@ -15,8 +15,8 @@ use serde_json::Value;
 use super::webhooks::PostsSeen;
 use super::{Shared, json};
 use crate::base::domain::{Channel, Msisdn, Span};
-use crate::simulator::Faults;
-use crate::simulator::model::{InboundMessage, SeenTotals, Webhook, Writer, Written};
+use crate::practice::simulator::Faults;
+use crate::practice::simulator::model::{InboundMessage, SeenTotals, Webhook, Writer, Written};
 
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()

@@ -51,7 +51,7 @@ impl Model {
 mod tests {
     use super::super::{Call, Method};
     use super::*;
-    use crate::simulator::Profile;
+    use crate::practice::simulator::Profile;
 
     #[test]
     fn a_contact_joins_the_group_once_and_another_group_is_unknown() {

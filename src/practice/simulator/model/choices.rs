@@ -123,8 +123,8 @@ mod tests {
 
     use super::*;
     use crate::base::domain::{Span, Timestamp};
-    use crate::simulator::Profile;
-    use crate::simulator::model::{Call, Method};
+    use crate::practice::simulator::Profile;
+    use crate::practice::simulator::model::{Call, Method};
 
     const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 

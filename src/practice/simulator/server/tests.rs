@@ -3,8 +3,8 @@
 use super::*;
 use crate::base::clock::ManualClock;
 use crate::base::domain::Channel;
+use crate::practice::simulator::{Faults, Profile};
 use crate::rules::wire::{SIGNATURE_HEADER, parse_events, signature_holds};
-use crate::simulator::{Faults, Profile};
 use axum::extract::State as AppState;
 use axum::http::StatusCode;
 use serde_json::{Value, json};

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::cut::Cut;
 use super::{Shared, answered, response};
-use crate::simulator::model::{LARGEST_FILE, Upload, Uploaded};
+use crate::practice::simulator::model::{LARGEST_FILE, Upload, Uploaded};
 
 /// Room for the lines around the file.
 const AROUND: usize = 64 * 1024;

@@ -10,7 +10,7 @@ use crate::base::domain::Timestamp;
 
 /// An event of the account that an operator asks for.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::simulator) enum AccountEvent {
+pub(in crate::practice::simulator) enum AccountEvent {
     Template { name: String, language: String, asked: TemplateAsked },
     Number(NumberQuality),
     Account(AccountUpdate),
@@ -18,7 +18,7 @@ pub(in crate::simulator) enum AccountEvent {
 
 /// What an operator says of a template. The registry knows what was before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::simulator) enum TemplateAsked {
+pub(in crate::practice::simulator) enum TemplateAsked {
     Status(StatusChange),
     Quality { previous: Option<Score>, new: Score },
     Category { previous: Option<TemplateCategory>, new: TemplateCategory },
@@ -35,7 +35,7 @@ pub(super) enum TemplateChange {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::simulator) struct StatusChange {
+pub(in crate::practice::simulator) struct StatusChange {
     pub(super) status: TemplateStatus,
     pub(super) reason: Reason,
     pub(super) title: Option<Title>,
@@ -60,7 +60,7 @@ impl StatusChange {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(in crate::simulator) enum TemplateStatus {
+pub(in crate::practice::simulator) enum TemplateStatus {
     Approved,
     Rejected,
     Pending,
@@ -72,7 +72,7 @@ pub(in crate::simulator) enum TemplateStatus {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(in crate::simulator) enum Reason {
+pub(in crate::practice::simulator) enum Reason {
     AbusiveContent,
     IncorrectCategory,
     InvalidFormat,
@@ -83,7 +83,7 @@ pub(in crate::simulator) enum Reason {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(in crate::simulator) enum Title {
+pub(in crate::practice::simulator) enum Title {
     FirstPause,
     SecondPause,
     RateLimitingPause,
@@ -93,7 +93,7 @@ pub(in crate::simulator) enum Title {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(in crate::simulator) enum Score {
+pub(in crate::practice::simulator) enum Score {
     Green,
     Yellow,
     Red,
@@ -102,7 +102,7 @@ pub(in crate::simulator) enum Score {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(in crate::simulator) enum TemplateCategory {
+pub(in crate::practice::simulator) enum TemplateCategory {
     Utility,
     Marketing,
     Authentication,
@@ -162,7 +162,7 @@ struct AdviceBody {
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::simulator) struct NumberQuality {
+pub(in crate::practice::simulator) struct NumberQuality {
     number: String,
     event: NumberWord,
     /// The limit, such as `TIER_10K`.
@@ -172,7 +172,7 @@ pub(in crate::simulator) struct NumberQuality {
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::simulator) struct AccountUpdate {
+pub(in crate::practice::simulator) struct AccountUpdate {
     event: AccountWord,
     number: Option<String>,
     verification: Option<Value>,
@@ -188,10 +188,11 @@ const NUMBER: &str = "phone_number_quality_update";
 const ACCOUNT: &str = "account_update";
 
 impl AccountEvent {
-    pub(in crate::simulator) const TYPES: [&'static str; 6] = [STATUS, QUALITY, CATEGORY, ADVICE, NUMBER, ACCOUNT];
+    pub(in crate::practice::simulator) const TYPES: [&'static str; 6] =
+        [STATUS, QUALITY, CATEGORY, ADVICE, NUMBER, ACCOUNT];
 
     /// Reads what an operator asks for; `None` for an unknown type of event.
-    pub(in crate::simulator) fn read(kind: &str, body: &[u8]) -> Option<serde_json::Result<Self>> {
+    pub(in crate::practice::simulator) fn read(kind: &str, body: &[u8]) -> Option<serde_json::Result<Self>> {
         let template = |name, language, asked| Self::Template { name, language, asked };
         Some(match kind {
             STATUS => body_of(body).map(
@@ -286,7 +287,7 @@ const BUSINESS_ACCOUNT: &str = "950523421983857";
 
 impl Model {
     /// Obeys an event of the account, and returns what reports it.
-    pub(in crate::simulator) fn make_event(&mut self, event: AccountEvent, now: Timestamp) -> Vec<Webhook> {
+    pub(in crate::practice::simulator) fn make_event(&mut self, event: AccountEvent, now: Timestamp) -> Vec<Webhook> {
         match event {
             AccountEvent::Template { name, language, asked } => self.change_template(&name, &language, &asked, now),
             AccountEvent::Number(number) => {

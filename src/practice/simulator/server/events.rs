@@ -8,7 +8,7 @@ use axum::http::Response;
 
 use super::Shared;
 use super::control::{post_by_hand, refused};
-use crate::simulator::model::AccountEvent;
+use crate::practice::simulator::model::AccountEvent;
 
 /// Makes an event, lets the provider obey it, and posts it.
 pub(super) async fn make(State(shared): State<Arc<Shared>>, Path(kind): Path<String>, body: Bytes) -> Response<Body> {

@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 
 use super::{Shared, control};
 use crate::base::domain::Timestamp;
+use crate::practice::simulator::model::Webhook;
+use crate::practice::simulator::post::{Post, WebhookTarget};
 use crate::rules::wire::WebhookSetting;
-use crate::simulator::model::Webhook;
-use crate::simulator::post::{Post, WebhookTarget};
 
 /// How many events are taken from the model under one lock.
 const TAKE: usize = 1_000;

@@ -56,7 +56,7 @@ impl Model {
     }
 
     /// Where an event that an operator wrote is posted, if an address was registered for it.
-    pub(in crate::simulator) fn address_of(&self, body: &[u8]) -> Option<Arc<WebhookSetting>> {
+    pub(in crate::practice::simulator) fn address_of(&self, body: &[u8]) -> Option<Arc<WebhookSetting>> {
         match parse_events(body).first()? {
             WebhookEvent::Receipt(receipt) => self.registered(Reported::Receipt, receipt.sub_account_id.as_deref()),
             WebhookEvent::Inbound { inbound, .. } => {
@@ -95,7 +95,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::simulator::Profile;
+    use crate::practice::simulator::Profile;
 
     fn ask(model: &mut Model, method: Method, body: &Value) -> Value {
         let (path, body) = ("/api/v1/accounts/acme-1/webhooks", body.to_string());

@@ -7,11 +7,11 @@ use super::record::{Attempt, Batch, Chain, ChainStep, ClientId, Doom, Record, Re
 use super::seen::Taken;
 use super::{Model, NOT_OURS, Reply, north_america};
 use crate::base::domain::{Channel, MessagingApi, Span, Timestamp};
+use crate::practice::simulator::{Profile, RouteStep};
 use crate::rules::wire::rules::{
     self, AcceptedContent, Arriving, ArrivingBatch, ContentType, Kind, NamedStep, Refusal, Subaccount,
 };
 use crate::rules::wire::{ErrorAnswer, WebhookSetting};
-use crate::simulator::{Profile, RouteStep};
 
 /// A valid request.
 pub(super) struct Checked {

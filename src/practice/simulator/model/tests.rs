@@ -5,8 +5,8 @@ mod strict;
 
 use super::*;
 use crate::base::domain::{Channel, Span};
+use crate::practice::simulator::RouteStep;
 use crate::rules::wire::{ErrorBody, MessageAnswer, ReportedStatus, WebhookEvent, parse_events};
-use crate::simulator::RouteStep;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
