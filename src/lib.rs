@@ -12,14 +12,8 @@ pub mod rules;
 // The database: each verb is one transaction.
 pub mod store;
 
-// Submits an attempt to the provider and reports what happened.
+// The way to the provider, and what it says of files and templates. It knows nothing of sending.
 pub mod provider;
-
-// The files that messages show.
-pub mod media;
-
-// The provider's templates: what is known of them, and their rules.
-pub mod catalogue;
 
 // Opt-outs: which recipients, from which source and since when.
 pub mod optout;

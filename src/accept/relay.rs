@@ -11,7 +11,7 @@ use super::{Desk, NOT_OURS, Refusal, may_use_lane};
 use crate::access::Caller;
 use crate::base::config::Lane;
 use crate::base::domain::{Span, Timestamp};
-use crate::provider::{Broken, Http, RawAnswer, Relayed};
+use crate::provider::client::{Broken, Http, RawAnswer, Relayed};
 use crate::rules::wire::UploadAnswer;
 
 /// How long an answer with templates is repeated. Programs ask for them before each campaign, and they change rarely.

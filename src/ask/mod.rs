@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::clock::Clock;
 use crate::base::domain::{Causes, LaneId, Marks, MessageKey, Span, StepIndex, Timestamp, Umid};
 use crate::book::{Book, Entry};
-use crate::provider::{Client, DetailsAnswer, Reach};
+use crate::provider::client::{Client, DetailsAnswer, Reach};
 use crate::receipts::{Intake, News};
 use crate::rules::engine::{Event, Silence};
 use crate::store::{Query, QueryState, Result, Store};

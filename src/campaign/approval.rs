@@ -5,7 +5,7 @@ use std::fmt;
 use super::route_templates::PlanTemplates;
 use crate::base::config::{Config, Problem};
 use crate::base::domain::{BeginsWhen, Channel, Plan, Step, StepIndex, TemplateName};
-use crate::catalogue::{Catalogue, KnownTemplate, Lookup};
+use crate::provider::catalogue::{Catalogue, KnownTemplate, Lookup};
 use crate::store::{self, Store};
 
 /// What a campaign that waits for the approval of its templates is to do.

@@ -21,7 +21,7 @@ use super::time::Schedule;
 use crate::audience::{KnownRecipients, RecipientObserver};
 use crate::base::config::Config;
 use crate::base::domain::{OnMissingValue, Recipient, StepIndex};
-use crate::catalogue::Catalogue;
+use crate::provider::catalogue::Catalogue;
 
 /// Looks at the recipients of a draft while they are gathered.
 #[derive(Debug)]

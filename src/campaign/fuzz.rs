@@ -15,7 +15,7 @@ use crate::audience::{OddCells, Selection};
 use crate::base::clock::{Clock, RealClock};
 use crate::base::config::Config;
 use crate::base::domain::{Country, Span, Timestamp, crowd_of, steps_of};
-use crate::catalogue::Catalogue;
+use crate::provider::catalogue::Catalogue;
 use crate::rules::forecast::Bill;
 
 /// Campaigns that every run tries.

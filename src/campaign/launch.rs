@@ -28,7 +28,7 @@ use crate::base::clock::{Chance, Clock, format_time};
 use crate::base::config::{Config, Problem};
 use crate::base::domain::{BatchId, BatchState, CampaignId, Plan, StepIndex, Timestamp, Zone, grouped};
 use crate::base::events::Origin;
-use crate::catalogue::Catalogue;
+use crate::provider::catalogue::Catalogue;
 use crate::rules::forecast::{Bill, Forecast, Shares};
 use crate::store::{self, Store};
 

@@ -10,7 +10,7 @@ use crate::base::domain::{
 };
 use crate::base::events::{ChangedKey, Origin};
 use crate::book::{Book, Entry};
-use crate::catalogue::Catalogue;
+use crate::provider::catalogue::Catalogue;
 use crate::store::{Amendment, Result, Store};
 
 /// Countries whose prices an event shows.

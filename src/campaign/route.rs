@@ -17,7 +17,7 @@ use crate::base::domain::{
     Channel, Content, Country, Hours, Limits, Names, OnOverlap, OptOutOf, Plan, Purpose, RecipientRules, SmsEncoding,
     Span, Step, StepIndex,
 };
-use crate::catalogue::Catalogue;
+use crate::provider::catalogue::Catalogue;
 use crate::rules::template::{self, Sending};
 
 /// The longest that a step may wait: no provider tries to deliver a message for longer.

@@ -7,7 +7,7 @@ use super::chosen::ChosenSteps;
 use super::route::Building;
 use crate::base::config::{Config, DraftStep};
 use crate::base::domain::{Category, Channel, Content, Pool, Step, StepIndex, TemplateName};
-use crate::catalogue::{Catalogue, KnownTemplate, Lookup, problems};
+use crate::provider::catalogue::{Catalogue, KnownTemplate, Lookup, problems};
 use crate::rules::template::preview::ApprovedTemplate;
 use crate::store::{self, Store};
 

@@ -19,7 +19,7 @@ use crate::base::domain::{
     Stretch, Timestamp,
 };
 use crate::base::events::Origin;
-use crate::catalogue::Catalogue;
+use crate::provider::catalogue::Catalogue;
 use crate::rules::forecast::Bill;
 
 const COLUMNS: [&str; 6] = ["Mobile", "FirstName", "Code", "Pic", "Slug", "Country"];

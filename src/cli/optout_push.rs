@@ -8,7 +8,7 @@ use crate::base::clock::Clock;
 use crate::base::config::Config;
 use crate::base::domain::{Msisdn, OptOutOf, Span};
 use crate::cli::words::plural;
-use crate::provider::{Added, ContactsClient, ContactsError};
+use crate::provider::client::{Added, ContactsClient, ContactsError};
 use crate::rules::wire::ContactGroup;
 use crate::store::Consent;
 

@@ -12,7 +12,7 @@ use super::words::{list, plural};
 use super::{CommandContext, Exit};
 use crate::base::config::{Config, Lane, reachable_by_all};
 use crate::base::domain::{Channel, Reachable};
-use crate::provider::Http;
+use crate::provider::client::Http;
 use crate::rules::wire::{ACCOUNT_EVENTS, WebhookScope, WebhookSetting};
 
 /// What is to be done with the webhooks of the accounts.

@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 
 use super::lane::RunningLane;
 use crate::base::domain::{LaneId, Timestamp};
-use crate::provider::Reach;
+use crate::provider::client::Reach;
 
 /// The time and the result of the last read of a subaccount. The lock lets one lane read while the others wait.
 type LastRead = Arc<tokio::sync::Mutex<Option<(Timestamp, Reach)>>>;

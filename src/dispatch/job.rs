@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::lane::RunningLane;
 use crate::base::domain::{Loaded, Money, Present, State, Step, StepIndex, Timestamp};
 use crate::book::{Entry, Suppression};
-use crate::provider::Refusal;
+use crate::provider::client::Refusal;
 use crate::rules::engine::{self, CallOff, Ruling};
 use crate::rules::planner::Pass;
 use crate::rules::template::To;

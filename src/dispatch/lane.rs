@@ -18,7 +18,7 @@ use crate::base::domain::{
     AddressKey, BatchId, Histogram, LaneId, MessageKey, Queue, Rate, Span, Timestamp, WishSenders,
 };
 use crate::book::{Book, Entry, MarkedMessages};
-use crate::provider::{Client, Reach};
+use crate::provider::client::{Client, Reach};
 use crate::store::{BucketOf, LaneState, NotedBucket, Sender, Trouble};
 use crate::throttle::{
     Backoff, Circuit, Holds, LaneTest, Pace, Pairs, Read, Standstill, StandstillCause, Tenure, Throttling, TierWindow,

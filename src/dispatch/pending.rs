@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::lane::RunningLane;
 use super::under_way::Begun;
-use crate::provider::Gate;
+use crate::provider::client::Gate;
 use crate::throttle::{Era, Reserved};
 
 #[derive(Debug)]

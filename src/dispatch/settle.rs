@@ -8,7 +8,7 @@ use super::job::{Details, Job, Settled};
 use super::lane::RunningLane;
 use crate::base::domain::{Fault, MessageId, RefusalSubject, Refused, SenderPart, Span, State, Timestamp};
 use crate::book::{hold_for_refusal, hold_for_refusals_alike};
-use crate::provider::{Refusal, SendAnswer};
+use crate::provider::client::{Refusal, SendAnswer};
 use crate::rules::engine;
 use crate::rules::wire::codes;
 use crate::store::{HeldBy, Hold, Recall, ReportedBy, Verdict};

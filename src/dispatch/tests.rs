@@ -23,7 +23,7 @@ use crate::base::domain::{
 };
 use crate::base::events::Origin;
 use crate::book::Book;
-use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
+use crate::provider::client::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
 use crate::rules::engine::{Answer, CallOff, StepObstacle};
 use crate::rules::planner::Pass;
 use crate::store::{
@@ -325,7 +325,7 @@ async fn a_refused_batch_puts_one_hold_and_later_answers_to_it_none() {
     let late = desk.jobs(batch, 10).await;
     desk.clock.advance(Span::from_secs(1));
     desk.holds.replace(Vec::new(), seq + 1, desk.clock.now());
-    let refusal = crate::provider::Refusal {
+    let refusal = crate::provider::client::Refusal {
         fault: Fault::Sender(crate::base::domain::SenderPart::Lane),
         subject: crate::base::domain::RefusalSubject::Account,
         code: Some(1200),
@@ -334,7 +334,7 @@ async fn a_refused_batch_puts_one_hold_and_later_answers_to_it_none() {
         is_known: true,
     };
     for job in late {
-        super::settle::settle(job, &desk.lane, crate::provider::SendAnswer::Refused(refusal.clone()), begun);
+        super::settle::settle(job, &desk.lane, crate::provider::client::SendAnswer::Refused(refusal.clone()), begun);
     }
     assert_eq!(desk.holds.on_lane("sms"), None);
     // A request that begins now shows that the cause remains.

@@ -10,7 +10,7 @@ use super::lane::RunningLane;
 use super::settle::settle;
 use super::turnstile::{Request, Turnstile};
 use crate::base::domain::{AddressKey, AttemptId, Causes, Fault, RefusalSubject, SenderPart, Timestamp, Unwanted};
-use crate::provider::{BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal, SendAnswer};
+use crate::provider::client::{BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal, SendAnswer};
 use crate::rules::engine::{self, CallOff};
 use crate::rules::template::SubmissionTimes;
 use crate::store::{Replies, Verdict};

@@ -10,7 +10,7 @@ use crate::base::config::{self, Config};
 use crate::base::domain::{Channel, LaneId, Tier, Timestamp};
 use crate::book::Book;
 use crate::dispatch::{Fleet, LaneParts, RunningLane};
-use crate::provider::{Client, Observed, Observer, Reach, Transport};
+use crate::provider::client::{Client, Observed, Observer, Reach, Transport};
 use crate::receipts::Intake;
 use crate::store::{self, BucketOf, LaneState, Lanes, Store, TierSlot};
 use crate::throttle::{Bucket, Holds, Pace, Pairs, Tenure, TierWindow};

@@ -10,7 +10,7 @@ use super::{NodeParts, StartError};
 use crate::base::config;
 use crate::book::Book;
 use crate::dispatch;
-use crate::provider::Transport;
+use crate::provider::client::Transport;
 use crate::receipts::NotStored;
 use crate::store::Result;
 

@@ -18,7 +18,7 @@ use crate::book::Book;
 use crate::campaign::{Housekeeper, OptOutConfirmations};
 use crate::dispatch::{self, RunningLane};
 use crate::optout::Words;
-use crate::provider::Transport;
+use crate::provider::client::Transport;
 use crate::receipts::{self, Applier, Callback, Intake, Listening, Proofs, SlotChange, Verifier};
 use crate::rules::engine::Gap;
 use crate::store::{Epoch, KeptGap, Override, Started, Store};

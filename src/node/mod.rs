@@ -44,7 +44,7 @@ use crate::campaign::Housekeeper;
 use crate::dispatch::{self, Crew, LaneStatus, Panicked, RunningLane};
 use crate::metrics::Sources;
 use crate::outgoing::{Outgoing, UnusableClient};
-use crate::provider::{Http, Transport};
+use crate::provider::client::{Http, Transport};
 use crate::receipts::{Intake, Verifier};
 use crate::store::{self, Store};
 use crate::throttle::{LEASE, Tenure, TenureEnd};
@@ -63,7 +63,7 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]
-    Provider(#[from] crate::provider::Unusable),
+    Provider(#[from] crate::provider::client::Unusable),
     #[error(transparent)]
     Webhooks(#[from] UnusableClient),
     /// Another server has just renewed the lease.

@@ -9,7 +9,7 @@ use crate::base::clock::Clock;
 use crate::base::config::Config;
 use crate::base::domain::{Channel, Span, Timestamp};
 use crate::base::events::{Event, EventKind, Origin, Subject};
-use crate::catalogue::{Catalogue, place_of, pull};
+use crate::provider::catalogue::{Catalogue, place_of, pull};
 use crate::store::{self, Store};
 
 /// How often the server looks whether a webhook has named a template that is not known.

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::base::domain::{Span, Timestamp};
-use crate::provider::{Broken, RawAnswer};
+use crate::provider::client::{Broken, RawAnswer};
 
 const LOOKED_AT: usize = 10;
 const TOO_MANY: usize = 3;

@@ -28,7 +28,7 @@ use super::wishes::Wish;
 use crate::base::clock::{Clock, ManualClock};
 use crate::base::domain::{AttemptId, BatchId, Channel, MessageKey, Span, Timestamp, Umid};
 use crate::practice::simulator::{Model, REPEATS};
-use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
+use crate::provider::client::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::rules::wire::{self, ReportedStatus};
 
 /// Maximum delay of a webhook that counts as punctual.

@@ -19,7 +19,7 @@ use crate::campaign::{
 };
 use crate::node::{ByHand, NodeParts, StartError};
 use crate::practice::simulator::{Call, Method, Model, Reply, Webhook};
-use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
+use crate::provider::client::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::rules::forecast::Forecast;
 use crate::store::{self, Store};
 

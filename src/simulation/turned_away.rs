@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::base::domain::{MessageKey, Timestamp};
-use crate::provider::{Broken, RawAnswer};
+use crate::provider::client::{Broken, RawAnswer};
 
 /// Messages that a lane may have refused alike, one after the other, before it is held: the first one and the one that
 /// tests the lane. A test restarts if its refused message ends meanwhile, by a cancel or its expiry.

@@ -22,7 +22,7 @@ use crate::base::domain::{BatchState, OptOutOf, OptOutSource, Plan, Span, StepIn
 use crate::base::events::Origin;
 use crate::node::{ByHand, NodeParts, StartError};
 use crate::practice::simulator::{Faults, Model};
-use crate::provider::Transport;
+use crate::provider::client::Transport;
 use crate::store::{self, Hold, OptOut, StepHeldBy, StepHold, Store};
 
 /// The time at which every world begins.

@@ -11,7 +11,7 @@ use crate::base::config::Lane;
 use crate::base::domain::{BatchState, Timestamp, nearest, rfc3339_option};
 use crate::base::events::{Event, Subject};
 use crate::campaign::{Flagged, Launcher};
-use crate::catalogue::{Catalogue, KnownTemplate, TemplateTextView, lanes_at};
+use crate::provider::catalogue::{Catalogue, KnownTemplate, TemplateTextView, lanes_at};
 use crate::report::QueuedMessages;
 use crate::store::{self, Batch, Batches, Cursor, Hold};
 

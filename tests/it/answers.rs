@@ -373,7 +373,7 @@ async fn opt_outs_are_pushed_to_the_providers_blacklisted_group() {
     check(&pushed.stdout);
     assert_eq!(pushed.json()["numbers"], json!(2), "{}", pushed.stderr);
     let provider = provider.trim_matches('"');
-    volley::provider::install_tls();
+    volley::provider::client::install_tls();
     let listed = reqwest::get(format!("{provider}/simulator/blacklisted")).await.unwrap().text().await.unwrap();
     assert_eq!(serde_json::from_str::<Value>(&listed).unwrap(), json!(["+6591000001", "+6591000002"]));
     let rest = world.volley(&["opt-out", "push", "--group", "Opt-outs", "--after", "+6591000001", "--json"]).await;

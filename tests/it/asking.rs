@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use volley::base::domain::{Count, MessageKey, Umid};
-use volley::provider::{Client, DetailsAnswer, Http};
+use volley::provider::client::{Client, DetailsAnswer, Http};
 use volley::rules::wire::{Details, ReportedStatus};
 
 use crate::support::world::{Setup, World};

@@ -51,7 +51,7 @@ async fn get(address: &str, path: &str) -> (u16, String) {
 
 /// Opens a TLS connection with these protocols.
 async fn open_tls(address: &str, protocols: &[&[u8]]) -> std::io::Result<TlsStream<TcpStream>> {
-    volley::provider::install_tls();
+    volley::provider::client::install_tls();
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(AUTHORITY).unwrap()).unwrap();
     let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();

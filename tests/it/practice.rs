@@ -63,7 +63,7 @@ impl Site {
              webhook_authorization = \"Bearer hook\"\n{more}\n{lanes}"
         );
         fs::write(folder.path().join("volley.toml"), config).unwrap();
-        volley::provider::install_tls();
+        volley::provider::client::install_tls();
         let address = provider.trim_start_matches("http://");
         arguments.iter_mut().filter(|argument| **argument == "127.0.0.1:0").for_each(|listen| *listen = address);
         let simulate = arguments.into_iter().map(str::to_owned).collect();

@@ -17,7 +17,7 @@ const EFFECT: Span = Span::from_secs(20);
 const SENT: Span = Span::from_secs(240);
 
 async fn post(site: &Installation, authorization: &str) -> StatusCode {
-    volley::provider::install_tls();
+    volley::provider::client::install_tls();
     let url = format!("http://{}/webhooks/8x8", site.webhooks());
     let request = reqwest::Client::new().post(url).header("Authorization", authorization).body("{}");
     request.send().await.unwrap().status()

@@ -58,7 +58,7 @@ async fn site() -> (tempfile::TempDir, String, CancellationToken) {
 }
 
 async fn approve(url: &str, template: &str) {
-    volley::provider::install_tls();
+    volley::provider::client::install_tls();
     let event = json!({"template": template, "language": "en", "status": "APPROVED"}).to_string();
     let post = reqwest::Client::new().post(format!("{url}/simulator/events/template_status_update"));
     let posted = post.body(event).send().await.unwrap();

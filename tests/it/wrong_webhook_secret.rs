@@ -15,7 +15,7 @@ async fn post(url: &str, authorization: &str, body: String) -> StatusCode {
 
 /// The answer; none if the server hung up before the body was sent.
 async fn posted(url: &str, authorization: &str, body: String) -> Option<StatusCode> {
-    volley::provider::install_tls();
+    volley::provider::client::install_tls();
     let request = reqwest::Client::new().post(url).header("Authorization", authorization).body(body);
     request.send().await.ok().map(|answer| answer.status())
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{Load, config};
 use crate::base::clock::Clock;
 use crate::bench::{Begun, Error, Run, SinkProcess};
-use crate::provider::{Endpoint, Http, Open, Transport, install_tls};
+use crate::provider::client::{Endpoint, Http, Open, Transport, install_tls};
 use crate::rules::wire;
 
 /// Posts `load` as fast as the connections carry it, with bodies written by serde.

@@ -4,7 +4,7 @@ use super::message;
 use crate::base::config::Config;
 use crate::base::domain::{AddressFields, AudienceId, MessageKey, Plan, Recipient, Step, StepIndex};
 use crate::campaign::route_templates::PlanTemplates;
-use crate::catalogue::Catalogue;
+use crate::provider::catalogue::Catalogue;
 use crate::rules::template::preview::Bubble;
 use crate::store::{self, Batch, Store};
 

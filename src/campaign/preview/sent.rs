@@ -4,7 +4,7 @@ use super::fill;
 use crate::base::config::Config;
 use crate::base::domain::{AddressKey, Channel, MessageKey, Plan, Present, State, StepIndex, Timestamp};
 use crate::campaign::route_templates::PlanTemplates;
-use crate::catalogue::Catalogue;
+use crate::provider::catalogue::Catalogue;
 use crate::report::as_counted;
 use crate::rules::template::preview::{BoundMessage, Bubble};
 use crate::store::{self, Attempt, Batch, Edition, MessageFacts, Store};

@@ -22,8 +22,8 @@ use crate::cli::out::{self, To};
 use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::words::{count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, progress};
-use crate::media::At;
-use crate::provider::Http;
+use crate::provider::client::Http;
+use crate::provider::media::At;
 use crate::store::{self, Store};
 
 #[derive(Debug, clap::Args)]

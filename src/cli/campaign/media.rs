@@ -7,7 +7,7 @@ use crate::base::config::DraftStep;
 use crate::base::domain::{Names, Plan, Values};
 use crate::campaign::{Draft, DraftRoute, LaunchError, Lint, Warning};
 use crate::cli::CommandContext;
-use crate::media::{At, Found, Review};
+use crate::provider::media::{At, Found, Review};
 use crate::rules::template::fill_constants;
 use crate::store::Store;
 
@@ -83,8 +83,11 @@ fn warnings(Found { problems, notes }: Found) -> Result<Vec<Warning>, LaunchErro
     if !problems.is_empty() {
         return Err(LaunchError::Problems(problems));
     }
-    let warning =
-        |note: crate::media::Note| Warning { code: Lint::Media, step: Some(note.step), sentence: note.sentence.into() };
+    let warning = |note: crate::provider::media::Note| Warning {
+        code: Lint::Media,
+        step: Some(note.step),
+        sentence: note.sentence.into(),
+    };
     Ok(notes.into_iter().map(warning).collect())
 }
 

@@ -16,7 +16,7 @@ use crate::cli::table::Table;
 use crate::cli::watch::worst_case_of;
 use crate::cli::words::{self, plural, shell};
 use crate::cli::{CommandContext, Exit, preview, progress};
-use crate::media::At;
+use crate::provider::media::At;
 use crate::rules::forecast::{CountryCost, Shares};
 use crate::rules::template::preview::PreviewLine;
 

@@ -18,7 +18,7 @@ use crate::cli::preview::values::column_and_value;
 use crate::cli::table::Table;
 use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::{CommandContext, Exit};
-use crate::media::At;
+use crate::provider::media::At;
 use crate::report::{MessageResult, results_in};
 use crate::store::Store;
 

@@ -6,9 +6,9 @@ use anyhow::bail;
 use serde_json::{Value, json};
 
 use crate::base::domain::Timestamp;
-use crate::catalogue;
 use crate::cli::CommandContext;
 use crate::practice::simulator::{Call, Method, Model, Reply};
+use crate::provider::catalogue;
 use crate::store::Store;
 
 /// The ids of the account and of its WhatsApp channel.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::words::plural;
 use crate::cli::{CommandContext, out};
-use crate::provider::Http;
+use crate::provider::client::Http;
 
 /// Cancels what is not sent yet of a batch, which was submitted with a time.
 pub(super) async fn cancel(context: &CommandContext, name: &str, batch: &str, json: bool) -> anyhow::Result<()> {

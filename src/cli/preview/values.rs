@@ -12,7 +12,7 @@ use crate::cli::exit::Usage;
 use crate::cli::out::{self, To};
 use crate::cli::words::plural;
 use crate::cli::{CommandContext, Exit};
-use crate::media::At;
+use crate::provider::media::At;
 use crate::store::Store;
 
 #[derive(Debug, clap::Args)]

@@ -197,7 +197,7 @@ fn details(context: &CommandContext, templates: &Templates, paint: Paint) -> any
 mod tests {
     use super::*;
     use crate::base::domain::Timestamp;
-    use crate::catalogue::TemplateTextView;
+    use crate::provider::catalogue::TemplateTextView;
     use crate::report::QueuedMessages;
 
     /// A template that is listed on these lanes' channels, one for each, and used on `used`.

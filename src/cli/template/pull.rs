@@ -1,9 +1,9 @@
 //! `volley template pull`: fetches the provider's templates.
 
-use crate::catalogue::{Pull, PullView, pull};
 use crate::cli::out::{self, To};
 use crate::cli::words::list;
 use crate::cli::{CommandContext, Exit, progress};
+use crate::provider::catalogue::{Pull, PullView, pull};
 
 pub(super) async fn run(context: &CommandContext, json: bool) -> anyhow::Result<Exit> {
     let store = context.store().await?;

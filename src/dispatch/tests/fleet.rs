@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dispatch::Fleet;
-use crate::provider::Reach;
+use crate::provider::client::Reach;
 
 async fn reads(desks: &[Desk]) -> u32 {
     let fleet = Fleet::default();

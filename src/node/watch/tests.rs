@@ -9,7 +9,7 @@ use crate::base::config::Config;
 use crate::base::events::Origin;
 use crate::campaign::{Draft, Launcher};
 use crate::dispatch;
-use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
+use crate::provider::client::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
 use crate::receipts::Proofs;
 use crate::store::{self, HeldBy, Hold};
 use crate::throttle::{Bucket, Pace, Tenure};

@@ -2,7 +2,7 @@
 //! requests: rule 9 written a second time.
 
 use crate::base::domain::{Span, Timestamp};
-use crate::provider::{Broken, RawAnswer};
+use crate::provider::client::{Broken, RawAnswer};
 
 /// The directions that are cut, and until when.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Reads what passes the network: requests of the server, and events of the provider.
 
 use crate::base::domain::{AttemptId, Channel};
-use crate::provider::Endpoint;
+use crate::provider::client::Endpoint;
 use crate::rules::wire;
 use crate::simulation::laid_out::CORRECTED;
 

@@ -9,7 +9,7 @@ use super::{Arrived, Cut, Held, Inner, Posted, Request, Stage, client_id, is_cor
 use crate::base::clock::Clock;
 use crate::base::domain::{Channel, Span, Timestamp, Umid};
 use crate::practice::simulator::{Call, Method, Reply};
-use crate::provider::{Broken, Endpoint, Gate, RawAnswer};
+use crate::provider::client::{Broken, Endpoint, Gate, RawAnswer};
 use crate::simulation::scene;
 
 /// The umid by which a lane asks whether the provider answers at all.

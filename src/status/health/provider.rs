@@ -6,7 +6,7 @@ use super::{Findings, Health};
 use crate::base::config::{Config, Lane};
 use crate::base::domain::Channel;
 use crate::base::domain::text::list;
-use crate::provider::{Access, Http, Stage, Unconnected, Why};
+use crate::provider::client::{Access, Http, Stage, Unconnected, Why};
 
 /// The hosts of the provider's regions.
 const REGIONS: [(&str, &str); 4] = [
@@ -224,7 +224,7 @@ fn regions() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::AddressOf;
+    use crate::provider::client::AddressOf;
 
     fn config() -> Config {
         let text = "[provider]\nbase_url = \"https://chatapps.8x8.com\"\nsub_account = \"acme\"\napi_key = \"k1\"\n\

@@ -5,8 +5,8 @@ use crate::base::clock::format_time;
 use crate::base::config::{Config, Lane};
 use crate::base::domain::text::{about, plural};
 use crate::base::domain::{Channel, Span, Timestamp};
-use crate::catalogue::{Catalogue, place_of};
-use crate::provider::TemplatesClient;
+use crate::provider::catalogue::{Catalogue, place_of};
+use crate::provider::client::TemplatesClient;
 use crate::store::{self, Store};
 
 /// From this age on a list is old: a server fetches it once an hour.

@@ -17,7 +17,7 @@ use volley::base::events::Origin;
 use volley::book::Book;
 use volley::campaign::{self, Decided, Draft, LaunchError, Launched, Launcher, Prepared, SingleMessage};
 use volley::node::{Node, NodeParts, Os, StartError};
-use volley::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
+use volley::provider::client::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use volley::receipts::{Intake, NotStored};
 use volley::report::Report;
 use volley::store::{self, Batch, Direction, Joined, LinkState, Store};

@@ -61,7 +61,7 @@ pub(crate) struct Provider {
 
 impl Provider {
     pub(crate) fn at(url: &str) -> Self {
-        volley::provider::install_tls();
+        volley::provider::client::install_tls();
         Self { url: url.to_owned(), http: reqwest::Client::new() }
     }
 

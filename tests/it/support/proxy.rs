@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use volley::base::domain::Timestamp;
-use volley::provider::install_tls;
+use volley::provider::client::install_tls;
 
 use super::http1::Incoming;
 use super::wait::clock;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::watch;
-use volley::provider::Resolve;
+use volley::provider::client::Resolve;
 
 /// A name that no system resolves.
 pub(crate) const NAME: &str = "provider.test";

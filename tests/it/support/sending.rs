@@ -11,7 +11,7 @@ use volley::base::domain::{AttemptId, MessageKey, Present, Span, State, StepInde
 use volley::base::events::Origin;
 use volley::campaign::{Draft, Launched, Launcher};
 use volley::node::{Node, NodeParts, Os, StartError};
-use volley::provider::{Http, Resolve, Transport, install_tls};
+use volley::provider::client::{Http, Resolve, Transport, install_tls};
 use volley::store::{self, Attempt, Hold, Store, Verdict};
 
 use super::fake_provider::{Deeds, FakeProvider};

@@ -16,7 +16,7 @@ use volley::campaign::{Draft, Launched, Launcher};
 use volley::dispatch::LaneStatus;
 use volley::node::{Node, NodeFailure, NodeParts, Os, StartError};
 use volley::practice::simulator::{self, Model, Profile, WebhookTarget};
-use volley::provider::{Broken, Endpoint, Gate, Http, RawAnswer, Transport, install_tls};
+use volley::provider::client::{Broken, Endpoint, Gate, Http, RawAnswer, Transport, install_tls};
 use volley::report::Report;
 use volley::store::{self, Batch, Epoch, Store};
 

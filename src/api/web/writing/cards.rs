@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::document::Keys;
 use super::template::{FILES, Maker, keep_values_that_fit, of_needs, take_values};
 use crate::api::web::form::Form;
-use crate::catalogue::TemplateNeeds;
 use crate::pages::{Field, Texts};
+use crate::provider::catalogue::TemplateNeeds;
 
 const CAROUSEL: &str = "carousel";
 /// The most cards of a template.

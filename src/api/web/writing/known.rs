@@ -6,7 +6,7 @@ use super::document::Keys;
 use crate::api::Shared;
 use crate::api::native::Answer;
 use crate::base::domain::Channel;
-use crate::catalogue::{Catalogue, KnownTemplate, TemplateNeeds, place_of};
+use crate::provider::catalogue::{Catalogue, KnownTemplate, TemplateNeeds, place_of};
 use crate::store::TemplatePlace;
 
 /// Separates the parts of a template in the value of a choice. No name of a template has it.

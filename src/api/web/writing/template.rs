@@ -8,8 +8,8 @@ use super::document::Keys;
 use super::known::{BETWEEN, Known, KnownOfStep};
 use crate::api::web::form::Form;
 use crate::base::domain::ContentPart;
-use crate::catalogue::{ButtonValue, NeededHeader, TemplateNeeds};
 use crate::pages::{Field, FieldKind, Pattern, Texts, texts};
+use crate::provider::catalogue::{ButtonValue, NeededHeader, TemplateNeeds};
 use crate::rules::template::CountedText;
 
 /// The choice of a template that is not in the list.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::answer::{cleaned, requested_wait};
-use super::client::{Broken, RawAnswer};
+use super::http_client::{Broken, RawAnswer};
 use crate::base::domain::Span;
 use crate::rules::wire::{Details, ErrorBody};
 

@@ -11,7 +11,7 @@ use crate::base::clock::Clock;
 use crate::base::config::{Config, DraftStep, Lane, Problem};
 use crate::base::domain::text::hex;
 use crate::base::domain::{Channel, MediaAddress, Plan, StepIndex};
-use crate::provider::{FileToUpload, Http, look_at};
+use crate::provider::client::{FileToUpload, Http, look_at};
 use crate::store::{self, UploadedFile, Uploads};
 
 /// When media are reviewed.

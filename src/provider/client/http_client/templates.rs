@@ -5,7 +5,7 @@ use http::{HeaderValue, Method};
 use super::{Broken, Call, Http, RawAnswer, Unusable};
 use crate::base::config::Lane;
 use crate::base::domain::Span;
-use crate::provider::answer::{cleaned, requested_wait};
+use crate::provider::client::answer::{cleaned, requested_wait};
 use crate::rules::wire::{ErrorBody, ListedTemplate, NewTemplate, TemplateList};
 
 /// The templates of one channel, with the key of a lane.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Method};
 
-use super::client::{Broken, Call, Http, RawAnswer};
+use super::http_client::{Broken, Call, Http, RawAnswer};
 use crate::base::domain::Span;
 
 /// The longest wait for an answer: a file of 30 MiB at 3 Mbit/s.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::client::{Broken, RawAnswer};
+use super::http_client::{Broken, RawAnswer};
 use crate::base::domain::{AttemptId, Fault, RefusalSubject, Span, Umid, without_numbers};
 use crate::rules::wire::codes::{self, Entry};
 use crate::rules::wire::{BatchAnswer, ErrorBody, MessageAnswer};

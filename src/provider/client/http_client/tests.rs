@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::base::config::Config;
-use crate::provider::Open;
+use crate::provider::client::Open;
 
 const BODY: &[u8] = br#"{"clientMessageId":"1"}"#;
 

@@ -3,7 +3,7 @@
 use super::format::Wanted;
 use crate::base::config::Network;
 use crate::base::domain::{Reachable, Span};
-use crate::provider::{Looked, Unseen, look_at};
+use crate::provider::client::{Looked, Unseen, look_at};
 
 /// Longer than this, and the provider may give up fetching a file.
 const SLOW: Span = Span::from_secs(2);

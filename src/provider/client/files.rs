@@ -5,7 +5,7 @@ use http::{HeaderValue, Method};
 use url::Url;
 
 use super::answer::cleaned;
-use super::client::{Broken, Call, Http, RawAnswer};
+use super::http_client::{Broken, Call, Http, RawAnswer};
 use crate::base::domain::{Span, size};
 use crate::rules::wire::{ErrorBody, UploadAnswer};
 

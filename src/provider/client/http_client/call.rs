@@ -9,23 +9,23 @@ use url::Url;
 
 use super::{Broken, Failed, Http, RawAnswer, no_answer};
 use crate::base::domain::Span;
-use crate::provider::offer::{GatedBody, Offer, Open};
+use crate::provider::client::offer::{GatedBody, Offer, Open};
 
 /// A request about anything but the sending of messages.
 #[derive(Debug)]
-pub(in crate::provider) struct Call<'a> {
-    pub(in crate::provider) method: Method,
+pub(in crate::provider::client) struct Call<'a> {
+    pub(in crate::provider::client) method: Method,
     /// Below `/api/v1`, one segment each.
-    pub(in crate::provider) path: &'a [&'a str],
+    pub(in crate::provider::client) path: &'a [&'a str],
     /// A name and its value.
-    pub(in crate::provider) query: Option<(&'a str, &'a str)>,
+    pub(in crate::provider::client) query: Option<(&'a str, &'a str)>,
     /// With its media type.
-    pub(in crate::provider) body: Option<(HeaderValue, Bytes)>,
+    pub(in crate::provider::client) body: Option<(HeaderValue, Bytes)>,
 }
 
 impl Http {
     /// Makes a request once, and waits for its answer until the limit.
-    pub(in crate::provider) async fn call(&self, call: Call<'_>, limit: Span) -> Result<RawAnswer, Broken> {
+    pub(in crate::provider::client) async fn call(&self, call: Call<'_>, limit: Span) -> Result<RawAnswer, Broken> {
         let asked = async {
             let mut headers = self.prepared().headers.clone();
             let body = match call.body {
@@ -48,19 +48,19 @@ impl Http {
     }
 
     /// How long an answer to a request may take.
-    pub(in crate::provider) const fn timeout(&self) -> Span {
+    pub(in crate::provider::client) const fn timeout(&self) -> Span {
         self.timeout
     }
 
     /// The provider's address.
-    pub(in crate::provider) fn base_url(&self) -> Option<Url> {
+    pub(in crate::provider::client) fn base_url(&self) -> Option<Url> {
         let mut url = self.address.api.clone();
         url.path_segments_mut().ok()?.pop().pop();
         Some(url)
     }
 
     /// The subaccount of its lane.
-    pub(in crate::provider) fn sub_account(&self) -> &str {
+    pub(in crate::provider::client) fn sub_account(&self) -> &str {
         &self.address.sub_account
     }
 }

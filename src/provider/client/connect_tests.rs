@@ -12,12 +12,12 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::base::config::Config;
-use crate::provider::client::install_tls;
+use crate::provider::client::http_client::install_tls;
 
 const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/authority.pem");
 /// For 127.0.0.1 alone.
-const CERTIFICATE: &[u8] = include_bytes!("../../tests/it/support/tls/provider.pem");
-const KEY: &[u8] = include_bytes!("../../tests/it/support/tls/provider.key");
+const CERTIFICATE: &[u8] = include_bytes!("../../../tests/it/support/tls/provider.pem");
+const KEY: &[u8] = include_bytes!("../../../tests/it/support/tls/provider.key");
 
 /// The network of `[provider]` with these lines in it.
 fn network(lines: &str) -> Network {

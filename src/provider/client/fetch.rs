@@ -11,9 +11,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use tokio::time::Instant;
 use url::{Host, Position, Url};
 
-use super::client::install_tls;
 use super::connect::{Connector, Resolve, Resolver, proxies};
 use super::connection::{Connection, Failure};
+use super::http_client::install_tls;
 use super::offer::GatedBody;
 use super::unconnected::{AddressOf, Unconnected};
 use crate::base::config::{Network, is_private, is_private_host};

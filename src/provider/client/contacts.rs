@@ -3,7 +3,7 @@
 use http::{HeaderValue, Method};
 
 use super::answer::{cleaned, requested_wait};
-use super::client::{Broken, Call, Http, RawAnswer, Unusable};
+use super::http_client::{Broken, Call, Http, RawAnswer, Unusable};
 use super::unconnected::AddressOf;
 use crate::base::config::LaneProvider;
 use crate::base::domain::{Msisdn, Span};

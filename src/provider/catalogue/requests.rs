@@ -7,7 +7,7 @@ use super::known::{Catalogue, place_of};
 use crate::base::clock::{Clock, format_time};
 use crate::base::config::Lane;
 use crate::base::domain::{Span, Timestamp};
-use crate::provider::{TemplatesClient, TemplatesError};
+use crate::provider::client::{TemplatesClient, TemplatesError};
 use crate::rules::wire::NewTemplate;
 use crate::store::{self, FetchedTemplates, Store, TemplateLimit, TemplatePlace, TemplateRequest, TemplateRequestKind};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 
 use super::answer::cleaned;
-use super::client::{Broken, Client, Endpoint, RawAnswer, Transport};
+use super::http_client::{Broken, Client, Endpoint, RawAnswer, Transport};
 use super::offer::Gate;
 use crate::base::domain::{Timestamp, Umid};
 use crate::rules::wire::{BatchAnswer, ErrorBody, MessageAnswer};

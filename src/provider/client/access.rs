@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Method;
 
 use super::answer::{cleaned, requested_wait};
-use super::client::{Broken, Call, Http, RawAnswer, Transport};
+use super::http_client::{Broken, Call, Http, RawAnswer, Transport};
 use super::reach::NO_MESSAGE;
 use crate::base::domain::{Span, Umid};
 use crate::rules::wire::ErrorBody;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method};
 
 use super::access::{Access, granted};
-use super::client::{Call, Http};
+use super::http_client::{Call, Http};
 use crate::rules::wire::{Cancelled, WebhookScope, WebhookSetting};
 
 impl Http {

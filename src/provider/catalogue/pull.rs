@@ -8,7 +8,7 @@ use crate::base::clock::Clock;
 use crate::base::config::{Config, Lane};
 use crate::base::domain::text::plural;
 use crate::base::domain::{Channel, Timestamp};
-use crate::provider::{TemplatesClient, TemplatesError};
+use crate::provider::client::{TemplatesClient, TemplatesError};
 use crate::receipts::{Known, ListedStatus};
 use crate::rules::wire::ListedTemplate;
 use crate::store::{self, AccountEvent, FetchedTemplates, HeldBy, Hold, Store, StoredTemplate, TemplatePlace};
