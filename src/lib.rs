@@ -15,14 +15,8 @@ pub mod store;
 // The way to the provider, and what it says of files and templates. It knows nothing of sending.
 pub mod provider;
 
-// Opt-outs: which recipients, from which source and since when.
-pub mod optout;
-
-// File to recipients: sniff, decode, read, validate, deduplicate, count, reject.
-pub mod audience;
-
-// Recipient files that clients upload, and their imports.
-pub mod uploads;
+// Whom messages go to, and who wants none. It knows nothing of campaigns.
+pub mod recipients;
 
 // The batches in play, in memory.
 pub mod book;

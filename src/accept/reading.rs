@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use super::origin::Origin;
 use super::outline::{Body, Outlined, Read, SmsText, outline, sms_encoding};
 use super::purposes::Purposes;
-use crate::audience::number_of_program;
 use crate::base::domain::{Address, Channel, ChannelUser, Country, Extras, Purpose, Timestamp, point_at};
+use crate::recipients::audience::number_of_program;
 use crate::rules::wire::rules::{self, Accepted, AcceptedContent, Addressee, Arriving, NamedStep, Refusal};
 use crate::rules::wire::{Content, NotificationRequest, SendRequest, SmsFallback};
 

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Sender;
 
-use crate::audience::UploadedSource;
 use crate::base::domain::Scope;
 use crate::campaign::Draft;
+use crate::recipients::audience::UploadedSource;
 
 /// Runs command lines for callers of the API.
 #[async_trait]

@@ -8,8 +8,8 @@ use crate::base::config::{Config, Loaded};
 use crate::base::domain::Histogram;
 use crate::book::Book;
 use crate::metrics::Sources;
-use crate::optout::Words;
 use crate::receipts::{Applier, ApplierOptions, Callback, Proofs, Verifier};
+use crate::recipients::optout::Words;
 use crate::store::Store;
 
 /// The parts over a store. Webhooks are taken, and applied by nobody.

@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::launch::{LaunchError, Launcher};
-use crate::audience::{self, Options, Source, SourceFilter};
 use crate::base::clock::{Chance, Clock};
 use crate::base::config::{Config, Lane};
 use crate::base::domain::{
@@ -16,6 +15,7 @@ use crate::base::domain::{
     Step, Timestamp,
 };
 use crate::base::events::Origin;
+use crate::recipients::audience::{self, Options, Source, SourceFilter};
 use crate::rules::template::{self, Sending};
 use crate::store::{Cursor, Inbound, Result, Store};
 

@@ -18,10 +18,10 @@ use super::prices::PriceList;
 use super::route;
 use super::route_templates::PlanTemplates;
 use super::time::Schedule;
-use crate::audience::{KnownRecipients, RecipientObserver};
 use crate::base::config::Config;
 use crate::base::domain::{OnMissingValue, Recipient, StepIndex};
 use crate::provider::catalogue::Catalogue;
+use crate::recipients::audience::{KnownRecipients, RecipientObserver};
 
 /// Looks at the recipients of a draft while they are gathered.
 #[derive(Debug)]

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::file::Draft;
 use super::lint::{Lint, Warning};
 use super::recipients::{Gathering, Origin, RecipientsError, Sought};
-use crate::audience::{self, Example, KnownRecipients, Options, Reason, Source, SourceFilter};
 use crate::base::config::{NamedKey, Sentence};
 use crate::base::domain::{Address, ChannelUser, Msisdn};
+use crate::recipients::audience::{self, Example, KnownRecipients, Options, Reason, Source, SourceFilter};
 
 /// Why an entry of `exclude` excludes no number.
 #[derive(Debug, thiserror::Error)]

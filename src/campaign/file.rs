@@ -11,7 +11,6 @@ use super::chosen::DraftRoute;
 use super::error::FileError;
 use super::time::no_such_day;
 use super::values;
-use crate::audience::{DefaultCountry, Selection};
 use crate::base::config::{
     Most, NotBuilt, Problem, Table, Wanted, countries_named, parse_toml, steps, stretches, to_json,
 };
@@ -19,6 +18,7 @@ use crate::base::domain::{
     AfterGap, BeginsWhen, Country, Hours, OnMissed, OnMissingValue, OnOverlap, OnUnknown, Purpose, Span, StopRule,
     Values, Zone, has_private_key, nearest, object_name,
 };
+use crate::recipients::audience::{DefaultCountry, Selection};
 
 /// A campaign as the operator wrote it. Optional keys are still undecided.
 #[derive(Debug, Clone, PartialEq)]

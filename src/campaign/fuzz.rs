@@ -11,11 +11,11 @@ use super::beginnings::Beginnings;
 use super::lint_hours::out_of_reach;
 use super::time::schedule;
 use super::{Draft, Facts, lint, plan};
-use crate::audience::{OddCells, Selection};
 use crate::base::clock::{Clock, RealClock};
 use crate::base::config::Config;
 use crate::base::domain::{Country, Span, Timestamp, crowd_of, steps_of};
 use crate::provider::catalogue::Catalogue;
+use crate::recipients::audience::{OddCells, Selection};
 use crate::rules::forecast::Bill;
 
 /// Campaigns that every run tries.

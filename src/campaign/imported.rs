@@ -6,8 +6,10 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::recipients::{Gathering, PAGE, Part, Recipients, RecipientsError, SHOWN};
-use crate::audience::{self, BoundSelection, ImportRecord, KnownRecipients, RecipientObserver, SourceFilter, Survey};
 use crate::base::domain::{Address, AudienceId, Recipient};
+use crate::recipients::audience::{
+    self, BoundSelection, ImportRecord, KnownRecipients, RecipientObserver, SourceFilter, Survey,
+};
 use crate::store::Audience;
 
 impl Gathering<'_> {

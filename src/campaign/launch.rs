@@ -23,12 +23,12 @@ use super::route_templates::{PlanTemplates, catalogue_for};
 use super::second_operator::{limit_below, will_wait};
 use super::time::{Schedule, schedule};
 use super::windows::open_windows;
-use crate::audience::{DefaultCountry, Misread, OnProgress};
 use crate::base::clock::{Chance, Clock, format_time};
 use crate::base::config::{Config, Problem};
 use crate::base::domain::{BatchId, BatchState, CampaignId, Plan, StepIndex, Timestamp, Zone, grouped};
 use crate::base::events::Origin;
 use crate::provider::catalogue::Catalogue;
+use crate::recipients::audience::{DefaultCountry, Misread, OnProgress};
 use crate::rules::forecast::{Bill, Forecast, Shares};
 use crate::store::{self, Store};
 

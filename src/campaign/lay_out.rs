@@ -7,10 +7,10 @@ use super::channel_users::ChannelUsers;
 use super::lacking::Needs;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::recipients::{Part, Recipients};
-use crate::audience;
 use crate::base::domain::{
     Address, BatchId, BatchState, CampaignId, Channel, Country, OnMissingValue, Plan, Recipient, Tag, Taker, Timestamp,
 };
+use crate::recipients::audience;
 use crate::rules::engine;
 use crate::store::{NewBatch, Over, PieceOfMessages, Start, StoredLane};
 

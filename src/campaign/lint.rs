@@ -6,13 +6,13 @@ use std::fmt;
 use super::lint_cells::EmptyCells;
 use super::lint_limits::too_small;
 use super::overlap::Overlap;
-use crate::audience::OddCells;
 use crate::base::config::{Config, NamedKey, Sentence};
 use crate::base::domain::text::plural;
 use crate::base::domain::{
     Category, Channel, Content, ContentPart, Countries, Country, Plan, SmsEncoding, Span, Status, Step, StepIndex,
     TemplateContent, crowd_of, grouped, refused_in_a_parameter,
 };
+use crate::recipients::audience::OddCells;
 use crate::rules::forecast::{Bill, Share, Shares};
 use crate::rules::template::{self, Alphabet};
 

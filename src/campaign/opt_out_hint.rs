@@ -4,8 +4,8 @@ use super::lint::{Lint, Warning};
 use super::route_templates::PlanTemplates;
 use crate::base::config::Config;
 use crate::base::domain::{Category, Channel, Plan, StepIndex};
-use crate::optout::Words;
 use crate::provider::catalogue::KnownTemplate;
+use crate::recipients::optout::Words;
 use crate::rules::template::preview::ApprovedTemplate;
 
 /// The steps whose template is known and names no word to opt out: not in its text, its footer, its buttons, its cards or the

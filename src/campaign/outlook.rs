@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::beginnings::Beginnings;
 use super::launch::{LaunchError, Launcher, Prepared};
 use super::used_up::caps;
-use crate::audience::{ImportRecord, UnreadableRecord};
 use crate::base::config;
 use crate::base::domain::{
     BatchId, BatchState, Count, Country, Crowd, Member, Money, OnTierSpent, OpenMinutes, Plan, Queue, Span, Spent,
     Step, StepIndex, Taker, Tallies, Tier, Timestamp, crowd_of, usual_zone,
 };
+use crate::recipients::audience::{ImportRecord, UnreadableRecord};
 use crate::rules::forecast::as_float;
 use crate::rules::forecast::{Account, Bill, Coming, Forecast, Group, LaneLoad, Outlook, Portfolio};
 use crate::rules::template::{BilledParts, PARTS_MAX};

@@ -16,15 +16,15 @@ use super::lint::{Lint, Warning};
 use super::plain_texts::Transliterated;
 use super::preview::Previews;
 use super::rejected_rows::RejectedRows;
-use crate::audience::{
-    self, ImportError, Keep, KnownRecipients, Misread, Observer, OddCells, OnProgress, Options, Reason,
-    RecipientObserver, SelectionError, Source, SourceFilter, Summary, Survey, UnreadableRecord,
-};
 use crate::base::clock::Clock;
 use crate::base::config::{NamedKey, Problem, Sentence};
 use crate::base::domain::text::plural;
 use crate::base::domain::{
     AudienceId, Causes, Country, Crowd, OptOutOf, Recipient, StepIndex, by_country, crowd_of, nearest, suggestion,
+};
+use crate::recipients::audience::{
+    self, ImportError, Keep, KnownRecipients, Misread, Observer, OddCells, OnProgress, Options, Reason,
+    RecipientObserver, SelectionError, Source, SourceFilter, Summary, Survey, UnreadableRecord,
 };
 use crate::store::{self, Audience, Audiences, Store};
 

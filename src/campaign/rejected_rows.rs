@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::audience::{Example, Reason, Source, Summary};
+use crate::recipients::audience::{Example, Reason, Source, Summary};
 
 /// The rejected rows of one file, or of the numbers in the campaign file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]

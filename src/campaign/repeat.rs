@@ -15,7 +15,7 @@ use crate::base::domain::text::{plural, shell};
 use crate::base::domain::{
     AddressKey, Count, Crowd, Loaded, MessageKey, Outcome, Plan, Present, SkipReason, State, StepIndex, Tallies,
 };
-use crate::optout::OptOuts;
+use crate::recipients::optout::OptOuts;
 use crate::report::as_counted;
 use crate::store::Batch;
 

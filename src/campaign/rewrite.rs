@@ -282,12 +282,12 @@ mod tests {
     use chrono::NaiveDateTime;
 
     use super::*;
-    use crate::audience::DefaultCountry;
     use crate::base::domain::{
         Category, Choice, Header, Interactive, InteractiveAction, Media, MediaKind, OnMissed, Pool, RecipientRules,
         ReplyButton, RichMessage, TemplateContent,
     };
     use crate::campaign::file::TimeZone;
+    use crate::recipients::audience::DefaultCountry;
 
     fn template() -> TemplateContent {
         TemplateContent {

@@ -11,13 +11,13 @@ use super::plan_checks::wrong_at_limits;
 use super::prices::PriceList;
 use super::route_templates::Templates;
 use super::time::Schedule;
-use crate::audience::DefaultCountry;
 use crate::base::config::{Config, DraftStep, Lane, Problem, Route, Wanted, reachable_by_all};
 use crate::base::domain::{
     Channel, Content, Country, Hours, Limits, Names, OnOverlap, OptOutOf, Plan, Purpose, RecipientRules, SmsEncoding,
     Span, Step, StepIndex,
 };
 use crate::provider::catalogue::Catalogue;
+use crate::recipients::audience::DefaultCountry;
 use crate::rules::template::{self, Sending};
 
 /// The longest that a step may wait: no provider tries to deliver a message for longer.

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use super::plan_checks::remove_idle_rules;
 use super::*;
-use crate::audience::OddCells;
 use crate::base::clock::{Chance, ManualClock};
 use crate::base::config::{Config, Problem};
 use crate::base::domain::{
@@ -20,6 +19,7 @@ use crate::base::domain::{
 };
 use crate::base::events::Origin;
 use crate::provider::catalogue::Catalogue;
+use crate::recipients::audience::OddCells;
 use crate::rules::forecast::Bill;
 
 const COLUMNS: [&str; 6] = ["Mobile", "FirstName", "Code", "Pic", "Slug", "Country"];

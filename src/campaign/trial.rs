@@ -8,10 +8,12 @@ use super::file::Draft;
 use super::launch::{LaunchError, Launched, Launcher, Prepared};
 use super::recipients::{Part, Recipients, RecipientsError};
 use super::time::Schedule;
-use crate::audience::{self, DefaultCountry, Example, ImportError, ImportRecord, Keep, Options, Source, SourceFilter};
 use crate::base::config::Problem;
 use crate::base::domain::text::plural;
 use crate::base::domain::{Countries, Crowd, Fields, Hours, Limits, Plan, Recipient, find_column};
+use crate::recipients::audience::{
+    self, DefaultCountry, Example, ImportError, ImportRecord, Keep, Options, Source, SourceFilter,
+};
 use crate::rules::template::RecipientText;
 use crate::store::{Batch, KnownAs, NewAudience};
 

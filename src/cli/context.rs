@@ -11,13 +11,13 @@ use super::callers::ForCaller;
 use super::exit::Usage;
 use super::operator::Operator;
 use crate::api::Printed;
-use crate::audience::{self, UploadedSource};
 use crate::base::clock::{Chance, Clock, RealClock};
 use crate::base::config::{self, Config, Database, Keywords, Loaded, Source};
 use crate::base::domain::Timestamp;
 use crate::base::events::Origin;
 use crate::campaign::{Draft, FileError, Launcher, refuse_campaign_file};
-use crate::optout::Words;
+use crate::recipients::audience::{self, UploadedSource};
+use crate::recipients::optout::Words;
 use crate::store::{self, Lanes, Store};
 use crate::throttle::with_overrides;
 

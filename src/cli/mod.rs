@@ -64,9 +64,9 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use futures_util::future::LocalBoxFuture;
 use tracing_subscriber::EnvFilter;
 
-use crate::audience::hush_stumbling_readers;
 use crate::base::clock::showing_times_in;
 use crate::base::domain::Zone;
+use crate::recipients::audience::hush_stumbling_readers;
 use context::CommandContext;
 use exit::Exit;
 

@@ -11,12 +11,12 @@ use super::out::{self, Paint, To};
 use super::table::Table;
 use super::words::{count, list as list_of, plural};
 use super::{CommandContext, Exit, optout_push};
-use crate::audience::{DefaultCountry, ListedNumbers, OptOutChangeView, Options, Source};
 use crate::base::clock::format_time_exactly;
 use crate::base::domain::{Address, Channel, Keyword, OptOutOf, OptOutSource, Timestamp, WishSenders, WishSubject};
 use crate::campaign::noted;
 use crate::cli::operator::Operator;
-use crate::optout::{self, ConsentView, OptOutView, WishView};
+use crate::recipients::audience::{DefaultCountry, ListedNumbers, OptOutChangeView, Options, Source};
+use crate::recipients::optout::{self, ConsentView, OptOutView, WishView};
 use crate::store::Cursor;
 
 /// Numbers that one store call reads.

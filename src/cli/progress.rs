@@ -5,8 +5,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::callers::printer;
 use super::out::To;
 use super::words;
-use crate::audience::{OnProgress, ReadingProgress};
 use crate::base::domain::Span;
+use crate::recipients::audience::{OnProgress, ReadingProgress};
 use crate::report;
 
 /// A progress bar on stderr; hidden without a terminal.

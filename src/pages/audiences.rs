@@ -8,10 +8,10 @@ use super::frame::Frame;
 use super::show::{Plain, percent_encoded, visible};
 use super::texts::ENGLISH;
 use super::writing::FieldKind;
-use crate::audience::{
+use crate::base::domain::{BatchState, Timestamp};
+use crate::recipients::audience::{
     ColumnMeaning, Field as ColumnSummary, ImportNote, ListedReject, Reason, RejectedPlace, Rejection, Summary,
 };
-use crate::base::domain::{BatchState, Timestamp};
 
 /// Countries that are shown with a bar.
 const COUNTRIES_SHOWN: usize = 12;

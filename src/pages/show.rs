@@ -4,9 +4,9 @@
 //! references.
 
 use super::texts::Texts;
-use crate::audience::Reason;
 use crate::base::domain::text;
 use crate::base::domain::{BatchState, Keyword, OptOutSource, Outcome, Timestamp};
+use crate::recipients::audience::Reason;
 use crate::report::StepFact;
 
 /// A value behind any number of references.

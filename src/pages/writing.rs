@@ -11,8 +11,8 @@ use super::frame::Frame;
 use super::preview::{PreviewStep, button_name, class, language, media_name, values_alone};
 use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
-use crate::audience::Corrected;
 use crate::base::domain::Timestamp;
+use crate::recipients::audience::Corrected;
 use crate::rules::template::preview::{BubbleHeader, Run};
 
 /// A page of the way to a campaign.

@@ -25,7 +25,7 @@ use crate::base::domain::{
 };
 use crate::base::events::{Event, EventKind, Subject};
 use crate::book::Book;
-use crate::optout::Words;
+use crate::recipients::optout::Words;
 use crate::rules::engine::Gap;
 use crate::rules::wire::{Preference, Preferences};
 use crate::store::{

@@ -14,7 +14,7 @@ use super::replies::{Reply, ReplyTo};
 use crate::base::config::Lane;
 use crate::base::domain::{AttemptId, Channel, Charge, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::book::WaitingReceipt;
-use crate::optout::Words;
+use crate::recipients::optout::Words;
 use crate::rules::wire::{self, Preferences, ReportedStatus, WebhookEvent, codes};
 use crate::store::{Inbound, Key, Nameless, Receipt, Stray, StrayKind};
 

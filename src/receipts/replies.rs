@@ -4,7 +4,7 @@ use super::business::digest;
 use super::incoming::Incoming;
 use crate::base::domain::text::one_line;
 use crate::base::domain::{Address, AttemptId, Channel, Keyword, Msisdn, Span, Timestamp, Umid, without_numbers};
-use crate::optout::Words;
+use crate::recipients::optout::Words;
 use crate::rules::wire::{self, ReplyContent};
 use crate::store::{Alias, FoundAttempt, Inbound, Key};
 

@@ -28,7 +28,7 @@ use crate::base::domain::{
 };
 use crate::base::events::Origin;
 use crate::book::Book;
-use crate::optout::Words;
+use crate::recipients::optout::Words;
 use crate::rules::engine::{Answer, Event, Gap};
 use crate::rules::wire;
 use crate::store::{

@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::steps::{StepReport, steps};
 use super::stranded::Stranded;
-use crate::audience::{Corrected, ImportRecord, Reason};
 use crate::base::domain::{
     AddressFields, AddressKey, BatchState, Count, MessageId, MessageKey, Money, Outcome, Plan, Present, SkipReason,
     Spent, State, StepIndex, Tallies, Zone,
 };
+use crate::recipients::audience::{Corrected, ImportRecord, Reason};
 use crate::store::{Addresses, AudiencePart, Batch, ReplyCount, Result, Store};
 
 /// Unknown attempts that a report lists; `unknown_count` has all of them.

@@ -6,7 +6,6 @@ use super::act::PlanChange;
 use super::operators::by;
 use super::scene::{COLUMNS, Campaign, expires_after, has_name, joining, recipient};
 use super::world::{OPERATOR, World};
-use crate::audience::{ImportRecord, OddCells, Summary, Survey};
 use crate::base::clock::{Chance, Clock, ManualClock};
 use crate::base::config::Config;
 use crate::base::domain::{
@@ -14,6 +13,7 @@ use crate::base::domain::{
 };
 use crate::base::events::Origin;
 use crate::campaign::{Draft, Launcher, SingleMessage, bring_forward};
+use crate::recipients::audience::{ImportRecord, OddCells, Summary, Survey};
 use crate::store::{Amendment, Joined, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store};
 
 /// Launches a campaign without a file; reading files has tests of its own.

@@ -6,7 +6,7 @@ use volley::base::domain::{
     AttemptId, Channel, ChannelUser, Content, Keyword, MessageKey, Outcome, Present, SkipReason, Span, State, StepIndex,
 };
 use volley::campaign::Launched;
-use volley::optout;
+use volley::recipients::optout;
 use volley::store::Cursor;
 
 use crate::cli::{installation, run};

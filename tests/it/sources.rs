@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::json;
-use volley::audience::{self, Keep, Options, Source, SourceFilter};
 use volley::base::domain::{BatchState, Count, MessageKey, Msisdn, Outcome};
 use volley::base::events::Origin;
 use volley::campaign::{Draft, Launcher};
+use volley::recipients::audience::{self, Keep, Options, Source, SourceFilter};
 
 use crate::cli::{installation, run};
 use crate::support::number;

@@ -14,7 +14,7 @@ use super::page::{Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use super::table::TableFormat;
 use crate::api::Shared;
-use crate::audience::{
+use crate::recipients::audience::{
     AudienceRows, AudienceView, ImportRecord, RecipientView, RemovedView, Summary, sample as sample_of,
 };
 use crate::store::{Audience, AudiencePart};

@@ -27,8 +27,8 @@ use crate::api::Shared;
 use crate::api::commands::{CommandLine, Printed, Stream, Terminal};
 use crate::api::door::Patience;
 use crate::api::once;
-use crate::audience::UploadedSource;
 use crate::base::domain::{Scope, Span, Timestamp};
+use crate::recipients::audience::UploadedSource;
 
 /// The media type of the answer: one JSON object a line.
 pub(super) const LINES: &str = "application/x-ndjson";

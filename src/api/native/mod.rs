@@ -52,7 +52,7 @@ use utoipa_axum::routes;
 
 use super::{ApiParts, Shared};
 use crate::base::domain::Scope;
-use crate::uploads::{Imports, UploadFolder};
+use crate::recipients::uploads::{Imports, UploadFolder};
 use admit::Gate;
 use commands::Turns;
 use page::CursorKey;

@@ -12,10 +12,10 @@ use super::extract::{Call, Json, OptionalJson, Path, Query};
 use super::page::{Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
-use crate::audience::{DefaultCountry, ListedNumbers, OptOutChangeView, Options};
 use crate::base::domain::{Address, Channel, Keyword, OptOutOf, WishSenders, WishSubject};
 use crate::campaign::noted;
-use crate::optout::{self, ConsentView, OptOutView};
+use crate::recipients::audience::{DefaultCountry, ListedNumbers, OptOutChangeView, Options};
+use crate::recipients::optout::{self, ConsentView, OptOutView};
 use crate::store::Cursor;
 
 /// The most numbers of one change.

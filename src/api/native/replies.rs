@@ -13,8 +13,8 @@ use super::page::{Cursors, Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::base::domain::Address;
-use crate::optout::{self, Decision};
 use crate::receipts::{ReplyView, ReplyViews};
+use crate::recipients::optout::{self, Decision};
 use crate::store::{Cursor, InboundOf};
 
 /// A page of messages from recipients.

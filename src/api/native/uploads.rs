@@ -14,9 +14,9 @@ use super::problem::{Answer, Kind, Problem};
 use super::recorded::About;
 use crate::api::Shared;
 use crate::api::door::UploadEnded;
-use crate::audience::{self, CheckView, FileSettings, InvalidSetting};
 use crate::base::domain::{Span, object_name};
-use crate::uploads::{ImportRefused, ImportTarget, ReceiveError, UploadError, UploadId, UploadView};
+use crate::recipients::audience::{self, CheckView, FileSettings, InvalidSetting};
+use crate::recipients::uploads::{ImportRefused, ImportTarget, ReceiveError, UploadError, UploadId, UploadView};
 
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const LENGTH: HeaderName = HeaderName::from_static("upload-length");

@@ -14,9 +14,11 @@ use futures_util::stream::{FuturesUnordered, TryStreamExt};
 pub use recipients::{From, write_csv, write_xlsx};
 
 use super::{Begun, Error, Run};
-use crate::audience::{self, Halt, Keep, Options, Outputs, STORING, SeenRecipients, Sink, Source, SourceFilter};
 use crate::base::clock::Clock;
 use crate::base::domain::Recipient;
+use crate::recipients::audience::{
+    self, Halt, Keep, Options, Outputs, STORING, SeenRecipients, Sink, Source, SourceFilter,
+};
 use crate::store::{self, KnownAs, NewAudience};
 
 /// Reads a file with the csv crate, and nothing else.

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use rust_xlsxwriter::Workbook;
 
-use crate::audience::example_number;
 use crate::base::domain::{Country, Msisdn};
 use crate::bench::Error;
+use crate::recipients::audience::example_number;
 
 pub(super) const HEADER: [&str; 6] = ["Mobile", "FirstName", "Country", "Code", "Points", "City"];
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use indicatif::ProgressBar;
 
 use super::{Reading, classify, summary};
-use crate::audience::{CheckView, Columns, Halt, Outputs, ReadingProgress, Reject, Sink, SourceFilter};
 use crate::base::domain::Recipient;
 use crate::cli::{CommandContext, Exit, out, progress};
+use crate::recipients::audience::{CheckView, Columns, Halt, Outputs, ReadingProgress, Reject, Sink, SourceFilter};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -49,7 +49,7 @@ pub(super) async fn run(args: Args, context: &CommandContext) -> anyhow::Result<
         let mut sink = Checking { outputs, bar: shown };
         let summary = source.read(&options, &filter, &mut sink)?;
         sink.outputs.finish()?;
-        Ok::<_, crate::audience::Error>(summary)
+        Ok::<_, crate::recipients::audience::Error>(summary)
     });
     let whole = whole.await;
     bar.finish_and_clear();

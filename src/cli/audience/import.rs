@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::list::named;
 use super::{Reading, classify, summary};
-use crate::audience::{self, ImportError, ImportView, Keep, SourceFilter, SummaryView, imported_before};
 use crate::base::clock::format_time;
 use crate::cli::{CommandContext, Exit, out, progress, words};
+use crate::recipients::audience::{self, ImportError, ImportView, Keep, SourceFilter, SummaryView, imported_before};
 use crate::store::Audience;
 
 #[derive(Debug, clap::Args)]

@@ -6,15 +6,15 @@ use std::path::Path;
 use anyhow::bail;
 
 use super::summary::country_lines;
-use crate::audience::{
-    AudienceRows, AudienceView, ImportRecord, RecipientView, RemovedView, Summary, sample as sample_of,
-};
 use crate::base::clock::format_time;
 use crate::base::domain::{Country, Recipient, nearest, suggestion};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::{CommandContext, Exit, out, progress, words};
+use crate::recipients::audience::{
+    AudienceRows, AudienceView, ImportRecord, RecipientView, RemovedView, Summary, sample as sample_of,
+};
 use crate::store::{Audience, AudiencePart, Audiences};
 
 /// Recipients that `show` prints.

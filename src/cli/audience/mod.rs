@@ -13,7 +13,7 @@ pub(super) use summary::{country_lines, small};
 
 use super::exit::Usage;
 use super::{CommandContext, Exit};
-use crate::audience::{self, DefaultCountry, Lines, Mapping, Options, SheetChoice};
+use crate::recipients::audience::{self, DefaultCountry, Lines, Mapping, Options, SheetChoice};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

@@ -2,11 +2,11 @@
 
 use console::truncate_str;
 
-use crate::audience::{ColumnMeaning, Example, Packed, Summary};
 use crate::base::domain::Span;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{bar, count, percent, plural, span};
+use crate::recipients::audience::{ColumnMeaning, Example, Packed, Summary};
 
 /// Maximum number of countries that are listed; the others are summed up.
 const COUNTRIES: usize = 12;

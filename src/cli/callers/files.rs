@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc::Sender;
 
 use crate::api::Printed;
-use crate::audience::UploadedSource;
+use crate::recipients::audience::UploadedSource;
 
 /// Bytes of one piece of a file on its way to the caller. A thousand of them may wait for one who reads slowly.
 const PIECE: usize = 12 * 1_024;

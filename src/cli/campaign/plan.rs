@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::bookings;
 use super::launch::in_file;
 use super::media;
-use crate::audience::{DefaultCountry, Example};
 use crate::base::clock::format_time;
 use crate::base::domain::text::visible;
 use crate::base::domain::{Money, Step, StepIndex, Timestamp, grouped};
@@ -17,6 +16,7 @@ use crate::cli::watch::worst_case_of;
 use crate::cli::words::{self, plural, shell};
 use crate::cli::{CommandContext, Exit, preview, progress};
 use crate::provider::media::At;
+use crate::recipients::audience::{DefaultCountry, Example};
 use crate::rules::forecast::{CountryCost, Shares};
 use crate::rules::template::preview::PreviewLine;
 

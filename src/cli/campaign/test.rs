@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::{Until, find, launch, media};
-use crate::audience::DefaultCountry;
 use crate::base::clock::format_time;
 use crate::base::domain::BatchState;
 use crate::campaign::{Draft, LaunchError, LaunchView, Launched, Trial};
@@ -19,6 +18,7 @@ use crate::cli::table::Table;
 use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::{CommandContext, Exit};
 use crate::provider::media::At;
+use crate::recipients::audience::DefaultCountry;
 use crate::report::{MessageResult, results_in};
 use crate::store::Store;
 

@@ -8,12 +8,12 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use super::VISITOR;
-use crate::audience::{self, Keep, Options, Source, SourceFilter};
 use crate::base::clock::day_of;
 use crate::base::domain::{SketchId, Span};
 use crate::campaign::{Draft, HowToLaunch};
 use crate::cli::CommandContext;
 use crate::cli::campaign::launch;
+use crate::recipients::audience::{self, Keep, Options, Source, SourceFilter};
 use crate::store::{Sketch, Store};
 
 const AUDIENCE: &str = "Members";

@@ -11,13 +11,13 @@ use tokio::sync::Mutex;
 use super::Args;
 use super::templates::{ACCOUNT, CHANNEL};
 use crate::api;
-use crate::audience::write_demo;
 use crate::base::clock::Chance;
 use crate::base::config::Config;
 use crate::base::domain::{Channel, Span};
 use crate::cli::words::shell;
 use crate::cli::{CommandContext, progress};
 use crate::practice::simulator::{Latency, Profile, WebhookTarget};
+use crate::recipients::audience::write_demo;
 
 /// The folder of the files: temporary, or named by the operator.
 #[derive(Debug)]

@@ -6,12 +6,12 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::draw::limit_line;
-use crate::audience::folder_of;
 use crate::base::domain::{Channel, StepIndex};
 use crate::campaign::{MessagePreview, StepPreview};
 use crate::cli::words::{capital, count, plural};
 use crate::cli::{CommandContext, out};
 use crate::pages::{Page as _, PreviewMessage, PreviewPage, PreviewStep};
+use crate::recipients::audience::folder_of;
 
 /// A page that is being put together.
 pub(in crate::cli) struct Page<'a>(PreviewPage<'a>);

@@ -9,9 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tempfile::NamedTempFile;
 
-use crate::audience::{folder_of, is_stdin, resolved};
 use crate::cli::exit::Usage;
 use crate::cli::{SharedCommand, audience, campaign, out, reply, template};
+use crate::recipients::audience::{folder_of, is_stdin, resolved};
 
 impl SharedCommand {
     /// The file that the command reads, beside its campaign file.

@@ -1,9 +1,9 @@
 //! The texts about audiences and rejected rows.
 
 use super::texts;
-use crate::audience::{ImportNote, Reason};
 use crate::base::domain::text::{grouped, plural};
 use crate::pages::show::Plain;
+use crate::recipients::audience::{ImportNote, Reason};
 
 texts! {
     /// The texts about audiences and rejected rows.

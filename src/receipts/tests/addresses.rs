@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::domain::{Channel, OptOutOf, OptOutSource, WishSubject};
-use crate::optout::{self, Decision};
+use crate::recipients::optout::{self, Decision};
 use crate::store::{Alias, InboundOf};
 
 /// A number of the recipient's country by which the channel names the recipient.

@@ -6,7 +6,7 @@ use super::{Findings, Health};
 use crate::base::config::{Config, Lane};
 use crate::base::domain::text::{grouped, list, one_line, plural, span};
 use crate::base::domain::{Channel, Span, Timestamp, without_numbers};
-use crate::optout;
+use crate::recipients::optout;
 use crate::rules::engine::Gap;
 use crate::rules::wire::parse_events;
 use crate::store::{Cursor, KeptGap, Lanes, RejectionReason, Result, Store, StrayKind};

@@ -16,10 +16,10 @@ use crate::api::Shared;
 use crate::api::native::PREFIX;
 use crate::api::native::extract::{Call, Json, OptionalJson, Path, Query};
 use crate::api::native::problem::{Answer, Kind, Problem};
-use crate::audience::DefaultCountry;
 use crate::base::config::Config;
 use crate::base::domain::Outcome;
 use crate::campaign::{HowToLaunch, LaunchView, Launched, PlanView, Repeat, Trial, Warning};
+use crate::recipients::audience::DefaultCountry;
 use crate::throttle::with_overrides;
 
 /// The configuration with the overrides that apply now.

@@ -6,9 +6,9 @@ use tokio::sync::Mutex;
 use super::upload::import_made;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Problem};
-use crate::audience::{CorrectedRows, FileSettings};
+use crate::recipients::audience::{CorrectedRows, FileSettings};
+use crate::recipients::uploads::{ImportState, UploadId};
 use crate::store::Audience;
-use crate::uploads::{ImportState, UploadId};
 
 /// Imports that are known at most; the oldest makes room.
 const KNOWN_MAX: usize = 100;

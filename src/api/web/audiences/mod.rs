@@ -24,12 +24,12 @@ use super::frame::page;
 use super::writing;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, cut};
-use crate::audience::{AudienceRows, ImportNote, ImportRecord, Rejection, whole_summary};
 use crate::base::domain::{AudienceId, Scope};
 use crate::pages::{
     AudienceContents, AudiencePage, AudienceRow, AudiencesPage, CampaignUse, DeleteAudiencePage, FileFields, Frame,
     Part, Place, audience_path, campaign_path, countries, texts,
 };
+use crate::recipients::audience::{AudienceRows, ImportNote, ImportRecord, Rejection, whole_summary};
 use crate::store::{Audience, AudiencePart};
 pub(in crate::api) use corrections::Corrections;
 pub(super) use upload::{

@@ -15,12 +15,12 @@ use crate::api::native::{Answer, Call, Kind, Path, Problem, Query};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
-use crate::audience::{
+use crate::base::domain::{Scope, SketchId};
+use crate::pages::{FileFields, Part, Place, RejectedPage, editable, is_mendable, mended_place, rejected_path};
+use crate::recipients::audience::{
     CorrectedRows, FileSettings, ImportRecord, ListedReject, Reason, RejectTable, RejectedPlace, Rejection, file_of,
     rejected_row, rejected_rows,
 };
-use crate::base::domain::{Scope, SketchId};
-use crate::pages::{FileFields, Part, Place, RejectedPage, editable, is_mendable, mended_place, rejected_path};
 use crate::store::Audience;
 
 /// Rows of a page.

@@ -14,10 +14,10 @@ use crate::api::native::{Answer, Call, Kind, Path, Problem};
 use crate::api::web::admit::Session;
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
-use crate::audience::{CorrectedRows, DefaultCountry, FileSettings, ImportRecord};
 use crate::base::domain::{Scope, SketchId, object_name};
 use crate::pages::{CountryQuestion, FileFields, ImportPage, Part, Place, texts};
-use crate::uploads::{ImportProgressView, ImportState, ImportTarget, UploadId, UploadView};
+use crate::recipients::audience::{CorrectedRows, DefaultCountry, FileSettings, ImportRecord};
+use crate::recipients::uploads::{ImportProgressView, ImportState, ImportTarget, UploadId, UploadView};
 
 /// The longest fields before the file.
 const FIELD_MAX: usize = 4_096;

@@ -11,8 +11,8 @@ use super::show::{known, present};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, decided_how};
 use crate::base::domain::{Address, Keyword, OptOutOf, Scope, WishSubject};
-use crate::optout;
 use crate::pages::{ConsentDone, ConsentPage, Part, Place, purpose_field, recipient_path};
+use crate::recipients::optout;
 
 async fn ask(shared: &Shared, session: &Session, call: &Call, address: &str, wants: Keyword) -> Answer<Response> {
     call.caller.check(Scope::Manage)?;

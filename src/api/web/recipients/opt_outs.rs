@@ -16,12 +16,12 @@ use super::show::opt_out_line;
 use super::{after_cursor, number_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Problem, Query, change_listed, cut, decided_how, list_options};
-use crate::audience::{ListedNumbers, OptOutChangeView, Source};
 use crate::base::domain::text::capital;
 use crate::base::domain::{Address, Keyword, OptOutOf, Scope, WishSubject};
 use crate::pages::{
     AddOptOutsPage, ConsentDone, OptOutRow, OptOutsPage, Opted, Part, Place, country_field, purpose_field,
 };
+use crate::recipients::audience::{ListedNumbers, OptOutChangeView, Source};
 use crate::store::{Cursor, OptOut};
 
 /// Opt-outs of a page.
@@ -223,7 +223,7 @@ async fn taken(
     shared: &Shared,
     session: &Session,
     (of, how): (OptOutOf, &str),
-    read: Result<ListedNumbers, crate::audience::Error>,
+    read: Result<ListedNumbers, crate::recipients::audience::Error>,
 ) -> Answer<Response> {
     let mut shown = AddOptOutsPage::new(session.frame(Place::Below(Part::Audiences)));
     let problem = match read {

@@ -15,9 +15,9 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, decided, found};
 use crate::base::domain::{BatchId, MessageId, Scope};
 use crate::campaign::find_exactly;
-use crate::optout::Decision;
 use crate::pages::{AnsweredMessage, Part, Place, RepliesPage, Reply, UNDECIDED_COUNTED, campaign_path};
 use crate::receipts::ContentView;
+use crate::recipients::optout::Decision;
 use crate::store::{Batch, Cursor, Inbound, InboundOf, Store};
 
 /// Replies of a page.

@@ -3,11 +3,11 @@
 use super::{Opened, path, words};
 use crate::api::Shared;
 use crate::api::native::Answer;
-use crate::audience::{Corrected, Rejection};
 use crate::base::domain::text::{about, capital, list};
 use crate::base::domain::{Money, Plan, Step, StepIndex, Tallies, Timestamp};
 use crate::campaign::{Prepared, rules, small_limits};
 use crate::pages::{Frame, OutlookStep, WritingPage, rejected_path};
+use crate::recipients::audience::{Corrected, Rejection};
 use crate::rules::forecast::{CountryCost, Shares};
 use crate::status::Look;
 

@@ -14,12 +14,12 @@ use crate::api::web::admit::Session;
 use crate::api::web::audiences::{AudiencesQuery, Found, HowRead, contents, find};
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
-use crate::audience::{Corrected, ImportRecord, Selection};
 use crate::base::config;
 use crate::campaign::{Counted, LaunchError, ensure_same_columns};
 use crate::pages::{ChosenAudience, FieldKind, FileFields, WriteCheck, WriteRecipients, Writing, WritingPage, texts};
+use crate::recipients::audience::{Corrected, ImportRecord, Selection};
+use crate::recipients::uploads::UploadId;
 use crate::store::Audience;
-use crate::uploads::UploadId;
 
 /// Audiences of a page of the choice.
 const SHOWN: u32 = 12;

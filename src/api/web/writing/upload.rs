@@ -13,7 +13,7 @@ use crate::api::web::audiences::{HowRead, begin, country_question, import_in_pro
 use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::pages::{WriteImport, WritingPage};
-use crate::uploads::{ImportState, UploadId};
+use crate::recipients::uploads::{ImportState, UploadId};
 
 /// Takes a file of a form as it arrives, and begins its import.
 pub(in crate::api::web) async fn upload(

@@ -7,7 +7,7 @@ use super::{Author, FILE, version};
 use crate::api::native::tests::Bench;
 use crate::api::web::tests::{Browser, place, with_file};
 use crate::base::domain::Scope;
-use crate::uploads::UploadId;
+use crate::recipients::uploads::UploadId;
 
 /// The campaign with an audience, and its version before another operator has changed it.
 async fn overtaken(bench: &Bench) -> (Author<'_>, String) {

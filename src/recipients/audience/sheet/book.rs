@@ -15,11 +15,11 @@ use super::document::Document;
 use super::failed::Failed;
 use super::text::{borrowed, write_text};
 use super::workbook::Workbook;
-use crate::audience::decode::Tracked;
+use crate::recipients::audience::decode::Tracked;
 
 /// The file format of a spreadsheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::audience) enum Format {
+pub(in crate::recipients::audience) enum Format {
     Xlsx,
     Xlsb,
     Xls,

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::package::Grown;
-use crate::audience::error::BoxError;
+use crate::recipients::audience::error::BoxError;
 
 /// Why a spreadsheet, or a sheet of it, cannot be read.
 #[derive(Debug)]

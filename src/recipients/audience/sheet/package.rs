@@ -10,8 +10,8 @@ use zip::read::ZipFile;
 
 use super::failed::Failed;
 use super::xml::{Token, Xml, local, unescaped};
-use crate::audience::decode::Tracked;
-use crate::audience::open::unpacked_max;
+use crate::recipients::audience::decode::Tracked;
+use crate::recipients::audience::open::unpacked_max;
 
 type Input = BufReader<Tracked>;
 

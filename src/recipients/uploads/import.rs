@@ -9,12 +9,12 @@ use tokio_util::task::TaskTracker;
 use super::folder::Entry;
 use super::record::{ImportEnd, ImportJob, ImportTarget};
 use super::{ImportRefused, UploadError, UploadFolder, UploadId, UploadView};
-use crate::audience::{
+use crate::base::domain::{Causes, Span};
+use crate::base::events::{Event, EventKind, Subject};
+use crate::recipients::audience::{
     self, FileSettings, ImportError, ImportRecord, ImportView, Keep, Options, ReadingProgress, Source, SourceFilter,
     Summary, SummaryView, UploadedSource, imported_before,
 };
-use crate::base::domain::{Causes, Span};
-use crate::base::events::{Event, EventKind, Subject};
 use crate::store::{self, Store};
 
 /// Crashes during an import after which it has failed: its file may need more memory than there is.

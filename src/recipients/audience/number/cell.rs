@@ -37,7 +37,7 @@ pub(super) fn without_remarks(cell: &str) -> Option<Cow<'_, str>> {
 /// Marks that separate numbers and are rare within one.
 pub(super) const SEPARATORS: [char; 8] = [';', '|', '&', ',', '\n', '、', '，', '；'];
 
-pub(in crate::audience) fn digits(text: &str) -> usize {
+pub(in crate::recipients::audience) fn digits(text: &str) -> usize {
     text.chars().filter(|char| char.is_numeric()).count()
 }
 
@@ -49,7 +49,7 @@ pub(super) fn trimmed(piece: &str) -> &str {
 }
 
 /// Whether a cell is a date in a notation that phone numbers never have.
-pub(in crate::audience) fn is_date(cell: &str) -> bool {
+pub(in crate::recipients::audience) fn is_date(cell: &str) -> bool {
     let is_mark = |index: usize| cell.as_bytes().get(index).is_some_and(|byte| matches!(byte, b'-' | b'.' | b'/'));
     if ![1, 2, 4].into_iter().any(is_mark) {
         return false;
@@ -114,4 +114,4 @@ pub(super) fn pieces(cell: &str) -> impl Iterator<Item = &str> + Clone {
 }
 
 /// The digits from which content alone identifies a number: some countries have numbers as short as a year.
-pub(in crate::audience) const DIGITS_FOR_SURE: usize = 7;
+pub(in crate::recipients::audience) const DIGITS_FOR_SURE: usize = 7;

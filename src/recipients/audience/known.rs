@@ -1,7 +1,7 @@
 //! What the store knows of recipients before a source is read: who opted out, and which numbers are one recipient's.
 
 use crate::base::domain::{Address, LearnedSpellings, Msisdn, OptOutOf};
-use crate::optout::OptOuts;
+use crate::recipients::optout::OptOuts;
 use crate::store::{Consent, Result};
 
 #[derive(Debug, Default)]

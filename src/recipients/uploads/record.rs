@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use crate::audience::{CorrectedRows, FileSettings};
 use crate::base::domain::Timestamp;
+use crate::recipients::audience::{CorrectedRows, FileSettings};
 
 /// An upload, as stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ impl ImportTarget {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ImportEnd {
-    /// The result, as [`crate::audience::ImportView`].
+    /// The result, as [`crate::recipients::audience::ImportView`].
     Done(Value),
     /// The sentence that says why.
     Failed(String),

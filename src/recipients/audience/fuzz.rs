@@ -331,7 +331,7 @@ fn damaged_binary_spreadsheets_cause_no_panic() {
 
 #[test]
 fn damaged_old_spreadsheets_cause_no_panic() {
-    let book = include_bytes!("../../samples/recipients.xls");
+    let book = include_bytes!("../../../samples/recipients.xls");
     fuzz("XLS", |random| damaged(book.to_vec(), random));
 }
 

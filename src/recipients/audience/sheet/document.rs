@@ -18,8 +18,8 @@ use super::failed::Failed;
 use super::package::{Budget, Package};
 use super::text::{is_error, write_text};
 use super::xml::{Tag, Token, Xml, unescaped};
-use crate::audience::split::MAX_ROW_BYTES;
-use crate::audience::table::MAX_COLUMNS;
+use crate::recipients::audience::split::MAX_ROW_BYTES;
+use crate::recipients::audience::table::MAX_COLUMNS;
 
 const KIND: &[u8] = b"application/vnd.oasis.opendocument.spreadsheet";
 /// The part that holds the tables.

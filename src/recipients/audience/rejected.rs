@@ -275,7 +275,7 @@ pub fn file_of(header: &[String], rows: &[Vec<String>]) -> std::io::Result<Vec<u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audience::Survey;
+    use crate::recipients::audience::Survey;
 
     #[test]
     fn an_audience_without_a_name_stores_none_and_a_further_file_what_is_left() {

@@ -7,10 +7,10 @@ use std::rc::Rc;
 use super::book::{Cells, Position};
 use super::broken;
 use super::failed::Failed;
-use crate::audience::Error;
-use crate::audience::block::Block;
-use crate::audience::split::MAX_ROW_BYTES;
-use crate::audience::table::{MAX_COLUMNS, Source};
+use crate::recipients::audience::Error;
+use crate::recipients::audience::block::Block;
+use crate::recipients::audience::split::MAX_ROW_BYTES;
+use crate::recipients::audience::table::{MAX_COLUMNS, Source};
 
 pub(super) struct SheetRows<'a> {
     path: &'a Path,

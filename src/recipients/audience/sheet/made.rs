@@ -6,7 +6,7 @@ use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
 /// The value of a cell.
-pub(in crate::audience) enum Value<'a> {
+pub(in crate::recipients::audience) enum Value<'a> {
     Text(&'a str),
     Number(f64),
     /// Days since 1900.
@@ -14,7 +14,7 @@ pub(in crate::audience) enum Value<'a> {
     Empty,
 }
 
-pub(in crate::audience) fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(in crate::recipients::audience) fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in files {
         writer.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -24,7 +24,7 @@ pub(in crate::audience) fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// The files of a package, with their names.
-pub(in crate::audience) fn unzipped(package: &[u8]) -> Vec<(String, Vec<u8>)> {
+pub(in crate::recipients::audience) fn unzipped(package: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut archive = ZipArchive::new(Cursor::new(package)).unwrap();
     let indexes = 0..archive.len();
     let file = |index| {
@@ -37,12 +37,12 @@ pub(in crate::audience) fn unzipped(package: &[u8]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// A binary workbook (MS-XLSB) with one sheet.
-pub(in crate::audience) fn xlsb(sheet: &str, rows: &[&[Value<'_>]]) -> Vec<u8> {
+pub(in crate::recipients::audience) fn xlsb(sheet: &str, rows: &[&[Value<'_>]]) -> Vec<u8> {
     xlsb_with(sheet, rows, &[], &[])
 }
 
 /// The same with hidden rows, and with merged areas of the first column, each given as first and last row.
-pub(in crate::audience) fn xlsb_with(
+pub(in crate::recipients::audience) fn xlsb_with(
     sheet: &str,
     rows: &[&[Value<'_>]],
     hidden: &[u32],
@@ -117,7 +117,7 @@ fn wide(text: &str) -> Vec<u8> {
 }
 
 /// An OpenDocument spreadsheet with tables given as XML.
-pub(in crate::audience) fn ods(tables: &str) -> Vec<u8> {
+pub(in crate::recipients::audience) fn ods(tables: &str) -> Vec<u8> {
     let content = format!(
         "<?xml version=\"1.0\"?><office:document-content><office:body><office:spreadsheet>{tables}</office:spreadsheet>\
          </office:body></office:document-content>"
@@ -130,7 +130,7 @@ pub(in crate::audience) fn ods(tables: &str) -> Vec<u8> {
 }
 
 /// A compound file with the stream of an old workbook (MS-CFB, version 4).
-pub(in crate::audience) fn xls(stream: &[u8]) -> Vec<u8> {
+pub(in crate::recipients::audience) fn xls(stream: &[u8]) -> Vec<u8> {
     const SECTOR: usize = 4_096;
     const END: u32 = 0xffff_fffe;
     const NONE: u32 = 0xffff_ffff;
@@ -182,7 +182,7 @@ pub(in crate::audience) fn xls(stream: &[u8]) -> Vec<u8> {
 }
 
 /// The records of an old workbook with one sheet, given as its records.
-pub(in crate::audience) fn old_records(sheet: &[u8]) -> Vec<u8> {
+pub(in crate::recipients::audience) fn old_records(sheet: &[u8]) -> Vec<u8> {
     let begin = old_record(0x809, &[0, 6, 5, 0]);
     let end = old_record(0x0a, &[]);
     let globals = |at: u32| {
@@ -192,6 +192,6 @@ pub(in crate::audience) fn old_records(sheet: &[u8]) -> Vec<u8> {
     [&globals(at)[..], &begin, sheet, &end].concat()
 }
 
-pub(in crate::audience) fn old_record(kind: u16, data: &[u8]) -> Vec<u8> {
+pub(in crate::recipients::audience) fn old_record(kind: u16, data: &[u8]) -> Vec<u8> {
     [&kind.to_le_bytes()[..], &u16::try_from(data.len()).unwrap().to_le_bytes(), data].concat()
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use super::super::table::MAX_COLUMNS;
 use super::made::Value;
 use super::*;
-use crate::audience::block::{Block, Row};
+use crate::recipients::audience::block::{Block, Row};
 
 /// Follows the cells of a row of which text was left out.
 const CUT: &str = "(cut)";
@@ -97,10 +97,11 @@ fn hidden_rows_and_merged_areas_are_read_and_noted() {
     });
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&book).unwrap();
-    let options = crate::audience::Options { sheet: Some("A & B".parse().unwrap()), ..Default::default() };
-    let mut outputs = crate::audience::Outputs::default();
-    let mut known = crate::audience::SeenRecipients::default();
-    let summary = crate::audience::read(file.path(), &options, &|_| false, &mut known, &mut outputs).unwrap();
+    let options = crate::recipients::audience::Options { sheet: Some("A & B".parse().unwrap()), ..Default::default() };
+    let mut outputs = crate::recipients::audience::Outputs::default();
+    let mut known = crate::recipients::audience::SeenRecipients::default();
+    let summary =
+        crate::recipients::audience::read(file.path(), &options, &|_| false, &mut known, &mut outputs).unwrap();
     let notes =
         [ImportNote::ErrorCells { cells: 1 }, ImportNote::HiddenRows { rows: 2 }, ImportNote::MergedCells { areas: 1 }]
             .to_vec();
@@ -125,7 +126,7 @@ fn hidden_rows_and_merged_areas_are_found_in_each_format() {
     let table = |name: &str, says: &str| format!("<table:table table:name='{name}'>{}</table:table>", row(says));
     let document = made::ods(&(table("People", "table:visibility='collapse'") + &table("More", "")));
     assert_eq!(unseen(&document, Format::Ods), (1, 0));
-    let old = include_bytes!("../../../samples/recipients.xls");
+    let old = include_bytes!("../../../../samples/recipients.xls");
     assert_eq!(unseen(old, Format::Xls), (0, 0));
 }
 
@@ -144,9 +145,9 @@ fn a_sheet_whose_header_names_the_numbers_is_preferred() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(book).unwrap();
         let (mut known, mut outputs) =
-            (crate::audience::SeenRecipients::default(), crate::audience::Outputs::default());
-        let options = crate::audience::Options::default();
-        crate::audience::read(file.path(), &options, &|_| false, &mut known, &mut outputs)
+            (crate::recipients::audience::SeenRecipients::default(), crate::recipients::audience::Outputs::default());
+        let options = crate::recipients::audience::Options::default();
+        crate::recipients::audience::read(file.path(), &options, &|_| false, &mut known, &mut outputs)
     };
     assert_eq!(read(&book("Mobile")).unwrap().sheet.as_deref(), Some("Recipients"));
     assert_eq!(read(&book("Wohin")).unwrap().sheet.as_deref(), Some("Info"));

@@ -64,7 +64,7 @@ const ERRORS: [&str; 14] = [
 
 /// Whether a text is an error that a spreadsheet program shows instead of a value.
 #[inline]
-pub(in crate::audience) fn is_error(text: &str) -> bool {
+pub(in crate::recipients::audience) fn is_error(text: &str) -> bool {
     match text.as_bytes() {
         [b'#', ..] => ERRORS.contains(&text.trim_end()),
         [b'E', b'r', b'r', b':', number @ ..] => number.len() == 3 && number.iter().all(u8::is_ascii_digit),

@@ -172,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    const SAMPLE: &[u8] = include_bytes!("../../../samples/recipients.xls");
+    const SAMPLE: &[u8] = include_bytes!("../../../../samples/recipients.xls");
 
     fn endless(bytes: &[u8]) -> bool {
         let mut file = tempfile::tempfile().unwrap();

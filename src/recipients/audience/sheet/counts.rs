@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts that are complete once the last row is read.
 #[derive(Debug, Default)]
-pub(in crate::audience) struct SheetCounts {
+pub(in crate::recipients::audience) struct SheetCounts {
     errors: AtomicU64,
     hidden_rows: AtomicU64,
     merged: AtomicU64,
@@ -25,15 +25,15 @@ impl SheetCounts {
         self.merged.fetch_add(areas, Ordering::Relaxed);
     }
 
-    pub(in crate::audience) fn errors(&self) -> u64 {
+    pub(in crate::recipients::audience) fn errors(&self) -> u64 {
         self.errors.load(Ordering::Relaxed)
     }
 
-    pub(in crate::audience) fn hidden_rows(&self) -> u64 {
+    pub(in crate::recipients::audience) fn hidden_rows(&self) -> u64 {
         self.hidden_rows.load(Ordering::Relaxed)
     }
 
-    pub(in crate::audience) fn merged(&self) -> u64 {
+    pub(in crate::recipients::audience) fn merged(&self) -> u64 {
         self.merged.load(Ordering::Relaxed)
     }
 }

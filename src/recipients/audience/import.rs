@@ -406,9 +406,9 @@ pub(super) async fn read_all<S: Sink + Default + Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audience::REJECTS_MAX;
-    use crate::audience::Reason;
     use crate::base::domain::Fields;
+    use crate::recipients::audience::REJECTS_MAX;
+    use crate::recipients::audience::Reason;
 
     fn rejects(number: u64) -> Vec<Reject> {
         let reject = |line| Reject {

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::KEPT;
 use super::folder::Entry;
 use super::record::{ImportEnd, ImportJob};
-use crate::audience::ImportView;
 use crate::base::domain::Timestamp;
+use crate::recipients::audience::ImportView;
 
 /// An upload.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]

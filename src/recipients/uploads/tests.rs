@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::record::{ImportEnd, Record};
 use super::*;
-use crate::audience::FileSettings;
 use crate::base::clock::{Chance, Clock, ManualClock};
 use crate::base::domain::{ByteSize, Span, Timestamp};
+use crate::recipients::audience::FileSettings;
 use crate::store::{Store, open};
 
 mod crashes;

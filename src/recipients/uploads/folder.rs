@@ -13,9 +13,9 @@ use tokio::sync::watch;
 
 use super::record::Record;
 use super::{KEPT, UploadError, UploadId, UploadView};
-use crate::audience::FileSettings;
 use crate::base::clock::{Chance, Clock};
 use crate::base::domain::ByteSize;
+use crate::recipients::audience::FileSettings;
 use crate::store::{LOW_SPACE, free_space};
 
 /// Uploads at a time.
