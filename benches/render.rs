@@ -14,9 +14,9 @@ use volley::base::domain::{
     AttemptId, BatchId, Channel, Content, Country, MessageKey, MessagingApi, Msisdn, Names, Step, StepIndex, Tag,
     Timestamp,
 };
-use volley::dispatch::compose;
 use volley::rules::template::{Pattern, To};
 use volley::rules::wire;
+use volley::sending::dispatch::compose;
 
 const COLUMNS: [&str; 4] = ["FirstName", "Amount", "Day", "Code"];
 const RECIPIENTS: usize = 1_000;

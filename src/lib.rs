@@ -18,23 +18,8 @@ pub mod provider;
 // Whom messages go to, and who wants none. It knows nothing of campaigns.
 pub mod recipients;
 
-// The batches in play, in memory.
-pub mod book;
-
-// How many messages may be sent now.
-pub mod throttle;
-
-// Verify, store, apply.
-pub mod receipts;
-
-// Claim, render, throttle, send, record.
-pub mod dispatch;
-
-// Passes due messages to the engine.
-pub mod timers;
-
-// Asks the provider for the status of attempts of which no receipt has come.
-pub mod ask;
+// From a claim to the last receipt. It knows nothing of HTTP, and of campaigns only what the store says.
+pub mod sending;
 
 // What became of a campaign: figures, rows, messages.
 pub mod report;

@@ -6,8 +6,8 @@ use volley::base::domain::{
     AttemptId, BatchId, Channel, Country, MessageKey, MessagingApi, Names, Span, Step, StepIndex, Tag, Timestamp,
     Values,
 };
-use volley::dispatch::compose;
 use volley::rules::template::To;
+use volley::sending::dispatch::compose;
 
 #[test]
 fn rendering_allocates_nothing() {

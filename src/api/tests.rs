@@ -6,10 +6,10 @@ use super::{ApiParts, Door};
 use crate::base::clock::{Chance, Clock, ManualClock};
 use crate::base::config::{Config, Loaded};
 use crate::base::domain::Histogram;
-use crate::book::Book;
 use crate::metrics::Sources;
-use crate::receipts::{Applier, ApplierOptions, Callback, Proofs, Verifier};
 use crate::recipients::optout::Words;
+use crate::sending::book::Book;
+use crate::sending::receipts::{Applier, ApplierOptions, Callback, Proofs, Verifier};
 use crate::store::Store;
 
 /// The parts over a store. Webhooks are taken, and applied by nobody.

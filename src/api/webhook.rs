@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::Shared;
 use super::unproven::{Held, NotRead};
-use crate::receipts::{FromHeaders, Verifier};
 use crate::rules::wire::SIGNATURE_HEADER;
+use crate::sending::receipts::{FromHeaders, Verifier};
 
 /// The largest webhook: an array of some ten thousand events.
 pub(super) const WEBHOOK_MAX: usize = 8 << 20;

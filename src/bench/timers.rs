@@ -15,11 +15,11 @@ use super::stock::run;
 use super::{Begun, Error, Run, Stock};
 use crate::base::clock::{Chance, Clock};
 use crate::base::domain::{Count, Ending, LaneId, Span, StepIndex, Timestamp};
-use crate::book::Book;
 use crate::node::{Node, NodeParts, Os};
 use crate::rules::engine::{Event, Silence, Standing, advance};
+use crate::sending::book::Book;
+use crate::sending::timers::{Addresses, Gaps, PAGE, Timers};
 use crate::store::{self, Signal, Sqlite, Store};
-use crate::timers::{Addresses, Gaps, PAGE, Timers};
 
 /// How long an idle server is measured.
 const IDLE: Span = Span::from_secs(3);

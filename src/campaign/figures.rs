@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use crate::base::config::Config;
 use crate::base::domain::{BatchId, BatchState, Causes, Count, FaultReport, Outcome, Tallies, Timestamp};
-use crate::book::Entry;
 use crate::report::{Counts, distance, superfluous};
+use crate::sending::book::Entry;
+use crate::sending::throttle::with_overrides;
 use crate::store::{BatchFigures, Result, Store};
-use crate::throttle::with_overrides;
 
 /// Notes the figures of the campaigns in play.
 #[derive(Debug, Default)]

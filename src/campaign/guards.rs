@@ -6,7 +6,7 @@ use crate::base::domain::{
     BatchId, BatchState, Count, Plan, Status, Step, StepIndex, StopRule, Tallies, Timestamp, grouped,
 };
 use crate::base::events::Origin;
-use crate::book::Entry;
+use crate::sending::book::Entry;
 use crate::store::{Batches, Result, StepHeldBy, StepHold};
 
 /// Looks that are remembered for each step, spread over as many messages as its rule covers.

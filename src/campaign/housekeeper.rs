@@ -17,8 +17,8 @@ use crate::base::clock::format_time;
 use crate::base::config::Config;
 use crate::base::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present, Span, Tallies, Timestamp};
 use crate::base::events::{self, EventKind, Origin, Subject};
-use crate::book::{Book, Entry};
 use crate::rules::engine::{CallOff, Event, Silence};
+use crate::sending::book::{Book, Entry};
 use crate::store::{Batch, Hints, Result, Signal, Store};
 
 /// Messages swept in one transaction.

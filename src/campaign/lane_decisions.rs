@@ -7,8 +7,8 @@ use crate::base::clock::Clock;
 use crate::base::config::{Config, Lane};
 use crate::base::domain::{OverridableSetting, Rate, Tier};
 use crate::base::events::Origin;
+use crate::sending::throttle::{in_file, with_overrides};
 use crate::store::{self, HeldBy, Hold, Override, Store, UnknownSlots};
-use crate::throttle::{in_file, with_overrides};
 
 /// A decision of an operator about a lane.
 #[derive(Debug, Clone, PartialEq, Eq)]

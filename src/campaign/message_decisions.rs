@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::base::clock::Clock;
 use crate::base::domain::{Loaded, MessageId, MessageKey, Outcome, State};
 use crate::base::events::{self, EventKind, Origin, Subject};
-use crate::book::Book;
 use crate::rules::engine::{CallOff, Event};
+use crate::sending::book::Book;
 use crate::store::{self, Batch, Store};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

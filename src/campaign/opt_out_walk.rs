@@ -8,8 +8,8 @@
 use std::collections::VecDeque;
 
 use crate::base::domain::{BatchId, Loaded, State, Timestamp};
-use crate::book::{Book, Entry, Suppression};
 use crate::rules::engine::{CallOff, Event};
+use crate::sending::book::{Book, Entry, Suppression};
 use crate::store::{Cursor, Dispatch, Result, Store};
 
 /// Messages visited in one look: about twenty milliseconds of a reader's time. Each round of the housekeeper makes one

@@ -9,8 +9,8 @@ use crate::base::domain::{
     BatchState, Category, Channel, Content, Plan, Prices, Step, StepIndex, Tariff, TemplateName, Timestamp,
 };
 use crate::base::events::{ChangedKey, Origin};
-use crate::book::{Book, Entry};
 use crate::provider::catalogue::Catalogue;
+use crate::sending::book::{Book, Entry};
 use crate::store::{Amendment, Result, Store};
 
 /// Countries whose prices an event shows.

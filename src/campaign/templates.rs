@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::base::config::{Config, Lane, UnknownLane};
 use crate::base::domain::{BatchState, Content, nearest, suggestion};
-use crate::book::Book;
+use crate::sending::book::Book;
 use crate::store::{self, Store};
 
 /// Why a template cannot be held.

@@ -18,8 +18,8 @@ use crate::base::events::Origin;
 use crate::campaign::{Draft, FileError, Launcher, refuse_campaign_file};
 use crate::recipients::audience::{self, UploadedSource};
 use crate::recipients::optout::Words;
+use crate::sending::throttle::with_overrides;
 use crate::store::{self, Lanes, Store};
-use crate::throttle::with_overrides;
 
 #[derive(Debug, Clone)]
 pub(super) struct CommandContext {

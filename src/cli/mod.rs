@@ -335,7 +335,7 @@ fn filter(text: &str) -> anyhow::Result<EnvFilter> {
             || {
                 anyhow::anyhow!(
                     "VOLLEY_LOG: invalid value \"{text}\"; use one of {}, or a level for each module, such as \
-                     warn,volley::dispatch=debug",
+                     warn,volley::sending::dispatch=debug",
                     levels.join(", ")
                 )
             },

@@ -12,8 +12,8 @@ use super::{CommandContext, Exit};
 use crate::base::clock::format_time_exactly;
 use crate::base::domain::text::one_line;
 use crate::base::domain::{Address, Channel, Keyword};
-use crate::receipts::{ReplyExport, ReplyView, ReplyViews};
 use crate::recipients::optout::{self, Decision};
+use crate::sending::receipts::{ReplyExport, ReplyView, ReplyViews};
 use crate::store::{Cursor, Inbound, InboundOf, Store};
 
 /// Messages that one store call reads.

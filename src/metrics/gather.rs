@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::page::Page;
 use super::table;
 use crate::base::domain::{Ending, Histogram, LaneId, ServerLimit, Status, StepIndex, Timestamp};
-use crate::book::Book;
-use crate::dispatch::RunningLane;
 use crate::report::{Counts, QueuedMessages};
+use crate::sending::book::Book;
+use crate::sending::dispatch::RunningLane;
+use crate::sending::throttle::StandstillCause;
 use crate::store::{self, Flow, FlowCount, Store, Verdict, WriterFigures};
-use crate::throttle::StandstillCause;
 
 const MILLIS: f64 = 1_000.0;
 

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::StartError;
-use crate::ask::{self, Asker};
 use crate::base::clock::{Chance, Clock, Tick};
 use crate::base::config::{self, Config};
 use crate::base::domain::{Channel, LaneId, Tier, Timestamp};
-use crate::book::Book;
-use crate::dispatch::{Fleet, LaneParts, RunningLane};
 use crate::provider::client::{Client, Observed, Observer, Reach, Transport};
-use crate::receipts::Intake;
+use crate::sending::ask::{self, Asker};
+use crate::sending::book::Book;
+use crate::sending::dispatch::{Fleet, LaneParts, RunningLane};
+use crate::sending::receipts::Intake;
+use crate::sending::throttle::{Bucket, Holds, Pace, Pairs, Tenure, TierWindow};
+use crate::sending::timers::{Addresses, Gaps};
 use crate::store::{self, BucketOf, LaneState, Lanes, Store, TierSlot};
-use crate::throttle::{Bucket, Holds, Pace, Pairs, Tenure, TierWindow};
-use crate::timers::{Addresses, Gaps};
 
 /// Lanes, and the buckets and tiers that they share.
 pub(super) struct Built {

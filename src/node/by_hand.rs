@@ -8,10 +8,10 @@ use futures_util::future::{BoxFuture, join_all};
 use super::components::Components;
 use super::{NodeParts, StartError};
 use crate::base::config;
-use crate::book::Book;
-use crate::dispatch;
 use crate::provider::client::Transport;
-use crate::receipts::NotStored;
+use crate::sending::book::Book;
+use crate::sending::dispatch;
+use crate::sending::receipts::NotStored;
 use crate::store::Result;
 
 pub(crate) struct ByHand {

@@ -9,21 +9,21 @@ use super::gaps::add_gap;
 use super::overrides::{Overrides, load_overrides};
 use super::prune::Pruner;
 use super::{HALF_DONE, NodeParts, Recovered, StartError, build, lease, restored, watch};
-use crate::ask::Asker;
 use crate::base::clock::Clock;
 use crate::base::config::{self, Config};
 use crate::base::domain::{FaultReport, LaneId, Loaded, Timestamp};
 use crate::base::events::{Event, EventKind, Subject};
-use crate::book::Book;
 use crate::campaign::{Housekeeper, OptOutConfirmations};
-use crate::dispatch::{self, RunningLane};
 use crate::provider::client::Transport;
-use crate::receipts::{self, Applier, Callback, Intake, Listening, Proofs, SlotChange, Verifier};
 use crate::recipients::optout::Words;
 use crate::rules::engine::Gap;
+use crate::sending::ask::Asker;
+use crate::sending::book::Book;
+use crate::sending::dispatch::{self, RunningLane};
+use crate::sending::receipts::{self, Applier, Callback, Intake, Listening, Proofs, SlotChange, Verifier};
+use crate::sending::throttle::{Holds, Tenure, with_overrides};
+use crate::sending::timers::{Gaps, Timers};
 use crate::store::{Epoch, KeptGap, Override, Started, Store};
-use crate::throttle::{Holds, Tenure, with_overrides};
-use crate::timers::{Gaps, Timers};
 
 /// Changes of tier slots that may wait for the next look.
 const SLOT_CHANGES_MAX: usize = 10_000;

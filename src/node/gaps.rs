@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::base::domain::{DoubtCause, Span, Timestamp};
 use crate::base::events::{Event, EventKind, Subject, describe_doubt};
 use crate::rules::engine::Gap;
+use crate::sending::timers::{Doubt, EndedDoubt, Gaps};
 use crate::store::{self, Events, KeptGap, LinkState, Store};
-use crate::timers::{Doubt, EndedDoubt, Gaps};
 
 /// How long a gap is kept: longer than any message waits for its receipts.
 const GAP_REMEMBERED: Span = Span::from_secs(60 * 86_400);

@@ -9,9 +9,9 @@ use super::{NodeParts, Processes, StartError};
 use crate::base::clock::Clock;
 use crate::base::config::Database;
 use crate::base::domain::{Causes, FaultReport, Span, Timestamp};
-use crate::dispatch::RunningLane;
+use crate::sending::dispatch::RunningLane;
+use crate::sending::throttle::{LEASE, Tenure};
 use crate::store::{NodeStart, Nodes, Started};
-use crate::throttle::{LEASE, Tenure};
 
 /// The keeper renews the lease after this time without a renewal. Normally each beat of the watch renews it, once a second,
 /// but a beat may wait for other work.
@@ -170,8 +170,8 @@ mod tests {
     use crate::base::clock::{Chance, ManualClock};
     use crate::base::config::Config;
     use crate::node::{Node, NodeFailure, Processes};
+    use crate::sending::throttle::TenureEnd;
     use crate::store::{self, Epoch, Holder, Lease};
-    use crate::throttle::TenureEnd;
 
     /// Processes that are gone when the test says so.
     #[derive(Debug, Default)]

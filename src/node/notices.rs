@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::domain::{Portion, Span, Timestamp};
 use crate::base::events::{Actor, Event, EventKind, Origin, Subject};
-use crate::dispatch::LaneStatus;
+use crate::sending::dispatch::LaneStatus;
+use crate::sending::throttle::StandstillCause;
 use crate::store::Hold;
-use crate::throttle::StandstillCause;
 
 /// An outage is reported after this time.
 const LASTS: Span = Span::from_secs(1);
@@ -133,9 +133,9 @@ mod tests {
 
     use super::*;
     use crate::base::domain::Rate;
-    use crate::dispatch::TierUsed;
+    use crate::sending::dispatch::TierUsed;
+    use crate::sending::throttle::Standstill;
     use crate::store::HeldBy;
-    use crate::throttle::Standstill;
 
     fn second(second: i64) -> Timestamp {
         Timestamp::from_millis(second * 1_000)

@@ -7,10 +7,10 @@ use super::build::{Built, limited};
 use crate::base::config::Config;
 use crate::base::domain::{LaneId, MessageKey, Tier, Timestamp};
 use crate::base::events::Origin;
-use crate::dispatch;
-use crate::receipts::SlotChange;
+use crate::sending::dispatch;
+use crate::sending::receipts::SlotChange;
+use crate::sending::throttle::{Bucket, TierWindow, is_over, with_overrides};
 use crate::store::{Attempt, Lanes, Override, Result, Store, TierSlot, Tiers};
-use crate::throttle::{Bucket, TierWindow, is_over, with_overrides};
 
 /// The overrides in effect on this node.
 pub(super) struct Overrides {

@@ -4,8 +4,8 @@ use crate::base::config::Config;
 use crate::base::domain::{BatchState, Tier, Timestamp};
 use crate::base::events::{Event, EventKind, Origin, Subject};
 use crate::campaign::restored_from;
+use crate::sending::throttle::with_overrides;
 use crate::store::{Restore, Result, Store, UnknownSlots};
-use crate::throttle::with_overrides;
 
 /// Confirmations that are forgotten at once.
 const PAGE: u32 = 1_000;

@@ -18,13 +18,13 @@ use reports::Reports;
 
 use crate::base::clock::{Clock, Jumps};
 use crate::base::domain::{BatchState, Causes, FaultReport, Span, Timestamp};
-use crate::book::{Book, Entry};
-use crate::dispatch::{LaneStatus, RunningLane};
-use crate::receipts::{SlotChange, Verifier};
 use crate::rules::engine::Gap;
+use crate::sending::book::{Book, Entry};
+use crate::sending::dispatch::{LaneStatus, RunningLane};
+use crate::sending::receipts::{SlotChange, Verifier};
+use crate::sending::throttle::{Holds, Tenure};
+use crate::sending::timers::Gaps;
 use crate::store::{Beat, Latest, Result, Signal, Store};
-use crate::throttle::{Holds, Tenure};
-use crate::timers::Gaps;
 
 /// How often decisions are read: a command takes effect within a quarter of a second.
 const LOOK: Span = Span::from_millis(100);

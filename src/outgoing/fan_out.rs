@@ -12,7 +12,7 @@ use super::{native, provider_form};
 use crate::base::config::Alert;
 use crate::base::domain::{BatchId, MessageId, MessageKey, Plan, Timestamp};
 use crate::base::events::Subject;
-use crate::receipts::ReplyViews;
+use crate::sending::receipts::ReplyViews;
 use crate::store::{
     Cursor, FanOut, Feed, FeedRow, FeedState, Inbound, NewDelivery, ObservedMessage, ObservedRecipient, Receiver,
     Result, Store, Subscription, WebhookFormat,

@@ -7,7 +7,7 @@ use crate::base::domain::{
     AddressFields, CampaignId, Channel, MessageId, Outcome, Plan, Progress, SkipReason, StepIndex, Timestamp,
 };
 use crate::base::events::{Event, EventView};
-use crate::receipts::ReplyView;
+use crate::sending::receipts::ReplyView;
 use crate::store::{ObservedMessage, ObservedRecipient};
 
 #[derive(Serialize)]

@@ -7,9 +7,9 @@ use super::small::{World, numbers};
 use crate::base::clock::Clock;
 use crate::base::domain::{Count, MessageKey, Present, Span, State, StepIndex, Timestamp};
 use crate::base::events::Origin;
-use crate::book::Book;
 use crate::campaign::{Draft, Lint};
 use crate::rules::forecast::{Bottleneck, Forecast, NotSent, Stop};
+use crate::sending::book::Book;
 use crate::store::{Change, Hold, StepHeldBy, StepHold};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\

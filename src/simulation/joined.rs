@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::small::{World, recipient};
 use crate::base::clock::Clock;
 use crate::base::domain::{BatchId, BatchState, Channel, Country, Fields, Plan, Recipient, Span, Step, Timestamp};
-use crate::book::Book;
 use crate::report::Report;
+use crate::sending::book::Book;
 
 fn plan() -> Plan {
     Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hello")])

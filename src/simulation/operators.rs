@@ -7,8 +7,8 @@ use crate::base::config::Config;
 use crate::base::domain::{BatchId, BatchState, MessageKey, OverridableSetting, StepIndex};
 use crate::base::events::Origin;
 use crate::campaign::{MessageDecision, carry_out_on_message};
+use crate::sending::throttle::{in_file, with_overrides};
 use crate::store::{Override, StepHeldBy};
-use crate::throttle::{in_file, with_overrides};
 
 pub(super) fn by() -> Origin {
     Origin::operator(OPERATOR, None)

@@ -16,9 +16,9 @@ use crate::base::config::Config;
 use crate::base::domain::{
     AttemptId, Channel, MessageId, MessagingApi, Plan, Scope, Scopes, Step, StepIndex, Tag, Timestamp,
 };
-use crate::dispatch::{For, compose};
 use crate::rules::template::To;
 use crate::rules::wire::samples::{Sample, filled, samples};
+use crate::sending::dispatch::{For, compose};
 use crate::store::{Store, open};
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);

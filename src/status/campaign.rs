@@ -15,8 +15,8 @@ use crate::base::domain::{BatchId, BatchState, Count, Outcome, Plan, Span, Step,
 use crate::campaign::{Approval, DueAtOnce, Launcher, NeedsApproval, reserved, settled_by, used_up};
 use crate::report::{CoursePoint, QueuedMessages, Report, Show, Stranded, line};
 use crate::rules::forecast::Forecast;
+use crate::sending::throttle::with_overrides;
 use crate::store::{Batch, Hold, StepHold};
-use crate::throttle::with_overrides;
 
 /// The state of a campaign at one time.
 #[derive(Debug)]

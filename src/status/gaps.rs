@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::ask;
 use crate::base::clock::format_time_of_day;
 use crate::base::config::Config;
 use crate::base::domain::text::{about, grouped, plural};
 use crate::base::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp, Zone};
 use crate::rules::engine::{Gap, KnownGaps};
+use crate::sending::ask;
 use crate::store::{KeptGap, Nodes, Result, Store};
 
 /// A short gap whose receipts the provider still repeats; deadlines wait for them.

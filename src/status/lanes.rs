@@ -15,8 +15,8 @@ use crate::base::domain::{Channel, Country, Tier, Timestamp};
 use crate::base::events::Subject;
 use crate::campaign::LaneCarriedOut;
 use crate::report::QueuedMessages;
+use crate::sending::throttle::is_over;
 use crate::store::{Hold, Override, ProviderReport, Result, StepHold, Store};
-use crate::throttle::is_over;
 
 /// The tier of a lane's portfolio.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

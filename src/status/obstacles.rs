@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::holds;
 use super::slow::Slow;
-use crate::ask;
 use crate::base::config::{self, Config};
 use crate::base::domain::text::{about, plural, shell};
 use crate::base::domain::{Channel, Count, DoubtCause, StepIndex, Timestamp};
@@ -12,6 +11,7 @@ use crate::base::events::describe_doubt;
 use crate::campaign::{NeedsApproval, Unapproved, UsedUp, held};
 use crate::node::doubt_remedy;
 use crate::report::Stranded;
+use crate::sending::ask;
 use crate::store::{Batch, DiskTrouble, Hold, Result, StepHeldBy, StepHold, Store, Unwritable};
 
 const NO_SERVER: &str = "no server is running on this database";

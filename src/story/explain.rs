@@ -15,9 +15,9 @@ use crate::base::domain::{
     Plan, SkipReason, Span, State, Timestamp, Zone, rfc3339_option,
 };
 use crate::base::events::{Event, EventKind, Subject};
-use crate::book::Entry;
 use crate::report::failure;
 use crate::rules::engine::{Cause, Ignored, Made, Rule};
+use crate::sending::book::Entry;
 use crate::store::{Addresses, Batch, Consent, KeptGap, MessageFacts, Receipt, Result, Store, Verdict, Wish};
 
 /// One decision.

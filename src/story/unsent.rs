@@ -3,7 +3,7 @@
 use super::endings::{Context, awaits, between, falls_back};
 use super::words::{Told, channel, clock};
 use crate::base::domain::{BatchState, Count, Loaded, Present, Span, State, StepIndex, Timestamp, grouped};
-use crate::book::Entry;
+use crate::sending::book::Entry;
 use crate::store::{Batch, HeldBy, Hold, Result, StepHeldBy, StepHold, Store};
 
 /// A server whose last sign of life is older than this does not count as running.

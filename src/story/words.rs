@@ -9,9 +9,9 @@ use crate::base::domain::{
     BatchState, Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, Step, StepIndex,
     Timestamp, Zone,
 };
-use crate::book::Entry;
 use crate::rules::engine::Ignored;
 use crate::rules::wire::codes;
+use crate::sending::book::Entry;
 use crate::store::{Attempt, Batch, Query, Receipt, Verdict};
 
 /// A plan as sentences tell it.

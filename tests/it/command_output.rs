@@ -236,7 +236,7 @@ fn an_invalid_environment_variable_is_refused_like_a_key() {
     with("VOLLEY_FOO", "1").ended(1).says(&["unknown variable VOLLEY_FOO", "VOLLEY_LOG"]);
     with("VOLLEY_LOG", "nonsense").ended(1).says(&["VOLLEY_LOG", "\"nonsense\"", "debug"]);
     with("VOLLEY_LOG_FORMAT", "xml").ended(1).says(&["VOLLEY_LOG_FORMAT", "\"xml\"", "json"]);
-    with("VOLLEY_LOG", "warn,volley::dispatch=debug").ended(0);
+    with("VOLLEY_LOG", "warn,volley::sending::dispatch=debug").ended(0);
     with("VOLLEY_SERVICE_HOST", "10.0.0.1").ended(0);
 
     run(folder.path(), &["serve", "--listen", "foo"]).ended(2).says(&["--listen", "\"foo\""]);

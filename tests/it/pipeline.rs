@@ -3,9 +3,9 @@
 use serde_json::json;
 use volley::base::domain::{BatchState, Count, MessageKey, Outcome, Portion, Span, StepIndex, Timestamp};
 use volley::base::events::Origin;
-use volley::book::Book;
 use volley::campaign::{self, Decided, Noted};
 use volley::practice::simulator::Profile;
+use volley::sending::book::Book;
 use volley::store::{Cursor, StrayKind};
 use volley::story;
 

@@ -8,7 +8,7 @@ use super::Door;
 use crate::base::clock::Clock;
 use crate::base::domain::{Causes, ServerLimit, Span, Timestamp};
 use crate::base::events::{Event, EventKind, Subject};
-use crate::receipts::Verifier;
+use crate::sending::receipts::Verifier;
 use crate::store::{Events, RejectionReason, TurnedAway};
 
 /// How often the tallies are read.

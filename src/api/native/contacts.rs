@@ -15,9 +15,9 @@ use super::problem::{Answer, Problem};
 use super::replies::cursors_of;
 use crate::api::Shared;
 use crate::base::domain::Address;
-use crate::receipts::{ReplyView, ReplyViews};
 use crate::recipients::optout::ConsentView;
 use crate::report::{MessageFilter, MessageResult, messages_to, results_at};
+use crate::sending::receipts::{ReplyView, ReplyViews};
 use crate::store::{Cursor, InboundOf, Whom};
 
 /// How much of a history is shown.

@@ -13,8 +13,8 @@ use super::page::{Cursors, Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::base::domain::Address;
-use crate::receipts::{ReplyView, ReplyViews};
 use crate::recipients::optout::{self, Decision};
+use crate::sending::receipts::{ReplyView, ReplyViews};
 use crate::store::{Cursor, InboundOf};
 
 /// A page of messages from recipients.

@@ -9,9 +9,9 @@ use crate::base::domain::{BatchState, Queue, State, StepIndex, Umid};
 use crate::base::events::Origin;
 use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run};
-use crate::book::Book;
 use crate::campaign::Launcher;
 use crate::rules::engine::{Answer, Event, Ruling};
+use crate::sending::book::Book;
 use crate::store::{Attempt, Claim, Verdict};
 
 /// Messages in one claim and in one record.

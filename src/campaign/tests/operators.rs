@@ -143,7 +143,7 @@ async fn the_start_of_a_scheduled_campaign_can_be_moved() {
     let moved = setup.batch(batch.id).await;
     assert_eq!((moved.state, moved.starts_at), (BatchState::Scheduled, Some(time(later))));
     // It starts at the new time only.
-    let book = Arc::new(crate::book::Book::new(Arc::clone(&setup.store)));
+    let book = Arc::new(crate::sending::book::Book::new(Arc::clone(&setup.store)));
     book.refresh().await.unwrap();
     let mut housekeeper = Housekeeper::new(Arc::clone(&setup.store), book, Arc::new(setup.config.clone()));
     housekeeper.run_once(time("2026-12-01T09:00:00Z")).await.unwrap();
@@ -187,7 +187,7 @@ async fn without_its_start_time_a_scheduled_campaign_starts_at_once() {
     let batch = setup.launch("promo", AT, false).await;
     let set = setup.set(&batch, &[("at", "none")]).await;
     assert!(matches!(set, Ok(Amended::Holds { brought_forward: 2, .. })), "{set:?}");
-    let book = Arc::new(crate::book::Book::new(Arc::clone(&setup.store)));
+    let book = Arc::new(crate::sending::book::Book::new(Arc::clone(&setup.store)));
     book.refresh().await.unwrap();
     Housekeeper::new(Arc::clone(&setup.store), book, Arc::new(setup.config.clone())).run_once(now()).await.unwrap();
     assert_eq!(setup.batch(batch.id).await.state, BatchState::Running);
@@ -198,7 +198,7 @@ async fn without_its_start_time_a_scheduled_campaign_starts_at_once() {
 async fn a_running_server_learns_the_new_name_of_a_campaign() {
     let setup = Setup::of_samples().await;
     let batch = setup.launch("promo", "", false).await;
-    let book = crate::book::Book::new(Arc::clone(&setup.store));
+    let book = crate::sending::book::Book::new(Arc::clone(&setup.store));
     book.refresh().await.unwrap();
     rename(setup.store.as_ref(), &batch, "winter", &Origin::operator("Ann", None), now()).await.unwrap();
     let changed = book.refresh().await.unwrap();

@@ -5,7 +5,7 @@ use super::*;
 use crate::base::clock::Clock;
 use crate::base::domain::{BatchState, Category, Content, Country};
 use crate::base::events::Subject;
-use crate::book::Book;
+use crate::sending::book::Book;
 use crate::store::{
     AccountEvent, Batch, Cursor, FetchedTemplates, HeldBy, Hold, ProviderReport, StoredTemplate, TemplatePlace,
 };

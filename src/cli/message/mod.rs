@@ -12,8 +12,8 @@ use super::out::{self, To};
 use super::{CommandContext, Exit};
 use crate::base::clock::format_time_exactly;
 use crate::base::domain::Zone;
-use crate::book::Book;
 use crate::campaign::MessageDecision;
+use crate::sending::book::Book;
 use crate::story;
 use crate::story::Story;
 

@@ -8,7 +8,7 @@ use crate::cli::out::{self, To};
 use crate::cli::table::Table;
 use crate::cli::words::{count, plural};
 use crate::cli::{CommandContext, Exit};
-use crate::receipts::StrayView;
+use crate::sending::receipts::StrayView;
 use crate::store::{Cursor, Store, StrayKind};
 
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::clock::Clock;
 use crate::base::domain::{Span, Timestamp};
-use crate::dispatch::{RequestsInFlight, RunningLane};
+use crate::sending::dispatch::{RequestsInFlight, RunningLane};
 
 /// How long a decision waits for requests that were begun before it. A cancel answers within a second, which includes
 /// reading and confirming it.

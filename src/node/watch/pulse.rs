@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use crate::base::domain::{BatchId, Span, Timestamp};
-use crate::book::Book;
-use crate::dispatch::LaneStatus;
+use crate::sending::book::Book;
+use crate::sending::dispatch::LaneStatus;
+use crate::sending::throttle::StandstillCause;
 use crate::store::{LaneStandstill, LaneState, Trouble};
-use crate::throttle::StandstillCause;
 
 /// How often the node reports that it runs and renews its lease, even without decisions.
 pub(super) const BEAT: Span = Span::from_secs(1);

@@ -3,10 +3,10 @@
 use super::pulse::BEAT;
 use crate::base::domain::Timestamp;
 use crate::base::events::Event;
-use crate::dispatch::LaneStatus;
 use crate::node::notices::Notices;
+use crate::sending::dispatch::LaneStatus;
+use crate::sending::throttle::Holds;
 use crate::store::{Result, Store};
-use crate::throttle::Holds;
 
 /// Events that may wait to be written; the rest is dropped, because no operator could read them all.
 const EVENTS_MAX: usize = 1_000;

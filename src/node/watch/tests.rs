@@ -8,11 +8,11 @@ use crate::base::clock::{Chance, ManualClock};
 use crate::base::config::Config;
 use crate::base::events::Origin;
 use crate::campaign::{Draft, Launcher};
-use crate::dispatch;
 use crate::provider::client::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
-use crate::receipts::Proofs;
+use crate::sending::dispatch;
+use crate::sending::receipts::Proofs;
+use crate::sending::throttle::{Bucket, Pace, Tenure};
 use crate::store::{self, HeldBy, Hold};
-use crate::throttle::{Bucket, Pace, Tenure};
 
 #[derive(Debug)]
 struct Unreachable;
@@ -66,7 +66,7 @@ async fn watch() -> (Watch, Arc<RunningLane>, Arc<ManualClock>) {
     let store::Started { node, epoch, .. } = store::started(store.as_ref(), clock.now()).await;
     let ((_, missed), (_, slot_changes)) = (mpsc::channel(1), mpsc::channel(1));
     let decided = Arc::default();
-    let gaps = Arc::new(Gaps::new(clock.now(), crate::timers::Addresses::default()));
+    let gaps = Arc::new(Gaps::new(clock.now(), crate::sending::timers::Addresses::default()));
     let proofs = Proofs::new(&whole.provider);
     let (verifier_store, verifier_chance) = (Arc::clone(&store), Arc::new(Chance::seeded(1)));
     let verifier =

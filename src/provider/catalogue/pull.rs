@@ -9,8 +9,8 @@ use crate::base::config::{Config, Lane};
 use crate::base::domain::text::plural;
 use crate::base::domain::{Channel, Timestamp};
 use crate::provider::client::{TemplatesClient, TemplatesError};
-use crate::receipts::{Known, ListedStatus};
 use crate::rules::wire::ListedTemplate;
+use crate::sending::receipts::{Known, ListedStatus};
 use crate::store::{self, AccountEvent, FetchedTemplates, HeldBy, Hold, Store, StoredTemplate, TemplatePlace};
 
 /// The result of fetching the templates of every channel.

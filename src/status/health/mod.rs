@@ -24,8 +24,8 @@ use crate::base::domain::{BatchState, Timestamp};
 use crate::base::events::Actor;
 use crate::campaign::Launcher;
 use crate::report::QueuedMessages;
+use crate::sending::throttle::{is_over, with_overrides};
 use crate::store::Store;
-use crate::throttle::{is_over, with_overrides};
 
 /// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

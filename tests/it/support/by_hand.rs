@@ -14,12 +14,12 @@ use volley::base::domain::{
     AttemptId, Channel, Loaded, MessageKey, Plan, Present, Span, State, StepIndex, Timestamp, Umid,
 };
 use volley::base::events::Origin;
-use volley::book::Book;
 use volley::campaign::{self, Decided, Draft, LaunchError, Launched, Launcher, Prepared, SingleMessage};
 use volley::node::{Node, NodeParts, Os, StartError};
 use volley::provider::client::{Broken, Endpoint, Gate, RawAnswer, Transport};
-use volley::receipts::{Intake, NotStored};
 use volley::report::Report;
+use volley::sending::book::Book;
+use volley::sending::receipts::{Intake, NotStored};
 use volley::store::{self, Batch, Direction, Joined, LinkState, Store};
 use volley::story::{self, Story};
 

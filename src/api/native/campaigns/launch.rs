@@ -20,7 +20,7 @@ use crate::base::config::Config;
 use crate::base::domain::Outcome;
 use crate::campaign::{HowToLaunch, LaunchView, Launched, PlanView, Repeat, Trial, Warning};
 use crate::recipients::audience::DefaultCountry;
-use crate::throttle::with_overrides;
+use crate::sending::throttle::with_overrides;
 
 /// The configuration with the overrides that apply now.
 pub(in crate::api) async fn current(shared: &Shared) -> Answer<Config> {

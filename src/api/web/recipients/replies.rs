@@ -16,8 +16,8 @@ use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, decided, foun
 use crate::base::domain::{BatchId, MessageId, Scope};
 use crate::campaign::find_exactly;
 use crate::pages::{AnsweredMessage, Part, Place, RepliesPage, Reply, UNDECIDED_COUNTED, campaign_path};
-use crate::receipts::ContentView;
 use crate::recipients::optout::Decision;
+use crate::sending::receipts::ContentView;
 use crate::store::{Batch, Cursor, Inbound, InboundOf, Store};
 
 /// Replies of a page.

@@ -11,7 +11,7 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::api::web::download;
 use crate::base::domain::{Channel, Keyword};
-use crate::receipts::{ReplyView, ReplyViews};
+use crate::sending::receipts::{ReplyView, ReplyViews};
 use crate::store::{self, Cursor, InboundOf, Store};
 
 /// Replies that are read at once.

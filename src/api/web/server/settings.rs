@@ -13,8 +13,8 @@ use crate::api::web::frame::page;
 use crate::base::config::{Setting, Source};
 use crate::base::domain::OverridableSetting;
 use crate::pages::{Place, SettingChange, SettingRow, SettingSection, SettingsPage};
+use crate::sending::throttle::is_over;
 use crate::store::Override;
-use crate::throttle::is_over;
 
 /// Settings of a page: sections are added until it has so many.
 const SHOWN: usize = 250;
