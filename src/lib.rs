@@ -21,17 +21,8 @@ pub mod recipients;
 // From a claim to the last receipt. It knows nothing of HTTP, and of campaigns only what the store says.
 pub mod sending;
 
-// What became of a campaign: figures, rows, messages.
-pub mod report;
-
-// What happened to a message, and whether it holds.
-pub mod story;
-
-// Plan, launch, schedule, pause, resume, cancel, finish.
-pub mod campaign;
-
-// What servers, campaigns and lanes do now, and what keeps messages from being sent.
-pub mod status;
+// What operators plan, launch, decide and read. It knows nothing of HTTP.
+pub mod campaigns;
 
 // Who may call the API, and what each caller may do.
 pub mod access;

@@ -14,7 +14,7 @@ use crate::base::clock::{Chance, Clock};
 use crate::base::config::Config;
 use crate::base::domain::MessageId;
 use crate::base::events::Origin;
-use crate::campaign::{LaunchError, Launcher};
+use crate::campaigns::campaign::{LaunchError, Launcher};
 use crate::store::Store;
 
 /// Messages of one group.

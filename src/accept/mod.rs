@@ -37,7 +37,7 @@ use crate::access::{Caller, Denied};
 use crate::base::clock::{Chance, Clock};
 use crate::base::config::{Config, Lane};
 use crate::base::domain::{CampaignId, MessageId, Plan, Span, Timestamp};
-use crate::campaign::{CampaignDecision, DecidedBy, DecisionError, LaunchError, carry_out, find_by_id};
+use crate::campaigns::campaign::{CampaignDecision, DecidedBy, DecisionError, LaunchError, carry_out, find_by_id};
 use crate::rules::wire::{Cancelled, Details, ErrorAnswer, rules};
 use crate::store::{self, Batch, Call, Store};
 

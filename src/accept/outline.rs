@@ -8,7 +8,7 @@ use crate::base::domain::{
     Address, ApiCalls, Channel, Content, Country, Extras, Fields, Labelled, Notification, NotificationLink, Plan,
     Purpose, RawContent, Recipient, SmsEncoding, Sources, Step, Timestamp, point_at,
 };
-use crate::campaign::SingleMessage;
+use crate::campaigns::campaign::SingleMessage;
 use crate::rules::wire::NotificationContent;
 use crate::rules::wire::rules::{Addressee, NamedStep};
 

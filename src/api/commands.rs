@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Sender;
 
 use crate::base::domain::Scope;
-use crate::campaign::Draft;
+use crate::campaigns::campaign::Draft;
 use crate::recipients::audience::UploadedSource;
 
 /// Runs command lines for callers of the API.

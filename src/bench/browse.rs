@@ -23,7 +23,7 @@ use crate::base::clock::{Chance, Clock};
 use crate::base::config::{Config, Secret};
 use crate::base::domain::{Count, Scope, Scopes, Span};
 use crate::base::events::Origin;
-use crate::campaign::Launcher;
+use crate::campaigns::campaign::Launcher;
 use crate::pages::{ASSETS, Assets};
 use crate::store::{self, AuditRequest, BatchFilter, Store};
 

@@ -11,7 +11,7 @@ use super::{Begun, Error, Run, SinkProcess, Stock};
 use crate::base::clock::{Chance, Clock};
 use crate::base::domain::{Count, Span};
 use crate::base::events::Origin;
-use crate::campaign::{self, Decided};
+use crate::campaigns::campaign::{self, Decided};
 use crate::node::{Node, NodeParts, Os};
 use crate::store::{self, Store};
 

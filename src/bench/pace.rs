@@ -11,7 +11,7 @@ use super::{Begun, Error, Run, SinkProcess};
 use crate::base::clock::{Chance, Clock, Tick};
 use crate::base::domain::{Count, Span};
 use crate::base::events::Origin;
-use crate::campaign::{Draft, Launcher};
+use crate::campaigns::campaign::{Draft, Launcher};
 use crate::node::{Node, NodeParts, Os};
 use crate::practice::simulator::Arrival;
 

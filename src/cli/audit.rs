@@ -4,8 +4,8 @@ use super::campaign::find;
 use super::out::{self, Paint, To};
 use super::words::{count, plural, rate, span};
 use super::{CommandContext, Exit, progress};
-use crate::story;
-use crate::story::{Audit, AuditClaim};
+use crate::campaigns::story;
+use crate::campaigns::story::{Audit, AuditClaim};
 
 /// Unknown attempts that are listed.
 const NAMED: usize = 5;

@@ -9,7 +9,7 @@ use super::table::Table;
 use super::words;
 use super::{CommandContext, Exit};
 use crate::base::config::{DEFAULT_PATH, Setting};
-use crate::campaign::{FileError, PriceList, check_routes};
+use crate::campaigns::campaign::{FileError, PriceList, check_routes};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

@@ -15,7 +15,7 @@ use crate::base::clock::{Chance, Clock, RealClock};
 use crate::base::config::{self, Config, Database, Keywords, Loaded, Source};
 use crate::base::domain::Timestamp;
 use crate::base::events::Origin;
-use crate::campaign::{Draft, FileError, Launcher, refuse_campaign_file};
+use crate::campaigns::campaign::{Draft, FileError, Launcher, refuse_campaign_file};
 use crate::recipients::audience::{self, UploadedSource};
 use crate::recipients::optout::Words;
 use crate::sending::throttle::with_overrides;

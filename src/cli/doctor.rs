@@ -3,7 +3,7 @@
 use super::out::{self, Paint, To};
 use super::webhooks::{self, Change};
 use super::{CommandContext, Exit};
-use crate::status::{FindingView, Findings, Health};
+use crate::campaigns::status::{FindingView, Findings, Health};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

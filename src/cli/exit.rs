@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::usage;
 use crate::base::config::{self, Problem};
-use crate::campaign::{FileError, LaunchError};
+use crate::campaigns::campaign::{FileError, LaunchError};
 
 /// The exit code of a command. The argument parser also exits with `Usage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::{CommandContext, Exit};
 use crate::access::{Access, By, IN_EFFECT, Issued, IssuedView, KeyState, KeyView, NewKey, all_keys};
 use crate::base::clock::format_time;
 use crate::base::domain::{IpNetwork, Purpose, Scope, Span, Timestamp};
-use crate::campaign::instant;
+use crate::campaigns::campaign::instant;
 use crate::store::{ApiKey, KeyLimits, Store};
 
 #[derive(Debug, clap::Subcommand)]

@@ -13,7 +13,7 @@ use super::words::{count, list as list_of, plural};
 use super::{CommandContext, Exit, optout_push};
 use crate::base::clock::format_time_exactly;
 use crate::base::domain::{Address, Channel, Keyword, OptOutOf, OptOutSource, Timestamp, WishSenders, WishSubject};
-use crate::campaign::noted;
+use crate::campaigns::campaign::noted;
 use crate::cli::operator::Operator;
 use crate::recipients::audience::{DefaultCountry, ListedNumbers, OptOutChangeView, Options, Source};
 use crate::recipients::optout::{self, ConsentView, OptOutView, WishView};

@@ -16,7 +16,7 @@ use super::callers::{Printer, printer};
 use super::exit::Usage;
 use super::marks;
 use crate::base::config::Secret;
-use crate::report::Sheets;
+use crate::campaigns::report::Sheets;
 
 /// Prints a line of data.
 pub(super) fn data(line: impl Display) -> anyhow::Result<()> {

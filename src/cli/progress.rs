@@ -6,8 +6,8 @@ use super::callers::printer;
 use super::out::To;
 use super::words;
 use crate::base::domain::Span;
+use crate::campaigns::report;
 use crate::recipients::audience::{OnProgress, ReadingProgress};
-use crate::report;
 
 /// A progress bar on stderr; hidden without a terminal.
 pub(super) fn bar(label: &str, quiet: bool) -> ProgressBar {

@@ -7,8 +7,8 @@ use super::{CommandContext, Exit, progress};
 use crate::base::clock::format_time;
 use crate::base::config::SHORTEST_RETENTION;
 use crate::base::domain::{Address, Span, Timestamp};
-use crate::campaign::{self, Erasure, ErasureView, Overdue, PurgeView};
-use crate::report;
+use crate::campaigns::campaign::{self, Erasure, ErasureView, Overdue, PurgeView};
+use crate::campaigns::report;
 use crate::store::Store;
 
 /// Maximum number of campaigns that are listed by name.

@@ -6,7 +6,7 @@ use super::CommandContext;
 use crate::api::Certificate;
 use crate::base::config::{self, Credential, Loaded};
 use crate::base::events::EventKind;
-use crate::campaign::PriceList;
+use crate::campaigns::campaign::PriceList;
 
 /// What the files hold now.
 #[derive(Debug, Default)]

@@ -19,8 +19,8 @@ use crate::base::clock::{RealClock, Set, format_time, set};
 use crate::base::config::Config;
 use crate::base::domain::{Causes, Span};
 use crate::base::events::{Event, Subject};
+use crate::campaigns::report::Stranded;
 use crate::node::{self, Recovered};
-use crate::report::Stranded;
 use crate::store::{Batches, Store};
 
 #[derive(Debug, clap::Args)]

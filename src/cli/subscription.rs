@@ -12,7 +12,7 @@ use super::table::Table;
 use super::words::{count, plural};
 use super::{CommandContext, Exit};
 use crate::base::domain::{Span, Timestamp};
-use crate::campaign;
+use crate::campaigns::campaign;
 use crate::outgoing::{Created, DeliveryView, Desk, NewSecretView, ReplayView, SubscriptionView, Wanted};
 use crate::store::{Replay, WebhookFormat};
 

@@ -5,8 +5,8 @@ use super::table::Table;
 use super::{CommandContext, Exit};
 use crate::base::clock::format_time;
 use crate::base::domain::grouped;
+use crate::campaigns::status::Servers;
 use crate::recipients::uploads::{ImportState, StoredUploads, UploadFolder, UploadId, UploadView};
-use crate::status::Servers;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

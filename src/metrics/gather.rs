@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::page::Page;
 use super::table;
 use crate::base::domain::{Ending, Histogram, LaneId, ServerLimit, Status, StepIndex, Timestamp};
-use crate::report::{Counts, QueuedMessages};
+use crate::campaigns::report::{Counts, QueuedMessages};
 use crate::sending::book::Book;
 use crate::sending::dispatch::RunningLane;
 use crate::sending::throttle::StandstillCause;

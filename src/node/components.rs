@@ -13,7 +13,7 @@ use crate::base::clock::Clock;
 use crate::base::config::{self, Config};
 use crate::base::domain::{FaultReport, LaneId, Loaded, Timestamp};
 use crate::base::events::{Event, EventKind, Subject};
-use crate::campaign::{Housekeeper, OptOutConfirmations};
+use crate::campaigns::campaign::{Housekeeper, OptOutConfirmations};
 use crate::provider::client::Transport;
 use crate::recipients::optout::Words;
 use crate::rules::engine::Gap;

@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::clock::{Chance, Clock};
 use crate::base::config::Config;
 use crate::base::domain::{Causes, FaultReport, Histogram, Span, Timestamp};
-use crate::campaign::Housekeeper;
+use crate::campaigns::campaign::Housekeeper;
 use crate::metrics::Sources;
 use crate::outgoing::{Outgoing, UnusableClient};
 use crate::provider::client::{Http, Transport};

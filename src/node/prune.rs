@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
 use crate::base::domain::{Causes, FaultReport, Span, Tier, Timestamp};
-use crate::campaign;
+use crate::campaigns::campaign;
 use crate::outgoing;
 use crate::store::{Result, Store};
 

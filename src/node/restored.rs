@@ -3,7 +3,7 @@
 use crate::base::config::Config;
 use crate::base::domain::{BatchState, Tier, Timestamp};
 use crate::base::events::{Event, EventKind, Origin, Subject};
-use crate::campaign::restored_from;
+use crate::campaigns::campaign::restored_from;
 use crate::sending::throttle::with_overrides;
 use crate::store::{Restore, Result, Store, UnknownSlots};
 
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use crate::base::clock::{Clock, ManualClock};
     use crate::base::domain::{Channel, Plan, Step, Tag};
-    use crate::campaign::{LaneDecision, carry_out_on_lane};
+    use crate::campaigns::campaign::{LaneDecision, carry_out_on_lane};
     use crate::store::{self, Cursor, KnownAs, NewAudience, NewBatch};
 
     fn config() -> Config {

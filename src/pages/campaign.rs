@@ -16,9 +16,9 @@ use crate::base::clock::{format_time, format_time_short};
 use crate::base::domain::text::{about, grouped, list, rate};
 use crate::base::domain::{BatchState, Outcome, Timestamp, Zone};
 use crate::base::events::Event;
-use crate::report::{CoursePoint, FellBack, Report, StepFact, StepReport};
+use crate::campaigns::report::{CoursePoint, FellBack, Report, StepFact, StepReport};
+use crate::campaigns::status::{Look, Obstacle, TierGauge};
 use crate::rules::forecast::Days;
-use crate::status::{Look, Obstacle, TierGauge};
 
 /// What the operator has just done to a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

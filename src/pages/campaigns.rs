@@ -8,7 +8,7 @@ use super::show::Plain;
 use super::texts::ENGLISH;
 use super::writing::Unfinished;
 use crate::base::domain::{BatchState, Outcome};
-use crate::status::Look;
+use crate::campaigns::status::Look;
 
 /// The list of campaigns, latest first.
 #[derive(Debug, Template)]

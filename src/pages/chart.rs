@@ -10,7 +10,7 @@ use super::texts::ENGLISH;
 use crate::base::clock::{format_time_of_day, format_time_short};
 use crate::base::domain::text::grouped;
 use crate::base::domain::{Span, Timestamp, Zone};
-use crate::report::CoursePoint;
+use crate::campaigns::report::CoursePoint;
 
 /// The height of the lines, in pixels.
 const HEIGHT: i64 = 160;

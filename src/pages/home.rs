@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::campaigns::Row;
 use super::frame::Frame;
-use crate::status::Obstacle;
+use crate::campaigns::status::Obstacle;
 
 /// The home page.
 #[derive(Debug, Template)]

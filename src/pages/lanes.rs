@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::show::percent_encoded;
 use super::writing::{Field, FieldKind};
 use crate::base::domain::text::rate;
-use crate::status::LaneView;
+use crate::campaigns::status::LaneView;
 
 /// The address of what is done to a lane.
 fn lane_path(name: &str) -> String {

@@ -10,9 +10,9 @@ use super::show::Plain;
 use crate::base::clock::format_time_exactly;
 use crate::base::domain::text::list;
 use crate::base::domain::{Channel, Country, Msisdn, Outcome, Reasons, StepIndex, Timestamp};
-use crate::report::{CodeFilter, CodeResult, MessageView, StepFact};
+use crate::campaigns::report::{CodeFilter, CodeResult, MessageView, StepFact};
+use crate::campaigns::story::{FactLine, Story};
 use crate::rules::template::preview::{Bubble, BubbleHeader, Run};
-use crate::story::{FactLine, Story};
 
 /// The recipients of a campaign.
 #[derive(Debug, Template)]

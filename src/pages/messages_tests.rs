@@ -4,9 +4,9 @@ use askama::Template as _;
 
 use super::*;
 use crate::base::domain::{AddressFields, Scopes, Status};
+use crate::campaigns::report::{StepBrief, StepResult};
+use crate::campaigns::story::{Brief, ExplainedStep, FailureReason};
 use crate::pages::Place;
-use crate::report::{StepBrief, StepResult};
-use crate::story::{Brief, ExplainedStep, FailureReason};
 
 fn step(at: u8, channel: Channel, reason: Option<FailureReason>) -> ExplainedStep {
     let result = if reason.is_some() { StepResult::Undelivered } else { StepResult::NotInTime };

@@ -1,7 +1,7 @@
 //! Pages for operators, as HTML. Their templates are the files in `html`, their style and script those in `assets`.
 //!
 //! In: typed data of other rooms, such as the [`Bubble`](crate::rules::template::preview::Bubble) of a message, the
-//! [`Look`](crate::status::Look) of a campaign or the [`Story`](crate::story::Story) of a message.
+//! [`Look`](crate::campaigns::status::Look) of a campaign or the [`Story`](crate::campaigns::story::Story) of a message.
 //!
 //! Out: the pages of the server, each a type such as [`HomePage`]; [`PreviewPage`], a self-contained page of messages as
 //! handsets show them; and [`ReferencePage`], the reference of the API.

@@ -6,8 +6,8 @@ use super::campaigns::campaign_path;
 use super::frame::Frame;
 use super::preview::{PreviewStep, button_name, class, language, media_name, values_alone};
 use super::texts::ENGLISH;
+use crate::campaigns::status::{Look, Obstacle};
 use crate::rules::template::preview::{BubbleHeader, Run};
-use crate::status::{Look, Obstacle};
 
 #[derive(Debug, Template)]
 #[template(path = "plan.html")]

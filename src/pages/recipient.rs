@@ -8,7 +8,7 @@ use super::replies::Reply;
 use super::show::percent_encoded;
 use super::writing::{Field, FieldKind};
 use crate::base::domain::{Address, AddressFields, Keyword, OptOutSource, Timestamp};
-use crate::report::{HistoryCounts, MessageView};
+use crate::campaigns::report::{HistoryCounts, MessageView};
 
 /// Where the page of a recipient is.
 pub fn recipient_path(address: &Address) -> String {

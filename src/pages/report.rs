@@ -13,7 +13,7 @@ use super::show::Plain;
 use super::texts::{ENGLISH, Texts};
 use crate::base::clock::{format_time, format_time_short};
 use crate::base::domain::{BatchState, Money, Outcome, Timestamp, Zone};
-use crate::report::{Breakdown, CodeReport, CountryReport, Report, StepReport};
+use crate::campaigns::report::{Breakdown, CodeReport, CountryReport, Report, StepReport};
 
 /// Rows of a table on a page. Its CSV file has all.
 const ROWS_SHOWN: usize = 150;

@@ -9,8 +9,8 @@ use super::preview::{button_name, class, language, media_name};
 use super::show::percent_encoded;
 use super::texts::ENGLISH;
 use crate::base::domain::{Channel, Charged, Free, Timestamp};
+use crate::campaigns::status::{KnownTemplateView, TemplateView};
 use crate::rules::template::preview::{Bubble, BubbleHeader, Run, TemplateParameter};
-use crate::status::{KnownTemplateView, TemplateView};
 
 /// Languages and channels of a template that its page shows.
 const LANGUAGES_SHOWN: usize = 20;

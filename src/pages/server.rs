@@ -6,7 +6,7 @@ use super::frame::Frame;
 use super::show::{capital, visible};
 use super::texts::ENGLISH;
 use crate::base::domain::Timestamp;
-use crate::status::{FindingView, Health};
+use crate::campaigns::status::{FindingView, Health};
 
 /// What is checked, worst first.
 #[derive(Debug, Template)]

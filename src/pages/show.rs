@@ -6,8 +6,8 @@
 use super::texts::Texts;
 use crate::base::domain::text;
 use crate::base::domain::{BatchState, Keyword, OptOutSource, Outcome, Timestamp};
+use crate::campaigns::report::StepFact;
 use crate::recipients::audience::Reason;
-use crate::report::StepFact;
 
 /// A value behind any number of references.
 pub trait Plain<T> {

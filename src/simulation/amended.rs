@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::small::World;
 use crate::base::clock::Clock;
 use crate::base::domain::{BatchState, Outcome, Span, State, StepIndex};
-use crate::campaign::{Amend, Amended, LaunchError, Launched};
-use crate::story::audit;
+use crate::campaigns::campaign::{Amend, Amended, LaunchError, Launched};
+use crate::campaigns::story::audit;
 
 /// It is 16:00 in Singapore, where all recipients live. Nothing is sent before 20:00.
 const QUIET: &str = "time_zone = \"Asia/Singapore\"\nquiet_hours = \"15:00-20:00\"\n";

@@ -9,7 +9,7 @@ use super::world::START;
 use crate::base::clock::{Clock, ManualClock};
 use crate::base::domain::{BatchState, Channel, MessageKey, Outcome, Span, State, StepIndex};
 use crate::base::events::EventKind;
-use crate::campaign::Launched;
+use crate::campaigns::campaign::Launched;
 use crate::practice::simulator::{Delivery, Model, Profile};
 use crate::store::Cursor;
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::small::World;
 use crate::base::domain::{BatchState, Money, Plan, Span, StepIndex};
 use crate::base::events::Origin;
-use crate::campaign::{Amend, Amended, Decided, Launched, Launcher, NeedsApproval, start, text_of};
+use crate::campaigns::campaign::{Amend, Amended, Decided, Launched, Launcher, NeedsApproval, start, text_of};
 
 const LANES: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";

@@ -9,7 +9,7 @@ use crate::base::domain::{
     BatchState, Channel, Count, MessageKey, Msisdn, Outcome, OverridableSetting, Span, State, StepIndex, Timestamp,
 };
 use crate::base::events::Origin;
-use crate::campaign::{Draft, Launched, Lint};
+use crate::campaigns::campaign::{Draft, Launched, Lint};
 use crate::rules::forecast::{Booking, Bottleneck, Forecast};
 use crate::store::{Inbound, Override, WebhookGroup};
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::small::{DetailsAnswer, World, numbers, recipient};
 use crate::base::domain::{Outcome, Span, State, StepIndex};
-use crate::campaign::Launched;
+use crate::campaigns::campaign::Launched;
 
 const ALL: [&str; 2] = ["viber", "sms"];
 const FAILED_TEMPORARILY: u32 = 11;

@@ -7,7 +7,7 @@ use super::small::{World, numbers};
 use crate::base::clock::Clock;
 use crate::base::domain::{Count, MessageKey, Present, Span, State, StepIndex, Timestamp};
 use crate::base::events::Origin;
-use crate::campaign::{Draft, Lint};
+use crate::campaigns::campaign::{Draft, Lint};
 use crate::rules::forecast::{Bottleneck, Forecast, NotSent, Stop};
 use crate::sending::book::Book;
 use crate::store::{Change, Hold, StepHeldBy, StepHold};

@@ -8,7 +8,7 @@ use super::small::World;
 use crate::base::clock::Clock;
 use crate::base::domain::{BatchState, Count, MessageKey, Money, Span, Spent, StepIndex};
 use crate::base::events::Origin;
-use crate::campaign::{Decided, Launched, Released, UsedUp, release_steps, reserved, resume, used_up};
+use crate::campaigns::campaign::{Decided, Launched, Released, UsedUp, release_steps, reserved, resume, used_up};
 use crate::rules::forecast::Stop;
 use crate::store::{Cursor, StepHold};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::small::{World, recipient};
 use crate::base::clock::Clock;
 use crate::base::domain::{BatchId, BatchState, Channel, Country, Fields, Plan, Recipient, Span, Step, Timestamp};
-use crate::report::Report;
+use crate::campaigns::report::Report;
 use crate::sending::book::Book;
 
 fn plan() -> Plan {

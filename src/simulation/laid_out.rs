@@ -12,7 +12,7 @@ use crate::base::domain::{
     ApiCalls, BatchId, Channel, Content, MessageKey, OptOutOf, Plan, Present, Recipient, Sources,
 };
 use crate::base::events::Origin;
-use crate::campaign::{Draft, Launcher, SingleMessage, bring_forward};
+use crate::campaigns::campaign::{Draft, Launcher, SingleMessage, bring_forward};
 use crate::recipients::audience::{ImportRecord, OddCells, Summary, Survey};
 use crate::store::{Amendment, Joined, KnownAs, NewAudience, NewBatch, PieceOfMessages, Start, Store};
 

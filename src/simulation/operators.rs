@@ -6,7 +6,7 @@ use crate::base::clock::Clock;
 use crate::base::config::Config;
 use crate::base::domain::{BatchId, BatchState, MessageKey, OverridableSetting, StepIndex};
 use crate::base::events::Origin;
-use crate::campaign::{MessageDecision, carry_out_on_message};
+use crate::campaigns::campaign::{MessageDecision, carry_out_on_message};
 use crate::sending::throttle::{in_file, with_overrides};
 use crate::store::{Override, StepHeldBy};
 

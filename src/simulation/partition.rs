@@ -10,7 +10,7 @@ use super::small::{World, key_of, numbers};
 use super::world::START;
 use crate::base::clock::Clock;
 use crate::base::domain::{Channel, MessageKey, Span, Timestamp};
-use crate::campaign::Launched;
+use crate::campaigns::campaign::Launched;
 use crate::practice::simulator::{MessageSeen, Model, Profile, REPEATS};
 use crate::rules::engine::REPEATED_FOR;
 

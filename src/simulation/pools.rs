@@ -6,7 +6,7 @@ use super::small::World;
 use crate::base::clock::Clock;
 use crate::base::domain::{LaneId, MessageKey, Msisdn, Outcome, SkipReason, Span, State};
 use crate::base::events::Origin;
-use crate::campaign::Launched;
+use crate::campaigns::campaign::Launched;
 use crate::store::Hold;
 
 const PROVIDER: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\

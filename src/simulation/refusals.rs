@@ -5,9 +5,9 @@ use super::small::{World, numbers};
 use crate::base::clock::Clock;
 use crate::base::domain::{Count, Outcome, Span, State, StepIndex};
 use crate::base::events::Origin;
-use crate::campaign::Launched;
+use crate::campaigns::campaign::Launched;
+use crate::campaigns::story::audit;
 use crate::store::{Hold, StepHeldBy};
-use crate::story::audit;
 
 const RECIPIENTS: u32 = 30;
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::small::World;
 use crate::base::domain::{BatchState, MessageKey, Msisdn, Outcome};
-use crate::campaign::{LaunchError, Launched, Repeat};
-use crate::report::Report;
+use crate::campaigns::campaign::{LaunchError, Launched, Repeat};
+use crate::campaigns::report::Report;
 
 impl World {
     /// Returns the recipients of a campaign.

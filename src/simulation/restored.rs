@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::small::{World, numbers};
 use crate::base::clock::Clock;
 use crate::base::domain::{BatchId, BatchState, Span, Timestamp};
-use crate::campaign::{CampaignDecision, DecisionError, Draft, HowToLaunch, LaunchError, Launched, Repeat};
+use crate::campaigns::campaign::{CampaignDecision, DecisionError, Draft, HowToLaunch, LaunchError, Launched, Repeat};
 
 const RECIPIENTS: u32 = 3;
 /// The code of a temporary failure.

@@ -5,9 +5,9 @@ use super::small::{CONFIG, World, numbers, recipient};
 use crate::base::clock::Clock;
 use crate::base::domain::{BatchState, Count, MessageKey, Outcome, Refused, Span, State, StepIndex};
 use crate::base::events::Origin;
-use crate::campaign::{Launched, MessageDecision, MessageDecisionError, carry_out_on_message};
+use crate::campaigns::campaign::{Launched, MessageDecision, MessageDecisionError, carry_out_on_message};
+use crate::campaigns::story::audit;
 use crate::store::{Cursor, HeldBy, StepHeldBy};
-use crate::story::audit;
 
 const STEP: &str = "[[step]]\nchannel = \"Viber\"\nlane = \"viber\"\ntext = \"Hello {{Mobile}}\"\n";
 

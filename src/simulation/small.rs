@@ -14,7 +14,7 @@ use crate::base::clock::{Chance, Clock, ManualClock};
 use crate::base::config::{self, Config};
 use crate::base::domain::{BatchId, BatchState, Count, MessageKey, Msisdn, Present, Span, StepIndex, Timestamp, Umid};
 use crate::base::events::Origin;
-use crate::campaign::{
+use crate::campaigns::campaign::{
     CampaignDecision, CarriedOut, DecidedBy, DecisionError, Draft, LaunchError, Launched, Launcher, Repeat, carry_out,
 };
 use crate::node::{ByHand, NodeParts, StartError};

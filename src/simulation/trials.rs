@@ -6,7 +6,7 @@ use super::operators::by;
 use super::small::World;
 use crate::base::clock::Clock;
 use crate::base::domain::{BatchState, Count, Msisdn, Span, WishSubject};
-use crate::campaign::{Decided, Draft, HowToLaunch, LaunchError, Launched, Trial, cancel, start};
+use crate::campaigns::campaign::{Decided, Draft, HowToLaunch, LaunchError, Launched, Trial, cancel, start};
 use crate::store::OptOut;
 
 const NUMBERS: &str = "numbers = [\"+6591000001\", \"+6591000002\"]\n";

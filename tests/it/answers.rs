@@ -5,7 +5,7 @@ use volley::base::clock::Clock;
 use volley::base::domain::{
     AttemptId, Channel, ChannelUser, Content, Keyword, MessageKey, Outcome, Present, SkipReason, Span, State, StepIndex,
 };
-use volley::campaign::Launched;
+use volley::campaigns::campaign::Launched;
 use volley::recipients::optout;
 use volley::store::Cursor;
 

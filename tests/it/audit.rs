@@ -7,10 +7,10 @@ use std::sync::Arc;
 use sqlx::{AssertSqlSafe, ConnectOptions, sqlite::SqliteConnectOptions};
 use volley::base::clock::{Clock, ManualClock};
 use volley::base::domain::{BatchId, Channel, MessageKey, Present, Span, State, StepIndex};
-use volley::campaign::Launched;
-use volley::report;
+use volley::campaigns::campaign::Launched;
+use volley::campaigns::report;
+use volley::campaigns::story::{self, Audit};
 use volley::store;
-use volley::story::{self, Audit};
 
 use crate::support::by_hand::{ByHand, is_awaiting};
 

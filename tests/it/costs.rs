@@ -2,7 +2,7 @@
 
 use volley::base::clock::Clock;
 use volley::base::domain::{Cost, Count, MessageKey, Money, Span, State};
-use volley::campaign::Launched;
+use volley::campaigns::campaign::Launched;
 
 use crate::support::by_hand::ByHand;
 

@@ -5,7 +5,7 @@ use volley::base::clock::Clock;
 use volley::base::domain::{
     Channel, Fields, MessageKey, Msisdn, Outcome, Plan, Present, Recipient, Span, Step, StepIndex, Timestamp,
 };
-use volley::campaign::SingleMessage;
+use volley::campaigns::campaign::SingleMessage;
 use volley::store::Joined;
 
 use crate::support::by_hand::{ByHand, ProviderAnswer, is_awaiting};

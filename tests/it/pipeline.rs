@@ -3,11 +3,11 @@
 use serde_json::json;
 use volley::base::domain::{BatchState, Count, MessageKey, Outcome, Portion, Span, StepIndex, Timestamp};
 use volley::base::events::Origin;
-use volley::campaign::{self, Decided, Noted};
+use volley::campaigns::campaign::{self, Decided, Noted};
+use volley::campaigns::story;
 use volley::practice::simulator::Profile;
 use volley::sending::book::Book;
 use volley::store::{Cursor, StrayKind};
-use volley::story;
 
 use crate::support::world::{DELIVERED, SILENT, Setup, Way, fates};
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 use volley::base::domain::DoubtCause;
 use volley::base::domain::{Count, StepIndex};
-use volley::campaign::Launched;
+use volley::campaigns::campaign::Launched;
 use volley::store::LinkState;
 
 use crate::support::world::{DELIVERED, Setup, World, fates};

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use volley::base::domain::{Count, StepIndex};
 use volley::base::events::Origin;
-use volley::campaign::{self, Launched};
+use volley::campaigns::campaign::{self, Launched};
+use volley::campaigns::story;
 use volley::practice::simulator::Profile;
 use volley::store::{Hold, StepHeldBy, StepHold};
-use volley::story;
 
 use crate::support::world::{Setup, World};
 

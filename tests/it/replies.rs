@@ -6,7 +6,7 @@ use volley::base::domain::{
     Address, AttemptId, BatchState, Channel, Keyword, MessageKey, OptOutSource, Outcome, Present, SkipReason, Span,
     State, StepIndex, Timestamp,
 };
-use volley::campaign::Launched;
+use volley::campaigns::campaign::Launched;
 use volley::store::{Cursor, InboundOf, OptOut};
 
 use crate::cli::{installation, run};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use volley::base::domain::Count;
-use volley::report::{self, ExportColumns, Sheets};
+use volley::campaigns::report::{self, ExportColumns, Sheets};
 
 use crate::audit::campaign as campaign_of;
 use crate::support::by_hand::ByHand;

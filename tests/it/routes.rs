@@ -3,10 +3,10 @@
 use serde_json::json;
 use volley::base::domain::{BatchState, MessageKey, Outcome};
 use volley::base::events::Origin;
-use volley::campaign;
+use volley::campaigns::campaign;
+use volley::campaigns::story;
 use volley::practice::simulator::Profile;
 use volley::sending::book::Book;
-use volley::story;
 
 use crate::support::world::{DELIVERED, REJECTED, SILENT, Setup, World, fates};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 use volley::base::domain::{BatchState, Count, MessageKey, Msisdn, Outcome};
 use volley::base::events::Origin;
-use volley::campaign::{Draft, Launcher};
+use volley::campaigns::campaign::{Draft, Launcher};
 use volley::recipients::audience::{self, Keep, Options, Source, SourceFilter};
 
 use crate::cli::{installation, run};

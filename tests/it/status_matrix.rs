@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use volley::base::domain::{Channel, Span, StepIndex};
-use volley::campaign::Launched;
+use volley::campaigns::campaign::Launched;
 use volley::store::Verdict;
 
 use crate::support::fake_provider::{Answer, Body, End, FakeProvider, Framing, Place, ReadAs, Reply, Then};

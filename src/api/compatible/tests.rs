@@ -19,8 +19,8 @@ use crate::base::domain::{
     BatchId, CampaignId, Channel, Content, Loaded, MessageId, MessageKey, OptOutOf, OptOutSource, Outcome, Plan,
     Purpose, Scope, Scopes, Span, State, Step, Timestamp, WishSubject,
 };
+use crate::campaigns::report::MessageViews;
 use crate::recipients::uploads::UploadFolder;
-use crate::report::MessageViews;
 use crate::rules::wire::samples::{Sample, filled, sample, samples};
 use crate::store::{Batch, Cursor, FetchedTemplates, OptOut, Store, StoredTemplate, TemplatePlace, open};
 

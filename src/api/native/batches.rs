@@ -12,8 +12,8 @@ use super::page::{Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::base::domain::{BatchId, BatchState, CampaignId, Tallies};
-use crate::campaign::{CampaignDecision, DecidedBy, DecisionView, carry_out, find_by_id};
-use crate::report::BatchView;
+use crate::campaigns::campaign::{CampaignDecision, DecidedBy, DecisionView, carry_out, find_by_id};
+use crate::campaigns::report::BatchView;
 use crate::store::{Batch, BatchFilter};
 
 /// A page of batches.

@@ -15,8 +15,8 @@ use super::problem::{Answer, Problem};
 use super::replies::cursors_of;
 use crate::api::Shared;
 use crate::base::domain::Address;
+use crate::campaigns::report::{MessageFilter, MessageResult, messages_to, results_at};
 use crate::recipients::optout::ConsentView;
-use crate::report::{MessageFilter, MessageResult, messages_to, results_at};
 use crate::sending::receipts::{ReplyView, ReplyViews};
 use crate::store::{Cursor, InboundOf, Whom};
 

@@ -18,7 +18,7 @@ use crate::access::Caller;
 use crate::base::config::Secret;
 use crate::base::domain::Timestamp;
 use crate::base::events::Origin;
-use crate::campaign::DecidedBy;
+use crate::campaigns::campaign::DecidedBy;
 use crate::store::AuditRequest;
 
 /// The request itself, as the audit log records it.

@@ -17,8 +17,8 @@ use crate::api::Shared;
 use crate::base::config::{Config, Lane};
 use crate::base::domain::OverridableSetting;
 use crate::base::domain::text::hex;
-use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
-use crate::status::{LaneDecisionView, LaneView, LaneWithQueuesView, Lanes, queues};
+use crate::campaigns::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
+use crate::campaigns::status::{LaneDecisionView, LaneView, LaneWithQueuesView, Lanes, queues};
 
 /// The value that restores the setting of the file.
 const FILE: &str = "file";

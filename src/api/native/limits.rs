@@ -9,7 +9,7 @@ use crate::accept::{may_use_lane, may_use_plan};
 use crate::api::Shared;
 use crate::base::config::{Config, Lane};
 use crate::base::domain::BatchId;
-use crate::campaign::Draft;
+use crate::campaigns::campaign::Draft;
 use crate::store::Batch;
 
 impl Call {

@@ -14,14 +14,14 @@ use super::page::{Cursors, Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::base::domain::{Address, Loaded, Outcome};
-use crate::campaign::{MessageDecision, carry_out_on_message};
-use crate::report::{
+use crate::campaigns::campaign::{MessageDecision, carry_out_on_message};
+use crate::campaigns::report::{
     MessageCursor, MessageFilter, MessageView, MessageViews, RecipientCursor, StateName, message_by_id, messages_from,
     messages_in_all, messages_to, messages_to_within,
 };
+use crate::campaigns::story::{self, Story};
 use crate::sending::book::Book;
 use crate::store::{Batch, Whom};
-use crate::story::{self, Story};
 
 /// Which messages a page has. Without any filter: all, those of the latest campaign first.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

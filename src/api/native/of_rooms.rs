@@ -6,12 +6,12 @@ use super::problem::{FieldProblem, Kind, Problem};
 use crate::access::{AccessError, Denied};
 use crate::base::config;
 use crate::base::domain::Span;
-use crate::campaign::{
+use crate::campaigns::campaign::{
     DecisionError, FindError, LaneDecisionError, LaunchError, MessageDecisionError, RenameError, StepDecisionError,
     TemplateError,
 };
+use crate::campaigns::status::StatusError;
 use crate::outgoing;
-use crate::status::StatusError;
 use crate::store;
 
 /// When a database that is locked or full may be written again.

@@ -13,7 +13,7 @@ use super::page::{Limit, Page};
 use super::problem::{Answer, Kind, Problem};
 use crate::api::Shared;
 use crate::base::domain::{Address, Channel, Keyword, OptOutOf, WishSenders, WishSubject};
-use crate::campaign::noted;
+use crate::campaigns::campaign::noted;
 use crate::recipients::audience::{DefaultCountry, ListedNumbers, OptOutChangeView, Options};
 use crate::recipients::optout::{self, ConsentView, OptOutView};
 use crate::store::Cursor;

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::problem::{Answer, Kind, Problem};
 use crate::base::domain::{Causes, Span};
-use crate::report::csv_text;
+use crate::campaigns::report::csv_text;
 use crate::store;
 
 /// Tables that are sent at a time. Each may hold a copy of a campaign on the disk.

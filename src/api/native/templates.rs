@@ -12,8 +12,8 @@ use super::extract::{Call, OptionalJson, Path};
 use super::page::Page;
 use super::problem::Answer;
 use crate::api::Shared;
-use crate::campaign::{TemplateDecision, TemplateDecisionView, carry_out_on_template, lanes_to_hold};
-use crate::status::{TemplateHistory, TemplateView, Templates};
+use crate::campaigns::campaign::{TemplateDecision, TemplateDecisionView, carry_out_on_template, lanes_to_hold};
+use crate::campaigns::status::{TemplateHistory, TemplateView, Templates};
 
 /// List the templates that campaigns and routes use, or that the provider lists.
 #[utoipa::path(get, path = "/templates", operation_id = "list_templates", tag = "templates",

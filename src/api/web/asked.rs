@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 
 use crate::api::native::{Answer, Kind, Problem};
 use crate::base::domain::{Span, Timestamp};
+use crate::campaigns::status::Findings;
 use crate::pages::FetchedLanes;
-use crate::status::Findings;
 
 /// The latest answers of the provider.
 #[derive(Debug, Default)]

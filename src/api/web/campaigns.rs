@@ -14,9 +14,9 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Query, found, launcher};
 use crate::base::domain::{BatchId, BatchState, Scope, SketchId};
 use crate::base::events::Event;
+use crate::campaigns::report::CoursePoint;
+use crate::campaigns::status::{Listed, Look, Watcher};
 use crate::pages::{CampaignPage, CampaignsPage, CoursePart, Done, Frame, LivePart, Part, Place, campaign_path, texts};
-use crate::report::CoursePoint;
-use crate::status::{Listed, Look, Watcher};
 use crate::store::{Batch, BatchFilter};
 
 /// Campaigns of a page.

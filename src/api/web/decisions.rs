@@ -11,9 +11,9 @@ use super::frame::{page, too_late};
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Path, Query, found, launcher};
 use crate::base::domain::{BatchState, Scope, Timestamp};
-use crate::campaign::{CampaignDecision, DecidedBy, DecisionError, carry_out};
+use crate::campaigns::campaign::{CampaignDecision, DecidedBy, DecisionError, carry_out};
+use crate::campaigns::status::Watcher;
 use crate::pages::{CONFIRM_RESTORED, CancelPage, Done, Part, Place, RefusePage, RestoredPage, campaign_path, texts};
-use crate::status::Watcher;
 use crate::store::Batch;
 
 /// Carries out a decision, and leads to the campaign, whose page says so. A draft is decided on as its page has shown it: one that

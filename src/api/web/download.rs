@@ -9,7 +9,7 @@ use futures_util::Stream;
 
 use crate::api::Shared;
 use crate::api::native::{Answer, BYTE_ORDER_MARK, CSV, Problem};
-use crate::report::csv_text;
+use crate::campaigns::report::csv_text;
 use crate::store;
 
 /// Characters of the name of a campaign that the name of its file has at most.

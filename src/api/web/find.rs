@@ -15,10 +15,10 @@ use super::recipients::{is_known, is_separator, number_of};
 use crate::api::Shared;
 use crate::api::native::{Answer, Query};
 use crate::base::domain::{Address, ChannelUser, Country, MessageId, Msisdn};
-use crate::campaign::find_exactly;
+use crate::campaigns::campaign::find_exactly;
+use crate::campaigns::report::{MessageView, MessageViews, RecipientCursor, message_by_id, messages_to};
 use crate::pages::{FoundPage, Place, campaign_path, recipient_path};
 use crate::recipients::audience::{ImportRecord, number_of_program};
-use crate::report::{MessageView, MessageViews, RecipientCursor, message_by_id, messages_to};
 use crate::store::{BatchFilter, Whom};
 
 /// Messages of a page.

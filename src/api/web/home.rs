@@ -8,8 +8,8 @@ use super::frame::page;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, launcher};
 use crate::base::domain::BatchState;
+use crate::campaigns::status::Listed;
 use crate::pages::{Attention, HomePage, Place, Row};
-use crate::status::Listed;
 use crate::store::BatchFilter;
 
 /// Campaigns of one part of the page. The list has the others.

@@ -13,9 +13,9 @@ use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, SettingsTurn, current};
 use crate::base::config::{Config, Lane};
 use crate::base::domain::{OverridableSetting, Scope};
-use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
+use crate::campaigns::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
+use crate::campaigns::status::{Lanes, Slow};
 use crate::pages::{Field, LaneSettingsPage, LanesPage, Part, Place, texts};
-use crate::status::{Lanes, Slow};
 
 pub(super) async fn list(State(shared): State<Shared>, session: Session, call: Call) -> Answer<Response> {
     let known = Lanes::read(shared.store.as_ref(), &shared.config, call.at).await?;

@@ -24,9 +24,9 @@ use crate::api::native::{Answer, Call, Path, Problem, Query, found};
 use crate::base::domain::text::hex;
 use crate::base::domain::{BatchId, BatchState, Causes, Span, Timestamp, Zone};
 use crate::base::events::Origin;
-use crate::campaign::Launcher;
+use crate::campaigns::campaign::Launcher;
+use crate::campaigns::status::{Look, Watcher};
 use crate::pages::{CoursePart, LivePart, Page as _, campaign_path};
-use crate::status::{Look, Watcher};
 
 /// The time between two looks.
 const LOOK: Span = Span::from_secs(1);

@@ -20,18 +20,18 @@ use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, found};
 use crate::base::domain::{
     Address, Loaded, MessageId, Outcome, Plan, Reasons, Scope, State as MessageState, StepIndex,
 };
-use crate::campaign::{MessageDecision, SentText, SentTexts, carry_out_on_message, sent_texts};
+use crate::campaigns::campaign::{MessageDecision, SentText, SentTexts, carry_out_on_message, sent_texts};
+use crate::campaigns::report::{
+    CodeFilter, CodeResult, MessageView, MessageViews, Report, StepBrief, StepFact, as_counted, message_by_id,
+    messages_from, messages_to_within, messages_with_code, numbers_of, retain_with_code,
+};
+use crate::campaigns::story;
 use crate::pages::{
     LookedAt, MessagePage, NO_CODE, Part, Place, RecipientFilter, RecipientsPage, Repeatable, SentMessage, SentStep,
     Standing, texts,
 };
-use crate::report::{
-    CodeFilter, CodeResult, MessageView, MessageViews, Report, StepBrief, StepFact, as_counted, message_by_id,
-    messages_from, messages_to_within, messages_with_code, numbers_of, retain_with_code,
-};
 use crate::sending::book::Book;
 use crate::store::{self, Batch, Store, Whom};
-use crate::story;
 
 /// Messages of a page.
 const SHOWN: u32 = 50;

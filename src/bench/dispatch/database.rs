@@ -9,7 +9,7 @@ use crate::base::domain::{BatchState, Queue, State, StepIndex, Umid};
 use crate::base::events::Origin;
 use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run};
-use crate::campaign::Launcher;
+use crate::campaigns::campaign::Launcher;
 use crate::rules::engine::{Answer, Event, Ruling};
 use crate::sending::book::Book;
 use crate::store::{Attempt, Claim, Verdict};

@@ -15,7 +15,7 @@ use crate::bench::browse::{Viewers, signed_in};
 use crate::bench::sink::AUTHORIZATION;
 use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run, SinkProcess};
-use crate::campaign::{Draft, Launcher};
+use crate::campaigns::campaign::{Draft, Launcher};
 use crate::node::{Node, NodeParts, Os};
 use crate::store::{self, KnownAs, NewAudience};
 

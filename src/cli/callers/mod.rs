@@ -20,7 +20,7 @@ use super::{Cli, Command, CommandContext, Exit, SharedCommand, exit, has_json, u
 use crate::api::{CommandLine, CommandLines, CommandNeeds, Printed, Stream};
 use crate::base::clock::showing_times_in;
 use crate::base::domain::{Scope, Zone};
-use crate::campaign::Draft;
+use crate::campaigns::campaign::Draft;
 
 pub(super) use files::CallerFiles;
 use printing::printing_for;

@@ -2,7 +2,7 @@
 
 use crate::base::clock::format_time;
 use crate::base::domain::BatchState;
-use crate::campaign::{Dated, rules};
+use crate::campaigns::campaign::{Dated, rules};
 use crate::cli::table::Table;
 use crate::cli::words::count;
 use crate::cli::{CommandContext, Exit, out};

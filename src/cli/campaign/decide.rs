@@ -3,7 +3,7 @@
 use super::find;
 use crate::base::clock::format_time;
 use crate::base::domain::{BatchState, Count};
-use crate::campaign::{CampaignDecision, CarriedOut, DecidedBy, DecisionView, DueAtOnce, carry_out};
+use crate::campaigns::campaign::{CampaignDecision, CarriedOut, DecidedBy, DecisionView, DueAtOnce, carry_out};
 use crate::cli::watch::print_closed_hours;
 use crate::cli::words::{capital, count, list, plural, shell};
 use crate::cli::{CommandContext, Exit, out};

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::find;
 use crate::base::domain::BatchState;
-use crate::campaign::{self, Deleted, RenameView, why_not};
+use crate::campaigns::campaign::{self, Deleted, RenameView, why_not};
 use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit, out};
 

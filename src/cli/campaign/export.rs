@@ -6,12 +6,12 @@ use anyhow::{Context, bail};
 
 use super::{ensure_not_purged, find};
 use crate::base::clock::wanted_zone;
+use crate::campaigns::report;
+use crate::campaigns::report::{CopyProgress, ExportColumns};
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::words::plural;
 use crate::cli::{CommandContext, Exit, out, progress};
-use crate::report;
-use crate::report::{CopyProgress, ExportColumns};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {

@@ -11,7 +11,7 @@ use super::report::is_incomplete;
 use crate::base::clock::format_time;
 use crate::base::config::Lane;
 use crate::base::domain::{BatchState, Plan};
-use crate::campaign::{
+use crate::campaigns::campaign::{
     Draft, FileError, HowToLaunch, LaunchError, LaunchView, Launched, Lint, Warning, needs_second_operator, schedule,
 };
 use crate::cli::config::warn;

@@ -3,12 +3,12 @@
 use super::{find, state};
 use crate::base::clock::format_time;
 use crate::base::domain::BatchState;
-use crate::campaign::{RulesView, needs_second_operator, rules};
+use crate::campaigns::campaign::{RulesView, needs_second_operator, rules};
+use crate::campaigns::status::{CampaignView, Listed, Look, Watcher};
 use crate::cli::table::Table;
 use crate::cli::watch::{DELAY, can_send, forecast_sentence, rates, settled_by, to_resume, worst_case};
 use crate::cli::words::{count, percent, plural, shell};
 use crate::cli::{CommandContext, Exit, out};
-use crate::status::{CampaignView, Listed, Look, Watcher};
 
 /// Lists campaigns; test sends only with `all`.
 pub(super) async fn list(context: &CommandContext, all: bool, json: bool) -> anyhow::Result<Exit> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::config::DraftStep;
 use crate::base::domain::{Names, Plan, Values};
-use crate::campaign::{Draft, DraftRoute, LaunchError, Lint, Warning};
+use crate::campaigns::campaign::{Draft, DraftRoute, LaunchError, Lint, Warning};
 use crate::cli::CommandContext;
 use crate::provider::media::{At, Found, Review};
 use crate::rules::template::fill_constants;

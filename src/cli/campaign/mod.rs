@@ -15,7 +15,7 @@ mod set;
 mod step;
 mod test;
 
-pub(super) use crate::campaign::find;
+pub(super) use crate::campaigns::campaign::find;
 pub(super) use launch::in_file;
 
 use std::num::NonZeroU8;
@@ -246,7 +246,7 @@ pub(super) enum Until {
 }
 
 pub(super) async fn run(command: Command, context: &CommandContext) -> anyhow::Result<Exit> {
-    use crate::campaign::{CampaignDecision, StepDecision};
+    use crate::campaigns::campaign::{CampaignDecision, StepDecision};
     match command {
         Command::Plan(args) => plan::run(args, context).await,
         Command::Launch(args) => {

@@ -8,7 +8,7 @@ use super::media;
 use crate::base::clock::format_time;
 use crate::base::domain::text::visible;
 use crate::base::domain::{Money, Step, StepIndex, Timestamp, grouped};
-use crate::campaign::{Lint, PlanView, Prepared, Previews, RejectedRows, Transliterated, message, rules};
+use crate::campaigns::campaign::{Lint, PlanView, Prepared, Previews, RejectedRows, Transliterated, message, rules};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;

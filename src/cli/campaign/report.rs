@@ -8,14 +8,14 @@ use clap::ValueEnum;
 use super::find;
 use crate::base::clock::format_time;
 use crate::base::domain::{BatchState, Channel, Money, Outcome, SkipReason, Timestamp};
+use crate::campaigns::report;
+use crate::campaigns::report::{Breakdown, CodeReport, CountryReport, NotSubmitted, Report, ReportView, StepReport};
+use crate::campaigns::status::Servers;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::watch::{fell_back, outcome_notes, took, warn_of_obstacles};
 use crate::cli::words::{bar, count, count_or_dash, each, list, percent, plural, shell, span};
 use crate::cli::{CommandContext, Exit, progress};
-use crate::report;
-use crate::report::{Breakdown, CodeReport, CountryReport, NotSubmitted, Report, ReportView, StepReport};
-use crate::status::Servers;
 use crate::store::Batch;
 
 const BAR: usize = 32;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{find, launch, media};
 use crate::base::domain::{BatchState, Outcome, Plan};
-use crate::campaign::{LaunchError, LaunchView, Repeat};
+use crate::campaigns::campaign::{LaunchError, LaunchView, Repeat};
 use crate::cli::config::warn;
 use crate::cli::exit::WrongOptions;
 use crate::cli::operator::Operator;

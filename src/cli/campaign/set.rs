@@ -9,7 +9,7 @@ use super::{find, step_of};
 use crate::base::clock::format_time;
 use crate::base::domain::BatchState;
 use crate::base::events::ChangedKey;
-use crate::campaign::{Amend, Amended, ChangeView, LaunchError, WarningView, why_not};
+use crate::campaigns::campaign::{Amend, Amended, ChangeView, LaunchError, WarningView, why_not};
 use crate::cli::config::warn;
 use crate::cli::exit::{Usage, WrongOptions};
 use crate::cli::operator::Operator;

@@ -4,7 +4,7 @@ use std::num::NonZeroU8;
 
 use super::{find, step_of};
 use crate::base::domain::BatchState;
-use crate::campaign::{StepCarriedOut, StepDecision, StepDecisionView, carry_out_on_step};
+use crate::campaigns::campaign::{StepCarriedOut, StepDecision, StepDecisionView, carry_out_on_step};
 use crate::cli::watch::print_closed_hours;
 use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, Exit, out};

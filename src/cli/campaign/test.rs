@@ -8,7 +8,8 @@ use anyhow::Context;
 use super::{Until, find, launch, media};
 use crate::base::clock::format_time;
 use crate::base::domain::BatchState;
-use crate::campaign::{Draft, LaunchError, LaunchView, Launched, Trial};
+use crate::campaigns::campaign::{Draft, LaunchError, LaunchView, Launched, Trial};
+use crate::campaigns::report::{MessageResult, results_in};
 use crate::cli::config::warn;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::message::results::words;
@@ -19,7 +20,6 @@ use crate::cli::watch::{How, follow, stopped_watching, warn_of_obstacles};
 use crate::cli::{CommandContext, Exit};
 use crate::provider::media::At;
 use crate::recipients::audience::DefaultCountry;
-use crate::report::{MessageResult, results_in};
 use crate::store::Store;
 
 #[derive(Debug, clap::Args)]

@@ -27,7 +27,7 @@ use crate::access::{Access, AccessError, By, NewOperator, Scopes};
 use crate::base::clock::Chance;
 use crate::base::config::Secret;
 use crate::base::domain::Scope;
-use crate::campaign::{Draft, HowToLaunch, Launched};
+use crate::campaigns::campaign::{Draft, HowToLaunch, Launched};
 use crate::practice::simulator;
 use crate::recipients::audience::MAX_DEMO_RECIPIENTS;
 use crate::store::Store;

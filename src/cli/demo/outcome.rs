@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::domain::{BatchId, Channel, MessageId, MessageKey, Outcome as Ended, Span, StepIndex, Timestamp};
+use crate::campaigns::report::{Report, ReportView};
 use crate::cli::CommandContext;
 use crate::cli::campaign::report;
 use crate::cli::out::{self, Paint};
 use crate::cli::words::{count, span};
-use crate::report::{Report, ReportView};
 use crate::store::{Batch, Messages, Store};
 
 /// Messages that one store call reads.
@@ -80,7 +80,7 @@ pub(super) async fn read(
     let seen: Seen = serde_json::from_slice(&seen)?;
     let first = report.steps.first().and_then(|step| context.config.lane(step.lanes.first()?));
     let average = average(store, &batch, first.map_or(0, |lane| lane.burst.get())).await?;
-    let measured = |(index, step): (usize, &crate::report::StepReport)| {
+    let measured = |(index, step): (usize, &crate::campaigns::report::StepReport)| {
         let lane = context.config.lane(step.lanes.first()?)?;
         let peak_per_s =
             seen.channels.iter().find(|seen| seen.channel == step.channel).map_or(0, |seen| seen.peak_per_second);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::VISITOR;
 use crate::base::clock::day_of;
 use crate::base::domain::{SketchId, Span};
-use crate::campaign::{Draft, HowToLaunch};
+use crate::campaigns::campaign::{Draft, HowToLaunch};
 use crate::cli::CommandContext;
 use crate::cli::campaign::launch;
 use crate::recipients::audience::{self, Keep, Options, Source, SourceFilter};

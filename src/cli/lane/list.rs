@@ -3,13 +3,13 @@
 use super::{hold_lines, override_lines, slow_lines};
 use crate::base::config::{Config, Lane};
 use crate::base::domain::Tier;
+use crate::campaigns::status::holds::HoldView;
+use crate::campaigns::status::overrides::concerns;
+use crate::campaigns::status::{LaneView, Lanes, Slow, TierView, reports};
 use crate::cli::CommandContext;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::words::{count, count_or_dash, rate};
-use crate::status::holds::HoldView;
-use crate::status::overrides::concerns;
-use crate::status::{LaneView, Lanes, Slow, TierView, reports};
 
 pub(super) async fn run(context: &CommandContext, json: bool) -> anyhow::Result<()> {
     let store = context.store_for_reading().await?;

@@ -12,8 +12,8 @@ use super::{CommandContext, Exit};
 use crate::base::config::Lane;
 use crate::base::domain::Timestamp;
 use crate::base::events::Origin;
-use crate::campaign::{LaneCarriedOut, LaneDecision, carry_out_on_lane};
-use crate::status::{LaneDecisionView, LaneView, Lanes, Slow, holds, overrides};
+use crate::campaigns::campaign::{LaneCarriedOut, LaneDecision, carry_out_on_lane};
+use crate::campaigns::status::{LaneDecisionView, LaneView, Lanes, Slow, holds, overrides};
 use crate::store::{Hold, Override};
 
 #[derive(Debug, clap::Subcommand)]

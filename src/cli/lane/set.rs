@@ -2,12 +2,12 @@
 
 use crate::base::config::{Config, Lane};
 use crate::base::domain::OverridableSetting;
-use crate::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
+use crate::campaigns::campaign::{LaneDecision, SettingChange, SettingError, carry_out_on_lane};
+use crate::campaigns::status::{LaneDecisionView, Lanes};
 use crate::cli::exit::Usage;
 use crate::cli::operator::Operator;
 use crate::cli::words::{count, plural, shell};
 use crate::cli::{CommandContext, out};
-use crate::status::{LaneDecisionView, Lanes};
 
 /// The argument that restores the value of the file.
 const FILE: &str = "file";

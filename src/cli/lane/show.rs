@@ -4,12 +4,14 @@ use super::{hold_lines, override_lines, slow_lines};
 use crate::base::clock::format_time;
 use crate::base::config::{Config, Lane};
 use crate::base::domain::{BatchState, Tier, Timestamp};
+use crate::campaigns::status::{
+    LaneView, LaneWithQueuesView, Lanes, QueueView, Servers, Slow, TierView, queues, reports,
+};
 use crate::cli::CommandContext;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::watch::DELAY;
 use crate::cli::words::{about, count, list, plural, rate};
-use crate::status::{LaneView, LaneWithQueuesView, Lanes, QueueView, Servers, Slow, TierView, queues, reports};
 use crate::store::LaneState;
 
 /// A server reports a lane with its first heartbeat, if the lane was configured when it started.

@@ -2,10 +2,10 @@
 
 use super::find::Which;
 use crate::base::domain::State;
-use crate::campaign::{MessageDecision, carry_out_on_message};
+use crate::campaigns::campaign::{MessageDecision, carry_out_on_message};
+use crate::campaigns::report::MessageViews;
 use crate::cli::operator::Operator;
 use crate::cli::{CommandContext, out};
-use crate::report::MessageViews;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {

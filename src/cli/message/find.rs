@@ -3,11 +3,11 @@
 use anyhow::bail;
 
 use crate::base::domain::{Address, AttemptId, MessageId, MessageKey, Msisdn, Tag, Umid};
-use crate::campaign::{FindError, find as campaign_named};
+use crate::campaigns::campaign::{FindError, find as campaign_named};
+use crate::campaigns::report;
 use crate::cli::campaign::ensure_not_purged;
 use crate::cli::words::{plural, shell};
 use crate::cli::{CommandContext, exit::Usage};
-use crate::report;
 use crate::store::{Batch, Consent, Key, Store};
 
 /// Ids that are listed if a number has several messages.

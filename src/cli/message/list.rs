@@ -3,11 +3,11 @@
 use clap::ValueEnum;
 
 use crate::base::domain::{Channel, Loaded, Outcome, Present, State, StepIndex};
+use crate::campaigns::report::{MessageView, MessageViews, Pages, as_counted, lookup, lookup_everywhere};
 use crate::cli::campaign::{ensure_not_purged, find};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::{CommandContext, Exit};
-use crate::report::{MessageView, MessageViews, Pages, as_counted, lookup, lookup_everywhere};
 use crate::store::Batch;
 
 #[derive(Debug, clap::Args)]

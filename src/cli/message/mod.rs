@@ -12,10 +12,10 @@ use super::out::{self, To};
 use super::{CommandContext, Exit};
 use crate::base::clock::format_time_exactly;
 use crate::base::domain::Zone;
-use crate::campaign::MessageDecision;
+use crate::campaigns::campaign::MessageDecision;
+use crate::campaigns::story;
+use crate::campaigns::story::Story;
 use crate::sending::book::Book;
-use crate::story;
-use crate::story::Story;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

@@ -4,10 +4,10 @@ use anyhow::bail;
 
 use crate::base::clock::format_time;
 use crate::base::domain::{Address, Outcome};
+use crate::campaigns::report::{MessageResult, results_of};
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
 use crate::cli::{CommandContext, Exit};
-use crate::report::{MessageResult, results_of};
 use crate::store::Store;
 
 /// Lists what a recipient got from all campaigns, newest last, and names the command that explains one of the messages.

@@ -3,7 +3,7 @@
 use console::measure_text_width;
 
 use crate::base::domain::text::visible;
-use crate::campaign::{BrokenLimit, Choice, MessagePreview, Previews, StepPreview};
+use crate::campaigns::campaign::{BrokenLimit, Choice, MessagePreview, Previews, StepPreview};
 use crate::cli::out::{Paint, To};
 use crate::cli::words::{count, plural};
 use crate::rules::template::preview::{

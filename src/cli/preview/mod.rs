@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::exit::Usage;
 use super::{CommandContext, out};
 use crate::base::domain::Msisdn;
-use crate::campaign::{PreviewRequest, Previews};
+use crate::campaigns::campaign::{PreviewRequest, Previews};
 use crate::rules::template::PARTS_MAX;
 
 pub(super) use draw::{message_lines, step_lines};

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::draw::limit_line;
 use crate::base::domain::{Channel, StepIndex};
-use crate::campaign::{MessagePreview, StepPreview};
+use crate::campaigns::campaign::{MessagePreview, StepPreview};
 use crate::cli::words::{capital, count, plural};
 use crate::cli::{CommandContext, out};
 use crate::pages::{Page as _, PreviewMessage, PreviewPage, PreviewStep};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Page, SharedArgs, message_lines, write};
 use crate::base::clock::format_time;
 use crate::base::domain::{StepIndex, Values};
-use crate::campaign::{DraftRoute, LaunchError, MessagePreview, Sample, ValuesError, ValuesView};
+use crate::campaigns::campaign::{DraftRoute, LaunchError, MessagePreview, Sample, ValuesError, ValuesView};
 use crate::cli::campaign::{in_file, media, step};
 use crate::cli::exit::Usage;
 use crate::cli::out::{self, To};

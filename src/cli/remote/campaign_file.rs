@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::bail;
 use serde_json::Value;
 
-use crate::campaign::{Draft, DraftRoute};
+use crate::campaigns::campaign::{Draft, DraftRoute};
 use crate::cli::SharedCommand;
 use crate::cli::campaign::Command;
 use crate::cli::template;

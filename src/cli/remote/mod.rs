@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use crate::api::{Output, Printed, Stream, Terminal};
 use crate::base::clock::RealClock;
 use crate::base::domain::Scope;
-use crate::campaign::refuse_campaign_file;
+use crate::campaigns::campaign::refuse_campaign_file;
 use crate::cli::exit::Usage;
 use crate::cli::out::{Screen, To, text};
 use crate::cli::{Exit, SharedCommand};

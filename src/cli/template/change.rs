@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use crate::base::config::Lane;
 use crate::base::domain::Channel;
+use crate::campaigns::status::Templates;
 use crate::cli::exit::Usage;
 use crate::cli::out;
 use crate::cli::words::{list, plural, shell};
 use crate::cli::{CommandContext, progress};
 use crate::provider::catalogue::{self, Catalogue, pull, read_new_template, room_warning, rule_notes};
 use crate::rules::wire::NewTemplate;
-use crate::status::Templates;
 use crate::store::Store;
 
 #[derive(Debug, clap::Args)]

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::base::clock::format_time;
 use crate::base::domain::Category;
+use crate::campaigns::status::{KnownTemplateView, TemplateView, Templates, holds};
 use crate::cli::CommandContext;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
-use crate::status::{KnownTemplateView, TemplateView, Templates, holds};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -197,8 +197,8 @@ fn details(context: &CommandContext, templates: &Templates, paint: Paint) -> any
 mod tests {
     use super::*;
     use crate::base::domain::Timestamp;
+    use crate::campaigns::report::QueuedMessages;
     use crate::provider::catalogue::TemplateTextView;
-    use crate::report::QueuedMessages;
 
     /// A template that is listed on these lanes' channels, one for each, and used on `used`.
     fn view(name: &str, listed: &[&str], used: &[&str]) -> TemplateView {

@@ -5,7 +5,7 @@ mod list;
 mod pull;
 mod show;
 
-use crate::campaign::{
+use crate::campaigns::campaign::{
     TemplateCarriedOut, TemplateDecision, TemplateDecisionView, carry_out_on_template, lanes_to_hold,
 };
 use std::path::PathBuf;

@@ -2,10 +2,10 @@
 
 use super::list::status;
 use crate::base::clock::format_time;
+use crate::campaigns::status::{KnownTemplateView, TemplateHistory, holds};
 use crate::cli::CommandContext;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
-use crate::status::{KnownTemplateView, TemplateHistory, holds};
 
 pub(super) async fn run(context: &CommandContext, name: &str, json: bool) -> anyhow::Result<()> {
     let store = context.store_for_reading().await?;

@@ -13,7 +13,7 @@ use super::words::{capital, shell};
 use super::{CommandContext, Exit};
 use crate::base::clock::format_time_of_day;
 use crate::base::domain::{BatchId, BatchState, Span, Timestamp};
-use crate::status::{CampaignView, Look, Obstacle, Watcher};
+use crate::campaigns::status::{CampaignView, Look, Obstacle, Watcher};
 use crate::store::{Batch, Store};
 
 pub(super) use view::{

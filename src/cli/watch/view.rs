@@ -5,13 +5,13 @@ use console::measure_text_width;
 use super::took;
 use crate::base::clock::format_time;
 use crate::base::domain::BatchState;
+use crate::campaigns::report::{FellBack, Report};
+use crate::campaigns::status::{LaneRateView, Look, Obstacle};
 use crate::cli::campaign::state;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{about, count, count_or_dash, percent, plural, rate, span};
-use crate::report::{FellBack, Report};
 use crate::rules::forecast::Forecast;
-use crate::status::{LaneRateView, Look, Obstacle};
 
 /// Begins a line about what keeps messages from being sent.
 pub(in crate::cli) const DELAY: &str = "delay:";

@@ -7,7 +7,7 @@ use super::*;
 use crate::base::clock::{Chance, ManualClock};
 use crate::base::config::Config;
 use crate::base::events::Origin;
-use crate::campaign::{Draft, Launcher};
+use crate::campaigns::campaign::{Draft, Launcher};
 use crate::provider::client::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
 use crate::sending::dispatch;
 use crate::sending::receipts::Proofs;

@@ -3,9 +3,9 @@
 use super::texts;
 use crate::base::domain::text::{grouped, plural, span};
 use crate::base::domain::{AddressFields, Outcome, SkipReason, Status};
+use crate::campaigns::report::{CodeResult, StepBrief, StepResult};
+use crate::campaigns::story::{ExplainedStep, FailureReason};
 use crate::pages::show::Plain;
-use crate::report::{CodeResult, StepBrief, StepResult};
-use crate::story::{ExplainedStep, FailureReason};
 
 texts! {
     /// The texts about what became of messages.

@@ -20,7 +20,7 @@ use super::frame::{Part, Place};
 use super::show::Plain;
 use crate::base::domain::text::{grouped, plural};
 use crate::base::domain::{BatchState, Channel, Outcome, StepIndex};
-use crate::report::FellBack;
+use crate::campaigns::report::FellBack;
 
 /// Declares the texts of a language by name, and the English ones. In braces are those of other modules.
 macro_rules! texts {

@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use super::texts;
 use crate::base::domain::text::{grouped, plural};
+use crate::campaigns::report::StepFact;
 use crate::pages::show::Plain;
-use crate::report::StepFact;
 
 texts! {
     /// The texts about figures over time.

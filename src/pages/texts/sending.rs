@@ -5,8 +5,8 @@ use chrono::{Datelike as _, NaiveDate};
 use super::texts;
 use crate::base::domain::text::grouped;
 use crate::base::domain::{ClosedBy, Free};
+use crate::campaigns::status::OverrideView;
 use crate::pages::sending::TemplateDone;
-use crate::status::OverrideView;
 
 texts! {
     /// The texts about templates, prices and the calendar.

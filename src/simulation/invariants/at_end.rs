@@ -2,8 +2,8 @@
 
 use super::{Campaign, Invariants};
 use crate::base::domain::{BatchState, Loaded, MessageId, OnUnknown, Outcome, Status, Timestamp};
+use crate::campaigns::story::audit;
 use crate::rules::engine::met;
-use crate::story::audit;
 
 impl Invariants {
     /// Checks the final state of every campaign.

@@ -8,7 +8,7 @@ use super::super::partition::Parted;
 use super::super::small::{World, recipient};
 use super::text_for;
 use crate::base::domain::{BatchId, Channel, Country, Fields, MessageKey, Plan, Recipient, Span, State, Step};
-use crate::campaign::{CampaignDecision, Draft, HowToLaunch, Repeat};
+use crate::campaigns::campaign::{CampaignDecision, Draft, HowToLaunch, Repeat};
 
 /// `VOLLEY_RESTORES` sets another number.
 const STORMS: u64 = 6;

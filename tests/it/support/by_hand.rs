@@ -14,14 +14,14 @@ use volley::base::domain::{
     AttemptId, Channel, Loaded, MessageKey, Plan, Present, Span, State, StepIndex, Timestamp, Umid,
 };
 use volley::base::events::Origin;
-use volley::campaign::{self, Decided, Draft, LaunchError, Launched, Launcher, Prepared, SingleMessage};
+use volley::campaigns::campaign::{self, Decided, Draft, LaunchError, Launched, Launcher, Prepared, SingleMessage};
+use volley::campaigns::report::Report;
+use volley::campaigns::story::{self, Story};
 use volley::node::{Node, NodeParts, Os, StartError};
 use volley::provider::client::{Broken, Endpoint, Gate, RawAnswer, Transport};
-use volley::report::Report;
 use volley::sending::book::Book;
 use volley::sending::receipts::{Intake, NotStored};
 use volley::store::{self, Batch, Direction, Joined, LinkState, Store};
-use volley::story::{self, Story};
 
 use super::until;
 

@@ -3,7 +3,7 @@
 use volley::base::clock::Clock;
 use volley::base::domain::{AttemptId, Channel, MessageKey, OptOutSource, Present, Span, State, StepIndex};
 use volley::base::events::Origin;
-use volley::campaign::Launched;
+use volley::campaigns::campaign::Launched;
 use volley::store::{Hold, OptOut};
 
 use super::by_hand::{ByHand, is_awaiting};

@@ -9,7 +9,7 @@ use volley::base::clock::{Chance, Clock};
 use volley::base::config::{self, Config};
 use volley::base::domain::{AttemptId, MessageKey, Present, Span, State, StepIndex};
 use volley::base::events::Origin;
-use volley::campaign::{Draft, Launched, Launcher};
+use volley::campaigns::campaign::{Draft, Launched, Launcher};
 use volley::node::{Node, NodeParts, Os, StartError};
 use volley::provider::client::{Http, Resolve, Transport, install_tls};
 use volley::store::{self, Attempt, Hold, Store, Verdict};

@@ -12,11 +12,11 @@ use volley::base::clock::{Chance, Clock, RealClock};
 use volley::base::config::{self, Config, Loaded};
 use volley::base::domain::{Count, Outcome, Span, Tallies, Umid};
 use volley::base::events::Origin;
-use volley::campaign::{Draft, Launched, Launcher};
+use volley::campaigns::campaign::{Draft, Launched, Launcher};
+use volley::campaigns::report::Report;
 use volley::node::{Node, NodeFailure, NodeParts, Os, StartError};
 use volley::practice::simulator::{self, Model, Profile, WebhookTarget};
 use volley::provider::client::{Broken, Endpoint, Gate, Http, RawAnswer, Transport, install_tls};
-use volley::report::Report;
 use volley::sending::dispatch::LaneStatus;
 use volley::store::{self, Batch, Epoch, Store};
 

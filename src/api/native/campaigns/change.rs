@@ -17,7 +17,7 @@ use crate::api::native::page::{changed_meanwhile, ensure_unchanged};
 use crate::api::native::problem::{Answer, Kind, Problem};
 use crate::base::clock::format_time;
 use crate::base::domain::{StepIndex, object_name};
-use crate::campaign::{
+use crate::campaigns::campaign::{
     Amend, Amended, ChangeView, Deleted, RenameView, StepDecision, StepDecisionView, WarningView, carry_out_on_step,
     delete_draft, why_not,
 };
@@ -158,7 +158,7 @@ pub(in crate::api::native) async fn rename(
     let name = object_name(&name).map_err(|error| Problem::new(Kind::Invalid, error).at("/name"))?;
     let batch = found(&shared, &call, &campaign).await?;
     let now = shared.clock.now();
-    crate::campaign::rename(shared.store.as_ref(), &batch, &name, &call.origin(None), now).await?;
+    crate::campaigns::campaign::rename(shared.store.as_ref(), &batch, &name, &call.origin(None), now).await?;
     Ok(JsonAnswer(RenameView::new(&batch, name)))
 }
 

@@ -14,7 +14,7 @@ use crate::api::native::problem::{Answer, Kind, Problem};
 use crate::api::native::table::TableFormat;
 use crate::base::clock::format_time;
 use crate::base::domain::Zone;
-use crate::report::{ExportColumns, ExportRows};
+use crate::campaigns::report::{ExportColumns, ExportRows};
 
 /// What an export has.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

@@ -11,7 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::api::Shared;
 use crate::api::native::problem::{Answer, Kind, Problem};
 use crate::base::domain::Channel;
-use crate::campaign::{Draft, LaunchError};
+use crate::campaigns::campaign::{Draft, LaunchError};
 
 /// A campaign, with the keys of a campaign file.
 #[derive(Debug, Deserialize)]

@@ -18,7 +18,7 @@ use crate::api::native::extract::{Call, Json, OptionalJson, Path, Query};
 use crate::api::native::problem::{Answer, Kind, Problem};
 use crate::base::config::Config;
 use crate::base::domain::Outcome;
-use crate::campaign::{HowToLaunch, LaunchView, Launched, PlanView, Repeat, Trial, Warning};
+use crate::campaigns::campaign::{HowToLaunch, LaunchView, Launched, PlanView, Repeat, Trial, Warning};
 use crate::recipients::audience::DefaultCountry;
 use crate::sending::throttle::with_overrides;
 

@@ -9,7 +9,7 @@ use crate::api::Shared;
 use crate::api::native::extract::Call;
 use crate::api::native::problem::Answer;
 use crate::base::config::Config;
-use crate::campaign::{FindError, Launcher, find_exactly};
+use crate::campaigns::campaign::{FindError, Launcher, find_exactly};
 use crate::store::Batch;
 
 /// Finds a campaign by its id or its name that the caller may use. A batch of API calls is none.

@@ -20,8 +20,8 @@ use crate::api::native::problem::{Answer, Problem};
 use crate::base::domain::text::hex;
 use crate::base::domain::{BatchId, Span};
 use crate::base::events::EventView;
-use crate::report::{Report, ReportView};
-use crate::status::{CampaignView, Watcher};
+use crate::campaigns::report::{Report, ReportView};
+use crate::campaigns::status::{CampaignView, Watcher};
 use crate::store::Cursor;
 
 /// The time between two looks at a campaign that is watched.

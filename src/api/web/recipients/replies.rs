@@ -14,7 +14,7 @@ use super::super::frame::page;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, decided, found};
 use crate::base::domain::{BatchId, MessageId, Scope};
-use crate::campaign::find_exactly;
+use crate::campaigns::campaign::find_exactly;
 use crate::pages::{AnsweredMessage, Part, Place, RepliesPage, Reply, UNDECIDED_COUNTED, campaign_path};
 use crate::recipients::optout::Decision;
 use crate::sending::receipts::ContentView;

@@ -15,9 +15,9 @@ use super::replies::Reader;
 use crate::api::Shared;
 use crate::api::native::{Answer, Call, Kind, Path, Problem, Query, current};
 use crate::base::domain::{Address, Channel, Keyword, Msisdn, Timestamp};
+use crate::campaigns::report::{HistoryCounts, HistoryCursor, HistoryEntry, MessageView, MessageViews, history_of};
 use crate::pages::{ConsentDone, Contact, Part, Place, RecipientPage, WishLine, campaign_path, repetition_of_one};
 use crate::recipients::optout::{ConsentView, SubjectView, WishView};
-use crate::report::{HistoryCounts, HistoryCursor, HistoryEntry, MessageView, MessageViews, history_of};
 use crate::store::{OptOut, Sender, Whom};
 
 /// Entries of a page of the history.

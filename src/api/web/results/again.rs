@@ -18,9 +18,9 @@ use crate::api::web::frame::page;
 use crate::api::web::writing::begin_like;
 use crate::base::domain::text::list;
 use crate::base::domain::{BatchState, Loaded, MessageId, Outcome, Plan, Scope, SkipReason, object_name};
-use crate::campaign::{LaunchError, LostRecipients, Repeat, Rewritten};
+use crate::campaigns::campaign::{LaunchError, LostRecipients, Repeat, Rewritten};
+use crate::campaigns::report::{Report, as_counted, message_by_id};
 use crate::pages::{AgainOutcome, AgainPage, AgainRecipient, Done, Part, Place, UseAgainPage, campaign_path, texts};
-use crate::report::{Report, as_counted, message_by_id};
 use crate::store::{self, Addresses, Batch};
 
 /// Repetitions among which that of a first click is found.

@@ -17,7 +17,7 @@ use crate::base::domain::text::grouped;
 use crate::base::domain::{
     BatchState, Count, Plan, Scope, StepIndex, Timestamp, Zone, local, object_name, with_offset,
 };
-use crate::campaign::{
+use crate::campaigns::campaign::{
     Amend, Amended, Deleted, LaunchError, RenameError, SENDS, StepDecision, carry_out_on_step, delete_draft,
     may_be_corrected, rename, text_of, why_not,
 };

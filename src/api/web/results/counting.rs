@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::api::Shared;
 use crate::api::native::{Answer, Kind, Problem};
 use crate::base::domain::{BatchId, Causes, Span, Timestamp};
-use crate::report::{Breakdown, CopyProgress, breakdown};
+use crate::campaigns::report::{Breakdown, CopyProgress, breakdown};
 
 /// Counts at a time. Each holds a copy of a campaign on the disk.
 const AT_ONCE: usize = 2;

@@ -22,8 +22,8 @@ use crate::api::web::admit::Session;
 use crate::api::web::download;
 use crate::base::domain::text::grouped;
 use crate::base::domain::{BatchId, Outcome, Span};
+use crate::campaigns::report::{Breakdown, ExportColumns, ExportRows, Report, Sheets, WriteError};
 use crate::pages::{campaign_path, outcomes_besides_reached, texts};
-use crate::report::{Breakdown, ExportColumns, ExportRows, Report, Sheets, WriteError};
 
 /// Recipients of a workbook. Programs open no larger sheet, and writing one takes some minutes.
 const WORKBOOK_MAX: u32 = 1_000_000;

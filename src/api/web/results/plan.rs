@@ -11,9 +11,9 @@ use crate::api::web::frame::page;
 use crate::api::web::writing::outlook;
 use crate::base::domain::text::{about, list};
 use crate::base::domain::{BatchState, Channel};
-use crate::campaign::{FirstMessage, crowd_in, first_messages, rules};
+use crate::campaigns::campaign::{FirstMessage, crowd_in, first_messages, rules};
+use crate::campaigns::status::{Look, Watcher};
 use crate::pages::{Frame, Part, Place, PlanPage, PreviewMessage, PreviewStep, texts};
-use crate::status::{Look, Watcher};
 
 pub(super) async fn plan(
     State(shared): State<Shared>,

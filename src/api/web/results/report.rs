@@ -9,8 +9,8 @@ use crate::api::native::{Answer, Call, Kind, Path, Problem, found};
 use crate::api::web::admit::Session;
 use crate::api::web::frame::page;
 use crate::base::domain::Scope;
+use crate::campaigns::report::Report;
 use crate::pages::{Part, Place, ReportPage, Tables, TablesPage, TablesStage, campaign_path};
-use crate::report::Report;
 use crate::store::Batch;
 
 pub(super) async fn report(

@@ -19,8 +19,8 @@ use crate::api::web::frame::page;
 use crate::base::config::Secret;
 use crate::base::domain::text::hex;
 use crate::base::domain::{BatchState, Scope, Span};
+use crate::campaigns::report::Report;
 use crate::pages::{Part, Place, ShareLink, SharePage, SharedReportPage, ShownSecret, campaign_path};
-use crate::report::Report;
 use crate::store::{Batch, SecretDigest, SharedReport};
 
 /// The days that a link can work.

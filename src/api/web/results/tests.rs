@@ -499,7 +499,7 @@ async fn a_text_is_corrected_on_the_page_and_by_patch_until_the_first_claim() {
     let text = async || {
         let batch = bench.store.batch_named("Promo").await.unwrap().unwrap();
         let plan = bench.store.plan(batch.id).await.unwrap().unwrap();
-        crate::campaign::text_of(&plan.steps[0].content).unwrap().to_owned()
+        crate::campaigns::campaign::text_of(&plan.steps[0].content).unwrap().to_owned()
     };
     let done = browser.post(&path, &[("edition", "0"), ("step", "1"), ("1-text", "Hello")]).await;
     assert_eq!((place(&done), text().await), (format!("{campaign}?done=changed").as_str(), "Hello".to_owned()));

@@ -12,7 +12,7 @@ use crate::api::web::campaigns::{with_cursor, without_cursor};
 use crate::api::web::frame::page;
 use crate::base::config::Lane;
 use crate::base::domain::{Causes, Channel};
-use crate::campaign::{PriceLine, PriceList};
+use crate::campaigns::campaign::{PriceLine, PriceList};
 use crate::pages::{Place, PriceRow, PricesPage};
 
 /// Prices of a page.

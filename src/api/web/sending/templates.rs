@@ -14,13 +14,13 @@ use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::api::web::writing::begin_like;
 use crate::base::domain::{Channel, Scope};
-use crate::campaign::{TemplateDecision, carry_out_on_template, lanes_to_hold};
+use crate::campaigns::campaign::{TemplateDecision, carry_out_on_template, lanes_to_hold};
+use crate::campaigns::status::{TemplateHistory, TemplateView, Templates, holds};
 use crate::pages::{
     FetchedLanes, FetchedTemplates, Part, Place, TemplateDone, TemplateHold, TemplateInLanguage, TemplatePage,
     TemplateRow, TemplatesPage, template_path,
 };
 use crate::provider::catalogue::{Catalogue, KnownTemplate, Pull, TemplateChange, lanes_at, pull, unnamed};
-use crate::status::{TemplateHistory, TemplateView, Templates, holds};
 
 /// Templates of a page.
 const SHOWN: usize = 50;

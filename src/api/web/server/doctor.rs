@@ -10,8 +10,8 @@ use crate::api::web::form::Form;
 use crate::api::web::frame::page;
 use crate::base::config::Database;
 use crate::base::domain::Scope;
+use crate::campaigns::status::{Findings, Servers};
 use crate::pages::{DoctorPage, Place};
-use crate::status::{Findings, Servers};
 
 /// Shows what is checked without asking others, and the latest answers of the provider.
 pub(super) async fn show(State(shared): State<Shared>, session: Session, call: Call) -> Answer<Response> {

@@ -19,7 +19,7 @@ use crate::api::web::frame::{page, too_late};
 use crate::base::config;
 use crate::base::domain::text::plural;
 use crate::base::domain::{Channel, SmsEncoding, StepIndex};
-use crate::campaign::{LaunchError, Prepared};
+use crate::campaigns::campaign::{LaunchError, Prepared};
 use crate::pages::{Field, FieldKind, StepFields, WriteContent, Writing, WritingPage, texts};
 use crate::rules::template::CountedText;
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::api::web::form::Form;
 use crate::base::config::Problem;
-use crate::campaign::Draft;
+use crate::campaigns::campaign::Draft;
 
 /// Keys of a campaign or of a step, as a form shows them.
 #[derive(Debug, Clone, Default, PartialEq)]

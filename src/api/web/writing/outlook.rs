@@ -5,11 +5,11 @@ use crate::api::Shared;
 use crate::api::native::Answer;
 use crate::base::domain::text::{about, capital, list};
 use crate::base::domain::{Money, Plan, Step, StepIndex, Tallies, Timestamp};
-use crate::campaign::{Prepared, rules, small_limits};
+use crate::campaigns::campaign::{Prepared, rules, small_limits};
+use crate::campaigns::status::Look;
 use crate::pages::{Frame, OutlookStep, WritingPage, rejected_path};
 use crate::recipients::audience::{Corrected, Rejection};
 use crate::rules::forecast::{CountryCost, Shares};
-use crate::status::Look;
 
 /// Rows that get no message, by reason.
 pub(super) fn left_out(Prepared { recipients, .. }: &Prepared) -> Vec<(String, u64)> {

@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
     use crate::base::domain::StepIndex;
-    use crate::campaign::Draft;
+    use crate::campaigns::campaign::Draft;
 
     fn problem(step: bool, key: &str) -> Problem {
         Problem::new(step.then_some(StepIndex::FIRST), key, format!("wrong {key}"))

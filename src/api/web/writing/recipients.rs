@@ -15,7 +15,7 @@ use crate::api::web::audiences::{AudiencesQuery, Found, HowRead, contents, find}
 use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
 use crate::base::config;
-use crate::campaign::{Counted, LaunchError, ensure_same_columns};
+use crate::campaigns::campaign::{Counted, LaunchError, ensure_same_columns};
 use crate::pages::{ChosenAudience, FieldKind, FileFields, WriteCheck, WriteRecipients, Writing, WritingPage, texts};
 use crate::recipients::audience::{Corrected, ImportRecord, Selection};
 use crate::recipients::uploads::UploadId;

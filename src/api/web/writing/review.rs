@@ -20,7 +20,7 @@ use crate::api::web::frame::{page, too_late};
 use crate::base::config::{Config, Problem};
 use crate::base::domain::text::capital;
 use crate::base::domain::{BatchState, Causes, StepIndex, Timestamp};
-use crate::campaign::{
+use crate::campaigns::campaign::{
     HowToLaunch, LaunchError, Lint, MessagePreview, Prepared, PreviewRequest, Previews, TEST_PROBLEM, Trial, Warning,
     rules,
 };
@@ -46,7 +46,7 @@ pub(super) async fn planned(
 /// The messages of some recipients, by step.
 pub(super) fn previews(prepared: &Prepared) -> Vec<PreviewStep<'_>> {
     let Some(Previews { steps, .. }) = &prepared.recipients.previews else { return Vec::new() };
-    let of_step = |step: &crate::campaign::StepPreview| {
+    let of_step = |step: &crate::campaigns::campaign::StepPreview| {
         let channel = StepIndex::new(step.step.saturating_sub(1)).and_then(|index| prepared.plan.step(index));
         let channel = channel.map(|step| step.channel.to_string()).unwrap_or_default();
         (step.step, channel)

@@ -13,7 +13,7 @@ use crate::api::web::form::Form;
 use crate::api::web::frame::{page, too_late};
 use crate::base::config::Problem;
 use crate::base::domain::{Timestamp, Zone, local};
-use crate::campaign::{instant, schedule};
+use crate::campaigns::campaign::{instant, schedule};
 use crate::pages::{Field, FieldKind, WriteTime, Writing, WritingPage};
 
 const TEXTS: [&str; 9] =

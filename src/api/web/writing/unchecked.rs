@@ -1,7 +1,7 @@
 //! Templates that a plan could not check, because those of their lanes were never fetched.
 
 use crate::base::domain::{Channel, Step, StepIndex};
-use crate::campaign::Prepared;
+use crate::campaigns::campaign::Prepared;
 use crate::pages::{WritingPage, texts};
 
 /// A warning for each of them, with the field that names the template.

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::problems::page_of;
 use crate::base::config::{NamedKey, Problem};
 use crate::base::domain::text::list;
-use crate::campaign::{Lint, Warning};
+use crate::campaigns::campaign::{Lint, Warning};
 use crate::pages::{Texts, WritingPage, texts};
 
 type Label = fn(&Texts) -> &'static str;
