@@ -24,23 +24,8 @@ pub mod sending;
 // What operators plan, launch, decide and read. It knows nothing of HTTP.
 pub mod campaigns;
 
-// Who may call the API, and what each caller may do.
-pub mod access;
-
-// Requests of the 8x8 API as messages of ours.
-pub mod accept;
-
-// The figures of a running server.
-pub mod metrics;
-
-// Webhooks that Volley sends, and alerts.
-pub mod outgoing;
-
-// Pages for operators, as HTML.
-pub mod pages;
-
-// The server's HTTP API.
-pub mod api;
+// Everything that is asked over HTTP, and what is told to others over it.
+pub mod http;
 
 // One running server: starts, watches and stops the rooms in order.
 pub mod node;

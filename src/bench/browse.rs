@@ -18,13 +18,13 @@ use super::http::Connection;
 use super::served::{Sending, Server, from_another_process};
 use super::stock::{LANE as STOCK_LANE, Stock};
 use super::{Begun, Error, Run, SinkProcess};
-use crate::access::{Access, By, NewOperator};
 use crate::base::clock::{Chance, Clock};
 use crate::base::config::{Config, Secret};
 use crate::base::domain::{Count, Scope, Scopes, Span};
 use crate::base::events::Origin;
 use crate::campaigns::campaign::Launcher;
-use crate::pages::{ASSETS, Assets};
+use crate::http::access::{Access, By, NewOperator};
+use crate::http::pages::{ASSETS, Assets};
 use crate::store::{self, AuditRequest, BatchFilter, Store};
 
 /// The campaign that is being sent, and its lane.

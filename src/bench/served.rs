@@ -9,9 +9,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Begun, Error, Run};
-use crate::api::{self, ApiParts, Door, ServeError};
 use crate::base::clock::{Chance, Clock};
 use crate::base::config::{Config, Loaded};
+use crate::http::api::{self, ApiParts, Door, ServeError};
 use crate::node::{Node, NodeParts, Os};
 use crate::store::Store;
 

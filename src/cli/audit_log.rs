@@ -2,8 +2,8 @@
 
 use super::out::{self, To};
 use super::{CommandContext, Exit};
-use crate::access::AuditEntryView;
 use crate::base::clock::format_time_exactly;
+use crate::http::access::AuditEntryView;
 use crate::store::{AuditActor, AuditEntry, Cursor};
 
 #[derive(Debug, clap::Args)]

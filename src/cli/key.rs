@@ -10,10 +10,10 @@ use super::out::{self, Paint, To};
 use super::table::Table;
 use super::words::{list as listed, plural, shell};
 use super::{CommandContext, Exit};
-use crate::access::{Access, By, IN_EFFECT, Issued, IssuedView, KeyState, KeyView, NewKey, all_keys};
 use crate::base::clock::format_time;
 use crate::base::domain::{IpNetwork, Purpose, Scope, Span, Timestamp};
 use crate::campaigns::campaign::instant;
+use crate::http::access::{Access, By, IN_EFFECT, Issued, IssuedView, KeyState, KeyView, NewKey, all_keys};
 use crate::store::{ApiKey, KeyLimits, Store};
 
 #[derive(Debug, clap::Subcommand)]

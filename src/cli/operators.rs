@@ -11,10 +11,10 @@ use super::out::{self, To};
 use super::table::Table;
 use super::words::shell;
 use super::{CommandContext, Exit};
-use crate::access::{Access, By, NewOperator, OperatorView, all_operators};
 use crate::base::clock::format_time;
 use crate::base::config::Secret;
 use crate::base::domain::Scope;
+use crate::http::access::{Access, By, NewOperator, OperatorView, all_operators};
 use crate::store::OperatorAccount;
 
 /// The largest password file, in bytes.

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::CommandContext;
-use crate::api::Certificate;
 use crate::base::config::{self, Credential, Loaded};
 use crate::base::events::EventKind;
 use crate::campaigns::campaign::PriceList;
+use crate::http::api::Certificate;
 
 /// What the files hold now.
 #[derive(Debug, Default)]

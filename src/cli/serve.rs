@@ -13,13 +13,13 @@ use super::server::Server;
 use super::service::ServiceManager;
 use super::words::{list, plural};
 use super::{CommandContext, Exit};
-use crate::access::Access;
-use crate::api;
 use crate::base::clock::{RealClock, Set, format_time, set};
 use crate::base::config::Config;
 use crate::base::domain::{Causes, Span};
 use crate::base::events::{Event, Subject};
 use crate::campaigns::report::Stranded;
+use crate::http::access::Access;
+use crate::http::api;
 use crate::node::{self, Recovered};
 use crate::store::{Batches, Store};
 

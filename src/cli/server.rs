@@ -9,7 +9,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::CommandContext;
 use super::callers::CallersCommands;
-use crate::api::{self, ApiParts, Certificate, Door};
+use crate::http::api::{self, ApiParts, Certificate, Door};
 use crate::node::{Node, NodeParts, Os, Recovered};
 use crate::store::Store;
 

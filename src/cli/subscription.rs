@@ -13,7 +13,7 @@ use super::words::{count, plural};
 use super::{CommandContext, Exit};
 use crate::base::domain::{Span, Timestamp};
 use crate::campaigns::campaign;
-use crate::outgoing::{Created, DeliveryView, Desk, NewSecretView, ReplayView, SubscriptionView, Wanted};
+use crate::http::outgoing::{Created, DeliveryView, Desk, NewSecretView, ReplayView, SubscriptionView, Wanted};
 use crate::store::{Replay, WebhookFormat};
 
 /// How long `test` waits for the server to send.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::clock::Clock;
 use crate::base::domain::{Causes, FaultReport, Span, Tier, Timestamp};
 use crate::campaigns::campaign;
-use crate::outgoing;
+use crate::http::outgoing;
 use crate::store::{Result, Store};
 
 /// How long strays are kept: as long as the longest usual receipt window.

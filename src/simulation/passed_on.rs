@@ -9,13 +9,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::accept::Desk;
-use crate::access::Caller;
 use crate::base::clock::{Chance, Clock, ManualClock};
 use crate::base::config::Config;
 use crate::base::domain::{
     AttemptId, Channel, MessageId, MessagingApi, Plan, Scope, Scopes, Step, StepIndex, Tag, Timestamp,
 };
+use crate::http::accept::Desk;
+use crate::http::access::Caller;
 use crate::rules::template::To;
 use crate::rules::wire::samples::{Sample, filled, samples};
 use crate::sending::dispatch::{For, compose};

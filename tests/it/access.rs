@@ -7,10 +7,10 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 
 use serde_json::Value;
-use volley::access::{Access, Denied};
 use volley::base::clock::{Clock, RealClock};
 use volley::base::config::Secret;
 use volley::base::domain::Scope;
+use volley::http::access::{Access, Denied};
 
 use super::cli::{Ran, installation, interrupt, ran, run, serve, volley};
 

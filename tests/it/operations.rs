@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use volley::base::domain::Span;
-use volley::metrics::ALL;
+use volley::http::metrics::ALL;
 
 use crate::support::proxy::AUTHORITY;
 use crate::support::{Installation, Shape, until};

@@ -18,11 +18,11 @@ use std::sync::Arc;
 use super::Error;
 use super::dispatch::{provider, read};
 use super::stock::LANE;
-use crate::access::{Access, By, NewKey};
 use crate::base::clock::Clock;
 use crate::base::config::Config;
 use crate::base::domain::{Scope, Scopes};
 use crate::base::events::Origin;
+use crate::http::access::{Access, By, NewKey};
 use crate::store::{Hold, KeyLimits, Store};
 
 /// Rows of the largest page.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::Load;
 use super::rules::Rules;
-use crate::api::{self, ApiParts, Door};
 use crate::base::clock::{Chance, Clock};
 use crate::base::config::{Config, Loaded};
 use crate::base::domain::{BatchId, Count, Country, Fields, Msisdn, Recipient, Span};
@@ -16,6 +15,7 @@ use crate::bench::sink::AUTHORIZATION;
 use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run, SinkProcess};
 use crate::campaigns::campaign::{Draft, Launcher};
+use crate::http::api::{self, ApiParts, Door};
 use crate::node::{Node, NodeParts, Os};
 use crate::store::{self, KnownAs, NewAudience};
 

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc::Sender;
 
-use crate::api::Printed;
+use crate::http::api::Printed;
 use crate::recipients::audience::UploadedSource;
 
 /// Bytes of one piece of a file on its way to the caller. A thousand of them may wait for one who reads slowly.

@@ -17,10 +17,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 
 use super::{Cli, Command, CommandContext, Exit, SharedCommand, exit, has_json, usage};
-use crate::api::{CommandLine, CommandLines, CommandNeeds, Printed, Stream};
 use crate::base::clock::showing_times_in;
 use crate::base::domain::{Scope, Zone};
 use crate::campaigns::campaign::Draft;
+use crate::http::api::{CommandLine, CommandLines, CommandNeeds, Printed, Stream};
 
 pub(super) use files::CallerFiles;
 use printing::printing_for;

@@ -5,8 +5,8 @@ use std::io;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::api::{Output, Printed, Stream, Terminal};
 use crate::cli::out::To;
+use crate::http::api::{Output, Printed, Stream, Terminal};
 
 tokio::task_local! {
     static CALLER: Printer;

@@ -10,12 +10,12 @@ use tokio::sync::Mutex;
 
 use super::Args;
 use super::templates::{ACCOUNT, CHANNEL};
-use crate::api;
 use crate::base::clock::Chance;
 use crate::base::config::Config;
 use crate::base::domain::{Channel, Span};
 use crate::cli::words::shell;
 use crate::cli::{CommandContext, progress};
+use crate::http::api;
 use crate::practice::simulator::{Latency, Profile, WebhookTarget};
 use crate::recipients::audience::write_demo;
 

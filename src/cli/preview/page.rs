@@ -10,7 +10,7 @@ use crate::base::domain::{Channel, StepIndex};
 use crate::campaigns::campaign::{MessagePreview, StepPreview};
 use crate::cli::words::{capital, count, plural};
 use crate::cli::{CommandContext, out};
-use crate::pages::{Page as _, PreviewMessage, PreviewPage, PreviewStep};
+use crate::http::pages::{Page as _, PreviewMessage, PreviewPage, PreviewStep};
 use crate::recipients::audience::folder_of;
 
 /// A page that is being put together.

@@ -12,11 +12,11 @@ use serde_json::Value;
 
 use super::address::Address;
 use super::files::Upload;
-use crate::api::{Printed, Terminal};
 use crate::base::clock::{Chance, Clock};
 use crate::base::config::Secret;
 use crate::base::domain::Span;
 use crate::cli::{Exit, progress};
+use crate::http::api::{Printed, Terminal};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);

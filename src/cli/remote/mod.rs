@@ -9,13 +9,13 @@ mod words;
 
 use std::path::PathBuf;
 
-use crate::api::{Output, Printed, Stream, Terminal};
 use crate::base::clock::RealClock;
 use crate::base::domain::Scope;
 use crate::campaigns::campaign::refuse_campaign_file;
 use crate::cli::exit::Usage;
 use crate::cli::out::{Screen, To, text};
 use crate::cli::{Exit, SharedCommand};
+use crate::http::api::{Output, Printed, Stream, Terminal};
 use address::Address;
 use client::{Client, Request};
 use files::{Upload, Written};

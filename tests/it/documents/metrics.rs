@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
-use volley::metrics::{ALL, Kind};
+use volley::http::metrics::{ALL, Kind};
 
 use super::{compare, root};
 

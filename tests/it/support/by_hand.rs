@@ -7,7 +7,6 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::watch;
-use volley::api::{ApiParts, Door};
 use volley::base::clock::{Chance, Clock, ManualClock};
 use volley::base::config::{self, Config};
 use volley::base::domain::{
@@ -17,6 +16,7 @@ use volley::base::events::Origin;
 use volley::campaigns::campaign::{self, Decided, Draft, LaunchError, Launched, Launcher, Prepared, SingleMessage};
 use volley::campaigns::report::Report;
 use volley::campaigns::story::{self, Story};
+use volley::http::api::{ApiParts, Door};
 use volley::node::{Node, NodeParts, Os, StartError};
 use volley::provider::client::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use volley::sending::book::Book;
@@ -138,7 +138,7 @@ impl ByHand {
             sources: self.node.sources(),
             commands: None,
         };
-        let serving = volley::api::serve(listener, parts);
+        let serving = volley::http::api::serve(listener, parts);
         tokio::spawn(async move { serving.await.unwrap() });
         url
     }
