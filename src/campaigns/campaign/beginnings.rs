@@ -105,8 +105,8 @@ impl Beginnings {
                 .marked_key("end")
         });
         let started = about(Lint::StartPassed, &self.started, |recipients| {
-            let effect =
-                " has already passed by some clocks of these countries, so recipients there are sent to at once: ";
+            let effect = " has already passed by some clocks of these countries, so recipients there are sent to as soon as their \
+                 hours allow: ";
             Sentence::new("")
                 .marked_key("at")
                 .text(format!("{effect}{recipients}; write a later "))

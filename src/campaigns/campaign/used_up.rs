@@ -21,7 +21,7 @@ pub struct UsedUp {
 }
 
 impl UsedUp {
-    /// `the campaign has used up its budget of 20.00 EUR`.
+    /// `the campaign can send no further message within its budget of 20.00 EUR`.
     pub fn what(&self) -> String {
         let whose = self.step.map_or("the campaign".to_owned(), |step| format!("step {step}"));
         match self.by {
@@ -31,7 +31,8 @@ impl UsedUp {
                     self.limit
                 )
             }
-            Stop::Budget => format!("{whose} has used up its budget of {}", self.limit),
+            // A few cents may be left.
+            Stop::Budget => format!("{whose} can send no further message within its budget of {}", self.limit),
             Stop::MaxMessages | Stop::End => {
                 format!("{whose} has sent all that its max_messages of {} allows", self.limit)
             }

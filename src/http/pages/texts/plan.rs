@@ -14,6 +14,7 @@ texts! {
     starts = "Starts";
     once_started = "at once, when an operator starts it";
     once_approved = "once its templates are approved";
+    on_clocks_of_audience = "On the clocks of the audience's countries";
     not_started = "It was not started.";
     budget = "Budget";
     no_cost = "Unknown: its lanes had no prices when it was made.";

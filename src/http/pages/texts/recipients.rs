@@ -32,7 +32,7 @@ texts! {
     nothing_known = "Nothing was sent to this number, and nothing came from it.";
     nothing_known_hint = "Check the number: it begins with the country code.";
     goes_on_later = "Nothing on this page. The search goes on with the next page.";
-    sent_to = "Sent";
+    sent_to = "Message";
     received_from = "Received";
     not_shown = "No text";
     on_step = "step";

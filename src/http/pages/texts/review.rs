@@ -26,6 +26,8 @@ texts! {
     on_their_clocks = "On the recipients' clocks";
     rules = "Hours and limits";
     at_once = "at the launch";
+    at_once_by_clocks = "at the launch where that time has passed, elsewhere when the recipient's clock gets there";
+    no_route = "choose the channels first";
     first_messages_by = "All first messages sent before";
     last_message_by = "Last fallback sent before, at the latest";
     cost = "Cost";
@@ -60,6 +62,7 @@ texts! {
     campaign_name = "Name of the campaign";
     campaign_name_hint = "You find the campaign and its report by this name.";
     starts_at_once = "Sending starts at once.";
+    starts_by_clocks = "Sending starts at once where that time has passed, elsewhere when the recipient's clock gets there.";
     draft_hint = "A draft is complete. It sends nothing until an operator starts it.";
 }
 

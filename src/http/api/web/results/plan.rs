@@ -41,6 +41,10 @@ pub(super) async fn plan(
     };
     let on_their_clocks = start.map(|start| rules::on_their_clocks(plan, &crowd, start)).unwrap_or_default();
     let own = texts().plan;
+    // The countries are those of the audience. Which of them have messages is not counted.
+    let is_selected = crowd.values().sum::<u64>() > u64::from(batch.messages);
+    let label = if is_selected { own.on_clocks_of_audience } else { texts().review.on_their_clocks };
+    let on_their_clocks = (!on_their_clocks.is_empty()).then(|| (label, on_their_clocks.join(", ")));
     let budget = plan.limits.budget.map(|budget| (own.budget, budget.in_currency(plan.currency.as_deref())));
     let users: u64 = crowd.iter().filter(|(taker, _)| taker.only_on.is_some()).map(|(_, users)| users).sum();
     let steps = plan.indexed_steps().map(|(index, step)| {
@@ -62,7 +66,7 @@ pub(super) async fn plan(
     });
     page(&PlanPage {
         recipients: look.report.audience,
-        times: times(&look, &frame, &on_their_clocks),
+        times: times(&look, &frame, on_their_clocks),
         costs: outlook::costs(plan).into_iter().chain(budget).collect(),
         rules: outlook::rules(plan, batch.started_at.is_some()),
         doubts: outlook::doubts(&look, plan, &tallies),
@@ -83,7 +87,7 @@ fn shown(message: &FirstMessage) -> PreviewMessage<'_> {
 }
 
 /// When it starts and ends: a label and a time each.
-fn times(look: &Look, frame: &Frame, on_their_clocks: &[String]) -> Vec<(&'static str, String)> {
+fn times(look: &Look, frame: &Frame, on_their_clocks: Option<(&'static str, String)>) -> Vec<(&'static str, String)> {
     let own = texts().plan;
     let start = match (look.batch.started_at, look.batch.starts_at, look.batch.state) {
         (Some(at), _, _) => (own.started, frame.full_time(at)),
@@ -94,7 +98,7 @@ fn times(look: &Look, frame: &Frame, on_their_clocks: &[String]) -> Vec<(&'stati
         (None, _, _) => (own.starts, own.not_started.to_owned()),
     };
     let mut times = vec![start];
-    times.extend((!on_their_clocks.is_empty()).then(|| (texts().review.on_their_clocks, on_their_clocks.join(", "))));
+    times.extend(on_their_clocks);
     times.extend(outlook::ends(look.forecast.as_ref().map(|forecast| forecast.done_at), look.finished_by, frame));
     times
 }

@@ -38,9 +38,19 @@ pub(super) async fn planned(
     call: &Call,
     document: &Document,
 ) -> Result<Prepared, LaunchError> {
+    ensure_route(document)?;
     let draft = document.draft().map_err(LaunchError::Problems)?;
     let request = PreviewRequest { to: Vec::new(), seed: 1, sms_parts_max: PARTS_MAX };
     launcher(shared, config, call).plan_with_preview(&draft, request, |_| ()).await
+}
+
+/// Refuses what has no route yet. A campaign file without steps takes the default route; who writes on pages has not seen it.
+fn ensure_route(document: &Document) -> Result<(), LaunchError> {
+    if document.steps.is_empty() && !document.keys.0.contains_key("route") {
+        let sentence = crate::http::pages::texts().review.no_route;
+        return Err(LaunchError::Problems(vec![Problem::new(None, "step", sentence)]));
+    }
+    Ok(())
 }
 
 /// The messages of some recipients, by step.
@@ -209,10 +219,15 @@ fn address(of: Option<(WritingPage, String)>, writing: &Writing) -> Option<Strin
 
 fn outlook_of(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Writing) -> Outlook {
     let (texts, frame) = (writing.frame.texts(), &writing.frame);
-    let Prepared { recipients, plan, forecast, warnings, beginnings, now, .. } = prepared;
+    let Prepared { recipients, plan, forecast, warnings, beginnings, schedule, now, .. } = prepared;
     let own = texts.review;
     let later = (beginnings.first > *now).then(|| frame.full_time(beginnings.first));
-    let mut times = vec![(own.starts, later.clone().unwrap_or_else(|| own.at_once.to_owned()))];
+    // By the recipients' own clocks, it starts now only where that time has passed.
+    let (at_once, starts_at_once) = match schedule.since.is_some() && beginnings.last > *now {
+        true => (own.at_once_by_clocks, own.starts_by_clocks),
+        false => (own.at_once, own.starts_at_once),
+    };
+    let mut times = vec![(own.starts, later.clone().unwrap_or_else(|| at_once.to_owned()))];
     let on_their_clocks = rules::on_their_clocks(plan, &recipients.crowd(), beginnings.first.max(*now));
     times.extend((!on_their_clocks.is_empty()).then(|| (own.on_their_clocks, on_their_clocks.join(", "))));
     times.extend(outlook::ends(forecast.as_ref().map(|forecast| forecast.done_at), finished_by, frame));
@@ -230,7 +245,7 @@ fn outlook_of(prepared: &Prepared, finished_by: Option<Timestamp>, writing: &Wri
         costs: outlook::costs(plan),
         steps: outlook::steps(prepared),
         rules: outlook::rules(plan, false),
-        starts: later.map_or_else(|| own.starts_at_once.to_owned(), |at| own.starts_at(&at)),
+        starts: later.map_or_else(|| starts_at_once.to_owned(), |at| own.starts_at(&at)),
         bookings: forecast.as_ref().map(|forecast| forecast.bookings.clone()).unwrap_or_default(),
         warnings: unchecked.chain(others.map(warning)).collect(),
         needs_approval: needs_approval.map(|warning| warning.sentence.to_string()),
@@ -274,6 +289,10 @@ pub(in crate::http::api::web) async fn launch(
     };
     let draft = draft_of(opened.document.to_value(), &shared)?;
     let config = current(&shared).await?;
+    if let Err(missing) = ensure_route(&opened.document) {
+        let writing = opened.writing(&session, WritingPage::Review);
+        return shown((&shared, &config), &call, (&opened, Err(missing)), (writing, TestState::default())).await;
+    }
     let (confirms_restored, written_at) = (form.confirms_restored(), Some(opened.sketch.created_at));
     let how = HowToLaunch { is_draft, confirms_restored, written_at };
     let launcher = launcher(&shared, &config, &call);

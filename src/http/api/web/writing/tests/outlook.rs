@@ -1,6 +1,8 @@
 //! What the review says about the recipients.
 
 use super::{Author, Bench};
+use crate::base::clock::Clock as _;
+use crate::base::domain::Span;
 
 #[tokio::test]
 async fn the_review_counts_the_rows_that_the_import_rejected() {
@@ -99,4 +101,39 @@ async fn corrected_rows_are_no_longer_counted_as_rejected() {
     let report = format!("{}/report", super::place(&launched).split('?').next().unwrap());
     let report = author.browser.get(&report).await.text;
     assert!(report.contains("1 of them was corrected, and imported as recipients."), "{report}");
+}
+
+#[tokio::test]
+async fn a_campaign_without_a_route_is_neither_planned_nor_launched() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    author.upload("Members.csv", "Mobile,Code\n+6591234567,A1\n").await;
+    // The configuration has a default route, which nobody has seen here.
+    let review = author.get("review").await;
+    assert!(review.contains("Route: choose the channels first") && !review.contains("Launch to"), "{review}");
+    let launched = author.send("launch", &super::version(&review), &[("name", "Promo"), ("do", "launch")]).await;
+    assert!(launched.text.contains("Route: choose the channels first"), "{}", launched.text);
+    assert!(bench.store.batch_named("Promo").await.unwrap().is_none());
+}
+
+/// The samples' recipients are in Singapore, whose clock passes any time before others.
+#[tokio::test]
+async fn a_start_by_the_recipients_clocks_is_at_once_only_where_it_has_passed() {
+    let bench = Bench::new().await;
+    let author = Author::begin(&bench).await;
+    author.upload("Members.csv", "Mobile,Code\n+6591234567,A1\n+447400123456,A2\n").await;
+    author.fill("route", &[("1-channel", "SMS"), ("do", "next")]).await;
+    author.fill("content", &[("1-text", "Hi"), ("do", "next")]).await;
+    let singapore = bench.clock.now() + Span::from_secs(7 * 3_600);
+    let at = singapore.rfc3339()[..16].to_owned();
+    author
+        .fill("time", &[("at", &at), ("time_zone", "recipient"), ("quiet_hours", "22:00-07:00"), ("do", "next")])
+        .await;
+    let review = author.get("review").await;
+    assert!(review.contains("at the launch where that time has passed"), "{review}");
+    assert!(review.contains("elsewhere when the recipient&#39;s clock gets there."), "{review}");
+    assert!(
+        !review.contains("Sending starts at once.") && review.contains("as soon as their hours allow: SG 1"),
+        "{review}"
+    );
 }
