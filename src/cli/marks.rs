@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-/// The marks that commands print, and what stands for each. Both are as wide, so that tables and frames fit.
+/// The marks that commands print, with the ASCII character for each. It is as wide as the mark, so that tables keep their columns.
 const MARKS: [(&str, char); 14] = [
     ("─", '-'),
     ("│", '|'),
@@ -20,11 +20,16 @@ const MARKS: [(&str, char); 14] = [
     ("µ", 'u'),
 ];
 
-/// A text of a command, as a terminal of this locale can show it. All else than marks stays as it is.
-pub(super) fn shown(text: String) -> String {
+/// Whether the locale of this process shows no more than ASCII.
+pub(super) fn are_ascii() -> bool {
     static IS_UNICODE: OnceLock<bool> = OnceLock::new();
-    let is_unicode = *IS_UNICODE.get_or_init(|| is_unicode(|variable| std::env::var(variable).ok()));
-    if is_unicode || text.is_ascii() { text } else { text.chars().map(in_ascii).collect() }
+    !*IS_UNICODE.get_or_init(|| is_unicode(|variable| std::env::var(variable).ok()))
+}
+
+/// A text with its marks in ASCII. Everything else stays as it is.
+pub(super) fn in_ascii(text: &str) -> String {
+    let shown = |one: char| MARKS.iter().find(|(marks, _)| marks.contains(one)).map_or(one, |(_, ascii)| *ascii);
+    text.chars().map(shown).collect()
 }
 
 /// The first of these variables that is not empty names the locale; without one, it is taken for one of today.
@@ -34,10 +39,6 @@ fn is_unicode(variable: impl Fn(&str) -> Option<String>) -> bool {
         let locale = locale.to_ascii_lowercase();
         locale.contains("utf-8") || locale.contains("utf8")
     })
-}
-
-fn in_ascii(shown: char) -> char {
-    MARKS.iter().find(|(marks, _)| marks.contains(shown)).map_or(shown, |(_, ascii)| *ascii)
 }
 
 #[cfg(test)]
@@ -61,9 +62,8 @@ mod tests {
 
     #[test]
     fn marks_keep_their_width_and_names_are_not_changed() {
-        let ascii = |text: &str| text.chars().map(in_ascii).collect::<String>();
-        assert_eq!(ascii("✓ Zoë  ██▌▒▒░  5 · 7 – …"), "+ Zoë  ###==.  5 * 7 - ~");
-        assert_eq!(ascii("╭─ SMS ─╮ │ 日本 │"), "+- SMS -+ | 日本 |");
+        assert_eq!(in_ascii("✓ Zoë  ██▌▒▒░  5 · 7 – …"), "+ Zoë  ###==.  5 * 7 - ~");
+        assert_eq!(in_ascii("╭─ SMS ─╮ │ 日本 │"), "+- SMS -+ | 日本 |");
         for (marks, _) in MARKS {
             assert!(marks.chars().all(|mark| console::measure_text_width(&mark.to_string()) == 1), "{marks}");
         }

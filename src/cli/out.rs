@@ -49,9 +49,14 @@ pub(super) fn lines<T: Display>(lines: impl IntoIterator<Item = T>) -> anyhow::R
     if printer().is_some() {
         return lines.into_iter().try_for_each(data);
     }
+    let shows_ascii = To::Stdout.shows_ascii();
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     for line in lines {
-        writeln!(stdout, "{}", To::Stdout.fitting(line.to_string()))?;
+        // A list may have millions of lines: what the stream shows is asked once.
+        match shows_ascii {
+            true => writeln!(stdout, "{}", marks::in_ascii(&line.to_string()))?,
+            false => writeln!(stdout, "{line}")?,
+        }
     }
     stdout.flush()?;
     Ok(())
@@ -114,9 +119,14 @@ impl To {
         Paint { on }
     }
 
-    /// The text as the terminal can show it. A pipe or a file gets all of it.
+    /// Whether it is a terminal that shows no more than ASCII. A pipe or a file gets every character.
+    fn shows_ascii(self) -> bool {
+        marks::are_ascii() && self.is_terminal()
+    }
+
+    /// The text as this stream shows it.
     fn fitting(self, text: String) -> String {
-        if self.is_terminal() { marks::shown(text) } else { text }
+        if self.shows_ascii() { marks::in_ascii(&text) } else { text }
     }
 
     /// Columns of the terminal; 80 without one.

@@ -116,16 +116,13 @@ impl Table {
         };
         let has_header = self.printed.is_none() && self.header.iter().any(|name| !name.is_empty());
         let header = has_header.then(|| paint.dim(line(&self.header)));
+        let titles = self.header.iter().zip(&widths);
         let left_out: Vec<&str> =
-            self.header.iter().zip(&widths).filter(|(_, width)| width.is_none()).map(title).collect();
+            titles.filter_map(|(title, width)| width.is_none().then_some(title.as_str())).collect();
         let left_out = (!left_out.is_empty())
             .then(|| paint.dim(format_args!("a wider terminal also shows: {}", left_out.join("; "))));
         header.into_iter().chain(self.rows.iter().map(|row| line(row))).chain(left_out).collect()
     }
-}
-
-fn title<'a>((title, _): (&'a String, &Option<usize>)) -> &'a str {
-    title
 }
 
 /// The width of a row with these columns.

@@ -238,7 +238,8 @@ fn rooms_use_only_the_rooms_that_the_table_allows() {
 
 #[test]
 fn every_room_that_the_table_allows_is_used() {
-    let (mut used, districts): (BTreeMap<String, BTreeSet<String>>, _) = (BTreeMap::new(), districts());
+    let districts = districts();
+    let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for source in sources() {
         used.entry(source.room.clone()).or_default().extend(source.rooms_used(&districts));
     }

@@ -44,7 +44,10 @@ fn table(listed: &[Listed]) -> Table {
         // `campaign show` describes the obstacles.
         let state = if obstacles.is_empty() { state } else { format!("{state}, {}", paint.so_so("delayed")) };
         let id = batch.public_id().to_string();
-        let (name, id) = batch.name.clone().map_or((id.clone(), String::new()), |name| (name, id.clone()));
+        let (name, id) = match batch.name.clone() {
+            Some(name) => (name, id),
+            None => (id, String::new()),
+        };
         table.row([
             name,
             state,

@@ -133,9 +133,7 @@ fn access(answer: Result<RawAnswer, Broken>) -> Access {
         (401, _) | (_, Some(UNAUTHENTICATED)) => Access::KeyRefused { said },
         (_, Some(FOREIGN)) => Access::ForeignSubAccount { said },
         (403, Some(_)) | (_, Some(UNAUTHORIZED)) => Access::NotAllowed { said },
-        (429, _) => Access::Busy {
-            retry_after: body.as_ref().and_then(|body| requested_wait(&answer, body)).or(answer.retry_after),
-        },
+        (429, _) => Access::Busy { retry_after: requested_wait(&answer, &body.unwrap_or_default()) },
         (404, Some(_)) => Access::NotFound { said },
         (400..=499, Some(code)) if NOT_FOUND.contains(&code) => Access::NotFound { said },
         (400..=499, Some(_)) => Access::Refused { said },

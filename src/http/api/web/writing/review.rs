@@ -44,7 +44,7 @@ pub(super) async fn planned(
     launcher(shared, config, call).plan_with_preview(&draft, request, |_| ()).await
 }
 
-/// Refuses what has no route yet. A campaign file without steps takes the default route; who writes on pages has not seen it.
+/// Refuses what has no route yet. A campaign file without steps takes the default route, which no page has shown.
 fn ensure_route(document: &Document) -> Result<(), LaunchError> {
     if document.steps.is_empty() && !document.keys.0.contains_key("route") {
         let sentence = crate::http::pages::texts().review.no_route;

@@ -108,17 +108,17 @@ async fn a_campaign_without_a_route_is_neither_planned_nor_launched() {
     let bench = Bench::new().await;
     let author = Author::begin(&bench).await;
     author.upload("Members.csv", "Mobile,Code\n+6591234567,A1\n").await;
-    // The configuration has a default route, which nobody has seen here.
+    // The configuration has a default route, which no page has shown.
     let review = author.get("review").await;
     assert!(review.contains("Route: choose the channels first") && !review.contains("Launch to"), "{review}");
-    // A form of before it was refused is still open.
+    // A form that was opened before the refusal is sent.
     let version = super::version(&author.get("time").await);
     let launched = author.send("launch", &version, &[("name", "Promo"), ("do", "launch")]).await;
     assert!(launched.text.contains("Route: choose the channels first"), "{}", launched.text);
     assert!(bench.store.batch_named("Promo").await.unwrap().is_none());
 }
 
-/// The samples' recipients are in Singapore, whose clock passes any time before others.
+/// The clock in Singapore has passed the time, and the one in London has not.
 #[tokio::test]
 async fn a_start_by_the_recipients_clocks_is_at_once_only_where_it_has_passed() {
     let bench = Bench::new().await;
